@@ -1,0 +1,5 @@
+"""`python -m recore`."""
+
+from recore.cli import main
+
+main()

@@ -1,0 +1,34 @@
+"""The minerals that samples are made of, read from minerals.toml."""
+
+import tomllib
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.resources import files
+
+import periodictable
+
+
+@dataclass(frozen=True)
+class Mineral:
+    """One mineral; what its members mean stands at the top of minerals.toml."""
+
+    formula: str
+    source: str = ""
+    bands: list[tuple[float, float, float]] = field(default_factory=list)
+    traces: dict[str, float] = field(default_factory=dict)
+    opacity: float = 0.0
+
+    @cached_property
+    def elements(self) -> dict[str, float]:
+        """Parts per million of the mineral's mass by element: those of the formula, and the traces."""
+        fractions = periodictable.formula(self.formula).mass_fraction
+        return {str(element): 1e6 * share for element, share in fractions.items()} | self.traces
+
+
+def read_minerals() -> dict[str, Mineral]:
+    """The minerals by name, in the table's order."""
+    text = files(__package__).joinpath("minerals.toml").read_text("utf-8")
+    return {name: Mineral(**entry) for name, entry in tomllib.loads(text).items()}
+
+
+MINERALS = read_minerals()

@@ -1,0 +1,135 @@
+"""The sample: data files in the challenge's schema, from made drill holes, public and private apart by hole."""
+
+import contextlib
+import gzip
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+
+from recore.dataset.assays import DETECTION_LIMITS, Laboratory
+from recore.dataset.geology import drill
+from recore.dataset.spectra import Spectrometer, grid
+
+FILES = ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz")
+PRIVATE_SHARE = 0.3  # of the holes
+CHUNK = 500  # rows in memory at a time
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to make. `rows` and `holes` count public and private together; `missing` is a share of the assays."""
+
+    rows: int = 3000
+    holes: int = 24
+    channels: int = 1700
+    seed: int = 0
+    missing: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.holes <= self.rows:
+            raise ValueError(f"{self.holes} holes with {self.rows} rows: 2 holes or more and a row for each are needed")
+        if not 7 <= self.channels <= 30_000:
+            raise ValueError(f"{self.channels} channels: 7 to 30000 can be made")
+        if not 0 <= self.missing < 1:
+            raise ValueError(f"a share of {self.missing} missing assays: it must be 0 or more and less than 1")
+        if self.seed < 0:
+            raise ValueError(f"seed {self.seed}: it must be 0 or more")
+
+
+Columns = dict[str, np.ndarray]
+
+
+def make_sample(
+    folder: Path, plan: Plan, overwrite: bool = False, advance: Callable[[int], None] = lambda rows: None
+) -> dict[Path, int]:
+    """Write public, private and actual files below `folder`, all or none of them; the same plan, the same files.
+
+    `advance` is told the number of rows each time some are written. Returns the rows of each file.
+    Raises FileExistsError, unless `overwrite`, where one of the files is there already.
+    """
+    paths = [folder / name for name in FILES]
+    for path in paths:
+        if path.exists() and not overwrite:
+            raise FileExistsError(f"{path} is there already: choose another --out, or replace it with --force")
+    counts = dict.fromkeys(paths, 0)
+    with contextlib.ExitStack() as stack:
+        public, private, actual = (stack.enter_context(writing(path)) for path in paths)
+        for chunk in chunks(plan):
+            if chunk.private:
+                private(chunk.index | chunk.identity | chunk.spectra)
+                actual(chunk.index | chunk.assays)
+            else:
+                public(chunk.index | chunk.identity | chunk.spectra | chunk.assays)
+            rows = len(chunk.index[""])
+            for path in paths[1:] if chunk.private else paths[:1]:
+                counts[path] += rows
+            advance(rows)
+    return counts
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some rows of one hole, as columns by name."""
+
+    private: bool
+    index: Columns
+    identity: Columns
+    spectra: Columns
+    assays: Columns
+
+
+def chunks(plan: Plan) -> Iterator[Chunk]:
+    """Yield the plan's rows, CHUNK at the most at a time, hole by hole."""
+    random = np.random.default_rng(plan.seed)
+    share = random.uniform(0.5, 1.5, plan.holes).cumsum()
+    ends = np.round(share / share[-1] * (plan.rows - plan.holes)).astype(int) + np.arange(1, plan.holes + 1)
+    number_private = min(max(round(PRIVATE_SHARE * plan.holes), 1), plan.holes - 1)
+    private = random.permutation(plan.holes) < number_private
+    wavenumbers = grid(plan.channels)
+    first = 0
+    for number, end in enumerate(ends):
+        own = np.random.default_rng([plan.seed, number])
+        hole = drill(f"DD{number + 1:03}", end - first, own)
+        spectrometer, laboratory = Spectrometer(wavenumbers, own), Laboratory(own)
+        for start in range(0, end - first, CHUNK):
+            rows = slice(start, min(start + CHUNK, end - first))
+            assays = laboratory.analyse(hole.minerals[rows])
+            assays[own.random(assays.shape) < plan.missing] = np.nan
+            yield Chunk(
+                private=bool(private[number]),
+                index={"": np.arange(first + rows.start, first + rows.stop)},
+                identity={
+                    "DepthTo": hole.depth_to[rows],
+                    "SiteID": np.full(len(assays), hole.name, dtype=object),
+                    "DepthFrom": hole.depth_from[rows],
+                },
+                spectra=dict(zip(map(str, wavenumbers), spectrometer.measure(hole.minerals[rows]).T, strict=True)),
+                assays=dict(zip(DETECTION_LIMITS, assays.T, strict=True)),
+            )
+        first = end
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[Callable[[Columns], None]]:
+    """Yield a function that appends rows to a gzipped CSV, which gets its name when all went well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    header = True
+
+    def append(columns: Columns) -> None:
+        nonlocal header
+        table = pa.table({name: pa.array(values, from_pandas=True) for name, values in columns.items()})
+        pa.csv.write_csv(table, file, pa.csv.WriteOptions(include_header=header))
+        header = False
+
+    try:
+        # neither a name nor a time in gzip's header, so that equal content makes equal files
+        with open(part, "wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as file:
+            yield append
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

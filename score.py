@@ -1,0 +1,140 @@
+"""Step 4: the score. The host's file: it is not uploaded, and editing it changes no score but your own view of it.
+
+Who calls it: the platform, with the raw assays and a submission's predictions; the Unearthed CLI; and you.
+The score is the sum over the 49 targets of weight x R2. The weights sum to 1.01, and so scores a perfect prediction.
+A row without a measured assay does not count for that target. A target with fewer than two measured rows
+adds nothing, and the weights are not rescaled: what share of them was scored is printed.
+"""
+
+import argparse
+import json
+import os
+import sys
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+from sklearn.metrics import r2_score
+
+# fmt: off
+TARGETS, WEIGHTS = zip(*{
+    "AgPPM": 0.025, "AsPPM": 0.01, "AuPPM": 0.04, "BaPPM": 0.01, "BiPPM": 0.01, "CdPPM": 0.01, "CoPPM": 0.01,
+    "CuPPM": 0.35, "FePCT": 0.025, "MnPPM": 0.01, "MoPPM": 0.01, "NiPPM": 0.025, "PPCT": 0.01, "PbPPM": 0.025,
+    "SPPM": 0.01, "SbPPM": 0.01, "SePPM": 0.01, "SnPPM": 0.01, "SrPPM": 0.01, "TePPB": 0.01, "ThPPB": 0.01,
+    "UPPB": 0.01, "VPCT": 0.01, "WPPM": 0.01, "ZnPPM": 0.025, "ZrPPM": 0.01, "BePPM": 0.01, "AlPPM": 0.025,
+    "CaPPM": 0.025, "CePPM": 0.01, "CrPPM": 0.01, "CsPPM": 0.01, "GaPPM": 0.01, "GePPM": 0.01, "HfPPM": 0.01,
+    "InPPM": 0.01, "KPPM": 0.025, "LaPPM": 0.01, "LiPPM": 0.01, "MgPPM": 0.025, "NaPPM": 0.025, "NbPPM": 0.01,
+    "RbPPM": 0.01, "RePPM": 0.01, "ScPPM": 0.01, "TaPPM": 0.01, "TiPPM": 0.01, "TlPPM": 0.01, "YPPM": 0.01,
+}.items(), strict=True)
+# fmt: on
+
+
+class DataError(ValueError):
+    """The data are at fault, not the program; the message says where."""
+
+
+def score(actual, predicted):
+    """Score predictions (rows, 49) against assays (rows, 49), both DataFrames, NaN where not measured.
+
+    Returns the score and R2 per target (49,), NaN for a target with fewer than two measured rows.
+    Raises DataError where a prediction is missing or not finite though the assay was measured.
+    """
+    r2 = np.full(len(TARGETS), np.nan)
+    for column, name in enumerate(TARGETS):
+        measured = actual[name].notna().to_numpy()
+        values = pd.to_numeric(predicted.iloc[:, column], errors="coerce").to_numpy(float)
+        wrong = np.flatnonzero(measured & ~np.isfinite(values))
+        if len(wrong):
+            cell = predicted.iloc[wrong[0], column]
+            found = "empty" if pd.isna(cell) else repr(str(cell)[:40])
+            raise DataError(
+                f"predictions, row {wrong[0] + 1}, column {column + 1} ({name}): {found}, not a finite number"
+            )
+        if measured.sum() >= 2:
+            r2[column] = r2_score(actual[name][measured], values[measured])
+    return float(np.dot(np.nan_to_num(r2), WEIGHTS)), r2
+
+
+def read_actual(path):
+    """The assays of a data file, (rows, 49), NaN where missing; its spectra are passed over."""
+    try:
+        header = pa.csv.open_csv(path).schema.names
+        measured = [name for name in header if name in TARGETS]
+        if not measured or len(set(measured)) < len(measured):
+            raise DataError(
+                f"{path}: the 49 targets, each once, are looked for; {len(measured)} columns bear their names"
+            )
+        convert = pa.csv.ConvertOptions(include_columns=measured, column_types=dict.fromkeys(measured, pa.float64()))
+        options = pa.csv.ReadOptions(block_size=1 << 24)
+        actual = pa.csv.read_csv(path, options, convert_options=convert).to_pandas().reindex(columns=TARGETS)
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: {str(error)[:300]}") from error
+    if (infinite := np.isinf(actual).any()).any():
+        raise DataError(f"{path}: an infinite value in {infinite.idxmax()}")
+    return actual
+
+
+def read_predicted(path, rows):
+    """Predictions (rows, 49) as the official score reads them, by pandas: the same digits."""
+    try:
+        predicted = pd.read_csv(path, header=None)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: {error}") from error
+    if predicted.shape != (rows, len(TARGETS)):
+        lines, columns = predicted.shape
+        need = f"{rows} of {len(TARGETS)} are needed, without header or index"
+        raise DataError(f"{path}: {lines} lines of {columns} columns; {need}")
+    return predicted
+
+
+def folder(in_container, here):
+    """The platform's folder where the platform has made its like below /opt/ml, or else this repository's own."""
+    made = os.path.isdir("/".join(in_container.split("/")[:4]))
+    return in_container if made else os.path.join(os.path.dirname(os.path.abspath(__file__)), here)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Step 4: score predictions against the measured assays.")
+    source = folder("/opt/ml/processing/input", "data")
+    predictions = folder("/opt/ml/processing/input/predictions", "data/predictions")
+    scores = folder("/opt/ml/processing/output/scores", "data/scores")
+    parser.add_argument("--actual", metavar="FILE", default=os.path.join(source, "public", "public.csv.gz"))
+    parser.add_argument("--predicted", metavar="FILE", default=os.path.join(predictions, "public.csv.out"))
+    output = os.path.join(scores, "public.txt")
+    parser.add_argument(
+        "--output", metavar="FILE", default=output, help="the score alone; details go beside it (.json)"
+    )
+    arguments = parser.parse_args()
+
+    actual = read_actual(arguments.actual)
+    value, r2 = score(actual, read_predicted(arguments.predicted, len(actual)))
+    counts = actual.notna().sum()
+    targets = {
+        name: {"weight": weight, "r2": None if np.isnan(r2[column]) else r2[column], "measured": int(counts[name])}
+        for column, (name, weight) in enumerate(zip(TARGETS, WEIGHTS, strict=True))
+    }
+    for name, target in targets.items():
+        print(f"{name:6} weight {target['weight']:.3f}  ", end="")
+        print("not scored" if target["r2"] is None else f"R2 {target['r2']:8.4f}", f" measured {target['measured']}")
+    scored = round(sum(target["weight"] for target in targets.values() if target["r2"] is not None), 6)
+    print(f"weights scored: {scored:g} of {round(sum(WEIGHTS), 6):g}")
+    details = {"score": value, "weights_scored": scored, "rows": len(actual), "targets": targets}
+    write(os.path.splitext(arguments.output)[0] + ".json", json.dumps(details, indent=1))
+    write(arguments.output, str(value))
+    print(f"score: {value}", flush=True)
+
+
+def write(path, text):
+    """Write under a temporary name first: never half a file."""
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    with open(f"{path}.part", "w", encoding="ascii") as file:
+        file.write(text)
+    os.replace(f"{path}.part", path)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (DataError, OSError) as error:
+        sys.exit(f"score.py: {error}")

@@ -1,0 +1,188 @@
+"""Step 1: fit the model and save it. Step 3: load it and answer requests.
+
+Who calls this file: the platform, `python train.py --hyperparameter value ...`, with public data and for an
+hour at most; the serving container, which imports it and calls model_fn once, then input_fn, predict_fn and
+output_fn for each request; and predict.py.
+
+Edit `fit` and its hyperparameters. What breaks if you do not keep to this:
+  - the pickle holds scikit-learn and numpy objects only: a class of yours is not there where it is opened;
+  - predictions are the 49 assays in order, never negative, a row for each row that came.
+"""
+
+import argparse
+import csv
+import io
+import os
+import pickle
+import sys
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.linear_model import Ridge
+from sklearn.metrics import r2_score
+from sklearn.model_selection import GroupKFold
+from sklearn.preprocessing import FunctionTransformer
+
+sys.path.append("/opt/ml/code")  # some serving containers leave this file's neighbours off the path
+from preprocess import TARGETS, DataError, batches_of, folder, plain_errors, preprocess, written_whole
+
+WEIGHTS = dict.fromkeys(TARGETS, 0.01) | {"AuPPM": 0.04, "CuPPM": 0.35}  # of the targets in the score
+WEIGHTS |= dict.fromkeys("AgPPM FePCT NiPPM PbPPM ZnPPM AlPPM CaPPM KPPM MgPPM NaPPM".split(), 0.025)
+
+
+# ---- Yours to edit: the model ---------------------------------------------------------------------------
+def fit(inputs, targets, holes, alphas, folds):
+    """Ridge on the bins: for each target its own strength, its own measured rows.
+
+    inputs: DataFrame (rows, bins). targets: DataFrame (rows, 49), NaN where not measured. holes: (rows,).
+    Returns the model and the predictions of the cross-validation (rows, 49), NaN where there is none.
+    """
+    x, y = inputs.to_numpy(), targets.to_numpy()
+    coefficients, intercepts = np.zeros((y.shape[1], x.shape[1])), np.full(y.shape[1], np.nan)
+    strengths, held_out = np.full(y.shape[1], alphas[0]), np.full(y.shape, np.nan)
+    patterns, pattern_of = np.unique(~np.isnan(y), axis=1, return_inverse=True)
+    for pattern, measured in enumerate(patterns.T):  # targets measured on the same rows are solved together
+        columns = np.flatnonzero(pattern_of == pattern)
+        if not measured.any():
+            print("train: never measured, so not predicted:", *targets.columns[columns], flush=True)
+            continue
+        own_x, own_y = x[measured], y[measured][:, columns]
+        strengths[columns], held_out[np.ix_(measured, columns)] = validate(own_x, own_y, holes[measured], alphas, folds)
+        centre_x, centre_y, solve = decompose(own_x, own_y)
+        coefficients[columns] = solve(strengths[columns]).T
+        intercepts[columns] = centre_y - coefficients[columns] @ centre_x
+    # The clip at zero is part of what is pickled. A fit to zeros gives the object its names and shapes.
+    clip = FunctionTransformer(inverse_func=np.clip, inv_kw_args={"a_min": 0.0, "a_max": None})
+    model = TransformedTargetRegressor(Ridge(), transformer=clip, check_inverse=False)
+    model.fit(inputs[:1], np.zeros((1, y.shape[1]))).regressor_.set_params(alpha=strengths)
+    model.regressor_.coef_, model.regressor_.intercept_ = coefficients, intercepts
+    return model, np.clip(held_out, 0.0, None)
+
+
+def decompose(x, y):
+    """The centres of x (rows, bins) and y (rows, targets), and solve(alpha): the coefficients of Ridge for any strength.
+
+    alpha: (targets,) gives (bins, targets); (strengths, 1, 1) gives (strengths, bins, targets), all at once.
+    """
+    centre_x, centre_y = x.mean(axis=0), y.mean(axis=0)
+    x = x - centre_x
+    values, vectors = np.linalg.eigh(x.T @ x)
+    projected = vectors.T @ (x.T @ (y - centre_y))
+    return centre_x, centre_y, lambda alpha: vectors @ (projected / (values.clip(0.0)[:, None] + alpha))
+
+
+def validate(x, y, holes, alphas, folds):
+    """For each target the strength with the least squared error over the folds, and the predictions of those folds.
+
+    A fold holds drill holes out whole: neighbours in a hole are alike, so rows of one hole would tell on each other.
+    """
+    if len(np.unique(holes)) < 3:
+        print("train: fewer than three drill holes to hold out, so folds by row: scores will flatter", flush=True)
+        holes = np.arange(len(holes))
+    folds = min(folds, len(np.unique(holes)))
+    splits = list(GroupKFold(folds).split(x, groups=holes)) if folds > 1 else []
+    solutions = [decompose(x[rest], y[rest]) for rest, _ in splits]
+    errors, held_out = np.zeros((len(alphas), y.shape[1])), np.full(y.shape, np.nan)
+    for (_, fold), (centre_x, centre_y, solve) in zip(splits, solutions, strict=True):
+        held_x, held_y, b = x[fold] - centre_x, y[fold] - centre_y, solve(alphas[:, None, None])
+        # sum of (held_y - held_x b)^2 for all strengths at once, from products whose size has no rows in it
+        errors += (held_y**2).sum(axis=0) + ((held_x.T @ held_x @ b - 2 * held_x.T @ held_y) * b).sum(axis=1)
+    best = alphas[errors.argmin(axis=0)]
+    for (_, fold), (centre_x, centre_y, solve) in zip(splits, solutions, strict=True):
+        held_out[fold] = (x[fold] - centre_x) @ solve(best) + centre_y
+    return best, held_out
+
+
+# ---- The platform's: saving, loading, serving -----------------------------------------------------------
+def save_model(model, model_dir):
+    with written_whole(os.path.join(model_dir, "model.pkl")) as part, open(part, "wb") as file:
+        pickle.dump(model, file)
+
+
+def model_fn(model_dir):
+    with open(os.path.join(model_dir, "model.pkl"), "rb") as file:
+        return pickle.load(file)
+
+
+def input_fn(input_data, content_type):
+    """A request's CSV, as preprocess.py writes it, to a DataFrame of bins.
+
+    With a header the columns may come in any order; without one they are the index and the bins, in order.
+    """
+    if content_type.split(";")[0].strip().lower() != "text/csv":
+        raise DataError(f"the request is {content_type!r}: send text/csv")
+    body = input_data.encode() if isinstance(input_data, str) else bytes(input_data)
+    if not body.strip():
+        raise DataError("the request is empty: send lines of preprocess.py's CSV")
+    with plain_errors("the request"):
+        names = next(csv.reader([body.split(b"\n", 1)[0].decode("utf-8-sig")]), [])
+    bins = [name for name in names if name.startswith("bin_")]
+    bins.sort(key=lambda name: float(name.removeprefix("bin_")), reverse=True)
+    if not bins:  # no header: give it one
+        names = [str(number) for number in range(len(names))]
+        bins, body = names[1:], ",".join(names).encode() + b"\n" + body
+    types = dict.fromkeys(bins, pa.float64())
+    return pa.Table.from_batches(batches_of(io.BytesIO(body), names, types), pa.schema(types)).to_pandas()
+
+
+def predict_fn(inputs, model):
+    """Predictions (rows, 49) for a DataFrame of bins; refuses bins that the model was not trained on."""
+    came, trained = list(inputs.columns), list(model.feature_names_in_)
+    if came[:1] == ["1"] and len(came) == len(trained):
+        came = trained  # there was no header to compare
+    if came != trained:
+        other = sorted(set(came) ^ set(trained))[:3]
+        raise DataError(
+            f"{len(came)} bins came, not the {len(trained)} trained on ({' '.join(other)}): other channels?"
+        )
+    return model.predict(inputs.set_axis(trained, axis=1)) if len(inputs) else np.empty((0, len(TARGETS)))
+
+
+def output_fn(prediction, accept):
+    """The text that score.py reads, whatever `accept`: 49 numbers a line, empty for NaN, no header, no index."""
+    table = pa.table([pa.array(column, from_pandas=True) for column in prediction.T], names=TARGETS)
+    sink = io.BytesIO()
+    pa.csv.write_csv(table, sink, pa.csv.WriteOptions(include_header=False))
+    return sink.getvalue().decode()
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Step 1: fit the model to public data and save it.")
+    parser.add_argument("--model_dir", default=os.environ.get("SM_MODEL_DIR") or folder("/opt/ml/model", "model"))
+    public = os.environ.get("SM_CHANNEL_TRAINING") or folder("/opt/ml/input/data/training", "data/public")
+    parser.add_argument("--data_dir", default=public, help="the folder of public.csv.gz")
+    # Hyperparameters: arguments here, hyperparameters of the training job there
+    parser.add_argument("--alpha_min", type=float, default=1e-5, help="weakest regularisation strength tried")
+    parser.add_argument("--alpha_max", type=float, default=1e5, help="strongest regularisation strength tried")
+    parser.add_argument("--alphas", type=int, default=50, help="number of strengths, evenly spaced in the logarithm")
+    parser.add_argument("--folds", type=int, default=5, help="folds of the cross-validation")
+    arguments, _ = parser.parse_known_args()
+    if not (0 < arguments.alpha_min <= arguments.alpha_max and arguments.alphas > 0 and arguments.folds > 1):
+        parser.error("0 < alpha_min <= alpha_max, alphas > 0 and folds > 1 are needed")
+    data_file = os.path.join(arguments.data_dir, "public.csv.gz")
+    inputs, targets = preprocess(data_file)
+    if targets is None or targets.isna().all(axis=None):
+        raise DataError(f"{data_file}: not one assay to learn from")
+    if (infinite := np.isinf(targets).any()).any():
+        raise DataError(f"{data_file}: column {infinite.idxmax()!r}: an infinite value")
+    holes = pa.Table.from_batches(batches_of(data_file, (), {"SiteID": pa.string()}))["SiteID"].to_numpy()
+    alphas = np.geomspace(arguments.alpha_max, arguments.alpha_min, arguments.alphas)
+    model, held_out = fit(inputs, targets, holes, alphas, arguments.folds)
+    save_model(model, arguments.model_dir)
+    score = 0.0
+    for name, predicted in zip(TARGETS, held_out.T, strict=True):
+        if (rows := targets[name].notna().to_numpy()).sum() > 1:
+            r2 = r2_score(targets[name][rows], predicted[rows])
+            score += WEIGHTS[name] * r2
+            print(f"validation:{name}={r2:.6f}")
+    # Found in the log by a metric definition of the training job such as Regex "validation:score=([-.0-9]+)"
+    print(f"validation:score={score:.6f}\ntrain: model in {arguments.model_dir}", flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (DataError, OSError) as error:
+        sys.exit(f"train.py: {error}")
