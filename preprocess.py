@@ -70,7 +70,7 @@ def preprocess(data_file):
 
 
 def read(data_file, targets=False):
-    """Yield (inputs, targets), record batches of some 16 MB of text: index and bins; the assays that there are."""
+    """Yield (inputs, targets), record batches of some 4 MB of text: index and bins; the assays that there are."""
     with plain_errors(data_file):
         header = pa.csv.open_csv(data_file).schema.names
     channels = channels_of(header, data_file)
@@ -78,6 +78,7 @@ def read(data_file, targets=False):
     names = [header[0], *(f"bin_{first}" for first in wavenumbers[: len(channels) // BIN * BIN : BIN].tolist())]
     measured = [name for name in TARGETS if name in header] if targets else []
     types = {header[0]: pa.string()} | dict.fromkeys([*channels, *measured], pa.float64())
+    batch = None
     for batch in batches_of(data_file, header, types):
         index = batch[header[0]]
         spectra = np.stack([batch[name].to_numpy(zero_copy_only=False) for name in channels])
@@ -88,6 +89,8 @@ def read(data_file, targets=False):
         if not (usable := np.isfinite(bins).all(axis=0)).all():
             raise DataError(f"{data_file}: row {index[usable.argmin()]}: no spectrum to normalise; is it all zero?")
         yield pa.RecordBatch.from_arrays([index, *bins], names), batch.select(measured)
+    if batch is None:
+        raise DataError(f"{data_file}: a header, but no row")
 
 
 def channels_of(header, data_file):
@@ -108,7 +111,7 @@ def batches_of(data_file, header, types):
     """Yield the columns that `types` names, as those types, in record batches."""
     with plain_errors(data_file, header):
         convert = pa.csv.ConvertOptions(column_types=types, include_columns=list(types))
-        yield from pa.csv.open_csv(data_file, pa.csv.ReadOptions(block_size=1 << 24), convert_options=convert)
+        yield from pa.csv.open_csv(data_file, pa.csv.ReadOptions(block_size=1 << 22), convert_options=convert)
 
 
 @contextlib.contextmanager

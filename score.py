@@ -80,7 +80,7 @@ def read_predicted(path, rows):
     try:
         predicted = pd.read_csv(path, header=None)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: {error}") from error
+        raise DataError(f"{path}: {str(error).strip()}") from error
     if predicted.shape != (rows, len(TARGETS)):
         lines, columns = predicted.shape
         need = f"{rows} of {len(TARGETS)} are needed, without header or index"

@@ -10,10 +10,10 @@ Edit `fit` and its hyperparameters. What breaks if you do not keep to this:
 """
 
 import argparse
-import csv
 import io
 import os
 import pickle
+import re
 import sys
 
 import numpy as np
@@ -109,34 +109,35 @@ def model_fn(model_dir):
 def input_fn(input_data, content_type):
     """A request's CSV, as preprocess.py writes it, to a DataFrame of bins.
 
-    With a header the columns may come in any order; without one they are the index and the bins, in order.
+    With a header the columns may come in any order; without one they are the index and the bins, in order,
+    and the DataFrame's columns have numbers instead of names.
     """
     if content_type.split(";")[0].strip().lower() != "text/csv":
         raise DataError(f"the request is {content_type!r}: send text/csv")
     body = input_data.encode() if isinstance(input_data, str) else bytes(input_data)
-    if not body.strip():
-        raise DataError("the request is empty: send lines of preprocess.py's CSV")
     with plain_errors("the request"):
-        names = next(csv.reader([body.split(b"\n", 1)[0].decode("utf-8-sig")]), [])
-    bins = [name for name in names if name.startswith("bin_")]
+        names = pa.csv.open_csv(io.BytesIO(body)).schema.names
+    bins = [name for name in names if re.fullmatch(r"bin_\d+\.\d+", name)]
     bins.sort(key=lambda name: float(name.removeprefix("bin_")), reverse=True)
-    if not bins:  # no header: give it one
+    if header := bool(bins):
+        types = dict.fromkeys(bins, pa.float64())
+    else:
         names = [str(number) for number in range(len(names))]
-        bins, body = names[1:], ",".join(names).encode() + b"\n" + body
-    types = dict.fromkeys(bins, pa.float64())
-    return pa.Table.from_batches(batches_of(io.BytesIO(body), names, types), pa.schema(types)).to_pandas()
+        types, body = dict.fromkeys(names[1:], pa.float64()), ",".join(names).encode() + b"\n" + body
+    if not types:
+        raise DataError("the request holds no bins: send preprocess.py's CSV or lines of it")
+    convert = pa.csv.ConvertOptions(column_types=types, include_columns=list(types))
+    with plain_errors("the request", names):
+        inputs = pa.csv.read_csv(io.BytesIO(body), convert_options=convert).to_pandas()
+    return inputs if header else inputs.set_axis(range(len(types)), axis=1)
 
 
 def predict_fn(inputs, model):
     """Predictions (rows, 49) for a DataFrame of bins; refuses bins that the model was not trained on."""
     came, trained = list(inputs.columns), list(model.feature_names_in_)
-    if came[:1] == ["1"] and len(came) == len(trained):
-        came = trained  # there was no header to compare
-    if came != trained:
-        other = sorted(set(came) ^ set(trained))[:3]
-        raise DataError(
-            f"{len(came)} bins came, not the {len(trained)} trained on ({' '.join(other)}): other channels?"
-        )
+    if came not in (trained, list(range(len(trained)))):
+        differing = " ".join(sorted(map(str, set(came) ^ set(trained)))[:3])
+        raise DataError(f"not the bins that the model was trained on ({differing} ...): has the file other channels?")
     return model.predict(inputs.set_axis(trained, axis=1)) if len(inputs) else np.empty((0, len(TARGETS)))
 
 

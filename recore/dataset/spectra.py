@@ -1,4 +1,8 @@
-"""Spectra of mineral mixtures as an FTIR spectrometer gives them: Beer-Lambert, and what spoils it."""
+"""Spectra of mineral mixtures as an FTIR spectrometer gives them in diffuse reflectance (DRIFT), and what spoils them.
+
+Absorption coefficients add up by Beer and Lambert. What comes back from a powder follows from them by Kubelka and
+Munk (Zeitschrift fuer technische Physik 12 (1931) 593-601): weak bands stand out, strong ones saturate.
+"""
 
 from collections.abc import Sequence
 
@@ -8,7 +12,8 @@ from numpy.typing import NDArray
 
 from recore.dataset.minerals import MINERALS
 
-ABSORBANCE = 1.5  # of a pure mineral's strongest band, at the mean path length
+ABSORPTION = 6.0  # of a pure mineral's strongest band, over the scattering coefficient of a middling powder
+BACKGROUND = 0.002  # absorption everywhere, relative to that; a sample of magnetite alone has 1
 NOISE = 2e-4  # standard deviation of the absorbance where the detector is at its best
 
 Bands = Sequence[tuple[float, float, float]]  # position in cm-1, height, half width in cm-1
@@ -43,7 +48,7 @@ def band_shape(wavenumbers: NDArray[np.float64], bands: Bands) -> NDArray[np.flo
 class Spectrometer:
     """An instrument as it stood while one hole was scanned, with that hole's own mineral chemistry.
 
-    From hole to hole bands move and broaden a little, and stray light, noise and the baseline differ:
+    From hole to hole bands move and broaden a little, and specular reflection, noise and the baseline differ:
     a model that has seen other holes has not seen these.
     """
 
@@ -57,24 +62,24 @@ class Spectrometer:
         along = (wavenumbers - 2300) / 1700
         self._baseline = np.array([np.ones_like(along), along, along**2])
         self._noise = NOISE * random.uniform(0.7, 2) * (1 + 4 * along**4)
-        self._offsets = random.normal([0.08, 0.02, 0.0], [0.03, 0.02, 0.01])
-        self._stray_light = random.uniform(0.01, 0.06)
+        self._offsets = random.normal([0.04, 0.01, 0.0], [0.02, 0.015, 0.01])
+        self._specular = random.uniform(0.01, 0.06)
 
     def measure(self, minerals: NDArray[np.float64]) -> NDArray[np.float64]:
         """Absorbances (rows, channels), to six decimals, of samples of mass fractions (rows, minerals)."""
         rows, random = len(minerals), self._random
         # one mineral after the other, not by a matrix product: its last bits would depend on the machine
-        absorbance = np.zeros((rows, self._pure.shape[1]))
+        absorption = np.zeros((rows, self._pure.shape[1]))
         for fraction, spectrum in zip(minerals.T, self._pure, strict=True):
-            absorbance += fraction[:, None] * spectrum
-        opacity = (minerals * self._opacity).sum(axis=1)
-        path = np.exp(0.18 * random.standard_normal(rows)) * (1 - np.minimum(opacity, 0.8))
-        absorbance *= (ABSORBANCE * path)[:, None]
-        absorbance += self._each(0.03 * random.exponential(size=rows), self._water)
-        stray = self._stray_light  # light that has not met the sample limits how strong a band can look
-        absorbance = -np.log10((1 - stray) * 10**-absorbance + stray)
+            absorption += fraction[:, None] * spectrum
+        absorption += (BACKGROUND + 0.5 * (minerals * self._opacity).sum(axis=1))[:, None]
+        absorption += self._each(0.015 * random.exponential(size=rows), self._water)
+        grain_size = np.exp(0.2 * random.standard_normal(rows))
+        ratio = (ABSORPTION * grain_size)[:, None] * absorption  # K / S
+        reflectance = 1 + ratio - np.sqrt(ratio * (ratio + 2))
+        # light that the grains' faces throw back has met no band: it limits how strong one can look
+        absorbance = -np.log10((1 - self._specular) * reflectance + self._specular)
         baseline = self._offsets + random.normal(0, [0.02, 0.012, 0.006], (rows, 3))
-        baseline[:, 0] += 0.6 * opacity
         for number, shape in enumerate(self._baseline):
             absorbance += self._each(baseline[:, number], shape)
         absorbance += self._each(0.004 * random.standard_normal(rows), self._carbon_dioxide)

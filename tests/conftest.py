@@ -1,0 +1,51 @@
+"""A small sample, and a project folder in which it was run by hand."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from helpers import copy_scripts, run
+
+from recore.dataset.sample import Plan, make_sample
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sample data: 10 holes, 424 channels (60 bins of 7 and a remainder of 4), some assays missing."""
+    folder = tmp_path_factory.mktemp("sample")
+    make_sample(folder, Plan(rows=400, holes=10, channels=424, seed=7, missing=0.02))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def public(sample: Path) -> pd.DataFrame:
+    """The sample's public data as pandas reads them. Copy before writing to it."""
+    return pd.read_csv(sample / "public/public.csv.gz", index_col=0, float_precision="round_trip")
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
+    """A project's folder after the four steps by hand with no arguments. Read it only."""
+    folder = copy_scripts(tmp_path_factory.mktemp("project"))
+    shutil.copytree(sample, folder / "data")
+    for script in ("train.py", "preprocess.py", "predict.py", "score.py"):
+        done = run(script, cwd=folder)
+        assert done.returncode == 0, done.stderr
+        (folder / f"{script}.log").write_text(done.stdout)
+    return folder
+
+
+@pytest.fixture
+def refused(tmp_path: Path) -> Callable[..., str]:
+    """Run a script that must fail with one line and without output; returns that line."""
+
+    def run_it(*command: object, output: Path | None = None) -> str:
+        done = run(*command, cwd=tmp_path)
+        assert done.returncode == 1, done.stdout + done.stderr
+        assert len(done.stderr.splitlines()) == 1, done.stderr
+        assert output is None or not list(output.parent.glob(output.name + "*"))
+        return done.stderr
+
+    return run_it

@@ -1,0 +1,46 @@
+"""What tests share: the scripts run as processes, data files written."""
+
+import gzip
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+ROOT = Path(__file__).parents[1]
+SCRIPTS = ("preprocess.py", "train.py", "predict.py", "score.py")
+
+
+def environment() -> dict[str, str]:
+    """This process's environment without what would tell a script where it runs."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("SM_", "PYTHON"))}
+
+
+def run(*command: object, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run Python with arguments in a folder of its own, with some variables more."""
+    arguments = [sys.executable, *map(str, command)]
+    return subprocess.run(
+        arguments, cwd=cwd, env=environment() | variables, capture_output=True, text=True, timeout=120
+    )
+
+
+def copy_scripts(folder: Path, *names: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names or SCRIPTS:
+        shutil.copy(ROOT / name, folder)
+    return folder
+
+
+def write_csv(path: Path, data: pd.DataFrame) -> Path:
+    """Write a frame as a data file, gzipped, its index first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data.to_csv(path, compression={"method": "gzip", "compresslevel": 1})
+    return path
+
+
+def write_gz(path: Path, text: str | bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(text.encode() if isinstance(text, str) else text, 1))
+    return path

@@ -1,0 +1,165 @@
+"""Bad data: each file is refused in one line that says where, and no output is left; or it is digested."""
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import ROOT, run, write_csv, write_gz
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import preprocess
+import train
+
+
+def changed(data: pd.DataFrame, row: int, column: str, value: object) -> pd.DataFrame:
+    copy = data.astype({column: object})
+    copy.loc[row, column] = value
+    return copy
+
+
+CHANGES: dict[str, tuple[Callable[[pd.DataFrame, str], pd.DataFrame], str]] = {
+    "text in a channel": (lambda d, c: changed(d, 17, c, "abc"), "column '{}': CSV conversion error to double: "),
+    "empty cell in a channel": (lambda d, c: changed(d, 17, c, None), "row 17, channel {}: empty or not finite"),
+    "nan in a channel": (lambda d, c: changed(d, 17, c, "nan"), "row 17, channel {}: empty or not finite"),
+    "infinity in a channel": (lambda d, c: changed(d, 17, c, np.inf), "row 17, channel {}: empty or not finite"),
+    "huge number in a channel": (lambda d, c: changed(d, 17, c, "1e999"), "row 17, channel {}: empty or not finite"),
+    "an unknown column": (lambda d, c: d.assign(Colour="red"), "column 'Colour' is no ID, no target and no wavenumber"),
+    "one wavenumber twice": (lambda d, c: d.assign(**{c + "0": 1.0}), "of different wavenumbers"),
+    "few channels": (lambda d, c: d[["SiteID", c, "CuPPM"]], "1 channels; 7 or more"),
+    "no channel above the window": (
+        lambda d, c: d.drop(columns=[n for n in d if n.replace(".", "").isdigit() and float(n) > 1110]),
+        "no channel lies above 1110",
+    ),
+    "no rows": (lambda d, c: d.iloc[:0], "no row"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+@pytest.mark.parametrize("script", ["preprocess.py", "train.py"])
+def test_a_file_with(name: str, script: str, public: pd.DataFrame, tmp_path: Path, refused) -> None:
+    channel = public.columns[40]
+    change, reason = CHANGES[name]
+    source = write_csv(tmp_path / "in/public.csv.gz", change(public.copy(), channel))
+    output = tmp_path / "out" / {"preprocess.py": "public.csv", "train.py": "model.pkl"}[script]
+    arguments = {
+        "preprocess.py": ("--input", source, "--output", output),
+        "train.py": ("--data_dir", source.parent, "--model_dir", output.parent),
+    }[script]
+    message = refused(ROOT / script, *arguments, output=output)
+    assert reason.format(channel) in message
+    assert message.startswith(f"{script}: ")
+
+
+def test_an_all_zero_spectrum(public: pd.DataFrame, tmp_path: Path, refused) -> None:
+    dead = public.copy()
+    dead.loc[dead.index[9], [name for name in public if name.replace(".", "").isdigit()]] = 0.0
+    source = write_csv(tmp_path / "in/public.csv.gz", dead)
+    message = refused(
+        ROOT / "preprocess.py", "--input", source, "--output", tmp_path / "o.csv", output=tmp_path / "o.csv"
+    )
+    assert f"row {dead.index[9]}: no spectrum to normalise; is it all zero?" in message
+
+
+def test_a_column_twice(public: pd.DataFrame, tmp_path: Path, refused) -> None:
+    source = write_csv(tmp_path / "in/public.csv.gz", public[[*public.columns, public.columns[40]]])
+    message = refused(
+        ROOT / "preprocess.py", "--input", source, "--output", tmp_path / "o.csv", output=tmp_path / "o.csv"
+    )
+    assert f"the column '{public.columns[40]}' is there more than once" in message
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "Empty CSV file"),
+        (gzip.compress(b""), "Empty CSV file"),
+        (b"DepthTo,SiteID\n1,a\n", "incorrect header check"),
+        (gzip.compress(b"\x89PNG\r\n\x1a\n" * 30), "decode"),
+        (gzip.compress(b",4000.0,3998.0\n0,1.0\n"), "Expected 3 columns, got 2"),
+    ],
+)
+def test_a_file_that_is_no_gzipped_csv(content: bytes, reason: str, tmp_path: Path, refused) -> None:
+    source = tmp_path / "public.csv.gz"
+    source.write_bytes(content)
+    for arguments in (("preprocess.py", "--input", source), ("train.py", "--data_dir", tmp_path)):
+        assert reason in refused(ROOT / arguments[0], *arguments[1:], "--output", "o", "--model_dir", "o")
+
+
+@settings(max_examples=20, deadline=None)
+@given(share=st.floats(0.01, 0.99))
+def test_a_truncated_gzip(share: float, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    whole = (sample / "private/private.csv.gz").read_bytes()
+    path = tmp_path_factory.mktemp("cut") / "private.csv.gz"
+    path.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(preprocess.DataError, match=r"private\.csv\.gz: .*[Tt]runcated"):
+        preprocess.preprocess(path)
+
+
+@settings(max_examples=200, deadline=None)
+@given(text=st.text(st.sampled_from(',"\n\r;.x0159e-+\0é') | st.characters(codec="utf-8"), max_size=80))
+def test_any_text_is_data_or_a_data_error(text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    header = "".join(f",{4000 - number}" for number in range(7))
+    for content in (text, f"{header}\n{text}"):
+        path = write_gz(tmp_path_factory.getbasetemp() / "any.csv.gz", content)
+        try:
+            inputs, _ = preprocess.preprocess(path)
+        except preprocess.DataError:
+            continue
+        assert np.isfinite(inputs).all(axis=None)
+
+
+@settings(max_examples=200, deadline=None)
+@given(body=st.binary(max_size=80) | st.text(max_size=80))
+def test_any_request_is_bins_or_a_data_error(body: bytes | str, project: Path) -> None:
+    try:
+        inputs = train.input_fn(body, "text/csv")
+        train.predict_fn(inputs, train.model_fn(project / "model"))
+    except preprocess.DataError:
+        pass
+
+
+def test_no_file_and_no_assays(public: pd.DataFrame, tmp_path: Path, refused) -> None:
+    arguments = ("--data_dir", tmp_path, "--model_dir", tmp_path / "model")
+    assert "public.csv.gz" in refused(ROOT / "train.py", *arguments)
+    assert "public.csv.gz" in refused(ROOT / "preprocess.py", "--input", tmp_path / "public.csv.gz", "--output", "o")
+    targets = list(preprocess.TARGETS)
+    for data in (public.drop(columns=targets), public.assign(**dict.fromkeys(targets))):
+        write_csv(tmp_path / "public.csv.gz", data)
+        assert "not one assay to learn from" in refused(ROOT / "train.py", *arguments)
+
+
+@pytest.mark.parametrize(("value", "reason"), [("inf", "an infinite value"), ("<0.5", "invalid value '<0.5'")])
+def test_an_assay_that_is_no_number(value: str, reason: str, public: pd.DataFrame, tmp_path: Path, refused) -> None:
+    write_csv(tmp_path / "public.csv.gz", changed(public, 17, "CuPPM", value))
+    message = refused(ROOT / "train.py", "--data_dir", tmp_path, "--model_dir", tmp_path / "model")
+    assert f"column 'CuPPM': {reason}" in message.replace("CSV conversion error to double: ", "")
+
+
+def test_no_drill_holes(public: pd.DataFrame, tmp_path: Path, refused) -> None:
+    write_csv(tmp_path / "public.csv.gz", public.drop(columns="SiteID"))
+    assert "'SiteID'" in refused(ROOT / "train.py", "--data_dir", tmp_path, "--model_dir", tmp_path / "model")
+
+
+def test_prediction_without_or_with_a_broken_model(sample: Path, tmp_path: Path, refused) -> None:
+    data = sample / "private/private.csv.gz"
+    arguments = ("--input", data, "--model_dir", tmp_path, "--output", tmp_path / "o.csv")
+    assert "model.pkl" in refused(ROOT / "predict.py", *arguments, output=tmp_path / "o.csv")
+
+
+def test_prediction_for_a_file_without_one_channel(
+    project: Path, public: pd.DataFrame, tmp_path: Path, refused
+) -> None:
+    source = write_csv(tmp_path / "in.csv.gz", public.drop(columns=public.columns[80]))
+    arguments = ("--input", source, "--model_dir", project / "model", "--output", tmp_path / "o.csv")
+    assert "has the file other channels?" in refused(ROOT / "predict.py", *arguments, output=tmp_path / "o.csv")
+
+
+def test_one_row_goes_through(project: Path, public: pd.DataFrame, tmp_path: Path) -> None:
+    source = write_csv(tmp_path / "one.csv.gz", public.iloc[:1])
+    arguments = ("--input", source, "--model_dir", project / "model", "--output", tmp_path / "o.csv")
+    assert run(ROOT / "predict.py", *arguments, cwd=tmp_path).returncode == 0
+    assert (tmp_path / "o.csv").read_text().count(",") == 48

@@ -1,0 +1,53 @@
+"""Ctrl-C or a kill in the middle: what was there before stays whole, and no half-written output takes its place."""
+
+import gzip
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from helpers import ROOT, environment
+
+
+@pytest.fixture
+def endless(tmp_path: Path) -> subprocess.Popen:
+    """preprocess.py at work on gigabytes (one gzip member again and again), with an older output in place."""
+    source, output = tmp_path / "endless.csv.gz", tmp_path / "public.csv"
+    output.write_text("older\n")
+    header = ",".join(["", "SiteID", *(str(4000 - 2 * channel) for channel in range(1500))])
+    rows = (",".join(["0", "DD001", *["0.123456"] * 1500]) + "\n") * 500
+    source.write_bytes(gzip.compress(f"{header}\n".encode()) + 500 * gzip.compress(rows.encode()))
+    command = [sys.executable, ROOT / "preprocess.py", "--input", source, "--output", output]
+    process = subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True)
+    yield process
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_while_writing(endless: subprocess.Popen, number: signal.Signals, tmp_path: Path) -> None:
+    part, deadline = tmp_path / "public.csv.part", time.monotonic() + 60
+    while not (part.exists() and part.stat().st_size > 1_000_000):
+        assert time.monotonic() < deadline
+        assert endless.poll() is None
+        time.sleep(0.02)
+    endless.send_signal(number)
+    assert endless.wait(timeout=30) != 0
+    assert (tmp_path / "public.csv").read_text() == "older\n"
+    if number == signal.SIGINT:
+        assert not part.exists()
+
+
+def test_a_full_disk_is_one_line(sample: Path, tmp_path: Path) -> None:
+    arguments = ["--input", sample / "public/public.csv.gz", "--output", tmp_path / "public.csv"]
+    code = "import resource, runpy, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+    code += "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)); "
+    code += f"sys.argv = sys.argv[1:]; runpy.run_path({str(ROOT / 'preprocess.py')!r}, run_name='__main__')"
+    command = [sys.executable, "-c", code, "preprocess.py", *map(str, arguments)]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "File too large" in done.stderr
+    assert not list(tmp_path.iterdir())

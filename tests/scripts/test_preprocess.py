@@ -1,0 +1,158 @@
+"""preprocess.py: what it makes of a file, row by row."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import ROOT, copy_scripts, run, write_csv
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import preprocess
+import score
+
+
+def lines_of(data: pd.DataFrame, folder: Path, name: str) -> list[str]:
+    """The lines that preprocess.py writes for a frame of raw data."""
+    source, output = write_csv(folder / f"{name}.csv.gz", data), folder / f"{name}.csv"
+    done = run(ROOT / "preprocess.py", "--input", source, "--output", output, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return output.read_text().splitlines()
+
+
+def test_inputs_are_bins_alone_and_targets_the_49_in_order(sample: Path, public: pd.DataFrame) -> None:
+    inputs, targets = preprocess.preprocess(sample / "public/public.csv.gz")
+    assert inputs.shape == (len(public), 424 // 7)
+    assert all(name.startswith("bin_") for name in inputs.columns)
+    assert set(inputs.dtypes.astype(str)) == {"float64"}
+    pd.testing.assert_index_equal(inputs.index, public.index, check_names=False)
+    assert tuple(targets.columns) == preprocess.TARGETS == score.TARGETS
+    np.testing.assert_array_equal(targets, public[list(score.TARGETS)])
+
+
+def test_private_data_have_no_targets(sample: Path) -> None:
+    inputs, targets = preprocess.preprocess(sample / "private/private.csv.gz")
+    assert targets is None
+    assert len(inputs)
+
+
+def test_targets_that_are_not_there_are_nan(public: pd.DataFrame, tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "some.csv.gz", public.drop(columns=["AgPPM", "YPPM"]))
+    _, targets = preprocess.preprocess(path)
+    assert tuple(targets.columns) == preprocess.TARGETS
+    assert targets[["AgPPM", "YPPM"]].isna().all(axis=None)
+
+
+def test_bins_are_sums_over_the_maximum_above_the_window(public: pd.DataFrame, sample: Path) -> None:
+    inputs, _ = preprocess.preprocess(sample / "public/public.csv.gz")
+    channels = [name for name in public if name.replace(".", "").isdigit()]
+    row = public[channels].iloc[5]
+    maximum = max(value for name, value in row.items() if float(name) > 1110)
+    expected = [sum(row.iloc[7 * number : 7 * number + 7]) / maximum for number in range(60)]
+    np.testing.assert_allclose(inputs.iloc[5], expected, atol=0.51e-5)
+    assert inputs.columns[0] == f"bin_{float(channels[0])}"
+    assert inputs.columns[-1] == f"bin_{float(channels[59 * 7])}"
+
+
+@given(
+    spectra=hnp.arrays(
+        int, st.tuples(st.integers(7, 40), st.integers(1, 9)), elements=st.integers(-1_000_000, 4_000_000)
+    ),
+    row=st.integers(0, 8),
+)
+def test_a_row_has_the_same_bins_in_any_company(spectra: np.ndarray, row: int) -> None:
+    spectra, wavenumbers = spectra / 1e6, np.linspace(4000, 600, len(spectra))
+    row %= spectra.shape[1]
+    alone = preprocess.to_bins(np.ascontiguousarray(spectra[:, [row]]), wavenumbers)[:, 0]
+    np.testing.assert_array_equal(preprocess.to_bins(spectra, wavenumbers)[:, row], alone)
+    assert len(alone) == len(spectra) // preprocess.BIN
+
+
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 2**31))
+def test_any_rows_in_any_order_and_any_columns_give_the_same_bytes(
+    seed: int, public: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder, random = tmp_path_factory.mktemp("subset"), np.random.default_rng(seed)
+    rows = random.permutation(len(public))[: random.integers(1, 60)]
+    columns = random.permutation(public.shape[1])
+    whole, part = lines_of(public, folder, "whole"), lines_of(public.iloc[rows, columns], folder, "part")
+    assert part[0] == whole[0]
+    assert part[1:] == [whole[1 + row] for row in rows]
+
+
+def test_file_and_memory_hold_the_same_numbers(project: Path) -> None:
+    inputs, _ = preprocess.preprocess(project / "data/public/public.csv.gz")
+    file = pd.read_csv(project / "data/preprocess/public.csv", index_col=0, float_precision="round_trip")
+    pd.testing.assert_frame_equal(file, inputs, check_exact=True, check_names=False)
+    by_default = pd.read_csv(project / "data/preprocess/public.csv", index_col=0)
+    pd.testing.assert_frame_equal(by_default, inputs, check_exact=True, check_names=False)
+
+
+def test_no_name_of_a_column_is_a_number(project: Path) -> None:
+    with open(project / "data/preprocess/public.csv", newline="") as file:
+        index, *names = next(csv.reader(file))
+    assert index == ""
+    assert not any(name.replace(".", "").isdigit() for name in names)
+
+
+def test_an_index_of_text_is_kept(public: pd.DataFrame, tmp_path: Path) -> None:
+    renamed = public.iloc[:3].set_axis(["007", "a,b", 'say "x"'])
+    inputs, targets = preprocess.preprocess(write_csv(tmp_path / "named.csv.gz", renamed))
+    assert list(inputs.index) == list(targets.index) == ["007", "a,b", 'say "x"']
+    rows = list(csv.reader(lines_of(renamed, tmp_path, "named")))
+    assert [row[0] for row in rows[1:]] == ["007", "a,b", 'say "x"']
+
+
+def test_targets_in_private_data_change_nothing(public: pd.DataFrame, tmp_path: Path) -> None:
+    without = public.drop(columns=list(score.TARGETS))
+    spoilt = public.assign(CuPPM="assayed twice")
+    expected = lines_of(without, tmp_path, "without")
+    assert lines_of(public, tmp_path, "with") == lines_of(spoilt, tmp_path, "spoilt") == expected
+
+
+def test_runs_alone_in_an_empty_folder(sample: Path, tmp_path: Path) -> None:
+    folder = copy_scripts(tmp_path / "job", "preprocess.py")
+    output = tmp_path / "deep" / "er" / "public.csv"
+    done = run(
+        *(
+            "-P",
+            folder / "preprocess.py",
+            "--input",
+            sample / "private/private.csv.gz",
+            "--output",
+            output,
+            "--epochs",
+            3,
+        ),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert output.exists()
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
+    def peak(rows: int) -> int:
+        header = ["", "DepthTo", "SiteID", "DepthFrom", *(f"{4000 - 2 * channel}.0" for channel in range(1700))]
+        line = "1,2,DD001,1," + ",".join(f"{0.1 + channel / 3000:.6f}" for channel in range(1700))
+        path = tmp_path / f"{rows}.csv"
+        with open(path, "w") as file:
+            file.write(",".join(header) + "\n")
+            file.writelines(line + "\n" for _ in range(rows))
+        code = f"""
+import resource, sys
+sys.argv = ["preprocess.py", "--input", {str(path)!r}, "--output", {str(tmp_path / "out.csv")!r}]
+sys.path.insert(0, {str(ROOT)!r})
+import preprocess
+preprocess.main()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+        return int(subprocess.check_output([sys.executable, "-c", code]).split()[-1])
+
+    assert peak(40_000) < 1.15 * peak(12_000)

@@ -1,0 +1,198 @@
+"""The same predictions by every way that data can come to the model."""
+
+import io
+import pickle
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import ROOT, environment, run
+from sagemaker_inference.transformer import Transformer
+
+import preprocess
+import train
+
+TOLERANCE = 1e-9  # relative: a matrix product's last bits differ with the number of rows
+
+
+@pytest.fixture(scope="module")
+def model(project: Path) -> object:
+    return train.model_fn(project / "model")
+
+
+@pytest.fixture(scope="module")
+def expected(project: Path, model: object) -> np.ndarray:
+    """Predictions in memory, as train.py would make them: (rows, 49)."""
+    inputs, _ = preprocess.preprocess(project / "data/private/private.csv.gz")
+    return model.predict(inputs)
+
+
+@pytest.fixture(scope="module")
+def lines(project: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Step 2's file of the private data, header first."""
+    output = tmp_path_factory.mktemp("step2") / "public.csv"
+    data = project / "data/private/private.csv.gz"
+    assert run(ROOT / "preprocess.py", "--input", data, "--output", output, cwd=output.parent).returncode == 0
+    return output.read_text().splitlines(keepends=True)
+
+
+def served(model: object, body: str | bytes, content_type: str = "text/csv") -> np.ndarray:
+    """What a server answers to a request, read back: (rows, 49)."""
+    text = train.output_fn(train.predict_fn(train.input_fn(body, content_type), model), "text/csv")
+    return pd.read_csv(io.StringIO(text), header=None).to_numpy()
+
+
+@pytest.mark.parametrize("content_type", ["text/csv", "text/csv; charset=utf-8", "Text/CSV;header=present"])
+@pytest.mark.parametrize("kind", [str, bytes, bytearray])
+def test_whole_file(model: object, lines: list[str], expected: np.ndarray, kind: type, content_type: str) -> None:
+    text = "".join(lines)
+    body = text if kind is str else kind(text.encode())
+    np.testing.assert_allclose(served(model, body, content_type), expected, rtol=TOLERANCE)
+
+
+def test_halves_without_header(model: object, lines: list[str], expected: np.ndarray) -> None:
+    middle = len(lines) // 2
+    first, second = served(model, "".join(lines[:middle])), served(model, "".join(lines[middle:]))
+    np.testing.assert_allclose(np.concatenate([first, second]), expected, rtol=TOLERANCE)
+
+
+def test_single_rows(model: object, lines: list[str], expected: np.ndarray) -> None:
+    rows = np.concatenate([served(model, line) for line in lines[1:]])
+    np.testing.assert_allclose(rows, expected, rtol=TOLERANCE)
+
+
+def test_shuffled_rows(model: object, lines: list[str], expected: np.ndarray) -> None:
+    order = np.random.default_rng(1).permutation(len(expected))
+    body = lines[0] + "".join(lines[1 + row] for row in order)
+    np.testing.assert_allclose(served(model, body), expected[order], rtol=TOLERANCE)
+
+
+def test_columns_in_another_order(model: object, lines: list[str], expected: np.ndarray) -> None:
+    frame = pd.read_csv(io.StringIO("".join(lines)), dtype=str, keep_default_na=False).rename(
+        columns={"Unnamed: 0": ""}
+    )
+    shuffled = frame.iloc[:, np.random.default_rng(2).permutation(frame.shape[1])]
+    np.testing.assert_allclose(served(model, shuffled.to_csv(index=False)), expected, rtol=TOLERANCE)
+
+
+def test_windows_line_ends_and_byte_order_mark(model: object, lines: list[str], expected: np.ndarray) -> None:
+    body = b"\xef\xbb\xbf" + "".join(lines).replace("\n", "\r\n").encode()
+    np.testing.assert_allclose(served(model, body), expected, rtol=TOLERANCE)
+
+
+def test_predict_by_hand(project: Path, expected: np.ndarray, tmp_path: Path) -> None:
+    output = tmp_path / "private.csv.out"
+    data = project / "data/private/private.csv.gz"
+    done = run(ROOT / "predict.py", "--model_dir", project / "model", "--input", data, "--output", output, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_allclose(pd.read_csv(output, header=None), expected, rtol=TOLERANCE)
+
+
+def test_predict_writes_what_a_server_answers(project: Path, model: object) -> None:
+    body = (project / "data/preprocess/public.csv").read_text()
+    answer = train.output_fn(train.predict_fn(train.input_fn(body, "text/csv"), model), "text/csv")
+    assert (project / "data/predictions/public.csv.out").read_text() == answer
+
+
+def test_a_header_alone_is_answered_by_nothing(model: object, lines: list[str]) -> None:
+    prediction = train.predict_fn(train.input_fn(lines[0], "text/csv"), model)
+    assert prediction.shape == (0, 49)
+    assert train.output_fn(prediction, "text/csv") == ""
+
+
+def test_missing_targets_are_empty_cells() -> None:
+    prediction = np.full((2, 49), 1.5)
+    prediction[:, 3] = np.nan
+    assert train.output_fn(prediction, "application/json").splitlines()[1].split(",")[2:5] == ["1.5", "", "1.5"]
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "reason"),
+    [
+        ("", "text/csv", "Empty CSV"),
+        (b"\n\n", "text/csv", "Empty CSV"),
+        ("0\n1\n", "text/csv", "no bins"),
+        ("[[1, 2]]", "application/json", "send text/csv"),
+        ("0,1.5,2.5\n", "text/csv", "other channels"),
+        ("0,1.5\n1,2.5,3.5\n", "text/csv", "Expected 2 columns, got 3"),
+        (b"\xff\xfe0\x00", "text/csv", "decode"),
+    ],
+)
+def test_a_bad_request_is_refused_with_its_reason(
+    model: object, body: str | bytes, content_type: str, reason: str
+) -> None:
+    with pytest.raises(preprocess.DataError, match=reason):
+        train.predict_fn(train.input_fn(body, content_type), model)
+
+
+@pytest.mark.parametrize(("cell", "reason"), [("abc", "'abc'"), ("", "NaN"), ("inf", "infinity")])
+def test_a_bad_cell_is_refused(model: object, lines: list[str], cell: str, reason: str) -> None:
+    row = lines[3].split(",")
+    row[8] = cell
+    with pytest.raises(ValueError, match=reason):
+        train.predict_fn(train.input_fn(lines[0] + ",".join(row), "text/csv"), model)
+
+
+def test_a_file_without_one_channel_is_refused(project: Path, public: pd.DataFrame, model: object) -> None:
+    missing = public.drop(columns=public.columns[80]).iloc[:4]
+    body = io.BytesIO()
+    missing.to_csv(body)
+    inputs, _ = preprocess.preprocess(write(project.parent / "missing.csv", body.getvalue()))
+    assert inputs.shape[1] == len(model.feature_names_in_)
+    with pytest.raises(preprocess.DataError, match="other channels"):
+        train.predict_fn(inputs, model)
+
+
+def write(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+class Request:
+    """What the inference toolkit asks of a server's context."""
+
+    def __init__(self, content_type: str, accept: str, model_dir: Path):
+        self.system_properties = {"model_dir": str(model_dir)}
+        self.request_processor = [
+            SimpleNamespace(get_request_properties=lambda: {"Content-Type": content_type, "Accept": accept})
+        ]
+        self.status = 200
+
+    def set_response_status(self, code: int, phrase: str) -> None:
+        self.status = code
+
+    def set_response_content_type(self, index: int, content_type: str) -> None:
+        self.content_type = content_type
+
+
+def test_the_inference_toolkit_serves_it(
+    project: Path, lines: list[str], expected: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAGEMAKER_PROGRAM", "train.py")
+    transformer = Transformer()
+    for content_type in ("text/csv", "text/csv; charset=utf-8"):
+        request = Request(content_type, "text/csv", project / "model")
+        [answer] = transformer.transform([{"body": "".join(lines).encode()}], request)
+        assert (request.status, request.content_type) == (200, "text/csv")
+        np.testing.assert_allclose(pd.read_csv(io.StringIO(answer), header=None), expected, rtol=TOLERANCE)
+    refused = Request("application/json", "text/csv", project / "model")
+    [answer] = transformer.transform([{"body": b"[]"}], refused)
+    assert refused.status == 500
+    assert "send text/csv" in answer
+
+
+def test_the_pickle_predicts_without_the_source(project: Path, expected: np.ndarray, tmp_path: Path) -> None:
+    inputs, _ = preprocess.preprocess(project / "data/private/private.csv.gz")
+    (tmp_path / "inputs.pkl").write_bytes(pickle.dumps(inputs.to_numpy()))
+    code = f"""
+import pickle, numpy, warnings
+warnings.simplefilter("ignore", UserWarning)  # an array has no names of features
+model = pickle.load(open({str(project / "model/model.pkl")!r}, "rb"))
+numpy.save("predictions.npy", model.predict(pickle.load(open("inputs.pkl", "rb"))))
+"""
+    done = run("-P", "-c", code, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "PYTHONPATH" not in environment()
+    np.testing.assert_allclose(np.load(tmp_path / "predictions.npy"), expected, rtol=TOLERANCE)

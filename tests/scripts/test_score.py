@@ -1,0 +1,171 @@
+"""score.py: the official score to the last digit, and against arithmetic of another kind."""
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import ROOT, copy_scripts, run, write_csv, write_gz
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import r2_score
+
+import score
+
+
+def frames(seed: int, rows: int, missing: float) -> tuple[pd.DataFrame, pd.DataFrame]:
+    random = np.random.default_rng(seed)
+    actual = pd.DataFrame(random.lognormal(2, 1.5, (rows, 49)).round(3), columns=score.TARGETS)
+    predicted = pd.DataFrame(actual.to_numpy() * random.normal(1, 0.3, (rows, 49)))
+    return actual.mask(random.random(actual.shape) < missing), predicted
+
+
+def exact_score(actual: pd.DataFrame, predicted: pd.DataFrame) -> Fraction:
+    """The score in fractions: no rounding anywhere, sums taken row by row over all targets, last row first."""
+    squares, sums, residuals, counts = ([Fraction(0)] * 49 for _ in range(4))
+    for row in reversed(range(len(actual))):
+        for column in range(49):
+            if not np.isnan(actual.iat[row, column]):
+                y, p = Fraction(float(actual.iat[row, column])), Fraction(float(predicted.iat[row, column]))
+                sums[column] += y
+                squares[column] += y * y
+                residuals[column] += (y - p) ** 2
+                counts[column] += 1
+    total = Fraction(0)
+    for column in range(49):
+        if counts[column] >= 2:
+            spread = squares[column] - sums[column] ** 2 / counts[column]
+            total += Fraction(str(score.WEIGHTS[column])) * (1 - residuals[column] / spread)
+    return total
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**31), rows=st.integers(2, 25), missing=st.sampled_from([0.0, 0.3, 0.9]))
+def test_it_is_the_exact_score_to_twelve_digits(seed: int, rows: int, missing: float) -> None:
+    actual, predicted = frames(seed, rows, missing)
+    value, _ = score.score(actual, predicted)
+    exact = float(exact_score(actual, predicted))
+    assert value == pytest.approx(exact, rel=1e-12, abs=1e-12)
+
+
+@settings(max_examples=5, deadline=None)
+@given(seed=st.integers(0, 2**31), rows=st.integers(2, 200))
+def test_complete_data_give_the_official_digits(seed: int, rows: int, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("official")
+    actual, predicted = frames(seed, rows, 0)
+    write_csv(folder / "actual.csv.gz", actual)
+    predicted.to_csv(folder / "predicted.csv", header=False, index=False)
+    arguments = ("--actual", folder / "actual.csv.gz", "--predicted", folder / "predicted.csv")
+    done = run(ROOT / "score.py", *arguments, "--output", folder / "score.txt", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    y, p = pd.read_csv(folder / "actual.csv.gz", index_col=0), pd.read_csv(folder / "predicted.csv", header=None)
+    official = np.dot([r2_score(y[name], p[column]) for column, name in enumerate(score.TARGETS)], score.WEIGHTS)
+    assert (folder / "score.txt").read_text() == str(float(official))
+
+
+def test_a_perfect_prediction_scores_the_sum_of_the_weights() -> None:
+    actual, _ = frames(0, 9, 0)
+    value, r2 = score.score(actual, actual.set_axis(range(49), axis=1))
+    assert value == pytest.approx(1.01)
+    assert (r2 == 1).all()
+
+
+def test_what_is_not_measured_is_left_out_and_said(tmp_path: Path) -> None:
+    actual, predicted = frames(1, 12, 0)
+    actual["CuPPM"], actual.loc[1:, "AuPPM"] = np.nan, np.nan
+    predicted.loc[0, 7] = np.nan  # copper's column: no value was measured there
+    write_csv(tmp_path / "actual.csv.gz", actual.drop(columns="ZnPPM"))
+    predicted.to_csv(tmp_path / "predicted.csv", header=False, index=False)
+    arguments = ("--actual", tmp_path / "actual.csv.gz", "--predicted", tmp_path / "predicted.csv")
+    done = run(ROOT / "score.py", *arguments, "--output", tmp_path / "out/score.txt", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "weights scored: 0.595 of 1.01" in done.stdout
+    assert done.stdout.count("not scored") == 3
+    details = json.loads((tmp_path / "out/score.json").read_text())
+    assert details["weights_scored"] == 0.595
+    assert [name for name, target in details["targets"].items() if target["r2"] is None] == ["AuPPM", "CuPPM", "ZnPPM"]
+    points = sum(target["weight"] * (target["r2"] or 0) for target in details["targets"].values())
+    assert details["score"] == pytest.approx(points) == float((tmp_path / "out/score.txt").read_text())
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> tuple[Path, pd.DataFrame]:
+    actual, predicted = frames(2, 6, 0)
+    return write_csv(tmp_path / "in/actual.csv.gz", actual), predicted
+
+
+def cell(predicted: pd.DataFrame, value: object) -> pd.DataFrame:
+    changed = predicted.astype(object)
+    changed.iloc[3, 7] = value
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda p: cell(p, None), "row 4, column 8 (CuPPM): empty"),
+        (lambda p: cell(p, "inf"), "row 4, column 8 (CuPPM): 'inf'"),
+        (lambda p: cell(p, "-inf"), "row 4, column 8 (CuPPM): '-inf'"),
+        (lambda p: cell(p, "high"), "row 4, column 8 (CuPPM): 'high'"),
+        (lambda p: cell(p, "nan"), "row 4, column 8 (CuPPM): empty"),
+        (lambda p: p.iloc[:5], "5 lines of 49 columns; 6 of 49 are needed"),
+        (lambda p: pd.concat([p, p]), "12 lines of 49 columns"),
+        (lambda p: p.iloc[:, :48], "6 lines of 48 columns"),
+        (lambda p: p.assign(more=1.0), "6 lines of 50 columns"),
+    ],
+)
+def test_wrong_predictions_are_refused_by_row_and_column(change, reason: str, good, refused, tmp_path: Path) -> None:
+    actual, predicted = good
+    change(predicted).to_csv(tmp_path / "in/predicted.csv", header=False, index=False)
+    output = tmp_path / "out.txt"
+    arguments = ("--actual", actual, "--predicted", tmp_path / "in/predicted.csv", "--output", output)
+    assert reason in refused(ROOT / "score.py", *arguments, output=output)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "No columns to parse"),
+        ("1,2\n1,2,3\n", "Expected 2 fields in line 2, saw 3"),
+        (b"\xff\xfe\x00\x01", "decode"),
+    ],
+)
+def test_predictions_that_are_no_table_are_refused(
+    text: str | bytes, reason: str, good, refused, tmp_path: Path
+) -> None:
+    (tmp_path / "in/predicted.csv").write_bytes(text.encode() if isinstance(text, str) else text)
+    arguments = ("--actual", good[0], "--predicted", tmp_path / "in/predicted.csv", "--output", tmp_path / "out.txt")
+    assert reason in refused(ROOT / "score.py", *arguments, output=tmp_path / "out.txt")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (",DepthTo,4000.0\n0,1,0.5\n", "0 columns bear their names"),
+        (",CuPPM,CuPPM\n0,1,2\n", "2 columns bear their names"),
+        (",CuPPM\n0,inf\n1,2\n", "an infinite value in CuPPM"),
+        (",CuPPM\n0,<0.5\n", "invalid value '<0.5'"),
+        ("", "Empty CSV file"),
+    ],
+)
+def test_assays_that_are_none_are_refused(text: str, reason: str, good, refused, tmp_path: Path) -> None:
+    good[1].to_csv(tmp_path / "in/predicted.csv", header=False, index=False)
+    actual = write_gz(tmp_path / "in/wrong.csv.gz", text)
+    arguments = ("--actual", actual, "--predicted", tmp_path / "in/predicted.csv", "--output", tmp_path / "out.txt")
+    assert reason in refused(ROOT / "score.py", *arguments, output=tmp_path / "out.txt")
+
+
+def test_files_that_are_not_there_and_arguments_unknown(refused, tmp_path: Path) -> None:
+    assert "none.csv.gz" in refused(ROOT / "score.py", "--actual", tmp_path / "none.csv.gz", "--output", tmp_path / "o")
+    done = run(ROOT / "score.py", "--predicte", "x", "--unknown", "y", cwd=tmp_path)
+    assert done.returncode == 2
+
+
+def test_runs_alone_in_an_empty_folder(project: Path, tmp_path: Path) -> None:
+    folder = copy_scripts(tmp_path / "job", "score.py")
+    actual, predicted = project / "data/public/public.csv.gz", project / "data/predictions/public.csv.out"
+    done = run("-P", folder / "score.py", "--actual", actual, "--predicted", predicted, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "data/scores/public.txt").read_text() == (project / "data/scores/public.txt").read_text()
