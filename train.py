@@ -119,17 +119,14 @@ def input_fn(input_data, content_type):
         names = pa.csv.open_csv(io.BytesIO(body)).schema.names
     bins = [name for name in names if re.fullmatch(r"bin_\d+\.\d+", name)]
     bins.sort(key=lambda name: float(name.removeprefix("bin_")), reverse=True)
-    if header := bool(bins):
-        types = dict.fromkeys(bins, pa.float64())
-    else:
-        names = [str(number) for number in range(len(names))]
-        types, body = dict.fromkeys(names[1:], pa.float64()), ",".join(names).encode() + b"\n" + body
-    if not types:
+    columns = bins or [f"f{number}" for number in range(1, len(names))]  # pyarrow's names where there are none
+    if not columns:
         raise DataError("the request holds no bins: send preprocess.py's CSV or lines of it")
-    convert = pa.csv.ConvertOptions(column_types=types, include_columns=list(types))
+    read = pa.csv.ReadOptions(autogenerate_column_names=not bins)
+    convert = pa.csv.ConvertOptions(column_types=dict.fromkeys(columns, pa.float64()), include_columns=columns)
     with plain_errors("the request", names):
-        inputs = pa.csv.read_csv(io.BytesIO(body), convert_options=convert).to_pandas()
-    return inputs if header else inputs.set_axis(range(len(types)), axis=1)
+        inputs = pa.csv.read_csv(io.BytesIO(body), read, convert_options=convert).to_pandas()
+    return inputs if bins else inputs.set_axis(range(len(columns)), axis=1)
 
 
 def predict_fn(inputs, model):

@@ -117,7 +117,7 @@ def test_missing_targets_are_empty_cells() -> None:
         ("[[1, 2]]", "application/json", "send text/csv"),
         ("0,1.5,2.5\n", "text/csv", "other channels"),
         ("0,1.5\n1,2.5,3.5\n", "text/csv", "Expected 2 columns, got 3"),
-        (b"\xff\xfe0\x00", "text/csv", "decode"),
+        (b"0,\xff\xfe\n", "text/csv", "decode"),
     ],
 )
 def test_a_bad_request_is_refused_with_its_reason(

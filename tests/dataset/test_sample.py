@@ -1,0 +1,196 @@
+"""The sample: the schema, the same files for the same seed, data that behave like assays and spectra."""
+
+import gzip
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import ROOT, environment
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import preprocess
+import score
+from recore.dataset.assays import DETECTION_LIMITS, significant
+from recore.dataset.sample import FILES, Plan, make_sample
+
+
+def read(folder: Path) -> list[pd.DataFrame]:
+    return [pd.read_csv(folder / name, index_col=0) for name in FILES]
+
+
+def channels_of(data: pd.DataFrame) -> list[str]:
+    return [name for name in data if name.replace(".", "").isdigit()]
+
+
+def test_it_is_the_schema(sample: Path) -> None:
+    public, private, actual = read(sample)
+    assert list(public.columns[:3]) == list(private.columns[:3]) == ["DepthTo", "SiteID", "DepthFrom"]
+    assert list(public.columns[-49:]) == list(actual.columns) == list(DETECTION_LIMITS) == list(score.TARGETS)
+    channels = channels_of(public)
+    assert list(private.columns[3:]) == channels == list(public.columns[3:-49])
+    assert len(channels) == 424
+    assert sorted(map(float, channels), reverse=True) == list(map(float, channels))
+    assert (float(channels[0]), float(channels[-1])) == (4000, 600)
+    assert sorted([*public.index, *private.index]) == list(range(400))
+    assert list(private.index) == list(actual.index)
+
+
+def test_holes_separate_public_from_private(sample: Path) -> None:
+    public, private, _ = read(sample)
+    assert not set(public.SiteID) & set(private.SiteID)
+    assert (public.SiteID.nunique(), private.SiteID.nunique()) == (7, 3)
+    for _, hole in pd.concat([public, private]).groupby("SiteID"):
+        assert (hole.DepthTo > hole.DepthFrom).all()
+        np.testing.assert_allclose(hole.DepthFrom[1:], hole.DepthTo[:-1])
+
+
+def test_the_same_plan_makes_the_same_files(tmp_path: Path) -> None:
+    plan = Plan(rows=60, holes=4, channels=80, seed=5, missing=0.1)
+    make_sample(tmp_path / "a", plan)
+    make_sample(tmp_path / "b", plan)
+    make_sample(tmp_path / "c", Plan(rows=60, holes=4, channels=80, seed=6, missing=0.1))
+    for name in FILES:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+        assert (tmp_path / "a" / name).read_bytes() != (tmp_path / "c" / name).read_bytes()
+
+
+def test_a_processor_without_vector_instructions_makes_the_same_files(tmp_path: Path) -> None:
+    plan = Plan(rows=300, holes=4, channels=850, seed=5)
+    make_sample(tmp_path / "here", plan)
+    code = "import sys; from pathlib import Path; from recore.dataset.sample import Plan, make_sample; "
+    code += f"make_sample(Path(sys.argv[1]), {plan!r})"
+    older = {
+        "NPY_DISABLE_CPU_FEATURES": " ".join(numpy_features()),
+        "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-AVX512F,-FMA,-FMA4",
+    }
+    command = [sys.executable, "-c", code, tmp_path / "there"]
+    subprocess.run(command, cwd=ROOT, env=environment() | older, check=True, timeout=120)
+    for name in FILES:
+        here, there = (gzip.decompress((tmp_path / place / name).read_bytes()) for place in ("here", "there"))
+        assert here == there
+
+
+def numpy_features() -> list[str]:
+    """The vector instructions that numpy found here and can do without."""
+    simd = np.show_config(mode="dicts")["SIMD Extensions"]
+    return simd.get("found", [])
+
+
+def test_assays_are_skewed_have_limits_and_follow_their_minerals(tmp_path: Path) -> None:
+    make_sample(tmp_path, Plan(rows=1500, holes=12, channels=7))
+    assays = pd.concat([read(tmp_path)[0], read(tmp_path)[2]])[list(DETECTION_LIMITS)]
+    assert (assays > 0).all(axis=None)
+    for metal in ("CuPPM", "AuPPM", "AgPPM", "MoPPM", "AsPPM", "ZnPPM"):
+        assert assays[metal].skew() > 1, metal
+        assert assays[metal].mean() > 1.2 * assays[metal].median(), metal
+    for name, limit in DETECTION_LIMITS.items():
+        low = assays[name][assays[name] < limit]
+        assert (low == limit / 2).all(), name
+    assert (assays["AuPPM"] < DETECTION_LIMITS["AuPPM"]).mean() > 0.05
+    ranks = assays.rank()
+    for one, other in (
+        ("PbPPM", "AgPPM"),
+        ("ZnPPM", "CdPPM"),
+        ("ZrPPM", "HfPPM"),
+        ("KPPM", "RbPPM"),
+        ("MoPPM", "RePPM"),
+    ):
+        assert np.corrcoef(ranks[one], ranks[other])[0, 1] > 0.6, (one, other)
+    assert (assays[["AlPPM", "CaPPM", "KPPM", "MgPPM", "NaPPM"]].sum(axis=1) + 1e4 * assays["FePCT"]).max() < 6e5
+
+
+def test_missing_assays_on_request(tmp_path: Path) -> None:
+    make_sample(tmp_path, Plan(rows=300, holes=4, channels=7, missing=0.2))
+    public, private, actual = read(tmp_path)
+    for assays in (public[list(score.TARGETS)], actual):
+        assert assays.isna().mean(axis=None) == pytest.approx(0.2, abs=0.03)
+    assert not private.isna().any(axis=None)
+    assert not public[channels_of(public)].isna().any(axis=None)
+
+
+@settings(max_examples=12, deadline=None)
+@given(rows=st.integers(2, 90), holes=st.integers(2, 90), channels=st.integers(7, 60), seed=st.integers(0, 99))
+def test_any_plan_gives_its_rows_and_is_digested(
+    rows: int, holes: int, channels: int, seed: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("plan")
+    holes = min(holes, rows)
+    written = make_sample(folder, Plan(rows=rows, holes=holes, channels=channels, seed=seed))
+    public, private, actual = read(folder)
+    assert [len(public), len(private), len(actual)] == list(written.values())
+    assert len(public) + len(private) == rows
+    assert public.SiteID.nunique() + private.SiteID.nunique() == holes
+    inputs, targets = preprocess.preprocess(folder / FILES[0])
+    assert inputs.shape == (len(public), channels // 7)
+    assert np.isfinite(targets).all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"rows": 3}, "24 holes with 3 rows"),
+        ({"holes": 1}, "1 holes"),
+        ({"channels": 6}, "6 channels"),
+        ({"channels": 30_001}, "30001 channels"),
+        ({"missing": 1.0}, "1.0 missing"),
+        ({"missing": float("nan")}, "nan missing"),
+        ({"seed": -1}, "seed -1"),
+    ],
+)
+def test_a_plan_that_cannot_be(wrong: dict[str, float], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        Plan(**wrong)
+
+
+def test_files_that_are_there_stay(tmp_path: Path) -> None:
+    plan = Plan(rows=4, holes=2, channels=7)
+    (tmp_path / "private").mkdir()
+    (tmp_path / FILES[2]).write_text("mine")
+    with pytest.raises(FileExistsError, match=r"actual\.csv\.gz is there already"):
+        make_sample(tmp_path, plan)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / FILES[2]]
+    make_sample(tmp_path, plan, overwrite=True)
+    assert len(read(tmp_path)[2])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_signal_in_the_middle_leaves_no_data_file(tmp_path: Path, number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "recore", "sample", "--out", tmp_path, "--rows", "100000"]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=subprocess.PIPE)
+    part = tmp_path / (FILES[0] + ".part")
+    deadline = time.monotonic() + 60
+    while not (part.exists() and part.stat().st_size > 1_000_000):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(number)
+    assert process.wait(timeout=30) != 0
+    process.communicate()
+    assert not list(tmp_path.rglob("*.gz"))
+    assert number == signal.SIGKILL or not list(tmp_path.rglob("*.part"))
+
+
+@given(st.floats(1e-6, 1e9), st.integers(1, 6))
+def test_significant_digits(value: float, digits: int) -> None:
+    rounded = significant(np.array([value]), digits)[0]
+    assert rounded == pytest.approx(value, rel=0.51 * 10.0 ** (1 - digits))
+    assert len(f"{rounded:.15e}".split("e")[0].replace(".", "").rstrip("0")) <= digits
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_rows_in_little_memory(tmp_path: Path) -> None:
+    code = f"""
+import resource
+from pathlib import Path
+from recore.dataset.sample import Plan, make_sample
+make_sample(Path({str(tmp_path)!r}), Plan(rows=100_000, holes=3))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+    kilobytes = int(subprocess.check_output([sys.executable, "-c", code], cwd=ROOT))
+    assert kilobytes < 700_000  # the rows themselves are 1.4 GB as numbers

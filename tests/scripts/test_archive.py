@@ -1,0 +1,65 @@
+"""What travels with a submission, and the files that the Unearthed CLI reads."""
+
+import ast
+import json
+import re
+import shutil
+import tarfile
+from pathlib import Path
+
+from helpers import ROOT, run
+
+# What the client drops from the source distribution's top level before it packs the rest.
+DROPPED = {"PKG-INFO", "setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in"}
+
+
+def test_the_archive_holds_what_the_pipeline_needs_and_nothing_else(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    ignore = shutil.ignore_patterns(".venv", ".git", "data", "model", "runs", "*_cache", ".hypothesis", "__pycache__")
+    shutil.copytree(ROOT, project, ignore=ignore)
+    (project / "data/public").mkdir(parents=True)
+    (project / "data/public/public.csv.gz").write_bytes(b"data")
+    (project / "test").mkdir()
+    (project / "test/test_mine.py").write_text("")
+    done = run("setup.py", "--quiet", "sdist", cwd=project)
+    assert done.returncode == 0, done.stderr
+    [archive] = (project / "dist").glob("*.tar.gz")
+    with tarfile.open(archive) as tar:
+        names = {member.name.partition("/")[2] for member in tar.getmembers() if member.isfile()}
+    names = {name for name in names if ".egg-info/" not in name}
+    assert names - DROPPED == {"preprocess.py", "train.py", "predict.py", "requirements.txt"}
+
+
+def test_setup_py_is_python_3_8_and_imports_setuptools_alone() -> None:
+    tree = ast.parse((ROOT / "setup.py").read_text(), feature_version=(3, 8))
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert [node.module for node in imports] == ["setuptools"]
+
+
+def test_the_challenge_file_has_every_key_and_no_address() -> None:
+    challenge = json.loads((ROOT / ".unearthed_challenge.json").read_text())
+    assert set(challenge) == {
+        *("challengeId", "createdAt", "dataVersion", "dockerImage", "end", "innovatorPlatformRef", "link", "name"),
+        *("publicDataUrl", "scoringFunctionUrl", "slug", "start", "templateUrl", "updatedAt"),
+    }
+    assert not any("//" in str(value) for value in challenge.values())
+    assert challenge["dockerImage"] in (ROOT / "Dockerfile").read_text()
+    assert f"challenge: {challenge['slug']}\n" in (ROOT / "submission.yml").read_text()
+
+
+def test_the_docker_image_has_no_entrypoint_and_names_the_model_folder() -> None:
+    text = re.sub(r"^#.*$", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
+    assert "ENTRYPOINT" not in text
+    assert "SM_MODEL_DIR=/opt/ml/model" in text
+    assert "ARG BASE_IMAGE=" in text
+
+
+def test_the_scripts_import_nothing_of_recore() -> None:
+    for script in ("preprocess.py", "train.py", "predict.py", "score.py"):
+        tree = ast.parse((ROOT / script).read_text())
+        imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+        imported |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        assert not any(name.startswith("recore") for name in imported)
+        allowed = {"preprocess.py": set(), "train.py": {"preprocess"}, "predict.py": {"preprocess", "train"}}
+        own = imported & {"preprocess", "train", "predict", "score"}
+        assert own <= allowed.get(script, set())

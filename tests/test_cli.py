@@ -1,0 +1,96 @@
+"""`python -m recore`: help with an example, one line an error, exit status 0, 1 or 2."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers import ROOT, environment
+
+from recore.cli import main
+
+COMMANDS = sorted(main.commands)
+
+
+def recore(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "recore", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example_and_is_documented(command: str) -> None:
+    done = recore(command, "--help")
+    assert done.returncode == 0
+    assert f"python -m recore {command}" in done.stdout
+    assert "Example:" in done.stdout
+    assert "--json" in done.stdout
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    assert any(f"python -m recore {command}" in page.read_text() for page in pages)
+
+
+def test_help_names_every_command() -> None:
+    done = recore("--help")
+    assert done.returncode == 0
+    assert all(command in done.stdout for command in COMMANDS)
+
+
+def test_sample_prints_what_it_wrote(tmp_path: Path) -> None:
+    done = recore("sample", "--out", tmp_path, "--rows", 20, "--holes", 4, "--channels", 14)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert done.stdout.splitlines()[0].endswith(f"{tmp_path / 'public/public.csv.gz'}")
+    again = recore("sample", "--out", tmp_path, "--rows", 20, "--holes", 4, "--channels", 14, "--force", "--json")
+    assert sum(file["rows"] for path, file in json.loads(again.stdout).items() if "actual" not in path) == 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("sample",), "--out"),
+        (("sample", "--out", "x", "--rows", "many"), "many"),
+        (("sample", "--out", "x", "--holes", 1), "recore: 1 holes"),
+        (("scores", "nowhere"), "recore: nowhere: neither public.json"),
+        (("nothing",), "nothing"),
+    ],
+)
+def test_wrong_use_is_status_2_and_says_what(arguments: tuple[object, ...], reason: str) -> None:
+    done = recore(*arguments)
+    assert done.returncode == 2
+    assert reason in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_second_sample_replaces_nothing(tmp_path: Path) -> None:
+    options = ("--rows", 20, "--holes", 4, "--channels", 14)
+    assert recore("sample", "--out", tmp_path, *options).returncode == 0
+    before = (tmp_path / "public/public.csv.gz").read_bytes()
+    done = recore("sample", "--out", tmp_path, "--seed", 1, *options)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "--force" in done.stderr
+    assert (tmp_path / "public/public.csv.gz").read_bytes() == before
+
+
+def test_debug_shows_the_traceback() -> None:
+    done = recore("--debug", "scores", "nowhere")
+    assert done.returncode != 0
+    assert "Traceback" in done.stderr
+
+
+def test_scores_of_a_project(project: Path) -> None:
+    done = recore("scores", project / "data/scores")
+    assert done.returncode == 0
+    assert (project / "data/scores/public.txt").read_text()[:6] in done.stdout.replace(
+        "\n", " "
+    ) or "score" in done.stdout
+    as_json = json.loads(recore("scores", project / "data/scores", "--json").stdout)
+    assert str(as_json["public"]["value"]) == (project / "data/scores/public.txt").read_text()
+
+
+def test_starting_is_quick_to_import() -> None:
+    code = (
+        "import sys, recore.cli; print(*sorted({'pandas', 'sklearn', 'pyarrow', 'rich', 'scipy'} & set(sys.modules)))"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).split() == []

@@ -1,0 +1,75 @@
+"""Every fenced command of README.md and docs/ runs as printed, and prints what is printed there.
+
+A block tagged `console` is a session: lines after `$ ` are run by one bash (`> ` continues a command), the others are
+its output, of which `...` stands for anything. Tagged besides: `self`, the commands that run these tests; `login` and
+`aws`, commands that need an account.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers import ROOT, environment
+
+PAGES = [ROOT / "README.md", ROOT / "data/README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+NOT_RUN = {"self", "login", "aws"}
+
+
+def blocks(page: Path) -> list[tuple[list[str], str]]:
+    """The tags and the text of a page's fenced blocks."""
+    return [(tags.split(), text) for tags, text in FENCE.findall(page.read_text())]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_block_says_what_it_is(page: Path) -> None:
+    assert page.read_text().count("```") == 2 * len(blocks(page))
+    for tags, _ in blocks(page):
+        assert tags[:1] == ["console"], tags
+        assert set(tags[1:]) <= NOT_RUN
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of what is committed here, or would be, with times kept so that the environment stays ready."""
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    for name in subprocess.check_output(listed, cwd=ROOT, text=True).split("\0"):
+        if name and (ROOT / name).exists():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.name)
+def test_the_commands_run_as_printed(page: Path, checkout: Path) -> None:
+    venv = Path(sys.prefix)
+    assert (venv / "ready").exists(), "make test makes the environment that these commands run in"
+    variables = {"VENV": str(venv), "PATH": f"{venv / 'bin'}{os.pathsep}{os.environ['PATH']}", "MAKEFLAGS": ""}
+    for tags, text in blocks(page):
+        if NOT_RUN & set(tags):
+            continue
+        lines = text.splitlines()
+        script = "\n".join(line[2:] for line in lines if line.startswith(("$ ", "> ")))
+        done = subprocess.run(
+            ["bash", "-e", "-o", "pipefail", "-c", script],
+            cwd=checkout,
+            env=environment() | variables,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        printed = [line.rstrip() for line in done.stdout.splitlines()]
+        for line in lines:
+            if not line.startswith(("$ ", "> ", "...")):
+                assert line.rstrip() in printed, f"{page.name} promises {line!r}; printed was:\n{done.stdout}"
+
+
+def test_links_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
+            assert "//" in target or (page.parent / target).exists(), f"{page.name}: {target}"
