@@ -91,6 +91,6 @@ def scores(folder: Path, as_json: bool) -> None:
         click.echo(json.dumps({name: asdict(score) for name, score in found.items()}))
     else:
         for table in tables(found):
-            Console(highlight=False).print(table, end="\n\n")
+            Console(highlight=False).print(table, "")
         for name in found:
             click.echo(f"{name}: {folder / name}.txt, details in {folder / name}.json")
