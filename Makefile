@@ -8,6 +8,7 @@ PYTHON := $(VENV)/bin/python
 READY := $(VENV)/ready
 PUBLIC := data/public/public.csv.gz
 PRIVATE := data/private/private.csv.gz
+ACTUAL := data/private/actual.csv.gz
 
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,11 +16,12 @@ help: ## print this help
 run: by-hand ## set up, make sample data where there are none, run the four steps, show the scores
 
 by-hand: $(READY) $(PUBLIC) ## the four steps as a participant runs them, one script after the other
+	@rm -rf data/preprocess data/predictions data/scores
 	$(PYTHON) train.py
 	$(PYTHON) preprocess.py
 	$(PYTHON) predict.py
 	$(PYTHON) score.py
-	@if [ -f $(PRIVATE) ]; then $(MAKE) private-by-hand; else rm -f data/scores/private.*; fi
+	@if [ -f $(PRIVATE) ]; then $(MAKE) private-by-hand; fi
 	@echo
 	@$(PYTHON) -m recore scores data/scores
 	@echo "model: model/model.pkl, predictions: data/predictions/, model inputs: data/preprocess/"
@@ -27,7 +29,10 @@ by-hand: $(READY) $(PUBLIC) ## the four steps as a participant runs them, one sc
 private-by-hand:
 	$(PYTHON) preprocess.py --input $(PRIVATE) --output data/preprocess/private.csv
 	$(PYTHON) predict.py --input $(PRIVATE) --output data/predictions/private.csv.out
-	$(PYTHON) score.py --actual data/private/actual.csv.gz --predicted data/predictions/private.csv.out --output data/scores/private.txt
+	@if [ -f $(ACTUAL) ]; then $(MAKE) private-score; else echo "no $(ACTUAL): private predictions, no private score"; fi
+
+private-score:
+	$(PYTHON) score.py --actual $(ACTUAL) --predicted data/predictions/private.csv.out --output data/scores/private.txt
 
 test: lint ## lint, and the tests that take minutes
 	$(PYTHON) -m pytest -n 2 -m "not slow"

@@ -15,29 +15,31 @@ from train import model_fn, output_fn, predict_fn
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Predict the 49 assays of a data file with the saved model.")
+    parser = argparse.ArgumentParser(description="Predict the 49 assays of a data file.", allow_abbrev=False)
     model_dir = os.environ.get("SM_MODEL_DIR") or folder("/opt/ml/model", "model")
-    parser.add_argument("--model_dir", default=model_dir, help="the folder of model.pkl")
     data_dir = os.environ.get("SM_CHANNEL_TRAINING") or folder("/opt/ml/input/data/training", "data/public")
-    parser.add_argument("--data_dir", default=data_dir, help="the folder of public.csv.gz, where no --input is given")
     output_dir = os.environ.get("SM_OUTPUT_DIR") or folder("/opt/ml/output", "data/predictions")
-    parser.add_argument("--output_dir", default=output_dir, help="the folder, where no --output is given")
-    parser.add_argument("--input", metavar="FILE", help="a data file, with or without assays")
-    parser.add_argument("--output", metavar="FILE", help="the predictions: 49 numbers a line, no header, no index")
-    arguments, _ = parser.parse_known_args()
+    parser.add_argument("--model_dir", default=model_dir, help="folder of model.pkl (%(default)s)")
+    parser.add_argument("--data_dir", default=data_dir, help="folder of public.csv.gz (%(default)s)")
+    parser.add_argument("--output_dir", default=output_dir, help="folder for public.csv.out (%(default)s)")
+    parser.add_argument("--input", help="a data file, with or without assays, instead of the one in data_dir")
+    parser.add_argument("--output", help="the predictions, instead of public.csv.out in output_dir")
+    arguments, unknown = parser.parse_known_args()
     data_file = arguments.input or os.path.join(arguments.data_dir, "public.csv.gz")
     output = arguments.output or os.path.join(arguments.output_dir, "public.csv.out")
-
-    model = model_fn(arguments.model_dir)
+    try:
+        model = model_fn(arguments.model_dir)
+    except Exception as error:  # whatever a file that is not there, or half there, makes pickle raise
+        raise DataError(f"no model loads from {arguments.model_dir}, run train.py first: {error!r}") from error
     inputs, _ = preprocess(data_file)
     text = output_fn(predict_fn(inputs, model), "text/csv")
-    with written_whole(output) as part, open(part, "w", encoding="ascii", newline="") as file:
+    with written_whole(output, data_file) as part, open(part, "w", encoding="ascii", newline="") as file:
         file.write(text)
-    print(f"predict: {len(inputs)} rows in {output}", flush=True)
+    print(f"predict: {len(inputs)} rows of {data_file} in {output}; ignored arguments: {unknown}", flush=True)
 
 
 if __name__ == "__main__":
     try:
         main()
-    except (DataError, OSError) as error:
-        sys.exit(f"predict.py: {error}")
+    except (DataError, OSError, KeyboardInterrupt) as error:
+        sys.exit(f"predict.py: {str(error) or 'interrupted'}")

@@ -1,13 +1,11 @@
 """Step 2: raw spectra -> model inputs.
 
-Who calls this file: the platform, `python preprocess.py`, ALONE: no other file of yours, no model, and no
-targets in private data, so whatever shapes the inputs stands in this file. And train.py and predict.py,
-by `preprocess(data_file)`.
+Who calls this file: the platform, `python preprocess.py`, ALONE: without your other files, without the model,
+and in private data without targets. And train.py and predict.py, by `preprocess(data_file)`.
 
-Edit what is under "Yours to edit". What breaks if you do not keep to this:
+Edit what is under "Yours to edit", and train again after it. What breaks if you do not keep to this:
   - one row of inputs for each row of the file, in its order, or predictions meet the wrong assays;
-  - a row's inputs come from that row alone: in production, rows come a few at a time;
-  - no bin's name is a number: train.py tells a header from data by that.
+  - a row's inputs come from that row alone: in production, rows come a few at a time.
 """
 
 import argparse
@@ -34,11 +32,12 @@ DECIMALS = 5  # of a bin in the CSV, about as far as the instrument's noise leav
 
 
 def to_bins(spectra, wavenumbers):
-    """Normalise and bin absorbances (channels, rows), by falling wavenumber in cm-1, to (bins, rows).
+    """Absorbances (channels, rows), by falling wavenumber in cm-1, to names (bins,) and bins (bins, rows).
 
-    Rounded to what the CSV holds: the model sees the same numbers in memory, from a file and over HTTP.
-    Channels are added in a fixed order: a row's bins are the same to the last bit in any company.
-    A spectrum without a positive maximum becomes NaN.
+    Names are bin_ and the bin's first and last wavenumber: train.py sees by them when a channel is missing.
+    Bins are rounded to what the CSV holds: the same numbers in memory, from a file and over HTTP. Channels are
+    added in a fixed order: a row's bins are the same to the last bit in any company. A spectrum without a
+    positive maximum becomes NaN, and is refused.
     """
     window = wavenumbers > MAXIMUM_ABOVE
     if not window.any():
@@ -46,7 +45,8 @@ def to_bins(spectra, wavenumbers):
     maximum = spectra[window].max(axis=0)
     whole = len(spectra) // BIN * BIN
     sums = sum(spectra[first:whole:BIN] for first in range(BIN))
-    return np.round(sums / np.where(maximum > 0, maximum, np.nan), DECIMALS)
+    ends = zip(wavenumbers[:whole:BIN].tolist(), wavenumbers[BIN - 1 :: BIN].tolist(), strict=True)
+    return [f"bin_{a}_{b}" for a, b in ends], np.round(sums / np.where(maximum > 0, maximum, np.nan), DECIMALS)
 
 
 # ---- The platform's: reading, checking, writing ---------------------------------------------------------
@@ -60,22 +60,20 @@ def preprocess(data_file):
     inputs: a column for each bin, nothing else. targets: the 49 assays in order, NaN where missing;
     None where the file has none of them, as private data. Raises DataError.
     """
-    inputs, targets = (
-        pa.Table.from_batches(batches).to_pandas() for batches in zip(*read(data_file, True), strict=True)
-    )
+    batches = zip(*read(data_file, targets=True), strict=True)
+    inputs, targets = (pa.Table.from_batches(half).to_pandas() for half in batches)
     inputs = inputs.set_index(inputs.columns[0])
-    with contextlib.suppress(ValueError):
-        inputs.index = inputs.index.astype("int64")
+    with contextlib.suppress(ValueError, OverflowError):
+        if ((numbers := inputs.index.astype("int64")).astype(str) == inputs.index).all():
+            inputs.index = numbers
     return inputs, targets.set_axis(inputs.index).reindex(columns=TARGETS) if len(targets.columns) else None
 
 
 def read(data_file, targets=False):
     """Yield (inputs, targets), record batches of some 4 MB of text: index and bins; the assays that there are."""
-    with plain_errors(data_file):
-        header = pa.csv.open_csv(data_file).schema.names
+    header = header_of(data_file)
     channels = channels_of(header, data_file)
     wavenumbers = np.array([float(name) for name in channels])
-    names = [header[0], *(f"bin_{first}" for first in wavenumbers[: len(channels) // BIN * BIN : BIN].tolist())]
     measured = [name for name in TARGETS if name in header] if targets else []
     types = {header[0]: pa.string()} | dict.fromkeys([*channels, *measured], pa.float64())
     batch = None
@@ -84,27 +82,36 @@ def read(data_file, targets=False):
         spectra = np.stack([batch[name].to_numpy(zero_copy_only=False) for name in channels])
         if not (finite := np.isfinite(spectra)).all():
             row, channel = np.argwhere(~finite.T)[0]
-            raise DataError(f"{data_file}: row {index[row]}, channel {channels[channel]}: empty or not finite")
-        bins = to_bins(spectra, wavenumbers)
+            raise DataError(f"{data_file}: index {index[row]}, channel {channels[channel]}: empty or not finite")
+        with np.errstate(over="ignore"):
+            names, bins = to_bins(spectra, wavenumbers)
         if not (usable := np.isfinite(bins).all(axis=0)).all():
-            raise DataError(f"{data_file}: row {index[usable.argmin()]}: no spectrum to normalise; is it all zero?")
-        yield pa.RecordBatch.from_arrays([index, *bins], names), batch.select(measured)
+            raise DataError(f"{data_file}: index {index[usable.argmin()]}: no maximum to normalise by; is it all zero?")
+        yield pa.RecordBatch.from_arrays([index, *bins], [header[0], *names]), batch.select(measured)
     if batch is None:
         raise DataError(f"{data_file}: a header, but no row")
 
 
 def channels_of(header, data_file):
     """The channels' names by falling wavenumber: all columns after the index that are neither ID nor target."""
-    twice = {name for name in header if header.count(name) > 1}
-    if twice:
+    if twice := {name for name in header if header.count(name) > 1}:
         raise DataError(f"{data_file}: the column {min(twice)!r} is there more than once")
+    if header[0] in IDS + TARGETS or re.fullmatch(r"\d+(\.\d+)?", header[0]):
+        raise DataError(f"{data_file}: the first column must be the index; it is {header[0]!r}")
     channels = [name for name in header[1:] if name not in IDS + TARGETS]
     for name in channels:
         if not re.fullmatch(r"\d+(\.\d+)?", name):
             raise DataError(f"{data_file}: the column {name!r} is no ID, no target and no wavenumber")
-    if len(channels) < BIN or len({float(name) for name in channels}) < len(channels):
-        raise DataError(f"{data_file}: {len(channels)} channels; {BIN} or more of different wavenumbers are needed")
+    if len({float(name) for name in channels}) < max(len(channels), BIN):
+        need = f"{BIN} or more of different wavenumbers, separated by commas, are needed"
+        raise DataError(f"{data_file}: {len(channels)} channels; {need}")
     return sorted(channels, key=float, reverse=True)
+
+
+def header_of(data_file):
+    """The names of the columns, the index first."""
+    with plain_errors(data_file):
+        return pa.csv.open_csv(data_file).schema.names
 
 
 def batches_of(data_file, header, types):
@@ -116,17 +123,21 @@ def batches_of(data_file, header, types):
 
 @contextlib.contextmanager
 def plain_errors(data_file, header=()):
-    """Give pyarrow's complaints about a file the name of the file, and of the column instead of its number."""
+    """Put pyarrow's complaints about a file plainly: the column's name and not its number, what is no number."""
     try:
         yield
     except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
-        reason = re.sub(r"In CSV column #(\d+)", lambda number: f"column {header[int(number[1])]!r}", str(error))
+        reason = "there is no such file" if isinstance(error, FileNotFoundError) else str(error)
+        reason = re.sub(r"In CSV column #(\d+)", lambda number: f"column {header[int(number[1])]!r}", reason)
+        reason = reason.replace("CSV conversion error to double: invalid value", "this is no number:")
         raise DataError(f"{data_file}: {reason[:300]}") from error
 
 
 @contextlib.contextmanager
-def written_whole(path):
+def written_whole(path, source=None):
     """Yield a temporary name to write to, which becomes `path` when all went well: never half a file."""
+    if source and os.path.exists(path) and os.path.samefile(path, source):
+        raise DataError(f"{path}: the output would replace the input")
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     try:
         yield f"{path}.part"
@@ -143,22 +154,25 @@ def folder(in_container, here):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Step 2: raw spectra to model inputs.")
+    parser = argparse.ArgumentParser(description="Step 2: raw spectra to model inputs.", allow_abbrev=False)
     source = folder("/opt/ml/processing/input/public", "data/public")
-    parser.add_argument("--input", metavar="FILE", default=os.path.join(source, "public.csv.gz"))
     output = folder("/opt/ml/processing/output/preprocess", "data/preprocess")
-    parser.add_argument("--output", metavar="FILE", default=os.path.join(output, "public.csv"))
-    arguments, _ = parser.parse_known_args()
-    with written_whole(arguments.output) as part, contextlib.ExitStack() as open_files:
-        writer = None
+    parser.add_argument("--input", default=os.path.join(source, "public.csv.gz"), help="data file (%(default)s)")
+    parser.add_argument("--output", default=os.path.join(output, "public.csv"), help="inputs as CSV (%(default)s)")
+    arguments, unknown = parser.parse_known_args()
+    writer, rows = None, 0
+    with written_whole(arguments.output, arguments.input) as part, contextlib.ExitStack() as open_files:
         for inputs, _ in read(arguments.input):
             writer = writer or open_files.enter_context(pa.csv.CSVWriter(part, inputs.schema))
             writer.write_batch(inputs)
-    print(f"preprocess: inputs in {arguments.output}", flush=True)
+            rows += inputs.num_rows
+    print(
+        f"preprocess: {rows} rows of {arguments.input} in {arguments.output}; ignored arguments: {unknown}", flush=True
+    )
 
 
 if __name__ == "__main__":
     try:
         main()
-    except (DataError, OSError) as error:
-        sys.exit(f"preprocess.py: {error}")
+    except (DataError, OSError, KeyboardInterrupt) as error:
+        sys.exit(f"preprocess.py: {str(error) or 'interrupted'}")

@@ -7,6 +7,7 @@ adds nothing, and the weights are not rescaled: what share of them was scored is
 """
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -38,26 +39,33 @@ def score(actual, predicted):
     """Score predictions (rows, 49) against assays (rows, 49), both DataFrames, NaN where not measured.
 
     Returns the score and R2 per target (49,), NaN for a target with fewer than two measured rows.
-    Raises DataError where a prediction is missing or not finite though the assay was measured.
+    Raises DataError where a prediction is no finite number though the assay was measured.
     """
     r2 = np.full(len(TARGETS), np.nan)
     for column, name in enumerate(TARGETS):
         measured = actual[name].notna().to_numpy()
-        values = pd.to_numeric(predicted.iloc[:, column], errors="coerce").to_numpy(float)
+        cells = predicted.iloc[:, column]
+        values = pd.to_numeric(cells.astype(str) if cells.dtype == bool else cells, errors="coerce").to_numpy(float)
         wrong = np.flatnonzero(measured & ~np.isfinite(values))
         if len(wrong):
-            cell = predicted.iloc[wrong[0], column]
-            found = "empty" if pd.isna(cell) else repr(str(cell)[:40])
+            found = "empty" if pd.isna(cells.iloc[wrong[0]]) else repr(str(cells.iloc[wrong[0]])[:40])
             raise DataError(
                 f"predictions, row {wrong[0] + 1}, column {column + 1} ({name}): {found}, not a finite number"
             )
         if measured.sum() >= 2:
-            r2[column] = r2_score(actual[name][measured], values[measured])
-    return float(np.dot(np.nan_to_num(r2), WEIGHTS)), r2
+            with np.errstate(over="ignore", invalid="ignore"):
+                r2[column] = r2_score(actual[name][measured], values[measured])
+            if not np.isfinite(r2[column]):
+                raise DataError(f"predictions, column {column + 1} ({name}): too large to be squared")
+    return float(np.dot(np.where(np.isnan(r2), 0.0, r2), WEIGHTS)), r2
 
 
 def read_actual(path):
-    """The assays of a data file, (rows, 49), NaN where missing; its spectra are passed over."""
+    """The assays of a data file, (rows, 49), NaN where missing.
+
+    The official score reads them by pandas. Another parser can differ in the last digit of a long number, so
+    pyarrow, which is fast in passing over the spectra, hands on their text, and pandas makes numbers of it.
+    """
     try:
         header = pa.csv.open_csv(path).schema.names
         measured = [name for name in header if name in TARGETS]
@@ -65,18 +73,25 @@ def read_actual(path):
             raise DataError(
                 f"{path}: the 49 targets, each once, are looked for; {len(measured)} columns bear their names"
             )
-        convert = pa.csv.ConvertOptions(include_columns=measured, column_types=dict.fromkeys(measured, pa.float64()))
-        options = pa.csv.ReadOptions(block_size=1 << 24)
-        actual = pa.csv.read_csv(path, options, convert_options=convert).to_pandas().reindex(columns=TARGETS)
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: {str(error)[:300]}") from error
-    if (infinite := np.isinf(actual).any()).any():
-        raise DataError(f"{path}: an infinite value in {infinite.idxmax()}")
+        convert = pa.csv.ConvertOptions(include_columns=measured, column_types=dict.fromkeys(measured, pa.string()))
+        text = io.BytesIO()
+        pa.csv.write_csv(pa.csv.read_csv(path, pa.csv.ReadOptions(block_size=1 << 24), convert_options=convert), text)
+    except (pa.ArrowException, UnicodeDecodeError, FileNotFoundError) as error:
+        reason = "there is no such file" if isinstance(error, FileNotFoundError) else str(error)[:300]
+        raise DataError(f"{path}: {reason}") from error
+    actual = pd.read_csv(io.BytesIO(text.getvalue()), skip_blank_lines=False).reindex(columns=TARGETS)
+    for name, cells in actual.items():
+        values = pd.to_numeric(cells.astype(str) if cells.dtype == bool else cells, errors="coerce")
+        wrong = np.flatnonzero(cells.notna() & ~np.isfinite(values))
+        if len(wrong):
+            raise DataError(
+                f"{path}: row {wrong[0] + 1}, column {name}: {str(cells.iloc[wrong[0]])[:40]!r} is no finite number"
+            )
     return actual
 
 
 def read_predicted(path, rows):
-    """Predictions (rows, 49) as the official score reads them, by pandas: the same digits."""
+    """Predictions (rows, 49) as the official score reads them, by pandas."""
     try:
         predicted = pd.read_csv(path, header=None)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
@@ -95,17 +110,19 @@ def folder(in_container, here):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Step 4: score predictions against the measured assays.")
+    parser = argparse.ArgumentParser(description="Step 4: score predictions against the assays.", allow_abbrev=False)
     source = folder("/opt/ml/processing/input", "data")
     predictions = folder("/opt/ml/processing/input/predictions", "data/predictions")
     scores = folder("/opt/ml/processing/output/scores", "data/scores")
-    parser.add_argument("--actual", metavar="FILE", default=os.path.join(source, "public", "public.csv.gz"))
-    parser.add_argument("--predicted", metavar="FILE", default=os.path.join(predictions, "public.csv.out"))
+    actual, predicted = os.path.join(source, "public", "public.csv.gz"), os.path.join(predictions, "public.csv.out")
+    parser.add_argument("--actual", default=actual, help="data file with the assays (%(default)s)")
+    parser.add_argument("--predicted", default=predicted, help="predictions, 49 numbers a line (%(default)s)")
     output = os.path.join(scores, "public.txt")
-    parser.add_argument(
-        "--output", metavar="FILE", default=output, help="the score alone; details go beside it (.json)"
-    )
+    parser.add_argument("--output", default=output, help="the score; details go beside it, .json (%(default)s)")
     arguments = parser.parse_args()
+    beside = os.path.splitext(arguments.output)[0] + ".json"
+    if arguments.output == beside:
+        parser.error("--output is for the score alone and cannot end in .json: its details go there")
 
     actual = read_actual(arguments.actual)
     value, r2 = score(actual, read_predicted(arguments.predicted, len(actual)))
@@ -114,13 +131,16 @@ def main():
         name: {"weight": weight, "r2": None if np.isnan(r2[column]) else r2[column], "measured": int(counts[name])}
         for column, (name, weight) in enumerate(zip(TARGETS, WEIGHTS, strict=True))
     }
+    left_out = [name for name, target in targets.items() if target["r2"] is None]
     for name, target in targets.items():
-        print(f"{name:6} weight {target['weight']:.3f}  ", end="")
-        print("not scored" if target["r2"] is None else f"R2 {target['r2']:8.4f}", f" measured {target['measured']}")
-    scored = round(sum(target["weight"] for target in targets.values() if target["r2"] is not None), 6)
+        if name not in left_out:
+            print(f"{name:6} weight {target['weight']:.3f}  R2 {target['r2']:8.4f}  measured {target['measured']}")
+    if left_out:
+        print("not scored, fewer than two measured:", *left_out)
+    scored = round(sum(target["weight"] for name, target in targets.items() if name not in left_out), 6)
     print(f"weights scored: {scored:g} of {round(sum(WEIGHTS), 6):g}")
     details = {"score": value, "weights_scored": scored, "rows": len(actual), "targets": targets}
-    write(os.path.splitext(arguments.output)[0] + ".json", json.dumps(details, indent=1))
+    write(beside, json.dumps(details, indent=1))
     write(arguments.output, str(value))
     print(f"score: {value}", flush=True)
 
@@ -136,5 +156,5 @@ def write(path, text):
 if __name__ == "__main__":
     try:
         main()
-    except (DataError, OSError) as error:
-        sys.exit(f"score.py: {error}")
+    except (DataError, OSError, KeyboardInterrupt) as error:
+        sys.exit(f"score.py: {str(error) or 'interrupted'}")

@@ -46,9 +46,9 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.name)
 def test_the_commands_run_as_printed(page: Path, checkout: Path) -> None:
-    venv = Path(sys.prefix)
-    assert (venv / "ready").exists(), "make test makes the environment that these commands run in"
-    variables = {"VENV": str(venv), "PATH": f"{venv / 'bin'}{os.pathsep}{os.environ['PATH']}", "MAKEFLAGS": ""}
+    assert (Path(sys.prefix) / "ready").exists(), "make test makes the environment that these commands run in"
+    (checkout / ".venv").symlink_to(sys.prefix)
+    variables = {"PATH": f"{checkout / '.venv/bin'}{os.pathsep}{os.environ['PATH']}", "MAKEFLAGS": "", "VENV": ".venv"}
     for tags, text in blocks(page):
         if NOT_RUN & set(tags):
             continue

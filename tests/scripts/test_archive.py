@@ -27,7 +27,7 @@ def test_the_archive_holds_what_the_pipeline_needs_and_nothing_else(tmp_path: Pa
     with tarfile.open(archive) as tar:
         names = {member.name.partition("/")[2] for member in tar.getmembers() if member.isfile()}
     names = {name for name in names if ".egg-info/" not in name}
-    assert names - DROPPED == {"preprocess.py", "train.py", "predict.py", "requirements.txt"}
+    assert names - DROPPED == {"preprocess.py", "train.py", "requirements.txt"}
 
 
 def test_setup_py_is_python_3_8_and_imports_setuptools_alone() -> None:

@@ -22,18 +22,19 @@ def changed(data: pd.DataFrame, row: int, column: str, value: object) -> pd.Data
 
 
 CHANGES: dict[str, tuple[Callable[[pd.DataFrame, str], pd.DataFrame], str]] = {
-    "text in a channel": (lambda d, c: changed(d, 17, c, "abc"), "column '{}': CSV conversion error to double: "),
-    "empty cell in a channel": (lambda d, c: changed(d, 17, c, None), "row 17, channel {}: empty or not finite"),
-    "nan in a channel": (lambda d, c: changed(d, 17, c, "nan"), "row 17, channel {}: empty or not finite"),
-    "infinity in a channel": (lambda d, c: changed(d, 17, c, np.inf), "row 17, channel {}: empty or not finite"),
-    "huge number in a channel": (lambda d, c: changed(d, 17, c, "1e999"), "row 17, channel {}: empty or not finite"),
+    "text in a channel": (lambda d, c: changed(d, 17, c, "abc"), "column '{}': this is no number: 'abc'"),
+    "empty cell in a channel": (lambda d, c: changed(d, 17, c, None), "index 17, channel {}: empty or not finite"),
+    "nan in a channel": (lambda d, c: changed(d, 17, c, "nan"), "index 17, channel {}: empty or not finite"),
+    "infinity in a channel": (lambda d, c: changed(d, 17, c, np.inf), "index 17, channel {}: empty or not finite"),
+    "huge number in a channel": (lambda d, c: changed(d, 17, c, "1e999"), "index 17, channel {}: empty or not finite"),
     "an unknown column": (lambda d, c: d.assign(Colour="red"), "column 'Colour' is no ID, no target and no wavenumber"),
     "one wavenumber twice": (lambda d, c: d.assign(**{c + "0": 1.0}), "of different wavenumbers"),
-    "few channels": (lambda d, c: d[["SiteID", c, "CuPPM"]], "1 channels; 7 or more"),
+    "few channels": (lambda d, c: d[["SiteID", c, "CuPPM"]], f"1 channels; {preprocess.BIN} or more"),
     "no channel above the window": (
         lambda d, c: d.drop(columns=[n for n in d if n.replace(".", "").isdigit() and float(n) > 1110]),
         "no channel lies above 1110",
     ),
+    "tabs": (lambda d, c: d[[c]].rename(columns={c: "a\tb"}), "no ID, no target and no wavenumber"),
     "no rows": (lambda d, c: d.iloc[:0], "no row"),
 }
 
@@ -61,7 +62,7 @@ def test_an_all_zero_spectrum(public: pd.DataFrame, tmp_path: Path, refused) -> 
     message = refused(
         ROOT / "preprocess.py", "--input", source, "--output", tmp_path / "o.csv", output=tmp_path / "o.csv"
     )
-    assert f"row {dead.index[9]}: no spectrum to normalise; is it all zero?" in message
+    assert f"index {dead.index[9]}: no maximum to normalise by; is it all zero?" in message
 
 
 def test_a_column_twice(public: pd.DataFrame, tmp_path: Path, refused) -> None:
@@ -102,7 +103,7 @@ def test_a_truncated_gzip(share: float, sample: Path, tmp_path_factory: pytest.T
 @settings(max_examples=200, deadline=None)
 @given(text=st.text(st.sampled_from(',"\n\r;.x0159e-+\0é') | st.characters(codec="utf-8"), max_size=80))
 def test_any_text_is_data_or_a_data_error(text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    header = "".join(f",{4000 - number}" for number in range(7))
+    header = "".join(f",{4000 - number}" for number in range(preprocess.BIN))
     for content in (text, f"{header}\n{text}"):
         path = write_gz(tmp_path_factory.getbasetemp() / "any.csv.gz", content)
         try:
@@ -132,11 +133,11 @@ def test_no_file_and_no_assays(public: pd.DataFrame, tmp_path: Path, refused) ->
         assert "not one assay to learn from" in refused(ROOT / "train.py", *arguments)
 
 
-@pytest.mark.parametrize(("value", "reason"), [("inf", "an infinite value"), ("<0.5", "invalid value '<0.5'")])
+@pytest.mark.parametrize(("value", "reason"), [("inf", "an infinite value"), ("<0.5", "this is no number: '<0.5'")])
 def test_an_assay_that_is_no_number(value: str, reason: str, public: pd.DataFrame, tmp_path: Path, refused) -> None:
     write_csv(tmp_path / "public.csv.gz", changed(public, 17, "CuPPM", value))
     message = refused(ROOT / "train.py", "--data_dir", tmp_path, "--model_dir", tmp_path / "model")
-    assert f"column 'CuPPM': {reason}" in message.replace("CSV conversion error to double: ", "")
+    assert f"column 'CuPPM': {reason}" in message
 
 
 def test_no_drill_holes(public: pd.DataFrame, tmp_path: Path, refused) -> None:
@@ -144,18 +145,60 @@ def test_no_drill_holes(public: pd.DataFrame, tmp_path: Path, refused) -> None:
     assert "'SiteID'" in refused(ROOT / "train.py", "--data_dir", tmp_path, "--model_dir", tmp_path / "model")
 
 
-def test_prediction_without_or_with_a_broken_model(sample: Path, tmp_path: Path, refused) -> None:
-    data = sample / "private/private.csv.gz"
-    arguments = ("--input", data, "--model_dir", tmp_path, "--output", tmp_path / "o.csv")
-    assert "model.pkl" in refused(ROOT / "predict.py", *arguments, output=tmp_path / "o.csv")
+@pytest.mark.parametrize("content", [None, b"", b"garbage", b"\x80\x04\x95", b"cnowhere\nnothing\n."])
+def test_a_model_that_does_not_load(content: bytes | None, sample: Path, tmp_path: Path, refused) -> None:
+    if content is not None:
+        (tmp_path / "model.pkl").write_bytes(content)
+    arguments = ("--input", sample / "private/private.csv.gz", "--model_dir", tmp_path, "--output", tmp_path / "o.csv")
+    message = refused(ROOT / "predict.py", *arguments, output=tmp_path / "o.csv")
+    assert "no model loads from" in message
+    assert "run train.py first" in message
 
 
-def test_prediction_for_a_file_without_one_channel(
-    project: Path, public: pd.DataFrame, tmp_path: Path, refused
+@pytest.mark.parametrize("position", [0, 1, 3, 6, 7, 40, 413, 416, 419])
+def test_a_missing_channel_wherever_it_is(
+    position: int, project: Path, public: pd.DataFrame, tmp_path: Path, refused
 ) -> None:
-    source = write_csv(tmp_path / "in.csv.gz", public.drop(columns=public.columns[80]))
+    channels = [name for name in public if name.replace(".", "").isdigit()]
+    source = write_csv(tmp_path / "in.csv.gz", public.drop(columns=channels[position]).iloc[:5])
     arguments = ("--input", source, "--model_dir", project / "model", "--output", tmp_path / "o.csv")
     assert "has the file other channels?" in refused(ROOT / "predict.py", *arguments, output=tmp_path / "o.csv")
+
+
+def test_a_missing_channel_that_no_bin_uses_changes_nothing(
+    project: Path, public: pd.DataFrame, tmp_path: Path
+) -> None:
+    channels = [name for name in public if name.replace(".", "").isdigit()]
+    arguments = ("--model_dir", project / "model", "--input")
+    outputs = []
+    for data in (public.iloc[:5], public.drop(columns=channels[-1]).iloc[:5]):
+        source = write_csv(tmp_path / "in.csv.gz", data)
+        assert run(ROOT / "predict.py", *arguments, source, "--output", tmp_path / "o", cwd=tmp_path).returncode == 0
+        outputs.append((tmp_path / "o").read_text())
+    assert outputs[0] == outputs[1]
+
+
+@pytest.mark.parametrize("name", ["3997.4", "CuPPM", "SiteID"])
+def test_a_file_without_an_index(name: str, public: pd.DataFrame, tmp_path: Path, refused) -> None:
+    source = write_csv(tmp_path / "in.csv.gz", public.rename_axis(name))
+    message = refused(ROOT / "preprocess.py", "--input", source, "--output", tmp_path / "o.csv")
+    assert "the first column must be the index" in message or "more than once" in message
+
+
+def test_the_output_never_replaces_the_input(project: Path, sample: Path, tmp_path: Path, refused) -> None:
+    source = tmp_path / "private.csv.gz"
+    source.write_bytes((sample / "private/private.csv.gz").read_bytes())
+    arguments = ("--input", source, "--output", tmp_path / "." / source.name)
+    for script in (("preprocess.py",), ("predict.py", "--model_dir", project / "model")):
+        assert "the output would replace the input" in refused(ROOT / script[0], *script[1:], *arguments)
+        assert source.read_bytes() == (sample / "private/private.csv.gz").read_bytes()
+
+
+def test_a_drill_hole_that_is_not_utf_8(public: pd.DataFrame, tmp_path: Path, refused) -> None:
+    text = public.assign(SiteID="Schächt").to_csv().encode("latin-1")
+    write_gz(tmp_path / "public.csv.gz", text)
+    message = refused(ROOT / "train.py", "--data_dir", tmp_path, "--model_dir", tmp_path / "model")
+    assert "column 'SiteID'" in message
 
 
 def test_one_row_goes_through(project: Path, public: pd.DataFrame, tmp_path: Path) -> None:

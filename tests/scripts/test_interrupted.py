@@ -37,6 +37,7 @@ def test_a_signal_while_writing(endless: subprocess.Popen, number: signal.Signal
     assert endless.wait(timeout=30) != 0
     assert (tmp_path / "public.csv").read_text() == "older\n"
     if number == signal.SIGINT:
+        assert endless.stderr.read() == "preprocess.py: interrupted\n"
         assert not part.exists()
 
 

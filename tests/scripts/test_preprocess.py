@@ -3,6 +3,7 @@
 import csv
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ def lines_of(data: pd.DataFrame, folder: Path, name: str) -> list[str]:
 
 def test_inputs_are_bins_alone_and_targets_the_49_in_order(sample: Path, public: pd.DataFrame) -> None:
     inputs, targets = preprocess.preprocess(sample / "public/public.csv.gz")
-    assert inputs.shape == (len(public), 424 // 7)
+    assert inputs.shape == (len(public), 424 // preprocess.BIN)
     assert all(name.startswith("bin_") for name in inputs.columns)
     assert set(inputs.dtypes.astype(str)) == {"float64"}
     pd.testing.assert_index_equal(inputs.index, public.index, check_names=False)
@@ -51,26 +52,28 @@ def test_targets_that_are_not_there_are_nan(public: pd.DataFrame, tmp_path: Path
 def test_bins_are_sums_over_the_maximum_above_the_window(public: pd.DataFrame, sample: Path) -> None:
     inputs, _ = preprocess.preprocess(sample / "public/public.csv.gz")
     channels = [name for name in public if name.replace(".", "").isdigit()]
-    row = public[channels].iloc[5]
-    maximum = max(value for name, value in row.items() if float(name) > 1110)
-    expected = [sum(row.iloc[7 * number : 7 * number + 7]) / maximum for number in range(60)]
-    np.testing.assert_allclose(inputs.iloc[5], expected, atol=0.51e-5)
-    assert inputs.columns[0] == f"bin_{float(channels[0])}"
-    assert inputs.columns[-1] == f"bin_{float(channels[59 * 7])}"
+    row, width = public[channels].iloc[5], preprocess.BIN
+    maximum = max(value for name, value in row.items() if float(name) > preprocess.MAXIMUM_ABOVE)
+    starts = range(0, len(channels) - width + 1, width)
+    expected = [sum(row.iloc[start : start + width]) / maximum for start in starts]
+    np.testing.assert_allclose(inputs.iloc[5], expected, atol=0.51 * 10**-preprocess.DECIMALS)
+    ends = [(float(channels[start]), float(channels[start + width - 1])) for start in starts]
+    assert list(inputs.columns) == [f"bin_{first}_{last}" for first, last in ends]
 
 
 @given(
     spectra=hnp.arrays(
-        int, st.tuples(st.integers(7, 40), st.integers(1, 9)), elements=st.integers(-1_000_000, 4_000_000)
+        int, st.tuples(st.integers(preprocess.BIN, 40), st.integers(1, 9)), elements=st.integers(-1_000_000, 4_000_000)
     ),
     row=st.integers(0, 8),
 )
 def test_a_row_has_the_same_bins_in_any_company(spectra: np.ndarray, row: int) -> None:
     spectra, wavenumbers = spectra / 1e6, np.linspace(4000, 600, len(spectra))
     row %= spectra.shape[1]
-    alone = preprocess.to_bins(np.ascontiguousarray(spectra[:, [row]]), wavenumbers)[:, 0]
-    np.testing.assert_array_equal(preprocess.to_bins(spectra, wavenumbers)[:, row], alone)
-    assert len(alone) == len(spectra) // preprocess.BIN
+    _, alone = preprocess.to_bins(np.ascontiguousarray(spectra[:, [row]]), wavenumbers)
+    names, together = preprocess.to_bins(spectra, wavenumbers)
+    np.testing.assert_array_equal(together[:, row], alone[:, 0])
+    assert len(alone) == len(names) == len(spectra) // preprocess.BIN
 
 
 @settings(max_examples=8, deadline=None)
@@ -107,6 +110,22 @@ def test_an_index_of_text_is_kept(public: pd.DataFrame, tmp_path: Path) -> None:
     assert list(inputs.index) == list(targets.index) == ["007", "a,b", 'say "x"']
     rows = list(csv.reader(lines_of(renamed, tmp_path, "named")))
     assert [row[0] for row in rows[1:]] == ["007", "a,b", 'say "x"']
+
+
+def test_an_index_becomes_numbers_only_where_it_reads_the_same() -> None:
+    for labels, kind in ((["3", "-4"], "int64"), (["0007", "8"], "object"), (["9" * 30, "8"], "object")):
+        index = pd.Index(labels)
+        assert str(as_read(index).dtype) == kind
+        assert list(as_read(index).astype(str)) == labels
+
+
+def as_read(index: pd.Index) -> pd.Index:
+    """An index as preprocess() gives it back."""
+    columns = {"": index, **{f"{4000 - number}": 1.0 for number in range(preprocess.BIN)}}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "index.csv"
+        pd.DataFrame(columns).to_csv(path, index=False)
+        return preprocess.preprocess(path)[0].index
 
 
 def test_targets_in_private_data_change_nothing(public: pd.DataFrame, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import score
 
 def frames(seed: int, rows: int, missing: float) -> tuple[pd.DataFrame, pd.DataFrame]:
     random = np.random.default_rng(seed)
-    actual = pd.DataFrame(random.lognormal(2, 1.5, (rows, 49)).round(3), columns=score.TARGETS)
+    actual = pd.DataFrame(random.lognormal(2, 1.5, (rows, 49)), columns=score.TARGETS)
     predicted = pd.DataFrame(actual.to_numpy() * random.normal(1, 0.3, (rows, 49)))
     return actual.mask(random.random(actual.shape) < missing), predicted
 
@@ -82,7 +82,7 @@ def test_what_is_not_measured_is_left_out_and_said(tmp_path: Path) -> None:
     done = run(ROOT / "score.py", *arguments, "--output", tmp_path / "out/score.txt", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "weights scored: 0.595 of 1.01" in done.stdout
-    assert done.stdout.count("not scored") == 3
+    assert "not scored, fewer than two measured: AuPPM CuPPM ZnPPM\n" in done.stdout
     details = json.loads((tmp_path / "out/score.json").read_text())
     assert details["weights_scored"] == 0.595
     assert [name for name, target in details["targets"].items() if target["r2"] is None] == ["AuPPM", "CuPPM", "ZnPPM"]
@@ -110,6 +110,8 @@ def cell(predicted: pd.DataFrame, value: object) -> pd.DataFrame:
         (lambda p: cell(p, "-inf"), "row 4, column 8 (CuPPM): '-inf'"),
         (lambda p: cell(p, "high"), "row 4, column 8 (CuPPM): 'high'"),
         (lambda p: cell(p, "nan"), "row 4, column 8 (CuPPM): empty"),
+        (lambda p: cell(p, 1e200), "column 8 (CuPPM): too large"),
+        (lambda p: p.assign(**{"7": True}).iloc[:, [*range(7), 49, *range(8, 49)]], "column 8 (CuPPM): 'True'"),
         (lambda p: p.iloc[:5], "5 lines of 49 columns; 6 of 49 are needed"),
         (lambda p: pd.concat([p, p]), "12 lines of 49 columns"),
         (lambda p: p.iloc[:, :48], "6 lines of 48 columns"),
@@ -145,8 +147,8 @@ def test_predictions_that_are_no_table_are_refused(
     [
         (",DepthTo,4000.0\n0,1,0.5\n", "0 columns bear their names"),
         (",CuPPM,CuPPM\n0,1,2\n", "2 columns bear their names"),
-        (",CuPPM\n0,inf\n1,2\n", "an infinite value in CuPPM"),
-        (",CuPPM\n0,<0.5\n", "invalid value '<0.5'"),
+        (",CuPPM\n0,inf\n1,2\n", "row 1, column CuPPM: 'inf' is no finite number"),
+        (",CuPPM\n0,<0.5\n", "row 1, column CuPPM: '<0.5' is no finite number"),
         ("", "Empty CSV file"),
     ],
 )
@@ -159,8 +161,8 @@ def test_assays_that_are_none_are_refused(text: str, reason: str, good, refused,
 
 def test_files_that_are_not_there_and_arguments_unknown(refused, tmp_path: Path) -> None:
     assert "none.csv.gz" in refused(ROOT / "score.py", "--actual", tmp_path / "none.csv.gz", "--output", tmp_path / "o")
-    done = run(ROOT / "score.py", "--predicte", "x", "--unknown", "y", cwd=tmp_path)
-    assert done.returncode == 2
+    for arguments in (("--unknown", "y"), ("--predicte", "x"), ("--output", "details.json")):
+        assert run(ROOT / "score.py", *arguments, cwd=tmp_path).returncode == 2
 
 
 def test_runs_alone_in_an_empty_folder(project: Path, tmp_path: Path) -> None:

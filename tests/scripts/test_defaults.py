@@ -1,0 +1,85 @@
+"""Without arguments: the folders that the Unearthed CLI mounts, and the same scripts where there are none."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import ROOT, copy_scripts
+
+# What the client mounts for each step, host folder and container folder, and what it adds to the environment.
+STEPS = {
+    "preprocess.py": (
+        {
+            "data/public": "/opt/ml/processing/input/public",
+            "data/preprocess": "/opt/ml/processing/output/preprocess",
+        },
+        {},
+    ),
+    "train.py": (
+        {"data/public": "/opt/ml/input/data/training", "model": "/opt/ml/model"},
+        {"SM_CHANNEL_TRAINING": "/opt/ml/input/data/training", "UNEARTHED_EPOCHS": "1"},
+    ),
+    "predict.py": (
+        {
+            "data/public": "/opt/ml/input/data/training",
+            "model": "/opt/ml/model",
+            "data/predictions": "/opt/ml/output",
+        },
+        {},
+    ),
+    "score.py": (
+        {
+            "data": "/opt/ml/processing/input",
+            "data/predictions": "/opt/ml/processing/input/predictions",
+            "data/scores": "/opt/ml/processing/output/scores",
+        },
+        {},
+    ),
+}
+
+
+def contained(project: Path, script: str) -> subprocess.CompletedProcess[str]:
+    """Run a script of a project without arguments where /opt/ml holds just what the client mounts for it."""
+    mounts, variables = STEPS[script]
+    command = ["bwrap", "--dev-bind", "/", "/", "--tmpfs", "/opt/ml", "--bind", str(project), "/opt/ml/code"]
+    for host, inside in mounts.items():
+        (project / host).mkdir(parents=True, exist_ok=True)
+        command += ["--bind", str(project / host), inside]
+    command += ["--chdir", "/opt/ml/code", sys.executable, "-B", script]
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+    return subprocess.run(command, env=kept | variables, capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture(scope="module")
+def bubblewrap() -> None:
+    try:
+        Path("/opt/ml").mkdir(exist_ok=True)
+        subprocess.run(["bwrap", "--dev-bind", "/", "/", "--tmpfs", "/opt/ml", "true"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"bubblewrap, which stands in for the container's mounts, does not run here: {error}")
+
+
+def test_in_the_container(bubblewrap: None, project: Path, sample: Path, tmp_path: Path) -> None:
+    folder = copy_scripts(tmp_path / "project")
+    shutil.copytree(sample / "public", folder / "data/public")
+    for script in STEPS:
+        done = contained(folder, script)
+        assert done.returncode == 0, done.stderr
+    assert (folder / "data/preprocess/public.csv").read_bytes() == (project / "data/preprocess/public.csv").read_bytes()
+    here, there = (pd.read_csv(place / "data/predictions/public.csv.out", header=None) for place in (project, folder))
+    np.testing.assert_allclose(there, here, rtol=1e-9)
+    here, there = (float((place / "data/scores/public.txt").read_text()) for place in (project, folder))
+    assert there == pytest.approx(here)
+
+
+def test_the_choice_of_a_folder_is_the_same_in_both_files() -> None:
+    def source(name: str) -> str:
+        text = (ROOT / name).read_text()
+        return text[text.index("def folder(") : text.index("def main(")].split("\n\n\n")[0]
+
+    assert source("preprocess.py") == source("score.py")

@@ -1,0 +1,65 @@
+"""The YAMSYS soils (Zenodo, DOI 10.5281/zenodo.1174869) in the schema, where a copy is at hand: real spectra by hand.
+
+RECORE_YAMSYS names a folder with public.csv.gz, private.csv.gz and private_actual.csv.gz.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import ROOT, run
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GroupKFold
+
+import score
+
+WEIGHTS = {"CuPPM": 0.35, "FePCT": 0.025, "MnPPM": 0.01, "PPCT": 0.01, "SPPM": 0.01, "ZnPPM": 0.025}
+WEIGHTS |= {"AlPPM": 0.025, "CaPPM": 0.025, "KPPM": 0.025}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS names no folder with the YAMSYS soils")
+def test_scores_are_those_of_another_computation(tmp_path: Path) -> None:
+    data = Path(os.environ["RECORE_YAMSYS"])
+    assert run(ROOT / "train.py", "--data_dir", data, "--model_dir", tmp_path, cwd=tmp_path).returncode == 0
+    files = {"public": data / "public.csv.gz", "private": data / "private_actual.csv.gz"}
+    for name, actual in files.items():
+        output = tmp_path / f"{name}.csv.out"
+        source = data / f"{name}.csv.gz"
+        assert run(ROOT / "predict.py", "--model_dir", tmp_path, "--input", source, "--output", output, cwd=tmp_path)
+        arguments = ("--actual", actual, "--predicted", output, "--output", tmp_path / f"{name}.txt")
+        done = run(ROOT / "score.py", *arguments, cwd=tmp_path)
+        assert "weights scored: 0.505 of 1.01" in done.stdout
+        found = float((tmp_path / f"{name}.txt").read_text())
+        assert found == pytest.approx(other_scores(files)[name], rel=1e-9)
+
+
+def other_scores(files: dict[str, Path]) -> dict[str, float]:
+    """By pandas and one Ridge after the other, in sums written out."""
+    frames = {name: pd.read_csv(path, index_col=0) for name, path in files.items()}
+    spectra = {name: bins(files["public"].parent / f"{name}.csv.gz") for name in files}
+    holes, totals = frames["public"]["SiteID"], dict.fromkeys(files, 0.0)
+    assert set(WEIGHTS) == {name for name in score.TARGETS if frames["public"][name].notna().any()}
+    x = spectra["public"]
+    for target, weight in WEIGHTS.items():
+        y = frames["public"][target].to_numpy()
+        errors = {}
+        for alpha in np.geomspace(1e-5, 1e5, 50):
+            fits = [(Ridge(alpha, solver="svd").fit(x[a], y[a]), b) for a, b in GroupKFold(3).split(x, y, holes)]
+            errors[alpha] = sum(((y[b] - fit.predict(x[b])) ** 2).sum() for fit, b in fits)
+        model = Ridge(min(errors, key=errors.get), solver="svd").fit(x, y)
+        for name, frame in frames.items():
+            measured, predicted = frame[target].to_numpy(), np.maximum(model.predict(spectra[name]), 0)
+            rest = ((measured - predicted) ** 2).sum() / ((measured - measured.mean()) ** 2).sum()
+            totals[name] += weight * (1 - rest)
+    return totals
+
+
+def bins(path: Path) -> np.ndarray:
+    """Spectra over their maximum above 1110 cm-1, in sums of seven channels."""
+    data = pd.read_csv(path, index_col=0)
+    data = data[[name for name in data if name.replace(".", "").isdigit()]]
+    values = data.to_numpy() / data.loc[:, [float(name) > 1110 for name in data]].max(axis=1).to_numpy()[:, None]
+    return np.round(values[:, : values.shape[1] // 7 * 7].reshape(len(data), -1, 7).sum(axis=2), 5)
