@@ -1,0 +1,163 @@
+"""Transform jobs: a model's server started, fed with objects from S3, and stopped."""
+
+import json
+import subprocess
+import threading
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from recore.simulator import objects
+from recore.simulator.errors import ServiceError
+from recore.simulator.failure import JobFailed, JobStopped
+from recore.simulator.feeding import Feeding, Server
+from recore.simulator.logs import JobLog
+from recore.simulator.platform import memory_of
+from recore.simulator.resources.job import JobResource
+from recore.simulator.resources.resource import REGION
+from recore.simulator.running import Job
+from recore.simulator.sandbox import CONTAINER, Sandbox
+from recore.simulator.store import Record
+
+PING_SECONDS = 600.0
+CODE = "/opt/ml/code"
+
+
+class TransformJobs(JobResource):
+    kind = "TransformJob"
+    arn_type = "transform-job"
+    newest_first = True
+    log_group = "/aws/sagemaker/TransformJobs"
+    started, ended = "TransformStartTime", "TransformEndTime"
+
+    def CreateTransformJob(self, request: Record) -> Record:
+        model = self.store.get("Model", request["ModelName"])
+        if model is None:
+            raise ServiceError("ValidationException", f"Could not find model '{request['ModelName']}'")
+        container = model.get("PrimaryContainer")
+        if container is None or "Image" not in container:
+            raise ServiceError("ValidationException", "Only models of one container with an Image are transformed here")
+        self.check_image(container["Image"])
+        payload, concurrent = request.get("MaxPayloadInMB", 6), max(request.get("MaxConcurrentTransforms", 1), 1)
+        if payload * concurrent > 100:
+            message = "MaxConcurrentTransforms * MaxPayloadInMB cannot exceed 100 MB"
+            raise ServiceError("ValidationException", message)
+        return {"TransformJobArn": self.begin(request)}
+
+    def DescribeTransformJob(self, request: Record) -> Record:
+        return self.find("DescribeTransformJob", request)
+
+    def ListTransformJobs(self, request: Record) -> Record:
+        return self.page(request, "TransformJobSummaries")
+
+    def StopTransformJob(self, request: Record) -> Record:
+        self.stop("StopTransformJob", request)
+        return {}
+
+    def execute(self, record: Record, job: Job) -> Record:
+        log = self.log(record["TransformJobName"])
+        model = self.store.get("Model", record["ModelName"])
+        if model is None:
+            raise JobFailed(f"ClientError: The model '{record['ModelName']}' was deleted")
+        container = model["PrimaryContainer"]
+        variables = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
+        variables |= container.get("Environment", {}) | record.get("Environment", {})
+        variables["SAGEMAKER_BATCH"] = "true"
+        code = self._prepare(container, variables, job)
+        (job.folder / "server").mkdir()
+        sandbox = self.platform.sandbox(job, code / "requirements.txt", log, server=job.folder / "server")
+        memory = memory_of(record["TransformResources"]["InstanceType"])
+        process, reading = self._serve(sandbox, variables, job, memory)
+        assert process.stdout is not None  # noqa: S101 - it is a pipe
+        listening = threading.Thread(target=log.read, args=(process.stdout,), daemon=True)
+        listening.start()
+        try:
+            self._feed(record, job, log, process)
+        finally:
+            if process.stdin:
+                process.stdin.close()  # the supervisor ends the server
+            listening.join()
+            ending = job.ending(process, reading)
+        if ending.reason == "memory":
+            raise JobFailed("AlgorithmError: The server needed more memory than its instance type has")
+        return {}
+
+    def _prepare(self, container: Record, variables: dict[str, str], job: Job) -> Path:
+        """Fill /opt/ml with the model and its script. Returns the folder of the script's source."""
+        ml = job.folder / "ml"
+        for folder in ("model", "code", "output"):
+            (ml / folder).mkdir(parents=True)
+        if "ModelDataUrl" in container:
+            objects.download(self.platform.s3, container["ModelDataUrl"], job.folder / "archive")
+            objects.unpack(next((job.folder / "archive").iterdir()), ml / "model")
+        submitted = variables.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
+        if submitted.startswith("s3://"):
+            objects.download(self.platform.s3, submitted, job.folder / "source")
+            objects.unpack(next((job.folder / "source").iterdir()), ml / "code")
+            variables["SAGEMAKER_SUBMIT_DIRECTORY"] = CODE
+            return ml / "code"
+        return ml / (submitted or "/opt/ml/model/code").removeprefix("/opt/ml/")
+
+    @staticmethod
+    def _serve(
+        sandbox: Sandbox, variables: dict[str, str], job: Job, memory: int
+    ) -> tuple["subprocess.Popen[bytes]", int]:
+        command = ["python", "-P", str(CONTAINER / "serving.py"), "--bind", "unix:/run/server/http"]
+        return job.start(sandbox.launch(command, variables), None, memory)
+
+    def _feed(self, record: Record, job: Job, log: JobLog, process: "subprocess.Popen[bytes]") -> None:
+        """All objects through the server, each answer to its place on S3."""
+        client = record.get("ModelClientConfig", {})
+        server = Server(
+            job.folder / "server/http",
+            client.get("InvocationsTimeoutInSeconds", 600),
+            client.get("InvocationsMaxRetries", 3),
+        )
+        server.wait(PING_SECONDS, partial(_ended, process, log, job))
+        feeding = self._feeding(record, server)
+        source, target = record["TransformInput"], record["TransformOutput"]["S3OutputPath"].rstrip("/")
+        uri = source["DataSource"]["S3DataSource"]["S3Uri"]
+        bucket, prefix = objects.parse(uri)
+        for key in objects.keys(self.platform.s3, uri):
+            if job.stopping.is_set():
+                raise JobStopped
+            given, taken = job.folder / "given", job.folder / "taken"
+            self.platform.s3.download_file(bucket, key, str(given))
+            feeding.feed(server, given, taken, job.stopping.is_set)
+            folder = prefix if prefix.endswith("/") or not prefix else prefix[: prefix.rfind("/") + 1]
+            below = key.removeprefix(prefix).lstrip("/") if key.startswith(f"{prefix}/") else key.removeprefix(folder)
+            objects.upload(self.platform.s3, taken, f"{target}/{below}.out")
+
+    @staticmethod
+    def _feeding(record: Record, server: Server) -> Feeding:
+        """What the request asks for; what it leaves open the server's /execution-parameters may say."""
+        said: dict[str, Any] = {}
+        status, body = server.request("GET", "/execution-parameters")
+        if status == 200:
+            try:
+                said = json.loads(body)
+            except ValueError as error:
+                raise JobFailed(f"AlgorithmError: /execution-parameters answers no JSON: {error}") from None
+        given, taken = record["TransformInput"], record["TransformOutput"]
+        strategy = str(record.get("BatchStrategy") or said.get("BatchStrategy", "MultiRecord"))
+        concurrent = record.get("MaxConcurrentTransforms") or said.get("MaxConcurrentTransforms", 1)
+        megabytes = record.get("MaxPayloadInMB") or said.get("MaxPayloadInMB", 6)
+        return Feeding(
+            split=given.get("SplitType", "None"),
+            strategy={"MULTI_RECORD": "MultiRecord", "SINGLE_RECORD": "SingleRecord"}.get(strategy, strategy),
+            megabytes=megabytes,
+            concurrent=max(min(concurrent, 100 // max(megabytes, 1)), 1),
+            assemble=taken.get("AssembleWith", "None"),
+            content_type=given.get("ContentType", "application/octet-stream"),
+            accept=taken.get("Accept", ""),
+        )
+
+
+def _ended(process: "subprocess.Popen[bytes]", log: JobLog, job: Job) -> str | None:
+    """Why the server is no longer there, or None."""
+    failure = job.folder / "ml/output/failure"
+    if job.stopping.is_set():
+        raise JobStopped
+    if failure.is_file() and not failure.is_symlink():
+        return failure.read_text(errors="replace")[:800]
+    return "\n".join(list(log.tail)[-5:]) if process.poll() is not None else None

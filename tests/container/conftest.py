@@ -1,0 +1,196 @@
+"""The room copied elsewhere on its own, as a container holds it; servers and training jobs that run from there."""
+
+import http.client
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from helpers import ROOT, environment
+
+
+@pytest.fixture(scope="session")
+def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("elsewhere") / "container"
+    shutil.copytree(ROOT / "recore/container", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def write_files(folder: Path, files: dict[str, str]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: Path):
+        super().__init__("localhost", timeout=30)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+@dataclass
+class Answer:
+    status: int
+    content_type: str
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+
+@dataclass
+class Server:
+    """A serving program that runs; `base` is its /opt/ml, `log` the file of its stderr and stdout."""
+
+    process: subprocess.Popen[bytes]
+    address: Path | int
+    base: Path
+    log: Path
+
+    def connection(self) -> http.client.HTTPConnection:
+        if isinstance(self.address, int):
+            return http.client.HTTPConnection("127.0.0.1", self.address, timeout=30)
+        return UnixConnection(self.address)
+
+    def request(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
+        with closing(self.connection()) as connection:
+            names = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, body, names)
+            response = connection.getresponse()
+            return Answer(response.status, response.headers["Content-Type"], response.read())
+
+    def post(self, body: object, content_type: str = "text/csv", **headers: str) -> Answer:
+        return self.request("POST", "/invocations", body, Content_Type=content_type, **headers)
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(10)
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+Serve = Callable[..., Server]
+
+
+@pytest.fixture(scope="module")
+def serve(room: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """Start a server of the user's files, on a Unix socket or a port, and wait until it answers pings."""
+    running = []
+
+    def start(
+        module: str = "", files: dict[str, str] | None = None, tcp: bool = False, code: str = "model/code", **set_: str
+    ) -> Server:
+        base = tmp_path_factory.mktemp("ml")
+        write_files(base / code, ({"inference.py": module} if module else {}) | (files or {}))
+        (base / "model").mkdir(exist_ok=True)
+        address = free_port() if tcp else base / "socket"
+        bind = f"127.0.0.1:{address}" if tcp else f"unix:{address}"
+        variables = environment() | {"SAGEMAKER_BASE_DIR": str(base), "SAGEMAKER_MODEL_SERVER_WORKERS": "1"} | set_
+        log = base.with_suffix(".log")
+        with open(log, "wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-P", str(room / "serving.py"), "--bind", bind],
+                env=variables,
+                cwd=tmp_path_factory.mktemp("cwd"),
+                stdout=output,
+                stderr=output,
+            )
+        server = Server(process, address, base, log)
+        running.append(server)
+        deadline = time.monotonic() + 40
+        while True:
+            try:
+                server.request("GET", "/ping")
+                return server
+            except OSError:
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.05)
+
+    yield start
+    for server in running:
+        if server.process.poll() is None:
+            server.process.terminate()
+    for server in running:
+        server.process.wait(10)
+
+
+@dataclass
+class Ended:
+    code: int
+    stdout: str
+    stderr: str
+    failure: str | None
+    base: Path
+
+
+@dataclass
+class Job:
+    """A training job's folders; `run` starts the training program in them."""
+
+    room: Path
+    base: Path
+
+    def configure(self, hyperparameters: dict[str, str], hosts: tuple[str, ...] = ("algo-1",)) -> None:
+        channels = [folder.name for folder in self.base.glob("input/data/*")]
+        write_files(
+            self.base / "input/config",
+            {
+                "hyperparameters.json": json.dumps(hyperparameters),
+                "resourceconfig.json": json.dumps({"current_host": hosts[0], "hosts": hosts}),
+                "inputdataconfig.json": json.dumps({name: {"TrainingInputMode": "File"} for name in channels}),
+            },
+        )
+
+    def script(self, text: str, **hyperparameters: str) -> None:
+        """A submission of one script, in a folder that the hyperparameters name."""
+        source = write_files(self.base.parent / "source", {"script.py": text})
+        named = {"sagemaker_program": "script.py", "sagemaker_submit_directory": str(source)}
+        self.configure(named | hyperparameters)
+
+    def start(self, **variables: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-P", str(self.room / "training.py")],
+            env=environment() | {"SAGEMAKER_BASE_DIR": str(self.base)} | variables,
+            cwd=self.base.parent,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+        )
+
+    def run(self, **variables: str) -> Ended:
+        with self.start(**variables) as process:
+            return self.end(process)
+
+    def end(self, process: subprocess.Popen[str]) -> Ended:
+        stdout, stderr = process.communicate(timeout=60)
+        failure = self.base / "output/failure"
+        reason = failure.read_text() if failure.exists() else None
+        return Ended(process.returncode, stdout, stderr, reason, self.base)
+
+
+@pytest.fixture
+def job(room: Path, tmp_path: Path) -> Job:
+    return Job(room, tmp_path / "ml")

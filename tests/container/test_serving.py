@@ -1,0 +1,241 @@
+"""The server around the hooks: loading, addresses, limits, workers, its end."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from helpers import environment
+
+MODEL = "def model_fn(model_dir): return None\n"
+PROCESS = MODEL + "import os\ndef transform_fn(model, data, content_type, accept): return str(os.getpid())\n"
+
+
+@pytest.fixture(scope="module")
+def server(serve):
+    return serve(PROCESS, MAX_CONTENT_LENGTH="1000")
+
+
+def test_addresses(server) -> None:
+    ping = server.request("GET", "/ping")
+    assert (ping.status, ping.body) == (200, b"")
+    assert server.request("GET", "/nowhere").status == 404
+    assert server.request("POST", "/ping/", b"x").status == 404
+    for method, path in (("POST", "/ping"), ("GET", "/invocations"), ("PUT", "/invocations"), ("DELETE", "/ping")):
+        assert server.request(method, path).status == 405, (method, path)
+
+
+def test_execution_parameters(server) -> None:
+    answer = server.request("GET", "/execution-parameters")
+    assert (answer.status, answer.content_type) == (200, "application/json")
+    assert json.loads(answer.text) == {
+        "MaxConcurrentTransforms": 1,
+        "BatchStrategy": "MULTI_RECORD",
+        "MaxPayloadInMB": 6,
+    }
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_largest_request(server, chunked: bool) -> None:
+    def sent(size: int) -> int:
+        body = b"1" * size
+        return server.post(iter([body]) if chunked else body).status
+
+    assert [sent(1000), sent(1001), sent(8_000_000), sent(1)] == [200, 413, 413, 200]
+
+
+def test_large_request_by_default(serve) -> None:
+    server = serve(MODEL + "def transform_fn(model, data, content_type, accept): return str(len(data))\n")
+    size = 50 * 2**20
+    assert server.post(b"1" * size, "application/octet-stream").text == str(size)
+
+
+def test_request_that_ends_early(server) -> None:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(10)
+        client.connect(str(server.address))
+        client.sendall(b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n1,2")
+        client.shutdown(socket.SHUT_WR)
+        assert client.recv(1000).startswith(b"HTTP/1.1 400 ")
+    assert server.post("1").status == 200
+
+
+UNLOADABLE = {
+    "raises": ("def model_fn(model_dir): raise OSError('model.pkl is torn')", "OSError: model.pkl is torn"),
+    "both": (
+        MODEL + "def transform_fn(*_): ...\ndef predict_fn(*_): ...",
+        "Cannot use transform_fn implementation in conjunction with",
+    ),
+    "no model_fn": ("def predict_fn(data, model): ...", "Please provide a model_fn implementation"),
+    "exits": ("import sys; sys.exit('not to be imported')", "SystemExit: not to be imported"),
+    "no module": ("", "no module 'inference' in "),
+    "its import": ("import no_such_rock", "No module named 'no_such_rock'"),
+    "class of the script": (
+        "import pickle\ndef model_fn(model_dir): return pickle.loads(b'c__main__\\nModel\\n.')",
+        "AttributeError: Can't get attribute 'Model' on <module '__main__'",
+    ),
+    "syntax": ("def model_fn(:", "SyntaxError: invalid syntax"),
+}
+
+
+@pytest.mark.parametrize("name", UNLOADABLE)
+def test_model_that_does_not_load(serve, name: str) -> None:
+    module, reason = UNLOADABLE[name]
+    server = serve(module, {"other.py": ""})
+    for answer in (server.request("GET", "/ping"), server.post("1")):
+        assert answer.status == 503
+        assert reason in answer.text
+    log = server.log.read_text()
+    assert "Traceback" in log
+    assert log.count(reason) == 1  # loaded once, not again and again
+    assert not (server.base / "output").exists()
+    assert server.stop() == 0
+
+
+def test_model_that_does_not_load_leaves_the_reason(room: Path, tmp_path: Path) -> None:
+    code = tmp_path / "model/code"
+    code.mkdir(parents=True)
+    (tmp_path / "output").mkdir()
+    (code / "inference.py").write_text("def model_fn(model_dir): raise OSError('torn ' * 1000)")
+    variables = environment() | {"SAGEMAKER_BASE_DIR": str(tmp_path), "SAGEMAKER_MODEL_SERVER_WORKERS": "2"}
+    command = [sys.executable, "-P", str(room / "serving.py"), "--bind", f"unix:{tmp_path / 'socket'}"]
+    failure = tmp_path / "output/failure"
+    with subprocess.Popen(command, env=variables, stderr=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 30
+        while not (failure.exists() and failure.stat().st_size) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.terminate()
+        process.communicate(timeout=20)
+    assert len(failure.read_text()) == 1024
+    assert failure.read_text().startswith("the model did not load: OSError: torn torn ")
+
+
+# The names are those of the room's own files.
+@pytest.mark.parametrize("code", ["model/code", "code"])
+def test_program_and_its_neighbours(serve, code: str) -> None:
+    files = {
+        "serving.py": "import training\nfrom helpers_of_mine import model_fn\n"
+        "def transform_fn(*_): return training.X + open(model_fn(None)).read()",
+        "training.py": "X = 'mine '",
+        "helpers_of_mine.py": "import os\ndef model_fn(model_dir): return os.path.dirname(__file__) + '/rock.txt'",
+        "rock.txt": "too",
+    }
+    server = serve(files=files, code=code, SAGEMAKER_PROGRAM="serving.py")
+    assert server.post("1").text == "mine too"
+
+
+def test_folders_from_the_environment(serve, tmp_path: Path) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source/main.py").write_text(
+        "def model_fn(model_dir): return model_dir\ndef transform_fn(model, *_): return model"
+    )
+    server = serve(
+        SAGEMAKER_SUBMIT_DIRECTORY=str(tmp_path / "source"), SAGEMAKER_PROGRAM="main", SM_MODEL_DIR=str(tmp_path)
+    )
+    assert server.post("1").text == str(tmp_path)
+
+
+def test_two_workers(serve) -> None:
+    """Each request waits for the other's file: with one worker neither would end."""
+    server = serve(
+        "import os, time\n"
+        "def model_fn(model_dir):\n"
+        "    open(f'{model_dir}/loaded', 'a').write('x')\n"
+        "    return model_dir\n"
+        "def transform_fn(model, data, content_type, accept):\n"
+        "    open(f'{model}/{data}', 'w').close()\n"
+        "    while not (os.path.exists(f'{model}/first') and os.path.exists(f'{model}/second')): time.sleep(0.01)\n"
+        "    return str(os.getpid())\n",
+        SAGEMAKER_MODEL_SERVER_WORKERS="2",
+    )
+    connections = [server.connection(), server.connection()]
+    try:
+        for connection, name in zip(connections, ("first", "second"), strict=True):
+            connection.request("POST", "/invocations", name, {"Content-Type": "text/csv"})
+        workers = {connection.getresponse().read() for connection in connections}
+    finally:
+        for connection in connections:
+            connection.close()
+    assert len(workers) == 2
+    assert (server.base / "model/loaded").read_text() == "xx"
+    assert json.loads(server.request("GET", "/execution-parameters").text)["MaxConcurrentTransforms"] == 2
+
+
+def test_request_that_takes_too_long(serve) -> None:
+    server = serve(
+        "import time\ndef model_fn(model_dir): time.sleep(2.5)\n"  # a model may take longer than a request
+        "def transform_fn(model, data, content_type, accept): time.sleep(float(data)); return 'done'\n",
+        SAGEMAKER_MODEL_SERVER_TIMEOUT="1",
+    )
+    assert server.log.read_text().count("Booting worker") == 1
+    answer = server.post("30")
+    assert (answer.status, answer.text.splitlines()[0]) == (500, "no answer within 1 seconds")
+    assert server.post("0").text == "done"
+
+
+def test_what_hooks_print_is_in_the_log_at_once(serve) -> None:
+    server = serve(MODEL + "def transform_fn(*_): print('a word'); return ''\n")
+    server.post("1")
+    assert "a word\n" in server.log.read_text()
+
+
+@pytest.mark.parametrize("tcp", [False, True])
+def test_sigterm_ends_all_of_it(serve, tcp: bool) -> None:
+    server = serve(PROCESS, tcp=tcp, SAGEMAKER_MODEL_SERVER_WORKERS="2")
+    while len(children := psutil.Process(server.process.pid).children()) < 2:
+        time.sleep(0.05)
+    started = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - started < 5
+    assert not any(child.is_running() for child in children)
+    assert not (server.base / "socket").exists()
+
+
+def test_sigterm_amidst_a_request(serve) -> None:
+    server = serve(MODEL + "import time\ndef transform_fn(*_): time.sleep(50)\n")
+    connection = server.connection()
+    connection.request("POST", "/invocations", b"1")
+    time.sleep(0.3)
+    started = time.monotonic()
+    server.stop()
+    connection.close()
+    assert time.monotonic() - started < 8
+
+
+def test_listens_where_it_is_told(serve) -> None:
+    server = serve(PROCESS, tcp=True)
+    listening = [c.laddr for c in psutil.Process(server.process.pid).net_connections() if c.status == "LISTEN"]
+    assert listening == [("127.0.0.1", server.address)]
+
+
+def test_writes_nothing_of_its_own(serve, tmp_path: Path) -> None:
+    places = {name: tmp_path / name for name in ("HOME", "TMPDIR", "XDG_RUNTIME_DIR")}
+    for place in places.values():
+        place.mkdir()
+    server = serve(PROCESS, **{name: str(place) for name, place in places.items()}, PYTHONDONTWRITEBYTECODE="1")
+    server.post("1")
+    time.sleep(0.5)  # gunicorn makes what it makes in a thread
+    assert sorted(tmp_path.rglob("*")) == sorted(places.values())
+    assert {path.name for path in server.base.rglob("*")} == {"model", "code", "inference.py", "socket"}
+    assert os.listdir(f"/proc/{server.process.pid}/cwd") == []
+
+
+@pytest.mark.parametrize(
+    "variable", ["SAGEMAKER_MODEL_SERVER_WORKERS", "SAGEMAKER_MODEL_SERVER_TIMEOUT", "MAX_CONTENT_LENGTH"]
+)
+@pytest.mark.parametrize("value", ["many", "0", "-1"])
+def test_settings_that_are_no_numbers(room: Path, variable: str, value: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", str(room / "serving.py"), "--bind", "127.0.0.1:0"],
+        env=environment() | {variable: value},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 1
+    assert done.stderr == f"serving: {variable} is {value!r}: a whole number of at least 1 is needed\n"

@@ -1,0 +1,258 @@
+"""A training job from its configuration files to its exit code and reason, with scripts that end in all sorts of ways."""
+
+import json
+import os
+import shutil
+import signal
+import tarfile
+import time
+from pathlib import Path
+
+import pytest
+
+TELL = """
+import json, os, sys
+print(json.dumps({"arguments": sys.argv[1:], "variables": dict(os.environ), "folder": os.getcwd()}))
+"""
+
+
+def told(stdout: str) -> dict:
+    return json.loads(stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize(
+    ("given", "argument"), [('"abc d"', "abc d"), ("abc d", "abc d"), ('"0.5"', "0.5"), ("7", "7")]
+)
+def test_hyperparameters_quoted_or_bare(job, given: str, argument: str) -> None:
+    job.script(TELL, alpha=given)
+    ended = job.run()
+    assert told(ended.stdout)["arguments"] == ["--alpha", argument]
+    assert told(ended.stdout)["variables"]["SM_HP_ALPHA"] == argument
+
+
+def test_quoted_names_of_script_and_source(job) -> None:
+    job.script(TELL)
+    named = json.loads((job.base / "input/config/hyperparameters.json").read_text())
+    job.configure({name: json.dumps(value) for name, value in named.items()})
+    assert job.run().code == 0
+
+
+def test_success(job) -> None:
+    (job.base / "input/data/training").mkdir(parents=True)
+    job.script(TELL + "open(os.environ['SM_MODEL_DIR'] + '/model.pkl', 'w').close()")
+    ended = job.run()
+    variables = told(ended.stdout)["variables"]
+    assert (ended.code, ended.failure) == (0, None)
+    assert variables["SM_CHANNEL_TRAINING"] == str(job.base / "input/data/training")
+    assert variables["SM_OUTPUT_DATA_DIR"] == str(job.base / "output/data")
+    assert Path(variables["SM_OUTPUT_DATA_DIR"]).is_dir()
+    assert (job.base / "model/model.pkl").exists()
+    assert "SM_STUDIO_LOCAL_MODE" not in variables
+    assert told(ended.stdout)["folder"] == str(job.base / "code")
+
+
+def test_without_the_system_s_programs(job) -> None:
+    job.script(TELL)
+    ended = job.run(PATH="/no/such/folder")
+    assert (ended.code, ended.failure) == (0, None)
+
+
+# The names are those of the room's own files and of the toolkit's command.
+NEIGHBOURS = {"train.py": "import training, serving\nprint(training.X + serving.X)", "training.py": "X = 'a'"}
+NEIGHBOURS |= {"serving.py": "X = 'b'"}
+
+
+@pytest.mark.parametrize("kind", ["folder", "archive", "channel", "channel archive", "channel archive named"])
+def test_sources(job, kind: str) -> None:
+    place = job.base / "input/data/code" if kind.startswith("channel") else job.base.parent / "source"
+    place.mkdir(parents=True)
+    source = place
+    for name, text in NEIGHBOURS.items():
+        (place / name).write_text(text)
+    if "archive" in kind:
+        source = place / "sourcedir.tar.gz"
+        with tarfile.open(job.base.parent / source.name, "w:gz") as archive:
+            for name in NEIGHBOURS:
+                archive.add(place / name, name)
+                (place / name).unlink()
+        shutil.move(job.base.parent / source.name, source)
+    named = {} if kind in ("channel", "channel archive") else {"sagemaker_submit_directory": str(source)}
+    job.configure({"sagemaker_program": "train.py"} | named)
+    ended = job.run()
+    assert (ended.code, ended.stdout) == (0, "ab\n"), ended.stderr
+
+
+def test_shell_script(job) -> None:
+    job.script("")
+    source = job.base.parent / "source"
+    (source / "go.sh").write_text('#!/bin/sh\necho "got $*"\necho "no such rock" >&2\nexit 5\n')
+    job.configure({"sagemaker_program": "go.sh", "sagemaker_submit_directory": str(source), "rock": "two words"})
+    ended = job.run()
+    assert (ended.code, ended.stdout, ended.failure) == (5, "got --rock two words\n", "no such rock")
+
+
+ENDS = {
+    "code": ("import sys; sys.exit(3)", 3, "the script ended with exit code 3 and wrote no error"),
+    "message": ("import sys; sys.exit('no copper here')", 1, "no copper here"),
+    "exception": ("raise ValueError('no copper here')", 1, "ValueError: no copper here"),
+    "lines": ("raise ValueError('no copper\\n\\n  but tin')", 1, "ValueError: no copper\n\n  but tin"),
+    "chained": ("try: 1 / 0\nexcept ZeroDivisionError: raise KeyError('ore')", 1, "KeyError: 'ore'"),
+    "recursion": ("def f(): f()\nf()", 1, "RecursionError: maximum recursion depth exceeded"),
+    "killed": ("import os; os.kill(os.getpid(), 9)", 137, "the script was ended by SIGKILL"),
+    "not utf-8": ("import os; os.write(2, b'bad \\xff byte\\n'); os._exit(4)", 4, "bad \ufffd byte"),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_ends(job, name: str) -> None:
+    text, code, failure = ENDS[name]
+    job.script(text)
+    ended = job.run()
+    assert (ended.code, ended.failure) == (code, failure)
+    assert not (job.base / "output/success").exists()
+
+
+def test_syntax_error(job) -> None:
+    job.script("print('open'")
+    ended = job.run()
+    assert ended.code == 1
+    assert "SyntaxError: '(' was never closed" in ended.failure
+
+
+def test_long_message_shows_both_ends(job) -> None:
+    job.script("raise ValueError('first ' + 'x' * 5000 + ' last')")
+    failure = job.run().failure
+    assert len(failure) <= 1024
+    assert failure.startswith("ValueError: first x")
+    assert failure.endswith("x last")
+
+
+def test_last_lines_win_over_an_old_exception(job) -> None:
+    job.script(
+        "import logging, sys\ntry: 1 / 0\nexcept ZeroDivisionError: logging.exception('went on')\n"
+        "for n in range(300): print('line', n, file=sys.stderr)\nsys.exit('the real reason')"
+    )
+    failure = job.run().failure
+    assert len(failure) <= 1024
+    assert failure.endswith("line 299\nthe real reason")
+
+
+def test_last_lines_are_whole(job) -> None:
+    job.script("import sys\nfor n in range(300): print('row', n, file=sys.stderr)\nsys.exit('the real reason')")
+    lines = job.run().failure.splitlines()
+    assert lines[-1] == "the real reason"
+    assert all(line.startswith("row ") for line in lines[:-1])
+
+
+def test_own_failure_file_is_kept(job) -> None:
+    job.script(f"open({str(job.base / 'output/failure')!r}, 'w').write('my own words')\nraise ValueError('other')")
+    assert job.run().failure == "my own words"
+
+
+def test_stderr_passes_whole(job) -> None:
+    job.script("import sys\nfor n in range(100_000): print(f'{n:060}', file=sys.stderr)")
+    lines = [line for line in job.run().stderr.splitlines() if len(line) == 60 and line.isdecimal()]
+    assert lines == [f"{n:060}" for n in range(100_000)]
+
+
+def test_a_process_left_behind_does_not_hold_the_job(job) -> None:
+    job.script(
+        "import subprocess, sys\n"
+        "print(subprocess.Popen(['sleep', '50'], stdout=subprocess.DEVNULL).pid, flush=True)\nsys.exit('gone')"
+    )
+    started = time.monotonic()
+    ended = job.run()
+    os.kill(int(ended.stdout), signal.SIGKILL)
+    assert ended.failure == "gone"
+    assert time.monotonic() - started < 20
+
+
+def test_output_is_not_held_back(job) -> None:
+    job.script("import time\nprint('first')\ntime.sleep(20)")
+    started = time.monotonic()
+    with job.start() as process:
+        assert process.stdout.readline() == "first\n"
+        assert time.monotonic() - started < 15
+        process.terminate()
+        assert job.end(process).code == 143
+
+
+def test_sigterm_reaches_the_script(job) -> None:
+    job.script(
+        "import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\n"
+        "print('ready')\ntime.sleep(60)\n"
+    )
+    with job.start() as process:
+        assert process.stdout.readline() == "ready\n"
+        process.terminate()
+        ended = job.end(process)
+    assert (ended.code, ended.failure) == (7, "the script ended with exit code 7 and wrote no error")
+
+
+def test_sigterm_that_the_script_does_not_handle(job) -> None:
+    job.script("import time\nprint('ready')\ntime.sleep(60)")
+    with job.start() as process:
+        assert process.stdout.readline() == "ready\n"
+        process.terminate()
+        ended = job.end(process)
+    assert (ended.code, ended.failure) == (143, "the script was ended by SIGTERM")
+
+
+def test_sigterm_before_the_script(job) -> None:
+    job.script(TELL)
+    named = json.loads((job.base / "input/config/hyperparameters.json").read_text())
+    job.configure(named, hosts=("algo-1.invalid", "algo-2.invalid"))  # is waited for: it has no address
+    with job.start() as process:
+        assert "Imported framework" in process.stderr.readline()
+        time.sleep(0.5)
+        process.terminate()
+        ended = job.end(process)
+    assert (ended.code, ended.stdout) == (143, "")
+
+
+def test_requirements_that_are_there(job) -> None:
+    job.script("print('ran')")
+    (job.base.parent / "source/requirements.txt").write_text("numpy>=2\n")
+    ended = job.run(PIP_NO_INDEX="1")
+    assert (ended.code, ended.failure) == (0, None)
+    assert "Requirement already satisfied: numpy>=2" in ended.stdout
+
+
+def test_requirements_that_are_not_to_be_had(job) -> None:
+    job.script("print('ran')")
+    (job.base.parent / "source/requirements.txt").write_text("no-such-mineral==1\n")
+    ended = job.run(PIP_NO_INDEX="1")
+    assert ended.code == 1
+    assert "No matching distribution found for no-such-mineral==1" in ended.failure
+    assert "ran" not in ended.stdout
+
+
+def test_no_script_named(job) -> None:
+    job.configure({"alpha": "1"})
+    ended = job.run()
+    assert (ended.code, ended.failure) == (1, "no script to run: the hyperparameter sagemaker_program names it")
+
+
+def test_script_that_is_not_there(job) -> None:
+    job.script("")
+    (job.base.parent / "source/script.py").rename(job.base.parent / "source/other.py")
+    ended = job.run()
+    assert ended.code == 2
+    assert "can't open file" in ended.failure
+    assert "script.py" in ended.failure
+
+
+def test_source_that_is_not_there(job) -> None:
+    job.configure({"sagemaker_program": "script.py", "sagemaker_submit_directory": "/no/such/folder"})
+    ended = job.run()
+    assert ended.code != 0
+    assert ended.failure == "FileNotFoundError: [Errno 2] No such file or directory: '/no/such/folder'"
+
+
+def test_configuration_that_is_not_there(job) -> None:
+    job.script("")
+    (job.base / "input/config/resourceconfig.json").unlink()
+    ended = job.run()
+    assert ended.code != 0
+    assert ended.failure.startswith("FileNotFoundError: ")
+    assert "resourceconfig.json" in ended.failure
