@@ -1,11 +1,12 @@
 # Everything here sets itself up: .venv is made from requirements*.txt when it is missing or older than they are.
 .DEFAULT_GOAL := help
-.PHONY: help run by-hand test test-slow lint bench clean setup
+.PHONY: help run by-hand private-by-hand private-score test test-slow test-sdk lint bench clean setup
 MAKEFLAGS += --no-print-directory
 
 VENV ?= .venv
 PYTHON := $(VENV)/bin/python
 READY := $(VENV)/ready
+SDK := .venv-sdk
 PUBLIC := data/public/public.csv.gz
 PRIVATE := data/private/private.csv.gz
 ACTUAL := data/private/actual.csv.gz
@@ -40,6 +41,9 @@ test: lint ## lint, and the tests that take minutes
 test-slow: $(READY) ## the tests that take longer
 	$(PYTHON) -m pytest -m slow
 
+test-sdk: $(READY) $(SDK)/ready ## SageMaker's Python SDK against the simulator, in an environment of its own (1 GB)
+	$(SDK)/bin/python -m pytest tests/sdk
+
 lint: $(READY) ## style, types and import arrows
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
@@ -48,9 +52,10 @@ lint: $(READY) ## style, types and import arrows
 
 bench: $(READY) ## the benchmarks, each against a named peer
 	$(PYTHON) benchmarks/steps.py
+	$(PYTHON) benchmarks/jobs.py
 
 clean: ## remove what was made: environment, caches, model, outputs; data files stay
-	rm -rf $(VENV) model src.tar.gz dist *.egg-info data/preprocess data/predictions data/scores
+	rm -rf $(VENV) $(SDK) model src.tar.gz dist *.egg-info data/preprocess data/predictions data/scores
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -73,4 +78,9 @@ $(READY): requirements.txt requirements-dev.txt
 	  echo "  macOS            xcode-select --install"; exit 1; } >&2
 	python3.12 -m venv --clear $(VENV)
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+$(SDK)/ready: requirements-sdk.txt
+	python3.12 -m venv --clear $(SDK)
+	$(SDK)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-sdk.txt
 	@touch $@

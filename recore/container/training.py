@@ -181,7 +181,7 @@ def main() -> int:
     except SystemExit as end:  # always: the toolkit ends so
         code = end.code if isinstance(end.code, int) else 1
     failure = Path(environment.output_dir, "failure")
-    if code and failure.exists() and (text := failure.read_text(errors="replace")).startswith("Framework Error:"):
+    if code and failure.is_file() and (text := failure.read_text(errors="replace")).startswith("Framework Error:"):
         write_failure(last_error(text.rpartition("\n\n")[0]))  # what follows is the message once more
     return exit_code() or code
 

@@ -1,13 +1,26 @@
 """A job's output, line by line, to CloudWatch Logs while it runs."""
 
-import re
+import logging
+import os
+import select
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import IO, Any
 
-LIMIT = 32 << 20  # bytes of a job's output that are kept; the rest is read and let go
+import regex
+from botocore.exceptions import BotoCoreError, ClientError
+
+logger = logging.getLogger(__name__)
+
+LIMIT = 16 << 20  # bytes of a job's output that are kept; the rest is read and let go
+EACH = 100  # bytes that a line takes beside its text
+WIDEST = 1 << 16  # bytes of one event; a longer line becomes several
+BATCH = 1 << 19  # bytes of events in one call, which may have 1 MiB
 PERIOD = 0.5  # seconds between deliveries
+PATIENCE = 0.1  # seconds for a metric's regular expression on one line
+SEARCHED = 4096  # characters of a line that metrics are looked for in
 
 
 class JobLog:
@@ -19,8 +32,9 @@ class JobLog:
 
     def __init__(self, client: Any, group: str, job: str, metrics: dict[str, str] | None = None):
         self._client, self._group, self._stream = client, group, f"{job}/algo-1-{int(time.time())}"
-        self._patterns = {name: re.compile(pattern) for name, pattern in (metrics or {}).items()}
+        self._patterns: dict[str, regex.Pattern[str]] = {}
         self._waiting: list[dict[str, Any]] = []
+        self._size = 0  # bytes that are waiting
         self._kept = 0
         self._lock = threading.Lock()
         self.values: dict[str, float] = {}
@@ -33,40 +47,82 @@ class JobLog:
                 create(logGroupName=group, **name)
             except client.exceptions.ResourceAlreadyExistsException:
                 continue
+        for metric, pattern in (metrics or {}).items():
+            try:
+                self._patterns[metric] = regex.compile(pattern)
+            except regex.error as error:
+                self._keep(f"[the metric {metric} is not looked for: its regular expression is none: {error}]")
 
-    def read(self, pipe: IO[bytes]) -> None:
-        """Take lines from a pipe until it ends."""
-        delivered = time.monotonic()
-        while line := pipe.readline(1 << 16):
-            self.line(line.decode("utf-8", "replace").rstrip("\r\n"))
-            if time.monotonic() - delivered > PERIOD or len(self._waiting) > 2000:
+    def read(self, pipe: IO[bytes], ended: Callable[[], int | None] = lambda: None) -> None:
+        """Take lines from a pipe until its end; or, where `ended` has an answer, until it is empty."""
+        ready, delivered, rest = select.poll(), time.monotonic(), b""
+        ready.register(pipe, select.POLLIN)
+        left = WIDEST << 4  # bytes that are still read after the end: more than a pipe holds
+        while left > 0:
+            over = ended() is not None
+            found = ready.poll(0 if over else 1000 * PERIOD)
+            chunk = os.read(pipe.fileno(), WIDEST) if found else b""
+            if not chunk and (found or over):
+                break
+            left -= len(chunk) if over else 0
+            if self._kept >= LIMIT and not self._patterns:
+                rest = (rest + chunk)[-WIDEST:]  # for the tail alone
+            else:
+                *lines, rest = (rest + chunk).split(b"\n")
+                if len(rest) >= WIDEST:
+                    lines, rest = [*lines, rest], b""
+                for line in lines:
+                    self.line(line.decode("utf-8", "replace"))
+            if time.monotonic() - delivered > PERIOD or self._size > BATCH:
                 self.deliver()
                 delivered = time.monotonic()
+        for line in rest.removesuffix(b"\n").split(b"\n") if rest else []:
+            self.line(line.decode("utf-8", "replace"))
         self.deliver()
 
     def line(self, text: str) -> None:
         """Take one line."""
+        text = text.rstrip("\r\n")
         self.tail.append(text[:1000])
-        for name, pattern in self._patterns.items():
-            if found := pattern.search(text[:1000]):
-                try:
-                    self.values[name] = float(found[1])
-                except (ValueError, IndexError):
-                    continue
-        with self._lock:
-            if self._kept <= LIMIT < self._kept + len(text):
-                text = f"[output beyond {LIMIT >> 20} MiB is not kept]"
-                self._kept = LIMIT
-            elif self._kept >= LIMIT:
-                return
-            self._kept += len(text) + 1
-            self._waiting.append({"timestamp": int(1000 * time.time()), "message": text or " "})
+        if self._patterns:
+            self._measure(text[:SEARCHED])
+        self._keep(text)
 
     def deliver(self) -> None:
-        """Send what is waiting, in calls of the size that the API takes."""
+        """Send what is waiting, in calls of the size that the API takes. Where the group was deleted it is lost."""
         with self._lock:
-            waiting, self._waiting = self._waiting, []
-        for first in range(0, len(waiting), 1000):
-            self._client.put_log_events(
-                logGroupName=self._group, logStreamName=self._stream, logEvents=waiting[first : first + 1000]
-            )
+            waiting, self._waiting, self._size = self._waiting, [], 0
+        while waiting:
+            size, count = 0, 0
+            while count < len(waiting) and size < BATCH:
+                size += 4 * len(waiting[count]["message"]) + EACH
+                count += 1
+            try:
+                self._client.put_log_events(
+                    logGroupName=self._group, logStreamName=self._stream, logEvents=waiting[:count]
+                )
+            except (ClientError, BotoCoreError) as error:
+                logger.debug("%s: %s", self._stream, error)
+            waiting = waiting[count:]
+
+    def _measure(self, text: str) -> None:
+        for name, pattern in list(self._patterns.items()):
+            try:
+                if found := pattern.search(text, timeout=PATIENCE):
+                    self.values[name] = float(found[1])
+            except TimeoutError:
+                del self._patterns[name]
+                self._keep(f"[the metric {name} is no longer looked for: its regular expression takes too long]")
+            except (ValueError, TypeError, IndexError):  # what it found is no number
+                continue
+
+    def _keep(self, text: str) -> None:
+        with self._lock:
+            if self._kept >= LIMIT:
+                return
+            if self._kept + len(text) + EACH > LIMIT:
+                text = f"[output beyond {LIMIT >> 20} MiB is not kept]"
+                self._kept = LIMIT
+            self._kept += len(text) + EACH
+            self._size += len(text) + EACH
+            self._waiting.append({"timestamp": int(1000 * time.time()), "message": text or " "})

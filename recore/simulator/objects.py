@@ -1,10 +1,14 @@
 """Files of a job from and to S3, by boto3 like any client."""
 
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from recore.simulator.failure import JobFailed
+from boto3.exceptions import S3UploadFailedError
+from botocore.exceptions import ClientError
+
+from recore.simulator.failure import JobFailed, JobStopped
 
 
 def parse(uri: str) -> tuple[str, str]:
@@ -26,36 +30,61 @@ def keys(s3: Any, uri: str) -> list[str]:
     return found
 
 
-def download(s3: Any, uri: str, folder: Path) -> None:
-    """Objects under a prefix into a folder, by their names below the prefix; one object, named whole, by its own name."""
+def download(s3: Any, uri: str, folder: Path, stopping: Callable[[], bool] = lambda: False) -> None:
+    """Objects under a prefix into a folder, by their names below the prefix; one object, named whole, by its own name.
+
+    Raises JobFailed where a key is no path within the folder, and JobStopped between objects where `stopping` says so.
+    """
     bucket, prefix = parse(uri)
     for key in keys(s3, uri):
+        if stopping():
+            raise JobStopped
         below = key[len(prefix) :] if key == prefix or prefix.endswith("/") or key[len(prefix)] == "/" else None
         name = (below if below is not None else key[prefix.rfind("/") + 1 :]).lstrip("/") or key.rsplit("/", 1)[-1]
         target = folder / name
-        if not target.resolve().is_relative_to(folder.resolve()):
-            raise JobFailed(f"ClientError: The key '{key}' leads out of its folder")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        s3.download_file(bucket, key, str(target))
+        try:
+            if not target.resolve().is_relative_to(folder.resolve()) or target.resolve() == folder.resolve():
+                raise JobFailed(f"ClientError: The key '{key}' leads out of its folder")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            s3.download_file(bucket, key, str(target))
+        except (OSError, ValueError) as error:  # a name too long, or both a file and a folder
+            raise JobFailed(f"ClientError: The key '{key}' cannot become a file: {error}") from None
+        except ClientError as error:
+            raise JobFailed(f"ClientError: '{key}' cannot be downloaded: {error}") from None
 
 
 def upload(s3: Any, source: Path, uri: str) -> None:
-    """A file to a key, or a folder's files to keys below it. Links that lead out of the folder are left behind."""
+    """A file to a key, or a folder's files to keys below it. Links that lead out of the folder are left behind.
+
+    Raises JobFailed where the path itself holds a link: a job has put it there, and what it leads to is not the job's.
+    """
+    check_own(source)
     bucket, prefix = parse(uri)
-    if source.is_file():
-        s3.upload_file(str(source), bucket, prefix)
-        return
     root = source.resolve()
-    for path in sorted(source.rglob("*")):
+    files = [source] if source.is_file() else sorted(source.rglob("*"))
+    for path in files:
         if path.is_file() and path.resolve().is_relative_to(root):
-            s3.upload_file(str(path), bucket, f"{prefix.rstrip('/')}/{path.relative_to(source)}")
+            key = prefix if path == source else f"{prefix.rstrip('/')}/{path.relative_to(source)}".lstrip("/")
+            try:
+                s3.upload_file(str(path), bucket, key)
+            except (S3UploadFailedError, UnicodeError) as error:
+                raise JobFailed(f"ClientError: '{uri}' cannot be written to: {error}") from None
 
 
 def pack(folder: Path, archive: Path) -> None:
-    """A folder's content as a tar.gz, as SageMaker packs a model."""
+    """A folder's content as a tar.gz, as SageMaker packs a model. Links that lead out of it are left behind."""
+    check_own(folder)
+
+    def chosen(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        if member.issym():
+            path = folder / member.name
+            inside = not Path(member.linkname).is_absolute() and path.resolve().is_relative_to(folder)
+            return member if inside else None
+        return member if member.isreg() or member.isdir() or member.islnk() else None
+
     with tarfile.open(archive, "w:gz", compresslevel=1) as tar:
         for path in sorted(folder.iterdir()):
-            tar.add(path, path.name)
+            tar.add(path, path.name, filter=chosen)
 
 
 def unpack(archive: Path, folder: Path) -> None:
@@ -64,5 +93,11 @@ def unpack(archive: Path, folder: Path) -> None:
     try:
         with tarfile.open(archive) as tar:
             tar.extractall(folder, filter="data")
-    except (tarfile.TarError, OSError, EOFError) as error:
+    except (tarfile.TarError, OSError, EOFError, ValueError) as error:
         raise JobFailed(f"ClientError: {archive.name} cannot be unpacked: {error}") from None
+
+
+def check_own(path: Path) -> None:
+    """Raise JobFailed where a link stands somewhere in the path."""
+    if path != path.resolve():
+        raise JobFailed(f"AlgorithmError: {path.name} is not a folder of the job any more, but a link")

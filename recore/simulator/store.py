@@ -84,6 +84,6 @@ def _to_json(value: Any) -> Any:
 
 
 def _from_json(value: dict[str, Any]) -> Any:
-    if value.keys() == {"$time"}:
+    if value.keys() == {"$time"} and isinstance(value["$time"], float):  # a string is a hyperparameter of that name
         return datetime.datetime.fromtimestamp(value["$time"], datetime.UTC)
     return value

@@ -2,14 +2,16 @@
 
     python supervisor.py SPECIFICATION EVENTS
 
-SPECIFICATION is a JSON object: command, environment, folder, seconds (or null), bytes (or null), grace (seconds from
-SIGTERM to SIGKILL). EVENTS is the file descriptor that one line of JSON is written to when all is over: code, signal,
-reason ("time", "memory", "stopped" or null), seconds, bytes (the peak).
+SPECIFICATION is a file, removed when read, with a JSON object: command, environment, folder, seconds (or null), bytes
+(or null), processes (how many at a time), grace (seconds from SIGTERM to SIGKILL). EVENTS is the file descriptor that
+one line of JSON is written to when all is over: code, signal, reason ("time", "memory", "processes", "stopped" or
+null), seconds, bytes (the peak). Orders come by standard input: "stop", or "kill" for no grace.
 
 It is the parent of every process that the job starts, also of those that outlive their own parent (a subreaper), so it
-finds them all; and when whoever started it goes away, its standard input ends, and it ends the job.
+finds them all; and when whoever started it goes away, it ends the job.
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -18,89 +20,142 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import psutil
 
 PR_SET_CHILD_SUBREAPER = 36
 INTERVAL = 0.1  # seconds between looks
+LAST = 10.0  # seconds in which all must be dead after the command's end: longer, and the kernel holds one
 
 
 def main() -> None:
-    specification = json.loads(sys.argv[1])
+    parent = os.getppid()
+    path = Path(sys.argv[1])
+    specification = json.loads(path.read_text("utf-8"))
+    path.unlink()
     events = int(sys.argv[2])
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(AttributeError):  # only Linux has it
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: None)  # whoever started it says when to end; a handler is not inherited
     started = time.monotonic()
     try:
-        process = subprocess.Popen(
-            specification["command"],
-            env=specification["environment"],
-            cwd=specification["folder"],
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-    except OSError as error:
+        with first_to_go():
+            process = subprocess.Popen(
+                specification["command"],
+                env=specification["environment"],
+                cwd=specification["folder"],
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+    except (OSError, ValueError) as error:
         print(f"could not be started: {error}", file=sys.stderr, flush=True)
         outcome: dict[str, Any] = {"code": 127, "signal": None, "reason": None, "bytes": 0}
     else:
-        outcome = watch(process, specification, started)
+        outcome = watch(process, specification, started, parent)
     outcome["seconds"] = time.monotonic() - started
     os.write(events, json.dumps(outcome).encode() + b"\n")
 
 
-def watch(process: subprocess.Popen[bytes], specification: dict[str, Any], started: float) -> dict[str, Any]:
+@contextlib.contextmanager
+def first_to_go() -> Any:
+    """Processes started within are those that the kernel ends first where this machine's memory runs out."""
+    score = Path("/proc/self/oom_score_adj")
+    with contextlib.suppress(OSError):
+        before = score.read_text()
+        score.write_text("1000")
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError, NameError):
+            score.write_text(before)
+
+
+def watch(
+    process: subprocess.Popen[bytes], specification: dict[str, Any], started: float, parent: int
+) -> dict[str, Any]:
     """Wait for the command's end, or bring it about; then end whatever it left running."""
-    reason, peak, kill_at = None, 0, None
+    reason, peak, kill_at, told = None, 0, None, True
     orders = [sys.stdin.fileno()]
+    ends = [os.pidfd_open(process.pid)] if hasattr(os, "pidfd_open") else []
     while process.poll() is None:
-        ready, _, _ = select.select(orders, [], [], INTERVAL)
+        ready, _, _ = select.select(orders + ends, [], [], INTERVAL)
         now = time.monotonic()
-        used = memory()
+        used, count = usage(specification["bytes"])
         peak = max(peak, used)
-        if ready and reason is None:
-            reason, orders = "stopped", []
-            ended = not os.read(sys.stdin.fileno(), 1)
-            kill_at = now + (0 if ended else specification["grace"])
-            signal_all(signal.SIGTERM)
-        elif specification["bytes"] and used > specification["bytes"] and reason is None:
+        order = os.read(orders[0], 64) if orders and orders[0] in ready else None
+        if order == b"" or os.getppid() != parent:
+            orders, order = [], b"kill"
+        if order and b"kill" in order:
+            reason, kill_at = reason or "stopped", now
+        elif reason is not None:
+            pass
+        elif order:
+            reason, kill_at, told = "stopped", now + specification["grace"], False
+        elif specification["bytes"] and used > specification["bytes"]:
             reason, kill_at = "memory", now
-        elif specification["seconds"] and now - started > specification["seconds"] and reason is None:
-            reason, kill_at = "time", now + specification["grace"]
-            signal_all(signal.SIGTERM)
+        elif count > specification["processes"]:
+            reason, kill_at = "processes", now
+        elif specification["seconds"] and now - started > specification["seconds"]:
+            reason, kill_at, told = "time", now + specification["grace"], False
+        told = told or tell(process.pid, specification["command"])
         if kill_at is not None and now >= kill_at:
-            signal_all(signal.SIGKILL)
-    while signal_all(signal.SIGKILL):
+            kill_all()
+    deadline = time.monotonic() + LAST
+    while kill_all() and time.monotonic() < deadline:
         reap()
     code = process.returncode
     return {"code": code if code >= 0 else None, "signal": -code if code < 0 else None, "reason": reason, "bytes": peak}
 
 
-def processes() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children(recursive=True) if child.status() != psutil.STATUS_ZOMBIE]
+def tell(pid: int, command: list[str]) -> bool:
+    """SIGTERM to the job's first process, as Docker does; whether it was there already.
+
+    bubblewrap would die of it and take the job along: behind it, the job's own is the first child of its child.
+    """
+    try:
+        process = psutil.Process(pid)
+        for _ in range(2 if Path(command[0]).name == "bwrap" else 0):
+            process = min(process.children(), key=lambda child: (child.create_time(), child.pid))
+        process.terminate()
+    except (psutil.Error, ValueError):
+        return False
+    return True
 
 
-def memory() -> int:
-    """Bytes that the job's processes have in memory."""
-    total = 0
-    for process in psutil.Process().children(recursive=True):
-        try:
-            total += process.memory_info().rss
-        except psutil.NoSuchProcess:
-            continue
-    return total
+def usage(limit: int | None) -> tuple[int, int]:
+    """Bytes that the job's processes have in memory, and how many they are.
+
+    What processes share counts once for each, unless that would exceed the limit: only then it is worth the longer look.
+    """
+    processes = psutil.Process().children(recursive=True)
+    total = sum(size(process, False) for process in processes)
+    if limit and total > limit:
+        total = sum(size(process, True) for process in processes)
+    return total, len(processes)
 
 
-def signal_all(number: int) -> bool:
-    """Send a signal to each of the job's processes; whether there was one."""
+def size(process: psutil.Process, divided: bool) -> int:
+    """Bytes of a process in memory; divided: what it shares is divided by the number of those that share it."""
+    try:
+        if divided:
+            with contextlib.suppress(psutil.AccessDenied, AttributeError):
+                return int(process.memory_full_info().pss)
+        return int(process.memory_info().rss)
+    except psutil.Error:
+        return 0
+
+
+def kill_all() -> bool:
+    """SIGKILL to each of the job's processes; whether there was one."""
     found = False
     for process in psutil.Process().children(recursive=True):
-        try:
+        with contextlib.suppress(psutil.Error):  # gone, or of another user: a program may change its user
             if process.status() != psutil.STATUS_ZOMBIE:
-                process.send_signal(number)
+                process.kill()
                 found = True
-        except psutil.NoSuchProcess:
-            continue
     return found
 
 

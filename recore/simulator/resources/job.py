@@ -1,6 +1,7 @@
 """What the kinds of job share: they begin, are listed and stopped, run, and end in one of three ways."""
 
 import logging
+import threading
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -26,6 +27,7 @@ class JobResource(Resource):
     def __init__(self, platform: Platform):
         super().__init__(platform.store)
         self.platform = platform
+        self._lock = threading.Lock()  # between an order to stop and the end that comes by itself
         for record in self.store.all(self.kind):  # of a simulator that ended before they did
             if record[f"{self.kind}Status"] in ("InProgress", "Stopping"):
                 reason = "InternalServerError: The simulator ended before the job did"
@@ -43,11 +45,12 @@ class JobResource(Resource):
 
     def stop(self, operation: str, request: Record) -> None:
         """Order a job to stop. Raises where it does not run."""
-        record = self.find(operation, request)
-        if record[f"{self.kind}Status"] not in ("InProgress", "Stopping"):
-            message = f"The job is in status {record[f'{self.kind}Status']} and cannot be stopped"
-            raise ServiceError("ValidationException", message)
-        self.change(record[f"{self.kind}Name"], **{f"{self.kind}Status": "Stopping"})
+        with self._lock:
+            record = self.find(operation, request)
+            if record[f"{self.kind}Status"] not in ("InProgress", "Stopping"):
+                message = f"The job is in status {record[f'{self.kind}Status']} and cannot be stopped"
+                raise ServiceError("ValidationException", message)
+            self.change(record[f"{self.kind}Name"], **{f"{self.kind}Status": "Stopping"})
         self.platform.jobs.stop(record[f"{self.kind}Arn"])
 
     def change(self, name: str, **members: Any) -> None:
@@ -55,7 +58,8 @@ class JobResource(Resource):
 
     def end(self, name: str, status: str, **members: Any) -> None:
         """Keep how a job ended."""
-        self.change(name, **{f"{self.kind}Status": status, self.ended: now()}, **members)
+        with self._lock:
+            self.change(name, **{f"{self.kind}Status": status, self.ended: now()}, **members)
 
     def log(self, name: str, metrics: dict[str, str] | None = None) -> JobLog:
         return JobLog(self.platform.logs, self.log_group, name, metrics)
@@ -76,9 +80,11 @@ class JobResource(Resource):
             raise JobFailed("AlgorithmError: The job needed more memory than its instance type has, exit code: 137")
         if ending.reason == "time" or ending.code == 0:
             return
+        if ending.reason == "processes":
+            raise JobFailed("AlgorithmError: The job started more processes than it may, exit code: 137")
         code = ending.code if ending.code is not None else 128 + (ending.signal or 0)
-        said = _read(failure) or "\n".join(list(log.tail)[-5:])
-        raise JobFailed(f"AlgorithmError: {said[-900:]}, exit code: {code}")
+        said = _read(failure)[:900] or "\n".join(list(log.tail)[-5:])[-900:]
+        raise JobFailed(f"AlgorithmError: {said or 'The command said nothing'}, exit code: {code}")
 
     def _work(self, name: str, job: Job) -> None:
         record = self.store.get(self.kind, name)
@@ -100,8 +106,8 @@ class JobResource(Resource):
 
 
 def _read(path: Path) -> str:
-    """A small text file's text; nothing where there is none, or a link, which could lead out of the job's folder."""
-    if path.is_symlink() or not path.is_file():
+    """A small text file's text; nothing where there is none, or a link on the way, which could lead out of the job."""
+    if path != path.resolve() or not path.is_file():
         return ""
     with open(path, "rb") as file:
         return file.read(4096).decode("utf-8", "replace").strip()

@@ -23,6 +23,6 @@ class Models(Resource):
 
     def DeleteModel(self, request: Record) -> Record:
         model = self.find("DeleteModel", request)
+        self.store.delete("Tags", model["ModelArn"])  # first: none may be left for a later model of this name
         self.store.delete("Model", model["ModelName"])
-        self.store.delete("Tags", model["ModelArn"])
         return {}

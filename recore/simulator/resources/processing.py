@@ -1,13 +1,15 @@
 """Processing jobs: any command in the container, with files in and files out."""
 
+import codecs
+import contextlib
 import json
 from pathlib import Path
 
 from recore.simulator import objects
 from recore.simulator.errors import ServiceError
-from recore.simulator.failure import JobFailed
+from recore.simulator.failure import JobFailed, JobStopped
 from recore.simulator.platform import memory_of
-from recore.simulator.resources.job import JobResource, _read
+from recore.simulator.resources.job import JobResource
 from recore.simulator.resources.resource import REGION
 from recore.simulator.running import Job
 from recore.simulator.store import Record
@@ -52,7 +54,7 @@ class ProcessingJobs(JobResource):
             (ml / place["LocalPath"].removeprefix(ML)).mkdir(parents=True, exist_ok=True)
         for given in record.get("ProcessingInputs", []):
             folder = ml / given["S3Input"]["LocalPath"].removeprefix(ML)
-            objects.download(self.platform.s3, given["S3Input"]["S3Uri"], folder)
+            objects.download(self.platform.s3, given["S3Input"]["S3Uri"], folder, job.stopping.is_set)
         cluster = record["ProcessingResources"]["ClusterConfig"]
         (ml / "config/resourceconfig.json").write_text(json.dumps({"current_host": "algo-1", "hosts": ["algo-1"]}))
         (ml / "config/processingjobconfig.json").write_text(json.dumps(record, default=str))
@@ -61,17 +63,37 @@ class ProcessingJobs(JobResource):
         command = [*specification["ContainerEntrypoint"], *specification.get("ContainerArguments", [])]
         sandbox = self.platform.sandbox(job, None, log)
         limit = record.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
+        ending = job.run(sandbox.launch(command, variables), log, limit, memory_of(cluster["InstanceType"]))
+        if message := _message(ml / "output/message"):
+            self.change(name, ExitMessage=message)
         try:
-            ending = job.run(sandbox.launch(command, variables), log, limit, memory_of(cluster["InstanceType"]))
             self.check_ending(ending, log, ml / "output/failure")
-        finally:  # SageMaker uploads what a failed job left, too
-            for output in record.get("ProcessingOutputConfig", {}).get("Outputs", []):
-                folder = ml / output["S3Output"]["LocalPath"].removeprefix(ML)
-                objects.upload(self.platform.s3, folder, output["S3Output"]["S3Uri"])
+        except (JobFailed, JobStopped):  # SageMaker uploads what such a job left, too
+            with contextlib.suppress(JobFailed):
+                self._upload(record, ml)
+            raise
         if ending.reason == "time":
-            raise JobFailed(f"ClientError: The job ran longer than its MaxRuntimeInSeconds, {limit}")
-        message = _read(ml / "output/message")
-        return {"ExitMessage": message[:1024]} if message else {}
+            log.line(f"The job was stopped: it ran longer than its MaxRuntimeInSeconds, {limit}")
+            log.deliver()
+        self._upload(record, ml)
+        return {"Status": "Stopped"} if ending.reason == "time" else {}
+
+    def _upload(self, record: Record, ml: Path) -> None:
+        for output in record.get("ProcessingOutputConfig", {}).get("Outputs", []):
+            folder = ml / output["S3Output"]["LocalPath"].removeprefix(ML)
+            objects.upload(self.platform.s3, folder, output["S3Output"]["S3Uri"])
+
+
+def _message(path: Path) -> str:
+    """What the job left as its ExitMessage. Raises JobFailed where that is no UTF-8."""
+    if path != path.resolve() or not path.is_file():
+        return ""
+    with open(path, "rb") as file:
+        start = file.read(1024)
+    try:
+        return codecs.getincrementaldecoder("utf-8")().decode(start)  # its end may be half a character
+    except UnicodeDecodeError:
+        raise JobFailed("ClientError: /opt/ml/output/message is not encoded in UTF-8") from None
 
 
 def _places(record: Record) -> list[Record]:

@@ -7,6 +7,8 @@ by it after.
 
 import base64
 import datetime
+import json
+from operator import itemgetter
 from typing import Any, ClassVar
 
 from recore.simulator.errors import ServiceError
@@ -15,6 +17,7 @@ from recore.simulator.store import Record, Store
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
+MOST_TAGS = 50
 
 
 def now() -> datetime.datetime:
@@ -47,11 +50,15 @@ class Resource:
         name, time = request[f"{self.kind}Name"], now()
         record = {key: value for key, value in request.items() if key != "Tags"}
         record |= {f"{self.kind}Arn": self.arn(name), "CreationTime": time, "LastModifiedTime": time} | members
+        tags = merged_tags([], request.get("Tags", []))
         if not self.store.add(self.kind, name, record):
-            message = f"{self.kind} names must be unique within an AWS account and region, or '{name}' already exists"
+            words = self.arn_type.replace("-", " ")
+            message = (
+                f"Cannot create already existing {words} '{self.arn(name)}': a {words} of this name already exists"
+            )
             raise self.error(f"Create{self.kind}", "ResourceInUse", message)
-        if request.get("Tags"):
-            self.store.add("Tags", self.arn(name), {tag["Key"]: tag["Value"] for tag in request["Tags"]})
+        if tags:
+            self.store.add("Tags", self.arn(name), {"Tags": tags})
         return self.arn(name)
 
     def find(self, operation: str, request: Record) -> Record:
@@ -59,7 +66,9 @@ class Resource:
         name = request[f"{self.kind}Name"]
         record = self.store.get(self.kind, name)
         if record is None:
-            message = f"Requested resource not found. Could not find {self.kind} '{self.arn(name)}'"
+            message = (
+                f"Requested resource not found. Could not find {self.arn_type.replace('-', ' ')} '{self.arn(name)}'"
+            )
             raise self.error(operation, "ResourceNotFound", message)
         return record
 
@@ -70,17 +79,24 @@ class Resource:
 
     def page(self, request: Record, member: str) -> Record:
         """A List answer: records filtered, sorted and in pages as the request asks, under `member`."""
-        status, arn = f"{self.kind}Status", f"{self.kind}Arn"
-        chosen = [record for record in self.store.all(self.kind) if self._is_chosen(record, request)]
-        by = {"Name": f"{self.kind}Name", "Status": status}.get(request.get("SortBy", ""), "CreationTime")
+        by = {"Name": f"{self.kind}Name", "Status": f"{self.kind}Status"}.get(request.get("SortBy", ""), "CreationTime")
         descending = request.get("SortOrder", "Descending" if self.newest_first else "Ascending") == "Descending"
-        chosen.sort(key=lambda record: (record[by], record[arn]), reverse=descending)
-        first = _read_token(request.get("NextToken"))
-        last = first + request.get("MaxResults", 10)
-        answer: Record = {member: chosen[first:last]}
-        if last < len(chosen):
-            answer["NextToken"] = base64.b64encode(f"from {last}".encode()).decode()
+        chosen = [record for record in self.store.all(self.kind) if self._is_chosen(record, request)]
+        placed = sorted(((self._place(record, by), record) for record in chosen), key=itemgetter(0), reverse=descending)
+        if "NextToken" in request:
+            last = _read_token(request["NextToken"])
+            placed = [(place, record) for place, record in placed if (place < last if descending else place > last)]
+        shown = placed[: request.get("MaxResults", 10)]
+        answer: Record = {member: [record for _, record in shown]}
+        if len(shown) < len(placed):
+            answer["NextToken"] = base64.b64encode(json.dumps(shown[-1][0]).encode()).decode()
         return answer
+
+    def _place(self, record: Record, by: str) -> tuple[str, str]:
+        """Where a record stands in a list: text, so that a page can go on from there when records came or went."""
+        value = record[by]
+        text = value.isoformat(timespec="microseconds") if isinstance(value, datetime.datetime) else value
+        return text, record[f"{self.kind}Arn"]
 
     def _is_chosen(self, record: Record, request: Record) -> bool:
         for member in ("CreationTime", "LastModifiedTime"):
@@ -88,18 +104,28 @@ class Resource:
                 return False
             if member + "Before" in request and not record[member] < request[member + "Before"]:
                 return False
-        if "StatusEquals" in request and record.get(f"{self.kind}Status") != request["StatusEquals"]:
-            return False
+        for member, value in request.items():
+            name = f"{self.kind}Status" if member == "StatusEquals" else member.removesuffix("Equals")
+            if member.endswith("Equals") and record.get(name) != value:
+                return False
         return request.get("NameContains", "").lower() in record[f"{self.kind}Name"].lower()
 
 
-def _read_token(token: str | None) -> int:
-    if token is None:
-        return 0
+def merged_tags(tags: list[Record], new: list[Record]) -> list[Record]:
+    """Tags with new ones, which replace those of the same key. Raises ServiceError where a resource cannot have them."""
+    merged = {tag["Key"]: tag for tag in [*tags, *new]}
+    if len(merged) > MOST_TAGS:
+        raise ServiceError("ValidationException", f"A resource can have {MOST_TAGS} tags")
+    if any(tag["Key"].lower().startswith("aws:") for tag in new):
+        raise ServiceError("ValidationException", "aws: is a prefix of tag keys that is reserved")
+    return list(merged.values())
+
+
+def _read_token(token: str) -> tuple[str, str]:
     try:
-        word, number = base64.b64decode(token, validate=True).decode().split()
-        if word == "from" and number.isdecimal():
-            return int(number)
-    except ValueError:
-        pass
-    raise ServiceError("ValidationException", "Invalid NextToken")
+        value, arn = json.loads(base64.b64decode(token, validate=True))
+    except (ValueError, TypeError, RecursionError):
+        value = arn = None
+    if not isinstance(value, str) or not isinstance(arn, str):
+        raise ServiceError("ValidationException", "Invalid NextToken")
+    return value, arn

@@ -1,17 +1,23 @@
 """Training jobs: a script in the scikit-learn container, by the toolkit or by an entrypoint of its own."""
 
 import json
+import math
+import re
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import regex
+
 from recore.simulator import objects
 from recore.simulator.errors import ServiceError
+from recore.simulator.failure import JobFailed, JobStopped
 from recore.simulator.logs import JobLog
 from recore.simulator.platform import memory_of
-from recore.simulator.resources.job import JobResource
+from recore.simulator.resources.job import JobResource, _read
 from recore.simulator.resources.resource import REGION, now
-from recore.simulator.running import Job
-from recore.simulator.sandbox import CONTAINER
+from recore.simulator.running import Ending, Job
+from recore.simulator.sandbox import CONTAINER, Sandbox
 from recore.simulator.store import Record
 
 SOURCE = "/opt/ml/input/source"  # where the script's archive is unpacked, for it has no network to fetch it by
@@ -26,13 +32,12 @@ class TrainingJobs(JobResource):
     def CreateTrainingJob(self, request: Record) -> Record:
         algorithm = request.get("AlgorithmSpecification", {})
         self.check_image(algorithm.get("TrainingImage", ""))
-        for channel in request.get("InputDataConfig", []):
-            if channel.get("InputMode", "File") != "File" or "S3DataSource" not in channel["DataSource"]:
-                raise ServiceError(
-                    "ValidationException", f"Channel {channel['ChannelName']}: only File mode from S3 runs here"
-                )
-        name = request["TrainingJobName"]
-        artifacts = f"{request['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{name}/output/model.tar.gz"
+        problem = _not_run_here(request)
+        if problem:
+            raise ServiceError("ValidationException", problem)
+        name, output = request["TrainingJobName"], request["OutputDataConfig"]
+        file = "model/" if output.get("CompressionType") == "NONE" else "model.tar.gz"
+        artifacts = f"{output['S3OutputPath'].rstrip('/')}/{name}/output/{file}"
         arn = self.begin(
             request,
             SecondaryStatus="Starting",
@@ -57,27 +62,63 @@ class TrainingJobs(JobResource):
         name, algorithm = record["TrainingJobName"], record["AlgorithmSpecification"]
         metrics = {metric["Name"]: metric["Regex"] for metric in algorithm.get("MetricDefinitions", [])}
         log = self.log(name, metrics)
+        if difference := _difference(algorithm["TrainingImage"]):
+            log.line(difference)
+        try:
+            ending = self._run(record, job, log)
+        finally:
+            log.deliver()  # also what was written before the job's command could start
+        self.change(name, TrainingTimeInSeconds=round(ending.seconds), BillableTimeInSeconds=round(ending.seconds))
+        final = [
+            {"MetricName": metric, "Value": value, "Timestamp": now()}
+            for metric, value in log.values.items()
+            if math.isfinite(value)
+        ]
+        self.change(name, FinalMetricDataList=final)
+        stopped = ending.reason == "stopped"
+        if not stopped:
+            self.check_ending(ending, log, _explained(job, log))
+        # a job that was told to stop, or whose time was up, leaves what it had saved until then
+        status, message = ("Stopping", "Stopping the training job") if stopped else ("Uploading", "Uploading the model")
+        self._enter(name, status, message)
+        self._upload(record, job)
+        if stopped:
+            raise JobStopped
+        if ending.reason == "time":
+            return {"Status": "Stopped", "SecondaryStatus": "MaxRuntimeExceeded"}
+        return {}
+
+    def _run(self, record: Record, job: Job, log: JobLog) -> Ending:
+        """Download what the job reads, install what it asks for, run its command."""
+        name, algorithm = record["TrainingJobName"], record["AlgorithmSpecification"]
         self._enter(name, "Downloading", "Downloading input data")
-        source = self._prepare(record, job, log)
-        sandbox = self.platform.sandbox(job, source / "requirements.txt", log)
+        requirements = self._prepare(record, job)
+        sandbox = self.platform.sandbox(job, requirements, log)
         command = algorithm.get("ContainerEntrypoint") or ["python", "-P", str(CONTAINER / "training.py")]
         command = [*command, *algorithm.get("ContainerArguments", [])]
         variables = {"TRAINING_JOB_NAME": name, "TRAINING_JOB_ARN": record["TrainingJobArn"]}
         variables |= {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION} | record.get("Environment", {})
         self._enter(name, "Training", "Training image download completed. Training in progress.")
-        limit = record["StoppingCondition"].get("MaxRuntimeInSeconds", 86_400)
-        memory = memory_of(record["ResourceConfig"].get("InstanceType", "ml.m5.xlarge"))
-        ending = job.run(sandbox.launch(command, variables), log, limit, memory)
-        self.change(name, TrainingTimeInSeconds=round(ending.seconds), BillableTimeInSeconds=round(ending.seconds))
-        final = [{"MetricName": metric, "Value": value, "Timestamp": now()} for metric, value in log.values.items()]
-        self.change(name, FinalMetricDataList=final)
-        self.check_ending(ending, log, job.folder / "ml/output/failure")
-        self._enter(name, "Uploading", "Uploading generated training model")
-        objects.pack(job.folder / "ml/model", job.folder / "model.tar.gz")
-        objects.upload(self.platform.s3, job.folder / "model.tar.gz", record["ModelArtifacts"]["S3ModelArtifacts"])
-        if ending.reason == "time":
-            return {"Status": "Stopped", "SecondaryStatus": "MaxRuntimeExceeded"}
-        return {}
+        limit = record.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
+        memory = memory_of(record["ResourceConfig"]["InstanceType"])
+        return job.run(sandbox.launch(command, variables), log, limit, memory)
+
+    def _upload(self, record: Record, job: Job) -> None:
+        """The model, and where there is any, what the job wrote to /opt/ml/output/data."""
+        ml, target = job.folder / "ml", record["ModelArtifacts"]["S3ModelArtifacts"]
+        if not _own(ml / "model", ml):
+            raise JobFailed("AlgorithmError: /opt/ml/model is no longer a folder of the job's own")
+        packed = {"output": ml / "output/data"} if _own(ml / "output/data", ml) else {}
+        if target.endswith("/"):
+            objects.upload(self.platform.s3, ml / "model", target)
+        else:
+            packed["model"] = ml / "model"
+        for name, folder in packed.items():
+            if name == "output" and not any(folder.iterdir()):
+                continue
+            archive = job.folder / f"{name}.tar.gz"
+            objects.pack(folder, archive)
+            objects.upload(self.platform.s3, archive, f"{target[: target.rindex('/output/')]}/output/{archive.name}")
 
     def end(self, name: str, status: str, **members: Any) -> None:
         secondary = members.pop("SecondaryStatus", status)
@@ -93,8 +134,8 @@ class TrainingJobs(JobResource):
         transitions.append({"Status": status, "StartTime": now(), "StatusMessage": message})
         self.change(name, SecondaryStatus=status, SecondaryStatusTransitions=transitions)
 
-    def _prepare(self, record: Record, job: Job, log: JobLog) -> Path:
-        """Fill /opt/ml: channels, configuration, the script. Returns the folder of the script's source."""
+    def _prepare(self, record: Record, job: Job) -> Path | None:
+        """Fill /opt/ml: channels, configuration, the script. Returns the requirements.txt that is to be installed."""
         ml = job.folder / "ml"
         for folder in ("input/config", "input/data", "model", "output/data", "code"):
             (ml / folder).mkdir(parents=True)
@@ -102,36 +143,77 @@ class TrainingJobs(JobResource):
         for channel in channels:
             folder = ml / "input/data" / channel["ChannelName"]
             folder.mkdir()
-            objects.download(self.platform.s3, channel["DataSource"]["S3DataSource"]["S3Uri"], folder)
+            objects.download(
+                self.platform.s3, channel["DataSource"]["S3DataSource"]["S3Uri"], folder, job.stopping.is_set
+            )
         settings = dict(record.get("HyperParameters", {}))
-        source = ml / "input/data/code"
-        archive = _bare(settings.get("sagemaker_submit_directory", ""))
-        if archive.startswith("s3://"):
-            objects.download(self.platform.s3, archive, job.folder / "archive")
+        submitted, source = _bare(settings.get("sagemaker_submit_directory", "")), ml / "input/data/code"
+        if submitted.startswith("s3://"):
+            objects.download(self.platform.s3, submitted, job.folder / "archive", job.stopping.is_set)
             source = ml / "input/source"
-            objects.unpack(next((job.folder / "archive").iterdir()), source)
+            objects.unpack(_only(job.folder / "archive", submitted), source)
             settings["sagemaker_submit_directory"] = json.dumps(SOURCE)
-        elif "sagemaker_program" in settings and "sagemaker_submit_directory" not in settings:
-            settings["sagemaker_submit_directory"] = json.dumps("/opt/ml/input/data/code")
+        elif submitted.startswith("/opt/ml/"):
+            source = ml / submitted.removeprefix("/opt/ml/")
         host = "algo-1" if self.platform.enforced else "localhost"
         configuration = {
             "hyperparameters": settings,
-            "inputdataconfig": {channel["ChannelName"]: {"TrainingInputMode": "File"} for channel in channels},
+            "inputdataconfig": {
+                channel["ChannelName"]: {
+                    "TrainingInputMode": "File",
+                    "S3DistributionType": "FullyReplicated",
+                    "RecordWrapperType": "None",
+                }
+                for channel in channels
+            },
             "resourceconfig": {
                 "current_host": host,
                 "hosts": [host],
-                "current_instance_type": record["ResourceConfig"].get("InstanceType", "local"),
+                "current_instance_type": record["ResourceConfig"]["InstanceType"],
                 "network_interface_name": "lo",
             },
         }
         for file, content in configuration.items():
             text = json.dumps(content)
-            (ml / f"input/config/{file}.json").write_text(
-                text if self.platform.enforced else text.replace("/opt/ml/", f"{ml}/")
-            )
+            if not self.platform.enforced:
+                text = Sandbox(job.folder, False).translated(text)
+            (ml / f"input/config/{file}.json").write_text(text)
+        requirements = _requirements(source, ml / "input/data/sm_drivers/sourcecode.json", job.folder / "unpacked")
         if not self.platform.enforced:
             _translate(ml / "input/data/sm_drivers", ml)
-        return source
+        return requirements
+
+
+def _not_run_here(request: Record) -> str | None:
+    """What is wrong with a request, or why this machine cannot do what it asks for; None where it can."""
+    algorithm, resources = request.get("AlgorithmSpecification", {}), request.get("ResourceConfig", {})
+    if "InstanceType" not in resources or resources.get("InstanceCount", 1) != 1:
+        return "ResourceConfig: one instance, of a named InstanceType, runs here"
+    for metric in algorithm.get("MetricDefinitions", []):
+        try:
+            regex.compile(metric["Regex"])
+        except regex.error as error:
+            return f"MetricDefinitions: the Regex of {metric['Name']} is none: {error}"
+    names = set()
+    for channel in request.get("InputDataConfig", []):
+        name, given = channel["ChannelName"], channel["DataSource"].get("S3DataSource", {})
+        if name in names:
+            return f"InputDataConfig: there are two channels {name}"
+        names.add(name)
+        # to the job, a file streamed from S3 is a file
+        mode = channel.get("InputMode", algorithm.get("TrainingInputMode", "File"))
+        if mode not in ("File", "FastFile") or given.get("S3DataType") != "S3Prefix":
+            return f"Channel {name}: only File and FastFile mode, of an S3Prefix, run here"
+    return None
+
+
+def _difference(image: str) -> str | None:
+    """What a job's log says where its image's tag names another scikit-learn than the one it runs with here."""
+    named = re.match(r"\d+\.\d+", image.rpartition("/")[2].partition("@")[0].partition(":")[2])
+    here = version("scikit-learn")
+    if named is None or here.startswith(f"{named[0]}."):
+        return None
+    return f"The image {image} is of scikit-learn {named[0]}; the version differs: this job runs with {here}."
 
 
 def _bare(value: str) -> str:
@@ -143,8 +225,63 @@ def _bare(value: str) -> str:
     return decoded if isinstance(decoded, str) else value
 
 
+def _only(folder: Path, uri: str) -> Path:
+    """The file in a folder that a URI's objects were downloaded to: the one that bears the URI's name, if any does."""
+    named = folder / uri.rsplit("/", 1)[-1]
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    if named in files:
+        return named
+    if len(files) > 1:
+        raise JobFailed(f"ClientError: '{uri}' must be one archive, and {len(files)} objects begin with it")
+    return files[0]
+
+
+def _requirements(source: Path, drivers: Path, scratch: Path) -> Path | None:
+    """The file of requirements in a script's source: a folder, an archive, or a folder that holds just an archive.
+
+    drivers: the SDK's description of the source, which may name another file, or none. An archive is unpacked to
+    scratch, for this alone: the job unpacks it for itself.
+    """
+    name = "requirements.txt"
+    if drivers.is_file():
+        try:
+            name = json.loads(drivers.read_text()).get("requirements") or ""
+        except (ValueError, AttributeError):
+            name = ""
+    files = list(source.iterdir()) if source.is_dir() else [source]
+    if len(files) == 1 and files[0].name.endswith((".tar.gz", ".tgz")) and files[0].is_file():
+        objects.unpack(files[0], scratch)
+        source = scratch
+    path = (source / name).resolve()
+    return path if path.is_file() and path.is_relative_to(source.resolve()) else None
+
+
+def _own(folder: Path, ml: Path) -> bool:
+    """Whether a folder is still there, and no link that the job put in its place and that leads out of /opt/ml."""
+    return folder.is_dir() and folder.resolve().is_relative_to(ml.resolve())
+
+
+def _explained(job: Job, log: JobLog) -> Path:
+    """A failed job's file of the reason: its own, and below it what it printed where that file holds no reason.
+
+    The SDK's drivers write only that the process of the user's script failed.
+    """
+    failure = job.folder / "ml/output/failure"
+    said = _read(failure)
+    if "CalledProcessError" not in said:
+        return failure
+    known = {line.strip() for line in said.splitlines()}
+    printed = [
+        line for line in log.tail if line.strip() not in known and not line.startswith("+")
+    ]  # +: a shell's trace
+    explained = job.folder / "failure"
+    ended = said.splitlines()[-1][:180]
+    explained.write_text(ended + "\n" + "\n".join(printed[-12:])[-700:])  # of which the reason's length has room
+    return explained
+
+
 def _translate(drivers: Path, ml: Path) -> None:
     """Without walls, the SDK's own driver scripts must name this job's folder where they name /opt/ml."""
     for path in drivers.rglob("*") if drivers.is_dir() else []:
         if path.suffix in (".py", ".sh"):
-            path.write_text(path.read_text().replace("/opt/ml", str(ml)))
+            path.write_bytes(path.read_bytes().replace(b"/opt/ml", str(ml).encode()))

@@ -63,6 +63,7 @@ class TransformJobs(JobResource):
         variables = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
         variables |= container.get("Environment", {}) | record.get("Environment", {})
         variables["SAGEMAKER_BATCH"] = "true"
+        variables.setdefault("MAX_CONTENT_LENGTH", str((record.get("MaxPayloadInMB") or 6) << 20))
         code = self._prepare(container, variables, job)
         (job.folder / "server").mkdir()
         sandbox = self.platform.sandbox(job, code / "requirements.txt", log, server=job.folder / "server")
@@ -88,11 +89,11 @@ class TransformJobs(JobResource):
         for folder in ("model", "code", "output"):
             (ml / folder).mkdir(parents=True)
         if "ModelDataUrl" in container:
-            objects.download(self.platform.s3, container["ModelDataUrl"], job.folder / "archive")
+            objects.download(self.platform.s3, container["ModelDataUrl"], job.folder / "archive", job.stopping.is_set)
             objects.unpack(next((job.folder / "archive").iterdir()), ml / "model")
         submitted = variables.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
         if submitted.startswith("s3://"):
-            objects.download(self.platform.s3, submitted, job.folder / "source")
+            objects.download(self.platform.s3, submitted, job.folder / "source", job.stopping.is_set)
             objects.unpack(next((job.folder / "source").iterdir()), ml / "code")
             variables["SAGEMAKER_SUBMIT_DIRECTORY"] = CODE
             return ml / "code"

@@ -1,0 +1,160 @@
+"""What the simulator costs: a job over the same command by hand, Batch Transform over the bare server.
+
+    python benchmarks/jobs.py --repeats 5
+
+Medians, in turn with the peer, in one run.
+"""
+
+import argparse
+import io
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from recore.simulator.feeding import Server
+from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
+
+IMAGE = "sagemaker-scikit-learn:1.9-0-cpu-py3"
+SCRIPT = "import sklearn\nprint(sklearn.__version__)\n"
+ECHO = """
+def model_fn(model_dir):
+    return None
+
+def input_fn(data, content_type):
+    return data
+
+def predict_fn(data, model):
+    return data
+
+def output_fn(data, accept):
+    return data
+"""
+ROWS = 20_000
+LINE = ",".join(["0.12345"] * 243) + "\n"
+
+
+def by_hand(folder: Path) -> float:
+    started = time.perf_counter()
+    (folder / "job.py").write_text(SCRIPT)
+    subprocess.run([sys.executable, folder / "job.py"], check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - started
+
+
+def wait(sagemaker: object, kind: str, name: str) -> float:
+    """The seconds until a job has ended; raises where it failed."""
+    started = time.perf_counter()
+    while True:
+        job = getattr(sagemaker, f"describe_{kind.lower()}_job")(**{f"{kind}JobName": name})
+        if job[f"{kind}JobStatus"] != "InProgress":
+            if job[f"{kind}JobStatus"] != "Completed":
+                raise RuntimeError(job["FailureReason"])
+            return time.perf_counter() - started
+        time.sleep(0.02)
+
+
+def processing(simulator: Simulator, name: str) -> float:
+    sagemaker, s3 = simulator.client("sagemaker"), simulator.client("s3")
+    s3.put_object(Bucket=BUCKET, Key=f"{name}/job.py", Body=SCRIPT)
+    place = {"S3Uri": f"s3://{BUCKET}/{name}/job.py", "LocalPath": "/opt/ml/processing/input/code"}
+    sagemaker.create_processing_job(
+        ProcessingJobName=name,
+        RoleArn=ROLE_ARN,
+        AppSpecification={
+            "ImageUri": IMAGE,
+            "ContainerEntrypoint": ["python3", "/opt/ml/processing/input/code/job.py"],
+        },
+        ProcessingInputs=[{"InputName": "code", "S3Input": place | {"S3DataType": "S3Prefix", "S3InputMode": "File"}}],
+        ProcessingResources={"ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}},
+    )
+    return wait(sagemaker, "Processing", name)
+
+
+def archive() -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        member = tarfile.TarInfo("echo.py")
+        member.size = len(ECHO)
+        tar.addfile(member, io.BytesIO(ECHO.encode()))
+    return packed.getvalue()
+
+
+def transform(simulator: Simulator, name: str) -> float:
+    sagemaker, s3 = simulator.client("sagemaker"), simulator.client("s3")
+    s3.put_object(Bucket=BUCKET, Key="echo/source.tar.gz", Body=archive())
+    s3.put_object(Bucket=BUCKET, Key=f"{name}/rows.csv", Body=LINE * ROWS)
+    variables = {"SAGEMAKER_PROGRAM": "echo.py", "SAGEMAKER_SUBMIT_DIRECTORY": f"s3://{BUCKET}/echo/source.tar.gz"}
+    container = {"Image": IMAGE, "Environment": variables | {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}}
+    sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
+    source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/{name}/rows.csv"}
+    sagemaker.create_transform_job(
+        TransformJobName=name,
+        ModelName=name,
+        TransformInput={"DataSource": {"S3DataSource": source}, "SplitType": "Line", "ContentType": "text/csv"},
+        TransformOutput={"S3OutputPath": f"s3://{BUCKET}/{name}/out", "AssembleWith": "Line", "Accept": "text/csv"},
+        TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
+        MaxPayloadInMB=6,
+    )
+    return wait(sagemaker, "Transform", name)
+
+
+def bare(folder: Path) -> float:
+    """The same server by hand: started, fed with the same bodies one after the other, stopped."""
+    started = time.perf_counter()
+    (folder / "echo.py").write_text(ECHO)
+    path = folder / "http"
+    variables = {"SAGEMAKER_BASE_DIR": str(folder), "SAGEMAKER_PROGRAM": "echo.py", "SM_MODEL_DIR": str(folder)}
+    variables |= {"SAGEMAKER_SUBMIT_DIRECTORY": str(folder), "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
+    command = [sys.executable, "-P", ROOT / "recore/container/serving.py", "--bind", f"unix:{path}"]
+    process = subprocess.Popen(command, env=os.environ | variables, stderr=subprocess.DEVNULL)
+    server = Server(path)
+    server.wait(60, lambda: None)
+    body = (LINE * ((6 << 20) // len(LINE))).encode()
+    left = len(LINE) * ROWS
+    with open(folder / "answer", "wb") as answer:
+        while left > 0:
+            answer.write(server.invoke(body[: min(left, len(body))], "text/csv", "text/csv"))
+            left -= len(body)
+    process.terminate()
+    process.wait()
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    results = {}
+    for isolation in ("auto", "off"):
+        with Simulator(isolation=isolation) as simulator:
+            walls = "bubblewrap" if simulator.enforced else "no walls"
+            for what, ours, peer in (
+                ("processing job / the command by hand", processing, by_hand),
+                (f"Batch Transform of {ROWS} rows / the bare server", transform, bare),
+            ):
+                pairs = []
+                for number in range(arguments.repeats):
+                    with tempfile.TemporaryDirectory() as folder:
+                        pairs.append((ours(simulator, f"{ours.__name__}-{number}"), peer(Path(folder))))
+                    print(f"{what}, {walls}: {number + 1} of {arguments.repeats}", file=sys.stderr, flush=True)
+                results[what, walls] = [statistics.median(side) for side in zip(*pairs, strict=True)]
+    if arguments.json:
+        print(json.dumps([{"what": key[0], "walls": key[1], "seconds": value} for key, value in results.items()]))
+        return
+    print("| what / peer | walls | ours, s | peer, s | difference, s | ratio |")
+    print("|---|---|---|---|---|---|")
+    for (what, walls), (ours, peer) in results.items():
+        print(f"| {what} | {walls} | {ours:.2f} | {peer:.2f} | {ours - peer:.2f} | {ours / peer:.2f} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""boto3 clients of a simulator, and short ways to run a job."""
+
+import io
+import itertools
+import tarfile
+import time
+from typing import Any
+
+from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
+
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
+numbers = itertools.count()
+
+
+class Client:
+    """boto3 clients of a simulator, with requests that have everything in them that is always the same."""
+
+    def __init__(self, simulator: Simulator):
+        self.simulator = simulator
+        self.sagemaker, self.s3, self.logs = (simulator.client(name) for name in ("sagemaker", "s3", "logs"))
+
+    def put(self, key: str, body: str | bytes) -> str:
+        """An object in the default bucket; its URI."""
+        self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
+        return f"s3://{BUCKET}/{key}"
+
+    def get(self, uri: str) -> bytes:
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        return self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+    def source(self, **files: str) -> str:
+        """A source archive of Python files, name=text, on S3; its URI."""
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+            for name, text in files.items():
+                member = tarfile.TarInfo(name if "." in name else f"{name}.py")
+                member.size = len(text.encode())
+                tar.addfile(member, io.BytesIO(text.encode()))
+        return self.put(f"source/{next(numbers)}/source.tar.gz", packed.getvalue())
+
+    def train(self, script: str, wait: bool = True, seconds: int = 60, **members: Any) -> dict[str, Any]:
+        """Run a script as a training job in script mode; the job's description, when it has ended or at once."""
+        name = f"train-{next(numbers)}"
+        settings = {"sagemaker_program": "job.py", "sagemaker_submit_directory": self.source(job=script)}
+        request = {
+            "TrainingJobName": name,
+            "RoleArn": ROLE_ARN,
+            "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+            "HyperParameters": settings | members.pop("HyperParameters", {}),
+            "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/models"},
+            "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+            "StoppingCondition": {"MaxRuntimeInSeconds": seconds},
+        }
+        self.sagemaker.create_training_job(**request | members)
+        return self.wait("TrainingJob", name) if wait else self.describe("TrainingJob", name)
+
+    def process(self, script: str, wait: bool = True, seconds: int = 60, **members: Any) -> dict[str, Any]:
+        """Run a script as a processing job, which finds it at /opt/ml/processing/input/code/job.py."""
+        name = f"process-{next(numbers)}"
+        code = self.put(f"code/{name}/job.py", script)
+        place = {"S3Uri": code, "LocalPath": "/opt/ml/processing/input/code", "S3DataType": "S3Prefix"}
+        given = [{"InputName": "code", "S3Input": place | {"S3InputMode": "File"}}]
+        request = {
+            "ProcessingJobName": name,
+            "RoleArn": ROLE_ARN,
+            "AppSpecification": {
+                "ImageUri": IMAGE,
+                "ContainerEntrypoint": ["python3", "/opt/ml/processing/input/code/job.py"],
+            },
+            "ProcessingInputs": given + members.pop("ProcessingInputs", []),
+            "ProcessingResources": {
+                "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+            },
+            "StoppingCondition": {"MaxRuntimeInSeconds": seconds},
+        }
+        self.sagemaker.create_processing_job(**request | members)
+        return self.wait("ProcessingJob", name) if wait else self.describe("ProcessingJob", name)
+
+    def describe(self, kind: str, name: str) -> dict[str, Any]:
+        operation = {"TrainingJob": "training_job", "ProcessingJob": "processing_job", "TransformJob": "transform_job"}
+        return getattr(self.sagemaker, f"describe_{operation[kind]}")(**{f"{kind}Name": name})
+
+    def wait(self, kind: str, name: str, seconds: float = 90) -> dict[str, Any]:
+        """The description of a job that has ended."""
+        deadline = time.monotonic() + seconds
+        while (job := self.describe(kind, name))[f"{kind}Status"] in ("InProgress", "Stopping"):
+            assert time.monotonic() < deadline, job
+            time.sleep(0.1)
+        return job
+
+    def output(self, kind: str, name: str) -> str:
+        """All that a job printed, from CloudWatch Logs."""
+        group = f"/aws/sagemaker/{kind}s"
+        lines = self.logs.get_paginator("filter_log_events").paginate(
+            logGroupName=group, logStreamNamePrefix=f"{name}/"
+        )
+        return "\n".join(event["message"] for page in lines for event in page["events"])

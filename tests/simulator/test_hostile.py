@@ -1,0 +1,176 @@
+"""Jobs that misbehave end with one clear reason, leave nothing behind, and the simulator goes on."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from simulator.traces import Mark, eventually, no_trace
+
+from recore.simulator import running
+
+FORKS = {
+    "child": "subprocess.Popen(['sleep', '300'])",
+    "daemon": """
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        time.sleep(300)
+    os._exit(0)
+os.wait()
+""",
+}
+
+
+@pytest.mark.parametrize("fork", FORKS.values(), ids=FORKS.keys())
+def test_what_a_job_leaves_running_ends_with_it(either, fork):
+    mark = Mark()
+    job = either.process(f"import os, signal, subprocess, time\n{fork}", Environment=mark.environment)
+    assert job["ProcessingJobStatus"] == "Completed"
+    no_trace(either, mark)
+
+
+def test_a_training_job_that_forks_and_exits(either):
+    mark = Mark()
+    script = f"import os, signal, time\n{FORKS['daemon']}\nprint('loss=0.5;')\nopen('/opt/ml/model/m', 'w')"
+    if not either.simulator.enforced:
+        script = script.replace("'/opt/ml/model/m'", "os.environ['SM_MODEL_DIR'] + '/m'")
+    job = either.train(script, Environment=mark.environment)
+    assert job["TrainingJobStatus"] == "Completed", job
+    no_trace(either, mark)
+
+
+def test_a_fork_bomb_ends(either, monkeypatch):
+    monkeypatch.setattr(running, "PROCESSES", 30)
+    mark = Mark()
+    script = "import os, time\nfor _ in range(6):\n    os.fork()\ntime.sleep(60)"
+    job = either.process(script, Environment=mark.environment)
+    assert job["ProcessingJobStatus"] == "Failed"
+    assert job["FailureReason"] == "AlgorithmError: The job started more processes than it may, exit code: 137"
+    no_trace(either, mark)
+
+
+def test_a_job_that_ends_by_a_signal(either):
+    job = either.process("import os\nprint('last words', flush=True)\nos.kill(os.getpid(), 11)")
+    assert job["ProcessingJobStatus"] == "Failed"
+    assert job["FailureReason"] == "AlgorithmError: last words, exit code: 139"
+
+
+def test_a_job_that_kills_all_it_can_reach_of_its_own(either):
+    """Without walls that is its supervisor: what it leaves running is found all the same."""
+    mark = Mark()
+    script = "import os, subprocess\nsubprocess.Popen(['sleep', '300'])\nos.kill(os.getppid(), 9)\nos.kill(-1, 9)"
+    if not either.simulator.enforced:
+        script = script.replace("os.kill(-1, 9)", "import time; time.sleep(300)")
+    job = either.process(script, Environment=mark.environment, seconds=20)
+    assert job["ProcessingJobStatus"] == ("Completed" if either.simulator.enforced else "Failed")
+    no_trace(either, mark)
+
+
+def test_a_command_that_does_not_exist(either):
+    image = {"ImageUri": "x/sagemaker-scikit-learn:1.9-0-cpu-py3", "ContainerEntrypoint": ["no-such-program"]}
+    job = either.process("", AppSpecification=image)
+    assert job["ProcessingJobStatus"] == "Failed"
+    assert "no-such-program" in job["FailureReason"]
+
+
+def test_more_words_than_one_argument_may_have(either):
+    variables = {f"V{number}": "\u00e9" * 256 for number in range(90)}
+    image = {
+        "ImageUri": "x/sagemaker-scikit-learn:1.9-0-cpu-py3",
+        "ContainerEntrypoint": ["python3", "-c", "import os, sys; assert len(os.environ['V89']) == 256, len(sys.argv)"],
+        "ContainerArguments": ["\u00e9" * 256] * 100,
+    }
+    job = either.process("", AppSpecification=image, Environment=variables)
+    assert job["ProcessingJobStatus"] == "Completed", job
+
+
+FAILURES = {
+    "text": ("open(path, 'w').write('my own reason')", "my own reason"),
+    "link": ("os.symlink('/etc/passwd', path)", "bye"),
+    "link above": ("os.rmdir(folder); os.symlink('/host', folder)", "bye"),
+    "pipe": ("os.mkfifo(path)", "bye"),
+    "huge": ("file = open(path, 'w'); file.write('x' * 9000); file.truncate(1 << 30)", "x" * 900),
+    "binary": ("open(path, 'wb').write(bytes(range(256)))", "\x00\x01"),
+}
+
+
+@pytest.mark.parametrize(("make", "said"), FAILURES.values(), ids=FAILURES.keys())
+def test_failure_files(either, tmp_path, make, said):
+    (tmp_path / "failure").write_text("of the host")
+    script = f"""
+import os, sys
+ml = os.environ.get('SAGEMAKER_BASE_DIR', '/opt/ml')
+folder = ml + '/output'
+path = folder + '/failure'
+{make.replace("/host", str(tmp_path))}
+sys.exit('bye')
+"""
+    job = either.process(script)
+    assert job["ProcessingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith(f"AlgorithmError: {said}")
+    assert job["FailureReason"].endswith(", exit code: 1")
+    assert len(job["FailureReason"]) <= 1024
+    assert "of the host" not in job["FailureReason"]
+
+
+def test_failure_file_of_training(either):
+    script = "import os, sys\nopen(os.environ['SM_OUTPUT_DIR'] + '/failure', 'w').write('my reason')\nsys.exit('bye')"
+    job = either.train(script)
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"] == "AlgorithmError: my reason, exit code: 1"
+
+
+HOLDER = """
+import signal, sys, time
+sys.path.insert(0, {here!r})
+from simulated import Client
+from recore.simulator.server import Simulator
+if {handled}:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))
+with Simulator(isolation={isolation!r}) as simulator:
+    client = Client(simulator)
+    for _ in range(3):
+        client.process({script!r}, wait=False, Environment={mark!r})
+    print(simulator._folder.name, flush=True)
+    time.sleep(60)
+"""
+STUBBORN = (
+    "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('on', flush=True)\ntime.sleep(300)"
+)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda how: how.name)
+@pytest.mark.parametrize("isolation", ["auto", "off"])
+def test_jobs_end_with_whoever_holds_the_simulator(how, isolation):
+    mark = Mark()
+    program = HOLDER.format(
+        here=str(Path(__file__).parents[1]),
+        isolation=isolation,
+        script=STUBBORN,
+        mark=mark.environment,
+        handled=how == signal.SIGTERM,
+    )
+    folder = Path(__file__).parents[2]
+    holder = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=folder)
+    try:
+        place = Path(holder.stdout.readline().strip())
+        eventually(lambda: any("job.py" in " ".join(process.cmdline()) for process in mark.processes()))
+        begun = time.monotonic()
+        holder.send_signal(how)
+        holder.wait(20)
+    finally:
+        holder.kill()
+        holder.stdout.close()
+    eventually(lambda: not mark.processes(), 5)
+    assert time.monotonic() - begun < 8
+    if how != signal.SIGKILL:
+        assert not place.exists()
+    assert not [process for process in psutil.Process().children() if process.pid == holder.pid]
+    os.system(f"rm -rf {place}")

@@ -1,0 +1,277 @@
+"""What a job can see and touch: by the kernel behind walls; without, only paths are translated."""
+
+import io
+import json
+import os
+import tarfile
+import uuid
+from pathlib import Path
+
+import pytest
+from simulator.traces import Mark, no_trace, output
+
+from recore.simulator.sandbox import Sandbox, bubblewrap_works
+from recore.simulator.server import BUCKET
+
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
+
+
+@pytest.fixture
+def walled(client):
+    if not bubblewrap_works():
+        pytest.skip("bubblewrap does not work here: install it, or allow user namespaces")
+    return client
+
+
+def says(client, script, **members):
+    """What a processing job prints as JSON."""
+    job = client.process(f"import json, os\n{script}\nprint(json.dumps(said))", **members)
+    assert job["ProcessingJobStatus"] == "Completed", job
+    return json.loads(output(client, "ProcessingJob", job["ProcessingJobName"]).splitlines()[-1])
+
+
+def test_true_paths_behind_walls(walled):
+    job = walled.train(
+        "open('/opt/ml/model/model.txt', 'w').write(str(os.listdir('/opt/ml/input')))".join(["import os\n", ""])
+    )
+    assert job["TrainingJobStatus"] == "Completed", job
+
+
+def test_paths_in_arguments_and_variables(either):
+    entry = {
+        "ImageUri": IMAGE,
+        "ContainerEntrypoint": ["python3", "/opt/ml/processing/input/code/job.py"],
+        "ContainerArguments": ["--to", "/opt/ml/processing/output/out", "--also=/opt/ml/processing/output/out"],
+    }
+    place = {"S3Uri": f"s3://{BUCKET}/paths", "LocalPath": "/opt/ml/processing/output/out", "S3UploadMode": "EndOfJob"}
+    job = either.process(
+        "import os, sys\nassert sys.argv[3] == '--also=' + sys.argv[2] == '--also=' + os.environ['TO']\n"
+        "assert os.environ['URI'] == 's3://bucket/opt/ml/model', os.environ['URI']\n"
+        "open(sys.argv[2] + '/found', 'w').write('here')\nopen('relative', 'w').write('x')",
+        AppSpecification=entry,
+        Environment={"TO": "/opt/ml/processing/output/out", "URI": "s3://bucket/opt/ml/model"},
+        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": place}]},
+    )
+    assert job["ProcessingJobStatus"] == "Completed", job
+    assert either.get(f"s3://{BUCKET}/paths/found") == b"here"
+    assert not Path("/relative").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "ours"),
+    [
+        ("/opt/ml", "{ml}"), ("/opt/ml/model", "{ml}/model"), ("--x=/opt/ml/model", "--x={ml}/model"),
+        ("/opt/ml/a:/opt/ml/b", "{ml}/a:{ml}/b"), ('{{"a": "/opt/ml/x"}}', '{{"a": "{ml}/x"}}'),
+        ("file:///opt/ml/code/pkg", "file://{ml}/code/pkg"), ("s3://b/opt/ml/x", "s3://b/opt/ml/x"),
+        ("/opt/mlx/y", "/opt/mlx/y"), ("/home/opt/ml/x", "/home/opt/ml/x"), ("unix:/run/server/http", "unix:{s}/http"),
+    ],
+)  # fmt: skip
+def test_translation(tmp_path, given, ours):
+    sandbox = Sandbox(tmp_path, False, shared={"/run/server": tmp_path / "s"})
+    names = {"ml": tmp_path / "ml", "s": tmp_path / "s"}
+    assert sandbox.translated(given.replace("{{", "{").replace("}}", "}")) == ours.format(**names)
+
+
+def test_files_of_this_machine_are_not_there(walled, tmp_path):
+    (tmp_path / "secret").write_text("secret")
+    root = Path(__file__).parents[2]
+    paths = [
+        str(tmp_path / "secret"), str(Path.home() / ".bashrc"), str(Path.home() / ".aws"), "/home", "/etc/shadow", "/boot",
+        "/sys/class/net", "/var/log", walled.simulator._folder.name, str(root / "README.md"), str(root / "recore/simulator"),
+    ]  # fmt: skip
+    said = says(
+        walled,
+        f"said = [path for path in {paths!r} if os.path.isfile(path) or os.path.isdir(path) and os.listdir(path)]",
+    )
+    assert said == []
+
+
+def test_writing_elsewhere_touches_nothing(walled):
+    name = uuid.uuid4().hex
+    script = f"""
+said = {{}}
+for place in ('/', '/usr', '/usr/bin', '/etc', '/tmp', '/var', '/dev', os.path.dirname(json.__file__), '/proc/sys/kernel'):
+    try:
+        os.makedirs(place, exist_ok=True)
+        open(place + '/{name}', 'w').write('x')
+        said[place] = True
+    except OSError:
+        said[place] = False
+for path in ('/proc/sys/kernel/core_pattern', '/proc/sysrq-trigger', '/etc/passwd'):
+    try:
+        open(path, 'a').write('')
+        said[path] = True
+    except OSError:
+        said[path] = False
+"""
+    said = says(walled, script)
+    for place in said:
+        if Path(place).is_dir():
+            assert not (Path(place) / name).exists()
+    assert not any(said[place] for place in said if place.startswith(("/usr", "/dev", "/proc", "/work", "/etc/passwd")))
+    assert said["/tmp"]
+
+
+def test_other_jobs_and_processes_are_out_of_sight(walled):
+    mark = Mark()
+    other = walled.process("import time\ntime.sleep(5)", wait=False, Environment=mark.environment)
+    script = """
+said = {'pids': [pid for pid in os.listdir('/proc') if pid.isdigit()], 'words': ''}
+for pid in said['pids']:
+    said['words'] += open(f'/proc/{pid}/environ').read()
+"""
+    said = says(walled, script, Environment={"OWN": "own"})
+    assert len(said["pids"]) <= 4
+    assert "OWN=own" in said["words"]
+    assert mark.environment["MARK"] not in said["words"]
+    assert all(name not in said["words"] for name in ("PYTEST_CURRENT_TEST", "VIRTUAL_ENV"))
+    walled.wait("ProcessingJob", other["ProcessingJobName"])
+    no_trace(walled, mark)
+
+
+def test_no_variable_of_this_process_reaches_a_job(either, monkeypatch):
+    monkeypatch.setenv("SECRET_OF_MINE", "x")
+    names = says(either, "said = list(os.environ)")
+    assert "SECRET_OF_MINE" not in names
+    assert not [name for name in names if name.startswith("AWS_") and "REGION" not in name]
+
+
+def test_no_network(walled):
+    script = f"""
+import socket
+said = {{}}
+for place in (('127.0.0.1', {walled.simulator.port}), ('1.1.1.1', 53), ('10.0.0.1', 80)):
+    try:
+        socket.create_connection(place, 3)
+        said[place[0]] = True
+    except OSError:
+        said[place[0]] = False
+try:
+    said['name'] = bool(socket.getaddrinfo('pypi.org', 443))
+except OSError:
+    said['name'] = False
+server = socket.create_server(('127.0.0.1', 0))
+socket.create_connection(server.getsockname(), 3)
+said['algo-1'] = socket.gethostbyname('algo-1')
+said['host'] = socket.gethostname()
+"""
+    said = says(walled, script)
+    own = {"algo-1": "127.0.0.1", "host": "algo-1"}
+    assert said == {"127.0.0.1": False, "1.1.1.1": False, "10.0.0.1": False, "name": False} | own
+
+
+def test_one_job_does_not_see_anothers_folder(walled):
+    kept = says(walled, "open('/opt/ml/processing/kept', 'w').write('x'); open('/tmp/kept', 'w').write('x'); said = 1")
+    assert kept == 1
+    assert (
+        says(walled, "said = [os.path.exists('/opt/ml/processing/kept'), os.path.exists('/tmp/kept')]") == [False] * 2
+    )
+
+
+LINKS = """
+import os
+os.makedirs(folder, exist_ok=True)
+open(folder + '/real', 'w').write('real')
+os.symlink('real', folder + '/alias')
+os.symlink(host, folder + '/leads_out')
+os.symlink(os.path.dirname(host), folder + '/folder_out')
+os.symlink('../../../../../../../../../../../../../../..' + host, folder + '/relative_out')
+os.mkfifo(folder + '/pipe')
+os.symlink('nowhere', folder + '/dangling')
+"""
+
+
+def test_links_in_outputs_never_lead_to_files_of_this_machine(either, tmp_path):
+    (tmp_path / "secret").write_text("secret of the host")
+    target = f"s3://{BUCKET}/links-{uuid.uuid4().hex}"
+    place = {"S3Uri": target, "LocalPath": "/opt/ml/processing/output/o", "S3UploadMode": "EndOfJob"}
+    script = f"import os\nhost = {str(tmp_path / 'secret')!r}\nfolder = os.environ['FOLDER']\n{LINKS}"
+    job = either.process(
+        script,
+        Environment={"FOLDER": "/opt/ml/processing/output/o"},
+        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": place}]},
+    )
+    assert job["ProcessingJobStatus"] == "Completed", job
+    listed = either.s3.list_objects_v2(Bucket=BUCKET, Prefix=target.removeprefix(f"s3://{BUCKET}/"))["Contents"]
+    assert sorted(item["Key"].rsplit("/", 1)[-1] for item in listed) == ["alias", "real"]
+
+
+@pytest.mark.parametrize("where", ["o", "output", "processing"])
+def test_an_output_folder_that_became_a_link(either, tmp_path, where):
+    (tmp_path / "o").mkdir()
+    (tmp_path / "output/o").mkdir(parents=True)
+    (tmp_path / "o/secret").write_text("secret of the host")
+    (tmp_path / "output/o/secret").write_text("secret of the host")
+    target = f"s3://{BUCKET}/links-{uuid.uuid4().hex}"
+    place = {"S3Uri": target, "LocalPath": "/opt/ml/processing/output/o", "S3UploadMode": "EndOfJob"}
+    script = f"""
+import os
+path = os.environ['FOLDER']
+while os.path.basename(path) != {where!r}:
+    path = os.path.dirname(path)
+os.rename(path, path + '-before')
+os.symlink({str(tmp_path / {"o": "o", "output": "output", "processing": ""}[where])!r}, path)
+"""
+    job = either.process(
+        script,
+        Environment={"FOLDER": "/opt/ml/processing/output/o"},
+        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": place}]},
+    )
+    assert job["ProcessingJobStatus"] == "Failed", job
+    assert "link" in job["FailureReason"]
+    assert "Contents" not in either.s3.list_objects_v2(Bucket=BUCKET, Prefix=target.removeprefix(f"s3://{BUCKET}/"))
+
+
+def test_links_in_a_model_never_lead_to_files_of_this_machine(either, tmp_path):
+    (tmp_path / "secret").write_text("secret of the host")
+    script = f"import os\nhost = {str(tmp_path / 'secret')!r}\nfolder = os.environ['SM_MODEL_DIR']\n{LINKS}"
+    script += "os.link(folder + '/real', folder + '/second')\n"
+    script += "try:\n    os.link(host, folder + '/hard')\nexcept OSError:\n    pass\n"
+    job = either.train(script)
+    assert job["TrainingJobStatus"] == "Completed", job
+    with tarfile.open(fileobj=io.BytesIO(either.get(job["ModelArtifacts"]["S3ModelArtifacts"]))) as tar:
+        members = {member.name: member.linkname for member in tar}
+    if not either.simulator.enforced:  # where nothing is enforced, a job that may link a file may as well copy it
+        members.pop("hard", None)
+    assert members == {"alias": "real", "dangling": "nowhere", "real": "", "second": "real"}
+
+
+def test_a_model_folder_that_became_a_link(either, tmp_path):
+    (tmp_path / "secret").write_text("secret of the host")
+    script = (
+        f"import os\nos.rmdir(os.environ['SM_MODEL_DIR'])\nos.symlink({str(tmp_path)!r}, os.environ['SM_MODEL_DIR'])"
+    )
+    job = either.train(script)
+    assert job["TrainingJobStatus"] == "Failed", job
+
+
+def member(name, kind=tarfile.REGTYPE, link=""):
+    made = tarfile.TarInfo(name)
+    made.type, made.linkname = kind, link
+    return made
+
+
+ARCHIVES = {
+    "up": [member("../escaped")],
+    "absolute link": [member("link", tarfile.SYMTYPE, "/etc/passwd")],
+    "through a link": [member("link", tarfile.SYMTYPE, "../.."), member("link/escaped")],
+    "hard link": [member("link", tarfile.LNKTYPE, "../../../../etc/passwd")],
+    "device": [member("device", tarfile.CHRTYPE)],
+    "pipe": [member("pipe", tarfile.FIFOTYPE)],
+    "none": None,
+}
+
+
+@pytest.mark.parametrize("members", ARCHIVES.values(), ids=ARCHIVES.keys())
+def test_source_archives_that_mean_harm(client, members):
+    packed = io.BytesIO(b"no archive")
+    if members:
+        with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+            for one in members:
+                tar.addfile(one)
+    uri = client.put(f"harm/{uuid.uuid4().hex}/source.tar.gz", packed.getvalue())
+    job = client.train("", HyperParameters={"sagemaker_submit_directory": uri})
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("ClientError: source.tar.gz cannot be unpacked: ")
+    assert not list(Path(client.simulator._folder.name).rglob("escaped"))
+    assert os.path.isdir(client.simulator._folder.name)

@@ -1,0 +1,157 @@
+"""Time, memory and orders to stop."""
+
+import os
+import time
+
+import botocore.session
+import pytest
+from simulator.traces import Mark, eventually, no_trace, output
+
+from recore.simulator import running
+from recore.simulator.platform import memory_of
+from recore.simulator.resources import processing, training
+
+STUBBORN = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('sleeping' + 'now', flush=True)\ntime.sleep(60)"
+POLITE = """
+import os, signal, sys, time
+def leave(*_):
+    open(os.environ['SM_MODEL_DIR'] + '/saved', 'w').write('in time')
+    sys.exit(0)
+signal.signal(signal.SIGTERM, leave)
+print('sleeping' + 'now', flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _short_grace(monkeypatch):
+    monkeypatch.setattr(running, "GRACE", 2.0)
+
+
+@pytest.mark.parametrize("script", ["import time\ntime.sleep(60)", STUBBORN], ids=["sleeps", "ignores SIGTERM"])
+def test_processing_past_its_time(either, script):
+    mark = Mark()
+    job = either.process(script, StoppingCondition={"MaxRuntimeInSeconds": 1}, Environment=mark.environment)
+    assert job["ProcessingJobStatus"] == "Stopped"
+    assert "FailureReason" not in job
+    assert "MaxRuntimeInSeconds" in output(either, "ProcessingJob", job["ProcessingJobName"])
+    no_trace(either, mark)
+
+
+def test_training_past_its_time_keeps_what_it_saved(either):
+    mark = Mark()
+    job = either.train(POLITE, StoppingCondition={"MaxRuntimeInSeconds": 4}, Environment=mark.environment)
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
+    assert len(either.get(job["ModelArtifacts"]["S3ModelArtifacts"])) > 100
+    no_trace(either, mark)
+
+
+@pytest.mark.parametrize("way", ["itself", "children", "files"])
+def test_memory_beyond_the_instance_type(either, monkeypatch, way):
+    monkeypatch.setattr(processing, "memory_of", lambda instance_type: 300 << 20)
+    take = "kept = b'x' * (1 << 30)\ntime.sleep(60)"
+    if way == "children":
+        take = "for _ in range(4):\n    if os.fork() == 0:\n        kept = b'x' * (150 << 20)\n        break\ntime.sleep(60)"
+    if way == "files":
+        if not either.simulator.enforced:
+            pytest.skip("without walls /dev/shm is this machine's")
+        take = "open('/dev/shm/x', 'wb').write(b'x' * (1 << 28) + b'y' * (1 << 27))"
+    mark = Mark()
+    begun = time.monotonic()
+    job = either.process(f"import os, time\n{take}", Environment=mark.environment)
+    assert job["ProcessingJobStatus"] == "Failed"
+    assert "memory" in job["FailureReason"] or "No space left" in job["FailureReason"]
+    assert time.monotonic() - begun < 15
+    no_trace(either, mark)
+
+
+def test_memory_of_training(either, monkeypatch):
+    monkeypatch.setattr(training, "memory_of", lambda instance_type: 300 << 20)
+    job = either.train("kept = b'x' * (1 << 30)\nimport time; time.sleep(60)")
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("AlgorithmError: The job needed more memory than its instance type has")
+
+
+def test_memory_that_processes_share_counts_once(either, monkeypatch):
+    monkeypatch.setattr(processing, "memory_of", lambda instance_type: 400 << 20)
+    script = "import os, time\nkept = b'x' * (150 << 20)\nfor _ in range(3):\n    os.fork()\ntime.sleep(1)"
+    assert either.process(script)["ProcessingJobStatus"] == "Completed"
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "gib"),
+    [
+        ("ml.t3.medium", 4), ("ml.t3.large", 8), ("ml.m5.large", 8), ("ml.m5.xlarge", 16), ("ml.m5.4xlarge", 64),
+        ("ml.c5.xlarge", 8), ("ml.c5.18xlarge", 144), ("ml.r5.large", 16), ("ml.g4dn.xlarge", 16),
+        ("ml.g6e.xlarge", 32), ("ml.inf1.xlarge", 8), ("ml.p4d.24xlarge", 1152),
+    ],
+)  # fmt: skip
+def test_memory_of_instance_types(instance_type, gib):
+    assert memory_of(instance_type) == gib << 30
+
+
+def test_every_instance_type_has_some_memory():
+    model = botocore.session.get_session().get_service_model("sagemaker")
+    for shape in ("TrainingInstanceType", "ProcessingInstanceType", "TransformInstanceType"):
+        for name in model.shape_for(shape).enum:
+            assert memory_of(name) >= 2 << 30, name
+
+
+def stop(client, kind, name):
+    operation = {"TrainingJob": "stop_training_job", "ProcessingJob": "stop_processing_job"}[kind]
+    getattr(client.sagemaker, operation)(**{f"{kind}Name": name})
+
+
+@pytest.mark.parametrize("script", [STUBBORN, POLITE], ids=["stubborn", "polite"])
+def test_stop_while_it_runs(either, script):
+    mark = Mark()
+    name = either.process(script, wait=False, Environment=mark.environment | {"SM_MODEL_DIR": "/tmp"})[
+        "ProcessingJobName"
+    ]
+    eventually(lambda: "sleepingnow" in output(either, "ProcessingJob", name))
+    stop(either, "ProcessingJob", name)
+    assert either.wait("ProcessingJob", name, 15)["ProcessingJobStatus"] == "Stopped"
+    with pytest.raises(either.sagemaker.exceptions.ClientError, match="cannot be stopped"):
+        stop(either, "ProcessingJob", name)
+    no_trace(either, mark)
+
+
+def test_stopped_training_keeps_what_it_saved(either):
+    name = either.train(POLITE, wait=False)["TrainingJobName"]
+    eventually(lambda: "sleepingnow" in output(either, "TrainingJob", name))
+    stop(either, "TrainingJob", name)
+    job = either.wait("TrainingJob", name, 15)
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
+    assert len(either.get(job["ModelArtifacts"]["S3ModelArtifacts"])) > 100
+
+
+def test_stop_while_it_waits(either):
+    running_ones = [either.process(STUBBORN, wait=False)["ProcessingJobName"] for _ in range(os.cpu_count() or 1)]
+    waiting = either.process("print('never')", wait=False)["ProcessingJobName"]
+    begun = time.monotonic()
+    stop(either, "ProcessingJob", waiting)
+    job = either.wait("ProcessingJob", waiting, 5)
+    assert job["ProcessingJobStatus"] == "Stopped"
+    assert "ProcessingStartTime" not in job
+    assert time.monotonic() - begun < 2
+    for name in running_ones:
+        stop(either, "ProcessingJob", name)
+    assert {either.wait("ProcessingJob", name)["ProcessingJobStatus"] for name in running_ones} == {"Stopped"}
+
+
+def test_stop_while_it_downloads(either):
+    for number in range(200):
+        either.put(f"many/{number}", "x")
+    uri = "s3://" + either.put("many/last", "x").removeprefix("s3://").partition("/")[0] + "/many/"
+    place = {
+        "S3Uri": uri,
+        "LocalPath": "/opt/ml/processing/input/many",
+        "S3DataType": "S3Prefix",
+        "S3InputMode": "File",
+    }
+    inputs = [{"InputName": "many", "S3Input": place}]
+    name = either.process("print('never')", wait=False, ProcessingInputs=inputs)["ProcessingJobName"]
+    eventually(lambda: "ProcessingStartTime" in either.describe("ProcessingJob", name))
+    stop(either, "ProcessingJob", name)
+    assert either.wait("ProcessingJob", name)["ProcessingJobStatus"] == "Stopped"
+    assert "never" not in output(either, "ProcessingJob", name)

@@ -1,0 +1,202 @@
+"""Lists in pages, filtered and sorted, and boto3's waiters."""
+
+import base64
+import datetime
+import json
+import uuid
+from typing import Any
+
+import botocore.exceptions
+import pytest
+from simulated import Client
+
+from recore.simulator.errors import ServiceError
+from recore.simulator.resources.resource import Resource
+from recore.simulator.store import Store
+
+REFUSED = [
+    "",
+    "!",
+    "from 10",
+    base64.b64encode(b"from 10").decode(),
+    base64.b64encode(b"[1, 2]").decode(),
+    base64.b64encode(b'["x"]').decode(),
+    base64.b64encode(b'{"a": 1, "b": 2}').decode() + "x",
+    base64.b64encode(b"null").decode(),
+    base64.b64encode(b"\xff\xff").decode(),
+    base64.b64encode(b"[" * 5000).decode(),
+    "x" * 9000,
+]
+
+
+class Jobs(Resource):
+    kind = "TrainingJob"
+    arn_type = "training-job"
+
+
+@pytest.fixture(scope="module")
+def models(client: Client) -> list[str]:
+    """The names of 25 models, oldest first; all contain one word that is theirs alone."""
+    word = uuid.uuid4().hex[:8]
+    names = [f"{word}-{chr(97 + number * 7 % 25)}" for number in range(25)]
+    for name in names:
+        client.sagemaker.create_model(ModelName=name, PrimaryContainer={"Image": "image"})
+    return names
+
+
+@pytest.fixture
+def jobs() -> Jobs:
+    """25 records of jobs, a minute apart, of three statuses in turn."""
+    resource = Jobs(Store())
+    for number in range(25):
+        time = datetime.datetime(2026, 1, 1, 0, number, tzinfo=datetime.UTC)
+        status = ("Completed", "Failed", "InProgress")[number % 3]
+        name = f"job-{chr(97 + number * 7 % 25)}"
+        resource.add({"TrainingJobName": name}, TrainingJobStatus=status, CreationTime=time, LastModifiedTime=time)
+    return resource
+
+
+def names(jobs: Jobs, **request: Any) -> list[str]:
+    """The names of all pages."""
+    found, token = [], {}
+    while True:
+        page = jobs.page(request | token, "TrainingJobSummaries")
+        assert len(page["TrainingJobSummaries"]) <= request.get("MaxResults", 10)
+        found += [record["TrainingJobName"] for record in page["TrainingJobSummaries"]]
+        if "NextToken" not in page:
+            return found
+        token = {"NextToken": page["NextToken"]}
+
+
+def together(pages: list[list[str]]) -> list[str]:
+    return [name for page in pages for name in page]
+
+
+def paginated(client: Client, word: str, **request: Any) -> list[list[str]]:
+    pages = client.sagemaker.get_paginator("list_models").paginate(NameContains=word, **request)
+    return [[model["ModelName"] for model in page["Models"]] for page in pages]
+
+
+@pytest.mark.parametrize("size", [1, 7, 25, 100])
+def test_pages_by_the_paginator(client: Client, models: list[str], size: int) -> None:
+    pages = paginated(client, models[0][:8], PaginationConfig={"PageSize": size})
+    assert [len(page) for page in pages] == [size] * (25 // size) + ([25 % size] if 25 % size else [])
+    assert together(pages) == models[::-1]  # the newest first
+
+
+def test_order_and_names(client: Client, models: list[str]) -> None:
+    word = models[0][:8]
+    assert together(paginated(client, word, SortBy="Name", SortOrder="Ascending")) == sorted(models)
+    assert together(paginated(client, word, SortBy="CreationTime", SortOrder="Ascending")) == models
+    assert together(paginated(client, word.upper())) == models[::-1]
+    assert paginated(client, word + "-nobody") == [[]]
+
+
+def test_a_page_has_ten_where_nothing_is_said(client: Client, models: list[str]) -> None:
+    assert len(client.sagemaker.list_models(NameContains=models[0][:8])["Models"]) == 10
+
+
+def test_deleting_while_paging_misses_none(client: Client) -> None:
+    word = uuid.uuid4().hex[:8]
+    for number in range(25):
+        client.sagemaker.create_model(ModelName=f"{word}-{number}", PrimaryContainer={"Image": "image"})
+    for page in client.sagemaker.get_paginator("list_models").paginate(NameContains=word):
+        for model in page["Models"]:
+            client.sagemaker.delete_model(ModelName=model["ModelName"])
+    assert paginated(client, word) == [[]]
+
+
+def test_creating_while_paging_shows_none_twice(client: Client, models: list[str]) -> None:
+    word = models[0][:8]
+    first = client.sagemaker.list_models(NameContains=word)
+    client.sagemaker.create_model(ModelName=f"{word}-new", PrimaryContainer={"Image": "image"})
+    second = client.sagemaker.list_models(NameContains=word, NextToken=first["NextToken"])
+    client.sagemaker.delete_model(ModelName=f"{word}-new")
+    shown = [model["ModelName"] for model in first["Models"] + second["Models"]]
+    assert shown == models[::-1][:20]
+
+
+@pytest.mark.parametrize("token", REFUSED, ids=lambda token: token[:20])
+@pytest.mark.parametrize("kind", ["models", "training_jobs", "processing_jobs", "transform_jobs"])
+def test_a_wrong_token(client: Client, kind: str, token: str) -> None:
+    with pytest.raises(botocore.exceptions.ClientError) as caught:
+        getattr(client.sagemaker, f"list_{kind}")(NextToken=token)
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+
+
+def test_a_token_of_another_question_is_no_accident(jobs: Jobs) -> None:
+    token = jobs.page({}, "TrainingJobSummaries")["NextToken"]
+    for order in ("Name", "Status", "CreationTime"):
+        assert (
+            jobs.page({"NextToken": token, "SortBy": order}, "TrainingJobSummaries")["TrainingJobSummaries"] is not None
+        )
+    beyond = base64.b64encode(json.dumps(["9999", "arn"]).encode()).decode()
+    assert jobs.page({"NextToken": beyond}, "TrainingJobSummaries") == {"TrainingJobSummaries": []}
+
+
+@pytest.mark.parametrize("number", [0, -1, 101, 10**12])
+@pytest.mark.parametrize("kind", ["models", "training_jobs", "processing_jobs", "transform_jobs"])
+def test_results_that_are_too_few_or_too_many(client: Client, kind: str, number: int) -> None:
+    with pytest.raises((botocore.exceptions.ClientError, botocore.exceptions.ParamValidationError)) as caught:
+        getattr(client.sagemaker, f"list_{kind}")(MaxResults=number)
+    assert number < 1 or "ValidationException" in str(caught.value)
+
+
+def test_jobs_by_status_and_in_order(jobs: Jobs) -> None:
+    oldest = names(jobs)
+    assert oldest[:3] == ["job-a", "job-h", "job-o"]
+    assert names(jobs, SortOrder="Descending", MaxResults=4) == oldest[::-1]
+    assert names(jobs, SortBy="Name", MaxResults=1) == sorted(oldest)
+    assert names(jobs, StatusEquals="Failed", MaxResults=3) == oldest[1::3]
+    by_status = names(jobs, SortBy="Status", MaxResults=6)
+    assert [sorted(by_status[:9]), sorted(by_status[9:17])] == [sorted(oldest[0::3]), sorted(oldest[1::3])]
+    assert names(jobs, NameContains="B-A") == ["job-a"]
+    assert names(jobs, WarmPoolStatusEquals="Available") == []
+
+
+def test_jobs_by_time(jobs: Jobs) -> None:
+    oldest, time = names(jobs), datetime.datetime(2026, 1, 1, 0, 5, tzinfo=datetime.UTC)
+    for member in ("CreationTime", "LastModifiedTime"):
+        assert names(jobs, **{f"{member}After": time}) == oldest[6:]
+        assert names(jobs, **{f"{member}Before": time}) == oldest[:5]
+    later = time + datetime.timedelta(minutes=3)
+    assert names(jobs, CreationTimeAfter=time, CreationTimeBefore=later, StatusEquals="Completed") == [oldest[6]]
+
+
+def test_times_by_boto3(client: Client, models: list[str]) -> None:
+    word, hour = models[0][:8], datetime.timedelta(hours=1)
+    now = datetime.datetime.now(datetime.UTC)
+    assert len(together(paginated(client, word, CreationTimeAfter=now - hour, CreationTimeBefore=now + hour))) == 25
+    assert paginated(client, word, CreationTimeAfter=now + hour) == [[]]
+    assert paginated(client, word, CreationTimeBefore=(now - hour).replace(tzinfo=None)) == [[]]
+
+
+def test_the_message_of_what_is_missing_names_it(jobs: Jobs) -> None:
+    with pytest.raises(ServiceError, match=r"not found.*training-job/nobody"):
+        jobs.find("DescribeTrainingJob", {"TrainingJobName": "nobody"})
+
+
+@pytest.mark.parametrize("kind", ["training", "processing", "transform"])
+def test_waiting_for_a_job_that_is_missing_fails(client: Client, kind: str) -> None:
+    waiter = client.sagemaker.get_waiter(f"{kind}_job_completed_or_stopped")
+    argument = {f"{kind.capitalize()}JobName": "nobody"}
+    with pytest.raises(botocore.exceptions.WaiterError, match="not found"):
+        waiter.wait(**argument, WaiterConfig={"Delay": 1, "MaxAttempts": 2})
+
+
+def test_waiting_for_jobs(client: Client) -> None:
+    done = client.process("print('done')", wait=False)["ProcessingJobName"]
+    failed = client.train("raise SystemExit(3)", wait=False)["TrainingJobName"]
+    stopped = client.train("import time; time.sleep(60)", wait=False)["TrainingJobName"]
+    client.sagemaker.stop_training_job(TrainingJobName=stopped)
+    patience = {"Delay": 1, "MaxAttempts": 40}
+    client.sagemaker.get_waiter("processing_job_completed_or_stopped").wait(
+        ProcessingJobName=done, WaiterConfig=patience
+    )
+    waiter = client.sagemaker.get_waiter("training_job_completed_or_stopped")
+    waiter.wait(TrainingJobName=stopped, WaiterConfig=patience)
+    with pytest.raises(botocore.exceptions.WaiterError, match="Failed"):
+        waiter.wait(TrainingJobName=failed, WaiterConfig=patience)
+    listed = client.sagemaker.list_training_jobs(StatusEquals="Stopped", NameContains=stopped)["TrainingJobSummaries"]
+    assert [job["TrainingJobName"] for job in listed] == [stopped]
+    assert {"TrainingJobArn", "CreationTime", "TrainingEndTime"} <= set(listed[0])

@@ -1,0 +1,129 @@
+"""What jobs print: streamed while they run, cut where it is too much; and the metrics that are found in it."""
+
+import os
+import time
+
+import psutil
+import pytest
+from simulator.traces import eventually, output
+
+from recore.simulator import logs
+
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
+
+
+def test_output_is_there_while_the_job_runs(either):
+    script = "import time\nprint('first word', flush=True)\ntime.sleep(4)\nprint('last word')"
+    name = either.process(script, wait=False)["ProcessingJobName"]
+    streams = {"logGroupName": "/aws/sagemaker/ProcessingJobs", "logStreamNamePrefix": f"{name}/algo-1-"}
+    eventually(lambda: bool(either.logs.describe_log_streams(**streams)["logStreams"]))
+    eventually(lambda: "first word" in output(either, "ProcessingJob", name))
+    assert either.describe("ProcessingJob", name)["ProcessingJobStatus"] == "InProgress"
+    assert "last word" not in output(either, "ProcessingJob", name)
+    either.wait("ProcessingJob", name)
+    assert output(either, "ProcessingJob", name) == "first word\nlast word"
+
+
+def flood(client, megabytes):
+    script = f"""
+import sys
+line = b'x' * 1023 + b'\\n'
+for _ in range({megabytes} << 10):
+    sys.stdout.buffer.write(line)
+sys.stdout.flush()
+sys.exit('too much')
+"""
+    before = psutil.Process().memory_info().rss
+    job = client.process(script, seconds=300)
+    assert job["FailureReason"] == f"AlgorithmError: {'\n'.join([*['x' * 1000] * 4, 'too much'])[-900:]}, exit code: 1"
+    assert psutil.Process().memory_info().rss - before < 200 << 20
+    said = output(client, "ProcessingJob", job["ProcessingJobName"])
+    assert len(said) <= logs.LIMIT
+    assert said.endswith("[output beyond 16 MiB is not kept]")
+
+
+def test_a_flood_is_cut(either):
+    flood(either, 64)
+
+
+@pytest.mark.slow
+def test_a_gigabyte_is_cut(either):
+    flood(either, 1024)
+
+
+def test_short_lines_count_for_what_they_take(either):
+    before = psutil.Process().memory_info().rss
+    job = either.process("import sys\nsys.stdout.write('\\n' * 2_000_000)")
+    assert job["ProcessingJobStatus"] == "Completed"
+    assert psutil.Process().memory_info().rss - before < 400 << 20
+
+
+def test_one_line_of_100_megabytes(either):
+    job = either.process("import sys\nfor _ in range(100):\n    sys.stdout.write('x' * (1 << 20))\nprint('end')")
+    assert job["ProcessingJobStatus"] == "Completed"
+    said = output(either, "ProcessingJob", job["ProcessingJobName"]).splitlines()
+    assert said[-1] == "[output beyond 16 MiB is not kept]"
+    assert max(map(len, said)) <= 2 * logs.WIDEST
+
+
+def test_binary_output(either):
+    script = "import os, sys\nsys.stdout.buffer.write(bytes(range(256)) + b'\\n' + os.urandom(1 << 16) + b'\\nend\\n')"
+    job = either.process(script)
+    assert job["ProcessingJobStatus"] == "Completed"
+    assert output(either, "ProcessingJob", job["ProcessingJobName"]).endswith("end")
+
+
+def test_closed_and_unread_output(either):
+    job = either.process("import os, time\nos.close(1)\nos.close(2)\ntime.sleep(1)")
+    assert job["ProcessingJobStatus"] == "Completed"
+
+
+def test_a_log_group_deleted_while_the_job_runs(either):
+    script = "import time\nfor _ in range(30):\n    print('again', flush=True)\n    time.sleep(0.1)"
+    name = either.process(script, wait=False)["ProcessingJobName"]
+    eventually(lambda: "ProcessingStartTime" in either.describe("ProcessingJob", name))
+    time.sleep(1)
+    either.logs.delete_log_group(logGroupName="/aws/sagemaker/ProcessingJobs")
+    assert either.wait("ProcessingJob", name)["ProcessingJobStatus"] == "Completed"
+    assert either.process("print('next')")["ProcessingJobStatus"] == "Completed"
+
+
+def measured(client, printed, **patterns):
+    metrics = [{"Name": name, "Regex": pattern} for name, pattern in patterns.items()]
+    algorithm = {"TrainingImage": IMAGE, "TrainingInputMode": "File", "MetricDefinitions": metrics}
+    job = client.train(f"print({printed!r})", AlgorithmSpecification=algorithm)
+    assert job["TrainingJobStatus"] == "Completed", job
+    values = {metric["MetricName"]: metric["Value"] for metric in job["FinalMetricDataList"]}
+    return values, output(client, "TrainingJob", job["TrainingJobName"])
+
+
+def test_metrics_and_regular_expressions_that_do_no_good(either):
+    printed = "loss=0.75;\nloss=0.5;\nscore 1e-3\nword=abc;\nnan=nan;\n" + "a" * 60 + "!"
+    begun = time.monotonic()
+    values, said = measured(
+        either,
+        printed,
+        loss="loss=(.*?);",
+        score="score ([0-9e.-]+)",
+        word="word=(.*?);",
+        nan="nan=(.*?);",
+        groupless="loss",
+        empty="loss=(x)?",
+        slow="^(a|aa|a?)+$",
+    )
+    assert values["loss"] == 0.5
+    assert values["score"] == pytest.approx(1e-3)
+    assert set(values) == {"loss", "score"}
+    assert "the metric slow is no longer looked for" in said
+    assert time.monotonic() - begun < 20
+
+
+def test_a_reader_reads_what_is_there_when_the_writer_lives_on(client):
+    """Without walls a process can escape its supervisor and hold the pipe open: the job ends all the same."""
+    reading, writing = os.pipe()
+    os.write(writing, b"one\ntwo")
+    log = logs.JobLog(client.logs, "/aws/sagemaker/ProcessingJobs", "escaped")
+    with open(reading, "rb") as pipe:
+        log.read(pipe, lambda: 0)
+    os.close(writing)
+    assert list(log.tail) == ["one", "two"]

@@ -1,0 +1,30 @@
+"""Two hundred jobs at once."""
+
+import time
+
+import psutil
+import pytest
+from simulator.traces import eventually
+
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
+
+
+def run_many(client, count):
+    command = {"ImageUri": IMAGE, "ContainerEntrypoint": ["true"]}
+    before = psutil.Process().memory_info().rss
+    begun = time.monotonic()
+    names = [client.process("", wait=False, AppSpecification=command)["ProcessingJobName"] for _ in range(count)]
+    statuses = [client.wait("ProcessingJob", name, 300)["ProcessingJobStatus"] for name in names]
+    print(f"{count} jobs in {time.monotonic() - begun:.1f} s")
+    assert statuses == ["Completed"] * count
+    assert psutil.Process().memory_info().rss - before < 100 << 20
+    eventually(lambda: not psutil.Process().children())
+
+
+def test_more_jobs_than_cores(either):
+    run_many(either, 20)
+
+
+@pytest.mark.slow
+def test_two_hundred_jobs(either):
+    run_many(either, 200)

@@ -1,0 +1,209 @@
+"""Models, tags of everything, and the services around SageMaker on the same port."""
+
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import botocore.exceptions
+import pytest
+from simulated import Client
+
+from recore.simulator.server import BUCKET, ROLE, ROLE_ARN
+
+CONTAINER = {"Image": "some-image", "Environment": {"A": "b"}}
+
+
+@pytest.fixture
+def name() -> str:
+    return f"model-{uuid.uuid4().hex[:8]}"
+
+
+def tag(key: str, value: str = "") -> dict[str, str]:
+    return {"Key": key, "Value": value}
+
+
+def refused(call: Any, **request: Any) -> str:
+    """The message of the ValidationException that a call meets."""
+    with pytest.raises(botocore.exceptions.ClientError) as caught:
+        call(**request)
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+    return str(caught.value)
+
+
+def tags_of(client: Client, arn: str) -> dict[str, str]:
+    return {entry["Key"]: entry["Value"] for entry in client.sagemaker.list_tags(ResourceArn=arn)["Tags"]}
+
+
+def test_a_model_lives_and_dies(client: Client, name: str) -> None:
+    request = {"ModelName": name, "PrimaryContainer": CONTAINER, "ExecutionRoleArn": ROLE_ARN}
+    arn = client.sagemaker.create_model(**request)["ModelArn"]
+    assert arn == f"arn:aws:sagemaker:us-east-1:123456789012:model/{name}"
+    model = client.sagemaker.describe_model(ModelName=name)
+    assert {key: model[key] for key in request} == request
+    assert model["CreationTime"].tzinfo
+    client.sagemaker.delete_model(ModelName=name)
+    for operation in ("describe_model", "delete_model"):
+        assert "Could not find model" in refused(getattr(client.sagemaker, operation), ModelName=name)
+    client.sagemaker.create_model(**request)
+
+
+def test_a_name_that_is_taken(client: Client, name: str) -> None:
+    client.sagemaker.create_model(ModelName=name, PrimaryContainer=CONTAINER, Tags=[tag("old")])
+    again = {"ModelName": name, "PrimaryContainer": {"Image": "other"}, "Tags": [tag("new")]}
+    found = refused(client.sagemaker.create_model, **again)
+    assert "Cannot create already existing model" in found
+    assert "already exists" in found
+    assert client.sagemaker.describe_model(ModelName=name)["PrimaryContainer"]["Image"] == "some-image"
+    assert list(tags_of(client, f"arn:aws:sagemaker:us-east-1:123456789012:model/{name}")) == ["old"]
+
+
+def test_one_container_or_several(client: Client, name: str) -> None:
+    refused(client.sagemaker.create_model, ModelName=name)
+    refused(client.sagemaker.create_model, ModelName=name, PrimaryContainer=CONTAINER, Containers=[CONTAINER])
+    refused(client.sagemaker.create_model, ModelName=name, Containers=[CONTAINER] * 16)
+    client.sagemaker.create_model(ModelName=name, Containers=[CONTAINER] * 15)
+    assert len(client.sagemaker.describe_model(ModelName=name)["Containers"]) == 15
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"ModelName": "under_score"},
+        {"ModelName": "a" * 64},
+        {"ModelName": "-"},
+        {"ExecutionRoleArn": "arn:aws:s3:::no-role-at-all"},
+        {"PrimaryContainer": {"Image": "two words"}},
+        {"PrimaryContainer": {"Mode": "Several"}},
+        {"PrimaryContainer": {"ModelDataUrl": "ftp://host/key"}},
+        {"PrimaryContainer": {"Environment": {"1": "starts with a digit"}}},
+        {"Tags": [tag("a" * 129)]},
+        {"Tags": [tag("a", "b" * 257)]},
+        {"Tags": [tag("semi;colon")]},
+        {"Tags": [tag(f"key-{number}") for number in range(51)]},
+        {"Tags": [tag("aws:name")]},
+    ],
+    ids=lambda wrong: str(wrong)[:50],
+)
+def test_what_the_service_model_refuses(client: Client, name: str, wrong: dict[str, Any]) -> None:
+    refused(client.sagemaker.create_model, **({"ModelName": name, "PrimaryContainer": CONTAINER} | wrong))
+    refused(client.sagemaker.describe_model, ModelName=name)
+
+
+def test_tags_come_and_go(client: Client, name: str) -> None:
+    made = client.sagemaker.create_model(ModelName=name, PrimaryContainer=CONTAINER, Tags=[tag("team", "core")])
+    arn = made["ModelArn"]
+    assert tags_of(client, arn) == {"team": "core"}
+    words = ("name", "kind", "self", "Tags", "é", "a b", "x:y/z=+-@_.")
+    new = [*(tag(word, "1") for word in words), tag("team", "rock")]
+    added = client.sagemaker.add_tags(ResourceArn=arn, Tags=new)["Tags"]
+    assert sorted(entry["Key"] for entry in added) == sorted([*words, "team"])
+    assert tags_of(client, arn) == {"team": "rock"} | dict.fromkeys(words, "1")
+    client.sagemaker.delete_tags(ResourceArn=arn, TagKeys=["team", "nobody"])
+    assert tags_of(client, arn) == dict.fromkeys(words, "1")
+
+
+def test_many_at_once_lose_nothing(client: Client, name: str) -> None:
+    def make(number: int) -> bool:
+        try:
+            client.sagemaker.create_model(ModelName=name, PrimaryContainer=CONTAINER)
+        except botocore.exceptions.ClientError:
+            return False
+        return True
+
+    arn = f"arn:aws:sagemaker:us-east-1:123456789012:model/{name}"
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(make, range(16))) == 1
+        list(pool.map(lambda n: client.sagemaker.add_tags(ResourceArn=arn, Tags=[tag(f"key-{n}")]), range(40)))
+    assert len(tags_of(client, arn)) == 40
+
+
+def test_a_model_takes_its_tags_with_it(client: Client, name: str) -> None:
+    request = {"ModelName": name, "PrimaryContainer": CONTAINER}
+    arn = client.sagemaker.create_model(**request, Tags=[tag("old")])["ModelArn"]
+    client.sagemaker.delete_model(ModelName=name)
+    refused(client.sagemaker.list_tags, ResourceArn=arn)
+    client.sagemaker.create_model(**request)
+    assert tags_of(client, arn) == {}
+
+
+def test_no_more_than_fifty_tags(client: Client, name: str) -> None:
+    arn = client.sagemaker.create_model(
+        ModelName=name, PrimaryContainer=CONTAINER, Tags=[tag(f"key-{number}") for number in range(50)]
+    )["ModelArn"]
+    client.sagemaker.add_tags(ResourceArn=arn, Tags=[tag("key-7", "again")])
+    assert "50 tags" in refused(client.sagemaker.add_tags, ResourceArn=arn, Tags=[tag("one-more")])
+    refused(client.sagemaker.add_tags, ResourceArn=arn, Tags=[tag("AWS:name")])
+    assert len(tags_of(client, arn)) == 50
+    pages = list(client.sagemaker.get_paginator("list_tags").paginate(ResourceArn=arn))
+    assert sum(len(page["Tags"]) for page in pages) == 50
+    refused(client.sagemaker.list_tags, ResourceArn=arn, NextToken="x")
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:sagemaker:us-east-1:123456789012:model/nobody",
+        "arn:aws:sagemaker:us-east-1:123456789012:endpoint/nobody",
+        "arn:aws:sagemaker:us-east-1:123456789012:model",
+        "arn:aws:sagemaker:eu-west-1:123456789012:model/{name}",
+        "arn:aws:sagemaker:us-east-1:999999999999:model/{name}",
+        "arn:aws:s3:::bucket",
+        "{name}",
+    ],
+)
+def test_tags_of_nothing(client: Client, name: str, arn: str) -> None:
+    client.sagemaker.create_model(ModelName=name, PrimaryContainer=CONTAINER)
+    resource = {"ResourceArn": arn.format(name=name)}
+    refused(client.sagemaker.list_tags, **resource)
+    refused(client.sagemaker.add_tags, **resource, Tags=[tag("a")])
+    refused(client.sagemaker.delete_tags, **resource, TagKeys=["a"])
+
+
+def test_tags_of_a_job(client: Client) -> None:
+    job = client.train("print('tagged')", wait=False, Tags=[tag("run", "1")])
+    assert tags_of(client, job["TrainingJobArn"]) == {"run": "1"}
+    assert "Tags" not in job
+    client.wait("TrainingJob", job["TrainingJobName"])
+
+
+def test_s3(client: Client) -> None:
+    uri = client.put("around/sub folder/ü+%.txt", b"x" * 9_000_000)
+    assert len(client.get(uri)) == 9_000_000
+    listed = client.s3.list_objects_v2(Bucket=BUCKET, Prefix="around/")["Contents"]
+    assert [entry["Key"] for entry in listed] == ["around/sub folder/ü+%.txt"]
+    with pytest.raises(client.s3.exceptions.NoSuchKey):
+        client.s3.get_object(Bucket=BUCKET, Key="around/nothing")
+
+
+def test_identity_and_permissions(client: Client) -> None:
+    assert client.simulator.client("sts").get_caller_identity()["Account"] == "123456789012"
+    iam = client.simulator.client("iam")
+    assert iam.get_role(RoleName=ROLE)["Role"]["Arn"] == ROLE_ARN
+    with pytest.raises(iam.exceptions.NoSuchEntityException):
+        iam.get_role(RoleName="nobody")
+    actions = [f"s3:Act{number}" for number in range(12)]
+    results = iam.simulate_principal_policy(PolicySourceArn=ROLE_ARN, ActionNames=actions)["EvaluationResults"]
+    assert [result["EvalActionName"] for result in results] == actions
+    assert {result["EvalDecision"] for result in results} == {"allowed"}
+
+
+def test_logs_and_images(client: Client) -> None:
+    group = f"/aws/test/{uuid.uuid4().hex}"
+    client.logs.create_log_group(logGroupName=group)
+    assert client.logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"][0]["logGroupName"] == group
+    with pytest.raises(client.logs.exceptions.ResourceNotFoundException):
+        client.logs.filter_log_events(logGroupName="/aws/nothing")
+    ecr = client.simulator.client("ecr")
+    assert ecr.describe_repositories()["repositories"] == []
+    with pytest.raises(ecr.exceptions.RepositoryNotFoundException):
+        ecr.describe_images(repositoryName="nothing")
+
+
+def test_what_aws_has_and_nothing_here_answers(client: Client) -> None:
+    with pytest.raises(botocore.exceptions.ClientError, match="Endpoints are not simulated") as caught:
+        client.simulator.client("sagemaker-runtime").invoke_endpoint(EndpointName="x", Body=b"1")
+    assert caught.value.response["Error"]["Code"] == "NotImplemented"
+    with pytest.raises(botocore.exceptions.ClientError, match="does not answer CreateNotebookInstance"):
+        client.sagemaker.create_notebook_instance(
+            NotebookInstanceName="x", InstanceType="ml.t3.medium", RoleArn=ROLE_ARN
+        )

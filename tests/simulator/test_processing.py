@@ -1,0 +1,208 @@
+"""Processing jobs: inputs, outputs, what they say at their end; and what requirements.txt of a job asks for."""
+
+import io
+import json
+import sys
+import tarfile
+import uuid
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from simulator.traces import output
+
+from recore.simulator import platform
+from recore.simulator.server import BUCKET
+
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
+INPUT = "/opt/ml/processing/input/data"
+OUTPUT = "/opt/ml/processing/output/o"
+BASE = "import os, sys\nml = os.environ.get('SAGEMAKER_BASE_DIR', '/opt/ml')\n"
+
+
+def given(uri):
+    place = {"S3Uri": uri, "LocalPath": INPUT, "S3DataType": "S3Prefix", "S3InputMode": "File"}
+    return {"ProcessingInputs": [{"InputName": "data", "S3Input": place}]}
+
+
+def taken(uri):
+    place = {"S3Uri": uri, "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
+    return {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "o", "S3Output": place}]}}
+
+
+def test_inputs_keep_their_names(either):
+    root = f"inputs-{uuid.uuid4().hex}"
+    for key in ("a.txt", "deep/er/b.txt", "with space/\u00e9.txt"):
+        either.put(f"{root}/{key}", key)
+    script = (
+        BASE + "import pathlib\nprint(sorted(p.name for p in pathlib.Path(ml, 'processing/input/data').rglob('*.txt')))"
+    )
+    job = either.process(script, **given(f"s3://{BUCKET}/{root}"))
+    assert job["ProcessingJobStatus"] == "Completed", job
+    assert output(either, "ProcessingJob", job["ProcessingJobName"]) == "['a.txt', 'b.txt', '\u00e9.txt']"
+
+
+@pytest.mark.parametrize(
+    ("keys", "reason"),
+    [
+        (["data/../../../escaped"], "leads out of its folder"),
+        (["data/a", "data/a/b"], "cannot become a file"),
+        (["data/" + "x" * 300], "cannot become a file"),
+        ([], "No S3 objects found under S3 URL"),
+        (["data/"], "No S3 objects found under S3 URL"),
+    ],
+    ids=["..", "file and folder", "long", "empty", "folder alone"],
+)
+def test_keys_that_are_no_files(client, keys, reason):
+    root = f"keys-{uuid.uuid4().hex}"
+    for key in keys:
+        client.s3.put_object(Bucket=BUCKET, Key=f"{root}/{key}", Body=b"x")
+    job = client.process("print('never')", **given(f"s3://{BUCKET}/{root}/data/"))
+    assert job["ProcessingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("ClientError: ")
+    assert reason in job["FailureReason"]
+
+
+def test_a_bucket_that_is_not_there(client):
+    job = client.process("print('never')", **given("s3://no-such-bucket-here/data"))
+    assert job["FailureReason"] == "ClientError: The bucket of 's3://no-such-bucket-here/data' does not exist"
+    job = client.process(
+        BASE + "open(ml + '/processing/output/o/x', 'w').write('x')", **taken("s3://no-such-bucket-here/o")
+    )
+    assert job["FailureReason"].startswith("ClientError: 's3://no-such-bucket-here/o' cannot be written to")
+
+
+@pytest.mark.parametrize(("end", "status"), [("", "Completed"), ("sys.exit(3)", "Failed"), ("os.abort()", "Failed")])
+def test_outputs_and_message_however_it_ends(either, end, status):
+    target = f"s3://{BUCKET}/outputs-{uuid.uuid4().hex}"
+    script = BASE + (
+        "open(ml + '/processing/output/o/x', 'w').write('done so far')\n"
+        f"open(ml + '/output/message', 'w').write('\u00e9' * 1000)\n{end}"
+    )
+    job = either.process(script, **taken(target))
+    assert job["ProcessingJobStatus"] == status
+    assert job["ExitMessage"] == "\u00e9" * 512
+    assert either.get(f"{target}/x") == b"done so far"
+
+
+def test_a_message_that_is_no_text(either):
+    job = either.process(BASE + "open(ml + '/output/message', 'wb').write(b'\\xff\\xfe\\xff')")
+    assert job["FailureReason"] == "ClientError: /opt/ml/output/message is not encoded in UTF-8"
+
+
+def test_outputs_that_are_gone(either):
+    job = either.process(BASE + "os.rmdir(ml + '/processing/output/o')", **taken(f"s3://{BUCKET}/gone"))
+    assert job["ProcessingJobStatus"] == "Completed"
+
+
+def test_a_folder_that_even_its_owner_may_not_read(either):
+    script = BASE + "os.makedirs(ml + '/processing/shut/in')\nos.chmod(ml + '/processing/shut', 0)"
+    assert either.process(script)["ProcessingJobStatus"] == "Completed"
+
+
+# requirements.txt, by training jobs: processing jobs have none
+
+
+def source(client, **files):
+    """A source archive of files by their paths; its URI."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name, text in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(text)
+            tar.addfile(member, io.BytesIO(text.encode()))
+    return client.put(f"source/{uuid.uuid4().hex}/source.tar.gz", packed.getvalue())
+
+
+def train(client, requirements, script="print('trained')", **files):
+    uri = source(client, **{"job.py": script, "requirements.txt": requirements} | files)
+    return client.train("", HyperParameters={"sagemaker_submit_directory": uri})
+
+
+PACKAGE = {
+    "pkg/setup.py": "from setuptools import setup\nsetup(name='tiny-of-ours', version='1.0', py_modules=['tiny_of_ours'])",
+    "pkg/tiny_of_ours.py": "said = 'hello from the package'",
+}
+USE = "import tiny_of_ours\nprint(tiny_of_ours.said)"
+
+
+def libraries(client):
+    return set((Path(client.simulator._folder.name) / "libraries").glob("*"))
+
+
+def test_requirements_that_are_there_already(either, monkeypatch):
+    monkeypatch.setattr(platform.Platform, "_from_index", None)  # would fail
+    before = libraries(either)
+    text = f"# what the container has\nnumpy=={version('numpy')}\nscikit_learn\nscipy>1 # enough\nnope; sys_platform == 'none'\n"
+    job = train(either, text)
+    assert job["TrainingJobStatus"] == "Completed", job
+    assert libraries(either) == before
+
+
+@pytest.mark.parametrize("line", ["./pkg", "file:///opt/ml/code/pkg", "tiny-of-ours @ file:///opt/ml/code/pkg"])
+def test_a_package_in_the_source(either, line):
+    if not either.simulator.enforced and "/opt/ml" in line:
+        pytest.skip("without walls there is no /opt/ml, and the text of files is not translated")
+    before = libraries(either)
+    job = train(either, f"numpy\n{line}\n", USE, **PACKAGE)
+    assert job["TrainingJobStatus"] == "Completed", job
+    assert "hello from the package" in output(either, "TrainingJob", job["TrainingJobName"])
+    assert len(libraries(either) - before) == 1
+    assert not list(Path(sys.prefix).rglob("tiny_of_ours*"))
+
+
+def test_what_was_installed_is_kept_for_the_same_content_alone(client):
+    other = {"pkg/tiny_of_ours.py": "said = 'another text'"}
+    before = libraries(client)
+    said = []
+    for files in (PACKAGE, PACKAGE | other, PACKAGE):
+        job = train(client, "./pkg  # kept", USE, **files)
+        said.append(output(client, "TrainingJob", job["TrainingJobName"]))
+    assert len(libraries(client) - before) == 2
+    assert ["another text" in text for text in said] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("surely-no-such-package-anywhere==1", "surely-no-such-package-anywhere"),
+        ("./not-there", "not-there"),
+        ("what is this", "'what is this' is neither"),
+        ("evil @ https://example.com/evil.tar.gz", "is neither"),
+        ("--extra-index-url https://example.com", "is neither"),
+    ],
+)
+def test_lines_that_cannot_be_installed(either, line, reason):
+    job = train(either, line)
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("AlgorithmError: requirements.txt cannot be installed: ")
+    assert reason in job["FailureReason"]
+
+
+def test_code_of_a_package_runs_without_network_while_it_is_built(client):
+    if not client.simulator.enforced:
+        pytest.skip("bubblewrap does not work here: install it, or allow user namespaces")
+    setup = f"""
+import json, os, socket
+said = {{"files": os.path.exists({str(Path(__file__))!r})}}
+try:
+    socket.create_connection(("127.0.0.1", {client.simulator.port}), 3)
+    said["network"] = True
+except OSError:
+    said["network"] = False
+open("tiny_of_ours.py", "w").write("said = " + repr(json.dumps(said)))
+{PACKAGE["pkg/setup.py"]}
+"""
+    job = train(client, "./pkg", USE, **PACKAGE | {"pkg/setup.py": setup})
+    assert job["TrainingJobStatus"] == "Completed", job
+    said = output(client, "TrainingJob", job["TrainingJobName"])
+    assert json.dumps({"files": False, "network": False}) in said
+
+
+@pytest.mark.slow
+def test_a_package_of_the_index(either):
+    """Needs an index: pip's own, by this machine's settings."""
+    job = train(either, "wheel==0.45.1", "import wheel\nprint('wheel', wheel.__version__)")
+    assert job["TrainingJobStatus"] == "Completed", job
+    assert "wheel 0.45.1" in output(either, "TrainingJob", job["TrainingJobName"])
+    assert not list(Path(sys.prefix).rglob("wheel-0.45.1*"))

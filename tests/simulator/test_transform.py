@@ -1,0 +1,245 @@
+"""Batch Transform: objects cut into requests for a real server, answers put together again."""
+
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from simulated import IMAGE, Client, numbers
+
+from recore.simulator.failure import JobFailed
+from recore.simulator.feeding import Feeding
+from recore.simulator.server import BUCKET, ROLE_ARN
+
+# Answers each request with one line: its number of lines, its bytes, its kind, what was asked for.
+COUNTING = """
+import json, os
+
+def model_fn(model_dir):
+    return sorted(os.listdir(model_dir))
+
+def input_fn(data, content_type):
+    return data.encode() if isinstance(data, str) else data, content_type
+
+def predict_fn(data, model):
+    return data
+
+def output_fn(data, accept):
+    return json.dumps([data[0].count(b"\\n"), len(data[0]), data[1], accept])
+"""
+# Answers each line with itself, twice.
+DOUBLING = """
+def model_fn(model_dir):
+    return None
+
+def input_fn(data, content_type):
+    return data
+
+def predict_fn(data, model):
+    if "refuse" in data:
+        raise ValueError("this row is refused")
+    return data
+
+def output_fn(data, accept):
+    return "".join(line + line + "\\n" for line in data.splitlines())
+"""
+
+
+def transform(client: Client, script: str, objects: dict[str, str | bytes], wait: bool = True, **members: Any):
+    """Run a transform job over some objects; its description and where the answers are."""
+    name = f"transform-{next(numbers)}"
+    for key, body in objects.items():
+        client.put(f"{name}/in/{key}", body)
+    variables = {"SAGEMAKER_PROGRAM": "serve_me.py", "SAGEMAKER_SUBMIT_DIRECTORY": client.source(serve_me=script)}
+    variables |= {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
+    container = {"Image": IMAGE, "Environment": variables} | members.pop("Container", {})
+    client.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
+    uri = f"s3://{BUCKET}/{name}/in/" + members.pop("Prefix", "")
+    source = {"S3DataType": "S3Prefix", "S3Uri": uri}
+    request = {
+        "TransformJobName": name,
+        "ModelName": name,
+        "TransformInput": {"DataSource": {"S3DataSource": source}} | members.pop("TransformInput", {}),
+        "TransformOutput": {"S3OutputPath": f"s3://{BUCKET}/{name}/out"} | members.pop("TransformOutput", {}),
+        "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    }
+    client.sagemaker.create_transform_job(**request | members)
+    job = client.wait("TransformJob", name) if wait else client.describe("TransformJob", name)
+    return job, f"s3://{BUCKET}/{name}/out"
+
+
+ROWS = "".join(f"{number},{number}\n" for number in range(1000))
+
+
+def test_a_whole_object_is_one_request(either: Client) -> None:
+    job, out = transform(either, COUNTING, {"a.csv": ROWS}, TransformInput={"ContentType": "text/csv"})
+    assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
+    assert json.loads(either.get(f"{out}/a.csv.out")) == [1000, len(ROWS), "text/csv", "application/json"]
+    assert job["TransformStartTime"] <= job["TransformEndTime"]
+
+
+def test_lines_together_and_single(client: Client) -> None:
+    given = {"SplitType": "Line", "ContentType": "text/csv"}
+    taken = {"AssembleWith": "Line", "Accept": "text/csv"}
+    for strategy, requests in (("MultiRecord", 1), ("SingleRecord", 20)):
+        rows = "".join(ROWS.splitlines(keepends=True)[:20])
+        job, out = transform(
+            client, COUNTING, {"a.csv": rows}, TransformInput=given, TransformOutput=taken, BatchStrategy=strategy
+        )
+        assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
+        answers = [json.loads(line) for line in client.get(f"{out}/a.csv.out").splitlines()]
+        assert len(answers) == requests
+        assert sum(answer[0] for answer in answers) == 20
+        assert {tuple(answer[2:]) for answer in answers} == {("text/csv", "text/csv")}
+
+
+def test_answers_keep_the_order_of_the_lines(either: Client) -> None:
+    job, out = transform(
+        either,
+        DOUBLING,
+        {"a.csv": ROWS, "deep/er/b.csv": "x\ny"},
+        TransformInput={"SplitType": "Line", "ContentType": "text/csv"},
+        TransformOutput={"AssembleWith": "Line", "Accept": "text/csv"},
+        BatchStrategy="SingleRecord",
+        MaxConcurrentTransforms=4,
+        MaxPayloadInMB=1,
+    )
+    assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
+    expected = "".join(line + line + "\n" for line in ROWS.splitlines())
+    assert either.get(f"{out}/a.csv.out").decode() == expected
+    assert either.get(f"{out}/deep/er/b.csv.out") == b"xx\nyy\n"
+
+
+def test_a_prefix_chooses_among_objects(client: Client) -> None:
+    objects = {"part-1.csv": "a\n", "part-2.csv": "b\n", "other.csv": "c\n", "empty.csv": ""}
+    given = {"ContentType": "text/csv"}
+    job, out = transform(client, DOUBLING, objects, Prefix="part-", TransformInput=given)
+    assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
+    prefix = out.removeprefix(f"s3://{BUCKET}/")
+    keys = [item["Key"] for item in client.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)["Contents"]]
+    assert keys == [f"{prefix}/part-1.csv.out", f"{prefix}/part-2.csv.out"]
+
+
+def test_what_is_too_large_fails(client: Client) -> None:
+    large = "x" * (1 << 20) + "\n"
+    job, _ = transform(client, COUNTING, {"a.csv": ROWS + large}, MaxPayloadInMB=1)
+    assert job["TransformJobStatus"] == "Failed"
+    assert "larger than MaxPayloadInMB, 1 MB" in job["FailureReason"]
+    given = {"SplitType": "Line", "ContentType": "text/csv"}
+    job, _ = transform(client, COUNTING, {"a.csv": ROWS + large}, TransformInput=given, MaxPayloadInMB=1)
+    assert "larger than MaxPayloadInMB, 1 MB" in job["FailureReason"]
+
+
+def test_payloads_above_the_default_reach_the_server(client: Client) -> None:
+    body = "x" * (30 << 20)
+    job, out = transform(
+        client, COUNTING, {"a.csv": body}, TransformInput={"ContentType": "text/csv"}, MaxPayloadInMB=100
+    )
+    assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
+    assert json.loads(client.get(f"{out}/a.csv.out"))[1] == len(body)
+
+
+def test_a_refused_row_is_the_reason(either: Client) -> None:
+    given = {"SplitType": "Line", "ContentType": "text/csv"}
+    configuration = {"InvocationsMaxRetries": 1, "InvocationsTimeoutInSeconds": 20}
+    job, out = transform(
+        either, DOUBLING, {"a.csv": "a\nrefuse\n"}, TransformInput=given, ModelClientConfig=configuration
+    )
+    assert job["TransformJobStatus"] == "Failed"
+    assert "this row is refused" in job["FailureReason"]
+    prefix = out.removeprefix(f"s3://{BUCKET}/")
+    assert "Contents" not in either.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)
+
+
+def test_a_model_that_does_not_load_is_the_reason(either: Client) -> None:
+    started = time.monotonic()
+    script = "def model_fn(model_dir):\n    raise OSError('no weights here')\n"
+    job, _ = transform(either, script, {"a.csv": "a\n"})
+    assert job["TransformJobStatus"] == "Failed"
+    assert "no weights here" in job["FailureReason"]
+    assert time.monotonic() - started < 30
+    assert "no weights here" in either.output("TransformJob", job["TransformJobName"])
+
+
+def test_a_slow_answer_runs_out_of_time(client: Client) -> None:
+    script = DOUBLING.replace('    if "refuse"', "    import time; time.sleep(60)\n    if ")
+    script = script.replace("if  in data", "if 'refuse' in data")
+    configuration = {"InvocationsMaxRetries": 0, "InvocationsTimeoutInSeconds": 1}
+    job, _ = transform(
+        client, script, {"a.csv": "a\n"}, TransformInput={"ContentType": "text/csv"}, ModelClientConfig=configuration
+    )
+    assert job["TransformJobStatus"] == "Failed"
+    assert "did not answer" in job["FailureReason"]
+
+
+def test_a_stop_stops_it(either: Client) -> None:
+    script = DOUBLING.replace("def predict_fn", "import time\n\ndef predict_fn").replace(
+        '    if "refuse"', "    time.sleep(0.5)\n    if 'refuse'"
+    )
+    given = {"SplitType": "Line", "ContentType": "text/csv"}
+    job, _ = transform(either, script, {"a.csv": ROWS}, wait=False, TransformInput=given, BatchStrategy="SingleRecord")
+    time.sleep(3)
+    either.sagemaker.stop_transform_job(TransformJobName=job["TransformJobName"])
+    assert either.wait("TransformJob", job["TransformJobName"], 30)["TransformJobStatus"] == "Stopped"
+
+
+def test_the_model_archive_is_in_the_model_folder(client: Client) -> None:
+    script = COUNTING.replace("return data\n\ndef output", "return [b'', b'', model]\n\ndef output", 1)
+    script = script.replace('json.dumps([data[0].count(b"\\n"), len(data[0]), data[1], accept])', "json.dumps(data[2])")
+    container = {"ModelDataUrl": client.source(weights="x = 1", other="y = 2")}
+    job, out = transform(
+        client, script, {"a.csv": "a"}, Container=container, TransformInput={"ContentType": "text/csv"}
+    )
+    assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
+    assert json.loads(client.get(f"{out}/a.csv.out")) == ["other.py", "weights.py"]
+
+
+def test_what_cannot_be_is_refused_at_once(client: Client) -> None:
+    with pytest.raises(ClientError, match="cannot exceed 100 MB"):
+        transform(client, COUNTING, {"a.csv": "a"}, MaxPayloadInMB=30, MaxConcurrentTransforms=4)
+    with pytest.raises(ClientError, match="Only images of the scikit-learn family"):
+        transform(client, COUNTING, {"a.csv": "a"}, Container={"Image": "xgboost:1"})
+    with pytest.raises(ClientError, match="Could not find model 'nowhere'"):
+        transform(client, COUNTING, {"a.csv": "a"}, ModelName="nowhere")
+    job, _ = transform(client, COUNTING, {}, wait=True)
+    assert "No S3 objects found" in job["FailureReason"]
+
+
+class Echo:
+    """A server that answers every request with itself, and remembers them."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+        self.lock = threading.Lock()
+
+    def invoke(self, body: bytes, content_type: str, accept: str) -> bytes:
+        with self.lock:
+            self.bodies.append(body)
+        return body
+
+
+@pytest.mark.parametrize("concurrent", [1, 3])
+@pytest.mark.parametrize(
+    "text", [b"", b"a", b"a\n", b"a\nb", b"\n\n", b"a\r\nb\r\n", b"x" * 2_000_000 + b"\n" + b"y" * 10]
+)
+def test_lines_come_back_as_they_went(text: bytes, concurrent: int, tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(text)
+    for strategy in ("MultiRecord", "SingleRecord"):
+        echo = Echo()
+        feeding = Feeding(split="Line", strategy=strategy, megabytes=2, concurrent=concurrent, assemble="Line")
+        feeding.feed(echo, tmp_path / "in", tmp_path / "out", lambda: False)
+        assert (tmp_path / "out").read_bytes().rstrip(b"\n") == text.rstrip(b"\n")
+        assert all(len(body) <= 2 << 20 for body in echo.bodies)
+        if strategy == "SingleRecord":
+            assert all(body.count(b"\n") <= 1 for body in echo.bodies)
+
+
+def test_a_record_over_the_limit_is_refused_before_it_is_sent(tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(b"a\n" + b"x" * (1 << 20) + b"\n")
+    echo = Echo()
+    with pytest.raises(JobFailed, match="larger than MaxPayloadInMB"):
+        Feeding(split="Line", megabytes=1).feed(echo, tmp_path / "in", tmp_path / "out", lambda: False)
+    assert all(len(body) < 1 << 20 for body in echo.bodies)

@@ -1,0 +1,84 @@
+"""`python -m recore simulate` as a user meets it."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import boto3
+import psutil
+import pytest
+from helpers import ROOT, environment
+from simulated import IMAGE
+
+COMMAND = [sys.executable, "-m", "recore", "simulate"]
+
+
+def start(*options: object, folder: Path) -> tuple[subprocess.Popen, dict[str, str]]:
+    """The command in the foreground of another process, and the variables that it printed."""
+    variables = environment() | {"TMPDIR": str(folder)}
+    command = [*COMMAND, "--json", *map(str, options)]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    return process, json.loads(process.stdout.readline())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_with_every_job_and_folder(number: signal.Signals, tmp_path: Path) -> None:
+    process, variables = start(folder=tmp_path)
+    session = boto3.Session("x", "x", region_name=variables["AWS_DEFAULT_REGION"])
+    clients = {name: session.client(name, endpoint_url=variables["AWS_ENDPOINT_URL"]) for name in ("sagemaker", "iam")}
+    role = clients["iam"].list_roles()["Roles"][0]["Arn"]
+    for job in range(6):
+        clients["sagemaker"].create_processing_job(
+            ProcessingJobName=f"sleep-{job}",
+            RoleArn=role,
+            AppSpecification={"ImageUri": IMAGE, "ContainerEntrypoint": ["sleep", "600"]},
+            ProcessingResources={
+                "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+            },
+        )
+    deadline = time.monotonic() + 30
+    while not any("sleep" in child.name() for child in psutil.Process(process.pid).children(recursive=True)):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0, errors
+    assert errors.splitlines()[-1] == "simulate: ended, with all its jobs"
+    assert "Traceback" not in errors
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert not alive
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_port_or_folder_in_use_is_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        command = [*COMMAND, "--port", str(taken.getsockname()[1])]
+        done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "Address already in use" in done.stderr
+    process, _ = start("--state", tmp_path / "state", folder=tmp_path)
+    command = [*COMMAND, "--state", str(tmp_path / "state")]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert done.returncode == 2
+    assert "is in use by another simulator" in done.stderr
+
+
+def test_exports_are_what_a_shell_reads(tmp_path: Path) -> None:
+    process = subprocess.Popen(COMMAND, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    lines = [process.stdout.readline().decode() for _ in range(7)]
+    script = "".join(lines) + "env"
+    shown = subprocess.check_output(["bash", "-c", script], text=True)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    for line in lines:
+        assert line.removeprefix("export ").strip() in shown
