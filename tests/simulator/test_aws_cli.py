@@ -17,17 +17,20 @@ GROUP = "/aws/sagemaker/TrainingJobs"
 SLOWLY = "import time\nfor number in range(12):\n    print('line', number)\n    time.sleep(1)\n"
 
 
-def _version() -> str:
-    """What the CLI on PATH calls itself; nothing where there is none."""
-    if shutil.which("aws") is None:
-        return ""
-    done = subprocess.run(["aws", "--version"], capture_output=True, text=True)
-    return done.stdout + done.stderr
+def find() -> str | None:
+    """The first `aws` on PATH that is of version 2, wherever it is started."""
+    for folder in os.get_exec_path():
+        if program := shutil.which("aws", path=folder):
+            done = subprocess.run([program, "--version"], cwd="/", capture_output=True, text=True)
+            if (done.stdout + done.stderr).startswith("aws-cli/2."):
+                return program
+    return None
 
 
+AWS = find()
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not _version().startswith("aws-cli/2."), reason="no AWS CLI of version 2 on PATH"),
+    pytest.mark.skipif(AWS is None, reason="no AWS CLI of version 2 on PATH"),
 ]
 
 
@@ -38,7 +41,7 @@ def command(client, tmp_path: Path):
     variables |= client.simulator.variables() | {"HOME": str(tmp_path), "AWS_PAGER": ""}
 
     def arguments(*words: str) -> dict:
-        line = ["aws", "--endpoint-url", client.simulator.endpoint, *words]
+        line = [AWS, "--endpoint-url", client.simulator.endpoint, *words]
         return {"args": line, "env": variables, "cwd": tmp_path, "text": True}
 
     return arguments
