@@ -194,11 +194,13 @@ def _not_run_here(request: Record) -> str | None:
             regex.compile(metric["Regex"])
         except regex.error as error:
             return f"MetricDefinitions: the Regex of {metric['Name']} is none: {error}"
-    names = set()
+    if not request["OutputDataConfig"]["S3OutputPath"].startswith("s3://"):
+        return "OutputDataConfig: S3OutputPath must begin with s3://"
+    names = {".", ".."}
     for channel in request.get("InputDataConfig", []):
         name, given = channel["ChannelName"], channel["DataSource"].get("S3DataSource", {})
         if name in names:
-            return f"InputDataConfig: there are two channels {name}"
+            return f"InputDataConfig: there are two channels {name}, or that is no name of a folder"
         names.add(name)
         # to the job, a file streamed from S3 is a file
         mode = channel.get("InputMode", algorithm.get("TrainingInputMode", "File"))
