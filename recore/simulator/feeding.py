@@ -11,6 +11,8 @@ from pathlib import Path
 
 from recore.simulator.failure import JobFailed, JobStopped
 
+LARGEST = 1 << 30  # bytes of an answer
+
 
 class UnixConnection(http.client.HTTPConnection):
     """HTTP to a server that listens on a Unix socket."""
@@ -40,7 +42,10 @@ class Server:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request(method, path, body or None, named)
             answer = connection.getresponse()
-            return answer.status, answer.read()
+            content = answer.read(LARGEST + 1)
+            if len(content) > LARGEST:
+                raise JobFailed(f"AlgorithmError: The model's server answered with more than {LARGEST >> 20} MB")
+            return answer.status, content
         finally:
             connection.close()
 

@@ -15,6 +15,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from recore.simulator.failure import JobFailed, JobStopped
 from recore.simulator.logs import JobLog
+from recore.simulator.objects import check_own
 from recore.simulator.running import Ending, Job, Jobs, remove
 from recore.simulator.sandbox import Launch, Sandbox
 from recore.simulator.store import Store
@@ -78,6 +79,7 @@ class Platform:
             self._from_index(job, named, part, log)
             self._from_source(job, local, requirements.parent, part, log)
             target.parent.mkdir(exist_ok=True)
+            check_own((part / "ml/packages").absolute())  # what was built could have put a link in its place
             (part / "ml/packages").rename(target)
             return target
         finally:
@@ -177,6 +179,6 @@ def _check(ending: Ending, log: JobLog) -> None:
         raise JobStopped
     if ending.reason == "time":
         raise JobFailed(f"AlgorithmError: requirements.txt was not installed within {INSTALL_SECONDS} seconds")
-    if ending.code:
+    if ending.code != 0:
         said = [line for line in log.tail if line.startswith("ERROR: ")] or list(log.tail)[-1:] or ["pip said nothing"]
         raise JobFailed(f"AlgorithmError: requirements.txt cannot be installed: {said[-1][:500]}")

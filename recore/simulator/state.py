@@ -123,5 +123,5 @@ def _objects() -> list[tuple[str, str, Any]]:
     found = []
     for account in list(s3_backends.keys()):
         for name, bucket in list(s3_backends[account]["aws"].buckets.items()):
-            found += [(name, key, item) for key, item in list(bucket.keys.items())]
+            found += [(name, key, item) for key, item in list(bucket.keys.items()) if hasattr(item, "value")]
     return found

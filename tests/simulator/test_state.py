@@ -119,3 +119,16 @@ def test_without_a_folder_everything_is_gone(tmp_path: Path, monkeypatch: pytest
     assert "Contents" not in client_of(variables, "s3").list_objects_v2(Bucket=BUCKET)
     process.stdin.close()
     process.wait(timeout=30)
+
+
+def test_versions_and_their_deletion_do_no_harm(tmp_path: Path) -> None:
+    with Simulator(state=tmp_path) as simulator:
+        s3 = simulator.client("s3")
+        s3.create_bucket(Bucket="versioned")
+        s3.put_bucket_versioning(Bucket="versioned", VersioningConfiguration={"Status": "Enabled"})
+        s3.put_object(Bucket="versioned", Key="x", Body=b"1")
+        s3.delete_object(Bucket="versioned", Key="x")
+        s3.put_object(Bucket="versioned", Key="y", Body=b"2")
+    with Simulator(state=tmp_path) as simulator:
+        keys = [item["Key"] for item in simulator.client("s3").list_objects_v2(Bucket="versioned")["Contents"]]
+        assert keys == ["y"]

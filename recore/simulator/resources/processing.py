@@ -32,6 +32,14 @@ class ProcessingJobs(JobResource):
             if not place["LocalPath"].startswith("/opt/ml/processing/") or ".." in Path(place["LocalPath"]).parts:
                 message = f"LocalPath '{place['LocalPath']}' must lie below /opt/ml/processing/"
                 raise ServiceError("ValidationException", message)
+        for given in request.get("ProcessingInputs", []):
+            source = given["S3Input"]
+            plain = source.get("S3CompressionType", "None") == "None" and source.get("S3InputMode", "File") == "File"
+            if source.get("S3DataType", "S3Prefix") != "S3Prefix" or not plain:
+                message = f"Input {given['InputName']}: only an S3Prefix, in File mode and not compressed, runs here"
+                raise ServiceError("ValidationException", message)
+        if request["ProcessingResources"]["ClusterConfig"].get("InstanceCount", 1) != 1:
+            raise ServiceError("ValidationException", "ProcessingResources: one instance runs here")
         return {"ProcessingJobArn": self.begin(request)}
 
     def DescribeProcessingJob(self, request: Record) -> Record:

@@ -151,10 +151,12 @@ class TrainingJobs(JobResource):
         if submitted.startswith("s3://"):
             objects.download(self.platform.s3, submitted, job.folder / "archive", job.stopping.is_set)
             source = ml / "input/source"
-            objects.unpack(_only(job.folder / "archive", submitted), source)
+            objects.unpack(objects.only(job.folder / "archive", submitted), source)
             settings["sagemaker_submit_directory"] = json.dumps(SOURCE)
         elif submitted.startswith("/opt/ml/"):
             source = ml / submitted.removeprefix("/opt/ml/")
+            if not source.resolve().is_relative_to(ml.resolve()):
+                raise JobFailed(f"ClientError: sagemaker_submit_directory '{submitted}' is not below /opt/ml")
         host = "algo-1" if self.platform.enforced else "localhost"
         configuration = {
             "hyperparameters": settings,
@@ -206,6 +208,8 @@ def _not_run_here(request: Record) -> str | None:
         mode = channel.get("InputMode", algorithm.get("TrainingInputMode", "File"))
         if mode not in ("File", "FastFile") or given.get("S3DataType") != "S3Prefix":
             return f"Channel {name}: only File and FastFile mode, of an S3Prefix, run here"
+        if channel.get("CompressionType", "None") != "None":
+            return f"Channel {name}: compressed channels do not run here"
     return None
 
 
@@ -225,17 +229,6 @@ def _bare(value: str) -> str:
     except ValueError:
         return value
     return decoded if isinstance(decoded, str) else value
-
-
-def _only(folder: Path, uri: str) -> Path:
-    """The file in a folder that a URI's objects were downloaded to: the one that bears the URI's name, if any does."""
-    named = folder / uri.rsplit("/", 1)[-1]
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    if named in files:
-        return named
-    if len(files) > 1:
-        raise JobFailed(f"ClientError: '{uri}' must be one archive, and {len(files)} objects begin with it")
-    return files[0]
 
 
 def _requirements(source: Path, drivers: Path, scratch: Path) -> Path | None:

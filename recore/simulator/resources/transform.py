@@ -1,6 +1,7 @@
 """Transform jobs: a model's server started, fed with objects from S3, and stopped."""
 
 import json
+import os
 import subprocess
 import threading
 from functools import partial
@@ -13,7 +14,7 @@ from recore.simulator.failure import JobFailed, JobStopped
 from recore.simulator.feeding import Feeding, Server
 from recore.simulator.logs import JobLog
 from recore.simulator.platform import memory_of
-from recore.simulator.resources.job import JobResource
+from recore.simulator.resources.job import JobResource, _read
 from recore.simulator.resources.resource import REGION
 from recore.simulator.running import Job
 from recore.simulator.sandbox import CONTAINER, Sandbox
@@ -38,6 +39,8 @@ class TransformJobs(JobResource):
         if container is None or "Image" not in container:
             raise ServiceError("ValidationException", "Only models of one container with an Image are transformed here")
         self.check_image(container["Image"])
+        if problem := _not_run_here(request):
+            raise ServiceError("ValidationException", problem)
         payload, concurrent = request.get("MaxPayloadInMB", 6), max(request.get("MaxConcurrentTransforms", 1), 1)
         if payload * concurrent > 100:
             message = "MaxConcurrentTransforms * MaxPayloadInMB cannot exceed 100 MB"
@@ -70,10 +73,13 @@ class TransformJobs(JobResource):
         memory = memory_of(record["TransformResources"]["InstanceType"])
         process, reading = self._serve(sandbox, variables, job, memory)
         assert process.stdout is not None  # noqa: S101 - it is a pipe
-        listening = threading.Thread(target=log.read, args=(process.stdout,), daemon=True)
+        listening = threading.Thread(target=log.read, args=(process.stdout, process.poll), daemon=True)
         listening.start()
+        failed: JobFailed | JobStopped | None = None
         try:
             self._feed(record, job, log, process)
+        except (JobFailed, JobStopped) as error:
+            failed = error
         finally:
             if process.stdin:
                 process.stdin.close()  # the supervisor ends the server
@@ -81,6 +87,10 @@ class TransformJobs(JobResource):
             ending = job.ending(process, reading)
         if ending.reason == "memory":
             raise JobFailed("AlgorithmError: The server needed more memory than its instance type has")
+        if failed and not job.stopping.is_set() and (said := _read(job.folder / "ml/output/failure")):
+            raise JobFailed(f"AlgorithmError: The model's server ended before it was ready: {said[:900]}")
+        if failed:
+            raise JobStopped if job.stopping.is_set() else failed
         return {}
 
     def _prepare(self, container: Record, variables: dict[str, str], job: Job) -> Path:
@@ -90,14 +100,17 @@ class TransformJobs(JobResource):
             (ml / folder).mkdir(parents=True)
         if "ModelDataUrl" in container:
             objects.download(self.platform.s3, container["ModelDataUrl"], job.folder / "archive", job.stopping.is_set)
-            objects.unpack(next((job.folder / "archive").iterdir()), ml / "model")
+            objects.unpack(objects.only(job.folder / "archive", container["ModelDataUrl"]), ml / "model")
         submitted = variables.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
         if submitted.startswith("s3://"):
             objects.download(self.platform.s3, submitted, job.folder / "source", job.stopping.is_set)
-            objects.unpack(next((job.folder / "source").iterdir()), ml / "code")
+            objects.unpack(objects.only(job.folder / "source", submitted), ml / "code")
             variables["SAGEMAKER_SUBMIT_DIRECTORY"] = CODE
             return ml / "code"
-        return ml / (submitted or "/opt/ml/model/code").removeprefix("/opt/ml/")
+        code = ml / (submitted or "/opt/ml/model/code").removeprefix("/opt/ml/")
+        if not code.resolve().is_relative_to(ml.resolve()):
+            raise JobFailed(f"ClientError: SAGEMAKER_SUBMIT_DIRECTORY '{submitted}' is not below /opt/ml")
+        return code
 
     @staticmethod
     def _serve(
@@ -154,11 +167,23 @@ class TransformJobs(JobResource):
         )
 
 
+def _not_run_here(request: Record) -> str | None:
+    """What a request asks for that this machine cannot do; None where it can."""
+    given, resources = request["TransformInput"], request["TransformResources"]
+    if given.get("SplitType", "None") not in ("None", "Line") or given.get("CompressionType", "None") != "None":
+        return "TransformInput: SplitType None and Line, of objects that are not compressed, run here"
+    if given["DataSource"]["S3DataSource"]["S3DataType"] != "S3Prefix" or request.get("DataProcessing"):
+        return "TransformInput: only an S3Prefix, without DataProcessing, runs here"
+    if resources.get("InstanceCount", 1) != 1:
+        return "TransformResources: one instance runs here"
+    return None
+
+
 def _ended(process: "subprocess.Popen[bytes]", log: JobLog, job: Job) -> str | None:
     """Why the server is no longer there, or None."""
     failure = job.folder / "ml/output/failure"
     if job.stopping.is_set():
         raise JobStopped
-    if failure.is_file() and not failure.is_symlink():
-        return failure.read_text(errors="replace")[:800]
+    if os.path.lexists(failure):  # read when the server has ended, and cannot change it any more
+        return "it says why in /opt/ml/output/failure"
     return "\n".join(list(log.tail)[-5:]) if process.poll() is not None else None
