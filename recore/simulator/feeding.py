@@ -1,6 +1,7 @@
 """Batch Transform's way of feeding a model's server: objects cut into requests, answers put together again."""
 
 import http.client
+import os
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +25,12 @@ class UnixConnection(http.client.HTTPConnection):
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
+        # the socket itself and no link, which the job could have put there to have another one asked
+        place = os.open(self._path, os.O_PATH | os.O_NOFOLLOW)
+        try:
+            self.sock.connect(f"/proc/self/fd/{place}")
+        finally:
+            os.close(place)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Batch Transform: objects cut into requests for a real server, answers put together again."""
 
 import json
+import socket
 import threading
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ from botocore.exceptions import ClientError
 from simulated import IMAGE, Client, numbers
 
 from recore.simulator.failure import JobFailed
-from recore.simulator.feeding import Feeding
+from recore.simulator.feeding import Feeding, Server
 from recore.simulator.server import BUCKET, ROLE_ARN
 
 # Answers each request with one line: its number of lines, its bytes, its kind, what was asked for.
@@ -243,3 +244,15 @@ def test_a_record_over_the_limit_is_refused_before_it_is_sent(tmp_path: Path) ->
     with pytest.raises(JobFailed, match="larger than MaxPayloadInMB"):
         Feeding(split="Line", megabytes=1).feed(echo, tmp_path / "in", tmp_path / "out", lambda: False)
     assert all(len(body) < 1 << 20 for body in echo.bodies)
+
+
+def test_a_link_in_the_socket_s_place_is_not_followed(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as another:
+        another.bind(str(tmp_path / "another"))
+        another.listen()
+        (tmp_path / "http").symlink_to(tmp_path / "another")
+        with pytest.raises(OSError, match="refused|levels|socket"):
+            Server(tmp_path / "http", timeout=2).request("GET", "/ping")
+        another.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            another.accept()
