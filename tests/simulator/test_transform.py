@@ -251,7 +251,7 @@ def test_a_link_in_the_socket_s_place_is_not_followed(tmp_path: Path) -> None:
         another.bind(str(tmp_path / "another"))
         another.listen()
         (tmp_path / "http").symlink_to(tmp_path / "another")
-        with pytest.raises(OSError, match="refused|levels|socket"):
+        with pytest.raises(ConnectionRefusedError):
             Server(tmp_path / "http", timeout=2).request("GET", "/ping")
         another.setblocking(False)
         with pytest.raises(BlockingIOError):
