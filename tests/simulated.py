@@ -87,11 +87,3 @@ class Client:
             assert time.monotonic() < deadline, job
             time.sleep(0.1)
         return job
-
-    def output(self, kind: str, name: str) -> str:
-        """All that a job printed, from CloudWatch Logs."""
-        group = f"/aws/sagemaker/{kind}s"
-        lines = self.logs.get_paginator("filter_log_events").paginate(
-            logGroupName=group, logStreamNamePrefix=f"{name}/"
-        )
-        return "\n".join(event["message"] for page in lines for event in page["events"])

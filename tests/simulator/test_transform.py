@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from simulated import IMAGE, Client, numbers
+from simulator.traces import output
 
 from recore.simulator.failure import JobFailed
 from recore.simulator.feeding import Feeding, Server
@@ -162,7 +163,7 @@ def test_a_model_that_does_not_load_is_the_reason(either: Client) -> None:
     assert job["TransformJobStatus"] == "Failed"
     assert "no weights here" in job["FailureReason"]
     assert time.monotonic() - started < 30
-    assert "no weights here" in either.output("TransformJob", job["TransformJobName"])
+    assert "no weights here" in output(either, "TransformJob", job["TransformJobName"])
 
 
 def test_a_slow_answer_runs_out_of_time(client: Client) -> None:

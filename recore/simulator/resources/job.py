@@ -83,7 +83,7 @@ class JobResource(Resource):
         if ending.reason == "processes":
             raise JobFailed("AlgorithmError: The job started more processes than it may, exit code: 137")
         code = ending.code if ending.code is not None else 128 + (ending.signal or 0)
-        said = _read(failure)[:900] or "\n".join(list(log.tail)[-5:])[-900:]
+        said = text_of(failure)[:900] or "\n".join(list(log.tail)[-5:])[-900:]
         raise JobFailed(f"AlgorithmError: {said or 'The command said nothing'}, exit code: {code}")
 
     def _work(self, name: str, job: Job) -> None:
@@ -105,9 +105,14 @@ class JobResource(Resource):
             self.end(name, "Failed", FailureReason=f"InternalServerError: {error!r}"[:1024])
 
 
-def _read(path: Path) -> str:
-    """A small text file's text; nothing where there is none, or a link on the way, which could lead out of the job."""
+def start_of(path: Path, size: int) -> bytes:
+    """A file's first bytes; none where there is none, or a link on the way, which could lead out of the job."""
     if path != path.resolve() or not path.is_file():
-        return ""
+        return b""
     with open(path, "rb") as file:
-        return file.read(4096).decode("utf-8", "replace").strip()
+        return file.read(size)
+
+
+def text_of(path: Path) -> str:
+    """The text of a small file that a job left, as `start_of` finds it."""
+    return start_of(path, 4096).decode("utf-8", "replace").strip()

@@ -9,7 +9,7 @@ from recore.simulator import objects
 from recore.simulator.errors import ServiceError
 from recore.simulator.failure import JobFailed, JobStopped
 from recore.simulator.platform import memory_of
-from recore.simulator.resources.job import JobResource
+from recore.simulator.resources.job import JobResource, start_of
 from recore.simulator.resources.resource import REGION
 from recore.simulator.running import Job
 from recore.simulator.store import Record
@@ -94,12 +94,8 @@ class ProcessingJobs(JobResource):
 
 def _message(path: Path) -> str:
     """What the job left as its ExitMessage. Raises JobFailed where that is no UTF-8."""
-    if path != path.resolve() or not path.is_file():
-        return ""
-    with open(path, "rb") as file:
-        start = file.read(1024)
-    try:
-        return codecs.getincrementaldecoder("utf-8")().decode(start)  # its end may be half a character
+    try:  # its end may be half a character
+        return codecs.getincrementaldecoder("utf-8")().decode(start_of(path, 1024))
     except UnicodeDecodeError:
         raise JobFailed("ClientError: /opt/ml/output/message is not encoded in UTF-8") from None
 

@@ -14,7 +14,7 @@ from recore.simulator.errors import ServiceError
 from recore.simulator.failure import JobFailed, JobStopped
 from recore.simulator.logs import JobLog
 from recore.simulator.platform import memory_of
-from recore.simulator.resources.job import JobResource, _read
+from recore.simulator.resources.job import JobResource, text_of
 from recore.simulator.resources.resource import REGION, now
 from recore.simulator.running import Ending, Job
 from recore.simulator.sandbox import CONTAINER, Sandbox
@@ -262,7 +262,7 @@ def _explained(job: Job, log: JobLog) -> Path:
     The SDK's drivers write only that the process of the user's script failed.
     """
     failure = job.folder / "ml/output/failure"
-    said = _read(failure)
+    said = text_of(failure)
     if "CalledProcessError" not in said:
         return failure
     known = {line.strip() for line in said.splitlines()}

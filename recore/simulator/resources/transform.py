@@ -14,7 +14,7 @@ from recore.simulator.failure import JobFailed, JobStopped
 from recore.simulator.feeding import Feeding, Server
 from recore.simulator.logs import JobLog
 from recore.simulator.platform import memory_of
-from recore.simulator.resources.job import JobResource, _read
+from recore.simulator.resources.job import JobResource, text_of
 from recore.simulator.resources.resource import REGION
 from recore.simulator.running import Job
 from recore.simulator.sandbox import CONTAINER, Sandbox
@@ -87,7 +87,7 @@ class TransformJobs(JobResource):
             ending = job.ending(process, reading)
         if ending.reason == "memory":
             raise JobFailed("AlgorithmError: The server needed more memory than its instance type has")
-        if failed and not job.stopping.is_set() and (said := _read(job.folder / "ml/output/failure")):
+        if failed and not job.stopping.is_set() and (said := text_of(job.folder / "ml/output/failure")):
             raise JobFailed(f"AlgorithmError: The model's server ended before it was ready: {said[:900]}")
         if failed:
             raise JobStopped if job.stopping.is_set() else failed
