@@ -14,7 +14,8 @@ ACTUAL := data/private/actual.csv.gz
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: by-hand ## set up, make sample data where there are none, run the four steps, show the scores
+run: $(READY) $(PUBLIC) ## set up, make sample data where there are none, run the pipeline, show the scores
+	@$(PYTHON) -m recore run
 
 by-hand: $(READY) $(PUBLIC) ## the four steps as a participant runs them, one script after the other
 	@rm -rf data/preprocess data/predictions data/scores

@@ -42,12 +42,13 @@ SKLEARN_FAMILY = ("scikit-learn", "sklearn")
 
 @dataclass
 class Platform:
-    """The machinery of one simulator. s3, logs: boto3 clients of it. enforced: jobs run under bubblewrap."""
+    """The machinery of one simulator. s3, logs, cloudwatch: boto3 clients of it. enforced: jobs run under bubblewrap."""
 
     store: Store
     jobs: Jobs
     s3: Any
     logs: Any
+    cloudwatch: Any
     enforced: bool
     folder: Path
     _installing: threading.Lock = field(default_factory=threading.Lock)

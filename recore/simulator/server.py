@@ -58,7 +58,8 @@ class Simulator:
         self.port: int = self._socket.getsockname()[1]
         self._jobs = Jobs(folder)
         store = Store(self._state.records if self._state else None)
-        platform = Platform(store, self._jobs, self.client("s3"), self.client("logs"), self.enforced, folder)
+        s3, logs, cloudwatch = (self.client(service) for service in ("s3", "logs", "cloudwatch"))
+        platform = Platform(store, self._jobs, s3, logs, cloudwatch, self.enforced, folder)
         jobs = [kind(platform) for kind in (TrainingJobs, ProcessingJobs, TransformJobs)]
         application = Application([Models(store), Tags(store), *jobs])
         answer = self._state.write_through(application) if self._state else application

@@ -6,6 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from recore.simulator.errors import ServiceError
 from recore.simulator.failure import JobFailed, JobStopped
 from recore.simulator.logs import JobLog
@@ -63,6 +65,19 @@ class JobResource(Resource):
 
     def log(self, name: str, metrics: dict[str, str] | None = None) -> JobLog:
         return JobLog(self.platform.logs, self.log_group, name, metrics)
+
+    def measure(self, name: str, ending: Ending, memory: int) -> None:
+        """Tell CloudWatch the most that a job took of its instance's memory, as SageMaker does, once at its end."""
+        metric = {
+            "MetricName": "MemoryUtilization",
+            "Dimensions": [{"Name": "Host", "Value": f"{name}/algo-1"}],
+            "Value": 100 * ending.peak / memory,
+            "Unit": "Percent",
+        }
+        try:
+            self.platform.cloudwatch.put_metric_data(Namespace=self.log_group, MetricData=[metric])
+        except (ClientError, BotoCoreError) as error:
+            logger.debug("%s: %s", name, error)
 
     def check_image(self, image: str) -> None:
         """Refuse an image that nothing here stands in for."""

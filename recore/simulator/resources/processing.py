@@ -71,7 +71,9 @@ class ProcessingJobs(JobResource):
         command = [*specification["ContainerEntrypoint"], *specification.get("ContainerArguments", [])]
         sandbox = self.platform.sandbox(job, None, log)
         limit = record.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
-        ending = job.run(sandbox.launch(command, variables), log, limit, memory_of(cluster["InstanceType"]))
+        memory = memory_of(cluster["InstanceType"])
+        ending = job.run(sandbox.launch(command, variables), log, limit, memory)
+        self.measure(name, ending, memory)
         if message := _message(ml / "output/message"):
             self.change(name, ExitMessage=message)
         try:

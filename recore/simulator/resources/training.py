@@ -101,7 +101,9 @@ class TrainingJobs(JobResource):
         self._enter(name, "Training", "Training image download completed. Training in progress.")
         limit = record.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
         memory = memory_of(record["ResourceConfig"]["InstanceType"])
-        return job.run(sandbox.launch(command, variables), log, limit, memory)
+        ending = job.run(sandbox.launch(command, variables), log, limit, memory)
+        self.measure(name, ending, memory)
+        return ending
 
     def _upload(self, record: Record, job: Job) -> None:
         """The model, and where there is any, what the job wrote to /opt/ml/output/data."""

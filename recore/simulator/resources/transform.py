@@ -85,6 +85,7 @@ class TransformJobs(JobResource):
                 process.stdin.close()  # the supervisor ends the server
             listening.join()
             ending = job.ending(process, reading)
+            self.measure(record["TransformJobName"], ending, memory)
         if ending.reason == "memory":
             raise JobFailed("AlgorithmError: The server needed more memory than its instance type has")
         if failed and not job.stopping.is_set() and (said := text_of(job.folder / "ml/output/failure")):
@@ -169,13 +170,11 @@ class TransformJobs(JobResource):
 
 def _not_run_here(request: Record) -> str | None:
     """What a request asks for that this machine cannot do; None where it can."""
-    given, resources = request["TransformInput"], request["TransformResources"]
+    given = request["TransformInput"]
     if given.get("SplitType", "None") not in ("None", "Line") or given.get("CompressionType", "None") != "None":
         return "TransformInput: SplitType None and Line, of objects that are not compressed, run here"
     if given["DataSource"]["S3DataSource"]["S3DataType"] != "S3Prefix" or request.get("DataProcessing"):
         return "TransformInput: only an S3Prefix, without DataProcessing, runs here"
-    if resources.get("InstanceCount", 1) != 1:
-        return "TransformResources: one instance runs here"
     return None
 
 

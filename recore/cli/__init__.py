@@ -1,0 +1,36 @@
+"""The command line: every command is parsed here, calls a room, and prints."""
+
+from typing import Any
+
+import click
+
+from recore.cli.run import run
+from recore.cli.sample import sample
+from recore.cli.scores import board, scores
+from recore.cli.simulate import simulate
+
+
+class OneLineErrors(click.Group):
+    """A group whose commands say in one line what was wrong with an input; --debug gives the traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (ValueError, OSError) as error:
+            if ctx.params["debug"]:
+                raise
+            click.echo(f"recore: {error}", err=True)
+            ctx.exit(2)
+
+
+@click.group(cls=OneLineErrors, context_settings={"show_default": True, "help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def main(debug: bool) -> None:
+    """Predict drill-core assays from FTIR spectra: the challenge around a submission.
+
+    Exit status: 0 it worked, 1 the answer is no, 2 wrong use or wrong input.
+    """
+
+
+for command in (sample, run, scores, board, simulate):
+    main.add_command(command)

@@ -1,0 +1,169 @@
+"""`recore run`: a submission through the four steps."""
+
+import datetime
+import json
+import signal
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from recore.cli.platform import Platform
+    from recore.pipeline.requests import Settings
+    from recore.pipeline.run import Run
+
+ROOT = Path(__file__).parents[2]
+DATA = {"public": Path("data/public/public.csv.gz"), "private": Path("data/private/private.csv.gz")}
+DATA |= {"actual": Path("data/private/actual.csv.gz")}
+FILE = click.Path(dir_okay=False, path_type=Path)
+INTERRUPTED = 130  # exit status, as a shell has it of a command that SIGINT ended
+
+
+@click.command()
+@click.argument("submission", type=click.Path(path_type=Path), default=Path())
+@click.option("--public", type=FILE, help="Data with assays.  [default, without any data: the files in data/]")
+@click.option("--private", type=FILE, help="Data without assays.")
+@click.option("--actual", type=FILE, help="The assays of the private data; the scoring job alone sees them.")
+@click.option("--out", type=click.Path(path_type=Path), help="The run's folder.  [default: runs/ and the time]")
+@click.option("--engine", type=click.Choice(["process", "aws"]), default="process", help="Where jobs run.")
+@click.option(
+    "--isolation",
+    type=click.Choice(["auto", "required", "off"]),
+    help="Walls around jobs.  [default: required for someone else's submission with --actual, or else auto]",
+)
+@click.option("--max-payload", type=click.IntRange(1, 100), default=100, help="MB; larger inputs are sent by lines.")
+@click.option("--role", help="AWS: the ARN of the jobs' role.")
+@click.option("--bucket", help="AWS: the bucket for this run's files.")
+@click.option("--image", help="The container's image.  [default: AWS's scikit-learn 1.9-0 of us-east-1]")
+@click.option("--training-instances", metavar="TYPE[:COUNT]", default="ml.m5.xlarge", help="Of the training job.")
+@click.option("--processing-instances", metavar="TYPE", default="ml.m5.xlarge", help="Of preprocessing and scoring.")
+@click.option("--transform-instances", metavar="TYPE[:COUNT]", default="ml.m5.xlarge", help="Of the transform jobs.")
+@click.option("--keep", is_flag=True, help="Leave on S3 what the run put there; never the private assays.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Progress in ASCII.")
+@click.option("--json", "as_json", is_flag=True, help="Print the run's record as JSON.")
+def run(submission: Path, as_json: bool, ascii_only: bool, **options: Any) -> None:
+    """Send a submission through the four steps: train, then preprocess, predict and score, public and private.
+
+    SUBMISSION is a folder with setup.py, or the src.tar.gz that `unearthed build` leaves; by default this folder. Jobs
+    run on the embedded simulator, or where AWS_ENDPOINT_URL leads, or with --engine aws on AWS. The run's folder keeps
+    what they leave, also where one failed. Ctrl-C stops them.
+
+    Exit status: 0 all steps worked, 1 one failed, 2 wrong use, 130 interrupted.
+
+    \b
+    Example:
+      python -m recore run
+      python -m recore run ../theirs --public p.csv.gz --private q.csv.gz --actual a.csv.gz --out runs/theirs
+      python -m recore run --engine aws --role arn:aws:iam::111122223333:role/Jobs --bucket my-bucket
+    """
+    from rich.console import Console
+
+    from recore.cli.platform import platform_of
+    from recore.pipeline.data import Data
+    from recore.pipeline.progress import shown
+    from recore.pipeline.results import RunFolder, record, write
+    from recore.pipeline.run import Run
+    from recore.pipeline.submission import read_submission
+
+    if not any(options[name] for name in DATA):
+        options |= {name: path for name, path in DATA.items() if path.exists() or name == "public"}
+    if options["public"] is None:
+        raise click.UsageError("--public is needed beside --private and --actual")
+    data = Data(options["public"], options["private"], options["actual"])
+    data.check()
+    submitted = read_submission(submission)
+    now = datetime.datetime.now(datetime.UTC)
+    out = options["out"] or Path("runs", f"{now:%Y-%m-%dT%H-%M-%S}")
+    console, interrupted = Console(stderr=True, highlight=False), False
+    platform = platform_of(options, own=submission.resolve() == ROOT)
+    with RunFolder(out) as folder, platform as there:
+        settings = _settings(f"recore-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}", there, options)
+        made = Run(there.services, settings, submitted, data, ROOT / "score.py", folder.path, options["keep"])
+        _announce(there, settings, options["engine"], console)
+        with shown(list(made.steps.values()), console, ascii_only) as watch, _interruptible(console):
+            try:
+                made.execute(watch)
+            except KeyboardInterrupt:
+                interrupted = True
+        arguments = {name: value if value is None else str(value) for name, value in options.items()}
+        about: dict[str, Any] = {"arguments": {"submission": str(submission)} | arguments}
+        about |= {"endpoint": there.endpoint, "region": there.region, "isolation": there.isolation}
+        kept_record = record(made, about)
+        write(kept_record, folder.path)
+        made.folder = folder.keep()
+    if as_json:
+        click.echo(json.dumps(kept_record))
+    else:
+        _show(made)
+    _explain(made)
+    if interrupted:
+        click.echo(f"recore: interrupted, its jobs are stopped; what was done is in {made.folder}", err=True)
+    raise SystemExit(INTERRUPTED if interrupted else int(made.state != "Completed"))
+
+
+def _settings(name: str, there: "Platform", options: dict[str, Any]) -> "Settings":
+    from recore.pipeline.requests import IMAGE, Instances, Settings
+
+    def instances(option: str) -> Instances:
+        kind, _, count = options[f"{option}_instances"].partition(":")
+        if not kind.startswith("ml.") or kind.count(".") != 2 or not (count or "1").isdecimal() or count == "0":
+            example = "ml.m5.xlarge" if option == "processing" else "ml.m5.xlarge:2"
+            raise click.UsageError(f"--{option}-instances {kind}: an instance type is needed, such as {example}")
+        return Instances(kind, int(count or 1))
+
+    training, processing, transform = (instances(option) for option in ("training", "processing", "transform"))
+    image = options["image"] or IMAGE
+    return Settings(
+        name, there.bucket, there.role, image, training, processing, transform, max_payload=options["max_payload"]
+    )
+
+
+def _announce(there: "Platform", settings: "Settings", engine: str, console: "Console") -> None:
+    """Before anything starts: the walls, and on AWS what it will cost."""
+    from recore.pipeline.requests import costs
+
+    console.print(f"run: on {there.endpoint}, isolation: {there.isolation}", soft_wrap=True)
+    if engine == "aws":
+        console.print(f"aws: region {there.region}, bucket {there.bucket}, role {there.role}", soft_wrap=True)
+        for line in costs(settings):
+            console.print(f"aws: {line}", soft_wrap=True)
+
+
+@contextmanager
+def _interruptible(console: "Console") -> Iterator[None]:
+    """SIGINT, SIGTERM and SIGHUP interrupt what happens within, and say so."""
+
+    def interrupt(*_: object) -> None:
+        console.print("run: stopping its jobs; again, and they are not waited for")
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _show(made: "Run") -> None:
+    """The tables of scores, and where the rest is."""
+    from recore.cli.scores import show
+
+    if scores := made.scores():
+        show(scores)
+    click.echo(f"run: {made.folder} holds {', '.join(sorted(path.name for path in made.folder.iterdir()))}")
+
+
+def _explain(made: "Run") -> None:
+    """For each step that failed: its reason, its last lines, its log, and what to look at."""
+    from recore.pipeline.failure import explanation
+
+    for step in made.steps.values():
+        if step.state == "Failed":
+            click.echo("\n".join(explanation(step, made.folder)), err=True)

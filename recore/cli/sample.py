@@ -1,0 +1,45 @@
+"""`recore sample`."""
+
+import json
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the files.")
+@click.option("--rows", type=int, default=3000, help="Samples, public and private together.")
+@click.option("--holes", type=int, default=24, help="Drill holes; about three in ten become private.")
+@click.option("--channels", type=int, default=1700, help="Channels of a spectrum, from 4000 to 600 cm-1.")
+@click.option("--missing", type=float, default=0.0, help="Share of the assays left empty.")
+@click.option("--seed", type=int, default=0, help="Another seed, another district.")
+@click.option("--force", is_flag=True, help="Replace files that are there.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def sample(
+    out: Path, rows: int, holes: int, channels: int, missing: float, seed: int, force: bool, as_json: bool
+) -> None:
+    """Make sample data in the challenge's schema.
+
+    Writes public/public.csv.gz with assays, private/private.csv.gz without, and private/actual.csv.gz with the
+    assays of the private rows. The same options make the same files on every machine.
+
+    \b
+    Example:
+      python -m recore sample --out data
+      python -m recore sample --out data/large --rows 20000 --holes 100 --missing 0.05
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from recore.dataset.sample import Plan, make_sample
+
+    plan = Plan(rows=rows, holes=holes, channels=channels, seed=seed, missing=missing)
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
+        task = progress.add_task("sample", total=rows)
+        written = make_sample(out, plan, overwrite=force, advance=lambda done: progress.advance(task, done))
+    if as_json:
+        click.echo(json.dumps({str(path): {"rows": count} for path, count in written.items()}))
+    else:
+        for path, count in written.items():
+            click.echo(f"sample: {count} rows in {path}")

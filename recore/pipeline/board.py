@@ -1,0 +1,85 @@
+"""The runs of a folder, best first."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run. failed: the step that failed first, if one did. data: of which files it is, by their hashes."""
+
+    folder: str
+    state: str
+    failed: str | None
+    started: str
+    seconds: float
+    scores: dict[str, float]
+    submission: str
+    data: str
+    public: str
+
+    @property
+    def order(self) -> tuple[float, float]:
+        """What runs on the same data are sorted by: the private score, then the public one."""
+        return self.scores.get("private", float("-inf")), self.scores.get("public", float("-inf"))
+
+
+def read_runs(folder: Path) -> tuple[list[Entry], list[str]]:
+    """The runs in a folder: those on the same data together, best first, and what could not be read as one.
+
+    Raises FileNotFoundError where there is no such folder.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: there is no such folder; `python -m recore run` makes runs")
+    entries, unread = [], []
+    for path in sorted(folder.glob("*/run.json")):
+        try:
+            entries.append(_entry(path))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            unread.append(f"{path}: this is no record of a run: {error!r}")
+    latest = {entry.data: max(other.started for other in entries if other.data == entry.data) for entry in entries}
+    entries.sort(key=lambda entry: entry.started, reverse=True)
+    entries.sort(key=lambda entry: (latest[entry.data], entry.data, entry.order), reverse=True)
+    return entries, unread
+
+
+def _entry(path: Path) -> Entry:
+    record: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return Entry(
+        folder=path.parent.name,
+        state=str(record["state"]),
+        failed=next((str(step["name"]) for step in record["steps"] if step["state"] == "Failed"), None),
+        started=str(record["started"]),
+        seconds=float(record["seconds"]),
+        scores={str(side): float(score["value"]) for side, score in record["scores"].items()},
+        submission=str(record["submission"]["sha256"])[:8],
+        data="-".join(str(record["data"][name]["sha256"])[:8] for name in sorted(record["data"])),
+        public=str(record["data"]["public"]["path"]),
+    )
+
+
+def tables(entries: list[Entry]) -> list["Table"]:
+    """For people: a table for the runs on the same data."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    made: dict[str, Table] = {}
+    for entry in entries:
+        if entry.data not in made:
+            title = escape(f"Runs on {entry.public}")
+            made[entry.data] = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+            for column in ("run", "state", "submission"):
+                made[entry.data].add_column(column)
+            for column in ("private", "public", "seconds"):
+                made[entry.data].add_column(column, justify="right")
+        scores = (f"{entry.scores[side]:.4f}" if side in entry.scores else "-" for side in ("private", "public"))
+        state = f"{entry.failed} failed" if entry.failed else entry.state.lower()
+        made[entry.data].add_row(
+            escape(entry.folder), escape(state), escape(entry.submission), *scores, f"{entry.seconds:.1f}"
+        )
+    return list(made.values())

@@ -1,0 +1,35 @@
+"""A failed step for people: its reason, the last that its job said, its log, and where the cause is to be looked for."""
+
+from pathlib import Path
+
+from recore.pipeline.jobs import Step
+
+LINES = 15  # of a log
+WIDEST = 600  # characters of a line
+LOOK_AT = {  # by the last word of a step's name
+    "upload": "the bucket, the region and the credentials",
+    "train": "train.py, which `python train.py` runs by hand. A job has one hour, and the packages of requirements.txt",
+    "preprocess": "preprocess.py. It runs alone: no other file of the submission, no package beyond the container's, and "
+    "no assays in private data. `python preprocess.py --input FILE --output FILE` in an empty folder runs it by hand",
+    "predict": "model_fn, input_fn, predict_fn and output_fn of train.py: they run in a process that did not train, and "
+    "get what preprocess.py wrote, whole or in pieces by lines",
+    "score": "the predictions: a line of 49 numbers for each row of the data, in its order, no header, no index",
+    "clean up": "the bucket and the models: what this run put there is still there",
+}
+
+
+def explanation(step: Step, folder: Path) -> list[str]:
+    """Lines that say what a participant needs to mend it. folder: the run's."""
+    lines = [f"recore: {step.name} failed: {_plain(step.reason or 'no reason is known')}"]
+    log = folder / "logs" / step.log
+    if log.is_file():
+        last = log.read_text("utf-8").rstrip().split("\n")[-LINES:]
+        lines += ["  its last lines:", *(f"    {_plain(line)}" for line in last), f"  its log: {log}"]
+    look_at = next(text for name, text in LOOK_AT.items() if step.name.endswith(name))
+    return [*lines, f"  look at: {look_at}"]
+
+
+def _plain(text: str) -> str:
+    """A job's words in one line, without what a terminal would obey."""
+    line = text.rstrip().replace("\n", " ").replace("\t", "    ")
+    return "".join(letter if letter.isprintable() else "?" for letter in line)[:WIDEST]

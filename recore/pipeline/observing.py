@@ -1,0 +1,70 @@
+"""What the platform knows of a job besides its status: its output by CloudWatch Logs, its memory by CloudWatch."""
+
+import datetime
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+PATIENCE = 5  # looks for a log: AWS is some seconds late with it
+
+
+def write_log(logs: Any, kind: str, job: str, path: Path, patient: bool) -> None:
+    """All that a job printed, into a file; where nothing arrived, that. patient: wait some seconds for its stream."""
+    group = f"/aws/sagemaker/{kind}s"
+    with open(path, "w", encoding="utf-8") as file:
+        try:
+            streams = _streams(logs, group, f"{job}/", PATIENCE if patient else 1)
+            for stream in streams:
+                file.write(f"==> {stream} <==\n" if len(streams) > 1 else "")
+                file.writelines(f"{line}\n" for line in _lines(logs, group, stream))
+            if not streams:
+                file.write(f"[nothing of {job} arrived in {group}]\n")
+        except (ClientError, BotoCoreError) as error:
+            file.write(f"[the log of {job} cannot be read: {error}]\n")
+
+
+def peak_memory(cloudwatch: Any, kind: str, job: str, since: datetime.datetime) -> float | None:
+    """The highest share of its instance's memory that a job took, in per cent; None where CloudWatch does not tell."""
+    metric = {"Namespace": f"/aws/sagemaker/{kind}s", "MetricName": "MemoryUtilization"}
+    window = {"StartTime": since - datetime.timedelta(minutes=2), "EndTime": datetime.datetime.now(datetime.UTC)}
+    window["EndTime"] += datetime.timedelta(minutes=2)
+    try:
+        pages = cloudwatch.get_paginator("list_metrics").paginate(**metric, RecentlyActive="PT3H")
+        hosts = [found["Dimensions"] for page in pages for found in page["Metrics"]]
+        points = [
+            point["Maximum"]
+            for dimensions in hosts
+            if any(dimension["Value"].startswith(f"{job}/") for dimension in dimensions)
+            for point in cloudwatch.get_metric_statistics(
+                **metric, **window, Dimensions=dimensions, Period=60, Statistics=["Maximum"]
+            )["Datapoints"]
+        ]
+    except (ClientError, BotoCoreError):  # a role that may run jobs need not be allowed to read metrics
+        return None
+    return max(points, default=None)
+
+
+def _streams(logs: Any, group: str, prefix: str, looks: int) -> list[str]:
+    for look in range(looks):
+        time.sleep(look)
+        try:
+            pages = logs.get_paginator("describe_log_streams").paginate(logGroupName=group, logStreamNamePrefix=prefix)
+            found = [stream["logStreamName"] for page in pages for stream in page["logStreams"]]
+        except logs.exceptions.ResourceNotFoundException:  # the first job of its kind has not printed yet
+            found = []
+        if found:
+            return sorted(found)
+    return []
+
+
+def _lines(logs: Any, group: str, stream: str) -> Iterator[str]:
+    """A stream's lines, from the first: pages end where the token stays the same."""
+    page = logs.get_log_events(logGroupName=group, logStreamName=stream, startFromHead=True)
+    token = None
+    while page["nextForwardToken"] != token:
+        yield from (event["message"] for event in page["events"])
+        token = page["nextForwardToken"]
+        page = logs.get_log_events(logGroupName=group, logStreamName=stream, startFromHead=True, nextToken=token)
