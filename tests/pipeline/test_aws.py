@@ -1,0 +1,174 @@
+"""`--engine aws` does what the sandboxed run does: its requests are captured on their way to a simulator, and compared.
+
+Not run on AWS here. What a request may hold there is taken from botocore's model of the service.
+"""
+
+import itertools
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from click.testing import CliRunner, Result
+from helpers import copy_scripts
+
+from recore.cli import main
+from recore.simulator.server import BUCKET, Simulator
+from recore.simulator.service_model import operation_model, read_request
+
+ROLE = "arn:aws:iam::111122223333:role/service-role/Jobs"
+OWN = "someones-bucket"
+
+
+@dataclass
+class Session:
+    """A command run here and now, and every request that its clients made: service, operation, parameters."""
+
+    simulator: Simulator
+    result: Result
+    requests: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+
+    def of(self, service: str, word: str = "") -> list[dict[str, Any]]:
+        return [given for kind, operation, given in self.requests if kind == service and word in operation]
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    with Simulator() as simulator:
+        simulator.client("s3").create_bucket(Bucket=OWN)
+        yield simulator
+
+
+@pytest.fixture(scope="module")
+def sessions(simulator: Simulator, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Session]:
+    """The same run three times: sandboxed, as if on AWS, and as if on AWS with --keep."""
+    folder = copy_scripts(tmp_path_factory.mktemp("submission"))
+    for name in ("setup.py", "MANIFEST.in", "requirements.txt"):
+        (folder / name).write_bytes((Path(__file__).parents[2] / name).read_bytes())
+    command = ["run", str(folder), "--isolation", "off"]
+    for option, file in (("public", "public/public"), ("private", "private/private"), ("actual", "private/actual")):
+        command += [f"--{option}", str(sample / f"{file}.csv.gz")]
+    aws = ["--engine", "aws", "--role", ROLE, "--bucket", OWN, "--training-instances", "ml.c5.4xlarge:1"]
+    aws += ["--processing-instances", "ml.c5.xlarge", "--transform-instances", "ml.m5.2xlarge"]
+    options = {"sandboxed": [], "aws": aws, "kept": [*aws, "--keep"]}
+    return {name: captured(simulator, [*command, *more, "--out", str(folder / name)]) for name, more in options.items()}
+
+
+def captured(simulator: Simulator, command: list[str]) -> Session:
+    requests = []
+
+    def take(params: dict[str, Any], model: Any, **_: object) -> None:
+        requests.append((model.service_model.service_name, model.name, dict(params)))
+
+    variables = {"AWS_ENDPOINT_URL": simulator.endpoint, "AWS_DEFAULT_REGION": "us-east-1"}
+    variables |= {"AWS_ACCESS_KEY_ID": "some", "AWS_SECRET_ACCESS_KEY": "one"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        boto3.setup_default_session()
+        boto3.DEFAULT_SESSION.events.register("before-parameter-build.*.*", take)
+        try:
+            return Session(simulator, CliRunner().invoke(main, command), requests)
+        finally:
+            boto3.DEFAULT_SESSION = None
+
+
+def test_both_end_well_with_the_same_scores(sessions: dict[str, Session]) -> None:
+    tables = []
+    for session in sessions.values():
+        assert session.result.exit_code == 0, session.result.output
+        tables.append(re.findall(r"^score .*", session.result.stdout, re.MULTILINE))
+    assert tables[0] == tables[1] == tables[2]
+
+
+def test_requests_are_equal_but_for_names_roles_and_instance_types(sessions: dict[str, Session]) -> None:
+    assert plain(sessions["sandboxed"]) == plain(sessions["aws"])
+
+
+def plain(session: Session) -> set[str]:
+    """Requests as text, once each: how often a job is looked at depends on the time that it takes."""
+    name = session.of("sagemaker", "CreateModel")[0]["ModelName"]
+    texts = set()
+    for service, operation, given in session.requests:
+        text = json.dumps({key: value for key, value in given.items() if key != "Body"}, sort_keys=True, default=str)
+        for pattern, word in (
+            (re.escape(name), "NAME"),
+            (r"arn:aws:iam::[\w:/-]+", "ROLE"),
+            (rf"\b({OWN}|{BUCKET})\b", "BUCKET"),
+            (r'"ml\.[\w.]+"', "INSTANCE"),
+            (r'"algo-1-\d+"|/algo-1-\d+', "STREAM"),
+            (r'"(StartTime|EndTime)": "[^"]*"', "TIME"),
+            (r'"nextToken": "[^"]*"', "TOKEN"),
+        ):
+            text = re.sub(pattern, word, text)
+        texts.add(f"{service} {operation} {text}")
+    return texts
+
+
+def test_the_requests_are_those_that_the_service_model_allows(sessions: dict[str, Session]) -> None:
+    for _, operation, given in (request for request in sessions["aws"].requests if request[0] == "sagemaker"):
+        read_request(operation_model(operation), json.loads(json.dumps(given)))
+    assert {operation for service, operation, _ in sessions["aws"].requests if service == "sagemaker"} == {
+        *("CreateTrainingJob", "CreateProcessingJob", "CreateModel", "CreateTransformJob", "DeleteModel"),
+        *("DescribeTrainingJob", "DescribeProcessingJob", "DescribeTransformJob"),
+    }
+
+
+def test_no_job_has_the_network(sessions: dict[str, Session]) -> None:
+    requests = sessions["aws"]
+    made = [*requests.of("sagemaker", "CreateTrainingJob"), *requests.of("sagemaker", "CreateModel")]
+    made += [given["NetworkConfig"] for given in requests.of("sagemaker", "CreateProcessingJob")]
+    assert len(made) == 6
+    assert all(given["EnableNetworkIsolation"] for given in made)
+
+
+def test_options_reach_the_requests(sessions: dict[str, Session]) -> None:
+    requests = sessions["aws"]
+    [training] = requests.of("sagemaker", "CreateTrainingJob")
+    assert training["ResourceConfig"]["InstanceType"] == "ml.c5.4xlarge"
+    assert {given["RoleArn"] for given in requests.of("sagemaker", "CreateProcessingJob")} == {ROLE}
+    transforms = requests.of("sagemaker", "CreateTransformJob")
+    assert {given["TransformResources"]["InstanceType"] for given in transforms} == {"ml.m5.2xlarge"}
+    assert {given.get("Bucket") for given in requests.of("s3")} == {OWN}
+
+
+def test_names_do_not_clash(sessions: dict[str, Session]) -> None:
+    names = [session.of("sagemaker", "CreateModel")[0]["ModelName"] for session in sessions.values()]
+    assert len(set(names)) == 3
+    assert all(len(f"{name}-private-preprocess") <= 63 for name in names)
+
+
+def test_private_assays_are_on_s3_while_they_are_scored_and_no_longer(sessions: dict[str, Session]) -> None:
+    for name in ("aws", "kept"):
+        order = []
+        for _, operation, given in sessions[name].requests:
+            key = given.get("Key", "") or given.get("TransformJobName", "") or given.get("ProcessingJobName", "")
+            if "private/actual" in key or "private-predict" in key or "private-score" in key:
+                order.append(operation)
+        order = [operation for operation, _ in itertools.groupby(order)]
+        assert order == [
+            *("CreateTransformJob", "DescribeTransformJob", "PutObject"),
+            *("CreateProcessingJob", "DescribeProcessingJob", "DeleteObject"),
+        ]
+
+
+def test_what_it_made_is_removed_unless_it_is_to_be_kept(sessions: dict[str, Session]) -> None:
+    simulator = sessions["aws"].simulator
+    listed = simulator.client("s3").list_objects_v2(Bucket=OWN)["Contents"]
+    kept = sessions["kept"].of("sagemaker", "CreateModel")[0]["ModelName"]
+    assert {item["Key"].split("/")[1] for item in listed} == {kept}
+    assert not [item for item in listed if "actual" in item["Key"]]
+    models = simulator.client("sagemaker").list_models()["Models"]
+    assert [model["ModelName"] for model in models] == [kept]
+
+
+def test_what_it_may_cost_is_said_first(sessions: dict[str, Session]) -> None:
+    said = sessions["aws"].result.stderr.splitlines()
+    first = next(number for number, line in enumerate(said) if line.startswith("upload"))
+    told = "\n".join(said[:first])
+    for word in ("us-east-1", OWN, ROLE, "1 x ml.c5.4xlarge", "1 x ml.c5.xlarge", "1 x ml.m5.2xlarge", "3600 s"):
+        assert word in told
