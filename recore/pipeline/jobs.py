@@ -46,6 +46,10 @@ class Step:
     reason: str | None = None
 
     @property
+    def completed(self) -> bool:
+        return self.state == "Completed"
+
+    @property
     def log(self) -> str:
         """The name of its log's file."""
         return f"{self.name.replace(' ', '-')}.log"

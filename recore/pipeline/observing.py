@@ -14,6 +14,7 @@ PATIENCE = 5  # looks for a log: AWS is some seconds late with it
 def write_log(logs: Any, kind: str, job: str, path: Path, patient: bool) -> None:
     """All that a job printed, into a file; where nothing arrived, that. patient: wait some seconds for its stream."""
     group = f"/aws/sagemaker/{kind}s"
+    path.parent.mkdir(exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
         try:
             streams = _streams(logs, group, f"{job}/", PATIENCE if patient else 1)

@@ -48,8 +48,6 @@ class Run:
             steps += [Step(f"{side} score", "ProcessingJob")] if self._is_scored(side) else []
         steps += [] if keep else [Step("clean up")]
         self.steps = {step.name: step for step in steps}
-        for name in ("logs", "predictions", "scores"):
-            (folder / name).mkdir(parents=True, exist_ok=True)
         self._jobs = Jobs(services, folder / "logs")
         self._s3 = services.s3
         self.started = datetime.datetime.now(datetime.UTC)
@@ -58,8 +56,9 @@ class Run:
     @property
     def state(self) -> str:
         """Completed, Failed or Stopped: what became of its steps."""
-        states = {step.state for step in self.steps.values()}
-        return "Failed" if "Failed" in states else "Completed" if states == {"Completed"} else "Stopped"
+        if any(step.state == "Failed" for step in self.steps.values()):
+            return "Failed"
+        return "Completed" if all(step.completed for step in self.steps.values()) else "Stopped"
 
     def execute(self, watch: Callable[[Step], None] = lambda step: None) -> None:
         """Run all steps to their end. A failed step ends its own pipeline, or with training both; see `steps`.
@@ -84,9 +83,9 @@ class Run:
             self.seconds = time.monotonic() - began
 
     def scores(self) -> dict[str, Score]:
-        """The scores that there are, by side. Raises ValueError where the host's score.py left something else."""
-        paths = {side: self.folder / f"scores/{side}.json" for side in self.sides}
-        return {side: read_score(path) for side, path in paths.items() if path.is_file()}
+        """The scores that there are, by side."""
+        scored = [side for side in self.sides if self._is_scored(side) and self.steps[f"{side} score"].completed]
+        return {side: read_score(self.folder / f"scores/{side}.json") for side in scored}
 
     def _all(self, pool: ThreadPoolExecutor, *work: Callable[[], None]) -> bool:
         """Do it side by side, to the end of each; whether all went well."""
@@ -147,6 +146,7 @@ class Run:
                     self._upload(part, requests.part(side, number))
             self._jobs.run(step, requests.transform(self.settings, side, -(-size // count)))
             predictions = self.folder / f"predictions/{side}.csv.out"
+            predictions.parent.mkdir(exist_ok=True)
             with open(predictions, "wb") as file:
                 for number in range(count):
                     answer = self._s3.get_object(Bucket=bucket, Key=key(*requests.part_predictions(side, number)))
@@ -169,7 +169,7 @@ class Run:
         """Remove from S3 and from the models what this run put there. Jobs and their logs are not for removing."""
         try:
             with self._jobs.step(self.steps["clean up"]):
-                if self.steps["train"].state == "Completed":
+                if self.steps["train"].completed:
                     self._jobs.services.sagemaker.delete_model(ModelName=self.settings.name)
                 prefix = {"Bucket": self.settings.bucket, "Prefix": self.settings.key() + "/"}
                 for page in self._s3.get_paginator("list_objects_v2").paginate(**prefix):
@@ -191,7 +191,9 @@ class Run:
 
     def _fetch(self, place: tuple[str, ...], name: str) -> None:
         self._size(place, "the job left no")
-        self._s3.download_file(self.settings.bucket, self.settings.key(*place), str(self.folder / name))
+        target = self.folder / name
+        target.parent.mkdir(exist_ok=True)
+        self._s3.download_file(self.settings.bucket, self.settings.key(*place), str(target))
 
     def _size(self, place: tuple[str, ...], otherwise: str) -> int:
         """Bytes of an object that a job should have left. Raises StepFailed where it did not."""
