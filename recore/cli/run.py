@@ -164,6 +164,10 @@ def _explain(made: "Run") -> None:
     """For each step that failed: its reason, its last lines, its log, and what to look at."""
     from recore.pipeline.failure import explanation
 
+    told = set()
     for step in made.steps.values():
-        if step.state == "Failed":
+        if step.state == "Failed" and step.reason in told:
+            click.echo(f"recore: {step.name} failed likewise; its log: {made.folder / 'logs' / step.log}", err=True)
+        elif step.state == "Failed":
             click.echo("\n".join(explanation(step, made.folder)), err=True)
+            told.add(step.reason)

@@ -85,7 +85,7 @@ class Model:
         except (Exception, SystemExit) as error:  # a script without a main guard may well exit when imported
             self.reason = f"the model did not load: {type(error).__name__}: {error}"
             traceback.print_exc()
-            write_failure(f"{self.reason[:400]}\n{traceback.format_exc()[-623:]}")
+            write_failure(f"{self.reason[:400]}\n" + traceback.format_exc()[-623:].partition("\n")[2])
 
     def _load(self) -> None:
         folder, module = os.environ["SAGEMAKER_SUBMIT_DIRECTORY"], Environment().module_name

@@ -30,6 +30,7 @@ def explanation(step: Step, folder: Path) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """A job's words in one line, without what a terminal would obey."""
-    line = text.rstrip().replace("\n", " ").replace("\t", "    ")
-    return "".join(letter if letter.isprintable() else "?" for letter in line)[:WIDEST]
+    """A job's words in one line, its beginning and its end, without what a terminal would obey."""
+    line = " ".join(text.split()) if "\n" in text else text.rstrip().replace("\t", "    ")
+    line = line if len(line) <= WIDEST else f"{line[: WIDEST // 2]} ... {line[-WIDEST // 2 :]}"
+    return "".join(letter if letter.isprintable() else "?" for letter in line)

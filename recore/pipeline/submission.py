@@ -17,6 +17,7 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 SCRIPTS = ("train.py", "preprocess.py")
 LARGEST = 256 << 20  # bytes of all files: a submission is code
@@ -64,18 +65,24 @@ class Submission:
         """A model.tar.gz with the submission's files under code/, where a server without network finds them.
 
         Nothing is unpacked: what the training job left goes from archive to archive. Raises ValueError where it is no
-        archive.
+        archive, or holds no file.
         """
         try:
             with tarfile.open(model) as given, tarfile.open(target, "w:gz", compresslevel=1) as taken:
+                empty = True
                 for member in given:
-                    if member.isfile() and member.name.split("/")[0] != "code":
+                    if os.path.normpath(member.name).split("/")[0] == "code":
+                        continue
+                    if member.isfile():
+                        empty = False
                         taken.addfile(member, given.extractfile(member))
                     elif member.isdir() or (member.issym() and not os.path.isabs(member.linkname)):
                         taken.addfile(member)
                 self._add(taken, "code/")
         except (tarfile.TarError, EOFError, OSError, ValueError) as error:
             raise ValueError(f"the training job's model.tar.gz cannot be read: {error}") from None
+        if empty:
+            raise ValueError("the training job left no file in SM_MODEL_DIR, /opt/ml/model")
 
     def _add(self, tar: tarfile.TarFile, folder: str) -> None:
         for name, content in sorted(self.files.items()):
@@ -158,13 +165,17 @@ def _named(setup: Path) -> tuple[list[str], list[str]]:
         names = [ast.literal_eval(given[member]) if member in given else [] for member in ("py_modules", "packages")]
     except ValueError:
         names = [None]
-    plain = all(isinstance(some, list | tuple) and all(isinstance(name, str) for name in some) for some in names)
+    plain = all(isinstance(some, list | tuple) and all(_is_module(name) for name in some) for some in names)
     if unread or not plain:
         raise ValueError(
             f"{setup}: it is not run here, only read: write py_modules and packages out as lists of names, and use "
             f"no other list of files; {ELSEWHERE}"
         )
     return names[0], names[1]
+
+
+def _is_module(name: Any) -> bool:
+    return isinstance(name, str) and all(part.isidentifier() for part in name.split("."))
 
 
 def _by_manifest(folder: Path, chosen: set[Path]) -> set[Path]:
@@ -179,10 +190,12 @@ def _by_manifest(folder: Path, chosen: set[Path]) -> set[Path]:
         patterns = words[len(folders) :]
         if command not in MANIFEST or not patterns:
             raise ValueError(f"{manifest}: {line[:80]!r} is no line of a MANIFEST.in")
+        if any(word.startswith("/") or ".." in word.split("/") for word in words):
+            raise ValueError(f"{manifest}: {line[:80]!r} leads out of the submission")
         for pattern in patterns:
             try:
                 found = {path for path in folder.glob(MANIFEST[command].format(*folders, pattern)) if path.is_file()}
-            except (ValueError, NotImplementedError, IndexError) as error:  # an empty or an absolute pattern
+            except (ValueError, NotImplementedError) as error:  # no pattern of pathlib's
                 raise ValueError(f"{manifest}: {line[:80]!r}: {error}") from None
             chosen = chosen - found if command.endswith("exclude") or command == "prune" else chosen | found
     return chosen

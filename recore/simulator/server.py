@@ -28,6 +28,7 @@ from recore.simulator.store import Store
 
 BUCKET = f"sagemaker-{REGION}-{ACCOUNT}"
 ROLE = "SageMakerRole"
+LONGEST = 60  # characters of the temporary folder's path: a Unix socket's has 107 at most
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/{ROLE}"
 
 
@@ -51,6 +52,8 @@ class Simulator:
         self._state = State(state) if state else None
 
     def __enter__(self) -> "Simulator":
+        if not self.enforced and len(tempfile.gettempdir()) > LONGEST:
+            raise OSError(f"{tempfile.gettempdir()}: {LONGEST} characters at most, for a model's socket: set TMPDIR")
         self._folder = tempfile.TemporaryDirectory(prefix="recore-")
         folder = Path(self._folder.name)
         # our own socket: on a port that is taken, werkzeug would end the whole program

@@ -98,7 +98,7 @@ class JobResource(Resource):
         if ending.reason == "processes":
             raise JobFailed("AlgorithmError: The job started more processes than it may, exit code: 137")
         code = ending.code if ending.code is not None else 128 + (ending.signal or 0)
-        said = text_of(failure)[:900] or "\n".join(list(log.tail)[-5:])[-900:]
+        said = text_of(failure)[:900] or _last_error(list(log.tail))[-900:]
         raise JobFailed(f"AlgorithmError: {said or 'The command said nothing'}, exit code: {code}")
 
     def _work(self, name: str, job: Job) -> None:
@@ -118,6 +118,13 @@ class JobResource(Resource):
         except Exception as error:
             logger.exception("%s %s", self.kind, name)
             self.end(name, "Failed", FailureReason=f"InternalServerError: {error!r}"[:1024])
+
+
+def _last_error(lines: list[str]) -> str:
+    """The message of the last exception that a program printed, or else its last lines."""
+    traces = [number for number, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")]
+    message = [line for line in lines[traces[-1] + 1 :] if not line.startswith(" ")] if traces else []
+    return "\n".join(message or lines[-5:])
 
 
 def start_of(path: Path, size: int) -> bytes:
