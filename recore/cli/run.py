@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import re
 import signal
 import uuid
 from collections.abc import Iterator
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from recore.cli.platform import Platform
-    from recore.pipeline.requests import Settings
+    from recore.pipeline.data import Data
+    from recore.pipeline.requests import Instances, Settings
     from recore.pipeline.run import Run
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +54,7 @@ def run(submission: Path, as_json: bool, ascii_only: bool, **options: Any) -> No
 
     SUBMISSION is a folder with setup.py, or the src.tar.gz that `unearthed build` leaves; by default this folder. Jobs
     run on the embedded simulator, or where AWS_ENDPOINT_URL leads, or with --engine aws on AWS. The run's folder keeps
-    what they leave, also where one failed. Ctrl-C stops them.
+    what they leave, also where one failed. Ctrl-C stops them; once more, and they are not waited for.
 
     Exit status: 0 all steps worked, 1 one failed, 2 wrong use, 130 interrupted.
 
@@ -65,28 +67,23 @@ def run(submission: Path, as_json: bool, ascii_only: bool, **options: Any) -> No
     from rich.console import Console
 
     from recore.cli.platform import platform_of
-    from recore.pipeline.data import Data
     from recore.pipeline.progress import shown
+    from recore.pipeline.requests import IMAGE, Settings
     from recore.pipeline.results import RunFolder, record, write
     from recore.pipeline.run import Run
     from recore.pipeline.submission import read_submission
 
-    if not any(options[name] for name in DATA):
-        options |= {name: path for name, path in DATA.items() if path.exists() or name == "public"}
-    if options["public"] is None:
-        raise click.UsageError("--public is needed beside --private and --actual")
-    data = Data(options["public"], options["private"], options["actual"])
-    data.check()
-    submitted = read_submission(submission)
+    data, submitted, chosen = _data(options), read_submission(submission), _chosen(options)
     now = datetime.datetime.now(datetime.UTC)
     out = options["out"] or Path("runs", f"{now:%Y-%m-%dT%H-%M-%S}")
     console, interrupted = Console(stderr=True, highlight=False), False
-    platform = platform_of(options, own=submission.resolve() == ROOT)
-    with RunFolder(out) as folder, platform as there:
-        settings = _settings(f"recore-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}", there, options)
+    platform, target = platform_of(options, own=submission.resolve() == ROOT), RunFolder(out)
+    with _interruptible(), platform as there, target as folder:
+        name = f"recore-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
+        settings = Settings(name, there.bucket, there.role, options["image"] or IMAGE, **chosen)
         made = Run(there.services, settings, submitted, data, ROOT / "score.py", folder.path, options["keep"])
         _announce(there, settings, options["engine"], console)
-        with shown(list(made.steps.values()), console, ascii_only) as watch, _interruptible(console):
+        with shown(list(made.steps.values()), console, ascii_only) as watch:
             try:
                 made.execute(watch)
             except KeyboardInterrupt:
@@ -94,11 +91,11 @@ def run(submission: Path, as_json: bool, ascii_only: bool, **options: Any) -> No
         arguments = {name: value if value is None else str(value) for name, value in options.items()}
         about: dict[str, Any] = {"arguments": {"submission": str(submission)} | arguments}
         about |= {"endpoint": there.endpoint, "region": there.region, "isolation": there.isolation}
-        kept_record = record(made, about)
-        write(kept_record, folder.path)
+        kept = record(made, about)
+        write(kept, folder.path)
         made.folder = folder.keep()
     if as_json:
-        click.echo(json.dumps(kept_record))
+        click.echo(json.dumps(kept))
     else:
         _show(made)
     _explain(made)
@@ -107,21 +104,34 @@ def run(submission: Path, as_json: bool, ascii_only: bool, **options: Any) -> No
     raise SystemExit(INTERRUPTED if interrupted else int(made.state != "Completed"))
 
 
-def _settings(name: str, there: "Platform", options: dict[str, Any]) -> "Settings":
-    from recore.pipeline.requests import IMAGE, Instances, Settings
+def _data(options: dict[str, Any]) -> "Data":
+    """The data files that options name, or where they name none, those in data/; looked at."""
+    from recore.pipeline.data import Data
 
-    def instances(option: str) -> Instances:
-        kind, _, count = options[f"{option}_instances"].partition(":")
-        if not kind.startswith("ml.") or kind.count(".") != 2 or not (count or "1").isdecimal() or count == "0":
-            example = "ml.m5.xlarge" if option == "processing" else "ml.m5.xlarge:2"
-            raise click.UsageError(f"--{option}-instances {kind}: an instance type is needed, such as {example}")
-        return Instances(kind, int(count or 1))
+    if not any(options[name] for name in DATA):
+        options |= {name: path for name, path in DATA.items() if path.exists() or name == "public"}
+    if options["public"] is None:
+        raise click.UsageError("--public is needed beside --private and --actual")
+    data = Data(options["public"], options["private"], options["actual"])
+    data.check()
+    return data
 
-    training, processing, transform = (instances(option) for option in ("training", "processing", "transform"))
-    image = options["image"] or IMAGE
-    return Settings(
-        name, there.bucket, there.role, image, training, processing, transform, max_payload=options["max_payload"]
-    )
+
+def _chosen(options: dict[str, Any]) -> dict[str, Any]:
+    """What options say of the jobs."""
+    jobs = {job: _instances(job, options[f"{job}_instances"]) for job in ("training", "processing", "transform")}
+    return jobs | {"max_payload": options["max_payload"]}
+
+
+def _instances(job: str, said: str) -> "Instances":
+    """What an option such as --training-instances ml.m5.xlarge:2 names."""
+    from recore.pipeline.requests import Instances
+
+    found = re.fullmatch(r"(ml\.\w+\.\w+)(?::([1-9]\d?))?", said, re.ASCII)
+    if not found or (job == "processing" and found[2]):
+        example = "ml.m5.xlarge" if job == "processing" else "ml.m5.xlarge or ml.m5.xlarge:2"
+        raise click.UsageError(f"--{job}-instances {said}: an instance type is needed, such as {example}")
+    return Instances(found[1], int(found[2] or 1))
 
 
 def _announce(there: "Platform", settings: "Settings", engine: str, console: "Console") -> None:
@@ -136,16 +146,17 @@ def _announce(there: "Platform", settings: "Settings", engine: str, console: "Co
 
 
 @contextmanager
-def _interruptible(console: "Console") -> Iterator[None]:
-    """SIGINT, SIGTERM and SIGHUP interrupt what happens within, and say so."""
-
-    def interrupt(*_: object) -> None:
-        console.print("run: stopping its jobs; again, and they are not waited for")
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+def _interruptible() -> Iterator[None]:
+    """SIGINT, SIGTERM and SIGHUP interrupt what happens within; where that is not caught there, the program ends."""
+    before = {
+        number: signal.signal(number, signal.default_int_handler)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
     try:
         yield
+    except KeyboardInterrupt:
+        click.echo("recore: interrupted; nothing is kept", err=True)
+        raise SystemExit(INTERRUPTED) from None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

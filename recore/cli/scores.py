@@ -57,8 +57,11 @@ def board(folder: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(entry) for entry in entries]))
         return
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 200  # whoever reads it there can have names whole
     for table in runs.tables(entries):
-        Console(highlight=False).print(table, "")
+        console.print(table, "")
     if not entries:
         click.echo(f"board: no run in {folder}")
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recore.pipeline.text import plain
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -40,8 +42,8 @@ def read_runs(folder: Path) -> tuple[list[Entry], list[str]]:
     for path in sorted(folder.glob("*/run.json")):
         try:
             entries.append(_entry(path))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            unread.append(f"{path}: this is no record of a run: {error!r}")
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+            unread.append(plain(f"{path}: this is no record of a run: {error!r}"))
     latest = {entry.data: max(other.started for other in entries if other.data == entry.data) for entry in entries}
     entries.sort(key=lambda entry: entry.started, reverse=True)
     entries.sort(key=lambda entry: (latest[entry.data], entry.data, entry.order), reverse=True)
@@ -65,21 +67,20 @@ def _entry(path: Path) -> Entry:
 
 def tables(entries: list[Entry]) -> list["Table"]:
     """For people: a table for the runs on the same data."""
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     made: dict[str, Table] = {}
     for entry in entries:
         if entry.data not in made:
-            title = escape(f"Runs on {entry.public}")
+            title = Text(plain(f"Runs on {entry.public}"))
             made[entry.data] = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
             for column in ("run", "state", "submission"):
-                made[entry.data].add_column(column)
+                made[entry.data].add_column(column, overflow="fold")
             for column in ("private", "public", "seconds"):
                 made[entry.data].add_column(column, justify="right")
         scores = (f"{entry.scores[side]:.4f}" if side in entry.scores else "-" for side in ("private", "public"))
         state = f"{entry.failed} failed" if entry.failed else entry.state.lower()
-        made[entry.data].add_row(
-            escape(entry.folder), escape(state), escape(entry.submission), *scores, f"{entry.seconds:.1f}"
-        )
+        words = (Text(plain(word)) for word in (entry.folder, state, entry.submission))
+        made[entry.data].add_row(*words, *scores, f"{entry.seconds:.1f}")
     return list(made.values())

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import hashlib
+import math
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,10 @@ class Data:
         if self.actual and not self.private:
             raise ValueError(f"{self.actual}: assays of private data, and no private data: name them by --private")
         headers = {name: header(path) for name, path in self.files.items()}
-        for column in headers.get("private", [])[1:]:
+        index, *columns = headers.get("private", [""])
+        elsewhere = {column for name in ("public", "actual") for column in headers.get(name, [])[1:]}
+        measured = [index] if index in elsewhere else []  # a file written without an index
+        for column in measured + columns:
             if column not in IDS and not _is_number(column):
                 raise ValueError(
                     f"{self.private}: column {column[:40]!r} is neither an ID nor a wavenumber. A submission would see it: "
@@ -50,8 +54,11 @@ def header(path: Path) -> list[str]:
         raise FileNotFoundError(f"{path}: there is no such file; `python -m recore sample` makes sample data") from None
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"{path}: a gzipped CSV is needed: {error}") from None
-    names = next(csv.reader([line.decode("utf-8", "replace")]), [])
-    if len(names) < 2:
+    try:
+        names = next(csv.reader([line.decode("utf-8", "replace")], strict=True), [])
+    except csv.Error as error:
+        raise ValueError(f"{path}: its first line is no header: {error}") from None
+    if len(names) < 2 or len(line) == HEADER:
         raise ValueError(f"{path}: a header of an index and columns, separated by commas, is needed")
     return names
 
@@ -63,7 +70,6 @@ def sha256(path: Path) -> str:
 
 def _is_number(text: str) -> bool:
     try:
-        float(text)
+        return math.isfinite(float(text))
     except ValueError:
         return False
-    return True

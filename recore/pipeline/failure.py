@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from recore.pipeline.jobs import Step
+from recore.pipeline.text import plain
 
 LINES = 15  # of a log
-WIDEST = 600  # characters of a line
 LOOK_AT = {  # by the last word of a step's name
     "upload": "the bucket, the region and the credentials",
     "train": "train.py, which `python train.py` runs by hand. A job has one hour, and the packages of requirements.txt",
@@ -20,17 +20,10 @@ LOOK_AT = {  # by the last word of a step's name
 
 def explanation(step: Step, folder: Path) -> list[str]:
     """Lines that say what a participant needs to mend it. folder: the run's."""
-    lines = [f"recore: {step.name} failed: {_plain(step.reason or 'no reason is known')}"]
+    lines = [f"recore: {step.name} failed: {plain(step.reason or 'no reason is known')}"]
     log = folder / "logs" / step.log
     if log.is_file():
         last = log.read_text("utf-8").rstrip().split("\n")[-LINES:]
-        lines += ["  its last lines:", *(f"    {_plain(line)}" for line in last), f"  its log: {log}"]
+        lines += ["  its last lines:", *(f"    {plain(line)}" for line in last), f"  its log: {log}"]
     look_at = next(text for name, text in LOOK_AT.items() if step.name.endswith(name))
     return [*lines, f"  look at: {look_at}"]
-
-
-def _plain(text: str) -> str:
-    """A job's words in one line, its beginning and its end, without what a terminal would obey."""
-    line = " ".join(text.split()) if "\n" in text else text.rstrip().replace("\t", "    ")
-    line = line if len(line) <= WIDEST else f"{line[: WIDEST // 2]} ... {line[-WIDEST // 2 :]}"
-    return "".join(letter if letter.isprintable() else "?" for letter in line)

@@ -130,9 +130,11 @@ class Jobs:
         """Look until the job has ended. An order to stop is handed on once."""
         began, ordered = time.monotonic(), False
         while (job := self._call(f"Describe{kind}", **{f"{kind}Name": name}))[f"{kind}Status"] not in OVER:
-            self._enter(step, job.get("SecondaryStatus") or job[f"{kind}Status"])
+            if not self.stopping.is_set():
+                self._enter(step, job.get("SecondaryStatus") or job[f"{kind}Status"])
             if self.stopping.is_set() and not ordered:
                 ordered = self._stop(kind, name)
+                self._enter(step, "Stopping")
             pause = min(max((time.monotonic() - began) / 20, SHORTEST), LONGEST)
             if ordered:
                 time.sleep(pause)

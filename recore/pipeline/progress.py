@@ -49,6 +49,8 @@ def _tell(step: Step, console: "Console") -> None:
     """A line, in ASCII as everything here, when a step begins and when it ends."""
     if step.state == "InProgress":
         console.print(f"{step.name}: started", markup=False, highlight=False, soft_wrap=True)
+    elif step.state == "Stopping":
+        console.print(f"{step.name}: stopping", markup=False, highlight=False, soft_wrap=True)
     elif step.state in OVER and step.seconds is not None:
         said = ", ".join(filter(None, [step.state.lower(), _seconds(step), _memory(step)]))
         console.print(f"{step.name}: {said}", markup=False, highlight=False, soft_wrap=True)

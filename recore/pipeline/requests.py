@@ -19,6 +19,7 @@ VOLUME = 30  # GB of disk
 ENVIRONMENT = {"PYTHONHASHSEED": "0"}  # so that a repeated run meets its sets in the same order
 MEGABYTES = 100  # the most that Batch Transform takes in one request
 BY_LINES = {"MaxPayloadInMB": 6, "MaxConcurrentTransforms": 4}
+ONE_WORKER = {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}  # where one request comes at a time: each loads the libraries anew
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,7 @@ def transform(settings: Settings, side: str, size: int) -> Request:
             "InstanceCount": settings.transform.count,
         },
     }
-    return request | ({"MaxPayloadInMB": settings.max_payload} if whole else BY_LINES)
+    return request | ({"MaxPayloadInMB": settings.max_payload, "Environment": ONE_WORKER} if whole else BY_LINES)
 
 
 def scoring(settings: Settings, side: str) -> Request:

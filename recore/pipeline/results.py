@@ -1,14 +1,11 @@
 """Where runs are kept: a folder for each, whole or not at all, and what its run.json holds."""
 
-import contextlib
-import fcntl
+import errno
 import hashlib
 import itertools
 import json
-import os
 import shutil
 import subprocess
-import tempfile
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -16,10 +13,11 @@ from platform import platform, python_version
 from types import TracebackType
 from typing import Any
 
+from recore import locked
 from recore.pipeline.requests import ENVIRONMENT
 from recore.pipeline.run import Run
 
-PART = ".part"
+PART = ".part"  # what a run in the making is named by
 PACKAGES = ("boto3", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy")
 
 
@@ -37,25 +35,20 @@ class RunFolder:
 
     def __enter__(self) -> "RunFolder":
         self.target.parent.mkdir(parents=True, exist_ok=True)
-        for part in self.target.parent.glob(f".*{PART}"):
-            with _Lock(part) as lock:
-                if lock.held:
-                    shutil.rmtree(part, ignore_errors=True)
-        while True:  # until it is ours: another run could take it for one that was left, before it is locked
-            self.path = Path(tempfile.mkdtemp(prefix=f".{self.target.name}-", suffix=PART, dir=self.target.parent))
-            self._lock = _Lock(self.path)
-            if self._lock.held and self.path.is_dir():
-                break
+        self.path, self._lock = locked.make(self.target.parent, ".run-", PART)
         self.path.chmod(0o755)
         return self
 
     def keep(self) -> Path:
         """Give the folder its name, with a number where another run took it meanwhile; the folder."""
         for number in itertools.count(1):
-            name = self.target.name if number == 1 else f"{self.target.name}-{number}"
-            with contextlib.suppress(OSError):  # a folder with something in it has that name
-                if not (kept := self.target.with_name(name)).exists():
+            kept = self.target.with_name(self.target.name if number == 1 else f"{self.target.name}-{number}")
+            try:
+                if not kept.exists():
                     return self.path.rename(kept)
+            except OSError as error:
+                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                    raise
         raise AssertionError
 
     def __exit__(
@@ -63,28 +56,6 @@ class RunFolder:
     ) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
         self._lock.close()
-
-
-class _Lock:
-    """A folder's lock, held if nobody else has it; the kernel lets it go with the process."""
-
-    def __init__(self, folder: Path):
-        self.held = False
-        self._descriptor = -1
-        with contextlib.suppress(OSError):
-            self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self.held = True
-
-    def __enter__(self) -> "_Lock":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
 
 
 def record(run: Run, about: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,8 @@ import hashlib
 import io
 import os
 import tarfile
+import warnings
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +25,12 @@ SCRIPTS = ("train.py", "preprocess.py")
 LARGEST = 256 << 20  # bytes of all files: a submission is code
 # what the client's build drops at the archive's top level
 DROPPED = ("setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in", "PKG-INFO")
-BY_ITSELF = ("README", "README.txt", "README.rst", "README.md", "test/test*.py")  # setuptools adds them
+# what setuptools of the client's build adds by itself: the first of these, licences if setup.py does not say otherwise
+README = ("README", "README.rst", "README.txt", "README.md")
+LICENSES = ("LICEN[CS]E*", "COPYING*", "NOTICE*", "AUTHORS*")
+TESTS = "test/test*.py"
+NEVER = ("build", ".git", ".hg", ".svn", "CVS", "RCS", ".bzr", "_darcs")  # folders that it leaves out
+UNREADABLE = (tarfile.TarError, zlib.error, EOFError, OSError, ValueError, MemoryError)
 MANIFEST = {  # each command of a MANIFEST.in as the pattern of files that it adds or takes away
     "include": "{0}",
     "recursive-include": "{0}/**/{1}",
@@ -73,13 +80,15 @@ class Submission:
                 for member in given:
                     if os.path.normpath(member.name).split("/")[0] == "code":
                         continue
-                    if member.isfile():
+                    if member.isfile() or member.islnk():
                         empty = False
-                        taken.addfile(member, given.extractfile(member))
+                        _copy(member, given, taken)
                     elif member.isdir() or (member.issym() and not os.path.isabs(member.linkname)):
                         taken.addfile(member)
                 self._add(taken, "code/")
-        except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+                while given.fileobj and given.fileobj.read(1 << 20):  # to its end, where the checksum is
+                    pass
+        except UNREADABLE as error:
             raise ValueError(f"the training job's model.tar.gz cannot be read: {error}") from None
         if empty:
             raise ValueError("the training job left no file in SM_MODEL_DIR, /opt/ml/model")
@@ -89,6 +98,15 @@ class Submission:
             member = tarfile.TarInfo(folder + name)
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
+
+
+def _copy(member: tarfile.TarInfo, given: tarfile.TarFile, taken: tarfile.TarFile) -> None:
+    """A file from archive to archive; another name of a file before it becomes a file of its own."""
+    content = given.extractfile(member)
+    assert content is not None  # noqa: S101 - it is a file
+    member.size, member.type, member.linkname = content.seek(0, os.SEEK_END), tarfile.REGTYPE, ""
+    content.seek(0)
+    taken.addfile(member, content)
 
 
 def read_submission(path: Path) -> Submission:
@@ -107,39 +125,47 @@ def read_submission(path: Path) -> Submission:
 
 
 def _of_archive(path: Path) -> Iterator[tuple[str, bytes]]:
-    size = 0
     try:
-        with tarfile.open(path) as tar:
+        with gzip.open(path) as file:
+            content = file.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise ValueError(f"more than {LARGEST >> 20} MB when unpacked")
+        with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as tar:
             for member in tar:
                 name = os.path.normpath(member.name)
-                size += member.size
-                if size > LARGEST:
-                    raise ValueError(f"more than {LARGEST >> 20} MB when unpacked")
+                if member.size < 0:  # tarfile would go back to it for ever
+                    raise ValueError(f"{member.name!r} has a negative size")
                 if member.isdir():
                     continue
                 if not member.isreg() or name.startswith(("/", "..")):
                     raise ValueError(f"{member.name!r} is no file within the archive")
-                content = tar.extractfile(member)
-                assert content is not None  # noqa: S101 - it is a regular file
-                yield name, content.read()
-    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
-        raise ValueError(f"{path}: neither a folder nor the archive of a submission: {error}") from None
+                packed = tar.extractfile(member)
+                assert packed is not None  # noqa: S101 - it is a regular file
+                yield name, packed.read()
+    except UNREADABLE as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path}: neither a folder nor the archive of a submission: {reason}") from None
 
 
 def _of_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
     setup = folder / "setup.py"
     if not setup.is_file():
         raise ValueError(f"{folder}: there is no setup.py, which names the files to upload: copy the template's")
-    modules, packages = _named(setup)
-    chosen = {folder / f"{module.replace('.', '/')}.py" for module in modules}
-    for package in packages:
-        chosen |= set((folder / package.replace(".", "/")).glob("*.py"))
+    named = _named(setup)
+    chosen = {folder / f"{module.replace('.', '/')}.py" for module in named["py_modules"]}
+    chosen |= {path for module in chosen if (path := module.with_name("__init__.py")).exists()} - {
+        folder / "__init__.py"
+    }
+    for package in named["packages"]:
+        chosen |= set((folder / package.replace(".", "/")).glob("*.py")) or {folder / package / "__init__.py"}
     for path in chosen:
         if not path.is_file():
             raise ValueError(f"{setup}: names {path.relative_to(folder)}, which is not there")
-    for pattern in BY_ITSELF:
-        chosen |= set(folder.glob(pattern))
+    chosen |= set([path for name in README if (path := folder / name).is_file()][:1])
+    for pattern in (TESTS, *named["license_files"]):
+        chosen |= {path for path in folder.glob(pattern) if path.is_file()}
     chosen = _by_manifest(folder, chosen) - {folder / name for name in DROPPED}
+    chosen = {path for path in chosen if not set(NEVER) & set(path.relative_to(folder).parts[:-1])}
     size, root = 0, folder.resolve()
     for path in sorted(chosen):
         if not path.resolve().is_relative_to(root):
@@ -150,28 +176,34 @@ def _of_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
         yield path.relative_to(folder).as_posix(), path.read_bytes()
 
 
-def _named(setup: Path) -> tuple[list[str], list[str]]:
-    """The modules and packages that a setup.py names. Raises ValueError where that cannot be seen without running it."""
+def _named(setup: Path) -> dict[str, list[str]]:
+    """The modules, packages and licences that a setup.py names.
+
+    Raises ValueError where that cannot be seen without running it.
+    """
+    hostile = (SyntaxError, ValueError, TypeError, RecursionError, MemoryError)
     try:
-        calls = [node for node in ast.walk(ast.parse(setup.read_bytes())) if isinstance(node, ast.Call)]
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        with warnings.catch_warnings(action="ignore"):
+            calls = [node for node in ast.walk(ast.parse(setup.read_bytes())) if isinstance(node, ast.Call)]
+            setups = [call for call in calls if ast.unparse(call.func) in ("setup", "setuptools.setup")]
+    except hostile as error:
         raise ValueError(f"{setup}: this is no Python: {error}") from None
-    setups = [call for call in calls if ast.unparse(call.func) in ("setup", "setuptools.setup")]
     if len(setups) != 1:
         raise ValueError(f"{setup}: one call of setup() is needed, {len(setups)} are there; mend it, {ELSEWHERE}")
     given = {keyword.arg: keyword.value for keyword in setups[0].keywords}
     unread = {None, "package_dir", "package_data", "data_files", "scripts", "ext_modules"} & set(given)
+    found: dict[str, Any] = {"py_modules": [], "packages": [], "license_files": list(LICENSES)}
     try:
-        names = [ast.literal_eval(given[member]) if member in given else [] for member in ("py_modules", "packages")]
-    except ValueError:
-        names = [None]
-    plain = all(isinstance(some, list | tuple) and all(_is_module(name) for name in some) for some in names)
-    if unread or not plain:
+        found |= {name: ast.literal_eval(given[name]) for name in found if name in given}
+    except hostile:
+        unread.add(None)
+    lists = all(isinstance(names, list | tuple) for names in found.values())
+    if unread or not lists or not all(map(_is_module, (*found["py_modules"], *found["packages"]))):
         raise ValueError(
             f"{setup}: it is not run here, only read: write py_modules and packages out as lists of names, and use "
             f"no other list of files; {ELSEWHERE}"
         )
-    return names[0], names[1]
+    return {name: [str(value) for value in values] for name, values in found.items()}
 
 
 def _is_module(name: Any) -> bool:
@@ -195,7 +227,7 @@ def _by_manifest(folder: Path, chosen: set[Path]) -> set[Path]:
         for pattern in patterns:
             try:
                 found = {path for path in folder.glob(MANIFEST[command].format(*folders, pattern)) if path.is_file()}
-            except (ValueError, NotImplementedError) as error:  # no pattern of pathlib's
+            except (ValueError, NotImplementedError, RecursionError) as error:  # no pattern of pathlib's
                 raise ValueError(f"{manifest}: {line[:80]!r}: {error}") from None
             chosen = chosen - found if command.endswith("exclude") or command == "prune" else chosen | found
     return chosen

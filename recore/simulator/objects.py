@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from boto3.exceptions import S3UploadFailedError
+from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from recore.simulator.failure import JobFailed, JobStopped
+
+# a file in one request: moto reads the whole object for each part that is asked for, so parts take time by their square
+WHOLE = TransferConfig(multipart_threshold=1 << 50, io_chunksize=1 << 20, use_threads=False)
 
 
 def parse(uri: str) -> tuple[str, str]:
@@ -47,7 +51,7 @@ def download(s3: Any, uri: str, folder: Path, stopping: Callable[[], bool] = lam
             if not target.resolve().is_relative_to(folder.resolve()) or target.resolve() == folder.resolve():
                 raise JobFailed(f"ClientError: The key '{key}' leads out of its folder")
             target.parent.mkdir(parents=True, exist_ok=True)
-            s3.download_file(bucket, key, str(target))
+            s3.download_file(bucket, key, str(target), Config=WHOLE)
         except (OSError, ValueError) as error:  # a name too long, or both a file and a folder
             raise JobFailed(f"ClientError: The key '{key}' cannot become a file: {error}") from None
         except ClientError as error:
@@ -67,7 +71,7 @@ def upload(s3: Any, source: Path, uri: str) -> None:
         if path.is_file() and path.resolve().is_relative_to(root):
             key = prefix if path == source else f"{prefix.rstrip('/')}/{path.relative_to(source)}".lstrip("/")
             try:
-                s3.upload_file(str(path), bucket, key)
+                s3.upload_file(str(path), bucket, key, Config=WHOLE)
             except (S3UploadFailedError, UnicodeError) as error:
                 raise JobFailed(f"ClientError: '{uri}' cannot be written to: {error}") from None
 

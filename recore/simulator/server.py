@@ -13,6 +13,7 @@ import boto3
 from moto.moto_api._internal.models import moto_api_backend
 from werkzeug.serving import make_server
 
+from recore import locked
 from recore.simulator.application import Application, QuietHandler
 from recore.simulator.platform import Platform
 from recore.simulator.resources.model import Models
@@ -21,14 +22,14 @@ from recore.simulator.resources.resource import ACCOUNT, REGION
 from recore.simulator.resources.tags import Tags
 from recore.simulator.resources.training import TrainingJobs
 from recore.simulator.resources.transform import TransformJobs
-from recore.simulator.running import Jobs
+from recore.simulator.running import Jobs, remove
 from recore.simulator.sandbox import bubblewrap_works
 from recore.simulator.state import State
 from recore.simulator.store import Store
 
 BUCKET = f"sagemaker-{REGION}-{ACCOUNT}"
 ROLE = "SageMakerRole"
-LONGEST = 60  # characters of the temporary folder's path: a Unix socket's has 107 at most
+LONGEST = 55  # characters of the temporary folder's path: a Unix socket's has 107 at most
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/{ROLE}"
 
 
@@ -54,15 +55,14 @@ class Simulator:
     def __enter__(self) -> "Simulator":
         if not self.enforced and len(tempfile.gettempdir()) > LONGEST:
             raise OSError(f"{tempfile.gettempdir()}: {LONGEST} characters at most, for a model's socket: set TMPDIR")
-        self._folder = tempfile.TemporaryDirectory(prefix="recore-")
-        folder = Path(self._folder.name)
+        self.folder, self._lock = locked.make(Path(tempfile.gettempdir()), "recore-jobs-", "")
         # our own socket: on a port that is taken, werkzeug would end the whole program
         self._socket = socket.create_server(("127.0.0.1", self._port), backlog=128)
         self.port: int = self._socket.getsockname()[1]
-        self._jobs = Jobs(folder)
+        self._jobs = Jobs(self.folder)
         store = Store(self._state.records if self._state else None)
         s3, logs, cloudwatch = (self.client(service) for service in ("s3", "logs", "cloudwatch"))
-        platform = Platform(store, self._jobs, s3, logs, cloudwatch, self.enforced, folder)
+        platform = Platform(store, self._jobs, s3, logs, cloudwatch, self.enforced, self.folder)
         jobs = [kind(platform) for kind in (TrainingJobs, ProcessingJobs, TransformJobs)]
         application = Application([Models(store), Tags(store), *jobs])
         answer = self._state.write_through(application) if self._state else application
@@ -72,10 +72,11 @@ class Simulator:
         self._server = make_server(
             "127.0.0.1", self.port, answer, threaded=True, request_handler=QuietHandler, fd=self._socket.fileno()
         )
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        # how long the end waits for it: by default half a second
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         if self._state:
             self._state.restore(self.client("s3"))
-        self._furnish(folder)
+        self._furnish(self.folder)
         return self
 
     def __exit__(
@@ -84,7 +85,8 @@ class Simulator:
         with contextlib.ExitStack() as ends:  # last first, and each even where one before it was interrupted
             if self._state:
                 ends.callback(self._state.close)
-            ends.callback(self._folder.cleanup)
+            ends.callback(self._lock.close)
+            ends.callback(remove, self.folder)
             ends.callback(self._socket.close)
             ends.callback(self._server.server_close)
             ends.callback(self._server.shutdown)

@@ -138,7 +138,7 @@ with Simulator(isolation={isolation!r}) as simulator:
     client = Client(simulator)
     for _ in range(3):
         client.process({script!r}, wait=False, Environment={mark!r})
-    print(simulator._folder.name, flush=True)
+    print(simulator.folder, flush=True)
     time.sleep(60)
 """
 STUBBORN = (

@@ -77,7 +77,7 @@ def test_files_of_this_machine_are_not_there(walled, tmp_path):
     root = Path(__file__).parents[2]
     paths = [
         str(tmp_path / "secret"), str(Path.home() / ".bashrc"), str(Path.home() / ".aws"), "/home", "/etc/shadow", "/boot",
-        "/sys/class/net", "/var/log", walled.simulator._folder.name, str(root / "README.md"), str(root / "recore/simulator"),
+        "/sys/class/net", "/var/log", str(walled.simulator.folder), str(root / "README.md"), str(root / "recore/simulator"),
     ]  # fmt: skip
     said = says(
         walled,
@@ -274,5 +274,5 @@ def test_source_archives_that_mean_harm(client, members):
     job = client.train("", HyperParameters={"sagemaker_submit_directory": uri})
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("ClientError: source.tar.gz cannot be unpacked: ")
-    assert not list(Path(client.simulator._folder.name).rglob("escaped"))
-    assert os.path.isdir(client.simulator._folder.name)
+    assert not list(client.simulator.folder.rglob("escaped"))
+    assert os.path.isdir(client.simulator.folder)

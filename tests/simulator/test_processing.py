@@ -127,7 +127,7 @@ USE = "import tiny_of_ours\nprint(tiny_of_ours.said)"
 
 
 def libraries(client):
-    return set((Path(client.simulator._folder.name) / "libraries").glob("*"))
+    return set((client.simulator.folder / "libraries").glob("*"))
 
 
 def test_requirements_that_are_there_already(either, monkeypatch):

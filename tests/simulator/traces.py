@@ -3,7 +3,6 @@
 import time
 import uuid
 from collections.abc import Callable
-from pathlib import Path
 
 import psutil
 
@@ -35,7 +34,7 @@ def eventually(condition: Callable[[], bool], seconds: float = 20) -> None:
 
 def no_trace(client, mark: Mark) -> None:
     """Nothing of a job is left: no process that bears its mark, no folder; and the simulator runs a next one."""
-    folder = Path(client.simulator._folder.name)
+    folder = client.simulator.folder
     eventually(lambda: not mark.processes())
     eventually(lambda: not list(folder.glob("job-*")))
     assert client.process("print('well')")["ProcessingJobStatus"] == "Completed"

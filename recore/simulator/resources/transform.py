@@ -137,7 +137,7 @@ class TransformJobs(JobResource):
             if job.stopping.is_set():
                 raise JobStopped
             given, taken = job.folder / "given", job.folder / "taken"
-            self.platform.s3.download_file(bucket, key, str(given))
+            self.platform.s3.download_file(bucket, key, str(given), Config=objects.WHOLE)
             feeding.feed(server, given, taken, job.stopping.is_set)
             folder = prefix if prefix.endswith("/") or not prefix else prefix[: prefix.rfind("/") + 1]
             below = key.removeprefix(prefix).lstrip("/") if key.startswith(f"{prefix}/") else key.removeprefix(folder)

@@ -1,0 +1,176 @@
+"""The runs of a folder: best first among those on the same data, and whatever else lies there is named and passed by."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+from test_cli import recore
+
+from recore.pipeline.board import read_runs, tables
+
+ANY_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
+STEPS = [{"name": "train", "state": "Completed"}, {"name": "public score", "state": "Completed"}]
+
+
+def of(data: str = "a", started: str = "2026-01-01T00:00:00+00:00", **scores: float) -> dict[str, Any]:
+    """A run's record, as much of it as the board reads."""
+    return {
+        "state": "Completed",
+        "started": started,
+        "seconds": 12.34,
+        "submission": {"sha256": "5" * 64},
+        "data": {"public": {"path": f"{data}/public.csv.gz", "sha256": data * 64}},
+        "steps": STEPS,
+        "scores": {side: {"value": value} for side, value in scores.items()},
+    }
+
+
+FAILED = {"state": "Failed", "steps": [{"name": "train", "state": "Failed"}, {"name": "upload", "state": "Waiting"}]}
+
+
+def put(folder: Path, name: str, record: object) -> None:
+    (folder / name).mkdir(parents=True)
+    (folder / name / "run.json").write_text(record if isinstance(record, str) else json.dumps(record))
+
+
+def shown(folder: Path) -> str:
+    out = io.StringIO()
+    Console(file=out, width=120).print(*tables(read_runs(folder)[0]))
+    return out.getvalue()
+
+
+def test_best_first_among_the_same_data_and_failed_last(tmp_path: Path) -> None:
+    put(tmp_path, "failed", of() | FAILED)
+    put(tmp_path, "public-only", of(public=0.9))
+    put(tmp_path, "second", of(public=0.9, private=0.5))
+    put(tmp_path, "best", of(public=0.1, private=0.51))
+    put(tmp_path, "negative", of(public=0.9, private=-3.0))
+    put(tmp_path, "by-public", of(public=0.91, private=0.5))
+    put(tmp_path, "stopped", of(started="2025") | {"state": "Stopped"})
+    entries, unread = read_runs(tmp_path)
+    order = ["best", "by-public", "second", "negative", "public-only", "failed", "stopped"]
+    assert [entry.folder for entry in entries] == order
+    assert unread == []
+    lines = [line.split() for line in shown(tmp_path).splitlines()]
+    assert lines[2][:1] == ["best"]
+    assert lines[2][-3:] == ["0.5100", "0.1000", "12.3"]
+    assert ["failed", "train", "failed", "55555555", "-", "-", "12.3"] in lines
+    assert ["stopped", "stopped", "55555555", "-", "-", "12.3"] in lines
+
+
+def test_runs_on_other_data_stand_apart_the_latest_first(tmp_path: Path) -> None:
+    put(tmp_path, "old", of("a", "2026-01-01", public=0.99))
+    put(tmp_path, "new", of("b", "2026-03-01", public=0.1))
+    put(tmp_path, "older-but-better", of("b", "2026-02-01", public=0.2))
+    more = of("b", "2026-02-01", public=0.3)
+    more["data"]["private"] = {"path": "b/private.csv.gz", "sha256": "c" * 64}
+    put(tmp_path, "with-private", more)
+    assert [entry.folder for entry in read_runs(tmp_path)[0]] == ["older-but-better", "new", "with-private", "old"]
+    titles = [line for line in shown(tmp_path).splitlines() if "Runs on" in line]
+    assert [title.strip() for title in titles] == [f"Runs on {data}/public.csv.gz" for data in "bba"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["[red]x[/red]", "[/]", "[link=http:x]", "a\\[b]", ":smile:"],
+)
+def test_markup_in_names_is_text(name: str, tmp_path: Path) -> None:
+    put(tmp_path, name.replace("/", "_"), of(name) | {"state": name})
+    text = shown(tmp_path)
+    assert f"Runs on {name}/public.csv.gz" in text
+    assert name.replace("/", "_") in text
+    assert name.lower() in text.splitlines()[2]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "1" * 5000,
+        json.dumps(of() | {"seconds": "soon"}),
+        json.dumps(of() | {"steps": "none"}),
+        json.dumps(of() | {"data": {}}),
+        json.dumps(of() | {"scores": {"private": 1}}),
+        "[" * 100_000,
+        json.dumps(of()).replace("12.34", "1" * 400),
+    ],
+    ids=range(11),
+)
+def test_what_is_no_record_is_named_and_passed_by(text: str, tmp_path: Path) -> None:
+    put(tmp_path, "good", of(public=0.5))
+    put(tmp_path, "bad", text)
+    entries, unread = read_runs(tmp_path)
+    assert [entry.folder for entry in entries] == ["good"]
+    assert len(unread) == 1
+    assert unread[0].startswith(f"{tmp_path / 'bad/run.json'}: this is no record of a run")
+
+
+MEMBERS = sorted(of())
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(member=st.sampled_from(MEMBERS), value=JSON, other=JSON)
+@example(member="data", value=[True], other=None)
+@ANY_FOLDER
+def test_a_record_with_anything_in_it_is_listed_or_named(member: str, value: Any, other: Any, tmp_path: Path) -> None:
+    for name, record in {"a": of(private=0.5) | {member: value}, "b": other}.items():
+        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / name / "run.json").write_text(json.dumps(record))
+    entries, unread = read_runs(tmp_path)
+    assert len(entries) + len(unread) == 2
+    assert len(tables(entries)) == len(entries)
+    shown(tmp_path)
+
+
+def test_a_record_that_cannot_be_printed_hides_no_other(tmp_path: Path) -> None:
+    put(tmp_path, "good", of(public=0.5))
+    put(tmp_path, "bad", of(public=0.5) | {"state": "\ud800"})
+    done = recore("board", tmp_path)
+    assert done.returncode == 0
+    assert "good" in done.stdout
+
+
+def test_a_record_gives_a_terminal_no_orders(tmp_path: Path) -> None:
+    put(tmp_path, "run", of("\x1b[2J", public=0.5) | {"state": "\x1b]0;title\x07"})
+    assert "\x1b" not in recore("board", tmp_path).stdout
+
+
+def test_a_long_name_is_whole_where_there_is_no_terminal(tmp_path: Path) -> None:
+    put(tmp_path, "a-name-" * 12, of(public=0.5, private=0.5))
+    assert "a-name-" * 12 in recore("board", tmp_path).stdout
+
+
+def test_no_folder_and_no_run(tmp_path: Path) -> None:
+    done = recore("board", tmp_path / "nowhere")
+    assert done.returncode == 2
+    assert (
+        done.stderr == f"recore: {tmp_path / 'nowhere'}: there is no such folder; `python -m recore run` makes runs\n"
+    )
+    done = recore("board", tmp_path)
+    assert (done.returncode, done.stdout) == (0, f"board: no run in {tmp_path}\n")
+
+
+def test_json_is_the_same_list(tmp_path: Path) -> None:
+    put(tmp_path, "one", of(public=0.5))
+    put(tmp_path, "two", of(public=0.25, private=0.75))
+    put(tmp_path, "bad", "{")
+    done = recore("board", tmp_path, "--json")
+    assert done.returncode == 0
+    assert [(run["folder"], run["scores"]) for run in json.loads(done.stdout)] == [
+        ("two", {"public": 0.25, "private": 0.75}),
+        ("one", {"public": 0.5}),
+    ]
+    assert done.stderr.startswith(f"recore: {tmp_path / 'bad/run.json'}: this is no record of a run")
+    assert len(done.stderr.splitlines()) == 1

@@ -1,0 +1,184 @@
+"""A submission that fails, in each step in a way of its own: what its author is told, and what is kept."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from submissions.running import Done, data_of, left_beside, recore_run, variant
+
+PIPELINE = ("preprocess", "predict", "score")
+TRAIN, BOTH, PRIVATE = ("train",), ("public", "private"), ("private",)
+LOOK_AT = {
+    "train": "train.py, which `python train.py` runs by hand",
+    "preprocess": "preprocess.py. It runs alone: no other file of the submission",
+    "predict": "model_fn, input_fn, predict_fn and output_fn of train.py: they run in a process that did not train",
+    "score": "the predictions: a line of 49 numbers for each row of the data",
+}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What is changed of the good submission, which step of which sides fails, and the words that must be told.
+
+    reason: of the step. said: in its log, where that is something else.
+    """
+
+    step: str
+    reason: str
+    changes: dict[str, tuple[str, str]] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    said: str = ""
+    sides: tuple[str, ...] = BOTH
+
+    @property
+    def failed(self) -> list[str]:
+        return ["train"] if self.step == "train" else [f"{side} {self.step}" for side in self.sides]
+
+
+def change(file: str, old: str, new: str) -> dict[str, tuple[str, str]]:
+    return {"changes": {file: (old, new)}}
+
+
+READ, INPUTS = "    return input_data.splitlines()[1:]", 'row["3983.9"]]'
+OWN_CLASS = "class Mine(list):\n    pass\n\n\ndef main():\n    np.nanmean = lambda *_, **__: Mine()"
+FAILURES = {
+    "training raises": Failure(
+        "train",
+        "no copper here",
+        **change("train.py", "def main():", "def main():\n    raise OSError('no copper here')"),
+    ),
+    "targets as inputs": Failure(
+        "preprocess", "KeyError: 'CuPPM'", **change("preprocess.py", INPUTS, 'row["CuPPM"]]'), sides=PRIVATE
+    ),
+    "a module beside preprocess.py": Failure(
+        "preprocess",
+        "ModuleNotFoundError: No module named 'channels'",
+        {
+            "setup.py": ('"train"', '"train", "channels"'),
+            "preprocess.py": ("import os\n", "import os\n\nimport channels\n"),
+        },
+        {"channels": ""},
+    ),
+    "a class of the script's own in the pickle": Failure(
+        "predict", "Can't get attribute 'Mine' on <module '__main__'", **change("train.py", "def main():", OWN_CLASS)
+    ),
+    "a row too few": Failure(
+        "score",
+        "of 49 are needed, without header or index",
+        **change("train.py", "in prediction)", "in prediction[1:])"),
+    ),
+    "a package that no index has": Failure(
+        "train",
+        "requirements.txt cannot be installed: ERROR: No matching distribution found for no-such-package==1.0",
+        files={"requirements.txt": "no-such-package==1.0\n", "MANIFEST.in": "include requirements.txt\n"},
+        said="ERROR: No matching distribution found for no-such-package==1.0",
+    ),
+}
+SLOW = {
+    "no Python": Failure(
+        "train", "SyntaxError: '(' was never closed", **change("train.py", "def main():", "def main(")
+    ),
+    "no model": Failure(
+        "train",
+        "the training job left no file in SM_MODEL_DIR",
+        said="nothing to keep",
+        **change("train.py", "    main()", "    print('nothing to keep')"),
+    ),
+    "no inputs": Failure(
+        "preprocess",
+        "preprocess.py left no public.csv",
+        **change("preprocess.py", "    main()", "    print('kept to myself')"),
+        said="kept to myself",
+    ),
+    "requests refused": Failure(
+        "predict", "I take no text/csv", **change("train.py", READ, "    raise ValueError(f'I take no {content_type}')")
+    ),
+    "a server that ends": Failure(
+        "predict", "the server did not answer", **change("train.py", READ, "    os._exit(3)"), said="exited with code 3"
+    ),
+    "no numbers": Failure(
+        "score",
+        "row 1, column 1 (AgPPM): empty, not a finite number",
+        **change("train.py", "np.tile(model,", "np.tile(model * np.nan,"),
+    ),
+    "no predictions": Failure(
+        "score", "No columns to parse from file", **change("train.py", "in prediction)", "in prediction[:0])")
+    ),
+}
+CASES = [pytest.param(failure, id=name) for name, failure in FAILURES.items()]
+CASES += [pytest.param(failure, id=name, marks=pytest.mark.slow) for name, failure in SLOW.items()]
+
+
+@pytest.mark.parametrize("failure", CASES)
+def test_what_a_failure_tells_and_leaves(failure: Failure, tmp_path: Path, sample: Path) -> None:
+    submission = variant(tmp_path / "submission", failure.changes, **failure.files)
+    # pip looks at no index: what it says of a package that is on none is the same without a network
+    done = recore_run(submission, tmp_path / "runs/run", *data_of(sample), PIP_NO_INDEX="1")
+    assert done.status == 1, done.stderr
+    explained: set[str] = set()
+    for step in failure.failed:
+        assert failure.reason in done.reason(step)
+        if done.reason(step) in explained:
+            assert f"recore: {step} failed likewise; its log: {done.log(step)}" in done.stderr.splitlines()
+            continue
+        explained.add(done.reason(step))
+        told = told_of(done, step)
+        assert failure.reason in told[0]
+        assert f"  its log: {done.log(step)}" in told
+        assert (failure.said or failure.reason) in done.log(step).read_text()
+        assert told[-1].startswith(f"  look at: {LOOK_AT[failure.step]}")
+    check_what_is_left(done, failure.failed)
+
+
+def told_of(done: Done, step: str) -> list[str]:
+    """The lines on stderr that explain a failed step: its own line and what is indented below."""
+    lines = done.stderr.splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith(f"recore: {step} failed: "))
+    last = next((number for number in range(first + 1, len(lines)) if lines[number][:1] != " "), len(lines))
+    return lines[first:last]
+
+
+def check_what_is_left(done: Done, failed: list[str]) -> None:
+    """Nothing of ours is on stderr; the record and the files are those of the steps that worked."""
+    assert not [line for line in done.stderr.splitlines() if line.startswith(("Traceback", "Exception"))]
+    assert all(letter.isprintable() or letter == "\n" for letter in done.stderr)
+    assert done.stderr.count("recore: ") == len(failed)
+    expected = {"upload": "Completed", "train": "Completed", "clean up": "Completed"}
+    for side in BOTH:
+        names = [f"{side} {step}" for step in PIPELINE]
+        over = 0 if "train" in failed else next((n for n, name in enumerate(names) if name in failed), len(names))
+        expected |= {name: "Completed" if number < over else "Waiting" for number, name in enumerate(names)}
+    expected |= dict.fromkeys(failed, "Failed")
+    assert done.record["state"] == "Failed"
+    assert done.states == expected
+    assert (done.folder / "model.tar.gz").is_file() == (expected["train"] == "Completed")
+    for step, folder, suffix in (("predict", "predictions", "csv.out"), ("score", "scores", "txt")):
+        kept = {path.name for path in (done.folder / folder).glob(f"*.{suffix}")}
+        assert kept == {f"{side}.{suffix}" for side in BOTH if expected[f"{side} {step}"] == "Completed"}
+    assert set(done.record["scores"]) == {side for side in BOTH if expected[f"{side} score"] == "Completed"}
+    assert {path.stem for path in (done.folder / "logs").iterdir()} == {
+        step["name"].replace(" ", "-") for step in done.record["steps"] if step["kind"] and step["state"] != "Waiting"
+    }
+    assert str(done.folder) in done.stdout
+    assert left_beside(done.folder) == []
+
+
+LOUD = r"""def main():
+    print("\x1b[2J\x1b]0;title\x07\x9b31m\u202e" + chr(0) + "over\rwritten")
+    print("a" * (1 << 20), "b" * (1 << 20), sep="\n", flush=True)
+    raise SystemExit("\x1b[1A\x1b[2Kall is well")
+"""
+
+
+def test_what_a_loud_job_prints_reaches_no_terminal(tmp_path: Path, sample: Path) -> None:
+    """Its lines are cut and what a terminal would obey is taken out; the log holds all of it."""
+    submission = variant(tmp_path / "submission", {"preprocess.py": ("def main():\n", LOUD)})
+    done = recore_run(submission, tmp_path / "runs/run", *data_of(sample))
+    assert done.status == 1
+    check_what_is_left(done, ["public preprocess", "private preprocess"])
+    assert max(map(len, done.stderr.splitlines())) < 700
+    told = told_of(done, "public preprocess")
+    assert "    ?[1A?[2Kall is well" in told
+    log = done.log("public preprocess").read_bytes()
+    assert log.count(b"a") > 1 << 20
+    assert b"\x1b[2J\x1b]0;title\x07" in log

@@ -1,0 +1,169 @@
+"""A submission that looks for the private assays in every step finds them nowhere, and one that brings a score, none."""
+
+import hashlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from helpers import ROOT, environment
+from submissions.running import SUBMISSIONS, Done, command, data_of, left_beside, recore_run, variant
+
+from recore.pipeline.submission import read_submission
+from recore.simulator.sandbox import bubblewrap_works
+
+ATTEMPTS = {"path", "name", "content", "files of processes", "variables", "arguments"}
+ATTEMPTS |= {"a port", "any port", "metadata", "S3"}
+WHILE_WAITING = {"path", "content", "files of processes", "a port", "S3"}
+SERVED = {"preprocess.py", "train.py", "model_fn", "input_fn", "predict_fn"}
+STAGES = {  # by step: where the hostile submission's code gets to run
+    "train": {"preprocess.py", "train.py", "training"},
+    "public preprocess": {"preprocess.py"},
+    "public predict": SERVED | {"waiting"},
+    "private preprocess": {"preprocess.py"},
+    "private predict": SERVED,
+}
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port of this machine that answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=4096) as server:
+        yield server.getsockname()[1]
+
+
+def hostile_run(folder: Path, sample: Path, port: int, isolation: str) -> tuple[Done, list[str]]:
+    """Run the hostile submission; its public transform job waits until the private data are scored. Also: what ended.
+
+    The private assays lie where `--actual` says, and its path stands in this command's environment and arguments.
+    """
+    if (os.cpu_count() or 1) < 2:
+        pytest.skip("one job waits while others run: two cores are needed")
+    actual, walls = sample / "private/actual.csv.gz", isolation == "required"
+    with tempfile.TemporaryDirectory(prefix="r") as temporary:
+        content = actual.read_bytes()
+        known = {"path": str(actual), "sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "port": port}
+        # without walls it looks at this test's own things alone, and leaves the rest of the machine in peace
+        known |= {"scan": walls, "ancestors": not walls, "roots": ["/"] if walls else [temporary, str(sample)]}
+        submission = folder / "hostile"
+        shutil.copytree(SUBMISSIONS / "hostile", submission)
+        script = submission / "preprocess.py"
+        script.write_text(script.read_text().replace("KNOWN = {}", f"KNOWN = {known!r}"))
+        out, ended = folder / "runs/run", list[str]()
+        options = (submission, "--out", out, *data_of(sample), "--isolation", isolation)
+        variables = environment() | {"TMPDIR": temporary, "ACTUAL": str(actual)}
+        with subprocess.Popen(
+            command(*options), cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            said = []
+            for line in process.stderr:
+                said.append(line)
+                step, _, state = line.partition(": ")
+                ended += [] if state.startswith("started") else [step]
+                if "private score" in ended or (step.startswith("private") and state.startswith("failed")):
+                    for job in Path(temporary).glob("recore-*/job-*/ml"):
+                        (job / "the test lets go").touch()
+            return Done(process.wait(), process.stdout.read(), "".join(said), out), ended
+
+
+def looked(done: Done) -> dict[str, dict[str, dict[str, bool]]]:
+    """By step and by stage: what was attempted, and whether that found the assays."""
+    found: dict[str, dict[str, dict[str, bool]]] = {}
+    for step in STAGES:
+        for line in done.log(step).read_text().splitlines():
+            if line.startswith("LOOKED "):
+                said = json.loads(line.removeprefix("LOOKED "))
+                before = found.setdefault(step, {}).setdefault(said["stage"], {})
+                for name, value in said["found"].items():
+                    before[name] = before.get(name, False) or value
+    return found
+
+
+def test_nothing_leads_to_the_private_assays(tmp_path: Path, sample: Path, port: int) -> None:
+    if not bubblewrap_works():
+        pytest.skip("bubblewrap does not work here: install it, or allow user namespaces")
+    done, ended = hostile_run(tmp_path, sample, port, "required")
+    assert done.status == 0, done.stderr
+    assert ended.index("private score") < ended.index("public predict")  # it waited while the assays were scored
+    attempts = looked(done)
+    assert {step: set(stages) for step, stages in attempts.items()} == STAGES
+    for step, stages in attempts.items():
+        for stage, found in stages.items():
+            assert set(found) == (WHILE_WAITING if stage == "waiting" else ATTEMPTS), (step, stage)
+            assert not any(found.values()), (step, stage, found)
+    # nothing was carried along: the model holds what it should, and every prediction is the means
+    with tarfile.open(done.folder / "model.tar.gz") as tar:
+        assert sorted(tar.getnames()) == ["code/preprocess.py", "code/train.py", "model.json"]
+    lines = [(done.folder / f"predictions/{side}.csv.out").read_text().splitlines() for side in ("public", "private")]
+    assert len(set(lines[0] + lines[1])) == 1
+    assert done.scores["private"] < 0
+    assert left_beside(done.folder) == []
+
+
+def test_every_attempt_finds_them_without_walls(tmp_path: Path, sample: Path, port: int) -> None:
+    """So that the test above means something: each attempt works, and pays."""
+    done, _ = hostile_run(tmp_path, sample, port, "off")
+    assert done.status == 0, done.stderr
+    worked = {name for stages in looked(done).values() for found in stages.values() for name in found if found[name]}
+    assert worked == ATTEMPTS - {"metadata"}
+    assert done.scores["private"] == pytest.approx(1.01)
+
+
+OWN_SCORE = """
+import argparse, json, os
+parser = argparse.ArgumentParser()
+for name in ("--actual", "--predicted", "--output"):
+    parser.add_argument(name)
+path = parser.parse_args().output
+open(path, "w").write("1.01")
+open(os.path.splitext(path)[0] + ".json", "w").write(json.dumps({"score": 1.01, "weights_scored": 1.01, "rows": 1}))
+"""
+
+
+def test_a_score_script_of_its_own_gains_nothing(tmp_path: Path, sample: Path) -> None:
+    without = recore_run(variant(tmp_path / "without"), tmp_path / "runs/without", *data_of(sample))
+    assert without.status == 0, without.stderr
+    changes = {"setup.py": ('"train"', '"train", "score"')}
+    files = {"score": OWN_SCORE, "MANIFEST.in": "include score.py\nrecursive-include scores *.py\n"}
+    submission = variant(tmp_path / "with", changes, **files)
+    (submission / "scores").mkdir()
+    shutil.copy(submission / "score.py", submission / "scores")
+    done = recore_run(submission, tmp_path / "runs/with", *data_of(sample))
+    assert done.status == 0, done.stderr
+    assert {"score.py", "scores/score.py"} < set(done.record["submission"]["files"])  # they travel, and are not run
+    assert done.record["score_script"]["sha256"] == hashlib.sha256((ROOT / "score.py").read_bytes()).hexdigest()
+    assert done.scores == without.scores
+    assert done.record["scores"] == without.record["scores"]
+
+
+@pytest.mark.parametrize(
+    ("link", "manifest"),
+    [
+        ("train.py", ""),
+        ("notes.txt", "include notes.txt"),
+        ("notes.txt", "global-include *.txt"),
+        ("folder/actual.csv.gz", "recursive-include folder *"),
+        ("folder", "graft folder"),
+        ("folder", "include folder/actual.csv.gz"),
+        ("README.md", ""),
+        ("test", ""),
+    ],
+)
+def test_links_that_lead_out_are_refused(tmp_path: Path, sample: Path, link: str, manifest: str) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    for name in ("actual.csv.gz", "test_actual.py"):
+        shutil.copy(sample / "private/actual.csv.gz", tmp_path / "elsewhere" / name)
+    submission = variant(tmp_path / "submission", **{"MANIFEST.in": manifest})
+    path = submission / link
+    path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
+    target = tmp_path / "elsewhere" / ("" if "." not in link else "actual.csv.gz")
+    path.symlink_to(target)
+    with pytest.raises(ValueError, match="a link that leads out of the submission"):
+        read_submission(submission)

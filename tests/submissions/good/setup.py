@@ -1,0 +1,3 @@
+from setuptools import setup
+
+setup(name="good", py_modules=["preprocess", "train"])

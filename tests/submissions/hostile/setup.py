@@ -1,0 +1,3 @@
+from setuptools import setup
+
+setup(name="hostile", py_modules=["preprocess", "train"])

@@ -1,0 +1,100 @@
+"""Submissions for tests: a tiny one whose jobs take no time, folders and archives of any kind."""
+
+import gzip
+import io
+import tarfile
+from pathlib import Path
+
+TARGETS = tuple(
+    "AgPPM AsPPM AuPPM BaPPM BiPPM CdPPM CoPPM CuPPM FePCT MnPPM MoPPM NiPPM PPCT PbPPM SPPM SbPPM SePPM "
+    "SnPPM SrPPM TePPB ThPPB UPPB VPCT WPPM ZnPPM ZrPPM BePPM AlPPM CaPPM CePPM CrPPM CsPPM GaPPM GePPM "
+    "HfPPM InPPM KPPM LaPPM LiPPM MgPPM NaPPM NbPPM RbPPM RePPM ScPPM TaPPM TiPPM TlPPM YPPM".split()
+)
+SETUP = 'from setuptools import setup\n\nsetup(name="tiny", version="1", py_modules=["train", "preprocess"])\n'
+# the mean of each assay, times the row's first channel: rows differ, and their order shows
+TRAIN = f"""
+import csv, gzip, json, os, sys
+
+TARGETS = {TARGETS!r}
+
+
+def model_fn(folder):
+    with open(os.path.join(folder, "means.json")) as file:
+        return json.load(file)
+
+
+def input_fn(body, content_type):
+    lines = (body if isinstance(body, str) else body.decode()).splitlines()
+    print("a request of", len(lines), "lines", file=sys.stderr, flush=True)
+    return [float(line.split(",", 2)[1]) for line in lines if not line.startswith("index,")]
+
+
+def predict_fn(inputs, means):
+    return [[mean * number for mean in means] for number in inputs]
+
+
+def output_fn(predictions, accept):
+    return "".join(",".join(map(repr, row)) + "\\n" for row in predictions)
+
+
+if __name__ == "__main__":
+    with gzip.open(os.environ["SM_CHANNEL_TRAINING"] + "/public.csv.gz", "rt") as file:
+        rows = list(csv.DictReader(file))
+    measured = [[float(row[name]) for row in rows if row[name]] for name in TARGETS]
+    with open(os.environ["SM_MODEL_DIR"] + "/means.json", "w") as file:
+        json.dump([sum(some) / len(some) for some in measured], file)
+"""
+# the first channels of each row, as often as TIMES says
+PREPROCESS = """
+import csv, gzip
+
+TIMES = 1
+with gzip.open("/opt/ml/processing/input/public/public.csv.gz", "rt") as given:
+    with open("/opt/ml/processing/output/preprocess/public.csv", "w") as taken:
+        for row in csv.DictReader(given):
+            taken.write("" if taken.tell() else "index,first,others\\n")
+            channels = [value for name, value in row.items() if name[:1].isdigit()]
+            taken.write(",".join([row[""], *channels[:300] * TIMES]) + "\\n")
+"""
+
+
+def tiny(folder: Path, files: dict[str, str | bytes] | None = None) -> Path:
+    """The tiny submission, with some files other or more."""
+    return write(folder, {"setup.py": SETUP, "train.py": TRAIN, "preprocess.py": PREPROCESS} | (files or {}))
+
+
+def write(folder: Path, files: dict[str, str | bytes]) -> Path:
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return folder
+
+
+def member(name: str, kind: bytes = tarfile.REGTYPE, to: str = "", size: int = 0) -> tarfile.TarInfo:
+    made = tarfile.TarInfo(name)
+    made.type, made.linkname, made.size = kind, to, size
+    return made
+
+
+def packed(*members: tarfile.TarInfo, **contents: bytes) -> bytes:
+    """A tar.gz of members without content, whatever they claim, and of Python files, name=content."""
+    raw = b"".join(one.tobuf(tarfile.GNU_FORMAT) for one in members)
+    for name, content in contents.items():
+        raw += member(f"{name}.py", size=len(content)).tobuf() + content + b"\0" * (-len(content) % 512)
+    return gzip.compress(raw + b"\0" * 1024, 1, mtime=0)
+
+
+def with_header(archive: bytes, place: int, bytes_: bytes) -> bytes:
+    """An archive, not compressed, with other bytes in its first member's header, whose checksum is right."""
+    raw = bytearray(gzip.decompress(archive))
+    raw[place : place + len(bytes_)] = bytes_
+    raw[148:156] = b" " * 8
+    raw[148:156] = b"%06o\0 " % sum(raw[:512])
+    return bytes(raw)
+
+
+def content(archive: Path | bytes) -> dict[str, bytes]:
+    """The files of an archive by name."""
+    with tarfile.open(fileobj=io.BytesIO(archive if isinstance(archive, bytes) else archive.read_bytes())) as tar:
+        return {one.name: tar.extractfile(one).read() for one in tar if one.isfile()}

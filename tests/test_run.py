@@ -1,0 +1,183 @@
+"""`python -m recore run` as a user meets it: what a good run prints, leaves and records."""
+
+import hashlib
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import ROOT, run
+from runs import files_of, once, run_recore
+from submitted import PREPROCESS, TARGETS, content, tiny
+
+from recore.simulator.sandbox import bubblewrap_works
+
+WEIGHTS = dict.fromkeys(TARGETS, 0.01) | {"AuPPM": 0.04, "CuPPM": 0.35}
+WEIGHTS |= dict.fromkeys("AgPPM FePCT NiPPM PbPPM ZnPPM AlPPM CaPPM KPPM MgPPM NaPPM".split(), 0.025)
+STEPS = ["upload", "train"]
+STEPS += [f"{side} {step}" for side in ("public", "private") for step in ("preprocess", "predict", "score")]
+STEPS += ["clean up"]
+
+
+def sha256sum(path: Path) -> str:
+    return subprocess.check_output(["sha256sum", path], text=True).split()[0]
+
+
+def record_of(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "run.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
+    """A run of the tiny submission on all data, in `runs/good`, and what it printed."""
+    if not bubblewrap_works():
+        pytest.skip("bubblewrap does not work here, and someone else's submission needs it")
+
+    def make(folder: Path) -> None:
+        done = run_recore(tiny(folder / "mine"), *files_of(sample), "--out", folder / "runs/good")
+        assert done.returncode == 0, done.stderr
+        (folder / "stdout").write_text(done.stdout)
+        (folder / "stderr").write_text(done.stderr)
+
+    return once(tmp_path_factory, "good", make)
+
+
+def predictions(folder: Path, side: str) -> np.ndarray:
+    return pd.read_csv(folder / f"predictions/{side}.csv.out", header=None, float_precision="round_trip").to_numpy()
+
+
+def test_what_it_leaves(good: Path, sample: Path) -> None:
+    assert [path.name for path in (good / "runs").iterdir()] == ["good"]
+    folder = good / "runs/good"
+    left = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    logs = [f"logs/{step.replace(' ', '-')}.log" for step in STEPS[1:-1]]
+    others = [f"{name}/{side}.{end}" for side in ("public", "private") for name, end in [("scores", "txt")]]
+    others += ["scores/public.json", "scores/private.json", "predictions/public.csv.out", "predictions/private.csv.out"]
+    assert left == sorted([*logs, *others, "model.tar.gz", "run.json"])
+    files = content(folder / "model.tar.gz")
+    assert set(files) == {"means.json", "code/train.py", "code/preprocess.py"}
+    for side, script in (("public", "public/public"), ("private", "private/private")):
+        rows = len(pd.read_csv(sample / f"{script}.csv.gz", usecols=[0]))
+        assert predictions(folder, side).shape == (rows, 49)
+    assert "a request of" in (folder / "logs/public-predict.log").read_text()
+
+
+def test_its_record_has_what_a_repetition_needs(good: Path) -> None:
+    record = record_of(good / "runs/good")
+    assert record["state"] == "Completed"
+    assert {name: sha256sum(Path(file["path"])) for name, file in record["data"].items()} == {
+        name: file["sha256"] for name, file in record["data"].items()
+    }
+    assert set(record["data"]) == {"public", "private", "actual"}
+    submission = record["submission"]
+    assert submission["files"] == {name: sha256sum(good / "mine" / name) for name in ("preprocess.py", "train.py")}
+    assert len(submission["sha256"]) == 64
+    assert record["score_script"]["sha256"] == sha256sum(ROOT / "score.py")
+    assert [step["name"] for step in record["steps"]] == STEPS
+    for step in record["steps"]:
+        assert step["state"] == "Completed"
+        assert 0 <= step["seconds"] <= record["seconds"]
+        if step["kind"]:
+            assert step["job"].startswith(record["name"])
+            assert step["memory_percent"] is not None
+            assert (good / "runs/good" / step["log"]).is_file()
+    assert record["isolation"] == "bubblewrap"  # the default for someone else's submission and private assays
+    assert record["endpoint"] == "the embedded simulator"
+    assert record["arguments"]["out"] == str(good / "runs/good")
+    described = run(
+        "-c", "import numpy, sklearn, platform as p; print(numpy.__version__, sklearn.__version__)", cwd=good
+    )
+    versions = record["versions"]
+    assert [versions["numpy"], versions["scikit-learn"]] == described.stdout.split()
+    commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=ROOT, text=True).strip()
+    assert versions["recore"].removesuffix("-dirty") == commit
+
+
+def test_its_scores_are_those_of_its_predictions(good: Path, sample: Path, tmp_path: Path) -> None:
+    folder = good / "runs/good"
+    record = record_of(folder)
+    actual = {"public": sample / "public/public.csv.gz", "private": sample / "private/actual.csv.gz"}
+    for side, path in actual.items():
+        predicted = folder / f"predictions/{side}.csv.out"
+        output = tmp_path / f"{side}.txt"
+        assert run("score.py", "--actual", path, "--predicted", predicted, "--output", output, cwd=ROOT).returncode == 0
+        assert output.read_text() == (folder / f"scores/{side}.txt").read_text()
+        score = record["scores"][side]
+        assert score["value"] == float(output.read_text())
+        assert score["weights"] == WEIGHTS
+        assert score["weights_scored"] == pytest.approx(sum(WEIGHTS.values()))
+        assert score["value"] == pytest.approx(sum(WEIGHTS[name] * r2 for name, r2 in score["r2"].items()))
+
+
+def test_it_prints_plain_lines_where_there_is_no_terminal(good: Path) -> None:
+    lines = (good / "stderr").read_text().splitlines()
+    assert lines[0].startswith("run: on the embedded simulator, isolation: ")
+    for step in STEPS:
+        assert lines.index(f"{step}: started") < next(
+            number for number, line in enumerate(lines) if line.startswith(f"{step}: completed, ")
+        )
+    assert len(lines) == 1 + 2 * len(STEPS)
+    text = (good / "stdout").read_text()
+    record = record_of(good / "runs/good")
+    scores = [f"{record['scores'][side]['value']:.4f}" for side in ("public", "private")]
+    assert ["score", *scores] in [line.split() for line in text.splitlines()]
+    last = f"run: {good / 'runs/good'} holds logs, model.tar.gz, predictions, run.json, scores"
+    assert text.splitlines()[-1] == last
+    assert "\x1b" not in "".join(lines) + text
+    assert ("".join(lines) + text).isascii()
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
+    """This repository's own submission on all data, in `run`, and what --json printed."""
+
+    def make(folder: Path) -> None:
+        done = run_recore(*files_of(sample), "--out", folder / "run", "--json")
+        assert done.returncode == 0, done.stderr
+        (folder / "stdout").write_text(done.stdout)
+
+    return once(tmp_path_factory, "own", make)
+
+
+def test_the_scores_are_those_of_the_scripts_run_by_hand(own: Path, project: Path, tmp_path: Path) -> None:
+    assert (own / "run/scores/public.txt").read_text() == (project / "data/scores/public.txt").read_text()
+    private, out = project / "data/private", tmp_path / "private"
+    for command in (
+        ("preprocess.py", "--input", private / "private.csv.gz", "--output", out / "private.csv"),
+        ("predict.py", "--input", private / "private.csv.gz", "--output", out / "private.csv.out"),
+        (
+            *("score.py", "--actual", private / "actual.csv.gz"),
+            *("--predicted", out / "private.csv.out", "--output", out / "private.txt"),
+        ),
+    ):
+        assert run(*command, cwd=project).returncode == 0
+    for name in ("private.txt", "private.json"):
+        assert (own / f"run/scores/{name}").read_bytes() == (out / name).read_bytes()
+
+
+def test_json_is_the_record_and_nothing_else(own: Path) -> None:
+    text = (own / "stdout").read_text()
+    assert json.loads(text) == record_of(own / "run")
+    assert len(text.splitlines()) == 1
+    public = Path(json.loads(text)["data"]["public"]["path"]).read_bytes()
+    assert json.loads(text)["data"]["public"]["sha256"] == hashlib.sha256(public).hexdigest()
+
+
+def test_inputs_above_the_payload_go_by_lines_with_the_same_predictions(
+    good: Path, sample: Path, tmp_path: Path
+) -> None:
+    wide = tiny(tmp_path / "wide", {"preprocess.py": PREPROCESS.replace("TIMES = 1", "TIMES = 14")})
+    options = [*files_of(sample, "public"), "--max-payload", 1, "--out", tmp_path / "run"]
+    done = run_recore(wide, *options)
+    assert done.returncode == 0, done.stderr
+    asked = (tmp_path / "run/logs/public-predict.log").read_text().count("a request of")
+    assert asked > 1, "the inputs went in one request: make them larger"
+    np.testing.assert_allclose(
+        predictions(tmp_path / "run", "public"), predictions(good / "runs/good", "public"), rtol=1e-9
+    )
+    record = record_of(tmp_path / "run")
+    assert [step["name"] for step in record["steps"]] == [*STEPS[:5], STEPS[-1]]
+    assert set(record["scores"]) == {"public"}

@@ -1,0 +1,136 @@
+"""`python -m recore run` that cannot begin: exit status 2, one line that says the mend, and nothing made."""
+
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from helpers import ROOT, write_gz
+from runs import files_of, run_recore, start
+from submitted import SETUP, tiny
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    return tiny(tmp_path / "mine")
+
+
+def refused(*arguments: object, cwd: Path, lines: int = 1, **variables: str) -> str:
+    """The last line of a run that is refused in an empty folder; nothing is made there or started."""
+    before = sorted(os.listdir(cwd))
+    done = run_recore(*arguments, cwd=cwd, **variables)
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == lines, done.stderr
+    assert "started" not in done.stderr
+    assert sorted(os.listdir(cwd)) == before
+    return done.stderr.splitlines()[-1]
+
+
+USAGE = 4  # lines: click's two, an empty one, and the error
+
+
+def test_a_folder_that_is_there(mine: Path, tmp_path: Path, sample: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs/run.json").write_text("earlier")
+    line = refused(mine, *files_of(sample), "--out", "runs", cwd=tmp_path)
+    assert line == "recore: runs: there already; an earlier run is never replaced, give --out another name"
+    assert (tmp_path / "runs/run.json").read_text() == "earlier"
+
+
+def test_no_data(mine: Path, tmp_path: Path) -> None:
+    line = refused(mine, cwd=tmp_path)
+    assert line == (
+        "recore: data/public/public.csv.gz: there is no such file; `python -m recore sample` makes sample data"
+    )
+    line = refused(mine, "--public", "gone.csv.gz", "--out", "run", cwd=tmp_path)
+    assert line.startswith("recore: gone.csv.gz: there is no such file; ")
+
+
+def test_private_data_without_public(mine: Path, tmp_path: Path, sample: Path) -> None:
+    for names in (["private"], ["private", "actual"]):
+        line = refused(mine, *files_of(sample, *names), cwd=tmp_path, lines=USAGE)
+        assert line == "Error: --public is needed beside --private and --actual"
+    line = refused(mine, *files_of(sample, "public", "actual"), cwd=tmp_path)
+    assert "assays of private data, and no private data: name them by --private" in line
+
+
+def test_private_data_with_assays_are_shown_to_nobody(mine: Path, tmp_path: Path, sample: Path) -> None:
+    public = sample / "public/public.csv.gz"
+    line = refused(mine, "--public", public, "--private", public, cwd=tmp_path)
+    assert "is neither an ID nor a wavenumber. A submission would see it" in line
+    text = write_gz(tmp_path / "data.csv.gz", "")
+    assert "a header of an index and columns" in refused(mine, "--public", text, cwd=tmp_path)
+
+
+def test_what_is_no_submission(tmp_path: Path, sample: Path) -> None:
+    public = files_of(sample, "public")
+    (tmp_path / "empty").mkdir()
+    line = refused("empty", *public, cwd=tmp_path)
+    assert line == "recore: empty: there is no setup.py, which names the files to upload: copy the template's"
+    assert refused("gone", *public, cwd=tmp_path) == "recore: gone: there is no such submission"
+    tiny(tmp_path / "found", {"setup.py": SETUP.replace('["train", "preprocess"]', "find_modules()")})
+    assert "it is not run here, only read" in refused("found", *public, cwd=tmp_path)
+
+
+def test_options_that_do_not_go_together(mine: Path, tmp_path: Path, sample: Path) -> None:
+    files = files_of(sample, "public")
+    aws = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_DEFAULT_REGION": ""}
+    files += ["--out", "x"]
+    line = refused(mine, *files, "--engine", "aws", cwd=tmp_path, lines=USAGE, **aws)
+    assert line.startswith("Error: AWS needs --role, the ARN of the jobs' role, --bucket, ")
+    line = refused(mine, *files, "--role", "arn:aws:iam::1:role/x", cwd=tmp_path, lines=USAGE)
+    assert line == "Error: --role and --bucket are for --engine aws"
+    line = refused(mine, *files, "--training-instances", "large", cwd=tmp_path, lines=USAGE)
+    assert line.startswith(
+        "Error: --training-instances large: an instance type is needed, such as ml.m5.xlarge or ml.m5.xlarge:2"
+    )
+    assert "--max-payload" in refused(mine, *files, "--max-payload", 101, cwd=tmp_path, lines=USAGE)
+
+
+def test_an_archive_of_something_else_is_one_line(tmp_path: Path, sample: Path) -> None:
+    public = sample / "public/public.csv.gz"
+    assert "archive of a submission" in refused(public, "--public", public, cwd=tmp_path)
+
+
+def test_no_empty_folder_is_left(mine: Path, tmp_path: Path, sample: Path) -> None:
+    refused(mine, *files_of(sample, "public"), "--training-instances", "large", cwd=tmp_path, lines=USAGE)
+
+
+def without_bubblewrap(folder: Path) -> str:
+    """A PATH with all that a run needs but bubblewrap."""
+    folder.mkdir()
+    for name in ("git", "rm", "cc"):
+        if found := shutil.which(name):
+            (folder / name).symlink_to(found)
+    return f"{Path(sys.executable).parent}:{folder}"
+
+
+def test_someone_elses_submission_meets_private_assays_within_walls_only(
+    mine: Path, tmp_path: Path, sample: Path
+) -> None:
+    path = without_bubblewrap(tmp_path / "bin")
+    line = refused(mine, *files_of(sample), "--out", "run", cwd=tmp_path, PATH=path)
+    assert line == (
+        "recore: isolation is required, and bubblewrap does not work here: install it, or allow user namespaces"
+    )
+    elsewhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+    line = refused(mine, *files_of(sample), "--out", "run", cwd=tmp_path, lines=USAGE, **elsewhere)
+    assert line.startswith("Error: walls are required, and those of the simulator at http://127.0.0.1:9 are its own")
+
+
+@pytest.mark.parametrize("options", [[ROOT], ["mine", "--isolation", "off"]], ids=["own", "walls off"])
+def test_own_work_and_what_is_allowed_start_without_walls(
+    options: list[object], mine: Path, tmp_path: Path, sample: Path
+) -> None:
+    path = without_bubblewrap(tmp_path / "bin")
+    options = [mine if option == "mine" else option for option in options]
+    started = start(tmp_path / "work", *options, *files_of(sample), "--out", tmp_path / "run", PATH=path)
+    started.wait_for("train.py")
+    started.process.send_signal(signal.SIGINT)
+    assert started.end() == (130, [])
+    first = started.stderr.splitlines()[0]
+    assert first.endswith("isolation: none: nothing keeps a job from this user's files and the network")
+    assert '"isolation": "none: nothing keeps' in (tmp_path / "run/run.json").read_text()

@@ -1,0 +1,119 @@
+"""`python -m recore run` ended from outside: its jobs end with it, and what was done is kept, or nothing."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from runs import Started, files_of, run_recore, start
+from submitted import PREPROCESS, TRAIN, tiny
+
+SLEEP = "import time\nif __name__ == '__main__':\n    print('asleep', flush=True)\n    time.sleep(600)\n"
+TRAINING, PIPELINES = ("train.py", TRAIN, 1), ("preprocess.py", PREPROCESS, 2)
+
+
+def asleep(folder: Path, sample: Path, where: tuple[str, str, int], out: Path, *options: object) -> Started:
+    """A run whose jobs sleep, in training or in both pipelines."""
+    script, text, _ = where
+    mine = tiny(folder / "mine", {script: SLEEP + text})
+    return start(folder / "work", mine, *files_of(sample, "public", "private"), "--out", out, *options)
+
+
+def states(record: dict[str, Any]) -> dict[str, str]:
+    return {step["name"]: step["state"] for step in record["steps"]}
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    return not psutil.wait_procs(processes, timeout=15)[1]
+
+
+@pytest.mark.parametrize(
+    ("number", "where"),
+    [
+        (signal.SIGINT, TRAINING),
+        (signal.SIGTERM, PIPELINES),
+        pytest.param(signal.SIGTERM, TRAINING, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, PIPELINES, marks=pytest.mark.slow),
+    ],
+    ids=["SIGINT in training", "SIGTERM in pipelines", "SIGTERM in training", "SIGINT in pipelines"],
+)
+def test_a_signal_stops_its_jobs_and_keeps_what_was_done(
+    number: signal.Signals, where: tuple[str, str, int], tmp_path: Path, sample: Path
+) -> None:
+    out = tmp_path / "runs/mine"
+    started = asleep(tmp_path, sample, where, out)
+    processes = started.wait_for(where[0], where[2])
+    started.process.send_signal(number)
+    assert started.end() == (130, [])
+    assert gone(processes)
+    assert os.listdir(tmp_path / "runs") == ["mine"]
+    record = json.loads((out / "run.json").read_text())
+    assert record["state"] == "Stopped"
+    found = states(record)
+    assert (found["upload"], found["clean up"]) == ("Completed", "Completed")
+    if where == TRAINING:
+        assert found["train"] == "Stopped"
+        assert set(found.values()) == {"Completed", "Stopped", "Waiting"}
+    else:
+        assert found["train"] == "Completed"
+        assert found["public preprocess"] == found["private preprocess"] == "Stopped"
+        assert (out / "model.tar.gz").exists()
+    assert "asleep" in (out / "logs" / ("train.log" if where == TRAINING else "public-preprocess.log")).read_text()
+    lines = started.stderr.splitlines()
+    assert lines[-1] == f"recore: interrupted, its jobs are stopped; what was done is in {out}"
+    assert ("train: stopping" if where == TRAINING else "public preprocess: stopping") in lines
+    assert "Traceback" not in started.stderr
+    assert started.stdout.startswith(f"run: {out} holds logs, ")
+
+
+def test_a_killed_run_leaves_no_name_and_the_next_removes_its_half(tmp_path: Path, sample: Path) -> None:
+    out = tmp_path / "runs/mine"
+    killed = asleep(tmp_path, sample, TRAINING, out)
+    processes = killed.wait_for("train.py")
+    killed.process.kill()
+    assert killed.end()[0] == -signal.SIGKILL
+    assert gone(processes)
+    assert not out.exists()
+    assert [name.startswith(".run-") for name in os.listdir(out.parent)] == [True]
+    done = run_recore(tiny(tmp_path / "good"), *files_of(sample, "public"), "--out", out)
+    assert done.returncode == 0
+    assert os.listdir(out.parent) == ["mine"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_before_its_first_step_leaves_nothing(number: signal.Signals, tmp_path: Path, sample: Path) -> None:
+    started = start(
+        tmp_path / "work", tiny(tmp_path / "mine"), *files_of(sample, "public"), "--out", tmp_path / "mine-1"
+    )
+    deadline = time.monotonic() + 30
+    while not list(tmp_path.glob(".run-*")):  # its folder in the making
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    started.process.send_signal(number)
+    assert started.end() == (130, []), started.stderr
+    assert not list(tmp_path.glob(".run-*"))
+
+
+STUBBORN = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SLEEP
+
+
+@pytest.mark.slow
+def test_a_second_signal_does_not_wait_for_a_job_that_ignores_the_first(tmp_path: Path, sample: Path) -> None:
+    out = tmp_path / "runs/mine"
+    mine = tiny(tmp_path / "mine", {"train.py": STUBBORN + TRAIN})
+    started = start(tmp_path / "work", mine, *files_of(sample, "public"), "--out", out)
+    processes = started.wait_for("train.py")
+    started.process.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        started.process.wait(1)
+    started.process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    assert started.end()[0] == 130
+    assert time.monotonic() - began < 5
+    assert gone(processes)
+    assert "Traceback" not in started.stderr

@@ -1,0 +1,51 @@
+"""`python -m recore run` on a terminal: a line a step that lives, in ASCII where that is asked for."""
+
+import json
+import re
+from pathlib import Path
+
+from runs import files_of, on_terminal
+from submitted import tiny
+
+SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+DONE = "\N{CHECK MARK}"
+STEPS = ["upload", "train", "public preprocess", "public predict"]
+
+
+def last_lines(shown: str, steps: list[str]) -> list[str]:
+    """The last line that was shown of each step, without what colours it."""
+    lines = [line.strip() for line in re.split(r"[\r\n]+", SEQUENCE.sub("", shown))]
+    return [[line for line in lines if re.match(rf"\S+ +{step} ", line)][-1] for step in steps]
+
+
+def test_a_line_a_step_with_the_assays_of_public_data_alone(tmp_path: Path, sample: Path) -> None:
+    """Private data without their assays: predictions, and no score."""
+    options = [*files_of(sample, "public", "private"), "--out", tmp_path / "run"]
+    status, out, shown = on_terminal(tiny(tmp_path / "mine"), *options)
+    assert status == 0, shown
+    steps = [*STEPS, "public score", "private preprocess", "private predict", "clean up"]
+    for step, line in zip(steps, last_lines(shown, steps), strict=True):
+        assert re.fullmatch(rf"{DONE} +{step} +Completed +\d+\.\d s( +memory \d+\.\d %)?", line)
+    assert "\x1b[" in shown
+    assert "Traceback" not in shown
+    assert "\x1b" not in out  # stdout is no terminal
+    assert "private" not in out.replace(str(tmp_path), "")
+    folder = tmp_path / "run"
+    assert (folder / "predictions/private.csv.out").stat().st_size > 0
+    assert not (folder / "scores/private.txt").exists()
+    record = json.loads((folder / "run.json").read_text())
+    assert set(record["scores"]) == {"public"}
+    assert record["arguments"]["actual"] is None
+
+
+def test_ascii_and_public_data_alone(tmp_path: Path, sample: Path) -> None:
+    options = [*files_of(sample, "public"), "--out", tmp_path / "run", "--ascii", "--json"]
+    status, out, shown = on_terminal(tiny(tmp_path / "mine"), *options)
+    assert status == 0, shown
+    assert shown.isascii()
+    steps = [*STEPS, "public score", "clean up"]
+    for step, line in zip(steps, last_lines(shown, steps), strict=True):
+        assert re.fullmatch(rf"\+ +{step} +Completed +\d+\.\d s( +memory \d+\.\d %)?", line)
+    assert json.loads(out)["state"] == "Completed"
+    assert len(out.splitlines()) == 1
+    assert sorted(path.name for path in (tmp_path / "run/predictions").iterdir()) == ["public.csv.out"]
