@@ -108,11 +108,12 @@ class Run:
                 self._upload(self.data.files[side], requests.given(side))
         with self._jobs.step(self.steps["train"]) as step:
             job = self._jobs.run(step, requests.training(settings))
-            trained, model = self.folder / "trained.tar.gz", self.folder / "model.tar.gz"
             bucket, _, key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("s3://").partition("/")
-            self._s3.download_file(bucket, key, str(trained))
-            self.submission.join(trained, model)
-            trained.unlink()
+            with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+                trained, joined = Path(folder, "trained.tar.gz"), Path(folder, "joined.tar.gz")
+                self._s3.download_file(bucket, key, str(trained))
+                self.submission.join(trained, joined)
+                model = joined.rename(self.folder / "model.tar.gz")
             self._upload(model, requests.MODEL)
             self._jobs.services.sagemaker.create_model(**requests.model(settings))
 
