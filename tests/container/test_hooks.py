@@ -44,12 +44,6 @@ def double(serve):
     return serve(DOUBLE)
 
 
-def test_all_four_hooks(echo) -> None:
-    answer = echo.post("1,2\n3,4\n", Accept="text/csv")
-    assert (answer.status, answer.content_type) == (200, "text/csv")
-    assert answer.text == "str|1,2\n3,4\n|text/csv|model of model|text/csv"
-
-
 @pytest.mark.parametrize(
     ("content_type", "kind"),
     [
@@ -67,13 +61,6 @@ def test_text_only_for_two_exact_types(echo, content_type: str, kind: str) -> No
 
 def test_no_content_type_is_json(echo) -> None:
     assert echo.request("POST", "/invocations", b"[1]").text.startswith("str|[1]|application/json|")
-
-
-@pytest.mark.parametrize("accept", ["", "*/*"])
-def test_no_accept_is_json(echo, accept: str) -> None:
-    answer = echo.post("1", Accept=accept)
-    assert answer.content_type == "application/json"
-    assert answer.text.endswith("|application/json")
 
 
 def test_empty_request(echo) -> None:
@@ -133,7 +120,6 @@ def test_default_output(double) -> None:
         ("1,2\n3\n", "text/csv", "text/csv", "inhomogeneous"),
         ("1,2", "text/csv; charset=utf-8", "text/csv", "Content type text/csv; charset=utf-8 is not supported"),
         ("1,2", "text/csv", "image/png", "Content type image/png is not supported"),
-        (b"\xff", "text/csv", "text/csv", "can't decode byte 0xff"),
     ],
 )
 def test_what_the_defaults_refuse(double, body: str, content_type: str, accept: str, reason: str) -> None:
@@ -143,29 +129,8 @@ def test_what_the_defaults_refuse(double, body: str, content_type: str, accept: 
     assert double.post("1,2").status == 200
 
 
-@pytest.mark.parametrize(
-    ("result", "content_type", "body"),
-    [
-        ("'text', 'text/html'", "text/html", b"text"),
-        ("b'\\xff\\x00'", "text/csv", b"\xff\x00"),
-        ("bytearray(b'ab')", "text/csv", b"ab"),
-        ("''", "text/csv", b""),
-    ],
-)
-def test_transform_fn(serve, result: str, content_type: str, body: bytes) -> None:
-    server = serve(
-        "def model_fn(model_dir): return 'm'\n"
-        "def transform_fn(model, data, content_type, accept):\n"
-        "    assert (model, data, content_type, accept) == ('m', 'd', 'text/csv', 'text/csv')\n"
-        f"    return {result}\n"
-    )
-    answer = server.post("d", Accept="text/csv")
-    assert (answer.status, answer.content_type, answer.body) == (200, content_type, body)
-
-
 FRAGILE = """
 import os, sys
-from sagemaker_inference.errors import BaseInferenceToolkitError
 
 def model_fn(model_dir):
     return None
@@ -175,10 +140,6 @@ def input_fn(data, content_type):
         raise ValueError("no copper in it")
     if data == "exit":
         sys.exit("the hook's own end")
-    if data == "refuse":
-        raise BaseInferenceToolkitError(422, "too few columns", "phrase")
-    if data == "strange":
-        raise BaseInferenceToolkitError(499, "strange status", "phrase\\r\\nX: y")
     return data
 
 def predict_fn(inputs, model):
@@ -195,20 +156,18 @@ def fragile(serve):
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "reason"),
+    ("body", "reason"),
     [
-        ("raise", 500, "no copper in it"),
-        ("exit", 500, "SystemExit: the hook's own end"),
-        ("refuse", 422, "too few columns"),
-        ("strange", 499, "strange status"),
-        ("none", 500, "the hooks answered with a NoneType: text or bytes are needed"),
-        ("number", 500, "the hooks answered with a float: text or bytes are needed"),
+        ("raise", "no copper in it"),
+        ("exit", "SystemExit: the hook's own end"),
+        ("none", "the hooks answered with a NoneType: text or bytes are needed"),
+        ("number", "the hooks answered with a float: text or bytes are needed"),
     ],
 )
-def test_a_hook_that_fails_leaves_the_server_as_it_was(fragile, body: str, status: int, reason: str) -> None:
+def test_a_hook_that_fails_leaves_the_server_as_it_was(fragile, body: str, reason: str) -> None:
     worker = fragile.post("fine").text
     answer = fragile.post(body)
-    assert (answer.status, answer.content_type) == (status, "text/plain; charset=utf-8")
+    assert (answer.status, answer.content_type) == (500, "text/plain; charset=utf-8")
     assert reason in answer.text.splitlines()[0]
     assert "Traceback" in answer.text
     assert reason in fragile.log.read_text()

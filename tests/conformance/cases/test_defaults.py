@@ -1,0 +1,155 @@
+"""The image's own input_fn, predict_fn and output_fn. The model gives back what it is given, so both ends show."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from conformance.servers import Server
+
+SUBMISSIONS = ("defaults",)
+NPY = "application/x-npy"
+
+
+def npy(values: object) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, np.asarray(values))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "dtype", "shape"),
+    [
+        ("text/csv", "1,2.5\n3,4.5\n", "float32", (2, 2)),
+        ("text/csv", "1,2.5\r\n3,4.5", "float32", (2, 2)),
+        ("text/csv", '"1","2"\n3,4\n', "float32", (2, 2)),
+        ("text/csv", "1,2.5\n", "float32", (2,)),
+        ("text/csv", "1\n2\n4\n", "float32", (3,)),
+        ("text/csv", "1,nan\ninf,-1e3\n", "float32", (2, 2)),
+        ("text/csv", "", "float32", (0,)),
+        ("application/json", "[[1, 2], [3, 4]]", "float32", (2, 2)),
+        ("application/json", "[[1, 2]]", "float32", (1, 2)),
+        ("application/json", "[]", "float32", (0,)),
+        (NPY, npy([[1.0], [2.0]]), "float64", (2, 1)),
+        (NPY, npy([1, 2]), "int64", (2,)),
+        (NPY, npy(["a", "b"]), "<U1", (2,)),
+    ],
+)
+def test_input(server: Server, content_type: str, body: str | bytes, dtype: str, shape: tuple[int, ...]) -> None:
+    """Text becomes float32, and CSV loses its dimensions of 1; an array stays as it was sent."""
+    answer = server.post(body, content_type, Accept=NPY)
+    assert answer.status == 200, answer.body
+    array = np.load(io.BytesIO(answer.body))
+    assert (array.dtype, array.shape) == (np.dtype(dtype), shape)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("text/csv", "Cu,Ag\n1,2\n"),
+        ("text/csv", "1,2\n3\n"),
+        ("text/csv", "1,2\n\n3,4\n"),
+        ("text/csv", "1,\n3,4\n"),
+        ("text/csv", "1;2\n"),
+        ("text/csv", '"1,2\n'),
+        ("application/json", "{}"),
+        ("application/json", "[1"),
+        ("application/json", ""),
+        ("application/json", "[[1, 2], [3]]"),
+        (NPY, b"no array"),
+        (NPY, b""),
+        ("text/csv; charset=utf-8", "1,2"),
+        ("text/plain", "1,2"),
+        ("application/x-recordio-protobuf", b""),
+    ],
+)
+def test_input_that_is_refused(server: Server, content_type: str, body: str | bytes) -> None:
+    """Always 500, an unsupported type too: the package's 415 is for its own input_fn, not for the image's."""
+    assert server.post(body, content_type).status == 500
+    assert server.post("1,2").status == 200
+
+
+def test_sparse_input_is_refused(server: Server) -> None:
+    sparse = pytest.importorskip("scipy.sparse")
+    buffer = io.BytesIO()
+    sparse.save_npz(buffer, sparse.csr_matrix([[1.0, 0.0]]))
+    assert server.post(buffer.getvalue(), "application/x-npz", Accept=NPY).status == 500
+
+
+def test_output_is_json_by_default(server: Server) -> None:
+    answer = server.post("1,2.5\n3,4.5")
+    assert (answer.status, answer.content_type, answer.text) == (200, "application/json", "[[1.0, 2.5], [3.0, 4.5]]")
+
+
+@pytest.mark.parametrize(
+    ("prediction", "text"),
+    [
+        ("0", '["basalt, grey", "so-called \\"ore\\"", "plain"]'),
+        ("1", "1.5"),
+        ("2", "[[[0.0, 1.0], [2.0, 3.0]], [[4.0, 5.0], [6.0, 7.0]]]"),
+        ("3", "[[1, 2.5], [3, 4]]"),
+        ("4", "[0.10000000149011612, 0.3333333432674408]"),
+        ("5", "[true, false]"),
+        ("6", "null"),
+        ("7", "[[1.0, NaN]]"),
+    ],
+)
+def test_output_json(server: Server, prediction: str, text: str) -> None:
+    answer = server.post(prediction, Accept="application/json")
+    assert (answer.status, answer.text) == (200, text)
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("1,2\n3,4", "1.0,2.0\n3.0,4.0\n"),
+        ("1,2", "1.0\n2.0\n"),
+        ("", ""),
+        ("3", "1.0,2.5\n3.0,4.0\n"),
+        ("4", "0.1\n0.33333334\n"),
+        ("5", "True\nFalse\n"),
+        ("7", "1.0,nan\n"),
+        ("0", '"basalt, grey"\n"so-called ""ore"""\nplain\n'),
+        ("2", "[0. 1.],[2. 3.]\n[4. 5.],[6. 7.]\n"),
+    ],
+)
+def test_output_csv(server: Server, body: str, text: str) -> None:
+    """A line for each prediction, no header."""
+    answer = server.post(body, Accept="text/csv")
+    assert (answer.status, answer.text) == (200, text)
+    assert answer.content_type.partition(";")[0] == "text/csv"
+
+
+def test_output_csv_names_its_character_set(server: Server) -> None:
+    assert server.post("1,2", Accept="text/csv").content_type == "text/csv; charset=utf-8"
+
+
+@pytest.mark.parametrize("prediction", ["1", "6"])
+def test_single_value_is_no_csv(server: Server, prediction: str) -> None:
+    assert server.post(prediction, Accept="text/csv").status == 500
+
+
+def test_output_npy(server: Server) -> None:
+    answer = server.post("4", Accept=NPY)
+    assert (answer.status, answer.content_type) == (200, NPY)
+    np.testing.assert_array_equal(np.load(io.BytesIO(answer.body)), np.array([0.1, 1 / 3], np.float32))
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "image/png",
+        "text/csv; charset=utf-8",
+        "application/x-npz",
+        "text/csv, */*",
+        "image/png, text/csv",
+    ],
+)
+def test_accept_that_is_refused(server: Server, accept: str) -> None:
+    """An unsupported type is 500 as well, and a list of types is one unsupported type."""
+    assert server.post("1,2", Accept=accept).status == 500
+
+
+def test_one_type_in_another_out(server: Server) -> None:
+    assert json.loads(server.post(npy([[1, 2]]), NPY).text) == [[1, 2]]
+    assert server.post("[[1, 2]]", "application/json", Accept="text/csv").text == "1.0,2.0\n"

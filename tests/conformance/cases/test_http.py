@@ -1,0 +1,70 @@
+"""Addresses and methods of a server whose model has loaded."""
+
+import pytest
+from conformance.servers import Server
+
+SUBMISSIONS = ("echo",)
+
+
+def test_ping(server: Server) -> None:
+    answer = server.request("GET", "/ping")
+    assert (answer.status, answer.body) == (200, b"")
+
+
+def test_ping_says_json(server: Server) -> None:
+    assert server.request("GET", "/ping").content_type == "application/json"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/ping"),
+        ("DELETE", "/ping"),
+        ("GET", "/invocations"),
+        ("HEAD", "/invocations"),
+        ("PUT", "/invocations"),
+    ],
+)
+def test_method_that_is_not_for_that_address(server: Server, method: str, path: str) -> None:
+    assert server.request(method, path).status == 405
+
+
+@pytest.mark.parametrize("path", ["/", "/nowhere", "/ping/", "/pingpong", "/invocations/echo"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_no_such_address(server: Server, method: str, path: str) -> None:
+    assert server.request(method, path).status == 404
+
+
+def test_head_of_ping(server: Server) -> None:
+    answer = server.request("HEAD", "/ping")
+    assert (answer.status, answer.body) == (200, b"")
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"), [("/ping", {"GET", "HEAD", "OPTIONS"}), ("/invocations", {"POST", "OPTIONS"})]
+)
+def test_options(server: Server, path: str, methods: set[str]) -> None:
+    answer = server.request("OPTIONS", path)
+    assert answer.status == 200
+    assert set(answer.headers["Allow"].split(", ")) == methods
+
+
+def test_no_execution_parameters_without_a_function(server: Server) -> None:
+    assert server.request("GET", "/execution-parameters").status == 404
+
+
+def test_query_is_ignored(server: Server) -> None:
+    assert server.request("POST", "/invocations?rock=basalt", "1").status == 200
+    assert server.request("GET", "/ping?now").status == 200
+
+
+def test_connection_is_kept(server: Server) -> None:
+    """One connection after the other's answer: a client's pool may send a second request on it."""
+    connection = server.connection()
+    try:
+        for body in ("1", "2"):
+            connection.request("POST", "/invocations", body)
+            response = connection.getresponse()
+            assert (response.status, body in response.read().decode()) == (200, True)
+    finally:
+        connection.close()

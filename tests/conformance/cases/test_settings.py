@@ -1,0 +1,83 @@
+"""transform_fn, where the program is looked for, and what the variables set."""
+
+import json
+import time
+from contextlib import ExitStack, closing
+
+from conformance.servers import Server, differs
+
+SUBMISSIONS = ("settings",)
+
+
+def told(server: Server, body: str = "1", **headers: str) -> dict[str, object]:
+    answer = server.post(body, **headers)
+    assert (answer.status, answer.content_type) == (200, "application/json"), answer.body
+    return json.loads(answer.text)
+
+
+def test_transform_fn_gets_what_the_hooks_would(server: Server) -> None:
+    heard = told(server, "1,2", Accept="application/x-npy")
+    assert (heard["model"], heard["size"]) == ("the model", 3)
+    assert (heard["content_type"], heard["accept"]) == ("text/csv", "application/x-npy")
+
+
+def test_default_accept(server: Server) -> None:
+    assert told(server)["accept"] == "text/csv"
+    assert told(server, Accept="*/*")["accept"] == "text/csv"
+
+
+def test_program_its_neighbour_and_the_file_beside_it(server: Server) -> None:
+    """SAGEMAKER_PROGRAM in SAGEMAKER_SUBMIT_DIRECTORY is imported, not run, and its folder is searched for modules."""
+    heard = told(server)
+    assert (heard["name"], heard["neighbour"], heard["file"]) == ("train", "gneiss", "schist")
+
+
+def test_own_variable_reaches_the_hooks(server: Server) -> None:
+    assert told(server)["greeting"] == "hello"
+
+
+def test_two_workers_load_the_model_once_each(server: Server) -> None:
+    loads, deadline = {}, time.monotonic() + 20
+    while len(loads) < 2 and time.monotonic() < deadline:
+        with ExitStack() as stack:
+            connections = [stack.enter_context(closing(server.connection())) for _ in range(6)]
+            for connection in connections:
+                connection.request("POST", "/invocations", "work", {"Content-Type": "text/csv"})
+            heard = [json.loads(connection.getresponse().read()) for connection in connections]
+        loads |= {one["process"]: one["loads"] for one in heard}
+    assert len(loads) >= 2  # one that takes too long is replaced
+    assert set(loads.values()) == {1}
+
+
+def test_execution_parameters_of_the_program(server: Server) -> None:
+    answer = server.request("GET", "/execution-parameters")
+    assert (answer.status, answer.content_type) == (200, "application/json")
+    assert json.loads(answer.text) == {
+        "MaxConcurrentTransforms": 3,
+        "BatchStrategy": "SINGLE_RECORD",
+        "MaxPayloadInMB": 7,
+    }
+
+
+def test_request_as_large_as_max_content_length(server: Server) -> None:
+    assert told(server, "1" * 1000)["size"] == 1000
+
+
+@differs(reason="ours refuses it: 413")
+def test_max_content_length_is_for_many_models_only(server: Server) -> None:
+    """The variable sets the multi-model server's limit; a server of one model has none."""
+    assert told(server, "1" * 1001)["size"] == 1001
+
+
+def test_request_that_takes_longer_than_the_timeout(server: Server) -> None:
+    """SAGEMAKER_MODEL_SERVER_TIMEOUT is 3, the hook takes 8."""
+    started = time.monotonic()
+    assert server.post("sleep").status >= 500
+    assert 2 < time.monotonic() - started < 7
+    assert told(server)["size"] == 1
+
+
+@differs(reason="ours answers 500")
+def test_status_of_a_request_that_takes_too_long(server: Server) -> None:
+    """The proxy in front gives up waiting; the hook runs on."""
+    assert server.post("sleep").status == 504

@@ -1,0 +1,28 @@
+"""Submissions that cannot be served: SageMaker must not hear that they are healthy."""
+
+import pytest
+from conformance.servers import Server, differs
+
+SUBMISSIONS = ("both", "no_model_fn", "torn", "unimportable")
+
+
+def status(server: Server, method: str, path: str) -> int | None:
+    """None where nobody answers: the program may have ended."""
+    try:
+        return server.request(method, path, "1" if method == "POST" else None).status
+    except ConnectionError:
+        return None
+
+
+def test_not_healthy(server: Server) -> None:
+    for method, path in (("GET", "/ping"), ("POST", "/invocations"), ("GET", "/ping")):
+        answered = status(server, method, path)
+        assert answered is None or answered >= 500
+
+
+@differs(reason="ours answers 503, and is there to say why where the module fails")
+def test_how_it_is_not_healthy(server: Server, request: pytest.FixtureRequest) -> None:
+    """500 where the module was imported; where that fails the program ends."""
+    expected = None if "unimportable" in request.node.callspec.id else 500
+    assert status(server, "GET", "/ping") == expected
+    assert status(server, "POST", "/invocations") == expected

@@ -1,0 +1,42 @@
+"""Each case meets a server of its module's submissions: ours, as a process and in a container, or the one at a URL.
+
+    CONFORMANCE_URL=http://127.0.0.1:8080 CONFORMANCE_SUBMISSION=echo python -m pytest tests/conformance
+
+runs the cases of one submission against a server that has it already.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+from conformance.servers import STARTERS, SUBMISSION, URL, Server
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "server" not in metafunc.fixturenames:
+        return
+    kinds = ["url"] if URL else ["process", "docker"]
+    parameters = [
+        pytest.param((name, kind), id=f"{name}-{kind}", marks=[pytest.mark.slow] if kind == "docker" else [])
+        for name in metafunc.module.SUBMISSIONS
+        for kind in kinds
+    ]
+    metafunc.parametrize("server", parameters, indirect=True, scope="module")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With a URL only the cases of its submission are left."""
+
+    def other(item: pytest.Item) -> bool:
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        return "/conformance/" in item.path.as_posix() and parameters["server"][0] != SUBMISSION
+
+    if URL:
+        config.hook.pytest_deselected(items=[item for item in items if other(item)])
+        items[:] = [item for item in items if not other(item)]
+
+
+@pytest.fixture(scope="module")
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    submission, kind = request.param
+    with STARTERS[kind](submission, tmp_path_factory.mktemp(submission)) as running:
+        yield running

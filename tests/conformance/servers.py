@@ -1,0 +1,155 @@
+"""Servers of a submission: one that runs somewhere, one as a process, one in our container image."""
+
+import http.client
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from helpers import ROOT, environment
+
+SUBMISSIONS = Path(__file__).parent / "submissions"
+IMAGE = "recore/sagemaker-scikit-learn:1.9-0-cpu-py3"
+URL = os.environ.get("CONFORMANCE_URL", "")  # of a server that somebody runs
+SUBMISSION = os.environ.get("CONFORMANCE_SUBMISSION", "")  # which it serves
+
+# A case that our own servers do not pass. Elsewhere it must pass like any other.
+differs = partial(pytest.mark.xfail, not URL, strict=True)
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    @property
+    def content_type(self) -> str:
+        return self.headers["Content-Type"] or ""
+
+
+@dataclass
+class Server:
+    host: str
+    port: int
+
+    def connection(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(self.host, self.port, timeout=30)
+
+    def request(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
+        with closing(self.connection()) as connection:
+            names = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, body, names)
+            response = connection.getresponse()
+            return Answer(response.status, response.headers, response.read())
+
+    def post(self, body: object, content_type: str = "text/csv", **headers: str) -> Answer:
+        return self.request("POST", "/invocations", body, Content_Type=content_type, **headers)
+
+    def wait(self, runs: Callable[[], bool]) -> None:
+        """Wait for an answer that is not a proxy's, while the server runs: some end by themselves, as they should."""
+        deadline = time.monotonic() + 60
+        while runs():
+            try:
+                if self.request("GET", "/ping").status != 502:
+                    return
+            except (OSError, http.client.HTTPException):
+                pass
+            assert time.monotonic() < deadline, "the server does not answer"
+            time.sleep(0.05)
+
+
+def variables(submission: str) -> dict[str, str]:
+    """A submission's environment.txt, in the format of `docker run --env-file`."""
+    lines = (SUBMISSIONS / submission / "environment.txt").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+@contextmanager
+def anywhere(submission: str, folder: Path) -> Iterator[Server]:
+    """The server at CONFORMANCE_URL."""
+    address = urlsplit(URL)
+    server = Server(address.hostname or "", address.port or 80)
+    until = time.monotonic() + 5  # where nothing listens by then, nothing will
+    server.wait(lambda: time.monotonic() < until)
+    yield server
+
+
+@contextmanager
+def process(submission: str, folder: Path) -> Iterator[Server]:
+    """The room's serving program; `folder` is its /opt/ml."""
+    shutil.copytree(SUBMISSIONS / submission, folder / "model/code")
+    settings = {name: value.replace("/opt/ml", str(folder)) for name, value in variables(submission).items()}
+    server = Server("127.0.0.1", free_port())
+    command = [sys.executable, "-P", str(ROOT / "recore/container/serving.py"), "--bind", f"127.0.0.1:{server.port}"]
+    with (
+        open(folder / "log", "wb") as log,
+        subprocess.Popen(
+            command,
+            env=environment() | {"SAGEMAKER_BASE_DIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"} | settings,
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+        ) as program,
+    ):
+        try:
+            server.wait(lambda: program.poll() is None)
+            yield server
+        finally:
+            program.terminate()
+
+
+@contextmanager
+def container(submission: str, folder: Path) -> Iterator[Server]:
+    """Our image, started as SageMaker starts it."""
+    docker = pytest.importorskip("docker")
+    try:
+        engine = docker.from_env()
+    except docker.errors.DockerException as error:
+        pytest.skip(f"no Docker engine answers: {error}")
+    with closing(engine):
+        try:
+            engine.images.get(IMAGE)
+        except docker.errors.ImageNotFound:
+            pytest.skip(f"no image {IMAGE}: the Dockerfile says how to build it")
+        server = Server("127.0.0.1", free_port())
+        running = engine.containers.create(
+            IMAGE,
+            "serve",
+            environment=variables(submission),
+            ports={"8080/tcp": ("127.0.0.1", server.port)},
+            volumes={str(SUBMISSIONS / submission): {"bind": "/opt/ml/model/code", "mode": "ro"}},
+        )
+
+        def runs() -> bool:
+            running.reload()
+            return running.status in ("created", "running")
+
+        try:
+            running.start()
+            server.wait(runs)
+            yield server
+        finally:
+            running.remove(force=True, v=True)
+
+
+STARTERS = {"url": anywhere, "process": process, "docker": container}

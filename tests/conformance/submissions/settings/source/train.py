@@ -1,0 +1,38 @@
+"""transform_fn instead of three hooks, a neighbour, a file beside it, and parameters for Batch Transform."""
+
+import json
+import os
+import time
+
+import neighbour
+
+loads = []
+
+
+def model_fn(model_dir):
+    loads.append(model_dir)
+    return "the model"
+
+
+def transform_fn(model, data, content_type, accept):
+    if data == "sleep":
+        time.sleep(8)
+    if data == "work":  # holds the processor, so that another request goes to another worker
+        sum(range(10_000_000))
+    told = {
+        "model": model,
+        "size": len(data),
+        "content_type": content_type,
+        "accept": accept,
+        "process": os.getpid(),
+        "loads": len(loads),
+        "name": __name__,
+        "neighbour": neighbour.ROCK,
+        "file": neighbour.read(),
+        "greeting": os.environ["GREETING"],
+    }
+    return json.dumps(told), "application/json"
+
+
+def execution_parameters_fn():
+    return {"MaxConcurrentTransforms": 3, "BatchStrategy": "SINGLE_RECORD", "MaxPayloadInMB": 7}

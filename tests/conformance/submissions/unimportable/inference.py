@@ -1,0 +1,3 @@
+"""The module itself fails."""
+
+raise RuntimeError("not to be imported")
