@@ -1,18 +1,40 @@
-# The container of the local Docker simulation, named in .unearthed_challenge.json.
+# The container of the challenge, named in .unearthed_challenge.json. Two ways to the same:
 #
-# The base is the AWS SageMaker scikit-learn image. Pulling it needs an AWS login once:
-#   aws ecr get-login-password --region us-east-1 | docker login --username AWS --password-stdin 683313688378.dkr.ecr.us-east-1.amazonaws.com
-# Then: docker build -t recore/sagemaker-scikit-learn:1.9-0-cpu-py3 .
+#   docker build --target equivalent -t recore/sagemaker-scikit-learn:1.9-0-cpu-py3 .
+#       from python:3.12-slim and the package index: no account is needed
+#   docker build -t recore/sagemaker-scikit-learn:1.9-0-cpu-py3 .
+#       from the AWS SageMaker scikit-learn image; pulling that needs an AWS login, once:
+#       aws ecr get-login-password --region us-east-1 | docker login --username AWS --password-stdin 683313688378.dkr.ecr.us-east-1.amazonaws.com
+#
+# In both `train`, `serve` and any script run as on the platform. There is no ENTRYPOINT: the Unearthed CLI's commands
+# would become its arguments. And the user is root: that client's mounts belong to whoever called it.
 ARG BASE_IMAGE=683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3
-FROM ${BASE_IMAGE}
 
+# A compiler, for sagemaker-training has a part in C; it stays in this stage.
+FROM python:3.12-slim AS packages
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
+COPY requirements.txt requirements-container.txt /tmp/
+RUN pip install --no-cache-dir --prefix /packages -r /tmp/requirements.txt -r /tmp/requirements-container.txt
+
+FROM python:3.12-slim AS equivalent
+COPY --from=packages /packages /usr/local
+COPY recore/container/commands/ /usr/local/bin/
+COPY recore/container/training.py recore/container/serving.py /opt/recore/
+ENV SM_MODEL_DIR=/opt/ml/model \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1
+WORKDIR /opt/ml/code
+EXPOSE 8080
+# Of a server; other commands end before it is asked.
+HEALTHCHECK --start-period=60s --interval=10s CMD \
+    python -c "import urllib.request as r; r.urlopen('http://127.0.0.1:8080/ping', timeout=5)"
+
+FROM ${BASE_IMAGE}
 # predict.py is started without this variable; whole lines at once, or the logs come in blocks
 ENV SM_MODEL_DIR=/opt/ml/model \
     PYTHONUNBUFFERED=1
-
 # With everything baked in at satisfying versions, the install before each step finds nothing to do.
 COPY requirements.txt /tmp/requirements.txt
-RUN pip install --no-cache-dir -r /tmp/requirements.txt && rm /tmp/requirements.txt
-
-# The project is mounted here. No ENTRYPOINT: the Unearthed CLI's commands would become its arguments.
-WORKDIR /opt/ml/code
+RUN pip install --no-cache-dir -r /tmp/requirements.txt
+# Not /opt/ml/code: this image's `serve` replaces that folder, and must not stand in it.
+WORKDIR /opt/ml

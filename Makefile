@@ -54,6 +54,7 @@ lint: $(READY) ## style, types and import arrows
 bench: $(READY) ## the benchmarks, each against a named peer
 	$(PYTHON) benchmarks/steps.py
 	$(PYTHON) benchmarks/jobs.py
+	$(PYTHON) benchmarks/run.py
 
 clean: ## remove what was made: environment, caches, model, outputs; data files stay
 	rm -rf $(VENV) $(SDK) model src.tar.gz dist *.egg-info data/preprocess data/predictions data/scores
@@ -65,7 +66,7 @@ setup: $(READY) ## make or renew the environment alone
 $(PUBLIC): | $(READY)
 	$(PYTHON) -m recore sample --out data
 
-$(READY): requirements.txt requirements-dev.txt
+$(READY): requirements.txt requirements-container.txt requirements-dev.txt
 	@python3.12 -c "import ensurepip" 2>/dev/null || { \
 	  echo "Python 3.12 with venv is needed and python3.12 does not run. Install it:"; \
 	  echo "  Debian, Ubuntu   apt-get install python3.12 python3.12-venv    (where the release has it)"; \

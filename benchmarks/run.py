@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from recore.dataset.sample import FILES, PRIVATE_SHARE, Plan, make_sample
-from recore.simulator.platform import memory_of
+from recore.simulator.instances import instance_of
 
 INTERVAL = 0.1  # seconds between looks at memory
 INSTANCES = {"TrainingJob": "training", "ProcessingJob": "processing", "TransformJob": "transform"}
@@ -108,7 +108,7 @@ def steps(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for same in zip(*(record["steps"] for record in records), strict=True):
         kind = INSTANCES.get(same[0]["kind"])
         share = [step["memory_percent"] / 100 for step in same if step["memory_percent"] is not None]
-        size = memory_of(records[0]["settings"][kind]["type"]) / 2**20 if kind else 0
+        size = instance_of(records[0]["settings"][kind]["type"]).memory / 2**20 if kind else 0
         seconds = statistics.median(step["seconds"] for step in same)
         found.append(
             {"step": same[0]["name"], "seconds": seconds, "MiB": statistics.median(share) * size if share else None}

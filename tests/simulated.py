@@ -15,8 +15,8 @@ numbers = itertools.count()
 class Client:
     """boto3 clients of a simulator, with requests that have everything in them that is always the same."""
 
-    def __init__(self, simulator: Simulator):
-        self.simulator = simulator
+    def __init__(self, simulator: Simulator, image: str = IMAGE):
+        self.simulator, self.image = simulator, image
         self.sagemaker, self.s3, self.logs = (simulator.client(name) for name in ("sagemaker", "s3", "logs"))
 
     def put(self, key: str, body: str | bytes) -> str:
@@ -45,7 +45,7 @@ class Client:
         request = {
             "TrainingJobName": name,
             "RoleArn": ROLE_ARN,
-            "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+            "AlgorithmSpecification": {"TrainingImage": self.image, "TrainingInputMode": "File"},
             "HyperParameters": settings | members.pop("HyperParameters", {}),
             "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/models"},
             "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
@@ -64,7 +64,7 @@ class Client:
             "ProcessingJobName": name,
             "RoleArn": ROLE_ARN,
             "AppSpecification": {
-                "ImageUri": IMAGE,
+                "ImageUri": self.image,
                 "ContainerEntrypoint": ["python3", "/opt/ml/processing/input/code/job.py"],
             },
             "ProcessingInputs": given + members.pop("ProcessingInputs", []),

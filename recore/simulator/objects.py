@@ -1,5 +1,6 @@
 """Files of a job from and to S3, by boto3 like any client."""
 
+import io
 import os
 import tarfile
 from collections.abc import Callable
@@ -76,9 +77,27 @@ def upload(s3: Any, source: Path, uri: str) -> None:
                 raise JobFailed(f"ClientError: '{uri}' cannot be written to: {error}") from None
 
 
-def pack(folder: Path, archive: Path) -> None:
-    """A folder's content as a tar.gz, as SageMaker packs a model. Links that lead out of it are left behind."""
+class _Stoppable(io.FileIO):
+    """A file whose writing ends where `stopping` says so: a job can leave very much."""
+
+    def __init__(self, path: Path, stopping: Callable[[], bool]):
+        super().__init__(path, "w")
+        self._stopping = stopping
+
+    def write(self, content: Any) -> int:
+        if self._stopping():
+            raise JobStopped
+        return super().write(content)
+
+
+def pack(folder: Path, archive: Path, most: int, stopping: Callable[[], bool] = lambda: False) -> None:
+    """A folder's content as a tar.gz, as SageMaker packs a model. Links that lead out of it are left behind.
+
+    most: bytes that the volume has. Raises JobFailed where the folder holds more, JobStopped where `stopping` says so.
+    """
     check_own(folder)
+    if sum(path.lstat().st_size for path in folder.rglob("*")) > most:
+        raise JobFailed(f"AlgorithmError: /opt/ml/{folder.name} holds more than the volume of {most >> 30} GB")
 
     def chosen(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
         if member.issym():
@@ -87,7 +106,7 @@ def pack(folder: Path, archive: Path) -> None:
             return member if inside else None
         return member if member.isreg() or member.isdir() or member.islnk() else None
 
-    with tarfile.open(archive, "w:gz", compresslevel=1) as tar:
+    with _Stoppable(archive, stopping) as file, tarfile.open(fileobj=file, mode="w:gz", compresslevel=1) as tar:
         for path in sorted(folder.iterdir()):
             tar.add(path, path.name, filter=chosen)
 

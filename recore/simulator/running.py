@@ -11,13 +11,14 @@ import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from recore.simulator.failure import JobStopped
+from recore.simulator.instances import Instance
 from recore.simulator.logs import JobLog
 from recore.simulator.sandbox import Launch
 
@@ -49,9 +50,11 @@ class Job:
     _supervisors: list["subprocess.Popen[bytes]"] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def run(self, launch: Launch, log: JobLog, seconds: float | None = None, memory: int | None = None) -> Ending:
+    def run(
+        self, launch: Launch, log: JobLog, seconds: float | None = None, instance: Instance | None = None
+    ) -> Ending:
         """Run a command to its end. Raises JobStopped where the job is to stop before it starts."""
-        process, reading = self.start(launch, seconds, memory)
+        process, reading = self.start(launch, seconds, instance)
         assert process.stdout is not None  # noqa: S101 - it is a pipe, see start
         try:
             log.read(process.stdout, process.poll)
@@ -62,11 +65,14 @@ class Job:
         return self.ending(process, reading)
 
     def start(
-        self, launch: Launch, seconds: float | None = None, memory: int | None = None
+        self, launch: Launch, seconds: float | None = None, instance: Instance | None = None
     ) -> tuple["subprocess.Popen[bytes]", int]:
         """Start a command under a supervisor: the process, whose stdout is the job's output, and its events' pipe."""
-        specification: dict[str, Any] = {"seconds": seconds, "bytes": memory, "grace": GRACE, "processes": PROCESSES}
-        specification |= {"command": launch.command, "environment": launch.environment, "folder": launch.folder}
+        specification = asdict(launch) | {"seconds": seconds, "grace": GRACE, "processes": PROCESSES}
+        specification |= {
+            "bytes": instance.memory if instance else None,
+            "cpus": instance.cpus if instance else None,
+        }
         handle, path = tempfile.mkstemp(dir=self.folder)  # a file, for an argument can be too long
         with open(handle, "w", encoding="utf-8") as file:
             json.dump(specification, file)

@@ -2,7 +2,7 @@
 
 With bubblewrap: true /opt/ml paths, no network, no other process, no file of the host but programs; what a job writes
 elsewhere lands in a layer of its own, as in a container, and goes with it. Without it jobs run in a folder of their
-own, every argument and variable that names /opt/ml is translated, and nothing is enforced.
+own, every argument and variable that names /opt/ml is translated, and nothing is enforced. Docker: see containers.py.
 """
 
 import os
@@ -12,12 +12,17 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 CONTAINER = Path(__file__).parents[1] / "container"  # the room that runs inside the job
 ML = "/opt/ml"
+LIBRARIES = "/opt/libraries"
+SOCKET = "/run/server/http"  # of a model's server, in a folder that is shared with its job alone
+SKLEARN_FAMILY = ("scikit-learn", "sklearn")
 SHM = 256 << 20  # bytes of /dev/shm: it is memory that no process shows as its own
 PATHS = [str(Path(sys.prefix) / "bin"), "/usr/local/bin", "/usr/bin", "/bin"]
 
@@ -34,22 +39,28 @@ def bubblewrap_works() -> bool:
 
 @dataclass(frozen=True)
 class Launch:
-    """A command as it must be started outside, and the environment and folder to start it in."""
+    """A command as it must be started outside, and the environment and folder to start it in.
+
+    container: where it is a container that is started, what Docker is told of it.
+    """
 
     command: list[str]
     environment: dict[str, str]
     folder: str
+    container: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
 class Sandbox:
     """Where one job lives. folder: its folder on this machine, of which `ml` becomes /opt/ml.
 
-    enforced: by bubblewrap. libraries: a folder of packages installed for it, seen read-only.
+    walls: what keeps it there. image: the container's, which is started where the walls are Docker's. libraries: a
+    folder of packages installed for it, seen read-only. shared: folders of this machine by their paths in the job.
     """
 
     folder: Path
-    enforced: bool
+    walls: "Walls"
+    image: str
     libraries: Path | None = None
     shared: dict[str, Path] = field(default_factory=dict)
 
@@ -59,36 +70,99 @@ class Sandbox:
 
     def launch(self, command: list[str], environment: dict[str, str], folder: str = "/") -> Launch:
         """How to start a command that names its files below /opt/ml."""
-        base = {"PATH": ":".join(PATHS), "HOME": "/tmp", "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1", "TMPDIR": "/tmp"}  # noqa: S108
+        base = {"HOME": "/tmp", "TMPDIR": "/tmp", "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}  # noqa: S108
         base |= {"PYTHONDONTWRITEBYTECODE": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "SM_MODEL_DIR": f"{ML}/model"}
         # all is installed by now: pip, which a job's toolkit still calls, says what is missing and touches nothing
         base |= {"PIP_NO_INDEX": "1", "PIP_DRY_RUN": "1", "PIP_NO_BUILD_ISOLATION": "0"}
-        environment = base | environment
+        environment = base | self.walls.environment(self) | environment
         if self.libraries:
-            libraries = "/opt/libraries" if self.enforced else str(self.libraries)
+            libraries = LIBRARIES if self.walls.true_paths else str(self.libraries)
             environment["PATH"] += f":{libraries}/bin"
             environment["PYTHONPATH"] = ":".join(filter(None, [environment.get("PYTHONPATH"), libraries]))
-        if self.enforced:
-            root = Path(tempfile.mkdtemp(prefix="root-", dir=self.folder))
-            walls = [*_walls(root), "--bind", str(self.ml), ML]
-            for inside, outside in self.shared.items():
-                walls += ["--bind", str(outside), inside]
-            if self.libraries:
-                walls += ["--ro-bind", str(self.libraries), "/opt/libraries"]
-            return Launch([*walls, "--chdir", folder, "--", *command], environment, "/")
-        tmp = self.folder / "tmp"
-        tmp.mkdir(exist_ok=True)
-        own = {"HOME": str(tmp), "TMPDIR": str(tmp), "SAGEMAKER_BASE_DIR": str(self.ml)}
-        environment = {name: self.translated(value) for name, value in environment.items()} | own
-        place = str(tmp) if folder == "/" else self.translated(folder)
-        return Launch([self.translated(word) for word in command], environment, place)
+        return self.walls.launch(self, command, environment, folder)
 
-    def translated(self, text: str) -> str:
-        """Text in which paths below /opt/ml are those of this machine. Such a path within another is left alone."""
-        for inside, outside in {ML: self.ml, **self.shared}.items():
-            path = rf"(?:(?<![\w./-])|(?<=file://)){re.escape(inside)}(?![\w.-])"
-            text = re.sub(path, str(outside).replace("\\", r"\\"), text)
-        return text
+
+class Walls:
+    """One way to keep a job where it belongs. true_paths: /opt/ml is there as such, and not translated.
+
+    train: the command of a training job that names none.
+    """
+
+    name: str
+    enforced = True
+    true_paths = True
+    this_python = True  # jobs run by the Python that runs this
+    train: Sequence[str] = ("python", "-P", str(CONTAINER / "training.py"))
+
+    def accepts(self, image: str) -> bool:
+        """Whether jobs that name this image can run: those of the scikit-learn family, which the container room is."""
+        return any(word in image_name(image) for word in SKLEARN_FAMILY)
+
+    def prepare(self, image: str, tell: Callable[[str], None]) -> None:
+        """See to it that the image is here. Raises JobFailed where it cannot be had."""
+
+    def serving(self, image: str) -> list[str]:
+        """The command of a model's server, which then listens on SOCKET."""
+        return ["python", "-P", str(CONTAINER / "serving.py"), "--bind", f"unix:{SOCKET}"]
+
+    def environment(self, sandbox: Sandbox) -> dict[str, str]:
+        """What a job's environment has to begin with."""
+        return {"PATH": ":".join(PATHS)}
+
+    def launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
+        """How to start a job's command."""
+        raise NotImplementedError
+
+    def networked(self, sandbox: Sandbox, command: list[str]) -> Launch:
+        """How to start a command of ours, by this Python, that fetches packages for a job and sees nothing of it."""
+        paths = {ML: sandbox.ml}
+        environment = {name: value for name, value in os.environ.items() if name not in ("PIP_TARGET", "PIP_USER")}
+        return Launch([sys.executable, *(translated(word, paths) for word in command)], environment, str(sandbox.ml))
+
+
+class Bubblewrap(Walls):
+    """The kernel's namespaces, by bubblewrap: processes of this machine that see their own files alone."""
+
+    name = "bubblewrap"
+
+    def launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
+        root = Path(tempfile.mkdtemp(prefix="root-", dir=sandbox.folder))
+        walls = [*_walls(root), "--bind", str(sandbox.ml), ML]
+        for inside, outside in sandbox.shared.items():
+            walls += ["--bind", str(outside), inside]
+        if sandbox.libraries:
+            walls += ["--ro-bind", str(sandbox.libraries), LIBRARIES]
+        return Launch([*walls, "--chdir", folder, "--", *command], environment, "/")
+
+
+class NoWalls(Walls):
+    """A folder of its own, and paths translated to it; nothing is enforced."""
+
+    name = "none"
+    enforced = False
+    true_paths = False
+
+    def launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
+        tmp = sandbox.folder / "tmp"
+        tmp.mkdir(exist_ok=True)
+        paths = {ML: sandbox.ml, **sandbox.shared}
+        own = {"HOME": str(tmp), "TMPDIR": str(tmp), "SAGEMAKER_BASE_DIR": str(sandbox.ml)}
+        environment = {name: translated(value, paths) for name, value in environment.items()} | own
+        place = str(tmp) if folder == "/" else translated(folder, paths)
+        return Launch([translated(word, paths) for word in command], environment, place)
+
+
+def image_name(image: str) -> str:
+    """The last part of an image's name, without registry, tag and digest."""
+    return image.rpartition("/")[2].partition("@")[0].partition(":")[0]
+
+
+def translated(text: str, paths: dict[str, Path]) -> str:
+    """Text in which a job's paths are those of this machine. Such a path within another is left alone."""
+    for inside, outside in paths.items():
+        path = rf"(?:(?<![\w./-])|(?<=file://)){re.escape(inside)}(?![\w.-])"
+        text = re.sub(path, str(outside).replace("\\", r"\\"), text)
+    return text
 
 
 def _walls(root: Path) -> list[str]:

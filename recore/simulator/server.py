@@ -23,7 +23,7 @@ from recore.simulator.resources.tags import Tags
 from recore.simulator.resources.training import TrainingJobs
 from recore.simulator.resources.transform import TransformJobs
 from recore.simulator.running import Jobs, remove
-from recore.simulator.sandbox import bubblewrap_works
+from recore.simulator.sandbox import Bubblewrap, NoWalls, Walls, bubblewrap_works
 from recore.simulator.state import State
 from recore.simulator.store import Store
 
@@ -36,19 +36,19 @@ ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/{ROLE}"
 class Simulator:
     """SageMaker on this machine while the context lasts; afterwards its processes and folders are gone.
 
-    isolation: "required" (refuse to start without bubblewrap), "auto" or "off".
+    engine: "process" or "docker", where jobs are containers.
+    isolation: of processes: "required" (refuse to start without bubblewrap), "auto" or "off".
     state: a folder in which S3's objects and the records outlive the simulator; without it nothing does.
-    Raises OSError where isolation is required and the kernel does not give it, or the folder is in use.
+    Raises OSError where isolation is required and the kernel does not give it, no Docker engine answers, or the folder
+    is in use.
     """
 
     _alive = 0  # simulators in this process: moto keeps its services in one place for all of them
 
-    def __init__(self, port: int = 0, isolation: str = "auto", state: Path | None = None):
-        self.enforced = isolation != "off" and bubblewrap_works()
-        if isolation == "required" and not self.enforced:
-            raise OSError(
-                "isolation is required, and bubblewrap does not work here: install it, or allow user namespaces"
-            )
+    def __init__(
+        self, port: int = 0, isolation: str = "auto", state: Path | None = None, engine: str = "process"
+    ) -> None:
+        self.walls = _walls(engine, isolation)
         self._port = port
         self._state = State(state) if state else None
 
@@ -62,7 +62,7 @@ class Simulator:
         self._jobs = Jobs(self.folder)
         store = Store(self._state.records if self._state else None)
         s3, logs, cloudwatch = (self.client(service) for service in ("s3", "logs", "cloudwatch"))
-        platform = Platform(store, self._jobs, s3, logs, cloudwatch, self.enforced, self.folder)
+        platform = Platform(store, self._jobs, s3, logs, cloudwatch, self.walls, self.folder)
         jobs = [kind(platform) for kind in (TrainingJobs, ProcessingJobs, TransformJobs)]
         application = Application([Models(store), Tags(store), *jobs])
         answer = self._state.write_through(application) if self._state else application
@@ -92,6 +92,11 @@ class Simulator:
             ends.callback(self._server.shutdown)
             ends.callback(self._jobs.close)
             Simulator._alive -= 1
+
+    @property
+    def enforced(self) -> bool:
+        """Whether jobs are kept apart, and not just asked to be."""
+        return self.walls.enforced
 
     @property
     def endpoint(self) -> str:
@@ -144,3 +149,14 @@ SageMaker:
     ExecutionRoleArn: {ROLE_ARN}
 """
         )
+
+
+def _walls(engine: str, isolation: str) -> Walls:
+    if engine == "docker":
+        from recore.simulator.containers import Docker  # where it is not asked for, it need not be there
+
+        return Docker()
+    works = isolation != "off" and bubblewrap_works()
+    if isolation == "required" and not works:
+        raise OSError("isolation is required, and bubblewrap does not work here: install it, or allow user namespaces")
+    return Bubblewrap() if works else NoWalls()

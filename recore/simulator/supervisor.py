@@ -3,7 +3,8 @@
     python supervisor.py SPECIFICATION EVENTS
 
 SPECIFICATION is a file, removed when read, with a JSON object: command, environment, folder, seconds (or null), bytes
-(or null), processes (how many at a time), grace (seconds from SIGTERM to SIGKILL). EVENTS is the file descriptor that
+(or null), processes (how many at a time), grace (seconds from SIGTERM to SIGKILL), and container (null, or what Docker is
+told of one that runs the command). EVENTS is the file descriptor that
 one line of JSON is written to when all is over: code, signal, reason ("time", "memory", "processes", "stopped" or
 null), seconds, bytes (the peak). Orders come by standard input: "stop", or "kill" for no grace.
 
@@ -42,21 +43,27 @@ def main() -> None:
         signal.signal(number, lambda *_: None)  # whoever started it says when to end; a handler is not inherited
     started = time.monotonic()
     try:
-        with first_to_go():
-            process = subprocess.Popen(
-                specification["command"],
-                env=specification["environment"],
-                cwd=specification["folder"],
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-    except (OSError, ValueError) as error:
+        job = start(specification)
+    except Exception as error:  # also whatever the engine answers
         print(f"could not be started: {error}", file=sys.stderr, flush=True)
         outcome: dict[str, Any] = {"code": 127, "signal": None, "reason": None, "bytes": 0}
     else:
-        outcome = watch(process, specification, started, parent)
+        try:
+            outcome = watch(job, specification, started, parent)
+        finally:
+            job.close()
     outcome["seconds"] = time.monotonic() - started
     os.write(events, json.dumps(outcome).encode() + b"\n")
+
+
+def start(specification: dict[str, Any]) -> Any:
+    """The job, started: processes of this machine, or a container."""
+    if specification["container"] is None:
+        return Processes(specification)
+    sys.path.append(str(Path(__file__).parents[2]))
+    from recore.simulator.container_job import ContainerJob
+
+    return ContainerJob(specification)
 
 
 @contextlib.contextmanager
@@ -73,17 +80,14 @@ def first_to_go() -> Any:
             score.write_text(before)
 
 
-def watch(
-    process: subprocess.Popen[bytes], specification: dict[str, Any], started: float, parent: int
-) -> dict[str, Any]:
-    """Wait for the command's end, or bring it about; then end whatever it left running."""
+def watch(job: Any, specification: dict[str, Any], started: float, parent: int) -> dict[str, Any]:
+    """Wait for the job's end, or bring it about."""
     reason, peak, kill_at, told = None, 0, None, True
     orders = [sys.stdin.fileno()]
-    ends = [os.pidfd_open(process.pid)] if hasattr(os, "pidfd_open") else []
-    while process.poll() is None:
-        ready, _, _ = select.select(orders + ends, [], [], INTERVAL)
+    while not job.ended():
+        ready, _, _ = select.select(orders + job.ends, [], [], INTERVAL)
         now = time.monotonic()
-        used, count = usage(specification["bytes"])
+        used, count = job.usage()
         peak = max(peak, used)
         order = os.read(orders[0], 64) if orders and orders[0] in ready else None
         if order == b"" or os.getppid() != parent:
@@ -100,14 +104,49 @@ def watch(
             reason, kill_at = "processes", now
         elif specification["seconds"] and now - started > specification["seconds"]:
             reason, kill_at, told = "time", now + specification["grace"], False
-        told = told or tell(process.pid, specification["command"])
+        told = told or job.tell()
         if kill_at is not None and now >= kill_at:
-            kill_all()
-    deadline = time.monotonic() + LAST
-    while kill_all() and time.monotonic() < deadline:
-        reap()
-    code = process.returncode
-    return {"code": code if code >= 0 else None, "signal": -code if code < 0 else None, "reason": reason, "bytes": peak}
+            job.kill()
+    outcome: dict[str, Any] = {"reason": reason, "bytes": peak} | job.outcome()
+    return outcome
+
+
+class Processes:
+    """The job as processes of this machine: a command, and whatever it starts."""
+
+    def __init__(self, specification: dict[str, Any]):
+        self._command, self._limit = specification["command"], specification["bytes"]
+        with first_to_go():
+            self._process = subprocess.Popen(
+                self._command,
+                env=specification["environment"],
+                cwd=specification["folder"],
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        self.ends = [os.pidfd_open(self._process.pid)] if hasattr(os, "pidfd_open") else []
+
+    def ended(self) -> bool:
+        return self._process.poll() is not None
+
+    def usage(self) -> tuple[int, int]:
+        return usage(self._limit)
+
+    def tell(self) -> bool:
+        return tell(self._process.pid, self._command)
+
+    def kill(self) -> None:
+        kill_all()
+
+    def outcome(self) -> dict[str, Any]:
+        code = self._process.returncode
+        return {"code": code if code >= 0 else None, "signal": -code if code < 0 else None}
+
+    def close(self) -> None:
+        """End whatever it left running."""
+        deadline = time.monotonic() + LAST
+        while kill_all() and time.monotonic() < deadline:
+            reap()
 
 
 def tell(pid: int, command: list[str]) -> bool:

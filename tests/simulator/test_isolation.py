@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from simulator.traces import Mark, no_trace, output
 
-from recore.simulator.sandbox import Sandbox, bubblewrap_works
+from recore.simulator.sandbox import bubblewrap_works, translated
 from recore.simulator.server import BUCKET
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
@@ -67,9 +67,9 @@ def test_paths_in_arguments_and_variables(either):
     ],
 )  # fmt: skip
 def test_translation(tmp_path, given, ours):
-    sandbox = Sandbox(tmp_path, False, shared={"/run/server": tmp_path / "s"})
     names = {"ml": tmp_path / "ml", "s": tmp_path / "s"}
-    assert sandbox.translated(given.replace("{{", "{").replace("}}", "}")) == ours.format(**names)
+    paths = {"/opt/ml": names["ml"], "/run/server": names["s"]}
+    assert translated(given.replace("{{", "{").replace("}}", "}"), paths) == ours.format(**names)
 
 
 def test_files_of_this_machine_are_not_there(walled, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from simulator.traces import Mark, eventually, no_trace, output
 
 from recore.simulator import running
-from recore.simulator.platform import memory_of
+from recore.simulator.instances import Instance, instance_of
 from recore.simulator.resources import processing, training
 
 STUBBORN = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('sleeping' + 'now', flush=True)\ntime.sleep(60)"
@@ -48,7 +48,7 @@ def test_training_past_its_time_keeps_what_it_saved(either):
 
 @pytest.mark.parametrize("way", ["itself", "children", "files"])
 def test_memory_beyond_the_instance_type(either, monkeypatch, way):
-    monkeypatch.setattr(processing, "memory_of", lambda instance_type: 300 << 20)
+    monkeypatch.setattr(processing, "instance_of", lambda instance_type: Instance(300 << 20, 2))
     take = "kept = b'x' * (1 << 30)\ntime.sleep(60)"
     if way == "children":
         take = "for _ in range(4):\n    if os.fork() == 0:\n        kept = b'x' * (150 << 20)\n        break\ntime.sleep(60)"
@@ -66,14 +66,14 @@ def test_memory_beyond_the_instance_type(either, monkeypatch, way):
 
 
 def test_memory_of_training(either, monkeypatch):
-    monkeypatch.setattr(training, "memory_of", lambda instance_type: 300 << 20)
+    monkeypatch.setattr(training, "instance_of", lambda instance_type: Instance(300 << 20, 2))
     job = either.train("kept = b'x' * (1 << 30)\nimport time; time.sleep(60)")
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("AlgorithmError: The job needed more memory than its instance type has")
 
 
 def test_memory_that_processes_share_counts_once(either, monkeypatch):
-    monkeypatch.setattr(processing, "memory_of", lambda instance_type: 400 << 20)
+    monkeypatch.setattr(processing, "instance_of", lambda instance_type: Instance(400 << 20, 2))
     script = "import os, time\nkept = b'x' * (150 << 20)\nfor _ in range(3):\n    os.fork()\ntime.sleep(1)"
     assert either.process(script)["ProcessingJobStatus"] == "Completed"
 
@@ -87,14 +87,14 @@ def test_memory_that_processes_share_counts_once(either, monkeypatch):
     ],
 )  # fmt: skip
 def test_memory_of_instance_types(instance_type, gib):
-    assert memory_of(instance_type) == gib << 30
+    assert instance_of(instance_type).memory == gib << 30
 
 
 def test_every_instance_type_has_some_memory():
     model = botocore.session.get_session().get_service_model("sagemaker")
     for shape in ("TrainingInstanceType", "ProcessingInstanceType", "TransformInstanceType"):
         for name in model.shape_for(shape).enum:
-            assert memory_of(name) >= 2 << 30, name
+            assert instance_of(name).memory >= 2 << 30, name
 
 
 def stop(client, kind, name):

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from recore.simulator.errors import ServiceError
 from recore.simulator.failure import JobFailed, JobStopped
 from recore.simulator.logs import JobLog
-from recore.simulator.platform import Platform, sklearn_image
+from recore.simulator.platform import Platform
 from recore.simulator.resources.resource import Resource, now
 from recore.simulator.running import Ending, Job
 from recore.simulator.store import Record
@@ -81,7 +81,7 @@ class JobResource(Resource):
 
     def check_image(self, image: str) -> None:
         """Refuse an image that nothing here stands in for."""
-        if not sklearn_image(image):
+        if not self.platform.walls.accepts(image):
             raise ServiceError(
                 "ValidationException",
                 f"Only images of the scikit-learn family run as processes on this machine, not '{image}'",

@@ -8,7 +8,7 @@ from pathlib import Path
 from recore.simulator import objects
 from recore.simulator.errors import ServiceError
 from recore.simulator.failure import JobFailed, JobStopped
-from recore.simulator.platform import memory_of
+from recore.simulator.instances import instance_of
 from recore.simulator.resources.job import JobResource, start_of
 from recore.simulator.resources.resource import REGION
 from recore.simulator.running import Job
@@ -69,11 +69,11 @@ class ProcessingJobs(JobResource):
         variables = {"PROCESSING_JOB_NAME": name, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
         variables |= record.get("Environment", {})
         command = [*specification["ContainerEntrypoint"], *specification.get("ContainerArguments", [])]
-        sandbox = self.platform.sandbox(job, None, log)
+        sandbox = self.platform.sandbox(job, specification["ImageUri"], None, log)
         limit = record.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
-        memory = memory_of(cluster["InstanceType"])
-        ending = job.run(sandbox.launch(command, variables), log, limit, memory)
-        self.measure(name, ending, memory)
+        instance = instance_of(cluster["InstanceType"])
+        ending = job.run(sandbox.launch(command, variables), log, limit, instance)
+        self.measure(name, ending, instance.memory)
         if message := _message(ml / "output/message"):
             self.change(name, ExitMessage=message)
         try:

@@ -12,12 +12,12 @@ import regex
 from recore.simulator import objects
 from recore.simulator.errors import ServiceError
 from recore.simulator.failure import JobFailed, JobStopped
+from recore.simulator.instances import instance_of
 from recore.simulator.logs import JobLog
-from recore.simulator.platform import memory_of
 from recore.simulator.resources.job import JobResource, text_of
 from recore.simulator.resources.resource import REGION, now
 from recore.simulator.running import Ending, Job
-from recore.simulator.sandbox import CONTAINER, Sandbox
+from recore.simulator.sandbox import ML, translated
 from recore.simulator.store import Record
 
 SOURCE = "/opt/ml/input/source"  # where the script's archive is unpacked, for it has no network to fetch it by
@@ -93,16 +93,16 @@ class TrainingJobs(JobResource):
         name, algorithm = record["TrainingJobName"], record["AlgorithmSpecification"]
         self._enter(name, "Downloading", "Downloading input data")
         requirements = self._prepare(record, job)
-        sandbox = self.platform.sandbox(job, requirements, log)
-        command = algorithm.get("ContainerEntrypoint") or ["python", "-P", str(CONTAINER / "training.py")]
+        sandbox = self.platform.sandbox(job, algorithm["TrainingImage"], requirements, log)
+        command = algorithm.get("ContainerEntrypoint") or self.platform.walls.train
         command = [*command, *algorithm.get("ContainerArguments", [])]
         variables = {"TRAINING_JOB_NAME": name, "TRAINING_JOB_ARN": record["TrainingJobArn"]}
         variables |= {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION} | record.get("Environment", {})
         self._enter(name, "Training", "Training image download completed. Training in progress.")
         limit = record.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
-        memory = memory_of(record["ResourceConfig"]["InstanceType"])
-        ending = job.run(sandbox.launch(command, variables), log, limit, memory)
-        self.measure(name, ending, memory)
+        instance = instance_of(record["ResourceConfig"]["InstanceType"])
+        ending = job.run(sandbox.launch(command, variables), log, limit, instance)
+        self.measure(name, ending, instance.memory)
         return ending
 
     def _upload(self, record: Record, job: Job) -> None:
@@ -111,6 +111,8 @@ class TrainingJobs(JobResource):
         if not _own(ml / "model", ml):
             raise JobFailed("AlgorithmError: /opt/ml/model is no longer a folder of the job's own")
         packed = {"output": ml / "output/data"} if _own(ml / "output/data", ml) else {}
+        # what a job that was stopped leaves is still taken; an order to stop that comes later ends the taking
+        stopping = (lambda: False) if job.stopping.is_set() else job.stopping.is_set
         if target.endswith("/"):
             objects.upload(self.platform.s3, ml / "model", target)
         else:
@@ -119,7 +121,7 @@ class TrainingJobs(JobResource):
             if name == "output" and not any(folder.iterdir()):
                 continue
             archive = job.folder / f"{name}.tar.gz"
-            objects.pack(folder, archive)
+            objects.pack(folder, archive, record["ResourceConfig"]["VolumeSizeInGB"] << 30, stopping)
             objects.upload(self.platform.s3, archive, f"{target[: target.rindex('/output/')]}/output/{archive.name}")
 
     def end(self, name: str, status: str, **members: Any) -> None:
@@ -159,7 +161,7 @@ class TrainingJobs(JobResource):
             source = ml / submitted.removeprefix("/opt/ml/")
             if not source.resolve().is_relative_to(ml.resolve()):
                 raise JobFailed(f"ClientError: sagemaker_submit_directory '{submitted}' is not below /opt/ml")
-        host = "algo-1" if self.platform.enforced else "localhost"
+        host = "algo-1" if self.platform.walls.true_paths else "localhost"
         configuration = {
             "hyperparameters": settings,
             "inputdataconfig": {
@@ -179,11 +181,11 @@ class TrainingJobs(JobResource):
         }
         for file, content in configuration.items():
             text = json.dumps(content)
-            if not self.platform.enforced:
-                text = Sandbox(job.folder, False).translated(text)
+            if not self.platform.walls.true_paths:
+                text = translated(text, {ML: ml})
             (ml / f"input/config/{file}.json").write_text(text)
         requirements = _requirements(source, ml / "input/data/sm_drivers/sourcecode.json", job.folder / "unpacked")
-        if not self.platform.enforced:
+        if not self.platform.walls.true_paths:
             _translate(ml / "input/data/sm_drivers", ml)
         return requirements
 

@@ -12,12 +12,12 @@ from recore.simulator import objects
 from recore.simulator.errors import ServiceError
 from recore.simulator.failure import JobFailed, JobStopped
 from recore.simulator.feeding import Feeding, Server
+from recore.simulator.instances import Instance, instance_of
 from recore.simulator.logs import JobLog
-from recore.simulator.platform import memory_of
 from recore.simulator.resources.job import JobResource, text_of
 from recore.simulator.resources.resource import REGION
 from recore.simulator.running import Job
-from recore.simulator.sandbox import CONTAINER, Sandbox
+from recore.simulator.sandbox import Sandbox
 from recore.simulator.store import Record
 
 PING_SECONDS = 600.0
@@ -66,12 +66,14 @@ class TransformJobs(JobResource):
         variables = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
         variables |= container.get("Environment", {}) | record.get("Environment", {})
         variables["SAGEMAKER_BATCH"] = "true"
-        variables.setdefault("MAX_CONTENT_LENGTH", str((record.get("MaxPayloadInMB") or 6) << 20))
+        if record.get("MaxPayloadInMB"):
+            variables.setdefault("MAX_CONTENT_LENGTH", str(record["MaxPayloadInMB"] << 20))
         code = self._prepare(container, variables, job)
         (job.folder / "server").mkdir()
-        sandbox = self.platform.sandbox(job, code / "requirements.txt", log, server=job.folder / "server")
-        memory = memory_of(record["TransformResources"]["InstanceType"])
-        process, reading = self._serve(sandbox, variables, job, memory)
+        requirements, server = code / "requirements.txt", job.folder / "server"
+        sandbox = self.platform.sandbox(job, container["Image"], requirements, log, server=server)
+        instance = instance_of(record["TransformResources"]["InstanceType"])
+        process, reading = self._serve(sandbox, variables, job, instance)
         assert process.stdout is not None  # noqa: S101 - it is a pipe
         listening = threading.Thread(target=log.read, args=(process.stdout, process.poll), daemon=True)
         listening.start()
@@ -85,7 +87,7 @@ class TransformJobs(JobResource):
                 process.stdin.close()  # the supervisor ends the server
             listening.join()
             ending = job.ending(process, reading)
-            self.measure(record["TransformJobName"], ending, memory)
+            self.measure(record["TransformJobName"], ending, instance.memory)
         if ending.reason == "memory":
             raise JobFailed("AlgorithmError: The server needed more memory than its instance type has")
         if failed and not job.stopping.is_set() and (said := text_of(job.folder / "ml/output/failure")):
@@ -115,10 +117,9 @@ class TransformJobs(JobResource):
 
     @staticmethod
     def _serve(
-        sandbox: Sandbox, variables: dict[str, str], job: Job, memory: int
+        sandbox: Sandbox, variables: dict[str, str], job: Job, instance: Instance
     ) -> tuple["subprocess.Popen[bytes]", int]:
-        command = ["python", "-P", str(CONTAINER / "serving.py"), "--bind", "unix:/run/server/http"]
-        return job.start(sandbox.launch(command, variables), None, memory)
+        return job.start(sandbox.launch(sandbox.walls.serving(sandbox.image), variables), None, instance)
 
     def _feed(self, record: Record, job: Job, log: JobLog, process: "subprocess.Popen[bytes]") -> None:
         """All objects through the server, each answer to its place on S3."""
@@ -149,10 +150,7 @@ class TransformJobs(JobResource):
         said: dict[str, Any] = {}
         status, body = server.request("GET", "/execution-parameters")
         if status == 200:
-            try:
-                said = json.loads(body)
-            except ValueError as error:
-                raise JobFailed(f"AlgorithmError: /execution-parameters answers no JSON: {error}") from None
+            said = _parameters(body)
         given, taken = record["TransformInput"], record["TransformOutput"]
         strategy = str(record.get("BatchStrategy") or said.get("BatchStrategy", "MultiRecord"))
         concurrent = record.get("MaxConcurrentTransforms") or said.get("MaxConcurrentTransforms", 1)
@@ -166,6 +164,18 @@ class TransformJobs(JobResource):
             content_type=given.get("ContentType", "application/octet-stream"),
             accept=taken.get("Accept", ""),
         )
+
+
+def _parameters(body: bytes) -> dict[str, Any]:
+    """What a server says of itself. Raises JobFailed where that is not what the API allows."""
+    try:
+        said = json.loads(body)
+        numbers = {name: said[name] for name in ("MaxConcurrentTransforms", "MaxPayloadInMB") if name in said}
+    except (ValueError, TypeError, RecursionError) as error:
+        raise JobFailed(f"AlgorithmError: /execution-parameters answers no JSON object: {error}") from None
+    if not isinstance(said, dict) or any(type(number) is not int or number < 0 for number in numbers.values()):
+        raise JobFailed(f"AlgorithmError: /execution-parameters answers what cannot be followed: {str(said)[:200]}")
+    return said
 
 
 def _not_run_here(request: Record) -> str | None:

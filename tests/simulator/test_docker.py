@@ -1,0 +1,136 @@
+"""Jobs in containers: the same API, what a container may see and do, and that none is left."""
+
+import json
+from collections.abc import Iterator
+
+import psutil
+import pytest
+from engine import IMAGE, containers, engine
+from helpers import ROOT
+from simulated import Client
+from simulator.traces import eventually, output
+
+from recore.simulator.containers import LABEL, NOBODY, build, owner, sweep
+from recore.simulator.server import BUCKET, Simulator
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    build(engine(), ROOT, IMAGE, "equivalent", print)
+    with Simulator(engine="docker") as simulator:
+        yield Client(simulator, IMAGE)
+    assert not containers()
+
+
+def processed(client: Client, script: str, **members: object) -> tuple[dict, str]:
+    """A processing job's description, and all that it printed."""
+    job = client.process(script, **members)
+    return job, output(client, "ProcessingJob", job["ProcessingJobName"])
+
+
+def test_what_a_job_sees(client: Client) -> None:
+    script = """
+import json, os, socket
+def tried(what):
+    try:
+        return str(what())
+    except OSError as error:
+        return type(error).__name__
+print(json.dumps({
+    "user": os.getuid(), "host": socket.gethostname(), "self": socket.gethostbyname("algo-1"),
+    "network": sorted(os.listdir("/sys/class/net")), "processes": sorted(int(p) for p in os.listdir("/proc") if p.isdigit()),
+    "root": tried(lambda: open("/new", "w")), "tmp": tried(lambda: open("/tmp/new", "w").close()),
+    "mine": tried(lambda: open("/opt/ml/processing/new", "w").close()),
+    "capabilities": [line.split()[1] for line in open("/proc/self/status") if line.startswith("Cap")],
+    "variables": sorted(os.environ), "engine": os.path.exists("/var/run/docker.sock"),
+}))
+"""
+    job, said = processed(client, script, Environment={"OWN": "x"})
+    assert job["ProcessingJobStatus"] == "Completed", job
+    seen = json.loads(said)
+    assert seen["user"] == (psutil.Process().uids().real or NOBODY)
+    assert seen["host"] == "algo-1"
+    assert seen["self"] == "127.0.0.1"
+    assert seen["network"] == ["lo"]
+    assert len(seen["processes"]) <= 2
+    assert seen["root"] == "OSError"
+    assert seen["tmp"] == seen["mine"] == "None"
+    assert set(seen["capabilities"]) == {"0000000000000000"}
+    assert not seen["engine"]
+    assert {"OWN", "PROCESSING_JOB_NAME", "SM_MODEL_DIR", "PATH"} <= set(seen["variables"])
+    assert not [name for name in seen["variables"] if name.startswith("AWS_") and "REGION" not in name]
+
+
+def test_what_it_leaves_is_uploaded(client: Client) -> None:
+    output_ = {"S3Uri": f"s3://{BUCKET}/left", "LocalPath": "/opt/ml/processing/output", "S3UploadMode": "EndOfJob"}
+    members = {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "o", "S3Output": output_}]}}
+    job, _ = processed(client, "open('/opt/ml/processing/output/x', 'w').write('left')", **members)
+    assert job["ProcessingJobStatus"] == "Completed", job
+    assert client.get(f"s3://{BUCKET}/left/x") == b"left"
+
+
+def test_a_script_that_fails_says_why(client: Client) -> None:
+    job, said = processed(client, "import sys\nprint('first')\nraise ValueError('no copper')")
+    assert job["ProcessingJobStatus"] == "Failed"
+    assert "ValueError: no copper" in job["FailureReason"]
+    assert said.startswith("first\n")
+
+
+def test_memory_and_time_are_limited(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    from recore.simulator.instances import Instance
+    from recore.simulator.resources import processing
+
+    monkeypatch.setattr(processing, "instance_of", lambda instance_type: Instance(200 << 20, 1))
+    job, _ = processed(client, "block = b'x' * (400 << 20)")
+    assert job["ProcessingJobStatus"] == "Failed"
+    assert "memory" in job["FailureReason"]
+    job, _ = processed(client, "import time\ntime.sleep(60)", seconds=2)
+    assert job["ProcessingJobStatus"] == "Stopped"
+    assert not containers()
+
+
+def test_a_job_that_is_stopped_gets_sigterm(client: Client) -> None:
+    script = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(print("told", flush=True)))
+print("ready", flush=True)
+time.sleep(60)
+"""
+    job = client.process(script, wait=False)
+    name = job["ProcessingJobName"]
+    eventually(lambda: "ready" in output(client, "ProcessingJob", name))
+    client.sagemaker.stop_processing_job(ProcessingJobName=name)
+    assert client.wait("ProcessingJob", name)["ProcessingJobStatus"] == "Stopped"
+    assert "told" in output(client, "ProcessingJob", name)
+
+
+def test_packages_beyond_the_image_are_installed_beforehand(client: Client) -> None:
+    source = client.source(job="import tabulate\nprint('version', tabulate.__version__)", **{
+        "requirements.txt": "tabulate==0.9.0\nnumpy==2.5.1\n"
+    })  # fmt: skip
+    settings = {"sagemaker_program": "job.py", "sagemaker_submit_directory": source}
+    job = client.train("", HyperParameters=settings)
+    assert job["TrainingJobStatus"] == "Completed", job["FailureReason"]
+    assert "version 0.9.0" in output(client, "TrainingJob", job["TrainingJobName"])
+
+
+def test_an_image_that_cannot_be_had_is_named(client: Client) -> None:
+    job = client.process("", AppSpecification={"ImageUri": "127.0.0.1:1/none:1", "ContainerEntrypoint": ["true"]})
+    assert job["ProcessingJobStatus"] == "Failed"
+    assert "The image '127.0.0.1:1/none:1' is not here and cannot be pulled" in job["FailureReason"]
+
+
+def test_what_a_simulator_that_is_gone_left_is_removed(client: Client) -> None:
+    def container(said: str) -> str:
+        made = engine().containers.run(IMAGE, ["sleep", "600"], detach=True, labels={LABEL: said})
+        return made.name
+
+    gone, mine = container("999999-1"), container(owner(psutil.Process()))
+    sweep(engine())
+    try:
+        assert gone not in containers()
+        assert mine in containers()
+    finally:
+        engine().containers.get(mine).remove(force=True)
