@@ -80,7 +80,10 @@ def test_options_that_do_not_go_together(mine: Path, tmp_path: Path, sample: Pat
     aws = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_DEFAULT_REGION": ""}
     files += ["--out", "x"]
     line = refused(mine, *files, "--engine", "aws", cwd=tmp_path, lines=USAGE, **aws)
-    assert line.startswith("Error: AWS needs --role, the ARN of the jobs' role, --bucket, ")
+    assert "Export AWS_DEFAULT_REGION" in line
+    aws |= {"AWS_DEFAULT_REGION": "us-east-1"}
+    line = refused(mine, *files, "--engine", "aws", cwd=tmp_path, lines=USAGE, **aws)
+    assert line.startswith("Error: AWS needs --role, the ARN of the jobs' role, and --bucket")
     line = refused(mine, *files, "--role", "arn:aws:iam::1:role/x", cwd=tmp_path, lines=USAGE)
     assert line == "Error: --role and --bucket are for --engine aws"
     line = refused(mine, *files, "--training-instances", "large", cwd=tmp_path, lines=USAGE)
@@ -116,7 +119,7 @@ def test_someone_elses_submission_meets_private_assays_within_walls_only(
     assert line == (
         "recore: isolation is required, and bubblewrap does not work here: install it, or allow user namespaces"
     )
-    elsewhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+    elsewhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_DEFAULT_REGION": "us-east-1"}
     line = refused(mine, *files_of(sample), "--out", "run", cwd=tmp_path, lines=USAGE, **elsewhere)
     assert line.startswith("Error: walls are required, and those of the simulator at http://127.0.0.1:9 are its own")
 
@@ -132,5 +135,5 @@ def test_own_work_and_what_is_allowed_start_without_walls(
     started.process.send_signal(signal.SIGINT)
     assert started.end() == (130, [])
     first = started.stderr.splitlines()[0]
-    assert first.endswith("isolation: none: nothing keeps a job from this user's files and the network")
-    assert '"isolation": "none: nothing keeps' in (tmp_path / "run/run.json").read_text()
+    assert first.endswith("isolation: none, nothing keeps a job from this user's files and the network")
+    assert '"isolation": "none, nothing keeps' in (tmp_path / "run/run.json").read_text()

@@ -8,6 +8,7 @@ from recore.cli.run import run
 from recore.cli.sample import sample
 from recore.cli.scores import board, scores
 from recore.cli.simulate import simulate
+from recore.pipeline.text import plain
 
 
 class OneLineErrors(click.Group):
@@ -19,7 +20,7 @@ class OneLineErrors(click.Group):
         except (ValueError, OSError) as error:
             if ctx.params["debug"]:
                 raise
-            click.echo(f"recore: {error}", err=True)
+            click.echo(f"recore: {plain(str(error), 2000)}", err=True)
             ctx.exit(2)
 
 

@@ -1,15 +1,20 @@
-"""Where jobs run: the embedded simulator, the endpoint that AWS_ENDPOINT_URL chooses, or AWS."""
+"""Where jobs run: the embedded simulator, as processes or in Docker, an endpoint that is chosen, or AWS."""
 
+import json
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import click
 
 from recore.pipeline.jobs import Services
+from recore.pipeline.requests import IMAGE
 
+ROOT = Path(__file__).parents[2]
+LATENESS = 5.0  # seconds by which a job's last lines reach CloudWatch Logs of AWS
 SERVICES = ("sagemaker", "s3", "logs", "cloudwatch")
 
 
@@ -20,6 +25,7 @@ class Platform:
     services: Services
     bucket: str
     role: str
+    image: str
     endpoint: str
     region: str
     isolation: str
@@ -30,53 +36,62 @@ def platform_of(options: dict[str, Any], own: bool) -> AbstractContextManager[Pl
 
     Someone else's must not meet private assays without walls. Raises UsageError where options do not go together.
     """
-    asked, endpoint = options["isolation"], os.environ.get("AWS_ENDPOINT_URL")
     strict = bool(options["actual"]) and not own
-    if options["engine"] == "process" and not endpoint:
+    if options["engine"] == "docker" or (options["engine"] == "process" and not os.environ.get("AWS_ENDPOINT_URL")):
         if options["role"] or options["bucket"]:
             raise click.UsageError("--role and --bucket are for --engine aws")
-        return _embedded(asked or ("required" if strict else "auto"))
-    if endpoint and (asked == "required" or (strict and asked is None)):
+        isolation = options["isolation"] or ("required" if strict else "auto")
+        return _embedded(options["engine"], isolation, options["image"])
+    return nullcontext(_chosen(options, strict))
+
+
+@contextmanager
+def _embedded(engine: str, isolation: str, image: str | None) -> Iterator[Platform]:
+    """A simulator for as long as the context lasts. Without an image, Docker's is built from this repository."""
+    from recore.simulator.resources.resource import REGION
+    from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
+
+    if engine == "docker" and image is None:
+        from recore.simulator.containers import build, connect
+
+        image = json.loads((ROOT / ".unearthed_challenge.json").read_text("utf-8"))["dockerImage"]
+        build(connect(), ROOT, image, "equivalent", lambda line: click.echo(f"docker: {line}", err=True))
+    with Simulator(isolation=isolation, engine=engine) as simulator:
+        walls = simulator.walls.name
+        if not simulator.enforced:
+            walls += ", nothing keeps a job from this user's files and the network"
+        services = Services(*(simulator.client(name) for name in SERVICES))
+        yield Platform(services, BUCKET, ROLE_ARN, image or IMAGE, "the embedded simulator", REGION, walls)
+
+
+def _chosen(options: dict[str, Any], strict: bool) -> Platform:
+    """What boto3's own configuration leads to: a simulator, which has a role and a bucket ready, or AWS."""
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
+
+    role, bucket, image = options["role"], options["bucket"], options["image"]
+    patient = Config(retries={"mode": "standard", "max_attempts": 10})
+    try:
+        clients = [boto3.client(name, config=patient) for name in SERVICES]
+    except (BotoCoreError, ValueError) as error:  # no region, or an empty one
+        raise click.UsageError(f"{error} Export AWS_DEFAULT_REGION, or choose a profile that has a region") from None
+    endpoint, region = clients[0].meta.endpoint_url, clients[0].meta.region_name
+    if ".amazonaws.com" in endpoint:
+        if not (role and bucket):
+            raise click.UsageError(
+                "AWS needs --role, the ARN of the jobs' role, and --bucket, where it may read and write"
+            )
+        if region != "us-east-1" and not image:
+            raise click.UsageError(f"AWS keeps an image for each region: name that of {region} by --image")
+        services = replace(Services(*clients), lateness=LATENESS)
+        return Platform(services, bucket, role, image or IMAGE, "AWS", region, "network isolation")
+    if options["isolation"] == "required" or (strict and not options["isolation"]):
         raise click.UsageError(
             f"walls are required, and those of the simulator at {endpoint} are its own: unset AWS_ENDPOINT_URL, or start "
             "it with --isolation required and say --isolation off here"
         )
-    return _chosen(endpoint, options["role"], options["bucket"], options["image"])
+    from recore.simulator.server import BUCKET, ROLE_ARN
 
-
-@contextmanager
-def _embedded(isolation: str) -> Iterator[Platform]:
-    """A simulator for as long as the context lasts."""
-    from recore.simulator.resources.resource import REGION
-    from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
-
-    with Simulator(isolation=isolation) as simulator:
-        walls = (
-            "bubblewrap" if simulator.enforced else "none: nothing keeps a job from this user's files and the network"
-        )
-        services = Services(*(simulator.client(name) for name in SERVICES))
-        yield Platform(services, BUCKET, ROLE_ARN, "the embedded simulator", REGION, walls)
-
-
-@contextmanager
-def _chosen(endpoint: str | None, role: str | None, bucket: str | None, image: str | None) -> Iterator[Platform]:
-    """What boto3's own configuration leads to: a simulator, which has a role and a bucket ready, or AWS."""
-    import boto3
-    from botocore.config import Config
-
-    if endpoint:
-        from recore.simulator.server import BUCKET, ROLE_ARN
-
-        role, bucket = role or ROLE_ARN, bucket or BUCKET
-    region = boto3.Session().region_name
-    if not (role and bucket and region):
-        raise click.UsageError(
-            "AWS needs --role, the ARN of the jobs' role, --bucket, where this role may read and write, and a region: "
-            "export AWS_DEFAULT_REGION or choose a profile that has one"
-        )
-    if region != "us-east-1" and not image:
-        raise click.UsageError(f"AWS keeps an image for each region: name that of {region} by --image")
-    patient = Config(retries={"mode": "standard", "max_attempts": 10})
-    services = Services(*(boto3.client(name, config=patient) for name in SERVICES))
-    walls = "that of the simulator there" if endpoint else "AWS, network isolation"
-    yield Platform(services, bucket, role, endpoint or "AWS", region, walls)
+    services, walls = Services(*clients), "that of the simulator there"
+    return Platform(services, bucket or BUCKET, role or ROLE_ARN, image or IMAGE, endpoint, region, walls)

@@ -33,7 +33,7 @@ INTERRUPTED = 130  # exit status, as a shell has it of a command that SIGINT end
 @click.option("--private", type=FILE, help="Data without assays.")
 @click.option("--actual", type=FILE, help="The assays of the private data; the scoring job alone sees them.")
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder.  [default: runs/ and the time]")
-@click.option("--engine", type=click.Choice(["process", "aws"]), default="process", help="Where jobs run.")
+@click.option("--engine", type=click.Choice(["process", "docker", "aws"]), default="process", help="Where jobs run.")
 @click.option(
     "--isolation",
     type=click.Choice(["auto", "required", "off"]),
@@ -42,7 +42,7 @@ INTERRUPTED = 130  # exit status, as a shell has it of a command that SIGINT end
 @click.option("--max-payload", type=click.IntRange(1, 100), default=100, help="MB; larger inputs are sent by lines.")
 @click.option("--role", help="AWS: the ARN of the jobs' role.")
 @click.option("--bucket", help="AWS: the bucket for this run's files.")
-@click.option("--image", help="The container's image.  [default: AWS's scikit-learn 1.9-0 of us-east-1]")
+@click.option("--image", help="The container's image.  [default: AWS's scikit-learn 1.9-0; for docker, built here]")
 @click.option("--training-instances", metavar="TYPE[:COUNT]", default="ml.m5.xlarge", help="Of the training job.")
 @click.option("--processing-instances", metavar="TYPE", default="ml.m5.xlarge", help="Of preprocessing and scoring.")
 @click.option("--transform-instances", metavar="TYPE[:COUNT]", default="ml.m5.xlarge", help="Of the transform jobs.")
@@ -68,7 +68,7 @@ def run(submission: Path, as_json: bool, ascii_only: bool, **options: Any) -> No
 
     from recore.cli.platform import platform_of
     from recore.pipeline.progress import shown
-    from recore.pipeline.requests import IMAGE, Settings
+    from recore.pipeline.requests import Settings
     from recore.pipeline.results import RunFolder, record, write
     from recore.pipeline.run import Run
     from recore.pipeline.submission import read_submission
@@ -80,7 +80,7 @@ def run(submission: Path, as_json: bool, ascii_only: bool, **options: Any) -> No
     platform, target = platform_of(options, own=submission.resolve() == ROOT), RunFolder(out)
     with _interruptible(), platform as there, target as folder:
         name = f"recore-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
-        settings = Settings(name, there.bucket, there.role, options["image"] or IMAGE, **chosen)
+        settings = Settings(name, there.bucket, there.role, there.image, **chosen)
         made = Run(there.services, settings, submitted, data, ROOT / "score.py", folder.path, options["keep"])
         _announce(there, settings, options["engine"], console)
         with shown(list(made.steps.values()), console, ascii_only) as watch:
@@ -88,8 +88,9 @@ def run(submission: Path, as_json: bool, ascii_only: bool, **options: Any) -> No
                 made.execute(watch)
             except KeyboardInterrupt:
                 interrupted = True
-        arguments = {name: value if value is None else str(value) for name, value in options.items()}
-        about: dict[str, Any] = {"arguments": {"submission": str(submission)} | arguments}
+        arguments = {"submission": submission} | options
+        paths = {name: str(value) for name, value in arguments.items() if isinstance(value, Path)}
+        about: dict[str, Any] = {"arguments": arguments | paths, "folder": str(Path.cwd())}
         about |= {"endpoint": there.endpoint, "region": there.region, "isolation": there.isolation}
         kept = record(made, about)
         write(kept, folder.path)
@@ -100,7 +101,9 @@ def run(submission: Path, as_json: bool, ascii_only: bool, **options: Any) -> No
         _show(made)
     _explain(made)
     if interrupted:
-        click.echo(f"recore: interrupted, its jobs are stopped; what was done is in {made.folder}", err=True)
+        running = [step.name for step in made.steps.values() if step.began and step.seconds is None]
+        jobs = f"not waited for: {', '.join(running)}" if running else "its jobs are stopped"
+        click.echo(f"recore: interrupted, {jobs}; what was done is in {made.folder}", err=True)
     raise SystemExit(INTERRUPTED if interrupted else int(made.state != "Completed"))
 
 
@@ -147,15 +150,17 @@ def _announce(there: "Platform", settings: "Settings", engine: str, console: "Co
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """SIGINT, SIGTERM and SIGHUP interrupt what happens within; where that is not caught there, the program ends."""
-    before = {
-        number: signal.signal(number, signal.default_int_handler)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    }
+    """SIGINT, SIGTERM and SIGHUP interrupt what happens within; where that is not caught there, the program ends.
+
+    But what is ignored, as SIGHUP is after nohup, stays so.
+    """
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    heeded = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, signal.default_int_handler) for number in heeded}
     try:
         yield
     except KeyboardInterrupt:
-        click.echo("recore: interrupted; nothing is kept", err=True)
+        click.echo("recore: interrupted", err=True)
         raise SystemExit(INTERRUPTED) from None
     finally:
         for number, handler in before.items():
@@ -178,7 +183,8 @@ def _explain(made: "Run") -> None:
     told = set()
     for step in made.steps.values():
         if step.state == "Failed" and step.reason in told:
-            click.echo(f"recore: {step.name} failed likewise; its log: {made.folder / 'logs' / step.log}", err=True)
+            log = made.folder / "logs" / step.log
+            click.echo(f"recore: {step.name} failed likewise" + f"; its log: {log}" * log.exists(), err=True)
         elif step.state == "Failed":
             click.echo("\n".join(explanation(step, made.folder)), err=True)
             told.add(step.reason)

@@ -72,7 +72,9 @@ def show(found: "dict[str, Score]") -> None:
 
     from recore.pipeline.scores import tables
 
+    console = Console(highlight=False)
+    console.width = max(console.width, 80)  # a cell that is cut would show another number
     for table in tables(found):
-        Console(highlight=False).print(table, "")
+        console.print(table, "")
     if "public" in found:
         click.echo("The public score is that of the rows the model was trained on: it flatters.")

@@ -6,6 +6,7 @@ from recore.pipeline.jobs import Step
 from recore.pipeline.text import plain
 
 LINES = 15  # of a log
+OUTSIDE = "this machine's disk, and the bucket, the region and the rights of whoever runs this: not the submission"
 LOOK_AT = {  # by the last word of a step's name
     "upload": "the bucket, the region and the credentials",
     "train": "train.py, which `python train.py` runs by hand. A job has one hour, and the packages of requirements.txt",
@@ -25,5 +26,5 @@ def explanation(step: Step, folder: Path) -> list[str]:
     if log.is_file():
         last = log.read_text("utf-8").rstrip().split("\n")[-LINES:]
         lines += ["  its last lines:", *(f"    {plain(line)}" for line in last), f"  its log: {log}"]
-    look_at = next(text for name, text in LOOK_AT.items() if step.name.endswith(name))
+    look_at = OUTSIDE if step.outside else next(text for name, text in LOOK_AT.items() if step.name.endswith(name))
     return [*lines, f"  look at: {look_at}"]

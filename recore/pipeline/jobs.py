@@ -1,10 +1,10 @@
 """One job on the platform: started, watched to its end, its log and its memory fetched, stopped where the run stops."""
 
+import contextlib
 import datetime
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ class Step:
     """One step of a run as it stands. kind: of its job, TrainingJob and so on, or None where it has none.
 
     state: Waiting, or the platform's own word. seconds: from its beginning, as seen from here. memory: the highest
-    share of its instance's memory that CloudWatch knows of, in per cent.
+    share of its instance's memory that CloudWatch knows of, in per cent. outside: it failed around the job, not in it.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Step:
     seconds: float | None = None
     memory: float | None = None
     reason: str | None = None
+    outside: bool = False
 
     @property
     def completed(self) -> bool:
@@ -62,12 +63,13 @@ class Step:
 
 @dataclass(frozen=True)
 class Services:
-    """boto3 clients; where they lead decides where a run happens."""
+    """boto3 clients; where they lead decides where a run happens. lateness: seconds by which logs come late there."""
 
     sagemaker: Any
     s3: Any
     logs: Any
     cloudwatch: Any
+    lateness: float = 0.0
 
 
 class Jobs:
@@ -78,7 +80,7 @@ class Jobs:
         self.watch: Callable[[Step], None] = lambda step: None
         self.stopping = threading.Event()
 
-    @contextmanager
+    @contextlib.contextmanager
     def step(self, step: Step) -> Iterator[Step]:
         """What happens within is the step: its end, how it ended, and the time that it took are kept with it.
 
@@ -93,8 +95,11 @@ class Jobs:
         except StepStopped:
             state = "Stopped"
             raise
-        except (StepFailed, ClientError, BotoCoreError, Boto3Error, OSError, ValueError) as error:
+        except StepFailed as error:
             step.reason = str(error)
+            raise
+        except (ClientError, BotoCoreError, Boto3Error, OSError, ValueError) as error:
+            step.reason, step.outside = str(error), True
             raise StepFailed(step.reason) from error
         finally:
             step.seconds = time.monotonic() - step.began
@@ -110,13 +115,14 @@ class Jobs:
         self.go_on()
         kind = str(step.kind)
         step.job = name = request[f"{kind}Name"]
-        self._call(f"Create{kind}", **request)
         started = datetime.datetime.now(datetime.UTC)
         try:
+            self._call(f"Create{kind}", **request)
             job = self._wait(step, kind, name)
-        finally:
-            late = not self.stopping.is_set()
-            write_log(self.services.logs, kind, name, self.logs / step.log, late)
+        except (ClientError, BotoCoreError) as error:
+            raise self._left(kind, name, error) from error
+        late = 0.0 if self.stopping.is_set() else self.services.lateness
+        write_log(self.services.logs, kind, name, self.logs / step.log, late)
         step.memory = peak_memory(self.services.cloudwatch, kind, name, started)
         status = job[f"{kind}Status"]
         if status == "Stopped":
@@ -145,9 +151,20 @@ class Jobs:
     def _stop(self, kind: str, name: str) -> bool:
         try:
             self._call(f"Stop{kind}", **{f"{kind}Name": name})
-        except ClientError:  # it has just ended, or has not begun: seen at the next look
-            return False
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("ValidationException", "ResourceNotFound"):
+                return False  # it has just ended, or has not begun: seen at the next look
+            raise
         return True
+
+    def _left(self, kind: str, name: str, error: Exception) -> Exception:
+        """What to say of a job that can no longer be watched or stopped: it must not run on unnoticed, at a price."""
+        if getattr(error, "operation_name", None) == f"Create{kind}":  # it was refused: there is no such job
+            return error
+        with contextlib.suppress(ClientError, BotoCoreError):
+            self._call(f"Stop{kind}", **{f"{kind}Name": name})
+            return StepFailed(f"{error}; the job {name} was told to stop")
+        return StepFailed(f"{error}; THE JOB {name} MAY STILL RUN: stop it by hand")
 
     def _call(self, operation: str, **request: Any) -> dict[str, Any]:
         answer: dict[str, Any] = getattr(self.services.sagemaker, xform_name(operation))(**request)

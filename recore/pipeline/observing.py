@@ -8,16 +8,17 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-PATIENCE = 5  # looks for a log: AWS is some seconds late with it
+LARGEST = 64 << 20  # characters of a stream that are kept
 
 
-def write_log(logs: Any, kind: str, job: str, path: Path, patient: bool) -> None:
-    """All that a job printed, into a file; where nothing arrived, that. patient: wait some seconds for its stream."""
+def write_log(logs: Any, kind: str, job: str, path: Path, lateness: float) -> None:
+    """All that a job printed, into a file; where nothing arrived, that. lateness: seconds to wait for its last lines."""
     group = f"/aws/sagemaker/{kind}s"
     path.parent.mkdir(exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
         try:
-            streams = _streams(logs, group, f"{job}/", PATIENCE if patient else 1)
+            time.sleep(lateness)
+            streams = _streams(logs, group, f"{job}/")
             for stream in streams:
                 file.write(f"==> {stream} <==\n" if len(streams) > 1 else "")
                 file.writelines(f"{line}\n" for line in _lines(logs, group, stream))
@@ -48,24 +49,24 @@ def peak_memory(cloudwatch: Any, kind: str, job: str, since: datetime.datetime) 
     return max(points, default=None)
 
 
-def _streams(logs: Any, group: str, prefix: str, looks: int) -> list[str]:
-    for look in range(looks):
-        time.sleep(look)
-        try:
-            pages = logs.get_paginator("describe_log_streams").paginate(logGroupName=group, logStreamNamePrefix=prefix)
-            found = [stream["logStreamName"] for page in pages for stream in page["logStreams"]]
-        except logs.exceptions.ResourceNotFoundException:  # the first job of its kind has not printed yet
-            found = []
-        if found:
-            return sorted(found)
-    return []
+def _streams(logs: Any, group: str, prefix: str) -> list[str]:
+    try:
+        pages = logs.get_paginator("describe_log_streams").paginate(logGroupName=group, logStreamNamePrefix=prefix)
+        return sorted(stream["logStreamName"] for page in pages for stream in page["logStreams"])
+    except logs.exceptions.ResourceNotFoundException:  # the first job of its kind has not printed yet
+        return []
 
 
 def _lines(logs: Any, group: str, stream: str) -> Iterator[str]:
-    """A stream's lines, from the first: pages end where the token stays the same."""
+    """A stream's lines, from the first: pages end where the token stays the same. Too many are cut, and that is said."""
     page = logs.get_log_events(logGroupName=group, logStreamName=stream, startFromHead=True)
-    token = None
+    token, left = None, LARGEST
     while page["nextForwardToken"] != token:
-        yield from (event["message"] for event in page["events"])
+        for event in page["events"]:
+            yield event["message"]
+            left -= len(event["message"]) + 1
+            if left < 0:
+                yield f"[the rest of {stream} in {group} is not kept here]"
+                return
         token = page["nextForwardToken"]
         page = logs.get_log_events(logGroupName=group, logStreamName=stream, startFromHead=True, nextToken=token)

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import itertools
 import json
+import os
 import shutil
 import subprocess
 from dataclasses import asdict
@@ -30,13 +31,14 @@ class RunFolder:
 
     def __init__(self, target: Path):
         self.target = target
-        if target.exists():
+        if target.exists() or target.is_symlink():
             raise FileExistsError(f"{target}: there already; an earlier run is never replaced, give --out another name")
 
     def __enter__(self) -> "RunFolder":
         self.target.parent.mkdir(parents=True, exist_ok=True)
         self.path, self._lock = locked.make(self.target.parent, ".run-", PART)
-        self.path.chmod(0o755)
+        os.umask(mask := os.umask(0))
+        self.path.chmod(0o777 & ~mask)
         return self
 
     def keep(self) -> Path:

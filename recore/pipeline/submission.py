@@ -80,10 +80,14 @@ class Submission:
                 for member in given:
                     if os.path.normpath(member.name).split("/")[0] == "code":
                         continue
-                    if member.isfile() or member.islnk():
+                    if member.isfile():
                         empty = False
-                        _copy(member, given, taken)
-                    elif member.isdir() or (member.issym() and not os.path.isabs(member.linkname)):
+                        taken.addfile(member, given.extractfile(member))
+                    elif (
+                        member.isdir()
+                        or (member.issym() and not os.path.isabs(member.linkname))
+                        or (member.islnk() and os.path.normpath(member.linkname).split("/")[0] != "code")
+                    ):
                         taken.addfile(member)
                 self._add(taken, "code/")
                 while given.fileobj and given.fileobj.read(1 << 20):  # to its end, where the checksum is
@@ -98,15 +102,6 @@ class Submission:
             member = tarfile.TarInfo(folder + name)
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
-
-
-def _copy(member: tarfile.TarInfo, given: tarfile.TarFile, taken: tarfile.TarFile) -> None:
-    """A file from archive to archive; another name of a file before it becomes a file of its own."""
-    content = given.extractfile(member)
-    assert content is not None  # noqa: S101 - it is a file
-    member.size, member.type, member.linkname = content.seek(0, os.SEEK_END), tarfile.REGTYPE, ""
-    content.seek(0)
-    taken.addfile(member, content)
 
 
 def read_submission(path: Path) -> Submission:
@@ -133,8 +128,10 @@ def _of_archive(path: Path) -> Iterator[tuple[str, bytes]]:
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as tar:
             for member in tar:
                 name = os.path.normpath(member.name)
-                if member.size < 0:  # tarfile would go back to it for ever
-                    raise ValueError(f"{member.name!r} has a negative size")
+                if (
+                    member.size < 0 or member.issparse()
+                ):  # tarfile would go back to the one for ever, and fill the other
+                    raise ValueError(f"{member.name!r} has no size that can be")
                 if member.isdir():
                     continue
                 if not member.isreg() or name.startswith(("/", "..")):
@@ -163,6 +160,8 @@ def _of_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
             raise ValueError(f"{setup}: names {path.relative_to(folder)}, which is not there")
     chosen |= set([path for name in README if (path := folder / name).is_file()][:1])
     for pattern in (TESTS, *named["license_files"]):
+        if _leads_out(pattern):
+            raise ValueError(f"{setup}: {pattern!r} leads out of the submission")
         chosen |= {path for path in folder.glob(pattern) if path.is_file()}
     chosen = _by_manifest(folder, chosen) - {folder / name for name in DROPPED}
     chosen = {path for path in chosen if not set(NEVER) & set(path.relative_to(folder).parts[:-1])}
@@ -206,6 +205,10 @@ def _named(setup: Path) -> dict[str, list[str]]:
     return {name: [str(value) for value in values] for name, values in found.items()}
 
 
+def _leads_out(pattern: str) -> bool:
+    return pattern.startswith("/") or ".." in pattern.split("/")
+
+
 def _is_module(name: Any) -> bool:
     return isinstance(name, str) and all(part.isidentifier() for part in name.split("."))
 
@@ -222,7 +225,7 @@ def _by_manifest(folder: Path, chosen: set[Path]) -> set[Path]:
         patterns = words[len(folders) :]
         if command not in MANIFEST or not patterns:
             raise ValueError(f"{manifest}: {line[:80]!r} is no line of a MANIFEST.in")
-        if any(word.startswith("/") or ".." in word.split("/") for word in words):
+        if any(_leads_out(word) for word in words):
             raise ValueError(f"{manifest}: {line[:80]!r} leads out of the submission")
         for pattern in patterns:
             try:

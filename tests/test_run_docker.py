@@ -1,0 +1,92 @@
+"""`python -m recore run --engine docker`: the same predictions as by hand, and nothing left behind."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from engine import containers, engine
+from runs import files_of, run_recore, start
+from simulator.traces import eventually
+from submitted import PREPROCESS, TRAIN, tiny
+
+SLEEP = "    import time\n    print('asleep', flush=True)\n    time.sleep(600)\n"
+MAIN = "if __name__ == '__main__':\n"
+SLEEPING = {  # by step: a file of the submission that sleeps there
+    "train": ("train.py", MAIN + SLEEP + TRAIN),
+    "public preprocess": ("preprocess.py", MAIN + SLEEP + PREPROCESS),
+    "public predict": ("train.py", TRAIN.replace("def predict_fn(inputs, means):\n", "def predict_fn(inputs, means):\n" + SLEEP)),
+    "public score": ("", ""),  # the host's script: it is stopped as soon as its container is there
+}  # fmt: skip
+
+
+def read(path: Path) -> np.ndarray:
+    return np.genfromtxt(path, delimiter=",")
+
+
+@pytest.mark.slow
+def test_predictions_are_those_by_hand(project: Path, sample: Path, tmp_path: Path) -> None:
+    engine()
+    done = run_recore("--engine", "docker", *files_of(sample), "--out", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    ours, by_hand = (read(path) for path in (tmp_path / "run/predictions/public.csv.out", project / "data/predictions/public.csv.out"))  # fmt: skip
+    np.testing.assert_allclose(ours, by_hand, rtol=1e-9)
+    record = json.loads((tmp_path / "run/run.json").read_text())
+    assert record["isolation"] == "Docker"
+    assert record["arguments"]["engine"] == "docker"
+    assert not containers()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS names no folder with the YAMSYS soils")
+def test_real_spectra_give_the_same_predictions(tmp_path: Path) -> None:
+    engine()
+    data = Path(os.environ["RECORE_YAMSYS"])
+    names = {"public": "public", "private": "private", "actual": "private_actual"}
+    files = [word for option, name in names.items() for word in (f"--{option}", data / f"{name}.csv.gz")]
+    for kind in ("docker", "process"):
+        done = run_recore("--engine", kind, *files, "--out", tmp_path / kind)
+        assert done.returncode == 0, done.stderr
+    for side in ("public", "private"):
+        one, other = (read(tmp_path / kind / f"predictions/{side}.csv.out") for kind in ("docker", "process"))
+        np.testing.assert_allclose(one, other, rtol=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("step", SLEEPING)
+def test_a_signal_leaves_no_container_and_no_half(step: str, number: int, tmp_path: Path, sample: Path) -> None:
+    engine()
+    file, text = SLEEPING[step]
+    mine = tiny(tmp_path / "mine", {file: text} if file else {})
+    out = tmp_path / "runs/run"
+    started = start(tmp_path / "work", mine, "--engine", "docker", *files_of(sample, "public"), "--out", out)
+    eventually(lambda: f"{step}: started" in started.stderr, 60)
+    eventually(running, 30)
+    started.process.send_signal(number)
+    status, left = started.end()
+    eventually(lambda: not containers())
+    if number == signal.SIGINT:
+        assert (status, left) == (130, [])
+        assert json.loads((out / "run.json").read_text())["state"] == "Stopped"
+    else:
+        assert not out.exists()
+    done = run_recore(tiny(tmp_path / "good"), *files_of(sample, "public"), "--out", tmp_path / "runs/next")
+    assert done.returncode == 0, done.stderr
+    assert sorted(os.listdir(tmp_path / "runs")) == (["next", "run"] if number == signal.SIGINT else ["next"])
+
+
+def running() -> list:
+    return [container for container in engine().containers.list() if container.name in containers()]
+
+
+def test_without_an_engine_it_says_so_at_once(sample: Path, tmp_path: Path) -> None:
+    where = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
+    done = run_recore("--engine", "docker", *files_of(sample, "public"), "--out", tmp_path / "run", **where)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "no Docker engine answers" in done.stderr
+    assert "start Docker" in done.stderr
+    assert os.listdir(tmp_path) == []
