@@ -33,6 +33,16 @@ def copy_scripts(folder: Path, *names: str) -> Path:
     return folder
 
 
+def copy_checkout(folder: Path) -> Path:
+    """Copy what is committed here, or would be, as a clone has it; times are kept."""
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    for name in subprocess.check_output(listed, cwd=ROOT, text=True).split("\0"):
+        if name and (ROOT / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
+    return folder
+
+
 def write_csv(path: Path, data: pd.DataFrame) -> Path:
     """Write a frame as a data file, gzipped, its index first."""
     path.parent.mkdir(parents=True, exist_ok=True)

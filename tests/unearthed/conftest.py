@@ -1,0 +1,53 @@
+"""The real client in an environment of its own, the engine that it drives, and the image that the challenge names."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+from helpers import ROOT
+from packaging.version import Version
+
+IMAGE = json.loads((ROOT / ".unearthed_challenge.json").read_text())["dockerImage"]
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[docker.DockerClient]:
+    """The Docker engine, which has the challenge's image."""
+    try:
+        engine = docker.from_env()
+    except docker.errors.DockerException as error:
+        pytest.skip(f"no Docker engine answers, install or start one: {error}")
+    try:
+        needs(engine, IMAGE, f"docker build --target equivalent -t {IMAGE} .")
+        yield engine
+    finally:
+        engine.close()
+
+
+@pytest.fixture(scope="session")
+def client(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The `unearthed` command, installed from the package index."""
+    needs(engine, "python:3.8-slim", "docker pull python:3.8-slim")  # what `unearthed build` runs in
+    oldest = engine.version()["MinAPIVersion"]
+    if Version(oldest) > Version("1.39"):
+        pytest.skip(
+            f"the Unearthed CLI speaks version 1.39 of Docker's API, this engine {oldest} and newer: "
+            'set "min-api-version": "1.24" in its daemon.json'
+        )
+    folder = tmp_path_factory.mktemp("client")
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    install = [folder / "bin/pip", "install", "--quiet", "-r", ROOT / "requirements-unearthed.txt"]
+    done = subprocess.run(install, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    return folder / "bin/unearthed"
+
+
+def needs(engine: docker.DockerClient, image: str, mend: str) -> None:
+    try:
+        engine.images.get(image)
+    except docker.errors.ImageNotFound:
+        pytest.skip(f"no image {image} here: {mend}")

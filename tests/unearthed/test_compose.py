@@ -1,0 +1,59 @@
+"""The trained model as `docker compose up` serves it."""
+
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+from conformance.servers import Server
+from helpers import copy_checkout
+
+pytestmark = pytest.mark.slow
+PORT = 8080  # compose.yaml's
+
+
+def compose_command() -> list[str]:
+    """Docker's plugin, or the program that was there before it."""
+    for command in (["docker", "compose"], ["docker-compose"]):
+        if shutil.which(command[0]) and subprocess.run([*command, "version"], capture_output=True).returncode == 0:
+            return command
+    pytest.skip("no docker compose here: https://docs.docker.com/compose/install/ says how to install it")
+
+
+@pytest.fixture
+def served(engine: docker.DockerClient, project: Path, tmp_path: Path) -> Iterator[Server]:
+    """A clone after a run by hand, served."""
+    command = [*compose_command(), "--project-name", "recore-test"]
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that have just ended do not count
+        try:
+            probe.bind(("127.0.0.1", PORT))
+        except OSError as error:
+            pytest.fail(f"port {PORT} is taken, stop what listens there: {error}")
+    folder = copy_checkout(tmp_path)
+    shutil.copytree(project / "model", folder / "model")
+
+    def compose(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*command, *arguments], cwd=folder, capture_output=True, text=True, timeout=120)
+
+    try:
+        up = compose("up", "--detach")
+        assert up.returncode == 0, up.stderr
+        server = Server("127.0.0.1", PORT)
+        server.wait(lambda: True)
+        yield server
+    finally:
+        print(compose("logs").stdout)  # shown when the test fails
+        down = compose("down")
+    assert down.returncode == 0, down.stderr
+
+
+def test_compose_serves_the_trained_model(served: Server, engine: docker.DockerClient, project: Path) -> None:
+    answer = served.post((project / "data/preprocess/public.csv").read_bytes())
+    assert answer.status == 200, answer.text
+    assert answer.body == (project / "data/predictions/public.csv.out").read_bytes()
+    [container] = engine.containers.list(filters={"label": "com.docker.compose.project=recore-test"})
+    assert container.ports == {"8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(PORT)}]}
