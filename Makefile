@@ -78,6 +78,7 @@ $(READY): requirements.txt requirements-container.txt requirements-dev.txt
 	  echo "  Debian, Ubuntu   apt-get install gcc libc6-dev"; \
 	  echo "  Fedora           dnf install gcc"; \
 	  echo "  macOS            xcode-select --install"; exit 1; } >&2
+	@test ! -L $(VENV) || { echo "$(VENV) is a link to another's environment, older than the requirements here" >&2; exit 1; }
 	python3.12 -m venv --clear $(VENV)
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@

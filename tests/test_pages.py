@@ -2,21 +2,24 @@
 
 A block tagged `console` is a session: lines after `$ ` are run by one bash (`> ` continues a command), the others are
 its output, of which `...` stands for anything. Tagged besides: `self`, the commands that run these tests; `login` and
-`aws`, commands that need an account.
+`aws`, commands that need an account; `docker`, commands that need an engine.
 """
 
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from engine import engine
 from helpers import ROOT, copy_checkout, environment
 
 PAGES = [ROOT / "README.md", ROOT / "data/README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NOT_RUN = {"self", "login", "aws"}
+ENGINE = {"docker"}
 
 
 def blocks(page: Path) -> list[tuple[list[str], str]]:
@@ -29,7 +32,7 @@ def test_every_block_says_what_it_is(page: Path) -> None:
     assert page.read_text().count("```") == 2 * len(blocks(page))
     for tags, _ in blocks(page):
         assert tags[:1] == ["console"], tags
-        assert set(tags[1:]) <= NOT_RUN
+        assert set(tags[1:]) <= NOT_RUN | ENGINE
 
 
 @pytest.fixture
@@ -40,11 +43,24 @@ def checkout(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.name)
 def test_the_commands_run_as_printed(page: Path, checkout: Path) -> None:
+    run_blocks(page, checkout, lambda tags: not (NOT_RUN | ENGINE) & tags)
+
+
+@pytest.mark.slow
+def test_the_commands_that_need_an_engine_run_as_printed(checkout: Path) -> None:
+    engine()
+    for page in PAGES:
+        run_blocks(page, checkout, lambda tags: bool(ENGINE & tags))
+
+
+def run_blocks(page: Path, checkout: Path, chosen: Callable[[set[str]], bool]) -> None:
+    """Run the page's blocks with such tags, in order, and look for what they promise."""
     assert (Path(sys.prefix) / "ready").exists(), "make test makes the environment that these commands run in"
-    (checkout / ".venv").symlink_to(sys.prefix)
+    if not (checkout / ".venv").exists():
+        (checkout / ".venv").symlink_to(sys.prefix)
     variables = {"PATH": f"{checkout / '.venv/bin'}{os.pathsep}{os.environ['PATH']}", "MAKEFLAGS": "", "VENV": ".venv"}
     for tags, text in blocks(page):
-        if NOT_RUN & set(tags):
+        if not chosen(set(tags)):
             continue
         lines = text.splitlines()
         script = "\n".join(line[2:] for line in lines if line.startswith(("$ ", "> ")))

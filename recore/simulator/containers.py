@@ -96,6 +96,7 @@ class Docker(Walls):
             "cap_drop": ["ALL"],
             "security_opt": ["no-new-privileges"],
             "init": True,
+            "healthcheck": {"test": ["NONE"]},
             **settings,
         }
         return Launch(command, {}, "/", container)
