@@ -46,7 +46,7 @@ class RunFolder:
         for number in itertools.count(1):
             kept = self.target.with_name(self.target.name if number == 1 else f"{self.target.name}-{number}")
             try:
-                if not kept.exists():
+                if not kept.exists() and not kept.is_symlink():
                     return self.path.rename(kept)
             except OSError as error:
                 if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):

@@ -170,9 +170,11 @@ class Run:
     def _clean_up(self) -> None:
         """Remove from S3 and from the models what this run put there. Jobs and their logs are not for removing."""
         with contextlib.suppress(StepFailed), self._jobs.step(self.steps["clean up"]):
-            if self.steps["train"].completed and not self.keep:
-                self._jobs.services.sagemaker.delete_model(ModelName=self.settings.name)
-            self._storage.clear(self.keep)
+            try:
+                self._storage.clear(self.keep)
+            finally:
+                if self.steps["train"].completed and not self.keep:
+                    self._jobs.services.sagemaker.delete_model(ModelName=self.settings.name)
 
     def _is_scored(self, side: str) -> bool:
         return side == "public" or "actual" in self.data.files

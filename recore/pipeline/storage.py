@@ -24,7 +24,7 @@ class Storage:
         self._s3, self._settings, self._go_on = s3, settings, go_on
         self.hashes: dict[str, str] = {}
         self._used = False
-        self._lent: dict[str, str] = {}  # Key and VersionId of what must not stay
+        self._lent = ""  # the key of what must not stay
 
     def put(self, content: Any, place: Place) -> dict[str, Any]:
         """Bytes, or an open file, as one object."""
@@ -52,13 +52,13 @@ class Storage:
         """A data file that is there while the context lasts. What cannot be removed at its end, `clear` removes or names."""
         with open(path, "rb") as file:
             self._note(name, path, file)
-            version = self.put(file, place).get("VersionId")
-        self._lent = {"Key": self._at(place)["Key"]} | ({"VersionId": version} if version else {})
-        try:
-            yield
-        finally:
-            with contextlib.suppress(ClientError, BotoCoreError):
-                self._take_back()
+            self._lent = self._at(place)["Key"]
+            try:
+                self.put(file, place)
+                yield
+            finally:
+                with contextlib.suppress(StepFailed):
+                    self._take_back()
 
     def note(self, name: str, path: Path) -> None:
         """The hash of a file that is uploaded later."""
@@ -105,9 +105,19 @@ class Storage:
                     )
 
     def _take_back(self) -> None:
-        if self._lent:
-            self._s3.delete_object(Bucket=self._settings.bucket, **self._lent)
-            self._lent = {}
+        """Remove what was lent, and in a bucket with versions each version. Raises StepFailed where it stays."""
+        if not self._lent:
+            return
+        bucket, key = self._settings.bucket, self._lent
+        try:
+            version = self._s3.head_object(Bucket=bucket, Key=key).get("VersionId")
+            self._s3.delete_object(Bucket=bucket, Key=key, **({"VersionId": version} if version else {}))
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in ("404", "NoSuchKey"):
+                raise StepFailed(f"s3://{bucket}/{key} is still there: {error}") from error
+        except BotoCoreError as error:
+            raise StepFailed(f"s3://{bucket}/{key} is still there: {error}") from error
+        self._lent = ""
 
     def _note(self, name: str, path: Path, file: Any) -> None:
         digest = hashlib.file_digest(file, "sha256").hexdigest()

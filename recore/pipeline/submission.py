@@ -119,13 +119,20 @@ def read_submission(path: Path) -> Submission:
     return Submission(path, files)
 
 
+class _Whole(tarfile.TarInfo):
+    """Members without holes: the maps of such can be longer than anything that they describe."""
+
+    def _proc_gnusparse_10(self, *_: Any) -> Any:
+        raise tarfile.ReadError("it has members with holes")
+
+
 def _of_archive(path: Path) -> Iterator[tuple[str, bytes]]:
     try:
         with gzip.open(path) as file:
             content = file.read(LARGEST + 1)
         if len(content) > LARGEST:
             raise ValueError(f"more than {LARGEST >> 20} MB when unpacked")
-        with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as tar:
+        with tarfile.open(fileobj=io.BytesIO(content), mode="r:", tarinfo=_Whole) as tar:
             for member in tar:
                 name = os.path.normpath(member.name)
                 if (
@@ -160,9 +167,7 @@ def _of_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
             raise ValueError(f"{setup}: names {path.relative_to(folder)}, which is not there")
     chosen |= set([path for name in README if (path := folder / name).is_file()][:1])
     for pattern in (TESTS, *named["license_files"]):
-        if _leads_out(pattern):
-            raise ValueError(f"{setup}: {pattern!r} leads out of the submission")
-        chosen |= {path for path in folder.glob(pattern) if path.is_file()}
+        chosen |= _found(folder, pattern, setup)
     chosen = _by_manifest(folder, chosen) - {folder / name for name in DROPPED}
     chosen = {path for path in chosen if not set(NEVER) & set(path.relative_to(folder).parts[:-1])}
     size, root = 0, folder.resolve()
@@ -205,8 +210,14 @@ def _named(setup: Path) -> dict[str, list[str]]:
     return {name: [str(value) for value in values] for name, values in found.items()}
 
 
-def _leads_out(pattern: str) -> bool:
-    return pattern.startswith("/") or ".." in pattern.split("/")
+def _found(folder: Path, pattern: str, said: Path) -> set[Path]:
+    """The files within a folder that match a pattern; `said` is where it stands. Raises ValueError where it is none."""
+    if pattern.startswith("/") or ".." in pattern.split("/"):
+        raise ValueError(f"{said}: {pattern[:80]!r} leads out of the submission")
+    try:
+        return {path for path in folder.glob(pattern) if path.is_file()}
+    except (ValueError, NotImplementedError, RecursionError) as error:  # no pattern of pathlib's
+        raise ValueError(f"{said}: {pattern[:80]!r}: {error}") from None
 
 
 def _is_module(name: Any) -> bool:
@@ -225,12 +236,7 @@ def _by_manifest(folder: Path, chosen: set[Path]) -> set[Path]:
         patterns = words[len(folders) :]
         if command not in MANIFEST or not patterns:
             raise ValueError(f"{manifest}: {line[:80]!r} is no line of a MANIFEST.in")
-        if any(_leads_out(word) for word in words):
-            raise ValueError(f"{manifest}: {line[:80]!r} leads out of the submission")
         for pattern in patterns:
-            try:
-                found = {path for path in folder.glob(MANIFEST[command].format(*folders, pattern)) if path.is_file()}
-            except (ValueError, NotImplementedError, RecursionError) as error:  # no pattern of pathlib's
-                raise ValueError(f"{manifest}: {line[:80]!r}: {error}") from None
+            found = _found(folder, MANIFEST[command].format(*folders, pattern), manifest)
             chosen = chosen - found if command.endswith("exclude") or command == "prune" else chosen | found
     return chosen

@@ -63,14 +63,15 @@ class Docker(Walls):
         mounts |= {outside: (inside, "rw") for inside, outside in sandbox.shared.items()}
         if sandbox.libraries:
             mounts[sandbox.libraries] = (LIBRARIES, "ro")
-        entrypoint: dict[str, Any] = {} if command[:1] == ["train"] else {"entrypoint": []}
+        if command[:1] == ["train"]:  # the one that is the image's own
+            command = [*(self._config(sandbox.image).get("Entrypoint") or []), *command]
         place = {} if folder == "/" else {"working_dir": folder}
-        return self._launch(sandbox, command, environment, mounts, {"network_mode": "none"} | entrypoint | place)
+        return self._launch(sandbox, command, environment, mounts, {"network_mode": "none"} | place)
 
     def networked(self, sandbox: Sandbox, command: list[str]) -> Launch:
         environment = {"HOME": "/tmp", **self.environment(sandbox)}  # noqa: S108
         mounts = {sandbox.ml: (ML, "rw")}
-        return self._launch(sandbox, ["python3", *command], environment, mounts, {"entrypoint": []})
+        return self._launch(sandbox, ["python3", *command], environment, mounts, {})
 
     def _launch(
         self,
@@ -83,6 +84,8 @@ class Docker(Walls):
         user = give(sandbox.ml, *sandbox.shared.values())
         container = {
             "image": sandbox.image,
+            # one stream of output: Docker does not keep the order of two
+            "entrypoint": ["/bin/sh", "-c", 'exec "$0" "$@" 2>&1'],
             "command": command,
             "environment": environment,
             "user": user,

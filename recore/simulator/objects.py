@@ -96,7 +96,8 @@ def pack(folder: Path, archive: Path, most: int, stopping: Callable[[], bool] = 
     most: bytes that the volume has. Raises JobFailed where the folder holds more, JobStopped where `stopping` says so.
     """
     check_own(folder)
-    if sum(path.lstat().st_size for path in folder.rglob("*")) > most:
+    sizes = {(found.st_dev, found.st_ino): found.st_size for found in (path.lstat() for path in folder.rglob("*"))}
+    if sum(sizes.values()) > most:
         raise JobFailed(f"AlgorithmError: /opt/ml/{folder.name} holds more than the volume of {most >> 30} GB")
 
     def chosen(member: tarfile.TarInfo) -> tarfile.TarInfo | None:

@@ -152,7 +152,7 @@ def test_private_assays_are_on_s3_while_they_are_scored_and_no_longer(sessions: 
         order = [operation for operation, _ in itertools.groupby(order)]
         assert order == [
             *("CreateTransformJob", "DescribeTransformJob", "PutObject"),
-            *("CreateProcessingJob", "DescribeProcessingJob", "DeleteObject"),
+            *("CreateProcessingJob", "DescribeProcessingJob", "HeadObject", "DeleteObject"),
         ]
 
 

@@ -140,7 +140,6 @@ def test_assays_that_cannot_be_removed_fail_the_clean_up_and_no_score(
     assert ASSAYS in names(simulator, run.settings)
 
 
-@pytest.mark.xfail(strict=True, reason="AWS's words come without the name of what stays")
 def test_assays_that_cannot_be_removed_are_named(services: Services, sample: Path) -> None:
     settings = settings_of()
     storage = Storage(services.s3, settings, lambda: None)
@@ -151,7 +150,6 @@ def test_assays_that_cannot_be_removed_are_named(services: Services, sample: Pat
         storage.clear(keep=False)
 
 
-@pytest.mark.xfail(strict=True, reason="what is lent is known only from the answer to its upload")
 @pytest.mark.parametrize(("bucket", "keep"), [(BUCKET, True), (VERSIONED, False)], ids=["kept", "versioned"])
 def test_assays_whose_upload_was_not_answered_do_not_stay(
     bucket: str, keep: bool, simulator: Simulator, services: Services, sample: Path
@@ -165,12 +163,10 @@ def test_assays_whose_upload_was_not_answered_do_not_stay(
     services.s3.meta.events.register("after-call.s3.PutObject", lose)
     with pytest.raises(ConnectionClosedError), storage.lend("actual", sample / "private/actual.csv.gz", PLACE):
         pass
-    assert names(simulator, settings) == [ASSAYS]
     storage.clear(keep)
     assert names(simulator, settings) == []
 
 
-@pytest.mark.xfail(strict=True, reason="the clean-up ends where the model is refused: all objects stay, lent ones too")
 def test_a_model_that_cannot_be_removed_keeps_no_object(
     simulator: Simulator, services: Services, made: Callable[..., Run]
 ) -> None:

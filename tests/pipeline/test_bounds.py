@@ -1,0 +1,95 @@
+"""What archives and models may weigh: little is not made much, and much is refused at once."""
+
+import gzip
+import random
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from helpers import ROOT, environment
+from simulated import Client
+from submitted import member, packed, tiny
+
+from recore.pipeline.submission import Submission, read_submission
+from recore.simulator.objects import pack
+from recore.simulator.server import Simulator
+
+BOTH = {"train": b"", "preprocess": b""}
+SPARSE = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": str(1 << 40)}
+READ = "import sys, pathlib, recore.pipeline.submission as s; s.read_submission(pathlib.Path(sys.argv[1]))"
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    with Simulator() as simulator:
+        yield simulator
+
+
+def sparse(headers: dict[str, str], map_: bytes) -> bytes:
+    """An archive whose member says by PAX headers, or by its own first bytes, where its content lies."""
+    made = member("x.npy", size=len(map_))
+    made.pax_headers = headers
+    raw = made.tobuf(tarfile.PAX_FORMAT) + map_ + b"\0" * (-len(map_) % 512)
+    return gzip.compress(raw + gzip.decompress(packed(**BOTH)), 1)
+
+
+@pytest.mark.parametrize(
+    "archive",
+    [
+        packed(member("x.npy", tarfile.GNUTYPE_SPARSE, size=1 << 40), **BOTH),
+        sparse({"GNU.sparse.map": "0,0", "GNU.sparse.size": str(1 << 40)}, b""),
+        sparse(SPARSE, b"1\n0\n0\n".ljust(512, b"\0")),
+        sparse(SPARSE, b"1000000000\n" + b"0\n" * (20 << 20)),
+    ],
+    ids=["GNU", "PAX 0.1", "PAX 1.0", "a map of 40 MB"],
+)
+def test_a_file_of_holes_in_an_archive_is_refused_at_once(archive: bytes, tmp_path: Path) -> None:
+    (tmp_path / "src.tar.gz").write_bytes(archive)
+    command = [sys.executable, "-c", READ, str(tmp_path / "src.tar.gz")]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=4)
+    assert done.stderr.splitlines()[-1].endswith(("'x.npy' has no size that can be", "it has members with holes"))
+
+
+@pytest.mark.parametrize("pattern", ["/etc/*", "../x", "a/../../x", "linked/*", "a/" * 5000])
+def test_licences_elsewhere_are_refused(pattern: str, tmp_path: Path) -> None:
+    setup = f"setup(py_modules=['train', 'preprocess'], license_files=[{pattern!r}])"
+    folder = tiny(tmp_path / "mine", {"setup.py": setup})
+    (tmp_path / "x").write_text("secret")
+    (folder / "linked").symlink_to("..")
+    with pytest.raises(ValueError, match=r"leads out of the submission|recursion"):
+        read_submission(folder)
+
+
+def of_many_names(folder: Path) -> Path:
+    """A folder with one file of a megabyte, which does not compress, under 301 names."""
+    folder.mkdir()
+    (folder / "weights").write_bytes(random.Random(1).randbytes(1 << 20))
+    for number in range(300):
+        (folder / f"weights-{number}").hardlink_to(folder / "weights")
+    return folder
+
+
+def test_a_model_of_many_names_does_not_grow(tmp_path: Path) -> None:
+    pack(of_many_names(tmp_path / "model"), tmp_path / "given.tar.gz", 1 << 30)
+    submission = Submission(Path(), {"train.py": b"", "preprocess.py": b""})
+    submission.join(tmp_path / "given.tar.gz", tmp_path / "model.tar.gz")
+    assert (tmp_path / "model.tar.gz").stat().st_size < 1.1 * (1 << 20)
+    with tarfile.open(tmp_path / "model.tar.gz") as tar:
+        tar.extractall(tmp_path / "served", filter="data")
+    assert (tmp_path / "served/weights-299").read_bytes() == (tmp_path / "model/weights").read_bytes()
+
+
+def test_a_model_of_many_names_takes_the_room_of_one(tmp_path: Path) -> None:
+    pack(of_many_names(tmp_path / "model"), tmp_path / "given.tar.gz", 2 << 20)
+
+
+def test_a_job_that_leaves_more_than_its_volume_fails_at_once(simulator: Simulator) -> None:
+    began = time.monotonic()
+    job = Client(simulator).train("import os\nopen(os.environ['SM_MODEL_DIR'] + '/big', 'wb').truncate(200 << 30)")
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"] == "AlgorithmError: /opt/ml/model holds more than the volume of 1 GB"
+    assert time.monotonic() - began < 10

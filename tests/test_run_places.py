@@ -1,0 +1,102 @@
+"""`python -m recore run` where it is started: terminals, signals that are ignored, profiles, umasks, links."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import boto3
+import pytest
+from click.testing import CliRunner
+from runs import files_of, start
+from submitted import TRAIN, tiny
+
+from recore.cli import main
+from recore.cli.platform import platform_of
+from recore.pipeline.results import RunFolder
+
+SLEEP = "import time\nif __name__ == '__main__':\n    time.sleep(2)\n"
+
+
+def test_an_error_reaches_the_terminal_without_escape_sequences(tmp_path: Path, sample: Path) -> None:
+    folder = tiny(tmp_path / "\x1b]0;title\x07\x9b31m", {"setup.py": ""})
+    for submission in (folder, folder / "gone"):
+        done = CliRunner().invoke(main, ["run", str(submission), *map(str, files_of(sample))])
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert done.stderr.startswith("recore: ")
+        assert not set("\x1b\x07\x9b") & set(done.stderr)
+
+
+def test_a_run_that_is_to_outlive_its_terminal_does(tmp_path: Path, sample: Path) -> None:
+    mine = tiny(tmp_path / "mine", {"train.py": SLEEP + TRAIN})
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does; what is ignored is inherited
+    try:
+        started = start(tmp_path / "work", mine, *files_of(sample, "public"), "--out", tmp_path / "out")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    group = os.getpgid(started.process.pid)  # a terminal's end reaches all of it, and no other
+    reached = [process for process in started.wait_for("train.py") if os.getpgid(process.pid) == group]
+    for process in (started.process, *reached):
+        process.send_signal(signal.SIGHUP)
+    assert started.end() == (0, []), started.stderr
+
+
+def test_a_profile_that_leads_elsewhere_is_not_aws(
+    tmp_path: Path, sample: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in list(os.environ):
+        if name.startswith("AWS_"):
+            monkeypatch.delenv(name)
+    (tmp_path / "config").write_text("[default]\nregion = us-east-1\nendpoint_url = http://127.0.0.1:9\n")
+    variables = {"AWS_CONFIG_FILE": str(tmp_path / "config")}
+    variables |= {"AWS_ACCESS_KEY_ID": "some", "AWS_SECRET_ACCESS_KEY": "one"}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    options = {"engine": "aws", "role": "arn:aws:iam::111122223333:role/Jobs", "bucket": "b", "image": None}
+    with platform_of(options | {"actual": None, "isolation": None}, own=True) as there:
+        assert (there.endpoint, there.isolation) == ("http://127.0.0.1:9", "that of the simulator there")
+        assert there.services.lateness == 0
+    command = ["run", str(tiny(tmp_path / "mine")), *map(str, files_of(sample, "public")), "--out", str(tmp_path / "o")]
+    command += ["--engine", "aws", "--role", str(options["role"]), "--bucket", "b", "--isolation", "required"]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 2
+    assert "walls are required, and those of the simulator at http://127.0.0.1:9 are its own" in done.stderr
+    assert not (tmp_path / "o").exists()
+
+
+def test_a_narrow_terminal_cuts_no_number(tmp_path: Path) -> None:
+    targets = {name: {"weight": 0.35, "r2": 0.123456} for name in ("CuPPM", "AuPPM")}
+    for side, score in (("public", 0.43216), ("private", 0.98765)):
+        text = {"score": score, "weights_scored": 0.7, "rows": 5, "targets": targets}
+        (tmp_path / f"{side}.json").write_text(json.dumps(text))
+    done = CliRunner().invoke(main, ["scores", str(tmp_path)], env={"COLUMNS": "38"})
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert ["score", "0.4322", "0.9877"] in lines
+    assert ["CuPPM", "0.35", "0.123", "0.123", "0.0432"] in lines
+
+
+def test_a_run_is_as_private_as_its_maker_says(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        with RunFolder(tmp_path / "mine") as folder:
+            kept = folder.keep()
+        assert os.umask(0o077) == 0o077
+    finally:
+        os.umask(before)
+    assert kept.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_link_that_leads_nowhere_is_a_name_that_is_taken(tmp_path: Path, sample: Path) -> None:
+    (tmp_path / "out").symlink_to("nowhere")
+    command = ["run", str(tiny(tmp_path / "mine")), *map(str, files_of(sample)), "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(main, command)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"recore: {tmp_path}/out: there already")
+    assert sorted(os.listdir(tmp_path)) == ["mine", "out"]
+
+
+def test_a_link_that_takes_its_name_meanwhile_costs_no_run(tmp_path: Path) -> None:
+    with RunFolder(tmp_path / "out") as folder:
+        (tmp_path / "out").symlink_to("nowhere")
+        assert folder.keep() == tmp_path / "out-2"
