@@ -135,9 +135,7 @@ def _of_archive(path: Path) -> Iterator[tuple[str, bytes]]:
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:", tarinfo=_Whole) as tar:
             for member in tar:
                 name = os.path.normpath(member.name)
-                if (
-                    member.size < 0 or member.issparse()
-                ):  # tarfile would go back to the one for ever, and fill the other
+                if member.size < 0 or member.issparse():  # tarfile would read the one for ever, and fill the other
                     raise ValueError(f"{member.name!r} has no size that can be")
                 if member.isdir():
                     continue
