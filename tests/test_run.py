@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import ROOT, run
-from runs import files_of, once, run_recore
+from started import files_of, once, run_recore
 from submitted import PREPROCESS, TARGETS, content, tiny
 
 from recore.simulator.sandbox import bubblewrap_works

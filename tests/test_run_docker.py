@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from engine import containers, engine
-from runs import files_of, run_recore, start
 from simulator.traces import eventually
+from started import files_of, run_recore, start
 from submitted import PREPROCESS, TRAIN, tiny
 
 SLEEP = "    import time\n    print('asleep', flush=True)\n    time.sleep(600)\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 import boto3
 import pytest
 from click.testing import CliRunner
-from runs import files_of, start
+from started import files_of, start
 from submitted import TRAIN, tiny
 
 from recore.cli import main

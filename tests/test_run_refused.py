@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from helpers import ROOT, write_gz
-from runs import files_of, run_recore, start
+from started import files_of, run_recore, start
 from submitted import SETUP, tiny
 
 

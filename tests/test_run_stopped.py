@@ -10,7 +10,7 @@ from typing import Any
 
 import psutil
 import pytest
-from runs import Started, files_of, run_recore, start
+from started import Started, files_of, run_recore, start
 from submitted import PREPROCESS, TRAIN, tiny
 
 SLEEP = "import time\nif __name__ == '__main__':\n    print('asleep', flush=True)\n    time.sleep(600)\n"

@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from runs import files_of, on_terminal
+from started import files_of, on_terminal
 from submitted import tiny
 
 SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
