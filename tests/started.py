@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,11 +17,17 @@ import psutil
 import pytest
 from helpers import ROOT, environment
 
+from recore.simulator.sandbox import bubblewrap_works
 
-def files_of(sample: Path, *names: str) -> list[object]:
-    """The options that name the sample's files; all three, or some."""
+
+def files_of(sample: Path, *names: str, anywhere: bool = True) -> list[object]:
+    """The options that name the sample's files; all three, or some.
+
+    anywhere: also on a machine without bubblewrap, where someone else's submission would be refused private assays.
+    """
     places = {"public": "public/public.csv.gz", "private": "private/private.csv.gz", "actual": "private/actual.csv.gz"}
-    return [word for name in names or places for word in (f"--{name}", sample / places[name])]
+    walls = ["--isolation", "off"] if anywhere and not bubblewrap_works() else []
+    return [word for name in names or places for word in (f"--{name}", sample / places[name])] + walls
 
 
 def run_recore(*arguments: object, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -94,7 +101,13 @@ def start(folder: Path, *arguments: object, **variables: str) -> Started:
     command = [sys.executable, "-m", "recore", "run", *map(str, arguments)]
     variables = environment() | {"TMPDIR": str(tmp)} | variables
     with open(folder / "stdout", "wb") as out, open(folder / "stderr", "wb") as err:
-        return Started(subprocess.Popen(command, cwd=ROOT, env=variables, stdout=out, stderr=err), folder, tmp)
+        process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=out, stderr=err, preexec_fn=heed_interrupts)
+        return Started(process, folder, tmp)
+
+
+def heed_interrupts() -> None:
+    """These tests may themselves run where a shell lets its background commands ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def on_terminal(*arguments: object) -> tuple[int, str, str]:

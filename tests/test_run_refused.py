@@ -115,12 +115,12 @@ def test_someone_elses_submission_meets_private_assays_within_walls_only(
     mine: Path, tmp_path: Path, sample: Path
 ) -> None:
     path = without_bubblewrap(tmp_path / "bin")
-    line = refused(mine, *files_of(sample), "--out", "run", cwd=tmp_path, PATH=path)
+    line = refused(mine, *files_of(sample, anywhere=False), "--out", "run", cwd=tmp_path, PATH=path)
     assert line == (
         "recore: isolation is required, and bubblewrap does not work here: install it, or allow user namespaces"
     )
     elsewhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_DEFAULT_REGION": "us-east-1"}
-    line = refused(mine, *files_of(sample), "--out", "run", cwd=tmp_path, lines=USAGE, **elsewhere)
+    line = refused(mine, *files_of(sample, anywhere=False), "--out", "run", cwd=tmp_path, lines=USAGE, **elsewhere)
     assert line.startswith("Error: walls are required, and those of the simulator at http://127.0.0.1:9 are its own")
 
 

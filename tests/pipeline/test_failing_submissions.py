@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from submissions.running import Done, data_of, left_beside, recore_run, variant
+from started import files_of
+from submissions.running import Done, left_beside, recore_run, variant
 
 PIPELINE = ("preprocess", "predict", "score")
 TRAIN, BOTH, PRIVATE = ("train",), ("public", "private"), ("private",)
@@ -113,7 +114,7 @@ CASES += [pytest.param(failure, id=name, marks=pytest.mark.slow) for name, failu
 def test_what_a_failure_tells_and_leaves(failure: Failure, tmp_path: Path, sample: Path) -> None:
     submission = variant(tmp_path / "submission", failure.changes, **failure.files)
     # pip looks at no index: what it says of a package that is on none is the same without a network
-    done = recore_run(submission, tmp_path / "runs/run", *data_of(sample), PIP_NO_INDEX="1")
+    done = recore_run(submission, tmp_path / "runs/run", *files_of(sample), PIP_NO_INDEX="1")
     assert done.status == 1, done.stderr
     explained: set[str] = set()
     for step in failure.failed:
@@ -173,7 +174,7 @@ LOUD = r"""def main():
 def test_what_a_loud_job_prints_reaches_no_terminal(tmp_path: Path, sample: Path) -> None:
     """Its lines are cut and what a terminal would obey is taken out; the log holds all of it."""
     submission = variant(tmp_path / "submission", {"preprocess.py": ("def main():\n", LOUD)})
-    done = recore_run(submission, tmp_path / "runs/run", *data_of(sample))
+    done = recore_run(submission, tmp_path / "runs/run", *files_of(sample))
     assert done.status == 1
     check_what_is_left(done, ["public preprocess", "private preprocess"])
     assert max(map(len, done.stderr.splitlines())) < 700

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 from helpers import ROOT, environment
-from submissions.running import SUBMISSIONS, Done, command, data_of, left_beside, recore_run, variant
+from started import files_of
+from submissions.running import SUBMISSIONS, Done, command, left_beside, recore_run, variant
 
 from recore.pipeline.submission import read_submission
 from recore.simulator.sandbox import bubblewrap_works
@@ -56,7 +57,7 @@ def hostile_run(folder: Path, sample: Path, port: int, isolation: str) -> tuple[
         script = submission / "preprocess.py"
         script.write_text(script.read_text().replace("KNOWN = {}", f"KNOWN = {known!r}"))
         out, ended = folder / "runs/run", list[str]()
-        options = (submission, "--out", out, *data_of(sample), "--isolation", isolation)
+        options = (submission, "--out", out, *files_of(sample), "--isolation", isolation)
         variables = environment() | {"TMPDIR": temporary, "ACTUAL": str(actual)}
         with subprocess.Popen(
             command(*options), cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -127,14 +128,14 @@ open(os.path.splitext(path)[0] + ".json", "w").write(json.dumps({"score": 1.01, 
 
 
 def test_a_score_script_of_its_own_gains_nothing(tmp_path: Path, sample: Path) -> None:
-    without = recore_run(variant(tmp_path / "without"), tmp_path / "runs/without", *data_of(sample))
+    without = recore_run(variant(tmp_path / "without"), tmp_path / "runs/without", *files_of(sample))
     assert without.status == 0, without.stderr
     changes = {"setup.py": ('"train"', '"train", "score"')}
     files = {"score": OWN_SCORE, "MANIFEST.in": "include score.py\nrecursive-include scores *.py\n"}
     submission = variant(tmp_path / "with", changes, **files)
     (submission / "scores").mkdir()
     shutil.copy(submission / "score.py", submission / "scores")
-    done = recore_run(submission, tmp_path / "runs/with", *data_of(sample))
+    done = recore_run(submission, tmp_path / "runs/with", *files_of(sample))
     assert done.status == 0, done.stderr
     assert {"score.py", "scores/score.py"} < set(done.record["submission"]["files"])  # they travel, and are not run
     assert done.record["score_script"]["sha256"] == hashlib.sha256((ROOT / "score.py").read_bytes()).hexdigest()

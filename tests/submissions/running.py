@@ -29,12 +29,6 @@ def variant(folder: Path, changes: dict[str, tuple[str, str]] | None = None, **f
     return folder
 
 
-def data_of(sample: Path, *names: str) -> list[object]:
-    """The options of `recore run` for sample data: all three files, or those named."""
-    places = {"public": "public/public.csv.gz", "private": "private/private.csv.gz", "actual": "private/actual.csv.gz"}
-    return [word for name in names or places for word in (f"--{name}", sample / places[name])]
-
-
 def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "recore", "run", *map(str, arguments)]
 
