@@ -104,9 +104,13 @@ def read_predicted(path, rows):
 
 
 def folder(in_container, here):
-    """The platform's folder where the platform has made its like below /opt/ml, or else this repository's own."""
-    made = os.path.isdir("/".join(in_container.split("/")[:4]))
-    return in_container if made else os.path.join(os.path.dirname(os.path.abspath(__file__)), here)
+    """The platform's folder where the platform has made its like below /opt/ml, or else this repository's own.
+
+    SAGEMAKER_BASE_DIR, SageMaker's own variable, says where /opt/ml is elsewhere.
+    """
+    base, names = os.environ.get("SAGEMAKER_BASE_DIR") or "/opt/ml", in_container.split("/")[3:]
+    made = os.path.isdir(os.path.join(base, names[0]))
+    return os.path.join(base, *names) if made else os.path.join(os.path.dirname(os.path.abspath(__file__)), here)
 
 
 def main():

@@ -46,11 +46,12 @@ if __name__ == "__main__":
 """
 # the first channels of each row, as often as TIMES says
 PREPROCESS = """
-import csv, gzip
+import csv, gzip, os
 
 TIMES = 1
-with gzip.open("/opt/ml/processing/input/public/public.csv.gz", "rt") as given:
-    with open("/opt/ml/processing/output/preprocess/public.csv", "w") as taken:
+BASE = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
+with gzip.open(BASE + "/processing/input/public/public.csv.gz", "rt") as given:
+    with open(BASE + "/processing/output/preprocess/public.csv", "w") as taken:
         for row in csv.DictReader(given):
             taken.write("" if taken.tell() else "index,first,others\\n")
             channels = [value for name, value in row.items() if name[:1].isdigit()]
