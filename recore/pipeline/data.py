@@ -1,8 +1,7 @@
-"""The data files of a run: looked at before anything starts, and known by their hashes after."""
+"""The data files of a run, looked at before anything starts."""
 
 import csv
 import gzip
-import hashlib
 import math
 import zlib
 from dataclasses import dataclass
@@ -40,10 +39,6 @@ class Data:
                     "private data are inputs alone, their assays a file of their own, --actual"
                 )
 
-    def hashes(self) -> dict[str, str]:
-        """SHA-256 of each file."""
-        return {name: sha256(path) for name, path in self.files.items()}
-
 
 def header(path: Path) -> list[str]:
     """The column names of a gzipped CSV. Raises ValueError or OSError where there are none to read."""
@@ -61,11 +56,6 @@ def header(path: Path) -> list[str]:
     if len(names) < 2 or len(line) == HEADER:
         raise ValueError(f"{path}: a header of an index and columns, separated by commas, is needed")
     return names
-
-
-def sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _is_number(text: str) -> bool:

@@ -26,23 +26,19 @@ class Storage:
         self._used = False
         self._lent = ""  # the key of what must not stay
 
-    def put(self, content: Any, place: Place) -> dict[str, Any]:
+    def put(self, content: Any, place: Place) -> None:
         """Bytes, or an open file, as one object."""
-        self._go_on()
-        self._used = True
-        answer: dict[str, Any] = self._s3.put_object(**self._at(place), Body=content)
-        return answer
+        self._begin()
+        self._s3.put_object(**self._at(place), Body=content)
 
     def upload(self, path: Path, place: Place) -> None:
         """A file, in parts where it is large."""
-        self._go_on()
-        self._used = True
+        self._begin()
         self._s3.upload_file(str(path), *self._at(place).values())
 
     def upload_data(self, name: str, path: Path, place: Place) -> None:
         """A data file, its hash taken of the very file that is uploaded."""
-        self._go_on()
-        self._used = True
+        self._begin()
         with open(path, "rb") as file:
             self._note(name, path, file)
             self._s3.upload_fileobj(file, *self._at(place).values())
@@ -103,6 +99,11 @@ class Storage:
                     raise StepFailed(
                         f"s3://{bucket}/{prefix} is still there: {error.get('Key')}: {error.get('Message')}"
                     )
+
+    def _begin(self) -> None:
+        """Before anything is put there: from now on there is something to clear."""
+        self._go_on()
+        self._used = True
 
     def _take_back(self) -> None:
         """Remove what was lent, and in a bucket with versions each version. Raises StepFailed where it stays."""

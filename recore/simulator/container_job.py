@@ -34,10 +34,10 @@ class ContainerJob:
         except BaseException:
             self.close()
             raise
-        self._threads = [threading.Thread(target=work, daemon=True) for work in (self._wait, self._measure)]
         self._copying = threading.Thread(target=self._copy, args=(output,), daemon=True)
-        for thread in (*self._threads, self._copying):
-            thread.start()
+        self._copying.start()
+        for work in (self._wait, self._measure):
+            threading.Thread(target=work, daemon=True).start()
 
     def ended(self) -> bool:
         return self._status is not None

@@ -3,10 +3,10 @@
     python supervisor.py SPECIFICATION EVENTS
 
 SPECIFICATION is a file, removed when read, with a JSON object: command, environment, folder, seconds (or null), bytes
-(or null), processes (how many at a time), grace (seconds from SIGTERM to SIGKILL), and container (null, or what Docker is
-told of one that runs the command). EVENTS is the file descriptor that
-one line of JSON is written to when all is over: code, signal, reason ("time", "memory", "processes", "stopped" or
-null), seconds, bytes (the peak). Orders come by standard input: "stop", or "kill" for no grace.
+(or null), cpus (or null, for a container), processes (how many at a time), grace (seconds from SIGTERM to SIGKILL), and
+container (null, or what Docker is told of one that runs the command). EVENTS is the file descriptor that one line of
+JSON is written to when all is over: code, signal, reason ("time", "memory", "processes", "stopped" or null), seconds,
+bytes (the peak). Orders come by standard input: "stop", or "kill" for no grace.
 
 It is the parent of every process that the job starts, also of those that outlive their own parent (a subreaper), so it
 finds them all; and when whoever started it goes away, it ends the job.
