@@ -85,10 +85,15 @@ class Started:
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def end(self) -> tuple[int, list[str]]:
-        """Wait for its end: exit status, and the temporary files that it left."""
+        """Wait for its end: exit status, and the temporary files that it left. One that hangs says where."""
         try:
             status = self.process.wait(60)
             return status, os.listdir(self.tmp)
+        except subprocess.TimeoutExpired:
+            below = [child.cmdline() for child in psutil.Process(self.process.pid).children(recursive=True)]
+            self.process.send_signal(signal.SIGABRT)  # Python's faulthandler prints what each thread does
+            self.process.wait(10)
+            pytest.fail(f"no end in sight; below it {below}; it said:\n{self.stderr}")
         finally:
             self.process.kill()
             shutil.rmtree(self.tmp)
@@ -99,7 +104,7 @@ def start(folder: Path, *arguments: object, **variables: str) -> Started:
     folder.mkdir(parents=True)
     tmp = Path(tempfile.mkdtemp(prefix="r"))  # pytest's own are too long: a model's socket lies below it
     command = [sys.executable, "-m", "recore", "run", *map(str, arguments)]
-    variables = environment() | {"TMPDIR": str(tmp)} | variables
+    variables = environment() | {"TMPDIR": str(tmp), "PYTHONFAULTHANDLER": "1"} | variables
     with open(folder / "stdout", "wb") as out, open(folder / "stderr", "wb") as err:
         process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=out, stderr=err, preexec_fn=heed_interrupts)
         return Started(process, folder, tmp)

@@ -99,7 +99,7 @@ class Jobs:
             step.reason = str(error)
             raise
         except (ClientError, BotoCoreError, Boto3Error, OSError, ValueError) as error:
-            step.reason, step.outside = str(error), True
+            step.reason, step.outside = str(error), not isinstance(error, ValueError)  # which is of what a job left
             raise StepFailed(step.reason) from error
         finally:
             step.seconds = time.monotonic() - step.began

@@ -19,6 +19,7 @@ from recore.pipeline.storage import Storage
 from recore.pipeline.submission import Submission
 
 SIDES = ("public", "private")
+LOOK = 0.5  # seconds between looks for a signal
 
 
 class Run:
@@ -93,7 +94,8 @@ class Run:
     def _all(self, pool: ThreadPoolExecutor, *work: Callable[[], None]) -> bool:
         """Do it side by side, to the end of each; whether all went well."""
         futures = [pool.submit(part) for part in work]
-        wait(futures)
+        while wait(futures, timeout=LOOK).not_done:  # a signal that another thread got interrupts no longer wait
+            pass
         errors = [error for future in futures if (error := future.exception())]
         for error in errors:
             if not isinstance(error, StepFailed | StepStopped):
