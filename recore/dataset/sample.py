@@ -1,18 +1,17 @@
 """The sample: data files in the challenge's schema, from made drill holes, public and private apart by hole."""
 
 import contextlib
-import gzip
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.csv
 
-from recore.dataset.assays import DETECTION_LIMITS, Laboratory
+from recore.dataset.assays import Laboratory
 from recore.dataset.geology import drill
 from recore.dataset.spectra import Spectrometer, grid
+from recore.dataset.targets import DETECTION_LIMITS
+from recore.dataset.writing import Columns, writing
 
 FILES = ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz")
 PRIVATE_SHARE = 0.3  # of the holes
@@ -38,9 +37,6 @@ class Plan:
             raise ValueError(f"a share of {self.missing} missing assays: it must be 0 or more and less than 1")
         if self.seed < 0:
             raise ValueError(f"seed {self.seed}: it must be 0 or more")
-
-
-Columns = dict[str, np.ndarray]
 
 
 def make_sample(
@@ -111,25 +107,3 @@ def chunks(plan: Plan) -> Iterator[Chunk]:
                 assays=dict(zip(DETECTION_LIMITS, assays.T, strict=True)),
             )
         first = end
-
-
-@contextlib.contextmanager
-def writing(path: Path) -> Iterator[Callable[[Columns], None]]:
-    """Yield a function that appends rows to a gzipped CSV, which gets its name when all went well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    header = True
-
-    def append(columns: Columns) -> None:
-        nonlocal header
-        table = pa.table({name: pa.array(values, from_pandas=True) for name, values in columns.items()})
-        pa.csv.write_csv(table, file, pa.csv.WriteOptions(include_header=header))
-        header = False
-
-    try:
-        # neither a name nor a time in gzip's header, so that equal content makes equal files
-        with open(part, "wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as file:
-            yield append
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

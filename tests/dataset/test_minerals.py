@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from recore.dataset.assays import CONTENTS, DETECTION_LIMITS
+from recore.dataset.assays import CONTENTS
 from recore.dataset.geology import ROCKS
 from recore.dataset.minerals import MINERALS
 from recore.dataset.spectra import band_shape, grid
+from recore.dataset.targets import DETECTION_LIMITS
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 import preprocess
 import score
-from recore.dataset.assays import DETECTION_LIMITS, significant
+from recore.dataset.assays import significant
 from recore.dataset.sample import FILES, Plan, make_sample
+from recore.dataset.targets import DETECTION_LIMITS
 
 
 def read(folder: Path) -> list[pd.DataFrame]:

@@ -1,0 +1,34 @@
+"""Data files are written whole or not at all, and equal content makes equal files."""
+
+import contextlib
+import gzip
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+
+Columns = dict[str, np.ndarray]
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[Callable[[Columns], None]]:
+    """Yield a function that appends rows to a gzipped CSV, which gets its name when all went well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    header = True
+
+    def append(columns: Columns) -> None:
+        nonlocal header
+        table = pa.table({name: pa.array(values, from_pandas=True) for name, values in columns.items()})
+        pa.csv.write_csv(table, file, pa.csv.WriteOptions(include_header=header))
+        header = False
+
+    try:
+        # neither a name nor a time in gzip's header, so that equal content makes equal files
+        with open(part, "wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as file:
+            yield append
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
