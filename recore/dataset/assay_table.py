@@ -37,6 +37,8 @@ def read_assays(path: Path) -> AssayTable:
     Raises ValueError, with the first few of all complaints, where a column or a cell is not so.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise ValueError("it is no regular file")
         if not is_text(path):
             raise ValueError("it is no text; save the table as CSV")
         lines = read_cells(path)
@@ -71,8 +73,9 @@ def _mend(name: str, known: tuple[str, ...]) -> str:
         if letters in {element.lower() + other for other in ("", "pct", "ppm", "ppb", "mgkg", "gt", "ugkg", "gkg")}:
             meaning = {"PPM": "parts per million (mg/kg)", "PCT": "per cent", "PPB": "parts per billion (ug/kg)"}[unit]
             return f"this element is expected as {target}, in {meaning} by mass"
-    if near := difflib.get_close_matches(name, known, 1, 0.6):
-        return f"is {near[0]} meant?"
+    lower = {other.lower(): other for other in known}
+    if near := difflib.get_close_matches(name.lower(), lower, 1, 0.6):
+        return f"is {lower[near[0]]} meant?"
     return "sample, index, SiteID, DepthFrom, DepthTo and the 49 targets are"
 
 

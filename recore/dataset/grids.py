@@ -48,6 +48,8 @@ def grid_of(wavenumbers: Numbers) -> Grid:
 
 def grid_of_file(path: Path) -> Grid:
     """The channels of a data file in the schema, with its names. Raises ValueError or OSError where it is none."""
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path}: it is no regular file")
     try:
         with gzip.open(path) as file:
             line = file.readline(LONGEST_HEADER).decode("utf-8", "replace")

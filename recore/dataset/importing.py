@@ -90,16 +90,16 @@ def import_files(order: Order, advance: Callable[[int, int], None] = lambda done
         spectra = _listed(spectra, table, order.only_listed, outcome)
     spectra = _distinct(spectra, outcome)
     _remark(spectra, outcome)
-    if not spectra:
-        return outcome
-    grid = grids.choose(spectra, order.interpolate) if like is None else like
-    spectra, problems, remarks = grids.put(spectra, grid, order.interpolate)
-    outcome.problems += problems
-    outcome.remarks += remarks
+    grid = like
+    if spectra:
+        grid = like or grids.choose(spectra, order.interpolate)
+        spectra, problems, remarks = grids.put(spectra, grid, order.interpolate)
+        outcome.problems += problems
+        outcome.remarks += remarks
     rows = _rows(spectra, order.replicates, outcome)
     if table:
         rows = _in_order(rows, table, outcome)
-    if rows and (order.keep_going or not outcome.problems):
+    if grid and rows and (order.keep_going or not outcome.problems):
         _write(order.out, grid, rows, table)
         outcome.rows, outcome.grid, outcome.spectra = len(rows), grid, sum(len(row.spectra) for row in rows)
     return outcome

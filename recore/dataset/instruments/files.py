@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from recore.dataset.instruments import delimited, opus
 from recore.dataset.instruments.spectrum import Measured, Problem, Spectrum, standard
 
@@ -99,8 +101,10 @@ def read(path: Path, reading: Reading) -> Iterator[Spectrum | Problem]:
             raise ValueError("it is neither a Bruker OPUS file nor text")
         for measured in spectra:
             try:
-                yield measured if isinstance(measured, Problem) else standard(measured, unit, reading.convert)
+                with np.errstate(all="ignore"):  # what is not finite is refused
+                    item = measured if isinstance(measured, Problem) else standard(measured, unit, reading.convert)
             except ValueError as error:
-                yield Problem(measured.source, str(error))
+                item = Problem(measured.source, str(error))
+            yield item
     except (ValueError, OSError) as error:
         yield Problem(str(path), str(getattr(error, "strerror", None) or error))

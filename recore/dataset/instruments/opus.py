@@ -30,6 +30,10 @@ BLOCKS = {
 RATIO = "single-channel"  # absorbance from the last two: log10(reference / sample)
 
 
+class NotUsable(ValueError):
+    """What is wrong with a file, in words of ours."""
+
+
 def recognises(path: Path) -> bool:
     """Whether the file begins as every OPUS file does."""
     with path.open("rb") as file:
@@ -47,14 +51,16 @@ def check_block(block: str) -> str:
 def read(path: Path, sample: str, replicate: str, block: str = "absorbance") -> Iterator[Measured]:
     """Yield the file's spectrum: the chosen block, the first of its kind as the reader lists them.
 
-    Raises ValueError where the file is damaged or holds no such block.
+    Raises NotUsable where the file is damaged or holds no such block.
     """
     try:
-        yield _measured(path, sample, replicate, block)
-    except (ValueError, OSError):
+        with np.errstate(all="ignore"):
+            measured = _measured(path, sample, replicate, block)
+    except (NotUsable, OSError):
         raise
     except Exception as error:  # any, of a reader that trusts what a file says of itself
-        raise ValueError(f"damaged: its reader says {type(error).__name__}: {error}") from error
+        raise NotUsable(f"damaged: its reader says {type(error).__name__}: {error}") from error
+    yield measured
 
 
 def _measured(path: Path, sample: str, replicate: str, block: str) -> Measured:
@@ -67,7 +73,7 @@ def _measured(path: Path, sample: str, replicate: str, block: str) -> Measured:
         y = _ratio(x, y, reference)
         remarks += (*more, "log10(reference / sample) was taken")
     if (unit := str(chosen.params["dxu"])) not in UNITS:
-        raise ValueError(f"its axis is in OPUS's unit {unit!r}: wavenumbers (WN) or micrometres (MI) are needed")
+        raise NotUsable(f"its axis is in OPUS's unit {unit!r}: wavenumbers (WN) or micrometres (MI) are needed")
     quantity = "absorbance" if name == RATIO else BLOCKS[name][1]
     return Measured(str(path), sample, replicate, x, y, UNITS[unit], quantity, remarks)
 
@@ -81,23 +87,23 @@ def _blocks(path: Path) -> dict[str, list["Data"]]:
     from brukeropus.file import Data, FileBlock, pair_data_and_status_blocks, parse_directory, parse_header
 
     if path.stat().st_size > LARGEST_FILE:
-        raise ValueError(f"{path.stat().st_size >> 20} MB: a file of one spectrum has less than {LARGEST_FILE >> 20}")
+        raise NotUsable(f"{path.stat().st_size >> 20} MB: a file of one spectrum has less than {LARGEST_FILE >> 20}")
     content = path.read_bytes()
     if len(content) < 24:
-        raise ValueError(f"cut short: {len(content)} bytes")
+        raise NotUsable(f"cut short: {len(content)} bytes")
     _, start, room, _ = parse_header(content)
     if not (start >= 24 and 0 < room <= MOST_BLOCKS and start + 12 * room <= len(content)):
-        raise ValueError("cut short or damaged: its directory lies outside the file")
+        raise NotUsable("cut short or damaged: its directory lies outside the file")
     kept, total = [], 0
     for kind, size, begin in parse_directory(content[start : start + 12 * room]):
         if size < 0 or begin + size > len(content):
-            raise ValueError(f"cut short or damaged: a block ends at byte {begin + size} of {len(content)}")
+            raise NotUsable(f"cut short or damaged: a block ends at byte {begin + size} of {len(content)}")
         head = FileBlock(b"", kind, size, begin)
         if not (head.is_data() or (head.is_data_status() and size <= LARGEST_STATUS)):
             continue
         total += size
         if total > len(content):
-            raise ValueError("damaged: its blocks overlap")
+            raise NotUsable("damaged: its blocks overlap")
         block = FileBlock(content, kind, size, begin)
         if block.is_data_status():
             _walk(block.bytes)
@@ -114,18 +120,18 @@ def _blocks(path: Path) -> dict[str, list["Data"]]:
 
 
 def _walk(parameters: bytes) -> None:
-    """Raises ValueError where a parameter has a negative length, which the reader would follow backwards."""
+    """Raises NotUsable where a parameter has a negative length, which the reader would follow backwards."""
     at = 0
     while at + 8 <= len(parameters) and parameters[at : at + 3] != b"END":
         words = int.from_bytes(parameters[at + 6 : at + 8], "little", signed=True)
         if words < 0:
-            raise ValueError("damaged: a parameter has a negative length")
+            raise NotUsable("damaged: a parameter has a negative length")
         at += 8 + 2 * words
 
 
 def _choose(found: dict[str, list["Data"]], name: str, number: int) -> tuple["Data", tuple[str, ...]]:
     """The block of that name and number, and what to remark on it."""
-    name = "sample" if name == RATIO else name
+    asked, name = (RATIO, "sample") if name == RATIO else (name, name)
     of_kind = found.get(BLOCKS[name][0], [])
     if len(of_kind) < number:
         held = [other for other, (key, _) in BLOCKS.items() if key in found]
@@ -134,14 +140,14 @@ def _choose(found: dict[str, list["Data"]], name: str, number: int) -> tuple["Da
         if not convertible and {"sample", "reference"} <= set(held):
             mend = f"; --block {RATIO} makes absorbance of the two"
         kind = f"{name} spectrum" if number == 1 else f"{name} spectrum number {number}"
-        raise ValueError(f"no {kind} in it, it holds {' and '.join(held) or 'no spectrum that can be read'}{mend}")
+        raise NotUsable(f"no {kind} in it, it holds {' and '.join(held) or 'no spectrum that can be read'}{mend}")
     chosen = of_kind[number - 1]
     if chosen.params["dpf"] != 1:
-        raise ValueError(f"its values are stored in OPUS's format {chosen.params['dpf']}: 32-bit floats (1) are needed")
+        raise NotUsable(f"its values are stored in OPUS's format {chosen.params['dpf']}: 32-bit floats (1) are needed")
     if len(of_kind) == 1:
         return chosen, ()
     which = "the one stored last" if number == 1 else f"number {number}, counted from the one stored last,"
-    return chosen, (f"{len(of_kind)} {name} blocks, of which {which} was taken (--block {name}:2 takes the next)",)
+    return chosen, (f"{len(of_kind)} {name} blocks, of which {which} was taken (--block {asked}:2 takes the next)",)
 
 
 def _ratio(x: Numbers, y: Numbers, reference: "Data") -> Numbers:
@@ -151,7 +157,7 @@ def _ratio(x: Numbers, y: Numbers, reference: "Data") -> Numbers:
     within = slice(first, first + len(x))
     other = np.asarray(reference.y, float)[within]
     if first < 0 or len(other) < len(x) or np.abs(reference.x[within] - x).max() > 0.01 * abs(step):
-        raise ValueError("its sample and reference spectra have different steps")
+        raise NotUsable("its sample and reference spectra have different steps")
     if not ((other > 0).all() and (y > 0).all()):
-        raise ValueError("its sample or reference spectrum is not above 0 everywhere: there is no logarithm")
+        raise NotUsable("its sample or reference spectrum is not above 0 everywhere: there is no logarithm")
     return np.log10(other / y)

@@ -1,0 +1,90 @@
+"""The assay table: columns, units and cells, and a clear line for each that is wrong."""
+
+import contextlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import score
+from recore.dataset.assay_table import AssayTable, read_assays
+
+HEADER = "sample,SiteID,DepthFrom,DepthTo"
+
+
+def table(folder: Path, text: str | bytes) -> AssayTable:
+    path = folder / "assays.csv"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return read_assays(path)
+
+
+def test_all_columns_in_any_order(tmp_path: Path) -> None:
+    found = table(tmp_path, "CuPPM,DepthTo,sample,FePCT,index,DepthFrom,SiteID\n5,2,a,NA,7,1,D1\n,3.5,b,2.5,8,2,D2\n")
+    assert (found.samples, found.index) == (["a", "b"], ["7", "8"])
+    assert found.identity == {"SiteID": ["D1", "D2"], "DepthFrom": [1, 2], "DepthTo": [2, 3.5]}
+    assert list(found.assays) == list(score.TARGETS)
+    np.testing.assert_array_equal(found.assays["CuPPM"], [5, np.nan])
+    np.testing.assert_array_equal(found.assays["FePCT"], [np.nan, 2.5])
+    assert np.isnan(found.assays["AuPPM"]).all()
+    assert not found.remarks
+
+
+def test_as_a_spreadsheet_in_europe_saves_it(tmp_path: Path) -> None:
+    found = table(tmp_path, f"\ufeff{HEADER},CuPPM\r\na,D1,0,5,1\r\n".replace(",", ";").replace("0;5", "0,5;1,5"))
+    assert found.identity["DepthFrom"] == [0.5]
+    assert found.assays["CuPPM"] == [1]
+
+
+def test_less_than_can_be_detected_becomes_half_and_says_so(tmp_path: Path) -> None:
+    found = table(tmp_path, f"{HEADER},AuPPM,CuPPM\na,D1,0,1,<0.005,< 2\nb,D1,1,2,0,3\n")
+    assert (found.assays["AuPPM"], found.assays["CuPPM"]) == ([0.0025, 0], [1, 3])
+    (remark,) = found.remarks
+    assert "2 assays below the limit of detection became half of it" in remark
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "empty"),
+        (f"{HEADER}\n", "no sample"),
+        ("SiteID,DepthFrom,DepthTo\nD,0,1\n", "no column 'sample'"),
+        ("sample,SiteID,DepthTo\na,D,1\n", "no column 'DepthFrom'"),
+        (f"{HEADER},CuPPM,CuPPM\na,D,0,1,2,3\n", "'CuPPM' is there more than once"),
+        (f"{HEADER},Gold\na,D,0,1,2\n", "'Gold' is none of this table's"),
+        (f"{HEADER},CuPCT\na,D,0,1,2\n", "expected as CuPPM, in parts per million"),
+        (f"{HEADER},Fe_ppm\na,D,0,1,2\n", "expected as FePCT, in per cent"),
+        (f"{HEADER},U\na,D,0,1,2\n", "expected as UPPB, in parts per billion"),
+        ("sample,siteid,DepthFrom,DepthTo\na,D,0,1\n", "is SiteID meant"),
+        (f"{HEADER}\na,D,0,1\na,D,1,2\n", "line 3, sample: 'a' is on line 2 already"),
+        (f"{HEADER},index\na,D,0,1,5\nb,D,1,2,5\n", "line 3, index: '5' is on line 2"),
+        (f"{HEADER}\n,D,0,1\n", "line 2, sample: it is empty"),
+        (f"{HEADER}\na,,0,1\n", "line 2, SiteID: it is empty"),
+        (f"{HEADER}\na,D,deep,1\n", "line 2, DepthFrom: 'deep' is no number"),
+        (f"{HEADER}\na,D,0,\n", "line 2, DepthTo: '' is no number"),
+        (f"{HEADER}\na,D,2,1\n", "line 2: DepthFrom 2 lies below DepthTo 1"),
+        (f"{HEADER},CuPPM\na,D,0,1\n", "line 2 has 4 cells under 5 names"),
+        (f"{HEADER},CuPPM\na,D,0,1,trace\n", "line 2, CuPPM: 'trace' is no number"),
+        (f"{HEADER},CuPPM\na,D,0,1,1_0\n", "'1_0' is no number"),
+        (f"{HEADER},CuPPM\na,D,0,1,inf\n", "'inf' is no number"),
+        (f"{HEADER},CuPPM\na,D,0,1,-0.5\n", "is negative; less than the limit of detection is written <0.5"),
+        (f"{HEADER},CuPPM\na,D,0,1,>10000\n", "more than the method could measure"),
+        (f"{HEADER},FePCT\na,D,0,1,31000\n", "more than all of the sample"),
+        (f"{HEADER},CuPPM\n" + "".join(f"s{row},D,0,1,x\n" for row in range(9)), "and 6 more like these"),
+        (b"PK\x03\x04" + bytes(40), "save the table as CSV"),
+    ],
+)
+def test_what_is_wrong_is_one_line(tmp_path: Path, text: str | bytes, reason: str) -> None:
+    with pytest.raises(ValueError, match=r"assays\.csv: ") as raised:
+        table(tmp_path, text)
+    assert reason in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@settings(max_examples=150, deadline=2000)
+@given(st.text(alphabet="0123456789.<>-eaD,\n;\t", max_size=120))
+def test_any_cells_are_a_table_or_one_line(tmp_path_factory: pytest.TempPathFactory, cells: str) -> None:
+    with contextlib.suppress(ValueError):
+        found = table(tmp_path_factory.getbasetemp(), f"{HEADER},CuPPM\n{cells}")
+        assert len(set(found.samples)) == len(found.samples) == len(found.assays["CuPPM"])

@@ -1,0 +1,237 @@
+"""OPUS files: which block is taken, what becomes of it, and that no file, however damaged, is more than one line."""
+
+import os
+import struct
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from opus_files import DIRECTORY, SERIES, Block, block, number, opus_bytes
+
+from recore.dataset.instruments.files import Reading, read
+from recore.dataset.instruments.spectrum import Problem, Spectrum
+
+X = np.linspace(4000, 600, 86)
+ABSORBANCE = 0.4 + np.exp(-(((X - 1050) / 120) ** 2)) + 0.3 * np.exp(-(((X - 3400) / 200) ** 2))
+
+
+def read_one(folder: Path, content: bytes, **reading: str) -> Spectrum | Problem:
+    path = folder / "soil_7.0"
+    path.write_bytes(content)
+    (item,) = read(path, Reading(**reading))
+    return item
+
+
+def spectrum(folder: Path, *blocks: Block, **reading: str) -> Spectrum:
+    item = read_one(folder, opus_bytes(*blocks), **reading)
+    assert isinstance(item, Spectrum), item
+    return item
+
+
+def refusal(folder: Path, *blocks: Block, **reading: str) -> str:
+    item = read_one(folder, opus_bytes(*blocks), **reading)
+    assert isinstance(item, Problem), item
+    assert "\n" not in item.reason
+    return item.reason
+
+
+def test_the_absorbance_with_its_wavenumbers(tmp_path: Path) -> None:
+    both = [block("sample", 0.02 + X / 1e5), block("absorbance", ABSORBANCE)]
+    found = spectrum(tmp_path, *both)
+    assert (found.sample, found.replicate) == ("soil_7", "0")
+    np.testing.assert_allclose(found.wavenumbers, X)
+    np.testing.assert_array_equal(found.absorbance, ABSORBANCE.astype("f4"))
+    assert found.remarks == ()
+
+
+def test_scaled_values_longer_blocks_and_a_rising_axis(tmp_path: Path) -> None:
+    longer = np.append(ABSORBANCE[::-1], [7, 7, 7])
+    found = spectrum(tmp_path, block("absorbance", longer, 600, 4000, NPT=86, CSF=0.5))
+    np.testing.assert_allclose(found.wavenumbers, X)
+    np.testing.assert_allclose(found.absorbance, 0.5 * ABSORBANCE, rtol=1e-6)
+    assert "turned" in found.remarks[0]
+
+
+def test_of_two_absorbances_the_one_stored_last_and_it_says_so(tmp_path: Path) -> None:
+    two = [block("absorbance", ABSORBANCE), block("absorbance", ABSORBANCE + 0.1)]
+    found = spectrum(tmp_path, *two)
+    np.testing.assert_allclose(found.absorbance, ABSORBANCE + 0.1, rtol=1e-6)
+    assert "2 absorbance blocks, of which the one stored last" in found.remarks[0]
+    second = spectrum(tmp_path, *two, block="absorbance:2")
+    np.testing.assert_allclose(second.absorbance, ABSORBANCE, rtol=1e-6)
+    assert "number 3" in refusal(tmp_path, *two, block="absorbance:3")
+
+
+@pytest.mark.parametrize("kind", ["reflectance", "transmittance"])
+@pytest.mark.parametrize(("scale", "full"), [("fraction", 1.0), ("percent", 100.0)])
+def test_reflectance_and_transmittance_are_refused_or_converted(
+    tmp_path: Path, kind: str, scale: str, full: float
+) -> None:
+    held = block(kind, full * 10**-ABSORBANCE)
+    assert f"--block {kind} with --convert" in refusal(tmp_path, held)
+    assert f"holds {kind} where absorbance is expected" in refusal(tmp_path, held, block=kind)
+    found = spectrum(tmp_path, held, block=kind, convert=scale)
+    np.testing.assert_allclose(found.absorbance, ABSORBANCE, atol=1e-5)
+    assert f"{kind} in {scale} was converted" in found.remarks[0]
+    other = {"fraction": "percent", "percent": "fraction"}[scale]
+    assert scale in refusal(tmp_path, held, block=kind, convert=other) or scale == "percent"
+    assert other in refusal(tmp_path, held, block=kind, convert=other)
+
+
+def test_absorbance_is_not_converted_again(tmp_path: Path) -> None:
+    assert "absorbance already" in refusal(tmp_path, block("absorbance", ABSORBANCE), convert="fraction")
+
+
+@pytest.mark.parametrize("kind", ["atr", "log-reflectance"])
+def test_other_absorbances_by_name(tmp_path: Path, kind: str) -> None:
+    assert f"it holds {kind}" in refusal(tmp_path, block(kind, ABSORBANCE))
+    np.testing.assert_allclose(
+        spectrum(tmp_path, block(kind, ABSORBANCE), block=kind).absorbance, ABSORBANCE, rtol=1e-6
+    )
+
+
+def test_single_channel_spectra_become_absorbance(tmp_path: Path) -> None:
+    wider = np.linspace(4080, 520, 90)  # the reference reaches two channels further on both sides
+    lamp = 0.01 + wider / 1e5
+    pair = [block("sample", lamp[2:-2] * 10**-ABSORBANCE), block("reference", lamp, 4080, 520)]
+    assert "--block single-channel" in refusal(tmp_path, *pair)
+    found = spectrum(tmp_path, *pair, block="single-channel")
+    np.testing.assert_allclose(found.absorbance, ABSORBANCE, atol=1e-5)
+    narrower = [pair[0], block("reference", lamp[3:-3], wider[3], wider[-4])]
+    assert "different steps" in refusal(tmp_path, *narrower, block="single-channel")
+    dark = [pair[0], block("reference", lamp - lamp.min(), 4080, 520)]
+    assert "not above 0" in refusal(tmp_path, pair[0], block("reference", -lamp, 4080, 520), block="single-channel")
+    assert isinstance(spectrum(tmp_path, *dark, block="single-channel"), Spectrum)  # dark where the sample is not
+    assert "no reference spectrum" in refusal(tmp_path, pair[0], block="single-channel")
+
+
+def test_micrometres_are_converted_and_other_units_refused(tmp_path: Path) -> None:
+    found = spectrum(tmp_path, block("absorbance", ABSORBANCE, 2.5, 16.0, DXU="MI"))
+    np.testing.assert_allclose(found.wavenumbers, 1e4 / np.linspace(2.5, 16, 86))
+    assert "converted to cm-1" in found.remarks[0]
+    assert not any("turned" in remark for remark in found.remarks)
+    assert "unit 'MIN'" in refusal(tmp_path, block("absorbance", ABSORBANCE, DXU="MIN"))
+
+
+@pytest.mark.parametrize(
+    ("values", "changed", "reason"),
+    [
+        (ABSORBANCE, {"DPF": 2}, "format 2"),
+        (ABSORBANCE, {"NPT": 100_000_000}, "no absorbance spectrum"),
+        (ABSORBANCE, {"NPT": -5}, "damaged"),
+        (ABSORBANCE, {"NPT": 0}, "a spectrum is needed"),
+        (ABSORBANCE, {"NPT": "many"}, "damaged"),
+        (ABSORBANCE, {"CSF": float("nan")}, "not finite"),
+        (ABSORBANCE, {"FXV": float("inf")}, "finite"),
+        (ABSORBANCE, {"FXV": 600.0}, "neither rises nor falls"),
+        (ABSORBANCE, {"LXV": -600.0}, "above 0"),
+        (ABSORBANCE, {"LXV": 1e7}, "no optical spectrum"),
+        (ABSORBANCE + np.where(X[4] == X, np.nan, 0), {}, "not finite"),
+        (0 * ABSORBANCE + 0.5, {}, "all values are 0.5"),
+        (100 * ABSORBANCE, {}, "no absorbance: reflectance or transmittance in percent"),
+    ],
+)
+def test_what_is_no_spectrum(tmp_path: Path, values: np.ndarray, changed: dict[str, object], reason: str) -> None:
+    assert reason in refusal(tmp_path, block("absorbance", values, **changed))
+
+
+def test_dark_reflectance_has_no_logarithm(tmp_path: Path) -> None:
+    held = block("reflectance", 10**-ABSORBANCE - 0.2)
+    assert "not above 0" in refusal(tmp_path, held, block="reflectance", convert="fraction")
+
+
+def test_derivatives_interferograms_and_series_are_no_absorbance(tmp_path: Path) -> None:
+    assert "no spectrum that can be read" in refusal(
+        tmp_path, block("derivative", ABSORBANCE), block("interferogram", ABSORBANCE)
+    )
+    endless = struct.pack("<6i", 0, 2**31 - 1, 24, 0, 0, 0) + bytes(4000)
+    began = time.monotonic()
+    item = read_one(tmp_path, opus_bytes(block("absorbance", ABSORBANCE), more=((SERIES, endless),)))
+    assert isinstance(item, Spectrum)
+    assert time.monotonic() - began < 2
+
+
+WHOLE = opus_bytes(block("sample", 0.02 + X / 1e5), block("absorbance", ABSORBANCE))
+
+
+@pytest.mark.parametrize("length", [*range(1, 60), *range(60, len(WHOLE), 7), len(WHOLE) - 1])
+def test_a_file_cut_short_anywhere_is_one_line(tmp_path: Path, length: int) -> None:
+    item = read_one(tmp_path, WHOLE[:length])
+    assert isinstance(item, Problem)
+    assert "\n" not in item.reason
+
+
+@settings(max_examples=400, deadline=2000)
+@given(st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(0, 255)), min_size=1, max_size=12))
+def test_damaged_bytes_are_a_spectrum_or_one_line(
+    tmp_path_factory: pytest.TempPathFactory, damages: list[tuple[int, int]]
+) -> None:
+    content = bytearray(WHOLE)
+    for place, value in damages:
+        content[place] = value
+    item = read_one(tmp_path_factory.getbasetemp(), bytes(content))
+    if isinstance(item, Spectrum):
+        assert np.isfinite(item.absorbance).all()
+        assert (np.diff(item.wavenumbers) < 0).all()
+        assert len(item.absorbance) == len(item.wavenumbers) <= len(content) / 4
+    else:
+        assert item.source
+        assert item.reason
+
+
+@settings(max_examples=200, deadline=2000)
+@given(st.binary(max_size=4000), st.booleans())
+def test_any_bytes_are_one_line(tmp_path_factory: pytest.TempPathFactory, content: bytes, marked: bool) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.0"
+    path.write_bytes((b"\n\n\xfe\xfe" if marked else b"") + content)
+    for item in read(path, Reading()):
+        assert item.source
+
+
+def entry(content: bytes, kind: tuple[int, ...]) -> int:
+    """Where the directory has a block of that kind."""
+    return next(at for at in range(24, len(content), 12) if content[at : at + 4] == struct.pack("<i", number(kind)))
+
+
+def test_a_parameter_of_negative_length_does_not_hang(tmp_path: Path) -> None:
+    at = WHOLE.index(b"NPT\0", WHOLE.index(b"NPT\0") + 1)
+    content = WHOLE[: at + 6] + struct.pack("<h", -4) + WHOLE[at + 8 :]
+    began = time.monotonic()
+    item = read_one(tmp_path, content)
+    assert isinstance(item, Problem)
+    assert "negative length" in item.reason
+    assert time.monotonic() - began < 2
+
+
+def test_blocks_that_overlap_do_not_fill_the_memory(tmp_path: Path) -> None:
+    room = 9000
+    values = np.zeros(250_000, "f4").tobytes()
+    at = 24 + 12 * room
+    entries = struct.pack("<3i", number((3, 3, 0, 4, 0, 0)), len(values) // 4, at) * room
+    content = b"\n\n\xfe\xfe" + struct.pack("<d3i", 920622.0, 24, room, room) + entries + values
+    item = read_one(tmp_path, content)
+    assert isinstance(item, Problem)
+    assert "overlap" in item.reason
+
+
+def test_a_directory_that_lies_elsewhere(tmp_path: Path) -> None:
+    for start, room in ((-24, 8), (2**30, 8), (24, 2**30), (24, -1), (24, 0)):
+        content = WHOLE[:12] + struct.pack("<2i", start, room) + WHOLE[20:]
+        item = read_one(tmp_path, content)
+        assert isinstance(item, Problem)
+        assert "directory" in item.reason
+    at = entry(WHOLE, DIRECTORY)
+    item = read_one(tmp_path, WHOLE[: at + 4] + struct.pack("<i", -1) + WHOLE[at + 8 :])
+    assert isinstance(item, Problem)
+
+
+def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "huge.0"
+    path.write_bytes(WHOLE)
+    os.truncate(path, 1 << 40)
+    (item,) = read(path, Reading())
+    assert isinstance(item, Problem)
+    assert "1048576 MB" in item.reason

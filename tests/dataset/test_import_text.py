@@ -1,0 +1,178 @@
+"""Spectra as text: two columns or a table, units, directions, decimal commas, and what is none."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recore.dataset.instruments.files import Reading, read
+from recore.dataset.instruments.spectrum import Problem, Spectrum
+
+X = np.linspace(4000, 600, 50)
+Y = 0.4 + np.exp(-(((X - 1050) / 120) ** 2))
+
+
+def items(path: Path, content: str | bytes, **reading: str) -> list[Spectrum | Problem]:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return list(read(path, Reading(**reading)))
+
+
+def one(folder: Path, content: str | bytes, name: str = "soil.csv", **reading: str) -> Spectrum:
+    (item,) = items(folder / name, content, **reading)
+    assert isinstance(item, Spectrum), item
+    return item
+
+
+def refusal(folder: Path, content: str | bytes, **reading: str) -> str:
+    (item,) = items(folder / "soil.csv", content, **reading)
+    assert isinstance(item, Problem), item
+    assert "\n" not in item.reason
+    return item.reason
+
+
+def columns(x: np.ndarray = X, y: np.ndarray = Y, between: str = ",", header: str = "") -> str:
+    return header + "".join(f"{a!r}{between}{b!r}\n" for a, b in zip(x.tolist(), y.tolist(), strict=True))
+
+
+def test_two_columns_however_they_are_written(tmp_path: Path) -> None:
+    german = columns(between=";", header="Wellenzahl;Extinktion\n").replace(".", ",")
+    written = {
+        "comma": columns(),
+        "tab": columns(between="\t"),
+        "space": columns(between="   "),
+        "windows": "\ufeff" + columns(header="Wavenumber (cm-1),Absorbance\n").replace("\n", "\r\n"),
+        "utf-8": columns(header="cm\u207b\u00b9;log 1/R\n", between=";"),
+        "comments": "# measured today\n\n" + columns(),
+        "german": german,
+        "turned": columns(X[::-1], Y[::-1]),
+    }
+    for name, text in written.items():
+        found = one(tmp_path, text, f"{name}.2.csv")
+        assert (found.sample, found.replicate) == (name, "2")
+        np.testing.assert_array_equal(found.wavenumbers, X)
+        np.testing.assert_array_equal(found.absorbance, Y)
+        assert bool(found.remarks) == (name == "turned")
+    old = "Wellenl\xe4nge \xb5m,Extinktion\n".encode("latin-1")
+    np.testing.assert_allclose(one(tmp_path, old + columns(1e4 / X).encode()).wavenumbers, X)
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("nm", 1e7), ("um", 1e4)])
+def test_wavelengths_are_converted_where_the_file_or_the_user_says_so(tmp_path: Path, unit: str, factor: float) -> None:
+    x = factor / X
+    found = one(tmp_path, columns(x), unit=unit)
+    np.testing.assert_allclose(found.wavenumbers, X)
+    np.testing.assert_array_equal(found.absorbance, Y)
+    assert found.remarks == (f"the axis is in {unit}, and was converted to cm-1",)
+    said = {"nm": "Wavelength [nm],Absorbance\n", "um": "\u00b5m,A\n"}[unit]
+    np.testing.assert_allclose(one(tmp_path, columns(x, header=said)).wavenumbers, X)
+    assert "--unit cm-1 is not so" in refusal(tmp_path, columns(x, header=said), unit="cm-1")
+    assert "without a unit" in refusal(tmp_path, columns(x, header="wavelength,A\n"))
+
+
+@pytest.mark.parametrize(
+    ("x", "reason"),
+    [
+        (1e4 / X, "looks like micrometres"),
+        (np.linspace(350, 2500, 50), "in nm or in cm-1"),
+        (np.append(X[:-1], X[0]), "neither rises nor falls"),
+        (np.append(X[:-1], X[-2]), "neither rises nor falls"),
+        (X - 700, "above 0"),
+        (X * 1000, "no optical spectrum"),
+    ],
+)
+def test_axes_that_are_doubtful(tmp_path: Path, x: np.ndarray, reason: str) -> None:
+    assert reason in refusal(tmp_path, columns(x))
+
+
+def test_an_axis_that_could_be_nm_is_taken_as_what_the_user_says(tmp_path: Path) -> None:
+    x = np.linspace(400, 2500, 50)
+    assert one(tmp_path, columns(x), unit="cm-1").wavenumbers[0] == 2500
+    assert one(tmp_path, columns(x), unit="nm").wavenumbers[0] == 25000
+
+
+@pytest.mark.parametrize("said", ["Reflectance", "%R", "Transmittance", "% T"])
+def test_what_the_header_says_of_the_values(tmp_path: Path, said: str) -> None:
+    text = columns(y=10 ** (2 - Y), header=f"cm-1,{said}\n")
+    assert "where absorbance is expected" in refusal(tmp_path, text)
+    np.testing.assert_allclose(one(tmp_path, text, convert="percent").absorbance, Y)
+    assert "no absorbance" in refusal(tmp_path, columns(y=10 ** (2 - Y)))
+    assert "absorbance already" in refusal(tmp_path, columns(header="cm-1,Absorbance\n"), convert="fraction")
+
+
+TABLE = "sample,operator,3000.5,X2000,1000\na,me,1,2,3\nb,me,4,5,6\na,you,7,8,9\n"
+
+
+def test_a_table_with_a_spectrum_a_line(tmp_path: Path) -> None:
+    found = items(tmp_path / "all.csv", TABLE)
+    assert [(item.sample, item.replicate) for item in found] == [("a", "0"), ("b", "0"), ("a", "1")]
+    assert [item.source[-6:] for item in found] == ["line 2", "line 3", "line 4"]
+    np.testing.assert_array_equal(found[2].wavenumbers, [3000.5, 2000, 1000])
+    np.testing.assert_array_equal(found[2].absorbance, [7, 8, 9])
+    assert "passed over: operator" in found[0].remarks[0]
+    falling = items(tmp_path / "all.csv", "id;1000,5;3000\nx;0,1;0,2\n")
+    np.testing.assert_array_equal(falling[0].wavenumbers, [3000, 1000.5])
+    np.testing.assert_array_equal(falling[0].absorbance, [0.2, 0.1])
+
+
+def test_bad_lines_of_a_table_are_a_problem_each(tmp_path: Path) -> None:
+    wrong = TABLE + "c,me,1,,3\nd,me,1,2\n,me,1,2,3\ne,me,1,2,nan\nf,me,1,2,5\n"
+    found = items(tmp_path / "all.csv", wrong)
+    reasons = [item.reason for item in found if isinstance(item, Problem)]
+    assert reasons == [
+        "column 'X2000': '' is no number",
+        "4 cells under 5 names",
+        "column 'sample': '' is no name",
+        "column '1000': 'nan' is no number",
+    ]
+    assert found[-1].sample == "f"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("\n\n", "it is empty"),
+        ("x\n", "two columns"),
+        ("cm-1,A\n", "0 channels"),
+        (columns() + "600\n", "line 51"),
+        (columns() + "590,abc\n", "line 51"),
+        (columns() + "590,nan\n", "line 51"),
+        ("3997,4\t0,12,3\n3990,1\t0,5\n", "line 1"),
+        ("##TITLE=soil\n##JCAMP-DX=4.24\n", "empty"),
+        ("a,b,c\n1,2,3\n", "no header of a table"),
+        ("sample,4000,3000\n", "a header, but no spectrum"),
+        ('sample,4000,3000\n"a,1,2\n', "line 2"),
+        ("1,2,3\n4,5,6\n", "no header of a table"),
+        ("a" * (1 << 23), "longer than"),
+        (b"\x1f\x8b\x08\x00\x00\x00", "neither a Bruker OPUS file nor text"),
+        (columns().encode("utf-16"), "neither a Bruker OPUS file nor text"),
+    ],
+)
+def test_text_that_is_no_spectrum(tmp_path: Path, content: str | bytes, reason: str) -> None:
+    assert reason in refusal(tmp_path, content)
+
+
+@settings(max_examples=200, deadline=2000)
+@given(st.text(alphabet='019.,;\t\n "-eXsample#\u00b5', max_size=200))
+def test_any_text_is_a_spectrum_or_one_line(tmp_path_factory: pytest.TempPathFactory, content: str) -> None:
+    for item in items(tmp_path_factory.getbasetemp() / "any.csv", content):
+        if isinstance(item, Spectrum):
+            assert np.isfinite(item.absorbance).all()
+            assert (np.diff(item.wavenumbers) < 0).all()
+
+
+def test_a_file_whose_name_is_not_as_said(tmp_path: Path) -> None:
+    assert "does not match --name" in refusal(tmp_path, columns(), name="(?P<sample>rock.*)")
+
+
+@pytest.mark.slow
+def test_a_large_table_takes_seconds(tmp_path: Path) -> None:
+    path = tmp_path / "large.csv"
+    header = "sample," + ",".join(f"{x:.1f}" for x in np.linspace(4000, 600, 1700)) + "\n"
+    line = ",".join(f"{0.1 + i / 2000:.6f}" for i in range(1700)) + "\n"
+    path.write_text(header + "".join(f"s{row},{line}" for row in range(3000)))
+    began = time.monotonic()
+    assert sum(isinstance(item, Spectrum) for item in read(path, Reading())) == 3000
+    assert time.monotonic() - began < 30

@@ -1,0 +1,83 @@
+"""OPUS files for tests, laid out as Bruker's software does: header, directory, spectra and their parameters."""
+
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+
+# the six numbers of a block's kind
+KINDS = {
+    "absorbance": (3, 3, 0, 4, 0, 0),
+    "transmittance": (3, 3, 0, 5, 0, 0),
+    "reflectance": (3, 3, 0, 12, 0, 0),
+    "log-reflectance": (3, 3, 0, 15, 0, 0),
+    "atr": (3, 3, 0, 16, 0, 0),
+    "sample": (3, 1, 0, 1, 0, 0),
+    "reference": (3, 2, 0, 1, 0, 0),
+    "derivative": (3, 3, 0, 4, 1, 0),
+    "interferogram": (3, 1, 0, 2, 0, 0),
+}
+SHIFTS = (0, 2, 4, 10, 17, 19)
+HISTORY = (0, 0, 0, 0, 0, 5)
+DIRECTORY = (0, 0, 0, 13, 0, 0)
+SERIES = (3, 3, 0, 4, 0, 2)
+
+
+@dataclass
+class Block:
+    """A spectrum: its kind, first and last x, values, and parameters that are to differ from what they should be."""
+
+    kind: str
+    first: float
+    last: float
+    values: np.ndarray
+    parameters: dict[str, int | float | str]
+
+    def status(self) -> bytes:
+        floats = self.values.astype("<f4")
+        usual = {"DPF": 1, "NPT": len(floats), "FXV": float(self.first), "LXV": float(self.last), "CSF": 1.0}
+        usual |= {"MXY": float(floats.max()), "MNY": float(floats.min()), "DXU": "WN"}
+        return parameters(usual | self.parameters)
+
+
+def block(kind: str, values: np.ndarray, first: float = 4000.0, last: float = 600.0, **parameters: object) -> Block:
+    return Block(kind, first, last, np.asarray(values), parameters)
+
+
+def parameters(values: dict[str, int | float | str]) -> bytes:
+    """A parameter block: name, type, length in words of two bytes, value."""
+    parts = []
+    for name, value in values.items():
+        if isinstance(value, int):
+            kind, raw = 0, struct.pack("<i", value)
+        elif isinstance(value, float):
+            kind, raw = 1, struct.pack("<d", value)
+        else:
+            kind, raw = 3, value.encode() + b"\0" * (2 - len(value) % 2)
+        parts.append(name.encode() + b"\0" + struct.pack("<2h", kind, len(raw) // 2) + raw)
+    content = b"".join([*parts, b"END\0", bytes(4)])
+    return content + bytes(-len(content) % 4)
+
+
+def opus_bytes(*blocks: Block, more: tuple[tuple[tuple[int, ...], bytes], ...] = ()) -> bytes:
+    """An OPUS file of these blocks in this order, and a history at its end; `more` are blocks of any kind and content."""
+    contents: list[tuple[tuple[int, ...], bytes]] = []
+    for one in blocks:
+        kind = KINDS[one.kind]
+        contents.append((kind, one.values.astype("<f4").tobytes()))
+        contents.append(((*kind[:2], 1, *kind[3:]), one.status()))
+    contents += [*more, (HISTORY, b"measured for a test\0")]
+    room = len(contents) + 5
+    start = 24 + 12 * room
+    directory = [(DIRECTORY, 12 * room, 24)]
+    for kind, content in contents:
+        directory.append((kind, len(content), start))
+        start += len(content)
+    entries = b"".join(struct.pack("<3i", number(kind), size // 4, begin) for kind, size, begin in directory)
+    header = b"\n\n\xfe\xfe" + struct.pack("<d3i", 920622.0, 24, room, len(directory))
+    return header + entries.ljust(12 * room, b"\0") + b"".join(content for _, content in contents)
+
+
+def number(kind: tuple[int, ...]) -> int:
+    """The six numbers of a kind as the directory holds them."""
+    return sum(part << shift for part, shift in zip(kind, SHIFTS, strict=True))
