@@ -98,6 +98,6 @@ def _tell(out: Path, outcome: "Outcome", as_json: bool) -> None:
     for problem in outcome.problems:
         click.echo(plain(f"recore: {problem.source}: {problem.reason}", 2000), err=True)
     if outcome.grid is None:
-        click.echo(f"recore: nothing was written: {len(outcome.problems)} problems", err=True)
+        click.echo(f"recore: nothing was written, for {len(outcome.problems)} reason(s)", err=True)
     elif not as_json:
         click.echo(f"import: {outcome.rows} rows of {outcome.grid} from {outcome.spectra} spectra in {out}")

@@ -1,12 +1,15 @@
 """Tables of text, as instruments and laboratories write them: comma, semicolon or tab between, decimal point or comma."""
 
 import csv
+import itertools
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 DELIMITERS = ("\t", ";", ",")
 FIRST = 1 << 16  # bytes that are looked at to tell text from something else
+CONTROL = bytes([*range(9), *range(14, 32)])
 LARGEST_FILE = 1 << 30  # bytes
 LONGEST_LINE = 1 << 22  # letters
 
@@ -14,10 +17,10 @@ csv.field_size_limit(1 << 16)
 
 
 def is_text(path: Path) -> bool:
-    """Whether the file's beginning can be text: no zero bytes and few other control characters."""
+    """Whether the file's beginning can be text: without control characters but tabs and ends of lines."""
     with path.open("rb") as file:
         head = file.read(FIRST)
-    return not any(byte < 9 or 13 < byte < 32 for byte in head)
+    return len(head.translate(None, CONTROL)) == len(head)
 
 
 def read_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -28,25 +31,41 @@ def read_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
     """
     if path.stat().st_size > LARGEST_FILE:
         raise ValueError(f"{path.stat().st_size >> 20} MB of text: at most {LARGEST_FILE >> 20} are read")
-    delimiter: str | None = None
     with path.open(encoding=_encoding(path), newline="") as file:
-        for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), ""), start=1):
-            if len(line) == LONGEST_LINE:
-                raise ValueError(f"line {number}: it is longer than {LONGEST_LINE} letters")
-            if not line.strip() or line.startswith("#"):
-                continue
-            delimiter = delimiter or next((mark for mark in DELIMITERS if mark in line), " ")
-            if delimiter == " ":
-                yield number, line.split()
-                continue
-            try:
-                cells = next(csv.reader([line], delimiter=delimiter, strict=True))
-            except csv.Error as error:
-                raise ValueError(f"line {number}: {error}") from None
-            cells = [cell.strip() for cell in cells]
-            yield number, cells if delimiter == "," else [_decimal_point(cell) for cell in cells]
-    if delimiter is None:
-        raise ValueError("it is empty")
+        lines = _lines(file)
+        first = next(lines, None)
+        if first is None:
+            raise ValueError("it is empty")
+        delimiter = next((mark for mark in DELIMITERS if mark in first[1]), None)
+        lines = itertools.chain([first], lines)
+        if delimiter is None:
+            yield from ((number, line.split()) for number, line in lines)
+            return
+        number = 0
+
+        def texts() -> Iterator[str]:
+            nonlocal number
+            for number, line in lines:  # noqa: B007 - told to the loop below
+                yield line
+
+        reader = csv.reader(texts(), delimiter=delimiter, strict=True)
+        try:
+            for place, row in enumerate(reader, start=1):
+                if reader.line_num > place:
+                    raise ValueError(f"line {number}: a quoted cell runs over more than one line")
+                cells = [cell.strip() for cell in row]
+                yield number, cells if delimiter == "," else [_decimal_point(cell) for cell in cells]
+        except csv.Error as error:
+            raise ValueError(f"line {number}: {error}") from None
+
+
+def _lines(file: TextIO) -> Iterator[tuple[int, str]]:
+    """The lines that are neither empty nor comments, numbered. Raises ValueError at one that is too long to hold."""
+    for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), ""), start=1):
+        if len(line) == LONGEST_LINE:
+            raise ValueError(f"line {number}: it is longer than {LONGEST_LINE} letters")
+        if line.strip() and not line.startswith("#"):
+            yield number, line
 
 
 def _encoding(path: Path) -> str:
