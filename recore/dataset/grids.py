@@ -15,6 +15,8 @@ from recore.dataset.targets import DETECTION_LIMITS, IDS
 
 SAME = 0.01  # of the distance to the next channel: grids that differ by less are one
 FEWEST = 7  # channels: one bin of the template's preprocess.py
+COARSE = 1.5
+GAP = 3  # times the distance of the neighbours beside
 LONGEST_HEADER = 1 << 22  # bytes
 
 
@@ -97,7 +99,8 @@ def put(spectra: list[Spectrum], grid: Grid, interpolate: bool) -> tuple[list[Sp
 
     A spectrum that has the grid's channels keeps its values. Others are interpolated, if that is wanted.
     """
-    kept, problems, cut, moved = [], [], 0, 0
+    kept, problems, cut, moved, coarse = [], [], 0, 0, 0
+    step = float(np.median(-np.diff(grid.wavenumbers)))
     for spectrum in spectra:
         own = spectrum.wavenumbers
         places = grid.found_in(own)
@@ -111,13 +114,18 @@ def put(spectra: list[Spectrum], grid: Grid, interpolate: bool) -> tuple[list[Sp
                 problems.append(Problem(spectrum.source, str(error)))
                 continue
             moved += 1
+            coarse += bool(np.median(-np.diff(own)) > COARSE * step)
         else:
             span = f"its {len(own)} channels, {own[0]:.1f} to {own[-1]:.1f} cm-1, are not those of the grid ({grid})"
             problems.append(Problem(spectrum.source, f"{span}: --interpolate puts them there"))
             continue
         kept.append(replace(spectrum, wavenumbers=grid.wavenumbers, absorbance=values))
-    done = {"cut": cut, "interpolated by a cubic spline": moved}
-    remarks = [f"{count} of {len(spectra)} spectra: {what} to {grid}" for what, count in done.items() if count]
+    done = {
+        f"cut to {grid}": cut,
+        f"interpolated by a cubic spline to {grid}": moved,
+        f"their channels lie more than {COARSE:g} times as far apart as the grid's; the spline adds no detail": coarse,
+    }
+    remarks = [f"{count} of {len(spectra)} spectra: {what}" for what, count in done.items() if count]
     return kept, problems, remarks
 
 
@@ -139,7 +147,8 @@ def _kinds(spectra: list[Spectrum]) -> list[list[Spectrum]]:
 def interpolated(wavenumbers: Numbers, absorbance: Numbers, grid: Grid) -> Numbers:
     """Absorbance at the grid's channels, by a cubic spline through the spectrum's own.
 
-    Raises ValueError where the grid reaches further than the spectrum, but for its tolerance: nothing is extrapolated.
+    Raises ValueError where the grid reaches further than the spectrum, but for its tolerance, or into a gap in it:
+    nothing is extrapolated, and no band is invented.
     """
     from scipy.interpolate import CubicSpline
 
@@ -148,5 +157,11 @@ def interpolated(wavenumbers: Numbers, absorbance: Numbers, grid: Grid) -> Numbe
         span = f"it reaches from {high:.1f} to {low:.1f} cm-1"
         raise ValueError(f"{span}, the grid further ({grid}): nothing is extrapolated")
     within = np.clip(grid.wavenumbers, low, high)
+    steps = -np.diff(wavenumbers)
+    beside = np.minimum(np.append(steps[1:], np.inf), np.insert(steps[:-1], 0, np.inf))
+    for gap in np.flatnonzero(steps > GAP * beside):
+        upper, lower = wavenumbers[gap], wavenumbers[gap + 1]
+        if ((within < upper) & (within > lower)).any():
+            raise ValueError(f"it has no channel between {upper:.1f} and {lower:.1f} cm-1, where the grid has some")
     values: Numbers = CubicSpline(wavenumbers[::-1], absorbance[::-1])(within)
     return values

@@ -221,6 +221,18 @@ def test_grids_that_differ_by_the_laser_are_one(folder: Path) -> None:
     assert "4000.0" in data.columns
 
 
+def test_a_gap_is_not_filled_and_coarse_spectra_are_pointed_at(folder: Path) -> None:
+    gap = [f"{x},{absorbance(x)}\n" for x in np.linspace(4050, 550, 300) if not 2280 < x < 2400]
+    (folder / "spectra/c.csv").write_text("".join(gap))
+    opus(folder / "spectra/d.0", x=np.linspace(4100, 500, 41))
+    outcome, data = run(folder, table="", replicates="mean", interpolate=True, keep_going=True)
+    (problem,) = outcome.problems
+    assert problem.source.endswith("c.csv")
+    assert "no channel between 2411.2 and 2270.7" in problem.reason
+    assert any("1 of 6 spectra" in remark and "adds no detail" in remark for remark in outcome.remarks)
+    assert list(data.index) == ["a", "b", "d"]
+
+
 def test_grids_without_common_channels(folder: Path) -> None:
     opus(folder / "spectra/b.1", x=np.linspace(550, 400, 80), height=1e6)
     with pytest.raises(ValueError, match="0 channels in common"):
