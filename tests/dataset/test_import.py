@@ -271,6 +271,15 @@ def test_a_like_that_is_no_data_file(folder: Path, content: bytes, reason: str) 
         run(folder, like=folder / "like.csv.gz")
 
 
+def test_six_decimals_and_no_minus_before_a_zero(tmp_path: Path) -> None:
+    (tmp_path / "all.csv").write_text(
+        "sample," + ",".join(map(str, range(4000, 3300, -100))) + "\na,-1e-9,1,2,3,0.1,0,0.12345678\n"
+    )
+    run(tmp_path, "all.csv", table="")
+    with gzip.open(tmp_path / "out.csv.gz", "rt") as file:
+        assert file.read().splitlines()[1] == '"a",0,1,2,3,0.1,0,0.123457'
+
+
 def test_what_looks_like_reflectance_is_said(tmp_path: Path) -> None:
     for sample in "ab":
         x = np.linspace(4000, 600, 400)
