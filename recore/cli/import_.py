@@ -23,7 +23,7 @@ FILE = click.Path(dir_okay=False, path_type=Path)
     help="Several spectra of a sample: refused, averaged, or a row each.",
 )
 @click.option("--name", metavar="REGEX", help="What file names are like.  [default: SAMPLE.REPLICATE, as OPUS has it]")
-@click.option("--block", default="absorbance", help="Of OPUS files; see below.")
+@click.option("--block", default="absorbance", help="Of OPUS files; see above.")
 @click.option(
     "--convert",
     type=click.Choice(["fraction", "percent"]),

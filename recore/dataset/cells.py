@@ -13,8 +13,6 @@ CONTROL = bytes([*range(9), *range(14, 32)])
 LARGEST_FILE = 1 << 30  # bytes
 LONGEST_LINE = 1 << 22  # letters
 
-csv.field_size_limit(1 << 16)
-
 
 def is_text(path: Path) -> bool:
     """Whether the file's beginning can be text: without control characters but tabs and ends of lines."""

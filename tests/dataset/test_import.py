@@ -124,7 +124,7 @@ def test_patterns_folders_and_files_each_once(folder: Path) -> None:
     (folder / "spectra/notes.doc").write_text("x")
     outcome, data = run(folder, "spectra/a.*", "spectra", "spectra/b.1", table="", replicates="each")
     assert list(data.index) == ["a:0", "a:1", "b:0", "b:1"]
-    assert any("1 files with other names were passed over" in remark for remark in outcome.remarks)
+    assert any("other names that were passed over: 1" in remark for remark in outcome.remarks)
     for nothing in ("spectra/c*", "empty"):
         (folder / "empty").mkdir(exist_ok=True)
         with pytest.raises(ValueError, match=nothing[:5]):

@@ -66,7 +66,7 @@ def find(named: Iterable[Path]) -> tuple[list[Path], list[str]]:
                 ends = f"in a number, as OPUS files do, or in {', '.join(delimited.SUFFIXES)}"
                 raise ValueError(f"{path}: no file in this folder has a name that ends {ends}")
             if others := len(files) - len(chosen):
-                remarks.append(f"{path}: {others} files with other names were passed over")
+                remarks.append(f"{path}: files with other names that were passed over: {others}")
         elif not path.exists() and glob.has_magic(str(path)):
             chosen = [Path(file) for file in glob.glob(str(path))]
             if not chosen:

@@ -120,7 +120,7 @@ def _absorbance(measured: Measured, convert: str | None, remarks: list[str]) -> 
         raise ValueError(f"values up to {y.max():g} look like a fraction, not a percentage: --convert fraction")
     if y.min() <= 0:
         where = f"{measured.x[y.argmin()]:g} {measured.unit}".strip()
-        raise ValueError(f"{(y <= 0).sum()} values are not above 0, as at {where}: they have no logarithm")
+        raise ValueError(f"values that are not above 0, and have no logarithm: {(y <= 0).sum()}, as at {where}")
     remarks.append(f"{quantity or 'reflectance or transmittance'} in {convert} was converted to log10(1 / value)")
     return np.log10((1.0 if convert == "fraction" else 100.0) / y)
 
