@@ -82,7 +82,7 @@ def test_what_is_wrong_is_one_line(tmp_path: Path, text: str | bytes, reason: st
     assert "\n" not in str(raised.value)
 
 
-@settings(max_examples=150, deadline=2000)
+@settings(max_examples=150, deadline=10_000)
 @given(st.text(alphabet="0123456789.<>-eaD,\n;\t", max_size=120))
 def test_any_cells_are_a_table_or_one_line(tmp_path_factory: pytest.TempPathFactory, cells: str) -> None:
     with contextlib.suppress(ValueError):

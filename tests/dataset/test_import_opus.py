@@ -151,7 +151,7 @@ def test_derivatives_interferograms_and_series_are_no_absorbance(tmp_path: Path)
     began = time.monotonic()
     item = read_one(tmp_path, opus_bytes(block("absorbance", ABSORBANCE), more=((SERIES, endless),)))
     assert isinstance(item, Spectrum)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
 
 
 WHOLE = opus_bytes(block("sample", 0.02 + X / 1e5), block("absorbance", ABSORBANCE))
@@ -164,7 +164,7 @@ def test_a_file_cut_short_anywhere_is_one_line(tmp_path: Path, length: int) -> N
     assert "\n" not in item.reason
 
 
-@settings(max_examples=400, deadline=2000)
+@settings(max_examples=400, deadline=10_000)
 @given(st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(0, 255)), min_size=1, max_size=12))
 def test_damaged_bytes_are_a_spectrum_or_one_line(
     tmp_path_factory: pytest.TempPathFactory, damages: list[tuple[int, int]]
@@ -182,7 +182,7 @@ def test_damaged_bytes_are_a_spectrum_or_one_line(
         assert item.reason
 
 
-@settings(max_examples=200, deadline=2000)
+@settings(max_examples=200, deadline=10_000)
 @given(st.binary(max_size=4000), st.booleans())
 def test_any_bytes_are_one_line(tmp_path_factory: pytest.TempPathFactory, content: bytes, marked: bool) -> None:
     path = tmp_path_factory.getbasetemp() / "any.0"
@@ -203,7 +203,7 @@ def test_a_parameter_of_negative_length_does_not_hang(tmp_path: Path) -> None:
     item = read_one(tmp_path, content)
     assert isinstance(item, Problem)
     assert "negative length" in item.reason
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
 
 
 def test_blocks_that_overlap_do_not_fill_the_memory(tmp_path: Path) -> None:

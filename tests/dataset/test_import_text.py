@@ -154,7 +154,7 @@ def test_text_that_is_no_spectrum(tmp_path: Path, content: str | bytes, reason: 
     assert reason in refusal(tmp_path, content)
 
 
-@settings(max_examples=200, deadline=2000)
+@settings(max_examples=200, deadline=10_000)
 @given(st.text(alphabet='019.,;\t\n "-eXsample#\u00b5', max_size=200))
 def test_any_text_is_a_spectrum_or_one_line(tmp_path_factory: pytest.TempPathFactory, content: str) -> None:
     for item in items(tmp_path_factory.getbasetemp() / "any.csv", content):
