@@ -20,10 +20,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 from sklearn.compose import TransformedTargetRegressor
+from sklearn.frozen import FrozenEstimator
+from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 from sklearn.model_selection import GroupKFold
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler, scale
 
 sys.path.append("/opt/ml/code")  # some serving containers leave this file's neighbours off the path
 from preprocess import TARGETS, DataError, folder, plain_errors, preprocess, written_whole
@@ -33,69 +36,142 @@ WEIGHTS |= dict.fromkeys("AgPPM FePCT NiPPM PbPPM ZnPPM AlPPM CaPPM KPPM MgPPM N
 
 
 # ---- Yours to edit: the model ---------------------------------------------------------------------------
+LANDMARKS = 200  # rows with which all rows are compared
+BEYOND = 0.2  # of the range of a target's assays: so far beyond them predictions go, and no farther
+
+
 def fit(inputs, targets, holes, alphas, folds):
-    """Ridge on the bins: for each target its own strength, its own measured rows.
+    """Ridge on the `features` of the bins: for each target its own strength, its own measured rows.
 
     inputs: DataFrame (rows, bins). targets: DataFrame (rows, 49), NaN where not measured. holes: (rows,).
-    Returns the model and the predictions of the cross-validation (rows, 49), NaN where there is none.
+    A strength is judged by its squared errors for holes held out and for rows held out, in sum: the first tell of
+    other holes, but holes are few; the second are steadier, but tell of these holes.
+    Returns the model and the predictions for the held out (rows, 49), NaN where there is none.
     """
-    x, y = inputs.to_numpy(), targets.to_numpy()
-    coefficients, intercepts = np.zeros((y.shape[1], x.shape[1])), np.full(y.shape[1], np.nan)
-    strengths, held_out = np.full(y.shape[1], alphas[0]), np.full(y.shape, np.nan)
+    transform, x = features(inputs)
+    x, y = np.column_stack([x, np.ones(len(x))]), targets.to_numpy()  # the last column is the intercept's
+    everything, partitions = x.T @ x, [[(rows, x[rows].T @ x[rows]) for rows in each] for each in split(holes, folds)]
+    coefficients, strengths = np.full((x.shape[1], y.shape[1]), np.nan), np.full(y.shape[1], alphas[0])
+    held_out = np.full(y.shape, np.nan)
     patterns, pattern_of = np.unique(~np.isnan(y), axis=1, return_inverse=True)
     for pattern, measured in enumerate(patterns.T):  # targets measured on the same rows are solved together
         columns = np.flatnonzero(pattern_of == pattern)
         if not measured.any():
             print("train: never measured, so not predicted:", *targets.columns[columns], flush=True)
             continue
-        own_x, own_y = x[measured], y[measured][:, columns]
-        strengths[columns], held_out[np.ix_(measured, columns)] = validate(own_x, own_y, holes[measured], alphas, folds)
-        centre_x, centre_y = own_x.mean(axis=0), own_y.mean(axis=0)
-        own_x, own_y, alpha = own_x - centre_x, own_y - centre_y, strengths[columns]
-        solve = decompose(own_x)
-        b = solve(own_x.T @ own_y, alpha)
-        b += solve(own_x.T @ (own_y - own_x @ b) - alpha * b, alpha)  # what is left: all digits, on any machine
-        coefficients[columns], intercepts[columns] = b.T, centre_y - centre_x @ b
-    # The clip at zero is part of what is pickled. A fit to zeros gives the object its names and shapes.
-    clip = FunctionTransformer(inverse_func=np.clip, inv_kw_args={"a_min": 0.0, "a_max": None})
-    model = TransformedTargetRegressor(Ridge(), transformer=clip, check_inverse=False)
-    model.fit(inputs[:1], np.zeros((1, y.shape[1]))).regressor_.set_params(alpha=strengths)
-    model.regressor_.coef_, model.regressor_.intercept_ = coefficients, intercepts
-    return model, np.clip(held_out, 0.0, None)
+        level = y[measured][:, columns].mean(axis=0)
+        own_y = np.where(measured[:, None], y[:, columns] - level, 0.0)
+        tried = [validate(x, own_y, measured, each, alphas) for each in partitions]
+        if tried:
+            strengths[columns] = alphas[sum(errors for errors, _ in tried).argmin(axis=0)]
+        for rows, solve, right in tried[0][1] if tried else []:
+            predicted = level + x[rows] @ solve(right, strengths[columns])
+            held_out[np.ix_(rows, columns)] = np.clip(predicted, *bounds(y[~rows][:, columns]))
+        solve = decompose(products(x, measured, True, everything))
+        b = solve(x.T @ own_y, strengths[columns])
+        left = x.T @ np.where(measured[:, None], own_y - x @ b, 0.0)
+        left[:-1] -= strengths[columns] * b[:-1]
+        coefficients[:, columns] = b + solve(left, strengths[columns])  # all digits, on any machine
+        coefficients[-1, columns] += level
+    return assemble(transform, inputs, coefficients, strengths, bounds(y)), held_out
 
 
-def decompose(x):
-    """One eigen-decomposition of x'x, for x (rows, bins) centred, after which Ridge is cheap at any strength.
+def features(inputs):
+    """The transformer that makes of bins what Ridge gets, and the result (rows, bins + landmarks).
 
-    Returns solve(right, alpha): (x'x + alpha)^-1 right, for right (bins, targets) and an alpha for each target,
-    or, with alpha of shape (strengths, 1, 1), for all strengths at once: (strengths, bins, targets).
+    The bins themselves, for what is linear and goes on beyond the known; and beside them how alike a spectrum is to
+    each landmark in the slopes of its standard normal variate (Barnes et al. 1989), by Nystroem's map (Williams and
+    Seeger 2001) of a Gaussian kernel as wide as spectra lie apart on average: bends, but only near the known. Both
+    parts have a variance of one in total, so that one strength suits both, in any number of bins.
     """
-    values, vectors = np.linalg.eigh(x.T @ x)
-    return lambda right, alpha: vectors @ ((vectors.T @ right) / (values.clip(0.0)[:, None] + alpha))
+    slopes = make_pipeline(
+        FunctionTransformer(scale, kw_args={"axis": 1}),
+        FunctionTransformer(np.diff, kw_args={"axis": 1, "prepend": 0.0}),
+        StandardScaler(),
+    )
+    gaussian = Nystroem(gamma=0.25 / inputs.shape[1], n_components=min(LANDMARKS, len(inputs)), random_state=0)
+    parts = FeatureUnion([("bins", StandardScaler(with_std=False)), ("likeness", make_pipeline(slopes, gaussian))])
+    x = parts.fit_transform(inputs)
+    for name, part in (("bins", x[:, : inputs.shape[1]]), ("likeness", x[:, inputs.shape[1] :])):
+        weight = 1 / np.sqrt(part.var(axis=0).sum() or 1.0)
+        part *= weight
+        parts.set_params(transformer_weights=(parts.transformer_weights or {}) | {name: weight})
+    return parts, x
 
 
-def validate(x, y, holes, alphas, folds):
-    """For each target the strength with the least squared error over the folds, and the predictions of those folds.
+def split(holes, folds):
+    """Two ways to hold each row out once: in whole holes, and by row. Each is a list of masks (rows,), a fold each.
 
-    A fold holds drill holes out whole: neighbours in a hole are alike, so rows of one hole would tell on each other.
+    Neighbours in a hole are alike, so that rows of one hole tell on each other: where there is but one hole, or
+    one row, a way is left out, and said to be.
     """
-    if len(np.unique(holes)) < 3:
-        print("train: fewer than three drill holes to hold out, so folds by row: scores will flatter", flush=True)
-        holes = np.arange(len(holes))
-    folds = min(folds, len(np.unique(holes)))
-    errors, held_out, solved = np.zeros((len(alphas), y.shape[1])), np.full(y.shape, np.nan), []
-    for rest, fold in GroupKFold(folds).split(x, groups=holes) if folds > 1 else []:
-        centre_x, centre_y = x[rest].mean(axis=0), y[rest].mean(axis=0)
-        rest_x, held_x, held_y = x[rest] - centre_x, x[fold] - centre_x, y[fold] - centre_y
-        solve, right = decompose(rest_x), rest_x.T @ (y[rest] - centre_y)
-        b = solve(right, alphas[:, None, None])
-        # sum of (held_y - held_x b)^2 for all strengths at once, from products whose size has no rows in it
-        errors += (held_y**2).sum(axis=0) + ((held_x.T @ held_x @ b - 2 * held_x.T @ held_y) * b).sum(axis=1)
-        solved.append((fold, held_x, centre_y, solve, right))
-    best = alphas[errors.argmin(axis=0)]
-    for fold, held_x, centre_y, solve, right in solved:
-        held_out[fold] = held_x @ solve(right, best) + centre_y
-    return best, held_out
+    ways = []
+    for name, groups in (("drill hole", holes), ("row", np.arange(len(holes)))):
+        if (count := len(np.unique(groups))) > 1:
+            each = GroupKFold(min(folds, count)).split(holes, groups=groups)
+            ways.append([np.isin(np.arange(len(holes)), held) for _, held in each])
+        else:
+            print(f"train: one {name} alone, none to hold out: scores will flatter", flush=True)
+    return ways
+
+
+def products(x, measured, rows, of_rows):
+    """x'x over those of some rows that are measured: of_rows, theirs and the others', less the others', if few."""
+    kept, others = x[measured & rows], x[~measured & rows]
+    return kept.T @ kept if len(kept) < len(others) else of_rows - others.T @ others
+
+
+def decompose(xx):
+    """Ridge with an intercept, cheap at any strength after one eigen-decomposition of x'x (features + 1, features + 1).
+
+    Returns solve(xy, alpha): coefficients (features + 1, targets), the intercept last, for x'y and an alpha for each
+    target; or, with alpha of shape (strengths, 1, 1), for all strengths at once: (strengths, features + 1, targets).
+    """
+    mean = xx[-1, :-1] / xx[-1, -1]
+    values, vectors = np.linalg.eigh(xx[:-1, :-1] - xx[-1, -1] * np.outer(mean, mean))
+
+    def solve(xy, alpha):
+        level = xy[-1:] / xx[-1, -1]
+        b = vectors @ ((vectors.T @ (xy[:-1] - np.outer(mean, xy[-1]))) / (values.clip(0.0)[:, None] + alpha))
+        return np.concatenate([b, level - (mean @ b)[..., None, :]], axis=-2)
+
+    return solve
+
+
+def validate(x, y, measured, folds, alphas):
+    """Squared errors (strengths, targets) over folds held out; for each its rows, and solve and x'y of the rest.
+
+    y is zero where it was not measured. Errors come from products alone, whose size has no rows in it.
+    """
+    parts = [(rows, products(x, measured, rows, xx), x[rows].T @ y[rows]) for rows, xx in folds]
+    whole_xx, whole_xy = sum(xx for _, xx, _ in parts), sum(xy for _, _, xy in parts)
+    errors, solved = np.zeros((len(alphas), y.shape[1])), []
+    for rows, xx, xy in parts:
+        if whole_xx[-1, -1] - xx[-1, -1] < 0.5:  # no row is left to learn from
+            continue
+        solve = decompose(whole_xx - xx)
+        b = solve(whole_xy - xy, alphas[:, None, None])
+        errors += (y[rows] ** 2).sum(axis=0) + ((xx @ b - 2 * xy) * b).sum(axis=1)
+        solved.append((rows, solve, whole_xy - xy))
+    return errors, solved
+
+
+def bounds(assays):
+    """The least and the most (targets,) that is predicted after assays (rows, targets), NaN where not measured."""
+    low, high = np.fmin.reduce(assays), np.fmax.reduce(assays)
+    beyond = BEYOND * (high - low)
+    return np.maximum(low - beyond, 0.0), high + beyond
+
+
+def assemble(transform, inputs, coefficients, strengths, limits):
+    """All in one object, which needs nothing of this file: features, Ridge, limits."""
+    clip = FunctionTransformer(inverse_func=np.clip, inv_kw_args=dict(zip(("a_min", "a_max"), limits, strict=True)))
+    ridge = make_pipeline(FrozenEstimator(transform), Ridge())
+    model = TransformedTargetRegressor(ridge, transformer=clip, check_inverse=False)
+    model.fit(inputs[:1], np.zeros((1, len(strengths))))  # gives the object its names and shapes, and nothing else
+    fitted = model.regressor_[-1].set_params(alpha=strengths)
+    fitted.coef_, fitted.intercept_ = coefficients[:-1].T, coefficients[-1]
+    return model
 
 
 # ---- The platform's: saving, loading, serving -----------------------------------------------------------
