@@ -3,7 +3,7 @@
 Example:
     python benchmarks/accuracy.py --public public.csv.gz --private private.csv.gz --actual actual.csv.gz --repeats 5
 
-Without files it takes the sample below data/, and makes it where it is missing. A score is the mean of the targets' R2 by
+Without files it takes 300 rows of the sample below data/, once, and makes it where it is missing. A score is the mean of the targets' R2 by
 the challenge's weights, over the targets that the files have, each on its own measured rows, from predictions for rows
 that were held out:
     by site             each site in turn; with more than ten sites a fifth of them in turn
@@ -32,15 +32,15 @@ import score
 from recore.dataset.sample import FILES, Plan, make_sample
 
 if TYPE_CHECKING:
-    from comparison.data import Data
-    from comparison.folds import Column, Outcome
+    from benchmarks.comparison.data import Data
+    from benchmarks.comparison.folds import Column, Outcome
 
 DATA = ROOT / "data"
 
 
 def main() -> None:
     arguments = parse()
-    from comparison.data import read
+    from benchmarks.comparison.data import read
 
     files = arguments.public, arguments.private, arguments.actual
     if not any(files):
@@ -62,24 +62,38 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--public", type=Path, metavar="FILE", help="data file with assays")
     parser.add_argument("--private", type=Path, metavar="FILE", help="data file without; needs --actual")
     parser.add_argument("--actual", type=Path, metavar="FILE", help="the assays of the private file's rows")
-    parser.add_argument("--rows", type=int, help="only so many, drawn from public and private together")
-    parser.add_argument("--repeats", type=int, default=5, help="of what is shuffled (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the first repeat; the others count on (%(default)s)")
+    parser.add_argument("--rows", type=at_least(20), help="only so many, drawn from all (without files 300, else all)")
+    parser.add_argument("--repeats", type=at_least(1), help="of what is shuffled (without files 1, else 5)")
+    parser.add_argument(
+        "--seed", type=at_least(0), default=0, help="of the first repeat; the others count on (%(default)s)"
+    )
     parser.add_argument("--models", help="some of them, separated by commas: ours,mean,randomnumbers,...")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="fits at a time (%(default)s)")
+    parser.add_argument("--jobs", type=at_least(1), default=os.cpu_count(), help="fits at a time (%(default)s)")
     parser.add_argument("--targets", action="store_true", help="print each target's R2, too")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there, those of each target too")
     arguments = parser.parse_args()
+    rows, repeats = (None, 5) if arguments.public else (300, 1)
+    arguments.rows = rows if arguments.rows is None else arguments.rows
+    arguments.repeats = repeats if arguments.repeats is None else arguments.repeats
     if bool(arguments.private) != bool(arguments.actual) or (arguments.private and not arguments.public):
         parser.error("--private and --actual go together, beside --public")
-    if arguments.repeats < 1 or arguments.jobs < 1 or arguments.seed < 0 or (arguments.rows or 20) < 20:
-        parser.error("repeats and jobs of 1 or more, a seed of 0 or more and 20 rows or more are needed")
-    from comparison.methods import METHODS
+    from benchmarks.comparison.methods import METHODS
 
     arguments.models = list(dict.fromkeys(arguments.models.split(","))) if arguments.models else METHODS
     if unknown := [name for name in arguments.models if name not in METHODS]:
         parser.error(f"no model {unknown[0]!r}: there are {', '.join(METHODS)}")
     return arguments
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """An argparse type: whole numbers from `least` on."""
+
+    def whole_number(text: str) -> int:
+        if int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text}: {least} or more is needed")
+        return int(text)
+
+    return whole_number
 
 
 def sample() -> tuple[Path, Path | None, Path | None]:
@@ -107,7 +121,7 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 def compare(data: "Data", arguments: argparse.Namespace) -> dict[str, Any]:
     """All numbers of the tables, as they go into the JSON file."""
-    from comparison.folds import columns_of, fits_of, run
+    from benchmarks.comparison.folds import columns_of, fits_of, run
 
     columns = columns_of(data, arguments.repeats, arguments.seed)
     with progress("fitting", fits_of(columns, arguments.models)) as advance:
@@ -126,7 +140,7 @@ def compare(data: "Data", arguments: argparse.Namespace) -> dict[str, Any]:
 
 def summarise(column: "Column", outcome: "Outcome", seed: int) -> dict[str, Any]:
     """Scores, their spread, R2 by target and the differences between ours and each peer, of one column."""
-    from comparison.scoring import bootstrap, interval, r2_by_target, weighted
+    from benchmarks.comparison.scoring import bootstrap, interval, r2_by_target, weighted
 
     methods, draws = {}, {}
     for name, predicted in outcome.predicted.items():

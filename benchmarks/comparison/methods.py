@@ -4,6 +4,7 @@ A peer is a recipe that makes a fresh scikit-learn estimator. Every peer has its
 components for each target, and no prediction is below zero, as no assay is.
 """
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -15,7 +16,7 @@ from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import RidgeCV
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from preprocess import DataError
 
@@ -23,6 +24,7 @@ from .data import Data
 from .ours import fit_and_predict as ours
 from .tuning import KernelRidgeCV, PLSRegressionCV
 
+OF_CUBIST = ("X does not have valid feature names", "The behavior of DataFrame concatenation")  # warned of in each fit
 ALPHAS = np.geomspace(1e-5, 1e5, 50)
 
 
@@ -40,12 +42,21 @@ def random_numbers() -> BaseEstimator:
 
 
 def normalised_bins(spectra: np.ndarray) -> np.ndarray:
-    """Spectra over their maximum without the last 300 channels, in sums of seven neighbours."""
+    """Bins of spectra over their maximum without the last 300 channels."""
     if spectra.shape[1] <= 300:
         raise DataError(f"{spectra.shape[1]} channels: the RandomNumbers recipe needs more than 300; see --models")
-    normalised = spectra / spectra[:, :-300].max(axis=1, keepdims=True)
-    whole = normalised.shape[1] // 7 * 7
-    return normalised[:, :whole].reshape(len(spectra), -1, 7).sum(axis=2)
+    return sevens(spectra / spectra[:, :-300].max(axis=1, keepdims=True)).sum(axis=2)
+
+
+def averages(spectra: np.ndarray) -> np.ndarray:
+    """Averages of seven neighbouring channels."""
+    return sevens(spectra).mean(axis=2)
+
+
+def sevens(spectra: np.ndarray) -> np.ndarray:
+    """(rows, channels / 7, 7); channels left over at the low end are not used."""
+    whole = spectra.shape[1] // 7 * 7
+    return spectra[:, :whole].reshape(len(spectra), -1, 7)
 
 
 def pls() -> BaseEstimator:
@@ -53,16 +64,35 @@ def pls() -> BaseEstimator:
     return make_pipeline(StandardNormalVariate(), PLSRegressionCV())
 
 
-def derivative_ridge() -> BaseEstimator:
+def pls_scaled() -> BaseEstimator:
+    """The same with every channel scaled to unit variance."""
+    return make_pipeline(StandardNormalVariate(), StandardScaler(), PLSRegressionCV())
+
+
+def ridge_scaled() -> BaseEstimator:
+    """Ridge on standard normal variates, every channel scaled to unit variance."""
+    return make_pipeline(StandardNormalVariate(), StandardScaler(), RidgeCV(ALPHAS, alpha_per_target=True))
+
+
+def sg1_ridge() -> BaseEstimator:
     """Ridge on the first derivative (Savitzky and Golay, 1964) of standard normal variates."""
-    derivative = SavitzkyGolay(window_length=11, polyorder=2, deriv=1)
-    return make_pipeline(StandardNormalVariate(), derivative, RidgeCV(ALPHAS, alpha_per_target=True))
+    return make_pipeline(StandardNormalVariate(), first_derivative(), RidgeCV(ALPHAS, alpha_per_target=True))
+
+
+def sg1_ridge_scaled() -> BaseEstimator:
+    """The same with every channel scaled to unit variance."""
+    ridge = RidgeCV(ALPHAS, alpha_per_target=True)
+    return make_pipeline(StandardNormalVariate(), first_derivative(), StandardScaler(), ridge)
+
+
+def first_derivative() -> BaseEstimator:
+    return SavitzkyGolay(window_length=11, polyorder=2, deriv=1)
 
 
 def cubist() -> BaseEstimator:
-    """Rules with a linear model each (Quinlan, 1992), on bins, in committees of ten."""
+    """Rules with a linear model each (Quinlan, 1992) in committees of ten, on averages of standard normal variates."""
     rules = MultiOutputRegressor(Cubist(n_committees=10, random_state=0))
-    return make_pipeline(FunctionTransformer(normalised_bins), rules)
+    return make_pipeline(StandardNormalVariate(), FunctionTransformer(averages), rules)
 
 
 def kernel_ridge() -> BaseEstimator:
@@ -74,7 +104,10 @@ PEERS: dict[str, Callable[[], BaseEstimator]] = {
     "mean": mean,
     "randomnumbers": random_numbers,
     "pls": pls,
-    "sg1-ridge": derivative_ridge,
+    "pls-scaled": pls_scaled,
+    "ridge-scaled": ridge_scaled,
+    "sg1-ridge": sg1_ridge,
+    "sg1-ridge-scaled": sg1_ridge_scaled,
     "cubist": cubist,
     "kernel-ridge": kernel_ridge,
 }
@@ -90,6 +123,9 @@ def predict(method: str, training: Data, held: Data) -> np.ndarray:
     for pattern, measured in enumerate(patterns.T):  # targets measured on the same rows are fitted together
         if measured.any():
             columns = np.flatnonzero(pattern_of == pattern)
-            peer = PEERS[method]().fit(training.spectra[measured], training.targets[np.ix_(measured, columns)])
-            predicted[:, columns] = peer.predict(held.spectra).reshape(len(held), -1)
+            with warnings.catch_warnings():
+                for message in OF_CUBIST:
+                    warnings.filterwarnings("ignore", message)
+                peer = PEERS[method]().fit(training.spectra[measured], training.targets[np.ix_(measured, columns)])
+                predicted[:, columns] = peer.predict(held.spectra).reshape(len(held), -1)
     return predicted.clip(0.0)
