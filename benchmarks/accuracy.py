@@ -3,14 +3,16 @@
 Example:
     python benchmarks/accuracy.py --public public.csv.gz --private private.csv.gz --actual actual.csv.gz --repeats 5
 
-Without files it takes 300 rows of the sample below data/, once, and makes it where it is missing. A score is the mean of the targets' R2 by
-the challenge's weights, over the targets that the files have, each on its own measured rows, from predictions for rows
-that were held out:
+Without files it takes 300 rows of the sample below data/, which is made where it is missing, and one repeat.
+
+A score is the mean of the targets' R2 by the challenge's weights, over the targets that the files have, each on its own
+measured rows, pooled over the folds. What is held out and predicted:
     by site             each site in turn; with more than ten sites a fifth of them in turn
     shuffled            a fifth of the rows in turn
-    public to private   all of the private rows
-Repeats shuffle anew; after +- stands their standard deviation. What a method chooses, it chooses within the training rows.
-A difference comes with a 95 % interval of a paired bootstrap over held-out rows.
+    public to private   the private rows, by a model of the public ones
+What a method chooses, it chooses within the training rows. Repeats shuffle anew; after +- stands the standard deviation of
+their scores. Differences come with the 95 % interval of a paired bootstrap over the held-out rows. The mean is that of the
+training rows; 0 would be that of the rows held out.
 """
 
 import argparse
@@ -46,10 +48,11 @@ def main() -> None:
     if not any(files):
         files = sample()
     data = read(*files)
+    result = {"files": [str(path) for path in files if path], "rows_of_files": len(data)}
     if arguments.rows and arguments.rows < len(data):
         chosen = np.random.default_rng(arguments.seed).choice(len(data), arguments.rows, replace=False)
         data = data.take(np.sort(chosen))
-    result = {"files": [str(path) for path in files if path]} | compare(data, arguments)
+    result |= compare(data, arguments)
     show(result, arguments.targets)
     if arguments.json:
         with preprocess.written_whole(str(arguments.json)) as part:
@@ -65,9 +68,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rows", type=at_least(20), help="only so many, drawn from all (without files 300, else all)")
     parser.add_argument("--repeats", type=at_least(1), help="of what is shuffled (without files 1, else 5)")
     parser.add_argument(
-        "--seed", type=at_least(0), default=0, help="of the first repeat; the others count on (%(default)s)"
+        "--seed", type=at_least(0), default=0, help="of the first repeat; others count on (%(default)s)"
     )
-    parser.add_argument("--models", help="some of them, separated by commas: ours,mean,randomnumbers,...")
+    parser.add_argument("--models", help="some of the table's, separated by commas: ours,randomnumbers,pls")
     parser.add_argument("--jobs", type=at_least(1), default=os.cpu_count(), help="fits at a time (%(default)s)")
     parser.add_argument("--targets", action="store_true", help="print each target's R2, too")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there, those of each target too")
@@ -173,7 +176,8 @@ def show(result: dict[str, Any], targets: bool) -> None:
     """Print the tables."""
     columns = result["columns"]
     methods = list(columns[0]["methods"])
-    print(f"{result['rows']} rows, {result['private_rows']} of them private, of {result['sites']} sites;", end=" ")
+    rows = f"{result['rows']} of {result['rows_of_files']} rows"
+    print(f"{rows}, {result['private_rows']} of them private, of {result['sites']} sites;", end=" ")
     print(f"{result['channels']} channels, {len(result['measured'])} targets; seed {result['seed']}")
     for column in columns:
         print(f"- {column['name']}: held out is {column['held_out']}; the bootstrap draws {column['drawn']}")

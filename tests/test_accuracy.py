@@ -96,7 +96,7 @@ def test_some_rows_of_a_public_file_alone(
     monkeypatch.setattr("sys.argv", words)
     accuracy.main()
     printed = capsys.readouterr().out
-    assert printed.startswith("40 rows, 0 of them private, of 3 sites; 320 channels, 3 targets; seed 0")
+    assert printed.startswith("40 of 45 rows, 0 of them private, of 3 sites; 320 channels, 3 targets; seed 0")
     assert "public to private" not in printed
     assert "ours" not in printed
 

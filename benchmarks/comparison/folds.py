@@ -39,18 +39,18 @@ class Outcome:
 def columns_of(data: Data, repeats: int, seed: int) -> list[Column]:
     """The columns that the data allow: by site takes two sites, public to private a private file."""
     columns, sites = [], len(np.unique(data.sites))
-    seeds = range(seed, seed + repeats)
+    seeds, times = range(seed, seed + repeats), "once" if repeats == 1 else f"{repeats} times"
     if sites > 1:
         split = [list(LeaveOneGroupOut().split(data.targets, groups=data.sites))]
         held_out = f"each of {sites} sites in turn"
         if sites > FEW_SITES:
             by_group = [GroupKFold(FOLDS, shuffle=True, random_state=number) for number in seeds]
             split = [list(folds.split(data.targets, groups=data.sites)) for folds in by_group]
-            held_out = f"a fifth of {sites} sites in turn, {repeats} times"
+            held_out = f"a fifth of {sites} sites in turn, {times}"
         columns.append(Column("by site", held_out, "rows within each site", split, data.sites))
     split = [list(KFold(FOLDS, shuffle=True, random_state=number).split(data.targets)) for number in seeds]
     every = np.zeros(len(data))
-    columns.append(Column("shuffled", f"a fifth of the rows in turn, {repeats} times", "rows", split, every))
+    columns.append(Column("shuffled", f"a fifth of the rows in turn, {times}", "rows", split, every))
     if data.private.any():
         split = [[(np.flatnonzero(~data.private), np.flatnonzero(data.private))]]
         columns.append(Column("public to private", "the private rows, once", "private rows", split, every))
