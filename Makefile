@@ -55,6 +55,7 @@ bench: $(READY) ## the benchmarks, each against a named peer
 	$(PYTHON) benchmarks/steps.py
 	$(PYTHON) benchmarks/jobs.py
 	$(PYTHON) benchmarks/run.py
+	$(PYTHON) benchmarks/accuracy.py
 
 clean: ## remove what was made: environment, caches, model, outputs; data files stay
 	rm -rf $(VENV) $(SDK) model src.tar.gz dist *.egg-info data/preprocess data/predictions data/scores

@@ -1,0 +1,217 @@
+"""Our model's accuracy against the field's usual methods, on any data in the challenge's schema.
+
+Example:
+    python benchmarks/accuracy.py --public public.csv.gz --private private.csv.gz --actual actual.csv.gz --repeats 5
+
+Without files it takes 300 rows of the sample below data/, which is made where it is missing, and one repeat.
+
+A score is the mean of the targets' R2 by the challenge's weights, over the targets that the files have, each on its own
+measured rows, pooled over the folds. What is held out and predicted:
+    by site             each site in turn; with more than ten sites a fifth of them in turn
+    shuffled            a fifth of the rows in turn
+    public to private   the private rows, by a model of the public ones
+What a method chooses, it chooses within the training rows. Repeats shuffle anew; after +- stands the standard deviation of
+their scores. Differences come with the 95 % interval of a paired bootstrap over the held-out rows. The mean is that of the
+training rows; 0 would be that of the rows held out.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import preprocess
+import score
+from recore.dataset.sample import FILES, Plan, make_sample
+
+if TYPE_CHECKING:
+    from benchmarks.comparison.data import Data
+    from benchmarks.comparison.folds import Column, Outcome
+
+DATA = ROOT / "data"
+
+
+def main() -> None:
+    arguments = parse()
+    from benchmarks.comparison.data import read
+
+    files = arguments.public, arguments.private, arguments.actual
+    if not any(files):
+        files = sample()
+    data = read(*files)
+    result = {"files": [str(path) for path in files if path], "rows_of_files": len(data)}
+    if arguments.rows and arguments.rows < len(data):
+        chosen = np.random.default_rng(arguments.seed).choice(len(data), arguments.rows, replace=False)
+        data = data.take(np.sort(chosen))
+    result |= compare(data, arguments)
+    show(result, arguments.targets)
+    if arguments.json:
+        with preprocess.written_whole(str(arguments.json)) as part:
+            Path(part).write_text(json.dumps(result, indent=1), "utf-8")
+
+
+def parse() -> argparse.Namespace:
+    """The arguments; ends with 2 where they cannot be meant."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--public", type=Path, metavar="FILE", help="data file with assays")
+    parser.add_argument("--private", type=Path, metavar="FILE", help="data file without; needs --actual")
+    parser.add_argument("--actual", type=Path, metavar="FILE", help="the assays of the private file's rows")
+    parser.add_argument("--rows", type=at_least(20), help="only so many, drawn from all (without files 300, else all)")
+    parser.add_argument("--repeats", type=at_least(1), help="of what is shuffled (without files 1, else 5)")
+    parser.add_argument(
+        "--seed", type=at_least(0), default=0, help="of the first repeat; others count on (%(default)s)"
+    )
+    parser.add_argument("--models", help="some of the table's, separated by commas: ours,randomnumbers,pls")
+    parser.add_argument("--jobs", type=at_least(1), default=os.cpu_count(), help="fits at a time (%(default)s)")
+    parser.add_argument("--targets", action="store_true", help="print each target's R2, too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there, those of each target too")
+    arguments = parser.parse_args()
+    rows, repeats = (None, 5) if arguments.public else (300, 1)
+    arguments.rows = rows if arguments.rows is None else arguments.rows
+    arguments.repeats = repeats if arguments.repeats is None else arguments.repeats
+    if bool(arguments.private) != bool(arguments.actual) or (arguments.private and not arguments.public):
+        parser.error("--private and --actual go together, beside --public")
+    from benchmarks.comparison.methods import METHODS
+
+    arguments.models = list(dict.fromkeys(arguments.models.split(","))) if arguments.models else METHODS
+    if unknown := [name for name in arguments.models if name not in METHODS]:
+        parser.error(f"no model {unknown[0]!r}: there are {', '.join(METHODS)}")
+    return arguments
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """An argparse type: whole numbers from `least` on."""
+
+    def whole_number(text: str) -> int:
+        if int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text}: {least} or more is needed")
+        return int(text)
+
+    return whole_number
+
+
+def sample() -> tuple[Path, Path | None, Path | None]:
+    """The files that `recore sample --out data` makes: made where there are none; private ones only with their assays."""
+    public, private, actual = (DATA / name for name in FILES)
+    if not public.exists():
+        plan = Plan()
+        with progress("making the sample", plan.rows) as advance:
+            make_sample(DATA, plan, advance=advance)
+    return (public, private, actual) if private.exists() and actual.exists() else (public, None, None)
+
+
+@contextlib.contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Yield what tells a bar on the terminal, if there is one, of work done."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    parts = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    with Progress(*parts, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done: bar.advance(task, done)
+
+
+def compare(data: "Data", arguments: argparse.Namespace) -> dict[str, Any]:
+    """All numbers of the tables, as they go into the JSON file."""
+    from benchmarks.comparison.folds import columns_of, fits_of, run
+
+    columns = columns_of(data, arguments.repeats, arguments.seed)
+    with progress("fitting", fits_of(columns, arguments.models)) as advance:
+        outcomes = run(data, columns, arguments.models, arguments.jobs, advance)
+    measured = dict(zip(score.TARGETS, (~np.isnan(data.targets)).sum(axis=0).tolist(), strict=True))
+    return {
+        "rows": len(data),
+        "private_rows": int(data.private.sum()),
+        "sites": len(np.unique(data.sites)),
+        "channels": data.spectra.shape[1],
+        "seed": arguments.seed,
+        "measured": {name: rows for name, rows in measured.items() if rows},
+        "columns": [summarise(column, outcomes[column.name], arguments.seed) for column in columns],
+    }
+
+
+def summarise(column: "Column", outcome: "Outcome", seed: int) -> dict[str, Any]:
+    """Scores, their spread, R2 by target and the differences between ours and each peer, of one column."""
+    from benchmarks.comparison.scoring import bootstrap, interval, r2_by_target, weighted
+
+    methods, draws = {}, {}
+    for name, predicted in outcome.predicted.items():
+        r2 = np.array([r2_by_target(*repeat) for repeat in zip(outcome.targets, predicted, strict=True)])
+        scores = weighted(r2)
+        by_target = dict(zip(score.TARGETS, r2.mean(axis=0).tolist(), strict=True))
+        methods[name] = {
+            "score": float(scores.mean()),
+            "deviation": float(scores.std(ddof=1)) if len(scores) > 1 else None,
+            "scores": scores.tolist(),
+            "r2": {target: value for target, value in by_target.items() if not np.isnan(value)},
+        }
+        draws[name] = bootstrap(outcome.targets, predicted, column.strata, seed)
+    for name in methods if "ours" in methods else ():
+        if name != "ours":
+            low, high = interval(draws["ours"] - draws[name])
+            difference = methods["ours"]["score"] - methods[name]["score"]
+            methods[name]["ours_minus_this"] = {"difference": difference, "low": low, "high": high}
+    scored = [int((~np.isnan(targets)).sum()) for targets in outcome.targets]
+    return {
+        "name": column.name,
+        "held_out": column.held_out,
+        "drawn": column.drawn,
+        "assays_scored": scored,
+        "methods": methods,
+    }
+
+
+def show(result: dict[str, Any], targets: bool) -> None:
+    """Print the tables."""
+    columns = result["columns"]
+    methods = list(columns[0]["methods"])
+    rows = f"{result['rows']} of {result['rows_of_files']} rows"
+    print(f"{rows}, {result['private_rows']} of them private, of {result['sites']} sites;", end=" ")
+    print(f"{result['channels']} channels, {len(result['measured'])} targets; seed {result['seed']}")
+    for column in columns:
+        print(f"- {column['name']}: held out is {column['held_out']}; the bootstrap draws {column['drawn']}")
+    table("score", methods, columns, score_cell)
+    if "ours" in methods and len(methods) > 1:
+        table("ours minus", [name for name in methods if name != "ours"], columns, difference_cell)
+    for column in columns if targets else ():
+        print()
+        print(f"| R2 {column['name']} | " + " | ".join(methods) + " |")
+        print("|---" * (len(methods) + 1) + "|")
+        for target in column["methods"][methods[0]]["r2"]:
+            cells = [f"{column['methods'][name]['r2'][target]:.2f}" for name in methods]
+            print(f"| {target} | {' | '.join(cells)} |")
+
+
+def table(corner: str, methods: list[str], columns: list[dict], cell: Callable[[dict], str]) -> None:
+    print(f"\n| {corner} | " + " | ".join(column["name"] for column in columns) + " |")
+    print("|---" * (len(columns) + 1) + "|")
+    for name in methods:
+        print(f"| {name} | {' | '.join(cell(column['methods'][name]) for column in columns)} |")
+
+
+def score_cell(method: dict[str, Any]) -> str:
+    spread = "" if method["deviation"] is None else f" +- {method['deviation']:.3f}"
+    return f"{method['score']:.3f}{spread}"
+
+
+def difference_cell(method: dict[str, Any]) -> str:
+    found = method["ours_minus_this"]
+    return f"{found['difference']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]"
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (preprocess.DataError, score.DataError, OSError, KeyboardInterrupt) as error:
+        sys.exit(f"accuracy.py: {str(error) or 'interrupted'}")
