@@ -129,6 +129,11 @@ def compare(data: "Data", arguments: argparse.Namespace) -> dict[str, Any]:
     columns = columns_of(data, arguments.repeats, arguments.seed)
     with progress("fitting", fits_of(columns, arguments.models)) as advance:
         outcomes = run(data, columns, arguments.models, arguments.jobs, advance)
+    columns = [column for column in columns if scored(outcomes[column.name])]
+    if not columns:
+        raise preprocess.DataError(
+            "no target has measured rows enough to learn it from and to score it: see docs/benchmarks.md"
+        )
     measured = dict(zip(score.TARGETS, (~np.isnan(data.targets)).sum(axis=0).tolist(), strict=True))
     return {
         "rows": len(data),
@@ -139,6 +144,11 @@ def compare(data: "Data", arguments: argparse.Namespace) -> dict[str, Any]:
         "measured": {name: rows for name, rows in measured.items() if rows},
         "columns": [summarise(column, outcomes[column.name], arguments.seed) for column in columns],
     }
+
+
+def scored(outcome: "Outcome") -> bool:
+    """Whether every repeat of a column holds a target that can be scored."""
+    return all((np.sum(~np.isnan(targets), axis=0) >= 2).any() for targets in outcome.targets)
 
 
 def summarise(column: "Column", outcome: "Outcome", seed: int) -> dict[str, Any]:
@@ -162,12 +172,11 @@ def summarise(column: "Column", outcome: "Outcome", seed: int) -> dict[str, Any]
             low, high = interval(draws["ours"] - draws[name])
             difference = methods["ours"]["score"] - methods[name]["score"]
             methods[name]["ours_minus_this"] = {"difference": difference, "low": low, "high": high}
-    scored = [int((~np.isnan(targets)).sum()) for targets in outcome.targets]
     return {
         "name": column.name,
         "held_out": column.held_out,
         "drawn": column.drawn,
-        "assays_scored": scored,
+        "assays_scored": [int((~np.isnan(targets)).sum()) for targets in outcome.targets],
         "methods": methods,
     }
 

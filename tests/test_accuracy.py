@@ -101,6 +101,21 @@ def test_some_rows_of_a_public_file_alone(
     assert "ours" not in printed
 
 
+def test_a_column_with_nothing_to_score_is_left_out(
+    frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    iron = frame.drop(columns=["CuPPM", "AlPPM"])  # of one site alone: nothing to learn it from elsewhere
+    little = iron.assign(FePCT=iron["FePCT"].where(iron.index < 20))
+    some, few = write_csv(tmp_path / "some.csv.gz", iron), write_csv(tmp_path / "few.csv.gz", little)
+    words = ["accuracy.py", "--repeats", "1", "--models", "mean", "--jobs", "1", "--public"]
+    monkeypatch.setattr("sys.argv", [*words, str(some)])
+    accuracy.main()
+    assert "| score | shuffled |" in capsys.readouterr().out
+    monkeypatch.setattr("sys.argv", [*words, str(few)])
+    with pytest.raises(ValueError, match="no target has measured rows enough"):
+        accuracy.main()
+
+
 def test_help_shows_an_example(tmp_path: Path) -> None:
     done = run(COMMAND, "--help", cwd=tmp_path)
     assert done.returncode == 0
