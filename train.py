@@ -225,20 +225,24 @@ def output_fn(prediction, accept):
     return sink.getvalue().decode()
 
 
-def main():
-    parser = argparse.ArgumentParser(description="Step 1: fit the model and save it.", allow_abbrev=False)
+def parser():
+    """The arguments of the command line; hyperparameters of the training job arrive as such."""
+    made = argparse.ArgumentParser(description="Step 1: fit the model and save it.", allow_abbrev=False)
     model_dir = os.environ.get("SM_MODEL_DIR") or folder("/opt/ml/model", "model")
     data_dir = os.environ.get("SM_CHANNEL_TRAINING") or folder("/opt/ml/input/data/training", "data/public")
-    parser.add_argument("--model_dir", default=model_dir, help="folder for model.pkl (%(default)s)")
-    parser.add_argument("--data_dir", default=data_dir, help="folder of public.csv.gz (%(default)s)")
-    # Hyperparameters: arguments here, hyperparameters of the training job there
-    parser.add_argument("--alpha_min", type=float, default=1e-5, help="weakest strength tried (%(default)s)")
-    parser.add_argument("--alpha_max", type=float, default=1e5, help="strongest (%(default)s)")
-    parser.add_argument("--alphas", type=int, default=50, help="how many, even in the logarithm (%(default)s)")
-    parser.add_argument("--folds", type=int, default=5, help="folds of the cross-validation (%(default)s)")
-    arguments, unknown = parser.parse_known_args()
+    made.add_argument("--model_dir", default=model_dir, help="folder for model.pkl (%(default)s)")
+    made.add_argument("--data_dir", default=data_dir, help="folder of public.csv.gz (%(default)s)")
+    made.add_argument("--alpha_min", type=float, default=1e-5, help="weakest strength tried (%(default)s)")
+    made.add_argument("--alpha_max", type=float, default=1e5, help="strongest (%(default)s)")
+    made.add_argument("--alphas", type=int, default=31, help="how many, even in the logarithm (%(default)s)")
+    made.add_argument("--folds", type=int, default=5, help="folds of the cross-validation (%(default)s)")
+    return made
+
+
+def main():
+    arguments, unknown = parser().parse_known_args()
     if not (0 < arguments.alpha_min <= arguments.alpha_max < np.inf and arguments.alphas > 0 and arguments.folds > 1):
-        parser.error("0 < alpha_min <= alpha_max, alphas > 0 and folds > 1 are needed")
+        parser().error("0 < alpha_min <= alpha_max, alphas > 0 and folds > 1 are needed")
     data_file = os.path.join(arguments.data_dir, "public.csv.gz")
     inputs, targets, holes = preprocess(data_file, return_holes=True)
     if targets is None or targets.isna().all(axis=None):
@@ -249,7 +253,7 @@ def main():
     model, held_out = fit(inputs, targets, holes, alphas, arguments.folds)
     score = 0.0
     for name, predicted in zip(TARGETS, held_out.T, strict=True):
-        if (rows := targets[name].notna().to_numpy()).sum() > 1:
+        if (rows := targets[name].notna().to_numpy() & ~np.isnan(predicted)).sum() > 1:
             r2 = r2_score(targets[name][rows], predicted[rows])
             score += WEIGHTS[name] * r2
             print(f"validation:{name}={r2:.6f}")

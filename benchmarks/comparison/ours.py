@@ -1,9 +1,7 @@
 """The project's own model: the one place where this benchmark meets train.py."""
 
-import argparse
 import contextlib
 import io
-from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -24,17 +22,5 @@ def fit_and_predict(training: Data, held: Data) -> np.ndarray:
 
 def hyperparameters() -> tuple[np.ndarray, int]:
     """The alphas and the folds that train.py uses when it is given no arguments."""
-    defaults = parser().parse_args([])
+    defaults = train.parser().parse_args([])
     return np.geomspace(defaults.alpha_max, defaults.alpha_min, defaults.alphas), defaults.folds
-
-
-def parser() -> argparse.ArgumentParser:
-    """train.py's parser, which is made in its main(): taken where main() is about to parse with it."""
-    made = argparse.ArgumentParser(add_help=False)
-    with (
-        mock.patch.object(argparse, "ArgumentParser", return_value=made),
-        mock.patch.object(made, "parse_known_args", side_effect=EOFError),
-        contextlib.suppress(EOFError),
-    ):
-        train.main()
-    return made
