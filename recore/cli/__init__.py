@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from recore.cli.explore import explore
 from recore.cli.run import run
 from recore.cli.sample import sample
 from recore.cli.scores import board, scores
@@ -33,5 +34,5 @@ def main(debug: bool) -> None:
     """
 
 
-for command in (sample, run, scores, board, simulate):
+for command in (sample, explore, run, scores, board, simulate):
     main.add_command(command)
