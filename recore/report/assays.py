@@ -79,7 +79,7 @@ def _states(table: "pd.DataFrame") -> Figure:
         "at the limit": table["at limit"].to_numpy() / rows,
         "missing": table["missing"].to_numpy() / rows,
     }
-    plot = new_figure(900, barmode="stack", bargap=0.25, legend={"orientation": "h", "y": 1.04})
+    plot = new_figure(900, barmode="stack", bargap=0.25, legend={"orientation": "h", "y": 1.04, "traceorder": "normal"})
     plot.update_layout(
         xaxis={"title": {"text": "share of the rows"}, "range": [0, 1], "tickformat": ".0%"},
         yaxis={"autorange": "reversed", "type": "category", "dtick": 1},
@@ -105,7 +105,7 @@ def _boxes(table: "pd.DataFrame") -> Figure:
     plot = new_figure(900, showlegend=False)
     plot.update_layout(
         xaxis={"type": "log", "title": {"text": "PPM, PCT or PPB, as the name says"}, "exponentformat": "power"},
-        yaxis={"autorange": "reversed", "type": "category", "dtick": 1},
+        yaxis={"range": [len(kept) - 0.5, -0.5], "type": "category", "dtick": 1},
     )
     if len(kept):
         plot.add_box(
@@ -157,20 +157,20 @@ def _findings(table: "pd.DataFrame") -> list[Finding]:
     ]
     cases = (
         ("note", "assays not measured", empty, "{n} of 49 targets have no value at all: {names}"),
-        ("note", "assays missing", some, "{n} targets lack values in some rows: {names}"),
+        ("note", "assays missing", some, "{n} of 49 targets lack values in some rows: {names}"),
         (
-            "bad",
+            "note",
             "assays at the limit",
             limit,
-            "{n} targets stand at their lowest value in more than half of the rows: {names}",
+            "{n} of 49 targets stand at their lowest value in more than half of the rows: {names}",
         ),
-        ("bad", "assays not positive", wrong, "{n} targets have values of zero or less: {names}"),
-        ("bad", "assays constant", constant, "{n} targets have one value in all rows: {names}"),
+        ("bad", "assays not positive", wrong, "{n} of 49 targets have values of zero or less: {names}"),
+        ("bad", "assays constant", constant, "{n} of 49 targets have one value in all rows: {names}"),
         (
             "note",
             "assays at an upper limit",
             full,
-            "{n} targets repeat their highest value in 5 % of the rows: {names}",
+            "{n} of 49 targets repeat their highest value in 5 % of the rows: {names}",
         ),
     )
     for level, name, chosen, text in cases:

@@ -1,99 +1,31 @@
 """Which rows are unlike the others? Principal components of the spectra's shapes, Hotelling's T2, and the residual Q."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recore.report.figures import BLUE, COLOURS, DASHES, GREY, NAMED, SYMBOLS, VERMILION, new_figure, single, some, word
+from recore.report.figures import (
+    BLUE,
+    COLOURS,
+    DASHES,
+    GREY,
+    LOG_TICKS,
+    NAMED,
+    SYMBOLS,
+    VERMILION,
+    new_figure,
+    single,
+    some,
+    word,
+)
 from recore.report.page import Figure, Finding, Section, Table
-from recore.report.reading import Data, Floats
+from recore.report.pca import Components, fit
+from recore.report.reading import Data
 from recore.report.spectra import mark_regions, wavenumber_axis
 from recore.report.treatment import Binned
 
 if TYPE_CHECKING:
     import pandas as pd
-
-MOST = 10  # components
-EXPLAINED = 0.99  # of the variance: no more components than are needed for it
-LEVEL = 0.99  # of the limits: of good rows, one in a hundred lies beyond each
-FEWEST_ROWS = 5
-
-
-@dataclass(frozen=True)
-class Components:
-    """Principal components of rows (n, bins), and the limits of what is usual among them.
-
-    mean: (bins,). loadings: (components, bins). variances: of all components there are, the kept ones first.
-    """
-
-    rows: int
-    mean: Floats
-    loadings: Floats
-    variances: Floats
-    t2_limit: float
-    q_limit: float
-
-    @property
-    def kept(self) -> int:
-        return len(self.loadings)
-
-    def scores(self, values: Floats) -> Floats:
-        scores: Floats = (values - self.mean) @ self.loadings.T
-        return scores
-
-    def t2(self, values: Floats) -> Floats:
-        """Hotelling's T2: how far from the mean within the components, in units of their own spread."""
-        distances: Floats = (self.scores(values) ** 2 / self.variances[: self.kept]).sum(axis=1)
-        return distances
-
-    def q(self, values: Floats) -> Floats:
-        """Q: the squares summed of what the components leave of each row."""
-        left = values - self.mean - self.scores(values) @ self.loadings
-        residuals: Floats = (left**2).sum(axis=1)
-        return residuals
-
-
-def fit(values: Floats, level: float = LEVEL) -> Components:
-    """The fewest components that explain EXPLAINED of the variance: 2 or more, MOST at most, half of the rows at most.
-
-    Raises ValueError where there are fewer than FEWEST_ROWS rows, or all are the same.
-    """
-    from sklearn.decomposition import PCA
-
-    if len(values) < FEWEST_ROWS or not np.ptp(values, axis=0).any():
-        raise ValueError(f"{len(values)} rows to compare, or all the same: {FEWEST_ROWS} are needed, and a difference")
-    whole = PCA(svd_solver="covariance_eigh" if len(values) > values.shape[1] else "full").fit(values)
-    variances = np.maximum(whole.explained_variance_[: len(values) - 1], 0)
-    most = max(1, min(MOST, (len(values) - 1) // 2, int((variances > 1e-12 * variances[0]).sum())))
-    enough = int(np.searchsorted(np.cumsum(variances) / variances.sum(), EXPLAINED)) + 1
-    kept = min(max(enough, 2), most)
-    limits = t2_limit(len(values), kept, level), q_limit(variances[kept:], level)
-    return Components(len(values), whole.mean_, whole.components_[:kept], variances, *limits)
-
-
-def t2_limit(rows: int, components: int, level: float) -> float:
-    """The limit of T2 by the F distribution (Jackson, A User's Guide to Principal Components, 1991, section 1.7)."""
-    from scipy.stats import f
-
-    factor = components * (rows**2 - 1) / (rows * (rows - components))
-    return float(factor * f.ppf(level, components, rows - components))
-
-
-def q_limit(left: Floats, level: float) -> float:
-    """The limit of Q from the variances of the components left out (Jackson and Mudholkar, Technometrics 21, 1979).
-
-    NaN where their formula has no value: nothing is left out, or hardly anything.
-    """
-    from scipy.stats import norm
-
-    first, second, third = (float((left**power).sum()) for power in (1, 2, 3))
-    if first <= 0 or second <= 0:
-        return float("nan")
-    h = 1 - 2 * first * third / (3 * second**2)
-    normal = np.copysign(norm.ppf(level), h)
-    base = normal * np.sqrt(2 * second * h**2) / first + 1 + second * h * (h - 1) / first**2
-    return float(first * base ** (1 / h)) if h and base > 0 else float("nan")
 
 
 def section(data: Data, shapes: Binned, holes: list[str]) -> tuple[Section, list[Finding], "Components | None"]:
@@ -116,7 +48,8 @@ def section(data: Data, shapes: Binned, holes: list[str]) -> tuple[Section, list
         f"{model.kept} components explain {share:.1%} of the variance of {len(shapes.values)} rows in "
         f"{len(shapes.wavenumbers)} bins of {shapes.width} channels. Drawn: rows beyond a limit, and every k-th of the "
         "others, some 3,000 at the most; the CSV file holds all. Limits at 99 %: T2 by the F distribution, Q by Jackson "
-        "and Mudholkar (1979)."
+        "and Mudholkar (1979), both for rows that the components have not seen: of a hundred rows or fewer, which the "
+        "components have seen, hardly one goes beyond."
     )
     items = [
         _scores(table, model, holes, beyond),
@@ -130,14 +63,15 @@ def section(data: Data, shapes: Binned, holes: list[str]) -> tuple[Section, list
 
 
 def row_table(data: Data, shapes: Binned, model: Components) -> "pd.DataFrame":
-    """A row of numbers for each row of the file that has a spectrum: who it is, scores, T2, Q."""
+    """A row of numbers for each row of the file that has a spectrum: who it is, scores, T2, Q. Its index: the file's rows."""
     import pandas as pd
 
     rows = shapes.rows
     identity = {"index": data.index[rows], "SiteID": data.hole[rows]}
     depth = {"DepthFrom": data.depth_from[rows], "DepthTo": data.depth_to[rows]}
     scores = {f"PC{order + 1}": column for order, column in enumerate(model.scores(shapes.values).T)}
-    return pd.DataFrame(identity | depth | scores | {"T2": model.t2(shapes.values), "Q": model.q(shapes.values)})
+    far = {"T2": model.t2(shapes.values), "Q": model.q(shapes.values)}
+    return pd.DataFrame(identity | depth | scores | far, index=rows)
 
 
 def beyond_limits(table: "pd.DataFrame", model: Components) -> np.ndarray:
@@ -212,8 +146,9 @@ def _loadings(shapes: Binned, model: Components) -> Figure:
 def _limits(table: "pd.DataFrame", model: Components, beyond: np.ndarray) -> Figure:
     plot = new_figure(
         400,
-        xaxis={"title": {"text": "T2 / its limit"}, "type": "log", "exponentformat": "power"},
-        yaxis={"title": {"text": "Q / its limit"}, "type": "log", "exponentformat": "power"},
+        showlegend=True,
+        xaxis={"title": {"text": "T2 / its limit"}} | LOG_TICKS,
+        yaxis={"title": {"text": "Q / its limit"}} | LOG_TICKS,
     )
     numbers = table[["index", "SiteID", "DepthFrom", "DepthTo", "T2", "Q"]].copy()
     numbers["T2_limit"], numbers["Q_limit"] = model.t2_limit, model.q_limit

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recore.report.figures import COLOURS, DASHES, DIVERGING, NAMED, new_figure, single, word
+from recore.report.figures import COLOURS, DASHES, NAMED, SEQUENTIAL, new_figure, single, word
 from recore.report.page import Figure, Finding, Section, Table
 from recore.report.reading import Data
 from recore.report.spectra import DRAWN_HOLES, distinct
@@ -27,7 +27,8 @@ def section(data: Data, table: "pd.DataFrame | None", holes: list[str]) -> tuple
     )
     intervals, found = _intervals(data)
     items: list[Figure | Table] = [Table("intervals", "Holes", "Samples and depths of each hole, in m.", intervals)]
-    depths = data.depth[np.isfinite(data.depth)]
+    depths = ((table["DepthFrom"] + table["DepthTo"]) / 2).dropna().to_numpy() if table is not None else data.depth
+    depths = depths[np.isfinite(depths)]
     if not len(depths) or np.ptp(depths) == 0:
         note = "No logs are drawn: " + ("no row has a depth." if not len(depths) else "all rows have the same depth.")
         text = note.split(": ")[1].rstrip(".") + ": nothing can be seen along the holes"
@@ -83,7 +84,7 @@ def _intervals(data: Data) -> tuple["pd.DataFrame", list[Finding]]:
     if len(numbers) == 1:
         text = "there is one hole only: nothing can be said of how a model does on a new one"
         found.append(Finding("bad", "one hole", text, "depth"))
-    if not found:
+    if not found and varied:
         text = f"{len(numbers)} holes, {numbers['shallowest'].min():g} to {numbers['deepest'].max():g} m; no sample overlaps another"
         found.append(Finding("good", "depths sound", text, "depth", {"holes": len(numbers)}))
     return numbers, found
@@ -104,16 +105,16 @@ def _all_holes(table: "pd.DataFrame") -> Figure:
     cells = np.full((DEPTHS, len(names)), np.nan)
     own = mean[mean["SiteID"].isin(names)]
     cells[own["step"], [names.index(name) for name in own["SiteID"]]] = own["mean"]
-    limit = float(np.quantile(np.abs(own["mean"]), 0.99)) or 1.0
+    low, high = np.quantile(own["mean"], (0.01, 0.99)).tolist()
     plot = new_figure(460, xaxis={"type": "category", "title": {"text": "drill hole"}})
     plot.update_yaxes(autorange="reversed", title_text="depth (m)")
     plot.add_heatmap(
         x=distinct([word(name, 18) for name in names]),
         y=single((edges[:-1] + edges[1:]) / 2),
         z=single(cells),
-        colorscale=DIVERGING,
-        zmin=-limit,
-        zmax=limit,
+        colorscale=SEQUENTIAL,
+        zmin=low,
+        zmax=high,
         hoverongaps=False,
         colorbar={"title": {"text": "PC1"}},
         hovertemplate="%{x}, %{y:.0f} m: PC1 %{z:.2f}<extra></extra>",
@@ -133,15 +134,14 @@ def _logs(data: Data, table: "pd.DataFrame", holes: list[str]) -> Figure:
     scores = [name for name in ("PC1", "PC2") if name in table]
     tracks = [*scores, *measured[: TRACKS - len(scores)]]
     numbers = table[["index", "SiteID", "DepthFrom", "DepthTo", *scores]].copy()
-    rows = np.flatnonzero(np.isin(data.index, table["index"]))
     for name in tracks[len(scores) :]:
-        numbers[name] = data.assays[name].to_numpy()[rows] if len(rows) == len(table) else np.nan
+        numbers[name] = data.assays[name].loc[table.index]
     numbers.insert(4, "depth", (numbers["DepthFrom"] + numbers["DepthTo"]) / 2)
     plot = make_subplots(1, len(tracks), shared_yaxes=True, horizontal_spacing=0.03, figure=new_figure(620))
     plot.update_yaxes(autorange="reversed")
     plot.update_yaxes(title_text="depth (m)", col=1)
     for column, name in enumerate(tracks, 1):
-        plot.update_xaxes(title_text=name, col=column, type="log" if name in measured else "linear", nticks=5)
+        plot.update_xaxes(title_text=name, col=column, type="log" if name in measured else "linear", nticks=4)
     for order, hole in enumerate(holes[:NAMED]):
         own = numbers[numbers["SiteID"] == hole].dropna(subset=["depth"]).sort_values("depth", kind="stable")
         own = own.iloc[:: max(1, -(-len(own) // DRAWN_SAMPLES))]

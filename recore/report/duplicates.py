@@ -114,7 +114,11 @@ def _histogram(pairs: "pd.DataFrame", unit: float) -> Figure:
         320,
         barmode="stack",
         bargap=0.05,
-        xaxis={"title": {"text": "distance to the nearest row / distance that noise makes"}, "type": "log"},
+        xaxis={
+            "title": {"text": "distance to the nearest row / distance that noise makes"},
+            "type": "log",
+            "dtick": "D2",
+        },
         yaxis={"title": {"text": "rows"}},
     )
     kinds = (("nearest is in the same hole", within, BLUE), ("nearest is elsewhere", ~within, VERMILION))

@@ -21,8 +21,7 @@ def explore(public: Path, private: Path | None = None, advance: Callable[[str], 
     other = read_data(private) if private else None
     advance("shapes")
     shapes = binned(data)
-    comparable = other is not None and other.spectra.shape[1] == data.spectra.shape[1]
-    other_shapes = binned(other, like=data) if other and comparable else None
+    other_shapes = binned(other, like=data) if other is not None and not shift.differ(data, other) else None
     parts: list[tuple[Section, list[Finding]]] = []
     advance("spectra")
     holes = list(spectra.by_hole(data, shapes))
@@ -32,9 +31,11 @@ def explore(public: Path, private: Path | None = None, advance: Callable[[str], 
     parts.append((section, found))
     if other is not None:
         advance("private against public")
-        parts.append(shift.section(data, shapes, other, other_shapes or shapes, lambda: None))
+        parts.append(shift.section(data, shapes, other, other_shapes))
     advance("duplicates")
-    parts.append(duplicates.section(data, shapes, (other, other_shapes) if other and other_shapes else None))
+    parts.append(
+        duplicates.section(data, shapes, (other, other_shapes) if other is not None and other_shapes else None)
+    )
     advance("assays")
     parts.append(assays.section(data))
     advance("correlation")
@@ -47,10 +48,10 @@ def explore(public: Path, private: Path | None = None, advance: Callable[[str], 
         "rows": f"{data.rows:,}",
         "holes": f"{len(set(data.hole)):,}",
         "channels": f"{len(data.wavenumbers):,}, {data.wavenumbers[0]:g} to {data.wavenumbers[-1]:g} cm-1",
-        "assays": f"{len(data.assays.columns)} of 49",
+        "assays": f"{int(data.assays.notna().any().sum())} of 49 measured",
     }
     if other is not None:
-        facts["private file"] = f"{private}, {other.rows:,} rows, {len(set(other.hole)):,} holes"
+        facts["private file"] = f"{private}, rows: {other.rows:,}, holes: {len(set(other.hole)):,}"
     order = {"bad": 0, "note": 1, "good": 2}
     findings = sorted((finding for _, all_found in parts for finding in all_found), key=lambda one: order[one.level])
     lead = "Is this file what it should be? What was found first, then the pictures that it was found in."

@@ -23,6 +23,8 @@ DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 SEQUENTIAL = [[0, "#2f4a7d"], [0.25, "#5a6272"], [0.5, "#7d7c78"], [0.75, "#b3a268"], [1, "#f2d94a"]]
 # Diverging: nothing is the page itself.
 DIVERGING = [[0, "rgba(0,114,178,1)"], [0.5, "rgba(128,128,128,0)"], [1, "rgba(213,94,0,1)"]]
+# Ticks of a logarithmic axis that spans a few decades.
+LOG_TICKS = {"type": "log", "tickvals": [digit * 10.0**power for power in range(-6, 7) for digit in (1, 2, 5)]}
 SHOWN_POINTS = 3000  # of a cloud of points: a browser draws them at once
 NAMED = 9  # series with a colour of their own; more than that no eye keeps apart
 

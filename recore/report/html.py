@@ -87,7 +87,8 @@ def _json(value: Any) -> str:
 def _number(value: Any) -> str:
     """A table's cell: four significant digits, nothing for what is missing."""
     if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.4g}"
+        short = f"{value:.4g}"
+        return "" if math.isnan(value) else f"{float(short):.0f}" if 1e4 <= abs(value) < 1e9 else short
     return str(value)
 
 

@@ -23,7 +23,7 @@ function house(layout) {
     ...layout,
     margin: { l: 60, r: 20, t: 20, b: 50, ...layout.margin },
   };
-  for (const key of Object.keys(made)) if (/^[xy]axis\d*$/.test(key)) made[key] = { ...axis, ...made[key] };
+  for (const key of Object.keys(made)) if (/^[xy]axis\d*$/.test(key)) made[key] = { ...axis, ...made[key], title: { standoff: 10, ...made[key].title } };
   for (const key of ["xaxis", "yaxis"]) made[key] ??= { ...axis };
   return made;
 }

@@ -4,14 +4,14 @@ New holes always differ. So each public hole is held against the other public on
 rows are far only when they are further than that.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recore.report.components import Components, fit
 from recore.report.figures import BLUE, GREY, VERMILION, new_figure, single, some, word
 from recore.report.page import Figure, Finding, Section, Table
+from recore.report.pca import Components, fit
 from recore.report.reading import Data, Floats
 from recore.report.treatment import Binned
 
@@ -24,9 +24,7 @@ TELLING_ROWS = 4000  # of each side, at the most, that the classifier learns fro
 SHUFFLES = 20  # times that whole public holes are parted by chance
 
 
-def section(
-    data: Data, shapes: Binned, private: Data, private_shapes: Binned, advance: Callable[[], None]
-) -> tuple[Section, list[Finding]]:
+def section(data: Data, shapes: Binned, private: Data, private_shapes: Binned | None) -> tuple[Section, list[Finding]]:
     """The section, and what was found in it."""
     reading = (
         "Good: the private rows lie in the public cloud, the share of them beyond the public limits is like that of public "
@@ -34,23 +32,20 @@ def section(
         "apart. Bad: a private cloud of its own, or most private rows beyond the limit of Q: they hold what no public row "
         "has, and predictions for them are guesses."
     )
-    why = _comparable(data, private)
-    if not why:
-        try:
-            model = fit(shapes.values)
-        except ValueError as error:
-            why = str(error)
-    if not why and not len(private_shapes.values):
-        why = "no private row has a spectrum"
-    if why:
+    try:
+        why = differ(data, private) or (
+            "" if private_shapes and len(private_shapes.rows) else "no private row has a spectrum"
+        )
+        model = None if why else fit(shapes.values)
+    except ValueError as error:
+        why, model = str(error), None
+    if model is None or private_shapes is None:
         found = [Finding("bad", "shift", f"private data cannot be held against public ones: {why}", "shift")]
         return Section("shift", "Private against public", reading, (), f"Not drawn: {why}."), found
     holes = held_out(data, shapes, private, private_shapes, model)
-    advance()
     told = tell_apart(shapes.values, data.hole[shapes.rows], private_shapes.values, private.hole[private_shapes.rows])
-    advance()
     note = (
-        f"The limits are those of the public rows, 99 %. Of {data.hole.size and len(set(data.hole))} public holes the "
+        f"The limits are those of the public rows, 99 %. Of {len(set(data.hole))} public holes the "
         f"first {LEFT_OUT} at the most are held out, one at a time. The classifier is a logistic regression on the scores, "
         f"of {TELLING_ROWS} rows a side at the most, tested on holes that it has not seen; {SHUFFLES} times it has to tell "
         "public holes from each other that were parted by chance, as many as there are private ones."
@@ -59,8 +54,8 @@ def section(
     return Section("shift", "Private against public", reading, items, note), _findings(holes, told)
 
 
-def _comparable(data: Data, private: Data) -> str:
-    """Why the two cannot be compared, or nothing."""
+def differ(data: Data, private: Data) -> str:
+    """Why the two cannot be compared, or nothing: their channels must be the same."""
     if len(data.wavenumbers) != len(private.wavenumbers):
         return f"{len(data.wavenumbers)} public channels and {len(private.wavenumbers)} private ones"
     if not np.array_equal(data.wavenumbers, private.wavenumbers):
@@ -234,11 +229,11 @@ def _findings(holes: "pd.DataFrame", told: dict[str, object]) -> list[Finding]:
         shares[side] = float(np.average(own["either"], weights=own["rows"])) if len(own) else float("nan")
     text = f"{shares['private']:.1%} of the private rows lie beyond the public limits"
     values: dict[str, object] = {"private": shares["private"], "public_held_out": shares["public"]}
-    far = shares["private"] > 0.05
+    level = "bad" if shares["private"] > 0.05 else "good"
     if pd.notna(shares["public"]):
         text += f"; of public holes held out it is {shares['public']:.1%}"
-        far = shares["private"] > max(0.05, 1.5 * shares["public"])
-    found = [Finding("bad" if far else "good", "shift", text, "shift", values)]
+        level = "note" if 0.05 < shares["private"] <= 1.5 * shares["public"] else level
+    found = [Finding(level, "shift", text, "shift", values)]  # type: ignore[arg-type]
     auc, usual = float(told["auc"]), list(told["usual"])  # type: ignore[arg-type, call-overload]
     usual = [value for value in usual if not np.isnan(value)]
     if np.isnan(auc):

@@ -18,26 +18,28 @@ DRAWN_CHANNELS = 600  # of a line; more than a screen has columns
 DRAWN_HOLES = 150  # rows of the picture of all holes
 
 # What absorbs where, cm-1 from and to: vibrations of Farmer, The Infrared Spectra of Minerals (1974), with the
-# atmosphere's bands; (short name, from, to, height of the label, what it is).
+# atmosphere's bands; (short name, from, to, what it is, pixels by which
+# its label moves aside).
 REGIONS = (
-    ("Al-OH", 3720, 3600, 1.0, "stretching of hydroxyl on aluminium: kaolinite, white mica, smectite"),
-    ("water", 3600, 3000, 1.0, "stretching of water: moisture, clays"),
-    ("CO2", 2390, 2300, 1.0, "carbon dioxide of the air: no mineral; it should be the same in all rows"),
-    ("water", 1660, 1600, 1.0, "bending of water"),
-    ("carbonate", 1500, 1390, 1.0, "stretching of carbonate: calcite, dolomite, ankerite"),
-    ("Si-O", 1110, 950, 1.0, "stretching of silicates; the strongest band of the most rocks"),
-    ("Al-OH", 930, 905, 0.78, "bending of hydroxyl on aluminium"),
-    ("carbonate", 890, 860, 1.0, "bending of carbonate"),
-    ("Si-O", 810, 770, 0.78, "the doublet of quartz"),
+    ("Al-OH", 3720, 3600, "stretching of hydroxyl on aluminium: kaolinite, white mica, smectite", 0),
+    ("water", 3600, 3000, "stretching of water: moisture, clays", 0),
+    ("CO2", 2390, 2300, "carbon dioxide of the air: no mineral; it should be the same in all rows", 0),
+    ("water", 1660, 1600, "bending of water", 0),
+    ("carbonate", 1500, 1390, "stretching of carbonate: calcite, dolomite, ankerite", 0),
+    ("Si-O", 1110, 950, "stretching of silicates; the strongest band of most rocks", -2),
+    ("Al-OH", 930, 905, "bending of hydroxyl on aluminium", -3),
+    ("carbonate", 890, 860, "bending of carbonate", 4),
+    ("Si-O", 810, 770, "the doublet of quartz", 7),
 )
 
 
 def mark_regions(plot: "PlotlyFigure", wavenumbers: Floats) -> None:
     """Shade and name the regions that the channels reach, behind what is drawn over wavenumbers."""
-    for name, high, low, level, _ in REGIONS:
+    plot.update_layout(margin_t=72)
+    for name, high, low, _, aside in REGIONS:
         if low < wavenumbers.max() and high > wavenumbers.min():
             plot.add_vrect(x0=low, x1=high, fillcolor=GREY, opacity=0.14, line_width=0, layer="below")
-            at = {"x": (low + high) / 2, "y": level, "yref": "paper", "yanchor": "top"}
+            at = {"x": (low + high) / 2, "xshift": aside, "y": 1, "yref": "paper", "yanchor": "bottom"}
             plot.add_annotation(text=name, textangle=-90, showarrow=False, font={"size": 11}, **at)
 
 
@@ -61,7 +63,7 @@ def section(data: Data, shapes: Binned, private: Data | None) -> tuple[Section, 
     """The section, and what was found in it."""
     holes = by_hole(data, shapes)
     items: list[Figure | Table] = [_all_rows(data, private), _holes(data, holes)]
-    if len(holes) > 1:
+    if len(set(data.hole[shapes.rows])) > 1:
         items.append(_differences(data, shapes, holes))
     items.append(_regions())
     reading = (
@@ -71,8 +73,8 @@ def section(data: Data, shapes: Binned, private: Data | None) -> tuple[Section, 
         "dioxide that differs from hole to hole (the background was old)."
     )
     note = (
-        f"Bands are of all {data.rows} rows; of {len(data.wavenumbers)} channels every "
-        f"{_step(len(data.wavenumbers))}. is drawn, and the CSV files hold them all. Holes with a line of their own: the "
+        f"Bands are of all {data.rows} rows; of {len(data.wavenumbers)} channels one in "
+        f"{_step(len(data.wavenumbers))} is drawn, and the CSV files hold them all. Holes with a line of their own: the "
         f"{min(NAMED, len(holes))} that differ most from the middle of all holes."
     )
     return Section("spectra", "Spectra", reading, items, note), _findings(data)
@@ -90,7 +92,7 @@ def by_hole(data: Data, shapes: Binned) -> dict[str, np.ndarray]:
         return holes
     middle = np.median(list(medians.values()), axis=0)
     far = {name: float(np.sqrt(((median - middle) ** 2).mean())) for name, median in medians.items()}
-    return dict(sorted(holes.items(), key=lambda hole: -far.get(hole[0], np.inf)))
+    return dict(sorted(holes.items(), key=lambda hole: -far.get(hole[0], -1.0)))
 
 
 def _all_rows(data: Data, private: Data | None) -> Figure:
@@ -195,7 +197,7 @@ def _regions() -> Table:
     import pandas as pd
 
     columns = ["region", "from (cm-1)", "to (cm-1)", "what it is"]
-    numbers = pd.DataFrame([[name, high, low, text] for name, high, low, _, text in REGIONS], columns=columns)
+    numbers = pd.DataFrame([[name, high, low, text] for name, high, low, text, _ in REGIONS], columns=columns)
     return Table("regions", "The shaded regions", "Usual places; they move by some 20 cm-1 with composition.", numbers)
 
 
@@ -223,6 +225,8 @@ def _findings(data: Data) -> list[Finding]:
         tell(
             "bad", "flat spectra", f"{flat} rows have the same number in all channels: there is no spectrum", rows=flat
         )
+    if twice := data.rows - len(set(data.index.tolist())):
+        tell("bad", "index repeated", f"{twice} rows have an index that another row has too", rows=twice)
     steps = -np.diff(data.wavenumbers)
     if (steps > 1.5 * np.median(steps)).any() if len(steps) else False:
         place = int(np.argmax(steps))
