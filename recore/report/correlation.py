@@ -56,8 +56,8 @@ def correlations(data: Data, shapes: Binned) -> "pd.DataFrame":
             names.append(name)
             rows.append(int(measured.sum()))
             made.append(pearson(np.log10(values[measured]), shapes.values[measured]))
-    table = pd.DataFrame(np.array(made).reshape(len(names), -1))
-    table.columns = [f"{value:.1f}" for value in shapes.wavenumbers[: table.shape[1]]]
+    bins = [f"{value:.1f}" for value in shapes.wavenumbers]
+    table = pd.DataFrame(np.array(made).reshape(len(names), len(bins)), columns=bins)
     table.insert(0, "rows", rows)
     table.insert(0, "assay", names)
     return table

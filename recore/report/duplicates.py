@@ -1,14 +1,16 @@
-"""Which rows are the same sample twice? Pairs of spectra that differ by no more than the noise.
+"""Which rows are the same sample twice? Pairs of spectra that differ by hardly more than the noise.
 
 Repeats that stand in two holes, or in public and private data, let a model look good that has only seen the answer.
 """
 
+from math import comb
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recore.report.figures import BLUE, GREY, VERMILION, new_figure, word
+from recore.report.figures import BLUE, GREY, LOG_TICKS, VERMILION, new_figure, word
 from recore.report.page import Figure, Finding, Section, Table
+from recore.report.pca import principal
 from recore.report.reading import Data, Floats
 from recore.report.treatment import Binned, snv, usable_channels
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FACTOR = 1.5  # times the distance that noise alone makes: still the same spectrum
+USUAL = 0.25  # of the usual distance to the nearest row: also the same, as a sample that was packed anew
+ORDER = 6  # of the differences that noise is seen in
 NEIGHBOURS = 5  # nearest rows of each that are looked at
 SCORES = 12  # principal components in which neighbours are looked for
 
@@ -29,20 +33,23 @@ def section(data: Data, shapes: Binned, private: tuple[Data, Binned] | None) -> 
         "parted between training and testing; two holes, or public and private, with the same spectrum are a mistake."
     )
     note = (
-        f"Distance: root mean square over channels after SNV. Noise: from second differences along the channels, so that "
-        f"interpolated or smoothed spectra seem less noisy than they are and repeats may be missed. Looked at are the "
-        f"{NEIGHBOURS} nearest rows of each in {SCORES} principal components; identical spectra are counted apart."
+        f"Distance: root mean square over channels after SNV. The dashed line: {FACTOR} times the noise, or {USUAL} of the "
+        "usual distance to the nearest row where that is more. Noise: from differences along the channels, so that smoothed "
+        f"spectra seem less noisy than they are. Looked at are the {NEIGHBOURS} nearest rows of each in {SCORES} principal "
+        "components. Where every sample is there twice, the usual distance is that of repeats: see where the heap lies."
     )
-    spectra, who = _together(data, shapes, private)
-    if len(spectra) < 2:
+    if len(shapes.rows) + (len(private[1].rows) if private else 0) < 2:
         return Section("duplicates", "Near-duplicates", reading, (), "Not drawn: fewer than 2 rows to compare."), []
+    spectra, who = _together(data, shapes, private)
     noise = noise_of(spectra)
     pairs = nearest_pairs(spectra, np.concatenate([shapes.values, *([private[1].values] if private else [])]))
     pairs = pairs.join(who.add_suffix("_1"), on="row_1").join(who.add_suffix("_2"), on="row_2")
     unit = np.sqrt(2) * noise or 1.0
     pairs["distance / noise"] = pairs["distance"] / unit
-    same = pairs[(pairs["distance"] <= FACTOR * np.sqrt(2) * noise) | (pairs["distance"] < 1e-6)]
-    items: list[Figure | Table] = [_histogram(pairs, unit)]
+    nearest = _nearest(pairs)
+    limit = max(FACTOR * np.sqrt(2) * noise, USUAL * float(nearest["distance"].median()), 1e-6)
+    same = pairs[pairs["distance"] <= limit]
+    items: list[Figure | Table] = [_histogram(nearest, unit, limit)]
     if len(same):
         columns = "file_1 index_1 SiteID_1 file_2 index_2 SiteID_2 distance correlation".split()
         title = "Rows with the same spectrum"
@@ -51,15 +58,16 @@ def section(data: Data, shapes: Binned, private: tuple[Data, Binned] | None) -> 
 
 
 def noise_of(spectra: Floats) -> float:
-    """The noise's standard deviation, root mean square over channels, of spectra (rows, channels).
+    """The noise's standard deviation in spectra (rows, channels): three quarters of the channels have no more.
 
-    Second differences take away what is smooth and leave the noise times the root of 6; the median over rows of their
-    size leaves out rows with a sharp band there (1.4826 makes a standard deviation of a median of a normal one).
+    Differences of a high order along the channels take away what is smooth and leave the noise, times the root of a
+    binomial coefficient. The median over rows of their size (times 1.4826, as for a normal distribution) leaves out the
+    rows with a sharp band at a channel, the upper quartile over channels leaves out channels with a sharp band in all.
     """
-    if spectra.shape[1] < 3:
+    if spectra.shape[1] <= ORDER:
         return 0.0
-    of_channel = 1.4826 * np.median(np.abs(np.diff(spectra, 2, axis=1)), axis=0) / np.sqrt(6)
-    return float(np.sqrt((of_channel**2).mean()))
+    differences = np.abs(np.diff(spectra, ORDER, axis=1)) / np.sqrt(comb(2 * ORDER, ORDER))
+    return float(np.quantile(1.4826 * np.median(differences, axis=0), 0.75))
 
 
 def nearest_pairs(spectra: Floats, shapes: Floats) -> "pd.DataFrame":
@@ -69,10 +77,9 @@ def nearest_pairs(spectra: Floats, shapes: Floats) -> "pd.DataFrame":
     """
     import pandas as pd
     from scipy.spatial import cKDTree
-    from sklearn.decomposition import PCA
 
-    kept = min(SCORES, *shapes.shape)
-    scores = PCA(kept, svd_solver="full" if len(shapes) <= shapes.shape[1] else "covariance_eigh").fit_transform(shapes)
+    mean, directions, _ = principal(shapes)
+    scores = (shapes - mean) @ directions[:SCORES].T
     _, near = cKDTree(scores).query(scores, k=min(NEIGHBOURS + 1, len(scores)), workers=2)
     first = np.repeat(np.arange(len(near)), near.shape[1])
     ends = np.sort(np.column_stack([first, near.ravel()]), axis=1)
@@ -99,12 +106,18 @@ def _together(data: Data, shapes: Binned, private: tuple[Data, Binned] | None) -
     return np.concatenate(spectra), pd.concat(who, ignore_index=True)
 
 
-def _histogram(pairs: "pd.DataFrame", unit: float) -> Figure:
+def _nearest(pairs: "pd.DataFrame") -> "pd.DataFrame":
+    """For each row the pair with its nearest."""
     import pandas as pd
 
     ends = [pairs[[f"row_{side}", "distance", "SiteID_1", "SiteID_2", "file_1", "file_2"]] for side in (1, 2)]
     both = pd.concat([end.set_axis(["row", *end.columns[1:]], axis=1) for end in ends])
-    nearest = both.sort_values("distance", kind="stable").drop_duplicates("row")
+    return both.sort_values("distance", kind="stable").drop_duplicates("row")
+
+
+def _histogram(nearest: "pd.DataFrame", unit: float, limit: float) -> Figure:
+    import pandas as pd
+
     floor = 1e-3
     logs = np.log10(np.maximum(nearest["distance"].to_numpy(dtype=float) / unit, floor))
     edges = np.linspace(min(logs.min(), 0) - 0.05, max(logs.max(), 0.5) + 0.05, 61)
@@ -114,11 +127,7 @@ def _histogram(pairs: "pd.DataFrame", unit: float) -> Figure:
         320,
         barmode="stack",
         bargap=0.05,
-        xaxis={
-            "title": {"text": "distance to the nearest row / distance that noise makes"},
-            "type": "log",
-            "dtick": "D2",
-        },
+        xaxis={"title": {"text": "distance to the nearest row / distance that noise makes"}} | LOG_TICKS,
         yaxis={"title": {"text": "rows"}},
     )
     kinds = (("nearest is in the same hole", within, BLUE), ("nearest is elsewhere", ~within, VERMILION))
@@ -133,8 +142,8 @@ def _histogram(pairs: "pd.DataFrame", unit: float) -> Figure:
             marker={"color": colour},
             hovertemplate="%{x:.3g}: %{y} rows<extra>%{fullData.name}</extra>",
         )
-    plot.add_vline(FACTOR, line={"color": GREY, "dash": "dash"})
-    words = f"How far each row's nearest neighbour is. Dashed: {FACTOR} times the noise; what is left of it is the same sample."
+    plot.add_vline(limit / unit, line={"color": GREY, "dash": "dash"})
+    words = "How far each row's nearest neighbour is. What is left of the dashed line is taken for the same sample."
     return Figure("neighbours", "The nearest spectrum", words, plot, numbers)
 
 
@@ -152,11 +161,11 @@ def _findings(same: "pd.DataFrame", noise: float) -> list[Finding]:
         if chosen.any():
             pair = same[chosen].iloc[0]
             text = (
-                f"{int(chosen.sum())} pairs of rows of {where} have the same spectrum within the noise, nearest index "
+                f"{int(chosen.sum())} pairs of rows of {where} have the same spectrum, hardly more than noise apart, the nearest index "
                 f"{word(pair['index_1'])} of {word(pair['SiteID_1'])} and {word(pair['index_2'])} of {word(pair['SiteID_2'])}"
             )
             found.append(Finding(level, name, text, "duplicates", {"pairs": int(chosen.sum())}))  # type: ignore[arg-type]
     if not found:
-        text = f"no two rows have the same spectrum within the noise (SNV {noise:.2g})"
+        text = f"no two rows have the same spectrum (noise after SNV: {noise:.2g})"
         found.append(Finding("good", "no duplicates", text, "duplicates", {"noise": noise}))
     return found

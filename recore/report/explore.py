@@ -16,6 +16,13 @@ def explore(public: Path, private: Path | None = None, advance: Callable[[str], 
 
     Raises ValueError or OSError where a file is no gzipped CSV of spectra.
     """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, "blas"):  # matrices are small: threads would wait for each other, on a busy machine long
+        return _page(public, private, advance)
+
+
+def _page(public: Path, private: Path | None, advance: Callable[[str], None]) -> Page:
     advance("reading")
     data = read_data(public)
     other = read_data(private) if private else None

@@ -51,17 +51,25 @@ def fit(values: Floats, level: float = LEVEL) -> Components:
 
     Raises ValueError where there are fewer than FEWEST_ROWS rows, or all are the same.
     """
-    from sklearn.decomposition import PCA
-
     if len(values) < FEWEST_ROWS or not np.ptp(values, axis=0).any():
         raise ValueError(f"{len(values)} rows to compare, or all the same: {FEWEST_ROWS} are needed, and a difference")
-    whole = PCA(svd_solver="covariance_eigh" if len(values) > values.shape[1] else "full").fit(values)
-    variances = np.maximum(whole.explained_variance_[: len(values) - 1], 0)
+    mean, directions, variances = principal(values)
     most = max(1, min(MOST, (len(values) - 1) // 2, int((variances > 1e-12 * variances[0]).sum())))
     enough = int(np.searchsorted(np.cumsum(variances) / variances.sum(), EXPLAINED)) + 1
     kept = min(max(enough, 2), most)
     limits = t2_limit(len(values), kept, level), q_limit(variances[kept:], level)
-    return Components(len(values), whole.mean_, whole.components_[:kept], variances, *limits)
+    return Components(len(values), mean, directions[:kept], variances, *limits)
+
+
+def principal(values: Floats) -> tuple[Floats, Floats, Floats]:
+    """Mean (bins,), directions (components, bins) and variances along them, falling, of rows (rows, bins).
+
+    From the covariance: there are far fewer bins than rows.
+    """
+    mean = values.mean(axis=0)
+    variances, directions = np.linalg.eigh((values - mean).T @ (values - mean) / max(len(values) - 1, 1))
+    most = min(len(values), values.shape[1])
+    return mean, directions.T[::-1][:most], np.maximum(variances[::-1][:most], 0)
 
 
 def t2_limit(rows: int, components: int, level: float) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 
 from recore.report.figures import BLUE, GREY, VERMILION, new_figure, single, some, word
 from recore.report.page import Figure, Finding, Section, Table
-from recore.report.pca import Components, fit
+from recore.report.pca import MOST, Components, fit, principal
 from recore.report.reading import Data, Floats
 from recore.report.treatment import Binned
 
@@ -110,13 +110,11 @@ def tell_apart(
     auc: by cross-validation over holes (over rows where a side has one hole: grouped says which). usual: the same for
     public holes that were parted by chance, in rising order; empty where there are fewer than four.
     """
-    from sklearn.decomposition import PCA
-
     random = np.random.default_rng(0)
     chosen = [_at_most(len(side), random) for side in (public, private)]
     values = np.concatenate([public[chosen[0]], private[chosen[1]]])
-    solver = "covariance_eigh" if len(values) > values.shape[1] else "full"
-    values = PCA(min(10, *values.shape), svd_solver=solver).fit_transform(values)  # knows no side: nothing leaks
+    mean, directions, _ = principal(values)
+    values = (values - mean) @ directions[:MOST].T  # knows no side: nothing leaks
     sides = np.repeat([0, 1], [len(chosen[0]), len(chosen[1])])
     # a hole's name may stand in both files; for the folds these are two
     holes = np.concatenate([_numbers(public_holes)[chosen[0]], -1 - _numbers(private_holes)[chosen[1]]])
