@@ -21,7 +21,7 @@ from recore.report.figures import (
 from recore.report.page import Figure, Finding, Section, Table
 from recore.report.pca import Components, fit
 from recore.report.reading import Data
-from recore.report.spectra import mark_regions, wavenumber_axis
+from recore.report.regions import mark_regions, wavenumber_axis
 from recore.report.treatment import Binned
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import numpy as np
 from recore.report.figures import DIVERGING, new_figure, single
 from recore.report.page import Figure, Finding, Section, Table
 from recore.report.reading import Data, Floats
-from recore.report.spectra import mark_regions, wavenumber_axis
+from recore.report.regions import mark_regions, wavenumber_axis
 from recore.report.treatment import Binned
 
 if TYPE_CHECKING:

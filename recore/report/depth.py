@@ -4,10 +4,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recore.report.figures import COLOURS, DASHES, NAMED, SEQUENTIAL, new_figure, single, word
+from recore.report.figures import COLOURS, DASHES, DRAWN_HOLES, NAMED, SEQUENTIAL, distinct, new_figure, single, word
 from recore.report.page import Figure, Finding, Section, Table
 from recore.report.reading import Data
-from recore.report.spectra import DRAWN_HOLES, distinct
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,7 +103,7 @@ def _all_holes(table: "pd.DataFrame") -> Figure:
     names = list(dict.fromkeys(placed["SiteID"]))[:DRAWN_HOLES]
     cells = np.full((DEPTHS, len(names)), np.nan)
     own = mean[mean["SiteID"].isin(names)]
-    cells[own["step"], [names.index(name) for name in own["SiteID"]]] = own["mean"]
+    cells[own["step"], pd.Index(names).get_indexer(own["SiteID"])] = own["mean"]
     low, high = np.quantile(own["mean"], (0.01, 0.99)).tolist()
     plot = new_figure(460, xaxis={"type": "category", "title": {"text": "drill hole"}})
     plot.update_yaxes(autorange="reversed", title_text="depth (m)")

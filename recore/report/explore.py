@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from recore.report import assays, components, correlation, depth, duplicates, shift, spectra
+from recore.report.holes import holes_of
 from recore.report.page import Finding, Page, Section
 from recore.report.reading import read_data
 from recore.report.treatment import binned
@@ -31,8 +32,9 @@ def _page(public: Path, private: Path | None, advance: Callable[[str], None]) ->
     other_shapes = binned(other, like=data) if other is not None and not shift.differ(data, other) else None
     parts: list[tuple[Section, list[Finding]]] = []
     advance("spectra")
-    holes = list(spectra.by_hole(data, shapes))
-    parts.append(spectra.section(data, shapes, other))
+    by_difference = holes_of(data, shapes)
+    holes = [hole.name for hole in by_difference]
+    parts.append(spectra.section(data, shapes, by_difference, other))
     advance("components")
     section, found, model = components.section(data, shapes, holes)
     parts.append((section, found))

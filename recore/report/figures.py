@@ -26,6 +26,7 @@ DIVERGING = [[0, "rgba(0,114,178,1)"], [0.5, "rgba(128,128,128,0)"], [1, "rgba(2
 # Ticks of a logarithmic axis that spans a few decades.
 LOG_TICKS = {"type": "log", "tickvals": [digit * 10.0**power for power in range(-6, 7) for digit in (1, 2, 5)]}
 SHOWN_POINTS = 3000  # of a cloud of points: a browser draws them at once
+DRAWN_HOLES = 150  # of a picture of all holes
 NAMED = 9  # series with a colour of their own; more than that no eye keeps apart
 
 
@@ -57,3 +58,16 @@ def some(rows: int, always: NDArray[np.bool_], most: int = SHOWN_POINTS) -> NDAr
 def single(values: Sequence[float] | NDArray[Any]) -> NDArray[np.float32]:
     """Numbers as a figure holds them: seven digits, half the size."""
     return np.asarray(values, dtype=np.float32)
+
+
+def distinct(names: list[str]) -> list[str]:
+    """Names for an axis: two that were cut to the same are told apart."""
+    seen: dict[str, int] = {}
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+    counts: dict[str, int] = {}
+    made = []
+    for name in names:
+        counts[name] = counts.get(name, 0) + 1
+        made.append(name if seen[name] == 1 else f"{name} ({counts[name]})")
+    return made

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import math
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,13 +60,12 @@ def read_data(path: Path) -> Data:
 
     names = header(path)
     problems = []
-    if twice := sorted({name for name in names[1:] if names.count(name) > 1}):
+    if twice := sorted(name for name, count in Counter(names[1:]).items() if count > 1):
         problems.append(f"columns that are there more than once, of which the first is read: {_list(twice)}")
     places = {name: place for place, name in reversed(list(enumerate(names))) if place}
     channels = sorted((name for name in places if _wavenumber(name)), key=float, reverse=True)
     targets = [name for name in DETECTION_LIMITS if name in places]
-    strange = [name for name in places if name not in {*IDS, *channels, *targets}]
-    if strange:
+    if strange := sorted(set(places) - {*IDS, *channels, *targets}):
         problems.append(f"columns that are neither an ID, a wavenumber nor a target: {_list(strange)}")
     if names[0] in {*IDS, *targets} or _wavenumber(names[0]):
         problems.append(f"the first column must be the index; it is {plain(names[0], 40)!r}, and is taken for it")

@@ -4,12 +4,12 @@ New holes always differ. So each public hole is held against the other public on
 rows are far only when they are further than that.
 """
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recore.report.figures import BLUE, GREY, VERMILION, new_figure, single, some, word
+from recore.report.figures import BLUE, DRAWN_HOLES, GREY, VERMILION, new_figure, single, some, word
+from recore.report.holes import grouped
 from recore.report.page import Figure, Finding, Section, Table
 from recore.report.pca import MOST, Components, fit, principal
 from recore.report.reading import Data, Floats
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 FOLDS = 5
 LEFT_OUT = 20  # public holes held against the others, at the most
 TELLING_ROWS = 4000  # of each side, at the most, that the classifier learns from
+TELLING_HOLES = 200
 SHUFFLES = 20  # times that whole public holes are parted by chance
 
 
@@ -47,7 +48,7 @@ def section(data: Data, shapes: Binned, private: Data, private_shapes: Binned | 
     note = (
         f"The limits are those of the public rows, 99 %. Of {len(set(data.hole))} public holes the "
         f"first {LEFT_OUT} at the most are held out, one at a time. The classifier is a logistic regression on the scores, "
-        f"of {TELLING_ROWS} rows a side at the most, tested on holes that it has not seen; {SHUFFLES} times it has to tell "
+        f"of {TELLING_ROWS} rows and {TELLING_HOLES} holes a side at the most, tested on holes that it has not seen; {SHUFFLES} times it has to tell "
         "public holes from each other that were parted by chance, as many as there are private ones."
     )
     items = (_clouds(data, shapes, private, private_shapes, model), _shares(holes), _table(holes))
@@ -72,18 +73,15 @@ def held_out(data: Data, shapes: Binned, private: Data, private_shapes: Binned, 
     import pandas as pd
 
     rows = []
-    of_rows = data.hole[shapes.rows]
-    for name in _distinct(of_rows)[:LEFT_OUT]:
-        own = of_rows == name
+    for name, own in list(grouped(data.hole[shapes.rows]).items())[:LEFT_OUT]:
         try:
-            others = fit(shapes.values[~own])
+            others = fit(np.delete(shapes.values, own, axis=0))
         except ValueError:  # there is no other hole, or hardly a row in it
             continue
         rows.append({"file": "public", "SiteID": name, **_beyond(others, shapes.values[own])})
-    of_rows = private.hole[private_shapes.rows]
     rows += [
-        {"file": "private", "SiteID": name, **_beyond(model, private_shapes.values[of_rows == name])}
-        for name in _distinct(of_rows)
+        {"file": "private", "SiteID": name, **_beyond(model, private_shapes.values[own])}
+        for name, own in grouped(private.hole[private_shapes.rows]).items()
     ]
     return pd.DataFrame(rows)
 
@@ -98,10 +96,6 @@ def _beyond(model: Components, values: Floats) -> dict[str, float]:
     }
 
 
-def _distinct(names: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(names))
-
-
 def tell_apart(
     public: Floats, public_holes: np.ndarray, private: Floats, private_holes: np.ndarray
 ) -> dict[str, object]:
@@ -111,7 +105,7 @@ def tell_apart(
     public holes that were parted by chance, in rising order; empty where there are fewer than four.
     """
     random = np.random.default_rng(0)
-    chosen = [_at_most(len(side), random) for side in (public, private)]
+    chosen = [_at_most(side, random) for side in (public_holes, private_holes)]
     values = np.concatenate([public[chosen[0]], private[chosen[1]]])
     mean, directions, _ = principal(values)
     values = (values - mean) @ directions[:MOST].T  # knows no side: nothing leaks
@@ -133,8 +127,11 @@ def _numbers(names: np.ndarray) -> np.ndarray:
     return numbers
 
 
-def _at_most(rows: int, random: np.random.Generator) -> np.ndarray:
-    return np.sort(random.permutation(rows)[:TELLING_ROWS])
+def _at_most(holes: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Places of at most TELLING_ROWS rows of at most TELLING_HOLES holes."""
+    rows = list(grouped(holes).values())
+    some = np.concatenate([rows[place] for place in random.permutation(len(rows))[:TELLING_HOLES]])
+    return np.sort(random.permutation(some)[:TELLING_ROWS])
 
 
 def _auc(scores: Floats, sides: np.ndarray, holes: np.ndarray | None) -> float:
@@ -192,7 +189,7 @@ def _shares(holes: "pd.DataFrame") -> Figure:
     plot = new_figure(360, boxmode="group", yaxis={"tickformat": ".0%", "range": [-0.03, 1.03]})
     plot.update_yaxes(title_text="rows of the hole beyond a limit")
     for side, colour, symbol in (("public", BLUE, "circle"), ("private", VERMILION, "diamond")):
-        own = holes[holes["file"] == side]
+        own = holes[holes["file"] == side].head(DRAWN_HOLES)
         # beside each other and not on one line, so that equal shares are seen
         spread = np.linspace(-0.12, 0.12, len(own)) + (0.18 if side == "private" else -0.18)
         for place, column in enumerate(("beyond T2", "beyond Q", "either")):

@@ -4,49 +4,33 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recore.report.figures import BLUE, DASHES, DIVERGING, GREY, NAMED, VERMILION, faded, new_figure, single, word
+from recore.report.figures import (
+    BLUE,
+    COLOURS,
+    DASHES,
+    DIVERGING,
+    DRAWN_HOLES,
+    GREY,
+    NAMED,
+    VERMILION,
+    distinct,
+    faded,
+    new_figure,
+    single,
+    word,
+)
+from recore.report.holes import Hole
 from recore.report.page import Figure, Finding, Section, Table
 from recore.report.reading import Data, Floats
+from recore.report.regions import mark_regions, table_of_regions, wavenumber_axis
 from recore.report.treatment import Binned
 
 if TYPE_CHECKING:
-    import pandas as pd
     from plotly.graph_objects import Figure as PlotlyFigure
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 DRAWN_CHANNELS = 600  # of a line; more than a screen has columns
-DRAWN_HOLES = 150  # rows of the picture of all holes
-
-# What absorbs where, cm-1 from and to: vibrations of Farmer, The Infrared Spectra of Minerals (1974), with the
-# atmosphere's bands; (short name, from, to, what it is, pixels by which
-# its label moves aside).
-REGIONS = (
-    ("Al-OH", 3720, 3600, "stretching of hydroxyl on aluminium: kaolinite, white mica, smectite", 0),
-    ("water", 3600, 3000, "stretching of water: moisture, clays", 0),
-    ("CO2", 2390, 2300, "carbon dioxide of the air: no mineral; it should be the same in all rows", 0),
-    ("water", 1660, 1600, "bending of water", 0),
-    ("carbonate", 1500, 1390, "stretching of carbonate: calcite, dolomite, ankerite", 0),
-    ("Si-O", 1110, 950, "stretching of silicates; the strongest band of most rocks", -2),
-    ("Al-OH", 930, 905, "bending of hydroxyl on aluminium", -3),
-    ("carbonate", 890, 860, "bending of carbonate", 4),
-    ("Si-O", 810, 770, "the doublet of quartz", 7),
-)
-
-
-def mark_regions(plot: "PlotlyFigure", wavenumbers: Floats) -> None:
-    """Shade and name the regions that the channels reach, behind what is drawn over wavenumbers."""
-    plot.update_layout(margin_t=72)
-    for name, high, low, _, aside in REGIONS:
-        if low < wavenumbers.max() and high > wavenumbers.min():
-            plot.add_vrect(x0=low, x1=high, fillcolor=GREY, opacity=0.14, line_width=0, layer="below")
-            at = {"x": (low + high) / 2, "xshift": aside, "y": 1, "yref": "paper", "yanchor": "bottom"}
-            plot.add_annotation(text=name, textangle=-90, showarrow=False, font={"size": 11}, **at)
-
-
-def wavenumber_axis(wavenumbers: Floats) -> dict[str, object]:
-    """Wavenumbers fall from left to right, as is usual."""
-    limits = [float(wavenumbers.max()), float(wavenumbers.min())]
-    return {"title": {"text": "wavenumber (cm-1)"}, "range": limits if limits[0] > limits[1] else None}
+WRITTEN_HOLES = 200  # whose quantiles are in the CSV file, channel by channel
 
 
 def quantiles(values: Floats, at: tuple[float, ...]) -> Floats:
@@ -59,13 +43,12 @@ def quantiles(values: Floats, at: tuple[float, ...]) -> Floats:
     return made
 
 
-def section(data: Data, shapes: Binned, private: Data | None) -> tuple[Section, list[Finding]]:
-    """The section, and what was found in it."""
-    holes = by_hole(data, shapes)
+def section(data: Data, shapes: Binned, holes: list[Hole], private: Data | None) -> tuple[Section, list[Finding]]:
+    """The section, and what was found in it. holes: those that differ most first."""
     items: list[Figure | Table] = [_all_rows(data, private), _holes(data, holes)]
-    if len(set(data.hole[shapes.rows])) > 1:
-        items.append(_differences(data, shapes, holes))
-    items.append(_regions())
+    if sum(hole.shape is not None for hole in holes) > 1:
+        items.append(_differences(shapes, holes))
+    items.append(table_of_regions())
     reading = (
         "Good: smooth bands where the shaded regions are, the inner band (half of the rows) close around the median, "
         "the outermost lines of the same shape. Bad: a step or a spike in all rows, a median at zero, lines that leave "
@@ -75,24 +58,10 @@ def section(data: Data, shapes: Binned, private: Data | None) -> tuple[Section, 
     note = (
         f"Bands are of all {data.rows} rows; of {len(data.wavenumbers)} channels one in "
         f"{_step(len(data.wavenumbers))} is drawn, and the CSV files hold them all. Holes with a line of their own: the "
-        f"{min(NAMED, len(holes))} that differ most from the middle of all holes."
+        f"{min(NAMED, len(holes))} that differ most from the middle of all holes; with numbers in the CSV file: "
+        f"{min(WRITTEN_HOLES, len(holes))} of {len(holes)}."
     )
     return Section("spectra", "Spectra", reading, items, note), _findings(data)
-
-
-def by_hole(data: Data, shapes: Binned) -> dict[str, np.ndarray]:
-    """Rows of each hole, those that differ most first: by the distance of their median shape from that of all holes."""
-    holes = {name: np.flatnonzero(data.hole == name) for name in dict.fromkeys(data.hole.tolist())}
-    medians = {}
-    of_rows = data.hole[shapes.rows]
-    for name in holes:
-        if (own := of_rows == name).any():
-            medians[name] = np.median(shapes.values[own], axis=0)
-    if not medians:
-        return holes
-    middle = np.median(list(medians.values()), axis=0)
-    far = {name: float(np.sqrt(((median - middle) ** 2).mean())) for name, median in medians.items()}
-    return dict(sorted(holes.items(), key=lambda hole: -far.get(hole[0], -1.0)))
 
 
 def _all_rows(data: Data, private: Data | None) -> Figure:
@@ -122,51 +91,37 @@ def _all_rows(data: Data, private: Data | None) -> Figure:
     return Figure("spectra", "All spectra", words, plot, numbers)
 
 
-def _holes(data: Data, holes: dict[str, np.ndarray]) -> Figure:
+def _holes(data: Data, holes: list[Hole]) -> Figure:
     """Bands of holes; the legend shows and hides them."""
-    from recore.report.figures import COLOURS
+    import pandas as pd
 
     plot = new_figure(420, xaxis=wavenumber_axis(data.wavenumbers), yaxis={"title": {"text": "absorbance"}})
     mark_regions(plot, data.wavenumbers)
     drawn = slice(None, None, _step(len(data.wavenumbers)))
     x = single(data.wavenumbers[drawn])
     tables = []
-    for order, (name, rows) in enumerate(holes.items()):
-        levels = quantiles(data.spectra[rows], (0.05, 0.5, 0.95))
-        tables.append(_hole_table(name, len(rows), data.wavenumbers, levels))
+    for order, hole in enumerate(holes[:WRITTEN_HOLES]):
+        levels = quantiles(data.spectra[hole.rows], (0.05, 0.5, 0.95))
+        columns = {"SiteID": hole.name, "rows": len(hole.rows), "wavenumber": data.wavenumbers}
+        tables.append(pd.DataFrame(columns | dict(zip(("q0.05", "q0.50", "q0.95"), levels, strict=True))))
         if order < NAMED:
-            shown = True if order < 3 else "legendonly"
-            same = {"legendgroup": str(order), "visible": shown}
+            same = {"legendgroup": str(order), "visible": True if order < 3 else "legendonly"}
             _band(plot, x, levels[0][drawn], levels[2][drawn], COLOURS[order], 0.15, "", **same)
             dash = DASHES[order % len(DASHES)]
-            _line(plot, x, levels[1][drawn], word(name), COLOURS[order], dash, **same)
+            _line(plot, x, levels[1][drawn], word(hole.name), COLOURS[order], dash, **same)
     words = (
         "Median and, shaded, the range of 5 to 95 % of the rows of single holes. Click on a name to see or to hide it."
     )
-    numbers = _joined(tables)
+    numbers = pd.concat(tables, ignore_index=True)
     return Figure("spectra-by-hole", "Spectra by drill hole", words, plot, numbers)
 
 
-def _hole_table(name: str, rows: int, wavenumbers: Floats, levels: Floats) -> "pd.DataFrame":
-    import pandas as pd
-
-    columns = {"SiteID": name, "rows": rows, "wavenumber": wavenumbers}
-    return pd.DataFrame(columns | dict(zip(("q0.05", "q0.50", "q0.95"), levels, strict=True)))
-
-
-def _joined(tables: "list[pd.DataFrame]") -> "pd.DataFrame":
-    import pandas as pd
-
-    return pd.concat(tables, ignore_index=True)
-
-
-def _differences(data: Data, shapes: Binned, holes: dict[str, np.ndarray]) -> Figure:
+def _differences(shapes: Binned, holes: list[Hole]) -> Figure:
     """All holes in one picture."""
     import pandas as pd
 
-    of_rows = data.hole[shapes.rows]
-    names = [name for name in holes if (of_rows == name).any()]
-    medians = np.array([np.median(shapes.values[of_rows == name], axis=0) for name in names])
+    names = [hole.name for hole in holes if hole.shape is not None]
+    medians = np.array([hole.shape for hole in holes if hole.shape is not None])
     apart = medians - np.median(medians, axis=0)
     numbers = pd.DataFrame(apart, columns=[f"{value:.1f}" for value in shapes.wavenumbers])
     numbers.insert(0, "SiteID", names)
@@ -191,14 +146,6 @@ def _differences(data: Data, shapes: Binned, holes: dict[str, np.ndarray]) -> Fi
     if len(names) > DRAWN_HOLES:
         words += f" The first {DRAWN_HOLES} of {len(names)} holes."
     return Figure("holes", "Each hole against all holes", words, plot, numbers)
-
-
-def _regions() -> Table:
-    import pandas as pd
-
-    columns = ["region", "from (cm-1)", "to (cm-1)", "what it is"]
-    numbers = pd.DataFrame([[name, high, low, text] for name, high, low, text, _ in REGIONS], columns=columns)
-    return Table("regions", "The shaded regions", "Usual places; they move by some 20 cm-1 with composition.", numbers)
 
 
 def _findings(data: Data) -> list[Finding]:
@@ -265,16 +212,3 @@ def _line(
 
 def _step(channels: int) -> int:
     return max(1, -(-channels // DRAWN_CHANNELS))
-
-
-def distinct(names: list[str]) -> list[str]:
-    """Names for an axis: two that were cut to the same are told apart."""
-    seen: dict[str, int] = {}
-    for name in names:
-        seen[name] = seen.get(name, 0) + 1
-    counts: dict[str, int] = {}
-    made = []
-    for name in names:
-        counts[name] = counts.get(name, 0) + 1
-        made.append(name if seen[name] == 1 else f"{name} ({counts[name]})")
-    return made
