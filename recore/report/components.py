@@ -101,7 +101,7 @@ def clouds(plot: Any, table: "pd.DataFrame", holes: list[str], x: str, y: str) -
                 "color": COLOURS[order] if name is not None else GREY,
                 "symbol": SYMBOLS[order],
                 "size": 7 if name is not None else 4,
-                "opacity": 0.8 if name is not None else 0.5,
+                "opacity": 0.9 if name is not None else 0.6,
             },
             text=labels(own),
             hovertemplate=f"%{{text}}<br>{x} %{{x:.3g}}, {y} %{{y:.3g}}<extra></extra>",
@@ -165,7 +165,7 @@ def _limits(table: "pd.DataFrame", model: Components, beyond: np.ndarray) -> Fig
             y=single(np.maximum(own["Q"].to_numpy(), 1e-30) / q_limit),
             mode="markers",
             name=name,
-            marker={"color": colour, "symbol": symbol, "size": 6, "opacity": 0.7},
+            marker={"color": colour, "symbol": symbol, "size": 6, "opacity": 0.85},
             text=labels(own),
             hovertemplate="%{text}<br>T2 %{x:.3g}, Q %{y:.3g} of their limits<extra></extra>",
         )

@@ -4,7 +4,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recore.report.figures import COLOURS, DASHES, DRAWN_HOLES, NAMED, SEQUENTIAL, distinct, new_figure, single, word
+from recore.report.figures import (
+    COLOURS,
+    DASHES,
+    DRAWN_HOLES,
+    LOG_TICKS,
+    NAMED,
+    SEQUENTIAL,
+    distinct,
+    new_figure,
+    single,
+    word,
+)
 from recore.report.page import Figure, Finding, Section, Table
 from recore.report.reading import Data
 
@@ -140,7 +151,9 @@ def _logs(data: Data, table: "pd.DataFrame", holes: list[str]) -> Figure:
     plot.update_yaxes(autorange="reversed")
     plot.update_yaxes(title_text="depth (m)", col=1)
     for column, name in enumerate(tracks, 1):
-        plot.update_xaxes(title_text=name, col=column, type="log" if name in measured else "linear", nticks=4)
+        plot.update_xaxes(title_text=name, col=column, nticks=4)
+        if name in measured:
+            plot.update_xaxes(LOG_TICKS if _decades(numbers[name]) < 1.5 else {"type": "log", "dtick": 1}, col=column)
     for order, hole in enumerate(holes[:NAMED]):
         own = numbers[numbers["SiteID"] == hole].dropna(subset=["depth"]).sort_values("depth", kind="stable")
         own = own.iloc[:: max(1, -(-len(own) // DRAWN_SAMPLES))]
@@ -160,3 +173,9 @@ def _logs(data: Data, table: "pd.DataFrame", holes: list[str]) -> Figure:
             )
     words = "Single holes down their depth: scores of the spectra, and assays. Click on a name to see or to hide it."
     return Figure("logs", "Logs", words, plot, numbers)
+
+
+def _decades(values: "pd.Series[float]") -> float:
+    """Over how many powers of ten positive values spread, but for one in a hundred at either end."""
+    positive = values[values > 0]
+    return float(np.ptp(np.log10(positive.quantile([0.01, 0.99])))) if len(positive) else 0.0

@@ -174,7 +174,7 @@ def _clouds(data: Data, shapes: Binned, private: Data, private_shapes: Binned, m
             y=single(drawn[second].to_numpy()),
             mode="markers",
             name=table["file"].iloc[0],
-            marker={"color": colour, "symbol": symbol, "size": 6, "opacity": 0.7},
+            marker={"color": colour, "symbol": symbol, "size": 6, "opacity": 0.85},
             text=[
                 f"index {word(index)}, {word(hole)}"
                 for index, hole in zip(drawn["index"], drawn["SiteID"], strict=True)
