@@ -45,6 +45,16 @@ class Opened:
                     return " ".join(label)
         return ""
 
+    def by_keyboard(self, name: str) -> str:
+        """Go through a figure's points and series by keyboard; returns what was said of them."""
+        self.tab.locator(f"#{name} .plot").first.focus()
+        said = []
+        for key in ("ArrowRight", "ArrowRight", "ArrowDown", "ArrowRight", "PageDown"):
+            self.tab.keyboard.press(key)
+            self.tab.wait_for_timeout(200)  # plotly waits, and the page after it
+            said.append(self.tab.text_content("#spoken"))
+        return " ".join(filter(None, said))
+
     def toggle(self, name: str, entry: int = 0) -> tuple[str, str]:
         """Click on an entry of a figure's legend; returns its opacity before and after."""
         item = self.tab.locator(f"#{name} .legend .traces").nth(entry)

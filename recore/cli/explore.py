@@ -29,8 +29,9 @@ def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
     from recore.pipeline.text import plain
     from recore.report.explore import STEPS
     from recore.report.explore import explore as look
-    from recore.report.page import findings_json, write_page
+    from recore.report.page import check_place, findings_json, write_page
 
+    check_place(out)
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
         task = progress.add_task("explore", total=STEPS)

@@ -41,22 +41,29 @@ function byKeyboard(plot) {
   let curve = 0, point = -1;
   const shown = () => plot.data.map((trace, i) => i).filter((i) => plot.data[i].hoverinfo !== "skip");
   const length = (i) => plot.calcdata[i]?.length ?? 0;
+  const cells = (i) => plot.calcdata[i]?.[0]?.z; /* a picture's rows, where the series is one */
   const hover = () => {
     if (plot.data[curve].visible === "legendonly" || !length(curve)) return;
-    const grid = plot.data[curve].z ? { pointNumber: [Math.floor(point / plot.data[curve].z[0].length), point % plot.data[curve].z[0].length] } : { pointNumber: point };
-    Plotly.Fx.hover(plot, [{ curveNumber: curve, ...grid }]);
+    const { xaxis = "x", yaxis = "y" } = plot.data[curve];
+    let at = [{ curveNumber: curve, pointNumber: point }];
+    if (cells(curve)) {
+      const { x, y, z } = plot.calcdata[curve][0], row = Math.floor(point / z[0].length), column = point % z[0].length;
+      at = { xval: (x[column] + x[column + 1]) / 2, yval: (y[row] + y[row + 1]) / 2 }; /* x and y are edges */
+    }
+    Plotly.Fx.hover(plot, at, xaxis + yaxis);
     setTimeout(() => { /* plotly takes up to 50 ms to show a label */
       const words = [...plot.querySelectorAll(".hoverlayer text")].map((text) => text.textContent);
-      document.getElementById("spoken").textContent = [...new Set(words)].join(", ");
+      document.getElementById("spoken").textContent = [...new Set(words)].join(", ") || "no value";
     }, 80);
   };
   plot.addEventListener("keydown", (event) => {
     const traces = shown();
     if (!traces.length || event.target !== plot) return;
     if (!traces.includes(curve)) curve = traces[0];
-    const count = plot.data[curve].z ? plot.data[curve].z.length * plot.data[curve].z[0].length : length(curve);
-    const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10 }[event.key];
-    const other = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    const wide = cells(curve)?.[0].length; /* in a picture, up and down go from row to row */
+    const count = wide ? cells(curve).length * wide : length(curve);
+    const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, ArrowUp: wide && -wide, ArrowDown: wide }[event.key];
+    const other = wide ? undefined : { ArrowUp: -1, ArrowDown: 1 }[event.key];
     if (step) point = Math.min(Math.max(point + step, 0), count - 1);
     else if (other) { curve = traces[(traces.indexOf(curve) + other + traces.length) % traces.length]; point = 0; }
     else if (event.key === "Enter") {

@@ -4,12 +4,13 @@ import contextlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+from recore import locked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,18 +84,15 @@ def write_page(page: Page, path: Path) -> list[Path]:
     """Write `path` (NAME.html) and the folder NAME beside it, both whole or neither; returns all files.
 
     The folder holds a CSV for each figure and table, and contents.json: facts, findings, and what each file is.
-    An older report is replaced. Raises ValueError where the path ends otherwise or two items have one name,
-    FileExistsError where the folder is there and is no report's.
+    An older report is replaced. Raises ValueError where two items have one name, and what check_place raises.
     """
     from recore.report.html import render
 
     names = [item.name for item in page.items]
-    if path.suffix != ".html":
-        raise ValueError(f"{path}: a report's name ends in .html")
+    check_place(path)
     if len(set(names)) < len(names):
         raise ValueError(f"two figures or tables have one name: {sorted(names)}")
     folder = path.with_suffix("")
-    _refuse_strangers(folder)
     path.parent.mkdir(parents=True, exist_ok=True)
     with _replacing(folder, path) as (new_folder, new_page):
         for item in page.items:
@@ -124,8 +122,15 @@ def _plain(value: Any) -> Any:
     return value.tolist()
 
 
-def _refuse_strangers(folder: Path) -> None:
-    """Raises FileExistsError where replacing `folder` would lose what no report wrote."""
+def check_place(path: Path) -> None:
+    """Whether a report can go there, before work is put into it.
+
+    Raises ValueError where the name does not end in .html, FileExistsError where replacing the folder of that name would
+    lose what no report wrote.
+    """
+    if path.suffix != ".html":
+        raise ValueError(f"{path}: a report's name ends in .html")
+    folder = path.with_suffix("")
     if not os.path.lexists(folder):
         return
     try:
@@ -140,7 +145,7 @@ def _refuse_strangers(folder: Path) -> None:
 @contextlib.contextmanager
 def _replacing(folder: Path, page: Path) -> Iterator[tuple[Path, Path]]:
     """Yield temporary names beside the two, which become them when all went well."""
-    made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+    made, lock = locked.make(folder.parent, f".{folder.name}.", ".part")
     new_folder, new_page, old_folder = made / "new", made / "page", made / "old"
     new_folder.mkdir()
     try:
@@ -157,3 +162,4 @@ def _replacing(folder: Path, page: Path) -> Iterator[tuple[Path, Path]]:
             raise
     finally:
         shutil.rmtree(made, ignore_errors=True)
+        lock.close()

@@ -1,7 +1,5 @@
 """A data file as it is: what can be read of it, and what is wrong with it in words, where a submission would stop."""
 
-import csv
-import gzip
 import math
 from collections import Counter
 from dataclasses import dataclass
@@ -64,6 +62,8 @@ def read_data(path: Path) -> Data:
         problems.append(f"columns that are there more than once, of which the first is read: {_list(twice)}")
     places = {name: place for place, name in reversed(list(enumerate(names))) if place}
     channels = sorted((name for name in places if _wavenumber(name)), key=float, reverse=True)
+    if len({float(name) for name in channels}) < len(channels):
+        problems.append("two channels have the same wavenumber, written differently")
     targets = [name for name in DETECTION_LIMITS if name in places]
     if strange := sorted(set(places) - {*IDS, *channels, *targets}):
         problems.append(f"columns that are neither an ID, a wavenumber nor a target: {_list(strange)}")
@@ -103,7 +103,7 @@ def _table(path: Path, width: int, numeric: list[int]) -> tuple["pa.Table", list
     types = {name: pa.string() for name in names} | {str(place): pa.float64() for place in numeric}
 
     def read(types: dict[str, Any]) -> pa.Table:
-        options = pa.csv.ReadOptions(column_names=names, skip_rows=_header_lines(path), block_size=1 << 24)
+        options = pa.csv.ReadOptions(column_names=names, skip_rows=1, block_size=1 << 24)
         convert = pa.csv.ConvertOptions(column_types=types, strings_can_be_null=False)
         return pa.csv.read_csv(path, options, convert_options=convert)
 
@@ -135,14 +135,6 @@ def _numbers(table: "pa.Table", numeric: list[int]) -> tuple["pa.Table", list[tu
             words.append((order, f"{wrong.sum()} cells are no number, such as {plain(text[wrong].iloc[0], 40)!r}"))
         table = table.set_column(place, str(place), pa.array(made.astype(float)))
     return table, words
-
-
-def _header_lines(path: Path) -> int:
-    """Lines that the header takes: more than one where a name holds a line break."""
-    with gzip.open(path, "rt", encoding="utf-8", errors="replace", newline="") as file:
-        reader = csv.reader(file)
-        next(reader)
-        return reader.line_num
 
 
 def _floats(column: Any) -> Floats:

@@ -308,6 +308,26 @@ def test_the_command(tmp_path: Path, sample: Path) -> None:
 # ---- in a browser -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("header", "cells", "name", "words"),
+    [
+        ("\ufeff,SiteID,1000.0,900.0,800.0", "1,a,1,2,3", "file", "not there: 'DepthFrom', 'DepthTo'"),
+        ("i,SiteID,1000.0,1000,900.0", "1,a,1,2,3", "file", "the same wavenumber"),
+        ("i,SiteID,1000.0,1000.0,900.0", "1,a,1,2,3", "file", "more than once"),
+        ("i,SiteID,1e3,nan,-5", "1,a,1,2,3", "file", "neither an ID"),
+        ("1000.0,SiteID,900.0,800.0,700.0", "1,a,1,2,3", "file", "must be the index"),
+        ("i,SiteID,1000.0,900.0,800.0", "1,a,1,inf,3", "empty channels", "1 cells"),
+        ("i,SiteID,1000.0,900.0,800.0", '1,a,1,"2,5",3', "file", "'2,5'"),
+        ("i,SiteID,1000.0,900.0,800.0", "1,a,1,\x00,3", "file", "no number"),
+        ("i,SiteID,1000.0,900.0,800.0", "1,,1,2,3", "holes missing", "1 rows"),
+    ],
+)
+def test_odd_headers_and_cells(tmp_path: Path, header: str, cells: str, name: str, words: str) -> None:
+    page = explore(write_gz(tmp_path / "f.csv.gz", f"{header}\r\n{cells}\r\n"))
+    assert words in " ".join(finding.text for finding in page.findings if finding.name == name), page.findings
+    write_page(page, tmp_path / "f.html")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("data", ["sample", "yamsys", "hostile"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -330,6 +350,7 @@ def test_the_report_in_a_browser(
         assert report.tab.title().startswith("Explore")
         for name in report.figures():
             assert report.hover(name), f"{name}: no label where the mouse is"
+            assert report.by_keyboard(name), f"{name}: no word where the keys are"
         for name in ("spectra", "spectra-by-hole", "scores"):
             before, after = report.toggle(name)
             assert {before, after} == {"1", "0.5"}, name
