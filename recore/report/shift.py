@@ -11,18 +11,15 @@ import numpy as np
 from recore.report.figures import BLUE, DRAWN_HOLES, GREY, VERMILION, new_figure, single, some, word
 from recore.report.holes import grouped
 from recore.report.page import Figure, Finding, Section, Table
-from recore.report.pca import MOST, Components, fit, principal
+from recore.report.pca import Components, fit
 from recore.report.reading import Data, Floats
 from recore.report.treatment import Binned
+from recore.report.two_sample import SHUFFLES, TELLING_HOLES, TELLING_ROWS, TwoSample, tell_apart
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FOLDS = 5
 LEFT_OUT = 20  # public holes held against the others, at the most
-TELLING_ROWS = 4000  # of each side, at the most, that the classifier learns from
-TELLING_HOLES = 200
-SHUFFLES = 20  # times that whole public holes are parted by chance
 
 
 def section(data: Data, shapes: Binned, private: Data, private_shapes: Binned | None) -> tuple[Section, list[Finding]]:
@@ -96,67 +93,6 @@ def _beyond(model: Components, values: Floats) -> dict[str, float]:
     }
 
 
-def tell_apart(
-    public: Floats, public_holes: np.ndarray, private: Floats, private_holes: np.ndarray
-) -> dict[str, object]:
-    """How well a classifier tells private rows from public ones: the area under its ROC curve, 0.5 is not at all.
-
-    auc: by cross-validation over holes (over rows where a side has one hole: grouped says which). usual: the same for
-    public holes that were parted by chance, in rising order; empty where there are fewer than four.
-    """
-    random = np.random.default_rng(0)
-    chosen = [_at_most(side, random) for side in (public_holes, private_holes)]
-    values = np.concatenate([public[chosen[0]], private[chosen[1]]])
-    mean, directions, _ = principal(values)
-    values = (values - mean) @ directions[:MOST].T  # knows no side: nothing leaks
-    sides = np.repeat([0, 1], [len(chosen[0]), len(chosen[1])])
-    # a hole's name may stand in both files; for the folds these are two
-    holes = np.concatenate([_numbers(public_holes)[chosen[0]], -1 - _numbers(private_holes)[chosen[1]]])
-    grouped = min(len(set(holes[sides == side])) for side in (0, 1)) >= 2
-    found: dict[str, object] = {"auc": _auc(values, sides, holes if grouped else None), "grouped": grouped, "usual": []}
-    own, names = values[sides == 0], np.unique(holes[sides == 0])
-    if grouped and len(names) >= 4:
-        count = min(len(set(holes[sides == 1])), len(names) // 2)
-        taken = (np.isin(holes[sides == 0], random.choice(names, count, replace=False)) for _ in range(SHUFFLES))
-        found["usual"] = sorted(_auc(own, one.astype(int), holes[sides == 0]) for one in taken)
-    return found
-
-
-def _numbers(names: np.ndarray) -> np.ndarray:
-    numbers: np.ndarray = np.unique(names.astype(str), return_inverse=True)[1]
-    return numbers
-
-
-def _at_most(holes: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Places of at most TELLING_ROWS rows of at most TELLING_HOLES holes."""
-    rows = list(grouped(holes).values())
-    some = np.concatenate([rows[place] for place in random.permutation(len(rows))[:TELLING_HOLES]])
-    return np.sort(random.permutation(some)[:TELLING_ROWS])
-
-
-def _auc(scores: Floats, sides: np.ndarray, holes: np.ndarray | None) -> float:
-    """The area under the curve of predictions for rows that were left out, all folds together."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.metrics import roc_auc_score
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    counts = [
-        len(np.unique(holes[sides == side])) if holes is not None else int((sides == side).sum()) for side in (0, 1)
-    ]
-    folds = min(FOLDS, *counts)
-    if folds < 2:
-        return float("nan")
-    parts = StratifiedKFold(folds) if holes is None else StratifiedGroupKFold(folds, shuffle=True, random_state=0)
-    classifier = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000))
-    splits = [(fit, test) for fit, test in parts.split(scores, sides, holes) if len(np.unique(sides[fit])) == 2]
-    if sum(len(test) for _, test in splits) < len(sides):  # a fold without one side to learn from
-        return float("nan")
-    likely = cross_val_predict(classifier, scores, sides, cv=splits, method="predict_proba")[:, 1]
-    return float(roc_auc_score(sides, likely))
-
-
 def _clouds(data: Data, shapes: Binned, private: Data, private_shapes: Binned, model: Components) -> Figure:
     import pandas as pd
 
@@ -215,7 +151,7 @@ def _table(holes: "pd.DataFrame") -> Table:
     return Table("shift-by-hole", "Holes that components have not seen", "The furthest first.", ordered)
 
 
-def _findings(holes: "pd.DataFrame", told: dict[str, object]) -> list[Finding]:
+def _findings(holes: "pd.DataFrame", told: TwoSample) -> list[Finding]:
     import pandas as pd
 
     shares = {}
@@ -229,15 +165,16 @@ def _findings(holes: "pd.DataFrame", told: dict[str, object]) -> list[Finding]:
         text += f"; of public holes held out it is {shares['public']:.1%}"
         level = "note" if 0.05 < shares["private"] <= 1.5 * shares["public"] else level
     found = [Finding(level, "shift", text, "shift", values)]  # type: ignore[arg-type]
-    auc, usual = float(told["auc"]), list(told["usual"])  # type: ignore[arg-type, call-overload]
-    usual = [value for value in usual if not np.isnan(value)]
-    if np.isnan(auc):
+    if np.isnan(told.auc):
         return found
-    text = f"a classifier tells private from public spectra with an AUC of {auc:.2f} (0.5: not at all)"
-    if usual:
-        text += f"; public holes parted by chance: {np.median(usual):.2f}, {usual[0]:.2f} to {usual[-1]:.2f}"
-    if not told["grouped"]:
+    text = f"a classifier tells private from public spectra with an AUC of {told.auc:.2f} (0.5: not at all)"
+    unusual = False
+    if told.usual:
+        text += (
+            f"; public holes parted by chance: {np.median(told.usual):.2f}, {told.usual[0]:.2f} to {told.usual[-1]:.2f}"
+        )
+        unusual = told.auc > told.usual[-1]
+    if not told.by_hole:
         text += "; tested by rows, as one side is a single hole: any hole can be told so"
-    level = "note" if not usual or auc <= usual[-1] else "bad" if auc > 0.8 else "note"
-    found.append(Finding(level, "shift auc", text, "shift", {"auc": auc, "usual": usual, "grouped": told["grouped"]}))  # type: ignore[arg-type]
+    found.append(Finding("bad" if unusual and told.auc > 0.8 else "note", "shift auc", text, "shift", dict(vars(told))))
     return found

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from helpers import ROOT, write_csv, write_gz
 from scipy import stats
 
 from recore.dataset.assays import DETECTION_LIMITS
+from recore.dataset.sample import Plan, make_sample
 from recore.report.explore import explore
 from recore.report.page import Page, write_page
 
@@ -146,6 +148,22 @@ def test_shift(numbers: Path, sample: Path, public: pd.DataFrame) -> None:
     values, others = shapes(public), shapes(private)
     loadings = pd.read_csv(numbers / "loadings.csv").filter(like="PC").to_numpy()
     np.testing.assert_allclose(own["PC1"], (others - values.mean(axis=0)) @ loadings[:, 0], atol=1e-8)
+
+
+def test_two_samples_are_told_apart_only_where_they_differ() -> None:
+    from recore.report.two_sample import tell_apart
+
+    random = np.random.default_rng(0)
+    values = random.standard_normal((600, 20)) + np.repeat(0.3 * random.standard_normal((12, 20)), 50, axis=0)
+    holes = np.repeat([f"H{number}" for number in range(12)], 50)
+    same = tell_apart(values[:400], holes[:400], values[400:], holes[400:])
+    assert same.by_hole
+    assert same.usual[0] <= same.auc <= max(same.usual[-1], 0.6)
+    other = tell_apart(values[:400], holes[:400], values[400:] + 2, holes[400:])
+    assert other.auc > 0.95 > other.usual[-1]
+    one = tell_apart(values[:400], holes[:400], values[400:450], holes[400:450])
+    assert not one.by_hole
+    assert one.usual == ()
 
 
 # ---- files with something wrong ----------------------------------------------------------------------------
@@ -356,6 +374,17 @@ def test_the_report_in_a_browser(
             assert {before, after} == {"1", "0.5"}, name
         assert len(report.tab.pdf(format="A4")) > 50_000
         assert report.troubles == []
+
+
+@pytest.mark.slow
+def test_a_large_file_within_a_minute_and_10_MB(tmp_path: Path) -> None:
+    make_sample(tmp_path, Plan(rows=28_000, holes=100, channels=1700, missing=0.05))
+    started = time.process_time()
+    page = explore(tmp_path / "public/public.csv.gz", tmp_path / "private/private.csv.gz")
+    write_page(page, tmp_path / "r.html")
+    assert int(page.facts["rows"].replace(",", "")) > 18_000
+    assert time.process_time() - started < 60
+    assert (tmp_path / "r.html").stat().st_size < 10_000_000
 
 
 def test_docs_have_a_picture() -> None:

@@ -162,6 +162,15 @@ def test_by_keyboard_and_on_paper(chromium: Any, tmp_path: Path) -> None:
         assert_sound(report, tmp_path / "r.html")
 
 
+def test_an_empty_figure_is_noticed(chromium: Any, tmp_path: Path) -> None:
+    made = page()
+    empty = Figure("empty", "Empty", "Nothing.", new_figure(200), pd.DataFrame({"x": [1]}))
+    write_page(Page("t", "", {}, [], [Section("s", "s", "", [*made.items[:2], empty])]), tmp_path / "r.html")
+    with opened(chromium, tmp_path / "r.html") as report:
+        assert report.empty() == ["empty"]
+        assert report.hover("empty") == ""
+
+
 def test_the_policy_lets_nothing_out(chromium: Any, tmp_path: Path) -> None:
     write_page(page(), tmp_path / "r.html")
     refused: Callable[[str], str] = "code => {{ {} }}".format
