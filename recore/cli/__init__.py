@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from recore.cli.explore import explore
 from recore.cli.import_ import import_
 from recore.cli.run import run
 from recore.cli.sample import sample
@@ -34,5 +35,5 @@ def main(debug: bool) -> None:
     """
 
 
-for command in (sample, import_, run, scores, board, simulate):
+for command in (sample, import_, explore, run, scores, board, simulate):
     main.add_command(command)

@@ -1,0 +1,109 @@
+"use strict";
+const root = document.documentElement;
+
+function followTheme() {
+  const button = document.getElementById("theme"), system = matchMedia("(prefers-color-scheme: dark)");
+  const dark = () => (root.dataset.theme ? root.dataset.theme === "dark" : system.matches);
+  const name = () => { button.textContent = dark() ? "Light" : "Dark"; };
+  button.hidden = false;
+  button.setAttribute("aria-label", "Change between the light and the dark page");
+  button.addEventListener("click", () => { root.dataset.theme = dark() ? "light" : "dark"; name(); });
+  system.addEventListener("change", name);
+  name();
+}
+
+/* What all figures have in common; colours of words and lines are the style sheet's. */
+function house(layout) {
+  const axis = { automargin: true, zeroline: false, showline: true, ticks: "outside", linecolor: "#888888", gridcolor: "#cccccc" };
+  const made = {
+    autosize: true, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hovermode: "closest",
+    font: { family: "system-ui, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif", size: 13 },
+    hoverlabel: { bgcolor: "#333a44", bordercolor: "#888888", font: { color: "#ffffff" }, namelength: -1, align: "left" },
+    colorway: ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a63d2", "#a8780f", "#2b93c4", "#b5434c", "#6b8e23", "#7f8791"],
+    ...layout,
+    margin: { l: 60, r: 20, t: 20, b: 50, ...layout.margin },
+  };
+  for (const key of Object.keys(made)) if (/^[xy]axis\d*$/.test(key)) made[key] = { ...axis, ...made[key], title: { standoff: 10, ...made[key].title } };
+  for (const key of ["xaxis", "yaxis"]) made[key] ??= { ...axis };
+  return made;
+}
+
+async function library() {
+  const packed = document.getElementById("library").textContent;
+  const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
+  const script = document.createElement("script");
+  script.textContent = await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+  document.head.append(script);
+}
+
+/* Hover and legend without a mouse. */
+function byKeyboard(plot) {
+  let curve = 0, point = -1;
+  const shown = () => plot.data.map((trace, i) => i).filter((i) => plot.data[i].hoverinfo !== "skip");
+  const length = (i) => plot.calcdata[i]?.length ?? 0;
+  const cells = (i) => plot.calcdata[i]?.[0]?.z; /* a picture's rows, where the series is one */
+  const hover = () => {
+    if (plot.data[curve].visible === "legendonly" || !length(curve)) return;
+    const { xaxis = "x", yaxis = "y" } = plot.data[curve];
+    let at = [{ curveNumber: curve, pointNumber: point }];
+    if (cells(curve)) {
+      const { x, y, z } = plot.calcdata[curve][0], row = Math.floor(point / z[0].length), column = point % z[0].length;
+      at = { xval: (x[column] + x[column + 1]) / 2, yval: (y[row] + y[row + 1]) / 2 }; /* x and y are edges */
+    }
+    Plotly.Fx.hover(plot, at, xaxis + yaxis);
+    setTimeout(() => { /* plotly takes up to 50 ms to show a label */
+      const words = [...plot.querySelectorAll(".hoverlayer text")].map((text) => text.textContent);
+      document.getElementById("spoken").textContent = [...new Set(words)].join(", ") || "no value";
+    }, 80);
+  };
+  plot.addEventListener("keydown", (event) => {
+    const traces = shown();
+    if (!traces.length || event.target !== plot) return;
+    if (!traces.includes(curve)) curve = traces[0];
+    const wide = cells(curve)?.[0].length; /* in a picture, up and down go from row to row */
+    const count = wide ? cells(curve).length * wide : length(curve);
+    const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, ArrowUp: wide && -wide, ArrowDown: wide }[event.key];
+    const other = wide ? undefined : { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    if (step) point = Math.min(Math.max(point + step, 0), count - 1);
+    else if (other) { curve = traces[(traces.indexOf(curve) + other + traces.length) % traces.length]; point = 0; }
+    else if (event.key === "Enter") {
+      const group = plot.data[curve].legendgroup;
+      const all = plot.data.map((t, i) => i).filter((i) => i === curve || (group && plot.data[i].legendgroup === group));
+      const hide = plot.data[curve].visible !== "legendonly";
+      Plotly.restyle(plot, { visible: hide ? "legendonly" : true }, all);
+      document.getElementById("spoken").textContent = `${plot.data[curve].name ?? "series"} ${hide ? "hidden" : "shown"}`;
+    } else if (event.key === "Escape") Plotly.Fx.unhover(plot);
+    else return;
+    event.preventDefault();
+    if (step || other) hover();
+  });
+  plot.addEventListener("blur", () => Plotly.Fx.unhover(plot));
+}
+
+async function draw() {
+  const figures = JSON.parse(document.getElementById("figures").textContent);
+  const plots = [...document.querySelectorAll("[data-figure]")];
+  if (!plots.length) return;
+  await library();
+  const settings = { responsive: true, displaylogo: false, showTips: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
+  for (const plot of plots) {
+    const figure = figures[plot.dataset.figure];
+    await Plotly.newPlot(plot, figure.data, house(figure.layout), settings);
+    byKeyboard(plot);
+    plot.dataset.drawn = "yes";
+  }
+  /* 680: what an A4 or letter page leaves between its margins, in CSS pixels */
+  addEventListener("beforeprint", () => plots.forEach((plot) => Plotly.relayout(plot, { autosize: false, width: 680 })));
+  addEventListener("afterprint", () => plots.forEach((plot) => Plotly.relayout(plot, { autosize: true, width: null })));
+}
+
+followTheme();
+draw().then(
+  () => { root.dataset.ready = "yes"; },
+  (error) => {
+    const trouble = document.getElementById("trouble");
+    trouble.textContent = `The figures could not be drawn (${error}). Their numbers are in the folder beside this file.`;
+    trouble.hidden = false;
+    throw error;
+  },
+);

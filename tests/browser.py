@@ -1,0 +1,103 @@
+"""Reports in headless Chromium: what tests of pages share.
+
+The system's Chromium or Chrome is used, found by its name; where there is none, these tests are skipped with a reason.
+"""
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+PATIENCE = 60_000  # milliseconds for all figures of a page
+
+
+@dataclass
+class Opened:
+    """A report that is open, and what the browser said of it. `tab` is playwright's page."""
+
+    tab: Any
+    troubles: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def figures(self) -> list[str]:
+        """The names of the figures that the page has a place for."""
+        return self.tab.eval_on_selector_all("[data-figure]", "all => all.map(one => one.dataset.figure)")
+
+    def empty(self) -> list[str]:
+        """The figures in which nothing was drawn: no line, bar, box, point or image in its plot."""
+        marks = ".plot path.js-line, .bars path, .boxes path, .points path, .hm image, .points text, .violins path"
+        return [name for name in self.figures() if not self.tab.query_selector(f"#{name} :is({marks})")]
+
+    def hover(self, name: str) -> str:
+        """Move the mouse over a figure until a label shows; returns its words, or nothing."""
+        self.tab.locator(f"#{name} .plot").first.scroll_into_view_if_needed()
+        box = self.tab.locator(f"#{name} .nsewdrag").first.bounding_box()
+        for down in (0.5, 0.3, 0.7, 0.1, 0.9, 0.95, 0.05):
+            for across in (0.5, 0.52, 0.25, 0.75, 0.1, 0.9):
+                self.tab.mouse.move(box["x"] + across * box["width"], box["y"] + down * box["height"])
+                self.tab.wait_for_timeout(120)  # plotly waits before it shows a label
+                if label := self.tab.locator(f"#{name} .hoverlayer .hovertext").all_text_contents():
+                    return " ".join(label)
+        return ""
+
+    def by_keyboard(self, name: str) -> str:
+        """Go through a figure's points and series by keyboard; returns what was said of them."""
+        self.tab.locator(f"#{name} .plot").first.focus()
+        said = []
+        for key in ("ArrowRight", "ArrowRight", "ArrowDown", "ArrowRight", "PageDown"):
+            self.tab.keyboard.press(key)
+            self.tab.wait_for_timeout(200)  # plotly waits, and the page after it
+            said.append(self.tab.text_content("#spoken"))
+        return " ".join(filter(None, said))
+
+    def toggle(self, name: str, entry: int = 0) -> tuple[str, str]:
+        """Click on an entry of a figure's legend; returns its opacity before and after."""
+        item = self.tab.locator(f"#{name} .legend .traces").nth(entry)
+        before = item.evaluate("one => one.style.opacity")
+        self.tab.locator(f"#{name} .legendtoggle").nth(entry).click()
+        self.tab.wait_for_timeout(700)  # plotly waits whether the click is a double one
+        return before, self.tab.locator(f"#{name} .legend .traces").nth(entry).evaluate("one => one.style.opacity")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A running headless browser."""
+    program = next(filter(None, map(shutil.which, NAMES)), None)
+    if not program:
+        pytest.skip(f"none of {', '.join(NAMES)} is installed: no page can be opened")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program)
+        yield browser
+        browser.close()
+
+
+@contextlib.contextmanager
+def opened(browser: Any, page: Path, scheme: str = "light", width: int = 1100) -> Iterator[Opened]:
+    """Open a report from the disk, offline, and wait until its figures are drawn."""
+    with contextlib.closing(
+        browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900})
+    ) as context:
+        context.set_offline(True)
+        report = Opened(context.new_page())
+        report.tab.on("console", lambda message: report.troubles.append(f"{message.type}: {message.text}"))
+        report.tab.on("pageerror", lambda error: report.troubles.append(str(error)))
+        report.tab.on("request", lambda request: report.requests.append(request.url))
+        report.tab.goto(page.as_uri())
+        report.tab.wait_for_selector("html[data-ready]", state="attached", timeout=PATIENCE)
+        yield report
+
+
+def assert_sound(report: Opened, page: Path) -> None:
+    """No complaint of the browser, every figure drawn, and no request but for the file itself."""
+    assert report.troubles == []
+    assert report.figures()
+    assert report.empty() == []
+    elsewhere = [url for url in report.requests if not url.startswith(("data:", "blob:"))]
+    assert elsewhere == [page.as_uri()]

@@ -1,0 +1,391 @@
+"""Explore: its numbers computed again another way, its findings on files with one thing wrong, its page in a browser."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from browser import assert_sound, opened
+from helpers import ROOT, write_csv, write_gz
+from scipy import stats
+
+from recore.dataset.assays import DETECTION_LIMITS
+from recore.dataset.sample import Plan, make_sample
+from recore.report.explore import explore
+from recore.report.page import Page, write_page
+
+IDS = ["SiteID", "DepthFrom", "DepthTo"]
+HOSTILE = "</script><script>document.title='broken'</script><img src=x>"
+
+
+@pytest.fixture(scope="module")
+def numbers(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder beside the report of the sample, public and private."""
+    out = tmp_path_factory.mktemp("explored")
+    write_page(explore(sample / "public/public.csv.gz", sample / "private/private.csv.gz"), out / "sample.html")
+    return out / "sample"
+
+
+def channels(data: pd.DataFrame) -> pd.DataFrame:
+    """Spectra by falling wavenumber."""
+    names = [name for name in data if name not in IDS and name not in DETECTION_LIMITS]
+    return data[sorted(names, key=float, reverse=True)]
+
+
+def shapes(data: pd.DataFrame) -> np.ndarray:
+    """SNV in bins of two channels, which 424 channels are put in, row by row and bin by bin."""
+    rows = []
+    for _, spectrum in channels(data).iterrows():
+        row = (spectrum.to_numpy() - np.mean(spectrum)) / np.std(spectrum)
+        rows.append([np.mean(row[start : start + 2]) for start in range(0, len(row) - 1, 2)])
+    return np.array(rows)
+
+
+def test_quantiles(numbers: Path, public: pd.DataFrame) -> None:
+    made = pd.read_csv(numbers / "spectra.csv")
+    spectra = channels(public)
+    assert made["wavenumber"].tolist() == [float(name) for name in spectra]
+    for level in (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0):
+        np.testing.assert_allclose(made[f"q{level:.2f}"], spectra.quantile(level), rtol=1e-12)
+    by_hole = pd.read_csv(numbers / "spectra-by-hole.csv")
+    hole = public["SiteID"].iloc[-1]
+    own = by_hole[by_hole["SiteID"] == hole]
+    np.testing.assert_allclose(own["q0.50"], spectra[public["SiteID"] == hole].median(), rtol=1e-12)
+    assert set(by_hole["SiteID"]) == set(public["SiteID"])
+
+
+def test_components(numbers: Path, public: pd.DataFrame) -> None:
+    """By the singular values of the centred matrix, where the report takes the covariance's eigenvectors."""
+    made, limits = pd.read_csv(numbers / "scores.csv"), pd.read_csv(numbers / "outliers.csv").iloc[0]
+    kept = sum(name.startswith("PC") for name in made)
+    values = shapes(public)
+    centred = values - values.mean(axis=0)
+    left, singular, right = np.linalg.svd(centred, full_matrices=False)
+    variances = singular**2 / (len(values) - 1)
+    scores = left[:, :kept] * singular[:kept]
+    for order in range(kept):
+        sign = np.sign(scores[:, order] @ made[f"PC{order + 1}"])
+        np.testing.assert_allclose(made[f"PC{order + 1}"], sign * scores[:, order], atol=1e-8)
+    np.testing.assert_allclose(made["T2"], (scores**2 / variances[:kept]).sum(axis=1), rtol=1e-6)
+    rest = centred - scores @ right[:kept]
+    np.testing.assert_allclose(made["Q"], (rest**2).sum(axis=1), rtol=1e-6)
+    rows = len(values)
+    expected = kept * (rows - 1) * (rows + 1) / (rows * (rows - kept)) * stats.f.isf(0.01, kept, rows - kept)
+    assert limits["T2_limit"] == pytest.approx(expected, rel=1e-9)
+    beyond = (made["T2"] > limits["T2_limit"]) | (made["Q"] > limits["Q_limit"])
+    found = {finding["name"]: finding for finding in json.loads((numbers / "contents.json").read_text())["findings"]}
+    assert found["outliers"]["values"]["rows"] == beyond.sum() == len(pd.read_csv(numbers / "outlying-rows.csv"))
+
+
+def test_limits_hold_what_they_promise() -> None:
+    """Of rows drawn from a normal distribution, one in a hundred lies beyond each limit."""
+    from recore.report.pca import fit
+
+    random = np.random.default_rng(0)
+    mixing = random.standard_normal((30, 30)) * np.linspace(3, 0.1, 30)[:, None]
+    model = fit(random.standard_normal((4000, 30)) @ mixing)
+    new = random.standard_normal((20_000, 30)) @ mixing
+    assert (model.t2(new) > model.t2_limit).mean() == pytest.approx(0.01, abs=0.004)
+    assert (model.q(new) > model.q_limit).mean() == pytest.approx(0.01, abs=0.006)
+
+
+def test_assays(numbers: Path, public: pd.DataFrame) -> None:
+    made = pd.read_csv(numbers / "assays.csv").set_index("assay")
+    assert made.index.tolist() == list(DETECTION_LIMITS)
+    measured = public[made.index]
+    assert made["measured"].tolist() == measured.count().tolist()
+    assert made["missing"].tolist() == measured.isna().sum().tolist()
+    np.testing.assert_allclose(made["q0.75"], measured.quantile(0.75), rtol=1e-12)
+    for name, limit in DETECTION_LIMITS.items():
+        at_limit = int((measured[name] == limit / 2).sum())  # as the sample's laboratory reports
+        if at_limit >= max(3, 0.01 * measured[name].count()):
+            assert made["at limit"][name] == at_limit
+
+
+def test_correlations(numbers: Path, public: pd.DataFrame) -> None:
+    made = pd.read_csv(numbers / "correlation.csv").set_index("assay")
+    values = shapes(public)
+    for name in ("CuPPM", "AlPPM", "AuPPM"):
+        measured = public[name].notna().to_numpy()
+        for place in (0, 100, 211):
+            expected = stats.pearsonr(np.log10(public[name][measured]), values[measured, place]).statistic
+            assert made.loc[name].iloc[1 + place] == pytest.approx(expected, abs=1e-10)
+
+
+def test_nearest_neighbours(numbers: Path, sample: Path, public: pd.DataFrame) -> None:
+    """By all distances between all rows, where the report looks them up in a tree of scores."""
+    both = channels(pd.concat([public, pd.read_csv(sample / "private/private.csv.gz", index_col=0)])).to_numpy()
+    snv = (both - both.mean(axis=1, keepdims=True)) / both.std(axis=1, keepdims=True)
+    square = np.maximum((snv**2).mean(axis=1)[:, None] * 2 - 2 * snv @ snv.T / snv.shape[1], 0)
+    np.fill_diagonal(square, np.inf)
+    kernel = np.array([1, -6, 15, -20, 15, -6, 1])
+    sixth = np.array([np.convolve(row, kernel, "valid") for row in snv]) / np.sqrt((kernel**2).sum())
+    noise = np.quantile(np.median(np.abs(sixth), axis=0) / stats.norm.ppf(0.75), 0.75)
+    nearest = np.sqrt(square.min(axis=1)) / np.sqrt(2) / noise
+    made = pd.read_csv(numbers / "neighbours.csv")
+    counts = made.iloc[:, 2:].sum(axis=1)
+    assert counts.sum() == len(both)
+    expected = np.histogram(nearest, np.append(made["from"], made["to"].iloc[-1]))[0]
+    assert np.abs(np.cumsum(counts) - np.cumsum(expected)).max() <= 0.02 * len(both)
+
+
+def test_shift(numbers: Path, sample: Path, public: pd.DataFrame) -> None:
+    made = pd.read_csv(numbers / "shift.csv")
+    limits = pd.read_csv(numbers / "outliers.csv").iloc[0]
+    private = pd.read_csv(sample / "private/private.csv.gz", index_col=0)
+    by_hole = pd.read_csv(numbers / "shift-by-hole.csv")
+    own = made[made["file"] == "private"]
+    assert own["index"].tolist() == private.index.tolist()
+    for hole, rows in own.groupby("SiteID"):
+        expected = ((rows["T2"] > limits["T2_limit"]) | (rows["Q"] > limits["Q_limit"])).mean()
+        row = by_hole[(by_hole["file"] == "private") & (by_hole["SiteID"] == hole)]
+        assert row["either"].item() == pytest.approx(expected)
+    values, others = shapes(public), shapes(private)
+    loadings = pd.read_csv(numbers / "loadings.csv").filter(like="PC").to_numpy()
+    np.testing.assert_allclose(own["PC1"], (others - values.mean(axis=0)) @ loadings[:, 0], atol=1e-8)
+
+
+def test_two_samples_are_told_apart_only_where_they_differ() -> None:
+    from recore.report.two_sample import tell_apart
+
+    random = np.random.default_rng(0)
+    values = random.standard_normal((600, 20)) + np.repeat(0.3 * random.standard_normal((12, 20)), 50, axis=0)
+    holes = np.repeat([f"H{number}" for number in range(12)], 50)
+    same = tell_apart(values[:400], holes[:400], values[400:], holes[400:])
+    assert same.by_hole
+    assert same.usual[0] <= same.auc <= max(same.usual[-1], 0.6)
+    other = tell_apart(values[:400], holes[:400], values[400:] + 2, holes[400:])
+    assert other.auc > 0.95 > other.usual[-1]
+    one = tell_apart(values[:400], holes[:400], values[400:450], holes[400:450])
+    assert not one.by_hole
+    assert one.usual == ()
+
+
+# ---- files with something wrong ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def looked(tmp_path: Path, public: pd.DataFrame) -> Callable[..., Page]:
+    """Explore a changed copy of the first rows and channels, and write its page."""
+
+    def look(change: Callable[[pd.DataFrame], Any] = lambda data: None, rows: int = 60, private: Any = None) -> Page:
+        data = public.iloc[np.linspace(0, len(public) - 1, rows).astype(int)].copy()
+        data = data.drop(columns=channels(data).columns[40:])
+        changed = change(data)
+        data = data if changed is None else changed
+        page = explore(
+            write_csv(tmp_path / "f.csv.gz", data), private and write_csv(tmp_path / "p.csv.gz", private(data))
+        )
+        write_page(page, tmp_path / "f.html")
+        return page
+
+    return look
+
+
+def said(page: Page, name: str, level: str) -> str:
+    texts = [finding.text for finding in page.findings if finding.name == name and finding.level == level]
+    assert texts, [(finding.level, finding.name) for finding in page.findings]
+    return texts[0]
+
+
+def test_a_gap_is_told_with_its_place(looked: Callable[..., Page]) -> None:
+    def gap(data: pd.DataFrame) -> None:
+        data.iloc[5, data.columns.get_loc(channels(data).columns[3])] = np.nan
+
+    page = looked(gap)
+    assert "1 cells of the spectra hold no number, in 1 rows and 1 channels" in said(page, "empty channels", "bad")
+
+
+def test_words_among_numbers(looked: Callable[..., Page]) -> None:
+    def words(data: pd.DataFrame) -> None:
+        name = channels(data).columns[3]
+        data[name] = data[name].astype(object)
+        data.iloc[2, data.columns.get_loc(name)] = "n.d."
+
+    assert "'n.d.'" in said(looked(words), "file", "bad")
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "level", "words"),
+    [
+        (lambda data: data.drop(columns=IDS), "file", "bad", "not there: 'SiteID'"),
+        (lambda data: data.assign(notes="x"), "file", "bad", "'notes'"),
+        (lambda data: data.assign(SiteID="one"), "one hole", "bad", "one hole"),
+        (lambda data: data.assign(DepthFrom=0, DepthTo=20), "no depths", "note", "the same depth"),
+        (lambda data: data.assign(DepthFrom=data["DepthTo"] + 1), "depths reversed", "bad", "60 rows"),
+        (
+            lambda data: data.assign(DepthFrom=data["DepthFrom"].where(data.index > 9)),
+            "depths missing",
+            "bad",
+            "rows have no",
+        ),
+        (lambda data: data.assign(**{channels(data).columns[7]: 0.5}), "constant channels", "bad", "1 channels"),
+        (lambda data: data.assign(**dict.fromkeys(channels(data), 0.5)), "flat spectra", "bad", "60 rows"),
+        (lambda data: data.assign(**dict.fromkeys(channels(data), np.nan)), "empty channels", "bad", "in 60 rows"),
+        (lambda data: data.drop(columns=channels(data).columns[10:20]), "gaps between channels", "bad", "the widest"),
+        (lambda data: data.assign(**channels(data) * 100), "not absorbance", "bad", "is this absorbance"),
+        (lambda data: data.assign(CuPPM=-1.0), "assays not positive", "bad", "CuPPM"),
+        (lambda data: data.assign(CuPPM=7.0), "assays constant", "bad", "CuPPM"),
+        (lambda data: data.drop(columns="CuPPM"), "assays not measured", "note", "CuPPM"),
+        (lambda data: data.drop(columns=list(DETECTION_LIMITS)), "no assays", "note", "private"),
+        (lambda data: data.set_axis([0] * len(data)), "index repeated", "bad", "59 rows"),
+        (lambda data: data.assign(SiteID=[HOSTILE] * 30 + [f"{HOSTILE}2"] * 30), "depths overlap", "note", "repeats"),
+    ],
+)
+def test_what_is_wrong_is_found(
+    looked: Callable[..., Page], change: Callable[[pd.DataFrame], pd.DataFrame], name: str, level: str, words: str
+) -> None:
+    assert words in said(looked(change), name, level)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 6])
+def test_few_rows_are_no_trouble(looked: Callable[..., Page], rows: int) -> None:
+    page = looked(rows=rows, private=lambda data: data.drop(columns=list(DETECTION_LIMITS)))
+    assert {section.name for section in page.sections} >= {"spectra", "components", "shift", "duplicates", "depth"}
+    assert rows < 2 or "same spectrum" in said(page, "duplicates across files", "bad")
+
+
+def test_repeats_are_found_and_noise_is_no_difference(looked: Callable[..., Page]) -> None:
+    """Rows measured twice: the second with noise of its own, in another hole."""
+
+    def twice(data: pd.DataFrame) -> pd.DataFrame:
+        random = np.random.default_rng(0)
+        noisy = data.copy()
+        noisy[channels(data).columns] += 0.002 * random.standard_normal(channels(data).shape)
+        again = noisy.iloc[:3].copy()
+        again[channels(data).columns] = channels(data).iloc[:3] + 0.002 * random.standard_normal((3, 40))
+        return pd.concat([noisy, again.assign(SiteID="elsewhere").set_axis([9001, 9002, 9003])])
+
+    page = looked(twice)
+    table = next(item for item in page.items if item.name == "duplicate-rows").numbers
+    assert {*table["index_1"], *table["index_2"]} >= {"9001", "9002", "9003"}
+    assert said(page, "duplicates across holes", "bad")
+
+
+def test_a_shift_is_told_from_none(looked: Callable[..., Page]) -> None:
+    def shifted(data: pd.DataFrame) -> pd.DataFrame:
+        other = data.drop(columns=list(DETECTION_LIMITS))
+        other[channels(other).columns] += np.sin(np.arange(40))  # a band that no public row has
+        return other
+
+    page = looked(rows=200, private=shifted)
+    assert said(page, "shift", "bad").startswith("100.0% of the private rows")
+
+
+def test_other_channels_are_not_compared(looked: Callable[..., Page]) -> None:
+    page = looked(private=lambda data: data.rename(columns={channels(data).columns[0]: "4001.0"}))
+    assert "channel" in said(page, "shift", "bad")
+    page = looked(private=lambda data: data.drop(columns=channels(data).columns[0]))
+    assert "40 public channels and 39 private ones" in said(page, "shift", "bad")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "no such file"),
+        (b"", "header"),
+        ("a,b\n1,2\n", "no column is named by a wavenumber"),
+        (",SiteID,1000.0\n", "a header, but no row"),
+        (",1000.0,900.0\n1,0.5\n", "Expected 3 columns"),
+    ],
+)
+def test_no_data_file_is_one_line(tmp_path: Path, content: str | bytes | None, reason: str) -> None:
+    path = tmp_path / "f.csv.gz"
+    if content is not None:
+        write_gz(path, content)
+    with pytest.raises((ValueError, OSError), match=reason):
+        explore(path)
+
+
+def test_a_truncated_file_is_one_line(tmp_path: Path, sample: Path) -> None:
+    whole = (sample / "public/public.csv.gz").read_bytes()
+    (tmp_path / "f.csv.gz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=r"f\.csv\.gz"):
+        explore(tmp_path / "f.csv.gz")
+
+
+def test_the_command(tmp_path: Path, sample: Path) -> None:
+    from test_cli import recore
+
+    out = tmp_path / "explored.html"
+    done = recore("explore", sample / "public/public.csv.gz", "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert done.stdout.splitlines()[-1] == f"explore: {out}, its numbers in {tmp_path / 'explored'}"
+    assert all(line[:6].strip() in {"bad", "note", "good"} for line in done.stdout.splitlines()[:-1])
+    done = recore("explore", sample / "public/public.csv.gz", "--out", out, "--json")
+    assert {finding["name"] for finding in json.loads(done.stdout)} >= {"outliers", "no duplicates"}
+    assert recore("explore", sample / "public/public.csv.gz", "--out", "x.txt").returncode == 2
+
+
+# ---- in a browser -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "name", "words"),
+    [
+        ("\ufeff,SiteID,1000.0,900.0,800.0", "1,a,1,2,3", "file", "not there: 'DepthFrom', 'DepthTo'"),
+        ("i,SiteID,1000.0,1000,900.0", "1,a,1,2,3", "file", "the same wavenumber"),
+        ("i,SiteID,1000.0,1000.0,900.0", "1,a,1,2,3", "file", "more than once"),
+        ("i,SiteID,1e3,nan,-5", "1,a,1,2,3", "file", "neither an ID"),
+        ("1000.0,SiteID,900.0,800.0,700.0", "1,a,1,2,3", "file", "must be the index"),
+        ("i,SiteID,1000.0,900.0,800.0", "1,a,1,inf,3", "empty channels", "1 cells"),
+        ("i,SiteID,1000.0,900.0,800.0", '1,a,1,"2,5",3', "file", "'2,5'"),
+        ("i,SiteID,1000.0,900.0,800.0", "1,a,1,\x00,3", "file", "no number"),
+        ("i,SiteID,1000.0,900.0,800.0", "1,,1,2,3", "holes missing", "1 rows"),
+    ],
+)
+def test_odd_headers_and_cells(tmp_path: Path, header: str, cells: str, name: str, words: str) -> None:
+    page = explore(write_gz(tmp_path / "f.csv.gz", f"{header}\r\n{cells}\r\n"))
+    assert words in " ".join(finding.text for finding in page.findings if finding.name == name), page.findings
+    write_page(page, tmp_path / "f.html")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("data", ["sample", "yamsys", "hostile"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_report_in_a_browser(
+    chromium: Any, tmp_path: Path, sample: Path, public: pd.DataFrame, data: str, scheme: str
+) -> None:
+    if data == "yamsys" and "RECORE_YAMSYS" not in os.environ:
+        pytest.skip("RECORE_YAMSYS does not name the folder of the YAMSYS soils")
+    folder = Path(os.environ.get("RECORE_YAMSYS", "")) if data == "yamsys" else tmp_path
+    if data == "sample":
+        files = sample / "public/public.csv.gz", sample / "private/private.csv.gz"
+    elif data == "yamsys":
+        files = folder / "public.csv.gz", folder / "private.csv.gz"
+    else:
+        names = public["SiteID"].map(lambda name: f"{name}{HOSTILE}")
+        files = write_csv(tmp_path / "h.csv.gz", public.assign(SiteID=names)), None
+    write_page(explore(*files), tmp_path / "r.html")
+    with opened(chromium, tmp_path / "r.html", scheme) as report:
+        assert_sound(report, tmp_path / "r.html")
+        assert report.tab.title().startswith("Explore")
+        for name in report.figures():
+            assert report.hover(name), f"{name}: no label where the mouse is"
+            assert report.by_keyboard(name), f"{name}: no word where the keys are"
+        for name in ("spectra", "spectra-by-hole", "scores"):
+            before, after = report.toggle(name)
+            assert {before, after} == {"1", "0.5"}, name
+        assert len(report.tab.pdf(format="A4")) > 50_000
+        assert report.troubles == []
+
+
+@pytest.mark.slow
+def test_a_large_file_within_a_minute_and_10_MB(tmp_path: Path) -> None:
+    make_sample(tmp_path, Plan(rows=28_000, holes=100, channels=1700, missing=0.05))
+    started = time.process_time()
+    page = explore(tmp_path / "public/public.csv.gz", tmp_path / "private/private.csv.gz")
+    write_page(page, tmp_path / "r.html")
+    assert int(page.facts["rows"].replace(",", "")) > 18_000
+    assert time.process_time() - started < 60
+    assert (tmp_path / "r.html").stat().st_size < 10_000_000
+
+
+def test_docs_have_a_picture() -> None:
+    assert (ROOT / "docs/reports-explore.png").stat().st_size < 300_000

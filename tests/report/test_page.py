@@ -1,0 +1,186 @@
+"""Pages: written whole or not at all, safe with any words, and alive in a browser: hover, legend, keyboard, print."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from browser import assert_sound, opened
+
+from recore.report.figures import COLOURS, new_figure, single, some, word
+from recore.report.page import Figure, Finding, Page, Section, Table, write_page
+
+HOSTILE = "</script><script>document.title='broken'</script><a href='http://example.com'>&lt;%{x}</a><img src=x>"
+
+
+def page(words: str = "DD001") -> Page:
+    x = np.linspace(4000, 600, 50)
+    lines = new_figure(300, xaxis={"autorange": "reversed"})
+    for name, y in ((words, np.sin(x / 300)), ("other", np.cos(x / 300))):
+        lines.add_scatter(x=single(x), y=single(y), name=name, text=[words] * len(x), hovertemplate="%{text} %{y:.3f}")
+    heat = new_figure(300)
+    heat.add_heatmap(z=single(np.outer(x, x)), hovertemplate="%{z}<extra></extra>")
+    numbers = pd.DataFrame({"x": x, "y": np.sin(x / 300), "name": words})
+    items = [Figure("lines", words, words, lines, numbers), Figure("heat", "Heat", "Two by two.", heat, numbers)]
+    section = Section("only", words, words, [*items, Table("table", words, words, numbers)], words)
+    return Page(words, words, {"file": words}, [Finding("bad", "words", words, "only", {"n": np.int64(3)})], [section])
+
+
+def test_numbers_stand_beside_the_page_to_the_last_digit(tmp_path: Path) -> None:
+    made = page()
+    written = write_page(made, tmp_path / "new/r.html")
+    assert sorted(written) == sorted(path for path in (tmp_path / "new").rglob("*") if path.is_file())
+    read = pd.read_csv(tmp_path / "new/r/lines.csv", float_precision="round_trip")
+    pd.testing.assert_frame_equal(read, made.items[0].numbers, check_exact=True)
+    contents = json.loads((tmp_path / "new/r/contents.json").read_text())
+    assert contents["findings"][0]["values"] == {"n": 3}
+    assert set(contents["files"]) == {"lines.csv", "heat.csv", "table.csv"}
+
+
+def test_a_page_replaces_its_older_self_and_nothing_else(tmp_path: Path) -> None:
+    write_page(page(), tmp_path / "r.html")
+    write_page(page("again"), tmp_path / "r.html")
+    assert "again" in (tmp_path / "r.html").read_text()
+    (tmp_path / "r/mine.txt").write_text("mine")
+    before = (tmp_path / "r.html").read_bytes()
+    with pytest.raises(FileExistsError, match="something else"):
+        write_page(page(), tmp_path / "r.html")
+    assert (tmp_path / "r/mine.txt").exists()
+    assert (tmp_path / "r.html").read_bytes() == before
+
+
+@pytest.mark.parametrize("hurt", ["numbers", "render"])
+def test_what_fails_on_the_way_leaves_the_older_page(
+    tmp_path: Path, hurt: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_page(page(), tmp_path / "r.html")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    new = page("new")
+    if hurt == "numbers":
+        new.sections[0].items[2].numbers["name"] = "\ud800"  # no text that a file can hold
+    else:
+        new.facts["file"] = "\ud800"
+    with pytest.raises(UnicodeEncodeError):
+        write_page(new, tmp_path / "r.html")
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_names_are_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"ends in \.html"):
+        write_page(page(), tmp_path / "r.htm")
+    twice = page()
+    with pytest.raises(ValueError, match="one name"):
+        write_page(Page("t", "", {}, [], [*twice.sections, *twice.sections]), tmp_path / "r.html")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_words_stay_words(tmp_path: Path) -> None:
+    write_page(page(HOSTILE), tmp_path / "r.html")
+    text = (tmp_path / "r.html").read_text()
+    assert len(re.findall(r"<script\b", text)) == 3
+    assert "<img" not in text
+    assert "<a href='http" not in text
+    assert not re.search(r'(src|href)="(?!#|data:|r/)', text)
+
+
+def luminance(colour: str) -> float:
+    values = (int(colour[start : start + 2], 16) / 255 for start in (1, 3, 5))
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in values]
+    return float(np.dot([0.2126, 0.7152, 0.0722], linear))
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_colours_are_seen_on_light_and_dark(colour: str) -> None:
+    """A contrast of 3, which WCAG 2.1 asks of graphics, to both of page.css's papers."""
+    for paper in ("#ffffff", "#14171c"):
+        low, high = sorted((luminance(colour), luminance(paper)))
+        assert (high + 0.05) / (low + 0.05) >= 3
+
+
+def test_thinning_keeps_what_must_be_seen() -> None:
+    marked = np.zeros(10_000, dtype=bool)
+    marked[[5, 777]] = True
+    chosen = some(10_000, marked, 100)
+    assert {5, 777} <= set(chosen.tolist())
+    assert 90 <= len(chosen) <= 102
+    assert len(some(10_000, ~np.zeros(10_000, dtype=bool), 100)) == 100
+    assert some(3, marked[:3], 100).tolist() == [0, 1, 2]
+
+
+def test_names_are_short_and_printable() -> None:
+    assert word("a" * 100) == "a" * 27 + "\N{HORIZONTAL ELLIPSIS}"
+    assert word("\x1b[31mred") == "?[31mred"
+    assert word("") == "(empty)"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_in_a_browser(chromium: Any, tmp_path: Path, scheme: str) -> None:
+    write_page(page(HOSTILE), tmp_path / "r.html")
+    with opened(chromium, tmp_path / "r.html", scheme) as report:
+        assert_sound(report, tmp_path / "r.html")
+        assert report.tab.title() == HOSTILE
+        assert report.tab.locator("svg a").count() == 0
+        assert report.tab.locator(f"text={HOSTILE[:30]}").count() > 0
+        assert HOSTILE[:60] in report.hover("lines") or "other" in report.hover("lines")
+        assert report.hover("heat")
+        assert report.toggle("lines") == ("1", "0.5")
+        ink = "getComputedStyle(document.querySelector('#lines .xtick text')).fill"
+        paper = "getComputedStyle(document.body).backgroundColor"
+        colours = report.tab.evaluate(ink), report.tab.evaluate(paper)
+        report.tab.click("#theme")
+        assert {*colours, report.tab.evaluate(ink), report.tab.evaluate(paper)} == {
+            *("rgb(27, 31, 36)", "rgb(255, 255, 255)", "rgb(230, 233, 237)", "rgb(20, 23, 28)")
+        }
+
+
+def test_by_keyboard_and_on_paper(chromium: Any, tmp_path: Path) -> None:
+    write_page(page(), tmp_path / "r.html")
+    with opened(chromium, tmp_path / "r.html", "dark") as report:
+        tab = report.tab
+        tab.keyboard.press("Tab")
+        assert "Skip" in tab.evaluate("document.activeElement.textContent")
+        for _ in range(20):
+            tab.keyboard.press("Tab")
+            if tab.evaluate("document.activeElement.dataset.figure") == "lines":
+                break
+        for key in ("ArrowRight", "ArrowRight", "ArrowDown", "ArrowRight"):
+            tab.keyboard.press(key)
+        tab.wait_for_timeout(300)
+        expected = f"{np.cos(np.linspace(4000, 600, 50)[1] / 300):.3f}".replace("-", "\N{MINUS SIGN}")
+        assert expected in tab.text_content("#spoken")
+        tab.keyboard.press("Enter")
+        tab.wait_for_timeout(100)
+        assert tab.text_content("#spoken") == "other hidden"
+        printed = tab.pdf(format="A4")
+        assert printed.startswith(b"%PDF")
+        tab.emulate_media(media="print")
+        assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        assert_sound(report, tmp_path / "r.html")
+
+
+def test_an_empty_figure_is_noticed(chromium: Any, tmp_path: Path) -> None:
+    made = page()
+    empty = Figure("empty", "Empty", "Nothing.", new_figure(200), pd.DataFrame({"x": [1]}))
+    write_page(Page("t", "", {}, [], [Section("s", "s", "", [*made.items[:2], empty])]), tmp_path / "r.html")
+    with opened(chromium, tmp_path / "r.html") as report:
+        assert report.empty() == ["empty"]
+        assert report.hover("empty") == ""
+
+
+def test_the_policy_lets_nothing_out(chromium: Any, tmp_path: Path) -> None:
+    write_page(page(), tmp_path / "r.html")
+    refused: Callable[[str], str] = "code => {{ {} }}".format
+    with opened(chromium, tmp_path / "r.html") as report:
+        reached = report.tab.evaluate("fetch('https://example.com').then(() => 'reached', () => 'refused')")
+        assert reached == "refused"
+        report.tab.evaluate(
+            "document.head.append(Object.assign(document.createElement('script'), {text: 'window.x=1'}))"
+        )
+        report.tab.evaluate(refused("new Image().src = 'https://example.com/i.png'"), "")
+        report.tab.wait_for_timeout(100)
+        assert report.tab.evaluate("window.x") is None
+        assert sum("Content Security Policy" in trouble for trouble in report.troubles) >= 3
