@@ -54,32 +54,41 @@ class DataError(ValueError):
     """The data are at fault, not the program; the message says where."""
 
 
-def preprocess(data_file):
+def preprocess(data_file, return_holes=False):
     """Return (inputs, targets) of a whole data file: DataFrames with its rows, in order, and its index.
 
-    inputs: a column for each bin, nothing else. targets: the 49 assays in order, NaN where missing;
-    None where the file has none of them, as private data. Raises DataError.
+    inputs: a column for each bin, nothing else. targets: the 49 assays in order, NaN where missing; None where
+    the file has none of them, as private data. With return_holes, which train.py makes its folds by, a third: the
+    drill hole of each row, an array (rows,) of text. Raises DataError.
     """
-    batches = zip(*read(data_file, targets=True), strict=True)
-    inputs, targets = (pa.Table.from_batches(half).to_pandas() for half in batches)
+    batches = zip(*read(data_file, {"SiteID"} | set(TARGETS) if return_holes else TARGETS), strict=True)
+    inputs, beside = (pa.Table.from_batches(half).to_pandas() for half in batches)
     inputs = inputs.set_index(inputs.columns[0])
     with contextlib.suppress(ValueError, OverflowError):
         if ((numbers := inputs.index.astype("int64")).astype(str) == inputs.index).all():
             inputs.index = numbers
-    return inputs, targets.set_axis(inputs.index).reindex(columns=TARGETS) if len(targets.columns) else None
+    holes = beside.pop("SiteID").to_numpy() if return_holes else None
+    targets = beside.set_axis(inputs.index).reindex(columns=TARGETS) if len(beside.columns) else None
+    return (inputs, targets, holes) if return_holes else (inputs, targets)
 
 
-def read(data_file, targets=False):
-    """Yield (inputs, targets), record batches of some 4 MB of text: index and bins; the assays that there are."""
+def read(data_file, beside=()):
+    """Yield (inputs, others), record batches of some 4 MB of text: index and bins; those columns of `beside` there are.
+
+    Whole batches are handed between pyarrow and numpy: pa.array() and to_numpy() of a column would import pandas,
+    which takes longer than a thousand rows, and go column by column.
+    """
     header = header_of(data_file)
     channels = channels_of(header, data_file)
     wavenumbers = np.array([float(name) for name in channels])
-    measured = [name for name in TARGETS if name in header] if targets else []
-    types = {header[0]: pa.string()} | dict.fromkeys([*channels, *measured], pa.float64())
+    others = [name for name in header if name in beside]
+    if "SiteID" in beside and "SiteID" not in others:
+        raise DataError(f"{data_file}: no column 'SiteID', the drill hole, to make folds by")
+    types = dict.fromkeys([*channels, *others], pa.float64()) | dict.fromkeys([header[0], "SiteID"], pa.string())
     batch = None
-    for batch in batches_of(data_file, header, types):
+    for batch in batches_of(data_file, header, {name: types[name] for name in (header[0], *channels, *others)}):
         index = batch[header[0]]
-        spectra = np.stack([batch[name].to_numpy(zero_copy_only=False) for name in channels])
+        spectra = batch.select(channels).to_tensor(null_to_nan=True, row_major=False).to_numpy().T
         if not (finite := np.isfinite(spectra)).all():
             row, channel = np.argwhere(~finite.T)[0]
             raise DataError(f"{data_file}: index {index[row]}, channel {channels[channel]}: empty or not finite")
@@ -87,7 +96,8 @@ def read(data_file, targets=False):
             names, bins = to_bins(spectra, wavenumbers)
         if not (usable := np.isfinite(bins).all(axis=0)).all():
             raise DataError(f"{data_file}: index {index[usable.argmin()]}: no maximum to normalise by; is it all zero?")
-        yield pa.RecordBatch.from_arrays([index, *bins], [header[0], *names]), batch.select(measured)
+        columns = [pa.Array.from_buffers(pa.float64(), len(index), [None, pa.py_buffer(each)]) for each in bins]
+        yield pa.RecordBatch.from_arrays([index, *columns], [header[0], *names]), batch.select(others)
     if batch is None:
         raise DataError(f"{data_file}: a header, but no row")
 
