@@ -26,7 +26,7 @@ from sklearn.model_selection import GroupKFold
 from sklearn.preprocessing import FunctionTransformer
 
 sys.path.append("/opt/ml/code")  # some serving containers leave this file's neighbours off the path
-from preprocess import TARGETS, DataError, batches_of, folder, header_of, plain_errors, preprocess, written_whole
+from preprocess import TARGETS, DataError, folder, plain_errors, preprocess, written_whole
 
 WEIGHTS = dict.fromkeys(TARGETS, 0.01) | {"AuPPM": 0.04, "CuPPM": 0.35}  # of the targets in the score
 WEIGHTS |= dict.fromkeys("AgPPM FePCT NiPPM PbPPM ZnPPM AlPPM CaPPM KPPM MgPPM NaPPM".split(), 0.025)
@@ -164,14 +164,11 @@ def main():
     if not (0 < arguments.alpha_min <= arguments.alpha_max < np.inf and arguments.alphas > 0 and arguments.folds > 1):
         parser.error("0 < alpha_min <= alpha_max, alphas > 0 and folds > 1 are needed")
     data_file = os.path.join(arguments.data_dir, "public.csv.gz")
-    inputs, targets = preprocess(data_file)
+    inputs, targets, holes = preprocess(data_file, return_holes=True)
     if targets is None or targets.isna().all(axis=None):
         raise DataError(f"{data_file}: not one assay to learn from")
     if (infinite := np.isinf(targets).any()).any():
         raise DataError(f"{data_file}: column {infinite.idxmax()!r}: an infinite value")
-    if "SiteID" not in (header := header_of(data_file)):
-        raise DataError(f"{data_file}: no column 'SiteID', the drill hole, to make folds by")
-    holes = pa.Table.from_batches(batches_of(data_file, header, {"SiteID": pa.string()}))["SiteID"].to_numpy()
     alphas = np.geomspace(arguments.alpha_max, arguments.alpha_min, arguments.alphas)
     model, held_out = fit(inputs, targets, holes, alphas, arguments.folds)
     score = 0.0
