@@ -86,7 +86,7 @@ def read_actual(path):
             )
         convert = pa.csv.ConvertOptions(include_columns=measured, column_types=dict.fromkeys(measured, pa.string()))
         text = io.BytesIO()
-        pa.csv.write_csv(pa.csv.read_csv(path, pa.csv.ReadOptions(block_size=1 << 24), convert_options=convert), text)
+        pa.csv.write_csv(pa.csv.read_csv(path, pa.csv.ReadOptions(block_size=1 << 22), convert_options=convert), text)
     except (pa.ArrowException, UnicodeDecodeError, FileNotFoundError) as error:
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else str(error)[:300]
         raise DataError(f"{path}: {reason}") from error
