@@ -10,20 +10,17 @@ Edit `fit` and its hyperparameters. What breaks if you do not keep to this:
 """
 
 import argparse
+import importlib
 import io
 import os
 import pickle
 import re
 import sys
+import threading
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
-from sklearn.compose import TransformedTargetRegressor
-from sklearn.linear_model import Ridge
-from sklearn.metrics import r2_score
-from sklearn.model_selection import GroupKFold
-from sklearn.preprocessing import FunctionTransformer
 
 sys.path.append("/opt/ml/code")  # some serving containers leave this file's neighbours off the path
 from preprocess import TARGETS, DataError, folder, plain_errors, preprocess, written_whole
@@ -39,6 +36,10 @@ def fit(inputs, targets, holes, alphas, folds):
     inputs: DataFrame (rows, bins). targets: DataFrame (rows, 49), NaN where not measured. holes: (rows,).
     Returns the model and the predictions of the cross-validation (rows, 49), NaN where there is none.
     """
+    from sklearn.compose import TransformedTargetRegressor  # here and not above: main() reads the file meanwhile
+    from sklearn.linear_model import Ridge
+    from sklearn.preprocessing import FunctionTransformer
+
     x, y = inputs.to_numpy(), targets.to_numpy()
     coefficients, intercepts = np.zeros((y.shape[1], x.shape[1])), np.full(y.shape[1], np.nan)
     strengths, held_out = np.full(y.shape[1], alphas[0]), np.full(y.shape, np.nan)
@@ -79,6 +80,8 @@ def validate(x, y, holes, alphas, folds):
 
     A fold holds drill holes out whole: neighbours in a hole are alike, so rows of one hole would tell on each other.
     """
+    from sklearn.model_selection import GroupKFold
+
     if len(np.unique(holes)) < 3:
         print("train: fewer than three drill holes to hold out, so folds by row: scores will flatter", flush=True)
         holes = np.arange(len(holes))
@@ -164,6 +167,7 @@ def main():
     if not (0 < arguments.alpha_min <= arguments.alpha_max < np.inf and arguments.alphas > 0 and arguments.folds > 1):
         parser.error("0 < alpha_min <= alpha_max, alphas > 0 and folds > 1 are needed")
     data_file = os.path.join(arguments.data_dir, "public.csv.gz")
+    threading.Thread(target=importlib.import_module, args=("sklearn.compose",)).start()  # while the file is read
     inputs, targets, holes = preprocess(data_file, return_holes=True)
     if targets is None or targets.isna().all(axis=None):
         raise DataError(f"{data_file}: not one assay to learn from")
@@ -171,6 +175,8 @@ def main():
         raise DataError(f"{data_file}: column {infinite.idxmax()!r}: an infinite value")
     alphas = np.geomspace(arguments.alpha_max, arguments.alpha_min, arguments.alphas)
     model, held_out = fit(inputs, targets, holes, alphas, arguments.folds)
+    from sklearn.metrics import r2_score
+
     score = 0.0
     for name, predicted in zip(TARGETS, held_out.T, strict=True):
         if (rows := targets[name].notna().to_numpy()).sum() > 1:
