@@ -10,7 +10,7 @@ import argparse
 import importlib
 import os
 import sys
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 from preprocess import DataError, folder, preprocess, written_whole
 
@@ -29,8 +29,9 @@ def main():
     data_file = arguments.input or os.path.join(arguments.data_dir, "public.csv.gz")
     output = arguments.output or os.path.join(arguments.output_dir, "public.csv.out")
     # scikit-learn, which the model is made of, is imported while the file is read: each takes about as long
-    threading.Thread(target=importlib.import_module, args=("sklearn.compose",)).start()
-    inputs, _ = preprocess(data_file)
+    with ThreadPoolExecutor() as beside:
+        beside.submit(importlib.import_module, "sklearn.compose")
+        inputs, _ = preprocess(data_file)
     from train import model_fn, output_fn, predict_fn
 
     try:

@@ -16,7 +16,7 @@ import os
 import pickle
 import re
 import sys
-import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
@@ -167,8 +167,9 @@ def main():
     if not (0 < arguments.alpha_min <= arguments.alpha_max < np.inf and arguments.alphas > 0 and arguments.folds > 1):
         parser.error("0 < alpha_min <= alpha_max, alphas > 0 and folds > 1 are needed")
     data_file = os.path.join(arguments.data_dir, "public.csv.gz")
-    threading.Thread(target=importlib.import_module, args=("sklearn.compose",)).start()  # while the file is read
-    inputs, targets, holes = preprocess(data_file, return_holes=True)
+    with ThreadPoolExecutor() as beside:
+        beside.submit(importlib.import_module, "sklearn.compose")
+        inputs, targets, holes = preprocess(data_file, return_holes=True)
     if targets is None or targets.isna().all(axis=None):
         raise DataError(f"{data_file}: not one assay to learn from")
     if (infinite := np.isinf(targets).any()).any():

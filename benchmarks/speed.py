@@ -184,7 +184,10 @@ def compare(rows: int, repeats: int) -> dict[str, dict[str, dict[str, float]]]:
             runs = []
             for number in range(repeats):
                 runs.append({side: measure(command) for side, command in sides.items()})
-                took = ", ".join(f"{side} {run['s']:.1f} s" for side, run in runs[-1].items())
+                took = ", ".join(
+                    f"{side} {run['s']:.1f} s {run['cpu']:.1f} CPU s {run['MiB']:.0f} MiB"
+                    for side, run in runs[-1].items()
+                )
                 say(f"{rows} rows: {step}, {number + 1} of {repeats}: {took}")
             found[step] = medians(runs)
         found["all four"] = all_steps(found)
