@@ -174,6 +174,11 @@ def test_assays_that_are_none_are_refused(text: str, reason: str, good, refused,
     assert reason in refused(ROOT / "score.py", *arguments, output=tmp_path / "out.txt")
 
 
+def test_it_does_without_scikit_learn() -> None:
+    done = run("-c", "import sys, score; print('sklearn' in sys.modules)", cwd=ROOT)
+    assert done.stdout == "False\n", done.stderr
+
+
 def test_files_that_are_not_there_and_arguments_unknown(refused, tmp_path: Path) -> None:
     assert "none.csv.gz" in refused(ROOT / "score.py", "--actual", tmp_path / "none.csv.gz", "--output", tmp_path / "o")
     for arguments in (("--unknown", "y"), ("--predicte", "x"), ("--output", "details.json")):
