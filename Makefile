@@ -52,7 +52,7 @@ lint: $(READY) ## style, types and import arrows
 	$(VENV)/bin/lint-imports
 
 bench: $(READY) ## the benchmarks, each against a named peer
-	$(PYTHON) benchmarks/steps.py
+	$(PYTHON) benchmarks/speed.py
 	$(PYTHON) benchmarks/jobs.py
 	$(PYTHON) benchmarks/run.py
 	$(PYTHON) benchmarks/accuracy.py

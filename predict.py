@@ -7,11 +7,12 @@ what is changed here alone changes nothing online.
 """
 
 import argparse
+import importlib
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 from preprocess import DataError, folder, preprocess, written_whole
-from train import model_fn, output_fn, predict_fn
 
 
 def main():
@@ -27,11 +28,16 @@ def main():
     arguments, unknown = parser.parse_known_args()
     data_file = arguments.input or os.path.join(arguments.data_dir, "public.csv.gz")
     output = arguments.output or os.path.join(arguments.output_dir, "public.csv.out")
+    # scikit-learn, which the model is made of, is imported while the file is read: each takes about as long
+    with ThreadPoolExecutor() as beside:
+        beside.submit(importlib.import_module, "sklearn.compose")
+        inputs, _ = preprocess(data_file)
+    from train import model_fn, output_fn, predict_fn
+
     try:
         model = model_fn(arguments.model_dir)
     except Exception as error:  # whatever a file that is not there, or half there, makes pickle raise
         raise DataError(f"no model loads from {arguments.model_dir}, run train.py first: {error!r}") from error
-    inputs, _ = preprocess(data_file)
     text = output_fn(predict_fn(inputs, model), "text/csv")
     with written_whole(output, data_file) as part, open(part, "w", encoding="ascii", newline="") as file:
         file.write(text)

@@ -44,7 +44,7 @@ def summary(data: Data) -> "pd.DataFrame":
     """A row for each of the 49 targets, also for those that the file lacks."""
     import pandas as pd
 
-    from recore.dataset.assays import DETECTION_LIMITS
+    from recore.dataset.targets import DETECTION_LIMITS
 
     rows = []
     for name in DETECTION_LIMITS:

@@ -54,7 +54,7 @@ def read_data(path: Path) -> Data:
     """
     import pandas as pd
 
-    from recore.dataset.assays import DETECTION_LIMITS
+    from recore.dataset.targets import DETECTION_LIMITS
 
     names = header(path)
     problems = []

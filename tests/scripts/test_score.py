@@ -65,6 +65,21 @@ def test_complete_data_give_the_official_digits(seed: int, rows: int, tmp_path_f
     assert (folder / "score.txt").read_text() == str(float(official))
 
 
+@settings(max_examples=150, deadline=None)
+@given(
+    seed=st.integers(0, 2**31),
+    rows=st.integers(2, 3000),
+    decimals=st.sampled_from([0, 1, 3, 15]),
+    size=st.integers(-9, 9),
+)
+def test_r2_has_scikit_learns_digits(seed: int, rows: int, decimals: int, size: int) -> None:
+    random = np.random.default_rng(seed)
+    actual = random.lognormal(0, 1.5, rows).round(decimals) * 10.0**size
+    for predicted in (actual * random.normal(1, 0.3, rows), actual, np.zeros(rows)):
+        assert score.r2_score(actual, predicted) == r2_score(actual, predicted)
+        assert score.r2_score(actual[:1].repeat(rows), predicted) == r2_score(actual[:1].repeat(rows), predicted)
+
+
 def test_a_perfect_prediction_scores_the_sum_of_the_weights() -> None:
     actual, _ = frames(0, 9, 0)
     value, r2 = score.score(actual, actual.set_axis(range(49), axis=1))
@@ -157,6 +172,11 @@ def test_assays_that_are_none_are_refused(text: str, reason: str, good, refused,
     actual = write_gz(tmp_path / "in/wrong.csv.gz", text)
     arguments = ("--actual", actual, "--predicted", tmp_path / "in/predicted.csv", "--output", tmp_path / "out.txt")
     assert reason in refused(ROOT / "score.py", *arguments, output=tmp_path / "out.txt")
+
+
+def test_it_does_without_scikit_learn() -> None:
+    done = run("-c", "import sys, score; print('sklearn' in sys.modules)", cwd=ROOT)
+    assert done.stdout == "False\n", done.stderr
 
 
 def test_files_that_are_not_there_and_arguments_unknown(refused, tmp_path: Path) -> None:

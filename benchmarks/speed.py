@@ -1,0 +1,258 @@
+"""Time and peak memory of the four steps: plain pandas, ours, and the floor of the same work, in turn in one run.
+
+    python benchmarks/speed.py --rows 4000 20000 100000 --repeats 3
+    python benchmarks/speed.py --rows 4000 --repeats 1 --json
+
+plain: benchmarks/plain/, the way that comes to mind first. floor: benchmarks/floor.py, the same work with nothing else.
+Whole processes are measured, start and imports included, each on the same file; the fit besides alone, in a process
+that does nothing else. Medians; machines differ and are busy, so compare the ratios. docs/performance.md explains.
+"""
+
+import argparse
+import gzip
+import itertools
+import json
+import multiprocessing
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+HERE = ROOT / "benchmarks"
+MADE = 4000  # rows that are made; more are these again, as other holes
+SIDES = ("plain", "ours", "floor")
+FIT_ROWS = 20_000  # above this the fit is not measured alone: plain takes too long where assays are missing
+MISSING = 0.03
+SAMPLED = 7  # plain fits target by target where assays are missing: every so many are measured, and times that
+# Matrices here are small, and threads of BLAS that wait for each other on a busy machine multiply the time: one thread
+# for all sides.
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+
+def make_data(folder: Path, rows: int) -> Path:
+    """A public data file of exactly so many rows, 1,700 channels and 49 assays; rows past MADE repeat in new holes."""
+    from recore.dataset.sample import FILES, Plan, make_sample
+
+    made = min(rows, MADE)
+    make_sample(folder, Plan(rows=2 * made, holes=max(24, made // 100)))
+    path = folder / "data/public.csv.gz"
+    path.parent.mkdir()
+    with gzip.open(folder / FILES[0], "rb") as source:
+        header, *lines = itertools.islice(source, made + 1)
+    with gzip.open(path, "wb", compresslevel=6) as target:
+        target.write(header)
+        for row in range(rows):
+            _, depth_to, hole, rest = lines[row % made].split(b",", 3)
+            hole = hole.strip(b'"') + b"-%d" % (row // made)
+            target.write(b",".join([b"%d" % row, depth_to, hole, rest]))
+    return path
+
+
+def commands(folder: Path, data: Path) -> dict[str, dict[str, list[object]]]:
+    """By step and side, what is run. Each side reads its own model; all score the same predictions."""
+    out = {side: folder / side for side in SIDES}
+    for path in out.values():
+        path.mkdir()
+    plain, ours, floor = out.values()
+    predicted, model = ours / "public.csv.out", ("--model_dir", ours)
+    program = HERE / "floor.py"
+    return {
+        "preprocess": {
+            "plain": [HERE / "plain/preprocess.py", data, plain / "public.csv"],
+            "ours": [ROOT / "preprocess.py", "--input", data, "--output", ours / "public.csv"],
+            "floor": [program, "preprocess", data, floor / "public.csv"],
+        },
+        "train": {
+            "plain": [HERE / "plain/train.py", data, plain / "model.pkl"],
+            "ours": [ROOT / "train.py", "--data_dir", data.parent, *model],
+            "floor": [program, "train", data, floor / "model"],
+        },
+        "predict": {
+            "plain": [HERE / "plain/predict.py", plain / "model.pkl", data, plain / "public.csv.out"],
+            "ours": [ROOT / "predict.py", *model, "--input", data, "--output", predicted],
+            "floor": [program, "predict", floor / "model", data, floor / "public.csv.out"],
+        },
+        "score": {
+            "plain": [HERE / "plain/score.py", data, predicted],
+            "ours": [ROOT / "score.py", "--actual", data, "--predicted", predicted, "--output", ours / "public.txt"],
+            "floor": [program, "score", data, predicted],
+        },
+    }
+
+
+def measure(command: list[object]) -> dict[str, float]:
+    """Run it; wall seconds, seconds of all cores, peak MiB of the process. Raises where it fails."""
+    started = time.perf_counter()
+    process = subprocess.Popen([sys.executable, *map(str, command)], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{command[:2]} ended with {process.returncode}")
+    seconds = time.perf_counter() - started
+    return {"s": seconds, "cpu": usage.ru_utime + usage.ru_stime, "MiB": usage.ru_maxrss / 1024}
+
+
+def alone(function: Callable, *arguments: object) -> Any:
+    """Call it in a new process: this one must stay small, for a child's peak memory counts from its parent's size."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def time_fits(data: Path, repeats: int) -> dict[str, dict[str, dict[str, float]]]:
+    """Seconds of the fit alone, the data in memory: every assay measured, and MISSING of them not, here and there."""
+    sys.path[:0] = [str(ROOT), str(HERE)]
+    import floor
+    import numpy as np
+    from sklearn.linear_model import RidgeCV
+
+    import train
+
+    inputs, targets, holes = train.preprocess(data, return_holes=True)
+    measured = np.random.default_rng(0).random(targets.shape) >= MISSING
+    gaps = targets.where(measured)
+
+    def ours(targets):
+        # the one place that knows how train.py's fit is called
+        return lambda: train.fit(inputs, targets, holes, floor.ALPHAS, floor.FOLDS)
+
+    def plain():
+        return RidgeCV(alphas=floor.ALPHAS[::-1], alpha_per_target=True).fit(inputs, targets)
+
+    def plain_by_target():
+        for name in gaps.columns[::SAMPLED]:
+            rows = gaps[name].notna()
+            RidgeCV(alphas=floor.ALPHAS[::-1]).fit(inputs[rows], gaps[name][rows])
+
+    def least():
+        floor.fit(inputs.to_numpy(), targets.to_numpy(), holes, floor.ALPHAS, floor.FOLDS)
+
+    fits = {
+        "fit, all measured": {"plain": plain, "ours": ours(targets), "floor": least},
+        f"fit, {MISSING:.0%} missing": {"plain": plain_by_target, "ours": ours(gaps), "floor": least},
+    }
+    found = {}
+    for what, sides in fits.items():
+        runs = []
+        for _ in range(repeats):
+            runs.append({side: clock(function) for side, function in sides.items()})
+            if sides["plain"] is plain_by_target:
+                runs[-1]["plain"] = {quantity: SAMPLED * value for quantity, value in runs[-1]["plain"].items()}
+        found[what] = medians(runs)
+    return found
+
+
+def clock(function: Callable[[], object]) -> dict[str, float]:
+    started, cpu = time.perf_counter(), time.process_time()
+    function()
+    return {"s": time.perf_counter() - started, "cpu": time.process_time() - cpu}
+
+
+def medians(runs: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
+    """Of some runs of all sides: each side's median of each quantity."""
+    return {
+        side: {quantity: statistics.median(run[side][quantity] for run in runs) for quantity in quantities}
+        for side, quantities in runs[0].items()
+    }
+
+
+def all_steps(steps: dict[str, dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
+    """The four as one: seconds added up, the largest memory."""
+    return {
+        side: {
+            quantity: (max if quantity == "MiB" else sum)(sides[side][quantity] for sides in steps.values())
+            for quantity in ("s", "cpu", "MiB")
+        }
+        for side in SIDES
+    }
+
+
+def compare(rows: int, repeats: int) -> dict[str, dict[str, dict[str, float]]]:
+    """All that is to be known of one size, by step or fit, side and quantity."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        say(f"{rows} rows: making them")
+        data = alone(make_data, folder, rows)
+        found = {}
+        for step, sides in commands(folder, data).items():
+            runs = []
+            for number in range(repeats):
+                runs.append({side: measure(command) for side, command in sides.items()})
+                took = ", ".join(
+                    f"{side} {run['s']:.1f} s {run['cpu']:.1f} CPU s {run['MiB']:.0f} MiB"
+                    for side, run in runs[-1].items()
+                )
+                say(f"{rows} rows: {step}, {number + 1} of {repeats}: {took}")
+            found[step] = medians(runs)
+        found["all four"] = all_steps(found)
+        if rows <= FIT_ROWS:
+            say(f"{rows} rows: the fit alone")
+            found |= alone(time_fits, data, repeats)
+    return found
+
+
+def say(what: str) -> None:
+    print(what, file=sys.stderr, flush=True)
+
+
+def heading() -> str:
+    quantities = [f"{side}, {unit}" for unit in ("s", "CPU s", "MiB") for side in SIDES]
+    cells = ["rows", "step", *quantities[:3], "plain / ours", "ours / floor", *quantities[3:]]
+    return f"| {' | '.join(cells)} |\n|" + "---|" * len(cells)
+
+
+def lines(rows: int, steps: dict[str, dict[str, dict[str, float]]]) -> str:
+    """The table's lines of one size."""
+    table = []
+    for step, sides in steps.items():
+        plain, ours, floor = (sides[side]["s"] for side in SIDES)
+        cells = [f"{rows:,}", step, *(f"{seconds:.2f}" for seconds in (plain, ours, floor))]
+        cells += [f"{plain / ours:.1f}", f"{ours / floor:.2f}", *(f"{sides[side]['cpu']:.2f}" for side in SIDES)]
+        cells += [f"{sides[side]['MiB']:.0f}" if "MiB" in sides[side] else "-" for side in SIDES]
+        table.append(f"| {' | '.join(cells)} |")
+    return "\n".join(table)
+
+
+def print_growth(results: dict[int, dict[str, dict[str, dict[str, float]]]]) -> None:
+    """What 1,000 rows more cost, from one size to the next."""
+    spans = list(itertools.pairwise(results))
+    print("\n| 1,000 rows more | " + " | ".join(f"{a:,} to {b:,}: {side}" for a, b in spans for side in SIDES) + " |")
+    print("|---|" + "---|" * len(spans) * len(SIDES))
+    for step in [step for step in results[min(results)] if "fit" not in step]:
+        cells = []
+        for a, b in spans:
+            for side in SIDES:
+                more = {q: (results[b][step][side][q] - results[a][step][side][q]) / (b - a) for q in ("s", "MiB")}
+                cells.append(f"{1e6 * more['s']:.0f} ms, {1e3 * more['MiB']:.1f} MiB")
+        print(f"| {step} | {' | '.join(cells)} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, nargs="+", default=[4000, 20_000, 100_000])
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    results = {}
+    for rows in sorted(arguments.rows):
+        results[rows] = compare(rows, arguments.repeats)
+        if not arguments.json:
+            if len(results) == 1:
+                print(heading())
+            print(lines(rows, results[rows]), flush=True)
+    if arguments.json:
+        print(json.dumps(results))
+    elif len(results) > 1:
+        print_growth(results)
+
+
+if __name__ == "__main__":
+    os.environ |= ONE_THREAD
+    sys.path.insert(0, str(ROOT))
+    main()

@@ -1,0 +1,61 @@
+"""benchmarks/speed.py and the floor that it compares with: the floor does the work of the steps, the table says so."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import ROOT, run
+from sklearn.linear_model import Ridge
+
+FLOOR = ROOT / "benchmarks/floor.py"
+sys.path.append(str(ROOT / "benchmarks"))
+
+import floor
+import speed
+
+
+def test_the_floor_of_step_2_makes_the_same_bins(project: Path, tmp_path: Path) -> None:
+    data = project / "data/public/public.csv.gz"
+    assert run(FLOOR, "preprocess", data, tmp_path / "bins.csv", cwd=tmp_path).returncode == 0
+    expected = pd.read_csv(project / "data/preprocess/public.csv", index_col=0)
+    np.testing.assert_array_equal(pd.read_csv(tmp_path / "bins.csv", index_col=0), expected)
+
+
+def test_the_floor_of_the_fit_is_ridge_with_the_best_of_the_strengths() -> None:
+    random = np.random.default_rng(3)
+    x, holes = random.normal(size=(80, 6)), np.arange(80) // 8
+    y = x @ random.normal(size=(6, 4)) + 5 + random.normal(size=(80, 4)) * [0.01, 1, 10, 100]
+    b, intercepts = floor.fit(x, y, holes, floor.ALPHAS, 5)
+    for column in range(4):
+        ridges = [Ridge(alpha).fit(x, y[:, column]) for alpha in floor.ALPHAS]
+        difference = [np.abs(b[:, column] - ridge.coef_).max() for ridge in ridges]
+        best = ridges[int(np.argmin(difference))]
+        np.testing.assert_allclose(b[:, column], best.coef_, rtol=1e-7, atol=1e-9)
+        assert intercepts[column] == pytest.approx(best.intercept_)
+    strong = np.abs(b).max(axis=0)
+    assert strong[0] > 0.1  # what hardly has noise is hardly held back
+
+
+def test_data_have_the_rows_asked_for_in_holes_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "MADE", 30)
+    data = pd.read_csv(speed.make_data(tmp_path, 75), index_col=0)
+    assert list(data.index) == list(range(75))
+    assert data.shape[1] == 3 + 1700 + 49
+    holes = [set(data["SiteID"][first : first + 30]) for first in (0, 30, 60)]
+    assert not holes[0] & holes[1]
+    assert not holes[1] & holes[2]
+
+
+@pytest.mark.slow
+def test_the_benchmark_measures_every_step_on_every_side() -> None:
+    command = [sys.executable, ROOT / "benchmarks/speed.py", "--rows", "300", "--repeats", "1", "--json"]
+    (steps,) = json.loads(subprocess.check_output(command, timeout=600)).values()
+    assert list(steps)[:5] == ["preprocess", "train", "predict", "score", "all four"]
+    assert len(steps) == 7
+    for sides in steps.values():
+        assert list(sides) == ["plain", "ours", "floor"]
+        assert all(side["s"] > 0 for side in sides.values())
