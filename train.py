@@ -15,6 +15,7 @@ import os
 import pickle
 import re
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +28,7 @@ from sklearn.metrics import r2_score
 from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler, scale
+from threadpoolctl import threadpool_limits
 
 sys.path.append("/opt/ml/code")  # some serving containers leave this file's neighbours off the path
 from preprocess import TARGETS, DataError, folder, plain_errors, preprocess, written_whole
@@ -48,9 +50,11 @@ def fit(inputs, targets, holes, alphas, folds):
     other holes, but holes are few; the second are steadier, but tell of these holes.
     Returns the model and the predictions for the held out (rows, 49), NaN where there is none.
     """
+    threadpool_limits(1, "blas")  # threads have a fold each, see side_by_side; BLAS's own wait for each other
     transform, x = features(inputs)
     x, y = np.column_stack([x, np.ones(len(x))]), targets.to_numpy()  # the last column is the intercept's
-    everything, partitions = x.T @ x, [[(rows, x[rows].T @ x[rows]) for rows in each] for each in split(holes, folds)]
+    ways = [side_by_side(lambda rows: (rows, x[rows].T @ x[rows]), way) for way in split(holes, folds)]
+    everything = sum(xx for _, xx in ways[-1]) if ways else x.T @ x
     coefficients, strengths = np.full((x.shape[1], y.shape[1]), np.nan), np.full(y.shape[1], alphas[0])
     held_out = np.full(y.shape, np.nan)
     patterns, pattern_of = np.unique(~np.isnan(y), axis=1, return_inverse=True)
@@ -61,7 +65,7 @@ def fit(inputs, targets, holes, alphas, folds):
             continue
         level = y[measured][:, columns].mean(axis=0)
         own_y = np.where(measured[:, None], y[:, columns] - level, 0.0)
-        tried = [validate(x, own_y, measured, each, alphas) for each in partitions]
+        tried = [validate(x, own_y, measured, way, alphas) for way in ways]
         if tried:
             strengths[columns] = alphas[sum(errors for errors, _ in tried).argmin(axis=0)]
         for rows, solve, right in tried[0][1] if tried else []:
@@ -143,17 +147,25 @@ def validate(x, y, measured, folds, alphas):
 
     y is zero where it was not measured. Errors come from products alone, whose size has no rows in it.
     """
-    parts = [(rows, products(x, measured, rows, xx), x[rows].T @ y[rows]) for rows, xx in folds]
-    whole_xx, whole_xy = sum(xx for _, xx, _ in parts), sum(xy for _, _, xy in parts)
-    errors, solved = np.zeros((len(alphas), y.shape[1])), []
-    for rows, xx, xy in parts:
+    parts = side_by_side(lambda fold: (products(x, measured, *fold), x[fold[0]].T @ y[fold[0]]), folds)
+    whole_xx, whole_xy = sum(xx for xx, _ in parts), sum(xy for _, xy in parts)
+
+    def hold_out(fold, part):
+        (rows, _), (xx, xy) = fold, part
         if whole_xx[-1, -1] - xx[-1, -1] < 0.5:  # no row is left to learn from
-            continue
-        solve = decompose(whole_xx - xx)
-        b = solve(whole_xy - xy, alphas[:, None, None])
-        errors += (y[rows] ** 2).sum(axis=0) + ((xx @ b - 2 * xy) * b).sum(axis=1)
-        solved.append((rows, solve, whole_xy - xy))
-    return errors, solved
+            return np.zeros((len(alphas), y.shape[1])), None
+        solve, right = decompose(whole_xx - xx), whole_xy - xy
+        b = solve(right, alphas[:, None, None])
+        return (y[rows] ** 2).sum(axis=0) + ((xx @ b - 2 * xy) * b).sum(axis=1), (rows, solve, right)
+
+    errors, solved = zip(*side_by_side(hold_out, folds, parts), strict=True)
+    return sum(errors), [each for each in solved if each]
+
+
+def side_by_side(function, *items):
+    """A list of function(item, ...), one a core at a time: numpy lets other threads run while it works."""
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(function, *items))
 
 
 def bounds(assays):

@@ -36,29 +36,57 @@ def data() -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
     return inputs, targets, np.repeat(list("abcdef"), 10)
 
 
-def test_each_strength_and_coefficient_is_what_one_fit_at_a_time_gives(data, capsys: pytest.CaptureFixture) -> None:
+def expected_of(x: np.ndarray, y: np.ndarray, holes: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+    """The strength, the predictions of the whole and those held out by hole, one scikit-learn fit at a time.
+
+    y has NaN where it was not measured; folds are of all rows, and rows without an assay are in none.
+    """
+    rows = ~np.isnan(y)
+    errors, held = dict.fromkeys(ALPHAS, 0.0), {alpha: np.full(len(y), np.nan) for alpha in ALPHAS}
+    for way in (np.arange(len(y)), holes):
+        for rest, fold in GroupKFold(5).split(x, groups=way):
+            rest = rest[rows[rest]]
+            for alpha in ALPHAS if len(rest) else []:
+                predicted = Ridge(alpha, solver="svd").fit(x[rest], y[rest]).predict(x[fold])
+                errors[alpha] += np.nansum((y[fold] - predicted) ** 2)
+                beyond = 0.2 * np.ptp(y[rest])
+                if way is holes:
+                    held[alpha][fold] = predicted.clip(max(y[rest].min() - beyond, 0), y[rest].max() + beyond)
+    best = min(errors, key=errors.__getitem__)
+    beyond = 0.2 * np.ptp(y[rows])
+    whole = Ridge(best, solver="svd").fit(x[rows], y[rows]).predict(x)
+    return best, whole.clip(max(y[rows].min() - beyond, 0), y[rows].max() + beyond), held[best]
+
+
+def test_each_strength_and_prediction_is_what_one_fit_at_a_time_gives(data, capsys: pytest.CaptureFixture) -> None:
     inputs, targets, holes = data
     model, held_out = train.fit(inputs, targets, holes, ALPHAS, folds=5)
-    predictions = model.predict(inputs)
-    for column, name in enumerate(preprocess.TARGETS):
-        rows = targets[name].notna().to_numpy()
-        if name in ("AgPPM", "AsPPM"):
-            continue
-        x, y, groups = inputs.to_numpy()[rows], targets[name][rows].to_numpy(), holes[rows]
-        held = {
-            alpha: np.concatenate(
-                [Ridge(alpha).fit(x[a], y[a]).predict(x[b]) for a, b in GroupKFold(5).split(x, y, groups)]
-            )
-            for alpha in ALPHAS
-        }
-        order = np.concatenate([b for _, b in GroupKFold(5).split(x, y, groups)])
-        errors = [((y[order] - held[alpha]) ** 2).sum() for alpha in ALPHAS]
-        best = ALPHAS[np.argmin(errors)]
-        assert model.regressor_.alpha[column] == best
-        expected = np.clip(Ridge(best).fit(x, y).predict(inputs.to_numpy()), 0, None)
-        np.testing.assert_allclose(predictions[:, column], expected, rtol=1e-7, atol=1e-9)
-        np.testing.assert_allclose(held_out[rows][order, column], np.clip(held[best], 0, None), rtol=1e-7, atol=1e-9)
+    x, predictions = model.regressor_[0].transform(inputs), model.predict(inputs)
+    for column, name in enumerate(preprocess.TARGETS[1:], 1):
+        best, whole, held = expected_of(x, targets[name].to_numpy(), holes)
+        assert model.regressor_[-1].alpha[column] == best, name
+        np.testing.assert_allclose(predictions[:, column], whole, rtol=1e-10, atol=1e-10)
+        np.testing.assert_allclose(held_out[:, column], held, rtol=1e-10, atol=1e-10)
+    assert np.isnan(held_out[:, 0]).all()
     assert "never measured, so not predicted: AgPPM" in capsys.readouterr().out
+
+
+def test_features_are_bins_and_likeness_of_slopes(data) -> None:
+    inputs, targets, holes = data
+    x = train.fit(inputs, targets, holes, ALPHAS, folds=5)[0].regressor_[0].transform(inputs)
+    bins = inputs.to_numpy()
+    spectra = (bins - bins.mean(axis=1, keepdims=True)) / bins.std(axis=1, keepdims=True)
+    slopes = np.column_stack([spectra[:, 0], spectra[:, 1:] - spectra[:, :-1]])
+    slopes = (slopes - slopes.mean(axis=0)) / slopes.std(axis=0)
+    distances = ((slopes[:, None] - slopes[None]) ** 2).sum(axis=2)
+    kernel = np.exp(-distances / (2 * distances.mean()))  # with fewer rows than landmarks, of all rows: exact
+    bins, likeness = x[:, :8], x[:, 8:]
+    for part in (bins, likeness):
+        assert part.var(axis=0).sum() == pytest.approx(1.0)
+    ours = likeness @ likeness.T
+    np.testing.assert_allclose(ours, kernel * ours[0, 0], atol=1e-8)
+    centred = inputs.to_numpy() - inputs.to_numpy().mean(axis=0)
+    np.testing.assert_allclose(bins, centred * (bins[0, 0] / centred[0, 0]), atol=1e-12)
 
 
 def test_predictions_are_never_negative_and_nan_only_where_nothing_was_measured(data) -> None:
@@ -72,12 +100,32 @@ def test_predictions_are_never_negative_and_nan_only_where_nothing_was_measured(
     assert (predictions[:, 1:] == 0).any()
 
 
-@pytest.mark.parametrize("holes", [["a"], ["a", "b"]])
-def test_fewer_than_three_holes_fall_back_and_say_so(data, holes: list[str], capsys: pytest.CaptureFixture) -> None:
+def test_one_hole_falls_back_on_rows_and_says_so(data, capsys: pytest.CaptureFixture) -> None:
     inputs, targets, _ = data
-    _, held_out = train.fit(inputs, targets, np.resize(holes, 60), ALPHAS, folds=5)
-    assert "fewer than three drill holes" in capsys.readouterr().out
-    assert not np.isnan(held_out[targets["FePCT"].notna(), preprocess.TARGETS.index("FePCT")]).any()
+    _, held_out = train.fit(inputs, targets, np.full(60, "a"), ALPHAS, folds=5)
+    assert "one drill hole alone" in capsys.readouterr().out
+    assert not np.isnan(held_out[:, preprocess.TARGETS.index("FePCT")]).any()
+
+
+def test_predictions_go_a_fifth_of_the_range_beyond_it_and_no_farther(data) -> None:
+    inputs, targets, holes = data
+    model, _ = train.fit(inputs, targets, holes, ALPHAS, folds=5)
+    far = model.predict(inputs.mean() + 1e3 * (inputs - inputs.mean()))[:, 2:]
+    low, high = targets.min().to_numpy()[2:], targets.max().to_numpy()[2:]
+    np.testing.assert_allclose(far.max(axis=0), high + 0.2 * (high - low))
+    np.testing.assert_allclose(far.min(axis=0), np.maximum(low - 0.2 * (high - low), 0))
+
+
+def test_degenerate_data_are_fitted(data) -> None:
+    inputs, targets, holes = data
+    few, twice = inputs.iloc[:5], inputs.assign(**{"bin_1900.0_1894.0": inputs.iloc[:, 0], "bin_1890.0_1884.0": 3.0})
+    constant = targets.assign(CuPPM=7.0)
+    in_one_hole = targets.assign(CuPPM=targets["CuPPM"].where(holes == "b"))
+    copper = preprocess.TARGETS.index("CuPPM")
+    for x, y, of in ((few, targets.iloc[:5], holes[:5]), (twice, targets, holes), (inputs, in_one_hole, holes)):
+        model, _ = train.fit(x, y, of, ALPHAS, folds=5)
+        assert np.isfinite(model.predict(x)[:, copper]).all()
+    np.testing.assert_allclose(train.fit(inputs, constant, holes, ALPHAS, folds=5)[0].predict(inputs)[:, copper], 7.0)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3])
@@ -111,20 +159,18 @@ def test_the_log_has_metrics_that_a_regex_reads(project: Path) -> None:
 def test_metrics_are_r2_on_whole_holes_held_out(public: pd.DataFrame, tmp_path: Path) -> None:
     mixed = public.sample(frac=1, random_state=1)  # rows of a hole are not neighbours in the file
     write_csv(tmp_path / "public.csv.gz", mixed)
-    done = run(ROOT / "train.py", "--data_dir", tmp_path, "--model_dir", tmp_path, "--alphas", 9, cwd=tmp_path)
+    arguments = ("--data_dir", tmp_path, "--model_dir", tmp_path, "--alphas", len(ALPHAS))
+    extremes = ("--alpha_min", ALPHAS.min(), "--alpha_max", ALPHAS.max())
+    done = run(ROOT / "train.py", *arguments, *extremes, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     logged = dict(re.findall(r"validation:(\w+)=([-.0-9]+)", done.stdout))
     inputs, _ = preprocess.preprocess(tmp_path / "public.csv.gz")
+    x = train.model_fn(tmp_path).regressor_[0].transform(inputs)
     for name in ("CuPPM", "AlPPM", "MoPPM"):
-        rows = mixed[name].notna().to_numpy()
-        x, y, holes = inputs.to_numpy()[rows], mixed[name][rows].to_numpy(), mixed["SiteID"][rows]
-        held = {}
-        for alpha in np.geomspace(1e5, 1e-5, 9):
-            held[alpha] = np.empty_like(y)
-            for fitted, left_out in GroupKFold(5).split(x, y, holes):
-                held[alpha][left_out] = Ridge(alpha, solver="svd").fit(x[fitted], y[fitted]).predict(x[left_out])
-        best = min(held.values(), key=lambda predicted: ((y - predicted) ** 2).sum())
-        assert float(logged[name]) == pytest.approx(r2_score(y, best.clip(0)), abs=2e-6), name
+        y = mixed[name].to_numpy()
+        _, _, held = expected_of(x, y, mixed["SiteID"].to_numpy())
+        rows = ~np.isnan(y)
+        assert float(logged[name]) == pytest.approx(r2_score(y[rows], held[rows]), abs=2e-6), name
 
 
 def test_weights_and_targets_are_the_hosts() -> None:
@@ -139,7 +185,7 @@ def test_hyperparameters_are_arguments(project: Path, tmp_path: Path) -> None:
         ROOT / "train.py", *arguments, cwd=tmp_path, SM_CHANNEL_TRAINING=str(data_dir), SM_MODEL_DIR=str(tmp_path)
     )
     assert done.returncode == 0, done.stderr
-    assert (train.model_fn(tmp_path).regressor_.alpha == 3).all()
+    assert (train.model_fn(tmp_path).regressor_[-1].alpha == 3).all()
     wrong = run(ROOT / "train.py", "--alpha_min", 0, cwd=tmp_path)
     assert wrong.returncode == 2
     assert "0 < alpha_min" in wrong.stderr
