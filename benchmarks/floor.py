@@ -5,8 +5,8 @@
     python benchmarks/floor.py predict MODEL DATA.csv.gz PREDICTIONS.csv
     python benchmarks/floor.py score DATA.csv.gz PREDICTIONS.csv
 
-No check, no message, no option, no pandas and no scikit-learn; the whole file in memory; every assay measured. Same
-bins, same folds over holes, same strengths as the scripts have: what they take more is what their care costs.
+No check, no message, no option, no pandas and no scikit-learn; the whole file in memory. Same bins, same features, same
+folds and strengths as the scripts have: what they take more is what their care costs.
 """
 
 import pickle
@@ -16,9 +16,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
-ALPHAS = np.geomspace(1e5, 1e-5, 50)
+ALPHAS = np.geomspace(1e5, 1e-5, 31)
 FOLDS = 5
 BIN = 7
+LANDMARKS = 200
 FIRST_TARGET, LAST_TARGET = "AgPPM", "YPPM"
 
 
@@ -47,22 +48,60 @@ def to_bins(spectra, channels):
     return np.round(sum(spectra[:, first:whole:BIN] for first in range(BIN)) / maximum[:, None], 5)
 
 
-def fit(x, y, holes, alphas, folds):
-    """Ridge with a strength per target: one eigen-decomposition a fold and one for the model; y (rows, 49) complete.
+def fit(bins, y, holes, alphas, folds):
+    """Ridge with a strength per target: one eigen-decomposition a fold, by hole and by row, and one for the model.
 
-    Returns coefficients (bins, 49) and intercepts (49,).
+    y (rows, 49): NaN where not measured; targets that are measured on the same rows share their decompositions.
+    Returns what `features` takes, and the coefficients (features + 1, 49), the intercepts last.
     """
+    mapped = likeness(bins)
+    x = np.column_stack([features(bins, mapped), np.ones(len(bins))])
     _, hole = np.unique(holes, return_inverse=True)
-    fold_of = np.argsort(np.argsort(-np.bincount(hole)))[hole] % folds  # whole holes, the largest to different folds
-    x1 = np.column_stack([x, np.ones(len(x))])
-    grams = [(own.T @ own, own.T @ y[fold_of == fold]) for fold in range(folds) for own in [x1[fold_of == fold]]]
-    whole = [sum(parts) for parts in zip(*grams, strict=True)]
-    errors = 0.0
-    for gram, right in grams:
-        b = ridge(whole[0] - gram, whole[1] - right, alphas[:, None, None])
-        errors = errors + (b * (gram @ b - 2 * right)).sum(axis=1)  # and y'y, the same for all strengths
-    b = ridge(*whole, alphas[errors.argmin(axis=0)])
-    return b[:-1], b[-1]
+    by_hole = np.argsort(np.argsort(-np.bincount(hole)))[hole] % folds  # the largest holes to different folds
+    ways = [by_hole, np.arange(len(x)) % folds]
+    masks = [way == fold for way in ways for fold in range(folds)]
+    of_all = [own.T @ own for mask in masks for own in [x[mask]]]
+    coefficients = np.empty((x.shape[1], y.shape[1]))
+    patterns, pattern_of = np.unique(~np.isnan(y), axis=1, return_inverse=True)
+    for number, measured in enumerate(patterns.T):
+        own_y = np.nan_to_num(y[:, pattern_of == number])
+        gone = [x[mask & ~measured] for mask in masks]
+        grams = [gram - own.T @ own for gram, own in zip(of_all, gone, strict=True)]
+        rights = [x[mask].T @ own_y[mask] for mask in masks]
+        gram, right = sum(grams[:folds]), sum(rights[:folds])
+        errors = 0.0
+        for held, held_right in zip(grams, rights, strict=True):
+            b = ridge(gram - held, right - held_right, alphas[:, None, None])
+            errors = errors + (b * (held @ b - 2 * held_right)).sum(axis=1)  # and y'y, the same for all strengths
+        coefficients[:, pattern_of == number] = ridge(gram, right, alphas[errors.argmin(axis=0)])
+    return mapped, coefficients
+
+
+def slopes(bins):
+    spectra = (bins - bins.mean(axis=1, keepdims=True)) / bins.std(axis=1, keepdims=True)
+    return np.diff(spectra, axis=1, prepend=0.0)
+
+
+def kernel(a, b):
+    distances = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T
+    return np.exp(distances * (-0.25 / a.shape[1]))
+
+
+def likeness(bins):
+    """What Nystroem's map of these spectra's slopes needs: mean, deviation, landmarks, matrix, weights."""
+    z = slopes(bins)
+    mean, deviation = z.mean(axis=0), z.std(axis=0)
+    z = (z - mean) / deviation
+    landmarks = z[np.random.RandomState(0).permutation(len(z))[:LANDMARKS]]
+    values, vectors = np.linalg.eigh(kernel(landmarks, landmarks))
+    matrix = vectors / np.sqrt(values.clip(1e-12))
+    weight = 1 / np.sqrt((kernel(z, landmarks) @ matrix).var(axis=0).sum())
+    return mean, deviation, landmarks, matrix * weight, 1 / np.sqrt(bins.var(axis=0).sum())
+
+
+def features(bins, mapped):
+    mean, deviation, landmarks, matrix, weight = mapped
+    return np.column_stack([bins * weight, kernel((slopes(bins) - mean) / deviation, landmarks) @ matrix])
 
 
 def ridge(gram, right, alphas):
@@ -89,9 +128,9 @@ def train(data, output):
 
 def predict(model, data, output):
     with open(model, "rb") as file:
-        b, intercepts = pickle.load(file)
+        mapped, b = pickle.load(file)
     _, spectra, channels, _, _ = read(data, spectra=True)
-    predicted = (to_bins(spectra, channels) @ b + intercepts).clip(0).T
+    predicted = (features(to_bins(spectra, channels), mapped) @ b[:-1] + b[-1]).clip(0).T
     columns = [pa.Array.from_buffers(pa.float64(), len(each), [None, pa.py_buffer(each.copy())]) for each in predicted]
     table = pa.RecordBatch.from_arrays(columns, [str(number) for number in range(len(columns))])
     pa.csv.write_csv(table, output, pa.csv.WriteOptions(include_header=False))
