@@ -42,6 +42,7 @@ LANDMARKS = 200  # rows with which all rows are compared
 BEYOND = 0.2  # of the range of a target's assays: so far beyond them predictions go, and no farther
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # folds have a thread each: BLAS's own would wait for each other
 def fit(inputs, targets, holes, alphas, folds):
     """Ridge on the `features` of the bins: for each target its own strength, its own measured rows.
 
@@ -50,7 +51,6 @@ def fit(inputs, targets, holes, alphas, folds):
     other holes, but holes are few; the second are steadier, but tell of these holes.
     Returns the model and the predictions for the held out (rows, 49), NaN where there is none.
     """
-    threadpool_limits(1, "blas")  # threads have a fold each, see side_by_side; BLAS's own wait for each other
     transform, x = features(inputs)
     x, y = np.column_stack([x, np.ones(len(x))]), targets.to_numpy()  # the last column is the intercept's
     ways = [side_by_side(lambda rows: (rows, x[rows].T @ x[rows]), way) for way in split(holes, folds)]
