@@ -64,6 +64,7 @@ def options(files: list[Path]) -> list[object]:
     return [word for pair in zip(("--public", "--private", "--actual"), files, strict=True) for word in pair]
 
 
+@pytest.mark.slow
 def test_the_command_prints_what_it_writes(files: list[Path], tmp_path: Path) -> None:
     written = tmp_path / "numbers.json"
     models = ("--models", "ours,mean,randomnumbers,pls")
@@ -214,6 +215,7 @@ def test_the_other_columns(data: comparison_data.Data) -> None:
     assert [column.name for column in folds.columns_of(one_site, 1, 0)] == ["shuffled"]
 
 
+@pytest.mark.slow
 def test_jobs_side_by_side_give_the_same(data: comparison_data.Data) -> None:
     columns, done = folds.columns_of(data, repeats=1, seed=0), []
     outcomes = [folds.run(data, columns, ["mean", "randomnumbers"], jobs, done.append) for jobs in (1, 2)]
