@@ -150,6 +150,7 @@ def test_shift(numbers: Path, sample: Path, public: pd.DataFrame) -> None:
     np.testing.assert_allclose(own["PC1"], (others - values.mean(axis=0)) @ loadings[:, 0], atol=1e-8)
 
 
+@pytest.mark.slow
 def test_two_samples_are_told_apart_only_where_they_differ() -> None:
     from recore.report.two_sample import tell_apart
 

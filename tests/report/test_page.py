@@ -117,6 +117,7 @@ def test_names_are_short_and_printable() -> None:
     assert word("") == "(empty)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_in_a_browser(chromium: Any, tmp_path: Path, scheme: str) -> None:
     write_page(page(HOSTILE), tmp_path / "r.html")
@@ -137,6 +138,7 @@ def test_in_a_browser(chromium: Any, tmp_path: Path, scheme: str) -> None:
         }
 
 
+@pytest.mark.slow
 def test_by_keyboard_and_on_paper(chromium: Any, tmp_path: Path) -> None:
     write_page(page(), tmp_path / "r.html")
     with opened(chromium, tmp_path / "r.html", "dark") as report:
@@ -162,6 +164,7 @@ def test_by_keyboard_and_on_paper(chromium: Any, tmp_path: Path) -> None:
         assert_sound(report, tmp_path / "r.html")
 
 
+@pytest.mark.slow
 def test_an_empty_figure_is_noticed(chromium: Any, tmp_path: Path) -> None:
     made = page()
     empty = Figure("empty", "Empty", "Nothing.", new_figure(200), pd.DataFrame({"x": [1]}))
