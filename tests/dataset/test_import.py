@@ -273,10 +273,19 @@ def test_a_gap_is_not_filled_and_coarse_spectra_are_pointed_at(folder: Path) -> 
     assert list(data.index) == ["a", "b", "d"]
 
 
-def test_grids_without_common_channels(folder: Path) -> None:
+def test_a_spectrum_without_common_channels_does_not_stop_the_others(folder: Path) -> None:
     opus(folder / "spectra/b.1", x=np.linspace(550, 400, 80), height=1e6)
-    with pytest.raises(ValueError, match="0 channels in common"):
-        run(folder, replicates="mean", interpolate=True)
+    opus(folder / "spectra/b.2", x=np.linspace(4000, 3900, 80))
+    outcome, data = run(folder, replicates="mean", interpolate=True, keep_going=True)
+    assert [problem.source[-3:] for problem in outcome.problems] == ["b.1", "b.2"]
+    assert all("nothing is extrapolated" in problem.reason for problem in outcome.problems)
+    assert len([name for name in data if name[0].isdigit()]) == len(X)
+
+
+def test_too_few_channels(tmp_path: Path) -> None:
+    (tmp_path / "few.csv").write_text("sample,4000,3000,2000\na,1,2,1\n")
+    with pytest.raises(ValueError, match=r"few\.csv line 2: 3 channels; 7 or more"):
+        run(tmp_path, "few.csv", table="")
 
 
 def test_the_channels_of_another_file(folder: Path) -> None:
