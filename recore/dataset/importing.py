@@ -204,16 +204,20 @@ def _write(path: Path, grid: Grid, rows: list[Row], table: AssayTable | None) ->
     index = np.array([row.index for row in rows], dtype=object)
     if all(name.isdecimal() and str(int(name)) == name and len(name) < 18 for name in index):
         index = index.astype(np.int64)
-    places = [table.samples.index(row.sample) for row in rows] if table else []
+    identity: Columns = {}
+    assays: Columns = {}
+    if table:
+        place_of = {sample: place for place, sample in enumerate(table.samples)}
+        places = [place_of[row.sample] for row in rows]
+        identity = {name: np.array(table.identity[name])[places] for name in IDS}
+        assays = {name: np.array(cells)[places] for name, cells in table.assays.items()}
     with writing(path) as append:
         for start in range(0, len(rows), CHUNK):
             part = slice(start, start + CHUNK)
             means = [np.mean([one.absorbance for one in row.spectra], axis=0) for row in rows[part]]
             columns: Columns = {"": index[part]}
-            if table:
-                columns |= {name: np.array(table.identity[name])[places[part]] for name in IDS}
+            columns |= {name: cells[part] for name, cells in identity.items()}
             # plus 0.0: no minus before a zero
             columns |= dict(zip(grid.names, np.round(means, DECIMALS).T + 0.0, strict=True))
-            if table:
-                columns |= {name: np.array(assays)[places[part]] for name, assays in table.assays.items()}
+            columns |= {name: cells[part] for name, cells in assays.items()}
             append(columns)
