@@ -3,6 +3,7 @@
 import csv
 import itertools
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
@@ -12,6 +13,7 @@ FIRST = 1 << 16  # bytes that are looked at to tell text from something else
 CONTROL = bytes([*range(9), *range(14, 32)])
 LARGEST_FILE = 1 << 30  # bytes
 LONGEST_LINE = 1 << 22  # letters
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")  # 1,234: more than one or more than a thousand
 
 
 def is_text(path: Path) -> bool:
@@ -22,10 +24,11 @@ def is_text(path: Path) -> bool:
 
 
 def read_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the number and the stripped cells of each line that is neither empty nor begins with #.
+    """Yield the number and the stripped cells of each line that has any and does not begin with #.
 
     The delimiter is the first of tab, semicolon and comma that the first such line has; without any of them, white
-    space. Where it is not a comma, a comma in a number is a decimal comma. Raises ValueError where it is no such text.
+    space. Where it is not a comma, a comma in a number is a decimal comma. Raises ValueError where it is no such text,
+    or where 1,234 can be either because other numbers have a decimal point.
     """
     if path.stat().st_size > LARGEST_FILE:
         raise ValueError(f"{path.stat().st_size >> 20} MB of text: at most {LARGEST_FILE >> 20} are read")
@@ -39,7 +42,8 @@ def read_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
         if delimiter is None:
             yield from ((number, line.split()) for number, line in lines)
             return
-        number = 0
+        number, header = 0, True
+        marks = _Marks()
 
         def texts() -> Iterator[str]:
             nonlocal number
@@ -52,9 +56,18 @@ def read_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
                 if reader.line_num > place:
                     raise ValueError(f"line {number}: a quoted cell runs over more than one line")
                 cells = [cell.strip() for cell in row]
-                yield number, cells if delimiter == "," else [_decimal_point(cell) for cell in cells]
+                if not any(cells):  # as spreadsheets leave them
+                    continue
+                if delimiter != ",":
+                    if not header:
+                        marks.see(number, cells)
+                    cells = [_decimal_point(cell) for cell in cells]
+                header = False
+                yield number, cells
         except csv.Error as error:
             raise ValueError(f"line {number}: {error}") from None
+        if header:
+            raise ValueError("it is empty")
 
 
 def _lines(file: TextIO) -> Iterator[tuple[int, str]]:
@@ -77,8 +90,28 @@ def _encoding(path: Path) -> str:
     return "utf-8-sig"
 
 
+class _Marks:
+    """The first number with a decimal point, and the first with a comma that may part thousands."""
+
+    def __init__(self) -> None:
+        self.point = self.comma = ""
+
+    def see(self, line: int, cells: list[str]) -> None:
+        """Look at a line. Raises ValueError where the table has both."""
+        for cell in cells:
+            if not self.point and "." in cell and number_of(cell) is not None:
+                self.point = f"{cell[:40]!r} on line {line}"
+            if not self.comma and "," in cell and THOUSANDS.fullmatch(cell):
+                self.comma = f"{cell!r} on line {line}"
+        if self.point and self.comma:
+            raise ValueError(f"{self.comma} has a comma and {self.point} a point: which is the decimal mark?")
+
+
 def _decimal_point(cell: str) -> str:
-    return cell.replace(",", ".") if cell.count(",") == 1 and cell.strip("+-").replace(",", "")[:1].isdigit() else cell
+    """A cell with a point for its decimal comma; 1.234,5 stays as it is, and is no number."""
+    if cell.count(",") != 1 or "." in cell or not cell.lstrip("+-<> ").replace(",", "")[:1].isdigit():
+        return cell
+    return cell.replace(",", ".")
 
 
 def number_of(cell: str) -> float | None:

@@ -85,7 +85,9 @@ def _table(
     shown = ", ".join(others[:5]) + (f" and {len(others) - 5} more" if len(others) > 5 else "")
     remarks = (f"columns that are no wavenumber were passed over: {shown}",) if others else ()
     x, seen = np.array(list(axis.values())), dict[str, int]()
+    empty = True
     for line, cells in lines:
+        empty = False
         where = f"{source} line {line}"
         if len(cells) != len(names):
             yield Problem(where, f"{len(cells)} cells under {len(names)} names")
@@ -100,5 +102,5 @@ def _table(
             continue
         replicate = seen[sample] = seen.get(sample, -1) + 1
         yield Measured(where, sample, str(replicate), x, np.array(numbers, dtype=float), remarks=remarks)
-    if not seen:
+    if empty:
         raise ValueError("a header, but no spectrum")
