@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recore.dataset.cells import is_text, number_of, read_cells
+from recore.dataset.cells import is_text, no_text, number_of, read_cells
 from recore.dataset.targets import DETECTION_LIMITS, IDS, LARGEST
 
 TARGETS = tuple(DETECTION_LIMITS)
@@ -40,7 +40,7 @@ def read_assays(path: Path) -> AssayTable:
         if path.exists() and not path.is_file():
             raise ValueError("it is no regular file")
         if not is_text(path):
-            raise ValueError("it is no text; save the table as CSV")
+            raise ValueError(no_text(path) or "it is no text; save the table as CSV")
         lines = read_cells(path)
         _, header = next(lines)
         header = _trimmed(header, 0)

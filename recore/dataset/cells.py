@@ -11,8 +11,16 @@ from typing import TextIO
 DELIMITERS = ("\t", ";", ",")
 FIRST = 1 << 16  # bytes that are looked at to tell text from something else
 CONTROL = bytes([*range(9), *range(14, 32)])
+# how files begin that people take for text, and what to do with them
+BEGINNINGS = {
+    b"\x1f\x8b": "it is gzipped: unpack it first",
+    b"PK": "it is a spreadsheet or a zip archive: save the table as CSV",
+    b"\xff\xfe": "it is UTF-16: save it as UTF-8",
+    b"\xfe\xff": "it is UTF-16: save it as UTF-8",
+}
 LARGEST_FILE = 1 << 30  # bytes
 LONGEST_LINE = 1 << 22  # letters
+SEPARATOR = re.compile(r"\"?sep=.\"?", re.IGNORECASE)  # Excel's first line, of which the second says as much
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")  # 1,234: more than one or more than a thousand
 
 
@@ -21,6 +29,13 @@ def is_text(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(FIRST)
     return len(head.translate(None, CONTROL)) == len(head)
+
+
+def no_text(path: Path) -> str | None:
+    """What a file that is no text is instead, and what to do with it; None where that is not known."""
+    with path.open("rb") as file:
+        head = file.read(2)
+    return next((what for beginning, what in BEGINNINGS.items() if head == beginning), None)
 
 
 def read_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -35,6 +50,8 @@ def read_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
     with path.open(encoding=_encoding(path), newline="") as file:
         lines = _lines(file)
         first = next(lines, None)
+        if first and SEPARATOR.fullmatch(first[1].strip()):
+            first = next(lines, None)
         if first is None:
             raise ValueError("it is empty")
         delimiter = next((mark for mark in DELIMITERS if mark in first[1]), None)

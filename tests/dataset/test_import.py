@@ -199,6 +199,17 @@ def test_bad_files_are_a_line_each_and_stop_all_or_not(folder: Path) -> None:
     np.testing.assert_allclose(data.loc["b"], absorbance(X, 0.5), atol=1e-6)
 
 
+def test_a_bad_table_does_not_fill_the_screen(tmp_path: Path) -> None:
+    (tmp_path / "all.csv").write_text("sample,4000,3000\n" + "a,1,x\n" * 40)
+    (tmp_path / "one.0").write_bytes(b"")
+    arguments = (tmp_path / "all.csv", tmp_path / "one.0", "--out", tmp_path / "o.gz")
+    lines = command(*arguments).stderr.splitlines()
+    assert len(lines) == 8
+    assert lines[-2].endswith("all.csv: and 35 problems more; --json lists all")
+    assert lines[-1].endswith("41 reason(s)")
+    assert len(json.loads(command(*arguments, "--json").stdout)["problems"]) == 41
+
+
 def test_nothing_but_bad_files_is_nothing_written(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.0")
     done = command(tmp_path / "pipe.0", tmp_path / "absent.0", "--keep-going", "--out", tmp_path / "o.gz")

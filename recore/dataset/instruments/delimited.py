@@ -18,6 +18,7 @@ UNITS = {
     "um": r"[\u00b5\u03bc]m|\bum\b|micro",
 }
 QUANTITIES = {
+    "Kubelka-Munk": r"kubelka|munk",
     "absorbance": r"absorb|log\s*\(?\s*1\s*/",
     "reflectance": r"reflect|%\s*r\b",
     "transmittance": r"transmi|%\s*t\b",
@@ -80,7 +81,10 @@ def _table(
     column = named.index("sample") if "sample" in named else 0
     if len(axis) < 2 or column in axis:
         need = "the column of the samples, then one for each wavenumber"
-        raise ValueError(f"line {header[0]}: it is no header of a table of spectra: {need}")
+        turned = (
+            ": a spectrum a column is not read, turn the table" if re.match("wave", names[0], re.IGNORECASE) else ""
+        )
+        raise ValueError(f"line {header[0]}: it is no header of a table of spectra: {need}{turned}")
     others = [name for place, name in enumerate(names) if place not in axis and place != column]
     shown = ", ".join(others[:5]) + (f" and {len(others) - 5} more" if len(others) > 5 else "")
     remarks = (f"columns that are no wavenumber were passed over: {shown}",) if others else ()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recore.dataset.cells import no_text
 from recore.dataset.instruments import delimited, opus
 from recore.dataset.instruments.spectrum import Measured, Problem, Spectrum, standard
 
@@ -105,7 +106,7 @@ def read(path: Path, reading: Reading) -> Iterator[Spectrum | Problem]:
         elif delimited.recognises(path):
             spectra, unit = delimited.read(path, sample, replicate), reading.unit
         else:
-            raise ValueError("it is neither a Bruker OPUS file nor text")
+            raise ValueError(no_text(path) or "it is neither a Bruker OPUS file nor text")
         for measured in spectra:
             try:
                 with np.errstate(all="ignore"):  # what is not finite is refused
