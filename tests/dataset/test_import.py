@@ -143,6 +143,16 @@ def test_what_a_folder_holds_and_is_not_read_is_said(folder: Path) -> None:
         run(folder, "above")
 
 
+def test_names_that_no_data_file_could_hold(folder: Path) -> None:
+    opus(folder / "spectra/line\nbreak.0")
+    opus(folder / "spectra" / os.fsdecode(b"\xff\xfe.0"))
+    outcome, data = run(folder, table="", replicates="mean", keep_going=True)
+    assert [problem.reason for problem in outcome.problems] == [
+        "its name has letters that cannot be printed: rename it"
+    ] * 2
+    assert list(data.index) == ["a", "b"]
+
+
 def test_the_assay_table_may_lie_among_the_spectra(folder: Path) -> None:
     (folder / "spectra/assays.csv").write_text(TABLE)
     outcome, data = run(folder, table="", assays=folder / "spectra/assays.csv", replicates="mean")

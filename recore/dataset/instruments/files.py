@@ -42,6 +42,8 @@ class Reading:
 
     def identity(self, path: Path) -> tuple[str, str]:
         """The sample and the replicate ("" where there is none) in a file's name. Raises ValueError."""
+        if not path.name.isprintable():  # bytes that are no UTF-8 too, which no data file could hold
+            raise ValueError("its name has letters that cannot be printed: rename it")
         if self.name is None:
             name = path.name[: -len(path.suffix)] if path.suffix.lower() in delimited.SUFFIXES else path.name
             found = re.fullmatch(NAME, name)
