@@ -1,6 +1,8 @@
 """`recore import`."""
 
 import json
+import re
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +11,7 @@ import click
 if TYPE_CHECKING:
     from recore.dataset.importing import Outcome
 
+SHOWN = 5  # problems of one file: a table can have as many as it has lines
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -95,8 +98,15 @@ def _tell(out: Path, outcome: "Outcome", as_json: bool) -> None:
 
     for remark in outcome.remarks:
         click.echo(plain(f"note: {remark}", 2000), err=True)
+    of_file: Counter[str] = Counter()
     for problem in outcome.problems:
-        click.echo(plain(f"recore: {problem.source}: {problem.reason}", 2000), err=True)
+        file = re.sub(r" line \d+$", "", problem.source)
+        of_file[file] += 1
+        if of_file[file] <= SHOWN:
+            click.echo(plain(f"recore: {problem.source}: {problem.reason}", 2000), err=True)
+    for file, count in of_file.items():
+        if count > SHOWN:
+            click.echo(plain(f"recore: {file}: and {count - SHOWN} problems more; --json lists all", 2000), err=True)
     if outcome.grid is None:
         click.echo(f"recore: nothing was written, for {len(outcome.problems)} reason(s)", err=True)
     elif not as_json:

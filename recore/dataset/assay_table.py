@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recore.dataset.cells import is_text, number_of, read_cells
+from recore.dataset.cells import is_text, no_text, number_of, read_cells
 from recore.dataset.targets import DETECTION_LIMITS, IDS, LARGEST
 
 TARGETS = tuple(DETECTION_LIMITS)
@@ -40,11 +40,12 @@ def read_assays(path: Path) -> AssayTable:
         if path.exists() and not path.is_file():
             raise ValueError("it is no regular file")
         if not is_text(path):
-            raise ValueError("it is no text; save the table as CSV")
+            raise ValueError(no_text(path) or "it is no text; save the table as CSV")
         lines = read_cells(path)
         _, header = next(lines)
+        header = _trimmed(header, 0)
         _check_header(header)
-        table, complaints = _read_rows(path, header, list(lines))
+        table, complaints = _read_rows(path, header, [(line, _trimmed(cells, len(header))) for line, cells in lines])
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: there is no such file") from None
     except ValueError as error:
@@ -55,7 +56,16 @@ def read_assays(path: Path) -> AssayTable:
     return table
 
 
+def _trimmed(cells: list[str], width: int) -> list[str]:
+    """Cells without the empty ones beyond a width, which spreadsheets leave at the end of a line."""
+    while len(cells) > width and not cells[-1]:
+        cells = cells[:-1]
+    return cells
+
+
 def _check_header(header: list[str]) -> None:
+    if "" in header:
+        raise ValueError(f"column {header.index('') + 1} has no name")
     if twice := sorted({name for name in header if header.count(name) > 1}):
         raise ValueError(f"the column {twice[0]!r} is there more than once")
     known = ("sample", "index", *IDS, *TARGETS)

@@ -81,16 +81,18 @@ def _step(wavenumbers: Numbers) -> float:
 def choose(spectra: list[Spectrum], interpolate: bool) -> Grid:
     """The grid that most spectra have; with `interpolate`, as far as all spectra reach.
 
-    Raises ValueError where that leaves fewer than FEWEST channels.
+    Spectra that would leave fewer than FEWEST channels of it do not cut it: they are what cannot be put on it. Raises
+    ValueError where it has fewer itself.
     """
-    kinds = _kinds(spectra)
-    base = max(kinds, key=len)[0].wavenumbers
-    if interpolate:
-        low = max(kind[0].wavenumbers[-1] for kind in kinds) - SAME * _step(base)
-        high = min(kind[0].wavenumbers[0] for kind in kinds) + SAME * _step(base)
-        base = base[(base >= low) & (base <= high)]
+    kinds = sorted(_kinds(spectra), key=len, reverse=True)
+    base = kinds[0][0].wavenumbers
     if len(base) < FEWEST:
-        raise ValueError(f"the spectra have {len(base)} channels in common; {FEWEST} or more are needed")
+        raise ValueError(f"{kinds[0][0].source}: {len(base)} channels; {FEWEST} or more are needed")
+    margin = SAME * _step(base)
+    for kind in kinds[1:] if interpolate else []:
+        own = kind[0].wavenumbers
+        common = base[(base >= own[-1] - margin) & (base <= own[0] + margin)]
+        base = common if len(common) >= FEWEST else base
     return grid_of(base)
 
 

@@ -1,5 +1,6 @@
 """An instrument's files and a laboratory's table to one data file in the challenge's schema."""
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -46,6 +47,9 @@ class Order:
             raise ValueError("--only-listed needs the table that lists the samples: --assays")
         if self.out.exists() and not self.overwrite:
             raise FileExistsError(f"{self.out} is there already: choose another --out, or replace it with --force")
+        above = next(folder for folder in self.out.absolute().parents if folder.exists())
+        if not above.is_dir():
+            raise ValueError(f"{self.out}: {above} is no folder: choose another --out")
 
 
 @dataclass
@@ -77,6 +81,7 @@ def import_files(order: Order, advance: Callable[[int, int], None] = lambda done
     table = read_assays(order.assays) if order.assays else None
     like = grids.grid_of_file(order.like) if order.like else None
     paths, remarks = find(order.files)
+    paths = _apart(paths, order, remarks)
     outcome = Outcome(remarks=remarks + (table.remarks if table else []))
     spectra: list[Spectrum] = []
     for done, path in enumerate(paths, start=1):
@@ -105,6 +110,17 @@ def import_files(order: Order, advance: Callable[[int, int], None] = lambda done
     return outcome
 
 
+def _apart(paths: list[Path], order: Order, remarks: list[str]) -> list[Path]:
+    """The files of spectra: not the assay table, which may lie among them. Raises ValueError where --out is an input."""
+    real = {os.path.realpath(path): path for path in paths}
+    inputs = [*real, *(os.path.realpath(path) for path in (order.assays, order.like) if path)]
+    if os.path.realpath(order.out) in inputs:
+        raise ValueError(f"{order.out} is read for this import, and would be replaced: choose another --out")
+    if order.assays and real.pop(os.path.realpath(order.assays), None):
+        remarks.append(f"{order.assays}: the assay table lies among the spectra, and was not read as one")
+    return list(real.values())
+
+
 def _listed(spectra: list[Spectrum], table: AssayTable, only: bool, outcome: Outcome) -> list[Spectrum]:
     """The spectra of the table's samples."""
     samples = set(table.samples)
@@ -125,7 +141,8 @@ def _distinct(spectra: list[Spectrum], outcome: Outcome) -> list[Spectrum]:
     """The spectra without those whose sample and replicate were there before."""
     first: dict[tuple[str, str], Spectrum] = {}
     for spectrum in spectra:
-        before = first.setdefault((spectrum.sample, spectrum.replicate), spectrum)
+        # a name without a number counts as replicate 0, as it is called in a row of its own
+        before = first.setdefault((spectrum.sample, spectrum.replicate or "0"), spectrum)
         if before is not spectrum:
             what = f"sample {spectrum.sample!r}" + (f", replicate {spectrum.replicate}" if spectrum.replicate else "")
             outcome.problems.append(Problem(spectrum.source, f"{what} is in {before.source} already"))
@@ -147,15 +164,20 @@ def _rows(spectra: list[Spectrum], replicates: str, outcome: Outcome) -> list[Ro
     of_sample: dict[str, list[Spectrum]] = {}
     for spectrum in spectra:
         of_sample.setdefault(spectrum.sample, []).append(spectrum)
-    rows = []
+    rows, several = [], []
     for sample, own in of_sample.items():
         if replicates == "each":
             rows += [Row(sample, f"{sample}:{spectrum.replicate or 0}", [spectrum]) for spectrum in own]
         elif replicates == "mean" or len(own) == 1:
             rows.append(Row(sample, sample, own))
         else:
-            mend = "--replicates mean averages them, --replicates each makes a row of each"
-            outcome.problems.append(Problem(own[0].source, f"sample {sample!r} has {len(own)} spectra: {mend}"))
+            several.append(own)
+    if several:
+        own = several[0]
+        mend = "--replicates mean averages them, --replicates each makes a row of each"
+        count = f"{len(several)} of {len(of_sample)} samples have several spectra"
+        reason = f"{count}, {own[0].sample!r} for one {len(own)}: {mend}"
+        outcome.problems.append(Problem(own[0].source, reason))
     if replicates == "mean" and any(len(row.spectra) > 1 for row in rows):
         sizes = Counter(len(row.spectra) for row in rows)
         counts = ", ".join(f"{count} of {size} each" for size, count in sorted(sizes.items()))
@@ -182,16 +204,20 @@ def _write(path: Path, grid: Grid, rows: list[Row], table: AssayTable | None) ->
     index = np.array([row.index for row in rows], dtype=object)
     if all(name.isdecimal() and str(int(name)) == name and len(name) < 18 for name in index):
         index = index.astype(np.int64)
-    places = [table.samples.index(row.sample) for row in rows] if table else []
+    identity: Columns = {}
+    assays: Columns = {}
+    if table:
+        place_of = {sample: place for place, sample in enumerate(table.samples)}
+        places = [place_of[row.sample] for row in rows]
+        identity = {name: np.array(table.identity[name])[places] for name in IDS}
+        assays = {name: np.array(cells)[places] for name, cells in table.assays.items()}
     with writing(path) as append:
         for start in range(0, len(rows), CHUNK):
             part = slice(start, start + CHUNK)
             means = [np.mean([one.absorbance for one in row.spectra], axis=0) for row in rows[part]]
             columns: Columns = {"": index[part]}
-            if table:
-                columns |= {name: np.array(table.identity[name])[places[part]] for name in IDS}
+            columns |= {name: cells[part] for name, cells in identity.items()}
             # plus 0.0: no minus before a zero
             columns |= dict(zip(grid.names, np.round(means, DECIMALS).T + 0.0, strict=True))
-            if table:
-                columns |= {name: np.array(assays)[places[part]] for name, assays in table.assays.items()}
+            columns |= {name: cells[part] for name, cells in assays.items()}
             append(columns)

@@ -1,6 +1,7 @@
 """The assay table: columns, units and cells, and a clear line for each that is wrong."""
 
 import contextlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -88,3 +89,18 @@ def test_any_cells_are_a_table_or_one_line(tmp_path_factory: pytest.TempPathFact
     with contextlib.suppress(ValueError):
         found = table(tmp_path_factory.getbasetemp(), f"{HEADER},CuPPM\n{cells}")
         assert len(set(found.samples)) == len(found.samples) == len(found.assays["CuPPM"])
+
+
+def test_a_table_from_a_spreadsheet_with_decimal_commas(tmp_path: Path) -> None:
+    text = "\ufeffsample;SiteID;DepthFrom;DepthTo;FePCT;CuPPM;;\r\na;D1;0;0,2;1,5;<0,5;;\r\n;;;;;;;\r\n"
+    found = table(tmp_path, text)
+    assert (found.samples, found.identity["DepthTo"]) == (["a"], [0.2])
+    assert (found.assays["FePCT"], found.assays["CuPPM"]) == ([1.5], [0.25])
+    for wrong, reason in {
+        text.replace("1,5;", "1.234,5;"): "line 2, FePCT: '1.234,5' is no number",
+        text.replace("D1;0;0,2;1,5", "D1;0.1;0.2;1,500"): "'1,500' on line 2 has a comma and '0.1' on line 2 a point",
+        text.replace("CuPPM;;", "CuPPM;;AuPPM"): "column 7 has no name",
+        text.replace("<0,5;;", "<0,5;;7"): "line 2 has 8 cells under 6 names",
+    }.items():
+        with pytest.raises(ValueError, match=re.escape(reason)):
+            table(tmp_path, wrong)

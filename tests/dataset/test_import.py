@@ -93,9 +93,8 @@ def test_without_a_table_and_with_one_that_has_no_assays(folder: Path) -> None:
 
 def test_replicates_are_refused_averaged_or_a_row_each(folder: Path) -> None:
     outcome, _ = run(folder)
-    assert [problem.reason.partition(":")[0] for problem in outcome.problems[:2]] == [
-        "sample 'a' has 2 spectra",
-        "sample 'b' has 2 spectra",
+    assert [problem.reason.partition(":")[0] for problem in outcome.problems[:-1]] == [
+        "2 of 2 samples have several spectra, 'a' for one 2"
     ]
     _, data = run(folder, replicates="each")
     assert list(data.index) == ["b:0", "b:1", "a:0", "a:1"]
@@ -131,6 +130,53 @@ def test_patterns_folders_and_files_each_once(folder: Path) -> None:
             run(folder, nothing)
 
 
+def test_what_a_folder_holds_and_is_not_read_is_said(folder: Path) -> None:
+    (folder / "spectra/a.2").symlink_to("nowhere")
+    (folder / "spectra/b.2").symlink_to("b.2")
+    opus(folder / "spectra/deeper/c.0")
+    outcome, _ = run(folder, replicates="mean", keep_going=True)
+    assert [problem.source[-3:] for problem in outcome.problems] == ["a.2", "b.2"]
+    assert f"{folder}/spectra: folders in it that were passed over: 1" in outcome.remarks
+    (folder / "above").mkdir()
+    (folder / "spectra/deeper").rename(folder / "above/deeper")
+    with pytest.raises(ValueError, match="the folders in it are not looked into"):
+        run(folder, "above")
+
+
+def test_names_that_no_data_file_could_hold(folder: Path) -> None:
+    opus(folder / "spectra/line\nbreak.0")
+    opus(folder / "spectra" / os.fsdecode(b"\xff\xfe.0"))
+    outcome, data = run(folder, table="", replicates="mean", keep_going=True)
+    assert [problem.reason for problem in outcome.problems] == [
+        "its name has letters that cannot be printed: rename it"
+    ] * 2
+    assert list(data.index) == ["a", "b"]
+
+
+def test_the_assay_table_may_lie_among_the_spectra(folder: Path) -> None:
+    (folder / "spectra/assays.csv").write_text(TABLE)
+    outcome, data = run(folder, table="", assays=folder / "spectra/assays.csv", replicates="mean")
+    assert not outcome.problems
+    assert "not read as one" in outcome.remarks[0]
+    assert list(data.index) == ["b", "a"]
+
+
+@pytest.mark.parametrize("role", ["spectrum", "--assays", "--like"])
+def test_an_input_is_never_replaced(folder: Path, role: str) -> None:
+    path = folder / "in.csv.gz"
+    assert command(folder / "spectra", "--replicates", "mean", "--out", path).exit_code == 0
+    if role != "--like":
+        path.write_bytes((folder / "spectra/a.0").read_bytes() if role == "spectrum" else TABLE.encode())
+    before = path.read_bytes()
+    (folder / "link.gz").symlink_to(path)
+    inputs = (path,) if role == "spectrum" else (folder / "spectra", role, path)
+    for out in (path, folder / "link.gz"):
+        done = command(*inputs, "--replicates", "mean", "--out", out, "--force")
+        assert done.exit_code == 2
+        assert "is read for this import, and would be replaced" in done.stderr
+    assert path.read_bytes() == before
+
+
 def test_bad_files_are_a_line_each_and_stop_all_or_not(folder: Path) -> None:
     whole = (folder / "spectra/a.0").read_bytes()
     (folder / "spectra/a.1").write_bytes(whole[:500])
@@ -163,6 +209,17 @@ def test_bad_files_are_a_line_each_and_stop_all_or_not(folder: Path) -> None:
     np.testing.assert_allclose(data.loc["b"], absorbance(X, 0.5), atol=1e-6)
 
 
+def test_a_bad_table_does_not_fill_the_screen(tmp_path: Path) -> None:
+    (tmp_path / "all.csv").write_text("sample,4000,3000\n" + "a,1,x\n" * 40)
+    (tmp_path / "one.0").write_bytes(b"")
+    arguments = (tmp_path / "all.csv", tmp_path / "one.0", "--out", tmp_path / "o.gz")
+    lines = command(*arguments).stderr.splitlines()
+    assert len(lines) == 8
+    assert lines[-2].endswith("all.csv: and 35 problems more; --json lists all")
+    assert lines[-1].endswith("41 reason(s)")
+    assert len(json.loads(command(*arguments, "--json").stdout)["problems"]) == 41
+
+
 def test_nothing_but_bad_files_is_nothing_written(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.0")
     done = command(tmp_path / "pipe.0", tmp_path / "absent.0", "--keep-going", "--out", tmp_path / "o.gz")
@@ -193,6 +250,10 @@ def test_the_same_replicate_twice(folder: Path) -> None:
     (problem,) = outcome.problems
     assert problem.source.endswith("other/a.0")
     assert "sample 'a', replicate 0 is in" in problem.reason
+    opus(folder / "third/a")
+    outcome, _ = run(folder, "spectra", "third/a", table="", replicates="each")
+    (problem,) = outcome.problems  # two rows would be called a:0
+    assert "sample 'a' is in" in problem.reason
 
 
 def test_other_grids_are_refused_or_interpolated_and_never_extrapolated(folder: Path) -> None:
@@ -233,10 +294,19 @@ def test_a_gap_is_not_filled_and_coarse_spectra_are_pointed_at(folder: Path) -> 
     assert list(data.index) == ["a", "b", "d"]
 
 
-def test_grids_without_common_channels(folder: Path) -> None:
+def test_a_spectrum_without_common_channels_does_not_stop_the_others(folder: Path) -> None:
     opus(folder / "spectra/b.1", x=np.linspace(550, 400, 80), height=1e6)
-    with pytest.raises(ValueError, match="0 channels in common"):
-        run(folder, replicates="mean", interpolate=True)
+    opus(folder / "spectra/b.2", x=np.linspace(4000, 3900, 80))
+    outcome, data = run(folder, replicates="mean", interpolate=True, keep_going=True)
+    assert [problem.source[-3:] for problem in outcome.problems] == ["b.1", "b.2"]
+    assert all("nothing is extrapolated" in problem.reason for problem in outcome.problems)
+    assert len([name for name in data if name[0].isdigit()]) == len(X)
+
+
+def test_too_few_channels(tmp_path: Path) -> None:
+    (tmp_path / "few.csv").write_text("sample,4000,3000,2000\na,1,2,1\n")
+    with pytest.raises(ValueError, match=r"few\.csv line 2: 3 channels; 7 or more"):
+        run(tmp_path, "few.csv", table="")
 
 
 def test_the_channels_of_another_file(folder: Path) -> None:
@@ -315,6 +385,7 @@ def test_the_same_input_makes_the_same_bytes_and_a_file_is_not_replaced(folder: 
         (("--out", "x.csv.gz", "--block", "absorbance:0"), "absorbance, atr"),
         (("--out", "x.csv.gz", "--assays", "nowhere.csv"), "nowhere.csv: there is no such file"),
         (("--out", "x.csv.gz", "--like", "nowhere.csv.gz"), "nowhere.csv.gz: there is no such file"),
+        (("--out", f"{__file__}/deeper/x.csv.gz"), "is no folder"),
     ],
 )
 def test_wrong_use_is_one_line(folder: Path, arguments: tuple[str, ...], reason: str) -> None:

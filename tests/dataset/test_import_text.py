@@ -117,6 +117,25 @@ def test_a_table_with_a_spectrum_a_line(tmp_path: Path) -> None:
     np.testing.assert_array_equal(falling[0].absorbance, [0.2, 0.1])
 
 
+def test_what_a_spreadsheet_leaves_at_the_end_is_no_line(tmp_path: Path) -> None:
+    found = items(tmp_path / "all.csv", "\ufeffsample;4000;3000;\r\na;0,1;0,2;\r\n;;;\r\n;;;\r\n")
+    assert [item.sample for item in found if isinstance(item, Spectrum)] == ["a"]
+    assert len(found) == 1
+    assert items(tmp_path / "all.csv", "sep=;\r\nsample;4000;3000\r\na;0,1;0,2\r\n")[0].sample == "a"
+    assert "it is empty" in refusal(tmp_path, ";;;\n;;;\n")
+    (problem,) = items(tmp_path / "all.csv", "sample,4000,3000\na,1,x\n")
+    assert problem.reason == "column '3000': 'x' is no number"
+
+
+def test_a_comma_that_may_part_thousands_is_not_taken_for_a_decimal_one(tmp_path: Path) -> None:
+    header = "sample\t3997.412\t3,000\n"  # write.csv2 in R writes names with a point and numbers with a comma
+    found = items(tmp_path / "all.csv", header + "a\t0,512\t1,234\n")
+    np.testing.assert_array_equal(found[0].absorbance, [0.512, 1.234])
+    found = items(tmp_path / "all.csv", header + "a\t0.5\t0.6\nb\t0.7\t1,234\n")
+    assert [type(item) for item in found] == [Spectrum, Problem]
+    assert "'1,234' on line 3 has a comma and '0.5' on line 2 a point" in found[1].reason
+
+
 def test_bad_lines_of_a_table_are_a_problem_each(tmp_path: Path) -> None:
     wrong = TABLE + "c,me,1,,3\nd,me,1,2\n,me,1,2,3\ne,me,1,2,nan\nf,me,1,2,5\n"
     found = items(tmp_path / "all.csv", wrong)
@@ -146,8 +165,13 @@ def test_bad_lines_of_a_table_are_a_problem_each(tmp_path: Path) -> None:
         ('sample,4000,3000\n"a,1,2\n', "line 2"),
         ("1,2,3\n4,5,6\n", "no header of a table"),
         ("a" * (1 << 23), "longer than"),
-        (b"\x1f\x8b\x08\x00\x00\x00", "neither a Bruker OPUS file nor text"),
-        (columns().encode("utf-16"), "neither a Bruker OPUS file nor text"),
+        (b"\x89PNG\r\n\x1a\n\x00", "neither a Bruker OPUS file nor text"),
+        (b"\x1f\x8b\x08\x00\x00\x00", "gzipped: unpack"),
+        (b"PK\x03\x04\x14\x00", "save the table as CSV"),
+        (columns().encode("utf-16"), "UTF-16: save it as UTF-8"),
+        (columns(header="cm-1,Kubelka-Munk\n"), "Kubelka-Munk values, which are no absorbance"),
+        ("wavenumber,a,b\n4000,1,2\n", "a spectrum a column is not read"),
+        ("sep=;\n", "it is empty"),
     ],
 )
 def test_text_that_is_no_spectrum(tmp_path: Path, content: str | bytes, reason: str) -> None:

@@ -18,6 +18,7 @@ UNITS = {
     "um": r"[\u00b5\u03bc]m|\bum\b|micro",
 }
 QUANTITIES = {
+    "Kubelka-Munk": r"kubelka|munk",
     "absorbance": r"absorb|log\s*\(?\s*1\s*/",
     "reflectance": r"reflect|%\s*r\b",
     "transmittance": r"transmi|%\s*t\b",
@@ -80,12 +81,17 @@ def _table(
     column = named.index("sample") if "sample" in named else 0
     if len(axis) < 2 or column in axis:
         need = "the column of the samples, then one for each wavenumber"
-        raise ValueError(f"line {header[0]}: it is no header of a table of spectra: {need}")
+        turned = (
+            ": a spectrum a column is not read, turn the table" if re.match("wave", names[0], re.IGNORECASE) else ""
+        )
+        raise ValueError(f"line {header[0]}: it is no header of a table of spectra: {need}{turned}")
     others = [name for place, name in enumerate(names) if place not in axis and place != column]
     shown = ", ".join(others[:5]) + (f" and {len(others) - 5} more" if len(others) > 5 else "")
     remarks = (f"columns that are no wavenumber were passed over: {shown}",) if others else ()
     x, seen = np.array(list(axis.values())), dict[str, int]()
+    empty = True
     for line, cells in lines:
+        empty = False
         where = f"{source} line {line}"
         if len(cells) != len(names):
             yield Problem(where, f"{len(cells)} cells under {len(names)} names")
@@ -100,5 +106,5 @@ def _table(
             continue
         replicate = seen[sample] = seen.get(sample, -1) + 1
         yield Measured(where, sample, str(replicate), x, np.array(numbers, dtype=float), remarks=remarks)
-    if not seen:
+    if empty:
         raise ValueError("a header, but no spectrum")

@@ -1,6 +1,7 @@
 """Which files are an instrument's, what sample a file's name speaks of, and the reader that its content asks for."""
 
 import glob
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recore.dataset.cells import no_text
 from recore.dataset.instruments import delimited, opus
 from recore.dataset.instruments.spectrum import Measured, Problem, Spectrum, standard
 
@@ -40,6 +42,8 @@ class Reading:
 
     def identity(self, path: Path) -> tuple[str, str]:
         """The sample and the replicate ("" where there is none) in a file's name. Raises ValueError."""
+        if not path.name.isprintable():  # bytes that are no UTF-8 too, which no data file could hold
+            raise ValueError("its name has letters that cannot be printed: rename it")
         if self.name is None:
             name = path.name[: -len(path.suffix)] if path.suffix.lower() in delimited.SUFFIXES else path.name
             found = re.fullmatch(NAME, name)
@@ -54,19 +58,25 @@ class Reading:
 def find(named: Iterable[Path]) -> tuple[list[Path], list[str]]:
     """The files that are named, those in named folders and those that patterns stand for, each once; and remarks.
 
-    Of a folder come the files whose name ends as OPUS names them, in a number, or as text is named. Raises ValueError
-    where a folder or a pattern has no such file.
+    Of a folder come the files whose name ends as OPUS names them, in a number, or as text is named; what only looks
+    like one, a link to nothing say, comes too, so that it is missed aloud. Raises ValueError where a folder or a
+    pattern has no such file.
     """
-    found, remarks = dict[Path, Path](), []
+    found, remarks = dict[str, Path](), []
     for path in named:
         if path.is_dir():
-            files = [file for file in path.iterdir() if file.is_file() and not file.name.startswith(".")]
+            inside = [file for file in path.iterdir() if not file.name.startswith(".")]
+            files = [file for file in inside if not file.is_dir()]
+            folders = len(inside) - len(files)
             chosen = [file for file in files if file.suffix[1:].isdigit() or file.suffix.lower() in delimited.SUFFIXES]
             if not chosen:
                 ends = f"in a number, as OPUS files do, or in {', '.join(delimited.SUFFIXES)}"
-                raise ValueError(f"{path}: no file in this folder has a name that ends {ends}")
+                deeper = "; the folders in it are not looked into: name them" if folders else ""
+                raise ValueError(f"{path}: no file in this folder has a name that ends {ends}{deeper}")
             if others := len(files) - len(chosen):
                 remarks.append(f"{path}: files with other names that were passed over: {others}")
+            if folders:
+                remarks.append(f"{path}: folders in it that were passed over: {folders}")
         elif not path.exists() and glob.has_magic(str(path)):
             chosen = [Path(file) for file in glob.glob(str(path))]
             if not chosen:
@@ -74,7 +84,7 @@ def find(named: Iterable[Path]) -> tuple[list[Path], list[str]]:
         else:
             chosen = [path]
         for file in sorted(chosen, key=_naturally):
-            found.setdefault(file.resolve(), file)
+            found.setdefault(os.path.realpath(file), file)
     return list(found.values()), remarks
 
 
@@ -98,7 +108,7 @@ def read(path: Path, reading: Reading) -> Iterator[Spectrum | Problem]:
         elif delimited.recognises(path):
             spectra, unit = delimited.read(path, sample, replicate), reading.unit
         else:
-            raise ValueError("it is neither a Bruker OPUS file nor text")
+            raise ValueError(no_text(path) or "it is neither a Bruker OPUS file nor text")
         for measured in spectra:
             try:
                 with np.errstate(all="ignore"):  # what is not finite is refused

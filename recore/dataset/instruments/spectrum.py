@@ -18,7 +18,7 @@ class Measured:
     """A spectrum as a file holds it.
 
     `source` names the file, and the line where a file holds many. `unit` is that of x: "cm-1", "um", "nm", or "" where
-    the file does not say; `quantity` is that of y: "absorbance", "reflectance", "transmittance", or "" likewise.
+    the file does not say; `quantity` is that of y: "absorbance", "reflectance", "transmittance", "Kubelka-Munk", or "" likewise.
     `remarks` are what the user should know of how it was read.
     """
 
@@ -104,6 +104,8 @@ def _wavenumbers(measured: Measured, unit: str | None, remarks: list[str]) -> Nu
 def _absorbance(measured: Measured, convert: str | None, remarks: list[str]) -> Numbers:
     """The values as absorbance."""
     y, quantity = measured.y, measured.quantity
+    if quantity == "Kubelka-Munk":
+        raise ValueError("it holds Kubelka-Munk values, which are no absorbance: export absorbance or reflectance")
     if not convert:
         if quantity in ("reflectance", "transmittance"):
             mend = "--convert fraction or --convert percent makes log10(1 / value) of it"
