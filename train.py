@@ -172,7 +172,7 @@ def bounds(assays):
     """The least and the most (targets,) that is predicted after assays (rows, targets), NaN where not measured."""
     low, high = np.fmin.reduce(assays), np.fmax.reduce(assays)
     beyond = BEYOND * (high - low)
-    return np.maximum(low - beyond, 0.0), high + beyond
+    return np.maximum(low - beyond, 0.0), np.maximum(high + beyond, 0.0)
 
 
 def assemble(transform, inputs, coefficients, strengths, limits):
