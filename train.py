@@ -164,7 +164,7 @@ def validate(x, y, measured, folds, alphas):
 
 def side_by_side(function, *items):
     """A list of function(item, ...), one a core at a time: numpy lets other threads run while it works."""
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(function, *items))
 
 
@@ -259,8 +259,8 @@ def main():
     inputs, targets, holes = preprocess(data_file, return_holes=True)
     if targets is None or targets.isna().all(axis=None):
         raise DataError(f"{data_file}: not one assay to learn from")
-    if (infinite := np.isinf(targets).any()).any():
-        raise DataError(f"{data_file}: column {infinite.idxmax()!r}: an infinite value")
+    if (huge := (targets.abs() > 1e100).any()).any():  # its square, summed over rows, would overflow
+        raise DataError(f"{data_file}: column {huge.idxmax()!r}: an infinite value, or one beyond 1e100")
     alphas = np.geomspace(arguments.alpha_max, arguments.alpha_min, arguments.alphas)
     model, held_out = fit(inputs, targets, holes, alphas, arguments.folds)
     score = 0.0
