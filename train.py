@@ -164,7 +164,7 @@ def validate(x, y, measured, folds, alphas):
 
 def side_by_side(function, *items):
     """A list of function(item, ...), one a core at a time: numpy lets other threads run while it works."""
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(function, *items))
 
 
@@ -172,7 +172,7 @@ def bounds(assays):
     """The least and the most (targets,) that is predicted after assays (rows, targets), NaN where not measured."""
     low, high = np.fmin.reduce(assays), np.fmax.reduce(assays)
     beyond = BEYOND * (high - low)
-    return np.maximum(low - beyond, 0.0), high + beyond
+    return np.maximum(low - beyond, 0.0), np.maximum(high + beyond, 0.0)
 
 
 def assemble(transform, inputs, coefficients, strengths, limits):
@@ -206,6 +206,8 @@ def input_fn(input_data, content_type):
     if str(content_type).split(";")[0].strip().lower() != "text/csv":
         raise DataError(f"the request is {content_type!r}: send text/csv")
     body = input_data.encode() if isinstance(input_data, str) else bytes(input_data)
+    if body and not body.endswith(b"\n"):
+        body += b"\n"  # pyarrow sees no row in one line without an end
     with plain_errors("the request"):
         names = pa.csv.open_csv(io.BytesIO(body)).schema.names
     bins = [name for name in names if re.match(r"bin_\d+\.\d+_", name)]
@@ -215,17 +217,20 @@ def input_fn(input_data, content_type):
         raise DataError("the request holds no bins: send preprocess.py's CSV or lines of it")
     read = pa.csv.ReadOptions(autogenerate_column_names=not bins)
     convert = pa.csv.ConvertOptions(column_types=dict.fromkeys(columns, pa.float64()), include_columns=columns)
-    with plain_errors("the request", names):
+    with plain_errors("the request", names if bins else range(1, len(names) + 1)):
         inputs = pa.csv.read_csv(io.BytesIO(body), read, convert_options=convert).to_pandas()
     return inputs if bins else inputs.set_axis(range(len(columns)), axis=1)
 
 
 def predict_fn(inputs, model):
-    """Predictions (rows, 49) for a DataFrame of bins; refuses bins that the model was not trained on."""
+    """Predictions (rows, 49) for a DataFrame of bins; refuses other bins than those trained on, and empty ones."""
     came, trained = list(inputs.columns), list(getattr(model, "feature_names_in_", inputs.columns))
     if came not in (trained, list(range(len(trained)))):
         differing = " ".join(sorted(map(str, set(came) ^ set(trained)))[:3])
         raise DataError(f"not the bins that the model was trained on ({differing} ...): has the file other channels?")
+    if not (finite := np.isfinite(inputs.to_numpy(float))).all():
+        row, column = np.argwhere(~finite)[0]
+        raise DataError(f"row {row + 1}, {trained[column]}: empty or not finite")
     return model.predict(inputs.set_axis(trained, axis=1)) if len(inputs) else np.empty((0, len(TARGETS)))
 
 
@@ -259,8 +264,8 @@ def main():
     inputs, targets, holes = preprocess(data_file, return_holes=True)
     if targets is None or targets.isna().all(axis=None):
         raise DataError(f"{data_file}: not one assay to learn from")
-    if (infinite := np.isinf(targets).any()).any():
-        raise DataError(f"{data_file}: column {infinite.idxmax()!r}: an infinite value")
+    if (huge := (targets.abs() > 1e100).any()).any():  # its square, summed over rows, would overflow
+        raise DataError(f"{data_file}: column {huge.idxmax()!r}: an infinite value, or one beyond 1e100")
     alphas = np.geomspace(arguments.alpha_max, arguments.alpha_min, arguments.alphas)
     model, held_out = fit(inputs, targets, holes, alphas, arguments.folds)
     score = 0.0

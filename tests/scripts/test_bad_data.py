@@ -133,7 +133,14 @@ def test_no_file_and_no_assays(public: pd.DataFrame, tmp_path: Path, refused) ->
         assert "not one assay to learn from" in refused(ROOT / "train.py", *arguments)
 
 
-@pytest.mark.parametrize(("value", "reason"), [("inf", "an infinite value"), ("<0.5", "this is no number: '<0.5'")])
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("inf", "an infinite value"),
+        ("-1e300", "an infinite value, or one beyond 1e100"),
+        ("<0.5", "this is no number: '<0.5'"),
+    ],
+)
 def test_an_assay_that_is_no_number(value: str, reason: str, public: pd.DataFrame, tmp_path: Path, refused) -> None:
     write_csv(tmp_path / "public.csv.gz", changed(public, 17, "CuPPM", value))
     message = refused(ROOT / "train.py", "--data_dir", tmp_path, "--model_dir", tmp_path / "model")

@@ -63,6 +63,12 @@ def test_single_rows(model: object, lines: list[str], expected: np.ndarray) -> N
     np.testing.assert_allclose(rows, expected, rtol=TOLERANCE)
 
 
+def test_a_line_without_an_end(model: object, lines: list[str], expected: np.ndarray) -> None:
+    """As curl --data sends it."""
+    np.testing.assert_allclose(served(model, lines[1].strip()), expected[:1], rtol=TOLERANCE)
+    assert train.input_fn(lines[0].strip(), "text/csv").shape == (0, len(lines[0].split(",")) - 1)
+
+
 def test_shuffled_rows(model: object, lines: list[str], expected: np.ndarray) -> None:
     order = np.random.default_rng(1).permutation(len(expected))
     body = lines[0] + "".join(lines[1 + row] for row in order)
@@ -128,12 +134,18 @@ def test_a_bad_request_is_refused_with_its_reason(
         train.predict_fn(train.input_fn(body, content_type), model)
 
 
-@pytest.mark.parametrize(("cell", "reason"), [("abc", "'abc'"), ("", "NaN"), ("inf", "infinity")])
+@pytest.mark.parametrize(("cell", "reason"), [("abc", "'abc'"), ("", "bin.*: empty or"), ("inf", "not finite")])
 def test_a_bad_cell_is_refused(model: object, lines: list[str], cell: str, reason: str) -> None:
     row = lines[3].split(",")
     row[8] = cell
-    with pytest.raises(ValueError, match=reason):
-        train.predict_fn(train.input_fn(lines[0] + ",".join(row), "text/csv"), model)
+    for header in (lines[0], lines[1]):
+        with pytest.raises(preprocess.DataError, match=reason):
+            train.predict_fn(train.input_fn(header + ",".join(row), "text/csv"), model)
+
+
+def test_a_bad_cell_without_header_is_found_by_its_column(model: object, lines: list[str]) -> None:
+    with pytest.raises(preprocess.DataError, match="column 2: this is no number: 'abc'"):
+        train.input_fn("0,abc" + lines[1][lines[1].index(",", 2) :], "text/csv")
 
 
 class Request:

@@ -100,6 +100,16 @@ def test_predictions_are_never_negative_and_nan_only_where_nothing_was_measured(
     assert (predictions[:, 1:] == 0).any()
 
 
+def test_negative_assays_are_predicted_as_zero(data) -> None:
+    """Some laboratories write less than 0.5 as -0.5: a column may hold nothing else."""
+    inputs, targets, holes = data
+    below = targets.assign(AuPPM=-0.5, CuPPM=-targets["CuPPM"] - 1)
+    model, held_out = train.fit(inputs, below, holes, ALPHAS, folds=5)
+    columns = [preprocess.TARGETS.index(name) for name in ("AuPPM", "CuPPM")]
+    assert (model.predict(inputs)[:, columns] == 0).all()
+    assert (held_out[:, columns] == 0).all()
+
+
 def test_one_hole_falls_back_on_rows_and_says_so(data, capsys: pytest.CaptureFixture) -> None:
     inputs, targets, _ = data
     _, held_out = train.fit(inputs, targets, np.full(60, "a"), ALPHAS, folds=5)
