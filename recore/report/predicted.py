@@ -181,7 +181,7 @@ def _add(plot: "PlotlyFigure", measured: Floats, predicted: Floats, names: list[
             y=single(predicted[rows]),
             mode="markers",
             name=legend,
-            marker={"color": colour, "symbol": symbol, "size": size, "opacity": 0.7},
+            marker={"color": colour, "symbol": symbol, "size": size, "opacity": 0.85},
             text=[names[row] for row in rows],
             hovertemplate="%{text}<br>measured %{x:.4g}, predicted %{y:.4g}<extra></extra>",
             **shared,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 DRAWN = 500  # runs, the latest of them
 CLOSE = 0.0005  # scores that differ by less read the same
+WORDS = "R2 then and now, and weight x their difference: the score's change is the sum."
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,10 @@ def section(run: Record) -> tuple[Section, list[Finding]]:
     found = _place(run, among)
     if best is not None and run.judge and run.judge in best.scores:
         changes = _changes(run, best)
-        items += [_change(changes, best, run.judge), Table("changes", f"Against {best.folder.name}", _WORDS, changes)]
+        items += [_change(changes, best, run.judge)] if changes["change"].any() else []
+        items.append(Table("changes", f"Against {best.folder.name}", WORDS, changes))
         found += _compared(run, best, changes)
     return Section("previous", "Among the runs", reading, items, " ".join(said)), found
-
-
-_WORDS = "R2 then and now, and weight x their difference: the score's change is the sum."
 
 
 def _among(run: Record) -> Among | None:
@@ -104,7 +103,7 @@ def _history(table: "pd.DataFrame") -> Figure:
     plot = new_figure(
         380, xaxis={"title": {"text": "started, UTC"}, "type": "date"}, yaxis={"title": {"text": "score"}}
     )
-    plot.update_layout(legend={"orientation": "h", "y": 1.12})
+    plot.update_layout(legend={"orientation": "h", "y": 1.01, "yanchor": "bottom"})
     for side in reversed(SIDES):
         own = drawn[np.isfinite(drawn[side])]
         if not len(own):
@@ -158,10 +157,13 @@ def _changes(run: Record, best: Record) -> "pd.DataFrame":
 
 
 def _change(changes: "pd.DataFrame", best: Record, side: str) -> Figure:
-    plot = by_target(changes["target"], xaxis={"title": {"text": f"change of the {side} score"}}, barmode="overlay")
-    better = (changes["change"] >= 0).to_numpy()
+    drawn = changes[changes["change"] != 0]
+    plot = by_target(drawn["target"], xaxis={"title": {"text": f"change of the {side} score"}}, barmode="overlay")
+    better = (drawn["change"] > 0).to_numpy()
     for name, chosen, colour, pattern in (("better", better, GREEN, ""), ("worse", ~better, VERMILION, "/")):
-        own = changes[chosen]
+        own = drawn[chosen]
+        if not len(own):
+            continue
         plot.add_bar(
             x=own["change"],
             y=np.flatnonzero(chosen),
@@ -177,7 +179,7 @@ def _change(changes: "pd.DataFrame", best: Record, side: str) -> Figure:
         )
     plot.add_vline(0, line={"color": GREY})
     words = f"Weight x the change of R2 against {word(best.folder.name)}, the best earlier run on the same data."
-    return Figure("change", "What changed, target by target", words, plot, changes)
+    return Figure("change", "What changed, target by target", words, plot, drawn)
 
 
 def _place(run: Record, among: Among) -> list[Finding]:
@@ -201,7 +203,7 @@ def _compared(run: Record, best: Record, changes: "pd.DataFrame") -> list[Findin
     most = [
         f"{word(name)} {by:+.4f}" for name, by in changes[["target", "change"]].head(3).itertuples(index=False) if by
     ]
-    text += f"; most by {', '.join(most)}" if most else ""
+    text += f"; most of it by {', '.join(most)}" if most else ""
     values = {"run": best.folder.name, "change": change}
     found = [Finding(level, "change", text, "previous", values)]  # type: ignore[arg-type]
     if run.score_sha256 != best.score_sha256:

@@ -56,7 +56,7 @@ def target_table(run: Record) -> "pd.DataFrame":
 
 def by_target(targets: "pd.Series[str]", **layout: object) -> "PlotlyFigure":
     """An empty figure with a row for each target, in this order from the top."""
-    plot = new_figure(140 + 18 * len(targets), legend={"orientation": "h", "y": 1.04}, **layout)
+    plot = new_figure(130 + 16 * len(targets), legend={"orientation": "h", "y": 1.01, "yanchor": "bottom"}, **layout)
     axis = {"range": [len(targets) - 0.5, -0.5], "tickvals": list(range(len(targets)))}
     plot.update_layout(yaxis=axis | {"ticktext": [word(name) for name in targets]})
     return plot
@@ -64,7 +64,8 @@ def by_target(targets: "pd.Series[str]", **layout: object) -> "PlotlyFigure":
 
 def _r2(run: Record, table: "pd.DataFrame") -> Figure:
     drawn = table[table[f"R2 {run.judge}"].notna()]
-    plot = by_target(drawn["target"], xaxis={"title": {"text": "R2"}, "range": [LOWEST - 0.05, 1.05]})
+    lowest = max(LOWEST, min(0.0, *(drawn[f"R2 {side}"].min() for side in run.scores)))
+    plot = by_target(drawn["target"], xaxis={"title": {"text": "R2"}, "range": [lowest - 0.05, 1.05]})
     for side in run.scores:
         values, (colour, symbol) = drawn[f"R2 {side}"].to_numpy(), LOOKS[side]
         plot.add_scatter(

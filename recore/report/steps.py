@@ -52,7 +52,12 @@ def _timeline(table: "pd.DataFrame") -> Figure:
     drawn = table[table["began"].notna() & table["seconds"].notna()]
     axis = {"range": [len(drawn) - 0.5, -0.5], "type": "category", "dtick": 1}
     axis |= {"categoryorder": "array", "categoryarray": drawn["step"].tolist()}
-    plot = new_figure(120 + 34 * len(drawn), barmode="overlay", bargap=0.35, legend={"orientation": "h", "y": 1.12})
+    plot = new_figure(
+        120 + 34 * len(drawn),
+        barmode="overlay",
+        bargap=0.35,
+        legend={"orientation": "h", "y": 1.01, "yanchor": "bottom"},
+    )
     plot.update_layout(
         xaxis={"title": {"text": "seconds after the run began"}, "domain": [0, 0.72], "rangemode": "tozero"}
     )
@@ -85,6 +90,8 @@ def _timeline(table: "pd.DataFrame") -> Figure:
             name="memory",
             orientation="h",
             marker={"color": GREY},
+            text=[f"{percent:.1f} %" for percent in known["memory %"]],
+            textposition="auto",
             hovertemplate="%{y}: %{x:.1f} % of the instance's memory<extra></extra>",
         )
     words = (
