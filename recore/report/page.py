@@ -144,7 +144,9 @@ def check_place(path: Path) -> None:
     except (OSError, ValueError, LookupError, TypeError):
         ours = False
     if not ours:
-        raise FileExistsError(f"{folder}: the report's numbers would go there, and it holds something else: see --out")
+        raise FileExistsError(
+            f"{folder}: the report's numbers would go there, and it holds something else: move it, or give the report another name"
+        )
 
 
 @contextlib.contextmanager

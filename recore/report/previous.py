@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recore.pipeline.board import Entry, read_runs
+from recore.pipeline.text import plain
 from recore.report.figures import GREEN, GREY, VERMILION, new_figure, word
 from recore.report.page import Figure, Finding, Section, Table
 from recore.report.record import SIDES, Record, read_record, time_of
@@ -55,7 +56,7 @@ def section(run: Record) -> tuple[Section, list[Finding]]:
     if best is not None and run.judge and run.judge in best.scores:
         changes = _changes(run, best)
         items += [_change(changes, best, run.judge)] if changes["change"].any() else []
-        items.append(Table("changes", f"Against {best.folder.name}", WORDS, changes))
+        items.append(Table("changes", f"Against {word(best.folder.name)}", WORDS, changes))
         found += _compared(run, best, changes)
     return Section("previous", "Among the runs", reading, items, " ".join(said)), found
 
@@ -85,10 +86,10 @@ def _board(among: Among) -> "pd.DataFrame":
         time = _started(entry)
         rows.append(
             {
-                "run": entry.folder,
+                "run": plain(entry.folder),
                 "": "this run" if entry is among.this else "",
-                "state": f"{entry.failed} failed" if entry.failed else entry.state.lower(),
-                "submission": entry.submission,
+                "state": plain(f"{entry.failed} failed" if entry.failed else entry.state.lower(), 40),
+                "submission": plain(entry.submission),
                 "started": f"{time:%Y-%m-%d %H:%M:%S}" if time else "",
                 "seconds": entry.seconds,
                 **{side: entry.scores.get(side, np.nan) for side in reversed(SIDES)},
@@ -187,7 +188,7 @@ def _place(run: Record, among: Among) -> list[Finding]:
     if not run.scores or among.this not in ranked or len(ranked) < 2:
         return []
     place, best = ranked.index(among.this) + 1, ranked[0]
-    values = {"place": place, "runs": len(ranked), "best": best.folder}
+    values = {"place": place, "runs": len(ranked), "best": plain(best.folder)}
     if place == 1:
         return [Finding("good", "place", f"the best of {len(ranked)} runs on the same data", "previous", values)]
     scores = ", ".join(f"{best.scores[side]:.4f} {side}" for side in SIDES if side in best.scores)
@@ -204,7 +205,7 @@ def _compared(run: Record, best: Record, changes: "pd.DataFrame") -> list[Findin
         f"{word(name)} {by:+.4f}" for name, by in changes[["target", "change"]].head(3).itertuples(index=False) if by
     ]
     text += f"; most of it by {', '.join(most)}" if most else ""
-    values = {"run": best.folder.name, "change": change}
+    values = {"run": plain(best.folder.name), "change": change}
     found = [Finding(level, "change", text, "previous", values)]  # type: ignore[arg-type]
     if run.score_sha256 != best.score_sha256:
         text = f"{word(best.folder.name)} was scored by another score.py: the two scores may mean different things"

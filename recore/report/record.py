@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from recore.dataset.targets import DETECTION_LIMITS
 from recore.pipeline.scores import Score
+from recore.pipeline.text import plain
 
 SIDES = ("public", "private")
 STEPS = {"upload", "train", "clean up"} | {
@@ -74,16 +76,20 @@ def read_record(folder: Path) -> Record:
     try:
         if path.stat().st_size > LARGEST_RECORD:
             raise ValueError(f"{path.stat().st_size >> 20} MB")
-        return _record(folder, json.loads(path.read_text("utf-8")))
+        said = json.loads(path.read_text("utf-8"))
+        json.dumps(said, ensure_ascii=False).encode()  # letters that no file can hold end here
+        return _record(folder, said)
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise ValueError(f"{path}: this is no record of a run: {error!r}") from error
 
 
 def _record(folder: Path, said: dict[str, Any]) -> Record:
-    settings, versions = said["settings"], said["versions"]
+    settings, versions, steps = said["settings"], said["versions"], tuple(_step(step) for step in said["steps"])
+    if "public" not in said["data"] or len({step.name for step in steps}) < len(steps):
+        raise ValueError("no public data, or two steps of one name")
     return Record(
         folder=folder,
-        state=str(said["state"]),
+        state=plain(str(said["state"]), 40),
         started=time_of(str(said["started"])),
         seconds=_number(said["seconds"]),
         submission=str(said["submission"]["path"]),
@@ -100,7 +106,7 @@ def _record(folder: Path, said: dict[str, Any]) -> Record:
             for job in ("training", "processing", "transform")
         },
         version=str(versions["recore"]),
-        steps=tuple(_step(step) for step in said["steps"]),
+        steps=steps,
         scores={side: _score(said["scores"][side]) for side in SIDES if side in said["scores"]},
     )
 
@@ -112,12 +118,16 @@ def _step(said: dict[str, Any]) -> StepRecord:
     numbers = (said.get("began"), said["seconds"], said["memory_percent"])
     began, seconds, memory = (None if number is None else _number(number) for number in numbers)
     reason, outside = str(said["reason"] or ""), said.get("outside") is True
-    return StepRecord(name, str(said["kind"] or ""), str(said["state"]), began, seconds, memory, reason, outside)
+    return StepRecord(
+        name, str(said["kind"] or ""), plain(str(said["state"]), 40), began, seconds, memory, reason, outside
+    )
 
 
 def _score(said: dict[str, Any]) -> Score:
     r2 = {str(name): None if value is None else _number(value) for name, value in said["r2"].items()}
     weights = {name: _number(said["weights"][name]) for name in r2}
+    if not set(r2) <= set(DETECTION_LIMITS):
+        raise ValueError("R2 of what is none of the 49 targets")
     return Score(_number(said["value"]), _number(said["weights_scored"]), int(said["rows"]), r2, weights)
 
 

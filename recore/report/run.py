@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from recore.pipeline.text import plain
 from recore.report import predicted, previous, scored, steps
 from recore.report.page import Page, write_page
-from recore.report.record import Record, read_record
+from recore.report.record import SIDES, Record, read_record
 
 NAME = "report.html"  # in the run's folder
 
@@ -23,7 +24,7 @@ def report_run(folder: Path, public: Path | None = None) -> Page:
     lead = (
         "What came of this run: its scores, the runs before it, its predictions, its steps. What to look at is first."
     )
-    return Page(f"Run {folder.resolve().name}", lead, _facts(run), findings, [section for section, _ in parts])
+    return Page(f"Run {plain(folder.resolve().name)}", lead, _facts(run), findings, [section for section, _ in parts])
 
 
 def write_report(folder: Path, public: Path | None = None) -> Page:
@@ -40,8 +41,9 @@ def _facts(run: Record) -> dict[str, str]:
         "took": f"{run.seconds:.1f} s",
         "submission": f"{run.submission}, {run.submission_sha256[:8]}",
     }
-    for name, (path, sha256) in run.data.items():
-        if name != "actual":
+    for name in SIDES:
+        if name in run.data:
+            path, sha256 = run.data[name]
             rows = f", rows: {run.scores[name].rows:,}" if name in run.scores else ""
             facts[f"{name} file"] = f"{path}, {(sha256 or 'not read')[:8]}{rows}"
     return facts | {"where": run.place, "isolation": run.isolation, "recore": run.version[:12]}
