@@ -67,8 +67,8 @@ def _read(run: Record, public: Path | None) -> Public:
     """Raises ValueError or OSError where the two cannot be had as the run had them."""
     if "public" not in run.scores or not run.completed("public score"):
         raise ValueError("the run has no public score")
-    path, expected = run.data["public"]
-    path = public or path
+    recorded, expected = run.data["public"]
+    path = public or run.started_in / recorded
     if not path.is_file():
         raise FileNotFoundError(f"the public file is gone: {path}")
     with open(path, "rb") as file:

@@ -105,6 +105,7 @@ def _history(table: "pd.DataFrame") -> Figure:
         380, xaxis={"title": {"text": "started, UTC"}, "type": "date"}, yaxis={"title": {"text": "score"}}
     )
     plot.update_layout(legend={"orientation": "h", "y": 1.01, "yanchor": "bottom"})
+    plot.update_layout(hovermode="x", hoverdistance=-1)  # a label wherever the mouse is: runs may be few
     for side in reversed(SIDES):
         own = drawn[np.isfinite(drawn[side])]
         if not len(own):
@@ -159,7 +160,9 @@ def _changes(run: Record, best: Record) -> "pd.DataFrame":
 
 def _change(changes: "pd.DataFrame", best: Record, side: str) -> Figure:
     drawn = changes[changes["change"] != 0]
-    plot = by_target(drawn["target"], xaxis={"title": {"text": f"change of the {side} score"}}, barmode="overlay")
+    plot = by_target(
+        drawn["target"], xaxis={"title": {"text": f"change of the {side} score"}}, barmode="overlay", showlegend=True
+    )
     better = (drawn["change"] > 0).to_numpy()
     for name, chosen, colour, pattern in (("better", better, GREEN, ""), ("worse", ~better, VERMILION, "/")):
         own = drawn[chosen]

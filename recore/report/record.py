@@ -39,7 +39,7 @@ class StepRecord:
 
 @dataclass(frozen=True)
 class Record:
-    """One run. data: path, as seen from where the run was started, and SHA-256 of each file, None if it was not read."""
+    """One run. data: path and SHA-256 of each file, None if it was not read. started_in: what the paths are seen from."""
 
     folder: Path
     state: str
@@ -48,7 +48,8 @@ class Record:
     submission: str
     submission_sha256: str
     score_sha256: str
-    data: dict[str, tuple[Path, str | None]]
+    data: dict[str, tuple[str, str | None]]
+    started_in: Path
     place: str
     isolation: str
     instances: dict[str, str]
@@ -96,9 +97,10 @@ def _record(folder: Path, said: dict[str, Any]) -> Record:
         submission_sha256=str(said["submission"]["sha256"]),
         score_sha256=str(said["score_script"]["sha256"]),
         data={
-            str(name): (Path(said["folder"], file["path"]), file["sha256"] and str(file["sha256"]))
+            str(name): (str(file["path"]), file["sha256"] and str(file["sha256"]))
             for name, file in said["data"].items()
         },
+        started_in=Path(said["folder"]),
         place=str(said["endpoint"]),
         isolation=str(said["isolation"]),
         instances={
