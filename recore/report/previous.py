@@ -171,6 +171,7 @@ def _change(changes: "pd.DataFrame", best: Record, side: str) -> Figure:
         plot.add_bar(
             x=own["change"],
             y=np.flatnonzero(chosen),
+            width=0.75,
             name=name,
             orientation="h",
             marker={"color": colour, "pattern": {"shape": pattern}},

@@ -21,9 +21,7 @@ def report_run(folder: Path, public: Path | None = None) -> Page:
         parts = parts[-1:] + parts[:-1]
     order = {"bad": 0, "note": 1, "good": 2}
     findings = sorted((finding for _, found in parts for finding in found), key=lambda one: order[one.level])
-    lead = (
-        "What came of this run: its scores, the runs before it, its predictions, its steps. What to look at is first."
-    )
+    lead = "What came of it: scores, the runs before it, predictions, steps. What to look at comes first."
     return Page(f"Run {plain(folder.resolve().name)}", lead, _facts(run), findings, [section for section, _ in parts])
 
 

@@ -70,6 +70,7 @@ def _timeline(table: "pd.DataFrame") -> Figure:
             y=own["step"],
             x=own["seconds"],
             base=own["began"],
+            width=0.65,
             name=state,
             orientation="h",
             marker={"color": colour, "pattern": {"shape": pattern}},
@@ -87,6 +88,7 @@ def _timeline(table: "pd.DataFrame") -> Figure:
             y=known["step"],
             x=known["memory %"],
             xaxis="x2",
+            width=0.65,
             name="memory",
             orientation="h",
             marker={"color": GREY},
@@ -126,11 +128,13 @@ def _reason(step: StepRecord) -> str:
 
 
 def _findings(run: Record) -> list[Finding]:
-    found = []
+    found: list[Finding] = []
     for step in run.steps:
         if step.state == "Failed":
-            values = {"step": step.name, "reason": _reason(step)}
-            found.append(Finding("bad", "failed", f"{step.name} failed: {_reason(step)}", "steps", values))
+            reason = _reason(step)
+            likewise = any(finding.values["reason"] == reason for finding in found)
+            text = f"{step.name} failed likewise" if likewise else f"{step.name} failed: {plain(reason, 240)}"
+            found.append(Finding("bad", "failed", text, "steps", {"step": step.name, "reason": reason}))
     if run.state == "Stopped":
         left = [step.name for step in run.steps if step.state != "Completed"]
         found.append(Finding("bad", "stopped", f"the run was stopped; not done: {', '.join(left)}", "steps"))
