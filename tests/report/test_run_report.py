@@ -5,6 +5,8 @@ import itertools
 import json
 import re
 import shutil
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,8 @@ import pytest
 from helpers import ROOT
 from reported import HOSTILE, Runs, changed, hostile, make_runs, numbers
 from sklearn.metrics import r2_score
-from started import once
-from submitted import TARGETS
+from started import files_of, once, start
+from submitted import TARGETS, tiny
 from test_cli import recore
 
 from recore.report.page import Page
@@ -337,6 +339,23 @@ def test_a_report_that_fails_costs_no_run(runs: Runs) -> None:
     assert runs.stderr.read_text().splitlines()[-1] == told
     last = f"run: {runs.good} holds logs, model.tar.gz, predictions, run.json, scores"
     assert runs.stdout.read_text().splitlines()[-1] == last
+
+
+@pytest.mark.slow
+def test_an_interrupted_report_costs_no_run(tmp_path: Path, sample: Path) -> None:
+    (tmp_path / "slow/plotly").mkdir(parents=True)
+    here = tmp_path / "here"
+    (tmp_path / "slow/plotly/__init__.py").write_text(f"import time; open({str(here)!r}, 'w'); time.sleep(60)")
+    out = tmp_path / "runs/mine"
+    options = [*files_of(sample, "public"), "--out", out]
+    started = start(tmp_path / "output", tiny(tmp_path / "tiny"), *options, PYTHONPATH=f"{tmp_path / 'slow'}:{ROOT}")
+    while not here.exists():
+        assert started.process.poll() is None, started.stderr
+        time.sleep(0.1)
+    started.process.send_signal(signal.SIGINT)
+    assert started.end() == (0, [])
+    assert "recore: no report: interrupted" in started.stderr.splitlines()[-1]
+    assert sorted(path.name for path in out.iterdir()) == ["logs", "model.tar.gz", "predictions", "run.json", "scores"]
 
 
 def test_a_run_without_private_data(mine: Path) -> None:
