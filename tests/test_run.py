@@ -56,7 +56,9 @@ def test_what_it_leaves(good: Path, sample: Path) -> None:
     logs = [f"logs/{step.replace(' ', '-')}.log" for step in STEPS[1:-1]]
     others = [f"{name}/{side}.{end}" for side in ("public", "private") for name, end in [("scores", "txt")]]
     others += ["scores/public.json", "scores/private.json", "predictions/public.csv.out", "predictions/private.csv.out"]
-    assert left == sorted([*logs, *others, "model.tar.gz", "run.json"])
+    reported = [name for name in left if name.startswith("report/")]
+    assert "report/contents.json" in reported
+    assert left == sorted([*logs, *others, *reported, "model.tar.gz", "report.html", "run.json"])
     files = content(folder / "model.tar.gz")
     assert set(files) == {"means.json", "code/train.py", "code/preprocess.py"}
     for side, script in (("public", "public/public"), ("private", "private/private")):
@@ -124,7 +126,7 @@ def test_it_prints_plain_lines_where_there_is_no_terminal(good: Path) -> None:
     record = record_of(good / "runs/good")
     scores = [f"{record['scores'][side]['value']:.4f}" for side in ("public", "private")]
     assert ["score", *scores] in [line.split() for line in text.splitlines()]
-    last = f"run: {good / 'runs/good'} holds logs, model.tar.gz, predictions, run.json, scores"
+    last = f"run: {good / 'runs/good'} holds logs, model.tar.gz, predictions, report, report.html, run.json, scores"
     assert text.splitlines()[-1] == last
     assert "\x1b" not in "".join(lines) + text
     assert ("".join(lines) + text).isascii()

@@ -6,6 +6,7 @@ import click
 
 from recore.cli.explore import explore
 from recore.cli.import_ import import_
+from recore.cli.report import report
 from recore.cli.run import run
 from recore.cli.sample import sample
 from recore.cli.scores import board, scores
@@ -35,5 +36,5 @@ def main(debug: bool) -> None:
     """
 
 
-for command in (sample, import_, explore, run, scores, board, simulate):
+for command in (sample, import_, explore, run, report, scores, board, simulate):
     main.add_command(command)

@@ -47,6 +47,7 @@ INTERRUPTED = 130  # exit status, as a shell has it of a command that SIGINT end
 @click.option("--processing-instances", metavar="TYPE", default="ml.m5.xlarge", help="Of preprocessing and scoring.")
 @click.option("--transform-instances", metavar="TYPE[:COUNT]", default="ml.m5.xlarge", help="Of the transform jobs.")
 @click.option("--keep", is_flag=True, help="Leave on S3 what the run put there; never the private assays.")
+@click.option("--report/--no-report", default=True, help="Leave report.html in the run's folder.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Progress in ASCII.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run's record as JSON.")
 def run(submission: Path, as_json: bool, ascii_only: bool, **options: Any) -> None:
@@ -95,6 +96,8 @@ def run(submission: Path, as_json: bool, ascii_only: bool, **options: Any) -> No
         kept = record(made, about)
         write(kept, folder.path)
         made.folder = folder.keep()
+        if options["report"]:
+            _report(made.folder)
     if as_json:
         click.echo(json.dumps(kept))
     else:
@@ -165,6 +168,19 @@ def _interruptible() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _report(folder: Path) -> None:
+    """Make the run's report. The run is kept, and its exit status its own, whatever happens here."""
+    try:
+        from recore.report.run import write_report
+
+        write_report(folder)
+    except (Exception, KeyboardInterrupt) as error:
+        from recore.pipeline.text import plain
+
+        reason = "interrupted" if isinstance(error, KeyboardInterrupt) else plain(str(error) or repr(error))
+        click.echo(f"recore: no report: {reason}; `python -m recore report {folder}` makes it", err=True)
 
 
 def _show(made: "Run") -> None:

@@ -66,9 +66,11 @@ def record(run: Run, about: dict[str, Any]) -> dict[str, Any]:
     steps = [
         {
             **{member: getattr(step, member) for member in ("name", "kind", "job", "state")},
+            "began": None if step.began is None else round(step.began - run.began, 3),
             "seconds": None if step.seconds is None else round(step.seconds, 3),
             "memory_percent": step.memory,
             "reason": step.reason,
+            "outside": step.outside,
             "log": f"logs/{step.log}" if (run.folder / "logs" / step.log).exists() else None,
         }
         for step in run.steps.values()

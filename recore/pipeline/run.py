@@ -51,7 +51,7 @@ class Run:
         self._jobs = Jobs(services, folder / "logs")
         self._storage = Storage(services.s3, settings, self._jobs.go_on)
         self.started = datetime.datetime.now(datetime.UTC)
-        self.seconds = 0.0
+        self.began = self.seconds = 0.0
 
     @property
     def state(self) -> str:
@@ -68,7 +68,7 @@ class Run:
         KeyboardInterrupt stops the jobs that run, cleans up, and is raised when they have ended.
         """
         self._jobs.watch = watch
-        self.started, began = datetime.datetime.now(datetime.UTC), time.monotonic()
+        self.started, self.began = datetime.datetime.now(datetime.UTC), time.monotonic()
         try:
             with ThreadPoolExecutor(len(self.sides)) as pool:
                 try:
@@ -79,7 +79,7 @@ class Run:
                     raise
         finally:
             self._clean_up()
-            self.seconds = time.monotonic() - began
+            self.seconds = time.monotonic() - self.began
 
     @property
     def hashes(self) -> dict[str, str]:

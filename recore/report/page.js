@@ -39,7 +39,7 @@ async function library() {
 /* Hover and legend without a mouse. */
 function byKeyboard(plot) {
   let curve = 0, point = -1;
-  const shown = () => plot.data.map((trace, i) => i).filter((i) => plot.data[i].hoverinfo !== "skip");
+  const shown = () => plot.data.map((trace, i) => i).filter((i) => plot.data[i].hoverinfo !== "skip" && plot.data[i].visible !== false);
   const length = (i) => plot.calcdata[i]?.length ?? 0;
   const cells = (i) => plot.calcdata[i]?.[0]?.z; /* a picture's rows, where the series is one */
   const hover = () => {
@@ -80,6 +80,17 @@ function byKeyboard(plot) {
   plot.addEventListener("blur", () => Plotly.Fx.unhover(plot));
 }
 
+/* One of several: the series that have the chosen one's number. */
+function byChoice(plot) {
+  const select = document.querySelector(`[data-chooses="${plot.dataset.figure}"]`);
+  if (!select) return;
+  select.parentElement.hidden = false;
+  select.addEventListener("change", () => {
+    const visible = plot.data.map((trace) => trace.meta === undefined || trace.meta === Number(select.value));
+    Plotly.update(plot, { visible }, { "xaxis.autorange": true, "yaxis.autorange": true });
+  });
+}
+
 async function draw() {
   const figures = JSON.parse(document.getElementById("figures").textContent);
   const plots = [...document.querySelectorAll("[data-figure]")];
@@ -90,6 +101,7 @@ async function draw() {
     const figure = figures[plot.dataset.figure];
     await Plotly.newPlot(plot, figure.data, house(figure.layout), settings);
     byKeyboard(plot);
+    byChoice(plot);
     plot.dataset.drawn = "yes";
   }
   /* 680: what an A4 or letter page leaves between its margins, in CSS pixels */

@@ -35,13 +35,18 @@ class Finding:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture, what it shows in a sentence (read aloud in its stead), and its numbers, written as `name`.csv."""
+    """A picture, what it shows in a sentence (read aloud in its stead), and its numbers, written as `name`.csv.
+
+    choices: where it shows one of several at a time, their names. The series of each have its place among them as `meta`,
+    and those of the first alone are visible.
+    """
 
     name: str
     title: str
     summary: str
     plot: "PlotlyFigure"
     numbers: "pd.DataFrame"
+    choices: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -139,7 +144,9 @@ def check_place(path: Path) -> None:
     except (OSError, ValueError, LookupError, TypeError):
         ours = False
     if not ours:
-        raise FileExistsError(f"{folder}: the report's numbers would go there, and it holds something else: see --out")
+        raise FileExistsError(
+            f"{folder}: the report's numbers would go there, and it holds something else: move it, or give the report another name"
+        )
 
 
 @contextlib.contextmanager

@@ -1,0 +1,372 @@
+"""A run's report: its numbers computed again another way, what it must not hold, and runs of every kind."""
+
+import base64
+import itertools
+import json
+import re
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import ROOT
+from reported import HOSTILE, Runs, changed, hostile, make_runs, numbers
+from sklearn.metrics import r2_score
+from started import files_of, once, start
+from submitted import TARGETS, tiny
+from test_cli import recore
+
+from recore.report.page import Page
+from recore.report.predicted import FURTHEST, OTHERS, thinned
+from recore.report.run import report_run, write_report
+from recore.simulator.sandbox import bubblewrap_works
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Runs:
+    if not bubblewrap_works():
+        pytest.skip("bubblewrap does not work here, and someone else's submission needs it")
+    return Runs(once(tmp_path_factory, "reported", lambda folder: make_runs(folder, sample)))
+
+
+@pytest.fixture
+def mine(runs: Runs, tmp_path: Path) -> Path:
+    """A copy of the good run, alone in its folder, to be changed."""
+    return Path(shutil.copytree(runs.good, tmp_path / "runs/mine"))
+
+
+def found(page: Page) -> dict[str, Any]:
+    return {finding.name: finding for finding in page.findings}
+
+
+def table(page: Page, name: str) -> pd.DataFrame:
+    return next(item.numbers for item in page.items if item.name == name)
+
+
+# ---- its numbers ----------------------------------------------------------------------------------------------
+
+
+def test_targets_are_those_of_the_scores(runs: Runs) -> None:
+    made = numbers(runs.good, "targets").set_index("target")
+    for side in ("public", "private"):
+        details = json.loads((runs.good / f"scores/{side}.json").read_text())
+        for name, said in details["targets"].items():
+            assert made[f"R2 {side}"][name] == pytest.approx(said["r2"], rel=1e-12)
+            assert made[f"lost {side}"][name] == pytest.approx(said["weight"] * (1 - said["r2"]), rel=1e-12)
+        assert made[f"points {side}"].sum() == pytest.approx(details["score"], rel=1e-9)
+    assert made["lost private"].is_monotonic_decreasing
+    costs, r2 = numbers(runs.good, "costs"), numbers(runs.good, "r2")
+    np.testing.assert_array_equal(costs["lost public"], made["lost public"])
+    np.testing.assert_array_equal(r2["R2 private"], made["R2 private"])
+
+
+def test_errors_are_those_of_the_predictions(runs: Runs, public: pd.DataFrame) -> None:
+    made = numbers(runs.good, "errors").set_index("target")
+    predicted = pd.read_csv(runs.good / "predictions/public.csv.out", header=None, names=TARGETS)
+    pairs = numbers(runs.good, "predicted-measured")
+    assert pairs["index"].tolist() == public.index.tolist()
+    assert pairs["SiteID"].tolist() == public["SiteID"].tolist()
+    for name in TARGETS:
+        known = public[name].notna().to_numpy()
+        actual, said = public[name].to_numpy()[known], predicted[name].to_numpy()[known]
+        assert made["rows"][name] == known.sum()
+        assert made["R2"][name] == pytest.approx(r2_score(actual, said), rel=1e-9)
+        assert made["RMSE"][name] == pytest.approx(np.linalg.norm(said - actual) / np.sqrt(known.sum()), rel=1e-9)
+        largest = sorted((said - actual) ** 2)[-5:]
+        assert made["largest 5"][name] == pytest.approx(sum(largest) / ((said - actual) ** 2).sum(), rel=1e-9)
+        np.testing.assert_array_equal(pairs[f"{name} measured"], public[name])
+        np.testing.assert_array_equal(pairs[f"{name} predicted"], predicted[name])
+
+
+def test_steps_are_those_of_the_record(runs: Runs) -> None:
+    record = json.loads((runs.good / "run.json").read_text())
+    made = numbers(runs.good, "steps").set_index("step")
+    assert made["seconds"].tolist() == [step["seconds"] for step in record["steps"]]
+    assert made["memory %"].dropna().tolist() == [
+        step["memory_percent"] for step in record["steps"] if step["memory_percent"] is not None
+    ]
+    ends = made["began"] + made["seconds"]
+    order = ["upload", "train", "private preprocess", "private predict", "private score", "clean up"]
+    for before, after in itertools.pairwise(order):
+        assert ends[before] <= made["began"][after] + 0.002
+    assert made["began"]["public preprocess"] < ends["private preprocess"]  # side by side
+    assert ends["clean up"] <= record["seconds"] + 0.002
+
+
+def test_all_that_is_far_off_is_drawn_and_no_more_than_is_said() -> None:
+    random = np.random.default_rng(0)
+    measured = random.lognormal(size=20_000)
+    predicted = measured + random.standard_t(2, size=20_000)
+    measured[::7] = np.nan
+    drawn = thinned(measured, predicted)
+    residuals = np.abs(predicted - measured)
+    assert len(drawn) == len(set(drawn)) <= FURTHEST + OTHERS
+    assert not np.isnan(residuals[drawn]).any()
+    least = np.sort(residuals[~np.isnan(residuals)])[-FURTHEST]
+    assert set(np.flatnonzero(residuals >= least)) <= set(drawn)
+    assert thinned(measured[:3], predicted[:3]).tolist() == sorted([1, 2], key=lambda row: -residuals[row])
+
+
+# ---- what it must not hold ------------------------------------------------------------------------------------
+
+
+def drawn_numbers(page: Path) -> set[float]:
+    """Every number in a page's figures."""
+    figures = json.loads(re.search(r'id="figures">(.*?)</script>', page.read_text(), re.DOTALL)[1])
+    values: set[float] = set()
+
+    def collect(value: Any) -> None:
+        if isinstance(value, dict) and "bdata" in value:
+            values.update(np.frombuffer(base64.b64decode(value["bdata"]), value["dtype"]).tolist())
+        elif isinstance(value, dict | list):
+            for inner in value.values() if isinstance(value, dict) else value:
+                collect(inner)
+        elif isinstance(value, int | float):
+            values.add(float(value))
+
+    collect(figures)
+    return values
+
+
+def test_private_assays_are_nowhere(runs: Runs, public: pd.DataFrame) -> None:
+    """One value can be drawn by chance, thousands cannot. The public assays are found in the same way."""
+    shown = public[list(TARGETS)].to_numpy().ravel()
+    secret = pd.read_csv(runs.actual, index_col=0, float_precision="round_trip")[list(TARGETS)].to_numpy().ravel()
+    secret = secret[~np.isnan(secret)]
+    assert len(secret) > 3000
+    words = {repr(float(value)) for value in secret}
+    for folder in (runs.good, runs.failed):
+        drawn = np.array(sorted(drawn_numbers(folder / "report.html")))
+        assert np.isin(shown[~np.isnan(shown)].astype(np.float32), drawn.astype(np.float32)).mean() > 0.99
+        assert np.isin(secret.astype(np.float32), drawn.astype(np.float32)).mean() < 0.01
+        for file in (folder / "report.html", *(folder / "report").iterdir()):
+            text = re.sub(r'id="library">.*?<', "", file.read_text(), flags=re.DOTALL)
+            assert not words & set(re.findall(r"[\d.]+(?:e-\d+)?", text)), file
+
+
+def test_what_the_private_score_said_is_withheld(runs: Runs) -> None:
+    """score.py names a cell of the private assays that is no number."""
+    assert "7731.n.d." in (runs.failed / "logs/private-score.log").read_text()
+    for file in (runs.failed / "report.html", *(runs.failed / "report").iterdir()):
+        assert "7731.n.d" not in file.read_text()
+    failures = numbers(runs.failed, "failures").set_index("step")
+    assert "withheld" in failures["reason"]["private score"]
+    assert "the predictions" in failures["look at"]["private score"]
+
+
+# ---- runs of every kind ---------------------------------------------------------------------------------------
+
+
+def test_a_run_that_failed_shows_the_step_and_what_the_others_left(runs: Runs) -> None:
+    page = report_run(runs.failed)
+    assert page.sections[0].name == "steps"
+    assert page.findings[0].name == "failed"
+    assert page.findings[0].values["step"] == "private score"
+    assert set(found(page)["score"].values) == {"public", "possible"}
+    assert len(table(page, "predicted-measured")) > 100
+    assert "1 runs on other data" in next(section.note for section in page.sections if section.name == "previous")
+
+
+def test_the_last_lines_of_a_failed_job(mine: Path) -> None:
+    def fail(record: dict[str, Any]) -> None:
+        record["state"] = record["steps"][1]["state"] = "Failed"
+        record["steps"][1]["reason"] = "AlgorithmError: no model"
+        for step in record["steps"][2:-1]:
+            step |= {"state": "Waiting", "began": None, "seconds": None, "memory_percent": None}
+        record["scores"] = {}
+
+    changed(mine, fail)
+    (mine / "logs/train.log").write_bytes(b"first\n" * 100_000 + b"\xff\n" + b"last words\n" * 3)
+    page = report_run(mine)
+    assert found(page)["failed"].text == "train failed: AlgorithmError: no model"
+    assert table(page, "last-lines")["line"].tolist()[-2:] == ["last words"] * 2
+    assert "train.py" in table(page, "failures")["look at"].item()
+    assert found(page)["no score"].level == "bad"
+    write_report(mine)
+
+
+def test_a_run_that_was_stopped(mine: Path) -> None:
+    def stop(record: dict[str, Any]) -> None:
+        record["state"] = record["steps"][1]["state"] = "Stopped"
+        for step in record["steps"][2:]:
+            step |= {"state": "Waiting", "began": None, "seconds": None, "memory_percent": None}
+        record["scores"] = {}
+
+    changed(mine, stop)
+    assert found(report_run(mine))["stopped"].text.startswith("the run was stopped; not done: train, public preprocess")
+
+
+@pytest.mark.parametrize(
+    ("hurt", "words"),
+    [
+        (lambda run, public: public.unlink(), "the public file is gone"),
+        (lambda run, public: public.write_bytes(b"other"), "no longer the one that the run used"),
+        (lambda run, public: (run / "predictions/public.csv.out").unlink(), "the predictions are gone"),
+        (lambda run, public: (run / "predictions/public.csv.out").write_text("1,2\n"), "1 lines of 2 numbers for"),
+        (lambda run, public: (run / "predictions/public.csv.out").write_bytes(b""), "No columns"),
+    ],
+    ids=["gone", "changed", "no predictions", "wrong predictions", "empty predictions"],
+)
+def test_what_is_missing_is_said_and_the_rest_is_there(
+    mine: Path, sample: Path, tmp_path: Path, hurt: Callable[[Path, Path], Any], words: str
+) -> None:
+    public = Path(shutil.copy(sample / "public/public.csv.gz", tmp_path))
+    changed(mine, lambda record: record["data"]["public"].update(path=str(public)))
+    hurt(mine, public)
+    page = report_run(mine)
+    assert words in found(page)["nothing to compare"].text
+    assert {"r2", "costs", "timeline"} <= {item.name for item in page.items}
+    write_report(mine)
+
+
+def test_the_public_file_may_have_moved(mine: Path, sample: Path, tmp_path: Path) -> None:
+    changed(mine, lambda record: record["data"]["public"].update(path="nowhere.csv.gz"))
+    moved = Path(shutil.copy(sample / "public/public.csv.gz", tmp_path / "moved.csv.gz"))
+    assert "gone" in found(report_run(mine))["nothing to compare"].text
+    assert "nothing to compare" not in found(report_run(mine, moved))
+
+
+def test_predictions_that_were_not_scored_are_told(mine: Path) -> None:
+    path = mine / "predictions/public.csv.out"
+    path.write_text("".join(f"{line},1.5\n" for line in (row.rsplit(",", 1)[0] for row in path.read_text().split())))
+    assert found(report_run(mine))["not what was scored"].values == {"targets": [TARGETS[-1]]}
+
+
+def test_against_the_best_earlier_run_on_the_same_data(mine: Path) -> None:
+    def other(name: str, started: str, by: float, **data: str) -> Path:
+        folder = Path(shutil.copytree(mine, mine.parent / name))
+
+        def better(record: dict[str, Any]) -> None:
+            score = record["scores"]["private"]
+            score["r2"]["CuPPM"] += by
+            score["value"] += 0.35 * by
+            record["started"] = started
+            record["data"]["private"].update(data)
+
+        return changed(folder, better)
+
+    other("worst", "2020-01-01T00:00:00+00:00", -0.5)
+    other("before", "2020-01-02T01:00:00+02:00", -0.1)
+    other("later", "2999-01-01T00:00:00+00:00", 0.3)
+    other("elsewhere", "2020-01-01T00:00:00+00:00", 0.9, sha256="0" * 64)
+    (mine.parent / "broken").mkdir()
+    (mine.parent / "broken/run.json").write_text("no")
+    page = report_run(mine)
+    assert found(page)["place"].values == {"place": 2, "runs": 4, "best": "later"}
+    assert found(page)["change"].values == {"run": "before", "change": pytest.approx(0.035)}
+    assert found(page)["change"].level == "good"
+    changes = table(page, "changes")
+    assert changes["target"][0] == "CuPPM"
+    assert changes["change"].sum() == pytest.approx(0.035)
+    assert table(page, "change")["target"].tolist() == ["CuPPM"]
+    assert table(page, "history")["run"].tolist() == ["worst", "before", "mine", "later"]
+    assert table(page, "board").iloc[1][["run", ""]].tolist() == ["mine", "this run"]
+    note = next(section.note for section in page.sections if section.name == "previous")
+    assert "1 runs on other data" in note
+    assert "1 folders hold a run.json that is none" in note
+    write_report(mine)
+
+
+def test_words_stay_words(mine: Path, sample: Path) -> None:
+    write_report(hostile(mine, sample))
+    text = (mine / "report.html").read_text()
+    assert HOSTILE[:30] not in text
+    assert len(re.findall(r"<script\b", text)) == 3
+    assert "<img" not in text
+    assert "<a href='http" not in text
+    assert not re.search(r'(src|href)="(?!#|data:|report/)', text)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda record: record["steps"][0].update(name="../../../etc/passwd train"),
+        lambda record: record["steps"].append(record["steps"][0]),
+        lambda record: record["steps"][0].update(seconds=float("nan")),
+        lambda record: record["steps"][0].update(seconds="long"),
+        lambda record: record["scores"]["private"]["r2"].update(CuPPM=float("inf")),
+        lambda record: record["scores"]["private"]["r2"].update({HOSTILE: 0.5}),
+        lambda record: record["scores"]["private"]["weights"].pop("CuPPM"),
+        lambda record: record["data"].pop("public"),
+        lambda record: record.update(started="yesterday"),
+        lambda record: record.update(started="0001-01-01T00:00:00+14:00"),
+        lambda record: record.update(submission=[]),
+        lambda record: record["submission"].update(path="\ud800"),
+        lambda record: record.clear(),
+    ],
+)
+def test_what_is_no_record_is_refused(mine: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    before = (mine / "report.html").read_bytes()
+    changed(mine, change)
+    with pytest.raises(ValueError, match=r"run\.json: this is no record of a run"):
+        write_report(mine)
+    assert (mine / "report.html").read_bytes() == before
+
+
+# ---- the commands ---------------------------------------------------------------------------------------------
+
+
+def test_the_command(mine: Path) -> None:
+    shutil.rmtree(mine / "report")
+    (mine / "report.html").unlink()
+    done = recore("report", mine)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == f"report: {mine / 'report.html'}, its numbers in {mine / 'report'}"
+    assert all(line[:6].strip() in {"bad", "note", "good"} for line in done.stdout.splitlines()[:-1])
+    assert numbers(mine, "targets").shape == (49, 8)
+
+
+@pytest.mark.slow
+def test_the_command_for_programs_and_its_refusals(mine: Path) -> None:
+    told = json.loads(recore("report", mine, "--json").stdout)
+    assert {"score", "costs", "completed"} <= {finding["name"] for finding in told}
+    (mine / "run.json").write_text("[]")
+    for folder, words in ((mine, "this is no record of a run"), (mine / "logs", "there is no such file")):
+        done = recore("report", folder)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert len(done.stderr.splitlines()) == 1
+        assert words in done.stderr
+
+
+def test_a_report_that_fails_costs_no_run(runs: Runs) -> None:
+    """The plotting library was broken: the run was kept, its status was its own, and a line says how to get the report."""
+    told = f"recore: no report: no plots today; `python -m recore report {runs.good}` makes it"
+    assert runs.stderr.read_text().splitlines()[-1] == told
+    last = f"run: {runs.good} holds logs, model.tar.gz, predictions, run.json, scores"
+    assert runs.stdout.read_text().splitlines()[-1] == last
+
+
+@pytest.mark.slow
+def test_an_interrupted_report_costs_no_run(tmp_path: Path, sample: Path) -> None:
+    (tmp_path / "slow/plotly").mkdir(parents=True)
+    here = tmp_path / "here"
+    (tmp_path / "slow/plotly/__init__.py").write_text(f"import time; open({str(here)!r}, 'w'); time.sleep(60)")
+    out = tmp_path / "runs/mine"
+    options = [*files_of(sample, "public"), "--out", out]
+    started = start(tmp_path / "output", tiny(tmp_path / "tiny"), *options, PYTHONPATH=f"{tmp_path / 'slow'}:{ROOT}")
+    while not here.exists():
+        assert started.process.poll() is None, started.stderr
+        time.sleep(0.1)
+    started.process.send_signal(signal.SIGINT)
+    assert started.end() == (0, [])
+    assert "recore: no report: interrupted" in started.stderr.splitlines()[-1]
+    assert sorted(path.name for path in out.iterdir()) == ["logs", "model.tar.gz", "predictions", "run.json", "scores"]
+
+
+def test_a_run_without_private_data(mine: Path) -> None:
+    def public_alone(record: dict[str, Any]) -> None:
+        del record["scores"]["private"], record["data"]["private"], record["data"]["actual"]
+        record["steps"] = [step for step in record["steps"] if "private" not in step["name"]]
+
+    page = report_run(changed(mine, public_alone))
+    assert [name for name in table(page, "targets") if "private" in name] == []
+    assert "private file" not in page.facts
+
+
+def test_docs_have_a_picture() -> None:
+    assert (ROOT / "docs/reports-run.png").stat().st_size < 300_000

@@ -1,0 +1,105 @@
+"""A run's report in headless Chromium, and a run on many rows: slow."""
+
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import assert_sound, opened
+from reported import changed, hostile, make_runs
+from started import files_of, once, run_recore
+from submitted import tiny
+
+from recore.dataset.sample import Plan, make_sample
+from recore.report.run import write_report
+from recore.simulator.sandbox import bubblewrap_works
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def run(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, sample: Path) -> Path:
+    """A copy of the good run, beside one that came before it."""
+    if not bubblewrap_works():
+        pytest.skip("bubblewrap does not work here, and someone else's submission needs it")
+    made = once(tmp_path_factory, "reported", lambda folder: make_runs(folder, sample))
+    for name in ("mine", "before"):
+        shutil.copytree(made / "runs/good", tmp_path / "runs" / name)
+
+    def before(record: dict[str, Any]) -> None:
+        record["started"] = "2020-01-01T00:00:00+00:00"
+        for place, name in enumerate(record["scores"]["private"]["r2"]):
+            record["scores"]["private"]["r2"][name] += 0.01 * (place % 5 - 2)
+
+    changed(tmp_path / "runs/before", before)
+    return tmp_path / "runs/mine"
+
+
+def assert_alive(chromium: Any, page: Path, scheme: str) -> None:
+    """No complaint, all drawn, and a word on each figure by mouse and by keyboard; printed too."""
+    with opened(chromium, page, scheme) as report:
+        assert_sound(report, page)
+        assert report.tab.title().startswith("Run ")
+        for name in report.figures():
+            assert report.hover(name), f"{name}: no label where the mouse is"
+            assert report.by_keyboard(name), f"{name}: no word where the keys are"
+        for name in {"r2", "costs", "history", "change", "predicted-measured"} & set(report.figures()):
+            before, after = report.toggle(name)
+            assert {before, after} == {"1", "0.5"}, name
+        assert report.tab.locator("svg a").count() == 0
+        assert len(report.tab.pdf(format="A4")) > 50_000
+        assert report.troubles == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("words", ["plain", "hostile"])
+def test_in_a_browser(chromium: Any, run: Path, sample: Path, words: str, scheme: str) -> None:
+    write_report(hostile(run, sample) if words == "hostile" else run)
+    assert_alive(chromium, run / "report.html", scheme)
+
+
+def test_on_soils_in_a_browser(chromium: Any, tmp_path: Path) -> None:
+    """This repository's own submission on real spectra, with most targets not measured."""
+    if "RECORE_YAMSYS" not in os.environ:
+        pytest.skip("RECORE_YAMSYS does not name the folder of the YAMSYS soils")
+    folder = Path(os.environ["RECORE_YAMSYS"])
+    files = ["--public", folder / "public.csv.gz", "--private", folder / "private.csv.gz"]
+    done = run_recore(*files, "--actual", folder / "private_actual.csv.gz", "--out", tmp_path / "soils")
+    assert done.returncode == 0, done.stderr
+    assert_alive(chromium, tmp_path / "soils/report.html", "light")
+
+
+def test_a_target_is_chosen_by_keyboard(chromium: Any, run: Path) -> None:
+    write_report(run)
+    with opened(chromium, run / "report.html") as report:
+        tab = report.tab
+        shown = "document.querySelector('[data-figure=predicted-measured]')"
+        drawn = f"{shown}.data.filter(one => one.visible === true).map(one => one.meta)"
+        choices = tab.locator("[data-chooses] option").all_text_contents()
+        assert len(choices) == 49
+        assert tab.evaluate(drawn) == [0, 0, 0]
+        first = tab.locator("#predicted-measured .xtick").all_text_contents()
+        tab.locator("[data-chooses]").focus()
+        tab.keyboard.press("ArrowDown")
+        tab.keyboard.press("ArrowDown")
+        tab.wait_for_timeout(500)
+        assert tab.evaluate(drawn) == [2, 2, 2]
+        assert tab.locator("#predicted-measured .xtick").all_text_contents() != first
+        assert "measured" in report.by_keyboard("predicted-measured")
+        assert report.troubles == []
+
+
+def test_many_rows_within_a_minute_and_10_MB(tmp_path: Path) -> None:
+    make_sample(tmp_path, Plan(rows=28_600, holes=100, channels=1700))
+    done = run_recore(
+        tiny(tmp_path / "tiny"), *files_of(tmp_path, "public"), "--out", tmp_path / "runs/big", "--no-report"
+    )
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "runs/big/report.html").exists()
+    started = time.process_time()
+    page = write_report(tmp_path / "runs/big")
+    assert time.process_time() - started < 60
+    assert (tmp_path / "runs/big/report.html").stat().st_size < 10_000_000
+    assert len(next(item.numbers for item in page.items if item.name == "predicted-measured")) > 18_000
