@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recore.report.figures import BLUE, GREY, new_figure
+from recore.report.figures import ABOVE, BLUE, GREY, new_figure
 from recore.report.page import Figure, Finding, Section, Table
 from recore.report.validation.study import OURS, Study
 
@@ -24,7 +24,7 @@ def section(study: Study) -> tuple[Section, list[Finding]]:
         "one knows the other. Private data are other holes, so believe the bar of held-out holes."
     )
     note = (
-        f"All steps are judged on the same {study.settings.repeats and 5} folds at the most, those of the first seed, and choose "
+        "All steps are judged on the same folds, those of the first seed, and choose "
         "what they choose within the training part. one band: a straight line on the one best bin. RandomNumbers: the recipe "
         "that won the challenge, spectra over their maximum in bins of 7 channels, ridge regression with a strength for each "
         "target. PLS: partial least squares of all targets at once on standard normal variates, the number of components "
@@ -74,21 +74,20 @@ def repeats(study: Study) -> "pd.DataFrame":
 
 def _figure(table: "pd.DataFrame") -> Figure:
     plot = new_figure(120 + 46 * table["method"].nunique(), barmode="group", bargap=0.3)
-    plot.update_layout(legend={"orientation": "h", "y": 1.12, "traceorder": "normal"})
-    plot.update_xaxes(title_text="score", range=[min(0.0, 1.1 * float(table["score"].min())), None])
-    plot.update_xaxes(autorangeoptions_include=[0, 0.1])
+    low, high = float(table["score"].min()), float((table["score"] + table["sd"].fillna(0)).max())
+    plot.update_layout(margin_t=50, legend=ABOVE | {"traceorder": "normal"})
+    plot.update_xaxes(title_text="score", range=[min(0.0, 1.1 * low), max(0.05, 1.1 * high)])
     plot.update_yaxes(type="category", autorange="reversed")
     for way, colour, pattern in (("held-out holes", BLUE, ""), ("held-out rows", GREY, "/")):
         own = table[table["held out"] == way]
         if len(own):
-            spread = own["sd"].fillna(0)
             plot.add_bar(
                 x=own["score"],
                 y=own["method"],
                 name=way,
                 orientation="h",
                 marker={"color": colour, "pattern": {"shape": pattern}},
-                error_x={"array": spread, "visible": bool((spread > 0).any()), "color": "#888888"},
+                error_x={"array": own["sd"], "visible": bool(own["sd"].notna().any()), "color": "#888888"},
                 hovertemplate="%{y}, %{fullData.name}: %{x:.4f}<extra></extra>",
             )
     words = "The challenge's score of each method, for whole holes held out and for single rows held out."

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from recore.report.figures import BLUE, DASHES, SEQUENTIAL, VERMILION, new_figure, single
+from recore.report.figures import ABOVE, BLUE, DASHES, SEQUENTIAL, VERMILION, new_figure, single
 from recore.report.page import Figure, Finding, Section
 from recore.report.validation.ladder import WORDS
 from recore.report.validation.study import Study
@@ -57,6 +57,7 @@ def _chosen(study: Study) -> dict[str, float]:
 def _scores(table: "pd.DataFrame", study: Study) -> Figure:
     plot = new_figure(400, xaxis={"type": "log", "title": {"text": "strength (alpha)"}, "exponentformat": "power"})
     plot.update_yaxes(title_text="score")
+    plot.update_layout(margin_t=70, legend=ABOVE)
     chosen = _chosen(study)
     ends = [float(table["strength"].min()), float(table["strength"].max())]
     for order, (way, colour) in enumerate((("held-out holes", BLUE), ("held-out rows", VERMILION))):

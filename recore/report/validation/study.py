@@ -39,7 +39,7 @@ class Study:
 
     data: the rows used, of rows_of_file. actual: (rows, targets). predicted: (rows, targets) of each group that was
     finished, NaN where nothing was predicted. peers: the same of each baseline by way and name, on the first folds.
-    sensitivity: (bins, targets), None where there was no time. columns: the bins' names. strengths: those that the
+    sensitivity: (bins, targets), None where there was no time. inputs: (rows, bins). columns: the bins' names. strengths: those that the
     submission tries, None where it has none. left_out: groups for which there was no time.
     """
 
@@ -51,6 +51,7 @@ class Study:
     predicted: dict[Group, Floats]
     peers: dict[tuple[Way, str], Floats]
     sensitivity: Floats | None
+    inputs: Floats
     columns: tuple[str, ...]
     strengths: tuple[float, ...] | None
     left_out: tuple[Group, ...]
@@ -120,6 +121,7 @@ def carry_out(submission: Path, public: Path, settings: Settings, advance: Advan
         plan = plan_of(few.hole, told["alphas"], settings.repeats, settings.seed)
         fits = _Fits(workers, plan, kept, actual.shape, began + 60 * settings.minutes, advance)
         fits.begin(60 * settings.minutes * SHARE)
+        inputs = workers.inputs(kept)
         peers = _baselines(few, actual, settings.seed)
         predicted, left_out, sensitivity = fits.results()
     return Study(
@@ -131,6 +133,7 @@ def carry_out(submission: Path, public: Path, settings: Settings, advance: Advan
         predicted=predicted,
         peers=peers,
         sensitivity=sensitivity,
+        inputs=inputs,
         columns=tuple(told["columns"]),
         strengths=None if told["alphas"] is None else tuple(told["alphas"]),
         left_out=tuple(left_out),

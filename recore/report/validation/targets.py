@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recore.report.figures import BLUE, GREY, OCHRE, VERMILION, new_figure
+from recore.report.figures import ABOVE, BLUE, GREY, OCHRE, VERMILION, new_figure
 from recore.report.page import Figure, Finding, Section, Table
 from recore.report.validation.ladder import WORDS
 from recore.report.validation.study import Study
@@ -25,7 +25,7 @@ def section(study: Study) -> tuple[Section, list[Finding]]:
     table = by_target(study)
     way = WORDS[study.ways[0]]
     note = (
-        f"R2 over all {way} together; whiskers: the standard deviation over {len(study.groups(study.ways[0], 'nested'))} seeds. "
+        f"R2 over all {way} together; whiskers: the standard deviation over the seeds, where folds differ. "
         f"Brings: weight x R2. Could gain: weight x (1 - R2). Figures end at R2 = {LOWEST:g}. {_deepest(table)}"
     ).strip()
     shown = table.dropna(subset=["R2 held-out holes" if "holes" in study.ways else "R2 held-out rows"])
@@ -65,7 +65,7 @@ def _deepest(table: "pd.DataFrame") -> str:
 
 
 def _r2(table: "pd.DataFrame", study: Study) -> Figure:
-    plot = new_figure(150 + 17 * len(table), legend={"orientation": "h", "y": 1.04})
+    plot = new_figure(150 + 17 * len(table), legend=ABOVE, margin={"t": 50})
     plot.update_xaxes(title_text="R2", range=[LOWEST - 0.05, 1.05])
     plot.update_yaxes(type="category", range=[len(table) - 0.5, -0.5], dtick=1)
     if len(study.ways) == 2:
@@ -82,14 +82,14 @@ def _r2(table: "pd.DataFrame", study: Study) -> Figure:
     for way, colour, symbol in (("holes", BLUE, "circle"), ("rows", VERMILION, "diamond-open")):
         if way in study.ways:
             name = WORDS[way]
-            spread = table[f"sd {name}"].fillna(0)
+            spread = table[f"sd {name}"]
             plot.add_scatter(
                 x=table[f"R2 {name}"].clip(LOWEST),
                 y=table["target"],
                 mode="markers",
                 name=name,
                 marker={"color": colour, "symbol": symbol, "size": 9},
-                error_x={"array": spread, "visible": bool((spread > 0).any()), "thickness": 1, "width": 3},
+                error_x={"array": spread, "visible": bool(spread.notna().any()), "thickness": 1, "width": 3},
                 customdata=table[f"R2 {name}"],
                 hovertemplate="%{y}, %{fullData.name}: R2 %{customdata:.3f}<extra></extra>",
             )
@@ -100,7 +100,7 @@ def _r2(table: "pd.DataFrame", study: Study) -> Figure:
 
 def _shares(table: "pd.DataFrame") -> Figure:
     plot = new_figure(150 + 17 * len(table), barmode="relative", bargap=0.25)
-    plot.update_layout(legend={"orientation": "h", "y": 1.04, "traceorder": "normal"})
+    plot.update_layout(margin_t=50, legend=ABOVE | {"traceorder": "normal"})
     plot.update_xaxes(title_text="points of the score")
     plot.update_yaxes(type="category", autorange="reversed", dtick=1)
     for column, colour, pattern in (("brings", BLUE, ""), ("could gain", OCHRE, "/")):

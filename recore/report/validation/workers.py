@@ -97,6 +97,11 @@ class Workers:
             self.free.put(worker)
         return told
 
+    def inputs(self, rows: NDArray[np.intp]) -> Floats:
+        """What preprocess.py made of some rows: (rows, bins)."""
+        values: Floats = np.load(self.folder / "inputs.npy", mmap_mode="r")[rows]
+        return values
+
     def fit(self, name: str, training: NDArray[np.intp], held: NDArray[np.intp], alpha: float | None) -> Floats:
         """Predictions (held, 49) of a model fitted to the training rows."""
         out = self.folder / f"{name}.npy"
