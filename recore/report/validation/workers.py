@@ -23,6 +23,7 @@ SCRIPTS = ("preprocess.py", "train.py")
 MOST = 4  # processes; each holds the model's inputs
 # One thread each: matrices are small, and there is a process for each processor
 ALONE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+ALONE |= {"PYTHONDONTWRITEBYTECODE": "1"}  # leave nothing in the submission's folder
 
 
 class SubmissionError(Exception):
