@@ -41,7 +41,7 @@ def _facts(study: Study, submission: Path, public: Path) -> dict[str, str]:
     possible = study.challenge.possible(study.r2(study.groups(way, "nested")[0]))
     of_them = "" if used == study.rows_of_file else f" of {study.rows_of_file:,}, evenly from every hole"
     return {
-        "submission": str(submission.resolve()),
+        "submission": submission.resolve().name if submission == Path() else str(submission),
         "file": str(public),
         "rows used": f"{used:,}{of_them}",
         "holes": f"{len(set(study.data.hole)):,}",

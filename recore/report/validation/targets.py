@@ -124,7 +124,7 @@ def _findings(study: Study, table: "pd.DataFrame") -> list[Finding]:
     r2 = table[f"R2 {WORDS[study.ways[0]]}"]
     scored = table[r2.notna()]
     found = []
-    if len(scored):
+    if scored["could gain"].sum() > 0:
         most = scored.iloc[0]
         share = most["could gain"] / scored["could gain"].sum()
         text = f"most is to be gained in {most['target']}: {most['could gain']:.4f}, {share:.0%} of all that is missing"
