@@ -100,7 +100,7 @@ def _panels(study: Study, predicted: Floats) -> Figure:
             row=row,
             col=column,
         )
-        plot.update_xaxes(title_text=f"{names[place]} measured", nticks=5, row=row, col=column)
+        plot.update_xaxes(title_text=f"{names[place]} measured", nticks=4, row=row, col=column)
         plot.update_yaxes(title_text="predicted" if column == 1 else None, nticks=6, row=row, col=column)
     numbers = pd.DataFrame(
         {"index": data.index, "SiteID": data.hole, "DepthFrom": data.depth_from, "DepthTo": data.depth_to}

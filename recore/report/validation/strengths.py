@@ -57,7 +57,7 @@ def _chosen(study: Study) -> dict[str, float]:
 def _scores(table: "pd.DataFrame", study: Study) -> Figure:
     plot = new_figure(400, xaxis={"type": "log", "title": {"text": "strength (alpha)"}, "exponentformat": "power"})
     plot.update_yaxes(title_text="score")
-    plot.update_layout(margin_t=70, legend=ABOVE)
+    plot.update_layout(margin_t=50, legend=ABOVE)
     chosen = _chosen(study)
     ends = [float(table["strength"].min()), float(table["strength"].max())]
     for order, (way, colour) in enumerate((("held-out holes", BLUE), ("held-out rows", VERMILION))):
@@ -76,7 +76,7 @@ def _scores(table: "pd.DataFrame", study: Study) -> Figure:
                 x=ends,
                 y=[chosen[way]] * 2,
                 mode="lines",
-                name=f"{way}, chosen for each target",
+                name=f"{way.removeprefix('held-out ')}, chosen",
                 line={"color": colour, "dash": "dash", "width": 1.5},
                 hovertemplate="chosen for each target: %{y:.4f}<extra>%{fullData.name}</extra>",
             )

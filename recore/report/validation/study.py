@@ -99,13 +99,12 @@ def carry_out(submission: Path, public: Path, settings: Settings, advance: Advan
 
     Raises ValueError or OSError where file and folder cannot be read, SubmissionError where the submission fails.
     """
-    workers = Workers(submission, min(MOST, cpus()))
+    began, workers = time.monotonic(), Workers(submission, min(MOST, cpus()))
     with workers.running():
         advance("reading", 0, 1)
         preprocessed = workers.threads.submit(workers.read, public)
         data = read_data(public)
         told = preprocessed.result()
-        began = time.monotonic()
         if told["rows"] != data.rows:
             raise ValueError(f"preprocess.py makes {told['rows']} rows of the {data.rows} of {public}")
         if not (data.hole != "").all():
