@@ -61,6 +61,7 @@ def curve(study: Study) -> "pd.DataFrame":
 
 def _figure(table: "pd.DataFrame", study: Study) -> Figure:
     plot = new_figure(400, xaxis={"title": {"text": "drill holes to learn from"}, "rangemode": "tozero"})
+    plot.update_layout(hovermode="x", hoverdistance=-1)  # few points, each with a label from wherever the mouse is
     names = ["score", *(study.challenge.targets[place] for place in study.weightiest[: NAMED - 1])]
     for order, name in enumerate(names):
         plot.add_scatter(
