@@ -11,6 +11,7 @@ from recore.cli.run import run
 from recore.cli.sample import sample
 from recore.cli.scores import board, scores
 from recore.cli.simulate import simulate
+from recore.cli.validate import validate
 from recore.pipeline.text import plain
 
 
@@ -36,5 +37,5 @@ def main(debug: bool) -> None:
     """
 
 
-for command in (sample, import_, explore, run, report, scores, board, simulate):
+for command in (sample, import_, explore, validate, run, report, scores, board, simulate):
     main.add_command(command)

@@ -1,0 +1,170 @@
+"""The program that runs a submission's own preprocess.py and train.py, and imports nothing of recore.
+
+Started as `python -P program.py SUBMISSION`, a process of its own for each worker. A line of standard input is a
+request, JSON; a line of standard output is its answer, JSON with "error" where the submission raised
+something, and "data" where the data were at fault. Arrays
+travel as .npy files. What the submission prints goes to standard error. It ends when standard input does.
+"""
+
+import contextlib
+import importlib
+import inspect
+import json
+import os
+import runpy
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ARRAYS = ("inputs", "targets", "holes")
+FEW_FOLDS = 2  # within a fit that has one strength alone to choose from
+STEP = 0.01  # standard deviations of a bin, by which it is moved for the slope of the predictions
+
+
+class Missing(Exception):
+    """The submission lacks what is needed of it; the message says what."""
+
+
+class DataError(ValueError):
+    """The data are at fault; the submission has an exception of this name too."""
+
+
+class Submission:
+    """preprocess.py and train.py of a folder, and the data that they made of a file."""
+
+    def __init__(self, folder: Path) -> None:
+        sys.path.insert(0, str(folder))
+        preprocess, train = (importlib.import_module(name) for name in ("preprocess", "train"))
+        for module in (preprocess, train):
+            if Path(str(module.__file__)).resolve().parent != folder.resolve():
+                raise Missing(f"{folder}: no {module.__name__}.py there")
+        for name in ("fit", "parser"):
+            if not callable(getattr(train, name, None)):
+                raise Missing(f"train.py: no function {name}(), which validate calls")
+        self.preprocess, self.train = preprocess, train
+        self.arguments: dict[str, Any] = vars(train.parser().parse_args([]))
+        self.wanted = inspect.signature(train.fit).parameters
+        if "alphas" in self.wanted and not {"alpha_min", "alpha_max", "alphas"} <= set(self.arguments):
+            raise Missing(
+                "train.py: fit() has alphas, and parser() not --alpha_min, --alpha_max, --alphas to make them of"
+            )
+
+    def alphas(self) -> np.ndarray | None:
+        """The strengths that `python train.py` tries; None where fit() takes none."""
+        if "alphas" not in self.wanted:
+            return None
+        return np.geomspace(self.arguments["alpha_max"], self.arguments["alpha_min"], self.arguments["alphas"])
+
+    def read(self, file: str, into: str, score: str) -> dict[str, Any]:
+        """Preprocess a data file; tell of what came, and of the weights that the host's score.py has."""
+        inputs, targets, holes = self.preprocess.preprocess(file, return_holes=True)
+        if targets is None or targets.isna().all(axis=None):
+            raise DataError(f"{file}: not one assay to validate with")
+        if np.isinf(targets.to_numpy(float)).any():
+            raise DataError(f"{file}: an assay is infinite")
+        np.save(Path(into, "inputs.npy"), inputs.to_numpy(float))
+        np.save(Path(into, "targets.npy"), targets.to_numpy(float))
+        np.save(Path(into, "holes.npy"), np.asarray(holes, dtype=str))
+        host, alphas = runpy.run_path(score), self.alphas()
+        return {
+            "rows": len(inputs),
+            "columns": [str(name) for name in inputs.columns],
+            "names": [str(name) for name in targets.columns],
+            "weights": dict(zip(host["TARGETS"], map(float, host["WEIGHTS"]), strict=True)),
+            "alphas": None if alphas is None else [float(alpha) for alpha in alphas],
+        }
+
+    def load(self, folder: str, columns: list[str], names: list[str]) -> dict[str, Any]:
+        """Take the data that another worker has read."""
+        import pandas as pd
+
+        inputs, targets, holes = (np.load(Path(folder, f"{name}.npy")) for name in ARRAYS)
+        self.inputs = pd.DataFrame(inputs, columns=columns)
+        self.targets, self.holes = pd.DataFrame(targets, columns=names), holes.astype(object)
+        return {}
+
+    def fit(self, training: list[int], held: list[int], out: str, alpha: float | None) -> dict[str, Any]:
+        """Fit to some rows, with one strength alone where it is given, and write predictions for others to `out`."""
+        predicted = np.asarray(self._fitted(training, alpha).predict(self.inputs.iloc[held]), dtype=float)
+        wanted = len(held), self.targets.shape[1]
+        if predicted.shape != wanted:
+            raise Missing(f"train.py: the model's predict() gives {predicted.shape} for {wanted}, rows and targets")
+        np.save(out, predicted)
+        return {}
+
+    def sensitivity(self, training: list[int], probes: list[int], out: str, seconds: float) -> dict[str, Any]:
+        """The mean slope of the predictions over each bin, times the bin's standard deviation, to `out` (bins, targets).
+
+        {"slow": True} instead, where that would take longer than so many seconds.
+        """
+        import pandas as pd
+
+        model, few = self._fitted(training, None), self.inputs.iloc[probes]
+        deviations = self.inputs.iloc[training].std(ddof=0).to_numpy()
+        rows, found = few.to_numpy(), np.zeros((self.inputs.shape[1], self.targets.shape[1]))
+        started, moved = time.monotonic(), np.flatnonzero(deviations > 0)
+        for done, place in enumerate(moved, 1):
+            step = STEP * deviations[place]
+            both = np.concatenate([rows, rows])
+            both[: len(rows), place] += step
+            both[len(rows) :, place] -= step
+            up, down = np.split(np.asarray(model.predict(pd.DataFrame(both, columns=few.columns)), dtype=float), 2)
+            found[place] = (up - down).mean(axis=0) / (2 * STEP)
+            if done >= 5 and (time.monotonic() - started) / done * len(moved) > seconds:
+                return {"slow": True}
+        np.save(out, found)
+        return {}
+
+    def _fitted(self, training: list[int], alpha: float | None) -> Any:
+        """The model: train.fit() with the arguments that it names, among the data and what parser() has by default."""
+        own, holes = self.inputs.iloc[training], self.holes[training]
+        given = {**self.arguments, "inputs": own, "targets": self.targets.iloc[training], "holes": holes}
+        given["alphas"] = self.alphas()
+        if alpha is not None:
+            given |= {"alphas": np.array([alpha]), "folds": FEW_FOLDS}
+        for name, parameter in self.wanted.items():
+            if name not in given and parameter.default is parameter.empty:
+                raise Missing(f"train.py: fit() wants {name!r}, which is neither data nor an argument of parser()")
+        made = self.train.fit(**{name: value for name, value in given.items() if name in self.wanted})
+        return made[0] if isinstance(made, tuple) else made
+
+
+def explained(error: BaseException, folder: Path) -> str:
+    """What was raised, in a line: its words, and where in the submission, unless it is what the submission checks."""
+    if isinstance(error, Missing) or type(error).__name__ == DataError.__name__:
+        return str(error)
+    own = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if folder.resolve() in Path(frame.filename).parents
+    ]
+    where = f"{Path(own[-1].filename).name}, line {own[-1].lineno}, in {own[-1].name}" if own else "the submission"
+    return f"{where}: {type(error).__name__}: {error}"
+
+
+def serve(folder: Path, answers: Callable[[dict[str, Any]], None]) -> None:
+    """Answer request after request."""
+    submission = None
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            submission = submission or Submission(folder)
+            answers(getattr(submission, request.pop("do"))(**request))
+        except KeyboardInterrupt:
+            return
+        except BaseException as error:  # whatever the submission raises, SystemExit among it, is the answer
+            answers({"error": explained(error, folder), "data": type(error).__name__ == DataError.__name__})
+
+
+if __name__ == "__main__":
+    stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # print() of the submission, also from compiled code
+
+    def answer(said: dict[str, Any]) -> None:
+        print(json.dumps(said), file=stream, flush=True)
+
+    with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
+        serve(Path(sys.argv[1]), answer)
