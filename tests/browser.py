@@ -64,7 +64,7 @@ class Opened:
         return before, self.tab.locator(f"#{name} .legend .traces").nth(entry).evaluate("one => one.style.opacity")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: its driver would be a child of all other tests, its loop theirs
 def chromium() -> Iterator[Any]:
     """A running headless browser."""
     program = next(filter(None, map(shutil.which, NAMES)), None)

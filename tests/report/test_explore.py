@@ -310,6 +310,7 @@ def test_a_truncated_file_is_one_line(tmp_path: Path, sample: Path) -> None:
         explore(tmp_path / "f.csv.gz")
 
 
+@pytest.mark.slow
 def test_the_command(tmp_path: Path, sample: Path) -> None:
     from test_cli import recore
 

@@ -174,6 +174,7 @@ def test_an_empty_figure_is_noticed(chromium: Any, tmp_path: Path) -> None:
         assert report.hover("empty") == ""
 
 
+@pytest.mark.slow
 def test_the_policy_lets_nothing_out(chromium: Any, tmp_path: Path) -> None:
     write_page(page(), tmp_path / "r.html")
     refused: Callable[[str], str] = "code => {{ {} }}".format

@@ -396,6 +396,7 @@ def test_scattered_gaps_are_filled_for_baselines_and_blocks_are_not() -> None:
     assert filled[0, 0] == pytest.approx(np.nanmean(y[:, 0]))
 
 
+@pytest.mark.slow
 def test_the_command(tmp_path: Path, small: Path, other: Path) -> None:
     from test_cli import recore
 
