@@ -29,7 +29,7 @@ def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
     from recore.pipeline.text import plain
     from recore.report.explore import STEPS
     from recore.report.explore import explore as look
-    from recore.report.page import check_place, findings_json, write_page
+    from recore.report.writing import check_place, findings_json, write_page
 
     check_place(out)
     console = Console(stderr=True)

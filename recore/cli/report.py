@@ -23,8 +23,8 @@ def report(folder: Path, public: Path | None, as_json: bool) -> None:
       python -m recore report runs/first --public moved/public.csv.gz --json
     """
     from recore.pipeline.text import plain
-    from recore.report.page import findings_json
     from recore.report.run import NAME, write_report
+    from recore.report.writing import findings_json
 
     page = write_report(folder, public)
     if as_json:

@@ -47,10 +47,10 @@ def validate(
     from rich.progress import Progress
 
     from recore.pipeline.text import plain
-    from recore.report.page import check_place, findings_json, write_page
     from recore.report.validate import validate as look
     from recore.report.validation.study import Settings
     from recore.report.validation.workers import SubmissionError
+    from recore.report.writing import check_place, findings_json, write_page
 
     check_place(out)
     console = Console(stderr=True)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from recore.pipeline.text import plain
 from recore.report import predicted, previous, scored, steps
-from recore.report.page import Page, write_page
+from recore.report.page import Page
 from recore.report.record import SIDES, Record, read_record
+from recore.report.writing import write_page
 
 NAME = "report.html"  # in the run's folder
 

@@ -17,7 +17,8 @@ from scipy import stats
 from recore.dataset.assays import DETECTION_LIMITS
 from recore.dataset.sample import Plan, make_sample
 from recore.report.explore import explore
-from recore.report.page import Page, write_page
+from recore.report.page import Page
+from recore.report.writing import write_page
 
 IDS = ["SiteID", "DepthFrom", "DepthTo"]
 HOSTILE = "</script><script>document.title='broken'</script><img src=x>"
