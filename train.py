@@ -121,8 +121,10 @@ def split(holes, folds):
 
 def products(x, measured, rows, of_rows):
     """x'x over those of some rows that are measured: of_rows, theirs and the others', less the others', if few."""
-    kept, others = x[measured & rows], x[~measured & rows]
-    return kept.T @ kept if len(kept) < len(others) else of_rows - others.T @ others
+    kept, others = measured & rows, ~measured & rows
+    few = kept.sum() < others.sum()
+    own = x[kept if few else others]
+    return own.T @ own if few else of_rows - own.T @ own
 
 
 def decompose(xx):
