@@ -4,6 +4,9 @@ from pathlib import Path
 
 import click
 
+from recore.cli.bar import bar
+from recore.cli.findings import show_findings
+
 
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
@@ -23,23 +26,13 @@ def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
       python -m recore explore data/public/public.csv.gz
       python -m recore explore data/public/public.csv.gz --private data/private/private.csv.gz --out runs/explore.html
     """
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from recore.pipeline.text import plain
     from recore.report.explore import STEPS
     from recore.report.explore import explore as look
-    from recore.report.writing import check_place, findings_json, write_page
+    from recore.report.writing import check_place, write_page
 
     check_place(out)
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
+    with bar() as progress:
         task = progress.add_task("explore", total=STEPS)
         page = look(file, private, lambda step: progress.update(task, advance=1, description=f"explore: {step}"))
         write_page(page, out)
-    if as_json:
-        click.echo(findings_json(page.findings))
-    else:
-        for finding in page.findings:
-            click.echo(f"{finding.level:4}  {plain(finding.text, 2000)}")
-        click.echo(f"explore: {out}, its numbers in {out.with_suffix('')}")
+    show_findings("explore", page, out, as_json)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from recore.cli.bar import bar
+
 if TYPE_CHECKING:
     from recore.dataset.importing import Outcome
 
@@ -59,16 +61,12 @@ def import_(files: tuple[Path, ...], as_json: bool, **options: Any) -> None:
       python -m recore import spectra/ --assays new.csv --replicates mean --like data/public/public.csv.gz \\
         --only-listed --out data/private/private.csv.gz
     """
-    from rich.console import Console
-    from rich.progress import Progress
-
     from recore.dataset.importing import Order, import_files
     from recore.dataset.instruments.files import Reading
 
     reading = Reading(**{name: options.pop(name) for name in ("block", "unit", "convert", "name")})
     order = Order(files, options.pop("out"), reading=reading, overwrite=options.pop("force"), **options)
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
+    with bar() as progress:
         task = progress.add_task("import", total=None)
         outcome = import_files(order, lambda done, total: progress.update(task, completed=done, total=total))
     if as_json:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from recore.cli.findings import show_findings
+
 
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
@@ -22,14 +24,7 @@ def report(folder: Path, public: Path | None, as_json: bool) -> None:
       python -m recore report runs/first
       python -m recore report runs/first --public moved/public.csv.gz --json
     """
-    from recore.pipeline.text import plain
     from recore.report.run import NAME, write_report
-    from recore.report.writing import findings_json
 
     page = write_report(folder, public)
-    if as_json:
-        click.echo(findings_json(page.findings))
-    else:
-        for finding in page.findings:
-            click.echo(f"{finding.level:4}  {plain(finding.text, 2000)}")
-        click.echo(f"report: {folder / NAME}, its numbers in {folder / 'report'}")
+    show_findings("report", page, folder / NAME, as_json)

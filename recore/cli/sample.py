@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from recore.cli.bar import bar
+
 
 @click.command()
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the files.")
@@ -28,14 +30,10 @@ def sample(
       python -m recore sample --out data
       python -m recore sample --out data/large --rows 20000 --holes 100 --missing 0.05
     """
-    from rich.console import Console
-    from rich.progress import Progress
-
     from recore.dataset.sample import Plan, make_sample
 
     plan = Plan(rows=rows, holes=holes, channels=channels, seed=seed, missing=missing)
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
+    with bar() as progress:
         task = progress.add_task("sample", total=rows)
         written = make_sample(out, plan, overwrite=force, advance=lambda done: progress.advance(task, done))
     if as_json:

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import click
 
+from recore.cli.bar import bar
+from recore.cli.findings import show_findings
+
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -43,18 +46,14 @@ def validate(
       python -m recore validate
       python -m recore validate --public p.csv.gz --out runs/validate.html --minutes 5
     """
-    from rich.console import Console
-    from rich.progress import Progress
-
     from recore.pipeline.text import plain
     from recore.report.validate import validate as look
     from recore.report.validation.study import Settings
     from recore.report.validation.workers import SubmissionError
-    from recore.report.writing import check_place, findings_json, write_page
+    from recore.report.writing import check_place, write_page
 
     check_place(out)
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
+    with bar() as progress:
         task = progress.add_task("validate", total=None)
 
         def advance(what: str, done: int, of: int) -> None:
@@ -66,9 +65,4 @@ def validate(
             click.echo(f"recore: {plain(str(error), 2000)}", err=True)
             ctx.exit(1)
         write_page(page, out)
-    if as_json:
-        click.echo(findings_json(page.findings))
-    else:
-        for finding in page.findings:
-            click.echo(f"{finding.level:4}  {plain(finding.text, 2000)}")
-        click.echo(f"validate: {out}, its numbers in {out.with_suffix('')}")
+    show_findings("validate", page, out, as_json)

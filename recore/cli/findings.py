@@ -1,0 +1,22 @@
+"""What a report found, on stdout: a line a finding and the report's place, or JSON."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from recore.report.page import Page
+
+
+def show_findings(command: str, page: "Page", path: Path, as_json: bool) -> None:
+    """Print them. path: of the report that `command` wrote."""
+    from recore.pipeline.text import plain
+    from recore.report.writing import findings_json
+
+    if as_json:
+        click.echo(findings_json(page.findings))
+        return
+    for finding in page.findings:
+        click.echo(f"{finding.level:4}  {plain(finding.text, 2000)}")
+    click.echo(f"{command}: {path}, its numbers in {path.with_suffix('')}")
