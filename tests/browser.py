@@ -5,7 +5,7 @@ The system's Chromium or Chrome is used, found by its name; where there is none,
 
 import contextlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,3 +101,17 @@ def assert_sound(report: Opened, page: Path) -> None:
     assert report.empty() == []
     elsewhere = [url for url in report.requests if not url.startswith(("data:", "blob:"))]
     assert elsewhere == [page.as_uri()]
+
+
+def assert_usable(report: Opened, page: Path, title: str, legends: Iterable[str]) -> None:
+    """Sound, and a word on each figure by mouse and by keyboard; the legends of some work, and it can be printed."""
+    assert_sound(report, page)
+    assert report.tab.title().startswith(title)
+    for name in report.figures():
+        assert report.hover(name), f"{name}: no label where the mouse is"
+        assert report.by_keyboard(name), f"{name}: no word where the keys are"
+    for name in legends:
+        before, after = report.toggle(name)
+        assert {before, after} == {"1", "0.5"}, name
+    assert len(report.tab.pdf(format="A4")) > 50_000
+    assert report.troubles == []

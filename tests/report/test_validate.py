@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from browser import assert_sound, opened
+from browser import assert_usable, opened
 from helpers import ROOT, copy_scripts, write_csv
 from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
@@ -435,16 +435,7 @@ def test_the_report_in_a_browser(
     page = validate(other if data == "hostile" else ROOT, path, Settings(minutes=10))
     write_page(page, tmp_path / "r.html")
     with opened(chromium, tmp_path / "r.html", scheme) as report:
-        assert_sound(report, tmp_path / "r.html")
-        assert report.tab.title().startswith("Validate")
-        for name in report.figures():
-            assert report.hover(name), f"{name}: no label where the mouse is"
-            assert report.by_keyboard(name), f"{name}: no word where the keys are"
-        for name in ("ladder", "r2", "shares", "sensitivity"):
-            before, after = report.toggle(name)
-            assert {before, after} == {"1", "0.5"}, name
-        assert len(report.tab.pdf(format="A4")) > 50_000
-        assert report.troubles == []
+        assert_usable(report, tmp_path / "r.html", "Validate", ("ladder", "r2", "shares", "sensitivity"))
 
 
 @pytest.mark.slow
