@@ -12,10 +12,10 @@ import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from preprocess import DataError, folder, preprocess, written_whole
+from preprocess import DataError, folder, ignored, preprocess, written_whole
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description="Predict the 49 assays of a data file.", allow_abbrev=False)
     model_dir = os.environ.get("SM_MODEL_DIR") or folder("/opt/ml/model", "model")
     data_dir = os.environ.get("SM_CHANNEL_TRAINING") or folder("/opt/ml/input/data/training", "data/public")
@@ -30,18 +30,20 @@ def main():
     output = arguments.output or os.path.join(arguments.output_dir, "public.csv.out")
     # scikit-learn, which the model is made of, is imported while the file is read: each takes about as long
     with ThreadPoolExecutor() as beside:
-        beside.submit(importlib.import_module, "sklearn.compose")
+        beside.submit(importlib.import_module, "sklearn.pipeline")
         inputs, _ = preprocess(data_file)
     from train import model_fn, output_fn, predict_fn
 
     try:
         model = model_fn(arguments.model_dir)
+    except DataError:
+        raise
     except Exception as error:  # whatever a file that is not there, or half there, makes pickle raise
         raise DataError(f"no model loads from {arguments.model_dir}, run train.py first: {error!r}") from error
     text = output_fn(predict_fn(inputs, model), "text/csv")
     with written_whole(output, data_file) as part, open(part, "w", encoding="ascii", newline="") as file:
         file.write(text)
-    print(f"predict: {len(inputs)} rows of {data_file} in {output}; ignored arguments: {unknown}", flush=True)
+    print(f"predict: {len(inputs)} rows of {data_file} in {output}{ignored(unknown)}", flush=True)
 
 
 if __name__ == "__main__":

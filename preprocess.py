@@ -9,14 +9,23 @@ Edit what is under "Yours to edit", and train again after it. What breaks if you
 """
 
 import argparse
+import ast
 import contextlib
+import hashlib
 import os
 import re
 import sys
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
+
+if TYPE_CHECKING:  # it takes longer to import than a thousand rows to preprocess
+    import pandas as pd
+
+File = str | os.PathLike[str]
 
 IDS = ("DepthTo", "SiteID", "DepthFrom")
 TARGETS = tuple(
@@ -31,7 +40,7 @@ BIN = 7  # neighbouring channels are summed into one bin; those left over at the
 DECIMALS = 5  # of a bin in the CSV, about as far as the instrument's noise leaves a meaning
 
 
-def to_bins(spectra, wavenumbers):
+def to_bins(spectra: np.ndarray, wavenumbers: np.ndarray) -> tuple[list[str], np.ndarray]:
     """Absorbances (channels, rows), by falling wavenumber in cm-1, to names (bins,) and bins (bins, rows).
 
     Names are bin_ and the bin's first and last wavenumber: train.py sees by them when a channel is missing.
@@ -54,7 +63,7 @@ class DataError(ValueError):
     """The data are at fault, not the program; the message says where."""
 
 
-def preprocess(data_file, return_holes=False):
+def preprocess(data_file: File, return_holes: bool = False) -> "tuple[pd.DataFrame, Any, ...]":
     """Return (inputs, targets) of a whole data file: DataFrames with its rows, in order, and its index.
 
     inputs: a column for each bin, nothing else. targets: the 49 assays in order, NaN where missing; None where
@@ -72,7 +81,7 @@ def preprocess(data_file, return_holes=False):
     return (inputs, targets, holes) if return_holes else (inputs, targets)
 
 
-def read(data_file, beside=()):
+def read(data_file: File, beside: Collection[str] = ()) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
     """Yield (inputs, others), record batches of some 4 MB of text: index and bins; those columns of `beside` there are.
 
     Whole batches are handed between pyarrow and numpy: pa.array() and to_numpy() of a column would import pandas,
@@ -102,7 +111,7 @@ def read(data_file, beside=()):
         raise DataError(f"{data_file}: a header, but no row")
 
 
-def channels_of(header, data_file):
+def channels_of(header: Sequence[str], data_file: File) -> list[str]:
     """The channels' names by falling wavenumber: all columns after the index that are neither ID nor target."""
     if twice := {name for name in header if header.count(name) > 1}:
         raise DataError(f"{data_file}: the column {min(twice)!r} is there more than once")
@@ -118,13 +127,13 @@ def channels_of(header, data_file):
     return sorted(channels, key=float, reverse=True)
 
 
-def header_of(data_file):
+def header_of(data_file: File) -> list[str]:
     """The names of the columns, the index first."""
     with plain_errors(data_file):
         return pa.csv.open_csv(data_file).schema.names
 
 
-def batches_of(data_file, header, types):
+def batches_of(data_file: File, header: Sequence[str], types: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
     """Yield the columns that `types` names, as those types, in record batches."""
     with plain_errors(data_file, header):
         convert = pa.csv.ConvertOptions(column_types=types, include_columns=list(types))
@@ -132,7 +141,7 @@ def batches_of(data_file, header, types):
 
 
 @contextlib.contextmanager
-def plain_errors(data_file, header=()):
+def plain_errors(data_file: File, header: Sequence[Any] = ()) -> Iterator[None]:
     """Put pyarrow's complaints about a file plainly: the column's name and not its number, what is no number."""
     try:
         yield
@@ -144,7 +153,7 @@ def plain_errors(data_file, header=()):
 
 
 @contextlib.contextmanager
-def written_whole(path, source=None):
+def written_whole(path: str, source: str | None = None) -> Iterator[str]:
     """Yield a temporary name to write to, which becomes `path` when all went well: never half a file."""
     if source and os.path.exists(path) and os.path.samefile(path, source):
         raise DataError(f"{path}: the output would replace the input")
@@ -157,7 +166,7 @@ def written_whole(path, source=None):
             os.remove(f"{path}.part")
 
 
-def folder(in_container, here):
+def folder(in_container: str, here: str) -> str:
     """The platform's folder where the platform has made its like below /opt/ml, or else this repository's own.
 
     SAGEMAKER_BASE_DIR, SageMaker's own variable, says where /opt/ml is elsewhere.
@@ -167,7 +176,22 @@ def folder(in_container, here):
     return os.path.join(base, *names) if made else os.path.join(os.path.dirname(os.path.abspath(__file__)), here)
 
 
-def main():
+def fingerprint() -> str:
+    """A digest of this file's code, comments and docstrings left out: a model remembers what it was trained with."""
+    with open(__file__, "rb") as file:
+        tree = ast.parse(file.read())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            node.value.value = ""
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+
+
+def ignored(arguments: Sequence[str]) -> str:
+    """The end of a script's last line, where it was given arguments that it does not know."""
+    return f"; ignored arguments: {' '.join(arguments)}" if arguments else ""
+
+
+def main() -> None:
     parser = argparse.ArgumentParser(description="Step 2: raw spectra to model inputs.", allow_abbrev=False)
     source = folder("/opt/ml/processing/input/public", "data/public")
     output = folder("/opt/ml/processing/output/preprocess", "data/preprocess")
@@ -180,9 +204,7 @@ def main():
             writer = writer or open_files.enter_context(pa.csv.CSVWriter(part, inputs.schema))
             writer.write_batch(inputs)
             rows += inputs.num_rows
-    print(
-        f"preprocess: {rows} rows of {arguments.input} in {arguments.output}; ignored arguments: {unknown}", flush=True
-    )
+    print(f"preprocess: {rows} rows of {arguments.input} in {arguments.output}{ignored(unknown)}", flush=True)
 
 
 if __name__ == "__main__":

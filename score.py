@@ -3,7 +3,8 @@
 Who calls it: the platform, with the raw assays and a submission's predictions; the Unearthed CLI; and you.
 The score is the sum over the 49 targets of weight x R2. The weights sum to 1.01, and so scores a perfect prediction.
 A row without a measured assay does not count for that target. A target with fewer than two measured rows
-adds nothing, and the weights are not rescaled: what share of them was scored is printed.
+adds nothing, and the weights are not rescaled: what share of them was scored is printed. A target whose predictions
+are all empty, because it was never measured in the training data, scores 0.
 """
 
 import argparse
@@ -34,16 +35,19 @@ class DataError(ValueError):
     """The data are at fault, not the program; the message says where."""
 
 
-def score(actual, predicted):
+def score(actual: pd.DataFrame, predicted: pd.DataFrame) -> tuple[float, np.ndarray]:
     """Score predictions (rows, 49) against assays (rows, 49), both DataFrames, NaN where not measured.
 
-    Returns the score and R2 per target (49,), NaN for a target with fewer than two measured rows.
-    Raises DataError where a prediction is no finite number though the assay was measured.
+    Returns the score and R2 per target (49,), NaN for a target with fewer than two measured rows, 0 for one without any
+    prediction. Raises DataError where another prediction is no finite number though the assay was measured.
     """
     r2 = np.full(len(TARGETS), np.nan)
     for column, name in enumerate(TARGETS):
         measured = actual[name].notna().to_numpy()
         cells = predicted.iloc[:, column]
+        if cells.isna().all():
+            r2[column] = 0.0 if measured.sum() >= 2 else np.nan
+            continue
         values = pd.to_numeric(cells.astype(str) if cells.dtype == bool else cells, errors="coerce").to_numpy(float)
         wrong = np.flatnonzero(measured & ~np.isfinite(values))
         if len(wrong):
@@ -59,7 +63,7 @@ def score(actual, predicted):
     return float(np.dot(np.where(np.isnan(r2), 0.0, r2), WEIGHTS)), r2
 
 
-def r2_score(actual, predicted):
+def r2_score(actual: np.ndarray, predicted: np.ndarray) -> float:
     """R2 of one target, (rows,) each, to the last digit as scikit-learn's function of that name gives it.
 
     The operations and their order are the same; importing scikit-learn for them would take longer than the rest.
@@ -71,7 +75,7 @@ def r2_score(actual, predicted):
     return 1 - residuals / spread
 
 
-def read_actual(path):
+def read_actual(path: str | os.PathLike[str]) -> pd.DataFrame:
     """The assays of a data file, (rows, 49), NaN where missing.
 
     The official score reads them by pandas. Another parser can differ in the last digit of a long number, so
@@ -101,7 +105,7 @@ def read_actual(path):
     return actual
 
 
-def read_predicted(path, rows):
+def read_predicted(path: str | os.PathLike[str], rows: int) -> pd.DataFrame:
     """Predictions (rows, 49) as the official score reads them, by pandas."""
     try:
         predicted = pd.read_csv(path, header=None)
@@ -114,7 +118,7 @@ def read_predicted(path, rows):
     return predicted
 
 
-def folder(in_container, here):
+def folder(in_container: str, here: str) -> str:
     """The platform's folder where the platform has made its like below /opt/ml, or else this repository's own.
 
     SAGEMAKER_BASE_DIR, SageMaker's own variable, says where /opt/ml is elsewhere.
@@ -124,7 +128,7 @@ def folder(in_container, here):
     return os.path.join(base, *names) if made else os.path.join(os.path.dirname(os.path.abspath(__file__)), here)
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description="Step 4: score predictions against the assays.", allow_abbrev=False)
     source = folder("/opt/ml/processing/input", "data")
     predictions = folder("/opt/ml/processing/input/predictions", "data/predictions")
@@ -140,7 +144,8 @@ def main():
         parser.error("--output is for the score alone and cannot end in .json: its details go there")
 
     actual = read_actual(arguments.actual)
-    value, r2 = score(actual, read_predicted(arguments.predicted, len(actual)))
+    predicted = read_predicted(arguments.predicted, len(actual))
+    value, r2 = score(actual, predicted)
     counts = actual.notna().sum()
     targets = {
         name: {"weight": weight, "r2": None if np.isnan(r2[column]) else r2[column], "measured": int(counts[name])}
@@ -150,6 +155,8 @@ def main():
     for name, target in targets.items():
         if name not in left_out:
             print(f"{name:6} weight {target['weight']:.3f}  R2 {target['r2']:8.4f}  measured {target['measured']}")
+    if empty := [name for column, name in enumerate(TARGETS) if counts[name] >= 2 and predicted[column].isna().all()]:
+        print("not predicted, so R2 0:", *empty)
     if left_out:
         print("not scored, fewer than two measured:", *left_out)
     scored = round(sum(target["weight"] for name, target in targets.items() if name not in left_out), 6)
@@ -160,7 +167,7 @@ def main():
     print(f"score: {value}", flush=True)
 
 
-def write(path, text):
+def write(path: str, text: str) -> None:
     """Write under a temporary name first: never half a file."""
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     with open(f"{path}.part", "w", encoding="ascii") as file:

@@ -1,7 +1,9 @@
 """What tests share: the scripts run as processes, data files written."""
 
+import ast
 import gzip
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,7 +12,9 @@ from pathlib import Path
 import pandas as pd
 
 ROOT = Path(__file__).parents[1]
-SCRIPTS = ("preprocess.py", "train.py", "predict.py", "score.py")
+MODULES = ast.literal_eval(re.search(r"py_modules=(\[.*?\])", (ROOT / "setup.py").read_text(), re.DOTALL)[1])
+UPLOADED = tuple(f"{name}.py" for name in MODULES)
+SCRIPTS = (*UPLOADED, "predict.py", "score.py")
 
 
 def environment() -> dict[str, str]:

@@ -6,6 +6,7 @@ import click
 
 from recore.cli.explore import explore
 from recore.cli.import_ import import_
+from recore.cli.new import new
 from recore.cli.report import report
 from recore.cli.run import run
 from recore.cli.sample import sample
@@ -37,5 +38,5 @@ def main(debug: bool) -> None:
     """
 
 
-for command in (sample, import_, explore, validate, run, report, scores, board, simulate):
+for command in (sample, import_, new, explore, validate, run, report, scores, board, simulate):
     main.add_command(command)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import docker
 import pytest
-from helpers import copy_checkout, environment, run
+from helpers import UPLOADED, copy_checkout, environment, run
 from unearthed.conftest import IMAGE
 
 from recore.dataset.sample import Plan, make_sample
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.slow
 OUTPUTS = {
     "build": {"src.tar.gz"},
     "preprocess": {"data/preprocess/public.csv"},
-    "train": {"model/model.pkl"},
+    "train": {"model/model.pkl", "model/preprocess.sha256", "model/held_out.csv"},
     "predict": {"data/predictions/public.csv.out"},
     "score": {"data/scores/public.txt", "data/scores/public.json"},
 }
@@ -126,7 +126,7 @@ def test_the_archive_holds_what_the_pipeline_needs_and_nothing_else(ran: Ran) ->
     with tarfile.open(ran.folder / "src.tar.gz") as tar:
         members = {member.name.removeprefix("./"): tar.extractfile(member) for member in tar if not member.isdir()}
         packed = {name: file.read() for name, file in members.items()}
-    assert set(packed) == {"preprocess.py", "train.py", "requirements.txt"}
+    assert set(packed) == {*UPLOADED, "requirements.txt"}
     assert packed == {name: (ran.folder / name).read_bytes() for name in packed}
 
 

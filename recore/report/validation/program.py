@@ -2,13 +2,13 @@
 
 Started as `python -P program.py SUBMISSION`, a process of its own for each worker. A line of standard input is a
 request, JSON; a line of standard output is its answer, JSON with "error" where the submission raised
-something, and "data" where the data were at fault. Arrays
-travel as .npy files. What the submission prints goes to standard error. It ends when standard input does.
+something, and "data" where the data were at fault. Arrays travel as .npy files. What the submission prints goes to
+standard error. It ends when standard input does. How fit() is called is the template's own rule, fitting.py.
 """
 
 import contextlib
 import importlib
-import inspect
+import importlib.util
 import json
 import os
 import runpy
@@ -22,7 +22,9 @@ from typing import Any
 import numpy as np
 
 ARRAYS = ("inputs", "targets", "holes")
-FEW_FOLDS = 2  # within a fit that has one strength alone to choose from
+RULE = Path(__file__).parents[3] / "fitting.py"
+STRENGTHS = ("alpha_min", "alpha_max")  # hyperparameters of fit() that are the range of regularisation strengths
+ONE_STRENGTH = {"alphas": 1, "cv": 2}  # hyperparameters that make a fit with one strength cheap, where fit() has them
 STEP = 0.01  # standard deviations of a bin, by which it is moved for the slope of the predictions
 
 
@@ -43,40 +45,31 @@ class Submission:
         for module in (preprocess, train):
             if Path(str(module.__file__)).resolve().parent != folder.resolve():
                 raise Missing(f"{folder}: no {module.__name__}.py there")
-        for name in ("fit", "parser"):
-            if not callable(getattr(train, name, None)):
-                raise Missing(f"train.py: no function {name}(), which validate calls")
-        self.preprocess, self.train = preprocess, train
-        self.arguments: dict[str, Any] = vars(train.parser().parse_args([]))
-        self.wanted = inspect.signature(train.fit).parameters
-        if "alphas" in self.wanted and not {"alpha_min", "alpha_max", "alphas"} <= set(self.arguments):
-            raise Missing(
-                "train.py: fit() has alphas, and parser() not --alpha_min, --alpha_max, --alphas to make them of"
-            )
+        if not callable(getattr(train, "fit", None)):
+            raise Missing("train.py: no function fit(), which validate calls")
+        self.preprocess, self.train, self.rule = preprocess, train, load_rule()
+        self.defaults: dict[str, Any] = self.rule.hyperparameters(train.fit)
 
-    def alphas(self) -> np.ndarray | None:
-        """The strengths that `python train.py` tries; None where fit() takes none."""
-        if "alphas" not in self.wanted:
-            return None
-        return np.geomspace(self.arguments["alpha_max"], self.arguments["alpha_min"], self.arguments["alphas"])
+    def strengths(self) -> list[float] | None:
+        """The weakest and the strongest regularisation that fit() tries; None where it has no such hyperparameters."""
+        return [float(self.defaults[name]) for name in STRENGTHS] if set(STRENGTHS) <= set(self.defaults) else None
 
     def read(self, file: str, into: str, score: str) -> dict[str, Any]:
         """Preprocess a data file; tell of what came, and of the weights that the host's score.py has."""
-        inputs, targets, holes = self.preprocess.preprocess(file, return_holes=True)
+        inputs, targets = self.preprocess.preprocess(file)
         if targets is None or targets.isna().all(axis=None):
             raise DataError(f"{file}: not one assay to validate with")
         if np.isinf(targets.to_numpy(float)).any():
             raise DataError(f"{file}: an assay is infinite")
         np.save(Path(into, "inputs.npy"), inputs.to_numpy(float))
         np.save(Path(into, "targets.npy"), targets.to_numpy(float))
-        np.save(Path(into, "holes.npy"), np.asarray(holes, dtype=str))
-        host, alphas = runpy.run_path(score), self.alphas()
+        host = runpy.run_path(score)
         return {
             "rows": len(inputs),
             "columns": [str(name) for name in inputs.columns],
             "names": [str(name) for name in targets.columns],
             "weights": dict(zip(host["TARGETS"], map(float, host["WEIGHTS"]), strict=True)),
-            "alphas": None if alphas is None else [float(alpha) for alpha in alphas],
+            "strengths": self.strengths(),
         }
 
     def load(self, folder: str, columns: list[str], names: list[str]) -> dict[str, Any]:
@@ -91,9 +84,6 @@ class Submission:
     def fit(self, training: list[int], held: list[int], out: str, alpha: float | None) -> dict[str, Any]:
         """Fit to some rows, with one strength alone where it is given, and write predictions for others to `out`."""
         predicted = np.asarray(self._fitted(training, alpha).predict(self.inputs.iloc[held]), dtype=float)
-        wanted = len(held), self.targets.shape[1]
-        if predicted.shape != wanted:
-            raise Missing(f"train.py: the model's predict() gives {predicted.shape} for {wanted}, rows and targets")
         np.save(out, predicted)
         return {}
 
@@ -121,28 +111,35 @@ class Submission:
         return {}
 
     def _fitted(self, training: list[int], alpha: float | None) -> Any:
-        """The model: train.fit() with the arguments that it names, among the data and what parser() has by default."""
-        own, holes = self.inputs.iloc[training], self.holes[training]
-        given = {**self.arguments, "inputs": own, "targets": self.targets.iloc[training], "holes": holes}
-        given["alphas"] = self.alphas()
+        """The model that fit() makes of some rows with its defaults, or with one strength."""
+        values = {}
         if alpha is not None:
-            given |= {"alphas": np.array([alpha]), "folds": FEW_FOLDS}
-        for name, parameter in self.wanted.items():
-            if name not in given and parameter.default is parameter.empty:
-                raise Missing(f"train.py: fit() wants {name!r}, which is neither data nor an argument of parser()")
-        made = self.train.fit(**{name: value for name, value in given.items() if name in self.wanted})
-        return made[0] if isinstance(made, tuple) else made
+            values = dict.fromkeys(STRENGTHS, alpha)
+            values |= {name: value for name, value in ONE_STRENGTH.items() if name in self.defaults}
+        data = self.inputs.iloc[training], self.targets.iloc[training], self.holes[training]
+        model, _ = self.rule.fit_model(self.train.fit, *data, values)
+        return model
+
+
+def load_rule() -> Any:
+    """The template's fitting.py, whatever module of that name the submission has."""
+    spec = importlib.util.spec_from_file_location("recore_fitting", RULE)
+    assert spec is not None and spec.loader is not None  # noqa: S101, PT018 - a file with that ending has a loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def explained(error: BaseException, folder: Path) -> str:
     """What was raised, in a line: its words, and where in the submission, unless it is what the submission checks."""
-    if isinstance(error, Missing) or type(error).__name__ == DataError.__name__:
+    if isinstance(error, Missing) or type(error).__name__ in (DataError.__name__, "FitError"):
         return str(error)
     own = [
         frame for frame in traceback.extract_tb(error.__traceback__) if folder.resolve() in Path(frame.filename).parents
     ]
     where = f"{Path(own[-1].filename).name}, line {own[-1].lineno}, in {own[-1].name}" if own else "the submission"
-    return f"{where}: {type(error).__name__}: {error}"
+    notes = "".join(f" {' '.join(note.split())}" for note in getattr(error, "__notes__", ()))
+    return f"{where}: {type(error).__name__}: {error}{notes}"
 
 
 def serve(folder: Path, answers: Callable[[dict[str, Any]], None]) -> None:

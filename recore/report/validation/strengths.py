@@ -24,7 +24,7 @@ def section(study: Study) -> tuple[Section, list[Finding]]:
     )
     note = "Each point is fit() with that one strength to choose from, on the folds of the first seed."
     if study.strengths is None:
-        note = "Not drawn: this submission's fit() takes no alphas, so there is no strength to vary."
+        note = "Not drawn: fit() has no hyperparameters alpha_min and alpha_max, so there is no strength to vary."
     elif len(set(study.strengths)) < 2:
         note = "Not drawn: this submission tries one strength alone."
     elif not study.groups(study.ways[0], "strength"):

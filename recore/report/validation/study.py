@@ -40,7 +40,7 @@ class Study:
     data: the rows used, of rows_of_file. actual: (rows, targets). predicted: (rows, targets) of each group that was
     finished, NaN where nothing was predicted. peers: the same of each baseline by way and name, on the first folds.
     sensitivity: (bins, targets), None where there was no time. inputs: (rows, bins). columns: the bins' names. strengths: those that the
-    submission tries, None where it has none. left_out: groups for which there was no time.
+    submission tries between, None where it has none. left_out: groups for which there was no time.
     """
 
     data: Data
@@ -109,6 +109,7 @@ def carry_out(submission: Path, public: Path, settings: Settings, advance: Advan
             raise ValueError(f"preprocess.py makes {told['rows']} rows of the {data.rows} of {public}")
         if not (data.hole != "").all():
             raise ValueError(f"{public}: rows without a drill hole, SiteID: none of them could be held out")
+        workers.load(told, data.hole)
         kept = thinned(data.hole, settings.rows)
         if len(kept) < 2:
             raise ValueError(f"{public}: one row: there is none to hold out")
@@ -117,7 +118,7 @@ def carry_out(submission: Path, public: Path, settings: Settings, advance: Advan
         actual = few.assays.reindex(columns=list(challenge.targets)).to_numpy(float)
         if np.isnan(actual).all():
             raise ValueError(f"{public}: not one assay to validate with")
-        plan = plan_of(few.hole, told["alphas"], settings.repeats, settings.seed)
+        plan = plan_of(few.hole, told["strengths"], settings.repeats, settings.seed)
         fits = _Fits(workers, plan, kept, actual.shape, began + 60 * settings.minutes, advance)
         fits.begin(60 * settings.minutes * SHARE)
         inputs = workers.inputs(kept)
@@ -134,7 +135,7 @@ def carry_out(submission: Path, public: Path, settings: Settings, advance: Advan
         sensitivity=sensitivity,
         inputs=inputs,
         columns=tuple(told["columns"]),
-        strengths=None if told["alphas"] is None else tuple(told["alphas"]),
+        strengths=None if told["strengths"] is None else tuple(told["strengths"]),
         left_out=tuple(left_out),
     )
 

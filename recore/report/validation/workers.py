@@ -90,13 +90,15 @@ class Workers:
                 self.threads.shutdown(cancel_futures=True)
 
     def read(self, file: Path) -> dict[str, Any]:
-        """Preprocess a file in one process, and hand the result on to all. Raises SubmissionError."""
-        first = self.all[0]
-        told = first.ask("read", file=str(file.resolve()), into=str(self.folder), score=str(HOST))
+        """Preprocess a file in one process. Raises SubmissionError."""
+        return self.all[0].ask("read", file=str(file.resolve()), into=str(self.folder), score=str(HOST))
+
+    def load(self, told: dict[str, Any], holes: NDArray[Any]) -> None:
+        """Hand what one process has read, and the drill hole of each row, on to all."""
+        np.save(self.folder / "holes.npy", np.asarray(holes, dtype=str))
         for worker in self.all:
             worker.ask("load", folder=str(self.folder), columns=told["columns"], names=told["names"])
             self.free.put(worker)
-        return told
 
     def inputs(self, rows: NDArray[np.intp]) -> Floats:
         """What preprocess.py made of some rows: (rows, bins)."""

@@ -16,8 +16,8 @@ def main():
     with open(HERE + "/output/preprocess/public.csv", "w") as file:
         file.write("index,a,b,c\n")
         for row in rows_of(HERE + "/input/public/public.csv.gz"):
-            inputs = [row[""], row["4000.0"], row["3992.0"], row["3983.9"]]
-            file.write(",".join(inputs) + "\n")
+            channels = [name for name in row if name[:1].isdigit()][:3]
+            file.write(",".join([row[""], *(row[name] for name in channels)]) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,39 @@
+"""Step 1: fit the model, gradient-boosted trees (XGBoost). Step 3: load it and answer requests."""
+
+import sys
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+from xgboost import XGBRegressor
+
+sys.path.append("/opt/ml/code")  # some serving containers leave this file's folder off the path
+from assays import LimitedRegressor, PerTargetRegressor
+from fitting import main
+from serving import input_fn, model_fn, output_fn, predict_fn, save_model
+
+__all__ = ["fit", "input_fn", "model_fn", "output_fn", "predict_fn", "save_model"]
+
+
+def fit(
+    inputs: pd.DataFrame,
+    targets: pd.DataFrame,
+    holes: np.ndarray,
+    n_components: int = 20,
+    n_estimators: int = 60,
+    max_depth: int = 3,
+    learning_rate: float = 0.1,
+) -> Any:
+    """Boosted trees for each target on the principal components of the bins, on the rows where it was measured."""
+    # One thread a model: threads that wait for each other cost more than they bring on so little data.
+    components = PCA(min(n_components, *inputs.shape), whiten=True, random_state=0)
+    trees = XGBRegressor(n_estimators=n_estimators, max_depth=max_depth, learning_rate=learning_rate, n_jobs=1)
+    return LimitedRegressor(make_pipeline(components, PerTargetRegressor(trees))).fit(inputs, targets)
+
+
+if __name__ == "__main__":
+    import train  # by its own name, so that a class of this file is pickled as train.X and not as __main__.X
+
+    main(train)

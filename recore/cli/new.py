@@ -1,0 +1,29 @@
+"""`recore new`."""
+
+from pathlib import Path
+
+import click
+
+from recore.template.writing import DEFAULT, models, write_submission
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--model", type=click.Choice(models()), default=DEFAULT, help="The model to begin with.")
+def new(folder: Path, model: str) -> None:
+    """Write a whole submission to a new FOLDER: what you edit, test, keep under version control and upload.
+
+    It holds the template's scripts with the model, score.py, what the Unearthed CLI reads, tests of the platform's
+    contract and a Makefile, and nothing of the machinery around a submission: `recore run FOLDER` and `recore validate
+    FOLDER` take it from here.
+
+    Exit status: 0 the submission is written, 2 wrong use or the folder is not empty.
+
+    \b
+    Example:
+      python -m recore new ../mine --model pls
+      python -m recore run ../mine
+    """
+    names = write_submission(folder, model)
+    click.echo(f"new: {folder} holds {len(names)} files; edit {folder / 'train.py'}")
+    click.echo(f"next: python -m recore run {folder}, python -m recore validate {folder}, make -C {folder} test")

@@ -1,0 +1,83 @@
+"""Step 3's hooks: save and load the model, read a request, predict, write the answer.
+
+Who calls them: the serving container, which looks for them in train.py, and so does predict.py. train.py imports them from
+here; to change one, define it in train.py.
+"""
+
+import io
+import os
+import pickle
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+
+from preprocess import TARGETS, DataError, fingerprint, plain_errors, written_whole
+
+
+def save_model(model: Any, model_dir: str) -> None:
+    """Write model.pkl, and beside it the fingerprint of the preprocess.py that it was trained with."""
+    with written_whole(os.path.join(model_dir, "model.pkl")) as part, open(part, "wb") as file:
+        pickle.dump(model, file)
+    with written_whole(os.path.join(model_dir, "preprocess.sha256")) as part, open(part, "w") as file:
+        file.write(fingerprint())
+
+
+def model_fn(model_dir: str) -> Any:
+    """Load the model. Raises DataError where preprocess.py has changed since it was trained."""
+    trained_with = os.path.join(model_dir, "preprocess.sha256")
+    if os.path.exists(trained_with):
+        with open(trained_with) as file:
+            if file.read() != fingerprint():
+                raise DataError("preprocess.py was changed after the model was trained: run train.py again")
+    with open(os.path.join(model_dir, "model.pkl"), "rb") as file:
+        return pickle.load(file)
+
+
+def input_fn(input_data: str | bytes, content_type: str) -> pd.DataFrame:
+    """A request's CSV, as preprocess.py writes it, to a DataFrame of bins.
+
+    With a header the columns may come in any order; without one they are the index and the bins, in order,
+    and the DataFrame's columns have numbers instead of names.
+    """
+    if str(content_type).split(";")[0].strip().lower() != "text/csv":
+        raise DataError(f"the request is {content_type!r}: send text/csv")
+    body = input_data.encode() if isinstance(input_data, str) else bytes(input_data)
+    if body and not body.endswith(b"\n"):
+        body += b"\n"  # pyarrow sees no row in one line without an end
+    with plain_errors("the request"):
+        names = pa.csv.open_csv(io.BytesIO(body)).schema.names
+    bins = [name for name in names if re.match(r"bin_\d+\.\d+_", name)]
+    bins.sort(key=lambda name: float(name.split("_")[1]), reverse=True)
+    columns = bins or [f"f{number}" for number in range(1, len(names))]  # pyarrow's names where there are none
+    if not columns:
+        raise DataError("the request holds no bins: send preprocess.py's CSV or lines of it")
+    read = pa.csv.ReadOptions(autogenerate_column_names=not bins)
+    convert = pa.csv.ConvertOptions(column_types=dict.fromkeys(columns, pa.float64()), include_columns=columns)
+    with plain_errors("the request", names if bins else range(1, len(names) + 1)):
+        inputs = pa.csv.read_csv(io.BytesIO(body), read, convert_options=convert).to_pandas()
+    return inputs if bins else inputs.set_axis(range(len(columns)), axis=1)
+
+
+def predict_fn(inputs: pd.DataFrame, model: Any) -> np.ndarray:
+    """Predictions (rows, 49) for a DataFrame of bins; refuses other bins than those trained on, and empty ones."""
+    came, trained = list(inputs.columns), list(getattr(model, "feature_names_in_", inputs.columns))
+    if came not in (trained, list(range(len(trained)))):
+        differing = " ".join(sorted(map(str, set(came) ^ set(trained)))[:3])
+        cause = "was preprocess.py changed after training, or has the file other channels?"
+        raise DataError(f"not the bins that the model was trained on ({differing} ...): {cause}")
+    if not (finite := np.isfinite(inputs.to_numpy(float))).all():
+        row, column = np.argwhere(~finite)[0]
+        raise DataError(f"row {row + 1}, {trained[column]}: empty or not finite")
+    return model.predict(inputs.set_axis(trained, axis=1)) if len(inputs) else np.empty((0, len(TARGETS)))
+
+
+def output_fn(prediction: np.ndarray, accept: str) -> str:
+    """The text that score.py reads, whatever `accept`: 49 numbers a line, empty for NaN, no header, no index."""
+    table = pa.table([pa.array(column, from_pandas=True) for column in prediction.T], names=TARGETS)
+    sink = io.BytesIO()
+    pa.csv.write_csv(table, sink, pa.csv.WriteOptions(include_header=False))
+    return sink.getvalue().decode()

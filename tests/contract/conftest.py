@@ -1,0 +1,195 @@
+"""A submission as the platform sees it, trained once on data made here: what tests of any submission share.
+
+The submission is the folder above tests/, or the one that the variable SUBMISSION names. Nothing but pytest and what
+the submission itself needs is imported: these tests run wherever the submission does.
+"""
+
+import os
+import runpy
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+HERE = Path(__file__).resolve().parents[2]
+TARGETS = runpy.run_path(str(HERE / "score.py"))["TARGETS"]
+NEVER = "TePPB"  # the target that has no assay in public data
+SECONDS = 600  # for any script here
+# what the Unearthed CLI drops from the source distribution before it packs the rest
+DROPPED = shutil.ignore_patterns("PKG-INFO", "*.egg-info", "setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in")
+# Calls the hooks as a server does: the module by its name, the model once, one request after the other.
+SERVER = """
+import importlib, pathlib, sys
+
+code, model_dir, *requests = sys.argv[1:]
+sys.path.insert(0, code)
+train = importlib.import_module("train")
+model = train.model_fn(model_dir)
+predict = getattr(train, "predict_fn", lambda inputs, model: model.predict(inputs))
+for request in map(pathlib.Path, requests):
+    prediction = predict(train.input_fn(request.read_text(), "text/csv"), model)
+    if hasattr(train, "output_fn"):
+        answer = train.output_fn(prediction, "text/csv")
+    else:
+        answer = "".join(",".join(map(repr, map(float, row))) + "\\n" for row in prediction)
+    request.with_suffix(".out").write_text(answer[0] if isinstance(answer, tuple) else answer)
+"""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """code: the files that are uploaded. model: the folder that train.py filled. data: files by name."""
+
+    code: Path
+    model: Path
+    data: dict[str, Path]
+
+
+@pytest.fixture(scope="session")
+def submission() -> Path:
+    """The folder of the submission. Read it only."""
+    folder = Path(os.environ.get("SUBMISSION") or HERE).resolve()
+    assert (folder / "train.py").is_file(), f"{folder} holds no train.py: SUBMISSION must name a submission's folder"
+    return folder
+
+
+@pytest.fixture(scope="session")
+def host() -> Path:
+    """The host's score.py."""
+    return HERE / "score.py"
+
+
+@pytest.fixture(scope="session")
+def shipped(submission: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files that are uploaded, in a folder that holds nothing else: setup.py is run as the Unearthed CLI runs it."""
+    project = tmp_path_factory.mktemp("project") / "submission"
+    left_out = shutil.ignore_patterns(".*", "__pycache__", "data", "model", "runs", "dist", "build", "*.egg-info")
+    shutil.copytree(submission, project, ignore=left_out)
+    run(project, "setup.py", "--quiet", "sdist")
+    [archive] = (project / "dist").glob("*.tar.gz")
+    with tarfile.open(archive) as tar:
+        tar.extractall(project / "dist", filter="data")
+    [unpacked] = (path for path in (project / "dist").iterdir() if path.is_dir())
+    return Path(shutil.copytree(unpacked, tmp_path_factory.mktemp("shipped") / "code", ignore=DROPPED))
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Data files by name: public has assays with gaps and one target that was never measured, private has none."""
+    folder, everything = tmp_path_factory.mktemp("data"), made_up(rows=120, holes=8)
+    channels = everything.drop(columns=list(TARGETS))
+    frames = {
+        "public": everything.iloc[:90],
+        "shuffled assays": everything.iloc[:90].assign(**shuffled(everything.iloc[:90])),
+        "private": channels.iloc[90:],
+        "half": channels.iloc[90:105],
+        "actual": everything.iloc[90:],
+    }
+    files = {}
+    for name, frame in frames.items():
+        files[name] = folder / name / "public.csv.gz"
+        files[name].parent.mkdir()
+        frame.to_csv(files[name], compression={"method": "gzip", "compresslevel": 1})
+    return files
+
+
+@pytest.fixture(scope="session")
+def trained(shipped: Path, data: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The submission after its training job."""
+    base = platform(tmp_path_factory.mktemp("training"), shipped)
+    places = {"SM_CHANNEL_TRAINING": str(data["public"].parent), "SM_MODEL_DIR": str(base / "ml/model")}
+    arguments = ("--data_dir", data["public"].parent, "--model_dir", base / "ml/model", "--not-a-parameter", "1")
+    run(base, base / "ml/code/train.py", *arguments, SAGEMAKER_BASE_DIR=str(base / "ml"), **places)
+    return Trained(base / "ml/code", base / "ml/model", data)
+
+
+@pytest.fixture(scope="session")
+def preprocessed(
+    shipped: Path, data: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], list[str]]:
+    """The lines, header first, that preprocess.py makes of a data file where it lies alone."""
+    done: dict[str, list[str]] = {}
+
+    def lines_of(name: str) -> list[str]:
+        if name not in done:
+            base = platform(tmp_path_factory.mktemp("preprocessing"))
+            source = base / "ml/processing/input/public/public.csv.gz"
+            output = base / "ml/processing/output/preprocess/public.csv"
+            script = base / "ml/processing/input/code/preprocess.py"
+            for path in (source, output, script):
+                path.parent.mkdir(parents=True)
+            shutil.copy(data[name], source)
+            shutil.copy(shipped / "preprocess.py", script)
+            run(base, script, "--input", source, "--output", output, SAGEMAKER_BASE_DIR=str(base / "ml"))
+            done[name] = output.read_text().splitlines(keepends=True)
+        return done[name]
+
+    return lines_of
+
+
+@pytest.fixture(scope="session")
+def served(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[str]], list[np.ndarray]]:
+    """What the hooks answer to requests, (rows, 49) each, in a process that did not train; NaN where a cell is empty."""
+
+    def answers(requests: list[str]) -> list[np.ndarray]:
+        folder = tmp_path_factory.mktemp("serving")
+        files = [folder / f"{number}.csv" for number in range(len(requests))]
+        for file, request in zip(files, requests, strict=True):
+            file.write_text(request)
+        run(folder, "-c", SERVER, trained.code, trained.model, *files)
+        return [pd.read_csv(file.with_suffix(".out"), header=None).to_numpy(float) for file in files]
+
+    return answers
+
+
+def platform(folder: Path, code: Path | None = None) -> Path:
+    """A folder whose ml/ stands for /opt/ml, with the code and an empty folder for the model."""
+    (folder / "ml/model").mkdir(parents=True)
+    if code:
+        shutil.copytree(code, folder / "ml/code")
+    return folder
+
+
+def run(folder: Path, *command: object, **variables: str) -> str:
+    """Run Python in a folder without this process's paths; fails with what it printed."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SM_", "SAGEMAKER_", "PYTHON"))}
+    arguments = [sys.executable, *map(str, command)]
+    done = subprocess.run(arguments, cwd=folder, env=kept | variables, capture_output=True, text=True, timeout=SECONDS)
+    assert done.returncode == 0, f"{Path(str(command[0])).name} failed:\n{done.stdout[-2000:]}{done.stderr[-5000:]}"
+    return done.stdout
+
+
+def made_up(rows: int, holes: int) -> pd.DataFrame:
+    """Spectra of 1,700 channels, mixed from Gaussian bands of twelve minerals, and assays that these minerals hold."""
+    random = np.random.default_rng(20261120)
+    wavenumbers = np.round(3998.0 - 2.0 * np.arange(1700), 1)
+    centres, widths = random.uniform(700, 3900, (12, 6)), random.uniform(15, 90, (12, 6))
+    bands = np.exp(-(((wavenumbers - centres[..., None]) / widths[..., None]) ** 2)).sum(axis=1)
+    of_hole = np.sort(random.integers(0, holes, rows))
+    amounts = random.gamma(1.5, 0.2, (holes, 12))[of_hole] * random.gamma(4.0, 0.25, (rows, 12))
+    spectra = 0.1 + amounts @ bands + random.normal(0, 0.002, (rows, len(wavenumbers)))
+    assays = amounts @ random.gamma(0.5, 20.0, (12, len(TARGETS))) * random.lognormal(0, 0.1, (rows, len(TARGETS)))
+    assays[random.random(assays.shape) < 0.03] = np.nan
+    assays[: rows * 3 // 4, TARGETS.index(NEVER)] = np.nan
+    depth = np.arange(rows) - np.searchsorted(of_hole, of_hole)
+    return pd.concat(
+        [
+            pd.DataFrame({"DepthTo": depth + 1.0, "SiteID": [f"DD{hole:03}" for hole in of_hole], "DepthFrom": depth}),
+            pd.DataFrame(spectra.round(6), columns=[str(value) for value in wavenumbers]),
+            pd.DataFrame(assays.round(3), columns=list(TARGETS)),
+        ],
+        axis=1,
+    )
+
+
+def shuffled(data: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Each target's assays in another order."""
+    random = np.random.default_rng(1)
+    return {name: random.permutation(data[name].to_numpy()) for name in TARGETS}

@@ -1,0 +1,80 @@
+"""Steps 1, 3 and 4: the trained model answers requests, and score.py accepts the answers."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+Lines = Callable[[str], list[str]]
+Served = Callable[[list[str]], list[np.ndarray]]
+TOLERANCE = {"rtol": 1e-6, "atol": 1e-9}  # the last bits of matrix products differ with the number of rows
+
+
+@pytest.fixture(scope="module")
+def whole(served: Served, preprocessed: Lines) -> np.ndarray:
+    """The answer to the whole private file, as the platform asks for it: (rows, 49)."""
+    return served(["".join(preprocessed("private"))])[0]
+
+
+def test_a_line_of_49_numbers_for_each_row(whole: np.ndarray, preprocessed: Lines) -> None:
+    assert whole.shape == (len(preprocessed("private")) - 1, 49)
+
+
+def test_every_measured_target_is_predicted_and_never_below_zero(whole: np.ndarray, data: dict[str, Path]) -> None:
+    public = pd.read_csv(data["public"])
+    measured = public.iloc[:, -49:].notna().any().to_numpy()
+    assert measured.sum() == 48
+    assert np.isfinite(whole[:, measured]).all()
+    assert (whole[:, measured] >= 0).all()
+
+
+def test_pieces_give_what_the_whole_gives(whole: np.ndarray, served: Served, preprocessed: Lines) -> None:
+    header, *lines = preprocessed("private")
+    pieces = [header + "".join(lines[:11]), header + "".join(lines[11:])]
+    np.testing.assert_allclose(np.concatenate(served(pieces)), whole, **TOLERANCE)
+
+
+def test_single_rows_give_what_the_whole_gives(whole: np.ndarray, served: Served, preprocessed: Lines) -> None:
+    header, *lines = preprocessed("private")
+    np.testing.assert_allclose(np.concatenate(served([header + line for line in lines[:3]])), whole[:3], **TOLERANCE)
+
+
+def test_rows_in_another_order_are_predicted_in_that_order(
+    whole: np.ndarray, served: Served, preprocessed: Lines
+) -> None:
+    header, *lines = preprocessed("private")
+    order = np.random.default_rng(0).permutation(len(lines))
+    [answer] = served([header + "".join(lines[row] for row in order)])
+    np.testing.assert_allclose(answer, whole[order], **TOLERANCE)
+
+
+def test_predict_by_hand_gives_what_the_server_gives(
+    whole: np.ndarray, submission: Path, trained: SimpleNamespace, tmp_path: Path
+) -> None:
+    if not (submission / "predict.py").is_file():
+        pytest.skip("this submission has no predict.py, which the platform does not need")
+    (trained.code / "predict.py").write_bytes((submission / "predict.py").read_bytes())
+    output = tmp_path / "private.csv.out"
+    arguments = ["--model_dir", trained.model, "--input", trained.data["private"], "--output", output]
+    run(trained.code / "predict.py", *arguments, folder=tmp_path)
+    np.testing.assert_allclose(pd.read_csv(output, header=None), whole, **TOLERANCE)
+
+
+def test_the_score_accepts_the_predictions(
+    whole: np.ndarray, host: Path, data: dict[str, Path], tmp_path: Path
+) -> None:
+    predictions = tmp_path / "private.csv.out"
+    pd.DataFrame(whole).to_csv(predictions, header=False, index=False)
+    output = tmp_path / "private.txt"
+    run(host, "--actual", data["actual"], "--predicted", predictions, "--output", output, folder=tmp_path)
+    assert np.isfinite(float(output.read_text()))
+
+
+def run(*command: object, folder: Path) -> None:
+    done = subprocess.run([sys.executable, *map(str, command)], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr

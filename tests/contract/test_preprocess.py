@@ -1,0 +1,39 @@
+"""Step 2: preprocess.py alone, for public and for private data."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+Lines = Callable[[str], list[str]]
+
+
+def read(lines: list[str]) -> pd.DataFrame:
+    return pd.read_csv(io.StringIO("".join(lines)), index_col=0)
+
+
+def test_rows_are_those_of_the_file_in_order(preprocessed: Lines, data: dict[str, Path]) -> None:
+    for name in ("public", "private"):
+        index = pd.read_csv(data[name], usecols=[0], index_col=0).index
+        assert list(read(preprocessed(name)).index) == list(index)
+
+
+def test_all_inputs_are_finite_numbers(preprocessed: Lines) -> None:
+    for name in ("public", "private"):
+        assert np.isfinite(read(preprocessed(name)).to_numpy(float)).all()
+
+
+def test_private_data_give_the_same_columns_as_public_data(preprocessed: Lines) -> None:
+    assert preprocessed("private")[0] == preprocessed("public")[0]
+
+
+def test_a_row_depends_on_that_row_alone(preprocessed: Lines) -> None:
+    """In production rows come a few at a time."""
+    half = preprocessed("half")
+    assert half == preprocessed("private")[: len(half)]
+
+
+def test_assays_are_not_among_the_inputs(preprocessed: Lines) -> None:
+    assert preprocessed("shuffled assays") == preprocessed("public")

@@ -1,0 +1,148 @@
+"""assays.py: scikit-learn's checks, gaps, targets that were never measured, limits."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.cross_decomposition import PLSRegression
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.utils.estimator_checks import estimator_checks_generator
+
+from assays import LimitedRegressor, PerTargetRegressor
+
+CHECKED = [
+    PerTargetRegressor(Ridge()),
+    PerTargetRegressor(HistGradientBoostingRegressor(max_iter=5)),
+    LimitedRegressor(Ridge()),
+    LimitedRegressor(Ridge(), lowest=-np.inf),
+    LimitedRegressor(PerTargetRegressor(PLSRegression(1)), lowest=-np.inf),
+]
+GAPS = {"check_supervised_y_no_nan": "a missing assay is NaN"}
+POSITIVE = {"check_regressors_train": "the check's targets are negative, which assays are not"}
+
+
+def checked(value: object) -> str:
+    """The name of a check's case: the estimator, or the check with its arguments."""
+    if isinstance(value, BaseEstimator):
+        return " ".join(repr(value).split())
+    return value.func.__name__ + ",".join(f"{name}={chosen}" for name, chosen in value.keywords.items())
+
+
+def expected_failures(estimator: BaseEstimator) -> dict[str, str]:
+    gaps = GAPS if "PerTargetRegressor" in repr(estimator) else {}
+    return gaps | (POSITIVE if getattr(estimator, "lowest", None) == 0 else {})
+
+
+CHECKS = [
+    case
+    for estimator in CHECKED
+    for case in estimator_checks_generator(
+        estimator, expected_failed_checks=expected_failures(estimator), mark="xfail", xfail_strict=True
+    )
+]
+
+
+@pytest.mark.parametrize(("estimator", "check"), CHECKS, ids=checked)
+def test_scikit_learns_checks(estimator: BaseEstimator, check) -> None:
+    check(estimator)
+
+
+@pytest.fixture
+def data() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Inputs (40, 3) and targets (40, 3): with gaps, never measured, complete."""
+    random = np.random.default_rng(2)
+    inputs = pd.DataFrame(random.normal(size=(40, 3)), columns=["a", "b", "c"])
+    targets = pd.DataFrame(9 + inputs.to_numpy() @ random.normal(size=(3, 3)), columns=["gaps", "never", "all"])
+    targets.loc[5:15, "gaps"] = np.nan
+    return inputs, targets.assign(never=np.nan)
+
+
+def test_each_target_is_fitted_to_its_own_measured_rows(data) -> None:
+    inputs, targets = data
+    predicted = PerTargetRegressor(Ridge(0.1)).fit(inputs, targets).predict(inputs)
+    for column in ("gaps", "all"):
+        rows = targets[column].notna()
+        alone = Ridge(0.1).fit(inputs[rows], targets[column][rows])
+        np.testing.assert_array_equal(predicted[:, targets.columns.get_loc(column)], alone.predict(inputs))
+    assert np.isnan(predicted[:, 1]).all()
+
+
+def test_the_inner_regressor_sees_the_names_of_a_dataframe(data) -> None:
+    inputs, targets = data
+    model = LimitedRegressor(PerTargetRegressor(Ridge())).fit(inputs, targets)
+    assert list(model.feature_names_in_) == list(model.regressor_.regressors_[0].feature_names_in_) == ["a", "b", "c"]
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(inputs[["b", "a", "c"]])
+
+
+def test_one_target_gives_one_dimension(data) -> None:
+    inputs, targets = data
+    for model in (
+        PerTargetRegressor(Ridge()),
+        LimitedRegressor(Ridge()),
+        LimitedRegressor(PerTargetRegressor(Ridge())),
+    ):
+        assert model.fit(inputs, targets["all"]).predict(inputs).shape == (40,)
+
+
+def test_a_target_that_cannot_be_fitted_is_named(data) -> None:
+    inputs, targets = data
+    few = targets.assign(gaps=targets["gaps"].where(targets.index < 2))
+    with pytest.raises(ValueError, match="n_components") as raised:
+        PerTargetRegressor(PLSRegression(3)).fit(inputs, few)
+    assert raised.value.__notes__ == ["fitted to the 2 rows where target gaps was measured"]
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    assays=hnp.arrays(float, (6, 2), elements=st.floats(-10, 1e6) | st.just(np.nan)),
+    beyond=st.floats(0, 2),
+)
+def test_predictions_stay_within_the_limits(assays: np.ndarray, beyond: float) -> None:
+    class Anything(RegressorMixin, BaseEstimator):
+        """Predicts far beyond all assays."""
+
+        def fit(self, X, Y):
+            return self
+
+        def predict(self, X):
+            return np.tile([[-1e9], [1e9]], (1, 2))
+
+    model = LimitedRegressor(Anything(), beyond=beyond).fit(np.zeros((6, 1)), assays)
+    for column, (low, high) in enumerate(model.predict(np.zeros((2, 1))).T):
+        own = assays[:, column][~np.isnan(assays[:, column])]
+        if not len(own):
+            assert np.isnan([low, high]).all()
+            continue
+        spread = beyond * (own.max() - own.min())
+        assert low == pytest.approx(max(own.min() - spread, 0))
+        assert high == pytest.approx(max(own.max() + spread, 0))
+
+
+class HeldOut(LinearRegression):
+    """A regressor that has held-out predictions, far beyond all assays."""
+
+    def fit(self, X, y):
+        self.held_out_, self.test_fold_ = np.full(np.shape(y), 1e9), np.array([0, 1, 2, -1])
+        self.held_out_[3] = np.nan
+        return super().fit(X, y)
+
+
+def test_held_out_predictions_stay_within_the_limits_of_the_other_folds() -> None:
+    assays = np.array([[0.0, 7.0], [1.0, 7.0], [5.0, 7.0], [10.0, 7.0]])
+    model = LimitedRegressor(HeldOut(), beyond=0.1).fit(np.eye(4), assays)
+    expected = [[11.0 - 0.1, 7.0], [11.0, 7.0], [11.0, 7.0], [np.nan, np.nan]]
+    np.testing.assert_allclose(model.held_out_, expected)
+    assert not hasattr(LimitedRegressor(Ridge()).fit(np.eye(4), assays), "held_out_")
+
+
+def test_a_pickle_gives_the_same_predictions(data) -> None:
+    inputs, targets = data
+    model = clone(LimitedRegressor(PerTargetRegressor(Ridge()))).fit(inputs, targets)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(inputs), model.predict(inputs))

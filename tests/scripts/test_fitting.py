@@ -1,0 +1,166 @@
+"""fitting.py: how fit() is called, what it may return, and what is held out."""
+
+import argparse
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.dummy import DummyRegressor
+from sklearn.linear_model import LinearRegression
+
+import fitting
+import preprocess
+import score
+from fitting import FitError, add_arguments, fit_model, hold_out, hyperparameters
+
+HOLES = np.repeat(list("abcdef"), 5)
+
+
+@pytest.fixture
+def data() -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
+    """Inputs (30, 3), complete targets (30, 49), six holes."""
+    random = np.random.default_rng(1)
+    inputs = pd.DataFrame(random.normal(size=(30, 3)), columns=["bin_3", "bin_2", "bin_1"])
+    return inputs, pd.DataFrame(random.normal(9, 1, (30, 49)), columns=preprocess.TARGETS), HOLES
+
+
+def linear(inputs, targets, holes):
+    return LinearRegression().fit(inputs, targets)
+
+
+def test_hyperparameters_are_the_parameters_after_the_data() -> None:
+    def fit(x, y, sites, depth: int = 3, *, rate=0.5, **others):
+        """The names of the data are free, and **others is passed nothing."""
+
+    assert hyperparameters(fit) == {"depth": 3, "rate": 0.5}
+
+
+def test_hyperparameters_without_a_default_or_a_place_for_the_data_are_refused() -> None:
+    def without_default(inputs, targets, holes, depth): ...
+    def without_holes(inputs, targets, *, holes=None): ...
+
+    with pytest.raises(FitError, match="'depth' needs a default"):
+        hyperparameters(without_default)
+    with pytest.raises(FitError, match="inputs, targets and holes"):
+        hyperparameters(without_holes)
+
+
+def test_arguments_have_the_name_and_the_type_of_the_default() -> None:
+    def fit(inputs, targets, holes, depth=3, rate=0.5, kernel="rbf", warm=False, shape=(1, 2), seed=None): ...
+
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    add_arguments(parser, fit)
+    assert vars(parser.parse_args([])) == {"depth": 3, "rate": 0.5, "kernel": "rbf", "warm": False}
+    chosen = parser.parse_args("--depth 4 --rate 1e-3 --kernel linear --warm true".split())
+    assert vars(chosen) == {"depth": 4, "rate": 0.001, "kernel": "linear", "warm": True}
+    assert parser.parse_args(["--warm", "False"]).warm is False
+
+
+@pytest.mark.parametrize("arguments", ["--depth 1.5", "--warm 1", "--rate fast"])
+def test_an_argument_of_another_type_is_refused(arguments: str, capsys: pytest.CaptureFixture) -> None:
+    def fit(inputs, targets, holes, depth=3, rate=0.5, warm=False): ...
+
+    parser = argparse.ArgumentParser()
+    add_arguments(parser, fit)
+    with pytest.raises(SystemExit, match="2"):
+        parser.parse_args(arguments.split())
+    assert arguments.split()[0] in capsys.readouterr().err
+
+
+def test_a_hyperparameter_with_the_name_of_an_argument_is_refused() -> None:
+    def fit(inputs, targets, holes, folds=3): ...
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--folds")
+    with pytest.raises(FitError, match="--folds already: rename"):
+        add_arguments(parser, fit)
+
+
+def test_fit_returns_a_model_or_a_model_and_held_out_predictions(data) -> None:
+    _, targets, _ = data
+    model, held_out = fit_model(linear, *data, {})
+    assert isinstance(model, LinearRegression)
+    assert held_out is None
+    given = np.ones(targets.shape)
+    model, held_out = fit_model(lambda *some: (linear(*some), given), *data, {})
+    assert isinstance(model, LinearRegression)
+    np.testing.assert_array_equal(held_out, given)
+    assert fit_model(lambda *some: (linear(*some), None), *data, {})[1] is None
+
+
+@pytest.mark.parametrize(
+    ("returned", "reason"),
+    [
+        (lambda model: None, "it returned NoneType"),
+        (lambda model: (model, None, None), "it returned tuple"),
+        (lambda model: LinearRegression, "missing 1 required positional argument"),
+        (lambda model: model.predict, "it returned method"),
+        (lambda model: (model, np.ones((30, 48))), r"held_out has the shape \(30, 48\)"),
+        (lambda model: DummyRegressor().fit([[0]], [0.0]), r"model.predict\(\) has the shape \(3,\)"),
+    ],
+)
+def test_anything_else_is_refused(data, returned, reason: str) -> None:
+    with pytest.raises((FitError, TypeError), match=reason):
+        fit_model(lambda *some: returned(linear(*some)), *data, {})
+
+
+def test_an_estimator_that_cannot_take_gaps_is_told_what_to_use(data) -> None:
+    inputs, targets, holes = data
+    with pytest.raises(ValueError, match="NaN") as raised:
+        fit_model(linear, inputs, targets.mask(targets > 10), holes, {})
+    assert "PerTargetRegressor of assays.py" in raised.value.__notes__[0]
+
+
+def test_each_row_is_predicted_by_a_model_that_has_not_seen_its_hole(data) -> None:
+    _, targets, holes = data
+    seen = []
+
+    def fit(inputs, targets, holes, shift=0.0):
+        seen.append(set(holes))
+        assert shift == 2.0
+        return DummyRegressor().fit(inputs, targets + shift)
+
+    held_out = hold_out(fit, *data, {"shift": 2.0}, folds=3, seconds=1.0)
+    assert sorted(map(len, seen)) == [4, 4, 4]
+    for hole in "abcdef":
+        [others] = [rest for rest in seen if hole not in rest]
+        expected = targets[np.isin(holes, list(others))].mean() + 2.0
+        np.testing.assert_allclose(held_out[holes == hole], np.tile(expected, (5, 1)))
+
+
+def test_rows_are_held_out_where_there_is_one_hole(data) -> None:
+    inputs, targets, _ = data
+    held_out = hold_out(linear, inputs, targets, np.full(30, "a"), {}, folds=5, seconds=1.0)
+    assert np.isfinite(held_out).all()
+
+
+@pytest.mark.parametrize(
+    ("rows", "folds", "seconds", "reason"),
+    [(30, 0, 1.0, "--folds 0"), (30, 5, 481.0, "one fit took 481 s"), (1, 5, 1.0, "there is only one row")],
+)
+def test_nothing_is_held_out_and_a_line_says_why(
+    data, rows: int, folds: int, seconds: float, reason: str, capsys: pytest.CaptureFixture
+) -> None:
+    inputs, targets, holes = (part[:rows] for part in data)
+    held_out = hold_out(linear, inputs, targets, holes, {}, folds, seconds)
+    assert held_out.shape == (rows, 49)
+    assert np.isnan(held_out).all()
+    assert reason in capsys.readouterr().out
+
+
+def test_a_fold_that_cannot_be_fitted_is_left_out_and_said(data, capsys: pytest.CaptureFixture) -> None:
+    def fit(inputs, targets, holes):
+        if "a" not in holes:
+            raise ZeroDivisionError("without a")
+        return linear(inputs, targets, holes)
+
+    held_out = hold_out(fit, *data, {}, folds=6, seconds=1.0)
+    assert np.isnan(held_out[HOLES == "a"]).all()
+    assert np.isfinite(held_out[HOLES != "a"]).all()
+    assert "is not predicted: ZeroDivisionError: without a" in capsys.readouterr().out
+
+
+def test_weights_are_the_hosts() -> None:
+    assert tuple(fitting.WEIGHTS.get(name, 0.01) for name in score.TARGETS) == score.WEIGHTS
+    assert set(fitting.WEIGHTS) <= set(score.TARGETS)
+    assert score.TARGETS == preprocess.TARGETS
