@@ -1,0 +1,385 @@
+"""The estimators behind the default model: features of spectra, and ridge regression for many targets with gaps.
+
+Both are scikit-learn estimators, pass its estimator checks and know nothing of this project. Nobody has to read this
+file in order to use another model.
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, TransformerMixin
+from sklearn.kernel_approximation import Nystroem
+from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, column_or_1d, validate_data
+from threadpoolctl import threadpool_limits
+
+SCATTERED = 0.3  # targets with at most this share of gaps are solved iteratively; others on their own rows
+CHUNK = 1 << 27  # bytes of copied rows that are held at a time
+TIGHT, LOOSE = 1e-13, 1e-7  # relative residuals: of coefficients that are kept, of those that only rank alphas
+STEPS = 60  # of the conjugate gradients; ten suffice for rows far more than features
+
+
+class SpectralFeatures(TransformerMixin, BaseEstimator):
+    """Features of binned spectra for a linear model: the bins, and likeness to landmarks among the training rows.
+
+    Likeness is a Gaussian kernel between the slopes of standard normal variates (Barnes, Dhanoa and Lister 1989), each
+    slope scaled to unit variance, mapped by Nystroem's method (Williams and Seeger 2001). The kernel is as wide as two
+    spectra differ on average. Each part has a total variance of one, so that one regularisation strength suits both.
+
+    Parameters: landmarks, the number of training rows that spectra are compared with; with fewer rows the map is exact.
+    Attributes: mean_ (bins,) and weight_ of the bins; slope_mean_, slope_scale_ (bins,); nystroem_, likeness_weight_.
+    """
+
+    def __init__(self, landmarks=200):
+        self.landmarks = landmarks
+
+    def fit(self, X, y=None):
+        """X (rows, bins). Raises ValueError for anything but finite numbers."""
+        self.fit_transform(X)
+        return self
+
+    def fit_transform(self, X, y=None):
+        """As fit(X).transform(X), computed once: (rows, bins + min(landmarks, rows))."""
+        X = validate_data(self, X, dtype=np.float64)
+        slopes = _slopes(X)
+        self.mean_, self.slope_mean_, self.slope_scale_ = X.mean(axis=0), slopes.mean(axis=0), slopes.std(axis=0)
+        self.slope_scale_[self.slope_scale_ < 1e-12] = 1.0  # the slope is the same in all rows
+        self.nystroem_ = Nystroem(gamma=0.25 / X.shape[1], n_components=min(self.landmarks, len(X)), random_state=0)
+        likeness = self.nystroem_.fit_transform((slopes - self.slope_mean_) / self.slope_scale_)
+        self.weight_ = 1 / np.sqrt(X.var(axis=0).sum() or 1.0)
+        self.likeness_weight_ = 1 / np.sqrt(likeness.var(axis=0).sum() or 1.0)
+        return np.hstack([(X - self.mean_) * self.weight_, likeness * self.likeness_weight_])
+
+    def transform(self, X):
+        """X (rows, bins) to (rows, bins + landmarks)."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        likeness = self.nystroem_.transform((_slopes(X) - self.slope_mean_) / self.slope_scale_)
+        return np.hstack([(X - self.mean_) * self.weight_, likeness * self.likeness_weight_])
+
+
+def _slopes(spectra):
+    """First differences (rows, bins) of standard normal variates; the first is that to zero."""
+    spread = spectra.std(axis=1, keepdims=True)
+    normal = (spectra - spectra.mean(axis=1, keepdims=True)) / np.where(spread > 0, spread, 1.0)
+    return np.diff(normal, axis=1, prepend=0.0)
+
+
+class GroupRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
+    """Ridge regression with a regularisation strength for each target, whose gaps (NaN in y) may differ.
+
+    Each target is fitted on its own measured rows. Its alpha has the least sum of squared errors over two
+    cross-validations, by whole groups and by single rows. Groups tell of new groups, but are few; rows are steadier,
+    but tell of known groups. Each sum counts at most as much as predicting the mean would cost: beyond that it only
+    says that groups cannot be predicted from each other, and extrapolation would rule the choice.
+
+    Parameters
+    ----------
+    alphas : regularisation strengths to choose from, all positive; of equal ones the strongest is chosen.
+    cv : int, the largest number of folds of each cross-validation. The folds are the same for all targets.
+
+    Attributes (for one-dimensional y without the targets' axis)
+    ----------
+    alpha_ (targets,), coef_ (targets, features), intercept_ (targets,) : NaN for a target without any measured row.
+    held_out_ (rows, targets) : predictions of each row by the model, with the chosen alpha, of the other folds of
+        groups (of rows, where there is one group); NaN where nothing was measured to learn from. Not pickled.
+    test_fold_ (rows,) : the fold in which each row was held out for held_out_; all -1 for a single row. Not pickled.
+
+    Method: Targets share one eigen-decomposition of X'X for each fold, which solves all alphas at once. A target with
+    scattered gaps is solved by conjugate gradients (Hestenes and Stiefel 1952) that the shared decomposition
+    preconditions; its alphas are ranked with gaps filled by predictions, and those close to the best again exactly.
+    A target with large gaps has decompositions of its own rows, shared with those measured on the same ones.
+    """
+
+    def __init__(self, alphas=(0.1, 1.0, 10.0), cv=5):
+        self.alphas = alphas
+        self.cv = cv
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.single_output = True
+        return tags
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        return {name: value for name, value in state.items() if name not in ("held_out_", "test_fold_")}
+
+    @threadpool_limits.wrap(limits=1, user_api="blas")  # folds have a thread each: BLAS's own would compete with them
+    def fit(self, X, y, groups=None):
+        """X (rows, features); y (rows, targets) or (rows,), NaN where not measured; groups (rows,) or None.
+
+        Raises ValueError where X is not finite, y is infinite or holds no number at all, or a parameter is invalid.
+        """
+        X = validate_data(self, X, dtype=np.float64)
+        if y is None:
+            raise ValueError("GroupRidgeCV requires y to be passed, but the target y is None")
+        y = check_array(y, dtype=np.float64, ensure_2d=False, ensure_all_finite="allow-nan", input_name="y")
+        y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+        check_consistent_length(X, y, groups)
+        alphas = np.sort(np.asarray(self.alphas, float).ravel())[::-1]
+        if not (len(alphas) and np.isfinite(alphas).all() and alphas[-1] > 0 and self.cv >= 2):
+            raise ValueError(f"alphas={self.alphas}, cv={self.cv}: positive alphas and 2 folds or more are needed")
+        if np.isnan(y).all():
+            raise ValueError("y is NaN throughout: there is nothing to learn from")
+
+        rows = np.arange(len(X))
+        ways = [_folds(each, self.cv) for each in (np.zeros(len(X)) if groups is None else groups, rows)]
+        ways = [way for way in ways if way.max() > 0]
+        mean = X.mean(axis=0)
+        x = np.hstack([X - mean, np.ones((len(X), 1))])
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            alpha, whole, by_fold = _fit(x, y.reshape(len(y), -1), ways, alphas, pool.map)
+        self.test_fold_ = ways[0] if ways else np.full(len(X), -1)
+        held_out = np.full((len(X), len(alpha)), np.nan)
+        for fold, coefficients in enumerate(by_fold):
+            held = self.test_fold_ == fold
+            held_out[held] = x[held] @ coefficients
+        one = 0 if y.ndim == 1 else slice(None)
+        self.alpha_, self.held_out_ = alpha[one], held_out[:, one]
+        self.coef_, self.intercept_ = whole[:-1].T[one], (whole[-1] - mean @ whole[:-1])[one]
+        return self
+
+    def predict(self, X):
+        """X (rows, features) to (rows, targets), or (rows,) after a fit to such y; NaN for a target never measured."""
+        check_is_fitted(self)
+        return validate_data(self, X, dtype=np.float64, reset=False) @ self.coef_.T + self.intercept_
+
+
+def _folds(groups, most):
+    """The fold (rows,) of each row: whole groups, the largest first, each to the fold that is smallest by then.
+
+    As scikit-learn's GroupKFold, but groups of one size are taken in the order of their names on every machine.
+    """
+    _, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    count = min(most, len(sizes))
+    if len(sizes) == len(group):  # the same by arithmetic
+        return group % count
+    fold_of, filled = np.empty(len(sizes), int), np.zeros(count)
+    for number in np.argsort(-sizes, kind="stable"):
+        fold_of[number] = filled.argmin()
+        filled[fold_of[number]] += sizes[number]
+    return fold_of[group]
+
+
+def _fit(x, y, ways, alphas, map):
+    """Alphas (targets,), coefficients (features + 1, targets), and those of each fold of the first way, in a list.
+
+    x (rows, features + 1): the last column is one. y (rows, targets): NaN in gaps. ways: arrays (rows,) of folds.
+    """
+    folds = ways[0].max() + 1 if ways else 0
+    alpha, results = np.full(y.shape[1], np.nan), np.full((1 + folds, x.shape[1], y.shape[1]), np.nan)
+    measured = ~np.isnan(y)
+    patterns, pattern_of = np.unique(measured[measured.any(axis=1)], axis=1, return_inverse=True)
+    scattered = (patterns.mean(axis=0) > 1 - SCATTERED)[pattern_of]
+    jobs = [np.flatnonzero(scattered)]
+    jobs += [np.flatnonzero(pattern_of == number) for number in np.unique(pattern_of[~scattered])]
+    while jobs:
+        targets = jobs.pop()
+        rows = measured[:, targets].any(axis=1)
+        if rows.any():
+            shared = _Shared(x[rows], [way[rows] for way in ways], map)
+            for chunk in _chunks(targets, ~measured[rows], x.shape[1]):
+                solved, alpha[chunk], results[:, :, chunk] = _solve(shared, y[rows][:, chunk], alphas)
+                jobs += [np.array([target]) for target in chunk[~solved]]  # on its own rows, where it has no gap
+    return alpha, results[0], results[1:]
+
+
+def _chunks(targets, gaps, features):
+    """Yield parts of targets whose rows with gaps, copied, take CHUNK bytes or little more."""
+    size = np.cumsum(8 * features * gaps[:, targets].sum(axis=0)) // CHUNK
+    for number in np.unique(size):
+        yield targets[size == number]
+
+
+class _Shared:
+    """What all targets share: features x, and for each fold and the whole its held rows, their X'X, and a solver.
+
+    ways: for each way the numbers of its folds in the lists; the whole, which holds nothing out, is the last.
+    """
+
+    def __init__(self, x, ways, map):
+        self.map, self.basis = map, None
+        if len(x) < x.shape[1] - 1:  # the rows span all directions that matter
+            self.basis = np.linalg.qr(x[:, :-1].T)[0]
+            x = np.hstack([x[:, :-1] @ self.basis, x[:, -1:]])
+        self.x, self.held, self.ways = x, [], []
+        for way in ways:
+            self.ways.append(slice(len(self.held), len(self.held) + way.max() + 1))
+            self.held += [way == fold for fold in range(way.max() + 1)]
+        self.held.append(np.zeros(len(x), bool))
+        self.grams = list(map(lambda held: x[held].T @ x[held], self.held))
+        whole = sum(self.grams[self.ways[0]]) if ways else x.T @ x
+        self.solvers = list(map(lambda gram: _decompose(whole - gram), self.grams))
+
+
+def _decompose(xx):
+    """Ridge with an intercept, cheap at any alpha after one eigen-decomposition of X'X (features + 1, features + 1).
+
+    Returns solve(xy, alpha): coefficients (features + 1, targets), the intercept last, for X'y and an alpha for each
+    target; with alpha of shape (alphas, 1, 1) for all at once: (alphas, features + 1, targets). None without rows.
+    """
+    if xx[-1, -1] < 0.5:
+        return None
+    mean = xx[-1, :-1] / xx[-1, -1]
+    values, vectors = np.linalg.eigh(xx[:-1, :-1] - xx[-1, -1] * np.outer(mean, mean))
+    values = values.clip(0.0)[:, None]
+
+    def solve(xy, alpha):
+        level = xy[-1:] / xx[-1, -1]
+        b = vectors @ ((vectors.T @ (xy[:-1] - np.outer(mean, xy[-1]))) / (values + alpha))
+        return np.concatenate([b, level - (mean @ b)[..., None, :]], axis=-2)
+
+    return solve
+
+
+class _Gap:
+    """The rows that some targets, given by their numbers, lack; the features x there, and a fill for y."""
+
+    def __init__(self, rows, x, targets):
+        self.rows, self.x, self.targets = rows, x[rows], targets
+        self.fill = np.zeros((len(rows), len(targets)))
+
+
+class _Part:
+    """Targets in one fold or the whole: trained on all but its held rows, judged by those."""
+
+    def __init__(self, shared, number, y, measured, gaps, right):
+        held = shared.held[number]
+        self.gram, self.solver = shared.grams[number], shared.solvers[number]
+        self.held_right, self.squares = shared.x[held].T @ y[held], (y[held] ** 2).sum(axis=0)
+        self.right = right - self.held_right
+        self.learns = measured[~held].any(axis=0)  # a row is left to learn from
+        self.gaps = [(gap, held[gap.rows]) for gap in gaps]
+
+    def filled(self):
+        """X'y (features + 1, targets) of the training rows with filled gaps."""
+        filled = self.right.copy()
+        for gap, held in self.gaps:
+            filled[:, gap.targets] += gap.x.T @ np.where(held[:, None], 0.0, gap.fill)
+        return np.where(self.learns, filled, 0.0)
+
+    def errors(self, b, targets):
+        """Squared errors (..., columns) of coefficients (..., features + 1, columns) on the held measured rows.
+
+        From products alone, whose size has no rows in it. targets: those of the columns, in rising order.
+        """
+        errors = self.squares[targets] + ((self.gram @ b - 2 * self.held_right[:, targets]) * b).sum(axis=-2)
+        for gap, held in self.gaps:
+            columns = np.flatnonzero(np.isin(targets, gap.targets))
+            errors[..., columns] -= (np.tensordot(gap.x[held], b[..., columns], (1, -2)) ** 2).sum(axis=0)
+        return np.where(self.learns[targets], errors, 0.0)
+
+    def path(self, alphas):
+        """Errors (alphas, targets) of fits with filled gaps: exact for targets without gaps."""
+        if self.solver is None:
+            return np.zeros((len(alphas), len(self.learns)))
+        return self.errors(self.solver(self.filled(), alphas[:, None, None]), np.arange(len(self.learns)))
+
+    def judge(self, targets, alphas):
+        """Errors (columns,) of fits to the measured rows alone, and which converged."""
+        b, converged = self.solve(targets, alphas, LOOSE)
+        return self.errors(b, targets), converged
+
+    def solve(self, targets, alphas, tolerance, right=None):
+        """Coefficients (features + 1, columns), and which are as exact as `tolerance` (columns,).
+
+        targets, alphas (columns,); right: another X'y than the targets' own. By conjugate gradients (Hestenes and
+        Stiefel 1952), preconditioned by the solution without gaps: the equations are those without gaps, M, less W,
+        the X'X of the gaps' rows.
+        """
+        if self.solver is None:
+            return np.full((len(self.right), len(targets)), np.nan), np.ones(len(targets), bool)
+        blocks = [(gap.x, ~held[:, None], np.flatnonzero(np.isin(targets, gap.targets))) for gap, held in self.gaps]
+        blocks = [block for block in blocks if len(block[2])]
+
+        def of_gaps(b):
+            product = np.zeros_like(b)
+            for x, kept, columns in blocks:
+                product[:, columns] = x.T @ (kept * (x @ b[:, columns]))
+            return product
+
+        learns = self.learns[targets]
+        guess = np.where(learns, self.filled()[:, targets] if right is None else right, 0.0)
+        right = np.where(learns, self.right[:, targets] if right is None else right, 0.0)
+        b, active = self.solver(guess, alphas), np.zeros(len(targets), bool)
+        if blocks:
+            goal = tolerance**2 * np.abs(guess * b).sum(axis=0)
+            residual = right - guess + of_gaps(b)
+            direction, image, before = 0.0, 0.0, np.ones(len(targets))  # image: M times direction
+            for _ in range(STEPS):
+                step = self.solver(residual, alphas)
+                size = (residual * step).sum(axis=0)
+                active = size > goal
+                if not active.any():
+                    break
+                ratio = np.divide(size, before, out=np.zeros(len(size)), where=active)
+                direction, image = step + ratio * direction, residual + ratio * image
+                product = image - of_gaps(direction)
+                length = np.divide(size, (direction * product).sum(axis=0), out=np.zeros(len(size)), where=active)
+                b, residual, before = b + length * direction, residual - length * product, size
+        return b, ~active
+
+
+def _solve(shared, y, alphas):
+    """Which targets were solved (targets,), alphas (targets,), coefficients (1 + folds, features + 1, targets).
+
+    y (rows, targets) with scattered gaps. A target is not solved where the conjugate gradients did not converge, as
+    with hardly any regularisation and hardly more rows than features.
+    """
+    measured = ~np.isnan(y)
+    level = np.nanmean(y, axis=0)
+    y = np.where(measured, y - level, 0.0)
+    variation, right, targets = (y**2).sum(axis=0), shared.x.T @ y, np.arange(y.shape[1])
+    patterns, pattern_of = np.unique(measured, axis=1, return_inverse=True)
+    gaps = [
+        _Gap(np.flatnonzero(~pattern), shared.x, np.flatnonzero(pattern_of == number))
+        for number, pattern in enumerate(patterns.T)
+        if not pattern.all()
+    ]
+    *folds, whole = shared.map(lambda number: _Part(shared, number, y, measured, gaps, right), range(len(shared.held)))
+    solved, chosen = np.ones(len(targets), bool), np.zeros(len(targets), int)
+
+    def total(errors):  # of the ways, each at most the variation
+        return sum(np.minimum(errors[way].sum(axis=0), variation) for way in shared.ways)
+
+    def path(alphas):
+        return np.array(list(shared.map(lambda fold: fold.path(alphas), folds)))
+
+    if folds and gaps:
+        rough = total(path(alphas[::5])).argmin(axis=0)
+        b, _ = whole.solve(targets, alphas[::5][rough], 1e-4)
+        for gap in gaps:
+            gap.fill = gap.x @ b[:, gap.targets]
+    if folds:
+        errors = path(alphas)
+        filled = total(errors)
+        chosen = filled.argmin(axis=0)
+    exact = np.zeros((len(alphas), len(targets)), bool)
+    exact[:, measured.all(axis=0)] = True
+    number = np.arange(len(alphas))[:, None]
+    wanted = ~exact & (abs(number - chosen) <= 1) & bool(folds)
+    while wanted.any():
+        columns, strengths = np.nonzero(wanted.T)
+        results = shared.map(lambda fold: fold.judge(columns, alphas[strengths]), folds)
+        for fold, (found, converged) in enumerate(results):
+            errors[fold, strengths, columns] = found
+            solved[columns[~converged]] = False
+        exact |= wanted
+        totals = total(errors)
+        off = np.where(exact, np.abs(totals - filled), 0.0).max(axis=0)
+        chosen = np.where(exact, totals, np.inf).argmin(axis=0)
+        near = totals <= totals[chosen, targets] * (1 + 1e-3) + 3 * off
+        wanted = ~exact & solved & (near | (abs(number - chosen) <= 1))
+
+    alpha, coefficients = alphas[chosen], []
+    kept = [whole, *(folds[shared.ways[0]] if folds else ())]
+    for part, (b, converged) in zip(kept, shared.map(lambda part: part.solve(targets, alpha, TIGHT), kept), strict=True):
+        solved &= converged
+        if part is whole:  # a step of iterative refinement: the same digits on any machine
+            left = shared.x.T @ np.where(measured, y - shared.x @ b, 0.0)
+            left[:-1] -= alpha * b[:-1]
+            b = b + whole.solve(targets, alpha, LOOSE, left)[0]
+        b = np.where(part.learns, b, np.nan)
+        b[-1] += level
+        coefficients.append(b if shared.basis is None else np.vstack([shared.basis @ b[:-1], b[-1:]]))
+    return solved, alpha, np.array(coefficients)
