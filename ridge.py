@@ -15,7 +15,8 @@ from threadpoolctl import threadpool_limits
 
 SCATTERED = 0.3  # targets with at most this share of gaps are solved iteratively; others on their own rows
 CHUNK = 1 << 27  # bytes of copied rows that are held at a time
-TIGHT, LOOSE = 1e-13, 1e-7  # relative residuals: of coefficients that are kept, of those that only rank alphas
+TIGHT, LOOSE = 1e-11, 1e-5  # relative residuals: of coefficients that are kept, of those that only rank alphas
+EQUAL = 3e-4  # alphas whose errors differ by less, relatively, are ranked again to more digits
 STEPS = 60  # of the conjugate gradients; ten suffice for rows far more than features
 
 
@@ -233,11 +234,14 @@ def _decompose(xx):
 
 
 class _Gap:
-    """The rows that some targets, given by their numbers, lack; the features x there, and a fill for y."""
+    """The rows that some neighbouring targets (a slice) lack, and a copy x of the features there."""
 
     def __init__(self, rows, x, targets):
         self.rows, self.x, self.targets = rows, x[rows], targets
-        self.fill = np.zeros((len(rows), len(targets)))
+
+    def columns(self, targets):
+        """The slice of rising target numbers that are this gap's."""
+        return slice(*np.searchsorted(targets, [self.targets.start, self.targets.stop]))
 
 
 class _Part:
@@ -249,23 +253,28 @@ class _Part:
         self.held_right, self.squares = shared.x[held].T @ y[held], (y[held] ** 2).sum(axis=0)
         self.right = right - self.held_right
         self.learns = measured[~held].any(axis=0)  # a row is left to learn from
+        self.right = np.where(self.learns, self.right, 0.0)
+        self.filled = self.right  # with something in the gaps
         self.gaps = [(gap, held[gap.rows]) for gap in gaps]
 
-    def filled(self):
-        """X'y (features + 1, targets) of the training rows with filled gaps."""
-        filled = self.right.copy()
+    def fill(self, alphas):
+        """Fill the gaps of training rows with predictions at these alphas (targets,)."""
+        b, _ = self.solve(np.arange(len(self.learns)), alphas, 1e-2)
+        self.filled = self.right.copy()
         for gap, held in self.gaps:
-            filled[:, gap.targets] += gap.x.T @ np.where(held[:, None], 0.0, gap.fill)
-        return np.where(self.learns, filled, 0.0)
+            own = b[:, gap.targets]
+            self.filled[:, gap.targets] += gap.x.T @ (~held[:, None] * (gap.x @ own))
+        self.filled = np.where(self.learns, self.filled, 0.0)
 
     def errors(self, b, targets):
         """Squared errors (..., columns) of coefficients (..., features + 1, columns) on the held measured rows.
 
         From products alone, whose size has no rows in it. targets: those of the columns, in rising order.
         """
-        errors = self.squares[targets] + ((self.gram @ b - 2 * self.held_right[:, targets]) * b).sum(axis=-2)
+        products = self.gram @ b - 2 * self.held_right[:, targets]
+        errors = self.squares[targets] + np.einsum("...ij,...ij->...j", products, b)
         for gap, held in self.gaps:
-            columns = np.flatnonzero(np.isin(targets, gap.targets))
+            columns = gap.columns(targets)
             errors[..., columns] -= (np.tensordot(gap.x[held], b[..., columns], (1, -2)) ** 2).sum(axis=0)
         return np.where(self.learns[targets], errors, 0.0)
 
@@ -273,11 +282,11 @@ class _Part:
         """Errors (alphas, targets) of fits with filled gaps: exact for targets without gaps."""
         if self.solver is None:
             return np.zeros((len(alphas), len(self.learns)))
-        return self.errors(self.solver(self.filled(), alphas[:, None, None]), np.arange(len(self.learns)))
+        return self.errors(self.solver(self.filled, alphas[:, None, None]), np.arange(len(self.learns)))
 
-    def judge(self, targets, alphas):
+    def judge(self, targets, alphas, tolerance):
         """Errors (columns,) of fits to the measured rows alone, and which converged."""
-        b, converged = self.solve(targets, alphas, LOOSE)
+        b, converged = self.solve(targets, alphas, tolerance)
         return self.errors(b, targets), converged
 
     def solve(self, targets, alphas, tolerance, right=None):
@@ -289,8 +298,8 @@ class _Part:
         """
         if self.solver is None:
             return np.full((len(self.right), len(targets)), np.nan), np.ones(len(targets), bool)
-        blocks = [(gap.x, ~held[:, None], np.flatnonzero(np.isin(targets, gap.targets))) for gap, held in self.gaps]
-        blocks = [block for block in blocks if len(block[2])]
+        blocks = [(gap.x, ~held[:, None], gap.columns(targets)) for gap, held in self.gaps]
+        blocks = [block for block in blocks if block[2].stop > block[2].start]
 
         def of_gaps(b):
             product = np.zeros_like(b)
@@ -298,9 +307,7 @@ class _Part:
                 product[:, columns] = x.T @ (kept * (x @ b[:, columns]))
             return product
 
-        learns = self.learns[targets]
-        guess = np.where(learns, self.filled()[:, targets] if right is None else right, 0.0)
-        right = np.where(learns, self.right[:, targets] if right is None else right, 0.0)
+        guess, right = (self.filled[:, targets], self.right[:, targets]) if right is None else (right, right)
         b, active = self.solver(guess, alphas), np.zeros(len(targets), bool)
         if blocks:
             goal = tolerance**2 * np.abs(guess * b).sum(axis=0)
@@ -326,50 +333,22 @@ def _solve(shared, y, alphas):
     y (rows, targets) with scattered gaps. A target is not solved where the conjugate gradients did not converge, as
     with hardly any regularisation and hardly more rows than features.
     """
+    patterns, pattern_of = np.unique(~np.isnan(y), axis=1, return_inverse=True)
+    order = np.argsort(pattern_of, kind="stable")  # targets with the same gaps are neighbours
+    y, bounds = y[:, order], np.searchsorted(pattern_of[order], np.arange(patterns.shape[1] + 1))
     measured = ~np.isnan(y)
     level = np.nanmean(y, axis=0)
     y = np.where(measured, y - level, 0.0)
-    variation, right, targets = (y**2).sum(axis=0), shared.x.T @ y, np.arange(y.shape[1])
-    patterns, pattern_of = np.unique(measured, axis=1, return_inverse=True)
     gaps = [
-        _Gap(np.flatnonzero(~pattern), shared.x, np.flatnonzero(pattern_of == number))
+        _Gap(np.flatnonzero(~pattern), shared.x, slice(*bounds[number : number + 2]))
         for number, pattern in enumerate(patterns.T)
         if not pattern.all()
     ]
+    right, targets = shared.x.T @ y, np.arange(y.shape[1])
     *folds, whole = shared.map(lambda number: _Part(shared, number, y, measured, gaps, right), range(len(shared.held)))
-    solved, chosen = np.ones(len(targets), bool), np.zeros(len(targets), int)
-
-    def total(errors):  # of the ways, each at most the variation
-        return sum(np.minimum(errors[way].sum(axis=0), variation) for way in shared.ways)
-
-    def path(alphas):
-        return np.array(list(shared.map(lambda fold: fold.path(alphas), folds)))
-
-    if folds and gaps:
-        rough = total(path(alphas[::5])).argmin(axis=0)
-        b, _ = whole.solve(targets, alphas[::5][rough], 1e-4)
-        for gap in gaps:
-            gap.fill = gap.x @ b[:, gap.targets]
+    chosen, solved = np.zeros(len(targets), int), np.ones(len(targets), bool)
     if folds:
-        errors = path(alphas)
-        filled = total(errors)
-        chosen = filled.argmin(axis=0)
-    exact = np.zeros((len(alphas), len(targets)), bool)
-    exact[:, measured.all(axis=0)] = True
-    number = np.arange(len(alphas))[:, None]
-    wanted = ~exact & (abs(number - chosen) <= 1) & bool(folds)
-    while wanted.any():
-        columns, strengths = np.nonzero(wanted.T)
-        results = shared.map(lambda fold: fold.judge(columns, alphas[strengths]), folds)
-        for fold, (found, converged) in enumerate(results):
-            errors[fold, strengths, columns] = found
-            solved[columns[~converged]] = False
-        exact |= wanted
-        totals = total(errors)
-        off = np.where(exact, np.abs(totals - filled), 0.0).max(axis=0)
-        chosen = np.where(exact, totals, np.inf).argmin(axis=0)
-        near = totals <= totals[chosen, targets] * (1 + 1e-3) + 3 * off
-        wanted = ~exact & solved & (near | (abs(number - chosen) <= 1))
+        chosen, solved = _choose(shared, folds, whole, gaps, (y**2).sum(axis=0), alphas)
 
     alpha, coefficients = alphas[chosen], []
     kept = [whole, *(folds[shared.ways[0]] if folds else ())]
@@ -382,4 +361,53 @@ def _solve(shared, y, alphas):
         b = np.where(part.learns, b, np.nan)
         b[-1] += level
         coefficients.append(b if shared.basis is None else np.vstack([shared.basis @ b[:-1], b[-1:]]))
-    return solved, alpha, np.array(coefficients)
+    back = np.argsort(order)
+    return solved[back], alpha[back], np.array(coefficients)[:, :, back]
+
+
+def _choose(shared, folds, whole, gaps, variation, alphas):
+    """The number of the alpha of each target (targets,), and which targets were solved (targets,).
+
+    With gaps filled, all alphas are judged roughly; then exactly those that may be the best, by how far the rough
+    errors were from the exact ones so far; and once more, to more digits, those that are nearly equal.
+    """
+    targets, number = np.arange(len(variation)), np.arange(len(alphas))[:, None]
+    solved, complete = np.ones(len(targets), bool), np.ones(len(targets), bool)
+
+    def path(alphas):
+        return np.array(list(shared.map(lambda fold: fold.path(alphas), folds)))
+
+    def total(errors):  # of the ways, each at most the variation
+        return sum(np.minimum(errors[way].sum(axis=0), variation) for way in shared.ways)
+
+    def judge(wanted, tolerance):
+        columns, strengths = np.nonzero(wanted.T)
+        results = shared.map(lambda fold: fold.judge(columns, alphas[strengths], tolerance), folds)
+        for fold, (found, converged) in enumerate(results):
+            errors[fold, strengths, columns] = found
+            solved[columns[~converged]] = False
+
+    if gaps:
+        rough = alphas[::5][total(path(alphas[::5])).argmin(axis=0)]
+        list(shared.map(lambda fold: fold.fill(rough), folds))
+        for gap in gaps:
+            complete[gap.targets] = False
+    errors = path(alphas)
+    filled = total(errors)
+    chosen, exact = filled.argmin(axis=0), np.broadcast_to(complete, filled.shape).copy()
+    totals, wanted = filled, ~exact & (abs(number - chosen) <= 1)
+    while wanted.any():
+        judge(wanted, LOOSE)
+        exact |= wanted
+        totals = total(errors)
+        chosen = np.where(exact, totals, np.inf).argmin(axis=0)
+        off = totals - filled
+        spread = np.where(exact, off, -np.inf).max(axis=0) - np.where(exact, off, np.inf).min(axis=0)
+        away = abs(number - chosen)
+        likely = filled + off[chosen, targets] - 2 * spread * away <= totals[chosen, targets]
+        wanted = ~exact & solved & (likely | (away == 1))
+    equal = ~complete & exact & solved & (totals <= totals[chosen, targets] * (1 + EQUAL))
+    equal &= equal.sum(axis=0) > 1
+    judge(equal, TIGHT)
+    chosen = np.where(exact, total(errors), np.inf).argmin(axis=0)
+    return chosen, solved
