@@ -4,12 +4,12 @@ Both are scikit-learn estimators, pass its estimator checks and know nothing of 
 file in order to use another model.
 """
 
+import itertools
 import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, TransformerMixin
-from sklearn.kernel_approximation import Nystroem
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, column_or_1d, validate_data
 from threadpoolctl import threadpool_limits
 
@@ -17,46 +17,68 @@ SCATTERED = 0.3  # targets with at most this share of gaps are solved iterativel
 CHUNK = 1 << 27  # bytes of copied rows that are held at a time
 TIGHT, LOOSE = 1e-11, 1e-5  # relative residuals: of coefficients that are kept, of those that only rank alphas
 EQUAL = 3e-4  # alphas whose errors differ by less, relatively, are ranked again to more digits
+FEW = 200  # rows with gaps, up to which they are copied in double precision
 STEPS = 60  # of the conjugate gradients; ten suffice for rows far more than features
 
 
 class SpectralFeatures(TransformerMixin, BaseEstimator):
     """Features of binned spectra for a linear model: the bins, and likeness to landmarks among the training rows.
 
-    Likeness is a Gaussian kernel between the slopes of standard normal variates (Barnes, Dhanoa and Lister 1989), each
-    slope scaled to unit variance, mapped by Nystroem's method (Williams and Seeger 2001). The kernel is as wide as two
-    spectra differ on average. Each part has a total variance of one, so that one regularisation strength suits both.
+    Likeness is a kernel between the slopes (differences of neighbouring bins) of standard normal variates (Barnes,
+    Dhanoa and Lister 1989), each slope scaled to unit variance: a Gaussian, as wide as two spectra differ on average,
+    plus a little of the linear kernel, which still tells spectra apart that are far from all landmarks. Nystroem's
+    method (Williams and Seeger 2001) makes features of it. Bins and likeness have a total variance of one each, so
+    that one regularisation strength suits both. Nothing is random: the landmarks depend on the number of rows alone.
 
-    Parameters: landmarks, the number of training rows that spectra are compared with; with fewer rows the map is exact.
-    Attributes: mean_ (bins,) and weight_ of the bins; slope_mean_, slope_scale_ (bins,); nystroem_, likeness_weight_.
+    Parameters
+    ----------
+    landmarks : the number of training rows that spectra are compared with; with fewer rows the map is exact.
+    linear : weight of the linear kernel; the Gaussian has a weight of one.
+
+    Attributes
+    ----------
+    mean_, slope_mean_, slope_scale_ (bins,) : of bins and of slopes.
+    weight_ : what scales the bins. landmarks_ (landmarks, bins), map_ (landmarks, landmarks) : of the kernel.
     """
 
-    def __init__(self, landmarks=200):
+    def __init__(self, landmarks=200, linear=0.2):
         self.landmarks = landmarks
+        self.linear = linear
 
     def fit(self, X, y=None):
         """X (rows, bins). Raises ValueError for anything but finite numbers."""
         self.fit_transform(X)
         return self
 
+    @threadpool_limits.wrap(limits=1, user_api="blas")
     def fit_transform(self, X, y=None):
         """As fit(X).transform(X), computed once: (rows, bins + min(landmarks, rows))."""
         X = validate_data(self, X, dtype=np.float64)
         slopes = _slopes(X)
         self.mean_, self.slope_mean_, self.slope_scale_ = X.mean(axis=0), slopes.mean(axis=0), slopes.std(axis=0)
-        self.slope_scale_[self.slope_scale_ < 1e-12] = 1.0  # the slope is the same in all rows
-        self.nystroem_ = Nystroem(gamma=0.25 / X.shape[1], n_components=min(self.landmarks, len(X)), random_state=0)
-        likeness = self.nystroem_.fit_transform((slopes - self.slope_mean_) / self.slope_scale_)
+        self.slope_scale_[self.slope_scale_ < 1e-12] = 1.0  # the same in all rows
+        slopes = (slopes - self.slope_mean_) / self.slope_scale_
+        self.landmarks_ = slopes[np.random.RandomState(0).permutation(len(X))[: self.landmarks]]
+        values, vectors = np.linalg.eigh(self._kernel(self.landmarks_))
+        self.map_ = (vectors / np.sqrt(values.clip(1e-12))) @ vectors.T
+        likeness = self._kernel(slopes) @ self.map_
         self.weight_ = 1 / np.sqrt(X.var(axis=0).sum() or 1.0)
-        self.likeness_weight_ = 1 / np.sqrt(likeness.var(axis=0).sum() or 1.0)
-        return np.hstack([(X - self.mean_) * self.weight_, likeness * self.likeness_weight_])
+        weight = 1 / np.sqrt(likeness.var(axis=0).sum() or 1.0)
+        self.map_ *= weight
+        return np.hstack([(X - self.mean_) * self.weight_, likeness * weight])
 
     def transform(self, X):
         """X (rows, bins) to (rows, bins + landmarks)."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
-        likeness = self.nystroem_.transform((_slopes(X) - self.slope_mean_) / self.slope_scale_)
-        return np.hstack([(X - self.mean_) * self.weight_, likeness * self.likeness_weight_])
+        likeness = self._kernel((_slopes(X) - self.slope_mean_) / self.slope_scale_) @ self.map_
+        return np.hstack([(X - self.mean_) * self.weight_, likeness])
+
+    def _kernel(self, slopes):
+        """(rows, landmarks)."""
+        bins, products = slopes.shape[1], slopes @ self.landmarks_.T
+        squares = (slopes**2).sum(axis=1)[:, None] + (self.landmarks_**2).sum(axis=1)
+        return np.exp(-0.25 / bins * np.maximum(squares - 2 * products, 0.0)) + self.linear / bins * products
 
 
 def _slopes(spectra):
@@ -123,8 +145,9 @@ class GroupRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         if np.isnan(y).all():
             raise ValueError("y is NaN throughout: there is nothing to learn from")
 
-        rows = np.arange(len(X))
-        ways = [_folds(each, self.cv) for each in (np.zeros(len(X)) if groups is None else groups, rows)]
+        ways = [np.arange(len(X)) % self.cv]
+        if groups is not None:
+            ways.insert(0, _folds(groups, self.cv))
         ways = [way for way in ways if way.max() > 0]
         mean = X.mean(axis=0)
         x = np.hstack([X - mean, np.ones((len(X), 1))])
@@ -153,8 +176,6 @@ def _folds(groups, most):
     """
     _, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     count = min(most, len(sizes))
-    if len(sizes) == len(group):  # the same by arithmetic
-        return group % count
     fold_of, filled = np.empty(len(sizes), int), np.zeros(count)
     for number in np.argsort(-sizes, kind="stable"):
         fold_of[number] = filled.argmin()
@@ -170,14 +191,15 @@ def _fit(x, y, ways, alphas, map):
     folds = ways[0].max() + 1 if ways else 0
     alpha, results = np.full(y.shape[1], np.nan), np.full((1 + folds, x.shape[1], y.shape[1]), np.nan)
     measured = ~np.isnan(y)
-    patterns, pattern_of = np.unique(measured[measured.any(axis=1)], axis=1, return_inverse=True)
-    scattered = (patterns.mean(axis=0) > 1 - SCATTERED)[pattern_of]
+    scattered = measured.sum(axis=0) > (1 - SCATTERED) * measured.any(axis=1).sum()
+    pattern_of = _patterns(measured)
     jobs = [np.flatnonzero(scattered)]
     jobs += [np.flatnonzero(pattern_of == number) for number in np.unique(pattern_of[~scattered])]
     while jobs:
         targets = jobs.pop()
         rows = measured[:, targets].any(axis=1)
         if rows.any():
+            rows = slice(None) if rows.all() else rows
             shared = _Shared(x[rows], [way[rows] for way in ways], map)
             for chunk in _chunks(targets, ~measured[rows], x.shape[1]):
                 solved, alpha[chunk], results[:, :, chunk] = _solve(shared, y[rows][:, chunk], alphas)
@@ -185,11 +207,18 @@ def _fit(x, y, ways, alphas, map):
     return alpha, results[0], results[1:]
 
 
+def _patterns(measured):
+    """Numbers (targets,), equal for targets that are measured on the same rows; measured (rows, targets)."""
+    numbers = {}
+    return np.array([numbers.setdefault(column.tobytes(), len(numbers)) for column in measured.T], int)
+
+
 def _chunks(targets, gaps, features):
-    """Yield parts of targets whose rows with gaps, copied, take CHUNK bytes or little more."""
-    size = np.cumsum(8 * features * gaps[:, targets].sum(axis=0)) // CHUNK
-    for number in np.unique(size):
-        yield targets[size == number]
+    """Yield the targets without gaps, then parts of the others whose rows with gaps, copied, take some CHUNK bytes."""
+    size = 8 * features * gaps[:, targets].sum(axis=0)
+    part = np.where(size > 0, np.cumsum(size) // CHUNK, -1)
+    for number in np.unique(part):
+        yield targets[part == number]
 
 
 class _Shared:
@@ -234,10 +263,13 @@ def _decompose(xx):
 
 
 class _Gap:
-    """The rows that some neighbouring targets (a slice) lack, and a copy x of the features there."""
+    """The rows that some neighbouring targets (a slice) lack, and a copy x of the features there.
+
+    The copy of many rows is in single precision: what is passed over again and again is half as large.
+    """
 
     def __init__(self, rows, x, targets):
-        self.rows, self.x, self.targets = rows, x[rows], targets
+        self.rows, self.x, self.targets = rows, x[rows].astype(np.float32 if len(rows) > FEW else float), targets
 
     def columns(self, targets):
         """The slice of rising target numbers that are this gap's."""
@@ -248,7 +280,7 @@ class _Part:
     """Targets in one fold or the whole: trained on all but its held rows, judged by those."""
 
     def __init__(self, shared, number, y, measured, gaps, right):
-        held = shared.held[number]
+        self.x, held = shared.x, shared.held[number]
         self.gram, self.solver = shared.grams[number], shared.solvers[number]
         self.held_right, self.squares = shared.x[held].T @ y[held], (y[held] ** 2).sum(axis=0)
         self.right = right - self.held_right
@@ -262,7 +294,7 @@ class _Part:
         b, _ = self.solve(np.arange(len(self.learns)), alphas, 1e-2)
         self.filled = self.right.copy()
         for gap, held in self.gaps:
-            own = b[:, gap.targets]
+            own = b[:, gap.targets].astype(gap.x.dtype, copy=False)
             self.filled[:, gap.targets] += gap.x.T @ (~held[:, None] * (gap.x @ own))
         self.filled = np.where(self.learns, self.filled, 0.0)
 
@@ -275,7 +307,8 @@ class _Part:
         errors = self.squares[targets] + np.einsum("...ij,...ij->...j", products, b)
         for gap, held in self.gaps:
             columns = gap.columns(targets)
-            errors[..., columns] -= (np.tensordot(gap.x[held], b[..., columns], (1, -2)) ** 2).sum(axis=0)
+            own = b[..., columns].astype(gap.x.dtype, copy=False)
+            errors[..., columns] -= (np.tensordot(gap.x[held], own, (1, -2)) ** 2).sum(axis=0)
         return np.where(self.learns[targets], errors, 0.0)
 
     def path(self, alphas):
@@ -298,32 +331,35 @@ class _Part:
         """
         if self.solver is None:
             return np.full((len(self.right), len(targets)), np.nan), np.ones(len(targets), bool)
-        blocks = [(gap.x, ~held[:, None], gap.columns(targets)) for gap, held in self.gaps]
+        blocks = [(gap, held, gap.columns(targets)) for gap, held in self.gaps]
         blocks = [block for block in blocks if block[2].stop > block[2].start]
 
-        def of_gaps(b):
+        def of_gaps(b, exact=False):
             product = np.zeros_like(b)
-            for x, kept, columns in blocks:
-                product[:, columns] = x.T @ (kept * (x @ b[:, columns]))
+            for gap, held, columns in blocks:
+                x, own = self.x[gap.rows] if exact else gap.x, b[:, columns]
+                product[:, columns] = x.T @ (~held[:, None] * (x @ own.astype(x.dtype, copy=False)))
             return product
 
         guess, right = (self.filled[:, targets], self.right[:, targets]) if right is None else (right, right)
-        b, active = self.solver(guess, alphas), np.zeros(len(targets), bool)
-        if blocks:
-            goal = tolerance**2 * np.abs(guess * b).sum(axis=0)
-            residual = right - guess + of_gaps(b)
-            direction, image, before = 0.0, 0.0, np.ones(len(targets))  # image: M times direction
+        b, image, active = self.solver(guess, alphas), guess, np.zeros(len(targets), bool)  # image: M times b
+        goal = tolerance**2 * np.abs(guess * b).sum(axis=0)
+        for exact in ([False, True] if tolerance < LOOSE else [False]) if blocks else []:
+            residual = right - image + of_gaps(b, exact)
+            aim = goal if exact or tolerance >= LOOSE else np.maximum(goal, LOOSE**2 * np.abs(guess * b).sum(axis=0))
+            direction, ahead, before = 0.0, 0.0, np.ones(len(targets))  # ahead: M times direction
             for _ in range(STEPS):
                 step = self.solver(residual, alphas)
                 size = (residual * step).sum(axis=0)
-                active = size > goal
+                active = size > aim
                 if not active.any():
                     break
                 ratio = np.divide(size, before, out=np.zeros(len(size)), where=active)
-                direction, image = step + ratio * direction, residual + ratio * image
-                product = image - of_gaps(direction)
+                direction, ahead = step + ratio * direction, residual + ratio * ahead
+                product = ahead - of_gaps(direction)
                 length = np.divide(size, (direction * product).sum(axis=0), out=np.zeros(len(size)), where=active)
-                b, residual, before = b + length * direction, residual - length * product, size
+                b, image = b + length * direction, image + length * ahead
+                residual, before = residual - length * product, size
         return b, ~active
 
 
@@ -333,22 +369,25 @@ def _solve(shared, y, alphas):
     y (rows, targets) with scattered gaps. A target is not solved where the conjugate gradients did not converge, as
     with hardly any regularisation and hardly more rows than features.
     """
-    patterns, pattern_of = np.unique(~np.isnan(y), axis=1, return_inverse=True)
+    pattern_of = _patterns(~np.isnan(y))
     order = np.argsort(pattern_of, kind="stable")  # targets with the same gaps are neighbours
-    y, bounds = y[:, order], np.searchsorted(pattern_of[order], np.arange(patterns.shape[1] + 1))
+    y, bounds = y[:, order], np.searchsorted(pattern_of[order], np.arange(pattern_of.max() + 2))
     measured = ~np.isnan(y)
     level = np.nanmean(y, axis=0)
     y = np.where(measured, y - level, 0.0)
+    scale = abs(y).max(axis=0)
+    scale[scale == 0] = 1.0
+    y /= scale
     gaps = [
-        _Gap(np.flatnonzero(~pattern), shared.x, slice(*bounds[number : number + 2]))
-        for number, pattern in enumerate(patterns.T)
-        if not pattern.all()
+        _Gap(np.flatnonzero(~measured[:, start]), shared.x, slice(start, stop))
+        for start, stop in itertools.pairwise(bounds)
+        if not measured[:, start].all()
     ]
     right, targets = shared.x.T @ y, np.arange(y.shape[1])
     *folds, whole = shared.map(lambda number: _Part(shared, number, y, measured, gaps, right), range(len(shared.held)))
     chosen, solved = np.zeros(len(targets), int), np.ones(len(targets), bool)
     if folds:
-        chosen, solved = _choose(shared, folds, whole, gaps, (y**2).sum(axis=0), alphas)
+        chosen, solved = _choose(shared, folds, gaps, (y**2).sum(axis=0), alphas)
 
     alpha, coefficients = alphas[chosen], []
     kept = [whole, *(folds[shared.ways[0]] if folds else ())]
@@ -358,21 +397,21 @@ def _solve(shared, y, alphas):
             left = shared.x.T @ np.where(measured, y - shared.x @ b, 0.0)
             left[:-1] -= alpha * b[:-1]
             b = b + whole.solve(targets, alpha, LOOSE, left)[0]
-        b = np.where(part.learns, b, np.nan)
+        b = np.where(part.learns, b * scale, np.nan)
         b[-1] += level
         coefficients.append(b if shared.basis is None else np.vstack([shared.basis @ b[:-1], b[-1:]]))
     back = np.argsort(order)
     return solved[back], alpha[back], np.array(coefficients)[:, :, back]
 
 
-def _choose(shared, folds, whole, gaps, variation, alphas):
+def _choose(shared, folds, gaps, variation, alphas):
     """The number of the alpha of each target (targets,), and which targets were solved (targets,).
 
     With gaps filled, all alphas are judged roughly; then exactly those that may be the best, by how far the rough
     errors were from the exact ones so far; and once more, to more digits, those that are nearly equal.
     """
     targets, number = np.arange(len(variation)), np.arange(len(alphas))[:, None]
-    solved, complete = np.ones(len(targets), bool), np.ones(len(targets), bool)
+    solved = np.ones(len(targets), bool)
 
     def path(alphas):
         return np.array(list(shared.map(lambda fold: fold.path(alphas), folds)))
@@ -383,31 +422,27 @@ def _choose(shared, folds, whole, gaps, variation, alphas):
     def judge(wanted, tolerance):
         columns, strengths = np.nonzero(wanted.T)
         results = shared.map(lambda fold: fold.judge(columns, alphas[strengths], tolerance), folds)
-        for fold, (found, converged) in enumerate(results):
-            errors[fold, strengths, columns] = found
+        for fold, (squares, converged) in enumerate(results):
+            errors[fold, strengths, columns] = squares
             solved[columns[~converged]] = False
 
-    if gaps:
-        rough = alphas[::5][total(path(alphas[::5])).argmin(axis=0)]
-        list(shared.map(lambda fold: fold.fill(rough), folds))
-        for gap in gaps:
-            complete[gap.targets] = False
+    if not gaps:
+        return total(path(alphas)).argmin(axis=0), solved
+    rough = alphas[::5][total(path(alphas[::5])).argmin(axis=0)]
+    list(shared.map(lambda fold: fold.fill(rough), folds))
     errors = path(alphas)
     filled = total(errors)
-    chosen, exact = filled.argmin(axis=0), np.broadcast_to(complete, filled.shape).copy()
-    totals, wanted = filled, ~exact & (abs(number - chosen) <= 1)
+    chosen, exact = filled.argmin(axis=0), np.zeros(filled.shape, bool)
+    wanted = abs(number - chosen) <= 1
     while wanted.any():
         judge(wanted, LOOSE)
         exact |= wanted
         totals = total(errors)
         chosen = np.where(exact, totals, np.inf).argmin(axis=0)
-        off = totals - filled
+        off, away = totals - filled, abs(number - chosen)
         spread = np.where(exact, off, -np.inf).max(axis=0) - np.where(exact, off, np.inf).min(axis=0)
-        away = abs(number - chosen)
         likely = filled + off[chosen, targets] - 2 * spread * away <= totals[chosen, targets]
         wanted = ~exact & solved & (likely | (away == 1))
-    equal = ~complete & exact & solved & (totals <= totals[chosen, targets] * (1 + EQUAL))
-    equal &= equal.sum(axis=0) > 1
-    judge(equal, TIGHT)
-    chosen = np.where(exact, total(errors), np.inf).argmin(axis=0)
-    return chosen, solved
+    equal = exact & solved & (totals <= totals[chosen, targets] * (1 + EQUAL))
+    judge(equal & (equal.sum(axis=0) > 1), TIGHT)
+    return np.where(exact, total(errors), np.inf).argmin(axis=0), solved
