@@ -1,0 +1,448 @@
+"""The estimators behind the default model: features of spectra, and ridge regression for many targets with gaps.
+
+Both are scikit-learn estimators, pass its estimator checks and know nothing of this project. Nobody has to read this
+file in order to use another model.
+"""
+
+import itertools
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, TransformerMixin
+from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, column_or_1d, validate_data
+from threadpoolctl import threadpool_limits
+
+SCATTERED = 0.3  # targets with at most this share of gaps are solved iteratively; others on their own rows
+CHUNK = 1 << 27  # bytes of copied rows that are held at a time
+TIGHT, LOOSE = 1e-11, 1e-5  # relative residuals: of coefficients that are kept, of those that only rank alphas
+EQUAL = 3e-4  # alphas whose errors differ by less, relatively, are ranked again to more digits
+FEW = 200  # rows with gaps, up to which they are copied in double precision
+STEPS = 60  # of the conjugate gradients; ten suffice for rows far more than features
+
+
+class SpectralFeatures(TransformerMixin, BaseEstimator):
+    """Features of binned spectra for a linear model: the bins, and likeness to landmarks among the training rows.
+
+    Likeness is a kernel between the slopes (differences of neighbouring bins) of standard normal variates (Barnes,
+    Dhanoa and Lister 1989), each slope scaled to unit variance: a Gaussian, as wide as two spectra differ on average,
+    plus a little of the linear kernel, which still tells spectra apart that are far from all landmarks. Nystroem's
+    method (Williams and Seeger 2001) makes features of it. Bins and likeness have a total variance of one each, so
+    that one regularisation strength suits both. Nothing is random: the landmarks depend on the number of rows alone.
+
+    Parameters
+    ----------
+    landmarks : the number of training rows that spectra are compared with; with fewer rows the map is exact.
+    linear : weight of the linear kernel; the Gaussian has a weight of one.
+
+    Attributes
+    ----------
+    mean_, slope_mean_, slope_scale_ (bins,) : of bins and of slopes.
+    weight_ : what scales the bins. landmarks_ (landmarks, bins), map_ (landmarks, landmarks) : of the kernel.
+    """
+
+    def __init__(self, landmarks=200, linear=0.2):
+        self.landmarks = landmarks
+        self.linear = linear
+
+    def fit(self, X, y=None):
+        """X (rows, bins). Raises ValueError for anything but finite numbers."""
+        self.fit_transform(X)
+        return self
+
+    @threadpool_limits.wrap(limits=1, user_api="blas")
+    def fit_transform(self, X, y=None):
+        """As fit(X).transform(X), computed once: (rows, bins + min(landmarks, rows))."""
+        X = validate_data(self, X, dtype=np.float64)
+        slopes = _slopes(X)
+        self.mean_, self.slope_mean_, self.slope_scale_ = X.mean(axis=0), slopes.mean(axis=0), slopes.std(axis=0)
+        self.slope_scale_[self.slope_scale_ < 1e-12] = 1.0  # the same in all rows
+        slopes = (slopes - self.slope_mean_) / self.slope_scale_
+        self.landmarks_ = slopes[np.random.RandomState(0).permutation(len(X))[: self.landmarks]]
+        values, vectors = np.linalg.eigh(self._kernel(self.landmarks_))
+        self.map_ = (vectors / np.sqrt(values.clip(1e-12))) @ vectors.T
+        likeness = self._kernel(slopes) @ self.map_
+        self.weight_ = 1 / np.sqrt(X.var(axis=0).sum() or 1.0)
+        weight = 1 / np.sqrt(likeness.var(axis=0).sum() or 1.0)
+        self.map_ *= weight
+        return np.hstack([(X - self.mean_) * self.weight_, likeness * weight])
+
+    def transform(self, X):
+        """X (rows, bins) to (rows, bins + landmarks)."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        likeness = self._kernel((_slopes(X) - self.slope_mean_) / self.slope_scale_) @ self.map_
+        return np.hstack([(X - self.mean_) * self.weight_, likeness])
+
+    def _kernel(self, slopes):
+        """(rows, landmarks)."""
+        bins, products = slopes.shape[1], slopes @ self.landmarks_.T
+        squares = (slopes**2).sum(axis=1)[:, None] + (self.landmarks_**2).sum(axis=1)
+        return np.exp(-0.25 / bins * np.maximum(squares - 2 * products, 0.0)) + self.linear / bins * products
+
+
+def _slopes(spectra):
+    """First differences (rows, bins) of standard normal variates; the first is that to zero."""
+    spread = spectra.std(axis=1, keepdims=True)
+    normal = (spectra - spectra.mean(axis=1, keepdims=True)) / np.where(spread > 0, spread, 1.0)
+    return np.diff(normal, axis=1, prepend=0.0)
+
+
+class GroupRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
+    """Ridge regression with a regularisation strength for each target, whose gaps (NaN in y) may differ.
+
+    Each target is fitted on its own measured rows. Its alpha has the least sum of squared errors over two
+    cross-validations, by whole groups and by single rows. Groups tell of new groups, but are few; rows are steadier,
+    but tell of known groups. Each sum counts at most as much as predicting the mean would cost: beyond that it only
+    says that groups cannot be predicted from each other, and extrapolation would rule the choice.
+
+    Parameters
+    ----------
+    alphas : regularisation strengths to choose from, all positive; of equal ones the strongest is chosen.
+    cv : int, the largest number of folds of each cross-validation. The folds are the same for all targets.
+
+    Attributes (for one-dimensional y without the targets' axis)
+    ----------
+    alpha_ (targets,), coef_ (targets, features), intercept_ (targets,) : NaN for a target without any measured row.
+    held_out_ (rows, targets) : predictions of each row by the model, with the chosen alpha, of the other folds of
+        groups (of rows, where there is one group); NaN where nothing was measured to learn from. Not pickled.
+    test_fold_ (rows,) : the fold in which each row was held out for held_out_; all -1 for a single row. Not pickled.
+
+    Method: Targets share one eigen-decomposition of X'X for each fold, which solves all alphas at once. A target with
+    scattered gaps is solved by conjugate gradients (Hestenes and Stiefel 1952) that the shared decomposition
+    preconditions; its alphas are ranked with gaps filled by predictions, and those close to the best again exactly.
+    A target with large gaps has decompositions of its own rows, shared with those measured on the same ones.
+    """
+
+    def __init__(self, alphas=(0.1, 1.0, 10.0), cv=5):
+        self.alphas = alphas
+        self.cv = cv
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.single_output = True
+        return tags
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        return {name: value for name, value in state.items() if name not in ("held_out_", "test_fold_")}
+
+    @threadpool_limits.wrap(limits=1, user_api="blas")  # folds have a thread each: BLAS's own would compete with them
+    def fit(self, X, y, groups=None):
+        """X (rows, features); y (rows, targets) or (rows,), NaN where not measured; groups (rows,) or None.
+
+        Raises ValueError where X is not finite, y is infinite or holds no number at all, or a parameter is invalid.
+        """
+        X = validate_data(self, X, dtype=np.float64)
+        if y is None:
+            raise ValueError("GroupRidgeCV requires y to be passed, but the target y is None")
+        y = check_array(y, dtype=np.float64, ensure_2d=False, ensure_all_finite="allow-nan", input_name="y")
+        y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+        check_consistent_length(X, y, groups)
+        alphas = np.sort(np.asarray(self.alphas, float).ravel())[::-1]
+        if not (len(alphas) and np.isfinite(alphas).all() and alphas[-1] > 0 and self.cv >= 2):
+            raise ValueError(f"alphas={self.alphas}, cv={self.cv}: positive alphas and 2 folds or more are needed")
+        if np.isnan(y).all():
+            raise ValueError("y is NaN throughout: there is nothing to learn from")
+
+        ways = [np.arange(len(X)) % self.cv]
+        if groups is not None:
+            ways.insert(0, _folds(groups, self.cv))
+        ways = [way for way in ways if way.max() > 0]
+        mean = X.mean(axis=0)
+        x = np.hstack([X - mean, np.ones((len(X), 1))])
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            alpha, whole, by_fold = _fit(x, y.reshape(len(y), -1), ways, alphas, pool.map)
+        self.test_fold_ = ways[0] if ways else np.full(len(X), -1)
+        held_out = np.full((len(X), len(alpha)), np.nan)
+        for fold, coefficients in enumerate(by_fold):
+            held = self.test_fold_ == fold
+            held_out[held] = x[held] @ coefficients
+        one = 0 if y.ndim == 1 else slice(None)
+        self.alpha_, self.held_out_ = alpha[one], held_out[:, one]
+        self.coef_, self.intercept_ = whole[:-1].T[one], (whole[-1] - mean @ whole[:-1])[one]
+        return self
+
+    def predict(self, X):
+        """X (rows, features) to (rows, targets), or (rows,) after a fit to such y; NaN for a target never measured."""
+        check_is_fitted(self)
+        return validate_data(self, X, dtype=np.float64, reset=False) @ self.coef_.T + self.intercept_
+
+
+def _folds(groups, most):
+    """The fold (rows,) of each row: whole groups, the largest first, each to the fold that is smallest by then.
+
+    As scikit-learn's GroupKFold, but groups of one size are taken in the order of their names on every machine.
+    """
+    _, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    count = min(most, len(sizes))
+    fold_of, filled = np.empty(len(sizes), int), np.zeros(count)
+    for number in np.argsort(-sizes, kind="stable"):
+        fold_of[number] = filled.argmin()
+        filled[fold_of[number]] += sizes[number]
+    return fold_of[group]
+
+
+def _fit(x, y, ways, alphas, map):
+    """Alphas (targets,), coefficients (features + 1, targets), and those of each fold of the first way, in a list.
+
+    x (rows, features + 1): the last column is one. y (rows, targets): NaN in gaps. ways: arrays (rows,) of folds.
+    """
+    folds = ways[0].max() + 1 if ways else 0
+    alpha, results = np.full(y.shape[1], np.nan), np.full((1 + folds, x.shape[1], y.shape[1]), np.nan)
+    measured = ~np.isnan(y)
+    scattered = measured.sum(axis=0) > (1 - SCATTERED) * measured.any(axis=1).sum()
+    pattern_of = _patterns(measured)
+    jobs = [np.flatnonzero(scattered)]
+    jobs += [np.flatnonzero(pattern_of == number) for number in np.unique(pattern_of[~scattered])]
+    while jobs:
+        targets = jobs.pop()
+        rows = measured[:, targets].any(axis=1)
+        if rows.any():
+            rows = slice(None) if rows.all() else rows
+            shared = _Shared(x[rows], [way[rows] for way in ways], map)
+            for chunk in _chunks(targets, ~measured[rows], x.shape[1]):
+                solved, alpha[chunk], results[:, :, chunk] = _solve(shared, y[rows][:, chunk], alphas)
+                jobs += [np.array([target]) for target in chunk[~solved]]  # on its own rows, where it has no gap
+    return alpha, results[0], results[1:]
+
+
+def _patterns(measured):
+    """Numbers (targets,), equal for targets that are measured on the same rows; measured (rows, targets)."""
+    numbers = {}
+    return np.array([numbers.setdefault(column.tobytes(), len(numbers)) for column in measured.T], int)
+
+
+def _chunks(targets, gaps, features):
+    """Yield the targets without gaps, then parts of the others whose rows with gaps, copied, take some CHUNK bytes."""
+    size = 8 * features * gaps[:, targets].sum(axis=0)
+    part = np.where(size > 0, np.cumsum(size) // CHUNK, -1)
+    for number in np.unique(part):
+        yield targets[part == number]
+
+
+class _Shared:
+    """What all targets share: features x, and for each fold and the whole its held rows, their X'X, and a solver.
+
+    ways: for each way the numbers of its folds in the lists; the whole, which holds nothing out, is the last.
+    """
+
+    def __init__(self, x, ways, map):
+        self.map, self.basis = map, None
+        if len(x) < x.shape[1] - 1:  # the rows span all directions that matter
+            self.basis = np.linalg.qr(x[:, :-1].T)[0]
+            x = np.hstack([x[:, :-1] @ self.basis, x[:, -1:]])
+        self.x, self.held, self.ways = x, [], []
+        for way in ways:
+            self.ways.append(slice(len(self.held), len(self.held) + way.max() + 1))
+            self.held += [way == fold for fold in range(way.max() + 1)]
+        self.held.append(np.zeros(len(x), bool))
+        self.grams = list(map(lambda held: x[held].T @ x[held], self.held))
+        whole = sum(self.grams[self.ways[0]]) if ways else x.T @ x
+        self.solvers = list(map(lambda gram: _decompose(whole - gram), self.grams))
+
+
+def _decompose(xx):
+    """Ridge with an intercept, cheap at any alpha after one eigen-decomposition of X'X (features + 1, features + 1).
+
+    Returns solve(xy, alpha): coefficients (features + 1, targets), the intercept last, for X'y and an alpha for each
+    target; with alpha of shape (alphas, 1, 1) for all at once: (alphas, features + 1, targets). None without rows.
+    """
+    if xx[-1, -1] < 0.5:
+        return None
+    mean = xx[-1, :-1] / xx[-1, -1]
+    values, vectors = np.linalg.eigh(xx[:-1, :-1] - xx[-1, -1] * np.outer(mean, mean))
+    values = values.clip(0.0)[:, None]
+
+    def solve(xy, alpha):
+        level = xy[-1:] / xx[-1, -1]
+        b = vectors @ ((vectors.T @ (xy[:-1] - np.outer(mean, xy[-1]))) / (values + alpha))
+        return np.concatenate([b, level - (mean @ b)[..., None, :]], axis=-2)
+
+    return solve
+
+
+class _Gap:
+    """The rows that some neighbouring targets (a slice) lack, and a copy x of the features there.
+
+    The copy of many rows is in single precision: what is passed over again and again is half as large.
+    """
+
+    def __init__(self, rows, x, targets):
+        self.rows, self.x, self.targets = rows, x[rows].astype(np.float32 if len(rows) > FEW else float), targets
+
+    def columns(self, targets):
+        """The slice of rising target numbers that are this gap's."""
+        return slice(*np.searchsorted(targets, [self.targets.start, self.targets.stop]))
+
+
+class _Part:
+    """Targets in one fold or the whole: trained on all but its held rows, judged by those."""
+
+    def __init__(self, shared, number, y, measured, gaps, right):
+        self.x, held = shared.x, shared.held[number]
+        self.gram, self.solver = shared.grams[number], shared.solvers[number]
+        self.held_right, self.squares = shared.x[held].T @ y[held], (y[held] ** 2).sum(axis=0)
+        self.right = right - self.held_right
+        self.learns = measured[~held].any(axis=0)  # a row is left to learn from
+        self.right = np.where(self.learns, self.right, 0.0)
+        self.filled = self.right  # with something in the gaps
+        self.gaps = [(gap, held[gap.rows]) for gap in gaps]
+
+    def fill(self, alphas):
+        """Fill the gaps of training rows with predictions at these alphas (targets,)."""
+        b, _ = self.solve(np.arange(len(self.learns)), alphas, 1e-2)
+        self.filled = self.right.copy()
+        for gap, held in self.gaps:
+            own = b[:, gap.targets].astype(gap.x.dtype, copy=False)
+            self.filled[:, gap.targets] += gap.x.T @ (~held[:, None] * (gap.x @ own))
+        self.filled = np.where(self.learns, self.filled, 0.0)
+
+    def errors(self, b, targets):
+        """Squared errors (..., columns) of coefficients (..., features + 1, columns) on the held measured rows.
+
+        From products alone, whose size has no rows in it. targets: those of the columns, in rising order.
+        """
+        products = self.gram @ b - 2 * self.held_right[:, targets]
+        errors = self.squares[targets] + np.einsum("...ij,...ij->...j", products, b)
+        for gap, held in self.gaps:
+            columns = gap.columns(targets)
+            own = b[..., columns].astype(gap.x.dtype, copy=False)
+            errors[..., columns] -= (np.tensordot(gap.x[held], own, (1, -2)) ** 2).sum(axis=0)
+        return np.where(self.learns[targets], errors, 0.0)
+
+    def path(self, alphas):
+        """Errors (alphas, targets) of fits with filled gaps: exact for targets without gaps."""
+        if self.solver is None:
+            return np.zeros((len(alphas), len(self.learns)))
+        return self.errors(self.solver(self.filled, alphas[:, None, None]), np.arange(len(self.learns)))
+
+    def judge(self, targets, alphas, tolerance):
+        """Errors (columns,) of fits to the measured rows alone, and which converged."""
+        b, converged = self.solve(targets, alphas, tolerance)
+        return self.errors(b, targets), converged
+
+    def solve(self, targets, alphas, tolerance, right=None):
+        """Coefficients (features + 1, columns), and which are as exact as `tolerance` (columns,).
+
+        targets, alphas (columns,); right: another X'y than the targets' own. By conjugate gradients (Hestenes and
+        Stiefel 1952), preconditioned by the solution without gaps: the equations are those without gaps, M, less W,
+        the X'X of the gaps' rows.
+        """
+        if self.solver is None:
+            return np.full((len(self.right), len(targets)), np.nan), np.ones(len(targets), bool)
+        blocks = [(gap, held, gap.columns(targets)) for gap, held in self.gaps]
+        blocks = [block for block in blocks if block[2].stop > block[2].start]
+
+        def of_gaps(b, exact=False):
+            product = np.zeros_like(b)
+            for gap, held, columns in blocks:
+                x, own = self.x[gap.rows] if exact else gap.x, b[:, columns]
+                product[:, columns] = x.T @ (~held[:, None] * (x @ own.astype(x.dtype, copy=False)))
+            return product
+
+        guess, right = (self.filled[:, targets], self.right[:, targets]) if right is None else (right, right)
+        b, image, active = self.solver(guess, alphas), guess, np.zeros(len(targets), bool)  # image: M times b
+        goal = tolerance**2 * np.abs(guess * b).sum(axis=0)
+        for exact in ([False, True] if tolerance < LOOSE else [False]) if blocks else []:
+            residual = right - image + of_gaps(b, exact)
+            aim = goal if exact or tolerance >= LOOSE else np.maximum(goal, LOOSE**2 * np.abs(guess * b).sum(axis=0))
+            direction, ahead, before = 0.0, 0.0, np.ones(len(targets))  # ahead: M times direction
+            for _ in range(STEPS):
+                step = self.solver(residual, alphas)
+                size = (residual * step).sum(axis=0)
+                active = size > aim
+                if not active.any():
+                    break
+                ratio = np.divide(size, before, out=np.zeros(len(size)), where=active)
+                direction, ahead = step + ratio * direction, residual + ratio * ahead
+                product = ahead - of_gaps(direction)
+                length = np.divide(size, (direction * product).sum(axis=0), out=np.zeros(len(size)), where=active)
+                b, image = b + length * direction, image + length * ahead
+                residual, before = residual - length * product, size
+        return b, ~active
+
+
+def _solve(shared, y, alphas):
+    """Which targets were solved (targets,), alphas (targets,), coefficients (1 + folds, features + 1, targets).
+
+    y (rows, targets) with scattered gaps. A target is not solved where the conjugate gradients did not converge, as
+    with hardly any regularisation and hardly more rows than features.
+    """
+    pattern_of = _patterns(~np.isnan(y))
+    order = np.argsort(pattern_of, kind="stable")  # targets with the same gaps are neighbours
+    y, bounds = y[:, order], np.searchsorted(pattern_of[order], np.arange(pattern_of.max() + 2))
+    measured = ~np.isnan(y)
+    level = np.nanmean(y, axis=0)
+    y = np.where(measured, y - level, 0.0)
+    scale = abs(y).max(axis=0)
+    scale[scale == 0] = 1.0
+    y /= scale
+    gaps = [
+        _Gap(np.flatnonzero(~measured[:, start]), shared.x, slice(start, stop))
+        for start, stop in itertools.pairwise(bounds)
+        if not measured[:, start].all()
+    ]
+    right, targets = shared.x.T @ y, np.arange(y.shape[1])
+    *folds, whole = shared.map(lambda number: _Part(shared, number, y, measured, gaps, right), range(len(shared.held)))
+    chosen, solved = np.zeros(len(targets), int), np.ones(len(targets), bool)
+    if folds:
+        chosen, solved = _choose(shared, folds, gaps, (y**2).sum(axis=0), alphas)
+
+    alpha, coefficients = alphas[chosen], []
+    kept = [whole, *(folds[shared.ways[0]] if folds else ())]
+    for part, (b, converged) in zip(kept, shared.map(lambda part: part.solve(targets, alpha, TIGHT), kept), strict=True):
+        solved &= converged
+        if part is whole:  # a step of iterative refinement: the same digits on any machine
+            left = shared.x.T @ np.where(measured, y - shared.x @ b, 0.0)
+            left[:-1] -= alpha * b[:-1]
+            b = b + whole.solve(targets, alpha, LOOSE, left)[0]
+        b = np.where(part.learns, b * scale, np.nan)
+        b[-1] += level
+        coefficients.append(b if shared.basis is None else np.vstack([shared.basis @ b[:-1], b[-1:]]))
+    back = np.argsort(order)
+    return solved[back], alpha[back], np.array(coefficients)[:, :, back]
+
+
+def _choose(shared, folds, gaps, variation, alphas):
+    """The number of the alpha of each target (targets,), and which targets were solved (targets,).
+
+    With gaps filled, all alphas are judged roughly; then exactly those that may be the best, by how far the rough
+    errors were from the exact ones so far; and once more, to more digits, those that are nearly equal.
+    """
+    targets, number = np.arange(len(variation)), np.arange(len(alphas))[:, None]
+    solved = np.ones(len(targets), bool)
+
+    def path(alphas):
+        return np.array(list(shared.map(lambda fold: fold.path(alphas), folds)))
+
+    def total(errors):  # of the ways, each at most the variation
+        return sum(np.minimum(errors[way].sum(axis=0), variation) for way in shared.ways)
+
+    def judge(wanted, tolerance):
+        columns, strengths = np.nonzero(wanted.T)
+        results = shared.map(lambda fold: fold.judge(columns, alphas[strengths], tolerance), folds)
+        for fold, (squares, converged) in enumerate(results):
+            errors[fold, strengths, columns] = squares
+            solved[columns[~converged]] = False
+
+    if not gaps:
+        return total(path(alphas)).argmin(axis=0), solved
+    rough = alphas[::5][total(path(alphas[::5])).argmin(axis=0)]
+    list(shared.map(lambda fold: fold.fill(rough), folds))
+    errors = path(alphas)
+    filled = total(errors)
+    chosen, exact = filled.argmin(axis=0), np.zeros(filled.shape, bool)
+    wanted = abs(number - chosen) <= 1
+    while wanted.any():
+        judge(wanted, LOOSE)
+        exact |= wanted
+        totals = total(errors)
+        chosen = np.where(exact, totals, np.inf).argmin(axis=0)
+        off, away = totals - filled, abs(number - chosen)
+        spread = np.where(exact, off, -np.inf).max(axis=0) - np.where(exact, off, np.inf).min(axis=0)
+        likely = filled + off[chosen, targets] - 2 * spread * away <= totals[chosen, targets]
+        wanted = ~exact & solved & (likely | (away == 1))
+    equal = exact & solved & (totals <= totals[chosen, targets] * (1 + EQUAL))
+    judge(equal & (equal.sum(axis=0) > 1), TIGHT)
+    return np.where(exact, total(errors), np.inf).argmin(axis=0), solved
