@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 CUT = 2000  # characters of a line that are read
-FRAMES = 1000  # of a traceback that are kept, the first ones
+FRAMES = 200  # of a traceback that are kept at least, the deepest ones
+DEPTH = 10  # of groups within groups
 NESTED = 200  # lines after an exception in which a traceback without a place in the submission belongs to its message
 # where a job's scripts are; with --isolation off, /opt/ml is a folder of the job's own
 JOB = re.compile(r"(?:^/opt|/job-[0-9a-f]{12})/ml/(?:code|model/code|processing/input/code)/(?P<name>.+)$")
@@ -136,8 +137,9 @@ class _Reader:
         current = self._current
         assert current is not None  # noqa: S101 - asked for by the caller
         if frame := FRAME.match(line):
-            if len(current.frames) < FRAMES:
-                current.frames.append(self._frame(frame))
+            current.frames.append(self._frame(frame))
+            if len(current.frames) > 2 * FRAMES:
+                del current.frames[:FRAMES]
         elif line[:1] in ("", " ", "\t"):
             return
         elif (named := TYPE.match(line)) and (not self._headless or named["type"] in SYNTAX):
@@ -153,8 +155,10 @@ class _Reader:
         joined, self._joined = self._joined, False
         last = self._chain[-1] if self._chain else None
         if last and self._divided:
-            group = last.innermost  # of the exceptions of a group, the first one is kept
-            if group is last or group.type.endswith("ExceptionGroup"):
+            group, depth = last, 0  # of the exceptions of a group, the first one is kept
+            while group.nested:
+                group, depth = group.nested, depth + 1
+            if group is last or (group.type.endswith("ExceptionGroup") and depth < DEPTH):
                 group.nested = exception
         elif last and not joined and not exception.place and last.place and last.follow < NESTED:
             last.nested = last.nested or exception
