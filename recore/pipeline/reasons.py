@@ -37,6 +37,6 @@ def read_reason(said: str | None, log: Path) -> tuple[str, LoggedException | Non
             return str(exception), exception
     if not text or UNSAID.search(text):
         text = f"{text or 'the platform gives no reason'}; its last line: {lines[-1].strip()}" if lines else text
-    if code not in (None, 1) and "exit code" not in text and "SIG" not in text:
+    if code is not None and 1 < code < 128 and "exit code" not in text:  # more than that is a signal's
         text = f"{text or 'it printed nothing'}, exit code {code}"
     return text or "the platform gives no reason", None
