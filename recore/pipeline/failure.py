@@ -30,17 +30,17 @@ def explanation(step: "Step", folder: Path, submission: Path, installs: bool = T
     folder: the run's. submission: its folder, or its archive. installs: whether the jobs install requirements.txt.
     """
     lines = [f"recore: {step.name} failed: {plain(step.reason or 'no reason is known')}"]
+    log = folder / "logs" / step.log
+    last = last_lines(log) if log.is_file() else []
     if step.exception:
         hint = hint_for(step.exception, step.name, submission, installs)
-    else:
-        hint = memory_hint(step.reason or "")
+    else:  # where a server's worker was killed, only its log tells
+        hint = memory_hint("\n".join([step.reason or "", *last]))
     if hint:
         lines.append(f"  what to do: {plain(hint)}")
     else:
         lines.append(f"  look at: {look_at(step.name, step.outside)}")
-    log = folder / "logs" / step.log
     if log.is_file():
-        last = last_lines(log)
         lines += ["  its last lines:", *(f"    {line}" for line in last)] if last else ["  it printed nothing"]
         lines.append(f"  its log: {log}")
     return lines

@@ -138,6 +138,14 @@ def test_memory_that_ran_out(tmp_path: Path) -> None:
     assert "16 GiB" in explanation(step, tmp_path, tmp_path)[1]
 
 
+def test_a_worker_of_the_server_that_was_killed_for_memory(tmp_path: Path) -> None:
+    written(
+        tmp_path, "[2026-11-20 19:51:57 +0000] [9] [ERROR] Worker (pid:12) was sent SIGKILL! Perhaps out of memory?\n"
+    )
+    step = Step("train", state="Failed", reason="the server did not answer")
+    assert "16 GiB" in explanation(step, tmp_path, tmp_path)[1]
+
+
 SERVER = """\
 [2026-11-20 19:51:56 +0000] [26775] [INFO] Listening at: unix:/run/server/http (26775)
 a request
