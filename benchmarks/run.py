@@ -40,7 +40,8 @@ def make_data(folder: Path, rows: int) -> list[int]:
     """The three files, below `folder`; the rows of public and of private."""
     print(f"making {rows} public rows", end="", file=sys.stderr, flush=True)
     started = time.perf_counter()
-    counts = make_sample(folder, Plan(rows=round(rows / (1 - PRIVATE_SHARE)), holes=max(20, rows // 140)))
+    plan = Plan(rows=round(rows / (1 - PRIVATE_SHARE)), holes=max(20, rows // 140), missing=0)
+    counts = make_sample(folder, plan)
     print(f": {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
     return list(counts.values())[:2]
 

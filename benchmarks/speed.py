@@ -41,7 +41,7 @@ def make_data(folder: Path, rows: int) -> Path:
     from recore.dataset.sample import FILES, Plan, make_sample
 
     made = min(rows, MADE)
-    make_sample(folder, Plan(rows=2 * made, holes=max(24, made // 100)))
+    make_sample(folder, Plan(rows=2 * made, holes=max(24, made // 100), missing=0))
     path = folder / "data/public.csv.gz"
     path.parent.mkdir()
     with gzip.open(folder / FILES[0], "rb") as source:

@@ -102,7 +102,7 @@ def run(submission: Path, as_json: bool, ascii_only: bool, **options: Any) -> No
         click.echo(json.dumps(kept))
     else:
         _show(made)
-    _explain(made)
+    _explain(made, installs=options["engine"] != "aws")
     if interrupted:
         running = [step.name for step in made.steps.values() if step.began and step.seconds is None]
         jobs = f"not waited for: {', '.join(running)}" if running else "its jobs are stopped"
@@ -192,8 +192,8 @@ def _show(made: "Run") -> None:
     click.echo(f"run: {made.folder} holds {', '.join(sorted(path.name for path in made.folder.iterdir()))}")
 
 
-def _explain(made: "Run") -> None:
-    """For each step that failed: its reason, its last lines, its log, and what to look at."""
+def _explain(made: "Run", installs: bool) -> None:
+    """For each step that failed: its reason, what to do, its last lines, its log. installs: the jobs, packages."""
     from recore.pipeline.failure import explanation
 
     told = set()
@@ -202,5 +202,6 @@ def _explain(made: "Run") -> None:
             log = made.folder / "logs" / step.log
             click.echo(f"recore: {step.name} failed likewise" + f"; its log: {log}" * log.exists(), err=True)
         elif step.state == "Failed":
-            click.echo("\n".join(explanation(step, made.folder)), err=True)
+            lines = explanation(step, made.folder, made.submission.path, installs)
+            click.echo("\n".join(lines), err=True)
             told.add(step.reason)

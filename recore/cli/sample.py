@@ -13,7 +13,7 @@ from recore.cli.bar import bar
 @click.option("--rows", type=int, default=3000, help="Samples, public and private together.")
 @click.option("--holes", type=int, default=24, help="Drill holes; about three in ten become private.")
 @click.option("--channels", type=int, default=1700, help="Channels of a spectrum, from 4000 to 600 cm-1.")
-@click.option("--missing", type=float, default=0.0, help="Share of the assays left empty.")
+@click.option("--missing", type=float, default=0.03, help="Share of the assays left empty.")
 @click.option("--seed", type=int, default=0, help="Another seed, another district.")
 @click.option("--force", is_flag=True, help="Replace files that are there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -23,12 +23,13 @@ def sample(
     """Make sample data in the challenge's schema.
 
     Writes public/public.csv.gz with assays, private/private.csv.gz without, and private/actual.csv.gz with the
-    assays of the private rows. The same options make the same files on every machine.
+    assays of the private rows. Some assays are missing, public and private, as in real data: an empty cell, which the
+    score leaves out. The same options make the same files on every machine.
 
     \b
     Example:
       python -m recore sample --out data
-      python -m recore sample --out data/large --rows 20000 --holes 100 --missing 0.05
+      python -m recore sample --out data/large --rows 20000 --holes 100 --missing 0
     """
     from recore.dataset.sample import Plan, make_sample
 

@@ -30,6 +30,7 @@ import psutil
 from sagemaker_training import entry_point, environment, errors, logging_config, process, trainer
 
 REASON = 1024  # characters of output/failure that SageMaker shows
+HEADER = "Traceback (most recent call last)"
 KEPT = 65536  # bytes of stderr in which the reason is looked for
 
 
@@ -105,7 +106,7 @@ class Stderr:
 def last_error(text: str) -> str:
     """The last exception's line and message in what a program wrote to stderr, or else its last lines."""
     lines = text.rstrip().splitlines()
-    headers = [number for number, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")]
+    headers = [number for number, line in enumerate(lines) if line.startswith(HEADER)]
     if headers:
         message = "\n".join(itertools.dropwhile(lambda line: line.startswith(" "), lines[headers[-1] + 1 :]))
         if len(message) > REASON:  # a long message, or an exception long before the end: show both ends
@@ -122,6 +123,8 @@ def reason(written: str) -> str:
     error = last_error(written)
     if code < 0:
         return f"the script was ended by {signal.Signals(-code).name}\n{error}".rstrip()[:REASON]
+    if code > 1 and HEADER in written:  # an exception ends a script with 1: this one was caught
+        return f"the script ended with exit code {code}, after\n{error}"[:REASON]
     return error or f"the script ended with exit code {code} and wrote no error"
 
 

@@ -20,13 +20,16 @@ CHUNK = 500  # rows in memory at a time
 
 @dataclass(frozen=True)
 class Plan:
-    """What to make. `rows` and `holes` count public and private together; `missing` is a share of the assays."""
+    """What to make. `rows` and `holes` count public and private together.
+
+    `missing` is the share of the assays, public and private, that are left empty, as some are in real data.
+    """
 
     rows: int = 3000
     holes: int = 24
     channels: int = 1700
     seed: int = 0
-    missing: float = 0.0
+    missing: float = 0.03
 
     def __post_init__(self) -> None:
         if not 2 <= self.holes <= self.rows:

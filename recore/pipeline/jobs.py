@@ -13,7 +13,9 @@ from boto3.exceptions import Boto3Error
 from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 
+from recore.pipeline.exceptions import LoggedException
 from recore.pipeline.observing import peak_memory, write_log
+from recore.pipeline.reasons import read_reason
 
 OVER = ("Completed", "Failed", "Stopped")
 # seconds between looks at a job: a twentieth of what it has taken so far, and not less or more than these
@@ -33,7 +35,8 @@ class Step:
     """One step of a run as it stands. kind: of its job, TrainingJob and so on, or None where it has none.
 
     state: Waiting, or the platform's own word. seconds: from its beginning, as seen from here. memory: the highest
-    share of its instance's memory that CloudWatch knows of, in per cent. outside: it failed around the job, not in it.
+    share of its instance's memory that CloudWatch knows of, in per cent. reason: why it failed. exception: the
+    submission's, where that is the reason. outside: it failed around the job, not in it.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Step:
     seconds: float | None = None
     memory: float | None = None
     reason: str | None = None
+    exception: LoggedException | None = None
     outside: bool = False
 
     @property
@@ -129,7 +133,8 @@ class Jobs:
             self.go_on()
             raise StepFailed("it was stopped: it took longer than it may, or someone else stopped it")
         if status != "Completed":
-            raise StepFailed(job.get("FailureReason") or f"the platform says {status} and no reason")
+            reason, step.exception = read_reason(job.get("FailureReason"), self.logs / step.log)
+            raise StepFailed(reason)
         return job
 
     def _wait(self, step: Step, kind: str, name: str) -> dict[str, Any]:

@@ -98,6 +98,11 @@ ENDS = {
     "lines": ("raise ValueError('no copper\\n\\n  but tin')", 1, "ValueError: no copper\n\n  but tin"),
     "chained": ("try: 1 / 0\nexcept ZeroDivisionError: raise KeyError('ore')", 1, "KeyError: 'ore'"),
     "recursion": ("def f(): f()\nf()", 1, "RecursionError: maximum recursion depth exceeded"),
+    "caught": (
+        "import sys, traceback\ntry: 1 / 0\nexcept ZeroDivisionError: traceback.print_exc()\nsys.exit(3)",
+        3,
+        "the script ended with exit code 3, after\nZeroDivisionError: division by zero",
+    ),
     "killed": ("import os; os.kill(os.getpid(), 9)", 137, "the script was ended by SIGKILL"),
     "not utf-8": ("import os; os.write(2, b'bad \\xff byte\\n'); os._exit(4)", 4, "bad \ufffd byte"),
 }

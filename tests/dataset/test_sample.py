@@ -91,7 +91,7 @@ def numpy_features() -> list[str]:
 
 
 def test_assays_are_skewed_have_limits_and_follow_their_minerals(tmp_path: Path) -> None:
-    make_sample(tmp_path, Plan(rows=1500, holes=12, channels=7))
+    make_sample(tmp_path, Plan(rows=1500, holes=12, channels=7, missing=0))
     assays = pd.concat([read(tmp_path)[0], read(tmp_path)[2]])[list(DETECTION_LIMITS)]
     assert (assays > 0).all(axis=None)
     for metal in ("CuPPM", "AuPPM", "AgPPM", "MoPPM", "AsPPM", "ZnPPM"):
@@ -113,11 +113,14 @@ def test_assays_are_skewed_have_limits_and_follow_their_minerals(tmp_path: Path)
     assert (assays[["AlPPM", "CaPPM", "KPPM", "MgPPM", "NaPPM"]].sum(axis=1) + 1e4 * assays["FePCT"]).max() < 6e5
 
 
-def test_missing_assays_on_request(tmp_path: Path) -> None:
-    make_sample(tmp_path, Plan(rows=300, holes=4, channels=7, missing=0.2))
+@pytest.mark.parametrize("options", [{}, {"missing": 0}, {"missing": 0.2}])
+def test_missing_assays(options: dict[str, float], tmp_path: Path) -> None:
+    """By default a few, public and private, as in real data."""
+    make_sample(tmp_path, Plan(rows=300, holes=4, channels=7, **options))
     public, private, actual = read(tmp_path)
+    share = options.get("missing", 0.03)
     for assays in (public[list(score.TARGETS)], actual):
-        assert assays.isna().mean(axis=None) == pytest.approx(0.2, abs=0.03)
+        assert assays.isna().mean(axis=None) == pytest.approx(share, abs=share / 5)
     assert not private.isna().any(axis=None)
     assert not public[channels_of(public)].isna().any(axis=None)
 
@@ -134,7 +137,7 @@ def test_any_plan_gives_its_rows_and_is_digested(
 ) -> None:
     folder = tmp_path_factory.mktemp("plan")
     holes = min(holes, rows)
-    written = make_sample(folder, Plan(rows=rows, holes=holes, channels=channels, seed=seed))
+    written = make_sample(folder, Plan(rows=rows, holes=holes, channels=channels, seed=seed, missing=0))
     public, private, actual = read(folder)
     assert [len(public), len(private), len(actual)] == list(written.values())
     assert len(public) + len(private) == rows

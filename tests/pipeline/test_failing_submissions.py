@@ -9,11 +9,11 @@ from submissions.running import Done, left_beside, recore_run, variant
 
 PIPELINE = ("preprocess", "predict", "score")
 TRAIN, BOTH, PRIVATE = ("train",), ("public", "private"), ("private",)
-LOOK_AT = {
-    "train": "train.py, which `python train.py` runs by hand",
-    "preprocess": "preprocess.py. It runs alone: no other file of the submission",
-    "predict": "model_fn, input_fn, predict_fn and output_fn of train.py: they run in a process that did not train",
-    "score": "the predictions: a line of 49 numbers for each row of the data",
+ADVICE = {  # by step, where nothing special is known of the exception
+    "train": "look at: train.py, which `python train.py` runs by hand",
+    "preprocess": "look at: preprocess.py. It runs alone: no other file of the submission",
+    "predict": "look at: model_fn, input_fn, predict_fn and output_fn of train.py: they run in a process that did not train",
+    "score": "look at: the predictions: a line of 49 numbers for each row of the data",
 }
 
 
@@ -21,7 +21,8 @@ LOOK_AT = {
 class Failure:
     """What is changed of the good submission, which step of which sides fails, and the words that must be told.
 
-    reason: of the step. said: in its log, where that is something else.
+    reason: of the step, from its beginning. said: in its log, where that is something else. advice: what to do, where
+    something special is known.
     """
 
     step: str
@@ -29,6 +30,7 @@ class Failure:
     changes: dict[str, tuple[str, str]] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     said: str = ""
+    advice: str = ""
     sides: tuple[str, ...] = BOTH
 
     @property
@@ -41,31 +43,70 @@ def change(file: str, old: str, new: str) -> dict[str, tuple[str, str]]:
 
 
 READ, INPUTS = "    return input_data.splitlines()[1:]", 'row["3983.9"]]'
+GAPS = """    from sklearn.cross_decomposition import PLSRegression
+
+    inputs = [[float(row["4000.0"]), float(row["3992.0"])] for row in rows]
+    PLSRegression(1).fit(inputs, [[float(row[name] or "nan") for name in targets] for row in rows])
+    print("""
 OWN_CLASS = "class Mine(list):\n    pass\n\n\ndef main():\n    np.nanmean = lambda *_, **__: Mine()"
 FAILURES = {
     "training raises": Failure(
         "train",
-        "no copper here",
+        "OSError: no copper here (train.py, line 29, in main)",
+        said="OSError: no copper here",
         **change("train.py", "def main():", "def main():\n    raise OSError('no copper here')"),
     ),
     "targets as inputs": Failure(
-        "preprocess", "KeyError: 'CuPPM'", **change("preprocess.py", INPUTS, 'row["CuPPM"]]'), sides=PRIVATE
+        "preprocess",
+        "KeyError: 'CuPPM' (preprocess.py, line 19, in main)",
+        said="KeyError: 'CuPPM'",
+        **change("preprocess.py", INPUTS, 'row["CuPPM"]]'),
+        sides=PRIVATE,
     ),
     "a module beside preprocess.py": Failure(
         "preprocess",
-        "ModuleNotFoundError: No module named 'channels'",
+        "ModuleNotFoundError: No module named 'channels' (preprocess.py, line 7, in <module>)",
         {
             "setup.py": ('"train"', '"train", "channels"'),
             "preprocess.py": ("import os\n", "import os\n\nimport channels\n"),
         },
         {"channels": ""},
+        said="ModuleNotFoundError: No module named 'channels'",
+        advice="preprocess.py runs alone, without the submission's other files: move what it needs of channels.py into it",
+    ),
+    "a module that setup.py does not name": Failure(
+        "train",
+        "ModuleNotFoundError: No module named 'means' (train.py, line 6, in <module>)",
+        files={"means": ""},
+        said="ModuleNotFoundError: No module named 'means'",
+        advice='name it in py_modules of setup.py ("means")',
+        **change("train.py", "import numpy as np\n", "import means\nimport numpy as np\n"),
+    ),
+    "a model that cannot take gaps": Failure(
+        "train",
+        "ValueError: Input y contains NaN. (train.py, line 37, in main)",
+        said="ValueError: Input y contains NaN.",
+        advice="assays have gaps: wrap the estimator in PerTargetRegressor of assays.py",
+        **change("train.py", "    print(", GAPS),
+    ),
+    "a package that requirements.txt does not name": Failure(
+        "predict",
+        "ModuleNotFoundError: No module named 'no_such_package' (train.py, line 12, in model_fn)",
+        said="ModuleNotFoundError: No module named 'no_such_package'",
+        advice="add `no_such_package==<version>` to requirements.txt",
+        **change("train.py", "def model_fn(model_dir):\n", "def model_fn(model_dir):\n    import no_such_package\n\n"),
     ),
     "a class of the script's own in the pickle": Failure(
-        "predict", "Can't get attribute 'Mine' on <module '__main__'", **change("train.py", "def main():", OWN_CLASS)
+        "predict",
+        "AttributeError: Can't get attribute 'Mine' on <module '__main__'> (train.py, line 13, in model_fn)",
+        said="Can't get attribute 'Mine' on <module '__main__'>",
+        advice="move Mine from train.py to a module of its own",
+        **change("train.py", "def main():", OWN_CLASS),
     ),
     "a row too few": Failure(
         "score",
-        "of 49 are needed, without header or index",
+        "score.py: /opt/ml/processing/input/predictions/public.csv.out: ",
+        said="of 49 are needed, without header or index",
         **change("train.py", "in prediction)", "in prediction[1:])"),
     ),
     "a package that no index has": Failure(
@@ -77,7 +118,10 @@ FAILURES = {
 }
 SLOW = {
     "no Python": Failure(
-        "train", "SyntaxError: '(' was never closed", **change("train.py", "def main():", "def main(")
+        "train",
+        "SyntaxError: '(' was never closed (train.py, line 28)",
+        said="SyntaxError: '(' was never closed",
+        **change("train.py", "def main():", "def main("),
     ),
     "no model": Failure(
         "train",
@@ -92,7 +136,10 @@ SLOW = {
         said="kept to myself",
     ),
     "requests refused": Failure(
-        "predict", "I take no text/csv", **change("train.py", READ, "    raise ValueError(f'I take no {content_type}')")
+        "predict",
+        "ValueError: I take no text/csv (train.py, line 17, in input_fn)",
+        said="ValueError: I take no text/csv",
+        **change("train.py", READ, "    raise ValueError(f'I take no {content_type}')"),
     ),
     "a server that ends": Failure(
         "predict", "the server did not answer", **change("train.py", READ, "    os._exit(3)"), said="exited with code 3"
@@ -124,10 +171,12 @@ def test_what_a_failure_tells_and_leaves(failure: Failure, tmp_path: Path, sampl
             continue
         explained.add(done.reason(step))
         told = told_of(done, step)
+        assert told[0].startswith(f"recore: {step} failed: ")
         assert failure.reason in told[0]
-        assert f"  its log: {done.log(step)}" in told
+        assert told[1].startswith(f"  what to do: {failure.advice}" if failure.advice else f"  {ADVICE[failure.step]}")
+        assert told[-1] == f"  its log: {done.log(step)}"
+        assert not any("sagemaker-training" in line for line in told)
         assert (failure.said or failure.reason) in done.log(step).read_text()
-        assert told[-1].startswith(f"  look at: {LOOK_AT[failure.step]}")
     check_what_is_left(done, failure.failed)
 
 
