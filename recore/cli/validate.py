@@ -36,7 +36,7 @@ def validate(
     """Cross-validate a submission: what will it score on other holes? Writes an HTML report, and its numbers beside it.
 
     SUBMISSION is a folder with preprocess.py and train.py, by default this one. They are run as `python train.py` runs
-    them, without walls: validate what you trust, and send what you do not through `recore run`. Held out are whole
+    them, without a sandbox: validate what you trust, and send what you do not through `recore run`. Held out are whole
     holes and, beside that, single rows; the gap between the two is the leak.
 
     Exit status: 0 the report is written, 1 the submission failed, 2 wrong use or wrong input.
@@ -63,6 +63,8 @@ def validate(
             page = look(submission, public, Settings(rows, repeats, minutes, seed), advance)
         except SubmissionError as error:
             click.echo(f"recore: {plain(str(error), 2000)}", err=True)
+            if error.hint:
+                click.echo(f"  what to do: {plain(error.hint)}", err=True)
             ctx.exit(1)
         write_page(page, out)
     show_findings("validate", page, out, as_json)

@@ -2,7 +2,7 @@
 
 Started as `python -P program.py SUBMISSION`, a process of its own for each worker. A line of standard input is a
 request, JSON; a line of standard output is its answer, JSON with "error" where the submission raised
-something, and "data" where the data were at fault. Arrays travel as .npy files. What the submission prints goes to
+something, "data" where the data were at fault, and the "traceback". Arrays travel as .npy files. What the submission prints goes to
 standard error. It ends when standard input does. How fit() is called is the template's own rule, fitting.py.
 """
 
@@ -130,16 +130,12 @@ def load_rule() -> Any:
     return module
 
 
-def explained(error: BaseException, folder: Path) -> str:
-    """What was raised, in a line: its words, and where in the submission, unless it is what the submission checks."""
-    if isinstance(error, Missing) or type(error).__name__ in (DataError.__name__, "FitError"):
-        return str(error)
-    own = [
-        frame for frame in traceback.extract_tb(error.__traceback__) if folder.resolve() in Path(frame.filename).parents
-    ]
-    where = f"{Path(own[-1].filename).name}, line {own[-1].lineno}, in {own[-1].name}" if own else "the submission"
-    notes = "".join(f" {' '.join(note.split())}" for note in getattr(error, "__notes__", ()))
-    return f"{where}: {type(error).__name__}: {error}{notes}"
+def failed(error: BaseException) -> dict[str, Any]:
+    """The answer where something was raised: its traceback too, unless the message alone says all."""
+    kind = type(error).__name__
+    told = isinstance(error, Missing) or kind in (DataError.__name__, "FitError")
+    trace = {} if told else {"traceback": "".join(traceback.format_exception(error))}
+    return {"error": str(error) or kind, "data": kind == DataError.__name__} | trace
 
 
 def serve(folder: Path, answers: Callable[[dict[str, Any]], None]) -> None:
@@ -153,7 +149,7 @@ def serve(folder: Path, answers: Callable[[dict[str, Any]], None]) -> None:
         except KeyboardInterrupt:
             return
         except BaseException as error:  # whatever the submission raises, SystemExit among it, is the answer
-            answers({"error": explained(error, folder), "data": type(error).__name__ == DataError.__name__})
+            answers(failed(error))
 
 
 if __name__ == "__main__":

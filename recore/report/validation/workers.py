@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recore.pipeline.exceptions import find_exception
+from recore.pipeline.hints import hint_for
 from recore.report.reading import Floats
 
 PROGRAM = Path(__file__).with_name("program.py")
@@ -27,7 +29,11 @@ ALONE |= {"PYTHONDONTWRITEBYTECODE": "1"}  # leave nothing in the submission's f
 
 
 class SubmissionError(Exception):
-    """The submission did not do what it is for; the message says what and where."""
+    """The submission did not do what it is for; the message says what and where. hint: what to do about it."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 class Worker:
@@ -35,6 +41,7 @@ class Worker:
 
     def __init__(self, submission: Path, log: Path) -> None:
         command = [sys.executable, "-P", str(PROGRAM), str(submission.resolve())]
+        self.submission = submission
         with log.open("ab") as errors:
             self.process = subprocess.Popen(
                 command,
@@ -59,8 +66,15 @@ class Worker:
             raise SubmissionError(f"the submission's process ended with status {self.process.wait()}: out of memory?")
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
-            raise ValueError(answer["error"]) if answer["data"] else SubmissionError(answer["error"])
+            raise ValueError(answer["error"]) if answer["data"] else self._explained(answer)
         return answer
+
+    def _explained(self, answer: dict[str, Any]) -> SubmissionError:
+        """What the submission raised, where, and what to do about it."""
+        exception = find_exception(answer.get("traceback", ""), self.submission)
+        if exception is None:
+            return SubmissionError(answer["error"])
+        return SubmissionError(str(exception), hint_for(exception, "train", self.submission))
 
     def end(self) -> None:
         self.process.kill()
