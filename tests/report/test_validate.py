@@ -35,21 +35,13 @@ WEIGHTS = np.array(score.WEIGHTS)
 HOSTILE = "</script><script>document.title='broken'</script><img src=x>"
 # A submission of another make: a linear model, no clip, no second result
 OTHER = """
-import argparse
 import numpy as np
 from sklearn.linear_model import Ridge
 
 
-def fit(inputs, targets, alphas):
-    return Ridge(alphas[len(alphas) // 2]).fit(inputs, targets.fillna(targets.mean()).fillna(0))
-
-
-def parser():
-    made = argparse.ArgumentParser()
-    made.add_argument("--alpha_min", type=float, default=0.001)
-    made.add_argument("--alpha_max", type=float, default=10)
-    made.add_argument("--alphas", type=int, default=3)
-    return made
+def fit(inputs, targets, holes, alpha_min=0.001, alpha_max=10.0, alphas=3):
+    tried = np.geomspace(alpha_min, alpha_max, alphas)
+    return Ridge(tried[len(tried) // 2]).fit(inputs, targets.fillna(targets.mean()).fillna(0))
 """
 ALPHA = 0.1  # the middle of its strengths
 
@@ -108,12 +100,10 @@ def test_the_templates_predictions_are_of_holes_that_were_held_out(small: Path) 
 
     page = validate(ROOT, small, Settings(repeats=2, minutes=0))
     made = item(page, "predicted")[[f"{name} predicted" for name in TARGETS]].to_numpy()
-    inputs, targets, holes = train.preprocess(small, return_holes=True)
-    defaults = train.parser().parse_args([])
-    alphas = np.geomspace(defaults.alpha_max, defaults.alpha_min, defaults.alphas)
+    inputs, targets, holes = preprocess(small, return_holes=True)
     training, held = next(iter(GroupKFold(5, shuffle=True, random_state=0).split(inputs, groups=holes.astype(str))))
     assert not set(holes[training]) & set(holes[held])
-    model, _ = train.fit(inputs.iloc[training], targets.iloc[training], holes[training], alphas, defaults.folds)
+    model, _ = train.fit(inputs.iloc[training], targets.iloc[training], holes[training])
     np.testing.assert_allclose(made[held], model.predict(inputs.iloc[held]), rtol=1e-6, atol=1e-6)
     assert "strengths" in next(one.text for one in page.findings if one.name == "time")
     assert len(item(page, "repeats")) == 2
@@ -219,11 +209,11 @@ def item(page: Page, name: str) -> pd.DataFrame:
 @pytest.mark.slow
 def test_a_submission_without_strengths_has_no_curve(tmp_path: Path, other: Path, small: Path) -> None:
     shutil.copytree(other, tmp_path / "s")
-    (tmp_path / "s/train.py").write_text(OTHER.replace(", alphas)", ", x=1)").replace("alphas[len(alphas) // 2]", "x"))
+    (tmp_path / "s/train.py").write_text(OTHER.replace("alpha_m", "strength_m"))
     page = validate(tmp_path / "s", small, Settings(repeats=1, minutes=10))
     section = next(section for section in page.sections if section.name == "strengths")
     assert section.items == ()
-    assert "takes no alphas" in section.note
+    assert "no hyperparameters alpha_min and alpha_max" in section.note
 
 
 def test_nothing_is_left_in_a_submissions_folder(numbers: Path, other: Path) -> None:
@@ -236,14 +226,16 @@ def test_nothing_is_left_in_a_submissions_folder(numbers: Path, other: Path) -> 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda text: text.replace("return Ridge", "return unknown"), "train.py, line 8, in fit: NameError"),
-        (lambda text: text.replace("alphas):", "alphas, depth):"), "fit() wants 'depth'"),
+        (
+            lambda text: text.replace("return Ridge", "return unknown"),
+            "NameError: name 'unknown' is not defined (train.py, line 8, in fit)",
+        ),
+        (lambda text: text.replace("alphas=3):", "*, depth):"), "'depth' needs a default"),
         (lambda text: text.replace("def fit(", "def fitted("), "no function fit()"),
-        (lambda text: text.replace("targets.fillna", "targets[['CuPPM']].fillna"), "for ("),
+        (lambda text: text.replace("targets.fillna", "targets[['CuPPM']].fillna"), "has the shape (3,"),
         (lambda text: text.replace("def fit(", "import nothing_of_this_name\n\ndef fit("), "ModuleNotFoundError"),
         (lambda text: text.replace("return Ridge", "import os; os._exit(3)\n    return Ridge"), "ended with status 3"),
         (lambda text: text.replace("return Ridge", "import sys; sys.exit('no')\n    return Ridge"), "SystemExit: no"),
-        (lambda text: text.replace("alpha_min", "least"), "--alpha_min"),
         (lambda text: f"{text}\n)", "SyntaxError"),
     ],
 )
@@ -414,7 +406,7 @@ def test_the_command(tmp_path: Path, small: Path, other: Path) -> None:
     (tmp_path / "s/train.py").write_text(OTHER.replace("return Ridge", "return unknown"))
     done = recore("validate", tmp_path / "s", "--public", small, "--out", out, "--json")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "recore: train.py, line 8, in fit: NameError: name 'unknown' is not defined\n"
+    assert done.stderr == "recore: NameError: name 'unknown' is not defined (train.py, line 8, in fit)\n"
 
 
 # ---- in a browser --------------------------------------------------------------------------------------------

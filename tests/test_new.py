@@ -1,0 +1,162 @@
+"""`recore new`, and every submission here through the tests of tests/contract/."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers import ROOT, copy_checkout, environment
+from template import template_only
+
+from recore.pipeline.submission import read_submission
+from recore.template.writing import models, write_submission
+
+REACHED = {
+    "ridge": ["assays", "fitting", "preprocess", "ridge", "serving", "train"],
+    "pls": ["assays", "fitting", "preprocess", "serving", "train"],
+    "xgboost": ["assays", "fitting", "preprocess", "serving", "train"],
+}
+PLS = """
+import numpy as np
+from sklearn.cross_decomposition import PLSRegression
+from assays import LimitedRegressor, PerTargetRegressor
+from fitting import main
+from serving import input_fn, model_fn, output_fn, predict_fn, save_model
+
+
+def fit(inputs, targets, holes, n_components=8):
+    return LimitedRegressor(PerTargetRegressor(PLSRegression(n_components))).fit(inputs, targets)
+
+
+if __name__ == "__main__":
+    import train
+
+    main(train)
+"""
+
+
+def recore(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "recore", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=600)
+
+
+def keeps_the_contract(submission: Path, tests: Path = ROOT, **variables: str) -> None:
+    """Run tests/contract of a folder on a submission."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/contract"]
+    variables = environment() | {"SUBMISSION": str(submission)} | variables
+    done = subprocess.run(command, cwd=tests, env=variables, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
+
+
+@template_only
+@pytest.mark.parametrize("model", REACHED)
+def test_a_new_submission_holds_what_travels_and_nothing_of_the_machinery(model: str, tmp_path: Path) -> None:
+    assert set(models()) == set(REACHED)
+    done = recore("new", tmp_path / "mine", "--model", model)
+    assert done.returncode == 0, done.stderr
+    mine = tmp_path / "mine"
+    names = {path.relative_to(mine).as_posix() for path in mine.rglob("*") if path.is_file()}
+    modules = {f"{name}.py" for name in REACHED[model]}
+    others = {"predict.py", "score.py", "setup.py", "requirements.txt", "MANIFEST.in", "submission.yml", "Makefile"}
+    hidden = {".gitignore", ".python-version", ".unearthed_challenge.json"}
+    contract = {f"tests/contract/{path.name}" for path in (ROOT / "tests/contract").glob("*.py")}
+    assert names == modules | others | hidden | contract
+    assert set(read_submission(mine).files) == modules | {"requirements.txt"}
+    assert ("xgboost-cpu==" in (mine / "requirements.txt").read_text()) == (model == "xgboost")
+    assert os.listdir(tmp_path) == ["mine"]
+
+
+def test_a_folder_that_holds_something_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    done = recore("new", tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "is not an empty folder" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    done = recore("new", tmp_path / "notes.txt")
+    assert done.returncode == 2
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_an_empty_folder_is_filled_and_an_unknown_model_refused(tmp_path: Path) -> None:
+    assert "train.py" in write_submission(tmp_path)
+    with pytest.raises(ValueError, match="no model 'forest': ridge, pls"):
+        write_submission(tmp_path / "other", "forest")
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("name", ["good", "random_numbers"])
+def test_good_submissions_keep_the_contract(name: str) -> None:
+    keeps_the_contract(ROOT / "tests/submissions" / name)
+
+
+def test_the_contract_is_not_kept_by_every_submission(tmp_path: Path) -> None:
+    """By one whose inputs hold an assay, say."""
+    shutil.copytree(ROOT / "tests/submissions/random_numbers", tmp_path / "leak")
+    script = tmp_path / "leak/preprocess.py"
+    text = script.read_text()
+    assert text.count("not is_target(name)") == 1
+    script.write_text(text.replace("not is_target(name)", "(name == 'CuPPM' or not is_target(name))"))
+    with pytest.raises(AssertionError, match="test_assays_are_not_among_the_inputs"):
+        keeps_the_contract(tmp_path / "leak")
+
+
+def test_a_fork_with_another_model_and_other_bins_keeps_the_contract(tmp_path: Path) -> None:
+    """As `make test-submission` runs it in a checkout that a participant has edited."""
+    fork = copy_checkout(tmp_path / "fork")
+    (fork / "train.py").write_text(PLS)
+    source = (ROOT / "preprocess.py").read_text()
+    changed = source.replace("BIN = 7 ", "BIN = 11 ").replace("MAXIMUM_ABOVE = 1110.0", "MAXIMUM_ABOVE = 1500.0")
+    assert changed.count("BIN = 11 ") == changed.count("= 1500.0") == 1
+    (fork / "preprocess.py").write_text(changed)
+    command = ["make", "test-submission", f"VENV={sys.prefix}"]
+    done = subprocess.run(command, cwd=fork, env=environment(), capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
+    assert " passed" in done.stdout
+
+
+@pytest.mark.slow
+@template_only
+@pytest.mark.parametrize("model", REACHED)
+def test_each_model_goes_all_the_ways(model: str, sample: Path, tmp_path: Path) -> None:
+    """By hand, `run`, `validate`, and its own tests."""
+    mine = tmp_path / "mine"
+    write_submission(mine, model)
+    public, private, actual = (
+        sample / name for name in ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz")
+    )
+    (mine / "data/public").mkdir(parents=True)
+    shutil.copy(public, mine / "data/public")
+    done = subprocess.run(
+        ["make", "by-hand"], cwd=mine, env=prepared(mine), capture_output=True, text=True, timeout=900
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert float((mine / "data/scores/public.txt").read_text()) > 0.3
+    done = recore(
+        "run",
+        mine,
+        "--public",
+        public,
+        "--private",
+        private,
+        "--actual",
+        actual,
+        "--isolation",
+        "auto",
+        "--out",
+        tmp_path / "run",
+    )
+    assert done.returncode == 0, done.stderr
+    assert float((tmp_path / "run/scores/private.txt").read_text()) > 0.0
+    done = recore("validate", mine, "--public", public, "--out", tmp_path / "v.html", "--repeats", 1, "--minutes", 0)
+    assert done.returncode == 0, done.stderr
+    keeps_the_contract(mine, tests=mine)
+
+
+def prepared(folder: Path) -> dict[str, str]:
+    """This environment in place of one of the folder's own, which would be installed for minutes."""
+    (folder / ".venv").symlink_to(sys.prefix)
+    os.utime(folder / "requirements.txt", (0, 0))
+    return environment()

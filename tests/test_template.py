@@ -1,0 +1,11 @@
+"""That the template is known as such where it is developed: or its own tests would be skipped in silence."""
+
+import os
+
+import pytest
+from template import IS_TEMPLATE
+
+
+@pytest.mark.skipif("RECORE_TEMPLATE" not in os.environ, reason="RECORE_TEMPLATE is not set, as it is in .ci/run")
+def test_the_submission_is_the_recorded_one() -> None:
+    assert IS_TEMPLATE, "the template's files have changed: `python tests/template.py` records them"
