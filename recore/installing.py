@@ -101,7 +101,7 @@ class Environment:
         options = [] if sys.stderr.isatty() else ["--quiet"]
         if settings.get("no-index", "").lower() in ("1", "on", "t", "true", "y", "yes"):
             options.append("--no-index")  # there is no variable for it
-        command = [self.uv, "pip", "install", *options, "--python", self.python, *files]
+        command = [str(self.uv), "pip", "install", *options, "--python", str(self.python), *files]
         try:
             return subprocess.run(command, env={**os.environ, **uv_variables(settings, os.environ)}).returncode
         except OSError as error:
@@ -116,7 +116,7 @@ class Environment:
         packages = self.folder / Path(sysconfig.get_path("purelib")).relative_to(sysconfig.get_path("data"))
         skipped = f"^{re.escape(str(packages))}/(.*/)?({NOT_COMPILED})/"
         # a file of another Python's syntax is its package's affair, as it is for pip
-        command = [self.python, "-W", "ignore", "-m", "compileall", "-qq", "-j", "0", "-x", skipped, packages]
+        command = [str(self.python), "-m", "compileall", "-qq", "-j", "0", "-x", skipped, str(packages)]
         subprocess.run(command, env={**os.environ, "PYTHONWARNINGS": "ignore"})
 
 
