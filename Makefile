@@ -1,6 +1,7 @@
 # Everything here sets itself up: .venv is made when it is missing and updated when requirements*.txt are newer.
 .DEFAULT_GOAL := help
-.PHONY: help run by-hand private-by-hand private-score test test-slow test-sdk lint bench clean setup setup-dev setup-docker FORCE
+.PHONY: help run doctor by-hand private-by-hand private-score test test-slow test-sdk lint bench clean
+.PHONY: setup setup-dev setup-docker FORCE
 MAKEFLAGS += --no-print-directory
 
 VENV ?= .venv
@@ -18,6 +19,9 @@ help: ## print this help
 
 run: $(READY) $(PUBLIC) ## set up, make sample data where there are none, run the pipeline, show the scores
 	@$(PYTHON) -m recore run
+
+doctor: $(READY) ## what this machine has and lacks, what that costs, and how to get it
+	@$(PYTHON) -m recore doctor
 
 by-hand: $(READY) $(PUBLIC) ## the four steps as a participant runs them, one script after the other
 	@rm -rf data/preprocess data/predictions data/scores
@@ -75,7 +79,8 @@ $(PUBLIC): | $(READY)
 
 # The first Python 3.12 with venv. It is looked for only where an environment is made or updated.
 PYTHON312 = $(shell for name in python3.12 python3 python; do \
-  $$name -c "import ensurepip, sys; sys.exit(sys.version_info[:2] != (3, 12))" 2>/dev/null && echo $$name && break; done)
+  $$name -c "import ensurepip, sys; sys.exit(sys.version_info[:2] != (3, 12))" 2>/dev/null && echo $$name && break; \
+  done)
 
 # An environment whose Python is gone is made anew, however young its stamps are.
 $(READY) $(READY_DEV) $(READY_DOCKER): $(if $(shell test -x $(PYTHON) && echo there),,FORCE)
@@ -93,15 +98,18 @@ define CHECK
   echo "  Debian, Ubuntu   apt-get install gcc libc6-dev"; \
   echo "  Fedora           dnf install gcc"; \
   echo "  macOS            xcode-select --install"; exit 1; } >&2
-@test ! -L $(VENV) || { echo "$(VENV) is a link to another's environment, older than the requirements here" >&2; exit 1; }
+@test ! -L $(VENV) || { \
+  echo "$(VENV) is a link to another's environment, older than the requirements here" >&2; exit 1; }
 endef
 
-$(READY): requirements.txt requirements-container.txt requirements-recore.txt
+REQUIREMENTS := requirements.txt requirements-container.txt requirements-recore.txt
+
+$(READY): $(REQUIREMENTS)
 	$(CHECK)
 	@$(PYTHON312) -m recore.installing $(VENV) requirements-recore.txt
 	@touch $@
 
-$(READY_DEV): requirements.txt requirements-container.txt requirements-recore.txt requirements-docker.txt requirements-dev.txt
+$(READY_DEV): $(REQUIREMENTS) requirements-docker.txt requirements-dev.txt
 	$(CHECK)
 	@$(PYTHON312) -m recore.installing $(VENV) requirements-dev.txt
 	@touch $(READY) $(READY_DOCKER) $@

@@ -112,7 +112,7 @@ class Environment:
         return subprocess.run([self.python, "-m", "pip", "--disable-pip-version-check", *arguments]).returncode
 
     def compile(self) -> None:
-        """Write the bytecode that uv does not, as a sandboxed job could not keep it. Other processes compile as usual."""
+        """Write the bytecode that uv does not: a sandboxed job could not keep its own."""
         packages = self.folder / Path(sysconfig.get_path("purelib")).relative_to(sysconfig.get_path("data"))
         skipped = f"^{re.escape(str(packages))}/(.*/)?({NOT_COMPILED})/"
         # a file of another Python's syntax is its package's affair, as it is for pip

@@ -12,12 +12,12 @@ from recore.doctor.system import install
 
 PATIENCE = 20  # seconds for a program to answer
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-# Settings of Linux that keep ordinary users from namespaces: where, the value that forbids, the command that allows
+# Settings of Linux that keep ordinary users from namespaces, with the value that does, and the one that allows them
 NAMESPACES = (
-    ("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1", "sysctl kernel.apparmor_restrict_unprivileged_userns=0"),
-    ("/proc/sys/kernel/unprivileged_userns_clone", "0", "sysctl kernel.unprivileged_userns_clone=1"),
-    ("/proc/sys/user/max_user_namespaces", "0", "sysctl user.max_user_namespaces=10000"),
-)  # fmt: skip
+    ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),
+    ("kernel.unprivileged_userns_clone", "0", "1"),
+    ("user.max_user_namespaces", "0", "10000"),
+)
 
 
 def compiler() -> Check:
@@ -39,7 +39,7 @@ def sandbox(works: bool) -> Check:
         return Check("sandbox", OK, "bubblewrap isolates jobs")
     if shutil.which("bwrap") is None:
         return Check("sandbox", NOTE, "bubblewrap is not installed", cost, install("bubblewrap"))
-    allow = [command for path, value, command in NAMESPACES if _content(path) == value]
+    allow = [f"sysctl {name}={allowed}" for name, forbids, allowed in NAMESPACES if _setting(name) == forbids]
     inside = "allow user namespaces; in a container, start that with --security-opt seccomp=unconfined"
     return Check(
         "sandbox", NOTE, "bubblewrap is installed and cannot start a sandbox", cost, "; ".join(allow) or inside
@@ -85,8 +85,9 @@ def _run(*command: str, text: str = "") -> "subprocess.CompletedProcess[str] | N
         return subprocess.CompletedProcess(command, 1, "", "")
 
 
-def _content(path: str) -> str:
+def _setting(name: str) -> str:
+    """A setting of the kernel; nothing where it has no such."""
     try:
-        return Path(path).read_text("utf-8").strip()
+        return Path("/proc/sys", *name.split(".")).read_text("utf-8").strip()
     except OSError:
         return ""
