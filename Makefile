@@ -1,21 +1,27 @@
-# Everything here sets itself up: .venv is made from requirements*.txt when it is missing or older than they are.
+# Everything here sets itself up: .venv is made when it is missing and updated when requirements*.txt are newer.
 .DEFAULT_GOAL := help
-.PHONY: help run by-hand private-by-hand private-score test test-slow test-sdk lint bench clean setup
+.PHONY: help run doctor by-hand private-by-hand private-score test test-slow test-sdk lint bench clean
+.PHONY: setup setup-dev setup-docker FORCE
 MAKEFLAGS += --no-print-directory
 
 VENV ?= .venv
 PYTHON := $(VENV)/bin/python
-READY := $(VENV)/ready
+READY := $(VENV)/ready# what `make run` needs is installed
+READY_DEV := $(VENV)/ready-dev# and what tests, lint and benchmarks need
+READY_DOCKER := $(VENV)/ready-docker# and the client of Docker's engine
 SDK := .venv-sdk
 PUBLIC := data/public/public.csv.gz
 PRIVATE := data/private/private.csv.gz
 ACTUAL := data/private/actual.csv.gz
 
 help: ## print this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(READY) $(PUBLIC) ## set up, make sample data where there are none, run the pipeline, show the scores
 	@$(PYTHON) -m recore run
+
+doctor: $(READY) ## what this machine has and lacks, what that costs, and how to get it
+	@$(PYTHON) -m recore doctor
 
 by-hand: $(READY) $(PUBLIC) ## the four steps as a participant runs them, one script after the other
 	@rm -rf data/preprocess data/predictions data/scores
@@ -36,22 +42,24 @@ private-by-hand:
 private-score:
 	$(PYTHON) score.py --actual $(ACTUAL) --predicted data/predictions/private.csv.out --output data/scores/private.txt
 
+test test-slow test-bare: $(READY_DEV)
+
 test: lint ## lint, and the tests that take minutes
 	$(PYTHON) -m pytest -n 2 -m "not slow"
 
 test-slow: $(READY) ## the tests that take longer
 	$(PYTHON) -m pytest -m slow
 
-test-sdk: $(READY) $(SDK)/ready ## SageMaker's Python SDK against the simulator, in an environment of its own (1 GB)
+test-sdk: $(READY_DEV) $(SDK)/ready ## SageMaker's Python SDK against the simulator, in an environment of its own (1 GB)
 	$(SDK)/bin/python -m pytest tests/sdk
 
-lint: $(READY) ## style, types and import arrows
+lint: $(READY_DEV) ## style, types and import arrows
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-bench: $(READY) ## the benchmarks, each against a named peer
+bench: $(READY_DEV) ## the benchmarks, each against a named peer
 	$(PYTHON) benchmarks/speed.py
 	$(PYTHON) benchmarks/jobs.py
 	$(PYTHON) benchmarks/run.py
@@ -62,29 +70,56 @@ clean: ## remove what was made: environment, caches, model, outputs; data files 
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-setup: $(READY) ## make or renew the environment alone
+setup: $(READY) ## make or update the environment alone: what `make run` needs
+setup-dev: $(READY_DEV) ## and what tests, lint and benchmarks need
+setup-docker: $(READY_DOCKER) ## and what `recore run --engine docker` needs
 
 $(PUBLIC): | $(READY)
 	$(PYTHON) -m recore sample --out data
 
-$(READY): requirements.txt requirements-container.txt requirements-dev.txt
-	@python3.12 -c "import ensurepip" 2>/dev/null || { \
-	  echo "Python 3.12 with venv is needed and python3.12 does not run. Install it:"; \
-	  echo "  Debian, Ubuntu   apt-get install python3.12 python3.12-venv    (where the release has it)"; \
-	  echo "  Fedora           dnf install python3.12"; \
-	  echo "  macOS            brew install python@3.12"; \
-	  echo "  anywhere         pyenv install 3.12    or    uv python install 3.12"; exit 1; } >&2
-	@command -v cc >/dev/null || command -v gcc >/dev/null || { \
-	  echo "A C compiler is needed (sagemaker-training comes as source). Install one:"; \
-	  echo "  Debian, Ubuntu   apt-get install gcc libc6-dev"; \
-	  echo "  Fedora           dnf install gcc"; \
-	  echo "  macOS            xcode-select --install"; exit 1; } >&2
-	@test ! -L $(VENV) || { echo "$(VENV) is a link to another's environment, older than the requirements here" >&2; exit 1; }
-	python3.12 -m venv --clear $(VENV)
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+# The first Python 3.12 with venv. It is looked for only where an environment is made or updated.
+PYTHON312 = $(shell for name in python3.12 python3 python; do \
+  $$name -c "import ensurepip, sys; sys.exit(sys.version_info[:2] != (3, 12))" 2>/dev/null && echo $$name && break; \
+  done)
+
+# An environment whose Python is gone is made anew, however young its stamps are.
+$(READY) $(READY_DEV) $(READY_DOCKER): $(if $(shell test -x $(PYTHON) && echo there),,FORCE)
+FORCE:
+
+define CHECK
+@test -n "$(PYTHON312)" || { \
+  echo "Python 3.12 with venv is needed; none of python3.12, python3 and python is that. Install it:"; \
+  echo "  Debian, Ubuntu   apt-get install python3.12 python3.12-venv    (where the release has it)"; \
+  echo "  Fedora           dnf install python3.12"; \
+  echo "  macOS            brew install python@3.12"; \
+  echo "  anywhere         pyenv install 3.12    or    uv python install 3.12"; exit 1; } >&2
+@command -v cc >/dev/null || command -v gcc >/dev/null || { \
+  echo "A C compiler is needed (sagemaker-training comes as source). Install one:"; \
+  echo "  Debian, Ubuntu   apt-get install gcc libc6-dev"; \
+  echo "  Fedora           dnf install gcc"; \
+  echo "  macOS            xcode-select --install"; exit 1; } >&2
+@test ! -L $(VENV) || { \
+  echo "$(VENV) is a link to another's environment, older than the requirements here" >&2; exit 1; }
+endef
+
+REQUIREMENTS := requirements.txt requirements-container.txt requirements-recore.txt
+
+$(READY): $(REQUIREMENTS)
+	$(CHECK)
+	@$(PYTHON312) -m recore.installing $(VENV) requirements-recore.txt
+	@touch $@
+
+$(READY_DEV): $(REQUIREMENTS) requirements-docker.txt requirements-dev.txt
+	$(CHECK)
+	@$(PYTHON312) -m recore.installing $(VENV) requirements-dev.txt
+	@touch $(READY) $(READY_DOCKER) $@
+
+$(READY_DOCKER): requirements-docker.txt | $(READY)
+	$(CHECK)
+	@$(PYTHON312) -m recore.installing $(VENV) requirements-docker.txt
 	@touch $@
 
 $(SDK)/ready: requirements-sdk.txt
-	python3.12 -m venv --clear $(SDK)
-	$(SDK)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-sdk.txt
+	$(CHECK)
+	@$(PYTHON312) -m recore.installing $(SDK) requirements-sdk.txt
 	@touch $@

@@ -1,5 +1,15 @@
 """`python -m recore`."""
 
-from recore.cli import main
+import sys
+
+try:
+    from recore.cli import main
+except ModuleNotFoundError as error:
+    if (error.name or "recore").partition(".")[0] == "recore":
+        raise
+    sys.exit(
+        f"recore: the Python package `{error.name}` is not installed for {sys.executable}: run `make setup`, "
+        "then `. .venv/bin/activate`"
+    )
 
 main()

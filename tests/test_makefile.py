@@ -1,11 +1,25 @@
-"""The Makefile: bare `make` prints help, and a missing prerequisite is named with its mend."""
+"""The Makefile: bare `make` prints help, a missing prerequisite is named with its fix, environments are kept up to date.
 
+Environments are made by the real Makefile, pip and uv in a project whose packages are small wheels in a folder: pip's
+configuration names it, without an index, so that nothing here is installed that did not come by that configuration.
+"""
+
+import contextlib
+import os
 import shutil
+import signal
 import subprocess
+import sys
+import time
+import zipfile
 from pathlib import Path
 
 import pytest
-from helpers import ROOT
+from helpers import ROOT, environment
+
+from recore.installing import UV, pip_settings, uv_variables
+
+TARGETS = ("run", "by-hand", "test", "test-slow", "lint", "bench", "clean", "setup", "setup-dev", "setup-docker")
 
 
 def make(*arguments: str, cwd: Path = ROOT, path: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -17,26 +31,262 @@ def make(*arguments: str, cwd: Path = ROOT, path: str | None = None) -> subproce
 def test_bare_make_prints_help() -> None:
     done = make()
     assert done.returncode == 0
-    for target in ("run", "by-hand", "test", "test-slow", "lint", "bench", "clean"):
+    for target in TARGETS:
         assert f"make {target} " in done.stdout
 
 
 @pytest.mark.parametrize(
     ("tools", "named"),
     [
-        ([], "Python 3.12 with venv is needed"),
-        (["python3.12"], "A C compiler is needed"),
+        ({}, "Python 3.12 with venv is needed"),
+        ({"python3.12": 1, "python3": 1}, "Python 3.12 with venv is needed"),
+        ({"python3.12": 0}, "A C compiler is needed"),
+        ({"python3.12": 1, "python3": 0}, "A C compiler is needed"),
+        ({"python": 0}, "A C compiler is needed"),
     ],
 )
-def test_what_is_missing_is_named(tools: list[str], named: str, tmp_path: Path) -> None:
+def test_what_is_missing_is_named(tools: dict[str, int], named: str, tmp_path: Path) -> None:
+    """tools: programs with their exit status, 0 of a Python 3.12 with venv and 1 of any other."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    (folder / "sh").symlink_to(shutil.which("sh"))
-    for tool in tools:
-        (folder / tool).write_text("#!/bin/sh\nexit 0\n")
-        (folder / tool).chmod(0o755)
+    for name in ("sh", "test"):
+        (folder / name).symlink_to(shutil.which(name))
+    for name, status in tools.items():
+        program(folder / name, f"exit {status}")
     done = make("setup", f"VENV={tmp_path / 'venv'}", path=str(folder))
     assert done.returncode == 2
     assert named in done.stderr
     assert "Debian" in done.stderr
     assert not (tmp_path / "venv").exists()
+
+
+def program(path: Path, script: str) -> None:
+    path.unlink(missing_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+def wheel(folder: Path, name: str, version: str, files: dict[str, bytes]) -> None:
+    """Write a wheel of files that may all be executed."""
+    info = f"{name}-{version}.dist-info"
+    files = files | {
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode(),
+        f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = "".join(f"{path},,\n" for path in [*files, f"{info}/RECORD"])
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
+        for path, content in (files | {f"{info}/RECORD": record.encode()}).items():
+            entry = zipfile.ZipInfo(path)
+            entry.external_attr = 0o100755 << 16
+            archive.writestr(entry, content)
+
+
+@pytest.fixture(scope="session")
+def uv_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a wheel of the uv that this environment has."""
+    uv = Path(sys.prefix, "bin/uv")
+    if not uv.exists():
+        pytest.skip("no uv in this environment: `make setup-dev` brings it")
+    folder = tmp_path_factory.mktemp("uv")
+    wheel(folder, "uv", UV, {f"uv-{UV}.data/scripts/uv": uv.read_bytes()})
+    return folder
+
+
+class Project:
+    """A folder with the Makefile, requirements that are all in one folder of wheels, and pip told so by a file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.wheels = folder / "wheels"
+        self.python = folder / ".venv/bin/python"
+        (folder / "recore").mkdir()
+        self.wheels.mkdir()
+        shutil.copy(ROOT / "Makefile", folder)
+        for name in ("__init__.py", "installing.py"):
+            shutil.copy(ROOT / "recore" / name, folder / "recore")
+        for name in ("container", "docker", "dev"):
+            (folder / f"requirements-{name}.txt").touch()
+        (folder / "requirements-recore.txt").write_text("-r requirements.txt\n")
+        (folder / "requirements-dev.txt").write_text("-r requirements-recore.txt\ngamma==1.0\n")
+        for name, version in (("alpha", "1.0"), ("alpha", "2.0"), ("beta", "1.0"), ("gamma", "1.0")):
+            wheel(self.wheels, name, version, {f"{name}.py": f"version = '{version}'\n".encode()})
+        self.pip = folder / "pip.conf"
+        self.pip.write_text(f"[global]\nno-index = true\nfind-links = {self.wheels}\n")
+        self.require("alpha==1.0")
+
+    def require(self, *lines: str) -> None:
+        """Edit requirements.txt as a participant does, some time after what was made before."""
+        earlier = time.time() - 60
+        for stamp in self.folder.glob(".venv/ready*"):
+            os.utime(stamp, (earlier, earlier))
+        (self.folder / "requirements.txt").write_text("".join(f"{line}\n" for line in lines))
+
+    def begin(self, target: str = "setup") -> "subprocess.Popen[str]":
+        """Start make in a process group of its own."""
+        variables = {name: value for name, value in environment().items() if not name.startswith(("PIP_", "UV_"))}
+        variables["PATH"] = f"{sys.base_prefix}/bin:{variables['PATH']}"
+        variables |= {"PIP_CONFIG_FILE": str(self.pip), "MAKEFLAGS": "", "UV_CACHE_DIR": str(self.folder / "cache")}
+        return subprocess.Popen(
+            ["make", target],
+            cwd=self.folder,
+            env=variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def make(self, target: str = "setup") -> tuple[int, str]:
+        """Run make to its end: its exit status and what it printed."""
+        process = self.begin(target)
+        printed, _ = process.communicate(timeout=240)
+        return process.returncode, printed
+
+    def versions(self) -> dict[str, str]:
+        """The packages of ours that are installed."""
+        packages = next((self.folder / ".venv/lib").iterdir()) / "site-packages"
+        folders = [path.name.removesuffix(".dist-info") for path in packages.glob("*.dist-info")]
+        return {name: version for name, _, version in (folder.partition("-") for folder in folders) if name[-1] == "a"}
+
+    def made(self) -> int:
+        """What changes when the environment is made anew."""
+        return (self.folder / ".venv/pyvenv.cfg").stat().st_mtime_ns
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+@pytest.fixture
+def project_with_uv(project: Project, uv_wheel: Path) -> Project:
+    project.pip.write_text(f"[global]\nno-index = true\nfind-links = {project.wheels} {uv_wheel}\n")
+    return project
+
+
+def test_an_edit_updates_the_environment(project_with_uv: Project) -> None:
+    project = project_with_uv
+    status, printed = project.make()
+    assert (status, project.versions()) == (0, {"alpha": "1.0"}), printed
+    assert "pip instead" not in printed
+    assert "is up to date" in project.make(".venv/ready")[1]
+    made = project.made()
+    project.require("alpha==2.0", "beta==1.0")
+    status, printed = project.make()
+    assert (status, project.versions()) == (0, {"alpha": "2.0", "beta": "1.0"}), printed
+    project.require("alpha==2.0")
+    assert project.make()[0] == 0
+    assert project.make("setup-dev")[0] == 0
+    assert project.versions()["gamma"] == "1.0"
+    assert project.made() == made
+    packages = next((project.folder / ".venv/lib").iterdir()) / "site-packages"
+    assert list((packages / "__pycache__").glob("alpha.*.pyc"))
+
+
+def test_a_package_that_is_not_there_is_said_and_changes_nothing(project_with_uv: Project) -> None:
+    project = project_with_uv
+    assert project.make()[0] == 0
+    project.require("alpha==1.0", "beta==7.0")
+    status, printed = project.make()
+    assert status == 2
+    assert "beta==7.0" in printed
+    assert "what requirements-recore.txt names could not be installed; the reason is above" in printed
+    assert "pip instead" not in printed
+    assert project.versions() == {"alpha": "1.0"}
+    made = project.made()
+    project.require("alpha==1.0", "beta==1.0")
+    assert project.make()[0] == 0
+    assert project.made() == made
+
+
+def test_an_interrupted_set_up_is_completed(project_with_uv: Project) -> None:
+    project = project_with_uv
+    for seconds, number in ((0.3, signal.SIGINT), (1.0, signal.SIGKILL), (2.0, signal.SIGINT), (3.0, signal.SIGKILL)):
+        process = project.begin()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        process.communicate(timeout=60)
+    status, printed = project.make()
+    assert (status, project.versions()) == (0, {"alpha": "1.0"}), printed
+    assert subprocess.run([project.python, "-c", "import alpha, pip"]).returncode == 0
+
+
+def test_an_environment_that_is_broken_or_of_another_python_is_made_anew(project_with_uv: Project) -> None:
+    project = project_with_uv
+    assert project.make()[0] == 0
+    made = {project.made()}
+    project.python.unlink()
+    project.python.symlink_to("/no/such/python")  # the stamp is younger than the requirements
+    assert project.make()[0] == 0
+    made.add(project.made())
+    program(project.python, "echo 3.11")
+    project.require("alpha==1.0")
+    assert project.make()[0] == 0
+    made.add(project.made())
+    project.require("alpha==1.0")
+    (project.folder / ".venv/installing").touch()  # as an installation leaves it that was killed
+    assert project.make()[0] == 0
+    made.add(project.made())
+    assert len(made) == 4
+    assert subprocess.run([project.python, "-c", "import alpha"]).returncode == 0
+
+
+def test_without_uv_pip_installs_and_says_so(project: Project) -> None:
+    status, printed = project.make()
+    assert (status, project.versions()) == (0, {"alpha": "1.0"}), printed
+    assert "installing with pip instead" in printed
+
+
+def test_where_uv_cannot_work_pip_installs_and_says_so(project: Project) -> None:
+    assert project.make()[0] == 0
+    program(
+        project.folder / ".venv/bin/uv", f'test "$1" = --version && echo "uv {UV}" && exit 0; echo "no TLS"; exit 2'
+    )
+    project.require("alpha==2.0")
+    status, printed = project.make()
+    assert (status, project.versions()) == (0, {"alpha": "2.0"}), printed
+    assert "no TLS" in printed
+    assert "installing with pip instead" in printed
+
+
+def test_a_link_to_anothers_environment_is_left_alone(project: Project) -> None:
+    (project.folder / "theirs").mkdir()
+    (project.folder / ".venv").symlink_to("theirs")
+    status, printed = project.make()
+    assert status == 2
+    assert "is a link to another's environment" in printed
+    assert not list((project.folder / "theirs").iterdir())
+
+
+def test_pips_files_and_variables_are_read_as_pip_reads_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    (tmp_path / "pip.conf").write_text(
+        "[global]\nindex-url = https://a.example/simple\ncert = /a.pem\n[install]\nfind-links = /b\n    /c\n"
+        "[list]\nindex-url = https://no.example/simple\n"
+    )
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+    monkeypatch.setenv("PIP_CERT", "/b.pem")
+    settings = pip_settings(Path(sys.executable))
+    assert settings["index-url"] == "https://a.example/simple"
+    assert settings["find-links"].split() == ["/b", "/c"]
+    assert settings["cert"] == "/b.pem"
+
+
+def test_pips_settings_are_handed_on_to_uv() -> None:
+    settings = {"index-url": "https://a.example/simple", "extra-index-url": "\nhttps://b.example\nhttps://c.example"}
+    settings |= {"find-links": "\n/d /e", "trusted-host": "b.example", "timeout": "90", "format": "columns"}
+    variables = uv_variables(settings, {})
+    assert variables == {
+        "UV_DEFAULT_INDEX": "https://a.example/simple",
+        "UV_INDEX": "https://b.example https://c.example",
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
+        "UV_FIND_LINKS": "/d,/e",
+        "UV_INSECURE_HOST": "b.example",
+        "UV_HTTP_TIMEOUT": "90",
+    }
+    own = uv_variables(settings, {"UV_INDEX_URL": "https://own.example/simple", "UV_HTTP_TIMEOUT": "10"})
+    assert own == {"UV_FIND_LINKS": "/d,/e", "UV_INSECURE_HOST": "b.example"}
+    assert uv_variables({}, {}) == {}

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from recore.cli.doctor import doctor
 from recore.cli.explore import explore
 from recore.cli.import_ import import_
 from recore.cli.new import new
@@ -27,6 +28,13 @@ class OneLineErrors(click.Group):
                 raise
             click.echo(f"recore: {plain(str(error), 2000)}", err=True)
             ctx.exit(2)
+        except ModuleNotFoundError as error:
+            package = (error.name or "").partition(".")[0]
+            if ctx.params["debug"] or package == "recore":
+                raise
+            command = "make setup-docker" if package == "docker" else "make setup"
+            click.echo(f"recore: the Python package `{package}` is not installed: `{command}` installs it", err=True)
+            ctx.exit(2)
 
 
 @click.group(cls=OneLineErrors, context_settings={"show_default": True, "help_option_names": ["-h", "--help"]})
@@ -38,5 +46,5 @@ def main(debug: bool) -> None:
     """
 
 
-for command in (sample, import_, new, explore, validate, run, report, scores, board, simulate):
+for command in (sample, import_, new, explore, validate, run, report, scores, board, simulate, doctor):
     main.add_command(command)

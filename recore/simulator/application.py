@@ -50,6 +50,10 @@ class Application:
             return moto
         except ServiceError as error:
             failure = error
+        except ModuleNotFoundError as error:  # of a service that nothing here needs
+            failure = _not_installed(service, error)
+            if environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+                return _answer(start_response, f"{failure.status} Error", "text/xml", _xml(failure))
         except Exception as error:  # moto raises it, too, where it does not know a service
             logger.exception("a request failed")
             failure = ServiceError("InternalFailure", f"{service}: {error!r}"[:1000], 500)
@@ -120,6 +124,18 @@ def _not_simulated(environ: dict[str, Any]) -> ServiceError:
     if path in ("", "/"):
         return ServiceError("UnknownOperationException", "X-Amz-Target must be SageMaker.OPERATION")
     return ServiceError("NotImplemented", f"The simulator does not answer {path[:200]}", 501)
+
+
+def _not_installed(service: str, error: ModuleNotFoundError) -> ServiceError:
+    """The error of a service of moto's whose packages requirements-recore.txt leaves out."""
+    reason = f"the Python package {error.name} is not installed, `pip install 'moto[server]'` adds all of them"
+    return ServiceError("NotImplemented", f"The simulator does not answer {service}: {reason}", 501)
+
+
+def _xml(error: ServiceError) -> bytes:
+    """An error for a client whose requests are forms: it reads XML."""
+    said = f"<Code>{escape(error.code)}</Code><Message>{escape(str(error))}</Message>"
+    return f"<ErrorResponse><Error><Type>Receiver</Type>{said}</Error></ErrorResponse>".encode()
 
 
 def _asks_for(environ: dict[str, Any], words: bytes) -> bool:

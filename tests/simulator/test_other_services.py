@@ -1,0 +1,42 @@
+"""Services of moto's whose packages are not installed: a clear error at once, in the words that their client reads."""
+
+import sys
+
+import pytest
+from botocore.exceptions import ClientError
+from simulated import Client
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "package"),
+    [
+        ("cloudformation", "list_stacks", "openapi_spec_validator"),
+        ("apigateway", "get_rest_apis", "openapi_spec_validator"),
+        ("xray", "get_sampling_rules", "aws_xray_sdk"),
+    ],
+)
+def test_a_missing_package_is_named(
+    service: str, operation: str, package: str, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)  # also where something else has brought it along
+    with pytest.raises(ClientError) as caught:
+        getattr(client.simulator.client(service), operation)()
+    error = caught.value.response
+    assert error["Error"]["Code"] == "NotImplemented"
+    assert f"The simulator does not answer {service}: the Python package {package}" in error["Error"]["Message"]
+    assert error["ResponseMetadata"]["HTTPStatusCode"] == 501
+    assert error["ResponseMetadata"]["RetryAttempts"] == 0
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "answer"),
+    [
+        ("s3", "list_buckets", "Buckets"),
+        ("sts", "get_caller_identity", "Account"),
+        ("iam", "list_roles", "Roles"),
+        ("logs", "describe_log_groups", "logGroups"),
+        ("cloudwatch", "list_metrics", "Metrics"),
+    ],
+)
+def test_the_services_that_jobs_need(service: str, operation: str, answer: str, client: Client) -> None:
+    assert answer in getattr(client.simulator.client(service), operation)()

@@ -1,0 +1,264 @@
+"""`recore doctor`: what is there and what is missing is found by trying it, on machines that lack one thing or another."""
+
+import contextlib
+import http.server
+import json
+import os
+import shutil
+import socketserver
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from helpers import ROOT, environment
+
+from recore.doctor import system
+from recore.doctor.environment import requirements
+
+TOOLS = (
+    "bwrap",
+    "docker",
+    "cc",
+    "gcc",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+)
+LEVELS = {"ok", "note", "fail"}
+
+
+def doctor(*arguments: str, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a process. PYTHONPATH: it may be started anywhere."""
+    command = [sys.executable, "-m", "recore", "doctor", *arguments]
+    chosen = environment() | {"PYTHONPATH": str(ROOT)} | variables
+    return subprocess.run(command, cwd=cwd, env=chosen, capture_output=True, text=True, timeout=120)
+
+
+def checks(cwd: Path = ROOT, **variables: str) -> dict[str, dict[str, Any]]:
+    """The checks by their name."""
+    done = doctor("--json", cwd=cwd, **variables)
+    assert done.stderr == ""
+    found = {check["name"]: check for check in json.loads(done.stdout)}
+    assert done.returncode == int(any(check["level"] == "fail" for check in found.values()))
+    return found
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> dict[str, str]:
+    """Variables of a machine where the programs are there by name and do not work, and no engine answers."""
+    folder = tmp_path / "bare"
+    folder.mkdir()
+    for name in TOOLS:
+        (folder / name).write_text("#!/bin/sh\nexit 1\n")
+        (folder / name).chmod(0o755)
+    return {"PATH": f"{folder}:{os.environ['PATH']}", "DOCKER_HOST": f"unix://{tmp_path}/no-such-socket"}
+
+
+def test_every_missing_piece_has_its_cost_and_its_fix(bare: dict[str, str], tmp_path: Path) -> None:
+    found = checks(cwd=tmp_path, HOME=str(tmp_path), **bare)
+    assert {check["level"] for check in found.values()} <= LEVELS
+    for name in ("sandbox", "Docker", "C compiler", "browser", "data", "AWS"):
+        assert found[name]["level"] == "note", found[name]
+    for check in found.values():
+        assert check["found"]
+        assert check["level"] == "ok" or check["cost"]
+    assert "cannot start a sandbox" in found["sandbox"]["found"]
+    assert "no-such-socket" in found["Docker"]["found"]
+
+
+def test_programs_that_are_not_there(tmp_path: Path) -> None:
+    found = checks(PATH=str(tmp_path), DOCKER_HOST=f"unix://{tmp_path}/none")
+    assert found["sandbox"]["found"] == "bubblewrap is not installed"
+    assert found["C compiler"]["found"] == "not found"
+    assert found["browser"]["found"] == "no Chromium or Chrome"
+
+
+def test_lines_fit_in_80_columns(bare: dict[str, str], tmp_path: Path) -> None:
+    done = doctor(cwd=tmp_path, HOME=str(tmp_path), **bare)
+    assert done.stderr == ""
+    assert "\x1b" not in done.stdout
+    for line in done.stdout.splitlines():
+        assert len(line) <= 80 or max(map(len, line.split())) > 62, line
+    assert done.stdout.splitlines()[-1].startswith("doctor: ")
+
+
+def test_data_files_and_credentials_that_are_there(tmp_path: Path) -> None:
+    for name in ("public/public.csv.gz", "private/private.csv.gz"):
+        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / name).touch()
+    found = checks(cwd=tmp_path, AWS_ACCESS_KEY_ID="AKIAEXAMPLE", AWS_SECRET_ACCESS_KEY="do not print this")
+    assert found["data"]["found"] == "no data/private/actual.csv.gz"
+    assert found["AWS"]["level"] == "ok"
+    assert "AWS_ACCESS_KEY_ID" in found["AWS"]["found"]
+    assert "AKIAEXAMPLE" not in json.dumps(found)
+    assert "do not print" not in json.dumps(found)
+
+
+def test_a_temporary_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    found = checks(TMPDIR=str(tmp_path / "nowhere"))
+    assert found["temporary"]["level"] == "note"
+    assert "nowhere, is not writable" in found["temporary"]["found"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="mounting a small disk needs root on Linux")
+@pytest.mark.parametrize(("size", "level"), [("64k", "fail"), ("20m", "fail"), ("200m", "note")])
+def test_a_small_disk(size: str, level: str, tmp_path: Path) -> None:
+    with mounted(tmp_path / "small", size) as folder:
+        found = checks(cwd=folder, TMPDIR=str(folder))
+        assert found["disk"]["level"] == level
+        assert found["temporary"]["level"] == level
+        assert str(folder) in found["disk"]["found"]
+        if level == "fail":
+            done = doctor(cwd=folder, TMPDIR=str(folder))
+            assert done.returncode == 1
+            assert "`recore run` cannot work here: temporary, disk" in " ".join(done.stdout.split())
+
+
+@contextlib.contextmanager
+def mounted(folder: Path, size: str) -> Iterator[Path]:
+    """A folder on a disk of its own."""
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", folder], capture_output=True).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def test_packages_of_another_version_and_missing_ones(tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    shutil.copytree(ROOT / "recore", checkout / "recore", ignore=shutil.ignore_patterns("__pycache__"))
+    for path in ROOT.glob("requirements*.txt"):
+        shutil.copy(path, checkout)
+    lines = (checkout / "requirements.txt").read_text().replace("numpy==", "numpy==0.")
+    (checkout / "requirements.txt").write_text(lines)
+    found = checks(cwd=checkout, PYTHONPATH=str(checkout))
+    assert found["container"]["level"] == "note"
+    assert "numpy" in found["container"]["found"]
+    assert "not the environment" in found["Python"]["found"]
+    with open(checkout / "requirements.txt", "a") as file:
+        file.write("no-such-package==1.0\n")
+    with open(checkout / "requirements-recore.txt", "a") as file:
+        file.write("no-such-package[extra]==1.0\n")
+    found = checks(cwd=checkout, PYTHONPATH=str(checkout))
+    for name in ("container", "packages"):
+        assert found[name]["level"] == "fail"
+        assert found[name]["found"] == "not installed: no-such-package"
+        assert "make setup" in found[name]["fix"]
+
+
+@pytest.fixture
+def incomplete(tmp_path: Path) -> Path:
+    """A Python with click and nothing else."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+    target = next((tmp_path / "venv/lib").iterdir()) / "site-packages"
+    packages = Path(click.__file__).parents[1]
+    for path in [packages / "click", *packages.glob("click-*")]:
+        shutil.copytree(path, target / path.name)
+    return tmp_path / "venv/bin/python"
+
+
+def test_it_starts_where_packages_are_missing(incomplete: Path) -> None:
+    command = [incomplete, "-m", "recore", "doctor"]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1, done.stderr
+    assert done.stderr == ""
+    assert "not installed: " in done.stdout
+    assert "moto" in done.stdout
+
+
+def test_a_missing_package_is_one_line(incomplete: Path, tmp_path: Path) -> None:
+    command = [incomplete, "-m", "recore", "sample", "--out", tmp_path / "data"]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "`make setup` installs it" in done.stderr
+    shutil.rmtree(next((incomplete.parents[1] / "lib").glob("*/site-packages/click")))
+    done = subprocess.run([incomplete, "-m", "recore"], cwd=ROOT, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "`click` is not installed" in done.stderr
+
+
+def test_docker_without_its_package_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "docker.py").write_text("raise ModuleNotFoundError('No module named docker', name='docker')\n")
+    command = [sys.executable, "-m", "recore", "simulate", "--engine", "docker"]
+    variables = environment() | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert done.stderr == "recore: the Python package `docker` is not installed: `make setup-docker` installs it\n"
+
+
+class Engine(http.server.BaseHTTPRequestHandler):
+    """What an engine answers."""
+
+    answer = b'{"Version": "28.1.2"}'
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.answer)
+
+    def address_string(self) -> str:
+        return "a socket"
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def engine_at(path: Path, answer: bytes) -> Iterator[None]:
+    handler = type("Answering", (Engine,), {"answer": answer})
+    with socketserver.UnixStreamServer(str(path), handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield
+        server.shutdown()
+
+
+def test_an_engine_that_answers(tmp_path: Path) -> None:
+    with engine_at(tmp_path / "engine", b'{"Version": "28.1.2"}'):
+        found = checks(DOCKER_HOST=f"unix://{tmp_path}/engine")["Docker"]
+        assert "engine 28.1.2 answers" in found["found"]
+    with engine_at(tmp_path / "other", b"hello"):
+        assert "does not answer as Docker does" in checks(DOCKER_HOST=f"unix://{tmp_path}/other")["Docker"]["found"]
+
+
+@pytest.mark.parametrize(
+    ("release", "command"),
+    [
+        ("ID=debian\n", "apt-get install bubblewrap"),
+        ('ID=linuxmint\nID_LIKE="ubuntu debian"\n', "apt-get install bubblewrap"),
+        ('ID="rocky"\nID_LIKE="rhel centos fedora"\n', "dnf install bubblewrap"),
+        ("ID=arch\n", "pacman -S bubblewrap"),
+        ("ID=unknown\n", "bubblewrap is for Linux"),
+    ],
+)
+def test_a_fix_is_in_the_words_of_the_system(
+    release: str, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "os-release").write_text(release)
+    monkeypatch.setattr(system, "OS_RELEASE", tmp_path / "os-release")
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert system.install("bubblewrap").startswith(command)
+
+
+def test_on_macos(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert system.install("python") == "brew install python@3.12"
+    assert system.install("compiler").startswith("xcode-select")
+
+
+def test_lines_of_a_requirements_file(tmp_path: Path) -> None:
+    path = tmp_path / "requirements.txt"
+    path.write_text(
+        "# a comment\n-r other.txt\nplain\nmoto[s3]==5.2.5\nlightgbm>=4\nx==1; python_version<'3'\na @ file:///a\n"
+    )
+    assert list(requirements(path)) == [("plain", None), ("moto", "5.2.5"), ("lightgbm", None)]
