@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from recore.simulator import objects
+from recore.simulator import objects, sockets
 from recore.simulator.errors import ServiceError
 from recore.simulator.failure import JobFailed, JobStopped
 from recore.simulator.feeding import Feeding, Server
@@ -69,9 +69,8 @@ class TransformJobs(JobResource):
         if record.get("MaxPayloadInMB"):
             variables.setdefault("MAX_CONTENT_LENGTH", str(record["MaxPayloadInMB"] << 20))
         code = self._prepare(container, variables, job)
-        (job.folder / "server").mkdir()
-        requirements, server = code / "requirements.txt", job.folder / "server"
-        sandbox = self.platform.sandbox(job, container["Image"], requirements, log, server=server)
+        requirements = code / "requirements.txt"
+        sandbox = self.platform.sandbox(job, container["Image"], requirements, log, server=job.sockets)
         instance = instance_of(record["TransformResources"]["InstanceType"])
         process, reading = self._serve(sandbox, variables, job, instance)
         assert process.stdout is not None  # noqa: S101 - it is a pipe
@@ -125,7 +124,7 @@ class TransformJobs(JobResource):
         """All objects through the server, each answer to its place on S3."""
         client = record.get("ModelClientConfig", {})
         server = Server(
-            job.folder / "server/http",
+            job.sockets / sockets.NAME,
             client.get("InvocationsTimeoutInSeconds", 600),
             client.get("InvocationsMaxRetries", 3),
         )
