@@ -1,7 +1,9 @@
-"""A small sample, and a project folder in which it was run by hand."""
+"""A small sample, a project folder in which it was run by hand, and a folder for sockets."""
 
 import shutil
-from collections.abc import Callable
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +11,16 @@ import pytest
 from helpers import copy_scripts, run
 
 from recore.dataset.sample import Plan, make_sample
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as of a shell's background commands: children would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def sockets() -> Iterator[Path]:
+    """A folder for Unix sockets: the path of pytest's own folders may be too long for them."""
+    with tempfile.TemporaryDirectory(prefix="sockets-", dir="/tmp") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")

@@ -44,5 +44,6 @@ def parents() -> Iterator[Path]:
 
 def _is_safe(parent: Path) -> bool:
     """Whether no other user may rename or remove what this one puts into a folder."""
-    mode = parent.stat().st_mode
-    return not mode & (stat.S_IWGRP | stat.S_IWOTH) or bool(mode & stat.S_ISVTX)
+    info = parent.stat()
+    shared = info.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not info.st_mode & stat.S_ISVTX
+    return info.st_uid in (0, os.geteuid()) and not shared

@@ -47,7 +47,7 @@ def hostile_run(folder: Path, sample: Path, port: int, isolation: str) -> tuple[
     if (os.cpu_count() or 1) < 2:
         pytest.skip("one job waits while others run: two cores are needed")
     actual, walls = sample / "private/actual.csv.gz", isolation == "required"
-    with tempfile.TemporaryDirectory(prefix="r") as temporary:
+    with tempfile.TemporaryDirectory() as temporary:
         content = actual.read_bytes()
         known = {"path": str(actual), "sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "port": port}
         # without walls it looks at this test's own things alone, and leaves the rest of the machine in peace

@@ -2,7 +2,9 @@
 
 import json
 import math
+import os
 import re
+import shlex
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -77,7 +79,7 @@ class TrainingJobs(JobResource):
         self.change(name, FinalMetricDataList=final)
         stopped = ending.reason == "stopped"
         if not stopped:
-            self.check_ending(ending, log, _explained(job, log))
+            self.check_ending(job, ending, log, _explained(job, log))
         # a job that was told to stop, or whose time was up, leaves what it had saved until then
         status, message = ("Stopping", "Stopping the training job") if stopped else ("Uploading", "Uploading the model")
         self._enter(name, status, message)
@@ -266,13 +268,13 @@ def _explained(job: Job, log: JobLog) -> Path:
     The SDK's drivers write only that the process of the user's script failed.
     """
     failure = job.folder / "ml/output/failure"
-    said = text_of(failure)
+    ml = str(job.folder / "ml")  # which a job without a sandbox sees in place of /opt/ml
+    said = text_of(failure).replace(ml, ML)
     if "CalledProcessError" not in said:
         return failure
     known = {line.strip() for line in said.splitlines()}
-    printed = [
-        line for line in log.tail if line.strip() not in known and not line.startswith("+")
-    ]  # +: a shell's trace
+    lines = [line.replace(ml, ML) for line in log.tail]
+    printed = [line for line in lines if line.strip() not in known and not line.startswith("+")]  # +: a shell's trace
     explained = job.folder / "failure"
     ended = said.splitlines()[-1][:180]
     explained.write_text(ended + "\n" + "\n".join(printed[-12:])[-700:])  # of which the reason's length has room
@@ -280,7 +282,22 @@ def _explained(job: Job, log: JobLog) -> Path:
 
 
 def _translate(drivers: Path, ml: Path) -> None:
-    """Without walls, the SDK's own driver scripts must name this job's folder where they name /opt/ml."""
+    """Without a sandbox, the SDK's own driver scripts must name this job's folder where they name /opt/ml."""
     for path in drivers.rglob("*") if drivers.is_dir() else []:
-        if path.suffix in (".py", ".sh"):
-            path.write_bytes(path.read_bytes().replace(b"/opt/ml", str(ml).encode()))
+        if path.suffix == ".py":
+            literal = re.sub(rb"([\"'\\])", rb"\\\1", os.fsencode(ml))
+            path.write_bytes(path.read_bytes().replace(ML.encode(), literal))
+        elif path.suffix == ".sh":
+            path.write_bytes(b"".join(_in_shell(line, os.fsencode(ml)) for line in path.read_bytes().splitlines(True)))
+
+
+def _in_shell(line: bytes, ml: bytes) -> bytes:
+    """A line of a shell script that names this job's folder, quoted as its place asks, where it names /opt/ml."""
+    in_quotes = re.sub(rb"([\"$`\\])", rb"\\\1", ml)
+    bare = os.fsencode(shlex.quote(os.fsdecode(ml)))
+    first, *parts = line.split(ML.encode())
+    before = result = first
+    for part in parts:
+        result += (in_quotes if before.count(b'"') % 2 else bare) + part
+        before += part
+    return result

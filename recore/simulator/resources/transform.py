@@ -17,11 +17,11 @@ from recore.simulator.logs import JobLog
 from recore.simulator.resources.job import JobResource, text_of
 from recore.simulator.resources.resource import REGION
 from recore.simulator.running import Job
-from recore.simulator.sandbox import Sandbox
+from recore.simulator.sandbox import ML, Sandbox
 from recore.simulator.store import Record
 
 PING_SECONDS = 600.0
-CODE = "/opt/ml/code"
+CODE = f"{ML}/code"
 
 
 class TransformJobs(JobResource):
@@ -90,7 +90,8 @@ class TransformJobs(JobResource):
         if ending.reason == "memory":
             raise JobFailed("AlgorithmError: The server needed more memory than its instance type has")
         if failed and not job.stopping.is_set() and (said := text_of(job.folder / "ml/output/failure")):
-            raise JobFailed(f"AlgorithmError: The model's server ended before it was ready: {said[:900]}")
+            said = said.replace(str(job.folder / "ml"), ML)[:900]
+            raise JobFailed(f"AlgorithmError: The model's server ended before it was ready: {said}")
         if failed:
             raise JobStopped if job.stopping.is_set() else failed
         return {}
