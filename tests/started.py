@@ -43,7 +43,11 @@ def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
             folder.mkdir()
-            make(folder)
+            try:
+                make(folder)
+            except BaseException:  # nobody is to go on with the half of it
+                shutil.rmtree(folder)
+                raise
     return folder
 
 

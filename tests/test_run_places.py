@@ -16,6 +16,8 @@ from recore.cli.platform import platform_of
 from recore.pipeline.results import RunFolder
 from recore.simulator.sandbox import bubblewrap_works
 
+pytestmark = pytest.mark.everywhere
+
 SLEEP = "import time\nif __name__ == '__main__':\n    time.sleep(2)\n"
 
 

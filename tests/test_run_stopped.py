@@ -13,6 +13,8 @@ import pytest
 from started import Started, files_of, run_recore, start
 from submitted import PREPROCESS, TRAIN, tiny
 
+pytestmark = pytest.mark.everywhere
+
 SLEEP = "import time\nif __name__ == '__main__':\n    print('asleep', flush=True)\n    time.sleep(600)\n"
 TRAINING, PIPELINES = ("train.py", TRAIN, 1), ("preprocess.py", PREPROCESS, 2)
 

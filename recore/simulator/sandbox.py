@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -29,6 +30,7 @@ LIBRARIES = "/opt/libraries"
 SOCKET = f"/run/server/{sockets.NAME}"  # of a model's server, in a folder that is shared with its job alone
 SKLEARN_FAMILY = ("scikit-learn", "sklearn")
 SHM = 256 << 20  # bytes of /dev/shm: it is memory that no process shows as its own
+SHELLS = ("sh", "bash", "dash")
 PATHS = [str(Path(sys.prefix) / "bin"), "/usr/local/bin", "/usr/bin", "/bin"]
 
 
@@ -154,7 +156,11 @@ class NoWalls(Walls):
         own = {"HOME": str(tmp), "TMPDIR": str(tmp), "SAGEMAKER_BASE_DIR": str(sandbox.ml)}
         environment = {name: translated(value, paths) for name, value in environment.items()} | own
         place = str(tmp) if folder == "/" else translated(folder, paths)
-        return Launch([translated(word, paths) for word in command], environment, place)
+        words = [translated(word, paths) for word in command]
+        if Path(command[0]).name in SHELLS and "-c" in command[1:-1]:
+            script = command.index("-c") + 1
+            words[script] = translated_in_shell(command[script], paths)
+        return Launch(words, environment, place)
 
 
 def image_name(image: str) -> str:
@@ -175,6 +181,19 @@ def translated(text: str, paths: dict[str, Path]) -> str:
         text = re.sub(rf"(?<=file://){path}", quote(os.fsencode(outside)), text)
         text = re.sub(rf"(?<![\w./-]){path}", str(outside).replace("\\", r"\\"), text)
     return text
+
+
+def translated_in_shell(script: str, paths: dict[str, Path]) -> str:
+    """A shell script in which a job's paths are those of this machine, quoted as each place asks."""
+    for inside, outside in paths.items():
+        first, *parts = re.split(rf"(?<![\w.]){re.escape(inside)}(?![\w.-])", script)
+        in_quotes, bare = re.sub(r'(["$`\\])', r"\\\1", str(outside)), shlex.quote(str(outside))
+        before = script = first
+        for part in parts:
+            line = before.rpartition("\n")[2]
+            script += (in_quotes if line.count('"') % 2 else bare) + part
+            before += part
+    return script
 
 
 def _translated_strings(value: Any, paths: dict[str, Path]) -> Any:

@@ -11,6 +11,8 @@ import psutil
 import pytest
 from helpers import environment
 
+pytestmark = pytest.mark.everywhere
+
 MODEL = "def model_fn(model_dir): return None\n"
 PROCESS = MODEL + "import os\ndef transform_fn(model, data, content_type, accept): return str(os.getpid())\n"
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.everywhere
+
 TELL = """
 import json, os, sys
 print(json.dumps({"arguments": sys.argv[1:], "variables": dict(os.environ), "folder": os.getcwd()}))

@@ -19,6 +19,8 @@ from recore.pipeline.submission import Submission, read_submission
 from recore.simulator.objects import pack
 from recore.simulator.server import Simulator
 
+pytestmark = pytest.mark.everywhere
+
 BOTH = {"train": b"", "preprocess": b""}
 SPARSE = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": str(1 << 40)}
 READ = "import sys, pathlib, recore.pipeline.submission as s; s.read_submission(pathlib.Path(sys.argv[1]))"

@@ -107,6 +107,7 @@ def test_nothing_leads_to_the_private_assays(tmp_path: Path, sample: Path, port:
     assert left_beside(done.folder) == []
 
 
+@pytest.mark.everywhere
 def test_every_attempt_finds_them_without_walls(tmp_path: Path, sample: Path, port: int) -> None:
     """So that the test above means something: each attempt works, and pays."""
     done, _ = hostile_run(tmp_path, sample, port, "off")

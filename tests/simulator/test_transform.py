@@ -16,6 +16,8 @@ from recore.simulator.failure import JobFailed
 from recore.simulator.feeding import Feeding, Server
 from recore.simulator.server import BUCKET, ROLE_ARN
 
+pytestmark = pytest.mark.everywhere
+
 # Answers each request with one line: its number of lines, its bytes, its kind, what was asked for.
 COUNTING = """
 import json, os

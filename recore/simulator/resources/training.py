@@ -4,7 +4,6 @@ import json
 import math
 import os
 import re
-import shlex
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from recore.simulator.logs import JobLog
 from recore.simulator.resources.job import JobResource, text_of
 from recore.simulator.resources.resource import REGION, now
 from recore.simulator.running import Ending, Job
-from recore.simulator.sandbox import ML, translated
+from recore.simulator.sandbox import ML, translated, translated_in_shell
 from recore.simulator.store import Record
 
 SOURCE = "/opt/ml/input/source"  # where the script's archive is unpacked, for it has no network to fetch it by
@@ -288,16 +287,5 @@ def _translate(drivers: Path, ml: Path) -> None:
             literal = re.sub(rb"([\"'\\])", rb"\\\1", os.fsencode(ml))
             path.write_bytes(path.read_bytes().replace(ML.encode(), literal))
         elif path.suffix == ".sh":
-            path.write_bytes(b"".join(_in_shell(line, os.fsencode(ml)) for line in path.read_bytes().splitlines(True)))
-
-
-def _in_shell(line: bytes, ml: bytes) -> bytes:
-    """A line of a shell script that names this job's folder, quoted as its place asks, where it names /opt/ml."""
-    in_quotes = re.sub(rb"([\"$`\\])", rb"\\\1", ml)
-    bare = os.fsencode(shlex.quote(os.fsdecode(ml)))
-    first, *parts = line.split(ML.encode())
-    before = result = first
-    for part in parts:
-        result += (in_quotes if before.count(b'"') % 2 else bare) + part
-        before += part
-    return result
+            script = os.fsdecode(path.read_bytes())
+            path.write_bytes(os.fsencode(translated_in_shell(script, {ML: ml})))
