@@ -1,6 +1,6 @@
 # Everything here sets itself up: .venv is made from requirements*.txt when it is missing or older than they are.
 .DEFAULT_GOAL := help
-.PHONY: help run by-hand private-by-hand private-score test test-slow test-sdk lint bench clean setup
+.PHONY: help run by-hand private-by-hand private-score test test-bare test-slow test-sdk lint bench clean setup
 MAKEFLAGS += --no-print-directory
 
 VENV ?= .venv
@@ -39,8 +39,11 @@ private-score:
 test: lint ## lint, and the tests that take minutes
 	$(PYTHON) -m pytest -n 2 -m "not slow"
 
+test-bare: $(READY) ## some of them again, as on a machine without a sandbox, and in an unusual temporary folder
+	$(PYTHON) tests/bare.py $(PYTHON) -m pytest -n 2 -m "everywhere and not slow"
+
 test-slow: $(READY) ## the tests that take longer
-	$(PYTHON) -m pytest -m slow
+	$(PYTHON) -m pytest -n 2 --dist loadgroup -m slow
 
 test-sdk: $(READY) $(SDK)/ready ## SageMaker's Python SDK against the simulator, in an environment of its own (1 GB)
 	$(SDK)/bin/python -m pytest tests/sdk

@@ -17,7 +17,7 @@ def make(*arguments: str, cwd: Path = ROOT, path: str | None = None) -> subproce
 def test_bare_make_prints_help() -> None:
     done = make()
     assert done.returncode == 0
-    for target in ("run", "by-hand", "test", "test-slow", "lint", "bench", "clean"):
+    for target in ("run", "by-hand", "test", "test-bare", "test-slow", "lint", "bench", "clean"):
         assert f"make {target} " in done.stdout
 
 

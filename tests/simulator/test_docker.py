@@ -15,7 +15,7 @@ from simulator.traces import eventually, output
 from recore.simulator.containers import LABEL, NOBODY, build, owner, sweep
 from recore.simulator.server import BUCKET, Simulator
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("docker")]
 
 
 @pytest.fixture(scope="module")
