@@ -102,11 +102,20 @@ class Started:
             shutil.rmtree(self.tmp)
 
 
-def start(folder: Path, *arguments: object, **variables: str) -> Started:
-    """A run whose output lies in a folder."""
+PATIENT = """
+from recore.simulator import running
+running.GRACE = 600
+from recore.cli import main
+main(prog_name="recore")
+"""
+
+
+def start(folder: Path, *arguments: object, patient: bool = False, **variables: str) -> Started:
+    """A run whose output lies in a folder. patient: its jobs have ten minutes from SIGTERM to SIGKILL."""
     tmp = folder / "tmp"
     tmp.mkdir(parents=True)
-    command = [sys.executable, "-m", "recore", "run", *map(str, arguments)]
+    program = ["-c", PATIENT] if patient else ["-m", "recore"]
+    command = [sys.executable, *program, "run", *map(str, arguments)]
     variables = environment() | {"TMPDIR": str(tmp), "PYTHONFAULTHANDLER": "1"} | variables
     with open(folder / "stdout", "wb") as out, open(folder / "stderr", "wb") as err:
         process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=out, stderr=err)
