@@ -1,7 +1,7 @@
 # Everything here sets itself up: .venv is made when it is missing and updated when requirements*.txt are newer.
 .DEFAULT_GOAL := help
-.PHONY: help run doctor by-hand private-by-hand private-score test test-slow test-sdk lint bench clean
-.PHONY: setup setup-dev setup-docker FORCE
+.PHONY: help run doctor by-hand private-by-hand private-score
+.PHONY: test test-bare test-slow test-sdk test-submission lint bench clean setup setup-dev setup-docker FORCE
 MAKEFLAGS += --no-print-directory
 
 VENV ?= .venv
@@ -15,7 +15,7 @@ PRIVATE := data/private/private.csv.gz
 ACTUAL := data/private/actual.csv.gz
 
 help: ## print this help
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(READY) $(PUBLIC) ## set up, make sample data where there are none, run the pipeline, show the scores
 	@$(PYTHON) -m recore run
@@ -47,8 +47,14 @@ test test-slow test-bare: $(READY_DEV)
 test: lint ## lint, and the tests that take minutes
 	$(PYTHON) -m pytest -n 2 -m "not slow"
 
-test-slow: $(READY) ## the tests that take longer
-	$(PYTHON) -m pytest -m slow
+test-bare: ## some of them again, as on a machine without a sandbox, and in an unusual temporary folder
+	$(PYTHON) tests/bare.py $(PYTHON) -m pytest -n 2 -m "everywhere and not slow"
+
+test-slow: ## the tests that take longer
+	$(PYTHON) -m pytest -n 2 --dist loadgroup -m slow
+
+test-submission: $(READY_DEV) ## does a submission keep to the platform's contract? FOLDER=../mine, or the one here
+	SUBMISSION="$(or $(FOLDER),.)" $(PYTHON) -m pytest tests/contract
 
 test-sdk: $(READY_DEV) $(SDK)/ready ## SageMaker's Python SDK against the simulator, in an environment of its own (1 GB)
 	$(SDK)/bin/python -m pytest tests/sdk

@@ -25,12 +25,17 @@ class Locked:
 
 
 def make(parent: Path, prefix: str, suffix: str) -> tuple[Path, Locked]:
-    """A new folder of this process, after those of processes that are gone were removed: they are told by their names."""
+    """A new folder of this process, after those of processes that are gone were removed: they are told by their names.
+
+    Only folders of this user are removed, or locked for a moment: the parent may be one that all users share.
+    """
     for left in parent.glob(f"{prefix}*{suffix}"):
-        lock = Locked(left)
-        if lock.held:
-            shutil.rmtree(left, ignore_errors=True)
-        lock.close()
+        with contextlib.suppress(OSError):  # another process removes it at the same time
+            if left.lstat().st_uid == os.geteuid():
+                lock = Locked(left)
+                if lock.held:
+                    shutil.rmtree(left, ignore_errors=True)
+                lock.close()
     while True:  # another process could take it for one that was left, before it is locked
         folder = Path(tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=parent))
         lock = Locked(folder)

@@ -1,22 +1,39 @@
-"""A small sample, and a project folder in which it was run by hand."""
+"""A small sample, a project folder in which it was run by hand, and a folder for sockets."""
 
+import os
 import shutil
-from collections.abc import Callable
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+# before numpy is imported: on a busy machine its threads mostly wait for each other, and a fit takes fifty times as long
+for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
 
 import pandas as pd
 import pytest
 from helpers import copy_scripts, run
+from started import once
 
 from recore.dataset.sample import Plan, make_sample
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as of a shell's background commands: children would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def sockets() -> Iterator[Path]:
+    """A folder for Unix sockets: the path of pytest's own folders may be too long for them."""
+    with tempfile.TemporaryDirectory(prefix="sockets-", dir="/tmp") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sample data: 10 holes, 424 channels (60 bins of 7 and a remainder of 4), some assays missing."""
-    folder = tmp_path_factory.mktemp("sample")
-    make_sample(folder, Plan(rows=400, holes=10, channels=424, seed=7, missing=0.02))
-    return folder
+    plan = Plan(rows=400, holes=10, channels=424, seed=7, missing=0.02)
+    return once(tmp_path_factory, "sample", lambda folder: make_sample(folder, plan))
 
 
 @pytest.fixture(scope="session")
@@ -28,13 +45,16 @@ def public(sample: Path) -> pd.DataFrame:
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
     """A project's folder after the four steps by hand with no arguments. Read it only."""
-    folder = copy_scripts(tmp_path_factory.mktemp("project"))
-    shutil.copytree(sample, folder / "data")
-    for script in ("train.py", "preprocess.py", "predict.py", "score.py"):
-        done = run(script, cwd=folder)
-        assert done.returncode == 0, done.stderr
-        (folder / f"{script}.log").write_text(done.stdout)
-    return folder
+
+    def make(folder: Path) -> None:
+        copy_scripts(folder)
+        shutil.copytree(sample, folder / "data")
+        for script in ("train.py", "preprocess.py", "predict.py", "score.py"):
+            done = run(script, cwd=folder)
+            assert done.returncode == 0, done.stderr
+            (folder / f"{script}.log").write_text(done.stdout)
+
+    return once(tmp_path_factory, "project", make)
 
 
 @pytest.fixture

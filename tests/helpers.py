@@ -18,8 +18,9 @@ SCRIPTS = (*UPLOADED, "predict.py", "score.py")
 
 
 def environment() -> dict[str, str]:
-    """This process's environment without what would tell a script where it runs."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("SM_", "PYTHON"))}
+    """This process's environment without what would tell a script where it runs, or how many threads to take."""
+    ours = ("SM_", "PYTHON", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
 
 
 def run(*command: object, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:

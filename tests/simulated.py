@@ -87,3 +87,42 @@ class Client:
             assert time.monotonic() < deadline, job
             time.sleep(0.1)
         return job
+
+
+HOOKS = """
+def model_fn(model_dir): return open(model_dir + "/model.txt").read()
+def transform_fn(model, data, content_type, accept): return model + data
+"""
+
+
+def run_each_kind(client: Client) -> None:
+    """A processing, a training and a transform job; each must do what it is asked for."""
+    place = {"S3Uri": f"s3://{BUCKET}/o", "LocalPath": "/opt/ml/processing/output/o", "S3UploadMode": "EndOfJob"}
+    job = client.process(
+        "import os\nopen(os.environ['TO'] + '/file', 'w').write('written')",
+        Environment={"TO": "/opt/ml/processing/output/o"},
+        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": place}]},
+    )
+    assert job["ProcessingJobStatus"] == "Completed", job
+    assert client.get(f"s3://{BUCKET}/o/file") == b"written"
+    job = client.train("import os\nopen(os.environ['SM_MODEL_DIR'] + '/model.txt', 'w').write('model ')")
+    assert job["TrainingJobStatus"] == "Completed", job
+    variables = {
+        "SAGEMAKER_PROGRAM": "inference.py",
+        "SAGEMAKER_SUBMIT_DIRECTORY": client.source(inference=HOOKS),
+        "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
+    }
+    model = {"Image": client.image, "ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"]}
+    client.sagemaker.create_model(
+        ModelName="m", ExecutionRoleArn=ROLE_ARN, PrimaryContainer=model | {"Environment": variables}
+    )
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": client.put("in/lines.csv", "1,2\n")}}
+    client.sagemaker.create_transform_job(
+        TransformJobName="t",
+        ModelName="m",
+        TransformInput={"DataSource": source, "ContentType": "text/csv"},
+        TransformOutput={"S3OutputPath": f"s3://{BUCKET}/out"},
+        TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    )
+    assert client.wait("TransformJob", "t")["TransformJobStatus"] == "Completed"
+    assert client.get(f"s3://{BUCKET}/out/lines.csv.out") == b"model 1,2\n"

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,7 +43,11 @@ def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
             folder.mkdir()
-            make(folder)
+            try:
+                make(folder)
+            except BaseException:  # nobody is to go on with the half of it
+                shutil.rmtree(folder)
+                raise
     return folder
 
 
@@ -77,7 +80,7 @@ class Started:
 
     def wait_for(self, script: str, jobs: int = 1) -> list[psutil.Process]:
         """Wait until jobs run a script; all processes below the command."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while len(self.jobs(script)) < jobs:
             assert self.process.poll() is None, self.stderr
             assert time.monotonic() < deadline
@@ -87,7 +90,7 @@ class Started:
     def end(self) -> tuple[int, list[str]]:
         """Wait for its end: exit status, and the temporary files that it left. One that hangs says where."""
         try:
-            status = self.process.wait(60)
+            status = self.process.wait(120)
             return status, os.listdir(self.tmp)
         except subprocess.TimeoutExpired:
             below = [child.cmdline() for child in psutil.Process(self.process.pid).children(recursive=True)]
@@ -99,20 +102,24 @@ class Started:
             shutil.rmtree(self.tmp)
 
 
-def start(folder: Path, *arguments: object, **variables: str) -> Started:
-    """A run whose output lies in a folder."""
-    folder.mkdir(parents=True)
-    tmp = Path(tempfile.mkdtemp(prefix="r"))  # pytest's own are too long: a model's socket lies below it
-    command = [sys.executable, "-m", "recore", "run", *map(str, arguments)]
+PATIENT = """
+from recore.simulator import running
+running.GRACE = 600
+from recore.cli import main
+main(prog_name="recore")
+"""
+
+
+def start(folder: Path, *arguments: object, patient: bool = False, **variables: str) -> Started:
+    """A run whose output lies in a folder. patient: its jobs have ten minutes from SIGTERM to SIGKILL."""
+    tmp = folder / "tmp"
+    tmp.mkdir(parents=True)
+    program = ["-c", PATIENT] if patient else ["-m", "recore"]
+    command = [sys.executable, *program, "run", *map(str, arguments)]
     variables = environment() | {"TMPDIR": str(tmp), "PYTHONFAULTHANDLER": "1"} | variables
     with open(folder / "stdout", "wb") as out, open(folder / "stderr", "wb") as err:
-        process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=out, stderr=err, preexec_fn=heed_interrupts)
+        process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=out, stderr=err)
         return Started(process, folder, tmp)
-
-
-def heed_interrupts() -> None:
-    """These tests may themselves run where a shell lets its background commands ignore SIGINT."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def on_terminal(*arguments: object) -> tuple[int, str, str]:

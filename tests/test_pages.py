@@ -47,6 +47,7 @@ def test_the_commands_run_as_printed(page: Path, checkout: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("docker")
 def test_the_commands_that_need_an_engine_run_as_printed(checkout: Path) -> None:
     engine()
     for page in PAGES:

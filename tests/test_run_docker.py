@@ -27,6 +27,7 @@ def read(path: Path) -> np.ndarray:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("docker")
 def test_predictions_are_those_by_hand(project: Path, sample: Path, tmp_path: Path) -> None:
     engine()
     done = run_recore("--engine", "docker", *files_of(sample), "--out", tmp_path / "run")
@@ -40,6 +41,7 @@ def test_predictions_are_those_by_hand(project: Path, sample: Path, tmp_path: Pa
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("docker")
 @pytest.mark.skipif("RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS names no folder with the YAMSYS soils")
 def test_real_spectra_give_the_same_predictions(tmp_path: Path) -> None:
     engine()
@@ -55,6 +57,7 @@ def test_real_spectra_give_the_same_predictions(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("docker")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 @pytest.mark.parametrize("step", SLEEPING)
 def test_a_signal_leaves_no_container_and_no_half(step: str, number: int, tmp_path: Path, sample: Path) -> None:

@@ -8,12 +8,15 @@ from pathlib import Path
 import boto3
 import pytest
 from click.testing import CliRunner
-from started import files_of, start
+from started import files_of, run_recore, start
 from submitted import TRAIN, tiny
 
 from recore.cli import main
 from recore.cli.platform import platform_of
 from recore.pipeline.results import RunFolder
+from recore.simulator.sandbox import bubblewrap_works
+
+pytestmark = pytest.mark.everywhere
 
 SLEEP = "import time\nif __name__ == '__main__':\n    time.sleep(2)\n"
 
@@ -39,6 +42,19 @@ def test_a_run_that_is_to_outlive_its_terminal_does(tmp_path: Path, sample: Path
     for process in (started.process, *reached):
         process.send_signal(signal.SIGHUP)
     assert started.end() == (0, []), started.stderr
+
+
+@pytest.mark.parametrize("isolation", ["required", "off"])
+def test_any_temporary_folder(isolation: str, tmp_path: Path, sample: Path) -> None:
+    if isolation == "required" and not bubblewrap_works():
+        pytest.skip("bubblewrap does not work here: install it, or allow user namespaces")
+    folder = tmp_path / f"long, of spaces, quotes \"' and ü中 {'x' * 100}"
+    folder.mkdir()
+    options = [*files_of(sample, anywhere=False), "--isolation", isolation, "--no-report", "--out", tmp_path / "out"]
+    done = run_recore(tiny(tmp_path / "mine"), *options, TMPDIR=str(folder))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out/scores/private.txt").exists()
+    assert not list(folder.iterdir())
 
 
 def test_a_profile_that_leads_elsewhere_is_not_aws(

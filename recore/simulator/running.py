@@ -43,9 +43,10 @@ class Ending:
 
 @dataclass
 class Job:
-    """One job at work: a folder of its own and the order to stop."""
+    """One job at work: a folder of its own, another for its server's socket, and the order to stop."""
 
     folder: Path
+    sockets: Path
     stopping: threading.Event = field(default_factory=threading.Event)
     _supervisors: list["subprocess.Popen[bytes]"] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -140,10 +141,14 @@ class Job:
 
 
 class Jobs:
-    """The queue: as many jobs at a time as there are cores, each in a thread and a folder of its own."""
+    """The queue: as many jobs at a time as there are cores, each in a thread and a folder of its own.
 
-    def __init__(self, folder: Path):
+    sockets: where the folders of their servers' sockets are.
+    """
+
+    def __init__(self, folder: Path, sockets: Path):
         self._folder = folder.resolve()  # a path without links: objects.upload tells a job's own links by that
+        self._sockets = sockets
         self._pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="job")
         self._running: dict[str, Job] = {}
         self._queued: dict[str, tuple[Future[None], Callable[[], None]]] = {}
@@ -151,17 +156,20 @@ class Jobs:
 
     def submit(self, arn: str, work: Callable[[Job], None]) -> None:
         """Queue a job's work."""
-        job = Job(self._folder / f"job-{uuid.uuid4().hex[:12]}")
+        name = f"job-{uuid.uuid4().hex[:12]}"
+        job = Job(self._folder / name, self._sockets / name)
 
         def run() -> None:
             with self._lock:
                 self._queued.pop(arn, None)
-            job.folder.mkdir(0o700)
             try:
+                for folder in (job.folder, job.sockets):
+                    folder.mkdir(0o700)
                 work(job)
             finally:
                 job.kill()
-                remove(job.folder)
+                for folder in (job.folder, job.sockets):
+                    remove(folder)
                 with self._lock:
                     self._running.pop(arn, None)
 

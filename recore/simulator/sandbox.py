@@ -5,8 +5,11 @@ elsewhere lands in a layer of its own, as in a container, and goes with it. With
 own, every argument and variable that names /opt/ml is translated, and nothing is enforced. Docker: see containers.py.
 """
 
+import contextlib
+import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,13 +20,17 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+
+from recore.simulator import sockets
 
 CONTAINER = Path(__file__).parents[1] / "container"  # the room that runs inside the job
 ML = "/opt/ml"
 LIBRARIES = "/opt/libraries"
-SOCKET = "/run/server/http"  # of a model's server, in a folder that is shared with its job alone
+SOCKET = f"/run/server/{sockets.NAME}"  # of a model's server, in a folder that is shared with its job alone
 SKLEARN_FAMILY = ("scikit-learn", "sklearn")
 SHM = 256 << 20  # bytes of /dev/shm: it is memory that no process shows as its own
+SHELLS = ("sh", "bash", "dash")
 PATHS = [str(Path(sys.prefix) / "bin"), "/usr/local/bin", "/usr/bin", "/bin"]
 
 
@@ -149,7 +156,11 @@ class NoWalls(Walls):
         own = {"HOME": str(tmp), "TMPDIR": str(tmp), "SAGEMAKER_BASE_DIR": str(sandbox.ml)}
         environment = {name: translated(value, paths) for name, value in environment.items()} | own
         place = str(tmp) if folder == "/" else translated(folder, paths)
-        return Launch([translated(word, paths) for word in command], environment, place)
+        words = [translated(word, paths) for word in command]
+        if Path(command[0]).name in SHELLS and "-c" in command[1:-1]:
+            script = command.index("-c") + 1
+            words[script] = translated_in_shell(command[script], paths)
+        return Launch(words, environment, place)
 
 
 def image_name(image: str) -> str:
@@ -158,11 +169,42 @@ def image_name(image: str) -> str:
 
 
 def translated(text: str, paths: dict[str, Path]) -> str:
-    """Text in which a job's paths are those of this machine. Such a path within another is left alone."""
+    """Text in which a job's paths are those of this machine, quoted in URLs and escaped in JSON.
+
+    Such a path within another is left alone.
+    """
+    if text.startswith(("{", "[", '"')) and any(inside in text for inside in paths):
+        with contextlib.suppress(ValueError, RecursionError):  # it is not JSON, or deeper than can be read
+            return json.dumps(_translated_strings(json.loads(text), paths))
     for inside, outside in paths.items():
-        path = rf"(?:(?<![\w./-])|(?<=file://)){re.escape(inside)}(?![\w.-])"
-        text = re.sub(path, str(outside).replace("\\", r"\\"), text)
+        path = rf"{re.escape(inside)}(?![\w.-])"
+        text = re.sub(rf"(?<=file://){path}", quote(os.fsencode(outside)), text)
+        text = re.sub(rf"(?<![\w./-]){path}", str(outside).replace("\\", r"\\"), text)
     return text
+
+
+def translated_in_shell(script: str, paths: dict[str, Path]) -> str:
+    """A shell script in which a job's paths are those of this machine, quoted as each place asks."""
+    for inside, outside in paths.items():
+        first, *parts = re.split(rf"(?<![\w.]){re.escape(inside)}(?![\w.-])", script)
+        in_quotes, bare = re.sub(r'(["$`\\])', r"\\\1", str(outside)), shlex.quote(str(outside))
+        before = script = first
+        for part in parts:
+            line = before.rpartition("\n")[2]
+            script += (in_quotes if line.count('"') % 2 else bare) + part
+            before += part
+    return script
+
+
+def _translated_strings(value: Any, paths: dict[str, Path]) -> Any:
+    """A value that JSON can hold, with its strings translated."""
+    if isinstance(value, str):
+        return translated(value, paths)
+    if isinstance(value, list):
+        return [_translated_strings(item, paths) for item in value]
+    if isinstance(value, dict):
+        return {name: _translated_strings(item, paths) for name, item in value.items()}
+    return value
 
 
 def _walls(root: Path) -> list[str]:

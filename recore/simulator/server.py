@@ -14,6 +14,7 @@ from moto.moto_api._internal.models import moto_api_backend
 from werkzeug.serving import make_server
 
 from recore import locked
+from recore.simulator import sockets
 from recore.simulator.application import Application, QuietHandler
 from recore.simulator.platform import Platform
 from recore.simulator.resources.model import Models
@@ -29,7 +30,6 @@ from recore.simulator.store import Store
 
 BUCKET = f"sagemaker-{REGION}-{ACCOUNT}"
 ROLE = "SageMakerRole"
-LONGEST = 55  # characters of the temporary folder's path: a Unix socket's has 107 at most
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/{ROLE}"
 
 
@@ -53,13 +53,30 @@ class Simulator:
         self._state = State(state) if state else None
 
     def __enter__(self) -> "Simulator":
-        if not self.enforced and len(tempfile.gettempdir()) > LONGEST:
-            raise OSError(f"{tempfile.gettempdir()}: {LONGEST} characters at most, for a model's socket: set TMPDIR")
-        self.folder, self._lock = locked.make(Path(tempfile.gettempdir()), "recore-jobs-", "")
+        with contextlib.ExitStack() as ends:  # last first, and each even where one before it was interrupted
+            self._start(ends)
+            self._ends = ends.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ends.close()
+
+    def _start(self, ends: contextlib.ExitStack) -> None:
+        """Start it; each step adds to the stack how it is undone, also where a later one fails."""
+        if self._state:
+            ends.callback(self._state.close)
+        self.folder, lock = locked.make(Path(tempfile.gettempdir()), "recore-jobs-", "")
+        ends.callback(lock.close)
+        ends.callback(remove, self.folder)
+        sockets_folder, lock = sockets.make()
+        ends.callback(lock.close)
+        ends.callback(remove, sockets_folder)
         # our own socket: on a port that is taken, werkzeug would end the whole program
-        self._socket = socket.create_server(("127.0.0.1", self._port), backlog=128)
-        self.port: int = self._socket.getsockname()[1]
-        self._jobs = Jobs(self.folder)
+        listening = ends.enter_context(socket.create_server(("127.0.0.1", self._port), backlog=128))
+        self.port: int = listening.getsockname()[1]
+        self._jobs = Jobs(self.folder, sockets_folder)
         store = Store(self._state.records if self._state else None)
         s3, logs, cloudwatch = (self.client(service) for service in ("s3", "logs", "cloudwatch"))
         platform = Platform(store, self._jobs, s3, logs, cloudwatch, self.walls, self.folder)
@@ -69,29 +86,18 @@ class Simulator:
         if not Simulator._alive:
             moto_api_backend.reset()
         Simulator._alive += 1
-        self._server = make_server(
-            "127.0.0.1", self.port, answer, threaded=True, request_handler=QuietHandler, fd=self._socket.fileno()
+        ends.callback(_one_less)
+        server = make_server(
+            "127.0.0.1", self.port, answer, threaded=True, request_handler=QuietHandler, fd=listening.fileno()
         )
+        ends.callback(server.server_close)
         # how long the end waits for it: by default half a second
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        ends.callback(server.shutdown)
+        ends.callback(self._jobs.close)  # while the server still answers: jobs write to S3 and to the logs
         if self._state:
             self._state.restore(self.client("s3"))
         self._furnish(self.folder)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with contextlib.ExitStack() as ends:  # last first, and each even where one before it was interrupted
-            if self._state:
-                ends.callback(self._state.close)
-            ends.callback(self._lock.close)
-            ends.callback(remove, self.folder)
-            ends.callback(self._socket.close)
-            ends.callback(self._server.server_close)
-            ends.callback(self._server.shutdown)
-            ends.callback(self._jobs.close)
-            Simulator._alive -= 1
 
     @property
     def enforced(self) -> bool:
@@ -149,6 +155,10 @@ SageMaker:
     ExecutionRoleArn: {ROLE_ARN}
 """
         )
+
+
+def _one_less() -> None:
+    Simulator._alive -= 1
 
 
 def _walls(engine: str, isolation: str) -> Walls:

@@ -10,13 +10,15 @@ from collections.abc import Iterator
 import pytest
 from conformance.servers import STARTERS, SUBMISSION, URL, Server
 
+DOCKER = [pytest.mark.slow, pytest.mark.xdist_group("docker")]
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "server" not in metafunc.fixturenames:
         return
     kinds = ["url"] if URL else ["process", "docker"]
     parameters = [
-        pytest.param((name, kind), id=f"{name}-{kind}", marks=[pytest.mark.slow] if kind == "docker" else [])
+        pytest.param((name, kind), id=f"{name}-{kind}", marks=DOCKER if kind == "docker" else [])
         for name in metafunc.module.SUBMISSIONS
         for kind in kinds
     ]

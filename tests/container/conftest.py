@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -81,7 +82,7 @@ class Server:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(10)
+        return self.process.wait(60)
 
 
 def free_port() -> int:
@@ -94,7 +95,7 @@ Serve = Callable[..., Server]
 
 
 @pytest.fixture(scope="module")
-def serve(room: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+def serve(room: Path, sockets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """Start a server of the user's files, on a Unix socket or a port, and wait until it answers pings."""
     running = []
 
@@ -104,7 +105,7 @@ def serve(room: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serv
         base = tmp_path_factory.mktemp("ml")
         write_files(base / code, ({"inference.py": module} if module else {}) | (files or {}))
         (base / "model").mkdir(exist_ok=True)
-        address = free_port() if tcp else base / "socket"
+        address = free_port() if tcp else Path(tempfile.mkdtemp(dir=sockets)) / "socket"
         bind = f"127.0.0.1:{address}" if tcp else f"unix:{address}"
         variables = environment() | {"SAGEMAKER_BASE_DIR": str(base), "SAGEMAKER_MODEL_SERVER_WORKERS": "1"} | set_
         log = base.with_suffix(".log")
@@ -118,7 +119,7 @@ def serve(room: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serv
             )
         server = Server(process, address, base, log)
         running.append(server)
-        deadline = time.monotonic() + 40
+        deadline = time.monotonic() + 120
         while True:
             try:
                 server.request("GET", "/ping")
@@ -133,7 +134,7 @@ def serve(room: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serv
         if server.process.poll() is None:
             server.process.terminate()
     for server in running:
-        server.process.wait(10)
+        server.process.wait(60)
 
 
 @dataclass

@@ -11,6 +11,8 @@ import psutil
 import pytest
 from helpers import environment
 
+pytestmark = pytest.mark.everywhere
+
 MODEL = "def model_fn(model_dir): return None\n"
 PROCESS = MODEL + "import os\ndef transform_fn(model, data, content_type, accept): return str(os.getpid())\n"
 
@@ -86,13 +88,13 @@ def test_model_that_does_not_load(serve, name: str) -> None:
     assert server.stop() == 0
 
 
-def test_model_that_does_not_load_leaves_the_reason(room: Path, tmp_path: Path) -> None:
+def test_model_that_does_not_load_leaves_the_reason(room: Path, sockets: Path, tmp_path: Path) -> None:
     code = tmp_path / "model/code"
     code.mkdir(parents=True)
     (tmp_path / "output").mkdir()
     (code / "inference.py").write_text("def model_fn(model_dir): raise OSError('torn ' * 1000)")
     variables = environment() | {"SAGEMAKER_BASE_DIR": str(tmp_path), "SAGEMAKER_MODEL_SERVER_WORKERS": "2"}
-    command = [sys.executable, "-P", str(room / "serving.py"), "--bind", f"unix:{tmp_path / 'socket'}"]
+    command = [sys.executable, "-P", str(room / "serving.py"), "--bind", f"unix:{sockets / 'unloadable'}"]
     failure = tmp_path / "output/failure"
     with subprocess.Popen(command, env=variables, stderr=subprocess.PIPE) as process:
         deadline = time.monotonic() + 30
@@ -177,22 +179,18 @@ def test_sigterm_ends_all_of_it(serve, tcp: bool) -> None:
     server = serve(PROCESS, tcp=tcp, SAGEMAKER_MODEL_SERVER_WORKERS="2")
     while len(children := psutil.Process(server.process.pid).children()) < 2:
         time.sleep(0.05)
-    started = time.monotonic()
     assert server.stop() == 0
-    assert time.monotonic() - started < 5
     assert not any(child.is_running() for child in children)
-    assert not (server.base / "socket").exists()
+    assert tcp or not server.address.exists()
 
 
 def test_sigterm_amidst_a_request(serve) -> None:
-    server = serve(MODEL + "import time\ndef transform_fn(*_): time.sleep(50)\n")
+    server = serve(MODEL + "import time\ndef transform_fn(*_): time.sleep(600)\n")
     connection = server.connection()
     connection.request("POST", "/invocations", b"1")
     time.sleep(0.3)
-    started = time.monotonic()
     server.stop()
     connection.close()
-    assert time.monotonic() - started < 8
 
 
 def test_listens_where_it_is_told(serve) -> None:
@@ -209,7 +207,8 @@ def test_writes_nothing_of_its_own(serve, tmp_path: Path) -> None:
     server.post("1")
     time.sleep(0.5)  # gunicorn makes what it makes in a thread
     assert sorted(tmp_path.rglob("*")) == sorted(places.values())
-    assert {path.name for path in server.base.rglob("*")} == {"model", "code", "inference.py", "socket"}
+    assert {path.name for path in server.base.rglob("*")} == {"model", "code", "inference.py"}
+    assert os.listdir(server.address.parent) == ["socket"]
     assert os.listdir(f"/proc/{server.process.pid}/cwd") == []
 
 

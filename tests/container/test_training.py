@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import shutil
 import signal
 import tarfile
@@ -9,6 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+pytestmark = pytest.mark.everywhere
 
 TELL = """
 import json, os, sys
@@ -163,21 +166,18 @@ def test_stderr_passes_whole(job) -> None:
 def test_a_process_left_behind_does_not_hold_the_job(job) -> None:
     job.script(
         "import subprocess, sys\n"
-        "print(subprocess.Popen(['sleep', '50'], stdout=subprocess.DEVNULL).pid, flush=True)\nsys.exit('gone')"
+        "print(subprocess.Popen(['sleep', '600'], stdout=subprocess.DEVNULL).pid, flush=True)\nsys.exit('gone')"
     )
-    started = time.monotonic()
-    ended = job.run()
+    ended = job.run()  # which waits for a minute
     os.kill(int(ended.stdout), signal.SIGKILL)
     assert ended.failure == "gone"
-    assert time.monotonic() - started < 20
 
 
 def test_output_is_not_held_back(job) -> None:
-    job.script("import time\nprint('first')\ntime.sleep(20)")
-    started = time.monotonic()
+    job.script("import time\nprint('first')\ntime.sleep(600)")
     with job.start() as process:
+        assert select.select([process.stdout], [], [], 60)[0]
         assert process.stdout.readline() == "first\n"
-        assert time.monotonic() - started < 15
         process.terminate()
         assert job.end(process).code == 143
 

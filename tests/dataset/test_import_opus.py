@@ -148,10 +148,10 @@ def test_derivatives_interferograms_and_series_are_no_absorbance(tmp_path: Path)
         tmp_path, block("derivative", ABSORBANCE), block("interferogram", ABSORBANCE)
     )
     endless = struct.pack("<6i", 0, 2**31 - 1, 24, 0, 0, 0) + bytes(4000)
-    began = time.monotonic()
+    began = time.process_time()
     item = read_one(tmp_path, opus_bytes(block("absorbance", ABSORBANCE), more=((SERIES, endless),)))
     assert isinstance(item, Spectrum)
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
 
 
 WHOLE = opus_bytes(block("sample", 0.02 + X / 1e5), block("absorbance", ABSORBANCE))
@@ -199,11 +199,11 @@ def entry(content: bytes, kind: tuple[int, ...]) -> int:
 def test_a_parameter_of_negative_length_does_not_hang(tmp_path: Path) -> None:
     at = WHOLE.index(b"NPT\0", WHOLE.index(b"NPT\0") + 1)
     content = WHOLE[: at + 6] + struct.pack("<h", -4) + WHOLE[at + 8 :]
-    began = time.monotonic()
+    began = time.process_time()
     item = read_one(tmp_path, content)
     assert isinstance(item, Problem)
     assert "negative length" in item.reason
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_blocks_that_overlap_do_not_fill_the_memory(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 import pytest
 from click.testing import CliRunner, Result
-from helpers import copy_scripts
+from submitted import tiny
 
 from recore.cli import main
 from recore.simulator.server import BUCKET, Simulator
@@ -46,9 +46,7 @@ def simulator() -> Iterator[Simulator]:
 @pytest.fixture(scope="module")
 def sessions(simulator: Simulator, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Session]:
     """The same run three times: sandboxed, as if on AWS, and as if on AWS with --keep."""
-    folder = copy_scripts(tmp_path_factory.mktemp("submission"))
-    for name in ("setup.py", "MANIFEST.in", "requirements.txt"):
-        (folder / name).write_bytes((Path(__file__).parents[2] / name).read_bytes())
+    folder = tiny(tmp_path_factory.mktemp("submission"))
     command = ["run", str(folder), "--isolation", "off"]
     for option, file in (("public", "public/public"), ("private", "private/private"), ("actual", "private/actual")):
         command += [f"--{option}", str(sample / f"{file}.csv.gz")]

@@ -1,6 +1,7 @@
 """What archives and models may weigh: little is not made much, and much is refused at once."""
 
 import gzip
+import os
 import random
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from submitted import member, packed, tiny
 from recore.pipeline.submission import Submission, read_submission
 from recore.simulator.objects import pack
 from recore.simulator.server import Simulator
+
+pytestmark = pytest.mark.everywhere
 
 BOTH = {"train": b"", "preprocess": b""}
 SPARSE = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": str(1 << 40)}
@@ -50,8 +53,16 @@ def sparse(headers: dict[str, str], map_: bytes) -> bytes:
 def test_a_file_of_holes_in_an_archive_is_refused_at_once(archive: bytes, tmp_path: Path) -> None:
     (tmp_path / "src.tar.gz").write_bytes(archive)
     command = [sys.executable, "-c", READ, str(tmp_path / "src.tar.gz")]
-    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=4)
+    began = processor_time()
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
+    assert processor_time() - began < 4
     assert done.stderr.splitlines()[-1].endswith(("'x.npy' has no size that can be", "it has members with holes"))
+
+
+def processor_time() -> float:
+    """Seconds that ended children took of processors."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 @pytest.mark.parametrize("pattern", ["/etc/*", "../x", "a/../../x", "linked/*", "a/" * 5000])
@@ -88,8 +99,8 @@ def test_a_model_of_many_names_takes_the_room_of_one(tmp_path: Path) -> None:
 
 
 def test_a_job_that_leaves_more_than_its_volume_fails_at_once(simulator: Simulator) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     job = Client(simulator).train("import os\nopen(os.environ['SM_MODEL_DIR'] + '/big', 'wb').truncate(200 << 30)")
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"] == "AlgorithmError: /opt/ml/model holds more than the volume of 1 GB"
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10

@@ -47,7 +47,7 @@ def hostile_run(folder: Path, sample: Path, port: int, isolation: str) -> tuple[
     if (os.cpu_count() or 1) < 2:
         pytest.skip("one job waits while others run: two cores are needed")
     actual, walls = sample / "private/actual.csv.gz", isolation == "required"
-    with tempfile.TemporaryDirectory(prefix="r") as temporary:
+    with tempfile.TemporaryDirectory() as temporary:
         content = actual.read_bytes()
         known = {"path": str(actual), "sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "port": port}
         # without walls it looks at this test's own things alone, and leaves the rest of the machine in peace
@@ -107,6 +107,7 @@ def test_nothing_leads_to_the_private_assays(tmp_path: Path, sample: Path, port:
     assert left_beside(done.folder) == []
 
 
+@pytest.mark.everywhere
 def test_every_attempt_finds_them_without_walls(tmp_path: Path, sample: Path, port: int) -> None:
     """So that the test above means something: each attempt works, and pays."""
     done, _ = hostile_run(tmp_path, sample, port, "off")

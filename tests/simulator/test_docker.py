@@ -1,19 +1,21 @@
 """Jobs in containers: the same API, what a container may see and do, and that none is left."""
 
 import json
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
 from engine import IMAGE, containers, engine
 from helpers import ROOT
-from simulated import Client
+from simulated import Client, run_each_kind
 from simulator.traces import eventually, output
 
 from recore.simulator.containers import LABEL, NOBODY, build, owner, sweep
 from recore.simulator.server import BUCKET, Simulator
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("docker")]
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +121,16 @@ def test_packages_beyond_the_image_are_installed_beforehand(client: Client) -> N
     job = client.train("", HyperParameters=settings)
     assert job["TrainingJobStatus"] == "Completed", job["FailureReason"]
     assert "version 0.9.0" in output(client, "TrainingJob", job["TrainingJobName"])
+
+
+def test_any_temporary_folder(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / f"long, of spaces, quotes \"' and ü中 {'x' * 100}"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    with Simulator(engine="docker") as simulator:
+        run_each_kind(Client(simulator, IMAGE))
+    assert not list(folder.iterdir())
 
 
 def test_an_image_that_cannot_be_had_is_named(client: Client) -> None:

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -131,18 +130,20 @@ HOLDER = """
 import signal, sys, time
 sys.path.insert(0, {here!r})
 from simulated import Client
+from recore.simulator import running
 from recore.simulator.server import Simulator
+running.GRACE = 600  # seconds: what ends sooner did not wait for it
 if {handled}:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))
 with Simulator(isolation={isolation!r}) as simulator:
     client = Client(simulator)
     for _ in range(3):
-        client.process({script!r}, wait=False, Environment={mark!r})
+        client.process({script!r}, wait=False, seconds=600, Environment={mark!r})
     print(simulator.folder, flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 STUBBORN = (
-    "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('on', flush=True)\ntime.sleep(300)"
+    "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('on', flush=True)\ntime.sleep(600)"
 )
 
 
@@ -162,14 +163,12 @@ def test_jobs_end_with_whoever_holds_the_simulator(how, isolation):
     try:
         place = Path(holder.stdout.readline().strip())
         eventually(lambda: any("job.py" in " ".join(process.cmdline()) for process in mark.processes()))
-        begun = time.monotonic()
         holder.send_signal(how)
-        holder.wait(20)
+        holder.wait(60)
     finally:
         holder.kill()
         holder.stdout.close()
-    eventually(lambda: not mark.processes(), 5)
-    assert time.monotonic() - begun < 8
+    eventually(lambda: not mark.processes(), 60)
     if how != signal.SIGKILL:
         assert not place.exists()
     assert not [process for process in psutil.Process().children() if process.pid == holder.pid]

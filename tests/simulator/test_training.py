@@ -14,6 +14,8 @@ from botocore.exceptions import ClientError
 
 from recore.simulator.server import BUCKET, ROLE_ARN
 
+pytestmark = pytest.mark.everywhere
+
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 ALGORITHM = {"TrainingImage": IMAGE, "TrainingInputMode": "File"}
 SUCCESS = ["Starting", "Downloading", "Training", "Uploading", "Completed"]

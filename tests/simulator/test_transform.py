@@ -16,6 +16,8 @@ from recore.simulator.failure import JobFailed
 from recore.simulator.feeding import Feeding, Server
 from recore.simulator.server import BUCKET, ROLE_ARN
 
+pytestmark = pytest.mark.everywhere
+
 # Answers each request with one line: its number of lines, its bytes, its kind, what was asked for.
 COUNTING = """
 import json, os
@@ -157,12 +159,10 @@ def test_a_refused_row_is_the_reason(either: Client) -> None:
 
 
 def test_a_model_that_does_not_load_is_the_reason(either: Client) -> None:
-    started = time.monotonic()
     script = "def model_fn(model_dir):\n    raise OSError('no weights here')\n"
     job, _ = transform(either, script, {"a.csv": "a\n"})
     assert job["TransformJobStatus"] == "Failed"
     assert "no weights here" in job["FailureReason"]
-    assert time.monotonic() - started < 30
     assert "no weights here" in output(either, "TransformJob", job["TransformJobName"])
 
 
@@ -247,11 +247,11 @@ def test_a_record_over_the_limit_is_refused_before_it_is_sent(tmp_path: Path) ->
     assert all(len(body) < 1 << 20 for body in echo.bodies)
 
 
-def test_a_link_in_the_socket_s_place_is_not_followed(tmp_path: Path) -> None:
+def test_a_link_in_the_socket_s_place_is_not_followed(sockets: Path, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as another:
-        another.bind(str(tmp_path / "another"))
+        another.bind(str(sockets / "another"))
         another.listen()
-        (tmp_path / "http").symlink_to(tmp_path / "another")
+        (tmp_path / "http").symlink_to(sockets / "another")
         with pytest.raises(ConnectionRefusedError):
             Server(tmp_path / "http", timeout=2).request("GET", "/ping")
         another.setblocking(False)

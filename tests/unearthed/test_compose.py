@@ -11,7 +11,7 @@ import pytest
 from conformance.servers import Server
 from helpers import copy_checkout
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("docker")]
 PORT = 8080  # compose.yaml's
 
 

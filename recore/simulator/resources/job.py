@@ -14,6 +14,7 @@ from recore.simulator.logs import JobLog
 from recore.simulator.platform import Platform
 from recore.simulator.resources.resource import Resource, now
 from recore.simulator.running import Ending, Job
+from recore.simulator.sandbox import ML
 from recore.simulator.store import Record
 
 logger = logging.getLogger(__name__)
@@ -87,7 +88,7 @@ class JobResource(Resource):
                 f"Only images of the scikit-learn family run as processes on this machine, not '{image}'",
             )
 
-    def check_ending(self, ending: Ending, log: JobLog, failure: Path) -> None:
+    def check_ending(self, job: Job, ending: Ending, log: JobLog, failure: Path) -> None:
         """Raise JobFailed with SageMaker's kind of reason where a command did not end well. Time is no failure."""
         if ending.reason == "stopped":
             raise JobStopped
@@ -98,7 +99,8 @@ class JobResource(Resource):
         if ending.reason == "processes":
             raise JobFailed("AlgorithmError: The job started more processes than it may, exit code: 137")
         code = ending.code if ending.code is not None else 128 + (ending.signal or 0)
-        said = text_of(failure)[:900] or _last_error(list(log.tail))[-900:]
+        ml = str(job.folder / "ml")  # which a job without a sandbox sees in place of /opt/ml
+        said = text_of(failure).replace(ml, ML)[:900] or _last_error(list(log.tail)).replace(ml, ML)[-900:]
         raise JobFailed(f"AlgorithmError: {said or 'The command said nothing'}, exit code: {code}")
 
     def _work(self, name: str, job: Job) -> None:

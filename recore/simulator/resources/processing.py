@@ -77,7 +77,7 @@ class ProcessingJobs(JobResource):
         if message := _message(ml / "output/message"):
             self.change(name, ExitMessage=message)
         try:
-            self.check_ending(ending, log, ml / "output/failure")
+            self.check_ending(job, ending, log, ml / "output/failure")
         except (JobFailed, JobStopped):  # SageMaker uploads what such a job left, too
             with contextlib.suppress(JobFailed):
                 self._upload(record, ml)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +18,7 @@ from recore.simulator.logs import JobLog
 from recore.simulator.resources.job import JobResource, text_of
 from recore.simulator.resources.resource import REGION, now
 from recore.simulator.running import Ending, Job
-from recore.simulator.sandbox import ML, translated
+from recore.simulator.sandbox import ML, translated, translated_in_shell
 from recore.simulator.store import Record
 
 SOURCE = "/opt/ml/input/source"  # where the script's archive is unpacked, for it has no network to fetch it by
@@ -77,7 +78,7 @@ class TrainingJobs(JobResource):
         self.change(name, FinalMetricDataList=final)
         stopped = ending.reason == "stopped"
         if not stopped:
-            self.check_ending(ending, log, _explained(job, log))
+            self.check_ending(job, ending, log, _explained(job, log))
         # a job that was told to stop, or whose time was up, leaves what it had saved until then
         status, message = ("Stopping", "Stopping the training job") if stopped else ("Uploading", "Uploading the model")
         self._enter(name, status, message)
@@ -266,13 +267,13 @@ def _explained(job: Job, log: JobLog) -> Path:
     The SDK's drivers write only that the process of the user's script failed.
     """
     failure = job.folder / "ml/output/failure"
-    said = text_of(failure)
+    ml = str(job.folder / "ml")  # which a job without a sandbox sees in place of /opt/ml
+    said = text_of(failure).replace(ml, ML)
     if "CalledProcessError" not in said:
         return failure
     known = {line.strip() for line in said.splitlines()}
-    printed = [
-        line for line in log.tail if line.strip() not in known and not line.startswith("+")
-    ]  # +: a shell's trace
+    lines = [line.replace(ml, ML) for line in log.tail]
+    printed = [line for line in lines if line.strip() not in known and not line.startswith("+")]  # +: a shell's trace
     explained = job.folder / "failure"
     ended = said.splitlines()[-1][:180]
     explained.write_text(ended + "\n" + "\n".join(printed[-12:])[-700:])  # of which the reason's length has room
@@ -280,7 +281,11 @@ def _explained(job: Job, log: JobLog) -> Path:
 
 
 def _translate(drivers: Path, ml: Path) -> None:
-    """Without walls, the SDK's own driver scripts must name this job's folder where they name /opt/ml."""
+    """Without a sandbox, the SDK's own driver scripts must name this job's folder where they name /opt/ml."""
     for path in drivers.rglob("*") if drivers.is_dir() else []:
-        if path.suffix in (".py", ".sh"):
-            path.write_bytes(path.read_bytes().replace(b"/opt/ml", str(ml).encode()))
+        if path.suffix == ".py":
+            literal = re.sub(rb"([\"'\\])", rb"\\\1", os.fsencode(ml))
+            path.write_bytes(path.read_bytes().replace(ML.encode(), literal))
+        elif path.suffix == ".sh":
+            script = os.fsdecode(path.read_bytes())
+            path.write_bytes(os.fsencode(translated_in_shell(script, {ML: ml})))

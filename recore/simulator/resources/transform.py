@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from recore.simulator import objects
+from recore.simulator import objects, sockets
 from recore.simulator.errors import ServiceError
 from recore.simulator.failure import JobFailed, JobStopped
 from recore.simulator.feeding import Feeding, Server
@@ -17,11 +17,11 @@ from recore.simulator.logs import JobLog
 from recore.simulator.resources.job import JobResource, text_of
 from recore.simulator.resources.resource import REGION
 from recore.simulator.running import Job
-from recore.simulator.sandbox import Sandbox
+from recore.simulator.sandbox import ML, Sandbox
 from recore.simulator.store import Record
 
 PING_SECONDS = 600.0
-CODE = "/opt/ml/code"
+CODE = f"{ML}/code"
 
 
 class TransformJobs(JobResource):
@@ -69,9 +69,8 @@ class TransformJobs(JobResource):
         if record.get("MaxPayloadInMB"):
             variables.setdefault("MAX_CONTENT_LENGTH", str(record["MaxPayloadInMB"] << 20))
         code = self._prepare(container, variables, job)
-        (job.folder / "server").mkdir()
-        requirements, server = code / "requirements.txt", job.folder / "server"
-        sandbox = self.platform.sandbox(job, container["Image"], requirements, log, server=server)
+        requirements = code / "requirements.txt"
+        sandbox = self.platform.sandbox(job, container["Image"], requirements, log, server=job.sockets)
         instance = instance_of(record["TransformResources"]["InstanceType"])
         process, reading = self._serve(sandbox, variables, job, instance)
         assert process.stdout is not None  # noqa: S101 - it is a pipe
@@ -91,7 +90,8 @@ class TransformJobs(JobResource):
         if ending.reason == "memory":
             raise JobFailed("AlgorithmError: The server needed more memory than its instance type has")
         if failed and not job.stopping.is_set() and (said := text_of(job.folder / "ml/output/failure")):
-            raise JobFailed(f"AlgorithmError: The model's server ended before it was ready: {said[:900]}")
+            said = said.replace(str(job.folder / "ml"), ML)[:900]
+            raise JobFailed(f"AlgorithmError: The model's server ended before it was ready: {said}")
         if failed:
             raise JobStopped if job.stopping.is_set() else failed
         return {}
@@ -125,7 +125,7 @@ class TransformJobs(JobResource):
         """All objects through the server, each answer to its place on S3."""
         client = record.get("ModelClientConfig", {})
         server = Server(
-            job.folder / "server/http",
+            job.sockets / sockets.NAME,
             client.get("InvocationsTimeoutInSeconds", 600),
             client.get("InvocationsMaxRetries", 3),
         )

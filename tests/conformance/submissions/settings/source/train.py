@@ -16,7 +16,7 @@ def model_fn(model_dir):
 
 def transform_fn(model, data, content_type, accept):
     if data == "sleep":
-        time.sleep(8)
+        time.sleep(20)
     if data == "work":  # holds the processor, so that another request goes to another worker
         sum(range(10_000_000))
     told = {

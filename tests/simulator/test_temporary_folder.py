@@ -1,0 +1,181 @@
+"""Whatever TMPDIR is, jobs run and nothing is left: sockets have a folder whose path is short enough for them."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from helpers import ROOT, environment
+from simulated import Client, run_each_kind
+
+from recore import locked
+from recore.simulator import sockets
+from recore.simulator.resources import training
+from recore.simulator.sandbox import bubblewrap_works, translated
+from recore.simulator.server import Simulator
+
+pytestmark = pytest.mark.everywhere
+
+SPECIAL = "of spaces, quotes \"' and ü中"
+LONG = f"{SPECIAL} {'x' * 100}"
+
+
+def use(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a folder this process's temporary folder."""
+    folder.mkdir(exist_ok=True)
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return folder
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder with a short path, where sockets go when XDG_RUNTIME_DIR names it."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
+
+
+@pytest.mark.parametrize(("isolation", "name"), [("required", LONG), ("off", LONG), ("off", SPECIAL)])
+def test_each_kind_of_job(
+    isolation: str, name: str, short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if isolation == "required" and not bubblewrap_works():
+        pytest.skip("bubblewrap does not work here: install it, or allow user namespaces")
+    # below the short folder its path is short enough for a socket
+    folder = use((tmp_path if name == LONG else short) / name, monkeypatch)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
+    with Simulator(isolation=isolation) as simulator:
+        run_each_kind(Client(simulator))
+    assert not list(folder.iterdir())
+    assert set(short.iterdir()) <= {folder}
+
+
+HOLDER = """
+from recore.simulator.server import Simulator
+with Simulator(isolation="off"):
+    print("started", flush=True)
+    input()
+"""
+
+
+def test_what_a_killed_simulator_left_is_removed_by_the_next(
+    tmp_path: Path, short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = use(tmp_path / LONG, monkeypatch)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
+    command = [sys.executable, "-c", HOLDER]
+    holder = subprocess.Popen(
+        command, cwd=ROOT, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with holder:
+        assert holder.stdout.readline() == "started\n"
+        [left] = short.iterdir()
+        assert stat.S_IMODE(left.stat().st_mode) == 0o700
+        with Simulator(isolation="off"):
+            assert left.exists()  # its simulator is at work
+        holder.send_signal(signal.SIGKILL)
+    assert [path.name.startswith("recore-jobs-") for path in folder.iterdir()] == [True]
+    with Simulator(isolation="off"):
+        assert not left.exists()
+    assert not list(short.iterdir())
+    assert not list(folder.iterdir())
+
+
+def test_a_start_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = use(tmp_path / "t", monkeypatch)
+    with Simulator() as simulator:
+        before = sorted(folder.iterdir())
+        with pytest.raises(OSError, match="in use"):
+            Simulator(port=simulator.port).__enter__()
+        assert sorted(folder.iterdir()) == before
+
+
+def test_the_folder_is_where_its_path_fits(short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
+    longest = sockets.LONGEST - sockets.BELOW - len(os.fsencode(short.resolve())) - 1
+    for name, fits in (("x" * longest, True), ("x" * (longest + 1), False), ("ü" * (longest // 2 + 1), False)):
+        parent = use(short / name, monkeypatch)
+        folder, lock = sockets.make()
+        assert folder.parent == (parent if fits else short).resolve(), name
+        with_job = folder / f"job-{'0' * 12}" / sockets.NAME
+        assert len(os.fsencode(with_job)) <= sockets.LONGEST
+        lock.close()
+
+
+def test_a_folder_that_others_may_change_is_passed_over(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("open", "runtime"):
+        (short / name).mkdir()
+    (short / "open").chmod(0o777)
+    use(short / "open", monkeypatch)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short / "runtime"))
+    folder, lock = sockets.make()
+    lock.close()
+    assert folder.parent == (short / "runtime").resolve()
+    (short / "open").chmod(0o1777)  # as /tmp is
+    folder, lock = sockets.make()
+    lock.close()
+    assert folder.parent == (short / "open").resolve()
+    if not os.geteuid():
+        os.chown(short / "open", 12345, 12345)
+        folder, lock = sockets.make()
+        lock.close()
+        assert folder.parent == (short / "runtime").resolve()
+
+
+def test_no_folder_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sockets, "parents", lambda: iter([tmp_path / ("x" * 120), tmp_path / "gone"]))
+    monkeypatch.setattr(sockets, "BELOW", -500)
+    with pytest.raises(OSError, match=r"^no folder for the sockets .*: No such file or directory.*: set TMPDIR"):
+        sockets.make()
+
+
+def test_the_folders_of_another_user_are_left_alone(short: Path) -> None:
+    if os.geteuid():
+        pytest.skip("only root can make a folder of another user")
+    (short / "recore-theirs").mkdir()
+    os.chown(short / "recore-theirs", 12345, 12345)
+    (short / "recore-mine").mkdir()
+    (short / "recore-link").symlink_to(short / "recore-theirs")
+    _, lock = locked.make(short, "recore-", "")
+    lock.close()
+    assert (short / "recore-theirs").is_dir()
+    assert not (short / "recore-mine").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("--to=/opt/ml/x", "--to=/t m\"p/ü/x"),
+        ("pkg @ file:///opt/ml/code/pkg", "pkg @ file:///t%20m%22p/%C3%BC/code/pkg"),
+        ('{"a": ["/opt/ml/x", 1]}', '{"a": ["/t m\\"p/\\u00fc/x", 1]}'),
+        ('"/opt/ml"', '"/t m\\"p/\\u00fc"'),
+        ('{"a": "/opt/ml"', '{"a": "/t m"p/ü"'),
+        ("[/opt/ml]", '[/t m"p/ü]'),
+        ("{" * 100_000 + "/opt/ml", "{" * 100_000 + '/t m"p/ü'),
+    ],
+)  # fmt: skip
+def test_translation_to_a_path_of_any_characters(text: str, expected: str) -> None:
+    assert translated(text, {"/opt/ml": Path('/t m"p/ü')}) == expected
+
+
+def test_the_sdk_s_drivers_name_a_folder_of_any_characters(tmp_path: Path) -> None:
+    ml = tmp_path / SPECIAL / "ml"
+    ml.mkdir(parents=True)
+    (ml / "x y").write_text("read")
+    drivers = tmp_path / "drivers"
+    drivers.mkdir()
+    (drivers / "run.sh").write_text(
+        'set -e\ncd /opt/ml\ncat "x y"\ncat /opt/ml/x\\ y "/opt/ml/x y" >&1; A=/opt/ml/x; cat "$A y"\n'
+        'echo "a" "/opt/ml" /opt/ml\n'
+    )
+    (drivers / "run.py").write_text("print(open('/opt/ml/x y').read(), open(\"/opt/ml/x y\").read(), '''/opt/ml''')\n")
+    training._translate(drivers, ml)
+    shell = subprocess.check_output(["sh", drivers / "run.sh"], text=True)
+    assert shell == f"readreadreadreada {ml} {ml}\n"
+    python = subprocess.check_output([sys.executable, drivers / "run.py"], text=True, env=environment())
+    assert python == f"read read {ml}\n"
