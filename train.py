@@ -16,10 +16,9 @@ import pandas as pd
 from sklearn.pipeline import make_pipeline
 
 sys.path.append("/opt/ml/code")  # some serving containers leave this file's folder off the path
-from ridge import GroupRidgeCV, SpectralFeatures
-
 from assays import LimitedRegressor
 from fitting import main
+from ridge import GroupRidgeCV, SpectralFeatures
 from serving import input_fn, model_fn, output_fn, predict_fn, save_model
 
 __all__ = ["fit", "input_fn", "model_fn", "output_fn", "predict_fn", "save_model"]

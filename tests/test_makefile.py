@@ -19,7 +19,20 @@ from helpers import ROOT, environment
 
 from recore.installing import UV, pip_settings, uv_variables
 
-TARGETS = ("run", "by-hand", "test", "test-slow", "lint", "bench", "clean", "setup", "setup-dev", "setup-docker")
+TARGETS = (
+    "run",
+    "by-hand",
+    "test",
+    "test-bare",
+    "test-slow",
+    "test-submission",
+    "lint",
+    "bench",
+    "clean",
+    "setup",
+    "setup-dev",
+    "setup-docker",
+)
 
 
 def make(*arguments: str, cwd: Path = ROOT, path: str | None = None) -> subprocess.CompletedProcess[str]:
