@@ -10,12 +10,20 @@ from typing import Any
 
 import psutil
 import pytest
+from simulator.traces import eventually
 from started import Started, files_of, run_recore, start
 from submitted import PREPROCESS, TRAIN, tiny
 
 pytestmark = pytest.mark.everywhere
 
-SLEEP = "import time\nif __name__ == '__main__':\n    print('asleep', flush=True)\n    time.sleep(600)\n"
+SLEEP = """
+import time
+if __name__ == "__main__":
+    print("asleep", flush=True)
+    with open("/proc/self/comm", "w") as name:  # of the process: it is seen from outside that it has come this far
+        name.write("asleep")
+    time.sleep(600)
+"""
 TRAINING, PIPELINES = ("train.py", TRAIN, 1), ("preprocess.py", PREPROCESS, 2)
 
 
@@ -24,6 +32,13 @@ def asleep(folder: Path, sample: Path, where: tuple[str, str, int], out: Path, *
     script, text, _ = where
     mine = tiny(folder / "mine", {script: SLEEP + text})
     return start(folder / "work", mine, *files_of(sample, "public", "private"), "--out", out, *options)
+
+
+def wait_until_asleep(started: Started, script: str, jobs: int = 1) -> list[psutil.Process]:
+    """Wait until jobs sleep in a script; all processes below the command."""
+    processes = started.wait_for(script, jobs)
+    eventually(lambda: [process.name() for process in started.jobs(script)].count("asleep") >= jobs)
+    return processes
 
 
 def states(record: dict[str, Any]) -> dict[str, str]:
@@ -49,7 +64,7 @@ def test_a_signal_stops_its_jobs_and_keeps_what_was_done(
 ) -> None:
     out = tmp_path / "runs/mine"
     started = asleep(tmp_path, sample, where, out)
-    processes = started.wait_for(where[0], where[2])
+    processes = wait_until_asleep(started, where[0], where[2])
     started.process.send_signal(number)
     assert started.end() == (130, [])
     assert gone(processes)
@@ -109,7 +124,7 @@ def test_a_second_signal_does_not_wait_for_a_job_that_ignores_the_first(tmp_path
     out = tmp_path / "runs/mine"
     mine = tiny(tmp_path / "mine", {"train.py": STUBBORN + TRAIN})
     started = start(tmp_path / "work", mine, *files_of(sample, "public"), "--out", out, patient=True)
-    processes = started.wait_for("train.py")
+    processes = wait_until_asleep(started, "train.py")
     started.process.send_signal(signal.SIGINT)
     with pytest.raises(subprocess.TimeoutExpired):
         started.process.wait(1)

@@ -212,4 +212,4 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
         return int(subprocess.check_output([sys.executable, "-c", code], cwd=ROOT))
 
-    assert peak(30_000) < 1.25 * peak(5_000)  # the rows that are more have 350 MB as numbers
+    assert peak(15_000) < 1.25 * peak(5_000)  # the rows that are more have 140 MB as numbers
