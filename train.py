@@ -15,22 +15,18 @@ import os
 import pickle
 import re
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.frozen import FrozenEstimator
-from sklearn.kernel_approximation import Nystroem
-from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
-from sklearn.model_selection import GroupKFold
-from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler, scale
-from threadpoolctl import threadpool_limits
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 sys.path.append("/opt/ml/code")  # some serving containers leave this file's neighbours off the path
+import ridge
 from preprocess import TARGETS, DataError, folder, plain_errors, preprocess, written_whole
 
 WEIGHTS = dict.fromkeys(TARGETS, 0.01) | {"AuPPM": 0.04, "CuPPM": 0.35}  # of the targets in the score
@@ -38,136 +34,26 @@ WEIGHTS |= dict.fromkeys("AgPPM FePCT NiPPM PbPPM ZnPPM AlPPM CaPPM KPPM MgPPM N
 
 
 # ---- Yours to edit: the model ---------------------------------------------------------------------------
-LANDMARKS = 200  # rows with which all rows are compared
 BEYOND = 0.2  # of the range of a target's assays: so far beyond them predictions go, and no farther
 
 
-@threadpool_limits.wrap(limits=1, user_api="blas")  # folds have a thread each: BLAS's own would wait for each other
-def fit(inputs, targets, holes, alphas, folds):
-    """Ridge on the `features` of the bins: for each target its own strength, its own measured rows.
-
-    inputs: DataFrame (rows, bins). targets: DataFrame (rows, 49), NaN where not measured. holes: (rows,).
-    A strength is judged by its squared errors for holes held out and for rows held out, in sum: the first tell of
-    other holes, but holes are few; the second are steadier, but tell of these holes.
-    Returns the model and the predictions for the held out (rows, 49), NaN where there is none.
-    """
-    transform, x = features(inputs)
-    x, y = np.column_stack([x, np.ones(len(x))]), targets.to_numpy()  # the last column is the intercept's
-    ways = [side_by_side(lambda rows: (rows, x[rows].T @ x[rows]), way) for way in split(holes, folds)]
-    everything = sum(xx for _, xx in ways[-1]) if ways else x.T @ x
-    coefficients, strengths = np.full((x.shape[1], y.shape[1]), np.nan), np.full(y.shape[1], alphas[0])
-    held_out = np.full(y.shape, np.nan)
-    patterns, pattern_of = np.unique(~np.isnan(y), axis=1, return_inverse=True)
-    for pattern, measured in enumerate(patterns.T):  # targets measured on the same rows are solved together
-        columns = np.flatnonzero(pattern_of == pattern)
-        if not measured.any():
-            print("train: never measured, so not predicted:", *targets.columns[columns], flush=True)
-            continue
-        level = y[measured][:, columns].mean(axis=0)
-        own_y = np.where(measured[:, None], y[:, columns] - level, 0.0)
-        tried = [validate(x, own_y, measured, way, alphas) for way in ways]
-        if tried:
-            strengths[columns] = alphas[sum(errors for errors, _ in tried).argmin(axis=0)]
-        for rows, solve, right in tried[0][1] if tried else []:
-            predicted = level + x[rows] @ solve(right, strengths[columns])
-            held_out[np.ix_(rows, columns)] = np.clip(predicted, *bounds(y[~rows][:, columns]))
-        solve = decompose(products(x, measured, True, everything))
-        b = solve(x.T @ own_y, strengths[columns])
-        left = x.T @ np.where(measured[:, None], own_y - x @ b, 0.0)
-        left[:-1] -= strengths[columns] * b[:-1]
-        coefficients[:, columns] = b + solve(left, strengths[columns])  # all digits, on any machine
-        coefficients[-1, columns] += level
-    return assemble(transform, inputs, coefficients, strengths, bounds(y)), held_out
-
-
-def features(inputs):
-    """The transformer that makes of bins what Ridge gets, and the result (rows, bins + landmarks).
-
-    The bins themselves, for what is linear and goes on beyond the known; and beside them how alike a spectrum is to
-    each landmark in the slopes of its standard normal variate (Barnes et al. 1989), by Nystroem's map (Williams and
-    Seeger 2001) of a Gaussian kernel as wide as spectra lie apart on average: bends, but only near the known. Both
-    parts have a variance of one in total, so that one strength suits both, in any number of bins.
-    """
-    slopes = make_pipeline(
-        FunctionTransformer(scale, kw_args={"axis": 1}),
-        FunctionTransformer(np.diff, kw_args={"axis": 1, "prepend": 0.0}),
-        StandardScaler(),
-    )
-    gaussian = Nystroem(gamma=0.25 / inputs.shape[1], n_components=min(LANDMARKS, len(inputs)), random_state=0)
-    parts = FeatureUnion([("bins", StandardScaler(with_std=False)), ("likeness", make_pipeline(slopes, gaussian))])
-    x = parts.fit_transform(inputs)
-    for name, part in (("bins", x[:, : inputs.shape[1]]), ("likeness", x[:, inputs.shape[1] :])):
-        weight = 1 / np.sqrt(part.var(axis=0).sum() or 1.0)
-        part *= weight
-        parts.set_params(transformer_weights=(parts.transformer_weights or {}) | {name: weight})
-    return parts, x
-
-
-def split(holes, folds):
-    """Two ways to hold each row out once: in whole holes, and by row. Each is a list of masks (rows,), a fold each.
-
-    Neighbours in a hole are alike, so that rows of one hole tell on each other: where there is but one hole, or
-    one row, a way is left out, and said to be.
-    """
-    ways = []
-    for name, groups in (("drill hole", holes), ("row", np.arange(len(holes)))):
-        if (count := len(np.unique(groups))) > 1:
-            each = GroupKFold(min(folds, count)).split(holes, groups=groups)
-            ways.append([np.isin(np.arange(len(holes)), held) for _, held in each])
-        else:
-            print(f"train: one {name} alone, none to hold out: scores will flatter", flush=True)
-    return ways
-
-
-def products(x, measured, rows, of_rows):
-    """x'x over those of some rows that are measured: of_rows, theirs and the others', less the others', if few."""
-    kept, others = measured & rows, ~measured & rows
-    few = kept.sum() < others.sum()
-    own = x[kept if few else others]
-    return own.T @ own if few else of_rows - own.T @ own
-
-
-def decompose(xx):
-    """Ridge with an intercept, cheap at any strength after one eigen-decomposition of x'x (features + 1, features + 1).
-
-    Returns solve(xy, alpha): coefficients (features + 1, targets), the intercept last, for x'y and an alpha for each
-    target; or, with alpha of shape (strengths, 1, 1), for all strengths at once: (strengths, features + 1, targets).
-    """
-    mean = xx[-1, :-1] / xx[-1, -1]
-    values, vectors = np.linalg.eigh(xx[:-1, :-1] - xx[-1, -1] * np.outer(mean, mean))
-
-    def solve(xy, alpha):
-        level = xy[-1:] / xx[-1, -1]
-        b = vectors @ ((vectors.T @ (xy[:-1] - np.outer(mean, xy[-1]))) / (values.clip(0.0)[:, None] + alpha))
-        return np.concatenate([b, level - (mean @ b)[..., None, :]], axis=-2)
-
-    return solve
-
-
-def validate(x, y, measured, folds, alphas):
-    """Squared errors (strengths, targets) over folds held out; for each its rows, and solve and x'y of the rest.
-
-    y is zero where it was not measured. Errors come from products alone, whose size has no rows in it.
-    """
-    parts = side_by_side(lambda fold: (products(x, measured, *fold), x[fold[0]].T @ y[fold[0]]), folds)
-    whole_xx, whole_xy = sum(xx for xx, _ in parts), sum(xy for _, xy in parts)
-
-    def hold_out(fold, part):
-        (rows, _), (xx, xy) = fold, part
-        if whole_xx[-1, -1] - xx[-1, -1] < 0.5:  # no row is left to learn from
-            return np.zeros((len(alphas), y.shape[1])), None
-        solve, right = decompose(whole_xx - xx), whole_xy - xy
-        b = solve(right, alphas[:, None, None])
-        return (y[rows] ** 2).sum(axis=0) + ((xx @ b - 2 * xy) * b).sum(axis=1), (rows, solve, right)
-
-    errors, solved = zip(*side_by_side(hold_out, folds, parts), strict=True)
-    return sum(errors), [each for each in solved if each]
-
-
-def side_by_side(function, *items):
-    """A list of function(item, ...), one a core at a time: numpy lets other threads run while it works."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(function, *items))
+def fit(inputs, targets, holes, alpha_min=1e-5, alpha_max=1e5, alphas=31, cv=5):
+    """The model, and the predictions for what was held out (rows, 49), NaN where there is none."""
+    features = ridge.SpectralFeatures()
+    solver = ridge.GroupRidgeCV(np.geomspace(alpha_min, alpha_max, alphas), cv)
+    assays = targets.to_numpy()
+    solver.fit(features.fit_transform(inputs), assays, groups=holes)
+    for name, target in targets.items():
+        if target.isna().all():
+            print("train: never measured, so not predicted:", name, flush=True)
+    if len(np.unique(holes)) < 2:
+        print("train: one drill hole alone, none to hold out: scores will flatter", flush=True)
+    held_out = solver.held_out_.copy()
+    for fold in range(solver.test_fold_.max() + 1):
+        held = solver.test_fold_ == fold
+        with np.errstate(invalid="ignore"):
+            held_out[held] = np.clip(held_out[held], *bounds(assays[~held]))
+    return assemble(features, solver, inputs, bounds(assays)), held_out
 
 
 def bounds(assays):
@@ -177,15 +63,12 @@ def bounds(assays):
     return np.maximum(low - beyond, 0.0), np.maximum(high + beyond, 0.0)
 
 
-def assemble(transform, inputs, coefficients, strengths, limits):
-    """All in one object, which needs nothing of this file: features, Ridge, limits."""
+def assemble(features, solver, inputs, limits):
+    """All in one object: features, ridge regression, limits."""
     clip = FunctionTransformer(inverse_func=np.clip, inv_kw_args=dict(zip(("a_min", "a_max"), limits, strict=True)))
-    ridge = make_pipeline(FrozenEstimator(transform), Ridge())
-    model = TransformedTargetRegressor(ridge, transformer=clip, check_inverse=False)
-    model.fit(inputs[:1], np.zeros((1, len(strengths))))  # gives the object its names and shapes, and nothing else
-    fitted = model.regressor_[-1].set_params(alpha=strengths)
-    fitted.coef_, fitted.intercept_ = coefficients[:-1].T, coefficients[-1]
-    return model
+    chain = make_pipeline(FrozenEstimator(features), FrozenEstimator(solver))
+    model = TransformedTargetRegressor(chain, transformer=clip, check_inverse=False)
+    return model.fit(inputs[:1], np.zeros((1, len(limits[0]))))
 
 
 # ---- The platform's: saving, loading, serving -----------------------------------------------------------
@@ -254,22 +137,22 @@ def parser():
     made.add_argument("--alpha_min", type=float, default=1e-5, help="weakest strength tried (%(default)s)")
     made.add_argument("--alpha_max", type=float, default=1e5, help="strongest (%(default)s)")
     made.add_argument("--alphas", type=int, default=31, help="how many, even in the logarithm (%(default)s)")
-    made.add_argument("--folds", type=int, default=5, help="folds of the cross-validation (%(default)s)")
+    made.add_argument("--cv", type=int, default=5, help="folds of the cross-validation (%(default)s)")
     return made
 
 
 def main():
     arguments, unknown = parser().parse_known_args()
-    if not (0 < arguments.alpha_min <= arguments.alpha_max < np.inf and arguments.alphas > 0 and arguments.folds > 1):
-        parser().error("0 < alpha_min <= alpha_max, alphas > 0 and folds > 1 are needed")
+    if not (0 < arguments.alpha_min <= arguments.alpha_max < np.inf and arguments.alphas > 0 and arguments.cv > 1):
+        parser().error("0 < alpha_min <= alpha_max, alphas > 0 and cv > 1 are needed")
     data_file = os.path.join(arguments.data_dir, "public.csv.gz")
     inputs, targets, holes = preprocess(data_file, return_holes=True)
     if targets is None or targets.isna().all(axis=None):
         raise DataError(f"{data_file}: not one assay to learn from")
     if (huge := (targets.abs() > 1e100).any()).any():  # its square, summed over rows, would overflow
         raise DataError(f"{data_file}: column {huge.idxmax()!r}: an infinite value, or one beyond 1e100")
-    alphas = np.geomspace(arguments.alpha_max, arguments.alpha_min, arguments.alphas)
-    model, held_out = fit(inputs, targets, holes, alphas, arguments.folds)
+    hyperparameters = arguments.alpha_min, arguments.alpha_max, arguments.alphas, arguments.cv
+    model, held_out = fit(inputs, targets, holes, *hyperparameters)
     score = 0.0
     for name, predicted in zip(TARGETS, held_out.T, strict=True):
         if (rows := targets[name].notna().to_numpy() & ~np.isnan(predicted)).sum() > 1:
