@@ -391,7 +391,9 @@ def _solve(shared, y, alphas):
 
     alpha, coefficients = alphas[chosen], []
     kept = [whole, *(folds[shared.ways[0]] if folds else ())]
-    for part, (b, converged) in zip(kept, shared.map(lambda part: part.solve(targets, alpha, TIGHT), kept), strict=True):
+    for part, (b, converged) in zip(
+        kept, shared.map(lambda part: part.solve(targets, alpha, TIGHT), kept), strict=True
+    ):
         solved &= converged
         if part is whole:  # a step of iterative refinement: the same digits on any machine
             left = shared.x.T @ np.where(measured, y - shared.x @ b, 0.0)

@@ -2,6 +2,7 @@
 
 Example:
     python benchmarks/accuracy.py --public public.csv.gz --private private.csv.gz --actual actual.csv.gz --repeats 5
+    python benchmarks/accuracy.py --data soils soils.csv.gz --data core public.csv.gz private.csv.gz actual.csv.gz
 
 Without files it takes 300 rows of the sample below data/, which is made where it is missing, and one repeat.
 
@@ -13,6 +14,9 @@ measured rows, pooled over the folds. What is held out and predicted:
 What a method chooses, it chooses within the training rows. Repeats shuffle anew; after +- stands the standard deviation of
 their scores. Differences come with the 95 % interval of a paired bootstrap over the held-out rows. The mean is that of the
 training rows; 0 would be that of the rows held out.
+
+The last line compares ours with the single peer that has the best mean score over all data sets and columns. With
+--groups, each data set is compared a second time, with only its largest public groups (sites, drill holes).
 """
 
 import argparse
@@ -42,21 +46,36 @@ DATA = ROOT / "data"
 
 def main() -> None:
     arguments = parse()
-    from benchmarks.comparison.data import read
-
-    files = arguments.public, arguments.private, arguments.actual
-    if not any(files):
-        files = sample()
-    data = read(*files)
-    result = {"files": [str(path) for path in files if path], "rows_of_files": len(data)}
-    if arguments.rows and arguments.rows < len(data):
-        chosen = np.random.default_rng(arguments.seed).choice(len(data), arguments.rows, replace=False)
-        data = data.take(np.sort(chosen))
-    result |= compare(data, arguments)
-    show(result, arguments.targets)
+    results, draws = [], []
+    for name, data, result in data_sets(arguments):
+        compared, own_draws = compare(data, arguments, seed=arguments.seed + 1000 * len(results))
+        results.append(result | compared)
+        draws.append(own_draws)
+        print(f"\n## {name}\n" if len(arguments.data) > 1 or arguments.groups else "", end="")
+        show(results[-1], arguments.targets)
+    result = results[0] if len(results) == 1 else {"data_sets": results}
+    if best := best_peer(results, draws):
+        result["best_peer"] = best
+        show_best(best)
     if arguments.json:
         with preprocess.written_whole(str(arguments.json)) as part:
             Path(part).write_text(json.dumps(result, indent=1), "utf-8")
+
+
+def data_sets(arguments: argparse.Namespace) -> "Iterator[tuple[str, Data, dict[str, Any]]]":
+    """Yield each data set that the arguments ask for: its name, its data, and what the JSON file says of the files."""
+    from benchmarks.comparison.data import read
+
+    for name, *files in arguments.data or [["sample", *filter(None, sample())]]:
+        data = read(*files)
+        result = {"name": name, "files": [str(path) for path in files], "rows_of_files": len(data)}
+        if arguments.rows and arguments.rows < len(data):
+            chosen = np.random.default_rng(arguments.seed).choice(len(data), arguments.rows, replace=False)
+            data = data.take(np.sort(chosen))
+        yield name, data, result
+        if arguments.groups:
+            name = f"{name}, {arguments.groups} groups"
+            yield name, data.with_largest_groups(arguments.groups), result | {"name": name}
 
 
 def parse() -> argparse.Namespace:
@@ -65,6 +84,17 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--public", type=Path, metavar="FILE", help="data file with assays")
     parser.add_argument("--private", type=Path, metavar="FILE", help="data file without; needs --actual")
     parser.add_argument("--actual", type=Path, metavar="FILE", help="the assays of the private file's rows")
+    parser.add_argument(
+        "--data",
+        nargs="+",
+        action="append",
+        default=[],
+        metavar=("NAME PUBLIC", "PRIVATE ACTUAL"),
+        help="a data set: its name, its public file and, if any, its private file and the assays of that; repeatable",
+    )
+    parser.add_argument(
+        "--groups", type=at_least(2), help="compare each data set again with only its largest public groups, so many"
+    )
     parser.add_argument("--rows", type=at_least(20), help="only so many, drawn from all (without files 300, else all)")
     parser.add_argument("--repeats", type=at_least(1), help="of what is shuffled (without files 1, else 5)")
     parser.add_argument(
@@ -75,7 +105,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--targets", action="store_true", help="print each target's R2, too")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there, those of each target too")
     arguments = parser.parse_args()
-    rows, repeats = (None, 5) if arguments.public else (300, 1)
+    if any(len(words) not in (2, 4) for words in arguments.data):
+        parser.error("--data takes NAME PUBLIC or NAME PUBLIC PRIVATE ACTUAL")
+    arguments.data = [[name, *map(Path, files)] for name, *files in arguments.data]
+    if arguments.public:
+        files = filter(None, (arguments.public, arguments.private, arguments.actual))
+        arguments.data.insert(0, [arguments.public.name, *files])
+    rows, repeats = (None, 5) if arguments.data else (300, 1)
     arguments.rows = rows if arguments.rows is None else arguments.rows
     arguments.repeats = repeats if arguments.repeats is None else arguments.repeats
     if bool(arguments.private) != bool(arguments.actual) or (arguments.private and not arguments.public):
@@ -122,8 +158,8 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
         yield lambda done: bar.advance(task, done)
 
 
-def compare(data: "Data", arguments: argparse.Namespace) -> dict[str, Any]:
-    """All numbers of the tables, as they go into the JSON file."""
+def compare(data: "Data", arguments: argparse.Namespace, seed: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """All numbers of the tables, as they go into the JSON file; and by column and method the bootstrap's draws."""
     from benchmarks.comparison.folds import columns_of, fits_of, run
 
     columns = columns_of(data, arguments.repeats, arguments.seed)
@@ -135,14 +171,39 @@ def compare(data: "Data", arguments: argparse.Namespace) -> dict[str, Any]:
             "no target has measured rows enough to learn it from and to score it: see docs/benchmarks.md"
         )
     measured = dict(zip(score.TARGETS, (~np.isnan(data.targets)).sum(axis=0).tolist(), strict=True))
-    return {
+    summaries, draws = zip(*(summarise(column, outcomes[column.name], seed) for column in columns), strict=True)
+    result = {
         "rows": len(data),
         "private_rows": int(data.private.sum()),
         "sites": len(np.unique(data.sites)),
         "channels": data.spectra.shape[1],
         "seed": arguments.seed,
         "measured": {name: rows for name, rows in measured.items() if rows},
-        "columns": [summarise(column, outcomes[column.name], arguments.seed) for column in columns],
+        "columns": list(summaries),
+    }
+    return result, list(draws)
+
+
+def best_peer(results: list[dict[str, Any]], draws: list[list[dict[str, Any]]]) -> dict[str, Any] | None:
+    """The peer with the best mean score over all data sets and columns, and the mean of ours minus it.
+
+    results and draws: for each data set what `compare` returned. None where ours or a peer is not compared. All columns
+    count alike; data sets are resampled independently of each other.
+    """
+    from benchmarks.comparison.scoring import interval
+
+    methods = [column["methods"] for result in results for column in result["columns"]]
+    means = {name: float(np.mean([column[name]["score"] for column in methods])) for name in methods[0]}
+    peers = [name for name in means if name != "ours"]
+    if "ours" not in means or not peers:
+        return None
+    best = max(peers, key=means.__getitem__)
+    low, high = interval(np.mean([column["ours"] - column[best] for each in draws for column in each], axis=0))
+    return {
+        "name": best,
+        "columns": len(methods),
+        "means": means,
+        "ours_minus_this": {"difference": means["ours"] - means[best], "low": low, "high": high},
     }
 
 
@@ -151,8 +212,8 @@ def scored(outcome: "Outcome") -> bool:
     return all((np.sum(~np.isnan(targets), axis=0) >= 2).any() for targets in outcome.targets)
 
 
-def summarise(column: "Column", outcome: "Outcome", seed: int) -> dict[str, Any]:
-    """Scores, their spread, R2 by target and the differences between ours and each peer, of one column."""
+def summarise(column: "Column", outcome: "Outcome", seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Scores, their spread, R2 by target, differences between ours and each peer, of one column; and each one's draws."""
     from benchmarks.comparison.scoring import bootstrap, interval, r2_by_target, weighted
 
     methods, draws = {}, {}
@@ -172,13 +233,14 @@ def summarise(column: "Column", outcome: "Outcome", seed: int) -> dict[str, Any]
             low, high = interval(draws["ours"] - draws[name])
             difference = methods["ours"]["score"] - methods[name]["score"]
             methods[name]["ours_minus_this"] = {"difference": difference, "low": low, "high": high}
-    return {
+    summary = {
         "name": column.name,
         "held_out": column.held_out,
         "drawn": column.drawn,
         "assays_scored": [int((~np.isnan(targets)).sum()) for targets in outcome.targets],
         "methods": methods,
     }
+    return summary, draws
 
 
 def show(result: dict[str, Any], targets: bool) -> None:
@@ -200,6 +262,14 @@ def show(result: dict[str, Any], targets: bool) -> None:
         for target in column["methods"][methods[0]]["r2"]:
             cells = [f"{column['methods'][name]['r2'][target]:.2f}" for name in methods]
             print(f"| {target} | {' | '.join(cells)} |")
+
+
+def show_best(best: dict[str, Any]) -> None:
+    """Print the mean scores over all data sets and columns, and ours against the best single peer."""
+    print(f"\n| mean of {best['columns']} columns | score |\n|---|---|")
+    for name, mean in best["means"].items():
+        print(f"| {name} | {mean:.3f} |")
+    print(f"| ours minus the best single peer, {best['name']} | {difference_cell(best)} |")
 
 
 def table(corner: str, methods: list[str], columns: list[dict], cell: Callable[[dict], str]) -> None:

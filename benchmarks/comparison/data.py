@@ -36,6 +36,12 @@ class Data:
         parts = self.spectra[rows], self.inputs.iloc[rows], self.targets[rows], self.sites[rows], self.private[rows]
         return type(self)(*parts)
 
+    def with_largest_groups(self, count: int) -> Self:
+        """The rows of the largest public groups, `count` of them, alone."""
+        names, sizes = np.unique(self.sites[~self.private], return_counts=True)
+        largest = names[np.argsort(-sizes, kind="stable")[:count]]
+        return self.take(~self.private & np.isin(self.sites, largest))
+
 
 def read(public: Path, private: Path | None = None, actual: Path | None = None) -> Data:
     """The rows of the public file, then those of the private one with their assays. Raises DataError."""

@@ -1,0 +1,74 @@
+"""ridge.SpectralFeatures: against the formulas written out, and as a scikit-learn transformer."""
+
+import pickle
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.utils.estimator_checks import estimator_checks_generator
+
+from ridge import SpectralFeatures
+
+
+def name_of(value: object) -> str:
+    """A test's name for an estimator or a check."""
+    return getattr(getattr(value, "func", None), "__name__", repr(value))
+
+
+ESTIMATORS = [SpectralFeatures(), SpectralFeatures(landmarks=5, linear=0.0)]
+CHECKS = [pair for estimator in ESTIMATORS for pair in estimator_checks_generator(estimator)]
+
+
+@pytest.mark.parametrize(("estimator", "check"), CHECKS, ids=name_of)
+@pytest.mark.filterwarnings("ignore")
+def test_scikit_learn_accepts_it(estimator: SpectralFeatures, check: Callable) -> None:
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def bins() -> np.ndarray:
+    """Smooth spectra (60, 8)."""
+    return np.random.default_rng(3).normal(3, 1, (60, 8)).cumsum(axis=1)
+
+
+@pytest.mark.parametrize("linear", [0.0, 0.2])
+def test_features_are_bins_and_likeness_of_slopes(bins: np.ndarray, linear: float) -> None:
+    x = SpectralFeatures(linear=linear).fit_transform(bins)
+    spectra = (bins - bins.mean(axis=1, keepdims=True)) / bins.std(axis=1, keepdims=True)
+    slopes = np.column_stack([spectra[:, 0], spectra[:, 1:] - spectra[:, :-1]])
+    slopes = (slopes - slopes.mean(axis=0)) / slopes.std(axis=0)
+    distances = ((slopes[:, None] - slopes[None]) ** 2).sum(axis=2)
+    kernel = np.exp(-distances / (2 * distances.mean())) + linear * (slopes @ slopes.T) / 8
+    linear_part, likeness = x[:, :8], x[:, 8:]
+    for part in (linear_part, likeness):
+        assert part.var(axis=0).sum() == pytest.approx(1.0)
+    found = likeness @ likeness.T  # with fewer rows than landmarks, of all rows: exact
+    np.testing.assert_allclose(found, kernel * (found[0, 0] / kernel[0, 0]), atol=1e-8)
+    centred = bins - bins.mean(axis=0)
+    np.testing.assert_allclose(linear_part, centred * (linear_part[0, 0] / centred[0, 0]), atol=1e-12)
+
+
+def test_landmarks_limit_the_features_and_the_pickle(bins: np.ndarray) -> None:
+    many = np.random.default_rng(0).normal(3, 1, (5000, 8)).cumsum(axis=1)
+    features = SpectralFeatures(landmarks=20).fit(many)
+    assert features.transform(bins).shape == (60, 28)
+    assert len(pickle.dumps(features)) < 10_000
+    again = clone(features).fit(many)
+    np.testing.assert_array_equal(features.transform(bins), again.transform(bins))
+
+
+def test_a_row_is_the_same_in_any_company(bins: np.ndarray) -> None:
+    features = SpectralFeatures().fit(bins)
+    whole = features.transform(bins)
+    single = np.vstack([features.transform(row[None]) for row in bins])
+    np.testing.assert_allclose(single, whole, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_degenerate_spectra_give_finite_features(bins: np.ndarray, rows: int) -> None:
+    constant, twice = np.full((rows, 8), 2.0), np.repeat(bins[:1], rows, axis=0)
+    for spectra in (constant, twice, bins[:rows], bins[:rows, :1]):
+        features = SpectralFeatures().fit(spectra)
+        assert np.isfinite(features.transform(spectra)).all()
+    assert np.isfinite(SpectralFeatures().fit(bins).transform(constant)).all()

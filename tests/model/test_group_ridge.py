@@ -1,0 +1,262 @@
+"""ridge.GroupRidgeCV against scikit-learn's Ridge, one alpha, target and fold at a time."""
+
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from exact_ridge import fit as exact_fit
+from helpers import ROOT
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.utils.estimator_checks import estimator_checks_generator
+
+import ridge
+from ridge import GroupRidgeCV
+
+ALPHAS = np.geomspace(1e-5, 1e5, 13)
+
+
+def name_of(value: object) -> str:
+    """A test's name for an estimator or a check."""
+    return getattr(getattr(value, "func", None), "__name__", repr(value))
+
+
+ESTIMATORS = [GroupRidgeCV(), GroupRidgeCV(alphas=[1e-3], cv=2)]
+CHECKS = [pair for estimator in ESTIMATORS for pair in estimator_checks_generator(estimator)]
+
+
+@pytest.mark.parametrize(("estimator", "check"), CHECKS, ids=name_of)
+@pytest.mark.filterwarnings("ignore")
+def test_scikit_learn_accepts_it(estimator: GroupRidgeCV, check: Callable) -> None:
+    check(estimator)
+
+
+def problem(
+    rows: int, features: int, targets: int, missing: float, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """x (rows, features) of falling variance, y (rows, targets) with more and more noise and scattered gaps, 7 groups."""
+    random = np.random.default_rng(seed)
+    x = random.normal(size=(rows, features)) * np.geomspace(1, 1e-3, features) / np.sqrt(features)
+    y = 3 + 10 * x @ random.normal(size=(features, targets))
+    y += np.geomspace(0.03, 3, targets) * random.normal(size=y.shape)
+    y[random.random(y.shape) < missing] = np.nan
+    return x, y, np.arange(rows) * 7 // rows
+
+
+def assert_exact(
+    x: np.ndarray, y: np.ndarray, groups: np.ndarray | None, alphas: np.ndarray = ALPHAS, cv: int = 5
+) -> None:
+    """A fit has the alphas, predictions and held-out predictions of separate fits; y (rows, targets)."""
+    model = GroupRidgeCV(alphas, cv).fit(x, y, groups=groups)
+    predicted = model.predict(x)
+    by_row = np.arange(len(x)) % cv
+    ways = [by_row] if groups is None or len(set(groups)) == 1 else [model.test_fold_, by_row]
+    for target in range(y.shape[1]):
+        if np.isnan(y[:, target]).all():
+            for values in (model.alpha_, model.intercept_, predicted.T, model.held_out_.T, model.coef_):
+                assert np.isnan(values[target]).all()
+            continue
+        exact = exact_fit(x, y[:, target], ways, alphas)
+        assert model.alpha_[target] == exact.alpha, (
+            target,
+            exact.errors[model.alpha_[target]],
+            exact.errors[exact.alpha],
+        )
+        tolerance = 1e-8 * (np.nanmax(np.abs(y[:, target])) + 1e-300)
+        np.testing.assert_allclose(predicted[:, target], exact.predicted, rtol=1e-8, atol=tolerance)
+        np.testing.assert_allclose(model.held_out_[:, target], exact.held_out, rtol=1e-8, atol=tolerance)
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.03, 0.25, 0.6])
+@pytest.mark.parametrize(("rows", "features"), [(120, 20), (50, 80), (80, 80)])
+def test_each_target_has_the_fit_of_its_own_measured_rows(rows: int, features: int, missing: float) -> None:
+    assert_exact(*problem(rows, features, 4, missing, seed=rows + features))
+
+
+def test_more_gaps_than_are_copied_in_double_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ridge, "FEW", 0)
+    assert_exact(*problem(200, 30, 6, 0.1))
+    monkeypatch.setattr(ridge, "CHUNK", 1)  # one target at a time
+    assert_exact(*problem(200, 30, 6, 0.1))
+
+
+def test_what_does_not_converge_is_solved_on_its_own_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ridge, "STEPS", 2)
+    assert_exact(*problem(100, 30, 3, 0.1))
+
+
+@pytest.mark.parametrize("groups", [None, np.zeros(70, int), np.arange(70) % 2, np.arange(70)])
+def test_groups_of_every_kind(groups: np.ndarray | None) -> None:
+    x, y, _ = problem(70, 10, 3, 0.05)
+    assert_exact(x, y, groups)
+    assert_exact(x, y, groups, cv=3)
+
+
+def test_groups_are_held_out_whole_and_evenly() -> None:
+    x, y, _ = problem(100, 5, 1, 0.0)
+    groups = np.random.default_rng(0).permutation(np.repeat(list("abcdefg"), [40, 20, 10, 10, 10, 5, 5]))
+    folds = GroupRidgeCV(cv=3).fit(x, y, groups=groups).test_fold_
+    assert all(len(set(folds[groups == name])) == 1 for name in "abcdefg")
+    assert sorted(np.bincount(folds)) == [30, 30, 40]
+
+
+@pytest.mark.parametrize(
+    "case", ["never", "once", "one group", "all but one group", "constant", "same gaps", "empty rows"]
+)
+def test_patterns_of_gaps(case: str) -> None:
+    x, y, groups = problem(70, 10, 4, 0.05)
+    if case == "never":
+        y[:, 1] = np.nan
+    elif case == "once":
+        y[1:, 1] = np.nan
+        y[0, 1] = 5.0
+    elif case == "one group":
+        y[groups != 2, 1] = np.nan
+    elif case == "all but one group":
+        y[groups == 2, 1] = np.nan
+    elif case == "constant":
+        y[:, 1] = np.where(np.isnan(y[:, 1]), np.nan, 7.0)
+        model = GroupRidgeCV(ALPHAS).fit(x, y, groups=groups)
+        np.testing.assert_allclose(model.predict(x)[:, 1], 7.0)
+        return
+    elif case == "same gaps":
+        y[np.isnan(y[:, 0]), :] = np.nan
+        y[:, 1:] = np.where(np.isnan(y[:, :1]), np.nan, np.nan_to_num(y[:, 1:], nan=3.0))
+    elif case == "empty rows":
+        y[20:60] = np.nan
+    assert_exact(x, y, groups)
+
+
+def test_constant_and_doubled_features_and_rows() -> None:
+    x, y, groups = problem(70, 10, 3, 0.05)
+    assert_exact(np.column_stack([x, x[:, :3], np.full(70, 3.0)]), y, groups)
+    assert_exact(np.vstack([x, x]), np.vstack([y, y]), np.concatenate([groups, groups]))
+    model = GroupRidgeCV(ALPHAS).fit(np.ones((70, 4)), y, groups=groups)
+    np.testing.assert_allclose(model.predict(np.ones((1, 4)))[0], np.nanmean(y, axis=0))
+
+
+def test_one_row_is_predicted_as_it_is() -> None:
+    model = GroupRidgeCV(ALPHAS).fit(np.array([[1.0, 2.0]]), np.array([[3.0, np.nan]]), groups=["a"])
+    np.testing.assert_array_equal(model.predict(np.array([[1.0, 2.0], [5.0, 5.0]])), [[3.0, np.nan]] * 2)
+    assert model.test_fold_.tolist() == [-1]
+    assert np.isnan(model.held_out_).all()
+    assert model.alpha_[0] == ALPHAS.max()  # nothing to choose by: the strongest
+
+
+def test_one_dimensional_y_is_one_target() -> None:
+    x, y, groups = problem(70, 10, 3, 0.05)
+    many, one = (GroupRidgeCV(ALPHAS).fit(x, each, groups=groups) for each in (y, y[:, 1]))
+    assert one.alpha_ == many.alpha_[1]
+    np.testing.assert_allclose(one.predict(x), many.predict(x)[:, 1], rtol=1e-9)
+    assert (one.coef_.shape, np.shape(one.intercept_), one.held_out_.shape) == ((10,), (), (70,))
+
+
+def test_groups_that_do_not_tell_of_each_other_leave_the_choice_to_rows() -> None:
+    """Two holes, each on another level: summed without a bound, extrapolation asks for the strongest alpha."""
+    random = np.random.default_rng(5)
+    x = random.normal(size=(80, 5))
+    groups = np.arange(80) % 2
+    y = (
+        np.where(groups == 0, 1.0, -1.0)[:, None] * (x @ np.arange(1, 6.0))[:, None] * 0.1
+        + x[:, :1]
+        + 20.0 * groups[:, None]
+    )
+    x[:, 4] += 10 * groups
+    y += 0.1 * random.normal(size=y.shape)
+    model = GroupRidgeCV(ALPHAS).fit(x, y, groups=groups)
+    by_row = GroupRidgeCV(ALPHAS).fit(x, y)
+    by_group = [((y[a] - y[b].mean()) ** 2).sum() for a, b in ((groups == 0, groups == 1), (groups == 1, groups == 0))]
+    assert sum(by_group) > ((y - y.mean()) ** 2).sum()
+    assert model.alpha_[0] <= 100 * by_row.alpha_[0]
+    assert_exact(x, y, groups)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        ({"alphas": []}, "positive alphas"),
+        ({"alphas": [0.0, 1.0]}, "positive alphas"),
+        ({"alphas": [np.inf]}, "positive alphas"),
+        ({"cv": 1}, "2 folds or more"),
+    ],
+)
+def test_invalid_parameters_are_refused(spoil: dict, said: str) -> None:
+    x, y, groups = problem(20, 3, 2, 0.0)
+    with pytest.raises(ValueError, match=said):
+        GroupRidgeCV(**spoil).fit(x, y, groups=groups)
+
+
+def test_invalid_data_are_refused() -> None:
+    x, y, groups = problem(20, 3, 2, 0.0)
+    with pytest.raises(ValueError, match="nothing to learn from"):
+        GroupRidgeCV().fit(x, np.full_like(y, np.nan), groups=groups)
+    with pytest.raises(ValueError, match="infinity"):
+        GroupRidgeCV().fit(x, np.where(y == y.max(), np.inf, y), groups=groups)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        GroupRidgeCV().fit(x, y, groups=groups[1:])
+
+
+def test_huge_and_tiny_assays_are_fitted_alike() -> None:
+    x, y, groups = problem(70, 10, 2, 0.1)
+    model = GroupRidgeCV(ALPHAS).fit(x, y, groups=groups)
+    for factor in (1e-90, 1e90):
+        scaled = GroupRidgeCV(ALPHAS).fit(x, y * factor, groups=groups)
+        np.testing.assert_array_equal(scaled.alpha_, model.alpha_)
+        np.testing.assert_allclose(scaled.predict(x) / factor, model.predict(x), rtol=1e-9)
+
+
+def test_the_pickle_holds_no_training_rows() -> None:
+    x, y, groups = problem(3000, 10, 5, 0.02)
+    model = GroupRidgeCV(ALPHAS).fit(x, y, groups=groups)
+    pickled = pickle.dumps(model)
+    assert len(pickled) < 5000
+    again = pickle.loads(pickled)
+    np.testing.assert_array_equal(again.predict(x), model.predict(x))
+    assert not hasattr(again, "held_out_")
+
+
+def test_threads_do_not_change_the_numbers() -> None:
+    program = (
+        "import os; os.cpu_count = lambda: {}\n"
+        "import numpy as np; from ridge import *\n"
+        "r = np.random.default_rng(0); X = r.normal(size=(300, 40)); Y = X @ r.normal(size=(40, 6)) + r.normal(size=(300, 6))\n"
+        "Y[r.random(Y.shape) < 0.05] = np.nan\n"
+        "m = GroupRidgeCV(np.geomspace(1e-5, 1e5, 31)).fit(SpectralFeatures().fit_transform(X), Y, np.arange(300) // 50)\n"
+        "print(*m.coef_.ravel().tolist(), *m.held_out_.ravel().tolist())"
+    )
+    numbers = []
+    for threads in (1, 4):
+        environment = {"OPENBLAS_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads), "PATH": "/usr/bin"}
+        command = [sys.executable, "-c", program.format(threads)]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        numbers.append(np.array(done.stdout.split(), float))
+    np.testing.assert_allclose(*numbers, rtol=1e-9, atol=1e-12)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    rows=st.integers(2, 60),
+    features=st.integers(1, 50),
+    missing=st.sampled_from([0.0, 0.05, 0.2, 0.5, 0.9]),
+    groups=st.integers(1, 8),
+    cv=st.integers(2, 6),
+    seed=st.integers(0, 2**20),
+)
+def test_any_small_problem(rows: int, features: int, missing: float, groups: int, cv: int, seed: int) -> None:
+    x, y, _ = problem(rows, features, 3, missing, seed)
+    if np.isnan(y).all():
+        return
+    model = GroupRidgeCV(ALPHAS, cv).fit(x, y, groups=np.arange(rows) % groups)
+    ways = [np.arange(rows) % cv] if groups == 1 or rows == 1 else [model.test_fold_, np.arange(rows) % cv]
+    predicted = model.predict(x)
+    for target in np.flatnonzero(~np.isnan(y).all(axis=0)):
+        exact = exact_fit(x, y[:, target], ways, ALPHAS)
+        error = exact.errors[model.alpha_[target]]  # errors may be equal but for the last digits
+        assert error <= exact.errors[exact.alpha] * (1 + 1e-6) + 1e-9
+        if model.alpha_[target] == exact.alpha:
+            scale = 1e-6 * np.nanmax(np.abs(y[:, target]))
+            np.testing.assert_allclose(predicted[:, target], exact.predicted, rtol=1e-6, atol=scale)
+            np.testing.assert_allclose(model.held_out_[:, target], exact.held_out, rtol=1e-6, atol=scale)
