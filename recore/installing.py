@@ -117,7 +117,8 @@ class Environment:
         skipped = f"^{re.escape(str(packages))}/(.*/)?({NOT_COMPILED})/"
         # a file of another Python's syntax is its package's affair, as it is for pip
         command = [str(self.python), "-m", "compileall", "-qq", "-j", "0", "-x", skipped, str(packages)]
-        subprocess.run(command, env={**os.environ, "PYTHONWARNINGS": "ignore"})
+        # its processes meet at a socket below the temporary folder, whose path must be short
+        subprocess.run(command, env={**os.environ, "PYTHONWARNINGS": "ignore", "TMPDIR": "/tmp"})  # noqa: S108
 
 
 def pip_settings(python: Path) -> dict[str, str]:
