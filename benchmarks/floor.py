@@ -20,6 +20,7 @@ ALPHAS = np.geomspace(1e5, 1e-5, 31)
 FOLDS = 5
 BIN = 7
 LANDMARKS = 200
+LINEAR = 0.2
 FIRST_TARGET, LAST_TARGET = "AgPPM", "YPPM"
 
 
@@ -69,11 +70,14 @@ def fit(bins, y, holes, alphas, folds):
         grams = [gram - own.T @ own for gram, own in zip(of_all, gone, strict=True)]
         rights = [x[mask].T @ own_y[mask] for mask in masks]
         gram, right = sum(grams[:folds]), sum(rights[:folds])
-        errors = 0.0
-        for held, held_right in zip(grams, rights, strict=True):
+        squares = (own_y**2).sum(axis=0)
+        errors = np.zeros((2, len(alphas), len(squares)))
+        for fold, (held, held_right) in enumerate(zip(grams, rights, strict=True)):
             b = ridge(gram - held, right - held_right, alphas[:, None, None])
-            errors = errors + (b * (held @ b - 2 * held_right)).sum(axis=1)  # and y'y, the same for all strengths
-        coefficients[:, pattern_of == number] = ridge(gram, right, alphas[errors.argmin(axis=0)])
+            errors[fold // folds] += (b * (held @ b - 2 * held_right)).sum(axis=1)
+        variation = squares - right[-1] ** 2 / gram[-1, -1]
+        best = np.minimum(errors + squares, variation).sum(axis=0).argmin(axis=0)
+        coefficients[:, pattern_of == number] = ridge(gram, right, alphas[best])
     return mapped, coefficients
 
 
@@ -83,8 +87,9 @@ def slopes(bins):
 
 
 def kernel(a, b):
-    distances = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T
-    return np.exp(distances * (-0.25 / a.shape[1]))
+    products = a @ b.T
+    distances = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * products
+    return np.exp(distances * (-0.25 / a.shape[1])) + LINEAR / a.shape[1] * products
 
 
 def likeness(bins):

@@ -215,6 +215,15 @@ def lines(rows: int, steps: dict[str, dict[str, dict[str, float]]]) -> str:
         cells += [f"{plain / ours:.1f}", f"{ours / floor:.2f}", *(f"{sides[side]['cpu']:.2f}" for side in SIDES)]
         cells += [f"{sides[side]['MiB']:.0f}" if "MiB" in sides[side] else "-" for side in SIDES]
         table.append(f"| {' | '.join(cells)} |")
+    if gaps := [step for step in steps if "missing" in step]:
+        ratios = {side: steps[gaps[0]][side]["cpu"] / steps["fit, all measured"][side]["cpu"] for side in SIDES}
+        cells = [
+            f"{rows:,}",
+            "with gaps / all measured, in CPU s",
+            *[""] * 5,
+            *(f"{ratios[side]:.1f}" for side in SIDES),
+        ]
+        table.append(f"| {' | '.join([*cells, *['-'] * len(SIDES)])} |")
     return "\n".join(table)
 
 
