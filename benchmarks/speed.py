@@ -112,9 +112,10 @@ def time_fits(data: Path, repeats: int) -> dict[str, dict[str, dict[str, float]]
     import numpy as np
     from sklearn.linear_model import RidgeCV
 
+    import preprocess
     import train
 
-    inputs, targets, holes = train.preprocess(data, return_holes=True)
+    inputs, targets, holes = preprocess.preprocess(data, return_holes=True)
     measured = np.random.default_rng(0).random(targets.shape) >= MISSING
     gaps = targets.where(measured)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers import ROOT, run
+from template import template_only
 
 FLOOR = ROOT / "benchmarks/floor.py"
 sys.path.append(str(ROOT / "benchmarks"))
@@ -16,9 +17,11 @@ sys.path.append(str(ROOT / "benchmarks"))
 import floor
 import speed
 
+import preprocess
 import train
 
 
+@template_only
 def test_the_floor_of_step_2_makes_the_same_bins(project: Path, tmp_path: Path) -> None:
     data = project / "data/public/public.csv.gz"
     assert run(FLOOR, "preprocess", data, tmp_path / "bins.csv", cwd=tmp_path).returncode == 0
@@ -26,6 +29,7 @@ def test_the_floor_of_step_2_makes_the_same_bins(project: Path, tmp_path: Path) 
     np.testing.assert_array_equal(pd.read_csv(tmp_path / "bins.csv", index_col=0), expected)
 
 
+@template_only
 @pytest.mark.parametrize("missing", [0.0, 0.1])
 def test_the_floor_of_the_fit_is_the_fit(missing: float) -> None:
     random = np.random.default_rng(3)
@@ -34,7 +38,7 @@ def test_the_floor_of_the_fit_is_the_fit(missing: float) -> None:
     y[random.random(y.shape) < missing] = np.nan
     mapped, b = floor.fit(x, y, holes, floor.ALPHAS, 8)  # a fold for each hole: nothing to choose in making folds
     names = [f"bin_{number}" for number in range(6)]
-    targets = pd.DataFrame(y, columns=train.TARGETS)
+    targets = pd.DataFrame(y, columns=preprocess.TARGETS)
     result = train.fit(pd.DataFrame(x, columns=names), targets, holes, cv=8)
     model = result[0] if isinstance(result, tuple) else result
     beyond = 0.2 * (targets.max() - targets.min()).to_numpy()

@@ -1,5 +1,6 @@
 """`recore new`."""
 
+import json
 from pathlib import Path
 
 import click
@@ -10,7 +11,8 @@ from recore.template.writing import DEFAULT, models, write_submission
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--model", type=click.Choice(models()), default=DEFAULT, help="The model to begin with.")
-def new(folder: Path, model: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
+def new(folder: Path, model: str, as_json: bool) -> None:
     """Write a whole submission to a new FOLDER: what you edit, test, keep under version control and upload.
 
     It holds the template's scripts with the model, score.py, what the Unearthed CLI reads, tests of the platform's
@@ -25,5 +27,8 @@ def new(folder: Path, model: str) -> None:
       python -m recore run ../mine
     """
     names = write_submission(folder, model)
+    if as_json:
+        click.echo(json.dumps({"folder": str(folder), "model": model, "files": names}))
+        return
     click.echo(f"new: {folder} holds {len(names)} files; edit {folder / 'train.py'}")
     click.echo(f"next: python -m recore run {folder}, python -m recore validate {folder}, make -C {folder} test")

@@ -13,6 +13,7 @@ from helpers import ROOT, run
 from scipy.spatial.distance import cdist
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import LeaveOneGroupOut, PredefinedSplit
+from template import template_only
 
 import score
 
@@ -21,6 +22,7 @@ WEIGHTS |= {"AlPPM": 0.025, "CaPPM": 0.025, "KPPM": 0.025}
 
 
 @pytest.mark.slow
+@template_only
 @pytest.mark.skipif("RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS names no folder with the YAMSYS soils")
 def test_scores_are_those_of_another_computation(tmp_path: Path) -> None:
     data = Path(os.environ["RECORE_YAMSYS"])

@@ -42,7 +42,7 @@ def change(file: str, old: str, new: str) -> dict[str, tuple[str, str]]:
     return {"changes": {file: (old, new)}}
 
 
-READ, INPUTS = "    return input_data.splitlines()[1:]", 'row["3983.9"]]'
+READ, INPUTS = "    return input_data.splitlines()[1:]", "*(row[name] for name in channels)"
 GAPS = """    from sklearn.cross_decomposition import PLSRegression
 
     inputs = [[float(row["4000.0"]), float(row["3992.0"])] for row in rows]
@@ -60,7 +60,7 @@ FAILURES = {
         "preprocess",
         "KeyError: 'CuPPM' (preprocess.py, line 19, in main)",
         said="KeyError: 'CuPPM'",
-        **change("preprocess.py", INPUTS, 'row["CuPPM"]]'),
+        **change("preprocess.py", INPUTS, 'row["CuPPM"]'),
         sides=PRIVATE,
     ),
     "a module beside preprocess.py": Failure(

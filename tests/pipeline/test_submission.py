@@ -6,7 +6,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from helpers import ROOT, run
+from helpers import ROOT, UPLOADED, run
 from scripts.test_archive import DROPPED
 from submitted import SETUP, content, packed, tiny, write
 
@@ -79,7 +79,7 @@ def test_a_folder_holds_what_setuptools_packs(files: dict[str, str | bytes], tmp
     assert read_submission(folder).files == distributed(folder, tmp_path / "copy")
 
 
-def test_of_this_repository_three_files(tmp_path: Path) -> None:
+def test_of_this_repository_the_modules_that_setup_py_names(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     folder.mkdir()
     for path in ROOT.iterdir():
@@ -87,7 +87,7 @@ def test_of_this_repository_three_files(tmp_path: Path) -> None:
             shutil.copy(path, folder)
     files = read_submission(ROOT).files
     assert files == distributed(folder, tmp_path / "copy")
-    assert set(files) == {"preprocess.py", "train.py", "requirements.txt"}
+    assert set(files) == {*UPLOADED, "requirements.txt"}
 
 
 def test_the_same_files_are_the_same_archive_at_any_time_and_place(tmp_path: Path) -> None:

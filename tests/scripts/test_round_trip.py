@@ -1,14 +1,13 @@
 """The same predictions by every way that data can come to the model."""
 
 import io
-import pickle
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import ROOT, environment, run
+from helpers import ROOT, run
 from sagemaker_inference.transformer import Transformer
 
 import preprocess
@@ -179,18 +178,3 @@ def test_the_inference_toolkit_serves_it(
     [answer] = transformer.transform([{"body": b"[]"}], refused)
     assert refused.status == 500
     assert "send text/csv" in answer
-
-
-def test_the_pickle_predicts_without_the_source(project: Path, expected: np.ndarray, tmp_path: Path) -> None:
-    inputs, _ = preprocess.preprocess(project / "data/private/private.csv.gz")
-    (tmp_path / "inputs.pkl").write_bytes(pickle.dumps(inputs.to_numpy()))
-    code = f"""
-import pickle, numpy, warnings
-warnings.simplefilter("ignore", UserWarning)  # an array has no names of features
-model = pickle.load(open({str(project / "model/model.pkl")!r}, "rb"))
-numpy.save("predictions.npy", model.predict(pickle.load(open("inputs.pkl", "rb"))))
-"""
-    done = run("-P", "-c", code, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "PYTHONPATH" not in environment()
-    np.testing.assert_allclose(np.load(tmp_path / "predictions.npy"), expected, rtol=TOLERANCE)
