@@ -10,15 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin, TransformerMixin
-from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
 SCATTERED = 0.3  # targets with at most this share of gaps are solved iteratively; others on their own rows
+MANY = 3  # times as many rows as features are needed for it: with fewer, errors have several minima to get lost in
 CHUNK = 1 << 27  # bytes of copied rows that are held at a time
 TIGHT, LOOSE = 1e-11, 1e-5  # relative residuals: of coefficients that are kept, of those that only rank alphas
 EQUAL = 3e-4  # alphas whose errors differ by less, relatively, are ranked again to more digits
 FEW = 200  # rows with gaps, up to which they are copied in double precision
-STEPS = 60  # of the conjugate gradients; ten suffice for rows far more than features
+STEPS = 60  # of the conjugate gradients
 
 
 class SpectralFeatures(TransformerMixin, BaseEstimator):
@@ -137,7 +138,6 @@ class GroupRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         if y is None:
             raise ValueError("GroupRidgeCV requires y to be passed, but the target y is None")
         y = check_array(y, dtype=np.float64, ensure_2d=False, ensure_all_finite="allow-nan", input_name="y")
-        y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
         check_consistent_length(X, y, groups)
         alphas = np.sort(np.asarray(self.alphas, float).ravel())[::-1]
         if not (len(alphas) and np.isfinite(alphas).all() and alphas[-1] > 0 and self.cv >= 2):
@@ -188,10 +188,12 @@ def _fit(x, y, ways, alphas, map):
 
     x (rows, features + 1): the last column is one. y (rows, targets): NaN in gaps. ways: arrays (rows,) of folds.
     """
-    folds = ways[0].max() + 1 if ways else 0
+    counts = [way.max() + 1 for way in ways]  # of folds; where few rows were measured, some are empty
+    folds = counts[0] if ways else 0
     alpha, results = np.full(y.shape[1], np.nan), np.full((1 + folds, x.shape[1], y.shape[1]), np.nan)
     measured = ~np.isnan(y)
-    scattered = measured.sum(axis=0) > (1 - SCATTERED) * measured.any(axis=1).sum()
+    rows = measured.any(axis=1).sum()
+    scattered = (measured.sum(axis=0) > (1 - SCATTERED) * rows) & (rows >= MANY * x.shape[1])
     pattern_of = _patterns(measured)
     jobs = [np.flatnonzero(scattered)]
     jobs += [np.flatnonzero(pattern_of == number) for number in np.unique(pattern_of[~scattered])]
@@ -200,7 +202,7 @@ def _fit(x, y, ways, alphas, map):
         rows = measured[:, targets].any(axis=1)
         if rows.any():
             rows = slice(None) if rows.all() else rows
-            shared = _Shared(x[rows], [way[rows] for way in ways], map)
+            shared = _Shared(x[rows], [way[rows] for way in ways], counts, map)
             for chunk in _chunks(targets, ~measured[rows], x.shape[1]):
                 solved, alpha[chunk], results[:, :, chunk] = _solve(shared, y[rows][:, chunk], alphas)
                 jobs += [np.array([target]) for target in chunk[~solved]]  # on its own rows, where it has no gap
@@ -227,15 +229,15 @@ class _Shared:
     ways: for each way the numbers of its folds in the lists; the whole, which holds nothing out, is the last.
     """
 
-    def __init__(self, x, ways, map):
+    def __init__(self, x, ways, counts, map):
         self.map, self.basis = map, None
         if len(x) < x.shape[1] - 1:  # the rows span all directions that matter
             self.basis = np.linalg.qr(x[:, :-1].T)[0]
             x = np.hstack([x[:, :-1] @ self.basis, x[:, -1:]])
         self.x, self.held, self.ways = x, [], []
-        for way in ways:
-            self.ways.append(slice(len(self.held), len(self.held) + way.max() + 1))
-            self.held += [way == fold for fold in range(way.max() + 1)]
+        for way, count in zip(ways, counts, strict=True):
+            self.ways.append(slice(len(self.held), len(self.held) + count))
+            self.held += [way == fold for fold in range(count)]
         self.held.append(np.zeros(len(x), bool))
         self.grams = list(map(lambda held: x[held].T @ x[held], self.held))
         whole = sum(self.grams[self.ways[0]]) if ways else x.T @ x
