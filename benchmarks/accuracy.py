@@ -213,7 +213,7 @@ def scored(outcome: "Outcome") -> bool:
 
 
 def summarise(column: "Column", outcome: "Outcome", seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Scores, their spread, R2 by target, differences between ours and each peer, of one column; and each one's draws."""
+    """One column's scores, their spread, R2 by target, differences of ours and each peer; and each method's draws."""
     from benchmarks.comparison.scoring import bootstrap, interval, r2_by_target, weighted
 
     methods, draws = {}, {}
