@@ -9,6 +9,6 @@ from setuptools import setup
 setup(
     name="recore-submission",
     version="1.0",
-    py_modules=["preprocess", "train", "assays", "fitting", "ridge", "serving"],
+    py_modules=["preprocess", "train", "assays", "features", "fitting", "ridge", "serving"],
     license_files=[],
 )

@@ -4,8 +4,9 @@ Who calls this file: the platform, `python train.py --hyperparameter value ...`,
 at most; the serving container, which calls model_fn once, then input_fn, predict_fn and output_fn for each request;
 and predict.py.
 
-Edit `fit`: docs/your-model.md of the template shows how. The files beside this one travel with it: assays.py (gaps and limits, for any
-regressor), ridge.py (the estimators of the default model), fitting.py (how fit is called), serving.py (the hooks).
+Edit `fit`: docs/your-model.md of the template shows how. The files beside this one travel with it: assays.py (gaps and
+limits, for any regressor), features.py and ridge.py (the default model's), fitting.py (how fit is called), serving.py
+(the hooks).
 """
 
 import sys
@@ -17,8 +18,9 @@ from sklearn.pipeline import make_pipeline
 
 sys.path.append("/opt/ml/code")  # some serving containers leave this file's folder off the path
 from assays import LimitedRegressor
+from features import SpectralFeatures
 from fitting import main
-from ridge import GroupRidgeCV, SpectralFeatures
+from ridge import GroupRidgeCV
 from serving import input_fn, model_fn, output_fn, predict_fn, save_model
 
 __all__ = ["fit", "input_fn", "model_fn", "output_fn", "predict_fn", "save_model"]

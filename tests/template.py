@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-FILES = ("preprocess.py", "train.py", "assays.py", "fitting.py", "ridge.py", "serving.py")
+FILES = ("preprocess.py", "train.py", "assays.py", "features.py", "fitting.py", "ridge.py", "serving.py")
 RECORDED = Path(__file__).with_suffix(".sha256")
 
 

@@ -58,7 +58,7 @@ FAILURES = {
     ),
     "targets as inputs": Failure(
         "preprocess",
-        "KeyError: 'CuPPM' (preprocess.py, line 19, in main)",
+        "KeyError: 'CuPPM' (preprocess.py, line 20, in main)",
         said="KeyError: 'CuPPM'",
         **change("preprocess.py", INPUTS, 'row["CuPPM"]'),
         sides=PRIVATE,
