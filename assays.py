@@ -9,8 +9,10 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, MultiOutputMixin, RegressorMixin, clone
-from sklearn.utils import Tags, check_array, get_tags
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from sklearn.dummy import DummyRegressor
+from sklearn.metrics import r2_score
+from sklearn.utils import Tags, _safe_indexing, check_array, get_tags
+from sklearn.utils.validation import _check_method_params, check_consistent_length, check_is_fitted, validate_data
 
 
 class _TargetsRegressor(MultiOutputMixin, RegressorMixin, MetaEstimatorMixin, BaseEstimator):
@@ -33,6 +35,20 @@ class _TargetsRegressor(MultiOutputMixin, RegressorMixin, MetaEstimatorMixin, Ba
             return X
         return validate_data(self, X, reset=reset, accept_sparse="csr", ensure_all_finite=False)
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The mean R2 of the targets, each on its measured rows; targets with fewer than two of these are left out.
+
+        X (rows, features); y (rows, targets) or (rows,), NaN where not measured; sample_weight (rows,) or None.
+        """
+        targets = np.asarray(y, dtype=float).reshape(len(y), -1)
+        predicted = self.predict(X).reshape(targets.shape)
+        weight = np.ones(len(targets)) if sample_weight is None else np.asarray(sample_weight)
+        usable = ~np.isnan(targets) & ~np.isnan(predicted)
+        each = zip(targets.T, predicted.T, usable.T, strict=True)
+        return float(
+            np.mean([r2_score(a[rows], p[rows], sample_weight=weight[rows]) for a, p, rows in each if rows.sum() > 1])
+        )
+
     def __sklearn_tags__(self) -> Tags:
         tags, inner = super().__sklearn_tags__(), get_tags(self.regressor)
         tags.input_tags.sparse, tags.input_tags.allow_nan = inner.input_tags.sparse, inner.input_tags.allow_nan
@@ -46,27 +62,33 @@ class PerTargetRegressor(_TargetsRegressor):
 
     A target without any measured row is predicted as NaN.
 
+    min_rows: a target with fewer measured rows is predicted as their mean, as some regressors need a number of rows.
+
     regressors_: the fitted clones, None where there is none.
     """
 
-    def __init__(self, regressor: Any) -> None:
+    def __init__(self, regressor: Any, min_rows: int = 1) -> None:
         self.regressor = regressor
+        self.min_rows = min_rows
 
-    def fit(self, X: Any, Y: Any) -> Self:
+    def fit(self, X: Any, Y: Any, **fit_params: Any) -> Self:
         """X (rows, features); Y (rows, targets) or (rows,), NaN where not measured.
 
+        fit_params: for each fit; of arrays with a value for each row, such as groups, the values of the measured rows.
         Raises ValueError, with the target's name and number of rows, where the regressor cannot be fitted to them.
         """
         names = [str(name) for name in getattr(Y, "columns", ())]
         X, targets = self._training_data(X, Y)
         self.regressors_ = []
         for column, values in enumerate(targets.T):
-            measured = ~np.isnan(values)
+            rows = np.flatnonzero(~np.isnan(values))
+            regressor = clone(self.regressor) if len(rows) >= self.min_rows else DummyRegressor()
+            params = _check_method_params(X, fit_params, rows) if len(rows) >= self.min_rows else {}
             try:
-                fitted = clone(self.regressor).fit(X[measured], values[measured]) if measured.any() else None
+                fitted = regressor.fit(_safe_indexing(X, rows), values[rows], **params) if len(rows) else None
             except ValueError as error:
                 name = names[column] if names else f"number {column}"
-                error.add_note(f"fitted to the {measured.sum()} rows where target {name} was measured")
+                error.add_note(f"target {name}: number of measured rows that it was fitted to: {len(rows)}")
                 raise
             self.regressors_.append(fitted)
         return self
@@ -97,7 +119,8 @@ class LimitedRegressor(_TargetsRegressor):
     def fit(self, X: Any, Y: Any, **fit_params: Any) -> Self:
         """X (rows, features); Y (rows, targets) or (rows,), NaN where not measured. fit_params: for the regressor."""
         X, targets = self._training_data(X, Y)
-        self.regressor_ = clone(self.regressor).fit(X, targets[:, 0] if self.one_target_ else targets, **fit_params)
+        own = targets[:, 0] if self.one_target_ else targets
+        self.regressor_ = clone(self.regressor).fit(X, Y if hasattr(Y, "columns") else own, **fit_params)
         self.limits_ = self._limits(targets)
         if hasattr(self.regressor_, "held_out_"):
             folds = self.regressor_.test_fold_

@@ -12,7 +12,9 @@ import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from preprocess import DataError, folder, ignored, preprocess, written_whole
+import numpy as np
+
+from preprocess import TARGETS, DataError, folder, ignored, preprocess, written_whole
 
 
 def main() -> None:
@@ -40,7 +42,11 @@ def main() -> None:
         raise
     except Exception as error:  # whatever a file that is not there, or half there, makes pickle raise
         raise DataError(f"no model loads from {arguments.model_dir}, run train.py first: {error!r}") from error
-    text = output_fn(predict_fn(inputs, model), "text/csv")
+    predicted = predict_fn(inputs, model)
+    for name, empty in zip(TARGETS, np.isnan(predicted).sum(axis=0), strict=True):
+        if 0 < empty < len(inputs):
+            print(f"predict: {name}: {empty} predictions are empty; where it was measured the score refuses them")
+    text = output_fn(predicted, "text/csv")
     with written_whole(output, data_file) as part, open(part, "w", encoding="ascii", newline="") as file:
         file.write(text)
     print(f"predict: {len(inputs)} rows of {data_file} in {output}{ignored(unknown)}", flush=True)

@@ -43,7 +43,8 @@ DECIMALS = 5  # of a bin in the CSV, about as far as the instrument's noise leav
 def to_bins(spectra: np.ndarray, wavenumbers: np.ndarray) -> tuple[list[str], np.ndarray]:
     """Absorbances (channels, rows), by falling wavenumber in cm-1, to names (bins,) and bins (bins, rows).
 
-    Names are bin_ and the bin's first and last wavenumber: train.py sees by them when a channel is missing.
+    Names are bin_ and the bin's first and last wavenumber, bin_3997.4_3985.2: the server tells a header from data by
+    them, puts columns in order, and sees when a channel is missing.
     Bins are rounded to what the CSV holds: the same numbers in memory, from a file and over HTTP. Channels are
     added in a fixed order: a row's bins are the same to the last bit in any company. A spectrum without a
     positive maximum becomes NaN, and is refused.
@@ -59,12 +60,18 @@ def to_bins(spectra: np.ndarray, wavenumbers: np.ndarray) -> tuple[list[str], np
 
 
 # ---- The platform's: reading, checking, writing ---------------------------------------------------------
+BIN_NAME = r"bin_\d+\.\d+_"  # how the name of a bin begins
+
+
 class DataError(ValueError):
     """The data are at fault, not the program; the message says where."""
 
 
 def preprocess(data_file: File, return_holes: bool = False) -> "tuple[pd.DataFrame, Any, ...]":
     """Return (inputs, targets) of a whole data file: DataFrames with its rows, in order, and its index.
+
+    For train.py and predict.py. Step 2 itself is main(), which goes batch by batch: to change the inputs of all, change
+    to_bins.
 
     inputs: a column for each bin, nothing else. targets: the 49 assays in order, NaN where missing; None where
     the file has none of them, as private data. With return_holes, which train.py makes its folds by, a third: the
@@ -103,8 +110,17 @@ def read(data_file: File, beside: Collection[str] = ()) -> Iterator[tuple[pa.Rec
             raise DataError(f"{data_file}: index {index[row]}, channel {channels[channel]}: empty or not finite")
         with np.errstate(over="ignore"):
             names, bins = to_bins(spectra, wavenumbers)
+        bins = np.ascontiguousarray(bins, dtype=np.float64)
+        if bins.shape != (len(names), len(index)):
+            raise DataError(
+                f"to_bins gives bins of {bins.shape}; (bins, rows), here {len(names), len(index)}, is needed"
+            )
+        if wrong := [name for name in names if not re.match(BIN_NAME, name)]:
+            raise DataError(f"to_bins names a bin {wrong[0]!r}; bin_FIRST_LAST, with decimals, is needed")
         if not (usable := np.isfinite(bins).all(axis=0)).all():
-            raise DataError(f"{data_file}: index {index[usable.argmin()]}: no maximum to normalise by; is it all zero?")
+            raise DataError(
+                f"{data_file}: index {index[usable.argmin()]}: no finite bins; is the spectrum zero or flat?"
+            )
         columns = [pa.Array.from_buffers(pa.float64(), len(index), [None, pa.py_buffer(each)]) for each in bins]
         yield pa.RecordBatch.from_arrays([index, *columns], [header[0], *names]), batch.select(others)
     if batch is None:
@@ -122,7 +138,7 @@ def channels_of(header: Sequence[str], data_file: File) -> list[str]:
         if not re.fullmatch(r"\d+(\.\d+)?", name):
             raise DataError(f"{data_file}: the column {name!r} is no ID, no target and no wavenumber")
     if len({float(name) for name in channels}) < max(len(channels), BIN):
-        need = f"{BIN} or more of different wavenumbers, separated by commas, are needed"
+        need = f"{BIN} or more (BIN) of different wavenumbers, separated by commas, are needed"
         raise DataError(f"{data_file}: {len(channels)} channels; {need}")
     return sorted(channels, key=float, reverse=True)
 

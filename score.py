@@ -109,6 +109,8 @@ def read_predicted(path: str | os.PathLike[str], rows: int) -> pd.DataFrame:
     """Predictions (rows, 49) as the official score reads them, by pandas."""
     try:
         predicted = pd.read_csv(path, header=None)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: there is no such file: run predict.py first") from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: {str(error).strip()}") from error
     if predicted.shape != (rows, len(TARGETS)):

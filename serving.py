@@ -1,7 +1,7 @@
 """Step 3's hooks: save and load the model, read a request, predict, write the answer.
 
-Who calls them: the serving container, which looks for them in train.py, and so does predict.py. train.py imports them from
-here; to change one, define it in train.py.
+Who calls them: the serving container and predict.py, which look for them in train.py. train.py imports them from here;
+to change one, define it in train.py.
 """
 
 import io
@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 
-from preprocess import TARGETS, DataError, fingerprint, plain_errors, written_whole
+from preprocess import BIN_NAME, TARGETS, DataError, fingerprint, plain_errors, written_whole
 
 
 def save_model(model: Any, model_dir: str) -> None:
@@ -50,7 +50,7 @@ def input_fn(input_data: str | bytes, content_type: str) -> pd.DataFrame:
         body += b"\n"  # pyarrow sees no row in one line without an end
     with plain_errors("the request"):
         names = pa.csv.open_csv(io.BytesIO(body)).schema.names
-    bins = [name for name in names if re.match(r"bin_\d+\.\d+_", name)]
+    bins = [name for name in names if re.match(BIN_NAME, name)]
     bins.sort(key=lambda name: float(name.split("_")[1]), reverse=True)
     columns = bins or [f"f{number}" for number in range(1, len(names))]  # pyarrow's names where there are none
     if not columns:
@@ -72,7 +72,9 @@ def predict_fn(inputs: pd.DataFrame, model: Any) -> np.ndarray:
     if not (finite := np.isfinite(inputs.to_numpy(float))).all():
         row, column = np.argwhere(~finite)[0]
         raise DataError(f"row {row + 1}, {trained[column]}: empty or not finite")
-    return model.predict(inputs.set_axis(trained, axis=1)) if len(inputs) else np.empty((0, len(TARGETS)))
+    if not len(inputs):
+        return np.empty((0, len(TARGETS)))
+    return np.asarray(model.predict(inputs.set_axis(trained, axis=1)), dtype=float)
 
 
 def output_fn(prediction: np.ndarray, accept: str) -> str:

@@ -41,8 +41,8 @@ def fit(
     drill hole of each row. The rest are hyperparameters: `python train.py --alphas 11` passes alphas=11.
 
     Returns a model whose predict(inputs) gives (rows, 49): never negative, NaN for a target that was never measured.
-    Or, as here, the model and held-out predictions (rows, 49), where they are a by-product; otherwise main makes them by
-    fitting again without each fifth of the drill holes.
+    It may return a pair, the model and held-out predictions (rows, 49), where these are a by-product; otherwise main()
+    makes them by fitting again without each fifth of the drill holes.
     """
     ridge = GroupRidgeCV(np.geomspace(alpha_min, alpha_max, alphas), cv=cv)
     model = make_pipeline(SpectralFeatures(), LimitedRegressor(ridge))

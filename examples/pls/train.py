@@ -20,7 +20,7 @@ __all__ = ["fit", "input_fn", "model_fn", "output_fn", "predict_fn", "save_model
 def fit(inputs: pd.DataFrame, targets: pd.DataFrame, holes: np.ndarray, n_components: int = 15) -> Any:
     """PLS for each target on the standard normal variate (SNV) of the bins, on the rows where it was measured."""
     snv = FunctionTransformer(scale, kw_args={"axis": 1})
-    pls = PerTargetRegressor(PLSRegression(n_components, scale=False))
+    pls = PerTargetRegressor(PLSRegression(n_components, scale=False), min_rows=n_components + 1)
     return LimitedRegressor(make_pipeline(snv, pls)).fit(inputs, targets)
 
 

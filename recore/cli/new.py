@@ -1,6 +1,7 @@
 """`recore new`."""
 
 import json
+import shlex
 from pathlib import Path
 
 import click
@@ -31,4 +32,5 @@ def new(folder: Path, model: str, as_json: bool) -> None:
         click.echo(json.dumps({"folder": str(folder), "model": model, "files": names}))
         return
     click.echo(f"new: {folder} holds {len(names)} files; edit {folder / 'train.py'}")
-    click.echo(f"next: python -m recore run {folder}, python -m recore validate {folder}, make -C {folder} test")
+    quoted = shlex.quote(str(folder))
+    click.echo(f"next: python -m recore run {quoted}, python -m recore validate {quoted}, make -C {quoted} test")

@@ -1,11 +1,16 @@
 """What to do about the exceptions that submissions most often fail with."""
 
 import re
+import shlex
+import sys
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 from recore.pipeline.exceptions import LoggedException
 
+ROOT = Path(__file__).parents[2]
 # sklearn's words, and XGBoost's
 GAPS = re.compile(r"(?:Input y|Input|Labels?|Targets?) contains? NaN", re.I)
 MEMORY = re.compile(
@@ -35,15 +40,15 @@ def hint_for(exception: LoggedException, step: str, submission: Path, installs: 
     if cause.type.endswith("AttributeError") and (named := IN_MAIN.match(cause.message)):
         return (
             f"move {named['name']} from train.py to a module of its own, name that in py_modules of setup.py, and import "
-            "it in train.py. A pickle looks a class up in the module that defined it, and train.py is not the main "
-            "program of the job that predicts."
+            "it in train.py; or end train.py as the template does, with `import train` and `main(train)`. A pickle looks "
+            "a class up in the module that defined it, and train.py is not the main program of the job that predicts."
         )
     if step.endswith("train") and GAPS.search(cause.message):
         if any("/metrics/" in frame.path for frame in cause.frames):
             return "assays have gaps: compute each target's metric on the rows where it was measured."
         return (
             "assays have gaps: wrap the estimator in PerTargetRegressor of assays.py, which fits each target on its own "
-            "measured rows."
+            "measured rows; put wrappers such as TransformedTargetRegressor inside it."
         )
     return None
 
@@ -77,18 +82,29 @@ def missing_module(name: str, submission: Path, alone: bool = False, installs: b
             "Those of requirements.txt are installed only where the model is trained and where it predicts."
         )
     distribution = (known or [DISTRIBUTIONS.get(top, top)])[0]
-    install = "make setup" if (submission / "Makefile").is_file() else "python -m pip install -r requirements.txt"
-    try:
-        line, find = f"{distribution}=={version(distribution)}", ""
-    except PackageNotFoundError:
-        line = f"{distribution}==<version>"
-        find = f" (`python -m pip index versions {distribution}` lists the versions)"
     if not installs:
         return (
             f"{distribution} is not in the image, and these jobs have no network to install it: name an image that holds "
             "it with --image."
         )
+    file = submission / "requirements.txt"
+    here = submission.resolve() == ROOT
+    install = "make setup" if here else f"{shlex.quote(sys.executable)} -m pip install -r {shlex.quote(str(file))}"
+    if _requires(file, distribution):
+        return f"requirements.txt names {distribution}, and it is not installed here: `{install}` installs it."
+    try:
+        line, find = f"{distribution}=={version(distribution)}", ""
+    except PackageNotFoundError:
+        line = f"{distribution}==<version>"
+        find = f" (`python -m pip index versions {distribution}` lists the versions)"
     return f"add `{line}` to requirements.txt, below its line{find}; `{install}` then installs it here too."
+
+
+def _requires(file: Path, distribution: str) -> bool:
+    """Whether a requirements.txt has a line for a package."""
+    lines = file.read_text("utf-8", "replace").splitlines() if file.is_file() else []
+    names = [re.split(r"[^\w.-]", line.strip(), maxsplit=1)[0] for line in lines]
+    return canonicalize_name(distribution) in map(canonicalize_name, names)
 
 
 def _local(name: str, submission: Path) -> str | None:

@@ -32,9 +32,12 @@ def write_submission(folder: Path, model: str = DEFAULT) -> list[str]:
     if model not in models():
         raise ValueError(f"there is no model {model!r}: {', '.join(models())}")
     folder = folder.absolute()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
         raise FileExistsError(f"{folder}: it exists already and is not an empty folder: name another one")
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise NotADirectoryError(f"{folder}: a file is in the way: name another folder") from None
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as parent:
         made = Path(parent, folder.name)
         made.mkdir()

@@ -29,7 +29,9 @@ def test_requirements_are_uploaded_where_a_module_of_another_package_is_imported
         for name in imported(ast.parse(path.read_text()))
         if name.split(".")[0] not in modules | held
     }
-    assert not [name for name in others if importlib.util.find_spec(name) is None]
+    missing = sorted(name for name in others if importlib.util.find_spec(name) is None)
+    advice = "name it in py_modules of setup.py where it is yours, otherwise in requirements.txt, and install it"
+    assert not missing, f"{', '.join(missing)}: imported, but neither uploaded nor installed; {advice}"
     assert not others or (shipped / "requirements.txt").is_file(), f"{others}: name them in requirements.txt"
 
 

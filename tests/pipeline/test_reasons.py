@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
+from helpers import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -118,7 +119,7 @@ def test_the_exception_stands_first_and_the_toolkit_nowhere(tmp_path: Path) -> N
     assert explanation(step, tmp_path, tmp_path) == [
         f"recore: train failed: {NAN}",
         "  what to do: assays have gaps: wrap the estimator in PerTargetRegressor of assays.py, which fits each target on "
-        "its own measured rows.",
+        "its own measured rows; put wrappers such as TransformedTargetRegressor inside it.",
         "  its last lines:",
         "    fitting",
         *(f"    {line}" for line in RAISED.splitlines()),
@@ -224,9 +225,11 @@ def test_a_package_that_is_not_there(tmp_path: Path) -> None:
     said = missing_module("no_such_package.core", tmp_path)
     assert "add `no_such_package==<version>` to requirements.txt" in str(said)
     assert "`python -m pip index versions no_such_package`" in str(said)
-    assert "`python -m pip install -r requirements.txt`" in str(said)
-    (tmp_path / "Makefile").touch()
-    assert "`make setup` then installs it here too" in str(missing_module("no_such_package", tmp_path))
+    assert f"-m pip install -r {tmp_path / 'requirements.txt'}` then installs it here too" in str(said)
+    assert "`make setup` then installs it here too" in str(missing_module("no_such_package", ROOT))
+    (tmp_path / "requirements.txt").write_text("numpy==2.5.1\nno.such-package>=1 # mine\n")
+    named = str(missing_module("no_such_package", tmp_path))
+    assert named.startswith("requirements.txt names no_such_package, and it is not installed here: `")
     assert "--image" in str(missing_module("no_such_package", tmp_path, installs=False))
 
 

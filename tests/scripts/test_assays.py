@@ -12,6 +12,8 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.cross_decomposition import PLSRegression
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.metrics import r2_score
+from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from assays import LimitedRegressor, PerTargetRegressor
@@ -69,7 +71,8 @@ def test_each_target_is_fitted_to_its_own_measured_rows(data) -> None:
     for column in ("gaps", "all"):
         rows = targets[column].notna()
         alone = Ridge(0.1).fit(inputs[rows], targets[column][rows])
-        np.testing.assert_array_equal(predicted[:, targets.columns.get_loc(column)], alone.predict(inputs))
+        own = predicted[:, targets.columns.get_loc(column)]
+        np.testing.assert_allclose(own, alone.predict(inputs), rtol=1e-12)
     assert np.isnan(predicted[:, 1]).all()
 
 
@@ -96,7 +99,37 @@ def test_a_target_that_cannot_be_fitted_is_named(data) -> None:
     few = targets.assign(gaps=targets["gaps"].where(targets.index < 2))
     with pytest.raises(ValueError, match="n_components") as raised:
         PerTargetRegressor(PLSRegression(3)).fit(inputs, few)
-    assert raised.value.__notes__ == ["fitted to the 2 rows where target gaps was measured"]
+    assert raised.value.__notes__ == ["target gaps: number of measured rows that it was fitted to: 2"]
+    with pytest.raises(ValueError, match="n_components") as raised:
+        LimitedRegressor(PerTargetRegressor(PLSRegression(3))).fit(inputs, few)
+    assert "target gaps" in raised.value.__notes__[0]
+
+
+def test_a_target_of_few_rows_is_predicted_as_their_mean(data) -> None:
+    inputs, targets = data
+    few = targets.assign(gaps=targets["gaps"].where(targets.index < 2))
+    predicted = PerTargetRegressor(PLSRegression(3), min_rows=3).fit(inputs, few).predict(inputs)
+    np.testing.assert_allclose(predicted[:, 0], targets["gaps"][:2].mean())
+    assert np.isnan(predicted[:, 1]).all()
+    np.testing.assert_array_equal(predicted[:, 2], PLSRegression(3).fit(inputs, few["all"]).predict(inputs).ravel())
+
+
+def test_the_score_is_the_mean_r2_of_measured_rows(data) -> None:
+    inputs, targets = data
+    model = LimitedRegressor(PerTargetRegressor(Ridge(30.0))).fit(inputs, targets)
+    predicted, rows = model.predict(inputs), targets["gaps"].notna()
+    expected = [r2_score(targets["gaps"][rows], predicted[rows, 0]), r2_score(targets["all"], predicted[:, 2])]
+    assert model.score(inputs, targets) == pytest.approx(np.mean(expected))
+
+
+def test_a_grid_search_over_drill_holes_works_outside_and_inside(data) -> None:
+    inputs, targets = data
+    holes = np.repeat(list("abcd"), 10)
+    grid = {"alpha": [0.1, 1e6]}
+    inside = PerTargetRegressor(GridSearchCV(Ridge(), grid, cv=GroupKFold(3))).fit(inputs, targets, groups=holes)
+    assert [each and each.best_params_["alpha"] for each in inside.regressors_] == [0.1, None, 0.1]
+    outside = GridSearchCV(PerTargetRegressor(Ridge()), {"regressor__alpha": [0.1, 1e6]}, cv=GroupKFold(3))
+    assert outside.fit(inputs, targets, groups=holes).best_params_ == {"regressor__alpha": 0.1}
 
 
 @settings(max_examples=50, deadline=None)

@@ -64,7 +64,7 @@ def test_an_all_zero_spectrum(public: pd.DataFrame, tmp_path: Path, refused) -> 
     message = refused(
         ROOT / "preprocess.py", "--input", source, "--output", tmp_path / "o.csv", output=tmp_path / "o.csv"
     )
-    assert f"index {dead.index[9]}: no maximum to normalise by; is it all zero?" in message
+    assert f"index {dead.index[9]}: no finite bins; is the spectrum zero or flat?" in message
 
 
 def test_a_column_twice(public: pd.DataFrame, tmp_path: Path, refused) -> None:

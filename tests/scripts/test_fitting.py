@@ -41,8 +41,14 @@ def test_hyperparameters_without_a_default_or_a_place_for_the_data_are_refused()
 
     with pytest.raises(FitError, match="'depth' needs a default"):
         hyperparameters(without_default)
-    with pytest.raises(FitError, match="inputs, targets and holes"):
-        hyperparameters(without_holes)
+
+    def alpha_for_holes(inputs, targets, alpha=1.0): ...
+    def optional_holes(inputs, targets, holes=None, alpha=1.0): ...
+
+    for wrong in (without_holes, alpha_for_holes):
+        with pytest.raises(FitError, match="inputs, targets and holes"):
+            hyperparameters(wrong)
+    assert hyperparameters(optional_holes) == {"alpha": 1.0}
 
 
 def test_arguments_have_the_name_and_the_type_of_the_default() -> None:
@@ -95,13 +101,44 @@ def test_fit_returns_a_model_or_a_model_and_held_out_predictions(data) -> None:
         (lambda model: (model, None, None), "it returned tuple"),
         (lambda model: LinearRegression, "missing 1 required positional argument"),
         (lambda model: model.predict, "it returned method"),
-        (lambda model: (model, np.ones((30, 48))), r"held_out has the shape \(30, 48\)"),
-        (lambda model: DummyRegressor().fit([[0]], [0.0]), r"model.predict\(\) has the shape \(3,\)"),
+        (lambda model: (model, np.ones((30, 48))), r"held_out gives the shape \(30, 48\)"),
+        (lambda model: DummyRegressor().fit([[0]], [0.0]), r"model.predict\(\) gives the shape \(30,\)"),
     ],
 )
 def test_anything_else_is_refused(data, returned, reason: str) -> None:
     with pytest.raises((FitError, TypeError), match=reason):
         fit_model(lambda *some: returned(linear(*some)), *data, {})
+
+
+class Spoiled(LinearRegression):
+    """Predicts what `spoil` makes of good predictions."""
+
+    def __init__(self, spoil):
+        super().__init__()
+        self.spoil = spoil
+
+    def predict(self, X):
+        return self.spoil(super().predict(X))
+
+
+def test_predictions_of_other_types_than_arrays_are_taken_where_they_can_be(data) -> None:
+    for spoil in (pd.DataFrame, lambda predicted: predicted.tolist()):
+        held_out = hold_out(lambda x, y, holes, spoil=spoil: Spoiled(spoil).fit(x, y), *data, {}, folds=3, seconds=1.0)
+        np.testing.assert_allclose(held_out, hold_out(linear, *data, {}, folds=3, seconds=1.0))
+    with pytest.raises(FitError, match=r"model.predict\(\) gives generator"):
+        fit_model(lambda x, y, holes: Spoiled(lambda predicted: (row for row in predicted)).fit(x, y), *data, {})
+
+
+def test_a_measured_target_must_be_predicted(data) -> None:
+    def missing(predicted):
+        predicted[4, 7] = np.nan
+        return predicted
+
+    with pytest.raises(FitError, match="predicts nan for CuPPM, which was measured"):
+        fit_model(lambda x, y, holes: Spoiled(missing).fit(x, y), *data, {})
+    inputs, targets, holes = data
+    never = targets.assign(CuPPM=np.nan)
+    fit_model(lambda x, y, holes: Spoiled(missing).fit(x, y.fillna(0.0)), inputs, never, holes, {})
 
 
 def test_an_estimator_that_cannot_take_gaps_is_told_what_to_use(data) -> None:

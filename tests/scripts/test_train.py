@@ -92,7 +92,8 @@ def test_a_model_alone_is_fitted_again_without_each_fold_of_holes(fork: Path, pu
 
 def test_folds_0_holds_nothing_out(fork: Path, public: pd.DataFrame) -> None:
     text = trained(fork, public, "--folds", 0)
-    assert "no held-out predictions and no validation score: --folds 0" in text
+    assert "no drill hole is held out: --folds 0" in text
+    assert "no validation score" in text
     assert "validation:" not in text
     assert pd.read_csv(fork / "model/held_out.csv", index_col=0).isna().all(axis=None)
     wrong = run("train.py", "--folds", 1, cwd=fork)
@@ -130,6 +131,10 @@ def test_a_class_of_train_py_loads_where_the_module_is_imported(fork: Path, publ
     [
         ("return None", "train.py: fit() must return a model that has predict(); it returned NoneType"),
         ("return (inputs, targets)", "train.py: fit() must return a model that has predict()"),
+        (
+            "model = Mine(); model.predict = lambda X: np.ones((len(X), 49)); return model",
+            "train.py: the model cannot be pickled: ",
+        ),
     ],
 )
 def test_a_fit_that_breaks_the_rule_is_one_line(fork: Path, public: pd.DataFrame, body: str, reason: str) -> None:
@@ -139,7 +144,7 @@ def test_a_fit_that_breaks_the_rule_is_one_line(fork: Path, public: pd.DataFrame
     assert done.returncode == 1
     assert done.stderr.startswith(reason)
     assert len(done.stderr.splitlines()) == 1
-    assert not (fork / "model").exists()
+    assert not list(fork.glob("model/*"))
 
 
 def test_a_changed_preprocess_py_is_noticed_until_the_model_is_trained_again(project: Path, tmp_path: Path) -> None:
@@ -157,6 +162,34 @@ def test_a_changed_preprocess_py_is_noticed_until_the_model_is_trained_again(pro
     assert server.stderr.rstrip().endswith(reason)
     assert run("train.py", cwd=folder).returncode == 0
     assert run("predict.py", cwd=folder).returncode == 0
+
+
+PANDAS = """
+import pandas as pd
+from preprocess_of_the_template import *
+
+
+def preprocess(data_file):
+    data = pd.read_csv(data_file, index_col=0)
+    channels = [name for name in data if name not in IDS + TARGETS]
+    inputs = data[channels[:30]].set_axis([f"bin_{float(name)}_{float(name)}" for name in channels[:30]], axis=1)
+    return inputs, data.reindex(columns=TARGETS) if "CuPPM" in data else None
+"""
+
+
+def test_a_preprocess_that_does_not_return_the_holes(fork: Path, public: pd.DataFrame) -> None:
+    (fork / "preprocess.py").rename(fork / "preprocess_of_the_template.py")
+    (fork / "preprocess.py").write_text(PANDAS)
+    text = trained(fork, public, "--folds", 3)
+    assert text.count("fitting without fold") == 3
+    assert run("predict.py", cwd=fork).returncode == 0
+
+
+def test_empty_drill_holes_are_refused(fork: Path, public: pd.DataFrame) -> None:
+    write_csv(fork / "data/public/public.csv.gz", public.assign(SiteID=""))
+    done = run("train.py", cwd=fork)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert "the column 'SiteID', the drill hole, is empty" in done.stderr
 
 
 def test_never_measured_targets_and_one_hole_are_said(public: pd.DataFrame, fork: Path) -> None:
