@@ -41,6 +41,8 @@ def score(actual: pd.DataFrame, predicted: pd.DataFrame) -> tuple[float, np.ndar
     Returns the score and R2 per target (49,), NaN for a target with fewer than two measured rows, 0 for one without any
     prediction. Raises DataError where another prediction is no finite number though the assay was measured.
     """
+    if len(predicted) and predicted.isna().all(axis=None):
+        raise DataError("predictions: every prediction is empty")
     r2 = np.full(len(TARGETS), np.nan)
     for column, name in enumerate(TARGETS):
         measured = actual[name].notna().to_numpy()

@@ -20,4 +20,7 @@ def engine() -> docker.DockerClient:
 
 def containers() -> list[str]:
     """Those that any simulator started and that are there still."""
-    return [container.name for container in engine().containers.list(all=True, filters={"label": LABEL})]
+    return [
+        container.name
+        for container in engine().containers.list(all=True, filters={"label": LABEL}, ignore_removed=True)
+    ]

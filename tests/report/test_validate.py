@@ -234,7 +234,7 @@ def test_nothing_is_left_in_a_submissions_folder(numbers: Path, other: Path) -> 
         ),
         (lambda text: text.replace("alphas=3):", "*, depth):"), "'depth' needs a default"),
         (lambda text: text.replace("def fit(", "def fitted("), "no function fit()"),
-        (lambda text: text.replace("targets.fillna", "targets[['CuPPM']].fillna"), "has the shape (3,"),
+        (lambda text: text.replace("targets.fillna", "targets[['CuPPM']].fillna"), "gives the shape (100,)"),
         (lambda text: text.replace("def fit(", "import nothing_of_this_name\n\ndef fit("), "ModuleNotFoundError"),
         (lambda text: text.replace("return Ridge", "import os; os._exit(3)\n    return Ridge"), "ended with status 3"),
         (lambda text: text.replace("return Ridge", "import sys; sys.exit('no')\n    return Ridge"), "SystemExit: no"),

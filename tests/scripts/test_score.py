@@ -105,6 +105,27 @@ def test_what_is_not_measured_is_left_out_and_said(tmp_path: Path) -> None:
     assert details["score"] == pytest.approx(points) == float((tmp_path / "out/score.txt").read_text())
 
 
+def test_a_target_without_predictions_scores_0_and_is_named(tmp_path: Path) -> None:
+    """It was never measured in the training data."""
+    actual, predicted = frames(3, 12, 0)
+    actual.iloc[1:, 0] = np.nan  # and one with a single assay, which is not scored
+    predicted[[0, 7]] = np.nan
+    write_csv(tmp_path / "actual.csv.gz", actual)
+    predicted.to_csv(tmp_path / "predicted.csv", header=False, index=False)
+    arguments = ("--actual", tmp_path / "actual.csv.gz", "--predicted", tmp_path / "predicted.csv")
+    done = run(ROOT / "score.py", *arguments, "--output", tmp_path / "score.txt", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "not predicted, so R2 0: CuPPM\n" in done.stdout
+    assert "not scored, fewer than two measured: AgPPM\n" in done.stdout
+    assert "weights scored: 0.985 of 1.01" in done.stdout
+    others = [name for name in score.TARGETS if name not in ("AgPPM", "CuPPM")]
+    weights = dict(zip(score.TARGETS, score.WEIGHTS, strict=True))
+    expected = sum(weights[name] * r2_score(actual[name], predicted[score.TARGETS.index(name)]) for name in others)
+    assert float((tmp_path / "score.txt").read_text()) == pytest.approx(expected, rel=1e-12)
+    details = json.loads((tmp_path / "score.json").read_text())["targets"]
+    assert (details["CuPPM"]["r2"], details["AgPPM"]["r2"]) == (0.0, None)
+
+
 @pytest.fixture
 def good(tmp_path: Path) -> tuple[Path, pd.DataFrame]:
     actual, predicted = frames(2, 6, 0)
@@ -121,6 +142,7 @@ def cell(predicted: pd.DataFrame, value: object) -> pd.DataFrame:
     ("change", "reason"),
     [
         (lambda p: cell(p, None), "row 4, column 8 (CuPPM): empty"),
+        (lambda p: p.astype(object).where(p < -1e300), "every prediction is empty"),
         (lambda p: cell(p, "inf"), "row 4, column 8 (CuPPM): 'inf'"),
         (lambda p: cell(p, "-inf"), "row 4, column 8 (CuPPM): '-inf'"),
         (lambda p: cell(p, "high"), "row 4, column 8 (CuPPM): 'high'"),
