@@ -18,8 +18,8 @@ MANY = 3  # times as many rows as features are needed for it: with fewer, errors
 CHUNK = 1 << 27  # bytes of copied rows that are held at a time
 TIGHT, LOOSE = 1e-11, 1e-5  # relative residuals: of coefficients that are kept, of those that only rank alphas
 EQUAL = 3e-4  # alphas whose errors differ by less, relatively, are ranked again to more digits
-FEW = 200  # rows with gaps, up to which they are copied in double precision
-STEPS = 60  # of the conjugate gradients
+STEPS, ROUNDS = 60, 6  # of the conjugate gradients in single precision, and how often they are started
+COARSE = 4  # of so many alphas one is tried before the gaps are filled; as many to each side of the best one after
 
 
 class GroupRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -174,37 +174,73 @@ class _Shared:
         self.held.append(np.zeros(len(x), bool))
         self.grams = list(map(lambda held: x[held].T @ x[held], self.held))
         whole = sum(self.grams[self.ways[0]]) if ways else x.T @ x
-        self.solvers = list(map(lambda gram: _decompose(whole - gram), self.grams))
+        kept = [whole - gram for gram in self.grams]
+        self.solvers = list(map(lambda xx: _Solver(xx) if xx[-1, -1] > 0.5 else None, kept))  # None: no rows
 
 
-def _decompose(xx):
+class _Solver:
     """Ridge with an intercept, cheap at any alpha after one eigen-decomposition of X'X (features + 1, features + 1).
 
-    Returns solve(xy, alpha): coefficients (features + 1, targets), the intercept last, for X'y and an alpha for each
-    target; with alpha of shape (alphas, 1, 1) for all at once: (alphas, features + 1, targets). None without rows.
+    basis (features + 1, features + 1), values, penalised (features + 1, 1): (X'X + alpha)^-1, with no alpha for the
+    intercept, which is last, is basis @ diag(1 / (values + alpha * penalised)) @ basis.T.
     """
-    if xx[-1, -1] < 0.5:
-        return None
-    mean = xx[-1, :-1] / xx[-1, -1]
-    values, vectors = np.linalg.eigh(xx[:-1, :-1] - xx[-1, -1] * np.outer(mean, mean))
-    values = values.clip(0.0)[:, None]
 
-    def solve(xy, alpha):
-        level = xy[-1:] / xx[-1, -1]
-        b = vectors @ ((vectors.T @ (xy[:-1] - np.outer(mean, xy[-1]))) / (values + alpha))
-        return np.concatenate([b, level - (mean @ b)[..., None, :]], axis=-2)
+    def __init__(self, xx):
+        rows, mean = xx[-1, -1], xx[-1, :-1] / xx[-1, -1]
+        values, vectors = np.linalg.eigh(xx[:-1, :-1] - rows * np.outer(mean, mean))
+        self.values, self.basis = np.append(values.clip(0.0), rows)[:, None], np.eye(len(xx))
+        self.basis[:-1, :-1], self.basis[-1, :-1] = vectors, -mean @ vectors
+        self.penalised = np.append(np.ones(len(values)), 0.0)[:, None]
+        self.single = self.basis.astype(np.float32)
+        self.xx = xx
 
-    return solve
+    def solve(self, turned, alphas):
+        """Coefficients (features + 1, columns) for basis.T @ X'y (features + 1, columns) and alphas (columns,)."""
+        return self.basis @ (turned / (self.values + self.penalised * alphas))
+
+    def correct(self, residual, alphas, aim, of_gaps):
+        """What to add to coefficients (features + 1, columns), and which corrections converged (columns,).
+
+        residual (features + 1, columns): of the equations less of_gaps. By conjugate gradients (Hestenes and Stiefel
+        1952) in single precision: in the basis, scaled so that without gaps the equations are those of the identity.
+        A column takes part until its squared residual in these coordinates is at most its aim (columns,).
+        """
+        scale = 1 / np.sqrt(self.values + self.penalised * alphas)
+        left = (scale * (self.basis.T @ residual)).T
+        unit = np.sqrt((left**2).sum(axis=1))
+        unit[unit == 0] = 1.0
+        left = (left / unit[:, None]).astype(np.float32)
+        aim, root, found = aim / unit**2, scale.T.astype(np.float32), np.zeros_like(left)
+        direction, part, size = left, np.zeros_like(left), np.einsum("ij,ij->i", left, left)
+        active = np.arange(len(left))
+        for step in range(STEPS + 1):
+            going = size > aim[active]
+            if not going.all():
+                found[active[~going]] = part[~going]
+                arrays = (active, left, direction, part, root, size)
+                active, left, direction, part, root, size = (array[going] for array in arrays)
+            if not len(active) or step == STEPS:
+                break
+            product = direction - root * (of_gaps((root * direction) @ self.single.T, active) @ self.single)
+            length = np.einsum("ij,ij->i", direction, product)
+            length = np.divide(size, length, out=np.zeros_like(size), where=length > 0)[:, None]
+            part, left, before = part + length * direction, left - length * product, size
+            size = np.einsum("ij,ij->i", left, left)
+            direction = left + (size / before)[:, None] * direction
+        found[active] = part
+        converged = np.ones(len(found), bool)
+        converged[active] = False
+        return self.basis @ (scale * (found * unit[:, None]).T), converged
 
 
 class _Gap:
     """The rows that some neighbouring targets (a slice) lack, and a copy x of the features there.
 
-    The copy of many rows is in single precision: what is passed over again and again is half as large.
+    The copy is in single precision: what is passed over again and again is half as large.
     """
 
     def __init__(self, rows, x, targets):
-        self.rows, self.x, self.targets = rows, x[rows].astype(np.float32 if len(rows) > FEW else float), targets
+        self.rows, self.x, self.targets = rows, x[rows].astype(np.float32), targets
 
     def columns(self, targets):
         """The slice of rising target numbers that are this gap's."""
@@ -218,84 +254,96 @@ class _Part:
         self.x, held = shared.x, shared.held[number]
         self.gram, self.solver = shared.grams[number], shared.solvers[number]
         self.held_right, self.squares = shared.x[held].T @ y[held], (y[held] ** 2).sum(axis=0)
-        self.right = right - self.held_right
         self.learns = measured[~held].any(axis=0)  # a row is left to learn from
-        self.right = np.where(self.learns, self.right, 0.0)
-        self.filled = self.right  # with something in the gaps
-        self.gaps = [(gap, held[gap.rows]) for gap in gaps]
+        self.right = np.where(self.learns, right - self.held_right, 0.0)
+        self.gaps = [(gap, held[gap.rows], (~held[gap.rows]).astype(np.float32)) for gap in gaps]
+        self.fill(0.0)
 
-    def fill(self, alphas):
+    def fill(self, more):
+        """Add to X'y (features + 1, targets) what is taken to be in the gaps."""
+        self.filled = np.where(self.learns, self.right + more, 0.0)
+        self.turned = self.solver.basis.T @ self.filled if self.solver else self.filled
+
+    def fill_with_predictions(self, alphas):
         """Fill the gaps of training rows with predictions at these alphas (targets,)."""
-        b, _ = self.solve(np.arange(len(self.learns)), alphas, 1e-2)
-        self.filled = self.right.copy()
-        for gap, held in self.gaps:
-            own = b[:, gap.targets].astype(gap.x.dtype, copy=False)
-            self.filled[:, gap.targets] += gap.x.T @ (~held[:, None] * (gap.x @ own))
-        self.filled = np.where(self.learns, self.filled, 0.0)
+        if self.solver:
+            targets = np.arange(len(self.learns))
+            self.fill(self.of_gaps(self.solve(targets, alphas, 1e-2)[0].T, targets).T)
 
-    def errors(self, b, targets):
-        """Squared errors (..., columns) of coefficients (..., features + 1, columns) on the held measured rows.
+    def of_gaps(self, b, targets, exact=False):
+        """X'X of the gaps' training rows times coefficients: b and result (columns, features + 1)."""
+        product = np.zeros_like(b)
+        for gap, _, trained in self.gaps:
+            columns = gap.columns(targets)
+            if columns.start < columns.stop:
+                x = self.x[gap.rows] if exact else gap.x
+                predicted = b[columns].astype(x.dtype, copy=False) @ x.T
+                product[columns] = (predicted * trained) @ x
+        return product
+
+    def errors(self, b, targets, exact=False):
+        """Squared errors (columns,) of coefficients (features + 1, columns) on the held measured rows.
 
         From products alone, whose size has no rows in it. targets: those of the columns, in rising order.
         """
         products = self.gram @ b - 2 * self.held_right[:, targets]
-        errors = self.squares[targets] + np.einsum("...ij,...ij->...j", products, b)
-        for gap, held in self.gaps:
+        errors = self.squares[targets] + np.einsum("ij,ij->j", products, b)
+        for gap, held, _ in self.gaps:
             columns = gap.columns(targets)
-            own = b[..., columns].astype(gap.x.dtype, copy=False)
-            errors[..., columns] -= (np.tensordot(gap.x[held], own, (1, -2)) ** 2).sum(axis=0)
+            if columns.start < columns.stop:
+                x = self.x[gap.rows[held]] if exact else gap.x[held]
+                errors[columns] -= ((x @ b[:, columns].astype(x.dtype, copy=False)) ** 2).sum(axis=0)
         return np.where(self.learns[targets], errors, 0.0)
 
     def path(self, alphas):
-        """Errors (alphas, targets) of fits with filled gaps: exact for targets without gaps."""
+        """Errors (alphas, targets) of fits with filled gaps, at alphas (alphas, targets): exact without gaps."""
         if self.solver is None:
-            return np.zeros((len(alphas), len(self.learns)))
-        return self.errors(self.solver(self.filled, alphas[:, None, None]), np.arange(len(self.learns)))
+            return np.zeros(alphas.shape)
+        targets = np.repeat(np.arange(len(self.learns)), len(alphas))
+        return self.errors(self.solver.solve(self.turned[:, targets], alphas.T.ravel()), targets).reshape(-1, len(alphas)).T
 
     def judge(self, targets, alphas, tolerance):
         """Errors (columns,) of fits to the measured rows alone, and which converged."""
         b, converged = self.solve(targets, alphas, tolerance)
-        return self.errors(b, targets), converged
+        return self.errors(b, targets, tolerance < LOOSE), converged
 
     def solve(self, targets, alphas, tolerance, right=None):
         """Coefficients (features + 1, columns), and which are as exact as `tolerance` (columns,).
 
-        targets, alphas (columns,); right: another X'y than the targets' own. By conjugate gradients (Hestenes and
-        Stiefel 1952), preconditioned by the solution without gaps: the equations are those without gaps, M, less W,
-        the X'X of the gaps' rows.
+        targets, alphas (columns,), the targets rising; right: another X'y than the targets' own. The equations are
+        those without gaps less the X'X of the gaps' rows. From the solution with filled gaps, corrections in single
+        precision, for the residual in double precision where the tolerance asks for it.
         """
         if self.solver is None:
             return np.full((len(self.right), len(targets)), np.nan), np.ones(len(targets), bool)
-        blocks = [(gap, held, gap.columns(targets)) for gap, held in self.gaps]
-        blocks = [block for block in blocks if block[2].stop > block[2].start]
-
-        def of_gaps(b, exact=False):
-            product = np.zeros_like(b)
-            for gap, held, columns in blocks:
-                x, own = self.x[gap.rows] if exact else gap.x, b[:, columns]
-                product[:, columns] = x.T @ (~held[:, None] * (x @ own.astype(x.dtype, copy=False)))
-            return product
-
-        guess, right = (self.filled[:, targets], self.right[:, targets]) if right is None else (right, right)
-        b, image, active = self.solver(guess, alphas), guess, np.zeros(len(targets), bool)  # image: M times b
+        if right is None:
+            guess, turned, right = self.filled[:, targets], self.turned[:, targets], self.right[:, targets]
+        else:
+            guess, turned = right, self.solver.basis.T @ right
+        b, converged = self.solver.solve(turned, alphas), np.ones(len(targets), bool)
+        if not self.gaps:
+            return b, converged
         goal = tolerance**2 * np.abs(guess * b).sum(axis=0)
-        for exact in ([False, True] if tolerance < LOOSE else [False]) if blocks else []:
-            residual = right - image + of_gaps(b, exact)
-            aim = goal if exact or tolerance >= LOOSE else np.maximum(goal, LOOSE**2 * np.abs(guess * b).sum(axis=0))
-            direction, ahead, before = 0.0, 0.0, np.ones(len(targets))  # ahead: M times direction
-            for _ in range(STEPS):
-                step = self.solver(residual, alphas)
-                size = (residual * step).sum(axis=0)
-                active = size > aim
-                if not active.any():
-                    break
-                ratio = np.divide(size, before, out=np.zeros(len(size)), where=active)
-                direction, ahead = step + ratio * direction, residual + ratio * ahead
-                product = ahead - of_gaps(direction)
-                length = np.divide(size, (direction * product).sum(axis=0), out=np.zeros(len(size)), where=active)
-                b, image = b + length * direction, image + length * ahead
-                residual, before = residual - length * product, size
-        return b, ~active
+        residual, left = right - guess + self.of_gaps(b.T, targets).T, np.arange(len(targets))
+        for _ in range(ROUNDS):
+            own, strengths = targets[left], alphas[left]
+            scaled = (self.solver.basis.T @ residual) ** 2 / (self.solver.values + self.solver.penalised * strengths)
+            aim = np.maximum(goal[left], LOOSE**2 * scaled.sum(axis=0))
+            more, converged[left] = self.solver.correct(
+                residual, strengths, aim, lambda part, active, own=own: self.of_gaps(part, own[active])
+            )
+            b[:, left] += more
+            if tolerance >= LOOSE:
+                break
+            product = self.solver.xx @ b[:, left] + self.solver.penalised * strengths * b[:, left]
+            residual = right[:, left] - product + self.of_gaps(b[:, left].T, own, exact=True).T
+            scaled = (self.solver.basis.T @ residual) ** 2 / (self.solver.values + self.solver.penalised * strengths)
+            over = scaled.sum(axis=0) > goal[left]
+            converged[left] = ~over
+            left, residual = left[over], residual[:, over]
+            if not len(left):
+                break
+        return b, converged
 
 
 def _solve(shared, y, alphas):
@@ -350,8 +398,9 @@ def _choose(shared, folds, gaps, variation, alphas):
     targets, number = np.arange(len(variation)), np.arange(len(alphas))[:, None]
     solved = np.ones(len(targets), bool)
 
-    def path(alphas):
-        return np.array(list(shared.map(lambda fold: fold.path(alphas), folds)))
+    def path(strengths):  # numbers of alphas (alphas, 1 or targets)
+        wanted = alphas[np.broadcast_to(strengths, (len(strengths), len(targets)))]
+        return np.array(list(shared.map(lambda fold: fold.path(wanted), folds)))
 
     def total(errors):  # of the ways, each at most the variation
         return sum(np.minimum(errors[way].sum(axis=0), variation) for way in shared.ways)
@@ -364,20 +413,23 @@ def _choose(shared, folds, gaps, variation, alphas):
             solved[columns[~converged]] = False
 
     if not gaps:
-        return total(path(alphas)).argmin(axis=0), solved
-    rough = alphas[::5][total(path(alphas[::5])).argmin(axis=0)]
-    list(shared.map(lambda fold: fold.fill(rough), folds))
-    errors = path(alphas)
+        return total(path(number)).argmin(axis=0), solved
+    rough = COARSE * total(path(number[::COARSE])).argmin(axis=0)
+    list(shared.map(lambda fold: fold.fill_with_predictions(alphas[rough]), folds))
+    near = number[: 2 * COARSE + 1] + (rough - COARSE).clip(0, max(len(alphas) - 2 * COARSE - 1, 0))
+    errors = np.full((len(folds), *np.broadcast_shapes(number.shape, targets.shape)), np.nan)
+    errors[:, near, targets] = path(near)
     filled = total(errors)
-    chosen, exact = filled.argmin(axis=0), np.zeros(filled.shape, bool)
+    chosen, exact = np.nanargmin(filled, axis=0), np.zeros(filled.shape, bool)
     wanted = abs(number - chosen) <= 1
     while wanted.any():
         judge(wanted, LOOSE)
         exact |= wanted
         totals = total(errors)
         chosen = np.where(exact, totals, np.inf).argmin(axis=0)
-        off, away = totals - filled, abs(number - chosen)
-        spread = np.where(exact, off, -np.inf).max(axis=0) - np.where(exact, off, np.inf).min(axis=0)
+        off, away = totals - filled, abs(number - chosen)  # NaN where not filled
+        known = exact & ~np.isnan(off)
+        spread = np.where(known, off, -np.inf).max(axis=0) - np.where(known, off, np.inf).min(axis=0)
         likely = filled + off[chosen, targets] - 2 * spread * away <= totals[chosen, targets]
         wanted = ~exact & solved & (likely | (away == 1))
     equal = exact & solved & (totals <= totals[chosen, targets] * (1 + EQUAL))
