@@ -19,7 +19,7 @@ CHUNK = 1 << 27  # bytes of copied rows that are held at a time
 TIGHT, LOOSE = 1e-11, 1e-5  # relative residuals: of coefficients that are kept, of those that only rank alphas
 EQUAL = 3e-4  # alphas whose errors differ by less, relatively, are ranked again to more digits
 STEPS, ROUNDS = 60, 6  # of the conjugate gradients in single precision, and how often they are started
-COARSE = 4  # of so many alphas one is tried before the gaps are filled; as many to each side of the best one after
+COARSE, GOOD = 3, 0.1  # of so many alphas one is tried before the gaps are filled; those near to ones so good after
 
 
 class GroupRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -236,11 +236,12 @@ class _Solver:
 class _Gap:
     """The rows that some neighbouring targets (a slice) lack, and a copy x of the features there.
 
-    The copy is in single precision: what is passed over again and again is half as large.
+    The copy `single` is in single precision: what is passed over again and again is half as large.
     """
 
     def __init__(self, rows, x, targets):
-        self.rows, self.x, self.targets = rows, x[rows].astype(np.float32), targets
+        self.rows, self.x, self.targets = rows, x[rows], targets
+        self.single = self.x.astype(np.float32)
 
     def columns(self, targets):
         """The slice of rising target numbers that are this gap's."""
@@ -251,7 +252,7 @@ class _Part:
     """Targets in one fold or the whole: trained on all but its held rows, judged by those."""
 
     def __init__(self, shared, number, y, measured, gaps, right):
-        self.x, held = shared.x, shared.held[number]
+        held = shared.held[number]
         self.gram, self.solver = shared.grams[number], shared.solvers[number]
         self.held_right, self.squares = shared.x[held].T @ y[held], (y[held] ** 2).sum(axis=0)
         self.learns = measured[~held].any(axis=0)  # a row is left to learn from
@@ -276,7 +277,7 @@ class _Part:
         for gap, _, trained in self.gaps:
             columns = gap.columns(targets)
             if columns.start < columns.stop:
-                x = self.x[gap.rows] if exact else gap.x
+                x = gap.x if exact else gap.single
                 predicted = b[columns].astype(x.dtype, copy=False) @ x.T
                 product[columns] = (predicted * trained) @ x
         return product
@@ -291,16 +292,15 @@ class _Part:
         for gap, held, _ in self.gaps:
             columns = gap.columns(targets)
             if columns.start < columns.stop:
-                x = self.x[gap.rows[held]] if exact else gap.x[held]
+                x = (gap.x if exact else gap.single)[held]
                 errors[columns] -= ((x @ b[:, columns].astype(x.dtype, copy=False)) ** 2).sum(axis=0)
         return np.where(self.learns[targets], errors, 0.0)
 
-    def path(self, alphas):
-        """Errors (alphas, targets) of fits with filled gaps, at alphas (alphas, targets): exact without gaps."""
+    def path(self, targets, alphas):
+        """Errors (columns,) of fits with filled gaps: exact without gaps. targets, alphas (columns,)."""
         if self.solver is None:
-            return np.zeros(alphas.shape)
-        targets = np.repeat(np.arange(len(self.learns)), len(alphas))
-        return self.errors(self.solver.solve(self.turned[:, targets], alphas.T.ravel()), targets).reshape(-1, len(alphas)).T
+            return np.zeros(len(targets))
+        return self.errors(self.solver.solve(self.turned[:, targets], alphas), targets)
 
     def judge(self, targets, alphas, tolerance):
         """Errors (columns,) of fits to the measured rows alone, and which converged."""
@@ -398,9 +398,11 @@ def _choose(shared, folds, gaps, variation, alphas):
     targets, number = np.arange(len(variation)), np.arange(len(alphas))[:, None]
     solved = np.ones(len(targets), bool)
 
-    def path(strengths):  # numbers of alphas (alphas, 1 or targets)
-        wanted = alphas[np.broadcast_to(strengths, (len(strengths), len(targets)))]
-        return np.array(list(shared.map(lambda fold: fold.path(wanted), folds)))
+    def path(wanted):  # (alphas, targets) of all folds, NaN where not wanted
+        columns, strengths = np.nonzero(wanted.T)
+        errors = np.full((len(folds), *wanted.shape), np.nan)
+        errors[:, strengths, columns] = list(shared.map(lambda fold: fold.path(columns, alphas[strengths]), folds))
+        return errors
 
     def total(errors):  # of the ways, each at most the variation
         return sum(np.minimum(errors[way].sum(axis=0), variation) for way in shared.ways)
@@ -412,13 +414,14 @@ def _choose(shared, folds, gaps, variation, alphas):
             errors[fold, strengths, columns] = squares
             solved[columns[~converged]] = False
 
+    every = np.ones((len(alphas), len(targets)), bool)
     if not gaps:
-        return total(path(number)).argmin(axis=0), solved
-    rough = COARSE * total(path(number[::COARSE])).argmin(axis=0)
-    list(shared.map(lambda fold: fold.fill_with_predictions(alphas[rough]), folds))
-    near = number[: 2 * COARSE + 1] + (rough - COARSE).clip(0, max(len(alphas) - 2 * COARSE - 1, 0))
-    errors = np.full((len(folds), *np.broadcast_shapes(number.shape, targets.shape)), np.nan)
-    errors[:, near, targets] = path(near)
+        return total(path(every)).argmin(axis=0), solved
+    rough = total(path(every & (number % COARSE == 0)))[::COARSE]
+    list(shared.map(lambda fold: fold.fill_with_predictions(alphas[COARSE * rough.argmin(axis=0)]), folds))
+    good = rough <= rough.min(axis=0) * (1 + GOOD)
+    near = abs(number - COARSE * np.arange(len(rough))) <= COARSE  # (alphas, rough)
+    errors = path(near @ good)
     filled = total(errors)
     chosen, exact = np.nanargmin(filled, axis=0), np.zeros(filled.shape, bool)
     wanted = abs(number - chosen) <= 1
