@@ -16,10 +16,10 @@ from threadpoolctl import threadpool_limits
 SCATTERED = 0.3  # targets with at most this share of gaps are solved iteratively; others on their own rows
 MANY = 3  # times as many rows as features are needed for it: with fewer, errors have several minima to get lost in
 CHUNK = 1 << 27  # bytes of copied rows that are held at a time
-TIGHT, LOOSE = 1e-11, 1e-5  # relative residuals: of coefficients that are kept, of those that only rank alphas
+TIGHT, FINE, LOOSE = 1e-11, 1e-9, 1e-5  # relative residuals: of what is kept; of what ranks nearly equal alphas, others
 EQUAL = 3e-4  # alphas whose errors differ by less, relatively, are ranked again to more digits
 STEPS, ROUNDS = 60, 6  # of the conjugate gradients in single precision, and how often they are started
-COARSE, GOOD = 3, 0.1  # of so many alphas one is tried before the gaps are filled; those near to ones so good after
+COARSE, GOOD = 3, 0.05  # of so many alphas one is tried before the gaps are filled; those near to ones so good after
 
 
 class GroupRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -174,63 +174,53 @@ class _Shared:
         self.held.append(np.zeros(len(x), bool))
         self.grams = list(map(lambda held: x[held].T @ x[held], self.held))
         whole = sum(self.grams[self.ways[0]]) if ways else x.T @ x
-        kept = [whole - gram for gram in self.grams]
-        self.solvers = list(map(lambda xx: _Solver(xx) if xx[-1, -1] > 0.5 else None, kept))  # None: no rows
+        self.solvers = list(map(lambda gram: _Solver(whole - gram) if gram[-1, -1] < len(x) else None, self.grams))
 
 
 class _Solver:
-    """Ridge with an intercept, cheap at any alpha after one eigen-decomposition of X'X (features + 1, features + 1).
+    """Ridge with an intercept, cheap at any alpha after one eigen-decomposition of X'X: xx (features + 1, features + 1).
 
-    basis (features + 1, features + 1), values, penalised (features + 1, 1): (X'X + alpha)^-1, with no alpha for the
-    intercept, which is last, is basis @ diag(1 / (values + alpha * penalised)) @ basis.T.
+    The inverse of xx plus alpha, but none for the intercept, is basis @ diag(inverse(alpha)) @ basis.T.
     """
 
     def __init__(self, xx):
         rows, mean = xx[-1, -1], xx[-1, :-1] / xx[-1, -1]
         values, vectors = np.linalg.eigh(xx[:-1, :-1] - rows * np.outer(mean, mean))
-        self.values, self.basis = np.append(values.clip(0.0), rows)[:, None], np.eye(len(xx))
-        self.basis[:-1, :-1], self.basis[-1, :-1] = vectors, -mean @ vectors
-        self.penalised = np.append(np.ones(len(values)), 0.0)[:, None]
+        self.xx, self.values = xx, np.append(values.clip(0.0), rows)[:, None]
+        self.basis = np.block([[vectors, np.zeros((len(values), 1))], [-mean @ vectors, 1.0]])
         self.single = self.basis.astype(np.float32)
-        self.xx = xx
+        self.penalised = np.append(np.ones(len(values)), 0.0)[:, None]
 
-    def solve(self, turned, alphas):
-        """Coefficients (features + 1, columns) for basis.T @ X'y (features + 1, columns) and alphas (columns,)."""
-        return self.basis @ (turned / (self.values + self.penalised * alphas))
+    def inverse(self, alphas):
+        """(features + 1, columns) for alphas (columns,)."""
+        return 1 / (self.values + self.penalised * alphas)
 
-    def correct(self, residual, alphas, aim, of_gaps):
-        """What to add to coefficients (features + 1, columns), and which corrections converged (columns,).
+    def correct(self, left, scales, aim, of_gaps):
+        """Solve the equations less of_gaps in scaled coordinates of the basis, where those without it are the identity.
 
-        residual (features + 1, columns): of the equations less of_gaps. By conjugate gradients (Hestenes and Stiefel
-        1952) in single precision: in the basis, scaled so that without gaps the equations are those of the identity.
-        A column takes part until its squared residual in these coordinates is at most its aim (columns,).
+        left (features + 1, columns): the right side. Returns the like, and which columns' squared residuals came down
+        to aim (columns,). By conjugate gradients (Hestenes and Stiefel 1952) in single precision; a column that
+        converged leaves. of_gaps(b, active): for coefficients b (active columns, features + 1).
         """
-        scale = 1 / np.sqrt(self.values + self.penalised * alphas)
-        left = (scale * (self.basis.T @ residual)).T
-        unit = np.sqrt((left**2).sum(axis=1))
-        unit[unit == 0] = 1.0
-        left = (left / unit[:, None]).astype(np.float32)
-        aim, root, found = aim / unit**2, scale.T.astype(np.float32), np.zeros_like(left)
-        direction, part, size = left, np.zeros_like(left), np.einsum("ij,ij->i", left, left)
-        active = np.arange(len(left))
+        left, scales = (np.ascontiguousarray(each.T, np.float32) for each in (left, scales))
+        found, part, direction, active = np.zeros_like(left), np.zeros_like(left), left, np.arange(len(left))
+        size = np.einsum("ij,ij->i", left, left)
         for step in range(STEPS + 1):
-            going = size > aim[active]
+            going = ~(size <= aim[active])
             if not going.all():
                 found[active[~going]] = part[~going]
-                arrays = (active, left, direction, part, root, size)
-                active, left, direction, part, root, size = (array[going] for array in arrays)
+                arrays = (active, left, direction, part, scales, size)
+                active, left, direction, part, scales, size = (array[going] for array in arrays)
             if not len(active) or step == STEPS:
                 break
-            product = direction - root * (of_gaps((root * direction) @ self.single.T, active) @ self.single)
+            product = direction - scales * (of_gaps((scales * direction) @ self.single.T, active) @ self.single)
             length = np.einsum("ij,ij->i", direction, product)
             length = np.divide(size, length, out=np.zeros_like(size), where=length > 0)[:, None]
             part, left, before = part + length * direction, left - length * product, size
             size = np.einsum("ij,ij->i", left, left)
             direction = left + (size / before)[:, None] * direction
         found[active] = part
-        converged = np.ones(len(found), bool)
-        converged[active] = False
-        return self.basis @ (scale * (found * unit[:, None]).T), converged
+        return found.T, ~np.isin(np.arange(len(found)), active)
 
 
 class _Gap:
@@ -244,8 +234,9 @@ class _Gap:
         self.single = self.x.astype(np.float32)
 
     def columns(self, targets):
-        """The slice of rising target numbers that are this gap's."""
-        return slice(*np.searchsorted(targets, [self.targets.start, self.targets.stop]))
+        """The slice of rising target numbers that are this gap's, or None."""
+        start, stop = np.searchsorted(targets, [self.targets.start, self.targets.stop])
+        return slice(start, stop) if start < stop else None
 
 
 class _Part:
@@ -256,30 +247,22 @@ class _Part:
         self.gram, self.solver = shared.grams[number], shared.solvers[number]
         self.held_right, self.squares = shared.x[held].T @ y[held], (y[held] ** 2).sum(axis=0)
         self.learns = measured[~held].any(axis=0)  # a row is left to learn from
-        self.right = np.where(self.learns, right - self.held_right, 0.0)
+        self.right = self.filled = np.where(self.learns, right - self.held_right, 0.0)
         self.gaps = [(gap, held[gap.rows], (~held[gap.rows]).astype(np.float32)) for gap in gaps]
-        self.fill(0.0)
 
-    def fill(self, more):
-        """Add to X'y (features + 1, targets) what is taken to be in the gaps."""
-        self.filled = np.where(self.learns, self.right + more, 0.0)
-        self.turned = self.solver.basis.T @ self.filled if self.solver else self.filled
-
-    def fill_with_predictions(self, alphas):
+    def fill(self, alphas):
         """Fill the gaps of training rows with predictions at these alphas (targets,)."""
-        if self.solver:
-            targets = np.arange(len(self.learns))
-            self.fill(self.of_gaps(self.solve(targets, alphas, 1e-2)[0].T, targets).T)
+        targets = np.arange(len(self.learns))
+        b, _ = self.solve(targets, alphas, 1e-2)
+        self.filled = np.where(self.learns, self.right + self.of_gaps(b.T, targets).T, 0.0)
 
     def of_gaps(self, b, targets, exact=False):
         """X'X of the gaps' training rows times coefficients: b and result (columns, features + 1)."""
         product = np.zeros_like(b)
         for gap, _, trained in self.gaps:
-            columns = gap.columns(targets)
-            if columns.start < columns.stop:
+            if columns := gap.columns(targets):
                 x = gap.x if exact else gap.single
-                predicted = b[columns].astype(x.dtype, copy=False) @ x.T
-                product[columns] = (predicted * trained) @ x
+                product[columns] = (b[columns].astype(x.dtype, copy=False) @ x.T * trained) @ x
         return product
 
     def errors(self, b, targets, exact=False):
@@ -290,59 +273,50 @@ class _Part:
         products = self.gram @ b - 2 * self.held_right[:, targets]
         errors = self.squares[targets] + np.einsum("ij,ij->j", products, b)
         for gap, held, _ in self.gaps:
-            columns = gap.columns(targets)
-            if columns.start < columns.stop:
+            if columns := gap.columns(targets):
                 x = (gap.x if exact else gap.single)[held]
                 errors[columns] -= ((x @ b[:, columns].astype(x.dtype, copy=False)) ** 2).sum(axis=0)
         return np.where(self.learns[targets], errors, 0.0)
 
-    def path(self, targets, alphas):
-        """Errors (columns,) of fits with filled gaps: exact without gaps. targets, alphas (columns,)."""
-        if self.solver is None:
-            return np.zeros(len(targets))
-        return self.errors(self.solver.solve(self.turned[:, targets], alphas), targets)
-
     def judge(self, targets, alphas, tolerance):
-        """Errors (columns,) of fits to the measured rows alone, and which converged."""
+        """Errors (columns,) of such solutions as solve finds, and which are as exact as that."""
         b, converged = self.solve(targets, alphas, tolerance)
-        return self.errors(b, targets, tolerance < LOOSE), converged
+        return self.errors(b, targets, exact=tolerance == FINE), converged
 
     def solve(self, targets, alphas, tolerance, right=None):
         """Coefficients (features + 1, columns), and which are as exact as `tolerance` (columns,).
 
-        targets, alphas (columns,), the targets rising; right: another X'y than the targets' own. The equations are
-        those without gaps less the X'X of the gaps' rows. From the solution with filled gaps, corrections in single
-        precision, for the residual in double precision where the tolerance asks for it.
+        targets, alphas (columns,); right: another X'y than the targets' own. From the solution with filled gaps, which
+        is what no tolerance (None) asks for, by corrections in single precision of what double precision finds left.
         """
         if self.solver is None:
             return np.full((len(self.right), len(targets)), np.nan), np.ones(len(targets), bool)
-        if right is None:
-            guess, turned, right = self.filled[:, targets], self.turned[:, targets], self.right[:, targets]
-        else:
-            guess, turned = right, self.solver.basis.T @ right
-        b, converged = self.solver.solve(turned, alphas), np.ones(len(targets), bool)
-        if not self.gaps:
+        basis, inverse = self.solver.basis, self.solver.inverse(alphas)
+        guess, columns = (self.filled, targets) if right is None else (right, slice(None))
+        b, converged = basis @ (inverse * (basis.T @ guess)[:, columns]), np.ones(len(targets), bool)
+        if tolerance is None or not self.gaps:
             return b, converged
+        guess, right = guess[:, columns], self.right[:, targets] if right is None else right
+        scales = np.sqrt(inverse)
         goal = tolerance**2 * np.abs(guess * b).sum(axis=0)
         residual, left = right - guess + self.of_gaps(b.T, targets).T, np.arange(len(targets))
         for _ in range(ROUNDS):
-            own, strengths = targets[left], alphas[left]
-            scaled = (self.solver.basis.T @ residual) ** 2 / (self.solver.values + self.solver.penalised * strengths)
-            aim = np.maximum(goal[left], LOOSE**2 * scaled.sum(axis=0))
-            more, converged[left] = self.solver.correct(
-                residual, strengths, aim, lambda part, active, own=own: self.of_gaps(part, own[active])
-            )
-            b[:, left] += more
-            if tolerance >= LOOSE:
-                break
-            product = self.solver.xx @ b[:, left] + self.solver.penalised * strengths * b[:, left]
-            residual = right[:, left] - product + self.of_gaps(b[:, left].T, own, exact=True).T
-            scaled = (self.solver.basis.T @ residual) ** 2 / (self.solver.values + self.solver.penalised * strengths)
-            over = scaled.sum(axis=0) > goal[left]
-            converged[left] = ~over
-            left, residual = left[over], residual[:, over]
+            scaled = scales[:, left] * (basis.T @ residual)
+            size = (scaled**2).sum(axis=0)
+            going = ~(size <= goal[left])
+            converged[left], left = ~going, left[going]
             if not len(left):
                 break
+            own, aim = targets[left], np.maximum(goal[left], LOOSE**2 * size[going])
+            more, done = self.solver.correct(
+                scaled[:, going], scales[:, left], aim, lambda part, active, own=own: self.of_gaps(part, own[active])
+            )
+            b[:, left] += basis @ (scales[:, left] * more)
+            if tolerance >= LOOSE:
+                converged[left] = done
+                break
+            product = self.solver.xx @ b[:, left] + self.solver.penalised * alphas[left] * b[:, left]
+            residual = right[:, left] - product + self.of_gaps(b[:, left].T, own, exact=True).T
         return b, converged
 
 
@@ -374,9 +348,8 @@ def _solve(shared, y, alphas):
 
     alpha, coefficients = alphas[chosen], []
     kept = [whole, *(folds[shared.ways[0]] if folds else ())]
-    for part, (b, converged) in zip(
-        kept, shared.map(lambda part: part.solve(targets, alpha, TIGHT), kept), strict=True
-    ):
+    solutions = shared.map(lambda part: part.solve(targets, alpha, TIGHT), kept)
+    for part, (b, converged) in zip(kept, solutions, strict=True):
         solved &= converged
         if part is whole:  # a step of iterative refinement: the same digits on any machine
             left = shared.x.T @ np.where(measured, y - shared.x @ b, 0.0)
@@ -398,12 +371,6 @@ def _choose(shared, folds, gaps, variation, alphas):
     targets, number = np.arange(len(variation)), np.arange(len(alphas))[:, None]
     solved = np.ones(len(targets), bool)
 
-    def path(wanted):  # (alphas, targets) of all folds, NaN where not wanted
-        columns, strengths = np.nonzero(wanted.T)
-        errors = np.full((len(folds), *wanted.shape), np.nan)
-        errors[:, strengths, columns] = list(shared.map(lambda fold: fold.path(columns, alphas[strengths]), folds))
-        return errors
-
     def total(errors):  # of the ways, each at most the variation
         return sum(np.minimum(errors[way].sum(axis=0), variation) for way in shared.ways)
 
@@ -414,14 +381,14 @@ def _choose(shared, folds, gaps, variation, alphas):
             errors[fold, strengths, columns] = squares
             solved[columns[~converged]] = False
 
-    every = np.ones((len(alphas), len(targets)), bool)
+    errors = np.full((len(folds), len(alphas), len(targets)), np.nan)
+    judge((number % COARSE == 0 if gaps else number >= 0) & (targets >= 0), None)
     if not gaps:
-        return total(path(every)).argmin(axis=0), solved
-    rough = total(path(every & (number % COARSE == 0)))[::COARSE]
-    list(shared.map(lambda fold: fold.fill_with_predictions(alphas[COARSE * rough.argmin(axis=0)]), folds))
-    good = rough <= rough.min(axis=0) * (1 + GOOD)
-    near = abs(number - COARSE * np.arange(len(rough))) <= COARSE  # (alphas, rough)
-    errors = path(near @ good)
+        return total(errors).argmin(axis=0), solved
+    rough = total(errors)[::COARSE]
+    list(shared.map(lambda fold: fold.fill(alphas[COARSE * rough.argmin(axis=0)]), folds))
+    errors[:] = np.nan
+    judge((abs(number - number[::COARSE].T) <= COARSE) @ (rough <= rough.min(axis=0) * (1 + GOOD)), None)
     filled = total(errors)
     chosen, exact = np.nanargmin(filled, axis=0), np.zeros(filled.shape, bool)
     wanted = abs(number - chosen) <= 1
@@ -436,5 +403,5 @@ def _choose(shared, folds, gaps, variation, alphas):
         likely = filled + off[chosen, targets] - 2 * spread * away <= totals[chosen, targets]
         wanted = ~exact & solved & (likely | (away == 1))
     equal = exact & solved & (totals <= totals[chosen, targets] * (1 + EQUAL))
-    judge(equal & (equal.sum(axis=0) > 1), TIGHT)
+    judge(equal & (equal.sum(axis=0) > 1), FINE)
     return np.where(exact, total(errors), np.inf).argmin(axis=0), solved
