@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 SCATTERED = 0.3  # targets with at most this share of gaps are solved iteratively; others on their own rows
 MANY = 3  # times as many rows as features are needed for it: with fewer, errors have several minima to get lost in
-CHUNK = 1 << 27  # bytes of copied rows that are held at a time
+CHUNK = 1 << 27  # bytes of copied rows that are held at a time, and half as many in single precision
 TIGHT, FINE, LOOSE = 1e-11, 1e-9, 1e-5  # relative residuals: of what is kept; of what ranks nearly equal alphas, others
 EQUAL = 3e-4  # alphas whose errors differ by less, relatively, are ranked again to more digits
 STEPS, ROUNDS = 60, 6  # of the conjugate gradients in single precision, and how often they are started
@@ -195,12 +195,12 @@ class _Solver:
         """(features + 1, columns) for alphas (columns,)."""
         return 1 / (self.values + self.penalised * alphas)
 
-    def correct(self, left, scales, aim, of_gaps):
+    def correct(self, left, scales, aim, of_gaps, targets):
         """Solve the equations less of_gaps in scaled coordinates of the basis, where those without it are the identity.
 
         left (features + 1, columns): the right side. Returns the like, and which columns' squared residuals came down
         to aim (columns,). By conjugate gradients (Hestenes and Stiefel 1952) in single precision; a column that
-        converged leaves. of_gaps(b, active): for coefficients b (active columns, features + 1).
+        converged leaves. of_gaps(b, targets): for coefficients b (columns, features + 1) of such targets (columns,).
         """
         left, scales = (np.ascontiguousarray(each.T, np.float32) for each in (left, scales))
         found, part, direction, active = np.zeros_like(left), np.zeros_like(left), left, np.arange(len(left))
@@ -213,7 +213,8 @@ class _Solver:
                 active, left, direction, part, scales, size = (array[going] for array in arrays)
             if not len(active) or step == STEPS:
                 break
-            product = direction - scales * (of_gaps((scales * direction) @ self.single.T, active) @ self.single)
+            b = (scales * direction) @ self.single.T
+            product = direction - scales * (of_gaps(b, targets[active]) @ self.single)
             length = np.einsum("ij,ij->i", direction, product)
             length = np.divide(size, length, out=np.zeros_like(size), where=length > 0)[:, None]
             part, left, before = part + length * direction, left - length * product, size
@@ -224,13 +225,13 @@ class _Solver:
 
 
 class _Gap:
-    """The rows that some neighbouring targets (a slice) lack, and a copy x of the features there.
+    """The rows that some neighbouring targets (a slice) lack, and copies of the features there, x and single.
 
-    The copy `single` is in single precision: what is passed over again and again is half as large.
+    rows (rows,): True there. Half as large in single precision is what is passed over again and again.
     """
 
     def __init__(self, rows, x, targets):
-        self.rows, self.x, self.targets = rows, x[rows], targets
+        self.rows, self.x, self.targets = np.flatnonzero(rows), x[rows], targets
         self.single = self.x.astype(np.float32)
 
     def columns(self, targets):
@@ -297,8 +298,7 @@ class _Part:
         if tolerance is None or not self.gaps:
             return b, converged
         guess, right = guess[:, columns], self.right[:, targets] if right is None else right
-        scales = np.sqrt(inverse)
-        goal = tolerance**2 * np.abs(guess * b).sum(axis=0)
+        scales, goal = np.sqrt(inverse), tolerance**2 * np.abs(guess * b).sum(axis=0)
         residual, left = right - guess + self.of_gaps(b.T, targets).T, np.arange(len(targets))
         for _ in range(ROUNDS):
             scaled = scales[:, left] * (basis.T @ residual)
@@ -308,9 +308,7 @@ class _Part:
             if not len(left):
                 break
             own, aim = targets[left], np.maximum(goal[left], LOOSE**2 * size[going])
-            more, done = self.solver.correct(
-                scaled[:, going], scales[:, left], aim, lambda part, active, own=own: self.of_gaps(part, own[active])
-            )
+            more, done = self.solver.correct(scaled[:, going], scales[:, left], aim, self.of_gaps, own)
             b[:, left] += basis @ (scales[:, left] * more)
             if tolerance >= LOOSE:
                 converged[left] = done
@@ -329,17 +327,12 @@ def _solve(shared, y, alphas):
     pattern_of = _patterns(~np.isnan(y))
     order = np.argsort(pattern_of, kind="stable")  # targets with the same gaps are neighbours
     y, bounds = y[:, order], np.searchsorted(pattern_of[order], np.arange(pattern_of.max() + 2))
-    measured = ~np.isnan(y)
-    level = np.nanmean(y, axis=0)
+    measured, level = ~np.isnan(y), np.nanmean(y, axis=0)
     y = np.where(measured, y - level, 0.0)
     scale = abs(y).max(axis=0)
-    scale[scale == 0] = 1.0
-    y /= scale
-    gaps = [
-        _Gap(np.flatnonzero(~measured[:, start]), shared.x, slice(start, stop))
-        for start, stop in itertools.pairwise(bounds)
-        if not measured[:, start].all()
-    ]
+    y /= np.where(scale > 0, scale, 1.0)
+    gaps = [_Gap(~measured[:, start], shared.x, slice(start, stop)) for start, stop in itertools.pairwise(bounds)]
+    gaps = [gap for gap in gaps if len(gap.x)]
     right, targets = shared.x.T @ y, np.arange(y.shape[1])
     *folds, whole = shared.map(lambda number: _Part(shared, number, y, measured, gaps, right), range(len(shared.held)))
     chosen, solved = np.zeros(len(targets), int), np.ones(len(targets), bool)
@@ -354,8 +347,8 @@ def _solve(shared, y, alphas):
         if part is whole:  # a step of iterative refinement: the same digits on any machine
             left = shared.x.T @ np.where(measured, y - shared.x @ b, 0.0)
             left[:-1] -= alpha * b[:-1]
-            b = b + whole.solve(targets, alpha, LOOSE, left)[0]
-        b = np.where(part.learns, b * scale, np.nan)
+            b = b + whole.solve(targets, alpha, 1e-2, left)[0]
+        b = np.where(part.learns, b * scale, np.nan)  # zero where all values are the same
         b[-1] += level
         coefficients.append(b if shared.basis is None else np.vstack([shared.basis @ b[:-1], b[-1:]]))
     back = np.argsort(order)
@@ -365,8 +358,9 @@ def _solve(shared, y, alphas):
 def _choose(shared, folds, gaps, variation, alphas):
     """The number of the alpha of each target (targets,), and which targets were solved (targets,).
 
-    With gaps filled, all alphas are judged roughly; then exactly those that may be the best, by how far the rough
-    errors were from the exact ones so far; and once more, to more digits, those that are nearly equal.
+    Without gaps all alphas are judged. Else a few are, before gaps are filled, and then, with gaps filled, those near
+    to any good one; then exactly those that may be the best, by how far the filled errors were from the exact ones so
+    far; and once more, to more digits, those that are nearly equal.
     """
     targets, number = np.arange(len(variation)), np.arange(len(alphas))[:, None]
     solved = np.ones(len(targets), bool)
@@ -385,9 +379,8 @@ def _choose(shared, folds, gaps, variation, alphas):
     judge((number % COARSE == 0 if gaps else number >= 0) & (targets >= 0), None)
     if not gaps:
         return total(errors).argmin(axis=0), solved
-    rough = total(errors)[::COARSE]
+    rough, errors = total(errors)[::COARSE], np.full_like(errors, np.nan)
     list(shared.map(lambda fold: fold.fill(alphas[COARSE * rough.argmin(axis=0)]), folds))
-    errors[:] = np.nan
     judge((abs(number - number[::COARSE].T) <= COARSE) @ (rough <= rough.min(axis=0) * (1 + GOOD)), None)
     filled = total(errors)
     chosen, exact = np.nanargmin(filled, axis=0), np.zeros(filled.shape, bool)
