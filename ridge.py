@@ -15,11 +15,11 @@ from threadpoolctl import threadpool_limits
 
 SCATTERED = 0.3  # targets with at most this share of gaps are solved iteratively; others on their own rows
 MANY = 3  # times as many rows as features are needed for it: with fewer, errors have several minima to get lost in
-CHUNK = 1 << 27  # bytes of copied rows that are held at a time
-TIGHT, LOOSE = 1e-11, 1e-5  # relative residuals: of coefficients that are kept, of those that only rank alphas
+CHUNK = 1 << 27  # bytes of copied rows that are held at a time, and half as many in single precision
+TIGHT, FINE, LOOSE = 1e-11, 1e-9, 1e-5  # relative residuals: of what is kept; of what ranks nearly equal alphas, others
 EQUAL = 3e-4  # alphas whose errors differ by less, relatively, are ranked again to more digits
-FEW = 200  # rows with gaps, up to which they are copied in double precision
-STEPS = 60  # of the conjugate gradients
+STEPS, ROUNDS = 60, 6  # of the conjugate gradients in single precision, and how often they are started
+COARSE, GOOD = 3, 0.05  # of so many alphas one is tried before the gaps are filled; those near to ones so good after
 
 
 class GroupRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -174,128 +174,148 @@ class _Shared:
         self.held.append(np.zeros(len(x), bool))
         self.grams = list(map(lambda held: x[held].T @ x[held], self.held))
         whole = sum(self.grams[self.ways[0]]) if ways else x.T @ x
-        self.solvers = list(map(lambda gram: _decompose(whole - gram), self.grams))
+        self.solvers = list(map(lambda gram: _Solver(whole - gram) if gram[-1, -1] < len(x) else None, self.grams))
 
 
-def _decompose(xx):
-    """Ridge with an intercept, cheap at any alpha after one eigen-decomposition of X'X (features + 1, features + 1).
+class _Solver:
+    """Ridge with an intercept, cheap at any alpha after one eigen-decomposition of X'X: xx (features + 1, features + 1).
 
-    Returns solve(xy, alpha): coefficients (features + 1, targets), the intercept last, for X'y and an alpha for each
-    target; with alpha of shape (alphas, 1, 1) for all at once: (alphas, features + 1, targets). None without rows.
+    The inverse of xx plus alpha, but none for the intercept, is basis @ diag(inverse(alpha)) @ basis.T.
     """
-    if xx[-1, -1] < 0.5:
-        return None
-    mean = xx[-1, :-1] / xx[-1, -1]
-    values, vectors = np.linalg.eigh(xx[:-1, :-1] - xx[-1, -1] * np.outer(mean, mean))
-    values = values.clip(0.0)[:, None]
 
-    def solve(xy, alpha):
-        level = xy[-1:] / xx[-1, -1]
-        b = vectors @ ((vectors.T @ (xy[:-1] - np.outer(mean, xy[-1]))) / (values + alpha))
-        return np.concatenate([b, level - (mean @ b)[..., None, :]], axis=-2)
+    def __init__(self, xx):
+        rows, mean = xx[-1, -1], xx[-1, :-1] / xx[-1, -1]
+        values, vectors = np.linalg.eigh(xx[:-1, :-1] - rows * np.outer(mean, mean))
+        self.xx, self.values = xx, np.append(values.clip(0.0), rows)[:, None]
+        self.basis = np.block([[vectors, np.zeros((len(values), 1))], [-mean @ vectors, 1.0]])
+        self.single = self.basis.astype(np.float32)
+        self.penalised = np.append(np.ones(len(values)), 0.0)[:, None]
 
-    return solve
+    def inverse(self, alphas):
+        """(features + 1, columns) for alphas (columns,)."""
+        return 1 / (self.values + self.penalised * alphas)
+
+    def correct(self, left, scales, aim, of_gaps, targets):
+        """Solve the equations less of_gaps in scaled coordinates of the basis, where those without it are the identity.
+
+        left (features + 1, columns): the right side. Returns the like, and which columns' squared residuals came down
+        to aim (columns,). By conjugate gradients (Hestenes and Stiefel 1952) in single precision; a column that
+        converged leaves. of_gaps(b, targets): for coefficients b (columns, features + 1) of such targets (columns,).
+        """
+        left, scales = (np.ascontiguousarray(each.T, np.float32) for each in (left, scales))
+        found, part, direction, active = np.zeros_like(left), np.zeros_like(left), left, np.arange(len(left))
+        size = np.einsum("ij,ij->i", left, left)
+        for step in range(STEPS + 1):
+            going = ~(size <= aim[active])
+            if not going.all():
+                found[active[~going]] = part[~going]
+                arrays = (active, left, direction, part, scales, size)
+                active, left, direction, part, scales, size = (array[going] for array in arrays)
+            if not len(active) or step == STEPS:
+                break
+            b = (scales * direction) @ self.single.T
+            product = direction - scales * (of_gaps(b, targets[active]) @ self.single)
+            length = np.einsum("ij,ij->i", direction, product)
+            length = np.divide(size, length, out=np.zeros_like(size), where=length > 0)[:, None]
+            part, left, before = part + length * direction, left - length * product, size
+            size = np.einsum("ij,ij->i", left, left)
+            direction = left + (size / before)[:, None] * direction
+        found[active] = part
+        return found.T, ~np.isin(np.arange(len(found)), active)
 
 
 class _Gap:
-    """The rows that some neighbouring targets (a slice) lack, and a copy x of the features there.
+    """The rows that some neighbouring targets (a slice) lack, and copies of the features there, x and single.
 
-    The copy of many rows is in single precision: what is passed over again and again is half as large.
+    rows (rows,): True there. Half as large in single precision is what is passed over again and again.
     """
 
     def __init__(self, rows, x, targets):
-        self.rows, self.x, self.targets = rows, x[rows].astype(np.float32 if len(rows) > FEW else float), targets
+        self.rows, self.x, self.targets = np.flatnonzero(rows), x[rows], targets
+        self.single = self.x.astype(np.float32)
 
     def columns(self, targets):
-        """The slice of rising target numbers that are this gap's."""
-        return slice(*np.searchsorted(targets, [self.targets.start, self.targets.stop]))
+        """The slice of rising target numbers that are this gap's, or None."""
+        start, stop = np.searchsorted(targets, [self.targets.start, self.targets.stop])
+        return slice(start, stop) if start < stop else None
 
 
 class _Part:
     """Targets in one fold or the whole: trained on all but its held rows, judged by those."""
 
     def __init__(self, shared, number, y, measured, gaps, right):
-        self.x, held = shared.x, shared.held[number]
+        held = shared.held[number]
         self.gram, self.solver = shared.grams[number], shared.solvers[number]
         self.held_right, self.squares = shared.x[held].T @ y[held], (y[held] ** 2).sum(axis=0)
-        self.right = right - self.held_right
         self.learns = measured[~held].any(axis=0)  # a row is left to learn from
-        self.right = np.where(self.learns, self.right, 0.0)
-        self.filled = self.right  # with something in the gaps
-        self.gaps = [(gap, held[gap.rows]) for gap in gaps]
+        self.right = self.filled = np.where(self.learns, right - self.held_right, 0.0)
+        self.gaps = [(gap, held[gap.rows], (~held[gap.rows]).astype(np.float32)) for gap in gaps]
 
     def fill(self, alphas):
         """Fill the gaps of training rows with predictions at these alphas (targets,)."""
-        b, _ = self.solve(np.arange(len(self.learns)), alphas, 1e-2)
-        self.filled = self.right.copy()
-        for gap, held in self.gaps:
-            own = b[:, gap.targets].astype(gap.x.dtype, copy=False)
-            self.filled[:, gap.targets] += gap.x.T @ (~held[:, None] * (gap.x @ own))
-        self.filled = np.where(self.learns, self.filled, 0.0)
+        targets = np.arange(len(self.learns))
+        b, _ = self.solve(targets, alphas, 1e-2)
+        self.filled = np.where(self.learns, self.right + self.of_gaps(b.T, targets).T, 0.0)
 
-    def errors(self, b, targets):
-        """Squared errors (..., columns) of coefficients (..., features + 1, columns) on the held measured rows.
+    def of_gaps(self, b, targets, exact=False):
+        """X'X of the gaps' training rows times coefficients: b and result (columns, features + 1)."""
+        product = np.zeros_like(b)
+        for gap, _, trained in self.gaps:
+            if columns := gap.columns(targets):
+                x = gap.x if exact else gap.single
+                product[columns] = (b[columns].astype(x.dtype, copy=False) @ x.T * trained) @ x
+        return product
+
+    def errors(self, b, targets, exact=False):
+        """Squared errors (columns,) of coefficients (features + 1, columns) on the held measured rows.
 
         From products alone, whose size has no rows in it. targets: those of the columns, in rising order.
         """
         products = self.gram @ b - 2 * self.held_right[:, targets]
-        errors = self.squares[targets] + np.einsum("...ij,...ij->...j", products, b)
-        for gap, held in self.gaps:
-            columns = gap.columns(targets)
-            own = b[..., columns].astype(gap.x.dtype, copy=False)
-            errors[..., columns] -= (np.tensordot(gap.x[held], own, (1, -2)) ** 2).sum(axis=0)
+        errors = self.squares[targets] + np.einsum("ij,ij->j", products, b)
+        for gap, held, _ in self.gaps:
+            if columns := gap.columns(targets):
+                x = (gap.x if exact else gap.single)[held]
+                errors[columns] -= ((x @ b[:, columns].astype(x.dtype, copy=False)) ** 2).sum(axis=0)
         return np.where(self.learns[targets], errors, 0.0)
 
-    def path(self, alphas):
-        """Errors (alphas, targets) of fits with filled gaps: exact for targets without gaps."""
-        if self.solver is None:
-            return np.zeros((len(alphas), len(self.learns)))
-        return self.errors(self.solver(self.filled, alphas[:, None, None]), np.arange(len(self.learns)))
-
     def judge(self, targets, alphas, tolerance):
-        """Errors (columns,) of fits to the measured rows alone, and which converged."""
+        """Errors (columns,) of such solutions as solve finds, and which are as exact as that."""
         b, converged = self.solve(targets, alphas, tolerance)
-        return self.errors(b, targets), converged
+        return self.errors(b, targets, exact=tolerance == FINE), converged
 
     def solve(self, targets, alphas, tolerance, right=None):
         """Coefficients (features + 1, columns), and which are as exact as `tolerance` (columns,).
 
-        targets, alphas (columns,); right: another X'y than the targets' own. By conjugate gradients (Hestenes and
-        Stiefel 1952), preconditioned by the solution without gaps: the equations are those without gaps, M, less W,
-        the X'X of the gaps' rows.
+        targets, alphas (columns,); right: another X'y than the targets' own. From the solution with filled gaps, which
+        is what no tolerance (None) asks for, by corrections in single precision of what double precision finds left.
         """
         if self.solver is None:
             return np.full((len(self.right), len(targets)), np.nan), np.ones(len(targets), bool)
-        blocks = [(gap, held, gap.columns(targets)) for gap, held in self.gaps]
-        blocks = [block for block in blocks if block[2].stop > block[2].start]
-
-        def of_gaps(b, exact=False):
-            product = np.zeros_like(b)
-            for gap, held, columns in blocks:
-                x, own = self.x[gap.rows] if exact else gap.x, b[:, columns]
-                product[:, columns] = x.T @ (~held[:, None] * (x @ own.astype(x.dtype, copy=False)))
-            return product
-
-        guess, right = (self.filled[:, targets], self.right[:, targets]) if right is None else (right, right)
-        b, image, active = self.solver(guess, alphas), guess, np.zeros(len(targets), bool)  # image: M times b
-        goal = tolerance**2 * np.abs(guess * b).sum(axis=0)
-        for exact in ([False, True] if tolerance < LOOSE else [False]) if blocks else []:
-            residual = right - image + of_gaps(b, exact)
-            aim = goal if exact or tolerance >= LOOSE else np.maximum(goal, LOOSE**2 * np.abs(guess * b).sum(axis=0))
-            direction, ahead, before = 0.0, 0.0, np.ones(len(targets))  # ahead: M times direction
-            for _ in range(STEPS):
-                step = self.solver(residual, alphas)
-                size = (residual * step).sum(axis=0)
-                active = size > aim
-                if not active.any():
-                    break
-                ratio = np.divide(size, before, out=np.zeros(len(size)), where=active)
-                direction, ahead = step + ratio * direction, residual + ratio * ahead
-                product = ahead - of_gaps(direction)
-                length = np.divide(size, (direction * product).sum(axis=0), out=np.zeros(len(size)), where=active)
-                b, image = b + length * direction, image + length * ahead
-                residual, before = residual - length * product, size
-        return b, ~active
+        basis, inverse = self.solver.basis, self.solver.inverse(alphas)
+        guess, columns = (self.filled, targets) if right is None else (right, slice(None))
+        b, converged = basis @ (inverse * (basis.T @ guess)[:, columns]), np.ones(len(targets), bool)
+        if tolerance is None or not self.gaps:
+            return b, converged
+        guess, right = guess[:, columns], self.right[:, targets] if right is None else right
+        scales, goal = np.sqrt(inverse), tolerance**2 * np.abs(guess * b).sum(axis=0)
+        residual, left = right - guess + self.of_gaps(b.T, targets).T, np.arange(len(targets))
+        for _ in range(ROUNDS):
+            scaled = scales[:, left] * (basis.T @ residual)
+            size = (scaled**2).sum(axis=0)
+            going = ~(size <= goal[left])
+            converged[left], left = ~going, left[going]
+            if not len(left):
+                break
+            own, aim = targets[left], np.maximum(goal[left], LOOSE**2 * size[going])
+            more, done = self.solver.correct(scaled[:, going], scales[:, left], aim, self.of_gaps, own)
+            b[:, left] += basis @ (scales[:, left] * more)
+            if tolerance >= LOOSE:
+                converged[left] = done
+                break
+            product = self.solver.xx @ b[:, left] + self.solver.penalised * alphas[left] * b[:, left]
+            residual = right[:, left] - product + self.of_gaps(b[:, left].T, own, exact=True).T
+        return b, converged
 
 
 def _solve(shared, y, alphas):
@@ -307,17 +327,12 @@ def _solve(shared, y, alphas):
     pattern_of = _patterns(~np.isnan(y))
     order = np.argsort(pattern_of, kind="stable")  # targets with the same gaps are neighbours
     y, bounds = y[:, order], np.searchsorted(pattern_of[order], np.arange(pattern_of.max() + 2))
-    measured = ~np.isnan(y)
-    level = np.nanmean(y, axis=0)
+    measured, level = ~np.isnan(y), np.nanmean(y, axis=0)
     y = np.where(measured, y - level, 0.0)
     scale = abs(y).max(axis=0)
-    scale[scale == 0] = 1.0
-    y /= scale
-    gaps = [
-        _Gap(np.flatnonzero(~measured[:, start]), shared.x, slice(start, stop))
-        for start, stop in itertools.pairwise(bounds)
-        if not measured[:, start].all()
-    ]
+    y /= np.where(scale > 0, scale, 1.0)
+    gaps = [_Gap(~measured[:, start], shared.x, slice(start, stop)) for start, stop in itertools.pairwise(bounds)]
+    gaps = [gap for gap in gaps if len(gap.x)]
     right, targets = shared.x.T @ y, np.arange(y.shape[1])
     *folds, whole = shared.map(lambda number: _Part(shared, number, y, measured, gaps, right), range(len(shared.held)))
     chosen, solved = np.zeros(len(targets), int), np.ones(len(targets), bool)
@@ -326,15 +341,14 @@ def _solve(shared, y, alphas):
 
     alpha, coefficients = alphas[chosen], []
     kept = [whole, *(folds[shared.ways[0]] if folds else ())]
-    for part, (b, converged) in zip(
-        kept, shared.map(lambda part: part.solve(targets, alpha, TIGHT), kept), strict=True
-    ):
+    solutions = shared.map(lambda part: part.solve(targets, alpha, TIGHT), kept)
+    for part, (b, converged) in zip(kept, solutions, strict=True):
         solved &= converged
         if part is whole:  # a step of iterative refinement: the same digits on any machine
             left = shared.x.T @ np.where(measured, y - shared.x @ b, 0.0)
             left[:-1] -= alpha * b[:-1]
-            b = b + whole.solve(targets, alpha, LOOSE, left)[0]
-        b = np.where(part.learns, b * scale, np.nan)
+            b = b + whole.solve(targets, alpha, 1e-2, left)[0]
+        b = np.where(part.learns, b * scale, np.nan)  # zero where all values are the same
         b[-1] += level
         coefficients.append(b if shared.basis is None else np.vstack([shared.basis @ b[:-1], b[-1:]]))
     back = np.argsort(order)
@@ -344,14 +358,12 @@ def _solve(shared, y, alphas):
 def _choose(shared, folds, gaps, variation, alphas):
     """The number of the alpha of each target (targets,), and which targets were solved (targets,).
 
-    With gaps filled, all alphas are judged roughly; then exactly those that may be the best, by how far the rough
-    errors were from the exact ones so far; and once more, to more digits, those that are nearly equal.
+    Without gaps all alphas are judged. Else a few are, before gaps are filled, and then, with gaps filled, those near
+    to any good one; then exactly those that may be the best, by how far the filled errors were from the exact ones so
+    far; and once more, to more digits, those that are nearly equal.
     """
     targets, number = np.arange(len(variation)), np.arange(len(alphas))[:, None]
     solved = np.ones(len(targets), bool)
-
-    def path(alphas):
-        return np.array(list(shared.map(lambda fold: fold.path(alphas), folds)))
 
     def total(errors):  # of the ways, each at most the variation
         return sum(np.minimum(errors[way].sum(axis=0), variation) for way in shared.ways)
@@ -363,23 +375,26 @@ def _choose(shared, folds, gaps, variation, alphas):
             errors[fold, strengths, columns] = squares
             solved[columns[~converged]] = False
 
+    errors = np.full((len(folds), len(alphas), len(targets)), np.nan)
+    judge((number % COARSE == 0 if gaps else number >= 0) & (targets >= 0), None)
     if not gaps:
-        return total(path(alphas)).argmin(axis=0), solved
-    rough = alphas[::5][total(path(alphas[::5])).argmin(axis=0)]
-    list(shared.map(lambda fold: fold.fill(rough), folds))
-    errors = path(alphas)
+        return total(errors).argmin(axis=0), solved
+    rough, errors = total(errors)[::COARSE], np.full_like(errors, np.nan)
+    list(shared.map(lambda fold: fold.fill(alphas[COARSE * rough.argmin(axis=0)]), folds))
+    judge((abs(number - number[::COARSE].T) <= COARSE) @ (rough <= rough.min(axis=0) * (1 + GOOD)), None)
     filled = total(errors)
-    chosen, exact = filled.argmin(axis=0), np.zeros(filled.shape, bool)
+    chosen, exact = np.nanargmin(filled, axis=0), np.zeros(filled.shape, bool)
     wanted = abs(number - chosen) <= 1
     while wanted.any():
         judge(wanted, LOOSE)
         exact |= wanted
         totals = total(errors)
         chosen = np.where(exact, totals, np.inf).argmin(axis=0)
-        off, away = totals - filled, abs(number - chosen)
-        spread = np.where(exact, off, -np.inf).max(axis=0) - np.where(exact, off, np.inf).min(axis=0)
+        off, away = totals - filled, abs(number - chosen)  # NaN where not filled
+        known = exact & ~np.isnan(off)
+        spread = np.where(known, off, -np.inf).max(axis=0) - np.where(known, off, np.inf).min(axis=0)
         likely = filled + off[chosen, targets] - 2 * spread * away <= totals[chosen, targets]
         wanted = ~exact & solved & (likely | (away == 1))
     equal = exact & solved & (totals <= totals[chosen, targets] * (1 + EQUAL))
-    judge(equal & (equal.sum(axis=0) > 1), TIGHT)
+    judge(equal & (equal.sum(axis=0) > 1), FINE)
     return np.where(exact, total(errors), np.inf).argmin(axis=0), solved

@@ -76,11 +76,26 @@ def test_each_target_has_the_fit_of_its_own_measured_rows(rows: int, features: i
     assert_exact(*problem(rows, features, 4, missing, seed=rows + features))
 
 
-def test_more_gaps_than_are_copied_in_double_precision(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ridge, "FEW", 0)
-    assert_exact(*problem(200, 30, 6, 0.1))
+def test_more_gaps_than_are_copied_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ridge, "CHUNK", 1)  # one target at a time
     assert_exact(*problem(200, 30, 6, 0.1))
+
+
+@pytest.mark.parametrize("tolerance", [1e-1, 1e-5])
+def test_hardly_any_regularisation(tolerance: float) -> None:
+    """Single precision does not tell features of so little variance: corrections come from double precision."""
+    x, y, groups = problem(300, 40, 4, 0.05)
+    assert_exact(x * np.geomspace(1, tolerance, 40), y, groups, np.geomspace(1e-9, 1e1, 11))
+
+
+def test_two_nearly_equal_minima_far_apart() -> None:
+    """Some features ask for a weak alpha, others for a strong one, and neither for what is between."""
+    random = np.random.default_rng(2)
+    x = np.hstack([random.normal(size=(300, 60)) * 30, random.normal(size=(300, 20)) * 0.01])
+    y = 0.01 * x[:, :20] @ random.normal(size=(20, 8)) + 3 * random.normal(size=(300, 8))
+    y += x[:, 60:] @ random.normal(size=(20, 8)) * np.linspace(37, 45, 8)
+    y[random.random(y.shape) < 0.03] = np.nan
+    assert_exact(x, y, None, np.geomspace(1e-5, 1e7, 37))
 
 
 def test_what_does_not_converge_is_solved_on_its_own_rows(monkeypatch: pytest.MonkeyPatch) -> None:
