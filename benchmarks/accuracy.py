@@ -53,6 +53,7 @@ def main() -> None:
         draws.append(own_draws)
         print(f"\n## {name}\n" if len(arguments.data) > 1 or arguments.groups else "", end="")
         show(results[-1], arguments.targets)
+        sys.stdout.flush()  # the next data set may take long, and the output may go to a file
     result = results[0] if len(results) == 1 else {"data_sets": results}
     if best := best_peer(results, draws):
         result["best_peer"] = best
