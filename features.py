@@ -3,6 +3,8 @@
 A scikit-learn transformer that passes its estimator checks and knows nothing of this project.
 """
 
+from typing import Any, Self
+
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -13,15 +15,18 @@ class SpectralFeatures(TransformerMixin, BaseEstimator):
     """Features of binned spectra for a linear model: the bins, and likeness to landmarks among the training rows.
 
     Likeness is a kernel between the slopes (differences of neighbouring bins) of standard normal variates (Barnes,
-    Dhanoa and Lister 1989), each slope scaled to unit variance: a Gaussian, as wide as two spectra differ on average,
-    plus a little of the linear kernel, which still tells spectra apart that are far from all landmarks. Nystroem's
-    method (Williams and Seeger 2001) makes features of it. Bins and likeness have a total variance of one each, so
-    that one regularisation strength suits both. Nothing is random: the landmarks depend on the number of rows alone.
+    Dhanoa and Lister 1989), each slope scaled to unit variance. It is a rational quadratic kernel (Rasmussen and Williams
+    2006), as wide as two spectra differ on average, plus a little of the linear kernel. A rational quadratic kernel
+    decays more slowly than a Gaussian, and the linear kernel still distinguishes spectra that are far from all
+    landmarks. Nystroem's method (Williams and Seeger 2001) makes features of it. Likeness has a total variance of one
+    and the bins have one of four, so that one regularisation strength suits both and penalises the part that
+    extrapolates less. Nothing is random: the landmarks depend on the number of rows alone.
 
     Parameters
     ----------
     landmarks : the number of training rows that spectra are compared with; with fewer rows the map is exact.
-    linear : weight of the linear kernel; the Gaussian has a weight of one.
+    linear : weight of the linear kernel; the rational quadratic kernel has a weight of one.
+    variance : total variance of the bins; that of likeness is one.
 
     Attributes
     ----------
@@ -29,17 +34,18 @@ class SpectralFeatures(TransformerMixin, BaseEstimator):
     weight_ : what scales the bins. landmarks_ (landmarks, bins), map_ (landmarks, landmarks) : of the kernel.
     """
 
-    def __init__(self, landmarks=200, linear=0.2):
+    def __init__(self, landmarks: int = 200, linear: float = 0.2, variance: float = 4.0) -> None:
         self.landmarks = landmarks
         self.linear = linear
+        self.variance = variance
 
-    def fit(self, X, y=None):
+    def fit(self, X: Any, y: Any = None) -> Self:
         """X (rows, bins). Raises ValueError for anything but finite numbers."""
         self.fit_transform(X)
         return self
 
     @threadpool_limits.wrap(limits=1, user_api="blas")
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X: Any, y: Any = None) -> np.ndarray:
         """As fit(X).transform(X), computed once: (rows, bins + min(landmarks, rows))."""
         X = validate_data(self, X, dtype=np.float64)
         slopes = _slopes(X)
@@ -50,26 +56,27 @@ class SpectralFeatures(TransformerMixin, BaseEstimator):
         values, vectors = np.linalg.eigh(self._kernel(self.landmarks_))
         self.map_ = (vectors / np.sqrt(values.clip(1e-12))) @ vectors.T
         likeness = self._kernel(slopes) @ self.map_
-        self.weight_ = 1 / np.sqrt(X.var(axis=0).sum() or 1.0)
+        self.weight_ = np.sqrt(self.variance / (X.var(axis=0).sum() or 1.0))
         weight = 1 / np.sqrt(likeness.var(axis=0).sum() or 1.0)
         self.map_ *= weight
         return np.hstack([(X - self.mean_) * self.weight_, likeness * weight])
 
-    def transform(self, X):
+    def transform(self, X: Any) -> np.ndarray:
         """X (rows, bins) to (rows, bins + landmarks)."""
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
         likeness = self._kernel((_slopes(X) - self.slope_mean_) / self.slope_scale_) @ self.map_
         return np.hstack([(X - self.mean_) * self.weight_, likeness])
 
-    def _kernel(self, slopes):
+    def _kernel(self, slopes: np.ndarray) -> np.ndarray:
         """(rows, landmarks)."""
         bins, products = slopes.shape[1], slopes @ self.landmarks_.T
         squares = (slopes**2).sum(axis=1)[:, None] + (self.landmarks_**2).sum(axis=1)
-        return np.exp(-0.25 / bins * np.maximum(squares - 2 * products, 0.0)) + self.linear / bins * products
+        near = 1 / (1 + 0.25 / bins * np.maximum(squares - 2 * products, 0.0))
+        return near * np.sqrt(near) + self.linear / bins * products  # to the power of 1.5
 
 
-def _slopes(spectra):
+def _slopes(spectra: np.ndarray) -> np.ndarray:
     """First differences (rows, bins) of standard normal variates; the first is that to zero."""
     spread = spectra.std(axis=1, keepdims=True)
     normal = (spectra - spectra.mean(axis=1, keepdims=True)) / np.where(spread > 0, spread, 1.0)

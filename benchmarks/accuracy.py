@@ -15,8 +15,8 @@ What a method chooses, it chooses within the training rows. Repeats shuffle anew
 their scores. Differences come with the 95 % interval of a paired bootstrap over the held-out rows. The mean is that of the
 training rows; 0 would be that of the rows held out.
 
-The last line compares ours with the single peer that has the best mean score over all data sets and columns. With
---groups, each data set is compared a second time, with only its largest public groups (sites, drill holes).
+The last line compares ours with the single peer that has the best mean score over all data sets and columns. --groups 2
+compares each data set a second time, with only its two largest public groups (sites, drill holes).
 """
 
 import argparse
@@ -53,6 +53,7 @@ def main() -> None:
         draws.append(own_draws)
         print(f"\n## {name}\n" if len(arguments.data) > 1 or arguments.groups else "", end="")
         show(results[-1], arguments.targets)
+        sys.stdout.flush()  # the next data set may take long, and the output may go to a file
     result = results[0] if len(results) == 1 else {"data_sets": results}
     if best := best_peer(results, draws):
         result["best_peer"] = best
@@ -62,20 +63,25 @@ def main() -> None:
             Path(part).write_text(json.dumps(result, indent=1), "utf-8")
 
 
-def data_sets(arguments: argparse.Namespace) -> "Iterator[tuple[str, Data, dict[str, Any]]]":
-    """Yield each data set that the arguments ask for: its name, its data, and what the JSON file says of the files."""
+def data_sets(arguments: argparse.Namespace) -> "list[tuple[str, Data, dict[str, Any]]]":
+    """Each data set that the arguments ask for: its name, its data, and what the JSON file says of the files.
+
+    All files are read before anything is fitted, so that a bad one is reported at once.
+    """
     from benchmarks.comparison.data import read
 
+    found = []
     for name, *files in arguments.data or [["sample", *filter(None, sample())]]:
         data = read(*files)
         result = {"name": name, "files": [str(path) for path in files], "rows_of_files": len(data)}
         if arguments.rows and arguments.rows < len(data):
             chosen = np.random.default_rng(arguments.seed).choice(len(data), arguments.rows, replace=False)
             data = data.take(np.sort(chosen))
-        yield name, data, result
+        found.append((name, data, result))
         if arguments.groups:
             name = f"{name}, {arguments.groups} groups"
-            yield name, data.with_largest_groups(arguments.groups), result | {"name": name}
+            found.append((name, data.with_largest_groups(arguments.groups), result | {"name": name}))
+    return found
 
 
 def parse() -> argparse.Namespace:
@@ -90,7 +96,7 @@ def parse() -> argparse.Namespace:
         action="append",
         default=[],
         metavar=("NAME PUBLIC", "PRIVATE ACTUAL"),
-        help="a data set: its name, its public file and, if any, its private file and the assays of that; repeatable",
+        help="a data set: its name, its public file and, if any, its private file and that file's assays; repeatable",
     )
     parser.add_argument(
         "--groups", type=at_least(2), help="compare each data set again with only its largest public groups, so many"
@@ -111,6 +117,9 @@ def parse() -> argparse.Namespace:
     if arguments.public:
         files = filter(None, (arguments.public, arguments.private, arguments.actual))
         arguments.data.insert(0, [arguments.public.name, *files])
+    names = [name for name, *_ in arguments.data]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        parser.error(f"--data: two data sets are named {twice[0]!r}")
     rows, repeats = (None, 5) if arguments.data else (300, 1)
     arguments.rows = rows if arguments.rows is None else arguments.rows
     arguments.repeats = repeats if arguments.repeats is None else arguments.repeats

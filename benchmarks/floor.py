@@ -21,6 +21,7 @@ FOLDS = 5
 BIN = 7
 LANDMARKS = 200
 LINEAR = 0.2
+VARIANCE = 4
 FIRST_TARGET, LAST_TARGET = "AgPPM", "YPPM"
 
 
@@ -89,7 +90,8 @@ def slopes(bins):
 def kernel(a, b):
     products = a @ b.T
     distances = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * products
-    return np.exp(distances * (-0.25 / a.shape[1])) + LINEAR / a.shape[1] * products
+    near = 1 / (1 + distances * (0.25 / a.shape[1]))
+    return near * np.sqrt(near) + LINEAR / a.shape[1] * products
 
 
 def likeness(bins):
@@ -101,7 +103,7 @@ def likeness(bins):
     values, vectors = np.linalg.eigh(kernel(landmarks, landmarks))
     matrix = vectors / np.sqrt(values.clip(1e-12))
     weight = 1 / np.sqrt((kernel(z, landmarks) @ matrix).var(axis=0).sum())
-    return mean, deviation, landmarks, matrix * weight, 1 / np.sqrt(bins.var(axis=0).sum())
+    return mean, deviation, landmarks, matrix * weight, np.sqrt(VARIANCE / bins.var(axis=0).sum())
 
 
 def features(bins, mapped):

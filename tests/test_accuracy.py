@@ -117,6 +117,72 @@ def test_a_column_with_nothing_to_score_is_left_out(
         accuracy.main()
 
 
+def test_several_data_sets_each_with_two_groups(
+    files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written, (public, private, actual) = tmp_path / "numbers.json", files
+    words = f"--data soils {public} --data core {public} {private} {actual} --groups 2 --repeats 1 --jobs 1"
+    models = "--models ours,mean,randomnumbers"
+    monkeypatch.setattr("sys.argv", ["accuracy.py", *words.split(), *models.split(), "--json", str(written)])
+    accuracy.main()
+    printed, numbers = capsys.readouterr().out, json.loads(written.read_text())
+    names = ["soils", "soils, 2 groups", "core", "core, 2 groups"]
+    assert [line[3:] for line in printed.splitlines() if line.startswith("## ")] == names
+    results = numbers["data_sets"]
+    assert [result["name"] for result in results] == names
+    assert [(result["rows"], result["sites"], result["private_rows"]) for result in results] == [
+        (45, 3, 0),
+        (30, 2, 0),
+        (60, 4, PRIVATE),
+        (30, 2, 0),
+    ]
+    assert [len(result["columns"]) for result in results] == [2, 2, 3, 2]
+    methods_of = [column["methods"] for result in results for column in result["columns"]]
+    means = {name: np.mean([column[name]["score"] for column in methods_of]) for name in methods_of[0]}
+    best = numbers["best_peer"]
+    assert (best["columns"], best["means"]) == (9, pytest.approx(means))
+    assert best["name"] == "randomnumbers"
+    found = best["ours_minus_this"]
+    assert found["difference"] == pytest.approx(means["ours"] - means["randomnumbers"])
+    assert found["low"] < found["high"]
+    last = f"{found['difference']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}] |"
+    assert printed.splitlines()[-1] == f"| ours minus the best single peer, randomnumbers | {last}"
+
+
+def test_the_largest_groups_are_public_ones(data: comparison_data.Data) -> None:
+    sites = np.array(["d"] * 5 + ["a"] * 11 + ["c"] * 19 + ["b"] * 10 + ["p"] * PRIVATE)
+    largest = replace(data, sites=sites).with_largest_groups(2)
+    assert largest.sites.tolist() == ["a"] * 11 + ["c"] * 19
+    assert not largest.private.any()
+    with pytest.raises(ValueError, match=r"4 public groups \(SiteID\): there are no 5"):
+        replace(data, sites=sites).with_largest_groups(5)
+    with pytest.raises(ValueError, match="15 rows in the 2 largest groups; 20 or more"):
+        replace(data.take(np.r_[:5, 16:26]), sites=sites[np.r_[:5, 16:26]]).with_largest_groups(2)
+
+
+def test_the_best_peer_has_the_best_mean_over_all_columns() -> None:
+    def column(**scores: float) -> dict:
+        return {"methods": {name: {"score": value} for name, value in scores.items()}}
+
+    first = {"columns": [column(ours=0.5, one=0.9, two=0.4), column(ours=0.5, one=0.0, two=0.4)]}
+    second = {"columns": [column(ours=0.8, one=0.3, two=0.7)]}
+    draws = [[dict.fromkeys(("ours", "one", "two"), np.zeros(10))] * columns for columns in (2, 1)]
+    draws[1][0]["ours"] = np.full(10, 0.3)
+    best = accuracy.best_peer([first, second], draws)
+    assert best["name"] == "two"  # though the other is the best in one column, and in the first data set alone
+    assert best["means"] == pytest.approx({"ours": 0.6, "one": 0.4, "two": 0.5})
+    assert best["ours_minus_this"] == pytest.approx({"difference": 0.1, "low": 0.1, "high": 0.1})
+    alone = {"columns": [column(ours=0.5)]}
+    assert accuracy.best_peer([alone], [[{"ours": np.zeros(10)}]]) is None
+
+
+def test_a_missing_file_is_reported_before_anything_is_fitted(files: list[Path], tmp_path: Path) -> None:
+    words = ["--data", "soils", files[0], "--data", "core", tmp_path / "missing.csv.gz", "--models", "mean"]
+    done = run(COMMAND, *words, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"accuracy.py: {tmp_path / 'missing.csv.gz'}: there is no such file\n"
+
+
 def test_help_shows_an_example(tmp_path: Path) -> None:
     done = run(COMMAND, "--help", cwd=tmp_path)
     assert done.returncode == 0
@@ -131,6 +197,11 @@ def test_help_shows_an_example(tmp_path: Path) -> None:
         ("--public p.csv.gz --repeats 0", "--repeats: 0: 1 or more is needed"),
         ("--public p.csv.gz --jobs two", "--jobs: invalid whole_number value: 'two'"),
         ("--public p.csv.gz --rows 0", "--rows: 0: 20 or more is needed"),
+        ("--public p.csv.gz --groups 1", "--groups: 1: 2 or more is needed"),
+        ("--data soils", "--data takes NAME PUBLIC or NAME PUBLIC PRIVATE ACTUAL"),
+        ("--data soils p.csv.gz q.csv.gz", "--data takes NAME PUBLIC or NAME PUBLIC PRIVATE ACTUAL"),
+        ("--data soils p.csv.gz --data soils q.csv.gz", "--data: two data sets are named 'soils'"),
+        ("--public soils --data soils q.csv.gz", "--data: two data sets are named 'soils'"),
     ],
 )
 def test_wrong_use_is_told(

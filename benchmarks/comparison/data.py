@@ -37,10 +37,15 @@ class Data:
         return type(self)(*parts)
 
     def with_largest_groups(self, count: int) -> Self:
-        """The rows of the largest public groups, `count` of them, alone."""
+        """The rows of the `count` largest public groups alone. Raises DataError where these have too few rows."""
         names, sizes = np.unique(self.sites[~self.private], return_counts=True)
         largest = names[np.argsort(-sizes, kind="stable")[:count]]
-        return self.take(~self.private & np.isin(self.sites, largest))
+        rows = ~self.private & np.isin(self.sites, largest)
+        if len(largest) < count:
+            raise DataError(f"{len(largest)} public groups (SiteID): there are no {count} to compare with --groups")
+        if rows.sum() < LEAST_ROWS:
+            raise DataError(f"{rows.sum()} rows in the {count} largest groups; {LEAST_ROWS} or more are needed")
+        return self.take(rows)
 
 
 def read(public: Path, private: Path | None = None, actual: Path | None = None) -> Data:

@@ -1,4 +1,4 @@
-"""ridge.SpectralFeatures: against the formulas written out, and as a scikit-learn transformer."""
+"""features.SpectralFeatures: against the formulas written out, and as a scikit-learn transformer."""
 
 import pickle
 from collections.abc import Callable
@@ -16,7 +16,7 @@ def name_of(value: object) -> str:
     return getattr(getattr(value, "func", None), "__name__", repr(value))
 
 
-ESTIMATORS = [SpectralFeatures(), SpectralFeatures(landmarks=5, linear=0.0)]
+ESTIMATORS = [SpectralFeatures(), SpectralFeatures(landmarks=5, linear=0.0, variance=1.0)]
 CHECKS = [pair for estimator in ESTIMATORS for pair in estimator_checks_generator(estimator)]
 
 
@@ -32,17 +32,17 @@ def bins() -> np.ndarray:
     return np.random.default_rng(3).normal(3, 1, (60, 8)).cumsum(axis=1)
 
 
-@pytest.mark.parametrize("linear", [0.0, 0.2])
-def test_features_are_bins_and_likeness_of_slopes(bins: np.ndarray, linear: float) -> None:
-    x = SpectralFeatures(linear=linear).fit_transform(bins)
+@pytest.mark.parametrize(("linear", "variance"), [(0.0, 1.0), (0.2, 4.0)])
+def test_features_are_bins_and_likeness_of_slopes(bins: np.ndarray, linear: float, variance: float) -> None:
+    x = SpectralFeatures(linear=linear, variance=variance).fit_transform(bins)
     spectra = (bins - bins.mean(axis=1, keepdims=True)) / bins.std(axis=1, keepdims=True)
     slopes = np.column_stack([spectra[:, 0], spectra[:, 1:] - spectra[:, :-1]])
     slopes = (slopes - slopes.mean(axis=0)) / slopes.std(axis=0)
     distances = ((slopes[:, None] - slopes[None]) ** 2).sum(axis=2)
-    kernel = np.exp(-distances / (2 * distances.mean())) + linear * (slopes @ slopes.T) / 8
+    kernel = (1 + distances / (2 * distances.mean())) ** -1.5 + linear * (slopes @ slopes.T) / 8
     linear_part, likeness = x[:, :8], x[:, 8:]
-    for part in (linear_part, likeness):
-        assert part.var(axis=0).sum() == pytest.approx(1.0)
+    assert linear_part.var(axis=0).sum() == pytest.approx(variance)
+    assert likeness.var(axis=0).sum() == pytest.approx(1.0)
     found = likeness @ likeness.T  # with fewer rows than landmarks, of all rows: exact
     np.testing.assert_allclose(found, kernel * (found[0, 0] / kernel[0, 0]), atol=1e-8)
     centred = bins - bins.mean(axis=0)

@@ -67,7 +67,7 @@ def other_scores(files: dict[str, Path]) -> dict[str, float]:
 
 
 def features(spectra: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Bins, and a map of the kernel of their slopes with all public rows as landmarks; each of variance one."""
+    """Bins of variance four, and a map of variance one of the kernel of slopes with all public rows as landmarks."""
     slopes = {}
     for name, x in spectra.items():
         normal = (x - x.mean(axis=1, keepdims=True)) / x.std(axis=1, keepdims=True)
@@ -75,16 +75,17 @@ def features(spectra: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     mean, deviation = slopes["public"].mean(axis=0), slopes["public"].std(axis=0)
     slopes = {name: (values - mean) / deviation for name, values in slopes.items()}
     kernels = {
-        name: np.exp(-cdist(values, slopes["public"], "sqeuclidean") / (4 * len(mean)))
+        name: (1 + cdist(values, slopes["public"], "sqeuclidean") / (4 * len(mean))) ** -1.5
         + 0.2 / len(mean) * (values @ slopes["public"].T)
         for name, values in slopes.items()
     }
     values, vectors = np.linalg.eigh(kernels["public"])
     maps = {name: kernel @ vectors / np.sqrt(values) for name, kernel in kernels.items()}
-    parts = [
-        {name: part[name] / np.sqrt(part["public"].var(axis=0).sum()) for name in spectra} for part in (spectra, maps)
-    ]
-    return {name: np.column_stack([part[name] for part in parts]) for name in spectra}
+    variances = {name: part["public"].var(axis=0).sum() for name, part in (("bins", spectra), ("maps", maps))}
+    return {
+        name: np.hstack([2 * spectra[name] / np.sqrt(variances["bins"]), maps[name] / np.sqrt(variances["maps"])])
+        for name in spectra
+    }
 
 
 def bins(path: Path) -> np.ndarray:
