@@ -77,4 +77,4 @@ def show(found: "dict[str, Score]") -> None:
     for table in tables(found):
         console.print(table, "")
     if "public" in found:
-        click.echo("The public score is that of the rows the model was trained on: it flatters.")
+        click.echo("The public score is that of the rows the model was trained on: it is optimistic.")

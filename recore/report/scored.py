@@ -21,7 +21,7 @@ def section(run: Record) -> tuple[Section, list[Finding]]:
     reading = (
         "The score is the sum of weight x R2. R2 is 1 for a perfect prediction, 0 for one as good as the target's mean, and "
         "below 0 for a worse one. What a target keeps from the score, weight x (1 - R2), says where work pays. Public rows "
-        "are those that the model was trained on: their score flatters. Good: private R2 close to public R2, and no heavy "
+        "are those that the model was trained on: their score is optimistic. Good: private R2 close to public R2, and no heavy "
         "target at the top of the costs. Bad: private far below public (the model has learnt the public holes by heart), "
         "targets below 0 (their mean would score more)."
     )
