@@ -1,7 +1,6 @@
 """The regressor of the default model: ridge regression for many targets with gaps.
 
-A scikit-learn estimator that passes its estimator checks and knows nothing of this project. Nobody has to read this file
-in order to use another model.
+A scikit-learn estimator that passes its estimator checks and knows nothing of this project. Other models do without it.
 """
 
 import itertools
@@ -9,6 +8,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
@@ -19,7 +19,7 @@ CHUNK = 1 << 27  # bytes of copied rows that are held at a time, and half as man
 TIGHT, FINE, LOOSE = 1e-11, 1e-9, 1e-5  # relative residuals: of what is kept; of what ranks nearly equal alphas, others
 EQUAL = 3e-4  # alphas whose errors differ by less, relatively, are ranked again to more digits
 STEPS, ROUNDS = 60, 6  # of the conjugate gradients in single precision, and how often they are started
-COARSE, GOOD = 3, 0.05  # of so many alphas one is tried before the gaps are filled; those near to ones so good after
+FIRST, COARSE, GOOD = 5, 3, 0.05  # of so many alphas one fills gaps; one is tried then; those near to ones so good
 
 
 class GroupRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -62,7 +62,7 @@ class GroupRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         return {name: value for name, value in state.items() if name not in ("held_out_", "test_fold_")}
 
     @threadpool_limits.wrap(limits=1, user_api="blas")  # folds have a thread each: BLAS's own would compete with them
-    def fit(self, X, y, groups=None):
+    def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> "GroupRidgeCV":
         """X (rows, features); y (rows, targets) or (rows,), NaN where not measured; groups (rows,) or None.
 
         Raises ValueError where X is not finite, y is infinite or holds no number at all, or a parameter is invalid.
@@ -96,7 +96,7 @@ class GroupRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.coef_, self.intercept_ = whole[:-1].T[one], (whole[-1] - mean @ whole[:-1])[one]
         return self
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """X (rows, features) to (rows, targets), or (rows,) after a fit to such y; NaN for a target never measured."""
         check_is_fitted(self)
         return validate_data(self, X, dtype=np.float64, reset=False) @ self.coef_.T + self.intercept_
@@ -231,8 +231,7 @@ class _Gap:
     """
 
     def __init__(self, rows, x, targets):
-        self.rows, self.x, self.targets = np.flatnonzero(rows), x[rows], targets
-        self.single = self.x.astype(np.float32)
+        self.rows, self.x, self.single, self.targets = np.flatnonzero(rows), x[rows], x[rows].astype("f"), targets
 
     def columns(self, targets):
         """The slice of rising target numbers that are this gap's, or None."""
@@ -335,10 +334,7 @@ def _solve(shared, y, alphas):
     gaps = [gap for gap in gaps if len(gap.x)]
     right, targets = shared.x.T @ y, np.arange(y.shape[1])
     *folds, whole = shared.map(lambda number: _Part(shared, number, y, measured, gaps, right), range(len(shared.held)))
-    chosen, solved = np.zeros(len(targets), int), np.ones(len(targets), bool)
-    if folds:
-        chosen, solved = _choose(shared, folds, gaps, (y**2).sum(axis=0), alphas)
-
+    chosen, solved = _choose(shared, folds, gaps, (y**2).sum(axis=0), alphas) if folds else (0 * targets, targets >= 0)
     alpha, coefficients = alphas[chosen], []
     kept = [whole, *(folds[shared.ways[0]] if folds else ())]
     solutions = shared.map(lambda part: part.solve(targets, alpha, TIGHT), kept)
@@ -358,9 +354,9 @@ def _solve(shared, y, alphas):
 def _choose(shared, folds, gaps, variation, alphas):
     """The number of the alpha of each target (targets,), and which targets were solved (targets,).
 
-    Without gaps all alphas are judged. Else a few are, before gaps are filled, and then, with gaps filled, those near
-    to any good one; then exactly those that may be the best, by how far the filled errors were from the exact ones so
-    far; and once more, to more digits, those that are nearly equal.
+    Without gaps all alphas are judged. Else a few are, to fill the gaps by the best of them; with gaps filled, some
+    more and all near to a good one; then exactly those that may be the best, by how far the filled errors were from
+    the exact ones so far; and once more, to more digits, those that are nearly equal.
     """
     targets, number = np.arange(len(variation)), np.arange(len(alphas))[:, None]
     solved = np.ones(len(targets), bool)
@@ -372,16 +368,18 @@ def _choose(shared, folds, gaps, variation, alphas):
         columns, strengths = np.nonzero(wanted.T)
         results = shared.map(lambda fold: fold.judge(columns, alphas[strengths], tolerance), folds)
         for fold, (squares, converged) in enumerate(results):
-            errors[fold, strengths, columns] = squares
-            solved[columns[~converged]] = False
+            errors[fold, strengths, columns], solved[columns[~converged]] = squares, False
 
     errors = np.full((len(folds), len(alphas), len(targets)), np.nan)
-    judge((number % COARSE == 0 if gaps else number >= 0) & (targets >= 0), None)
+    judge((number % (FIRST if gaps else 1) == 0) & (targets >= 0), None)
     if not gaps:
         return total(errors).argmin(axis=0), solved
-    rough, errors = total(errors)[::COARSE], np.full_like(errors, np.nan)
-    list(shared.map(lambda fold: fold.fill(alphas[COARSE * rough.argmin(axis=0)]), folds))
-    judge((abs(number - number[::COARSE].T) <= COARSE) @ (rough <= rough.min(axis=0) * (1 + GOOD)), None)
+    first, errors = np.nanargmin(total(errors), axis=0), np.full_like(errors, np.nan)
+    list(shared.map(lambda fold: fold.fill(alphas[first]), folds))
+    judge((number % COARSE == 0) & (targets >= 0), None)
+    rough = total(errors)[::COARSE]
+    near = (abs(number - number[::COARSE].T) <= COARSE) @ (rough <= rough.min(axis=0) * (1 + GOOD))
+    judge(near & (number % COARSE > 0), None)
     filled = total(errors)
     chosen, exact = np.nanargmin(filled, axis=0), np.zeros(filled.shape, bool)
     wanted = abs(number - chosen) <= 1
