@@ -8,6 +8,7 @@ import shutil
 import socketserver
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -223,12 +224,19 @@ def engine_at(path: Path, answer: bytes) -> Iterator[None]:
         server.shutdown()
 
 
-def test_an_engine_that_answers(tmp_path: Path) -> None:
-    with engine_at(tmp_path / "engine", b'{"Version": "28.1.2"}'):
-        found = checks(DOCKER_HOST=f"unix://{tmp_path}/engine")["Docker"]
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder whose path a socket's fits in, wherever the temporary folder is."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
+
+
+def test_an_engine_that_answers(short: Path) -> None:
+    with engine_at(short / "engine", b'{"Version": "28.1.2"}'):
+        found = checks(DOCKER_HOST=f"unix://{short}/engine")["Docker"]
         assert "engine 28.1.2 answers" in found["found"]
-    with engine_at(tmp_path / "other", b"hello"):
-        assert "does not answer as Docker does" in checks(DOCKER_HOST=f"unix://{tmp_path}/other")["Docker"]["found"]
+    with engine_at(short / "other", b"hello"):
+        assert "does not answer as Docker does" in checks(DOCKER_HOST=f"unix://{short}/other")["Docker"]["found"]
 
 
 @pytest.mark.parametrize(
