@@ -13,7 +13,7 @@ from helpers import ROOT, write_csv
 from started import files_of, run_recore
 from submitted import TARGETS, tiny
 
-from recore.report.run import write_report
+from recore.report.run.run_report import write_report
 
 HOSTILE = "</script><script>document.title='broken'</script><a href='http://example.com'>&lt;%{x}</a><img src=x>"
 

@@ -173,7 +173,7 @@ def _interruptible() -> Iterator[None]:
 def _report(folder: Path) -> None:
     """Make the run's report. The run is kept, and its exit status its own, whatever happens here."""
     try:
-        from recore.report.run import write_report
+        from recore.report.run.run_report import write_report
 
         write_report(folder)
     except (Exception, KeyboardInterrupt) as error:

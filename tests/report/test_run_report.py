@@ -21,9 +21,9 @@ from started import files_of, once, start
 from submitted import TARGETS, tiny
 from test_cli import recore
 
-from recore.report.page import Page
-from recore.report.predicted import FURTHEST, OTHERS, thinned
-from recore.report.run import report_run, write_report
+from recore.report.page.content import Page
+from recore.report.run.predictions import FURTHEST, OTHERS, thinned
+from recore.report.run.run_report import report_run, write_report
 from recore.simulator.sandbox import bubblewrap_works
 
 

@@ -13,7 +13,7 @@ from started import files_of, once, run_recore
 from submitted import tiny
 
 from recore.dataset.sample import Plan, make_sample
-from recore.report.run import write_report
+from recore.report.run.run_report import write_report
 from recore.simulator.sandbox import bubblewrap_works
 
 pytestmark = pytest.mark.slow
