@@ -95,4 +95,5 @@ def principal_components(values: Floats, count: int) -> "PCA":
     """scikit-learn's PCA by the covariance matrix, as there are far fewer bins than rows."""
     from sklearn.decomposition import PCA
 
-    return PCA(min(count, *values.shape), svd_solver="covariance_eigh").fit(values)
+    with np.errstate(invalid="ignore"):  # rows that are all the same have no variance to explain
+        return PCA(min(count, *values.shape), svd_solver="covariance_eigh").fit(values)
