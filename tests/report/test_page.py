@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from browser import assert_sound, opened
+from support.browser import assert_sound, opened
 
 from recore.report.figures import COLOURS, new_figure, single, some, word
 from recore.report.page import Figure, Finding, Page, Section, Table
