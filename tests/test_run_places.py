@@ -8,8 +8,8 @@ from pathlib import Path
 import boto3
 import pytest
 from click.testing import CliRunner
-from started import files_of, run_recore, start
-from submitted import TRAIN, tiny
+from support.run_command import files_of, run_recore, start
+from support.tiny_submission import TRAIN, tiny
 
 from recore.cli import main
 from recore.cli.platform import platform_of

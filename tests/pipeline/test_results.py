@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers import ROOT, environment
-from submitted import tiny
+from support.checkout import ROOT, environment
+from support.tiny_submission import tiny
 
 from recore.pipeline.data import Data
 from recore.pipeline.jobs import Services

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError, ConnectionClosedError
-from helpers import ROOT
-from submitted import tiny
+from support.checkout import ROOT
+from support.tiny_submission import tiny
 
 from recore.pipeline.data import Data
 from recore.pipeline.jobs import Services, Step, StepFailed

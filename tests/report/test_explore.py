@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from browser import assert_usable, opened
-from helpers import ROOT, write_csv, write_gz
 from scipy import stats
+from support.browser import assert_usable, opened
+from support.checkout import ROOT
+from support.data_files import write_csv, write_gz
 
 from recore.dataset.assays import DETECTION_LIMITS
 from recore.dataset.sample import Plan, make_sample

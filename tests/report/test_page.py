@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from browser import assert_sound, opened
+from support.browser import assert_sound, opened
 
 from recore.report.page.content import Figure, Finding, Page, Section, Table
 from recore.report.page.figures import COLOURS, new_figure, single, some, word

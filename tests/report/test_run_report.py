@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import ROOT
-from reported import HOSTILE, Runs, changed, hostile, make_runs, numbers
 from sklearn.metrics import r2_score
-from started import files_of, once, start
-from submitted import TARGETS, tiny
+from support.checkout import ROOT
+from support.example_runs import HOSTILE, Runs, changed, hostile, make_runs, numbers
+from support.run_command import files_of, once, start
+from support.tiny_submission import TARGETS, tiny
 from test_cli import recore
 
 from recore.report.page.content import Page

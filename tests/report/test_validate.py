@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from browser import assert_usable, opened
-from helpers import ROOT, copy_scripts, write_csv
 from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
+from support.browser import assert_usable, opened
+from support.checkout import ROOT, copy_scripts
+from support.data_files import write_csv
 
 import score
 from preprocess import preprocess

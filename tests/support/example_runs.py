@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from helpers import ROOT, write_csv
-from started import files_of, run_recore
-from submitted import TARGETS, tiny
 
 from recore.report.run.run_report import write_report
+from support.checkout import ROOT
+from support.data_files import write_csv
+from support.run_command import files_of, run_recore
+from support.tiny_submission import TARGETS, tiny
 
 HOSTILE = "</script><script>document.title='broken'</script><a href='http://example.com'>&lt;%{x}</a><img src=x>"
 

@@ -1,7 +1,6 @@
-"""What tests share: the scripts run as processes, data files written."""
+"""This checkout: its folder, its scripts run as processes, copies of it."""
 
 import ast
-import gzip
 import os
 import re
 import shutil
@@ -9,9 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pandas as pd
-
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 MODULES = ast.literal_eval(re.search(r"py_modules=(\[.*?\])", (ROOT / "setup.py").read_text(), re.DOTALL)[1])
 UPLOADED = tuple(f"{name}.py" for name in MODULES)
 SCRIPTS = (*UPLOADED, "predict.py", "score.py")
@@ -46,16 +43,3 @@ def copy_checkout(folder: Path) -> Path:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
     return folder
-
-
-def write_csv(path: Path, data: pd.DataFrame) -> Path:
-    """Write a frame as a data file, gzipped, its index first."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    data.to_csv(path, compression={"method": "gzip", "compresslevel": 1})
-    return path
-
-
-def write_gz(path: Path, text: str | bytes) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(gzip.compress(text.encode() if isinstance(text, str) else text, 1))
-    return path

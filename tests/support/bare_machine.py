@@ -1,6 +1,6 @@
 """Run a command as on a machine that has nothing: no sandbox, no engine, no browser, and a long temporary folder.
 
-    python tests/bare.py COMMAND [ARGUMENT...]
+    python tests/support/bare_machine.py COMMAND [ARGUMENT...]
 
 Programs of these names come first in PATH, and fail; TMPDIR has more than 107 bytes, with spaces and letters beyond
 ASCII. The exit status is the command's.
@@ -19,7 +19,7 @@ FAILING = '#!/bin/sh\necho "${0##*/} does not work here" >&2\nexit 127\n'
 def main(command: list[str]) -> int:
     """Run the command; its exit status."""
     if not command:
-        sys.exit("usage: python tests/bare.py COMMAND [ARGUMENT...]")
+        sys.exit("usage: python tests/support/bare_machine.py COMMAND [ARGUMENT...]")
     with tempfile.TemporaryDirectory(prefix="bare-", ignore_cleanup_errors=True) as folder:
         programs, temporary = Path(folder, "bin"), Path(folder, f"a temporary folder, für Vorläufiges, {'long' * 24}")
         programs.mkdir()

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from helpers import ROOT, environment
 
 from recore.simulator.sandbox import bubblewrap_works
+from support.checkout import ROOT, environment
 
 
 def files_of(sample: Path, *names: str, anywhere: bool = True) -> list[object]:

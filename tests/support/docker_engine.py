@@ -4,9 +4,9 @@ import json
 
 import docker
 import pytest
-from helpers import ROOT
 
 from recore.simulator.containers import LABEL, connect
+from support.checkout import ROOT
 
 IMAGE = json.loads((ROOT / ".unearthed_challenge.json").read_text())["dockerImage"]
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from helpers import ROOT, environment
+from support.checkout import ROOT, environment
 
-SUBMISSIONS = Path(__file__).parent
+SUBMISSIONS = ROOT / "tests/submissions"
 
 
 def variant(folder: Path, changes: dict[str, tuple[str, str]] | None = None, **files: str) -> Path:

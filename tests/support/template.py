@@ -3,7 +3,7 @@
 Tests of the default model, and figures printed in the README, are about the template's submission alone: where another
 one stands they are skipped, and tests/contract/ holds. After a change of the template itself:
 
-    python tests/template.py
+    python tests/support/template.py
 """
 
 import ast
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 FILES = ("preprocess.py", "train.py", "assays.py", "features.py", "fitting.py", "ridge.py", "serving.py")
 RECORDED = Path(__file__).with_suffix(".sha256")
 
@@ -24,7 +24,9 @@ def digest() -> str:
 
 
 IS_TEMPLATE = digest() == RECORDED.read_text().strip() if RECORDED.is_file() else False
-template_only = pytest.mark.skipif(not IS_TEMPLATE, reason="the submission is not the template's: tests/template.py")
+template_only = pytest.mark.skipif(
+    not IS_TEMPLATE, reason="the submission is not the template's: tests/support/template.py"
+)
 
 if __name__ == "__main__":
     RECORDED.write_text(digest() + "\n")
