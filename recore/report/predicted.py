@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recore.pipeline.data import IDS, header
+from recore.pipeline.record import Record
 from recore.pipeline.text import plain
 from recore.report.figures import BLUE, GREY, VERMILION, new_figure, single, word
 from recore.report.page import Figure, Finding, Section, Table
-from recore.report.record import Record
 
 if TYPE_CHECKING:
     import pandas as pd

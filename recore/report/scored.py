@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recore.pipeline.record import Record
+from recore.pipeline.scores import SIDES
 from recore.report.figures import BLUE, GREY, VERMILION, new_figure, word
 from recore.report.page import Figure, Finding, Section, Table
-from recore.report.record import SIDES, Record
 
 if TYPE_CHECKING:
     import pandas as pd
