@@ -13,7 +13,7 @@ from support.tiny_submission import TRAIN, tiny
 
 from recore.cli import main
 from recore.cli.platform import platform_of
-from recore.pipeline.results import RunFolder
+from recore.pipeline.run_folder import RunFolder
 from recore.simulator.sandbox import bubblewrap_works
 
 pytestmark = pytest.mark.everywhere

@@ -1,16 +1,16 @@
 """A run among the runs of its folder: is it better than the one before, and where?"""
 
-import datetime
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from recore.pipeline.board import Entry, read_runs
+from recore.pipeline.record import Record, read_record
+from recore.pipeline.scores import SIDES
 from recore.pipeline.text import plain
 from recore.report.page.content import Figure, Finding, Section, Table
 from recore.report.page.figures import GREEN, GREY, VERMILION, new_figure, word
-from recore.report.run.record import SIDES, Record, read_record, time_of
 from recore.report.run.target_scores import LOOKS, by_target
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def section(run: Record) -> tuple[Section, list[Finding]]:
         text = "The folder that the run lies in cannot be read as a folder of runs."
         return Section("previous", "Among the runs", reading, (), text), []
     said = [f"{among.others} runs on other data are not comparable, and left out."] if among.others else []
-    said += [f"{len(among.unread)} folders hold a run.json that is none."] if among.unread else []
+    said += [f"{len(among.unread)} folders hold an invalid run.json."] if among.unread else []
     table = _board(among)
     items: list[Figure | Table] = (
         [_history(table)] if (table[["public", "private"]].notna().any(axis=1)).sum() > 1 else []
@@ -71,36 +71,27 @@ def _among(run: Record) -> Among | None:
     return Among(same, this, len(entries) - len(same), unread)
 
 
-def _started(entry: Entry) -> datetime.datetime | None:
-    try:
-        return time_of(entry.started)
-    except (ValueError, OverflowError):
-        return None
-
-
 def _board(among: Among) -> "pd.DataFrame":
     import pandas as pd
 
-    rows = []
-    for entry in among.same:
-        time = _started(entry)
-        rows.append(
-            {
-                "run": plain(entry.folder),
-                "": "this run" if entry is among.this else "",
-                "state": plain(f"{entry.failed} failed" if entry.failed else entry.state.lower(), 40),
-                "submission": plain(entry.submission),
-                "started": f"{time:%Y-%m-%d %H:%M:%S}" if time else "",
-                "seconds": entry.seconds,
-                **{side: entry.scores.get(side, np.nan) for side in reversed(SIDES)},
-            }
-        )
+    rows = [
+        {
+            "run": plain(entry.folder),
+            "": "this run" if entry is among.this else "",
+            "state": plain(f"{entry.failed} failed" if entry.failed else entry.state.lower(), 40),
+            "submission": plain(entry.submission),
+            "started": f"{entry.started:%Y-%m-%d %H:%M:%S}",
+            "seconds": entry.seconds,
+            **{side: entry.scores.get(side, np.nan) for side in reversed(SIDES)},
+        }
+        for entry in among.same
+    ]
     return pd.DataFrame(rows)
 
 
 def _history(table: "pd.DataFrame") -> Figure:
     """Scores over time."""
-    drawn = table[table["started"] != ""].sort_values("started", kind="stable").tail(DRAWN)
+    drawn = table.sort_values("started", kind="stable").tail(DRAWN)
     plot = new_figure(
         380, xaxis={"title": {"text": "started, UTC"}, "type": "date"}, yaxis={"title": {"text": "score"}}
     )
@@ -129,8 +120,7 @@ def _history(table: "pd.DataFrame") -> Figure:
 def _best_before(run: Record, among: Among) -> Record | None:
     """The best run on the same data that started before this one."""
     for entry in among.same:
-        time = _started(entry)
-        if entry is among.this or not entry.scores or time is None or time > run.started:
+        if entry is among.this or not entry.scores or entry.started > run.started:
             continue
         try:
             return read_record(run.folder.resolve().parent / entry.folder)

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recore.pipeline.data import IDS, header
+from recore.pipeline.record import Record
 from recore.pipeline.text import plain
 from recore.report.page.content import Figure, Finding, Section, Table
 from recore.report.page.figures import BLUE, GREY, VERMILION, new_figure, single, word
-from recore.report.run.record import Record
 
 if TYPE_CHECKING:
     import pandas as pd

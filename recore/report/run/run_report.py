@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+from recore.pipeline.record import Record, read_record
+from recore.pipeline.scores import SIDES
 from recore.pipeline.text import plain
 from recore.report.page.content import Page, by_level
 from recore.report.page.writing import write_page
 from recore.report.run import earlier_runs, predictions, steps, target_scores
-from recore.report.run.record import SIDES, Record, read_record
 
 NAME = "report.html"  # in the run's folder
 
@@ -44,9 +45,11 @@ def _facts(run: Record) -> dict[str, str]:
         "took": f"{run.seconds:.1f} s",
         "submission": f"{run.submission}, {run.submission_sha256[:8]}",
     }
+    if run.note:
+        facts["note"] = run.note
     for name in SIDES:
         if name in run.data:
             path, sha256 = run.data[name]
             rows = f", rows: {run.scores[name].rows:,}" if name in run.scores else ""
             facts[f"{name} file"] = f"{path}, {(sha256 or 'not read')[:8]}{rows}"
-    return facts | {"where": run.place, "isolation": run.isolation, "recore": run.version[:12]}
+    return facts | {"where": run.endpoint, "isolation": run.isolation, "recore": run.version[:12]}

@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING
 
 from recore.pipeline.failure import last_lines, look_at
+from recore.pipeline.record import Record, StepRecord
 from recore.pipeline.text import plain
 from recore.report.page.content import Figure, Finding, Section, Table
 from recore.report.page.figures import BLUE, GREY, OCHRE, VERMILION, new_figure
-from recore.report.run.record import Record, StepRecord
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recore.pipeline.record import Record
+from recore.pipeline.scores import SIDES
 from recore.report.page.content import Figure, Finding, Section, Table
 from recore.report.page.figures import BLUE, GREY, VERMILION, new_figure, word
-from recore.report.run.record import SIDES, Record
 
 if TYPE_CHECKING:
     import pandas as pd

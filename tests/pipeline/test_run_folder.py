@@ -13,15 +13,16 @@ from support.tiny_submission import tiny
 
 from recore.pipeline.data import Data
 from recore.pipeline.jobs import Services
+from recore.pipeline.record import make_record, write_record
 from recore.pipeline.requests import Settings
-from recore.pipeline.results import RunFolder, record, write
 from recore.pipeline.run import Run
+from recore.pipeline.run_folder import RunFolder
 from recore.pipeline.submission import read_submission
 
 WAIT = """
 import sys
 from pathlib import Path
-from recore.pipeline.results import RunFolder
+from recore.pipeline.run_folder import RunFolder
 with RunFolder(Path(sys.argv[1])) as folder:
     (folder.path / "half").write_text("half")
     print(folder.path, flush=True)
@@ -154,9 +155,9 @@ def test_the_record_is_json_with_all_that_a_repetition_needs(tmp_path: Path, sam
     (tmp_path / "run").mkdir()
     run = Run(services, settings, submission, data, ROOT / "score.py", tmp_path / "run")
     about = {"arguments": {"submission": "mine"}, "endpoint": "there"}
-    write(record(run, about), run.folder)
+    write_record(make_record(run, about), run.folder)
     read = json.loads((run.folder / "run.json").read_text())
-    assert read == record(run, about)
+    assert read == make_record(run, about)
     assert (read["name"], read["state"], read["arguments"]) == ("recore-1", "Stopped", {"submission": "mine"})
     assert read["submission"]["sha256"] == hashlib.sha256(submission.archive).hexdigest()
     assert read["submission"]["files"] == {
