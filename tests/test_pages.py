@@ -2,7 +2,8 @@
 
 A block tagged `console` is a session: lines after `$ ` are run by one bash (`> ` continues a command), the others are
 its output, of which `...` stands for anything. Tagged besides: `self`, the commands that run these tests; `login` and
-`aws`, commands that need an account; `docker`, commands that need an engine. A block tagged `diff` is applied.
+`aws`, commands that need an account; `docker`, commands that need an engine; `sandbox`, commands that need bubblewrap.
+A block tagged `diff` is applied.
 
 What a page promises of output is checked where the submission is the template's, whose figures it prints.
 """
@@ -19,11 +20,14 @@ from support.checkout import ROOT, copy_checkout, environment
 from support.docker_engine import engine
 from support.template import IS_TEMPLATE, template_only
 
+from recore.simulator.sandbox import bubblewrap_works
+
 PAGES = [ROOT / "README.md", ROOT / "data/README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CHANGED = ROOT / "docs/your-model.md"  # replaces the template's model
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NOT_RUN = {"self", "login", "aws"}
 ENGINE = {"docker"}
+SANDBOX = {"sandbox"}
 
 
 def blocks(page: Path) -> list[tuple[list[str], str]]:
@@ -36,7 +40,7 @@ def test_every_block_says_what_it_is(page: Path) -> None:
     assert page.read_text().count("```") == 2 * len(blocks(page))
     for tags, _ in blocks(page):
         assert tags == ["diff"] or tags[:1] == ["console"], tags
-        assert set(tags[1:]) <= NOT_RUN | ENGINE
+        assert set(tags[1:]) <= NOT_RUN | ENGINE | SANDBOX
 
 
 @pytest.fixture
@@ -75,6 +79,8 @@ def run_blocks(page: Path, checkout: Path, chosen: Callable[[set[str]], bool]) -
     for tags, text in blocks(page):
         if not chosen(set(tags)):
             continue
+        if SANDBOX & set(tags) and not bubblewrap_works():
+            pytest.skip("bubblewrap does not work here: install it, or allow user namespaces")
         lines = text.splitlines()
         script = "\n".join(line[2:] for line in lines if line.startswith(("$ ", "> ")))
         if tags == ["diff"]:
