@@ -48,7 +48,7 @@ test: lint ## lint, and the tests that take minutes
 	$(PYTHON) -m pytest -n 2 -m "not slow"
 
 test-bare: ## some of them again, as on a machine without a sandbox, and in an unusual temporary folder
-	$(PYTHON) tests/bare.py $(PYTHON) -m pytest -n 2 -m "everywhere and not slow"
+	$(PYTHON) tests/support/bare_machine.py $(PYTHON) -m pytest -n 2 -m "everywhere and not slow"
 
 test-slow: ## the tests that take longer
 	$(PYTHON) -m pytest -n 2 --dist loadgroup -m slow

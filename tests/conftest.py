@@ -13,8 +13,8 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 
 import pandas as pd
 import pytest
-from helpers import copy_scripts, run
-from started import once
+from support.checkout import copy_scripts, run
+from support.run_command import once
 
 from recore.dataset.sample import Plan, make_sample
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import ROOT, run, write_csv
 from sklearn.cross_decomposition import PLSRegression
 from sklearn.kernel_ridge import KernelRidge
+from support.checkout import ROOT, run
+from support.data_files import write_csv
 
 from benchmarks import accuracy
 from benchmarks.comparison import data as comparison_data

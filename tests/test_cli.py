@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers import ROOT, environment
+from support.checkout import ROOT, environment
 
 from recore.cli import main
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 import pytest
-from helpers import ROOT, environment
+from support.checkout import ROOT, environment
 
 from recore.doctor import system
 from recore.doctor.environment import requirements

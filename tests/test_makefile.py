@@ -15,7 +15,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from helpers import ROOT, environment
+from support.checkout import ROOT, environment
 
 from recore.installing import UV, pip_settings, uv_variables
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import ROOT, copy_checkout, environment
-from template import template_only
+from support.checkout import ROOT, copy_checkout, environment
+from support.template import template_only
 
 from recore.pipeline.submission import read_submission
 from recore.template.writing import models, write_submission

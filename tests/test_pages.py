@@ -15,9 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from engine import engine
-from helpers import ROOT, copy_checkout, environment
-from template import IS_TEMPLATE, template_only
+from support.checkout import ROOT, copy_checkout, environment
+from support.docker_engine import engine
+from support.template import IS_TEMPLATE, template_only
 
 PAGES = [ROOT / "README.md", ROOT / "data/README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CHANGED = ROOT / "docs/your-model.md"  # replaces the template's model

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import ROOT, run
-from started import files_of, once, run_recore
-from submitted import PREPROCESS, TARGETS, content, tiny
+from support.archives import content
+from support.checkout import ROOT, run
+from support.run_command import files_of, once, run_recore
+from support.tiny_submission import PREPROCESS, TARGETS, tiny
 
 from recore.simulator.sandbox import bubblewrap_works
 

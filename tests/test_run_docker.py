@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from engine import containers, engine
-from simulator.traces import eventually
-from started import files_of, run_recore, start
-from submitted import PREPROCESS, TRAIN, tiny
+from support.docker_engine import containers, engine
+from support.job_traces import eventually
+from support.run_command import files_of, run_recore, start
+from support.tiny_submission import PREPROCESS, TRAIN, tiny
 
 SLEEP = "    import time\n    print('asleep', flush=True)\n    time.sleep(600)\n"
 MAIN = "if __name__ == '__main__':\n"

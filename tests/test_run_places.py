@@ -8,12 +8,12 @@ from pathlib import Path
 import boto3
 import pytest
 from click.testing import CliRunner
-from started import files_of, run_recore, start
-from submitted import TRAIN, tiny
+from support.run_command import files_of, run_recore, start
+from support.tiny_submission import TRAIN, tiny
 
 from recore.cli import main
 from recore.cli.platform import platform_of
-from recore.pipeline.results import RunFolder
+from recore.pipeline.run_folder import RunFolder
 from recore.simulator.sandbox import bubblewrap_works
 
 pytestmark = pytest.mark.everywhere

@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from helpers import ROOT, write_gz
-from started import files_of, run_recore, start
-from submitted import SETUP, tiny
+from support.checkout import ROOT
+from support.data_files import write_gz
+from support.run_command import files_of, run_recore, start
+from support.tiny_submission import SETUP, tiny
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from typing import Any
 
 import psutil
 import pytest
-from simulator.traces import eventually
-from started import Started, files_of, run_recore, start
-from submitted import PREPROCESS, TRAIN, tiny
+from support.job_traces import eventually
+from support.run_command import Started, files_of, run_recore, start
+from support.tiny_submission import PREPROCESS, TRAIN, tiny
 
 pytestmark = pytest.mark.everywhere
 

@@ -4,8 +4,8 @@ import json
 import re
 from pathlib import Path
 
-from started import files_of, on_terminal
-from submitted import tiny
+from support.run_command import files_of, on_terminal
+from support.tiny_submission import tiny
 
 SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 DONE = "\N{CHECK MARK}"

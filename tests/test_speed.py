@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import ROOT, run
-from template import template_only
+from support.checkout import ROOT, run
+from support.template import template_only
 
 FLOOR = ROOT / "benchmarks/floor.py"
 sys.path.append(str(ROOT / "benchmarks"))

@@ -26,9 +26,9 @@ def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
       python -m recore explore data/public/public.csv.gz
       python -m recore explore data/public/public.csv.gz --private data/private/private.csv.gz --out runs/explore.html
     """
-    from recore.report.explore import STEPS
-    from recore.report.explore import explore as look
-    from recore.report.writing import check_place, write_page
+    from recore.report.explore.file_report import STEPS
+    from recore.report.explore.file_report import explore as look
+    from recore.report.page.writing import check_place, write_page
 
     check_place(out)
     with bar() as progress:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from recore.report.page import Page
+    from recore.report.page.content import Page
 
 
 def show_findings(command: str, page: "Page", path: Path, as_json: bool) -> None:
     """Print them. path: of the report that `command` wrote."""
     from recore.pipeline.text import plain
-    from recore.report.writing import findings_json
+    from recore.report.page.writing import findings_json
 
     if as_json:
         click.echo(findings_json(page.findings))

@@ -24,7 +24,7 @@ def report(folder: Path, public: Path | None, as_json: bool) -> None:
       python -m recore report runs/first
       python -m recore report runs/first --public moved/public.csv.gz --json
     """
-    from recore.report.run import NAME, write_report
+    from recore.report.run.run_report import NAME, write_report
 
     page = write_report(folder, public)
     show_findings("report", page, folder / NAME, as_json)

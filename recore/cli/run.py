@@ -69,9 +69,10 @@ def run(submission: Path, as_json: bool, ascii_only: bool, **options: Any) -> No
 
     from recore.cli.platform import platform_of
     from recore.pipeline.progress import shown
+    from recore.pipeline.record import make_record, write_record
     from recore.pipeline.requests import Settings
-    from recore.pipeline.results import RunFolder, record, write
     from recore.pipeline.run import Run
+    from recore.pipeline.run_folder import RunFolder
     from recore.pipeline.submission import read_submission
 
     data, submitted, chosen = _data(options), read_submission(submission), _chosen(options)
@@ -93,8 +94,8 @@ def run(submission: Path, as_json: bool, ascii_only: bool, **options: Any) -> No
         paths = {name: str(value) for name, value in arguments.items() if isinstance(value, Path)}
         about: dict[str, Any] = {"arguments": arguments | paths, "folder": str(Path.cwd())}
         about |= {"endpoint": there.endpoint, "region": there.region, "isolation": there.isolation}
-        kept = record(made, about)
-        write(kept, folder.path)
+        kept = make_record(made, about)
+        write_record(kept, folder.path)
         made.folder = folder.keep()
         if options["report"]:
             _report(made.folder)
@@ -173,7 +174,7 @@ def _interruptible() -> Iterator[None]:
 def _report(folder: Path) -> None:
     """Make the run's report. The run is kept, and its exit status its own, whatever happens here."""
     try:
-        from recore.report.run import write_report
+        from recore.report.run.run_report import write_report
 
         write_report(folder)
     except (Exception, KeyboardInterrupt) as error:

@@ -1,5 +1,6 @@
 """`recore scores` and `recore board`: where a submission stands, and where its runs do."""
 
+import datetime
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -55,7 +56,7 @@ def board(folder: Path, as_json: bool) -> None:
     for line in unread:
         click.echo(f"recore: {line}", err=True)
     if as_json:
-        click.echo(json.dumps([asdict(entry) for entry in entries]))
+        click.echo(json.dumps([asdict(entry) for entry in entries], default=datetime.datetime.isoformat))
         return
     console = Console(highlight=False)
     if not console.is_terminal:

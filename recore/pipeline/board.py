@@ -1,10 +1,11 @@
 """The runs of a folder, best first."""
 
-import json
+import datetime
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from recore.pipeline.record import Record, read_record
 from recore.pipeline.text import plain
 
 if TYPE_CHECKING:
@@ -18,12 +19,13 @@ class Entry:
     folder: str
     state: str
     failed: str | None
-    started: str
+    started: datetime.datetime
     seconds: float
     scores: dict[str, float]
     submission: str
     data: str
     public: str
+    note: str
 
     @property
     def order(self) -> tuple[float, float]:
@@ -41,27 +43,27 @@ def read_runs(folder: Path) -> tuple[list[Entry], list[str]]:
     entries, unread = [], []
     for path in sorted(folder.glob("*/run.json")):
         try:
-            entries.append(_entry(path))
-        except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
-            unread.append(plain(f"{path}: this is no record of a run: {error!r}"))
+            entries.append(_entry(read_record(path.parent)))
+        except (OSError, ValueError) as error:
+            unread.append(plain(str(error)))
     latest = {entry.data: max(other.started for other in entries if other.data == entry.data) for entry in entries}
     entries.sort(key=lambda entry: entry.started, reverse=True)
     entries.sort(key=lambda entry: (latest[entry.data], entry.data, entry.order), reverse=True)
     return entries, unread
 
 
-def _entry(path: Path) -> Entry:
-    record: dict[str, Any] = json.loads(path.read_text("utf-8"))
+def _entry(record: Record) -> Entry:
     return Entry(
-        folder=path.parent.name,
-        state=str(record["state"]),
-        failed=next((str(step["name"]) for step in record["steps"] if step["state"] == "Failed"), None),
-        started=str(record["started"]),
-        seconds=float(record["seconds"]),
-        scores={str(side): float(score["value"]) for side, score in record["scores"].items()},
-        submission=str(record["submission"]["sha256"])[:8],
-        data="-".join(str(record["data"][name]["sha256"])[:8] for name in sorted(record["data"])),
-        public=str(record["data"]["public"]["path"]),
+        folder=record.folder.name,
+        state=record.state,
+        failed=next((step.name for step in record.steps if step.state == "Failed"), None),
+        started=record.started,
+        seconds=record.seconds,
+        scores={side: score.value for side, score in record.scores.items()},
+        submission=record.submission_sha256[:8],
+        data="-".join((sha256 or "not read")[:8] for _, (_, sha256) in sorted(record.data.items())),
+        public=record.data["public"][0],
+        note=record.note,
     )
 
 

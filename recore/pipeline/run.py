@@ -14,11 +14,10 @@ from recore.pipeline import requests
 from recore.pipeline.data import Data
 from recore.pipeline.jobs import Jobs, Services, Step, StepFailed, StepStopped
 from recore.pipeline.requests import Settings
-from recore.pipeline.scores import Score, read_score
+from recore.pipeline.scores import SIDES, Score, read_score
 from recore.pipeline.storage import Storage
 from recore.pipeline.submission import Submission
 
-SIDES = ("public", "private")
 LOOK = 0.5  # seconds between looks for a signal
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
+SIDES = ("public", "private")
 SHOWN = 5  # targets that help most, and that hurt most
 
 
@@ -49,11 +50,7 @@ def read_score(path: Path) -> Score:
 
 def read_scores(folder: Path) -> dict[str, Score]:
     """The scores in a folder by name, "public" first. Raises FileNotFoundError where there is none."""
-    scores = {
-        name: read_score(folder / f"{name}.json")
-        for name in ("public", "private")
-        if (folder / f"{name}.json").exists()
-    }
+    scores = {side: read_score(folder / f"{side}.json") for side in SIDES if (folder / f"{side}.json").exists()}
     if not scores:
         raise FileNotFoundError(f"{folder}: neither public.json nor private.json is there; score.py writes them")
     return scores

@@ -24,9 +24,10 @@ INVOCATION = re.compile("/endpoints/[^/]+/(async-)?invocations")
 
 
 class Application:
-    """The WSGI application: requests signed for SageMaker are ours, IAM's one question that moto lacks, all else moto's.
+    """The WSGI application: it answers requests signed for SageMaker, and the one IAM request that moto lacks.
 
-    A browser says where a page that asks comes from. No page has business here: a job runs any code.
+    Moto answers all others. Requests from a web page, which the browser marks with an Origin header, are refused:
+    whoever can send requests can run code in a job.
     """
 
     def __init__(self, resources: Sequence[Resource]) -> None:

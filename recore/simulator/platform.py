@@ -42,11 +42,12 @@ class Platform:
         return Sandbox(job.folder, self.walls, image, libraries, folders)
 
     def install(self, job: Job, image: str, requirements: Path, log: JobLog) -> Path | None:
-        """What the container lacks of a requirements.txt, in a folder of its own, once for the same content.
+        """Install the packages of a requirements.txt that the container lacks, into a folder of their own.
 
-        None where it is this machine's Python that runs jobs, and nothing lacks. What is installed never enters this environment. Packages of the index come as
-        wheels, so that no code of theirs runs in this step, which has the network; packages in the source are built
-        in a sandbox that has none. Raises JobFailed.
+        The same requirements are installed once. None where jobs run with this machine's Python and it lacks nothing.
+        What is installed never enters this environment. Packages of the index come as wheels, so that none of their
+        code runs in this step, which has the network; packages in the source are built in a sandbox that has none.
+        Raises JobFailed.
         """
         named, local = _lines(requirements)
         if self.walls.this_python and all(_is_here(requirement) for requirement in named) and not local:

@@ -167,7 +167,7 @@ def tell(pid: int, command: list[str]) -> bool:
 def usage(limit: int | None) -> tuple[int, int]:
     """Bytes that the job's processes have in memory, and how many they are.
 
-    What processes share counts once for each, unless that would exceed the limit: only then it is worth the longer look.
+    Shared memory counts once for each process, unless that would exceed the limit: only then is it measured exactly.
     """
     processes = psutil.Process().children(recursive=True)
     total = sum(size(process, False) for process in processes)

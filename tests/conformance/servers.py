@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from helpers import ROOT, environment
+from support.checkout import ROOT, environment
 
 SUBMISSIONS = Path(__file__).parent / "submissions"
 IMAGE = "recore/sagemaker-scikit-learn:1.9-0-cpu-py3"

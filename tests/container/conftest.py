@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from helpers import ROOT, environment
+from support.checkout import ROOT, environment
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from helpers import environment
+from support.checkout import environment
 
 pytestmark = pytest.mark.everywhere
 

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
-from helpers import ROOT, environment
-from opus_files import block, opus_bytes
+from support.checkout import ROOT, environment
+from support.opus_files import block, opus_bytes
 
 import preprocess
 import score

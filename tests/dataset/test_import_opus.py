@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from opus_files import DIRECTORY, SERIES, Block, block, number, opus_bytes
+from support.opus_files import DIRECTORY, SERIES, Block, block, number, opus_bytes
 
 from recore.dataset.instruments.files import Reading, read
 from recore.dataset.instruments.spectrum import Problem, Spectrum

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import ROOT, environment
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from support.checkout import ROOT, environment
 
 import preprocess
 import score

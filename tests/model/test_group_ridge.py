@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from exact_ridge import fit as exact_fit
-from helpers import ROOT
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.utils.estimator_checks import estimator_checks_generator
+from support.checkout import ROOT
+from support.exact_ridge import fit as exact_fit
 
 import ridge
 from ridge import GroupRidgeCV

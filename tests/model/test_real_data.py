@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import ROOT, run
 from scipy.spatial.distance import cdist
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import LeaveOneGroupOut, PredefinedSplit
-from template import template_only
+from support.checkout import ROOT, run
+from support.template import template_only
 
 import score
 

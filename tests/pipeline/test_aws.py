@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 import pytest
 from click.testing import CliRunner, Result
-from submitted import tiny
+from support.tiny_submission import tiny
 
 from recore.cli import main
 from recore.simulator.server import BUCKET, Simulator

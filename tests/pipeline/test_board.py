@@ -14,23 +14,42 @@ from test_cli import recore
 from recore.pipeline.board import read_runs, tables
 
 ANY_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
-STEPS = [{"name": "train", "state": "Completed"}, {"name": "public score", "state": "Completed"}]
+STEPS = [
+    {"name": name, "kind": None, "state": "Completed", "seconds": 1.5, "memory_percent": None, "reason": None}
+    for name in ("train", "public score")
+]
+SETTINGS = {job: {"type": "ml.m5.xlarge", "count": 1} for job in ("training", "processing", "transform")}
 
 
 def of(data: str = "a", started: str = "2026-01-01T00:00:00+00:00", **scores: float) -> dict[str, Any]:
-    """A run's record, as much of it as the board reads."""
+    """A run's record."""
     return {
         "state": "Completed",
         "started": started,
         "seconds": 12.34,
-        "submission": {"sha256": "5" * 64},
+        "folder": "/",
+        "endpoint": "the embedded simulator",
+        "isolation": "bubblewrap",
+        "submission": {"path": "mine", "sha256": "5" * 64},
+        "score_script": {"sha256": "6" * 64},
         "data": {"public": {"path": f"{data}/public.csv.gz", "sha256": data * 64}},
+        "settings": SETTINGS,
+        "versions": {"recore": None},
         "steps": STEPS,
-        "scores": {side: {"value": value} for side, value in scores.items()},
+        "scores": {
+            side: {
+                "value": value,
+                "weights_scored": 1.01,
+                "rows": 3,
+                "r2": {"CuPPM": value},
+                "weights": {"CuPPM": 0.35},
+            }
+            for side, value in scores.items()
+        },
     }
 
 
-FAILED = {"state": "Failed", "steps": [{"name": "train", "state": "Failed"}, {"name": "upload", "state": "Waiting"}]}
+FAILED = {"state": "Failed", "steps": [STEPS[0] | {"state": "Failed"}, STEPS[1] | {"state": "Waiting"}]}
 
 
 def put(folder: Path, name: str, record: object) -> None:
@@ -51,7 +70,7 @@ def test_best_first_among_the_same_data_and_failed_last(tmp_path: Path) -> None:
     put(tmp_path, "best", of(public=0.1, private=0.51))
     put(tmp_path, "negative", of(public=0.9, private=-3.0))
     put(tmp_path, "by-public", of(public=0.91, private=0.5))
-    put(tmp_path, "stopped", of(started="2025") | {"state": "Stopped"})
+    put(tmp_path, "stopped", of(started="2025-01-01") | {"state": "Stopped"})
     entries, unread = read_runs(tmp_path)
     order = ["best", "by-public", "second", "negative", "public-only", "failed", "stopped"]
     assert [entry.folder for entry in entries] == order
@@ -110,7 +129,7 @@ def test_what_is_no_record_is_named_and_passed_by(text: str, tmp_path: Path) -> 
     entries, unread = read_runs(tmp_path)
     assert [entry.folder for entry in entries] == ["good"]
     assert len(unread) == 1
-    assert unread[0].startswith(f"{tmp_path / 'bad/run.json'}: this is no record of a run")
+    assert unread[0].startswith(f"{tmp_path / 'bad/run.json'}: not a valid run record")
 
 
 MEMBERS = sorted(of())
@@ -140,6 +159,7 @@ def test_a_record_that_cannot_be_printed_hides_no_other(tmp_path: Path) -> None:
     done = recore("board", tmp_path)
     assert done.returncode == 0
     assert "good" in done.stdout
+    assert "surrogates not allowed" in done.stderr
 
 
 def test_a_record_gives_a_terminal_no_orders(tmp_path: Path) -> None:
@@ -172,5 +192,5 @@ def test_json_is_the_same_list(tmp_path: Path) -> None:
         ("two", {"public": 0.25, "private": 0.75}),
         ("one", {"public": 0.5}),
     ]
-    assert done.stderr.startswith(f"recore: {tmp_path / 'bad/run.json'}: this is no record of a run")
+    assert done.stderr.startswith(f"recore: {tmp_path / 'bad/run.json'}: not a valid run record")
     assert len(done.stderr.splitlines()) == 1

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from helpers import ROOT, environment
-from simulated import Client
-from submitted import member, packed, tiny
+from support.archives import member, packed
+from support.checkout import ROOT, environment
+from support.simulator_client import Client
+from support.tiny_submission import tiny
 
 from recore.pipeline.submission import Submission, read_submission
 from recore.simulator.objects import pack

@@ -4,9 +4,9 @@ import gzip
 from pathlib import Path
 
 import pytest
-from helpers import write_gz
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.data_files import write_gz
 
 from recore.pipeline.data import HEADER, Data, header
 

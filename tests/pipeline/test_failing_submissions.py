@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from started import files_of
-from submissions.running import Done, left_beside, recore_run, variant
+from support.run_command import files_of
+from support.submission_runs import Done, left_beside, recore_run, variant
 
 PIPELINE = ("preprocess", "predict", "score")
 TRAIN, BOTH, PRIVATE = ("train",), ("public", "private"), ("private",)

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from helpers import ROOT, environment
-from started import files_of
-from submissions.running import SUBMISSIONS, Done, command, left_beside, recore_run, variant
+from support.checkout import ROOT, environment
+from support.run_command import files_of
+from support.submission_runs import SUBMISSIONS, Done, command, left_beside, recore_run, variant
 
 from recore.pipeline.submission import read_submission
 from recore.simulator.sandbox import bubblewrap_works

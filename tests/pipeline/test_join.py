@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from submitted import content, member, packed, with_header
+from support.archives import content, member, packed, with_header
 
 from recore.pipeline.submission import Submission
 

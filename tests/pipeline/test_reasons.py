@@ -4,9 +4,9 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
+from support.checkout import ROOT
 
 from recore.pipeline import hints
 from recore.pipeline.exceptions import find_exception

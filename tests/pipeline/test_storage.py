@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError, ConnectionClosedError
-from helpers import ROOT
-from submitted import tiny
+from support.checkout import ROOT
+from support.tiny_submission import tiny
 
 from recore.pipeline.data import Data
 from recore.pipeline.jobs import Services, Step, StepFailed
+from recore.pipeline.record import make_record
 from recore.pipeline.requests import Settings
-from recore.pipeline.results import record
 from recore.pipeline.run import Run
 from recore.pipeline.storage import Storage
 from recore.pipeline.submission import read_submission
@@ -106,7 +106,7 @@ def test_assays_replaced_in_mid_run_are_not_scored_with(simulator: Simulator, ma
     assert run.state == "Failed"
     assert failed(run) == ["private score"]
     assert run.steps["private score"].reason == f"{run.data.actual} is another file than when the run began"
-    assert {name: file["sha256"] for name, file in record(run, {})["data"].items()} == used
+    assert {name: file["sha256"] for name, file in make_record(run, {})["data"].items()} == used
     assert list(run.scores()) == ["public"]
     assert names(simulator, run.settings) == []
 

@@ -6,9 +6,10 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from helpers import ROOT, UPLOADED, run
 from scripts.test_archive import DROPPED
-from submitted import SETUP, content, packed, tiny, write
+from support.archives import content, packed
+from support.checkout import ROOT, UPLOADED, run
+from support.tiny_submission import SETUP, tiny, write
 
 from recore.pipeline.submission import read_submission
 

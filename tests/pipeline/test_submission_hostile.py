@@ -9,10 +9,11 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from helpers import ROOT, environment
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from submitted import SETUP, member, packed, tiny, with_header
+from support.archives import member, packed, with_header
+from support.checkout import ROOT, environment
+from support.tiny_submission import SETUP, tiny
 
 from recore.pipeline.submission import LARGEST, read_submission
 

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectionClosedError
-from helpers import ROOT
-from simulated import Client
-from submitted import TRAIN, tiny
+from support.checkout import ROOT
+from support.simulator_client import Client
+from support.tiny_submission import TRAIN, tiny
 
 from recore.pipeline import observing
 from recore.pipeline.data import Data

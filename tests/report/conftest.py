@@ -1,5 +1,5 @@
 """A browser for the tests of reports."""
 
-from browser import chromium
+from support.browser import chromium
 
 __all__ = ["chromium"]

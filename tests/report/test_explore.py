@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from browser import assert_usable, opened
-from helpers import ROOT, write_csv, write_gz
 from scipy import stats
+from support.browser import assert_usable, opened
+from support.checkout import ROOT
+from support.data_files import write_csv, write_gz
 
 from recore.dataset.assays import DETECTION_LIMITS
 from recore.dataset.sample import Plan, make_sample
-from recore.report.explore import explore
-from recore.report.page import Page
-from recore.report.writing import write_page
+from recore.report.explore.file_report import explore
+from recore.report.page.content import Page
+from recore.report.page.writing import write_page
 
 IDS = ["SiteID", "DepthFrom", "DepthTo"]
 HOSTILE = "</script><script>document.title='broken'</script><img src=x>"
@@ -76,7 +77,7 @@ def test_components(numbers: Path, public: pd.DataFrame) -> None:
     rest = centred - scores @ right[:kept]
     np.testing.assert_allclose(made["Q"], (rest**2).sum(axis=1), rtol=1e-6)
     rows = len(values)
-    expected = kept * (rows - 1) * (rows + 1) / (rows * (rows - kept)) * stats.f.isf(0.01, kept, rows - kept)
+    expected = kept * (rows - 1) / (rows - kept) * stats.f.isf(0.01, kept, rows - kept)
     assert limits["T2_limit"] == pytest.approx(expected, rel=1e-9)
     beyond = (made["T2"] > limits["T2_limit"]) | (made["Q"] > limits["Q_limit"])
     found = {finding["name"]: finding for finding in json.loads((numbers / "contents.json").read_text())["findings"]}
@@ -85,11 +86,11 @@ def test_components(numbers: Path, public: pd.DataFrame) -> None:
 
 def test_limits_hold_what_they_promise() -> None:
     """Of rows drawn from a normal distribution, one in a hundred lies beyond each limit."""
-    from recore.report.pca import fit
+    from recore.report.statistics.pca import fit_components
 
     random = np.random.default_rng(0)
     mixing = random.standard_normal((30, 30)) * np.linspace(3, 0.1, 30)[:, None]
-    model = fit(random.standard_normal((4000, 30)) @ mixing)
+    model = fit_components(random.standard_normal((4000, 30)) @ mixing)
     new = random.standard_normal((20_000, 30)) @ mixing
     assert (model.t2(new) > model.t2_limit).mean() == pytest.approx(0.01, abs=0.004)
     assert (model.q(new) > model.q_limit).mean() == pytest.approx(0.01, abs=0.006)
@@ -153,7 +154,7 @@ def test_shift(numbers: Path, sample: Path, public: pd.DataFrame) -> None:
 
 @pytest.mark.slow
 def test_two_samples_are_told_apart_only_where_they_differ() -> None:
-    from recore.report.two_sample import tell_apart
+    from recore.report.statistics.two_sample import tell_apart
 
     random = np.random.default_rng(0)
     values = random.standard_normal((600, 20)) + np.repeat(0.3 * random.standard_normal((12, 20)), 50, axis=0)

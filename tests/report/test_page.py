@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from browser import assert_sound, opened
+from support.browser import assert_sound, opened
 
-from recore.report.figures import COLOURS, new_figure, single, some, word
-from recore.report.page import Figure, Finding, Page, Section, Table
-from recore.report.writing import write_page
+from recore.report.page.content import Figure, Finding, Page, Section, Table
+from recore.report.page.figures import COLOURS, new_figure, single, some, word
+from recore.report.page.writing import write_page
 
 HOSTILE = "</script><script>document.title='broken'</script><a href='http://example.com'>&lt;%{x}</a><img src=x>"
 

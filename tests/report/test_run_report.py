@@ -14,16 +14,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import ROOT
-from reported import HOSTILE, Runs, changed, hostile, make_runs, numbers
 from sklearn.metrics import r2_score
-from started import files_of, once, start
-from submitted import TARGETS, tiny
+from support.checkout import ROOT
+from support.example_runs import HOSTILE, Runs, changed, hostile, make_runs, numbers
+from support.run_command import files_of, once, start
+from support.tiny_submission import TARGETS, tiny
 from test_cli import recore
 
-from recore.report.page import Page
-from recore.report.predicted import FURTHEST, OTHERS, thinned
-from recore.report.run import report_run, write_report
+from recore.report.page.content import Page
+from recore.report.run.predictions import FURTHEST, OTHERS, thinned
+from recore.report.run.run_report import report_run, write_report
 from recore.simulator.sandbox import bubblewrap_works
 
 
@@ -268,7 +268,7 @@ def test_against_the_best_earlier_run_on_the_same_data(mine: Path) -> None:
     assert table(page, "board").iloc[1][["run", ""]].tolist() == ["mine", "this run"]
     note = next(section.note for section in page.sections if section.name == "previous")
     assert "1 runs on other data" in note
-    assert "1 folders hold a run.json that is none" in note
+    assert "1 folders hold an invalid run.json" in note
     write_report(mine)
 
 
@@ -303,7 +303,7 @@ def test_words_stay_words(mine: Path, sample: Path) -> None:
 def test_what_is_no_record_is_refused(mine: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     before = (mine / "report.html").read_bytes()
     changed(mine, change)
-    with pytest.raises(ValueError, match=r"run\.json: this is no record of a run"):
+    with pytest.raises(ValueError, match=r"run\.json: not a valid run record"):
         write_report(mine)
     assert (mine / "report.html").read_bytes() == before
 
@@ -326,7 +326,7 @@ def test_the_command_for_programs_and_its_refusals(mine: Path) -> None:
     told = json.loads(recore("report", mine, "--json").stdout)
     assert {"score", "costs", "completed"} <= {finding["name"] for finding in told}
     (mine / "run.json").write_text("[]")
-    for folder, words in ((mine, "this is no record of a run"), (mine / "logs", "there is no such file")):
+    for folder, words in ((mine, "not a valid run record"), (mine / "logs", "there is no such file")):
         done = recore("report", folder)
         assert (done.returncode, done.stdout) == (2, "")
         assert len(done.stderr.splitlines()) == 1

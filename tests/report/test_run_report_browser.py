@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import assert_usable, opened
-from reported import changed, hostile, make_runs
-from started import files_of, once, run_recore
-from submitted import tiny
+from support.browser import assert_usable, opened
+from support.example_runs import changed, hostile, make_runs
+from support.run_command import files_of, once, run_recore
+from support.tiny_submission import tiny
 
 from recore.dataset.sample import Plan, make_sample
-from recore.report.run import write_report
+from recore.report.run.run_report import write_report
 from recore.simulator.sandbox import bubblewrap_works
 
 pytestmark = pytest.mark.slow

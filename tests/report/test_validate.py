@@ -11,23 +11,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from browser import assert_usable, opened
-from helpers import ROOT, copy_scripts, write_csv
 from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
+from support.browser import assert_usable, opened
+from support.checkout import ROOT, copy_scripts
+from support.data_files import write_csv
 
 import score
 from preprocess import preprocess
 from recore.dataset.sample import Plan, make_sample
-from recore.report.page import Page
-from recore.report.validate import validate
-from recore.report.validation import baselines
-from recore.report.validation.plan import plan_of, thinned
-from recore.report.validation.scoring import r2_by_target
-from recore.report.validation.study import Settings
-from recore.report.validation.workers import SubmissionError
-from recore.report.writing import write_page
+from recore.report.page.content import Page
+from recore.report.page.writing import write_page
+from recore.report.validate import baselines
+from recore.report.validate.plan import plan_of, thinned
+from recore.report.validate.scoring import r2_by_target
+from recore.report.validate.study import Settings
+from recore.report.validate.submission_report import validate
+from recore.report.validate.workers import SubmissionError
 
 IDS = ["SiteID", "DepthFrom", "DepthTo"]
 TARGETS = list(score.TARGETS)

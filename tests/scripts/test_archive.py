@@ -7,7 +7,7 @@ import shutil
 import tarfile
 from pathlib import Path
 
-from helpers import ROOT, SCRIPTS, UPLOADED, run
+from support.checkout import ROOT, SCRIPTS, UPLOADED, run
 
 # What the client drops from the source distribution's top level before it packs the rest.
 DROPPED = {"PKG-INFO", "setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in"}

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import ROOT, run, write_csv, write_gz
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.checkout import ROOT, run
+from support.data_files import write_csv, write_gz
 
 import preprocess
 import train

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import ROOT, copy_scripts
+from support.checkout import ROOT, copy_scripts
 
 # What the client mounts for each step, host folder and container folder, and what it adds to the environment.
 STEPS = {

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers import ROOT, environment
+from support.checkout import ROOT, environment
 
 
 @pytest.fixture

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import ROOT, copy_scripts, run, write_csv
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from support.checkout import ROOT, copy_scripts, run
+from support.data_files import write_csv
 
 import preprocess
 import score

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import ROOT, run
 from sagemaker_inference.transformer import Transformer
+from support.checkout import ROOT, run
 
 import preprocess
 import train

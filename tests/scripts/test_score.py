@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import ROOT, copy_scripts, run, write_csv, write_gz
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import r2_score
+from support.checkout import ROOT, copy_scripts, run
+from support.data_files import write_csv, write_gz
 
 import score
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import UPLOADED, copy_scripts, run, write_csv
 from sklearn.metrics import r2_score
+from support.checkout import UPLOADED, copy_scripts, run
+from support.data_files import write_csv
 
 import preprocess
 import score

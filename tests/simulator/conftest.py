@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from simulated import Client
+from support.simulator_client import Client
 
 from recore.simulator.sandbox import bubblewrap_works
 from recore.simulator.server import Simulator

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from engine import IMAGE, containers, engine
-from helpers import ROOT
-from simulated import Client, run_each_kind
-from simulator.traces import eventually, output
+from support.checkout import ROOT
+from support.docker_engine import IMAGE, containers, engine
+from support.job_traces import eventually, output
+from support.simulator_client import Client, run_each_kind
 
 from recore.simulator.containers import LABEL, NOBODY, build, owner, sweep
 from recore.simulator.server import BUCKET, Simulator

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from simulator.traces import Mark, eventually, no_trace
+from support.job_traces import Mark, eventually, no_trace
 
 from recore.simulator import running
 
@@ -129,7 +129,7 @@ def test_failure_file_of_training(either):
 HOLDER = """
 import signal, sys, time
 sys.path.insert(0, {here!r})
-from simulated import Client
+from support.simulator_client import Client
 from recore.simulator import running
 from recore.simulator.server import Simulator
 running.GRACE = 600  # seconds: what ends sooner did not wait for it

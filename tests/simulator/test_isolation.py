@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 
 import pytest
-from simulator.traces import Mark, no_trace, output
+from support.job_traces import Mark, no_trace, output
 
 from recore.simulator.sandbox import bubblewrap_works, translated
 from recore.simulator.server import BUCKET

@@ -4,7 +4,7 @@ import os
 
 import botocore.session
 import pytest
-from simulator.traces import Mark, eventually, no_trace, output
+from support.job_traces import Mark, eventually, no_trace, output
 
 from recore.simulator import running
 from recore.simulator.instances import Instance, instance_of

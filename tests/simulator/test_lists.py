@@ -8,7 +8,7 @@ from typing import Any
 
 import botocore.exceptions
 import pytest
-from simulated import Client
+from support.simulator_client import Client
 
 from recore.simulator.errors import ServiceError
 from recore.simulator.resources.resource import Resource

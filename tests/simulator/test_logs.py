@@ -5,7 +5,7 @@ import time
 
 import psutil
 import pytest
-from simulator.traces import eventually, output
+from support.job_traces import eventually, output
 
 from recore.simulator import logs
 

@@ -4,7 +4,7 @@ import time
 
 import psutil
 import pytest
-from simulator.traces import eventually
+from support.job_traces import eventually
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import botocore.exceptions
 import pytest
-from simulated import Client
+from support.simulator_client import Client
 
 from recore.simulator.server import BUCKET, ROLE, ROLE_ARN
 

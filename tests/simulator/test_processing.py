@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from simulator.traces import output
+from support.job_traces import output
 
 from recore.simulator import platform
 from recore.simulator.server import BUCKET

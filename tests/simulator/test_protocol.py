@@ -10,8 +10,8 @@ import pytest
 from botocore.model import OperationModel, ServiceModel
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from simulated import Client
 from simulator.shapes import ANYTHING, spoiled, valid
+from support.simulator_client import Client
 
 from recore.simulator import service_model
 from recore.simulator.errors import ServiceError

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import boto3
 import pytest
-from helpers import ROOT, environment
+from support.checkout import ROOT, environment
 
 from recore.simulator.server import BUCKET, Simulator
 

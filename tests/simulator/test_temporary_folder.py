@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from helpers import ROOT, environment
-from simulated import Client, run_each_kind
+from support.checkout import ROOT, environment
+from support.simulator_client import Client, run_each_kind
 
 from recore import locked
 from recore.simulator import sockets

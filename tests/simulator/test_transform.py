@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from simulated import IMAGE, Client, numbers
-from simulator.traces import output
+from support.job_traces import output
+from support.simulator_client import IMAGE, Client, numbers
 
 from recore.simulator.failure import JobFailed
 from recore.simulator.feeding import Feeding, Server

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import docker
 import pytest
-from helpers import ROOT
 from packaging.version import Version
+from support.checkout import ROOT
 
 IMAGE = json.loads((ROOT / ".unearthed_challenge.json").read_text())["dockerImage"]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import docker
 import pytest
-from helpers import UPLOADED, copy_checkout, environment, run
+from support.checkout import UPLOADED, copy_checkout, environment, run
 from unearthed.conftest import IMAGE
 
 from recore.dataset.sample import Plan, make_sample

@@ -9,7 +9,7 @@ from pathlib import Path
 import docker
 import pytest
 from conformance.servers import Server
-from helpers import copy_checkout
+from support.checkout import copy_checkout
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("docker")]
 PORT = 8080  # compose.yaml's

@@ -112,7 +112,7 @@ class Resource:
 
 
 def merged_tags(tags: list[Record], new: list[Record]) -> list[Record]:
-    """Tags with new ones, which replace those of the same key. Raises ServiceError where a resource cannot have them."""
+    """Tags with new ones, which replace those of the same key. Raises ServiceError if a resource cannot have them."""
     merged = {tag["Key"]: tag for tag in [*tags, *new]}
     if len(merged) > MOST_TAGS:
         raise ServiceError("ValidationException", f"A resource can have {MOST_TAGS} tags")

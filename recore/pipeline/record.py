@@ -1,0 +1,275 @@
+"""A run's record, run.json: made of a run, written, given a note, and read.
+
+What is read may come from anyone: every value that is used is checked, and a record that is invalid is refused as a
+whole.
+"""
+
+import datetime
+import hashlib
+import json
+import math
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from platform import platform, python_version
+from typing import TYPE_CHECKING, Any
+
+from recore.pipeline.requests import ENVIRONMENT
+from recore.pipeline.scores import SIDES, Score
+from recore.pipeline.text import plain
+
+if TYPE_CHECKING:
+    from recore.pipeline.run import Run
+
+NAME = "run.json"  # in the run's folder
+PACKAGES = ("boto3", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy")
+STEPS = {"upload", "train", "clean up"} | {
+    f"{side} {part}" for side in SIDES for part in ("preprocess", "predict", "score")
+}
+DATA = (*SIDES, "actual")
+LARGEST_RECORD = 16 << 20  # bytes
+LONGEST_NOTE = 300  # characters; the middle of a longer note is left out
+TARGET = re.compile(r"\w{1,40}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One step. began: seconds after the run did. memory: the highest share of the instance's memory, in per cent."""
+
+    name: str
+    kind: str
+    state: str
+    began: float | None
+    seconds: float | None
+    memory: float | None
+    reason: str
+    outside: bool
+
+    @property
+    def log(self) -> str:
+        """The name of the step's log file."""
+        return f"{self.name.replace(' ', '-')}.log"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One run. data: path and SHA-256 of each file, None if it was not read. started_in: the folder for relative paths."""
+
+    folder: Path
+    note: str
+    state: str
+    started: datetime.datetime
+    seconds: float
+    submission: str
+    submission_sha256: str
+    score_sha256: str
+    data: dict[str, tuple[str, str | None]]
+    started_in: Path
+    endpoint: str
+    isolation: str
+    instances: dict[str, str]
+    version: str
+    steps: tuple[StepRecord, ...]
+    scores: dict[str, Score]
+
+    @property
+    def judge(self) -> str | None:
+        """The side whose score counts: private where there is one."""
+        return next((side for side in reversed(SIDES) if side in self.scores), None)
+
+    def completed(self, step: str) -> bool:
+        return any(one.name == step and one.state == "Completed" for one in self.steps)
+
+
+def make_record(run: "Run", context: dict[str, Any]) -> dict[str, Any]:
+    """All that is needed to repeat a run, and its results. context: what the caller knows, such as its arguments."""
+    files = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(run.submission.files.items())}
+    steps = [
+        {
+            **{member: getattr(step, member) for member in ("name", "kind", "job", "state")},
+            "began": None if step.began is None else round(step.began - run.began, 3),
+            "seconds": None if step.seconds is None else round(step.seconds, 3),
+            "memory_percent": step.memory,
+            "reason": step.reason,
+            "outside": step.outside,
+            "log": f"logs/{step.log}" if (run.folder / "logs" / step.log).exists() else None,
+        }
+        for step in run.steps.values()
+    ]
+    return {
+        "name": run.settings.name,
+        "state": run.state,
+        "started": run.started.isoformat(timespec="seconds"),
+        "seconds": round(run.seconds, 3),
+        **context,
+        "submission": {"path": str(run.submission.path), "sha256": run.submission.sha256, "files": files},
+        "score_script": {"sha256": hashlib.sha256(run.score).hexdigest()},
+        "data": {name: {"path": str(path), "sha256": run.hashes.get(name)} for name, path in run.data.files.items()},
+        "settings": asdict(run.settings),
+        "seeds": ENVIRONMENT,
+        "versions": _versions(),
+        "steps": steps,
+        "scores": {side: asdict(score) for side, score in run.scores().items()},
+    }
+
+
+def write_record(record: dict[str, Any], folder: Path) -> None:
+    """Write run.json into a run's folder; an earlier one is replaced as a whole."""
+    path = folder / NAME
+    with tempfile.TemporaryDirectory(dir=folder) as beside:
+        part = Path(beside, NAME)
+        part.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+        if path.exists():
+            shutil.copymode(path, part)
+        os.replace(part, path)
+
+
+def clean_note(text: str) -> str:
+    """A note as it is kept: one line of printable characters, at most LONGEST_NOTE of them."""
+    return plain(text.strip(), LONGEST_NOTE - len(" ... "))
+
+
+def write_note(folder: Path, text: str) -> str:
+    """Write or replace the note of a run that has ended; an empty text removes it. Returns the note.
+
+    Raises FileNotFoundError or ValueError where the folder does not hold a run.
+    """
+    read_record(folder)
+    record = json.loads((folder / NAME).read_text("utf-8"))
+    note = clean_note(text)
+    record["note"] = note
+    write_record(record, folder)
+    return note
+
+
+def read_record(folder: Path) -> Record:
+    """Read the record in a run's folder.
+
+    Raises FileNotFoundError where the folder holds no run.json, ValueError where that is invalid.
+    """
+    path = folder / NAME
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such file; `python -m recore run` makes a run's folder")
+    if path.stat().st_size > LARGEST_RECORD:
+        raise ValueError(f"{path}: not a valid run record: larger than {LARGEST_RECORD >> 20} MB")
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        json.dumps(content, ensure_ascii=False).encode()  # a lone surrogate, which no output can hold, raises here
+        return _run_record(folder, content)
+    except RecursionError:
+        raise ValueError(f"{path}: not a valid run record: nested too deeply") from None
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{path}: not a valid run record: {error}") from error
+
+
+def _versions() -> dict[str, str | None]:
+    """Versions on this machine, and the commit of recore if git knows it."""
+    git = shutil.which("git")
+    commit = ""
+    if git:
+        command = [git, "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"]
+        commit = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    return {
+        "recore": commit or None,
+        "platform": platform(),
+        "python": python_version(),
+        **{name: version(name) for name in PACKAGES},
+    }
+
+
+def _run_record(folder: Path, content: Any) -> Record:
+    steps = tuple(_step_record(step) for step in _get(content, "steps", list))
+    if len({step.name for step in steps}) < len(steps):
+        raise ValueError("two steps have the same name")
+    files = _get(content, "data", dict)
+    _get(files, "public", dict)
+    scores = _get(content, "scores", dict)
+    started = datetime.datetime.fromisoformat(_get(content, "started", str))
+    if started.tzinfo is None:
+        started = started.replace(tzinfo=datetime.UTC)
+    note = _get(content, "note", str) if "note" in content else ""  # records of earlier versions have none
+    return Record(
+        folder=folder,
+        note=clean_note(note),
+        state=plain(_get(content, "state", str), 40),
+        started=started.astimezone(datetime.UTC),
+        seconds=_number(content, "seconds"),
+        submission=_get(content, "submission.path", str),
+        submission_sha256=_get(content, "submission.sha256", str),
+        score_sha256=_get(content, "score_script.sha256", str),
+        data={
+            name: (_get(files, f"{name}.path", str), _get(files, f"{name}.sha256", str, type(None)))
+            for name in DATA
+            if name in files
+        },
+        started_in=Path(_get(content, "folder", str)),
+        endpoint=_get(content, "endpoint", str),
+        isolation=_get(content, "isolation", str),
+        instances={
+            job: f"{_get(content, f'settings.{job}.type', str)} x {_get(content, f'settings.{job}.count', int)}"
+            for job in ("training", "processing", "transform")
+        },
+        version=_get(content, "versions.recore", str, type(None)) or "unknown",
+        steps=steps,
+        scores={side: _score(_get(scores, side, dict)) for side in SIDES if side in scores},
+    )
+
+
+def _step_record(content: Any) -> StepRecord:
+    name = _get(content, "name", str)
+    if name not in STEPS:  # the log's file name is made from it
+        raise ValueError(f"there is no step {name[:40]!r}")
+    return StepRecord(
+        name=name,
+        kind=_get(content, "kind", str, type(None)) or "",
+        state=plain(_get(content, "state", str), 40),
+        began=_optional_number(content, "began") if "began" in content else None,
+        seconds=_optional_number(content, "seconds"),
+        memory=_optional_number(content, "memory_percent"),
+        reason=_get(content, "reason", str, type(None)) or "",
+        outside=content.get("outside") is True,
+    )
+
+
+def _score(content: dict[str, Any]) -> Score:
+    r2, weights = _get(content, "r2", dict), _get(content, "weights", dict)
+    for name in r2:
+        if not TARGET.fullmatch(name):
+            raise ValueError(f"{name[:40]!r} is not the name of a target")
+    return Score(
+        value=_number(content, "value"),
+        weights_scored=_number(content, "weights_scored"),
+        rows=_get(content, "rows", int),
+        r2={name: _optional_number(r2, name) for name in r2},
+        weights={name: _number(weights, name) for name in r2},
+    )
+
+
+def _get(content: Any, path: str, *types: type) -> Any:
+    """The value at a dotted path of JSON objects. Raises ValueError where it is missing or has another type."""
+    value = content
+    for name in path.split("."):
+        if not isinstance(value, dict) or name not in value:
+            raise ValueError(f"`{path}` is missing")
+        value = value[name]
+    if not isinstance(value, types):
+        raise ValueError(f"`{path}` has the wrong type, {type(value).__name__}")
+    return value
+
+
+def _number(content: Any, path: str) -> float:
+    number = float(_get(content, path, int, float))
+    if not math.isfinite(number):
+        raise ValueError(f"`{path}` is {number}, not a finite number")
+    return number
+
+
+def _optional_number(content: Any, path: str) -> float | None:
+    if _get(content, path, int, float, type(None)) is None:
+        return None
+    return _number(content, path)

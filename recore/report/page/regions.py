@@ -1,0 +1,49 @@
+"""The parts of the spectrum that minerals are known by, marked in every figure over wavenumbers."""
+
+from typing import TYPE_CHECKING
+
+from recore.report.page.content import Table
+from recore.report.page.figures import GREY
+from recore.report.reading import Floats
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure as PlotlyFigure
+
+# What absorbs where, cm-1 from and to: vibrations of Farmer, The Infrared Spectra of Minerals (1974), with the
+# atmosphere's bands; (short name, from, to, what it is, pixels by which
+# its label moves aside).
+REGIONS = (
+    ("Al-OH", 3720, 3600, "stretching of hydroxyl on aluminium: kaolinite, white mica, smectite", 0),
+    ("water", 3600, 3000, "stretching of water: moisture, clays", 0),
+    ("CO2", 2390, 2300, "carbon dioxide of the air: no mineral; it should be the same in all rows", 0),
+    ("water", 1660, 1600, "bending of water", 0),
+    ("carbonate", 1500, 1390, "stretching of carbonate: calcite, dolomite, ankerite", 0),
+    ("Si-O", 1110, 950, "stretching of silicates; the strongest band of most rocks", -2),
+    ("Al-OH", 930, 905, "bending of hydroxyl on aluminium", -3),
+    ("carbonate", 890, 860, "bending of carbonate", 4),
+    ("Si-O", 810, 770, "the doublet of quartz", 7),
+)
+
+
+def mark_regions(plot: "PlotlyFigure", wavenumbers: Floats) -> None:
+    """Shade and name the regions that the channels reach, behind what is drawn over wavenumbers."""
+    plot.update_layout(margin_t=72)
+    for name, high, low, _, aside in REGIONS:
+        if low < wavenumbers.max() and high > wavenumbers.min():
+            plot.add_vrect(x0=low, x1=high, fillcolor=GREY, opacity=0.14, line_width=0, layer="below")
+            at = {"x": (low + high) / 2, "xshift": aside, "y": 1, "yref": "paper", "yanchor": "bottom"}
+            plot.add_annotation(text=name, textangle=-90, showarrow=False, font={"size": 11}, **at)
+
+
+def wavenumber_axis(wavenumbers: Floats) -> dict[str, object]:
+    """Wavenumbers fall from left to right, as is usual."""
+    limits = [float(wavenumbers.max()), float(wavenumbers.min())]
+    return {"title": {"text": "wavenumber (cm-1)"}, "range": limits if limits[0] > limits[1] else None}
+
+
+def table_of_regions() -> Table:
+    import pandas as pd
+
+    columns = ["region", "from (cm-1)", "to (cm-1)", "what it is"]
+    numbers = pd.DataFrame([[name, high, low, text] for name, high, low, text, _ in REGIONS], columns=columns)
+    return Table("regions", "The shaded regions", "Usual places; they move by some 20 cm-1 with composition.", numbers)

@@ -1,0 +1,64 @@
+"""Spectra as every section of a report compares them: their shapes (SNV), averaged into a few hundred bins."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from recore.report.reading import Data, Floats
+
+MOST_BINS = 250  # neighbouring channels of a spectrum carry much the same information
+BLOCK = 2000  # rows that are treated at once, to bound memory
+FLAT = 1e-9  # a spectrum whose range is a smaller part of its size has no shape, only rounding errors
+MOST_GAPS = 0.1  # of the rows
+
+
+@dataclass(frozen=True)
+class Binned:
+    """The binned SNV spectra of the rows that have neither a gap nor a flat spectrum.
+
+    rows: the numbers of these rows in the file, ascending. values: (rows, bins) means of each bin's channels.
+    wavenumbers: (bins,) means. width: channels in a bin; channels left over at the low end are not used.
+    """
+
+    rows: np.ndarray
+    values: Floats
+    wavenumbers: Floats
+    width: int
+
+
+def snv(spectra: Floats) -> Floats:
+    """Standard normal variate of each row: offset and scale, which grain size and packing cause, are removed.
+
+    spectra: (rows, channels) without gaps. A flat row becomes NaN.
+    """
+    from chemotools.scatter import StandardNormalVariate
+
+    flat = np.ptp(spectra, axis=1) <= FLAT * np.abs(spectra).max(axis=1)
+    treated = np.full(spectra.shape, np.nan)
+    if not flat.all():
+        treated[~flat] = StandardNormalVariate().fit_transform(spectra[~flat])
+    return treated
+
+
+def bin_spectra(data: Data, like: Data | None = None) -> Binned:
+    """Bin the SNV spectra of a file, over the channels that are usable in it, or in the file `like`."""
+    usable = usable_channels(like or data)
+    rows = np.flatnonzero(np.isfinite(data.spectra[:, usable]).all(axis=1)) if usable.any() else np.array([], int)
+    channels = int(usable.sum())
+    width = max(1, math.ceil(channels / MOST_BINS))
+    bins = channels // width
+    used = bins * width
+    values = np.empty((len(rows), bins))
+    for start in range(0, len(rows), BLOCK):
+        block = snv(data.spectra[np.ix_(rows[start : start + BLOCK], usable)])
+        values[start : start + BLOCK] = block[:, :used].reshape(len(block), bins, width).mean(axis=2)
+    has_shape = np.isfinite(values).all(axis=1)
+    wavenumbers = data.wavenumbers[usable][:used].reshape(bins, width).mean(axis=1)
+    return Binned(rows[has_shape], values[has_shape], wavenumbers, width)
+
+
+def usable_channels(data: Data) -> np.ndarray:
+    """Channels with a value in at least nine of ten rows: an empty channel must not exclude every row."""
+    usable: np.ndarray = np.isnan(data.spectra).mean(axis=0) <= MOST_GAPS
+    return usable

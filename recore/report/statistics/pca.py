@@ -1,0 +1,99 @@
+"""Principal components of spectra, and how unlike the rows that they were fitted on another row is: T2 and Q."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recore.report.reading import Floats
+
+if TYPE_CHECKING:
+    from chemotools.outliers import HotellingT2, QResiduals
+    from sklearn.decomposition import PCA
+
+MOST_COMPONENTS = 10
+EXPLAINED_VARIANCE = 0.99  # no more components are kept than are needed to explain this share
+CONFIDENCE = 0.99  # of the limits: among good rows, one in a hundred exceeds each limit
+FEWEST_ROWS = 5
+
+
+@dataclass(frozen=True)
+class Components:
+    """Principal components of rows (rows, bins), with the limits of T2 and Q.
+
+    Hotelling's T2 is the distance from the mean within the components, in units of their standard deviations; its
+    limit follows the F distribution. Q is the sum of squares that the components leave of a row; its limit is Box's
+    chi-square approximation (Annals of Mathematical Statistics 25, 1954), NaN where the components leave nothing.
+    """
+
+    pca: "PCA"
+    hotelling: "HotellingT2"
+    residuals: "QResiduals"
+
+    @property
+    def kept(self) -> int:
+        return int(self.pca.n_components_)
+
+    @property
+    def loadings(self) -> Floats:
+        """(components, bins)"""
+        loadings: Floats = self.pca.components_
+        return loadings
+
+    @property
+    def shares(self) -> Floats:
+        """The share of the variance that each component explains."""
+        shares: Floats = self.pca.explained_variance_ratio_
+        return shares
+
+    @property
+    def t2_limit(self) -> float:
+        return float(self.hotelling.critical_value_)
+
+    @property
+    def q_limit(self) -> float:
+        return float(self.residuals.critical_value_)
+
+    def scores(self, values: Floats) -> Floats:
+        """(rows, components)"""
+        scores: Floats = self.pca.transform(values)
+        return scores
+
+    def t2(self, values: Floats) -> Floats:
+        """Hotelling's T2 of each row."""
+        distances: Floats = self.hotelling.predict_residuals(values)
+        return distances
+
+    def q(self, values: Floats) -> Floats:
+        """Q of each row."""
+        squares: Floats = self.residuals.predict_residuals(values)
+        return squares
+
+
+def fit_components(values: Floats) -> Components:
+    """The fewest components that explain EXPLAINED_VARIANCE, but at least 2, and at most MOST_COMPONENTS.
+
+    Raises ValueError where there are fewer than FEWEST_ROWS rows, or where all rows are the same.
+    """
+    from chemotools.outliers import HotellingT2, QResiduals
+
+    if len(values) < FEWEST_ROWS:
+        raise ValueError(f"{len(values)} rows with a spectrum; {FEWEST_ROWS} are needed")
+    if not np.ptp(values, axis=0).any():
+        raise ValueError("all spectra are the same")
+    variances = principal_components(values, min(values.shape)).explained_variance_
+    meaningful = int((variances > 1e-12 * variances[0]).sum())
+    needed = int(np.searchsorted(np.cumsum(variances) / variances.sum(), EXPLAINED_VARIANCE)) + 1
+    most = max(1, min(MOST_COMPONENTS, (len(values) - 1) // 2, meaningful))
+    pca = principal_components(values, min(max(needed, 2), most))
+    with np.errstate(invalid="ignore"):  # where nothing is left over, the limit of Q is NaN
+        residuals = QResiduals(pca, CONFIDENCE, method="chi-square").fit(values)
+    return Components(pca, HotellingT2(pca, CONFIDENCE).fit(values), residuals)
+
+
+def principal_components(values: Floats, count: int) -> "PCA":
+    """scikit-learn's PCA by the covariance matrix, as there are far fewer bins than rows."""
+    from sklearn.decomposition import PCA
+
+    with np.errstate(invalid="ignore"):  # rows that are all the same have no variance to explain
+        return PCA(min(count, *values.shape), svd_solver="covariance_eigh").fit(values)

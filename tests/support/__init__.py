@@ -1,0 +1,1 @@
+"""What tests share: programs started, data and submissions made, servers and browsers driven."""

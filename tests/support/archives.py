@@ -1,0 +1,35 @@
+"""tar.gz archives for tests: of any content, also content that a well-meant archive does not have."""
+
+import gzip
+import io
+import tarfile
+from pathlib import Path
+
+
+def member(name: str, kind: bytes = tarfile.REGTYPE, to: str = "", size: int = 0) -> tarfile.TarInfo:
+    made = tarfile.TarInfo(name)
+    made.type, made.linkname, made.size = kind, to, size
+    return made
+
+
+def packed(*members: tarfile.TarInfo, **contents: bytes) -> bytes:
+    """A tar.gz of members without content, whatever they claim, and of Python files, name=content."""
+    raw = b"".join(one.tobuf(tarfile.GNU_FORMAT) for one in members)
+    for name, content in contents.items():
+        raw += member(f"{name}.py", size=len(content)).tobuf() + content + b"\0" * (-len(content) % 512)
+    return gzip.compress(raw + b"\0" * 1024, 1, mtime=0)
+
+
+def with_header(archive: bytes, place: int, bytes_: bytes) -> bytes:
+    """An archive, not compressed, with other bytes in its first member's header, whose checksum is right."""
+    raw = bytearray(gzip.decompress(archive))
+    raw[place : place + len(bytes_)] = bytes_
+    raw[148:156] = b" " * 8
+    raw[148:156] = b"%06o\0 " % sum(raw[:512])
+    return bytes(raw)
+
+
+def content(archive: Path | bytes) -> dict[str, bytes]:
+    """The files of an archive by name."""
+    with tarfile.open(fileobj=io.BytesIO(archive if isinstance(archive, bytes) else archive.read_bytes())) as tar:
+        return {one.name: tar.extractfile(one).read() for one in tar if one.isfile()}

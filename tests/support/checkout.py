@@ -1,0 +1,45 @@
+"""This checkout: its folder, its scripts run as processes, copies of it."""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+MODULES = ast.literal_eval(re.search(r"py_modules=(\[.*?\])", (ROOT / "setup.py").read_text(), re.DOTALL)[1])
+UPLOADED = tuple(f"{name}.py" for name in MODULES)
+SCRIPTS = (*UPLOADED, "predict.py", "score.py")
+
+
+def environment() -> dict[str, str]:
+    """This process's environment without what would tell a script where it runs, or how many threads to take."""
+    ours = ("SM_", "PYTHON", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+
+
+def run(*command: object, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run Python with arguments in a folder of its own, with some variables more."""
+    arguments = [sys.executable, *map(str, command)]
+    return subprocess.run(
+        arguments, cwd=cwd, env=environment() | variables, capture_output=True, text=True, timeout=120
+    )
+
+
+def copy_scripts(folder: Path, *names: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names or SCRIPTS:
+        shutil.copy(ROOT / name, folder)
+    return folder
+
+
+def copy_checkout(folder: Path) -> Path:
+    """Copy what is committed here, or would be, as a clone has it; times are kept."""
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    for name in subprocess.check_output(listed, cwd=ROOT, text=True).split("\0"):
+        if name and (ROOT / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
+    return folder

@@ -1,0 +1,26 @@
+"""A Docker engine for tests that need one; where there is none, they are skipped and say why."""
+
+import json
+
+import docker
+import pytest
+
+from recore.simulator.containers import LABEL, connect
+from support.checkout import ROOT
+
+IMAGE = json.loads((ROOT / ".unearthed_challenge.json").read_text())["dockerImage"]
+
+
+def engine() -> docker.DockerClient:
+    try:
+        return connect()
+    except OSError as error:
+        pytest.skip(str(error))
+
+
+def containers() -> list[str]:
+    """Those that any simulator started and that are there still."""
+    return [
+        container.name
+        for container in engine().containers.list(all=True, filters={"label": LABEL}, ignore_removed=True)
+    ]

@@ -1,0 +1,87 @@
+"""Runs for the tests of their reports: a good one, one whose private score failed, and one full of hostile words."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from recore.report.run.run_report import write_report
+from support.checkout import ROOT
+from support.data_files import write_csv
+from support.run_command import files_of, run_recore
+from support.tiny_submission import TARGETS, tiny
+
+HOSTILE = "</script><script>document.title='broken'</script><a href='http://example.com'>&lt;%{x}</a><img src=x>"
+
+
+class Runs:
+    """The folder that make_runs filled."""
+
+    def __init__(self, folder: Path):
+        self.good, self.failed, self.actual = folder / "runs/good", folder / "runs/failed", folder / "actual.csv.gz"
+        self.stdout, self.stderr = (folder / name for name in ("stdout", "stderr"))
+
+
+def make_runs(folder: Path, sample: Path) -> None:
+    """Two runs of the tiny submission: one on the sample, one on private assays of which one is no number.
+
+    In the first the plotting library was broken, and its report was made afterwards. Private assays have many digits, by
+    which they would be known wherever they stood.
+    """
+    mine = tiny(folder / "mine")
+    actual = pd.read_csv(sample / "private/actual.csv.gz", index_col=0)
+    actual[list(TARGETS)] *= 1 + 1e-4 * np.random.default_rng(0).random((len(actual), len(TARGETS)))
+    options = [*files_of(sample, "public", "private"), "--actual", write_csv(folder / "actual.csv.gz", actual)]
+    (folder / "broken/plotly").mkdir(parents=True)
+    (folder / "broken/plotly/__init__.py").write_text("raise ImportError('no plots today')")
+    path = f"{folder / 'broken'}:{ROOT}"
+    done = run_recore(mine, *options, "--out", folder / "runs/good", PYTHONPATH=path)
+    assert done.returncode == 0, done.stderr
+    (folder / "stdout").write_text(done.stdout)
+    (folder / "stderr").write_text(done.stderr)
+    write_report(folder / "runs/good")
+    wrong = actual.astype({"CuPPM": object})
+    wrong.iloc[3, wrong.columns.get_loc("CuPPM")] = "7731.n.d."
+    options[-1] = write_csv(folder / "wrong.csv.gz", wrong)
+    done = run_recore(mine, *options, "--out", folder / "runs/failed")
+    assert done.returncode == 1, done.stderr
+
+
+def numbers(run: Path, name: str) -> pd.DataFrame:
+    """What stands beside a run's report."""
+    return pd.read_csv(run / f"report/{name}.csv", float_precision="round_trip")
+
+
+def changed(run: Path, change: Callable[[dict[str, Any]], Any]) -> Path:
+    """Change a run's record."""
+    record = json.loads((run / "run.json").read_text())
+    change(record)
+    (run / "run.json").write_text(json.dumps(record))
+    return run
+
+
+def hostile(run: Path, sample: Path) -> Path:
+    """Put markup wherever a run's folder holds words of others: names, reasons, logs, holes, the runs beside it."""
+    name = HOSTILE.replace("/", "\\")
+    public = pd.read_csv(sample / "public/public.csv.gz", index_col=0, dtype=str)
+    data = write_csv(run.parent / f"{name}.csv.gz", public.assign(SiteID=HOSTILE))
+
+    def change(record: dict[str, Any]) -> None:
+        record["data"]["public"] = {"path": str(data), "sha256": hashlib.sha256(data.read_bytes()).hexdigest()}
+        record["submission"]["path"] = record["endpoint"] = record["isolation"] = HOSTILE
+        record["versions"]["recore"] = record["settings"]["training"]["type"] = HOSTILE
+        record["steps"][5] |= {"state": "Failed", "reason": HOSTILE, "kind": HOSTILE}
+        record["steps"][6]["state"] = HOSTILE
+        record["state"] = "Failed"
+
+    changed(run, change)
+    (run / "logs/private-preprocess.log").write_text(f"{HOSTILE}\n\x1b[31m{HOSTILE}\n")
+    for beside in (name, f"{name}\x1b[31m"):
+        shutil.copytree(run, run.parent / beside)
+        changed(run.parent / beside, lambda record: record["scores"]["private"]["r2"].update(CuPPM=0.9))
+    return run

@@ -1,0 +1,142 @@
+"""`python -m recore run` as tests start it: to its end, watched while it runs, on a terminal."""
+
+import fcntl
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from recore.simulator.sandbox import bubblewrap_works
+from support.checkout import ROOT, environment
+
+
+def files_of(sample: Path, *names: str, anywhere: bool = True) -> list[object]:
+    """The options that name the sample's files; all three, or some.
+
+    anywhere: also on a machine without bubblewrap, where someone else's submission would be refused private assays.
+    """
+    places = {"public": "public/public.csv.gz", "private": "private/private.csv.gz", "actual": "private/actual.csv.gz"}
+    walls = ["--isolation", "off"] if anywhere and not bubblewrap_works() else []
+    return [word for name in names or places for word in (f"--{name}", sample / places[name])] + walls
+
+
+def run_recore(*arguments: object, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "recore", "run", *map(str, arguments)]
+    variables = environment() | {"PYTHONPATH": str(ROOT)} | variables
+    return subprocess.run(command, cwd=cwd, env=variables, capture_output=True, text=True, timeout=180)
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that is made once, also where several processes of pytest-xdist share the tests."""
+    folder = factory.getbasetemp()
+    folder = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / name
+    with open(f"{folder}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            folder.mkdir()
+            try:
+                make(folder)
+            except BaseException:  # nobody is to go on with the half of it
+                shutil.rmtree(folder)
+                raise
+    return folder
+
+
+@dataclass
+class Started:
+    """A run in a process of its own, its output in files. tmp: the folder for its temporary files."""
+
+    process: subprocess.Popen[bytes]
+    folder: Path
+    tmp: Path
+
+    @property
+    def stdout(self) -> str:
+        return (self.folder / "stdout").read_text()
+
+    @property
+    def stderr(self) -> str:
+        return (self.folder / "stderr").read_text()
+
+    def jobs(self, script: str) -> list[psutil.Process]:
+        """The processes in which jobs run a script by now."""
+        found = []
+        for child in psutil.Process(self.process.pid).children(recursive=True):
+            try:
+                if child.cmdline()[-1:] and child.cmdline()[-1].endswith(script) and "bwrap" not in child.name():
+                    found.append(child)
+            except psutil.Error:  # it has just ended
+                continue
+        return found
+
+    def wait_for(self, script: str, jobs: int = 1) -> list[psutil.Process]:
+        """Wait until jobs run a script; all processes below the command."""
+        deadline = time.monotonic() + 120
+        while len(self.jobs(script)) < jobs:
+            assert self.process.poll() is None, self.stderr
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def end(self) -> tuple[int, list[str]]:
+        """Wait for its end: exit status, and the temporary files that it left. One that hangs says where."""
+        try:
+            status = self.process.wait(120)
+            return status, os.listdir(self.tmp)
+        except subprocess.TimeoutExpired:
+            below = [child.cmdline() for child in psutil.Process(self.process.pid).children(recursive=True)]
+            self.process.send_signal(signal.SIGABRT)  # Python's faulthandler prints what each thread does
+            self.process.wait(10)
+            pytest.fail(f"no end in sight; below it {below}; it said:\n{self.stderr}")
+        finally:
+            self.process.kill()
+            shutil.rmtree(self.tmp)
+
+
+PATIENT = """
+from recore.simulator import running
+running.GRACE = 600
+from recore.cli import main
+main(prog_name="recore")
+"""
+
+
+def start(folder: Path, *arguments: object, patient: bool = False, **variables: str) -> Started:
+    """A run whose output lies in a folder. patient: its jobs have ten minutes from SIGTERM to SIGKILL."""
+    tmp = folder / "tmp"
+    tmp.mkdir(parents=True)
+    program = ["-c", PATIENT] if patient else ["-m", "recore"]
+    command = [sys.executable, *program, "run", *map(str, arguments)]
+    variables = environment() | {"TMPDIR": str(tmp), "PYTHONFAULTHANDLER": "1"} | variables
+    with open(folder / "stdout", "wb") as out, open(folder / "stderr", "wb") as err:
+        process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=out, stderr=err)
+        return Started(process, folder, tmp)
+
+
+def on_terminal(*arguments: object) -> tuple[int, str, str]:
+    """A run whose stderr is a terminal: exit status, what it printed on stdout, what on the terminal."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "recore", "run", *map(str, arguments)]
+    variables = environment() | {"TERM": "xterm-256color", "COLUMNS": "100"}
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs
+    )
+    os.close(theirs)
+    shown = b""
+    try:
+        while piece := os.read(ours, 65536):
+            shown += piece
+    except OSError:  # as Linux says that nobody has the terminal any more
+        pass
+    os.close(ours)
+    out, _ = process.communicate(timeout=60)
+    return process.returncode, out.decode(), shown.decode()

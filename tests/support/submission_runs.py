@@ -1,0 +1,80 @@
+"""Miniature submissions made of tests/submissions/good with something changed, and `recore run` on them."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from support.checkout import ROOT, environment
+
+SUBMISSIONS = ROOT / "tests/submissions"
+
+
+def variant(folder: Path, changes: dict[str, tuple[str, str]] | None = None, **files: str) -> Path:
+    """A copy of the good submission. changes: by file name, text that is there and what stands there instead.
+
+    files: whole files, by their names without .py where that is what they are.
+    """
+    shutil.copytree(SUBMISSIONS / "good", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for name, (old, new) in (changes or {}).items():
+        text = (folder / name).read_text()
+        assert old in text, f"{name} of the good submission does not hold {old!r} any more"
+        (folder / name).write_text(text.replace(old, new))
+    for name, text in files.items():
+        (folder / (name if "." in name else f"{name}.py")).write_text(text)
+    return folder
+
+
+def command(*arguments: object) -> list[str]:
+    """A run without a report: what these tests ask is what becomes of a submission."""
+    return [sys.executable, "-m", "recore", "run", *map(str, arguments), "--no-report"]
+
+
+@dataclass(frozen=True)
+class Done:
+    """A run that has ended: what it printed, and the folder that it left."""
+
+    status: int
+    stdout: str
+    stderr: str
+    folder: Path
+
+    @property
+    def record(self) -> dict[str, Any]:
+        return json.loads((self.folder / "run.json").read_text())
+
+    @property
+    def states(self) -> dict[str, str]:
+        return {step["name"]: step["state"] for step in self.record["steps"]}
+
+    def reason(self, step: str) -> str:
+        return next(other["reason"] for other in self.record["steps"] if other["name"] == step)
+
+    def log(self, step: str) -> Path:
+        return self.folder / "logs" / f"{step.replace(' ', '-')}.log"
+
+    @property
+    def scores(self) -> dict[str, float]:
+        return {path.stem: float(path.read_text()) for path in (self.folder / "scores").glob("*.txt")}
+
+
+def recore_run(submission: Path, out: Path, *options: object, **variables: str) -> Done:
+    """Run a submission to its end, as a command of its own."""
+    done = subprocess.run(
+        command(submission, "--out", out, *options),
+        cwd=ROOT,
+        env=environment() | variables,
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    return Done(done.returncode, done.stdout, done.stderr, out)
+
+
+def left_beside(folder: Path) -> list[str]:
+    """Whatever else lies where a run's folder lies: halves of runs that were not cleared away, say."""
+    return sorted(name for name in os.listdir(folder.parent) if name != folder.name)

@@ -1,0 +1,32 @@
+"""Is the submission in this folder the template's, or have its files been changed, as in a fork?
+
+Tests of the default model, and figures printed in the README, are about the template's submission alone: where another
+one stands they are skipped, and tests/contract/ holds. After a change of the template itself:
+
+    python tests/support/template.py
+"""
+
+import ast
+import hashlib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = ("preprocess.py", "train.py", "assays.py", "features.py", "fitting.py", "ridge.py", "serving.py")
+RECORDED = Path(__file__).with_suffix(".sha256")
+
+
+def digest() -> str:
+    """Of the code of the submission's files, without comments; those that are missing count too."""
+    code = [ast.dump(ast.parse(path.read_text())) if (path := ROOT / name).is_file() else "" for name in FILES]
+    return hashlib.sha256("\n".join(code).encode()).hexdigest()
+
+
+IS_TEMPLATE = digest() == RECORDED.read_text().strip() if RECORDED.is_file() else False
+template_only = pytest.mark.skipif(
+    not IS_TEMPLATE, reason="the submission is not the template's: tests/support/template.py"
+)
+
+if __name__ == "__main__":
+    RECORDED.write_text(digest() + "\n")
