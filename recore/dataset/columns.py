@@ -5,8 +5,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import periodictable
-
 from recore.dataset.targets import DETECTION_LIMITS, IDS, UNITS
 from recore.dataset.units import CONTENT_PATTERNS, CONTENT_UNITS, DEPTH_PATTERNS, DEPTH_UNITS, SYNONYMS, unit_in_name
 
@@ -14,6 +12,7 @@ TARGETS = tuple(DETECTION_LIMITS)
 SCHEMA = ("sample", "index", *IDS, *TARGETS)
 DEPTHS = ("DepthFrom", "DepthTo")
 OXYGEN = r"\d+O\d*|O\d+|O(?=pct|pp[mb]|[^a-z]|$)"  # after an element: Al2O3, TiO2_pct, MgO %
+NAMES_IN_SCHEMA = "sample, index, SiteID, DepthFrom, DepthTo and the 49 targets"
 SHOWN = 5  # names in a sentence
 
 
@@ -38,29 +37,32 @@ def parse_columns(options: Iterable[str]) -> dict[str, str]:
         if not name or not column:
             raise ValueError(f"--column {option}: write NAME=COLUMN, for example CuPPM=Cu_tot or CuPPM=Cu_tot:pct")
         if name not in SCHEMA:
-            raise ValueError(f"--column {option}: {name!r} is not a column of the schema; {suggest(name)}")
+            likely = likely_name(name)
+            question = f"did you mean {likely}?" if likely else f"its columns are {NAMES_IN_SCHEMA}"
+            raise ValueError(f"--column {option}: {name!r} is not a column of the schema; {question}")
         if name in columns:
             raise ValueError(f"--column {option}: {name} is set to {columns[name]!r} already")
         columns[name] = column
     return columns
 
 
-def suggest(name: str) -> str:
-    """Which column of the schema a name may stand for."""
-    letters = "".join(filter(str.isalpha, name)).lower()
-    for target in TARGETS:
-        element = target[:-3].lower()
-        if letters in {element + unit for unit in ("", "pct", "ppm", "ppb", "mgkg", "gt", "ugkg", "gkg")}:
-            meaning = {"PPM": "parts per million (mg/kg)", "PCT": "per cent", "PPB": "parts per billion (ug/kg)"}
-            return f"did you mean {target}, {meaning[target[-3:]]} by mass?"
-    return did_you_mean(name, SCHEMA) or "its columns are sample, index, SiteID, DepthFrom, DepthTo and the 49 targets"
+def likely_name(column: str) -> str | None:
+    """The column of the schema that a column of this name probably is."""
+    import periodictable
+
+    letters = "".join(filter(str.isalpha, column)).lower()
+    element = re.sub("(pct|ppm|ppb|mgkg|gt|ugkg|gkg)$", "", letters).capitalize()
+    target = next((target for target in TARGETS if target[:-3] == element), None)
+    if target or element in {str(known) for known in periodictable.elements}:
+        return target  # None for another element: HgPPM is not a mistyped AgPPM
+    return most_similar(column, SCHEMA)
 
 
-def did_you_mean(name: str, names: Iterable[str]) -> str:
-    """A question that offers the most similar of the names, "" if none is similar."""
+def most_similar(name: str, names: Iterable[str]) -> str | None:
+    """The most similar of the names, None if none is similar."""
     by_lower_case = {other.lower(): other for other in names}
     similar = difflib.get_close_matches(name.lower(), by_lower_case, 1, 0.6)
-    return f"did you mean {by_lower_case[similar[0]]}?" if similar else ""
+    return by_lower_case[similar[0]] if similar else None
 
 
 def find_columns(
@@ -83,9 +85,11 @@ def find_columns(
     ignored = [name for name in header if name not in used]
     if ignored and not columns:
         name = ignored[0][:40]
-        raise ValueError(
-            f"column {name!r} is not in the schema; {suggest(name)} --column NAME={name} imports it under another name"
-        )
+        likely = likely_name(name)
+        remedy = f"did you mean {likely}? --column {likely}={name} imports it as that"
+        if not likely:
+            remedy = f"its columns are {NAMES_IN_SCHEMA}; remove it, or choose the columns to import with --column"
+        raise ValueError(f"column {name!r} is not in the schema; {remedy}")
     if missing := [name for name in ("sample", *IDS) if name not in sources]:
         raise ValueError(
             f"there is no column {missing[0]!r}; sample, SiteID, DepthFrom and DepthTo are required: "
@@ -101,8 +105,9 @@ def _source(name: str, column: str, header: list[str], depth_unit: str | None) -
     if column not in header and ":" in column:
         column, _, stated = column.rpartition(":")
     if column not in header:
-        question = did_you_mean(column, header)
-        raise ValueError(f"{option}: the table has no column {column!r}" + (f"; {question}" if question else ""))
+        similar = most_similar(column, header)
+        question = f"; did you mean {similar}?" if similar else ""
+        raise ValueError(f"{option}: the table has no column {column!r}{question}")
     place = header.index(column)
     if name in TARGETS:
         return _content(name, column, place, stated, option)
@@ -130,6 +135,8 @@ def _content(target: str, column: str, place: int, stated: str | None, option: s
     oxide = re.search(rf"(?<![a-z]){element}({OXYGEN})(?!\d)", column, re.IGNORECASE)
     if not oxide:
         return Source(place, column, unit or "", factor)
+    import periodictable
+
     formula = element + oxide[1].upper()
     share = {str(one): share for one, share in periodictable.formula(formula).mass_fraction.items()}[element]
     return Source(place, column, f"{unit or target_unit} {formula}", factor * share)
@@ -152,4 +159,7 @@ def _remarks(sources: Mapping[str, Source], columns: Mapping[str, str], ignored:
     if ignored:
         more = f" and {len(ignored) - SHOWN} more" if len(ignored) > SHOWN else ""
         remarks.append(f"columns that were ignored: {', '.join(ignored[:SHOWN])}{more}")
+    likely = {column: name for column in ignored if (name := likely_name(column)) in TARGETS and name not in sources}
+    for column, name in likely.items():
+        remarks.append(f"column {column!r} looks like {name}; if so, --column {name}={column} imports it")
     return remarks

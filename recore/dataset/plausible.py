@@ -37,6 +37,7 @@ PLAUSIBLE = {
     "Y": (0.02, 21, 10_000),
 }
 # fmt: on
+COMMON = 30  # times more or less than the upper crust: the medians of common rocks and soils
 FEWEST_ROWS = 3  # measured; fewer are not judged
 WHOLE = 0.9  # share of gold assays that are whole or half numbers: laboratories report so in ppb, never in ppm
 
@@ -100,9 +101,11 @@ def _content_unit(target: str, values: NDArray[np.float64]) -> SuspectedUnit | N
     fitting = {unit: factor for unit, factor in factors.items() if low <= median * factor <= high}
     if not fitting:
         return SuspectedUnit(target, "", None, reason, "check the unit of this column")
-    unit = min(fitting, key=lambda unit: abs(np.log(median * fitting[unit] / abundance)))
+    unusual = {unit: abs(np.log(median * factor / abundance)) for unit, factor in fitting.items()}
+    unit, *others = sorted(fitting, key=unusual.__getitem__)
+    units = " or ".join(NAMES[one] for one in (unit, *others) if one == unit or unusual[one] < np.log(COMMON))
     remedy = f"multiply the column by {fitting[unit]:g}, or import the table with --column {target}=COLUMN:{unit}"
-    return SuspectedUnit(target, unit, fitting[unit], f"{reason}; the values look like {NAMES[unit]}", remedy)
+    return SuspectedUnit(target, unit, fitting[unit], f"{reason}; the values look like {units}", remedy)
 
 
 def suspected_depth_unit(depth_from: ArrayLike, depth_to: ArrayLike) -> SuspectedUnit | None:
@@ -117,9 +120,10 @@ def suspected_depth_unit(depth_from: ArrayLike, depth_to: ArrayLike) -> Suspecte
     if length <= LONGEST_SAMPLE and depth <= DEEPEST:
         return None
     column = "DepthFrom, DepthTo"
-    reason = (
-        f"{column}: the median sample is {_number(length)} m long, and 5 % of the samples end below {_number(depth)} m"
+    evidence = (
+        f"the median sample is {_number(length)} m long, and the 95 % quantile of the depths is {_number(depth)} m"
     )
+    reason = f"{column}: {evidence}"
     fitting = {
         unit: factor
         for unit, factor in DEPTH_UNITS.items()
