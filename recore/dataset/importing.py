@@ -189,8 +189,8 @@ def _rows(spectra: list[Spectrum], replicates: str, result: ImportResult) -> lis
     if several and replicates == "one":
         first = several[0]
         reason = (
-            f"{len(several)} of {len(by_sample)} samples have several spectra ({len(first)} of {first[0].sample!r}, for "
-            "example): --replicates mean averages them, --replicates each makes a row of each"
+            f"{len(several)} of {len(by_sample)} samples have several spectra ({len(first)} of {first[0].sample!r}, "
+            "for example): --replicates mean averages them, --replicates each makes a row of each"
         )
         result.problems.append(Problem(first[0].source, reason))
     elif several:

@@ -31,8 +31,8 @@ PLAUSIBLE = {
     "Zn": (0.5, 67, 600_000), "Zr": (0.2, 193, 300_000), "Be": (5e-3, 2.1, 20_000), "Al": (200, 81_500, 450_000),
     "Ca": (50, 25_700, 420_000), "Ce": (0.01, 63, 50_000), "Cr": (0.3, 92, 400_000), "Cs": (2e-3, 4.9, 150_000),
     "Ga": (0.03, 17.5, 1000), "Ge": (0.01, 1.4, 2000), "Hf": (3e-3, 5.3, 5000), "In": (5e-4, 0.056, 1000),
-    "K": (15, 23_200, 530_000), "La": (0.01, 31, 30_000), "Li": (0.05, 24, 40_000), "Mg": (45, 14_950, 450_000),
-    "Na": (25, 24_300, 400_000), "Nb": (0.01, 12, 30_000), "Rb": (0.02, 84, 20_000), "Re": (1e-5, 0.000198, 5),
+    "K": (35, 23_200, 530_000), "La": (0.01, 31, 30_000), "Li": (0.05, 24, 40_000), "Mg": (45, 14_950, 450_000),
+    "Na": (45, 24_300, 400_000), "Nb": (0.01, 12, 30_000), "Rb": (0.02, 84, 20_000), "Re": (1e-5, 0.000198, 5),
     "Sc": (0.05, 14, 2000), "Ta": (1e-3, 0.9, 5000), "Ti": (10, 3840, 500_000), "Tl": (1e-3, 0.9, 5000),
     "Y": (0.02, 21, 10_000),
 }
@@ -43,7 +43,6 @@ WHOLE = 0.9  # share of gold assays that are whole or half numbers: laboratories
 
 LONGEST_SAMPLE = 30.0  # m, in the median; composites of drill core and cuttings are shorter
 SHORTEST_SAMPLE = 0.1  # m, of depths that were converted from a suspected unit
-USUAL_SAMPLE = 1.5  # m
 DEEPEST = 4000.0  # m; holes of mineral exploration are rarely deeper than 3 km
 
 
@@ -103,7 +102,7 @@ def _content_unit(target: str, values: NDArray[np.float64]) -> SuspectedUnit | N
         return SuspectedUnit(target, "", None, reason, "check the unit of this column")
     unusual = {unit: abs(np.log(median * factor / abundance)) for unit, factor in fitting.items()}
     unit, *others = sorted(fitting, key=unusual.__getitem__)
-    units = " or ".join(NAMES[one] for one in (unit, *others) if one == unit or unusual[one] < np.log(COMMON))
+    units = " or ".join(NAMES[one] for one in (unit, *(other for other in others if unusual[other] < np.log(COMMON))))
     remedy = f"multiply the column by {fitting[unit]:g}, or import the table with --column {target}=COLUMN:{unit}"
     return SuspectedUnit(target, unit, fitting[unit], f"{reason}; the values look like {units}", remedy)
 
@@ -124,16 +123,19 @@ def suspected_depth_unit(depth_from: ArrayLike, depth_to: ArrayLike) -> Suspecte
         f"the median sample is {_number(length)} m long, and the 95 % quantile of the depths is {_number(depth)} m"
     )
     reason = f"{column}: {evidence}"
-    fitting = {
-        unit: factor
-        for unit, factor in DEPTH_UNITS.items()
-        if depth * factor <= DEEPEST and (length == 0 or SHORTEST_SAMPLE <= length * factor <= LONGEST_SAMPLE)
-    }
+    # feet are usual where samples are short enough to be metres, centimetres where they are too long
+    fitting = [
+        unit
+        for unit in (("cm", "mm") if length > LONGEST_SAMPLE else ("ft", "cm", "mm"))
+        if depth * DEPTH_UNITS[unit] <= DEEPEST
+        and (length == 0 or SHORTEST_SAMPLE <= length * DEPTH_UNITS[unit] <= LONGEST_SAMPLE)
+    ]
     if not fitting:
         return SuspectedUnit(column, "", None, reason, "check the unit of the depths")
-    unit = min(fitting, key=lambda unit: abs(np.log(max(length, SHORTEST_SAMPLE) * fitting[unit] / USUAL_SAMPLE)))
-    remedy = f"multiply both columns by {fitting[unit]:g}, or import the table with --depth-unit {unit}"
-    return SuspectedUnit(column, unit, fitting[unit], f"{reason}; the values look like {NAMES[unit]}", remedy)
+    unit, factor = fitting[0], DEPTH_UNITS[fitting[0]]
+    remedy = f"multiply both columns by {factor:g}, or import the table with --depth-unit {unit}"
+    units = " or ".join(NAMES[unit] for unit in fitting)
+    return SuspectedUnit(column, unit, factor, f"{reason}; the values look like {units}", remedy)
 
 
 def _number(value: float) -> str:

@@ -111,7 +111,7 @@ def test_single_channel_spectra_become_absorbance(tmp_path: Path) -> None:
 def test_micrometres_are_converted_and_other_units_refused(tmp_path: Path) -> None:
     result = spectrum(tmp_path, block("absorbance", ABSORBANCE, 2.5, 16.0, DXU="MI"))
     np.testing.assert_allclose(result.wavenumbers, 1e4 / np.linspace(2.5, 16, 86))
-    assert "converted to cm-1" in result.remarks[0]
+    assert "converted from um to cm-1" in result.remarks[0]
     assert not any("reversed" in remark for remark in result.remarks)
     assert "unit 'MIN'" in refusal(tmp_path, block("absorbance", ABSORBANCE, DXU="MIN"))
 
