@@ -37,12 +37,13 @@ PLAUSIBLE = {
     "Y": (0.02, 21, 10_000),
 }
 # fmt: on
+MAJOR = 1000  # ppm in the upper crust
 COMMON = 30  # times more or less than the upper crust: the medians of common rocks and soils
 FEWEST_ROWS = 3  # measured; fewer are not judged
 WHOLE = 0.9  # share of gold assays that are whole or half numbers: laboratories report so in ppb, never in ppm
 
 LONGEST_SAMPLE = 30.0  # m, in the median; composites of drill core and cuttings are shorter
-SHORTEST_SAMPLE = 0.1  # m, of depths that were converted from a suspected unit
+CONVERTED_SAMPLE = (0.1, 10.0)  # m, in the median of depths that were converted from a suspected unit
 DEEPEST = 4000.0  # m; holes of mineral exploration are rarely deeper than 3 km
 
 
@@ -101,7 +102,9 @@ def _content_unit(target: str, values: NDArray[np.float64]) -> SuspectedUnit | N
     if not fitting:
         return SuspectedUnit(target, "", None, reason, "check the unit of this column")
     unusual = {unit: abs(np.log(median * factor / abundance)) for unit, factor in fitting.items()}
-    unit, *others = sorted(fitting, key=unusual.__getitem__)
+    # metals are reported in g/kg so rarely that ore in per cent is more probable, although it is less common as a rock
+    is_trace = abundance < scale * MAJOR
+    unit, *others = sorted(fitting, key=lambda unit: (is_trace and unit == "g/kg", unusual[unit]))
     units = " or ".join(NAMES[one] for one in (unit, *(other for other in others if unusual[other] < np.log(COMMON))))
     remedy = f"multiply the column by {fitting[unit]:g}, or import the table with --column {target}=COLUMN:{unit}"
     return SuspectedUnit(target, unit, fitting[unit], f"{reason}; the values look like {units}", remedy)
@@ -128,7 +131,7 @@ def suspected_depth_unit(depth_from: ArrayLike, depth_to: ArrayLike) -> Suspecte
         unit
         for unit in (("cm", "mm") if length > LONGEST_SAMPLE else ("ft", "cm", "mm"))
         if depth * DEPTH_UNITS[unit] <= DEEPEST
-        and (length == 0 or SHORTEST_SAMPLE <= length * DEPTH_UNITS[unit] <= LONGEST_SAMPLE)
+        and (length == 0 or CONVERTED_SAMPLE[0] <= length * DEPTH_UNITS[unit] <= CONVERTED_SAMPLE[1])
     ]
     if not fitting:
         return SuspectedUnit(column, "", None, reason, "check the unit of the depths")

@@ -80,7 +80,7 @@ def test_usual_contents_are_plausible(target: str, enrichment: float, seed: int)
 # Target, the unit that its values are in, and one such unit in the target's unit.
 WRONG_UNITS = [
     *((f"{element}PPM", "pct", 1e4) for element in "Al Ca K Mg Na Ti Mn Sr Zr S Cu Cr Ni Zn Pb".split()),
-    *((f"{element}PPM", "g/kg", 1e3) for element in "Al Ca Mg Na Ti S".split()),
+    *((f"{element}PPM", "g/kg", 1e3) for element in "Al Ca Mg Na Ti".split()),
     *((f"{element}PPM", "ppb", 1e-3) for element in "Rb Y Sc Ga".split()),
     *((f"{element}PCT", "ppm", 1e-4) for element in "Fe P V".split()),
     *((f"{element}PPB", "ppm", 1e3) for element in "Te Th U".split()),
