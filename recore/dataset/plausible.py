@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from recore.dataset.targets import DETECTION_LIMITS, UNITS
 from recore.dataset.units import CONTENT_UNITS, DEPTH_UNITS, NAMES
 
-# For each element, in ppm by mass: the lowest median content over a file that is still plausible, the abundance in the
-# upper continental crust, and the highest plausible median.
+# For each element, in ppm by mass: the lowest median content of a file that is plausible, the abundance in the upper
+# continental crust, and the highest plausible median.
 # Abundances: Rudnick and Gao, Treatise on Geochemistry 3 (2003) 1-64; of tellurium, Hu and Gao, Chemical Geology 253
 # (2008) 205-221. The lowest medians lie below the poorest rock types (ultramafic rocks, limestones, sandstones) in
 # Turekian and Wedepohl, Geological Society of America Bulletin 72 (1961) 175-192, the highest above the average grade
@@ -24,9 +24,9 @@ from recore.dataset.units import CONTENT_UNITS, DEPTH_UNITS, NAMES
 PLAUSIBLE = {
     "Ag": (5e-4, 0.053, 3000), "As": (0.01, 4.8, 1e5), "Au": (5e-5, 0.0015, 10), "Ba": (0.1, 628, 550_000),
     "Bi": (5e-4, 0.16, 10_000), "Cd": (1e-3, 0.09, 5000), "Co": (0.03, 17.3, 50_000), "Cu": (0.5, 28, 300_000),
-    "Fe": (300, 39_200, 720_000), "Mn": (2.5, 774, 600_000), "Mo": (0.01, 1.1, 50_000), "Ni": (0.2, 47, 200_000),
+    "Fe": (50, 39_200, 720_000), "Mn": (2.5, 774, 600_000), "Mo": (0.01, 1.1, 50_000), "Ni": (0.1, 47, 200_000),
     "P": (5, 655, 185_000), "Pb": (0.1, 17, 600_000), "S": (5, 621, 600_000), "Sb": (5e-3, 0.4, 300_000),
-    "Se": (5e-3, 0.09, 2000), "Sn": (0.02, 2.1, 200_000), "Sr": (0.2, 320, 450_000), "Te": (4e-4, 0.027, 200),
+    "Se": (5e-3, 0.09, 2000), "Sn": (0.02, 2.1, 200_000), "Sr": (0.1, 320, 450_000), "Te": (4e-4, 0.027, 200),
     "Th": (0.02, 10.5, 20_000), "U": (0.008, 2.7, 200_000), "V": (0.3, 97, 50_000), "W": (0.01, 1.9, 100_000),
     "Zn": (0.5, 67, 600_000), "Zr": (0.2, 193, 300_000), "Be": (5e-3, 2.1, 20_000), "Al": (200, 81_500, 450_000),
     "Ca": (50, 25_700, 420_000), "Ce": (0.01, 63, 50_000), "Cr": (0.3, 92, 400_000), "Cs": (2e-3, 4.9, 150_000),
@@ -40,6 +40,7 @@ PLAUSIBLE = {
 MAJOR = 1000  # ppm in the upper crust
 COMMON = 30  # times more or less than the upper crust: the medians of common rocks and soils
 FEWEST_ROWS = 3  # measured; fewer are not judged
+AT_LIMIT = 0.1  # share of the values that are the lowest, if that is a limit of detection
 WHOLE = 0.9  # share of gold assays that are whole or half numbers: laboratories report so in ppb, never in ppm
 
 LONGEST_SAMPLE = 30.0  # m, in the median; composites of drill core and cuttings are shorter
@@ -88,9 +89,11 @@ def _content_unit(target: str, values: NDArray[np.float64]) -> SuspectedUnit | N
     target_unit, scale = target[-3:].lower(), UNITS[target[-3:]]
     low, abundance, high = (scale * content for content in PLAUSIBLE[target[:-3]])
     median = float(np.median(values))
-    at_detection_limit = median == values.min() and median >= DETECTION_LIMITS[target] / 4
+    limit = DETECTION_LIMITS[target]
+    repeats = int((values == values.min()).sum())
+    at_limit = median <= limit and values.min() >= limit / 4 and repeats >= max(2, AT_LIMIT * len(values))
     gold_in_ppb = target == "AuPPM" and median >= 1 and (values * 2 % 1 == 0).mean() >= WHOLE
-    if (median >= low or at_detection_limit) and median <= high and not gold_in_ppb:
+    if (median >= low or at_limit) and median <= high and not gold_in_ppb:
         return None
     reason = f"{target}: the median of {len(values)} values is {_number(median)} {target_unit}, "
     if low <= median <= high:

@@ -68,6 +68,8 @@ def test_rocks_and_ores_are_plausible(rock: str) -> None:
 def test_a_column_at_the_detection_limit_is_plausible(target: str, factor: float) -> None:
     limit = DETECTION_LIMITS[target]
     assert not suspected_content_units({target: [factor * limit] * 8 + [3 * limit, np.nan]})
+    low = [0.5 * limit] * 4 + [0.6 * limit, 0.7 * limit, 0.8 * limit, limit, 2 * limit]
+    assert not suspected_content_units({target: low})
 
 
 @given(st.sampled_from(sorted(DETECTION_LIMITS)), st.floats(0.1, 5), st.integers(0, 99))
