@@ -1,24 +1,29 @@
-"""The assay table: what laboratory and drill hole say of each sample, a row a sample, checked cell by cell."""
+"""The assay table: a row for each sample with its drill hole, its depths and its assays, checked cell by cell."""
 
-import difflib
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from recore.dataset.cells import is_text, no_text, number_of, read_cells
-from recore.dataset.targets import DETECTION_LIMITS, IDS, LARGEST
+from recore.dataset.cells import describe_binary, is_text, parse_number, read_cells
+from recore.dataset.columns import DEPTHS, TARGETS, Source, find_columns
+from recore.dataset.plausible import SuspectedUnit, suspected_content_units, suspected_depth_unit
+from recore.dataset.targets import LARGEST
 
-TARGETS = tuple(DETECTION_LIMITS)
 MISSING = ("", "NA", "NaN")
-FEW = 3  # complaints that are shown of many
+SHOWN = 3  # errors of a table that a message names; it counts the others
+
+Lines = list[tuple[int, list[str]]]
+Cells = list[tuple[int, str]]  # of one column, with the numbers of their lines
 
 
 @dataclass
 class AssayTable:
-    """`samples` in the table's order; `index`, what each row is called; `identity` and `assays`, columns by name.
+    """`samples` in the order of the table; `index`, the name of each row; `identity` and `assays`, columns by name.
 
-    `assays` has all 49 targets, NaN where nothing was measured, or none where the table has no column of them.
+    `assays` has all 49 targets, NaN where nothing was measured, or none if the table has no column of any target.
+    `suspected` are the columns that are probably in another unit than the schema's.
     """
 
     path: Path
@@ -27,137 +32,151 @@ class AssayTable:
     identity: dict[str, list[str] | list[float]] = field(default_factory=dict)
     assays: dict[str, list[float]] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    suspected: list[SuspectedUnit] = field(default_factory=list)
 
 
-def read_assays(path: Path) -> AssayTable:
+def read_assays(path: Path, columns: Mapping[str, str] | None = None, depth_unit: str | None = None) -> AssayTable:
     """Read an assay table.
 
-    Columns: `sample`, the three IDs, any of the 49 targets, and `index` if the rows are to be called otherwise than
-    their samples. An empty cell, NA or NaN is a missing assay; `<0.01`, less than can be detected, becomes half of it.
-    Raises ValueError, with the first few of all complaints, where a column or a cell is not so.
+    Its columns are `sample`, the three IDs, any of the 49 targets, and `index` if the rows have other names than their
+    samples. `columns` says which column of the table holds a column of the schema, `depth_unit` the unit of depths. An
+    empty cell, NA or NaN is a missing assay; `<0.01`, less than the limit of detection, becomes half of the limit.
+    Raises ValueError with the first errors if a column or a cell is invalid.
     """
     try:
         if path.exists() and not path.is_file():
-            raise ValueError("it is no regular file")
+            raise ValueError("this is not a regular file")
         if not is_text(path):
-            raise ValueError(no_text(path) or "it is no text; save the table as CSV")
+            raise ValueError(describe_binary(path) or "this is not text; save the table as CSV")
         lines = read_cells(path)
         _, header = next(lines)
-        header = _trimmed(header, 0)
-        _check_header(header)
-        table, complaints = _read_rows(path, header, [(line, _trimmed(cells, len(header))) for line, cells in lines])
+        header = _without_empty_end(header, 0)
+        sources, remarks = find_columns(header, columns or {}, depth_unit)
+        rows = [(line, _without_empty_end(cells, len(header))) for line, cells in lines]
+        if not rows:
+            raise ValueError("there is a header, but no sample")
+        errors = [
+            f"line {line} has {len(cells)} cells, but the header {len(header)}"
+            for line, cells in rows
+            if len(cells) != len(header)
+        ]
+        table = AssayTable(path, remarks=[f"{path}: {remark}" for remark in remarks])
+        if not errors:
+            _fill(table, sources, rows, errors)
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: there is no such file") from None
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    if complaints:
-        more = f"; and {len(complaints) - FEW} more like these" if len(complaints) > FEW else ""
-        raise ValueError(f"{path}: {'; '.join(complaints[:FEW])}{more}")
+    if errors:
+        more = f"; and {len(errors) - SHOWN} more errors" if len(errors) > SHOWN else ""
+        raise ValueError(f"{path}: {'; '.join(errors[:SHOWN])}{more}")
+    table.suspected = _suspected_units(table, sources)
     return table
 
 
-def _trimmed(cells: list[str], width: int) -> list[str]:
+def _without_empty_end(cells: list[str], width: int) -> list[str]:
     """Cells without the empty ones beyond a width, which spreadsheets leave at the end of a line."""
     while len(cells) > width and not cells[-1]:
         cells = cells[:-1]
     return cells
 
 
-def _check_header(header: list[str]) -> None:
-    if "" in header:
-        raise ValueError(f"column {header.index('') + 1} has no name")
-    if twice := sorted({name for name in header if header.count(name) > 1}):
-        raise ValueError(f"the column {twice[0]!r} is there more than once")
-    known = ("sample", "index", *IDS, *TARGETS)
-    if unknown := [name for name in header if name not in known]:
-        raise ValueError(f"column {unknown[0][:40]!r} is none of this table's: {_mend(unknown[0], known)}")
-    if absent := [name for name in ("sample", *IDS) if name not in header]:
-        raise ValueError(f"it has no column {absent[0]!r}; sample, SiteID, DepthFrom and DepthTo are needed")
+def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, errors: list[str]) -> None:
+    """Fill the table from the rows; add what is wrong with their cells to `errors`."""
 
+    def column(name: str) -> Cells:
+        return [(line, cells[sources[name].place]) for line, cells in rows]
 
-def _mend(name: str, known: tuple[str, ...]) -> str:
-    """What a column of an unknown name was perhaps meant to be."""
-    letters = "".join(filter(str.isalpha, name)).lower()
-    for target in TARGETS:
-        element, unit = target[:-3], target[-3:]
-        if letters in {element.lower() + other for other in ("", "pct", "ppm", "ppb", "mgkg", "gt", "ugkg", "gkg")}:
-            meaning = {"PPM": "parts per million (mg/kg)", "PCT": "per cent", "PPB": "parts per billion (ug/kg)"}[unit]
-            return f"this element is expected as {target}, in {meaning} by mass"
-    lower = {other.lower(): other for other in known}
-    if near := difflib.get_close_matches(name.lower(), lower, 1, 0.6):
-        return f"is {lower[near[0]]} meant?"
-    return "sample, index, SiteID, DepthFrom, DepthTo and the 49 targets are"
-
-
-def _read_rows(path: Path, header: list[str], lines: list[tuple[int, list[str]]]) -> tuple[AssayTable, list[str]]:
-    """The table, and what is wrong with its cells."""
-    if not lines:
-        raise ValueError("a header, but no sample")
-    complaints: list[str] = []
-    for line, cells in lines:
-        if len(cells) != len(header):
-            complaints.append(f"line {line} has {len(cells)} cells under {len(header)} names")
-    if complaints:
-        return AssayTable(path), complaints
-    columns = {name: [(line, cells[place]) for line, cells in lines] for place, name in enumerate(header)}
-    table = AssayTable(path, samples=[cell for _, cell in columns["sample"]])
-    table.index = [cell for _, cell in columns.get("index", columns["sample"])]
-    for name in ("sample", "index"):
-        complaints += _not_unique(name, columns.get(name, []))
-    complaints += [f"line {line}, SiteID: it is empty" for line, cell in columns["SiteID"] if not cell]
-    table.identity["SiteID"] = [cell for _, cell in columns["SiteID"]]
-    for name in ("DepthFrom", "DepthTo"):
-        depths = [(line, cell, number_of(cell)) for line, cell in columns[name]]
-        complaints += [
-            f"line {line}, {name}: {cell[:40]!r} is no number" for line, cell, depth in depths if depth is None
-        ]
-        table.identity[name] = [np.nan if depth is None else depth for *_, depth in depths]
-    for (line, _), start, end in zip(lines, table.identity["DepthFrom"], table.identity["DepthTo"], strict=True):
-        if start > end:  # type: ignore[operator]  # both are numbers
-            complaints.append(f"line {line}: DepthFrom {start:g} lies below DepthTo {end:g}")
-    if any(name in columns for name in TARGETS):
-        limits: list[str] = []
+    table.samples = _names(column("sample"), "sample", errors)
+    table.index = _names(column("index"), "index", errors) if "index" in sources else table.samples
+    table.identity["SiteID"] = [cell for _, cell in column("SiteID")]
+    errors += [f"line {line}, SiteID: the cell is empty" for line, cell in column("SiteID") if not cell]
+    depths = {name: _depths(column(name), name, sources[name].factor, errors) for name in DEPTHS}
+    table.identity |= depths
+    for (line, _), start, end in zip(rows, *depths.values(), strict=True):
+        if start > end:
+            errors.append(f"line {line}: DepthFrom {start:g} is below DepthTo {end:g}")
+    limits: list[str] = []
+    if not sources.keys().isdisjoint(TARGETS):
         for name in TARGETS:
-            column = columns.get(name, [(0, "")] * len(lines))
-            table.assays[name] = [_assay(name, line, cell, complaints, limits) for line, cell in column]
-        if limits:
-            few = ", ".join(limits[:FEW]) + (", ..." if len(limits) > FEW else "")
-            table.remarks.append(f"{path}: {len(limits)} assays below the limit of detection became half of it: {few}")
-    return table, complaints
+            source = sources.get(name)
+            cells = column(name) if source else [(0, "")] * len(rows)
+            table.assays[name] = [_assay(name, source, line, cell, errors, limits) for line, cell in cells]
+    if limits:
+        examples = ", ".join(limits[:SHOWN]) + (", ..." if len(limits) > SHOWN else "")
+        table.remarks.append(
+            f"{table.path}: {len(limits)} assays below the limit of detection were set to half of it: {examples}"
+        )
 
 
-def _not_unique(name: str, cells: list[tuple[int, str]]) -> list[str]:
-    seen: dict[str, int] = {}
-    complaints = []
+def _names(cells: Cells, column: str, errors: list[str]) -> list[str]:
+    """The cells of a column in which every name must be different."""
+    first_line: dict[str, int] = {}
     for line, cell in cells:
         if not cell:
-            complaints.append(f"line {line}, {name}: it is empty")
-        elif cell in seen:
-            complaints.append(f"line {line}, {name}: {cell[:60]!r} is on line {seen[cell]} already")
-        seen.setdefault(cell, line)
-    return complaints
+            errors.append(f"line {line}, {column}: the cell is empty")
+        elif cell in first_line:
+            errors.append(f"line {line}, {column}: {cell[:60]!r} is on line {first_line[cell]} already")
+        first_line.setdefault(cell, line)
+    return [cell for _, cell in cells]
 
 
-def _assay(name: str, line: int, cell: str, complaints: list[str], limits: list[str]) -> float:
-    """A cell's assay in the target's unit, NaN where it is missing; else what is wrong with it is added."""
-    if cell in MISSING:
+def _depths(cells: Cells, column: str, factor: float, errors: list[str]) -> list[float]:
+    """Depths in metres, NaN where a cell is not a number."""
+    depths = []
+    for line, cell in cells:
+        depth = parse_number(cell)
+        if depth is None:
+            errors.append(f"line {line}, {column}: {cell[:40]!r} is not a number")
+        depths.append(np.nan if depth is None else _scaled(depth, factor))
+    return depths
+
+
+def _assay(name: str, source: Source | None, line: int, cell: str, errors: list[str], limits: list[str]) -> float:
+    """The assay of a cell in the unit of the target, NaN where it is missing or invalid."""
+    if cell in MISSING or not source:
         return np.nan
-    below = cell.startswith("<")
-    value = number_of(cell.removeprefix("<").strip())
+    value = parse_number(cell.removeprefix("<").strip())
     place = f"line {line}, {name}: {cell[:40]!r}"
     if cell.startswith(">"):
-        complaints.append(f"{place} is more than the method could measure: give the value, or leave the cell empty")
+        errors.append(f"{place} exceeds the range of the method: enter the value, or leave the cell empty")
     elif value is None:
-        complaints.append(f"{place} is no number; a missing assay is an empty cell")
+        errors.append(f"{place} is not a number; leave the cell of a missing assay empty")
     elif value < 0:
-        complaints.append(
-            f"{place} is negative; less than the limit of detection is written <{-value:g}, missing empty"
+        errors.append(
+            f"{place} is negative; write <{-value:g} for less than the limit of detection, and nothing if it is missing"
         )
-    elif value > LARGEST[name[-3:]]:
-        complaints.append(f"{place} is more than all of the sample: the unit is another")
-    elif below:
+    elif (content := _scaled(value, source.factor)) > LARGEST[name[-3:]]:
+        errors.append(
+            f"{place} is more than the whole sample, so it is in another unit: --column {name}={source.column}:"
+            f"{'ppm' if name.endswith('PCT') else 'ppb'} converts it from one, for example"
+        )
+    elif cell.startswith("<"):
         limits.append(f"line {line}, {name} {cell}")
-        return value / 2
+        return content / 2
     else:
-        return value
+        return content
     return np.nan
+
+
+def _scaled(value: float, factor: float) -> float:
+    """A converted value, rounded so that 5.3 g/kg become 5300 mg/kg and not 5300.000000000001."""
+    return value if factor == 1 else float(f"{value * factor:.12g}")
+
+
+def _suspected_units(table: AssayTable, sources: Mapping[str, Source]) -> list[SuspectedUnit]:
+    """The columns that are probably in another unit, with the option that converts them."""
+    suspected = []
+    for one in suspected_content_units({name: values for name, values in table.assays.items() if name in sources}):
+        source = sources[one.column]
+        remedy = f"if so, --column {one.column}={source.column}:{one.unit} converts them"
+        if not one.unit or source.factor != 1:
+            remedy = f"check the unit of the table's column {source.column!r}"
+        suspected.append(replace(one, remedy=remedy))
+    if depths := suspected_depth_unit(*(table.identity[name] for name in DEPTHS)):
+        source = sources[DEPTHS[0]]
+        remedy = f"if so, --depth-unit {depths.unit} converts them"
+        if not depths.unit or source.factor != 1:
+            remedy = "check the unit of the depths, --depth-unit"
+        suspected.append(replace(depths, remedy=remedy))
+    return suspected

@@ -1,4 +1,4 @@
-"""Tables of text, as instruments and laboratories write them: comma, semicolon or tab between, decimal point or comma."""
+"""Text tables as instruments and laboratories write them: comma, semicolon or tab, decimal point or decimal comma."""
 
 import csv
 import itertools
@@ -9,95 +9,95 @@ from pathlib import Path
 from typing import TextIO
 
 DELIMITERS = ("\t", ";", ",")
-FIRST = 1 << 16  # bytes that are looked at to tell text from something else
+FIRST = 1 << 16  # bytes that decide whether a file is text
 CONTROL = bytes([*range(9), *range(14, 32)])
-# how files begin that people take for text, and what to do with them
+# The first bytes of files that are mistaken for text, and what to do with them.
 BEGINNINGS = {
-    b"\x1f\x8b": "it is gzipped: unpack it first",
-    b"PK": "it is a spreadsheet or a zip archive: save the table as CSV",
-    b"\xff\xfe": "it is UTF-16: save it as UTF-8",
-    b"\xfe\xff": "it is UTF-16: save it as UTF-8",
+    b"\x1f\x8b": "this is a gzip file; unpack it first",
+    b"PK": "this is a spreadsheet or a zip archive; save the table as CSV",
+    b"\xff\xfe": "this is UTF-16 text; save it as UTF-8",
+    b"\xfe\xff": "this is UTF-16 text; save it as UTF-8",
 }
 LARGEST_FILE = 1 << 30  # bytes
-LONGEST_LINE = 1 << 22  # letters
-SEPARATOR = re.compile(r"\"?sep=.\"?", re.IGNORECASE)  # Excel's first line, of which the second says as much
-THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")  # 1,234: more than one or more than a thousand
+LONGEST_LINE = 1 << 22  # characters
+SEPARATOR = re.compile(r"\"?sep=.\"?", re.IGNORECASE)  # a first line for Excel alone
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")  # 1,234 can be 1.234 or 1234
 
 
 def is_text(path: Path) -> bool:
-    """Whether the file's beginning can be text: without control characters but tabs and ends of lines."""
+    """Whether the beginning of the file can be text: its only control characters are tabs and ends of lines."""
     with path.open("rb") as file:
         head = file.read(FIRST)
     return len(head.translate(None, CONTROL)) == len(head)
 
 
-def no_text(path: Path) -> str | None:
-    """What a file that is no text is instead, and what to do with it; None where that is not known."""
+def describe_binary(path: Path) -> str | None:
+    """What kind of file this is instead of text, and what to do with it; None if that is unknown."""
     with path.open("rb") as file:
         head = file.read(2)
-    return next((what for beginning, what in BEGINNINGS.items() if head == beginning), None)
+    return BEGINNINGS.get(head)
 
 
 def read_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the number and the stripped cells of each line that has any and does not begin with #.
+    """Yield the number and the stripped cells of each line that is not empty and does not begin with #.
 
-    The delimiter is the first of tab, semicolon and comma that the first such line has; without any of them, white
-    space. Where it is not a comma, a comma in a number is a decimal comma. Raises ValueError where it is no such text,
-    or where 1,234 can be either because other numbers have a decimal point.
+    The delimiter is the first of tab, semicolon and comma that the first such line contains, otherwise white space.
+    Unless it is a comma, a comma in a number is a decimal comma. Raises ValueError if the file is not such a table, or
+    if 1,234 is ambiguous because other numbers have a decimal point.
     """
     if path.stat().st_size > LARGEST_FILE:
-        raise ValueError(f"{path.stat().st_size >> 20} MB of text: at most {LARGEST_FILE >> 20} are read")
+        raise ValueError(f"{path.stat().st_size >> 20} MB of text; at most {LARGEST_FILE >> 20} MB are read")
     with path.open(encoding=_encoding(path), newline="") as file:
         lines = _lines(file)
         first = next(lines, None)
         if first and SEPARATOR.fullmatch(first[1].strip()):
             first = next(lines, None)
         if first is None:
-            raise ValueError("it is empty")
+            raise ValueError("the file is empty")
         delimiter = next((mark for mark in DELIMITERS if mark in first[1]), None)
         lines = itertools.chain([first], lines)
         if delimiter is None:
             yield from ((number, line.split()) for number, line in lines)
             return
         number, header = 0, True
-        marks = _Marks()
+        marks = _DecimalMarks()
 
         def texts() -> Iterator[str]:
             nonlocal number
-            for number, line in lines:  # noqa: B007 - told to the loop below
+            for number, line in lines:  # noqa: B007 - for the messages below
                 yield line
 
         reader = csv.reader(texts(), delimiter=delimiter, strict=True)
         try:
             for place, row in enumerate(reader, start=1):
                 if reader.line_num > place:
-                    raise ValueError(f"line {number}: a quoted cell runs over more than one line")
+                    raise ValueError(f"line {number}: a quoted cell spans more than one line")
                 cells = [cell.strip() for cell in row]
-                if not any(cells):  # as spreadsheets leave them
+                if not any(cells):  # spreadsheets leave such lines
                     continue
                 if delimiter != ",":
                     if not header:
-                        marks.see(number, cells)
+                        marks.check(number, cells)
                     cells = [_decimal_point(cell) for cell in cells]
                 header = False
                 yield number, cells
         except csv.Error as error:
             raise ValueError(f"line {number}: {error}") from None
         if header:
-            raise ValueError("it is empty")
+            raise ValueError("the file is empty")
 
 
 def _lines(file: TextIO) -> Iterator[tuple[int, str]]:
-    """The lines that are neither empty nor comments, numbered. Raises ValueError at one that is too long to hold."""
+    """The numbered lines that are neither empty nor comments. Raises ValueError if one is too long."""
     for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), ""), start=1):
         if len(line) == LONGEST_LINE:
-            raise ValueError(f"line {number}: it is longer than {LONGEST_LINE} letters")
+            raise ValueError(f"line {number} is longer than {LONGEST_LINE} characters")
         if line.strip() and not line.startswith("#"):
             yield number, line
 
 
 def _encoding(path: Path) -> str:
-    """UTF-8, with or without its mark; where it is none of that, Latin-1, which has every byte."""
+    """UTF-8 with or without a byte order mark; otherwise Latin-1, which can decode any bytes."""
     try:
         with path.open(encoding="utf-8") as file:
             while file.read(1 << 20):
@@ -107,32 +107,32 @@ def _encoding(path: Path) -> str:
     return "utf-8-sig"
 
 
-class _Marks:
-    """The first number with a decimal point, and the first with a comma that may part thousands."""
+class _DecimalMarks:
+    """The first number with a decimal point, and the first whose comma may separate thousands."""
 
     def __init__(self) -> None:
         self.point = self.comma = ""
 
-    def see(self, line: int, cells: list[str]) -> None:
-        """Look at a line. Raises ValueError where the table has both."""
+    def check(self, line: int, cells: list[str]) -> None:
+        """Check a line. Raises ValueError if the table has both."""
         for cell in cells:
-            if not self.point and "." in cell and number_of(cell) is not None:
+            if not self.point and "." in cell and parse_number(cell) is not None:
                 self.point = f"{cell[:40]!r} on line {line}"
             if not self.comma and "," in cell and THOUSANDS.fullmatch(cell):
                 self.comma = f"{cell!r} on line {line}"
         if self.point and self.comma:
-            raise ValueError(f"{self.comma} has a comma and {self.point} a point: which is the decimal mark?")
+            raise ValueError(f"{self.comma} has a comma and {self.point} a point; use one decimal mark")
 
 
 def _decimal_point(cell: str) -> str:
-    """A cell with a point for its decimal comma; 1.234,5 stays as it is, and is no number."""
+    """The cell with a decimal point instead of a decimal comma. 1.234,5 is left alone; it is not a valid number."""
     if cell.count(",") != 1 or "." in cell or not cell.lstrip("+-<> ").replace(",", "")[:1].isdigit():
         return cell
     return cell.replace(",", ".")
 
 
-def number_of(cell: str) -> float | None:
-    """The finite number that a cell holds, None where it holds none."""
+def parse_number(cell: str) -> float | None:
+    """The finite number in a cell, None if there is none."""
     try:
         value = float(cell)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Drill holes: which minerals stand where. Rocks change with depth; alteration, weather and ore come over them."""
+"""Drill holes: minerals by depth. Layers of rock, overprinted by alteration, weathering and ore."""
 
 import tomllib
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ from recore.dataset.minerals import MINERALS
 ROCKS = tomllib.loads(files(__package__).joinpath("rocks.toml").read_text("utf-8"))
 ORE = ("pyrite", "chalcopyrite", "molybdenite", "galena", "sphalerite")
 
-# How common each is: the share of layers of a rock, the middle intensity of an alteration (logit).
+# The share of each rock among the layers, and the mean intensity (logit) of each kind of alteration.
 SHARE = {"andesite": 0.4, "granodiorite": 0.3, "siltstone": 0.2, "limestone": 0.1}
 INTENSITY = {"potassic": -2.2, "phyllic": -1.6, "propylitic": -1.0, "argillic": -2.6}
 
 
 @dataclass(frozen=True)
-class Hole:
-    """A drill hole's samples from top to bottom.
+class DrillHole:
+    """The samples of a drill hole from top to bottom.
 
-    name: its SiteID. depth_from, depth_to: (rows,) in m. minerals: (rows, minerals) mass fractions, sum 1.
+    `name` is its SiteID; `depth_from` and `depth_to` (rows,) are in m; `minerals` (rows, minerals) are mass fractions.
     """
 
     name: str
@@ -33,18 +33,18 @@ class Hole:
     minerals: NDArray[np.float64]
 
 
-def drill(name: str, rows: int, random: Generator) -> Hole:
-    """Drill a hole of `rows` samples, all 1, 1.5 or 2 m long, through layers, alteration and weathered ground."""
+def drill(name: str, rows: int, random: Generator) -> DrillHole:
+    """A drill hole of `rows` samples, all 1, 1.5 or 2 m long."""
     length = float(random.choice([1.0, 1.5, 2.0]))
     depth = float(random.integers(0, 60)) + length * np.arange(rows, dtype=np.float64)
     minerals = layers(rows, length, random)
     for alteration, level in INTENSITY.items():
         intensity = level + random.normal(0, 1.1) + 1.3 * along_hole(rows, 25 / length, random)
-        minerals = replaced(minerals, ROCKS["altered"][alteration], expit(intensity))
+        minerals = altered(minerals, ROCKS["altered"][alteration], expit(intensity))
     bottom = random.uniform(5, 70)
     weathering = expit((bottom - depth) / 6 + 0.6 * along_hole(rows, 8 / length, random))
-    minerals = varied(replaced(minerals, ROCKS["weathered"], weathering), random)
-    return Hole(name, depth, depth + length, minerals)
+    minerals = varied(altered(minerals, ROCKS["weathered"], weathering), random)
+    return DrillHole(name, depth, depth + length, minerals)
 
 
 def layers(rows: int, length: float, random: Generator) -> NDArray[np.float64]:
@@ -61,15 +61,15 @@ def fractions(assemblage: dict[str, float]) -> NDArray[np.float64]:
     return np.array([assemblage.get(mineral, 0.0) for mineral in MINERALS]) / sum(assemblage.values())
 
 
-def replaced(
+def altered(
     minerals: NDArray[np.float64], assemblage: dict[str, float], intensity: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Minerals of which the share `intensity` (rows,), 0 to 1, has become the assemblage."""
+    """Minerals of which the share `intensity` (rows,), 0 to 1, was replaced by the assemblage."""
     return minerals + intensity[:, None] * (fractions(assemblage) - minerals)
 
 
 def varied(minerals: NDArray[np.float64], random: Generator) -> NDArray[np.float64]:
-    """Minerals that vary each by itself, from hole to hole and from sample to sample; ore, in veins, most of all."""
+    """Minerals that vary independently from hole to hole and from sample to sample; ore, in veins, varies most."""
     spread = np.array([0.4 if mineral in ORE else 0.25 for mineral in MINERALS])
     of_hole = 0.5 * spread * random.standard_normal(len(MINERALS))
     minerals = minerals * np.exp(of_hole + spread * random.standard_normal(minerals.shape))
@@ -77,9 +77,9 @@ def varied(minerals: NDArray[np.float64], random: Generator) -> NDArray[np.float
 
 
 def along_hole(rows: int, correlation: float, random: Generator) -> NDArray[np.float64]:
-    """A random curve down a hole (rows,), mean 0, deviation 1: autoregressive, `correlation` in samples."""
-    memory = np.exp(-1 / correlation)
+    """A random curve down a hole (rows,), autoregressive, mean 0, standard deviation 1; `correlation` in samples."""
+    coefficient = np.exp(-1 / correlation)
     steps = random.standard_normal(rows)
-    steps[1:] *= np.sqrt(1 - memory**2)
-    curve: NDArray[np.float64] = lfilter([1.0], [1.0, -memory], steps)
+    steps[1:] *= np.sqrt(1 - coefficient**2)
+    curve: NDArray[np.float64] = lfilter([1.0], [1.0, -coefficient], steps)
     return curve

@@ -1,4 +1,4 @@
-"""An instrument's files and a laboratory's table to one data file in the challenge's schema."""
+"""From an instrument's files and a laboratory's table to one data file in the challenge's schema."""
 
 import os
 from collections import Counter
@@ -10,28 +10,34 @@ import numpy as np
 
 from recore.dataset import grids
 from recore.dataset.assay_table import AssayTable, read_assays
+from recore.dataset.columns import parse_columns
 from recore.dataset.grids import Grid
-from recore.dataset.instruments.files import Reading, find, read
+from recore.dataset.instruments.files import Reading, find_files, read_file
 from recore.dataset.instruments.spectrum import Problem, Spectrum, looks_like_reflectance
+from recore.dataset.plausible import SuspectedUnit
 from recore.dataset.targets import IDS
-from recore.dataset.writing import Columns, writing
+from recore.dataset.writing import Columns, write_data_file
 
-DECIMALS = 6  # of an absorbance: far below any instrument's noise
-CHUNK = 500  # rows written at a time
+DECIMALS = 6  # of an absorbance: far below the noise of any instrument
+CHUNK = 500  # rows that are written at a time
+SHOWN = 5  # samples that a message names
 
 
 @dataclass(frozen=True)
-class Order:
+class ImportOptions:
     """What to import, and how.
 
-    `replicates`: "one" (several spectra of a sample are a problem), "mean" or "each". `like`: a data file whose channels
-    the new one is to have. `interpolate`: spectra on other grids are interpolated, and not a problem. `only_listed`:
-    samples that the assay table does not have are passed over. `keep_going`: what has no problem is written.
+    `columns`: columns of the assay table, such as "CuPPM=Cu_pct". `depth_unit`: that of its depths, metres by default.
+    `replicates`: "one" (several spectra of a sample are a problem), "mean" or "each". `like`: a data file whose
+    channels the new file gets. `interpolate`: spectra on other grids are interpolated instead of being a problem.
+    `only_listed`: samples that are not in the assay table are ignored. `keep_going`: problems do not stop the rest.
     """
 
     files: tuple[Path, ...]
     out: Path
     assays: Path | None = None
+    columns: tuple[str, ...] = ()
+    depth_unit: str | None = None
     reading: Reading = field(default_factory=Reading)
     replicates: str = "one"
     like: Path | None = None
@@ -42,165 +48,176 @@ class Order:
 
     def __post_init__(self) -> None:
         if self.out.suffix != ".gz":
-            raise ValueError(f"{self.out}: data files are gzipped: choose a name that ends in .csv.gz")
-        if self.only_listed and self.assays is None:
-            raise ValueError("--only-listed needs the table that lists the samples: --assays")
+            raise ValueError(f"{self.out}: data files are gzipped; choose a name that ends in .csv.gz")
+        needs_table = {"--only-listed": self.only_listed, "--column": self.columns, "--depth-unit": self.depth_unit}
+        if self.assays is None and (options := [name for name, value in needs_table.items() if value]):
+            raise ValueError(f"{options[0]} needs an assay table: --assays")
         if self.out.exists() and not self.overwrite:
-            raise FileExistsError(f"{self.out} is there already: choose another --out, or replace it with --force")
-        above = next(folder for folder in self.out.absolute().parents if folder.exists())
-        if not above.is_dir():
-            raise ValueError(f"{self.out}: {above} is no folder: choose another --out")
+            raise FileExistsError(f"{self.out} exists already: choose another --out, or replace it with --force")
+        parent = next(folder for folder in self.out.absolute().parents if folder.exists())
+        if not parent.is_dir():
+            raise ValueError(f"{self.out}: {parent} is not a folder; choose another --out")
 
 
 @dataclass
-class Outcome:
-    """What became of an order. `rows` is 0 and `grid` None where nothing was written, because of `problems`."""
+class ImportResult:
+    """The result of an import. `rows` is 0 and `grid` None if nothing was written because of `problems`."""
 
     rows: int = 0
     spectra: int = 0
     grid: Grid | None = None
     problems: list[Problem] = field(default_factory=list)
+    suspected: list[SuspectedUnit] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
 
 @dataclass
 class Row:
-    """A row of the data file: its sample, what it is called, and the spectra that it is the mean of."""
+    """A row of the data file: its sample, its name, and the spectra whose mean it holds."""
 
     sample: str
     index: str
     spectra: list[Spectrum]
 
 
-def import_files(order: Order, advance: Callable[[int, int], None] = lambda done, total: None) -> Outcome:
-    """Write the data file that is ordered, or with problems and without `keep_going`, nothing.
+def import_files(
+    options: ImportOptions, advance: Callable[[int, int], None] = lambda done, total: None
+) -> ImportResult:
+    """Write the data file; if there are problems, only with `keep_going`.
 
-    `advance` is told how many files of how many are read. Raises ValueError or OSError where the order, the assay table
-    or the set of spectra as a whole is at fault; what is wrong with single files is in the outcome.
+    `advance` is called with the number of files that were read and of all files. Raises ValueError or OSError if the
+    options, the assay table or the set of spectra as a whole are invalid; problems of single files are in the result.
     """
-    table = read_assays(order.assays) if order.assays else None
-    like = grids.grid_of_file(order.like) if order.like else None
-    paths, remarks = find(order.files)
-    paths = _apart(paths, order, remarks)
-    outcome = Outcome(remarks=remarks + (table.remarks if table else []))
+    columns = parse_columns(options.columns)
+    table = read_assays(options.assays, columns, options.depth_unit) if options.assays else None
+    grid = grids.grid_of_file(options.like) if options.like else None
+    paths, remarks = find_files(options.files)
+    paths = _without_table(paths, options, remarks)
+    result = ImportResult(remarks=remarks)
+    if table:
+        result.remarks += table.remarks
+        result.suspected = table.suspected
     spectra: list[Spectrum] = []
     for done, path in enumerate(paths, start=1):
-        for item in read(path, order.reading):
+        for item in read_file(path, options.reading):
             if isinstance(item, Problem):
-                outcome.problems.append(item)
+                result.problems.append(item)
             else:
                 spectra.append(item)
         advance(done, len(paths))
     if table:
-        spectra = _listed(spectra, table, order.only_listed, outcome)
-    spectra = _distinct(spectra, outcome)
-    _remark(spectra, outcome)
-    grid = like
+        spectra = _listed(spectra, table, options.only_listed, result)
+    spectra = _without_repeats(spectra, result)
+    _add_remarks(spectra, result)
     if spectra:
-        grid = like or grids.choose(spectra, order.interpolate)
-        spectra, problems, remarks = grids.put(spectra, grid, order.interpolate)
-        outcome.problems += problems
-        outcome.remarks += remarks
-    rows = _rows(spectra, order.replicates, outcome)
+        grid = grid or grids.most_common_grid(spectra, options.interpolate)
+        spectra, problems, remarks = grids.put_on_grid(spectra, grid, options.interpolate)
+        result.problems += problems
+        result.remarks += remarks
+    rows = _rows(spectra, options.replicates, result)
     if table:
-        rows = _in_order(rows, table, outcome)
-    if grid and rows and (order.keep_going or not outcome.problems):
-        _write(order.out, grid, rows, table)
-        outcome.rows, outcome.grid, outcome.spectra = len(rows), grid, sum(len(row.spectra) for row in rows)
-    return outcome
+        rows = _in_order_of_table(rows, table, result)
+    if grid and rows and (options.keep_going or not result.problems):
+        _write(options.out, grid, rows, table)
+        result.rows, result.grid, result.spectra = len(rows), grid, sum(len(row.spectra) for row in rows)
+    return result
 
 
-def _apart(paths: list[Path], order: Order, remarks: list[str]) -> list[Path]:
-    """The files of spectra: not the assay table, which may lie among them. Raises ValueError where --out is an input."""
+def _without_table(paths: list[Path], options: ImportOptions, remarks: list[str]) -> list[Path]:
+    """The files without the assay table, which may be in the same folder. Raises ValueError if --out is an input."""
     real = {os.path.realpath(path): path for path in paths}
-    inputs = [*real, *(os.path.realpath(path) for path in (order.assays, order.like) if path)]
-    if os.path.realpath(order.out) in inputs:
-        raise ValueError(f"{order.out} is read for this import, and would be replaced: choose another --out")
-    if order.assays and real.pop(os.path.realpath(order.assays), None):
-        remarks.append(f"{order.assays}: the assay table lies among the spectra, and was not read as one")
+    inputs = [*real, *(os.path.realpath(path) for path in (options.assays, options.like) if path)]
+    if os.path.realpath(options.out) in inputs:
+        raise ValueError(f"{options.out} is an input of this import and would be replaced: choose another --out")
+    if options.assays and real.pop(os.path.realpath(options.assays), None):
+        remarks.append(f"{options.assays}: the assay table is among the files of spectra, and was not read as one")
     return list(real.values())
 
 
-def _listed(spectra: list[Spectrum], table: AssayTable, only: bool, outcome: Outcome) -> list[Spectrum]:
-    """The spectra of the table's samples."""
+def _listed(spectra: list[Spectrum], table: AssayTable, only_listed: bool, result: ImportResult) -> list[Spectrum]:
+    """The spectra of the samples in the table."""
     samples = set(table.samples)
-    others: dict[str, str] = {}
+    listed = [spectrum for spectrum in spectra if spectrum.sample in samples]
+    unlisted: dict[str, str] = {}
     for spectrum in spectra:
         if spectrum.sample not in samples:
-            others.setdefault(spectrum.sample, spectrum.source)
-    kept = [spectrum for spectrum in spectra if spectrum.sample in samples]
-    if others and only:
-        outcome.remarks.append(f"{len(spectra) - len(kept)} spectra of samples that are not listed were passed over")
-    elif others:
-        reason = f"has no row in {table.path}; --only-listed passes such samples over"
-        outcome.problems += [Problem(source, f"its sample {name!r} {reason}") for name, source in others.items()]
-    return kept
+            unlisted.setdefault(spectrum.sample, spectrum.source)
+    if unlisted and only_listed:
+        result.remarks.append(f"{len(spectra) - len(listed)} spectra of samples that are not listed were ignored")
+    elif unlisted:
+        reason = f"has no row in {table.path}; --only-listed ignores such samples"
+        result.problems += [Problem(source, f"its sample {name!r} {reason}") for name, source in unlisted.items()]
+    return listed
 
 
-def _distinct(spectra: list[Spectrum], outcome: Outcome) -> list[Spectrum]:
-    """The spectra without those whose sample and replicate were there before."""
+def _without_repeats(spectra: list[Spectrum], result: ImportResult) -> list[Spectrum]:
+    """The first spectrum of each sample and replicate."""
     first: dict[tuple[str, str], Spectrum] = {}
     for spectrum in spectra:
-        # a name without a number counts as replicate 0, as it is called in a row of its own
-        before = first.setdefault((spectrum.sample, spectrum.replicate or "0"), spectrum)
-        if before is not spectrum:
-            what = f"sample {spectrum.sample!r}" + (f", replicate {spectrum.replicate}" if spectrum.replicate else "")
-            outcome.problems.append(Problem(spectrum.source, f"{what} is in {before.source} already"))
+        # a name without a number counts as replicate 0, which is what a row of its own would be called
+        known = first.setdefault((spectrum.sample, spectrum.replicate or "0"), spectrum)
+        if known is not spectrum:
+            name = f"sample {spectrum.sample!r}" + (f", replicate {spectrum.replicate}" if spectrum.replicate else "")
+            result.problems.append(Problem(spectrum.source, f"{name} is in {known.source} already"))
     return list(first.values())
 
 
-def _remark(spectra: list[Spectrum], outcome: Outcome) -> None:
-    """Say what was done to spectra, and that they look like something else."""
-    counted = Counter(remark for spectrum in spectra for remark in spectrum.remarks)
-    outcome.remarks += [f"{count} of {len(spectra)} spectra: {remark}" for remark, count in counted.items()]
-    suspect = sum(map(looks_like_reflectance, spectra))
-    if suspect > len(spectra) / 2:
-        doubt = "are highest where rocks and soils absorb least (2700 and 2100 cm-1): is it reflectance?"
-        outcome.remarks.append(f"{suspect} of {len(spectra)} spectra {doubt} --convert makes absorbance of it")
+def _add_remarks(spectra: list[Spectrum], result: ImportResult) -> None:
+    """Add how many spectra were converted, and whether they look like something else than absorbance."""
+    counts = Counter(remark for spectrum in spectra for remark in spectrum.remarks)
+    result.remarks += [f"{count} of {len(spectra)} spectra: {remark}" for remark, count in counts.items()]
+    suspects = sum(map(looks_like_reflectance, spectra))
+    if suspects > len(spectra) / 2:
+        result.remarks.append(
+            f"{suspects} of {len(spectra)} spectra are highest where rocks and soils absorb least (2700 and 2100 "
+            "cm-1); if they are reflectance, --convert turns them into absorbance"
+        )
 
 
-def _rows(spectra: list[Spectrum], replicates: str, outcome: Outcome) -> list[Row]:
+def _rows(spectra: list[Spectrum], replicates: str, result: ImportResult) -> list[Row]:
     """A row for each sample, or with "each", for each spectrum."""
-    of_sample: dict[str, list[Spectrum]] = {}
+    by_sample: dict[str, list[Spectrum]] = {}
     for spectrum in spectra:
-        of_sample.setdefault(spectrum.sample, []).append(spectrum)
-    rows, several = [], []
-    for sample, own in of_sample.items():
-        if replicates == "each":
-            rows += [Row(sample, f"{sample}:{spectrum.replicate or 0}", [spectrum]) for spectrum in own]
-        elif replicates == "mean" or len(own) == 1:
-            rows.append(Row(sample, sample, own))
-        else:
-            several.append(own)
-    if several:
-        own = several[0]
-        mend = "--replicates mean averages them, --replicates each makes a row of each"
-        count = f"{len(several)} of {len(of_sample)} samples have several spectra"
-        reason = f"{count}, {own[0].sample!r} for one {len(own)}: {mend}"
-        outcome.problems.append(Problem(own[0].source, reason))
-    if replicates == "mean" and any(len(row.spectra) > 1 for row in rows):
-        sizes = Counter(len(row.spectra) for row in rows)
-        counts = ", ".join(f"{count} of {size} each" for size, count in sorted(sizes.items()))
-        outcome.remarks.append(f"rows by the number of spectra that they are the mean of: {counts}")
-    return rows
+        by_sample.setdefault(spectrum.sample, []).append(spectrum)
+    if replicates == "each":
+        return [
+            Row(sample, f"{sample}:{spectrum.replicate or 0}", [spectrum])
+            for sample, group in by_sample.items()
+            for spectrum in group
+        ]
+    several = [group for group in by_sample.values() if len(group) > 1]
+    if several and replicates == "one":
+        first = several[0]
+        reason = (
+            f"{len(several)} of {len(by_sample)} samples have several spectra ({len(first)} of {first[0].sample!r}, "
+            "for example): --replicates mean averages them, --replicates each makes a row of each"
+        )
+        result.problems.append(Problem(first[0].source, reason))
+    elif several:
+        sizes = Counter(map(len, by_sample.values()))
+        counts = ", ".join(f"{count} of {size} spectra each" for size, count in sorted(sizes.items()))
+        result.remarks.append(f"rows are means of replicates: {counts}")
+    return [
+        Row(sample, sample, group) for sample, group in by_sample.items() if replicates == "mean" or len(group) == 1
+    ]
 
 
-def _in_order(rows: list[Row], table: AssayTable, outcome: Outcome) -> list[Row]:
-    """The rows in the table's order, called as the table calls them."""
-    of_sample: dict[str, list[Row]] = {}
+def _in_order_of_table(rows: list[Row], table: AssayTable, result: ImportResult) -> list[Row]:
+    """The rows in the order and with the names of the table."""
+    by_sample: dict[str, list[Row]] = {}
     for row in rows:
-        of_sample.setdefault(row.sample, []).append(row)
+        by_sample.setdefault(row.sample, []).append(row)
     ordered = []
     for sample, index in zip(table.samples, table.index, strict=True):
-        ordered += [replace(row, index=index + row.index[len(sample) :]) for row in of_sample.get(sample, [])]
-    if absent := [sample for sample in table.samples if sample not in of_sample]:
-        shown = ", ".join(absent[:5]) + (f" and {len(absent) - 5} more" if len(absent) > 5 else "")
-        outcome.problems.append(Problem(str(table.path), f"no spectrum could be used of: {shown}"))
+        ordered += [replace(row, index=index + row.index[len(sample) :]) for row in by_sample.get(sample, [])]
+    if missing := [sample for sample in table.samples if sample not in by_sample]:
+        names = ", ".join(missing[:SHOWN]) + (f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else "")
+        result.problems.append(Problem(str(table.path), f"these samples have no usable spectrum: {names}"))
     return ordered
 
 
 def _write(path: Path, grid: Grid, rows: list[Row], table: AssayTable | None) -> None:
-    """Write the rows: index, IDs, channels, assays, as far as the table has them."""
+    """Write the rows: index, IDs, channels, and the assays if the table has any."""
     index = np.array([row.index for row in rows], dtype=object)
     if all(name.isdecimal() and str(int(name)) == name and len(name) < 18 for name in index):
         index = index.astype(np.int64)
@@ -210,14 +227,14 @@ def _write(path: Path, grid: Grid, rows: list[Row], table: AssayTable | None) ->
         place_of = {sample: place for place, sample in enumerate(table.samples)}
         places = [place_of[row.sample] for row in rows]
         identity = {name: np.array(table.identity[name])[places] for name in IDS}
-        assays = {name: np.array(cells)[places] for name, cells in table.assays.items()}
-    with writing(path) as append:
+        assays = {name: np.array(values)[places] for name, values in table.assays.items()}
+    with write_data_file(path) as append:
         for start in range(0, len(rows), CHUNK):
             part = slice(start, start + CHUNK)
-            means = [np.mean([one.absorbance for one in row.spectra], axis=0) for row in rows[part]]
+            means = [np.mean([spectrum.absorbance for spectrum in row.spectra], axis=0) for row in rows[part]]
             columns: Columns = {"": index[part]}
-            columns |= {name: cells[part] for name, cells in identity.items()}
-            # plus 0.0: no minus before a zero
+            columns |= {name: values[part] for name, values in identity.items()}
+            # adding 0.0 turns -0.0 into 0.0
             columns |= dict(zip(grid.names, np.round(means, DECIMALS).T + 0.0, strict=True))
-            columns |= {name: cells[part] for name, cells in assays.items()}
+            columns |= {name: values[part] for name, values in assays.items()}
             append(columns)

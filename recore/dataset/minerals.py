@@ -1,4 +1,4 @@
-"""The minerals that samples are made of, read from minerals.toml."""
+"""The minerals of the simulated rocks, read from minerals.toml."""
 
 import tomllib
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ import periodictable
 
 @dataclass(frozen=True)
 class Mineral:
-    """One mineral; what its members mean stands at the top of minerals.toml."""
+    """One mineral; the head of minerals.toml explains its fields."""
 
     formula: str
     source: str = ""
@@ -20,13 +20,13 @@ class Mineral:
 
     @cached_property
     def elements(self) -> dict[str, float]:
-        """Parts per million of the mineral's mass by element: those of the formula, and the traces."""
+        """Content of each element in ppm by mass: those of the formula, and the traces."""
         fractions = periodictable.formula(self.formula).mass_fraction
         return {str(element): 1e6 * share for element, share in fractions.items()} | self.traces
 
 
 def read_minerals() -> dict[str, Mineral]:
-    """The minerals by name, in the table's order."""
+    """The minerals by name, in the order of the table."""
     text = files(__package__).joinpath("minerals.toml").read_text("utf-8")
     return {name: Mineral(**entry) for name, entry in tomllib.loads(text).items()}
 

@@ -1,4 +1,4 @@
-"""The sample: data files in the challenge's schema, from made drill holes, public and private apart by hole."""
+"""Sample data: files in the challenge's schema from simulated drill holes; public and private data share no hole."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -11,7 +11,7 @@ from recore.dataset.assays import Laboratory
 from recore.dataset.geology import drill
 from recore.dataset.spectra import Spectrometer, grid
 from recore.dataset.targets import DETECTION_LIMITS
-from recore.dataset.writing import Columns, writing
+from recore.dataset.writing import Columns, write_data_file
 
 FILES = ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz")
 PRIVATE_SHARE = 0.3  # of the holes
@@ -20,10 +20,7 @@ CHUNK = 500  # rows in memory at a time
 
 @dataclass(frozen=True)
 class Plan:
-    """What to make. `rows` and `holes` count public and private together.
-
-    `missing` is the share of the assays, public and private, that are left empty, as some are in real data.
-    """
+    """What to simulate: `rows` and `holes` of public and private data together, `missing` as a share of the assays."""
 
     rows: int = 3000
     holes: int = 24
@@ -33,31 +30,33 @@ class Plan:
 
     def __post_init__(self) -> None:
         if not 2 <= self.holes <= self.rows:
-            raise ValueError(f"{self.holes} holes with {self.rows} rows: 2 holes or more and a row for each are needed")
+            raise ValueError(
+                f"{self.holes} holes with {self.rows} rows: at least 2 holes, each with a row, are required"
+            )
         if not 7 <= self.channels <= 30_000:
-            raise ValueError(f"{self.channels} channels: 7 to 30000 can be made")
+            raise ValueError(f"{self.channels} channels: the number must be 7 to 30000")
         if not 0 <= self.missing < 1:
-            raise ValueError(f"a share of {self.missing} missing assays: it must be 0 or more and less than 1")
+            raise ValueError(f"{self.missing} as the share of missing assays: it must be at least 0 and less than 1")
         if self.seed < 0:
-            raise ValueError(f"seed {self.seed}: it must be 0 or more")
+            raise ValueError(f"seed {self.seed}: it must be at least 0")
 
 
 def make_sample(
     folder: Path, plan: Plan, overwrite: bool = False, advance: Callable[[int], None] = lambda rows: None
 ) -> dict[Path, int]:
-    """Write public, private and actual files below `folder`, all or none of them; the same plan, the same files.
+    """Write the public, private and actual files below `folder`, all or none; equal plans give equal files.
 
-    `advance` is told the number of rows each time some are written. Returns the rows of each file.
-    Raises FileExistsError, unless `overwrite`, where one of the files is there already.
+    `advance` is called with the number of rows whenever some were written. Returns the rows of each file. Raises
+    FileExistsError if one of the files exists already, unless `overwrite`.
     """
     paths = [folder / name for name in FILES]
     for path in paths:
         if path.exists() and not overwrite:
-            raise FileExistsError(f"{path} is there already: choose another --out, or replace it with --force")
+            raise FileExistsError(f"{path} exists already: choose another --out, or replace it with --force")
     counts = dict.fromkeys(paths, 0)
     with contextlib.ExitStack() as stack:
-        public, private, actual = (stack.enter_context(writing(path)) for path in paths)
-        for chunk in chunks(plan):
+        public, private, actual = (stack.enter_context(write_data_file(path)) for path in paths)
+        for chunk in simulate_rows(plan):
             if chunk.private:
                 private(chunk.index | chunk.identity | chunk.spectra)
                 actual(chunk.index | chunk.assays)
@@ -81,23 +80,23 @@ class Chunk:
     assays: Columns
 
 
-def chunks(plan: Plan) -> Iterator[Chunk]:
-    """Yield the plan's rows, CHUNK at the most at a time, hole by hole."""
+def simulate_rows(plan: Plan) -> Iterator[Chunk]:
+    """Yield the rows of the plan hole by hole, at most CHUNK at a time."""
     random = np.random.default_rng(plan.seed)
-    share = random.uniform(0.5, 1.5, plan.holes).cumsum()
-    ends = np.round(share / share[-1] * (plan.rows - plan.holes)).astype(int) + np.arange(1, plan.holes + 1)
-    number_private = min(max(round(PRIVATE_SHARE * plan.holes), 1), plan.holes - 1)
-    private = random.permutation(plan.holes) < number_private
+    shares = random.uniform(0.5, 1.5, plan.holes).cumsum()
+    ends = np.round(shares / shares[-1] * (plan.rows - plan.holes)).astype(int) + np.arange(1, plan.holes + 1)
+    private_holes = min(max(round(PRIVATE_SHARE * plan.holes), 1), plan.holes - 1)
+    private = random.permutation(plan.holes) < private_holes
     wavenumbers = grid(plan.channels)
     first = 0
     for number, end in enumerate(ends):
-        own = np.random.default_rng([plan.seed, number])
-        hole = drill(f"DD{number + 1:03}", end - first, own)
-        spectrometer, laboratory = Spectrometer(wavenumbers, own), Laboratory(own)
+        hole_random = np.random.default_rng([plan.seed, number])
+        hole = drill(f"DD{number + 1:03}", end - first, hole_random)
+        spectrometer, laboratory = Spectrometer(wavenumbers, hole_random), Laboratory(hole_random)
         for start in range(0, end - first, CHUNK):
             rows = slice(start, min(start + CHUNK, end - first))
             assays = laboratory.analyse(hole.minerals[rows])
-            assays[own.random(assays.shape) < plan.missing] = np.nan
+            assays[hole_random.random(assays.shape) < plan.missing] = np.nan
             yield Chunk(
                 private=bool(private[number]),
                 index={"": np.arange(first + rows.start, first + rows.stop)},

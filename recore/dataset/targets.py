@@ -1,7 +1,7 @@
-"""The 49 targets: their order, their units, and what a laboratory can detect of each."""
+"""The 49 targets: their order, their units, and their limits of detection."""
 
-# The 49 targets in order, each with its lower limit of detection in its own unit, as commercial laboratories
-# publish them for four-acid digestion with ICP-MS, and fire assay for gold.
+# The 49 targets in order, each with its limit of detection in its unit, as commercial laboratories publish them for
+# four-acid digestion with ICP-MS, and for fire assay of gold.
 # fmt: off
 DETECTION_LIMITS = {
     "AgPPM": 0.01, "AsPPM": 0.2, "AuPPM": 0.005, "BaPPM": 10, "BiPPM": 0.01, "CdPPM": 0.02, "CoPPM": 0.1,
@@ -13,6 +13,6 @@ DETECTION_LIMITS = {
     "RbPPM": 0.1, "RePPM": 0.002, "ScPPM": 0.1, "TaPPM": 0.05, "TiPPM": 50, "TlPPM": 0.02, "YPPM": 0.1,
 }
 # fmt: on
-UNITS = {"PPM": 1.0, "PCT": 1e-4, "PPB": 1e3}  # of one part per million by mass
-LARGEST = {"PPM": 1e6, "PCT": 100.0, "PPB": 1e9}  # all of a sample is the element
+UNITS = {"PPM": 1.0, "PCT": 1e-4, "PPB": 1e3}  # one part per million by mass in each unit
+LARGEST = {"PPM": 1e6, "PCT": 100.0, "PPB": 1e9}  # the whole sample is the element
 IDS = ("DepthTo", "SiteID", "DepthFrom")

@@ -1,4 +1,4 @@
-"""Data files are written whole or not at all, and equal content makes equal files."""
+"""Writing data files: complete or not at all, and equal files for equal content."""
 
 import contextlib
 import gzip
@@ -13,8 +13,8 @@ Columns = dict[str, np.ndarray]
 
 
 @contextlib.contextmanager
-def writing(path: Path) -> Iterator[Callable[[Columns], None]]:
-    """Yield a function that appends rows to a gzipped CSV, which gets its name when all went well."""
+def write_data_file(path: Path) -> Iterator[Callable[[Columns], None]]:
+    """Yield a function that appends rows to a gzipped CSV, which gets its name when it is complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     header = True
@@ -26,7 +26,7 @@ def writing(path: Path) -> Iterator[Callable[[Columns], None]]:
         header = False
 
     try:
-        # neither a name nor a time in gzip's header, so that equal content makes equal files
+        # no name and no time in the gzip header, so that equal content gives equal files
         with open(part, "wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as file:
             yield append
         part.replace(path)

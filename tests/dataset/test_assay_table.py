@@ -11,38 +11,39 @@ from hypothesis import strategies as st
 
 import score
 from recore.dataset.assay_table import AssayTable, read_assays
+from recore.dataset.columns import parse_columns
 
 HEADER = "sample,SiteID,DepthFrom,DepthTo"
 
 
-def table(folder: Path, text: str | bytes) -> AssayTable:
+def table(folder: Path, text: str | bytes, columns: tuple[str, ...] = (), depth_unit: str | None = None) -> AssayTable:
     path = folder / "assays.csv"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return read_assays(path)
+    return read_assays(path, parse_columns(columns), depth_unit)
 
 
 def test_all_columns_in_any_order(tmp_path: Path) -> None:
-    found = table(tmp_path, "CuPPM,DepthTo,sample,FePCT,index,DepthFrom,SiteID\n5,2,a,NA,7,1,D1\n,3.5,b,2.5,8,2,D2\n")
-    assert (found.samples, found.index) == (["a", "b"], ["7", "8"])
-    assert found.identity == {"SiteID": ["D1", "D2"], "DepthFrom": [1, 2], "DepthTo": [2, 3.5]}
-    assert list(found.assays) == list(score.TARGETS)
-    np.testing.assert_array_equal(found.assays["CuPPM"], [5, np.nan])
-    np.testing.assert_array_equal(found.assays["FePCT"], [np.nan, 2.5])
-    assert np.isnan(found.assays["AuPPM"]).all()
-    assert not found.remarks
+    read = table(tmp_path, "CuPPM,DepthTo,sample,FePCT,index,DepthFrom,SiteID\n5,2,a,NA,7,1,D1\n,3.5,b,2.5,8,2,D2\n")
+    assert (read.samples, read.index) == (["a", "b"], ["7", "8"])
+    assert read.identity == {"SiteID": ["D1", "D2"], "DepthFrom": [1, 2], "DepthTo": [2, 3.5]}
+    assert list(read.assays) == list(score.TARGETS)
+    np.testing.assert_array_equal(read.assays["CuPPM"], [5, np.nan])
+    np.testing.assert_array_equal(read.assays["FePCT"], [np.nan, 2.5])
+    assert np.isnan(read.assays["AuPPM"]).all()
+    assert not read.remarks
 
 
 def test_as_a_spreadsheet_in_europe_saves_it(tmp_path: Path) -> None:
-    found = table(tmp_path, f"\ufeff{HEADER},CuPPM\r\na,D1,0,5,1\r\n".replace(",", ";").replace("0;5", "0,5;1,5"))
-    assert found.identity["DepthFrom"] == [0.5]
-    assert found.assays["CuPPM"] == [1]
+    read = table(tmp_path, f"\ufeff{HEADER},CuPPM\r\na,D1,0,5,1\r\n".replace(",", ";").replace("0;5", "0,5;1,5"))
+    assert read.identity["DepthFrom"] == [0.5]
+    assert read.assays["CuPPM"] == [1]
 
 
-def test_less_than_can_be_detected_becomes_half_and_says_so(tmp_path: Path) -> None:
-    found = table(tmp_path, f"{HEADER},AuPPM,CuPPM\na,D1,0,1,<0.005,< 2\nb,D1,1,2,0,3\n")
-    assert (found.assays["AuPPM"], found.assays["CuPPM"]) == ([0.0025, 0], [1, 3])
-    (remark,) = found.remarks
-    assert "2 assays below the limit of detection became half of it" in remark
+def test_less_than_can_be_detected_becomes_half(tmp_path: Path) -> None:
+    read = table(tmp_path, f"{HEADER},AuPPM,CuPPM\na,D1,0,1,<0.005,< 2\nb,D1,1,2,0,3\n")
+    assert (read.assays["AuPPM"], read.assays["CuPPM"]) == ([0.0025, 0], [1, 3])
+    (remark,) = read.remarks
+    assert "2 assays below the limit of detection were set to half of it" in remark
 
 
 @pytest.mark.parametrize(
@@ -52,27 +53,30 @@ def test_less_than_can_be_detected_becomes_half_and_says_so(tmp_path: Path) -> N
         (f"{HEADER}\n", "no sample"),
         ("SiteID,DepthFrom,DepthTo\nD,0,1\n", "no column 'sample'"),
         ("sample,SiteID,DepthTo\na,D,1\n", "no column 'DepthFrom'"),
-        (f"{HEADER},CuPPM,CuPPM\na,D,0,1,2,3\n", "'CuPPM' is there more than once"),
-        (f"{HEADER},Gold\na,D,0,1,2\n", "'Gold' is none of this table's"),
-        (f"{HEADER},CuPCT\na,D,0,1,2\n", "expected as CuPPM, in parts per million"),
-        (f"{HEADER},Fe_ppm\na,D,0,1,2\n", "expected as FePCT, in per cent"),
-        (f"{HEADER},U\na,D,0,1,2\n", "expected as UPPB, in parts per billion"),
-        ("sample,siteid,DepthFrom,DepthTo\na,D,0,1\n", "is SiteID meant"),
+        (f"{HEADER},CuPPM,CuPPM\na,D,0,1,2,3\n", "more than one column 'CuPPM'"),
+        (f"{HEADER},Gold\na,D,0,1,2\n", "'Gold' is not in the schema; its columns are sample"),
+        (f"{HEADER},CuPCT\na,D,0,1,2\n", "did you mean CuPPM? --column CuPPM=CuPCT imports it"),
+        (f"{HEADER},Fe_ppm\na,D,0,1,2\n", "did you mean FePCT? --column FePCT=Fe_ppm imports it"),
+        (f"{HEADER},U\na,D,0,1,2\n", "did you mean UPPB? --column UPPB=U imports it"),
+        ("sample,siteid,DepthFrom,DepthTo\na,D,0,1\n", "did you mean SiteID? --column SiteID=siteid imports it"),
         (f"{HEADER}\na,D,0,1\na,D,1,2\n", "line 3, sample: 'a' is on line 2 already"),
         (f"{HEADER},index\na,D,0,1,5\nb,D,1,2,5\n", "line 3, index: '5' is on line 2"),
-        (f"{HEADER}\n,D,0,1\n", "line 2, sample: it is empty"),
-        (f"{HEADER}\na,,0,1\n", "line 2, SiteID: it is empty"),
-        (f"{HEADER}\na,D,deep,1\n", "line 2, DepthFrom: 'deep' is no number"),
-        (f"{HEADER}\na,D,0,\n", "line 2, DepthTo: '' is no number"),
-        (f"{HEADER}\na,D,2,1\n", "line 2: DepthFrom 2 lies below DepthTo 1"),
-        (f"{HEADER},CuPPM\na,D,0,1\n", "line 2 has 4 cells under 5 names"),
-        (f"{HEADER},CuPPM\na,D,0,1,trace\n", "line 2, CuPPM: 'trace' is no number"),
-        (f"{HEADER},CuPPM\na,D,0,1,1_0\n", "'1_0' is no number"),
-        (f"{HEADER},CuPPM\na,D,0,1,inf\n", "'inf' is no number"),
-        (f"{HEADER},CuPPM\na,D,0,1,-0.5\n", "is negative; less than the limit of detection is written <0.5"),
-        (f"{HEADER},CuPPM\na,D,0,1,>10000\n", "more than the method could measure"),
-        (f"{HEADER},FePCT\na,D,0,1,31000\n", "more than all of the sample"),
-        (f"{HEADER},CuPPM\n" + "".join(f"s{row},D,0,1,x\n" for row in range(9)), "and 6 more like these"),
+        (f"{HEADER}\n,D,0,1\n", "line 2, sample: the cell is empty"),
+        (f"{HEADER}\na,,0,1\n", "line 2, SiteID: the cell is empty"),
+        (f"{HEADER}\na,D,deep,1\n", "line 2, DepthFrom: 'deep' is not a number"),
+        (f"{HEADER}\na,D,0,\n", "line 2, DepthTo: '' is not a number"),
+        (f"{HEADER}\na,D,2,1\n", "line 2: DepthFrom 2 is below DepthTo 1"),
+        (f"{HEADER},CuPPM\na,D,0,1\n", "line 2 has 4 cells, but the header 5"),
+        (f"{HEADER},CuPPM\na,D,0,1,trace\n", "line 2, CuPPM: 'trace' is not a number"),
+        (f"{HEADER},CuPPM\na,D,0,1,1_0\n", "'1_0' is not a number"),
+        (f"{HEADER},CuPPM\na,D,0,1,inf\n", "'inf' is not a number"),
+        (f"{HEADER},CuPPM\na,D,0,1,-0.5\n", "is negative; write <0.5 for less than the limit of detection"),
+        (f"{HEADER},CuPPM\na,D,0,1,>10000\n", "exceeds the range of the method"),
+        (
+            f"{HEADER},FePCT\na,D,0,1,31000\n",
+            "more than the whole sample, so it is in another unit: --column FePCT=FePCT:ppm converts",
+        ),
+        (f"{HEADER},CuPPM\n" + "".join(f"s{row},D,0,1,x\n" for row in range(9)), "and 6 more errors"),
         (b"PK\x03\x04" + bytes(40), "save the table as CSV"),
     ],
 )
@@ -87,20 +91,20 @@ def test_what_is_wrong_is_one_line(tmp_path: Path, text: str | bytes, reason: st
 @given(st.text(alphabet="0123456789.<>-eaD,\n;\t", max_size=120))
 def test_any_cells_are_a_table_or_one_line(tmp_path_factory: pytest.TempPathFactory, cells: str) -> None:
     with contextlib.suppress(ValueError):
-        found = table(tmp_path_factory.getbasetemp(), f"{HEADER},CuPPM\n{cells}")
-        assert len(set(found.samples)) == len(found.samples) == len(found.assays["CuPPM"])
+        read = table(tmp_path_factory.getbasetemp(), f"{HEADER},CuPPM\n{cells}")
+        assert len(set(read.samples)) == len(read.samples) == len(read.assays["CuPPM"])
 
 
 def test_a_table_from_a_spreadsheet_with_decimal_commas(tmp_path: Path) -> None:
     text = "\ufeffsample;SiteID;DepthFrom;DepthTo;FePCT;CuPPM;;\r\na;D1;0;0,2;1,5;<0,5;;\r\n;;;;;;;\r\n"
-    found = table(tmp_path, text)
-    assert (found.samples, found.identity["DepthTo"]) == (["a"], [0.2])
-    assert (found.assays["FePCT"], found.assays["CuPPM"]) == ([1.5], [0.25])
+    read = table(tmp_path, text)
+    assert (read.samples, read.identity["DepthTo"]) == (["a"], [0.2])
+    assert (read.assays["FePCT"], read.assays["CuPPM"]) == ([1.5], [0.25])
     for wrong, reason in {
-        text.replace("1,5;", "1.234,5;"): "line 2, FePCT: '1.234,5' is no number",
+        text.replace("1,5;", "1.234,5;"): "line 2, FePCT: '1.234,5' is not a number",
         text.replace("D1;0;0,2;1,5", "D1;0.1;0.2;1,500"): "'1,500' on line 2 has a comma and '0.1' on line 2 a point",
         text.replace("CuPPM;;", "CuPPM;;AuPPM"): "column 7 has no name",
-        text.replace("<0,5;;", "<0,5;;7"): "line 2 has 8 cells under 6 names",
+        text.replace("<0,5;;", "<0,5;;7"): "line 2 has 8 cells, but the header 6",
     }.items():
         with pytest.raises(ValueError, match=re.escape(reason)):
             table(tmp_path, wrong)

@@ -1,4 +1,4 @@
-"""OPUS files: which block is taken, what becomes of it, and that no file, however damaged, is more than one line."""
+"""OPUS files: which block is read and converted how, and one line for any damaged file."""
 
 import os
 import struct
@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.opus_files import DIRECTORY, SERIES, Block, block, number, opus_bytes
 
-from recore.dataset.instruments.files import Reading, read
+from recore.dataset.instruments.files import Reading, read_file
 from recore.dataset.instruments.spectrum import Problem, Spectrum
 
 X = np.linspace(4000, 600, 86)
@@ -21,7 +21,7 @@ ABSORBANCE = 0.4 + np.exp(-(((X - 1050) / 120) ** 2)) + 0.3 * np.exp(-(((X - 340
 def read_one(folder: Path, content: bytes, **reading: str) -> Spectrum | Problem:
     path = folder / "soil_7.0"
     path.write_bytes(content)
-    (item,) = read(path, Reading(**reading))
+    (item,) = read_file(path, Reading(**reading))
     return item
 
 
@@ -40,26 +40,26 @@ def refusal(folder: Path, *blocks: Block, **reading: str) -> str:
 
 def test_the_absorbance_with_its_wavenumbers(tmp_path: Path) -> None:
     both = [block("sample", 0.02 + X / 1e5), block("absorbance", ABSORBANCE)]
-    found = spectrum(tmp_path, *both)
-    assert (found.sample, found.replicate) == ("soil_7", "0")
-    np.testing.assert_allclose(found.wavenumbers, X)
-    np.testing.assert_array_equal(found.absorbance, ABSORBANCE.astype("f4"))
-    assert found.remarks == ()
+    result = spectrum(tmp_path, *both)
+    assert (result.sample, result.replicate) == ("soil_7", "0")
+    np.testing.assert_allclose(result.wavenumbers, X)
+    np.testing.assert_array_equal(result.absorbance, ABSORBANCE.astype("f4"))
+    assert result.remarks == ()
 
 
 def test_scaled_values_longer_blocks_and_a_rising_axis(tmp_path: Path) -> None:
     longer = np.append(ABSORBANCE[::-1], [7, 7, 7])
-    found = spectrum(tmp_path, block("absorbance", longer, 600, 4000, NPT=86, CSF=0.5))
-    np.testing.assert_allclose(found.wavenumbers, X)
-    np.testing.assert_allclose(found.absorbance, 0.5 * ABSORBANCE, rtol=1e-6)
-    assert "turned" in found.remarks[0]
+    result = spectrum(tmp_path, block("absorbance", longer, 600, 4000, NPT=86, CSF=0.5))
+    np.testing.assert_allclose(result.wavenumbers, X)
+    np.testing.assert_allclose(result.absorbance, 0.5 * ABSORBANCE, rtol=1e-6)
+    assert "reversed" in result.remarks[0]
 
 
-def test_of_two_absorbances_the_one_stored_last_and_it_says_so(tmp_path: Path) -> None:
+def test_of_two_absorbances_the_one_stored_last_is_read(tmp_path: Path) -> None:
     two = [block("absorbance", ABSORBANCE), block("absorbance", ABSORBANCE + 0.1)]
-    found = spectrum(tmp_path, *two)
-    np.testing.assert_allclose(found.absorbance, ABSORBANCE + 0.1, rtol=1e-6)
-    assert "2 absorbance blocks, of which the one stored last" in found.remarks[0]
+    result = spectrum(tmp_path, *two)
+    np.testing.assert_allclose(result.absorbance, ABSORBANCE + 0.1, rtol=1e-6)
+    assert "2 absorbance blocks, of which the one stored last" in result.remarks[0]
     second = spectrum(tmp_path, *two, block="absorbance:2")
     np.testing.assert_allclose(second.absorbance, ABSORBANCE, rtol=1e-6)
     assert "number 3" in refusal(tmp_path, *two, block="absorbance:3")
@@ -72,10 +72,10 @@ def test_reflectance_and_transmittance_are_refused_or_converted(
 ) -> None:
     held = block(kind, full * 10**-ABSORBANCE)
     assert f"--block {kind} with --convert" in refusal(tmp_path, held)
-    assert f"holds {kind} where absorbance is expected" in refusal(tmp_path, held, block=kind)
-    found = spectrum(tmp_path, held, block=kind, convert=scale)
-    np.testing.assert_allclose(found.absorbance, ABSORBANCE, atol=1e-5)
-    assert f"{kind} in {scale} was converted" in found.remarks[0]
+    assert f"holds {kind}, but absorbance is expected" in refusal(tmp_path, held, block=kind)
+    result = spectrum(tmp_path, held, block=kind, convert=scale)
+    np.testing.assert_allclose(result.absorbance, ABSORBANCE, atol=1e-5)
+    assert f"{kind} as a {scale} was converted" in result.remarks[0]
     other = {"fraction": "percent", "percent": "fraction"}[scale]
     assert scale in refusal(tmp_path, held, block=kind, convert=other) or scale == "percent"
     assert other in refusal(tmp_path, held, block=kind, convert=other)
@@ -87,7 +87,7 @@ def test_absorbance_is_not_converted_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["atr", "log-reflectance"])
 def test_other_absorbances_by_name(tmp_path: Path, kind: str) -> None:
-    assert f"it holds {kind}" in refusal(tmp_path, block(kind, ABSORBANCE))
+    assert f"it contains {kind}" in refusal(tmp_path, block(kind, ABSORBANCE))
     np.testing.assert_allclose(
         spectrum(tmp_path, block(kind, ABSORBANCE), block=kind).absorbance, ABSORBANCE, rtol=1e-6
     )
@@ -98,10 +98,10 @@ def test_single_channel_spectra_become_absorbance(tmp_path: Path) -> None:
     lamp = 0.01 + wider / 1e5
     pair = [block("sample", lamp[2:-2] * 10**-ABSORBANCE), block("reference", lamp, 4080, 520)]
     assert "--block single-channel" in refusal(tmp_path, *pair)
-    found = spectrum(tmp_path, *pair, block="single-channel")
-    np.testing.assert_allclose(found.absorbance, ABSORBANCE, atol=1e-5)
+    result = spectrum(tmp_path, *pair, block="single-channel")
+    np.testing.assert_allclose(result.absorbance, ABSORBANCE, atol=1e-5)
     narrower = [pair[0], block("reference", lamp[3:-3], wider[3], wider[-4])]
-    assert "different steps" in refusal(tmp_path, *narrower, block="single-channel")
+    assert "different channels" in refusal(tmp_path, *narrower, block="single-channel")
     dark = [pair[0], block("reference", lamp - lamp.min(), 4080, 520)]
     assert "not above 0" in refusal(tmp_path, pair[0], block("reference", -lamp, 4080, 520), block="single-channel")
     assert isinstance(spectrum(tmp_path, *dark, block="single-channel"), Spectrum)  # dark where the sample is not
@@ -109,10 +109,10 @@ def test_single_channel_spectra_become_absorbance(tmp_path: Path) -> None:
 
 
 def test_micrometres_are_converted_and_other_units_refused(tmp_path: Path) -> None:
-    found = spectrum(tmp_path, block("absorbance", ABSORBANCE, 2.5, 16.0, DXU="MI"))
-    np.testing.assert_allclose(found.wavenumbers, 1e4 / np.linspace(2.5, 16, 86))
-    assert "converted to cm-1" in found.remarks[0]
-    assert not any("turned" in remark for remark in found.remarks)
+    result = spectrum(tmp_path, block("absorbance", ABSORBANCE, 2.5, 16.0, DXU="MI"))
+    np.testing.assert_allclose(result.wavenumbers, 1e4 / np.linspace(2.5, 16, 86))
+    assert "converted from um to cm-1" in result.remarks[0]
+    assert not any("reversed" in remark for remark in result.remarks)
     assert "unit 'MIN'" in refusal(tmp_path, block("absorbance", ABSORBANCE, DXU="MIN"))
 
 
@@ -121,20 +121,22 @@ def test_micrometres_are_converted_and_other_units_refused(tmp_path: Path) -> No
     [
         (ABSORBANCE, {"DPF": 2}, "format 2"),
         (ABSORBANCE, {"NPT": 100_000_000}, "no absorbance spectrum"),
-        (ABSORBANCE, {"NPT": -5}, "damaged"),
-        (ABSORBANCE, {"NPT": 0}, "a spectrum is needed"),
-        (ABSORBANCE, {"NPT": "many"}, "damaged"),
+        (ABSORBANCE, {"NPT": -5}, "is damaged"),
+        (ABSORBANCE, {"NPT": 0}, "are not a spectrum"),
+        (ABSORBANCE, {"NPT": "many"}, "is damaged"),
         (ABSORBANCE, {"CSF": float("nan")}, "not finite"),
         (ABSORBANCE, {"FXV": float("inf")}, "finite"),
         (ABSORBANCE, {"FXV": 600.0}, "neither rises nor falls"),
         (ABSORBANCE, {"LXV": -600.0}, "above 0"),
-        (ABSORBANCE, {"LXV": 1e7}, "no optical spectrum"),
+        (ABSORBANCE, {"LXV": 1e7}, "not those of an optical spectrum"),
         (ABSORBANCE + np.where(X[4] == X, np.nan, 0), {}, "not finite"),
         (0 * ABSORBANCE + 0.5, {}, "all values are 0.5"),
-        (100 * ABSORBANCE, {}, "no absorbance: reflectance or transmittance in percent"),
+        (100 * ABSORBANCE, {}, "are not absorbance: --convert percent"),
     ],
 )
-def test_what_is_no_spectrum(tmp_path: Path, values: np.ndarray, changed: dict[str, object], reason: str) -> None:
+def test_invalid_spectra_are_refused(
+    tmp_path: Path, values: np.ndarray, changed: dict[str, object], reason: str
+) -> None:
     assert reason in refusal(tmp_path, block("absorbance", values, **changed))
 
 
@@ -187,7 +189,7 @@ def test_damaged_bytes_are_a_spectrum_or_one_line(
 def test_any_bytes_are_one_line(tmp_path_factory: pytest.TempPathFactory, content: bytes, marked: bool) -> None:
     path = tmp_path_factory.getbasetemp() / "any.0"
     path.write_bytes((b"\n\n\xfe\xfe" if marked else b"") + content)
-    for item in read(path, Reading()):
+    for item in read_file(path, Reading()):
         assert item.source
 
 
@@ -232,6 +234,6 @@ def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "huge.0"
     path.write_bytes(WHOLE)
     os.truncate(path, 1 << 40)
-    (item,) = read(path, Reading())
+    (item,) = read_file(path, Reading())
     assert isinstance(item, Problem)
     assert "1048576 MB" in item.reason

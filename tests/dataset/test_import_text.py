@@ -1,4 +1,4 @@
-"""Spectra as text: two columns or a table, units, directions, decimal commas, and what is none."""
+"""Spectra as text: two columns or a table, units, directions, decimal commas, and text that holds no spectrum."""
 
 import time
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recore.dataset.instruments.files import Reading, read
+from recore.dataset.instruments.files import Reading, read_file
 from recore.dataset.instruments.spectrum import Problem, Spectrum
 
 X = np.linspace(4000, 600, 50)
@@ -17,7 +17,7 @@ Y = 0.4 + np.exp(-(((X - 1050) / 120) ** 2))
 
 def items(path: Path, content: str | bytes, **reading: str) -> list[Spectrum | Problem]:
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return list(read(path, Reading(**reading)))
+    return list(read_file(path, Reading(**reading)))
 
 
 def one(folder: Path, content: str | bytes, name: str = "soil.csv", **reading: str) -> Spectrum:
@@ -50,11 +50,11 @@ def test_two_columns_however_they_are_written(tmp_path: Path) -> None:
         "turned": columns(X[::-1], Y[::-1]),
     }
     for name, text in written.items():
-        found = one(tmp_path, text, f"{name}.2.csv")
-        assert (found.sample, found.replicate) == (name, "2")
-        np.testing.assert_array_equal(found.wavenumbers, X)
-        np.testing.assert_array_equal(found.absorbance, Y)
-        assert bool(found.remarks) == (name == "turned")
+        spectrum = one(tmp_path, text, f"{name}.2.csv")
+        assert (spectrum.sample, spectrum.replicate) == (name, "2")
+        np.testing.assert_array_equal(spectrum.wavenumbers, X)
+        np.testing.assert_array_equal(spectrum.absorbance, Y)
+        assert bool(spectrum.remarks) == (name == "turned")
     old = "Wellenl\xe4nge \xb5m,Extinktion\n".encode("latin-1")
     np.testing.assert_allclose(one(tmp_path, old + columns(1e4 / X).encode()).wavenumbers, X)
 
@@ -62,13 +62,13 @@ def test_two_columns_however_they_are_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("unit", "factor"), [("nm", 1e7), ("um", 1e4)])
 def test_wavelengths_are_converted_where_the_file_or_the_user_says_so(tmp_path: Path, unit: str, factor: float) -> None:
     x = factor / X
-    found = one(tmp_path, columns(x), unit=unit)
-    np.testing.assert_allclose(found.wavenumbers, X)
-    np.testing.assert_array_equal(found.absorbance, Y)
-    assert found.remarks == (f"the axis is in {unit}, and was converted to cm-1",)
+    spectrum = one(tmp_path, columns(x), unit=unit)
+    np.testing.assert_allclose(spectrum.wavenumbers, X)
+    np.testing.assert_array_equal(spectrum.absorbance, Y)
+    assert spectrum.remarks == (f"the axis was converted from {unit} to cm-1",)
     said = {"nm": "Wavelength [nm],Absorbance\n", "um": "\u00b5m,A\n"}[unit]
     np.testing.assert_allclose(one(tmp_path, columns(x, header=said)).wavenumbers, X)
-    assert "--unit cm-1 is not so" in refusal(tmp_path, columns(x, header=said), unit="cm-1")
+    assert "contradicts --unit cm-1" in refusal(tmp_path, columns(x, header=said), unit="cm-1")
     assert "without a unit" in refusal(tmp_path, columns(x, header="wavelength,A\n"))
 
 
@@ -80,11 +80,27 @@ def test_wavelengths_are_converted_where_the_file_or_the_user_says_so(tmp_path: 
         (np.append(X[:-1], X[0]), "neither rises nor falls"),
         (np.append(X[:-1], X[-2]), "neither rises nor falls"),
         (X - 700, "above 0"),
-        (X * 1000, "no optical spectrum"),
+        (np.geomspace(0.5, 5000, 50), "not those of an optical spectrum"),
     ],
 )
-def test_axes_that_are_doubtful(tmp_path: Path, x: np.ndarray, reason: str) -> None:
+def test_ambiguous_axes_are_refused(tmp_path: Path, x: np.ndarray, reason: str) -> None:
     assert reason in refusal(tmp_path, columns(x))
+
+
+@settings(max_examples=60, deadline=10_000)
+@given(st.floats(1.01, 5), st.floats(15_001, 90_000), st.booleans())
+def test_an_axis_above_15000_needs_a_unit(
+    tmp_path_factory: pytest.TempPathFactory, ratio: float, highest: float, rises: bool
+) -> None:
+    x = np.linspace(highest / ratio, highest, 50)
+    text = columns(x if rises else x[::-1])
+    folder = tmp_path_factory.getbasetemp()
+    message = refusal(folder, text)
+    assert "has no unit; above 15,000 it can be nanometres or wavenumbers" in message
+    assert f"{highest:g}" in message
+    assert "--unit nm or --unit cm-1" in message
+    assert one(folder, text, unit="cm-1").wavenumbers[0] == x[-1]
+    np.testing.assert_allclose(one(folder, text, unit="nm").wavenumbers, 1e7 / x)
 
 
 def test_an_axis_that_could_be_nm_is_taken_as_what_the_user_says(tmp_path: Path) -> None:
@@ -96,9 +112,9 @@ def test_an_axis_that_could_be_nm_is_taken_as_what_the_user_says(tmp_path: Path)
 @pytest.mark.parametrize("said", ["Reflectance", "%R", "Transmittance", "% T"])
 def test_what_the_header_says_of_the_values(tmp_path: Path, said: str) -> None:
     text = columns(y=10 ** (2 - Y), header=f"cm-1,{said}\n")
-    assert "where absorbance is expected" in refusal(tmp_path, text)
+    assert "but absorbance is expected" in refusal(tmp_path, text)
     np.testing.assert_allclose(one(tmp_path, text, convert="percent").absorbance, Y)
-    assert "no absorbance" in refusal(tmp_path, columns(y=10 ** (2 - Y)))
+    assert "are not absorbance" in refusal(tmp_path, columns(y=10 ** (2 - Y)))
     assert "absorbance already" in refusal(tmp_path, columns(header="cm-1,Absorbance\n"), convert="fraction")
 
 
@@ -106,53 +122,53 @@ TABLE = "sample,operator,3000.5,X2000,1000\na,me,1,2,3\nb,me,4,5,6\na,you,7,8,9\
 
 
 def test_a_table_with_a_spectrum_a_line(tmp_path: Path) -> None:
-    found = items(tmp_path / "all.csv", TABLE)
-    assert [(item.sample, item.replicate) for item in found] == [("a", "0"), ("b", "0"), ("a", "1")]
-    assert [item.source[-6:] for item in found] == ["line 2", "line 3", "line 4"]
-    np.testing.assert_array_equal(found[2].wavenumbers, [3000.5, 2000, 1000])
-    np.testing.assert_array_equal(found[2].absorbance, [7, 8, 9])
-    assert "passed over: operator" in found[0].remarks[0]
+    spectra = items(tmp_path / "all.csv", TABLE)
+    assert [(item.sample, item.replicate) for item in spectra] == [("a", "0"), ("b", "0"), ("a", "1")]
+    assert [item.source[-6:] for item in spectra] == ["line 2", "line 3", "line 4"]
+    np.testing.assert_array_equal(spectra[2].wavenumbers, [3000.5, 2000, 1000])
+    np.testing.assert_array_equal(spectra[2].absorbance, [7, 8, 9])
+    assert "not wavenumbers were ignored: operator" in spectra[0].remarks[0]
     falling = items(tmp_path / "all.csv", "id;1000,5;3000\nx;0,1;0,2\n")
     np.testing.assert_array_equal(falling[0].wavenumbers, [3000, 1000.5])
     np.testing.assert_array_equal(falling[0].absorbance, [0.2, 0.1])
 
 
-def test_what_a_spreadsheet_leaves_at_the_end_is_no_line(tmp_path: Path) -> None:
-    found = items(tmp_path / "all.csv", "\ufeffsample;4000;3000;\r\na;0,1;0,2;\r\n;;;\r\n;;;\r\n")
-    assert [item.sample for item in found if isinstance(item, Spectrum)] == ["a"]
-    assert len(found) == 1
+def test_empty_cells_and_lines_of_spreadsheets_are_ignored(tmp_path: Path) -> None:
+    spectra = items(tmp_path / "all.csv", "\ufeffsample;4000;3000;\r\na;0,1;0,2;\r\n;;;\r\n;;;\r\n")
+    assert [item.sample for item in spectra if isinstance(item, Spectrum)] == ["a"]
+    assert len(spectra) == 1
     assert items(tmp_path / "all.csv", "sep=;\r\nsample;4000;3000\r\na;0,1;0,2\r\n")[0].sample == "a"
-    assert "it is empty" in refusal(tmp_path, ";;;\n;;;\n")
+    assert "the file is empty" in refusal(tmp_path, ";;;\n;;;\n")
     (problem,) = items(tmp_path / "all.csv", "sample,4000,3000\na,1,x\n")
-    assert problem.reason == "column '3000': 'x' is no number"
+    assert problem.reason == "column '3000': 'x' is not a number"
 
 
-def test_a_comma_that_may_part_thousands_is_not_taken_for_a_decimal_one(tmp_path: Path) -> None:
+def test_a_comma_that_may_separate_thousands_is_refused(tmp_path: Path) -> None:
     header = "sample\t3997.412\t3,000\n"  # write.csv2 in R writes names with a point and numbers with a comma
-    found = items(tmp_path / "all.csv", header + "a\t0,512\t1,234\n")
-    np.testing.assert_array_equal(found[0].absorbance, [0.512, 1.234])
-    found = items(tmp_path / "all.csv", header + "a\t0.5\t0.6\nb\t0.7\t1,234\n")
-    assert [type(item) for item in found] == [Spectrum, Problem]
-    assert "'1,234' on line 3 has a comma and '0.5' on line 2 a point" in found[1].reason
+    spectra = items(tmp_path / "all.csv", header + "a\t0,512\t1,234\n")
+    np.testing.assert_array_equal(spectra[0].absorbance, [0.512, 1.234])
+    spectra = items(tmp_path / "all.csv", header + "a\t0.5\t0.6\nb\t0.7\t1,234\n")
+    assert [type(item) for item in spectra] == [Spectrum, Problem]
+    assert "'1,234' on line 3 has a comma and '0.5' on line 2 a point" in spectra[1].reason
 
 
 def test_bad_lines_of_a_table_are_a_problem_each(tmp_path: Path) -> None:
     wrong = TABLE + "c,me,1,,3\nd,me,1,2\n,me,1,2,3\ne,me,1,2,nan\nf,me,1,2,5\n"
-    found = items(tmp_path / "all.csv", wrong)
-    reasons = [item.reason for item in found if isinstance(item, Problem)]
+    spectra = items(tmp_path / "all.csv", wrong)
+    reasons = [item.reason for item in spectra if isinstance(item, Problem)]
     assert reasons == [
-        "column 'X2000': '' is no number",
-        "4 cells under 5 names",
-        "column 'sample': '' is no name",
-        "column '1000': 'nan' is no number",
+        "column 'X2000': '' is not a number",
+        "the line has 4 cells, but the header 5",
+        "column 'sample': the cell is empty",
+        "column '1000': 'nan' is not a number",
     ]
-    assert found[-1].sample == "f"
+    assert spectra[-1].sample == "f"
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ("\n\n", "it is empty"),
+        ("\n\n", "the file is empty"),
         ("x\n", "two columns"),
         ("cm-1,A\n", "0 channels"),
         (columns() + "600\n", "line 51"),
@@ -160,21 +176,21 @@ def test_bad_lines_of_a_table_are_a_problem_each(tmp_path: Path) -> None:
         (columns() + "590,nan\n", "line 51"),
         ("3997,4\t0,12,3\n3990,1\t0,5\n", "line 1"),
         ("##TITLE=soil\n##JCAMP-DX=4.24\n", "empty"),
-        ("a,b,c\n1,2,3\n", "no header of a table"),
-        ("sample,4000,3000\n", "a header, but no spectrum"),
+        ("a,b,c\n1,2,3\n", "not the header of a table"),
+        ("sample,4000,3000\n", "there is a header, but no spectrum"),
         ('sample,4000,3000\n"a,1,2\n', "line 2"),
-        ("1,2,3\n4,5,6\n", "no header of a table"),
+        ("1,2,3\n4,5,6\n", "not the header of a table"),
         ("a" * (1 << 23), "longer than"),
         (b"\x89PNG\r\n\x1a\n\x00", "neither a Bruker OPUS file nor text"),
-        (b"\x1f\x8b\x08\x00\x00\x00", "gzipped: unpack"),
+        (b"\x1f\x8b\x08\x00\x00\x00", "gzip file; unpack it first"),
         (b"PK\x03\x04\x14\x00", "save the table as CSV"),
-        (columns().encode("utf-16"), "UTF-16: save it as UTF-8"),
-        (columns(header="cm-1,Kubelka-Munk\n"), "Kubelka-Munk values, which are no absorbance"),
-        ("wavenumber,a,b\n4000,1,2\n", "a spectrum a column is not read"),
-        ("sep=;\n", "it is empty"),
+        (columns().encode("utf-16"), "UTF-16 text; save it as UTF-8"),
+        (columns(header="cm-1,Kubelka-Munk\n"), "Kubelka-Munk values are not absorbance"),
+        ("wavenumber,a,b\n4000,1,2\n", "transpose this table"),
+        ("sep=;\n", "the file is empty"),
     ],
 )
-def test_text_that_is_no_spectrum(tmp_path: Path, content: str | bytes, reason: str) -> None:
+def test_text_that_holds_no_spectrum(tmp_path: Path, content: str | bytes, reason: str) -> None:
     assert reason in refusal(tmp_path, content)
 
 
@@ -198,5 +214,5 @@ def test_a_large_table_takes_seconds(tmp_path: Path) -> None:
     line = ",".join(f"{0.1 + i / 2000:.6f}" for i in range(1700)) + "\n"
     path.write_text(header + "".join(f"s{row},{line}" for row in range(3000)))
     began = time.process_time()
-    assert sum(isinstance(item, Spectrum) for item in read(path, Reading())) == 3000
+    assert sum(isinstance(item, Spectrum) for item in read_file(path, Reading())) == 3000
     assert time.process_time() - began < 30

@@ -1,4 +1,4 @@
-"""The sample: the schema, the same files for the same seed, data that behave like assays and spectra."""
+"""Sample data: the schema, equal files for equal seeds, assays and spectra with realistic statistics."""
 
 import gzip
 import hashlib
@@ -30,7 +30,7 @@ def channels_of(data: pd.DataFrame) -> list[str]:
     return [name for name in data if name.replace(".", "").isdigit()]
 
 
-def test_it_is_the_schema(sample: Path) -> None:
+def test_the_schema(sample: Path) -> None:
     public, private, actual = read(sample)
     assert list(public.columns[:3]) == list(private.columns[:3]) == ["DepthTo", "SiteID", "DepthFrom"]
     assert list(public.columns[-49:]) == list(actual.columns) == list(DETECTION_LIMITS) == list(score.TARGETS)
@@ -62,7 +62,7 @@ def test_the_same_plan_makes_the_same_files(tmp_path: Path) -> None:
         assert (tmp_path / "a" / name).read_bytes() != (tmp_path / "c" / name).read_bytes()
 
 
-def test_the_files_are_those_that_were_always_made(tmp_path: Path) -> None:
+def test_the_files_do_not_change_between_versions(tmp_path: Path) -> None:
     make_sample(tmp_path, Plan(rows=60, holes=4, channels=80, seed=5, missing=0.1))
     content = b"".join(gzip.decompress((tmp_path / name).read_bytes()) for name in FILES)
     assert hashlib.sha256(content).hexdigest() == "8c73cbf13820e0f2afbbc3a01cd85c16aba9dc8f1fa6df6e2b6939454209de92"
@@ -154,21 +154,21 @@ def test_any_plan_gives_its_rows_and_is_digested(
         ({"holes": 1}, "1 holes"),
         ({"channels": 6}, "6 channels"),
         ({"channels": 30_001}, "30001 channels"),
-        ({"missing": 1.0}, "1.0 missing"),
-        ({"missing": float("nan")}, "nan missing"),
+        ({"missing": 1.0}, "1.0 as the share of missing"),
+        ({"missing": float("nan")}, "nan as the share of missing"),
         ({"seed": -1}, "seed -1"),
     ],
 )
-def test_a_plan_that_cannot_be(wrong: dict[str, float], reason: str) -> None:
+def test_invalid_plans(wrong: dict[str, float], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         Plan(**wrong)
 
 
-def test_files_that_are_there_stay(tmp_path: Path) -> None:
+def test_existing_files_stay(tmp_path: Path) -> None:
     plan = Plan(rows=4, holes=2, channels=7)
     (tmp_path / "private").mkdir()
     (tmp_path / FILES[2]).write_text("mine")
-    with pytest.raises(FileExistsError, match=r"actual\.csv\.gz is there already"):
+    with pytest.raises(FileExistsError, match=r"actual\.csv\.gz exists already"):
         make_sample(tmp_path, plan)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / FILES[2]]
     make_sample(tmp_path, plan, overwrite=True)

@@ -1,4 +1,4 @@
-"""A spectrum: what a file holds, and what becomes of it: absorbance by falling wavenumber in cm-1, or a reason why not."""
+"""A spectrum in a file, and its standard form: absorbance by falling wavenumber in cm-1, or the reason why not."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 Numbers = NDArray[np.float64]
 
-TO_CM = {"nm": 1e7, "um": 1e4}  # cm-1 are this number divided by the wavelength
-LARGEST = {"fraction": 2.0, "percent": 200.0}  # a reflectance or transmittance: noise and a dark reference included
-HIGHEST_ABSORBANCE = 10.0  # no detector sees a light of 1e-10
+TO_CM = {"nm": 1e7, "um": 1e4}  # wavenumber in cm-1 = this number / wavelength
+HIGHEST_WAVENUMBER = 15_000  # cm-1 (667 nm) on an axis without a unit; infrared spectrometers end below
+HIGHEST = {"fraction": 2.0, "percent": 200.0}  # reflectance or transmittance, including noise and a dark reference
+HIGHEST_ABSORBANCE = 10.0  # no detector measures a share of 1e-10 of the light
 WINDOWS = ((2650, 2750), (2050, 2200))  # cm-1 where rocks and soils absorb little
 
 
@@ -17,9 +18,9 @@ WINDOWS = ((2650, 2750), (2050, 2200))  # cm-1 where rocks and soils absorb litt
 class Measured:
     """A spectrum as a file holds it.
 
-    `source` names the file, and the line where a file holds many. `unit` is that of x: "cm-1", "um", "nm", or "" where
-    the file does not say; `quantity` is that of y: "absorbance", "reflectance", "transmittance", "Kubelka-Munk", or "" likewise.
-    `remarks` are what the user should know of how it was read.
+    `source` names the file, and the line if a file holds many spectra. `unit` is that of x: "cm-1", "um", "nm", or ""
+    if the file does not state it; `quantity` is that of y: "absorbance", "reflectance", "transmittance",
+    "Kubelka-Munk", or "" likewise. `remarks` are notes for the user on how it was read.
     """
 
     source: str
@@ -46,58 +47,65 @@ class Spectrum:
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a file, or a spectrum of it, cannot be imported."""
+    """Why a file, or a spectrum in it, cannot be imported."""
 
     source: str
     reason: str
 
 
-def standard(measured: Measured, unit: str | None = None, convert: str | None = None) -> Spectrum:
-    """Absorbance by falling wavenumber, of a spectrum as measured.
+def to_spectrum(measured: Measured, unit: str | None = None, convert: str | None = None) -> Spectrum:
+    """Convert a measured spectrum to absorbance by falling wavenumber.
 
-    `unit` is that of the axis where the file does not say. `convert`, "fraction" or "percent", says that the values are
-    reflectance or transmittance on that scale, to be converted to log10(1 / value). Raises ValueError where the
-    spectrum is not what the user or the file says, or not a usable one.
+    `unit` is that of the axis if the file does not state it. `convert`, "fraction" or "percent", is the scale of
+    reflectance or transmittance, which is converted to log10(1 / value). Raises ValueError if the spectrum is invalid
+    or is not what the user or the file says.
     """
     if measured.x.ndim != 1 or measured.x.shape != measured.y.shape or len(measured.x) < 2:
-        raise ValueError(f"{len(measured.x)} channels with {len(measured.y)} values: a spectrum is needed")
+        raise ValueError(f"{len(measured.x)} channels with {len(measured.y)} values are not a spectrum")
     if not (np.isfinite(measured.x).all() and np.isfinite(measured.y).all()):
         raise ValueError("a value is not finite")
     steps = np.diff(measured.x)
     if not ((steps > 0).all() or (steps < 0).all()):
-        where = measured.x[np.argmax(np.sign(steps) != np.sign(steps[0])) + 1]
-        raise ValueError(f"the axis neither rises nor falls throughout: see its value {where:g}")
+        value = measured.x[np.argmax(np.sign(steps) != np.sign(steps[0])) + 1]
+        raise ValueError(f"the axis neither rises nor falls throughout; see its value {value:g}")
     if measured.x.min() <= 0:
-        raise ValueError(f"the axis has the value {measured.x.min():g}: wavenumbers are above 0")
+        raise ValueError(f"the axis has the value {measured.x.min():g}, but wavenumbers are above 0")
     remarks = list(measured.remarks)
     wavenumbers = _wavenumbers(measured, unit, remarks)
     absorbance = _absorbance(measured, convert, remarks)
     if absorbance.min() == absorbance.max():
-        raise ValueError(f"all values are {measured.y[0]:g}: that is no spectrum")
+        raise ValueError(f"all values are {measured.y[0]:g}, so this is not a spectrum")
     if wavenumbers[0] < wavenumbers[-1]:
         wavenumbers, absorbance = wavenumbers[::-1], absorbance[::-1]
         if measured.x[0] < measured.x[-1]:
-            remarks.append("the axis rises, and was turned")
+            remarks.append("the axis rises, and was reversed")
     identity = (measured.source, measured.sample, measured.replicate)
     return Spectrum(*identity, wavenumbers, absorbance, tuple(remarks))
 
 
 def _wavenumbers(measured: Measured, unit: str | None, remarks: list[str]) -> Numbers:
-    """The axis in cm-1, still in the file's direction."""
+    """The axis in cm-1, still in the direction of the file."""
     x = measured.x
     if measured.unit and unit and measured.unit != unit:
-        raise ValueError(f"the file says that its axis is in {measured.unit}: --unit {unit} is not so")
-    given = measured.unit or unit
-    if not given and x.max() < 100:
-        raise ValueError(f"an axis from {x[0]:g} to {x[-1]:g} looks like micrometres: --unit um says so")
-    if not given and x[0] < x[-1] <= 2600 and x[0] >= 300:
-        span = f"an axis that rises from {x[0]:g} to {x[-1]:g} can be in nm or in cm-1"
-        raise ValueError(f"{span}: --unit nm or --unit cm-1 says which")
-    if given in TO_CM:
-        remarks.append(f"the axis is in {given}, and was converted to cm-1")
-        x = TO_CM[given] / x
+        raise ValueError(f"the file states {measured.unit} as the unit of its axis, which contradicts --unit {unit}")
+    axis_unit = measured.unit or unit
+    axis = f"the axis from {x[0]:g} to {x[-1]:g}"
+    if not axis_unit and x.max() > HIGHEST_WAVENUMBER:
+        raise ValueError(
+            f"{axis} has no unit; above {HIGHEST_WAVENUMBER:,} it can be nanometres or wavenumbers of visible light: "
+            "state --unit nm or --unit cm-1"
+        )
+    if not axis_unit and x.max() < 100:
+        raise ValueError(f"{axis} looks like micrometres: if so, state --unit um")
+    if not axis_unit and 300 <= x[0] < x[-1] <= 2600:
+        raise ValueError(f"{axis} rises and has no unit; it can be in nm or in cm-1: state --unit nm or --unit cm-1")
+    if axis_unit in TO_CM:
+        remarks.append(f"the axis was converted from {axis_unit} to cm-1")
+        x = TO_CM[axis_unit] / x
     if not 1 <= x.min() <= x.max() <= 100_000:
-        raise ValueError(f"wavenumbers from {x[0]:g} to {x[-1]:g} cm-1 are no optical spectrum's: see --unit")
+        raise ValueError(
+            f"wavenumbers from {x[0]:g} to {x[-1]:g} cm-1 are not those of an optical spectrum: see --unit"
+        )
     return x
 
 
@@ -105,35 +113,35 @@ def _absorbance(measured: Measured, convert: str | None, remarks: list[str]) -> 
     """The values as absorbance."""
     y, quantity = measured.y, measured.quantity
     if quantity == "Kubelka-Munk":
-        raise ValueError("it holds Kubelka-Munk values, which are no absorbance: export absorbance or reflectance")
+        raise ValueError("Kubelka-Munk values are not absorbance: export absorbance or reflectance")
     if not convert:
         if quantity in ("reflectance", "transmittance"):
-            mend = "--convert fraction or --convert percent makes log10(1 / value) of it"
-            raise ValueError(f"it holds {quantity} where absorbance is expected: {mend}")
+            options = "--convert fraction or --convert percent takes log10(1 / value)"
+            raise ValueError(f"it holds {quantity}, but absorbance is expected: {options}")
         if not -HIGHEST_ABSORBANCE <= y.min() <= y.max() <= HIGHEST_ABSORBANCE:
-            mend = "reflectance or transmittance in percent is converted with --convert percent"
-            raise ValueError(f"values from {y.min():g} to {y.max():g} are no absorbance: {mend}")
+            option = "--convert percent converts reflectance or transmittance in percent"
+            raise ValueError(f"values from {y.min():g} to {y.max():g} are not absorbance: {option}")
         return y
     if quantity == "absorbance":
-        raise ValueError("it holds absorbance already: --convert is for reflectance and transmittance")
-    if y.max() > LARGEST[convert]:
-        raise ValueError(f"values up to {y.max():g} are no {convert} of reflected or transmitted light: see --convert")
-    if convert == "percent" and y.max() <= LARGEST["fraction"]:
-        raise ValueError(f"values up to {y.max():g} look like a fraction, not a percentage: --convert fraction")
+        raise ValueError("it holds absorbance already; --convert is for reflectance and transmittance")
+    if y.max() > HIGHEST[convert]:
+        raise ValueError(f"values up to {y.max():g} are not reflectance or transmittance as a {convert}: see --convert")
+    if convert == "percent" and y.max() <= HIGHEST["fraction"]:
+        raise ValueError(f"values up to {y.max():g} look like a fraction, not a percentage: use --convert fraction")
     if y.min() <= 0:
-        where = f"{measured.x[y.argmin()]:g} {measured.unit}".strip()
-        raise ValueError(f"values that are not above 0, and have no logarithm: {(y <= 0).sum()}, as at {where}")
-    remarks.append(f"{quantity or 'reflectance or transmittance'} in {convert} was converted to log10(1 / value)")
+        place = f"{measured.x[y.argmin()]:g} {measured.unit}".strip()
+        raise ValueError(f"{(y <= 0).sum()} values, such as that at {place}, are not above 0 and have no logarithm")
+    remarks.append(f"{quantity or 'reflectance or transmittance'} as a {convert} was converted to log10(1 / value)")
     return np.log10((1.0 if convert == "fraction" else 100.0) / y)
 
 
 def looks_like_reflectance(spectrum: Spectrum) -> bool:
-    """Whether values in 0 to 1 are highest where rocks and soils absorb least: it would be so of reflectance."""
+    """Whether values within 0 to 1 are highest where rocks and soils absorb least, as reflectance is."""
     values = spectrum.absorbance
     if not 0 <= values.min() <= values.max() <= 1.05:
         return False
-    inside = np.zeros(len(values), dtype=bool)
+    in_window = np.zeros(len(values), dtype=bool)
     for low, high in WINDOWS:
-        inside |= (low <= spectrum.wavenumbers) & (spectrum.wavenumbers <= high)
+        in_window |= (low <= spectrum.wavenumbers) & (spectrum.wavenumbers <= high)
     middle = (spectrum.wavenumbers > 700) & (spectrum.wavenumbers < 3800)
-    return bool(inside.sum() >= 3 and values[inside].mean() > np.quantile(values[middle], 0.6))
+    return bool(in_window.sum() >= 3 and values[in_window].mean() > np.quantile(values[middle], 0.6))

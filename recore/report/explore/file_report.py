@@ -5,6 +5,7 @@ from pathlib import Path
 
 from recore.report.explore import assays, components, correlation, depth, duplicates, shift, spectra
 from recore.report.explore.holes import holes_of
+from recore.report.explore.units import unit_findings
 from recore.report.page.content import Finding, Page, Section, by_level
 from recore.report.reading import read_data
 from recore.report.statistics.binning import bin_spectra
@@ -61,6 +62,6 @@ def _page(public: Path, private: Path | None, advance: Callable[[str], None]) ->
     }
     if other is not None:
         facts["private file"] = f"{private}, rows: {other.rows:,}, holes: {len(set(other.hole)):,}"
-    findings = by_level(finding for _, found in parts for finding in found)
+    findings = by_level([*(finding for _, found in parts for finding in found), *unit_findings(data, other)])
     lead = "Is this file what it should be? What was found first, then the pictures that it was found in."
     return Page(f"Explore {public.name}", lead, facts, findings, [section for section, _ in parts])

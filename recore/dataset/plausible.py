@@ -1,0 +1,149 @@
+"""Do the values of a column fit its unit? Contents of elements in rocks, soils and ores, and depths of drill holes.
+
+A column is judged by quantiles over its measured rows, because single values of real data can be anything.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from recore.dataset.targets import DETECTION_LIMITS, UNITS
+from recore.dataset.units import CONTENT_UNITS, DEPTH_UNITS, NAMES
+
+# For each element, in ppm by mass: the lowest median content of a file that is plausible, the abundance in the upper
+# continental crust, and the highest plausible median.
+# Abundances: Rudnick and Gao, Treatise on Geochemistry 3 (2003) 1-64; of tellurium, Hu and Gao, Chemical Geology 253
+# (2008) 205-221. The lowest medians lie below the poorest rock types (ultramafic rocks, limestones, sandstones) in
+# Turekian and Wedepohl, Geological Society of America Bulletin 72 (1961) 175-192, the highest above the average grade
+# of the richest deposits. The limits are wide, so some mistakes are not detected: zinc ore in per cent, for example,
+# has the same numbers as barren rock in ppm.
+# fmt: off
+PLAUSIBLE = {
+    "Ag": (5e-4, 0.053, 3000), "As": (0.01, 4.8, 1e5), "Au": (5e-5, 0.0015, 10), "Ba": (0.1, 628, 550_000),
+    "Bi": (5e-4, 0.16, 10_000), "Cd": (1e-3, 0.09, 5000), "Co": (0.03, 17.3, 50_000), "Cu": (0.5, 28, 300_000),
+    "Fe": (50, 39_200, 720_000), "Mn": (2.5, 774, 600_000), "Mo": (0.01, 1.1, 50_000), "Ni": (0.1, 47, 200_000),
+    "P": (5, 655, 185_000), "Pb": (0.1, 17, 600_000), "S": (5, 621, 600_000), "Sb": (5e-3, 0.4, 300_000),
+    "Se": (5e-3, 0.09, 2000), "Sn": (0.02, 2.1, 200_000), "Sr": (0.1, 320, 450_000), "Te": (4e-4, 0.027, 200),
+    "Th": (0.02, 10.5, 20_000), "U": (0.008, 2.7, 200_000), "V": (0.3, 97, 50_000), "W": (0.01, 1.9, 100_000),
+    "Zn": (0.5, 67, 600_000), "Zr": (0.2, 193, 300_000), "Be": (5e-3, 2.1, 20_000), "Al": (200, 81_500, 450_000),
+    "Ca": (50, 25_700, 420_000), "Ce": (0.01, 63, 50_000), "Cr": (0.3, 92, 400_000), "Cs": (2e-3, 4.9, 150_000),
+    "Ga": (0.03, 17.5, 1000), "Ge": (0.01, 1.4, 2000), "Hf": (3e-3, 5.3, 5000), "In": (5e-4, 0.056, 1000),
+    "K": (35, 23_200, 530_000), "La": (0.01, 31, 30_000), "Li": (0.05, 24, 40_000), "Mg": (45, 14_950, 450_000),
+    "Na": (45, 24_300, 400_000), "Nb": (0.01, 12, 30_000), "Rb": (0.02, 84, 20_000), "Re": (1e-5, 0.000198, 5),
+    "Sc": (0.05, 14, 2000), "Ta": (1e-3, 0.9, 5000), "Ti": (10, 3840, 500_000), "Tl": (1e-3, 0.9, 5000),
+    "Y": (0.02, 21, 10_000),
+}
+# fmt: on
+MAJOR = 1000  # ppm in the upper crust
+COMMON = 30  # times more or less than the upper crust: the medians of common rocks and soils
+FEWEST_ROWS = 3  # measured; fewer are not judged
+AT_LIMIT = 0.1  # share of the values that are the lowest, if that is a limit of detection
+WHOLE = 0.9  # share of gold assays that are whole or half numbers: laboratories report so in ppb, never in ppm
+
+LONGEST_SAMPLE = 30.0  # m, in the median; composites of drill core and cuttings are shorter
+CONVERTED_SAMPLE = (0.1, 10.0)  # m, in the median of depths that were converted from a suspected unit
+DEEPEST = 4000.0  # m; holes of mineral exploration are rarely deeper than 3 km
+
+
+@dataclass(frozen=True)
+class SuspectedUnit:
+    """A column that is probably not in the unit of the schema.
+
+    `unit` is the unit that it is probably in, "" where none fits; `factor` converts from it to the schema's unit.
+    """
+
+    column: str
+    unit: str
+    factor: float | None
+    reason: str
+    remedy: str
+
+    @property
+    def text(self) -> str:
+        return f"{self.reason}: {self.remedy}"
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The values of the finding, for programs."""
+        return {"column": self.column, "unit": self.unit, "factor": self.factor}
+
+
+def suspected_content_units(assays: Mapping[str, ArrayLike]) -> list[SuspectedUnit]:
+    """The targets whose values are probably in another unit than the target's."""
+    suspected = []
+    for target in DETECTION_LIMITS:
+        if target in assays:
+            values = np.asarray(assays[target], dtype=float)
+            unit = _content_unit(target, values[values > 0])
+            suspected += [unit] if unit else []
+    return suspected
+
+
+def _content_unit(target: str, values: NDArray[np.float64]) -> SuspectedUnit | None:
+    """The unit that the positive values of a target are probably in, None if the target's own unit is plausible."""
+    if len(values) < FEWEST_ROWS:
+        return None
+    target_unit, scale = target[-3:].lower(), UNITS[target[-3:]]
+    low, abundance, high = (scale * content for content in PLAUSIBLE[target[:-3]])
+    median = float(np.median(values))
+    limit = DETECTION_LIMITS[target]
+    repeats = int((values == values.min()).sum())
+    at_limit = median <= limit and values.min() >= limit / 4 and repeats >= max(2, AT_LIMIT * len(values))
+    gold_in_ppb = target == "AuPPM" and median >= 1 and (values * 2 % 1 == 0).mean() >= WHOLE
+    if (median >= low or at_limit) and median <= high and not gold_in_ppb:
+        return None
+    reason = f"{target}: the median of {len(values)} values is {_number(median)} {target_unit}, "
+    if low <= median <= high:
+        reason += "and most values are whole or half numbers"
+    else:
+        reason += f"but {_number(low)} to {_number(high)} {target_unit} are plausible"
+    factors = {unit: scale * size for unit, size in CONTENT_UNITS.items() if unit != target_unit}
+    fitting = {unit: factor for unit, factor in factors.items() if low <= median * factor <= high}
+    if not fitting:
+        return SuspectedUnit(target, "", None, reason, "check the unit of this column")
+    unusual = {unit: abs(np.log(median * factor / abundance)) for unit, factor in fitting.items()}
+    # metals are reported in g/kg so rarely that ore in per cent is more probable, although it is less common as a rock
+    is_trace = abundance < scale * MAJOR
+    unit, *others = sorted(fitting, key=lambda unit: (is_trace and unit == "g/kg", unusual[unit]))
+    units = " or ".join(NAMES[one] for one in (unit, *(other for other in others if unusual[other] < np.log(COMMON))))
+    remedy = f"multiply the column by {fitting[unit]:g}, or import the table with --column {target}=COLUMN:{unit}"
+    return SuspectedUnit(target, unit, fitting[unit], f"{reason}; the values look like {units}", remedy)
+
+
+def suspected_depth_unit(depth_from: ArrayLike, depth_to: ArrayLike) -> SuspectedUnit | None:
+    """The unit that depths are probably in, None if they can be metres."""
+    start, end = np.asarray(depth_from, dtype=float), np.asarray(depth_to, dtype=float)
+    known = np.isfinite(start) & np.isfinite(end)
+    if not known.any():
+        return None
+    lengths = np.abs(end - start)[known]
+    length = float(np.median(lengths))
+    depth = float(np.quantile(np.maximum(np.abs(start), np.abs(end))[known], 0.95))
+    if length <= LONGEST_SAMPLE and depth <= DEEPEST:
+        return None
+    column = "DepthFrom, DepthTo"
+    evidence = (
+        f"the median sample is {_number(length)} m long, and the 95 % quantile of the depths is {_number(depth)} m"
+    )
+    reason = f"{column}: {evidence}"
+    # feet are usual where samples are short enough to be metres, centimetres where they are too long
+    fitting = [
+        unit
+        for unit in (("cm", "mm") if length > LONGEST_SAMPLE else ("ft", "cm", "mm"))
+        if depth * DEPTH_UNITS[unit] <= DEEPEST
+        and (length == 0 or CONVERTED_SAMPLE[0] <= length * DEPTH_UNITS[unit] <= CONVERTED_SAMPLE[1])
+    ]
+    if not fitting:
+        return SuspectedUnit(column, "", None, reason, "check the unit of the depths")
+    unit, factor = fitting[0], DEPTH_UNITS[fitting[0]]
+    remedy = f"multiply both columns by {factor:g}, or import the table with --depth-unit {unit}"
+    units = " or ".join(NAMES[unit] for unit in fitting)
+    return SuspectedUnit(column, unit, factor, f"{reason}; the values look like {units}", remedy)
+
+
+def _number(value: float) -> str:
+    """A number as a sentence has it: 0.0015, 8.12, 450,000."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"

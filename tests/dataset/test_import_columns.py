@@ -1,0 +1,220 @@
+"""`recore import` of a laboratory's own table: names of columns, units, oxides, and columns in a wrong unit."""
+
+import contextlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.import_runs import X, absorbance, import_command
+
+from recore.cli import main
+from recore.dataset.columns import SCHEMA, find_columns, parse_columns
+from recore.dataset.targets import DETECTION_LIMITS
+
+SAMPLES = "abcdef"
+# A laboratory's table of usual contents: aluminium in per cent, potassium as oxide, and so on.
+LABORATORY = {
+    "Sample ID": list(SAMPLES),
+    "hole": ["D1", "D1", "D1", "D2", "D2", "D2"],
+    "from_ft": [0, 5, 10, 0, 5, 10],
+    "to_ft": [5, 10, 15, 5, 10, 15],
+    "Al_pct": [8.1, 7.2, 6.6, 8.4, 7.9, 5.3],
+    "K2O (%)": [2.8, 3.1, 1.7, 2.2, 2.6, 4.0],
+    "Au ppb": [12, 8, "<1", 230, 41, 5],
+    "Fe_tot": [31, 40.5, 28, 52, 19, 47],
+    "U_ppm": [2.1, 3.4, 1.9, 2.2, 4.0, 2.8],
+    "Hg_ppm": [0.1] * 6,
+}
+IDENTITY = ["sample=Sample ID", "SiteID=hole", "DepthFrom=from_ft", "DepthTo=to_ft"]
+
+
+@pytest.fixture
+def laboratory(tmp_path: Path) -> Path:
+    """A folder with six spectra and a laboratory's table."""
+    header = ",".join(["sample", *(f"{x:.1f}" for x in X)])
+    rows = [",".join([name, *map(str, absorbance(X, 1 + place / 9))]) for place, name in enumerate(SAMPLES)]
+    (tmp_path / "spectra.csv").write_text("\n".join([header, *rows]))
+    pd.DataFrame(LABORATORY).to_csv(tmp_path / "lab.csv", index=False)
+    return tmp_path
+
+
+def import_columns(folder: Path, *columns: str, options: tuple[str, ...] = ()) -> Result:
+    arguments = ["--assays", folder / "lab.csv", "--out", folder / "out.csv.gz", "--force", *options]
+    return import_command(folder / "spectra.csv", *arguments, *(f"--column={column}" for column in columns))
+
+
+def schema_table(folder: Path, **columns: object) -> None:
+    """Replace the laboratory's table by one in the schema."""
+    ends = np.arange(1.0, 7) * 1.5
+    identity = {"sample": list(SAMPLES), "SiteID": LABORATORY["hole"], "DepthFrom": ends - 1.5, "DepthTo": ends}
+    pd.DataFrame(identity | columns).to_csv(folder / "lab.csv", index=False)
+
+
+def test_columns_are_renamed_and_converted(laboratory: Path) -> None:
+    assays = ("AlPPM=Al_pct", "KPPM=K2O (%)", "AuPPM=Au ppb", "FePCT=Fe_tot:g/kg", "UPPB=U_ppm")
+    done = import_columns(laboratory, *IDENTITY, *assays)
+    assert done.exit_code == 0, done.stderr
+    data = pd.read_csv(laboratory / "out.csv.gz", index_col=0)
+    assert list(data.index) == list(SAMPLES)
+    assert list(data["SiteID"]) == LABORATORY["hole"]
+    np.testing.assert_allclose(data["DepthTo"], 0.3048 * np.array(LABORATORY["to_ft"]))
+    assert list(data["AlPPM"]) == [81_000, 72_000, 66_000, 84_000, 79_000, 53_000]
+    np.testing.assert_allclose(data["KPPM"], 1e4 * 0.83015 * np.array(LABORATORY["K2O (%)"]), rtol=1e-4)
+    assert list(data["AuPPM"]) == [0.012, 0.008, 0.0005, 0.23, 0.041, 0.005]
+    assert list(data["FePCT"]) == [3.1, 4.05, 2.8, 5.2, 1.9, 4.7]
+    assert list(data["UPPB"]) == [2100, 3400, 1900, 2200, 4000, 2800]
+    assert data["CuPPM"].isna().all()
+    assert "AlPPM = 10000 x Al_pct (pct)" in done.stderr
+    assert "(pct K2O)" in done.stderr
+    assert "columns that were ignored: Hg_ppm" in done.stderr
+    assert "bad:" not in done.stderr
+
+
+def test_what_is_not_known_or_not_imported_is_reported(laboratory: Path) -> None:
+    done = import_columns(laboratory, *IDENTITY, "FePCT=Fe_tot", "PPCT=Hg_ppm:pct")
+    notes = [line for line in done.stderr.splitlines() if "lab.csv" in line]
+    assert any("state no unit" in note and "FePCT=Fe_tot; --column FePCT=Fe_tot:pct" in note for note in notes)
+    for name in ("AlPPM=Al_pct", "UPPB=U_ppm", "AuPPM=Au ppb"):
+        assert any(f"--column {name} imports it" in note for note in notes), name
+    assert not any("Hg" in note for note in notes if "imports it" in note)
+
+
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [
+        (["CuPMM=Al_pct"], "'CuPMM' is not a column of the schema; did you mean CuPPM?"),
+        (["Cu=Al_pct"], "did you mean CuPPM?"),
+        (["siteid=hole"], "did you mean SiteID?"),
+        (["HgPPM=Hg_ppm"], "'HgPPM' is not a column of the schema; its columns are sample"),
+        (["CuPPM"], "write NAME=COLUMN"),
+        (["=Al_pct"], "write NAME=COLUMN"),
+        (["AlPPM=Al_pct", "AlPPM=Fe_tot"], "AlPPM is set to 'Al_pct' already"),
+        ([*IDENTITY, "AlPPM=Al_pc"], "the table has no column 'Al_pc'; did you mean Al_pct?"),
+        ([*IDENTITY, "AlPPM=zzz"], "the table has no column 'zzz'"),
+        ([*IDENTITY, "AlPPM=Al_pct:stone"], "the unit 'stone' is unknown; use pct, g/kg, ppm, ppb"),
+        (["sample=Sample ID:pct"], "sample has no unit"),
+        (["DepthFrom=from_ft:cm"], "--depth-unit states the unit of depths"),
+        (IDENTITY[:3], "there is no column 'DepthTo'"),
+        ([], "column 'Sample ID' is not in the schema; did you mean sample? --column sample=Sample ID imports it"),
+    ],
+)
+def test_wrong_columns_are_one_line(laboratory: Path, columns: list[str], reason: str) -> None:
+    done = import_columns(laboratory, *columns)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert reason in done.stderr
+
+
+def test_columns_and_depth_units_need_a_table(laboratory: Path) -> None:
+    for option in ("--column=CuPPM=Cu", "--depth-unit=cm"):
+        done = import_command(laboratory / "spectra.csv", "--out", laboratory / "o.csv.gz", option)
+        assert done.exit_code == 2
+        assert "needs an assay table" in done.stderr
+
+
+def test_a_stated_unit_overrides_the_name(laboratory: Path) -> None:
+    done = import_columns(laboratory, *IDENTITY, "AlPPM=Al_pct:g/kg", options=("--depth-unit", "m"))
+    assert done.exit_code == 0, done.stderr
+    data = pd.read_csv(laboratory / "out.csv.gz", index_col=0)
+    assert data["AlPPM"].iloc[0] == 8100
+    assert list(data["DepthTo"]) == LABORATORY["to_ft"]
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(alphabet="CuPM=Fe_pct: %2O3", max_size=14), max_size=4), st.booleans())
+def test_any_option_is_parsed_or_refused(options: list[str], in_header: bool) -> None:
+    with contextlib.suppress(ValueError):
+        columns = parse_columns(options)
+        header = ["sample", "SiteID", "DepthFrom", "DepthTo", *(columns.values() if in_header else ())]
+        sources, _ = find_columns(list(dict.fromkeys(header)), columns, None)
+        assert set(columns) <= set(sources) <= set(SCHEMA)
+        assert all(source.factor > 0 for source in sources.values())
+
+
+# A column of the schema, its values, the unit that they look like, and the option that converts them.
+SUSPECTED = {
+    "per cent as ppm": ("AlPPM", [8.1, 7.2, 6.6, 8.4, 7.9, 5.3], "per cent", "--column AlPPM=AlPPM:pct"),
+    "g/kg as ppm": ("AlPPM", [51, 42, 66, 54, 79, 53], "g/kg", "--column AlPPM=AlPPM:g/kg"),
+    "ppm as per cent": ("VPCT", [97, 60, 55, 30, 80, 99], "ppm", "--column VPCT=VPCT:ppm"),
+    "ppm as ppb": ("ThPPB", [10.5, 4, 12, 8, 11, 7], "ppm", "--column ThPPB=ThPPB:ppm"),
+    "ppb as ppm": ("AuPPM", [12, 8, 3, 230, 41, 5], "ppb", "--column AuPPM=AuPPM:ppb"),
+    "per cent of copper": ("CuPPM", [0.31, 0.2, 0.05, 0.44, 1.2, 0.33], "per cent", "--column CuPPM=CuPPM:pct"),
+}
+
+
+@pytest.mark.parametrize("case", SUSPECTED)
+def test_a_wrong_unit_is_a_bad_finding_and_the_named_option_repairs_it(laboratory: Path, case: str) -> None:
+    column, values, unit, option = SUSPECTED[case]
+    schema_table(laboratory, **{column: values})
+    done = import_columns(laboratory)
+    assert done.exit_code == 0, done.stderr
+    (finding,) = [line for line in done.stderr.splitlines() if line.startswith("bad: ")]
+    assert f"{column}: the median of 6 values is" in finding
+    assert f"look like {unit}" in finding
+    assert f"{option} converts them" in finding
+    record = json.loads(import_columns(laboratory, options=("--json",)).stdout)
+    assert [one["values"]["column"] for one in record["findings"]] == [column]
+    written = pd.read_csv(laboratory / "out.csv.gz", index_col=0)[column]
+    assert list(written) == values
+    done = import_columns(laboratory, option.removeprefix("--column "))
+    assert "bad:" not in done.stderr
+    converted = pd.read_csv(laboratory / "out.csv.gz", index_col=0)[column]
+    np.testing.assert_allclose(converted, written * record["findings"][0]["values"]["factor"])
+
+
+def test_a_conversion_that_does_not_fit_is_reported(laboratory: Path) -> None:
+    schema_table(laboratory, AlPPM=[81_000, 72_000, 66_000, 84_000, 79_000, 53_000])
+    done = import_columns(laboratory, "AlPPM=AlPPM:ppb")
+    assert "check the unit of the table's column 'AlPPM'" in done.stderr
+
+
+@pytest.mark.parametrize(("unit", "size", "top"), [("cm", 100, 0), ("mm", 1000, 0), ("ft", 1 / 0.3048, 1400)])
+def test_depths_in_another_unit_are_a_bad_finding(laboratory: Path, unit: str, size: float, top: float) -> None:
+    ends = top + 3 * np.arange(1.0, 7)
+    depths = {"DepthFrom": (ends - 3) * size, "DepthTo": ends * size}
+    schema_table(laboratory, **depths)
+    done = import_columns(laboratory)
+    (finding,) = [line for line in done.stderr.splitlines() if line.startswith("bad: ")]
+    assert "DepthFrom, DepthTo: the median sample is" in finding
+    assert f"--depth-unit {unit} converts them" in finding
+    done = import_columns(laboratory, options=("--depth-unit", unit))
+    assert "bad:" not in done.stderr
+    data = pd.read_csv(laboratory / "out.csv.gz", index_col=0)
+    np.testing.assert_allclose(data["DepthTo"], ends)
+
+
+def test_explore_finds_wrong_units_and_none_in_a_good_file(tmp_path: Path, sample: Path, public: pd.DataFrame) -> None:
+    def findings(path: Path, *options: object) -> list[dict]:
+        done = CliRunner().invoke(main, ["explore", *map(str, (path, "--out", tmp_path / "r.html", *options))])
+        assert done.exit_code == 0, done.stderr
+        return json.loads(done.stdout) if "--json" in options else done.stdout.splitlines()
+
+    def units(path: Path, *options: object) -> dict[str, tuple]:
+        bad = [one for one in findings(path, "--json", *options) if one["level"] == "bad"]
+        of_units = [one for one in bad if one["name"] in ("assay unit", "depth unit")]
+        return {one["values"]["column"]: (one["values"]["unit"], one["section"]) for one in of_units}
+
+    assert units(sample / "public/public.csv.gz", "--private", sample / "private/private.csv.gz") == {}
+    factors = {"AlPPM": 1e-4, "VPCT": 1e4, "ThPPB": 1e-3, "DepthFrom": 100, "DepthTo": 100}
+    wrong = public.iloc[::4].drop(columns=[name for name in public if name[0].isdigit()][60:])
+    for column, factor in factors.items():
+        wrong[column] = wrong[column] * factor
+    path = tmp_path / "wrong.csv.gz"
+    wrong.to_csv(path)
+    suspected = {"AlPPM": ("pct", "assays"), "VPCT": ("ppm", "assays"), "ThPPB": ("ppm", "assays")}
+    assert units(path) == suspected | {"DepthFrom, DepthTo": ("cm", "depth")}
+    private = tmp_path / "private.csv.gz"
+    wrong.drop(columns=list(DETECTION_LIMITS)).to_csv(private)
+    lines = findings(path, "--private", private)
+    (depth,) = [line for line in lines if line.startswith("bad   private.csv.gz: DepthFrom, DepthTo")]
+    assert "multiply both columns by 0.01" in depth
+    (aluminium,) = [line for line in lines if line.startswith("bad   AlPPM")]
+    assert "multiply the column by 10000, or import the table with --column AlPPM=COLUMN:pct" in aluminium
+    html = (tmp_path / "r.html").read_text()
+    for column in ("AlPPM", "VPCT", "ThPPB", "DepthFrom, DepthTo", "private.csv.gz: DepthFrom, DepthTo"):
+        assert f"{column}: the median" in html, column

@@ -1,0 +1,67 @@
+"""`recore import` on the YAMSYS soils (Zenodo, DOI 10.5281/zenodo.1174869), where RECORE_YAMSYS names a copy."""
+
+import csv
+import gzip
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.import_runs import import_command
+
+import score
+
+pytestmark = pytest.mark.skipif("RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS names no copy of the soils")
+
+# the columns of the laboratory's table, with their units
+COLUMNS = ("sample=sample_ID", "SiteID=site_comb")
+ASSAYS = ("FePCT=Fe_tot:g/kg", "AlPPM=Al_tot:g/kg", "KPPM=K_tot:g/kg", "CaPPM=Ca_tot:g/kg", "PPCT=P_tot:mg/kg")
+ASSAYS += ("MnPPM=Mn_tot", "ZnPPM=Zn_tot", "CuPPM=Cu_tot", "SPPM=S")
+
+
+def write_table(part: str, path: Path) -> Path:
+    """The laboratory's table of the public or the private soils, with an index and the depths that it lacks."""
+    table = pd.read_csv(Path(os.environ["RECORE_YAMSYS"]) / "soilchem_yamsys.csv", dtype=str, keep_default_na=False)
+    table = table.assign(index=range(len(table)), DepthFrom=0, DepthTo=20)
+    table[(table["site"] == "mo") == (part == "private")].to_csv(path, index=False)
+    return path
+
+
+def cells_of(path: Path) -> list[dict[str, str]]:
+    with gzip.open(path, "rt", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("part", ["public", "private"])
+def test_the_284_opus_files_make_the_yamsys_data_to_the_last_decimal(tmp_path: Path, part: str) -> None:
+    data = Path(os.environ["RECORE_YAMSYS"])
+    assert len(list((data / "spectra").iterdir())) == 284
+    out = tmp_path / "out.csv.gz"
+    columns = COLUMNS + (ASSAYS if part == "public" else ())
+    options = ["--only-listed", "--replicates", "mean", *(f"--column={column}" for column in columns)]
+    table = write_table(part, tmp_path / "table.csv")
+    done = import_command(data / "spectra", "--assays", table, *options, "--out", out)
+    assert done.exit_code == 0, done.stderr
+    assert "2 absorbance blocks" in done.stderr
+    assert "bad:" not in done.stderr
+    imported, expected = cells_of(out), cells_of(data / f"{part}.csv.gz")
+    assert len(imported) == len(expected)
+    assert list(imported[0]) == list(expected[0])
+    for one, other in zip(imported, expected, strict=True):
+        for name, cell in one.items():
+            if cell != other[name]:  # a channel's text must be equal; an assay or a depth its number
+                assert name in score.TARGETS or name.startswith("Depth"), (name, cell, other[name])
+                assert float(cell) == pytest.approx(float(other[name]), abs=5.1e-7)  # the file has six decimals
+
+
+def test_single_channels_give_what_the_instrument_made_of_them(tmp_path: Path) -> None:
+    spectra = Path(os.environ["RECORE_YAMSYS"]) / "spectra"
+    frames = []
+    for name in ("absorbance:2", "single-channel"):
+        out = tmp_path / f"{name}.csv.gz"
+        done = import_command(f"{spectra}/CI_tb_*", "--block", name, "--replicates", "mean", "--out", out)
+        assert done.exit_code == 0, done.stderr
+        frames.append(pd.read_csv(out, index_col=0))
+    assert frames[0].shape == (20, 1716)
+    np.testing.assert_allclose(*frames, atol=2e-6)
