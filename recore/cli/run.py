@@ -33,6 +33,7 @@ INTERRUPTED = 130  # exit status, as a shell has it of a command that SIGINT end
 @click.option("--private", type=FILE, help="Data without assays.")
 @click.option("--actual", type=FILE, help="The assays of the private data; the scoring job alone sees them.")
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder.  [default: runs/ and the time]")
+@click.option("--note", default="", show_default=False, help="A line about this run that `recore board` shows.")
 @click.option("--engine", type=click.Choice(["process", "docker", "aws"]), default="process", help="Where jobs run.")
 @click.option(
     "--isolation",
@@ -50,7 +51,7 @@ INTERRUPTED = 130  # exit status, as a shell has it of a command that SIGINT end
 @click.option("--report/--no-report", default=True, help="Leave report.html in the run's folder.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Progress in ASCII.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run's record as JSON.")
-def run(submission: Path, as_json: bool, ascii_only: bool, **options: Any) -> None:
+def run(submission: Path, note: str, as_json: bool, ascii_only: bool, **options: Any) -> None:
     """Send a submission through the four steps: train, then preprocess, predict and score, public and private.
 
     SUBMISSION is a folder with setup.py, or the src.tar.gz that `unearthed build` leaves; by default this folder. Jobs
@@ -69,7 +70,7 @@ def run(submission: Path, as_json: bool, ascii_only: bool, **options: Any) -> No
 
     from recore.cli.platform import platform_of
     from recore.pipeline.progress import shown
-    from recore.pipeline.record import make_record, write_record
+    from recore.pipeline.record import clean_note, make_record, write_record
     from recore.pipeline.requests import Settings
     from recore.pipeline.run import Run
     from recore.pipeline.run_folder import RunFolder
@@ -92,7 +93,7 @@ def run(submission: Path, as_json: bool, ascii_only: bool, **options: Any) -> No
                 interrupted = True
         arguments = {"submission": submission} | options
         paths = {name: str(value) for name, value in arguments.items() if isinstance(value, Path)}
-        about: dict[str, Any] = {"arguments": arguments | paths, "folder": str(Path.cwd())}
+        about: dict[str, Any] = {"note": clean_note(note), "arguments": arguments | paths, "folder": str(Path.cwd())}
         about |= {"endpoint": there.endpoint, "region": there.region, "isolation": there.isolation}
         kept = make_record(made, about)
         write_record(kept, folder.path)
@@ -186,10 +187,10 @@ def _report(folder: Path) -> None:
 
 def _show(made: "Run") -> None:
     """The tables of scores, and where the rest is."""
-    from recore.cli.scores import show
+    from recore.cli.results import show_scores
 
     if scores := made.scores():
-        show(scores)
+        show_scores(scores)
     click.echo(f"run: {made.folder} holds {', '.join(sorted(path.name for path in made.folder.iterdir()))}")
 
 

@@ -33,7 +33,7 @@ STEPS = {"upload", "train", "clean up"} | {
 }
 DATA = (*SIDES, "actual")
 LARGEST_RECORD = 16 << 20  # bytes
-LONGEST_NOTE = 300  # characters; the middle of a longer note is left out
+LONGEST_NOTE = 200  # characters; the middle of a longer note is left out
 TARGET = re.compile(r"\w{1,40}", re.ASCII)
 
 
@@ -131,7 +131,7 @@ def write_record(record: dict[str, Any], folder: Path) -> None:
 
 def clean_note(text: str) -> str:
     """A note as it is kept: one line of printable characters, at most LONGEST_NOTE of them."""
-    return plain(text.strip(), LONGEST_NOTE - len(" ... "))
+    return plain(text.strip(), LONGEST_NOTE)
 
 
 def write_note(folder: Path, text: str) -> str:

@@ -56,7 +56,7 @@ def read_scores(folder: Path) -> dict[str, Score]:
     return scores
 
 
-def tables(scores: dict[str, Score]) -> list["Table"]:
+def make_tables(scores: dict[str, Score]) -> list["Table"]:
     """For people: the scores, and the targets that help and hurt most in the last of them, private where there is one."""
     from rich.table import Table
 
