@@ -12,7 +12,7 @@ from helpers import ROOT, copy_checkout, environment
 from template import template_only
 
 from recore.pipeline.submission import read_submission
-from recore.template.writing import models, write_submission
+from recore.template.new_submission import models, write_submission
 
 REACHED = {
     "ridge": ["assays", "features", "fitting", "preprocess", "ridge", "serving", "train"],

@@ -9,13 +9,15 @@ from recore.cli.bar import bar
 
 
 @click.command()
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the files.")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="The folder for the files."
+)
 @click.option("--rows", type=int, default=3000, help="Samples, public and private together.")
 @click.option("--holes", type=int, default=24, help="Drill holes; about three in ten become private.")
 @click.option("--channels", type=int, default=1700, help="Channels of a spectrum, from 4000 to 600 cm-1.")
 @click.option("--missing", type=float, default=0.03, help="Share of the assays left empty.")
-@click.option("--seed", type=int, default=0, help="Another seed, another district.")
-@click.option("--force", is_flag=True, help="Replace files that are there.")
+@click.option("--seed", type=int, default=0, help="Each seed makes a different district.")
+@click.option("--force", is_flag=True, help="Replace existing files.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def sample(
     out: Path, rows: int, holes: int, channels: int, missing: float, seed: int, force: bool, as_json: bool
@@ -23,13 +25,13 @@ def sample(
     """Make sample data in the challenge's schema.
 
     Writes public/public.csv.gz with assays, private/private.csv.gz without, and private/actual.csv.gz with the
-    assays of the private rows. Some assays are missing, public and private, as in real data: an empty cell, which the
-    score leaves out. The same options make the same files on every machine.
+    assays of the private rows. As in real data, some assays are missing: their cells are empty, and the score leaves
+    them out. The same options make the same files on every machine.
 
     \b
     Example:
       python -m recore sample --out data
-      python -m recore sample --out data/large --rows 20000 --holes 100 --missing 0
+      python -m recore sample --out data/large --rows 20000 --missing 0
     """
     from recore.dataset.sample import Plan, make_sample
 

@@ -1,4 +1,4 @@
-"""The runs of a folder: best first among those on the same data, and whatever else lies there is named and passed by."""
+"""The runs of a folder, best first among those on the same data; their notes; invalid records are named."""
 
 import io
 import json
