@@ -16,7 +16,7 @@ from recore.cli.findings import show_findings
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
-    """Look at a data file: is it what it should be? Writes an HTML report, and its numbers in a folder beside it.
+    """Check a data file and write an HTML report about it.
 
     Spectra by hole, components and outliers, near-duplicates, assays, depths, correlations, and how far private
     spectra lie from the public ones. What is bad comes first.
@@ -24,7 +24,8 @@ def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
     \b
     Example:
       python -m recore explore data/public/public.csv.gz
-      python -m recore explore data/public/public.csv.gz --private data/private/private.csv.gz --out runs/explore.html
+      python -m recore explore data/public/public.csv.gz \\
+        --private data/private/private.csv.gz --out runs/explore.html
     """
     from recore.report.explore import STEPS
     from recore.report.explore import explore as look

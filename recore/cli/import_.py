@@ -42,10 +42,10 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def import_(files: tuple[Path, ...], as_json: bool, **options: Any) -> None:
-    """Make a data file in the challenge's schema of an instrument's files and a laboratory's assays.
+    """Convert spectra and assays to the challenge's schema.
 
-    FILES are Bruker OPUS files, text files of two columns (wavenumber, value), tables with a spectrum a line, folders of
-    such files, and patterns. Without --assays the file has an index and channels alone.
+    FILES are Bruker OPUS files, text files of two columns (wavenumber, value), tables with a spectrum in each line,
+    folders of such files, and patterns. Without --assays the file has an index and channels alone.
 
     --block is absorbance, atr, log-reflectance, reflectance or transmittance (the last two with --convert), or
     single-channel, which makes absorbance of the sample's and the reference's; absorbance:2 is the second of its kind.
@@ -57,9 +57,11 @@ def import_(files: tuple[Path, ...], as_json: bool, **options: Any) -> None:
 
     \b
     Example:
-      python -m recore import spectra/ --assays assays.csv --replicates mean --out data/public/public.csv.gz
-      python -m recore import spectra/ --assays new.csv --replicates mean --like data/public/public.csv.gz \\
-        --only-listed --out data/private/private.csv.gz
+      python -m recore import spectra/ --assays assays.csv \\
+        --replicates mean --out data/public/public.csv.gz
+      python -m recore import spectra/ --assays new.csv --replicates mean \\
+        --like data/public/public.csv.gz --only-listed \\
+        --out data/private/private.csv.gz
     """
     from recore.dataset.importing import Order, import_files
     from recore.dataset.instruments.files import Reading
