@@ -9,24 +9,22 @@ from recore.cli.bar import bar
 
 
 @click.command()
-@click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="The folder for the files."
-)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the files.")
 @click.option("--rows", type=int, default=3000, help="Samples, public and private together.")
 @click.option("--holes", type=int, default=24, help="Drill holes; about three in ten become private.")
 @click.option("--channels", type=int, default=1700, help="Channels of a spectrum, from 4000 to 600 cm-1.")
-@click.option("--missing", type=float, default=0.03, help="Share of the assays left empty.")
-@click.option("--seed", type=int, default=0, help="Each seed makes a different district.")
+@click.option("--missing", type=float, default=0.03, help="Share of the assays that are left empty.")
+@click.option("--seed", type=int, default=0, help="Seed of the random numbers.")
 @click.option("--force", is_flag=True, help="Replace existing files.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def sample(
     out: Path, rows: int, holes: int, channels: int, missing: float, seed: int, force: bool, as_json: bool
 ) -> None:
-    """Make sample data in the challenge's schema.
+    """Write sample data in the challenge's schema.
 
-    Writes public/public.csv.gz with assays, private/private.csv.gz without, and private/actual.csv.gz with the
-    assays of the private rows. As in real data, some assays are missing: their cells are empty, and the score leaves
-    them out. The same options make the same files on every machine.
+    Writes public/public.csv.gz with assays, private/private.csv.gz without, and private/actual.csv.gz with the assays
+    of the private rows. As in real data, some assays are missing; their cells are empty, and the score ignores them.
+    The same options give the same files on every machine.
 
     \b
     Example:
@@ -38,7 +36,7 @@ def sample(
     plan = Plan(rows=rows, holes=holes, channels=channels, seed=seed, missing=missing)
     with bar() as progress:
         task = progress.add_task("sample", total=rows)
-        written = make_sample(out, plan, overwrite=force, advance=lambda done: progress.advance(task, done))
+        written = make_sample(out, plan, overwrite=force, advance=lambda count: progress.advance(task, count))
     if as_json:
         click.echo(json.dumps({str(path): {"rows": count} for path, count in written.items()}))
     else:

@@ -177,7 +177,7 @@ def test_what_a_wrapper_around_the_hooks_raises_is_not_the_submissions() -> None
 def test_windows_line_ends_and_lines_that_follow() -> None:
     found = find_exception(traced("/opt/ml/code/train.py").replace("\n", "\r\n") + "\n---\nafter\nthat")
     assert found
-    assert (found.head, found.follow) == ("ValueError: a", 2)
+    assert (found.head, found.following_lines) == ("ValueError: a", 2)
 
 
 @pytest.mark.parametrize(
