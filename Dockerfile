@@ -1,16 +1,17 @@
-# The container of the challenge, named in .unearthed_challenge.json. Two ways to the same:
+# The container of the challenge, named in .unearthed_challenge.json. There are two ways to build it:
 #
 #   docker build --target equivalent -t recore/sagemaker-scikit-learn:1.9-0-cpu-py3 .
-#       from python:3.12-slim and the package index: no account is needed
+#       from python:3.12-slim and the package index, without an account
 #   docker build -t recore/sagemaker-scikit-learn:1.9-0-cpu-py3 .
-#       from the AWS SageMaker scikit-learn image; pulling that needs an AWS login, once:
-#       aws ecr get-login-password --region us-east-1 | docker login --username AWS --password-stdin 683313688378.dkr.ecr.us-east-1.amazonaws.com
+#       from the AWS SageMaker scikit-learn image, which needs an AWS login:
+#       aws ecr get-login-password --region us-east-1 | docker login --username AWS --password-stdin \
+#         683313688378.dkr.ecr.us-east-1.amazonaws.com
 #
-# In both `train`, `serve` and any script run as on the platform. There is no ENTRYPOINT: the Unearthed CLI's commands
-# would become its arguments. And the user is root: that client's mounts belong to whoever called it.
+# In both, `train`, `serve` and any script run as on the platform. There is no ENTRYPOINT, as the Unearthed CLI's
+# commands would become its arguments. The user is root, as the CLI's mounts belong to the user who called it.
 ARG BASE_IMAGE=683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3
 
-# A compiler, for sagemaker-training has a part in C; it stays in this stage.
+# sagemaker-training needs a compiler, which stays in this stage.
 FROM python:3.12-slim AS packages
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 COPY requirements.txt requirements-container.txt /tmp/
@@ -25,16 +26,16 @@ ENV SM_MODEL_DIR=/opt/ml/model \
     PYTHONDONTWRITEBYTECODE=1
 WORKDIR /opt/ml/code
 EXPOSE 8080
-# Of a server; other commands end before it is asked.
+# For `serve`; other commands end before the first check.
 HEALTHCHECK --start-period=60s --interval=10s CMD \
     python -c "import urllib.request as r; r.urlopen('http://127.0.0.1:8080/ping', timeout=5)"
 
 FROM ${BASE_IMAGE}
-# predict.py is started without this variable; whole lines at once, or the logs come in blocks
+# predict.py is started without SM_MODEL_DIR; without PYTHONUNBUFFERED, logs would come in blocks
 ENV SM_MODEL_DIR=/opt/ml/model \
     PYTHONUNBUFFERED=1
-# With everything baked in at satisfying versions, the install before each step finds nothing to do.
+# With these packages in the image, the installation before each step has nothing to do.
 COPY requirements.txt /tmp/requirements.txt
 RUN pip install --no-cache-dir -r /tmp/requirements.txt
-# Not /opt/ml/code: this image's `serve` replaces that folder, and must not stand in it.
+# Not /opt/ml/code, as this image's `serve` replaces that folder.
 WORKDIR /opt/ml

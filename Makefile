@@ -1,4 +1,4 @@
-# Everything here sets itself up: .venv is made when it is missing and updated when requirements*.txt are newer.
+# Every target sets itself up: .venv is made if it is missing, and updated if requirements*.txt are newer.
 .DEFAULT_GOAL := help
 .PHONY: help run doctor by-hand private-by-hand private-score
 .PHONY: test test-bare test-slow test-sdk test-submission lint bench clean setup setup-dev setup-docker FORCE
@@ -6,9 +6,9 @@ MAKEFLAGS += --no-print-directory
 
 VENV ?= .venv
 PYTHON := $(VENV)/bin/python
-READY := $(VENV)/ready# what `make run` needs is installed
-READY_DEV := $(VENV)/ready-dev# and what tests, lint and benchmarks need
-READY_DOCKER := $(VENV)/ready-docker# and the client of Docker's engine
+READY := $(VENV)/ready# the requirements of `make run` are installed
+READY_DEV := $(VENV)/ready-dev# those of tests, lint and benchmarks, too
+READY_DOCKER := $(VENV)/ready-docker# the client of Docker's engine, too
 SDK := .venv-sdk
 PUBLIC := data/public/public.csv.gz
 PRIVATE := data/private/private.csv.gz
@@ -17,13 +17,13 @@ ACTUAL := data/private/actual.csv.gz
 help: ## print this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(READY) $(PUBLIC) ## set up, make sample data where there are none, run the pipeline, show the scores
+run: $(READY) $(PUBLIC) ## set up, make sample data if there are none, run the pipeline, show the scores
 	@$(PYTHON) -m recore run
 
-doctor: $(READY) ## what this machine has and lacks, what that costs, and how to get it
+doctor: $(READY) ## check whether this machine has what a run needs
 	@$(PYTHON) -m recore doctor
 
-by-hand: $(READY) $(PUBLIC) ## the four steps as a participant runs them, one script after the other
+by-hand: $(READY) $(PUBLIC) ## the four steps as a participant runs them, one script after another
 	@rm -rf data/preprocess data/predictions data/scores
 	$(PYTHON) train.py
 	$(PYTHON) preprocess.py
@@ -44,68 +44,68 @@ private-score:
 
 test test-slow test-bare: $(READY_DEV)
 
-test: lint ## lint, and the tests that take minutes
+test: lint ## lint, and all tests that are not slow
 	$(PYTHON) -m pytest -n 2 -m "not slow"
 
-test-bare: ## some of them again, as on a machine without a sandbox, and in an unusual temporary folder
+test-bare: ## some tests again, without a sandbox and in an unusual temporary folder
 	$(PYTHON) tests/support/bare_machine.py $(PYTHON) -m pytest -n 2 -m "everywhere and not slow"
 
-test-slow: ## the tests that take longer
+test-slow: ## the slow tests
 	$(PYTHON) -m pytest -n 2 --dist loadgroup -m slow
 
-test-submission: $(READY_DEV) ## does a submission keep to the platform's contract? FOLDER=../mine, or the one here
+test-submission: $(READY_DEV) ## check the platform's contract on FOLDER=../mine, by default this folder
 	SUBMISSION="$(or $(FOLDER),.)" $(PYTHON) -m pytest tests/contract
 
-test-sdk: $(READY_DEV) $(SDK)/ready ## SageMaker's Python SDK against the simulator, in an environment of its own (1 GB)
+test-sdk: $(READY_DEV) $(SDK)/ready ## SageMaker's Python SDK against the simulator, in another environment (1 GB)
 	$(SDK)/bin/python -m pytest tests/sdk
 
-lint: $(READY_DEV) ## style, types and import arrows
+lint: $(READY_DEV) ## style, types and import rules
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-bench: $(READY_DEV) ## the benchmarks, each against a named peer
+bench: $(READY_DEV) ## the benchmarks
 	$(PYTHON) benchmarks/speed.py
 	$(PYTHON) benchmarks/jobs.py
 	$(PYTHON) benchmarks/run.py
 	$(PYTHON) benchmarks/accuracy.py
 
-clean: ## remove what was made: environment, caches, model, outputs; data files stay
+clean: ## remove environments, caches, models and outputs, but no data files
 	rm -rf $(VENV) $(SDK) model src.tar.gz dist *.egg-info data/preprocess data/predictions data/scores
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-setup: $(READY) ## make or update the environment alone: what `make run` needs
-setup-dev: $(READY_DEV) ## and what tests, lint and benchmarks need
-setup-docker: $(READY_DOCKER) ## and what `recore run --engine docker` needs
+setup: $(READY) ## make or update the environment for `make run`
+setup-dev: $(READY_DEV) ## the same with what tests, lint and benchmarks need
+setup-docker: $(READY_DOCKER) ## the same with what `recore run --engine docker` needs
 
 $(PUBLIC): | $(READY)
 	$(PYTHON) -m recore sample --out data
 
-# The first Python 3.12 with venv. It is looked for only where an environment is made or updated.
+# The first Python 3.12 with venv. It is searched for only when an environment is made or updated.
 PYTHON312 = $(shell for name in python3.12 python3 python; do \
   $$name -c "import ensurepip, sys; sys.exit(sys.version_info[:2] != (3, 12))" 2>/dev/null && echo $$name && break; \
   done)
 
-# An environment whose Python is gone is made anew, however young its stamps are.
+# An environment whose Python is missing is made again, even if its stamps are up to date.
 $(READY) $(READY_DEV) $(READY_DOCKER): $(if $(shell test -x $(PYTHON) && echo there),,FORCE)
 FORCE:
 
 define CHECK
 @test -n "$(PYTHON312)" || { \
-  echo "Python 3.12 with venv is needed; none of python3.12, python3 and python is that. Install it:"; \
+  echo "Python 3.12 with venv is needed; none of python3.12, python3 and python is it. Install it:"; \
   echo "  Debian, Ubuntu   apt-get install python3.12 python3.12-venv    (where the release has it)"; \
   echo "  Fedora           dnf install python3.12"; \
   echo "  macOS            brew install python@3.12"; \
   echo "  anywhere         pyenv install 3.12    or    uv python install 3.12"; exit 1; } >&2
 @command -v cc >/dev/null || command -v gcc >/dev/null || { \
-  echo "A C compiler is needed (sagemaker-training comes as source). Install one:"; \
+  echo "A C compiler is needed, as sagemaker-training has to be compiled. Install one:"; \
   echo "  Debian, Ubuntu   apt-get install gcc libc6-dev"; \
   echo "  Fedora           dnf install gcc"; \
   echo "  macOS            xcode-select --install"; exit 1; } >&2
 @test ! -L $(VENV) || { \
-  echo "$(VENV) is a link to another's environment, older than the requirements here" >&2; exit 1; }
+  echo "$(VENV) is a link to an environment that is older than the requirements here" >&2; exit 1; }
 endef
 
 REQUIREMENTS := requirements.txt requirements-container.txt requirements-recore.txt

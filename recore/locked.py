@@ -1,4 +1,4 @@
-"""A folder that a process works in: locked as long as the process lives, so that what a killed one left is known."""
+"""Folders that are locked as long as their process lives, so that those of killed processes are recognised."""
 
 import contextlib
 import fcntl
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class Locked:
-    """A folder's lock, held if nobody else has it. The kernel lets it go with the process."""
+    """A folder's lock, held unless another process holds it. The kernel releases it when the process ends."""
 
     def __init__(self, folder: Path):
         self.held = False
@@ -25,18 +25,18 @@ class Locked:
 
 
 def make(parent: Path, prefix: str, suffix: str) -> tuple[Path, Locked]:
-    """A new folder of this process, after those of processes that are gone were removed: they are told by their names.
+    """Make a new locked folder, after the removal of folders with such names whose processes have ended.
 
-    Only folders of this user are removed, or locked for a moment: the parent may be one that all users share.
+    Only this user's folders are removed, or locked for a moment, as all users may share the parent.
     """
     for left in parent.glob(f"{prefix}*{suffix}"):
-        with contextlib.suppress(OSError):  # another process removes it at the same time
+        with contextlib.suppress(OSError):  # another process may remove it at the same time
             if left.lstat().st_uid == os.geteuid():
                 lock = Locked(left)
                 if lock.held:
                     shutil.rmtree(left, ignore_errors=True)
                 lock.close()
-    while True:  # another process could take it for one that was left, before it is locked
+    while True:  # before it is locked, another process could take it for one of a killed process and remove it
         folder = Path(tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=parent))
         lock = Locked(folder)
         if lock.held and folder.is_dir():

@@ -1,4 +1,4 @@
-"""The benchmark of accuracy: its folds, its score and its bootstrap against other computations, its methods, its errors."""
+"""The benchmark of accuracy: folds, score and bootstrap against other computations, the methods, the errors."""
 
 import json
 import os
@@ -28,7 +28,7 @@ PRIVATE = 15  # rows
 
 @pytest.fixture(scope="module")
 def frame() -> pd.DataFrame:
-    """60 rows of four holes: 320 channels, three targets that they tell of, some assays missing, iron in one hole only."""
+    """60 rows of four holes: 320 channels, three targets that depend on them, some gaps, iron in one hole only."""
     random = np.random.default_rng(3)
     channels = [f"{wavenumber:.1f}" for wavenumber in np.linspace(3990, 500, 320)]
     peaks = np.exp(-((np.arange(320) - np.array([[40], [120], [260], [10]])) ** 2) / 200)

@@ -13,9 +13,10 @@ from recore.cli import main
 COMMANDS = sorted(main.commands)
 
 
-def recore(*arguments: object) -> subprocess.CompletedProcess[str]:
+def recore(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "recore", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
+    variables = environment() | variables
+    return subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=120)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -29,10 +30,39 @@ def test_every_command_has_help_with_an_example_and_is_documented(command: str) 
     assert any(f"python -m recore {command}" in page.read_text() for page in pages)
 
 
-def test_help_names_every_command() -> None:
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+@pytest.mark.parametrize("columns", [None, "80"])
+def test_help_fits_80_columns(columns: str | None, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    variables = {} if columns is None else {"COLUMNS": columns}
+    done = recore(*command.split(), "--help", **variables)
+    assert done.returncode == 0
+    assert [line for line in done.stdout.splitlines() if len(line) > 80] == []
+    assert "Example:" in done.stdout
+
+
+def test_help_names_every_command_with_a_whole_sentence() -> None:
     done = recore("--help")
     assert done.returncode == 0
-    assert all(command in done.stdout for command in COMMANDS)
+    listed = [line.split(maxsplit=1) for line in done.stdout.partition("Commands:\n")[2].splitlines()]
+    assert [name for name, _ in listed] == COMMANDS
+    assert [name for name, sentence in listed if sentence.endswith("...")] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["vaildate"], "recore: no command 'vaildate': did you mean 'validate'?"),
+        (["borad", "--json"], "recore: no command 'borad': did you mean 'board'?"),
+        (["xyzzy"], "recore: no command 'xyzzy'; see `python -m recore --help`"),
+        (["--debgu", "board"], "recore: no option '--debgu': did you mean '--debug'?"),
+        (["run", "--pubic", "x"], "recore: no option '--pubic': did you mean '--public'?"),
+        (["doctor", "--xyzzy"], "recore: no option '--xyzzy'; see `python -m recore doctor --help`"),
+    ],
+)
+def test_a_mistyped_word_is_one_line_with_the_closest_one(arguments: list[str], line: str) -> None:
+    done = recore(*arguments)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"{line}\n")
 
 
 def test_sample_prints_what_it_wrote(tmp_path: Path) -> None:
@@ -51,14 +81,15 @@ def test_sample_prints_what_it_wrote(tmp_path: Path) -> None:
         (("sample", "--out", "x", "--rows", "many"), "many"),
         (("sample", "--out", "x", "--holes", 1), "recore: 1 holes"),
         (("scores", "nowhere"), "recore: nowhere: neither public.json"),
-        (("nothing",), "nothing"),
+        (("scores", "a", "b"), "unexpected extra argument (b); see `python -m recore scores --help`"),
+        (("run", "--public"), "'--public' requires an argument; see `python -m recore run --help`"),
     ],
 )
 def test_wrong_use_is_status_2_and_says_what(arguments: tuple[object, ...], reason: str) -> None:
     done = recore(*arguments)
     assert done.returncode == 2
     assert reason in done.stderr
-    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
     assert done.stdout == ""
 
 

@@ -1,4 +1,4 @@
-"""`recore doctor`: what is there and what is missing is found by trying it, on machines that lack one thing or another."""
+"""`recore doctor` on machines that lack one thing or another: each check tries what it reports."""
 
 import contextlib
 import http.server
@@ -19,7 +19,7 @@ import pytest
 from support.checkout import ROOT, environment
 
 from recore.doctor import system
-from recore.doctor.environment import requirements
+from recore.doctor.environment import read_requirements
 
 TOOLS = (
     "bwrap",
@@ -68,17 +68,17 @@ def test_every_missing_piece_has_its_cost_and_its_fix(bare: dict[str, str], tmp_
     for name in ("sandbox", "Docker", "C compiler", "browser", "data", "AWS"):
         assert found[name]["level"] == "note", found[name]
     for check in found.values():
-        assert check["found"]
+        assert check["result"]
         assert check["level"] == "ok" or check["cost"]
-    assert "cannot start a sandbox" in found["sandbox"]["found"]
-    assert "no-such-socket" in found["Docker"]["found"]
+    assert "cannot start a sandbox" in found["sandbox"]["result"]
+    assert "no-such-socket" in found["Docker"]["result"]
 
 
 def test_programs_that_are_not_there(tmp_path: Path) -> None:
     found = checks(PATH=str(tmp_path), DOCKER_HOST=f"unix://{tmp_path}/none")
-    assert found["sandbox"]["found"] == "bubblewrap is not installed"
-    assert found["C compiler"]["found"] == "not found"
-    assert found["browser"]["found"] == "no Chromium or Chrome"
+    assert found["sandbox"]["result"] == "bubblewrap is not installed"
+    assert found["C compiler"]["result"] == "not found"
+    assert found["browser"]["result"] == "no Chromium or Chrome"
 
 
 def test_lines_fit_in_80_columns(bare: dict[str, str], tmp_path: Path) -> None:
@@ -95,9 +95,9 @@ def test_data_files_and_credentials_that_are_there(tmp_path: Path) -> None:
         (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "data" / name).touch()
     found = checks(cwd=tmp_path, AWS_ACCESS_KEY_ID="AKIAEXAMPLE", AWS_SECRET_ACCESS_KEY="do not print this")
-    assert found["data"]["found"] == "no data/private/actual.csv.gz"
+    assert found["data"]["result"] == "no data/private/actual.csv.gz"
     assert found["AWS"]["level"] == "ok"
-    assert "AWS_ACCESS_KEY_ID" in found["AWS"]["found"]
+    assert "AWS_ACCESS_KEY_ID" in found["AWS"]["result"]
     assert "AKIAEXAMPLE" not in json.dumps(found)
     assert "do not print" not in json.dumps(found)
 
@@ -105,7 +105,7 @@ def test_data_files_and_credentials_that_are_there(tmp_path: Path) -> None:
 def test_a_temporary_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     found = checks(TMPDIR=str(tmp_path / "nowhere"))
     assert found["temporary"]["level"] == "note"
-    assert "nowhere, is not writable" in found["temporary"]["found"]
+    assert "nowhere, is not writable" in found["temporary"]["result"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="mounting a small disk needs root on Linux")
@@ -115,7 +115,7 @@ def test_a_small_disk(size: str, level: str, tmp_path: Path) -> None:
         found = checks(cwd=folder, TMPDIR=str(folder))
         assert found["disk"]["level"] == level
         assert found["temporary"]["level"] == level
-        assert str(folder) in found["disk"]["found"]
+        assert str(folder) in found["disk"]["result"]
         if level == "fail":
             done = doctor(cwd=folder, TMPDIR=str(folder))
             assert done.returncode == 1
@@ -143,8 +143,8 @@ def test_packages_of_another_version_and_missing_ones(tmp_path: Path) -> None:
     (checkout / "requirements.txt").write_text(lines)
     found = checks(cwd=checkout, PYTHONPATH=str(checkout))
     assert found["container"]["level"] == "note"
-    assert "numpy" in found["container"]["found"]
-    assert "not the environment" in found["Python"]["found"]
+    assert "numpy" in found["container"]["result"]
+    assert "not the environment" in found["Python"]["result"]
     with open(checkout / "requirements.txt", "a") as file:
         file.write("no-such-package==1.0\n")
     with open(checkout / "requirements-recore.txt", "a") as file:
@@ -152,7 +152,7 @@ def test_packages_of_another_version_and_missing_ones(tmp_path: Path) -> None:
     found = checks(cwd=checkout, PYTHONPATH=str(checkout))
     for name in ("container", "packages"):
         assert found[name]["level"] == "fail"
-        assert found[name]["found"] == "not installed: no-such-package"
+        assert found[name]["result"] == "not installed: no-such-package"
         assert "make setup" in found[name]["fix"]
 
 
@@ -234,9 +234,9 @@ def short() -> Iterator[Path]:
 def test_an_engine_that_answers(short: Path) -> None:
     with engine_at(short / "engine", b'{"Version": "28.1.2"}'):
         found = checks(DOCKER_HOST=f"unix://{short}/engine")["Docker"]
-        assert "engine 28.1.2 answers" in found["found"]
+        assert "engine 28.1.2 answers" in found["result"]
     with engine_at(short / "other", b"hello"):
-        assert "does not answer as Docker does" in checks(DOCKER_HOST=f"unix://{short}/other")["Docker"]["found"]
+        assert "does not answer as Docker does" in checks(DOCKER_HOST=f"unix://{short}/other")["Docker"]["result"]
 
 
 @pytest.mark.parametrize(
@@ -255,13 +255,13 @@ def test_a_fix_is_in_the_words_of_the_system(
     (tmp_path / "os-release").write_text(release)
     monkeypatch.setattr(system, "OS_RELEASE", tmp_path / "os-release")
     monkeypatch.setattr(sys, "platform", "linux")
-    assert system.install("bubblewrap").startswith(command)
+    assert system.install_command("bubblewrap").startswith(command)
 
 
 def test_on_macos(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert system.install("python") == "brew install python@3.12"
-    assert system.install("compiler").startswith("xcode-select")
+    assert system.install_command("python") == "brew install python@3.12"
+    assert system.install_command("compiler").startswith("xcode-select")
 
 
 def test_lines_of_a_requirements_file(tmp_path: Path) -> None:
@@ -269,4 +269,4 @@ def test_lines_of_a_requirements_file(tmp_path: Path) -> None:
     path.write_text(
         "# a comment\n-r other.txt\nplain\nmoto[s3]==5.2.5\nlightgbm>=4\nx==1; python_version<'3'\na @ file:///a\n"
     )
-    assert list(requirements(path)) == [("plain", None), ("moto", "5.2.5"), ("lightgbm", None)]
+    assert list(read_requirements(path)) == [("plain", None), ("moto", "5.2.5"), ("lightgbm", None)]

@@ -1,4 +1,4 @@
-"""The Makefile: bare `make` prints help, a missing prerequisite is named with its fix, environments are kept up to date.
+"""The Makefile: bare `make` prints help, a missing prerequisite is named with its fix, environments are updated.
 
 Environments are made by the real Makefile, pip and uv in a project whose packages are small wheels in a folder: pip's
 configuration names it, without an index, so that nothing here is installed that did not come by that configuration.
@@ -203,7 +203,7 @@ def test_a_package_that_is_not_there_is_said_and_changes_nothing(project_with_uv
     status, printed = project.make()
     assert status == 2
     assert "beta==7.0" in printed
-    assert "what requirements-recore.txt names could not be installed; the reason is above" in printed
+    assert "the packages in requirements-recore.txt could not be installed; the reason is above" in printed
     assert "pip instead" not in printed
     assert project.versions() == {"alpha": "1.0"}
     made = project.made()
@@ -269,7 +269,7 @@ def test_a_link_to_anothers_environment_is_left_alone(project: Project) -> None:
     (project.folder / ".venv").symlink_to("theirs")
     status, printed = project.make()
     assert status == 2
-    assert "is a link to another's environment" in printed
+    assert "is a link to an environment that is older" in printed
     assert not list((project.folder / "theirs").iterdir())
 
 

@@ -12,7 +12,7 @@ from support.checkout import ROOT, copy_checkout, environment
 from support.template import template_only
 
 from recore.pipeline.submission import read_submission
-from recore.template.writing import models, write_submission
+from recore.template.new_submission import list_models, write_submission
 
 REACHED = {
     "ridge": ["assays", "features", "fitting", "preprocess", "ridge", "serving", "train"],
@@ -56,7 +56,7 @@ def keeps_the_contract(submission: Path, tests: Path = ROOT, **variables: str) -
 @template_only
 @pytest.mark.parametrize("model", REACHED)
 def test_a_new_submission_holds_what_travels_and_nothing_of_the_machinery(model: str, tmp_path: Path) -> None:
-    assert set(models()) == set(REACHED)
+    assert set(list_models()) == set(REACHED)
     done = recore("new", tmp_path / "mine", "--model", model)
     assert done.returncode == 0, done.stderr
     mine = tmp_path / "mine"

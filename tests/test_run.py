@@ -1,6 +1,7 @@
 """`python -m recore run` as a user meets it: what a good run prints, leaves and records."""
 
 import hashlib
+import html
 import json
 import subprocess
 from pathlib import Path
@@ -13,6 +14,7 @@ from support.archives import content
 from support.checkout import ROOT, run
 from support.run_command import files_of, once, run_recore
 from support.tiny_submission import PREPROCESS, TARGETS, tiny
+from test_cli import recore
 
 from recore.simulator.sandbox import bubblewrap_works
 
@@ -21,6 +23,7 @@ WEIGHTS |= dict.fromkeys("AgPPM FePCT NiPPM PbPPM ZnPPM AlPPM CaPPM KPPM MgPPM N
 STEPS = ["upload", "train"]
 STEPS += [f"{side} {step}" for side in ("public", "private") for step in ("preprocess", "predict", "score")]
 STEPS += ["clean up"]
+NOTE = "means of the training data\n<b>as a baseline</b>"
 
 
 def sha256sum(path: Path) -> str:
@@ -38,7 +41,7 @@ def good(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
         pytest.skip("bubblewrap does not work here, and someone else's submission needs it")
 
     def make(folder: Path) -> None:
-        done = run_recore(tiny(folder / "mine"), *files_of(sample), "--out", folder / "runs/good")
+        done = run_recore(tiny(folder / "mine"), *files_of(sample), "--out", folder / "runs/good", "--note", NOTE)
         assert done.returncode == 0, done.stderr
         (folder / "stdout").write_text(done.stdout)
         (folder / "stderr").write_text(done.stderr)
@@ -97,6 +100,13 @@ def test_its_record_has_what_a_repetition_needs(good: Path) -> None:
     assert [versions["numpy"], versions["scikit-learn"]] == described.stdout.split()
     commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=ROOT, text=True).strip()
     assert versions["recore"].removesuffix("-dirty") == commit
+
+
+def test_its_note_is_in_the_record_on_the_board_and_in_the_report(good: Path) -> None:
+    note = "means of the training data <b>as a baseline</b>"
+    assert record_of(good / "runs/good")["note"] == note
+    assert note in recore("board", good / "runs").stdout
+    assert html.escape(note) in (good / "runs/good/report.html").read_text()
 
 
 def test_its_scores_are_those_of_its_predictions(good: Path, sample: Path, tmp_path: Path) -> None:

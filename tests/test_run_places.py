@@ -12,7 +12,7 @@ from support.run_command import files_of, run_recore, start
 from support.tiny_submission import TRAIN, tiny
 
 from recore.cli import main
-from recore.cli.platform import platform_of
+from recore.cli.destination import open_destination
 from recore.pipeline.run_folder import RunFolder
 from recore.simulator.sandbox import bubblewrap_works
 
@@ -70,14 +70,14 @@ def test_a_profile_that_leads_elsewhere_is_not_aws(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     options = {"engine": "aws", "role": "arn:aws:iam::111122223333:role/Jobs", "bucket": "b", "image": None}
-    with platform_of(options | {"actual": None, "isolation": None}, own=True) as there:
+    with open_destination(options | {"actual": None, "isolation": None}, trusted=True) as there:
         assert (there.endpoint, there.isolation) == ("http://127.0.0.1:9", "that of the simulator there")
-        assert there.services.lateness == 0
+        assert there.services.log_delay == 0
     command = ["run", str(tiny(tmp_path / "mine")), *map(str, files_of(sample, "public")), "--out", str(tmp_path / "o")]
     command += ["--engine", "aws", "--role", str(options["role"]), "--bucket", "b", "--isolation", "required"]
     done = CliRunner().invoke(main, command)
     assert done.exit_code == 2
-    assert "walls are required, and those of the simulator at http://127.0.0.1:9 are its own" in done.stderr
+    assert "isolation is required, and the simulator at http://127.0.0.1:9 decides on its own" in done.stderr
     assert not (tmp_path / "o").exists()
 
 

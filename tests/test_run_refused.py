@@ -1,4 +1,4 @@
-"""`python -m recore run` that cannot begin: exit status 2, one line that says the mend, and nothing made."""
+"""`python -m recore run` that cannot begin: exit status 2, one line that says how to fix it, and no files."""
 
 import os
 import shutil
@@ -18,26 +18,23 @@ def mine(tmp_path: Path) -> Path:
     return tiny(tmp_path / "mine")
 
 
-def refused(*arguments: object, cwd: Path, lines: int = 1, **variables: str) -> str:
+def refused(*arguments: object, cwd: Path, **variables: str) -> str:
     """The last line of a run that is refused in an empty folder; nothing is made there or started."""
     before = sorted(os.listdir(cwd))
     done = run_recore(*arguments, cwd=cwd, **variables)
     assert done.returncode == 2, done.stderr
     assert done.stdout == ""
-    assert len(done.stderr.splitlines()) == lines, done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
     assert "started" not in done.stderr
     assert sorted(os.listdir(cwd)) == before
     return done.stderr.splitlines()[-1]
-
-
-USAGE = 4  # lines: click's two, an empty one, and the error
 
 
 def test_a_folder_that_is_there(mine: Path, tmp_path: Path, sample: Path) -> None:
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs/run.json").write_text("earlier")
     line = refused(mine, *files_of(sample), "--out", "runs", cwd=tmp_path)
-    assert line == "recore: runs: there already; an earlier run is never replaced, give --out another name"
+    assert line == "recore: runs: there already; an earlier run is never replaced, choose another --out"
     assert (tmp_path / "runs/run.json").read_text() == "earlier"
 
 
@@ -52,16 +49,16 @@ def test_no_data(mine: Path, tmp_path: Path) -> None:
 
 def test_private_data_without_public(mine: Path, tmp_path: Path, sample: Path) -> None:
     for names in (["private"], ["private", "actual"]):
-        line = refused(mine, *files_of(sample, *names), cwd=tmp_path, lines=USAGE)
-        assert line == "Error: --public is needed beside --private and --actual"
+        line = refused(mine, *files_of(sample, *names), cwd=tmp_path)
+        assert line == "recore: --private and --actual need --public; see `python -m recore run --help`"
     line = refused(mine, *files_of(sample, "public", "actual"), cwd=tmp_path)
-    assert "assays of private data, and no private data: name them by --private" in line
+    assert "these assays need the private data that they belong to, --private" in line
 
 
 def test_private_data_with_assays_are_shown_to_nobody(mine: Path, tmp_path: Path, sample: Path) -> None:
     public = sample / "public/public.csv.gz"
     line = refused(mine, "--public", public, "--private", public, cwd=tmp_path)
-    assert "is neither an ID nor a wavenumber. A submission would see it" in line
+    assert "is neither an ID nor a wavenumber, and the submission would see it" in line
     text = write_gz(tmp_path / "data.csv.gz", "")
     assert "a header of an index and columns" in refused(mine, "--public", text, cwd=tmp_path)
 
@@ -70,7 +67,7 @@ def test_what_is_no_submission(tmp_path: Path, sample: Path) -> None:
     public = files_of(sample, "public")
     (tmp_path / "empty").mkdir()
     line = refused("empty", *public, cwd=tmp_path)
-    assert line == "recore: empty: there is no setup.py, which names the files to upload: copy the template's"
+    assert line == "recore: empty: there is no setup.py to name the files to upload: copy the template's"
     assert refused("gone", *public, cwd=tmp_path) == "recore: gone: there is no such submission"
     tiny(tmp_path / "found", {"setup.py": SETUP.replace('["train", "preprocess"]', "find_modules()")})
     assert "it is not run here, only read" in refused("found", *public, cwd=tmp_path)
@@ -80,18 +77,18 @@ def test_options_that_do_not_go_together(mine: Path, tmp_path: Path, sample: Pat
     files = files_of(sample, "public")
     aws = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_DEFAULT_REGION": ""}
     files += ["--out", "x"]
-    line = refused(mine, *files, "--engine", "aws", cwd=tmp_path, lines=USAGE, **aws)
+    line = refused(mine, *files, "--engine", "aws", cwd=tmp_path, **aws)
     assert "Export AWS_DEFAULT_REGION" in line
     aws |= {"AWS_DEFAULT_REGION": "us-east-1"}
-    line = refused(mine, *files, "--engine", "aws", cwd=tmp_path, lines=USAGE, **aws)
-    assert line.startswith("Error: AWS needs --role, the ARN of the jobs' role, and --bucket")
-    line = refused(mine, *files, "--role", "arn:aws:iam::1:role/x", cwd=tmp_path, lines=USAGE)
-    assert line == "Error: --role and --bucket are for --engine aws"
-    line = refused(mine, *files, "--training-instances", "large", cwd=tmp_path, lines=USAGE)
+    line = refused(mine, *files, "--engine", "aws", cwd=tmp_path, **aws)
+    assert line.startswith("recore: AWS needs --role, the ARN of the jobs' role, and --bucket")
+    line = refused(mine, *files, "--role", "arn:aws:iam::1:role/x", cwd=tmp_path)
+    assert line.startswith("recore: --role and --bucket are for --engine aws")
+    line = refused(mine, *files, "--training-instances", "large", cwd=tmp_path)
     assert line.startswith(
-        "Error: --training-instances large: an instance type is needed, such as ml.m5.xlarge or ml.m5.xlarge:2"
+        "recore: --training-instances large: an instance type is needed, such as ml.m5.xlarge or ml.m5.xlarge:2"
     )
-    assert "--max-payload" in refused(mine, *files, "--max-payload", 101, cwd=tmp_path, lines=USAGE)
+    assert "--max-payload" in refused(mine, *files, "--max-payload", 101, cwd=tmp_path)
 
 
 def test_an_archive_of_something_else_is_one_line(tmp_path: Path, sample: Path) -> None:
@@ -100,7 +97,7 @@ def test_an_archive_of_something_else_is_one_line(tmp_path: Path, sample: Path) 
 
 
 def test_no_empty_folder_is_left(mine: Path, tmp_path: Path, sample: Path) -> None:
-    refused(mine, *files_of(sample, "public"), "--training-instances", "large", cwd=tmp_path, lines=USAGE)
+    refused(mine, *files_of(sample, "public"), "--training-instances", "large", cwd=tmp_path)
 
 
 def without_bubblewrap(folder: Path) -> str:
@@ -121,8 +118,8 @@ def test_someone_elses_submission_meets_private_assays_within_walls_only(
         "recore: isolation is required, and bubblewrap does not work here: install it, or allow user namespaces"
     )
     elsewhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_DEFAULT_REGION": "us-east-1"}
-    line = refused(mine, *files_of(sample, anywhere=False), "--out", "run", cwd=tmp_path, lines=USAGE, **elsewhere)
-    assert line.startswith("Error: walls are required, and those of the simulator at http://127.0.0.1:9 are its own")
+    line = refused(mine, *files_of(sample, anywhere=False), "--out", "run", cwd=tmp_path, **elsewhere)
+    assert line.startswith("recore: isolation is required, and the simulator at http://127.0.0.1:9 decides on its own")
 
 
 @pytest.mark.parametrize("options", [[ROOT], ["mine", "--isolation", "off"]], ids=["own", "walls off"])

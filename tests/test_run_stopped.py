@@ -82,7 +82,7 @@ def test_a_signal_stops_its_jobs_and_keeps_what_was_done(
         assert (out / "model.tar.gz").exists()
     assert "asleep" in (out / "logs" / ("train.log" if where == TRAINING else "public-preprocess.log")).read_text()
     lines = started.stderr.splitlines()
-    assert lines[-1] == f"recore: interrupted, its jobs are stopped; what was done is in {out}"
+    assert lines[-1] == f"recore: interrupted, its jobs are stopped; its results so far are in {out}"
     assert ("train: stopping" if where == TRAINING else "public preprocess: stopping") in lines
     assert "Traceback" not in started.stderr
     assert started.stdout.startswith(f"run: {out} holds logs, ")

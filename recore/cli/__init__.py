@@ -1,5 +1,6 @@
 """The command line: every command is parsed here, calls a room, and prints."""
 
+import difflib
 from typing import Any
 
 import click
@@ -9,40 +10,77 @@ from recore.cli.explore import explore
 from recore.cli.import_ import import_
 from recore.cli.new import new
 from recore.cli.report import report
+from recore.cli.results import board, scores
 from recore.cli.run import run
 from recore.cli.sample import sample
-from recore.cli.scores import board, scores
 from recore.cli.simulate import simulate
 from recore.cli.validate import validate
 from recore.pipeline.text import plain
 
 
+class OneLineError(click.ClickException):
+    """An error of the user's, printed as one line; exit status 2."""
+
+    exit_code = 2
+
+    def show(self, file: Any = None) -> None:
+        click.echo(f"recore: {plain(self.message, 2000)}", err=True)
+
+
 class OneLineErrors(click.Group):
-    """A group whose commands say in one line what was wrong with an input; --debug gives the traceback."""
+    """A group whose commands report what is wrong with an input in one line; --debug shows the traceback instead."""
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **extra)
+        except click.exceptions.NoArgsIsHelpError:
+            raise
+        except click.UsageError as error:
+            raise OneLineError(_usage_message(error, "python -m recore")) from error
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            command = f"{ctx.command_path} {ctx.invoked_subcommand or ''}".strip()
+            raise OneLineError(_usage_message(error, command)) from error
         except (ValueError, OSError) as error:
             if ctx.params["debug"]:
                 raise
-            click.echo(f"recore: {plain(str(error), 2000)}", err=True)
-            ctx.exit(2)
+            raise OneLineError(str(error)) from error
         except ModuleNotFoundError as error:
             package = (error.name or "").partition(".")[0]
             if ctx.params["debug"] or package == "recore":
                 raise
             command = "make setup-docker" if package == "docker" else "make setup"
-            click.echo(f"recore: the Python package `{package}` is not installed: `{command}` installs it", err=True)
-            ctx.exit(2)
+            raise OneLineError(f"the Python package `{package}` is not installed: `{command}` installs it") from error
+
+
+def _usage_message(error: click.UsageError, command: str) -> str:
+    """What is wrong with the command line, and the closest correct word or where the right ones are listed."""
+    message, closest = error.format_message().rstrip("."), []
+    if isinstance(error, click.NoSuchCommand):
+        message = f"no command {error.command_name!r}"
+        closest = difflib.get_close_matches(error.command_name, main.commands, n=1)
+    elif isinstance(error, click.NoSuchOption):
+        message = f"no option {error.option_name!r}"
+        closest = (error.possibilities or [])[:1]
+    if closest:
+        return f"{message}: did you mean {closest[0]!r}?"
+    return f"{message}; see `{command} --help`"
 
 
 @click.group(cls=OneLineErrors, context_settings={"show_default": True, "help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def main(debug: bool) -> None:
-    """Predict drill-core assays from FTIR spectra: the challenge around a submission.
+    """Predict drill-core assays from FTIR spectra: the tools around a submission.
 
-    Exit status: 0 it worked, 1 the answer is no, 2 wrong use or wrong input.
+    Exit status: 0 success, 1 a negative result, 2 wrong use or invalid input.
+
+    \b
+    Example:
+      python -m recore run
+      python -m recore run --help
     """
 
 

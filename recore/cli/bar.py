@@ -1,4 +1,4 @@
-"""The bar that long work shows on a terminal, and nowhere else."""
+"""The progress bar of long work, shown only on a terminal."""
 
 from typing import TYPE_CHECKING
 
@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
 
 def bar() -> "Progress":
-    """On stderr, gone when the work is done."""
+    """A progress bar on stderr that disappears when the work is done."""
     from rich.console import Console
     from rich.progress import Progress
 

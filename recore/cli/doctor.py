@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 WIDTH = 80
-INDENT = 18  # columns of a check's level and name
+INDENT = 18  # columns for the level and the name of a check
 COLOURS = {"ok": "green", "note": "yellow", "fail": "red"}
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON.")
 def doctor(as_json: bool) -> None:
-    """Show what this machine has and lacks, what each missing piece costs, and how to get it here.
+    """Check whether this machine has what `recore run` needs.
 
-    Everything is tried rather than guessed, without the network. `ok`: it is there; `note`: `recore run` works without
-    it; `fail`: `recore run` cannot work.
+    Each check is carried out, without the network, and says what a missing piece costs and how to install it here.
+    `ok`: present; `note`: missing, but `recore run` works without it; `fail`: `recore run` cannot work.
 
     Exit status: 0 `recore run` can work, 1 it cannot.
 
@@ -42,11 +42,10 @@ def doctor(as_json: bool) -> None:
     else:
         for check in checks:
             _show(check)
-        click.echo(
-            f"doctor: `recore run` cannot work here: {', '.join(failed)}"
-            if failed
-            else "doctor: all that `recore run` needs is here"
-        )
+        if failed:
+            click.echo(f"doctor: `recore run` cannot work here: {', '.join(failed)}")
+        else:
+            click.echo("doctor: all that `recore run` needs is here")
     raise SystemExit(1 if failed else 0)
 
 
@@ -55,19 +54,21 @@ def _sandbox_works() -> bool:
 
     try:
         return bubblewrap_works()
-    except OSError:  # no temporary folder to try it in, which is a check of its own
+    except OSError:  # there is no temporary folder, which another check reports
         return False
 
 
 def _show(check: "Check") -> None:
-    """Print a check: what was found, and below it what that costs and how to fix it."""
-    lines = _wrapped(check.found)
+    """Print the result of a check, and below it the cost and the fix."""
+    lines = _wrap(check.result) + _wrap(check.cost)
+    if check.fix:
+        lines += _wrap(f"Fix: {check.fix}")
     head = f"{click.style(f'{check.level:4}', fg=COLOURS[check.level])}  {check.name:10}  "
     click.echo(head + lines[0])
-    for line in [*lines[1:], *_wrapped(check.cost), *(_wrapped(f"Fix: {check.fix}") if check.fix else [])]:
+    for line in lines[1:]:
         click.echo(" " * INDENT + line)
 
 
-def _wrapped(text: str) -> list[str]:
-    """Lines that fit beside the names; a path or command that is longer stays whole."""
+def _wrap(text: str) -> list[str]:
+    """Lines that fit beside the names; a longer path or command stays in one piece."""
     return textwrap.wrap(text, WIDTH - INDENT, break_long_words=False, break_on_hyphens=False)

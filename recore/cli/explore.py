@@ -16,7 +16,7 @@ from recore.cli.findings import show_findings
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
-    """Check a data file, and write an HTML report with its numbers in a folder beside it.
+    """Check a data file and write an HTML report about it.
 
     The report covers spectra by hole, components and outliers, near-duplicates, assays and depths with their units,
     correlations, and how far private spectra are from the public ones. Findings are listed with the worst first.
@@ -24,7 +24,8 @@ def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
     \b
     Example:
       python -m recore explore data/public/public.csv.gz
-      python -m recore explore data/public/public.csv.gz --private data/private/private.csv.gz --out runs/explore.html
+      python -m recore explore data/public/public.csv.gz \\
+        --private data/private/private.csv.gz --out runs/explore.html
     """
     from recore.report.explore.file_report import STEPS
     from recore.report.explore.file_report import explore as explore_file

@@ -1,4 +1,4 @@
-"""What a report found, on stdout: a line a finding and the report's place, or JSON."""
+"""Prints the findings of a report."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def show_findings(command: str, page: "Page", path: Path, as_json: bool) -> None:
-    """Print them. path: of the report that `command` wrote."""
+    """Print the findings and the path of the report that `command` wrote."""
     from recore.pipeline.text import plain
     from recore.report.page.writing import findings_json
 

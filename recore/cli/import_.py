@@ -50,7 +50,7 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def import_(files: tuple[Path, ...], as_json: bool, **options: Any) -> None:
-    """Write a data file in the challenge's schema from an instrument's files and a laboratory's assays.
+    """Convert spectra and assays to the challenge's schema.
 
     FILES are Bruker OPUS files, text files of two columns (wavenumber, value), tables with one spectrum per line,
     folders of such files, and patterns. Without --assays the file has an index and channels only.
@@ -71,11 +71,13 @@ def import_(files: tuple[Path, ...], as_json: bool, **options: Any) -> None:
 
     \b
     Example:
-      python -m recore import spectra/ --assays assays.csv --replicates mean --out data/public/public.csv.gz
-      python -m recore import spectra/ --assays new.csv --replicates mean --like data/public/public.csv.gz \\
-        --only-listed --out data/private/private.csv.gz
-      python -m recore import spectra/ --assays lab.csv --column sample=ID --column CuPPM=Cu_pct --depth-unit cm \\
-        --out data/lab.csv.gz
+      python -m recore import spectra/ --assays assays.csv \\
+        --replicates mean --out data/public/public.csv.gz
+      python -m recore import spectra/ --assays new.csv --replicates mean \\
+        --like data/public/public.csv.gz --only-listed \\
+        --out data/private/private.csv.gz
+      python -m recore import spectra/ --assays lab.csv --column sample=ID \\
+        --column CuPPM=Cu_pct --depth-unit cm --out data/lab.csv.gz
     """
     from recore.dataset.importing import ImportOptions, import_files
     from recore.dataset.instruments.files import Reading

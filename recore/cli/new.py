@@ -6,21 +6,20 @@ from pathlib import Path
 
 import click
 
-from recore.template.writing import DEFAULT, models, write_submission
+from recore.template.new_submission import DEFAULT, list_models, write_submission
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--model", type=click.Choice(models()), default=DEFAULT, help="The model to begin with.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
+@click.option("--model", type=click.Choice(list_models()), default=DEFAULT, help="The model to start with.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def new(folder: Path, model: str, as_json: bool) -> None:
-    """Write a whole submission to a new FOLDER: what you edit, test, keep under version control and upload.
+    """Write a complete submission into a new FOLDER.
 
-    It holds the template's scripts with the model, score.py, what the Unearthed CLI reads, tests of the platform's
-    contract and a Makefile, and nothing of the machinery around a submission: `recore run FOLDER` and `recore validate
-    FOLDER` take it from here.
+    The folder holds the template's scripts with the chosen model, score.py, the files that the Unearthed CLI reads,
+    tests of the platform's contract, and a Makefile. `recore run FOLDER` and `recore validate FOLDER` work on it.
 
-    Exit status: 0 the submission is written, 2 wrong use or the folder is not empty.
+    Exit status: 0 the submission was written, 2 wrong use or a folder that is not empty.
 
     \b
     Example:

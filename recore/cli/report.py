@@ -10,14 +10,14 @@ from recore.cli.findings import show_findings
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option(
-    "--public", type=click.Path(dir_okay=False, path_type=Path), help="The run's public file, if it has moved."
+    "--public", type=click.Path(dir_okay=False, path_type=Path), help="The public data file, if it has moved."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def report(folder: Path, public: Path | None, as_json: bool) -> None:
-    """Look at a run: scores per target, earlier runs, predictions, steps. Writes report.html into its folder.
+    """Write the report of a run, report.html in its folder.
 
-    FOLDER is what `recore run` left, of a failed run too. `recore run` makes the report itself; this makes it anew, once
-    other runs have come, say.
+    FOLDER is the folder of a run, which may have failed. The report shows scores per target, a comparison with earlier
+    runs, predictions and steps. `recore run` writes it, too; write it again to compare with other runs.
 
     \b
     Example:

@@ -15,152 +15,172 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from recore.cli.platform import Platform
-    from recore.pipeline.data import Data
-    from recore.pipeline.requests import Instances, Settings
-    from recore.pipeline.run import Run
+    from recore.cli.destination import Destination
+    from recore.pipeline.data import DataFiles
+    from recore.pipeline.four_steps import PipelineRun
+    from recore.pipeline.requests import Instances, RunSettings
 
 ROOT = Path(__file__).parents[2]
-DATA = {"public": Path("data/public/public.csv.gz"), "private": Path("data/private/private.csv.gz")}
-DATA |= {"actual": Path("data/private/actual.csv.gz")}
+DEFAULT_FILES = {
+    "public": Path("data/public/public.csv.gz"),
+    "private": Path("data/private/private.csv.gz"),
+    "actual": Path("data/private/actual.csv.gz"),
+}
 FILE = click.Path(dir_okay=False, path_type=Path)
-INTERRUPTED = 130  # exit status, as a shell has it of a command that SIGINT ended
+INTERRUPTED = 130  # the exit status that a shell reports for a command that SIGINT ended
 
 
 @click.command()
 @click.argument("submission", type=click.Path(path_type=Path), default=Path())
-@click.option("--public", type=FILE, help="Data with assays.  [default, without any data: the files in data/]")
+@click.option("--public", type=FILE, help="Data with assays.  [default: the files in data/]")
 @click.option("--private", type=FILE, help="Data without assays.")
-@click.option("--actual", type=FILE, help="The assays of the private data; the scoring job alone sees them.")
+@click.option("--actual", type=FILE, help="The assays of the private data; only the scoring job sees them.")
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder.  [default: runs/ and the time]")
+@click.option("--note", default="", show_default=False, help="A line about this run, which `recore board` shows.")
 @click.option("--engine", type=click.Choice(["process", "docker", "aws"]), default="process", help="Where jobs run.")
 @click.option(
     "--isolation",
     type=click.Choice(["auto", "required", "off"]),
-    help="Walls around jobs.  [default: required for someone else's submission with --actual, or else auto]",
+    help="Sandbox around jobs.  [default: required for another's submission with --actual, otherwise auto]",
 )
 @click.option("--max-payload", type=click.IntRange(1, 100), default=100, help="MB; larger inputs are sent by lines.")
 @click.option("--role", help="AWS: the ARN of the jobs' role.")
 @click.option("--bucket", help="AWS: the bucket for this run's files.")
-@click.option("--image", help="The container's image.  [default: AWS's scikit-learn 1.9-0; for docker, built here]")
-@click.option("--training-instances", metavar="TYPE[:COUNT]", default="ml.m5.xlarge", help="Of the training job.")
-@click.option("--processing-instances", metavar="TYPE", default="ml.m5.xlarge", help="Of preprocessing and scoring.")
-@click.option("--transform-instances", metavar="TYPE[:COUNT]", default="ml.m5.xlarge", help="Of the transform jobs.")
-@click.option("--keep", is_flag=True, help="Leave on S3 what the run put there; never the private assays.")
-@click.option("--report/--no-report", default=True, help="Leave report.html in the run's folder.")
-@click.option("--ascii", "ascii_only", is_flag=True, help="Progress in ASCII.")
+@click.option("--image", help="The container image.  [default: AWS's scikit-learn 1.9-0; for docker, built here]")
+@click.option("--training-instances", metavar="TYPE[:COUNT]", default="ml.m5.xlarge", help="For the training job.")
+@click.option("--processing-instances", metavar="TYPE", default="ml.m5.xlarge", help="For preprocessing and scoring.")
+@click.option("--transform-instances", metavar="TYPE[:COUNT]", default="ml.m5.xlarge", help="For the transform jobs.")
+@click.option("--keep", is_flag=True, help="Leave the run's files on S3, except the private assays.")
+@click.option("--report/--no-report", default=True, help="Write report.html into the run's folder.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Show progress in ASCII.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run's record as JSON.")
-def run(submission: Path, as_json: bool, ascii_only: bool, **options: Any) -> None:
-    """Send a submission through the four steps: train, then preprocess, predict and score, public and private.
+def run(submission: Path, note: str, as_json: bool, ascii_only: bool, **options: Any) -> None:
+    """Train, preprocess, predict and score a submission as jobs.
 
-    SUBMISSION is a folder with setup.py, or the src.tar.gz that `unearthed build` leaves; by default this folder. Jobs
-    run on the embedded simulator, or where AWS_ENDPOINT_URL leads, or with --engine aws on AWS. The run's folder keeps
-    what they leave, also where one failed. Ctrl-C stops them; once more, and they are not waited for.
+    SUBMISSION is a folder with setup.py, by default the current one, or the src.tar.gz that `unearthed build` leaves.
+    Public and private data are processed side by side. Jobs run on the embedded simulator, at AWS_ENDPOINT_URL where
+    that is set, or with --engine aws on AWS. The run's folder keeps all results, also of a run that failed. Ctrl-C
+    stops the jobs and waits for them; a second Ctrl-C does not wait.
 
-    Exit status: 0 all steps worked, 1 one failed, 2 wrong use, 130 interrupted.
+    Exit status: 0 all steps completed, 1 a step failed, 2 wrong use, 130 interrupted.
 
     \b
     Example:
-      python -m recore run
-      python -m recore run ../theirs --public p.csv.gz --private q.csv.gz --actual a.csv.gz --out runs/theirs
-      python -m recore run --engine aws --role arn:aws:iam::111122223333:role/Jobs --bucket my-bucket
+      python -m recore run --note "PLS, 12 components"
+      python -m recore run ../theirs --public p.csv.gz --out runs/theirs
+      python -m recore run --engine aws --bucket my-bucket \\
+        --role arn:aws:iam::111122223333:role/Jobs
     """
     from rich.console import Console
 
-    from recore.cli.platform import platform_of
-    from recore.pipeline.progress import shown
-    from recore.pipeline.record import make_record, write_record
-    from recore.pipeline.requests import Settings
-    from recore.pipeline.run import Run
+    from recore.cli.destination import open_destination
+    from recore.pipeline.four_steps import PipelineRun
+    from recore.pipeline.progress import show_progress
+    from recore.pipeline.record import clean_note, make_record, write_record
+    from recore.pipeline.requests import RunSettings
     from recore.pipeline.run_folder import RunFolder
     from recore.pipeline.submission import read_submission
 
-    data, submitted, chosen = _data(options), read_submission(submission), _chosen(options)
+    data, files, job_options = _find_data(options), read_submission(submission), _parse_job_options(options)
     now = datetime.datetime.now(datetime.UTC)
-    out = options["out"] or Path("runs", f"{now:%Y-%m-%dT%H-%M-%S}")
+    run_folder = RunFolder(options["out"] or Path("runs", f"{now:%Y-%m-%dT%H-%M-%S}"))
     console, interrupted = Console(stderr=True, highlight=False), False
-    platform, target = platform_of(options, own=submission.resolve() == ROOT), RunFolder(out)
-    with _interruptible(), platform as there, target as folder:
+    trusted = submission.resolve() == ROOT
+    with _interruptible(), open_destination(options, trusted) as destination, run_folder:
         name = f"recore-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
-        settings = Settings(name, there.bucket, there.role, there.image, **chosen)
-        made = Run(there.services, settings, submitted, data, ROOT / "score.py", folder.path, options["keep"])
-        _announce(there, settings, options["engine"], console)
-        with shown(list(made.steps.values()), console, ascii_only) as watch:
+        settings = RunSettings(name, destination.bucket, destination.role, destination.image, **job_options)
+        pipeline_run = PipelineRun(
+            destination.services, settings, files, data, ROOT / "score.py", run_folder.path, options["keep"]
+        )
+        _announce(destination, settings, options["engine"], console)
+        with show_progress(list(pipeline_run.steps.values()), console, ascii_only) as watch:
             try:
-                made.execute(watch)
+                pipeline_run.execute(watch)
             except KeyboardInterrupt:
                 interrupted = True
         arguments = {"submission": submission} | options
-        paths = {name: str(value) for name, value in arguments.items() if isinstance(value, Path)}
-        about: dict[str, Any] = {"arguments": arguments | paths, "folder": str(Path.cwd())}
-        about |= {"endpoint": there.endpoint, "region": there.region, "isolation": there.isolation}
-        kept = make_record(made, about)
-        write_record(kept, folder.path)
-        made.folder = folder.keep()
+        record = make_record(
+            pipeline_run,
+            {
+                "note": clean_note(note),
+                "arguments": {
+                    key: str(value) if isinstance(value, Path) else value for key, value in arguments.items()
+                },
+                "folder": str(Path.cwd()),
+                "endpoint": destination.endpoint,
+                "region": destination.region,
+                "isolation": destination.isolation,
+            },
+        )
+        write_record(record, run_folder.path)
+        pipeline_run.folder = run_folder.keep()
         if options["report"]:
-            _report(made.folder)
+            _write_report(pipeline_run.folder)
     if as_json:
-        click.echo(json.dumps(kept))
+        click.echo(json.dumps(record))
     else:
-        _show(made)
-    _explain(made, installs=options["engine"] != "aws")
+        _show_results(pipeline_run)
+    _explain_failures(pipeline_run, installs=options["engine"] != "aws")
     if interrupted:
-        running = [step.name for step in made.steps.values() if step.began and step.seconds is None]
+        running = [step.name for step in pipeline_run.steps.values() if step.began and step.seconds is None]
         jobs = f"not waited for: {', '.join(running)}" if running else "its jobs are stopped"
-        click.echo(f"recore: interrupted, {jobs}; what was done is in {made.folder}", err=True)
-    raise SystemExit(INTERRUPTED if interrupted else int(made.state != "Completed"))
+        click.echo(f"recore: interrupted, {jobs}; its results so far are in {pipeline_run.folder}", err=True)
+        raise SystemExit(INTERRUPTED)
+    raise SystemExit(int(pipeline_run.state != "Completed"))
 
 
-def _data(options: dict[str, Any]) -> "Data":
-    """The data files that options name, or where they name none, those in data/; looked at."""
-    from recore.pipeline.data import Data
+def _find_data(options: dict[str, Any]) -> "DataFiles":
+    """The data files that the options name, by default those in data/; checked."""
+    from recore.pipeline.data import DataFiles
 
-    if not any(options[name] for name in DATA):
-        options |= {name: path for name, path in DATA.items() if path.exists() or name == "public"}
+    if not any(options[name] for name in DEFAULT_FILES):
+        options |= {name: path for name, path in DEFAULT_FILES.items() if path.exists() or name == "public"}
     if options["public"] is None:
-        raise click.UsageError("--public is needed beside --private and --actual")
-    data = Data(options["public"], options["private"], options["actual"])
+        raise click.UsageError("--private and --actual need --public")
+    data = DataFiles(options["public"], options["private"], options["actual"])
     data.check()
     return data
 
 
-def _chosen(options: dict[str, Any]) -> dict[str, Any]:
-    """What options say of the jobs."""
-    jobs = {job: _instances(job, options[f"{job}_instances"]) for job in ("training", "processing", "transform")}
-    return jobs | {"max_payload": options["max_payload"]}
+def _parse_job_options(options: dict[str, Any]) -> dict[str, Any]:
+    """The members of RunSettings that options determine."""
+    jobs = ("training", "processing", "transform")
+    instances = {job: _parse_instances(job, options[f"{job}_instances"]) for job in jobs}
+    return instances | {"max_payload": options["max_payload"]}
 
 
-def _instances(job: str, said: str) -> "Instances":
-    """What an option such as --training-instances ml.m5.xlarge:2 names."""
+def _parse_instances(job: str, value: str) -> "Instances":
+    """The value of an option such as --training-instances ml.m5.xlarge:2."""
     from recore.pipeline.requests import Instances
 
-    found = re.fullmatch(r"(ml\.\w+\.\w+)(?::([1-9]\d?))?", said, re.ASCII)
-    if not found or (job == "processing" and found[2]):
+    match = re.fullmatch(r"(ml\.\w+\.\w+)(?::([1-9]\d?))?", value, re.ASCII)
+    if not match or (job == "processing" and match[2]):
         example = "ml.m5.xlarge" if job == "processing" else "ml.m5.xlarge or ml.m5.xlarge:2"
-        raise click.UsageError(f"--{job}-instances {said}: an instance type is needed, such as {example}")
-    return Instances(found[1], int(found[2] or 1))
+        raise click.UsageError(f"--{job}-instances {value}: an instance type is needed, such as {example}")
+    return Instances(match[1], int(match[2] or 1))
 
 
-def _announce(there: "Platform", settings: "Settings", engine: str, console: "Console") -> None:
-    """Before anything starts: the walls, and on AWS what it will cost."""
-    from recore.pipeline.requests import costs
+def _announce(destination: "Destination", settings: "RunSettings", engine: str, console: "Console") -> None:
+    """Print where jobs will run, and on AWS what they may cost, before anything starts."""
+    from recore.pipeline.requests import describe_limits
 
-    console.print(f"run: on {there.endpoint}, isolation: {there.isolation}", soft_wrap=True)
+    lines = [f"run: on {destination.endpoint}, isolation: {destination.isolation}"]
     if engine == "aws":
-        console.print(f"aws: region {there.region}, bucket {there.bucket}, role {there.role}", soft_wrap=True)
-        for line in costs(settings):
-            console.print(f"aws: {line}", soft_wrap=True)
+        lines.append(f"aws: region {destination.region}, bucket {destination.bucket}, role {destination.role}")
+        lines += [f"aws: {line}" for line in describe_limits(settings)]
+    for line in lines:
+        console.print(line, soft_wrap=True)
 
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """SIGINT, SIGTERM and SIGHUP interrupt what happens within; where that is not caught there, the program ends.
+    """SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt within; where nothing there catches it, the program ends.
 
-    But what is ignored, as SIGHUP is after nohup, stays so.
+    A signal that is ignored, as SIGHUP is under nohup, stays ignored.
     """
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    heeded = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
-    before = {number: signal.signal(number, signal.default_int_handler) for number in heeded}
+    handled = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, signal.default_int_handler) for number in handled}
     try:
         yield
     except KeyboardInterrupt:
@@ -171,8 +191,8 @@ def _interruptible() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _report(folder: Path) -> None:
-    """Make the run's report. The run is kept, and its exit status its own, whatever happens here."""
+def _write_report(folder: Path) -> None:
+    """Write the run's report. Whatever happens here, the run is kept and the exit status is that of the run."""
     try:
         from recore.report.run.run_report import write_report
 
@@ -184,25 +204,31 @@ def _report(folder: Path) -> None:
         click.echo(f"recore: no report: {reason}; `python -m recore report {folder}` makes it", err=True)
 
 
-def _show(made: "Run") -> None:
-    """The tables of scores, and where the rest is."""
-    from recore.cli.scores import show
+def _show_results(pipeline_run: "PipelineRun") -> None:
+    """Print the tables of scores and the contents of the run's folder."""
+    from recore.cli.results import show_scores
 
-    if scores := made.scores():
-        show(scores)
-    click.echo(f"run: {made.folder} holds {', '.join(sorted(path.name for path in made.folder.iterdir()))}")
+    if scores := pipeline_run.read_scores():
+        show_scores(scores)
+    contents = sorted(path.name for path in pipeline_run.folder.iterdir())
+    click.echo(f"run: {pipeline_run.folder} holds {', '.join(contents)}")
 
 
-def _explain(made: "Run", installs: bool) -> None:
-    """For each step that failed: its reason, what to do, its last lines, its log. installs: the jobs, packages."""
-    from recore.pipeline.failure import explanation
+def _explain_failures(pipeline_run: "PipelineRun", installs: bool) -> None:
+    """Explain each step that failed, and each reason once. installs: whether the jobs install requirements.txt."""
+    from recore.pipeline.failure import explain_failure
 
-    told = set()
-    for step in made.steps.values():
-        if step.state == "Failed" and step.reason in told:
-            log = made.folder / "logs" / step.log
-            click.echo(f"recore: {step.name} failed likewise" + f"; its log: {log}" * log.exists(), err=True)
-        elif step.state == "Failed":
-            lines = explanation(step, made.folder, made.submission.path, installs)
-            click.echo("\n".join(lines), err=True)
-            told.add(step.reason)
+    reasons = set()
+    for step in pipeline_run.steps.values():
+        if step.state != "Failed":
+            continue
+        if step.reason in reasons:
+            line = f"recore: {step.name} failed likewise"
+            log = pipeline_run.folder / "logs" / step.log
+            if log.exists():
+                line += f"; its log: {log}"
+            click.echo(line, err=True)
+            continue
+        reasons.add(step.reason)
+        for line in explain_failure(step, pipeline_run.folder, pipeline_run.submission.path, installs):
+            click.echo(line, err=True)

@@ -29,7 +29,7 @@ def sample(
     \b
     Example:
       python -m recore sample --out data
-      python -m recore sample --out data/large --rows 20000 --holes 100 --missing 0
+      python -m recore sample --out data/large --rows 20000 --missing 0
     """
     from recore.dataset.sample import Plan, make_sample
 

@@ -14,12 +14,12 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 @click.argument("submission", type=click.Path(file_okay=False, path_type=Path), default=Path())
 @click.option("--public", type=FILE, default=Path("data/public/public.csv.gz"), help="Data with assays.")
 @click.option("--out", type=FILE, default=Path("validate.html"), help="The report.")
-@click.option("--rows", type=click.IntRange(2), default=2500, help="Use at most so many, evenly from every hole.")
-@click.option("--repeats", type=click.IntRange(1, 100), default=3, help="Of the folds, each with another seed.")
+@click.option("--rows", type=click.IntRange(2), default=2500, help="Use at most this many, evenly from every hole.")
 @click.option(
-    "--minutes", type=click.FloatRange(0), default=1.0, help="After which no fit is begun that can be spared."
+    "--repeats", type=click.IntRange(1, 100), default=3, help="Repeat the folds, each time with another seed."
 )
-@click.option("--seed", type=click.IntRange(0), default=0, help="Of the first folds; others count on.")
+@click.option("--minutes", type=click.FloatRange(0), default=1.0, help="After this time optional fits are skipped.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="Seed of the first folds; each repeat adds one.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.pass_context
 def validate(
@@ -33,34 +33,35 @@ def validate(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Cross-validate a submission: what will it score on other holes? Writes an HTML report, and its numbers beside it.
+    """Cross-validate a submission on held-out drill holes.
 
-    SUBMISSION is a folder with preprocess.py and train.py, by default this one. They are run as `python train.py` runs
-    them, without a sandbox: validate what you trust, and send what you do not through `recore run`. Held out are whole
-    holes and, beside that, single rows; the gap between the two is the leak.
+    Writes an HTML report, and its numbers into a folder beside it. SUBMISSION is a folder with preprocess.py and
+    train.py, by default the current one. They run without a sandbox, as `python train.py` does: validate only code
+    that you trust, and use `recore run` for any other. Besides whole holes, single rows are held out; the gap between
+    the two scores is the leakage.
 
-    Exit status: 0 the report is written, 1 the submission failed, 2 wrong use or wrong input.
+    Exit status: 0 the report was written, 1 the submission failed, 2 wrong use or invalid input.
 
     \b
     Example:
       python -m recore validate
-      python -m recore validate --public p.csv.gz --out runs/validate.html --minutes 5
+      python -m recore validate --public p.csv.gz --out v.html --minutes 5
     """
     from recore.pipeline.text import plain
     from recore.report.page.writing import check_place, write_page
     from recore.report.validate.study import Settings
-    from recore.report.validate.submission_report import validate as look
+    from recore.report.validate.submission_report import validate as validate_submission
     from recore.report.validate.workers import SubmissionError
 
     check_place(out)
     with bar() as progress:
         task = progress.add_task("validate", total=None)
 
-        def advance(what: str, done: int, of: int) -> None:
-            progress.update(task, completed=done, total=of, description=f"validate: {what}")
+        def advance(stage: str, completed: int, total: int) -> None:
+            progress.update(task, completed=completed, total=total, description=f"validate: {stage}")
 
         try:
-            page = look(submission, public, Settings(rows, repeats, minutes, seed), advance)
+            page = validate_submission(submission, public, Settings(rows, repeats, minutes, seed), advance)
         except SubmissionError as error:
             click.echo(f"recore: {plain(str(error), 2000)}", err=True)
             if error.hint:

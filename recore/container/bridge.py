@@ -1,9 +1,9 @@
-"""Reaches a server on a port of a container without network from outside: by a Unix socket in a shared folder.
+"""Connects a Unix socket in a shared folder with a port of a container that has no network.
 
     python bridge.py SOCKET PORT COMMAND...
 
-Starts the command, hands every connection to the socket on to 127.0.0.1:PORT, and ends when the command does, with its
-status. SIGTERM goes on to the command. Nothing but the standard library is needed.
+Starts the command, forwards every connection to the socket to 127.0.0.1:PORT, and ends with the status of the command.
+SIGTERM is forwarded to the command. Only the standard library is needed.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ import sys
 
 
 async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """All of one direction."""
+    """Copy one direction of a connection to its end."""
     with contextlib.suppress(OSError):
         while chunk := await reader.read(1 << 16):
             writer.write(chunk)
@@ -22,13 +22,14 @@ async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
         writer.write_eof()
 
 
-async def bridge(path: str, port: int, command: list[str]) -> int:
+async def run(path: str, port: int, command: list[str]) -> int:
+    """Run the command behind the socket. Returns its exit status as a shell does."""
     process = await asyncio.create_subprocess_exec(*command)
 
     async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):  # the server is not there yet: whoever asks hears the connection end
-            answers, requests = await asyncio.open_connection("127.0.0.1", port)
-            await asyncio.gather(copy(reader, requests), copy(answers, writer))
+        with contextlib.suppress(OSError):  # if the server does not listen yet, the connection ends
+            responses, requests = await asyncio.open_connection("127.0.0.1", port)
+            await asyncio.gather(copy(reader, requests), copy(responses, writer))
             requests.close()
         writer.close()
 
@@ -40,4 +41,4 @@ async def bridge(path: str, port: int, command: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    os._exit(asyncio.run(bridge(sys.argv[1], int(sys.argv[2]), sys.argv[3:])))
+    os._exit(asyncio.run(run(sys.argv[1], int(sys.argv[2]), sys.argv[3:])))

@@ -1,15 +1,16 @@
-"""What a model's container runs: the user's hooks behind a server, as AWS's scikit-learn image serves them.
+"""The program of a model's container: serves the user's hooks as AWS's scikit-learn image does.
 
     python -P serving.py [--bind 127.0.0.1:8080 | --bind unix:/run/model.sock]
 
-GET /ping: 200 once the model is loaded, 503 and the reason where it did not load. POST /invocations: the answer of the
-hooks, or 500 and the reason where one raises. GET /execution-parameters: what the module's execution_parameters_fn says
-that Batch Transform may ask for; 404 without that function.
+GET /ping: 200 once the model is loaded, 503 and the reason if it did not load. POST /invocations: the response of the
+hooks, or 500 and the reason if one raises. GET /execution-parameters: the result of the module's
+execution_parameters_fn, with which Batch Transform is to send its requests; 404 without that function.
 
 The module SAGEMAKER_PROGRAM (inference.py) is imported from the folder SAGEMAKER_SUBMIT_DIRECTORY, by default
-model/code or else code below /opt/ml or SAGEMAKER_BASE_DIR. The model is in SM_MODEL_DIR, by default model there.
-SAGEMAKER_MODEL_SERVER_WORKERS (one a core), SAGEMAKER_MODEL_SERVER_TIMEOUT (60 seconds a request), MAX_CONTENT_LENGTH
-(100 MiB), SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT (application/json) and SAGEMAKER_BIND_TO_PORT (8080) set the rest.
+model/code, or code if that does not exist, below SAGEMAKER_BASE_DIR (/opt/ml). The model is in SM_MODEL_DIR, by default
+model in the same folder. Further settings with their defaults: SAGEMAKER_MODEL_SERVER_WORKERS (one per core),
+SAGEMAKER_MODEL_SERVER_TIMEOUT (60 seconds per request), MAX_CONTENT_LENGTH (100 MiB),
+SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT (application/json), SAGEMAKER_BIND_TO_PORT (8080).
 """
 
 import argparse
@@ -37,23 +38,23 @@ from sagemaker_inference.errors import UnsupportedFormatError
 from sagemaker_inference.transformer import Transformer
 
 REASON = 1024  # characters of output/failure that SageMaker shows
-PAYLOAD = 100 * 2**20  # bytes: the most that SageMaker sends, by Batch Transform
-READING = ("GET", "HEAD", "OPTIONS")
-METHODS = {"/ping": READING, "/invocations": ("POST", "OPTIONS"), "/execution-parameters": READING}
+LARGEST_PAYLOAD = 100 * 2**20  # bytes, the limit of Batch Transform
+READ_METHODS = ("GET", "HEAD", "OPTIONS")
+METHODS = {"/ping": READ_METHODS, "/invocations": ("POST", "OPTIONS"), "/execution-parameters": READ_METHODS}
 TEXT, HTML = "text/plain; charset=utf-8", "text/html; charset=utf-8"
 
 Header = tuple[str, str]
-Answer = tuple[str, list[Header], bytes]  # status, headers, body
+Response = tuple[str, list[Header], bytes]  # status, headers, body
 
 
-class Defaults(DefaultInferenceHandler):  # type: ignore[misc]
-    """What AWS's scikit-learn image does for the hooks that the user's module leaves out; the rest is the toolkit's."""
+class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
+    """Hooks that the user's module may leave out, as in AWS's scikit-learn image; the others are the toolkit's."""
 
     def default_input_fn(self, input_data: Any, content_type: str) -> Any:
-        """An array, float32 where it comes as text; a single row or a single column is one-dimensional in CSV."""
+        """An array, of float32 if it comes as text. A single row or column of CSV is one-dimensional."""
         if content_type == content_types.CSV:
             return np.array(list(csv.reader(io.StringIO(input_data), strict=True)), dtype=np.float32).squeeze()
-        if content_type == content_types.NPZ:  # the image's other toolkit does not read it
+        if content_type == content_types.NPZ:  # the toolkit of AWS's image does not read it
             raise UnsupportedFormatError(content_type)
         data = super().default_input_fn(input_data, content_type)
         return data.astype(np.float32) if content_type == content_types.JSON else data
@@ -62,7 +63,7 @@ class Defaults(DefaultInferenceHandler):  # type: ignore[misc]
         return model.predict(data)
 
     def default_output_fn(self, prediction: Any, accept: str) -> Any:
-        """The prediction as one type; a list of types is none. A line of CSV for each row, quoted where it must be."""
+        """The prediction encoded as the accepted type. CSV has a line for each row, with quotes where necessary."""
         if accept == content_types.CSV:
             array, text = np.array(prediction), io.StringIO()
             csv.writer(text, lineterminator="\n").writerows(array.reshape(-1, 1) if array.ndim == 1 else array)
@@ -70,25 +71,25 @@ class Defaults(DefaultInferenceHandler):  # type: ignore[misc]
         return encoder.encode(prediction, accept), accept
 
 
-def answered(result: Any) -> Answer:
-    """An answer of what a hook returned, as Flask makes one: Accept plays no part in it. Raises TypeError."""
+def make_response(result: Any) -> Response:
+    """The response for the return value of a hook, as Flask makes it, whatever Accept says. Raises TypeError."""
     kind = HTML
     if isinstance(result, tuple):
         result, kind = result[:2]
         kind = f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
     elif isinstance(result, dict | list):
         result, kind = json.dumps(result), content_types.JSON
-    elif callable(result):  # a response object, of Flask's or another's, is a WSGI application
-        return called(result)
+    elif callable(result):  # a response object of Flask or another framework is a WSGI application
+        return call_application(result)
     elif isinstance(result, Iterator):
         result = b"".join(part.encode() if isinstance(part, str) else part for part in result)
     if not isinstance(result, str | bytes):
-        raise TypeError(f"the hooks answered with a {type(result).__name__}: text or bytes are needed")
+        raise TypeError(f"the hooks returned a {type(result).__name__}: text or bytes are needed")
     return "200 OK", [("Content-Type", kind)], result.encode() if isinstance(result, str) else result
 
 
-def called(application: Callable[..., Any]) -> Answer:
-    """The answer of a WSGI application to a request without content."""
+def call_application(application: Callable[..., Any]) -> Response:
+    """The response of a WSGI application to a request without content."""
     request: dict[str, Any] = {}
     setup_testing_defaults(request)
     head: list[Any] = []
@@ -97,145 +98,147 @@ def called(application: Callable[..., Any]) -> Answer:
     return status, [header for header in headers if header[0].lower() != "content-length"], body
 
 
-class Model:
-    """The user's module and its model, loaded; where that failed, `reason` says why and the rest is of no use."""
+class LoadedModel:
+    """The user's module and its model. If they could not be loaded, `reason` says why."""
 
     def __init__(self) -> None:
-        self._transformer = Transformer(Defaults())
+        self._transformer = Transformer(DefaultHooks())
         self._accept = Environment().default_accept
         self.parameters: Callable[[], Any] | None = None
         self.reason = ""
         try:
             self._load()
-        except (Exception, SystemExit) as error:  # a script without a main guard may well exit when imported
+        except (Exception, SystemExit) as error:  # a script without a main guard may exit when it is imported
             self.reason = f"the model did not load: {type(error).__name__}: {error}"
             traceback.print_exc()
             trace = traceback.format_exc()
             end = trace[401 - REASON :]
-            if len(end) < len(trace):  # whole lines, unless there is but the end of a long one
+            if len(end) < len(trace):  # begin with a whole line, unless the end of one long line is all there is
                 end = end.partition("\n")[2] or end
             write_failure(f"{self.reason[:400]}\n{end}")
 
     def _load(self) -> None:
         folder, module = os.environ["SAGEMAKER_SUBMIT_DIRECTORY"], Environment().module_name
         sys.path.insert(0, folder)
-        if importlib.util.find_spec(module) is None:  # the toolkit would go on without, to a puzzling end
+        if importlib.util.find_spec(module) is None:  # the toolkit would go on without it and fail later
             raise ModuleNotFoundError(f"no module {module!r} in {folder}: SAGEMAKER_PROGRAM names it")
         self._transformer.validate_and_initialize(model_dir=os.environ["SM_MODEL_DIR"])
         self.parameters = getattr(sys.modules[module], "execution_parameters_fn", None)
 
-    def answer(self, body: bytes, content_type: str, accept: str) -> Answer:
+    def respond(self, body: bytes, content_type: str, accept: str) -> Response:
         """Run the hooks on a request."""
         data = body.decode(errors="replace") if content_type in content_types.UTF8_TYPES else body
         accept = self._accept if accept in ("", content_types.ANY) else accept
-        # not the toolkit's own transform(): that one refuses text that is not UTF-8, and answers 4xx for its own errors
+        # the toolkit's own transform() refuses text that is not UTF-8, and responds with 4xx to its own errors
         model, transform = self._transformer._model, self._transformer._transform_fn
-        return attempt(lambda: transform(model, data, content_type, accept))
+        return call_hook(lambda: transform(model, data, content_type, accept))
 
 
-def attempt(function: Callable[[], Any]) -> Answer:
-    """The answer of what a function of the user's returns: 500 and the reason where it raises."""
+def call_hook(function: Callable[[], Any]) -> Response:
+    """The response for the return value of a function of the user's; 500 and the reason if it raises."""
     try:
-        return answered(function())
+        return make_response(function())
     except (Exception, SystemExit) as error:
         reason = f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
         print(reason, file=sys.stderr, flush=True)
-        return plain(500, reason)
+        return text_response(500, reason)
 
 
-def plain(status: int, text: str, *headers: Header) -> Answer:
+def text_response(status: int, text: str, *headers: Header) -> Response:
     return f"{status} {http.HTTPStatus(status).phrase}", [("Content-Type", TEXT), *headers], text.encode()
 
 
-class Requests:
-    """The server's three addresses as a WSGI application."""
+class HookApplication:
+    """The WSGI application with the three addresses of the server."""
 
-    def __init__(self, model: Model, payload: int):
-        self._model, self._payload = model, payload
+    def __init__(self, model: LoadedModel, largest_payload: int):
+        self._model, self._largest_payload = model, largest_payload
 
     def __call__(self, request: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
-        status, headers, body = self._answer(request)
+        status, headers, body = self._respond(request)
         start_response(status, [*headers, ("Content-Length", str(len(body)))])
         return [b"" if request["REQUEST_METHOD"] == "HEAD" else body]
 
-    def _answer(self, request: dict[str, Any]) -> Answer:
+    def _respond(self, request: dict[str, Any]) -> Response:
         path, method = request["PATH_INFO"], request["REQUEST_METHOD"]
-        body = self._body(request)  # also where it is of no use: a client that still writes reads no answer
+        body = self._body(
+            request
+        )  # read even if it is not used: a client that is still writing does not read a response
         parameters = self._model.parameters
         if path not in METHODS or (path == "/execution-parameters" and not (parameters or self._model.reason)):
-            return plain(404, f"there is no {path}")
+            return text_response(404, f"there is no {path}")
         allow = ("Allow", ", ".join(METHODS[path]))
         if method not in METHODS[path]:
-            return plain(405, f"{path} does not answer {method}", allow)
+            return text_response(405, f"{path} does not answer {method}", allow)
         if method == "OPTIONS":
-            return plain(200, "", allow)
+            return text_response(200, "", allow)
         if self._model.reason:
-            return plain(503, self._model.reason)
+            return text_response(503, self._model.reason)
         if path == "/ping":
             return "200 OK", [("Content-Type", content_types.JSON)], b""
         if parameters and path == "/execution-parameters":
-            return attempt(parameters)
+            return call_hook(parameters)
         if body is None:
-            return plain(413, f"the request is larger than {self._payload} bytes")
+            return text_response(413, f"the request is larger than {self._largest_payload} bytes")
         if len(body) < int(request.get("CONTENT_LENGTH") or 0):
-            return plain(400, "the request ended before its announced length")
-        # some of AWS's services write ContentType; a request that does not say what it holds is JSON in AWS's image
+            return text_response(400, "the request ended before its announced length")
+        # some AWS services send ContentType; AWS's image takes a request without a type for JSON
         kind = request.get("HTTP_CONTENTTYPE") or request.get("CONTENT_TYPE") or content_types.JSON
-        return self._model.answer(body, kind, request.get("HTTP_ACCEPT", ""))
+        return self._model.respond(body, kind, request.get("HTTP_ACCEPT", ""))
 
     def _body(self, request: dict[str, Any]) -> bytes | None:
-        """The request's body, read to its end; None where it is too large."""
+        """The request's body, read to its end; None if it is too large."""
         body, size = io.BytesIO(), 0
         while part := request["wsgi.input"].read(2**20):
             size += len(part)
-            if size <= self._payload:
+            if size <= self._largest_payload:
                 body.write(part)
-        return body.getvalue() if size <= self._payload else None
+        return body.getvalue() if size <= self._largest_payload else None
 
 
-class Server(BaseApplication):  # type: ignore[misc]
-    """gunicorn with workers that each load the model before their first request."""
+class ModelServer(BaseApplication):  # type: ignore[misc]
+    """gunicorn, with workers that load the model before their first request."""
 
     def __init__(self, bind: str):
         self._bind = bind
-        self._workers = number("SAGEMAKER_MODEL_SERVER_WORKERS", os.cpu_count() or 1)
-        self._timeout = number("SAGEMAKER_MODEL_SERVER_TIMEOUT", 60)
-        self._payload = number("MAX_CONTENT_LENGTH", PAYLOAD)
+        self._workers = read_number("SAGEMAKER_MODEL_SERVER_WORKERS", os.cpu_count() or 1)
+        self._timeout = read_number("SAGEMAKER_MODEL_SERVER_TIMEOUT", 60)
+        self._largest_payload = read_number("MAX_CONTENT_LENGTH", LARGEST_PAYLOAD)
         super().__init__()
 
     def load_config(self) -> None:
         settings = {
             "bind": self._bind,
             "workers": self._workers,
-            "timeout": self._timeout,  # of a request: gunicorn does not count before a worker's first one
-            "graceful_timeout": 3,  # seconds for a request that runs when the server is told to stop
+            "timeout": self._timeout,  # per request: gunicorn does not count the time before a worker's first one
+            "graceful_timeout": 3,  # seconds for requests that are being served when the server is stopped
             "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,  # noqa: S108  gunicorn unlinks it
-            "control_socket_disable": True,  # it would be made in the user's home
-            "worker_abort": self._too_slow,
+            "control_socket_disable": True,  # it would be created in the user's home
+            "worker_abort": self._raise_timeout,
         }
         for name, value in settings.items():
             self.cfg.set(name, value)
 
-    def load(self) -> Requests:
-        return Requests(Model(), self._payload)
+    def load(self) -> HookApplication:
+        return HookApplication(LoadedModel(), self._largest_payload)
 
-    def _too_slow(self, worker: Any) -> NoReturn:
-        """Called in a worker amidst a request that takes too long: becomes the answer. Then the worker is replaced."""
+    def _raise_timeout(self, worker: Any) -> NoReturn:
+        """Called in a worker whose request takes too long. The error is the response; then the worker is replaced."""
         raise TimeoutError(f"no answer within {self._timeout} seconds")
 
 
 def write_failure(text: str) -> None:
-    """Leave the reason in output/failure, where the launcher made that folder and no other worker was first."""
-    with contextlib.suppress(OSError), open(Path(base(), "output", "failure"), "x", encoding="utf-8") as file:
+    """Write the reason to output/failure, unless the folder is missing or another worker has written it."""
+    with contextlib.suppress(OSError), open(Path(base_dir(), "output", "failure"), "x", encoding="utf-8") as file:
         file.write(text[:REASON])
 
 
-def base() -> str:
+def base_dir() -> str:
     return os.environ.get("SAGEMAKER_BASE_DIR") or "/opt/ml"
 
 
-def number(variable: str, default: int) -> int:
-    """A whole number from the environment. Ends the program where it is none."""
+def read_number(variable: str, default: int) -> int:
+    """A positive integer from the environment. Ends the program if it is invalid."""
     text = os.environ.get(variable) or str(default)
     if not text.isdecimal() or int(text) < 1:
         sys.exit(f"serving: {variable} is {text!r}: a whole number of at least 1 is needed")
@@ -247,16 +250,18 @@ def main() -> None:
     port = os.environ.get("SAGEMAKER_BIND_TO_PORT") or "8080"
     parser.add_argument("--bind", default=f"0.0.0.0:{port}", help="HOST:PORT or unix:PATH")
     bind = parser.parse_args().bind
-    for stream in (sys.stdout, sys.stderr):  # what the hooks print belongs in the log at once
+    for stream in (sys.stdout, sys.stderr):  # the output of the hooks is to be in the log at once
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(line_buffering=True)
-    model = os.environ.setdefault("SM_MODEL_DIR", f"{base()}/model")
-    code = next((folder for folder in (f"{model}/code", f"{base()}/code") if os.path.isdir(folder)), f"{model}/code")
+    model = os.environ.setdefault("SM_MODEL_DIR", f"{base_dir()}/model")
+    code = next(
+        (folder for folder in (f"{model}/code", f"{base_dir()}/code") if os.path.isdir(folder)), f"{model}/code"
+    )
     os.environ.setdefault("SAGEMAKER_SUBMIT_DIRECTORY", code)
-    Server(bind).run()
+    ModelServer(bind).run()
 
 
 if __name__ == "__main__":
-    # a pickle of a class that the user's script defined asks __main__ for it, and must not find one of these here
+    # a pickle of a class that the user's script defined looks it up in __main__, and must not find a class of this file
     sys.modules["__main__"] = types.ModuleType("__main__")
     main()

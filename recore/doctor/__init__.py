@@ -1,4 +1,4 @@
-"""What this machine has and lacks for `recore`, what each missing piece costs, and how to get it.
+"""Checks whether a machine has what `recore` needs. One kind of check is one file.
 
-One kind of check is one file. The room uses the standard library alone, so that it works in an incomplete environment.
+The package uses only the standard library, so that it works in an incomplete environment.
 """

@@ -7,23 +7,23 @@ from recore.doctor.check import Check
 
 
 def check_up(root: Path, sandbox_works: bool) -> list[Check]:
-    """Look at this machine, for the checkout in `root`.
+    """Carry out all checks for the checkout in `root`.
 
-    sandbox_works: whether bubblewrap starts a job's sandbox here. Only the simulator can try that, and the command
-    line, which may ask it, hands the answer in.
+    sandbox_works: whether bubblewrap starts a job's sandbox here. Only the simulator can test that, and only the
+    command line may import the simulator.
     """
     return [
-        environment.python(root),
-        environment.container_packages(root),
-        environment.recore_packages(root),
-        machine.temporary_folder(),
-        machine.runs_disk(Path("runs")),
-        machine.memory(),
-        machine.cores(),
-        programs.sandbox(sandbox_works),
-        programs.docker(),
-        programs.compiler(),
-        programs.browser(),
-        files.data(Path("data")),
-        files.credentials(),
+        environment.check_python(root),
+        environment.check_container_packages(root),
+        environment.check_recore_packages(root),
+        machine.check_temporary_folder(),
+        machine.check_runs_disk(Path("runs")),
+        machine.check_memory(),
+        machine.check_cores(),
+        programs.check_sandbox(sandbox_works),
+        programs.check_docker(),
+        programs.check_compiler(),
+        programs.check_browser(),
+        files.check_data(Path("data")),
+        files.check_credentials(),
     ]

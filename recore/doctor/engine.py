@@ -1,4 +1,4 @@
-"""Asks a Docker engine for its version without Docker's Python package, which may be missing."""
+"""Asks a Docker engine for its version, without Docker's Python package, which may be missing."""
 
 import http.client
 import json
@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 DEFAULT = "unix:///var/run/docker.sock"
-PATIENCE = 5  # seconds
+TIMEOUT = 5  # seconds
 
 
-class UnixConnection(http.client.HTTPConnection):
+class EngineConnection(http.client.HTTPConnection):
     """HTTP over a Unix socket."""
 
     def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=PATIENCE)
+        super().__init__("localhost", timeout=TIMEOUT)
         self._path = path
 
     def connect(self) -> None:
@@ -23,23 +23,23 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-def version(environ: Mapping[str, str]) -> str:
-    """The version of the engine that DOCKER_HOST names, or of this machine's. Raises OSError where none answers."""
+def read_version(environ: Mapping[str, str]) -> str:
+    """The version of the engine at DOCKER_HOST, by default the local one. Raises OSError where none answers."""
     address = environ.get("DOCKER_HOST") or DEFAULT
-    place = urlsplit(address)
+    url = urlsplit(address)
     connection: http.client.HTTPConnection
     try:
-        if place.scheme == "unix":
-            connection = UnixConnection(place.path)
-        elif place.scheme in ("tcp", "http") and place.hostname and not environ.get("DOCKER_TLS_VERIFY"):
-            connection = http.client.HTTPConnection(place.hostname, place.port or 2375, timeout=PATIENCE)
+        if url.scheme == "unix":
+            connection = EngineConnection(url.path)
+        elif url.scheme in ("tcp", "http") and url.hostname and not environ.get("DOCKER_TLS_VERIFY"):
+            connection = http.client.HTTPConnection(url.hostname, url.port or 2375, timeout=TIMEOUT)
         else:
-            raise OSError(f"{address} is not tried here, only a Unix socket and TCP without TLS")
+            raise OSError(f"{address} cannot be checked here, only a Unix socket and TCP without TLS")
         connection.request("GET", "/version")
-        answer = connection.getresponse()
-        said = json.loads(answer.read())
+        response = connection.getresponse()
+        content = json.loads(response.read())
         connection.close()
-        return str(said["Version"])
+        return str(content["Version"])
     except PermissionError:
         raise PermissionError(f"{address}: permission denied") from None
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Python, and the packages that the requirements files name."""
+"""Checks of Python and of the packages that the requirements files name."""
 
 import re
 import sys
@@ -7,71 +7,73 @@ from importlib import metadata
 from pathlib import Path
 
 from recore.doctor.check import FAIL, NOTE, OK, Check
-from recore.doctor.system import install
+from recore.doctor.system import install_command
 
 VERSION = (3, 12)
 PINNED = re.compile(r"([A-Za-z0-9][\w.-]*)(?:\[[^]]*\])?\s*(?:==\s*([^\s;#]+))?")
 CONTAINER = ("requirements.txt", "requirements-container.txt")
 
 
-def python(root: Path) -> Check:
-    """Whether this Python is of the right version, and the environment's."""
+def check_python(root: Path) -> Check:
+    """Whether this is the right version of Python, in the environment that `make` uses."""
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info[:2] != VERSION:
         cost = "The container has Python 3.12: packages and pickles of another version do not fit."
-        return Check("Python", FAIL, f"{version}, {sys.executable}", cost, f"{install('python')}; then make setup")
+        return Check(
+            "Python", FAIL, f"{version}, {sys.executable}", cost, f"{install_command('python')}; then make setup"
+        )
     if Path(sys.prefix).resolve() != (root / ".venv").resolve():
-        found = f"{version}, {sys.executable}, not the environment that `make` uses"
+        result = f"{version}, {sys.executable}, not the environment that `make` uses"
         cost = "Packages may have other versions than those that are tested together."
-        return Check("Python", NOTE, found, cost, "make setup; then . .venv/bin/activate")
+        return Check("Python", NOTE, result, cost, "make setup; then . .venv/bin/activate")
     return Check("Python", OK, f"{version}, {sys.executable}")
 
 
-def container_packages(root: Path) -> Check:
-    """Whether the container's packages are here at the container's versions."""
-    wanted = {name: version for file in CONTAINER for name, version in requirements(root / file)}
-    installed = {name: installed_version(name) for name in wanted}
+def check_container_packages(root: Path) -> Check:
+    """Whether the container's packages are installed at the container's versions."""
+    required = {name: version for file in CONTAINER for name, version in read_requirements(root / file)}
+    installed = {name: installed_version(name) for name in required}
     missing = [name for name, version in installed.items() if version is None]
-    other = [
+    different = [
         f"{name} {installed[name]} instead of {version}"
-        for name, version in wanted.items()
+        for name, version in required.items()
         if version and installed[name] and installed[name] != version
     ]
     if missing:
         cost = "Jobs run with this environment's packages, and end where they import one of these."
         return Check("container", FAIL, f"not installed: {', '.join(missing)}", cost, "make setup")
-    if other:
+    if different:
         cost = "A model may train, load or score differently in the container."
-        return Check("container", NOTE, "; ".join(other), cost, "make setup, after the edit of requirements.txt")
-    return Check("container", OK, f"{len(wanted)} packages at the container's versions")
+        return Check("container", NOTE, "; ".join(different), cost, "make setup, after the edit of requirements.txt")
+    return Check("container", OK, f"{len(required)} packages at the container's versions")
 
 
-def recore_packages(root: Path) -> Check:
-    """Whether what recore/ itself needs is installed."""
-    wanted = [name for name, _ in requirements(root / "requirements-recore.txt")]
-    if missing := [name for name in wanted if installed_version(name) is None]:
+def check_recore_packages(root: Path) -> Check:
+    """Whether the packages that recore itself needs are installed."""
+    required = [name for name, _ in read_requirements(root / "requirements-recore.txt")]
+    if missing := [name for name in required if installed_version(name) is None]:
         cost = "The commands that import these end with an error."
         return Check("packages", FAIL, f"not installed: {', '.join(missing)}", cost, "make setup")
-    return Check("packages", OK, f"all {len(wanted)} that recore needs")
+    return Check("packages", OK, f"all {len(required)} that recore needs")
 
 
-def requirements(path: Path) -> Iterator[tuple[str, str | None]]:
-    """A file's packages with their pinned version, where they have one; nothing where there is no such file.
+def read_requirements(path: Path) -> Iterator[tuple[str, str | None]]:
+    """The packages of a requirements file with their pinned versions, if any; nothing if the file is missing.
 
-    Lines that hold for some machines only, options and URLs are passed over.
+    Options, URLs and lines with a condition are skipped.
     """
     try:
         lines = path.read_text("utf-8", "replace").splitlines()
     except OSError:
         return
     for line in lines:
-        found = PINNED.match(line)
-        if found and ";" not in line and "@" not in line:
-            yield found[1], found[2]
+        match = PINNED.match(line)
+        if match and ";" not in line and "@" not in line:
+            yield match[1], match[2]
 
 
 def installed_version(name: str) -> str | None:
-    """The version of a package in this environment, or None where it is not there."""
+    """The version of a package in this environment, or None if it is not installed."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Data files, and whether credentials of AWS are configured. Nothing is read of what they hold."""
+"""Checks of data files and AWS credentials. Only their existence is checked; nothing is read from them."""
 
 import os
 from pathlib import Path
@@ -15,11 +15,11 @@ VARIABLES = (
 )
 
 
-def data(folder: Path) -> Check:
+def check_data(folder: Path) -> Check:
     """Which of the data files are where `run` looks for them."""
     missing = [name for name in DATA if not (folder / name).is_file()]
     if not missing:
-        return Check("data", OK, f"public, private and assays of private in {folder.name}/")
+        return Check("data", OK, f"public and private data and private assays in {folder.name}/")
     if DATA[0] in missing:
         cost = "`recore run` needs --public FILE."
         return Check("data", NOTE, f"no {folder.name}/{DATA[0]}", cost, "python -m recore sample --out data")
@@ -27,17 +27,17 @@ def data(folder: Path) -> Check:
     return Check("data", NOTE, f"no {names}", "There is no private score.", "python -m recore sample makes all three")
 
 
-def credentials() -> Check:
-    """Whether credentials of AWS are configured; they are not tried."""
-    found = [name for name in VARIABLES if os.environ.get(name)]
+def check_credentials() -> Check:
+    """Whether AWS credentials are configured; they are not used."""
+    configured = [name for name in VARIABLES if os.environ.get(name)]
     if os.environ.get("AWS_ENDPOINT_URL"):
-        found.append("AWS_ENDPOINT_URL, where `run` sends its requests")
+        configured.append("AWS_ENDPOINT_URL, where `run` sends its requests")
     default = Path.home() / ".aws"
     for variable, name in (("AWS_SHARED_CREDENTIALS_FILE", "credentials"), ("AWS_CONFIG_FILE", "config")):
         path = Path(os.environ.get(variable) or default / name).expanduser()
         if path.is_file():
-            found.append(str(path))
-    if found:
-        return Check("AWS", OK, f"configured, not tried: {', '.join(found)}")
+            configured.append(str(path))
+    if configured:
+        return Check("AWS", OK, f"configured, not tried: {', '.join(configured)}")
     cost = "Without them `recore run --engine aws` does not work."
     return Check("AWS", NOTE, "no credentials are configured", cost, "aws configure")

@@ -1,4 +1,4 @@
-"""Programs beside Python: each is tried, as a program of the right name need not work."""
+"""Checks of programs other than Python. Each is run, as a program of the right name does not always work."""
 
 import os
 import shutil
@@ -8,11 +8,11 @@ from pathlib import Path
 
 from recore.doctor import engine
 from recore.doctor.check import NOTE, OK, Check
-from recore.doctor.system import install
+from recore.doctor.system import install_command
 
-PATIENCE = 20  # seconds for a program to answer
+TIMEOUT = 20  # seconds
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-# Settings of Linux that keep ordinary users from namespaces, with the value that does, and the one that allows them
+# Settings of Linux that can forbid namespaces to ordinary users: the value that forbids, the value that allows
 NAMESPACES = (
     ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),
     ("kernel.unprivileged_userns_clone", "0", "1"),
@@ -20,65 +20,65 @@ NAMESPACES = (
 )
 
 
-def compiler() -> Check:
-    """Whether a C compiler and the headers of the C library are here."""
-    cost = "sagemaker-training comes as source: a new environment cannot be made."
+def check_compiler() -> Check:
+    """Whether a C compiler and the headers of the C library are installed."""
+    cost = "sagemaker-training has to be compiled: a new environment cannot be made."
     for name in ("cc", "gcc"):
-        done = _run(name, "-x", "c", "-fsyntax-only", "-", text="#include <stdio.h>\n#include <unistd.h>\n")
-        if done and done.returncode == 0:
+        process = _run(name, "-x", "c", "-fsyntax-only", "-", text="#include <stdio.h>\n#include <unistd.h>\n")
+        if process and process.returncode == 0:
             return Check("C compiler", OK, shutil.which(name) or name)
-        if done:
-            return Check("C compiler", NOTE, f"{name} cannot compile a program", cost, install("compiler"))
-    return Check("C compiler", NOTE, "not found", cost, install("compiler"))
+        if process:
+            return Check("C compiler", NOTE, f"{name} cannot compile a program", cost, install_command("compiler"))
+    return Check("C compiler", NOTE, "not found", cost, install_command("compiler"))
 
 
-def sandbox(works: bool) -> Check:
-    """What isolates jobs. works: whether bubblewrap starts a job's sandbox here, as the simulator tries it."""
+def check_sandbox(works: bool) -> Check:
+    """What isolates jobs. works: whether bubblewrap starts a job's sandbox here."""
     cost = "Without it jobs see this user's files and the network, unless they run in Docker."
     if works:
         return Check("sandbox", OK, "bubblewrap isolates jobs")
     if shutil.which("bwrap") is None:
-        return Check("sandbox", NOTE, "bubblewrap is not installed", cost, install("bubblewrap"))
-    allow = [f"sysctl {name}={allowed}" for name, forbids, allowed in NAMESPACES if _setting(name) == forbids]
-    inside = "allow user namespaces; in a container, start that with --security-opt seccomp=unconfined"
-    return Check(
-        "sandbox", NOTE, "bubblewrap is installed and cannot start a sandbox", cost, "; ".join(allow) or inside
-    )
+        return Check("sandbox", NOTE, "bubblewrap is not installed", cost, install_command("bubblewrap"))
+    commands = [f"sysctl {name}={allowed}" for name, forbids, allowed in NAMESPACES if _setting(name) == forbids]
+    fix = "allow user namespaces; in a container, start that with --security-opt seccomp=unconfined"
+    if commands:
+        fix = "; ".join(commands)
+    return Check("sandbox", NOTE, "bubblewrap is installed and cannot start a sandbox", cost, fix)
 
 
-def docker() -> Check:
-    """Whether a Docker engine answers, and the package is here by which recore talks to it."""
+def check_docker() -> Check:
+    """Whether a Docker engine answers, and its Python package is installed."""
     cost = "Without it `recore run --engine docker` does not work; jobs run as processes."
     try:
-        version = engine.version(os.environ)
+        version = engine.read_version(os.environ)
     except PermissionError as error:
         fix = "add yourself to the group docker and log in again: usermod -aG docker $USER"
-        return Check("Docker", NOTE, f"an engine is there and may not be used: {error}", cost, fix)
+        return Check("Docker", NOTE, f"an engine is there but may not be used: {error}", cost, fix)
     except OSError as error:
-        start = "start Docker" if shutil.which("docker") else install("docker")
+        start = "start Docker" if shutil.which("docker") else install_command("docker")
         return Check("Docker", NOTE, f"no engine answers: {error}", cost, f"{start}; `docker info` says when it works")
     if find_spec("docker") is None:
-        found = f"engine {version} answers; the Python package `docker` is not installed"
-        return Check("Docker", NOTE, found, cost, "make setup-docker")
+        result = f"engine {version} answers; the Python package `docker` is not installed"
+        return Check("Docker", NOTE, result, cost, "make setup-docker")
     return Check("Docker", OK, f"engine {version} answers")
 
 
-def browser() -> Check:
+def check_browser() -> Check:
     """Whether Chromium starts."""
     cost = "Without it the tests that open reports in a browser are skipped."
     for name in BROWSERS:
-        done = _run(name, "--version")
-        if done and done.returncode == 0:
-            return Check("browser", OK, " ".join(done.stdout.split()) or name)
-        if done:
-            return Check("browser", NOTE, f"{name} does not start", cost, install("chromium"))
-    return Check("browser", NOTE, "no Chromium or Chrome", cost, install("chromium"))
+        process = _run(name, "--version")
+        if process and process.returncode == 0:
+            return Check("browser", OK, " ".join(process.stdout.split()) or name)
+        if process:
+            return Check("browser", NOTE, f"{name} does not start", cost, install_command("chromium"))
+    return Check("browser", NOTE, "no Chromium or Chrome", cost, install_command("chromium"))
 
 
 def _run(*command: str, text: str = "") -> "subprocess.CompletedProcess[str] | None":
-    """A command that has ended; None where there is no such program. One that takes too long has failed."""
+    """Run a command to its end; None if there is no such program. A command that takes too long has failed."""
     try:
-        return subprocess.run(command, input=text, capture_output=True, text=True, errors="replace", timeout=PATIENCE)
+        return subprocess.run(command, input=text, capture_output=True, text=True, errors="replace", timeout=TIMEOUT)
     except FileNotFoundError:
         return None
     except (OSError, subprocess.TimeoutExpired):
@@ -86,7 +86,7 @@ def _run(*command: str, text: str = "") -> "subprocess.CompletedProcess[str] | N
 
 
 def _setting(name: str) -> str:
-    """A setting of the kernel; nothing where it has no such."""
+    """A setting of the kernel; empty if it does not exist."""
     try:
         return Path("/proc/sys", *name.split(".")).read_text("utf-8").strip()
     except OSError:

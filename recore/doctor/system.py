@@ -1,11 +1,11 @@
-"""Which operating system this is, and the command that installs something on it."""
+"""Which operating system this is, and the command that installs a package on it."""
 
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 OS_RELEASE = Path("/etc/os-release")
-# A system's name in os-release (ID or ID_LIKE) and how its package manager is called
+# A system's name in os-release (ID or ID_LIKE) and the command of its package manager
 MANAGERS = {
     "debian": "apt-get install",
     "ubuntu": "apt-get install",
@@ -17,7 +17,7 @@ MANAGERS = {
     "suse": "zypper install",
     "macos": "brew install",
 }
-# What a tool's package is called. A system without a name there does not package the tool.
+# The package of each tool. A system that is not listed has no package of it.
 PACKAGES = {
     "python": {
         "debian": "python3.12 python3.12-venv",
@@ -48,23 +48,23 @@ ELSEWHERE = {
 }
 
 
-def install(tool: str) -> str:
+def install_command(tool: str) -> str:
     """The command that installs a tool on this system, or where to get it."""
-    for name in system_names(os_release()):
+    for name in system_names(read_os_release()):
         if package := PACKAGES[tool].get(name):
             return f"{MANAGERS[name]} {package}"
     return ELSEWHERE[tool]
 
 
 def system_names(release: Mapping[str, str]) -> list[str]:
-    """The system's names that this file may know, the closest first."""
+    """Names of this system and of those that it resembles, the closest first."""
     if sys.platform == "darwin":
         return ["macos"]
     return [release.get("ID", ""), *release.get("ID_LIKE", "").split()]
 
 
-def os_release() -> dict[str, str]:
-    """What /etc/os-release says; nothing where there is none."""
+def read_os_release() -> dict[str, str]:
+    """The members of /etc/os-release; none if it is missing."""
     try:
         lines = OS_RELEASE.read_text("utf-8", "replace").splitlines()
     except OSError:

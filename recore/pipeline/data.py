@@ -1,4 +1,4 @@
-"""The data files of a run, looked at before anything starts."""
+"""The data files of a run, checked before anything starts."""
 
 import csv
 import gzip
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 IDS = ("SiteID", "DepthFrom", "DepthTo")
-HEADER = 4 << 20  # bytes of a first line
+LARGEST_HEADER = 4 << 20  # bytes
 
 
 @dataclass(frozen=True)
-class Data:
-    """Public data with assays; private data without; the private assays, which the scoring job alone may see."""
+class DataFiles:
+    """Public data with assays; private data without; the private assays, which only the scoring job may see."""
 
     public: Path
     private: Path | None = None
@@ -21,30 +21,32 @@ class Data:
 
     @property
     def files(self) -> dict[str, Path]:
-        named = {"public": self.public, "private": self.private, "actual": self.actual}
-        return {name: path for name, path in named.items() if path}
+        """The files that there are, by name."""
+        files = {"public": self.public, "private": self.private, "actual": self.actual}
+        return {name: path for name, path in files.items() if path}
 
     def check(self) -> None:
-        """Raises ValueError or OSError where a file is none of this kind, or the private data hold more than inputs."""
+        """Raises ValueError or OSError where a file is invalid, or the private data contain more than inputs."""
         if self.actual and not self.private:
-            raise ValueError(f"{self.actual}: assays of private data, and no private data: name them by --private")
-        headers = {name: header(path) for name, path in self.files.items()}
+            raise ValueError(f"{self.actual}: these assays need the private data that they belong to, --private")
+        headers = {name: read_header(path) for name, path in self.files.items()}
         index, *columns = headers.get("private", [""])
-        elsewhere = {column for name in ("public", "actual") for column in headers.get(name, [])[1:]}
-        measured = [index] if index in elsewhere else []  # a file written without an index
-        for column in measured + columns:
+        other_columns = {column for name in ("public", "actual") for column in headers.get(name, [])[1:]}
+        if index in other_columns:  # the file was written without an index
+            columns = [index, *columns]
+        for column in columns:
             if column not in IDS and not _is_number(column):
                 raise ValueError(
-                    f"{self.private}: column {column[:40]!r} is neither an ID nor a wavenumber. A submission would see it: "
-                    "private data are inputs alone, their assays a file of their own, --actual"
+                    f"{self.private}: column {column[:40]!r} is neither an ID nor a wavenumber, and the submission "
+                    "would see it: private data contain inputs only, and --actual names the file of their assays"
                 )
 
 
-def header(path: Path) -> list[str]:
-    """The column names of a gzipped CSV. Raises ValueError or OSError where there are none to read."""
+def read_header(path: Path) -> list[str]:
+    """The column names of a gzipped CSV. Raises ValueError or OSError where they cannot be read."""
     try:
         with gzip.open(path, "rb") as file:
-            line = file.readline(HEADER)
+            line = file.readline(LARGEST_HEADER)
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: there is no such file; `python -m recore sample` makes sample data") from None
     except (OSError, EOFError, zlib.error) as error:
@@ -52,8 +54,8 @@ def header(path: Path) -> list[str]:
     try:
         names = next(csv.reader([line.decode("utf-8", "replace")], strict=True), [])
     except csv.Error as error:
-        raise ValueError(f"{path}: its first line is no header: {error}") from None
-    if len(names) < 2 or len(line) == HEADER:
+        raise ValueError(f"{path}: the first line is not a valid header: {error}") from None
+    if len(names) < 2 or len(line) == LARGEST_HEADER:
         raise ValueError(f"{path}: a header of an index and columns, separated by commas, is needed")
     return names
 

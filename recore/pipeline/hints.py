@@ -1,4 +1,4 @@
-"""What to do about the exceptions that submissions most often fail with."""
+"""What to do about the most frequent exceptions of submissions."""
 
 import re
 import shlex
@@ -11,14 +11,13 @@ from packaging.utils import canonicalize_name
 from recore.pipeline.exceptions import LoggedException
 
 ROOT = Path(__file__).parents[2]
-# sklearn's words, and XGBoost's
+# as scikit-learn and XGBoost word it
 GAPS = re.compile(r"(?:Input y|Input|Labels?|Targets?) contains? NaN", re.I)
-MEMORY = re.compile(
-    r"more memory than|ended by SIGKILL|sent SIGKILL"
-)  # the simulator's words, the toolkit's, gunicorn's
+# as the simulator, the toolkit and gunicorn word it
+MEMORY = re.compile(r"more memory than|ended by SIGKILL|sent SIGKILL")
 MODULE = re.compile(r"No module named '(?P<name>[\w.]+)'$")
 IN_MAIN = re.compile(r"Can't get attribute '(?P<name>[^']+)' on <module '__main__'")
-DISTRIBUTIONS = {  # whose names differ from their modules'; what is installed here needs no entry
+DISTRIBUTIONS = {  # by module, where the names differ; a package that is installed here needs no entry
     "cv2": "opencv-python-headless",
     "PIL": "pillow",
     "skimage": "scikit-image",
@@ -28,76 +27,77 @@ DISTRIBUTIONS = {  # whose names differ from their modules'; what is installed h
 
 
 def hint_for(exception: LoggedException, step: str, submission: Path, installs: bool = True) -> str | None:
-    """What to do about an exception of a submission, in a sentence or two; None where nothing special is known.
+    """What to do about an exception of a submission; None for an exception that is not known here.
 
-    step: the name of the step that failed, such as "train". submission: its folder, or its archive. installs: whether
-    the jobs install requirements.txt.
+    step: the name of the step that failed, such as "train". submission: its folder or archive. installs: whether the
+    jobs install requirements.txt.
     """
     cause = exception.innermost
     if cause.type.endswith("ModuleNotFoundError") and (named := MODULE.match(cause.message)):
         alone = step.endswith("preprocess") or "preprocess.py" in exception.files
-        return missing_module(named["name"], submission, alone, installs)
+        return missing_module_hint(named["name"], submission, alone, installs)
     if cause.type.endswith("AttributeError") and (named := IN_MAIN.match(cause.message)):
         return (
-            f"move {named['name']} from train.py to a module of its own, name that in py_modules of setup.py, and import "
-            "it in train.py; or end train.py as the template does, with `import train` and `main(train)`. A pickle looks "
-            "a class up in the module that defined it, and train.py is not the main program of the job that predicts."
+            f"move {named['name']} from train.py to another module, add that to py_modules of setup.py, and import it "
+            "in train.py; or end train.py as the template does, with `import train` and `main(train)`. A pickle looks "
+            "up a class in the module that defined it, and train.py is not the main program of the job that predicts."
         )
     if step.endswith("train") and GAPS.search(cause.message):
         if any("/metrics/" in frame.path for frame in cause.frames):
             return "assays have gaps: compute each target's metric on the rows where it was measured."
         return (
-            "assays have gaps: wrap the estimator in PerTargetRegressor of assays.py, which fits each target on its own "
-            "measured rows; put wrappers such as TransformedTargetRegressor inside it."
+            "assays have gaps: wrap the estimator in PerTargetRegressor of assays.py, which fits each target on the "
+            "rows where it was measured; put wrappers such as TransformedTargetRegressor inside it."
         )
     return None
 
 
 def memory_hint(reason: str) -> str | None:
-    """What to do where a step failed because its memory ran out, as far as the reason tells."""
+    """What to do about a step that ran out of memory, if its reason says so."""
     if not MEMORY.search(reason):
         return None
     return (
-        "its memory ran out, it seems: a job has 16 GiB on ml.m5.xlarge, or what this machine has left. Fit fewer models "
-        "at a time, or smaller ones, or convert the inputs to float32."
+        "the job probably ran out of memory: it has 16 GiB on ml.m5.xlarge, or what is free on this machine. Fit fewer "
+        "or smaller models at a time, or convert the inputs to float32."
     )
 
 
-def missing_module(name: str, submission: Path, alone: bool = False, installs: bool = True) -> str | None:
-    """What to do about a module that could not be imported. alone: preprocess.py imported it, which runs by itself."""
+def missing_module_hint(name: str, submission: Path, alone: bool = False, installs: bool = True) -> str | None:
+    """What to do about a module that could not be imported. alone: by preprocess.py, which runs without other files."""
     top = name.partition(".")[0]
-    local = _local(name, submission)
+    local = _find_local(name, submission)
     if alone and local:
-        return f"preprocess.py runs alone, without the submission's other files: move what it needs of {local} into it."
+        return f"preprocess.py runs without the submission's other files: move what it needs from {local} into it."
     if local:
         entry = "py_modules" if local.endswith(".py") else "packages"
         dotted = local.removesuffix(".py").rstrip("/").replace("/", ".")
-        return f'name it in {entry} of setup.py ("{dotted}"): only what setup.py names is uploaded.'
+        return f'add "{dotted}" to {entry} of setup.py: only files that setup.py names are uploaded.'
     known = packages_distributions().get(top)
-    if known and name != top:  # the package is there: it has no such module in this version
+    if known and name != top:  # the package is installed, but this version has no such module
         return None
     if alone:
         return (
-            f"preprocess.py runs alone, with only the packages that the container holds: do without {top} there. "
-            "Those of requirements.txt are installed only where the model is trained and where it predicts."
+            f"preprocess.py has only the packages of the container: do without {top} there. Those of requirements.txt "
+            "are installed only in the jobs that train and predict."
         )
     distribution = (known or [DISTRIBUTIONS.get(top, top)])[0]
     if not installs:
         return (
-            f"{distribution} is not in the image, and these jobs have no network to install it: name an image that holds "
-            "it with --image."
+            f"{distribution} is not in the image, and these jobs have no network to install it: choose an image that "
+            "contains it with --image."
         )
     file = submission / "requirements.txt"
-    here = submission.resolve() == ROOT
-    install = "make setup" if here else f"{shlex.quote(sys.executable)} -m pip install -r {shlex.quote(str(file))}"
+    install = f"{shlex.quote(sys.executable)} -m pip install -r {shlex.quote(str(file))}"
+    if submission.resolve() == ROOT:
+        install = "make setup"
     if _requires(file, distribution):
-        return f"requirements.txt names {distribution}, and it is not installed here: `{install}` installs it."
+        return f"requirements.txt names {distribution}, but it is not installed here: `{install}` installs it."
     try:
-        line, find = f"{distribution}=={version(distribution)}", ""
+        requirement, note = f"{distribution}=={version(distribution)}", ""
     except PackageNotFoundError:
-        line = f"{distribution}==<version>"
-        find = f" (`python -m pip index versions {distribution}` lists the versions)"
-    return f"add `{line}` to requirements.txt, below its line{find}; `{install}` then installs it here too."
+        requirement = f"{distribution}==<version>"
+        note = f" (`python -m pip index versions {distribution}` lists the versions)"
+    return f"add `{requirement}` to requirements.txt, below its line{note}; `{install}` then installs it here, too."
 
 
 def _requires(file: Path, distribution: str) -> bool:
@@ -107,8 +107,8 @@ def _requires(file: Path, distribution: str) -> bool:
     return canonicalize_name(distribution) in map(canonicalize_name, names)
 
 
-def _local(name: str, submission: Path) -> str | None:
-    """The file or the folder, with a slash, of a module that lies in the submission's folder."""
+def _find_local(name: str, submission: Path) -> str | None:
+    """The file of a module in the submission's folder, or the folder of a package, with a slash."""
     for dotted in (name, name.partition(".")[0]):
         path = dotted.replace(".", "/")
         if (submission / f"{path}.py").is_file():

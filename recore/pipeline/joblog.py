@@ -1,47 +1,47 @@
-"""A job's log as a participant needs it: its end, without what the toolkits and the server around the script wrote."""
+"""The end of a job's log, without the lines of the toolkits and of the server around the script."""
 
 import os
 import re
 from pathlib import Path
 
-LINES = 15  # that are shown
-SHOWN = 1 << 16  # bytes of a log in which they are looked for
-READ = 1 << 20  # bytes of a log in which an exception is looked for
+LINES = 15  # the number of lines that are shown
+TAIL = 1 << 16  # bytes of a log that are searched for these lines
+LONG_TAIL = 1 << 20  # bytes of a log that are searched for an exception
 
-# the training toolkit writes this above the command that runs the script, and its whole environment above it
+# the training toolkit writes this line after its whole environment and before the command that runs the script
 STARTS = "Invoking script with the following command:"
 TOOLKIT = re.compile(
     r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} sagemaker[-_]\S+ +[A-Z]+ "  # SageMaker's toolkits
     r"|\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [-+]\d{4}\] \[\d+\] \[(?:INFO|DEBUG)\] "  # gunicorn
     r"|Requirement already satisfied: "
 )
-ENDED = re.compile(r"ExitCode -?\d+$|ErrorMessage \"|Command \"")  # lines below the toolkit's ExecuteUserScriptError
+ERROR_DETAIL = re.compile(r"ExitCode -?\d+$|ErrorMessage \"|Command \"")  # follows ExecuteUserScriptError
 
 
-def tail(log: Path, size: int = READ) -> str:
-    """The end of a log, from the beginning of a line on where it has lines."""
+def read_end(log: Path, size: int = LONG_TAIL) -> str:
+    """The end of a log, from the beginning of a line if it has several."""
     with open(log, "rb") as file:
         start = max(0, file.seek(0, os.SEEK_END) - size)
         file.seek(start)
         text = file.read().decode("utf-8", "replace")
-    rest = text.partition("\n")[2]
-    return rest if start and rest else text
+    whole_lines = text.partition("\n")[2]
+    return whole_lines if start and whole_lines else text
 
 
 def script_lines(text: str) -> list[str]:
-    """The lines of a log that the script itself wrote, as far as that can be seen from them."""
+    """The lines of a log that the script itself wrote, as far as their form shows it."""
     lines = text.rstrip().split("\n")
     starts = [number for number, line in enumerate(lines) if line == STARTS]
-    if starts:  # a blank line, the command, and blank lines follow
+    if starts:  # a blank line, the command and blank lines follow
         lines = lines[starts[-1] + 1 :]
         command = next((number for number, line in enumerate(lines) if line.strip()), len(lines))
         lines = lines[command + 1 :]
     kept: list[str] = []
-    failed = False  # within the toolkit's report of a script that failed
+    failed = False  # whether the line before belongs to the toolkit's report of a failed script
     for line in lines:
         if TOOLKIT.match(line):
             failed = "ExecuteUserScriptError" in line
-        elif not (failed and ENDED.match(line)):
+        elif not (failed and ERROR_DETAIL.match(line)):
             failed = False
             kept.append(line)
     while kept and not kept[0].strip():

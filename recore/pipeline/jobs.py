@@ -1,4 +1,4 @@
-"""One job on the platform: started, watched to its end, its log and its memory fetched, stopped where the run stops."""
+"""Runs one job on the platform: starts and watches it, fetches its log and its memory use, and stops it if asked to."""
 
 import contextlib
 import datetime
@@ -17,9 +17,9 @@ from recore.pipeline.exceptions import LoggedException
 from recore.pipeline.observing import peak_memory, write_log
 from recore.pipeline.reasons import read_reason
 
-OVER = ("Completed", "Failed", "Stopped")
-# seconds between looks at a job: a twentieth of what it has taken so far, and not less or more than these
-SHORTEST, LONGEST = 0.1, 10.0
+END_STATES = ("Completed", "Failed", "Stopped")
+# seconds between two requests for a job's status: a twentieth of its time so far, within these bounds
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
 
 
 class StepFailed(Exception):
@@ -27,16 +27,16 @@ class StepFailed(Exception):
 
 
 class StepStopped(Exception):
-    """The run was told to stop."""
+    """The run is to stop."""
 
 
 @dataclass
 class Step:
-    """One step of a run as it stands. kind: of its job, TrainingJob and so on, or None where it has none.
+    """The current state of one step of a run. kind: of its job, such as TrainingJob; None for a step without a job.
 
-    state: Waiting, or the platform's own word. seconds: from its beginning, as seen from here. memory: the highest
-    share of its instance's memory that CloudWatch knows of, in per cent. reason: why it failed. exception: the
-    submission's, where that is the reason. outside: it failed around the job, not in it.
+    state: Waiting, or the platform's word. seconds: the step's duration, once it has ended. memory: the highest share
+    of the instance's memory that CloudWatch reports, in per cent. reason: why the step failed. exception: the
+    submission's exception, where that is the reason. outside: the cause lies outside the job.
     """
 
     name: str
@@ -56,27 +56,27 @@ class Step:
 
     @property
     def log(self) -> str:
-        """The name of its log's file."""
+        """The name of the step's log file."""
         return f"{self.name.replace(' ', '-')}.log"
 
     @property
     def elapsed(self) -> float | None:
-        """Seconds until now, or until its end."""
+        """Seconds until now, or until the step ended."""
         return time.monotonic() - self.began if self.began and self.seconds is None else self.seconds
 
 
 @dataclass(frozen=True)
 class Services:
-    """boto3 clients; where they lead decides where a run happens. lateness: seconds by which logs come late there."""
+    """boto3 clients. A run happens wherever they lead. log_delay: seconds until a job's last lines are in its log."""
 
     sagemaker: Any
     s3: Any
     logs: Any
     cloudwatch: Any
-    lateness: float = 0.0
+    log_delay: float = 0.0
 
 
-class Jobs:
+class JobRunner:
     """Runs steps. logs: the folder for their logs. watch: called when a step changes. stopping: set to stop all."""
 
     def __init__(self, services: Services, logs: Path):
@@ -86,12 +86,12 @@ class Jobs:
 
     @contextlib.contextmanager
     def step(self, step: Step) -> Iterator[Step]:
-        """What happens within is the step: its end, how it ended, and the time that it took are kept with it.
+        """Keeps the state and the duration of a step, which is the body of the context.
 
-        Raises StepFailed, also for what AWS or this machine's disk refuses, or StepStopped.
+        Raises StepFailed, also for an error of AWS or of this machine's disk, or StepStopped.
         """
         step.began = time.monotonic()
-        self._enter(step, "InProgress")
+        self._set_state(step, "InProgress")
         state = "Failed"
         try:
             yield step
@@ -103,68 +103,72 @@ class Jobs:
             step.reason = str(error)
             raise
         except (ClientError, BotoCoreError, Boto3Error, OSError, ValueError) as error:
-            step.reason, step.outside = str(error), not isinstance(error, ValueError)  # which is of what a job left
+            step.reason = str(error)
+            step.outside = not isinstance(error, ValueError)  # a ValueError is about the output of a job
             raise StepFailed(step.reason) from error
         finally:
             step.seconds = time.monotonic() - step.began
-            self._enter(step, state)
+            self._set_state(step, state)
 
-    def go_on(self) -> None:
+    def raise_if_stopping(self) -> None:
         """Raises StepStopped where the run is to stop."""
         if self.stopping.is_set():
             raise StepStopped
 
     def run(self, step: Step, request: dict[str, Any]) -> dict[str, Any]:
-        """Start a step's job and wait for its end; its description. Raises StepFailed or StepStopped."""
-        self.go_on()
+        """Start a step's job, wait for its end and return its description. Raises StepFailed or StepStopped."""
+        self.raise_if_stopping()
         kind = str(step.kind)
-        step.job = name = request[f"{kind}Name"]
+        name = request[f"{kind}Name"]
+        step.job = name
         started = datetime.datetime.now(datetime.UTC)
         try:
             self._call(f"Create{kind}", **request)
             job = self._wait(step, kind, name)
         except (ClientError, BotoCoreError) as error:
-            raise self._left(kind, name, error) from error
-        late = 0.0 if self.stopping.is_set() else self.services.lateness
-        write_log(self.services.logs, kind, name, self.logs / step.log, late)
+            raise self._abandon(kind, name, error) from error
+        delay = 0.0 if self.stopping.is_set() else self.services.log_delay
+        write_log(self.services.logs, kind, name, self.logs / step.log, delay)
         step.memory = peak_memory(self.services.cloudwatch, kind, name, started)
         status = job[f"{kind}Status"]
         if status == "Stopped":
-            self.go_on()
-            raise StepFailed("it was stopped: it took longer than it may, or someone else stopped it")
+            self.raise_if_stopping()
+            raise StepFailed("the job was stopped: it exceeded its time limit, or someone else stopped it")
         if status != "Completed":
             reason, step.exception = read_reason(job.get("FailureReason"), self.logs / step.log)
             raise StepFailed(reason)
         return job
 
     def _wait(self, step: Step, kind: str, name: str) -> dict[str, Any]:
-        """Look until the job has ended. An order to stop is handed on once."""
-        began, ordered = time.monotonic(), False
-        while (job := self._call(f"Describe{kind}", **{f"{kind}Name": name}))[f"{kind}Status"] not in OVER:
+        """Wait until the job has ended, and stop it once if the run is to stop."""
+        began, stop_requested = time.monotonic(), False
+        while True:
+            job = self._call(f"Describe{kind}", **{f"{kind}Name": name})
+            if job[f"{kind}Status"] in END_STATES:
+                return job
             if not self.stopping.is_set():
-                self._enter(step, job.get("SecondaryStatus") or job[f"{kind}Status"])
-            if self.stopping.is_set() and not ordered:
-                ordered = self._stop(kind, name)
-                self._enter(step, "Stopping")
-            pause = min(max((time.monotonic() - began) / 20, SHORTEST), LONGEST)
-            if ordered:
+                self._set_state(step, job.get("SecondaryStatus") or job[f"{kind}Status"])
+            elif not stop_requested:
+                stop_requested = self._stop(kind, name)
+                self._set_state(step, "Stopping")
+            pause = min(max((time.monotonic() - began) / 20, SHORTEST_PAUSE), LONGEST_PAUSE)
+            if stop_requested:
                 time.sleep(pause)
             else:
                 self.stopping.wait(pause)
-        return job
 
     def _stop(self, kind: str, name: str) -> bool:
         try:
             self._call(f"Stop{kind}", **{f"{kind}Name": name})
         except ClientError as error:
             if error.response["Error"]["Code"] in ("ValidationException", "ResourceNotFound"):
-                return False  # it has just ended, or has not begun: seen at the next look
+                return False  # it has just ended, or has not started yet: its next status will tell
             raise
         return True
 
-    def _left(self, kind: str, name: str, error: Exception) -> Exception:
-        """What to say of a job that can no longer be watched or stopped: it must not run on unnoticed, at a price."""
-        if getattr(error, "operation_name", None) == f"Create{kind}":  # it was refused: there is no such job
+    def _abandon(self, kind: str, name: str, error: Exception) -> Exception:
+        """Stop a job that can no longer be watched, as it would run on at a cost, and return the error to raise."""
+        if getattr(error, "operation_name", None) == f"Create{kind}":  # the job was refused: there is none
             return error
         with contextlib.suppress(ClientError, BotoCoreError):
             self._call(f"Stop{kind}", **{f"{kind}Name": name})
@@ -172,10 +176,10 @@ class Jobs:
         return StepFailed(f"{error}; THE JOB {name} MAY STILL RUN: stop it by hand")
 
     def _call(self, operation: str, **request: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = getattr(self.services.sagemaker, xform_name(operation))(**request)
-        return answer
+        response: dict[str, Any] = getattr(self.services.sagemaker, xform_name(operation))(**request)
+        return response
 
-    def _enter(self, step: Step, state: str) -> None:
+    def _set_state(self, step: Step, state: str) -> None:
         if step.state != state:
             step.state = state
             self.watch(step)

@@ -1,42 +1,43 @@
-"""Why a job failed: the submission's own exception, as its log has it, or else what the platform says."""
+"""Why a job failed: the submission's exception, if its log contains one, otherwise the platform's reason."""
 
 import re
 from pathlib import Path
 
 from recore.pipeline.exceptions import LoggedException, find_exception
-from recore.pipeline.joblog import script_lines, tail
+from recore.pipeline.joblog import read_end, script_lines
 
-FOLLOW = 20  # lines after an exception that the platform does not name: with more, the job went on after it
-KINDS = ("AlgorithmError", "ClientError", "InternalServerError")  # what the platform's reasons begin with
+FOLLOWING_LINES = 20  # with more lines after an exception that the platform does not name, the job went on
+KINDS = ("AlgorithmError", "ClientError", "InternalServerError")  # how the platform's reasons begin
 EXIT = re.compile(r",? exit code: (\d+)$")
-# what SageMaker's own images report: the script's last words within a frame of the toolkit's
+# the report of SageMaker's own images: the script's last lines within a frame of the toolkit's
 FRAMED = re.compile(r'ExecuteUserScriptError:\s+ExitCode (?P<code>\d+)\s+ErrorMessage "(?P<text>.*?)"\s+Command', re.S)
-UNSAID = re.compile(r"see (?:the )?job logs", re.I)  # the platform does not know more than the log
-# ends that no exception brings about: what the log holds of one is not the reason
+LOG_ONLY = re.compile(r"see (?:the )?job logs", re.I)  # the platform knows no more than the log
+# causes other than an exception: one in the log is then not the reason
 OTHER = re.compile(r"needed more memory|more processes than|requirements\.txt|ended by SIG|more than the volume")
-FOLDER = re.compile(r"/\S*/job-[0-9a-f]{12}/ml/")  # what is /opt/ml/ to a job that is not isolated
+FOLDER = re.compile(r"/\S*/job-[0-9a-f]{12}/ml/")  # stands for /opt/ml/ in a job that is not isolated
 
 
-def read_reason(said: str | None, log: Path) -> tuple[str, LoggedException | None]:
-    """The reason for people of a job that failed, and the exception that it is, if it is one.
+def read_reason(failure_reason: str | None, log: Path) -> tuple[str, LoggedException | None]:
+    """The reason why a job failed, in words for users, and the submission's exception where that is the reason.
 
-    said: the FailureReason. log: the job's log, read from its end.
+    failure_reason: the FailureReason of the job's description. log: the job's log, of which the end is read.
     """
-    text = FOLDER.sub("/opt/ml/", said or "").strip()
+    text = FOLDER.sub("/opt/ml/", failure_reason or "").strip()
     kind, _, rest = text.partition(": ")
     text = rest if kind in KINDS else text
-    code = int(found[1]) if (found := EXIT.search(text)) else None
+    exit_code = EXIT.search(text)
+    code = int(exit_code[1]) if exit_code else None
     text = EXIT.sub("", text)
     if framed := FRAMED.search(text):
         code, text = int(framed["code"]), framed["text"].strip()
-    lines = script_lines(tail(log)) if log.is_file() else []
+    lines = script_lines(read_end(log)) if log.is_file() else []
     exception = find_exception("\n".join(lines))
     if exception and code in (None, 1) and not OTHER.search(text):
         named = exception.innermost.message[:60] in text and exception.innermost.type in text
-        if named or exception.follow <= FOLLOW:
+        if named or exception.following_lines <= FOLLOWING_LINES:
             return str(exception), exception
-    if not text or UNSAID.search(text):
-        text = f"{text or 'the platform gives no reason'}; its last line: {lines[-1].strip()}" if lines else text
-    if code is not None and 1 < code < 128 and "exit code" not in text:  # more than that is a signal's
+    if lines and (not text or LOG_ONLY.search(text)):
+        text = f"{text or 'the platform gives no reason'}; its last line: {lines[-1].strip()}"
+    if code is not None and 1 < code < 128 and "exit code" not in text:  # codes from 128 on stand for signals
         text = f"{text or 'it printed nothing'}, exit code {code}"
     return text or "the platform gives no reason", None

@@ -24,7 +24,7 @@ from recore.pipeline.scores import SIDES, Score
 from recore.pipeline.text import plain
 
 if TYPE_CHECKING:
-    from recore.pipeline.run import Run
+    from recore.pipeline.four_steps import PipelineRun
 
 NAME = "run.json"  # in the run's folder
 PACKAGES = ("boto3", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy")
@@ -33,7 +33,7 @@ STEPS = {"upload", "train", "clean up"} | {
 }
 DATA = (*SIDES, "actual")
 LARGEST_RECORD = 16 << 20  # bytes
-LONGEST_NOTE = 300  # characters; the middle of a longer note is left out
+LONGEST_NOTE = 200  # characters; the middle of a longer note is left out
 TARGET = re.compile(r"\w{1,40}", re.ASCII)
 
 
@@ -58,7 +58,7 @@ class StepRecord:
 
 @dataclass(frozen=True)
 class Record:
-    """One run. data: path and SHA-256 of each file, None if it was not read. started_in: the folder for relative paths."""
+    """One run. data: path and SHA-256 of each file, None if not read. started_in: the folder of relative paths."""
 
     folder: Path
     note: str
@@ -86,7 +86,7 @@ class Record:
         return any(one.name == step and one.state == "Completed" for one in self.steps)
 
 
-def make_record(run: "Run", context: dict[str, Any]) -> dict[str, Any]:
+def make_record(run: "PipelineRun", context: dict[str, Any]) -> dict[str, Any]:
     """All that is needed to repeat a run, and its results. context: what the caller knows, such as its arguments."""
     files = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(run.submission.files.items())}
     steps = [
@@ -108,13 +108,13 @@ def make_record(run: "Run", context: dict[str, Any]) -> dict[str, Any]:
         "seconds": round(run.seconds, 3),
         **context,
         "submission": {"path": str(run.submission.path), "sha256": run.submission.sha256, "files": files},
-        "score_script": {"sha256": hashlib.sha256(run.score).hexdigest()},
+        "score_script": {"sha256": hashlib.sha256(run.score_script).hexdigest()},
         "data": {name: {"path": str(path), "sha256": run.hashes.get(name)} for name, path in run.data.files.items()},
         "settings": asdict(run.settings),
         "seeds": ENVIRONMENT,
         "versions": _versions(),
         "steps": steps,
-        "scores": {side: asdict(score) for side, score in run.scores().items()},
+        "scores": {side: asdict(score) for side, score in run.read_scores().items()},
     }
 
 
@@ -131,7 +131,7 @@ def write_record(record: dict[str, Any], folder: Path) -> None:
 
 def clean_note(text: str) -> str:
     """A note as it is kept: one line of printable characters, at most LONGEST_NOTE of them."""
-    return plain(text.strip(), LONGEST_NOTE - len(" ... "))
+    return plain(text.strip(), LONGEST_NOTE)
 
 
 def write_note(folder: Path, text: str) -> str:

@@ -1,7 +1,7 @@
-"""The requests of a run: plain dictionaries, ready for boto3, and where each file lies on S3 and in a job.
+"""The requests of a run, as plain dictionaries for boto3, and the places of its files on S3 and in a job.
 
-Every job runs without network: a submission is untrusted code, and on AWS its role could read more than its step may.
-That is why code comes as a channel and as part of the model, and not from S3.
+Every job runs without network: a submission is untrusted code, and on AWS the role of its jobs could read more than a
+step is allowed to. Code therefore comes as a channel and as part of the model, and not from S3.
 """
 
 import json
@@ -9,32 +9,33 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Request = dict[str, Any]
+Place = tuple[str, ...]  # the parts of an object's key below the prefix of its run
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 ML = "/opt/ml"
 PROCESSING = "/opt/ml/processing"
-SECONDS = 3600  # that a training or processing job may take, as in the challenge
-SERVER_SECONDS = 600  # for one request to the model
-VOLUME = 30  # GB of disk
-ENVIRONMENT = {"PYTHONHASHSEED": "0"}  # so that a repeated run meets its sets in the same order
-MEGABYTES = 100  # the most that Batch Transform takes in one request
+JOB_SECONDS = 3600  # time limit of a training or processing job, as in the challenge
+REQUEST_SECONDS = 600  # time limit of one request to the model
+VOLUME_GB = 30
+ENVIRONMENT = {"PYTHONHASHSEED": "0"}  # sets have the same order in a repeated run
+LARGEST_PAYLOAD = 100  # MB, the limit of Batch Transform
 BY_LINES = {"MaxPayloadInMB": 6, "MaxConcurrentTransforms": 4}
-ONE_WORKER = {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}  # where one request comes at a time: each loads the libraries anew
+ONE_WORKER = {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}  # for one request at a time: each worker loads the libraries
 
 
 @dataclass(frozen=True)
 class Instances:
-    """How many of which instance type a job runs on."""
+    """The type and the number of a job's instances."""
 
     type: str = "ml.m5.xlarge"
     count: int = 1
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What the requests of one run share. name: of the run, unique, for it begins every name.
+class RunSettings:
+    """What the requests of one run share. name: of the run, unique; the names of its jobs and objects begin with it.
 
-    max_payload: MB of the largest file that goes to the model in one request; larger ones go by lines.
+    max_payload: a file of at most this many MB goes to the model in one request, a larger one by lines.
     """
 
     name: str
@@ -44,10 +45,10 @@ class Settings:
     training: Instances = field(default_factory=Instances)
     processing: Instances = field(default_factory=Instances)
     transform: Instances = field(default_factory=Instances)
-    max_payload: int = MEGABYTES
+    max_payload: int = LARGEST_PAYLOAD
 
     def key(self, *names: str) -> str:
-        """The key of an object of this run."""
+        """The key of an object."""
         return "/".join(("recore", self.name, *names))
 
     def uri(self, *names: str) -> str:
@@ -58,7 +59,6 @@ class Settings:
         return f"{self.name}-{step.replace(' ', '-')}"
 
 
-# Where a run's files lie, below its own prefix.
 SOURCE = ("source", "source.tar.gz")
 PREPROCESS = ("preprocess", "preprocess.py")
 SCORE = ("score", "score.py")
@@ -66,34 +66,35 @@ TRAINING = ("public", "input", "public.csv.gz")
 MODEL = ("model", "model.tar.gz")
 
 
-def given(side: str) -> tuple[str, ...]:
-    """The raw data of public or private, under the one name that the platform gives both."""
+def data_place(side: str) -> Place:
+    """The raw data of public or private, which the platform both calls public.csv.gz."""
     return (side, "input", "public.csv.gz")
 
 
-def assays(side: str) -> tuple[str, ...]:
-    """The file with the assays: public data hold theirs, private ones come apart and only for the scoring job."""
+def assays_place(side: str) -> Place:
+    """The file with the assays: public data contain theirs, those of private data are a file for the scoring job."""
     return TRAINING if side == "public" else (side, "actual", "public.csv.gz")
 
 
-def inputs(side: str) -> tuple[str, ...]:
+def inputs_place(side: str) -> Place:
+    """The model's inputs."""
     return (side, "preprocess", "public.csv")
 
 
-def predictions(side: str) -> tuple[str, ...]:
+def predictions_place(side: str) -> Place:
     return (side, "predictions", "public.csv.out")
 
 
-def part(side: str, number: int) -> tuple[str, ...]:
-    """A piece of the model's inputs, where several instances share them."""
+def part_place(side: str, number: int) -> Place:
+    """A part of the model's inputs, where several instances share them."""
     return (side, "parts", f"{number:03}.csv")
 
 
-def part_predictions(side: str, number: int) -> tuple[str, ...]:
+def part_predictions_place(side: str, number: int) -> Place:
     return (side, "predictions", f"{number:03}.csv.out")
 
 
-def training(settings: Settings) -> Request:
+def training_request(settings: RunSettings) -> Request:
     """Step 1: the training job."""
     program = {
         "sagemaker_program": "train.py",
@@ -112,32 +113,32 @@ def training(settings: Settings) -> Request:
         "ResourceConfig": {
             "InstanceType": settings.training.type,
             "InstanceCount": settings.training.count,
-            "VolumeSizeInGB": VOLUME,
+            "VolumeSizeInGB": VOLUME_GB,
         },
-        "StoppingCondition": {"MaxRuntimeInSeconds": SECONDS},
+        "StoppingCondition": {"MaxRuntimeInSeconds": JOB_SECONDS},
         "Environment": ENVIRONMENT,
         "EnableNetworkIsolation": True,
     }
 
 
-def preprocessing(settings: Settings, side: str) -> Request:
-    """Step 2: preprocess.py alone, without arguments, for public or private data at the same path."""
-    return _processing(
+def preprocessing_request(settings: RunSettings, side: str) -> Request:
+    """Step 2: preprocess.py alone, without arguments; public and private data have the same path in their job."""
+    return _processing_request(
         settings,
         f"{side} preprocess",
         script=PREPROCESS,
         arguments=[],
-        sources={"public": given(side)},
-        outputs={"preprocess": inputs(side)},
+        sources={"public": data_place(side)},
+        outputs={"preprocess": inputs_place(side)},
     )
 
 
-def model(settings: Settings) -> Request:
-    """What both transform jobs serve: the model with the submission under code/."""
+def model_request(settings: RunSettings) -> Request:
+    """The model that both transform jobs serve, with the submission under code/."""
     variables = {
         "SAGEMAKER_PROGRAM": "train.py",
         "SAGEMAKER_SUBMIT_DIRECTORY": f"{ML}/model/code",
-        "SAGEMAKER_MODEL_SERVER_TIMEOUT": str(SERVER_SECONDS),
+        "SAGEMAKER_MODEL_SERVER_TIMEOUT": str(REQUEST_SECONDS),
     }
     container = {"Image": settings.image, "ModelDataUrl": settings.uri(*MODEL), "Environment": variables | ENVIRONMENT}
     return {
@@ -148,41 +149,45 @@ def model(settings: Settings) -> Request:
     }
 
 
-def transform(settings: Settings, side: str, size: int) -> Request:
-    """Step 3: the model's inputs, objects of `size` bytes of CSV: each in one request, or by lines where it is too large.
+def transform_request(settings: RunSettings, side: str, size: int) -> Request:
+    """Step 3: predictions for the model's inputs, one object of `size` bytes of CSV per instance.
 
-    One object, or as many as instances, which share them.
+    An object goes to the model in one request, or by lines if it is larger than the maximal payload.
     """
-    source = settings.uri(*inputs(side)) if settings.transform.count == 1 else settings.uri(side, "parts") + "/"
-    whole = size <= settings.max_payload * 10**6
-    split, assemble = ("None", "None") if whole else ("Line", "Line")
-    request: Request = {
+    source = settings.uri(*inputs_place(side))
+    if settings.transform.count > 1:
+        source = settings.uri(side, "parts") + "/"
+    limits: Request = BY_LINES
+    split = "Line"
+    if size <= settings.max_payload * 10**6:
+        limits = {"MaxPayloadInMB": settings.max_payload, "Environment": ONE_WORKER}
+        split = "None"
+    return limits | {
         "TransformJobName": settings.job(f"{side} predict"),
         "ModelName": settings.name,
         "BatchStrategy": "MultiRecord",
-        "ModelClientConfig": {"InvocationsTimeoutInSeconds": SERVER_SECONDS, "InvocationsMaxRetries": 0},
+        "ModelClientConfig": {"InvocationsTimeoutInSeconds": REQUEST_SECONDS, "InvocationsMaxRetries": 0},
         "TransformInput": {
             "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": source}},
             "ContentType": "text/csv",
             "SplitType": split,
         },
         "TransformOutput": {
-            "S3OutputPath": settings.uri(*predictions(side)[:-1]),
+            "S3OutputPath": settings.uri(*predictions_place(side)[:-1]),
             "Accept": "text/csv",
-            "AssembleWith": assemble,
+            "AssembleWith": split,
         },
         "TransformResources": {
             "InstanceType": settings.transform.type,
             "InstanceCount": settings.transform.count,
         },
     }
-    return request | ({"MaxPayloadInMB": settings.max_payload, "Environment": ONE_WORKER} if whole else BY_LINES)
 
 
-def scoring(settings: Settings, side: str) -> Request:
+def scoring_request(settings: RunSettings, side: str) -> Request:
     """Step 4: the host's score.py, with the raw assays and the predictions."""
     actual, predicted = f"{PROCESSING}/input/actual", f"{PROCESSING}/input/predictions"
-    return _processing(
+    return _processing_request(
         settings,
         f"{side} score",
         script=SCORE,
@@ -191,17 +196,17 @@ def scoring(settings: Settings, side: str) -> Request:
             *("--predicted", f"{predicted}/public.csv.out"),
             *("--output", f"{PROCESSING}/output/scores/{side}.txt"),
         ],
-        sources={"actual": assays(side), "predictions": predictions(side)},
+        sources={"actual": assays_place(side), "predictions": predictions_place(side)},
         outputs={"scores": (side, "scores", f"{side}.txt")},
     )
 
 
-def costs(settings: Settings) -> list[str]:
-    """For people: what the jobs of a run may cost on AWS."""
+def describe_limits(settings: RunSettings) -> list[str]:
+    """Lines that say which resources the jobs of a run may use on AWS, and thus what they may cost."""
     jobs = {
-        "train": (settings.training, f"{SECONDS} s at most, {VOLUME} GB of disk"),
-        "preprocess, score": (settings.processing, f"each job {SECONDS} s at most, {VOLUME} GB of disk"),
-        "predict": (settings.transform, f"each job without a limit of time, {SERVER_SECONDS} s a request at most"),
+        "train": (settings.training, f"at most {JOB_SECONDS} s, {VOLUME_GB} GB of disk"),
+        "preprocess, score": (settings.processing, f"each job at most {JOB_SECONDS} s, {VOLUME_GB} GB of disk"),
+        "predict": (settings.transform, f"no time limit for a job, at most {REQUEST_SECONDS} s for a request"),
     }
     return [f"{name}: {instances.count} x {instances.type}, {limit}" for name, (instances, limit) in jobs.items()]
 
@@ -211,26 +216,26 @@ def _channel(name: str, uri: str) -> Request:
     return {"ChannelName": name, "DataSource": {"S3DataSource": source}, "InputMode": "File"}
 
 
-def _processing(
-    settings: Settings,
+def _processing_request(
+    settings: RunSettings,
     step: str,
-    script: tuple[str, ...],
+    script: Place,
     arguments: list[str],
-    sources: dict[str, tuple[str, ...]],
-    outputs: dict[str, tuple[str, ...]],
+    sources: dict[str, Place],
+    outputs: dict[str, Place],
 ) -> Request:
-    """A processing job: a script, files by the name of their folder in the job, folders for what it leaves."""
+    """A processing job. sources, outputs: where files are on S3, by the name of their folder in the job."""
     specification: Request = {
         "ImageUri": settings.image,
         "ContainerEntrypoint": ["python3", f"{PROCESSING}/input/code/{script[-1]}"],
     }
     if arguments:
         specification["ContainerArguments"] = arguments
-    taken = {
+    job_inputs = {
         name: {"S3Uri": settings.uri(*place), "LocalPath": f"{PROCESSING}/input/{name}"}
         for name, place in {"code": script, **sources}.items()
     }
-    left = {
+    job_outputs = {
         name: {"S3Uri": settings.uri(*place[:-1]), "LocalPath": f"{PROCESSING}/output/{name}"}
         for name, place in outputs.items()
     }
@@ -239,22 +244,23 @@ def _processing(
         "RoleArn": settings.role,
         "AppSpecification": specification,
         "ProcessingInputs": [
-            {"InputName": name, "S3Input": place | {"S3DataType": "S3Prefix", "S3InputMode": "File"}}
-            for name, place in taken.items()
+            {"InputName": name, "S3Input": location | {"S3DataType": "S3Prefix", "S3InputMode": "File"}}
+            for name, location in job_inputs.items()
         ],
         "ProcessingOutputConfig": {
             "Outputs": [
-                {"OutputName": name, "S3Output": place | {"S3UploadMode": "EndOfJob"}} for name, place in left.items()
+                {"OutputName": name, "S3Output": location | {"S3UploadMode": "EndOfJob"}}
+                for name, location in job_outputs.items()
             ]
         },
         "ProcessingResources": {
             "ClusterConfig": {
                 "InstanceType": settings.processing.type,
                 "InstanceCount": settings.processing.count,
-                "VolumeSizeInGB": VOLUME,
+                "VolumeSizeInGB": VOLUME_GB,
             }
         },
-        "StoppingCondition": {"MaxRuntimeInSeconds": SECONDS},
+        "StoppingCondition": {"MaxRuntimeInSeconds": JOB_SECONDS},
         "Environment": ENVIRONMENT,
         "NetworkConfig": {"EnableNetworkIsolation": True},
     }

@@ -9,30 +9,31 @@ from types import TracebackType
 
 from recore import locked
 
-PART = ".part"  # what a run in the making is named by
+PART = ".part"  # the suffix of a run that is not complete yet
 
 
 class RunFolder:
-    """A run's folder in the making: under a temporary name while the context lasts, gone after it if not kept.
+    """The folder of a run in progress: it has a temporary name within the context, and is removed if it is not kept.
 
-    target: the name that it is to have. What runs that were killed left half beside it is removed. Raises
-    FileExistsError where a run of this name is there.
+    target: its final name. Incomplete folders of killed runs beside it are removed. Raises FileExistsError where the
+    name is in use.
     """
 
     def __init__(self, target: Path):
         self.target = target
         if target.exists() or target.is_symlink():
-            raise FileExistsError(f"{target}: there already; an earlier run is never replaced, give --out another name")
+            raise FileExistsError(f"{target}: there already; an earlier run is never replaced, choose another --out")
 
     def __enter__(self) -> "RunFolder":
         self.target.parent.mkdir(parents=True, exist_ok=True)
         self.path, self._lock = locked.make(self.target.parent, ".run-", PART)
-        os.umask(mask := os.umask(0))
+        mask = os.umask(0)
+        os.umask(mask)
         self.path.chmod(0o777 & ~mask)
         return self
 
     def keep(self) -> Path:
-        """Give the folder its name, with a number where another run took it meanwhile; the folder."""
+        """Give the folder its final name, or a numbered one if another run has taken that meanwhile; return it."""
         for number in itertools.count(1):
             kept = self.target.with_name(self.target.name if number == 1 else f"{self.target.name}-{number}")
             try:

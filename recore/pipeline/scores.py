@@ -1,4 +1,4 @@
-"""Where a submission stands: the details that score.py leaves, public and private, read and compared."""
+"""Reads the details that score.py writes, public and private, and compares them in tables."""
 
 import json
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ SHOWN = 5  # targets that help most, and that hurt most
 
 @dataclass(frozen=True)
 class Score:
-    """One score. r2: of each target in order, None where it was not scored. weights: of each target."""
+    """One score. r2, weights: by target; an R2 of None means that the target was not scored."""
 
     value: float
     weights_scored: float
@@ -23,17 +23,17 @@ class Score:
     weights: dict[str, float]
 
     def points(self, target: str) -> float:
-        """What the target adds to the score: weight x R2, 0 where it was not scored."""
+        """The target's part of the score: weight x R2, 0 if it was not scored."""
         return self.weights[target] * (self.r2[target] or 0.0)
 
     def lost(self, target: str) -> float:
-        """What the target keeps from the score: weight x (1 - R2), 0 where it was not scored."""
+        """What the target lacks for a perfect score: weight x (1 - R2), 0 if it was not scored."""
         r2 = self.r2[target]
         return 0.0 if r2 is None else self.weights[target] * (1 - r2)
 
 
 def read_score(path: Path) -> Score:
-    """Read the .json that score.py writes beside its score. Raises ValueError where it is something else."""
+    """Read the .json that score.py writes beside its score. Raises ValueError where it is invalid."""
     try:
         details = json.loads(path.read_text("utf-8"))
         targets = details["targets"]
@@ -56,29 +56,29 @@ def read_scores(folder: Path) -> dict[str, Score]:
     return scores
 
 
-def tables(scores: dict[str, Score]) -> list["Table"]:
-    """For people: the scores, and the targets that help and hurt most in the last of them, private where there is one."""
+def make_tables(scores: dict[str, Score]) -> list["Table"]:
+    """The scores, and the targets that help and hurt most in the last of them, which is private if there is one."""
     from rich.table import Table
 
-    def table(title: str, *columns: str) -> Table:
-        made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=0)
-        made.add_column("", min_width=16)
+    def make_table(title: str, *columns: str) -> Table:
+        table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=0)
+        table.add_column("", min_width=16)
         for column in columns:
-            made.add_column(column, justify="right", min_width=12)
-        return made
+            table.add_column(column, justify="right", min_width=12)
+        return table
 
-    total = table("Where it stands", *scores)
+    total = make_table("Where it stands", *scores)
     total.add_row("score", *(f"{score.value:.4f}" for score in scores.values()))
     total.add_row("best possible", *(f"{score.weights_scored:g}" for score in scores.values()))
     total.add_row("rows", *(str(score.rows) for score in scores.values()))
 
-    name, last = list(scores.items())[-1]
+    side, last = list(scores.items())[-1]
     scored = [target for target, r2 in last.r2.items() if r2 is not None]
-    made = [total]
+    tables = [total]
     for title, amount in (("Helps most: weight x R2", last.points), ("Hurts most: weight x (1 - R2)", last.lost)):
-        ranking = table(f"{title}, {name}", "weight", *(f"R2 {name}" for name in scores), "points")
+        ranking = make_table(f"{title}, {side}", "weight", *(f"R2 {name}" for name in scores), "points")
         for target in sorted(scored, key=amount, reverse=True)[:SHOWN]:
             r2 = ("-" if score.r2[target] is None else f"{score.r2[target]:.3f}" for score in scores.values())
             ranking.add_row(target, f"{last.weights[target]:g}", *r2, f"{amount(target):.4f}")
-        made.append(ranking)
-    return made
+        tables.append(ranking)
+    return tables

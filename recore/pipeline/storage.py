@@ -1,4 +1,4 @@
-"""A run's own part of a bucket: what it puts there, fetches and removes."""
+"""The objects of one run in a bucket: uploads, downloads and their removal."""
 
 import contextlib
 import hashlib
@@ -9,122 +9,119 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from recore.pipeline.jobs import StepFailed
-from recore.pipeline.requests import Settings
-
-Place = tuple[str, ...]
+from recore.pipeline.requests import Place, RunSettings
 
 
 class Storage:
-    """Objects below a run's prefix, by their places in it. go_on: raises where the run is to stop.
+    """Objects below a run's prefix. raise_if_stopping: called before every transfer.
 
-    hashes: SHA-256 of the files that were uploaded as data, by their names.
+    hashes: SHA-256 of the data files that were uploaded, by name.
     """
 
-    def __init__(self, s3: Any, settings: Settings, go_on: Callable[[], None]):
-        self._s3, self._settings, self._go_on = s3, settings, go_on
+    def __init__(self, s3: Any, settings: RunSettings, raise_if_stopping: Callable[[], None]):
+        self._s3, self._settings, self._raise_if_stopping = s3, settings, raise_if_stopping
         self.hashes: dict[str, str] = {}
         self._used = False
-        self._lent = ""  # the key of what must not stay
+        self._temporary_key = ""
 
     def put(self, content: Any, place: Place) -> None:
-        """Bytes, or an open file, as one object."""
-        self._begin()
-        self._s3.put_object(**self._at(place), Body=content)
+        """Upload bytes, or an open file, as one object."""
+        self._begin_upload()
+        self._s3.put_object(**self._address(place), Body=content)
 
     def upload(self, path: Path, place: Place) -> None:
-        """A file, in parts where it is large."""
-        self._begin()
-        self._s3.upload_file(str(path), *self._at(place).values())
+        """Upload a file, in parts if it is large."""
+        self._begin_upload()
+        self._s3.upload_file(str(path), *self._address(place).values())
 
     def upload_data(self, name: str, path: Path, place: Place) -> None:
-        """A data file, its hash taken of the very file that is uploaded."""
-        self._begin()
+        """Upload a data file, and keep the hash of exactly the file that is uploaded."""
+        self._begin_upload()
         with open(path, "rb") as file:
-            self._note(name, path, file)
-            self._s3.upload_fileobj(file, *self._at(place).values())
+            self._hash(name, path, file)
+            self._s3.upload_fileobj(file, *self._address(place).values())
 
     @contextlib.contextmanager
-    def lend(self, name: str, path: Path, place: Place) -> Iterator[None]:
-        """A data file that is there while the context lasts. What cannot be removed at its end, `clear` removes or names."""
+    def upload_temporarily(self, name: str, path: Path, place: Place) -> Iterator[None]:
+        """A data file that is in the bucket while the context lasts. If its removal fails, `clear` tries once more."""
         with open(path, "rb") as file:
-            self._note(name, path, file)
-            self._lent = self._at(place)["Key"]
+            self._hash(name, path, file)
+            self._temporary_key = self._address(place)["Key"]
             try:
                 self.put(file, place)
                 yield
             finally:
                 with contextlib.suppress(StepFailed):
-                    self._take_back()
+                    self._remove_temporary()
 
-    def note(self, name: str, path: Path) -> None:
-        """The hash of a file that is uploaded later."""
+    def hash(self, name: str, path: Path) -> None:
+        """Keep the hash of a file that is uploaded later."""
         with open(path, "rb") as file:
-            self._note(name, path, file)
+            self._hash(name, path, file)
 
     def fetch(self, place: Place, target: Path) -> None:
-        """An object that a job should have left, as a file. Raises StepFailed where it did not."""
+        """Download an object that a job should have written. Raises StepFailed where it is missing."""
         self.size(place, "the job left no")
         target.parent.mkdir(exist_ok=True)
-        self.download(self._at(place)["Key"], target)
+        self.download(self._address(place)["Key"], target)
 
     def download(self, key: str, target: Path) -> None:
-        self._go_on()
+        self._raise_if_stopping()
         self._s3.download_file(self._settings.bucket, key, str(target))
 
     def open(self, place: Place) -> Any:
-        """An object's content, to be read."""
-        return self._s3.get_object(**self._at(place))["Body"]
+        """The content of an object as a stream."""
+        return self._s3.get_object(**self._address(place))["Body"]
 
-    def size(self, place: Place, otherwise: str) -> int:
-        """Bytes of an object that a job should have left. Raises StepFailed where it did not."""
+    def size(self, place: Place, message: str) -> int:
+        """The bytes of an object that a job should have written. Raises StepFailed with the message and its name."""
         try:
-            head = self._s3.head_object(**self._at(place))
+            head = self._s3.head_object(**self._address(place))
         except ClientError as error:
             if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
-                raise StepFailed(f"{otherwise} {place[-1]}") from None
+                raise StepFailed(f"{message} {place[-1]}") from None
             raise
         return int(head["ContentLength"])
 
     def clear(self, keep: bool) -> None:
-        """Remove all; keep: only what was lent and is there still. Raises StepFailed where something stays."""
+        """Remove all objects, or with `keep` only a temporary one. Raises StepFailed where one remains."""
         if not self._used:
             return
-        self._take_back()
+        self._remove_temporary()
+        if keep:
+            return
         bucket, prefix = self._settings.bucket, self._settings.key() + "/"
-        pages = [] if keep else self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-        for page in pages:
+        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             if objects := [{"Key": item["Key"]} for item in page.get("Contents", [])]:
-                answer = self._s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
-                for error in answer.get("Errors", [])[:1]:
+                response = self._s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+                for error in response.get("Errors", [])[:1]:
                     raise StepFailed(
                         f"s3://{bucket}/{prefix} is still there: {error.get('Key')}: {error.get('Message')}"
                     )
 
-    def _begin(self) -> None:
-        """Before anything is put there: from now on there is something to clear."""
-        self._go_on()
+    def _begin_upload(self) -> None:
+        self._raise_if_stopping()
         self._used = True
 
-    def _take_back(self) -> None:
-        """Remove what was lent, and in a bucket with versions each version. Raises StepFailed where it stays."""
-        if not self._lent:
+    def _remove_temporary(self) -> None:
+        """Remove the temporary object, in a bucket with versions its version. Raises StepFailed where it remains."""
+        if not self._temporary_key:
             return
-        bucket, key = self._settings.bucket, self._lent
+        address = {"Bucket": self._settings.bucket, "Key": self._temporary_key}
         try:
-            version = self._s3.head_object(Bucket=bucket, Key=key).get("VersionId")
-            self._s3.delete_object(Bucket=bucket, Key=key, **({"VersionId": version} if version else {}))
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in ("404", "NoSuchKey"):
-                raise StepFailed(f"s3://{bucket}/{key} is still there: {error}") from error
-        except BotoCoreError as error:
-            raise StepFailed(f"s3://{bucket}/{key} is still there: {error}") from error
-        self._lent = ""
+            version = self._s3.head_object(**address).get("VersionId")
+            self._s3.delete_object(**address, **({"VersionId": version} if version else {}))
+        except (ClientError, BotoCoreError) as error:
+            missing = isinstance(error, ClientError) and error.response["Error"]["Code"] in ("404", "NoSuchKey")
+            if not missing:
+                raise StepFailed(f"s3://{address['Bucket']}/{address['Key']} is still there: {error}") from error
+        self._temporary_key = ""
 
-    def _note(self, name: str, path: Path, file: Any) -> None:
+    def _hash(self, name: str, path: Path, file: Any) -> None:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         file.seek(0)
         if self.hashes.setdefault(name, digest) != digest:
-            raise StepFailed(f"{path} is another file than when the run began")
+            raise StepFailed(f"{path} has changed since the run began")
 
-    def _at(self, place: Place) -> dict[str, str]:
+    def _address(self, place: Place) -> dict[str, str]:
         return {"Bucket": self._settings.bucket, "Key": self._settings.key(*place)}

@@ -1,11 +1,11 @@
-"""What a submission is, and the one list of which files travel to which job.
+"""Reads the files of a submission, and provides those that each job receives.
 
-| job | what travels there |
+| job | files |
 |---|---|
-| training job | all files of the submission, as `unearthed build` leaves them: `Submission.archive` |
-| preprocessing jobs | preprocess.py alone: `Submission.script` |
-| transform jobs | the model with all files of the submission beside it: `Submission.join` |
-| scoring jobs | the host's score.py; nothing of the submission |
+| training job | all files of the submission, as `unearthed build` packs them: `SubmissionFiles.archive` |
+| preprocessing jobs | only preprocess.py: `SubmissionFiles.script` |
+| transform jobs | the model with all files of the submission: `SubmissionFiles.join` |
+| scoring jobs | the host's score.py, nothing of the submission |
 """
 
 import ast
@@ -22,16 +22,16 @@ from pathlib import Path
 from typing import Any
 
 SCRIPTS = ("train.py", "preprocess.py")
-LARGEST = 256 << 20  # bytes of all files: a submission is code
-# what the client's build drops at the archive's top level
+LARGEST = 256 << 20  # bytes of all files
+# files that the client's build drops at the top level of the archive
 DROPPED = ("setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in", "PKG-INFO")
-# what setuptools of the client's build adds by itself: the first of these, licences if setup.py does not say otherwise
+# files that setuptools adds in the client's build: the first of README, and licences unless setup.py names others
 README = ("README", "README.rst", "README.txt", "README.md")
 LICENSES = ("LICEN[CS]E*", "COPYING*", "NOTICE*", "AUTHORS*")
 TESTS = "test/test*.py"
-NEVER = ("build", ".git", ".hg", ".svn", "CVS", "RCS", ".bzr", "_darcs")  # folders that it leaves out
+NEVER = ("build", ".git", ".hg", ".svn", "CVS", "RCS", ".bzr", "_darcs")  # folders that setuptools leaves out
 UNREADABLE = (tarfile.TarError, zlib.error, EOFError, OSError, ValueError, MemoryError)
-MANIFEST = {  # each command of a MANIFEST.in as the pattern of files that it adds or takes away
+MANIFEST = {  # for each command of a MANIFEST.in, the pattern of the files that it adds or removes
     "include": "{0}",
     "recursive-include": "{0}/**/{1}",
     "global-include": "**/{0}",
@@ -41,24 +41,24 @@ MANIFEST = {  # each command of a MANIFEST.in as the pattern of files that it ad
     "global-exclude": "**/{0}",
     "prune": "{0}/**/*",
 }
-ELSEWHERE = "or give the src.tar.gz that `unearthed build` leaves instead of the folder"
+ALTERNATIVE = "or use the src.tar.gz that `unearthed build` leaves instead of the folder"
 
 
 @dataclass(frozen=True)
-class Submission:
-    """The files that are uploaded, by their names with slashes. path: where they were read."""
+class SubmissionFiles:
+    """The files that are uploaded, by their names with slashes. path: the folder or archive that they come from."""
 
     path: Path
     files: dict[str, bytes]
 
     @property
     def script(self) -> bytes:
-        """preprocess.py: all that the preprocessing jobs see."""
+        """preprocess.py, which is all that the preprocessing jobs receive."""
         return self.files["preprocess.py"]
 
     @property
     def archive(self) -> bytes:
-        """All files as a tar.gz: the same bytes for the same files."""
+        """All files as a tar.gz, with the same bytes for the same files."""
         packed = io.BytesIO()
         with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as file, tarfile.open(fileobj=file, mode="w") as tar:
             self._add(tar, "")
@@ -69,28 +69,28 @@ class Submission:
         return hashlib.sha256(self.archive).hexdigest()
 
     def join(self, model: Path, target: Path) -> None:
-        """A model.tar.gz with the submission's files under code/, where a server without network finds them.
+        """Write a model.tar.gz with the submission's files under code/, where a server without network finds them.
 
-        Nothing is unpacked: what the training job left goes from archive to archive. Raises ValueError where it is no
-        archive, or holds no file.
+        The members are copied from archive to archive, never unpacked. Raises ValueError where the training job's
+        archive is invalid or contains no file.
         """
         try:
-            with tarfile.open(model) as given, tarfile.open(target, "w:gz", compresslevel=1) as taken:
+            with tarfile.open(model) as trained, tarfile.open(target, "w:gz", compresslevel=1) as joined:
                 empty = True
-                for member in given:
+                for member in trained:
                     if os.path.normpath(member.name).split("/")[0] == "code":
                         continue
                     if member.isfile():
                         empty = False
-                        taken.addfile(member, given.extractfile(member))
+                        joined.addfile(member, trained.extractfile(member))
                     elif (
                         member.isdir()
                         or (member.issym() and not os.path.isabs(member.linkname))
                         or (member.islnk() and os.path.normpath(member.linkname).split("/")[0] != "code")
                     ):
-                        taken.addfile(member)
-                self._add(taken, "code/")
-                while given.fileobj and given.fileobj.read(1 << 20):  # to its end, where the checksum is
+                        joined.addfile(member)
+                self._add(joined, "code/")
+                while trained.fileobj and trained.fileobj.read(1 << 20):  # the checksum is at the end
                     pass
         except UNREADABLE as error:
             raise ValueError(f"the training job's model.tar.gz cannot be read: {error}") from None
@@ -104,43 +104,43 @@ class Submission:
             tar.addfile(member, io.BytesIO(content))
 
 
-def read_submission(path: Path) -> Submission:
-    """A submission's folder, or the src.tar.gz that `unearthed build` leaves, as it would be uploaded.
+def read_submission(path: Path) -> SubmissionFiles:
+    """Read the files that would be uploaded, from a folder or from the src.tar.gz that `unearthed build` leaves.
 
-    Nothing of it is run: setup.py and MANIFEST.in are read. Links that lead out of the folder are refused. Raises
-    ValueError or FileNotFoundError where no submission is there.
+    Nothing is executed: setup.py and MANIFEST.in are only read. Links that lead out of the folder are refused. Raises
+    ValueError or FileNotFoundError where the submission is invalid or missing.
     """
     if not path.exists():
         raise FileNotFoundError(f"{path}: there is no such submission")
-    files = dict(_of_folder(path) if path.is_dir() else _of_archive(path))
+    files = dict(_read_folder(path) if path.is_dir() else _read_archive(path))
     for name in SCRIPTS:
         if name not in files:
-            raise ValueError(f"{path}: {name} would not be uploaded; name it in py_modules of setup.py")
-    return Submission(path, files)
+            raise ValueError(f"{path}: {name} would not be uploaded; add it to py_modules of setup.py")
+    return SubmissionFiles(path, files)
 
 
-class _Whole(tarfile.TarInfo):
-    """Members without holes: the maps of such can be longer than anything that they describe."""
+class _DenseMember(tarfile.TarInfo):
+    """A member that is not sparse: the map of a sparse one can be longer than its content."""
 
     def _proc_gnusparse_10(self, *_: Any) -> Any:
-        raise tarfile.ReadError("it has members with holes")
+        raise tarfile.ReadError("it has sparse members")
 
 
-def _of_archive(path: Path) -> Iterator[tuple[str, bytes]]:
+def _read_archive(path: Path) -> Iterator[tuple[str, bytes]]:
     try:
         with gzip.open(path) as file:
             content = file.read(LARGEST + 1)
         if len(content) > LARGEST:
             raise ValueError(f"more than {LARGEST >> 20} MB when unpacked")
-        with tarfile.open(fileobj=io.BytesIO(content), mode="r:", tarinfo=_Whole) as tar:
+        with tarfile.open(fileobj=io.BytesIO(content), mode="r:", tarinfo=_DenseMember) as tar:
             for member in tar:
                 name = os.path.normpath(member.name)
-                if member.size < 0 or member.issparse():  # tarfile would read the one for ever, and fill the other
-                    raise ValueError(f"{member.name!r} has no size that can be")
+                if member.size < 0 or member.issparse():  # tarfile would read the first for ever and expand the second
+                    raise ValueError(f"{member.name!r} has an impossible size")
                 if member.isdir():
                     continue
                 if not member.isreg() or name.startswith(("/", "..")):
-                    raise ValueError(f"{member.name!r} is no file within the archive")
+                    raise ValueError(f"{member.name!r} is not a regular file within the archive")
                 packed = tar.extractfile(member)
                 assert packed is not None  # noqa: S101 - it is a regular file
                 yield name, packed.read()
@@ -149,24 +149,25 @@ def _of_archive(path: Path) -> Iterator[tuple[str, bytes]]:
         raise ValueError(f"{path}: neither a folder nor the archive of a submission: {reason}") from None
 
 
-def _of_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
+def _read_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
     setup = folder / "setup.py"
     if not setup.is_file():
-        raise ValueError(f"{folder}: there is no setup.py, which names the files to upload: copy the template's")
-    named = _named(setup)
-    chosen = {folder / f"{module.replace('.', '/')}.py" for module in named["py_modules"]}
-    chosen |= {path for module in chosen if (path := module.with_name("__init__.py")).exists()} - {
-        folder / "__init__.py"
-    }
-    for package in named["packages"]:
+        raise ValueError(f"{folder}: there is no setup.py to name the files to upload: copy the template's")
+    setup_files = _read_setup(setup)
+    chosen = {folder / f"{module.replace('.', '/')}.py" for module in setup_files["py_modules"]}
+    for module in list(chosen):
+        if module.parent != folder and module.with_name("__init__.py").exists():
+            chosen.add(module.with_name("__init__.py"))
+    for package in setup_files["packages"]:
         chosen |= set((folder / package.replace(".", "/")).glob("*.py")) or {folder / package / "__init__.py"}
     for path in chosen:
         if not path.is_file():
             raise ValueError(f"{setup}: names {path.relative_to(folder)}, which is not there")
-    chosen |= set([path for name in README if (path := folder / name).is_file()][:1])
-    for pattern in (TESTS, *named["license_files"]):
-        chosen |= _found(folder, pattern, setup)
-    chosen = _by_manifest(folder, chosen) - {folder / name for name in DROPPED}
+    readmes = [folder / name for name in README if (folder / name).is_file()]
+    chosen |= set(readmes[:1])
+    for pattern in (TESTS, *setup_files["license_files"]):
+        chosen |= _glob(folder, pattern, setup)
+    chosen = _apply_manifest(folder, chosen) - {folder / name for name in DROPPED}
     chosen = {path for path in chosen if not set(NEVER) & set(path.relative_to(folder).parts[:-1])}
     size, root = 0, folder.resolve()
     for path in sorted(chosen):
@@ -174,56 +175,58 @@ def _of_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
             raise ValueError(f"{path}: a link that leads out of the submission")
         size += path.stat().st_size
         if size > LARGEST:
-            raise ValueError(f"{folder}: more than {LARGEST >> 20} MB would be uploaded, {path} among it")
+            raise ValueError(f"{folder}: more than {LARGEST >> 20} MB would be uploaded, including {path}")
         yield path.relative_to(folder).as_posix(), path.read_bytes()
 
 
-def _named(setup: Path) -> dict[str, list[str]]:
+def _read_setup(setup: Path) -> dict[str, list[str]]:
     """The modules, packages and licences that a setup.py names.
 
-    Raises ValueError where that cannot be seen without running it.
+    Raises ValueError where they cannot be determined without running it.
     """
-    hostile = (SyntaxError, ValueError, TypeError, RecursionError, MemoryError)
+    parsing_errors = (SyntaxError, ValueError, TypeError, RecursionError, MemoryError)
     try:
         with warnings.catch_warnings(action="ignore"):
             calls = [node for node in ast.walk(ast.parse(setup.read_bytes())) if isinstance(node, ast.Call)]
             setups = [call for call in calls if ast.unparse(call.func) in ("setup", "setuptools.setup")]
-    except hostile as error:
-        raise ValueError(f"{setup}: this is no Python: {error}") from None
+    except parsing_errors as error:
+        raise ValueError(f"{setup}: not valid Python: {error}") from None
     if len(setups) != 1:
-        raise ValueError(f"{setup}: one call of setup() is needed, {len(setups)} are there; mend it, {ELSEWHERE}")
-    given = {keyword.arg: keyword.value for keyword in setups[0].keywords}
-    unread = {None, "package_dir", "package_data", "data_files", "scripts", "ext_modules"} & set(given)
-    found: dict[str, Any] = {"py_modules": [], "packages": [], "license_files": list(LICENSES)}
-    try:
-        found |= {name: ast.literal_eval(given[name]) for name in found if name in given}
-    except hostile:
-        unread.add(None)
-    lists = all(isinstance(names, list | tuple) for names in found.values())
-    if unread or not lists or not all(map(_is_module, (*found["py_modules"], *found["packages"]))):
         raise ValueError(
-            f"{setup}: it is not run here, only read: write py_modules and packages out as lists of names, and use "
-            f"no other list of files; {ELSEWHERE}"
+            f"{setup}: exactly one call of setup() is needed, not {len(setups)}; correct it, {ALTERNATIVE}"
         )
-    return {name: [str(value) for value in values] for name, values in found.items()}
+    keywords = {keyword.arg: keyword.value for keyword in setups[0].keywords}
+    unsupported = {None, "package_dir", "package_data", "data_files", "scripts", "ext_modules"} & set(keywords)
+    values: dict[str, Any] = {"py_modules": [], "packages": [], "license_files": list(LICENSES)}
+    try:
+        values |= {name: ast.literal_eval(keywords[name]) for name in values if name in keywords}
+    except parsing_errors:
+        unsupported.add(None)
+    lists = all(isinstance(names, list | tuple) for names in values.values())
+    if unsupported or not lists or not all(map(_is_module, (*values["py_modules"], *values["packages"]))):
+        raise ValueError(
+            f"{setup}: it is not run here, only read: write py_modules and packages as lists of names, and use no "
+            f"other list of files; {ALTERNATIVE}"
+        )
+    return {name: [str(item) for item in items] for name, items in values.items()}
 
 
-def _found(folder: Path, pattern: str, said: Path) -> set[Path]:
-    """The files within a folder that match a pattern; `said` is where it stands. Raises ValueError where it is none."""
+def _glob(folder: Path, pattern: str, source: Path) -> set[Path]:
+    """The files in a folder that match a pattern. Raises ValueError, which names `source`, where that is invalid."""
     if pattern.startswith("/") or ".." in pattern.split("/"):
-        raise ValueError(f"{said}: {pattern[:80]!r} leads out of the submission")
+        raise ValueError(f"{source}: {pattern[:80]!r} leads out of the submission")
     try:
         return {path for path in folder.glob(pattern) if path.is_file()}
-    except (ValueError, NotImplementedError, RecursionError) as error:  # no pattern of pathlib's
-        raise ValueError(f"{said}: {pattern[:80]!r}: {error}") from None
+    except (ValueError, NotImplementedError, RecursionError) as error:  # pathlib does not accept the pattern
+        raise ValueError(f"{source}: {pattern[:80]!r}: {error}") from None
 
 
 def _is_module(name: Any) -> bool:
     return isinstance(name, str) and all(part.isidentifier() for part in name.split("."))
 
 
-def _by_manifest(folder: Path, chosen: set[Path]) -> set[Path]:
-    """Files as the folder's MANIFEST.in adds to them and takes away, line after line."""
+def _apply_manifest(folder: Path, chosen: set[Path]) -> set[Path]:
+    """Add and remove files as the folder's MANIFEST.in says, line by line."""
     manifest = folder / "MANIFEST.in"
     text = manifest.read_text("utf-8", "replace").replace("\\\n", " ") if manifest.is_file() else ""
     for line in text.splitlines():
@@ -233,8 +236,11 @@ def _by_manifest(folder: Path, chosen: set[Path]) -> set[Path]:
         folders = words[:1] if command.startswith("recursive-") else []
         patterns = words[len(folders) :]
         if command not in MANIFEST or not patterns:
-            raise ValueError(f"{manifest}: {line[:80]!r} is no line of a MANIFEST.in")
+            raise ValueError(f"{manifest}: {line[:80]!r} is not a valid line of a MANIFEST.in")
         for pattern in patterns:
-            found = _found(folder, MANIFEST[command].format(*folders, pattern), manifest)
-            chosen = chosen - found if command.endswith("exclude") or command == "prune" else chosen | found
+            matching = _glob(folder, MANIFEST[command].format(*folders, pattern), manifest)
+            if command == "prune" or command.endswith("exclude"):
+                chosen -= matching
+            else:
+                chosen |= matching
     return chosen

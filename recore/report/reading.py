@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recore.pipeline.data import IDS, header
+from recore.pipeline.data import IDS, read_header
 from recore.pipeline.text import plain
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def read_data(path: Path) -> Data:
 
     from recore.dataset.targets import DETECTION_LIMITS
 
-    names = header(path)
+    names = read_header(path)
     problems = []
     if twice := sorted(name for name, count in Counter(names[1:]).items() if count > 1):
         problems.append(f"columns that are there more than once, of which the first is read: {_list(twice)}")

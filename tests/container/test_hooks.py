@@ -160,8 +160,8 @@ def fragile(serve):
     [
         ("raise", "no copper in it"),
         ("exit", "SystemExit: the hook's own end"),
-        ("none", "the hooks answered with a NoneType: text or bytes are needed"),
-        ("number", "the hooks answered with a float: text or bytes are needed"),
+        ("none", "the hooks returned a NoneType: text or bytes are needed"),
+        ("number", "the hooks returned a float: text or bytes are needed"),
     ],
 )
 def test_a_hook_that_fails_leaves_the_server_as_it_was(fragile, body: str, reason: str) -> None:

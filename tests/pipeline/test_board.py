@@ -1,7 +1,9 @@
-"""The runs of a folder: best first among those on the same data, and whatever else lies there is named and passed by."""
+"""The runs of a folder, best first among those on the same data; their notes; invalid records are named."""
 
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
+from support.checkout import ROOT, environment
 from test_cli import recore
 
-from recore.pipeline.board import read_runs, tables
+from recore.pipeline.board import make_tables, read_runs
 
 ANY_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
 STEPS = [
@@ -59,7 +62,7 @@ def put(folder: Path, name: str, record: object) -> None:
 
 def shown(folder: Path) -> str:
     out = io.StringIO()
-    Console(file=out, width=120).print(*tables(read_runs(folder)[0]))
+    Console(file=out, width=120).print(*make_tables(read_runs(folder)[0]))
     return out.getvalue()
 
 
@@ -149,7 +152,7 @@ def test_a_record_with_anything_in_it_is_listed_or_named(member: str, value: Any
         (tmp_path / name / "run.json").write_text(json.dumps(record))
     entries, unread = read_runs(tmp_path)
     assert len(entries) + len(unread) == 2
-    assert len(tables(entries)) == len(entries)
+    assert len(make_tables(entries)) == len(entries)
     shown(tmp_path)
 
 
@@ -194,3 +197,92 @@ def test_json_is_the_same_list(tmp_path: Path) -> None:
     ]
     assert done.stderr.startswith(f"recore: {tmp_path / 'bad/run.json'}: not a valid run record")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_note_is_written_shown_replaced_and_removed(tmp_path: Path) -> None:
+    put(tmp_path, "one", of(public=0.5))
+    put(tmp_path, "two", of(public=0.25))
+    before = json.loads((tmp_path / "one/run.json").read_text())
+    (tmp_path / "one/run.json").chmod(0o640)
+    for text in ("PLS, 12 components", "--json is part of this note"):
+        done = recore("board", "--note", tmp_path / "one", text)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == f"board: the note of {tmp_path / 'one'} is now: {text}\n"
+        assert json.loads((tmp_path / "one/run.json").read_text()) == before | {"note": text}
+        lines = recore("board", tmp_path).stdout.splitlines()
+        assert [line.endswith(text) for line in lines if line.startswith(("one", "two"))] == [True, False]
+    assert [run["note"] for run in json.loads(recore("board", tmp_path, "--json").stdout)] == [text, ""]
+    done = recore("board", "--note", tmp_path / "one", "", "--json")
+    assert json.loads(done.stdout) == {"run": str(tmp_path / "one"), "note": ""}
+    assert json.loads((tmp_path / "one/run.json").read_text()) == before | {"note": ""}
+    assert "note" not in recore("board", tmp_path).stdout
+    assert [path.name for path in (tmp_path / "one").iterdir()] == ["run.json"]
+    assert (tmp_path / "one/run.json").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (" two\nlines\t and \x1b[2Jmore ", "two lines and ?[2Jmore"),
+        ("\N{RIGHT-TO-LEFT OVERRIDE}note", "?note"),
+        (b"\xff".decode("utf-8", "surrogateescape"), "?"),
+        ("begins " + "x" * 1000 + " ends", "begins " + "x" * 90 + " ... " + "x" * 92 + " ends"),
+    ],
+)
+def test_a_note_is_one_printable_line(text: str, kept: str, tmp_path: Path) -> None:
+    put(tmp_path, "one", of(public=0.5))
+    assert recore("board", "--note", tmp_path / "one", text).returncode == 0
+    assert json.loads((tmp_path / "one/run.json").read_text())["note"] == kept
+    put(tmp_path, "by-hand", of(public=0.5) | {"note": text})
+    entries, errors = read_runs(tmp_path)
+    if text.isascii():  # a lone surrogate makes a record invalid
+        assert [entry.note for entry in entries] == [kept, kept]
+    assert len(entries) + len(errors) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "there is no such file; `python -m recore run` makes a run's folder"),
+        ("{", "not a valid run record: Expecting property name"),
+        (json.dumps(of())[:-40], "not a valid run record: "),
+        (json.dumps(of() | {"note": 1}), "not a valid run record: `note` has the wrong type, int"),
+    ],
+)
+def test_a_note_of_something_else_is_refused_in_one_line(content: str | None, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    if content is not None:
+        (tmp_path / "one/run.json").write_text(content)
+    done = recore("board", "--note", tmp_path / "one", "text")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"recore: {tmp_path / 'one/run.json'}: {reason}")
+    assert len(done.stderr.splitlines()) == 1
+    if content is not None:
+        assert (tmp_path / "one/run.json").read_text() == content
+
+
+def test_a_note_that_cannot_be_written_leaves_the_record(tmp_path: Path) -> None:
+    put(tmp_path, "one", of(public=0.5))
+    before = (tmp_path / "one/run.json").read_text()
+    limit = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+    limit += "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100));"
+    code = f"{limit} from recore.cli import main; main(prog_name='recore')"
+    command = [sys.executable, "-c", code, "board", "--note", tmp_path / "one", "text"]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.startswith("recore: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert (tmp_path / "one/run.json").read_text() == before
+    assert [path.name for path in (tmp_path / "one").iterdir()] == ["run.json"]
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_note_cuts_no_number_and_fits_the_terminal(width: int, tmp_path: Path) -> None:
+    note = "gradient boosting on the first derivative of every spectrum"
+    put(tmp_path, "2026-01-01T00-00-00", of(public=-10.1234, private=0.5678) | {"note": note})
+    out = io.StringIO()
+    Console(file=out, width=width).print(*make_tables(read_runs(tmp_path)[0]))
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    assert {"-10.1234", "0.5678", "12.3"} <= set(out.getvalue().split())
+    assert "".join(out.getvalue().split()).count("\u2026") == 0

@@ -16,7 +16,7 @@ from support.checkout import ROOT, environment
 from support.simulator_client import Client
 from support.tiny_submission import tiny
 
-from recore.pipeline.submission import Submission, read_submission
+from recore.pipeline.submission import SubmissionFiles, read_submission
 from recore.simulator.objects import pack
 from recore.simulator.server import Simulator
 
@@ -57,7 +57,7 @@ def test_a_file_of_holes_in_an_archive_is_refused_at_once(archive: bytes, tmp_pa
     began = processor_time()
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
     assert processor_time() - began < 4
-    assert done.stderr.splitlines()[-1].endswith(("'x.npy' has no size that can be", "it has members with holes"))
+    assert done.stderr.splitlines()[-1].endswith(("'x.npy' has an impossible size", "it has sparse members"))
 
 
 def processor_time() -> float:
@@ -87,7 +87,7 @@ def of_many_names(folder: Path) -> Path:
 
 def test_a_model_of_many_names_does_not_grow(tmp_path: Path) -> None:
     pack(of_many_names(tmp_path / "model"), tmp_path / "given.tar.gz", 1 << 30)
-    submission = Submission(Path(), {"train.py": b"", "preprocess.py": b""})
+    submission = SubmissionFiles(Path(), {"train.py": b"", "preprocess.py": b""})
     submission.join(tmp_path / "given.tar.gz", tmp_path / "model.tar.gz")
     assert (tmp_path / "model.tar.gz").stat().st_size < 1.1 * (1 << 20)
     with tarfile.open(tmp_path / "model.tar.gz") as tar:

@@ -1,4 +1,4 @@
-"""Data files before a run: what is none is refused with a reason, and so are private data that hold more than inputs."""
+"""Data files before a run: an invalid file is refused with a reason, and so are private data with more than inputs."""
 
 import gzip
 from pathlib import Path
@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.data_files import write_gz
 
-from recore.pipeline.data import HEADER, Data, header
+from recore.pipeline.data import LARGEST_HEADER, DataFiles, read_header
 
 ANY_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
-CHANNELS = ",".join(f"{number}.5" for number in range(HEADER // 8 + 100_000))
+CHANNELS = ",".join(f"{number}.5" for number in range(LARGEST_HEADER // 8 + 100_000))
 PUBLIC = ",DepthTo,SiteID,DepthFrom,4000.0,CuPPM\n0,1,a,0,0.5,7\n"
 PRIVATE = ",DepthTo,SiteID,DepthFrom,4000.0\n0,1,a,0,0.5\n"
 
@@ -22,13 +22,15 @@ def public(tmp_path: Path) -> Path:
 
 
 def test_the_sample_is_good(sample: Path) -> None:
-    data = Data(sample / "public/public.csv.gz", sample / "private/private.csv.gz", sample / "private/actual.csv.gz")
+    data = DataFiles(
+        sample / "public/public.csv.gz", sample / "private/private.csv.gz", sample / "private/actual.csv.gz"
+    )
     data.check()
     assert list(data.files) == ["public", "private", "actual"]
-    alone = Data(data.public)
+    alone = DataFiles(data.public)
     alone.check()
     assert alone.files == {"public": data.public}
-    assert header(data.public)[:5] == ["", "DepthTo", "SiteID", "DepthFrom", "4000.0"]
+    assert read_header(data.public)[:5] == ["", "DepthTo", "SiteID", "DepthFrom", "4000.0"]
 
 
 @pytest.mark.parametrize(
@@ -43,9 +45,9 @@ def test_the_sample_is_good(sample: Path) -> None:
         (gzip.compress(bytes(1000)), "a header of an index and columns"),
         (gzip.compress(PUBLIC.encode())[:18], "a gzipped CSV is needed"),
         (gzip.compress(PUBLIC.encode())[:10] + b"\xff" * 20, "a gzipped CSV is needed"),
-        (gzip.compress(b"a" * (1 << 20)), "its first line is no header"),
-        (gzip.compress(b"a,b\rc,d\r"), "its first line is no header"),
-        (gzip.compress(b',4000.0,"3999\n",CuPPM\n'), "its first line is no header"),
+        (gzip.compress(b"a" * (1 << 20)), "the first line is not a valid header"),
+        (gzip.compress(b"a,b\rc,d\r"), "the first line is not a valid header"),
+        (gzip.compress(b',4000.0,"3999\n",CuPPM\n'), "the first line is not a valid header"),
         (gzip.compress(f",{CHANNELS},CuPPM\n".encode()), "a header of an index and columns"),
     ],
     ids=range(13),
@@ -54,7 +56,7 @@ def test_what_is_no_gzipped_csv_is_refused(content: bytes, reason: str, tmp_path
     path = tmp_path / "public.csv.gz"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=f"{path}: .*{reason}"):
-        Data(path).check()
+        DataFiles(path).check()
 
 
 @pytest.mark.parametrize("missing", ["public", "private", "actual"])
@@ -63,17 +65,17 @@ def test_a_file_that_is_not_there_is_named_with_the_mend(missing: str, tmp_path:
     files = {name: write_gz(tmp_path / f"{name}.csv.gz", text) for name, text in texts.items()}
     files[missing].unlink()
     with pytest.raises(FileNotFoundError, match=rf"{missing}\.csv\.gz: there is no such file; .*recore sample"):
-        Data(**files).check()
+        DataFiles(**files).check()
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="a gzipped CSV is needed"):
-        Data(tmp_path).check()
+        DataFiles(tmp_path).check()
 
 
 def test_assays_of_no_private_data_are_refused(public: Path) -> None:
-    with pytest.raises(ValueError, match="assays of private data, and no private data: name them by --private"):
-        Data(public, actual=public).check()
+    with pytest.raises(ValueError, match="these assays need the private data that they belong to, --private"):
+        DataFiles(public, actual=public).check()
 
 
 @pytest.mark.parametrize(
@@ -95,7 +97,7 @@ def test_assays_of_no_private_data_are_refused(public: Path) -> None:
 def test_private_data_with_more_than_inputs_are_refused(names: str, public: Path, tmp_path: Path) -> None:
     private = write_gz(tmp_path / "private.csv.gz", f"{names}\n0\n")
     with pytest.raises(ValueError, match=r"private\.csv\.gz: column .* is neither an ID nor a wavenumber"):
-        Data(public, private).check()
+        DataFiles(public, private).check()
 
 
 @given(bytes_=st.binary(max_size=300), zipped=st.booleans())
@@ -104,6 +106,6 @@ def test_any_bytes_are_names_or_a_reason(bytes_: bytes, zipped: bool, tmp_path: 
     bytes_ = bytes_.replace(b"\r", b"")
     (tmp_path / "x.csv.gz").write_bytes(gzip.compress(bytes_) if zipped else bytes_)
     try:
-        assert len(header(tmp_path / "x.csv.gz")) > 1
+        assert len(read_header(tmp_path / "x.csv.gz")) > 1
     except ValueError as error:
         assert len(str(error).splitlines()) == 1  # noqa: PT017 - either is right

@@ -11,8 +11,8 @@ PIPELINE = ("preprocess", "predict", "score")
 TRAIN, BOTH, PRIVATE = ("train",), ("public", "private"), ("private",)
 ADVICE = {  # by step, where nothing special is known of the exception
     "train": "look at: train.py, which `python train.py` runs by hand",
-    "preprocess": "look at: preprocess.py. It runs alone: no other file of the submission",
-    "predict": "look at: model_fn, input_fn, predict_fn and output_fn of train.py: they run in a process that did not train",
+    "preprocess": "look at: preprocess.py. It runs without the submission's other files",
+    "predict": "look at: model_fn, input_fn, predict_fn and output_fn of train.py: they run in another process",
     "score": "look at: the predictions: a line of 49 numbers for each row of the data",
 }
 
@@ -72,14 +72,14 @@ FAILURES = {
         },
         {"channels": ""},
         said="ModuleNotFoundError: No module named 'channels'",
-        advice="preprocess.py runs alone, without the submission's other files: move what it needs of channels.py into it",
+        advice="preprocess.py runs without the submission's other files: move what it needs from channels.py into it",
     ),
     "a module that setup.py does not name": Failure(
         "train",
         "ModuleNotFoundError: No module named 'means' (train.py, line 6, in <module>)",
         files={"means": ""},
         said="ModuleNotFoundError: No module named 'means'",
-        advice='name it in py_modules of setup.py ("means")',
+        advice='add "means" to py_modules of setup.py',
         **change("train.py", "import numpy as np\n", "import means\nimport numpy as np\n"),
     ),
     "a model that cannot take gaps": Failure(

@@ -1,4 +1,4 @@
-"""A submission that looks for the private assays in every step finds them nowhere, and one that brings a score, none."""
+"""A submission that searches for the private assays in every step finds none, and one cannot bring its own score."""
 
 import hashlib
 import json

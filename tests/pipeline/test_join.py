@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.archives import content, member, packed, with_header
 
-from recore.pipeline.submission import Submission
+from recore.pipeline.submission import SubmissionFiles
 
 ANY_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
-MINE = Submission(Path(), {"train.py": b"train", "preprocess.py": b"preprocess", "bins/a.npy": b"\0\1"})
+MINE = SubmissionFiles(Path(), {"train.py": b"train", "preprocess.py": b"preprocess", "bins/a.npy": b"\0\1"})
 CODE = {f"code/{name}": text for name, text in MINE.files.items()}
 
 

@@ -10,8 +10,8 @@ from support.checkout import ROOT
 
 from recore.pipeline import hints
 from recore.pipeline.exceptions import find_exception
-from recore.pipeline.failure import explanation, last_lines, look_at
-from recore.pipeline.hints import hint_for, missing_module
+from recore.pipeline.failure import explain_failure, last_lines, look_at
+from recore.pipeline.hints import hint_for, missing_module_hint
 from recore.pipeline.jobs import Step
 from recore.pipeline.reasons import read_reason
 
@@ -85,7 +85,7 @@ REASONS = {
         "requirements.txt cannot be installed: ERROR: no such package",
     ),
     "a path of a job that is not isolated": (
-        "AlgorithmError: score.py: /tmp/recore-jobs-y71kwa82/job-bef7c8c4db33/ml/processing/input/a.csv: empty, exit code: 1",
+        "AlgorithmError: score.py: /tmp/recore-jobs-y71/job-bef7c8c4db33/ml/processing/input/a.csv: empty, exit code: 1",
         "",
         "score.py: /opt/ml/processing/input/a.csv: empty",
     ),
@@ -116,10 +116,10 @@ def test_the_exception_stands_first_and_the_toolkit_nowhere(tmp_path: Path) -> N
     log = written(tmp_path, ABOVE + "fitting\n" + RAISED + BELOW)
     step = Step("train", state="Failed")
     step.reason, step.exception = read_reason("AlgorithmError: See job logs", log)
-    assert explanation(step, tmp_path, tmp_path) == [
+    assert explain_failure(step, tmp_path, tmp_path) == [
         f"recore: train failed: {NAN}",
         "  what to do: assays have gaps: wrap the estimator in PerTargetRegressor of assays.py, which fits each target on "
-        "its own measured rows; put wrappers such as TransformedTargetRegressor inside it.",
+        "the rows where it was measured; put wrappers such as TransformedTargetRegressor inside it.",
         "  its last lines:",
         "    fitting",
         *(f"    {line}" for line in RAISED.splitlines()),
@@ -131,12 +131,12 @@ def test_a_script_that_printed_nothing(tmp_path: Path) -> None:
     log = written(tmp_path, ABOVE + BELOW)
     step = Step("train", state="Failed", reason="the script ended with exit code 3 and wrote no error")
     lines = [f"  look at: {look_at('train', False)}", "  it printed nothing", f"  its log: {log}"]
-    assert explanation(step, tmp_path, tmp_path)[1:] == lines
+    assert explain_failure(step, tmp_path, tmp_path)[1:] == lines
 
 
 def test_memory_that_ran_out(tmp_path: Path) -> None:
     step = Step("train", state="Failed", reason="The job needed more memory than its instance type has")
-    assert "16 GiB" in explanation(step, tmp_path, tmp_path)[1]
+    assert "16 GiB" in explain_failure(step, tmp_path, tmp_path)[1]
 
 
 def test_a_worker_of_the_server_that_was_killed_for_memory(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_a_worker_of_the_server_that_was_killed_for_memory(tmp_path: Path) -> No
         tmp_path, "[2026-11-20 19:51:57 +0000] [9] [ERROR] Worker (pid:12) was sent SIGKILL! Perhaps out of memory?\n"
     )
     step = Step("train", state="Failed", reason="the server did not answer")
-    assert "16 GiB" in explanation(step, tmp_path, tmp_path)[1]
+    assert "16 GiB" in explain_failure(step, tmp_path, tmp_path)[1]
 
 
 SERVER = """\
@@ -176,7 +176,7 @@ def test_any_bytes_may_be_a_log(content: bytes, said: str, tmp_path_factory: pyt
     log = written(folder, content + RAISED.encode() * (len(said) % 2))
     step = Step("train", state="Failed")
     step.reason, step.exception = read_reason(said, log)
-    lines = explanation(step, folder, folder)
+    lines = explain_failure(step, folder, folder)
     assert lines[0].startswith("recore: train failed: ")
     assert all(line.isprintable() for line in lines)
 
@@ -201,7 +201,7 @@ def hint(text: str, step: str, folder: Path, **options: bool) -> str | None:
         "ValueError: Input y contains NaN.",
         "ValueError: Input contains NaN.",
         "ValueError: Input contains NaN, infinity or a value too large for dtype('float64').",
-        "xgboost.core.XGBoostError: [12:00:00] src/data.cc:1: Check failed: valid: Label contains NaN, infinity or a value",
+        "xgboost.core.XGBoostError: [12:00:00] data.cc:1: Check failed: valid: Label contains NaN, infinity or a value",
         f"ValueError: \nAll the 5 fits failed.\n{RAISED}",
     ],
 )
@@ -212,43 +212,43 @@ def test_targets_with_gaps(words: str, tmp_path: Path) -> None:
 
 def test_a_metric_on_gaps_and_inputs_that_are_not_numbers(tmp_path: Path) -> None:
     text = raised("ValueError: Input contains NaN.", library="sklearn/metrics/_regression.py")
-    assert "on the rows where it was measured" in str(hint(text, "train", tmp_path))
+    assert "compute each target's metric" in str(hint(text, "train", tmp_path))
     assert hint(raised("ValueError: Input X contains NaN."), "train", tmp_path) is None
 
 
 def test_a_class_of_the_main_program(tmp_path: Path) -> None:
     text = raised("AttributeError: Can't get attribute 'Mine' on <module '__main__' from 'train.py'>")
-    assert "move Mine from train.py to a module of its own" in str(hint(text, "public predict", tmp_path))
+    assert "move Mine from train.py to another module" in str(hint(text, "public predict", tmp_path))
 
 
 def test_a_package_that_is_not_there(tmp_path: Path) -> None:
-    said = missing_module("no_such_package.core", tmp_path)
+    said = missing_module_hint("no_such_package.core", tmp_path)
     assert "add `no_such_package==<version>` to requirements.txt" in str(said)
     assert "`python -m pip index versions no_such_package`" in str(said)
-    assert f"-m pip install -r {tmp_path / 'requirements.txt'}` then installs it here too" in str(said)
-    assert "`make setup` then installs it here too" in str(missing_module("no_such_package", ROOT))
+    assert f"-m pip install -r {tmp_path / 'requirements.txt'}` then installs it here, too" in str(said)
+    assert "`make setup` then installs it here, too" in str(missing_module_hint("no_such_package", ROOT))
     (tmp_path / "requirements.txt").write_text("numpy==2.5.1\nno.such-package>=1 # mine\n")
-    named = str(missing_module("no_such_package", tmp_path))
-    assert named.startswith("requirements.txt names no_such_package, and it is not installed here: `")
-    assert "--image" in str(missing_module("no_such_package", tmp_path, installs=False))
+    named = str(missing_module_hint("no_such_package", tmp_path))
+    assert named.startswith("requirements.txt names no_such_package, but it is not installed here: `")
+    assert "--image" in str(missing_module_hint("no_such_package", tmp_path, installs=False))
 
 
 def test_the_names_of_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "`pytest==" in str(missing_module("_pytest", tmp_path))  # by what is installed here
-    assert "`opencv-python-headless==<version>`" in str(missing_module("cv2", tmp_path))
+    assert "`pytest==" in str(missing_module_hint("_pytest", tmp_path))  # by what is installed here
+    assert "`opencv-python-headless==<version>`" in str(missing_module_hint("cv2", tmp_path))
     monkeypatch.setattr(hints, "packages_distributions", lambda: {"none_such": ["no-such-package"]})
-    assert "`no-such-package==<version>`" in str(missing_module("none_such", tmp_path))
-    assert missing_module("none_such.no_such_part", tmp_path) is None
+    assert "`no-such-package==<version>`" in str(missing_module_hint("none_such", tmp_path))
+    assert missing_module_hint("none_such.no_such_part", tmp_path) is None
 
 
 def test_a_module_of_the_submission_that_does_not_travel(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     for name in ("fits.py", "mine/ridge.py"):
         (tmp_path / name).touch()
-    assert 'in py_modules of setup.py ("fits")' in str(missing_module("fits", tmp_path))
-    assert 'in py_modules of setup.py ("mine.ridge")' in str(missing_module("mine.ridge", tmp_path))
-    assert 'in packages of setup.py ("mine")' in str(missing_module("mine", tmp_path))
-    assert 'in packages of setup.py ("mine")' in str(missing_module("mine.absent", tmp_path))
+    assert 'add "fits" to py_modules of setup.py' in str(missing_module_hint("fits", tmp_path))
+    assert 'add "mine.ridge" to py_modules of setup.py' in str(missing_module_hint("mine.ridge", tmp_path))
+    assert 'add "mine" to packages of setup.py' in str(missing_module_hint("mine", tmp_path))
+    assert 'add "mine" to packages of setup.py' in str(missing_module_hint("mine.absent", tmp_path))
 
 
 @pytest.mark.parametrize(("step", "file"), [("public preprocess", "any.py"), ("train", "preprocess.py")])
@@ -256,6 +256,6 @@ def test_preprocess_runs_alone(step: str, file: str, tmp_path: Path) -> None:
     """Also where training, which imports it, is the first step to fail."""
     (tmp_path / "fits.py").touch()
     text = raised("ModuleNotFoundError: No module named 'fits'", file)
-    assert "move what it needs of fits.py into it" in str(hint(text, step, tmp_path))
+    assert "move what it needs from fits.py into it" in str(hint(text, step, tmp_path))
     text = raised("ModuleNotFoundError: No module named 'no_such_package'", file)
     assert "do without no_such_package there" in str(hint(text, step, tmp_path))

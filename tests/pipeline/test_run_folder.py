@@ -1,4 +1,4 @@
-"""A run's folder is there whole or not at all, whatever happens to the process that makes it; and what run.json holds."""
+"""A run's folder is complete or absent, whatever happens to the process that makes it; what run.json contains."""
 
 import hashlib
 import json
@@ -11,11 +11,11 @@ import pytest
 from support.checkout import ROOT, environment
 from support.tiny_submission import tiny
 
-from recore.pipeline.data import Data
+from recore.pipeline.data import DataFiles
+from recore.pipeline.four_steps import PipelineRun
 from recore.pipeline.jobs import Services
 from recore.pipeline.record import make_record, write_record
-from recore.pipeline.requests import Settings
-from recore.pipeline.run import Run
+from recore.pipeline.requests import RunSettings
 from recore.pipeline.run_folder import RunFolder
 from recore.pipeline.submission import read_submission
 
@@ -81,7 +81,7 @@ def test_a_name_that_is_taken_is_refused_before_anything(there: str, tmp_path: P
     target.write_text("") if there == "file" else target.mkdir()
     if there == "folder":
         (target / "run.json").write_text("earlier")
-    with pytest.raises(FileExistsError, match="an earlier run is never replaced, give --out another name"):
+    with pytest.raises(FileExistsError, match="an earlier run is never replaced, choose another --out"):
         RunFolder(target)
     assert names(tmp_path) == ["mine"]
 
@@ -149,11 +149,11 @@ def test_keeping_ends_where_its_folder_is_gone(tmp_path: Path) -> None:
 
 def test_the_record_is_json_with_all_that_a_repetition_needs(tmp_path: Path, sample: Path) -> None:
     submission = read_submission(tiny(tmp_path / "mine"))
-    data = Data(sample / "public/public.csv.gz", sample / "private/private.csv.gz")
-    settings = Settings("recore-1", "bucket", "arn:role")
+    data = DataFiles(sample / "public/public.csv.gz", sample / "private/private.csv.gz")
+    settings = RunSettings("recore-1", "bucket", "arn:role")
     services = Services(*[None] * 4)  # nothing is started
     (tmp_path / "run").mkdir()
-    run = Run(services, settings, submission, data, ROOT / "score.py", tmp_path / "run")
+    run = PipelineRun(services, settings, submission, data, ROOT / "score.py", tmp_path / "run")
     about = {"arguments": {"submission": "mine"}, "endpoint": "there"}
     write_record(make_record(run, about), run.folder)
     read = json.loads((run.folder / "run.json").read_text())

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from recore.pipeline.scores import Score, read_score, read_scores, tables
+from recore.pipeline.scores import Score, make_tables, read_score, read_scores
 
 
 def details(path: Path, **r2: float | None) -> Path:
@@ -30,7 +30,7 @@ def test_the_table_names_what_helps_and_hurts_most(tmp_path: Path) -> None:
     scores = read_scores(tmp_path)
     assert list(scores) == ["public", "private"]
     shown = io.StringIO()
-    Console(file=shown, width=80).print(*tables(scores), sep="\n")
+    Console(file=shown, width=80).print(*make_tables(scores), sep="\n")
     lines = [line.split() for line in shown.getvalue().splitlines()]
     assert ["score", "0.2500", "0.2500"] in lines
     assert ["CuPPM", "0.35", "0.600", "0.400", "0.1400"] in lines
@@ -43,7 +43,7 @@ def test_the_table_names_what_helps_and_hurts_most(tmp_path: Path) -> None:
 def test_public_alone(tmp_path: Path) -> None:
     details(tmp_path / "public.json", CuPPM=0.6)
     assert isinstance(read_scores(tmp_path)["public"], Score)
-    assert len(tables(read_scores(tmp_path))) == 3
+    assert len(make_tables(read_scores(tmp_path))) == 3
 
 
 @pytest.mark.parametrize(

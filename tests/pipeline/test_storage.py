@@ -16,11 +16,11 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from support.checkout import ROOT
 from support.tiny_submission import tiny
 
-from recore.pipeline.data import Data
+from recore.pipeline.data import DataFiles
+from recore.pipeline.four_steps import PipelineRun
 from recore.pipeline.jobs import Services, Step, StepFailed
 from recore.pipeline.record import make_record
-from recore.pipeline.requests import Settings
-from recore.pipeline.run import Run
+from recore.pipeline.requests import RunSettings
 from recore.pipeline.storage import Storage
 from recore.pipeline.submission import read_submission
 from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
@@ -47,22 +47,22 @@ def services(simulator: Simulator) -> Services:
 
 
 @pytest.fixture
-def made(services: Services, sample: Path, tmp_path: Path) -> Callable[..., Run]:
+def made(services: Services, sample: Path, tmp_path: Path) -> Callable[..., PipelineRun]:
     """A run of the tiny submission on copies of the sample's files, not started yet. files: of it that are others."""
 
-    def make(bucket: str = BUCKET, keep: bool = False, **files: str) -> Run:
+    def make(bucket: str = BUCKET, keep: bool = False, **files: str) -> PipelineRun:
         named = ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz")
-        data = Data(*(Path(shutil.copy(sample / name, tmp_path)) for name in named))
+        data = DataFiles(*(Path(shutil.copy(sample / name, tmp_path)) for name in named))
         folder = tmp_path / "run"
         folder.mkdir()
         submission = read_submission(tiny(tmp_path / "mine", {f"{name}.py": text for name, text in files.items()}))
-        return Run(services, settings_of(bucket), submission, data, ROOT / "score.py", folder, keep)
+        return PipelineRun(services, settings_of(bucket), submission, data, ROOT / "score.py", folder, keep)
 
     return make
 
 
-def settings_of(bucket: str = BUCKET) -> Settings:
-    return Settings(f"storage-{next(numbers)}", bucket, ROLE_ARN)
+def settings_of(bucket: str = BUCKET) -> RunSettings:
+    return RunSettings(f"storage-{next(numbers)}", bucket, ROLE_ARN)
 
 
 def deny(client: Any, event: str, times: int | None = None) -> None:
@@ -78,14 +78,14 @@ def deny(client: Any, event: str, times: int | None = None) -> None:
     client.meta.events.register(f"before-call.{event}", answer)
 
 
-def names(simulator: Simulator, settings: Settings) -> list[str]:
+def names(simulator: Simulator, settings: RunSettings) -> list[str]:
     """What lies on S3 of a run, by its places in it; of a bucket with versions every version of it."""
     prefix = f"{settings.key()}/"
     found = simulator.client("s3").list_object_versions(Bucket=settings.bucket, Prefix=prefix)
     return [item["Key"].removeprefix(prefix) for item in found.get("Versions", [])]
 
 
-def failed(run: Run) -> list[str]:
+def failed(run: PipelineRun) -> list[str]:
     return [step.name for step in run.steps.values() if not step.completed]
 
 
@@ -93,7 +93,7 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_assays_replaced_in_mid_run_are_not_scored_with(simulator: Simulator, made: Callable[..., Run]) -> None:
+def test_assays_replaced_in_mid_run_are_not_scored_with(simulator: Simulator, made: Callable[..., PipelineRun]) -> None:
     run = made()
     used = {name: sha256(path) for name, path in run.data.files.items()}
 
@@ -105,21 +105,21 @@ def test_assays_replaced_in_mid_run_are_not_scored_with(simulator: Simulator, ma
     run.execute(replace)
     assert run.state == "Failed"
     assert failed(run) == ["private score"]
-    assert run.steps["private score"].reason == f"{run.data.actual} is another file than when the run began"
+    assert run.steps["private score"].reason == f"{run.data.actual} has changed since the run began"
     assert {name: file["sha256"] for name, file in make_record(run, {})["data"].items()} == used
-    assert list(run.scores()) == ["public"]
+    assert list(run.read_scores()) == ["public"]
     assert names(simulator, run.settings) == []
 
 
 @pytest.mark.parametrize(("bucket", "keep"), [(BUCKET, False), (VERSIONED, True)], ids=["cleared", "versioned, kept"])
 def test_assays_that_could_not_be_removed_at_once_go_with_the_clean_up(
-    bucket: str, keep: bool, simulator: Simulator, services: Services, made: Callable[..., Run]
+    bucket: str, keep: bool, simulator: Simulator, services: Services, made: Callable[..., PipelineRun]
 ) -> None:
     run = made(bucket, keep)
     deny(services.s3, "s3.DeleteObject", times=1)
     run.execute()
     assert run.state == "Completed"
-    assert sorted(run.scores()) == ["private", "public"]
+    assert sorted(run.read_scores()) == ["private", "public"]
     left = names(simulator, run.settings)
     assert ASSAYS not in left
     if keep:
@@ -129,14 +129,14 @@ def test_assays_that_could_not_be_removed_at_once_go_with_the_clean_up(
 
 
 def test_assays_that_cannot_be_removed_fail_the_clean_up_and_no_score(
-    simulator: Simulator, services: Services, made: Callable[..., Run]
+    simulator: Simulator, services: Services, made: Callable[..., PipelineRun]
 ) -> None:
     run = made()
     deny(services.s3, "s3.DeleteObject")
     run.execute()
     assert failed(run) == ["clean up"]
     assert "AccessDenied" in str(run.steps["clean up"].reason)
-    assert sorted(run.scores()) == ["private", "public"]
+    assert sorted(run.read_scores()) == ["private", "public"]
     assert ASSAYS in names(simulator, run.settings)
 
 
@@ -168,7 +168,7 @@ def test_assays_whose_upload_was_not_answered_do_not_stay(
 
 
 def test_a_model_that_cannot_be_removed_keeps_no_object(
-    simulator: Simulator, services: Services, made: Callable[..., Run]
+    simulator: Simulator, services: Services, made: Callable[..., PipelineRun]
 ) -> None:
     run = made(preprocess="raise SystemExit(1)")
     deny(services.sagemaker, "sagemaker.DeleteModel")
@@ -177,7 +177,9 @@ def test_a_model_that_cannot_be_removed_keeps_no_object(
     assert names(simulator, run.settings) == []
 
 
-def test_an_object_that_stays_is_named(simulator: Simulator, services: Services, made: Callable[..., Run]) -> None:
+def test_an_object_that_stays_is_named(
+    simulator: Simulator, services: Services, made: Callable[..., PipelineRun]
+) -> None:
     run = made(train="raise SystemExit(1)")
     key = run.settings.key("score", "score.py")
 

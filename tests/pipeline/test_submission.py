@@ -118,7 +118,7 @@ def test_an_archive_is_read_as_its_folder(tmp_path: Path) -> None:
 def test_both_scripts_must_be_named(name: str, tmp_path: Path) -> None:
     other = "train" if name == "preprocess.py" else "preprocess"
     folder = tiny(tmp_path / "mine", {"setup.py": SETUP.replace('"train", "preprocess"', f'"{other}"')})
-    with pytest.raises(ValueError, match=f"{name} would not be uploaded; name it in py_modules"):
+    with pytest.raises(ValueError, match=f"{name} would not be uploaded; add it to py_modules"):
         read_submission(folder)
     tiny(folder, {"MANIFEST.in": f"exclude {name}\n"})
     with pytest.raises(ValueError, match=f"{name} would not be uploaded"):
@@ -131,7 +131,7 @@ def test_both_scripts_must_be_named(name: str, tmp_path: Path) -> None:
 def test_nothing_there_or_no_submission(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="there is no such submission"):
         read_submission(tmp_path / "nowhere")
-    with pytest.raises(ValueError, match=r"there is no setup\.py, which names the files to upload"):
+    with pytest.raises(ValueError, match=r"there is no setup\.py to name the files to upload"):
         read_submission(write(tmp_path / "mine", {"train.py": ""}))
     for text in (b"", b"text", gzip.compress(b""), gzip.compress(b"text")):
         (tmp_path / "src.tar.gz").write_bytes(text)

@@ -110,7 +110,7 @@ def test_a_folder_of_too_much_is_refused_before_it_is_read(tmp_path: Path) -> No
     folder = tiny(tmp_path / "mine", {"MANIFEST.in": "include weights.npy\n"})
     with open(folder / "weights.npy", "wb") as file:
         file.truncate(LARGEST + 1)  # a file of holes: it takes no room
-    with pytest.raises(ValueError, match=r"more than 256 MB would be uploaded, .*weights\.npy among it"):
+    with pytest.raises(ValueError, match=r"more than 256 MB would be uploaded, including .*weights\.npy"):
         read_submission(folder)
 
 

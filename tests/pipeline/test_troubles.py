@@ -20,11 +20,11 @@ from support.simulator_client import Client
 from support.tiny_submission import TRAIN, tiny
 
 from recore.pipeline import observing
-from recore.pipeline.data import Data
+from recore.pipeline.data import DataFiles
+from recore.pipeline.four_steps import PipelineRun
 from recore.pipeline.jobs import Services, Step
 from recore.pipeline.observing import write_log
-from recore.pipeline.requests import Settings
-from recore.pipeline.run import Run
+from recore.pipeline.requests import RunSettings
 from recore.pipeline.submission import read_submission
 from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
 
@@ -47,17 +47,17 @@ def services(simulator: Simulator) -> Services:
 
 
 @pytest.fixture
-def asleep(services: Services, sample: Path, tmp_path: Path) -> Run:
+def asleep(services: Services, sample: Path, tmp_path: Path) -> PipelineRun:
     """A run on public data, not started yet, whose training takes a minute. It keeps what that job is to read."""
     (tmp_path / "run").mkdir()
     submission = read_submission(tiny(tmp_path / "mine", {"train.py": SLEEP + TRAIN}))
-    settings = Settings(f"troubles-{next(numbers)}", BUCKET, ROLE_ARN)
-    data = Data(sample / "public/public.csv.gz")
-    return Run(services, settings, submission, data, ROOT / "score.py", tmp_path / "run", keep=True)
+    settings = RunSettings(f"troubles-{next(numbers)}", BUCKET, ROLE_ARN)
+    data = DataFiles(sample / "public/public.csv.gz")
+    return PipelineRun(services, settings, submission, data, ROOT / "score.py", tmp_path / "run", keep=True)
 
 
 @pytest.fixture
-def ended(simulator: Simulator, asleep: Run) -> Iterator[Callable[[], str]]:
+def ended(simulator: Simulator, asleep: PipelineRun) -> Iterator[Callable[[], str]]:
     """How the training job ended, asked by clients that nothing is refused; what runs still is stopped at the end."""
     client = Client(simulator)
     yield lambda: client.wait("TrainingJob", str(asleep.steps["train"].job), 20)["TrainingJobStatus"]
@@ -86,7 +86,7 @@ def lose(client: Any, event: str) -> None:
 
 @pytest.mark.parametrize("way", ["throttled", "closed", "Create is not answered"])
 def test_a_job_that_can_no_longer_be_watched_is_stopped(
-    way: str, services: Services, asleep: Run, ended: Callable[[], str]
+    way: str, services: Services, asleep: PipelineRun, ended: Callable[[], str]
 ) -> None:
     if way == "throttled":
         refuse(services.sagemaker, "sagemaker.DescribeTrainingJob", "ThrottlingException")
@@ -103,7 +103,7 @@ def test_a_job_that_can_no_longer_be_watched_is_stopped(
 
 
 def test_a_job_that_can_neither_be_watched_nor_stopped_is_not_left_unsaid(
-    simulator: Simulator, services: Services, asleep: Run, ended: Callable[[], str]
+    simulator: Simulator, services: Services, asleep: PipelineRun, ended: Callable[[], str]
 ) -> None:
     refuse(services.sagemaker, "sagemaker.DescribeTrainingJob", "ThrottlingException")
     refuse(services.sagemaker, "sagemaker.StopTrainingJob")
@@ -114,7 +114,7 @@ def test_a_job_that_can_neither_be_watched_nor_stopped_is_not_left_unsaid(
     assert Client(simulator).describe("TrainingJob", str(train.job))["TrainingJobStatus"] == "InProgress"
 
 
-def test_a_job_that_was_refused_is_not_stopped(services: Services, asleep: Run) -> None:
+def test_a_job_that_was_refused_is_not_stopped(services: Services, asleep: PipelineRun) -> None:
     refuse(services.sagemaker, "sagemaker.CreateTrainingJob")
     stops = refuse(services.sagemaker, "sagemaker.StopTrainingJob")
     asleep.execute()
@@ -124,7 +124,7 @@ def test_a_job_that_was_refused_is_not_stopped(services: Services, asleep: Run) 
 
 
 def test_an_interrupt_whose_order_to_stop_is_refused_says_so(
-    services: Services, asleep: Run, ended: Callable[[], str]
+    services: Services, asleep: PipelineRun, ended: Callable[[], str]
 ) -> None:
     stops = refuse(services.sagemaker, "sagemaker.StopTrainingJob")
 
@@ -151,7 +151,7 @@ def say(services: Services, job: str, *lines: str) -> None:
 def test_lines_that_come_late_are_waited_for(services: Services, tmp_path: Path) -> None:
     say(services, "late", "first")
     threading.Timer(0.5, say, (services, "late", "last")).start()
-    write_log(services.logs, "TrainingJob", "late", tmp_path / "log", lateness=1.5)
+    write_log(services.logs, "TrainingJob", "late", tmp_path / "log", delay=1.5)
     assert (tmp_path / "log").read_text() == "first\nlast\n"
 
 
@@ -165,7 +165,7 @@ def test_a_log_that_is_refused_is_a_line(operation: str, services: Services, tmp
 
 
 def test_a_log_that_is_too_large_is_cut(services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(observing, "LARGEST", 100)
+    monkeypatch.setattr(observing, "LARGEST_LOG", 100)
     say(services, "large", *(f"{number:09}" for number in range(50)))
     write_log(services.logs, "TrainingJob", "large", tmp_path / "log", 0)
     lines = (tmp_path / "log").read_text().splitlines()

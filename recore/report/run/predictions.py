@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from recore.pipeline.data import IDS, header
+from recore.pipeline.data import IDS, read_header
 from recore.pipeline.record import Record
 from recore.pipeline.text import plain
 from recore.report.page.content import Figure, Finding, Section, Table
@@ -85,7 +85,7 @@ def _measured(path: Path, targets: list[str]) -> tuple["pd.DataFrame", Floats]:
     import pyarrow as pa
     import pyarrow.csv
 
-    names = header(path)
+    names = read_header(path)
     places = {name: str(place) for place, name in reversed(list(enumerate(names))) if place}
     ids = {"index": "0"} | {name: places[name] for name in IDS if name in places}
     assays = {name: places[name] for name in targets if name in places}

@@ -1,7 +1,8 @@
-"""The four steps: one training job, then preprocessing, batch transform and scoring, public and private side by side."""
+"""The four steps: a training job, then preprocessing, batch transform and scoring, public and private side by side."""
 
 import contextlib
 import datetime
+import math
 import shutil
 import tempfile
 import time
@@ -11,68 +12,69 @@ from functools import partial
 from pathlib import Path
 
 from recore.pipeline import requests
-from recore.pipeline.data import Data
-from recore.pipeline.jobs import Jobs, Services, Step, StepFailed, StepStopped
-from recore.pipeline.requests import Settings
+from recore.pipeline.data import DataFiles
+from recore.pipeline.jobs import JobRunner, Services, Step, StepFailed, StepStopped
+from recore.pipeline.requests import RunSettings
 from recore.pipeline.scores import SIDES, Score, read_score
 from recore.pipeline.storage import Storage
-from recore.pipeline.submission import Submission
+from recore.pipeline.submission import SubmissionFiles
 
-LOOK = 0.5  # seconds between looks for a signal
+POLL_SECONDS = 0.5  # between two looks at whether a signal has arrived
 
 
-class Run:
-    """A run: what it needs, its steps as they stand, and the folder that takes what it leaves.
+class PipelineRun:
+    """A run: its inputs, the current state of its steps, and the folder for its results.
 
-    services: boto3 clients; where they lead, it runs. score: the host's score.py. folder: for model.tar.gz,
-    predictions/, scores/ and logs/. keep: leave on S3 what was put there, but for the private assays, which are there
-    while they are scored and no longer.
+    services: boto3 clients, which determine where it runs. score_script: the host's score.py. folder: for
+    model.tar.gz, predictions/, scores/ and logs/. keep: leave the run's objects on S3, except the private assays, which
+    are there only while they are scored.
     """
 
     def __init__(
         self,
         services: Services,
-        settings: Settings,
-        submission: Submission,
-        data: Data,
-        score: Path,
+        settings: RunSettings,
+        submission: SubmissionFiles,
+        data: DataFiles,
+        score_script: Path,
         folder: Path,
         keep: bool = False,
     ):
         self.settings, self.submission, self.data, self.folder, self.keep = settings, submission, data, folder, keep
-        self.score = score.read_bytes()
+        self.score_script = score_script.read_bytes()
         self.sides = [side for side in SIDES if side in data.files]
         steps = [Step("upload"), Step("train", "TrainingJob")]
         for side in self.sides:
             steps += [Step(f"{side} preprocess", "ProcessingJob"), Step(f"{side} predict", "TransformJob")]
-            steps += [Step(f"{side} score", "ProcessingJob")] if self._is_scored(side) else []
+            if self._is_scored(side):
+                steps.append(Step(f"{side} score", "ProcessingJob"))
         self.steps = {step.name: step for step in [*steps, Step("clean up")]}
-        self._jobs = Jobs(services, folder / "logs")
-        self._storage = Storage(services.s3, settings, self._jobs.go_on)
+        self._jobs = JobRunner(services, folder / "logs")
+        self._storage = Storage(services.s3, settings, self._jobs.raise_if_stopping)
         self.started = datetime.datetime.now(datetime.UTC)
         self.began = self.seconds = 0.0
 
     @property
     def state(self) -> str:
-        """Completed, Failed or Stopped: what became of its steps."""
+        """Completed, Failed or Stopped."""
         if any(step.state == "Failed" for step in self.steps.values()):
             return "Failed"
         return "Completed" if all(step.completed for step in self.steps.values()) else "Stopped"
 
     def execute(self, watch: Callable[[Step], None] = lambda step: None) -> None:
-        """Run all steps to their end. A failed step ends its own pipeline, or with training both; see `steps`.
+        """Run all steps. A failed step ends the steps of its side; a failed training ends the run. See `steps`.
 
-        watch: called with each step when it changes.
+        watch: called with each step that changes.
 
-        KeyboardInterrupt stops the jobs that run, cleans up, and is raised when they have ended.
+        KeyboardInterrupt stops the jobs, cleans up, and is raised when the jobs have ended.
         """
         self._jobs.watch = watch
         self.started, self.began = datetime.datetime.now(datetime.UTC), time.monotonic()
         try:
             with ThreadPoolExecutor(len(self.sides)) as pool:
                 try:
-                    if self._all(pool, self._train):
-                        self._all(pool, *(partial(self._side, side) for side in self.sides))
+                    if self._run_all(pool, self._train):
+                        self._run_all(pool, *(partial(self._process, side) for side in self.sides))
                 except BaseException:
                     self._jobs.stopping.set()
                     raise
@@ -85,15 +87,15 @@ class Run:
         """SHA-256 of each data file that was used."""
         return self._storage.hashes
 
-    def scores(self) -> dict[str, Score]:
-        """The scores that there are, by side."""
+    def read_scores(self) -> dict[str, Score]:
+        """The scores of the sides whose scoring step is completed."""
         scored = [side for side in self.sides if self._is_scored(side) and self.steps[f"{side} score"].completed]
         return {side: read_score(self.folder / f"scores/{side}.json") for side in scored}
 
-    def _all(self, pool: ThreadPoolExecutor, *work: Callable[[], None]) -> bool:
-        """Do it side by side, to the end of each; whether all went well."""
-        futures = [pool.submit(part) for part in work]
-        while wait(futures, timeout=LOOK).not_done:  # a signal that another thread got interrupts no longer wait
+    def _run_all(self, pool: ThreadPoolExecutor, *tasks: Callable[[], None]) -> bool:
+        """Run tasks side by side until all have ended. Returns whether all succeeded."""
+        futures = [pool.submit(task) for task in tasks]
+        while wait(futures, timeout=POLL_SECONDS).not_done:  # a signal is handled only between two waits
             pass
         errors = [error for future in futures if (error := future.exception())]
         for error in errors:
@@ -106,13 +108,13 @@ class Run:
         with self._jobs.step(self.steps["upload"]):
             self._storage.put(self.submission.archive, requests.SOURCE)
             self._storage.put(self.submission.script, requests.PREPROCESS)
-            self._storage.put(self.score, requests.SCORE)
+            self._storage.put(self.score_script, requests.SCORE)
             for side in self.sides:
-                self._storage.upload_data(side, files[side], requests.given(side))
+                self._storage.upload_data(side, files[side], requests.data_place(side))
             if "actual" in files:
-                self._storage.note("actual", files["actual"])
+                self._storage.hash("actual", files["actual"])
         with self._jobs.step(self.steps["train"]) as step:
-            job = self._jobs.run(step, requests.training(settings))
+            job = self._jobs.run(step, requests.training_request(settings))
             key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix(f"s3://{settings.bucket}/")
             with tempfile.TemporaryDirectory(dir=self.folder) as folder:
                 trained, joined = Path(folder, "trained.tar.gz"), Path(folder, "joined.tar.gz")
@@ -120,17 +122,18 @@ class Run:
                 self.submission.join(trained, joined)
                 model = joined.rename(self.folder / "model.tar.gz")
             self._storage.upload(model, requests.MODEL)
-            self._jobs.services.sagemaker.create_model(**requests.model(settings))
+            self._jobs.services.sagemaker.create_model(**requests.model_request(settings))
 
-    def _side(self, side: str) -> None:
+    def _process(self, side: str) -> None:
+        """Preprocess, predict and score one side."""
         settings = self.settings
         with self._jobs.step(self.steps[f"{side} preprocess"]) as step:
-            self._jobs.run(step, requests.preprocessing(settings, side))
-            size = self._storage.size(requests.inputs(side), "preprocess.py left no")
+            self._jobs.run(step, requests.preprocessing_request(settings, side))
+            size = self._storage.size(requests.inputs_place(side), "preprocess.py left no")
         with self._jobs.step(self.steps[f"{side} predict"]) as step:
             if settings.transform.count == 1:
-                self._jobs.run(step, requests.transform(settings, side, size))
-                self._storage.fetch(requests.predictions(side), self.folder / f"predictions/{side}.csv.out")
+                self._jobs.run(step, requests.transform_request(settings, side, size))
+                self._storage.fetch(requests.predictions_place(side), self.folder / f"predictions/{side}.csv.out")
             else:
                 self._predict_in_parts(step, side, size)
         if self._is_scored(side):
@@ -138,38 +141,38 @@ class Run:
                 self._score(step, side)
 
     def _predict_in_parts(self, step: Step, side: str, size: int) -> None:
-        """Batch Transform hands whole objects to its instances: so there are as many as instances, cut between lines."""
+        """Split the inputs between lines into one object per instance: Batch Transform does not divide an object."""
         count = self.settings.transform.count
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             whole = Path(folder, "whole.csv")
-            self._storage.fetch(requests.inputs(side), whole)
+            self._storage.fetch(requests.inputs_place(side), whole)
             with open(whole, "rb") as lines:
                 for number in range(count):
                     part = Path(folder, f"{number:03}.csv")
                     with open(part, "wb") as file:
                         while lines.tell() < size * (number + 1) / count and (line := lines.readline()):
                             file.write(line)
-                    self._storage.upload(part, requests.part(side, number))
-        self._jobs.run(step, requests.transform(self.settings, side, -(-size // count)))
+                    self._storage.upload(part, requests.part_place(side, number))
+        self._jobs.run(step, requests.transform_request(self.settings, side, math.ceil(size / count)))
         predictions = self.folder / f"predictions/{side}.csv.out"
         predictions.parent.mkdir(exist_ok=True)
         with open(predictions, "wb") as file:
             for number in range(count):
-                shutil.copyfileobj(self._storage.open(requests.part_predictions(side, number)), file)
-        self._storage.upload(predictions, requests.predictions(side))
+                shutil.copyfileobj(self._storage.open(requests.part_predictions_place(side, number)), file)
+        self._storage.upload(predictions, requests.predictions_place(side))
 
     def _score(self, step: Step, side: str) -> None:
-        lent: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
-        if side == "private":
-            lent = self._storage.lend("actual", self.data.files["actual"], requests.assays(side))
-        with lent:
-            self._jobs.run(step, requests.scoring(self.settings, side))
+        with contextlib.ExitStack() as stack:
+            if side == "private":
+                place = requests.assays_place(side)
+                stack.enter_context(self._storage.upload_temporarily("actual", self.data.files["actual"], place))
+            self._jobs.run(step, requests.scoring_request(self.settings, side))
         for suffix in ("txt", "json"):
             self._storage.fetch((side, "scores", f"{side}.{suffix}"), self.folder / f"scores/{side}.{suffix}")
         read_score(self.folder / f"scores/{side}.json")
 
     def _clean_up(self) -> None:
-        """Remove from S3 and from the models what this run put there. Jobs and their logs are not for removing."""
+        """Remove the run's objects from S3 and its model. Jobs and their logs cannot be removed."""
         with contextlib.suppress(StepFailed), self._jobs.step(self.steps["clean up"]):
             try:
                 self._storage.clear(self.keep)

@@ -1,0 +1,100 @@
+"""`recore scores` and `recore board`: the scores of one run, and all runs compared."""
+
+import datetime
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from recore.pipeline.scores import Score
+
+
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=Path("data/scores"))
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def scores(folder: Path, as_json: bool) -> None:
+    """Show public and private score, and what helps and hurts most.
+
+    FOLDER holds what score.py wrote: public.json, private.json or both.
+
+    \b
+    Example:
+      python -m recore scores data/scores
+    """
+    from recore.pipeline.scores import read_scores
+
+    by_side = read_scores(folder)
+    if as_json:
+        click.echo(json.dumps({side: asdict(score) for side, score in by_side.items()}))
+    else:
+        show_scores(by_side)
+        for side in by_side:
+            click.echo(f"{side}: {folder / side}.txt, details in {folder / side}.json")
+
+
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=Path("runs"))
+@click.option(
+    "--note",
+    nargs=2,
+    type=(click.Path(file_okay=False, path_type=Path), str),
+    metavar="RUN TEXT",
+    help='Write or replace the note of the run in the folder RUN, and list nothing; "" removes the note.',
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def board(folder: Path, note: tuple[Path, str] | None, as_json: bool) -> None:
+    """List the runs in a folder, the best private score first.
+
+    Runs without a private score follow, the best public score first. Scores on different data cannot be compared:
+    each set of data files has its own table, and the table with the latest run comes first.
+
+    \b
+    Example:
+      python -m recore board
+      python -m recore board runs --json
+      python -m recore board --note runs/first "PLS, 12 components"
+    """
+    from rich.console import Console
+
+    from recore.pipeline import board as runs
+    from recore.pipeline.record import write_note
+
+    if note:
+        text = write_note(*note)
+        if as_json:
+            click.echo(json.dumps({"run": str(note[0]), "note": text}))
+        elif text:
+            click.echo(f"board: the note of {note[0]} is now: {text}")
+        else:
+            click.echo(f"board: {note[0]} has no note")
+        return
+    entries, errors = runs.read_runs(folder)
+    for line in errors:
+        click.echo(f"recore: {line}", err=True)
+    if as_json:
+        click.echo(json.dumps([asdict(entry) for entry in entries], default=datetime.datetime.isoformat))
+        return
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 200  # a file or a pipe can have long names in full
+    for table in runs.make_tables(entries):
+        console.print(table, "")
+    if not entries:
+        click.echo(f"board: no run in {folder}")
+
+
+def show_scores(by_side: "dict[str, Score]") -> None:
+    """Print the tables of scores."""
+    from rich.console import Console
+
+    from recore.pipeline.scores import make_tables
+
+    console = Console(highlight=False)
+    console.width = max(console.width, 80)  # a number that is cut off would read as another number
+    for table in make_tables(by_side):
+        console.print(table, "")
+    if "public" in by_side:
+        click.echo("The public score is that of the rows the model was trained on: it is optimistic.")
