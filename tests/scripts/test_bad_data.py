@@ -23,12 +23,12 @@ def changed(data: pd.DataFrame, row: int, column: str, value: object) -> pd.Data
 
 
 CHANGES: dict[str, tuple[Callable[[pd.DataFrame, str], pd.DataFrame], str]] = {
-    "text in a channel": (lambda d, c: changed(d, 17, c, "abc"), "column '{}': this is no number: 'abc'"),
+    "text in a channel": (lambda d, c: changed(d, 17, c, "abc"), "column '{}': not a number: 'abc'"),
     "empty cell in a channel": (lambda d, c: changed(d, 17, c, None), "index 17, channel {}: empty or not finite"),
     "nan in a channel": (lambda d, c: changed(d, 17, c, "nan"), "index 17, channel {}: empty or not finite"),
     "infinity in a channel": (lambda d, c: changed(d, 17, c, np.inf), "index 17, channel {}: empty or not finite"),
     "huge number in a channel": (lambda d, c: changed(d, 17, c, "1e999"), "index 17, channel {}: empty or not finite"),
-    "an unknown column": (lambda d, c: d.assign(Colour="red"), "column 'Colour' is no ID, no target and no wavenumber"),
+    "an unknown column": (lambda d, c: d.assign(Colour="red"), "column 'Colour' is neither an ID, a target nor a wavenumber"),
     "one wavenumber twice": (lambda d, c: d.assign(**{c + "0": 1.0}), "of different wavenumbers"),
     "few channels": (lambda d, c: d[["SiteID", c, "CuPPM"]], f"1 channels; {preprocess.BIN} or more"),
     "no channel above the window": (
@@ -37,7 +37,7 @@ CHANGES: dict[str, tuple[Callable[[pd.DataFrame, str], pd.DataFrame], str]] = {
         ),
         f"no channel lies above {preprocess.MAXIMUM_ABOVE:g}",
     ),
-    "tabs": (lambda d, c: d[[c]].rename(columns={c: "a\tb"}), "no ID, no target and no wavenumber"),
+    "tabs": (lambda d, c: d[[c]].rename(columns={c: "a\tb"}), "neither an ID, a target nor a wavenumber"),
     "no rows": (lambda d, c: d.iloc[:0], "no row"),
 }
 
@@ -73,7 +73,7 @@ def test_a_column_twice(public: pd.DataFrame, tmp_path: Path, refused) -> None:
     message = refused(
         ROOT / "preprocess.py", "--input", source, "--output", tmp_path / "o.csv", output=tmp_path / "o.csv"
     )
-    assert f"the column '{public.columns[40]}' is there more than once" in message
+    assert f"the column '{public.columns[40]}' appears more than once" in message
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_no_file_and_no_assays(public: pd.DataFrame, tmp_path: Path, refused) ->
     [
         ("inf", "an infinite value"),
         ("-1e300", "an infinite value, or one beyond 1e100"),
-        ("<0.5", "this is no number: '<0.5'"),
+        ("<0.5", "not a number: '<0.5'"),
     ],
 )
 def test_an_assay_that_is_no_number(value: str, reason: str, public: pd.DataFrame, tmp_path: Path, refused) -> None:
