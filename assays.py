@@ -1,8 +1,8 @@
-"""What a model of assays needs around any scikit-learn regressor: gaps, targets that were never measured, limits.
+"""Meta-estimators for assays around any scikit-learn regressor: gaps, targets without any assay, limits.
 
     LimitedRegressor(PerTargetRegressor(PLSRegression(n_components=15, scale=False)))
 
-These meta-estimators travel with the submission, so that a pickle of them can be loaded.
+This file is uploaded with the submission, so that a pickled model can be loaded.
 """
 
 from typing import Any, Self
@@ -19,7 +19,7 @@ class _TargetsRegressor(MultiOutputMixin, RegressorMixin, MetaEstimatorMixin, Ba
     """A regressor around another one, for one target or several, with gaps."""
 
     def _training_data(self, X: Any, Y: Any) -> tuple[Any, np.ndarray]:
-        """X as the inner regressor gets it, and the targets (rows, targets), NaN where not measured."""
+        """Return X as the inner regressor gets it, and the targets (rows, targets), NaN where not measured."""
         if Y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
         X = self._features(X, reset=True)
@@ -29,14 +29,14 @@ class _TargetsRegressor(MultiOutputMixin, RegressorMixin, MetaEstimatorMixin, Ba
         return X, targets.reshape(len(targets), -1)
 
     def _features(self, X: Any, reset: bool = False) -> Any:
-        """A DataFrame as it is, so that the inner regressor sees its names; anything else as an array, NaN allowed."""
+        """Return a DataFrame unchanged, as the inner regressor needs its names; convert anything else to an array."""
         if hasattr(X, "iloc"):
             validate_data(self, X, reset=reset, skip_check_array=True)
             return X
         return validate_data(self, X, reset=reset, accept_sparse="csr", ensure_all_finite=False)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The mean R2 of the targets, each on its measured rows; targets with fewer than two of these are left out.
+        """Return the mean R2 of the targets, each on its measured rows; a target with fewer than two is left out.
 
         X (rows, features); y (rows, targets) or (rows,), NaN where not measured; sample_weight (rows,) or None.
         """
@@ -44,10 +44,12 @@ class _TargetsRegressor(MultiOutputMixin, RegressorMixin, MetaEstimatorMixin, Ba
         predicted = self.predict(X).reshape(targets.shape)
         weight = np.ones(len(targets)) if sample_weight is None else np.asarray(sample_weight)
         usable = ~np.isnan(targets) & ~np.isnan(predicted)
-        each = zip(targets.T, predicted.T, usable.T, strict=True)
-        return float(
-            np.mean([r2_score(a[rows], p[rows], sample_weight=weight[rows]) for a, p, rows in each if rows.sum() > 1])
-        )
+        scores = [
+            r2_score(assays[rows], predictions[rows], sample_weight=weight[rows])
+            for assays, predictions, rows in zip(targets.T, predicted.T, usable.T, strict=True)
+            if rows.sum() > 1
+        ]
+        return float(np.mean(scores))
 
     def __sklearn_tags__(self) -> Tags:
         tags, inner = super().__sklearn_tags__(), get_tags(self.regressor)
@@ -62,9 +64,9 @@ class PerTargetRegressor(_TargetsRegressor):
 
     A target without any measured row is predicted as NaN.
 
-    min_rows: a target with fewer measured rows is predicted as their mean, as some regressors need a number of rows.
+    min_rows: how many rows the regressor needs; a target with fewer measured rows is predicted as their mean.
 
-    regressors_: the fitted clones, None where there is none.
+    regressors_: the fitted clones, None for a target without any measured row.
     """
 
     def __init__(self, regressor: Any, min_rows: int = 1) -> None:
@@ -74,8 +76,8 @@ class PerTargetRegressor(_TargetsRegressor):
     def fit(self, X: Any, Y: Any, **fit_params: Any) -> Self:
         """X (rows, features); Y (rows, targets) or (rows,), NaN where not measured.
 
-        fit_params: for each fit; of arrays with a value for each row, such as groups, the values of the measured rows.
-        Raises ValueError, with the target's name and number of rows, where the regressor cannot be fitted to them.
+        fit_params: passed to each fit; of an array with a value for each row, such as groups, only the measured rows.
+        Raises ValueError, with the target's name and number of rows, if the regressor cannot be fitted to them.
         """
         names = [str(name) for name in getattr(Y, "columns", ())]
         X, targets = self._training_data(X, Y)
@@ -94,19 +96,19 @@ class PerTargetRegressor(_TargetsRegressor):
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """Predictions (rows, targets), or (rows,) where Y had no second dimension."""
+        """Return predictions (rows, targets), or (rows,) if Y had no second dimension."""
         check_is_fitted(self)
         X = self._features(X)
         never = np.full(X.shape[0], np.nan)
-        each = [never if fitted is None else np.ravel(fitted.predict(X)) for fitted in self.regressors_]
-        return each[0] if self.one_target_ else np.column_stack(each)
+        columns = [never if fitted is None else np.ravel(fitted.predict(X)) for fitted in self.regressors_]
+        return columns[0] if self.one_target_ else np.column_stack(columns)
 
 
 class LimitedRegressor(_TargetsRegressor):
-    """Keeps the predictions of `regressor` near the assays that it was fitted to.
+    """Limits the predictions of `regressor` to about the range of the assays that it was fitted to.
 
-    beyond: how far beyond the smallest and the largest assay of a target a prediction may go, as a share of the range
-    between them. lowest: the smallest prediction whatever the assays, for no assay is negative.
+    beyond: how far a prediction may exceed the smallest and the largest assay of a target, as a share of the range
+    between them. lowest: the smallest prediction whatever the assays are, because no assay is negative.
 
     regressor_: the fitted regressor. limits_: the smallest and the largest prediction (2, targets).
     """
@@ -119,8 +121,8 @@ class LimitedRegressor(_TargetsRegressor):
     def fit(self, X: Any, Y: Any, **fit_params: Any) -> Self:
         """X (rows, features); Y (rows, targets) or (rows,), NaN where not measured. fit_params: for the regressor."""
         X, targets = self._training_data(X, Y)
-        own = targets[:, 0] if self.one_target_ else targets
-        self.regressor_ = clone(self.regressor).fit(X, Y if hasattr(Y, "columns") else own, **fit_params)
+        array = targets[:, 0] if self.one_target_ else targets
+        self.regressor_ = clone(self.regressor).fit(X, Y if hasattr(Y, "columns") else array, **fit_params)
         self.limits_ = self._limits(targets)
         if hasattr(self.regressor_, "held_out_"):
             folds = self.regressor_.test_fold_
@@ -129,7 +131,7 @@ class LimitedRegressor(_TargetsRegressor):
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """Predictions (rows, targets), or (rows,) where Y had no second dimension, within the limits."""
+        """Return predictions (rows, targets), or (rows,) if Y had no second dimension, within the limits."""
         check_is_fitted(self)
         low, high = self.limits_[:, 0] if self.one_target_ else self.limits_
         return np.clip(self.regressor_.predict(self._features(X)), low, high)
@@ -138,7 +140,7 @@ class LimitedRegressor(_TargetsRegressor):
     def held_out_(self) -> np.ndarray:
         """The regressor's held-out predictions (rows, targets), each within the limits of the other folds' assays.
 
-        Raises AttributeError where the regressor has no `held_out_` and `test_fold_`.
+        Raises AttributeError if the regressor has no `held_out_` and `test_fold_`.
         """
         low, high = np.moveaxis(self._fold_limits[self.regressor_.test_fold_], 1, 0)
         return np.clip(self.regressor_.held_out_, low, high)

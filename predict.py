@@ -1,9 +1,9 @@
 """Predictions without a server.
 
-Who calls this file: the Unearthed CLI, `python predict.py` in its container, and you, by hand, for any file:
+The Unearthed CLI runs this file in its container, as `python predict.py`, and you can run it for any data file:
 `python predict.py --input data/private/private.csv.gz --output data/predictions/private.csv.out`.
-The platform itself does not: there a server answers with train.py's functions. So leave the work to them;
-what is changed here alone changes nothing online.
+The platform does not run it: there a server predicts, with the functions of train.py. This file calls the same
+functions, and a change that is made here alone has no effect on the platform.
 """
 
 import argparse
@@ -14,14 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from preprocess import TARGETS, DataError, folder, ignored, preprocess, written_whole
+from preprocess import TARGETS, DataError, atomic_output, default_folder, note_ignored, preprocess
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Predict the 49 assays of a data file.", allow_abbrev=False)
-    model_dir = os.environ.get("SM_MODEL_DIR") or folder("/opt/ml/model", "model")
-    data_dir = os.environ.get("SM_CHANNEL_TRAINING") or folder("/opt/ml/input/data/training", "data/public")
-    output_dir = os.environ.get("SM_OUTPUT_DIR") or folder("/opt/ml/output", "data/predictions")
+    model_dir = os.environ.get("SM_MODEL_DIR") or default_folder("/opt/ml/model", "model")
+    data_dir = os.environ.get("SM_CHANNEL_TRAINING") or default_folder("/opt/ml/input/data/training", "data/public")
+    output_dir = os.environ.get("SM_OUTPUT_DIR") or default_folder("/opt/ml/output", "data/predictions")
     parser.add_argument("--model_dir", default=model_dir, help="folder of model.pkl (%(default)s)")
     parser.add_argument("--data_dir", default=data_dir, help="folder of public.csv.gz (%(default)s)")
     parser.add_argument("--output_dir", default=output_dir, help="folder for public.csv.out (%(default)s)")
@@ -30,9 +30,9 @@ def main() -> None:
     arguments, unknown = parser.parse_known_args()
     data_file = arguments.input or os.path.join(arguments.data_dir, "public.csv.gz")
     output = arguments.output or os.path.join(arguments.output_dir, "public.csv.out")
-    # scikit-learn, which the model is made of, is imported while the file is read: each takes about as long
-    with ThreadPoolExecutor() as beside:
-        beside.submit(importlib.import_module, "sklearn.pipeline")
+    # The model needs scikit-learn, which takes about as long to import as the file to read: both are done in parallel.
+    with ThreadPoolExecutor() as pool:
+        pool.submit(importlib.import_module, "sklearn.pipeline")
         inputs, _ = preprocess(data_file)
     from train import model_fn, output_fn, predict_fn
 
@@ -40,16 +40,16 @@ def main() -> None:
         model = model_fn(arguments.model_dir)
     except DataError:
         raise
-    except Exception as error:  # whatever a file that is not there, or half there, makes pickle raise
+    except Exception as error:  # a missing or truncated file can make pickle raise anything
         raise DataError(f"no model loads from {arguments.model_dir}, run train.py first: {error!r}") from error
     predicted = predict_fn(inputs, model)
     for name, empty in zip(TARGETS, np.isnan(predicted).sum(axis=0), strict=True):
         if 0 < empty < len(inputs):
             print(f"predict: {name}: {empty} predictions are empty; where it was measured the score refuses them")
     text = output_fn(predicted, "text/csv")
-    with written_whole(output, data_file) as part, open(part, "w", encoding="ascii", newline="") as file:
+    with atomic_output(output, data_file) as part, open(part, "w", encoding="ascii", newline="") as file:
         file.write(text)
-    print(f"predict: {len(inputs)} rows of {data_file} in {output}{ignored(unknown)}", flush=True)
+    print(f"predict: {len(inputs)} rows of {data_file} in {output}{note_ignored(unknown)}", flush=True)
 
 
 if __name__ == "__main__":

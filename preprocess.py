@@ -1,11 +1,12 @@
 """Step 2: raw spectra -> model inputs.
 
-Who calls this file: the platform, `python preprocess.py`, ALONE: without your other files, without the model,
-and in private data without targets. And train.py and predict.py, by `preprocess(data_file)`.
+The platform runs this file ALONE, as `python preprocess.py`: without your other files, without the model, and on
+private data without targets. train.py and predict.py call `preprocess(data_file)`.
 
-Edit what is under "Yours to edit", and train again after it. What breaks if you do not keep to this:
-  - one row of inputs for each row of the file, in its order, or predictions meet the wrong assays;
-  - a row's inputs come from that row alone: in production, rows come a few at a time.
+Edit what is under "Yours to edit", and train again afterwards. Two rules must hold:
+  - There is one row of inputs for each row of the file, in the same order. Otherwise predictions are compared with the
+    wrong assays.
+  - A row's inputs depend on that row alone, because in production rows arrive a few at a time.
 """
 
 import argparse
@@ -22,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
-if TYPE_CHECKING:  # it takes longer to import than a thousand rows to preprocess
+if TYPE_CHECKING:  # importing pandas takes longer than preprocessing a thousand rows
     import pandas as pd
 
 File = str | os.PathLike[str]
@@ -34,20 +35,20 @@ TARGETS = tuple(
     "HfPPM InPPM KPPM LaPPM LiPPM MgPPM NaPPM NbPPM RbPPM RePPM ScPPM TaPPM TiPPM TlPPM YPPM".split()
 )
 
-# ---- Yours to edit: what becomes of a spectrum ----------------------------------------------------------
-MAXIMUM_ABOVE = 1110.0  # cm-1; a spectrum is divided by its own maximum over the channels above this
-BIN = 7  # neighbouring channels are summed into one bin; those left over at the low end are not used
-DECIMALS = 5  # of a bin in the CSV, about as far as the instrument's noise leaves a meaning
+# ---- Yours to edit: from a spectrum to model inputs ------------------------------------------------------
+MAXIMUM_ABOVE = 1110.0  # cm-1; each spectrum is divided by its own maximum over the channels above this
+BIN = 7  # neighbouring channels that are summed into one bin; those left over at the low end are not used
+DECIMALS = 5  # of a bin in the CSV; further decimals would be noise of the instrument
 
 
 def to_bins(spectra: np.ndarray, wavenumbers: np.ndarray) -> tuple[list[str], np.ndarray]:
-    """Absorbances (channels, rows), by falling wavenumber in cm-1, to names (bins,) and bins (bins, rows).
+    """Convert absorbances (channels, rows), by falling wavenumber in cm-1, to names (bins,) and bins (bins, rows).
 
-    Names are bin_ and the bin's first and last wavenumber, bin_3997.4_3985.2: the server tells a header from data by
-    them, puts columns in order, and sees when a channel is missing.
-    Bins are rounded to what the CSV holds: the same numbers in memory, from a file and over HTTP. Channels are
-    added in a fixed order: a row's bins are the same to the last bit in any company. A spectrum without a
-    positive maximum becomes NaN, and is refused.
+    A name is bin_ with the bin's first and last wavenumber, such as bin_3997.4_3985.2. By these names the server
+    distinguishes a header from data, puts columns in order, and notices a missing channel.
+    Bins are rounded to the decimals of the CSV, so that they are the same in memory, in a file and over HTTP. Channels
+    are added in a fixed order, so that a row's bins do not depend on the other rows, not even in the last bit. A
+    spectrum without a positive maximum becomes NaN, and is refused.
     """
     window = wavenumbers > MAXIMUM_ABOVE
     if not window.any():
@@ -56,32 +57,34 @@ def to_bins(spectra: np.ndarray, wavenumbers: np.ndarray) -> tuple[list[str], np
     whole = len(spectra) // BIN * BIN
     sums = sum(spectra[first:whole:BIN] for first in range(BIN))
     ends = zip(wavenumbers[:whole:BIN].tolist(), wavenumbers[BIN - 1 :: BIN].tolist(), strict=True)
-    return [f"bin_{a}_{b}" for a, b in ends], np.round(sums / np.where(maximum > 0, maximum, np.nan), DECIMALS)
+    names = [f"bin_{first}_{last}" for first, last in ends]
+    return names, np.round(sums / np.where(maximum > 0, maximum, np.nan), DECIMALS)
 
 
-# ---- The platform's: reading, checking, writing ---------------------------------------------------------
-BIN_NAME = r"bin_\d+\.\d+_"  # how the name of a bin begins
+# ---- The platform's part: reading, checking, writing -----------------------------------------------------
+BIN_NAME = r"bin_\d+\.\d+_"  # the beginning of a bin's name
 
 
 class DataError(ValueError):
-    """The data are at fault, not the program; the message says where."""
+    """The data are invalid; the message says where."""
 
 
 def preprocess(data_file: File, return_holes: bool = False) -> "tuple[pd.DataFrame, Any, ...]":
     """Return (inputs, targets) of a whole data file: DataFrames with its rows, in order, and its index.
 
-    For train.py and predict.py. Step 2 itself is main(), which goes batch by batch: to change the inputs of all, change
-    to_bins.
+    train.py and predict.py call this function. Step 2 itself is main(), which reads the file batch by batch. To change
+    the inputs of both, change to_bins.
 
     inputs: a column for each bin, nothing else. targets: the 49 assays in order, NaN where missing; None where
-    the file has none of them, as private data. With return_holes, which train.py makes its folds by, a third: the
-    drill hole of each row, an array (rows,) of text. Raises DataError.
+    the file has none of them, as private data. With return_holes there is a third value, from which train.py makes its
+    folds: the drill hole of each row, an array (rows,) of text. Raises DataError.
     """
     batches = zip(*read(data_file, {"SiteID"} | set(TARGETS) if return_holes else TARGETS), strict=True)
     inputs, beside = (pa.Table.from_batches(half).to_pandas() for half in batches)
     inputs = inputs.set_index(inputs.columns[0])
     with contextlib.suppress(ValueError, OverflowError):
-        if ((numbers := inputs.index.astype("int64")).astype(str) == inputs.index).all():
+        numbers = inputs.index.astype("int64")
+        if (numbers.astype(str) == inputs.index).all():
             inputs.index = numbers
     holes = beside.pop("SiteID").to_numpy() if return_holes else None
     targets = beside.set_axis(inputs.index).reindex(columns=TARGETS) if len(beside.columns) else None
@@ -89,10 +92,10 @@ def preprocess(data_file: File, return_holes: bool = False) -> "tuple[pd.DataFra
 
 
 def read(data_file: File, beside: Collection[str] = ()) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
-    """Yield (inputs, others), record batches of some 4 MB of text: index and bins; those columns of `beside` there are.
+    """Yield pairs of record batches, each of about 4 MB of text: index and bins; the file's columns among `beside`.
 
-    Whole batches are handed between pyarrow and numpy: pa.array() and to_numpy() of a column would import pandas,
-    which takes longer than a thousand rows, and go column by column.
+    Whole batches are passed between pyarrow and numpy, because pa.array() and to_numpy() of a single column would
+    import pandas, which takes longer than preprocessing a thousand rows.
     """
     header = header_of(data_file)
     channels = channels_of(header, data_file)
@@ -105,7 +108,8 @@ def read(data_file: File, beside: Collection[str] = ()) -> Iterator[tuple[pa.Rec
     for batch in batches_of(data_file, header, {name: types[name] for name in (header[0], *channels, *others)}):
         index = batch[header[0]]
         spectra = batch.select(channels).to_tensor(null_to_nan=True, row_major=False).to_numpy().T
-        if not (finite := np.isfinite(spectra)).all():
+        finite = np.isfinite(spectra)
+        if not finite.all():
             row, channel = np.argwhere(~finite.T)[0]
             raise DataError(f"{data_file}: index {index[row]}, channel {channels[channel]}: empty or not finite")
         with np.errstate(over="ignore"):
@@ -113,30 +117,31 @@ def read(data_file: File, beside: Collection[str] = ()) -> Iterator[tuple[pa.Rec
         bins = np.ascontiguousarray(bins, dtype=np.float64)
         if bins.shape != (len(names), len(index)):
             raise DataError(
-                f"to_bins gives bins of {bins.shape}; (bins, rows), here {len(names), len(index)}, is needed"
+                f"to_bins returns bins of shape {bins.shape}; (bins, rows), here {len(names), len(index)}, is needed"
             )
         if wrong := [name for name in names if not re.match(BIN_NAME, name)]:
             raise DataError(f"to_bins names a bin {wrong[0]!r}; bin_FIRST_LAST, with decimals, is needed")
-        if not (usable := np.isfinite(bins).all(axis=0)).all():
+        usable = np.isfinite(bins).all(axis=0)
+        if not usable.all():
             raise DataError(
                 f"{data_file}: index {index[usable.argmin()]}: no finite bins; is the spectrum zero or flat?"
             )
         columns = [pa.Array.from_buffers(pa.float64(), len(index), [None, pa.py_buffer(each)]) for each in bins]
         yield pa.RecordBatch.from_arrays([index, *columns], [header[0], *names]), batch.select(others)
     if batch is None:
-        raise DataError(f"{data_file}: a header, but no row")
+        raise DataError(f"{data_file}: a header but no rows")
 
 
 def channels_of(header: Sequence[str], data_file: File) -> list[str]:
-    """The channels' names by falling wavenumber: all columns after the index that are neither ID nor target."""
-    if twice := {name for name in header if header.count(name) > 1}:
-        raise DataError(f"{data_file}: the column {min(twice)!r} is there more than once")
+    """Return the channels' names by falling wavenumber: all columns after the index that are neither ID nor target."""
+    if repeated := {name for name in header if header.count(name) > 1}:
+        raise DataError(f"{data_file}: the column {min(repeated)!r} appears more than once")
     if header[0] in IDS + TARGETS or re.fullmatch(r"\d+(\.\d+)?", header[0]):
         raise DataError(f"{data_file}: the first column must be the index; it is {header[0]!r}")
     channels = [name for name in header[1:] if name not in IDS + TARGETS]
     for name in channels:
         if not re.fullmatch(r"\d+(\.\d+)?", name):
-            raise DataError(f"{data_file}: the column {name!r} is no ID, no target and no wavenumber")
+            raise DataError(f"{data_file}: the column {name!r} is neither an ID, a target nor a wavenumber")
     if len({float(name) for name in channels}) < max(len(channels), BIN):
         need = f"{BIN} or more (BIN) of different wavenumbers, separated by commas, are needed"
         raise DataError(f"{data_file}: {len(channels)} channels; {need}")
@@ -144,33 +149,33 @@ def channels_of(header: Sequence[str], data_file: File) -> list[str]:
 
 
 def header_of(data_file: File) -> list[str]:
-    """The names of the columns, the index first."""
-    with plain_errors(data_file):
+    """Return the names of the columns, the index first."""
+    with readable_errors(data_file):
         return pa.csv.open_csv(data_file).schema.names
 
 
 def batches_of(data_file: File, header: Sequence[str], types: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
     """Yield the columns that `types` names, as those types, in record batches."""
-    with plain_errors(data_file, header):
+    with readable_errors(data_file, header):
         convert = pa.csv.ConvertOptions(column_types=types, include_columns=list(types))
         yield from pa.csv.open_csv(data_file, pa.csv.ReadOptions(block_size=1 << 22), convert_options=convert)
 
 
 @contextlib.contextmanager
-def plain_errors(data_file: File, header: Sequence[Any] = ()) -> Iterator[None]:
-    """Put pyarrow's complaints about a file plainly: the column's name and not its number, what is no number."""
+def readable_errors(data_file: File, header: Sequence[Any] = ()) -> Iterator[None]:
+    """Rewrite pyarrow's errors about a file in plain words, with the column's name instead of its number."""
     try:
         yield
     except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
         reason = "there is no such file" if isinstance(error, FileNotFoundError) else str(error)
         reason = re.sub(r"In CSV column #(\d+)", lambda number: f"column {header[int(number[1])]!r}", reason)
-        reason = reason.replace("CSV conversion error to double: invalid value", "this is no number:")
+        reason = reason.replace("CSV conversion error to double: invalid value", "not a number:")
         raise DataError(f"{data_file}: {reason[:300]}") from error
 
 
 @contextlib.contextmanager
-def written_whole(path: str, source: str | None = None) -> Iterator[str]:
-    """Yield a temporary name to write to, which becomes `path` when all went well: never half a file."""
+def atomic_output(path: str, source: str | None = None) -> Iterator[str]:
+    """Yield a temporary path to write to, and rename it to `path` if nothing failed: `path` is never half a file."""
     if source and os.path.exists(path) and os.path.samefile(path, source):
         raise DataError(f"{path}: the output would replace the input")
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
@@ -182,18 +187,19 @@ def written_whole(path: str, source: str | None = None) -> Iterator[str]:
             os.remove(f"{path}.part")
 
 
-def folder(in_container: str, here: str) -> str:
-    """The platform's folder where the platform has made its like below /opt/ml, or else this repository's own.
+def default_folder(in_container: str, here: str) -> str:
+    """Return the platform's folder if /opt/ml has the folder above it, else this repository's own folder `here`.
 
-    SAGEMAKER_BASE_DIR, SageMaker's own variable, says where /opt/ml is elsewhere.
+    SageMaker's variable SAGEMAKER_BASE_DIR, where it is set, names another place for /opt/ml.
     """
     base, names = os.environ.get("SAGEMAKER_BASE_DIR") or "/opt/ml", in_container.split("/")[3:]
-    made = os.path.isdir(os.path.join(base, names[0]))
-    return os.path.join(base, *names) if made else os.path.join(os.path.dirname(os.path.abspath(__file__)), here)
+    if os.path.isdir(os.path.join(base, names[0])):
+        return os.path.join(base, *names)
+    return os.path.join(os.path.dirname(os.path.abspath(__file__)), here)
 
 
 def fingerprint() -> str:
-    """A digest of this file's code, comments and docstrings left out: a model remembers what it was trained with."""
+    """Return a digest of this file's code without comments and docstrings, which is saved with each model."""
     with open(__file__, "rb") as file:
         tree = ast.parse(file.read())
     for node in ast.walk(tree):
@@ -202,25 +208,25 @@ def fingerprint() -> str:
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
 
 
-def ignored(arguments: Sequence[str]) -> str:
-    """The end of a script's last line, where it was given arguments that it does not know."""
+def note_ignored(arguments: Sequence[str]) -> str:
+    """Return the end of a script's last line: a note of the arguments that it does not know, if there are any."""
     return f"; ignored arguments: {' '.join(arguments)}" if arguments else ""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Step 2: raw spectra to model inputs.", allow_abbrev=False)
-    source = folder("/opt/ml/processing/input/public", "data/public")
-    output = folder("/opt/ml/processing/output/preprocess", "data/preprocess")
+    source = default_folder("/opt/ml/processing/input/public", "data/public")
+    output = default_folder("/opt/ml/processing/output/preprocess", "data/preprocess")
     parser.add_argument("--input", default=os.path.join(source, "public.csv.gz"), help="data file (%(default)s)")
     parser.add_argument("--output", default=os.path.join(output, "public.csv"), help="inputs as CSV (%(default)s)")
     arguments, unknown = parser.parse_known_args()
     writer, rows = None, 0
-    with written_whole(arguments.output, arguments.input) as part, contextlib.ExitStack() as open_files:
+    with atomic_output(arguments.output, arguments.input) as part, contextlib.ExitStack() as open_files:
         for inputs, _ in read(arguments.input):
             writer = writer or open_files.enter_context(pa.csv.CSVWriter(part, inputs.schema))
             writer.write_batch(inputs)
             rows += inputs.num_rows
-    print(f"preprocess: {rows} rows of {arguments.input} in {arguments.output}{ignored(unknown)}", flush=True)
+    print(f"preprocess: {rows} rows of {arguments.input} in {arguments.output}{note_ignored(unknown)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Step 4: the score. The host's file: it is not uploaded, and editing it changes no score but your own view of it.
+"""Step 4: the score. This is the host's file: it is not uploaded, and editing it changes your own score alone.
 
-Who calls it: the platform, with the raw assays and a submission's predictions; the Unearthed CLI; and you.
-The score is the sum over the 49 targets of weight x R2. The weights sum to 1.01, and so scores a perfect prediction.
+The platform calls it with the raw assays and a submission's predictions; so do the Unearthed CLI, and you.
+The score is the sum over the 49 targets of weight x R2. The weights sum to 1.01, the score of a perfect prediction.
 A row without a measured assay does not count for that target. A target with fewer than two measured rows
-adds nothing, and the weights are not rescaled: what share of them was scored is printed. A target whose predictions
-are all empty, because it was never measured in the training data, scores 0.
+adds nothing, and the weights are not rescaled; the sum of the weights that were scored is printed. A target whose
+predictions are all empty, because it was never measured in the training data, scores 0.
 """
 
 import argparse
@@ -32,14 +32,14 @@ TARGETS, WEIGHTS = zip(*{
 
 
 class DataError(ValueError):
-    """The data are at fault, not the program; the message says where."""
+    """The data are invalid; the message says where."""
 
 
 def score(actual: pd.DataFrame, predicted: pd.DataFrame) -> tuple[float, np.ndarray]:
     """Score predictions (rows, 49) against assays (rows, 49), both DataFrames, NaN where not measured.
 
     Returns the score and R2 per target (49,), NaN for a target with fewer than two measured rows, 0 for one without any
-    prediction. Raises DataError where another prediction is no finite number though the assay was measured.
+    prediction. Raises DataError where another prediction is not a finite number though the assay was measured.
     """
     if len(predicted) and predicted.isna().all(axis=None):
         raise DataError("predictions: every prediction is empty")
@@ -53,10 +53,10 @@ def score(actual: pd.DataFrame, predicted: pd.DataFrame) -> tuple[float, np.ndar
         values = pd.to_numeric(cells.astype(str) if cells.dtype == bool else cells, errors="coerce").to_numpy(float)
         wrong = np.flatnonzero(measured & ~np.isfinite(values))
         if len(wrong):
-            found = "empty" if pd.isna(cells.iloc[wrong[0]]) else repr(str(cells.iloc[wrong[0]])[:40])
-            raise DataError(
-                f"predictions, row {wrong[0] + 1}, column {column + 1} ({name}): {found}, not a finite number"
-            )
+            cell = cells.iloc[wrong[0]]
+            shown = "empty" if pd.isna(cell) else repr(str(cell)[:40])
+            place = f"predictions, row {wrong[0] + 1}, column {column + 1} ({name})"
+            raise DataError(f"{place}: {shown}, not a finite number")
         if measured.sum() >= 2:
             with np.errstate(over="ignore", invalid="ignore"):
                 r2[column] = r2_score(actual[name].to_numpy()[measured], values[measured])
@@ -66,9 +66,9 @@ def score(actual: pd.DataFrame, predicted: pd.DataFrame) -> tuple[float, np.ndar
 
 
 def r2_score(actual: np.ndarray, predicted: np.ndarray) -> float:
-    """R2 of one target, (rows,) each, to the last digit as scikit-learn's function of that name gives it.
+    """Return R2 of one target, (rows,) each, equal to the last digit to scikit-learn's function of that name.
 
-    The operations and their order are the same; importing scikit-learn for them would take longer than the rest.
+    The operations and their order are the same. Importing scikit-learn would take longer than all the rest.
     """
     residuals = ((actual - predicted) ** 2).sum()
     spread = ((actual - np.average(actual)) ** 2).sum()
@@ -78,18 +78,17 @@ def r2_score(actual: np.ndarray, predicted: np.ndarray) -> float:
 
 
 def read_actual(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """The assays of a data file, (rows, 49), NaN where missing.
+    """Return the assays of a data file, (rows, 49), NaN where missing.
 
-    The official score reads them by pandas. Another parser can differ in the last digit of a long number, so
-    pyarrow, which is fast in passing over the spectra, hands on their text, and pandas makes numbers of it.
+    The official score reads them with pandas. Another parser can differ in the last digit of a long number, so
+    pyarrow, which skips the spectra quickly, passes on the text of the assays, and pandas parses it.
     """
     try:
         header = pa.csv.open_csv(path).schema.names
         measured = [name for name in header if name in TARGETS]
         if not measured or len(set(measured)) < len(measured):
-            raise DataError(
-                f"{path}: the 49 targets, each once, are looked for; {len(measured)} columns bear their names"
-            )
+            need = "one of the 49 targets or more, each at most once, is needed"
+            raise DataError(f"{path}: {len(measured)} columns are named after targets; {need}")
         convert = pa.csv.ConvertOptions(include_columns=measured, column_types=dict.fromkeys(measured, pa.string()))
         text = io.BytesIO()
         pa.csv.write_csv(pa.csv.read_csv(path, pa.csv.ReadOptions(block_size=1 << 22), convert_options=convert), text)
@@ -101,14 +100,13 @@ def read_actual(path: str | os.PathLike[str]) -> pd.DataFrame:
         values = pd.to_numeric(cells.astype(str) if cells.dtype == bool else cells, errors="coerce")
         wrong = np.flatnonzero(cells.notna() & ~np.isfinite(values))
         if len(wrong):
-            raise DataError(
-                f"{path}: row {wrong[0] + 1}, column {name}: {str(cells.iloc[wrong[0]])[:40]!r} is no finite number"
-            )
+            cell = str(cells.iloc[wrong[0]])[:40]
+            raise DataError(f"{path}: row {wrong[0] + 1}, column {name}: {cell!r} is not a finite number")
     return actual
 
 
 def read_predicted(path: str | os.PathLike[str], rows: int) -> pd.DataFrame:
-    """Predictions (rows, 49) as the official score reads them, by pandas."""
+    """Return predictions (rows, 49), read with pandas as the official score does."""
     try:
         predicted = pd.read_csv(path, header=None)
     except FileNotFoundError as error:
@@ -122,29 +120,30 @@ def read_predicted(path: str | os.PathLike[str], rows: int) -> pd.DataFrame:
     return predicted
 
 
-def folder(in_container: str, here: str) -> str:
-    """The platform's folder where the platform has made its like below /opt/ml, or else this repository's own.
+def default_folder(in_container: str, here: str) -> str:
+    """Return the platform's folder if /opt/ml has the folder above it, else this repository's own folder `here`.
 
-    SAGEMAKER_BASE_DIR, SageMaker's own variable, says where /opt/ml is elsewhere.
+    SageMaker's variable SAGEMAKER_BASE_DIR, where it is set, names another place for /opt/ml.
     """
     base, names = os.environ.get("SAGEMAKER_BASE_DIR") or "/opt/ml", in_container.split("/")[3:]
-    made = os.path.isdir(os.path.join(base, names[0]))
-    return os.path.join(base, *names) if made else os.path.join(os.path.dirname(os.path.abspath(__file__)), here)
+    if os.path.isdir(os.path.join(base, names[0])):
+        return os.path.join(base, *names)
+    return os.path.join(os.path.dirname(os.path.abspath(__file__)), here)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Step 4: score predictions against the assays.", allow_abbrev=False)
-    source = folder("/opt/ml/processing/input", "data")
-    predictions = folder("/opt/ml/processing/input/predictions", "data/predictions")
-    scores = folder("/opt/ml/processing/output/scores", "data/scores")
-    actual, predicted = os.path.join(source, "public", "public.csv.gz"), os.path.join(predictions, "public.csv.out")
-    parser.add_argument("--actual", default=actual, help="data file with the assays (%(default)s)")
-    parser.add_argument("--predicted", default=predicted, help="predictions, 49 numbers a line (%(default)s)")
-    output = os.path.join(scores, "public.txt")
+    source = default_folder("/opt/ml/processing/input", "data")
+    predictions = default_folder("/opt/ml/processing/input/predictions", "data/predictions")
+    scores = default_folder("/opt/ml/processing/output/scores", "data/scores")
+    actual_file = os.path.join(source, "public", "public.csv.gz")
+    predicted_file, output = os.path.join(predictions, "public.csv.out"), os.path.join(scores, "public.txt")
+    parser.add_argument("--actual", default=actual_file, help="data file with the assays (%(default)s)")
+    parser.add_argument("--predicted", default=predicted_file, help="predictions, 49 numbers a line (%(default)s)")
     parser.add_argument("--output", default=output, help="the score; details go beside it, .json (%(default)s)")
     arguments = parser.parse_args()
-    beside = os.path.splitext(arguments.output)[0] + ".json"
-    if arguments.output == beside:
+    details_file = os.path.splitext(arguments.output)[0] + ".json"
+    if arguments.output == details_file:
         parser.error("--output is for the score alone and cannot end in .json: its details go there")
 
     actual = read_actual(arguments.actual)
@@ -166,13 +165,13 @@ def main() -> None:
     scored = round(sum(target["weight"] for name, target in targets.items() if name not in left_out), 6)
     print(f"weights scored: {scored:g} of {round(sum(WEIGHTS), 6):g}")
     details = {"score": value, "weights_scored": scored, "rows": len(actual), "targets": targets}
-    write(beside, json.dumps(details, indent=1))
-    write(arguments.output, str(value))
+    write_whole(details_file, json.dumps(details, indent=1))
+    write_whole(arguments.output, str(value))
     print(f"score: {value}", flush=True)
 
 
-def write(path: str, text: str) -> None:
-    """Write under a temporary name first: never half a file."""
+def write_whole(path: str, text: str) -> None:
+    """Write a file under a temporary name, then rename it, so that `path` is never half a file."""
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     with open(f"{path}.part", "w", encoding="ascii") as file:
         file.write(text)

@@ -1,7 +1,7 @@
-"""What travels with a submission: `unearthed build` packs the modules named here, and what MANIFEST.in adds.
+"""Which files are uploaded: `unearthed build` packs the modules named here and the files that MANIFEST.in adds.
 
-Read by Python 3.8 with setuptools alone, so nothing else may be imported here. Have you split train.py into
-several files? Name each of them below, or the upload will not import. score.py is the host's and stays here.
+Python 3.8 reads this file with setuptools alone, so nothing else may be imported here. If you split train.py into
+several files, name each of them below; otherwise the upload cannot import them. score.py is the host's and stays here.
 """
 
 from setuptools import setup

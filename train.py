@@ -1,12 +1,12 @@
 """Step 1: fit the model. Step 3: load it and answer requests.
 
-Who calls this file: the platform, `python train.py --hyperparameter value ...`, with the public data and for an hour
-at most; the serving container, which calls model_fn once, then input_fn, predict_fn and output_fn for each request;
-and predict.py.
+The platform runs this file as `python train.py --hyperparameter value ...`, with the public data and for at most an
+hour. The serving container calls model_fn once, then input_fn, predict_fn and output_fn for each request; so does
+predict.py.
 
-Edit `fit`: docs/your-model.md of the template shows how. The files beside this one travel with it: assays.py (gaps and
-limits, for any regressor), features.py and ridge.py (the default model's), fitting.py (how fit is called), serving.py
-(the hooks).
+Edit `fit`: docs/your-model.md of the template shows how. These files are uploaded with this one: assays.py (gaps and
+limits, for any regressor), features.py and ridge.py (the default model's), fitting.py (calls fit), serving.py (the
+hooks).
 """
 
 import sys
@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import make_pipeline
 
-sys.path.append("/opt/ml/code")  # some serving containers leave this file's folder off the path
+sys.path.append("/opt/ml/code")  # some serving containers do not put this file's folder on the path
 from assays import LimitedRegressor
 from features import SpectralFeatures
 from fitting import main
@@ -41,8 +41,8 @@ def fit(
     drill hole of each row. The rest are hyperparameters: `python train.py --alphas 11` passes alphas=11.
 
     Returns a model whose predict(inputs) gives (rows, 49): never negative, NaN for a target that was never measured.
-    It may return a pair, the model and held-out predictions (rows, 49), where these are a by-product; otherwise main()
-    makes them by fitting again without each fifth of the drill holes.
+    It may return a pair, the model and held-out predictions (rows, 49), if these are a by-product; otherwise main()
+    makes them: it fits again without each fifth of the drill holes.
     """
     ridge = GroupRidgeCV(np.geomspace(alpha_min, alpha_max, alphas), cv=cv)
     model = make_pipeline(SpectralFeatures(), LimitedRegressor(ridge))
@@ -51,6 +51,6 @@ def fit(
 
 
 if __name__ == "__main__":
-    import train  # by its own name, so that a class of this file is pickled as train.X and not as __main__.X
+    import train  # so that a class of this file is pickled as train.X and not as __main__.X
 
     main(train)

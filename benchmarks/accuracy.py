@@ -59,7 +59,7 @@ def main() -> None:
         result["best_peer"] = best
         show_best(best)
     if arguments.json:
-        with preprocess.written_whole(str(arguments.json)) as part:
+        with preprocess.atomic_output(str(arguments.json)) as part:
             Path(part).write_text(json.dumps(result, indent=1), "utf-8")
 
 

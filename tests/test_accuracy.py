@@ -226,7 +226,7 @@ def test_a_bad_file_is_one_line(files: list[Path], tmp_path: Path, refused: Call
     ("spoil", "said"),
     [
         (lambda frame: frame.drop(columns="SiteID"), "no column 'SiteID'"),
-        (lambda frame: frame[:0], "a header, but no row"),
+        (lambda frame: frame[:0], "a header but no rows"),
         (lambda frame: frame.drop(columns=list(MEASURED)), "not one column of assays"),
         (lambda frame: frame.assign(**dict.fromkeys(MEASURED)), "no target was measured twice"),
         (lambda frame: frame.assign(CuPPM=np.inf), "column 'CuPPM': an infinite value"),

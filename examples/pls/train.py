@@ -9,7 +9,7 @@ from sklearn.cross_decomposition import PLSRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, scale
 
-sys.path.append("/opt/ml/code")  # some serving containers leave this file's folder off the path
+sys.path.append("/opt/ml/code")  # some serving containers do not put this file's folder on the path
 from assays import LimitedRegressor, PerTargetRegressor
 from fitting import main
 from serving import input_fn, model_fn, output_fn, predict_fn, save_model
@@ -25,6 +25,6 @@ def fit(inputs: pd.DataFrame, targets: pd.DataFrame, holes: np.ndarray, n_compon
 
 
 if __name__ == "__main__":
-    import train  # by its own name, so that a class of this file is pickled as train.X and not as __main__.X
+    import train  # so that a class of this file is pickled as train.X and not as __main__.X
 
     main(train)

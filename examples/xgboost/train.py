@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from xgboost import XGBRegressor
 
-sys.path.append("/opt/ml/code")  # some serving containers leave this file's folder off the path
+sys.path.append("/opt/ml/code")  # some serving containers do not put this file's folder on the path
 from assays import LimitedRegressor, PerTargetRegressor
 from fitting import main
 from serving import input_fn, model_fn, output_fn, predict_fn, save_model
@@ -27,13 +27,13 @@ def fit(
     learning_rate: float = 0.1,
 ) -> Any:
     """Boosted trees for each target on the principal components of the bins, on the rows where it was measured."""
-    # One thread a model: threads that wait for each other cost more than they bring on so little data.
+    # One thread for each model: on so little data several threads cost more than they save.
     components = PCA(min(n_components, *inputs.shape), whiten=True, random_state=0)
     trees = XGBRegressor(n_estimators=n_estimators, max_depth=max_depth, learning_rate=learning_rate, n_jobs=1)
     return LimitedRegressor(make_pipeline(components, PerTargetRegressor(trees))).fit(inputs, targets)
 
 
 if __name__ == "__main__":
-    import train  # by its own name, so that a class of this file is pickled as train.X and not as __main__.X
+    import train  # so that a class of this file is pickled as train.X and not as __main__.X
 
     main(train)

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -184,13 +185,19 @@ def test_sigterm_ends_all_of_it(serve, tcp: bool) -> None:
     assert tcp or not server.address.exists()
 
 
-def test_sigterm_amidst_a_request(serve) -> None:
-    server = serve(MODEL + "import time\ndef transform_fn(*_): time.sleep(600)\n")
-    connection = server.connection()
-    connection.request("POST", "/invocations", b"1")
-    time.sleep(0.3)
-    server.stop()
-    connection.close()
+def test_sigterm_during_a_request_ends_all_of_it(serve) -> None:
+    server = serve(MODEL + "import time\ndef transform_fn(*_): print('busy', flush=True); time.sleep(600)\n")
+    with closing(server.connection()) as connection:
+        connection.request("POST", "/invocations", b"1")
+        deadline = time.monotonic() + 60
+        while "busy" not in server.log.read_text():
+            assert time.monotonic() < deadline, server.log.read_text()
+            time.sleep(0.05)
+        children = psutil.Process(server.process.pid).children(recursive=True)
+        assert children
+        assert server.stop() == 0
+    _, running = psutil.wait_procs(children, timeout=10)
+    assert running == []
 
 
 def test_listens_where_it_is_told(serve) -> None:

@@ -2,13 +2,13 @@
 
 import os
 import struct
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.measuring import processor_seconds
 from support.opus_files import DIRECTORY, SERIES, Block, block, number, opus_bytes
 
 from recore.dataset.instruments.files import Reading, read_file
@@ -77,8 +77,10 @@ def test_reflectance_and_transmittance_are_refused_or_converted(
     np.testing.assert_allclose(result.absorbance, ABSORBANCE, atol=1e-5)
     assert f"{kind} as a {scale} was converted" in result.remarks[0]
     other = {"fraction": "percent", "percent": "fraction"}[scale]
-    assert scale in refusal(tmp_path, held, block=kind, convert=other) or scale == "percent"
-    assert other in refusal(tmp_path, held, block=kind, convert=other)
+    reason = refusal(tmp_path, held, block=kind, convert=other)
+    assert other in reason
+    if scale == "fraction":
+        assert scale in reason
 
 
 def test_absorbance_is_not_converted_again(tmp_path: Path) -> None:
@@ -150,10 +152,10 @@ def test_derivatives_interferograms_and_series_are_no_absorbance(tmp_path: Path)
         tmp_path, block("derivative", ABSORBANCE), block("interferogram", ABSORBANCE)
     )
     endless = struct.pack("<6i", 0, 2**31 - 1, 24, 0, 0, 0) + bytes(4000)
-    began = time.process_time()
-    item = read_one(tmp_path, opus_bytes(block("absorbance", ABSORBANCE), more=((SERIES, endless),)))
-    assert isinstance(item, Spectrum)
-    assert time.process_time() - began < 10
+    ordinary = processor_seconds(lambda: read_one(tmp_path, WHOLE))
+    series = opus_bytes(block("absorbance", ABSORBANCE), more=((SERIES, endless),))
+    assert isinstance(read_one(tmp_path, series), Spectrum)
+    assert processor_seconds(lambda: read_one(tmp_path, series)) < 20 * ordinary
 
 
 WHOLE = opus_bytes(block("sample", 0.02 + X / 1e5), block("absorbance", ABSORBANCE))
@@ -189,8 +191,11 @@ def test_damaged_bytes_are_a_spectrum_or_one_line(
 def test_any_bytes_are_one_line(tmp_path_factory: pytest.TempPathFactory, content: bytes, marked: bool) -> None:
     path = tmp_path_factory.getbasetemp() / "any.0"
     path.write_bytes((b"\n\n\xfe\xfe" if marked else b"") + content)
-    for item in read_file(path, Reading()):
-        assert item.source
+    (item,) = read_file(path, Reading())
+    assert isinstance(item, Problem)
+    assert item.source
+    assert item.reason
+    assert "\n" not in item.reason
 
 
 def entry(content: bytes, kind: tuple[int, ...]) -> int:
@@ -201,11 +206,9 @@ def entry(content: bytes, kind: tuple[int, ...]) -> int:
 def test_a_parameter_of_negative_length_does_not_hang(tmp_path: Path) -> None:
     at = WHOLE.index(b"NPT\0", WHOLE.index(b"NPT\0") + 1)
     content = WHOLE[: at + 6] + struct.pack("<h", -4) + WHOLE[at + 8 :]
-    began = time.process_time()
     item = read_one(tmp_path, content)
     assert isinstance(item, Problem)
     assert "negative length" in item.reason
-    assert time.process_time() - began < 10
 
 
 def test_blocks_that_overlap_do_not_fill_the_memory(tmp_path: Path) -> None:

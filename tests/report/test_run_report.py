@@ -366,7 +366,3 @@ def test_a_run_without_private_data(mine: Path) -> None:
     page = report_run(changed(mine, public_alone))
     assert [name for name in table(page, "targets") if "private" in name] == []
     assert "private file" not in page.facts
-
-
-def test_docs_have_a_picture() -> None:
-    assert (ROOT / "docs/reports-run.png").stat().st_size < 300_000

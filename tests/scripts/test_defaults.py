@@ -77,9 +77,9 @@ def test_in_the_container(bubblewrap: None, project: Path, sample: Path, tmp_pat
     assert there == pytest.approx(here)
 
 
-def test_the_choice_of_a_folder_is_the_same_in_both_files() -> None:
+def test_both_files_choose_the_default_folder_alike() -> None:
     def source(name: str) -> str:
         text = (ROOT / name).read_text()
-        return text[text.index("def folder(") : text.index("def main(")].split("\n\n\n")[0]
+        return text[text.index("def default_folder(") : text.index("def main(")].split("\n\n\n")[0]
 
     assert source("preprocess.py") == source("score.py")

@@ -143,7 +143,7 @@ def test_a_bad_cell_is_refused(model: object, lines: list[str], cell: str, reaso
 
 
 def test_a_bad_cell_without_header_is_found_by_its_column(model: object, lines: list[str]) -> None:
-    with pytest.raises(preprocess.DataError, match="column 2: this is no number: 'abc'"):
+    with pytest.raises(preprocess.DataError, match="column 2: not a number: 'abc'"):
         train.input_fn("0,abc" + lines[1][lines[1].index(",", 2) :], "text/csv")
 
 

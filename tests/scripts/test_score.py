@@ -183,10 +183,10 @@ def test_predictions_that_are_no_table_are_refused(
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (",DepthTo,4000.0\n0,1,0.5\n", "0 columns bear their names"),
-        (",CuPPM,CuPPM\n0,1,2\n", "2 columns bear their names"),
-        (",CuPPM\n0,inf\n1,2\n", "row 1, column CuPPM: 'inf' is no finite number"),
-        (",CuPPM\n0,<0.5\n", "row 1, column CuPPM: '<0.5' is no finite number"),
+        (",DepthTo,4000.0\n0,1,0.5\n", "0 columns are named after targets"),
+        (",CuPPM,CuPPM\n0,1,2\n", "2 columns are named after targets"),
+        (",CuPPM\n0,inf\n1,2\n", "row 1, column CuPPM: 'inf' is not a finite number"),
+        (",CuPPM\n0,<0.5\n", "row 1, column CuPPM: '<0.5' is not a finite number"),
         ("", "Empty CSV file"),
     ],
 )

@@ -4,6 +4,7 @@ The system's Chromium or Chrome is used, found by its name; where there is none,
 """
 
 import contextlib
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -122,5 +123,17 @@ def assert_usable(report: Opened, page: Path, title: str, legends: Iterable[str]
     for name in legends:
         before, after = report.toggle(name)
         assert {before, after} == {"1", "0.5"}, name
-    assert len(report.tab.pdf(format="A4")) > 50_000
+    assert_printable(report)
     assert report.troubles == []
+
+
+def assert_printable(report: Opened) -> None:
+    """Every figure is still drawn, and wider than it is on a telephone, as the page is printed; the pages are several."""
+    report.tab.emulate_media(media="print")
+    for name in report.figures():
+        box = report.tab.locator(f"#{name} .plot").first.bounding_box()
+        assert box, f"{name}: not on paper"
+        assert box["width"] > 200, f"{name}: {box['width']} pixels on paper"
+    assert report.empty() == []
+    assert len(re.findall(rb"/Type\s*/Page\b", report.tab.pdf(format="A4"))) > 1
+    report.tab.emulate_media(media="screen")

@@ -9,7 +9,7 @@ from sklearn.model_selection import PredefinedSplit
 
 @dataclass(frozen=True)
 class Exact:
-    """Of one target: the chosen alpha, its predictions of all rows, those held out in the first way; all errors."""
+    """Of one target: the chosen alpha, its predictions of all rows, those held out in the first split; all errors."""
 
     alpha: float
     predicted: np.ndarray
@@ -17,15 +17,15 @@ class Exact:
     errors: dict[float, float]
 
 
-def fit(x: np.ndarray, y: np.ndarray, ways: list[np.ndarray], alphas: np.ndarray) -> Exact:
-    """x (rows, features); y (rows,) with NaN where not measured; ways: numbers of the folds (rows,) of each way."""
+def fit(x: np.ndarray, y: np.ndarray, splits: list[np.ndarray], alphas: np.ndarray) -> Exact:
+    """x (rows, features); y (rows,) with NaN where not measured; splits: numbers of the folds (rows,) of each split."""
     measured = ~np.isnan(y)
     variation = ((y[measured] - y[measured].mean()) ** 2).sum()
     errors, held_out = dict.fromkeys(alphas, 0.0), {alpha: np.full(len(y), np.nan) for alpha in alphas}
-    for number, way in enumerate(ways):
+    for number, split in enumerate(splits):
         for alpha in alphas:
             squares = 0.0
-            for rest, held in PredefinedSplit(way).split():
+            for rest, held in PredefinedSplit(split).split():
                 rest = rest[measured[rest]]
                 if len(rest):
                     predicted = Ridge(alpha, solver="svd").fit(x[rest], y[rest]).predict(x[held])

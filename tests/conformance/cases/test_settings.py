@@ -70,10 +70,10 @@ def test_max_content_length_is_for_many_models_only(server: Server) -> None:
 
 
 def test_request_that_takes_longer_than_the_timeout(server: Server) -> None:
-    """SAGEMAKER_MODEL_SERVER_TIMEOUT is 3, the hook takes 20."""
-    started = time.monotonic()
+    """SAGEMAKER_MODEL_SERVER_TIMEOUT is 3 seconds. The hook takes 20, and its answer would have the status 200."""
+    start = time.monotonic()
     assert server.post("sleep").status >= 500
-    assert 2 < time.monotonic() - started < 18
+    assert time.monotonic() - start > 2  # it was the time-out, and no error before it
     assert told(server)["size"] == 1
 
 

@@ -1,0 +1,24 @@
+"""The pictures of reports in the documentation: each shows text and a figure."""
+
+import numpy as np
+import pytest
+from recore.report.figures import COLOURS
+from support.checkout import ROOT
+from support.pictures import read_png
+
+SIMILAR = 30  # of 255, in each channel: lines are drawn with soft edges, some with transparency
+
+
+@pytest.mark.parametrize("name", ["explore", "validate", "run"])
+def test_a_picture_of_a_report_shows_text_and_a_figure(name: str) -> None:
+    pixels = read_png(ROOT / f"docs/reports-{name}.png").astype(int)
+    assert 0.5 < (pixels > 240).all(axis=2).mean() < 0.98  # paper
+    third = len(pixels) // 3
+    assert (pixels[:third] < 80).all(axis=2).mean() > 0.005  # the title, and findings or facts below it
+    figure = pixels[-third:]
+    drawn = []
+    for colour in COLOURS[:-1]:  # the last is grey, as axes and text may be
+        wanted = [int(colour[start : start + 2], 16) for start in (1, 3, 5)]
+        if (np.abs(figure - wanted) < SIMILAR).all(axis=2).sum() > 300:
+            drawn.append(colour)
+    assert len(drawn) >= 2, drawn

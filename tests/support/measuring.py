@@ -1,0 +1,23 @@
+"""Processor time for tests, which compare it with that of other work in the same test: machines differ, and are busy."""
+
+import os
+import time
+from collections.abc import Callable
+
+
+def processor_seconds(function: Callable[[], object], repeats: int = 3) -> float:
+    """Call a function some times; return the fewest seconds of processor that a call took in this process."""
+    seconds = []
+    for _ in range(repeats):
+        start = time.process_time()
+        function()
+        seconds.append(time.process_time() - start)
+    return min(seconds)
+
+
+def child_processor_seconds(function: Callable[[], object]) -> float:
+    """Call a function that runs child processes to their end; return the seconds of processor that they took."""
+    before = os.times()
+    function()
+    after = os.times()
+    return after.children_user + after.children_system - before.children_user - before.children_system
