@@ -38,30 +38,30 @@ def new_figure(height: int, **layout: Any) -> "Figure":
     return Figure(layout={"template": None, "height": height, "legend": {"itemsizing": "constant"}} | layout)
 
 
-def faded(colour: str, opacity: float) -> str:
+def with_opacity(colour: str, opacity: float) -> str:
     """A colour #rrggbb that lets through what lies behind it."""
     red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity})"
 
 
-def word(name: object, widest: int = 28) -> str:
+def short_name(name: object, widest: int = 28) -> str:
     """A name from the data, short enough for a legend, and without what is no letter."""
     text = plain(str(name), 10 * widest) or "(empty)"
     return text if len(text) <= widest else f"{text[: widest - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
-def some(rows: int, always: NDArray[np.bool_], most: int = SHOWN_POINTS) -> NDArray[np.intp]:
+def thin_out(rows: int, always: NDArray[np.bool_], most: int = SHOWN_POINTS) -> NDArray[np.intp]:
     """Which of so many points to draw: all that must be seen, and every k-th of the others. At most `most` of each."""
     marked, others = np.flatnonzero(always), np.flatnonzero(~always)
     return np.sort(np.concatenate([part[:: max(1, -(-len(part) // most))] for part in (marked, others)]))
 
 
-def single(values: Sequence[float] | NDArray[Any]) -> NDArray[np.float32]:
+def as_float32(values: Sequence[float] | NDArray[Any]) -> NDArray[np.float32]:
     """Numbers as a figure holds them: seven digits, half the size."""
     return np.asarray(values, dtype=np.float32)
 
 
-def distinct(names: list[str]) -> list[str]:
+def unique_names(names: list[str]) -> list[str]:
     """Names for an axis: two that were cut to the same are told apart."""
     seen: dict[str, int] = {}
     for name in names:
