@@ -12,7 +12,16 @@ import pytest
 from support.browser import assert_sound, opened
 
 from recore.report.page.content import Figure, Finding, Page, Section, Table
-from recore.report.page.figures import COLOURS, as_float32, new_figure, short_name, thin_out
+from recore.report.page.figures import (
+    COLOURS,
+    as_float32,
+    clip_to_axis,
+    count_outside,
+    edge_symbols,
+    new_figure,
+    short_name,
+    thin_out,
+)
 from recore.report.page.page_files import write_page
 
 HOSTILE = "</script><script>document.title='broken'</script><a href='http://example.com'>&lt;%{x}</a><img src=x>"
@@ -112,6 +121,17 @@ def test_thinning_keeps_what_must_be_seen() -> None:
     assert 90 <= len(chosen) <= 102
     assert len(thin_out(10_000, ~np.zeros(10_000, dtype=bool), 100)) == 100
     assert thin_out(3, marked[:3], 100).tolist() == [0, 1, 2]
+
+
+def test_values_outside_the_axis_are_marked_and_counted() -> None:
+    drawn, outside = clip_to_axis([-5, -1, 0.5, np.nan, 1, 7], -1, 1)
+    np.testing.assert_array_equal(drawn, [-1, -1, 0.5, np.nan, 1, 1])
+    assert outside.tolist() == [-1, 0, 0, 0, 0, 1]
+    assert edge_symbols(outside, "circle") == ["triangle-left", *["circle"] * 4, "triangle-right"]
+    assert edge_symbols(outside[[0, 5]], "circle", "y") == ["triangle-down", "triangle-up"]
+    assert "2 values outside" in count_outside(outside)
+    assert "1 value outside" in count_outside(outside[1:], outside[1:3])
+    assert count_outside(outside[1:5]) == ""
 
 
 def test_names_are_short_and_printable() -> None:

@@ -1,12 +1,14 @@
 """What the figures of all reports share: colours that keep apart for every eye, on white and on black, and words."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recore.pipeline.text import plain
+
+Floats = NDArray[np.float64]
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -72,3 +74,28 @@ def unique_names(names: list[str]) -> list[str]:
         counts[name] = counts.get(name, 0) + 1
         made.append(name if seen[name] == 1 else f"{name} ({counts[name]})")
     return made
+
+
+def clip_to_axis(values: Sequence[float] | NDArray[Any], low: float, high: float) -> tuple[Floats, NDArray[np.int8]]:
+    """Values for an axis that ends at `low` and `high`: (drawn, outside).
+
+    drawn: those beyond an end are moved to that end. outside: -1 where a value was below the axis, 1 where it was above,
+    otherwise 0, also for NaN. Give edge_symbols and count_outside what this returns, and show the value itself on hover.
+    """
+    numbers = np.asarray(values, dtype=float)
+    outside = np.where(numbers < low, -1, np.where(numbers > high, 1, 0)).astype(np.int8)
+    return np.clip(numbers, low, high), outside
+
+
+def edge_symbols(outside: NDArray[np.int8], symbol: str, axis: Literal["x", "y"] = "x") -> list[str]:
+    """A marker symbol for each point: a triangle that points out of the axis where the value lies outside of it."""
+    below, above = ("triangle-left", "triangle-right") if axis == "x" else ("triangle-down", "triangle-up")
+    return [{-1: below, 1: above}.get(int(side), symbol) for side in outside]
+
+
+def count_outside(*outside: NDArray[np.int8]) -> str:
+    """A sentence for the caption with the number of values outside the axis; empty if there are none."""
+    count = sum(int(np.count_nonzero(part)) for part in outside)
+    if count == 0:
+        return ""
+    return f" Triangles at the edge: {count} value{'s' if count > 1 else ''} outside the axis (hover for the number)."
