@@ -26,7 +26,7 @@ SEQUENTIAL = [[0, "#2f4a7d"], [0.25, "#5a6272"], [0.5, "#7d7c78"], [0.75, "#b3a2
 # Diverging: nothing is the page itself.
 DIVERGING = [[0, "rgba(0,114,178,1)"], [0.5, "rgba(128,128,128,0)"], [1, "rgba(213,94,0,1)"]]
 # Ticks of a logarithmic axis that spans a few decades.
-LOG_TICKS = {"type": "log", "tickvals": [digit * 10.0**power for power in range(-6, 7) for digit in (1, 2, 5)]}
+LOG_TICKS = {"type": "log", "tickangle": 0, "tickvals": [digit * 10.0**power for power in range(-6, 7) for digit in (1, 2, 5)]}
 ABOVE = {"orientation": "h", "y": 1, "yanchor": "bottom"}  # a legend over its figure, which wants a margin there
 SHOWN_POINTS = 3000  # of a cloud of points: a browser draws them at once
 DRAWN_HOLES = 150  # of a picture of all holes
