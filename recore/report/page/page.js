@@ -12,11 +12,11 @@ function followTheme() {
   name();
 }
 
-const NARROW = 560; /* pixels: on a narrower figure, legend and colour bar lie below the plot and axis titles are wrapped */
+const NARROW = 560; /* pixels: on a narrower figure the legend lies below the plot and axis titles are wrapped */
 const PAPER = 680; /* CSS pixels between the margins of an A4 or letter page */
 
 /* The layout of a figure for a width. The style sheet sets the colours of text and lines. */
-function fitLayout({ layout, data }, width) {
+function fitLayout(layout, data, width) {
   const narrow = width < NARROW, size = narrow ? 12 : 13, margin = { l: 60, r: 20, t: 20, b: 50, ...layout.margin };
   const axis = { automargin: true, zeroline: false, showline: true, ticks: "outside", linecolor: "#888888", gridcolor: "#cccccc" };
   const fitted = {
@@ -36,7 +36,7 @@ function fitLayout({ layout, data }, width) {
     const columns = Math.max(1, Math.floor((width - 70) / (60 + 7 * Math.max(...names.map((name) => name.length)))));
     const below = (layout.showlegend ?? names.length > 1) ? 20 * Math.ceil(names.length / columns) : 0;
     fitted.legend = { ...layout.legend, orientation: "h", x: 0, xanchor: "left", y: 0, yanchor: "bottom", yref: "container" };
-    fitted.height = layout.height + below + (data.some((trace) => trace.colorbar) ? 60 : 0);
+    fitted.height = layout.height + below;
     fitted.margin.r = 10;
   } else if (layout.legend?.orientation === "h") fitted.legend = { ...layout.legend, x: 0, y: 1, yanchor: "top", yref: "container" };
   return fitted;
@@ -54,16 +54,11 @@ function wrap(text, letters) {
 
 /* The series of a figure for a width. A printed pattern would take megabytes, and so would the layer of each translucent
    point: patterns become lighter fills on paper, and points have a translucent colour. */
-function fitSeries({ data }, width, onPaper, drawn) {
-  const bar = { thickness: 14, title: { side: "right" } };
-  const below = { orientation: "h", thickness: 12, len: 1, y: 0, yanchor: "bottom", yref: "container", title: { side: "top" } };
+function fitSeries(data, width, onPaper, drawn) {
   return data.map((trace, i) => {
-    const fitted = { ...trace, visible: drawn?.[i]?.visible ?? trace.visible };
+    const fitted = { ...trace, visible: drawn[i]?.visible ?? trace.visible };
     const { color, opacity, pattern } = trace.marker ?? {};
-    if (trace.colorbar) {
-      const place = width < NARROW ? below : bar;
-      fitted.colorbar = { ...trace.colorbar, ...place, title: { ...trace.colorbar.title, ...place.title } };
-    }
+    if (trace.colorbar) fitted.colorbar = { ...trace.colorbar, thickness: width < NARROW ? 10 : 16, title: { ...trace.colorbar.title, side: "right" } };
     if (typeof opacity === "number" && /^#[0-9a-f]{6}$/i.test(color))
       fitted.marker = { ...trace.marker, opacity: 1, color: color + Math.round(255 * opacity).toString(16).padStart(2, "0") };
     if (onPaper && pattern?.shape)
@@ -140,15 +135,42 @@ function byKeyboard(plot) {
   plot.addEventListener("blur", () => Plotly.Fx.unhover(plot));
 }
 
-/* One of several: the series that have the chosen one's number. */
-function byChoice(plot) {
-  const select = document.querySelector(`[data-chooses="${plot.dataset.figure}"]`);
-  if (!select) return;
-  select.parentElement.hidden = false;
-  select.addEventListener("change", () => {
-    const visible = plot.data.map((trace) => trace.meta === undefined || trace.meta === Number(select.value));
-    Plotly.update(plot, { visible }, { "xaxis.autorange": true, "yaxis.autorange": true });
-  });
+/* Numbers as plotly packs them. */
+function unpacked({ dtype, bdata }) {
+  const bytes = Uint8Array.from(atob(bdata), (letter) => letter.charCodeAt(0));
+  return new { f4: Float32Array, f8: Float64Array, u1: Uint8Array, u2: Uint16Array, u4: Uint32Array }[dtype](bytes.buffer);
+}
+
+/* The points of a series with the labels of their rows; by group, a series for each group that has points. */
+function byGroup(trace, { labels, groups, looks }, coloured) {
+  const rows = unpacked(trace.customdata), x = unpacked(trace.x), y = unpacked(trace.y);
+  const part = (points) => ({ x: points.map((i) => x[i]), y: points.map((i) => y[i]), text: points.map((i) => labels[rows[i]]), customdata: undefined });
+  const all = [...rows.keys()];
+  if (!coloured) return [{ ...trace, ...part(all) }];
+  return looks.map((look, group) => ({ ...trace, ...part(all.filter((i) => groups[rows[i]] === group)), name: look.name, showlegend: true,
+    marker: { ...trace.marker, size: 7, color: look.color, symbol: look.symbol } })).filter((series) => series.x.length);
+}
+
+/* The series to draw: of a figure with choices, those that have the chosen one's number as `meta`. */
+function chosen(plot, figure) {
+  const name = plot.dataset.figure, choice = document.querySelector(`[data-chooses="${name}"]`);
+  const coloured = document.querySelector(`[data-groups="${name}"]`)?.value;
+  const series = choice ? figure.data.filter((trace) => trace.meta === undefined || trace.meta === Number(choice.value)) : figure.data;
+  const shown = choice ? series.map((trace) => ({ ...trace, visible: true })) : series;
+  return shown.flatMap((trace) => (figure.layout.meta?.labels && trace.customdata ? byGroup(trace, figure.layout.meta, coloured) : [trace]));
+}
+
+/* What the lists above a figure choose. */
+function byChoice(plot, redraw) {
+  const name = plot.dataset.figure;
+  for (const select of document.querySelectorAll(`[data-chooses="${name}"], [data-groups="${name}"]`)) {
+    select.parentElement.hidden = false;
+    select.addEventListener("change", () => {
+      const detail = document.querySelector(`[data-detail-of="${name}"]`), option = select.selectedOptions[0];
+      if (detail && option.dataset.detail) detail.textContent = option.dataset.detail;
+      redraw();
+    });
+  }
 }
 
 async function draw() {
@@ -157,27 +179,25 @@ async function draw() {
   if (!plots.length) return;
   await library();
   const settings = { displaylogo: false, showTips: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
-  const fit = (plot, width, onPaper) => {
-    const figure = figures[plot.dataset.figure];
-    return Plotly.react(plot, fitSeries(figure, width, onPaper, plot.data), fitLayout(figure, width), settings);
+  const fit = (plot, width, onPaper, drawn) => {
+    const figure = figures[plot.dataset.figure], data = chosen(plot, figure);
+    return Plotly.react(plot, fitSeries(data, width, onPaper, drawn), fitLayout(figure.layout, data, width), settings);
   };
   for (const plot of plots) {
-    await fit(plot, plot.clientWidth, false);
+    await fit(plot, plot.clientWidth, false, []);
     plot.on("plotly_afterplot", () => declutter(plot));
     declutter(plot);
     byKeyboard(plot);
-    byChoice(plot);
+    byChoice(plot, () => fit(plot, plot.clientWidth, false, []));
     plot.dataset.drawn = "yes";
   }
   const details = [...document.querySelectorAll("details")];
-  const fitAll = () => plots.forEach((plot) => fit(plot, plot.clientWidth, false));
+  const fitAll = () => plots.forEach((plot) => fit(plot, plot.clientWidth, false, plot.data));
   let width = innerWidth;
   addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; fitAll(); } });
-  addEventListener("beforeprint", () => {
-    plots.forEach((plot) => fit(plot, PAPER, true));
-    details.forEach((one) => { one.open = true; });
-  });
-  addEventListener("afterprint", fitAll);
+  const open = (state) => details.forEach((one) => { one.open = state; });
+  addEventListener("beforeprint", () => { open(true); plots.forEach((plot) => fit(plot, PAPER, true, plot.data)); });
+  addEventListener("afterprint", () => { open(false); fitAll(); });
 }
 
 followTheme();
