@@ -29,7 +29,7 @@ def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
     """
     from recore.report.explore.file_report import STEPS
     from recore.report.explore.file_report import explore as explore_file
-    from recore.report.page.writing import check_place, write_page
+    from recore.report.page.page_files import check_place, write_page
 
     check_place(out)
     with bar() as progress:

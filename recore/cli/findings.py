@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def show_findings(command: str, page: "Page", path: Path, as_json: bool) -> None:
     """Print the findings and the path of the report that `command` wrote."""
     from recore.pipeline.text import plain
-    from recore.report.page.writing import findings_json
+    from recore.report.page.page_files import findings_json
 
     if as_json:
         click.echo(findings_json(page.findings))

@@ -48,7 +48,7 @@ def validate(
       python -m recore validate --public p.csv.gz --out v.html --minutes 5
     """
     from recore.pipeline.text import plain
-    from recore.report.page.writing import check_place, write_page
+    from recore.report.page.page_files import check_place, write_page
     from recore.report.validate.study import Settings
     from recore.report.validate.submission_report import validate as validate_submission
     from recore.report.validate.workers import SubmissionError

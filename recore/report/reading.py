@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Data:
+class SpectralData:
     """One file. Channels by falling wavenumber; what is no number, or not finite, is NaN.
 
     index, hole: (rows,) text. depth_from, depth_to: (rows,) m. wavenumbers: (channels,) cm-1. spectra: (rows, channels)
@@ -47,7 +47,7 @@ class Data:
         return (self.depth_from + self.depth_to) / 2
 
 
-def read_data(path: Path) -> Data:
+def read_data(path: Path) -> SpectralData:
     """Read a gzipped data file, whatever state its cells are in.
 
     Raises ValueError or OSError where it is no gzipped CSV with a header, a row and a channel.
@@ -81,7 +81,7 @@ def read_data(path: Path) -> Data:
     columns = {name: _floats(table[str(places[name])]) for name in numbers}
     nothing = np.full(len(table), np.nan)
     spectra = np.column_stack([columns[name] for name in channels])
-    return Data(
+    return SpectralData(
         path=path,
         index=_texts(table["0"]),
         hole=_texts(table[str(places["SiteID"])]) if "SiteID" in places else np.full(len(table), "", dtype=object),

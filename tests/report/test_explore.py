@@ -18,7 +18,7 @@ from recore.dataset.assays import DETECTION_LIMITS
 from recore.dataset.sample import Plan, make_sample
 from recore.report.explore.file_report import explore
 from recore.report.page.content import Page
-from recore.report.page.writing import write_page
+from recore.report.page.page_files import write_page
 
 IDS = ["SiteID", "DepthFrom", "DepthTo"]
 HOSTILE = "</script><script>document.title='broken'</script><img src=x>"

@@ -12,8 +12,17 @@ import pytest
 from support.browser import assert_sound, opened
 
 from recore.report.page.content import Figure, Finding, Page, Section, Table
-from recore.report.page.figures import COLOURS, new_figure, single, some, word
-from recore.report.page.writing import write_page
+from recore.report.page.figures import (
+    COLOURS,
+    as_float32,
+    clip_to_axis,
+    count_outside,
+    edge_symbols,
+    new_figure,
+    short_name,
+    thin_out,
+)
+from recore.report.page.page_files import write_page
 
 HOSTILE = "</script><script>document.title='broken'</script><a href='http://example.com'>&lt;%{x}</a><img src=x>"
 
@@ -22,9 +31,11 @@ def page(words: str = "DD001") -> Page:
     x = np.linspace(4000, 600, 50)
     lines = new_figure(300, xaxis={"autorange": "reversed"})
     for name, y in ((words, np.sin(x / 300)), ("other", np.cos(x / 300))):
-        lines.add_scatter(x=single(x), y=single(y), name=name, text=[words] * len(x), hovertemplate="%{text} %{y:.3f}")
+        lines.add_scatter(
+            x=as_float32(x), y=as_float32(y), name=name, text=[words] * len(x), hovertemplate="%{text} %{y:.3f}"
+        )
     heat = new_figure(300)
-    heat.add_heatmap(z=single(np.outer(x, x)), hovertemplate="%{z}<extra></extra>")
+    heat.add_heatmap(z=as_float32(np.outer(x, x)), hovertemplate="%{z}<extra></extra>")
     numbers = pd.DataFrame({"x": x, "y": np.sin(x / 300), "name": words})
     items = [Figure("lines", words, words, lines, numbers), Figure("heat", "Heat", "Two by two.", heat, numbers)]
     section = Section("only", words, words, [*items, Table("table", words, words, numbers)], words)
@@ -105,17 +116,28 @@ def test_colours_are_seen_on_light_and_dark(colour: str) -> None:
 def test_thinning_keeps_what_must_be_seen() -> None:
     marked = np.zeros(10_000, dtype=bool)
     marked[[5, 777]] = True
-    chosen = some(10_000, marked, 100)
+    chosen = thin_out(10_000, marked, 100)
     assert {5, 777} <= set(chosen.tolist())
     assert 90 <= len(chosen) <= 102
-    assert len(some(10_000, ~np.zeros(10_000, dtype=bool), 100)) == 100
-    assert some(3, marked[:3], 100).tolist() == [0, 1, 2]
+    assert len(thin_out(10_000, ~np.zeros(10_000, dtype=bool), 100)) == 100
+    assert thin_out(3, marked[:3], 100).tolist() == [0, 1, 2]
+
+
+def test_values_outside_the_axis_are_marked_and_counted() -> None:
+    drawn, outside = clip_to_axis([-5, -1, 0.5, np.nan, 1, 7], -1, 1)
+    np.testing.assert_array_equal(drawn, [-1, -1, 0.5, np.nan, 1, 1])
+    assert outside.tolist() == [-1, 0, 0, 0, 0, 1]
+    assert edge_symbols(outside, "circle") == ["triangle-left", *["circle"] * 4, "triangle-right"]
+    assert edge_symbols(outside[[0, 5]], "circle", "y") == ["triangle-down", "triangle-up"]
+    assert "2 values outside" in count_outside(outside)
+    assert "1 value outside" in count_outside(outside[1:], outside[1:3])
+    assert count_outside(outside[1:5]) == ""
 
 
 def test_names_are_short_and_printable() -> None:
-    assert word("a" * 100) == "a" * 27 + "\N{HORIZONTAL ELLIPSIS}"
-    assert word("\x1b[31mred") == "?[31mred"
-    assert word("") == "(empty)"
+    assert short_name("a" * 100) == "a" * 27 + "\N{HORIZONTAL ELLIPSIS}"
+    assert short_name("\x1b[31mred") == "?[31mred"
+    assert short_name("") == "(empty)"
 
 
 @pytest.mark.slow

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from recore.report.figures import COLOURS
 from support.checkout import ROOT
 from support.pictures import read_png
+
+from recore.report.page.figures import COLOURS
 
 SIMILAR = 30  # of 255, in each channel: lines are drawn with soft edges, some with transparency
 

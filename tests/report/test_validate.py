@@ -22,7 +22,7 @@ import score
 from preprocess import preprocess
 from recore.dataset.sample import Plan, make_sample
 from recore.report.page.content import Page
-from recore.report.page.writing import write_page
+from recore.report.page.page_files import write_page
 from recore.report.validate import baselines
 from recore.report.validate.plan import plan_of, thinned
 from recore.report.validate.scoring import r2_by_target

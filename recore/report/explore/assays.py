@@ -6,7 +6,7 @@ import numpy as np
 
 from recore.report.page.content import Figure, Finding, Section, Table
 from recore.report.page.figures import BLUE, GREY, OCHRE, VERMILION, new_figure
-from recore.report.reading import Data, Floats
+from recore.report.reading import Floats, SpectralData
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,7 +15,7 @@ REPEATED = 3  # the same lowest value so many times, and in 1 % of the rows, is 
 BOX = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
-def section(data: Data) -> tuple[Section, list[Finding]]:
+def section(data: SpectralData) -> tuple[Section, list[Finding]]:
     """The section, and what was found in it."""
     reading = (
         "A laboratory reports what is below its limit of detection as one value, often half the limit: the lowest value, "
@@ -40,7 +40,7 @@ def section(data: Data) -> tuple[Section, list[Finding]]:
     return Section("assays", "Assays", reading, items, note), _findings(table)
 
 
-def summary(data: Data) -> "pd.DataFrame":
+def summary(data: SpectralData) -> "pd.DataFrame":
     """A row for each of the 49 targets, also for those that the file lacks."""
     import pandas as pd
 

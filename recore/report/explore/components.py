@@ -14,13 +14,13 @@ from recore.report.page.figures import (
     NAMED,
     SYMBOLS,
     VERMILION,
+    as_float32,
     new_figure,
-    single,
-    some,
-    word,
+    short_name,
+    thin_out,
 )
 from recore.report.page.regions import mark_regions, wavenumber_axis
-from recore.report.reading import Data
+from recore.report.reading import SpectralData
 from recore.report.statistics.binning import Binned
 from recore.report.statistics.pca import Components, fit_components
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def section(data: Data, shapes: Binned, holes: list[str]) -> tuple[Section, list[Finding], "Components | None"]:
+def section(data: SpectralData, shapes: Binned, holes: list[str]) -> tuple[Section, list[Finding], "Components | None"]:
     """The section, what was found in it, and the components for whoever compares with them."""
     reading = (
         "Spectra are compared by their shape (SNV). Good: one cloud, or clouds that are kinds of rock and hold several "
@@ -61,7 +61,7 @@ def section(data: Data, shapes: Binned, holes: list[str]) -> tuple[Section, list
     return made, _findings(table, model, beyond), model
 
 
-def row_table(data: Data, shapes: Binned, model: Components) -> "pd.DataFrame":
+def row_table(data: SpectralData, shapes: Binned, model: Components) -> "pd.DataFrame":
     """A row of numbers for each row of the file that has a spectrum: who it is, scores, T2, Q. Its index: the file's rows."""
     import pandas as pd
 
@@ -82,7 +82,7 @@ def beyond_limits(table: "pd.DataFrame", model: Components) -> np.ndarray:
 def labels(table: "pd.DataFrame") -> list[str]:
     """Who each row is, for a hover label."""
     who = zip(table["index"], table["SiteID"], table["DepthFrom"], table["DepthTo"], strict=True)
-    return [f"index {word(index)}, {word(hole)}, {low:g} to {high:g} m" for index, hole, low, high in who]
+    return [f"index {short_name(index)}, {short_name(hole)}, {low:g} to {high:g} m" for index, hole, low, high in who]
 
 
 def clouds(plot: Any, table: "pd.DataFrame", holes: list[str], x: str, y: str) -> None:
@@ -92,10 +92,10 @@ def clouds(plot: Any, table: "pd.DataFrame", holes: list[str], x: str, y: str) -
     for order, name in reversed(list(enumerate(names))):
         own = table[table["SiteID"] == name] if name is not None else table[~table["SiteID"].isin(named)]
         plot.add_scatter(
-            x=single(own[x].to_numpy()),
-            y=single(own[y].to_numpy()),
+            x=as_float32(own[x].to_numpy()),
+            y=as_float32(own[y].to_numpy()),
             mode="markers",
-            name=word(name) if name is not None else f"{len(holes) - NAMED} other holes",
+            name=short_name(name) if name is not None else f"{len(holes) - NAMED} other holes",
             marker={
                 "color": COLOURS[order] if name is not None else GREY,
                 "symbol": SYMBOLS[order],
@@ -115,7 +115,7 @@ def _scores(table: "pd.DataFrame", model: Components, holes: list[str], beyond: 
         xaxis={"title": {"text": f"PC1, {model.shares[0]:.0%} of the variance"}},
         yaxis={"title": {"text": f"PC2, {model.shares[1]:.0%}" if model.kept > 1 else "T2"}},
     )
-    clouds(plot, table.iloc[some(len(table), beyond)], holes, "PC1", second)
+    clouds(plot, table.iloc[thin_out(len(table), beyond)], holes, "PC1", second)
     words = "Each point a row; near points have spectra of like shape. Colours: the holes that differ most."
     return Figure("scores", "Scores by drill hole", words, plot, table)
 
@@ -130,8 +130,8 @@ def _loadings(shapes: Binned, model: Components) -> Figure:
         numbers[f"PC{order + 1}"] = loading
         if order < 3:
             plot.add_scatter(
-                x=single(shapes.wavenumbers),
-                y=single(loading),
+                x=as_float32(shapes.wavenumbers),
+                y=as_float32(loading),
                 mode="lines",
                 name=f"PC{order + 1}",
                 line={"color": COLOURS[order], "dash": DASHES[order]},
@@ -151,7 +151,7 @@ def _limits(table: "pd.DataFrame", model: Components, beyond: np.ndarray) -> Fig
     numbers = table[["index", "SiteID", "DepthFrom", "DepthTo", "T2", "Q"]].copy()
     numbers["T2_limit"], numbers["Q_limit"] = model.t2_limit, model.q_limit
     drawn = np.zeros(len(table), dtype=bool)
-    drawn[some(len(table), beyond)] = True
+    drawn[thin_out(len(table), beyond)] = True
     q_limit = model.q_limit if np.isfinite(model.q_limit) else 1.0
     for name, chosen, colour, symbol in (
         ("within both limits", drawn & ~beyond, BLUE, "circle"),
@@ -159,8 +159,8 @@ def _limits(table: "pd.DataFrame", model: Components, beyond: np.ndarray) -> Fig
     ):
         own = table[chosen]
         plot.add_scatter(
-            x=single(own["T2"].to_numpy() / model.t2_limit),
-            y=single(np.maximum(own["Q"].to_numpy(), 1e-30) / q_limit),
+            x=as_float32(own["T2"].to_numpy() / model.t2_limit),
+            y=as_float32(np.maximum(own["Q"].to_numpy(), 1e-30) / q_limit),
             mode="markers",
             name=name,
             marker={"color": colour, "symbol": symbol, "size": 6, "opacity": 0.85},
@@ -177,7 +177,7 @@ def _limits(table: "pd.DataFrame", model: Components, beyond: np.ndarray) -> Fig
 
 
 def _outlying(
-    data: Data, shapes: Binned, table: "pd.DataFrame", model: Components, beyond: np.ndarray
+    data: SpectralData, shapes: Binned, table: "pd.DataFrame", model: Components, beyond: np.ndarray
 ) -> Figure | None:
     """The spectra of the rows that are furthest out."""
     import pandas as pd
@@ -189,13 +189,13 @@ def _outlying(
     numbers = pd.DataFrame({"wavenumber": shapes.wavenumbers, "median": middle})
     plot = new_figure(380, xaxis=wavenumber_axis(shapes.wavenumbers), yaxis={"title": {"text": "SNV"}})
     mark_regions(plot, shapes.wavenumbers)
-    names = ["median of all", *(f"index {word(table['index'].iloc[row], 12)}" for row in furthest)]
+    names = ["median of all", *(f"index {short_name(table['index'].iloc[row], 12)}" for row in furthest)]
     for order, (name, line) in enumerate(zip(names, [middle, *shapes.values[furthest]], strict=True)):
         if order:
             numbers[f"index {table['index'].iloc[furthest[order - 1]]}"] = line
         plot.add_scatter(
-            x=single(shapes.wavenumbers),
-            y=single(line),
+            x=as_float32(shapes.wavenumbers),
+            y=as_float32(line),
             mode="lines",
             name=name,
             line={
@@ -232,6 +232,6 @@ def _findings(table: "pd.DataFrame", model: Components, beyond: np.ndarray) -> l
     text = f"{int(beyond.sum())} of {len(table)} rows lie beyond the limit of T2 ({t2:.1%}) or Q ({q:.1%}); 1 % each is usual"
     if far.max() > 3:
         row = table.iloc[int(np.argmax(far))]
-        text += f"; the furthest, index {word(row['index'])} of {word(row['SiteID'])}, by a factor of {far.max():.3g}"
+        text += f"; the furthest, index {short_name(row['index'])} of {short_name(row['SiteID'])}, by a factor of {far.max():.3g}"
     level = "bad" if far.max() > 10 else "note" if beyond.mean() > 0.03 or far.max() > 3 else "good"
     return [Finding(level, "outliers", text, "components", values)]  # type: ignore[arg-type]

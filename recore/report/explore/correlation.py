@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recore.report.page.content import Figure, Finding, Section, Table
-from recore.report.page.figures import DIVERGING, new_figure, single
+from recore.report.page.figures import DIVERGING, as_float32, new_figure
 from recore.report.page.regions import mark_regions, wavenumber_axis
-from recore.report.reading import Data
+from recore.report.reading import SpectralData
 from recore.report.statistics.binning import Binned
 from recore.report.statistics.pearson import correlations
 
@@ -18,7 +18,7 @@ FEWEST = 10  # measured rows of an assay
 CLEAR = 0.5  # a correlation that a reader should know of
 
 
-def section(data: Data, shapes: Binned) -> tuple[Section, list[Finding]]:
+def section(data: SpectralData, shapes: Binned) -> tuple[Section, list[Finding]]:
     """The section, and what was found in it."""
     reading = (
         "Good: vertical stripes at the bands of minerals, the same for elements that live in the same mineral (aluminium and "
@@ -45,7 +45,7 @@ def section(data: Data, shapes: Binned) -> tuple[Section, list[Finding]]:
     return Section("correlation", "Assays and channels", reading, items, note), found
 
 
-def correlation_table(data: Data, shapes: Binned) -> "pd.DataFrame":
+def correlation_table(data: SpectralData, shapes: Binned) -> "pd.DataFrame":
     """A row for each assay that varies in FEWEST rows or more: rows, then a correlation for each bin."""
     import pandas as pd
 
@@ -69,9 +69,9 @@ def _map(table: "pd.DataFrame", shapes: Binned) -> Figure:
     plot.update_yaxes(autorange="reversed", type="category", dtick=1)
     mark_regions(plot, shapes.wavenumbers)
     plot.add_heatmap(
-        x=single(shapes.wavenumbers),
+        x=as_float32(shapes.wavenumbers),
         y=table["assay"],
-        z=single(table.iloc[:, 2:].to_numpy()),
+        z=as_float32(table.iloc[:, 2:].to_numpy()),
         colorscale=DIVERGING,
         zmin=-1,
         zmax=1,

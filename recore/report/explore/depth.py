@@ -12,12 +12,12 @@ from recore.report.page.figures import (
     LOG_TICKS,
     NAMED,
     SEQUENTIAL,
-    distinct,
+    as_float32,
     new_figure,
-    single,
-    word,
+    short_name,
+    unique_names,
 )
-from recore.report.reading import Data
+from recore.report.reading import SpectralData
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +28,7 @@ DEPTHS = 80  # steps of the picture of all holes
 DRAWN_SAMPLES = 600  # of one hole's log
 
 
-def section(data: Data, table: "pd.DataFrame | None", holes: list[str]) -> tuple[Section, list[Finding]]:
+def section(data: SpectralData, table: "pd.DataFrame | None", holes: list[str]) -> tuple[Section, list[Finding]]:
     """The section, and what was found in it. table: a row for each row with a spectrum, with its scores."""
     reading = (
         "Good: scores and assays that change in steps or slowly, as rock does, and assays that step where scores step. "
@@ -53,7 +53,7 @@ def section(data: Data, table: "pd.DataFrame | None", holes: list[str]) -> tuple
     return Section("depth", "Depth", reading, items, note), found
 
 
-def _intervals(data: Data) -> tuple["pd.DataFrame", list[Finding]]:
+def _intervals(data: SpectralData) -> tuple["pd.DataFrame", list[Finding]]:
     """Holes with their depths, and what is wrong with the intervals."""
     import pandas as pd
 
@@ -82,13 +82,13 @@ def _intervals(data: Data) -> tuple["pd.DataFrame", list[Finding]]:
     for level, name, wrong, text in cases:
         if wrong.any():
             row = frame[wrong].iloc[0]
-            said = text.format(n=int(wrong.sum()), who=f"index {word(row['index'])}")
+            said = text.format(n=int(wrong.sum()), who=f"index {short_name(row['index'])}")
             found.append(Finding(level, name, said, "depth", {"rows": int(wrong.sum())}))  # type: ignore[arg-type]
     if overlap.any() and varied:
         row = ordered[overlap].iloc[0]
         text = (
-            f"{int(overlap.sum())} rows start above the end of another of their hole (first: index {word(row['index'])} of "
-            f"{word(row['SiteID'])}, at {row['from']:g} m): repeats, or a wrong depth"
+            f"{int(overlap.sum())} rows start above the end of another of their hole (first: index {short_name(row['index'])} of "
+            f"{short_name(row['SiteID'])}, at {row['from']:g} m): repeats, or a wrong depth"
         )
         found.append(Finding("note", "depths overlap", text, "depth", {"rows": int(overlap.sum())}))
     if len(numbers) == 1:
@@ -119,9 +119,9 @@ def _all_holes(table: "pd.DataFrame") -> Figure:
     plot = new_figure(460, xaxis={"type": "category", "title": {"text": "drill hole"}})
     plot.update_yaxes(autorange="reversed", title_text="depth (m)")
     plot.add_heatmap(
-        x=distinct([word(name, 18) for name in names]),
-        y=single((edges[:-1] + edges[1:]) / 2),
-        z=single(cells),
+        x=unique_names([short_name(name, 18) for name in names]),
+        y=as_float32((edges[:-1] + edges[1:]) / 2),
+        z=as_float32(cells),
         colorscale=SEQUENTIAL,
         zmin=low,
         zmax=high,
@@ -136,7 +136,7 @@ def _all_holes(table: "pd.DataFrame") -> Figure:
     return Figure("scores-by-depth", "Scores by hole and depth", words, plot, numbers)
 
 
-def _logs(data: Data, table: "pd.DataFrame", holes: list[str]) -> Figure:
+def _logs(data: SpectralData, table: "pd.DataFrame", holes: list[str]) -> Figure:
     """Tracks side by side over one depth: scores, and the first of the assays of most weight that are measured."""
     from plotly.subplots import make_subplots
 
@@ -159,10 +159,10 @@ def _logs(data: Data, table: "pd.DataFrame", holes: list[str]) -> Figure:
         own = own.iloc[:: max(1, -(-len(own) // DRAWN_SAMPLES))]
         for column, name in enumerate(tracks, 1):
             plot.add_scatter(
-                x=single(own[name].to_numpy()),
-                y=single(own["depth"].to_numpy()),
+                x=as_float32(own[name].to_numpy()),
+                y=as_float32(own["depth"].to_numpy()),
                 mode="lines",
-                name=word(hole),
+                name=short_name(hole),
                 legendgroup=str(order),
                 showlegend=column == 1,
                 visible=True if order < 2 else "legendonly",

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recore.report.page.content import Figure, Finding, Section, Table
-from recore.report.page.figures import BLUE, GREY, LOG_TICKS, VERMILION, new_figure, word
-from recore.report.reading import Data, Floats
+from recore.report.page.figures import BLUE, GREY, LOG_TICKS, VERMILION, new_figure, short_name
+from recore.report.reading import Floats, SpectralData
 from recore.report.statistics.binning import Binned, snv, usable_channels
 from recore.report.statistics.pca import principal_components
 
@@ -24,7 +24,9 @@ NEIGHBOURS = 5  # nearest rows of each that are looked at
 SCORES = 12  # principal components in which neighbours are looked for
 
 
-def section(data: Data, shapes: Binned, private: tuple[Data, Binned] | None) -> tuple[Section, list[Finding]]:
+def section(
+    data: SpectralData, shapes: Binned, private: tuple[SpectralData, Binned] | None
+) -> tuple[Section, list[Finding]]:
     """The section, and what was found in it."""
     reading = (
         "The distance of each spectrum to the nearest other one, in units of the distance that the noise alone makes "
@@ -92,7 +94,9 @@ def nearest_pairs(spectra: Floats, shapes: Floats) -> "pd.DataFrame":
     return made.sort_values("distance", kind="stable", ignore_index=True)
 
 
-def _together(data: Data, shapes: Binned, private: tuple[Data, Binned] | None) -> tuple[Floats, "pd.DataFrame"]:
+def _together(
+    data: SpectralData, shapes: Binned, private: tuple[SpectralData, Binned] | None
+) -> tuple[Floats, "pd.DataFrame"]:
     """SNV spectra of all rows of both files, and who they are."""
     import pandas as pd
 
@@ -161,7 +165,7 @@ def _findings(same: "pd.DataFrame", noise: float) -> list[Finding]:
             pair = same[chosen].iloc[0]
             text = (
                 f"{int(chosen.sum())} pairs of rows of {where} have the same spectrum, hardly more than noise apart, the nearest index "
-                f"{word(pair['index_1'])} of {word(pair['SiteID_1'])} and {word(pair['index_2'])} of {word(pair['SiteID_2'])}"
+                f"{short_name(pair['index_1'])} of {short_name(pair['SiteID_1'])} and {short_name(pair['index_2'])} of {short_name(pair['SiteID_2'])}"
             )
             found.append(Finding(level, name, text, "duplicates", {"pairs": int(chosen.sum())}))  # type: ignore[arg-type]
     if not found:

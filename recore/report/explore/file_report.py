@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from recore.report.explore import assays, components, correlation, depth, duplicates, shift, spectra
-from recore.report.explore.holes import holes_of
+from recore.report.explore.holes import order_holes
 from recore.report.explore.units import unit_findings
 from recore.report.page.content import Finding, Page, Section, by_level
 from recore.report.reading import read_data
@@ -33,7 +33,7 @@ def _page(public: Path, private: Path | None, advance: Callable[[str], None]) ->
     other_shapes = bin_spectra(other, like=data) if other is not None and not shift.differ(data, other) else None
     parts: list[tuple[Section, list[Finding]]] = []
     advance("spectra")
-    by_difference = holes_of(data, shapes)
+    by_difference = order_holes(data, shapes)
     holes = [hole.name for hole in by_difference]
     parts.append(spectra.section(data, shapes, by_difference, other))
     advance("components")

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recore.report.reading import Data, Floats
+from recore.report.reading import Floats, SpectralData
 from recore.report.statistics.binning import Binned
 from recore.report.statistics.groups import rows_by_group
 
 
 @dataclass(frozen=True)
-class Hole:
+class HoleSpectra:
     """rows: where in the file its rows are. shape: the median of its SNV spectra (bins,), None where it has none."""
 
     name: str
@@ -19,14 +19,14 @@ class Hole:
     shape: Floats | None
 
 
-def holes_of(data: Data, shapes: Binned) -> list[Hole]:
+def order_holes(data: SpectralData, shapes: Binned) -> list[HoleSpectra]:
     """All holes, by the distance of their median shape from the middle of all holes, the furthest first."""
     with_shape = rows_by_group(data.hole[shapes.rows])
     medians = {name: np.median(shapes.values[rows], axis=0) for name, rows in with_shape.items()}
     middle = np.median(list(medians.values()), axis=0) if medians else np.zeros(0)
 
-    def distance(hole: Hole) -> float:
+    def distance(hole: HoleSpectra) -> float:
         return -1.0 if hole.shape is None else float(((hole.shape - middle) ** 2).mean())
 
-    holes = [Hole(name, rows, medians.get(name)) for name, rows in rows_by_group(data.hole).items()]
+    holes = [HoleSpectra(name, rows, medians.get(name)) for name, rows in rows_by_group(data.hole).items()]
     return sorted(holes, key=distance, reverse=True)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recore.report.page.content import Figure, Finding, Section, Table
-from recore.report.page.figures import BLUE, DRAWN_HOLES, GREY, VERMILION, new_figure, single, some, word
-from recore.report.reading import Data, Floats
+from recore.report.page.figures import BLUE, DRAWN_HOLES, GREY, VERMILION, as_float32, new_figure, short_name, thin_out
+from recore.report.reading import Floats, SpectralData
 from recore.report.statistics.binning import Binned
 from recore.report.statistics.groups import rows_by_group
 from recore.report.statistics.pca import Components, fit_components
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 LEFT_OUT = 20  # public holes held against the others, at the most
 
 
-def section(data: Data, shapes: Binned, private: Data, private_shapes: Binned | None) -> tuple[Section, list[Finding]]:
+def section(
+    data: SpectralData, shapes: Binned, private: SpectralData, private_shapes: Binned | None
+) -> tuple[Section, list[Finding]]:
     """The section, and what was found in it."""
     reading = (
         "Good: the private rows lie in the public cloud, the share of them beyond the public limits is like that of public "
@@ -52,7 +54,7 @@ def section(data: Data, shapes: Binned, private: Data, private_shapes: Binned | 
     return Section("shift", "Private against public", reading, items, note), _findings(holes, told)
 
 
-def differ(data: Data, private: Data) -> str:
+def differ(data: SpectralData, private: SpectralData) -> str:
     """Why the two cannot be compared, or nothing: their channels must be the same."""
     if len(data.wavenumbers) != len(private.wavenumbers):
         return f"{len(data.wavenumbers)} public channels and {len(private.wavenumbers)} private ones"
@@ -62,7 +64,9 @@ def differ(data: Data, private: Data) -> str:
     return ""
 
 
-def held_out(data: Data, shapes: Binned, private: Data, private_shapes: Binned, model: Components) -> "pd.DataFrame":
+def held_out(
+    data: SpectralData, shapes: Binned, private: SpectralData, private_shapes: Binned, model: Components
+) -> "pd.DataFrame":
     """A row for each hole: rows, and the shares beyond the limits of T2 and Q of components that have not seen it.
 
     Private holes are held against all public rows, public ones against the public rows of other holes.
@@ -93,7 +97,9 @@ def _beyond(model: Components, values: Floats) -> dict[str, float]:
     }
 
 
-def _clouds(data: Data, shapes: Binned, private: Data, private_shapes: Binned, model: Components) -> Figure:
+def _clouds(
+    data: SpectralData, shapes: Binned, private: SpectralData, private_shapes: Binned, model: Components
+) -> Figure:
     import pandas as pd
 
     tables = []
@@ -104,15 +110,15 @@ def _clouds(data: Data, shapes: Binned, private: Data, private_shapes: Binned, m
     second = "PC2" if model.kept > 1 else "Q"
     plot = new_figure(460, xaxis={"title": {"text": "PC1 of the public rows"}}, yaxis={"title": {"text": second}})
     for table, colour, symbol in zip(tables, (BLUE, VERMILION), ("circle", "diamond-open"), strict=True):
-        drawn = table.iloc[some(len(table), np.zeros(len(table), dtype=bool), 2000)]
+        drawn = table.iloc[thin_out(len(table), np.zeros(len(table), dtype=bool), 2000)]
         plot.add_scatter(
-            x=single(drawn["PC1"].to_numpy()),
-            y=single(drawn[second].to_numpy()),
+            x=as_float32(drawn["PC1"].to_numpy()),
+            y=as_float32(drawn[second].to_numpy()),
             mode="markers",
             name=table["file"].iloc[0],
             marker={"color": colour, "symbol": symbol, "size": 6, "opacity": 0.85},
             text=[
-                f"index {word(index)}, {word(hole)}"
+                f"index {short_name(index)}, {short_name(hole)}"
                 for index, hole in zip(drawn["index"], drawn["SiteID"], strict=True)
             ],
             hovertemplate="%{text}<br>PC1 %{x:.3g}, " + second + " %{y:.3g}<extra>%{fullData.name}</extra>",
@@ -137,7 +143,9 @@ def _shares(holes: "pd.DataFrame") -> Figure:
                 legendgroup=side,
                 showlegend=place == 0,
                 marker={"color": colour, "symbol": symbol, "size": 9, "opacity": 0.8},
-                text=[f"{word(name)}, {rows} rows" for name, rows in zip(own["SiteID"], own["rows"], strict=True)],
+                text=[
+                    f"{short_name(name)}, {rows} rows" for name, rows in zip(own["SiteID"], own["rows"], strict=True)
+                ],
                 hovertemplate="%{text}: %{y:.1%}<extra></extra>",
             )
     plot.update_xaxes(tickvals=[0, 1, 2], ticktext=["T2", "Q", "T2 or Q"], range=[-0.5, 2.5])

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recore.report.explore.holes import Hole
+from recore.report.explore.holes import HoleSpectra
 from recore.report.page.content import Figure, Finding, Section, Table
 from recore.report.page.figures import (
     BLUE,
@@ -15,14 +15,14 @@ from recore.report.page.figures import (
     GREY,
     NAMED,
     VERMILION,
-    distinct,
-    faded,
+    as_float32,
     new_figure,
-    single,
-    word,
+    short_name,
+    unique_names,
+    with_opacity,
 )
 from recore.report.page.regions import mark_regions, table_of_regions, wavenumber_axis
-from recore.report.reading import Data, Floats
+from recore.report.reading import Floats, SpectralData
 from recore.report.statistics.binning import Binned
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ def quantiles(values: Floats, at: tuple[float, ...]) -> Floats:
     return made
 
 
-def section(data: Data, shapes: Binned, holes: list[Hole], private: Data | None) -> tuple[Section, list[Finding]]:
+def section(
+    data: SpectralData, shapes: Binned, holes: list[HoleSpectra], private: SpectralData | None
+) -> tuple[Section, list[Finding]]:
     """The section, and what was found in it. holes: those that differ most first."""
     items: list[Figure | Table] = [_all_rows(data, private), _holes(data, holes)]
     if sum(hole.shape is not None for hole in holes) > 1:
@@ -64,7 +66,7 @@ def section(data: Data, shapes: Binned, holes: list[Hole], private: Data | None)
     return Section("spectra", "Spectra", reading, items, note), _findings(data)
 
 
-def _all_rows(data: Data, private: Data | None) -> Figure:
+def _all_rows(data: SpectralData, private: SpectralData | None) -> Figure:
     import pandas as pd
 
     levels = quantiles(data.spectra, QUANTILES)
@@ -74,7 +76,7 @@ def _all_rows(data: Data, private: Data | None) -> Figure:
     plot = new_figure(420, xaxis=wavenumber_axis(data.wavenumbers), yaxis={"title": {"text": "absorbance"}})
     mark_regions(plot, data.wavenumbers)
     drawn = slice(None, None, _step(len(data.wavenumbers)))
-    x = single(data.wavenumbers[drawn])
+    x = as_float32(data.wavenumbers[drawn])
     _band(plot, x, levels[1][drawn], levels[5][drawn], BLUE, 0.18, "5 to 95 %")
     _band(plot, x, levels[2][drawn], levels[4][drawn], BLUE, 0.4, "25 to 75 %")
     _line(plot, x, levels[3][drawn], "median", BLUE)
@@ -84,21 +86,21 @@ def _all_rows(data: Data, private: Data | None) -> Figure:
     if private is not None:
         median = quantiles(private.spectra, (0.5,))[0]
         step = _step(len(private.wavenumbers))
-        _line(plot, single(private.wavenumbers[::step]), median[::step], "private, median", VERMILION, "longdash")
+        _line(plot, as_float32(private.wavenumbers[::step]), median[::step], "private, median", VERMILION, "longdash")
         if np.array_equal(private.wavenumbers, data.wavenumbers):
             numbers["private_q0.50"] = median
         words += " Dashed: the median of the private rows."
     return Figure("spectra", "All spectra", words, plot, numbers)
 
 
-def _holes(data: Data, holes: list[Hole]) -> Figure:
+def _holes(data: SpectralData, holes: list[HoleSpectra]) -> Figure:
     """Bands of holes; the legend shows and hides them."""
     import pandas as pd
 
     plot = new_figure(420, xaxis=wavenumber_axis(data.wavenumbers), yaxis={"title": {"text": "absorbance"}})
     mark_regions(plot, data.wavenumbers)
     drawn = slice(None, None, _step(len(data.wavenumbers)))
-    x = single(data.wavenumbers[drawn])
+    x = as_float32(data.wavenumbers[drawn])
     tables = []
     for order, hole in enumerate(holes[:WRITTEN_HOLES]):
         levels = quantiles(data.spectra[hole.rows], (0.05, 0.5, 0.95))
@@ -108,7 +110,7 @@ def _holes(data: Data, holes: list[Hole]) -> Figure:
             same = {"legendgroup": str(order), "visible": True if order < 3 else "legendonly"}
             _band(plot, x, levels[0][drawn], levels[2][drawn], COLOURS[order], 0.15, "", **same)
             dash = DASHES[order % len(DASHES)]
-            _line(plot, x, levels[1][drawn], word(hole.name), COLOURS[order], dash, **same)
+            _line(plot, x, levels[1][drawn], short_name(hole.name), COLOURS[order], dash, **same)
     words = (
         "Median and, shaded, the range of 5 to 95 % of the rows of single holes. Click on a name to see or to hide it."
     )
@@ -116,7 +118,7 @@ def _holes(data: Data, holes: list[Hole]) -> Figure:
     return Figure("spectra-by-hole", "Spectra by drill hole", words, plot, numbers)
 
 
-def _differences(shapes: Binned, holes: list[Hole]) -> Figure:
+def _differences(shapes: Binned, holes: list[HoleSpectra]) -> Figure:
     """All holes in one picture."""
     import pandas as pd
 
@@ -130,9 +132,9 @@ def _differences(shapes: Binned, holes: list[Hole]) -> Figure:
     plot = new_figure(int(np.clip(150 + 15 * len(shown), 230, 900)), xaxis=wavenumber_axis(shapes.wavenumbers))
     plot.update_yaxes(type="category", title_text="drill hole")
     plot.add_heatmap(
-        x=single(shapes.wavenumbers),
-        y=distinct([word(names[place], 18) for place in shown]),
-        z=single(apart[shown]),
+        x=as_float32(shapes.wavenumbers),
+        y=unique_names([short_name(names[place], 18) for place in shown]),
+        z=as_float32(apart[shown]),
         colorscale=DIVERGING,
         zmin=-limit,
         zmax=limit,
@@ -148,7 +150,7 @@ def _differences(shapes: Binned, holes: list[Hole]) -> Figure:
     return Figure("holes", "Each hole against all holes", words, plot, numbers)
 
 
-def _findings(data: Data) -> list[Finding]:
+def _findings(data: SpectralData) -> list[Finding]:
     found = [Finding("bad", "file", f"{data.path.name}: {problem}", "spectra") for problem in data.problems]
     empty = np.isnan(data.spectra)
 
@@ -160,7 +162,7 @@ def _findings(data: Data) -> list[Finding]:
         row, channel = np.argwhere(empty)[0]
         text = (
             f"{int(empty.sum())} cells of the spectra hold no number, in {rows} rows and {channels} channels (the first: "
-            f"index {word(data.index[row])}, channel {data.wavenumbers[channel]:g}): a submission stops there"
+            f"index {short_name(data.index[row])}, channel {data.wavenumbers[channel]:g}): a submission stops there"
         )
         tell("bad", "empty channels", text, cells=int(empty.sum()), rows=rows, channels=channels)
     full = data.spectra[:, ~empty.all(axis=0)]
@@ -197,8 +199,11 @@ def _band(
     """A shaded range between two lines, as one closed shape; it is in the legend where it has a name."""
     kept = np.isfinite(low) & np.isfinite(high)
     across = np.asarray(x)[kept]
-    around = {"x": np.concatenate([across, across[::-1]]), "y": single(np.concatenate([low[kept], high[kept][::-1]]))}
-    look = {"fill": "toself", "fillcolor": faded(colour, opacity), "line": {"width": 0}, "mode": "lines"}
+    around = {
+        "x": np.concatenate([across, across[::-1]]),
+        "y": as_float32(np.concatenate([low[kept], high[kept][::-1]])),
+    }
+    look = {"fill": "toself", "fillcolor": with_opacity(colour, opacity), "line": {"width": 0}, "mode": "lines"}
     plot.add_scatter(**around, **look, name=name, showlegend=bool(name), hoverinfo="skip", **same)
 
 
@@ -207,7 +212,7 @@ def _line(
 ) -> None:
     look = {"mode": "lines", "line": {"color": colour, "dash": dash, "width": 2 if dash == "solid" else 1.5}}
     hover = "%{x:.0f} cm-1: %{y:.4f}<extra>%{fullData.name}</extra>"
-    plot.add_scatter(x=x, y=single(y), name=name, hovertemplate=hover, **look, **same)
+    plot.add_scatter(x=x, y=as_float32(y), name=name, hovertemplate=hover, **look, **same)
 
 
 def _step(channels: int) -> int:

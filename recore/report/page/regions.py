@@ -38,7 +38,8 @@ def mark_regions(plot: "PlotlyFigure", wavenumbers: Floats) -> None:
 def wavenumber_axis(wavenumbers: Floats) -> dict[str, object]:
     """Wavenumbers fall from left to right, as is usual."""
     limits = [float(wavenumbers.max()), float(wavenumbers.min())]
-    return {"title": {"text": "wavenumber (cm-1)"}, "range": limits if limits[0] > limits[1] else None}
+    span = limits if limits[0] > limits[1] else None
+    return {"title": {"text": "wavenumber (cm-1)"}, "range": span, "tickangle": 0, "nticks": 8}
 
 
 def table_of_regions() -> Table:

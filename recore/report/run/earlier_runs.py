@@ -10,7 +10,7 @@ from recore.pipeline.record import Record, read_record
 from recore.pipeline.scores import SIDES
 from recore.pipeline.text import plain
 from recore.report.page.content import Figure, Finding, Section, Table
-from recore.report.page.figures import GREEN, GREY, VERMILION, new_figure, word
+from recore.report.page.figures import GREEN, GREY, VERMILION, new_figure, short_name
 from recore.report.run.target_scores import LOOKS, by_target
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def section(run: Record) -> tuple[Section, list[Finding]]:
     if best is not None and run.judge and run.judge in best.scores:
         changes = _changes(run, best)
         items += [_change(changes, best, run.judge)] if changes["change"].any() else []
-        items.append(Table("changes", f"Against {word(best.folder.name)}", WORDS, changes))
+        items.append(Table("changes", f"Against {short_name(best.folder.name)}", WORDS, changes))
         found += _compared(run, best, changes)
     return Section("previous", "Among the runs", reading, items, " ".join(said)), found
 
@@ -110,7 +110,7 @@ def _history(table: "pd.DataFrame") -> Figure:
             name=side,
             line={"color": colour, "width": 1.5},
             marker={"color": colour, "symbol": symbol, "size": [16 if mark else 8 for mark in this]},
-            text=[f"{word(name)}{', this run' * mark}" for name, mark in zip(own["run"], this, strict=True)],
+            text=[f"{short_name(name)}{', this run' * mark}" for name, mark in zip(own["run"], this, strict=True)],
             hovertemplate="%{text}: %{y:.4f}<extra>%{fullData.name}</extra>",
         )
     words = f"Runs on the same data in the order of their start, the latest {DRAWN} at the most; the large mark is this run."
@@ -166,14 +166,14 @@ def _change(changes: "pd.DataFrame", best: Record, side: str) -> Figure:
             orientation="h",
             marker={"color": colour, "pattern": {"shape": pattern}},
             text=[
-                f"{word(target)}: R2 {then:.4f}, now {now:.4f}"
+                f"{short_name(target)}: R2 {then:.4f}, now {now:.4f}"
                 for target, then, now in own[["target", "R2 then", "R2 now"]].itertuples(index=False)
             ],
             textposition="none",
             hovertemplate="%{text}: %{x:+.4f}<extra></extra>",
         )
     plot.add_vline(0, line={"color": GREY})
-    words = f"Weight x the change of R2 against {word(best.folder.name)}, the best earlier run on the same data."
+    words = f"Weight x the change of R2 against {short_name(best.folder.name)}, the best earlier run on the same data."
     return Figure("change", "What changed, target by target", words, plot, drawn)
 
 
@@ -186,7 +186,7 @@ def _place(run: Record, among: Among) -> list[Finding]:
     if place == 1:
         return [Finding("good", "place", f"the best of {len(ranked)} runs on the same data", "previous", values)]
     scores = ", ".join(f"{best.scores[side]:.4f} {side}" for side in SIDES if side in best.scores)
-    text = f"place {place} of {len(ranked)} runs on the same data; the best is {word(best.folder)}, with {scores}"
+    text = f"place {place} of {len(ranked)} runs on the same data; the best is {short_name(best.folder)}, with {scores}"
     return [Finding("note", "place", text, "previous", values)]
 
 
@@ -194,14 +194,18 @@ def _compared(run: Record, best: Record, changes: "pd.DataFrame") -> list[Findin
     side = run.judge or "public"
     change = run.scores[side].value - best.scores[side].value
     level = "good" if change > CLOSE else "bad" if change < -CLOSE else "note"
-    text = f"{change:+.4f} {side} against {word(best.folder.name)}, the best earlier run on the same data"
+    text = f"{change:+.4f} {side} against {short_name(best.folder.name)}, the best earlier run on the same data"
     most = [
-        f"{word(name)} {by:+.4f}" for name, by in changes[["target", "change"]].head(3).itertuples(index=False) if by
+        f"{short_name(name)} {by:+.4f}"
+        for name, by in changes[["target", "change"]].head(3).itertuples(index=False)
+        if by
     ]
     text += f"; most of it by {', '.join(most)}" if most else ""
     values = {"run": plain(best.folder.name), "change": change}
     found = [Finding(level, "change", text, "previous", values)]  # type: ignore[arg-type]
     if run.score_sha256 != best.score_sha256:
-        text = f"{word(best.folder.name)} was scored by another score.py: the two scores may mean different things"
+        text = (
+            f"{short_name(best.folder.name)} was scored by another score.py: the two scores may mean different things"
+        )
         found.append(Finding("note", "other score.py", text, "previous"))
     return found

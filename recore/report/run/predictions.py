@@ -12,7 +12,7 @@ from recore.pipeline.data import IDS, read_header
 from recore.pipeline.record import Record
 from recore.pipeline.text import plain
 from recore.report.page.content import Figure, Finding, Section, Table
-from recore.report.page.figures import BLUE, GREY, VERMILION, new_figure, single, word
+from recore.report.page.figures import BLUE, GREY, VERMILION, as_float32, new_figure, short_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -154,14 +154,14 @@ def _figure(data: Public, table: "pd.DataFrame") -> Figure:
     plot = new_figure(560, legend={"orientation": "h", "y": 1.08})
     plot.update_layout(xaxis={"title": {"text": "measured"}}, yaxis={"title": {"text": "predicted"}})
     names = [
-        f"index {word(index, 12)}, {word(hole, 12)}"
+        f"index {short_name(index, 12)}, {short_name(hole, 12)}"
         for index, hole in zip(data.rows["index"], data.rows.get("SiteID", data.rows["index"]), strict=True)
     ]
     for choice, name in enumerate(table["target"]):
         column = data.targets.index(name)
         _add(plot, data.measured[:, column], data.predicted[:, column], names, choice)
     choices = [
-        f"{word(name)}: R2 {r2:.3f}, weight {weight:g}"
+        f"{short_name(name)}: R2 {r2:.3f}, weight {weight:g}"
         for name, r2, weight in table[["target", "R2", "weight"]].itertuples(index=False)
     ]
     words = "One target at a time, chosen above the picture: each point a public row. Dashed: where both are equal."
@@ -177,8 +177,8 @@ def _add(plot: "PlotlyFigure", measured: Floats, predicted: Floats, names: list[
     shared = {"meta": choice, "visible": choice == 0}
     for legend, rows, colour, symbol, size in looks:
         plot.add_scatter(
-            x=single(measured[rows]),
-            y=single(predicted[rows]),
+            x=as_float32(measured[rows]),
+            y=as_float32(predicted[rows]),
             mode="markers",
             name=legend,
             marker={"color": colour, "symbol": symbol, "size": size, "opacity": 0.85},
@@ -186,7 +186,7 @@ def _add(plot: "PlotlyFigure", measured: Floats, predicted: Floats, names: list[
             hovertemplate="%{text}<br>measured %{x:.4g}, predicted %{y:.4g}<extra></extra>",
             **shared,
         )
-    ends = single([both.min(), both.max()])
+    ends = as_float32([both.min(), both.max()])
     dashed = {"color": GREY, "dash": "dash"}
     plot.add_scatter(x=ends, y=ends, mode="lines", line=dashed, hoverinfo="skip", name="predicted = measured", **shared)
 
@@ -226,7 +226,7 @@ def _findings(run: Record, table: "pd.DataFrame") -> list[Finding]:
         found.append(Finding("bad", "not what was scored", text, "predicted", {"targets": differ}))
     few = table[(table["largest 5"] > 0.5) & (table["rows"] > 50)]
     if len(few):
-        names = ", ".join(word(name) for name in few["target"].head(8))
+        names = ", ".join(short_name(name) for name in few["target"].head(8))
         text = f"five rows make more than half of the squared error of {len(few)} targets: {names}"
         found.append(Finding("note", "few rows", text, "predicted", {"targets": few["target"].tolist()}))
     return found

@@ -6,7 +6,7 @@ from recore.pipeline.record import Record, read_record
 from recore.pipeline.scores import SIDES
 from recore.pipeline.text import plain
 from recore.report.page.content import Page, by_level
-from recore.report.page.writing import write_page
+from recore.report.page.page_files import write_page
 from recore.report.run import earlier_runs, predictions, steps, target_scores
 
 NAME = "report.html"  # in the run's folder

@@ -7,7 +7,7 @@ import numpy as np
 from recore.pipeline.record import Record
 from recore.pipeline.scores import SIDES
 from recore.report.page.content import Figure, Finding, Section, Table
-from recore.report.page.figures import BLUE, GREY, VERMILION, new_figure, word
+from recore.report.page.figures import BLUE, GREY, VERMILION, new_figure, short_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +59,7 @@ def by_target(targets: "pd.Series[str]", **layout: object) -> "PlotlyFigure":
     """An empty figure with a row for each target, in this order from the top."""
     plot = new_figure(130 + 16 * len(targets), legend={"orientation": "h", "y": 1.01, "yanchor": "bottom"}, **layout)
     axis = {"range": [len(targets) - 0.5, -0.5], "tickvals": list(range(len(targets)))}
-    plot.update_layout(yaxis=axis | {"ticktext": [word(name) for name in targets]})
+    plot.update_layout(yaxis=axis | {"ticktext": [short_name(name) for name in targets]})
     return plot
 
 
@@ -79,7 +79,7 @@ def _r2(run: Record, table: "pd.DataFrame") -> Figure:
                 "size": 9,
                 "symbol": ["triangle-left" if value < LOWEST else symbol for value in values],
             },
-            text=[f"{word(name)}: {value:.4f}" for name, value in zip(drawn["target"], values, strict=True)],
+            text=[f"{short_name(name)}: {value:.4f}" for name, value in zip(drawn["target"], values, strict=True)],
             hovertemplate="%{text}<extra>%{fullData.name}</extra>",
         )
     plot.add_vline(0, line={"color": GREY, "dash": "dash"})
@@ -98,7 +98,7 @@ def _costs(run: Record, table: "pd.DataFrame") -> Figure:
             orientation="h",
             marker={"color": LOOKS[side][0]},
             text=[
-                f"{word(name)}, weight {weight:g}"
+                f"{short_name(name)}, weight {weight:g}"
                 for name, weight in zip(drawn["target"], drawn["weight"], strict=True)
             ],
             textposition="none",
@@ -120,7 +120,7 @@ def _findings(run: Record) -> list[Finding]:
     lost = sum(judge.lost(name) for name in scored)
     costly = sorted(scored, key=judge.lost, reverse=True)[:3]
     if lost > 0:
-        shares = ", ".join(f"{word(name)} {judge.lost(name):.4f}" for name in costly)
+        shares = ", ".join(f"{short_name(name)} {judge.lost(name):.4f}" for name in costly)
         text = f"what costs most, {side}: {shares}, of {lost:.4f} lost in all"
         found.append(Finding("note", "costs", text, "scores", {"targets": costly, "lost": lost}))
     below = [name for name in scored if (judge.r2[name] or 0) < 0]
@@ -135,5 +135,5 @@ def _findings(run: Record) -> list[Finding]:
 
 
 def _names(names: list[str]) -> str:
-    shown = ", ".join(word(name) for name in names[:8])
+    shown = ", ".join(short_name(name) for name in names[:8])
     return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"

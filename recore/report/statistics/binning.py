@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recore.report.reading import Data, Floats
+from recore.report.reading import Floats, SpectralData
 
 MOST_BINS = 250  # neighbouring channels of a spectrum carry much the same information
 BLOCK = 2000  # rows that are treated at once, to bound memory
@@ -41,7 +41,7 @@ def snv(spectra: Floats) -> Floats:
     return treated
 
 
-def bin_spectra(data: Data, like: Data | None = None) -> Binned:
+def bin_spectra(data: SpectralData, like: SpectralData | None = None) -> Binned:
     """Bin the SNV spectra of a file, over the channels that are usable in it, or in the file `like`."""
     usable = usable_channels(like or data)
     rows = np.flatnonzero(np.isfinite(data.spectra[:, usable]).all(axis=1)) if usable.any() else np.array([], int)
@@ -58,7 +58,7 @@ def bin_spectra(data: Data, like: Data | None = None) -> Binned:
     return Binned(rows[has_shape], values[has_shape], wavenumbers, width)
 
 
-def usable_channels(data: Data) -> np.ndarray:
+def usable_channels(data: SpectralData) -> np.ndarray:
     """Channels with a value in at least nine of ten rows: an empty channel must not exclude every row."""
     usable: np.ndarray = np.isnan(data.spectra).mean(axis=0) <= MOST_GAPS
     return usable

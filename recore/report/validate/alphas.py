@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from recore.report.page.content import Figure, Finding, Section
-from recore.report.page.figures import ABOVE, BLUE, DASHES, SEQUENTIAL, VERMILION, new_figure, single
+from recore.report.page.figures import ABOVE, BLUE, DASHES, SEQUENTIAL, VERMILION, as_float32, new_figure
 from recore.report.validate.ladder import WORDS
 from recore.report.validate.study import Study
 
@@ -96,8 +96,8 @@ def _targets(table: "pd.DataFrame", study: Study) -> Figure:
     plot.add_heatmap(
         x=[f"{alpha:.3g}" for alpha in own["strength"]],
         y=names,
-        z=single(below),
-        customdata=single(r2),
+        z=as_float32(below),
+        customdata=as_float32(r2),
         colorscale=SEQUENTIAL,
         zmin=-LOST,
         zmax=0,

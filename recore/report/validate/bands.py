@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recore.report.page.content import Figure, Finding, Level, Section, Table
-from recore.report.page.figures import COLOURS, DASHES, DIVERGING, NAMED, new_figure, single
+from recore.report.page.figures import COLOURS, DASHES, DIVERGING, NAMED, as_float32, new_figure
 from recore.report.page.regions import REGIONS, mark_regions, table_of_regions, wavenumber_axis
 from recore.report.reading import Floats
 from recore.report.statistics.pearson import correlations
@@ -105,8 +105,8 @@ def _lines(study: Study, over: Bins, own: Floats) -> Figure:
     over.mark(plot)
     for number, place in enumerate(study.weightiest[:NAMED]):
         plot.add_scatter(
-            x=single(over.places),
-            y=single(own[:, place] / study.deviations[place]),
+            x=as_float32(over.places),
+            y=as_float32(own[:, place] / study.deviations[place]),
             mode="lines",
             name=study.challenge.targets[place],
             visible=True if number < 2 else "legendonly",
@@ -146,9 +146,9 @@ def _heat(name: str, title: str, words: str, study: Study, over: Bins, cells: Fl
     plot.update_yaxes(autorange="reversed", type="category", dtick=1)
     over.mark(plot)
     plot.add_heatmap(
-        x=single(over.places),
+        x=as_float32(over.places),
         y=names,
-        z=single(cells.T),
+        z=as_float32(cells.T),
         colorscale=DIVERGING,
         zmin=-1,
         zmax=1,

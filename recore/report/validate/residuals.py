@@ -13,11 +13,11 @@ from recore.report.page.figures import (
     DRAWN_HOLES,
     GREY,
     NAMED,
-    distinct,
+    as_float32,
     new_figure,
-    single,
-    some,
-    word,
+    short_name,
+    thin_out,
+    unique_names,
 )
 from recore.report.reading import Floats
 from recore.report.statistics.groups import rows_by_group
@@ -79,19 +79,19 @@ def _panels(study: Study, predicted: Floats) -> Figure:
         row, column = number // 3 + 1, number % 3 + 1
         own, made = study.actual[:, place], predicted[:, place]
         both = np.flatnonzero(np.isfinite(own) & np.isfinite(made))
-        both = both[some(len(both), own[both] >= np.quantile(own[both], 0.98), DRAWN)]
+        both = both[thin_out(len(both), own[both] >= np.quantile(own[both], 0.98), DRAWN)]
         where = [
-            f"{word(data.index[at])}, {word(data.hole[at])}, {data.depth[at]:.4g} m"
+            f"{short_name(data.index[at])}, {short_name(data.hole[at])}, {data.depth[at]:.4g} m"
             if np.isfinite(data.depth[at])
-            else f"{word(data.index[at])}, {word(data.hole[at])}"
+            else f"{short_name(data.index[at])}, {short_name(data.hole[at])}"
             for at in both
         ]
         ends = [float(min(own[both].min(), made[both].min())), float(max(own[both].max(), made[both].max()))]
         dash = {"color": GREY, "dash": "dash", "width": 1}
         plot.add_scatter(x=ends, y=ends, mode="lines", line=dash, hoverinfo="skip", row=row, col=column)
         plot.add_scatter(
-            x=single(own[both]),
-            y=single(made[both]),
+            x=as_float32(own[both]),
+            y=as_float32(made[both]),
             mode="markers",
             name=names[place],
             marker={"color": BLUE, "size": 4, "opacity": 0.6},
@@ -135,9 +135,9 @@ def _holes(table: "pd.DataFrame", study: Study) -> Figure:
     plot = new_figure(max(300, 150 + 16 * len(targets)), xaxis={"type": "category", "title": {"text": "drill hole"}})
     plot.update_yaxes(autorange="reversed", type="category", dtick=1)
     plot.add_heatmap(
-        x=distinct([word(name, 18) for name in holes]),
+        x=unique_names([short_name(name, 18) for name in holes]),
         y=targets,
-        z=single(wide[holes].to_numpy()),
+        z=as_float32(wide[holes].to_numpy()),
         colorscale=DIVERGING,
         zmin=-1.5,
         zmax=1.5,
@@ -169,8 +169,8 @@ def _depths(study: Study, left: Floats) -> Figure:
         numbers[name] = medians
         if order < NAMED:
             plot.add_scatter(
-                x=single(numbers["depth"].to_numpy()),
-                y=single(np.array(medians, dtype=float)),
+                x=as_float32(numbers["depth"].to_numpy()),
+                y=as_float32(np.array(medians, dtype=float)),
                 mode="lines+markers",
                 name=name,
                 visible=True if order < 3 else "legendonly",
@@ -200,6 +200,6 @@ def _findings(table: "pd.DataFrame", study: Study) -> list[Finding]:
     worst = off["SiteID"].value_counts()
     text = (
         f"{off['SiteID'].nunique()} of {table['SiteID'].nunique()} holes are off as a whole by more than a standard deviation in some "
-        f"target, {word(worst.index[0])} in {worst.iloc[0]} of {len(study.weightiest)}"
+        f"target, {short_name(worst.index[0])} in {worst.iloc[0]} of {len(study.weightiest)}"
     )
     return [Finding("note", "holes", text, "residuals", {"holes": worst.to_dict()})]

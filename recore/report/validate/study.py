@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from recore.report.reading import Data, Floats, read_data
+from recore.report.reading import Floats, SpectralData, read_data
 from recore.report.validate import baselines
 from recore.report.validate.plan import Group, Rows, Task, Way, folds_of, plan_of, thinned
 from recore.report.validate.scoring import Challenge, r2_by_target
@@ -43,7 +43,7 @@ class Study:
     submission tries between, None where it has none. left_out: groups for which there was no time.
     """
 
-    data: Data
+    data: SpectralData
     rows_of_file: int
     settings: Settings
     challenge: Challenge
@@ -193,7 +193,7 @@ class _Fits:
         )
 
 
-def _baselines(data: Data, actual: Floats, seed: int) -> dict[tuple[Way, str], Floats]:
+def _baselines(data: SpectralData, actual: Floats, seed: int) -> dict[tuple[Way, str], Floats]:
     """Each baseline's predictions (rows, targets) on the first folds of each way; but for the mean none with gaps in spectra."""
     both = baselines.treated(data.spectra)
     names: Sequence[str] = list(baselines.BASELINES) if np.isfinite(data.spectra).all() else ["mean"]
@@ -210,7 +210,7 @@ def _baselines(data: Data, actual: Floats, seed: int) -> dict[tuple[Way, str], F
     return found
 
 
-def _some(data: Data, rows: Rows) -> Data:
+def _some(data: SpectralData, rows: Rows) -> SpectralData:
     """Some of the rows."""
     parts: dict[str, Any] = {
         name: getattr(data, name)[rows] for name in ("index", "hole", "depth_from", "depth_to", "spectra")
