@@ -100,7 +100,7 @@ FAILURES = {
         "predict",
         "AttributeError: Can't get attribute 'Mine' on <module '__main__'> (train.py, line 13, in model_fn)",
         said="Can't get attribute 'Mine' on <module '__main__'>",
-        advice="move Mine from train.py to a module of its own",
+        advice="move Mine from train.py to another module",
         **change("train.py", "def main():", OWN_CLASS),
     ),
     "a row too few": Failure(

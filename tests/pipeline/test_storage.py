@@ -144,7 +144,7 @@ def test_assays_that_cannot_be_removed_are_named(services: Services, sample: Pat
     settings = settings_of()
     storage = Storage(services.s3, settings, lambda: None)
     deny(services.s3, "s3.DeleteObject")
-    with storage.lend("actual", sample / "private/actual.csv.gz", PLACE):
+    with storage.upload_temporarily("actual", sample / "private/actual.csv.gz", PLACE):
         pass
     with pytest.raises((StepFailed, ClientError), match=settings.key(ASSAYS)):
         storage.clear(keep=False)
@@ -161,7 +161,7 @@ def test_assays_whose_upload_was_not_answered_do_not_stay(
         raise ConnectionClosedError(endpoint_url="https://s3")
 
     services.s3.meta.events.register("after-call.s3.PutObject", lose)
-    with pytest.raises(ConnectionClosedError), storage.lend("actual", sample / "private/actual.csv.gz", PLACE):
+    with pytest.raises(ConnectionClosedError), storage.upload_temporarily("actual", sample / "private/actual.csv.gz", PLACE):
         pass
     storage.clear(keep)
     assert names(simulator, settings) == []
