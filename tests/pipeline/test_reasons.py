@@ -101,9 +101,9 @@ def written(folder: Path, text: str | bytes) -> Path:
 
 @pytest.mark.parametrize("name", REASONS)
 def test_reasons(name: str, tmp_path: Path) -> None:
-    said, text, reason = REASONS[name]
+    failure_reason, text, reason = REASONS[name]
     log = written(tmp_path, ABOVE + text + BELOW)
-    found, exception = read_reason(said, log)
+    found, exception = read_reason(failure_reason, log)
     assert found == reason
     assert (exception is not None) == (reason == NAN)
 
@@ -170,12 +170,12 @@ def test_of_a_log_of_100_MB_only_the_end_is_read(line: bytes, tmp_path: Path) ->
     assert time.monotonic() - started < 5
 
 
-@given(content=st.binary() | st.text().map(str.encode), said=st.text())
-def test_any_bytes_may_be_a_log(content: bytes, said: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+@given(content=st.binary() | st.text().map(str.encode), failure_reason=st.text())
+def test_any_bytes_may_be_a_log(content: bytes, failure_reason: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("run")
-    log = written(folder, content + RAISED.encode() * (len(said) % 2))
+    log = written(folder, content + RAISED.encode() * (len(failure_reason) % 2))
     step = Step("train", state="Failed")
-    step.reason, step.exception = read_reason(said, log)
+    step.reason, step.exception = read_reason(failure_reason, log)
     lines = explain_failure(step, folder, folder)
     assert lines[0].startswith("recore: train failed: ")
     assert all(line.isprintable() for line in lines)
@@ -222,10 +222,10 @@ def test_a_class_of_the_main_program(tmp_path: Path) -> None:
 
 
 def test_a_package_that_is_not_there(tmp_path: Path) -> None:
-    said = missing_module_hint("no_such_package.core", tmp_path)
-    assert "add `no_such_package==<version>` to requirements.txt" in str(said)
-    assert "`python -m pip index versions no_such_package`" in str(said)
-    assert f"-m pip install -r {tmp_path / 'requirements.txt'}` then installs it here, too" in str(said)
+    text = missing_module_hint("no_such_package.core", tmp_path)
+    assert "add `no_such_package==<version>` to requirements.txt" in str(text)
+    assert "`python -m pip index versions no_such_package`" in str(text)
+    assert f"-m pip install -r {tmp_path / 'requirements.txt'}` then installs it here, too" in str(text)
     assert "`make setup` then installs it here, too" in str(missing_module_hint("no_such_package", ROOT))
     (tmp_path / "requirements.txt").write_text("numpy==2.5.1\nno.such-package>=1 # mine\n")
     named = str(missing_module_hint("no_such_package", tmp_path))
