@@ -46,7 +46,9 @@ Command "/usr/bin/python3 train.py"
 2026-11-20 19:48:49,680 sagemaker-training-toolkit ERROR    Encountered exit_code 1
 """
 NAN = "ValueError: Input y contains NaN. (train.py, line 31, in fit)"
-FRAMED = 'AlgorithmError: ExecuteUserScriptError:\nExitCode {}\nErrorMessage "{}"\nCommand "/bin/python3 train.py", exit code: {}'
+FRAMED = (
+    'AlgorithmError: ExecuteUserScriptError:\nExitCode {}\nErrorMessage "{}"\nCommand "python3 train.py", exit code: {}'
+)
 REASONS = {
     "an exception": ("AlgorithmError: ValueError: Input y contains NaN., exit code: 1", RAISED, NAN),
     "the image's own words": (FRAMED.format(1, "ValueError: Input y contains NaN.", 1), RAISED, NAN),
@@ -85,7 +87,7 @@ REASONS = {
         "requirements.txt cannot be installed: ERROR: no such package",
     ),
     "a path of a job that is not isolated": (
-        "AlgorithmError: score.py: /tmp/recore-jobs-y71/job-bef7c8c4db33/ml/processing/input/a.csv: empty, exit code: 1",
+        "AlgorithmError: score.py: /tmp/recore-jobs-y/job-bef7c8c4db33/ml/processing/input/a.csv: empty, exit code: 1",
         "",
         "score.py: /opt/ml/processing/input/a.csv: empty",
     ),
@@ -118,8 +120,8 @@ def test_the_exception_stands_first_and_the_toolkit_nowhere(tmp_path: Path) -> N
     step.reason, step.exception = read_reason("AlgorithmError: See job logs", log)
     assert explain_failure(step, tmp_path, tmp_path) == [
         f"recore: train failed: {NAN}",
-        "  what to do: assays have gaps: wrap the estimator in PerTargetRegressor of assays.py, which fits each target on "
-        "the rows where it was measured; put wrappers such as TransformedTargetRegressor inside it.",
+        "  what to do: assays have gaps: wrap the estimator in PerTargetRegressor of assays.py, which fits each target "
+        "on the rows where it was measured; put wrappers such as TransformedTargetRegressor inside it.",
         "  its last lines:",
         "    fitting",
         *(f"    {line}" for line in RAISED.splitlines()),
