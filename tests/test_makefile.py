@@ -128,7 +128,7 @@ class Project:
         self.require("alpha==1.0")
 
     def require(self, *lines: str) -> None:
-        """Edit requirements.txt as a participant does, some time after what was made before."""
+        """Edit requirements.txt as a participant does, some time after the last build."""
         earlier = time.time() - 60
         for stamp in self.folder.glob(".venv/ready*"):
             os.utime(stamp, (earlier, earlier))
@@ -161,8 +161,8 @@ class Project:
         folders = [path.name.removesuffix(".dist-info") for path in packages.glob("*.dist-info")]
         return {name: version for name, _, version in (folder.partition("-") for folder in folders) if name[-1] == "a"}
 
-    def made(self) -> int:
-        """What changes when the environment is made anew."""
+    def creation_time(self) -> int:
+        """When the environment was made, in nanoseconds."""
         return (self.folder / ".venv/pyvenv.cfg").stat().st_mtime_ns
 
 
@@ -183,7 +183,7 @@ def test_an_edit_updates_the_environment(project_with_uv: Project) -> None:
     assert (status, project.versions()) == (0, {"alpha": "1.0"}), printed
     assert "pip instead" not in printed
     assert "is up to date" in project.make(".venv/ready")[1]
-    made = project.made()
+    created = project.creation_time()
     project.require("alpha==2.0", "beta==1.0")
     status, printed = project.make()
     assert (status, project.versions()) == (0, {"alpha": "2.0", "beta": "1.0"}), printed
@@ -191,7 +191,7 @@ def test_an_edit_updates_the_environment(project_with_uv: Project) -> None:
     assert project.make()[0] == 0
     assert project.make("setup-dev")[0] == 0
     assert project.versions()["gamma"] == "1.0"
-    assert project.made() == made
+    assert project.creation_time() == created
     packages = next((project.folder / ".venv/lib").iterdir()) / "site-packages"
     assert list((packages / "__pycache__").glob("alpha.*.pyc"))
 
@@ -206,10 +206,10 @@ def test_a_package_that_is_not_there_is_said_and_changes_nothing(project_with_uv
     assert "the packages in requirements-recore.txt could not be installed; the reason is above" in printed
     assert "pip instead" not in printed
     assert project.versions() == {"alpha": "1.0"}
-    made = project.made()
+    created = project.creation_time()
     project.require("alpha==1.0", "beta==1.0")
     assert project.make()[0] == 0
-    assert project.made() == made
+    assert project.creation_time() == created
 
 
 def test_an_interrupted_set_up_is_completed(project_with_uv: Project) -> None:
@@ -226,23 +226,23 @@ def test_an_interrupted_set_up_is_completed(project_with_uv: Project) -> None:
     assert subprocess.run([project.python, "-c", "import alpha, pip"]).returncode == 0
 
 
-def test_an_environment_that_is_broken_or_of_another_python_is_made_anew(project_with_uv: Project) -> None:
+def test_an_environment_that_is_broken_or_of_another_python_is_made_again(project_with_uv: Project) -> None:
     project = project_with_uv
     assert project.make()[0] == 0
-    made = {project.made()}
+    creation_times = {project.creation_time()}
     project.python.unlink()
     project.python.symlink_to("/no/such/python")  # the stamp is younger than the requirements
     assert project.make()[0] == 0
-    made.add(project.made())
+    creation_times.add(project.creation_time())
     program(project.python, "echo 3.11")
     project.require("alpha==1.0")
     assert project.make()[0] == 0
-    made.add(project.made())
+    creation_times.add(project.creation_time())
     project.require("alpha==1.0")
-    (project.folder / ".venv/installing").touch()  # as an installation leaves it that was killed
+    (project.folder / ".venv/installing").touch()  # as a killed installation leaves it
     assert project.make()[0] == 0
-    made.add(project.made())
-    assert len(made) == 4
+    creation_times.add(project.creation_time())
+    assert len(creation_times) == 4
     assert subprocess.run([project.python, "-c", "import alpha"]).returncode == 0
 
 

@@ -19,7 +19,7 @@ def mine(tmp_path: Path) -> Path:
 
 
 def refused(*arguments: object, cwd: Path, **variables: str) -> str:
-    """The last line of a run that is refused in an empty folder; nothing is made there or started."""
+    """The last line of a run that is refused in an empty folder; no file is written and no job started."""
     before = sorted(os.listdir(cwd))
     done = run_recore(*arguments, cwd=cwd, **variables)
     assert done.returncode == 2, done.stderr
@@ -109,7 +109,7 @@ def without_bubblewrap(folder: Path) -> str:
     return f"{Path(sys.executable).parent}:{folder}"
 
 
-def test_someone_elses_submission_meets_private_assays_within_walls_only(
+def test_someone_elses_submission_meets_private_assays_only_with_isolation(
     mine: Path, tmp_path: Path, sample: Path
 ) -> None:
     path = without_bubblewrap(tmp_path / "bin")
@@ -122,8 +122,8 @@ def test_someone_elses_submission_meets_private_assays_within_walls_only(
     assert line.startswith("recore: isolation is required, and the simulator at http://127.0.0.1:9 decides on its own")
 
 
-@pytest.mark.parametrize("options", [[ROOT], ["mine", "--isolation", "off"]], ids=["own", "walls off"])
-def test_own_work_and_what_is_allowed_start_without_walls(
+@pytest.mark.parametrize("options", [[ROOT], ["mine", "--isolation", "off"]], ids=["own", "isolation off"])
+def test_own_work_and_what_is_allowed_start_without_isolation(
     options: list[object], mine: Path, tmp_path: Path, sample: Path
 ) -> None:
     path = without_bubblewrap(tmp_path / "bin")

@@ -130,7 +130,7 @@ def run(submission: Path, note: str, as_json: bool, ascii_only: bool, **options:
 
 
 def _find_data(options: dict[str, Any]) -> "DataFiles":
-    """The data files that the options name, by default those in data/; checked."""
+    """The data files that the options name, checked. Without any, those in data/ are added to the options."""
     from recore.pipeline.data import DataFiles
 
     if not any(options[name] for name in DEFAULT_FILES):

@@ -188,7 +188,8 @@ def main() -> int:
     except SystemExit as end:  # the toolkit always ends this way
         code = end.code if isinstance(end.code, int) else 1
     failure = Path(environment.output_dir, "failure")
-    if code and failure.is_file() and (text := failure.read_text(errors="replace")).startswith("Framework Error:"):
+    text = failure.read_text(errors="replace") if failure.is_file() else ""
+    if code and text.startswith("Framework Error:"):
         write_failure(last_error(text.rpartition("\n\n")[0]))  # the rest repeats the message
     return exit_code() or code
 

@@ -62,7 +62,9 @@ class Step:
     @property
     def elapsed(self) -> float | None:
         """Seconds until now, or until the step ended."""
-        return time.monotonic() - self.began if self.began and self.seconds is None else self.seconds
+        if self.began and self.seconds is None:
+            return time.monotonic() - self.began
+        return self.seconds
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,7 @@ class JobRunner:
 
     def _abandon(self, kind: str, name: str, error: Exception) -> Exception:
         """Stop a job that can no longer be watched, as it would run on at a cost, and return the error to raise."""
-        if getattr(error, "operation_name", None) == f"Create{kind}":  # the job was refused: there is none
+        if getattr(error, "operation_name", None) == f"Create{kind}":  # the job was refused
             return error
         with contextlib.suppress(ClientError, BotoCoreError):
             self._call(f"Stop{kind}", **{f"{kind}Name": name})

@@ -1,7 +1,6 @@
-"""A run's record, run.json: made of a run, written, given a note, and read.
+"""Writes and reads run.json, the record of a run.
 
-What is read may come from anyone: every value that is used is checked, and a record that is invalid is refused as a
-whole.
+A record may come from anyone: every value that is used is checked, and an invalid record is refused as a whole.
 """
 
 import datetime
@@ -222,7 +221,7 @@ def _run_record(folder: Path, content: Any) -> Record:
 
 def _step_record(content: Any) -> StepRecord:
     name = _get(content, "name", str)
-    if name not in STEPS:  # the log's file name is made from it
+    if name not in STEPS:  # the name becomes part of a path
         raise ValueError(f"there is no step {name[:40]!r}")
     return StepRecord(
         name=name,

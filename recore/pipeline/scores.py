@@ -24,7 +24,8 @@ class Score:
 
     def points(self, target: str) -> float:
         """The target's part of the score: weight x R2, 0 if it was not scored."""
-        return self.weights[target] * (self.r2[target] or 0.0)
+        r2 = self.r2[target]
+        return 0.0 if r2 is None else self.weights[target] * r2
 
     def lost(self, target: str) -> float:
         """What the target lacks for a perfect score: weight x (1 - R2), 0 if it was not scored."""
@@ -49,7 +50,7 @@ def read_score(path: Path) -> Score:
 
 
 def read_scores(folder: Path) -> dict[str, Score]:
-    """The scores in a folder by name, "public" first. Raises FileNotFoundError where there is none."""
+    """The scores in a folder, by side. Raises FileNotFoundError if there are none."""
     scores = {side: read_score(folder / f"{side}.json") for side in SIDES if (folder / f"{side}.json").exists()}
     if not scores:
         raise FileNotFoundError(f"{folder}: neither public.json nor private.json is there; score.py writes them")

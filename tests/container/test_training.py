@@ -19,7 +19,7 @@ print(json.dumps({"arguments": sys.argv[1:], "variables": dict(os.environ), "fol
 """
 
 
-def told(stdout: str) -> dict:
+def report_of(stdout: str) -> dict:
     return json.loads(stdout.splitlines()[-1])
 
 
@@ -29,8 +29,8 @@ def told(stdout: str) -> dict:
 def test_hyperparameters_quoted_or_bare(job, given: str, argument: str) -> None:
     job.script(TELL, alpha=given)
     ended = job.run()
-    assert told(ended.stdout)["arguments"] == ["--alpha", argument]
-    assert told(ended.stdout)["variables"]["SM_HP_ALPHA"] == argument
+    assert report_of(ended.stdout)["arguments"] == ["--alpha", argument]
+    assert report_of(ended.stdout)["variables"]["SM_HP_ALPHA"] == argument
 
 
 def test_quoted_names_of_script_and_source(job) -> None:
@@ -44,14 +44,14 @@ def test_success(job) -> None:
     (job.base / "input/data/training").mkdir(parents=True)
     job.script(TELL + "open(os.environ['SM_MODEL_DIR'] + '/model.pkl', 'w').close()")
     ended = job.run()
-    variables = told(ended.stdout)["variables"]
+    variables = report_of(ended.stdout)["variables"]
     assert (ended.code, ended.failure) == (0, None)
     assert variables["SM_CHANNEL_TRAINING"] == str(job.base / "input/data/training")
     assert variables["SM_OUTPUT_DATA_DIR"] == str(job.base / "output/data")
     assert Path(variables["SM_OUTPUT_DATA_DIR"]).is_dir()
     assert (job.base / "model/model.pkl").exists()
     assert "SM_STUDIO_LOCAL_MODE" not in variables
-    assert told(ended.stdout)["folder"] == str(job.base / "code")
+    assert report_of(ended.stdout)["folder"] == str(job.base / "code")
 
 
 def test_without_the_system_s_programs(job) -> None:

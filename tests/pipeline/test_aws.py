@@ -33,7 +33,7 @@ class Session:
     requests: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
 
     def of(self, service: str, word: str = "") -> list[dict[str, Any]]:
-        return [given for kind, operation, given in self.requests if kind == service and word in operation]
+        return [request for kind, operation, request in self.requests if kind == service and word in operation]
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +91,8 @@ def plain(session: Session) -> set[str]:
     """Requests as text, once each: how often a job is looked at depends on the time that it takes."""
     name = session.of("sagemaker", "CreateModel")[0]["ModelName"]
     texts = set()
-    for service, operation, given in session.requests:
-        text = json.dumps({key: value for key, value in given.items() if key != "Body"}, sort_keys=True, default=str)
+    for service, operation, request in session.requests:
+        text = json.dumps({key: value for key, value in request.items() if key != "Body"}, sort_keys=True, default=str)
         for pattern, word in (
             (re.escape(name), "NAME"),
             (r"arn:aws:iam::[\w:/-]+", "ROLE"),
@@ -108,8 +108,8 @@ def plain(session: Session) -> set[str]:
 
 
 def test_the_requests_are_those_that_the_service_model_allows(sessions: dict[str, Session]) -> None:
-    for _, operation, given in (request for request in sessions["aws"].requests if request[0] == "sagemaker"):
-        read_request(operation_model(operation), json.loads(json.dumps(given)))
+    for _, operation, request in (request for request in sessions["aws"].requests if request[0] == "sagemaker"):
+        read_request(operation_model(operation), json.loads(json.dumps(request)))
     assert {operation for service, operation, _ in sessions["aws"].requests if service == "sagemaker"} == {
         *("CreateTrainingJob", "CreateProcessingJob", "CreateModel", "CreateTransformJob", "DeleteModel"),
         *("DescribeTrainingJob", "DescribeProcessingJob", "DescribeTransformJob"),
@@ -118,20 +118,20 @@ def test_the_requests_are_those_that_the_service_model_allows(sessions: dict[str
 
 def test_no_job_has_the_network(sessions: dict[str, Session]) -> None:
     requests = sessions["aws"]
-    made = [*requests.of("sagemaker", "CreateTrainingJob"), *requests.of("sagemaker", "CreateModel")]
-    made += [given["NetworkConfig"] for given in requests.of("sagemaker", "CreateProcessingJob")]
-    assert len(made) == 6
-    assert all(given["EnableNetworkIsolation"] for given in made)
+    jobs = [*requests.of("sagemaker", "CreateTrainingJob"), *requests.of("sagemaker", "CreateModel")]
+    jobs += [request["NetworkConfig"] for request in requests.of("sagemaker", "CreateProcessingJob")]
+    assert len(jobs) == 6
+    assert all(request["EnableNetworkIsolation"] for request in jobs)
 
 
 def test_options_reach_the_requests(sessions: dict[str, Session]) -> None:
     requests = sessions["aws"]
     [training] = requests.of("sagemaker", "CreateTrainingJob")
     assert training["ResourceConfig"]["InstanceType"] == "ml.c5.4xlarge"
-    assert {given["RoleArn"] for given in requests.of("sagemaker", "CreateProcessingJob")} == {ROLE}
+    assert {request["RoleArn"] for request in requests.of("sagemaker", "CreateProcessingJob")} == {ROLE}
     transforms = requests.of("sagemaker", "CreateTransformJob")
-    assert {given["TransformResources"]["InstanceType"] for given in transforms} == {"ml.m5.2xlarge"}
-    assert {given.get("Bucket") for given in requests.of("s3")} == {OWN}
+    assert {request["TransformResources"]["InstanceType"] for request in transforms} == {"ml.m5.2xlarge"}
+    assert {request.get("Bucket") for request in requests.of("s3")} == {OWN}
 
 
 def test_names_do_not_clash(sessions: dict[str, Session]) -> None:
@@ -143,8 +143,8 @@ def test_names_do_not_clash(sessions: dict[str, Session]) -> None:
 def test_private_assays_are_on_s3_while_they_are_scored_and_no_longer(sessions: dict[str, Session]) -> None:
     for name in ("aws", "kept"):
         order = []
-        for _, operation, given in sessions[name].requests:
-            key = given.get("Key", "") or given.get("TransformJobName", "") or given.get("ProcessingJobName", "")
+        for _, operation, request in sessions[name].requests:
+            key = request.get("Key", "") or request.get("TransformJobName", "") or request.get("ProcessingJobName", "")
             if "private/actual" in key or "private-predict" in key or "private-score" in key:
                 order.append(operation)
         order = [operation for operation, _ in itertools.groupby(order)]
@@ -165,8 +165,8 @@ def test_what_it_made_is_removed_unless_it_is_to_be_kept(sessions: dict[str, Ses
 
 
 def test_what_it_may_cost_is_said_first(sessions: dict[str, Session]) -> None:
-    said = sessions["aws"].result.stderr.splitlines()
-    first = next(number for number, line in enumerate(said) if line.startswith("upload"))
-    told = "\n".join(said[:first])
+    lines = sessions["aws"].result.stderr.splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("upload"))
+    announcement = "\n".join(lines[:first])
     for word in ("us-east-1", OWN, ROLE, "1 x ml.c5.4xlarge", "1 x ml.c5.xlarge", "1 x ml.m5.2xlarge", "3600 s"):
-        assert word in told
+        assert word in announcement

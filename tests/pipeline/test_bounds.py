@@ -1,4 +1,4 @@
-"""What archives and models may weigh: little is not made much, and much is refused at once."""
+"""Limits on the size of archives and models: a small one is not expanded, and a large one is refused at once."""
 
 import gzip
 import random
@@ -35,9 +35,9 @@ def simulator() -> Iterator[Simulator]:
 
 def sparse(headers: dict[str, str], map_: bytes) -> bytes:
     """An archive whose member says by PAX headers, or by its own first bytes, where its content lies."""
-    made = member("x.npy", size=len(map_))
-    made.pax_headers = headers
-    raw = made.tobuf(tarfile.PAX_FORMAT) + map_ + b"\0" * (-len(map_) % 512)
+    info = member("x.npy", size=len(map_))
+    info.pax_headers = headers
+    raw = info.tobuf(tarfile.PAX_FORMAT) + map_ + b"\0" * (-len(map_) % 512)
     return gzip.compress(raw + gzip.decompress(packed(**BOTH)), 1)
 
 

@@ -52,7 +52,7 @@ def test_the_sample_is_good(sample: Path) -> None:
     ],
     ids=range(13),
 )
-def test_what_is_no_gzipped_csv_is_refused(content: bytes, reason: str, tmp_path: Path) -> None:
+def test_an_invalid_file_is_refused(content: bytes, reason: str, tmp_path: Path) -> None:
     path = tmp_path / "public.csv.gz"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=f"{path}: .*{reason}"):
@@ -60,7 +60,7 @@ def test_what_is_no_gzipped_csv_is_refused(content: bytes, reason: str, tmp_path
 
 
 @pytest.mark.parametrize("missing", ["public", "private", "actual"])
-def test_a_file_that_is_not_there_is_named_with_the_mend(missing: str, tmp_path: Path) -> None:
+def test_a_missing_file_is_named_with_a_remedy(missing: str, tmp_path: Path) -> None:
     texts = {"public": PUBLIC, "private": PRIVATE, "actual": PUBLIC}
     files = {name: write_gz(tmp_path / f"{name}.csv.gz", text) for name, text in texts.items()}
     files[missing].unlink()
@@ -68,7 +68,7 @@ def test_a_file_that_is_not_there_is_named_with_the_mend(missing: str, tmp_path:
         DataFiles(**files).check()
 
 
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
+def test_a_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="a gzipped CSV is needed"):
         DataFiles(tmp_path).check()
 

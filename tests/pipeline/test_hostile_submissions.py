@@ -46,12 +46,12 @@ def hostile_run(folder: Path, sample: Path, port: int, isolation: str) -> tuple[
     """
     if (os.cpu_count() or 1) < 2:
         pytest.skip("one job waits while others run: two cores are needed")
-    actual, walls = sample / "private/actual.csv.gz", isolation == "required"
+    actual, isolated = sample / "private/actual.csv.gz", isolation == "required"
     with tempfile.TemporaryDirectory() as temporary:
         content = actual.read_bytes()
         known = {"path": str(actual), "sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "port": port}
-        # without walls it looks at this test's own things alone, and leaves the rest of the machine in peace
-        known |= {"scan": walls, "ancestors": not walls, "roots": ["/"] if walls else [temporary, str(sample)]}
+        # without isolation it searches only the files of this test, not the rest of the machine
+        known |= {"scan": isolated, "ancestors": not isolated, "roots": ["/"] if isolated else [temporary, str(sample)]}
         submission = folder / "hostile"
         shutil.copytree(SUBMISSIONS / "hostile", submission)
         script = submission / "preprocess.py"
@@ -62,15 +62,15 @@ def hostile_run(folder: Path, sample: Path, port: int, isolation: str) -> tuple[
         with subprocess.Popen(
             command(*options), cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
-            said = []
+            lines = []
             for line in process.stderr:
-                said.append(line)
+                lines.append(line)
                 step, _, state = line.partition(": ")
                 ended += [] if state.startswith("started") else [step]
                 if "private score" in ended or (step.startswith("private") and state.startswith("failed")):
                     for job in Path(temporary).glob("recore-*/job-*/ml"):
                         (job / "the test lets go").touch()
-            return Done(process.wait(), process.stdout.read(), "".join(said), out), ended
+            return Done(process.wait(), process.stdout.read(), "".join(lines), out), ended
 
 
 def looked(done: Done) -> dict[str, dict[str, dict[str, bool]]]:
@@ -79,9 +79,9 @@ def looked(done: Done) -> dict[str, dict[str, dict[str, bool]]]:
     for step in STAGES:
         for line in done.log(step).read_text().splitlines():
             if line.startswith("LOOKED "):
-                said = json.loads(line.removeprefix("LOOKED "))
-                before = found.setdefault(step, {}).setdefault(said["stage"], {})
-                for name, value in said["found"].items():
+                attempt = json.loads(line.removeprefix("LOOKED "))
+                before = found.setdefault(step, {}).setdefault(attempt["stage"], {})
+                for name, value in attempt["found"].items():
                     before[name] = before.get(name, False) or value
     return found
 

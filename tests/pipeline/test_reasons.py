@@ -46,7 +46,9 @@ Command "/usr/bin/python3 train.py"
 2026-11-20 19:48:49,680 sagemaker-training-toolkit ERROR    Encountered exit_code 1
 """
 NAN = "ValueError: Input y contains NaN. (train.py, line 31, in fit)"
-FRAMED = 'AlgorithmError: ExecuteUserScriptError:\nExitCode {}\nErrorMessage "{}"\nCommand "/bin/python3 train.py", exit code: {}'
+FRAMED = (
+    'AlgorithmError: ExecuteUserScriptError:\nExitCode {}\nErrorMessage "{}"\nCommand "python3 train.py", exit code: {}'
+)
 REASONS = {
     "an exception": ("AlgorithmError: ValueError: Input y contains NaN., exit code: 1", RAISED, NAN),
     "the image's own words": (FRAMED.format(1, "ValueError: Input y contains NaN.", 1), RAISED, NAN),
@@ -85,7 +87,7 @@ REASONS = {
         "requirements.txt cannot be installed: ERROR: no such package",
     ),
     "a path of a job that is not isolated": (
-        "AlgorithmError: score.py: /tmp/recore-jobs-y71/job-bef7c8c4db33/ml/processing/input/a.csv: empty, exit code: 1",
+        "AlgorithmError: score.py: /tmp/recore-jobs-y/job-bef7c8c4db33/ml/processing/input/a.csv: empty, exit code: 1",
         "",
         "score.py: /opt/ml/processing/input/a.csv: empty",
     ),
@@ -101,9 +103,9 @@ def written(folder: Path, text: str | bytes) -> Path:
 
 @pytest.mark.parametrize("name", REASONS)
 def test_reasons(name: str, tmp_path: Path) -> None:
-    said, text, reason = REASONS[name]
+    failure_reason, text, reason = REASONS[name]
     log = written(tmp_path, ABOVE + text + BELOW)
-    found, exception = read_reason(said, log)
+    found, exception = read_reason(failure_reason, log)
     assert found == reason
     assert (exception is not None) == (reason == NAN)
 
@@ -118,8 +120,8 @@ def test_the_exception_stands_first_and_the_toolkit_nowhere(tmp_path: Path) -> N
     step.reason, step.exception = read_reason("AlgorithmError: See job logs", log)
     assert explain_failure(step, tmp_path, tmp_path) == [
         f"recore: train failed: {NAN}",
-        "  what to do: assays have gaps: wrap the estimator in PerTargetRegressor of assays.py, which fits each target on "
-        "the rows where it was measured; put wrappers such as TransformedTargetRegressor inside it.",
+        "  what to do: assays have gaps: wrap the estimator in PerTargetRegressor of assays.py, which fits each target "
+        "on the rows where it was measured; put wrappers such as TransformedTargetRegressor inside it.",
         "  its last lines:",
         "    fitting",
         *(f"    {line}" for line in RAISED.splitlines()),
@@ -172,12 +174,12 @@ def test_of_a_log_of_100_MB_only_the_end_is_read(line: bytes, tmp_path: Path) ->
     assert seconds[1] < 3 * seconds[0]
 
 
-@given(content=st.binary() | st.text().map(str.encode), said=st.text())
-def test_any_bytes_may_be_a_log(content: bytes, said: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+@given(content=st.binary() | st.text().map(str.encode), failure_reason=st.text())
+def test_any_bytes_may_be_a_log(content: bytes, failure_reason: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("run")
-    log = written(folder, content + RAISED.encode() * (len(said) % 2))
+    log = written(folder, content + RAISED.encode() * (len(failure_reason) % 2))
     step = Step("train", state="Failed")
-    step.reason, step.exception = read_reason(said, log)
+    step.reason, step.exception = read_reason(failure_reason, log)
     lines = explain_failure(step, folder, folder)
     assert lines[0].startswith("recore: train failed: ")
     assert all(line.isprintable() for line in lines)
@@ -224,10 +226,10 @@ def test_a_class_of_the_main_program(tmp_path: Path) -> None:
 
 
 def test_a_package_that_is_not_there(tmp_path: Path) -> None:
-    said = missing_module_hint("no_such_package.core", tmp_path)
-    assert "add `no_such_package==<version>` to requirements.txt" in str(said)
-    assert "`python -m pip index versions no_such_package`" in str(said)
-    assert f"-m pip install -r {tmp_path / 'requirements.txt'}` then installs it here, too" in str(said)
+    text = missing_module_hint("no_such_package.core", tmp_path)
+    assert "add `no_such_package==<version>` to requirements.txt" in str(text)
+    assert "`python -m pip index versions no_such_package`" in str(text)
+    assert f"-m pip install -r {tmp_path / 'requirements.txt'}` then installs it here, too" in str(text)
     assert "`make setup` then installs it here, too" in str(missing_module_hint("no_such_package", ROOT))
     (tmp_path / "requirements.txt").write_text("numpy==2.5.1\nno.such-package>=1 # mine\n")
     named = str(missing_module_hint("no_such_package", tmp_path))

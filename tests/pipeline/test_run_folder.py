@@ -108,16 +108,16 @@ def test_what_a_killed_run_left_goes_with_the_next_and_a_live_ones_stays(tmp_pat
         assert not left.exists()
         assert (growing / "half").exists()
     assert names(tmp_path) == [growing.name]
-    said, _ = live.communicate(timeout=120)
-    assert said == f"{tmp_path / 'live'}\n"
+    output, _ = live.communicate(timeout=120)
+    assert output == f"{tmp_path / 'live'}\n"
     assert names(tmp_path) == ["live"]
     assert names(tmp_path / "live") == ["half"]
 
 
 def test_two_at_once_under_one_name_are_both_kept(tmp_path: Path) -> None:
     processes = [other(tmp_path / "mine")[0] for _ in range(4)]
-    said = sorted(process.communicate(timeout=120)[0].strip() for process in processes)
-    assert said == [str(tmp_path / name) for name in ("mine", "mine-2", "mine-3", "mine-4")]
+    output = sorted(process.communicate(timeout=120)[0].strip() for process in processes)
+    assert output == [str(tmp_path / name) for name in ("mine", "mine-2", "mine-3", "mine-4")]
     assert names(tmp_path) == ["mine", "mine-2", "mine-3", "mine-4"]
 
 

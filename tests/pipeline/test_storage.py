@@ -47,7 +47,7 @@ def services(simulator: Simulator) -> Services:
 
 
 @pytest.fixture
-def made(services: Services, sample: Path, tmp_path: Path) -> Callable[..., PipelineRun]:
+def make_run(services: Services, sample: Path, tmp_path: Path) -> Callable[..., PipelineRun]:
     """A run of the tiny submission on copies of the sample's files, not started yet. files: of it that are others."""
 
     def make(bucket: str = BUCKET, keep: bool = False, **files: str) -> PipelineRun:
@@ -72,8 +72,8 @@ def deny(client: Any, event: str, times: int | None = None) -> None:
     def answer(**_: object) -> tuple[AWSResponse, dict[str, Any]] | None:
         if times is not None and next(asked) >= times:
             return None
-        said = {"Error": {"Code": "AccessDenied", "Message": "Access Denied"}, "ResponseMetadata": {}}
-        return AWSResponse("", 403, {}, None), said
+        content = {"Error": {"Code": "AccessDenied", "Message": "Access Denied"}, "ResponseMetadata": {}}
+        return AWSResponse("", 403, {}, None), content
 
     client.meta.events.register(f"before-call.{event}", answer)
 
@@ -93,8 +93,10 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_assays_replaced_in_mid_run_are_not_scored_with(simulator: Simulator, made: Callable[..., PipelineRun]) -> None:
-    run = made()
+def test_assays_replaced_in_mid_run_are_not_scored_with(
+    simulator: Simulator, make_run: Callable[..., PipelineRun]
+) -> None:
+    run = make_run()
     used = {name: sha256(path) for name, path in run.data.files.items()}
 
     def replace(step: Step) -> None:
@@ -113,9 +115,9 @@ def test_assays_replaced_in_mid_run_are_not_scored_with(simulator: Simulator, ma
 
 @pytest.mark.parametrize(("bucket", "keep"), [(BUCKET, False), (VERSIONED, True)], ids=["cleared", "versioned, kept"])
 def test_assays_that_could_not_be_removed_at_once_go_with_the_clean_up(
-    bucket: str, keep: bool, simulator: Simulator, services: Services, made: Callable[..., PipelineRun]
+    bucket: str, keep: bool, simulator: Simulator, services: Services, make_run: Callable[..., PipelineRun]
 ) -> None:
-    run = made(bucket, keep)
+    run = make_run(bucket, keep)
     deny(services.s3, "s3.DeleteObject", times=1)
     run.execute()
     assert run.state == "Completed"
@@ -129,9 +131,9 @@ def test_assays_that_could_not_be_removed_at_once_go_with_the_clean_up(
 
 
 def test_assays_that_cannot_be_removed_fail_the_clean_up_and_no_score(
-    simulator: Simulator, services: Services, made: Callable[..., PipelineRun]
+    simulator: Simulator, services: Services, make_run: Callable[..., PipelineRun]
 ) -> None:
-    run = made()
+    run = make_run()
     deny(services.s3, "s3.DeleteObject")
     run.execute()
     assert failed(run) == ["clean up"]
@@ -144,7 +146,7 @@ def test_assays_that_cannot_be_removed_are_named(services: Services, sample: Pat
     settings = settings_of()
     storage = Storage(services.s3, settings, lambda: None)
     deny(services.s3, "s3.DeleteObject")
-    with storage.lend("actual", sample / "private/actual.csv.gz", PLACE):
+    with storage.upload_temporarily("actual", sample / "private/actual.csv.gz", PLACE):
         pass
     with pytest.raises((StepFailed, ClientError), match=settings.key(ASSAYS)):
         storage.clear(keep=False)
@@ -161,16 +163,19 @@ def test_assays_whose_upload_was_not_answered_do_not_stay(
         raise ConnectionClosedError(endpoint_url="https://s3")
 
     services.s3.meta.events.register("after-call.s3.PutObject", lose)
-    with pytest.raises(ConnectionClosedError), storage.lend("actual", sample / "private/actual.csv.gz", PLACE):
+    with (
+        pytest.raises(ConnectionClosedError),
+        storage.upload_temporarily("actual", sample / "private/actual.csv.gz", PLACE),
+    ):
         pass
     storage.clear(keep)
     assert names(simulator, settings) == []
 
 
 def test_a_model_that_cannot_be_removed_keeps_no_object(
-    simulator: Simulator, services: Services, made: Callable[..., PipelineRun]
+    simulator: Simulator, services: Services, make_run: Callable[..., PipelineRun]
 ) -> None:
-    run = made(preprocess="raise SystemExit(1)")
+    run = make_run(preprocess="raise SystemExit(1)")
     deny(services.sagemaker, "sagemaker.DeleteModel")
     run.execute()
     assert "DeleteModel" in str(run.steps["clean up"].reason)
@@ -178,9 +183,9 @@ def test_a_model_that_cannot_be_removed_keeps_no_object(
 
 
 def test_an_object_that_stays_is_named(
-    simulator: Simulator, services: Services, made: Callable[..., PipelineRun]
+    simulator: Simulator, services: Services, make_run: Callable[..., PipelineRun]
 ) -> None:
-    run = made(train="raise SystemExit(1)")
+    run = make_run(train="raise SystemExit(1)")
     key = run.settings.key("score", "score.py")
 
     def answer(**_: object) -> tuple[AWSResponse, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Submissions that someone else made: refused in one line, and nothing of them is run, followed or swallowed whole."""
+"""Hostile submissions are refused in one line; nothing of them is run, and no link out of them is followed."""
 
 import gzip
 import os
