@@ -67,8 +67,8 @@ lint: $(READY_DEV) ## style, types and import arrows
 
 bench: $(READY_DEV) ## the benchmarks, each against a named peer
 	$(PYTHON) benchmarks/speed.py
-	$(PYTHON) benchmarks/jobs.py
-	$(PYTHON) benchmarks/run.py
+	$(PYTHON) benchmarks/simulator_overhead.py
+	$(PYTHON) benchmarks/pipeline_overhead.py
 	$(PYTHON) benchmarks/accuracy.py
 
 clean: ## remove what was made: environment, caches, model, outputs; data files stay

@@ -114,7 +114,7 @@ def test_a_column_with_nothing_to_score_is_left_out(
     accuracy.main()
     assert "| score | shuffled |" in capsys.readouterr().out
     monkeypatch.setattr("sys.argv", [*words, str(few)])
-    with pytest.raises(ValueError, match="no target has measured rows enough"):
+    with pytest.raises(ValueError, match="no target has enough measured rows"):
         accuracy.main()
 
 
@@ -243,7 +243,7 @@ def test_files_that_do_not_belong_together_are_told(frame: pd.DataFrame, files: 
     public, _, actual = files
     with pytest.raises(ValueError, match="15 rows for the 60"):
         comparison_data.read(public, write_csv(tmp_path / "more.csv.gz", frame), actual)
-    with pytest.raises(ValueError, match="not the channels of"):
+    with pytest.raises(ValueError, match="its channels are not those of"):
         comparison_data.read(
             public, write_csv(tmp_path / "other.csv.gz", frame.drop(columns=frame.columns[300:310])), actual
         )
@@ -368,7 +368,7 @@ def test_a_method_learns_and_sees_nothing_that_is_held_out(method: str, data: co
 
 def test_every_number_of_components_is_that_of_its_own_fit(data: comparison_data.Data) -> None:
     x, y = data.spectra[:40], data.targets[:40, TARGETS.index("AlPPM")]
-    path = tuning.predictions(tuning.components(x, y, 6), data.spectra[40:])
+    path = tuning.predictions(tuning.fit_components(x, y, 6), data.spectra[40:])
     for number in range(1, 7):
         alone = PLSRegression(number, scale=False).fit(x, y).predict(data.spectra[40:])
         np.testing.assert_allclose(path[:, number - 1], alone.ravel(), rtol=1e-8)

@@ -33,3 +33,13 @@ def content(archive: Path | bytes) -> dict[str, bytes]:
     """The files of an archive by name."""
     with tarfile.open(fileobj=io.BytesIO(archive if isinstance(archive, bytes) else archive.read_bytes())) as tar:
         return {one.name: tar.extractfile(one).read() for one in tar if one.isfile()}
+
+
+def archive_of(**files: str | bytes) -> bytes:
+    """Return a tar.gz of files, name=content."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+        for name, text in files.items():
+            body = text.encode() if isinstance(text, str) else text
+            tar.addfile(member(name, size=len(body)), io.BytesIO(body))
+    return archive.getvalue()
