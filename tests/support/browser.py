@@ -116,6 +116,7 @@ def assert_sound(report: Opened, page: Path) -> None:
 def assert_usable(report: Opened, page: Path, title: str, legends: Iterable[str]) -> None:
     """Sound, and a word on each figure by mouse and by keyboard; the legends of some work, and it can be printed."""
     assert_sound(report, page)
+    assert_printable(report)
     assert report.tab.title().startswith(title)
     for name in report.figures():
         assert report.hover(name), f"{name}: no label where the mouse is"
@@ -123,12 +124,11 @@ def assert_usable(report: Opened, page: Path, title: str, legends: Iterable[str]
     for name in legends:
         before, after = report.toggle(name)
         assert {before, after} == {"1", "0.5"}, name
-    assert_printable(report)
     assert report.troubles == []
 
 
 def assert_printable(report: Opened) -> None:
-    """Every figure is still drawn, and wider than it is on a telephone, as the page is printed; the pages are several."""
+    """In print every figure is drawn, at a readable width, and the document has several pages."""
     report.tab.emulate_media(media="print")
     for name in report.figures():
         box = report.tab.locator(f"#{name} .plot").first.bounding_box()
