@@ -54,7 +54,7 @@ def test_sample_prints_what_it_wrote(tmp_path: Path) -> None:
         (("nothing",), "nothing"),
     ],
 )
-def test_wrong_use_is_status_2_and_says_what(arguments: tuple[object, ...], reason: str) -> None:
+def test_wrong_usage_has_status_2_and_a_reason(arguments: tuple[object, ...], reason: str) -> None:
     done = recore(*arguments)
     assert done.returncode == 2
     assert reason in done.stderr
@@ -88,7 +88,7 @@ def test_scores_of_a_project(project: Path) -> None:
     assert as_json["public"]["value"] == value
 
 
-def test_starting_is_quick_to_import() -> None:
+def test_the_command_imports_no_slow_packages() -> None:
     code = (
         "import sys, recore.cli; print(*sorted({'pandas', 'sklearn', 'pyarrow', 'rich', 'scipy'} & set(sys.modules)))"
     )

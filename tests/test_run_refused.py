@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.checkout import ROOT
 from support.data_files import write_gz
-from support.run_command import files_of, run_recore, start
+from support.run_command import file_options, run_recore, start
 from support.tiny_submission import SETUP, tiny
 
 
@@ -36,7 +36,7 @@ USAGE = 4  # lines: click's two, an empty one, and the error
 def test_a_folder_that_is_there(mine: Path, tmp_path: Path, sample: Path) -> None:
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs/run.json").write_text("earlier")
-    line = refused(mine, *files_of(sample), "--out", "runs", cwd=tmp_path)
+    line = refused(mine, *file_options(sample), "--out", "runs", cwd=tmp_path)
     assert line == "recore: runs: there already; an earlier run is never replaced, give --out another name"
     assert (tmp_path / "runs/run.json").read_text() == "earlier"
 
@@ -52,13 +52,13 @@ def test_no_data(mine: Path, tmp_path: Path) -> None:
 
 def test_private_data_without_public(mine: Path, tmp_path: Path, sample: Path) -> None:
     for names in (["private"], ["private", "actual"]):
-        line = refused(mine, *files_of(sample, *names), cwd=tmp_path, lines=USAGE)
+        line = refused(mine, *file_options(sample, *names), cwd=tmp_path, lines=USAGE)
         assert line == "Error: --public is needed beside --private and --actual"
-    line = refused(mine, *files_of(sample, "public", "actual"), cwd=tmp_path)
+    line = refused(mine, *file_options(sample, "public", "actual"), cwd=tmp_path)
     assert "assays of private data, and no private data: name them by --private" in line
 
 
-def test_private_data_with_assays_are_shown_to_nobody(mine: Path, tmp_path: Path, sample: Path) -> None:
+def test_private_data_with_assays_are_refused(mine: Path, tmp_path: Path, sample: Path) -> None:
     public = sample / "public/public.csv.gz"
     line = refused(mine, "--public", public, "--private", public, cwd=tmp_path)
     assert "is neither an ID nor a wavenumber. A submission would see it" in line
@@ -66,8 +66,8 @@ def test_private_data_with_assays_are_shown_to_nobody(mine: Path, tmp_path: Path
     assert "a header of an index and columns" in refused(mine, "--public", text, cwd=tmp_path)
 
 
-def test_what_is_no_submission(tmp_path: Path, sample: Path) -> None:
-    public = files_of(sample, "public")
+def test_invalid_submissions_are_refused(tmp_path: Path, sample: Path) -> None:
+    public = file_options(sample, "public")
     (tmp_path / "empty").mkdir()
     line = refused("empty", *public, cwd=tmp_path)
     assert line == "recore: empty: there is no setup.py, which names the files to upload: copy the template's"
@@ -77,7 +77,7 @@ def test_what_is_no_submission(tmp_path: Path, sample: Path) -> None:
 
 
 def test_options_that_do_not_go_together(mine: Path, tmp_path: Path, sample: Path) -> None:
-    files = files_of(sample, "public")
+    files = file_options(sample, "public")
     aws = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_DEFAULT_REGION": ""}
     files += ["--out", "x"]
     line = refused(mine, *files, "--engine", "aws", cwd=tmp_path, lines=USAGE, **aws)
@@ -100,38 +100,36 @@ def test_an_archive_of_something_else_is_one_line(tmp_path: Path, sample: Path) 
 
 
 def test_no_empty_folder_is_left(mine: Path, tmp_path: Path, sample: Path) -> None:
-    refused(mine, *files_of(sample, "public"), "--training-instances", "large", cwd=tmp_path, lines=USAGE)
+    refused(mine, *file_options(sample, "public"), "--training-instances", "large", cwd=tmp_path, lines=USAGE)
 
 
 def without_bubblewrap(folder: Path) -> str:
     """A PATH with all that a run needs but bubblewrap."""
     folder.mkdir()
     for name in ("git", "rm", "cc"):
-        if found := shutil.which(name):
-            (folder / name).symlink_to(found)
+        if program := shutil.which(name):
+            (folder / name).symlink_to(program)
     return f"{Path(sys.executable).parent}:{folder}"
 
 
-def test_someone_elses_submission_meets_private_assays_within_walls_only(
-    mine: Path, tmp_path: Path, sample: Path
-) -> None:
+def test_other_submissions_need_a_sandbox_for_private_assays(mine: Path, tmp_path: Path, sample: Path) -> None:
     path = without_bubblewrap(tmp_path / "bin")
-    line = refused(mine, *files_of(sample, anywhere=False), "--out", "run", cwd=tmp_path, PATH=path)
+    line = refused(mine, *file_options(sample, anywhere=False), "--out", "run", cwd=tmp_path, PATH=path)
     assert line == (
         "recore: isolation is required, and bubblewrap does not work here: install it, or allow user namespaces"
     )
     elsewhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_DEFAULT_REGION": "us-east-1"}
-    line = refused(mine, *files_of(sample, anywhere=False), "--out", "run", cwd=tmp_path, lines=USAGE, **elsewhere)
+    line = refused(mine, *file_options(sample, anywhere=False), "--out", "run", cwd=tmp_path, lines=USAGE, **elsewhere)
     assert line.startswith("Error: walls are required, and those of the simulator at http://127.0.0.1:9 are its own")
 
 
 @pytest.mark.parametrize("options", [[ROOT], ["mine", "--isolation", "off"]], ids=["own", "walls off"])
-def test_own_work_and_what_is_allowed_start_without_walls(
+def test_this_submission_and_isolation_off_need_no_sandbox(
     options: list[object], mine: Path, tmp_path: Path, sample: Path
 ) -> None:
     path = without_bubblewrap(tmp_path / "bin")
     options = [mine if option == "mine" else option for option in options]
-    started = start(tmp_path / "work", *options, *files_of(sample), "--out", tmp_path / "run", PATH=path)
+    started = start(tmp_path / "work", *options, *file_options(sample), "--out", tmp_path / "run", PATH=path)
     started.wait_for("train.py")
     started.process.send_signal(signal.SIGINT)
     assert started.end() == (130, [])

@@ -57,9 +57,9 @@ def test_a_signal_ends_it_with_every_job_and_folder(number: signal.Signals, tmp_
     assert not list(tmp_path.iterdir())
 
 
-def test_a_port_or_folder_in_use_is_one_line(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        command = [*COMMAND, "--port", str(taken.getsockname()[1])]
+def test_a_port_or_folder_in_use_is_reported_in_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        command = [*COMMAND, "--port", str(listener.getsockname()[1])]
         done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1

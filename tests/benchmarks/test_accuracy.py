@@ -32,9 +32,12 @@ def test_the_command_prints_what_it_writes(files: list[Path], tmp_path: Path) ->
         assert f"| {name} | {by_site[name]['score']:.3f} | {shuffled[name]['score']:.3f}{deviation} |" in done.stdout
         assert to_private[name]["score"] == to_private[name]["scores"][0]
         if name != "ours":
-            found = to_private[name]["ours_minus_this"]
-            assert found["difference"] == pytest.approx(to_private["ours"]["score"] - to_private[name]["score"])
-            assert f"{found['difference']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}] |" in done.stdout
+            difference = to_private[name]["ours_minus_this"]
+            assert difference["difference"] == pytest.approx(to_private["ours"]["score"] - to_private[name]["score"])
+            assert (
+                f"{difference['difference']:+.3f} [{difference['low']:+.3f}, {difference['high']:+.3f}] |"
+                in done.stdout
+            )
     assert shuffled["pls"]["score"] > 0.8 > 0.1 > shuffled["mean"]["score"]
     # Iron, of one hole only, is not to be learnt where that hole is held out, nor scored where it is not
     assert set(by_site["ours"]["r2"]) == {"CuPPM", "AlPPM"}
@@ -93,10 +96,10 @@ def test_several_data_sets_each_with_two_groups(
     best = numbers["best_peer"]
     assert (best["columns"], best["means"]) == (9, pytest.approx(means))
     assert best["name"] == "randomnumbers"
-    found = best["ours_minus_this"]
-    assert found["difference"] == pytest.approx(means["ours"] - means["randomnumbers"])
-    assert found["low"] < found["high"]
-    last = f"{found['difference']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}] |"
+    difference = best["ours_minus_this"]
+    assert difference["difference"] == pytest.approx(means["ours"] - means["randomnumbers"])
+    assert difference["low"] < difference["high"]
+    last = f"{difference['difference']:+.3f} [{difference['low']:+.3f}, {difference['high']:+.3f}] |"
     assert printed.splitlines()[-1] == f"| ours minus the best single peer, randomnumbers | {last}"
 
 
@@ -130,7 +133,7 @@ def test_help_shows_an_example(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ("--private p.csv.gz", "--private and --actual go together"),
         ("--public p.csv.gz --models ours,theirs", "no model 'theirs': there are ours, mean, randomnumbers"),
@@ -144,21 +147,21 @@ def test_help_shows_an_example(tmp_path: Path) -> None:
         ("--public soils --data soils q.csv.gz", "--data: two data sets are named 'soils'"),
     ],
 )
-def test_wrong_use_is_told(
-    arguments: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_invalid_arguments_are_reported(
+    arguments: str, message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.argv", ["accuracy.py", *arguments.split()])
     with pytest.raises(SystemExit) as ended:
         accuracy.parse()
     assert ended.value.code == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
-def test_a_bad_file_is_one_line(files: list[Path], tmp_path: Path, refused: Callable) -> None:
+def test_an_invalid_file_is_reported_in_one_line(files: list[Path], tmp_path: Path, refused: Callable) -> None:
     written, truncated = tmp_path / "numbers.json", tmp_path / "truncated.csv.gz"
     truncated.write_bytes(files[0].read_bytes()[:5000])
-    said = refused(COMMAND, "--public", truncated, "--json", written, output=written)
-    assert said.startswith(f"accuracy.py: {truncated}: ")
+    message = refused(COMMAND, "--public", truncated, "--json", written, output=written)
+    assert message.startswith(f"accuracy.py: {truncated}: ")
 
 
 @pytest.mark.slow

@@ -27,7 +27,7 @@ def test_the_largest_groups_are_public_ones(data: comparison_data.Data) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "message"),
     [
         (lambda frame: frame.drop(columns="SiteID"), "no column 'SiteID'"),
         (lambda frame: frame[:0], "a header but no rows"),
@@ -37,13 +37,13 @@ def test_the_largest_groups_are_public_ones(data: comparison_data.Data) -> None:
         (lambda frame: frame[:19], "19 rows; 20 or more"),
     ],
 )
-def test_bad_data_are_told(spoil: Callable, said: str, frame: pd.DataFrame, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=said) as told:
+def test_invalid_data_are_reported(spoil: Callable, message: str, frame: pd.DataFrame, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=message) as raised:
         comparison_data.read(write_csv(tmp_path / "spoilt.csv.gz", spoil(frame)))
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
 
 
-def test_files_that_do_not_belong_together_are_told(frame: pd.DataFrame, files: list[Path], tmp_path: Path) -> None:
+def test_files_that_do_not_match_are_reported(frame: pd.DataFrame, files: list[Path], tmp_path: Path) -> None:
     public, _, actual = files
     with pytest.raises(ValueError, match="15 rows for the 60"):
         comparison_data.read(public, write_csv(tmp_path / "more.csv.gz", frame), actual)
@@ -77,7 +77,7 @@ def test_by_site_no_fold_shares_a_site(sites: int, data: comparison_data.Data) -
             assert len(training) + len(held) == len(many)
 
 
-def test_the_other_columns(data: comparison_data.Data) -> None:
+def test_shuffled_and_public_to_private_columns(data: comparison_data.Data) -> None:
     _, shuffled, to_private = folds.columns_of(data, repeats=2, seed=0)
     assert [len(repeat) for repeat in shuffled.repeats] == [5, 5]
     for repeat in shuffled.repeats:
@@ -91,7 +91,7 @@ def test_the_other_columns(data: comparison_data.Data) -> None:
 
 
 @pytest.mark.slow
-def test_jobs_side_by_side_give_the_same(data: comparison_data.Data) -> None:
+def test_parallel_jobs_give_the_same_results(data: comparison_data.Data) -> None:
     columns, done = folds.columns_of(data, repeats=1, seed=0), []
     outcomes = [folds.run(data, columns, ["mean", "randomnumbers"], jobs, done.append) for jobs in (1, 2)]
     assert sum(done) == 2 * folds.fits_of(columns, ["mean", "randomnumbers"]) == 2 * 2 * (4 + 5 + 1)

@@ -16,7 +16,7 @@ from preprocess import TARGETS
 
 
 @pytest.mark.parametrize("method", methods.METHODS)
-def test_a_method_learns_and_sees_nothing_that_is_held_out(method: str, data: comparison_data.Data) -> None:
+def test_a_method_learns_without_the_held_out_assays(method: str, data: comparison_data.Data) -> None:
     held = np.arange(0, len(data), 5)
     training = np.setdiff1d(np.arange(len(data)), held)
     poisoned = replace(data, targets=data.targets.copy())
@@ -30,7 +30,7 @@ def test_a_method_learns_and_sees_nothing_that_is_held_out(method: str, data: co
     assert r2 < 0.1 if method == "mean" else r2 > 0.7
 
 
-def test_every_number_of_components_is_that_of_its_own_fit(data: comparison_data.Data) -> None:
+def test_predictions_of_each_number_of_components_are_those_of_a_fit_of_that_size(data: comparison_data.Data) -> None:
     x, y = data.spectra[:40], data.targets[:40, TARGETS.index("AlPPM")]
     path = tuning.predictions(tuning.fit_components(x, y, 6), data.spectra[40:])
     for number in range(1, 7):
@@ -38,7 +38,7 @@ def test_every_number_of_components_is_that_of_its_own_fit(data: comparison_data
         np.testing.assert_allclose(path[:, number - 1], alone.ravel(), rtol=1e-8)
 
 
-def test_the_choice_is_the_least_error_for_each_target(data: comparison_data.Data) -> None:
+def test_kernel_ridge_chooses_the_least_error_for_each_target(data: comparison_data.Data) -> None:
     x, y = data.spectra, np.nan_to_num(data.targets[:, [TARGETS.index("AlPPM"), TARGETS.index("CuPPM")]], nan=50.0)
     model = tuning.KernelRidgeCV(np.array([0.01, 1.0]), np.array([1e-3, 10.0])).fit(x, y)
     choices = [(alpha, gamma / x.shape[1]) for alpha in (1e-3, 10.0) for gamma in (0.01, 1.0)]
@@ -55,7 +55,7 @@ def test_the_choice_is_the_least_error_for_each_target(data: comparison_data.Dat
         np.testing.assert_allclose(model.predict(x)[:, target], expected, rtol=1e-8)
 
 
-def test_ours_is_the_model_that_train_makes(data: comparison_data.Data, files: list[Path], tmp_path: Path) -> None:
+def test_ours_is_the_model_of_train_py(data: comparison_data.Data, files: list[Path], tmp_path: Path) -> None:
     done = run(ROOT / "train.py", "--data_dir", files[0].parent, "--model_dir", tmp_path, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     model = pickle.loads((tmp_path / "model.pkl").read_bytes())

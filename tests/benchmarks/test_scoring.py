@@ -19,7 +19,7 @@ def scored() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return targets, good, bad
 
 
-def test_the_score_is_that_of_another_computation(scored: tuple[np.ndarray, ...]) -> None:
+def test_the_score_equals_an_independent_computation(scored: tuple[np.ndarray, ...]) -> None:
     targets, good, bad = scored
     for predicted in (good, bad):
         total = weights = 0.0
@@ -28,16 +28,16 @@ def test_the_score_is_that_of_another_computation(scored: tuple[np.ndarray, ...]
             mean = sum(y for y, _ in pairs) / len(pairs)
             r2 = 1 - sum((y - p) ** 2 for y, p in pairs) / sum((y - mean) ** 2 for y, _ in pairs)
             total, weights = total + WEIGHTS[column] * r2, weights + WEIGHTS[column]
-        found = scoring.r2_by_target(targets, predicted)
-        assert np.isnan(found[30:]).all()
-        assert scoring.weighted(found) == pytest.approx(total / weights, rel=1e-12)
+        result = scoring.r2_by_target(targets, predicted)
+        assert np.isnan(result[30:]).all()
+        assert scoring.weighted(result) == pytest.approx(total / weights, rel=1e-12)
 
 
-def test_resampling_by_counts_is_the_score_of_those_rows(scored: tuple[np.ndarray, ...]) -> None:
+def test_resampling_by_counts_equals_the_score_of_repeated_rows(scored: tuple[np.ndarray, ...]) -> None:
     targets, good, _ = scored
     counts = next(scoring.row_counts(np.arange(80) // 20, seed=1))[:5]
-    found = scoring.resampled(targets, good, counts)
-    for draw, value in zip(counts, found, strict=True):
+    result = scoring.resampled(targets, good, counts)
+    for draw, value in zip(counts, result, strict=True):
         assert draw.reshape(4, 20).sum(axis=1).tolist() == [20] * 4  # as many from each stratum as it has
         rows = np.repeat(np.arange(80), draw.astype(int))
         r2 = scoring.r2_by_target(targets[rows], good[rows])
@@ -45,7 +45,7 @@ def test_resampling_by_counts_is_the_score_of_those_rows(scored: tuple[np.ndarra
         assert value == pytest.approx(scoring.weighted(r2), rel=1e-9)
 
 
-def test_a_model_against_itself_differs_by_nothing(scored: tuple[np.ndarray, ...]) -> None:
+def test_a_model_compared_with_itself_has_no_difference(scored: tuple[np.ndarray, ...]) -> None:
     targets, good, bad = scored
     draws = [
         scoring.bootstrap([targets, targets], [side, side], np.zeros(80), seed=2) for side in (good, good.copy(), bad)

@@ -55,8 +55,8 @@ def double(serve):
     ],
 )
 def test_text_only_for_two_exact_types(echo, content_type: str, kind: str) -> None:
-    came, _, told, *_ = echo.post("é".encode(), content_type).text.split("|")
-    assert (came, told) == (kind, content_type)
+    received, _, announced, *_ = echo.post("é".encode(), content_type).text.split("|")
+    assert (received, announced) == (kind, content_type)
 
 
 def test_no_content_type_is_json(echo) -> None:

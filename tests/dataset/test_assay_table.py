@@ -21,26 +21,26 @@ def table(folder: Path, text: str | bytes) -> AssayTable:
 
 
 def test_all_columns_in_any_order(tmp_path: Path) -> None:
-    found = table(tmp_path, "CuPPM,DepthTo,sample,FePCT,index,DepthFrom,SiteID\n5,2,a,NA,7,1,D1\n,3.5,b,2.5,8,2,D2\n")
-    assert (found.samples, found.index) == (["a", "b"], ["7", "8"])
-    assert found.identity == {"SiteID": ["D1", "D2"], "DepthFrom": [1, 2], "DepthTo": [2, 3.5]}
-    assert list(found.assays) == list(score.TARGETS)
-    np.testing.assert_array_equal(found.assays["CuPPM"], [5, np.nan])
-    np.testing.assert_array_equal(found.assays["FePCT"], [np.nan, 2.5])
-    assert np.isnan(found.assays["AuPPM"]).all()
-    assert not found.remarks
+    result = table(tmp_path, "CuPPM,DepthTo,sample,FePCT,index,DepthFrom,SiteID\n5,2,a,NA,7,1,D1\n,3.5,b,2.5,8,2,D2\n")
+    assert (result.samples, result.index) == (["a", "b"], ["7", "8"])
+    assert result.identity == {"SiteID": ["D1", "D2"], "DepthFrom": [1, 2], "DepthTo": [2, 3.5]}
+    assert list(result.assays) == list(score.TARGETS)
+    np.testing.assert_array_equal(result.assays["CuPPM"], [5, np.nan])
+    np.testing.assert_array_equal(result.assays["FePCT"], [np.nan, 2.5])
+    assert np.isnan(result.assays["AuPPM"]).all()
+    assert not result.remarks
 
 
 def test_as_a_spreadsheet_in_europe_saves_it(tmp_path: Path) -> None:
-    found = table(tmp_path, f"\ufeff{HEADER},CuPPM\r\na,D1,0,5,1\r\n".replace(",", ";").replace("0;5", "0,5;1,5"))
-    assert found.identity["DepthFrom"] == [0.5]
-    assert found.assays["CuPPM"] == [1]
+    result = table(tmp_path, f"\ufeff{HEADER},CuPPM\r\na,D1,0,5,1\r\n".replace(",", ";").replace("0;5", "0,5;1,5"))
+    assert result.identity["DepthFrom"] == [0.5]
+    assert result.assays["CuPPM"] == [1]
 
 
-def test_less_than_can_be_detected_becomes_half_and_says_so(tmp_path: Path) -> None:
-    found = table(tmp_path, f"{HEADER},AuPPM,CuPPM\na,D1,0,1,<0.005,< 2\nb,D1,1,2,0,3\n")
-    assert (found.assays["AuPPM"], found.assays["CuPPM"]) == ([0.0025, 0], [1, 3])
-    (remark,) = found.remarks
+def test_values_below_the_detection_limit_become_half_of_it_with_a_remark(tmp_path: Path) -> None:
+    result = table(tmp_path, f"{HEADER},AuPPM,CuPPM\na,D1,0,1,<0.005,< 2\nb,D1,1,2,0,3\n")
+    assert (result.assays["AuPPM"], result.assays["CuPPM"]) == ([0.0025, 0], [1, 3])
+    (remark,) = result.remarks
     assert "2 assays below the limit of detection became half of it" in remark
 
 
@@ -75,7 +75,7 @@ def test_less_than_can_be_detected_becomes_half_and_says_so(tmp_path: Path) -> N
         (b"PK\x03\x04" + bytes(40), "save the table as CSV"),
     ],
 )
-def test_what_is_wrong_is_one_line(tmp_path: Path, text: str | bytes, reason: str) -> None:
+def test_an_invalid_table_is_reported_in_one_line(tmp_path: Path, text: str | bytes, reason: str) -> None:
     with pytest.raises(ValueError, match=r"assays\.csv: ") as raised:
         table(tmp_path, text)
     assert reason in str(raised.value)
@@ -84,21 +84,21 @@ def test_what_is_wrong_is_one_line(tmp_path: Path, text: str | bytes, reason: st
 
 @settings(max_examples=150, deadline=10_000)
 @given(st.text(alphabet="0123456789.<>-eaD,\n;\t", max_size=120))
-def test_any_cells_are_a_table_or_one_line(tmp_path_factory: pytest.TempPathFactory, cells: str) -> None:
+def test_any_cells_are_a_table_or_an_error_of_one_line(tmp_path_factory: pytest.TempPathFactory, cells: str) -> None:
     try:
-        found = table(tmp_path_factory.getbasetemp(), f"{HEADER},CuPPM\n{cells}")
+        result = table(tmp_path_factory.getbasetemp(), f"{HEADER},CuPPM\n{cells}")
     except ValueError as error:
         assert "assays.csv: " in str(error)  # noqa: PT017 - either is right
         assert "\n" not in str(error)  # noqa: PT017
     else:
-        assert len(set(found.samples)) == len(found.samples) == len(found.assays["CuPPM"])
+        assert len(set(result.samples)) == len(result.samples) == len(result.assays["CuPPM"])
 
 
 def test_a_table_from_a_spreadsheet_with_decimal_commas(tmp_path: Path) -> None:
     text = "\ufeffsample;SiteID;DepthFrom;DepthTo;FePCT;CuPPM;;\r\na;D1;0;0,2;1,5;<0,5;;\r\n;;;;;;;\r\n"
-    found = table(tmp_path, text)
-    assert (found.samples, found.identity["DepthTo"]) == (["a"], [0.2])
-    assert (found.assays["FePCT"], found.assays["CuPPM"]) == ([1.5], [0.25])
+    result = table(tmp_path, text)
+    assert (result.samples, result.identity["DepthTo"]) == (["a"], [0.2])
+    assert (result.assays["FePCT"], result.assays["CuPPM"]) == ([1.5], [0.25])
     for wrong, reason in {
         text.replace("1,5;", "1.234,5;"): "line 2, FePCT: '1.234,5' is no number",
         text.replace("D1;0;0,2;1,5", "D1;0.1;0.2;1,500"): "'1,500' on line 2 has a comma and '0.1' on line 2 a point",

@@ -40,26 +40,26 @@ def refusal(folder: Path, *blocks: Block, **reading: str) -> str:
 
 def test_the_absorbance_with_its_wavenumbers(tmp_path: Path) -> None:
     both = [block("sample", 0.02 + X / 1e5), block("absorbance", ABSORBANCE)]
-    found = spectrum(tmp_path, *both)
-    assert (found.sample, found.replicate) == ("soil_7", "0")
-    np.testing.assert_allclose(found.wavenumbers, X)
-    np.testing.assert_array_equal(found.absorbance, ABSORBANCE.astype("f4"))
-    assert found.remarks == ()
+    result = spectrum(tmp_path, *both)
+    assert (result.sample, result.replicate) == ("soil_7", "0")
+    np.testing.assert_allclose(result.wavenumbers, X)
+    np.testing.assert_array_equal(result.absorbance, ABSORBANCE.astype("f4"))
+    assert result.remarks == ()
 
 
 def test_scaled_values_longer_blocks_and_a_rising_axis(tmp_path: Path) -> None:
     longer = np.append(ABSORBANCE[::-1], [7, 7, 7])
-    found = spectrum(tmp_path, block("absorbance", longer, 600, 4000, NPT=86, CSF=0.5))
-    np.testing.assert_allclose(found.wavenumbers, X)
-    np.testing.assert_allclose(found.absorbance, 0.5 * ABSORBANCE, rtol=1e-6)
-    assert "turned" in found.remarks[0]
+    result = spectrum(tmp_path, block("absorbance", longer, 600, 4000, NPT=86, CSF=0.5))
+    np.testing.assert_allclose(result.wavenumbers, X)
+    np.testing.assert_allclose(result.absorbance, 0.5 * ABSORBANCE, rtol=1e-6)
+    assert "turned" in result.remarks[0]
 
 
-def test_of_two_absorbances_the_one_stored_last_and_it_says_so(tmp_path: Path) -> None:
+def test_the_absorbance_stored_last_is_read_with_a_remark(tmp_path: Path) -> None:
     two = [block("absorbance", ABSORBANCE), block("absorbance", ABSORBANCE + 0.1)]
-    found = spectrum(tmp_path, *two)
-    np.testing.assert_allclose(found.absorbance, ABSORBANCE + 0.1, rtol=1e-6)
-    assert "2 absorbance blocks, of which the one stored last" in found.remarks[0]
+    result = spectrum(tmp_path, *two)
+    np.testing.assert_allclose(result.absorbance, ABSORBANCE + 0.1, rtol=1e-6)
+    assert "2 absorbance blocks, of which the one stored last" in result.remarks[0]
     second = spectrum(tmp_path, *two, block="absorbance:2")
     np.testing.assert_allclose(second.absorbance, ABSORBANCE, rtol=1e-6)
     assert "number 3" in refusal(tmp_path, *two, block="absorbance:3")
@@ -73,9 +73,9 @@ def test_reflectance_and_transmittance_are_refused_or_converted(
     held = block(kind, full * 10**-ABSORBANCE)
     assert f"--block {kind} with --convert" in refusal(tmp_path, held)
     assert f"holds {kind} where absorbance is expected" in refusal(tmp_path, held, block=kind)
-    found = spectrum(tmp_path, held, block=kind, convert=scale)
-    np.testing.assert_allclose(found.absorbance, ABSORBANCE, atol=1e-5)
-    assert f"{kind} in {scale} was converted" in found.remarks[0]
+    result = spectrum(tmp_path, held, block=kind, convert=scale)
+    np.testing.assert_allclose(result.absorbance, ABSORBANCE, atol=1e-5)
+    assert f"{kind} in {scale} was converted" in result.remarks[0]
     other = {"fraction": "percent", "percent": "fraction"}[scale]
     reason = refusal(tmp_path, held, block=kind, convert=other)
     assert other in reason
@@ -100,8 +100,8 @@ def test_single_channel_spectra_become_absorbance(tmp_path: Path) -> None:
     lamp = 0.01 + wider / 1e5
     pair = [block("sample", lamp[2:-2] * 10**-ABSORBANCE), block("reference", lamp, 4080, 520)]
     assert "--block single-channel" in refusal(tmp_path, *pair)
-    found = spectrum(tmp_path, *pair, block="single-channel")
-    np.testing.assert_allclose(found.absorbance, ABSORBANCE, atol=1e-5)
+    result = spectrum(tmp_path, *pair, block="single-channel")
+    np.testing.assert_allclose(result.absorbance, ABSORBANCE, atol=1e-5)
     narrower = [pair[0], block("reference", lamp[3:-3], wider[3], wider[-4])]
     assert "different steps" in refusal(tmp_path, *narrower, block="single-channel")
     dark = [pair[0], block("reference", lamp - lamp.min(), 4080, 520)]
@@ -111,10 +111,10 @@ def test_single_channel_spectra_become_absorbance(tmp_path: Path) -> None:
 
 
 def test_micrometres_are_converted_and_other_units_refused(tmp_path: Path) -> None:
-    found = spectrum(tmp_path, block("absorbance", ABSORBANCE, 2.5, 16.0, DXU="MI"))
-    np.testing.assert_allclose(found.wavenumbers, 1e4 / np.linspace(2.5, 16, 86))
-    assert "converted to cm-1" in found.remarks[0]
-    assert not any("turned" in remark for remark in found.remarks)
+    result = spectrum(tmp_path, block("absorbance", ABSORBANCE, 2.5, 16.0, DXU="MI"))
+    np.testing.assert_allclose(result.wavenumbers, 1e4 / np.linspace(2.5, 16, 86))
+    assert "converted to cm-1" in result.remarks[0]
+    assert not any("turned" in remark for remark in result.remarks)
     assert "unit 'MIN'" in refusal(tmp_path, block("absorbance", ABSORBANCE, DXU="MIN"))
 
 
@@ -136,7 +136,9 @@ def test_micrometres_are_converted_and_other_units_refused(tmp_path: Path) -> No
         (100 * ABSORBANCE, {}, "no absorbance: reflectance or transmittance in percent"),
     ],
 )
-def test_what_is_no_spectrum(tmp_path: Path, values: np.ndarray, changed: dict[str, object], reason: str) -> None:
+def test_invalid_spectra_are_refused(
+    tmp_path: Path, values: np.ndarray, changed: dict[str, object], reason: str
+) -> None:
     assert reason in refusal(tmp_path, block("absorbance", values, **changed))
 
 
@@ -160,7 +162,7 @@ WHOLE = opus_bytes(block("sample", 0.02 + X / 1e5), block("absorbance", ABSORBAN
 
 
 @pytest.mark.parametrize("length", [*range(1, 60), *range(60, len(WHOLE), 7), len(WHOLE) - 1])
-def test_a_file_cut_short_anywhere_is_one_line(tmp_path: Path, length: int) -> None:
+def test_a_truncated_file_is_reported_in_one_line(tmp_path: Path, length: int) -> None:
     item = read_one(tmp_path, WHOLE[:length])
     assert isinstance(item, Problem)
     assert "\n" not in item.reason
@@ -168,7 +170,7 @@ def test_a_file_cut_short_anywhere_is_one_line(tmp_path: Path, length: int) -> N
 
 @settings(max_examples=400, deadline=10_000)
 @given(st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(0, 255)), min_size=1, max_size=12))
-def test_damaged_bytes_are_a_spectrum_or_one_line(
+def test_a_damaged_file_is_a_spectrum_or_a_problem(
     tmp_path_factory: pytest.TempPathFactory, damages: list[tuple[int, int]]
 ) -> None:
     content = bytearray(WHOLE)
@@ -186,7 +188,9 @@ def test_damaged_bytes_are_a_spectrum_or_one_line(
 
 @settings(max_examples=200, deadline=10_000)
 @given(st.binary(max_size=4000), st.booleans())
-def test_any_bytes_are_one_line(tmp_path_factory: pytest.TempPathFactory, content: bytes, marked: bool) -> None:
+def test_any_bytes_are_reported_in_one_line(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes, marked: bool
+) -> None:
     path = tmp_path_factory.getbasetemp() / "any.0"
     path.write_bytes((b"\n\n\xfe\xfe" if marked else b"") + content)
     (item,) = read(path, Reading())

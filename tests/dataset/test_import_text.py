@@ -51,11 +51,11 @@ def test_two_columns_however_they_are_written(tmp_path: Path) -> None:
         "turned": columns(X[::-1], Y[::-1]),
     }
     for name, text in written.items():
-        found = one(tmp_path, text, f"{name}.2.csv")
-        assert (found.sample, found.replicate) == (name, "2")
-        np.testing.assert_array_equal(found.wavenumbers, X)
-        np.testing.assert_array_equal(found.absorbance, Y)
-        assert bool(found.remarks) == (name == "turned")
+        result = one(tmp_path, text, f"{name}.2.csv")
+        assert (result.sample, result.replicate) == (name, "2")
+        np.testing.assert_array_equal(result.wavenumbers, X)
+        np.testing.assert_array_equal(result.absorbance, Y)
+        assert bool(result.remarks) == (name == "turned")
     old = "Wellenl\xe4nge \xb5m,Extinktion\n".encode("latin-1")
     np.testing.assert_allclose(one(tmp_path, old + columns(1e4 / X).encode()).wavenumbers, X)
 
@@ -63,10 +63,10 @@ def test_two_columns_however_they_are_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("unit", "factor"), [("nm", 1e7), ("um", 1e4)])
 def test_wavelengths_are_converted_where_the_file_or_the_user_says_so(tmp_path: Path, unit: str, factor: float) -> None:
     x = factor / X
-    found = one(tmp_path, columns(x), unit=unit)
-    np.testing.assert_allclose(found.wavenumbers, X)
-    np.testing.assert_array_equal(found.absorbance, Y)
-    assert found.remarks == (f"the axis is in {unit}, and was converted to cm-1",)
+    result = one(tmp_path, columns(x), unit=unit)
+    np.testing.assert_allclose(result.wavenumbers, X)
+    np.testing.assert_array_equal(result.absorbance, Y)
+    assert result.remarks == (f"the axis is in {unit}, and was converted to cm-1",)
     said = {"nm": "Wavelength [nm],Absorbance\n", "um": "\u00b5m,A\n"}[unit]
     np.testing.assert_allclose(one(tmp_path, columns(x, header=said)).wavenumbers, X)
     assert "--unit cm-1 is not so" in refusal(tmp_path, columns(x, header=said), unit="cm-1")
@@ -84,18 +84,18 @@ def test_wavelengths_are_converted_where_the_file_or_the_user_says_so(tmp_path: 
         (X * 1000, "no optical spectrum"),
     ],
 )
-def test_axes_that_are_doubtful(tmp_path: Path, x: np.ndarray, reason: str) -> None:
+def test_doubtful_axes_are_refused(tmp_path: Path, x: np.ndarray, reason: str) -> None:
     assert reason in refusal(tmp_path, columns(x))
 
 
-def test_an_axis_that_could_be_nm_is_taken_as_what_the_user_says(tmp_path: Path) -> None:
+def test_the_user_decides_about_an_axis_that_could_be_nm(tmp_path: Path) -> None:
     x = np.linspace(400, 2500, 50)
     assert one(tmp_path, columns(x), unit="cm-1").wavenumbers[0] == 2500
     assert one(tmp_path, columns(x), unit="nm").wavenumbers[0] == 25000
 
 
 @pytest.mark.parametrize("said", ["Reflectance", "%R", "Transmittance", "% T"])
-def test_what_the_header_says_of_the_values(tmp_path: Path, said: str) -> None:
+def test_the_header_names_the_quantity(tmp_path: Path, said: str) -> None:
     text = columns(y=10 ** (2 - Y), header=f"cm-1,{said}\n")
     assert "where absorbance is expected" in refusal(tmp_path, text)
     np.testing.assert_allclose(one(tmp_path, text, convert="percent").absorbance, Y)
@@ -106,48 +106,48 @@ def test_what_the_header_says_of_the_values(tmp_path: Path, said: str) -> None:
 TABLE = "sample,operator,3000.5,X2000,1000\na,me,1,2,3\nb,me,4,5,6\na,you,7,8,9\n"
 
 
-def test_a_table_with_a_spectrum_a_line(tmp_path: Path) -> None:
-    found = items(tmp_path / "all.csv", TABLE)
-    assert [(item.sample, item.replicate) for item in found] == [("a", "0"), ("b", "0"), ("a", "1")]
-    assert [item.source[-6:] for item in found] == ["line 2", "line 3", "line 4"]
-    np.testing.assert_array_equal(found[2].wavenumbers, [3000.5, 2000, 1000])
-    np.testing.assert_array_equal(found[2].absorbance, [7, 8, 9])
-    assert "passed over: operator" in found[0].remarks[0]
+def test_a_table_with_one_spectrum_per_line(tmp_path: Path) -> None:
+    result = items(tmp_path / "all.csv", TABLE)
+    assert [(item.sample, item.replicate) for item in result] == [("a", "0"), ("b", "0"), ("a", "1")]
+    assert [item.source[-6:] for item in result] == ["line 2", "line 3", "line 4"]
+    np.testing.assert_array_equal(result[2].wavenumbers, [3000.5, 2000, 1000])
+    np.testing.assert_array_equal(result[2].absorbance, [7, 8, 9])
+    assert "passed over: operator" in result[0].remarks[0]
     falling = items(tmp_path / "all.csv", "id;1000,5;3000\nx;0,1;0,2\n")
     np.testing.assert_array_equal(falling[0].wavenumbers, [3000, 1000.5])
     np.testing.assert_array_equal(falling[0].absorbance, [0.2, 0.1])
 
 
-def test_what_a_spreadsheet_leaves_at_the_end_is_no_line(tmp_path: Path) -> None:
-    found = items(tmp_path / "all.csv", "\ufeffsample;4000;3000;\r\na;0,1;0,2;\r\n;;;\r\n;;;\r\n")
-    assert [item.sample for item in found if isinstance(item, Spectrum)] == ["a"]
-    assert len(found) == 1
+def test_empty_lines_at_the_end_of_a_spreadsheet_are_ignored(tmp_path: Path) -> None:
+    result = items(tmp_path / "all.csv", "\ufeffsample;4000;3000;\r\na;0,1;0,2;\r\n;;;\r\n;;;\r\n")
+    assert [item.sample for item in result if isinstance(item, Spectrum)] == ["a"]
+    assert len(result) == 1
     assert items(tmp_path / "all.csv", "sep=;\r\nsample;4000;3000\r\na;0,1;0,2\r\n")[0].sample == "a"
     assert "it is empty" in refusal(tmp_path, ";;;\n;;;\n")
     (problem,) = items(tmp_path / "all.csv", "sample,4000,3000\na,1,x\n")
     assert problem.reason == "column '3000': 'x' is no number"
 
 
-def test_a_comma_that_may_part_thousands_is_not_taken_for_a_decimal_one(tmp_path: Path) -> None:
+def test_an_ambiguous_comma_is_not_a_decimal_comma(tmp_path: Path) -> None:
     header = "sample\t3997.412\t3,000\n"  # write.csv2 in R writes names with a point and numbers with a comma
-    found = items(tmp_path / "all.csv", header + "a\t0,512\t1,234\n")
-    np.testing.assert_array_equal(found[0].absorbance, [0.512, 1.234])
-    found = items(tmp_path / "all.csv", header + "a\t0.5\t0.6\nb\t0.7\t1,234\n")
-    assert [type(item) for item in found] == [Spectrum, Problem]
-    assert "'1,234' on line 3 has a comma and '0.5' on line 2 a point" in found[1].reason
+    result = items(tmp_path / "all.csv", header + "a\t0,512\t1,234\n")
+    np.testing.assert_array_equal(result[0].absorbance, [0.512, 1.234])
+    result = items(tmp_path / "all.csv", header + "a\t0.5\t0.6\nb\t0.7\t1,234\n")
+    assert [type(item) for item in result] == [Spectrum, Problem]
+    assert "'1,234' on line 3 has a comma and '0.5' on line 2 a point" in result[1].reason
 
 
-def test_bad_lines_of_a_table_are_a_problem_each(tmp_path: Path) -> None:
+def test_each_invalid_line_of_a_table_is_a_problem(tmp_path: Path) -> None:
     wrong = TABLE + "c,me,1,,3\nd,me,1,2\n,me,1,2,3\ne,me,1,2,nan\nf,me,1,2,5\n"
-    found = items(tmp_path / "all.csv", wrong)
-    reasons = [item.reason for item in found if isinstance(item, Problem)]
+    result = items(tmp_path / "all.csv", wrong)
+    reasons = [item.reason for item in result if isinstance(item, Problem)]
     assert reasons == [
         "column 'X2000': '' is no number",
         "4 cells under 5 names",
         "column 'sample': '' is no name",
         "column '1000': 'nan' is no number",
     ]
-    assert found[-1].sample == "f"
+    assert result[-1].sample == "f"
 
 
 @pytest.mark.parametrize(
@@ -175,16 +175,16 @@ def test_bad_lines_of_a_table_are_a_problem_each(tmp_path: Path) -> None:
         ("sep=;\n", "it is empty"),
     ],
 )
-def test_text_that_is_no_spectrum(tmp_path: Path, content: str | bytes, reason: str) -> None:
+def test_text_without_a_spectrum_is_refused(tmp_path: Path, content: str | bytes, reason: str) -> None:
     assert reason in refusal(tmp_path, content)
 
 
 @settings(max_examples=200, deadline=10_000)
 @given(st.text(alphabet='019.,;\t\n "-eXsample#\u00b5', max_size=200))
-def test_any_text_is_a_spectrum_or_one_line(tmp_path_factory: pytest.TempPathFactory, content: str) -> None:
-    found = items(tmp_path_factory.getbasetemp() / "any.csv", content)
-    assert found
-    for item in found:
+def test_any_text_is_a_spectrum_or_a_problem(tmp_path_factory: pytest.TempPathFactory, content: str) -> None:
+    result = items(tmp_path_factory.getbasetemp() / "any.csv", content)
+    assert result
+    for item in result:
         if isinstance(item, Spectrum):
             assert np.isfinite(item.absorbance).all()
             assert (np.diff(item.wavenumbers) < 0).all()
@@ -193,7 +193,7 @@ def test_any_text_is_a_spectrum_or_one_line(tmp_path_factory: pytest.TempPathFac
             assert "\n" not in item.reason
 
 
-def test_a_file_whose_name_is_not_as_said(tmp_path: Path) -> None:
+def test_a_file_whose_name_does_not_match_is_refused(tmp_path: Path) -> None:
     assert "does not match --name" in refusal(tmp_path, columns(), name="(?P<sample>rock.*)")
 
 

@@ -30,7 +30,7 @@ def channels_of(data: pd.DataFrame) -> list[str]:
     return [name for name in data if name.replace(".", "").isdigit()]
 
 
-def test_it_is_the_schema(sample: Path) -> None:
+def test_the_files_have_the_schema(sample: Path) -> None:
     public, private, actual = read(sample)
     assert list(public.columns[:3]) == list(private.columns[:3]) == ["DepthTo", "SiteID", "DepthFrom"]
     assert list(public.columns[-49:]) == list(actual.columns) == list(DETECTION_LIMITS) == list(score.TARGETS)
@@ -62,7 +62,7 @@ def test_the_same_plan_makes_the_same_files(tmp_path: Path) -> None:
         assert (tmp_path / "a" / name).read_bytes() != (tmp_path / "c" / name).read_bytes()
 
 
-def test_the_files_are_those_that_were_always_made(tmp_path: Path) -> None:
+def test_the_files_have_the_recorded_checksums(tmp_path: Path) -> None:
     make_sample(tmp_path, Plan(rows=60, holes=4, channels=80, seed=5, missing=0.1))
     content = b"".join(gzip.decompress((tmp_path / name).read_bytes()) for name in FILES)
     assert hashlib.sha256(content).hexdigest() == "8c73cbf13820e0f2afbbc3a01cd85c16aba9dc8f1fa6df6e2b6939454209de92"
@@ -132,7 +132,7 @@ def test_missing_assays(options: dict[str, float], tmp_path: Path) -> None:
     channels=st.integers(max(7, preprocess.BIN), 60),
     seed=st.integers(0, 99),
 )
-def test_any_plan_gives_its_rows_and_is_digested(
+def test_any_plan_gives_its_rows_and_can_be_read(
     rows: int, holes: int, channels: int, seed: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("plan")
@@ -159,12 +159,12 @@ def test_any_plan_gives_its_rows_and_is_digested(
         ({"seed": -1}, "seed -1"),
     ],
 )
-def test_a_plan_that_cannot_be(wrong: dict[str, float], reason: str) -> None:
+def test_invalid_plans_are_refused(wrong: dict[str, float], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         Plan(**wrong)
 
 
-def test_files_that_are_there_stay(tmp_path: Path) -> None:
+def test_existing_files_are_not_replaced(tmp_path: Path) -> None:
     plan = Plan(rows=4, holes=2, channels=7)
     (tmp_path / "private").mkdir()
     (tmp_path / FILES[2]).write_text("mine")

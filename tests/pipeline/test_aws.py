@@ -21,7 +21,7 @@ from recore.simulator.server import BUCKET, Simulator
 from recore.simulator.service_model import operation_model, read_request
 
 ROLE = "arn:aws:iam::111122223333:role/service-role/Jobs"
-OWN = "someones-bucket"
+BUCKET_NAME = "someones-bucket"
 
 
 @dataclass
@@ -33,13 +33,13 @@ class Session:
     requests: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
 
     def of(self, service: str, word: str = "") -> list[dict[str, Any]]:
-        return [given for kind, operation, given in self.requests if kind == service and word in operation]
+        return [parameters for kind, operation, parameters in self.requests if kind == service and word in operation]
 
 
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[Simulator]:
     with Simulator() as simulator:
-        simulator.client("s3").create_bucket(Bucket=OWN)
+        simulator.client("s3").create_bucket(Bucket=BUCKET_NAME)
         yield simulator
 
 
@@ -50,7 +50,7 @@ def sessions(simulator: Simulator, sample: Path, tmp_path_factory: pytest.TempPa
     command = ["run", str(folder), "--isolation", "off"]
     for option, file in (("public", "public/public"), ("private", "private/private"), ("actual", "private/actual")):
         command += [f"--{option}", str(sample / f"{file}.csv.gz")]
-    aws = ["--engine", "aws", "--role", ROLE, "--bucket", OWN, "--training-instances", "ml.c5.4xlarge:1"]
+    aws = ["--engine", "aws", "--role", ROLE, "--bucket", BUCKET_NAME, "--training-instances", "ml.c5.4xlarge:1"]
     aws += ["--processing-instances", "ml.c5.xlarge", "--transform-instances", "ml.m5.2xlarge"]
     options = {"sandboxed": [], "aws": aws, "kept": [*aws, "--keep"]}
     return {name: captured(simulator, [*command, *more, "--out", str(folder / name)]) for name, more in options.items()}
@@ -75,7 +75,7 @@ def captured(simulator: Simulator, command: list[str]) -> Session:
             boto3.DEFAULT_SESSION = None
 
 
-def test_both_end_well_with_the_same_scores(sessions: dict[str, Session]) -> None:
+def test_the_sandbox_and_aws_give_the_same_scores(sessions: dict[str, Session]) -> None:
     tables = []
     for session in sessions.values():
         assert session.result.exit_code == 0, session.result.output
@@ -91,12 +91,14 @@ def plain(session: Session) -> set[str]:
     """Requests as text, once each: how often a job is looked at depends on the time that it takes."""
     name = session.of("sagemaker", "CreateModel")[0]["ModelName"]
     texts = set()
-    for service, operation, given in session.requests:
-        text = json.dumps({key: value for key, value in given.items() if key != "Body"}, sort_keys=True, default=str)
+    for service, operation, parameters in session.requests:
+        text = json.dumps(
+            {key: value for key, value in parameters.items() if key != "Body"}, sort_keys=True, default=str
+        )
         for pattern, word in (
             (re.escape(name), "NAME"),
             (r"arn:aws:iam::[\w:/-]+", "ROLE"),
-            (rf"\b({OWN}|{BUCKET})\b", "BUCKET"),
+            (rf"\b({BUCKET_NAME}|{BUCKET})\b", "BUCKET"),
             (r'"ml\.[\w.]+"', "INSTANCE"),
             (r'"algo-1-\d+"|/algo-1-\d+', "STREAM"),
             (r'"(StartTime|EndTime)": "[^"]*"', "TIME"),
@@ -108,30 +110,30 @@ def plain(session: Session) -> set[str]:
 
 
 def test_the_requests_are_those_that_the_service_model_allows(sessions: dict[str, Session]) -> None:
-    for _, operation, given in (request for request in sessions["aws"].requests if request[0] == "sagemaker"):
-        read_request(operation_model(operation), json.loads(json.dumps(given)))
+    for _, operation, parameters in (request for request in sessions["aws"].requests if request[0] == "sagemaker"):
+        read_request(operation_model(operation), json.loads(json.dumps(parameters)))
     assert {operation for service, operation, _ in sessions["aws"].requests if service == "sagemaker"} == {
         *("CreateTrainingJob", "CreateProcessingJob", "CreateModel", "CreateTransformJob", "DeleteModel"),
         *("DescribeTrainingJob", "DescribeProcessingJob", "DescribeTransformJob"),
     }
 
 
-def test_no_job_has_the_network(sessions: dict[str, Session]) -> None:
+def test_every_job_is_isolated_from_the_network(sessions: dict[str, Session]) -> None:
     requests = sessions["aws"]
-    made = [*requests.of("sagemaker", "CreateTrainingJob"), *requests.of("sagemaker", "CreateModel")]
-    made += [given["NetworkConfig"] for given in requests.of("sagemaker", "CreateProcessingJob")]
-    assert len(made) == 6
-    assert all(given["EnableNetworkIsolation"] for given in made)
+    created = [*requests.of("sagemaker", "CreateTrainingJob"), *requests.of("sagemaker", "CreateModel")]
+    created += [parameters["NetworkConfig"] for parameters in requests.of("sagemaker", "CreateProcessingJob")]
+    assert len(created) == 6
+    assert all(parameters["EnableNetworkIsolation"] for parameters in created)
 
 
 def test_options_reach_the_requests(sessions: dict[str, Session]) -> None:
     requests = sessions["aws"]
     [training] = requests.of("sagemaker", "CreateTrainingJob")
     assert training["ResourceConfig"]["InstanceType"] == "ml.c5.4xlarge"
-    assert {given["RoleArn"] for given in requests.of("sagemaker", "CreateProcessingJob")} == {ROLE}
+    assert {parameters["RoleArn"] for parameters in requests.of("sagemaker", "CreateProcessingJob")} == {ROLE}
     transforms = requests.of("sagemaker", "CreateTransformJob")
-    assert {given["TransformResources"]["InstanceType"] for given in transforms} == {"ml.m5.2xlarge"}
-    assert {given.get("Bucket") for given in requests.of("s3")} == {OWN}
+    assert {parameters["TransformResources"]["InstanceType"] for parameters in transforms} == {"ml.m5.2xlarge"}
+    assert {parameters.get("Bucket") for parameters in requests.of("s3")} == {BUCKET_NAME}
 
 
 def test_names_do_not_clash(sessions: dict[str, Session]) -> None:
@@ -143,8 +145,12 @@ def test_names_do_not_clash(sessions: dict[str, Session]) -> None:
 def test_private_assays_are_on_s3_while_they_are_scored_and_no_longer(sessions: dict[str, Session]) -> None:
     for name in ("aws", "kept"):
         order = []
-        for _, operation, given in sessions[name].requests:
-            key = given.get("Key", "") or given.get("TransformJobName", "") or given.get("ProcessingJobName", "")
+        for _, operation, parameters in sessions[name].requests:
+            key = (
+                parameters.get("Key", "")
+                or parameters.get("TransformJobName", "")
+                or parameters.get("ProcessingJobName", "")
+            )
             if "private/actual" in key or "private-predict" in key or "private-score" in key:
                 order.append(operation)
         order = [operation for operation, _ in itertools.groupby(order)]
@@ -154,9 +160,9 @@ def test_private_assays_are_on_s3_while_they_are_scored_and_no_longer(sessions: 
         ]
 
 
-def test_what_it_made_is_removed_unless_it_is_to_be_kept(sessions: dict[str, Session]) -> None:
+def test_objects_are_removed_unless_keep_is_given(sessions: dict[str, Session]) -> None:
     simulator = sessions["aws"].simulator
-    listed = simulator.client("s3").list_objects_v2(Bucket=OWN)["Contents"]
+    listed = simulator.client("s3").list_objects_v2(Bucket=BUCKET_NAME)["Contents"]
     kept = sessions["kept"].of("sagemaker", "CreateModel")[0]["ModelName"]
     assert {item["Key"].split("/")[1] for item in listed} == {kept}
     assert not [item for item in listed if "actual" in item["Key"]]
@@ -164,9 +170,17 @@ def test_what_it_made_is_removed_unless_it_is_to_be_kept(sessions: dict[str, Ses
     assert [model["ModelName"] for model in models] == [kept]
 
 
-def test_what_it_may_cost_is_said_first(sessions: dict[str, Session]) -> None:
-    said = sessions["aws"].result.stderr.splitlines()
-    first = next(number for number, line in enumerate(said) if line.startswith("upload"))
-    told = "\n".join(said[:first])
-    for word in ("us-east-1", OWN, ROLE, "1 x ml.c5.4xlarge", "1 x ml.c5.xlarge", "1 x ml.m5.2xlarge", "3600 s"):
-        assert word in told
+def test_costs_are_printed_before_the_upload(sessions: dict[str, Session]) -> None:
+    lines = sessions["aws"].result.stderr.splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("upload"))
+    before_upload = "\n".join(lines[:first])
+    for word in (
+        "us-east-1",
+        BUCKET_NAME,
+        ROLE,
+        "1 x ml.c5.4xlarge",
+        "1 x ml.c5.xlarge",
+        "1 x ml.m5.2xlarge",
+        "3600 s",
+    ):
+        assert word in before_upload

@@ -21,7 +21,7 @@ def public(tmp_path: Path) -> Path:
     return write_gz(tmp_path / "public.csv.gz", PUBLIC)
 
 
-def test_the_sample_is_good(sample: Path) -> None:
+def test_the_sample_is_valid(sample: Path) -> None:
     data = Data(sample / "public/public.csv.gz", sample / "private/private.csv.gz", sample / "private/actual.csv.gz")
     data.check()
     assert list(data.files) == ["public", "private", "actual"]
@@ -50,7 +50,7 @@ def test_the_sample_is_good(sample: Path) -> None:
     ],
     ids=range(13),
 )
-def test_what_is_no_gzipped_csv_is_refused(content: bytes, reason: str, tmp_path: Path) -> None:
+def test_files_other_than_gzipped_csv_are_refused(content: bytes, reason: str, tmp_path: Path) -> None:
     path = tmp_path / "public.csv.gz"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=f"{path}: .*{reason}"):
@@ -58,7 +58,7 @@ def test_what_is_no_gzipped_csv_is_refused(content: bytes, reason: str, tmp_path
 
 
 @pytest.mark.parametrize("missing", ["public", "private", "actual"])
-def test_a_file_that_is_not_there_is_named_with_the_mend(missing: str, tmp_path: Path) -> None:
+def test_a_missing_file_is_named_with_a_remedy(missing: str, tmp_path: Path) -> None:
     texts = {"public": PUBLIC, "private": PRIVATE, "actual": PUBLIC}
     files = {name: write_gz(tmp_path / f"{name}.csv.gz", text) for name, text in texts.items()}
     files[missing].unlink()
@@ -66,7 +66,7 @@ def test_a_file_that_is_not_there_is_named_with_the_mend(missing: str, tmp_path:
         Data(**files).check()
 
 
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
+def test_a_folder_instead_of_a_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="a gzipped CSV is needed"):
         Data(tmp_path).check()
 
@@ -100,7 +100,7 @@ def test_private_data_with_more_than_inputs_are_refused(names: str, public: Path
 
 @given(bytes_=st.binary(max_size=300), zipped=st.booleans())
 @ANY_FOLDER
-def test_any_bytes_are_names_or_a_reason(bytes_: bytes, zipped: bool, tmp_path: Path) -> None:
+def test_any_bytes_are_a_header_or_a_reason(bytes_: bytes, zipped: bool, tmp_path: Path) -> None:
     bytes_ = bytes_.replace(b"\r", b"")
     (tmp_path / "x.csv.gz").write_bytes(gzip.compress(bytes_) if zipped else bytes_)
     try:

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from support.run_command import files_of
-from support.submission_runs import Done, left_beside, recore_run, variant
+from support.run_command import file_options
+from support.submission_runs import FinishedRun, other_entries, run_submission, variant
 
 PIPELINE = ("preprocess", "predict", "score")
 TRAIN, BOTH, PRIVATE = ("train",), ("public", "private"), ("private",)
@@ -21,7 +21,7 @@ ADVICE = {  # by step, where nothing special is known of the exception
 class Failure:
     """What is changed of the good submission, which step of which sides fails, and the words that must be told.
 
-    reason: of the step, from its beginning. said: in its log, where that is something else. advice: what to do, where
+    reason: of the step, from its beginning. logged: in its log, if that is something else. advice: what to do, where
     something special is known.
     """
 
@@ -29,7 +29,7 @@ class Failure:
     reason: str
     changes: dict[str, tuple[str, str]] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
-    said: str = ""
+    logged: str = ""
     advice: str = ""
     sides: tuple[str, ...] = BOTH
 
@@ -53,13 +53,13 @@ FAILURES = {
     "training raises": Failure(
         "train",
         "OSError: no copper here (train.py, line 29, in main)",
-        said="OSError: no copper here",
+        logged="OSError: no copper here",
         **change("train.py", "def main():", "def main():\n    raise OSError('no copper here')"),
     ),
     "targets as inputs": Failure(
         "preprocess",
         "KeyError: 'CuPPM' (preprocess.py, line 20, in main)",
-        said="KeyError: 'CuPPM'",
+        logged="KeyError: 'CuPPM'",
         **change("preprocess.py", INPUTS, 'row["CuPPM"]'),
         sides=PRIVATE,
     ),
@@ -71,78 +71,81 @@ FAILURES = {
             "preprocess.py": ("import os\n", "import os\n\nimport channels\n"),
         },
         {"channels": ""},
-        said="ModuleNotFoundError: No module named 'channels'",
+        logged="ModuleNotFoundError: No module named 'channels'",
         advice="preprocess.py runs alone, without the submission's other files: move what it needs of channels.py into it",
     ),
     "a module that setup.py does not name": Failure(
         "train",
         "ModuleNotFoundError: No module named 'means' (train.py, line 6, in <module>)",
         files={"means": ""},
-        said="ModuleNotFoundError: No module named 'means'",
+        logged="ModuleNotFoundError: No module named 'means'",
         advice='name it in py_modules of setup.py ("means")',
         **change("train.py", "import numpy as np\n", "import means\nimport numpy as np\n"),
     ),
     "a model that cannot take gaps": Failure(
         "train",
         "ValueError: Input y contains NaN. (train.py, line 37, in main)",
-        said="ValueError: Input y contains NaN.",
+        logged="ValueError: Input y contains NaN.",
         advice="assays have gaps: wrap the estimator in PerTargetRegressor of assays.py",
         **change("train.py", "    print(", GAPS),
     ),
     "a package that requirements.txt does not name": Failure(
         "predict",
         "ModuleNotFoundError: No module named 'no_such_package' (train.py, line 12, in model_fn)",
-        said="ModuleNotFoundError: No module named 'no_such_package'",
+        logged="ModuleNotFoundError: No module named 'no_such_package'",
         advice="add `no_such_package==<version>` to requirements.txt",
         **change("train.py", "def model_fn(model_dir):\n", "def model_fn(model_dir):\n    import no_such_package\n\n"),
     ),
     "a class of the script's own in the pickle": Failure(
         "predict",
         "AttributeError: Can't get attribute 'Mine' on <module '__main__'> (train.py, line 13, in model_fn)",
-        said="Can't get attribute 'Mine' on <module '__main__'>",
+        logged="Can't get attribute 'Mine' on <module '__main__'>",
         advice="move Mine from train.py to a module of its own",
         **change("train.py", "def main():", OWN_CLASS),
     ),
     "a row too few": Failure(
         "score",
         "score.py: /opt/ml/processing/input/predictions/public.csv.out: ",
-        said="of 49 are needed, without header or index",
+        logged="of 49 are needed, without header or index",
         **change("train.py", "in prediction)", "in prediction[1:])"),
     ),
     "a package that no index has": Failure(
         "train",
         "requirements.txt cannot be installed: ERROR: No matching distribution found for no-such-package==1.0",
         files={"requirements.txt": "no-such-package==1.0\n", "MANIFEST.in": "include requirements.txt\n"},
-        said="ERROR: No matching distribution found for no-such-package==1.0",
+        logged="ERROR: No matching distribution found for no-such-package==1.0",
     ),
 }
 SLOW = {
     "no Python": Failure(
         "train",
         "SyntaxError: '(' was never closed (train.py, line 28)",
-        said="SyntaxError: '(' was never closed",
+        logged="SyntaxError: '(' was never closed",
         **change("train.py", "def main():", "def main("),
     ),
     "no model": Failure(
         "train",
         "the training job left no file in SM_MODEL_DIR",
-        said="nothing to keep",
+        logged="nothing to keep",
         **change("train.py", "    main()", "    print('nothing to keep')"),
     ),
     "no inputs": Failure(
         "preprocess",
         "preprocess.py left no public.csv",
         **change("preprocess.py", "    main()", "    print('kept to myself')"),
-        said="kept to myself",
+        logged="kept to myself",
     ),
     "requests refused": Failure(
         "predict",
         "ValueError: I take no text/csv (train.py, line 17, in input_fn)",
-        said="ValueError: I take no text/csv",
+        logged="ValueError: I take no text/csv",
         **change("train.py", READ, "    raise ValueError(f'I take no {content_type}')"),
     ),
     "a server that ends": Failure(
-        "predict", "the server did not answer", **change("train.py", READ, "    os._exit(3)"), said="exited with code 3"
+        "predict",
+        "the server did not answer",
+        **change("train.py", READ, "    os._exit(3)"),
+        logged="exited with code 3",
     ),
     "no numbers": Failure(
         "score",
@@ -158,10 +161,10 @@ CASES += [pytest.param(failure, id=name, marks=pytest.mark.slow) for name, failu
 
 
 @pytest.mark.parametrize("failure", CASES)
-def test_what_a_failure_tells_and_leaves(failure: Failure, tmp_path: Path, sample: Path) -> None:
+def test_a_failure_is_explained_and_leaves_its_log(failure: Failure, tmp_path: Path, sample: Path) -> None:
     submission = variant(tmp_path / "submission", failure.changes, **failure.files)
     # pip looks at no index: what it says of a package that is on none is the same without a network
-    done = recore_run(submission, tmp_path / "runs/run", *files_of(sample), PIP_NO_INDEX="1")
+    done = run_submission(submission, tmp_path / "runs/run", *file_options(sample), PIP_NO_INDEX="1")
     assert done.status == 1, done.stderr
     explained: set[str] = set()
     for step in failure.failed:
@@ -170,17 +173,19 @@ def test_what_a_failure_tells_and_leaves(failure: Failure, tmp_path: Path, sampl
             assert f"recore: {step} failed likewise; its log: {done.log(step)}" in done.stderr.splitlines()
             continue
         explained.add(done.reason(step))
-        told = told_of(done, step)
-        assert told[0].startswith(f"recore: {step} failed: ")
-        assert failure.reason in told[0]
-        assert told[1].startswith(f"  what to do: {failure.advice}" if failure.advice else f"  {ADVICE[failure.step]}")
-        assert told[-1] == f"  its log: {done.log(step)}"
-        assert not any("sagemaker-training" in line for line in told)
-        assert (failure.said or failure.reason) in done.log(step).read_text()
+        explanation = explanation_of(done, step)
+        assert explanation[0].startswith(f"recore: {step} failed: ")
+        assert failure.reason in explanation[0]
+        assert explanation[1].startswith(
+            f"  what to do: {failure.advice}" if failure.advice else f"  {ADVICE[failure.step]}"
+        )
+        assert explanation[-1] == f"  its log: {done.log(step)}"
+        assert not any("sagemaker-training" in line for line in explanation)
+        assert (failure.logged or failure.reason) in done.log(step).read_text()
     check_what_is_left(done, failure.failed)
 
 
-def told_of(done: Done, step: str) -> list[str]:
+def explanation_of(done: FinishedRun, step: str) -> list[str]:
     """The lines on stderr that explain a failed step: its own line and what is indented below."""
     lines = done.stderr.splitlines()
     first = next(number for number, line in enumerate(lines) if line.startswith(f"recore: {step} failed: "))
@@ -188,7 +193,7 @@ def told_of(done: Done, step: str) -> list[str]:
     return lines[first:last]
 
 
-def check_what_is_left(done: Done, failed: list[str]) -> None:
+def check_what_is_left(done: FinishedRun, failed: list[str]) -> None:
     """Nothing of ours is on stderr; the record and the files are those of the steps that worked."""
     assert not [line for line in done.stderr.splitlines() if line.startswith(("Traceback", "Exception"))]
     assert all(letter.isprintable() or letter == "\n" for letter in done.stderr)
@@ -210,7 +215,7 @@ def check_what_is_left(done: Done, failed: list[str]) -> None:
         step["name"].replace(" ", "-") for step in done.record["steps"] if step["kind"] and step["state"] != "Waiting"
     }
     assert str(done.folder) in done.stdout
-    assert left_beside(done.folder) == []
+    assert other_entries(done.folder) == []
 
 
 LOUD = r"""def main():
@@ -220,15 +225,15 @@ LOUD = r"""def main():
 """
 
 
-def test_what_a_loud_job_prints_reaches_no_terminal(tmp_path: Path, sample: Path) -> None:
+def test_control_characters_of_a_job_do_not_reach_the_terminal(tmp_path: Path, sample: Path) -> None:
     """Its lines are cut and what a terminal would obey is taken out; the log holds all of it."""
     submission = variant(tmp_path / "submission", {"preprocess.py": ("def main():\n", LOUD)})
-    done = recore_run(submission, tmp_path / "runs/run", *files_of(sample))
+    done = run_submission(submission, tmp_path / "runs/run", *file_options(sample))
     assert done.status == 1
     check_what_is_left(done, ["public preprocess", "private preprocess"])
     assert max(map(len, done.stderr.splitlines())) < 700
-    told = told_of(done, "public preprocess")
-    assert "    ?[1A?[2Kall is well" in told
+    explanation = explanation_of(done, "public preprocess")
+    assert "    ?[1A?[2Kall is well" in explanation
     log = done.log("public preprocess").read_bytes()
     assert log.count(b"a") > 1 << 20
     assert b"\x1b[2J\x1b]0;title\x07" in log

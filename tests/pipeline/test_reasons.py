@@ -100,11 +100,11 @@ def written(folder: Path, text: str | bytes) -> Path:
 
 
 @pytest.mark.parametrize("name", REASONS)
-def test_reasons(name: str, tmp_path: Path) -> None:
+def test_reasons_are_read_from_logs(name: str, tmp_path: Path) -> None:
     said, text, reason = REASONS[name]
     log = written(tmp_path, ABOVE + text + BELOW)
-    found, exception = read_reason(said, log)
-    assert found == reason
+    result, exception = read_reason(said, log)
+    assert result == reason
     assert (exception is not None) == (reason == NAN)
 
 
@@ -134,7 +134,7 @@ def test_a_script_that_printed_nothing(tmp_path: Path) -> None:
     assert explanation(step, tmp_path, tmp_path)[1:] == lines
 
 
-def test_memory_that_ran_out(tmp_path: Path) -> None:
+def test_a_job_that_ran_out_of_memory_has_a_hint(tmp_path: Path) -> None:
     step = Step("train", state="Failed", reason="The job needed more memory than its instance type has")
     assert "16 GiB" in explanation(step, tmp_path, tmp_path)[1]
 
@@ -223,7 +223,7 @@ def test_a_class_of_the_main_program(tmp_path: Path) -> None:
     assert "move Mine from train.py to a module of its own" in str(hint(text, "public predict", tmp_path))
 
 
-def test_a_package_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_package_has_a_hint(tmp_path: Path) -> None:
     said = missing_module("no_such_package.core", tmp_path)
     assert "add `no_such_package==<version>` to requirements.txt" in str(said)
     assert "`python -m pip index versions no_such_package`" in str(said)
@@ -243,7 +243,7 @@ def test_the_names_of_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert missing_module("none_such.no_such_part", tmp_path) is None
 
 
-def test_a_module_of_the_submission_that_does_not_travel(tmp_path: Path) -> None:
+def test_a_module_that_is_not_uploaded_has_a_hint(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     for name in ("fits.py", "mine/ridge.py"):
         (tmp_path / name).touch()

@@ -47,7 +47,7 @@ def services(simulator: Simulator) -> Services:
 
 
 @pytest.fixture
-def made(services: Services, sample: Path, tmp_path: Path) -> Callable[..., Run]:
+def create_run(services: Services, sample: Path, tmp_path: Path) -> Callable[..., Run]:
     """A run of the tiny submission on copies of the sample's files, not started yet. files: of it that are others."""
 
     def make(bucket: str = BUCKET, keep: bool = False, **files: str) -> Run:
@@ -72,8 +72,8 @@ def deny(client: Any, event: str, times: int | None = None) -> None:
     def answer(**_: object) -> tuple[AWSResponse, dict[str, Any]] | None:
         if times is not None and next(asked) >= times:
             return None
-        said = {"Error": {"Code": "AccessDenied", "Message": "Access Denied"}, "ResponseMetadata": {}}
-        return AWSResponse("", 403, {}, None), said
+        refusal = {"Error": {"Code": "AccessDenied", "Message": "Access Denied"}, "ResponseMetadata": {}}
+        return AWSResponse("", 403, {}, None), refusal
 
     client.meta.events.register(f"before-call.{event}", answer)
 
@@ -81,8 +81,8 @@ def deny(client: Any, event: str, times: int | None = None) -> None:
 def names(simulator: Simulator, settings: Settings) -> list[str]:
     """What lies on S3 of a run, by its places in it; of a bucket with versions every version of it."""
     prefix = f"{settings.key()}/"
-    found = simulator.client("s3").list_object_versions(Bucket=settings.bucket, Prefix=prefix)
-    return [item["Key"].removeprefix(prefix) for item in found.get("Versions", [])]
+    listing = simulator.client("s3").list_object_versions(Bucket=settings.bucket, Prefix=prefix)
+    return [item["Key"].removeprefix(prefix) for item in listing.get("Versions", [])]
 
 
 def failed(run: Run) -> list[str]:
@@ -93,8 +93,8 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_assays_replaced_in_mid_run_are_not_scored_with(simulator: Simulator, made: Callable[..., Run]) -> None:
-    run = made()
+def test_assays_replaced_in_mid_run_are_not_scored_with(simulator: Simulator, create_run: Callable[..., Run]) -> None:
+    run = create_run()
     used = {name: sha256(path) for name, path in run.data.files.items()}
 
     def replace(step: Step) -> None:
@@ -113,9 +113,9 @@ def test_assays_replaced_in_mid_run_are_not_scored_with(simulator: Simulator, ma
 
 @pytest.mark.parametrize(("bucket", "keep"), [(BUCKET, False), (VERSIONED, True)], ids=["cleared", "versioned, kept"])
 def test_assays_that_could_not_be_removed_at_once_go_with_the_clean_up(
-    bucket: str, keep: bool, simulator: Simulator, services: Services, made: Callable[..., Run]
+    bucket: str, keep: bool, simulator: Simulator, services: Services, create_run: Callable[..., Run]
 ) -> None:
-    run = made(bucket, keep)
+    run = create_run(bucket, keep)
     deny(services.s3, "s3.DeleteObject", times=1)
     run.execute()
     assert run.state == "Completed"
@@ -129,9 +129,9 @@ def test_assays_that_could_not_be_removed_at_once_go_with_the_clean_up(
 
 
 def test_assays_that_cannot_be_removed_fail_the_clean_up_and_no_score(
-    simulator: Simulator, services: Services, made: Callable[..., Run]
+    simulator: Simulator, services: Services, create_run: Callable[..., Run]
 ) -> None:
-    run = made()
+    run = create_run()
     deny(services.s3, "s3.DeleteObject")
     run.execute()
     assert failed(run) == ["clean up"]
@@ -168,17 +168,19 @@ def test_assays_whose_upload_was_not_answered_do_not_stay(
 
 
 def test_a_model_that_cannot_be_removed_keeps_no_object(
-    simulator: Simulator, services: Services, made: Callable[..., Run]
+    simulator: Simulator, services: Services, create_run: Callable[..., Run]
 ) -> None:
-    run = made(preprocess="raise SystemExit(1)")
+    run = create_run(preprocess="raise SystemExit(1)")
     deny(services.sagemaker, "sagemaker.DeleteModel")
     run.execute()
     assert "DeleteModel" in str(run.steps["clean up"].reason)
     assert names(simulator, run.settings) == []
 
 
-def test_an_object_that_stays_is_named(simulator: Simulator, services: Services, made: Callable[..., Run]) -> None:
-    run = made(train="raise SystemExit(1)")
+def test_an_object_that_stays_is_named(
+    simulator: Simulator, services: Services, create_run: Callable[..., Run]
+) -> None:
+    run = create_run(train="raise SystemExit(1)")
     key = run.settings.key("score", "score.py")
 
     def answer(**_: object) -> tuple[AWSResponse, dict[str, Any]]:

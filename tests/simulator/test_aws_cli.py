@@ -59,7 +59,7 @@ def aws(command):
     return run
 
 
-def test_who_am_i(aws) -> None:
+def test_sts_returns_an_identity(aws) -> None:
     assert json.loads(aws("sts", "get-caller-identity"))["Account"] == ACCOUNT
 
 
@@ -101,8 +101,8 @@ def test_tail_shows_lines_while_the_job_runs(client, command) -> None:
     try:
         seen = []
         for line in process.stdout:
-            if name in line and (found := re.search(r"line (\d+)$", line)):
-                seen.append(int(found[1]))
+            if name in line and (result := re.search(r"line (\d+)$", line)):
+                seen.append(int(result[1]))
                 if len(seen) == 1:
                     status = client.describe("TrainingJob", name)["TrainingJobStatus"]
             if len(seen) == 12:

@@ -27,7 +27,7 @@ from recore.simulator.server import BUCKET
 pytestmark = pytest.mark.everywhere
 
 
-def test_all_that_a_script_is_given(either) -> None:
+def test_arguments_variables_and_files_of_a_script(either) -> None:
     several = upload_folder(either, **{"a.csv": "1", "deep/b.csv": "2"})
     one = either.put(f"single/{next(numbers)}/c.csv", "3")
     values = {
@@ -130,14 +130,14 @@ def test_code_channel_named_as_a_path(either) -> None:
     assert list(report_of(either, job)["files"]) == ["code/source.tar.gz"]
 
 
-@pytest.mark.parametrize(("tag", "says"), [("0.23-1-cpu-py3", True), ("1.4-2-cpu-py3", True), ("1.9-0", False)])
-def test_another_version_is_said_in_the_log(client, tag: str, says: bool) -> None:
+@pytest.mark.parametrize(("tag", "differs"), [("0.23-1-cpu-py3", True), ("1.4-2-cpu-py3", True), ("1.9-0", False)])
+def test_another_image_version_is_noted_in_the_log(client, tag: str, differs: bool) -> None:
     image = f"{IMAGE.rpartition(':')[0]}:{tag}"
     job = client.train("print('ran')", AlgorithmSpecification=ALGORITHM | {"TrainingImage": image})
     lines = output(client, "TrainingJob", job["TrainingJobName"]).splitlines()
     assert job["TrainingJobStatus"] == "Completed"
     assert "ran" in lines
-    assert ("the version differs" in lines[0]) is says
+    assert ("the version differs" in lines[0]) is differs
 
 
 def test_model_as_loose_files(client) -> None:
@@ -150,7 +150,7 @@ def test_model_as_loose_files(client) -> None:
 
 
 @pytest.mark.parametrize("limit", [False, True])
-def test_what_was_saved_before_a_stop_is_kept(client, limit: bool) -> None:
+def test_a_model_saved_before_a_stop_is_kept(client, limit: bool) -> None:
     script = "import os, time\nopen(os.environ['SM_MODEL_DIR'] + '/early', 'w').close()\n"
     script += "while True:\n    print('saved')\n    time.sleep(0.3)"
     job = client.train(script, wait=False, seconds=6 if limit else 60)

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.everywhere
 
 
 @pytest.mark.parametrize(
-    ("script", "said"),
+    ("script", "message"),
     [
         ("raise ValueError('no columns')", "AlgorithmError: ValueError: no columns, exit code: 1"),
         ("import sys; sys.exit(3)", ", exit code: 3"),
@@ -22,10 +22,10 @@ pytestmark = pytest.mark.everywhere
         ),
     ],
 )
-def test_failures(client, script: str, said: str) -> None:
+def test_failure_reasons(client, script: str, message: str) -> None:
     job = client.train(script)
     assert job["TrainingJobStatus"] == job["SecondaryStatus"] == "Failed"
-    assert said in job["FailureReason"]
+    assert message in job["FailureReason"]
     with pytest.raises(ClientError):
         client.get(job["ModelArtifacts"]["S3ModelArtifacts"])
 
@@ -51,16 +51,16 @@ def test_missing_program_or_source_is_named(client) -> None:
             "InputDataConfig": [channel("training", f"s3://{BUCKET}/no/data")],
         },
     }
-    names = {said: submit(client, **members) for said, members in cases.items()}
-    for said, name in names.items():
+    names = {message: submit(client, **members) for message, members in cases.items()}
+    for message, name in names.items():
         job = client.wait("TrainingJob", name)
         assert job["TrainingJobStatus"] == "Failed"
-        assert said in job["FailureReason"], job["FailureReason"]
+        assert message in job["FailureReason"], job["FailureReason"]
         assert "Traceback" not in job["FailureReason"], job["FailureReason"]
 
 
 @pytest.mark.parametrize(
-    ("said", "members"),
+    ("message", "members"),
     [
         (
             "xgboost:1.7-1",
@@ -78,7 +78,7 @@ def test_missing_program_or_source_is_named(client) -> None:
         ),
     ],
 )
-def test_refused_at_create(client, said: str, members: dict[str, Any]) -> None:
-    with pytest.raises(ClientError, match=said) as caught:
+def test_invalid_requests_are_refused(client, message: str, members: dict[str, Any]) -> None:
+    with pytest.raises(ClientError, match=message) as caught:
         submit(client, **members)
     assert caught.value.response["Error"]["Code"] == "ValidationException"

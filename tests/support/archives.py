@@ -7,9 +7,9 @@ from pathlib import Path
 
 
 def member(name: str, kind: bytes = tarfile.REGTYPE, to: str = "", size: int = 0) -> tarfile.TarInfo:
-    made = tarfile.TarInfo(name)
-    made.type, made.linkname, made.size = kind, to, size
-    return made
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname, info.size = kind, to, size
+    return info
 
 
 def packed(*members: tarfile.TarInfo, **contents: bytes) -> bytes:

@@ -18,7 +18,7 @@ PATIENCE = 60_000  # milliseconds for all figures of a page
 
 
 @dataclass
-class Opened:
+class OpenReport:
     """A report that is open, and what the browser said of it. `tab` is playwright's page."""
 
     tab: Any
@@ -89,13 +89,13 @@ def chromium() -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def opened(browser: Any, page: Path, scheme: str = "light", width: int = 1100) -> Iterator[Opened]:
+def open_report(browser: Any, page: Path, scheme: str = "light", width: int = 1100) -> Iterator[OpenReport]:
     """Open a report from the disk, offline, and wait until its figures are drawn."""
     with contextlib.closing(
         browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900})
     ) as context:
         context.set_offline(True)
-        report = Opened(context.new_page())
+        report = OpenReport(context.new_page())
         report.tab.on("console", lambda message: report.troubles.append(f"{message.type}: {message.text}"))
         report.tab.on("pageerror", lambda error: report.troubles.append(str(error)))
         report.tab.on("request", lambda request: report.requests.append(request.url))
@@ -104,7 +104,7 @@ def opened(browser: Any, page: Path, scheme: str = "light", width: int = 1100) -
         yield report
 
 
-def assert_sound(report: Opened, page: Path) -> None:
+def assert_sound(report: OpenReport, page: Path) -> None:
     """No complaint of the browser, every figure drawn, and no request but for the file itself."""
     assert report.troubles == []
     assert report.figures()
@@ -113,7 +113,7 @@ def assert_sound(report: Opened, page: Path) -> None:
     assert elsewhere == [page.as_uri()]
 
 
-def assert_usable(report: Opened, page: Path, title: str, legends: Iterable[str]) -> None:
+def assert_usable(report: OpenReport, page: Path, title: str, legends: Iterable[str]) -> None:
     """Sound, and a word on each figure by mouse and by keyboard; the legends of some work, and it can be printed."""
     assert_sound(report, page)
     assert_printable(report)
@@ -127,7 +127,7 @@ def assert_usable(report: Opened, page: Path, title: str, legends: Iterable[str]
     assert report.troubles == []
 
 
-def assert_printable(report: Opened) -> None:
+def assert_printable(report: OpenReport) -> None:
     """In print every figure is drawn, at a readable width, and the document has several pages."""
     report.tab.emulate_media(media="print")
     for name in report.figures():

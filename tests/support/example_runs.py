@@ -13,7 +13,7 @@ import pandas as pd
 from recore.report.run import write_report
 from support.checkout import ROOT
 from support.data_files import write_csv
-from support.run_command import files_of, run_recore
+from support.run_command import file_options, run_recore
 from support.tiny_submission import TARGETS, tiny
 
 HOSTILE = "</script><script>document.title='broken'</script><a href='http://example.com'>&lt;%{x}</a><img src=x>"
@@ -36,7 +36,7 @@ def make_runs(folder: Path, sample: Path) -> None:
     mine = tiny(folder / "mine")
     actual = pd.read_csv(sample / "private/actual.csv.gz", index_col=0)
     actual[list(TARGETS)] *= 1 + 1e-4 * np.random.default_rng(0).random((len(actual), len(TARGETS)))
-    options = [*files_of(sample, "public", "private"), "--actual", write_csv(folder / "actual.csv.gz", actual)]
+    options = [*file_options(sample, "public", "private"), "--actual", write_csv(folder / "actual.csv.gz", actual)]
     (folder / "broken/plotly").mkdir(parents=True)
     (folder / "broken/plotly/__init__.py").write_text("raise ImportError('no plots today')")
     path = f"{folder / 'broken'}:{ROOT}"

@@ -14,17 +14,17 @@ class Mark:
         self.environment = {"MARK": uuid.uuid4().hex}
 
     def processes(self) -> list[psutil.Process]:
-        found = []
+        result = []
         for process in psutil.process_iter():
             try:
                 if process.environ().get("MARK") == self.environment["MARK"]:
-                    found.append(process)
+                    result.append(process)
             except psutil.Error:
                 continue
-        return found
+        return result
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 60) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Wait until something is so."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -32,11 +32,11 @@ def eventually(condition: Callable[[], bool], seconds: float = 60) -> None:
         time.sleep(0.05)
 
 
-def no_trace(client, mark: Mark) -> None:
+def assert_no_trace(client, mark: Mark) -> None:
     """Nothing of a job is left: no process that bears its mark, no folder; and the simulator runs a next one."""
     folder = client.simulator.folder
-    eventually(lambda: not mark.processes())
-    eventually(lambda: not list(folder.glob("job-*")))
+    wait_until(lambda: not mark.processes())
+    wait_until(lambda: not list(folder.glob("job-*")))
     assert client.process("print('well')")["ProcessingJobStatus"] == "Completed"
 
 

@@ -19,7 +19,7 @@ from recore.simulator.sandbox import bubblewrap_works
 from support.checkout import ROOT, environment
 
 
-def files_of(sample: Path, *names: str, anywhere: bool = True) -> list[object]:
+def file_options(sample: Path, *names: str, anywhere: bool = True) -> list[object]:
     """The options that name the sample's files; all three, or some.
 
     anywhere: also on a machine without bubblewrap, where someone else's submission would be refused private assays.
@@ -35,7 +35,7 @@ def run_recore(*arguments: object, cwd: Path = ROOT, **variables: str) -> subpro
     return subprocess.run(command, cwd=cwd, env=variables, capture_output=True, text=True, timeout=180)
 
 
-def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+def make_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
     """A folder that is made once, also where several processes of pytest-xdist share the tests."""
     folder = factory.getbasetemp()
     folder = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / name
@@ -52,7 +52,7 @@ def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None
 
 
 @dataclass
-class Started:
+class RunningCommand:
     """A run in a process of its own, its output in files. tmp: the folder for its temporary files."""
 
     process: subprocess.Popen[bytes]
@@ -69,14 +69,14 @@ class Started:
 
     def jobs(self, script: str) -> list[psutil.Process]:
         """The processes in which jobs run a script by now."""
-        found = []
+        result = []
         for child in psutil.Process(self.process.pid).children(recursive=True):
             try:
                 if child.cmdline()[-1:] and child.cmdline()[-1].endswith(script) and "bwrap" not in child.name():
-                    found.append(child)
+                    result.append(child)
             except psutil.Error:  # it has just ended
                 continue
-        return found
+        return result
 
     def wait_for(self, script: str, jobs: int = 1) -> list[psutil.Process]:
         """Wait until jobs run a script; all processes below the command."""
@@ -110,7 +110,7 @@ main(prog_name="recore")
 """
 
 
-def start(folder: Path, *arguments: object, patient: bool = False, **variables: str) -> Started:
+def start(folder: Path, *arguments: object, patient: bool = False, **variables: str) -> RunningCommand:
     """A run whose output lies in a folder. patient: its jobs have ten minutes from SIGTERM to SIGKILL."""
     tmp = folder / "tmp"
     tmp.mkdir(parents=True)
@@ -119,7 +119,7 @@ def start(folder: Path, *arguments: object, patient: bool = False, **variables: 
     variables = environment() | {"TMPDIR": str(tmp), "PYTHONFAULTHANDLER": "1"} | variables
     with open(folder / "stdout", "wb") as out, open(folder / "stderr", "wb") as err:
         process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=out, stderr=err)
-        return Started(process, folder, tmp)
+        return RunningCommand(process, folder, tmp)
 
 
 def on_terminal(*arguments: object) -> tuple[int, str, str]:

@@ -35,7 +35,7 @@ def command(*arguments: object) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Done:
+class FinishedRun:
     """A run that has ended: what it printed, and the folder that it left."""
 
     status: int
@@ -62,7 +62,7 @@ class Done:
         return {path.stem: float(path.read_text()) for path in (self.folder / "scores").glob("*.txt")}
 
 
-def recore_run(submission: Path, out: Path, *options: object, **variables: str) -> Done:
+def run_submission(submission: Path, out: Path, *options: object, **variables: str) -> FinishedRun:
     """Run a submission to its end, as a command of its own."""
     done = subprocess.run(
         command(submission, "--out", out, *options),
@@ -72,9 +72,9 @@ def recore_run(submission: Path, out: Path, *options: object, **variables: str) 
         text=True,
         timeout=180,
     )
-    return Done(done.returncode, done.stdout, done.stderr, out)
+    return FinishedRun(done.returncode, done.stdout, done.stderr, out)
 
 
-def left_beside(folder: Path) -> list[str]:
+def other_entries(folder: Path) -> list[str]:
     """Whatever else lies where a run's folder lies: halves of runs that were not cleared away, say."""
     return sorted(name for name in os.listdir(folder.parent) if name != folder.name)

@@ -46,8 +46,8 @@ def client(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory
     return folder / "bin/unearthed"
 
 
-def needs(engine: docker.DockerClient, image: str, mend: str) -> None:
+def needs(engine: docker.DockerClient, image: str, remedy: str) -> None:
     try:
         engine.images.get(image)
     except docker.errors.ImageNotFound:
-        pytest.skip(f"no image {image} here: {mend}")
+        pytest.skip(f"no image {image} here: {remedy}")
