@@ -1,4 +1,4 @@
-"""`python -m recore`: help with an example, one line an error, exit status 0, 1 or 2."""
+"""`python -m recore`: help with examples, errors in one line, exit status 0, 1 or 2."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""`recore doctor`: what is there and what is missing is found by trying it, on machines that lack one thing or another."""
+"""`recore doctor` on machines that lack one thing or another."""
 
 import contextlib
 import http.server

@@ -1,4 +1,4 @@
-"""`recore new`, and every submission here through the tests of tests/contract/."""
+"""`recore new`, and the contract tests (tests/contract/) on every submission here."""
 
 import os
 import shutil

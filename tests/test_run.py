@@ -1,4 +1,4 @@
-"""`python -m recore run` as a user meets it: what a good run prints, leaves and records."""
+"""`python -m recore run`: the output, files and record of a successful run."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""`python -m recore run --engine docker`: the same predictions as by hand, and nothing left behind."""
+"""`python -m recore run --engine docker`: the predictions are those by hand, and no container is left."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""`python -m recore run` where it is started: terminals, signals that are ignored, profiles, umasks, links."""
+"""`python -m recore run` in different environments: terminals, ignored signals, profiles, umasks, links."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""`python -m recore run` that cannot begin: exit status 2, one line that says the mend, and nothing made."""
+"""`python -m recore run` with invalid input: exit status 2, one line with a remedy, and no files."""
 
 import os
 import shutil

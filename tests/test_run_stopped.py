@@ -1,4 +1,4 @@
-"""`python -m recore run` ended from outside: its jobs end with it, and what was done is kept, or nothing."""
+"""`python -m recore run` ended by a signal: its jobs end with it, and completed results are kept."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""`python -m recore run` on a terminal: a line a step that lives, in ASCII where that is asked for."""
+"""`python -m recore run` on a terminal: one live line for each step, in ASCII if required."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The room copied elsewhere on its own, as a container holds it; servers and training jobs that run from there."""
+"""Copies of recore/container on their own, as a container holds them; servers and training jobs that run from there."""
 
 import http.client
 import json

@@ -1,4 +1,4 @@
-"""A training job from its configuration files to its exit code and reason, with scripts that end in all sorts of ways."""
+"""A training job from its configuration files to its exit status and failure reason."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The assay table: columns, units and cells, and a clear line for each that is wrong."""
+"""The assay table: columns, units and cells, and one clear line for each error."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""OPUS files: which block is taken, what becomes of it, and that no file, however damaged, is more than one line."""
+"""OPUS files: the choice and conversion of a block, and damaged files, which are reported in one line."""
 
 import os
 import struct

@@ -1,4 +1,4 @@
-"""Spectra as text: two columns or a table, units, directions, decimal commas, and what is none."""
+"""Spectra as text: two columns or a table, units, directions, decimal commas, and invalid files."""
 
 from pathlib import Path
 

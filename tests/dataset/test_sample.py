@@ -1,4 +1,4 @@
-"""The sample: the schema, the same files for the same seed, data that behave like assays and spectra."""
+"""The sample: its schema, its reproducibility, and realistic assays and spectra."""
 
 import gzip
 import hashlib

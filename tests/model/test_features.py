@@ -1,4 +1,4 @@
-"""features.SpectralFeatures: against the formulas written out, and as a scikit-learn transformer."""
+"""features.SpectralFeatures against its formulas, and as a scikit-learn transformer."""
 
 import pickle
 from collections.abc import Callable

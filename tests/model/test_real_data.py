@@ -1,4 +1,4 @@
-"""The YAMSYS soils (Zenodo, DOI 10.5281/zenodo.1174869) in the schema, where a copy is at hand: real spectra by hand.
+"""The default model on the YAMSYS soils (Zenodo, DOI 10.5281/zenodo.1174869), where a copy is available.
 
 RECORE_YAMSYS names a folder with public.csv.gz, private.csv.gz and private_actual.csv.gz.
 """

@@ -1,4 +1,4 @@
-"""The runs of a folder: best first among those on the same data, and whatever else lies there is named and passed by."""
+"""The table of runs in a folder: its order, and entries that are not runs."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What archives and models may weigh: little is not made much, and much is refused at once."""
+"""Limits on the size of archives and models: small files stay small, and large ones are refused early."""
 
 import gzip
 import random

@@ -1,4 +1,4 @@
-"""Data files before a run: what is none is refused with a reason, and so are private data that hold more than inputs."""
+"""Data files before a run: invalid files are refused with a reason, and so are private data with assays."""
 
 import gzip
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The parser of tracebacks: what Python really prints, and whatever else a log may hold."""
+"""The parser of tracebacks: real ones that Python prints, and any other text in a log."""
 
 import subprocess
 import sys

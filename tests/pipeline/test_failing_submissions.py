@@ -1,4 +1,4 @@
-"""A submission that fails, in each step in a way of its own: what its author is told, and what is kept."""
+"""Submissions that fail in each step: the explanation for the author, and the files that are kept."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

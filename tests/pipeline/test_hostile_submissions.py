@@ -1,4 +1,4 @@
-"""A submission that looks for the private assays in every step finds them nowhere, and one that brings a score, none."""
+"""A submission that searches every step for the private assays, and one that brings its own score.py: both fail."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""A run's folder is there whole or not at all, whatever happens to the process that makes it; and what run.json holds."""
+"""A run's folder is complete or absent, whatever happens to the process; and the contents of run.json."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""The table of where a submission stands."""
+"""The table of scores."""
 
 import io
 import json

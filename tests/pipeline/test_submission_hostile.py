@@ -1,4 +1,4 @@
-"""Submissions that someone else made: refused in one line, and nothing of them is run, followed or swallowed whole."""
+"""Untrusted submissions: invalid ones are refused in one line, and nothing in them is run or followed."""
 
 import gzip
 import os

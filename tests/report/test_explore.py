@@ -1,4 +1,4 @@
-"""Explore: its numbers computed again another way, its findings on files with one thing wrong, its page in a browser."""
+"""The report of `explore`: its numbers against other computations, its findings, its page in a browser."""
 
 import json
 import os

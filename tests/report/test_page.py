@@ -1,4 +1,4 @@
-"""Pages: written whole or not at all, safe with any words, and alive in a browser: hover, legend, keyboard, print."""
+"""Pages of reports: written completely or not at all, safe with any text, and usable in a browser."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""A run's report: its numbers computed again another way, what it must not hold, and runs of every kind."""
+"""A run's report: its numbers against other computations, what it must not contain, and runs of every kind."""
 
 import base64
 import itertools

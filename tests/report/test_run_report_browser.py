@@ -1,4 +1,4 @@
-"""A run's report in headless Chromium, and a run on many rows: slow."""
+"""A run's report in headless Chromium, and a report on many rows."""
 
 import os
 import shutil

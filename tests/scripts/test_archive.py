@@ -1,4 +1,4 @@
-"""What travels with a submission, and the files that the Unearthed CLI reads."""
+"""The files that are uploaded, and those that the Unearthed CLI reads."""
 
 import ast
 import json

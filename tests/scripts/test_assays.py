@@ -1,4 +1,4 @@
-"""assays.py: scikit-learn's checks, gaps, targets that were never measured, limits."""
+"""assays.py: scikit-learn's checks, gaps, targets without any assay, limits."""
 
 import pickle
 

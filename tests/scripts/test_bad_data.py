@@ -1,4 +1,4 @@
-"""Bad data: each file is refused in one line that says where, and no output is left; or it is digested."""
+"""Invalid data: each file is refused in one line that names the place, and no output is left."""
 
 import gzip
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Ctrl-C or a kill in the middle: what was there before stays whole, and no half-written output takes its place."""
+"""Interrupted scripts: earlier output stays complete, and partial output never replaces it."""
 
 import gzip
 import signal

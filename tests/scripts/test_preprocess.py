@@ -1,4 +1,4 @@
-"""preprocess.py: what it makes of a file, row by row."""
+"""preprocess.py: its inputs, row by row."""
 
 import csv
 import subprocess

@@ -1,4 +1,4 @@
-"""The same predictions by every way that data can come to the model."""
+"""The predictions are the same by every way in which data reach the model."""
 
 import io
 from pathlib import Path

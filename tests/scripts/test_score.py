@@ -1,4 +1,4 @@
-"""score.py: the official score to the last digit, and against arithmetic of another kind."""
+"""score.py: the official score to the last digit, and against exact arithmetic."""
 
 import json
 from fractions import Fraction

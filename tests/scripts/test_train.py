@@ -1,4 +1,4 @@
-"""`python train.py`: its arguments, what it prints, what it leaves."""
+"""`python train.py`: its arguments, its output and the files that it writes."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Requests made of a service model's shapes: what botocore's validator and the shape's own bounds accept."""
+"""Hypothesis strategies for requests: valid ones by a service model's shapes, and changed ones."""
 
 import re
 from functools import cache

@@ -1,4 +1,4 @@
-"""Jobs in containers: the same API, what a container may see and do, and that none is left."""
+"""Jobs in containers: the API, what a container can see and do, and that no container is left."""
 
 import json
 import tempfile

@@ -1,4 +1,4 @@
-"""Jobs that misbehave end with one clear reason, leave nothing behind, and the simulator goes on."""
+"""Jobs that misbehave: they end with one clear reason and leave nothing, and the simulator continues."""
 
 import os
 import signal

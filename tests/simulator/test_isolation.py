@@ -1,4 +1,4 @@
-"""What a job can see and touch: by the kernel behind walls; without, only paths are translated."""
+"""What a job can see and change: with a sandbox by the kernel; without one, only paths are translated."""
 
 import io
 import json

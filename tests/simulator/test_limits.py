@@ -1,4 +1,4 @@
-"""Time, memory and orders to stop."""
+"""Limits of time and memory, and requests to stop."""
 
 import os
 

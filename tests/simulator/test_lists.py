@@ -1,4 +1,4 @@
-"""Lists in pages, filtered and sorted, and boto3's waiters."""
+"""Lists: pages, filters and order, and boto3's waiters."""
 
 import base64
 import datetime

@@ -1,4 +1,4 @@
-"""What jobs print: streamed while they run, cut where it is too much; and the metrics that are found in it."""
+"""Logs of jobs: streamed while a job runs, cut at the limits; and the metrics in them."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""Two hundred jobs at once."""
+"""Two hundred parallel jobs."""
 
 import time
 

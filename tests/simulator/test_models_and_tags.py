@@ -1,4 +1,4 @@
-"""Models, tags of everything, and the services around SageMaker on the same port."""
+"""Models, tags, and the services around SageMaker on the same port."""
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor

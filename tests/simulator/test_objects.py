@@ -1,4 +1,4 @@
-"""Archives of strangers: nothing of them lands outside the folder that they are unpacked to."""
+"""Untrusted archives: nothing is written outside the folder into which they are unpacked."""
 
 import io
 import tarfile

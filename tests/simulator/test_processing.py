@@ -1,4 +1,4 @@
-"""Processing jobs: inputs, outputs, what they say at their end; and what requirements.txt of a job asks for."""
+"""Processing jobs: inputs, outputs, exit messages; and the packages that a job's requirements.txt names."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What reaches the port, well formed or not, is answered: by JSON, with a code that says what is wrong."""
+"""Requests at the port, valid or not: each has a JSON answer with a code that names the error."""
 
 import datetime
 import http.client

@@ -1,4 +1,4 @@
-"""What outlives a simulator, and that nothing else does."""
+"""What a simulator keeps in its state folder, and that it keeps nothing else."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Whatever TMPDIR is, jobs run and nothing is left: sockets have a folder whose path is short enough for them."""
+"""Temporary folders: jobs run with any TMPDIR, nothing is left, and the paths of sockets are short enough."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Batch Transform: objects cut into requests for a real server, answers put together again."""
+"""Batch Transform: objects are split into requests for a real server, and the answers are assembled."""
 
 import json
 import socket

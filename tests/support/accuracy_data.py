@@ -1,4 +1,4 @@
-"""What the tests of the accuracy benchmark know of their data set."""
+"""Constants and options of the accuracy benchmark's tests."""
 
 from pathlib import Path
 

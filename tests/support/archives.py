@@ -1,4 +1,4 @@
-"""tar.gz archives for tests: of any content, also content that a well-meant archive does not have."""
+"""tar.gz archives for tests, valid and malicious ones."""
 
 import gzip
 import io

@@ -1,4 +1,4 @@
-"""Reports in headless Chromium: what tests of pages share.
+"""Reports in headless Chromium.
 
 The system's Chromium or Chrome is used, found by its name; where there is none, these tests are skipped with a reason.
 """

@@ -1,4 +1,4 @@
-"""A Docker engine for tests that need one; where there is none, they are skipped and say why."""
+"""The Docker engine of this machine; tests that need one are skipped with a reason if there is none."""
 
 import json
 

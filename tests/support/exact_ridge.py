@@ -1,4 +1,4 @@
-"""The same fits as ridge.GroupRidgeCV makes, one scikit-learn Ridge at a time."""
+"""The fits of ridge.GroupRidgeCV, computed one at a time by scikit-learn's Ridge."""
 
 from dataclasses import dataclass
 

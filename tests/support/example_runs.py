@@ -1,4 +1,4 @@
-"""Runs for the tests of their reports: a good one, one whose private score failed, and one full of hostile words."""
+"""Runs for the tests of reports: a good one, one whose private score failed, and one full of markup."""
 
 import hashlib
 import json

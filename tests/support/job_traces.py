@@ -1,4 +1,4 @@
-"""What a job may leave behind on this machine: processes and folders."""
+"""Traces of jobs on this machine (processes and folders), and their logs."""
 
 import time
 import uuid

@@ -1,4 +1,4 @@
-"""OPUS files for tests, laid out as Bruker's software does: header, directory, spectra and their parameters."""
+"""OPUS files in Bruker's layout: header, directory, spectra and their parameters."""
 
 import struct
 from dataclasses import dataclass

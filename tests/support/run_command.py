@@ -1,4 +1,4 @@
-"""`python -m recore run` as tests start it: to its end, watched while it runs, on a terminal."""
+"""`python -m recore run` as a process: run to its end, watched while it runs, or on a terminal."""
 
 import fcntl
 import os

@@ -1,4 +1,4 @@
-"""boto3 clients of a simulator, and short ways to run a job."""
+"""boto3 clients of a simulator, and functions that run a job."""
 
 import io
 import itertools

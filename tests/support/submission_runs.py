@@ -1,4 +1,4 @@
-"""Miniature submissions made of tests/submissions/good with something changed, and `recore run` on them."""
+"""Variants of the submission tests/submissions/good, and `recore run` on them."""
 
 import json
 import os

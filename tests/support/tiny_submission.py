@@ -1,4 +1,4 @@
-"""A tiny submission whose jobs take no time, and folders of other files."""
+"""A tiny submission whose jobs take almost no time."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The real client in an environment of its own, the engine that it drives, and the image that the challenge names."""
+"""The real client in its own environment, the Docker engine, and the challenge's image."""
 
 import json
 import subprocess

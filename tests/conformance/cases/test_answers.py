@@ -1,4 +1,4 @@
-"""What becomes of what a hook returns or raises."""
+"""How the server answers with what a hook returns or raises."""
 
 import http.client
 import json

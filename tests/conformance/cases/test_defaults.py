@@ -1,4 +1,4 @@
-"""The image's own input_fn, predict_fn and output_fn. The model gives back what it is given, so both ends show."""
+"""The image's own input_fn, predict_fn and output_fn, with a model that returns its input."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What the hooks are given."""
+"""The arguments of the hooks."""
 
 import json
 

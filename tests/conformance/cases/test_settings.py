@@ -1,4 +1,4 @@
-"""transform_fn, where the program is looked for, and what the variables set."""
+"""transform_fn, the place of the program, and the effects of the variables."""
 
 import json
 import time

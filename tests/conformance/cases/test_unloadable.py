@@ -1,4 +1,4 @@
-"""Submissions that cannot be served: SageMaker must not hear that they are healthy."""
+"""Submissions that cannot be served: the server must not answer that it is healthy."""
 
 import pytest
 from conformance.servers import Server, differs
