@@ -1,4 +1,4 @@
-"""A small sample, a project folder in which it was run by hand, and a folder for sockets."""
+"""Fixtures of all tests: a small sample, a project folder in which the scripts ran, a folder for sockets."""
 
 import os
 import shutil
@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-# before numpy is imported: on a busy machine its threads mostly wait for each other, and a fit takes fifty times as long
+# Before numpy is imported: on a busy machine its threads wait for each other, and a fit takes fifty times as long.
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 

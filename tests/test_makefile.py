@@ -1,4 +1,4 @@
-"""The Makefile: bare `make` prints help, a missing prerequisite is named with its fix, environments are kept up to date.
+"""The Makefile: `make` alone prints help, missing prerequisites are named with a fix, environments are updated.
 
 Environments are made by the real Makefile, pip and uv in a project whose packages are small wheels in a folder: pip's
 configuration names it, without an index, so that nothing here is installed that did not come by that configuration.

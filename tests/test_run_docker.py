@@ -14,10 +14,11 @@ from support.tiny_submission import PREPROCESS, TRAIN, tiny
 
 SLEEP = "    import time\n    print('asleep', flush=True)\n    time.sleep(600)\n"
 MAIN = "if __name__ == '__main__':\n"
+PREDICT_FN = "def predict_fn(inputs, means):\n"
 SLEEPING = {  # by step: a file of the submission that sleeps there
     "train": ("train.py", MAIN + SLEEP + TRAIN),
     "public preprocess": ("preprocess.py", MAIN + SLEEP + PREPROCESS),
-    "public predict": ("train.py", TRAIN.replace("def predict_fn(inputs, means):\n", "def predict_fn(inputs, means):\n" + SLEEP)),
+    "public predict": ("train.py", TRAIN.replace(PREDICT_FN, PREDICT_FN + SLEEP)),
     "public score": ("", ""),  # the host's script: it is stopped as soon as its container is there
 }  # fmt: skip
 
@@ -32,7 +33,8 @@ def test_predictions_are_those_by_hand(project: Path, sample: Path, tmp_path: Pa
     engine()
     done = run_recore("--engine", "docker", *file_options(sample), "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
-    ours, by_hand = (read(path) for path in (tmp_path / "run/predictions/public.csv.out", project / "data/predictions/public.csv.out"))  # fmt: skip
+    paths = tmp_path / "run/predictions/public.csv.out", project / "data/predictions/public.csv.out"
+    ours, by_hand = (read(path) for path in paths)
     np.testing.assert_allclose(ours, by_hand, rtol=1e-9)
     record = json.loads((tmp_path / "run/run.json").read_text())
     assert record["isolation"] == "Docker"

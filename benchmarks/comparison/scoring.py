@@ -34,8 +34,9 @@ def bootstrap(targets: list[np.ndarray], predicted: list[np.ndarray], strata: np
     """Return scores (draws,) of resampled held-out rows (Efron, 1979): each draw's mean score over the repeats.
 
     targets, predicted: for each repeat of the folds, (rows, 49). Rows are drawn with replacement within each stratum of
-    `strata` (rows,). The same rows are drawn for all targets and repeats and, with the same seed, for all methods, so that two
-    methods' draws can be subtracted. No model is fitted again: the draws do not reflect the choice of training rows.
+    `strata` (rows,). The same rows are drawn for all targets and repeats and, with the same seed, for all methods, so
+    that two methods' draws can be subtracted. No model is fitted again: the draws do not reflect the choice of training
+    rows.
     """
     return np.concatenate(
         [

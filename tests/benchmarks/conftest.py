@@ -13,7 +13,7 @@ from benchmarks.comparison import data as comparison_data
 
 @pytest.fixture(scope="module")
 def frame() -> pd.DataFrame:
-    """60 rows of four holes: 320 channels, three targets that they tell of, some assays missing, iron in one hole only."""
+    """60 rows of four holes: 320 channels, three targets with gaps that depend on them, iron in one hole only."""
     random = np.random.default_rng(3)
     channels = [f"{wavenumber:.1f}" for wavenumber in np.linspace(3990, 500, 320)]
     peaks = np.exp(-((np.arange(320) - np.array([[40], [120], [260], [10]])) ** 2) / 200)

@@ -87,7 +87,8 @@ CASES = {
         "(train.py, line 6, in fit)",
     ),
     "a cause that is a group": (
-        "    try: raise ExceptionGroup('all', [ValueError('a')])\n    except ExceptionGroup as e: raise KeyError('k') from e",
+        "    try: raise ExceptionGroup('all', [ValueError('a')])\n"
+        "    except ExceptionGroup as e: raise KeyError('k') from e",
         "KeyError: 'k' (train.py, line 5, in fit)",
     ),
     "a traceback in the message": (
@@ -102,7 +103,8 @@ CASES = {
     "indentation": ("  a = 1\n    b = 2", "IndentationError: unexpected indent (train.py, line 5)"),
     "a module that is no Python": ("    import broken", "SyntaxError: invalid syntax (broken.py, line 1)"),
     "an older one that was caught": (
-        "    import traceback\n    try: 1 / 0\n    except ZeroDivisionError: traceback.print_exc()\n    raise KeyError('new')",
+        "    import traceback\n    try: 1 / 0\n    except ZeroDivisionError: traceback.print_exc()\n"
+        "    raise KeyError('new')",
         "KeyError: 'new' (train.py, line 7, in fit)",
     ),
 }

@@ -12,14 +12,15 @@ TRAIN, BOTH, PRIVATE = ("train",), ("public", "private"), ("private",)
 ADVICE = {  # by step, where nothing special is known of the exception
     "train": "look at: train.py, which `python train.py` runs by hand",
     "preprocess": "look at: preprocess.py. It runs alone: no other file of the submission",
-    "predict": "look at: model_fn, input_fn, predict_fn and output_fn of train.py: they run in a process that did not train",
+    "predict": "look at: model_fn, input_fn, predict_fn and output_fn of train.py: "
+    "they run in a process that did not train",
     "score": "look at: the predictions: a line of 49 numbers for each row of the data",
 }
 
 
 @dataclass(frozen=True)
 class Failure:
-    """What is changed of the good submission, which step of which sides fails, and the words that must be told.
+    """A change of the good submission, the step that fails, and the explanation that must be printed.
 
     reason: of the step, from its beginning. logged: in its log, if that is something else. advice: what to do, where
     something special is known.
@@ -72,7 +73,8 @@ FAILURES = {
         },
         {"channels": ""},
         logged="ModuleNotFoundError: No module named 'channels'",
-        advice="preprocess.py runs alone, without the submission's other files: move what it needs of channels.py into it",
+        advice="preprocess.py runs alone, without the submission's other files: "
+        "move what it needs of channels.py into it",
     ),
     "a module that setup.py does not name": Failure(
         "train",

@@ -46,7 +46,10 @@ Command "/usr/bin/python3 train.py"
 2026-11-20 19:48:49,680 sagemaker-training-toolkit ERROR    Encountered exit_code 1
 """
 NAN = "ValueError: Input y contains NaN. (train.py, line 31, in fit)"
-FRAMED = 'AlgorithmError: ExecuteUserScriptError:\nExitCode {}\nErrorMessage "{}"\nCommand "/bin/python3 train.py", exit code: {}'
+FRAMED = (
+    'AlgorithmError: ExecuteUserScriptError:\nExitCode {}\nErrorMessage "{}"\n'
+    'Command "/bin/python3 train.py", exit code: {}'
+)
 REASONS = {
     "an exception": ("AlgorithmError: ValueError: Input y contains NaN., exit code: 1", RAISED, NAN),
     "the image's own words": (FRAMED.format(1, "ValueError: Input y contains NaN.", 1), RAISED, NAN),
@@ -85,7 +88,8 @@ REASONS = {
         "requirements.txt cannot be installed: ERROR: no such package",
     ),
     "a path of a job that is not isolated": (
-        "AlgorithmError: score.py: /tmp/recore-jobs-y71kwa82/job-bef7c8c4db33/ml/processing/input/a.csv: empty, exit code: 1",
+        "AlgorithmError: score.py: "
+        "/tmp/recore-jobs-y71kwa82/job-bef7c8c4db33/ml/processing/input/a.csv: empty, exit code: 1",
         "",
         "score.py: /opt/ml/processing/input/a.csv: empty",
     ),
@@ -118,7 +122,8 @@ def test_the_exception_stands_first_and_the_toolkit_nowhere(tmp_path: Path) -> N
     step.reason, step.exception = read_reason("AlgorithmError: See job logs", log)
     assert explanation(step, tmp_path, tmp_path) == [
         f"recore: train failed: {NAN}",
-        "  what to do: assays have gaps: wrap the estimator in PerTargetRegressor of assays.py, which fits each target on "
+        "  what to do: assays have gaps: "
+        "wrap the estimator in PerTargetRegressor of assays.py, which fits each target on "
         "its own measured rows; put wrappers such as TransformedTargetRegressor inside it.",
         "  its last lines:",
         "    fitting",
@@ -203,7 +208,8 @@ def hint(text: str, step: str, folder: Path, **options: bool) -> str | None:
         "ValueError: Input y contains NaN.",
         "ValueError: Input contains NaN.",
         "ValueError: Input contains NaN, infinity or a value too large for dtype('float64').",
-        "xgboost.core.XGBoostError: [12:00:00] src/data.cc:1: Check failed: valid: Label contains NaN, infinity or a value",
+        "xgboost.core.XGBoostError: [12:00:00] src/data.cc:1: "
+        "Check failed: valid: Label contains NaN, infinity or a value",
         f"ValueError: \nAll the 5 fits failed.\n{RAISED}",
     ],
 )

@@ -336,7 +336,7 @@ def test_the_command_for_programs_and_its_refusals(mine: Path) -> None:
 
 
 def test_a_report_that_fails_does_not_fail_the_run(runs: Runs) -> None:
-    """The plotting library was broken: the run was kept, its status was its own, and a line says how to get the report."""
+    """The plotting library was broken: the run was kept and succeeded, and a line says how to get the report."""
     reported = f"recore: no report: no plots today; `python -m recore report {runs.good}` makes it"
     assert runs.stderr.read_text().splitlines()[-1] == reported
     last = f"run: {runs.good} holds logs, model.tar.gz, predictions, run.json, scores"

@@ -36,7 +36,7 @@ pytestmark = [
 
 @pytest.fixture
 def command(client, tmp_path: Path):
-    """A CLI's command line and the environment to run it in. Its endpoint is named, for early versions read no variable."""
+    """A CLI's command line with the endpoint, as early versions read no variable for it, and its environment."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     variables |= client.simulator.variables() | {"HOME": str(tmp_path), "AWS_PAGER": ""}
 

@@ -47,7 +47,8 @@ def tried(what):
         return type(error).__name__
 print(json.dumps({
     "user": os.getuid(), "host": socket.gethostname(), "self": socket.gethostbyname("algo-1"),
-    "network": sorted(os.listdir("/sys/class/net")), "processes": sorted(int(p) for p in os.listdir("/proc") if p.isdigit()),
+    "network": sorted(os.listdir("/sys/class/net")),
+    "processes": sorted(int(p) for p in os.listdir("/proc") if p.isdigit()),
     "root": tried(lambda: open("/new", "w")), "tmp": tried(lambda: open("/tmp/new", "w").close()),
     "mine": tried(lambda: open("/opt/ml/processing/new", "w").close()),
     "capabilities": [line.split()[1] for line in open("/proc/self/status") if line.startswith("Cap")],

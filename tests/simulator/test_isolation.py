@@ -78,8 +78,9 @@ def test_files_of_this_machine_are_not_visible(sandboxed, tmp_path):
     (tmp_path / "secret").write_text("secret")
     root = Path(__file__).parents[2]
     paths = [
-        str(tmp_path / "secret"), str(Path.home() / ".bashrc"), str(Path.home() / ".aws"), "/home", "/etc/shadow", "/boot",
-        "/sys/class/net", "/var/log", str(sandboxed.simulator.folder), str(root / "README.md"), str(root / "recore/simulator"),
+        str(tmp_path / "secret"), str(Path.home() / ".bashrc"), str(Path.home() / ".aws"), "/home", "/etc/shadow",
+        "/boot", "/sys/class/net", "/var/log", str(sandboxed.simulator.folder), str(root / "README.md"),
+        str(root / "recore/simulator"),
     ]  # fmt: skip
     result = run_script(
         sandboxed,
@@ -92,7 +93,8 @@ def test_writing_elsewhere_touches_nothing(sandboxed):
     name = uuid.uuid4().hex
     script = f"""
 result = {{}}
-for place in ('/', '/usr', '/usr/bin', '/etc', '/tmp', '/var', '/dev', os.path.dirname(json.__file__), '/proc/sys/kernel'):
+system = ('/', '/usr', '/usr/bin', '/etc', '/tmp', '/var', '/dev', '/proc/sys/kernel')
+for place in (*system, os.path.dirname(json.__file__)):
     try:
         os.makedirs(place, exist_ok=True)
         open(place + '/{name}', 'w').write('x')

@@ -10,7 +10,10 @@ from recore.simulator import running
 from recore.simulator.instances import Instance, instance_of
 from recore.simulator.resources import processing, training
 
-STUBBORN = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('sleeping' + 'now', flush=True)\ntime.sleep(600)"
+STUBBORN = (
+    "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    "print('sleeping' + 'now', flush=True)\ntime.sleep(600)"
+)
 POLITE = """
 import os, signal, sys, time
 def leave(*_):
@@ -53,7 +56,8 @@ def test_memory_beyond_the_instance_type(either, monkeypatch, way):
     monkeypatch.setattr(processing, "instance_of", lambda instance_type: Instance(300 << 20, 2))
     take = "kept = b'x' * (1 << 30)\ntime.sleep(600)"
     if way == "children":
-        take = "for _ in range(4):\n    if os.fork() == 0:\n        kept = b'x' * (150 << 20)\n        break\ntime.sleep(600)"
+        take = "for _ in range(4):\n    if os.fork() == 0:\n        kept = b'x' * (150 << 20)\n        break\n"
+        take += "time.sleep(600)"
     if way == "files":
         if not either.simulator.enforced:
             pytest.skip("without walls /dev/shm is this machine's")

@@ -120,7 +120,8 @@ def train(client, requirements, script="print('trained')", **files):
 
 
 PACKAGE = {
-    "pkg/setup.py": "from setuptools import setup\nsetup(name='tiny-of-ours', version='1.0', py_modules=['tiny_of_ours'])",
+    "pkg/setup.py": "from setuptools import setup\n"
+    "setup(name='tiny-of-ours', version='1.0', py_modules=['tiny_of_ours'])",
     "pkg/tiny_of_ours.py": "said = 'hello from the package'",
 }
 USE = "import tiny_of_ours\nprint(tiny_of_ours.said)"
@@ -133,7 +134,8 @@ def libraries(client):
 def test_requirements_that_are_there_already(either, monkeypatch):
     monkeypatch.setattr(platform.Platform, "_from_index", None)  # would fail
     before = libraries(either)
-    text = f"# what the container has\nnumpy=={version('numpy')}\nscikit_learn\nscipy>1 # enough\nnope; sys_platform == 'none'\n"
+    text = f"# what the container has\nnumpy=={version('numpy')}\nscikit_learn\nscipy>1 # enough\n"
+    text += "nope; sys_platform == 'none'\n"
     job = train(either, text)
     assert job["TrainingJobStatus"] == "Completed", job
     assert libraries(either) == before

@@ -9,7 +9,7 @@ from sklearn.model_selection import PredefinedSplit
 
 @dataclass(frozen=True)
 class Exact:
-    """Of one target: the chosen alpha, its predictions of all rows, those held out in the first split; all errors."""
+    """One target's alpha, predictions of all rows, held-out predictions of the first split, and errors by alpha."""
 
     alpha: float
     predicted: np.ndarray

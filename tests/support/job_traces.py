@@ -8,7 +8,7 @@ import psutil
 
 
 class Mark:
-    """A variable for a job's environment, by which its processes are found wherever they have gone."""
+    """A variable in a job's environment, by which all its processes can be found."""
 
     def __init__(self) -> None:
         self.environment = {"MARK": uuid.uuid4().hex}
@@ -25,15 +25,15 @@ class Mark:
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait until something is so."""
+    """Wait until a condition holds."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "it never became so"
+        assert time.monotonic() < deadline, "the condition never held"
         time.sleep(0.05)
 
 
 def assert_no_trace(client, mark: Mark) -> None:
-    """Nothing of a job is left: no process that bears its mark, no folder; and the simulator runs a next one."""
+    """A job has left no process with its mark and no folder, and the simulator runs another job."""
     folder = client.simulator.folder
     wait_until(lambda: not mark.processes())
     wait_until(lambda: not list(folder.glob("job-*")))
@@ -41,7 +41,7 @@ def assert_no_trace(client, mark: Mark) -> None:
 
 
 def output(client, kind: str, name: str) -> str:
-    """All that one job printed so far, from its own log stream; nothing where it has none yet."""
+    """Return all that a job has printed so far, from its log stream; an empty text if it has none yet."""
     group = f"/aws/sagemaker/{kind}s"
     lines, token = [], {}
     try:

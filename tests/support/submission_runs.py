@@ -15,9 +15,9 @@ SUBMISSIONS = ROOT / "tests/submissions"
 
 
 def variant(folder: Path, changes: dict[str, tuple[str, str]] | None = None, **files: str) -> Path:
-    """A copy of the good submission. changes: by file name, text that is there and what stands there instead.
+    """Copy the good submission with changes: by file name, a text in it and its replacement.
 
-    files: whole files, by their names without .py where that is what they are.
+    files: whole files by name; .py may be left out.
     """
     shutil.copytree(SUBMISSIONS / "good", folder, ignore=shutil.ignore_patterns("__pycache__"))
     for name, (old, new) in (changes or {}).items():
@@ -30,13 +30,13 @@ def variant(folder: Path, changes: dict[str, tuple[str, str]] | None = None, **f
 
 
 def command(*arguments: object) -> list[str]:
-    """A run without a report: what these tests ask is what becomes of a submission."""
+    """Return the command of a run without a report, which these tests do not need."""
     return [sys.executable, "-m", "recore", "run", *map(str, arguments), "--no-report"]
 
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run that has ended: what it printed, and the folder that it left."""
+    """A run that has ended: its output, and its folder."""
 
     status: int
     stdout: str
@@ -63,7 +63,7 @@ class FinishedRun:
 
 
 def run_submission(submission: Path, out: Path, *options: object, **variables: str) -> FinishedRun:
-    """Run a submission to its end, as a command of its own."""
+    """Run a submission to its end, as a command."""
     done = subprocess.run(
         command(submission, "--out", out, *options),
         cwd=ROOT,
@@ -76,5 +76,5 @@ def run_submission(submission: Path, out: Path, *options: object, **variables: s
 
 
 def other_entries(folder: Path) -> list[str]:
-    """Whatever else lies where a run's folder lies: halves of runs that were not cleared away, say."""
+    """Return the other entries beside a run's folder, such as partial folders that were not removed."""
     return sorted(name for name in os.listdir(folder.parent) if name != folder.name)
