@@ -67,8 +67,8 @@ lint: $(READY_DEV) ## style, types and import rules
 
 bench: $(READY_DEV) ## the benchmarks
 	$(PYTHON) benchmarks/speed.py
-	$(PYTHON) benchmarks/jobs.py
-	$(PYTHON) benchmarks/run.py
+	$(PYTHON) benchmarks/simulator_overhead.py
+	$(PYTHON) benchmarks/pipeline_overhead.py
 	$(PYTHON) benchmarks/accuracy.py
 
 clean: ## remove environments, caches, models and outputs, but no data files

@@ -4,16 +4,17 @@ Example:
     python benchmarks/accuracy.py --public public.csv.gz --private private.csv.gz --actual actual.csv.gz --repeats 5
     python benchmarks/accuracy.py --data soils soils.csv.gz --data core public.csv.gz private.csv.gz actual.csv.gz
 
-Without files it takes 300 rows of the sample below data/, which is made where it is missing, and one repeat.
+Without files the benchmark uses 300 rows of the sample below data/, which is made if it is missing, and one repeat.
 
-A score is the mean of the targets' R2 by the challenge's weights, over the targets that the files have, each on its own
-measured rows, pooled over the folds. What is held out and predicted:
+A score is the mean of the targets' R2, weighted as in the challenge, over the targets that the files have. R2 of a
+target is computed on its measured rows, pooled over the folds. The columns differ in the rows that are held out and
+predicted:
     by site             each site in turn; with more than ten sites a fifth of them in turn
     shuffled            a fifth of the rows in turn
     public to private   the private rows, by a model of the public ones
-What a method chooses, it chooses within the training rows. Repeats shuffle anew; after +- stands the standard deviation of
-their scores. Differences come with the 95 % interval of a paired bootstrap over the held-out rows. The mean is that of the
-training rows; 0 would be that of the rows held out.
+Methods choose their parameters within the training rows. Each repeat shuffles again; the number after +- is the
+standard deviation of the repeats' scores. Differences have the 95 % interval of a paired bootstrap over the held-out
+rows. The method `mean` predicts the mean of the training rows; the mean of the held-out rows would score 0.
 
 The last line compares ours with the single peer that has the best mean score over all data sets and columns. --groups 2
 compares each data set a second time, with only its two largest public groups (sites, drill holes).
@@ -48,10 +49,11 @@ def main() -> None:
     arguments = parse()
     results, draws = [], []
     for name, data, result in data_sets(arguments):
-        compared, own_draws = compare(data, arguments, seed=arguments.seed + 1000 * len(results))
-        results.append(result | compared)
-        draws.append(own_draws)
-        print(f"\n## {name}\n" if len(arguments.data) > 1 or arguments.groups else "", end="")
+        comparison, column_draws = compare(data, arguments, seed=arguments.seed + 1000 * len(results))
+        results.append(result | comparison)
+        draws.append(column_draws)
+        if len(arguments.data) > 1 or arguments.groups:
+            print(f"\n## {name}\n")
         show(results[-1], arguments.targets)
         sys.stdout.flush()  # the next data set may take long, and the output may go to a file
     result = results[0] if len(results) == 1 else {"data_sets": results}
@@ -64,28 +66,28 @@ def main() -> None:
 
 
 def data_sets(arguments: argparse.Namespace) -> "list[tuple[str, Data, dict[str, Any]]]":
-    """Each data set that the arguments ask for: its name, its data, and what the JSON file says of the files.
+    """Return the name, the data and the JSON file's first members of each data set that the arguments name.
 
-    All files are read before anything is fitted, so that a bad one is reported at once.
+    All files are read before anything is fitted, so that an invalid one is reported immediately.
     """
     from benchmarks.comparison.data import read
 
-    found = []
+    data_sets = []
     for name, *files in arguments.data or [["sample", *filter(None, sample())]]:
         data = read(*files)
         result = {"name": name, "files": [str(path) for path in files], "rows_of_files": len(data)}
         if arguments.rows and arguments.rows < len(data):
-            chosen = np.random.default_rng(arguments.seed).choice(len(data), arguments.rows, replace=False)
-            data = data.take(np.sort(chosen))
-        found.append((name, data, result))
+            rows = np.random.default_rng(arguments.seed).choice(len(data), arguments.rows, replace=False)
+            data = data.take(np.sort(rows))
+        data_sets.append((name, data, result))
         if arguments.groups:
             name = f"{name}, {arguments.groups} groups"
-            found.append((name, data.with_largest_groups(arguments.groups), result | {"name": name}))
-    return found
+            data_sets.append((name, data.with_largest_groups(arguments.groups), result | {"name": name}))
+    return data_sets
 
 
 def parse() -> argparse.Namespace:
-    """The arguments; ends with 2 where they cannot be meant."""
+    """Parse the arguments; invalid ones end the program with exit status 2."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--public", type=Path, metavar="FILE", help="data file with assays")
     parser.add_argument("--private", type=Path, metavar="FILE", help="data file without; needs --actual")
@@ -99,17 +101,28 @@ def parse() -> argparse.Namespace:
         help="a data set: its name, its public file and, if any, its private file and that file's assays; repeatable",
     )
     parser.add_argument(
-        "--groups", type=at_least(2), help="compare each data set again with only its largest public groups, so many"
+        "--groups",
+        type=at_least(2),
+        help="compare each data set again with only so many of its public groups, the largest",
     )
-    parser.add_argument("--rows", type=at_least(20), help="only so many, drawn from all (without files 300, else all)")
-    parser.add_argument("--repeats", type=at_least(1), help="of what is shuffled (without files 1, else 5)")
     parser.add_argument(
-        "--seed", type=at_least(0), default=0, help="of the first repeat; others count on (%(default)s)"
+        "--rows", type=at_least(20), help="a random sample of so many rows (without files 300, else all)"
     )
-    parser.add_argument("--models", help="some of the table's, separated by commas: ours,randomnumbers,pls")
-    parser.add_argument("--jobs", type=at_least(1), default=os.cpu_count(), help="fits at a time (%(default)s)")
-    parser.add_argument("--targets", action="store_true", help="print each target's R2, too")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers there, those of each target too")
+    parser.add_argument(
+        "--repeats", type=at_least(1), help="how often shuffled folds are drawn (without files 1, else 5)"
+    )
+    parser.add_argument(
+        "--seed",
+        type=at_least(0),
+        default=0,
+        help="seed of the first repeat; the next have the next numbers (%(default)s)",
+    )
+    parser.add_argument("--models", help="only these methods, separated by commas: ours,randomnumbers,pls")
+    parser.add_argument("--jobs", type=at_least(1), default=os.cpu_count(), help="parallel fits (%(default)s)")
+    parser.add_argument("--targets", action="store_true", help="also print each target's R2")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write all numbers to this file, including those of each target"
+    )
     arguments = parser.parse_args()
     if any(len(words) not in (2, 4) for words in arguments.data):
         parser.error("--data takes NAME PUBLIC or NAME PUBLIC PRIVATE ACTUAL")
@@ -118,8 +131,8 @@ def parse() -> argparse.Namespace:
         files = filter(None, (arguments.public, arguments.private, arguments.actual))
         arguments.data.insert(0, [arguments.public.name, *files])
     names = [name for name, *_ in arguments.data]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        parser.error(f"--data: two data sets are named {twice[0]!r}")
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        parser.error(f"--data: two data sets are named {repeated[0]!r}")
     rows, repeats = (None, 5) if arguments.data else (300, 1)
     arguments.rows = rows if arguments.rows is None else arguments.rows
     arguments.repeats = repeats if arguments.repeats is None else arguments.repeats
@@ -134,7 +147,7 @@ def parse() -> argparse.Namespace:
 
 
 def at_least(least: int) -> Callable[[str], int]:
-    """An argparse type: whole numbers from `least` on."""
+    """Return an argparse type for whole numbers that are at least `least`."""
 
     def whole_number(text: str) -> int:
         if int(text) < least:
@@ -145,7 +158,7 @@ def at_least(least: int) -> Callable[[str], int]:
 
 
 def sample() -> tuple[Path, Path | None, Path | None]:
-    """The files that `recore sample --out data` makes: made where there are none; private ones only with their assays."""
+    """Return the files of `recore sample --out data`, made if missing; the private ones only if both are there."""
     public, private, actual = (DATA / name for name in FILES)
     if not public.exists():
         plan = Plan()
@@ -155,20 +168,20 @@ def sample() -> tuple[Path, Path | None, Path | None]:
 
 
 @contextlib.contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Yield what tells a bar on the terminal, if there is one, of work done."""
+def progress(task_name: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Yield a function that advances a progress bar, which is shown on a terminal only."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
     parts = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*parts, console=console, disable=not console.is_terminal, transient=True) as bar:
-        task = bar.add_task(what, total=total)
+        task = bar.add_task(task_name, total=total)
         yield lambda done: bar.advance(task, done)
 
 
 def compare(data: "Data", arguments: argparse.Namespace, seed: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """All numbers of the tables, as they go into the JSON file; and by column and method the bootstrap's draws."""
+    """Return the numbers of the tables, as in the JSON file, and the bootstrap's draws by column and method."""
     from benchmarks.comparison.folds import columns_of, fits_of, run
 
     columns = columns_of(data, arguments.repeats, arguments.seed)
@@ -176,9 +189,7 @@ def compare(data: "Data", arguments: argparse.Namespace, seed: int) -> tuple[dic
         outcomes = run(data, columns, arguments.models, arguments.jobs, advance)
     columns = [column for column in columns if scored(outcomes[column.name])]
     if not columns:
-        raise preprocess.DataError(
-            "no target has measured rows enough to learn it from and to score it: see docs/benchmarks.md"
-        )
+        raise preprocess.DataError("no target has enough measured rows to fit and to score it: see docs/benchmarks.md")
     measured = dict(zip(score.TARGETS, (~np.isnan(data.targets)).sum(axis=0).tolist(), strict=True))
     summaries, draws = zip(*(summarise(column, outcomes[column.name], seed) for column in columns), strict=True)
     result = {
@@ -194,10 +205,10 @@ def compare(data: "Data", arguments: argparse.Namespace, seed: int) -> tuple[dic
 
 
 def best_peer(results: list[dict[str, Any]], draws: list[list[dict[str, Any]]]) -> dict[str, Any] | None:
-    """The peer with the best mean score over all data sets and columns, and the mean of ours minus it.
+    """Return the peer with the best mean score over all data sets and columns, and the mean difference of ours to it.
 
-    results and draws: for each data set what `compare` returned. None where ours or a peer is not compared. All columns
-    count alike; data sets are resampled independently of each other.
+    results and draws: the two results of `compare` for each data set. Returns None if ours or every peer is missing.
+    All columns have the same weight; data sets are resampled independently of each other.
     """
     from benchmarks.comparison.scoring import interval
 
@@ -217,12 +228,12 @@ def best_peer(results: list[dict[str, Any]], draws: list[list[dict[str, Any]]]) 
 
 
 def scored(outcome: "Outcome") -> bool:
-    """Whether every repeat of a column holds a target that can be scored."""
+    """Whether every repeat of a column has a target that can be scored."""
     return all((np.sum(~np.isnan(targets), axis=0) >= 2).any() for targets in outcome.targets)
 
 
 def summarise(column: "Column", outcome: "Outcome", seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """One column's scores, their spread, R2 by target, differences of ours and each peer; and each method's draws."""
+    """Return a column's scores, deviations, R2 by target and differences of ours to each peer; and all draws."""
     from benchmarks.comparison.scoring import bootstrap, interval, r2_by_target, weighted
 
     methods, draws = {}, {}
@@ -294,8 +305,8 @@ def score_cell(method: dict[str, Any]) -> str:
 
 
 def difference_cell(method: dict[str, Any]) -> str:
-    found = method["ours_minus_this"]
-    return f"{found['difference']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]"
+    difference = method["ours_minus_this"]
+    return f"{difference['difference']:+.3f} [{difference['low']:+.3f}, {difference['high']:+.3f}]"
 
 
 if __name__ == "__main__":

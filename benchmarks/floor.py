@@ -1,12 +1,13 @@
-"""The floor: the work of each step in pyarrow and numpy, as directly as it can be written, and nothing else.
+"""The floor: the work of each step in pyarrow and numpy, written as directly as possible, and nothing else.
 
     python benchmarks/floor.py preprocess DATA.csv.gz INPUTS.csv
     python benchmarks/floor.py train DATA.csv.gz MODEL
     python benchmarks/floor.py predict MODEL DATA.csv.gz PREDICTIONS.csv
     python benchmarks/floor.py score DATA.csv.gz PREDICTIONS.csv
 
-No check, no message, no option, no pandas and no scikit-learn; the whole file in memory. Same bins, same features, same
-folds and strengths as the scripts have: what they take more is what their care costs.
+It has no checks, messages or options, uses neither pandas nor scikit-learn, and holds the whole file in memory. Bins,
+features, folds and regularisation strengths are those of the scripts: the difference in time is the cost of their
+checks.
 """
 
 import pickle
@@ -26,7 +27,7 @@ FIRST_TARGET, LAST_TARGET = "AgPPM", "YPPM"
 
 
 def read(path, *, spectra=False, assays=False, holes=False):
-    """The index and whole columns of a data file: (index, spectra (rows, channels), names, assays, holes)."""
+    """Return the index and columns of a data file: (index, spectra (rows, channels), names, assays, holes)."""
     header = pa.csv.open_csv(path).schema.names
     channels = [name for name in header if spectra and name[:1].isdigit()]
     targets = header[header.index(FIRST_TARGET) : header.index(LAST_TARGET) + 1] if assays else []
@@ -44,34 +45,34 @@ def as_matrix(batch):
 
 
 def to_bins(spectra, channels):
-    """Bins (rows, bins) of spectra (rows, channels)."""
+    """Return bins (rows, bins) of spectra (rows, channels)."""
     maximum = spectra[:, [float(name) > 1110 for name in channels]].max(axis=1)
     whole = len(channels) // BIN * BIN
     return np.round(sum(spectra[:, first:whole:BIN] for first in range(BIN)) / maximum[:, None], 5)
 
 
 def fit(bins, y, holes, alphas, folds):
-    """Ridge with a strength per target: one eigen-decomposition a fold, by hole and by row, and one for the model.
+    """Fit Ridge with an alpha for each target: one eigen-decomposition per fold, by hole and by row, and one more.
 
     y (rows, 49): NaN where not measured; targets that are measured on the same rows share their decompositions.
-    Returns what `features` takes, and the coefficients (features + 1, 49), the intercepts last.
+    Returns the similarity map, which `features` needs, and coefficients (features + 1, 49), the intercepts last.
     """
-    mapped = likeness(bins)
-    x = np.column_stack([features(bins, mapped), np.ones(len(bins))])
+    similarity = fit_similarity(bins)
+    x = np.column_stack([features(bins, similarity), np.ones(len(bins))])
     _, hole = np.unique(holes, return_inverse=True)
     by_hole = np.argsort(np.argsort(-np.bincount(hole)))[hole] % folds  # the largest holes to different folds
-    ways = [by_hole, np.arange(len(x)) % folds]
-    masks = [way == fold for way in ways for fold in range(folds)]
-    of_all = [own.T @ own for mask in masks for own in [x[mask]]]
+    splits = [by_hole, np.arange(len(x)) % folds]
+    masks = [split == fold for split in splits for fold in range(folds)]
+    all_grams = [x[mask].T @ x[mask] for mask in masks]
     coefficients = np.empty((x.shape[1], y.shape[1]))
     patterns, pattern_of = np.unique(~np.isnan(y), axis=1, return_inverse=True)
     for number, measured in enumerate(patterns.T):
-        own_y = np.nan_to_num(y[:, pattern_of == number])
-        gone = [x[mask & ~measured] for mask in masks]
-        grams = [gram - own.T @ own for gram, own in zip(of_all, gone, strict=True)]
-        rights = [x[mask].T @ own_y[mask] for mask in masks]
+        columns = np.nan_to_num(y[:, pattern_of == number])
+        gaps = [x[mask & ~measured] for mask in masks]
+        grams = [gram - rows.T @ rows for gram, rows in zip(all_grams, gaps, strict=True)]
+        rights = [x[mask].T @ columns[mask] for mask in masks]
         gram, right = sum(grams[:folds]), sum(rights[:folds])
-        squares = (own_y**2).sum(axis=0)
+        squares = (columns**2).sum(axis=0)
         errors = np.zeros((2, len(alphas), len(squares)))
         for fold, (held, held_right) in enumerate(zip(grams, rights, strict=True)):
             b = ridge(gram - held, right - held_right, alphas[:, None, None])
@@ -79,7 +80,7 @@ def fit(bins, y, holes, alphas, folds):
         variation = squares - right[-1] ** 2 / gram[-1, -1]
         best = np.minimum(errors + squares, variation).sum(axis=0).argmin(axis=0)
         coefficients[:, pattern_of == number] = ridge(gram, right, alphas[best])
-    return mapped, coefficients
+    return similarity, coefficients
 
 
 def slopes(bins):
@@ -94,8 +95,8 @@ def kernel(a, b):
     return near * np.sqrt(near) + LINEAR / a.shape[1] * products
 
 
-def likeness(bins):
-    """What Nystroem's map of these spectra's slopes needs: mean, deviation, landmarks, matrix, weights."""
+def fit_similarity(bins):
+    """Return Nystroem's map of these spectra's slopes: mean, deviation, landmarks, matrix, weight of the bins."""
     z = slopes(bins)
     mean, deviation = z.mean(axis=0), z.std(axis=0)
     z = (z - mean) / deviation
@@ -106,13 +107,13 @@ def likeness(bins):
     return mean, deviation, landmarks, matrix * weight, np.sqrt(VARIANCE / bins.var(axis=0).sum())
 
 
-def features(bins, mapped):
-    mean, deviation, landmarks, matrix, weight = mapped
+def features(bins, similarity):
+    mean, deviation, landmarks, matrix, weight = similarity
     return np.column_stack([bins * weight, kernel((slopes(bins) - mean) / deviation, landmarks) @ matrix])
 
 
 def ridge(gram, right, alphas):
-    """Coefficients, intercept last, from x'x and x'y of x with a last column of ones; for all `alphas` at once."""
+    """Return coefficients, intercept last, for all `alphas`, from x'x and x'y of x with a last column of ones."""
     rows, sums, means = gram[-1, -1], gram[-1, :-1], right[-1] / gram[-1, -1]
     values, vectors = np.linalg.eigh(gram[:-1, :-1] - np.outer(sums, sums) / rows)
     b = vectors @ ((vectors.T @ (right[:-1] - np.outer(sums, means))) / (values.clip(0)[:, None] + alphas))
@@ -135,9 +136,9 @@ def train(data, output):
 
 def predict(model, data, output):
     with open(model, "rb") as file:
-        mapped, b = pickle.load(file)
+        similarity, b = pickle.load(file)
     _, spectra, channels, _, _ = read(data, spectra=True)
-    predicted = (features(to_bins(spectra, channels), mapped) @ b[:-1] + b[-1]).clip(0).T
+    predicted = (features(to_bins(spectra, channels), similarity) @ b[:-1] + b[-1]).clip(0).T
     columns = [pa.Array.from_buffers(pa.float64(), len(each), [None, pa.py_buffer(each.copy())]) for each in predicted]
     table = pa.RecordBatch.from_arrays(columns, [str(number) for number in range(len(columns))])
     pa.csv.write_csv(table, output, pa.csv.WriteOptions(include_header=False))

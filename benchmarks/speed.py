@@ -1,11 +1,11 @@
-"""Time and peak memory of the four steps: plain pandas, ours, and the floor of the same work, in turn in one run.
+"""Time and peak memory of the four steps: plain pandas, ours, and the floor of the same work, alternating.
 
     python benchmarks/speed.py --rows 4000 20000 100000 --repeats 3
     python benchmarks/speed.py --rows 4000 --repeats 1 --json
 
-plain: benchmarks/plain/, the way that comes to mind first. floor: benchmarks/floor.py, the same work with nothing else.
-Whole processes are measured, start and imports included, each on the same file; the fit besides alone, in a process
-that does nothing else. Medians; machines differ and are busy, so compare the ratios. docs/performance.md explains.
+plain: benchmarks/plain/, the simplest code. floor: benchmarks/floor.py, the same work and nothing else. Whole processes
+are measured, including start and imports, each on the same file. The fit is also measured alone, in a process that does
+nothing else. All numbers are medians. Machines differ and are busy: compare the ratios. See docs/performance.md.
 """
 
 import argparse
@@ -26,37 +26,36 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 HERE = ROOT / "benchmarks"
-MADE = 4000  # rows that are made; more are these again, as other holes
+DISTINCT_ROWS = 4000  # rows that are generated; further rows repeat these with other names of holes
 SIDES = ("plain", "ours", "floor")
 FIT_ROWS = 20_000  # above this the fit is not measured alone: plain takes too long where assays are missing
 MISSING = 0.03
-SAMPLED = 7  # plain fits target by target where assays are missing: every so many are measured, and times that
-# Matrices here are small, and threads of BLAS that wait for each other on a busy machine multiply the time: one thread
-# for all sides.
+SAMPLED = 7  # with gaps plain fits target by target: every SAMPLEDth is timed, and the time multiplied
+# The matrices are small, and on a busy machine BLAS's threads wait for each other: all sides have one thread.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 def make_data(folder: Path, rows: int) -> Path:
-    """A public data file of exactly so many rows, 1,700 channels and 49 assays; rows past MADE repeat in new holes."""
+    """Make a public file of 1,700 channels and 49 assays; rows past DISTINCT_ROWS repeat in new holes."""
     from recore.dataset.sample import FILES, Plan, make_sample
 
-    made = min(rows, MADE)
-    make_sample(folder, Plan(rows=2 * made, holes=max(24, made // 100), missing=0))
+    distinct = min(rows, DISTINCT_ROWS)
+    make_sample(folder, Plan(rows=2 * distinct, holes=max(24, distinct // 100), missing=0))
     path = folder / "data/public.csv.gz"
     path.parent.mkdir()
     with gzip.open(folder / FILES[0], "rb") as source:
-        header, *lines = itertools.islice(source, made + 1)
+        header, *lines = itertools.islice(source, distinct + 1)
     with gzip.open(path, "wb", compresslevel=6) as target:
         target.write(header)
         for row in range(rows):
-            _, depth_to, hole, rest = lines[row % made].split(b",", 3)
-            hole = hole.strip(b'"') + b"-%d" % (row // made)
+            _, depth_to, hole, rest = lines[row % distinct].split(b",", 3)
+            hole = hole.strip(b'"') + b"-%d" % (row // distinct)
             target.write(b",".join([b"%d" % row, depth_to, hole, rest]))
     return path
 
 
 def commands(folder: Path, data: Path) -> dict[str, dict[str, list[object]]]:
-    """By step and side, what is run. Each side reads its own model; all score the same predictions."""
+    """Return the commands by step and side. Each side reads its own model; all score the same predictions."""
     out = {side: folder / side for side in SIDES}
     for path in out.values():
         path.mkdir()
@@ -88,25 +87,25 @@ def commands(folder: Path, data: Path) -> dict[str, dict[str, list[object]]]:
 
 
 def measure(command: list[object]) -> dict[str, float]:
-    """Run it; wall seconds, seconds of all cores, peak MiB of the process. Raises where it fails."""
-    started = time.perf_counter()
+    """Run a command; return its seconds, processor seconds and peak MiB. Raises RuntimeError if it fails."""
+    start = time.perf_counter()
     process = subprocess.Popen([sys.executable, *map(str, command)], stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"{command[:2]} ended with {process.returncode}")
-    seconds = time.perf_counter() - started
+    seconds = time.perf_counter() - start
     return {"s": seconds, "cpu": usage.ru_utime + usage.ru_stime, "MiB": usage.ru_maxrss / 1024}
 
 
-def alone(function: Callable, *arguments: object) -> Any:
-    """Call it in a new process: this one must stay small, for a child's peak memory counts from its parent's size."""
+def call_in_new_process(function: Callable, *arguments: object) -> Any:
+    """Call a function in a new process: this one must stay small, as its size counts in a child's peak memory."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *arguments).result()
 
 
 def time_fits(data: Path, repeats: int) -> dict[str, dict[str, dict[str, float]]]:
-    """Seconds of the fit alone, the data in memory: every assay measured, and MISSING of them not, here and there."""
+    """Time the fit alone, with the data in memory: with all assays, and with MISSING of them removed at random."""
     sys.path[:0] = [str(ROOT), str(HERE)]
     import floor
     import numpy as np
@@ -137,25 +136,26 @@ def time_fits(data: Path, repeats: int) -> dict[str, dict[str, dict[str, float]]
         "fit, all measured": {"plain": plain, "ours": ours(targets), "floor": least(targets)},
         f"fit, {MISSING:.0%} missing": {"plain": plain_by_target, "ours": ours(gaps), "floor": least(gaps)},
     }
-    found = {}
-    for what, sides in fits.items():
+    results = {}
+    for name, sides in fits.items():
         runs = []
         for _ in range(repeats):
             runs.append({side: clock(function) for side, function in sides.items()})
             if sides["plain"] is plain_by_target:
                 runs[-1]["plain"] = {quantity: SAMPLED * value for quantity, value in runs[-1]["plain"].items()}
-        found[what] = medians(runs)
-    return found
+        results[name] = medians(runs)
+    return results
 
 
 def clock(function: Callable[[], object]) -> dict[str, float]:
-    started, cpu = time.perf_counter(), time.process_time()
+    """Call a function; return its seconds and processor seconds."""
+    start, cpu_start = time.perf_counter(), time.process_time()
     function()
-    return {"s": time.perf_counter() - started, "cpu": time.process_time() - cpu}
+    return {"s": time.perf_counter() - start, "cpu": time.process_time() - cpu_start}
 
 
 def medians(runs: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
-    """Of some runs of all sides: each side's median of each quantity."""
+    """Return each side's median of each quantity over some runs of all sides."""
     return {
         side: {quantity: statistics.median(run[side][quantity] for run in runs) for quantity in quantities}
         for side, quantities in runs[0].items()
@@ -163,52 +163,53 @@ def medians(runs: list[dict[str, dict[str, float]]]) -> dict[str, dict[str, floa
 
 
 def all_steps(steps: dict[str, dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
-    """The four as one: seconds added up, the largest memory."""
+    """Combine the four steps: the sum of seconds, the maximum of memory."""
     return {
         side: {
-            quantity: (max if quantity == "MiB" else sum)(sides[side][quantity] for sides in steps.values())
-            for quantity in ("s", "cpu", "MiB")
+            "s": sum(sides[side]["s"] for sides in steps.values()),
+            "cpu": sum(sides[side]["cpu"] for sides in steps.values()),
+            "MiB": max(sides[side]["MiB"] for sides in steps.values()),
         }
         for side in SIDES
     }
 
 
 def compare(rows: int, repeats: int) -> dict[str, dict[str, dict[str, float]]]:
-    """All that is to be known of one size, by step or fit, side and quantity."""
+    """Measure one size of data; return the results by step or fit, side and quantity."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        say(f"{rows} rows: making them")
-        data = alone(make_data, folder, rows)
-        found = {}
+        report(f"{rows} rows: making the data")
+        data = call_in_new_process(make_data, folder, rows)
+        results = {}
         for step, sides in commands(folder, data).items():
             runs = []
             for number in range(repeats):
                 runs.append({side: measure(command) for side, command in sides.items()})
-                took = ", ".join(
+                measured = ", ".join(
                     f"{side} {run['s']:.1f} s {run['cpu']:.1f} CPU s {run['MiB']:.0f} MiB"
                     for side, run in runs[-1].items()
                 )
-                say(f"{rows} rows: {step}, {number + 1} of {repeats}: {took}")
-            found[step] = medians(runs)
-        found["all four"] = all_steps(found)
+                report(f"{rows} rows: {step}, {number + 1} of {repeats}: {measured}")
+            results[step] = medians(runs)
+        results["all four"] = all_steps(results)
         if rows <= FIT_ROWS:
-            say(f"{rows} rows: the fit alone")
-            found |= alone(time_fits, data, repeats)
-    return found
+            report(f"{rows} rows: the fit alone")
+            results |= call_in_new_process(time_fits, data, repeats)
+    return results
 
 
-def say(what: str) -> None:
-    print(what, file=sys.stderr, flush=True)
+def report(progress: str) -> None:
+    print(progress, file=sys.stderr, flush=True)
 
 
-def heading() -> str:
+def table_head() -> str:
     quantities = [f"{side}, {unit}" for unit in ("s", "CPU s", "MiB") for side in SIDES]
     cells = ["rows", "step", *quantities[:3], "plain / ours", "ours / floor", *quantities[3:]]
     return f"| {' | '.join(cells)} |\n|" + "---|" * len(cells)
 
 
-def lines(rows: int, steps: dict[str, dict[str, dict[str, float]]]) -> str:
-    """The table's lines of one size."""
+def table_lines(rows: int, steps: dict[str, dict[str, dict[str, float]]]) -> str:
+    """Return the table's lines for one size of data."""
     table = []
     for step, sides in steps.items():
         plain, ours, floor = (sides[side]["s"] for side in SIDES)
@@ -218,18 +219,14 @@ def lines(rows: int, steps: dict[str, dict[str, dict[str, float]]]) -> str:
         table.append(f"| {' | '.join(cells)} |")
     if gaps := [step for step in steps if "missing" in step]:
         ratios = {side: steps[gaps[0]][side]["cpu"] / steps["fit, all measured"][side]["cpu"] for side in SIDES}
-        cells = [
-            f"{rows:,}",
-            "with gaps / all measured, in CPU s",
-            *[""] * 5,
-            *(f"{ratios[side]:.1f}" for side in SIDES),
-        ]
-        table.append(f"| {' | '.join([*cells, *['-'] * len(SIDES)])} |")
+        cells = [f"{rows:,}", "with gaps / all measured, in CPU s", "", "", "", "", ""]
+        cells += [f"{ratios[side]:.1f}" for side in SIDES] + ["-" for _ in SIDES]
+        table.append(f"| {' | '.join(cells)} |")
     return "\n".join(table)
 
 
 def print_growth(results: dict[int, dict[str, dict[str, dict[str, float]]]]) -> None:
-    """What 1,000 rows more cost, from one size to the next."""
+    """Print the cost of 1,000 more rows, from one size to the next."""
     spans = list(itertools.pairwise(results))
     print("\n| 1,000 rows more | " + " | ".join(f"{a:,} to {b:,}: {side}" for a, b in spans for side in SIDES) + " |")
     print("|---|" + "---|" * len(spans) * len(SIDES))
@@ -237,8 +234,10 @@ def print_growth(results: dict[int, dict[str, dict[str, dict[str, float]]]]) -> 
         cells = []
         for a, b in spans:
             for side in SIDES:
-                more = {q: (results[b][step][side][q] - results[a][step][side][q]) / (b - a) for q in ("s", "MiB")}
-                cells.append(f"{1e6 * more['s']:.0f} ms, {1e3 * more['MiB']:.1f} MiB")
+                small, large = results[a][step][side], results[b][step][side]
+                milliseconds = 1e6 * (large["s"] - small["s"]) / (b - a)
+                memory = 1e3 * (large["MiB"] - small["MiB"]) / (b - a)
+                cells.append(f"{milliseconds:.0f} ms, {memory:.1f} MiB")
         print(f"| {step} | {' | '.join(cells)} |")
 
 
@@ -253,8 +252,8 @@ def main() -> None:
         results[rows] = compare(rows, arguments.repeats)
         if not arguments.json:
             if len(results) == 1:
-                print(heading())
-            print(lines(rows, results[rows]), flush=True)
+                print(table_head())
+            print(table_lines(rows, results[rows]), flush=True)
     if arguments.json:
         print(json.dumps(results))
     elif len(results) > 1:

@@ -1,4 +1,4 @@
-"""A small sample, a project folder in which it was run by hand, and a folder for sockets."""
+"""Fixtures of all tests: a small sample, a project folder in which the scripts ran, a folder for sockets."""
 
 import os
 import shutil
@@ -7,14 +7,14 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-# before numpy is imported: on a busy machine its threads mostly wait for each other, and a fit takes fifty times as long
+# Before numpy is imported: on a busy machine its threads wait for each other, and a fit takes fifty times as long.
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
 import pandas as pd
 import pytest
 from support.checkout import copy_scripts, run
-from support.run_command import once
+from support.run_command import make_once
 
 from recore.dataset.sample import Plan, make_sample
 
@@ -33,7 +33,7 @@ def sockets() -> Iterator[Path]:
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sample data: 10 holes, 424 channels (60 bins of 7 and a remainder of 4), some assays missing."""
     plan = Plan(rows=400, holes=10, channels=424, seed=7, missing=0.02)
-    return once(tmp_path_factory, "sample", lambda folder: make_sample(folder, plan))
+    return make_once(tmp_path_factory, "sample", lambda folder: make_sample(folder, plan))
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +54,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
             assert done.returncode == 0, done.stderr
             (folder / f"{script}.log").write_text(done.stdout)
 
-    return once(tmp_path_factory, "project", make)
+    return make_once(tmp_path_factory, "project", make)
 
 
 @pytest.fixture

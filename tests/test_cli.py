@@ -1,4 +1,4 @@
-"""`python -m recore`: help with an example, one line an error, exit status 0, 1 or 2."""
+"""`python -m recore`: help with examples, errors in one line, exit status 0, 1 or 2."""
 
 import json
 import subprocess
@@ -85,7 +85,7 @@ def test_sample_prints_what_it_wrote(tmp_path: Path) -> None:
         (("run", "--public"), "'--public' requires an argument; see `python -m recore run --help`"),
     ],
 )
-def test_wrong_use_is_status_2_and_says_what(arguments: tuple[object, ...], reason: str) -> None:
+def test_wrong_usage_has_status_2_and_a_reason(arguments: tuple[object, ...], reason: str) -> None:
     done = recore(*arguments)
     assert done.returncode == 2
     assert reason in done.stderr
@@ -119,7 +119,7 @@ def test_scores_of_a_project(project: Path) -> None:
     assert as_json["public"]["value"] == value
 
 
-def test_starting_is_quick_to_import() -> None:
+def test_the_command_imports_no_slow_packages() -> None:
     code = (
         "import sys, recore.cli; print(*sorted({'pandas', 'sklearn', 'pyarrow', 'rich', 'scipy'} & set(sys.modules)))"
     )

@@ -46,9 +46,9 @@ def checks(cwd: Path = ROOT, **variables: str) -> dict[str, dict[str, Any]]:
     """The checks by their name."""
     done = doctor("--json", cwd=cwd, **variables)
     assert done.stderr == ""
-    found = {check["name"]: check for check in json.loads(done.stdout)}
-    assert done.returncode == int(any(check["level"] == "fail" for check in found.values()))
-    return found
+    results = {check["name"]: check for check in json.loads(done.stdout)}
+    assert done.returncode == int(any(check["level"] == "fail" for check in results.values()))
+    return results
 
 
 @pytest.fixture
@@ -62,23 +62,23 @@ def bare(tmp_path: Path) -> dict[str, str]:
     return {"PATH": f"{folder}:{os.environ['PATH']}", "DOCKER_HOST": f"unix://{tmp_path}/no-such-socket"}
 
 
-def test_every_missing_piece_has_its_cost_and_its_fix(bare: dict[str, str], tmp_path: Path) -> None:
-    found = checks(cwd=tmp_path, HOME=str(tmp_path), **bare)
-    assert {check["level"] for check in found.values()} <= LEVELS
+def test_everything_missing_has_its_cost_and_its_fix(bare: dict[str, str], tmp_path: Path) -> None:
+    results = checks(cwd=tmp_path, HOME=str(tmp_path), **bare)
+    assert {check["level"] for check in results.values()} <= LEVELS
     for name in ("sandbox", "Docker", "C compiler", "browser", "data", "AWS"):
-        assert found[name]["level"] == "note", found[name]
-    for check in found.values():
+        assert results[name]["level"] == "note", results[name]
+    for check in results.values():
         assert check["result"]
         assert check["level"] == "ok" or check["cost"]
-    assert "cannot start a sandbox" in found["sandbox"]["result"]
-    assert "no-such-socket" in found["Docker"]["result"]
+    assert "cannot start a sandbox" in results["sandbox"]["result"]
+    assert "no-such-socket" in results["Docker"]["result"]
 
 
 def test_programs_that_are_not_there(tmp_path: Path) -> None:
-    found = checks(PATH=str(tmp_path), DOCKER_HOST=f"unix://{tmp_path}/none")
-    assert found["sandbox"]["result"] == "bubblewrap is not installed"
-    assert found["C compiler"]["result"] == "not found"
-    assert found["browser"]["result"] == "no Chromium or Chrome"
+    results = checks(PATH=str(tmp_path), DOCKER_HOST=f"unix://{tmp_path}/none")
+    assert results["sandbox"]["result"] == "bubblewrap is not installed"
+    assert results["C compiler"]["result"] == "not found"
+    assert results["browser"]["result"] == "no Chromium or Chrome"
 
 
 def test_lines_fit_in_80_columns(bare: dict[str, str], tmp_path: Path) -> None:
@@ -94,28 +94,28 @@ def test_data_files_and_credentials_that_are_there(tmp_path: Path) -> None:
     for name in ("public/public.csv.gz", "private/private.csv.gz"):
         (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "data" / name).touch()
-    found = checks(cwd=tmp_path, AWS_ACCESS_KEY_ID="AKIAEXAMPLE", AWS_SECRET_ACCESS_KEY="do not print this")
-    assert found["data"]["result"] == "no data/private/actual.csv.gz"
-    assert found["AWS"]["level"] == "ok"
-    assert "AWS_ACCESS_KEY_ID" in found["AWS"]["result"]
-    assert "AKIAEXAMPLE" not in json.dumps(found)
-    assert "do not print" not in json.dumps(found)
+    results = checks(cwd=tmp_path, AWS_ACCESS_KEY_ID="AKIAEXAMPLE", AWS_SECRET_ACCESS_KEY="do not print this")
+    assert results["data"]["result"] == "no data/private/actual.csv.gz"
+    assert results["AWS"]["level"] == "ok"
+    assert "AWS_ACCESS_KEY_ID" in results["AWS"]["result"]
+    assert "AKIAEXAMPLE" not in json.dumps(results)
+    assert "do not print" not in json.dumps(results)
 
 
 def test_a_temporary_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    found = checks(TMPDIR=str(tmp_path / "nowhere"))
-    assert found["temporary"]["level"] == "note"
-    assert "nowhere, is not writable" in found["temporary"]["result"]
+    results = checks(TMPDIR=str(tmp_path / "nowhere"))
+    assert results["temporary"]["level"] == "note"
+    assert "nowhere, is not writable" in results["temporary"]["result"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="mounting a small disk needs root on Linux")
 @pytest.mark.parametrize(("size", "level"), [("64k", "fail"), ("20m", "fail"), ("200m", "note")])
 def test_a_small_disk(size: str, level: str, tmp_path: Path) -> None:
     with mounted(tmp_path / "small", size) as folder:
-        found = checks(cwd=folder, TMPDIR=str(folder))
-        assert found["disk"]["level"] == level
-        assert found["temporary"]["level"] == level
-        assert str(folder) in found["disk"]["result"]
+        results = checks(cwd=folder, TMPDIR=str(folder))
+        assert results["disk"]["level"] == level
+        assert results["temporary"]["level"] == level
+        assert str(folder) in results["disk"]["result"]
         if level == "fail":
             done = doctor(cwd=folder, TMPDIR=str(folder))
             assert done.returncode == 1
@@ -141,19 +141,19 @@ def test_packages_of_another_version_and_missing_ones(tmp_path: Path) -> None:
         shutil.copy(path, checkout)
     lines = (checkout / "requirements.txt").read_text().replace("numpy==", "numpy==0.")
     (checkout / "requirements.txt").write_text(lines)
-    found = checks(cwd=checkout, PYTHONPATH=str(checkout))
-    assert found["container"]["level"] == "note"
-    assert "numpy" in found["container"]["result"]
-    assert "not the environment" in found["Python"]["result"]
+    results = checks(cwd=checkout, PYTHONPATH=str(checkout))
+    assert results["container"]["level"] == "note"
+    assert "numpy" in results["container"]["result"]
+    assert "not the environment" in results["Python"]["result"]
     with open(checkout / "requirements.txt", "a") as file:
         file.write("no-such-package==1.0\n")
     with open(checkout / "requirements-recore.txt", "a") as file:
         file.write("no-such-package[extra]==1.0\n")
-    found = checks(cwd=checkout, PYTHONPATH=str(checkout))
+    results = checks(cwd=checkout, PYTHONPATH=str(checkout))
     for name in ("container", "packages"):
-        assert found[name]["level"] == "fail"
-        assert found[name]["result"] == "not installed: no-such-package"
-        assert "make setup" in found[name]["fix"]
+        assert results[name]["level"] == "fail"
+        assert results[name]["result"] == "not installed: no-such-package"
+        assert "make setup" in results[name]["fix"]
 
 
 @pytest.fixture
@@ -231,10 +231,10 @@ def short() -> Iterator[Path]:
         yield Path(folder)
 
 
-def test_an_engine_that_answers(short: Path) -> None:
+def test_a_docker_engine_that_answers(short: Path) -> None:
     with engine_at(short / "engine", b'{"Version": "28.1.2"}'):
-        found = checks(DOCKER_HOST=f"unix://{short}/engine")["Docker"]
-        assert "engine 28.1.2 answers" in found["result"]
+        results = checks(DOCKER_HOST=f"unix://{short}/engine")["Docker"]
+        assert "engine 28.1.2 answers" in results["result"]
     with engine_at(short / "other", b"hello"):
         assert "does not answer as Docker does" in checks(DOCKER_HOST=f"unix://{short}/other")["Docker"]["result"]
 

@@ -58,7 +58,7 @@ def test_bare_make_prints_help() -> None:
         ({"python": 0}, "A C compiler is needed"),
     ],
 )
-def test_what_is_missing_is_named(tools: dict[str, int], named: str, tmp_path: Path) -> None:
+def test_missing_tools_are_named(tools: dict[str, int], named: str, tmp_path: Path) -> None:
     """tools: programs with their exit status, 0 of a Python 3.12 with venv and 1 of any other."""
     folder = tmp_path / "bin"
     folder.mkdir()
@@ -196,7 +196,7 @@ def test_an_edit_updates_the_environment(project_with_uv: Project) -> None:
     assert list((packages / "__pycache__").glob("alpha.*.pyc"))
 
 
-def test_a_package_that_is_not_there_is_said_and_changes_nothing(project_with_uv: Project) -> None:
+def test_a_package_that_does_not_exist_is_named_and_changes_nothing(project_with_uv: Project) -> None:
     project = project_with_uv
     assert project.make()[0] == 0
     project.require("alpha==1.0", "beta==7.0")
@@ -264,7 +264,7 @@ def test_where_uv_cannot_work_pip_installs_and_says_so(project: Project) -> None
     assert "installing with pip instead" in printed
 
 
-def test_a_link_to_anothers_environment_is_left_alone(project: Project) -> None:
+def test_a_linked_environment_is_not_changed(project: Project) -> None:
     (project.folder / "theirs").mkdir()
     (project.folder / ".venv").symlink_to("theirs")
     status, printed = project.make()
@@ -300,6 +300,6 @@ def test_pips_settings_are_handed_on_to_uv() -> None:
         "UV_INSECURE_HOST": "b.example",
         "UV_HTTP_TIMEOUT": "90",
     }
-    own = uv_variables(settings, {"UV_INDEX_URL": "https://own.example/simple", "UV_HTTP_TIMEOUT": "10"})
-    assert own == {"UV_FIND_LINKS": "/d,/e", "UV_INSECURE_HOST": "b.example"}
+    uv_settings = uv_variables(settings, {"UV_INDEX_URL": "https://own.example/simple", "UV_HTTP_TIMEOUT": "10"})
+    assert uv_settings == {"UV_FIND_LINKS": "/d,/e", "UV_INSECURE_HOST": "b.example"}
     assert uv_variables({}, {}) == {}

@@ -1,4 +1,4 @@
-"""`recore new`, and every submission here through the tests of tests/contract/."""
+"""`recore new`, and the contract tests (tests/contract/) on every submission here."""
 
 import os
 import shutil
@@ -71,7 +71,7 @@ def test_a_new_submission_holds_what_travels_and_nothing_of_the_machinery(model:
     assert os.listdir(tmp_path) == ["mine"]
 
 
-def test_a_folder_that_holds_something_is_left_as_it_is(tmp_path: Path) -> None:
+def test_a_folder_with_files_is_not_changed(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     done = recore("new", tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
@@ -123,7 +123,7 @@ def test_a_fork_with_another_model_and_other_bins_keeps_the_contract(tmp_path: P
 @pytest.mark.slow
 @template_only
 @pytest.mark.parametrize("model", REACHED)
-def test_each_model_goes_all_the_ways(model: str, sample: Path, tmp_path: Path) -> None:
+def test_each_model_runs_by_hand_in_the_pipeline_and_in_validate(model: str, sample: Path, tmp_path: Path) -> None:
     """By hand, `run`, `validate`, and its own tests."""
     mine = tmp_path / "mine"
     write_submission(mine, model)

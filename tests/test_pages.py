@@ -36,7 +36,7 @@ def blocks(page: Path) -> list[tuple[list[str], str]]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_block_says_what_it_is(page: Path) -> None:
+def test_every_block_is_tagged(page: Path) -> None:
     assert page.read_text().count("```") == 2 * len(blocks(page))
     for tags, _ in blocks(page):
         assert tags == ["diff"] or tags[:1] == ["console"], tags
@@ -100,7 +100,7 @@ def run_blocks(page: Path, checkout: Path, chosen: Callable[[set[str]], bool]) -
                 assert line.rstrip() in printed, f"{page.name} promises {line!r}; printed was:\n{done.stdout}"
 
 
-def test_links_lead_somewhere() -> None:
+def test_links_lead_to_existing_files() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
             assert "//" in target or (page.parent / target).exists(), f"{page.name}: {target}"

@@ -1,4 +1,4 @@
-"""`python -m recore run` as a user meets it: what a good run prints, leaves and records."""
+"""`python -m recore run`: the output, files and record of a successful run."""
 
 import hashlib
 import html
@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from support.archives import content
 from support.checkout import ROOT, run
-from support.run_command import files_of, once, run_recore
+from support.run_command import file_options, make_once, run_recore
 from support.tiny_submission import PREPROCESS, TARGETS, tiny
 from test_cli import recore
 
@@ -41,19 +41,19 @@ def good(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
         pytest.skip("bubblewrap does not work here, and someone else's submission needs it")
 
     def make(folder: Path) -> None:
-        done = run_recore(tiny(folder / "mine"), *files_of(sample), "--out", folder / "runs/good", "--note", NOTE)
+        done = run_recore(tiny(folder / "mine"), *file_options(sample), "--out", folder / "runs/good", "--note", NOTE)
         assert done.returncode == 0, done.stderr
         (folder / "stdout").write_text(done.stdout)
         (folder / "stderr").write_text(done.stderr)
 
-    return once(tmp_path_factory, "good", make)
+    return make_once(tmp_path_factory, "good", make)
 
 
 def predictions(folder: Path, side: str) -> np.ndarray:
     return pd.read_csv(folder / f"predictions/{side}.csv.out", header=None, float_precision="round_trip").to_numpy()
 
 
-def test_what_it_leaves(good: Path, sample: Path) -> None:
+def test_files_in_the_folder_of_a_run(good: Path, sample: Path) -> None:
     assert [path.name for path in (good / "runs").iterdir()] == ["good"]
     folder = good / "runs/good"
     left = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
@@ -71,7 +71,7 @@ def test_what_it_leaves(good: Path, sample: Path) -> None:
     assert "a request of" in (folder / "logs/public-predict.log").read_text()
 
 
-def test_its_record_has_what_a_repetition_needs(good: Path) -> None:
+def test_the_record_is_enough_to_repeat_a_run(good: Path) -> None:
     record = record_of(good / "runs/good")
     assert record["state"] == "Completed"
     assert {name: sha256sum(Path(file["path"])) for name, file in record["data"].items()} == {
@@ -148,11 +148,11 @@ def own(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
     """This repository's own submission on all data, in `run`, and what --json printed."""
 
     def make(folder: Path) -> None:
-        done = run_recore(*files_of(sample), "--out", folder / "run", "--json")
+        done = run_recore(*file_options(sample), "--out", folder / "run", "--json")
         assert done.returncode == 0, done.stderr
         (folder / "stdout").write_text(done.stdout)
 
-    return once(tmp_path_factory, "own", make)
+    return make_once(tmp_path_factory, "own", make)
 
 
 def test_the_scores_are_those_of_the_scripts_run_by_hand(own: Path, project: Path, tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_inputs_above_the_payload_go_by_lines_with_the_same_predictions(
     good: Path, sample: Path, tmp_path: Path
 ) -> None:
     wide = tiny(tmp_path / "wide", {"preprocess.py": PREPROCESS.replace("TIMES = 1", "TIMES = 14")})
-    options = [*files_of(sample, "public"), "--max-payload", 1, "--out", tmp_path / "run"]
+    options = [*file_options(sample, "public"), "--max-payload", 1, "--out", tmp_path / "run"]
     done = run_recore(wide, *options)
     assert done.returncode == 0, done.stderr
     asked = (tmp_path / "run/logs/public-predict.log").read_text().count("a request of")

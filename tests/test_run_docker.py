@@ -1,4 +1,4 @@
-"""`python -m recore run --engine docker`: the same predictions as by hand, and nothing left behind."""
+"""`python -m recore run --engine docker`: the predictions are those by hand, and no container is left."""
 
 import json
 import os
@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.docker_engine import containers, engine
-from support.job_traces import eventually
-from support.run_command import files_of, run_recore, start
+from support.job_traces import wait_until
+from support.run_command import file_options, run_recore, start
 from support.tiny_submission import PREPROCESS, TRAIN, tiny
 
 SLEEP = "    import time\n    print('asleep', flush=True)\n    time.sleep(600)\n"
@@ -31,7 +31,7 @@ def read(path: Path) -> np.ndarray:
 @pytest.mark.xdist_group("docker")
 def test_predictions_are_those_by_hand(project: Path, sample: Path, tmp_path: Path) -> None:
     engine()
-    done = run_recore("--engine", "docker", *files_of(sample), "--out", tmp_path / "run")
+    done = run_recore("--engine", "docker", *file_options(sample), "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
     ours = read(tmp_path / "run/predictions/public.csv.out")
     by_hand = read(project / "data/predictions/public.csv.out")
@@ -62,23 +62,25 @@ def test_real_spectra_give_the_same_predictions(tmp_path: Path) -> None:
 @pytest.mark.xdist_group("docker")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 @pytest.mark.parametrize("step", SLEEPING)
-def test_a_signal_leaves_no_container_and_no_half(step: str, number: int, tmp_path: Path, sample: Path) -> None:
+def test_a_signal_leaves_no_container_and_no_partial_folder(
+    step: str, number: int, tmp_path: Path, sample: Path
+) -> None:
     engine()
     file, text = SLEEPING[step]
     mine = tiny(tmp_path / "mine", {file: text} if file else {})
     out = tmp_path / "runs/run"
-    started = start(tmp_path / "work", mine, "--engine", "docker", *files_of(sample, "public"), "--out", out)
-    eventually(lambda: f"{step}: started" in started.stderr, 60)
-    eventually(running, 30)
+    started = start(tmp_path / "work", mine, "--engine", "docker", *file_options(sample, "public"), "--out", out)
+    wait_until(lambda: f"{step}: started" in started.stderr, 60)
+    wait_until(running, 30)
     started.process.send_signal(number)
     status, left = started.end()
-    eventually(lambda: not containers())
+    wait_until(lambda: not containers())
     if number == signal.SIGINT:
         assert (status, left) == (130, [])
         assert json.loads((out / "run.json").read_text())["state"] == "Stopped"
     else:
         assert not out.exists()
-    done = run_recore(tiny(tmp_path / "good"), *files_of(sample, "public"), "--out", tmp_path / "runs/next")
+    done = run_recore(tiny(tmp_path / "good"), *file_options(sample, "public"), "--out", tmp_path / "runs/next")
     assert done.returncode == 0, done.stderr
     assert sorted(os.listdir(tmp_path / "runs")) == (["next", "run"] if number == signal.SIGINT else ["next"])
 
@@ -87,9 +89,9 @@ def running() -> list:
     return [container for container in engine().containers.list() if container.name in containers()]
 
 
-def test_without_an_engine_it_says_so_at_once(sample: Path, tmp_path: Path) -> None:
+def test_a_missing_engine_is_reported_in_one_line(sample: Path, tmp_path: Path) -> None:
     where = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
-    done = run_recore("--engine", "docker", *files_of(sample, "public"), "--out", tmp_path / "run", **where)
+    done = run_recore("--engine", "docker", *file_options(sample, "public"), "--out", tmp_path / "run", **where)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert "no Docker engine answers" in done.stderr

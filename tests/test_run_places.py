@@ -1,4 +1,4 @@
-"""`python -m recore run` where it is started: terminals, signals that are ignored, profiles, umasks, links."""
+"""`python -m recore run` in different environments: terminals, ignored signals, profiles, umasks, links."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 import boto3
 import pytest
 from click.testing import CliRunner
-from support.run_command import files_of, run_recore, start
+from support.run_command import file_options, run_recore, start
 from support.tiny_submission import TRAIN, tiny
 
 from recore.cli import main
@@ -24,17 +24,17 @@ SLEEP = "import time\nif __name__ == '__main__':\n    time.sleep(2)\n"
 def test_an_error_reaches_the_terminal_without_escape_sequences(tmp_path: Path, sample: Path) -> None:
     folder = tiny(tmp_path / "\x1b]0;title\x07\x9b31m", {"setup.py": ""})
     for submission in (folder, folder / "gone"):
-        done = CliRunner().invoke(main, ["run", str(submission), *map(str, files_of(sample))])
+        done = CliRunner().invoke(main, ["run", str(submission), *map(str, file_options(sample))])
         assert (done.exit_code, done.stdout) == (2, "")
         assert done.stderr.startswith("recore: ")
         assert not set("\x1b\x07\x9b") & set(done.stderr)
 
 
-def test_a_run_that_is_to_outlive_its_terminal_does(tmp_path: Path, sample: Path) -> None:
+def test_a_run_under_nohup_outlives_its_terminal(tmp_path: Path, sample: Path) -> None:
     mine = tiny(tmp_path / "mine", {"train.py": SLEEP + TRAIN})
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does; what is ignored is inherited
     try:
-        started = start(tmp_path / "work", mine, *files_of(sample, "public"), "--out", tmp_path / "out")
+        started = start(tmp_path / "work", mine, *file_options(sample, "public"), "--out", tmp_path / "out")
     finally:
         signal.signal(signal.SIGHUP, before)
     group = os.getpgid(started.process.pid)  # a terminal's end reaches all of it, and no other
@@ -50,14 +50,21 @@ def test_any_temporary_folder(isolation: str, tmp_path: Path, sample: Path) -> N
         pytest.skip("bubblewrap does not work here: install it, or allow user namespaces")
     folder = tmp_path / f"long, of spaces, quotes \"' and ü中 {'x' * 100}"
     folder.mkdir()
-    options = [*files_of(sample, anywhere=False), "--isolation", isolation, "--no-report", "--out", tmp_path / "out"]
+    options = [
+        *file_options(sample, anywhere=False),
+        "--isolation",
+        isolation,
+        "--no-report",
+        "--out",
+        tmp_path / "out",
+    ]
     done = run_recore(tiny(tmp_path / "mine"), *options, TMPDIR=str(folder))
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out/scores/private.txt").exists()
     assert not list(folder.iterdir())
 
 
-def test_a_profile_that_leads_elsewhere_is_not_aws(
+def test_a_profile_with_another_endpoint_is_not_aws(
     tmp_path: Path, sample: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in list(os.environ):
@@ -73,7 +80,13 @@ def test_a_profile_that_leads_elsewhere_is_not_aws(
     with open_destination(options | {"actual": None, "isolation": None}, trusted=True) as there:
         assert (there.endpoint, there.isolation) == ("http://127.0.0.1:9", "that of the simulator there")
         assert there.services.log_delay == 0
-    command = ["run", str(tiny(tmp_path / "mine")), *map(str, files_of(sample, "public")), "--out", str(tmp_path / "o")]
+    command = [
+        "run",
+        str(tiny(tmp_path / "mine")),
+        *map(str, file_options(sample, "public")),
+        "--out",
+        str(tmp_path / "o"),
+    ]
     command += ["--engine", "aws", "--role", str(options["role"]), "--bucket", "b", "--isolation", "required"]
     done = CliRunner().invoke(main, command)
     assert done.exit_code == 2
@@ -92,7 +105,7 @@ def test_a_narrow_terminal_cuts_no_number(tmp_path: Path) -> None:
     assert ["CuPPM", "0.35", "0.123", "0.123", "0.0432"] in lines
 
 
-def test_a_run_is_as_private_as_its_maker_says(tmp_path: Path) -> None:
+def test_a_run_folder_has_the_permissions_of_the_umask(tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
         with RunFolder(tmp_path / "mine") as folder:
@@ -103,16 +116,16 @@ def test_a_run_is_as_private_as_its_maker_says(tmp_path: Path) -> None:
     assert kept.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_link_that_leads_nowhere_is_a_name_that_is_taken(tmp_path: Path, sample: Path) -> None:
+def test_a_dangling_link_counts_as_an_existing_name(tmp_path: Path, sample: Path) -> None:
     (tmp_path / "out").symlink_to("nowhere")
-    command = ["run", str(tiny(tmp_path / "mine")), *map(str, files_of(sample)), "--out", str(tmp_path / "out")]
+    command = ["run", str(tiny(tmp_path / "mine")), *map(str, file_options(sample)), "--out", str(tmp_path / "out")]
     done = CliRunner().invoke(main, command)
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.startswith(f"recore: {tmp_path}/out: there already")
     assert sorted(os.listdir(tmp_path)) == ["mine", "out"]
 
 
-def test_a_link_that_takes_its_name_meanwhile_costs_no_run(tmp_path: Path) -> None:
+def test_a_link_created_meanwhile_does_not_fail_the_run(tmp_path: Path) -> None:
     with RunFolder(tmp_path / "out") as folder:
         (tmp_path / "out").symlink_to("nowhere")
         assert folder.keep() == tmp_path / "out-2"

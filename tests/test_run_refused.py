@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.checkout import ROOT
 from support.data_files import write_gz
-from support.run_command import files_of, run_recore, start
+from support.run_command import file_options, run_recore, start
 from support.tiny_submission import SETUP, tiny
 
 
@@ -33,7 +33,7 @@ def refused(*arguments: object, cwd: Path, **variables: str) -> str:
 def test_a_folder_that_is_there(mine: Path, tmp_path: Path, sample: Path) -> None:
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs/run.json").write_text("earlier")
-    line = refused(mine, *files_of(sample), "--out", "runs", cwd=tmp_path)
+    line = refused(mine, *file_options(sample), "--out", "runs", cwd=tmp_path)
     assert line == "recore: runs: there already; an earlier run is never replaced, choose another --out"
     assert (tmp_path / "runs/run.json").read_text() == "earlier"
 
@@ -49,13 +49,13 @@ def test_no_data(mine: Path, tmp_path: Path) -> None:
 
 def test_private_data_without_public(mine: Path, tmp_path: Path, sample: Path) -> None:
     for names in (["private"], ["private", "actual"]):
-        line = refused(mine, *files_of(sample, *names), cwd=tmp_path)
+        line = refused(mine, *file_options(sample, *names), cwd=tmp_path)
         assert line == "recore: --private and --actual need --public; see `python -m recore run --help`"
-    line = refused(mine, *files_of(sample, "public", "actual"), cwd=tmp_path)
+    line = refused(mine, *file_options(sample, "public", "actual"), cwd=tmp_path)
     assert "these assays need the private data that they belong to, --private" in line
 
 
-def test_private_data_with_assays_are_shown_to_nobody(mine: Path, tmp_path: Path, sample: Path) -> None:
+def test_private_data_with_assays_are_refused(mine: Path, tmp_path: Path, sample: Path) -> None:
     public = sample / "public/public.csv.gz"
     line = refused(mine, "--public", public, "--private", public, cwd=tmp_path)
     assert "is neither an ID nor a wavenumber, and the submission would see it" in line
@@ -63,8 +63,8 @@ def test_private_data_with_assays_are_shown_to_nobody(mine: Path, tmp_path: Path
     assert "a header of an index and columns" in refused(mine, "--public", text, cwd=tmp_path)
 
 
-def test_what_is_no_submission(tmp_path: Path, sample: Path) -> None:
-    public = files_of(sample, "public")
+def test_invalid_submissions_are_refused(tmp_path: Path, sample: Path) -> None:
+    public = file_options(sample, "public")
     (tmp_path / "empty").mkdir()
     line = refused("empty", *public, cwd=tmp_path)
     assert line == "recore: empty: there is no setup.py to name the files to upload: copy the template's"
@@ -74,7 +74,7 @@ def test_what_is_no_submission(tmp_path: Path, sample: Path) -> None:
 
 
 def test_options_that_do_not_go_together(mine: Path, tmp_path: Path, sample: Path) -> None:
-    files = files_of(sample, "public")
+    files = file_options(sample, "public")
     aws = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_DEFAULT_REGION": ""}
     files += ["--out", "x"]
     line = refused(mine, *files, "--engine", "aws", cwd=tmp_path, **aws)
@@ -97,15 +97,15 @@ def test_an_archive_of_something_else_is_one_line(tmp_path: Path, sample: Path) 
 
 
 def test_no_empty_folder_is_left(mine: Path, tmp_path: Path, sample: Path) -> None:
-    refused(mine, *files_of(sample, "public"), "--training-instances", "large", cwd=tmp_path)
+    refused(mine, *file_options(sample, "public"), "--training-instances", "large", cwd=tmp_path)
 
 
 def without_bubblewrap(folder: Path) -> str:
     """A PATH with all that a run needs but bubblewrap."""
     folder.mkdir()
     for name in ("git", "rm", "cc"):
-        if found := shutil.which(name):
-            (folder / name).symlink_to(found)
+        if program := shutil.which(name):
+            (folder / name).symlink_to(program)
     return f"{Path(sys.executable).parent}:{folder}"
 
 
@@ -113,12 +113,12 @@ def test_someone_elses_submission_meets_private_assays_only_with_isolation(
     mine: Path, tmp_path: Path, sample: Path
 ) -> None:
     path = without_bubblewrap(tmp_path / "bin")
-    line = refused(mine, *files_of(sample, anywhere=False), "--out", "run", cwd=tmp_path, PATH=path)
+    line = refused(mine, *file_options(sample, anywhere=False), "--out", "run", cwd=tmp_path, PATH=path)
     assert line == (
         "recore: isolation is required, and bubblewrap does not work here: install it, or allow user namespaces"
     )
     elsewhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_DEFAULT_REGION": "us-east-1"}
-    line = refused(mine, *files_of(sample, anywhere=False), "--out", "run", cwd=tmp_path, **elsewhere)
+    line = refused(mine, *file_options(sample, anywhere=False), "--out", "run", cwd=tmp_path, **elsewhere)
     assert line.startswith("recore: isolation is required, and the simulator at http://127.0.0.1:9 decides on its own")
 
 
@@ -128,7 +128,7 @@ def test_own_work_and_what_is_allowed_start_without_isolation(
 ) -> None:
     path = without_bubblewrap(tmp_path / "bin")
     options = [mine if option == "mine" else option for option in options]
-    started = start(tmp_path / "work", *options, *files_of(sample), "--out", tmp_path / "run", PATH=path)
+    started = start(tmp_path / "work", *options, *file_options(sample), "--out", tmp_path / "run", PATH=path)
     started.wait_for("train.py")
     started.process.send_signal(signal.SIGINT)
     assert started.end() == (130, [])

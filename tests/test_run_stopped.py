@@ -1,4 +1,4 @@
-"""`python -m recore run` ended from outside: its jobs end with it, and what was done is kept, or nothing."""
+"""`python -m recore run` ended by a signal: its jobs end with it, and completed results are kept."""
 
 import json
 import os
@@ -10,8 +10,8 @@ from typing import Any
 
 import psutil
 import pytest
-from support.job_traces import eventually
-from support.run_command import Started, files_of, run_recore, start
+from support.job_traces import wait_until
+from support.run_command import RunningCommand, file_options, run_recore, start
 from support.tiny_submission import PREPROCESS, TRAIN, tiny
 
 pytestmark = pytest.mark.everywhere
@@ -27,17 +27,17 @@ if __name__ == "__main__":
 TRAINING, PIPELINES = ("train.py", TRAIN, 1), ("preprocess.py", PREPROCESS, 2)
 
 
-def asleep(folder: Path, sample: Path, where: tuple[str, str, int], out: Path, *options: object) -> Started:
+def asleep(folder: Path, sample: Path, where: tuple[str, str, int], out: Path, *options: object) -> RunningCommand:
     """A run whose jobs sleep, in training or in both pipelines."""
     script, text, _ = where
     mine = tiny(folder / "mine", {script: SLEEP + text})
-    return start(folder / "work", mine, *files_of(sample, "public", "private"), "--out", out, *options)
+    return start(folder / "work", mine, *file_options(sample, "public", "private"), "--out", out, *options)
 
 
-def wait_until_asleep(started: Started, script: str, jobs: int = 1) -> list[psutil.Process]:
+def wait_until_asleep(started: RunningCommand, script: str, jobs: int = 1) -> list[psutil.Process]:
     """Wait until jobs sleep in a script; all processes below the command."""
     processes = started.wait_for(script, jobs)
-    eventually(lambda: [process.name() for process in started.jobs(script)].count("asleep") >= jobs)
+    wait_until(lambda: [process.name() for process in started.jobs(script)].count("asleep") >= jobs)
     return processes
 
 
@@ -71,14 +71,14 @@ def test_a_signal_stops_its_jobs_and_keeps_what_was_done(
     assert os.listdir(tmp_path / "runs") == ["mine"]
     record = json.loads((out / "run.json").read_text())
     assert record["state"] == "Stopped"
-    found = states(record)
-    assert (found["upload"], found["clean up"]) == ("Completed", "Completed")
+    ended_as = states(record)
+    assert (ended_as["upload"], ended_as["clean up"]) == ("Completed", "Completed")
     if where == TRAINING:
-        assert found["train"] == "Stopped"
-        assert set(found.values()) == {"Completed", "Stopped", "Waiting"}
+        assert ended_as["train"] == "Stopped"
+        assert set(ended_as.values()) == {"Completed", "Stopped", "Waiting"}
     else:
-        assert found["train"] == "Completed"
-        assert found["public preprocess"] == found["private preprocess"] == "Stopped"
+        assert ended_as["train"] == "Completed"
+        assert ended_as["public preprocess"] == ended_as["private preprocess"] == "Stopped"
         assert (out / "model.tar.gz").exists()
     assert "asleep" in (out / "logs" / ("train.log" if where == TRAINING else "public-preprocess.log")).read_text()
     lines = started.stderr.splitlines()
@@ -88,7 +88,7 @@ def test_a_signal_stops_its_jobs_and_keeps_what_was_done(
     assert started.stdout.startswith(f"run: {out} holds logs, ")
 
 
-def test_a_killed_run_leaves_no_name_and_the_next_removes_its_half(tmp_path: Path, sample: Path) -> None:
+def test_a_killed_run_leaves_a_partial_folder_that_the_next_removes(tmp_path: Path, sample: Path) -> None:
     out = tmp_path / "runs/mine"
     killed = asleep(tmp_path, sample, TRAINING, out)
     processes = killed.wait_for("train.py")
@@ -97,7 +97,7 @@ def test_a_killed_run_leaves_no_name_and_the_next_removes_its_half(tmp_path: Pat
     assert gone(processes)
     assert not out.exists()
     assert [name.startswith(".run-") for name in os.listdir(out.parent)] == [True]
-    done = run_recore(tiny(tmp_path / "good"), *files_of(sample, "public"), "--out", out)
+    done = run_recore(tiny(tmp_path / "good"), *file_options(sample, "public"), "--out", out)
     assert done.returncode == 0
     assert os.listdir(out.parent) == ["mine"]
 
@@ -105,7 +105,7 @@ def test_a_killed_run_leaves_no_name_and_the_next_removes_its_half(tmp_path: Pat
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_before_its_first_step_leaves_nothing(number: signal.Signals, tmp_path: Path, sample: Path) -> None:
     started = start(
-        tmp_path / "work", tiny(tmp_path / "mine"), *files_of(sample, "public"), "--out", tmp_path / "mine-1"
+        tmp_path / "work", tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", tmp_path / "mine-1"
     )
     deadline = time.monotonic() + 30
     while not list(tmp_path.glob(".run-*")):  # its folder in the making
@@ -123,7 +123,7 @@ STUBBORN = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SL
 def test_a_second_signal_does_not_wait_for_a_job_that_ignores_the_first(tmp_path: Path, sample: Path) -> None:
     out = tmp_path / "runs/mine"
     mine = tiny(tmp_path / "mine", {"train.py": STUBBORN + TRAIN})
-    started = start(tmp_path / "work", mine, *files_of(sample, "public"), "--out", out, patient=True)
+    started = start(tmp_path / "work", mine, *file_options(sample, "public"), "--out", out, patient=True)
     processes = wait_until_asleep(started, "train.py")
     started.process.send_signal(signal.SIGINT)
     with pytest.raises(subprocess.TimeoutExpired):

@@ -1,10 +1,10 @@
-"""`python -m recore run` on a terminal: a line a step that lives, in ASCII where that is asked for."""
+"""`python -m recore run` on a terminal: one live line for each step, in ASCII if required."""
 
 import json
 import re
 from pathlib import Path
 
-from support.run_command import files_of, on_terminal
+from support.run_command import file_options, on_terminal
 from support.tiny_submission import tiny
 
 SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -18,9 +18,9 @@ def last_lines(shown: str, steps: list[str]) -> list[str]:
     return [[line for line in lines if re.match(rf"\S+ +{step} ", line)][-1] for step in steps]
 
 
-def test_a_line_a_step_with_the_assays_of_public_data_alone(tmp_path: Path, sample: Path) -> None:
+def test_one_line_for_each_step(tmp_path: Path, sample: Path) -> None:
     """Private data without their assays: predictions, and no score."""
-    options = [*files_of(sample, "public", "private"), "--out", tmp_path / "run"]
+    options = [*file_options(sample, "public", "private"), "--out", tmp_path / "run"]
     status, out, shown = on_terminal(tiny(tmp_path / "mine"), *options)
     assert status == 0, shown
     steps = [*STEPS, "public score", "private preprocess", "private predict", "clean up"]
@@ -39,7 +39,7 @@ def test_a_line_a_step_with_the_assays_of_public_data_alone(tmp_path: Path, samp
 
 
 def test_ascii_and_public_data_alone(tmp_path: Path, sample: Path) -> None:
-    options = [*files_of(sample, "public"), "--out", tmp_path / "run", "--ascii", "--json"]
+    options = [*file_options(sample, "public"), "--out", tmp_path / "run", "--ascii", "--json"]
     status, out, shown = on_terminal(tiny(tmp_path / "mine"), *options)
     assert status == 0, shown
     assert shown.isascii()

@@ -1,4 +1,4 @@
-"""`python -m recore simulate` as a user meets it."""
+"""`python -m recore simulate` as a command."""
 
 import json
 import signal

@@ -1,4 +1,4 @@
-"""That the template is known as such where it is developed: or its own tests would be skipped in silence."""
+"""Where the template is developed it must be recognised; otherwise its own tests would be skipped silently."""
 
 import os
 

@@ -1,1 +1,1 @@
-"""What accuracy.py is made of: the data, the methods, the folds, the score."""
+"""The parts of accuracy.py: the data, the methods, the folds, the score."""

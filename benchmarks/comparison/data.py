@@ -11,15 +11,15 @@ import pyarrow as pa
 from preprocess import TARGETS, DataError, batches_of, channels_of, header_of, preprocess
 from score import read_actual
 
-LEAST_ROWS = 20  # for five folds within five folds to mean anything
+LEAST_ROWS = 20  # with fewer, five folds within five folds are too small
 
 
 @dataclass(frozen=True)
 class Data:
     """Rows of public and private together.
 
-    spectra: (rows, channels), absorbance by falling wavenumber. inputs: DataFrame (rows, bins), what preprocess.py
-    makes of them. targets: (rows, 49), NaN where not measured. sites, private: (rows,).
+    spectra: (rows, channels), absorbance by falling wavenumber. inputs: DataFrame (rows, bins), preprocessed by
+    preprocess.py. targets: (rows, 49), NaN where not measured. sites, private: (rows,).
     """
 
     spectra: np.ndarray
@@ -32,12 +32,12 @@ class Data:
         return len(self.targets)
 
     def take(self, rows: np.ndarray) -> Self:
-        """Some of the rows, by number or by mask."""
+        """Return some of the rows, by number or by mask."""
         parts = self.spectra[rows], self.inputs.iloc[rows], self.targets[rows], self.sites[rows], self.private[rows]
         return type(self)(*parts)
 
     def with_largest_groups(self, count: int) -> Self:
-        """The rows of the `count` largest public groups alone. Raises DataError where these have too few rows."""
+        """Return only the rows of the `count` largest public groups. Raises DataError if these have too few rows."""
         names, sizes = np.unique(self.sites[~self.private], return_counts=True)
         largest = names[np.argsort(-sizes, kind="stable")[:count]]
         rows = ~self.private & np.isin(self.sites, largest)
@@ -49,7 +49,7 @@ class Data:
 
 
 def read(public: Path, private: Path | None = None, actual: Path | None = None) -> Data:
-    """The rows of the public file, then those of the private one with their assays. Raises DataError."""
+    """Read the rows of the public file, then those of the private one with their assays. Raises DataError."""
     spectra, sites, inputs, targets = read_file(public)
     if targets is None:
         raise DataError(f"{public}: not one column of assays to learn from")
@@ -57,7 +57,7 @@ def read(public: Path, private: Path | None = None, actual: Path | None = None) 
     if private and actual:
         more_spectra, more_sites, more_inputs, _ = read_file(private)
         if list(more_inputs.columns) != list(inputs.columns) or more_spectra.shape[1] != spectra.shape[1]:
-            raise DataError(f"{private}: not the channels of {public}")
+            raise DataError(f"{private}: its channels are not those of {public}")
         assays = read_actual(actual)
         if len(assays) != len(more_inputs):
             raise DataError(f"{actual}: {len(assays)} rows for the {len(more_inputs)} of {private}")
@@ -74,7 +74,7 @@ def read(public: Path, private: Path | None = None, actual: Path | None = None) 
 
 
 def read_file(path: Path) -> tuple[np.ndarray, np.ndarray, pd.DataFrame, pd.DataFrame | None]:
-    """Spectra, holes, and preprocess.py's inputs and assays of one file."""
+    """Return spectra, holes, and preprocess.py's inputs and assays of one file."""
     inputs, targets = preprocess(path)
     header = header_of(path)
     if "SiteID" not in header:

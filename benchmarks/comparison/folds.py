@@ -1,4 +1,4 @@
-"""The three ways of holding rows out, and the predictions of methods for what was held out."""
+"""Three kinds of folds, and the predictions of the methods for the held-out rows."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -11,15 +11,15 @@ from .data import Data
 from .methods import predict
 
 FOLDS = 5
-FEW_SITES = 10  # up to so many, each is held out on its own
-LEAST_MEASURED = 10  # in the training part, for a target to be learnt there at all
+FEW_SITES = 10  # at most so many sites are held out one at a time
+LEAST_MEASURED = 10  # rows in the training part in which a target must be measured to be fitted and scored
 
 Fold = tuple[np.ndarray, np.ndarray]  # numbers of the rows to train on, and of those held out
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the table. `strata` (rows,): within which of the rows the bootstrap draws."""
+    """A column of the table. strata (rows,): the bootstrap draws rows within each of these groups."""
 
     name: str
     held_out: str
@@ -30,14 +30,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Outcome:
-    """For each repeat, (rows, 49): the assays that are scored, NaN elsewhere, and by method what was predicted."""
+    """For each repeat, (rows, 49): the assays that are scored, NaN elsewhere, and the predictions by method."""
 
     targets: list[np.ndarray]
     predicted: dict[str, list[np.ndarray]]
 
 
 def columns_of(data: Data, repeats: int, seed: int) -> list[Column]:
-    """The columns that the data allow: by site takes two sites, public to private a private file."""
+    """Return the columns that the data allow: by site needs two sites, public to private a private file."""
     columns, sites = [], len(np.unique(data.sites))
     seeds, times = range(seed, seed + repeats), "once" if repeats == 1 else f"{repeats} times"
     if sites > 1:
@@ -60,7 +60,7 @@ def columns_of(data: Data, repeats: int, seed: int) -> list[Column]:
 def run(
     data: Data, columns: list[Column], methods: list[str], jobs: int, advance: Callable[[int], None]
 ) -> dict[str, Outcome]:
-    """Fit every method in every fold, `jobs` at a time with one thread each; the outcome of each column by its name.
+    """Fit every method in every fold, `jobs` at a time with one thread each; return each column's outcome by name.
 
     Targets with too few measured rows in a fold's training part are not scored in that fold, for any method.
     """
@@ -77,12 +77,12 @@ def run(
 
 
 def fits_of(columns: list[Column], methods: list[str]) -> int:
-    """How many fits `run` makes."""
+    """Return the number of fits that `run` makes."""
     return len(methods) * sum(len(folds) for column in columns for folds in column.repeats)
 
 
 def tasks(data: Data, columns: list[Column], methods: list[str]) -> Iterator:
-    """Every method's work in every fold, for joblib."""
+    """Yield every method's work in every fold, for joblib."""
     for column in columns:
         for repeat, folds in enumerate(column.repeats):
             for method in methods:
@@ -91,9 +91,9 @@ def tasks(data: Data, columns: list[Column], methods: list[str]) -> Iterator:
 
 
 def fit_and_predict(data: Data, name: str, repeat: int, method: str, training: np.ndarray, held: np.ndarray) -> tuple:
-    """One method in one fold: where that belongs, and there the assays to score and the predictions."""
+    """Fit one method in one fold; return the place of its results, the assays to score and the predictions."""
     rows, rest = data.take(training), data.take(held)
-    learnt = (~np.isnan(rows.targets)).sum(axis=0) >= LEAST_MEASURED
-    rows = replace(rows, targets=np.where(learnt, rows.targets, np.nan))
-    without = replace(rest, targets=np.full(rest.targets.shape, np.nan))  # what is held out stays out of reach
-    return name, repeat, method, held, np.where(learnt, rest.targets, np.nan), predict(method, rows, without)
+    fitted = (~np.isnan(rows.targets)).sum(axis=0) >= LEAST_MEASURED
+    rows = replace(rows, targets=np.where(fitted, rows.targets, np.nan))
+    without = replace(rest, targets=np.full(rest.targets.shape, np.nan))  # no method sees the held-out assays
+    return name, repeat, method, held, np.where(fitted, rest.targets, np.nan), predict(method, rows, without)

@@ -1,7 +1,7 @@
-"""Our model and the field's usual methods, each from raw spectra, each choosing what it chooses by the training rows alone.
+"""Our model and the field's usual methods. Each starts from raw spectra and is tuned within the training rows.
 
-A peer is a recipe that makes a fresh scikit-learn estimator. Every peer has its own strength, width or number of
-components for each target, and no prediction is below zero, as no assay is.
+A peer is a function that makes a new scikit-learn estimator. Every peer has a regularisation strength (alpha), kernel
+width or number of components for each target. Predictions are clipped at zero, because no assay is negative.
 """
 
 import warnings
@@ -24,25 +24,25 @@ from .data import Data
 from .ours import fit_and_predict as ours
 from .tuning import KernelRidgeCV, PLSRegressionCV
 
-OF_CUBIST = ("X does not have valid feature names", "The behavior of DataFrame concatenation")  # warned of in each fit
+CUBIST_WARNINGS = ("X does not have valid feature names", "The behavior of DataFrame concatenation")  # of each fit
 ALPHAS = np.geomspace(1e-5, 1e5, 50)
 
 
 def mean() -> BaseEstimator:
-    """The mean of the training part, whatever the spectrum."""
+    """The mean of the training rows, whatever the spectrum."""
     return DummyRegressor()
 
 
 def random_numbers() -> BaseEstimator:
-    """The recipe that won the challenge: bins of spectra normalised by their maximum, a strength for each target.
+    """The recipe that won the challenge: bins of spectra normalised by their maximum, an alpha for each target.
 
-    The published solution chooses strengths by R2, which chooses the same ones as the squared error here.
+    The published solution chooses alphas by R2, which gives the same ones as the squared error here.
     """
     return make_pipeline(FunctionTransformer(normalised_bins), RidgeCV(ALPHAS, alpha_per_target=True))
 
 
 def normalised_bins(spectra: np.ndarray) -> np.ndarray:
-    """Bins of spectra over their maximum without the last 300 channels."""
+    """Bins of spectra that are divided by their maximum over all but the last 300 channels."""
     if spectra.shape[1] <= 300:
         raise DataError(f"{spectra.shape[1]} channels: the RandomNumbers recipe needs more than 300; see --models")
     return sevens(spectra / spectra[:, :-300].max(axis=1, keepdims=True)).sum(axis=2)
@@ -54,7 +54,7 @@ def averages(spectra: np.ndarray) -> np.ndarray:
 
 
 def sevens(spectra: np.ndarray) -> np.ndarray:
-    """(rows, channels / 7, 7); channels left over at the low end are not used."""
+    """Reshape to (rows, channels / 7, 7); channels left over at the low end are not used."""
     whole = spectra.shape[1] // 7 * 7
     return spectra[:, :whole].reshape(len(spectra), -1, 7)
 
@@ -115,7 +115,7 @@ METHODS = ["ours", *PEERS]
 
 
 def predict(method: str, training: Data, held: Data) -> np.ndarray:
-    """Predictions (rows, 49) for `held` of a method fitted to `training`; NaN where that has no assay of a target."""
+    """Fit a method to `training`; return predictions (rows, 49) for `held`, NaN for targets never measured."""
     if method == "ours":
         return ours(training, held)
     predicted = np.full(held.targets.shape, np.nan)
@@ -124,7 +124,7 @@ def predict(method: str, training: Data, held: Data) -> np.ndarray:
         if measured.any():
             columns = np.flatnonzero(pattern_of == pattern)
             with warnings.catch_warnings():
-                for message in OF_CUBIST:
+                for message in CUBIST_WARNINGS:
                     warnings.filterwarnings("ignore", message)
                 peer = PEERS[method]().fit(training.spectra[measured], training.targets[np.ix_(measured, columns)])
                 predicted[:, columns] = peer.predict(held.spectra).reshape(len(held), -1)

@@ -1,4 +1,4 @@
-"""The project's own model: the one place where this benchmark meets train.py."""
+"""The project's own model: the only file here that imports train.py."""
 
 import contextlib
 import io
@@ -14,8 +14,8 @@ from .data import Data
 
 
 def fit_and_predict(training: Data, held: Data) -> np.ndarray:
-    """train.py's model with its own defaults, fitted to `training`: predictions (rows, 49) for `held`."""
+    """Return predictions (rows, 49) for `held` of train.py's model with its defaults, fitted to `training`."""
     targets = pd.DataFrame(training.targets, training.inputs.index, list(TARGETS))
-    with contextlib.redirect_stdout(io.StringIO()):  # it may say which targets were never measured
+    with contextlib.redirect_stdout(io.StringIO()):  # fit() may print which targets were never measured
         model, _ = fit_model(train.fit, training.inputs, targets, training.sites, {})
     return model.predict(held.inputs)

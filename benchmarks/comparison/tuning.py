@@ -1,4 +1,4 @@
-"""Two regressors that scikit-learn has without a choice for each target, given one by cross-validation."""
+"""Two of scikit-learn's regressors, with parameters that are cross-validated for each target."""
 
 import warnings
 from typing import Self
@@ -14,24 +14,24 @@ INNER = KFold(5, shuffle=True, random_state=0)
 
 
 class PLSRegressionCV(RegressorMixin, BaseEstimator):
-    """PLS1 for each target, with the number of components, up to `most`, that has the least squared error by INNER.
+    """PLS1 for each target, with at most `max_components` components: as many as have the least squared error by INNER.
 
-    A PLS1 fit of k components holds those of 1 to k - 1, so one fit a fold is enough for all.
+    A PLS1 fit of k components contains those of 1 to k - 1 components, so one fit for each fold is enough.
     """
 
-    def __init__(self, most: int = 15) -> None:
-        self.most = most
+    def __init__(self, max_components: int = 15) -> None:
+        self.max_components = max_components
 
     def fit(self, x: np.ndarray, y: np.ndarray) -> Self:
         """x (rows, channels), y (rows, targets)."""
-        most = min(self.most, x.shape[1], len(x) - 1 - len(x) // INNER.n_splits)
+        largest = min(self.max_components, x.shape[1], len(x) - 1 - len(x) // INNER.n_splits)
         self.models_ = []
         for target in y.T:
             errors = 0.0
             for rest, fold in INNER.split(x):
-                path = predictions(components(x[rest], target[rest], most), x[fold])
+                path = predictions(fit_components(x[rest], target[rest], largest), x[fold])
                 errors += ((target[fold, None] - path) ** 2).sum(axis=0)
-            self.models_.append(components(x, target, 1 + int(np.argmin(errors))))
+            self.models_.append(fit_components(x, target, 1 + int(np.argmin(errors))))
         return self
 
     def predict(self, x: np.ndarray) -> np.ndarray:
@@ -39,21 +39,21 @@ class PLSRegressionCV(RegressorMixin, BaseEstimator):
         return np.column_stack([predictions(model, x)[:, -1] for model in self.models_])
 
 
-def components(x: np.ndarray, y: np.ndarray, number: int) -> PLSRegression:
+def fit_components(x: np.ndarray, y: np.ndarray, number: int) -> PLSRegression:
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "y residual is constant", UserWarning)  # exact with fewer components
+        warnings.filterwarnings("ignore", "y residual is constant", UserWarning)  # fewer components already fit exactly
         return PLSRegression(number, scale=False).fit(x, y)
 
 
 def predictions(model: PLSRegression, x: np.ndarray) -> np.ndarray:
-    """What the first 1, 2, ... components predict: (rows, components)."""
+    """Return the predictions of the first 1, 2, ... components: (rows, components)."""
     return model.intercept_ + np.cumsum(model.transform(x) * model.y_loadings_[0], axis=1)
 
 
 class KernelRidgeCV(RegressorMixin, BaseEstimator):
-    """RBF kernel ridge with the width and the strength for each target that have the least squared error by INNER.
+    """RBF kernel ridge with the gamma and the alpha for each target that have the least squared error by INNER.
 
-    gammas: widths, as multiples of 1 / channels. alphas: strengths. Targets are scaled to unit variance.
+    gammas: multiples of 1 / channels. alphas: regularisation strengths. Targets are scaled to unit variance.
     """
 
     def __init__(self, gammas: np.ndarray, alphas: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""The plain way to train: scikit-learn's RidgeCV with a strength per target, as the published winner did."""
+"""The plain way to train: scikit-learn's RidgeCV with an alpha for each target, as the published winner did."""
 
 import pickle
 import sys

@@ -1,4 +1,4 @@
-"""The room copied elsewhere on its own, as a container holds it; servers and training jobs that run from there."""
+"""Copies of recore/container on their own, as a container holds them; servers and training jobs that run from there."""
 
 import http.client
 import json
@@ -86,9 +86,9 @@ class Server:
 
 
 def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 Serve = Callable[..., Server]

@@ -1,4 +1,4 @@
-"""What the hooks get and what becomes of their answers, over real HTTP."""
+"""The arguments of the hooks and the answers made of their results, over real HTTP."""
 
 import io
 import json

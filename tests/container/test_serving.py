@@ -1,4 +1,4 @@
-"""The server around the hooks: loading, addresses, limits, workers, its end."""
+"""The server around the hooks: loading, addresses, limits, workers, shutdown."""
 
 import os
 import socket

@@ -24,10 +24,10 @@ def report_of(stdout: str) -> dict:
 
 
 @pytest.mark.parametrize(
-    ("given", "argument"), [('"abc d"', "abc d"), ("abc d", "abc d"), ('"0.5"', "0.5"), ("7", "7")]
+    ("written", "argument"), [('"abc d"', "abc d"), ("abc d", "abc d"), ('"0.5"', "0.5"), ("7", "7")]
 )
-def test_hyperparameters_quoted_or_bare(job, given: str, argument: str) -> None:
-    job.script(TELL, alpha=given)
+def test_hyperparameters_quoted_or_bare(job, written: str, argument: str) -> None:
+    job.script(TELL, alpha=written)
     ended = job.run()
     assert report_of(ended.stdout)["arguments"] == ["--alpha", argument]
     assert report_of(ended.stdout)["variables"]["SM_HP_ALPHA"] == argument
@@ -40,7 +40,7 @@ def test_quoted_names_of_script_and_source(job) -> None:
     assert job.run().code == 0
 
 
-def test_success(job) -> None:
+def test_a_successful_job(job) -> None:
     (job.base / "input/data/training").mkdir(parents=True)
     job.script(TELL + "open(os.environ['SM_MODEL_DIR'] + '/model.pkl', 'w').close()")
     ended = job.run()
@@ -112,7 +112,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize("name", ENDS)
-def test_ends(job, name: str) -> None:
+def test_exit_statuses_and_failure_reasons(job, name: str) -> None:
     text, code, failure = ENDS[name]
     job.script(text)
     ended = job.run()
@@ -152,12 +152,12 @@ def test_last_lines_are_whole(job) -> None:
     assert all(line.startswith("row ") for line in lines[:-1])
 
 
-def test_own_failure_file_is_kept(job) -> None:
+def test_the_failure_file_of_the_script_is_kept(job) -> None:
     job.script(f"open({str(job.base / 'output/failure')!r}, 'w').write('my own words')\nraise ValueError('other')")
     assert job.run().failure == "my own words"
 
 
-def test_stderr_passes_whole(job) -> None:
+def test_stderr_passes_unchanged(job) -> None:
     job.script("import sys\nfor n in range(100_000): print(f'{n:060}', file=sys.stderr)")
     lines = [line for line in job.run().stderr.splitlines() if len(line) == 60 and line.isdecimal()]
     assert lines == [f"{n:060}" for n in range(100_000)]
@@ -223,7 +223,7 @@ def test_requirements_that_are_there(job) -> None:
     assert "Requirement already satisfied: numpy>=2" in ended.stdout
 
 
-def test_requirements_that_are_not_to_be_had(job) -> None:
+def test_requirements_that_do_not_exist(job) -> None:
     job.script("print('ran')")
     (job.base.parent / "source/requirements.txt").write_text("no-such-mineral==1\n")
     ended = job.run(PIP_NO_INDEX="1")
@@ -232,7 +232,7 @@ def test_requirements_that_are_not_to_be_had(job) -> None:
     assert "ran" not in ended.stdout
 
 
-def test_no_script_named(job) -> None:
+def test_a_job_without_a_script_name(job) -> None:
     job.configure({"alpha": "1"})
     ended = job.run()
     assert (ended.code, ended.failure) == (1, "no script to run: the hyperparameter sagemaker_program names it")

@@ -68,7 +68,7 @@ def host() -> Path:
 
 @pytest.fixture(scope="session")
 def shipped(submission: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files that are uploaded, in a folder that holds nothing else: setup.py is run as the Unearthed CLI runs it."""
+    """The files that are uploaded, alone in a folder: setup.py is run as the Unearthed CLI runs it."""
     project = tmp_path_factory.mktemp("project") / "submission"
     left_out = shutil.ignore_patterns(".*", "__pycache__", "data", "model", "runs", "dist", "build", "*.egg-info")
     shutil.copytree(submission, project, ignore=left_out)
@@ -147,7 +147,7 @@ def preprocessed(
 
 @pytest.fixture(scope="session")
 def served(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[str]], list[np.ndarray]]:
-    """What the hooks answer to requests, (rows, 49) each, in a process that did not train; NaN where a cell is empty."""
+    """The hooks' answers to requests, (rows, 49) each, in a process that did not train; NaN for an empty cell."""
 
     def answers(requests: list[str]) -> list[np.ndarray]:
         folder = tmp_path_factory.mktemp("serving")

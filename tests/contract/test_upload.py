@@ -1,4 +1,4 @@
-"""What is uploaded."""
+"""The files that are uploaded."""
 
 import ast
 import importlib.util

@@ -1,4 +1,4 @@
-"""The assay table: columns, units and cells, and a clear line for each that is wrong."""
+"""The assay table: columns, units and cells, and one clear line for each error."""
 
 import re
 from pathlib import Path
@@ -79,7 +79,7 @@ def test_less_than_can_be_detected_becomes_half(tmp_path: Path) -> None:
         (b"PK\x03\x04" + bytes(40), "save the table as CSV"),
     ],
 )
-def test_what_is_wrong_is_one_line(tmp_path: Path, text: str | bytes, reason: str) -> None:
+def test_an_invalid_table_is_reported_in_one_line(tmp_path: Path, text: str | bytes, reason: str) -> None:
     with pytest.raises(ValueError, match=r"assays\.csv: ") as raised:
         table(tmp_path, text)
     assert reason in str(raised.value)
@@ -88,14 +88,14 @@ def test_what_is_wrong_is_one_line(tmp_path: Path, text: str | bytes, reason: st
 
 @settings(max_examples=150, deadline=10_000)
 @given(st.text(alphabet="0123456789.<>-eaD,\n;\t", max_size=120))
-def test_any_cells_are_a_table_or_one_line(tmp_path_factory: pytest.TempPathFactory, cells: str) -> None:
+def test_any_cells_are_a_table_or_an_error_of_one_line(tmp_path_factory: pytest.TempPathFactory, cells: str) -> None:
     try:
-        found = table(tmp_path_factory.getbasetemp(), f"{HEADER},CuPPM\n{cells}")
+        result = table(tmp_path_factory.getbasetemp(), f"{HEADER},CuPPM\n{cells}")
     except ValueError as error:
         assert "assays.csv: " in str(error)  # noqa: PT017 - either is right
         assert "\n" not in str(error)  # noqa: PT017
     else:
-        assert len(set(found.samples)) == len(found.samples) == len(found.assays["CuPPM"])
+        assert len(set(result.samples)) == len(result.samples) == len(result.assays["CuPPM"])
 
 
 def test_a_table_from_a_spreadsheet_with_decimal_commas(tmp_path: Path) -> None:

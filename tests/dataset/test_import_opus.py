@@ -162,7 +162,7 @@ WHOLE = opus_bytes(block("sample", 0.02 + X / 1e5), block("absorbance", ABSORBAN
 
 
 @pytest.mark.parametrize("length", [*range(1, 60), *range(60, len(WHOLE), 7), len(WHOLE) - 1])
-def test_a_file_cut_short_anywhere_is_one_line(tmp_path: Path, length: int) -> None:
+def test_a_truncated_file_is_reported_in_one_line(tmp_path: Path, length: int) -> None:
     item = read_one(tmp_path, WHOLE[:length])
     assert isinstance(item, Problem)
     assert "\n" not in item.reason
@@ -170,7 +170,7 @@ def test_a_file_cut_short_anywhere_is_one_line(tmp_path: Path, length: int) -> N
 
 @settings(max_examples=400, deadline=10_000)
 @given(st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(0, 255)), min_size=1, max_size=12))
-def test_damaged_bytes_are_a_spectrum_or_one_line(
+def test_a_damaged_file_is_a_spectrum_or_a_problem(
     tmp_path_factory: pytest.TempPathFactory, damages: list[tuple[int, int]]
 ) -> None:
     content = bytearray(WHOLE)
@@ -188,7 +188,9 @@ def test_damaged_bytes_are_a_spectrum_or_one_line(
 
 @settings(max_examples=200, deadline=10_000)
 @given(st.binary(max_size=4000), st.booleans())
-def test_any_bytes_are_one_line(tmp_path_factory: pytest.TempPathFactory, content: bytes, marked: bool) -> None:
+def test_any_bytes_are_reported_in_one_line(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes, marked: bool
+) -> None:
     path = tmp_path_factory.getbasetemp() / "any.0"
     path.write_bytes((b"\n\n\xfe\xfe" if marked else b"") + content)
     (item,) = read_file(path, Reading())

@@ -111,7 +111,7 @@ def test_an_axis_that_could_be_nm_is_taken_as_what_the_user_says(tmp_path: Path)
 
 
 @pytest.mark.parametrize("said", ["Reflectance", "%R", "Transmittance", "% T"])
-def test_what_the_header_says_of_the_values(tmp_path: Path, said: str) -> None:
+def test_the_header_names_the_quantity(tmp_path: Path, said: str) -> None:
     text = columns(y=10 ** (2 - Y), header=f"cm-1,{said}\n")
     assert "but absorbance is expected" in refusal(tmp_path, text)
     np.testing.assert_allclose(one(tmp_path, text, convert="percent").absorbance, Y)
@@ -153,7 +153,7 @@ def test_a_comma_that_may_separate_thousands_is_refused(tmp_path: Path) -> None:
     assert "'1,234' on line 3 has a comma and '0.5' on line 2 a point" in spectra[1].reason
 
 
-def test_bad_lines_of_a_table_are_a_problem_each(tmp_path: Path) -> None:
+def test_each_invalid_line_of_a_table_is_a_problem(tmp_path: Path) -> None:
     wrong = TABLE + "c,me,1,,3\nd,me,1,2\n,me,1,2,3\ne,me,1,2,nan\nf,me,1,2,5\n"
     spectra = items(tmp_path / "all.csv", wrong)
     reasons = [item.reason for item in spectra if isinstance(item, Problem)]
@@ -197,10 +197,10 @@ def test_text_that_holds_no_spectrum(tmp_path: Path, content: str | bytes, reaso
 
 @settings(max_examples=200, deadline=10_000)
 @given(st.text(alphabet='019.,;\t\n "-eXsample#\u00b5', max_size=200))
-def test_any_text_is_a_spectrum_or_one_line(tmp_path_factory: pytest.TempPathFactory, content: str) -> None:
-    found = items(tmp_path_factory.getbasetemp() / "any.csv", content)
-    assert found
-    for item in found:
+def test_any_text_is_a_spectrum_or_a_problem(tmp_path_factory: pytest.TempPathFactory, content: str) -> None:
+    result = items(tmp_path_factory.getbasetemp() / "any.csv", content)
+    assert result
+    for item in result:
         if isinstance(item, Spectrum):
             assert np.isfinite(item.absorbance).all()
             assert (np.diff(item.wavenumbers) < 0).all()
@@ -209,7 +209,7 @@ def test_any_text_is_a_spectrum_or_one_line(tmp_path_factory: pytest.TempPathFac
             assert "\n" not in item.reason
 
 
-def test_a_file_whose_name_is_not_as_said(tmp_path: Path) -> None:
+def test_a_file_whose_name_does_not_match_is_refused(tmp_path: Path) -> None:
     assert "does not match --name" in refusal(tmp_path, columns(), name="(?P<sample>rock.*)")
 
 

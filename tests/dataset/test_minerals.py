@@ -1,4 +1,4 @@
-"""The mineral table: compositions and bands that make sense."""
+"""The mineral table: plausible compositions and bands."""
 
 import numpy as np
 import pytest

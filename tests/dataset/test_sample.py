@@ -132,7 +132,7 @@ def test_missing_assays(options: dict[str, float], tmp_path: Path) -> None:
     channels=st.integers(max(7, preprocess.BIN), 60),
     seed=st.integers(0, 99),
 )
-def test_any_plan_gives_its_rows_and_is_digested(
+def test_any_plan_gives_its_rows_and_can_be_read(
     rows: int, holes: int, channels: int, seed: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("plan")

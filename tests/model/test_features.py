@@ -1,4 +1,4 @@
-"""features.SpectralFeatures: against the formulas written out, and as a scikit-learn transformer."""
+"""features.SpectralFeatures against its formulas, and as a scikit-learn transformer."""
 
 import pickle
 from collections.abc import Callable
@@ -33,18 +33,18 @@ def bins() -> np.ndarray:
 
 
 @pytest.mark.parametrize(("linear", "variance"), [(0.0, 1.0), (0.2, 4.0)])
-def test_features_are_bins_and_likeness_of_slopes(bins: np.ndarray, linear: float, variance: float) -> None:
+def test_features_are_bins_and_similarity_of_slopes(bins: np.ndarray, linear: float, variance: float) -> None:
     x = SpectralFeatures(linear=linear, variance=variance).fit_transform(bins)
     spectra = (bins - bins.mean(axis=1, keepdims=True)) / bins.std(axis=1, keepdims=True)
     slopes = np.column_stack([spectra[:, 0], spectra[:, 1:] - spectra[:, :-1]])
     slopes = (slopes - slopes.mean(axis=0)) / slopes.std(axis=0)
     distances = ((slopes[:, None] - slopes[None]) ** 2).sum(axis=2)
     kernel = (1 + distances / (2 * distances.mean())) ** -1.5 + linear * (slopes @ slopes.T) / 8
-    linear_part, likeness = x[:, :8], x[:, 8:]
+    linear_part, similarity = x[:, :8], x[:, 8:]
     assert linear_part.var(axis=0).sum() == pytest.approx(variance)
-    assert likeness.var(axis=0).sum() == pytest.approx(1.0)
-    found = likeness @ likeness.T  # with fewer rows than landmarks, of all rows: exact
-    np.testing.assert_allclose(found, kernel * (found[0, 0] / kernel[0, 0]), atol=1e-8)
+    assert similarity.var(axis=0).sum() == pytest.approx(1.0)
+    result = similarity @ similarity.T  # with fewer rows than landmarks, of all rows: exact
+    np.testing.assert_allclose(result, kernel * (result[0, 0] / kernel[0, 0]), atol=1e-8)
     centred = bins - bins.mean(axis=0)
     np.testing.assert_allclose(linear_part, centred * (linear_part[0, 0] / centred[0, 0]), atol=1e-12)
 
@@ -58,7 +58,7 @@ def test_landmarks_limit_the_features_and_the_pickle(bins: np.ndarray) -> None:
     np.testing.assert_array_equal(features.transform(bins), again.transform(bins))
 
 
-def test_a_row_is_the_same_in_any_company(bins: np.ndarray) -> None:
+def test_a_row_does_not_depend_on_other_rows(bins: np.ndarray) -> None:
     features = SpectralFeatures().fit(bins)
     whole = features.transform(bins)
     single = np.vstack([features.transform(row[None]) for row in bins])

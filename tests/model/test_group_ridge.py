@@ -72,7 +72,7 @@ def assert_exact(
 
 @pytest.mark.parametrize("missing", [0.0, 0.03, 0.25, 0.6])
 @pytest.mark.parametrize(("rows", "features"), [(120, 20), (50, 80), (80, 80)])
-def test_each_target_has_the_fit_of_its_own_measured_rows(rows: int, features: int, missing: float) -> None:
+def test_each_target_is_fitted_on_its_measured_rows(rows: int, features: int, missing: float) -> None:
     assert_exact(*problem(rows, features, 4, missing, seed=rows + features))
 
 
@@ -82,7 +82,7 @@ def test_more_gaps_than_are_copied_at_a_time(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("tolerance", [1e-1, 1e-5])
-def test_hardly_any_regularisation(tolerance: float) -> None:
+def test_very_weak_regularisation(tolerance: float) -> None:
     """Single precision does not tell features of so little variance: corrections come from double precision."""
     x, y, groups = problem(300, 40, 4, 0.05)
     assert_exact(x * np.geomspace(1, tolerance, 40), y, groups, np.geomspace(1e-9, 1e1, 11))
@@ -169,7 +169,7 @@ def test_one_dimensional_y_is_one_target() -> None:
     assert (one.coef_.shape, np.shape(one.intercept_), one.held_out_.shape) == ((10,), (), (70,))
 
 
-def test_groups_that_do_not_tell_of_each_other_leave_the_choice_to_rows() -> None:
+def test_the_choice_is_by_rows_if_groups_cannot_predict_each_other() -> None:
     """Two holes, each on another level: summed without a bound, extrapolation asks for the strongest alpha."""
     random = np.random.default_rng(5)
     x = random.normal(size=(80, 5))
@@ -190,7 +190,7 @@ def test_groups_that_do_not_tell_of_each_other_leave_the_choice_to_rows() -> Non
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "message"),
     [
         ({"alphas": []}, "positive alphas"),
         ({"alphas": [0.0, 1.0]}, "positive alphas"),
@@ -198,9 +198,9 @@ def test_groups_that_do_not_tell_of_each_other_leave_the_choice_to_rows() -> Non
         ({"cv": 1}, "2 folds or more"),
     ],
 )
-def test_invalid_parameters_are_refused(spoil: dict, said: str) -> None:
+def test_invalid_parameters_are_refused(spoil: dict, message: str) -> None:
     x, y, groups = problem(20, 3, 2, 0.0)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         GroupRidgeCV(**spoil).fit(x, y, groups=groups)
 
 
@@ -263,7 +263,9 @@ def test_threads_do_not_change_the_numbers() -> None:
     cv=st.integers(2, 6),
     seed=st.integers(0, 2**20),
 )
-def test_any_small_problem(rows: int, features: int, missing: float, groups: int, cv: int, seed: int) -> None:
+def test_any_small_problem_equals_the_exact_fit(
+    rows: int, features: int, missing: float, groups: int, cv: int, seed: int
+) -> None:
     x, y, _ = problem(rows, features, 3, missing, seed)
     assume(not np.isnan(y).all())
     model = GroupRidgeCV(ALPHAS, cv).fit(x, y, groups=np.arange(rows) % groups)

@@ -1,4 +1,4 @@
-"""The YAMSYS soils (Zenodo, DOI 10.5281/zenodo.1174869) in the schema, where a copy is at hand: real spectra by hand.
+"""The default model on the YAMSYS soils (Zenodo, DOI 10.5281/zenodo.1174869), where a copy is available.
 
 RECORE_YAMSYS names a folder with public.csv.gz, private.csv.gz and private_actual.csv.gz.
 """
@@ -35,8 +35,8 @@ def test_scores_are_those_of_another_computation(tmp_path: Path) -> None:
         arguments = ("--actual", actual, "--predicted", output, "--output", tmp_path / f"{name}.txt")
         done = run(ROOT / "score.py", *arguments, cwd=tmp_path)
         assert "weights scored: 0.505 of 1.01" in done.stdout
-        found = float((tmp_path / f"{name}.txt").read_text())
-        assert found == pytest.approx(other_scores(files)[name], rel=1e-9)
+        result = float((tmp_path / f"{name}.txt").read_text())
+        assert result == pytest.approx(other_scores(files)[name], rel=1e-9)
 
 
 def other_scores(files: dict[str, Path]) -> dict[str, float]:

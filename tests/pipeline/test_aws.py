@@ -21,7 +21,7 @@ from recore.simulator.server import BUCKET, Simulator
 from recore.simulator.service_model import operation_model, read_request
 
 ROLE = "arn:aws:iam::111122223333:role/service-role/Jobs"
-OWN = "someones-bucket"
+BUCKET_NAME = "someones-bucket"
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Session:
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[Simulator]:
     with Simulator() as simulator:
-        simulator.client("s3").create_bucket(Bucket=OWN)
+        simulator.client("s3").create_bucket(Bucket=BUCKET_NAME)
         yield simulator
 
 
@@ -50,7 +50,7 @@ def sessions(simulator: Simulator, sample: Path, tmp_path_factory: pytest.TempPa
     command = ["run", str(folder), "--isolation", "off"]
     for option, file in (("public", "public/public"), ("private", "private/private"), ("actual", "private/actual")):
         command += [f"--{option}", str(sample / f"{file}.csv.gz")]
-    aws = ["--engine", "aws", "--role", ROLE, "--bucket", OWN, "--training-instances", "ml.c5.4xlarge:1"]
+    aws = ["--engine", "aws", "--role", ROLE, "--bucket", BUCKET_NAME, "--training-instances", "ml.c5.4xlarge:1"]
     aws += ["--processing-instances", "ml.c5.xlarge", "--transform-instances", "ml.m5.2xlarge"]
     options = {"sandboxed": [], "aws": aws, "kept": [*aws, "--keep"]}
     return {name: captured(simulator, [*command, *more, "--out", str(folder / name)]) for name, more in options.items()}
@@ -75,7 +75,7 @@ def captured(simulator: Simulator, command: list[str]) -> Session:
             boto3.DEFAULT_SESSION = None
 
 
-def test_both_end_well_with_the_same_scores(sessions: dict[str, Session]) -> None:
+def test_the_sandbox_and_aws_give_the_same_scores(sessions: dict[str, Session]) -> None:
     tables = []
     for session in sessions.values():
         assert session.result.exit_code == 0, session.result.output
@@ -96,7 +96,7 @@ def plain(session: Session) -> set[str]:
         for pattern, word in (
             (re.escape(name), "NAME"),
             (r"arn:aws:iam::[\w:/-]+", "ROLE"),
-            (rf"\b({OWN}|{BUCKET})\b", "BUCKET"),
+            (rf"\b({BUCKET_NAME}|{BUCKET})\b", "BUCKET"),
             (r'"ml\.[\w.]+"', "INSTANCE"),
             (r'"algo-1-\d+"|/algo-1-\d+', "STREAM"),
             (r'"(StartTime|EndTime)": "[^"]*"', "TIME"),
@@ -116,7 +116,7 @@ def test_the_requests_are_those_that_the_service_model_allows(sessions: dict[str
     }
 
 
-def test_no_job_has_the_network(sessions: dict[str, Session]) -> None:
+def test_every_job_is_isolated_from_the_network(sessions: dict[str, Session]) -> None:
     requests = sessions["aws"]
     jobs = [*requests.of("sagemaker", "CreateTrainingJob"), *requests.of("sagemaker", "CreateModel")]
     jobs += [request["NetworkConfig"] for request in requests.of("sagemaker", "CreateProcessingJob")]
@@ -131,7 +131,7 @@ def test_options_reach_the_requests(sessions: dict[str, Session]) -> None:
     assert {request["RoleArn"] for request in requests.of("sagemaker", "CreateProcessingJob")} == {ROLE}
     transforms = requests.of("sagemaker", "CreateTransformJob")
     assert {request["TransformResources"]["InstanceType"] for request in transforms} == {"ml.m5.2xlarge"}
-    assert {request.get("Bucket") for request in requests.of("s3")} == {OWN}
+    assert {request.get("Bucket") for request in requests.of("s3")} == {BUCKET_NAME}
 
 
 def test_names_do_not_clash(sessions: dict[str, Session]) -> None:
@@ -154,9 +154,9 @@ def test_private_assays_are_on_s3_while_they_are_scored_and_no_longer(sessions: 
         ]
 
 
-def test_what_it_made_is_removed_unless_it_is_to_be_kept(sessions: dict[str, Session]) -> None:
+def test_objects_are_removed_unless_keep_is_given(sessions: dict[str, Session]) -> None:
     simulator = sessions["aws"].simulator
-    listed = simulator.client("s3").list_objects_v2(Bucket=OWN)["Contents"]
+    listed = simulator.client("s3").list_objects_v2(Bucket=BUCKET_NAME)["Contents"]
     kept = sessions["kept"].of("sagemaker", "CreateModel")[0]["ModelName"]
     assert {item["Key"].split("/")[1] for item in listed} == {kept}
     assert not [item for item in listed if "actual" in item["Key"]]
@@ -168,5 +168,13 @@ def test_what_it_may_cost_is_said_first(sessions: dict[str, Session]) -> None:
     lines = sessions["aws"].result.stderr.splitlines()
     first = next(number for number, line in enumerate(lines) if line.startswith("upload"))
     announcement = "\n".join(lines[:first])
-    for word in ("us-east-1", OWN, ROLE, "1 x ml.c5.4xlarge", "1 x ml.c5.xlarge", "1 x ml.m5.2xlarge", "3600 s"):
+    for word in (
+        "us-east-1",
+        BUCKET_NAME,
+        ROLE,
+        "1 x ml.c5.4xlarge",
+        "1 x ml.c5.xlarge",
+        "1 x ml.m5.2xlarge",
+        "3600 s",
+    ):
         assert word in announcement

@@ -126,7 +126,7 @@ def test_markup_in_names_is_text(name: str, tmp_path: Path) -> None:
     ],
     ids=range(11),
 )
-def test_what_is_no_record_is_named_and_passed_by(text: str, tmp_path: Path) -> None:
+def test_an_invalid_record_is_named_and_skipped(text: str, tmp_path: Path) -> None:
     put(tmp_path, "good", of(public=0.5))
     put(tmp_path, "bad", text)
     entries, unread = read_runs(tmp_path)
@@ -146,7 +146,7 @@ JSON = st.recursive(
 @given(member=st.sampled_from(MEMBERS), value=JSON, other=JSON)
 @example(member="data", value=[True], other=None)
 @ANY_FOLDER
-def test_a_record_with_anything_in_it_is_listed_or_named(member: str, value: Any, other: Any, tmp_path: Path) -> None:
+def test_a_record_with_any_content_is_listed_or_named(member: str, value: Any, other: Any, tmp_path: Path) -> None:
     for name, record in {"a": of(private=0.5) | {member: value}, "b": other}.items():
         (tmp_path / name).mkdir(exist_ok=True)
         (tmp_path / name / "run.json").write_text(json.dumps(record))
@@ -165,7 +165,7 @@ def test_a_record_that_cannot_be_printed_hides_no_other(tmp_path: Path) -> None:
     assert "surrogates not allowed" in done.stderr
 
 
-def test_a_record_gives_a_terminal_no_orders(tmp_path: Path) -> None:
+def test_a_record_cannot_send_control_characters_to_a_terminal(tmp_path: Path) -> None:
     put(tmp_path, "run", of("\x1b[2J", public=0.5) | {"state": "\x1b]0;title\x07"})
     assert "\x1b" not in recore("board", tmp_path).stdout
 

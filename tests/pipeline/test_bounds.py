@@ -51,7 +51,7 @@ def sparse(headers: dict[str, str], map_: bytes) -> bytes:
     ],
     ids=["GNU", "PAX 0.1", "PAX 1.0", "a map of 40 MB"],
 )
-def test_a_file_of_holes_in_an_archive_is_refused_at_once(archive: bytes, tmp_path: Path) -> None:
+def test_a_sparse_file_in_an_archive_is_refused_before_it_is_unpacked(archive: bytes, tmp_path: Path) -> None:
     (tmp_path / "src.tar.gz").write_bytes(archive)
 
     def read(name: str) -> subprocess.CompletedProcess[str]:
@@ -66,7 +66,7 @@ def test_a_file_of_holes_in_an_archive_is_refused_at_once(archive: bytes, tmp_pa
 
 
 @pytest.mark.parametrize("pattern", ["/etc/*", "../x", "a/../../x", "linked/*", "a/" * 5000])
-def test_licences_elsewhere_are_refused(pattern: str, tmp_path: Path) -> None:
+def test_licence_files_outside_the_folder_are_refused(pattern: str, tmp_path: Path) -> None:
     setup = f"setup(py_modules=['train', 'preprocess'], license_files=[{pattern!r}])"
     folder = tiny(tmp_path / "mine", {"setup.py": setup})
     (tmp_path / "x").write_text("secret")
@@ -84,7 +84,7 @@ def of_many_names(folder: Path) -> Path:
     return folder
 
 
-def test_a_model_of_many_names_does_not_grow(tmp_path: Path) -> None:
+def test_hard_links_in_a_model_are_packed_once(tmp_path: Path) -> None:
     pack(of_many_names(tmp_path / "model"), tmp_path / "given.tar.gz", 1 << 30)
     submission = SubmissionFiles(Path(), {"train.py": b"", "preprocess.py": b""})
     submission.join(tmp_path / "given.tar.gz", tmp_path / "model.tar.gz")
@@ -103,7 +103,7 @@ def test_a_file_of_many_names_counts_once_towards_the_volume(tmp_path: Path) -> 
         pack(folder, tmp_path / "model.tar.gz", (1 << 20) - 1)
 
 
-def test_a_job_that_leaves_more_than_its_volume_fails_at_once(simulator: Simulator) -> None:
+def test_a_job_that_leaves_more_than_its_volume_fails_before_it_is_packed(simulator: Simulator) -> None:
     jobs = []
 
     def train(size: int) -> None:

@@ -102,7 +102,7 @@ def test_private_data_with_more_than_inputs_are_refused(names: str, public: Path
 
 @given(bytes_=st.binary(max_size=300), zipped=st.booleans())
 @ANY_FOLDER
-def test_any_bytes_are_names_or_a_reason(bytes_: bytes, zipped: bool, tmp_path: Path) -> None:
+def test_any_bytes_are_a_header_or_a_reason(bytes_: bytes, zipped: bool, tmp_path: Path) -> None:
     bytes_ = bytes_.replace(b"\r", b"")
     (tmp_path / "x.csv.gz").write_bytes(gzip.compress(bytes_) if zipped else bytes_)
     try:

@@ -1,4 +1,4 @@
-"""The parser of tracebacks: what Python really prints, and whatever else a log may hold."""
+"""The parser of tracebacks: real ones that Python prints, and any other text in a log."""
 
 import subprocess
 import sys
@@ -136,10 +136,10 @@ def test_what_a_pool_of_processes_prints(tmp_path: Path) -> None:
         "    joblib.Parallel(2)(joblib.delayed(fit)(n) for n in range(2))\n"
     )
     done = subprocess.run([sys.executable, tmp_path / "train.py"], capture_output=True, text=True, timeout=60)
-    found = find_exception(done.stderr, tmp_path)
-    assert found
-    assert found.head == "ValueError: no copper"
-    assert str(found.place) == "train.py, line 7, in <module>"
+    exception = find_exception(done.stderr, tmp_path)
+    assert exception
+    assert exception.head == "ValueError: no copper"
+    assert str(exception.place) == "train.py, line 7, in <module>"
 
 
 def traced(path: str, words: str = "ValueError: a") -> str:
@@ -161,10 +161,10 @@ def traced(path: str, words: str = "ValueError: a") -> str:
     ],
 )
 def test_the_submissions_files_in_a_job(path: str, name: str) -> None:
-    found = find_exception(traced(path))
-    assert found
-    assert found.frames[0].name == name
-    assert str(found) == (f"ValueError: a ({name}, line 3, in fit)" if name else "ValueError: a")
+    exception = find_exception(traced(path))
+    assert exception
+    assert exception.frames[0].name == name
+    assert str(exception) == (f"ValueError: a ({name}, line 3, in fit)" if name else "ValueError: a")
 
 
 def test_what_a_wrapper_around_the_hooks_raises_is_not_the_submissions() -> None:
@@ -219,8 +219,8 @@ PARTS = st.sampled_from(
 
 @given(st.lists(PARTS | st.text()).map("\n".join))
 def test_any_text_can_be_read(text: str) -> None:
-    found = find_exception(text)
-    assert found is None or (found.type and str(found).startswith(found.type))
+    exception = find_exception(text)
+    assert exception is None or (exception.type and str(exception).startswith(exception.type))
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from support.run_command import files_of
-from support.submission_runs import Done, left_beside, recore_run, variant
+from support.run_command import file_options
+from support.submission_runs import FinishedRun, other_entries, run_submission, variant
 
 PIPELINE = ("preprocess", "predict", "score")
 TRAIN, BOTH, PRIVATE = ("train",), ("public", "private"), ("private",)
@@ -164,7 +164,7 @@ CASES += [pytest.param(failure, id=name, marks=pytest.mark.slow) for name, failu
 def test_what_a_failure_prints_and_keeps(failure: Failure, tmp_path: Path, sample: Path) -> None:
     submission = variant(tmp_path / "submission", failure.changes, **failure.files)
     # pip looks at no index: what it says of a package that is on none is the same without a network
-    done = recore_run(submission, tmp_path / "runs/run", *files_of(sample), PIP_NO_INDEX="1")
+    done = run_submission(submission, tmp_path / "runs/run", *file_options(sample), PIP_NO_INDEX="1")
     assert done.status == 1, done.stderr
     explained: set[str] = set()
     for step in failure.failed:
@@ -183,7 +183,7 @@ def test_what_a_failure_prints_and_keeps(failure: Failure, tmp_path: Path, sampl
     check_what_is_left(done, failure.failed)
 
 
-def explanation_of(done: Done, step: str) -> list[str]:
+def explanation_of(done: FinishedRun, step: str) -> list[str]:
     """The lines on stderr that explain a failed step: its own line and what is indented below."""
     lines = done.stderr.splitlines()
     first = next(number for number, line in enumerate(lines) if line.startswith(f"recore: {step} failed: "))
@@ -191,7 +191,7 @@ def explanation_of(done: Done, step: str) -> list[str]:
     return lines[first:last]
 
 
-def check_what_is_left(done: Done, failed: list[str]) -> None:
+def check_what_is_left(done: FinishedRun, failed: list[str]) -> None:
     """Nothing of ours is on stderr; the record and the files are those of the steps that worked."""
     assert not [line for line in done.stderr.splitlines() if line.startswith(("Traceback", "Exception"))]
     assert all(letter.isprintable() or letter == "\n" for letter in done.stderr)
@@ -213,7 +213,7 @@ def check_what_is_left(done: Done, failed: list[str]) -> None:
         step["name"].replace(" ", "-") for step in done.record["steps"] if step["kind"] and step["state"] != "Waiting"
     }
     assert str(done.folder) in done.stdout
-    assert left_beside(done.folder) == []
+    assert other_entries(done.folder) == []
 
 
 LOUD = r"""def main():
@@ -223,10 +223,10 @@ LOUD = r"""def main():
 """
 
 
-def test_what_a_loud_job_prints_reaches_no_terminal(tmp_path: Path, sample: Path) -> None:
+def test_control_characters_of_a_job_do_not_reach_the_terminal(tmp_path: Path, sample: Path) -> None:
     """Its lines are cut and what a terminal would obey is taken out; the log holds all of it."""
     submission = variant(tmp_path / "submission", {"preprocess.py": ("def main():\n", LOUD)})
-    done = recore_run(submission, tmp_path / "runs/run", *files_of(sample))
+    done = run_submission(submission, tmp_path / "runs/run", *file_options(sample))
     assert done.status == 1
     check_what_is_left(done, ["public preprocess", "private preprocess"])
     assert max(map(len, done.stderr.splitlines())) < 700

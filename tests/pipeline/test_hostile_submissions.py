@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 from support.checkout import ROOT, environment
-from support.run_command import files_of
-from support.submission_runs import SUBMISSIONS, Done, command, left_beside, recore_run, variant
+from support.run_command import file_options
+from support.submission_runs import SUBMISSIONS, FinishedRun, command, other_entries, run_submission, variant
 
 from recore.pipeline.submission import read_submission
 from recore.simulator.sandbox import bubblewrap_works
@@ -39,7 +39,7 @@ def port() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def hostile_run(folder: Path, sample: Path, port: int, isolation: str) -> tuple[Done, list[str]]:
+def hostile_run(folder: Path, sample: Path, port: int, isolation: str) -> tuple[FinishedRun, list[str]]:
     """Run the hostile submission; its public transform job waits until the private data are scored. Also: what ended.
 
     The private assays lie where `--actual` says, and its path stands in this command's environment and arguments.
@@ -57,7 +57,7 @@ def hostile_run(folder: Path, sample: Path, port: int, isolation: str) -> tuple[
         script = submission / "preprocess.py"
         script.write_text(script.read_text().replace("KNOWN = {}", f"KNOWN = {known!r}"))
         out, ended = folder / "runs/run", list[str]()
-        options = (submission, "--out", out, *files_of(sample), "--isolation", isolation)
+        options = (submission, "--out", out, *file_options(sample), "--isolation", isolation)
         variables = environment() | {"TMPDIR": temporary, "ACTUAL": str(actual)}
         with subprocess.Popen(
             command(*options), cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -70,23 +70,23 @@ def hostile_run(folder: Path, sample: Path, port: int, isolation: str) -> tuple[
                 if "private score" in ended or (step.startswith("private") and state.startswith("failed")):
                     for job in Path(temporary).glob("recore-*/job-*/ml"):
                         (job / "the test lets go").touch()
-            return Done(process.wait(), process.stdout.read(), "".join(lines), out), ended
+            return FinishedRun(process.wait(), process.stdout.read(), "".join(lines), out), ended
 
 
-def looked(done: Done) -> dict[str, dict[str, dict[str, bool]]]:
+def looked(done: FinishedRun) -> dict[str, dict[str, dict[str, bool]]]:
     """By step and by stage: what was attempted, and whether that found the assays."""
-    found: dict[str, dict[str, dict[str, bool]]] = {}
+    leaks: dict[str, dict[str, dict[str, bool]]] = {}
     for step in STAGES:
         for line in done.log(step).read_text().splitlines():
             if line.startswith("LOOKED "):
                 attempt = json.loads(line.removeprefix("LOOKED "))
-                before = found.setdefault(step, {}).setdefault(attempt["stage"], {})
+                before = leaks.setdefault(step, {}).setdefault(attempt["stage"], {})
                 for name, value in attempt["found"].items():
                     before[name] = before.get(name, False) or value
-    return found
+    return leaks
 
 
-def test_nothing_leads_to_the_private_assays(tmp_path: Path, sample: Path, port: int) -> None:
+def test_no_attempt_reaches_the_private_assays(tmp_path: Path, sample: Path, port: int) -> None:
     if not bubblewrap_works():
         pytest.skip("bubblewrap does not work here: install it, or allow user namespaces")
     done, ended = hostile_run(tmp_path, sample, port, "required")
@@ -95,24 +95,24 @@ def test_nothing_leads_to_the_private_assays(tmp_path: Path, sample: Path, port:
     attempts = looked(done)
     assert {step: set(stages) for step, stages in attempts.items()} == STAGES
     for step, stages in attempts.items():
-        for stage, found in stages.items():
-            assert set(found) == (WHILE_WAITING if stage == "waiting" else ATTEMPTS), (step, stage)
-            assert not any(found.values()), (step, stage, found)
+        for stage, leaks in stages.items():
+            assert set(leaks) == (WHILE_WAITING if stage == "waiting" else ATTEMPTS), (step, stage)
+            assert not any(leaks.values()), (step, stage, leaks)
     # nothing was carried along: the model holds what it should, and every prediction is the means
     with tarfile.open(done.folder / "model.tar.gz") as tar:
         assert sorted(tar.getnames()) == ["code/preprocess.py", "code/train.py", "model.json"]
     lines = [(done.folder / f"predictions/{side}.csv.out").read_text().splitlines() for side in ("public", "private")]
     assert len(set(lines[0] + lines[1])) == 1
     assert done.scores["private"] < 0
-    assert left_beside(done.folder) == []
+    assert other_entries(done.folder) == []
 
 
 @pytest.mark.everywhere
-def test_every_attempt_finds_them_without_walls(tmp_path: Path, sample: Path, port: int) -> None:
+def test_every_attempt_succeeds_without_a_sandbox(tmp_path: Path, sample: Path, port: int) -> None:
     """So that the test above means something: each attempt works, and pays."""
     done, _ = hostile_run(tmp_path, sample, port, "off")
     assert done.status == 0, done.stderr
-    worked = {name for stages in looked(done).values() for found in stages.values() for name in found if found[name]}
+    worked = {name for stages in looked(done).values() for leaks in stages.values() for name in leaks if leaks[name]}
     assert worked == ATTEMPTS - {"metadata"}
     assert done.scores["private"] == pytest.approx(1.01)
 
@@ -128,15 +128,15 @@ open(os.path.splitext(path)[0] + ".json", "w").write(json.dumps({"score": 1.01, 
 """
 
 
-def test_a_score_script_of_its_own_gains_nothing(tmp_path: Path, sample: Path) -> None:
-    without = recore_run(variant(tmp_path / "without"), tmp_path / "runs/without", *files_of(sample))
+def test_a_score_script_of_the_submission_is_not_run(tmp_path: Path, sample: Path) -> None:
+    without = run_submission(variant(tmp_path / "without"), tmp_path / "runs/without", *file_options(sample))
     assert without.status == 0, without.stderr
     changes = {"setup.py": ('"train"', '"train", "score"')}
     files = {"score": OWN_SCORE, "MANIFEST.in": "include score.py\nrecursive-include scores *.py\n"}
     submission = variant(tmp_path / "with", changes, **files)
     (submission / "scores").mkdir()
     shutil.copy(submission / "score.py", submission / "scores")
-    done = recore_run(submission, tmp_path / "runs/with", *files_of(sample))
+    done = run_submission(submission, tmp_path / "runs/with", *file_options(sample))
     assert done.status == 0, done.stderr
     assert {"score.py", "scores/score.py"} < set(done.record["submission"]["files"])  # they travel, and are not run
     assert done.record["score_script"]["sha256"] == hashlib.sha256((ROOT / "score.py").read_bytes()).hexdigest()

@@ -136,7 +136,7 @@ def test_a_script_that_printed_nothing(tmp_path: Path) -> None:
     assert explain_failure(step, tmp_path, tmp_path)[1:] == lines
 
 
-def test_memory_that_ran_out(tmp_path: Path) -> None:
+def test_a_job_that_ran_out_of_memory_has_a_hint(tmp_path: Path) -> None:
     step = Step("train", state="Failed", reason="The job needed more memory than its instance type has")
     assert "16 GiB" in explain_failure(step, tmp_path, tmp_path)[1]
 
@@ -245,7 +245,7 @@ def test_the_names_of_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert missing_module_hint("none_such.no_such_part", tmp_path) is None
 
 
-def test_a_module_of_the_submission_that_does_not_travel(tmp_path: Path) -> None:
+def test_a_module_that_is_not_uploaded_has_a_hint(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     for name in ("fits.py", "mine/ridge.py"):
         (tmp_path / name).touch()

@@ -48,7 +48,7 @@ def other(target: Path) -> tuple[subprocess.Popen[str], Path]:
     return process, Path(process.stdout.readline().strip())
 
 
-def test_it_has_its_name_when_kept_and_not_before(tmp_path: Path) -> None:
+def test_a_results_folder_gets_its_name_when_it_is_kept(tmp_path: Path) -> None:
     target = tmp_path / "deep/runs/mine"
     with RunFolder(target) as folder:
         (folder.path / "file").write_text("all of it")
@@ -60,7 +60,7 @@ def test_it_has_its_name_when_kept_and_not_before(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [None, ValueError, KeyboardInterrupt, SystemExit])
-def test_it_is_gone_where_it_was_not_kept(error: type[BaseException] | None, tmp_path: Path) -> None:
+def test_a_results_folder_that_is_not_kept_is_removed(error: type[BaseException] | None, tmp_path: Path) -> None:
     def make() -> None:
         with RunFolder(tmp_path / "mine") as folder:
             (folder.path / "logs").mkdir()
@@ -76,7 +76,7 @@ def test_it_is_gone_where_it_was_not_kept(error: type[BaseException] | None, tmp
 
 
 @pytest.mark.parametrize("there", ["folder", "empty", "file"])
-def test_a_name_that_is_taken_is_refused_before_anything(there: str, tmp_path: Path) -> None:
+def test_an_existing_name_is_refused_first(there: str, tmp_path: Path) -> None:
     target = tmp_path / "mine"
     target.write_text("") if there == "file" else target.mkdir()
     if there == "folder":
@@ -86,7 +86,7 @@ def test_a_name_that_is_taken_is_refused_before_anything(there: str, tmp_path: P
     assert names(tmp_path) == ["mine"]
 
 
-def test_a_name_taken_meanwhile_gets_a_number(tmp_path: Path) -> None:
+def test_a_name_that_was_created_meanwhile_gets_a_number(tmp_path: Path) -> None:
     target = tmp_path / "mine"
     kept = []
     runs = [RunFolder(target) for _ in range(3)]
@@ -98,7 +98,7 @@ def test_a_name_taken_meanwhile_gets_a_number(tmp_path: Path) -> None:
     assert [(path / "file").read_text() for path in kept] == ["0", "1", "2"]
 
 
-def test_what_a_killed_run_left_goes_with_the_next_and_a_live_ones_stays(tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_run_are_removed_by_the_next(tmp_path: Path) -> None:
     killed, left = other(tmp_path / "killed")
     live, growing = other(tmp_path / "live")
     killed.kill()
@@ -114,7 +114,7 @@ def test_what_a_killed_run_left_goes_with_the_next_and_a_live_ones_stays(tmp_pat
     assert names(tmp_path / "live") == ["half"]
 
 
-def test_two_at_once_under_one_name_are_both_kept(tmp_path: Path) -> None:
+def test_parallel_runs_of_one_name_are_all_kept(tmp_path: Path) -> None:
     processes = [other(tmp_path / "mine")[0] for _ in range(4)]
     output = sorted(process.communicate(timeout=120)[0].strip() for process in processes)
     assert output == [str(tmp_path / name) for name in ("mine", "mine-2", "mine-3", "mine-4")]

@@ -1,4 +1,4 @@
-"""The table of where a submission stands."""
+"""The table of scores."""
 
 import io
 import json
@@ -17,7 +17,7 @@ def details(path: Path, **r2: float | None) -> Path:
     return path
 
 
-def test_points_and_what_is_lost(tmp_path: Path) -> None:
+def test_points_and_losses(tmp_path: Path) -> None:
     score = read_score(details(tmp_path / "public.json", CuPPM=0.6, AuPPM=-1.0, FePCT=None))
     assert (score.value, score.weights_scored, score.rows) == (0.25, 0.415, 5)
     assert [score.points(name) for name in score.r2] == pytest.approx([0.21, -0.04, 0])

@@ -81,8 +81,8 @@ def deny(client: Any, event: str, times: int | None = None) -> None:
 def names(simulator: Simulator, settings: RunSettings) -> list[str]:
     """What lies on S3 of a run, by its places in it; of a bucket with versions every version of it."""
     prefix = f"{settings.key()}/"
-    found = simulator.client("s3").list_object_versions(Bucket=settings.bucket, Prefix=prefix)
-    return [item["Key"].removeprefix(prefix) for item in found.get("Versions", [])]
+    listing = simulator.client("s3").list_object_versions(Bucket=settings.bucket, Prefix=prefix)
+    return [item["Key"].removeprefix(prefix) for item in listing.get("Versions", [])]
 
 
 def failed(run: PipelineRun) -> list[str]:

@@ -128,7 +128,7 @@ def test_both_scripts_must_be_named(name: str, tmp_path: Path) -> None:
         read_submission(tmp_path / "src.tar.gz")
 
 
-def test_nothing_there_or_no_submission(tmp_path: Path) -> None:
+def test_missing_and_invalid_submissions_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="there is no such submission"):
         read_submission(tmp_path / "nowhere")
     with pytest.raises(ValueError, match=r"there is no setup\.py to name the files to upload"):

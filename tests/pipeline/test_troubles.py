@@ -69,8 +69,8 @@ def refuse(client: Any, event: str, code: str = "AccessDenied") -> list[object]:
     """Refuse an operation always, before it is sent; what was refused so far."""
     asked: list[object] = []
 
-    def answer(**given: object) -> tuple[AWSResponse, dict[str, Any]]:
-        asked.append(given)
+    def answer(**parameters: object) -> tuple[AWSResponse, dict[str, Any]]:
+        asked.append(parameters)
         return AWSResponse("", 400, {}, None), {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {}}
 
     client.meta.events.register(f"before-call.{event}", answer)
@@ -156,7 +156,7 @@ def test_lines_that_come_late_are_waited_for(services: Services, tmp_path: Path)
 
 
 @pytest.mark.parametrize("operation", ["DescribeLogStreams", "GetLogEvents"])
-def test_a_log_that_is_refused_is_a_line(operation: str, services: Services, tmp_path: Path) -> None:
+def test_a_log_that_cannot_be_read_is_reported_in_one_line(operation: str, services: Services, tmp_path: Path) -> None:
     say(services, "refused", "first")
     refuse(services.logs, f"cloudwatch-logs.{operation}")
     write_log(services.logs, "TrainingJob", "refused", tmp_path / "log", 0)

@@ -1,4 +1,4 @@
-"""Explore: its numbers computed again another way, its findings on files with one thing wrong, its page in a browser."""
+"""The report of `explore`: its numbers against other computations, its findings, its page in a browser."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from support.browser import assert_usable, opened
+from support.browser import assert_usable, open_report
 from support.data_files import write_csv, write_gz
 
 from recore.dataset.assays import DETECTION_LIMITS
@@ -48,42 +48,42 @@ def shapes(data: pd.DataFrame) -> np.ndarray:
 
 
 def test_quantiles(numbers: Path, public: pd.DataFrame) -> None:
-    made = pd.read_csv(numbers / "spectra.csv")
+    written = pd.read_csv(numbers / "spectra.csv")
     spectra = channels(public)
-    assert made["wavenumber"].tolist() == [float(name) for name in spectra]
+    assert written["wavenumber"].tolist() == [float(name) for name in spectra]
     for level in (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0):
-        np.testing.assert_allclose(made[f"q{level:.2f}"], spectra.quantile(level), rtol=1e-12)
+        np.testing.assert_allclose(written[f"q{level:.2f}"], spectra.quantile(level), rtol=1e-12)
     by_hole = pd.read_csv(numbers / "spectra-by-hole.csv")
     hole = public["SiteID"].iloc[-1]
-    own = by_hole[by_hole["SiteID"] == hole]
-    np.testing.assert_allclose(own["q0.50"], spectra[public["SiteID"] == hole].median(), rtol=1e-12)
+    rows_of_hole = by_hole[by_hole["SiteID"] == hole]
+    np.testing.assert_allclose(rows_of_hole["q0.50"], spectra[public["SiteID"] == hole].median(), rtol=1e-12)
     assert set(by_hole["SiteID"]) == set(public["SiteID"])
 
 
 def test_components(numbers: Path, public: pd.DataFrame) -> None:
     """By the singular values of the centred matrix, where the report takes the covariance's eigenvectors."""
-    made, limits = pd.read_csv(numbers / "scores.csv"), pd.read_csv(numbers / "outliers.csv").iloc[0]
-    kept = sum(name.startswith("PC") for name in made)
+    written, limits = pd.read_csv(numbers / "scores.csv"), pd.read_csv(numbers / "outliers.csv").iloc[0]
+    kept = sum(name.startswith("PC") for name in written)
     values = shapes(public)
     centred = values - values.mean(axis=0)
     left, singular, right = np.linalg.svd(centred, full_matrices=False)
     variances = singular**2 / (len(values) - 1)
     scores = left[:, :kept] * singular[:kept]
     for order in range(kept):
-        sign = np.sign(scores[:, order] @ made[f"PC{order + 1}"])
-        np.testing.assert_allclose(made[f"PC{order + 1}"], sign * scores[:, order], atol=1e-8)
-    np.testing.assert_allclose(made["T2"], (scores**2 / variances[:kept]).sum(axis=1), rtol=1e-6)
+        sign = np.sign(scores[:, order] @ written[f"PC{order + 1}"])
+        np.testing.assert_allclose(written[f"PC{order + 1}"], sign * scores[:, order], atol=1e-8)
+    np.testing.assert_allclose(written["T2"], (scores**2 / variances[:kept]).sum(axis=1), rtol=1e-6)
     rest = centred - scores @ right[:kept]
-    np.testing.assert_allclose(made["Q"], (rest**2).sum(axis=1), rtol=1e-6)
+    np.testing.assert_allclose(written["Q"], (rest**2).sum(axis=1), rtol=1e-6)
     rows = len(values)
     expected = kept * (rows - 1) / (rows - kept) * stats.f.isf(0.01, kept, rows - kept)
     assert limits["T2_limit"] == pytest.approx(expected, rel=1e-9)
-    beyond = (made["T2"] > limits["T2_limit"]) | (made["Q"] > limits["Q_limit"])
-    found = {finding["name"]: finding for finding in json.loads((numbers / "contents.json").read_text())["findings"]}
-    assert found["outliers"]["values"]["rows"] == beyond.sum() == len(pd.read_csv(numbers / "outlying-rows.csv"))
+    beyond = (written["T2"] > limits["T2_limit"]) | (written["Q"] > limits["Q_limit"])
+    result = {finding["name"]: finding for finding in json.loads((numbers / "contents.json").read_text())["findings"]}
+    assert result["outliers"]["values"]["rows"] == beyond.sum() == len(pd.read_csv(numbers / "outlying-rows.csv"))
 
 
-def test_limits_hold_what_they_promise() -> None:
+def test_the_limits_cover_the_stated_share_of_rows() -> None:
     """Of rows drawn from a normal distribution, one in a hundred lies beyond each limit."""
     from recore.report.statistics.pca import fit_components
 
@@ -96,26 +96,26 @@ def test_limits_hold_what_they_promise() -> None:
 
 
 def test_assays(numbers: Path, public: pd.DataFrame) -> None:
-    made = pd.read_csv(numbers / "assays.csv").set_index("assay")
-    assert made.index.tolist() == list(DETECTION_LIMITS)
-    measured = public[made.index]
-    assert made["measured"].tolist() == measured.count().tolist()
-    assert made["missing"].tolist() == measured.isna().sum().tolist()
-    np.testing.assert_allclose(made["q0.75"], measured.quantile(0.75), rtol=1e-12)
+    written = pd.read_csv(numbers / "assays.csv").set_index("assay")
+    assert written.index.tolist() == list(DETECTION_LIMITS)
+    measured = public[written.index]
+    assert written["measured"].tolist() == measured.count().tolist()
+    assert written["missing"].tolist() == measured.isna().sum().tolist()
+    np.testing.assert_allclose(written["q0.75"], measured.quantile(0.75), rtol=1e-12)
     for name, limit in DETECTION_LIMITS.items():
         at_limit = int((measured[name] == limit / 2).sum())  # as the sample's laboratory reports
         if at_limit >= max(3, 0.01 * measured[name].count()):
-            assert made["at limit"][name] == at_limit
+            assert written["at limit"][name] == at_limit
 
 
 def test_correlations(numbers: Path, public: pd.DataFrame) -> None:
-    made = pd.read_csv(numbers / "correlation.csv").set_index("assay")
+    written = pd.read_csv(numbers / "correlation.csv").set_index("assay")
     values = shapes(public)
     for name in ("CuPPM", "AlPPM", "AuPPM"):
         measured = public[name].notna().to_numpy()
         for place in (0, 100, 211):
             expected = stats.pearsonr(np.log10(public[name][measured]), values[measured, place]).statistic
-            assert made.loc[name].iloc[1 + place] == pytest.approx(expected, abs=1e-10)
+            assert written.loc[name].iloc[1 + place] == pytest.approx(expected, abs=1e-10)
 
 
 def test_nearest_neighbours(numbers: Path, sample: Path, public: pd.DataFrame) -> None:
@@ -128,27 +128,27 @@ def test_nearest_neighbours(numbers: Path, sample: Path, public: pd.DataFrame) -
     sixth = np.array([np.convolve(row, kernel, "valid") for row in snv]) / np.sqrt((kernel**2).sum())
     noise = np.quantile(np.median(np.abs(sixth), axis=0) / stats.norm.ppf(0.75), 0.75)
     nearest = np.sqrt(square.min(axis=1)) / np.sqrt(2) / noise
-    made = pd.read_csv(numbers / "neighbours.csv")
-    counts = made.iloc[:, 2:].sum(axis=1)
+    written = pd.read_csv(numbers / "neighbours.csv")
+    counts = written.iloc[:, 2:].sum(axis=1)
     assert counts.sum() == len(both)
-    expected = np.histogram(nearest, np.append(made["from"], made["to"].iloc[-1]))[0]
+    expected = np.histogram(nearest, np.append(written["from"], written["to"].iloc[-1]))[0]
     assert np.abs(np.cumsum(counts) - np.cumsum(expected)).max() <= 0.02 * len(both)
 
 
 def test_shift(numbers: Path, sample: Path, public: pd.DataFrame) -> None:
-    made = pd.read_csv(numbers / "shift.csv")
+    written = pd.read_csv(numbers / "shift.csv")
     limits = pd.read_csv(numbers / "outliers.csv").iloc[0]
     private = pd.read_csv(sample / "private/private.csv.gz", index_col=0)
     by_hole = pd.read_csv(numbers / "shift-by-hole.csv")
-    own = made[made["file"] == "private"]
-    assert own["index"].tolist() == private.index.tolist()
-    for hole, rows in own.groupby("SiteID"):
+    rows_of_hole = written[written["file"] == "private"]
+    assert rows_of_hole["index"].tolist() == private.index.tolist()
+    for hole, rows in rows_of_hole.groupby("SiteID"):
         expected = ((rows["T2"] > limits["T2_limit"]) | (rows["Q"] > limits["Q_limit"])).mean()
         row = by_hole[(by_hole["file"] == "private") & (by_hole["SiteID"] == hole)]
         assert row["either"].item() == pytest.approx(expected)
     values, others = shapes(public), shapes(private)
     loadings = pd.read_csv(numbers / "loadings.csv").filter(like="PC").to_numpy()
-    np.testing.assert_allclose(own["PC1"], (others - values.mean(axis=0)) @ loadings[:, 0], atol=1e-8)
+    np.testing.assert_allclose(rows_of_hole["PC1"], (others - values.mean(axis=0)) @ loadings[:, 0], atol=1e-8)
 
 
 @pytest.mark.slow
@@ -189,27 +189,29 @@ def looked(tmp_path: Path, public: pd.DataFrame) -> Callable[..., Page]:
     return look
 
 
-def said(page: Page, name: str, level: str) -> str:
+def finding_text(page: Page, name: str, level: str) -> str:
     texts = [finding.text for finding in page.findings if finding.name == name and finding.level == level]
     assert texts, [(finding.level, finding.name) for finding in page.findings]
     return texts[0]
 
 
-def test_a_gap_is_told_with_its_place(looked: Callable[..., Page]) -> None:
+def test_a_gap_is_reported_with_its_place(looked: Callable[..., Page]) -> None:
     def gap(data: pd.DataFrame) -> None:
         data.iloc[5, data.columns.get_loc(channels(data).columns[3])] = np.nan
 
     page = looked(gap)
-    assert "1 cells of the spectra hold no number, in 1 rows and 1 channels" in said(page, "empty channels", "bad")
+    assert "1 cells of the spectra hold no number, in 1 rows and 1 channels" in finding_text(
+        page, "empty channels", "bad"
+    )
 
 
-def test_words_among_numbers(looked: Callable[..., Page]) -> None:
+def test_text_among_numbers_is_reported(looked: Callable[..., Page]) -> None:
     def words(data: pd.DataFrame) -> None:
         name = channels(data).columns[3]
         data[name] = data[name].astype(object)
         data.iloc[2, data.columns.get_loc(name)] = "n.d."
 
-    assert "'n.d.'" in said(looked(words), "file", "bad")
+    assert "'n.d.'" in finding_text(looked(words), "file", "bad")
 
 
 @pytest.mark.parametrize(
@@ -242,14 +244,14 @@ def test_words_among_numbers(looked: Callable[..., Page]) -> None:
 def test_what_is_wrong_is_found(
     looked: Callable[..., Page], change: Callable[[pd.DataFrame], pd.DataFrame], name: str, level: str, words: str
 ) -> None:
-    assert words in said(looked(change), name, level)
+    assert words in finding_text(looked(change), name, level)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 6])
-def test_few_rows_are_no_trouble(looked: Callable[..., Page], rows: int) -> None:
+def test_a_few_rows_are_enough(looked: Callable[..., Page], rows: int) -> None:
     page = looked(rows=rows, private=lambda data: data.drop(columns=list(DETECTION_LIMITS)))
     assert {section.name for section in page.sections} >= {"spectra", "components", "shift", "duplicates", "depth"}
-    assert rows < 2 or "same spectrum" in said(page, "duplicates across files", "bad")
+    assert rows < 2 or "same spectrum" in finding_text(page, "duplicates across files", "bad")
 
 
 def test_repeats_are_found_and_noise_is_no_difference(looked: Callable[..., Page]) -> None:
@@ -266,24 +268,24 @@ def test_repeats_are_found_and_noise_is_no_difference(looked: Callable[..., Page
     page = looked(twice)
     table = next(item for item in page.items if item.name == "duplicate-rows").numbers
     assert {*table["index_1"], *table["index_2"]} >= {"9001", "9002", "9003"}
-    assert said(page, "duplicates across holes", "bad")
+    assert finding_text(page, "duplicates across holes", "bad")
 
 
-def test_a_shift_is_told_from_none(looked: Callable[..., Page]) -> None:
+def test_a_shift_is_distinguished_from_none(looked: Callable[..., Page]) -> None:
     def shifted(data: pd.DataFrame) -> pd.DataFrame:
         other = data.drop(columns=list(DETECTION_LIMITS))
         other[channels(other).columns] += np.sin(np.arange(40))  # a band that no public row has
         return other
 
     page = looked(rows=200, private=shifted)
-    assert said(page, "shift", "bad").startswith("100.0% of the private rows")
+    assert finding_text(page, "shift", "bad").startswith("100.0% of the private rows")
 
 
 def test_other_channels_are_not_compared(looked: Callable[..., Page]) -> None:
     page = looked(private=lambda data: data.rename(columns={channels(data).columns[0]: "4001.0"}))
-    assert "channel" in said(page, "shift", "bad")
+    assert "channel" in finding_text(page, "shift", "bad")
     page = looked(private=lambda data: data.drop(columns=channels(data).columns[0]))
-    assert "40 public channels and 39 private ones" in said(page, "shift", "bad")
+    assert "40 public channels and 39 private ones" in finding_text(page, "shift", "bad")
 
 
 @pytest.mark.parametrize(
@@ -296,7 +298,7 @@ def test_other_channels_are_not_compared(looked: Callable[..., Page]) -> None:
         (",1000.0,900.0\n1,0.5\n", "Expected 3 columns"),
     ],
 )
-def test_no_data_file_is_one_line(tmp_path: Path, content: str | bytes | None, reason: str) -> None:
+def test_an_invalid_file_is_reported_in_one_line(tmp_path: Path, content: str | bytes | None, reason: str) -> None:
     path = tmp_path / "f.csv.gz"
     if content is not None:
         write_gz(path, content)
@@ -304,7 +306,7 @@ def test_no_data_file_is_one_line(tmp_path: Path, content: str | bytes | None, r
         explore(path)
 
 
-def test_a_truncated_file_is_one_line(tmp_path: Path, sample: Path) -> None:
+def test_a_truncated_file_is_reported_in_one_line(tmp_path: Path, sample: Path) -> None:
     whole = (sample / "public/public.csv.gz").read_bytes()
     (tmp_path / "f.csv.gz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ValueError, match=r"f\.csv\.gz"):
@@ -366,7 +368,7 @@ def test_the_report_in_a_browser(
         names = public["SiteID"].map(lambda name: f"{name}{HOSTILE}")
         files = write_csv(tmp_path / "h.csv.gz", public.assign(SiteID=names)), None
     write_page(explore(*files), tmp_path / "r.html")
-    with opened(chromium, tmp_path / "r.html", scheme) as report:
+    with open_report(chromium, tmp_path / "r.html", scheme) as report:
         assert_usable(report, tmp_path / "r.html", "Explore", ("spectra", "spectra-by-hole", "scores"))
 
 

@@ -1,4 +1,4 @@
-"""Pages: written whole or not at all, safe with any words, and alive in a browser: hover, legend, keyboard, print."""
+"""Pages of reports: written completely or not at all, safe with any text, and usable in a browser."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from support.browser import assert_sound, opened
+from support.browser import assert_sound, open_report
 
 from recore.report.page.content import Figure, Finding, Page, Section, Table
 from recore.report.page.figures import (
@@ -43,11 +43,11 @@ def page(words: str = "DD001") -> Page:
 
 
 def test_numbers_stand_beside_the_page_to_the_last_digit(tmp_path: Path) -> None:
-    made = page()
-    written = write_page(made, tmp_path / "new/r.html")
+    example = page()
+    written = write_page(example, tmp_path / "new/r.html")
     assert sorted(written) == sorted(path for path in (tmp_path / "new").rglob("*") if path.is_file())
     read = pd.read_csv(tmp_path / "new/r/lines.csv", float_precision="round_trip")
-    pd.testing.assert_frame_equal(read, made.items[0].numbers, check_exact=True)
+    pd.testing.assert_frame_equal(read, example.items[0].numbers, check_exact=True)
     contents = json.loads((tmp_path / "new/r/contents.json").read_text())
     assert contents["findings"][0]["values"] == {"n": 3}
     assert set(contents["files"]) == {"lines.csv", "heat.csv", "table.csv"}
@@ -66,9 +66,7 @@ def test_a_page_replaces_its_older_self_and_nothing_else(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("hurt", ["numbers", "render"])
-def test_what_fails_on_the_way_leaves_the_older_page(
-    tmp_path: Path, hurt: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failure_leaves_the_older_page_unchanged(tmp_path: Path, hurt: str, monkeypatch: pytest.MonkeyPatch) -> None:
     write_page(page(), tmp_path / "r.html")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     new = page("new")
@@ -81,7 +79,7 @@ def test_what_fails_on_the_way_leaves_the_older_page(
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
-def test_names_are_asked_for(tmp_path: Path) -> None:
+def test_invalid_names_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"ends in \.html"):
         write_page(page(), tmp_path / "r.htm")
     twice = page()
@@ -90,7 +88,7 @@ def test_names_are_asked_for(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_words_stay_words(tmp_path: Path) -> None:
+def test_text_is_never_markup(tmp_path: Path) -> None:
     write_page(page(HOSTILE), tmp_path / "r.html")
     text = (tmp_path / "r.html").read_text()
     assert len(re.findall(r"<script\b", text)) == 3
@@ -144,7 +142,7 @@ def test_names_are_short_and_printable() -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_in_a_browser(chromium: Any, tmp_path: Path, scheme: str) -> None:
     write_page(page(HOSTILE), tmp_path / "r.html")
-    with opened(chromium, tmp_path / "r.html", scheme) as report:
+    with open_report(chromium, tmp_path / "r.html", scheme) as report:
         assert_sound(report, tmp_path / "r.html")
         assert report.tab.title() == HOSTILE
         assert report.tab.locator("svg a").count() == 0
@@ -164,7 +162,7 @@ def test_in_a_browser(chromium: Any, tmp_path: Path, scheme: str) -> None:
 @pytest.mark.slow
 def test_by_keyboard_and_on_paper(chromium: Any, tmp_path: Path) -> None:
     write_page(page(), tmp_path / "r.html")
-    with opened(chromium, tmp_path / "r.html", "dark") as report:
+    with open_report(chromium, tmp_path / "r.html", "dark") as report:
         tab = report.tab
         tab.keyboard.press("Tab")
         assert "Skip" in tab.evaluate("document.activeElement.textContent")
@@ -189,10 +187,10 @@ def test_by_keyboard_and_on_paper(chromium: Any, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_an_empty_figure_is_noticed(chromium: Any, tmp_path: Path) -> None:
-    made = page()
+    example = page()
     empty = Figure("empty", "Empty", "Nothing.", new_figure(200), pd.DataFrame({"x": [1]}))
-    write_page(Page("t", "", {}, [], [Section("s", "s", "", [*made.items[:2], empty])]), tmp_path / "r.html")
-    with opened(chromium, tmp_path / "r.html") as report:
+    write_page(Page("t", "", {}, [], [Section("s", "s", "", [*example.items[:2], empty])]), tmp_path / "r.html")
+    with open_report(chromium, tmp_path / "r.html") as report:
         assert report.empty() == ["empty"]
         assert report.hover("empty") == ""
 
@@ -201,7 +199,7 @@ def test_an_empty_figure_is_noticed(chromium: Any, tmp_path: Path) -> None:
 def test_the_policy_lets_nothing_out(chromium: Any, tmp_path: Path) -> None:
     write_page(page(), tmp_path / "r.html")
     refused: Callable[[str], str] = "code => {{ {} }}".format
-    with opened(chromium, tmp_path / "r.html") as report:
+    with open_report(chromium, tmp_path / "r.html") as report:
         reached = report.tab.evaluate("fetch('https://example.com').then(() => 'reached', () => 'refused')")
         assert reached == "refused"
         report.tab.evaluate(

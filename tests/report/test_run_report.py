@@ -1,4 +1,4 @@
-"""A run's report: its numbers computed again another way, what it must not hold, and runs of every kind."""
+"""A run's report: its numbers against other computations, what it must not contain, and runs of every kind."""
 
 import base64
 import itertools
@@ -17,7 +17,7 @@ import pytest
 from sklearn.metrics import r2_score
 from support.checkout import ROOT
 from support.example_runs import HOSTILE, Runs, changed, hostile, make_runs, numbers
-from support.run_command import files_of, once, start
+from support.run_command import file_options, make_once, start
 from support.tiny_submission import TARGETS, tiny
 from test_cli import recore
 
@@ -31,7 +31,7 @@ from recore.simulator.sandbox import bubblewrap_works
 def runs(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Runs:
     if not bubblewrap_works():
         pytest.skip("bubblewrap does not work here, and someone else's submission needs it")
-    return Runs(once(tmp_path_factory, "reported", lambda folder: make_runs(folder, sample)))
+    return Runs(make_once(tmp_path_factory, "reported", lambda folder: make_runs(folder, sample)))
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def mine(runs: Runs, tmp_path: Path) -> Path:
     return Path(shutil.copytree(runs.good, tmp_path / "runs/mine"))
 
 
-def found(page: Page) -> dict[str, Any]:
+def findings_of(page: Page) -> dict[str, Any]:
     return {finding.name: finding for finding in page.findings}
 
 
@@ -52,21 +52,21 @@ def table(page: Page, name: str) -> pd.DataFrame:
 
 
 def test_targets_are_those_of_the_scores(runs: Runs) -> None:
-    made = numbers(runs.good, "targets").set_index("target")
+    written = numbers(runs.good, "targets").set_index("target")
     for side in ("public", "private"):
         details = json.loads((runs.good / f"scores/{side}.json").read_text())
         for name, said in details["targets"].items():
-            assert made[f"R2 {side}"][name] == pytest.approx(said["r2"], rel=1e-12)
-            assert made[f"lost {side}"][name] == pytest.approx(said["weight"] * (1 - said["r2"]), rel=1e-12)
-        assert made[f"points {side}"].sum() == pytest.approx(details["score"], rel=1e-9)
-    assert made["lost private"].is_monotonic_decreasing
+            assert written[f"R2 {side}"][name] == pytest.approx(said["r2"], rel=1e-12)
+            assert written[f"lost {side}"][name] == pytest.approx(said["weight"] * (1 - said["r2"]), rel=1e-12)
+        assert written[f"points {side}"].sum() == pytest.approx(details["score"], rel=1e-9)
+    assert written["lost private"].is_monotonic_decreasing
     costs, r2 = numbers(runs.good, "costs"), numbers(runs.good, "r2")
-    np.testing.assert_array_equal(costs["lost public"], made["lost public"])
-    np.testing.assert_array_equal(r2["R2 private"], made["R2 private"])
+    np.testing.assert_array_equal(costs["lost public"], written["lost public"])
+    np.testing.assert_array_equal(r2["R2 private"], written["R2 private"])
 
 
 def test_errors_are_those_of_the_predictions(runs: Runs, public: pd.DataFrame) -> None:
-    made = numbers(runs.good, "errors").set_index("target")
+    written = numbers(runs.good, "errors").set_index("target")
     predicted = pd.read_csv(runs.good / "predictions/public.csv.out", header=None, names=TARGETS)
     pairs = numbers(runs.good, "predicted-measured")
     assert pairs["index"].tolist() == public.index.tolist()
@@ -74,31 +74,31 @@ def test_errors_are_those_of_the_predictions(runs: Runs, public: pd.DataFrame) -
     for name in TARGETS:
         known = public[name].notna().to_numpy()
         actual, said = public[name].to_numpy()[known], predicted[name].to_numpy()[known]
-        assert made["rows"][name] == known.sum()
-        assert made["R2"][name] == pytest.approx(r2_score(actual, said), rel=1e-9)
-        assert made["RMSE"][name] == pytest.approx(np.linalg.norm(said - actual) / np.sqrt(known.sum()), rel=1e-9)
+        assert written["rows"][name] == known.sum()
+        assert written["R2"][name] == pytest.approx(r2_score(actual, said), rel=1e-9)
+        assert written["RMSE"][name] == pytest.approx(np.linalg.norm(said - actual) / np.sqrt(known.sum()), rel=1e-9)
         largest = sorted((said - actual) ** 2)[-5:]
-        assert made["largest 5"][name] == pytest.approx(sum(largest) / ((said - actual) ** 2).sum(), rel=1e-9)
+        assert written["largest 5"][name] == pytest.approx(sum(largest) / ((said - actual) ** 2).sum(), rel=1e-9)
         np.testing.assert_array_equal(pairs[f"{name} measured"], public[name])
         np.testing.assert_array_equal(pairs[f"{name} predicted"], predicted[name])
 
 
 def test_steps_are_those_of_the_record(runs: Runs) -> None:
     record = json.loads((runs.good / "run.json").read_text())
-    made = numbers(runs.good, "steps").set_index("step")
-    assert made["seconds"].tolist() == [step["seconds"] for step in record["steps"]]
-    assert made["memory %"].dropna().tolist() == [
+    written = numbers(runs.good, "steps").set_index("step")
+    assert written["seconds"].tolist() == [step["seconds"] for step in record["steps"]]
+    assert written["memory %"].dropna().tolist() == [
         step["memory_percent"] for step in record["steps"] if step["memory_percent"] is not None
     ]
-    ends = made["began"] + made["seconds"]
+    ends = written["began"] + written["seconds"]
     order = ["upload", "train", "private preprocess", "private predict", "private score", "clean up"]
     for before, after in itertools.pairwise(order):
-        assert ends[before] <= made["began"][after] + 0.002
-    assert made["began"]["public preprocess"] < ends["private preprocess"]  # side by side
+        assert ends[before] <= written["began"][after] + 0.002
+    assert written["began"]["public preprocess"] < ends["private preprocess"]  # side by side
     assert ends["clean up"] <= record["seconds"] + 0.002
 
 
-def test_all_that_is_far_off_is_drawn_and_no_more_than_is_said() -> None:
+def test_large_residuals_are_drawn_within_the_stated_number() -> None:
     random = np.random.default_rng(0)
     measured = random.lognormal(size=20_000)
     predicted = measured + random.standard_t(2, size=20_000)
@@ -133,7 +133,7 @@ def drawn_numbers(page: Path) -> set[float]:
     return values
 
 
-def test_private_assays_are_nowhere(runs: Runs, public: pd.DataFrame) -> None:
+def test_private_assays_are_not_in_the_report(runs: Runs, public: pd.DataFrame) -> None:
     """One value can be drawn by chance, thousands cannot. The public assays are found in the same way."""
     shown = public[list(TARGETS)].to_numpy().ravel()
     secret = pd.read_csv(runs.actual, index_col=0, float_precision="round_trip")[list(TARGETS)].to_numpy().ravel()
@@ -149,7 +149,7 @@ def test_private_assays_are_nowhere(runs: Runs, public: pd.DataFrame) -> None:
             assert not words & set(re.findall(r"[\d.]+(?:e-\d+)?", text)), file
 
 
-def test_what_the_private_score_said_is_withheld(runs: Runs) -> None:
+def test_the_message_of_the_private_score_is_withheld(runs: Runs) -> None:
     """score.py names a cell of the private assays that is no number."""
     assert "7731.n.d." in (runs.failed / "logs/private-score.log").read_text()
     for file in (runs.failed / "report.html", *(runs.failed / "report").iterdir()):
@@ -167,7 +167,7 @@ def test_a_run_that_failed_shows_the_step_and_what_the_others_left(runs: Runs) -
     assert page.sections[0].name == "steps"
     assert page.findings[0].name == "failed"
     assert page.findings[0].values["step"] == "private score"
-    assert set(found(page)["score"].values) == {"public", "possible"}
+    assert set(findings_of(page)["score"].values) == {"public", "possible"}
     assert len(table(page, "predicted-measured")) > 100
     assert "1 runs on other data" in next(section.note for section in page.sections if section.name == "previous")
 
@@ -183,10 +183,10 @@ def test_the_last_lines_of_a_failed_job(mine: Path) -> None:
     changed(mine, fail)
     (mine / "logs/train.log").write_bytes(b"first\n" * 100_000 + b"\xff\n" + b"last words\n" * 3)
     page = report_run(mine)
-    assert found(page)["failed"].text == "train failed: AlgorithmError: no model"
+    assert findings_of(page)["failed"].text == "train failed: AlgorithmError: no model"
     assert table(page, "last-lines")["line"].tolist()[-2:] == ["last words"] * 2
     assert "train.py" in table(page, "failures")["look at"].item()
-    assert found(page)["no score"].level == "bad"
+    assert findings_of(page)["no score"].level == "bad"
     write_report(mine)
 
 
@@ -198,7 +198,9 @@ def test_a_run_that_was_stopped(mine: Path) -> None:
         record["scores"] = {}
 
     changed(mine, stop)
-    assert found(report_run(mine))["stopped"].text.startswith("the run was stopped; not done: train, public preprocess")
+    assert findings_of(report_run(mine))["stopped"].text.startswith(
+        "the run was stopped; not done: train, public preprocess"
+    )
 
 
 @pytest.mark.parametrize(
@@ -212,14 +214,14 @@ def test_a_run_that_was_stopped(mine: Path) -> None:
     ],
     ids=["gone", "changed", "no predictions", "wrong predictions", "empty predictions"],
 )
-def test_what_is_missing_is_said_and_the_rest_is_there(
+def test_missing_files_are_named_and_the_rest_is_reported(
     mine: Path, sample: Path, tmp_path: Path, hurt: Callable[[Path, Path], Any], words: str
 ) -> None:
     public = Path(shutil.copy(sample / "public/public.csv.gz", tmp_path))
     changed(mine, lambda record: record["data"]["public"].update(path=str(public)))
     hurt(mine, public)
     page = report_run(mine)
-    assert words in found(page)["nothing to compare"].text
+    assert words in findings_of(page)["nothing to compare"].text
     assert {"r2", "costs", "timeline"} <= {item.name for item in page.items}
     write_report(mine)
 
@@ -227,14 +229,14 @@ def test_what_is_missing_is_said_and_the_rest_is_there(
 def test_the_public_file_may_have_moved(mine: Path, sample: Path, tmp_path: Path) -> None:
     changed(mine, lambda record: record["data"]["public"].update(path="nowhere.csv.gz"))
     moved = Path(shutil.copy(sample / "public/public.csv.gz", tmp_path / "moved.csv.gz"))
-    assert "gone" in found(report_run(mine))["nothing to compare"].text
-    assert "nothing to compare" not in found(report_run(mine, moved))
+    assert "gone" in findings_of(report_run(mine))["nothing to compare"].text
+    assert "nothing to compare" not in findings_of(report_run(mine, moved))
 
 
-def test_predictions_that_were_not_scored_are_told(mine: Path) -> None:
+def test_predictions_that_were_not_scored_are_reported(mine: Path) -> None:
     path = mine / "predictions/public.csv.out"
     path.write_text("".join(f"{line},1.5\n" for line in (row.rsplit(",", 1)[0] for row in path.read_text().split())))
-    assert found(report_run(mine))["not what was scored"].values == {"targets": [TARGETS[-1]]}
+    assert findings_of(report_run(mine))["not what was scored"].values == {"targets": [TARGETS[-1]]}
 
 
 def test_against_the_best_earlier_run_on_the_same_data(mine: Path) -> None:
@@ -257,9 +259,9 @@ def test_against_the_best_earlier_run_on_the_same_data(mine: Path) -> None:
     (mine.parent / "broken").mkdir()
     (mine.parent / "broken/run.json").write_text("no")
     page = report_run(mine)
-    assert found(page)["place"].values == {"place": 2, "runs": 4, "best": "later"}
-    assert found(page)["change"].values == {"run": "before", "change": pytest.approx(0.035)}
-    assert found(page)["change"].level == "good"
+    assert findings_of(page)["place"].values == {"place": 2, "runs": 4, "best": "later"}
+    assert findings_of(page)["change"].values == {"run": "before", "change": pytest.approx(0.035)}
+    assert findings_of(page)["change"].level == "good"
     changes = table(page, "changes")
     assert changes["target"][0] == "CuPPM"
     assert changes["change"].sum() == pytest.approx(0.035)
@@ -272,7 +274,7 @@ def test_against_the_best_earlier_run_on_the_same_data(mine: Path) -> None:
     write_report(mine)
 
 
-def test_words_stay_words(mine: Path, sample: Path) -> None:
+def test_text_is_never_markup(mine: Path, sample: Path) -> None:
     write_report(hostile(mine, sample))
     text = (mine / "report.html").read_text()
     assert HOSTILE[:30] not in text
@@ -323,8 +325,8 @@ def test_the_command(mine: Path) -> None:
 
 @pytest.mark.slow
 def test_the_command_for_programs_and_its_refusals(mine: Path) -> None:
-    told = json.loads(recore("report", mine, "--json").stdout)
-    assert {"score", "costs", "completed"} <= {finding["name"] for finding in told}
+    reported = json.loads(recore("report", mine, "--json").stdout)
+    assert {"score", "costs", "completed"} <= {finding["name"] for finding in reported}
     (mine / "run.json").write_text("[]")
     for folder, words in ((mine, "not a valid run record"), (mine / "logs", "there is no such file")):
         done = recore("report", folder)
@@ -333,21 +335,21 @@ def test_the_command_for_programs_and_its_refusals(mine: Path) -> None:
         assert words in done.stderr
 
 
-def test_a_report_that_fails_costs_no_run(runs: Runs) -> None:
-    """The plotting library was broken: the run was kept, its status was its own, and a line says how to get the report."""
-    told = f"recore: no report: no plots today; `python -m recore report {runs.good}` makes it"
-    assert runs.stderr.read_text().splitlines()[-1] == told
+def test_a_report_that_fails_does_not_fail_the_run(runs: Runs) -> None:
+    """The plotting library was broken: the run was kept and succeeded, and a line says how to get the report."""
+    reported = f"recore: no report: no plots today; `python -m recore report {runs.good}` makes it"
+    assert runs.stderr.read_text().splitlines()[-1] == reported
     last = f"run: {runs.good} holds logs, model.tar.gz, predictions, run.json, scores"
     assert runs.stdout.read_text().splitlines()[-1] == last
 
 
 @pytest.mark.slow
-def test_an_interrupted_report_costs_no_run(tmp_path: Path, sample: Path) -> None:
+def test_an_interrupted_report_does_not_fail_the_run(tmp_path: Path, sample: Path) -> None:
     (tmp_path / "slow/plotly").mkdir(parents=True)
     here = tmp_path / "here"
     (tmp_path / "slow/plotly/__init__.py").write_text(f"import time; open({str(here)!r}, 'w'); time.sleep(60)")
     out = tmp_path / "runs/mine"
-    options = [*files_of(sample, "public"), "--out", out]
+    options = [*file_options(sample, "public"), "--out", out]
     started = start(tmp_path / "output", tiny(tmp_path / "tiny"), *options, PYTHONPATH=f"{tmp_path / 'slow'}:{ROOT}")
     while not here.exists():
         assert started.process.poll() is None, started.stderr

@@ -1,4 +1,4 @@
-"""A run's report in headless Chromium, and a run on many rows: slow."""
+"""A run's report in headless Chromium, and a report on many rows."""
 
 import os
 import shutil
@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.browser import assert_usable, opened
+from support.browser import assert_usable, open_report
 from support.example_runs import changed, hostile, make_runs
-from support.run_command import files_of, once, run_recore
+from support.run_command import file_options, make_once, run_recore
 from support.tiny_submission import tiny
 
 from recore.dataset.sample import Plan, make_sample
@@ -24,9 +24,9 @@ def run(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, sample: Path) 
     """A copy of the good run, beside one that came before it."""
     if not bubblewrap_works():
         pytest.skip("bubblewrap does not work here, and someone else's submission needs it")
-    made = once(tmp_path_factory, "reported", lambda folder: make_runs(folder, sample))
+    folder_of_runs = make_once(tmp_path_factory, "reported", lambda folder: make_runs(folder, sample))
     for name in ("mine", "before"):
-        shutil.copytree(made / "runs/good", tmp_path / "runs" / name)
+        shutil.copytree(folder_of_runs / "runs/good", tmp_path / "runs" / name)
 
     def before(record: dict[str, Any]) -> None:
         record["started"] = "2020-01-01T00:00:00+00:00"
@@ -40,9 +40,9 @@ def run(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, sample: Path) 
 LEGENDS = {"r2", "costs", "history", "change", "predicted-measured"}  # of figures that a run may have
 
 
-def assert_alive(chromium: Any, page: Path, scheme: str) -> None:
+def assert_report_works(chromium: Any, page: Path, scheme: str) -> None:
     """No complaint, all drawn, and a word on each figure by mouse and by keyboard; printed too."""
-    with opened(chromium, page, scheme) as report:
+    with open_report(chromium, page, scheme) as report:
         assert_usable(report, page, "Run ", LEGENDS & set(report.figures()))
         assert report.tab.locator("svg a").count() == 0
 
@@ -51,7 +51,7 @@ def assert_alive(chromium: Any, page: Path, scheme: str) -> None:
 @pytest.mark.parametrize("words", ["plain", "hostile"])
 def test_in_a_browser(chromium: Any, run: Path, sample: Path, words: str, scheme: str) -> None:
     write_report(hostile(run, sample) if words == "hostile" else run)
-    assert_alive(chromium, run / "report.html", scheme)
+    assert_report_works(chromium, run / "report.html", scheme)
 
 
 def test_on_soils_in_a_browser(chromium: Any, tmp_path: Path) -> None:
@@ -62,12 +62,12 @@ def test_on_soils_in_a_browser(chromium: Any, tmp_path: Path) -> None:
     files = ["--public", folder / "public.csv.gz", "--private", folder / "private.csv.gz"]
     done = run_recore(*files, "--actual", folder / "private_actual.csv.gz", "--out", tmp_path / "soils")
     assert done.returncode == 0, done.stderr
-    assert_alive(chromium, tmp_path / "soils/report.html", "light")
+    assert_report_works(chromium, tmp_path / "soils/report.html", "light")
 
 
 def test_a_target_is_chosen_by_keyboard(chromium: Any, run: Path) -> None:
     write_report(run)
-    with opened(chromium, run / "report.html") as report:
+    with open_report(chromium, run / "report.html") as report:
         tab = report.tab
         shown = "document.querySelector('[data-figure=predicted-measured]')"
         drawn = f"{shown}.data.filter(one => one.visible === true).map(one => one.meta)"
@@ -90,7 +90,7 @@ def test_time_grows_with_the_rows_and_the_page_stays_within_10_MB(tmp_path: Path
     for rows in (2_860, 28_600):
         data, out = tmp_path / f"data-{rows}", tmp_path / f"runs-{rows}/run"
         make_sample(data, Plan(rows=rows, holes=100, channels=1700))
-        done = run_recore(submission, *files_of(data, "public"), "--out", out, "--no-report")
+        done = run_recore(submission, *file_options(data, "public"), "--out", out, "--no-report")
         assert done.returncode == 0, done.stderr
         assert not (out / "report.html").exists()
         start = time.process_time()

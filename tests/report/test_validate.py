@@ -14,7 +14,7 @@ import pytest
 from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
-from support.browser import assert_usable, opened
+from support.browser import assert_usable, open_report
 from support.checkout import ROOT, copy_scripts
 from support.data_files import write_csv
 
@@ -429,7 +429,7 @@ def test_the_report_in_a_browser(
         path = write_csv(tmp_path / "h.csv.gz", frame.assign(SiteID=frame["SiteID"] + HOSTILE))
     page = validate(other if data == "hostile" else ROOT, path, Settings(minutes=10))
     write_page(page, tmp_path / "r.html")
-    with opened(chromium, tmp_path / "r.html", scheme) as report:
+    with open_report(chromium, tmp_path / "r.html", scheme) as report:
         assert_usable(report, tmp_path / "r.html", "Validate", ("ladder", "r2", "shares", "sensitivity"))
 
 

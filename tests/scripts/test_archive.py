@@ -1,4 +1,4 @@
-"""What travels with a submission, and the files that the Unearthed CLI reads."""
+"""The files that are uploaded, and those that the Unearthed CLI reads."""
 
 import ast
 import json
@@ -55,11 +55,11 @@ def test_the_docker_image_has_no_entrypoint_and_names_the_model_folder() -> None
 
 
 def test_the_scripts_import_nothing_of_recore_and_preprocess_and_score_nothing_of_the_others() -> None:
-    own = {name.removesuffix(".py") for name in SCRIPTS}
+    modules = {name.removesuffix(".py") for name in SCRIPTS}
     allowed = {"preprocess.py": set(), "score.py": set(), "predict.py": {"preprocess", "train"}}
     for script in SCRIPTS:
         tree = ast.parse((ROOT / script).read_text())
         imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
         imported |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
         assert not any(name.startswith("recore") for name in imported)
-        assert imported & own <= allowed.get(script, own - {"score", "predict"}), script
+        assert imported & modules <= allowed.get(script, modules - {"score", "predict"}), script

@@ -1,4 +1,4 @@
-"""assays.py: scikit-learn's checks, gaps, targets that were never measured, limits."""
+"""assays.py: scikit-learn's checks, gaps, targets without any assay, limits."""
 
 import pickle
 
@@ -71,8 +71,8 @@ def test_each_target_is_fitted_to_its_own_measured_rows(data) -> None:
     for column in ("gaps", "all"):
         rows = targets[column].notna()
         alone = Ridge(0.1).fit(inputs[rows], targets[column][rows])
-        own = predicted[:, targets.columns.get_loc(column)]
-        np.testing.assert_allclose(own, alone.predict(inputs), rtol=1e-12)
+        measured_rows = predicted[:, targets.columns.get_loc(column)]
+        np.testing.assert_allclose(measured_rows, alone.predict(inputs), rtol=1e-12)
     assert np.isnan(predicted[:, 1]).all()
 
 
@@ -149,13 +149,13 @@ def test_predictions_stay_within_the_limits(assays: np.ndarray, beyond: float) -
 
     model = LimitedRegressor(Anything(), beyond=beyond).fit(np.zeros((6, 1)), assays)
     for column, (low, high) in enumerate(model.predict(np.zeros((2, 1))).T):
-        own = assays[:, column][~np.isnan(assays[:, column])]
-        if not len(own):
+        measured_rows = assays[:, column][~np.isnan(assays[:, column])]
+        if not len(measured_rows):
             assert np.isnan([low, high]).all()
             continue
-        spread = beyond * (own.max() - own.min())
-        assert low == pytest.approx(max(own.min() - spread, 0))
-        assert high == pytest.approx(max(own.max() + spread, 0))
+        spread = beyond * (measured_rows.max() - measured_rows.min())
+        assert low == pytest.approx(max(measured_rows.min() - spread, 0))
+        assert high == pytest.approx(max(measured_rows.max() + spread, 0))
 
 
 class HeldOut(LinearRegression):

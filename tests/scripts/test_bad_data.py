@@ -1,4 +1,4 @@
-"""Bad data: each file is refused in one line that says where, and no output is left; or it is digested."""
+"""Invalid data: each file is refused in one line that names the place, and no output is left."""
 
 import gzip
 from collections.abc import Callable
@@ -177,7 +177,7 @@ def test_no_drill_holes(public: pd.DataFrame, tmp_path: Path, refused) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"garbage", b"\x80\x04\x95", b"cnowhere\nnothing\n."])
-def test_a_model_that_does_not_load(content: bytes | None, sample: Path, tmp_path: Path, refused) -> None:
+def test_a_model_that_does_not_load_is_reported(content: bytes | None, sample: Path, tmp_path: Path, refused) -> None:
     if content is not None:
         (tmp_path / "model.pkl").write_bytes(content)
     arguments = ("--input", sample / "private/private.csv.gz", "--model_dir", tmp_path, "--output", tmp_path / "o.csv")
@@ -233,7 +233,7 @@ def test_a_drill_hole_that_is_not_utf_8(public: pd.DataFrame, tmp_path: Path, re
     assert "column 'SiteID'" in message
 
 
-def test_one_row_goes_through(project: Path, public: pd.DataFrame, tmp_path: Path) -> None:
+def test_a_single_row_is_predicted(project: Path, public: pd.DataFrame, tmp_path: Path) -> None:
     source = write_csv(tmp_path / "one.csv.gz", public.iloc[:1])
     arguments = ("--input", source, "--model_dir", project / "model", "--output", tmp_path / "o.csv")
     assert run(ROOT / "predict.py", *arguments, cwd=tmp_path).returncode == 0

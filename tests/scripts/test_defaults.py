@@ -1,4 +1,4 @@
-"""Without arguments: the folders that the Unearthed CLI mounts, and the same scripts where there are none."""
+"""The default folders of the scripts: those that the Unearthed CLI mounts, or this repository's."""
 
 import os
 import shutil

@@ -87,10 +87,10 @@ def test_fit_returns_a_model_or_a_model_and_held_out_predictions(data) -> None:
     model, held_out = fit_model(linear, *data, {})
     assert isinstance(model, LinearRegression)
     assert held_out is None
-    given = np.ones(targets.shape)
-    model, held_out = fit_model(lambda *some: (linear(*some), given), *data, {})
+    array = np.ones(targets.shape)
+    model, held_out = fit_model(lambda *some: (linear(*some), array), *data, {})
     assert isinstance(model, LinearRegression)
-    np.testing.assert_array_equal(held_out, given)
+    np.testing.assert_array_equal(held_out, array)
     assert fit_model(lambda *some: (linear(*some), None), *data, {})[1] is None
 
 
@@ -105,7 +105,7 @@ def test_fit_returns_a_model_or_a_model_and_held_out_predictions(data) -> None:
         (lambda model: DummyRegressor().fit([[0]], [0.0]), r"model.predict\(\) gives the shape \(30,\)"),
     ],
 )
-def test_anything_else_is_refused(data, returned, reason: str) -> None:
+def test_other_results_of_fit_are_refused(data, returned, reason: str) -> None:
     with pytest.raises((FitError, TypeError), match=reason):
         fit_model(lambda *some: returned(linear(*some)), *data, {})
 
@@ -185,7 +185,7 @@ def test_nothing_is_held_out_and_a_line_says_why(
     assert reason in capsys.readouterr().out
 
 
-def test_a_fold_that_cannot_be_fitted_is_left_out_and_said(data, capsys: pytest.CaptureFixture) -> None:
+def test_a_fold_that_cannot_be_fitted_is_left_out_and_reported(data, capsys: pytest.CaptureFixture) -> None:
     def fit(inputs, targets, holes):
         if "a" not in holes:
             raise ZeroDivisionError("without a")
@@ -197,7 +197,7 @@ def test_a_fold_that_cannot_be_fitted_is_left_out_and_said(data, capsys: pytest.
     assert "is not predicted: ZeroDivisionError: without a" in capsys.readouterr().out
 
 
-def test_weights_are_the_hosts() -> None:
+def test_weights_equal_those_of_score_py() -> None:
     assert tuple(fitting.WEIGHTS.get(name, 0.01) for name in score.TARGETS) == score.WEIGHTS
     assert set(fitting.WEIGHTS) <= set(score.TARGETS)
     assert score.TARGETS == preprocess.TARGETS

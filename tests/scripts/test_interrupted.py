@@ -1,4 +1,4 @@
-"""Ctrl-C or a kill in the middle: what was there before stays whole, and no half-written output takes its place."""
+"""Interrupted scripts: earlier output stays complete, and partial output never replaces it."""
 
 import gzip
 import signal
@@ -41,7 +41,7 @@ def test_a_signal_while_writing(endless: subprocess.Popen, number: signal.Signal
         assert not part.exists()
 
 
-def test_a_full_disk_is_one_line(sample: Path, tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_in_one_line(sample: Path, tmp_path: Path) -> None:
     arguments = ["--input", sample / "public/public.csv.gz", "--output", tmp_path / "public.csv"]
     code = "import resource, runpy, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
     code += "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)); "

@@ -1,4 +1,4 @@
-"""preprocess.py: what it makes of a file, row by row."""
+"""preprocess.py: its inputs, row by row."""
 
 import csv
 import subprocess
@@ -43,7 +43,7 @@ def test_private_data_have_no_targets(sample: Path) -> None:
     assert len(inputs)
 
 
-def test_targets_that_are_not_there_are_nan(public: pd.DataFrame, tmp_path: Path) -> None:
+def test_missing_targets_are_nan(public: pd.DataFrame, tmp_path: Path) -> None:
     path = write_csv(tmp_path / "some.csv.gz", public.drop(columns=["AgPPM", "YPPM"]))
     _, targets = preprocess.preprocess(path)
     assert tuple(targets.columns) == preprocess.TARGETS
@@ -68,7 +68,7 @@ def test_bins_are_sums_over_the_maximum_above_the_window(public: pd.DataFrame, s
     ),
     row=st.integers(0, 8),
 )
-def test_a_row_has_the_same_bins_in_any_company(spectra: np.ndarray, row: int) -> None:
+def test_bins_of_a_row_do_not_depend_on_other_rows(spectra: np.ndarray, row: int) -> None:
     spectra, wavenumbers = spectra / 1e6, np.linspace(4000, 600, len(spectra))
     row %= spectra.shape[1]
     _, alone = preprocess.to_bins(np.ascontiguousarray(spectra[:, [row]]), wavenumbers)
@@ -131,9 +131,9 @@ def as_read(index: pd.Index) -> pd.Index:
 
 def test_targets_in_private_data_change_nothing(public: pd.DataFrame, tmp_path: Path) -> None:
     without = public.drop(columns=list(score.TARGETS))
-    spoilt = public.assign(CuPPM="assayed twice")
+    other = public.assign(CuPPM="assayed twice")
     expected = lines_of(without, tmp_path, "without")
-    assert lines_of(public, tmp_path, "with") == lines_of(spoilt, tmp_path, "spoilt") == expected
+    assert lines_of(public, tmp_path, "with") == lines_of(other, tmp_path, "spoilt") == expected
 
 
 def test_runs_alone_in_an_empty_folder(sample: Path, tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_runs_alone_in_an_empty_folder(sample: Path, tmp_path: Path) -> None:
     assert output.exists()
 
 
-def test_step_2_does_without_pandas(sample: Path, tmp_path: Path) -> None:
+def test_step_2_does_not_import_pandas(sample: Path, tmp_path: Path) -> None:
     arguments = ["--input", str(sample / "private/private.csv.gz"), "--output", str(tmp_path / "public.csv")]
     code = (
         f"import sys; sys.argv[1:] = {arguments}; import preprocess; preprocess.main(); print('pandas' in sys.modules)"

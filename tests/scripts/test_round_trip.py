@@ -1,4 +1,4 @@
-"""The same predictions by every way that data can come to the model."""
+"""The predictions are the same by every way in which data reach the model."""
 
 import io
 from pathlib import Path
@@ -101,7 +101,7 @@ def test_predict_writes_what_a_server_answers(project: Path, model: object) -> N
     assert (project / "data/predictions/public.csv.out").read_text() == answer
 
 
-def test_a_header_alone_is_answered_by_nothing(model: object, lines: list[str]) -> None:
+def test_a_request_with_a_header_only_has_an_empty_answer(model: object, lines: list[str]) -> None:
     prediction = train.predict_fn(train.input_fn(lines[0], "text/csv"), model)
     assert prediction.shape == (0, 49)
     assert train.output_fn(prediction, "text/csv") == ""

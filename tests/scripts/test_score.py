@@ -1,4 +1,4 @@
-"""score.py: the official score to the last digit, and against arithmetic of another kind."""
+"""score.py: the official score to the last digit, and against exact arithmetic."""
 
 import json
 from fractions import Fraction
@@ -44,7 +44,7 @@ def exact_score(actual: pd.DataFrame, predicted: pd.DataFrame) -> Fraction:
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**31), rows=st.integers(2, 25), missing=st.sampled_from([0.0, 0.3, 0.9]))
-def test_it_is_the_exact_score_to_twelve_digits(seed: int, rows: int, missing: float) -> None:
+def test_the_score_is_exact_to_twelve_digits(seed: int, rows: int, missing: float) -> None:
     actual, predicted = frames(seed, rows, missing)
     value, _ = score.score(actual, predicted)
     exact = float(exact_score(actual, predicted))
@@ -88,7 +88,7 @@ def test_a_perfect_prediction_scores_the_sum_of_the_weights() -> None:
     assert (r2 == 1).all()
 
 
-def test_what_is_not_measured_is_left_out_and_said(tmp_path: Path) -> None:
+def test_targets_that_are_not_measured_are_left_out_and_named(tmp_path: Path) -> None:
     actual, predicted = frames(1, 12, 0)
     actual["CuPPM"], actual.loc[1:, "AuPPM"] = np.nan, np.nan
     predicted.loc[0, 7] = np.nan  # copper's column: no value was measured there
@@ -172,7 +172,7 @@ def test_wrong_predictions_are_refused_by_row_and_column(change, reason: str, go
         (b"\xff\xfe\x00\x01", "decode"),
     ],
 )
-def test_predictions_that_are_no_table_are_refused(
+def test_invalid_tables_of_predictions_are_refused(
     text: str | bytes, reason: str, good, refused, tmp_path: Path
 ) -> None:
     (tmp_path / "in/predicted.csv").write_bytes(text.encode() if isinstance(text, str) else text)
@@ -190,14 +190,14 @@ def test_predictions_that_are_no_table_are_refused(
         ("", "Empty CSV file"),
     ],
 )
-def test_assays_that_are_none_are_refused(text: str, reason: str, good, refused, tmp_path: Path) -> None:
+def test_invalid_assays_are_refused(text: str, reason: str, good, refused, tmp_path: Path) -> None:
     good[1].to_csv(tmp_path / "in/predicted.csv", header=False, index=False)
     actual = write_gz(tmp_path / "in/wrong.csv.gz", text)
     arguments = ("--actual", actual, "--predicted", tmp_path / "in/predicted.csv", "--output", tmp_path / "out.txt")
     assert reason in refused(ROOT / "score.py", *arguments, output=tmp_path / "out.txt")
 
 
-def test_it_does_without_scikit_learn() -> None:
+def test_score_py_does_not_import_scikit_learn() -> None:
     done = run("-c", "import sys, score; print('sklearn' in sys.modules)", cwd=ROOT)
     assert done.stdout == "False\n", done.stderr
 

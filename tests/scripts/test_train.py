@@ -1,4 +1,4 @@
-"""`python train.py`: its arguments, what it prints, what it leaves."""
+"""`python train.py`: its arguments, its output and the files that it writes."""
 
 import json
 import re
@@ -114,7 +114,7 @@ def test_hyperparameters_are_arguments(fork: Path, public: pd.DataFrame) -> None
     assert (wrong.returncode, "--factor" in wrong.stderr) == (2, True)
 
 
-def test_arguments_that_are_known_are_not_said_to_be_ignored(project: Path) -> None:
+def test_known_arguments_are_not_reported_as_ignored(project: Path) -> None:
     for script in ("train.py", "preprocess.py"):
         assert "ignored" not in (project / f"{script}.log").read_text()
 
@@ -138,7 +138,7 @@ def test_a_class_of_train_py_loads_where_the_module_is_imported(fork: Path, publ
         ),
     ],
 )
-def test_a_fit_that_breaks_the_rule_is_one_line(fork: Path, public: pd.DataFrame, body: str, reason: str) -> None:
+def test_an_invalid_fit_is_reported_in_one_line(fork: Path, public: pd.DataFrame, body: str, reason: str) -> None:
     (fork / "train.py").write_text(re.sub(r"    return Limited.*", f"    {body}", FIT))
     write_csv(fork / "data/public/public.csv.gz", public)
     done = run("train.py", cwd=fork)
@@ -193,7 +193,7 @@ def test_empty_drill_holes_are_refused(fork: Path, public: pd.DataFrame) -> None
     assert "the column 'SiteID', the drill hole, is empty" in done.stderr
 
 
-def test_never_measured_targets_and_one_hole_are_said(public: pd.DataFrame, fork: Path) -> None:
+def test_never_measured_targets_and_a_single_hole_are_reported(public: pd.DataFrame, fork: Path) -> None:
     text = trained(fork, public.assign(SiteID="DD001", AgPPM=np.nan))
     assert "never measured, so not predicted: AgPPM\n" in text
     assert "rows were held out, so the validation score is optimistic" in text

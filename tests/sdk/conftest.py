@@ -1,4 +1,4 @@
-"""SageMaker's SDK as a stranger uses it: a simulator in another process, and nothing set but what it prints.
+"""SageMaker's SDK as an outside user runs it: a simulator in another process, and only the variables that it prints.
 
 Run by make test-sdk in an environment of its own; where the SDK is not installed, these tests are skipped.
 """

@@ -63,9 +63,9 @@ def test_bare_trainer(source: Path, tmp_path: Path, s3: Any, caplog: pytest.LogC
     job.refresh()
     assert job.training_job_status == "Completed"
     assert "this line is the script's" in caplog.text
-    told = json.loads(artifacts(trainer, s3)["told.json"])
-    assert told["settings"] == settings
-    arguments = dict(zip(told["arguments"][::2], told["arguments"][1::2], strict=True))
+    reported = json.loads(artifacts(trainer, s3)["told.json"])
+    assert reported["settings"] == settings
+    arguments = dict(zip(reported["arguments"][::2], reported["arguments"][1::2], strict=True))
     assert arguments == {
         "--rate": "0.1",
         "--n": "3",
@@ -75,9 +75,9 @@ def test_bare_trainer(source: Path, tmp_path: Path, s3: Any, caplog: pytest.LogC
         "--word": "abc",
         "--path": "a b",
     }
-    assert told["doubled"] == 12.0
-    assert told["own"] == "value"
-    assert told["job"] == job.training_job_name
+    assert reported["doubled"] == 12.0
+    assert reported["own"] == "value"
+    assert reported["job"] == job.training_job_name
 
 
 def test_a_failing_script_s_own_exception_is_the_reason(source: Path) -> None:

@@ -1,4 +1,4 @@
-"""Requests made of a service model's shapes: what botocore's validator and the shape's own bounds accept."""
+"""Hypothesis strategies for requests: valid ones by a service model's shapes, and changed ones."""
 
 import re
 from functools import cache
@@ -87,8 +87,9 @@ def _texts(pattern: str, low: int, high: int) -> st.SearchStrategy[str]:
 
 
 KNOWN = [
-    "", "a", "a1", "abc-1", "A", "1", "1.0", "1.2.3", "0.1", "/a", "/opt/ml/x", "s3://bucket/key", "https://host/path", "a/b",
-    "d-abc123", "arn:aws:sagemaker:us-east-1:123456789012:model/m", "arn:aws:iam::123456789012:role/r", "sg-1", "subnet-1",
+    "", "a", "a1", "abc-1", "A", "1", "1.0", "1.2.3", "0.1", "/a", "/opt/ml/x", "s3://bucket/key", "https://host/path",
+    "a/b", "d-abc123", "arn:aws:sagemaker:us-east-1:123456789012:model/m", "arn:aws:iam::123456789012:role/r", "sg-1",
+    "subnet-1",
     "ml.m5.large", "123456789012", "abcdefghijkl", "a" * 20, "a" * 36, "vol-12345678", "1M", "Mon:01:00", "None",
     "arn:aws:cloudformation:us-east-1:123456789012:stack/s/1",
 ]  # fmt: skip

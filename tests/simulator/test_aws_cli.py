@@ -36,7 +36,7 @@ pytestmark = [
 
 @pytest.fixture
 def command(client, tmp_path: Path):
-    """A CLI's command line and the environment to run it in. Its endpoint is named, for early versions read no variable."""
+    """A CLI's command line with the endpoint, as early versions read no variable for it, and its environment."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     variables |= client.simulator.variables() | {"HOME": str(tmp_path), "AWS_PAGER": ""}
 
@@ -59,7 +59,7 @@ def aws(command):
     return run
 
 
-def test_who_am_i(aws) -> None:
+def test_sts_returns_an_identity(aws) -> None:
     assert json.loads(aws("sts", "get-caller-identity"))["Account"] == ACCOUNT
 
 
@@ -101,8 +101,8 @@ def test_tail_shows_lines_while_the_job_runs(client, command) -> None:
     try:
         seen = []
         for line in process.stdout:
-            if name in line and (found := re.search(r"line (\d+)$", line)):
-                seen.append(int(found[1]))
+            if name in line and (result := re.search(r"line (\d+)$", line)):
+                seen.append(int(result[1]))
                 if len(seen) == 1:
                     status = client.describe("TrainingJob", name)["TrainingJobStatus"]
             if len(seen) == 12:

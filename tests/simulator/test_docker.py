@@ -1,4 +1,4 @@
-"""Jobs in containers: the same API, what a container may see and do, and that none is left."""
+"""Jobs in containers: the API, what a container can see and do, and that no container is left."""
 
 import json
 import tempfile
@@ -9,7 +9,7 @@ import psutil
 import pytest
 from support.checkout import ROOT
 from support.docker_engine import IMAGE, containers, engine
-from support.job_traces import eventually, output
+from support.job_traces import output, wait_until
 from support.simulator_client import Client, run_each_kind
 
 from recore.simulator.containers import LABEL, NOBODY, build, owner, sweep
@@ -23,10 +23,10 @@ def client() -> Iterator[Client]:
     build(engine(), ROOT, IMAGE, "equivalent", print)
     with Simulator(engine="docker") as simulator:
         yield Client(simulator, IMAGE)
-    assert not own()
+    assert not own_containers()
 
 
-def own() -> list[object]:
+def own_containers() -> list[object]:
     """The containers of this process's simulator: other tests may run beside it."""
     return engine().containers.list(all=True, filters={"label": f"{LABEL}={owner(psutil.Process())}"})
 
@@ -47,16 +47,17 @@ def tried(what):
         return type(error).__name__
 print(json.dumps({
     "user": os.getuid(), "host": socket.gethostname(), "self": socket.gethostbyname("algo-1"),
-    "network": sorted(os.listdir("/sys/class/net")), "processes": sorted(int(p) for p in os.listdir("/proc") if p.isdigit()),
+    "network": sorted(os.listdir("/sys/class/net")),
+    "processes": sorted(int(p) for p in os.listdir("/proc") if p.isdigit()),
     "root": tried(lambda: open("/new", "w")), "tmp": tried(lambda: open("/tmp/new", "w").close()),
     "mine": tried(lambda: open("/opt/ml/processing/new", "w").close()),
     "capabilities": [line.split()[1] for line in open("/proc/self/status") if line.startswith("Cap")],
     "variables": sorted(os.environ), "engine": os.path.exists("/var/run/docker.sock"),
 }))
 """
-    job, said = processed(client, script, Environment={"OWN": "x"})
+    job, printed = processed(client, script, Environment={"OWN": "x"})
     assert job["ProcessingJobStatus"] == "Completed", job
-    seen = json.loads(said)
+    seen = json.loads(printed)
     assert seen["user"] == (psutil.Process().uids().real or NOBODY)
     assert seen["host"] == "algo-1"
     assert seen["self"] == "127.0.0.1"
@@ -79,10 +80,10 @@ def test_what_it_leaves_is_uploaded(client: Client) -> None:
 
 
 def test_a_script_that_fails_says_why(client: Client) -> None:
-    job, said = processed(client, "import sys\nprint('first')\nraise ValueError('no copper')")
+    job, printed = processed(client, "import sys\nprint('first')\nraise ValueError('no copper')")
     assert job["ProcessingJobStatus"] == "Failed"
     assert "ValueError: no copper" in job["FailureReason"]
-    assert said.startswith("first\n")
+    assert printed.startswith("first\n")
 
 
 def test_memory_and_time_are_limited(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +96,7 @@ def test_memory_and_time_are_limited(client: Client, monkeypatch: pytest.MonkeyP
     assert "memory" in job["FailureReason"]
     job, _ = processed(client, "import time\ntime.sleep(60)", seconds=2)
     assert job["ProcessingJobStatus"] == "Stopped"
-    assert not own()
+    assert not own_containers()
 
 
 def test_a_job_that_is_stopped_gets_sigterm(client: Client) -> None:
@@ -107,7 +108,7 @@ time.sleep(60)
 """
     job = client.process(script, wait=False)
     name = job["ProcessingJobName"]
-    eventually(lambda: "ready" in output(client, "ProcessingJob", name))
+    wait_until(lambda: "ready" in output(client, "ProcessingJob", name))
     client.sagemaker.stop_processing_job(ProcessingJobName=name)
     assert client.wait("ProcessingJob", name)["ProcessingJobStatus"] == "Stopped"
     assert "told" in output(client, "ProcessingJob", name)
@@ -133,16 +134,16 @@ def test_any_temporary_folder(client: Client, tmp_path: Path, monkeypatch: pytes
     assert not list(folder.iterdir())
 
 
-def test_an_image_that_cannot_be_had_is_named(client: Client) -> None:
+def test_an_image_that_cannot_be_pulled_is_named(client: Client) -> None:
     job = client.process("", AppSpecification={"ImageUri": "127.0.0.1:1/none:1", "ContainerEntrypoint": ["true"]})
     assert job["ProcessingJobStatus"] == "Failed"
     assert "The image '127.0.0.1:1/none:1' is not here and cannot be pulled" in job["FailureReason"]
 
 
-def test_what_a_simulator_that_is_gone_left_is_removed(client: Client) -> None:
-    def container(said: str) -> str:
-        made = engine().containers.run(IMAGE, ["sleep", "600"], detach=True, labels={LABEL: said})
-        return made.name
+def test_containers_of_a_dead_simulator_are_removed(client: Client) -> None:
+    def container(printed: str) -> str:
+        created = engine().containers.run(IMAGE, ["sleep", "600"], detach=True, labels={LABEL: printed})
+        return created.name
 
     gone, mine = container("999999-1"), container(owner(psutil.Process()))
     sweep(engine())

@@ -1,4 +1,4 @@
-"""Jobs that misbehave end with one clear reason, leave nothing behind, and the simulator goes on."""
+"""Jobs that misbehave: they end with one clear reason and leave nothing, and the simulator continues."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from support.job_traces import Mark, eventually, no_trace
+from support.job_traces import Mark, assert_no_trace, wait_until
 
 from recore.simulator import running
 
@@ -28,11 +28,11 @@ os.wait()
 
 
 @pytest.mark.parametrize("fork", FORKS.values(), ids=FORKS.keys())
-def test_what_a_job_leaves_running_ends_with_it(either, fork):
+def test_processes_that_a_job_leaves_are_ended(either, fork):
     mark = Mark()
     job = either.process(f"import os, signal, subprocess, time\n{fork}", Environment=mark.environment)
     assert job["ProcessingJobStatus"] == "Completed"
-    no_trace(either, mark)
+    assert_no_trace(either, mark)
 
 
 def test_a_training_job_that_forks_and_exits(either):
@@ -42,7 +42,7 @@ def test_a_training_job_that_forks_and_exits(either):
         script = script.replace("'/opt/ml/model/m'", "os.environ['SM_MODEL_DIR'] + '/m'")
     job = either.train(script, Environment=mark.environment)
     assert job["TrainingJobStatus"] == "Completed", job
-    no_trace(either, mark)
+    assert_no_trace(either, mark)
 
 
 def test_a_fork_bomb_ends(either, monkeypatch):
@@ -52,7 +52,7 @@ def test_a_fork_bomb_ends(either, monkeypatch):
     job = either.process(script, Environment=mark.environment)
     assert job["ProcessingJobStatus"] == "Failed"
     assert job["FailureReason"] == "AlgorithmError: The job started more processes than it may, exit code: 137"
-    no_trace(either, mark)
+    assert_no_trace(either, mark)
 
 
 def test_a_job_that_ends_by_a_signal(either):
@@ -61,7 +61,7 @@ def test_a_job_that_ends_by_a_signal(either):
     assert job["FailureReason"] == "AlgorithmError: last words, exit code: 139"
 
 
-def test_a_job_that_kills_all_it_can_reach_of_its_own(either):
+def test_a_job_that_kills_all_processes_in_its_reach(either):
     """Without walls that is its supervisor: what it leaves running is found all the same."""
     mark = Mark()
     script = "import os, subprocess\nsubprocess.Popen(['sleep', '300'])\nos.kill(os.getppid(), 9)\nos.kill(-1, 9)"
@@ -69,7 +69,7 @@ def test_a_job_that_kills_all_it_can_reach_of_its_own(either):
         script = script.replace("os.kill(-1, 9)", "import time; time.sleep(300)")
     job = either.process(script, Environment=mark.environment, seconds=20)
     assert job["ProcessingJobStatus"] == ("Completed" if either.simulator.enforced else "Failed")
-    no_trace(either, mark)
+    assert_no_trace(either, mark)
 
 
 def test_a_command_that_does_not_exist(either):
@@ -79,7 +79,7 @@ def test_a_command_that_does_not_exist(either):
     assert "no-such-program" in job["FailureReason"]
 
 
-def test_more_words_than_one_argument_may_have(either):
+def test_an_argument_that_is_too_long(either):
     variables = {f"V{number}": "\u00e9" * 256 for number in range(90)}
     image = {
         "ImageUri": "x/sagemaker-scikit-learn:1.9-0-cpu-py3",
@@ -100,8 +100,8 @@ FAILURES = {
 }
 
 
-@pytest.mark.parametrize(("make", "said"), FAILURES.values(), ids=FAILURES.keys())
-def test_failure_files(either, tmp_path, make, said):
+@pytest.mark.parametrize(("make", "reason"), FAILURES.values(), ids=FAILURES.keys())
+def test_failure_files(either, tmp_path, make, reason):
     (tmp_path / "failure").write_text("of the host")
     script = f"""
 import os, sys
@@ -113,7 +113,7 @@ sys.exit('bye')
 """
     job = either.process(script)
     assert job["ProcessingJobStatus"] == "Failed"
-    assert job["FailureReason"].startswith(f"AlgorithmError: {said}")
+    assert job["FailureReason"].startswith(f"AlgorithmError: {reason}")
     assert job["FailureReason"].endswith(", exit code: 1")
     assert len(job["FailureReason"]) <= 1024
     assert "of the host" not in job["FailureReason"]
@@ -149,7 +149,7 @@ STUBBORN = (
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda how: how.name)
 @pytest.mark.parametrize("isolation", ["auto", "off"])
-def test_jobs_end_with_whoever_holds_the_simulator(how, isolation):
+def test_jobs_end_when_the_simulator_process_ends(how, isolation):
     mark = Mark()
     program = HOLDER.format(
         here=str(Path(__file__).parents[1]),
@@ -162,13 +162,13 @@ def test_jobs_end_with_whoever_holds_the_simulator(how, isolation):
     holder = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=folder)
     try:
         place = Path(holder.stdout.readline().strip())
-        eventually(lambda: any("job.py" in " ".join(process.cmdline()) for process in mark.processes()))
+        wait_until(lambda: any("job.py" in " ".join(process.cmdline()) for process in mark.processes()))
         holder.send_signal(how)
         holder.wait(60)
     finally:
         holder.kill()
         holder.stdout.close()
-    eventually(lambda: not mark.processes(), 60)
+    wait_until(lambda: not mark.processes(), 60)
     if how != signal.SIGKILL:
         assert not place.exists()
     assert not [process for process in psutil.Process().children() if process.pid == holder.pid]

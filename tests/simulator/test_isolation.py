@@ -1,4 +1,4 @@
-"""What a job can see and touch: by the kernel behind walls; without, only paths are translated."""
+"""What a job can see and change: with a sandbox by the kernel; without one, only paths are translated."""
 
 import io
 import json
@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 
 import pytest
-from support.job_traces import Mark, no_trace, output
+from support.job_traces import Mark, assert_no_trace, output
 
 from recore.simulator.sandbox import bubblewrap_works, translated
 from recore.simulator.server import BUCKET
@@ -19,21 +19,21 @@ IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9
 
 
 @pytest.fixture
-def walled(client):
+def sandboxed(client):
     if not bubblewrap_works():
         pytest.skip("bubblewrap does not work here: install it, or allow user namespaces")
     return client
 
 
-def says(client, script, **members):
+def run_script(client, script, **members):
     """What a processing job prints as JSON."""
-    job = client.process(f"import json, os\n{script}\nprint(json.dumps(said))", **members)
+    job = client.process(f"import json, os\n{script}\nprint(json.dumps(result))", **members)
     assert job["ProcessingJobStatus"] == "Completed", job
     return json.loads(output(client, "ProcessingJob", job["ProcessingJobName"]).splitlines()[-1])
 
 
-def test_true_paths_behind_walls(walled):
-    job = walled.train(
+def test_the_sandbox_has_sagemakers_paths(sandboxed):
+    job = sandboxed.train(
         "open('/opt/ml/model/model.txt', 'w').write(str(os.listdir('/opt/ml/input')))".join(["import os\n", ""])
     )
     assert job["TrainingJobStatus"] == "Completed", job
@@ -60,7 +60,7 @@ def test_paths_in_arguments_and_variables(either):
 
 
 @pytest.mark.parametrize(
-    ("given", "ours"),
+    ("host_path", "ours"),
     [
         ("/opt/ml", "{ml}"), ("/opt/ml/model", "{ml}/model"), ("--x=/opt/ml/model", "--x={ml}/model"),
         ("/opt/ml/a:/opt/ml/b", "{ml}/a:{ml}/b"), ('{{"a": "/opt/ml/x"}}', '{{"a": "{ml}/x"}}'),
@@ -68,106 +68,111 @@ def test_paths_in_arguments_and_variables(either):
         ("/opt/mlx/y", "/opt/mlx/y"), ("/home/opt/ml/x", "/home/opt/ml/x"), ("unix:/run/server/http", "unix:{s}/http"),
     ],
 )  # fmt: skip
-def test_translation(given, ours):
+def test_translation_of_paths(host_path, ours):
     names = {"ml": Path("/elsewhere/ml"), "s": Path("/elsewhere/s")}
     paths = {"/opt/ml": names["ml"], "/run/server": names["s"]}
-    assert translated(given.replace("{{", "{").replace("}}", "}"), paths) == ours.format(**names)
+    assert translated(host_path.replace("{{", "{").replace("}}", "}"), paths) == ours.format(**names)
 
 
-def test_files_of_this_machine_are_not_there(walled, tmp_path):
+def test_files_of_this_machine_are_not_visible(sandboxed, tmp_path):
     (tmp_path / "secret").write_text("secret")
     root = Path(__file__).parents[2]
     paths = [
-        str(tmp_path / "secret"), str(Path.home() / ".bashrc"), str(Path.home() / ".aws"), "/home", "/etc/shadow", "/boot",
-        "/sys/class/net", "/var/log", str(walled.simulator.folder), str(root / "README.md"), str(root / "recore/simulator"),
+        str(tmp_path / "secret"), str(Path.home() / ".bashrc"), str(Path.home() / ".aws"), "/home", "/etc/shadow",
+        "/boot", "/sys/class/net", "/var/log", str(sandboxed.simulator.folder), str(root / "README.md"),
+        str(root / "recore/simulator"),
     ]  # fmt: skip
-    said = says(
-        walled,
-        f"said = [path for path in {paths!r} if os.path.isfile(path) or os.path.isdir(path) and os.listdir(path)]",
+    result = run_script(
+        sandboxed,
+        f"result = [path for path in {paths!r} if os.path.isfile(path) or os.path.isdir(path) and os.listdir(path)]",
     )
-    assert said == []
+    assert result == []
 
 
-def test_writing_elsewhere_touches_nothing(walled):
+def test_writing_elsewhere_touches_nothing(sandboxed):
     name = uuid.uuid4().hex
     script = f"""
-said = {{}}
-for place in ('/', '/usr', '/usr/bin', '/etc', '/tmp', '/var', '/dev', os.path.dirname(json.__file__), '/proc/sys/kernel'):
+result = {{}}
+system = ('/', '/usr', '/usr/bin', '/etc', '/tmp', '/var', '/dev', '/proc/sys/kernel')
+for place in (*system, os.path.dirname(json.__file__)):
     try:
         os.makedirs(place, exist_ok=True)
         open(place + '/{name}', 'w').write('x')
-        said[place] = True
+        result[place] = True
     except OSError:
-        said[place] = False
+        result[place] = False
 for path in ('/proc/sys/kernel/core_pattern', '/proc/sysrq-trigger', '/etc/passwd'):
     try:
         open(path, 'a').write('')
-        said[path] = True
+        result[path] = True
     except OSError:
-        said[path] = False
+        result[path] = False
 """
-    said = says(walled, script)
-    for place in said:
+    result = run_script(sandboxed, script)
+    for place in result:
         if Path(place).is_dir():
             assert not (Path(place) / name).exists()
-    own = {"/", "/etc", "/tmp", "/var", "/etc/passwd"}  # of the layer that goes with the job
-    assert not any(said[place] for place in said if place not in own)
-    assert said["/tmp"]
+    layer = {"/", "/etc", "/tmp", "/var", "/etc/passwd"}  # of the layer that goes with the job
+    assert not any(result[place] for place in result if place not in layer)
+    assert result["/tmp"]
 
 
-def test_other_jobs_and_processes_are_out_of_sight(walled):
+def test_other_jobs_and_processes_are_not_visible(sandboxed):
     mark = Mark()
-    other = walled.process("import time\ntime.sleep(5)", wait=False, Environment=mark.environment)
+    other = sandboxed.process("import time\ntime.sleep(5)", wait=False, Environment=mark.environment)
     script = """
-said = {'pids': [pid for pid in os.listdir('/proc') if pid.isdigit()], 'words': ''}
-for pid in said['pids']:
-    said['words'] += open(f'/proc/{pid}/environ').read()
+result = {'pids': [pid for pid in os.listdir('/proc') if pid.isdigit()], 'words': ''}
+for pid in result['pids']:
+    result['words'] += open(f'/proc/{pid}/environ').read()
 """
-    said = says(walled, script, Environment={"OWN": "own"})
-    assert len(said["pids"]) <= 4
-    assert "OWN=own" in said["words"]
-    assert mark.environment["MARK"] not in said["words"]
-    assert all(name not in said["words"] for name in ("PYTEST_CURRENT_TEST", "VIRTUAL_ENV"))
-    walled.wait("ProcessingJob", other["ProcessingJobName"])
-    no_trace(walled, mark)
+    result = run_script(sandboxed, script, Environment={"OWN": "own"})
+    assert len(result["pids"]) <= 4
+    assert "OWN=own" in result["words"]
+    assert mark.environment["MARK"] not in result["words"]
+    assert all(name not in result["words"] for name in ("PYTEST_CURRENT_TEST", "VIRTUAL_ENV"))
+    sandboxed.wait("ProcessingJob", other["ProcessingJobName"])
+    assert_no_trace(sandboxed, mark)
 
 
 def test_no_variable_of_this_process_reaches_a_job(either, monkeypatch):
     monkeypatch.setenv("SECRET_OF_MINE", "x")
-    names = says(either, "said = list(os.environ)")
+    names = run_script(either, "result = list(os.environ)")
     assert "SECRET_OF_MINE" not in names
     assert not [name for name in names if name.startswith("AWS_") and "REGION" not in name]
 
 
-def test_no_network(walled):
+def test_no_network(sandboxed):
     script = f"""
 import socket
-said = {{}}
-for place in (('127.0.0.1', {walled.simulator.port}), ('1.1.1.1', 53), ('10.0.0.1', 80)):
+result = {{}}
+for place in (('127.0.0.1', {sandboxed.simulator.port}), ('1.1.1.1', 53), ('10.0.0.1', 80)):
     try:
         socket.create_connection(place, 3)
-        said[place[0]] = True
+        result[place[0]] = True
     except OSError:
-        said[place[0]] = False
+        result[place[0]] = False
 try:
-    said['name'] = bool(socket.getaddrinfo('pypi.org', 443))
+    result['name'] = bool(socket.getaddrinfo('pypi.org', 443))
 except OSError:
-    said['name'] = False
+    result['name'] = False
 server = socket.create_server(('127.0.0.1', 0))
 socket.create_connection(server.getsockname(), 3)
-said['algo-1'] = socket.gethostbyname('algo-1')
-said['host'] = socket.gethostname()
+result['algo-1'] = socket.gethostbyname('algo-1')
+result['host'] = socket.gethostname()
 """
-    said = says(walled, script)
-    own = {"algo-1": "127.0.0.1", "host": "algo-1"}
-    assert said == {"127.0.0.1": False, "1.1.1.1": False, "10.0.0.1": False, "name": False} | own
+    result = run_script(sandboxed, script)
+    names = {"algo-1": "127.0.0.1", "host": "algo-1"}
+    assert result == {"127.0.0.1": False, "1.1.1.1": False, "10.0.0.1": False, "name": False} | names
 
 
-def test_one_job_does_not_see_anothers_folder(walled):
-    kept = says(walled, "open('/opt/ml/processing/kept', 'w').write('x'); open('/tmp/kept', 'w').write('x'); said = 1")
+def test_one_job_does_not_see_anothers_folder(sandboxed):
+    kept = run_script(
+        sandboxed, "open('/opt/ml/processing/kept', 'w').write('x'); open('/tmp/kept', 'w').write('x'); result = 1"
+    )
     assert kept == 1
     assert (
-        says(walled, "said = [os.path.exists('/opt/ml/processing/kept'), os.path.exists('/tmp/kept')]") == [False] * 2
+        run_script(sandboxed, "result = [os.path.exists('/opt/ml/processing/kept'), os.path.exists('/tmp/kept')]")
+        == [False] * 2
     )
 
 
@@ -249,9 +254,9 @@ def test_a_model_folder_that_became_a_link(either, tmp_path):
 
 
 def member(name, kind=tarfile.REGTYPE, link=""):
-    made = tarfile.TarInfo(name)
-    made.type, made.linkname = kind, link
-    return made
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, link
+    return info
 
 
 ARCHIVES = {
@@ -266,7 +271,7 @@ ARCHIVES = {
 
 
 @pytest.mark.parametrize("members", ARCHIVES.values(), ids=ARCHIVES.keys())
-def test_source_archives_that_mean_harm(client, members):
+def test_malicious_source_archives(client, members):
     packed = io.BytesIO(b"no archive")
     if members:
         with tarfile.open(fileobj=packed, mode="w:gz") as tar:

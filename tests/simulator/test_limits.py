@@ -1,16 +1,19 @@
-"""Time, memory and orders to stop."""
+"""Limits of time and memory, and requests to stop."""
 
 import os
 
 import botocore.session
 import pytest
-from support.job_traces import Mark, eventually, no_trace, output
+from support.job_traces import Mark, assert_no_trace, output, wait_until
 
 from recore.simulator import running
 from recore.simulator.instances import Instance, instance_of
 from recore.simulator.resources import processing, training
 
-STUBBORN = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('sleeping' + 'now', flush=True)\ntime.sleep(600)"
+STUBBORN = (
+    "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    "print('sleeping' + 'now', flush=True)\ntime.sleep(600)"
+)
 POLITE = """
 import os, signal, sys, time
 def leave(*_):
@@ -28,16 +31,16 @@ def _short_grace(monkeypatch):
 
 
 @pytest.mark.parametrize("script", ["import time\ntime.sleep(60)", STUBBORN], ids=["sleeps", "ignores SIGTERM"])
-def test_processing_past_its_time(either, script):
+def test_a_processing_job_past_its_time_limit(either, script):
     mark = Mark()
     job = either.process(script, StoppingCondition={"MaxRuntimeInSeconds": 1}, Environment=mark.environment)
     assert job["ProcessingJobStatus"] == "Stopped"
     assert "FailureReason" not in job
     assert "MaxRuntimeInSeconds" in output(either, "ProcessingJob", job["ProcessingJobName"])
-    no_trace(either, mark)
+    assert_no_trace(either, mark)
 
 
-def test_training_past_its_time_keeps_what_it_saved(either):
+def test_a_training_job_past_its_time_limit_keeps_its_model(either):
     mark = Mark()
     for seconds in (4, 20, 60):  # on a busy machine the script may not have begun by then
         job = either.train(POLITE, seconds=seconds, Environment=mark.environment)
@@ -45,7 +48,7 @@ def test_training_past_its_time_keeps_what_it_saved(either):
             break
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
     assert len(either.get(job["ModelArtifacts"]["S3ModelArtifacts"])) > 100
-    no_trace(either, mark)
+    assert_no_trace(either, mark)
 
 
 @pytest.mark.parametrize("way", ["itself", "children", "files"])
@@ -53,7 +56,8 @@ def test_memory_beyond_the_instance_type(either, monkeypatch, way):
     monkeypatch.setattr(processing, "instance_of", lambda instance_type: Instance(300 << 20, 2))
     take = "kept = b'x' * (1 << 30)\ntime.sleep(600)"
     if way == "children":
-        take = "for _ in range(4):\n    if os.fork() == 0:\n        kept = b'x' * (150 << 20)\n        break\ntime.sleep(600)"
+        take = "for _ in range(4):\n    if os.fork() == 0:\n        kept = b'x' * (150 << 20)\n        break\n"
+        take += "time.sleep(600)"
     if way == "files":
         if not either.simulator.enforced:
             pytest.skip("without walls /dev/shm is this machine's")
@@ -62,7 +66,7 @@ def test_memory_beyond_the_instance_type(either, monkeypatch, way):
     job = either.process(f"import os, time\n{take}", Environment=mark.environment)
     assert job["ProcessingJobStatus"] == "Failed"
     assert "memory" in job["FailureReason"] or "No space left" in job["FailureReason"]
-    no_trace(either, mark)
+    assert_no_trace(either, mark)
 
 
 def test_memory_of_training(either, monkeypatch):
@@ -107,17 +111,17 @@ def test_stop_while_it_runs(either, script):
     mark = Mark()
     variables = mark.environment | {"SM_MODEL_DIR": "/tmp"}
     name = either.process(script, wait=False, seconds=600, Environment=variables)["ProcessingJobName"]
-    eventually(lambda: "sleepingnow" in output(either, "ProcessingJob", name))
+    wait_until(lambda: "sleepingnow" in output(either, "ProcessingJob", name))
     stop(either, "ProcessingJob", name)
     assert either.wait("ProcessingJob", name)["ProcessingJobStatus"] == "Stopped"
     with pytest.raises(either.sagemaker.exceptions.ClientError, match="cannot be stopped"):
         stop(either, "ProcessingJob", name)
-    no_trace(either, mark)
+    assert_no_trace(either, mark)
 
 
-def test_stopped_training_keeps_what_it_saved(either):
+def test_a_stopped_training_job_keeps_its_model(either):
     name = either.train(POLITE, wait=False, seconds=600)["TrainingJobName"]
-    eventually(lambda: "sleepingnow" in output(either, "TrainingJob", name))
+    wait_until(lambda: "sleepingnow" in output(either, "TrainingJob", name))
     stop(either, "TrainingJob", name)
     job = either.wait("TrainingJob", name)
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
@@ -150,7 +154,7 @@ def test_stop_while_it_downloads(either):
     }
     inputs = [{"InputName": "many", "S3Input": place}]
     name = either.process("print('never')", wait=False, ProcessingInputs=inputs)["ProcessingJobName"]
-    eventually(lambda: "ProcessingStartTime" in either.describe("ProcessingJob", name))
+    wait_until(lambda: "ProcessingStartTime" in either.describe("ProcessingJob", name))
     stop(either, "ProcessingJob", name)
     assert either.wait("ProcessingJob", name)["ProcessingJobStatus"] == "Stopped"
     assert "never" not in output(either, "ProcessingJob", name)

@@ -1,4 +1,4 @@
-"""Lists in pages, filtered and sorted, and boto3's waiters."""
+"""Lists: pages, filters and order, and boto3's waiters."""
 
 import base64
 import datetime
@@ -58,13 +58,13 @@ def jobs() -> Jobs:
 
 def names(jobs: Jobs, **request: Any) -> list[str]:
     """The names of all pages."""
-    found, token = [], {}
+    collected, token = [], {}
     while True:
         page = jobs.page(request | token, "TrainingJobSummaries")
         assert len(page["TrainingJobSummaries"]) <= request.get("MaxResults", 10)
-        found += [record["TrainingJobName"] for record in page["TrainingJobSummaries"]]
+        collected += [record["TrainingJobName"] for record in page["TrainingJobSummaries"]]
         if "NextToken" not in page:
-            return found
+            return collected
         token = {"NextToken": page["NextToken"]}
 
 
@@ -92,7 +92,7 @@ def test_order_and_names(client: Client, models: list[str]) -> None:
     assert paginated(client, word + "-nobody") == [[]]
 
 
-def test_a_page_has_ten_where_nothing_is_said(client: Client, models: list[str]) -> None:
+def test_a_page_has_ten_results_by_default(client: Client, models: list[str]) -> None:
     assert len(client.sagemaker.list_models(NameContains=models[0][:8])["Models"]) == 10
 
 
@@ -124,7 +124,7 @@ def test_a_wrong_token(client: Client, kind: str, token: str) -> None:
     assert caught.value.response["Error"]["Code"] == "ValidationException"
 
 
-def test_a_token_of_another_question_is_no_accident(jobs: Jobs) -> None:
+def test_a_token_of_another_request_gives_a_page(jobs: Jobs) -> None:
     token = jobs.page({}, "TrainingJobSummaries")["NextToken"]
     for order in ("Name", "Status", "CreationTime"):
         assert (

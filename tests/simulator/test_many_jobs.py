@@ -1,10 +1,10 @@
-"""Two hundred jobs at once."""
+"""Two hundred parallel jobs."""
 
 import time
 
 import psutil
 import pytest
-from support.job_traces import eventually
+from support.job_traces import wait_until
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 
@@ -18,7 +18,7 @@ def run_many(client, count):
     print(f"{count} jobs in {time.monotonic() - begun:.1f} s")
     assert statuses == ["Completed"] * count
     assert psutil.Process().memory_info().rss - before < 100 << 20
-    eventually(lambda: set(psutil.Process().children()) <= others)
+    wait_until(lambda: set(psutil.Process().children()) <= others)
 
 
 def test_more_jobs_than_cores(either):

@@ -1,4 +1,4 @@
-"""Models, tags of everything, and the services around SageMaker on the same port."""
+"""Models, tags, and the services around SageMaker on the same port."""
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -34,7 +34,7 @@ def tags_of(client: Client, arn: str) -> dict[str, str]:
     return {entry["Key"]: entry["Value"] for entry in client.sagemaker.list_tags(ResourceArn=arn)["Tags"]}
 
 
-def test_a_model_lives_and_dies(client: Client, name: str) -> None:
+def test_a_model_is_created_described_and_deleted(client: Client, name: str) -> None:
     request = {"ModelName": name, "PrimaryContainer": CONTAINER, "ExecutionRoleArn": ROLE_ARN}
     arn = client.sagemaker.create_model(**request)["ModelArn"]
     assert arn == f"arn:aws:sagemaker:us-east-1:123456789012:model/{name}"
@@ -47,12 +47,12 @@ def test_a_model_lives_and_dies(client: Client, name: str) -> None:
     client.sagemaker.create_model(**request)
 
 
-def test_a_name_that_is_taken(client: Client, name: str) -> None:
+def test_an_existing_name_is_refused(client: Client, name: str) -> None:
     client.sagemaker.create_model(ModelName=name, PrimaryContainer=CONTAINER, Tags=[tag("old")])
     again = {"ModelName": name, "PrimaryContainer": {"Image": "other"}, "Tags": [tag("new")]}
-    found = refused(client.sagemaker.create_model, **again)
-    assert "Cannot create already existing model" in found
-    assert "already exists" in found
+    message = refused(client.sagemaker.create_model, **again)
+    assert "Cannot create already existing model" in message
+    assert "already exists" in message
     assert client.sagemaker.describe_model(ModelName=name)["PrimaryContainer"]["Image"] == "some-image"
     assert list(tags_of(client, f"arn:aws:sagemaker:us-east-1:123456789012:model/{name}")) == ["old"]
 
@@ -89,9 +89,9 @@ def test_what_the_service_model_refuses(client: Client, name: str, wrong: dict[s
     refused(client.sagemaker.describe_model, ModelName=name)
 
 
-def test_tags_come_and_go(client: Client, name: str) -> None:
-    made = client.sagemaker.create_model(ModelName=name, PrimaryContainer=CONTAINER, Tags=[tag("team", "core")])
-    arn = made["ModelArn"]
+def test_tags_are_added_and_removed(client: Client, name: str) -> None:
+    created = client.sagemaker.create_model(ModelName=name, PrimaryContainer=CONTAINER, Tags=[tag("team", "core")])
+    arn = created["ModelArn"]
     assert tags_of(client, arn) == {"team": "core"}
     words = ("name", "kind", "self", "Tags", "é", "a b", "x:y/z=+-@_.")
     new = [*(tag(word, "1") for word in words), tag("team", "rock")]
@@ -102,7 +102,7 @@ def test_tags_come_and_go(client: Client, name: str) -> None:
     assert tags_of(client, arn) == dict.fromkeys(words, "1")
 
 
-def test_many_at_once_lose_nothing(client: Client, name: str) -> None:
+def test_parallel_requests_lose_nothing(client: Client, name: str) -> None:
     def make(number: int) -> bool:
         try:
             client.sagemaker.create_model(ModelName=name, PrimaryContainer=CONTAINER)
@@ -199,7 +199,7 @@ def test_logs_and_images(client: Client) -> None:
         ecr.describe_images(repositoryName="nothing")
 
 
-def test_what_aws_has_and_nothing_here_answers(client: Client) -> None:
+def test_unsupported_services_answer_with_an_error(client: Client) -> None:
     with pytest.raises(botocore.exceptions.ClientError, match="Endpoints are not simulated") as caught:
         client.simulator.client("sagemaker-runtime").invoke_endpoint(EndpointName="x", Body=b"1")
     assert caught.value.response["Error"]["Code"] == "NotImplemented"

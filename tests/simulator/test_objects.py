@@ -1,4 +1,4 @@
-"""Archives of strangers: nothing of them lands outside the folder that they are unpacked to."""
+"""Untrusted archives: nothing is written outside the folder into which they are unpacked."""
 
 import io
 import tarfile
@@ -36,7 +36,7 @@ def archive(path: Path, *members: tuple[str, bytes, str]) -> Path:
         [("n", tarfile.CHRTYPE, "")],
     ],
 )
-def test_nothing_leads_out(members: list[tuple[str, bytes, str]], tmp_path: Path) -> None:
+def test_archives_that_lead_outside_are_refused(members: list[tuple[str, bytes, str]], tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("mine")
     packed = archive(tmp_path / "a.tar.gz", *members)
     before = {path.name for path in tmp_path.iterdir()}

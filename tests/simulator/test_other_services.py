@@ -1,4 +1,4 @@
-"""Services of moto's whose packages are not installed: a clear error at once, in the words that their client reads."""
+"""Services of moto whose packages are not installed: a clear error that their client understands."""
 
 import sys
 

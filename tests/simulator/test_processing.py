@@ -1,4 +1,4 @@
-"""Processing jobs: inputs, outputs, what they say at their end; and what requirements.txt of a job asks for."""
+"""Processing jobs: inputs, outputs, exit messages; and the packages that a job's requirements.txt names."""
 
 import io
 import json
@@ -20,12 +20,12 @@ OUTPUT = "/opt/ml/processing/output/o"
 BASE = "import os, sys\nml = os.environ.get('SAGEMAKER_BASE_DIR', '/opt/ml')\n"
 
 
-def given(uri):
+def input_from(uri):
     place = {"S3Uri": uri, "LocalPath": INPUT, "S3DataType": "S3Prefix", "S3InputMode": "File"}
     return {"ProcessingInputs": [{"InputName": "data", "S3Input": place}]}
 
 
-def taken(uri):
+def output_to(uri):
     place = {"S3Uri": uri, "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
     return {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "o", "S3Output": place}]}}
 
@@ -37,7 +37,7 @@ def test_inputs_keep_their_names(either):
     script = (
         BASE + "import pathlib\nprint(sorted(p.name for p in pathlib.Path(ml, 'processing/input/data').rglob('*.txt')))"
     )
-    job = either.process(script, **given(f"s3://{BUCKET}/{root}"))
+    job = either.process(script, **input_from(f"s3://{BUCKET}/{root}"))
     assert job["ProcessingJobStatus"] == "Completed", job
     assert output(either, "ProcessingJob", job["ProcessingJobName"]) == "['a.txt', 'b.txt', '\u00e9.txt']"
 
@@ -53,45 +53,45 @@ def test_inputs_keep_their_names(either):
     ],
     ids=["..", "file and folder", "long", "empty", "folder alone"],
 )
-def test_keys_that_are_no_files(client, keys, reason):
+def test_keys_that_cannot_be_files(client, keys, reason):
     root = f"keys-{uuid.uuid4().hex}"
     for key in keys:
         client.s3.put_object(Bucket=BUCKET, Key=f"{root}/{key}", Body=b"x")
-    job = client.process("print('never')", **given(f"s3://{BUCKET}/{root}/data/"))
+    job = client.process("print('never')", **input_from(f"s3://{BUCKET}/{root}/data/"))
     assert job["ProcessingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("ClientError: ")
     assert reason in job["FailureReason"]
 
 
 def test_a_bucket_that_is_not_there(client):
-    job = client.process("print('never')", **given("s3://no-such-bucket-here/data"))
+    job = client.process("print('never')", **input_from("s3://no-such-bucket-here/data"))
     assert job["FailureReason"] == "ClientError: The bucket of 's3://no-such-bucket-here/data' does not exist"
     job = client.process(
-        BASE + "open(ml + '/processing/output/o/x', 'w').write('x')", **taken("s3://no-such-bucket-here/o")
+        BASE + "open(ml + '/processing/output/o/x', 'w').write('x')", **output_to("s3://no-such-bucket-here/o")
     )
     assert job["FailureReason"].startswith("ClientError: 's3://no-such-bucket-here/o' cannot be written to")
 
 
 @pytest.mark.parametrize(("end", "status"), [("", "Completed"), ("sys.exit(3)", "Failed"), ("os.abort()", "Failed")])
-def test_outputs_and_message_however_it_ends(either, end, status):
+def test_outputs_and_exit_message_are_uploaded_in_every_case(either, end, status):
     target = f"s3://{BUCKET}/outputs-{uuid.uuid4().hex}"
     script = BASE + (
         "open(ml + '/processing/output/o/x', 'w').write('done so far')\n"
         f"open(ml + '/output/message', 'w').write('\u00e9' * 1000)\n{end}"
     )
-    job = either.process(script, **taken(target))
+    job = either.process(script, **output_to(target))
     assert job["ProcessingJobStatus"] == status
     assert job["ExitMessage"] == "\u00e9" * 512
     assert either.get(f"{target}/x") == b"done so far"
 
 
-def test_a_message_that_is_no_text(either):
+def test_an_exit_message_that_is_not_text(either):
     job = either.process(BASE + "open(ml + '/output/message', 'wb').write(b'\\xff\\xfe\\xff')")
     assert job["FailureReason"] == "ClientError: /opt/ml/output/message is not encoded in UTF-8"
 
 
-def test_outputs_that_are_gone(either):
-    job = either.process(BASE + "os.rmdir(ml + '/processing/output/o')", **taken(f"s3://{BUCKET}/gone"))
+def test_outputs_whose_folder_was_removed(either):
+    job = either.process(BASE + "os.rmdir(ml + '/processing/output/o')", **output_to(f"s3://{BUCKET}/gone"))
     assert job["ProcessingJobStatus"] == "Completed"
 
 
@@ -120,7 +120,8 @@ def train(client, requirements, script="print('trained')", **files):
 
 
 PACKAGE = {
-    "pkg/setup.py": "from setuptools import setup\nsetup(name='tiny-of-ours', version='1.0', py_modules=['tiny_of_ours'])",
+    "pkg/setup.py": "from setuptools import setup\n"
+    "setup(name='tiny-of-ours', version='1.0', py_modules=['tiny_of_ours'])",
     "pkg/tiny_of_ours.py": "said = 'hello from the package'",
 }
 USE = "import tiny_of_ours\nprint(tiny_of_ours.said)"
@@ -133,7 +134,8 @@ def libraries(client):
 def test_requirements_that_are_there_already(either, monkeypatch):
     monkeypatch.setattr(platform.Platform, "_from_index", None)  # would fail
     before = libraries(either)
-    text = f"# what the container has\nnumpy=={version('numpy')}\nscikit_learn\nscipy>1 # enough\nnope; sys_platform == 'none'\n"
+    text = f"# what the container has\nnumpy=={version('numpy')}\nscikit_learn\nscipy>1 # enough\n"
+    text += "nope; sys_platform == 'none'\n"
     job = train(either, text)
     assert job["TrainingJobStatus"] == "Completed", job
     assert libraries(either) == before

@@ -1,4 +1,4 @@
-"""What reaches the port, well formed or not, is answered: by JSON, with a code that says what is wrong."""
+"""Requests at the port, valid or not: each has a JSON answer with a code that names the error."""
 
 import datetime
 import http.client
@@ -98,7 +98,7 @@ def test_the_header_alone_makes_a_request_ours(client: Client) -> None:
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_bodies(client: Client, body: bytes, status: int, code: str | None) -> None:
+def test_bodies_that_are_valid_and_invalid(client: Client, body: bytes, status: int, code: str | None) -> None:
     answered, document = ask(client, body=body)
     assert (answered, document.get("__type")) == (status, code)
 
@@ -126,7 +126,9 @@ def test_bodies(client: Client, body: bytes, status: int, code: str | None) -> N
     ],
     ids=str,
 )
-def test_what_is_no_request_of_ours(client: Client, request_: dict[str, Any], status: int, code: str) -> None:
+def test_requests_of_other_services_and_methods(
+    client: Client, request_: dict[str, Any], status: int, code: str
+) -> None:
     answered, document = ask(client, **request_)
     assert (answered, document["__type"]) == (status, code)
 
@@ -141,14 +143,14 @@ def test_bodies_in_chunks_and_without_a_length(client: Client) -> None:
     assert b"ModelName" in answer
 
 
-def test_who_falls_silent_holds_nobody_up(client: Client) -> None:
+def test_a_silent_client_does_not_block_others(client: Client) -> None:
     address = ("127.0.0.1", client.simulator.port)
     with socket.create_connection(address) as silent, socket.create_connection(address):
         silent.sendall(b"POST / HTTP/1.1\r\nX-Amz-Target: SageMaker.ListModels\r\nContent-Length: 9\r\n\r\n{")
         assert ask(client)[0] == 200
 
 
-def test_an_error_of_ours_is_an_answer(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_internal_error_is_answered(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Models, "ListModels", lambda *_: 1 / 0)
     assert ask(client)[1]["__type"] == "InternalFailure"
 
@@ -166,7 +168,7 @@ def test_an_error_of_ours_is_an_answer(client: Client, monkeypatch: pytest.Monke
         ("DeleteModel", "ValidationException"),
     ],
 )
-def test_what_is_missing(client: Client, operation: str, code: str) -> None:
+def test_missing_resources_are_named(client: Client, operation: str, code: str) -> None:
     name = operation.removeprefix("Describe").removeprefix("Stop").removeprefix("Delete")
     status, document = ask(client, f"SageMaker.{operation}", json.dumps({f"{name}Name": "nobody"}).encode())
     assert (status, document["__type"]) == (400, code)
@@ -176,7 +178,7 @@ def test_what_is_missing(client: Client, operation: str, code: str) -> None:
     assert code in modelled or not modelled
 
 
-def test_a_job_of_a_name_that_is_taken(client: Client) -> None:
+def test_a_job_whose_name_exists_is_refused(client: Client) -> None:
     job = client.train("print('hello')", wait=False)
     request = {name: job[name] for name in ("TrainingJobName", "AlgorithmSpecification", "OutputDataConfig")}
     request |= {name: job[name] for name in ("ResourceConfig", "StoppingCondition")}
@@ -241,7 +243,7 @@ STRING, NUMBER = {"type": "string"}, {"type": "integer"}
     ],
     ids=str,
 )
-def test_bounds(shape: dict[str, Any], good: list[Any], bad: list[Any]) -> None:
+def test_bounds_of_shapes(shape: dict[str, Any], good: list[Any], bad: list[Any]) -> None:
     operation = model_of(X=shape, Text=STRING | {"max": 3})
     assert read_request(operation, {"X": None}) == {}
     for value in good:
@@ -254,35 +256,35 @@ def test_bounds(shape: dict[str, Any], good: list[Any], bad: list[Any]) -> None:
         assert len(str(caught.value)) < 1000, value
 
 
-def test_a_message_says_where_and_what() -> None:
-    found = refusal("ListModels", {"SortBy": "Size", "NameContains": "_"})
-    assert found.startswith("2 validation errors detected: Value 'Size' at 'sortBy' failed to satisfy constraint")
-    assert "enum value set: [Name, CreationTime]" in found
-    assert "pattern: [a-zA-Z0-9-]+" in found
+def test_a_message_names_the_place_and_the_constraint() -> None:
+    result = refusal("ListModels", {"SortBy": "Size", "NameContains": "_"})
+    assert result.startswith("2 validation errors detected: Value 'Size' at 'sortBy' failed to satisfy constraint")
+    assert "enum value set: [Name, CreationTime]" in result
+    assert "pattern: [a-zA-Z0-9-]+" in result
     tags = [{"Key": "fine", "Value": ""}, {"Key": "", "Value": "x" * 257}]
     arn = "arn:aws:sagemaker:us-east-1:123456789012:model/m"
     assert "Value 'xxx" in (
-        found := refusal("AddTags", {"ResourceArn": arn, "Tags": [tags[0], tags[1] | {"Key": "a"}]})
+        result := refusal("AddTags", {"ResourceArn": arn, "Tags": [tags[0], tags[1] | {"Key": "a"}]})
     )
-    assert "at 'tags.2.member.value'" in found
+    assert "at 'tags.2.member.value'" in result
     assert "Tags[1].Key" in refusal("AddTags", {"ResourceArn": arn, "Tags": tags})
 
 
 def test_a_message_stays_short() -> None:
-    found = refusal("DeleteTags", {"ResourceArn": "x", "TagKeys": ["!" * 200] * 40_000})
-    assert len(found) < 10_000
+    result = refusal("DeleteTags", {"ResourceArn": "x", "TagKeys": ["!" * 200] * 40_000})
+    assert len(result) < 10_000
     assert len(refusal("DeleteTags", {"ResourceArn": "x" * 1_000_000, "TagKeys": [7] * 40_000})) < 10_000
 
 
 @pytest.mark.parametrize("pattern", ["[a-z0-9]([-a-z0-9]*[a-z0-9]){0,39}?", r"https://([.\-_a-zA-Z0-9]+/?){3,1016}"])
-def test_patterns_that_take_forever_end(pattern: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_patterns_end_at_the_time_limit(pattern: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service_model, "PATTERN_SECONDS", 0.5)
     operation = model_of(X={"type": "list", "member": {"shape": "Text"}}, Text=STRING | {"pattern": pattern})
     with pytest.raises(ServiceError, match="regular expression"):
         read_request(operation, {"X": ["https://" + "a" * 60 + "!"] * 1000 + ["a" * 60 + "!"] * 1000})
 
 
-def test_answers_hold_what_json_and_the_shape_have() -> None:
+def test_answers_have_only_members_of_the_shape_and_json_values() -> None:
     shape = operation_model("DescribeTrainingJob").output_shape
     record = {
         "TrainingJobName": "x",

@@ -1,4 +1,4 @@
-"""What outlives a simulator, and that nothing else does."""
+"""What a simulator keeps in its state folder, and that it keeps nothing else."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def client_of(variables: dict[str, str], service: str):
     )
 
 
-def test_what_was_acknowledged_is_there_after_a_kill(tmp_path: Path) -> None:
+def test_acknowledged_objects_survive_a_kill(tmp_path: Path) -> None:
     process, variables = start(tmp_path)
     s3, sagemaker = client_of(variables, "s3"), client_of(variables, "sagemaker")
     s3.create_bucket(Bucket="mine")
@@ -85,7 +85,7 @@ def test_what_was_acknowledged_is_there_after_a_kill(tmp_path: Path) -> None:
     assert len(list((tmp_path / "s3/mine").iterdir())) == 2 * len(keys)
 
 
-def test_a_job_that_a_kill_cut_short_is_failed_afterwards(tmp_path: Path) -> None:
+def test_a_job_interrupted_by_a_kill_has_failed_afterwards(tmp_path: Path) -> None:
     records = tmp_path / "records/TrainingJob"
     with Simulator(state=tmp_path) as simulator:
         simulator.client("s3").put_object(Bucket=BUCKET, Key="x", Body=b"x")
@@ -105,7 +105,7 @@ def test_a_folder_serves_one_simulator_at_a_time(tmp_path: Path) -> None:
         pass
 
 
-def test_without_a_folder_everything_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_state_folder_nothing_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", None)
     process, variables = start()
@@ -121,7 +121,7 @@ def test_without_a_folder_everything_is_gone(tmp_path: Path, monkeypatch: pytest
     process.wait(timeout=30)
 
 
-def test_versions_and_their_deletion_do_no_harm(tmp_path: Path) -> None:
+def test_versioned_buckets_are_supported(tmp_path: Path) -> None:
     with Simulator(state=tmp_path) as simulator:
         s3 = simulator.client("s3")
         s3.create_bucket(Bucket="versioned")

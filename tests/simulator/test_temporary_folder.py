@@ -1,4 +1,4 @@
-"""Whatever TMPDIR is, jobs run and nothing is left: sockets have a folder whose path is short enough for them."""
+"""Temporary folders: jobs run with any TMPDIR, nothing is left, and the paths of sockets are short enough."""
 
 import os
 import signal
@@ -127,7 +127,7 @@ def test_a_folder_that_others_may_change_is_passed_over(short: Path, monkeypatch
         assert folder.parent == (short / "runtime").resolve()
 
 
-def test_no_folder_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_temporary_folder_with_a_short_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sockets, "parents", lambda: iter([tmp_path / ("x" * 120), tmp_path / "gone"]))
     monkeypatch.setattr(sockets, "BELOW", -500)
     with pytest.raises(OSError, match=r"^no folder for the sockets .*: No such file or directory.*: set TMPDIR"):

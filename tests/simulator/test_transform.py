@@ -1,4 +1,4 @@
-"""Batch Transform: objects cut into requests for a real server, answers put together again."""
+"""Batch Transform: objects are split into requests for a real server, and the answers are assembled."""
 
 import json
 import socket
@@ -86,12 +86,17 @@ def test_a_whole_object_is_one_request(either: Client) -> None:
 
 
 def test_lines_together_and_single(client: Client) -> None:
-    given = {"SplitType": "Line", "ContentType": "text/csv"}
-    taken = {"AssembleWith": "Line", "Accept": "text/csv"}
+    transform_input = {"SplitType": "Line", "ContentType": "text/csv"}
+    transform_output = {"AssembleWith": "Line", "Accept": "text/csv"}
     for strategy, requests in (("MultiRecord", 1), ("SingleRecord", 20)):
         rows = "".join(ROWS.splitlines(keepends=True)[:20])
         job, out = transform(
-            client, COUNTING, {"a.csv": rows}, TransformInput=given, TransformOutput=taken, BatchStrategy=strategy
+            client,
+            COUNTING,
+            {"a.csv": rows},
+            TransformInput=transform_input,
+            TransformOutput=transform_output,
+            BatchStrategy=strategy,
         )
         assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
         answers = [json.loads(line) for line in client.get(f"{out}/a.csv.out").splitlines()]
@@ -119,21 +124,21 @@ def test_answers_keep_the_order_of_the_lines(either: Client) -> None:
 
 def test_a_prefix_chooses_among_objects(client: Client) -> None:
     objects = {"part-1.csv": "a\n", "part-2.csv": "b\n", "other.csv": "c\n", "empty.csv": ""}
-    given = {"ContentType": "text/csv"}
-    job, out = transform(client, DOUBLING, objects, Prefix="part-", TransformInput=given)
+    transform_input = {"ContentType": "text/csv"}
+    job, out = transform(client, DOUBLING, objects, Prefix="part-", TransformInput=transform_input)
     assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
     prefix = out.removeprefix(f"s3://{BUCKET}/")
     keys = [item["Key"] for item in client.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)["Contents"]]
     assert keys == [f"{prefix}/part-1.csv.out", f"{prefix}/part-2.csv.out"]
 
 
-def test_what_is_too_large_fails(client: Client) -> None:
+def test_a_file_above_the_payload_limit_fails(client: Client) -> None:
     large = "x" * (1 << 20) + "\n"
     job, _ = transform(client, COUNTING, {"a.csv": ROWS + large}, MaxPayloadInMB=1)
     assert job["TransformJobStatus"] == "Failed"
     assert "larger than MaxPayloadInMB, 1 MB" in job["FailureReason"]
-    given = {"SplitType": "Line", "ContentType": "text/csv"}
-    job, _ = transform(client, COUNTING, {"a.csv": ROWS + large}, TransformInput=given, MaxPayloadInMB=1)
+    transform_input = {"SplitType": "Line", "ContentType": "text/csv"}
+    job, _ = transform(client, COUNTING, {"a.csv": ROWS + large}, TransformInput=transform_input, MaxPayloadInMB=1)
     assert "larger than MaxPayloadInMB, 1 MB" in job["FailureReason"]
 
 
@@ -147,10 +152,10 @@ def test_payloads_above_the_default_reach_the_server(client: Client) -> None:
 
 
 def test_a_refused_row_is_the_reason(either: Client) -> None:
-    given = {"SplitType": "Line", "ContentType": "text/csv"}
+    transform_input = {"SplitType": "Line", "ContentType": "text/csv"}
     configuration = {"InvocationsMaxRetries": 1, "InvocationsTimeoutInSeconds": 20}
     job, out = transform(
-        either, DOUBLING, {"a.csv": "a\nrefuse\n"}, TransformInput=given, ModelClientConfig=configuration
+        either, DOUBLING, {"a.csv": "a\nrefuse\n"}, TransformInput=transform_input, ModelClientConfig=configuration
     )
     assert job["TransformJobStatus"] == "Failed"
     assert "this row is refused" in job["FailureReason"]
@@ -166,7 +171,7 @@ def test_a_model_that_does_not_load_is_the_reason(either: Client) -> None:
     assert "no weights here" in output(either, "TransformJob", job["TransformJobName"])
 
 
-def test_a_slow_answer_runs_out_of_time(client: Client) -> None:
+def test_an_answer_above_the_time_limit_fails(client: Client) -> None:
     script = DOUBLING.replace('    if "refuse"', "    import time; time.sleep(60)\n    if ")
     script = script.replace("if  in data", "if 'refuse' in data")
     configuration = {"InvocationsMaxRetries": 0, "InvocationsTimeoutInSeconds": 1}
@@ -181,8 +186,10 @@ def test_a_stop_stops_it(either: Client) -> None:
     script = DOUBLING.replace("def predict_fn", "import time\n\ndef predict_fn").replace(
         '    if "refuse"', "    time.sleep(0.5)\n    if 'refuse'"
     )
-    given = {"SplitType": "Line", "ContentType": "text/csv"}
-    job, _ = transform(either, script, {"a.csv": ROWS}, wait=False, TransformInput=given, BatchStrategy="SingleRecord")
+    transform_input = {"SplitType": "Line", "ContentType": "text/csv"}
+    job, _ = transform(
+        either, script, {"a.csv": ROWS}, wait=False, TransformInput=transform_input, BatchStrategy="SingleRecord"
+    )
     time.sleep(3)
     either.sagemaker.stop_transform_job(TransformJobName=job["TransformJobName"])
     assert either.wait("TransformJob", job["TransformJobName"], 30)["TransformJobStatus"] == "Stopped"
@@ -199,7 +206,7 @@ def test_the_model_archive_is_in_the_model_folder(client: Client) -> None:
     assert json.loads(client.get(f"{out}/a.csv.out")) == ["other.py", "weights.py"]
 
 
-def test_what_cannot_be_is_refused_at_once(client: Client) -> None:
+def test_invalid_requests_are_refused(client: Client) -> None:
     with pytest.raises(ClientError, match="cannot exceed 100 MB"):
         transform(client, COUNTING, {"a.csv": "a"}, MaxPayloadInMB=30, MaxConcurrentTransforms=4)
     with pytest.raises(ClientError, match="Only images of the scikit-learn family"):
@@ -227,7 +234,7 @@ class Echo:
 @pytest.mark.parametrize(
     "text", [b"", b"a", b"a\n", b"a\nb", b"\n\n", b"a\r\nb\r\n", b"x" * 2_000_000 + b"\n" + b"y" * 10]
 )
-def test_lines_come_back_as_they_went(text: bytes, concurrent: int, tmp_path: Path) -> None:
+def test_lines_are_returned_unchanged(text: bytes, concurrent: int, tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(text)
     for strategy in ("MultiRecord", "SingleRecord"):
         echo = Echo()

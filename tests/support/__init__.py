@@ -1,1 +1,1 @@
-"""What tests share: programs started, data and submissions made, servers and browsers driven."""
+"""Modules that tests of several folders share."""

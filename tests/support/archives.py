@@ -1,4 +1,4 @@
-"""tar.gz archives for tests: of any content, also content that a well-meant archive does not have."""
+"""tar.gz archives for tests, valid and malicious ones."""
 
 import gzip
 import io
@@ -7,13 +7,13 @@ from pathlib import Path
 
 
 def member(name: str, kind: bytes = tarfile.REGTYPE, to: str = "", size: int = 0) -> tarfile.TarInfo:
-    made = tarfile.TarInfo(name)
-    made.type, made.linkname, made.size = kind, to, size
-    return made
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname, info.size = kind, to, size
+    return info
 
 
 def packed(*members: tarfile.TarInfo, **contents: bytes) -> bytes:
-    """A tar.gz of members without content, whatever they claim, and of Python files, name=content."""
+    """Return a tar.gz of members without content, whatever their headers say, and of Python files, name=content."""
     raw = b"".join(one.tobuf(tarfile.GNU_FORMAT) for one in members)
     for name, content in contents.items():
         raw += member(f"{name}.py", size=len(content)).tobuf() + content + b"\0" * (-len(content) % 512)
@@ -21,7 +21,7 @@ def packed(*members: tarfile.TarInfo, **contents: bytes) -> bytes:
 
 
 def with_header(archive: bytes, place: int, bytes_: bytes) -> bytes:
-    """An archive, not compressed, with other bytes in its first member's header, whose checksum is right."""
+    """Return an archive, not compressed, with other bytes in its first member's header and a valid checksum."""
     raw = bytearray(gzip.decompress(archive))
     raw[place : place + len(bytes_)] = bytes_
     raw[148:156] = b" " * 8
@@ -30,6 +30,16 @@ def with_header(archive: bytes, place: int, bytes_: bytes) -> bytes:
 
 
 def content(archive: Path | bytes) -> dict[str, bytes]:
-    """The files of an archive by name."""
+    """Return the files of an archive by name."""
     with tarfile.open(fileobj=io.BytesIO(archive if isinstance(archive, bytes) else archive.read_bytes())) as tar:
         return {one.name: tar.extractfile(one).read() for one in tar if one.isfile()}
+
+
+def archive_of(**files: str | bytes) -> bytes:
+    """Return a tar.gz of files, name=content."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+        for name, text in files.items():
+            body = text.encode() if isinstance(text, str) else text
+            tar.addfile(member(name, size=len(body)), io.BytesIO(body))
+    return archive.getvalue()

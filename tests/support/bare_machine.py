@@ -1,4 +1,4 @@
-"""Run a command as on a machine that has nothing: no sandbox, no engine, no browser, and a long temporary folder.
+"""Run a command as on a machine without sandbox, engine and browser, and with a long path for temporary files.
 
     python tests/support/bare_machine.py COMMAND [ARGUMENT...]
 

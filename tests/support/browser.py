@@ -1,4 +1,4 @@
-"""Reports in headless Chromium: what tests of pages share.
+"""Reports in headless Chromium.
 
 The system's Chromium or Chrome is used, found by its name; where there is none, these tests are skipped with a reason.
 """
@@ -18,24 +18,24 @@ PATIENCE = 60_000  # milliseconds for all figures of a page
 
 
 @dataclass
-class Opened:
-    """A report that is open, and what the browser said of it. `tab` is playwright's page."""
+class OpenReport:
+    """An open report, with the browser's messages and requests. tab: playwright's page."""
 
     tab: Any
     troubles: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
     def figures(self) -> list[str]:
-        """The names of the figures that the page has a place for."""
+        """Return the names of the figures that the page has a place for."""
         return self.tab.eval_on_selector_all("[data-figure]", "all => all.map(one => one.dataset.figure)")
 
     def empty(self) -> list[str]:
-        """The figures in which nothing was drawn: no line, bar, box, point or image in its plot."""
+        """Return the figures in which nothing was drawn: no line, bar, box, point or image."""
         marks = ".plot path.js-line, .bars path, .boxes path, .points path, .hm image, .points text, .violins path"
         return [name for name in self.figures() if not self.tab.query_selector(f"#{name} :is({marks})")]
 
     def hover(self, name: str) -> str:
-        """Move the mouse over a figure until a label shows; returns its words, or nothing."""
+        """Move the mouse over a figure until a label shows; return its text, or an empty text."""
         self.tab.locator(f"#{name} .plot").first.scroll_into_view_if_needed()
         box = self.tab.locator(f"#{name} .nsewdrag").first.bounding_box()
         places = [
@@ -56,17 +56,17 @@ class Opened:
         return ""
 
     def by_keyboard(self, name: str) -> str:
-        """Go through a figure's points and series by keyboard; returns what was said of them."""
+        """Go through a figure's points and series by keyboard; return the spoken texts."""
         self.tab.locator(f"#{name} .plot").first.focus()
-        said = []
+        spoken = []
         for key in ("ArrowRight", "ArrowRight", "ArrowDown", "ArrowRight", "PageDown"):
             self.tab.keyboard.press(key)
             self.tab.wait_for_timeout(200)  # plotly waits, and the page after it
-            said.append(self.tab.text_content("#spoken"))
-        return " ".join(filter(None, said))
+            spoken.append(self.tab.text_content("#spoken"))
+        return " ".join(filter(None, spoken))
 
     def toggle(self, name: str, entry: int = 0) -> tuple[str, str]:
-        """Click on an entry of a figure's legend; returns its opacity before and after."""
+        """Click on an entry of a figure's legend; return its opacity before and after."""
         item = self.tab.locator(f"#{name} .legend .traces").nth(entry)
         before = item.evaluate("one => one.style.opacity")
         self.tab.locator(f"#{name} .legendtoggle").nth(entry).click()
@@ -74,7 +74,7 @@ class Opened:
         return before, self.tab.locator(f"#{name} .legend .traces").nth(entry).evaluate("one => one.style.opacity")
 
 
-@pytest.fixture(scope="module")  # not longer: its driver would be a child of all other tests, its loop theirs
+@pytest.fixture(scope="module")  # a longer scope would leave its driver process and event loop to all other tests
 def chromium() -> Iterator[Any]:
     """A running headless browser."""
     program = next(filter(None, map(shutil.which, NAMES)), None)
@@ -89,13 +89,13 @@ def chromium() -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def opened(browser: Any, page: Path, scheme: str = "light", width: int = 1100) -> Iterator[Opened]:
+def open_report(browser: Any, page: Path, scheme: str = "light", width: int = 1100) -> Iterator[OpenReport]:
     """Open a report from the disk, offline, and wait until its figures are drawn."""
     with contextlib.closing(
         browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900})
     ) as context:
         context.set_offline(True)
-        report = Opened(context.new_page())
+        report = OpenReport(context.new_page())
         report.tab.on("console", lambda message: report.troubles.append(f"{message.type}: {message.text}"))
         report.tab.on("pageerror", lambda error: report.troubles.append(str(error)))
         report.tab.on("request", lambda request: report.requests.append(request.url))
@@ -104,8 +104,8 @@ def opened(browser: Any, page: Path, scheme: str = "light", width: int = 1100) -
         yield report
 
 
-def assert_sound(report: Opened, page: Path) -> None:
-    """No complaint of the browser, every figure drawn, and no request but for the file itself."""
+def assert_sound(report: OpenReport, page: Path) -> None:
+    """The browser reports no error, every figure is drawn, and only the file itself is requested."""
     assert report.troubles == []
     assert report.figures()
     assert report.empty() == []
@@ -113,9 +113,10 @@ def assert_sound(report: Opened, page: Path) -> None:
     assert elsewhere == [page.as_uri()]
 
 
-def assert_usable(report: Opened, page: Path, title: str, legends: Iterable[str]) -> None:
-    """Sound, and a word on each figure by mouse and by keyboard; the legends of some work, and it can be printed."""
+def assert_usable(report: OpenReport, page: Path, title: str, legends: Iterable[str]) -> None:
+    """Also: each figure has labels for mouse and keyboard, some legends work, and the page can be printed."""
     assert_sound(report, page)
+    assert_printable(report)
     assert report.tab.title().startswith(title)
     for name in report.figures():
         assert report.hover(name), f"{name}: no label where the mouse is"
@@ -123,12 +124,11 @@ def assert_usable(report: Opened, page: Path, title: str, legends: Iterable[str]
     for name in legends:
         before, after = report.toggle(name)
         assert {before, after} == {"1", "0.5"}, name
-    assert_printable(report)
     assert report.troubles == []
 
 
-def assert_printable(report: Opened) -> None:
-    """Every figure is still drawn, and wider than it is on a telephone, as the page is printed; the pages are several."""
+def assert_printable(report: OpenReport) -> None:
+    """In print every figure is drawn, at a readable width, and the document has several pages."""
     report.tab.emulate_media(media="print")
     for name in report.figures():
         box = report.tab.locator(f"#{name} .plot").first.bounding_box()

@@ -15,13 +15,13 @@ SCRIPTS = (*UPLOADED, "predict.py", "score.py")
 
 
 def environment() -> dict[str, str]:
-    """This process's environment without what would tell a script where it runs, or how many threads to take."""
+    """Return this process's environment without variables for folders, Python, and the number of threads."""
     ours = ("SM_", "PYTHON", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
 
 
 def run(*command: object, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run Python with arguments in a folder of its own, with some variables more."""
+    """Run Python with arguments in a folder, with additional variables."""
     arguments = [sys.executable, *map(str, command)]
     return subprocess.run(
         arguments, cwd=cwd, env=environment() | variables, capture_output=True, text=True, timeout=120
@@ -36,7 +36,7 @@ def copy_scripts(folder: Path, *names: str) -> Path:
 
 
 def copy_checkout(folder: Path) -> Path:
-    """Copy what is committed here, or would be, as a clone has it; times are kept."""
+    """Copy the files that are under version control, or would be, with their times."""
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     for name in subprocess.check_output(listed, cwd=ROOT, text=True).split("\0"):
         if name and (ROOT / name).exists():

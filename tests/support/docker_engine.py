@@ -1,4 +1,4 @@
-"""A Docker engine for tests that need one; where there is none, they are skipped and say why."""
+"""The Docker engine of this machine; tests that need one are skipped with a reason if there is none."""
 
 import json
 
@@ -12,6 +12,7 @@ IMAGE = json.loads((ROOT / ".unearthed_challenge.json").read_text())["dockerImag
 
 
 def engine() -> docker.DockerClient:
+    """Return a client of the engine, or skip the test."""
     try:
         return connect()
     except OSError as error:
@@ -19,7 +20,7 @@ def engine() -> docker.DockerClient:
 
 
 def containers() -> list[str]:
-    """Those that any simulator started and that are there still."""
+    """Return the names of the containers that any simulator has started and not removed."""
     return [
         container.name
         for container in engine().containers.list(all=True, filters={"label": LABEL}, ignore_removed=True)

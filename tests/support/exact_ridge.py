@@ -1,4 +1,4 @@
-"""The same fits as ridge.GroupRidgeCV makes, one scikit-learn Ridge at a time."""
+"""The fits of ridge.GroupRidgeCV, computed one at a time by scikit-learn's Ridge."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from sklearn.model_selection import PredefinedSplit
 
 @dataclass(frozen=True)
 class Exact:
-    """Of one target: the chosen alpha, its predictions of all rows, those held out in the first split; all errors."""
+    """One target's alpha, predictions of all rows, held-out predictions of the first split, and errors by alpha."""
 
     alpha: float
     predicted: np.ndarray

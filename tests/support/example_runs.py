@@ -1,4 +1,4 @@
-"""Runs for the tests of their reports: a good one, one whose private score failed, and one full of hostile words."""
+"""Runs for the tests of reports: a good one, one whose private score failed, and one full of markup."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ import pandas as pd
 from recore.report.run.run_report import write_report
 from support.checkout import ROOT
 from support.data_files import write_csv
-from support.run_command import files_of, run_recore
+from support.run_command import file_options, run_recore
 from support.tiny_submission import TARGETS, tiny
 
 HOSTILE = "</script><script>document.title='broken'</script><a href='http://example.com'>&lt;%{x}</a><img src=x>"
@@ -28,15 +28,15 @@ class Runs:
 
 
 def make_runs(folder: Path, sample: Path) -> None:
-    """Two runs of the tiny submission: one on the sample, one on private assays of which one is no number.
+    """Make two runs of the tiny submission: one on the sample, one with a private assay that is not a number.
 
-    In the first the plotting library was broken, and its report was made afterwards. Private assays have many digits, by
-    which they would be known wherever they stood.
+    In the first run the plotting library was broken, and the report was made afterwards. Private assays have many
+    digits, by which a test can recognise them anywhere.
     """
     mine = tiny(folder / "mine")
     actual = pd.read_csv(sample / "private/actual.csv.gz", index_col=0)
     actual[list(TARGETS)] *= 1 + 1e-4 * np.random.default_rng(0).random((len(actual), len(TARGETS)))
-    options = [*files_of(sample, "public", "private"), "--actual", write_csv(folder / "actual.csv.gz", actual)]
+    options = [*file_options(sample, "public", "private"), "--actual", write_csv(folder / "actual.csv.gz", actual)]
     (folder / "broken/plotly").mkdir(parents=True)
     (folder / "broken/plotly/__init__.py").write_text("raise ImportError('no plots today')")
     path = f"{folder / 'broken'}:{ROOT}"
@@ -53,7 +53,7 @@ def make_runs(folder: Path, sample: Path) -> None:
 
 
 def numbers(run: Path, name: str) -> pd.DataFrame:
-    """What stands beside a run's report."""
+    """Read a CSV file of a run's report."""
     return pd.read_csv(run / f"report/{name}.csv", float_precision="round_trip")
 
 
@@ -66,7 +66,7 @@ def changed(run: Path, change: Callable[[dict[str, Any]], Any]) -> Path:
 
 
 def hostile(run: Path, sample: Path) -> Path:
-    """Put markup wherever a run's folder holds words of others: names, reasons, logs, holes, the runs beside it."""
+    """Put markup into every text of a run's folder: names, reasons, logs, holes, the runs beside it."""
     name = HOSTILE.replace("/", "\\")
     public = pd.read_csv(sample / "public/public.csv.gz", index_col=0, dtype=str)
     data = write_csv(run.parent / f"{name}.csv.gz", public.assign(SiteID=HOSTILE))

@@ -1,4 +1,4 @@
-"""What a job may leave behind on this machine: processes and folders."""
+"""Traces of jobs on this machine (processes and folders), and their logs."""
 
 import time
 import uuid
@@ -8,40 +8,40 @@ import psutil
 
 
 class Mark:
-    """A variable for a job's environment, by which its processes are found wherever they have gone."""
+    """A variable in a job's environment, by which all its processes can be found."""
 
     def __init__(self) -> None:
         self.environment = {"MARK": uuid.uuid4().hex}
 
     def processes(self) -> list[psutil.Process]:
-        found = []
+        result = []
         for process in psutil.process_iter():
             try:
                 if process.environ().get("MARK") == self.environment["MARK"]:
-                    found.append(process)
+                    result.append(process)
             except psutil.Error:
                 continue
-        return found
+        return result
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait until something is so."""
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until a condition holds."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "it never became so"
+        assert time.monotonic() < deadline, "the condition never held"
         time.sleep(0.05)
 
 
-def no_trace(client, mark: Mark) -> None:
-    """Nothing of a job is left: no process that bears its mark, no folder; and the simulator runs a next one."""
+def assert_no_trace(client, mark: Mark) -> None:
+    """A job has left no process with its mark and no folder, and the simulator runs another job."""
     folder = client.simulator.folder
-    eventually(lambda: not mark.processes())
-    eventually(lambda: not list(folder.glob("job-*")))
+    wait_until(lambda: not mark.processes())
+    wait_until(lambda: not list(folder.glob("job-*")))
     assert client.process("print('well')")["ProcessingJobStatus"] == "Completed"
 
 
 def output(client, kind: str, name: str) -> str:
-    """All that one job printed so far, from its own log stream; nothing where it has none yet."""
+    """Return all that a job has printed so far, from its log stream; an empty text if it has none yet."""
     group = f"/aws/sagemaker/{kind}s"
     lines, token = [], {}
     try:

@@ -1,4 +1,4 @@
-"""OPUS files for tests, laid out as Bruker's software does: header, directory, spectra and their parameters."""
+"""OPUS files in Bruker's layout: header, directory, spectra and their parameters."""
 
 import struct
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ SERIES = (3, 3, 0, 4, 0, 2)
 
 @dataclass
 class Block:
-    """A spectrum: its kind, first and last x, values, and parameters that are to differ from what they should be."""
+    """A spectrum: its kind, first and last x, values, and parameters that replace the correct ones."""
 
     kind: str
     first: float
@@ -60,7 +60,7 @@ def parameters(values: dict[str, int | float | str]) -> bytes:
 
 
 def opus_bytes(*blocks: Block, more: tuple[tuple[tuple[int, ...], bytes], ...] = ()) -> bytes:
-    """An OPUS file of these blocks in this order, and a history at its end; `more` are blocks of any kind and content."""
+    """Return an OPUS file of these blocks and a history; `more` are blocks of any kind and content."""
     contents: list[tuple[tuple[int, ...], bytes]] = []
     for one in blocks:
         kind = KINDS[one.kind]

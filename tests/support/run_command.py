@@ -1,4 +1,4 @@
-"""`python -m recore run` as tests start it: to its end, watched while it runs, on a terminal."""
+"""`python -m recore run` as a process: run to its end, watched while it runs, or on a terminal."""
 
 import fcntl
 import os
@@ -19,14 +19,14 @@ from recore.simulator.sandbox import bubblewrap_works
 from support.checkout import ROOT, environment
 
 
-def files_of(sample: Path, *names: str, anywhere: bool = True) -> list[object]:
-    """The options that name the sample's files; all three, or some.
+def file_options(sample: Path, *names: str, anywhere: bool = True) -> list[object]:
+    """Return the options that name the sample's files, all three or some.
 
-    anywhere: also on a machine without bubblewrap, where someone else's submission would be refused private assays.
+    anywhere: add the option that allows private assays on a machine without bubblewrap.
     """
     places = {"public": "public/public.csv.gz", "private": "private/private.csv.gz", "actual": "private/actual.csv.gz"}
-    walls = ["--isolation", "off"] if anywhere and not bubblewrap_works() else []
-    return [word for name in names or places for word in (f"--{name}", sample / places[name])] + walls
+    isolation = ["--isolation", "off"] if anywhere and not bubblewrap_works() else []
+    return [word for name in names or places for word in (f"--{name}", sample / places[name])] + isolation
 
 
 def run_recore(*arguments: object, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -35,8 +35,8 @@ def run_recore(*arguments: object, cwd: Path = ROOT, **variables: str) -> subpro
     return subprocess.run(command, cwd=cwd, env=variables, capture_output=True, text=True, timeout=180)
 
 
-def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
-    """A folder that is made once, also where several processes of pytest-xdist share the tests."""
+def make_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """Make a folder once, even if several processes of pytest-xdist need it, and return it."""
     folder = factory.getbasetemp()
     folder = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / name
     with open(f"{folder}.lock", "w") as lock:
@@ -45,15 +45,15 @@ def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None
             folder.mkdir()
             try:
                 make(folder)
-            except BaseException:  # nobody is to go on with the half of it
+            except BaseException:  # no other process may use an incomplete folder
                 shutil.rmtree(folder)
                 raise
     return folder
 
 
 @dataclass
-class Started:
-    """A run in a process of its own, its output in files. tmp: the folder for its temporary files."""
+class RunningCommand:
+    """A run in another process, whose output is in files. tmp: the folder for its temporary files."""
 
     process: subprocess.Popen[bytes]
     folder: Path
@@ -68,18 +68,18 @@ class Started:
         return (self.folder / "stderr").read_text()
 
     def jobs(self, script: str) -> list[psutil.Process]:
-        """The processes in which jobs run a script by now."""
-        found = []
+        """Return the processes in which jobs run a script now."""
+        result = []
         for child in psutil.Process(self.process.pid).children(recursive=True):
             try:
                 if child.cmdline()[-1:] and child.cmdline()[-1].endswith(script) and "bwrap" not in child.name():
-                    found.append(child)
+                    result.append(child)
             except psutil.Error:  # it has just ended
                 continue
-        return found
+        return result
 
     def wait_for(self, script: str, jobs: int = 1) -> list[psutil.Process]:
-        """Wait until jobs run a script; all processes below the command."""
+        """Wait until jobs run a script; return all processes below the command."""
         deadline = time.monotonic() + 120
         while len(self.jobs(script)) < jobs:
             assert self.process.poll() is None, self.stderr
@@ -88,7 +88,7 @@ class Started:
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def end(self) -> tuple[int, list[str]]:
-        """Wait for its end: exit status, and the temporary files that it left. One that hangs says where."""
+        """Wait for its end; return the exit status and the remaining temporary files. A hanging run prints where."""
         try:
             status = self.process.wait(120)
             return status, os.listdir(self.tmp)
@@ -110,8 +110,8 @@ main(prog_name="recore")
 """
 
 
-def start(folder: Path, *arguments: object, patient: bool = False, **variables: str) -> Started:
-    """A run whose output lies in a folder. patient: its jobs have ten minutes from SIGTERM to SIGKILL."""
+def start(folder: Path, *arguments: object, patient: bool = False, **variables: str) -> RunningCommand:
+    """Start a run whose output is in a folder. patient: its jobs have ten minutes from SIGTERM to SIGKILL."""
     tmp = folder / "tmp"
     tmp.mkdir(parents=True)
     program = ["-c", PATIENT] if patient else ["-m", "recore"]
@@ -119,11 +119,11 @@ def start(folder: Path, *arguments: object, patient: bool = False, **variables: 
     variables = environment() | {"TMPDIR": str(tmp), "PYTHONFAULTHANDLER": "1"} | variables
     with open(folder / "stdout", "wb") as out, open(folder / "stderr", "wb") as err:
         process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=out, stderr=err)
-        return Started(process, folder, tmp)
+        return RunningCommand(process, folder, tmp)
 
 
 def on_terminal(*arguments: object) -> tuple[int, str, str]:
-    """A run whose stderr is a terminal: exit status, what it printed on stdout, what on the terminal."""
+    """Run with a terminal as stderr; return the exit status, the standard output and the terminal's content."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "recore", "run", *map(str, arguments)]
     variables = environment() | {"TERM": "xterm-256color", "COLUMNS": "100"}
@@ -135,7 +135,7 @@ def on_terminal(*arguments: object) -> tuple[int, str, str]:
     try:
         while piece := os.read(ours, 65536):
             shown += piece
-    except OSError:  # as Linux says that nobody has the terminal any more
+    except OSError:  # Linux reports in this way that no process has the terminal any more
         pass
     os.close(ours)
     out, _ = process.communicate(timeout=60)

@@ -1,4 +1,4 @@
-"""boto3 clients of a simulator, and short ways to run a job."""
+"""boto3 clients of a simulator, and functions that run a job."""
 
 import io
 import itertools
@@ -59,7 +59,7 @@ class Client:
         name = f"process-{next(numbers)}"
         code = self.put(f"code/{name}/job.py", script)
         place = {"S3Uri": code, "LocalPath": "/opt/ml/processing/input/code", "S3DataType": "S3Prefix"}
-        given = [{"InputName": "code", "S3Input": place | {"S3InputMode": "File"}}]
+        code_input = [{"InputName": "code", "S3Input": place | {"S3InputMode": "File"}}]
         request = {
             "ProcessingJobName": name,
             "RoleArn": ROLE_ARN,
@@ -67,7 +67,7 @@ class Client:
                 "ImageUri": self.image,
                 "ContainerEntrypoint": ["python3", "/opt/ml/processing/input/code/job.py"],
             },
-            "ProcessingInputs": given + members.pop("ProcessingInputs", []),
+            "ProcessingInputs": code_input + members.pop("ProcessingInputs", []),
             "ProcessingResources": {
                 "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
             },

@@ -1,4 +1,4 @@
-"""Miniature submissions made of tests/submissions/good with something changed, and `recore run` on them."""
+"""Variants of the submission tests/submissions/good, and `recore run` on them."""
 
 import json
 import os
@@ -15,9 +15,9 @@ SUBMISSIONS = ROOT / "tests/submissions"
 
 
 def variant(folder: Path, changes: dict[str, tuple[str, str]] | None = None, **files: str) -> Path:
-    """A copy of the good submission. changes: by file name, text that is there and what stands there instead.
+    """Copy the good submission with changes: by file name, a text in it and its replacement.
 
-    files: whole files, by their names without .py where that is what they are.
+    files: whole files by name; .py may be left out.
     """
     shutil.copytree(SUBMISSIONS / "good", folder, ignore=shutil.ignore_patterns("__pycache__"))
     for name, (old, new) in (changes or {}).items():
@@ -30,13 +30,13 @@ def variant(folder: Path, changes: dict[str, tuple[str, str]] | None = None, **f
 
 
 def command(*arguments: object) -> list[str]:
-    """A run without a report: what these tests ask is what becomes of a submission."""
+    """Return the command of a run without a report, which these tests do not need."""
     return [sys.executable, "-m", "recore", "run", *map(str, arguments), "--no-report"]
 
 
 @dataclass(frozen=True)
-class Done:
-    """A run that has ended: what it printed, and the folder that it left."""
+class FinishedRun:
+    """A run that has ended: its output, and its folder."""
 
     status: int
     stdout: str
@@ -62,8 +62,8 @@ class Done:
         return {path.stem: float(path.read_text()) for path in (self.folder / "scores").glob("*.txt")}
 
 
-def recore_run(submission: Path, out: Path, *options: object, **variables: str) -> Done:
-    """Run a submission to its end, as a command of its own."""
+def run_submission(submission: Path, out: Path, *options: object, **variables: str) -> FinishedRun:
+    """Run a submission to its end, as a command."""
     done = subprocess.run(
         command(submission, "--out", out, *options),
         cwd=ROOT,
@@ -72,9 +72,9 @@ def recore_run(submission: Path, out: Path, *options: object, **variables: str) 
         text=True,
         timeout=180,
     )
-    return Done(done.returncode, done.stdout, done.stderr, out)
+    return FinishedRun(done.returncode, done.stdout, done.stderr, out)
 
 
-def left_beside(folder: Path) -> list[str]:
-    """Whatever else lies where a run's folder lies: halves of runs that were not cleared away, say."""
+def other_entries(folder: Path) -> list[str]:
+    """Return the other entries beside a run's folder, such as partial folders that were not removed."""
     return sorted(name for name in os.listdir(folder.parent) if name != folder.name)

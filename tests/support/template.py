@@ -18,7 +18,7 @@ RECORDED = Path(__file__).with_suffix(".sha256")
 
 
 def digest() -> str:
-    """Of the code of the submission's files, without comments; those that are missing count too."""
+    """Return a digest of the code of the submission's files, without comments; missing files count as empty."""
     code = [ast.dump(ast.parse(path.read_text())) if (path := ROOT / name).is_file() else "" for name in FILES]
     return hashlib.sha256("\n".join(code).encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""A tiny submission whose jobs take no time, and folders of other files."""
+"""A tiny submission whose jobs take almost no time."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ TARGETS = tuple(
     "HfPPM InPPM KPPM LaPPM LiPPM MgPPM NaPPM NbPPM RbPPM RePPM ScPPM TaPPM TiPPM TlPPM YPPM".split()
 )
 SETUP = 'from setuptools import setup\n\nsetup(name="tiny", version="1", py_modules=["train", "preprocess"])\n'
-# the mean of each assay, times the row's first channel: rows differ, and their order shows
+# Predicts the mean of each assay times the row's first channel, so that rows differ and their order matters.
 TRAIN = f"""
 import csv, gzip, json, os, sys
 
@@ -41,23 +41,23 @@ if __name__ == "__main__":
     with open(os.environ["SM_MODEL_DIR"] + "/means.json", "w") as file:
         json.dump([sum(some) / len(some) for some in measured], file)
 """
-# the first channels of each row, as often as TIMES says
+# Writes the first channels of each row, TIMES times.
 PREPROCESS = """
 import csv, gzip, os
 
 TIMES = 1
 BASE = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
-with gzip.open(BASE + "/processing/input/public/public.csv.gz", "rt") as given:
-    with open(BASE + "/processing/output/preprocess/public.csv", "w") as taken:
-        for row in csv.DictReader(given):
-            taken.write("" if taken.tell() else "index,first,others\\n")
+with gzip.open(BASE + "/processing/input/public/public.csv.gz", "rt") as source:
+    with open(BASE + "/processing/output/preprocess/public.csv", "w") as output:
+        for row in csv.DictReader(source):
+            output.write("" if output.tell() else "index,first,others\\n")
             channels = [value for name, value in row.items() if name[:1].isdigit()]
-            taken.write(",".join([row[""], *channels[:300] * TIMES]) + "\\n")
+            output.write(",".join([row[""], *channels[:300] * TIMES]) + "\\n")
 """
 
 
 def tiny(folder: Path, files: dict[str, str | bytes] | None = None) -> Path:
-    """The tiny submission, with some files other or more."""
+    """Write the tiny submission, with some files replaced or added."""
     return write(folder, {"setup.py": SETUP, "train.py": TRAIN, "preprocess.py": PREPROCESS} | (files or {}))
 
 

@@ -1,4 +1,4 @@
-"""The real client in an environment of its own, the engine that it drives, and the image that the challenge names."""
+"""The real client in its own environment, the Docker engine, and the challenge's image."""
 
 import json
 import subprocess
@@ -46,8 +46,8 @@ def client(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory
     return folder / "bin/unearthed"
 
 
-def needs(engine: docker.DockerClient, image: str, mend: str) -> None:
+def needs(engine: docker.DockerClient, image: str, remedy: str) -> None:
     try:
         engine.images.get(image)
     except docker.errors.ImageNotFound:
-        pytest.skip(f"no image {image} here: {mend}")
+        pytest.skip(f"no image {image} here: {remedy}")

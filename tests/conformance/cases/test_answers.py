@@ -1,4 +1,4 @@
-"""What becomes of what a hook returns or raises."""
+"""How the server answers with what a hook returns or raises."""
 
 import http.client
 import json
@@ -64,7 +64,7 @@ def test_iterator_is_sent_part_by_part(server: Server) -> None:
 
 
 @pytest.mark.parametrize("name", ["none", "number"])
-def test_what_is_no_answer(server: Server, name: str) -> None:
+def test_invalid_answers_of_the_hooks(server: Server, name: str) -> None:
     assert server.post(name).status == 500
 
 

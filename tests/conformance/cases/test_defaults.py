@@ -1,4 +1,4 @@
-"""The image's own input_fn, predict_fn and output_fn. The model gives back what it is given, so both ends show."""
+"""The image's own input_fn, predict_fn and output_fn, with a model that returns its input."""
 
 import io
 import json
@@ -35,7 +35,9 @@ def npy(values: object) -> bytes:
         (NPY, npy(["a", "b"]), "<U1", (2,)),
     ],
 )
-def test_input(server: Server, content_type: str, body: str | bytes, dtype: str, shape: tuple[int, ...]) -> None:
+def test_input_formats(
+    server: Server, content_type: str, body: str | bytes, dtype: str, shape: tuple[int, ...]
+) -> None:
     """Text becomes float32, and CSV loses its dimensions of 1; an array stays as it was sent."""
     answer = server.post(body, content_type, Accept=NPY)
     assert answer.status == 200, answer.body
@@ -125,7 +127,7 @@ def test_output_csv_names_its_character_set(server: Server) -> None:
 
 
 @pytest.mark.parametrize("prediction", ["1", "6"])
-def test_single_value_is_no_csv(server: Server, prediction: str) -> None:
+def test_single_value_is_not_csv(server: Server, prediction: str) -> None:
     assert server.post(prediction, Accept="text/csv").status == 500
 
 

@@ -1,4 +1,4 @@
-"""What the hooks are given."""
+"""The arguments of the hooks."""
 
 import json
 
@@ -8,15 +8,15 @@ from conformance.servers import Answer, Server
 SUBMISSIONS = ("echo",)
 
 
-def told(answer: Answer) -> dict[str, str]:
+def hook_arguments(answer: Answer) -> dict[str, str]:
     assert answer.status == 200, answer.body
     return json.loads(answer.text)
 
 
-def test_all_of_it(server: Server) -> None:
-    heard = told(server.post("1,2\n3,4\n", Accept="text/csv"))
-    assert heard.pop("model").endswith("/model")
-    assert heard == {"kind": "str", "data": "1,2\n3,4\n", "content_type": "text/csv", "accept": "text/csv"}
+def test_hooks_receive_data_content_type_accept_and_model(server: Server) -> None:
+    received = hook_arguments(server.post("1,2\n3,4\n", Accept="text/csv"))
+    assert received.pop("model").endswith("/model")
+    assert received == {"kind": "str", "data": "1,2\n3,4\n", "content_type": "text/csv", "accept": "text/csv"}
 
 
 @pytest.mark.parametrize(
@@ -35,31 +35,31 @@ def test_all_of_it(server: Server) -> None:
     ],
 )
 def test_text_of_two_exact_types_only(server: Server, content_type: str, kind: str) -> None:
-    heard = told(server.post("rock=é".encode(), content_type))
-    assert (heard["kind"], heard["content_type"]) == (kind, content_type)
-    assert heard["data"] == ("rock=é" if kind == "str" else "rock=Ã©")
+    received = hook_arguments(server.post("rock=é".encode(), content_type))
+    assert (received["kind"], received["content_type"]) == (kind, content_type)
+    assert received["data"] == ("rock=é" if kind == "str" else "rock=Ã©")
 
 
 def test_no_content_type_is_json(server: Server) -> None:
-    heard = told(server.request("POST", "/invocations", b"[1]"))
-    assert (heard["kind"], heard["content_type"]) == ("str", "application/json")
+    received = hook_arguments(server.request("POST", "/invocations", b"[1]"))
+    assert (received["kind"], received["content_type"]) == ("str", "application/json")
 
 
 def test_header_content_type_in_one_word_goes_first(server: Server) -> None:
-    heard = told(server.post("1", "application/x-npy", ContentType="text/csv"))
-    assert (heard["kind"], heard["content_type"]) == ("str", "text/csv")
+    received = hook_arguments(server.post("1", "application/x-npy", ContentType="text/csv"))
+    assert (received["kind"], received["content_type"]) == ("str", "text/csv")
 
 
 def test_text_that_is_not_utf_8_comes_with_replacements(server: Server) -> None:
-    assert told(server.post(b"1,\xff"))["data"] == "1,\ufffd"
+    assert hook_arguments(server.post(b"1,\xff"))["data"] == "1,\ufffd"
 
 
 def test_byte_order_mark_stays(server: Server) -> None:
-    assert told(server.post(b"\xef\xbb\xbf1,2"))["data"] == "\ufeff1,2"
+    assert hook_arguments(server.post(b"\xef\xbb\xbf1,2"))["data"] == "\ufeff1,2"
 
 
 @pytest.mark.parametrize(
-    ("accept", "heard"),
+    ("accept", "received"),
     [
         (None, "application/json"),
         ("", "application/json"),
@@ -71,23 +71,23 @@ def test_byte_order_mark_stays(server: Server) -> None:
         ("*/*;q=0.8", "*/*;q=0.8"),
     ],
 )
-def test_accept(server: Server, accept: str | None, heard: str) -> None:
+def test_accept(server: Server, accept: str | None, received: str) -> None:
     """Only an Accept that says nothing is replaced; nothing is negotiated."""
     headers = {} if accept is None else {"Accept": accept}
-    assert told(server.post("1", **headers))["accept"] == heard
+    assert hook_arguments(server.post("1", **headers))["accept"] == received
 
 
 @pytest.mark.parametrize(("content_type", "kind"), [("text/csv", "str"), ("application/x-npy", "bytes")])
 def test_empty_request(server: Server, content_type: str, kind: str) -> None:
-    heard = told(server.post("", content_type))
-    assert (heard["kind"], heard["data"]) == (kind, "")
+    received = hook_arguments(server.post("", content_type))
+    assert (received["kind"], received["data"]) == (kind, "")
 
 
 def test_request_in_chunks(server: Server) -> None:
-    assert told(server.post(iter([b"1,", b"2"])))["data"] == "1,2"
+    assert hook_arguments(server.post(iter([b"1,", b"2"])))["data"] == "1,2"
 
 
 def test_request_of_10_megabytes(server: Server) -> None:
     """More than SageMaker sends by default: a batch transform may ask for up to 100 MB."""
-    heard = told(server.post(b"1" * 10_000_000))
-    assert len(heard["data"]) == 10_000_000
+    received = hook_arguments(server.post(b"1" * 10_000_000))
+    assert len(received["data"]) == 10_000_000

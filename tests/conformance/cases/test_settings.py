@@ -1,4 +1,4 @@
-"""transform_fn, where the program is looked for, and what the variables set."""
+"""transform_fn, the place of the program, and the effects of the variables."""
 
 import json
 import time
@@ -9,31 +9,31 @@ from conformance.servers import Server, differs
 SUBMISSIONS = ("settings",)
 
 
-def told(server: Server, body: str = "1", **headers: str) -> dict[str, object]:
+def ask(server: Server, body: str = "1", **headers: str) -> dict[str, object]:
     answer = server.post(body, **headers)
     assert (answer.status, answer.content_type) == (200, "application/json"), answer.body
     return json.loads(answer.text)
 
 
 def test_transform_fn_gets_what_the_hooks_would(server: Server) -> None:
-    heard = told(server, "1,2", Accept="application/x-npy")
-    assert (heard["model"], heard["size"]) == ("the model", 3)
-    assert (heard["content_type"], heard["accept"]) == ("text/csv", "application/x-npy")
+    received = ask(server, "1,2", Accept="application/x-npy")
+    assert (received["model"], received["size"]) == ("the model", 3)
+    assert (received["content_type"], received["accept"]) == ("text/csv", "application/x-npy")
 
 
 def test_default_accept(server: Server) -> None:
-    assert told(server)["accept"] == "text/csv"
-    assert told(server, Accept="*/*")["accept"] == "text/csv"
+    assert ask(server)["accept"] == "text/csv"
+    assert ask(server, Accept="*/*")["accept"] == "text/csv"
 
 
 def test_program_its_neighbour_and_the_file_beside_it(server: Server) -> None:
     """SAGEMAKER_PROGRAM in SAGEMAKER_SUBMIT_DIRECTORY is imported, not run, and its folder is searched for modules."""
-    heard = told(server)
-    assert (heard["name"], heard["neighbour"], heard["file"]) == ("train", "gneiss", "schist")
+    received = ask(server)
+    assert (received["name"], received["neighbour"], received["file"]) == ("train", "gneiss", "schist")
 
 
 def test_own_variable_reaches_the_hooks(server: Server) -> None:
-    assert told(server)["greeting"] == "hello"
+    assert ask(server)["greeting"] == "hello"
 
 
 def test_two_workers_load_the_model_once_each(server: Server) -> None:
@@ -43,8 +43,8 @@ def test_two_workers_load_the_model_once_each(server: Server) -> None:
             connections = [stack.enter_context(closing(server.connection())) for _ in range(6)]
             for connection in connections:
                 connection.request("POST", "/invocations", "work", {"Content-Type": "text/csv"})
-            heard = [json.loads(connection.getresponse().read()) for connection in connections]
-        loads |= {one["process"]: one["loads"] for one in heard}
+            received = [json.loads(connection.getresponse().read()) for connection in connections]
+        loads |= {one["process"]: one["loads"] for one in received}
     assert len(loads) >= 2  # one that takes too long is replaced
     assert set(loads.values()) == {1}
 
@@ -60,13 +60,13 @@ def test_execution_parameters_of_the_program(server: Server) -> None:
 
 
 def test_request_as_large_as_max_content_length(server: Server) -> None:
-    assert told(server, "1" * 1000)["size"] == 1000
+    assert ask(server, "1" * 1000)["size"] == 1000
 
 
 @differs(reason="ours refuses it: 413")
 def test_max_content_length_is_for_many_models_only(server: Server) -> None:
     """The variable sets the multi-model server's limit; a server of one model has none."""
-    assert told(server, "1" * 1001)["size"] == 1001
+    assert ask(server, "1" * 1001)["size"] == 1001
 
 
 def test_request_that_takes_longer_than_the_timeout(server: Server) -> None:
@@ -74,7 +74,7 @@ def test_request_that_takes_longer_than_the_timeout(server: Server) -> None:
     start = time.monotonic()
     assert server.post("sleep").status >= 500
     assert time.monotonic() - start > 2  # it was the time-out, and no error before it
-    assert told(server)["size"] == 1
+    assert ask(server)["size"] == 1
 
 
 @differs(reason="ours answers 500")

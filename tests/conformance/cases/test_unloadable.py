@@ -1,4 +1,4 @@
-"""Submissions that cannot be served: SageMaker must not hear that they are healthy."""
+"""Submissions that cannot be served: the server must not answer that it is healthy."""
 
 import pytest
 from conformance.servers import Server, differs
@@ -21,7 +21,7 @@ def test_not_healthy(server: Server) -> None:
 
 
 @differs(reason="ours answers 503, and is there to say why where the module fails")
-def test_how_it_is_not_healthy(server: Server, request: pytest.FixtureRequest) -> None:
+def test_status_of_an_unhealthy_server(server: Server, request: pytest.FixtureRequest) -> None:
     """500 where the module was imported; where that fails the program ends."""
     expected = None if "unimportable" in request.node.callspec.id else 500
     assert status(server, "GET", "/ping") == expected

@@ -1,4 +1,4 @@
-"""Looks for the private assays in every way it knows, and says of each whether it found them.
+"""Searches for the private assays in every known way, and reports for each whether it found them.
 
 KNOWN holds what no participant could know so well: the test writes it.
 """

@@ -1,4 +1,4 @@
-"""The means of the public data; or the private assays themselves, if anything on the way has found them."""
+"""The means of the public data, or of the private assays if any step has found them."""
 
 import contextlib
 import csv

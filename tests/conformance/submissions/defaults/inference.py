@@ -1,4 +1,4 @@
-"""A model and nothing else: what the image's own hooks do with it."""
+"""Only a model: the image's own hooks do the rest."""
 
 import numpy as np
 

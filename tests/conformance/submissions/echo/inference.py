@@ -1,4 +1,4 @@
-"""Every hook tells what it was given."""
+"""Every hook reports its arguments."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""benchmarks/speed.py and the floor that it compares with: the floor does the work of the steps, the table says so."""
+"""benchmarks/speed.py, and the floor that it compares with: the floor does the same work as the steps."""
 
 import json
 import subprocess
@@ -31,24 +31,24 @@ def test_the_floor_of_step_2_makes_the_same_bins(project: Path, tmp_path: Path) 
 
 @template_only
 @pytest.mark.parametrize("missing", [0.0, 0.1])
-def test_the_floor_of_the_fit_is_the_fit(missing: float) -> None:
+def test_the_floor_of_the_fit_predicts_the_same(missing: float) -> None:
     random = np.random.default_rng(3)
     x, holes = random.normal(5, 1, size=(80, 6)), np.arange(80) // 10
     y = np.abs(x @ random.normal(size=(6, 49)) + random.normal(size=(80, 49)) * np.geomspace(0.01, 100, 49))
     y[random.random(y.shape) < missing] = np.nan
-    mapped, b = floor.fit(x, y, holes, floor.ALPHAS, 8)  # a fold for each hole: nothing to choose in making folds
+    similarity, b = floor.fit(x, y, holes, floor.ALPHAS, 8)  # a fold for each hole: nothing to choose in making folds
     names = [f"bin_{number}" for number in range(6)]
     targets = pd.DataFrame(y, columns=preprocess.TARGETS)
     result = train.fit(pd.DataFrame(x, columns=names), targets, holes, cv=8)
     model = result[0] if isinstance(result, tuple) else result
     beyond = 0.2 * (targets.max() - targets.min()).to_numpy()
     limits = (targets.min().to_numpy() - beyond).clip(0), targets.max().to_numpy() + beyond
-    predicted = (floor.features(x, mapped) @ b[:-1] + b[-1]).clip(*limits)
+    predicted = (floor.features(x, similarity) @ b[:-1] + b[-1]).clip(*limits)
     np.testing.assert_allclose(predicted, model.predict(pd.DataFrame(x, columns=names)), rtol=1e-6, atol=1e-6)
 
 
-def test_data_have_the_rows_asked_for_in_holes_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(speed, "MADE", 30)
+def test_repeated_rows_have_other_holes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "DISTINCT_ROWS", 30)
     data = pd.read_csv(speed.make_data(tmp_path, 75), index_col=0)
     assert list(data.index) == list(range(75))
     assert data.shape[1] == 3 + 1700 + 49

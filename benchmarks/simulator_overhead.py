@@ -1,8 +1,8 @@
-"""What the simulator costs: a job over the same command by hand, Batch Transform over the bare server.
+"""The simulator's overhead: a job against the same command by hand, Batch Transform against the model server alone.
 
-    python benchmarks/jobs.py --repeats 5
+    python benchmarks/simulator_overhead.py --repeats 5
 
-Medians, in turn with the peer, in one run.
+The two sides of a comparison alternate; all numbers are medians.
 """
 
 import argparse
@@ -42,26 +42,28 @@ ROWS = 20_000
 LINE = ",".join(["0.12345"] * 243) + "\n"
 
 
-def by_hand(folder: Path) -> float:
-    started = time.perf_counter()
+def time_command(folder: Path) -> float:
+    """Run the script by hand; return its seconds."""
+    start = time.perf_counter()
     (folder / "job.py").write_text(SCRIPT)
     subprocess.run([sys.executable, folder / "job.py"], check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - started
+    return time.perf_counter() - start
 
 
 def wait(sagemaker: object, kind: str, name: str) -> float:
-    """The seconds until a job has ended; raises where it failed."""
-    started = time.perf_counter()
+    """Wait until a job has ended; return the seconds. Raises RuntimeError if it failed."""
+    start = time.perf_counter()
     while True:
         job = getattr(sagemaker, f"describe_{kind.lower()}_job")(**{f"{kind}JobName": name})
         if job[f"{kind}JobStatus"] != "InProgress":
             if job[f"{kind}JobStatus"] != "Completed":
                 raise RuntimeError(job["FailureReason"])
-            return time.perf_counter() - started
+            return time.perf_counter() - start
         time.sleep(0.02)
 
 
-def processing(simulator: Simulator, name: str) -> float:
+def time_processing(simulator: Simulator, name: str) -> float:
+    """Run the script as a processing job; return its seconds."""
     sagemaker, s3 = simulator.client("sagemaker"), simulator.client("s3")
     s3.put_object(Bucket=BUCKET, Key=f"{name}/job.py", Body=SCRIPT)
     place = {"S3Uri": f"s3://{BUCKET}/{name}/job.py", "LocalPath": "/opt/ml/processing/input/code"}
@@ -78,18 +80,20 @@ def processing(simulator: Simulator, name: str) -> float:
     return wait(sagemaker, "Processing", name)
 
 
-def archive() -> bytes:
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+def source_archive() -> bytes:
+    """Return the hooks' module as a tar.gz."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
         member = tarfile.TarInfo("echo.py")
         member.size = len(ECHO)
         tar.addfile(member, io.BytesIO(ECHO.encode()))
-    return packed.getvalue()
+    return archive.getvalue()
 
 
-def transform(simulator: Simulator, name: str) -> float:
+def time_transform(simulator: Simulator, name: str) -> float:
+    """Send all rows through a transform job; return its seconds."""
     sagemaker, s3 = simulator.client("sagemaker"), simulator.client("s3")
-    s3.put_object(Bucket=BUCKET, Key="echo/source.tar.gz", Body=archive())
+    s3.put_object(Bucket=BUCKET, Key="echo/source.tar.gz", Body=source_archive())
     s3.put_object(Bucket=BUCKET, Key=f"{name}/rows.csv", Body=LINE * ROWS)
     variables = {"SAGEMAKER_PROGRAM": "echo.py", "SAGEMAKER_SUBMIT_DIRECTORY": f"s3://{BUCKET}/echo/source.tar.gz"}
     container = {"Image": IMAGE, "Environment": variables | {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}}
@@ -106,9 +110,9 @@ def transform(simulator: Simulator, name: str) -> float:
     return wait(sagemaker, "Transform", name)
 
 
-def bare(folder: Path) -> float:
-    """The same server by hand: started, fed with the same bodies one after the other, stopped."""
-    started = time.perf_counter()
+def time_server(folder: Path) -> float:
+    """Start the same server by hand, send it the same bodies one after the other, stop it; return the seconds."""
+    start = time.perf_counter()
     (folder / "echo.py").write_text(ECHO)
     path = folder / "http"
     variables = {"SAGEMAKER_BASE_DIR": str(folder), "SAGEMAKER_PROGRAM": "echo.py", "SM_MODEL_DIR": str(folder)}
@@ -118,14 +122,14 @@ def bare(folder: Path) -> float:
     server = Server(path)
     server.wait(60, lambda: None)
     body = (LINE * ((6 << 20) // len(LINE))).encode()
-    left = len(LINE) * ROWS
+    remaining = len(LINE) * ROWS
     with open(folder / "answer", "wb") as answer:
-        while left > 0:
-            answer.write(server.invoke(body[: min(left, len(body))], "text/csv", "text/csv"))
-            left -= len(body)
+        while remaining > 0:
+            answer.write(server.invoke(body[: min(remaining, len(body))], "text/csv", "text/csv"))
+            remaining -= len(body)
     process.terminate()
     process.wait()
-    return time.perf_counter() - started
+    return time.perf_counter() - start
 
 
 def main() -> None:
@@ -136,24 +140,26 @@ def main() -> None:
     results = {}
     for isolation in ("auto", "off"):
         with Simulator(isolation=isolation) as simulator:
-            walls = "bubblewrap" if simulator.enforced else "no walls"
-            for what, ours, peer in (
-                ("processing job / the command by hand", processing, by_hand),
-                (f"Batch Transform of {ROWS} rows / the bare server", transform, bare),
+            sandbox = "bubblewrap" if simulator.enforced else "off"
+            for comparison, ours, peer in (
+                ("processing job / the command by hand", time_processing, time_command),
+                (f"Batch Transform of {ROWS} rows / the server alone", time_transform, time_server),
             ):
                 pairs = []
                 for number in range(arguments.repeats):
                     with tempfile.TemporaryDirectory() as folder:
-                        pairs.append((ours(simulator, f"{ours.__name__}-{number}"), peer(Path(folder))))
-                    print(f"{what}, {walls}: {number + 1} of {arguments.repeats}", file=sys.stderr, flush=True)
-                results[what, walls] = [statistics.median(side) for side in zip(*pairs, strict=True)]
+                        pairs.append((ours(simulator, f"{ours.__name__[5:]}-{number}"), peer(Path(folder))))
+                    progress = f"{number + 1} of {arguments.repeats}"
+                    print(f"{comparison}, isolation {sandbox}: {progress}", file=sys.stderr, flush=True)
+                results[comparison, sandbox] = [statistics.median(side) for side in zip(*pairs, strict=True)]
     if arguments.json:
-        print(json.dumps([{"what": key[0], "walls": key[1], "seconds": value} for key, value in results.items()]))
+        names = ("comparison", "isolation", "seconds")
+        print(json.dumps([dict(zip(names, (*key, value), strict=True)) for key, value in results.items()]))
         return
-    print("| what / peer | walls | ours, s | peer, s | difference, s | ratio |")
+    print("| ours / peer | isolation | ours, s | peer, s | difference, s | ratio |")
     print("|---|---|---|---|---|---|")
-    for (what, walls), (ours, peer) in results.items():
-        print(f"| {what} | {walls} | {ours:.2f} | {peer:.2f} | {ours - peer:.2f} | {ours / peer:.2f} |")
+    for (comparison, sandbox), (ours, peer) in results.items():
+        print(f"| {comparison} | {sandbox} | {ours:.2f} | {peer:.2f} | {ours - peer:.2f} | {ours / peer:.2f} |")
 
 
 if __name__ == "__main__":

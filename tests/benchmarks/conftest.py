@@ -1,0 +1,46 @@
+"""A small data set, as the files of a challenge and as the benchmark reads them."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.accuracy_data import MEASURED, PRIVATE
+from support.data_files import write_csv
+
+from benchmarks.comparison import data as comparison_data
+
+
+@pytest.fixture(scope="module")
+def frame() -> pd.DataFrame:
+    """60 rows of four holes: 320 channels, three targets with gaps that depend on them, iron in one hole only."""
+    random = np.random.default_rng(3)
+    channels = [f"{wavenumber:.1f}" for wavenumber in np.linspace(3990, 500, 320)]
+    peaks = np.exp(-((np.arange(320) - np.array([[40], [120], [260], [10]])) ** 2) / 200)
+    amounts = np.column_stack(
+        [random.gamma(3, 1, (60, 3)), np.full(60, 50)]
+    )  # the last, the tallest peak, is no target
+    spectra = 1 + amounts @ peaks + 0.01 * random.normal(size=(60, 320))
+    holes = np.repeat(["a", "b", "c", "d"], 15)
+    data = pd.DataFrame(
+        {"SiteID": holes, "DepthFrom": 0.0, "DepthTo": 1.0} | dict(zip(channels, spectra.T, strict=True))
+    )
+    for name, amount in zip(MEASURED, amounts.T[:3], strict=True):
+        data[name] = 100 * amount + 5 * random.normal(size=60)
+    data.loc[random.choice(60, 9, replace=False), "CuPPM"] = np.nan
+    data.loc[holes != "b", "FePCT"] = np.nan
+    return data.rename_axis("index")
+
+
+@pytest.fixture(scope="module")
+def files(frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The frame as public, private and actual files; hole d is private."""
+    folder, assays = tmp_path_factory.mktemp("accuracy"), list(MEASURED)
+    public, private = frame[:-PRIVATE], frame[-PRIVATE:]
+    parts = {"public.csv.gz": public, "private.csv.gz": private.drop(columns=assays), "actual.csv.gz": private[assays]}
+    return [write_csv(folder / name, part) for name, part in parts.items()]
+
+
+@pytest.fixture(scope="module")
+def data(files: list[Path]) -> comparison_data.Data:
+    return comparison_data.read(*files)

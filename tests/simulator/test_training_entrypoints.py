@@ -1,0 +1,117 @@
+"""Training jobs with an entry point of their own, as version 3 of SageMaker's SDK creates them."""
+
+import json
+
+import pytest
+from support.archives import archive_of, content
+from support.training_jobs import (
+    ALGORITHM,
+    REPORT,
+    REQUIREMENTS,
+    SUCCESS,
+    channel,
+    make_wheel,
+    numbers,
+    report_of,
+    train,
+    upload_folder,
+)
+
+pytestmark = pytest.mark.everywhere
+
+# what the SDK's third version sends along: a shell script that runs drivers, which run the user's script
+DRIVERS = {
+    "sm_train.sh": """
+#!/bin/bash
+set -e
+export SM_SEEN=$(python3 /opt/ml/input/data/sm_drivers/scripts/look.py)
+echo seen > /opt/ml/input/sm_training.env
+export SM_INPUT_DIR=/opt/ml/input
+cd /opt/ml/input/data/code
+if [ -f archive.tar.gz ]; then tar -xzf archive.tar.gz; fi
+if [ -n "$WITH_REQUIREMENTS" ]; then python3 -m pip install -r needs.txt; fi
+python3 /opt/ml/input/data/sm_drivers/drive.py
+""",
+    "scripts/look.py": """
+import json
+read = {}
+for name in ("hyperparameters", "inputdataconfig", "resourceconfig"):
+    with open(f"/opt/ml/input/config/{name}.json") as file:
+        read[name] = json.load(file)
+print(json.dumps(read))
+""",
+    "drive.py": """
+import subprocess, sys, traceback
+try:
+    subprocess.run([sys.executable, "job.py"], check=True)
+except subprocess.CalledProcessError as error:
+    with open("/opt/ml/output/failure", "w") as file:
+        file.write(traceback.format_exc())
+    traceback.print_exc()
+    sys.exit(error.returncode)
+""",
+}
+DRIVE = "/opt/ml/input/data/sm_drivers/sm_train.sh"
+DRIVEN = ALGORITHM | {
+    "ContainerEntrypoint": ["/bin/bash"],
+    "ContainerArguments": ["-c", f"chmod +x {DRIVE} && bash {DRIVE}"],
+}
+
+
+def test_an_entrypoint_with_absolute_paths(either) -> None:
+    inputs = [
+        channel("training", either.put(f"single/{next(numbers)}/a.csv", "1")),
+        channel(
+            "code",
+            upload_folder(either, **{"job.py": REPORT + "open(os.environ['SM_MODEL_DIR'] + '/model', 'w').close()"}),
+        ),
+        channel("sm_drivers", upload_folder(either, **DRIVERS)),
+    ]
+    job = train(
+        either, AlgorithmSpecification=DRIVEN, HyperParameters={"n": "3", "word": "abc"}, InputDataConfig=inputs
+    )
+    report = report_of(either, job)
+    assert report["files"]["training/a.csv"] == "1"
+    assert "code/job.py" in report["files"]
+    seen = json.loads(report["variables"]["SM_SEEN"])
+    assert seen["hyperparameters"] == {"n": "3", "word": "abc"}
+    assert list(seen["inputdataconfig"]) == ["training", "code", "sm_drivers"]
+    assert seen["resourceconfig"]["hosts"] == [seen["resourceconfig"]["current_host"]]
+    assert content(either.get(job["ModelArtifacts"]["S3ModelArtifacts"])) == {"model": b""}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_entrypoint_s_requirements(either, packed: bool) -> None:
+    files = {
+        "job.py": "import drilling\nassert drilling.depth == 77\n" + REPORT,
+        "needs.txt": REQUIREMENTS,
+        **make_wheel(),
+    }
+    inputs = [
+        channel("code", upload_folder(either, **({"archive.tar.gz": archive_of(**files)} if packed else files))),
+        channel("sm_drivers", upload_folder(either, **DRIVERS, **{"sourcecode.json": '{"requirements": "needs.txt"}'})),
+    ]
+    variables = {"WITH_REQUIREMENTS": "yes"}
+    report_of(either, train(either, AlgorithmSpecification=DRIVEN, InputDataConfig=inputs, Environment=variables))
+
+
+def test_an_entrypoint_s_failure_names_the_script_s_exception(either) -> None:
+    script = "print('fitting')\nraise ValueError('the spectra have no columns')\n"
+    inputs = [
+        channel("code", upload_folder(either, **{"job.py": script})),
+        channel("sm_drivers", upload_folder(either, **DRIVERS)),
+    ]
+    job = train(either, AlgorithmSpecification=DRIVEN, InputDataConfig=inputs)
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("AlgorithmError: ")
+    assert "ValueError: the spectra have no columns" in job["FailureReason"]
+    assert "CalledProcessError" in job["FailureReason"]
+    assert job["FailureReason"].endswith(", exit code: 1")
+    assert [entry["Status"] for entry in job["SecondaryStatusTransitions"]] == [*SUCCESS[:3], "Failed"]
+
+
+def test_an_entrypoint_that_is_not_there(client) -> None:
+    algorithm = ALGORITHM | {"ContainerEntrypoint": ["/opt/ml/no/such"]}
+    job = train(client, AlgorithmSpecification=algorithm)
+    assert job["TrainingJobStatus"] == "Failed"
+    assert "/opt/ml/no/such" in job["FailureReason"]

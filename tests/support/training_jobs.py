@@ -1,0 +1,76 @@
+"""Training jobs for tests: requests, channels and sources, and a script that reports what it finds in its job."""
+
+import io
+import itertools
+import json
+import zipfile
+from typing import Any
+
+from recore.simulator.server import BUCKET, ROLE_ARN
+from support.job_traces import output
+from support.simulator_client import IMAGE
+
+ALGORITHM = {"TrainingImage": IMAGE, "TrainingInputMode": "File"}
+SUCCESS = ["Starting", "Downloading", "Training", "Uploading", "Completed"]
+REQUIREMENTS = "scikit-learn\n./drilling-1.0-py3-none-any.whl\n"
+numbers = itertools.count()
+
+REPORT = """
+import json, os, pathlib, sys
+data = pathlib.Path(os.environ.get("SM_INPUT_DIR", "/opt/ml/input")) / "data"
+paths = [path for path in sorted(data.rglob("*")) if path.is_file()]
+files = {str(path.relative_to(data)): path.read_text(errors="replace") for path in paths}
+print("REPORT " + json.dumps({"arguments": sys.argv[1:], "variables": dict(os.environ), "files": files}))
+"""
+
+
+def submit(client, **members: Any) -> str:
+    """Create a training job; return its name."""
+    name = f"job-{next(numbers)}"
+    request = {
+        "TrainingJobName": name,
+        "RoleArn": ROLE_ARN,
+        "AlgorithmSpecification": ALGORITHM,
+        "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/models"},
+        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+    }
+    client.sagemaker.create_training_job(**request | members)
+    return name
+
+
+def train(client, **members: Any) -> dict[str, Any]:
+    """Run a training job to its end; return its description."""
+    return client.wait("TrainingJob", submit(client, **members))
+
+
+def channel(name: str, uri: str, **members: Any) -> dict[str, Any]:
+    """Return a channel of a request."""
+    source = {"S3DataType": "S3Prefix", "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
+    return {"ChannelName": name, "DataSource": {"S3DataSource": source}, **members}
+
+
+def upload_folder(client, **files: str | bytes) -> str:
+    """Upload files below a new prefix; return the prefix without a slash at its end."""
+    prefix = f"folders/{next(numbers)}"
+    for name, body in files.items():
+        client.put(f"{prefix}/{name}", body)
+    return f"s3://{BUCKET}/{prefix}"
+
+
+def report_of(client, job: dict[str, Any]) -> dict[str, Any]:
+    """Return what the script REPORT printed in a job, which must have completed."""
+    printed = output(client, "TrainingJob", job["TrainingJobName"])
+    assert job["TrainingJobStatus"] == "Completed", (job, printed)
+    return json.loads(next(line for line in printed.splitlines() if line.startswith("REPORT "))[7:])
+
+
+def make_wheel() -> dict[str, bytes]:
+    """Make a package that is on no index, as a file of a source."""
+    wheel = io.BytesIO()
+    with zipfile.ZipFile(wheel, "w") as file:
+        file.writestr("drilling.py", "depth = 77")
+        file.writestr("drilling-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: drilling\nVersion: 1.0\n")
+        file.writestr("drilling-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr("drilling-1.0.dist-info/RECORD", "")
+    return {"drilling-1.0-py3-none-any.whl": wheel.getvalue()}
