@@ -105,7 +105,7 @@ def read_data(path: Path) -> SpectralData:
 
 
 def _read_table(path: Path, width: int, numeric: list[int]) -> tuple["pa.Table", list[tuple[int, str]]]:
-    """The columns of the file, named by their places; and (place in `numeric`, description) of those with invalid cells."""
+    """The columns, named by their places; and (place in `numeric`, description) of those with invalid cells."""
     import pyarrow as pa
     import pyarrow.csv
 

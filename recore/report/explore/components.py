@@ -1,4 +1,4 @@
-"""Which rows differ from the others? Principal components of the spectra's shapes, Hotelling's T2 and the residual Q."""
+"""Which rows differ from the others? Principal components of the spectra, Hotelling's T2 and the residual Q."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -241,7 +241,10 @@ def _findings(table: "pd.DataFrame", model: Components, beyond: np.ndarray) -> l
     t2, q = float((table["T2"] > model.t2_limit).mean()), float((table["Q"] > model.q_limit).mean())
     ratio = _ratio(table, model)
     values = {"rows": int(beyond.sum()), "share_t2": t2, "share_q": q, "furthest": float(ratio.max())}
-    text = f"{int(beyond.sum())} of {len(table)} rows are beyond the limit of T2 ({t2:.1%}) or Q ({q:.1%}); 1 % each is usual"
+    text = (
+        f"{int(beyond.sum())} of {len(table)} rows are beyond the limit of T2 ({t2:.1%}) or Q ({q:.1%}); "
+        "1 % each is usual"
+    )
     if ratio.max() > FAR:
         row = table.iloc[int(np.argmax(ratio))]
         text += f"; the furthest is index {short_name(row['index'])} of {short_name(row['SiteID'])}, at "

@@ -28,7 +28,6 @@ TRACKS = 4
 DEPTH_STEPS = 80  # of the figure of all holes
 DRAWN_SAMPLES = 600  # at most in the log of one hole
 VISIBLE_HOLES = 2  # when the page is opened
-FEW_DECADES = 1.5  # orders of magnitude up to which an axis has the ticks 1, 2 and 5
 
 TITLE = "Depth"
 READING = (
@@ -164,8 +163,7 @@ def _logs(data: SpectralData, table: "pd.DataFrame", holes: list[str]) -> Figure
     for column, name in enumerate(tracks, 1):
         plot.update_xaxes(title_text=name, col=column)
         if name in assays:
-            ticks = LOG_TICKS if _decades(numbers[name]) < FEW_DECADES else {"type": "log", "dtick": 1}
-            plot.update_xaxes(ticks, col=column)
+            plot.update_xaxes(LOG_TICKS, col=column)
     for order, hole in enumerate(holes[:NAMED]):
         samples = numbers[numbers["SiteID"] == hole].dropna(subset=["depth"]).sort_values("depth", kind="stable")
         samples = samples.iloc[every_kth(np.arange(len(samples)), DRAWN_SAMPLES)]
@@ -184,9 +182,3 @@ def _logs(data: SpectralData, table: "pd.DataFrame", holes: list[str]) -> Figure
                 col=column,
             )
     return Figure("logs", "Logs", LOGS, plot, numbers)
-
-
-def _decades(values: "pd.Series[float]") -> float:
-    """Over how many orders of magnitude positive values spread, without the extreme 1 % at both ends."""
-    positive = values[values > 0]
-    return float(np.ptp(np.log10(positive.quantile([0.01, 0.99])))) if len(positive) else 0.0

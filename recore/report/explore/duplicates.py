@@ -180,8 +180,8 @@ def _findings(duplicates: "pd.DataFrame", noise: float) -> list[Finding]:
         if chosen.any():
             pair = duplicates[chosen].iloc[0]
             text = (
-                f"{int(chosen.sum())} pairs of rows {where} have the same spectrum, with a distance close to the noise; the "
-                f"nearest are index {short_name(pair['index_1'])} of {short_name(pair['SiteID_1'])} and "
+                f"{int(chosen.sum())} pairs of rows {where} have the same spectrum, with a distance close to the "
+                f"noise; the nearest are index {short_name(pair['index_1'])} of {short_name(pair['SiteID_1'])} and "
                 f"{short_name(pair['index_2'])} of {short_name(pair['SiteID_2'])}"
             )
             findings.append(Finding(level, name, text, "duplicates", {"pairs": int(chosen.sum())}))

@@ -178,9 +178,10 @@ def _findings(data: SpectralData) -> list[Finding]:
     if empty.any():
         rows, channels = int(empty.any(axis=1).sum()), int(empty.any(axis=0).sum())
         row, channel = np.argwhere(empty)[0]
+        first = f"index {short_name(data.index[row])}, channel {data.wavenumbers[channel]:g}"
         text = (
-            f"{int(empty.sum())} cells of the spectra are not numbers, in {rows} rows and {channels} channels (the first: "
-            f"index {short_name(data.index[row])}, channel {data.wavenumbers[channel]:g}); a submission fails on them"
+            f"{int(empty.sum())} cells of the spectra are not numbers, in {rows} rows and {channels} channels "
+            f"(the first: {first}), and a submission fails on them"
         )
         add("bad", "empty channels", text, cells=int(empty.sum()), rows=rows, channels=channels)
     not_empty = data.spectra[:, ~empty.all(axis=0)]

@@ -17,7 +17,7 @@ LEVELS: tuple[Level, ...] = get_args(Level)  # the order on the page
 
 @dataclass(frozen=True)
 class Finding:
-    """A result in one sentence. `name` and `values` are for programs; `section` is where the page shows the evidence."""
+    """A result in one sentence. `name` and `values` are for programs; `section` has the evidence."""
 
     level: Level
     name: str

@@ -88,8 +88,8 @@ def unique_names(names: list[str]) -> list[str]:
 def clip_to_axis(values: Sequence[float] | NDArray[Any], low: float, high: float) -> tuple[Floats, NDArray[np.int8]]:
     """Values for an axis that ends at `low` and `high`: (drawn, outside).
 
-    drawn: those beyond an end are moved to that end. outside: -1 where a value was below the axis, 1 where it was above,
-    otherwise 0, also for NaN. Give edge_symbols and count_outside what this returns, and show the value itself on hover.
+    drawn: values beyond an end are moved to that end. outside: -1 for a value below the axis, 1 for one above it,
+    otherwise 0, also for NaN. Pass it to edge_symbols and count_outside, and show the value itself on hover.
     """
     numbers = np.asarray(values, dtype=float)
     outside = np.where(numbers < low, -1, np.where(numbers > high, 1, 0)).astype(np.int8)

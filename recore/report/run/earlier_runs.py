@@ -1,4 +1,4 @@
-"""Comparison with the other runs in the same folder: is this run better than the best earlier one, and for which targets?"""
+"""Comparison with the other runs in the same folder, and with the best earlier one target by target."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -180,7 +180,12 @@ def _changes(run: Record, best: Record, side: str) -> "pd.DataFrame":
 def _change_figure(changes: "pd.DataFrame", best: Record, side: str) -> Figure:
     changed = changes[changes["change"] != 0]
     title = f"change of the {side} score"
-    plot = figure_by_target(changed["target"], xaxis={"title": {"text": title}}, barmode="overlay", showlegend=True)
+    plot = figure_by_target(
+        changed["target"],
+        xaxis={"title": {"text": title}, "exponentformat": "none"},
+        barmode="overlay",
+        showlegend=True,
+    )
     better = (changed["change"] > 0).to_numpy()
     for name, chosen, colour, pattern in (("better", better, GREEN, ""), ("worse", ~better, VERMILION, "/")):
         part = changed[chosen]

@@ -230,7 +230,7 @@ def _findings(run: Record, table: "pd.DataFrame") -> list[Finding]:
             differing.append(name)
     findings = []
     if differing:
-        text = f"the predictions in the run's folder are not those that were scored: R2 of {len(differing)} targets differs"
+        text = f"the predictions in the run's folder are not the scored ones: R2 of {len(differing)} targets differs"
         findings.append(Finding("bad", "not what was scored", text, "predicted", {"targets": differing}))
     few = table[(table["largest 5"] > MOST_OF_ERROR) & (table["rows"] > ENOUGH_ROWS)]
     if len(few):

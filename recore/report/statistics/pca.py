@@ -22,8 +22,8 @@ class Components:
     """Principal components of rows (rows, bins), with the limits of T2 and Q.
 
     Hotelling's T2 is the distance from the mean within the components, in units of their standard deviations; its
-    limit follows the F distribution. Q is the sum of squares of a row that the components do not explain; its limit is Box's
-    chi-square approximation (Annals of Mathematical Statistics 25, 1954), NaN if the components explain everything.
+    limit follows the F distribution. Q is the sum of squares of a row that the components do not explain; its limit is
+    Box's chi-square approximation (Annals of Mathematical Statistics 25, 1954), NaN if the components explain all.
     """
 
     pca: "PCA"

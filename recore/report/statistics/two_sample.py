@@ -19,10 +19,10 @@ RANDOM_SPLITS = 20  # of the public holes, for comparison
 
 @dataclass(frozen=True)
 class TwoSample:
-    """auc: the area under the classifier's ROC curve: 0.5 if the sets do not differ, NaN if there are too few rows.
+    """auc: the area under the classifier's ROC curve: 0.5 if the sets do not differ, NaN if too few rows.
 
-    by_hole: whether the classifier was tested on new holes; if a set has only one hole, it is tested on new rows. usual:
-    ascending, the areas for random splits of the public holes; empty if there are fewer than four, or not by_hole.
+    by_hole: whether the classifier was tested on new holes; if a set has only one hole, it is tested on new rows.
+    usual: ascending, the areas for random splits of the public holes; empty for fewer than four, or not by_hole.
     """
 
     auc: float
@@ -31,7 +31,7 @@ class TwoSample:
 
 
 def compare_sets(public: Floats, public_holes: np.ndarray, private: Floats, private_holes: np.ndarray) -> TwoSample:
-    """How well a classifier separates private rows (n, bins) from public ones (m, bins), cross-validated over holes."""
+    """How well a classifier separates private rows (n, bins) from public ones (m, bins), cross-validated by hole."""
     random = np.random.default_rng(0)
     selected = [_select(side, random) for side in (public_holes, private_holes)]
     values = np.concatenate([public[selected[0]], private[selected[1]]])
