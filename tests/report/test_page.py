@@ -80,10 +80,10 @@ def test_a_failure_leaves_the_older_page_unchanged(tmp_path: Path, hurt: str, mo
 
 
 def test_invalid_names_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"ends in \.html"):
+    with pytest.raises(ValueError, match=r"must end in \.html"):
         write_page(page(), tmp_path / "r.htm")
     twice = page()
-    with pytest.raises(ValueError, match="one name"):
+    with pytest.raises(ValueError, match="same name"):
         write_page(Page("t", "", {}, [], [*twice.sections, *twice.sections]), tmp_path / "r.html")
     assert list(tmp_path.iterdir()) == []
 

@@ -13,6 +13,7 @@ function followTheme() {
 }
 
 const NARROW = 560; /* pixels: on a narrower figure the legend lies below the plot and axis titles are wrapped */
+const LABELS = 140; /* pixels that the labels of the vertical axis may take on a narrow figure */
 const PAPER = 680; /* CSS pixels between the margins of an A4 or letter page */
 
 /* The layout of a figure for a width. The style sheet sets the colours of text and lines. */
@@ -28,7 +29,7 @@ function fitLayout(layout, data, width) {
   };
   for (const key of new Set(["xaxis", "yaxis", ...Object.keys(layout).filter((name) => /^[xy]axis\d*$/.test(name))])) {
     const title = { standoff: 10, ...layout[key]?.title }, [from, to] = layout[key]?.domain ?? [0, 1];
-    if (narrow && key[0] === "x" && title.text) title.text = wrap(title.text, (to - from) * (width - margin.l - margin.r) / (0.6 * size));
+    if (narrow && key[0] === "x" && title.text) title.text = wrap(title.text, (to - from) * (width - LABELS) / (0.6 * size));
     fitted[key] = { ...axis, ...layout[key], title };
   }
   if (narrow) {
