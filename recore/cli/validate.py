@@ -14,12 +14,21 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 @click.argument("submission", type=click.Path(file_okay=False, path_type=Path), default=Path())
 @click.option("--public", type=FILE, default=Path("data/public/public.csv.gz"), help="Data with assays.")
 @click.option("--out", type=FILE, default=Path("validate.html"), help="The report.")
-@click.option("--rows", type=click.IntRange(2), default=2500, help="Use at most so many, evenly from every hole.")
-@click.option("--repeats", type=click.IntRange(1, 100), default=3, help="Of the folds, each with another seed.")
+@click.option("--rows", type=click.IntRange(2), default=2500, help="Use at most this many, evenly from every hole.")
+@click.option("--repeats", type=click.IntRange(1, 100), default=3, help="Repeat the folds with this many seeds.")
 @click.option(
-    "--minutes", type=click.FloatRange(0), default=1.0, help="After which no fit is begun that can be spared."
+    "--minutes",
+    type=click.FloatRange(0),
+    default=2.0,
+    help="Processor time, of all processes together, after which optional fits are skipped; the report lists them.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, help="Of the first folds; others count on.")
+@click.option(
+    "--fit-minutes",
+    type=click.FloatRange(0, min_open=True),
+    default=60.0,
+    help="Time on the clock after which a fit that does not end is stopped, and the validation fails.",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, help="Seed of the first folds; repeats count up from it.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.pass_context
 def validate(
@@ -30,37 +39,42 @@ def validate(
     rows: int,
     repeats: int,
     minutes: float,
+    fit_minutes: float,
     seed: int,
     as_json: bool,
 ) -> None:
-    """Cross-validate a submission: what will it score on other holes? Writes an HTML report, and its numbers beside it.
+    """Cross-validate a submission: what will it score on other holes? Writes an HTML report and its numbers.
 
-    SUBMISSION is a folder with preprocess.py and train.py, by default this one. They are run as `python train.py` runs
-    them, without a sandbox: validate what you trust, and send what you do not through `recore run`. Held out are whole
-    holes and, beside that, single rows; the gap between the two is the leak.
+    SUBMISSION is a folder with preprocess.py and train.py, by default the current one. They run without a sandbox, as
+    with `python train.py`: validate only code that you trust, and use `recore run` for any other. Predictions are
+    cross-validated on held-out drill holes and, for comparison, on held-out rows; the difference is the leak.
+
+    --minutes is processor time, so that a busy machine skips no more fits than an idle one. For submissions that wait
+    instead of computing, optional fits are also skipped after ten times as long on the clock.
 
     Exit status: 0 the report is written, 1 the submission failed, 2 wrong use or wrong input.
 
     \b
     Example:
       python -m recore validate
-      python -m recore validate --public p.csv.gz --out runs/validate.html --minutes 5
+      python -m recore validate --public p.csv.gz --out runs/validate.html --minutes 10
     """
     from recore.pipeline.text import plain
     from recore.report.page.page_files import check_place, write_page
-    from recore.report.validate.study import Settings
-    from recore.report.validate.submission_report import validate as look
+    from recore.report.validate.submission_report import validate as make_page
+    from recore.report.validate.validation import ValidationSettings
     from recore.report.validate.workers import SubmissionError
 
     check_place(out)
+    settings = ValidationSettings(rows, repeats, minutes, fit_minutes, seed)
     with bar() as progress:
         task = progress.add_task("validate", total=None)
 
-        def advance(what: str, done: int, of: int) -> None:
-            progress.update(task, completed=done, total=of, description=f"validate: {what}")
+        def advance(text: str, done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total, description=f"validate: {text}")
 
         try:
-            page = look(submission, public, Settings(rows, repeats, minutes, seed), advance)
+            page = make_page(submission, public, settings, advance)
         except SubmissionError as error:
             click.echo(f"recore: {plain(str(error), 2000)}", err=True)
             if error.hint:

@@ -1,6 +1,6 @@
 """A report: one HTML file that opens anywhere, offline, and a folder beside it with the numbers behind it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -30,8 +30,12 @@ class Finding:
 class Figure:
     """A picture, what it shows in a sentence (read aloud in its stead), and its numbers, written as `name`.csv.
 
-    choices: where it shows one of several at a time, their names. The series of each have its place among them as `meta`,
-    and those of the first alone are visible.
+    choices: where it shows one of several at a time, their names. The series of each have its place among them as
+    `meta`, and those of the first alone are visible. details: a line of text for each choice, shown with it.
+
+    groups: what the points can be coloured by. The figure's `meta` then holds `labels` and `groups`, the hover text and
+    the number of the group of each row, and `looks`, the name, color and symbol of each group. The `customdata` of a
+    series of points are the places of its rows in these two lists.
     """
 
     name: str
@@ -40,6 +44,8 @@ class Figure:
     plot: "PlotlyFigure"
     numbers: "pd.DataFrame"
     choices: Sequence[str] = ()
+    details: Sequence[str] = ()
+    groups: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,13 +60,17 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """A question. `reading` says what a good and a bad picture look like; `note` what was thinned out and how."""
+    """A question. `reading` says what a good and a bad picture look like; `note` what was thinned out and how.
+
+    folded: paragraphs that are shown on request, by the line that stands for them.
+    """
 
     name: str
     title: str
     reading: str
     items: Sequence[Figure | Table] = ()
     note: str = ""
+    folded: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

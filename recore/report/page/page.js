@@ -80,15 +80,42 @@ function byKeyboard(plot) {
   plot.addEventListener("blur", () => Plotly.Fx.unhover(plot));
 }
 
-/* One of several: the series that have the chosen one's number. */
-function byChoice(plot) {
-  const select = document.querySelector(`[data-chooses="${plot.dataset.figure}"]`);
-  if (!select) return;
-  select.parentElement.hidden = false;
-  select.addEventListener("change", () => {
-    const visible = plot.data.map((trace) => trace.meta === undefined || trace.meta === Number(select.value));
-    Plotly.update(plot, { visible }, { "xaxis.autorange": true, "yaxis.autorange": true });
-  });
+/* Numbers as plotly packs them. */
+function unpacked({ dtype, bdata }) {
+  const bytes = Uint8Array.from(atob(bdata), (letter) => letter.charCodeAt(0));
+  return new { f4: Float32Array, f8: Float64Array, u1: Uint8Array, u2: Uint16Array, u4: Uint32Array }[dtype](bytes.buffer);
+}
+
+/* The points of a series with the labels of their rows; by group, a series for each group that has points. */
+function byGroup(trace, { labels, groups, looks }, coloured) {
+  const rows = unpacked(trace.customdata), x = unpacked(trace.x), y = unpacked(trace.y);
+  const part = (points) => ({ x: points.map((i) => x[i]), y: points.map((i) => y[i]), text: points.map((i) => labels[rows[i]]), customdata: undefined });
+  const all = [...rows.keys()];
+  if (!coloured) return [{ ...trace, ...part(all) }];
+  return looks.map((look, group) => ({ ...trace, ...part(all.filter((i) => groups[rows[i]] === group)), name: look.name, showlegend: true,
+    marker: { ...trace.marker, size: 7, color: look.color, symbol: look.symbol } })).filter((series) => series.x.length);
+}
+
+/* The series to draw: of a figure with choices, those that have the chosen one's number as `meta`. */
+function chosen(plot, figure) {
+  const name = plot.dataset.figure, choice = document.querySelector(`[data-chooses="${name}"]`);
+  const coloured = document.querySelector(`[data-groups="${name}"]`)?.value;
+  const series = choice ? figure.data.filter((trace) => trace.meta === undefined || trace.meta === Number(choice.value)) : figure.data;
+  const shown = choice ? series.map((trace) => ({ ...trace, visible: true })) : series;
+  return shown.flatMap((trace) => (figure.layout.meta?.labels && trace.customdata ? byGroup(trace, figure.layout.meta, coloured) : [trace]));
+}
+
+/* What the lists above a figure choose. */
+function byChoice(plot, figure) {
+  const name = plot.dataset.figure;
+  for (const select of document.querySelectorAll(`[data-chooses="${name}"], [data-groups="${name}"]`)) {
+    select.parentElement.hidden = false;
+    select.addEventListener("change", () => {
+      const detail = document.querySelector(`[data-detail-of="${name}"]`), option = select.selectedOptions[0];
+      if (detail && option.dataset.detail) detail.textContent = option.dataset.detail;
+      Plotly.react(plot, chosen(plot, figure), house(figure.layout));
+    });
+  }
 }
 
 async function draw() {
@@ -99,9 +126,9 @@ async function draw() {
   const settings = { responsive: true, displaylogo: false, showTips: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
   for (const plot of plots) {
     const figure = figures[plot.dataset.figure];
-    await Plotly.newPlot(plot, figure.data, house(figure.layout), settings);
+    await Plotly.newPlot(plot, chosen(plot, figure), house(figure.layout), settings);
     byKeyboard(plot);
-    byChoice(plot);
+    byChoice(plot, figure);
     plot.dataset.drawn = "yes";
   }
   /* 680: what an A4 or letter page leaves between its margins, in CSS pixels */
