@@ -8,7 +8,7 @@ import numpy as np
 from recore.report.page.content import Figure
 from recore.report.page.figures import ABOVE, BLUE, COLOURS, GREY, SYMBOLS, as_float32, new_figure, short_name, thin_out
 from recore.report.reading import Floats, SpectralData
-from recore.report.validate.plan import SPLIT_NAMES, Rows
+from recore.report.validate.plan import Rows
 from recore.report.validate.scoring import describe_errors
 from recore.report.validate.validation import ValidationResult
 
@@ -90,5 +90,5 @@ def _numbers(result: ValidationResult) -> "pd.DataFrame":
     for column, target in enumerate(result.challenge.targets):
         columns[f"{target} measured"] = result.measured[:, column]
         for split in result.splits:
-            columns[f"{target} predicted, {SPLIT_NAMES[split]}"] = result.first(split)[:, column]
+            columns[f"{target} predicted {split}"] = result.first(split)[:, column]
     return pd.DataFrame(columns)
