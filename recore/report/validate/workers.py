@@ -65,11 +65,14 @@ class Worker:
         assert self.process.stdout is not None  # noqa: S101
         line = ""
         timer = threading.Timer(60 * self.minutes, self._time_out)
+        timer.daemon = True  # the command ends without it
         timer.start()
-        with contextlib.suppress(BrokenPipeError):
-            print(json.dumps({"request": request, **arguments}), file=self.process.stdin, flush=True)
-            line = self.process.stdout.readline()
-        timer.cancel()
+        try:
+            with contextlib.suppress(BrokenPipeError):
+                print(json.dumps({"request": request, **arguments}), file=self.process.stdin, flush=True)
+                line = self.process.stdout.readline()
+        finally:
+            timer.cancel()
         if self.timed_out:
             raise SubmissionError(
                 f"the submission did not finish within {self.minutes:g} minutes on the clock (request: {request}) and "
