@@ -1,4 +1,4 @@
-"""What do predictions hang on? The slope of each target over each bin, which are a linear model's coefficients, and patterns."""
+"""Which wavenumbers do predictions depend on? Their sensitivity to each bin, and their correlation with it."""
 
 import re
 from collections.abc import Sequence
@@ -13,141 +13,162 @@ from recore.report.page.figures import COLOURS, DASHES, DIVERGING, NAMED, as_flo
 from recore.report.page.regions import REGIONS, mark_regions, table_of_regions, wavenumber_axis
 from recore.report.reading import Floats
 from recore.report.statistics.pearson import correlations
-from recore.report.validate.study import PROBES, Study
+from recore.report.validate.validation import PROBES, ValidationResult
 
 if TYPE_CHECKING:
     import pandas as pd
     from plotly.graph_objects import Figure as PlotlyFigure
 
-AIR = (2390, 2300)  # cm-1, carbon dioxide
-SOME, MUCH = 1.5, 3.0  # times the usual, that predictions hang on what is no rock: to be known, and to be mended
+CARBON_DIOXIDE = (2390, 2300)  # cm-1
+NOTABLE, EXCESSIVE = 1.5, 3.0  # times the average sensitivity, at carbon dioxide
+
+TITLE = "Bands"
+READING = (
+    "Sensitivity is what the model uses; for a linear model these are its coefficients. Good: smooth curves. Bad: "
+    "signs that alternate from bin to bin (the model uses differences of neighbouring bins, or is regularised too "
+    "weakly and learns noise), high sensitivity at carbon dioxide or at the ends of the range (the air and the "
+    "instrument instead of the rock). A pattern is the correlation of predictions with the spectrum, and the better "
+    "guide to minerals. Good: colour in the shaded regions of the minerals that contain the element. Bad: colour at "
+    "carbon dioxide, or evenly everywhere (grain size, or a tilted baseline)."
+)
+SENSITIVITY_NOTE = (
+    "Sensitivity: how much the prediction changes if one bin increases by its standard deviation and all other bins "
+    "stay the same. It is the mean slope over {probes} rows of a model that is trained on all rows, times the standard "
+    "deviation of the bin: for a linear model, the coefficient times the standard deviation. A model of steps, such as "
+    "trees, has no slope, and neither has a prediction at a limit. "
+)
+FEWER_PROBES = "More rows (at most {limit}) would have taken too much of the time budget; --minutes sets the budget. "
+PATTERN_NOTE = (
+    "Pattern: Pearson's correlation of the cross-validated predictions with each bin (Haufe et al., NeuroImage 87, "
+    "2014, explain why patterns can be interpreted and coefficients cannot). "
+)
+NO_WAVENUMBERS = (
+    "The names of the inputs contain no wavenumbers, so the inputs are drawn in their order, counted from the end."
+)
+NOTHING_PREDICTED = "Not drawn: no target varies and was predicted."
 
 
-def section(study: Study) -> tuple[Section, list[Finding]]:
-    """The section, and what was found in it."""
-    reading = (
-        "Sensitivity is what the model uses: a linear model's coefficients. Good: smooth curves. Bad: a saw of alternating signs "
-        "from bin to bin (it uses differences of neighbours, that is slopes, or a ridge that is too weak learns noise), weight at "
-        "carbon dioxide or at the ends of the range (the air and the instrument, no rock). The pattern is what predictions go "
-        "with, and the one to read minerals from. Good: colour in shaded regions, those of the minerals that an element lives "
-        "in. Bad: colour at carbon dioxide, or evenly over all (grain size, or a tilted baseline)."
-    )
-    if not study.weightiest:
-        return Section("bands", "Bands", reading, (), "Not drawn: no target varies and was predicted."), []
-    note = (
-        "Pattern: Pearson's correlation of the predictions for what was held out with each bin (Haufe et al., NeuroImage 87, 2014, "
-        "say why patterns are interpreted and coefficients not). "
-    )
-    places, known = wavenumbers(study.columns), True
-    if places is None:
-        places, known = np.arange(len(study.columns), 0, -1.0), False
-        note += "The inputs' names hold no wavenumber: they are drawn in their order, counted from the end. "
-    order = np.argsort(-places, kind="stable")
-    over = Bins(places[order], np.array(study.columns)[order], known)
-    items: list[Figure | Table] = [_patterns(study, over, order)]
-    found: list[Finding] = []
-    if study.sensitivity is None:
-        note += "Sensitivity is not drawn: there was no time to ask the model so often; --minutes gives more."
-    else:
-        own = study.sensitivity[order]
-        relative = own / study.deviations
-        note += (
-            "Sensitivity: what one standard deviation of a bin changes in the prediction, the other bins left as they are: the mean "
-            f"slope over {PROBES} rows at the most, of a model of all rows, times the bin's standard deviation. For a linear model "
-            "this is coefficient times standard deviation; a model of steps, such as trees, has no slope, and neither has a "
-            "prediction that stands at a limit."
-        )
-        items = [_lines(study, over, own), _map(study, over, relative), *items]
-        if known:
-            items.append(_strongest(study, over.places, relative))
-            found = _findings(study, over.places, relative)
-    return Section("bands", "Bands", reading, [*items, *([table_of_regions()] if known else [])], note), found
+def section(result: ValidationResult) -> tuple[Section, list[Finding]]:
+    """The section and its findings."""
+    if not result.ranked_targets:
+        return Section("bands", TITLE, READING, (), NOTHING_PREDICTED), []
+    note = SENSITIVITY_NOTE.format(probes=result.probes)
+    if result.probes < min(PROBES, len(result.inputs)):
+        note += FEWER_PROBES.format(limit=PROBES)
+    note += PATTERN_NOTE
+    positions = wavenumbers(result.columns)
+    are_wavenumbers = positions is not None
+    if positions is None:
+        positions = np.arange(len(result.columns), 0, -1.0)
+        note += NO_WAVENUMBERS
+    order = np.argsort(-positions, kind="stable")
+    bins = Bins(positions[order], np.array(result.columns)[order], are_wavenumbers)
+    sensitivity = result.sensitivity[order]
+    relative = sensitivity / result.deviations
+    items: list[Figure | Table] = [
+        _lines(result, bins, sensitivity),
+        _sensitivity_map(result, bins, relative),
+        _patterns(result, bins, order),
+    ]
+    if not are_wavenumbers:
+        return Section("bands", TITLE, READING, items, note), []
+    items += [_strongest_bands(result, bins, relative), table_of_regions()]
+    return Section("bands", TITLE, READING, items, note), _findings(result, bins, relative)
 
 
 @dataclass(frozen=True)
 class Bins:
-    """places: wavenumbers (bins,), falling; or numbers in their stead, where they are not known. names: (bins,)."""
+    """positions: (bins,) wavenumbers, or numbers if the names contain none, falling. names: (bins,)."""
 
-    places: Floats
+    positions: Floats
     names: NDArray[Any]
-    known: bool
+    are_wavenumbers: bool
 
     def axis(self) -> dict[str, object]:
-        return wavenumber_axis(self.places) | ({} if self.known else {"title": {"text": "input, counted from the end"}})
+        axis = wavenumber_axis(self.positions)
+        return axis if self.are_wavenumbers else axis | {"title": {"text": "input, counted from the end"}}
 
-    def mark(self, plot: "PlotlyFigure") -> None:
-        if self.known:
-            mark_regions(plot, self.places)
+    def mark_regions(self, plot: "PlotlyFigure") -> None:
+        if self.are_wavenumbers:
+            mark_regions(plot, self.positions)
 
     def table(self, names: Sequence[str], values: Floats) -> "pd.DataFrame":
-        """A row for each bin; values (bins, names)."""
+        """A row for each bin; values: (bins, names)."""
         import pandas as pd
 
-        named = dict(zip(names, values.T, strict=True))
-        return pd.DataFrame({"input": self.names, "wavenumber": self.places} | named)
+        columns = dict(zip(names, values.T, strict=True))
+        return pd.DataFrame({"input": self.names, "wavenumber": self.positions} | columns)
 
 
 def wavenumbers(columns: tuple[str, ...]) -> Floats | None:
-    """The mean of the wavenumbers that each input's name holds, such as bin_3999.9_3988.1; None where one holds none."""
-    found = [[float(number) for number in re.findall(r"\d+(?:\.\d+)?", name)] for name in columns]
-    usable = all(own and min(own) > 100 and max(own) < 20_000 for own in found)
-    return np.array([np.mean(own) for own in found]) if usable and found else None
+    """The mean of the wavenumbers in each name, such as bin_3999.9_3988.1; None if a name contains none."""
+    numbers = [[float(number) for number in re.findall(r"\d+(?:\.\d+)?", name)] for name in columns]
+    usable = bool(numbers) and all(each and min(each) > 100 and max(each) < 20_000 for each in numbers)
+    return np.array([np.mean(each) for each in numbers]) if usable else None
 
 
-def region(wavenumber: float) -> str:
-    """The name of the region that a wavenumber lies in, or nothing."""
+def region_of(wavenumber: float) -> str:
+    """The name of the region that contains a wavenumber; empty if none does."""
     return next((name for name, high, low, _, _ in REGIONS if low <= wavenumber <= high), "")
 
 
-def _lines(study: Study, over: Bins, own: Floats) -> Figure:
-    """own: (bins, targets), in the targets' units."""
-    plot = new_figure(460, xaxis=over.axis(), yaxis={"title": {"text": "standard deviations of the target"}})
-    over.mark(plot)
-    for number, place in enumerate(study.weightiest[:NAMED]):
+def _lines(result: ValidationResult, bins: Bins, sensitivity: Floats) -> Figure:
+    """sensitivity: (bins, targets), in the units of the targets."""
+    plot = new_figure(460, xaxis=bins.axis(), yaxis={"title": {"text": "standard deviations of the target"}})
+    bins.mark_regions(plot)
+    for order, column in enumerate(result.ranked_targets[:NAMED]):
         plot.add_scatter(
-            x=as_float32(over.places),
-            y=as_float32(own[:, place] / study.deviations[place]),
+            x=as_float32(bins.positions),
+            y=as_float32(sensitivity[:, column] / result.deviations[column]),
             mode="lines",
-            name=study.challenge.targets[place],
-            visible=True if number < 2 else "legendonly",
-            line={"color": COLOURS[number], "dash": DASHES[number % len(DASHES)], "width": 1.5},
+            name=result.challenge.targets[column],
+            visible=True if order < 2 else "legendonly",
+            line={"color": COLOURS[order], "dash": DASHES[order % len(DASHES)], "width": 1.5},
             hovertemplate="%{x:.0f}: %{y:.3f}<extra>%{fullData.name}</extra>",
         )
-    words = (
-        "What one standard deviation of each bin changes in the prediction, for the targets of most weight; the file has all "
-        "targets, in their own units."
+    summary = (
+        "The change of the prediction per standard deviation of each bin, for the targets with the highest weights; "
+        "the CSV file has all targets, in their units."
     )
-    return Figure("sensitivity", "Sensitivity over wavenumber", words, plot, over.table(study.challenge.targets, own))
+    numbers = bins.table(result.challenge.targets, sensitivity)
+    return Figure("sensitivity", "Sensitivity over wavenumber", summary, plot, numbers)
 
 
-def _map(study: Study, over: Bins, relative: Floats) -> Figure:
-    chosen = relative[:, study.weightiest]
+def _sensitivity_map(result: ValidationResult, bins: Bins, relative: Floats) -> Figure:
+    chosen = relative[:, result.ranked_targets]
     largest = np.abs(chosen).max(axis=0)
-    words = "The same for all targets, each over its own largest: orange where more absorbance makes more, blue where it makes less."
     cells = chosen / np.where(largest > 0, largest, 1)
-    return _heat("sensitivity-map", "Sensitivity of all targets", words, study, over, cells, "of its largest")
+    summary = (
+        "The same for all targets, each divided by its largest value: orange where a higher absorbance increases the "
+        "prediction, blue where it decreases it."
+    )
+    plot = _heatmap(result, bins, cells, "of largest")
+    return Figure("sensitivity-map", "Sensitivity of all targets", summary, plot, _ranked_table(result, bins, cells))
 
 
-def _patterns(study: Study, over: Bins, order: NDArray[Any]) -> Figure:
-    predicted = study.predicted[study.groups(study.ways[0], "nested")[0]]
-    cells = np.full((len(order), len(study.weightiest)), np.nan)
-    for column, place in enumerate(study.weightiest):
-        there = np.isfinite(predicted[:, place])
-        if there.sum() > 2 and np.ptp(predicted[there, place]) > 0:
-            cells[:, column] = correlations(predicted[there, place], study.inputs[there][:, order])
-    words = "How the predictions of each target go with each bin: orange up, blue down, none where there is no colour."
-    return _heat("patterns", "Patterns of all targets", words, study, over, cells, "r")
+def _patterns(result: ValidationResult, bins: Bins, order: NDArray[Any]) -> Figure:
+    predicted = result.first(result.splits[0])
+    cells = np.full((len(order), len(result.ranked_targets)), np.nan)
+    for place, column in enumerate(result.ranked_targets):
+        known = np.isfinite(predicted[:, column])
+        values = predicted[known, column]
+        if len(values) > 2 and np.ptp(values) > 0:
+            cells[:, place] = correlations(values, result.inputs[known][:, order])
+    summary = (
+        "The correlation of each target's predictions with each bin: orange positive, blue negative, pale near zero."
+    )
+    plot = _heatmap(result, bins, cells, "r")
+    return Figure("patterns", "Patterns of all targets", summary, plot, _ranked_table(result, bins, cells))
 
 
-def _heat(name: str, title: str, words: str, study: Study, over: Bins, cells: Floats, unit: str) -> Figure:
-    """A picture of cells (bins, weightiest targets) between -1 and 1."""
-    names = [study.challenge.targets[place] for place in study.weightiest]
-    plot = new_figure(max(300, 150 + 16 * len(names)), xaxis=over.axis())
+def _heatmap(result: ValidationResult, bins: Bins, cells: Floats, unit: str) -> "PlotlyFigure":
+    """A figure of cells (bins, ranked targets) between -1 and 1."""
+    plot = new_figure(max(300, 150 + 16 * len(result.ranked_targets)), xaxis=bins.axis())
     plot.update_yaxes(autorange="reversed", type="category", dtick=1)
-    over.mark(plot)
+    bins.mark_regions(plot)
     plot.add_heatmap(
-        x=as_float32(over.places),
-        y=names,
+        x=as_float32(bins.positions),
+        y=[result.challenge.targets[column] for column in result.ranked_targets],
         z=as_float32(cells.T),
         colorscale=DIVERGING,
         zmin=-1,
@@ -156,29 +177,35 @@ def _heat(name: str, title: str, words: str, study: Study, over: Bins, cells: Fl
         colorbar={"title": {"text": unit}},
         hovertemplate="%{y} at %{x:.0f}: %{z:.2f}<extra></extra>",
     )
-    return Figure(name, title, words, plot, over.table(names, cells))
+    return plot
 
 
-def _strongest(study: Study, places: Floats, relative: Floats) -> Table:
+def _ranked_table(result: ValidationResult, bins: Bins, cells: Floats) -> "pd.DataFrame":
+    return bins.table([result.challenge.targets[column] for column in result.ranked_targets], cells)
+
+
+def _strongest_bands(result: ValidationResult, bins: Bins, relative: Floats) -> Table:
     import pandas as pd
 
     rows = []
-    for place in study.weightiest:
-        at = int(np.abs(relative[:, place]).argmax())
-        found = {"wavenumber (cm-1)": float(places[at]), "region": region(places[at])}
-        rows.append({"target": study.challenge.targets[place]} | found | {"sensitivity": float(relative[at, place])})
-    numbers = pd.DataFrame(rows)
-    return Table("strongest-bands", "Where each target is most sensitive", "In its standard deviations.", numbers)
+    for column in result.ranked_targets:
+        strongest = int(np.abs(relative[:, column]).argmax())
+        wavenumber = float(bins.positions[strongest])
+        row = {"target": result.challenge.targets[column], "wavenumber (cm-1)": wavenumber}
+        rows.append(row | {"region": region_of(wavenumber), "sensitivity": float(relative[strongest, column])})
+    summary = "In standard deviations of the target."
+    return Table("strongest-bands", "Where each target is most sensitive", summary, pd.DataFrame(rows))
 
 
-def _findings(study: Study, places: Floats, relative: Floats) -> list[Finding]:
-    air = (places <= AIR[0]) & (places >= AIR[1])
-    amounts = np.abs(relative[:, study.weightiest])
-    if not air.any() or not amounts.any():
+def _findings(result: ValidationResult, bins: Bins, relative: Floats) -> list[Finding]:
+    high, low = CARBON_DIOXIDE
+    in_air = (bins.positions <= high) & (bins.positions >= low)
+    sizes = np.abs(relative[:, result.ranked_targets])
+    if not in_air.any() or not sizes.any():
         return []
-    shares = amounts / np.where(amounts.sum(axis=0) > 0, amounts.sum(axis=0), 1)
-    amount = shares @ study.challenge.weights[study.weightiest]
-    times = float(amount[air].mean() / amount.mean())
-    text = f"bins at the air's carbon dioxide, which is no rock, move predictions {times:.1f} times as much as the average bin does"
-    level: Level = "bad" if times > MUCH else "note" if times > SOME else "good"
-    return [Finding(level, "carbon dioxide", text, "bands", {"times": times})]
+    totals = sizes.sum(axis=0)
+    weighted = (sizes / np.where(totals > 0, totals, 1)) @ result.challenge.weights[result.ranked_targets]
+    ratio = float(weighted[in_air].mean() / weighted.mean())
+    text = f"predictions are {ratio:.1f} times as sensitive to the carbon dioxide of the air as to the average bin"
+    level: Level = "bad" if ratio > EXCESSIVE else "note" if ratio > NOTABLE else "good"
+    return [Finding(level, "carbon dioxide", text, "bands", {"times": ratio})]

@@ -1,4 +1,4 @@
-"""Models that are no one's work, on the same folds: what a submission has to beat."""
+"""Simple models that a submission should beat, fitted on the same folds."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -7,121 +7,143 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recore.report.reading import Floats
+from recore.report.reading import Floats, SpectralData
 from recore.report.statistics.binning import snv
-from recore.report.validate.plan import Rows, Way, folds_of
+from recore.report.validate.plan import SPLITS, Rows, Split, make_folds
 
-BIN = 7  # channels
-LEFT_OUT = 300 / 1700  # of the channels, at the low end: where the recipe that won does not look for the maximum
-STRENGTHS = np.geomspace(1e-5, 1e5, 50)
-MOST_COMPONENTS = 20
-MOST_PATTERNS = 8  # of measured rows, up to which each is fitted on its own
+BIN_WIDTH = 7  # channels
+IGNORED_SHARE = 300 / 1700  # of the channels, at the low end, where RandomNumbers did not look for the maximum
+ALPHAS = np.geomspace(1e-5, 1e5, 50)
+MAX_COMPONENTS = 20
+MAX_PATTERNS = 8  # sets of measured rows that are fitted one by one
+
+Baseline = Callable[[Floats, Floats, Floats, NDArray[Any], Split], Floats]
 
 
-def mean(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], way: Way) -> Floats:
-    """The mean of the training part, whatever the spectrum."""
+def mean(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: Split) -> Floats:
+    """The mean of the training part for every row."""
     return np.tile(y.mean(axis=0), (len(new), 1))
 
 
-def one_band(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], way: Way) -> Floats:
-    """A straight line on one bin, for each target that which fits the training part best."""
-    centre, level = x.mean(axis=0), y.mean(axis=0)
-    squares = ((x - centre) ** 2).sum(axis=0)
-    products = (x - centre).T @ (y - level)
+def one_band(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: Split) -> Floats:
+    """A straight line on one bin, for each target the bin that fits the training part best."""
+    x_mean, y_mean = x.mean(axis=0), y.mean(axis=0)
+    squares = ((x - x_mean) ** 2).sum(axis=0)
+    products = (x - x_mean).T @ (y - y_mean)
     usable = np.where(squares > 1e-12 * max(squares.max(), 1e-300), squares, np.inf)
     best = (products**2 / usable[:, None]).argmax(axis=0)
     slopes = products[best, np.arange(y.shape[1])] / usable[best]
-    return level + (new[:, best] - centre[best]) * slopes
+    return y_mean + (new[:, best] - x_mean[best]) * slopes
 
 
-def random_numbers(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], way: Way) -> Floats:
-    """The recipe that won the challenge: ridge regression with a strength for each target, not below zero."""
+def random_numbers(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: Split) -> Floats:
+    """The method that won the challenge: ridge regression, a regularisation strength per target, no negative value."""
     from sklearn.linear_model import RidgeCV
 
-    if len(x) < 3:  # none to hold out and learn from two
-        return mean(x, y, new, holes, way)
-    predicted: Floats = RidgeCV(STRENGTHS, alpha_per_target=True).fit(x, y).predict(new)
+    if len(x) < 3:  # its leave-one-out cross-validation needs two other rows
+        return mean(x, y, new, holes, split)
+    predicted: Floats = RidgeCV(ALPHAS, alpha_per_target=True).fit(x, y).predict(new)
     return predicted.reshape(len(new), -1).clip(0.0)
 
 
-def pls(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], way: Way) -> Floats:
-    """Partial least squares of all targets at once; for each target the number of components by a part held out."""
-    folds = folds_of(holes, way, 0) or folds_of(holes, "rows", 0)
+def pls(x: Floats, y: Floats, new: Floats, holes: NDArray[Any], split: Split) -> Floats:
+    """Partial least squares of all targets at once; the best number of components per target by one fold."""
+    folds = make_folds(holes, split, 0) or make_folds(holes, "rows", 0)
     if not folds or min(len(folds[0][0]), x.shape[1]) < 3:
-        return mean(x, y, new, holes, way)
-    rest, held = folds[0]
-    errors = ((path(x[rest], y[rest], x[held]) - y[held]) ** 2).sum(axis=1)
-    predicted = path(x, y, new)
+        return mean(x, y, new, holes, split)
+    training, held_out = folds[0]
+    errors = ((pls_path(x[training], y[training], x[held_out]) - y[held_out]) ** 2).sum(axis=1)
+    predicted = pls_path(x, y, new)
     best = np.minimum(errors.argmin(axis=0), len(predicted) - 1)
     return predicted[best, :, np.arange(y.shape[1])].T.clip(0.0)
 
 
-def path(x: Floats, y: Floats, new: Floats) -> Floats:
-    """What PLS predicts with none, 1, 2, ... components: (components + 1, rows, targets)."""
+def pls_path(x: Floats, y: Floats, new: Floats) -> Floats:
+    """The predictions of PLS with 0, 1, 2, ... components: (components + 1, rows, targets)."""
     from sklearn.cross_decomposition import PLSRegression
 
-    level, spread = y.mean(axis=0), y.std(axis=0)
-    scaled = (y - level) / np.where(spread > 0, spread, 1)
-    with warnings.catch_warnings():  # exact with fewer components, or slow to converge: so it is, as a baseline
+    y_mean, y_deviation = y.mean(axis=0), y.std(axis=0)
+    scaled = (y - y_mean) / np.where(y_deviation > 0, y_deviation, 1)
+    with warnings.catch_warnings():  # that fewer components fit exactly, or that it converges slowly
         warnings.simplefilter("ignore")
-        model = PLSRegression(min(MOST_COMPONENTS, len(x) - 1, x.shape[1]), scale=False).fit(x, scaled)
+        model = PLSRegression(min(MAX_COMPONENTS, len(x) - 1, x.shape[1]), scale=False).fit(x, scaled)
     steps = model.transform(new).T[:, :, None] * model.y_loadings_.T[:, None, :]
     steps = np.cumsum(np.concatenate([np.zeros((1, len(new), y.shape[1])), steps]), axis=0)
-    predicted: Floats = np.nan_to_num(steps) * spread + level
+    predicted: Floats = np.nan_to_num(steps) * y_deviation + y_mean
     return predicted
 
 
-Baseline = Callable[[Floats, Floats, Floats, NDArray[Any], Way], Floats]
-BASELINES: dict[str, tuple[Baseline, bool]] = {  # and whether it takes SNV, or else spectra over their maximum
-    "mean": (mean, False),
-    "one band": (one_band, False),
-    "RandomNumbers": (random_numbers, False),
-    "PLS": (pls, True),
+# each with the number of the preprocessing that it takes, of those that preprocess() returns
+BASELINES: dict[str, tuple[Baseline, int]] = {
+    "mean": (mean, 0),
+    "one band": (one_band, 0),
+    "RandomNumbers": (random_numbers, 0),
+    "PLS": (pls, 1),
 }
 
 
-def treated(spectra: Floats) -> tuple[Floats, Floats]:
-    """Bins (rows, bins) of spectra over their maximum, and of their standard normal variates."""
-    window = spectra[:, : max(1, spectra.shape[1] - round(LEFT_OUT * spectra.shape[1]))]
+def cross_validate_baselines(data: SpectralData, measured: Floats, seed: int) -> dict[tuple[Split, str], Floats]:
+    """The predictions (rows, targets) of each baseline on the first folds of each split.
+
+    If spectra have gaps, only the mean is fitted. measured: (rows, targets), NaN where there is no assay.
+    """
+    inputs = preprocess(data.spectra)
+    names = list(BASELINES) if np.isfinite(data.spectra).all() else ["mean"]
+    predictions = {}
+    for split in SPLITS:
+        folds = make_folds(data.hole, split, seed)
+        for name in names if folds else []:
+            predictions[split, name] = np.full(measured.shape, np.nan)
+            for training, held_out in folds:
+                fold = fit_and_predict(name, inputs, measured, data.hole, (split, training, held_out))
+                predictions[split, name][held_out] = fold
+    return predictions
+
+
+def preprocess(spectra: Floats) -> tuple[Floats, Floats]:
+    """The bins (rows, bins) of spectra that are divided by their maximum, and of spectra after SNV."""
+    window = spectra[:, : max(1, spectra.shape[1] - round(IGNORED_SHARE * spectra.shape[1]))]
     highest = window.max(axis=1, keepdims=True)
-    return _binned(spectra / np.where(highest > 0, highest, 1)), _binned(np.nan_to_num(snv(spectra)))
+    return _bin_channels(spectra / np.where(highest > 0, highest, 1)), _bin_channels(np.nan_to_num(snv(spectra)))
 
 
-def predict(
-    name: str, both: tuple[Floats, Floats], y: Floats, holes: NDArray[Any], task: tuple[Way, Rows, Rows]
+def fit_and_predict(
+    name: str,
+    inputs: tuple[Floats, Floats],
+    measured: Floats,
+    holes: NDArray[Any],
+    fold: tuple[Split, Rows, Rows],
 ) -> Floats:
-    """Predictions (held, targets) of one baseline, fitted to the training rows alone; NaN where a target has no assay.
+    """The predictions (held-out rows, targets) of one baseline in one fold; NaN for a target without assays there."""
+    split, training, held_out = fold
+    model, number = BASELINES[name]
+    x = inputs[number]
+    predicted = np.full((len(held_out), measured.shape[1]), np.nan)
+    for rows, columns, assays in group_targets(measured[training]):
+        some = training[rows]
+        predicted[:, columns] = model(x[some], assays, x[held_out], holes[some], split)
+    return predicted
 
-    both: of `treated`. y: (rows, targets), NaN where not measured. task: the way, training and held rows.
+
+def group_targets(measured: Floats) -> Iterator[tuple[Rows, Rows, Floats]]:
+    """Targets that are measured on the same rows: (rows, columns, their assays).
+
+    If that would be more than MAX_PATTERNS groups, all targets form one, each gap filled with the target's mean.
     """
-    way, training, held = task
-    model, snv = BASELINES[name]
-    x, own = both[int(snv)], y[training]
-    found = np.full((len(held), y.shape[1]), np.nan)
-    for rows, columns, filled in together(own):
-        found[:, columns] = model(x[training[rows]], filled, x[held], holes[training[rows]], way)
-    return found
-
-
-def together(y: Floats) -> Iterator[tuple[Rows, Rows, Floats]]:
-    """Targets measured on the same rows: (rows, columns, their assays).
-
-    Where gaps are so scattered that there would be many such fits, one for all, each gap filled with the target's mean.
-    """
-    measured = ~np.isnan(y)
-    patterns, pattern_of = np.unique(measured, axis=1, return_inverse=True)
-    if patterns.shape[1] > MOST_PATTERNS:
-        columns = np.flatnonzero(measured.any(axis=0))
-        own = y[:, columns]
-        yield np.arange(len(y)), columns, np.where(np.isnan(own), np.nanmean(own, axis=0), own)
+    is_measured = ~np.isnan(measured)
+    patterns, pattern_of = np.unique(is_measured, axis=1, return_inverse=True)
+    if patterns.shape[1] > MAX_PATTERNS:
+        columns = np.flatnonzero(is_measured.any(axis=0))
+        assays = measured[:, columns]
+        yield np.arange(len(measured)), columns, np.where(np.isnan(assays), np.nanmean(assays, axis=0), assays)
         return
     for number, pattern in enumerate(patterns.T):
         if pattern.any():
             rows, columns = np.flatnonzero(pattern), np.flatnonzero(pattern_of == number)
-            yield rows, columns, y[np.ix_(rows, columns)]
+            yield rows, columns, measured[np.ix_(rows, columns)]
 
 
-def _binned(values: Floats) -> Floats:
-    """The mean of neighbouring channels; those left over at the low end are not used."""
-    whole = values.shape[1] // BIN * BIN
-    return values[:, :whole].reshape(len(values), -1, BIN).mean(axis=2) if whole else values
+def _bin_channels(values: Floats) -> Floats:
+    """The means of neighbouring channels; channels left over at the low end are not used."""
+    used = values.shape[1] // BIN_WIDTH * BIN_WIDTH
+    return values[:, :used].reshape(len(values), -1, BIN_WIDTH).mean(axis=2) if used else values

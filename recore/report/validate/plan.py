@@ -1,5 +1,6 @@
-"""What is fitted, to which rows, and in which order: what matters most comes first, should time run out."""
+"""Which fits a validation needs, each with its training rows and held-out rows, in the order of their importance."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -10,110 +11,117 @@ from numpy.typing import NDArray
 from recore.report.statistics.groups import rows_by_group
 
 FOLDS = 5
-STRENGTHS = 11  # of a strength curve
-SIZES = 4  # of a learning curve, the whole training part among them
+ALPHAS = 11  # points of a curve over the regularisation strength
+LEARNING_SIZES = 4  # points of a learning curve, the last of which is the whole training part
 
 Rows = NDArray[np.intp]
-Way = Literal["holes", "rows"]  # what is held out together
-What = Literal["nested", "strength", "learning"]
+Split = Literal["holes", "rows"]  # what is held out together
+SPLITS: tuple[Split, ...] = ("holes", "rows")
+SPLIT_NAMES: dict[Split, str] = {"holes": "held-out drill holes", "rows": "held-out rows"}
 
 
 @dataclass(frozen=True)
-class Group:
-    """Fits that hold out each row once. detail: the repeat, the strength, or the number of holes."""
+class CrossValidation:
+    """One cross-validation: its fits hold out each row once.
 
-    way: Way
-    what: What
-    detail: float
+    purpose: "default" is fit() with its default hyperparameters, "alpha" with a single regularisation strength,
+    "learning" on some of the training holes. setting: the repeat, the strength, or the number of holes.
+    """
+
+    split: Split
+    purpose: Literal["default", "alpha", "learning"]
+    setting: float
 
 
 @dataclass(frozen=True)
-class Task:
-    """One fit. alpha: the one strength that it has to choose from; None for all."""
+class FoldFit:
+    """One fit of a cross-validation. alpha: the only regularisation strength to use; None for the defaults."""
 
-    group: Group
+    cross_validation: CrossValidation
     training: Rows
-    held: Rows
+    held_out: Rows
     alpha: float | None = None
 
 
-def thinned(holes: NDArray[Any], most: int) -> Rows:
-    """At most so many rows of all: the same number of every hole, but of smaller holes all, spread evenly over it.
+def thin_rows(holes: NDArray[Any], limit: int) -> Rows:
+    """At most `limit` of all rows: equally many of every hole, evenly spaced, and all rows of smaller holes.
 
-    Of more holes than rows, every k-th hole gives one row.
+    If there are more holes than `limit`, every k-th hole contributes one row.
     """
-    if len(holes) <= most:
+    if len(holes) <= limit:
         return np.arange(len(holes))
-    own = list(rows_by_group(holes).values())
-    own = own[:: -(-len(own) // most)]
-    counts = np.sort([len(rows) for rows in own])
-    left, each = most, 0
+    rows_of_holes = list(rows_by_group(holes).values())
+    rows_of_holes = rows_of_holes[:: math.ceil(len(rows_of_holes) / limit)]
+    counts = np.sort([len(rows) for rows in rows_of_holes])
+    remaining, per_hole = limit, 0
     for place, count in enumerate(counts):
-        each = left // (len(counts) - place)
-        if count > each:
+        per_hole = remaining // (len(counts) - place)
+        if count > per_hole:
             break
-        left -= count
-    chosen = [rows[np.linspace(0, len(rows) - 1, min(len(rows), each)).round().astype(int)] for rows in own]
+        remaining -= count
+    chosen = [
+        rows[np.linspace(0, len(rows) - 1, min(len(rows), per_hole)).round().astype(int)] for rows in rows_of_holes
+    ]
     return np.sort(np.concatenate(chosen))
 
 
-def folds_of(holes: NDArray[Any], way: Way, seed: int) -> list[tuple[Rows, Rows]]:
-    """(training, held out) of each fold; none where there is one hole, or one row, alone."""
+def make_folds(holes: NDArray[Any], split: Split, seed: int) -> list[tuple[Rows, Rows]]:
+    """(training rows, held-out rows) of each fold; empty if there is only one hole, or only one row, to hold out."""
     from sklearn.model_selection import GroupKFold
 
-    groups = holes.astype(str) if way == "holes" else np.arange(len(holes))
+    groups = holes.astype(str) if split == "holes" else np.arange(len(holes))
     count = min(FOLDS, len(set(groups.tolist())))
     if count < 2:
         return []
     return list(GroupKFold(count, shuffle=True, random_state=seed).split(holes, groups=groups))
 
 
-def plan_of(holes: NDArray[Any], alphas: Sequence[float] | None, repeats: int, seed: int) -> list[list[Task]]:
-    """Stages, the first one for all reports: both ways once; then whatever time allows, group by group.
+def make_plan(holes: NDArray[Any], alphas: Sequence[float] | None, repeats: int, seed: int) -> list[list[FoldFit]]:
+    """The fits in stages: every report needs the first stage, the others are optional, the most important first.
 
-    alphas: those that the submission tries, None where it has none.
+    alphas: the regularisation strengths that the submission tries; None if it has no such hyperparameters.
     """
-    ways: tuple[Way, ...] = ("holes", "rows")
-    folds = {(way, number): folds_of(holes, way, seed + number) for way in ways for number in range(repeats)}
+    folds = {(split, repeat): make_folds(holes, split, seed + repeat) for split in SPLITS for repeat in range(repeats)}
+    # with so few holes each is held out on its own, and the folds are the same for every seed
+    seeds_matter = len(set(holes.tolist())) > FOLDS
 
-    few = len(set(holes.tolist())) <= FOLDS  # each held out on its own: the same folds for every seed
-
-    def nested(number: int) -> list[Task]:
+    def default_fits(repeat: int) -> list[FoldFit]:
         return [
-            Task(Group(way, "nested", number), training, held)
-            for way in (ways[1:] if few and number else ways)
-            for training, held in folds[way, number]
+            FoldFit(CrossValidation(split, "default", repeat), training, held_out)
+            for split in SPLITS
+            if split == "rows" or repeat == 0 or seeds_matter
+            for training, held_out in folds[split, repeat]
         ]
 
-    def strengths(way: Way, some: slice) -> list[Task]:
+    def alpha_fits(split: Split, first: int) -> list[FoldFit]:
         if alphas is None or min(alphas) == max(alphas):
             return []
-        tried = np.geomspace(min(alphas), max(alphas), STRENGTHS)
         return [
-            Task(Group(way, "strength", float(alpha)), training, held, float(alpha))
-            for alpha in tried[some]
-            for training, held in folds[way, 0]
+            FoldFit(CrossValidation(split, "alpha", float(alpha)), training, held_out, float(alpha))
+            for alpha in np.geomspace(min(alphas), max(alphas), ALPHAS)[first::2]
+            for training, held_out in folds[split, 0]
         ]
 
-    later = [nested(number) for number in range(1, repeats)]
+    repeated = [default_fits(repeat) for repeat in range(1, repeats)]
     return [
-        nested(0),
-        strengths("holes", slice(0, None, 2)),
-        list(_learning(holes, folds["holes", 0], seed)),
-        *later[:1],
-        strengths("holes", slice(1, None, 2)),
-        strengths("rows", slice(0, None, 2)),
-        strengths("rows", slice(1, None, 2)),
-        *later[1:],
+        default_fits(0),
+        alpha_fits("holes", 0),
+        list(_learning_fits(holes, folds["holes", 0], seed)),
+        *repeated[:1],
+        alpha_fits("holes", 1),
+        alpha_fits("rows", 0),
+        alpha_fits("rows", 1),
+        *repeated[1:],
     ]
 
 
-def _learning(holes: NDArray[Any], folds: list[tuple[Rows, Rows]], seed: int) -> Iterator[Task]:
-    """Fits to some of each training part's holes, drawn; the whole part is among the nested fits."""
+def _learning_fits(holes: NDArray[Any], folds: list[tuple[Rows, Rows]], seed: int) -> Iterator[FoldFit]:
+    """Fits on randomly chosen holes of each training part; the default fits have the whole part."""
     parts = [list(rows_by_group(holes[training]).values()) for training, _ in folds]
     fewest = min(map(len, parts), default=0)
-    for size in sorted({max(1, round(part * fewest / SIZES)) for part in range(1, SIZES)} - {fewest}):
-        for number, ((training, held), own) in enumerate(zip(folds, parts, strict=True)):
-            random = np.random.default_rng([seed, number])  # one order for all sizes: each holds the smaller ones
-            rows = np.concatenate([training[own[place]] for place in random.permutation(len(own))[:size]])
-            yield Task(Group("holes", "learning", size), np.sort(rows), held)
+    sizes = {max(1, round(point * fewest / LEARNING_SIZES)) for point in range(1, LEARNING_SIZES)} - {fewest}
+    for size in sorted(sizes):
+        for number, ((training, held_out), rows_of_holes) in enumerate(zip(folds, parts, strict=True)):
+            order = np.random.default_rng([seed, number]).permutation(len(rows_of_holes))  # the same for every size
+            rows = np.concatenate([training[rows_of_holes[hole]] for hole in order[:size]])
+            yield FoldFit(CrossValidation("holes", "learning", size), np.sort(rows), held_out)

@@ -1,9 +1,10 @@
-"""The program that runs a submission's own preprocess.py and train.py, and imports nothing of recore.
+"""The program of a worker process: it runs a submission's preprocess.py and train.py, and imports nothing of recore.
 
-Started as `python -P program.py SUBMISSION`, a process of its own for each worker. A line of standard input is a
-request, JSON; a line of standard output is its answer, JSON with "error" where the submission raised
-something, "data" where the data were at fault, and the "traceback". Arrays travel as .npy files. What the submission prints goes to
-standard error. It ends when standard input does. How fit() is called is the template's own rule, fitting.py.
+`python -P program.py SUBMISSION` reads requests from standard input and writes an answer to each to standard output,
+one line of JSON each. A request names a method of SubmissionScripts and its arguments; arrays travel as .npy files. An
+answer to a request that failed has "error", "data" (whether the data file was the cause) and, for an exception of the
+submission's code, "traceback". What the submission prints goes to standard error. The program ends when its standard
+input does. How fit() is called is defined in one place, the template's fitting.py.
 """
 
 import contextlib
@@ -22,58 +23,57 @@ from typing import Any
 import numpy as np
 
 ARRAYS = ("inputs", "targets", "holes")
-RULE = Path(__file__).parents[3] / "fitting.py"
-STRENGTHS = ("alpha_min", "alpha_max")  # hyperparameters of fit() that are the range of regularisation strengths
-ONE_STRENGTH = {"alphas": 1, "cv": 2}  # hyperparameters that make a fit with one strength cheap, where fit() has them
-STEP = 0.01  # standard deviations of a bin, by which it is moved for the slope of the predictions
+FITTING = Path(__file__).parents[3] / "fitting.py"
+ALPHAS = ("alpha_min", "alpha_max")  # hyperparameters of fit() that limit its regularisation strengths
+SINGLE_ALPHA = {"alphas": 1, "cv": 2}  # hyperparameters that make a fit with a single strength fast, if fit() has them
+STEP = 0.01  # standard deviations by which a bin is increased and decreased for the slope of the predictions
+PROBES_AT_ONCE = 5
+ROWS_AT_ONCE = 5000  # of one call of predict(), which bounds its memory
 
 
-class Missing(Exception):
-    """The submission lacks what is needed of it; the message says what."""
+class InvalidSubmissionError(Exception):
+    """The submission lacks something that it must have; the message says what."""
 
 
 class DataError(ValueError):
     """The data are at fault; the submission has an exception of this name too."""
 
 
-class Submission:
-    """preprocess.py and train.py of a folder, and the data that they made of a file."""
+class SubmissionScripts:
+    """preprocess.py and train.py of a folder, and the preprocessed data."""
 
     def __init__(self, folder: Path) -> None:
         sys.path.insert(0, str(folder))
         preprocess, train = (importlib.import_module(name) for name in ("preprocess", "train"))
         for module in (preprocess, train):
             if Path(str(module.__file__)).resolve().parent != folder.resolve():
-                raise Missing(f"{folder}: no {module.__name__}.py there")
+                raise InvalidSubmissionError(f"{folder}: no {module.__name__}.py there")
         if not callable(getattr(train, "fit", None)):
-            raise Missing("train.py: no function fit(), which validate calls")
-        self.preprocess, self.train, self.rule = preprocess, train, load_rule()
-        self.defaults: dict[str, Any] = self.rule.hyperparameters(train.fit)
+            raise InvalidSubmissionError("train.py: no function fit(), which validate calls")
+        self.preprocess, self.train, self.fitting = preprocess, train, import_fitting()
+        self.defaults: dict[str, Any] = self.fitting.hyperparameters(train.fit)
 
-    def strengths(self) -> list[float] | None:
-        """The weakest and the strongest regularisation that fit() tries; None where it has no such hyperparameters."""
-        return [float(self.defaults[name]) for name in STRENGTHS] if set(STRENGTHS) <= set(self.defaults) else None
-
-    def read(self, file: str, into: str, score: str) -> dict[str, Any]:
-        """Preprocess a data file; tell of what came, and of the weights that the host's score.py has."""
+    def preprocess_file(self, file: str, folder: str, score_script: str) -> dict[str, Any]:
+        """Preprocess a data file into a folder; the answer has its rows, the columns and the host's weights."""
         inputs, targets = self.preprocess.preprocess(file)
         if targets is None or targets.isna().all(axis=None):
-            raise DataError(f"{file}: not one assay to validate with")
+            raise DataError(f"{file}: there is no assay to validate with")
         if np.isinf(targets.to_numpy(float)).any():
             raise DataError(f"{file}: an assay is infinite")
-        np.save(Path(into, "inputs.npy"), inputs.to_numpy(float))
-        np.save(Path(into, "targets.npy"), targets.to_numpy(float))
-        host = runpy.run_path(score)
+        np.save(Path(folder, "inputs.npy"), inputs.to_numpy(float))
+        np.save(Path(folder, "targets.npy"), targets.to_numpy(float))
+        host = runpy.run_path(score_script)
+        has_alphas = set(ALPHAS) <= set(self.defaults)
         return {
             "rows": len(inputs),
             "columns": [str(name) for name in inputs.columns],
             "names": [str(name) for name in targets.columns],
             "weights": dict(zip(host["TARGETS"], map(float, host["WEIGHTS"]), strict=True)),
-            "strengths": self.strengths(),
+            "alphas": [float(self.defaults[name]) for name in ALPHAS] if has_alphas else None,
         }
 
     def load(self, folder: str, columns: list[str], names: list[str]) -> dict[str, Any]:
-        """Take the data that another worker has read."""
+        """Load the data that another worker has preprocessed."""
         import pandas as pd
 
         inputs, targets, holes = (np.load(Path(folder, f"{name}.npy")) for name in ARRAYS)
@@ -81,83 +81,102 @@ class Submission:
         self.targets, self.holes = pd.DataFrame(targets, columns=names), holes.astype(object)
         return {}
 
-    def fit(self, training: list[int], held: list[int], out: str, alpha: float | None) -> dict[str, Any]:
-        """Fit to some rows, with one strength alone where it is given, and write predictions for others to `out`."""
-        predicted = np.asarray(self._fitted(training, alpha).predict(self.inputs.iloc[held]), dtype=float)
-        np.save(out, predicted)
+    def fit(self, training: list[int], held_out: list[int], file: str, alpha: float | None) -> dict[str, Any]:
+        """Fit a model to the training rows, and save its predictions for the held-out rows."""
+        predicted = self._fit_model(training, alpha).predict(self.inputs.iloc[held_out])
+        np.save(file, np.asarray(predicted, dtype=float))
         return {}
 
-    def sensitivity(self, training: list[int], probes: list[int], out: str, seconds: float) -> dict[str, Any]:
-        """The mean slope of the predictions over each bin, times the bin's standard deviation, to `out` (bins, targets).
+    def sensitivity(self, training: list[int], probes: list[int], file: str, seconds: float) -> dict[str, Any]:
+        """Save the mean slope of the predictions over each bin, times the bin's standard deviation: (bins, targets).
 
-        {"slow": True} instead, where that would take longer than so many seconds.
+        The mean is over the probe rows. If all of them would take more than so many seconds of processor time, it is
+        over fewer, but at least PROBES_AT_ONCE; the answer says how many.
         """
+        model = self._fit_model(training, None)
+        deviations = self.inputs.iloc[training].std(ddof=0).to_numpy()
+        total = np.zeros((self.inputs.shape[1], self.targets.shape[1]))
+        rounds = max(1, len(probes) // PROBES_AT_ONCE)
+        started, used = time.process_time(), 0
+        for number in range(rounds):
+            some = probes[number::rounds]
+            total += self._summed_slopes(model, self.inputs.iloc[some].to_numpy(), deviations)
+            used += len(some)
+            if time.process_time() - started > seconds:
+                break
+        np.save(file, total / used)
+        return {"probes": used}
+
+    def _summed_slopes(self, model: Any, rows: np.ndarray, deviations: np.ndarray) -> np.ndarray:
+        """The slopes over each bin, times its standard deviation, summed over some rows: (bins, targets)."""
         import pandas as pd
 
-        model, few = self._fitted(training, None), self.inputs.iloc[probes]
-        deviations = self.inputs.iloc[training].std(ddof=0).to_numpy()
-        rows, found = few.to_numpy(), np.zeros((self.inputs.shape[1], self.targets.shape[1]))
-        started, moved = time.monotonic(), np.flatnonzero(deviations > 0)
-        for done, place in enumerate(moved, 1):
-            step = STEP * deviations[place]
-            both = np.concatenate([rows, rows])
-            both[: len(rows), place] += step
-            both[len(rows) :, place] -= step
-            up, down = np.split(np.asarray(model.predict(pd.DataFrame(both, columns=few.columns)), dtype=float), 2)
-            found[place] = (up - down).mean(axis=0) / (2 * STEP)
-            if done >= 5 and (time.monotonic() - started) / done * len(moved) > seconds:
-                return {"slow": True}
-        np.save(out, found)
-        return {}
+        slopes = np.zeros((self.inputs.shape[1], self.targets.shape[1]))
+        bins_at_once = max(1, ROWS_AT_ONCE // (2 * len(rows)))
+        varying = np.flatnonzero(deviations > 0)
+        for start in range(0, len(varying), bins_at_once):
+            bins = varying[start : start + bins_at_once]
+            # (bins, increased or decreased, rows, bins): each bin is changed in its own copy of the rows
+            changed = np.tile(rows, (len(bins), 2, 1, 1))
+            for number, place in enumerate(bins):
+                changed[number, 0, :, place] += STEP * deviations[place]
+                changed[number, 1, :, place] -= STEP * deviations[place]
+            table = pd.DataFrame(changed.reshape(-1, rows.shape[1]), columns=self.inputs.columns)
+            predicted = np.asarray(model.predict(table), dtype=float).reshape(len(bins), 2, len(rows), -1)
+            slopes[bins] = (predicted[:, 0] - predicted[:, 1]).sum(axis=1) / (2 * STEP)
+        return slopes
 
-    def _fitted(self, training: list[int], alpha: float | None) -> Any:
-        """The model that fit() makes of some rows with its defaults, or with one strength."""
+    def _fit_model(self, training: list[int], alpha: float | None) -> Any:
+        """The model that fit() returns for some rows, with its defaults or with a single regularisation strength."""
         values = {}
         if alpha is not None:
-            values = dict.fromkeys(STRENGTHS, alpha)
-            values |= {name: value for name, value in ONE_STRENGTH.items() if name in self.defaults}
+            values = dict.fromkeys(ALPHAS, alpha)
+            values |= {name: value for name, value in SINGLE_ALPHA.items() if name in self.defaults}
         data = self.inputs.iloc[training], self.targets.iloc[training], self.holes[training]
-        model, _ = self.rule.fit_model(self.train.fit, *data, values)
+        model, _ = self.fitting.fit_model(self.train.fit, *data, values)
         return model
 
 
-def load_rule() -> Any:
-    """The template's fitting.py, whatever module of that name the submission has."""
-    spec = importlib.util.spec_from_file_location("recore_fitting", RULE)
+def import_fitting() -> Any:
+    """The template's fitting.py, even if the submission has a module of that name."""
+    spec = importlib.util.spec_from_file_location("recore_fitting", FITTING)
     assert spec is not None and spec.loader is not None  # noqa: S101, PT018 - a file with that ending has a loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-def failed(error: BaseException) -> dict[str, Any]:
-    """The answer where something was raised: its traceback too, unless the message alone says all."""
+def error_answer(error: BaseException) -> dict[str, Any]:
+    """The answer to a request that failed; it has the traceback unless the message says everything."""
     kind = type(error).__name__
-    told = isinstance(error, Missing) or kind in (DataError.__name__, "FitError")
-    trace = {} if told else {"traceback": "".join(traceback.format_exception(error))}
-    return {"error": str(error) or kind, "data": kind == DataError.__name__} | trace
+    answer = {"error": str(error) or kind, "data": kind == DataError.__name__}
+    if not isinstance(error, InvalidSubmissionError) and kind not in (DataError.__name__, "FitError"):
+        answer["traceback"] = "".join(traceback.format_exception(error))
+    return answer
 
 
-def serve(folder: Path, answers: Callable[[dict[str, Any]], None]) -> None:
-    """Answer request after request."""
-    submission = None
+def serve(folder: Path, send: Callable[[dict[str, Any]], None]) -> None:
+    """Answer one request after another."""
+    scripts = None
     for line in sys.stdin:
-        request = json.loads(line)
+        arguments = json.loads(line)
         try:
-            submission = submission or Submission(folder)
-            answers(getattr(submission, request.pop("do"))(**request))
+            if scripts is None:
+                scripts = SubmissionScripts(folder)
+            method = getattr(scripts, arguments.pop("request"))
+            send(method(**arguments))
         except KeyboardInterrupt:
             return
-        except BaseException as error:  # whatever the submission raises, SystemExit among it, is the answer
-            answers(failed(error))
+        except BaseException as error:  # whatever the submission raises, SystemExit included, is the answer
+            send(error_answer(error))
 
 
 if __name__ == "__main__":
     stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # print() of the submission, also from compiled code
+    os.dup2(2, 1)  # for print() of the submission, also of its compiled code
 
-    def answer(said: dict[str, Any]) -> None:
-        print(json.dumps(said), file=stream, flush=True)
+    def send_line(answer: dict[str, Any]) -> None:
+        print(json.dumps(answer), file=stream, flush=True)
 
     with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
-        serve(Path(sys.argv[1]), answer)
+        serve(Path(sys.argv[1]), send_line)

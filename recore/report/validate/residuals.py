@@ -1,4 +1,4 @@
-"""Where is the submission wrong? Predicted against measured, and what is left by hole and by depth."""
+"""Where is the submission wrong? The residuals by drill hole and by depth."""
 
 from typing import TYPE_CHECKING
 
@@ -6,7 +6,6 @@ import numpy as np
 
 from recore.report.page.content import Figure, Finding, Section
 from recore.report.page.figures import (
-    BLUE,
     COLOURS,
     DASHES,
     DIVERGING,
@@ -16,190 +15,144 @@ from recore.report.page.figures import (
     as_float32,
     new_figure,
     short_name,
-    thin_out,
     unique_names,
 )
 from recore.report.reading import Floats
 from recore.report.statistics.groups import rows_by_group
-from recore.report.validate.ladder import WORDS
-from recore.report.validate.study import Study
+from recore.report.validate.plan import SPLIT_NAMES
+from recore.report.validate.predicted_measured import DRAWN_POINTS, predicted_figure
+from recore.report.validate.validation import ValidationResult
 
 if TYPE_CHECKING:
     import pandas as pd
 
-PANELS = 6
-DRAWN = 1000  # points of a panel
-STEPS = 15  # of depth, each with as many rows
-BIAS = 1.0  # standard deviations of a target, by which a hole is off as a whole
-FEWEST = 5  # rows of a hole for that to mean anything
+DEPTH_STEPS = 15  # each with the same number of rows
+LARGE_RESIDUAL = 1.0  # standard deviations of a target: the mean residual of a hole that is predicted badly
+FEWEST_ROWS = 5  # of a hole, for its mean residual to be meaningful
+COLOUR_END = 1.5  # standard deviations
+
+TITLE = "Residuals"
+READING = (
+    "Good: points along the dashed line over the whole range; holes pale, and the lines over depth near zero. Bad: a "
+    "cloud that is flatter than the dashed line (high values are predicted too low: most of a score is lost in the few "
+    "rich samples), a group of points apart from it, a hole with colour in many targets (a hole unlike the others: see "
+    "explore), a line that drifts with depth (weathering, which deep samples do not show)."
+)
+NOTE = (
+    "Predictions for {split}, first seed. Residual: measured - predicted, in standard deviations of the target. Of "
+    "each target about {points} points are drawn, always including the highest values and the largest residuals; "
+    "predicted.csv has all rows. Over depth, the median of {steps} steps with the same number of rows is drawn; of "
+    "holes at most {holes}."
+)
+NOTHING_PREDICTED = "Not drawn: no target varies and was predicted."
+NO_DEPTHS = " Nothing is drawn over depth, because no row has a depth, or all rows have the same."
 
 
-def section(study: Study) -> tuple[Section, list[Finding]]:
-    """The section, and what was found in it."""
-    reading = (
-        "Good: points along the dashed line over the whole range; holes and depths pale and near zero. Bad: a cloud flatter than the "
-        "line (what is high is predicted low: most of a score is lost in the few rich samples), a group of points beside it, "
-        "a hole with colour in many targets (a hole unlike the others: see explore), a line that drifts with depth "
-        "(weathering, which no deep sample knows of)."
-    )
-    group = study.groups(study.ways[0], "nested")[0]
-    predicted = study.predicted[group]
-    note = (
-        f"Predictions for {WORDS[group.way]}, first seed. Residual: measured less predicted, in standard deviations of the target. "
-        f"The {PANELS} targets of most weight have a panel, of at most {DRAWN} points; predicted.csv has all. Depths are in {STEPS} "
-        f"steps of as many rows, the median of each; holes are drawn up to {DRAWN_HOLES}."
-    )
-    if not study.weightiest:
-        return Section("residuals", "Residuals", reading, (), "Not drawn: no target varies and was predicted."), []
-    left = (study.actual - predicted) / study.deviations
-    by_hole = _by_hole(study, left)
-    items = [_panels(study, predicted), _holes(by_hole, study)]
-    if np.isfinite(study.data.depth).sum() > 1 and np.ptp(study.data.depth[np.isfinite(study.data.depth)]) > 0:
-        items.append(_depths(study, left))
+def section(result: ValidationResult) -> tuple[Section, list[Finding]]:
+    """The section and its findings."""
+    if not result.ranked_targets:
+        return Section("residuals", TITLE, READING, (), NOTHING_PREDICTED), []
+    split = SPLIT_NAMES[result.splits[0]]
+    note = NOTE.format(split=split, points=DRAWN_POINTS, steps=DEPTH_STEPS, holes=DRAWN_HOLES)
+    residuals = (result.measured - result.first(result.splits[0])) / result.deviations
+    by_hole = mean_residuals(result, residuals)
+    items = [predicted_figure(result, holes_to_name(by_hole, result)), _heatmap(by_hole, result)]
+    depths = result.data.depth[np.isfinite(result.data.depth)]
+    if len(depths) > 1 and np.ptp(depths) > 0:
+        items.append(_over_depth(result, residuals))
     else:
-        note += " No row has a depth, or all the same: nothing is drawn over it."
-    return Section("residuals", "Residuals", reading, items, note), _findings(by_hole, study)
+        note += NO_DEPTHS
+    return Section("residuals", TITLE, READING, items, note), _findings(by_hole, result)
 
 
-def _panels(study: Study, predicted: Floats) -> Figure:
-    import pandas as pd
-    from plotly.subplots import make_subplots
-
-    data, names = study.data, study.challenge.targets
-    shown = study.weightiest[:PANELS]
-    height = 90 + 300 * -(-len(shown) // 3)
-    plot = make_subplots(
-        -(-len(shown) // 3),
-        3,
-        horizontal_spacing=0.1,
-        vertical_spacing=0.16,
-        figure=new_figure(height, showlegend=False),
-    )
-    for number, place in enumerate(shown):
-        row, column = number // 3 + 1, number % 3 + 1
-        own, made = study.actual[:, place], predicted[:, place]
-        both = np.flatnonzero(np.isfinite(own) & np.isfinite(made))
-        both = both[thin_out(len(both), own[both] >= np.quantile(own[both], 0.98), DRAWN)]
-        where = [
-            f"{short_name(data.index[at])}, {short_name(data.hole[at])}, {data.depth[at]:.4g} m"
-            if np.isfinite(data.depth[at])
-            else f"{short_name(data.index[at])}, {short_name(data.hole[at])}"
-            for at in both
-        ]
-        ends = [float(min(own[both].min(), made[both].min())), float(max(own[both].max(), made[both].max()))]
-        dash = {"color": GREY, "dash": "dash", "width": 1}
-        plot.add_scatter(x=ends, y=ends, mode="lines", line=dash, hoverinfo="skip", row=row, col=column)
-        plot.add_scatter(
-            x=as_float32(own[both]),
-            y=as_float32(made[both]),
-            mode="markers",
-            name=names[place],
-            marker={"color": BLUE, "size": 4, "opacity": 0.6},
-            text=where,
-            hovertemplate="%{fullData.name} measured %{x:.4g}, predicted %{y:.4g}<br>%{text}<extra></extra>",
-            row=row,
-            col=column,
-        )
-        plot.update_xaxes(title_text=f"{names[place]} measured", nticks=4, row=row, col=column)
-        plot.update_yaxes(title_text="predicted" if column == 1 else None, nticks=6, row=row, col=column)
-    numbers = pd.DataFrame(
-        {"index": data.index, "SiteID": data.hole, "DepthFrom": data.depth_from, "DepthTo": data.depth_to}
-        | {
-            f"{name} {what}": values[:, place]
-            for place, name in enumerate(names)
-            for what, values in (("measured", study.actual), ("predicted", predicted))
-        }
-    )
-    words = "Each point is a held-out sample; on the dashed line predicted is measured."
-    return Figure("predicted", "Predicted against measured", words, plot, numbers)
-
-
-def _by_hole(study: Study, left: Floats) -> "pd.DataFrame":
-    """The mean residual of each hole and target, in the target's standard deviations, and how many rows it is of."""
+def mean_residuals(result: ValidationResult, residuals: Floats) -> "pd.DataFrame":
+    """A row for each hole and target: the mean residual, in standard deviations of the target, over how many rows."""
     import pandas as pd
 
-    rows = []
-    for hole, own in rows_by_group(study.data.hole).items():
-        for place in study.weightiest:
-            there = left[own, place][np.isfinite(left[own, place])]
-            if len(there):
-                name = study.challenge.targets[place]
-                rows.append({"SiteID": hole, "target": name, "rows": len(there), "mean residual": float(there.mean())})
-    return pd.DataFrame(rows)
+    table = []
+    for hole, rows in rows_by_group(result.data.hole).items():
+        for column in result.ranked_targets:
+            values = residuals[rows, column]
+            values = values[np.isfinite(values)]
+            if len(values):
+                row = {"SiteID": hole, "target": result.challenge.targets[column], "rows": len(values)}
+                table.append(row | {"mean residual": float(values.mean())})
+    return pd.DataFrame(table)
 
 
-def _holes(table: "pd.DataFrame", study: Study) -> Figure:
-    targets = [study.challenge.targets[place] for place in study.weightiest]
-    wide = table.pivot(index="target", columns="SiteID", values="mean residual").reindex(index=targets)
+def holes_to_name(by_hole: "pd.DataFrame", result: ValidationResult) -> list[str]:
+    """At most NAMED holes to name in a figure: those with the largest mean residuals, weighted as in the score."""
+    weights = dict(zip(result.challenge.targets, result.challenge.weights, strict=True))
+    size = (by_hole["mean residual"].abs() * by_hole["target"].map(weights)).where(by_hole["rows"] >= FEWEST_ROWS, 0)
+    sizes = size.groupby(by_hole["SiteID"], sort=False).sum().sort_values(ascending=False, kind="stable")
+    return [str(hole) for hole in sizes.index[:NAMED]]
+
+
+def _heatmap(table: "pd.DataFrame", result: ValidationResult) -> Figure:
+    targets = [result.challenge.targets[column] for column in result.ranked_targets]
+    by_target = table.pivot(index="target", columns="SiteID", values="mean residual").reindex(index=targets)
     holes = list(dict.fromkeys(table["SiteID"]))[:DRAWN_HOLES]
     plot = new_figure(max(300, 150 + 16 * len(targets)), xaxis={"type": "category", "title": {"text": "drill hole"}})
     plot.update_yaxes(autorange="reversed", type="category", dtick=1)
     plot.add_heatmap(
         x=unique_names([short_name(name, 18) for name in holes]),
         y=targets,
-        z=as_float32(wide[holes].to_numpy()),
+        z=as_float32(by_target[holes].to_numpy()),
         colorscale=DIVERGING,
-        zmin=-1.5,
-        zmax=1.5,
+        zmin=-COLOUR_END,
+        zmax=COLOUR_END,
         hoverongaps=False,
         colorbar={"title": {"text": "residual"}},
         hovertemplate="%{y} in %{x}: %{z:.2f} standard deviations<extra></extra>",
     )
-    words = "Mean residual by hole: orange where the rock holds more than was predicted, blue where it holds less."
-    return Figure("residuals-by-hole", "Residuals by hole", words, plot, table)
+    summary = (
+        "The mean residual of each hole: orange where the rock contains more than predicted, blue where it contains "
+        f"less. The colour scale ends at {COLOUR_END:g} standard deviations; the values are shown on hover."
+    )
+    return Figure("residuals-by-hole", "Residuals by hole", summary, plot, table)
 
 
-def _depths(study: Study, left: Floats) -> Figure:
+def _over_depth(result: ValidationResult, residuals: Floats) -> Figure:
     import pandas as pd
 
-    depth = study.data.depth
+    depth = result.data.depth
     known = np.flatnonzero(np.isfinite(depth))
-    steps = np.array_split(known[np.argsort(depth[known], kind="stable")], min(STEPS, len(known)))
-    numbers = pd.DataFrame(
-        {"depth": [float(np.median(depth[rows])) for rows in steps], "rows": [len(rows) for rows in steps]}
-    )
+    steps = np.array_split(known[np.argsort(depth[known], kind="stable")], min(DEPTH_STEPS, len(known)))
+    columns = {"depth": [float(np.median(depth[rows])) for rows in steps], "rows": [len(rows) for rows in steps]}
+    for column in result.ranked_targets:
+        values = [residuals[rows, column] for rows in steps]
+        values = [step[np.isfinite(step)] for step in values]
+        columns[result.challenge.targets[column]] = [np.median(step) if len(step) else np.nan for step in values]
+    numbers = pd.DataFrame(columns)
     plot = new_figure(440, xaxis={"title": {"text": "depth (m)"}}, yaxis={"title": {"text": "median residual"}})
     plot.add_hline(y=0, line={"color": GREY, "width": 1})
-    for order, place in enumerate(study.weightiest):
-        name = study.challenge.targets[place]
-        medians = [
-            np.median(own) if len(own := left[rows, place][np.isfinite(left[rows, place])]) else np.nan
-            for rows in steps
-        ]
-        numbers[name] = medians
-        if order < NAMED:
-            plot.add_scatter(
-                x=as_float32(numbers["depth"].to_numpy()),
-                y=as_float32(np.array(medians, dtype=float)),
-                mode="lines+markers",
-                name=name,
-                visible=True if order < 3 else "legendonly",
-                line={"color": COLOURS[order], "dash": DASHES[order % len(DASHES)], "width": 1.5},
-                hovertemplate="%{x:.0f} m: %{y:.2f}<extra>%{fullData.name}</extra>",
-            )
-    words = "Median residual by depth, in standard deviations of the target. Click on a name to see or to hide it."
-    return Figure("residuals-by-depth", "Residuals by depth", words, plot, numbers)
-
-
-def _findings(table: "pd.DataFrame", study: Study) -> list[Finding]:
-    if study.ways[0] != "holes":
-        return []
-    firm = table[table["rows"] >= FEWEST]
-    off = firm[firm["mean residual"].abs() > BIAS]
-    if not len(off):
-        if not len(firm):
-            return []
-        return [
-            Finding(
-                "good",
-                "holes",
-                "no hole is off as a whole by more than a standard deviation in any target",
-                "residuals",
-            )
-        ]
-    worst = off["SiteID"].value_counts()
-    text = (
-        f"{off['SiteID'].nunique()} of {table['SiteID'].nunique()} holes are off as a whole by more than a standard deviation in some "
-        f"target, {short_name(worst.index[0])} in {worst.iloc[0]} of {len(study.weightiest)}"
+    for order, name in enumerate(numbers.columns[2 : 2 + NAMED]):
+        plot.add_scatter(
+            x=as_float32(numbers["depth"].to_numpy()),
+            y=as_float32(numbers[name].to_numpy(float)),
+            mode="lines+markers",
+            name=name,
+            visible=True if order < 3 else "legendonly",
+            line={"color": COLOURS[order], "dash": DASHES[order % len(DASHES)], "width": 1.5},
+            hovertemplate="%{x:.0f} m: %{y:.2f}<extra>%{fullData.name}</extra>",
+        )
+    summary = (
+        "The median residual over depth, in standard deviations of the target. Click on a name to show or hide it."
     )
-    return [Finding("note", "holes", text, "residuals", {"holes": worst.to_dict()})]
+    return Figure("residuals-by-depth", "Residuals by depth", summary, plot, numbers)
+
+
+def _findings(by_hole: "pd.DataFrame", result: ValidationResult) -> list[Finding]:
+    if result.splits[0] != "holes" or (by_hole["rows"] < FEWEST_ROWS).all():
+        return []
+    large = by_hole[(by_hole["rows"] >= FEWEST_ROWS) & (by_hole["mean residual"].abs() > LARGE_RESIDUAL)]
+    if not len(large):
+        text = "no hole has a mean residual of more than one standard deviation in any target"
+        return [Finding("good", "holes", text, "residuals")]
+    counts = large["SiteID"].value_counts()
+    text = (
+        f"{len(counts)} of {by_hole['SiteID'].nunique()} holes have a mean residual of more than one standard "
+        f"deviation in some target; {short_name(counts.index[0])} in {counts.iloc[0]} of {len(result.ranked_targets)} "
+        "targets"
+    )
+    return [Finding("note", "holes", text, "residuals", {"holes": counts.to_dict()})]

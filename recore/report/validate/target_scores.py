@@ -1,77 +1,102 @@
-"""Which targets make the score? R2 of each by hole and by row, what it brings and what it could still bring."""
+"""Which targets make the score? R2, RMSE, bias and RPIQ of each target, what it contributes and what it could gain."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recore.report.page.content import Figure, Finding, Section, Table
-from recore.report.page.figures import ABOVE, BLUE, GREY, OCHRE, VERMILION, new_figure
-from recore.report.validate.ladder import WORDS
-from recore.report.validate.study import Study
+from recore.report.page.content import Figure, Finding, Level, Section, Table
+from recore.report.page.figures import (
+    ABOVE,
+    BLUE,
+    GREY,
+    OCHRE,
+    VERMILION,
+    clip_to_axis,
+    count_outside,
+    edge_symbols,
+    new_figure,
+    with_opacity,
+)
+from recore.report.validate.plan import SPLIT_NAMES
+from recore.report.validate.scoring import describe_errors, unit_of
+from recore.report.validate.validation import ValidationResult
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LOWEST = -0.5  # R2 at which figures end; the tables have it as it is
+LOWEST_R2 = -0.5  # where the axes of the figures end
+
+TITLE = "Targets"
+READING = (
+    "Good: the two marks of a target are close together and far to the right, and targets with a high weight have "
+    "little left to gain. Bad: a mark left of zero (the mean would be better: the target costs score), a long line "
+    "between the marks (the model has learnt the hole instead of the rock), a wide whisker (other folds give another "
+    "result)."
+)
+NOTE = (
+    "All numbers are of the predictions on the first folds together; sd: the standard deviation of R2 over the seeds. "
+    "Contribution: weight x R2. Possible gain: weight x (1 - R2). RMSE: root mean squared error, in the target's unit. "
+    "Bias: mean of predicted - measured. RPIQ: interquartile range of the measured values divided by RMSE "
+    "(Bellon-Maurel et al., TrAC 29, 2010, 1073)."
+)
+NOT_MEASURED = "{count} of {total} targets have no assays in these rows"
 
 
-def section(study: Study) -> tuple[Section, list[Finding]]:
-    """The section, and what was found in it."""
-    reading = (
-        "Good: the two marks of a target close together and far to the right; little left to gain where weight is. Bad: a mark "
-        "left of zero (the mean would do better: such a target takes from the score), a long line between the marks (what was "
-        "learnt is the hole, not the rock), a wide whisker (the next folds may say something else)."
-    )
-    table = by_target(study)
-    way = WORDS[study.ways[0]]
-    note = (
-        f"R2 over all {way} together; whiskers: the standard deviation over the seeds, where folds differ. "
-        f"Brings: weight x R2. Could gain: weight x (1 - R2). Figures end at R2 = {LOWEST:g}. {_deepest(table)}"
-    ).strip()
-    shown = table.dropna(subset=["R2 held-out holes" if "holes" in study.ways else "R2 held-out rows"])
+def section(result: ValidationResult) -> tuple[Section, list[Finding]]:
+    """The section and its findings."""
+    table = score_targets(result)
+    measured = table[table["measured"] > 0]
+    scored = table.dropna(subset=[f"R2 {result.splits[0]}"])
+    splits = " and ".join(f"{SPLIT_NAMES[split]} ({split})" for split in result.splits)
+    summary = f"Cross-validated on {splits}; the largest possible gain first."
     items = (
-        _r2(shown, study),
-        _shares(shown),
-        Table("targets", "All targets", f"By {way}; what could be gained most, first.", table),
+        _r2(scored, result),
+        _contributions(scored),
+        Table("targets", "All measured targets", summary, measured),
     )
-    return Section("targets", "Targets", reading, items, note), _findings(study, table)
+    folded = {}
+    if len(measured) < len(table):
+        names = table["target"][table["measured"] == 0]
+        folded[NOT_MEASURED.format(count=len(names), total=len(table))] = ", ".join(names)
+    findings = [*_gain_findings(scored), *_error_findings(scored, result), *_data_findings(table, result)]
+    return Section("target-scores", TITLE, READING, items, NOTE, folded), findings
 
 
-def by_target(study: Study) -> "pd.DataFrame":
-    """A row for each target, what could be gained most first."""
+def score_targets(result: ValidationResult) -> "pd.DataFrame":
+    """A row for each target, the largest possible gain first."""
     import pandas as pd
 
-    columns: dict[str, object] = {
-        "target": list(study.challenge.targets),
-        "weight": study.challenge.weights,
-        "measured": (~np.isnan(study.actual)).sum(axis=0),
+    targets = result.challenge.targets
+    columns: dict[str, Any] = {
+        "target": list(targets),
+        "unit": [unit_of(name) for name in targets],
+        "weight": result.challenge.weights,
+        "measured": (~np.isnan(result.measured)).sum(axis=0),
     }
-    for way in study.ways:
-        r2 = study.r2_repeats(way)
-        columns[f"R2 {WORDS[way]}"] = r2.mean(axis=0)
-        columns[f"sd {WORDS[way]}"] = r2.std(axis=0, ddof=1) if len(r2) > 1 else np.full(r2.shape[1], np.nan)
-    table = pd.DataFrame(columns)
-    if len(study.ways) == 2:
-        table["gap"] = table["R2 held-out rows"] - table["R2 held-out holes"]
-    first = table[f"R2 {WORDS[study.ways[0]]}"]
-    table["brings"], table["could gain"] = table["weight"] * first, table["weight"] * (1 - first)
-    return table.sort_values("could gain", ascending=False, kind="stable", ignore_index=True)
+    r2 = {split: result.r2(result.first(split)) for split in result.splits}
+    for split in result.splits:
+        columns[f"R2 {split}"] = r2[split]
+        columns |= {f"{measure} {split}": values for measure, values in result.errors(result.first(split)).items()}
+        repeats = result.r2_of_repeats(split)
+        if len(repeats) > 1:
+            columns[f"sd {split}"] = repeats.std(axis=0, ddof=1)
+        if split == result.splits[0]:
+            columns["contribution"] = columns["weight"] * r2[split]
+            columns["possible gain"] = columns["weight"] * (1 - r2[split])
+    if len(result.splits) == 2:
+        columns["R2 gap"] = r2["rows"] - r2["holes"]
+    return pd.DataFrame(columns).sort_values("possible gain", ascending=False, kind="stable", ignore_index=True)
 
 
-def _deepest(table: "pd.DataFrame") -> str:
-    names = [name for name in table if str(name).startswith("R2")]
-    beyond = table[(table[names] < LOWEST).any(axis=1)]["target"].tolist()
-    return f"Beyond that end: {', '.join(beyond)}." if beyond else ""
-
-
-def _r2(table: "pd.DataFrame", study: Study) -> Figure:
+def _r2(table: "pd.DataFrame", result: ValidationResult) -> Figure:
     plot = new_figure(150 + 17 * len(table), legend=ABOVE, margin={"t": 50})
-    plot.update_xaxes(title_text="R2", range=[LOWEST - 0.05, 1.05])
+    plot.update_xaxes(title_text="R2", range=[LOWEST_R2 - 0.05, 1.05])
     plot.update_yaxes(type="category", range=[len(table) - 0.5, -0.5], dtick=1)
-    if len(study.ways) == 2:
-        ends = table[["R2 held-out holes", "R2 held-out rows"]].clip(LOWEST).to_numpy()
+    names = [SPLIT_NAMES[split] for split in result.splits]
+    if len(names) == 2:
+        ends = table[["R2 holes", "R2 rows"]].clip(LOWEST_R2).to_numpy()
         plot.add_scatter(
-            x=np.column_stack([ends, np.full(len(ends), np.nan)]).ravel(),
+            x=np.column_stack([ends, np.full(len(ends), np.nan)]).ravel(),  # NaN interrupts the line
             y=np.repeat(table["target"].to_numpy(), 3),
             mode="lines",
             name="gap",
@@ -79,84 +104,139 @@ def _r2(table: "pd.DataFrame", study: Study) -> Figure:
             hoverinfo="skip",
             showlegend=False,
         )
-    for way, colour, symbol in (("holes", BLUE, "circle"), ("rows", VERMILION, "diamond-open")):
-        if way in study.ways:
-            name = WORDS[way]
-            spread = table[f"sd {name}"]
-            plot.add_scatter(
-                x=table[f"R2 {name}"].clip(LOWEST),
-                y=table["target"],
-                mode="markers",
-                name=name,
-                marker={"color": colour, "symbol": symbol, "size": 9},
-                error_x={"array": spread, "visible": bool(spread.notna().any()), "thickness": 1, "width": 3},
-                customdata=table[f"R2 {name}"],
-                hovertemplate="%{y}, %{fullData.name}: R2 %{customdata:.3f}<extra></extra>",
-            )
-    words = "R2 of each target by held-out holes and by held-out rows; what could be gained most, at the top."
-    names = [name for name in table if str(name).startswith(("target", "R2", "sd", "gap"))]
-    return Figure("r2", "R2 by hole and by row", words, plot, table[names])
+    looks = {"holes": (BLUE, "circle"), "rows": (VERMILION, "diamond-open")}
+    all_outside = []
+    for split in result.splits:
+        name, (colour, symbol) = SPLIT_NAMES[split], looks[split]
+        drawn, outside = clip_to_axis(table[f"R2 {split}"].to_numpy(), LOWEST_R2, 1.0)
+        all_outside.append(outside)
+        whiskers = {}
+        if f"sd {split}" in table:
+            whiskers = {"array": table[f"sd {split}"].where(outside == 0), "thickness": 1, "width": 3}
+        plot.add_scatter(
+            x=drawn,
+            y=table["target"],
+            mode="markers",
+            name=name,
+            marker={"color": colour, "symbol": edge_symbols(outside, symbol), "size": 9},
+            error_x=whiskers,
+            customdata=table[f"R2 {split}"],
+            hovertemplate="%{y}, %{fullData.name}: R2 %{customdata:.3f}<extra></extra>",
+        )
+    summary = (
+        f"R2 of each target on {' and on '.join(names)}; the largest possible gain at the top. Whiskers: the standard "
+        f"deviation over the seeds. The axis ends at {LOWEST_R2:g}.{count_outside(*all_outside)}"
+    )
+    numbers = table[[name for name in table if str(name).startswith(("target", "R2", "sd"))]]
+    return Figure("r2", f"R2 on {' and on '.join(names)}", summary, plot, numbers)
 
 
-def _shares(table: "pd.DataFrame") -> Figure:
+def _contributions(table: "pd.DataFrame") -> Figure:
     plot = new_figure(150 + 17 * len(table), barmode="relative", bargap=0.25)
     plot.update_layout(margin_t=50, legend=ABOVE | {"traceorder": "normal"})
     plot.update_xaxes(title_text="points of the score")
     plot.update_yaxes(type="category", autorange="reversed", dtick=1)
-    for column, colour, pattern in (("brings", BLUE, ""), ("could gain", OCHRE, "/")):
-        shown = table[column]
-        if column == "could gain":
-            shown = table["weight"] * (1 - table["brings"].clip(lower=0) / table["weight"])
+    r2 = table["contribution"] / table["weight"]
+    lowest = LOWEST_R2 * table["weight"]
+    # the two bars of a target end at its weight
+    bars = {
+        "contribution": (table["contribution"].clip(lower=lowest), {"color": BLUE}),
+        "possible gain": (
+            table["weight"] - table["contribution"].clip(lower=0),
+            {"color": with_opacity(OCHRE, 0.3), "line": {"color": OCHRE, "width": 1}},
+        ),
+    }
+    for name, (lengths, look) in bars.items():
         plot.add_bar(
-            x=shown.clip(lower=LOWEST * table["weight"]),
+            x=lengths,
             y=table["target"],
-            name=column,
+            name=name,
             orientation="h",
-            marker={"color": colour, "pattern": {"shape": pattern}},
-            customdata=table[column],
-            hovertemplate="%{y} %{fullData.name} %{customdata:.4f}<extra></extra>",
+            marker=look,
+            customdata=table[name],
+            hovertemplate="%{y}: %{fullData.name} %{customdata:.4f}<extra></extra>",
         )
-    words = "A bar's length to the right is a target's weight: what it brings, and what it could still gain. Left of zero: it costs."
-    return Figure("shares", "Shares of the score", words, plot, table[["target", "weight", "brings", "could gain"]])
+    drawn, outside = clip_to_axis(r2.to_numpy(), LOWEST_R2, 1.0)
+    cut = table[outside != 0]
+    if len(cut):
+        plot.add_scatter(
+            x=(drawn * table["weight"])[outside != 0],
+            y=cut["target"],
+            mode="markers",
+            marker={"color": BLUE, "symbol": edge_symbols(outside[outside != 0], "circle"), "size": 9},
+            customdata=cut["contribution"],
+            hovertemplate="%{y}: contribution %{customdata:.4f}<extra></extra>",
+            showlegend=False,
+        )
+    summary = (
+        "To the right, the length of a bar is the target's weight: what the target contributes, and what it could "
+        f"still gain. A bar to the left of zero costs score; it ends where R2 is {LOWEST_R2:g}.{count_outside(outside)}"
+    )
+    numbers = table[["target", "weight", "contribution", "possible gain"]]
+    return Figure("contributions", "Contributions to the score", summary, plot, numbers)
 
 
-def _findings(study: Study, table: "pd.DataFrame") -> list[Finding]:
-    r2 = table[f"R2 {WORDS[study.ways[0]]}"]
-    scored = table[r2.notna()]
-    found = []
-    if scored["could gain"].sum() > 0:
-        most = scored.iloc[0]
-        share = most["could gain"] / scored["could gain"].sum()
-        text = f"most is to be gained in {most['target']}: {most['could gain']:.4f}, {share:.0%} of all that is missing"
-        found.append(Finding("note", "gain", text, "targets", {"target": most["target"], "points": most["could gain"]}))
-    below = scored[scored["brings"] < 0]
+def _gain_findings(scored: "pd.DataFrame") -> list[Finding]:
+    findings = []
+    total = scored["possible gain"].sum()
+    if total > 0:
+        first = scored.iloc[0]
+        gain = first["possible gain"]
+        text = f"the largest possible gain is in {first['target']}: {gain:.4f}, {gain / total:.0%} of the total"
+        values = {"target": first["target"], "points": gain}
+        findings.append(Finding("note", "gain", text, "target-scores", values))
+    below = scored[scored["contribution"] < 0]
     if len(below):
-        cost = float(-below["brings"].sum())
+        cost = float(-below["contribution"].sum())
         text = (
-            f"{len(below)} of {len(scored)} targets do worse than their mean, which costs {cost:.4f}: {_names(below)}"
+            f"{len(below)} of {len(scored)} targets are predicted worse than by their mean, which costs {cost:.4f}: "
+            f"{_list_names(below['target'])}"
         )
-        found.append(
-            Finding("bad", "below the mean", text, "targets", {"targets": below["target"].tolist(), "points": cost})
-        )
+        values = {"targets": below["target"].tolist(), "points": cost}
+        findings.append(Finding("bad", "below the mean", text, "target-scores", values))
+    return findings
+
+
+def _error_findings(scored: "pd.DataFrame", result: ValidationResult) -> list[Finding]:
+    """R2, RMSE, bias and RPIQ of the target with the highest weight, in words; of all targets, for programs."""
+    if not len(scored):
+        return []
+    split = result.splits[0]
+    measures = ("R2", "RMSE", "bias", "RPIQ")
+    by_target = scored.set_index("target")[[f"{measure} {split}" for measure in measures]]
+    by_target.columns = list(measures)
+    target = scored.loc[scored["weight"].idxmax(), "target"]
+    text = f"{target}, the target with the highest weight: {describe_errors(by_target.loc[target], target)}"
+    values = by_target.astype(object).where(by_target.notna(), None).to_dict("index")  # None, as JSON has no NaN
+    return [Finding("note", "errors", text, "target-scores", {"held out": SPLIT_NAMES[split], "targets": values})]
+
+
+def _data_findings(table: "pd.DataFrame", result: ValidationResult) -> list[Finding]:
+    """Targets that could not be scored, or not in a meaningful way."""
     never = table[table["measured"] == 0]
-    if len(never):
-        lost = never["weight"].sum()
-        text = f"{len(never)} of {len(table)} targets have no assay in these rows, and {lost:g} of the weights with them: {_names(never)}"
-        found.append(Finding("note", "not measured", text, "targets", {"targets": never["target"].tolist()}))
-    rare = table[(table["measured"] > 0) & r2.isna()]
-    if len(rare):
-        text = f"{len(rare)} targets were measured too seldom to be judged, or only in one place: {_names(rare)}"
-        found.append(Finding("note", "seldom measured", text, "targets", {"targets": rare["target"].tolist()}))
-    constant = [
-        name for name, spread in zip(study.challenge.targets, study.deviations, strict=True) if np.isnan(spread)
-    ]
-    constant = [name for name in constant if name in set(table[table["measured"] > 1]["target"])]
-    if constant:
-        text = f"{len(constant)} targets have one value in all rows: {', '.join(constant[:8])}; their R2 says nothing"
-        found.append(Finding("bad", "constant", text, "targets", {"targets": constant}))
-    return found
+    rarely = table[(table["measured"] > 0) & table[f"R2 {result.splits[0]}"].isna()]
+    varying = {
+        name for name, value in zip(result.challenge.targets, result.deviations, strict=True) if not np.isnan(value)
+    }
+    constant = table[(table["measured"] > 1) & ~table["target"].isin(varying)]
+    not_measured = NOT_MEASURED.format(count=len(never), total=len(table))
+    cases: dict[str, tuple[Level, pd.DataFrame, str]] = {
+        "not measured": ("note", never, f"{not_measured}, and {never['weight'].sum():g} of the weights with them"),
+        "seldom measured": (
+            "note",
+            rarely,
+            f"{len(rarely)} targets have too few assays, or in too few holes, to be scored",
+        ),
+        "constant": ("bad", constant, f"{len(constant)} targets have the same value in all rows, so R2 is meaningless"),
+    }
+    findings = []
+    for name, (level, rows, text) in cases.items():
+        if len(rows):
+            values = {"targets": rows["target"].tolist()}
+            findings.append(Finding(level, name, f"{text}: {_list_names(rows['target'])}", "target-scores", values))
+    return findings
 
 
-def _names(table: "pd.DataFrame") -> str:
-    names = table["target"].tolist()
-    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+def _list_names(names: "pd.Series[str]") -> str:
+    listed = ", ".join(names[:8])
+    return listed if len(names) <= 8 else f"{listed} and {len(names) - 8} more"

@@ -1,4 +1,4 @@
-"""Processes that run a submission: what they are asked, and what they answer."""
+"""The worker processes that run a submission: how they are started, asked and stopped."""
 
 import contextlib
 import json
@@ -7,6 +7,7 @@ import queue
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,16 +21,18 @@ from recore.pipeline.hints import hint_for
 from recore.report.reading import Floats
 
 PROGRAM = Path(__file__).with_name("program.py")
-HOST = Path(__file__).parents[3] / "score.py"  # the host's, for the weights
+SCORE_SCRIPT = Path(__file__).parents[3] / "score.py"  # the host's, for the weights
 SCRIPTS = ("preprocess.py", "train.py")
-MOST = 4  # processes; each holds the model's inputs
-# One thread each: matrices are small, and there is a process for each processor
-ALONE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-ALONE |= {"PYTHONDONTWRITEBYTECODE": "1"}  # leave nothing in the submission's folder
+MAX_WORKERS = 4  # each holds the model's inputs in memory
+ENVIRONMENT = {
+    # the matrices are small, and there is a process for each processor
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    "PYTHONDONTWRITEBYTECODE": "1",  # nothing is written to the submission's folder
+}
 
 
 class SubmissionError(Exception):
-    """The submission did not do what it is for; the message says what and where. hint: what to do about it."""
+    """The submission failed; the message says how and where. hint: what to do about it."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
@@ -37,16 +40,15 @@ class SubmissionError(Exception):
 
 
 class Worker:
-    """One process of program.py."""
+    """One process of program.py. minutes: the longest time on the clock that it may take for one request."""
 
-    def __init__(self, submission: Path, log: Path) -> None:
-        command = [sys.executable, "-P", str(PROGRAM), str(submission.resolve())]
-        self.submission = submission
+    def __init__(self, submission: Path, log: Path, minutes: float) -> None:
+        self.submission, self.minutes, self.timed_out = submission, minutes, False
         with log.open("ab") as errors:
             self.process = subprocess.Popen(
-                command,
+                [sys.executable, "-P", str(PROGRAM), str(submission.resolve())],
                 cwd=submission,
-                env=os.environ | ALONE,
+                env=os.environ | ENVIRONMENT,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -54,41 +56,69 @@ class Worker:
                 encoding="utf-8",
             )
 
-    def ask(self, do: str, **request: Any) -> dict[str, Any]:
-        """Raises ValueError where the submission finds fault with the data, SubmissionError where it fails or ends."""
+    def ask(self, request: str, **arguments: Any) -> dict[str, Any]:
+        """The worker's answer to a request, which is the name of one of its methods.
+
+        Raises ValueError if the submission refuses the data, SubmissionError if it fails, ends or takes too long.
+        """
         assert self.process.stdin is not None  # noqa: S101 - both are pipes
         assert self.process.stdout is not None  # noqa: S101
         line = ""
-        with contextlib.suppress(BrokenPipeError):
-            print(json.dumps({"do": do, **request}), file=self.process.stdin, flush=True)
-            line = self.process.stdout.readline()
+        timer = threading.Timer(60 * self.minutes, self._time_out)
+        timer.daemon = True  # the command ends without it
+        timer.start()
+        try:
+            with contextlib.suppress(BrokenPipeError):
+                print(json.dumps({"request": request, **arguments}), file=self.process.stdin, flush=True)
+                line = self.process.stdout.readline()
+        finally:
+            timer.cancel()
+        if self.timed_out:
+            raise SubmissionError(
+                f"the submission did not finish within {self.minutes:g} minutes on the clock (request: {request}) and "
+                "was stopped; --fit-minutes sets this limit"
+            )
         if not line:
             raise SubmissionError(f"the submission's process ended with status {self.process.wait()}: out of memory?")
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
-            raise ValueError(answer["error"]) if answer["data"] else self._explained(answer)
+            raise ValueError(answer["error"]) if answer["data"] else self._submission_error(answer)
         return answer
 
-    def _explained(self, answer: dict[str, Any]) -> SubmissionError:
-        """What the submission raised, where, and what to do about it."""
+    def _submission_error(self, answer: dict[str, Any]) -> SubmissionError:
+        """The exception that the submission raised, where, and what to do about it."""
         exception = find_exception(answer.get("traceback", ""), self.submission)
         if exception is None:
             return SubmissionError(answer["error"])
         return SubmissionError(str(exception), hint_for(exception, "train", self.submission))
 
-    def end(self) -> None:
+    def _time_out(self) -> None:
+        self.timed_out = True
+        self._kill()
+
+    def _kill(self) -> None:
+        """Kill the process and those that it has started, which may hold its pipes open."""
+        import psutil
+
+        with contextlib.suppress(psutil.Error):
+            for child in psutil.Process(self.process.pid).children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    child.kill()
         self.process.kill()
+
+    def stop(self) -> None:
+        self._kill()
         self.process.communicate()
 
 
 class Workers:
-    """Some processes of one submission and a folder for their arrays. Requests wait for a free one, in order."""
+    """Several worker processes of one submission and a folder for their arrays. A request waits for a free worker."""
 
-    def __init__(self, submission: Path, count: int) -> None:
-        self.submission, self.count = submission, count
-        self.free: queue.SimpleQueue[Worker] = queue.SimpleQueue()
-        self.all: list[Worker] = []
+    def __init__(self, submission: Path, count: int, minutes: float) -> None:
+        self.submission, self.count, self.minutes = submission, count, minutes
         self.threads = ThreadPoolExecutor(count)
+        self._workers: list[Worker] = []
+        self._free: queue.SimpleQueue[Worker] = queue.SimpleQueue()
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
@@ -96,62 +126,70 @@ class Workers:
             self.folder = Path(folder)
             try:
                 for _ in range(self.count):
-                    self.all.append(Worker(self.submission, self.folder / "log"))
+                    self._workers.append(Worker(self.submission, self.folder / "log", self.minutes))
                 yield
             finally:
-                for worker in self.all:
-                    worker.end()
+                for worker in self._workers:
+                    worker.stop()
                 self.threads.shutdown(cancel_futures=True)
 
-    def read(self, file: Path) -> dict[str, Any]:
-        """Preprocess a file in one process. Raises SubmissionError."""
-        return self.all[0].ask("read", file=str(file.resolve()), into=str(self.folder), score=str(HOST))
+    @property
+    def process_ids(self) -> list[int]:
+        return [worker.process.pid for worker in self._workers]
 
-    def load(self, told: dict[str, Any], holes: NDArray[Any]) -> None:
-        """Hand what one process has read, and the drill hole of each row, on to all."""
+    def preprocess(self, file: Path) -> dict[str, Any]:
+        """Preprocess a data file in one worker; the answer describes the inputs, the targets and their weights."""
+        return self._workers[0].ask(
+            "preprocess_file", file=str(file.resolve()), folder=str(self.folder), score_script=str(SCORE_SCRIPT)
+        )
+
+    def load(self, description: dict[str, Any], holes: NDArray[Any]) -> None:
+        """Give all workers the preprocessed data and the drill hole of each row."""
         np.save(self.folder / "holes.npy", np.asarray(holes, dtype=str))
-        for worker in self.all:
-            worker.ask("load", folder=str(self.folder), columns=told["columns"], names=told["names"])
-            self.free.put(worker)
+        for worker in self._workers:
+            worker.ask("load", folder=str(self.folder), columns=description["columns"], names=description["names"])
+            self._free.put(worker)
 
     def inputs(self, rows: NDArray[np.intp]) -> Floats:
-        """What preprocess.py made of some rows: (rows, bins)."""
+        """The output of preprocess.py for some rows: (rows, bins)."""
         values: Floats = np.load(self.folder / "inputs.npy", mmap_mode="r")[rows]
         return values
 
-    def fit(self, name: str, training: NDArray[np.intp], held: NDArray[np.intp], alpha: float | None) -> Floats:
-        """Predictions (held, 49) of a model fitted to the training rows."""
-        out = self.folder / f"{name}.npy"
-        self._ask("fit", training=training.tolist(), held=held.tolist(), out=str(out), alpha=alpha)
-        return _taken(out)
+    def fit(self, name: str, training: NDArray[np.intp], held_out: NDArray[np.intp], alpha: float | None) -> Floats:
+        """Predictions (held_out, 49) of a model fitted to the training rows. name: a different one for each fit."""
+        file = self.folder / f"{name}.npy"
+        rows = {"training": training.tolist(), "held_out": held_out.tolist()}
+        self._ask_free_worker("fit", **rows, file=str(file), alpha=alpha)
+        return _read_and_delete(file)
 
-    def sensitivity(self, training: NDArray[np.intp], probes: NDArray[np.intp], seconds: float) -> Floats | None:
-        """(bins, 49): program.py says what; None where it would take longer."""
-        out = self.folder / "sensitivity.npy"
-        asked = {"training": training.tolist(), "probes": probes.tolist(), "out": str(out), "seconds": seconds}
-        return None if self._ask("sensitivity", **asked).get("slow") else _taken(out)
+    def sensitivity(self, training: NDArray[np.intp], probes: NDArray[np.intp], seconds: float) -> tuple[Floats, int]:
+        """The sensitivity (bins, 49), as program.py describes it, and how many of the probe rows were used."""
+        file = self.folder / "sensitivity.npy"
+        rows = {"training": training.tolist(), "probes": probes.tolist()}
+        answer = self._ask_free_worker("sensitivity", **rows, file=str(file), seconds=seconds)
+        return _read_and_delete(file), answer["probes"]
 
-    def _ask(self, do: str, **request: Any) -> dict[str, Any]:
-        worker = self.free.get()
+    def _ask_free_worker(self, request: str, **arguments: Any) -> dict[str, Any]:
+        worker = self._free.get()
         try:
-            return worker.ask(do, **request)
+            return worker.ask(request, **arguments)
         finally:
-            self.free.put(worker)
+            self._free.put(worker)
 
 
 def check_submission(folder: Path) -> None:
-    """Raises ValueError where no submission is there."""
+    """Raises ValueError if the folder does not hold a submission."""
     for name in SCRIPTS:
         if not (folder / name).is_file():
             raise ValueError(f"{folder}: no {name} there: name the folder of a submission")
 
 
-def _taken(path: Path) -> Floats:
+def _read_and_delete(path: Path) -> Floats:
     values: Floats = np.load(path)
     path.unlink()
     return values
 
 
-def cpus() -> int:
-    """Processors that this process may use."""
+def available_processors() -> int:
+    """The number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

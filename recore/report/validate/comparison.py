@@ -1,0 +1,140 @@
+"""The score of the submission beside those of simple baselines, on held-out drill holes and on held-out rows."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recore.report.page.content import Figure, Finding, Level, Section, Table
+from recore.report.page.figures import ABOVE, BLUE, GREY, new_figure, with_opacity
+from recore.report.validate.plan import SPLIT_NAMES, SPLITS
+from recore.report.validate.validation import ValidationResult
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SUBMISSION = "this submission"
+LARGE_LEAK = 0.1  # of the best possible score
+
+TITLE = "Comparison with baselines"
+READING = (
+    "Good: on held-out drill holes this submission scores higher than every baseline, and the two bars of each method "
+    "are close. Bad: a baseline scores higher (the flexibility of the model costs more than it gains), or the bar for "
+    "held-out rows is much longer than the bar for held-out drill holes. That difference is a leak: neighbouring "
+    "samples of a hole are alike, and a model that was trained on one of them almost knows the other. Private data "
+    "come from other holes, so trust the bar for held-out drill holes."
+)
+NOTE = (
+    "All methods use the same folds, those of the first seed, and choose their hyperparameters within the training "
+    "part. mean: the mean of the training part. one band: a straight line on the one best bin. RandomNumbers: the "
+    "method that won the challenge, ridge regression on spectra that are divided by their maximum and averaged over 7 "
+    "channels, with a regularisation strength per target. PLS: partial least squares of all targets at once after "
+    "standard normal variate, with the number of components per target that is best on a held-out part. If targets "
+    "have gaps in more than 8 different sets of rows, the baselines fill each gap with the target's mean. Whiskers: "
+    "the standard deviation over the seeds."
+)
+
+
+def section(result: ValidationResult) -> tuple[Section, list[Finding]]:
+    """The section and its findings."""
+    table = compare_scores(result)
+    repeats = Table("repeats", "This submission, by seed", "Each seed has other folds.", list_repeats(result))
+    return Section("comparison", TITLE, READING, (_bars(table), repeats), NOTE), [
+        _score_finding(result),
+        _baseline_finding(table),
+        *_leak_findings(result),
+    ]
+
+
+def compare_scores(result: ValidationResult) -> "pd.DataFrame":
+    """A row for each method and split: the score on the first folds, for the submission also the sd over seeds."""
+    import pandas as pd
+
+    rows = []
+    for method in [*dict.fromkeys(name for _, name in result.baselines), SUBMISSION]:
+        for split in result.splits:
+            is_submission = method == SUBMISSION
+            predicted = result.first(split) if is_submission else result.baselines[split, method]
+            scores = result.scores_of_repeats(split) if is_submission else []
+            deviation = float(np.std(scores, ddof=1)) if len(scores) > 1 else np.nan
+            row = {"method": method, "held out": SPLIT_NAMES[split], "score": result.score(predicted)}
+            rows.append(row | {"sd over seeds": deviation})
+    return pd.DataFrame(rows)
+
+
+def list_repeats(result: ValidationResult) -> "pd.DataFrame":
+    """A row for each split and seed."""
+    import pandas as pd
+
+    rows = []
+    for split in result.splits:
+        seeds = [result.settings.seed + int(each.setting) for each in result.completed(split, "default")]
+        for seed, score in zip(seeds, result.scores_of_repeats(split), strict=True):
+            rows.append({"held out": SPLIT_NAMES[split], "seed": seed, "score": score})
+    return pd.DataFrame(rows)
+
+
+def _bars(table: "pd.DataFrame") -> Figure:
+    plot = new_figure(120 + 46 * table["method"].nunique(), barmode="group", bargap=0.3)
+    low, high = float(table["score"].min()), float((table["score"] + table["sd over seeds"].fillna(0)).max())
+    plot.update_layout(margin_t=50, legend=ABOVE | {"traceorder": "normal"})
+    plot.update_xaxes(title_text="score", range=[min(0.0, 1.1 * low), max(0.05, 1.1 * high)])
+    plot.update_yaxes(type="category", autorange="reversed")
+    looks = {"holes": {"color": BLUE}, "rows": {"color": with_opacity(GREY, 0.3), "line": {"color": GREY, "width": 1}}}
+    for split in SPLITS:
+        rows = table[table["held out"] == SPLIT_NAMES[split]]
+        if len(rows):
+            deviations = rows["sd over seeds"]
+            plot.add_bar(
+                x=rows["score"],
+                y=rows["method"],
+                name=SPLIT_NAMES[split],
+                orientation="h",
+                marker=looks[split],
+                error_x={"array": deviations, "visible": bool(deviations.notna().any()), "color": "#888888"},
+                hovertemplate="%{y}, %{fullData.name}: %{x:.4f}<extra></extra>",
+            )
+    summary = "The challenge's score of each method, cross-validated on held-out drill holes and on held-out rows."
+    return Figure("comparison-scores", "Scores of the baselines and this submission", summary, plot, table)
+
+
+def _score_finding(result: ValidationResult) -> Finding:
+    split = result.splits[0]
+    scores = result.scores_of_repeats(split)
+    possible = result.challenge.possible(result.r2(result.first(split)))
+    text = f"score {np.mean(scores):.4f} of {possible:g} possible, cross-validated on {SPLIT_NAMES[split]}"
+    if len(scores) > 1:
+        text += f"; standard deviation over {len(scores)} seeds {np.std(scores, ddof=1):.4f}"
+    values = {"scores": scores, "possible": possible, "held out": SPLIT_NAMES[split]}
+    return Finding("note", "score", text, "comparison", values)
+
+
+def _baseline_finding(table: "pd.DataFrame") -> Finding:
+    split = table["held out"].iloc[0]
+    scores = table[table["held out"] == split].set_index("method")["score"]
+    score, baselines = scores[SUBMISSION], scores.drop(SUBMISSION)
+    best = str(baselines.idxmax())
+    values = {"best": best, "score": float(baselines[best])}
+    if score > baselines[best]:
+        text = f"better than every baseline on {split}: {score:.4f}; the best one, {best}, scores {baselines[best]:.4f}"
+        return Finding("good", "baselines", text, "comparison", values)
+    text = (
+        f"a baseline is at least as good on {split}: {best} scores {baselines[best]:.4f}, this submission {score:.4f}"
+    )
+    return Finding("bad", "baselines", text, "comparison", values)
+
+
+def _leak_findings(result: ValidationResult) -> list[Finding]:
+    if len(result.splits) < 2:
+        return []
+    by_hole, by_row = (float(np.mean(result.scores_of_repeats(split))) for split in result.splits)
+    gap = by_row - by_hole
+    possible = result.challenge.possible(result.r2(result.first(result.splits[0])))
+    level: Level = "good"
+    text = f"held-out rows score {by_row:.4f}, {-gap:.4f} less than held-out drill holes: no sign of a leak"
+    if gap > 0:
+        level = "bad" if gap > LARGE_LEAK * possible else "note"
+        text = (
+            f"held-out rows score {by_row:.4f}, {gap:.4f} more than held-out drill holes: a leak, so a score from "
+            "held-out rows is optimistic for new holes"
+        )
+    return [Finding(level, "leak", text, "comparison", {"gap": gap})]

@@ -1,0 +1,94 @@
+"""The figure of predicted against measured values: one target at a time, in one colour or coloured by drill hole."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from recore.report.page.content import Figure
+from recore.report.page.figures import ABOVE, BLUE, COLOURS, GREY, SYMBOLS, as_float32, new_figure, short_name, thin_out
+from recore.report.reading import Floats, SpectralData
+from recore.report.validate.plan import Rows
+from recore.report.validate.scoring import describe_errors
+from recore.report.validate.validation import ValidationResult
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DRAWN_POINTS = 400  # of a target, besides those that are always drawn
+ALWAYS_DRAWN = 0.98  # quantile of the measured values, and of the absolute residuals, above which all points are drawn
+
+TITLE = "Predicted against measured"
+SUMMARY = (
+    "One target at a time, chosen above the figure: each point is a sample. On the dashed line, the prediction equals "
+    "the measured value. The points can be coloured by drill hole{others}."
+)
+OTHERS = ": the {count} holes with the largest mean residuals each have a colour, the others are grey"
+
+
+def predicted_figure(result: ValidationResult, named_holes: Sequence[str]) -> Figure:
+    """The figure with all targets that vary and were predicted. named_holes: the holes with a colour of their own."""
+    predicted = result.first(result.splits[0])
+    errors = {"R2": result.r2(predicted)} | result.errors(predicted)
+    drawn = {column: rows_to_draw(result.measured[:, column], predicted[:, column]) for column in result.ranked_targets}
+    labelled = np.unique(np.concatenate(list(drawn.values())))
+    plot = new_figure(560, legend=ABOVE)
+    plot.update_layout(xaxis={"title": {"text": "measured"}}, yaxis={"title": {"text": "predicted"}})
+    plot.update_layout(meta=_label_rows(result.data, labelled, named_holes))
+    choices, details = [], []
+    for choice, (column, rows) in enumerate(drawn.items()):
+        target = result.challenge.targets[column]
+        x, y = as_float32(result.measured[rows, column]), as_float32(predicted[rows, column])
+        line = {"color": GREY, "dash": "dash", "width": 1}
+        ends = as_float32([np.minimum(x, y).min(), np.maximum(x, y).max()])
+        hidden = {"meta": choice, "visible": choice == 0, "showlegend": False}
+        plot.add_scatter(x=ends, y=ends, mode="lines", line=line, hoverinfo="skip", **hidden)
+        plot.add_scatter(
+            x=x,
+            y=y,
+            customdata=np.searchsorted(labelled, rows).astype(np.uint16 if len(labelled) <= 2**16 else np.uint32),
+            mode="markers",
+            name=target,
+            marker={"color": BLUE, "size": 5, "opacity": 0.7},
+            hovertemplate="%{text}<br>measured %{x:.4g}, predicted %{y:.4g}<extra></extra>",
+            **hidden,
+        )
+        choices.append(f"{target}, weight {result.challenge.weights[column]:g}")
+        details.append(describe_errors({name: values[column] for name, values in errors.items()}, target))
+    others = OTHERS.format(count=len(named_holes)) if len(named_holes) < len(set(result.data.hole)) else ""
+    summary = SUMMARY.format(others=others)
+    return Figure("predicted", TITLE, summary, plot, _numbers(result), choices, details, "drill hole")
+
+
+def rows_to_draw(measured: Floats, predicted: Floats) -> Rows:
+    """The rows of a target that are drawn: the highest values, the largest residuals and every k-th other row."""
+    rows = np.flatnonzero(np.isfinite(measured) & np.isfinite(predicted))
+    values, residuals = measured[rows], np.abs(predicted - measured)[rows]
+    always = (values >= np.quantile(values, ALWAYS_DRAWN)) | (residuals >= np.quantile(residuals, ALWAYS_DRAWN))
+    return rows[thin_out(len(rows), always, DRAWN_POINTS)]
+
+
+def _label_rows(data: SpectralData, rows: Rows, named_holes: Sequence[str]) -> dict[str, Any]:
+    """What page.js shows of each row on hover, the group that it is coloured by, and the look of each group."""
+    labels = []
+    for row in rows:
+        depth = f", {data.depth[row]:.4g} m" if np.isfinite(data.depth[row]) else ""
+        labels.append(f"{short_name(data.index[row])}, {short_name(data.hole[row])}{depth}")
+    looks = [{"name": "other holes", "color": GREY, "symbol": "circle-open"}]
+    for hole, colour, symbol in zip(named_holes, COLOURS, SYMBOLS, strict=False):
+        looks.append({"name": short_name(hole), "color": colour, "symbol": symbol})
+    number_of = {hole: number for number, hole in enumerate(named_holes, 1)}
+    return {"labels": labels, "groups": [number_of.get(hole, 0) for hole in data.hole[rows]], "looks": looks}
+
+
+def _numbers(result: ValidationResult) -> "pd.DataFrame":
+    """All rows: the measured values, and the predictions on the first folds of each split."""
+    import pandas as pd
+
+    data = result.data
+    columns = {"index": data.index, "SiteID": data.hole, "DepthFrom": data.depth_from, "DepthTo": data.depth_to}
+    for column, target in enumerate(result.challenge.targets):
+        columns[f"{target} measured"] = result.measured[:, column]
+        for split in result.splits:
+            columns[f"{target} predicted {split}"] = result.first(split)[:, column]
+    return pd.DataFrame(columns)

@@ -1,0 +1,91 @@
+"""A validation report in headless Chromium, and a validation of many rows: slow."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from support.browser import assert_usable, opened
+from support.checkout import ROOT
+from support.data_files import write_csv
+from support.validations import HOSTILE
+
+from recore.dataset.sample import Plan, make_sample
+from recore.report.page.page_files import write_page
+from recore.report.validate.submission_report import validate
+from recore.report.validate.validation import ValidationSettings
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("data", ["sample", "yamsys", "hostile"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_report_in_a_browser(
+    chromium: Any, tmp_path: Path, small_file: Path, linear_submission: Path, data: str, scheme: str
+) -> None:
+    if data == "yamsys" and "RECORE_YAMSYS" not in os.environ:
+        pytest.skip("RECORE_YAMSYS does not name the folder of the YAMSYS soils")
+    path = Path(os.environ["RECORE_YAMSYS"], "public.csv.gz") if data == "yamsys" else small_file
+    if data == "hostile":
+        frame = pd.read_csv(small_file, index_col=0)
+        path = write_csv(tmp_path / "h.csv.gz", frame.assign(SiteID=frame["SiteID"] + HOSTILE))
+    page = validate(linear_submission if data == "hostile" else ROOT, path, ValidationSettings(minutes=10))
+    write_page(page, tmp_path / "r.html")
+    with opened(chromium, tmp_path / "r.html", scheme) as report:
+        assert_usable(
+            report, tmp_path / "r.html", "Validate", ("comparison-scores", "r2", "contributions", "sensitivity")
+        )
+        assert len(report.tab.pdf(format="A4")) < 5_000_000
+
+
+@pytest.mark.slow
+def test_targets_are_chosen_and_points_are_coloured_by_hole(chromium: Any, numbers: Path) -> None:
+    """By keyboard: another target, with its own errors, and then a series for each of its 7 holes."""
+    table = pd.read_csv(numbers / "targets.csv").set_index("target")
+    with opened(chromium, numbers.with_suffix(".html")) as report:
+        tab = report.tab
+        series = "document.querySelector('[data-figure=predicted]').data.filter(one => one.hoverinfo !== 'skip')"
+        assert tab.locator("[data-chooses=predicted] option").count() == 49
+        assert tab.evaluate(f"{series}.map(one => one.name)") == ["CuPPM"]
+        points = tab.evaluate(f"{series}[0].x.length")
+        assert f"RMSE {table.loc['CuPPM', 'RMSE holes']:.4g} ppm" in tab.text_content("[data-detail-of=predicted]")
+        assert "DD" in report.by_keyboard("predicted")
+        tab.locator("[data-chooses=predicted]").focus()
+        tab.keyboard.press("ArrowDown")
+        tab.locator("[data-groups=predicted]").focus()
+        tab.keyboard.press("ArrowDown")
+        tab.wait_for_timeout(500)
+        assert tab.text_content("[data-chooses=predicted] option:checked").startswith("AuPPM")
+        assert f"RPIQ {table.loc['AuPPM', 'RPIQ holes']:.2f}" in tab.text_content("[data-detail-of=predicted]")
+        holes = set(pd.read_csv(numbers / "predicted.csv")["SiteID"])
+        assert set(tab.evaluate(f"{series}.map(one => one.name)")) == holes
+        assert tab.evaluate(f"{series}.reduce((sum, one) => sum + one.x.length, 0)") >= points
+        assert tab.evaluate(f"{series}.every(one => one.text.every(text => text.includes(one.name)))")
+        assert set(report.toggle("predicted")) == {"1", "0.5"}
+        assert tab.locator("#predicted .plot").bounding_box()["height"] > 500
+        tab.locator("[data-groups=predicted]").focus()
+        tab.keyboard.press("ArrowUp")
+        tab.wait_for_timeout(500)
+        assert tab.evaluate(f"{series}.map(one => one.name)") == ["AuPPM"]
+        assert report.troubles == []
+
+
+@pytest.mark.slow
+def test_many_rows_within_the_budget_and_10_MB(tmp_path: Path) -> None:
+    """The whole command, with writing its report, takes not much more processor time than --minutes."""
+    make_sample(tmp_path, Plan(rows=28_000, holes=100, channels=1700, missing=0))
+    before, started = os.times(), time.monotonic()
+    page = validate(ROOT, tmp_path / "public/public.csv.gz", ValidationSettings(minutes=1.5))
+    write_page(page, tmp_path / "r.html")
+    after = os.times()
+    used = sum(
+        getattr(after, name) - getattr(before, name) for name in ("user", "system", "children_user", "children_system")
+    )
+    assert used < 120, f"{used:.0f} s of processor time, {time.monotonic() - started:.0f} s on the clock"
+    assert page.facts["rows used"].startswith("2,")
+    assert (tmp_path / "r.html").stat().st_size < 10_000_000
+
+
+def test_docs_have_a_picture() -> None:
+    assert (ROOT / "docs/reports-validate.png").stat().st_size < 300_000

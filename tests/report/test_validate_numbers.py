@@ -1,0 +1,185 @@
+"""The numbers of a validation report, calculated again in another way."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import Ridge
+from sklearn.metrics import r2_score
+from sklearn.model_selection import GroupKFold, cross_val_predict
+from support.checkout import ROOT
+from support.validations import ALPHA, IDS, TARGETS, WEIGHTS, item
+
+import score
+from preprocess import preprocess
+from recore.report.validate.submission_report import validate
+from recore.report.validate.validation import ValidationSettings
+
+HOLES, ROWS = "held-out drill holes", "held-out rows"
+
+
+def test_scores_are_those_of_the_predictions(numbers: Path, small_file: Path) -> None:
+    predicted = pd.read_csv(numbers / "predicted.csv", float_precision="round_trip")
+    data = pd.read_csv(small_file, index_col=0, float_precision="round_trip")
+    assert predicted["index"].astype(int).tolist() == data.index.tolist()
+    for name in TARGETS:
+        np.testing.assert_array_equal(predicted[f"{name} measured"], data[name])
+    seeds = pd.read_csv(numbers / "repeats.csv")
+    table = pd.read_csv(numbers / "comparison-scores.csv").set_index(["method", "held out"])
+    for split, name in (("holes", HOLES), ("rows", ROWS)):
+        expected = score.score(data, predicted[[f"{target} predicted {split}" for target in TARGETS]])[0]
+        assert table["score"]["this submission", name] == pytest.approx(expected, abs=1e-12)
+        scores = seeds[seeds["held out"] == name]["score"]
+        assert scores.iloc[0] == pytest.approx(expected, abs=1e-12)
+        assert table["sd over seeds"]["this submission", name] == pytest.approx(scores.std())
+    findings = {one["name"]: one["values"] for one in json.loads((numbers / "contents.json").read_text())["findings"]}
+    by_hole, by_row = (seeds[seeds["held out"] == name]["score"] for name in (HOLES, ROWS))
+    assert findings["score"]["scores"] == pytest.approx(by_hole.tolist())
+    assert findings["leak"]["gap"] == pytest.approx(by_row.mean() - by_hole.mean())
+
+
+def test_rmse_bias_and_rpiq_are_those_of_the_predictions(numbers: Path) -> None:
+    """Calculated again from predicted.csv, by the definitions; also what a program reads in contents.json."""
+    predicted = pd.read_csv(numbers / "predicted.csv", float_precision="round_trip")
+    table = pd.read_csv(numbers / "targets.csv", float_precision="round_trip").set_index("target")
+    assert table["unit"][["CuPPM", "FePCT", "TePPB"]].tolist() == ["ppm", "%", "ppb"]
+    for split in ("holes", "rows"):
+        for target in TARGETS:
+            pairs = predicted[[f"{target} measured", f"{target} predicted {split}"]].dropna()
+            measured, estimate = pairs.iloc[:, 0], pairs.iloc[:, 1]
+            rmse = math.sqrt(sum((estimate - measured) ** 2) / len(pairs))
+            expected = {
+                "R2": r2_score(measured, estimate),
+                "RMSE": rmse,
+                "bias": sum(estimate - measured) / len(pairs),
+                "RPIQ": (measured.quantile(0.75) - measured.quantile(0.25)) / rmse,
+            }
+            row = table.loc[target, [f"{measure} {split}" for measure in expected]]
+            np.testing.assert_allclose(row.astype(float), list(expected.values()), rtol=1e-9, atol=1e-12 * rmse)
+    contents = json.loads((numbers / "contents.json").read_text())
+    finding = next(one for one in contents["findings"] if one["name"] == "errors")
+    assert set(finding["values"]["targets"]) == set(TARGETS)
+    for target, errors in finding["values"]["targets"].items():
+        assert errors == {measure: table.loc[target, f"{measure} holes"] for measure in ("R2", "RMSE", "bias", "RPIQ")}
+    assert f"RMSE {table.loc['CuPPM', 'RMSE holes']:.4g} ppm" in finding["text"]
+
+
+def test_the_templates_predictions_are_of_holes_that_were_held_out(small_file: Path) -> None:
+    """Its fit called here, as train.py calls it, on the same folds. Without time, optional fits alone are skipped."""
+    import train
+    from fitting import fit_model
+
+    page = validate(ROOT, small_file, ValidationSettings(repeats=2, minutes=0))
+    predicted = item(page, "predicted")[[f"{name} predicted holes" for name in TARGETS]].to_numpy()
+    inputs, targets, holes = preprocess(small_file, return_holes=True)
+    training, held_out = next(iter(GroupKFold(5, shuffle=True, random_state=0).split(inputs, groups=holes.astype(str))))
+    assert not set(holes[training]) & set(holes[held_out])
+    model, _ = fit_model(train.fit, inputs.iloc[training], targets.iloc[training], holes[training], {})
+    np.testing.assert_allclose(predicted[held_out], model.predict(inputs.iloc[held_out]), rtol=1e-6, atol=1e-6)
+    text = next(one.text for one in page.findings if one.name == "time")
+    assert "0 minutes of processor time" in text
+    assert "regularisation strengths" in text
+    assert len(item(page, "repeats")) == 2
+    assert {section.name for section in page.sections if not section.items} == {"alphas", "learning"}
+
+
+def test_contributions(numbers: Path) -> None:
+    table = pd.read_csv(numbers / "targets.csv").set_index("target")
+    assert sorted(table.index) == sorted(TARGETS)
+    np.testing.assert_allclose(table["weight"][TARGETS], WEIGHTS)
+    np.testing.assert_allclose(table["contribution"], table["weight"] * table["R2 holes"])
+    np.testing.assert_allclose(table["possible gain"], table["weight"] * (1 - table["R2 holes"]))
+    np.testing.assert_allclose(table["R2 gap"], table["R2 rows"] - table["R2 holes"])
+    assert table["possible gain"].is_monotonic_decreasing
+    scores = pd.read_csv(numbers / "comparison-scores.csv").set_index(["method", "held out"])["score"]
+    assert table["contribution"].sum() == pytest.approx(scores["this submission", HOLES])
+    figure = pd.read_csv(numbers / "contributions.csv")
+    np.testing.assert_allclose(figure["contribution"] + figure["possible gain"], figure["weight"])
+
+
+def test_residuals(numbers: Path) -> None:
+    predicted = pd.read_csv(numbers / "predicted.csv")
+    measured = predicted["CuPPM measured"]
+    residuals = (measured - predicted["CuPPM predicted holes"]) / measured.std(ddof=0)
+    table = pd.read_csv(numbers / "residuals-by-hole.csv")
+    by_hole = table[table["target"] == "CuPPM"].set_index("SiteID")["mean residual"]
+    expected = residuals.groupby(predicted["SiteID"], sort=False).mean()
+    pd.testing.assert_series_equal(by_hole, expected, check_names=False)
+    by_depth = pd.read_csv(numbers / "residuals-by-depth.csv")
+    order = ((predicted["DepthFrom"] + predicted["DepthTo"]) / 2).argsort(kind="stable")
+    first = order[: by_depth["rows"].iloc[0]]
+    assert by_depth["CuPPM"].iloc[0] == pytest.approx(residuals.iloc[first].median())
+    assert by_depth["rows"].sum() == len(predicted)
+
+
+def test_baselines_on_the_same_folds(numbers: Path, small_file: Path) -> None:
+    """The mean and the one band, fold after fold, by correlations and polynomials."""
+    data = pd.read_csv(small_file, index_col=0, float_precision="round_trip")
+    spectra = data.drop(columns=[*TARGETS, *IDS]).to_numpy()
+    over = spectra / spectra[:, : 147 - round(147 * 300 / 1700)].max(axis=1, keepdims=True)
+    bins = over.reshape(len(over), 21, 7).mean(axis=2)
+    folds = list(GroupKFold(5, shuffle=True, random_state=0).split(bins, groups=data["SiteID"].astype(str)))
+    mean, band = (pd.DataFrame(np.nan, data.index, TARGETS) for _ in range(2))
+    for training, held_out in folds:
+        for name in TARGETS:
+            measured = data[name].iloc[training].notna().to_numpy()
+            x, y = bins[training][measured], data[name].iloc[training][measured].to_numpy()
+            mean.loc[data.index[held_out], name] = y.mean()
+            best = np.argmax([np.corrcoef(x[:, place], y)[0, 1] ** 2 for place in range(21)])
+            band.loc[data.index[held_out], name] = np.polyval(np.polyfit(x[:, best], y, 1), bins[held_out, best])
+    scores = pd.read_csv(numbers / "comparison-scores.csv").set_index(["method", "held out"])["score"]
+    for method, predicted in (("mean", mean), ("one band", band)):
+        expected = score.score(data, predicted)[0]
+        assert scores[method, HOLES] == pytest.approx(expected, rel=1e-6), method
+
+
+def test_alpha_curves(numbers: Path, small_file: Path) -> None:
+    table = pd.read_csv(numbers / "alphas-by-target.csv").set_index(["held out", "alpha"])
+    assert len(table) == 22
+    np.testing.assert_allclose(table[TARGETS].fillna(0) @ WEIGHTS, table["score"])
+    inputs, targets = preprocess(small_file)
+    holes = pd.read_csv(small_file, usecols=["SiteID"])["SiteID"]
+    for alpha, r2 in table.loc[HOLES]["KPPM"].iloc[[0, 5, 10]].items():
+        folds = GroupKFold(5, shuffle=True, random_state=0)
+        predicted = cross_val_predict(Ridge(alpha), inputs, targets["KPPM"], groups=holes, cv=folds)
+        assert r2 == pytest.approx(r2_score(targets["KPPM"], predicted), rel=1e-6)
+
+
+def test_learning_curve(numbers: Path) -> None:
+    table = pd.read_csv(numbers / "learning.csv")
+    assert table["holes"].is_monotonic_increasing
+    assert len(table) >= 3
+    np.testing.assert_allclose(table[TARGETS].fillna(0) @ WEIGHTS, table["score"])
+    scores = pd.read_csv(numbers / "comparison-scores.csv").set_index(["method", "held out"])["score"]
+    assert table["score"].iloc[-1] == pytest.approx(scores["this submission", HOLES])
+
+
+def test_a_linear_models_sensitivity_is_its_coefficients(
+    numbers: Path, small_file: Path, linear_submission: Path
+) -> None:
+    """At all probe rows; and at a few of them, where there is no time for more, which the note says."""
+    inputs, targets = preprocess(small_file)
+    model = Ridge(ALPHA).fit(inputs, targets.fillna(targets.mean()))
+    expected = model.coef_ * inputs.std(ddof=0).to_numpy()
+    hurried = validate(linear_submission, small_file, ValidationSettings(repeats=1, minutes=0))
+    for table in (pd.read_csv(numbers / "sensitivity.csv"), item(hurried, "sensitivity")):
+        assert table["input"].tolist() == inputs.columns.tolist()
+        for place in (0, 7, 36):
+            row = expected[place]
+            np.testing.assert_allclose(table[TARGETS[place]], row, rtol=1e-4, atol=1e-6 * abs(row).max())
+        limits = [float(limit) for limit in inputs.columns[0].split("_")[1:]]
+        assert table["wavenumber"].iloc[0] == pytest.approx(np.mean(limits))
+    note = next(section.note for section in hurried.sections if section.name == "bands")
+    assert "over 5 rows" in note
+    assert "at most 100" in note
+
+
+def test_patterns_are_correlations(numbers: Path, small_file: Path) -> None:
+    inputs, _ = preprocess(small_file)
+    predicted = pd.read_csv(numbers / "predicted.csv")["CuPPM predicted holes"].to_numpy()
+    places = [0, inputs.shape[1] // 2, inputs.shape[1] - 1]
+    expected = [np.corrcoef(predicted, inputs.iloc[:, place])[0, 1] for place in places]
+    np.testing.assert_allclose(pd.read_csv(numbers / "patterns.csv")["CuPPM"].iloc[places], expected, rtol=1e-6)

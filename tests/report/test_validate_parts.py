@@ -1,0 +1,89 @@
+"""Parts of a validation: its plan, its measures and its baselines."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.validations import TARGETS
+
+import score
+from recore.report.validate.baselines import group_targets, pls_path
+from recore.report.validate.plan import make_plan, thin_rows
+from recore.report.validate.scoring import errors_by_target, r2_by_target
+
+
+def test_thinning_keeps_every_hole() -> None:
+    holes = np.repeat([f"H{number}" for number in range(10)], [5, 500, 500, 20, 500, 500, 500, 500, 500, 500])
+    kept = thin_rows(holes, 800)
+    counts = pd.Series(holes[kept]).value_counts()
+    assert 780 <= len(kept) <= 800
+    assert counts["H0"] == 5
+    assert counts["H3"] == 20
+    assert counts.drop(["H0", "H3"]).nunique() == 1
+    assert (np.diff(kept) > 0).all()
+    assert thin_rows(holes, 10_000).tolist() == list(range(len(holes)))
+    many = np.array([f"H{number}" for number in range(1000)])
+    assert 400 <= len(thin_rows(many, 500)) <= 500
+
+
+def test_the_plan_holds_out_each_row_once_and_never_its_hole() -> None:
+    holes = np.repeat([f"H{number}" for number in range(7)], 6).astype(object)
+    fits: dict[Any, list[Any]] = {}
+    for fit in (fit for stage in make_plan(holes, [1e-5, 1.0, 1e5], 2, 0) for fit in stage):
+        fits.setdefault(fit.cross_validation, []).append(fit)
+        assert not set(fit.training) & set(fit.held_out)
+        assert fit.cross_validation.split == "rows" or not set(holes[fit.training]) & set(holes[fit.held_out])
+        assert (
+            fit.cross_validation.purpose != "learning" or len(set(holes[fit.training])) == fit.cross_validation.setting
+        )
+    assert {each.purpose for each in fits} == {"default", "alpha", "learning"}
+    for group in fits.values():
+        assert sorted(np.concatenate([fit.held_out for fit in group])) == list(range(len(holes)))
+
+
+def test_r2_is_the_hosts() -> None:
+    random = np.random.default_rng(0)
+    actual = pd.DataFrame(random.random((30, len(TARGETS))), columns=TARGETS)
+    actual.iloc[:, 0], actual.iloc[1:, 1] = 0.1, np.nan
+    predicted = pd.DataFrame(random.random((30, len(TARGETS))))
+    expected = score.score(actual, predicted)[1]
+    expected[0] = 0.0  # a constant whose mean is another number in the last digit
+    np.testing.assert_allclose(r2_by_target(actual.to_numpy(), predicted.to_numpy()), expected, rtol=1e-12)
+
+
+def test_errors_by_target() -> None:
+    """By hand: predictions 1 too high throughout, and others that are exact; too few pairs are NaN."""
+    measured = np.array(
+        [[1, 1, 1, 1], [2, 2, np.nan, 2], [3, 3, np.nan, 3], [4, 4, np.nan, 4], [5, 5, np.nan, 5]], float
+    )
+    predicted = measured + np.array([1, 0, 0, -2])
+    errors = errors_by_target(measured, predicted)
+    np.testing.assert_allclose(errors["RMSE"], [1, 0, np.nan, 2])
+    np.testing.assert_allclose(errors["bias"], [1, 0, np.nan, -2])
+    np.testing.assert_allclose(errors["RPIQ"], [2, np.nan, np.nan, 1])
+
+
+def test_the_path_of_pls_is_that_of_its_fits() -> None:
+    from sklearn.cross_decomposition import PLSRegression
+
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(40, 8)), random.normal(size=(40, 3))
+    y[:, 0] += x[:, 0]
+    path = pls_path(x, y, x[:5])
+    for number in (1, 3, 6):
+        scaled = (y - y.mean(axis=0)) / y.std(axis=0)
+        expected = PLSRegression(number, scale=False).fit(x, scaled).predict(x[:5]) * y.std(axis=0) + y.mean(axis=0)
+        np.testing.assert_allclose(path[number], expected, rtol=1e-6, atol=1e-8)
+
+
+def test_scattered_gaps_are_filled_for_baselines_and_blocks_are_not() -> None:
+    y = np.random.default_rng(0).random((20, 12))
+    y[:10, :4] = np.nan
+    parts = list(group_targets(y))
+    assert sorted(len(rows) for rows, _, _ in parts) == [10, 20]
+    y[np.arange(12), np.arange(12)] = np.nan
+    ((rows, columns, filled),) = group_targets(y)
+    assert (len(rows), len(columns)) == y.shape
+    assert filled[0, 11] == y[0, 11]
+    assert filled[0, 0] == pytest.approx(np.nanmean(y[:, 0]))

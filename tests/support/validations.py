@@ -1,0 +1,82 @@
+"""What the tests of `recore validate` share: a small data file, a simple submission, and a report of the two."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import score
+from recore.report.page.content import Figure, Page
+from recore.report.page.page_files import write_page
+from recore.report.validate.submission_report import validate
+from recore.report.validate.validation import ValidationSettings
+from support.checkout import copy_scripts
+from support.data_files import write_csv
+
+IDS = ["SiteID", "DepthFrom", "DepthTo"]
+TARGETS = list(score.TARGETS)
+WEIGHTS = np.array(score.WEIGHTS)
+HOSTILE = "</script><script>document.title='broken'</script><img src=x>"
+# train.py of a submission unlike the template's: a linear model, no limits, no second result
+TRAIN = """
+import numpy as np
+from sklearn.linear_model import Ridge
+
+
+def fit(inputs, targets, holes, alpha_min=0.001, alpha_max=10.0, alphas=3):
+    tried = np.geomspace(alpha_min, alpha_max, alphas)
+    return Ridge(tried[len(tried) // 2]).fit(inputs, targets.fillna(targets.mean()).fillna(0))
+"""
+ALPHA = 0.1  # the middle of its regularisation strengths
+
+
+def item(page: Page, name: str) -> pd.DataFrame:
+    """The numbers of a figure or table."""
+    return next(one.numbers for one in page.items if one.name == name)
+
+
+def figure(page: Page, name: str) -> Figure:
+    return next(one for one in page.items if isinstance(one, Figure) and one.name == name)
+
+
+@pytest.fixture(scope="module")
+def small_file(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data file of 160 rows, 7 holes and 147 channels; in one hole there is no tin."""
+    data = pd.read_csv(sample / "public/public.csv.gz", index_col=0, float_precision="round_trip")
+    spectra = [name for name in data if name not in TARGETS and name not in IDS]
+    data = data.iloc[np.linspace(0, len(data) - 1, 160).astype(int)].drop(columns=spectra[147:])
+    data[TARGETS] = data[TARGETS].fillna(data[TARGETS].mean())  # scattered gaps would make fits slow
+    data.loc[data["SiteID"] == data["SiteID"].iloc[0], "SnPPM"] = np.nan
+    return write_csv(tmp_path_factory.mktemp("validated") / "public.csv.gz", data)
+
+
+@pytest.fixture(scope="module")
+def linear_submission(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the template's preprocess.py and the linear model above."""
+    folder = copy_scripts(tmp_path_factory.mktemp("linear"), "preprocess.py")
+    (folder / "train.py").write_text(TRAIN)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def numbers(small_file: Path, linear_submission: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder beside the report of the linear submission."""
+    out = tmp_path_factory.mktemp("reports") / "r.html"
+    write_page(validate(linear_submission, small_file, ValidationSettings(repeats=2, minutes=10)), out)
+    return out.with_suffix("")
+
+
+@pytest.fixture
+def validate_changed(tmp_path: Path, small_file: Path, linear_submission: Path) -> Callable[..., Page]:
+    """Validate the linear submission on a changed copy of the data, and write its page."""
+    data = pd.read_csv(small_file, index_col=0)
+
+    def make(change: Callable[[pd.DataFrame], pd.DataFrame], settings: ValidationSettings | None = None) -> Page:
+        path = write_csv(tmp_path / "f.csv.gz", change(data.copy()))
+        page = validate(linear_submission, path, settings or ValidationSettings(repeats=1, minutes=10))
+        write_page(page, tmp_path / "f.html")
+        return page
+
+    return make
