@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from support.browser import Opened, assert_sound, opened
+from support.browser import OpenReport, assert_sound, open_report
 from support.checkout import ROOT
 from support.data_files import write_csv
 from support.example_runs import changed, make_runs
-from support.run_command import once
+from support.run_command import make_once
 from test_cli import recore
 
 from recore.report.explore.file_report import explore
@@ -79,18 +79,18 @@ REPORTS: dict[str, Callable[[Path, Path], None]] = {
 def page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
     """The HTML file of a report."""
     make = REPORTS[request.param]
-    return once(tmp_path_factory, f"layout {request.param}", lambda folder: make(folder, sample)) / "report.html"
+    return make_once(tmp_path_factory, f"layout {request.param}", lambda folder: make(folder, sample)) / "report.html"
 
 
 @pytest.mark.parametrize("width", [1280, 390])
 def test_no_label_is_on_another_and_nothing_sticks_out(chromium: Any, page: Path, width: int) -> None:
-    with opened(chromium, page, width=width) as report:
+    with open_report(chromium, page, width=width) as report:
         assert_sound(report, page)
         assert report.tab.evaluate(FIND_PROBLEMS) == []
 
 
 def test_a_window_that_becomes_narrow(chromium: Any, page: Path) -> None:
-    with opened(chromium, page, width=1280) as report:
+    with open_report(chromium, page, width=1280) as report:
         report.tab.set_viewport_size({"width": 390, "height": 900})
         report.tab.wait_for_timeout(3000)
         assert (
@@ -100,7 +100,7 @@ def test_a_window_that_becomes_narrow(chromium: Any, page: Path) -> None:
         assert report.tab.evaluate(FIND_PROBLEMS) == []
 
 
-def chosen_on_paper(report: Opened) -> set[int]:
+def chosen_on_paper(report: OpenReport) -> set[int]:
     """The choices whose series are drawn while the page is printed, by the numbers that the browser draws then."""
     return set(
         report.tab.evaluate("""() => {
@@ -112,7 +112,7 @@ def chosen_on_paper(report: Opened) -> set[int]:
 
 
 def test_a_print_is_small_and_shows_the_chosen_target(chromium: Any, page: Path) -> None:
-    with opened(chromium, page, width=1280) as report:
+    with open_report(chromium, page, width=1280) as report:
         for chooser in report.tab.query_selector_all("[data-chooses]"):
             chooser.select_option("3")
         printed = report.tab.pdf(format="A4")
@@ -125,12 +125,12 @@ def test_a_print_is_small_and_shows_the_chosen_target(chromium: Any, page: Path)
 
 def test_what_is_empty_is_one_line(tmp_path_factory: pytest.TempPathFactory, chromium: Any, sample: Path) -> None:
     """Targets without assays are in no figure and in no row of the page, but in the CSV file and in a line that opens."""
-    folder = once(tmp_path_factory, "layout long names", lambda folder: make_long_names(folder, sample))
+    folder = make_once(tmp_path_factory, "layout long names", lambda folder: make_long_names(folder, sample))
     numbers = pd.read_csv(folder / "report/assays.csv")
     empty = numbers["assay"][numbers["measured"] == 0].tolist()
     assert len(numbers) == 49
     assert len(empty) > 30
-    with opened(chromium, folder / "report.html") as report:
+    with open_report(chromium, folder / "report.html") as report:
         rows = report.tab.locator("#assays tbody tr td:first-child").all_text_contents()
         assert rows == numbers["assay"][numbers["measured"] > 0].tolist()
         assert not set(empty) & set(report.tab.locator("#assay-states text").all_text_contents())
@@ -143,13 +143,13 @@ def test_what_is_empty_is_one_line(tmp_path_factory: pytest.TempPathFactory, chr
 
 def test_values_outside_the_axis(tmp_path_factory: pytest.TempPathFactory, chromium: Any, sample: Path) -> None:
     """An R2 of -7.25 is a triangle at the edge, its caption counts it, and hovering shows the number."""
-    folder = once(tmp_path_factory, "layout run", lambda folder: make_run(folder, sample))
+    folder = make_once(tmp_path_factory, "layout run", lambda folder: make_run(folder, sample))
     numbers = pd.read_csv(folder / "report/r2.csv").dropna(subset="R2 private").set_index("target")
     assert numbers["R2 private"]["CuPPM"] == -7.25
     contents = json.loads((folder / "report/contents.json").read_text())
     count = (numbers[["R2 public", "R2 private"]] < -1).sum().sum()
     assert f"{count} values outside the axis" in contents["files"]["r2.csv"]["summary"]
-    with opened(chromium, folder / "report.html") as report:
+    with open_report(chromium, folder / "report.html") as report:
         points = report.tab.evaluate("""() => {
             const trace = document.querySelector("#r2 .plot").data.find((one) => one.name === "private");
             return trace.text.map((text, i) => [text, trace.marker.symbol[i]]);

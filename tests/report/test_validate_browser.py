@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from support.browser import assert_usable, opened
+from support.browser import assert_usable, open_report
 from support.checkout import ROOT
 from support.data_files import write_csv
 from support.validations import HOSTILE
@@ -32,7 +32,7 @@ def test_the_report_in_a_browser(
         path = write_csv(tmp_path / "h.csv.gz", frame.assign(SiteID=frame["SiteID"] + HOSTILE))
     page = validate(linear_submission if data == "hostile" else ROOT, path, ValidationSettings(minutes=10))
     write_page(page, tmp_path / "r.html")
-    with opened(chromium, tmp_path / "r.html", scheme) as report:
+    with open_report(chromium, tmp_path / "r.html", scheme) as report:
         assert_usable(
             report, tmp_path / "r.html", "Validate", ("comparison-scores", "r2", "contributions", "sensitivity")
         )
@@ -43,7 +43,7 @@ def test_the_report_in_a_browser(
 def test_targets_are_chosen_and_points_are_coloured_by_hole(chromium: Any, numbers: Path) -> None:
     """By keyboard: another target, with its own errors, and then a series for each of its 7 holes."""
     table = pd.read_csv(numbers / "targets.csv").set_index("target")
-    with opened(chromium, numbers.with_suffix(".html")) as report:
+    with open_report(chromium, numbers.with_suffix(".html")) as report:
         tab = report.tab
         series = "document.querySelector('[data-figure=predicted]').data.filter(one => one.hoverinfo !== 'skip')"
         assert tab.locator("[data-chooses=predicted] option").count() == 49
