@@ -53,8 +53,8 @@ function wrap(text, letters) {
   return lines.join("<br>");
 }
 
-/* The series of a figure for a width. A printed pattern would take megabytes, and so would the layer of each translucent
-   point: patterns become lighter fills on paper, and points have a translucent colour. */
+/* The series of a figure for a width. A printed pattern takes megabytes, so patterns become lighter fills on paper. So
+   does the opacity of many points; a translucent colour does not. */
 function fitSeries(data, width, onPaper, drawn) {
   return data.map((trace, i) => {
     const fitted = { ...trace, visible: drawn[i]?.visible ?? trace.visible };
@@ -68,7 +68,7 @@ function fitSeries(data, width, onPaper, drawn) {
   });
 }
 
-/* Hide labels that would lie on another: of an axis, powers of ten stay first; of the regions, those named first. */
+/* Hide labels that overlap others. On an axis powers of ten are kept first, of the regions those that come first. */
 function declutter(plot) {
   const powers = (text) => (/^[.,1]?0*1?0*$/.test(text.textContent) ? 0 : 1);
   const groups = [".annotation-text", ".xaxislayer-above text", ".yaxislayer-above text"].map((kind) => [...plot.querySelectorAll(kind)]);
@@ -84,7 +84,7 @@ function declutter(plot) {
   }
 }
 
-async function library() {
+async function loadPlotly() {
   const packed = document.getElementById("library").textContent;
   const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
   const script = document.createElement("script");
@@ -92,12 +92,12 @@ async function library() {
   document.head.append(script);
 }
 
-/* Hover and legend without a mouse. */
-function byKeyboard(plot) {
+/* Make the hover labels and the legend usable by keyboard. */
+function enableKeyboard(plot) {
   let curve = 0, point = -1;
   const shown = () => plot.data.map((trace, i) => i).filter((i) => plot.data[i].hoverinfo !== "skip" && plot.data[i].visible !== false);
   const length = (i) => plot.calcdata[i]?.length ?? 0;
-  const cells = (i) => plot.calcdata[i]?.[0]?.z; /* a picture's rows, where the series is one */
+  const cells = (i) => plot.calcdata[i]?.[0]?.z; /* the rows of a heat map */
   const hover = () => {
     if (plot.data[curve].visible === "legendonly" || !length(curve)) return;
     const { xaxis = "x", yaxis = "y" } = plot.data[curve];
@@ -107,7 +107,7 @@ function byKeyboard(plot) {
       at = { xval: (x[column] + x[column + 1]) / 2, yval: (y[row] + y[row + 1]) / 2 }; /* x and y are edges */
     }
     Plotly.Fx.hover(plot, at, xaxis + yaxis);
-    setTimeout(() => { /* plotly takes up to 50 ms to show a label */
+    setTimeout(() => { /* plotly shows a label after up to 50 ms */
       const words = [...plot.querySelectorAll(".hoverlayer text")].map((text) => text.textContent);
       document.getElementById("spoken").textContent = [...new Set(words)].join(", ") || "no value";
     }, 80);
@@ -116,7 +116,7 @@ function byKeyboard(plot) {
     const traces = shown();
     if (!traces.length || event.target !== plot) return;
     if (!traces.includes(curve)) curve = traces[0];
-    const wide = cells(curve)?.[0].length; /* in a picture, up and down go from row to row */
+    const wide = cells(curve)?.[0].length; /* in a heat map, up and down go to the next row */
     const count = wide ? cells(curve).length * wide : length(curve);
     const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, ArrowUp: wide && -wide, ArrowDown: wide }[event.key];
     const other = wide ? undefined : { ArrowUp: -1, ArrowDown: 1 }[event.key];
@@ -136,15 +136,15 @@ function byKeyboard(plot) {
   plot.addEventListener("blur", () => Plotly.Fx.unhover(plot));
 }
 
-/* Numbers as plotly packs them. */
-function unpacked({ dtype, bdata }) {
+/* An array that plotly has encoded. */
+function unpack({ dtype, bdata }) {
   const bytes = Uint8Array.from(atob(bdata), (letter) => letter.charCodeAt(0));
   return new { f4: Float32Array, f8: Float64Array, u1: Uint8Array, u2: Uint16Array, u4: Uint32Array }[dtype](bytes.buffer);
 }
 
-/* The points of a series with the labels of their rows; by group, a series for each group that has points. */
-function byGroup(trace, { labels, groups, looks }, coloured) {
-  const rows = unpacked(trace.customdata), x = unpacked(trace.x), y = unpacked(trace.y);
+/* A series with the labels of its points' rows; if coloured, one series for each group that has points. */
+function splitByGroup(trace, { labels, groups, looks }, coloured) {
+  const rows = unpack(trace.customdata), x = unpack(trace.x), y = unpack(trace.y);
   const part = (points) => ({ x: points.map((i) => x[i]), y: points.map((i) => y[i]), text: points.map((i) => labels[rows[i]]), customdata: undefined });
   const all = [...rows.keys()];
   if (!coloured) return [{ ...trace, ...part(all) }];
@@ -152,17 +152,17 @@ function byGroup(trace, { labels, groups, looks }, coloured) {
     marker: { ...trace.marker, size: 7, color: look.color, symbol: look.symbol } })).filter((series) => series.x.length);
 }
 
-/* The series to draw: of a figure with choices, those that have the chosen one's number as `meta`. */
-function chosen(plot, figure) {
+/* The series to draw; of a figure with choices, those whose `meta` is the number of the chosen one. */
+function chosenSeries(plot, figure) {
   const name = plot.dataset.figure, choice = document.querySelector(`[data-chooses="${name}"]`);
   const coloured = document.querySelector(`[data-groups="${name}"]`)?.value;
   const series = choice ? figure.data.filter((trace) => trace.meta === undefined || trace.meta === Number(choice.value)) : figure.data;
   const shown = choice ? series.map((trace) => ({ ...trace, visible: true })) : series;
-  return shown.flatMap((trace) => (figure.layout.meta?.labels && trace.customdata ? byGroup(trace, figure.layout.meta, coloured) : [trace]));
+  return shown.flatMap((trace) => (figure.layout.meta?.labels && trace.customdata ? splitByGroup(trace, figure.layout.meta, coloured) : [trace]));
 }
 
-/* What the lists above a figure choose. */
-function byChoice(plot, redraw) {
+/* Redraw a figure when another entry of a list above it is chosen. */
+function enableChoosers(plot, redraw) {
   const name = plot.dataset.figure;
   for (const select of document.querySelectorAll(`[data-chooses="${name}"], [data-groups="${name}"]`)) {
     select.parentElement.hidden = false;
@@ -178,18 +178,18 @@ async function draw() {
   const figures = JSON.parse(document.getElementById("figures").textContent);
   const plots = [...document.querySelectorAll("[data-figure]")];
   if (!plots.length) return;
-  await library();
+  await loadPlotly();
   const settings = { displaylogo: false, showTips: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
   const fit = (plot, width, onPaper, drawn) => {
-    const figure = figures[plot.dataset.figure], data = chosen(plot, figure);
+    const figure = figures[plot.dataset.figure], data = chosenSeries(plot, figure);
     return Plotly.react(plot, fitSeries(data, width, onPaper, drawn), fitLayout(figure.layout, data, width), settings);
   };
   for (const plot of plots) {
     await fit(plot, plot.clientWidth, false, []);
     plot.on("plotly_afterplot", () => declutter(plot));
     declutter(plot);
-    byKeyboard(plot);
-    byChoice(plot, () => fit(plot, plot.clientWidth, false, []));
+    enableKeyboard(plot);
+    enableChoosers(plot, () => fit(plot, plot.clientWidth, false, []));
     plot.dataset.drawn = "yes";
   }
   const details = [...document.querySelectorAll("details")];
