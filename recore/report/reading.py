@@ -1,4 +1,4 @@
-"""A data file as it is: what can be read of it, and what is wrong with it in words, where a submission would stop."""
+"""Read a data file even if some of it is invalid: what is wrong with it is described instead of raised."""
 
 import math
 from collections import Counter
@@ -18,13 +18,16 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+LISTED_COLUMNS = 20  # with invalid cells
+LISTED_NAMES = 5
+
 
 @dataclass(frozen=True)
 class SpectralData:
-    """One file. Channels by falling wavenumber; what is no number, or not finite, is NaN.
+    """The content of a data file, channels by decreasing wavenumber; NaN for what is not a finite number.
 
     index, hole: (rows,) text. depth_from, depth_to: (rows,) m. wavenumbers: (channels,) cm-1. spectra: (rows, channels)
-    absorbance. assays: a column for each of the 49 targets that the file has. problems: what a reader should mend.
+    absorbance. assays: a column for each of the 49 targets in the file. problems: what is wrong with the file.
     """
 
     path: Path
@@ -48,9 +51,9 @@ class SpectralData:
 
 
 def read_data(path: Path) -> SpectralData:
-    """Read a gzipped data file, whatever state its cells are in.
+    """Read a gzipped data file. Invalid cells and columns become `problems`.
 
-    Raises ValueError or OSError where it is no gzipped CSV with a header, a row and a channel.
+    Raises ValueError or OSError if it is not a gzipped CSV file with a header, a row and a channel.
     """
     import pandas as pd
 
@@ -58,35 +61,42 @@ def read_data(path: Path) -> SpectralData:
 
     names = header(path)
     problems = []
-    if twice := sorted(name for name, count in Counter(names[1:]).items() if count > 1):
-        problems.append(f"columns that are there more than once, of which the first is read: {_list(twice)}")
+    repeated = sorted(name for name, count in Counter(names[1:]).items() if count > 1)
+    if repeated:
+        problems.append(f"these columns occur more than once, and only the first of each is read: {_list(repeated)}")
     places = {name: place for place, name in reversed(list(enumerate(names))) if place}
-    channels = sorted((name for name in places if _wavenumber(name)), key=float, reverse=True)
+    channels = sorted((name for name in places if _is_wavenumber(name)), key=float, reverse=True)
     if len({float(name) for name in channels}) < len(channels):
         problems.append("two channels have the same wavenumber, written differently")
     targets = [name for name in DETECTION_LIMITS if name in places]
-    if strange := sorted(set(places) - {*IDS, *channels, *targets}):
-        problems.append(f"columns that are neither an ID, a wavenumber nor a target: {_list(strange)}")
-    if names[0] in {*IDS, *targets} or _wavenumber(names[0]):
-        problems.append(f"the first column must be the index; it is {plain(names[0], 40)!r}, and is taken for it")
-    if absent := [name for name in IDS if name not in places]:
-        problems.append(f"columns that are not there: {_list(absent)}")
+    unknown = sorted(set(places) - {*IDS, *channels, *targets})
+    if unknown:
+        problems.append(f"these columns are neither an ID, a wavenumber nor a target: {_list(unknown)}")
+    if names[0] in {*IDS, *targets} or _is_wavenumber(names[0]):
+        problems.append(
+            f"the first column must be the index, but its name is {plain(names[0], 40)!r}; it is read as the index"
+        )
+    absent = [name for name in IDS if name not in places]
+    if absent:
+        problems.append(f"these columns are missing: {_list(absent)}")
     if not channels:
-        raise ValueError(f"{path}: no column is named by a wavenumber, such as 3997.4: there is no spectrum to look at")
+        raise ValueError(
+            f"{path}: the name of no column is a wavenumber such as 3997.4, so the file contains no spectra"
+        )
     numbers = [name for name in (*channels, *targets, "DepthFrom", "DepthTo") if name in places]
-    table, words = _table(path, len(names), [places[name] for name in numbers])
-    problems += [f"column {plain(numbers[place], 40)!r}: {said}" for place, said in words[:20]]
-    if len(words) > 20:
-        problems.append(f"{len(words) - 20} more columns hold what is no number")
+    table, invalid = _read_table(path, len(names), [places[name] for name in numbers])
+    problems += [f"column {plain(numbers[order], 40)!r}: {text}" for order, text in invalid[:LISTED_COLUMNS]]
+    if len(invalid) > LISTED_COLUMNS:
+        problems.append(f"{len(invalid) - LISTED_COLUMNS} more columns contain cells that are not numbers")
     columns = {name: _floats(table[str(places[name])]) for name in numbers}
-    nothing = np.full(len(table), np.nan)
+    missing = np.full(len(table), np.nan)
     spectra = np.column_stack([columns[name] for name in channels])
     return SpectralData(
         path=path,
         index=_texts(table["0"]),
         hole=_texts(table[str(places["SiteID"])]) if "SiteID" in places else np.full(len(table), "", dtype=object),
-        depth_from=columns.get("DepthFrom", nothing),
-        depth_to=columns.get("DepthTo", nothing),
+        depth_from=columns.get("DepthFrom", missing),
+        depth_to=columns.get("DepthTo", missing),
         wavenumbers=np.array([float(name) for name in channels]),
         spectra=spectra,
         assays=pd.DataFrame({name: columns[name] for name in targets}, index=range(len(table))),
@@ -94,8 +104,8 @@ def read_data(path: Path) -> SpectralData:
     )
 
 
-def _table(path: Path, width: int, numeric: list[int]) -> tuple["pa.Table", list[tuple[int, str]]]:
-    """The file's columns, named by their places; and which of the numeric ones hold words, with one of them."""
+def _read_table(path: Path, width: int, numeric: list[int]) -> tuple["pa.Table", list[tuple[int, str]]]:
+    """The columns, named by their places; and (place in `numeric`, description) of those with invalid cells."""
     import pyarrow as pa
     import pyarrow.csv
 
@@ -105,36 +115,37 @@ def _table(path: Path, width: int, numeric: list[int]) -> tuple["pa.Table", list
     def read(types: dict[str, Any]) -> pa.Table:
         options = pa.csv.ReadOptions(column_names=names, skip_rows=1, block_size=1 << 24)
         convert = pa.csv.ConvertOptions(column_types=types, strings_can_be_null=False)
-        return pa.csv.read_csv(path, options, convert_options=convert)
+        table = pa.csv.read_csv(path, options, convert_options=convert)
+        if not len(table):
+            raise ValueError(f"{path}: the file has a header but no rows")
+        return table
 
     try:
         try:
-            table, words = read(types), list[tuple[int, str]]()
+            return read(types), []
         except pa.ArrowInvalid as error:
             if "conversion error" not in str(error):
                 raise
-            table, words = _numbers(read(dict.fromkeys(names, pa.string())), numeric)
+            return _parse_numbers(read(dict.fromkeys(names, pa.string())), numeric)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: {plain(str(error), 300)}") from error
-    if not len(table):
-        raise ValueError(f"{path}: a header, but no row")
-    return table, words
 
 
-def _numbers(table: "pa.Table", numeric: list[int]) -> tuple["pa.Table", list[tuple[int, str]]]:
-    """Make numbers of text column by column; what is none becomes NaN and is told of."""
+def _parse_numbers(table: "pa.Table", numeric: list[int]) -> tuple["pa.Table", list[tuple[int, str]]]:
+    """Convert the numeric columns from text; what cannot be parsed becomes NaN and is described."""
     import pandas as pd
     import pyarrow as pa
 
-    words: list[tuple[int, str]] = []
+    invalid: list[tuple[int, str]] = []
     for order, place in enumerate(numeric):
         text = table[str(place)].to_pandas().str.strip()
-        made = pd.to_numeric(text, errors="coerce")
-        wrong = made.isna() & ~text.str.lower().isin(["", "nan", "na", "null", "n/a", "#n/a"])
+        values = pd.to_numeric(text, errors="coerce")
+        wrong = values.isna() & ~text.str.lower().isin(["", "nan", "na", "null", "n/a", "#n/a"])
         if wrong.any():
-            words.append((order, f"{wrong.sum()} cells are no number, such as {plain(text[wrong].iloc[0], 40)!r}"))
-        table = table.set_column(place, str(place), pa.array(made.astype(float)))
-    return table, words
+            example = plain(text[wrong].iloc[0], 40)
+            invalid.append((order, f"{wrong.sum()} cells are not numbers, for example {example!r}"))
+        table = table.set_column(place, str(place), pa.array(values.astype(float)))
+    return table, invalid
 
 
 def _floats(column: Any) -> Floats:
@@ -147,7 +158,7 @@ def _texts(column: Any) -> NDArray[Any]:
     return texts
 
 
-def _wavenumber(name: str) -> bool:
+def _is_wavenumber(name: str) -> bool:
     try:
         return math.isfinite(float(name)) and float(name) > 0
     except ValueError:
@@ -155,5 +166,5 @@ def _wavenumber(name: str) -> bool:
 
 
 def _list(names: list[str]) -> str:
-    shown = ", ".join(repr(plain(name, 40)) for name in names[:5])
-    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
+    shown = ", ".join(repr(plain(name, 40)) for name in names[:LISTED_NAMES])
+    return shown if len(names) <= LISTED_NAMES else f"{shown} and {len(names) - LISTED_NAMES} more"

@@ -154,17 +154,17 @@ def test_shift(numbers: Path, sample: Path, public: pd.DataFrame) -> None:
 
 @pytest.mark.slow
 def test_two_samples_are_told_apart_only_where_they_differ() -> None:
-    from recore.report.statistics.two_sample import tell_apart
+    from recore.report.statistics.two_sample import compare_sets
 
     random = np.random.default_rng(0)
     values = random.standard_normal((600, 20)) + np.repeat(0.3 * random.standard_normal((12, 20)), 50, axis=0)
     holes = np.repeat([f"H{number}" for number in range(12)], 50)
-    same = tell_apart(values[:400], holes[:400], values[400:], holes[400:])
+    same = compare_sets(values[:400], holes[:400], values[400:], holes[400:])
     assert same.by_hole
     assert same.usual[0] <= same.auc <= max(same.usual[-1], 0.6)
-    other = tell_apart(values[:400], holes[:400], values[400:] + 2, holes[400:])
+    other = compare_sets(values[:400], holes[:400], values[400:] + 2, holes[400:])
     assert other.auc > 0.95 > other.usual[-1]
-    one = tell_apart(values[:400], holes[:400], values[400:450], holes[400:450])
+    one = compare_sets(values[:400], holes[:400], values[400:450], holes[400:450])
     assert not one.by_hole
     assert one.usual == ()
 
@@ -201,7 +201,7 @@ def test_a_gap_is_told_with_its_place(looked: Callable[..., Page]) -> None:
         data.iloc[5, data.columns.get_loc(channels(data).columns[3])] = np.nan
 
     page = looked(gap)
-    assert "1 cells of the spectra hold no number, in 1 rows and 1 channels" in said(page, "empty channels", "bad")
+    assert "1 cells of the spectra are not numbers, in 1 rows and 1 channels" in said(page, "empty channels", "bad")
 
 
 def test_words_among_numbers(looked: Callable[..., Page]) -> None:
@@ -216,7 +216,7 @@ def test_words_among_numbers(looked: Callable[..., Page]) -> None:
 @pytest.mark.parametrize(
     ("change", "name", "level", "words"),
     [
-        (lambda data: data.drop(columns=IDS), "file", "bad", "not there: 'SiteID'"),
+        (lambda data: data.drop(columns=IDS), "file", "bad", "missing: 'SiteID'"),
         (lambda data: data.assign(notes="x"), "file", "bad", "'notes'"),
         (lambda data: data.assign(SiteID="one"), "one hole", "bad", "one hole"),
         (lambda data: data.assign(DepthFrom=0, DepthTo=20), "no depths", "note", "the same depth"),
@@ -225,7 +225,7 @@ def test_words_among_numbers(looked: Callable[..., Page]) -> None:
             lambda data: data.assign(DepthFrom=data["DepthFrom"].where(data.index > 9)),
             "depths missing",
             "bad",
-            "rows have no",
+            "rows have no depth",
         ),
         (lambda data: data.assign(**{channels(data).columns[7]: 0.5}), "constant channels", "bad", "1 channels"),
         (lambda data: data.assign(**dict.fromkeys(channels(data), 0.5)), "flat spectra", "bad", "60 rows"),
@@ -292,8 +292,8 @@ def test_other_channels_are_not_compared(looked: Callable[..., Page]) -> None:
     [
         (None, "no such file"),
         (b"", "header"),
-        ("a,b\n1,2\n", "no column is named by a wavenumber"),
-        (",SiteID,1000.0\n", "a header, but no row"),
+        ("a,b\n1,2\n", "the name of no column is a wavenumber"),
+        (",SiteID,1000.0\n", "a header but no rows"),
         (",1000.0,900.0\n1,0.5\n", "Expected 3 columns"),
     ],
 )
@@ -333,14 +333,14 @@ def test_the_command(tmp_path: Path, sample: Path) -> None:
 @pytest.mark.parametrize(
     ("header", "cells", "name", "words"),
     [
-        ("\ufeff,SiteID,1000.0,900.0,800.0", "1,a,1,2,3", "file", "not there: 'DepthFrom', 'DepthTo'"),
+        ("\ufeff,SiteID,1000.0,900.0,800.0", "1,a,1,2,3", "file", "missing: 'DepthFrom', 'DepthTo'"),
         ("i,SiteID,1000.0,1000,900.0", "1,a,1,2,3", "file", "the same wavenumber"),
-        ("i,SiteID,1000.0,1000.0,900.0", "1,a,1,2,3", "file", "more than once"),
+        ("i,SiteID,1000.0,1000.0,900.0", "1,a,1,2,3", "file", "occur more than once"),
         ("i,SiteID,1e3,nan,-5", "1,a,1,2,3", "file", "neither an ID"),
         ("1000.0,SiteID,900.0,800.0,700.0", "1,a,1,2,3", "file", "must be the index"),
         ("i,SiteID,1000.0,900.0,800.0", "1,a,1,inf,3", "empty channels", "1 cells"),
         ("i,SiteID,1000.0,900.0,800.0", '1,a,1,"2,5",3', "file", "'2,5'"),
-        ("i,SiteID,1000.0,900.0,800.0", "1,a,1,\x00,3", "file", "no number"),
+        ("i,SiteID,1000.0,900.0,800.0", "1,a,1,\x00,3", "file", "not numbers"),
         ("i,SiteID,1000.0,900.0,800.0", "1,,1,2,3", "holes missing", "1 rows"),
     ],
 )

@@ -82,10 +82,10 @@ def test_what_fails_on_the_way_leaves_the_older_page(
 
 
 def test_names_are_asked_for(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"ends in \.html"):
+    with pytest.raises(ValueError, match=r"must end in \.html"):
         write_page(page(), tmp_path / "r.htm")
     twice = page()
-    with pytest.raises(ValueError, match="one name"):
+    with pytest.raises(ValueError, match="same name"):
         write_page(Page("t", "", {}, [], [*twice.sections, *twice.sections]), tmp_path / "r.html")
     assert list(tmp_path.iterdir()) == []
 

@@ -22,7 +22,7 @@ from support.tiny_submission import TARGETS, tiny
 from test_cli import recore
 
 from recore.report.page.content import Page
-from recore.report.run.predictions import FURTHEST, OTHERS, thinned
+from recore.report.run.predictions import MOST_OTHERS, MOST_RESIDUALS, rows_to_draw
 from recore.report.run.run_report import report_run, write_report
 from recore.simulator.sandbox import bubblewrap_works
 
@@ -103,13 +103,13 @@ def test_all_that_is_far_off_is_drawn_and_no_more_than_is_said() -> None:
     measured = random.lognormal(size=20_000)
     predicted = measured + random.standard_t(2, size=20_000)
     measured[::7] = np.nan
-    drawn = thinned(measured, predicted)
+    drawn = rows_to_draw(measured, predicted)
     residuals = np.abs(predicted - measured)
-    assert len(drawn) == len(set(drawn)) <= FURTHEST + OTHERS
+    assert len(drawn) == len(set(drawn)) <= MOST_RESIDUALS + MOST_OTHERS
     assert not np.isnan(residuals[drawn]).any()
-    least = np.sort(residuals[~np.isnan(residuals)])[-FURTHEST]
+    least = np.sort(residuals[~np.isnan(residuals)])[-MOST_RESIDUALS]
     assert set(np.flatnonzero(residuals >= least)) <= set(drawn)
-    assert thinned(measured[:3], predicted[:3]).tolist() == sorted([1, 2], key=lambda row: -residuals[row])
+    assert rows_to_draw(measured[:3], predicted[:3]).tolist() == sorted([1, 2], key=lambda row: -residuals[row])
 
 
 # ---- what it must not hold ------------------------------------------------------------------------------------
@@ -198,16 +198,18 @@ def test_a_run_that_was_stopped(mine: Path) -> None:
         record["scores"] = {}
 
     changed(mine, stop)
-    assert found(report_run(mine))["stopped"].text.startswith("the run was stopped; not done: train, public preprocess")
+    assert found(report_run(mine))["stopped"].text.startswith(
+        "the run was stopped; not completed: train, public preprocess"
+    )
 
 
 @pytest.mark.parametrize(
     ("hurt", "words"),
     [
-        (lambda run, public: public.unlink(), "the public file is gone"),
-        (lambda run, public: public.write_bytes(b"other"), "no longer the one that the run used"),
-        (lambda run, public: (run / "predictions/public.csv.out").unlink(), "the predictions are gone"),
-        (lambda run, public: (run / "predictions/public.csv.out").write_text("1,2\n"), "1 lines of 2 numbers for"),
+        (lambda run, public: public.unlink(), "the public file no longer exists"),
+        (lambda run, public: public.write_bytes(b"other"), "the public file has changed since the run"),
+        (lambda run, public: (run / "predictions/public.csv.out").unlink(), "the predictions no longer exist"),
+        (lambda run, public: (run / "predictions/public.csv.out").write_text("1,2\n"), "found 1 lines of 2"),
         (lambda run, public: (run / "predictions/public.csv.out").write_bytes(b""), "No columns"),
     ],
     ids=["gone", "changed", "no predictions", "wrong predictions", "empty predictions"],
@@ -227,7 +229,7 @@ def test_what_is_missing_is_said_and_the_rest_is_there(
 def test_the_public_file_may_have_moved(mine: Path, sample: Path, tmp_path: Path) -> None:
     changed(mine, lambda record: record["data"]["public"].update(path="nowhere.csv.gz"))
     moved = Path(shutil.copy(sample / "public/public.csv.gz", tmp_path / "moved.csv.gz"))
-    assert "gone" in found(report_run(mine))["nothing to compare"].text
+    assert "no longer exists" in found(report_run(mine))["nothing to compare"].text
     assert "nothing to compare" not in found(report_run(mine, moved))
 
 

@@ -1,47 +1,73 @@
-"""Are the assays what they should be? How many there are, how many stand at the detection limit, how they spread."""
+"""Are the assays plausible? How many are measured, how many are at the detection limit, and their distributions."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recore.report.page.content import Figure, Finding, Section, Table
-from recore.report.page.figures import BLUE, GREY, OCHRE, VERMILION, new_figure
+from recore.report.page.content import Figure, Finding, Level, Section, Table
+from recore.report.page.figures import (
+    ABOVE,
+    BLUE,
+    GREY,
+    OCHRE,
+    VERMILION,
+    clip_to_axis,
+    count_outside,
+    edge_symbols,
+    new_figure,
+    with_opacity,
+)
 from recore.report.reading import Floats, SpectralData
 
 if TYPE_CHECKING:
     import pandas as pd
 
-REPEATED = 3  # the same lowest value so many times, and in 1 % of the rows, is a detection limit
-BOX = (0.05, 0.25, 0.5, 0.75, 0.95)
+LIMIT_REPEATS = 3  # the lowest value is a detection limit if it occurs so often, and in LIMIT_SHARE of the rows
+LIMIT_SHARE = 0.01
+MANY_AT_LIMIT = 0.5  # the share of the measured rows from which it is a finding
+UPPER_REPEATS = 5  # the highest value is an upper limit if it occurs so often, and in more than UPPER_SHARE of the rows
+UPPER_SHARE = 0.05
+BOX_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+LISTED = 8  # assays that a finding names
+
+TITLE = "Assays"
+READING = (
+    "A laboratory reports values below its detection limit as one value, often half the limit; a lowest value that "
+    "occurs many times is a sign of this. Good: few assays are missing, few are at the limit, the boxes span one or "
+    "two orders of magnitude and lie at the usual contents of the element. Bad: an assay that is missing or at the "
+    "limit in most rows (a model cannot learn it), a box at an unusual position (PPM instead of PCT), zeros and "
+    "negative values, and a highest value that occurs many times (the upper limit of the method)."
+)
+NOTE = (
+    "At the limit: the lowest value, if at least {repeats} rows and {share:.0%} of the measured rows have it. Boxes: "
+    "the middle half of the measured rows, with whiskers at 5 and 95 %, each assay in its own unit. The scale is "
+    "logarithmic and does not show values of zero or less."
+)
+NO_ASSAYS = "This file has no assay columns, like private data."
+STATES = (
+    "For each target the shares of the rows with a value, with the value of the detection limit, and without a value."
+)
+BOXES = "The box contains the middle half of the values, the whiskers nine tenths. Ticks: the lowest and highest value."
+NOT_MEASURED = "{count} targets without assays"
 
 
 def section(data: SpectralData) -> tuple[Section, list[Finding]]:
-    """The section, and what was found in it."""
-    reading = (
-        "A laboratory reports what is below its limit of detection as one value, often half the limit: the lowest value, "
-        "repeated, is its sign. Good: few are missing, few stand at the limit, boxes span a decade or two and hold the "
-        "target's usual contents. Bad: an assay that is missing or at the limit in the most of the rows (nothing can be "
-        "learnt from it), a box at an odd place (PPM taken for PCT), zeros and negative values, one highest value many "
-        "times (the upper limit of the method)."
-    )
+    """The section and its findings."""
     if not len(data.assays.columns):
-        text = "This file has no assay, as private data have none."
-        found = [
-            Finding("note", "no assays", "the file has no column of an assay, as private data have none", "assays")
-        ]
-        return Section("assays", "Assays", reading, (), text), found
-    table = summary(data)
-    note = (
-        f"At the limit: the lowest value, where it is there {REPEATED} times or more and in 1 % of the measured rows or "
-        f"more. Boxes: half of the measured rows, whiskers 5 and 95 %, each in its own unit, on a logarithmic scale that "
-        "leaves out what is not positive."
-    )
-    items = (_states(table), _boxes(table), Table("assays", "All assays", "Each in its own unit.", table))
-    return Section("assays", "Assays", reading, items, note), _findings(table)
+        finding = Finding("note", "no assays", "the file has no assay columns, like private data", "assays")
+        return Section("assays", TITLE, READING, (), NO_ASSAYS), [finding]
+    table = summarise(data)
+    measured = table[table["measured"] > 0]
+    empty = table["assay"][table["measured"] == 0].tolist()
+    items: list[Figure | Table] = [_states(measured), _boxes(measured)] if len(measured) else []
+    items.append(Table("assays", "All assays", "Each in its own unit.", table, empty))
+    folded = {NOT_MEASURED.format(count=len(empty)): ", ".join(empty)} if empty else {}
+    note = NOTE.format(repeats=LIMIT_REPEATS, share=LIMIT_SHARE)
+    return Section("assays", TITLE, READING, items, note, folded), _findings(table)
 
 
-def summary(data: SpectralData) -> "pd.DataFrame":
-    """A row for each of the 49 targets, also for those that the file lacks."""
+def summarise(data: SpectralData) -> "pd.DataFrame":
+    """A row for each of the 49 targets, including those that are not in the file."""
     import pandas as pd
 
     from recore.dataset.targets import DETECTION_LIMITS
@@ -49,135 +75,128 @@ def summary(data: SpectralData) -> "pd.DataFrame":
     rows = []
     for name in DETECTION_LIMITS:
         column = data.assays[name].to_numpy() if name in data.assays else np.full(data.rows, np.nan)
-        rows.append({"assay": name, **_of(column[~np.isnan(column)], data.rows)})
+        rows.append({"assay": name, **_summarise_one(column[~np.isnan(column)], data.rows)})
     return pd.DataFrame(rows)
 
 
-def _of(values: Floats, rows: int) -> dict[str, float | int]:
-    """What is said of one assay."""
+def _summarise_one(values: Floats, rows: int) -> dict[str, float | int]:
+    """The numbers of one assay. values: those that were measured."""
     lowest, highest = (float(values.min()), float(values.max())) if len(values) else (float("nan"), float("nan"))
-    same, top = int((values == lowest).sum()), int((values == highest).sum())
-    at_limit = same if same >= max(REPEATED, 0.01 * len(values)) and lowest < highest else 0
-    box = np.quantile(values, BOX) if len(values) else np.full(len(BOX), np.nan)
+    at_lowest, at_highest = int((values == lowest).sum()), int((values == highest).sum())
+    is_limit = at_lowest >= max(LIMIT_REPEATS, LIMIT_SHARE * len(values)) and lowest < highest
+    box = np.quantile(values, BOX_QUANTILES) if len(values) else np.full(len(BOX_QUANTILES), np.nan)
     return {
         "measured": len(values),
         "missing": rows - len(values),
-        "at limit": at_limit,
-        "at highest": top,
+        "at limit": at_lowest if is_limit else 0,
+        "at highest": at_highest,
         "zero or less": int((values <= 0).sum()),
         "different values": len(np.unique(values)),
         "lowest": lowest,
-        **{f"q{level:.2f}": float(value) for level, value in zip(BOX, box, strict=True)},
+        **{f"q{level:.2f}": float(value) for level, value in zip(BOX_QUANTILES, box, strict=True)},
         "highest": highest,
     }
 
 
 def _states(table: "pd.DataFrame") -> Figure:
-    rows = (table["measured"] + table["missing"]).to_numpy()
-    shares = {
-        "measured": (table["measured"] - table["at limit"]).to_numpy() / rows,
-        "at the limit": table["at limit"].to_numpy() / rows,
-        "missing": table["missing"].to_numpy() / rows,
-    }
-    plot = new_figure(900, barmode="stack", bargap=0.25, legend={"orientation": "h", "y": 1.04, "traceorder": "normal"})
-    plot.update_layout(
-        xaxis={"title": {"text": "share of the rows"}, "range": [0, 1], "tickformat": ".0%"},
-        yaxis={"autorange": "reversed", "type": "category", "dtick": 1},
+    rows = table["measured"] + table["missing"]
+    series = (
+        ("measured", table["measured"] - table["at limit"], BLUE, ""),
+        ("at the limit", table["at limit"], OCHRE, "/"),
+        ("missing", table["missing"], VERMILION, "x"),
     )
-    for (name, share), colour in zip(shares.items(), (BLUE, OCHRE, VERMILION), strict=True):
-        look = {"color": colour, "pattern": {"shape": {"missing": "x", "at the limit": "/"}.get(name, "")}}
+    plot = new_figure(120 + 16 * len(table), barmode="stack", bargap=0.25, legend=ABOVE | {"traceorder": "normal"})
+    plot.update_xaxes(title_text="share of the rows", range=[0, 1], tickformat=".0%")
+    plot.update_yaxes(autorange="reversed", type="category", dtick=1)
+    for name, counts, colour, pattern in series:
         plot.add_bar(
-            x=share,
+            x=(counts / rows).to_numpy(),
             y=table["assay"],
             name=name,
             orientation="h",
-            marker=look,
+            marker={"color": colour, "pattern": {"shape": pattern}},
             hovertemplate="%{y}: %{x:.1%} %{fullData.name}<extra></extra>",
         )
     numbers = table[["assay", "measured", "at limit", "missing"]]
-    words = "For each target the share of rows with a value, with the value of the detection limit, and without."
-    return Figure("assay-states", "Measured, at the limit, missing", words, plot, numbers)
+    return Figure("assay-states", "Measured, at the limit, missing", STATES, plot, numbers)
 
 
 def _boxes(table: "pd.DataFrame") -> Figure:
-    kept = table[table["highest"] > 0]
-    low, first, middle, third, high = (_positive(kept[f"q{level:.2f}"].to_numpy(), kept) for level in BOX)
-    plot = new_figure(900, showlegend=False)
-    plot.update_layout(
-        xaxis={"type": "log", "title": {"text": "PPM, PCT or PPB, as the name says"}, "exponentformat": "power"},
-        yaxis={"range": [len(kept) - 0.5, -0.5], "type": "category", "dtick": 1},
-    )
-    if len(kept):
+    """Boxes on a logarithmic axis that ends a decade below the lowest positive number of the table."""
+    positive = table[table["highest"] > 0]
+    names = ["lowest", *(f"q{level:.2f}" for level in BOX_QUANTILES), "highest"]
+    values = positive[names].to_numpy()
+    end = values[values > 0].min() / 10 if len(positive) else 1.0
+    drawn, outside = clip_to_axis(values, end, np.inf)
+    plot = new_figure(110 + 16 * len(positive), showlegend=False)
+    plot.update_xaxes(type="log", title_text="PPM, PCT or PPB, as in the name", exponentformat="power", tickangle=0)
+    plot.update_yaxes(range=[len(positive) - 0.5, -0.5], type="category", dtick=1)
+    if len(positive):
         plot.add_box(
-            y=kept["assay"],
-            q1=first,
-            median=middle,
-            q3=third,
-            lowerfence=low,
-            upperfence=high,
+            y=positive["assay"],
+            lowerfence=drawn[:, 1],
+            q1=drawn[:, 2],
+            median=drawn[:, 3],
+            q3=drawn[:, 4],
+            upperfence=drawn[:, 5],
             orientation="h",
             line={"color": BLUE, "width": 1.5},
-            fillcolor="rgba(0,114,178,0.3)",
+            fillcolor=with_opacity(BLUE, 0.3),
             name="",
         )
-        for column, symbol in (("lowest", "line-ns-open"), ("highest", "line-ns-open")):
-            plot.add_scatter(
-                x=_positive(kept[column].to_numpy(), kept),
-                y=kept["assay"],
-                mode="markers",
-                name=column,
-                marker={"symbol": symbol, "color": GREY, "size": 9},
-                hovertemplate="%{y}: %{fullData.name} %{x:.4g}<extra></extra>",
-            )
-    names = ["assay", "lowest", *(f"q{level:.2f}" for level in BOX), "highest"]
-    words = "Where each assay's values lie: half of them in the box, nine tenths within the whiskers; ticks: lowest, highest."
-    return Figure("assay-values", "Distributions", words, plot, table[names])
-
-
-def _positive(values: Floats, table: "pd.DataFrame") -> Floats:
-    """Values for a logarithmic axis: what is not positive stands a decade under what is."""
-    low = table[["q0.05", "q0.25", "q0.50", "q0.75", "q0.95", "highest"]].to_numpy()
-    least = np.nanmin(np.where(low > 0, low, np.nan), axis=1)
-    return np.where(values > 0, values, least / 10)
+    for column in (0, len(names) - 1):
+        plot.add_scatter(
+            x=drawn[:, column],
+            y=positive["assay"],
+            mode="markers",
+            name=names[column],
+            marker={"symbol": edge_symbols(outside[:, column], "line-ns-open"), "color": GREY, "size": 9},
+            customdata=values[:, column],
+            hovertemplate="%{y}: %{fullData.name} %{customdata:.4g}<extra></extra>",
+        )
+    summary = BOXES + count_outside(outside[:, [0, -1]])
+    return Figure("assay-values", "Distributions", summary, plot, table[["assay", *names]])
 
 
 def _findings(table: "pd.DataFrame") -> list[Finding]:
-    def names(chosen: "pd.DataFrame") -> str:
-        all_names = chosen["assay"].tolist()
-        return ", ".join(all_names[:8]) + (f" and {len(all_names) - 8} more" if len(all_names) > 8 else "")
-
-    found = []
-    empty = table[table["measured"] == 0]
-    some = table[(table["measured"] > 0) & (table["missing"] > 0)]
-    limit = table[table["at limit"] > 0.5 * table["measured"]]
-    wrong = table[table["zero or less"] > 0]
-    constant = table[(table["measured"] > 1) & (table["different values"] == 1)]
-    full = table[
-        (table["at highest"] > 0.05 * table["measured"]) & (table["at highest"] >= 5) & (table["different values"] > 5)
-    ]
-    cases = (
-        ("note", "assays not measured", empty, "{n} of 49 targets have no value at all: {names}"),
-        ("note", "assays missing", some, "{n} of 49 targets lack values in some rows: {names}"),
+    measured = table["measured"]
+    at_upper_limit = (
+        (table["at highest"] > UPPER_SHARE * measured)
+        & (table["at highest"] >= UPPER_REPEATS)
+        & (table["different values"] > UPPER_REPEATS)
+    )
+    cases: tuple[tuple[Level, str, pd.Series[bool], str], ...] = (
+        ("note", "assays not measured", measured == 0, "have no values"),
+        ("note", "assays missing", (measured > 0) & (table["missing"] > 0), "have no value in some rows"),
         (
             "note",
             "assays at the limit",
-            limit,
-            "{n} of 49 targets stand at their lowest value in more than half of the rows: {names}",
+            table["at limit"] > MANY_AT_LIMIT * measured,
+            "have their lowest value in more than half of the rows",
         ),
-        ("bad", "assays not positive", wrong, "{n} of 49 targets have values of zero or less: {names}"),
-        ("bad", "assays constant", constant, "{n} of 49 targets have one value in all rows: {names}"),
+        ("bad", "assays not positive", table["zero or less"] > 0, "have values of zero or less"),
+        (
+            "bad",
+            "assays constant",
+            (measured > 1) & (table["different values"] == 1),
+            "have the same value in all rows",
+        ),
         (
             "note",
             "assays at an upper limit",
-            full,
-            "{n} of 49 targets repeat their highest value in 5 % of the rows: {names}",
+            at_upper_limit,
+            f"have their highest value in more than {UPPER_SHARE:.0%} of the rows",
         ),
     )
+    findings = []
     for level, name, chosen, text in cases:
-        if len(chosen):
-            said = text.format(n=len(chosen), names=names(chosen))
-            values = {"assays": chosen["assay"].tolist()}
-            found.append(Finding(level, name, said, "assays", values))  # type: ignore[arg-type]
-    if not found:
-        found.append(Finding("good", "assays whole", "all 49 targets are measured in every row", "assays"))
-    return found
+        names = table["assay"][chosen].tolist()
+        if names:
+            text = f"{len(names)} of {len(table)} targets {text}: {', '.join(names[:LISTED])}"
+            if len(names) > LISTED:
+                text += f" and {len(names) - LISTED} more"
+            findings.append(Finding(level, name, text, "assays", {"assays": names}))
+    if not findings:
+        text = f"all {len(table)} targets are measured in every row"
+        findings.append(Finding("good", "assays whole", text, "assays"))
+    return findings

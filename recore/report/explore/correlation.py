@@ -1,4 +1,4 @@
-"""Which assays can spectra know of? The correlation of each assay with each part of the spectrum."""
+"""Which assays can spectra predict? The correlation of each assay with each part of the spectrum."""
 
 from typing import TYPE_CHECKING
 
@@ -14,57 +14,66 @@ from recore.report.statistics.pearson import correlations
 if TYPE_CHECKING:
     import pandas as pd
 
-FEWEST = 10  # measured rows of an assay
-CLEAR = 0.5  # a correlation that a reader should know of
+FEWEST_ROWS = 10  # measured rows of an assay
+HIGH_CORRELATION = 0.5
+LISTED = 8  # assays that a finding names
+
+TITLE = "Assays and channels"
+READING = (
+    "Good: vertical stripes at the bands of minerals, the same for elements of the same mineral (aluminium and "
+    "potassium at Al-OH, calcium at carbonate). Pale rows are assays that correlate with no single band, like most "
+    "metals in sulphides; they have to be predicted from the minerals that accompany them. Bad: stripes at carbon "
+    "dioxide or at the ends of the range (the assays depend on the instrument or the day), or the same pattern in all "
+    "rows (one property such as grain size determines everything)."
+)
+NOTE = (
+    "Pearson's correlation of the logarithm of the assay with the spectrum after SNV, in bins of {width} channels, "
+    "over the rows with a positive value. Differences within and between holes are not separated, so a few holes can "
+    "cause a correlation."
+)
+NOT_DRAWN = "Not drawn: no assay has at least {rows} measured rows with different values."
+HEAT_MAP = (
+    "Correlation of each assay with each part of the spectrum: orange positive, blue negative, no colour for none."
+)
 
 
 def section(data: SpectralData, shapes: Binned) -> tuple[Section, list[Finding]]:
-    """The section, and what was found in it."""
-    reading = (
-        "Good: vertical stripes at the bands of minerals, the same for elements that live in the same mineral (aluminium and "
-        "potassium at Al-OH, calcium at carbonate). Pale rows are assays that no single band tells of, as most metals in "
-        "sulphides: they must be learnt from what they come with. Bad: stripes at carbon dioxide or at the ends of the "
-        "range (assays go with the instrument or the day), all rows alike (one thing, such as grain size, is in all)."
-    )
+    """The section and its findings."""
     table = correlation_table(data, shapes)
     if not len(table):
-        note = f"Not drawn: no assay with {FEWEST} different measured rows or more."
-        return Section("correlation", "Assays and channels", reading, (), note), []
-    note = (
-        f"Pearson's correlation of the logarithm of the assay with the spectrum after SNV, in bins of {shapes.width} "
-        "channels, over the rows with a positive value; within holes and between them together, so that a correlation may "
-        "be that of a few holes."
-    )
-    items = (_map(table, shapes), _strongest(table, shapes))
-    best = items[1].numbers
-    clear = best[best["correlation"].abs() >= CLEAR]
-    text = f"{len(clear)} of {len(best)} assays correlate with some band by {CLEAR} or more"
-    if len(clear):
-        text += f": {', '.join(clear['assay'].head(8))}{' ...' if len(clear) > 8 else ''}"
-    found = [Finding("note", "correlation", text, "correlation", {"assays": clear["assay"].tolist()})]
-    return Section("correlation", "Assays and channels", reading, items, note), found
+        return Section("correlation", TITLE, READING, (), NOT_DRAWN.format(rows=FEWEST_ROWS)), []
+    strongest = _strongest(table, shapes)
+    items = (_heat_map(table, shapes), strongest)
+    high = strongest.numbers[strongest.numbers["correlation"].abs() >= HIGH_CORRELATION]
+    text = f"{len(high)} of {len(table)} assays have a correlation of at least {HIGH_CORRELATION} with some band"
+    if len(high):
+        text += f": {', '.join(high['assay'].head(LISTED))}"
+    if len(high) > LISTED:
+        text += f" and {len(high) - LISTED} more"
+    finding = Finding("note", "correlation", text, "correlation", {"assays": high["assay"].tolist()})
+    return Section("correlation", TITLE, READING, items, NOTE.format(width=shapes.width)), [finding]
 
 
 def correlation_table(data: SpectralData, shapes: Binned) -> "pd.DataFrame":
-    """A row for each assay that varies in FEWEST rows or more: rows, then a correlation for each bin."""
+    """A row for each assay with at least FEWEST_ROWS rows that vary: its rows, then a correlation for each bin."""
     import pandas as pd
 
-    names, rows, made = [], [], []
+    bins = [f"{value:.1f}" for value in shapes.wavenumbers]
+    names, rows, coefficients = [], [], []
     for name in data.assays:
         values = data.assays[name].to_numpy()[shapes.rows]
         measured = values > 0
-        if measured.sum() >= FEWEST and np.ptp(values[measured]) > 0:
+        if measured.sum() >= FEWEST_ROWS and np.ptp(values[measured]) > 0:
             names.append(name)
             rows.append(int(measured.sum()))
-            made.append(correlations(np.log10(values[measured]), shapes.values[measured]))
-    bins = [f"{value:.1f}" for value in shapes.wavenumbers]
-    table = pd.DataFrame(np.array(made).reshape(len(names), len(bins)), columns=bins)
+            coefficients.append(correlations(np.log10(values[measured]), shapes.values[measured]))
+    table = pd.DataFrame(np.array(coefficients).reshape(len(names), len(bins)), columns=bins)
     table.insert(0, "rows", rows)
     table.insert(0, "assay", names)
     return table
 
 
-def _map(table: "pd.DataFrame", shapes: Binned) -> Figure:
+def _heat_map(table: "pd.DataFrame", shapes: Binned) -> Figure:
     plot = new_figure(max(260, 140 + 16 * len(table)), xaxis=wavenumber_axis(shapes.wavenumbers))
     plot.update_yaxes(autorange="reversed", type="category", dtick=1)
     mark_regions(plot, shapes.wavenumbers)
@@ -78,18 +87,15 @@ def _map(table: "pd.DataFrame", shapes: Binned) -> Figure:
         colorbar={"title": {"text": "r"}},
         hovertemplate="%{y} at %{x:.0f} cm-1: r = %{z:.2f}<extra></extra>",
     )
-    words = (
-        "Colour: how an assay goes with each part of the spectrum, orange up, blue down, none where there is no colour."
-    )
-    return Figure("correlation", "Correlation of assays with channels", words, plot, table)
+    return Figure("correlation", "Correlation of assays with channels", HEAT_MAP, plot, table)
 
 
 def _strongest(table: "pd.DataFrame", shapes: Binned) -> Table:
     import pandas as pd
 
-    found = np.nan_to_num(table.iloc[:, 2:].to_numpy())
-    place = np.abs(found).argmax(axis=1)
+    coefficients = np.nan_to_num(table.iloc[:, 2:].to_numpy())
+    place = np.abs(coefficients).argmax(axis=1)
     columns = {"assay": table["assay"], "rows": table["rows"], "wavenumber (cm-1)": shapes.wavenumbers[place]}
-    numbers = pd.DataFrame(columns | {"correlation": found[np.arange(len(found)), place]})
+    numbers = pd.DataFrame(columns | {"correlation": coefficients[np.arange(len(table)), place]})
     order = numbers["correlation"].abs().sort_values(ascending=False, kind="stable").index
-    return Table("strongest", "Where each assay correlates most", "The strongest first.", numbers.loc[order])
+    return Table("strongest", "The highest correlation of each assay", "The highest first.", numbers.loc[order])

@@ -1,10 +1,10 @@
-"""Do the samples make sense down the hole? Intervals that overlap or stand on their head, scores and assays by depth."""
+"""Are the samples plausible along the holes? Their intervals, and scores and assays by depth."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recore.report.page.content import Figure, Finding, Section, Table
+from recore.report.page.content import Figure, Finding, Level, Section, Table
 from recore.report.page.figures import (
     COLOURS,
     DASHES,
@@ -13,6 +13,7 @@ from recore.report.page.figures import (
     NAMED,
     SEQUENTIAL,
     as_float32,
+    every_kth,
     new_figure,
     short_name,
     unique_names,
@@ -22,105 +23,112 @@ from recore.report.reading import SpectralData
 if TYPE_CHECKING:
     import pandas as pd
 
-LOGGED = ("CuPPM", "AuPPM", "FePCT", "SPPM", "CaPPM", "KPPM")  # of these the first that are measured
+LOGGED_ASSAYS = ("CuPPM", "AuPPM", "FePCT", "SPPM", "CaPPM", "KPPM")  # the first of these that are measured
 TRACKS = 4
-DEPTHS = 80  # steps of the picture of all holes
-DRAWN_SAMPLES = 600  # of one hole's log
+DEPTH_STEPS = 80  # of the figure of all holes
+DRAWN_SAMPLES = 600  # at most in the log of one hole
+VISIBLE_HOLES = 2  # when the page is opened
+
+TITLE = "Depth"
+READING = (
+    "Good: scores and assays change in steps or slowly, as rock does, and assays change where scores change. Bad: a "
+    "log that looks like noise from sample to sample (depths and samples do not belong together), a jump at the same "
+    "depth in all holes (a batch, not a rock), samples of one hole that overlap."
+)
+NOTE = (
+    "The logs are of the holes that differ most; at most {samples} samples of each hole are drawn. The figure of all "
+    "holes has {steps} steps of depth and shows the mean of the samples in each."
+)
+NO_DEPTH, ONE_DEPTH = "no row has a depth", "all rows have the same depth"
+NOT_DRAWN = "No logs are drawn: {reason}."
+ALL_HOLES = "The score of the first component by hole and depth: similar colours are similar spectra."
+FIRST_HOLES = " The first {drawn} of {holes} holes."
+LOGS = "Scores and assays of single holes along their depth. Click a legend entry to show or hide a hole."
 
 
 def section(data: SpectralData, table: "pd.DataFrame | None", holes: list[str]) -> tuple[Section, list[Finding]]:
-    """The section, and what was found in it. table: a row for each row with a spectrum, with its scores."""
-    reading = (
-        "Good: scores and assays that change in steps or slowly, as rock does, and assays that step where scores step. "
-        "Bad: a log that is noise from sample to sample (depths and samples do not belong together), a jump at the same "
-        "place in all holes (a batch, not a rock), samples that overlap in one hole."
-    )
-    intervals, found = _intervals(data)
-    items: list[Figure | Table] = [Table("intervals", "Holes", "Samples and depths of each hole, in m.", intervals)]
-    depths = ((table["DepthFrom"] + table["DepthTo"]) / 2).dropna().to_numpy() if table is not None else data.depth
+    """The section and its findings. table: components.row_table, None if there are no components."""
+    intervals, findings = _intervals(data)
+    items: list[Figure | Table] = [Table("intervals", "Holes", "Samples and depths (m) of each hole.", intervals)]
+    depths = data.depth if table is None else ((table["DepthFrom"] + table["DepthTo"]) / 2).to_numpy()
     depths = depths[np.isfinite(depths)]
     if not len(depths) or np.ptp(depths) == 0:
-        note = "No logs are drawn: " + ("no row has a depth." if not len(depths) else "all rows have the same depth.")
-        text = note.split(": ")[1].rstrip(".") + ": nothing can be seen along the holes"
-        found = [Finding("note", "no depths", text, "depth"), *found]
-        return Section("depth", "Depth", reading, items, note), found
-    note = (
-        f"The logs are of the holes that differ most; of a hole's samples every k-th is drawn, {DRAWN_SAMPLES} at the most. "
-        f"The picture of all holes has {DEPTHS} steps of depth, each the mean of its samples."
-    )
+        reason = ONE_DEPTH if len(depths) else NO_DEPTH
+        findings = [
+            Finding("note", "no depths", f"{reason}, so nothing can be drawn along the holes", "depth"),
+            *findings,
+        ]
+        return Section("depth", TITLE, READING, items, NOT_DRAWN.format(reason=reason)), findings
     if table is not None:
         items = [_all_holes(table), _logs(data, table, holes), *items]
-    return Section("depth", "Depth", reading, items, note), found
+    return Section("depth", TITLE, READING, items, NOTE.format(samples=DRAWN_SAMPLES, steps=DEPTH_STEPS)), findings
 
 
 def _intervals(data: SpectralData) -> tuple["pd.DataFrame", list[Finding]]:
-    """Holes with their depths, and what is wrong with the intervals."""
+    """The depths of each hole, and findings about invalid intervals."""
     import pandas as pd
 
     frame = pd.DataFrame({"SiteID": data.hole, "from": data.depth_from, "to": data.depth_to, "index": data.index})
-    ordered = frame.dropna(subset=["from", "to"]).sort_values(["SiteID", "from", "to"], kind="stable")
-    before = ordered.groupby("SiteID", sort=False)["to"].cummax().groupby(ordered["SiteID"], sort=False).shift()
-    overlap = ordered["from"] < before - 1e-9
-    varied = bool(len(ordered)) and bool(np.ptp(ordered[["from", "to"]].to_numpy(), axis=0).any())
-    counts = overlap.groupby(ordered["SiteID"]).sum()
-    rows = frame.groupby("SiteID", sort=False).agg(
+    known = frame.dropna(subset=["from", "to"]).sort_values(["SiteID", "from", "to"], kind="stable")
+    deepest_before = known.groupby("SiteID", sort=False)["to"].cummax().groupby(known["SiteID"], sort=False).shift()
+    overlapping = known["from"] < deepest_before - 1e-9
+    counts = overlapping.groupby(known["SiteID"]).sum()
+    holes = frame.groupby("SiteID", sort=False).agg(
         rows=("index", "size"), shallowest=("from", "min"), deepest=("to", "max"), depths=("from", "count")
     )
-    numbers = rows.assign(overlapping=counts.reindex(rows.index).fillna(0).astype(int)).reset_index()
-    found = []
-    cases = (
-        ("bad", "depths missing", frame["from"].isna() | frame["to"].isna(), "{n} rows have no depth (first: {who})"),
-        ("bad", "depths reversed", frame["to"] < frame["from"], "{n} rows end above where they start (first: {who})"),
-        (
-            "bad",
-            "depths negative",
-            frame["from"] < 0,
-            "{n} rows start above the ground, at a negative depth (first: {who})",
-        ),
-        ("bad", "holes missing", frame["SiteID"] == "", "{n} rows have no hole, SiteID (first: {who})"),
+    holes = holes.assign(overlapping=counts.reindex(holes.index).fillna(0).astype(int)).reset_index()
+    cases: tuple[tuple[Level, str, pd.Series[bool], str], ...] = (
+        ("bad", "depths missing", frame["from"].isna() | frame["to"].isna(), "have no depth"),
+        ("bad", "depths reversed", frame["to"] < frame["from"], "end above their start"),
+        ("bad", "depths negative", frame["from"] < 0, "start at a negative depth, above the ground"),
+        ("bad", "holes missing", frame["SiteID"] == "", "have no hole (SiteID)"),
     )
+    findings = []
     for level, name, wrong, text in cases:
         if wrong.any():
-            row = frame[wrong].iloc[0]
-            said = text.format(n=int(wrong.sum()), who=f"index {short_name(row['index'])}")
-            found.append(Finding(level, name, said, "depth", {"rows": int(wrong.sum())}))  # type: ignore[arg-type]
-    if overlap.any() and varied:
-        row = ordered[overlap].iloc[0]
+            rows, first = int(wrong.sum()), short_name(frame["index"][wrong].iloc[0])
+            findings.append(Finding(level, name, f"{rows} rows {text} (first: index {first})", "depth", {"rows": rows}))
+    depths_vary = len(known) > 0 and bool(np.ptp(known[["from", "to"]].to_numpy(), axis=0).any())
+    if overlapping.any() and depths_vary:
+        row = known[overlapping].iloc[0]
         text = (
-            f"{int(overlap.sum())} rows start above the end of another of their hole (first: index {short_name(row['index'])} of "
-            f"{short_name(row['SiteID'])}, at {row['from']:g} m): repeats, or a wrong depth"
+            f"{int(overlapping.sum())} rows start above the end of another row of their hole (first: index "
+            f"{short_name(row['index'])} of {short_name(row['SiteID'])}, at {row['from']:g} m): repeats or wrong depths"
         )
-        found.append(Finding("note", "depths overlap", text, "depth", {"rows": int(overlap.sum())}))
-    if len(numbers) == 1:
-        text = "there is one hole only: nothing can be said of how a model does on a new one"
-        found.append(Finding("bad", "one hole", text, "depth"))
-    if not found and varied:
-        text = f"{len(numbers)} holes, {numbers['shallowest'].min():g} to {numbers['deepest'].max():g} m; no sample overlaps another"
-        found.append(Finding("good", "depths sound", text, "depth", {"holes": len(numbers)}))
-    return numbers, found
+        findings.append(Finding("note", "depths overlap", text, "depth", {"rows": int(overlapping.sum())}))
+    if len(holes) == 1:
+        text = "there is only one hole, so the performance of a model on new holes cannot be estimated"
+        findings.append(Finding("bad", "one hole", text, "depth"))
+    if not findings and depths_vary:
+        depths = f"{holes['shallowest'].min():g} to {holes['deepest'].max():g} m"
+        text = f"{len(holes)} holes, {depths}; no sample overlaps another"
+        findings.append(Finding("good", "depths sound", text, "depth", {"holes": len(holes)}))
+    return holes, findings
 
 
 def _all_holes(table: "pd.DataFrame") -> Figure:
-    """The first score by hole and depth."""
+    """A heat map of the first score by hole and depth."""
     import pandas as pd
 
-    middle = ((table["DepthFrom"] + table["DepthTo"]) / 2).to_numpy()
-    known = np.isfinite(middle)
-    edges = np.linspace(middle[known].min(), middle[known].max(), DEPTHS + 1)
-    step = np.clip(np.searchsorted(edges, middle, "right") - 1, 0, DEPTHS - 1)
-    placed = pd.DataFrame({"SiteID": table["SiteID"], "step": step, "PC1": table["PC1"]})[known]
-    mean = placed.groupby(["SiteID", "step"], sort=False)["PC1"].agg(["mean", "size"]).reset_index()
-    mean.insert(1, "depth", (edges[:-1] + edges[1:])[mean["step"]] / 2)
-    names = list(dict.fromkeys(placed["SiteID"]))[:DRAWN_HOLES]
-    cells = np.full((DEPTHS, len(names)), np.nan)
-    own = mean[mean["SiteID"].isin(names)]
-    cells[own["step"], pd.Index(names).get_indexer(own["SiteID"])] = own["mean"]
-    low, high = np.quantile(own["mean"], (0.01, 0.99)).tolist()
+    depth = ((table["DepthFrom"] + table["DepthTo"]) / 2).to_numpy()
+    known = np.isfinite(depth)
+    edges = np.linspace(depth[known].min(), depth[known].max(), DEPTH_STEPS + 1)
+    middles = (edges[:-1] + edges[1:]) / 2
+    step = np.clip(np.searchsorted(edges, depth, "right") - 1, 0, DEPTH_STEPS - 1)
+    samples = pd.DataFrame({"SiteID": table["SiteID"], "step": step, "PC1": table["PC1"]})[known]
+    means = samples.groupby(["SiteID", "step"], sort=False)["PC1"].agg(["mean", "size"]).reset_index()
+    means.insert(1, "depth", middles[means["step"]])
+    holes = samples["SiteID"].unique()
+    names = holes[:DRAWN_HOLES].tolist()
+    drawn = means[means["SiteID"].isin(names)]
+    cells = np.full((DEPTH_STEPS, len(names)), np.nan)
+    cells[drawn["step"], pd.Index(names).get_indexer(drawn["SiteID"])] = drawn["mean"]
+    low, high = np.quantile(drawn["mean"], (0.01, 0.99)).tolist()
     plot = new_figure(460, xaxis={"type": "category", "title": {"text": "drill hole"}})
     plot.update_yaxes(autorange="reversed", title_text="depth (m)")
     plot.add_heatmap(
         x=unique_names([short_name(name, 18) for name in names]),
-        y=as_float32((edges[:-1] + edges[1:]) / 2),
+        y=as_float32(middles),
         z=as_float32(cells),
         colorscale=SEQUENTIAL,
         zmin=low,
@@ -129,53 +137,48 @@ def _all_holes(table: "pd.DataFrame") -> Figure:
         colorbar={"title": {"text": "PC1"}},
         hovertemplate="%{x}, %{y:.0f} m: PC1 %{z:.2f}<extra></extra>",
     )
-    words = "The first component's score by hole and depth: like colours are like spectra."
-    if len(names) < placed["SiteID"].nunique():
-        words += f" The first {len(names)} holes of the file."
-    numbers = mean.rename(columns={"mean": "PC1", "size": "rows"})[["SiteID", "depth", "rows", "PC1"]]
-    return Figure("scores-by-depth", "Scores by hole and depth", words, plot, numbers)
+    summary = ALL_HOLES
+    if len(names) < len(holes):
+        summary += FIRST_HOLES.format(drawn=len(names), holes=len(holes))
+    numbers = means.rename(columns={"mean": "PC1", "size": "rows"})[["SiteID", "depth", "rows", "PC1"]]
+    return Figure("scores-by-depth", "Scores by hole and depth", summary, plot, numbers)
 
 
 def _logs(data: SpectralData, table: "pd.DataFrame", holes: list[str]) -> Figure:
-    """Tracks side by side over one depth: scores, and the first of the assays of most weight that are measured."""
+    """Tracks with a common depth axis: scores, and the first assays of LOGGED_ASSAYS that are measured."""
     from plotly.subplots import make_subplots
 
-    measured = [name for name in LOGGED if name in data.assays and data.assays[name].notna().any()]
+    measured = [name for name in LOGGED_ASSAYS if name in data.assays and data.assays[name].notna().any()]
     scores = [name for name in ("PC1", "PC2") if name in table]
-    tracks = [*scores, *measured[: TRACKS - len(scores)]]
+    assays = measured[: TRACKS - len(scores)]
     numbers = table[["index", "SiteID", "DepthFrom", "DepthTo", *scores]].copy()
-    for name in tracks[len(scores) :]:
-        numbers[name] = data.assays[name].loc[table.index]
     numbers.insert(4, "depth", (numbers["DepthFrom"] + numbers["DepthTo"]) / 2)
+    for name in assays:
+        numbers[name] = data.assays[name].loc[table.index]
+    tracks = [*scores, *assays]
     plot = make_subplots(1, len(tracks), shared_yaxes=True, horizontal_spacing=0.03, figure=new_figure(620))
     plot.update_yaxes(autorange="reversed")
     plot.update_yaxes(title_text="depth (m)", col=1)
+    plot.update_xaxes(nticks=4, tickangle=0)
     for column, name in enumerate(tracks, 1):
-        plot.update_xaxes(title_text=name, col=column, nticks=4)
-        if name in measured:
-            plot.update_xaxes(LOG_TICKS if _decades(numbers[name]) < 1.5 else {"type": "log", "dtick": 1}, col=column)
+        plot.update_xaxes(title_text=name, col=column)
+        if name in assays:
+            plot.update_xaxes(LOG_TICKS, col=column)
     for order, hole in enumerate(holes[:NAMED]):
-        own = numbers[numbers["SiteID"] == hole].dropna(subset=["depth"]).sort_values("depth", kind="stable")
-        own = own.iloc[:: max(1, -(-len(own) // DRAWN_SAMPLES))]
+        samples = numbers[numbers["SiteID"] == hole].dropna(subset=["depth"]).sort_values("depth", kind="stable")
+        samples = samples.iloc[every_kth(np.arange(len(samples)), DRAWN_SAMPLES)]
         for column, name in enumerate(tracks, 1):
             plot.add_scatter(
-                x=as_float32(own[name].to_numpy()),
-                y=as_float32(own["depth"].to_numpy()),
+                x=as_float32(samples[name].to_numpy()),
+                y=as_float32(samples["depth"].to_numpy()),
                 mode="lines",
                 name=short_name(hole),
                 legendgroup=str(order),
                 showlegend=column == 1,
-                visible=True if order < 2 else "legendonly",
+                visible=True if order < VISIBLE_HOLES else "legendonly",
                 line={"color": COLOURS[order], "dash": DASHES[order % len(DASHES)], "width": 1.5},
                 hovertemplate=f"%{{y:.1f}} m: {name} %{{x:.4g}}<extra>%{{fullData.name}}</extra>",
                 row=1,
                 col=column,
             )
-    words = "Single holes down their depth: scores of the spectra, and assays. Click on a name to see or to hide it."
-    return Figure("logs", "Logs", words, plot, numbers)
-
-
-def _decades(values: "pd.Series[float]") -> float:
-    """Over how many powers of ten positive values spread, but for one in a hundred at either end."""
-    positive = values[values > 0]
-    return float(np.ptp(np.log10(positive.quantile([0.01, 0.99])))) if len(positive) else 0.0
+    return Figure("logs", "Logs", LOGS, plot, numbers)

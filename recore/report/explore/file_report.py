@@ -1,4 +1,4 @@
-"""Explore: is this file what it should be? Every part looks at it, and the page is what they say."""
+"""The explore report: is a data file what it should be? Each module of this package adds a section."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,61 +6,68 @@ from pathlib import Path
 from recore.report.explore import assays, components, correlation, depth, duplicates, shift, spectra
 from recore.report.explore.holes import order_holes
 from recore.report.page.content import Finding, Page, Section, by_level
-from recore.report.reading import read_data
+from recore.report.reading import SpectralData, read_data
 from recore.report.statistics.binning import bin_spectra
 
-STEPS = 9  # times that `advance` is called, at the most
+STEPS = 9  # calls of `advance`, at most
+
+LEAD = "Is this file what it should be? Findings first, then the sections with the evidence."
 
 
 def explore(public: Path, private: Path | None = None, advance: Callable[[str], None] = lambda step: None) -> Page:
-    """Look at a data file, and at private data beside it. `advance` is told of each step as it begins.
+    """Report on a data file, and on private data if given. `advance` is called with the name of each step.
 
-    Raises ValueError or OSError where a file is no gzipped CSV of spectra.
+    Raises ValueError or OSError if a file is not a gzipped CSV file of spectra.
     """
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1, "blas"):  # matrices are small: threads would wait for each other, on a busy machine long
+    with threadpool_limits(
+        1, "blas"
+    ):  # the matrices are small, and threads would wait for each other on a busy machine
         return _page(public, private, advance)
 
 
 def _page(public: Path, private: Path | None, advance: Callable[[str], None]) -> Page:
     advance("reading")
     data = read_data(public)
-    other = read_data(private) if private else None
+    private_data = read_data(private) if private else None
     advance("shapes")
     shapes = bin_spectra(data)
-    other_shapes = bin_spectra(other, like=data) if other is not None and not shift.differ(data, other) else None
+    private_shapes = None
+    if private_data is not None and not shift.channel_difference(data, private_data):
+        private_shapes = bin_spectra(private_data, like=data)
     parts: list[tuple[Section, list[Finding]]] = []
     advance("spectra")
-    by_difference = order_holes(data, shapes)
-    holes = [hole.name for hole in by_difference]
-    parts.append(spectra.section(data, shapes, by_difference, other))
+    holes = order_holes(data, shapes)
+    names = [hole.name for hole in holes]
+    parts.append(spectra.section(data, shapes, holes, private_data))
     advance("components")
-    section, found, model = components.section(data, shapes, holes)
-    parts.append((section, found))
-    if other is not None:
+    section, findings, model = components.section(data, shapes, names)
+    parts.append((section, findings))
+    if private_data is not None:
         advance("private against public")
-        parts.append(shift.section(data, shapes, other, other_shapes))
+        parts.append(shift.section(data, shapes, private_data, private_shapes))
     advance("duplicates")
-    parts.append(
-        duplicates.section(data, shapes, (other, other_shapes) if other is not None and other_shapes else None)
-    )
+    comparable = (private_data, private_shapes) if private_data is not None and private_shapes is not None else None
+    parts.append(duplicates.section(data, shapes, comparable))
     advance("assays")
     parts.append(assays.section(data))
     advance("correlation")
     parts.append(correlation.section(data, shapes))
     advance("depth")
     table = components.row_table(data, shapes, model) if model else None
-    parts.append(depth.section(data, table, holes))
-    facts = {
-        "file": str(public),
+    parts.append(depth.section(data, table, names))
+    facts = {"file": str(public), **_facts(data)}
+    if private_data is not None:
+        facts["private file"] = f"{private}, rows: {private_data.rows:,}, holes: {len(set(private_data.hole)):,}"
+    all_findings = by_level(finding for _, findings in parts for finding in findings)
+    return Page(f"Explore {public.name}", LEAD, facts, all_findings, [section for section, _ in parts])
+
+
+def _facts(data: SpectralData) -> dict[str, str]:
+    return {
         "rows": f"{data.rows:,}",
         "holes": f"{len(set(data.hole)):,}",
         "channels": f"{len(data.wavenumbers):,}, {data.wavenumbers[0]:g} to {data.wavenumbers[-1]:g} cm-1",
         "assays": f"{int(data.assays.notna().any().sum())} of 49 measured",
     }
-    if other is not None:
-        facts["private file"] = f"{private}, rows: {other.rows:,}, holes: {len(set(other.hole)):,}"
-    findings = by_level(finding for _, found in parts for finding in found)
-    lead = "Is this file what it should be? What was found first, then the pictures that it was found in."
-    return Page(f"Explore {public.name}", lead, facts, findings, [section for section, _ in parts])

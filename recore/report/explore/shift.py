@@ -1,61 +1,96 @@
-"""How far do the private spectra lie from the public ones? Without a target: by their shapes alone.
+"""How far are the private spectra from the public ones? Their shapes are compared; no assays are needed.
 
-New holes always differ. So each public hole is held against the other public ones in the same way, and the private
-rows are far only when they are further than that.
+New holes always differ from known ones. Therefore each public hole is compared with the other public holes in the same
+way, and the private rows are far away only if they are further than that.
 """
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recore.report.page.content import Figure, Finding, Section, Table
-from recore.report.page.figures import BLUE, DRAWN_HOLES, GREY, VERMILION, as_float32, new_figure, short_name, thin_out
+from recore.report.page.content import Figure, Finding, Level, Section, Table
+from recore.report.page.figures import (
+    BLUE,
+    DRAWN_HOLES,
+    GREY,
+    VERMILION,
+    as_float32,
+    new_figure,
+    short_name,
+    thin_out,
+)
 from recore.report.reading import Floats, SpectralData
 from recore.report.statistics.binning import Binned
 from recore.report.statistics.groups import rows_by_group
-from recore.report.statistics.pca import Components, fit_components
-from recore.report.statistics.two_sample import SHUFFLES, TELLING_HOLES, TELLING_ROWS, TwoSample, tell_apart
+from recore.report.statistics.pca import CONFIDENCE, Components, fit_components
+from recore.report.statistics.two_sample import MOST_HOLES, MOST_ROWS, RANDOM_SPLITS, TwoSample, compare_sets
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LEFT_OUT = 20  # public holes held against the others, at the most
+HELD_OUT_HOLES = 20  # public holes that are compared with the other public holes, at most
+DRAWN_ROWS = 2000  # of each file, at most
+MANY_BEYOND = 0.05  # the share of private rows beyond a limit from which it is a finding
+TOLERANCE = 1.5  # times the share of public holes held out: still usual
+HIGH_AUC = 0.8
+
+TITLE = "Private against public"
+READING = (
+    "Good: the private rows are inside the public cloud, about as many of them are beyond the public limits as of "
+    "public holes held out, and a classifier separates private from public rows hardly better than other groups of "
+    "holes. Bad: a separate private cloud, or most private rows beyond the limit of Q: they contain something that no "
+    "public row contains, and predictions for them are guesses."
+)
+NOTE = (
+    "The limits are those of the public rows, at {confidence:.0%}. Of {holes} public holes, at most the first "
+    "{held_out_holes} are held out, one at a time. The classifier is a logistic regression on the scores of at most "
+    "{rows} rows and {most_holes} holes of each file, tested on holes that it was not trained on. For comparison it is "
+    "also trained {splits} times to separate two random groups of public holes, one of them as large as the private "
+    "data."
+)
+NOT_COMPARABLE = "private data cannot be compared with public data: {reason}"
+NOT_DRAWN = "Not drawn: {reason}."
+POINTS = (
+    "Private and public rows in the principal components of the public rows. Every k-th row is drawn, at most {rows:,} "
+    "of each file."
+)
+HELD_OUT = (
+    "Each point is a hole that the components were not fitted on: the share of its rows beyond the limits. Dashed: 1 %."
+)
 
 
 def section(
     data: SpectralData, shapes: Binned, private: SpectralData, private_shapes: Binned | None
 ) -> tuple[Section, list[Finding]]:
-    """The section, and what was found in it."""
-    reading = (
-        "Good: the private rows lie in the public cloud, the share of them beyond the public limits is like that of public "
-        "holes held out, and a classifier can tell private from public hardly better than it can tell any other holes "
-        "apart. Bad: a private cloud of its own, or most private rows beyond the limit of Q: they hold what no public row "
-        "has, and predictions for them are guesses."
-    )
-    try:
-        why = differ(data, private) or (
-            "" if private_shapes and len(private_shapes.rows) else "no private row has a spectrum"
-        )
-        model = None if why else fit_components(shapes.values)
-    except ValueError as error:
-        why, model = str(error), None
+    """The section and its findings."""
+    reason, model = channel_difference(data, private), None
+    if not reason and (private_shapes is None or not len(private_shapes.rows)):
+        reason = "no private row has a valid spectrum"
+    if not reason:
+        try:
+            model = fit_components(shapes.values)
+        except ValueError as error:
+            reason = str(error)
     if model is None or private_shapes is None:
-        found = [Finding("bad", "shift", f"private data cannot be held against public ones: {why}", "shift")]
-        return Section("shift", "Private against public", reading, (), f"Not drawn: {why}."), found
-    holes = held_out(data, shapes, private, private_shapes, model)
-    told = tell_apart(shapes.values, data.hole[shapes.rows], private_shapes.values, private.hole[private_shapes.rows])
-    note = (
-        f"The limits are those of the public rows, 99 %. Of {len(set(data.hole))} public holes the "
-        f"first {LEFT_OUT} at the most are held out, one at a time. The classifier is a logistic regression on the scores, "
-        f"of {TELLING_ROWS} rows and {TELLING_HOLES} holes a side at the most, tested on holes that it has not seen; {SHUFFLES} times it has to tell "
-        "public holes from each other that were parted by chance, as many as there are private ones."
+        finding = Finding("bad", "shift", NOT_COMPARABLE.format(reason=reason), "shift")
+        return Section("shift", TITLE, READING, (), NOT_DRAWN.format(reason=reason)), [finding]
+    holes = held_out_holes(data, shapes, private, private_shapes, model)
+    private_hole = private.hole[private_shapes.rows]
+    comparison = compare_sets(shapes.values, data.hole[shapes.rows], private_shapes.values, private_hole)
+    note = NOTE.format(
+        confidence=CONFIDENCE,
+        holes=len(set(data.hole)),
+        held_out_holes=HELD_OUT_HOLES,
+        rows=MOST_ROWS,
+        most_holes=MOST_HOLES,
+        splits=RANDOM_SPLITS,
     )
-    items = (_clouds(data, shapes, private, private_shapes, model), _shares(holes), _table(holes))
-    return Section("shift", "Private against public", reading, items, note), _findings(holes, told)
+    items = (_points(data, shapes, private, private_shapes, model), _held_out_figure(holes), _table(holes))
+    return Section("shift", TITLE, READING, items, note), _findings(holes, comparison)
 
 
-def differ(data: SpectralData, private: SpectralData) -> str:
-    """Why the two cannot be compared, or nothing: their channels must be the same."""
+def channel_difference(data: SpectralData, private: SpectralData) -> str:
+    """How the channels of the two files differ, which makes them incomparable; empty if they are the same."""
     if len(data.wavenumbers) != len(private.wavenumbers):
         return f"{len(data.wavenumbers)} public channels and {len(private.wavenumbers)} private ones"
     if not np.array_equal(data.wavenumbers, private.wavenumbers):
@@ -64,30 +99,28 @@ def differ(data: SpectralData, private: SpectralData) -> str:
     return ""
 
 
-def held_out(
+def held_out_holes(
     data: SpectralData, shapes: Binned, private: SpectralData, private_shapes: Binned, model: Components
 ) -> "pd.DataFrame":
-    """A row for each hole: rows, and the shares beyond the limits of T2 and Q of components that have not seen it.
+    """A row for each hole: how many rows, and the shares beyond the limits of components not fitted on this hole.
 
-    Private holes are held against all public rows, public ones against the public rows of other holes.
+    Private holes are compared with all public rows, public holes with the public rows of the other holes.
     """
     import pandas as pd
 
-    rows = []
-    for name, own in list(rows_by_group(data.hole[shapes.rows]).items())[:LEFT_OUT]:
+    holes = []
+    for name, rows in list(rows_by_group(data.hole[shapes.rows]).items())[:HELD_OUT_HOLES]:
         try:
-            others = fit_components(np.delete(shapes.values, own, axis=0))
-        except ValueError:  # there is no other hole, or hardly a row in it
+            others = fit_components(np.delete(shapes.values, rows, axis=0))
+        except ValueError:  # there is no other hole, or the others have too few rows
             continue
-        rows.append({"file": "public", "SiteID": name, **_beyond(others, shapes.values[own])})
-    rows += [
-        {"file": "private", "SiteID": name, **_beyond(model, private_shapes.values[own])}
-        for name, own in rows_by_group(private.hole[private_shapes.rows]).items()
-    ]
-    return pd.DataFrame(rows)
+        holes.append({"file": "public", "SiteID": name, **_shares_beyond(others, shapes.values[rows])})
+    for name, rows in rows_by_group(private.hole[private_shapes.rows]).items():
+        holes.append({"file": "private", "SiteID": name, **_shares_beyond(model, private_shapes.values[rows])})
+    return pd.DataFrame(holes)
 
 
-def _beyond(model: Components, values: Floats) -> dict[str, float]:
+def _shares_beyond(model: Components, values: Floats) -> dict[str, float]:
     t2, q = model.t2(values) > model.t2_limit, model.q(values) > model.q_limit
     return {
         "rows": len(values),
@@ -97,7 +130,7 @@ def _beyond(model: Components, values: Floats) -> dict[str, float]:
     }
 
 
-def _clouds(
+def _points(
     data: SpectralData, shapes: Binned, private: SpectralData, private_shapes: Binned, model: Components
 ) -> Figure:
     import pandas as pd
@@ -110,79 +143,89 @@ def _clouds(
     second = "PC2" if model.kept > 1 else "Q"
     plot = new_figure(460, xaxis={"title": {"text": "PC1 of the public rows"}}, yaxis={"title": {"text": second}})
     for table, colour, symbol in zip(tables, (BLUE, VERMILION), ("circle", "diamond-open"), strict=True):
-        drawn = table.iloc[thin_out(len(table), np.zeros(len(table), dtype=bool), 2000)]
+        drawn = table.iloc[thin_out(len(table), np.zeros(len(table), dtype=bool), DRAWN_ROWS)]
+        ids = zip(drawn["index"], drawn["SiteID"], strict=True)
         plot.add_scatter(
             x=as_float32(drawn["PC1"].to_numpy()),
             y=as_float32(drawn[second].to_numpy()),
             mode="markers",
             name=table["file"].iloc[0],
             marker={"color": colour, "symbol": symbol, "size": 6, "opacity": 0.85},
-            text=[
-                f"index {short_name(index)}, {short_name(hole)}"
-                for index, hole in zip(drawn["index"], drawn["SiteID"], strict=True)
-            ],
-            hovertemplate="%{text}<br>PC1 %{x:.3g}, " + second + " %{y:.3g}<extra>%{fullData.name}</extra>",
+            text=[f"index {short_name(index)}, {short_name(hole)}" for index, hole in ids],
+            hovertemplate=f"%{{text}}<br>PC1 %{{x:.3g}}, {second} %{{y:.3g}}<extra>%{{fullData.name}}</extra>",
         )
-    words = "Private rows among the public ones, in components of the public rows. Every k-th row, 2,000 a side at the most."
-    return Figure("shift", "Private rows among the public ones", words, plot, pd.concat(tables, ignore_index=True))
+    numbers = pd.concat(tables, ignore_index=True)
+    return Figure("shift", "Private rows among the public ones", POINTS.format(rows=DRAWN_ROWS), plot, numbers)
 
 
-def _shares(holes: "pd.DataFrame") -> Figure:
-    plot = new_figure(360, boxmode="group", yaxis={"tickformat": ".0%", "range": [-0.03, 1.03]})
+def _held_out_figure(holes: "pd.DataFrame") -> Figure:
+    plot = new_figure(360, yaxis={"tickformat": ".0%", "range": [-0.03, 1.03]})
     plot.update_yaxes(title_text="rows of the hole beyond a limit")
-    for side, colour, symbol in (("public", BLUE, "circle"), ("private", VERMILION, "diamond")):
-        own = holes[holes["file"] == side].head(DRAWN_HOLES)
-        # beside each other and not on one line, so that equal shares are seen
-        spread = np.linspace(-0.12, 0.12, len(own)) + (0.18 if side == "private" else -0.18)
+    plot.update_xaxes(tickvals=[0, 1, 2], ticktext=["T2", "Q", "T2 or Q"], range=[-0.5, 2.5])
+    looks = (
+        ("public", "public holes held out", BLUE, "circle", -0.18),
+        ("private", "private holes", VERMILION, "diamond", 0.18),
+    )
+    for file, name, colour, symbol, offset in looks:
+        drawn = holes[holes["file"] == file].head(DRAWN_HOLES)
+        jitter = np.linspace(-0.12, 0.12, len(drawn)) + offset  # so that equal shares do not hide each other
         for place, column in enumerate(("beyond T2", "beyond Q", "either")):
             plot.add_scatter(
-                x=place + spread,
-                y=own[column],
+                x=place + jitter,
+                y=drawn[column],
                 mode="markers",
-                name=f"{side} holes" + (" held out" if side == "public" else ""),
-                legendgroup=side,
+                name=name,
+                legendgroup=file,
                 showlegend=place == 0,
                 marker={"color": colour, "symbol": symbol, "size": 9, "opacity": 0.8},
                 text=[
-                    f"{short_name(name)}, {rows} rows" for name, rows in zip(own["SiteID"], own["rows"], strict=True)
+                    f"{short_name(hole)}, {rows} rows"
+                    for hole, rows in zip(drawn["SiteID"], drawn["rows"], strict=True)
                 ],
                 hovertemplate="%{text}: %{y:.1%}<extra></extra>",
             )
-    plot.update_xaxes(tickvals=[0, 1, 2], ticktext=["T2", "Q", "T2 or Q"], range=[-0.5, 2.5])
     plot.add_hline(0.01, line={"color": GREY, "dash": "dash"})
-    words = "Each point a hole that the components have not seen: the share of its rows beyond the limits. Dashed: 1 %."
-    return Figure("holes-held-out", "New holes, private and public", words, plot, holes)
+    return Figure("holes-held-out", "New holes, private and public", HELD_OUT, plot, holes)
 
 
 def _table(holes: "pd.DataFrame") -> Table:
     ordered = holes.sort_values("either", ascending=False, kind="stable")
-    return Table("shift-by-hole", "Holes that components have not seen", "The furthest first.", ordered)
+    return Table("shift-by-hole", "Holes that the components were not fitted on", "The furthest first.", ordered)
 
 
-def _findings(holes: "pd.DataFrame", told: TwoSample) -> list[Finding]:
-    import pandas as pd
+def _findings(holes: "pd.DataFrame", comparison: TwoSample) -> list[Finding]:
+    findings = [_share_finding(holes)]
+    if not np.isnan(comparison.auc):
+        findings.append(_auc_finding(comparison))
+    return findings
 
+
+def _share_finding(holes: "pd.DataFrame") -> Finding:
+    """Compare the share of private rows beyond the limits with that of public holes held out."""
     shares = {}
-    for side in ("public", "private"):
-        own = holes[holes["file"] == side]
-        shares[side] = float(np.average(own["either"], weights=own["rows"])) if len(own) else float("nan")
-    text = f"{shares['private']:.1%} of the private rows lie beyond the public limits"
-    values: dict[str, object] = {"private": shares["private"], "public_held_out": shares["public"]}
-    level = "bad" if shares["private"] > 0.05 else "good"
-    if pd.notna(shares["public"]):
-        text += f"; of public holes held out it is {shares['public']:.1%}"
-        level = "note" if 0.05 < shares["private"] <= 1.5 * shares["public"] else level
-    found = [Finding(level, "shift", text, "shift", values)]  # type: ignore[arg-type]
-    if np.isnan(told.auc):
-        return found
-    text = f"a classifier tells private from public spectra with an AUC of {told.auc:.2f} (0.5: not at all)"
-    unusual = False
-    if told.usual:
+    for file in ("public", "private"):
+        part = holes[holes["file"] == file]
+        shares[file] = float(np.average(part["either"], weights=part["rows"])) if len(part) else float("nan")
+    text = f"{shares['private']:.1%} of the private rows are beyond the public limits"
+    level: Level = "bad" if shares["private"] > MANY_BEYOND else "good"
+    if not np.isnan(shares["public"]):
+        text += f"; for public holes held out it is {shares['public']:.1%}"
+        if level == "bad" and shares["private"] <= TOLERANCE * shares["public"]:
+            level = "note"
+    return Finding(level, "shift", text, "shift", {"private": shares["private"], "public_held_out": shares["public"]})
+
+
+def _auc_finding(comparison: TwoSample) -> Finding:
+    """Compare the classifier's AUC with that for random groups of public holes."""
+    text = f"a classifier separates private from public spectra with an AUC of {comparison.auc:.2f} (0.5: not at all)"
+    level: Level = "note"
+    if comparison.usual:
+        lowest, highest = comparison.usual[0], comparison.usual[-1]
         text += (
-            f"; public holes parted by chance: {np.median(told.usual):.2f}, {told.usual[0]:.2f} to {told.usual[-1]:.2f}"
+            f"; random groups of public holes: median {np.median(comparison.usual):.2f}, {lowest:.2f} to {highest:.2f}"
         )
-        unusual = told.auc > told.usual[-1]
-    if not told.by_hole:
-        text += "; tested by rows, as one side is a single hole: any hole can be told so"
-    found.append(Finding("bad" if unusual and told.auc > 0.8 else "note", "shift auc", text, "shift", dict(vars(told))))
-    return found
+        if comparison.auc > max(highest, HIGH_AUC):
+            level = "bad"
+    if not comparison.by_hole:
+        text += "; tested on rows, because one file has only a single hole, and any hole can be recognised in this way"
+    return Finding(level, "shift auc", text, "shift", dict(vars(comparison)))

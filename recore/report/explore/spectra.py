@@ -1,11 +1,12 @@
-"""Are these spectra? Bands of quantiles over all rows and by drill hole, with the regions that minerals are known by."""
+"""Are the spectra plausible? Their quantiles over all rows and by drill hole, and invalid values."""
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from recore.report.explore.holes import HoleSpectra
-from recore.report.page.content import Figure, Finding, Section, Table
+from recore.report.page.content import Figure, Finding, Level, Section, Table
 from recore.report.page.figures import (
     BLUE,
     COLOURS,
@@ -29,41 +30,65 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure as PlotlyFigure
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
-DRAWN_CHANNELS = 600  # of a line; more than a screen has columns
-WRITTEN_HOLES = 200  # whose quantiles are in the CSV file, channel by channel
+DRAWN_CHANNELS = 600  # at most of a line; a screen has hardly more columns
+WRITTEN_HOLES = 200  # at most with quantiles in the CSV file
+VISIBLE_HOLES = 3  # when the page is opened
+WIDE_STEP = 1.5  # times the usual distance of neighbouring channels: there is a gap
+HIGHEST_MEDIAN = 5.0  # absorbance; a higher median means another unit
+
+TITLE = "Spectra"
+READING = (
+    "Good: smooth bands in the shaded regions, the inner band (half of the rows) close to the median, and the lowest "
+    "and highest values of a similar shape. Bad: a step or a spike in all rows, a median of zero, extreme values far "
+    "outside the bands, a hole that differs at all wavenumbers (another instrument, another way of grinding), and "
+    "carbon dioxide that differs between holes (the background measurement was old)."
+)
+NOTE = (
+    "The bands are computed from all {rows} rows. Of {channels} channels, the figures show one in {step}; the CSV "
+    "files contain all of them. The {named} holes that differ most from the median of all holes have their own lines. "
+    "The CSV file has the quantiles of {written} of {holes} holes."
+)
+ALL_ROWS = "Quantiles of the spectra of all rows, channel by channel."
+ALL_ROWS_PRIVATE = " Dashed orange line: the median of the private rows."
+BY_HOLE = (
+    "The median and, shaded, the 5 to 95 % range of the rows of single holes. Click a legend entry to show or hide a "
+    "hole."
+)
+DIFFERENCES = (
+    "Difference of each hole's median spectrum, after SNV, from the median of all holes; the holes that differ most "
+    "are at the top. Colour along a whole row indicates another instrument or rock, colour in one column an unsteady "
+    "channel."
+)
+DIFFERENCES_SOME = " The first {drawn} of {holes} holes."
 
 
-def quantiles(values: Floats, at: tuple[float, ...]) -> Floats:
-    """Quantiles (at, columns) of each column's numbers, linear between neighbours; NaN where a column has none."""
+def quantiles(values: Floats, levels: tuple[float, ...]) -> Floats:
+    """Quantiles (levels, columns) of each column's numbers, with linear interpolation; NaN for an empty column."""
     gaps = np.isnan(values).any(axis=0)
-    made = np.full((len(at), values.shape[1]), np.nan)
-    made[:, ~gaps] = np.quantile(values[:, ~gaps], at, axis=0)
+    result = np.full((len(levels), values.shape[1]), np.nan)
+    result[:, ~gaps] = np.quantile(values[:, ~gaps], levels, axis=0)
     for column in np.flatnonzero(gaps & ~np.isnan(values).all(axis=0)):
-        made[:, column] = np.nanquantile(values[:, column], at)
-    return made
+        result[:, column] = np.nanquantile(values[:, column], levels)
+    return result
 
 
 def section(
     data: SpectralData, shapes: Binned, holes: list[HoleSpectra], private: SpectralData | None
 ) -> tuple[Section, list[Finding]]:
-    """The section, and what was found in it. holes: those that differ most first."""
-    items: list[Figure | Table] = [_all_rows(data, private), _holes(data, holes)]
+    """The section and its findings. holes: those that differ most first."""
+    items: list[Figure | Table] = [_all_rows(data, private), _by_hole(data, holes)]
     if sum(hole.shape is not None for hole in holes) > 1:
         items.append(_differences(shapes, holes))
     items.append(table_of_regions())
-    reading = (
-        "Good: smooth bands where the shaded regions are, the inner band (half of the rows) close around the median, "
-        "the outermost lines of the same shape. Bad: a step or a spike in all rows, a median at zero, lines that leave "
-        "the band altogether, a hole that is apart everywhere (another instrument, another way of grinding), and carbon "
-        "dioxide that differs from hole to hole (the background was old)."
+    note = NOTE.format(
+        rows=data.rows,
+        step=_step(len(data.wavenumbers)),
+        channels=len(data.wavenumbers),
+        named=min(NAMED, len(holes)),
+        written=min(WRITTEN_HOLES, len(holes)),
+        holes=len(holes),
     )
-    note = (
-        f"Bands are of all {data.rows} rows; of {len(data.wavenumbers)} channels one in "
-        f"{_step(len(data.wavenumbers))} is drawn, and the CSV files hold them all. Holes with a line of their own: the "
-        f"{min(NAMED, len(holes))} that differ most from the middle of all holes; with numbers in the CSV file: "
-        f"{min(WRITTEN_HOLES, len(holes))} of {len(holes)}."
-    )
-    return Section("spectra", "Spectra", reading, items, note), _findings(data)
+    return Section("spectra", TITLE, READING, items, note), _findings(data)
 
 
 def _all_rows(data: SpectralData, private: SpectralData | None) -> Figure:
@@ -73,147 +98,161 @@ def _all_rows(data: SpectralData, private: SpectralData | None) -> Figure:
     numbers = pd.DataFrame({"wavenumber": data.wavenumbers, "rows": (~np.isnan(data.spectra)).sum(axis=0)})
     for level, values in zip(QUANTILES, levels, strict=True):
         numbers[f"q{level:.2f}"] = values
-    plot = new_figure(420, xaxis=wavenumber_axis(data.wavenumbers), yaxis={"title": {"text": "absorbance"}})
-    mark_regions(plot, data.wavenumbers)
+    plot = _new_figure(data)
     drawn = slice(None, None, _step(len(data.wavenumbers)))
-    x = as_float32(data.wavenumbers[drawn])
-    _band(plot, x, levels[1][drawn], levels[5][drawn], BLUE, 0.18, "5 to 95 %")
-    _band(plot, x, levels[2][drawn], levels[4][drawn], BLUE, 0.4, "25 to 75 %")
-    _line(plot, x, levels[3][drawn], "median", BLUE)
-    _line(plot, x, levels[0][drawn], "lowest", GREY, "dot")
-    _line(plot, x, levels[6][drawn], "highest", GREY, "dash")
-    words = "The bands in which the spectra of all rows lie, channel by channel."
+    x = data.wavenumbers[drawn]
+    _add_band(plot, x, levels[1][drawn], levels[5][drawn], BLUE, 0.18, "5 to 95 %")
+    _add_band(plot, x, levels[2][drawn], levels[4][drawn], BLUE, 0.4, "25 to 75 %")
+    _add_line(plot, x, levels[3][drawn], "median", BLUE)
+    _add_line(plot, x, levels[0][drawn], "lowest", GREY, "dot")
+    _add_line(plot, x, levels[6][drawn], "highest", GREY, "dash")
+    summary = ALL_ROWS
     if private is not None:
         median = quantiles(private.spectra, (0.5,))[0]
         step = _step(len(private.wavenumbers))
-        _line(plot, as_float32(private.wavenumbers[::step]), median[::step], "private, median", VERMILION, "longdash")
+        private_x = private.wavenumbers[::step]
+        _add_line(plot, private_x, median[::step], "private, median", VERMILION, "longdash")
         if np.array_equal(private.wavenumbers, data.wavenumbers):
             numbers["private_q0.50"] = median
-        words += " Dashed: the median of the private rows."
-    return Figure("spectra", "All spectra", words, plot, numbers)
+        summary += ALL_ROWS_PRIVATE
+    return Figure("spectra", "All spectra", summary, plot, numbers)
 
 
-def _holes(data: SpectralData, holes: list[HoleSpectra]) -> Figure:
-    """Bands of holes; the legend shows and hides them."""
+def _by_hole(data: SpectralData, holes: list[HoleSpectra]) -> Figure:
+    """Bands of single holes; the legend shows and hides them."""
     import pandas as pd
 
-    plot = new_figure(420, xaxis=wavenumber_axis(data.wavenumbers), yaxis={"title": {"text": "absorbance"}})
-    mark_regions(plot, data.wavenumbers)
+    plot = _new_figure(data)
     drawn = slice(None, None, _step(len(data.wavenumbers)))
-    x = as_float32(data.wavenumbers[drawn])
+    x = data.wavenumbers[drawn]
     tables = []
     for order, hole in enumerate(holes[:WRITTEN_HOLES]):
         levels = quantiles(data.spectra[hole.rows], (0.05, 0.5, 0.95))
         columns = {"SiteID": hole.name, "rows": len(hole.rows), "wavenumber": data.wavenumbers}
         tables.append(pd.DataFrame(columns | dict(zip(("q0.05", "q0.50", "q0.95"), levels, strict=True))))
         if order < NAMED:
-            same = {"legendgroup": str(order), "visible": True if order < 3 else "legendonly"}
-            _band(plot, x, levels[0][drawn], levels[2][drawn], COLOURS[order], 0.15, "", **same)
+            group = {"legendgroup": str(order), "visible": True if order < VISIBLE_HOLES else "legendonly"}
+            _add_band(plot, x, levels[0][drawn], levels[2][drawn], COLOURS[order], 0.15, "", **group)
             dash = DASHES[order % len(DASHES)]
-            _line(plot, x, levels[1][drawn], short_name(hole.name), COLOURS[order], dash, **same)
-    words = (
-        "Median and, shaded, the range of 5 to 95 % of the rows of single holes. Click on a name to see or to hide it."
-    )
+            _add_line(plot, x, levels[1][drawn], short_name(hole.name), COLOURS[order], dash, **group)
     numbers = pd.concat(tables, ignore_index=True)
-    return Figure("spectra-by-hole", "Spectra by drill hole", words, plot, numbers)
+    return Figure("spectra-by-hole", "Spectra by drill hole", BY_HOLE, plot, numbers)
 
 
 def _differences(shapes: Binned, holes: list[HoleSpectra]) -> Figure:
-    """All holes in one picture."""
+    """A heat map of all holes."""
     import pandas as pd
 
     names = [hole.name for hole in holes if hole.shape is not None]
     medians = np.array([hole.shape for hole in holes if hole.shape is not None])
-    apart = medians - np.median(medians, axis=0)
-    numbers = pd.DataFrame(apart, columns=[f"{value:.1f}" for value in shapes.wavenumbers])
+    differences = medians - np.median(medians, axis=0)
+    numbers = pd.DataFrame(differences, columns=[f"{value:.1f}" for value in shapes.wavenumbers])
     numbers.insert(0, "SiteID", names)
-    shown = sorted(range(min(len(names), DRAWN_HOLES)), reverse=True)
-    limit = float(np.quantile(np.abs(apart), 0.99)) or 1.0
-    plot = new_figure(int(np.clip(150 + 15 * len(shown), 230, 900)), xaxis=wavenumber_axis(shapes.wavenumbers))
+    drawn = sorted(range(min(len(names), DRAWN_HOLES)), reverse=True)
+    limit = float(np.quantile(np.abs(differences), 0.99)) or 1.0
+    plot = new_figure(int(np.clip(150 + 15 * len(drawn), 230, 900)), xaxis=wavenumber_axis(shapes.wavenumbers))
     plot.update_yaxes(type="category", title_text="drill hole")
     plot.add_heatmap(
         x=as_float32(shapes.wavenumbers),
-        y=unique_names([short_name(names[place], 18) for place in shown]),
-        z=as_float32(apart[shown]),
+        y=unique_names([short_name(names[place], 18) for place in drawn]),
+        z=as_float32(differences[drawn]),
         colorscale=DIVERGING,
         zmin=-limit,
         zmax=limit,
         colorbar={"title": {"text": "SNV"}},
         hovertemplate="%{y}<br>%{x:.0f} cm-1: %{z:.3f}<extra></extra>",
     )
-    words = (
-        "How each hole's median spectrum, after SNV, differs from the middle of all holes; the most different at the top. "
-        "Colour in all of a row means another instrument or rock; colour in one column, a channel that is not steady."
-    )
+    summary = DIFFERENCES
     if len(names) > DRAWN_HOLES:
-        words += f" The first {DRAWN_HOLES} of {len(names)} holes."
-    return Figure("holes", "Each hole against all holes", words, plot, numbers)
+        summary += DIFFERENCES_SOME.format(drawn=DRAWN_HOLES, holes=len(names))
+    return Figure("holes", "Each hole against all holes", summary, plot, numbers)
 
 
 def _findings(data: SpectralData) -> list[Finding]:
-    found = [Finding("bad", "file", f"{data.path.name}: {problem}", "spectra") for problem in data.problems]
+    findings = [Finding("bad", "file", f"{data.path.name}: {problem}", "spectra") for problem in data.problems]
     empty = np.isnan(data.spectra)
 
-    def tell(level: str, name: str, text: str, **values: object) -> None:
-        found.append(Finding(level, name, text, "spectra", values))  # type: ignore[arg-type]
+    def add(level: Level, name: str, text: str, **values: object) -> None:
+        findings.append(Finding(level, name, text, "spectra", values))
 
     if empty.any():
         rows, channels = int(empty.any(axis=1).sum()), int(empty.any(axis=0).sum())
         row, channel = np.argwhere(empty)[0]
+        first = f"index {short_name(data.index[row])}, channel {data.wavenumbers[channel]:g}"
         text = (
-            f"{int(empty.sum())} cells of the spectra hold no number, in {rows} rows and {channels} channels (the first: "
-            f"index {short_name(data.index[row])}, channel {data.wavenumbers[channel]:g}): a submission stops there"
+            f"{int(empty.sum())} cells of the spectra are not numbers, in {rows} rows and {channels} channels "
+            f"(the first: {first}), and a submission fails on them"
         )
-        tell("bad", "empty channels", text, cells=int(empty.sum()), rows=rows, channels=channels)
-    full = data.spectra[:, ~empty.all(axis=0)]
-    if data.rows > 1 and (constant := int((np.nanmin(full, axis=0) == np.nanmax(full, axis=0)).sum())):
-        tell("bad", "constant channels", f"{constant} channels have the same number in all rows", channels=constant)
-    whole = ~empty.any(axis=1)
-    flat = int((np.ptp(data.spectra[whole], axis=1) == 0).sum())
+        add("bad", "empty channels", text, cells=int(empty.sum()), rows=rows, channels=channels)
+    not_empty = data.spectra[:, ~empty.all(axis=0)]
+    constant = int((np.nanmin(not_empty, axis=0) == np.nanmax(not_empty, axis=0)).sum())
+    if data.rows > 1 and constant:
+        add("bad", "constant channels", f"{constant} channels have the same value in all rows", channels=constant)
+    complete = data.spectra[~empty.any(axis=1)]
+    flat = int((np.ptp(complete, axis=1) == 0).sum())
     if flat and len(data.wavenumbers) > 1:
-        tell(
-            "bad", "flat spectra", f"{flat} rows have the same number in all channels: there is no spectrum", rows=flat
-        )
-    if twice := data.rows - len(set(data.index.tolist())):
-        tell("bad", "index repeated", f"{twice} rows have an index that another row has too", rows=twice)
+        text = f"{flat} rows have the same value in all channels, so they contain no spectrum"
+        add("bad", "flat spectra", text, rows=flat)
+    repeated = data.rows - len(set(data.index.tolist()))
+    if repeated:
+        add("bad", "index repeated", f"{repeated} rows have the same index as an earlier row", rows=repeated)
     steps = -np.diff(data.wavenumbers)
-    if (steps > 1.5 * np.median(steps)).any() if len(steps) else False:
+    if len(steps) and (steps > WIDE_STEP * np.median(steps)).any():
         place = int(np.argmax(steps))
         text = (
-            f"the channels leave gaps; the widest, from {data.wavenumbers[place]:g} to {data.wavenumbers[place + 1]:g} "
-            f"cm-1, where the usual step is {np.median(steps):.3g}"
+            f"there are gaps between the channels; the widest is from {data.wavenumbers[place]:g} to "
+            f"{data.wavenumbers[place + 1]:g} cm-1, while the usual step is {np.median(steps):.3g}"
         )
-        tell("bad", "gaps between channels", text, widest=float(steps[place]), step=float(np.median(steps)))
-    high = float(np.nanmedian(full)) if full.size else 0.0
-    if high > 5:
-        tell("bad", "not absorbance", f"the median of all channels is {high:.3g}: is this absorbance?", median=high)
-    if not found:
-        text = f"every channel of every row holds a number: {data.rows} rows x {len(data.wavenumbers)} channels"
-        tell("good", "spectra whole", text, rows=data.rows, channels=len(data.wavenumbers))
-    return found
+        add("bad", "gaps between channels", text, widest=float(steps[place]), step=float(np.median(steps)))
+    median = float(np.nanmedian(not_empty)) if not_empty.size else 0.0
+    if median > HIGHEST_MEDIAN:
+        text = f"the median of all channels is {median:.3g}; is this absorbance?"
+        add("bad", "not absorbance", text, median=median)
+    if not findings:
+        text = f"all channels of all rows are numbers: {data.rows} rows x {len(data.wavenumbers)} channels"
+        add("good", "spectra whole", text, rows=data.rows, channels=len(data.wavenumbers))
+    return findings
 
 
-def _band(
-    plot: "PlotlyFigure", x: object, low: Floats, high: Floats, colour: str, opacity: float, name: str, **same: object
+def _new_figure(data: SpectralData) -> "PlotlyFigure":
+    plot = new_figure(420, xaxis=wavenumber_axis(data.wavenumbers), yaxis={"title": {"text": "absorbance"}})
+    mark_regions(plot, data.wavenumbers)
+    return plot
+
+
+def _add_band(
+    plot: "PlotlyFigure", x: Floats, low: Floats, high: Floats, colour: str, opacity: float, name: str, **group: object
 ) -> None:
-    """A shaded range between two lines, as one closed shape; it is in the legend where it has a name."""
-    kept = np.isfinite(low) & np.isfinite(high)
-    across = np.asarray(x)[kept]
-    around = {
-        "x": np.concatenate([across, across[::-1]]),
-        "y": as_float32(np.concatenate([low[kept], high[kept][::-1]])),
-    }
-    look = {"fill": "toself", "fillcolor": with_opacity(colour, opacity), "line": {"width": 0}, "mode": "lines"}
-    plot.add_scatter(**around, **look, name=name, showlegend=bool(name), hoverinfo="skip", **same)
+    """Add a shaded range between two lines, as one closed shape. It has a legend entry if it has a name."""
+    finite = np.isfinite(low) & np.isfinite(high)
+    plot.add_scatter(
+        x=as_float32(np.concatenate([x[finite], x[finite][::-1]])),
+        y=as_float32(np.concatenate([low[finite], high[finite][::-1]])),
+        mode="lines",
+        line={"width": 0},
+        fill="toself",
+        fillcolor=with_opacity(colour, opacity),
+        name=name,
+        showlegend=bool(name),
+        hoverinfo="skip",
+        **group,
+    )
 
 
-def _line(
-    plot: "PlotlyFigure", x: object, y: Floats, name: str, colour: str, dash: str = "solid", **same: object
+def _add_line(
+    plot: "PlotlyFigure", x: Floats, y: Floats, name: str, colour: str, dash: str = "solid", **group: object
 ) -> None:
-    look = {"mode": "lines", "line": {"color": colour, "dash": dash, "width": 2 if dash == "solid" else 1.5}}
-    hover = "%{x:.0f} cm-1: %{y:.4f}<extra>%{fullData.name}</extra>"
-    plot.add_scatter(x=x, y=as_float32(y), name=name, hovertemplate=hover, **look, **same)
+    plot.add_scatter(
+        x=as_float32(x),
+        y=as_float32(y),
+        mode="lines",
+        line={"color": colour, "dash": dash, "width": 2 if dash == "solid" else 1.5},
+        name=name,
+        hovertemplate="%{x:.0f} cm-1: %{y:.4f}<extra>%{fullData.name}</extra>",
+        **group,
+    )
 
 
 def _step(channels: int) -> int:
-    return max(1, -(-channels // DRAWN_CHANNELS))
+    """Every how many channels one is drawn."""
+    return max(1, math.ceil(channels / DRAWN_CHANNELS))

@@ -1,4 +1,4 @@
-"""A report: one HTML file that opens anywhere, offline, and a folder beside it with the numbers behind it."""
+"""What a report consists of: findings, and sections of figures and tables."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,15 +9,15 @@ if TYPE_CHECKING:
     import pandas as pd
     from plotly.graph_objects import Figure as PlotlyFigure
 
-TABLE_ROWS = 60  # of a table on the page; its CSV has them all
+TABLE_ROWS = 60  # at most shown on the page; the CSV file has all rows
 
 Level = Literal["bad", "note", "good"]
-LEVELS: tuple[Level, ...] = get_args(Level)  # what is bad comes first
+LEVELS: tuple[Level, ...] = get_args(Level)  # the order on the page
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a reader should know first, in a sentence. `name` and `values` are for programs; `section` says where."""
+    """A result in one sentence. `name` and `values` are for programs; `section` has the evidence."""
 
     level: Level
     name: str
@@ -28,14 +28,13 @@ class Finding:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture, what it shows in a sentence (read aloud in its stead), and its numbers, written as `name`.csv.
+    """A plot, a sentence about it (also for screen readers), and its numbers, written to `name`.csv.
 
-    choices: where it shows one of several at a time, their names. The series of each have its place among them as
-    `meta`, and those of the first alone are visible. details: a line of text for each choice, shown with it.
-
-    groups: what the points can be coloured by. The figure's `meta` then holds `labels` and `groups`, the hover text and
-    the number of the group of each row, and `looks`, the name, color and symbol of each group. The `customdata` of a
-    series of points are the places of its rows in these two lists.
+    choices: names, if the figure shows one of several at a time. The series of each choice have its number as `meta`,
+    and only those of the first are visible. details: a line of text for each choice, shown with it. groups: what the
+    points can be coloured by, besides one colour. The figure's `meta` then has `labels` and `groups`, the hover text
+    and the group's number of each row, and `looks`, the name, colour and symbol of each group; the points to colour
+    have their rows' places in these lists as `customdata`.
     """
 
     name: str
@@ -50,19 +49,28 @@ class Figure:
 
 @dataclass(frozen=True)
 class Table:
-    """Numbers to read. The page shows the first TABLE_ROWS, `name`.csv has them all."""
+    """Numbers to read. The page shows at most TABLE_ROWS, `name`.csv has all rows.
+
+    empty: entries of the first column whose rows have no values; the page leaves these rows out.
+    """
 
     name: str
     title: str
     summary: str
     numbers: "pd.DataFrame"
+    empty: Sequence[str] = ()
+
+    @property
+    def shown(self) -> "pd.DataFrame":
+        """The rows that are not empty."""
+        return self.numbers[~self.numbers.iloc[:, 0].isin(self.empty)] if self.empty else self.numbers
 
 
 @dataclass(frozen=True)
 class Section:
-    """A question. `reading` says what a good and a bad picture look like; `note` what was thinned out and how.
+    """A part of a page. `reading` says what good and bad results look like, `note` how the numbers were computed.
 
-    folded: paragraphs that are shown on request, by the line that stands for them.
+    folded: paragraphs that are shown on request, by the line that is shown instead.
     """
 
     name: str
@@ -75,7 +83,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """A whole report. `facts` are the pairs at its head: which file, how many rows."""
+    """A whole report. `facts` are the names and values below its title: which file, how many rows."""
 
     title: str
     lead: str
@@ -89,5 +97,5 @@ class Page:
 
 
 def by_level(findings: Iterable[Finding]) -> list[Finding]:
-    """Findings in the order of LEVELS, and otherwise as they come."""
+    """Findings in the order of LEVELS; those of one level keep their order."""
     return sorted(findings, key=lambda finding: LEVELS.index(finding.level))

@@ -1,7 +1,7 @@
-"""A page as HTML that asks nothing of any host: style, scripts and figures are all in it.
+"""A page as one HTML file that works offline: style, scripts and figures are all in it.
 
-Plotly's library goes in packed (a third of its size) and is unpacked by the browser. The content security policy lets
-run the two scripts that are in the file, told by their hashes, and nothing else; nothing can be fetched or sent.
+plotly.js is stored compressed, and the browser unpacks it. The content security policy allows only the two scripts in
+the file, which it identifies by their hashes; the page can neither fetch nor send anything.
 """
 
 import base64
@@ -16,11 +16,11 @@ from typing import Any
 from recore.report.page.content import TABLE_ROWS, Figure, Page, Table
 
 HERE = Path(__file__).parent
-MARKUP = ("hovertemplate", "texttemplate")  # ours: markup is meant; everywhere else it is text
+MARKUP = ("hovertemplate", "texttemplate")  # keys whose values are ours and may have markup
 
 
 def render(page: Page, folder: str) -> str:
-    """The HTML of a page whose numbers lie in `folder`, a name beside it."""
+    """The HTML of a page. folder: the name of the folder beside it that has the numbers."""
     import jinja2
     from markupsafe import Markup
 
@@ -39,7 +39,7 @@ def render(page: Page, folder: str) -> str:
         is_number=_is_number_column,
         policy=f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'",
-        style=Markup((HERE / "page.css").read_text("utf-8")),  # noqa: S704 - a file of ours
+        style=Markup((HERE / "page.css").read_text("utf-8")),  # noqa: S704 - this package's own file
         script=Markup(script),  # noqa: S704
         figures=Markup(_json({item.name: _plot(item) for item in page.items if isinstance(item, Figure)})),  # noqa: S704
         library=library if any(isinstance(item, Figure) for item in page.items) else "",
@@ -48,7 +48,7 @@ def render(page: Page, folder: str) -> str:
 
 @cache
 def _library() -> tuple[str, str]:
-    """plotly.js, packed, as text; and the hash by which the browser lets it run."""
+    """plotly.js, compressed, as text; and its hash for the content security policy."""
     from plotly.offline import get_plotlyjs
 
     code = get_plotlyjs()
@@ -60,36 +60,37 @@ def _hash(script: str) -> str:
 
 
 def _plot(figure: Figure) -> dict[str, Any]:
-    """A figure as plotly.js takes it: arrays packed by plotly, the data's words without markup."""
-    made: dict[str, Any] = json.loads(figure.plot.to_json())
-    made["layout"].pop("template", None)
-    plain: dict[str, Any] = _without_markup(made)
-    return plain
+    """A figure for plotly.js, without markup in text from the data."""
+    plot: dict[str, Any] = json.loads(figure.plot.to_json())
+    plot["layout"].pop("template", None)
+    return {name: _escape_markup(value, name) for name, value in plot.items()}
 
 
-def _without_markup(value: Any, key: str = "") -> Any:
-    """Words in which plotly.js would find markup (a link, an image), so written that it shows them as they are."""
+def _escape_markup(value: Any, key: str = "") -> Any:
+    """Escape text in which plotly.js would find markup (a link, an image)."""
     if isinstance(value, dict):
-        return {name: _without_markup(inner, name) for name, inner in value.items()}
+        return {name: _escape_markup(inner, name) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_without_markup(inner, key) for inner in value]
+        return [_escape_markup(inner, key) for inner in value]
     if isinstance(value, str) and key not in MARKUP:
         return value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return value
 
 
 def _json(value: Any) -> str:
-    """JSON that cannot end the script element that it stands in."""
+    """JSON that cannot end the script element that contains it."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _number(value: Any) -> str:
-    """A table's cell: four significant digits, nothing for what is missing."""
-    if isinstance(value, float):
-        short = f"{value:.4g}"
-        return "" if math.isnan(value) else f"{float(short):.0f}" if 1e4 <= abs(value) < 1e9 else short
-    return str(value)
+    """A table's cell: four significant digits, empty for NaN."""
+    if not isinstance(value, float):
+        return str(value)
+    if math.isnan(value):
+        return ""
+    digits = f"{value:.4g}"
+    return f"{float(digits):.0f}" if 1e4 <= abs(value) < 1e9 else digits
 
 
 def _is_number_column(table: Table, name: str) -> bool:

@@ -12,20 +12,76 @@ function followTheme() {
   name();
 }
 
-/* What all figures have in common; colours of words and lines are the style sheet's. */
-function house(layout) {
+const NARROW = 560; /* pixels: on a narrower figure the legend lies below the plot and axis titles are wrapped */
+const LABELS = 140; /* pixels that the labels of the vertical axis may take on a narrow figure */
+const PAPER = 680; /* CSS pixels between the margins of an A4 or letter page */
+
+/* The layout of a figure for a width. The style sheet sets the colours of text and lines. */
+function fitLayout(layout, data, width) {
+  const narrow = width < NARROW, size = narrow ? 12 : 13, margin = { l: 60, r: 20, t: 20, b: 50, ...layout.margin };
   const axis = { automargin: true, zeroline: false, showline: true, ticks: "outside", linecolor: "#888888", gridcolor: "#cccccc" };
-  const made = {
-    autosize: true, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hovermode: "closest",
-    font: { family: "system-ui, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif", size: 13 },
+  const fitted = {
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hovermode: "closest",
+    font: { family: "system-ui, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif", size },
     hoverlabel: { bgcolor: "#333a44", bordercolor: "#888888", font: { color: "#ffffff" }, namelength: -1, align: "left" },
     colorway: ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a63d2", "#a8780f", "#2b93c4", "#b5434c", "#6b8e23", "#7f8791"],
-    ...layout,
-    margin: { l: 60, r: 20, t: 20, b: 50, ...layout.margin },
+    ...layout, margin, width, autosize: false,
   };
-  for (const key of Object.keys(made)) if (/^[xy]axis\d*$/.test(key)) made[key] = { ...axis, ...made[key], title: { standoff: 10, ...made[key].title } };
-  for (const key of ["xaxis", "yaxis"]) made[key] ??= { ...axis };
-  return made;
+  for (const key of new Set(["xaxis", "yaxis", ...Object.keys(layout).filter((name) => /^[xy]axis\d*$/.test(name))])) {
+    const title = { standoff: 10, ...layout[key]?.title }, [from, to] = layout[key]?.domain ?? [0, 1];
+    if (narrow && key[0] === "x" && title.text) title.text = wrap(title.text, (to - from) * (width - LABELS) / (0.6 * size));
+    fitted[key] = { ...axis, ...layout[key], title };
+  }
+  if (narrow) {
+    const names = data.filter((trace) => trace.visible !== false && trace.showlegend !== false && trace.name).map((trace) => trace.name);
+    const columns = Math.max(1, Math.floor((width - 70) / (60 + 7 * Math.max(...names.map((name) => name.length)))));
+    const below = (layout.showlegend ?? names.length > 1) ? 20 * Math.ceil(names.length / columns) : 0;
+    fitted.legend = { ...layout.legend, orientation: "h", x: 0, xanchor: "left", y: 0, yanchor: "bottom", yref: "container" };
+    fitted.height = layout.height + below;
+    fitted.margin.r = 10;
+  } else if (layout.legend?.orientation === "h") fitted.legend = { ...layout.legend, x: 0, y: 1, yanchor: "top", yref: "container" };
+  return fitted;
+}
+
+function wrap(text, letters) {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const longer = `${lines.at(-1)} ${word}`.trim();
+    if (longer.length <= letters || !lines.at(-1)) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines.join("<br>");
+}
+
+/* The series of a figure for a width. A printed pattern would take megabytes, and so would the layer of each translucent
+   point: patterns become lighter fills on paper, and points have a translucent colour. */
+function fitSeries(data, width, onPaper, drawn) {
+  return data.map((trace, i) => {
+    const fitted = { ...trace, visible: drawn[i]?.visible ?? trace.visible };
+    const { color, opacity, pattern } = trace.marker ?? {};
+    if (trace.colorbar) fitted.colorbar = { ...trace.colorbar, thickness: width < NARROW ? 10 : 16, title: { ...trace.colorbar.title, side: "right" } };
+    if (typeof opacity === "number" && /^#[0-9a-f]{6}$/i.test(color))
+      fitted.marker = { ...trace.marker, opacity: 1, color: color + Math.round(255 * opacity).toString(16).padStart(2, "0") };
+    if (onPaper && pattern?.shape)
+      fitted.marker = { ...trace.marker, pattern: {}, opacity: pattern.shape === "x" ? 0.25 : 0.5, line: { width: 1, color } };
+    return fitted;
+  });
+}
+
+/* Hide labels that would lie on another: of an axis, powers of ten stay first; of the regions, those named first. */
+function declutter(plot) {
+  const powers = (text) => (/^[.,1]?0*1?0*$/.test(text.textContent) ? 0 : 1);
+  const groups = [".annotation-text", ".xaxislayer-above text", ".yaxislayer-above text"].map((kind) => [...plot.querySelectorAll(kind)]);
+  for (const group of groups) {
+    const kept = [];
+    if (group[0]?.closest(".xaxislayer-above, .yaxislayer-above")) group.sort((one, other) => powers(one) - powers(other));
+    for (const text of group) {
+      const box = text.getBoundingClientRect();
+      const free = kept.every((other) => box.right <= other.left || other.right <= box.left || box.bottom <= other.top || other.bottom <= box.top);
+      text.style.visibility = free ? "" : "hidden";
+      if (free) kept.push(box);
+    }
+  }
 }
 
 async function library() {
@@ -106,14 +162,14 @@ function chosen(plot, figure) {
 }
 
 /* What the lists above a figure choose. */
-function byChoice(plot, figure) {
+function byChoice(plot, redraw) {
   const name = plot.dataset.figure;
   for (const select of document.querySelectorAll(`[data-chooses="${name}"], [data-groups="${name}"]`)) {
     select.parentElement.hidden = false;
     select.addEventListener("change", () => {
       const detail = document.querySelector(`[data-detail-of="${name}"]`), option = select.selectedOptions[0];
       if (detail && option.dataset.detail) detail.textContent = option.dataset.detail;
-      Plotly.react(plot, chosen(plot, figure), house(figure.layout));
+      redraw();
     });
   }
 }
@@ -123,17 +179,26 @@ async function draw() {
   const plots = [...document.querySelectorAll("[data-figure]")];
   if (!plots.length) return;
   await library();
-  const settings = { responsive: true, displaylogo: false, showTips: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
+  const settings = { displaylogo: false, showTips: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
+  const fit = (plot, width, onPaper, drawn) => {
+    const figure = figures[plot.dataset.figure], data = chosen(plot, figure);
+    return Plotly.react(plot, fitSeries(data, width, onPaper, drawn), fitLayout(figure.layout, data, width), settings);
+  };
   for (const plot of plots) {
-    const figure = figures[plot.dataset.figure];
-    await Plotly.newPlot(plot, chosen(plot, figure), house(figure.layout), settings);
+    await fit(plot, plot.clientWidth, false, []);
+    plot.on("plotly_afterplot", () => declutter(plot));
+    declutter(plot);
     byKeyboard(plot);
-    byChoice(plot, figure);
+    byChoice(plot, () => fit(plot, plot.clientWidth, false, []));
     plot.dataset.drawn = "yes";
   }
-  /* 680: what an A4 or letter page leaves between its margins, in CSS pixels */
-  addEventListener("beforeprint", () => plots.forEach((plot) => Plotly.relayout(plot, { autosize: false, width: 680 })));
-  addEventListener("afterprint", () => plots.forEach((plot) => Plotly.relayout(plot, { autosize: true, width: null })));
+  const details = [...document.querySelectorAll("details")];
+  const fitAll = () => plots.forEach((plot) => fit(plot, plot.clientWidth, false, plot.data));
+  let width = innerWidth;
+  addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; fitAll(); } });
+  const open = (state) => details.forEach((one) => { one.open = state; });
+  addEventListener("beforeprint", () => { open(true); plots.forEach((plot) => fit(plot, PAPER, true, plot.data)); });
+  addEventListener("afterprint", () => { open(false); fitAll(); });
 }
 
 followTheme();

@@ -1,4 +1,4 @@
-"""A page written: the HTML file and the folder of its numbers, both whole or neither."""
+"""Write a page: the HTML file and the folder with its numbers, both whole or neither."""
 
 import contextlib
 import json
@@ -12,19 +12,19 @@ from recore import locked
 from recore.report.page.content import Finding, Page
 from recore.report.page.html import render
 
-CONTENTS = "contents.json"  # what a report's folder holds; by it an older report's folder is known
+CONTENTS = "contents.json"  # lists a report's files, so that an older report is recognised and replaced
 
 
 def write_page(page: Page, path: Path) -> list[Path]:
     """Write `path` (NAME.html) and the folder NAME beside it, both whole or neither; returns all files.
 
-    The folder holds a CSV for each figure and table, and contents.json: facts, findings, and what each file is.
-    An older report is replaced. Raises ValueError where two items have one name, and what check_place raises.
+    The folder contains a CSV file for each figure and table, and contents.json with facts, findings and a list of the
+    files. An older report is replaced. Raises ValueError if two items have the same name, and what check_place raises.
     """
     names = [item.name for item in page.items]
     check_place(path)
     if len(set(names)) < len(names):
-        raise ValueError(f"two figures or tables have one name: {sorted(names)}")
+        raise ValueError(f"two figures or tables have the same name: {sorted(names)}")
     folder = path.with_suffix("")
     path.parent.mkdir(parents=True, exist_ok=True)
     with _replacing(folder, path) as (new_folder, new_page):
@@ -36,7 +36,7 @@ def write_page(page: Page, path: Path) -> list[Path]:
 
 
 def _contents(page: Page) -> dict[str, Any]:
-    """What contents.json says."""
+    """The content of contents.json."""
     return {
         "report": page.title,
         "facts": page.facts,
@@ -51,37 +51,38 @@ def findings_json(findings: Sequence[Finding]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """numpy's scalars and arrays for json."""
+    """Convert numpy's scalars and arrays for json."""
     return value.tolist()
 
 
 def check_place(path: Path) -> None:
-    """Whether a report can go there, before work is put into it.
+    """Check that a report can be written to `path`; call it before the work.
 
-    Raises ValueError where the name does not end in .html, FileExistsError where replacing the folder of that name would
-    lose what no report wrote.
+    Raises ValueError if the name does not end in .html, and FileExistsError if the folder of that name has files that
+    no report wrote.
     """
     if path.suffix != ".html":
-        raise ValueError(f"{path}: a report's name ends in .html")
+        raise ValueError(f"{path}: the name of a report must end in .html")
     folder = path.with_suffix("")
     if not os.path.lexists(folder):
         return
     try:
-        known = {CONTENTS, *json.loads((folder / CONTENTS).read_text("utf-8"))["files"]}
-        ours = not folder.is_symlink() and {file.name for file in folder.iterdir()} <= known
+        report_files = {CONTENTS, *json.loads((folder / CONTENTS).read_text("utf-8"))["files"]}
+        replaceable = not folder.is_symlink() and {file.name for file in folder.iterdir()} <= report_files
     except (OSError, ValueError, LookupError, TypeError):
-        ours = False
-    if not ours:
+        replaceable = False
+    if not replaceable:
         raise FileExistsError(
-            f"{folder}: the report's numbers would go there, and it holds something else: move it, or give the report another name"
+            f"{folder}: the report's numbers are written to this folder, but it contains something else: "
+            "move it, or choose another name for the report"
         )
 
 
 @contextlib.contextmanager
 def _replacing(folder: Path, page: Path) -> Iterator[tuple[Path, Path]]:
-    """Yield temporary names beside the two, which become them when all went well."""
-    made, lock = locked.make(folder.parent, f".{folder.name}.", ".part")
-    new_folder, new_page, old_folder = made / "new", made / "page", made / "old"
+    """Yield temporary names for the two; they replace the two at the end if nothing was raised."""
+    temporary, lock = locked.make(folder.parent, f".{folder.name}.", ".part")
+    new_folder, new_page, old_folder = temporary / "new", temporary / "page", temporary / "old"
     new_folder.mkdir()
     try:
         yield new_folder, new_page
@@ -96,5 +97,5 @@ def _replacing(folder: Path, page: Path) -> Iterator[tuple[Path, Path]]:
                 old_folder.rename(folder)
             raise
     finally:
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
         lock.close()

@@ -1,4 +1,4 @@
-"""The parts of the spectrum that minerals are known by, marked in every figure over wavenumbers."""
+"""Absorption bands of minerals and of the air, marked in every figure over wavenumbers."""
 
 from typing import TYPE_CHECKING
 
@@ -9,13 +9,13 @@ from recore.report.reading import Floats
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure as PlotlyFigure
 
-# What absorbs where, cm-1 from and to: vibrations of Farmer, The Infrared Spectra of Minerals (1974), with the
-# atmosphere's bands; (short name, from, to, what it is, pixels by which
-# its label moves aside).
+# (short name, from cm-1, to cm-1, what it is, pixels by which its label is moved to the side). Vibrations as in Farmer,
+# The Infrared Spectra of Minerals (1974), and the bands of the atmosphere. Where labels would overlap, page.js keeps
+# those that come first.
 REGIONS = (
     ("Al-OH", 3720, 3600, "stretching of hydroxyl on aluminium: kaolinite, white mica, smectite", 0),
     ("water", 3600, 3000, "stretching of water: moisture, clays", 0),
-    ("CO2", 2390, 2300, "carbon dioxide of the air: no mineral; it should be the same in all rows", 0),
+    ("CO2", 2390, 2300, "carbon dioxide in the air, not a mineral; it should be the same in all rows", 0),
     ("water", 1660, 1600, "bending of water", 0),
     ("carbonate", 1500, 1390, "stretching of carbonate: calcite, dolomite, ankerite", 0),
     ("Si-O", 1110, 950, "stretching of silicates; the strongest band of most rocks", -2),
@@ -26,7 +26,7 @@ REGIONS = (
 
 
 def mark_regions(plot: "PlotlyFigure", wavenumbers: Floats) -> None:
-    """Shade and name the regions that the channels reach, behind what is drawn over wavenumbers."""
+    """Shade and name the regions within the range of these wavenumbers."""
     plot.update_layout(margin_t=72)
     for name, high, low, _, aside in REGIONS:
         if low < wavenumbers.max() and high > wavenumbers.min():
@@ -36,14 +36,17 @@ def mark_regions(plot: "PlotlyFigure", wavenumbers: Floats) -> None:
 
 
 def wavenumber_axis(wavenumbers: Floats) -> dict[str, object]:
-    """Wavenumbers fall from left to right, as is usual."""
-    limits = [float(wavenumbers.max()), float(wavenumbers.min())]
-    return {"title": {"text": "wavenumber (cm-1)"}, "range": limits if limits[0] > limits[1] else None}
+    """An axis on which wavenumbers decrease from left to right, as is usual."""
+    high, low = float(wavenumbers.max()), float(wavenumbers.min())
+    span = [high, low] if high > low else None
+    return {"title": {"text": "wavenumber (cm-1)"}, "range": span, "tickangle": 0, "nticks": 8}
 
 
 def table_of_regions() -> Table:
     import pandas as pd
 
-    columns = ["region", "from (cm-1)", "to (cm-1)", "what it is"]
+    columns = ["region", "from (cm-1)", "to (cm-1)", "vibration"]
     numbers = pd.DataFrame([[name, high, low, text] for name, high, low, text, _ in REGIONS], columns=columns)
-    return Table("regions", "The shaded regions", "Usual places; they move by some 20 cm-1 with composition.", numbers)
+    return Table(
+        "regions", "The shaded regions", "Typical positions; they shift by about 20 cm-1 with composition.", numbers
+    )

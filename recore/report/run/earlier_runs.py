@@ -1,4 +1,4 @@
-"""A run among the runs of its folder: is it better than the one before, and where?"""
+"""Comparison with the other runs in the same folder, and with the best earlier one target by target."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,118 +9,148 @@ from recore.pipeline.board import Entry, read_runs
 from recore.pipeline.record import Record, read_record
 from recore.pipeline.scores import SIDES
 from recore.pipeline.text import plain
-from recore.report.page.content import Figure, Finding, Section, Table
-from recore.report.page.figures import GREEN, GREY, VERMILION, new_figure, short_name
-from recore.report.run.target_scores import LOOKS, by_target
+from recore.report.page.content import Figure, Finding, Level, Section, Table
+from recore.report.page.figures import (
+    ABOVE,
+    GREEN,
+    GREY,
+    VERMILION,
+    clip_to_axis,
+    count_outside,
+    edge_symbols,
+    new_figure,
+    short_name,
+)
+from recore.report.run.target_scores import LOOKS, LOWEST_R2, figure_by_target
 
 if TYPE_CHECKING:
     import pandas as pd
 
-DRAWN = 500  # runs, the latest of them
-CLOSE = 0.0005  # scores that differ by less read the same
-WORDS = "R2 then and now, and weight x their difference: the score's change is the sum."
+DRAWN_RUNS = 500  # the latest
+SMALL_CHANGE = 0.0005  # of a score, which is printed with four digits
+
+TITLE = "Earlier runs"
+READING = (
+    "Only scores on the same data can be compared; the data files are recognised by their hashes. Good: private and "
+    "public scores rise together from run to run. Bad: the public score rises and the private score does not: the "
+    "model memorises the public holes. If one of many runs is chosen by its private score, this score is optimistic, "
+    "because the best of many is partly chance."
+)
+UNREADABLE = "The folder that contains this run could not be read as a folder of runs."
+OTHER_DATA = "{count} runs on other data are left out because they cannot be compared."
+INVALID = "{count} folders contain an invalid run.json."
+BOARD = "Best first, by the private score, or by the public score if there is no private one."
+HISTORY = "Runs on the same data in the order of their start, at most the latest {runs}; the large symbol is this run."
+CHANGES = "R2 of both runs, and weight x the difference of R2. The sum of these differences is the change of the score."
+CHANGE = "Weight x the difference of R2 to {run}, the best earlier run on the same data."
 
 
 @dataclass(frozen=True)
-class Among:
-    """The runs on the same data, best first, this one among them; how many are on other data; what is no run."""
+class Comparable:
+    """The runs of a folder. same_data: those on the same data, best first, including `this`. invalid: other folders."""
 
-    same: list[Entry]
+    same_data: list[Entry]
     this: Entry
-    others: int
-    unread: list[str]
+    other_data: int
+    invalid: list[str]
 
 
 def section(run: Record) -> tuple[Section, list[Finding]]:
-    """The section, and what was found in it."""
-    reading = (
-        "Scores on other data do not compare: the runs here used the same files, told by their hashes. Good: private and "
-        "public climb together from run to run. Bad: public climbs and private does not, or falls: the model learns the "
-        "public holes by heart. Many runs chosen by one private score flatter it: the best of many is partly luck."
-    )
-    among = _among(run)
-    if among is None:
-        text = "The folder that the run lies in cannot be read as a folder of runs."
-        return Section("previous", "Among the runs", reading, (), text), []
-    said = [f"{among.others} runs on other data are not comparable, and left out."] if among.others else []
-    said += [f"{len(among.unread)} folders hold an invalid run.json."] if among.unread else []
-    table = _board(among)
-    items: list[Figure | Table] = (
-        [_history(table)] if (table[["public", "private"]].notna().any(axis=1)).sum() > 1 else []
-    )
-    items.append(
-        Table("board", "Runs on the same data", "Best first: by the private score, or else the public one.", table)
-    )
-    best = _best_before(run, among)
-    found = _place(run, among)
-    if best is not None and run.judge and run.judge in best.scores:
-        changes = _changes(run, best)
-        items += [_change(changes, best, run.judge)] if changes["change"].any() else []
-        items.append(Table("changes", f"Against {short_name(best.folder.name)}", WORDS, changes))
-        found += _compared(run, best, changes)
-    return Section("previous", "Among the runs", reading, items, " ".join(said)), found
+    """The section and its findings."""
+    runs = _find_runs(run)
+    if runs is None:
+        return Section("previous", TITLE, READING, (), UNREADABLE), []
+    notes = []
+    if runs.other_data:
+        notes.append(OTHER_DATA.format(count=runs.other_data))
+    if runs.invalid:
+        notes.append(INVALID.format(count=len(runs.invalid)))
+    table = _board(runs)
+    items: list[Figure | Table] = []
+    if table[["public", "private"]].notna().any(axis=1).sum() > 1:
+        items.append(_history(table))
+    items.append(Table("board", "Runs on the same data", BOARD, table))
+    findings = _place_finding(run, runs)
+    best = _best_earlier(run, runs)
+    if best is not None and run.judge in best.scores:
+        changes = _changes(run, best, run.judge)
+        if changes["change"].any():
+            items.append(_change_figure(changes, best, run.judge))
+        items.append(Table("changes", f"Compared with {short_name(best.folder.name)}", CHANGES, changes))
+        findings += _change_findings(run, best, changes, run.judge)
+    return Section("previous", TITLE, READING, items, " ".join(notes)), findings
 
 
-def _among(run: Record) -> Among | None:
+def _find_runs(run: Record) -> Comparable | None:
     folder = run.folder.resolve()
-    entries, unread = read_runs(folder.parent)
+    entries, invalid = read_runs(folder.parent)
     this = next((entry for entry in entries if entry.folder == folder.name), None)
     if this is None:
         return None
-    same = [entry for entry in entries if entry.data == this.data]
-    return Among(same, this, len(entries) - len(same), unread)
+    same_data = [entry for entry in entries if entry.data == this.data]
+    return Comparable(same_data, this, len(entries) - len(same_data), invalid)
 
 
-def _board(among: Among) -> "pd.DataFrame":
+def _board(runs: Comparable) -> "pd.DataFrame":
     import pandas as pd
 
     rows = [
         {
             "run": plain(entry.folder),
-            "": "this run" if entry is among.this else "",
+            "": "this run" if entry is runs.this else "",
             "state": plain(f"{entry.failed} failed" if entry.failed else entry.state.lower(), 40),
             "submission": plain(entry.submission),
             "started": f"{entry.started:%Y-%m-%d %H:%M:%S}",
             "seconds": entry.seconds,
             **{side: entry.scores.get(side, np.nan) for side in reversed(SIDES)},
         }
-        for entry in among.same
+        for entry in runs.same_data
     ]
     return pd.DataFrame(rows)
 
 
 def _history(table: "pd.DataFrame") -> Figure:
     """Scores over time."""
-    drawn = table.sort_values("started", kind="stable").tail(DRAWN)
+    latest = table.sort_values("started", kind="stable").tail(DRAWN_RUNS)
     plot = new_figure(
-        380, xaxis={"title": {"text": "started, UTC"}, "type": "date"}, yaxis={"title": {"text": "score"}}
+        380,
+        xaxis={"title": {"text": "started, UTC"}, "type": "date"},
+        yaxis={"title": {"text": "score"}},
+        legend=ABOVE,
+        hovermode="x",
+        hoverdistance=-1,  # a label at any distance, because there may be few runs
     )
-    plot.update_layout(legend={"orientation": "h", "y": 1.01, "yanchor": "bottom"})
-    plot.update_layout(hovermode="x", hoverdistance=-1)  # a label wherever the mouse is: runs may be few
+    summary = HISTORY.format(runs=DRAWN_RUNS)
+    all_outside = []
     for side in reversed(SIDES):
-        own = drawn[np.isfinite(drawn[side])]
-        if not len(own):
+        scored = latest[np.isfinite(latest[side])]
+        if not len(scored):
             continue
         colour, symbol = LOOKS[side]
-        this = (own[""] != "").tolist()
+        this_run = scored[""] != ""
+        drawn, outside = clip_to_axis(scored[side], LOWEST_R2, np.inf)
+        all_outside.append(outside)
+        names = [
+            f"{short_name(name)}, this run" if this else short_name(name)
+            for name, this in zip(scored["run"], this_run, strict=True)
+        ]
         plot.add_scatter(
-            x=own["started"],
-            y=own[side],
+            x=scored["started"],
+            y=drawn,
             mode="lines+markers",
             name=side,
             line={"color": colour, "width": 1.5},
-            marker={"color": colour, "symbol": symbol, "size": [16 if mark else 8 for mark in this]},
-            text=[f"{short_name(name)}{', this run' * mark}" for name, mark in zip(own["run"], this, strict=True)],
-            hovertemplate="%{text}: %{y:.4f}<extra>%{fullData.name}</extra>",
+            marker={"color": colour, "symbol": edge_symbols(outside, symbol, "y"), "size": np.where(this_run, 16, 8)},
+            text=[f"{name}: {score:.4f}" for name, score in zip(names, scored[side], strict=True)],
+            hovertemplate="%{text}<extra>%{fullData.name}</extra>",
         )
-    words = f"Runs on the same data in the order of their start, the latest {DRAWN} at the most; the large mark is this run."
-    return Figure("history", "Scores of the runs", words, plot, drawn)
+    return Figure("history", "Scores of the runs", summary + count_outside(*all_outside), plot, latest)
 
 
-def _best_before(run: Record, among: Among) -> Record | None:
+def _best_earlier(run: Record, runs: Comparable) -> Record | None:
     """The best run on the same data that started before this one."""
-    for entry in among.same:
-        if entry is among.this or not entry.scores or entry.started > run.started:
+    for entry in runs.same_data:
+        if entry is runs.this or not entry.scores or entry.started > run.started:
             continue
         try:
             return read_record(run.folder.resolve().parent / entry.folder)
@@ -129,83 +159,81 @@ def _best_before(run: Record, among: Among) -> Record | None:
     return None
 
 
-def _changes(run: Record, best: Record) -> "pd.DataFrame":
-    """A row for each target that both were scored on, what changed most first."""
+def _changes(run: Record, best: Record, side: str) -> "pd.DataFrame":
+    """A row for each target that is scored in both runs, the largest change first."""
     import pandas as pd
 
-    side = run.judge or "public"
-    now, then = run.scores[side], best.scores[side]
-    both = [name for name, r2 in now.r2.items() if r2 is not None and then.r2.get(name) is not None]
-    r2_now, r2_then = (np.array([score.r2[name] for name in both], dtype=float) for score in (now, then))
-    weights = np.array([now.weights[name] for name in both], dtype=float)
+    now, before = run.scores[side], best.scores[side]
+    names = [name for name, r2 in now.r2.items() if r2 is not None and before.r2.get(name) is not None]
+    r2_now, r2_before = (np.array([score.r2[name] for name in names], dtype=float) for score in (now, before))
+    weights = np.array([now.weights[name] for name in names], dtype=float)
     columns = {
-        "target": both,
+        "target": names,
         "weight": weights,
-        "R2 then": r2_then,
+        "R2 before": r2_before,
         "R2 now": r2_now,
-        "change": weights * (r2_now - r2_then),
+        "change": weights * (r2_now - r2_before),
     }
     return pd.DataFrame(columns).sort_values("change", key=np.abs, ascending=False, kind="stable", ignore_index=True)
 
 
-def _change(changes: "pd.DataFrame", best: Record, side: str) -> Figure:
-    drawn = changes[changes["change"] != 0]
-    plot = by_target(
-        drawn["target"], xaxis={"title": {"text": f"change of the {side} score"}}, barmode="overlay", showlegend=True
+def _change_figure(changes: "pd.DataFrame", best: Record, side: str) -> Figure:
+    changed = changes[changes["change"] != 0]
+    title = f"change of the {side} score"
+    plot = figure_by_target(
+        changed["target"],
+        xaxis={"title": {"text": title}, "exponentformat": "none"},
+        barmode="overlay",
+        showlegend=True,
     )
-    better = (drawn["change"] > 0).to_numpy()
+    better = (changed["change"] > 0).to_numpy()
     for name, chosen, colour, pattern in (("better", better, GREEN, ""), ("worse", ~better, VERMILION, "/")):
-        own = drawn[chosen]
-        if not len(own):
+        part = changed[chosen]
+        if not len(part):
             continue
+        labels = part[["target", "R2 before", "R2 now"]].itertuples(index=False)
         plot.add_bar(
-            x=own["change"],
+            x=part["change"],
             y=np.flatnonzero(chosen),
             width=0.75,
             name=name,
             orientation="h",
             marker={"color": colour, "pattern": {"shape": pattern}},
-            text=[
-                f"{short_name(target)}: R2 {then:.4f}, now {now:.4f}"
-                for target, then, now in own[["target", "R2 then", "R2 now"]].itertuples(index=False)
-            ],
+            text=[f"{short_name(target)}: R2 {before:.4f}, now {now:.4f}" for target, before, now in labels],
             textposition="none",
             hovertemplate="%{text}: %{x:+.4f}<extra></extra>",
         )
     plot.add_vline(0, line={"color": GREY})
-    words = f"Weight x the change of R2 against {short_name(best.folder.name)}, the best earlier run on the same data."
-    return Figure("change", "What changed, target by target", words, plot, drawn)
+    summary = CHANGE.format(run=short_name(best.folder.name))
+    return Figure("change", "Change per target", summary, plot, changed)
 
 
-def _place(run: Record, among: Among) -> list[Finding]:
-    ranked = [entry for entry in among.same if entry.scores]
-    if not run.scores or among.this not in ranked or len(ranked) < 2:
+def _place_finding(run: Record, runs: Comparable) -> list[Finding]:
+    scored = [entry for entry in runs.same_data if entry.scores]
+    if not run.scores or runs.this not in scored or len(scored) < 2:
         return []
-    place, best = ranked.index(among.this) + 1, ranked[0]
-    values = {"place": place, "runs": len(ranked), "best": plain(best.folder)}
+    place, best = scored.index(runs.this) + 1, scored[0]
+    values = {"place": place, "runs": len(scored), "best": plain(best.folder)}
     if place == 1:
-        return [Finding("good", "place", f"the best of {len(ranked)} runs on the same data", "previous", values)]
+        return [Finding("good", "place", f"the best of {len(scored)} runs on the same data", "previous", values)]
     scores = ", ".join(f"{best.scores[side]:.4f} {side}" for side in SIDES if side in best.scores)
-    text = f"place {place} of {len(ranked)} runs on the same data; the best is {short_name(best.folder)}, with {scores}"
+    text = f"place {place} of {len(scored)} runs on the same data; the best is {short_name(best.folder)}, with {scores}"
     return [Finding("note", "place", text, "previous", values)]
 
 
-def _compared(run: Record, best: Record, changes: "pd.DataFrame") -> list[Finding]:
-    side = run.judge or "public"
+def _change_findings(run: Record, best: Record, changes: "pd.DataFrame", side: str) -> list[Finding]:
     change = run.scores[side].value - best.scores[side].value
-    level = "good" if change > CLOSE else "bad" if change < -CLOSE else "note"
-    text = f"{change:+.4f} {side} against {short_name(best.folder.name)}, the best earlier run on the same data"
-    most = [
-        f"{short_name(name)} {by:+.4f}"
-        for name, by in changes[["target", "change"]].head(3).itertuples(index=False)
-        if by
-    ]
-    text += f"; most of it by {', '.join(most)}" if most else ""
+    level: Level = "note"
+    if abs(change) > SMALL_CHANGE:
+        level = "good" if change > 0 else "bad"
+    text = f"{change:+.4f} {side} compared with {short_name(best.folder.name)}, the best earlier run on the same data"
+    largest = changes[changes["change"] != 0][["target", "change"]].head(3).itertuples(index=False)
+    names = ", ".join(f"{short_name(name)} {points:+.4f}" for name, points in largest)
+    if names:
+        text += f"; the largest changes: {names}"
     values = {"run": plain(best.folder.name), "change": change}
-    found = [Finding(level, "change", text, "previous", values)]  # type: ignore[arg-type]
+    findings = [Finding(level, "change", text, "previous", values)]
     if run.score_sha256 != best.score_sha256:
-        text = (
-            f"{short_name(best.folder.name)} was scored by another score.py: the two scores may mean different things"
-        )
-        found.append(Finding("note", "other score.py", text, "previous"))
-    return found
+        text = f"{short_name(best.folder.name)} was scored by another score.py, so the scores may not be comparable"
+        findings.append(Finding("note", "other score.py", text, "previous"))
+    return findings

@@ -1,4 +1,4 @@
-"""Predictions against measured assays of the public rows: the private assays are nobody's to draw."""
+"""Predicted against measured assays of the public rows. A report must not show private assays."""
 
 import hashlib
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from recore.pipeline.data import IDS, header
 from recore.pipeline.record import Record
 from recore.pipeline.text import plain
 from recore.report.page.content import Figure, Finding, Section, Table
-from recore.report.page.figures import BLUE, GREY, VERMILION, as_float32, new_figure, short_name
+from recore.report.page.figures import ABOVE, BLUE, GREY, VERMILION, as_float32, every_kth, new_figure, short_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,14 +20,34 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-FURTHEST, OTHERS = 200, 600  # points of a target that are drawn: the largest residuals, and of the others
-MARKED = 20  # largest residuals with a mark of their own
-AGREE = 1e-9  # by how much an R2 of what is drawn may differ from the score's
+MOST_RESIDUALS, MOST_OTHERS = 200, 600  # rows drawn of a target: those with the largest residuals, and of the others
+MARKED = 20  # largest residuals with their own symbol
+TOLERANCE = 1e-9  # relative, between an R2 computed here and the score's
+FEW_ROWS, MOST_OF_ERROR, ENOUGH_ROWS = 5, 0.5, 50  # that FEW_ROWS cause most of the error of an assay is worth a note
+LISTED = 8  # targets that a finding names
+
+TITLE = "Predicted and measured, public rows"
+READING = (
+    "Good: the points follow the line, as many above as below it, at low and at high contents. Bad: a flat cloud (the "
+    "model predicts the mean), high contents predicted too low (usual if there are few of them), a bend, a few rows "
+    "far from the line that cause most of the squared error: look at their spectra. The model was trained on these "
+    "rows; on new holes its predictions are worse."
+)
+NOTE = (
+    "Of each target at most {residuals} rows with the largest residuals and {others} of the others are drawn; the "
+    "numbers are computed from all rows. The axes are linear, like R2."
+)
+FIGURE = "One target at a time, to be chosen above. Each point is a public row. Dashed: predicted = measured."
+ERRORS = (
+    "Of the public rows. Bias: the mean of predicted - measured. Largest 5: the share of the five largest residuals in "
+    "the squared error."
+)
+NOT_COMPARABLE = "predictions cannot be compared with measured assays: {reason}"
 
 
 @dataclass(frozen=True)
-class Public:
-    """What was measured and predicted. rows: a row's names. measured, predicted: (rows, targets), NaN where missing."""
+class PublicRows:
+    """rows: the IDs of each row. measured, predicted: (rows, targets), NaN if missing."""
 
     rows: "pd.DataFrame"
     targets: list[str]
@@ -36,51 +56,38 @@ class Public:
 
 
 def section(run: Record, public: Path | None = None) -> tuple[Section, list[Finding]]:
-    """The section, and what was found in it. public: where the public file is now, if not where the run had it."""
-    reading = (
-        "Good: points along the line, as many above it as below, at low contents and at high ones. Bad: a flat cloud (the "
-        "model says the mean), high contents predicted too low (usual, where there are few of them), a bend, a few rows far "
-        "off that make most of the squared error: look at their spectra. These are rows that the model was trained on: on "
-        "new holes it is worse."
-    )
+    """The section and its findings. public: where the public file is now, if not where it was during the run."""
     try:
         data = _read(run, public)
     except (ValueError, OSError) as error:
-        text = f"no predictions against measured assays: {plain(str(error))}"
-        return Section("predicted", "Predicted and measured", reading, (), text), [
+        text = NOT_COMPARABLE.format(reason=plain(str(error)))
+        return Section("predicted", TITLE, READING, (), text), [
             Finding("note", "nothing to compare", text, "predicted")
         ]
-    table = _table(run, data)
-    note = (
-        f"Drawn are, of each target, the {FURTHEST} rows with the largest residuals and every k-th of the others, {OTHERS} at "
-        "the most; the numbers are of all rows. The axes are linear, as R2 is."
-    )
-    summary = (
-        "Of the public rows. Bias: the mean of predicted less measured. Largest 5: the share of the five largest residuals "
-        "in the squared error."
-    )
-    items = (_figure(data, table), Table("errors", "Errors of all targets", summary, table))
-    return Section("predicted", "Predicted and measured, public rows", reading, items, note), _findings(run, table)
+    table = _error_table(run, data)
+    items = (_figure(data, table), Table("errors", "Errors of all targets", ERRORS, table))
+    note = NOTE.format(residuals=MOST_RESIDUALS, others=MOST_OTHERS)
+    return Section("predicted", TITLE, READING, items, note), _findings(run, table)
 
 
-def _read(run: Record, public: Path | None) -> Public:
-    """Raises ValueError or OSError where the two cannot be had as the run had them."""
+def _read(run: Record, public: Path | None) -> PublicRows:
+    """Raises ValueError or OSError if the public file or the predictions are missing or have changed since the run."""
     if "public" not in run.scores or not run.completed("public score"):
         raise ValueError("the run has no public score")
     recorded, expected = run.data["public"]
     path = public or run.started_in / recorded
     if not path.is_file():
-        raise FileNotFoundError(f"the public file is gone: {path}")
+        raise FileNotFoundError(f"the public file no longer exists: {path}")
     with open(path, "rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != expected:
-            raise ValueError(f"the public file is no longer the one that the run used: {path}")
+            raise ValueError(f"the public file has changed since the run: {path}")
     targets = list(run.scores["public"].r2)
     rows, measured = _measured(path, targets)
-    return Public(rows, targets, measured, _predictions(run.folder / "predictions/public.csv.out", measured.shape))
+    return PublicRows(rows, targets, measured, _predictions(run.folder / "predictions/public.csv.out", measured.shape))
 
 
 def _measured(path: Path, targets: list[str]) -> tuple["pd.DataFrame", Floats]:
-    """The IDs and the assays of a data file; its spectra are passed over."""
+    """The IDs and the assays of a data file, without its spectra."""
     import pandas as pd
     import pyarrow as pa
     import pyarrow.csv
@@ -101,8 +108,8 @@ def _measured(path: Path, targets: list[str]) -> tuple["pd.DataFrame", Floats]:
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: {plain(str(error), 300)}") from error
     rows = pd.DataFrame({name: table[place].to_pandas() for name, place in ids.items()})
-    nothing = np.full(len(rows), np.nan)
-    measured = [table[assays[name]].to_numpy() if name in assays else nothing for name in targets]
+    missing = np.full(len(rows), np.nan)
+    measured = [table[assays[name]].to_numpy() if name in assays else missing for name in targets]
     return rows, np.column_stack(measured).astype(float)
 
 
@@ -110,79 +117,82 @@ def _predictions(path: Path, shape: tuple[int, ...]) -> Floats:
     import pandas as pd
 
     if not path.is_file():
-        raise FileNotFoundError(f"the predictions are gone: {path}")
+        raise FileNotFoundError(f"the predictions no longer exist: {path}")
     table = pd.read_csv(path, header=None)
     if table.shape != shape:
         raise ValueError(
-            f"{path}: {table.shape[0]} lines of {table.shape[1]} numbers for {shape[0]} rows of {shape[1]}"
+            f"{path}: expected {shape[0]} lines of {shape[1]} numbers, found {table.shape[0]} lines of {table.shape[1]}"
         )
     values: Floats = table.apply(pd.to_numeric, errors="coerce").to_numpy(float)
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def _table(run: Record, data: Public) -> "pd.DataFrame":
-    """A row for each target with two measured rows, what costs most first."""
+def _error_table(run: Record, data: PublicRows) -> "pd.DataFrame":
+    """A row for each target with at least two measured rows, the largest loss first."""
     import pandas as pd
 
-    score = run.scores["public"]
-    made = []
+    weights = run.scores["public"].weights
+    errors = []
     for column, name in enumerate(data.targets):
         known = ~np.isnan(data.measured[:, column])
         if known.sum() < 2:
             continue
-        actual, predicted = data.measured[known, column], data.predicted[known, column]
-        square = (predicted - actual) ** 2
-        spread = ((actual - actual.mean()) ** 2).sum()
-        made.append(
+        measured, predicted = data.measured[known, column], data.predicted[known, column]
+        squares = (predicted - measured) ** 2
+        total = ((measured - measured.mean()) ** 2).sum()
+        errors.append(
             {
                 "target": name,
-                "weight": score.weights[name],
+                "weight": weights[name],
                 "rows": int(known.sum()),
-                "R2": 1 - square.sum() / spread if spread else float(square.sum() == 0),
-                "RMSE": np.sqrt(square.mean()),
-                "bias": (predicted - actual).mean(),
-                "largest 5": np.sort(square)[-5:].sum() / square.sum() if square.sum() else np.nan,
+                "R2": 1 - squares.sum() / total if total else float(squares.sum() == 0),
+                "RMSE": np.sqrt(squares.mean()),
+                "bias": (predicted - measured).mean(),
+                "largest 5": np.sort(squares)[-FEW_ROWS:].sum() / squares.sum() if squares.sum() else np.nan,
             }
         )
     columns = ["target", "weight", "rows", "R2", "RMSE", "bias", "largest 5"]
-    table = pd.DataFrame(made, columns=columns)
-    costs = table["weight"] * (1 - table["R2"])
-    return table.loc[costs.sort_values(ascending=False, kind="stable").index].reset_index(drop=True)
+    table = pd.DataFrame(errors, columns=columns)
+    lost = table["weight"] * (1 - table["R2"])
+    return table.loc[lost.sort_values(ascending=False, kind="stable").index].reset_index(drop=True)
 
 
-def _figure(data: Public, table: "pd.DataFrame") -> Figure:
-    plot = new_figure(560, legend={"orientation": "h", "y": 1.08})
+def _figure(data: PublicRows, table: "pd.DataFrame") -> Figure:
+    plot = new_figure(560, legend=ABOVE)
     plot.update_layout(xaxis={"title": {"text": "measured"}}, yaxis={"title": {"text": "predicted"}})
-    names = [
+    labels = [
         f"index {short_name(index, 12)}, {short_name(hole, 12)}"
         for index, hole in zip(data.rows["index"], data.rows.get("SiteID", data.rows["index"]), strict=True)
     ]
     for choice, name in enumerate(table["target"]):
         column = data.targets.index(name)
-        _add(plot, data.measured[:, column], data.predicted[:, column], names, choice)
+        _add(plot, data.measured[:, column], data.predicted[:, column], labels, choice)
     choices = [
         f"{short_name(name)}: R2 {r2:.3f}, weight {weight:g}"
         for name, r2, weight in table[["target", "R2", "weight"]].itertuples(index=False)
     ]
-    words = "One target at a time, chosen above the picture: each point a public row. Dashed: where both are equal."
-    return Figure("predicted-measured", "Predicted against measured", words, plot, _numbers(data), choices)
+    numbers = _numbers(data)
+    return Figure("predicted-measured", "Predicted against measured", FIGURE, plot, numbers, choices)
 
 
-def _add(plot: "PlotlyFigure", measured: Floats, predicted: Floats, names: list[str], choice: int) -> None:
-    """A target's points and its line; they are shown when it is chosen."""
-    drawn = thinned(measured, predicted)
-    marked, others = drawn[:MARKED], drawn[MARKED:]
+def _add(plot: "PlotlyFigure", measured: Floats, predicted: Floats, labels: list[str], choice: int) -> None:
+    """Add a target's points and its line, which are visible if the target is chosen."""
+    drawn = rows_to_draw(measured, predicted)
+    largest, others = drawn[:MARKED], drawn[MARKED:]
     both = np.concatenate([measured[drawn], predicted[drawn]])
-    looks = (("rows", others, BLUE, "circle", 6), (f"the {MARKED} largest residuals", marked, VERMILION, "diamond", 8))
+    series = (
+        ("rows", others, BLUE, "circle", 6),
+        (f"the {MARKED} largest residuals", largest, VERMILION, "diamond", 8),
+    )
     shared = {"meta": choice, "visible": choice == 0}
-    for legend, rows, colour, symbol, size in looks:
+    for name, rows, colour, symbol, size in series:
         plot.add_scatter(
             x=as_float32(measured[rows]),
             y=as_float32(predicted[rows]),
             mode="markers",
-            name=legend,
+            name=name,
             marker={"color": colour, "symbol": symbol, "size": size, "opacity": 0.85},
-            text=[names[row] for row in rows],
+            text=[labels[row] for row in rows],
             hovertemplate="%{text}<br>measured %{x:.4g}, predicted %{y:.4g}<extra></extra>",
             **shared,
         )
@@ -191,17 +201,17 @@ def _add(plot: "PlotlyFigure", measured: Floats, predicted: Floats, names: list[
     plot.add_scatter(x=ends, y=ends, mode="lines", line=dashed, hoverinfo="skip", name="predicted = measured", **shared)
 
 
-def thinned(measured: Floats, predicted: Floats) -> NDArray[np.intp]:
-    """Which rows to draw: the FURTHEST largest residuals, largest first, and every k-th other row, OTHERS at the most."""
+def rows_to_draw(measured: Floats, predicted: Floats) -> NDArray[np.intp]:
+    """The MOST_RESIDUALS rows with the largest residuals, the largest first, and at most MOST_OTHERS of the others."""
     residuals = np.abs(predicted - measured)
     known = np.flatnonzero(~np.isnan(residuals))
     ordered = known[np.argsort(-residuals[known], kind="stable")]
-    others = np.sort(ordered[FURTHEST:])
-    return np.concatenate([ordered[:FURTHEST], others[:: max(1, -(-len(others) // OTHERS))]])
+    others = every_kth(np.sort(ordered[MOST_RESIDUALS:]), MOST_OTHERS)
+    return np.concatenate([ordered[:MOST_RESIDUALS], others])
 
 
-def _numbers(data: Public) -> "pd.DataFrame":
-    """All rows, measured and predicted of each target."""
+def _numbers(data: PublicRows) -> "pd.DataFrame":
+    """Measured and predicted values of all rows and targets."""
     import pandas as pd
 
     columns = {}
@@ -213,20 +223,18 @@ def _numbers(data: Public) -> "pd.DataFrame":
 
 def _findings(run: Record, table: "pd.DataFrame") -> list[Finding]:
     scored = run.scores["public"].r2
-    differ = [
-        name
-        for name, r2 in table[["target", "R2"]].itertuples(index=False)
-        if scored[name] is not None and not abs(r2 - (scored[name] or 0.0)) <= AGREE * (1 + abs(r2))
-    ]
-    found = []
-    if differ:
-        text = (
-            f"the predictions in the run's folder are not those that were scored: R2 of {len(differ)} targets differs"
-        )
-        found.append(Finding("bad", "not what was scored", text, "predicted", {"targets": differ}))
-    few = table[(table["largest 5"] > 0.5) & (table["rows"] > 50)]
+    differing = []
+    for name, r2 in table[["target", "R2"]].itertuples(index=False):
+        expected = scored[name]
+        if expected is not None and not abs(r2 - expected) <= TOLERANCE * (1 + abs(r2)):
+            differing.append(name)
+    findings = []
+    if differing:
+        text = f"the predictions in the run's folder are not the scored ones: R2 of {len(differing)} targets differs"
+        findings.append(Finding("bad", "not what was scored", text, "predicted", {"targets": differing}))
+    few = table[(table["largest 5"] > MOST_OF_ERROR) & (table["rows"] > ENOUGH_ROWS)]
     if len(few):
-        names = ", ".join(short_name(name) for name in few["target"].head(8))
-        text = f"five rows make more than half of the squared error of {len(few)} targets: {names}"
-        found.append(Finding("note", "few rows", text, "predicted", {"targets": few["target"].tolist()}))
-    return found
+        names = ", ".join(short_name(name) for name in few["target"].head(LISTED))
+        text = f"five rows cause more than half of the squared error of {len(few)} targets: {names}"
+        findings.append(Finding("note", "few rows", text, "predicted", {"targets": few["target"].tolist()}))
+    return findings

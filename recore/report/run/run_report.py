@@ -1,4 +1,4 @@
-"""A run's report: what became of its steps, where it stands, and what to work on. Every part is a section of the page."""
+"""The report of a run. Each module of this package adds a section."""
 
 from pathlib import Path
 
@@ -11,11 +11,13 @@ from recore.report.run import earlier_runs, predictions, steps, target_scores
 
 NAME = "report.html"  # in the run's folder
 
+LEAD = "The scores, a comparison with earlier runs, the predictions, and the steps. Findings first."
+
 
 def report_run(folder: Path, public: Path | None = None) -> Page:
-    """Look at a run's folder. public: where its public file is now, if not where the run had it.
+    """Report on a run's folder. public: where its public file is now, if not where it was during the run.
 
-    Raises FileNotFoundError or ValueError where the folder holds no record of a run. What else is missing the page says.
+    Raises FileNotFoundError or ValueError if the folder has no valid run.json. The page describes what else is missing.
     """
     run = read_record(folder)
     parts = [
@@ -24,11 +26,10 @@ def report_run(folder: Path, public: Path | None = None) -> Page:
         predictions.section(run, public),
         steps.section(run),
     ]
-    if run.state != "Completed":  # what went wrong comes first
+    if run.state != "Completed":  # the section with the failed steps comes first
         parts = parts[-1:] + parts[:-1]
-    findings = by_level(finding for _, found in parts for finding in found)
-    lead = "What came of it: scores, the runs before it, predictions, steps. What to look at comes first."
-    return Page(f"Run {plain(folder.resolve().name)}", lead, _facts(run), findings, [section for section, _ in parts])
+    findings = by_level(finding for _, findings in parts for finding in findings)
+    return Page(f"Run {plain(folder.resolve().name)}", LEAD, _facts(run), findings, [section for section, _ in parts])
 
 
 def write_report(folder: Path, public: Path | None = None) -> Page:
@@ -42,14 +43,14 @@ def _facts(run: Record) -> dict[str, str]:
     facts = {
         "state": run.state.lower(),
         "started": f"{run.started:%Y-%m-%d %H:%M:%S} UTC",
-        "took": f"{run.seconds:.1f} s",
+        "duration": f"{run.seconds:.1f} s",
         "submission": f"{run.submission}, {run.submission_sha256[:8]}",
     }
     if run.note:
         facts["note"] = run.note
-    for name in SIDES:
-        if name in run.data:
-            path, sha256 = run.data[name]
-            rows = f", rows: {run.scores[name].rows:,}" if name in run.scores else ""
-            facts[f"{name} file"] = f"{path}, {(sha256 or 'not read')[:8]}{rows}"
-    return facts | {"where": run.endpoint, "isolation": run.isolation, "recore": run.version[:12]}
+    for side in SIDES:
+        if side in run.data:
+            path, sha256 = run.data[side]
+            rows = f", rows: {run.scores[side].rows:,}" if side in run.scores else ""
+            facts[f"{side} file"] = f"{path}, {(sha256 or 'not read')[:8]}{rows}"
+    return facts | {"endpoint": run.endpoint, "isolation": run.isolation, "recore": run.version[:12]}

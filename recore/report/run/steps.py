@@ -1,42 +1,60 @@
-"""What the steps took, and why one failed."""
+"""Duration and memory of the steps, and the causes of failures."""
 
 from typing import TYPE_CHECKING
 
 from recore.pipeline.failure import last_lines, look_at
 from recore.pipeline.record import Record, StepRecord
 from recore.pipeline.text import plain
-from recore.report.page.content import Figure, Finding, Section, Table
-from recore.report.page.figures import BLUE, GREY, OCHRE, VERMILION, new_figure
+from recore.report.page.content import Figure, Finding, Level, Section, Table
+from recore.report.page.figures import ABOVE, BLUE, GREY, OCHRE, VERMILION, new_figure
 
 if TYPE_CHECKING:
     import pandas as pd
+    from plotly.graph_objects import Figure as PlotlyFigure
 
-FULL, FILLING = 90.0, 70.0  # per cent of an instance's memory
-LONG, HOUR = 1800.0, 3600.0  # seconds of training: half of what it may take, and all
-WITHHELD = "withheld: this job sees the private assays; what it said is in the run's folder, logs/private-score.log"
+MUCH_MEMORY, VERY_MUCH_MEMORY = 70.0, 90.0  # per cent of an instance's memory
+LONG_TRAINING, LONGEST_TRAINING = 1800.0, 3600.0  # seconds; the challenge allows an hour
+LABEL_SPACE = 1.35  # times the longest bar: the length of an axis, with space for the label after the bar
+LOOKS = {"Completed": (BLUE, ""), "Failed": (VERMILION, "x"), "Stopped": (OCHRE, "/")}
+
+TITLE = "Steps"
+READING = (
+    "Good: all steps have the state Completed, training takes most of the time, the public and the private steps run "
+    "at the same time, and memory is far below 100 %. Bad: a failed step (its reason, its last lines and where to look "
+    "are below), memory above 90 % (the job is killed if there are more rows), training close to the hour that is "
+    "allowed."
+)
+NOTE = (
+    "Instances: {instances}. Memory is the highest utilisation recorded by CloudWatch. A step's duration includes "
+    "waiting for a free core."
+)
+TIMELINE = "Start and duration of each step."
+MEMORY = "The highest share of the instance's memory that each step used."
+STEPS = "Start and duration in seconds, memory in per cent of the instance's memory."
+FAILURES = "In the order of the steps."
+LAST_LINES = "The complete logs are in logs/."
+WITHHELD = (
+    "withheld, because this job reads the private assays; its output is in the run's folder, logs/private-score.log"
+)
 
 
 def section(run: Record) -> tuple[Section, list[Finding]]:
-    """The section, and what was found in it."""
-    reading = (
-        "Good: all steps end Completed, training takes most of the time, public and private run side by side, and memory "
-        "stays far from 100 %. Bad: a step that failed (its reason, its last lines and what to look at are below), memory "
-        "above 90 % (on more rows the job is killed), training near the hour that it may take."
-    )
-    note = (
-        f"Instances: {', '.join(f'{job} {kind}' for job, kind in run.instances.items())}. Memory is the highest share that "
-        "CloudWatch knows of. A step's time includes its wait for a free core."
-    )
+    """The section and its findings."""
     table = _table(run)
-    items: list[Figure | Table] = [_timeline(table)] if table["began"].notna().any() else []
-    items.append(Table("steps", "All steps", "Seconds after the run began, seconds, per cent of memory.", table))
+    items: list[Figure | Table] = []
+    if table["seconds"].notna().any():
+        items.append(_timeline(table))
+    if table["memory %"].notna().any():
+        items.append(_memory(table))
+    items.append(Table("steps", "All steps", STEPS, table))
     failed = [step for step in run.steps if step.state == "Failed"]
     if failed:
-        items.append(Table("failures", "Why it failed", "In order of the steps.", _failures(failed)))
+        items.append(Table("failures", "Failed steps", FAILURES, _failures(failed)))
         lines = _last_lines(run, failed)
         if len(lines):
-            items.append(Table("last-lines", "The last that the failed jobs said", "Whole logs: logs/.", lines))
-    return Section("steps", "Steps", reading, items, note), _findings(run)
+            items.append(Table("last-lines", "Last lines of the failed steps", LAST_LINES, lines))
+    note = NOTE.format(instances=", ".join(f"{job} {kind}" for job, kind in run.instances.items()))
+    return Section("steps", TITLE, READING, items, note), _findings(run)
 
 
 def _table(run: Record) -> "pd.DataFrame":
@@ -48,58 +66,54 @@ def _table(run: Record) -> "pd.DataFrame":
 
 
 def _timeline(table: "pd.DataFrame") -> Figure:
-    """When each step ran, and beside it its memory."""
+    """A bar for each step from its start to its end."""
     drawn = table[table["began"].notna() & table["seconds"].notna()]
-    axis = {"range": [len(drawn) - 0.5, -0.5], "type": "category", "dtick": 1}
-    axis |= {"categoryorder": "array", "categoryarray": drawn["step"].tolist()}
-    plot = new_figure(
-        120 + 34 * len(drawn),
-        barmode="overlay",
-        bargap=0.35,
-        legend={"orientation": "h", "y": 1.01, "yanchor": "bottom"},
-    )
-    plot.update_layout(
-        xaxis={"title": {"text": "seconds after the run began"}, "domain": [0, 0.72], "rangemode": "tozero"}
-    )
-    plot.update_layout(yaxis=axis)
-    looks = {"Completed": (BLUE, ""), "Failed": (VERMILION, "x"), "Stopped": (OCHRE, "/")}
+    plot = _figure_by_step(drawn, "seconds after the start of the run", (drawn["began"] + drawn["seconds"]).max())
+    plot.update_layout(showlegend=True)
     for state in drawn["state"].unique():
-        own = drawn[drawn["state"] == state]
-        colour, pattern = looks.get(state, (GREY, "."))
+        steps = drawn[drawn["state"] == state]
+        colour, pattern = LOOKS.get(state, (GREY, "."))
         plot.add_bar(
-            y=own["step"],
-            x=own["seconds"],
-            base=own["began"],
-            width=0.65,
+            y=steps["step"],
+            x=steps["seconds"],
+            base=steps["began"],
             name=state,
             orientation="h",
             marker={"color": colour, "pattern": {"shape": pattern}},
-            text=[f"{seconds:.1f} s" for seconds in own["seconds"]],
+            text=[f"{seconds:.1f} s" for seconds in steps["seconds"]],
             textposition="outside",
-            cliponaxis=False,
-            hovertemplate="%{y}: began after %{base:.1f} s, took %{text}<extra>%{fullData.name}</extra>",
+            hovertemplate="%{y}: started after %{base:.1f} s, took %{text}<extra>%{fullData.name}</extra>",
         )
-    known = drawn[drawn["memory %"].notna()]
-    if len(known):
-        plot.update_layout(
-            xaxis2={"title": {"text": "memory, %"}, "domain": [0.8, 1], "range": [0, 100], "anchor": "y"}
-        )
-        plot.add_bar(
-            y=known["step"],
-            x=known["memory %"],
-            xaxis="x2",
-            width=0.65,
-            name="memory",
-            orientation="h",
-            marker={"color": GREY},
-            text=[f"{percent:.1f} %" for percent in known["memory %"]],
-            textposition="auto",
-            hovertemplate="%{y}: %{x:.1f} % of the instance's memory<extra></extra>",
-        )
-    words = (
-        "A bar for each step from its beginning to its end; to the right the highest share of the instance's memory."
+    return Figure("timeline", "Time", TIMELINE, plot, table)
+
+
+def _memory(table: "pd.DataFrame") -> Figure:
+    drawn = table[table["memory %"].notna()]
+    plot = _figure_by_step(drawn, "memory, %", max(100.0, drawn["memory %"].max()))
+    plot.add_bar(
+        y=drawn["step"],
+        x=drawn["memory %"],
+        orientation="h",
+        marker={"color": GREY},
+        text=[f"{percent:.1f} %" for percent in drawn["memory %"]],
+        textposition="outside",
+        hovertemplate="%{y}: %{text} of the instance's memory<extra></extra>",
     )
-    return Figure("timeline", "Time and memory", words, plot, table)
+    return Figure("memory", "Memory", MEMORY, plot, drawn[["step", "memory %"]])
+
+
+def _figure_by_step(table: "pd.DataFrame", title: str, longest: float) -> "PlotlyFigure":
+    """An empty figure with a row for each step, the first at the top, and space for labels after the bars."""
+    plot = new_figure(120 + 34 * len(table), barmode="overlay", bargap=0.35, legend=ABOVE)
+    plot.update_xaxes(title_text=title, range=[0, LABEL_SPACE * max(longest, 1e-3)])
+    plot.update_yaxes(
+        range=[len(table) - 0.5, -0.5],
+        type="category",
+        categoryorder="array",
+        categoryarray=table["step"].tolist(),
+        dtick=1,
+    )
+    return plot
 
 
 def _failures(failed: list[StepRecord]) -> "pd.DataFrame":
@@ -121,35 +135,45 @@ def _last_lines(run: Record, failed: list[StepRecord]) -> "pd.DataFrame":
 
 
 def _reason(step: StepRecord) -> str:
-    """A report may be handed to a participant: what the job with the private assays said is not for it."""
+    """Why a step failed. A report may be given to a participant, who must not see what the private score printed."""
     if step.name == "private score" and not step.outside:
         return WITHHELD
-    return plain(step.reason or "no reason is known")
+    return plain(step.reason or "the reason is unknown")
 
 
 def _findings(run: Record) -> list[Finding]:
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for step in run.steps:
         if step.state == "Failed":
             reason = _reason(step)
-            likewise = any(finding.values["reason"] == reason for finding in found)
-            text = f"{step.name} failed likewise" if likewise else f"{step.name} failed: {plain(reason, 240)}"
-            found.append(Finding("bad", "failed", text, "steps", {"step": step.name, "reason": reason}))
+            text = f"{step.name} failed: {plain(reason, 240)}"
+            if any(finding.values["reason"] == reason for finding in findings):
+                text = f"{step.name} failed for the same reason"
+            findings.append(Finding("bad", "failed", text, "steps", {"step": step.name, "reason": reason}))
     if run.state == "Stopped":
-        left = [step.name for step in run.steps if step.state != "Completed"]
-        found.append(Finding("bad", "stopped", f"the run was stopped; not done: {', '.join(left)}", "steps"))
-    elif not found:
+        remaining = ", ".join(step.name for step in run.steps if step.state != "Completed")
+        findings.append(Finding("bad", "stopped", f"the run was stopped; not completed: {remaining}", "steps"))
+    elif not findings:
         text = f"all {len(run.steps)} steps completed, in {run.seconds:.1f} s"
-        found.append(Finding("good", "completed", text, "steps", {"seconds": run.seconds}))
-    fullest = max(
-        (step for step in run.steps if step.memory is not None), key=lambda step: step.memory or 0, default=None
-    )
-    if fullest is not None and fullest.memory is not None:
-        text = f"memory: {fullest.name} took {fullest.memory:.1f} % of its instance's, more than any other step"
-        level = "bad" if fullest.memory > FULL else "note" if fullest.memory > FILLING else "good"
-        found.append(Finding(level, "memory", text, "steps", {"step": fullest.name, "percent": fullest.memory}))  # type: ignore[arg-type]
-    for step in run.steps:
-        if step.name == "train" and step.seconds and step.seconds > LONG:
-            text = f"training took {step.seconds:.0f} s of the {HOUR:.0f} s that it may take"
-            found.append(Finding("note", "long training", text, "steps", {"seconds": step.seconds}))
-    return found
+        findings.append(Finding("good", "completed", text, "steps", {"seconds": run.seconds}))
+    return findings + _memory_finding(run) + _training_finding(run)
+
+
+def _memory_finding(run: Record) -> list[Finding]:
+    percents = {step.name: step.memory for step in run.steps if step.memory is not None}
+    if not percents:
+        return []
+    name, percent = max(percents.items(), key=lambda item: item[1])
+    level: Level = "good"
+    if percent > MUCH_MEMORY:
+        level = "bad" if percent > VERY_MUCH_MEMORY else "note"
+    text = f"memory: {name} used {percent:.1f} % of its instance's memory, more than any other step"
+    return [Finding(level, "memory", text, "steps", {"step": name, "percent": percent})]
+
+
+def _training_finding(run: Record) -> list[Finding]:
+    seconds = next((step.seconds for step in run.steps if step.name == "train"), None)
+    if seconds is None or seconds <= LONG_TRAINING:
+        return []
+    text = f"training took {seconds:.0f} s of the {LONGEST_TRAINING:.0f} s that are allowed"
+    return [Finding("note", "long training", text, "steps", {"seconds": seconds})]

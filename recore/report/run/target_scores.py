@@ -1,139 +1,162 @@
-"""What each target gives to the score, and what it costs, public and private side by side."""
+"""What each target adds to the score and what it loses, public and private side by side."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from recore.pipeline.record import Record
-from recore.pipeline.scores import SIDES
+from recore.pipeline.scores import SIDES, Score
 from recore.report.page.content import Figure, Finding, Section, Table
-from recore.report.page.figures import BLUE, GREY, VERMILION, new_figure, short_name
+from recore.report.page.figures import (
+    ABOVE,
+    BLUE,
+    GREY,
+    VERMILION,
+    clip_to_axis,
+    count_outside,
+    edge_symbols,
+    new_figure,
+    short_name,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
     from plotly.graph_objects import Figure as PlotlyFigure
 
-LOWEST = -1.0  # R2 at which the picture ends: how bad a useless prediction is does not matter much
+LOWEST_R2 = -1.0  # at which axes end, so that one useless prediction does not hide the others
+LISTED = 8  # targets that a finding names
 LOOKS = {"public": (BLUE, "circle"), "private": (VERMILION, "diamond")}
+
+TITLE = "Scores per target"
+READING = (
+    "The score is the sum of weight x R2. R2 is 1 for a perfect prediction, 0 for a prediction as good as the target's "
+    "mean, and negative for a worse one. The loss, weight x (1 - R2), shows where an improvement pays most. The model "
+    "was trained on the public rows, so their score is optimistic. Good: private R2 close to public R2, and no target "
+    "of large weight with a large loss. Bad: private R2 far below public R2 (the model has memorised the public "
+    "holes), and targets with negative R2 (predicting their mean would score more)."
+)
+NO_SCORE = "No step of this run produced a score."
+NOTE = "The targets are ordered by their loss in the {judge} score, the largest first. Only scored targets are drawn."
+TARGETS = "R2, points (weight x R2) and loss (weight x (1 - R2)), public and private."
+R2 = "R2 of each target. Dashed: as good as the mean."
+COSTS = "The loss of each target. An improvement of the first ones pays most."
+NOT_SCORED = "{count} targets without a score"
 
 
 def section(run: Record) -> tuple[Section, list[Finding]]:
-    """The section, and what was found in it."""
-    reading = (
-        "The score is the sum of weight x R2. R2 is 1 for a perfect prediction, 0 for one as good as the target's mean, and "
-        "below 0 for a worse one. What a target keeps from the score, weight x (1 - R2), says where work pays. Public rows "
-        "are those that the model was trained on: their score is optimistic. Good: private R2 close to public R2, and no heavy "
-        "target at the top of the costs. Bad: private far below public (the model has learnt the public holes by heart), "
-        "targets below 0 (their mean would score more)."
-    )
+    """The section and its findings."""
     if run.judge is None:
-        text = "No step of this run left a score."
-        return Section("scores", "Scores per target", reading, (), text), [Finding("bad", "no score", text, "scores")]
+        return Section("scores", TITLE, READING, (), NO_SCORE), [Finding("bad", "no score", NO_SCORE, "scores")]
     table = target_table(run)
-    note = (
-        f"Order: what costs most first, by the {run.judge} score. Targets that were not scored are in the table alone."
+    scored = table[table[f"R2 {run.judge}"].notna()]
+    empty = table["target"][table[[f"R2 {side}" for side in run.scores]].isna().all(axis=1)].tolist()
+    items = (
+        _r2_figure(scored, list(run.scores)),
+        _costs_figure(scored, list(run.scores)),
+        Table("targets", "All targets", TARGETS, table, empty),
     )
-    summary = "R2, weight x R2 (points) and weight x (1 - R2) (lost) of each side; empty where a target was not scored."
-    items = (_r2(run, table), _costs(run, table), Table("targets", "All targets", summary, table))
-    return Section("scores", "Scores per target", reading, items, note), _findings(run)
+    folded = {NOT_SCORED.format(count=len(empty)): ", ".join(map(short_name, empty))} if empty else {}
+    note = NOTE.format(judge=run.judge)
+    return Section("scores", TITLE, READING, items, note, folded), _findings(run, run.judge)
 
 
 def target_table(run: Record) -> "pd.DataFrame":
-    """A row for each target, what costs most first."""
+    """A row for each target, the largest loss first."""
     import pandas as pd
 
     judge = run.scores[run.judge or "public"]
-    columns: dict[str, list[object]] = {"target": list(judge.r2), "weight": [judge.weights[name] for name in judge.r2]}
+    weights = np.array([judge.weights[name] for name in judge.r2], dtype=float)
+    columns: dict[str, object] = {"target": list(judge.r2), "weight": weights}
     for side in SIDES:
         if side in run.scores:
-            score = run.scores[side]
-            r2 = [score.r2.get(name) for name in judge.r2]
-            weights = [judge.weights[name] for name in judge.r2]
-            columns[f"R2 {side}"] = [np.nan if value is None else value for value in r2]
-            columns[f"points {side}"] = [np.nan if v is None else w * v for v, w in zip(r2, weights, strict=True)]
-            columns[f"lost {side}"] = [np.nan if v is None else w * (1 - v) for v, w in zip(r2, weights, strict=True)]
+            r2 = np.array([run.scores[side].r2.get(name) for name in judge.r2], dtype=float)
+            columns |= {f"R2 {side}": r2, f"points {side}": weights * r2, f"lost {side}": weights * (1 - r2)}
     return pd.DataFrame(columns).sort_values(f"lost {run.judge}", ascending=False, kind="stable", ignore_index=True)
 
 
-def by_target(targets: "pd.Series[str]", **layout: object) -> "PlotlyFigure":
-    """An empty figure with a row for each target, in this order from the top."""
-    plot = new_figure(130 + 16 * len(targets), legend={"orientation": "h", "y": 1.01, "yanchor": "bottom"}, **layout)
-    axis = {"range": [len(targets) - 0.5, -0.5], "tickvals": list(range(len(targets)))}
-    plot.update_layout(yaxis=axis | {"ticktext": [short_name(name) for name in targets]})
+def figure_by_target(targets: "pd.Series[str]", **layout: object) -> "PlotlyFigure":
+    """An empty figure with a row for each target, the first at the top."""
+    plot = new_figure(130 + 16 * len(targets), legend=ABOVE, **layout)
+    plot.update_yaxes(
+        range=[len(targets) - 0.5, -0.5],
+        tickvals=list(range(len(targets))),
+        ticktext=[short_name(name) for name in targets],
+    )
     return plot
 
 
-def _r2(run: Record, table: "pd.DataFrame") -> Figure:
-    drawn = table[table[f"R2 {run.judge}"].notna()]
-    lowest = max(LOWEST, min(0.0, *(drawn[f"R2 {side}"].min() for side in run.scores)))
-    plot = by_target(drawn["target"], xaxis={"title": {"text": "R2"}, "range": [lowest - 0.05, 1.05]})
-    for side in run.scores:
-        values, (colour, symbol) = drawn[f"R2 {side}"].to_numpy(), LOOKS[side]
+def _r2_figure(table: "pd.DataFrame", sides: list[str]) -> Figure:
+    columns = [f"R2 {side}" for side in sides]
+    values = table[columns].to_numpy()
+    drawn, outside = clip_to_axis(values, LOWEST_R2, np.inf)
+    lowest = float(np.nanmin(drawn, initial=0.0))
+    plot = figure_by_target(table["target"], xaxis={"title": {"text": "R2"}, "range": [lowest - 0.05, 1.05]})
+    for column, side in enumerate(sides):
+        colour, symbol = LOOKS[side]
+        labels = zip(table["target"], values[:, column], strict=True)
         plot.add_scatter(
-            x=np.maximum(values, LOWEST),
-            y=np.arange(len(drawn)),
+            x=drawn[:, column],
+            y=np.arange(len(table)),
             mode="markers",
             name=side,
-            marker={
-                "color": colour,
-                "size": 9,
-                "symbol": ["triangle-left" if value < LOWEST else symbol for value in values],
-            },
-            text=[f"{short_name(name)}: {value:.4f}" for name, value in zip(drawn["target"], values, strict=True)],
+            marker={"color": colour, "size": 9, "symbol": edge_symbols(outside[:, column], symbol)},
+            text=[f"{short_name(name)}: {value:.4f}" for name, value in labels],
             hovertemplate="%{text}<extra>%{fullData.name}</extra>",
         )
     plot.add_vline(0, line={"color": GREY, "dash": "dash"})
-    words = f"R2 of each target. Dashed: as good as the mean. A triangle at the left edge: R2 below {LOWEST:g}."
-    return Figure("r2", "R2 per target", words, plot, table[["target", *(f"R2 {side}" for side in run.scores)]])
+    return Figure("r2", "R2 per target", R2 + count_outside(outside), plot, table[["target", *columns]])
 
 
-def _costs(run: Record, table: "pd.DataFrame") -> Figure:
-    drawn = table[table[f"R2 {run.judge}"].notna()]
-    plot = by_target(drawn["target"], barmode="group", bargap=0.25, xaxis={"title": {"text": "weight x (1 - R2)"}})
-    for side in run.scores:
+def _costs_figure(table: "pd.DataFrame", sides: list[str]) -> Figure:
+    plot = figure_by_target(
+        table["target"], barmode="group", bargap=0.25, xaxis={"title": {"text": "weight x (1 - R2)"}}
+    )
+    labels = [
+        f"{short_name(name)}, weight {weight:g}" for name, weight in zip(table["target"], table["weight"], strict=True)
+    ]
+    for side in sides:
         plot.add_bar(
-            x=drawn[f"lost {side}"],
-            y=np.arange(len(drawn)),
+            x=table[f"lost {side}"],
+            y=np.arange(len(table)),
             name=side,
             orientation="h",
             marker={"color": LOOKS[side][0]},
-            text=[
-                f"{short_name(name)}, weight {weight:g}"
-                for name, weight in zip(drawn["target"], drawn["weight"], strict=True)
-            ],
+            text=labels,
             textposition="none",
             hovertemplate="%{text}: %{x:.4f} lost<extra>%{fullData.name}</extra>",
         )
-    words = "What each target keeps from the score: the first ones are where a better prediction pays most."
-    numbers = table[["target", "weight", *(f"lost {side}" for side in run.scores)]]
-    return Figure("costs", "What each target costs", words, plot, numbers)
+    numbers = table[["target", "weight", *(f"lost {side}" for side in sides)]]
+    return Figure("costs", "Loss per target", COSTS, plot, numbers)
 
 
-def _findings(run: Record) -> list[Finding]:
-    side = run.judge or "public"
+def _findings(run: Record, side: str) -> list[Finding]:
     judge = run.scores[side]
-    said = [f"{score.value:.4f} {name}" for name, score in run.scores.items()]
     values = {name: score.value for name, score in run.scores.items()} | {"possible": judge.weights_scored}
-    text = f"score: {', '.join(said)}, of {judge.weights_scored:g} possible"
-    found = [Finding("note", "score", text, "scores", values)]
-    scored = [name for name, r2 in judge.r2.items() if r2 is not None]
+    scores = ", ".join(f"{score.value:.4f} {name}" for name, score in run.scores.items())
+    findings = [Finding("note", "score", f"score: {scores}, of {judge.weights_scored:g} possible", "scores", values)]
+    scored = {name: r2 for name, r2 in judge.r2.items() if r2 is not None}
+    findings += _loss_finding(judge, list(scored), side)
+    negative = [name for name, r2 in scored.items() if r2 < 0]
+    if negative:
+        text = f"negative R2, {side}, where predicting the mean would score 0: {_list(negative)}"
+        findings.append(Finding("bad", "below the mean", text, "scores", {"targets": negative}))
+    not_scored = [name for name in judge.r2 if name not in scored]
+    if not_scored:
+        text = f"not scored, {side}, because fewer than two rows are measured: {_list(not_scored)}"
+        findings.append(Finding("note", "not scored", text, "scores", {"targets": not_scored}))
+    return findings
+
+
+def _loss_finding(judge: Score, scored: list[str], side: str) -> list[Finding]:
     lost = sum(judge.lost(name) for name in scored)
-    costly = sorted(scored, key=judge.lost, reverse=True)[:3]
-    if lost > 0:
-        shares = ", ".join(f"{short_name(name)} {judge.lost(name):.4f}" for name in costly)
-        text = f"what costs most, {side}: {shares}, of {lost:.4f} lost in all"
-        found.append(Finding("note", "costs", text, "scores", {"targets": costly, "lost": lost}))
-    below = [name for name in scored if (judge.r2[name] or 0) < 0]
-    if below:
-        text = f"below 0, {side}, where the target's mean would score 0: {_names(below)}"
-        found.append(Finding("bad", "below the mean", text, "scores", {"targets": below}))
-    absent = [name for name, r2 in judge.r2.items() if r2 is None]
-    if absent:
-        text = f"not scored, {side}, for fewer than two rows are measured: {_names(absent)}"
-        found.append(Finding("note", "not scored", text, "scores", {"targets": absent}))
-    return found
+    if lost <= 0:
+        return []
+    largest = sorted(scored, key=judge.lost, reverse=True)[:3]
+    losses = ", ".join(f"{short_name(name)} {judge.lost(name):.4f}" for name in largest)
+    text = f"the largest losses, {side}: {losses}, of {lost:.4f} in total"
+    return [Finding("note", "costs", text, "scores", {"targets": largest, "lost": lost})]
 
 
-def _names(names: list[str]) -> str:
-    shown = ", ".join(short_name(name) for name in names[:8])
-    return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"
+def _list(names: list[str]) -> str:
+    text = ", ".join(short_name(name) for name in names[:LISTED])
+    return text if len(names) <= LISTED else f"{text} and {len(names) - LISTED} more"

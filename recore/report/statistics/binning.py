@@ -1,4 +1,4 @@
-"""Spectra as every section of a report compares them: their shapes (SNV), averaged into a few hundred bins."""
+"""Spectra as the reports compare them: their shapes (SNV), averaged in at most MOST_BINS bins."""
 
 import math
 from dataclasses import dataclass
@@ -7,18 +7,18 @@ import numpy as np
 
 from recore.report.reading import Floats, SpectralData
 
-MOST_BINS = 250  # neighbouring channels of a spectrum carry much the same information
-BLOCK = 2000  # rows that are treated at once, to bound memory
-FLAT = 1e-9  # a spectrum whose range is a smaller part of its size has no shape, only rounding errors
-MOST_GAPS = 0.1  # of the rows
+MOST_BINS = 250  # neighbouring channels of a spectrum contain almost the same information
+BLOCK = 2000  # rows processed at once, to limit memory
+FLAT = 1e-9  # a spectrum whose range is a smaller share of its largest value consists of rounding errors
+MOST_GAPS = 0.1  # the share of rows without a value up to which a channel is used
 
 
 @dataclass(frozen=True)
 class Binned:
-    """The binned SNV spectra of the rows that have neither a gap nor a flat spectrum.
+    """The binned SNV spectra of the rows whose spectrum has no gap and is not flat.
 
-    rows: the numbers of these rows in the file, ascending. values: (rows, bins) means of each bin's channels.
-    wavenumbers: (bins,) means. width: channels in a bin; channels left over at the low end are not used.
+    rows: their row numbers in the file, ascending. values: (rows, bins) the mean of each bin's channels. wavenumbers:
+    (bins,) means. width: channels in a bin; those left over at the low end are not used.
     """
 
     rows: np.ndarray
@@ -28,7 +28,7 @@ class Binned:
 
 
 def snv(spectra: Floats) -> Floats:
-    """Standard normal variate of each row: offset and scale, which grain size and packing cause, are removed.
+    """Standard normal variate of each row: removes offset and scale, which depend on grain size and packing.
 
     spectra: (rows, channels) without gaps. A flat row becomes NaN.
     """
@@ -42,7 +42,7 @@ def snv(spectra: Floats) -> Floats:
 
 
 def bin_spectra(data: SpectralData, like: SpectralData | None = None) -> Binned:
-    """Bin the SNV spectra of a file, over the channels that are usable in it, or in the file `like`."""
+    """Bin the SNV spectra of a file, of the channels that are usable in it, or in `like` if given."""
     usable = usable_channels(like or data)
     rows = np.flatnonzero(np.isfinite(data.spectra[:, usable]).all(axis=1)) if usable.any() else np.array([], int)
     channels = int(usable.sum())
@@ -59,6 +59,6 @@ def bin_spectra(data: SpectralData, like: SpectralData | None = None) -> Binned:
 
 
 def usable_channels(data: SpectralData) -> np.ndarray:
-    """Channels with a value in at least nine of ten rows: an empty channel must not exclude every row."""
+    """Channels with values in most rows; otherwise an empty channel would exclude every row."""
     usable: np.ndarray = np.isnan(data.spectra).mean(axis=0) <= MOST_GAPS
     return usable

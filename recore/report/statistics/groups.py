@@ -1,4 +1,4 @@
-"""Rows by the group that they belong to, such as a drill hole."""
+"""Rows by their group, for example their drill hole."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 def rows_by_group(groups: NDArray[Any]) -> dict[str, NDArray[np.intp]]:
-    """The row numbers of each group, in the order in which the groups first appear.
+    """The row numbers of each group, in the order of the groups' first rows.
 
     groups: (rows,) the name of each row's group.
     """

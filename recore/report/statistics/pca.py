@@ -1,4 +1,4 @@
-"""Principal components of spectra, and how unlike the rows that they were fitted on another row is: T2 and Q."""
+"""Principal components of spectra, and how far a row is from the rows that they were fitted on: T2 and Q."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sklearn.decomposition import PCA
 
 MOST_COMPONENTS = 10
-EXPLAINED_VARIANCE = 0.99  # no more components are kept than are needed to explain this share
+EXPLAINED_VARIANCE = 0.99  # components are kept until they explain this share
 CONFIDENCE = 0.99  # of the limits: among good rows, one in a hundred exceeds each limit
 FEWEST_ROWS = 5
 
@@ -22,8 +22,8 @@ class Components:
     """Principal components of rows (rows, bins), with the limits of T2 and Q.
 
     Hotelling's T2 is the distance from the mean within the components, in units of their standard deviations; its
-    limit follows the F distribution. Q is the sum of squares that the components leave of a row; its limit is Box's
-    chi-square approximation (Annals of Mathematical Statistics 25, 1954), NaN where the components leave nothing.
+    limit follows the F distribution. Q is the sum of squares of a row that the components do not explain; its limit is
+    Box's chi-square approximation (Annals of Mathematical Statistics 25, 1954), NaN if the components explain all.
     """
 
     pca: "PCA"
@@ -71,29 +71,29 @@ class Components:
 
 
 def fit_components(values: Floats) -> Components:
-    """The fewest components that explain EXPLAINED_VARIANCE, but at least 2, and at most MOST_COMPONENTS.
+    """Fit the fewest components that explain EXPLAINED_VARIANCE, but at least 2 and at most MOST_COMPONENTS.
 
-    Raises ValueError where there are fewer than FEWEST_ROWS rows, or where all rows are the same.
+    Raises ValueError if there are fewer than FEWEST_ROWS rows, or if all rows are equal.
     """
     from chemotools.outliers import HotellingT2, QResiduals
 
     if len(values) < FEWEST_ROWS:
-        raise ValueError(f"{len(values)} rows with a spectrum; {FEWEST_ROWS} are needed")
+        raise ValueError(f"{len(values)} rows have a spectrum, but at least {FEWEST_ROWS} are needed")
     if not np.ptp(values, axis=0).any():
-        raise ValueError("all spectra are the same")
+        raise ValueError("all spectra are equal")
     variances = principal_components(values, min(values.shape)).explained_variance_
     meaningful = int((variances > 1e-12 * variances[0]).sum())
     needed = int(np.searchsorted(np.cumsum(variances) / variances.sum(), EXPLAINED_VARIANCE)) + 1
     most = max(1, min(MOST_COMPONENTS, (len(values) - 1) // 2, meaningful))
     pca = principal_components(values, min(max(needed, 2), most))
-    with np.errstate(invalid="ignore"):  # where nothing is left over, the limit of Q is NaN
+    with np.errstate(invalid="ignore"):  # if nothing is left unexplained, the limit of Q is NaN
         residuals = QResiduals(pca, CONFIDENCE, method="chi-square").fit(values)
     return Components(pca, HotellingT2(pca, CONFIDENCE).fit(values), residuals)
 
 
 def principal_components(values: Floats, count: int) -> "PCA":
-    """scikit-learn's PCA by the covariance matrix, as there are far fewer bins than rows."""
+    """scikit-learn's PCA of the covariance matrix, because there are far fewer bins than rows."""
     from sklearn.decomposition import PCA
 
-    with np.errstate(invalid="ignore"):  # rows that are all the same have no variance to explain
+    with np.errstate(invalid="ignore"):  # equal rows have no variance to explain
         return PCA(min(count, *values.shape), svd_solver="covariance_eigh").fit(values)

@@ -1,0 +1,164 @@
+"""The reports on screens of different widths and on paper: no label on another, and a print of reasonable size."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from support.browser import Opened, assert_sound, opened
+from support.checkout import ROOT
+from support.data_files import write_csv
+from support.example_runs import changed, make_runs
+from support.run_command import once
+from test_cli import recore
+
+from recore.report.explore.file_report import explore
+from recore.report.page.page_files import write_page
+from recore.report.run.run_report import write_report
+from recore.simulator.sandbox import bubblewrap_works
+
+pytestmark = pytest.mark.slow
+
+FIND_PROBLEMS = Path(__file__).with_name("labels.js").read_text()
+LARGEST_PRINT = 5_000_000  # bytes
+
+
+def make_explore(folder: Path, sample: Path) -> None:
+    write_page(explore(sample / "public/public.csv.gz", sample / "private/private.csv.gz"), folder / "report.html")
+
+
+def make_long_names(folder: Path, sample: Path) -> None:
+    """Long hole names, and few assays, one of them with values of zero."""
+    data = pd.read_csv(sample / "public/public.csv.gz", index_col=0)
+    data["SiteID"] = "A drill hole with quite a long name, number " + data["SiteID"]
+    data = data.drop(columns=[name for name in data if name.endswith("PPM") and name not in ("CuPPM", "AuPPM")])
+    data.loc[data.index[:5], "CuPPM"] = 0
+    write_page(explore(write_csv(folder / "long.csv.gz", data)), folder / "report.html")
+
+
+def make_validate(folder: Path, sample: Path) -> None:
+    done = recore("validate", ROOT, "--public", sample / "public/public.csv.gz", "--out", folder / "report.html")
+    assert done.returncode == 0, done.stderr
+
+
+def make_run(folder: Path, sample: Path) -> None:
+    """A run with an earlier one beside it, which was better for some targets and very bad for one."""
+    if not bubblewrap_works():
+        pytest.skip("bubblewrap does not work here, and someone else's submission needs it")
+    make_runs(folder / "made", sample)
+    shutil.copytree(folder / "made/runs/good", folder / "runs/mine")
+    shutil.copytree(folder / "made/runs/good", folder / "runs/before")
+
+    def before(record: dict[str, Any]) -> None:
+        record["started"] = "2020-01-01T00:00:00+00:00"
+        for place, name in enumerate(record["scores"]["private"]["r2"]):
+            record["scores"]["private"]["r2"][name] += 0.01 * (place % 5 - 2)
+
+    def mine(record: dict[str, Any]) -> None:
+        record["scores"]["private"]["r2"]["CuPPM"] = -7.25
+        record["scores"]["public"]["r2"]["AuPPM"] = record["scores"]["private"]["r2"]["AuPPM"] = None
+
+    changed(folder / "runs/before", before)
+    write_report(changed(folder / "runs/mine", mine))
+    shutil.copy(folder / "runs/mine/report.html", folder / "report.html")
+    shutil.copytree(folder / "runs/mine/report", folder / "report")
+
+
+REPORTS: dict[str, Callable[[Path, Path], None]] = {
+    "explore": make_explore,
+    "long names": make_long_names,
+    "validate": make_validate,
+    "run": make_run,
+}
+
+
+@pytest.fixture(params=REPORTS)
+def page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
+    """The HTML file of a report."""
+    make = REPORTS[request.param]
+    return once(tmp_path_factory, f"layout {request.param}", lambda folder: make(folder, sample)) / "report.html"
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_label_is_on_another_and_nothing_sticks_out(chromium: Any, page: Path, width: int) -> None:
+    with opened(chromium, page, width=width) as report:
+        assert_sound(report, page)
+        assert report.tab.evaluate(FIND_PROBLEMS) == []
+
+
+def test_a_window_that_becomes_narrow(chromium: Any, page: Path) -> None:
+    with opened(chromium, page, width=1280) as report:
+        report.tab.set_viewport_size({"width": 390, "height": 900})
+        report.tab.wait_for_timeout(3000)
+        assert (
+            report.tab.evaluate("Math.max(...[...document.querySelectorAll('.plot')].map((one) => one.layout.width))")
+            < 390
+        )
+        assert report.tab.evaluate(FIND_PROBLEMS) == []
+
+
+def chosen_on_paper(report: Opened) -> set[int]:
+    """The choices whose series are drawn while the page is printed, by the numbers that the browser draws then."""
+    return set(
+        report.tab.evaluate("""() => {
+            dispatchEvent(new Event("beforeprint"));
+            const plots = [...document.querySelectorAll("[data-chooses]")].map((one) => document.getElementById(one.dataset.chooses).querySelector(".plot"));
+            return plots.flatMap((plot) => plot.data.filter((one) => one.visible === true && one.meta !== undefined).map((one) => one.meta));
+        }""")
+    )
+
+
+def test_a_print_is_small_and_shows_the_chosen_target(chromium: Any, page: Path) -> None:
+    with opened(chromium, page, width=1280) as report:
+        for chooser in report.tab.query_selector_all("[data-chooses]"):
+            chooser.select_option("3")
+        printed = report.tab.pdf(format="A4")
+        assert printed.startswith(b"%PDF")
+        assert len(printed) < LARGEST_PRINT
+        assert chosen_on_paper(report) <= {3}
+        assert not report.tab.query_selector("[data-chooses]") or chosen_on_paper(report) == {3}
+        assert report.troubles == []
+
+
+def test_what_is_empty_is_one_line(tmp_path_factory: pytest.TempPathFactory, chromium: Any, sample: Path) -> None:
+    """Targets without assays are in no figure and in no row of the page, but in the CSV file and in a line that opens."""
+    folder = once(tmp_path_factory, "layout long names", lambda folder: make_long_names(folder, sample))
+    numbers = pd.read_csv(folder / "report/assays.csv")
+    empty = numbers["assay"][numbers["measured"] == 0].tolist()
+    assert len(numbers) == 49
+    assert len(empty) > 30
+    with opened(chromium, folder / "report.html") as report:
+        rows = report.tab.locator("#assays tbody tr td:first-child").all_text_contents()
+        assert rows == numbers["assay"][numbers["measured"] > 0].tolist()
+        assert not set(empty) & set(report.tab.locator("#assay-states text").all_text_contents())
+        details = report.tab.locator("section#assays details, section details", has_text=", ".join(empty))
+        assert details.locator("summary").text_content() == f"{len(empty)} targets without assays"
+        assert "values outside" in report.tab.text_content("#assay-values-summary") or "value outside" in (
+            report.tab.text_content("#assay-values-summary")
+        )
+
+
+def test_values_outside_the_axis(tmp_path_factory: pytest.TempPathFactory, chromium: Any, sample: Path) -> None:
+    """An R2 of -7.25 is a triangle at the edge, its caption counts it, and hovering shows the number."""
+    folder = once(tmp_path_factory, "layout run", lambda folder: make_run(folder, sample))
+    numbers = pd.read_csv(folder / "report/r2.csv").dropna(subset="R2 private").set_index("target")
+    assert numbers["R2 private"]["CuPPM"] == -7.25
+    contents = json.loads((folder / "report/contents.json").read_text())
+    count = (numbers[["R2 public", "R2 private"]] < -1).sum().sum()
+    assert f"{count} values outside the axis" in contents["files"]["r2.csv"]["summary"]
+    with opened(chromium, folder / "report.html") as report:
+        points = report.tab.evaluate("""() => {
+            const trace = document.querySelector("#r2 .plot").data.find((one) => one.name === "private");
+            return trace.text.map((text, i) => [text, trace.marker.symbol[i]]);
+        }""")
+        assert ["CuPPM: -7.2500", "triangle-left"] in points
+        outside = [text.split(":")[0] for text, symbol in points if symbol == "triangle-left"]
+        assert sorted(outside) == sorted(numbers.index[numbers["R2 private"] < -1])
+        names = report.tab.locator("#r2 .ytick text").all_text_contents()
+        assert "CuPPM" in names
+        assert "AuPPM" not in names
+        summary = report.tab.locator("details summary", has_text="without a score")
+        assert summary.text_content() == "1 targets without a score"
