@@ -45,19 +45,15 @@ NOT_MEASURED = "{count} of {total} targets have no assays in these rows"
 def section(result: ValidationResult) -> tuple[Section, list[Finding]]:
     """The section and its findings."""
     table = score_targets(result)
-    measured = table[table["measured"] > 0]
+    not_measured = table["target"][table["measured"] == 0].tolist()
     scored = table.dropna(subset=[f"R2 {result.splits[0]}"])
     splits = " and ".join(f"{SPLIT_NAMES[split]} ({split})" for split in result.splits)
     summary = f"Cross-validated on {splits}; the largest possible gain first."
-    items = (
-        _r2(scored, result),
-        _contributions(scored),
-        Table("targets", "All measured targets", summary, measured),
-    )
+    targets = Table("targets", "All targets", summary, table, not_measured)
+    items = (_r2(scored, result), _contributions(scored), targets)
     folded = {}
-    if len(measured) < len(table):
-        names = table["target"][table["measured"] == 0]
-        folded[NOT_MEASURED.format(count=len(names), total=len(table))] = ", ".join(names)
+    if not_measured:
+        folded[NOT_MEASURED.format(count=len(not_measured), total=len(table))] = ", ".join(not_measured)
     findings = [*_gain_findings(scored), *_error_findings(scored, result), *_data_findings(table, result)]
     return Section("target-scores", TITLE, READING, items, NOTE, folded), findings
 
