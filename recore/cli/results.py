@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from recore.cli.common import FOLDER
+
 if TYPE_CHECKING:
     from recore.pipeline.scores import Score
 
 
 @click.command()
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=Path("data/scores"))
+@click.argument("folder", type=FOLDER, default=Path("data/scores"))
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def scores(folder: Path, as_json: bool) -> None:
     """Show public and private score, and what helps and hurts most.
@@ -36,11 +38,11 @@ def scores(folder: Path, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=Path("runs"))
+@click.argument("folder", type=FOLDER, default=Path("runs"))
 @click.option(
     "--note",
     nargs=2,
-    type=(click.Path(file_okay=False, path_type=Path), str),
+    type=(FOLDER, str),
     metavar="RUN TEXT",
     help='Write or replace the note of the run in the folder RUN, and list nothing; "" removes the note.',
 )

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from recore.cli.common import FILE
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -26,7 +28,6 @@ DEFAULT_FILES = {
     "private": Path("data/private/private.csv.gz"),
     "actual": Path("data/private/actual.csv.gz"),
 }
-FILE = click.Path(dir_okay=False, path_type=Path)
 INTERRUPTED = 130  # the exit status that a shell reports for a command that SIGINT ended
 
 
