@@ -122,7 +122,7 @@ def write_record(record: dict[str, Any], folder: Path) -> None:
     path = folder / NAME
     with tempfile.TemporaryDirectory(dir=folder) as beside:
         part = Path(beside, NAME)
-        part.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+        part.write_text(json.dumps(record, indent=1, default=str) + "\n", "utf-8")
         if path.exists():
             shutil.copymode(path, part)
         os.replace(part, path)
