@@ -1,6 +1,5 @@
 """`recore scores` and `recore board`: the scores of one run, and all runs compared."""
 
-import datetime
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -77,7 +76,7 @@ def board(folder: Path, note: tuple[Path, str] | None, as_json: bool) -> None:
     for line in errors:
         click.echo(f"recore: {line}", err=True)
     if as_json:
-        click.echo(json.dumps([asdict(entry) for entry in entries], default=datetime.datetime.isoformat))
+        click.echo(json.dumps([runs.summarise(run) for run in entries]))
         return
     console = Console(highlight=False)
     if not console.is_terminal:

@@ -81,6 +81,26 @@ class Record:
         """The side whose score counts: private where there is one."""
         return next((side for side in reversed(SIDES) if side in self.scores), None)
 
+    @property
+    def failed(self) -> str | None:
+        """The name of the first step that failed, if any."""
+        return next((step.name for step in self.steps if step.state == "Failed"), None)
+
+    @property
+    def result(self) -> str:
+        """The state in words, with the step that failed."""
+        return f"{self.failed} failed" if self.failed else self.state.lower()
+
+    @property
+    def data_hashes(self) -> str:
+        """The beginnings of the data files' hashes: the scores of runs with the same can be compared."""
+        return "-".join((sha256 or "not read")[:8] for _, (_, sha256) in sorted(self.data.items()))
+
+    @property
+    def rank(self) -> tuple[float, ...]:
+        """The key by which runs on the same data are sorted: the private score, then the public one."""
+        return tuple(self.scores[side].value if side in self.scores else -math.inf for side in reversed(SIDES))
+
     def completed(self, step: str) -> bool:
         return any(one.name == step and one.state == "Completed" for one in self.steps)
 

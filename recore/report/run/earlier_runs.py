@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recore.pipeline.board import Entry, read_runs
-from recore.pipeline.record import Record, read_record
+from recore.pipeline.board import read_runs
+from recore.pipeline.record import Record
 from recore.pipeline.scores import SIDES
 from recore.pipeline.text import plain
 from recore.report.page.content import Figure, Finding, Section, Table
@@ -25,8 +25,8 @@ WORDS = "R2 then and now, and weight x their difference: the score's change is t
 class Among:
     """The runs on the same data, best first, this one among them; how many are on other data; what is no run."""
 
-    same: list[Entry]
-    this: Entry
+    same: list[Record]
+    this: Record
     others: int
     unread: list[str]
 
@@ -64,10 +64,10 @@ def section(run: Record) -> tuple[Section, list[Finding]]:
 def _among(run: Record) -> Among | None:
     folder = run.folder.resolve()
     entries, unread = read_runs(folder.parent)
-    this = next((entry for entry in entries if entry.folder == folder.name), None)
+    this = next((entry for entry in entries if entry.folder.name == folder.name), None)
     if this is None:
         return None
-    same = [entry for entry in entries if entry.data == this.data]
+    same = [entry for entry in entries if entry.data_hashes == this.data_hashes]
     return Among(same, this, len(entries) - len(same), unread)
 
 
@@ -76,13 +76,13 @@ def _board(among: Among) -> "pd.DataFrame":
 
     rows = [
         {
-            "run": plain(entry.folder),
+            "run": plain(entry.folder.name),
             "": "this run" if entry is among.this else "",
-            "state": plain(f"{entry.failed} failed" if entry.failed else entry.state.lower(), 40),
-            "submission": plain(entry.submission),
+            "state": plain(entry.result, 40),
+            "submission": plain(entry.submission_sha256[:8]),
             "started": f"{entry.started:%Y-%m-%d %H:%M:%S}",
             "seconds": entry.seconds,
-            **{side: entry.scores.get(side, np.nan) for side in reversed(SIDES)},
+            **{side: entry.scores[side].value if side in entry.scores else np.nan for side in reversed(SIDES)},
         }
         for entry in among.same
     ]
@@ -119,14 +119,8 @@ def _history(table: "pd.DataFrame") -> Figure:
 
 def _best_before(run: Record, among: Among) -> Record | None:
     """The best run on the same data that started before this one."""
-    for entry in among.same:
-        if entry is among.this or not entry.scores or entry.started > run.started:
-            continue
-        try:
-            return read_record(run.folder.resolve().parent / entry.folder)
-        except (ValueError, OSError):
-            continue
-    return None
+    earlier = (entry for entry in among.same if entry is not among.this and entry.started <= run.started)
+    return next((entry for entry in earlier if entry.scores), None)
 
 
 def _changes(run: Record, best: Record) -> "pd.DataFrame":
@@ -182,11 +176,11 @@ def _place(run: Record, among: Among) -> list[Finding]:
     if not run.scores or among.this not in ranked or len(ranked) < 2:
         return []
     place, best = ranked.index(among.this) + 1, ranked[0]
-    values = {"place": place, "runs": len(ranked), "best": plain(best.folder)}
+    values = {"place": place, "runs": len(ranked), "best": plain(best.folder.name)}
     if place == 1:
         return [Finding("good", "place", f"the best of {len(ranked)} runs on the same data", "previous", values)]
-    scores = ", ".join(f"{best.scores[side]:.4f} {side}" for side in SIDES if side in best.scores)
-    text = f"place {place} of {len(ranked)} runs on the same data; the best is {short_name(best.folder)}, with {scores}"
+    scores = ", ".join(f"{best.scores[side].value:.4f} {side}" for side in SIDES if side in best.scores)
+    text = f"place {place} of {len(ranked)} runs on the same data; the best is {short_name(best.folder.name)}, with {scores}"
     return [Finding("note", "place", text, "previous", values)]
 
 
