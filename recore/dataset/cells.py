@@ -60,7 +60,7 @@ def read_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
             yield from ((number, line.split()) for number, line in lines)
             return
         number, header = 0, True
-        marks = _DecimalMarks()
+        point = comma = ""  # the first number with a decimal point, the first whose comma may separate thousands
 
         def texts() -> Iterator[str]:
             nonlocal number
@@ -76,8 +76,13 @@ def read_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
                 if not any(cells):  # spreadsheets leave such lines
                     continue
                 if delimiter != ",":
-                    if not header:
-                        marks.check(number, cells)
+                    for cell in cells if not header else ():
+                        if not point and "." in cell and parse_number(cell) is not None:
+                            point = f"{cell[:40]!r} on line {number}"
+                        if not comma and THOUSANDS.fullmatch(cell):
+                            comma = f"{cell!r} on line {number}"
+                    if point and comma:
+                        raise ValueError(f"{comma} has a comma and {point} a point; use one decimal mark")
                     cells = [_decimal_point(cell) for cell in cells]
                 header = False
                 yield number, cells
@@ -105,23 +110,6 @@ def _encoding(path: Path) -> str:
     except UnicodeDecodeError:
         return "latin-1"
     return "utf-8-sig"
-
-
-class _DecimalMarks:
-    """The first number with a decimal point, and the first whose comma may separate thousands."""
-
-    def __init__(self) -> None:
-        self.point = self.comma = ""
-
-    def check(self, line: int, cells: list[str]) -> None:
-        """Check a line. Raises ValueError if the table has both."""
-        for cell in cells:
-            if not self.point and "." in cell and parse_number(cell) is not None:
-                self.point = f"{cell[:40]!r} on line {line}"
-            if not self.comma and "," in cell and THOUSANDS.fullmatch(cell):
-                self.comma = f"{cell!r} on line {line}"
-        if self.point and self.comma:
-            raise ValueError(f"{self.comma} has a comma and {self.point} a point; use one decimal mark")
 
 
 def _decimal_point(cell: str) -> str:
