@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from recore.doctor.check import Check
+    from recore.doctor import Check
 
 ROOT = Path(__file__).parents[2]
 WIDTH = 80
@@ -32,7 +32,7 @@ def doctor(as_json: bool) -> None:
       python -m recore doctor
       python -m recore doctor --json
     """
-    from recore.doctor.check import FAIL
+    from recore.doctor import FAIL
     from recore.doctor.checkup import check_up
 
     checks = check_up(ROOT, _sandbox_works())

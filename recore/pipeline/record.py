@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from recore.pipeline.requests import ENVIRONMENT
 from recore.pipeline.scores import SIDES, Score
+from recore.pipeline.step import Step
 from recore.pipeline.text import plain
 
 if TYPE_CHECKING:
@@ -34,25 +35,6 @@ DATA = (*SIDES, "actual")
 LARGEST_RECORD = 16 << 20  # bytes
 LONGEST_NOTE = 200  # characters; the middle of a longer note is left out
 TARGET = re.compile(r"\w{1,40}", re.ASCII)
-
-
-@dataclass(frozen=True)
-class StepRecord:
-    """One step. began: seconds after the run did. memory: the highest share of the instance's memory, in per cent."""
-
-    name: str
-    kind: str
-    state: str
-    began: float | None
-    seconds: float | None
-    memory: float | None
-    reason: str
-    outside: bool
-
-    @property
-    def log(self) -> str:
-        """The name of the step's log file."""
-        return f"{self.name.replace(' ', '-')}.log"
 
 
 @dataclass(frozen=True)
@@ -73,7 +55,7 @@ class Record:
     isolation: str
     instances: dict[str, str]
     version: str
-    steps: tuple[StepRecord, ...]
+    steps: tuple[Step, ...]
     scores: dict[str, Score]
 
     @property
@@ -128,7 +110,9 @@ def make_record(run: "PipelineRun", context: dict[str, Any]) -> dict[str, Any]:
         **context,
         "submission": {"path": str(run.submission.path), "sha256": run.submission.sha256, "files": files},
         "score_script": {"sha256": hashlib.sha256(run.score_script).hexdigest()},
-        "data": {name: {"path": str(path), "sha256": run.hashes.get(name)} for name, path in run.data.files.items()},
+        "data": {
+            name: {"path": str(path), "sha256": run.storage.hashes.get(name)} for name, path in run.data.files.items()
+        },
         "settings": asdict(run.settings),
         "seeds": ENVIRONMENT,
         "versions": _versions(),
@@ -202,7 +186,7 @@ def _versions() -> dict[str, str | None]:
 
 
 def _run_record(folder: Path, content: Any) -> Record:
-    steps = tuple(_step_record(step) for step in _get(content, "steps", list))
+    steps = tuple(_step(step) for step in _get(content, "steps", list))
     if len({step.name for step in steps}) < len(steps):
         raise ValueError("two steps have the same name")
     files = _get(content, "data", dict)
@@ -239,18 +223,18 @@ def _run_record(folder: Path, content: Any) -> Record:
     )
 
 
-def _step_record(content: Any) -> StepRecord:
+def _step(content: Any) -> Step:
     name = _get(content, "name", str)
     if name not in STEPS:  # the name becomes part of a path
         raise ValueError(f"there is no step {name[:40]!r}")
-    return StepRecord(
+    return Step(
         name=name,
-        kind=_get(content, "kind", str, type(None)) or "",
+        kind=_get(content, "kind", str, type(None)),
         state=plain(_get(content, "state", str), 40),
         began=_optional_number(content, "began") if "began" in content else None,
         seconds=_optional_number(content, "seconds"),
         memory=_optional_number(content, "memory_percent"),
-        reason=_get(content, "reason", str, type(None)) or "",
+        reason=_get(content, "reason", str, type(None)),
         outside=content.get("outside") is True,
     )
 
