@@ -6,15 +6,13 @@ from typing import Any
 import click
 
 from recore.cli.doctor import doctor
-from recore.cli.explore import explore
 from recore.cli.import_ import import_
 from recore.cli.new import new
-from recore.cli.report import report
+from recore.cli.reports import explore, report, validate
 from recore.cli.results import board, scores
 from recore.cli.run import run
 from recore.cli.sample import sample
 from recore.cli.simulate import simulate
-from recore.cli.validate import validate
 from recore.pipeline.text import plain
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from recore.doctor.check import Check
+    from recore.doctor import Check
 
 ROOT = Path(__file__).parents[2]
 WIDTH = 80
@@ -32,7 +32,7 @@ def doctor(as_json: bool) -> None:
       python -m recore doctor
       python -m recore doctor --json
     """
-    from recore.doctor.check import FAIL
+    from recore.doctor import FAIL
     from recore.doctor.checkup import check_up
 
     checks = check_up(ROOT, _sandbox_works())
@@ -59,16 +59,9 @@ def _sandbox_works() -> bool:
 
 
 def _show(check: "Check") -> None:
-    """Print the result of a check, and below it the cost and the fix."""
-    lines = _wrap(check.result) + _wrap(check.cost)
-    if check.fix:
-        lines += _wrap(f"Fix: {check.fix}")
+    """Print the result of a check, and below it the cost and the fix; a long path or command stays in one piece."""
+    texts = [check.result, check.cost, f"Fix: {check.fix}" if check.fix else ""]
+    wrapper = textwrap.TextWrapper(WIDTH - INDENT, break_long_words=False, break_on_hyphens=False)
+    lines = [line for text in texts for line in wrapper.wrap(text)]
     head = f"{click.style(f'{check.level:4}', fg=COLOURS[check.level])}  {check.name:10}  "
-    click.echo(head + lines[0])
-    for line in lines[1:]:
-        click.echo(" " * INDENT + line)
-
-
-def _wrap(text: str) -> list[str]:
-    """Lines that fit beside the names; a longer path or command stays in one piece."""
-    return textwrap.wrap(text, WIDTH - INDENT, break_long_words=False, break_on_hyphens=False)
+    click.echo(head + f"\n{' ' * INDENT}".join(lines))

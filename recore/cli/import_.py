@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recore.cli.bar import bar
+from recore.cli.common import FILE, progress_bar
 
 if TYPE_CHECKING:
     from recore.dataset.importing import ImportResult
 
 SHOWN = 5  # problems of one file that are printed: a table can have as many as it has lines
-FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command("import")
@@ -85,7 +84,7 @@ def import_(files: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     reading = Reading(**{name: options.pop(name) for name in ("block", "unit", "convert", "name")})
     out, overwrite = options.pop("out"), options.pop("force")
     import_options = ImportOptions(files, out, reading=reading, overwrite=overwrite, **options)
-    with bar() as progress:
+    with progress_bar() as progress:
         task = progress.add_task("import", total=None)
         result = import_files(import_options, lambda done, total: progress.update(task, completed=done, total=total))
     if as_json:

@@ -1,6 +1,5 @@
 """`recore scores` and `recore board`: the scores of one run, and all runs compared."""
 
-import datetime
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -8,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from recore.cli.common import FOLDER
+
 if TYPE_CHECKING:
     from recore.pipeline.scores import Score
 
 
 @click.command()
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=Path("data/scores"))
+@click.argument("folder", type=FOLDER, default=Path("data/scores"))
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def scores(folder: Path, as_json: bool) -> None:
     """Show public and private score, and what helps and hurts most.
@@ -36,11 +37,11 @@ def scores(folder: Path, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=Path("runs"))
+@click.argument("folder", type=FOLDER, default=Path("runs"))
 @click.option(
     "--note",
     nargs=2,
-    type=(click.Path(file_okay=False, path_type=Path), str),
+    type=(FOLDER, str),
     metavar="RUN TEXT",
     help='Write or replace the note of the run in the folder RUN, and list nothing; "" removes the note.',
 )
@@ -75,7 +76,7 @@ def board(folder: Path, note: tuple[Path, str] | None, as_json: bool) -> None:
     for line in errors:
         click.echo(f"recore: {line}", err=True)
     if as_json:
-        click.echo(json.dumps([asdict(entry) for entry in entries], default=datetime.datetime.isoformat))
+        click.echo(json.dumps([runs.summarise(run) for run in entries]))
         return
     console = Console(highlight=False)
     if not console.is_terminal:

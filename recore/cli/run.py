@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from recore.cli.common import FILE
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -26,7 +28,6 @@ DEFAULT_FILES = {
     "private": Path("data/private/private.csv.gz"),
     "actual": Path("data/private/actual.csv.gz"),
 }
-FILE = click.Path(dir_okay=False, path_type=Path)
 INTERRUPTED = 130  # the exit status that a shell reports for a command that SIGINT ended
 
 
@@ -81,7 +82,10 @@ def run(submission: Path, note: str, as_json: bool, ascii_only: bool, **options:
     from recore.pipeline.run_folder import RunFolder
     from recore.pipeline.submission import read_submission
 
-    data, files, job_options = _find_data(options), read_submission(submission), _parse_job_options(options)
+    data, files = _find_data(options), read_submission(submission)
+    job_options: dict[str, Any] = {"max_payload": options["max_payload"]}
+    for job in ("training", "processing", "transform"):
+        job_options[job] = _parse_instances(job, options[f"{job}_instances"])
     now = datetime.datetime.now(datetime.UTC)
     run_folder = RunFolder(options["out"] or Path("runs", f"{now:%Y-%m-%dT%H-%M-%S}"))
     console, interrupted = Console(stderr=True, highlight=False), False
@@ -98,14 +102,11 @@ def run(submission: Path, note: str, as_json: bool, ascii_only: bool, **options:
                 pipeline_run.execute(watch)
             except KeyboardInterrupt:
                 interrupted = True
-        arguments = {"submission": submission} | options
         record = make_record(
             pipeline_run,
             {
                 "note": clean_note(note),
-                "arguments": {
-                    key: str(value) if isinstance(value, Path) else value for key, value in arguments.items()
-                },
+                "arguments": {"submission": submission} | options,
                 "folder": str(Path.cwd()),
                 "endpoint": destination.endpoint,
                 "region": destination.region,
@@ -117,7 +118,7 @@ def run(submission: Path, note: str, as_json: bool, ascii_only: bool, **options:
         if options["report"]:
             _write_report(pipeline_run.folder)
     if as_json:
-        click.echo(json.dumps(record))
+        click.echo(json.dumps(record, default=str))
     else:
         _show_results(pipeline_run)
     _explain_failures(pipeline_run, installs=options["engine"] != "aws")
@@ -140,13 +141,6 @@ def _find_data(options: dict[str, Any]) -> "DataFiles":
     data = DataFiles(options["public"], options["private"], options["actual"])
     data.check()
     return data
-
-
-def _parse_job_options(options: dict[str, Any]) -> dict[str, Any]:
-    """The members of RunSettings that options determine."""
-    jobs = ("training", "processing", "transform")
-    instances = {job: _parse_instances(job, options[f"{job}_instances"]) for job in jobs}
-    return instances | {"max_payload": options["max_payload"]}
 
 
 def _parse_instances(job: str, value: str) -> "Instances":
@@ -222,13 +216,9 @@ def _explain_failures(pipeline_run: "PipelineRun", installs: bool) -> None:
     for step in pipeline_run.steps.values():
         if step.state != "Failed":
             continue
+        lines = explain_failure(step, pipeline_run.folder, pipeline_run.submission.path, installs)
         if step.reason in reasons:
-            line = f"recore: {step.name} failed likewise"
             log = pipeline_run.folder / "logs" / step.log
-            if log.exists():
-                line += f"; its log: {log}"
-            click.echo(line, err=True)
-            continue
+            lines = [f"recore: {step.name} failed likewise" + (f"; its log: {log}" if log.exists() else "")]
         reasons.add(step.reason)
-        for line in explain_failure(step, pipeline_run.folder, pipeline_run.submission.path, installs):
-            click.echo(line, err=True)
+        click.echo("\n".join(lines), err=True)

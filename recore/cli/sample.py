@@ -2,14 +2,15 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
-from recore.cli.bar import bar
+from recore.cli.common import FOLDER, progress_bar
 
 
 @click.command()
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the files.")
+@click.option("--out", type=FOLDER, required=True, help="Folder for the files.")
 @click.option("--rows", type=int, default=3000, help="Samples, public and private together.")
 @click.option("--holes", type=int, default=24, help="Drill holes; about three in ten become private.")
 @click.option("--channels", type=int, default=1700, help="Channels of a spectrum, from 4000 to 600 cm-1.")
@@ -17,9 +18,7 @@ from recore.cli.bar import bar
 @click.option("--seed", type=int, default=0, help="Seed of the random numbers.")
 @click.option("--force", is_flag=True, help="Replace existing files.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def sample(
-    out: Path, rows: int, holes: int, channels: int, missing: float, seed: int, force: bool, as_json: bool
-) -> None:
+def sample(out: Path, force: bool, as_json: bool, **options: Any) -> None:
     """Write sample data in the challenge's schema.
 
     Writes public/public.csv.gz with assays, private/private.csv.gz without, and private/actual.csv.gz with the assays
@@ -33,9 +32,9 @@ def sample(
     """
     from recore.dataset.sample import Plan, make_sample
 
-    plan = Plan(rows=rows, holes=holes, channels=channels, seed=seed, missing=missing)
-    with bar() as progress:
-        task = progress.add_task("sample", total=rows)
+    plan = Plan(**options)
+    with progress_bar() as progress:
+        task = progress.add_task("sample", total=plan.rows)
         written = make_sample(out, plan, overwrite=force, advance=lambda count: progress.advance(task, count))
     if as_json:
         click.echo(json.dumps({str(path): {"rows": count} for path, count in written.items()}))

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from recore.cli.common import FOLDER
+
 
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Loopback port; 0 chooses a free one.")
@@ -14,9 +16,7 @@ import click
 @click.option(
     "--isolation", type=click.Choice(["auto", "required", "off"]), default="auto", help="Sandbox around processes."
 )
-@click.option(
-    "--state", type=click.Path(file_okay=False, path_type=Path), help="Keep objects and records in this folder."
-)
+@click.option("--state", type=FOLDER, help="Keep objects and records in this folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the variables as JSON.")
 def simulate(port: int, engine: str, isolation: str, state: Path | None, as_json: bool) -> None:
     """Simulate SageMaker on this machine, until Ctrl-C.

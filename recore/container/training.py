@@ -53,9 +53,7 @@ class ScriptRunner(process.ProcessRunner):  # type: ignore[misc]
 
 def exit_code() -> int:
     """The script's exit code as a shell reports it, 128 + N for signal N; 0 before a script has ended."""
-    code = 0
-    if ScriptRunner.child and ScriptRunner.child.returncode:
-        code = ScriptRunner.child.returncode
+    code = (ScriptRunner.child and ScriptRunner.child.returncode) or 0
     return code if code >= 0 else 128 - code
 
 

@@ -55,36 +55,35 @@ def read_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
         if first is None:
             raise ValueError("the file is empty")
         delimiter = next((mark for mark in DELIMITERS if mark in first[1]), None)
-        lines = itertools.chain([first], lines)
-        if delimiter is None:
-            yield from ((number, line.split()) for number, line in lines)
-            return
-        number, header = 0, True
-        marks = _DecimalMarks()
-
-        def texts() -> Iterator[str]:
-            nonlocal number
-            for number, line in lines:  # noqa: B007 - for the messages below
-                yield line
-
-        reader = csv.reader(texts(), delimiter=delimiter, strict=True)
-        try:
-            for place, row in enumerate(reader, start=1):
-                if reader.line_num > place:
-                    raise ValueError(f"line {number}: a quoted cell spans more than one line")
-                cells = [cell.strip() for cell in row]
-                if not any(cells):  # spreadsheets leave such lines
-                    continue
-                if delimiter != ",":
-                    if not header:
-                        marks.check(number, cells)
-                    cells = [_decimal_point(cell) for cell in cells]
-                header = False
-                yield number, cells
-        except csv.Error as error:
-            raise ValueError(f"line {number}: {error}") from None
+        header, point, comma = True, "", ""  # the first decimal point, the first comma that may separate thousands
+        for number, line in itertools.chain([first], lines):
+            cells = _split(number, line, delimiter)
+            if not any(cells):  # spreadsheets leave such lines
+                continue
+            if delimiter in ("\t", ";"):
+                for cell in cells if not header else ():
+                    if not point and "." in cell and parse_number(cell) is not None:
+                        point = f"{cell[:40]!r} on line {number}"
+                    if not comma and THOUSANDS.fullmatch(cell):
+                        comma = f"{cell!r} on line {number}"
+                if point and comma:
+                    raise ValueError(f"{comma} has a comma and {point} a point; use one decimal mark")
+                cells = [_decimal_point(cell) for cell in cells]
+            header = False
+            yield number, cells
         if header:
             raise ValueError("the file is empty")
+
+
+def _split(number: int, line: str, delimiter: str | None) -> list[str]:
+    """The stripped cells of a line, which is split at white space without a delimiter."""
+    if delimiter is None:
+        return line.split()
+    try:
+        return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, strict=True))]
+    except csv.Error as error:
+        reason = "a quoted cell spans more than one line" if "unexpected end" in str(error) else error
+        raise ValueError(f"line {number}: {reason}") from None
 
 
 def _lines(file: TextIO) -> Iterator[tuple[int, str]]:
@@ -105,23 +104,6 @@ def _encoding(path: Path) -> str:
     except UnicodeDecodeError:
         return "latin-1"
     return "utf-8-sig"
-
-
-class _DecimalMarks:
-    """The first number with a decimal point, and the first whose comma may separate thousands."""
-
-    def __init__(self) -> None:
-        self.point = self.comma = ""
-
-    def check(self, line: int, cells: list[str]) -> None:
-        """Check a line. Raises ValueError if the table has both."""
-        for cell in cells:
-            if not self.point and "." in cell and parse_number(cell) is not None:
-                self.point = f"{cell[:40]!r} on line {line}"
-            if not self.comma and "," in cell and THOUSANDS.fullmatch(cell):
-                self.comma = f"{cell!r} on line {line}"
-        if self.point and self.comma:
-            raise ValueError(f"{self.comma} has a comma and {self.point} a point; use one decimal mark")
 
 
 def _decimal_point(cell: str) -> str:

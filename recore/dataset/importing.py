@@ -204,16 +204,13 @@ def _rows(spectra: list[Spectrum], replicates: str, result: ImportResult) -> lis
 
 def _in_order_of_table(rows: list[Row], table: AssayTable, result: ImportResult) -> list[Row]:
     """The rows in the order and with the names of the table."""
-    by_sample: dict[str, list[Row]] = {}
-    for row in rows:
-        by_sample.setdefault(row.sample, []).append(row)
-    ordered = []
-    for sample, index in zip(table.samples, table.index, strict=True):
-        ordered += [replace(row, index=index + row.index[len(sample) :]) for row in by_sample.get(sample, [])]
-    if missing := [sample for sample in table.samples if sample not in by_sample]:
+    samples = {row.sample for row in rows}
+    if missing := [sample for sample in table.samples if sample not in samples]:
         names = ", ".join(missing[:SHOWN]) + (f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else "")
         result.problems.append(Problem(str(table.path), f"these samples have no usable spectrum: {names}"))
-    return ordered
+    place_of = {sample: place for place, sample in enumerate(table.samples)}
+    renamed = [replace(row, index=table.index[place_of[row.sample]] + row.index[len(row.sample) :]) for row in rows]
+    return sorted(renamed, key=lambda row: place_of[row.sample])
 
 
 def _write(path: Path, grid: Grid, rows: list[Row], table: AssayTable | None) -> None:

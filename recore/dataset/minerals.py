@@ -25,10 +25,5 @@ class Mineral:
         return {str(element): 1e6 * share for element, share in fractions.items()} | self.traces
 
 
-def read_minerals() -> dict[str, Mineral]:
-    """The minerals by name, in the order of the table."""
-    text = files(__package__).joinpath("minerals.toml").read_text("utf-8")
-    return {name: Mineral(**entry) for name, entry in tomllib.loads(text).items()}
-
-
-MINERALS = read_minerals()
+TABLE = tomllib.loads(files(__package__).joinpath("minerals.toml").read_text("utf-8"))
+MINERALS = {name: Mineral(**entry) for name, entry in TABLE.items()}

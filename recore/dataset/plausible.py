@@ -10,33 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from recore.dataset.targets import DETECTION_LIMITS, UNITS
+from recore.dataset.targets import DETECTION_LIMITS, PLAUSIBLE, UNITS
 from recore.dataset.units import CONTENT_UNITS, DEPTH_UNITS, NAMES
 
-# For each element, in ppm by mass: the lowest median content of a file that is plausible, the abundance in the upper
-# continental crust, and the highest plausible median.
-# Abundances: Rudnick and Gao, Treatise on Geochemistry 3 (2003) 1-64; of tellurium, Hu and Gao, Chemical Geology 253
-# (2008) 205-221. The lowest medians lie below the poorest rock types (ultramafic rocks, limestones, sandstones) in
-# Turekian and Wedepohl, Geological Society of America Bulletin 72 (1961) 175-192, the highest above the average grade
-# of the richest deposits. The limits are wide, so some mistakes are not detected: zinc ore in per cent, for example,
-# has the same numbers as barren rock in ppm.
-# fmt: off
-PLAUSIBLE = {
-    "Ag": (5e-4, 0.053, 3000), "As": (0.01, 4.8, 1e5), "Au": (5e-5, 0.0015, 10), "Ba": (0.1, 628, 550_000),
-    "Bi": (5e-4, 0.16, 10_000), "Cd": (1e-3, 0.09, 5000), "Co": (0.03, 17.3, 50_000), "Cu": (0.5, 28, 300_000),
-    "Fe": (50, 39_200, 720_000), "Mn": (2.5, 774, 600_000), "Mo": (0.01, 1.1, 50_000), "Ni": (0.1, 47, 200_000),
-    "P": (5, 655, 185_000), "Pb": (0.1, 17, 600_000), "S": (5, 621, 600_000), "Sb": (5e-3, 0.4, 300_000),
-    "Se": (5e-3, 0.09, 2000), "Sn": (0.02, 2.1, 200_000), "Sr": (0.1, 320, 450_000), "Te": (4e-4, 0.027, 200),
-    "Th": (0.02, 10.5, 20_000), "U": (0.008, 2.7, 200_000), "V": (0.3, 97, 50_000), "W": (0.01, 1.9, 100_000),
-    "Zn": (0.5, 67, 600_000), "Zr": (0.2, 193, 300_000), "Be": (5e-3, 2.1, 20_000), "Al": (200, 81_500, 450_000),
-    "Ca": (50, 25_700, 420_000), "Ce": (0.01, 63, 50_000), "Cr": (0.3, 92, 400_000), "Cs": (2e-3, 4.9, 150_000),
-    "Ga": (0.03, 17.5, 1000), "Ge": (0.01, 1.4, 2000), "Hf": (3e-3, 5.3, 5000), "In": (5e-4, 0.056, 1000),
-    "K": (35, 23_200, 530_000), "La": (0.01, 31, 30_000), "Li": (0.05, 24, 40_000), "Mg": (45, 14_950, 450_000),
-    "Na": (45, 24_300, 400_000), "Nb": (0.01, 12, 30_000), "Rb": (0.02, 84, 20_000), "Re": (1e-5, 0.000198, 5),
-    "Sc": (0.05, 14, 2000), "Ta": (1e-3, 0.9, 5000), "Ti": (10, 3840, 500_000), "Tl": (1e-3, 0.9, 5000),
-    "Y": (0.02, 21, 10_000),
-}
-# fmt: on
 MAJOR = 1000  # ppm in the upper crust
 COMMON = 30  # times more or less than the upper crust: the medians of common rocks and soils
 FEWEST_ROWS = 3  # measured; fewer are not judged
@@ -87,7 +63,7 @@ def _content_unit(target: str, values: NDArray[np.float64]) -> SuspectedUnit | N
     if len(values) < FEWEST_ROWS:
         return None
     target_unit, scale = target[-3:].lower(), UNITS[target[-3:]]
-    low, abundance, high = (scale * content for content in PLAUSIBLE[target[:-3]])
+    low, abundance, high = (scale * content for content in PLAUSIBLE[target])
     median = float(np.median(values))
     limit = DETECTION_LIMITS[target]
     repeats = int((values == values.min()).sum())

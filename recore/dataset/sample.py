@@ -56,32 +56,21 @@ def make_sample(
     counts = dict.fromkeys(paths, 0)
     with contextlib.ExitStack() as stack:
         public, private, actual = (stack.enter_context(write_data_file(path)) for path in paths)
-        for chunk in simulate_rows(plan):
-            if chunk.private:
-                private(chunk.index | chunk.identity | chunk.spectra)
-                actual(chunk.index | chunk.assays)
+        for is_private, inputs, assays in simulate_rows(plan):
+            if is_private:
+                private(inputs)
+                actual({"": inputs[""]} | assays)
             else:
-                public(chunk.index | chunk.identity | chunk.spectra | chunk.assays)
-            rows = len(chunk.index[""])
-            for path in paths[1:] if chunk.private else paths[:1]:
+                public(inputs | assays)
+            rows = len(inputs[""])
+            for path in paths[1:] if is_private else paths[:1]:
                 counts[path] += rows
             advance(rows)
     return counts
 
 
-@dataclass(frozen=True)
-class Chunk:
-    """Some rows of one hole, as columns by name."""
-
-    private: bool
-    index: Columns
-    identity: Columns
-    spectra: Columns
-    assays: Columns
-
-
-def simulate_rows(plan: Plan) -> Iterator[Chunk]:
-    """Yield the rows of the plan hole by hole, at most CHUNK at a time."""
+def simulate_rows(plan: Plan) -> Iterator[tuple[bool, Columns, Columns]]:
+    """Yield the rows of the plan hole by hole, at most CHUNK at a time: whether they are private, inputs, assays."""
     random = np.random.default_rng(plan.seed)
     shares = random.uniform(0.5, 1.5, plan.holes).cumsum()
     ends = np.round(shares / shares[-1] * (plan.rows - plan.holes)).astype(int) + np.arange(1, plan.holes + 1)
@@ -97,15 +86,12 @@ def simulate_rows(plan: Plan) -> Iterator[Chunk]:
             rows = slice(start, min(start + CHUNK, end - first))
             assays = laboratory.analyse(hole.minerals[rows])
             assays[hole_random.random(assays.shape) < plan.missing] = np.nan
-            yield Chunk(
-                private=bool(private[number]),
-                index={"": np.arange(first + rows.start, first + rows.stop)},
-                identity={
-                    "DepthTo": hole.depth_to[rows],
-                    "SiteID": np.full(len(assays), hole.name, dtype=object),
-                    "DepthFrom": hole.depth_from[rows],
-                },
-                spectra=dict(zip(map(str, wavenumbers), spectrometer.measure(hole.minerals[rows]).T, strict=True)),
-                assays=dict(zip(DETECTION_LIMITS, assays.T, strict=True)),
-            )
+            inputs: Columns = {
+                "": np.arange(first + rows.start, first + rows.stop),
+                "DepthTo": hole.depth_to[rows],
+                "SiteID": np.full(len(assays), hole.name, dtype=object),
+                "DepthFrom": hole.depth_from[rows],
+            }
+            inputs |= zip(map(str, wavenumbers), spectrometer.measure(hole.minerals[rows]).T, strict=True)
+            yield bool(private[number]), inputs, dict(zip(DETECTION_LIMITS, assays.T, strict=True))
         first = end

@@ -73,7 +73,7 @@ class Spectrometer:
         for fraction, spectrum in zip(minerals.T, self._pure, strict=True):
             absorption += fraction[:, None] * spectrum
         absorption += (BACKGROUND + 0.5 * (minerals * self._opacity).sum(axis=1))[:, None]
-        absorption += _outer(0.015 * random.exponential(size=rows), self._water)
+        absorption += np.outer(0.015 * random.exponential(size=rows), self._water)
         grain_size = np.exp(0.2 * random.standard_normal(rows))
         ratio = (ABSORPTION * grain_size)[:, None] * absorption  # K / S
         reflectance = 1 + ratio - np.sqrt(ratio * (ratio + 2))
@@ -81,9 +81,9 @@ class Spectrometer:
         absorbance = -np.log10((1 - self._specular) * reflectance + self._specular)
         baseline = self._offsets + random.normal(0, [0.02, 0.012, 0.006], (rows, 3))
         for number, shape in enumerate(self._baseline):
-            absorbance += _outer(baseline[:, number], shape)
-        absorbance += _outer(0.004 * random.standard_normal(rows), self._carbon_dioxide)
-        absorbance += _outer(0.0015 * random.standard_normal(rows), self._vapour)
+            absorbance += np.outer(baseline[:, number], shape)
+        absorbance += np.outer(0.004 * random.standard_normal(rows), self._carbon_dioxide)
+        absorbance += np.outer(0.0015 * random.standard_normal(rows), self._vapour)
         absorbance += self._noise * random.standard_normal(absorbance.shape)
         return np.round(absorbance, 6)
 
@@ -92,8 +92,3 @@ class Spectrometer:
         broadening = self._random.uniform(0.92, 1.1)
         shifted = [(position + shift, height, width * broadening) for position, height, width in bands]
         return band_shape(wavenumbers, shifted)
-
-
-def _outer(amounts: NDArray[np.float64], shape: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The shape (channels,) times the amount of each row (rows,)."""
-    return amounts[:, None] * shape

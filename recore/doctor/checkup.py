@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from recore.doctor import environment, files, machine, programs
-from recore.doctor.check import Check
+from recore.doctor import Check, environment, files, machine, programs
 
 
 def check_up(root: Path, sandbox_works: bool) -> list[Check]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
-from recore.doctor.check import FAIL, NOTE, OK, Check
+from recore.doctor import FAIL, NOTE, OK, Check
 from recore.doctor.system import install_command
 
 VERSION = (3, 12)

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from recore.doctor.check import NOTE, OK, Check
+from recore.doctor import NOTE, OK, Check
 
 DATA = ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz")
 VARIABLES = (

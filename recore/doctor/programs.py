@@ -6,8 +6,7 @@ import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
-from recore.doctor import engine
-from recore.doctor.check import NOTE, OK, Check
+from recore.doctor import NOTE, OK, Check, engine
 from recore.doctor.system import install_command
 
 TIMEOUT = 20  # seconds

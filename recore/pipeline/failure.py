@@ -8,7 +8,7 @@ from recore.pipeline.joblog import LINES, TAIL, read_end, script_lines
 from recore.pipeline.text import plain
 
 if TYPE_CHECKING:
-    from recore.pipeline.jobs import Step
+    from recore.pipeline.step import Step
 
 OUTSIDE = "this machine's disk, the bucket, the region and the permissions of this user, not the submission"
 LOOK_AT = {  # by the last words of a step's name

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from recore.pipeline import requests
 from recore.pipeline.data import DataFiles
-from recore.pipeline.jobs import JobRunner, Services, Step, StepFailed, StepStopped
+from recore.pipeline.jobs import JobRunner, Services, StepFailed, StepStopped
 from recore.pipeline.requests import RunSettings
 from recore.pipeline.scores import SIDES, Score, read_score
+from recore.pipeline.step import Step
 from recore.pipeline.storage import Storage
 from recore.pipeline.submission import SubmissionFiles
 
@@ -50,7 +51,7 @@ class PipelineRun:
                 steps.append(Step(f"{side} score", "ProcessingJob"))
         self.steps = {step.name: step for step in [*steps, Step("clean up")]}
         self._jobs = JobRunner(services, folder / "logs")
-        self._storage = Storage(services.s3, settings, self._jobs.raise_if_stopping)
+        self.storage = Storage(services.s3, settings, self._jobs.raise_if_stopping)
         self.started = datetime.datetime.now(datetime.UTC)
         self.began = self.seconds = 0.0
 
@@ -82,11 +83,6 @@ class PipelineRun:
             self._clean_up()
             self.seconds = time.monotonic() - self.began
 
-    @property
-    def hashes(self) -> dict[str, str]:
-        """SHA-256 of each data file that was used."""
-        return self._storage.hashes
-
     def read_scores(self) -> dict[str, Score]:
         """The scores of the sides whose scoring step is completed."""
         scored = [side for side in self.sides if self._is_scored(side) and self.steps[f"{side} score"].completed]
@@ -106,22 +102,22 @@ class PipelineRun:
     def _train(self) -> None:
         settings, files = self.settings, self.data.files
         with self._jobs.step(self.steps["upload"]):
-            self._storage.put(self.submission.archive, requests.SOURCE)
-            self._storage.put(self.submission.script, requests.PREPROCESS)
-            self._storage.put(self.score_script, requests.SCORE)
+            self.storage.put(self.submission.archive, requests.SOURCE)
+            self.storage.put(self.submission.script, requests.PREPROCESS)
+            self.storage.put(self.score_script, requests.SCORE)
             for side in self.sides:
-                self._storage.upload_data(side, files[side], requests.data_place(side))
+                self.storage.upload_data(side, files[side], requests.data_place(side))
             if "actual" in files:
-                self._storage.hash("actual", files["actual"])
+                self.storage.hash("actual", files["actual"])
         with self._jobs.step(self.steps["train"]) as step:
             job = self._jobs.run(step, requests.training_request(settings))
             key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix(f"s3://{settings.bucket}/")
             with tempfile.TemporaryDirectory(dir=self.folder) as folder:
                 trained, joined = Path(folder, "trained.tar.gz"), Path(folder, "joined.tar.gz")
-                self._storage.download(key, trained)
+                self.storage.download(key, trained)
                 self.submission.join(trained, joined)
                 model = joined.rename(self.folder / "model.tar.gz")
-            self._storage.upload(model, requests.MODEL)
+            self.storage.upload(model, requests.MODEL)
             self._jobs.services.sagemaker.create_model(**requests.model_request(settings))
 
     def _process(self, side: str) -> None:
@@ -129,11 +125,11 @@ class PipelineRun:
         settings = self.settings
         with self._jobs.step(self.steps[f"{side} preprocess"]) as step:
             self._jobs.run(step, requests.preprocessing_request(settings, side))
-            size = self._storage.size(requests.inputs_place(side), "preprocess.py left no")
+            size = self.storage.size(requests.inputs_place(side), "preprocess.py left no")
         with self._jobs.step(self.steps[f"{side} predict"]) as step:
             if settings.transform.count == 1:
                 self._jobs.run(step, requests.transform_request(settings, side, size))
-                self._storage.fetch(requests.predictions_place(side), self.folder / f"predictions/{side}.csv.out")
+                self.storage.fetch(requests.predictions_place(side), self.folder / f"predictions/{side}.csv.out")
             else:
                 self._predict_in_parts(step, side, size)
         if self._is_scored(side):
@@ -145,37 +141,37 @@ class PipelineRun:
         count = self.settings.transform.count
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             whole = Path(folder, "whole.csv")
-            self._storage.fetch(requests.inputs_place(side), whole)
+            self.storage.fetch(requests.inputs_place(side), whole)
             with open(whole, "rb") as lines:
                 for number in range(count):
                     part = Path(folder, f"{number:03}.csv")
                     with open(part, "wb") as file:
                         while lines.tell() < size * (number + 1) / count and (line := lines.readline()):
                             file.write(line)
-                    self._storage.upload(part, requests.part_place(side, number))
+                    self.storage.upload(part, requests.part_place(side, number))
         self._jobs.run(step, requests.transform_request(self.settings, side, math.ceil(size / count)))
         predictions = self.folder / f"predictions/{side}.csv.out"
         predictions.parent.mkdir(exist_ok=True)
         with open(predictions, "wb") as file:
             for number in range(count):
-                shutil.copyfileobj(self._storage.open(requests.part_predictions_place(side, number)), file)
-        self._storage.upload(predictions, requests.predictions_place(side))
+                shutil.copyfileobj(self.storage.open(requests.part_predictions_place(side, number)), file)
+        self.storage.upload(predictions, requests.predictions_place(side))
 
     def _score(self, step: Step, side: str) -> None:
         with contextlib.ExitStack() as stack:
             if side == "private":
                 place = requests.assays_place(side)
-                stack.enter_context(self._storage.upload_temporarily("actual", self.data.files["actual"], place))
+                stack.enter_context(self.storage.upload_temporarily("actual", self.data.files["actual"], place))
             self._jobs.run(step, requests.scoring_request(self.settings, side))
         for suffix in ("txt", "json"):
-            self._storage.fetch((side, "scores", f"{side}.{suffix}"), self.folder / f"scores/{side}.{suffix}")
+            self.storage.fetch((side, "scores", f"{side}.{suffix}"), self.folder / f"scores/{side}.{suffix}")
         read_score(self.folder / f"scores/{side}.json")
 
     def _clean_up(self) -> None:
         """Remove the run's objects from S3 and its model. Jobs and their logs cannot be removed."""
         with contextlib.suppress(StepFailed), self._jobs.step(self.steps["clean up"]):
             try:
-                self._storage.clear(self.keep)
+                self.storage.clear(self.keep)
             finally:
                 if self.steps["train"].completed and not self.keep:
                     self._jobs.services.sagemaker.delete_model(ModelName=self.settings.name)

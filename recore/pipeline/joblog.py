@@ -44,8 +44,5 @@ def script_lines(text: str) -> list[str]:
         elif not (failed and ERROR_DETAIL.match(line)):
             failed = False
             kept.append(line)
-    while kept and not kept[0].strip():
-        del kept[0]
-    while kept and not kept[-1].strip():
-        del kept[-1]
-    return kept
+    printed = [number for number, line in enumerate(kept) if line.strip()]
+    return kept[printed[0] : printed[-1] + 1] if printed else []

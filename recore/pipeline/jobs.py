@@ -13,9 +13,9 @@ from boto3.exceptions import Boto3Error
 from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 
-from recore.pipeline.exceptions import LoggedException
 from recore.pipeline.observing import peak_memory, write_log
 from recore.pipeline.reasons import read_reason
+from recore.pipeline.step import Step
 
 END_STATES = ("Completed", "Failed", "Stopped")
 # seconds between two requests for a job's status: a twentieth of its time so far, within these bounds
@@ -28,43 +28,6 @@ class StepFailed(Exception):
 
 class StepStopped(Exception):
     """The run is to stop."""
-
-
-@dataclass
-class Step:
-    """The current state of one step of a run. kind: of its job, such as TrainingJob; None for a step without a job.
-
-    state: Waiting, or the platform's word. seconds: the step's duration, once it has ended. memory: the highest share
-    of the instance's memory that CloudWatch reports, in per cent. reason: why the step failed. exception: the
-    submission's exception, where that is the reason. outside: the cause lies outside the job.
-    """
-
-    name: str
-    kind: str | None = None
-    state: str = "Waiting"
-    job: str | None = None
-    began: float | None = None
-    seconds: float | None = None
-    memory: float | None = None
-    reason: str | None = None
-    exception: LoggedException | None = None
-    outside: bool = False
-
-    @property
-    def completed(self) -> bool:
-        return self.state == "Completed"
-
-    @property
-    def log(self) -> str:
-        """The name of the step's log file."""
-        return f"{self.name.replace(' ', '-')}.log"
-
-    @property
-    def elapsed(self) -> float | None:
-        """Seconds until now, or until the step ended."""
-        if self.began and self.seconds is None:
-            return time.monotonic() - self.began
-        return self.seconds
 
 
 @dataclass(frozen=True)

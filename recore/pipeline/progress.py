@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from recore.pipeline.jobs import END_STATES, Step
+from recore.pipeline.jobs import END_STATES
+from recore.pipeline.step import Step
 
 if TYPE_CHECKING:
     from rich.console import Console

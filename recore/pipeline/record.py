@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from recore.pipeline.requests import ENVIRONMENT
 from recore.pipeline.scores import SIDES, Score
+from recore.pipeline.step import Step
 from recore.pipeline.text import plain
 
 if TYPE_CHECKING:
@@ -34,25 +35,6 @@ DATA = (*SIDES, "actual")
 LARGEST_RECORD = 16 << 20  # bytes
 LONGEST_NOTE = 200  # characters; the middle of a longer note is left out
 TARGET = re.compile(r"\w{1,40}", re.ASCII)
-
-
-@dataclass(frozen=True)
-class StepRecord:
-    """One step. began: seconds after the run did. memory: the highest share of the instance's memory, in per cent."""
-
-    name: str
-    kind: str
-    state: str
-    began: float | None
-    seconds: float | None
-    memory: float | None
-    reason: str
-    outside: bool
-
-    @property
-    def log(self) -> str:
-        """The name of the step's log file."""
-        return f"{self.name.replace(' ', '-')}.log"
 
 
 @dataclass(frozen=True)
@@ -73,13 +55,33 @@ class Record:
     isolation: str
     instances: dict[str, str]
     version: str
-    steps: tuple[StepRecord, ...]
+    steps: tuple[Step, ...]
     scores: dict[str, Score]
 
     @property
     def judge(self) -> str | None:
         """The side whose score counts: private where there is one."""
         return next((side for side in reversed(SIDES) if side in self.scores), None)
+
+    @property
+    def failed(self) -> str | None:
+        """The name of the first step that failed, if any."""
+        return next((step.name for step in self.steps if step.state == "Failed"), None)
+
+    @property
+    def result(self) -> str:
+        """The state in words, with the step that failed."""
+        return f"{self.failed} failed" if self.failed else self.state.lower()
+
+    @property
+    def data_hashes(self) -> str:
+        """The beginnings of the data files' hashes: the scores of runs with the same can be compared."""
+        return "-".join((sha256 or "not read")[:8] for _, (_, sha256) in sorted(self.data.items()))
+
+    @property
+    def rank(self) -> tuple[float, ...]:
+        """The key by which runs on the same data are sorted: the private score, then the public one."""
+        return tuple(self.scores[side].value if side in self.scores else -math.inf for side in reversed(SIDES))
 
     def completed(self, step: str) -> bool:
         return any(one.name == step and one.state == "Completed" for one in self.steps)
@@ -108,7 +110,9 @@ def make_record(run: "PipelineRun", context: dict[str, Any]) -> dict[str, Any]:
         **context,
         "submission": {"path": str(run.submission.path), "sha256": run.submission.sha256, "files": files},
         "score_script": {"sha256": hashlib.sha256(run.score_script).hexdigest()},
-        "data": {name: {"path": str(path), "sha256": run.hashes.get(name)} for name, path in run.data.files.items()},
+        "data": {
+            name: {"path": str(path), "sha256": run.storage.hashes.get(name)} for name, path in run.data.files.items()
+        },
         "settings": asdict(run.settings),
         "seeds": ENVIRONMENT,
         "versions": _versions(),
@@ -122,7 +126,7 @@ def write_record(record: dict[str, Any], folder: Path) -> None:
     path = folder / NAME
     with tempfile.TemporaryDirectory(dir=folder) as beside:
         part = Path(beside, NAME)
-        part.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+        part.write_text(json.dumps(record, indent=1, default=str) + "\n", "utf-8")
         if path.exists():
             shutil.copymode(path, part)
         os.replace(part, path)
@@ -182,7 +186,7 @@ def _versions() -> dict[str, str | None]:
 
 
 def _run_record(folder: Path, content: Any) -> Record:
-    steps = tuple(_step_record(step) for step in _get(content, "steps", list))
+    steps = tuple(_step(step) for step in _get(content, "steps", list))
     if len({step.name for step in steps}) < len(steps):
         raise ValueError("two steps have the same name")
     files = _get(content, "data", dict)
@@ -219,18 +223,18 @@ def _run_record(folder: Path, content: Any) -> Record:
     )
 
 
-def _step_record(content: Any) -> StepRecord:
+def _step(content: Any) -> Step:
     name = _get(content, "name", str)
     if name not in STEPS:  # the name becomes part of a path
         raise ValueError(f"there is no step {name[:40]!r}")
-    return StepRecord(
+    return Step(
         name=name,
-        kind=_get(content, "kind", str, type(None)) or "",
+        kind=_get(content, "kind", str, type(None)),
         state=plain(_get(content, "state", str), 40),
         began=_optional_number(content, "began") if "began" in content else None,
         seconds=_optional_number(content, "seconds"),
         memory=_optional_number(content, "memory_percent"),
-        reason=_get(content, "reason", str, type(None)) or "",
+        reason=_get(content, "reason", str, type(None)),
         outside=content.get("outside") is True,
     )
 

@@ -129,7 +129,7 @@ def preprocessing_request(settings: RunSettings, side: str) -> Request:
         script=PREPROCESS,
         arguments=[],
         sources={"public": data_place(side)},
-        outputs={"preprocess": inputs_place(side)},
+        output=inputs_place(side),
     )
 
 
@@ -197,7 +197,7 @@ def scoring_request(settings: RunSettings, side: str) -> Request:
             *("--output", f"{PROCESSING}/output/scores/{side}.txt"),
         ],
         sources={"actual": assays_place(side), "predictions": predictions_place(side)},
-        outputs={"scores": (side, "scores", f"{side}.txt")},
+        output=(side, "scores", f"{side}.txt"),
     )
 
 
@@ -222,36 +222,33 @@ def _processing_request(
     script: Place,
     arguments: list[str],
     sources: dict[str, Place],
-    outputs: dict[str, Place],
+    output: Place,
 ) -> Request:
-    """A processing job. sources, outputs: where files are on S3, by the name of their folder in the job."""
+    """A processing job. sources: where files are on S3, by the name of their folder in the job; output likewise, in
+    a folder of the same name.
+    """
     specification: Request = {
         "ImageUri": settings.image,
         "ContainerEntrypoint": ["python3", f"{PROCESSING}/input/code/{script[-1]}"],
     }
     if arguments:
         specification["ContainerArguments"] = arguments
-    job_inputs = {
-        name: {"S3Uri": settings.uri(*place), "LocalPath": f"{PROCESSING}/input/{name}"}
+    files = {"S3DataType": "S3Prefix", "S3InputMode": "File"}
+    inputs = [
+        {
+            "InputName": name,
+            "S3Input": {"S3Uri": settings.uri(*place), "LocalPath": f"{PROCESSING}/input/{name}"} | files,
+        }
         for name, place in {"code": script, **sources}.items()
-    }
-    job_outputs = {
-        name: {"S3Uri": settings.uri(*place[:-1]), "LocalPath": f"{PROCESSING}/output/{name}"}
-        for name, place in outputs.items()
-    }
+    ]
+    folder = {"S3Uri": settings.uri(*output[:-1]), "LocalPath": f"{PROCESSING}/output/{output[-2]}"}
     return {
         "ProcessingJobName": settings.job(step),
         "RoleArn": settings.role,
         "AppSpecification": specification,
-        "ProcessingInputs": [
-            {"InputName": name, "S3Input": location | {"S3DataType": "S3Prefix", "S3InputMode": "File"}}
-            for name, location in job_inputs.items()
-        ],
+        "ProcessingInputs": inputs,
         "ProcessingOutputConfig": {
-            "Outputs": [
-                {"OutputName": name, "S3Output": location | {"S3UploadMode": "EndOfJob"}}
-                for name, location in job_outputs.items()
-            ]
+            "Outputs": [{"OutputName": output[-2], "S3Output": folder | {"S3UploadMode": "EndOfJob"}}]
         },
         "ProcessingResources": {
             "ClusterConfig": {

@@ -5,7 +5,6 @@ import itertools
 import os
 import shutil
 from pathlib import Path
-from types import TracebackType
 
 from recore import locked
 
@@ -44,8 +43,6 @@ class RunFolder:
                     raise
         raise AssertionError
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
         self._lock.close()

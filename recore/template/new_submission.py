@@ -1,10 +1,10 @@
 """Writes a new submission: the template's files with one of its models, without the tools around a submission."""
 
-import ast
 import os
 import re
 import shutil
 import tempfile
+from modulefinder import ModuleFinder
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -69,13 +69,6 @@ def _fill(folder: Path, model: str) -> None:
 
 def find_modules(script: Path) -> list[str]:
     """The names of the script and of all template modules that it imports, directly or indirectly."""
-    modules: set[str] = set()
-    pending = [script]
-    while pending:
-        path = pending.pop()
-        modules.add(path.stem)
-        nodes = list(ast.walk(ast.parse(path.read_text())))
-        names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-        names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
-        pending += [ROOT / f"{name}.py" for name in names - modules if (ROOT / f"{name}.py").is_file()]
-    return sorted(modules)
+    finder = ModuleFinder([str(script.parent), str(ROOT)])  # it only reads them, and finds no other modules
+    finder.run_script(str(script))
+    return sorted({script.stem} | {name for name in finder.modules if (ROOT / f"{name}.py").is_file()})

@@ -76,7 +76,7 @@ def test_best_first_among_the_same_data_and_failed_last(tmp_path: Path) -> None:
     put(tmp_path, "stopped", of(started="2025-01-01") | {"state": "Stopped"})
     entries, unread = read_runs(tmp_path)
     order = ["best", "by-public", "second", "negative", "public-only", "failed", "stopped"]
-    assert [entry.folder for entry in entries] == order
+    assert [entry.folder.name for entry in entries] == order
     assert unread == []
     lines = [line.split() for line in shown(tmp_path).splitlines()]
     assert lines[2][:1] == ["best"]
@@ -92,7 +92,7 @@ def test_runs_on_other_data_stand_apart_the_latest_first(tmp_path: Path) -> None
     more = of("b", "2026-02-01", public=0.3)
     more["data"]["private"] = {"path": "b/private.csv.gz", "sha256": "c" * 64}
     put(tmp_path, "with-private", more)
-    assert [entry.folder for entry in read_runs(tmp_path)[0]] == ["older-but-better", "new", "with-private", "old"]
+    assert [entry.folder.name for entry in read_runs(tmp_path)[0]] == ["older-but-better", "new", "with-private", "old"]
     titles = [line for line in shown(tmp_path).splitlines() if "Runs on" in line]
     assert [title.strip() for title in titles] == [f"Runs on {data}/public.csv.gz" for data in "bba"]
 
@@ -130,7 +130,7 @@ def test_an_invalid_record_is_named_and_skipped(text: str, tmp_path: Path) -> No
     put(tmp_path, "good", of(public=0.5))
     put(tmp_path, "bad", text)
     entries, unread = read_runs(tmp_path)
-    assert [entry.folder for entry in entries] == ["good"]
+    assert [entry.folder.name for entry in entries] == ["good"]
     assert len(unread) == 1
     assert unread[0].startswith(f"{tmp_path / 'bad/run.json'}: not a valid run record")
 

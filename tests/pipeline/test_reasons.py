@@ -12,8 +12,8 @@ from recore.pipeline import hints
 from recore.pipeline.exceptions import find_exception
 from recore.pipeline.failure import explain_failure, last_lines, look_at
 from recore.pipeline.hints import hint_for, missing_module_hint
-from recore.pipeline.jobs import Step
 from recore.pipeline.reasons import read_reason
+from recore.pipeline.step import Step
 
 ABOVE = """\
 2026-11-20 19:48:46,574 sagemaker-training-toolkit INFO     Invoking user script

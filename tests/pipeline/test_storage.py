@@ -18,9 +18,10 @@ from support.tiny_submission import tiny
 
 from recore.pipeline.data import DataFiles
 from recore.pipeline.four_steps import PipelineRun
-from recore.pipeline.jobs import Services, Step, StepFailed
+from recore.pipeline.jobs import Services, StepFailed
 from recore.pipeline.record import make_record
 from recore.pipeline.requests import RunSettings
+from recore.pipeline.step import Step
 from recore.pipeline.storage import Storage
 from recore.pipeline.submission import read_submission
 from recore.simulator.server import BUCKET, ROLE_ARN, Simulator

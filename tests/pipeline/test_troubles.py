@@ -22,9 +22,10 @@ from support.tiny_submission import TRAIN, tiny
 from recore.pipeline import observing
 from recore.pipeline.data import DataFiles
 from recore.pipeline.four_steps import PipelineRun
-from recore.pipeline.jobs import Services, Step
+from recore.pipeline.jobs import Services
 from recore.pipeline.observing import write_log
 from recore.pipeline.requests import RunSettings
+from recore.pipeline.step import Step
 from recore.pipeline.submission import read_submission
 from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recore.pipeline.board import Entry, read_runs
-from recore.pipeline.record import Record, read_record
+from recore.pipeline.board import read_runs
+from recore.pipeline.record import Record
 from recore.pipeline.scores import SIDES
 from recore.pipeline.text import plain
 from recore.report.page.content import Figure, Finding, Level, Section, Table
@@ -49,8 +49,8 @@ CHANGE = "Weight x the difference of R2 to {run}, the best earlier run on the sa
 class Comparable:
     """The runs of a folder. same_data: those on the same data, best first, including `this`. invalid: other folders."""
 
-    same_data: list[Entry]
-    this: Entry
+    same_data: list[Record]
+    this: Record
     other_data: int
     invalid: list[str]
 
@@ -84,10 +84,10 @@ def section(run: Record) -> tuple[Section, list[Finding]]:
 def _find_runs(run: Record) -> Comparable | None:
     folder = run.folder.resolve()
     entries, invalid = read_runs(folder.parent)
-    this = next((entry for entry in entries if entry.folder == folder.name), None)
+    this = next((entry for entry in entries if entry.folder.name == folder.name), None)
     if this is None:
         return None
-    same_data = [entry for entry in entries if entry.data == this.data]
+    same_data = [entry for entry in entries if entry.data_hashes == this.data_hashes]
     return Comparable(same_data, this, len(entries) - len(same_data), invalid)
 
 
@@ -96,13 +96,13 @@ def _board(runs: Comparable) -> "pd.DataFrame":
 
     rows = [
         {
-            "run": plain(entry.folder),
+            "run": plain(entry.folder.name),
             "": "this run" if entry is runs.this else "",
-            "state": plain(f"{entry.failed} failed" if entry.failed else entry.state.lower(), 40),
-            "submission": plain(entry.submission),
+            "state": plain(entry.result, 40),
+            "submission": plain(entry.submission_sha256[:8]),
             "started": f"{entry.started:%Y-%m-%d %H:%M:%S}",
             "seconds": entry.seconds,
-            **{side: entry.scores.get(side, np.nan) for side in reversed(SIDES)},
+            **{side: entry.scores[side].value if side in entry.scores else np.nan for side in reversed(SIDES)},
         }
         for entry in runs.same_data
     ]
@@ -149,14 +149,8 @@ def _history(table: "pd.DataFrame") -> Figure:
 
 def _best_earlier(run: Record, runs: Comparable) -> Record | None:
     """The best run on the same data that started before this one."""
-    for entry in runs.same_data:
-        if entry is runs.this or not entry.scores or entry.started > run.started:
-            continue
-        try:
-            return read_record(run.folder.resolve().parent / entry.folder)
-        except (ValueError, OSError):
-            continue
-    return None
+    earlier = (entry for entry in runs.same_data if entry is not runs.this and entry.started <= run.started)
+    return next((entry for entry in earlier if entry.scores), None)
 
 
 def _changes(run: Record, best: Record, side: str) -> "pd.DataFrame":
@@ -213,11 +207,12 @@ def _place_finding(run: Record, runs: Comparable) -> list[Finding]:
     if not run.scores or runs.this not in scored or len(scored) < 2:
         return []
     place, best = scored.index(runs.this) + 1, scored[0]
-    values = {"place": place, "runs": len(scored), "best": plain(best.folder)}
+    values = {"place": place, "runs": len(scored), "best": plain(best.folder.name)}
     if place == 1:
         return [Finding("good", "place", f"the best of {len(scored)} runs on the same data", "previous", values)]
-    scores = ", ".join(f"{best.scores[side]:.4f} {side}" for side in SIDES if side in best.scores)
-    text = f"place {place} of {len(scored)} runs on the same data; the best is {short_name(best.folder)}, with {scores}"
+    scores = ", ".join(f"{best.scores[side].value:.4f} {side}" for side in SIDES if side in best.scores)
+    name = short_name(best.folder.name)
+    text = f"place {place} of {len(scored)} runs on the same data; the best is {name}, with {scores}"
     return [Finding("note", "place", text, "previous", values)]
 
 

@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from recore.pipeline.failure import last_lines, look_at
-from recore.pipeline.record import Record, StepRecord
+from recore.pipeline.record import Record
+from recore.pipeline.step import Step
 from recore.pipeline.text import plain
 from recore.report.page.content import Figure, Finding, Level, Section, Table
 from recore.report.page.figures import ABOVE, BLUE, GREY, OCHRE, VERMILION, new_figure
@@ -60,7 +61,7 @@ def section(run: Record) -> tuple[Section, list[Finding]]:
 def _table(run: Record) -> "pd.DataFrame":
     import pandas as pd
 
-    rows = [(step.name, step.kind, step.state, step.began, step.seconds, step.memory) for step in run.steps]
+    rows = [(step.name, step.kind or "", step.state, step.began, step.seconds, step.memory) for step in run.steps]
     columns = ["step", "job", "state", "began", "seconds", "memory %"]
     return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[3:], float))
 
@@ -116,14 +117,14 @@ def _figure_by_step(table: "pd.DataFrame", title: str, longest: float) -> "Plotl
     return plot
 
 
-def _failures(failed: list[StepRecord]) -> "pd.DataFrame":
+def _failures(failed: list[Step]) -> "pd.DataFrame":
     import pandas as pd
 
     rows = [(step.name, _reason(step), look_at(step.name, step.outside)) for step in failed]
     return pd.DataFrame(rows, columns=["step", "reason", "look at"])
 
 
-def _last_lines(run: Record, failed: list[StepRecord]) -> "pd.DataFrame":
+def _last_lines(run: Record, failed: list[Step]) -> "pd.DataFrame":
     import pandas as pd
 
     rows = []
@@ -134,7 +135,7 @@ def _last_lines(run: Record, failed: list[StepRecord]) -> "pd.DataFrame":
     return pd.DataFrame(rows, columns=["step", "line"])
 
 
-def _reason(step: StepRecord) -> str:
+def _reason(step: Step) -> str:
     """Why a step failed. A report may be given to a participant, who must not see what the private score printed."""
     if step.name == "private score" and not step.outside:
         return WITHHELD

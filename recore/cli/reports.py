@@ -1,0 +1,138 @@
+"""`recore explore`, `recore validate` and `recore report`: the commands that write an HTML report."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from recore.cli.common import FILE, FOLDER, progress_bar
+
+if TYPE_CHECKING:
+    from recore.report.page.content import Page
+
+
+@click.command()
+@click.argument("file", type=FILE)
+@click.option("--private", type=FILE, help="Private data to compare with it.")
+@click.option("--out", type=FILE, default=Path("explore.html"), help="The report.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
+    """Check a data file and write an HTML report about it.
+
+    The report covers spectra by hole, components and outliers, near-duplicates, assays and depths with their units,
+    correlations, and how far private spectra are from the public ones. Findings are listed with the worst first.
+
+    \b
+    Example:
+      python -m recore explore data/public/public.csv.gz
+      python -m recore explore data/public/public.csv.gz \\
+        --private data/private/private.csv.gz --out runs/explore.html
+    """
+    from recore.report.explore.file_report import STEPS
+    from recore.report.explore.file_report import explore as explore_file
+    from recore.report.page.page_files import check_place, write_page
+
+    check_place(out)
+    with progress_bar() as progress:
+        task = progress.add_task("explore", total=STEPS)
+        page = explore_file(
+            file, private, lambda step: progress.update(task, advance=1, description=f"explore: {step}")
+        )
+        write_page(page, out)
+    _show_findings("explore", page, out, as_json)
+
+
+@click.command()
+@click.argument("submission", type=FOLDER, default=Path())
+@click.option("--public", type=FILE, default=Path("data/public/public.csv.gz"), help="Data with assays.")
+@click.option("--out", type=FILE, default=Path("validate.html"), help="The report.")
+@click.option("--rows", type=click.IntRange(2), default=2500, help="Use at most this many, evenly from every hole.")
+@click.option("--repeats", type=click.IntRange(1, 100), default=3, help="Repeat the folds with this many seeds.")
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0),
+    default=2.0,
+    help="Processor time, of all processes together, after which optional fits are skipped; the report lists them.",
+)
+@click.option(
+    "--fit-minutes",
+    type=click.FloatRange(0, min_open=True),
+    default=60.0,
+    help="Time on the clock after which a fit that does not end is stopped, and the validation fails.",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, help="Seed of the first folds; repeats count up from it.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def validate(submission: Path, public: Path, out: Path, as_json: bool, **settings: Any) -> None:
+    """Cross-validate a submission on held-out drill holes.
+
+    Writes an HTML report, and its numbers into a folder beside it. SUBMISSION is a folder with preprocess.py and
+    train.py, by default the current one. They run without a sandbox, as `python train.py` does: validate only code
+    that you trust, and use `recore run` for any other. Besides whole holes, single rows are held out; the gap between
+    the two scores is the leakage.
+
+    --minutes is processor time, so that a busy machine skips no more fits than an idle one. For submissions that wait
+    instead of computing, optional fits are also skipped after ten times as long on the clock.
+
+    Exit status: 0 the report was written, 1 the submission failed, 2 wrong use or invalid input.
+
+    \b
+    Example:
+      python -m recore validate
+      python -m recore validate --public p.csv.gz --out v.html --minutes 10
+    """
+    from recore.pipeline.text import plain
+    from recore.report.page.page_files import check_place, write_page
+    from recore.report.validate.submission_report import validate as validate_submission
+    from recore.report.validate.validation import ValidationSettings
+    from recore.report.validate.workers import SubmissionError
+
+    check_place(out)
+    with progress_bar() as progress:
+        task = progress.add_task("validate", total=None)
+
+        def advance(stage: str, completed: int, total: int) -> None:
+            progress.update(task, completed=completed, total=total, description=f"validate: {stage}")
+
+        try:
+            page = validate_submission(submission, public, ValidationSettings(**settings), advance)
+        except SubmissionError as error:
+            click.echo(f"recore: {plain(str(error), 2000)}", err=True)
+            if error.hint:
+                click.echo(f"  what to do: {plain(error.hint)}", err=True)
+            raise SystemExit(1) from None
+        write_page(page, out)
+    _show_findings("validate", page, out, as_json)
+
+
+@click.command()
+@click.argument("folder", type=FOLDER)
+@click.option("--public", type=FILE, help="The public data file, if it has moved.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def report(folder: Path, public: Path | None, as_json: bool) -> None:
+    """Write the report of a run, report.html in its folder.
+
+    FOLDER is the folder of a run, which may have failed. The report shows scores per target, a comparison with earlier
+    runs, predictions and steps. `recore run` writes it, too; write it again to compare with other runs.
+
+    \b
+    Example:
+      python -m recore report runs/first
+      python -m recore report runs/first --public moved/public.csv.gz --json
+    """
+    from recore.report.run.run_report import NAME, write_report
+
+    page = write_report(folder, public)
+    _show_findings("report", page, folder / NAME, as_json)
+
+
+def _show_findings(command: str, page: "Page", path: Path, as_json: bool) -> None:
+    """Print the findings and the path of the report that `command` wrote."""
+    from recore.pipeline.text import plain
+    from recore.report.page.page_files import findings_json
+
+    if as_json:
+        click.echo(findings_json(page.findings))
+        return
+    for finding in page.findings:
+        click.echo(f"{finding.level:4}  {plain(finding.text, 2000)}")
+    click.echo(f"{command}: {path}, its numbers in {path.with_suffix('')}")
