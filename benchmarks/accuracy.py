@@ -36,7 +36,7 @@ sys.path.insert(0, str(ROOT))
 
 import preprocess
 import score
-from recore.dataset.sample import FILES, Plan, make_sample
+from recore.dataset.sample_files import FILES, Plan, make_sample
 
 if TYPE_CHECKING:
     from benchmarks.comparison.data import Data

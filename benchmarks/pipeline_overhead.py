@@ -30,7 +30,7 @@ import psutil
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from recore.dataset.sample import FILES, PRIVATE_SHARE, Plan, make_sample
+from recore.dataset.sample_files import FILES, PRIVATE_SHARE, Plan, make_sample
 from recore.simulator.instances import instance_of
 
 INTERVAL = 0.1  # seconds between two samples of memory

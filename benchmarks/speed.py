@@ -37,7 +37,7 @@ ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 def make_data(folder: Path, rows: int) -> Path:
     """Make a public file of 1,700 channels and 49 assays; rows past DISTINCT_ROWS repeat in new holes."""
-    from recore.dataset.sample import FILES, Plan, make_sample
+    from recore.dataset.sample_files import FILES, Plan, make_sample
 
     distinct = min(rows, DISTINCT_ROWS)
     make_sample(folder, Plan(rows=2 * distinct, holes=max(24, distinct // 100), missing=0))

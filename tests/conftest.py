@@ -16,7 +16,7 @@ import pytest
 from support.checkout import copy_scripts, run
 from support.run_command import make_once
 
-from recore.dataset.sample import Plan, make_sample
+from recore.dataset.sample_files import Plan, make_sample
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as of a shell's background commands: children would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from recore.dataset.assays import CONTENTS
 from recore.dataset.geology import ROCKS
 from recore.dataset.minerals import MINERALS
-from recore.dataset.spectra import band_shape, grid
+from recore.dataset.sample_assays import CONTENTS
+from recore.dataset.sample_spectra import band_shape, grid
 from recore.dataset.targets import DETECTION_LIMITS
 
 

@@ -17,8 +17,8 @@ from support.checkout import ROOT, environment
 
 import preprocess
 import score
-from recore.dataset.assays import significant
-from recore.dataset.sample import FILES, Plan, make_sample
+from recore.dataset.sample_assays import significant
+from recore.dataset.sample_files import FILES, Plan, make_sample
 from recore.dataset.targets import DETECTION_LIMITS
 
 
@@ -71,7 +71,7 @@ def test_the_files_do_not_change_between_versions(tmp_path: Path) -> None:
 def test_a_processor_without_vector_instructions_makes_the_same_files(tmp_path: Path) -> None:
     plan = Plan(rows=300, holes=4, channels=850, seed=5)
     make_sample(tmp_path / "here", plan)
-    code = "import sys; from pathlib import Path; from recore.dataset.sample import Plan, make_sample; "
+    code = "import sys; from pathlib import Path; from recore.dataset.sample_files import Plan, make_sample; "
     code += f"make_sample(Path(sys.argv[1]), {plan!r})"
     older = {
         "NPY_DISABLE_CPU_FEATURES": " ".join(numpy_features()),
@@ -206,7 +206,7 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
         code = f"""
 import resource
 from pathlib import Path
-from recore.dataset.sample import Plan, make_sample
+from recore.dataset.sample_files import Plan, make_sample
 make_sample(Path({str(tmp_path / str(rows))!r}), Plan(rows={rows}, holes=3))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """

@@ -14,8 +14,8 @@ from scipy import stats
 from support.browser import assert_usable, open_report
 from support.data_files import write_csv, write_gz
 
-from recore.dataset.assays import DETECTION_LIMITS
-from recore.dataset.sample import Plan, make_sample
+from recore.dataset.sample_assays import DETECTION_LIMITS
+from recore.dataset.sample_files import Plan, make_sample
 from recore.report.explore.file_report import explore
 from recore.report.page.content import Page
 from recore.report.page.page_files import write_page

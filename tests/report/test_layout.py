@@ -105,8 +105,10 @@ def chosen_on_paper(report: OpenReport) -> set[int]:
     return set(
         report.tab.evaluate("""() => {
             dispatchEvent(new Event("beforeprint"));
-            const plots = [...document.querySelectorAll("[data-chooses]")].map((one) => document.getElementById(one.dataset.chooses).querySelector(".plot"));
-            return plots.flatMap((plot) => plot.data.filter((one) => one.visible === true && one.meta !== undefined).map((one) => one.meta));
+            const choosers = [...document.querySelectorAll("[data-chooses]")];
+            const series = choosers.flatMap(
+                (one) => document.getElementById(one.dataset.chooses).querySelector(".plot").data);
+            return series.filter((one) => one.visible === true && one.meta !== undefined).map((one) => one.meta);
         }""")
     )
 
@@ -124,7 +126,7 @@ def test_a_print_is_small_and_shows_the_chosen_target(chromium: Any, page: Path)
 
 
 def test_what_is_empty_is_one_line(tmp_path_factory: pytest.TempPathFactory, chromium: Any, sample: Path) -> None:
-    """Targets without assays are in no figure and in no row of the page, but in the CSV file and in a line that opens."""
+    """Targets without assays are in no figure or table of the page, but in the CSV file and in a line that opens."""
     folder = make_once(tmp_path_factory, "layout long names", lambda folder: make_long_names(folder, sample))
     numbers = pd.read_csv(folder / "report/assays.csv")
     empty = numbers["assay"][numbers["measured"] == 0].tolist()

@@ -12,7 +12,7 @@ from support.example_runs import changed, hostile, make_runs
 from support.run_command import file_options, make_once, run_recore
 from support.tiny_submission import tiny
 
-from recore.dataset.sample import Plan, make_sample
+from recore.dataset.sample_files import Plan, make_sample
 from recore.report.run.run_report import write_report
 from recore.simulator.sandbox import bubblewrap_works
 

@@ -12,7 +12,7 @@ from support.checkout import ROOT
 from support.data_files import write_csv
 from support.validations import HOSTILE
 
-from recore.dataset.sample import Plan, make_sample
+from recore.dataset.sample_files import Plan, make_sample
 from recore.report.page.page_files import write_page
 from recore.report.validate.submission_report import validate
 from recore.report.validate.validation import ValidationSettings

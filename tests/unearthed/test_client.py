@@ -18,7 +18,7 @@ import pytest
 from support.checkout import UPLOADED, copy_checkout, environment, run
 from unearthed.conftest import IMAGE
 
-from recore.dataset.sample import Plan, make_sample
+from recore.dataset.sample_files import Plan, make_sample
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("docker")]
 

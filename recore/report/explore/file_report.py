@@ -5,7 +5,7 @@ from pathlib import Path
 
 from recore.report.explore import assays, components, correlation, depth, duplicates, shift, spectra
 from recore.report.explore.holes import order_holes
-from recore.report.explore.units import unit_findings
+from recore.report.explore.unit_checks import unit_findings
 from recore.report.page.content import Finding, Page, Section, by_level
 from recore.report.reading import SpectralData, read_data
 from recore.report.statistics.binning import bin_spectra

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from recore.dataset.assays import Laboratory
 from recore.dataset.geology import drill
-from recore.dataset.spectra import Spectrometer, grid
+from recore.dataset.sample_assays import Laboratory
+from recore.dataset.sample_spectra import Spectrometer, grid
 from recore.dataset.targets import DETECTION_LIMITS
 from recore.dataset.writing import Columns, write_data_file
 
