@@ -15,7 +15,9 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--public", type=FILE, default=Path("data/public/public.csv.gz"), help="Data with assays.")
 @click.option("--out", type=FILE, default=Path("validate.html"), help="The report.")
 @click.option("--rows", type=click.IntRange(2), default=2500, help="Use at most this many, evenly from every hole.")
-@click.option("--repeats", type=click.IntRange(1, 100), default=3, help="Repeat the folds with this many seeds.")
+@click.option(
+    "--repeats", type=click.IntRange(1, 100), default=3, help="Repeat the folds, each time with another seed."
+)
 @click.option(
     "--minutes",
     type=click.FloatRange(0),
@@ -28,7 +30,7 @@ FILE = click.Path(dir_okay=False, path_type=Path)
     default=60.0,
     help="Time on the clock after which a fit that does not end is stopped, and the validation fails.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, help="Seed of the first folds; repeats count up from it.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="Seed of the first folds; each repeat adds one.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.pass_context
 def validate(
@@ -43,25 +45,26 @@ def validate(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Cross-validate a submission: what will it score on other holes? Writes an HTML report and its numbers.
+    """Cross-validate a submission on held-out drill holes.
 
-    SUBMISSION is a folder with preprocess.py and train.py, by default the current one. They run without a sandbox, as
-    with `python train.py`: validate only code that you trust, and use `recore run` for any other. Predictions are
-    cross-validated on held-out drill holes and, for comparison, on held-out rows; the difference is the leak.
+    Writes an HTML report, and its numbers into a folder beside it. SUBMISSION is a folder with preprocess.py and
+    train.py, by default the current one. They run without a sandbox, as `python train.py` does: validate only code
+    that you trust, and use `recore run` for any other. Besides whole holes, single rows are held out; the gap between
+    the two scores is the leakage.
 
-    --minutes is processor time, so that a busy machine skips no more fits than an idle one. For submissions that wait
+    --minutes is processor time, so that a busy machine skips no more fits than an idle one. If the submission waits
     instead of computing, optional fits are also skipped after ten times as long on the clock.
 
-    Exit status: 0 the report is written, 1 the submission failed, 2 wrong use or wrong input.
+    Exit status: 0 the report was written, 1 the submission failed, 2 wrong use or invalid input.
 
     \b
     Example:
       python -m recore validate
-      python -m recore validate --public p.csv.gz --out runs/validate.html --minutes 10
+      python -m recore validate --public p.csv.gz --out v.html --minutes 10
     """
     from recore.pipeline.text import plain
     from recore.report.page.page_files import check_place, write_page
-    from recore.report.validate.submission_report import validate as make_page
+    from recore.report.validate.submission_report import validate as validate_submission
     from recore.report.validate.validation import ValidationSettings
     from recore.report.validate.workers import SubmissionError
 
@@ -70,11 +73,11 @@ def validate(
     with bar() as progress:
         task = progress.add_task("validate", total=None)
 
-        def advance(text: str, done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total, description=f"validate: {text}")
+        def advance(stage: str, completed: int, total: int) -> None:
+            progress.update(task, completed=completed, total=total, description=f"validate: {stage}")
 
         try:
-            page = make_page(submission, public, settings, advance)
+            page = validate_submission(submission, public, settings, advance)
         except SubmissionError as error:
             click.echo(f"recore: {plain(str(error), 2000)}", err=True)
             if error.hint:
