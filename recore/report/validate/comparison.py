@@ -134,7 +134,7 @@ def _leak_findings(result: ValidationResult) -> list[Finding]:
     if gap > 0:
         level = "bad" if gap > LARGE_LEAK * possible else "note"
         text = (
-            f"held-out rows score {by_row:.4f}, {gap:.4f} more than held-out drill holes: a leak, so a score from "
+            f"held-out rows score {by_row:.4f}, {gap:.4f} more than held-out drill holes: leakage, so a score from "
             "held-out rows is optimistic for new holes"
         )
     return [Finding(level, "leak", text, "comparison", {"gap": gap})]
