@@ -60,7 +60,7 @@ def alpha_curves(result: ValidationResult) -> "pd.DataFrame":
 def _scores(table: "pd.DataFrame", result: ValidationResult) -> Figure:
     plot = new_figure(400, xaxis={"type": "log", "title": {"text": "alpha"}, "exponentformat": "power"})
     plot.update_yaxes(title_text="score")
-    plot.update_layout(margin_t=50, legend=ABOVE)
+    plot.update_layout(legend=ABOVE)
     ends = [float(table["alpha"].min()), float(table["alpha"].max())]
     looks = {"holes": (BLUE, "circle"), "rows": (VERMILION, "diamond")}
     for split in result.splits:

@@ -19,7 +19,7 @@ TITLE = "Comparison with baselines"
 READING = (
     "Good: on held-out drill holes this submission scores higher than every baseline, and the two bars of each method "
     "are close. Bad: a baseline scores higher (the flexibility of the model costs more than it gains), or the bar for "
-    "held-out rows is much longer than the bar for held-out drill holes. That difference is a leak: neighbouring "
+    "held-out rows is much longer than the bar for held-out drill holes. That difference is leakage: neighbouring "
     "samples of a hole are alike, and a model that was trained on one of them almost knows the other. Private data "
     "come from other holes, so trust the bar for held-out drill holes."
 )
@@ -76,7 +76,7 @@ def list_repeats(result: ValidationResult) -> "pd.DataFrame":
 def _bars(table: "pd.DataFrame") -> Figure:
     plot = new_figure(120 + 46 * table["method"].nunique(), barmode="group", bargap=0.3)
     low, high = float(table["score"].min()), float((table["score"] + table["sd over seeds"].fillna(0)).max())
-    plot.update_layout(margin_t=50, legend=ABOVE | {"traceorder": "normal"})
+    plot.update_layout(legend=ABOVE | {"traceorder": "normal"})
     plot.update_xaxes(title_text="score", range=[min(0.0, 1.1 * low), max(0.05, 1.1 * high)])
     plot.update_yaxes(type="category", autorange="reversed")
     looks = {"holes": {"color": BLUE}, "rows": {"color": with_opacity(GREY, 0.3), "line": {"color": GREY, "width": 1}}}
@@ -130,11 +130,11 @@ def _leak_findings(result: ValidationResult) -> list[Finding]:
     gap = by_row - by_hole
     possible = result.challenge.possible(result.r2(result.first(result.splits[0])))
     level: Level = "good"
-    text = f"held-out rows score {by_row:.4f}, {-gap:.4f} less than held-out drill holes: no sign of a leak"
+    text = f"held-out rows score {by_row:.4f}, {-gap:.4f} less than held-out drill holes: no sign of leakage"
     if gap > 0:
         level = "bad" if gap > LARGE_LEAK * possible else "note"
         text = (
-            f"held-out rows score {by_row:.4f}, {gap:.4f} more than held-out drill holes: a leak, so a score from "
+            f"held-out rows score {by_row:.4f}, {gap:.4f} more than held-out drill holes: leakage, so a score from "
             "held-out rows is optimistic for new holes"
         )
     return [Finding(level, "leak", text, "comparison", {"gap": gap})]

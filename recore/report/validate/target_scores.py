@@ -85,7 +85,7 @@ def score_targets(result: ValidationResult) -> "pd.DataFrame":
 
 
 def _r2(table: "pd.DataFrame", result: ValidationResult) -> Figure:
-    plot = new_figure(150 + 17 * len(table), legend=ABOVE, margin={"t": 50})
+    plot = new_figure(150 + 17 * len(table), legend=ABOVE)
     plot.update_xaxes(title_text="R2", range=[LOWEST_R2 - 0.05, 1.05])
     plot.update_yaxes(type="category", range=[len(table) - 0.5, -0.5], dtick=1)
     names = [SPLIT_NAMES[split] for split in result.splits]
@@ -129,7 +129,7 @@ def _r2(table: "pd.DataFrame", result: ValidationResult) -> Figure:
 
 def _contributions(table: "pd.DataFrame") -> Figure:
     plot = new_figure(150 + 17 * len(table), barmode="relative", bargap=0.25)
-    plot.update_layout(margin_t=50, legend=ABOVE | {"traceorder": "normal"})
+    plot.update_layout(legend=ABOVE | {"traceorder": "normal"})
     plot.update_xaxes(title_text="points of the score")
     plot.update_yaxes(type="category", autorange="reversed", dtick=1)
     r2 = table["contribution"] / table["weight"]
