@@ -57,21 +57,19 @@ class LoggedException:
     following_lines: int = 0
 
     @property
+    def places(self) -> list[Frame]:
+        """The frames in the submission's files, those of the nested exception last."""
+        return [frame for frame in self.frames if frame.name] + (self.nested.places if self.nested else [])
+
+    @property
     def place(self) -> Frame | None:
         """The deepest frame in the submission's files, of the nested exception if it has one."""
-        nested = self.nested.place if self.nested else None
-        return nested or next((frame for frame in reversed(self.frames) if frame.name), None)
+        return next(reversed(self.places), None)
 
     @property
     def innermost(self) -> "LoggedException":
         """The exception that says what went wrong: the innermost nested one, or this one."""
         return self.nested.innermost if self.nested else self
-
-    @property
-    def files(self) -> set[str]:
-        """The submission's files among the frames."""
-        nested = self.nested.files if self.nested else set()
-        return nested | {frame.name for frame in self.frames if frame.name}
 
     @property
     def head(self) -> str:
