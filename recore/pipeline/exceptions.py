@@ -86,7 +86,7 @@ def find_exception(text: str, folder: Path | None = None) -> LoggedException | N
 
     folder: of the submission's files, by default the folders that jobs have.
     """
-    reader = _Reader(str(folder.resolve()) + "/" if folder else None)
+    reader = _Reader(re.compile(rf"^{re.escape(str(folder.resolve()))}/(?P<name>.+)$") if folder else JOB)
     for line in text.split("\n"):
         reader.read(line[:LINE_LENGTH].rstrip("\r"))
     return reader.last_exception()
@@ -95,8 +95,8 @@ def find_exception(text: str, folder: Path | None = None) -> LoggedException | N
 class _Reader:
     """Reads a program's output line by line and keeps the last chain of exceptions."""
 
-    def __init__(self, folder: str | None):
-        self._folder = folder
+    def __init__(self, submission: re.Pattern[str]):
+        self._submission = submission  # matches the paths of its files
         self._chain: list[LoggedException] = []
         self._current: LoggedException | None = None  # the one whose frames or message are being read
         self._headless = False  # whether the current one has no header, which only a syntax error may lack
@@ -170,14 +170,9 @@ class _Reader:
             self._chain = [exception]
 
     def _frame(self, line: re.Match[str]) -> Frame:
-        path = line["path"]
-        if self._folder is None:
-            within = JOB.search(path)
-            name = within["name"] if within else ""
-        else:
-            name = path.removeprefix(self._folder) if path.startswith(self._folder) else ""
-        name = "" if "site-packages/" in name else name
-        return Frame(path, int(line["line"]), line["function"] or "", name)
+        within = self._submission.search(line["path"])
+        name = within["name"] if within and "site-packages/" not in within["name"] else ""
+        return Frame(line["path"], int(line["line"]), line["function"] or "", name)
 
     def last_exception(self) -> LoggedException | None:
         """The exception that ended the program: of the last chain, the last one with a place in the submission."""
