@@ -11,9 +11,8 @@ from pathlib import Path
 LINE_LENGTH = 2000  # characters of a line that are read
 FRAMES = 200  # deepest frames of a traceback that are kept at least
 DEPTH = 10  # of nested groups
-NESTED_LINES = (
-    200  # within these after an exception, a traceback without a place in the submission is part of its message
-)
+# within these after an exception, a traceback without a place in the submission is part of its message
+NESTED_LINES = 200
 # where the scripts of a job are; with --isolation off, each job has another folder in place of /opt/ml
 JOB = re.compile(r"(?:^/opt|/job-[0-9a-f]{12})/ml/(?:code|model/code|processing/input/code)/(?P<name>.+)$")
 
