@@ -123,7 +123,7 @@ class _Reader:
         elif line.strip() in CHAINED:
             self._chained = True
         elif self._current is not None and not self._current.type:
-            self._read_traceback(line)
+            self._read_traceback(self._current, line)
         elif self._current is not None and self._message_pending:
             self._current.message = line.strip()
             self._message_pending = not self._current.message
@@ -132,10 +132,8 @@ class _Reader:
         elif self._chain and any(map(str.isalnum, line)):
             self._chain[-1].following_lines += 1
 
-    def _read_traceback(self, line: str) -> None:
+    def _read_traceback(self, current: LoggedException, line: str) -> None:
         """A line between an exception's header and its type."""
-        current = self._current
-        assert current is not None  # noqa: S101 - checked by the caller
         if frame := FRAME.match(line):
             current.frames.append(self._frame(frame))
             if len(current.frames) > 2 * FRAMES:

@@ -221,9 +221,7 @@ def _processing_request(
     sources: dict[str, Place],
     output: Place,
 ) -> Request:
-    """A processing job. sources: where files are on S3, by the name of their folder in the job; output likewise, in
-    a folder of the same name.
-    """
+    """A processing job. sources: files by the name of their folder in the job. output: in a folder of the same name."""
     specification: Request = {
         "ImageUri": settings.image,
         "ContainerEntrypoint": ["python3", f"{PROCESSING}/input/code/{script[-1]}"],
