@@ -96,6 +96,5 @@ def _remote(options: dict[str, Any], strict: bool) -> Destination:
         )
     from recore.simulator.server import BUCKET, ROLE_ARN
 
-    isolation = "that of the simulator there"
-    services = Services(*clients)
-    return Destination(services, bucket or BUCKET, role or ROLE_ARN, image or IMAGE, endpoint, region, isolation)
+    place = (bucket or BUCKET, role or ROLE_ARN, image or IMAGE, endpoint, region)
+    return Destination(Services(*clients), *place, isolation="that of the simulator there")

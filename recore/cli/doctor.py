@@ -4,12 +4,10 @@ import json
 import textwrap
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-if TYPE_CHECKING:
-    from recore.doctor import Check
+from recore.doctor import FAIL, Check
 
 ROOT = Path(__file__).parents[2]
 WIDTH = 80
@@ -32,7 +30,6 @@ def doctor(as_json: bool) -> None:
       python -m recore doctor
       python -m recore doctor --json
     """
-    from recore.doctor import FAIL
     from recore.doctor.checkup import check_up
 
     checks = check_up(ROOT, _sandbox_works())
@@ -58,7 +55,7 @@ def _sandbox_works() -> bool:
         return False
 
 
-def _show(check: "Check") -> None:
+def _show(check: Check) -> None:
     """Print the result of a check, and below it the cost and the fix; a long path or command stays in one piece."""
     texts = [check.result, check.cost, f"Fix: {check.fix}" if check.fix else ""]
     wrapper = textwrap.TextWrapper(WIDTH - INDENT, break_long_words=False, break_on_hyphens=False)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recore.cli.common import FILE, progress_bar
+from recore.pipeline.text import plain
 
 if TYPE_CHECKING:
     from recore.dataset.importing import ImportResult
@@ -113,8 +114,6 @@ def _as_record(out: Path, result: "ImportResult") -> dict[str, Any]:
 
 def _print(out: Path, result: "ImportResult", as_json: bool) -> None:
     """Print remarks, findings and problems on stderr, a line each, and the result on stdout."""
-    from recore.pipeline.text import plain
-
     lines = [f"note: {remark}" for remark in result.remarks] + [f"bad: {one.text}" for one in result.suspected]
     counts: Counter[str] = Counter()
     for problem in result.problems:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recore.cli.common import FILE, FOLDER, progress_bar
+from recore.pipeline.text import plain
 
 if TYPE_CHECKING:
     from recore.report.page.content import Page
@@ -80,7 +81,6 @@ def validate(submission: Path, public: Path, out: Path, as_json: bool, **setting
       python -m recore validate
       python -m recore validate --public p.csv.gz --out v.html --minutes 10
     """
-    from recore.pipeline.text import plain
     from recore.report.page.page_files import check_place, write_page
     from recore.report.validate.submission_report import validate as validate_submission
     from recore.report.validate.validation import ValidationSettings
@@ -127,7 +127,6 @@ def report(folder: Path, public: Path | None, as_json: bool) -> None:
 
 def _show_findings(command: str, page: "Page", path: Path, as_json: bool) -> None:
     """Print the findings and the path of the report that `command` wrote."""
-    from recore.pipeline.text import plain
     from recore.report.page.page_files import findings_json
 
     if as_json:

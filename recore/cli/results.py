@@ -3,14 +3,11 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from recore.cli.common import FOLDER
-
-if TYPE_CHECKING:
-    from recore.pipeline.scores import Score
+from recore.pipeline.scores import Score, make_tables, read_scores
 
 
 @click.command()
@@ -25,8 +22,6 @@ def scores(folder: Path, as_json: bool) -> None:
     Example:
       python -m recore scores data/scores
     """
-    from recore.pipeline.scores import read_scores
-
     by_side = read_scores(folder)
     if as_json:
         click.echo(json.dumps({side: asdict(score) for side, score in by_side.items()}))
@@ -87,11 +82,9 @@ def board(folder: Path, note: tuple[Path, str] | None, as_json: bool) -> None:
         click.echo(f"board: no run in {folder}")
 
 
-def show_scores(by_side: "dict[str, Score]") -> None:
+def show_scores(by_side: dict[str, Score]) -> None:
     """Print the tables of scores."""
     from rich.console import Console
-
-    from recore.pipeline.scores import make_tables
 
     console = Console(highlight=False)
     console.width = max(console.width, 80)  # a number that is cut off would read as another number

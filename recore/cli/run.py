@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recore.cli.common import FILE
+from recore.pipeline.data import DataFiles
+from recore.pipeline.requests import Instances, RunSettings, describe_limits
+from recore.pipeline.run_folder import RunFolder
+from recore.pipeline.submission import read_submission
+from recore.pipeline.text import plain
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from recore.cli.destination import Destination
-    from recore.pipeline.data import DataFiles
     from recore.pipeline.four_steps import PipelineRun
-    from recore.pipeline.requests import Instances, RunSettings
 
 ROOT = Path(__file__).parents[2]
 DEFAULT_FILES = {
@@ -78,9 +81,6 @@ def run(submission: Path, note: str, as_json: bool, ascii_only: bool, **options:
     from recore.pipeline.four_steps import PipelineRun
     from recore.pipeline.progress import show_progress
     from recore.pipeline.record import clean_note, make_record, write_record
-    from recore.pipeline.requests import RunSettings
-    from recore.pipeline.run_folder import RunFolder
-    from recore.pipeline.submission import read_submission
 
     data, files = _find_data(options), read_submission(submission)
     job_options: dict[str, Any] = {"max_payload": options["max_payload"]}
@@ -130,10 +130,8 @@ def run(submission: Path, note: str, as_json: bool, ascii_only: bool, **options:
     raise SystemExit(int(pipeline_run.state != "Completed"))
 
 
-def _find_data(options: dict[str, Any]) -> "DataFiles":
+def _find_data(options: dict[str, Any]) -> DataFiles:
     """The data files that the options name, checked. Without any, those in data/ are added to the options."""
-    from recore.pipeline.data import DataFiles
-
     if not any(options[name] for name in DEFAULT_FILES):
         options |= {name: path for name, path in DEFAULT_FILES.items() if path.exists() or name == "public"}
     if options["public"] is None:
@@ -143,10 +141,8 @@ def _find_data(options: dict[str, Any]) -> "DataFiles":
     return data
 
 
-def _parse_instances(job: str, value: str) -> "Instances":
+def _parse_instances(job: str, value: str) -> Instances:
     """The value of an option such as --training-instances ml.m5.xlarge:2."""
-    from recore.pipeline.requests import Instances
-
     match = re.fullmatch(r"(ml\.\w+\.\w+)(?::([1-9]\d?))?", value, re.ASCII)
     if not match or (job == "processing" and match[2]):
         example = "ml.m5.xlarge" if job == "processing" else "ml.m5.xlarge or ml.m5.xlarge:2"
@@ -154,10 +150,8 @@ def _parse_instances(job: str, value: str) -> "Instances":
     return Instances(match[1], int(match[2] or 1))
 
 
-def _announce(destination: "Destination", settings: "RunSettings", engine: str, console: "Console") -> None:
+def _announce(destination: "Destination", settings: RunSettings, engine: str, console: "Console") -> None:
     """Print where jobs will run, and on AWS what they may cost, before anything starts."""
-    from recore.pipeline.requests import describe_limits
-
     lines = [f"run: on {destination.endpoint}, isolation: {destination.isolation}"]
     if engine == "aws":
         lines.append(f"aws: region {destination.region}, bucket {destination.bucket}, role {destination.role}")
@@ -192,8 +186,6 @@ def _write_report(folder: Path) -> None:
 
         write_report(folder)
     except (Exception, KeyboardInterrupt) as error:
-        from recore.pipeline.text import plain
-
         reason = "interrupted" if isinstance(error, KeyboardInterrupt) else plain(str(error) or repr(error))
         click.echo(f"recore: no report: {reason}; `python -m recore report {folder}` makes it", err=True)
 

@@ -161,9 +161,7 @@ class HookApplication:
 
     def _respond(self, request: dict[str, Any]) -> Response:
         path, method = request["PATH_INFO"], request["REQUEST_METHOD"]
-        body = self._body(
-            request
-        )  # read even if it is not used: a client that is still writing does not read a response
+        body = self._body(request)  # even if it is not used: a client that is still writing does not read a response
         parameters = self._model.parameters
         if path not in METHODS or (path == "/execution-parameters" and not (parameters or self._model.reason)):
             return text_response(404, f"there is no {path}")
@@ -254,10 +252,8 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(line_buffering=True)
     model = os.environ.setdefault("SM_MODEL_DIR", f"{base_dir()}/model")
-    code = next(
-        (folder for folder in (f"{model}/code", f"{base_dir()}/code") if os.path.isdir(folder)), f"{model}/code"
-    )
-    os.environ.setdefault("SAGEMAKER_SUBMIT_DIRECTORY", code)
+    folders = (f"{model}/code", f"{base_dir()}/code")
+    os.environ.setdefault("SAGEMAKER_SUBMIT_DIRECTORY", next(filter(os.path.isdir, folders), folders[0]))
     ModelServer(bind).run()
 
 

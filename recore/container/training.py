@@ -173,9 +173,8 @@ def main() -> int:
         signal.signal(number, forward_signal)
     os.environ["SAGEMAKER_TRAINING_MODULE"] = "__main__:train"
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
-    os.environ.setdefault(
-        "PIP_DISABLE_PIP_VERSION_CHECK", "1"
-    )  # the check would wait for a network that a job may not have
+    # the check would wait for a network that a job may not have
+    os.environ.setdefault("PIP_DISABLE_PIP_VERSION_CHECK", "1")
     for folder in (environment.model_dir, environment.output_data_dir):
         Path(folder).mkdir(parents=True, exist_ok=True)
     if shutil.which("which") is None:  # the toolkit looks for two programs of AWS with it, and fails if it is missing

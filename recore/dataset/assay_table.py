@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recore.dataset.cells import describe_binary, is_text, parse_number, read_cells
+from recore.dataset.cells import check_text, parse_number, read_cells
 from recore.dataset.columns import DEPTHS, TARGETS, Source, find_columns
 from recore.dataset.plausible import SuspectedUnit, suspected_content_units, suspected_depth_unit
 from recore.dataset.targets import LARGEST
@@ -46,8 +46,7 @@ def read_assays(path: Path, columns: Mapping[str, str] | None = None, depth_unit
     try:
         if path.exists() and not path.is_file():
             raise ValueError("this is not a regular file")
-        if not is_text(path):
-            raise ValueError(describe_binary(path) or "this is not text; save the table as CSV")
+        check_text(path, "this is not text; save the table as CSV")
         lines = read_cells(path)
         _, header = next(lines)
         header = _without_empty_end(header, 0)

@@ -24,18 +24,15 @@ SEPARATOR = re.compile(r"\"?sep=.\"?", re.IGNORECASE)  # a first line for Excel 
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")  # 1,234 can be 1.234 or 1234
 
 
-def is_text(path: Path) -> bool:
-    """Whether the beginning of the file can be text: its only control characters are tabs and ends of lines."""
+def check_text(path: Path, reason: str) -> None:
+    """Raises ValueError unless the file can be text: its beginning has no control characters but tabs and line ends.
+
+    reason: what the message says if the kind of file is unknown.
+    """
     with path.open("rb") as file:
         head = file.read(FIRST)
-    return len(head.translate(None, CONTROL)) == len(head)
-
-
-def describe_binary(path: Path) -> str | None:
-    """What kind of file this is instead of text, and what to do with it; None if that is unknown."""
-    with path.open("rb") as file:
-        head = file.read(2)
-    return BEGINNINGS.get(head)
+    if len(head.translate(None, CONTROL)) < len(head):
+        raise ValueError(BEGINNINGS.get(head[:2], reason))
 
 
 def read_cells(path: Path) -> Iterator[tuple[int, list[str]]]:

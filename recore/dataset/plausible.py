@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from recore.dataset.targets import DETECTION_LIMITS, PLAUSIBLE, UNITS
 from recore.dataset.units import CONTENT_UNITS, DEPTH_UNITS, NAMES
@@ -49,17 +49,14 @@ class SuspectedUnit:
 
 def suspected_content_units(assays: Mapping[str, ArrayLike]) -> list[SuspectedUnit]:
     """The targets whose values are probably in another unit than the target's."""
-    suspected = []
-    for target in DETECTION_LIMITS:
-        if target in assays:
-            values = np.asarray(assays[target], dtype=float)
-            unit = _content_unit(target, values[values > 0])
-            suspected += [unit] if unit else []
-    return suspected
+    units = (_content_unit(target, assays[target]) for target in DETECTION_LIMITS if target in assays)
+    return [unit for unit in units if unit]
 
 
-def _content_unit(target: str, values: NDArray[np.float64]) -> SuspectedUnit | None:
+def _content_unit(target: str, assays: ArrayLike) -> SuspectedUnit | None:
     """The unit that the positive values of a target are probably in, None if the target's own unit is plausible."""
+    values = np.asarray(assays, dtype=float)
+    values = values[values > 0]
     if len(values) < FEWEST_ROWS:
         return None
     target_unit, scale = target[-3:].lower(), UNITS[target[-3:]]
@@ -101,10 +98,8 @@ def suspected_depth_unit(depth_from: ArrayLike, depth_to: ArrayLike) -> Suspecte
     if length <= LONGEST_SAMPLE and depth <= DEEPEST:
         return None
     column = "DepthFrom, DepthTo"
-    evidence = (
-        f"the median sample is {_number(length)} m long, and the 95 % quantile of the depths is {_number(depth)} m"
-    )
-    reason = f"{column}: {evidence}"
+    quantiles = f"{_number(length)} m long, and the 95 % quantile of the depths is {_number(depth)} m"
+    reason = f"{column}: the median sample is {quantiles}"
     # feet are usual where samples are short enough to be metres, centimetres where they are too long
     fitting = [
         unit

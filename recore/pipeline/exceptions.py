@@ -11,9 +11,8 @@ from pathlib import Path
 LINE_LENGTH = 2000  # characters of a line that are read
 FRAMES = 200  # deepest frames of a traceback that are kept at least
 DEPTH = 10  # of nested groups
-NESTED_LINES = (
-    200  # within these after an exception, a traceback without a place in the submission is part of its message
-)
+# within these after an exception, a traceback without a place in the submission is part of its message
+NESTED_LINES = 200
 # where the scripts of a job are; with --isolation off, each job has another folder in place of /opt/ml
 JOB = re.compile(r"(?:^/opt|/job-[0-9a-f]{12})/ml/(?:code|model/code|processing/input/code)/(?P<name>.+)$")
 
@@ -57,21 +56,19 @@ class LoggedException:
     following_lines: int = 0
 
     @property
+    def places(self) -> list[Frame]:
+        """The frames in the submission's files, those of the nested exception last."""
+        return [frame for frame in self.frames if frame.name] + (self.nested.places if self.nested else [])
+
+    @property
     def place(self) -> Frame | None:
         """The deepest frame in the submission's files, of the nested exception if it has one."""
-        nested = self.nested.place if self.nested else None
-        return nested or next((frame for frame in reversed(self.frames) if frame.name), None)
+        return next(reversed(self.places), None)
 
     @property
     def innermost(self) -> "LoggedException":
         """The exception that says what went wrong: the innermost nested one, or this one."""
         return self.nested.innermost if self.nested else self
-
-    @property
-    def files(self) -> set[str]:
-        """The submission's files among the frames."""
-        nested = self.nested.files if self.nested else set()
-        return nested | {frame.name for frame in self.frames if frame.name}
 
     @property
     def head(self) -> str:
@@ -88,7 +85,7 @@ def find_exception(text: str, folder: Path | None = None) -> LoggedException | N
 
     folder: of the submission's files, by default the folders that jobs have.
     """
-    reader = _Reader(str(folder.resolve()) + "/" if folder else None)
+    reader = _Reader(re.compile(rf"^{re.escape(str(folder.resolve()))}/(?P<name>.+)$") if folder else JOB)
     for line in text.split("\n"):
         reader.read(line[:LINE_LENGTH].rstrip("\r"))
     return reader.last_exception()
@@ -97,8 +94,8 @@ def find_exception(text: str, folder: Path | None = None) -> LoggedException | N
 class _Reader:
     """Reads a program's output line by line and keeps the last chain of exceptions."""
 
-    def __init__(self, folder: str | None):
-        self._folder = folder
+    def __init__(self, submission: re.Pattern[str]):
+        self._submission = submission  # matches the paths of its files
         self._chain: list[LoggedException] = []
         self._current: LoggedException | None = None  # the one whose frames or message are being read
         self._headless = False  # whether the current one has no header, which only a syntax error may lack
@@ -126,7 +123,7 @@ class _Reader:
         elif line.strip() in CHAINED:
             self._chained = True
         elif self._current is not None and not self._current.type:
-            self._read_traceback(line)
+            self._read_traceback(self._current, line)
         elif self._current is not None and self._message_pending:
             self._current.message = line.strip()
             self._message_pending = not self._current.message
@@ -135,10 +132,8 @@ class _Reader:
         elif self._chain and any(map(str.isalnum, line)):
             self._chain[-1].following_lines += 1
 
-    def _read_traceback(self, line: str) -> None:
+    def _read_traceback(self, current: LoggedException, line: str) -> None:
         """A line between an exception's header and its type."""
-        current = self._current
-        assert current is not None  # noqa: S101 - checked by the caller
         if frame := FRAME.match(line):
             current.frames.append(self._frame(frame))
             if len(current.frames) > 2 * FRAMES:
@@ -172,14 +167,9 @@ class _Reader:
             self._chain = [exception]
 
     def _frame(self, line: re.Match[str]) -> Frame:
-        path = line["path"]
-        if self._folder is None:
-            within = JOB.search(path)
-            name = within["name"] if within else ""
-        else:
-            name = path.removeprefix(self._folder) if path.startswith(self._folder) else ""
-        name = "" if "site-packages/" in name else name
-        return Frame(path, int(line["line"]), line["function"] or "", name)
+        within = self._submission.search(line["path"])
+        name = within["name"] if within and "site-packages/" not in within["name"] else ""
+        return Frame(line["path"], int(line["line"]), line["function"] or "", name)
 
     def last_exception(self) -> LoggedException | None:
         """The exception that ended the program: of the last chain, the last one with a place in the submission."""

@@ -1,14 +1,11 @@
 """Explains a failed step: its reason, what to do, the last lines of its job, and its log."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from recore.pipeline.hints import hint_for, memory_hint
 from recore.pipeline.joblog import LINES, TAIL, read_end, script_lines
+from recore.pipeline.step import Step
 from recore.pipeline.text import plain
-
-if TYPE_CHECKING:
-    from recore.pipeline.step import Step
 
 OUTSIDE = "this machine's disk, the bucket, the region and the permissions of this user, not the submission"
 LOOK_AT = {  # by the last words of a step's name
@@ -24,7 +21,7 @@ LOOK_AT = {  # by the last words of a step's name
 }
 
 
-def explain_failure(step: "Step", folder: Path, submission: Path, installs: bool = True) -> list[str]:
+def explain_failure(step: Step, folder: Path, submission: Path, installs: bool = True) -> list[str]:
     """The lines that a participant needs to fix a failed step, the reason first.
 
     folder: of the run. submission: its folder or archive. installs: whether the jobs install requirements.txt.

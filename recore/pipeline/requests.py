@@ -30,6 +30,10 @@ class Instances:
     type: str = "ml.m5.xlarge"
     count: int = 1
 
+    @property
+    def request(self) -> Request:
+        return {"InstanceType": self.type, "InstanceCount": self.count}
+
 
 @dataclass(frozen=True)
 class RunSettings:
@@ -110,11 +114,7 @@ def training_request(settings: RunSettings) -> Request:
             _channel("code", settings.uri(*SOURCE)),
         ],
         "OutputDataConfig": {"S3OutputPath": settings.uri("model")},
-        "ResourceConfig": {
-            "InstanceType": settings.training.type,
-            "InstanceCount": settings.training.count,
-            "VolumeSizeInGB": VOLUME_GB,
-        },
+        "ResourceConfig": settings.training.request | {"VolumeSizeInGB": VOLUME_GB},
         "StoppingCondition": {"MaxRuntimeInSeconds": JOB_SECONDS},
         "Environment": ENVIRONMENT,
         "EnableNetworkIsolation": True,
@@ -177,10 +177,7 @@ def transform_request(settings: RunSettings, side: str, size: int) -> Request:
             "Accept": "text/csv",
             "AssembleWith": split,
         },
-        "TransformResources": {
-            "InstanceType": settings.transform.type,
-            "InstanceCount": settings.transform.count,
-        },
+        "TransformResources": settings.transform.request,
     }
 
 
@@ -224,9 +221,7 @@ def _processing_request(
     sources: dict[str, Place],
     output: Place,
 ) -> Request:
-    """A processing job. sources: where files are on S3, by the name of their folder in the job; output likewise, in
-    a folder of the same name.
-    """
+    """A processing job. sources: files by the name of their folder in the job. output: in a folder of the same name."""
     specification: Request = {
         "ImageUri": settings.image,
         "ContainerEntrypoint": ["python3", f"{PROCESSING}/input/code/{script[-1]}"],
@@ -250,13 +245,7 @@ def _processing_request(
         "ProcessingOutputConfig": {
             "Outputs": [{"OutputName": output[-2], "S3Output": folder | {"S3UploadMode": "EndOfJob"}}]
         },
-        "ProcessingResources": {
-            "ClusterConfig": {
-                "InstanceType": settings.processing.type,
-                "InstanceCount": settings.processing.count,
-                "VolumeSizeInGB": VOLUME_GB,
-            }
-        },
+        "ProcessingResources": {"ClusterConfig": settings.processing.request | {"VolumeSizeInGB": VOLUME_GB}},
         "StoppingCondition": {"MaxRuntimeInSeconds": JOB_SECONDS},
         "Environment": ENVIRONMENT,
         "NetworkConfig": {"EnableNetworkIsolation": True},

@@ -31,15 +31,11 @@ LICENSES = ("LICEN[CS]E*", "COPYING*", "NOTICE*", "AUTHORS*")
 TESTS = "test/test*.py"
 NEVER = ("build", ".git", ".hg", ".svn", "CVS", "RCS", ".bzr", "_darcs")  # folders that setuptools leaves out
 UNREADABLE = (tarfile.TarError, zlib.error, EOFError, OSError, ValueError, MemoryError)
-MANIFEST = {  # for each command of a MANIFEST.in, the pattern of the files that it adds or removes
+MANIFEST = {  # for each command of a MANIFEST.in that adds files, the pattern of these
     "include": "{0}",
     "recursive-include": "{0}/**/{1}",
     "global-include": "**/{0}",
     "graft": "{0}/**/*",
-    "exclude": "{0}",
-    "recursive-exclude": "{0}/**/{1}",
-    "global-exclude": "**/{0}",
-    "prune": "{0}/**/*",
 }
 ALTERNATIVE = "or use the src.tar.gz that `unearthed build` leaves instead of the folder"
 
@@ -233,14 +229,12 @@ def _apply_manifest(folder: Path, chosen: set[Path]) -> set[Path]:
         command, *words = line.partition("#")[0].split() or [""]
         if not command:
             continue
+        adding = command.replace("exclude", "include").replace("prune", "graft")
         folders = words[:1] if command.startswith("recursive-") else []
         patterns = words[len(folders) :]
-        if command not in MANIFEST or not patterns:
+        if adding not in MANIFEST or not patterns:
             raise ValueError(f"{manifest}: {line[:80]!r} is not a valid line of a MANIFEST.in")
         for pattern in patterns:
-            matching = _glob(folder, MANIFEST[command].format(*folders, pattern), manifest)
-            if command == "prune" or command.endswith("exclude"):
-                chosen -= matching
-            else:
-                chosen |= matching
+            matching = _glob(folder, MANIFEST[adding].format(*folders, pattern), manifest)
+            chosen = chosen | matching if command == adding else chosen - matching
     return chosen

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recore.dataset.cells import describe_binary, is_text
+from recore.dataset.cells import check_text
 from recore.dataset.instruments import delimited, opus
 from recore.dataset.instruments.spectrum import Measured, Problem, Spectrum, to_spectrum
 
@@ -45,11 +45,8 @@ class Reading:
         """The sample and the replicate ("" if there is none) in the name of a file. Raises ValueError."""
         if not path.name.isprintable():  # includes bytes that are not UTF-8, which no data file could hold
             raise ValueError("its name has characters that cannot be printed: rename it")
-        if self.name is None:
-            is_text_file = path.suffix.lower() in delimited.SUFFIXES
-            match = re.fullmatch(NAME, path.stem if is_text_file else path.name)
-        else:
-            match = re.fullmatch(self.name, path.name)
+        has_suffix = self.name is None and path.suffix.lower() in delimited.SUFFIXES
+        match = re.fullmatch(self.name or NAME, path.stem if has_suffix else path.name)
         if not match or not match["sample"]:
             raise ValueError("its name does not match --name")
         groups = match.groupdict()
@@ -111,10 +108,9 @@ def read_file(path: Path, reading: Reading) -> Iterator[Spectrum | Problem]:
         spectra: Iterator[Measured | Problem]
         if opus.is_opus(path):
             spectra, unit = opus.read(path, sample, replicate, reading.block), None  # OPUS files state their unit
-        elif is_text(path):
-            spectra, unit = delimited.read(path, sample, replicate), reading.unit
         else:
-            raise ValueError(describe_binary(path) or "this is neither a Bruker OPUS file nor text")
+            check_text(path, "this is neither a Bruker OPUS file nor text")
+            spectra, unit = delimited.read(path, sample, replicate), reading.unit
         for measured in spectra:
             try:
                 with np.errstate(all="ignore"):  # values that are not finite are refused
