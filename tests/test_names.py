@@ -1,0 +1,58 @@
+"""Names in recore/: one class for a name, and no two files of one name in rooms of which one imports the other."""
+
+import ast
+from collections import defaultdict
+from pathlib import Path
+
+from support.checkout import ROOT
+
+RECORE = ROOT / "recore"
+FILES = sorted(RECORE.rglob("*.py"))
+
+
+def room_of(path: Path) -> str:
+    """Return the folder of recore/ in which a file is, or the file's own name."""
+    return path.relative_to(RECORE).parts[0]
+
+
+def imported_rooms(path: Path) -> set[str]:
+    """Return the rooms from which a file imports."""
+    rooms = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "recore":
+            rooms |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            rooms |= {node.module}
+        elif isinstance(node, ast.Import):
+            rooms |= {alias.name for alias in node.names}
+    return {name.split(".")[1] for name in rooms if name.startswith("recore.")} | {
+        name for name in rooms if (RECORE / name).is_dir()
+    }
+
+
+def test_no_two_classes_have_one_name() -> None:
+    places = defaultdict(list)
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert len(places) > 50
+    repeated = [f"{name}: {', '.join(lines)}" for name, lines in sorted(places.items()) if len(lines) > 1]
+    assert not repeated, "\n".join(repeated)
+
+
+def test_no_two_files_have_one_name_where_one_room_imports_the_other() -> None:
+    imports, paths = defaultdict(set), defaultdict(list)
+    for path in FILES:
+        imports[room_of(path)] |= imported_rooms(path) - {room_of(path)}
+        if path.name != "__init__.py" and path.parent != RECORE:
+            paths[path.name].append(path)
+    assert "pipeline" in imports["report"]  # the search finds imports
+    repeated = []
+    for name, files in sorted(paths.items()):
+        rooms = {room_of(path) for path in files}
+        related = {room for room in rooms if any(room in imports[other] or other in imports[room] for other in rooms)}
+        if related:
+            places = [str(path.relative_to(ROOT)) for path in files if room_of(path) in related]
+            repeated.append(f"{name}: {', '.join(places)}")
+    assert not repeated, "\n".join(repeated)
