@@ -48,7 +48,9 @@ def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
 @click.option("--public", type=FILE, default=Path("data/public/public.csv.gz"), help="Data with assays.")
 @click.option("--out", type=FILE, default=Path("validate.html"), help="The report.")
 @click.option("--rows", type=click.IntRange(2), default=2500, help="Use at most this many, evenly from every hole.")
-@click.option("--repeats", type=click.IntRange(1, 100), default=3, help="Repeat the folds with this many seeds.")
+@click.option(
+    "--repeats", type=click.IntRange(1, 100), default=3, help="Repeat the folds, each time with another seed."
+)
 @click.option(
     "--minutes",
     type=click.FloatRange(0),
@@ -61,7 +63,7 @@ def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
     default=60.0,
     help="Time on the clock after which a fit that does not end is stopped, and the validation fails.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, help="Seed of the first folds; repeats count up from it.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="Seed of the first folds; each repeat adds one.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def validate(submission: Path, public: Path, out: Path, as_json: bool, **settings: Any) -> None:
     """Cross-validate a submission on held-out drill holes.
@@ -71,7 +73,7 @@ def validate(submission: Path, public: Path, out: Path, as_json: bool, **setting
     that you trust, and use `recore run` for any other. Besides whole holes, single rows are held out; the gap between
     the two scores is the leakage.
 
-    --minutes is processor time, so that a busy machine skips no more fits than an idle one. For submissions that wait
+    --minutes is processor time, so that a busy machine skips no more fits than an idle one. If the submission waits
     instead of computing, optional fits are also skipped after ten times as long on the clock.
 
     Exit status: 0 the report was written, 1 the submission failed, 2 wrong use or invalid input.
