@@ -72,12 +72,12 @@ function fitSeries(data, width, onPaper, drawn) {
 function declutter(plot) {
   const powers = (text) => (/^[.,1]?0*1?0*$/.test(text.textContent) ? 0 : 1);
   const groups = [".annotation-text", ".xaxislayer-above text", ".yaxislayer-above text"].map((kind) => [...plot.querySelectorAll(kind)]);
-  for (const group of groups) {
-    const kept = [];
-    if (group[0]?.closest(".xaxislayer-above, .yaxislayer-above")) group.sort((one, other) => powers(one) - powers(other));
+  for (const [number, group] of groups.entries()) {
+    const kept = [], gap = number ? 4 : 0; /* pixels between the labels of an axis */
+    if (number) group.sort((one, other) => powers(one) - powers(other));
     for (const text of group) {
       const box = text.getBoundingClientRect();
-      const free = kept.every((other) => box.right <= other.left || other.right <= box.left || box.bottom <= other.top || other.bottom <= box.top);
+      const free = kept.every((other) => box.right + gap <= other.left || other.right + gap <= box.left || box.bottom <= other.top || other.bottom <= box.top);
       text.style.visibility = free ? "" : "hidden";
       if (free) kept.push(box);
     }
