@@ -3,8 +3,8 @@
 import contextlib
 import fcntl
 import os
+import secrets
 import shutil
-import tempfile
 from pathlib import Path
 
 
@@ -36,9 +36,16 @@ def make(parent: Path, prefix: str, suffix: str) -> tuple[Path, Locked]:
                 if lock.held:
                     shutil.rmtree(left, ignore_errors=True)
                 lock.close()
-    while True:  # before it is locked, another process could take it for one of a killed process and remove it
-        folder = Path(tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=parent))
-        lock = Locked(folder)
-        if lock.held and folder.is_dir():
+    while True:
+        folder = parent / f"{prefix}{secrets.token_hex(4)}{suffix}"
+        try:
+            folder.mkdir(0o700)
+            lock = Locked(folder)
+        except FileExistsError:
+            continue
+        except BaseException:  # an interrupt can arrive at any moment
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        if lock.held and folder.is_dir():  # until it was locked, another process could remove it as one that was left
             return folder, lock
         lock.close()

@@ -26,9 +26,13 @@ class RunFolder:
     def __enter__(self) -> "RunFolder":
         self.target.parent.mkdir(parents=True, exist_ok=True)
         self.path, self._lock = locked.make(self.target.parent, ".run-", PART)
-        mask = os.umask(0)
-        os.umask(mask)
-        self.path.chmod(0o777 & ~mask)
+        try:
+            mask = os.umask(0)
+            os.umask(mask)
+            self.path.chmod(0o777 & ~mask)
+        except BaseException:
+            self._remove()
+            raise
         return self
 
     def keep(self) -> Path:
@@ -44,5 +48,8 @@ class RunFolder:
         raise AssertionError
 
     def __exit__(self, *_: object) -> None:
+        self._remove()
+
+    def _remove(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
         self._lock.close()
