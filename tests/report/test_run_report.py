@@ -270,7 +270,7 @@ def test_against_the_best_earlier_run_on_the_same_data(mine: Path) -> None:
     assert table(page, "board").iloc[1][["run", ""]].tolist() == ["mine", "this run"]
     note = next(section.note for section in page.sections if section.name == "previous")
     assert "1 runs on other data" in note
-    assert "1 folders hold an invalid run.json" in note
+    assert "1 folders contain an invalid run.json" in note
     write_report(mine)
 
 
