@@ -150,7 +150,7 @@ def test_private_assays_are_not_in_the_report(runs: Runs, public: pd.DataFrame) 
 
 
 def test_the_message_of_the_private_score_is_withheld(runs: Runs) -> None:
-    """score.py names a cell of the private assays that is no number."""
+    """score.py names a cell of the private assays that is not a number."""
     assert "7731.n.d." in (runs.failed / "logs/private-score.log").read_text()
     for file in (runs.failed / "report.html", *(runs.failed / "report").iterdir()):
         assert "7731.n.d" not in file.read_text()

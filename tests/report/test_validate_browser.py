@@ -1,7 +1,6 @@
 """A validation report in headless Chromium, and a validation of many rows: slow."""
 
 import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 from support.browser import assert_usable, open_report
 from support.checkout import ROOT
 from support.data_files import write_csv
+from support.measuring import child_processor_seconds, processor_seconds
 from support.validations import HOSTILE
 
 from recore.dataset.sample_files import Plan, make_sample
@@ -73,19 +73,18 @@ def test_targets_are_chosen_and_points_are_coloured_by_hole(chromium: Any, numbe
 
 @pytest.mark.slow
 def test_many_rows_within_the_budget_and_10_MB(tmp_path: Path) -> None:
-    """The whole command, with writing its report, takes not much more processor time than --minutes."""
+    """Beyond its budget of --minutes, the whole validation takes little more than reading the file by pandas."""
     make_sample(tmp_path, Plan(rows=28_000, holes=100, channels=1700, missing=0))
-    before, started = os.times(), time.monotonic()
-    page = validate(ROOT, tmp_path / "public/public.csv.gz", ValidationSettings(minutes=1.5))
-    write_page(page, tmp_path / "r.html")
-    after = os.times()
-    used = sum(
-        getattr(after, name) - getattr(before, name) for name in ("user", "system", "children_user", "children_system")
-    )
-    assert used < 120, f"{used:.0f} s of processor time, {time.monotonic() - started:.0f} s on the clock"
+    data, settings = tmp_path / "public/public.csv.gz", ValidationSettings(minutes=1.5)
+    reading = processor_seconds(lambda: pd.read_csv(data, index_col=0), repeats=1)
+    pages = []
+
+    def validate_all() -> None:
+        pages.append(validate(ROOT, data, settings))
+        write_page(pages[0], tmp_path / "r.html")
+
+    used = child_processor_seconds(lambda: pages.append(processor_seconds(validate_all, repeats=1)))
+    page, own = pages
+    assert used + own - 60 * settings.minutes < 5 * reading
     assert page.facts["rows used"].startswith("2,")
     assert (tmp_path / "r.html").stat().st_size < 10_000_000
-
-
-def test_docs_have_a_picture() -> None:
-    assert (ROOT / "docs/reports-validate.png").stat().st_size < 300_000
