@@ -124,3 +124,11 @@ def test_the_command_imports_no_slow_packages() -> None:
         "import sys, recore.cli; print(*sorted({'pandas', 'sklearn', 'pyarrow', 'rich', 'scipy'} & set(sys.modules)))"
     )
     assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).split() == []
+
+
+def test_a_reader_that_closes_early_is_no_error() -> None:
+    command = [sys.executable, "-m", "recore", "doctor"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.close()
+        assert process.wait(60) == 1
+        assert process.stderr.read() == ""

@@ -42,6 +42,8 @@ class OneLineErrors(click.Group):
         except click.UsageError as error:
             command = f"{ctx.command_path} {ctx.invoked_subcommand or ''}".strip()
             raise OneLineError(_usage_message(error, command)) from error
+        except BrokenPipeError:  # whoever reads the output has seen enough, as `head` does; click ends the program
+            raise
         except (ValueError, OSError) as error:
             if ctx.params["debug"]:
                 raise
