@@ -56,7 +56,7 @@ def test_few_rows_are_no_trouble(validate_changed: Callable[..., Page], rows: in
         (lambda data: data.drop(columns=TARGETS), "no assay"),
         (lambda data: data.iloc[:1], "only one row"),
         (lambda data: data.drop(columns="SiteID"), "SiteID"),
-        (lambda data: data.assign(CuPPM="n.d."), "no number"),
+        (lambda data: data.assign(CuPPM="n.d."), "not a number"),
         (lambda data: data.assign(CuPPM=np.inf), "infinite"),
     ],
 )
