@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from recore.dataset.targets import DETECTION_LIMITS, IDS, UNITS
 from recore.dataset.units import CONTENT_PATTERNS, CONTENT_UNITS, DEPTH_PATTERNS, DEPTH_UNITS, SYNONYMS, unit_in_name
+from recore.listing import list_names
 
 TARGETS = tuple(DETECTION_LIMITS)
 SCHEMA = ("sample", "index", *IDS, *TARGETS)
@@ -157,8 +158,7 @@ def _remarks(sources: Mapping[str, Source], columns: Mapping[str, str], ignored:
             f"{', '.join(unknown)}; --column {unknown[0]}:pct, for example, states one"
         )
     if ignored:
-        more = f" and {len(ignored) - SHOWN} more" if len(ignored) > SHOWN else ""
-        remarks.append(f"columns that were ignored: {', '.join(ignored[:SHOWN])}{more}")
+        remarks.append(f"columns that were ignored: {list_names(ignored, SHOWN)}")
     likely = {column: name for column in ignored if (name := likely_name(column)) in TARGETS and name not in sources}
     for column, name in likely.items():
         remarks.append(f"column {column!r} looks like {name}; if so, --column {name}={column} imports it")

@@ -17,6 +17,7 @@ from recore.dataset.instruments.spectrum import Problem, Spectrum, looks_like_re
 from recore.dataset.plausible import SuspectedUnit
 from recore.dataset.targets import IDS
 from recore.dataset.writing import Columns, write_data_file
+from recore.listing import list_names
 
 DECIMALS = 6  # of an absorbance: far below the noise of any instrument
 CHUNK = 500  # rows that are written at a time
@@ -206,7 +207,7 @@ def _in_order_of_table(rows: list[Row], table: AssayTable, result: ImportResult)
     """The rows in the order and with the names of the table."""
     samples = {row.sample for row in rows}
     if missing := [sample for sample in table.samples if sample not in samples]:
-        names = ", ".join(missing[:SHOWN]) + (f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else "")
+        names = list_names(missing, SHOWN)
         result.problems.append(Problem(str(table.path), f"these samples have no usable spectrum: {names}"))
     place_of = {sample: place for place, sample in enumerate(table.samples)}
     renamed = [replace(row, index=table.index[place_of[row.sample]] + row.index[len(row.sample) :]) for row in rows]

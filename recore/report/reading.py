@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recore.listing import list_names
 from recore.pipeline.data import IDS, read_header
 from recore.pipeline.text import plain
 
@@ -166,5 +167,4 @@ def _is_wavenumber(name: str) -> bool:
 
 
 def _list(names: list[str]) -> str:
-    shown = ", ".join(repr(plain(name, 40)) for name in names[:LISTED_NAMES])
-    return shown if len(names) <= LISTED_NAMES else f"{shown} and {len(names) - LISTED_NAMES} more"
+    return list_names([repr(plain(name, 40)) for name in names], LISTED_NAMES)

@@ -9,6 +9,7 @@ import numpy as np
 
 from recore.dataset.cells import parse_number, read_cells
 from recore.dataset.instruments.spectrum import Measured, Problem
+from recore.listing import list_names
 
 SUFFIXES = (".csv", ".txt", ".tsv", ".dpt", ".asc")
 SHOWN = 5  # columns that a message names
@@ -80,8 +81,7 @@ def _table(
             reason += "; transpose this table, which has one spectrum per column"
         raise ValueError(f"line {header[0]} is not the header of a table of spectra: {reason}")
     ignored = [name for place, name in enumerate(names) if place not in axis and place != column]
-    examples = ", ".join(ignored[:SHOWN]) + (f" and {len(ignored) - SHOWN} more" if len(ignored) > SHOWN else "")
-    remarks = (f"columns that are not wavenumbers were ignored: {examples}",) if ignored else ()
+    remarks = (f"columns that are not wavenumbers were ignored: {list_names(ignored, SHOWN)}",) if ignored else ()
     x = np.array(list(axis.values()))
     last_replicate: dict[str, int] = {}
     line = None

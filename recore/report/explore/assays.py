@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recore.listing import list_names
 from recore.report.page.content import Figure, Finding, Level, Section, Table
 from recore.report.page.figures import (
     ABOVE,
@@ -192,9 +193,7 @@ def _findings(table: "pd.DataFrame") -> list[Finding]:
     for level, name, chosen, text in cases:
         names = table["assay"][chosen].tolist()
         if names:
-            text = f"{len(names)} of {len(table)} targets {text}: {', '.join(names[:LISTED])}"
-            if len(names) > LISTED:
-                text += f" and {len(names) - LISTED} more"
+            text = f"{len(names)} of {len(table)} targets {text}: {list_names(names, LISTED)}"
             findings.append(Finding(level, name, text, "assays", {"assays": names}))
     if not findings:
         text = f"all {len(table)} targets are measured in every row"

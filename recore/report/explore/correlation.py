@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recore.listing import list_names
 from recore.report.page.content import Figure, Finding, Section, Table
 from recore.report.page.figures import DIVERGING, as_float32, new_figure
 from recore.report.page.regions import mark_regions, wavenumber_axis
@@ -47,9 +48,7 @@ def section(data: SpectralData, shapes: Binned) -> tuple[Section, list[Finding]]
     high = strongest.numbers[strongest.numbers["correlation"].abs() >= HIGH_CORRELATION]
     text = f"{len(high)} of {len(table)} assays have a correlation of at least {HIGH_CORRELATION} with some band"
     if len(high):
-        text += f": {', '.join(high['assay'].head(LISTED))}"
-    if len(high) > LISTED:
-        text += f" and {len(high) - LISTED} more"
+        text += f": {list_names(high['assay'].tolist(), LISTED)}"
     finding = Finding("note", "correlation", text, "correlation", {"assays": high["assay"].tolist()})
     return Section("correlation", TITLE, READING, items, NOTE.format(width=shapes.width)), [finding]
 

@@ -31,6 +31,7 @@ def render(page: Page, folder: str) -> str:
         loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined
     )
     environment.filters["number"] = _number
+    figures = {item.name: _plot(item) for item in page.items if isinstance(item, Figure)}
     return environment.get_template("page.html").render(
         page=page,
         folder=folder,
@@ -41,8 +42,8 @@ def render(page: Page, folder: str) -> str:
         "base-uri 'none'; form-action 'none'",
         style=Markup((HERE / "page.css").read_text("utf-8")),  # noqa: S704 - this package's own file
         script=Markup(script),  # noqa: S704
-        figures=Markup(_json({item.name: _plot(item) for item in page.items if isinstance(item, Figure)})),  # noqa: S704
-        library=library if any(isinstance(item, Figure) for item in page.items) else "",
+        figures=Markup(_json(figures)),  # noqa: S704
+        library=library if figures else "",
     )
 
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recore.listing import list_names
 from recore.pipeline.record import Record
 from recore.pipeline.scores import SIDES, Score
 from recore.report.page.content import Figure, Finding, Section, Table
@@ -158,5 +159,4 @@ def _loss_finding(judge: Score, scored: list[str], side: str) -> list[Finding]:
 
 
 def _list(names: list[str]) -> str:
-    text = ", ".join(short_name(name) for name in names[:LISTED])
-    return text if len(names) <= LISTED else f"{text} and {len(names) - LISTED} more"
+    return list_names([short_name(name) for name in names], LISTED)

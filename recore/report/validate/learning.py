@@ -16,12 +16,12 @@ from recore.report.page.figures import (
 )
 from recore.report.statistics.groups import rows_by_group
 from recore.report.validate.plan import make_folds
+from recore.report.validate.target_scores import LOWEST_R2
 from recore.report.validate.validation import ValidationResult
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LOWEST_R2 = -0.5  # where the axis of the figure ends
 CLEAR_RISE = 0.01  # of the score, between the last two points
 
 TITLE = "Learning curve"

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from recore.listing import list_names
 from recore.report.page.content import Figure, Finding, Level, Section, Table
 from recore.report.page.figures import (
     ABOVE,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LOWEST_R2 = -0.5  # where the axes of the figures end
+LISTED = 8  # targets that a finding names
 
 TITLE = "Targets"
 READING = (
@@ -186,7 +188,7 @@ def _gain_findings(scored: "pd.DataFrame") -> list[Finding]:
         cost = float(-below["contribution"].sum())
         text = (
             f"{len(below)} of {len(scored)} targets are predicted worse than by their mean, which costs {cost:.4f}: "
-            f"{_list_names(below['target'])}"
+            f"{list_names(below['target'].tolist(), LISTED)}"
         )
         values = {"targets": below["target"].tolist(), "points": cost}
         findings.append(Finding("bad", "below the mean", text, "target-scores", values))
@@ -228,11 +230,7 @@ def _data_findings(table: "pd.DataFrame", result: ValidationResult) -> list[Find
     findings = []
     for name, (level, rows, text) in cases.items():
         if len(rows):
-            values = {"targets": rows["target"].tolist()}
-            findings.append(Finding(level, name, f"{text}: {_list_names(rows['target'])}", "target-scores", values))
+            targets = rows["target"].tolist()
+            text += f": {list_names(targets, LISTED)}"
+            findings.append(Finding(level, name, text, "target-scores", {"targets": targets}))
     return findings
-
-
-def _list_names(names: "pd.Series[str]") -> str:
-    listed = ", ".join(names[:8])
-    return listed if len(names) <= 8 else f"{listed} and {len(names) - 8} more"
