@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from recore.dataset.sample_files import FILES, PRIVATE_SHARE, Plan, make_sample
-from recore.simulator.instances import instance_of
+from recore.simulator.isolation.instances import instance_of
 
 INTERVAL = 0.1  # seconds between two samples of memory
 INSTANCES = {"TrainingJob": "training", "ProcessingJob": "processing", "TransformJob": "transform"}

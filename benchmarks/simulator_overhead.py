@@ -20,8 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from recore.simulator.feeding import Server
 from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
+from recore.simulator.serving.client import NoResponse, UnixClient
 
 IMAGE = "sagemaker-scikit-learn:1.9-0-cpu-py3"
 SCRIPT = "import sklearn\nprint(sklearn.__version__)\n"
@@ -110,6 +110,14 @@ def time_transform(simulator: Simulator, name: str) -> float:
     return wait(sagemaker, "Transform", name)
 
 
+def is_ready(server: UnixClient) -> bool:
+    """Return whether a server answers a ping with 200."""
+    try:
+        return server.request("GET", "/ping", seconds=2).status == 200
+    except NoResponse:
+        return False
+
+
 def time_server(folder: Path) -> float:
     """Start the same server by hand, send it the same bodies one after the other, stop it; return the seconds."""
     start = time.perf_counter()
@@ -119,14 +127,17 @@ def time_server(folder: Path) -> float:
     variables |= {"SAGEMAKER_SUBMIT_DIRECTORY": str(folder), "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
     command = [sys.executable, "-P", ROOT / "recore/container/serving.py", "--bind", f"unix:{path}"]
     process = subprocess.Popen(command, env=os.environ | variables, stderr=subprocess.DEVNULL)
-    server = Server(path)
-    server.wait(60, lambda: None)
+    server = UnixClient(path)
+    while not is_ready(server):
+        time.sleep(0.05)
     body = (LINE * ((6 << 20) // len(LINE))).encode()
     remaining = len(LINE) * ROWS
     with open(folder / "answer", "wb") as answer:
         while remaining > 0:
-            answer.write(server.invoke(body[: min(remaining, len(body))], "text/csv", "text/csv"))
+            part = body[: min(remaining, len(body))]
+            answer.write(server.request("POST", "/invocations", part, {"Content-Type": "text/csv"}).body)
             remaining -= len(body)
+    server.close()
     process.terminate()
     process.wait()
     return time.perf_counter() - start

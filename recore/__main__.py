@@ -2,6 +2,9 @@
 
 import sys
 
+from recore import interrupts
+
+interrupts.end_at_once()
 try:
     from recore.cli import main
 except ModuleNotFoundError as error:

@@ -14,10 +14,14 @@ class Locked:
     def __init__(self, folder: Path):
         self.held = False
         self._descriptor = -1
-        with contextlib.suppress(OSError):
-            self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self.held = True
+        try:
+            with contextlib.suppress(OSError):
+                self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self.held = True
+        except BaseException:  # an interrupt can arrive at any moment
+            self.close()
+            raise
 
     def close(self) -> None:
         if self._descriptor >= 0:
@@ -38,14 +42,17 @@ def make(parent: Path, prefix: str, suffix: str) -> tuple[Path, Locked]:
                 lock.close()
     while True:
         folder = parent / f"{prefix}{secrets.token_hex(4)}{suffix}"
+        new: Locked | None = None
         try:
             folder.mkdir(0o700)
-            lock = Locked(folder)
+            new = Locked(folder)
+            if new.held and folder.is_dir():  # until it was locked, another process could remove it as one left over
+                return folder, new
+            new.close()
         except FileExistsError:
             continue
         except BaseException:  # an interrupt can arrive at any moment
             shutil.rmtree(folder, ignore_errors=True)
+            if new:
+                new.close()
             raise
-        if lock.held and folder.is_dir():  # until it was locked, another process could remove it as one that was left
-            return folder, lock
-        lock.close()

@@ -7,7 +7,10 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-# Before numpy is imported: on a busy machine its threads wait for each other, and a fit takes fifty times as long.
+# Before numpy is imported. Jobs and containers inherit no OPENBLAS_CORETYPE, and other kernels round in another way.
+for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
+    os.environ.pop(name, None)
+# On a busy machine its threads wait for each other, and a fit takes fifty times as long.
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 

@@ -226,6 +226,7 @@ def test_an_interrupted_set_up_is_completed(project_with_uv: Project) -> None:
     assert subprocess.run([project.python, "-c", "import alpha, pip"]).returncode == 0
 
 
+@pytest.mark.slow
 def test_an_environment_that_is_broken_or_of_another_python_is_made_again(project_with_uv: Project) -> None:
     project = project_with_uv
     assert project.make()[0] == 0

@@ -90,11 +90,13 @@ def test_an_empty_folder_is_filled_and_an_unknown_model_refused(tmp_path: Path) 
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["good", "random_numbers"])
 def test_good_submissions_keep_the_contract(name: str) -> None:
     keeps_the_contract(ROOT / "tests/submissions" / name)
 
 
+@pytest.mark.slow
 def test_the_contract_is_not_kept_by_every_submission(tmp_path: Path) -> None:
     """By one whose inputs hold an assay, say."""
     shutil.copytree(ROOT / "tests/submissions/random_numbers", tmp_path / "leak")
@@ -106,6 +108,7 @@ def test_the_contract_is_not_kept_by_every_submission(tmp_path: Path) -> None:
         keeps_the_contract(tmp_path / "leak")
 
 
+@pytest.mark.slow
 def test_a_fork_with_another_model_and_other_bins_keeps_the_contract(tmp_path: Path) -> None:
     """As `make test-submission` runs it in a checkout that a participant has edited."""
     fork = copy_checkout(tmp_path / "fork")

@@ -20,7 +20,7 @@ from support.checkout import ROOT, copy_checkout, environment
 from support.docker_engine import engine
 from support.template import IS_TEMPLATE, template_only
 
-from recore.simulator.sandbox import bubblewrap_works
+from recore.simulator.isolation.bubblewrap import bubblewrap_works
 
 PAGES = [ROOT / "README.md", ROOT / "data/README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CHANGED = ROOT / "docs/your-model.md"  # replaces the template's model
@@ -49,6 +49,7 @@ def checkout(tmp_path: Path) -> Path:
     return copy_checkout(tmp_path / "checkout")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if blocks(page) and page != CHANGED], ids=lambda page: page.name
 )

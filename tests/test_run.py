@@ -16,7 +16,7 @@ from support.run_command import file_options, make_once, run_recore
 from support.tiny_submission import PREPROCESS, TARGETS, tiny
 from test_cli import recore
 
-from recore.simulator.sandbox import bubblewrap_works
+from recore.simulator.isolation.bubblewrap import bubblewrap_works
 
 WEIGHTS = dict.fromkeys(TARGETS, 0.01) | {"AuPPM": 0.04, "CuPPM": 0.35}
 WEIGHTS |= dict.fromkeys("AgPPM FePCT NiPPM PbPPM ZnPPM AlPPM CaPPM KPPM MgPPM NaPPM".split(), 0.025)

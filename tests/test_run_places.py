@@ -2,22 +2,47 @@
 
 import json
 import os
+import shlex
 import signal
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import boto3
 import pytest
 from click.testing import CliRunner
+from support.checkout import ROOT, environment
 from support.run_command import file_options, run_recore, start
 from support.tiny_submission import TRAIN, tiny
 
 from recore.cli import main
 from recore.cli.destination import open_destination
 from recore.pipeline.run_folder import RunFolder
-from recore.simulator.sandbox import bubblewrap_works
+from recore.simulator.isolation.bubblewrap import bubblewrap_works
 
 pytestmark = pytest.mark.everywhere
 
+# Fills the disk as soon as the last scores are there, but for some bytes.
+FULL_IN_THE_END = """
+import threading, time
+from pathlib import Path
+
+def fill():
+    small = Path({small!r})
+    while len(list(small.glob(".run-*/scores/*.json"))) < 2:
+        time.sleep(0.001)
+    with open(small / "filler", "wb", buffering=0) as filler:
+        try:
+            while True:
+                filler.write(b"x" * 512)
+        except OSError:
+            filler.truncate(max(filler.tell() - {left}, 0))
+
+threading.Thread(target=fill, daemon=True).start()
+from recore.cli import main
+main(prog_name="recore")
+"""
 SLEEP = "import time\nif __name__ == '__main__':\n    time.sleep(2)\n"
 
 
@@ -30,6 +55,7 @@ def test_an_error_reaches_the_terminal_without_escape_sequences(tmp_path: Path, 
         assert not set("\x1b\x07\x9b") & set(done.stderr)
 
 
+@pytest.mark.slow
 def test_a_run_under_nohup_outlives_its_terminal(tmp_path: Path, sample: Path) -> None:
     mine = tiny(tmp_path / "mine", {"train.py": SLEEP + TRAIN})
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does; what is ignored is inherited
@@ -70,15 +96,17 @@ def test_a_profile_with_another_endpoint_is_not_aws(
     for name in list(os.environ):
         if name.startswith("AWS_"):
             monkeypatch.delenv(name)
-    (tmp_path / "config").write_text("[default]\nregion = us-east-1\nendpoint_url = http://127.0.0.1:9\n")
+    listening = socket.create_server(("127.0.0.1", 0))  # as a simulator
+    endpoint = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    (tmp_path / "config").write_text(f"[default]\nregion = us-east-1\nendpoint_url = {endpoint}\n")
     variables = {"AWS_CONFIG_FILE": str(tmp_path / "config")}
     variables |= {"AWS_ACCESS_KEY_ID": "some", "AWS_SECRET_ACCESS_KEY": "one"}
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     options = {"engine": "aws", "role": "arn:aws:iam::111122223333:role/Jobs", "bucket": "b", "image": None}
-    with open_destination(options | {"actual": None, "isolation": None}, trusted=True) as there:
-        assert (there.endpoint, there.isolation) == ("http://127.0.0.1:9", "that of the simulator there")
+    with listening, open_destination(options | {"actual": None, "isolation": None}, trusted=True) as there:
+        assert (there.endpoint, there.isolation) == (endpoint, "that of the simulator there")
         assert there.services.log_delay == 0
     command = [
         "run",
@@ -90,7 +118,7 @@ def test_a_profile_with_another_endpoint_is_not_aws(
     command += ["--engine", "aws", "--role", str(options["role"]), "--bucket", "b", "--isolation", "required"]
     done = CliRunner().invoke(main, command)
     assert done.exit_code == 2
-    assert "isolation is required, and the simulator at http://127.0.0.1:9 decides on its own" in done.stderr
+    assert f"isolation is required, and the simulator at {endpoint} decides on its own" in done.stderr
     assert not (tmp_path / "o").exists()
 
 
@@ -129,3 +157,39 @@ def test_a_link_created_meanwhile_does_not_fail_the_run(tmp_path: Path) -> None:
     with RunFolder(tmp_path / "out") as folder:
         (tmp_path / "out").symlink_to("nowhere")
         assert folder.keep() == tmp_path / "out-2"
+
+
+def test_the_working_directory_is_removed_meanwhile(tmp_path: Path, sample: Path) -> None:
+    (tmp_path / "here").mkdir()
+    command = start(
+        tmp_path / "started",
+        tiny(tmp_path / "mine", {"train.py": "import time\ntime.sleep(2)\n" + TRAIN}),
+        *file_options(sample),
+        "--out",
+        tmp_path / "kept/run",
+        "--no-report",
+        cwd=tmp_path / "here",
+    )
+    command.wait_for("train.py")
+    (tmp_path / "here").rmdir()
+    assert command.end() == (0, [])
+    assert (tmp_path / "kept/run/run.json").is_file()
+
+
+@pytest.mark.skipif(not bubblewrap_works(), reason="makes a small disk by bubblewrap")
+@pytest.mark.parametrize("left", [0, 2000, 5000], ids=lambda left: f"{left} bytes left")
+def test_a_disk_that_is_full_in_the_end_loses_no_result(tmp_path: Path, sample: Path, left: int) -> None:
+    """The submission's last file fills the disk of --out, so that run.json has no place there."""
+    small, kept = tmp_path / "small", tmp_path / "kept"
+    small.mkdir()
+    program = FULL_IN_THE_END.format(small=str(small), left=left)
+    options = [tiny(tmp_path / "mine"), *file_options(sample), "--out", small / "run", "--no-report"]
+    words = shlex.join([sys.executable, "-c", program, "run", *map(str, options)])
+    script = f"{words}; status=$?; cp -r {small} {kept}; exit $status"
+    sandbox = ["bwrap", "--dev-bind", "/", "/", "--size", "3000000", "--tmpfs", str(small), "sh", "-c", script]
+    done = subprocess.run(sandbox, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2, done.stderr
+    line = f"recore: {small}/run: run.json could not be written (No space left on device); "
+    assert done.stderr.splitlines()[-1] == f"{line}the run's other files are kept"
+    assert {"model.tar.gz", "predictions", "scores", "logs"} <= set(os.listdir(kept / "run"))
+    assert float((kept / "run/scores/private.txt").read_text()) < 1.02

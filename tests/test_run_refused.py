@@ -3,13 +3,14 @@
 import os
 import shutil
 import signal
+import socket
 import sys
 from pathlib import Path
 
 import pytest
 from support.checkout import ROOT
 from support.data_files import write_gz
-from support.run_command import file_options, run_recore, start
+from support.run_command import file_options, refused_run, start
 from support.tiny_submission import SETUP, tiny
 
 
@@ -18,86 +19,90 @@ def mine(tmp_path: Path) -> Path:
     return tiny(tmp_path / "mine")
 
 
-def refused(*arguments: object, cwd: Path, **variables: str) -> str:
-    """The last line of a run that is refused in an empty folder; no file is written and no job started."""
-    before = sorted(os.listdir(cwd))
-    done = run_recore(*arguments, cwd=cwd, **variables)
-    assert done.returncode == 2, done.stderr
-    assert done.stdout == ""
-    assert len(done.stderr.splitlines()) == 1, done.stderr
-    assert "started" not in done.stderr
-    assert sorted(os.listdir(cwd)) == before
-    return done.stderr.splitlines()[-1]
-
-
 def test_a_folder_that_is_there(mine: Path, tmp_path: Path, sample: Path) -> None:
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs/run.json").write_text("earlier")
-    line = refused(mine, *file_options(sample), "--out", "runs", cwd=tmp_path)
+    line = refused_run(mine, *file_options(sample), "--out", "runs", cwd=tmp_path)
     assert line == "recore: runs: there already; an earlier run is never replaced, choose another --out"
     assert (tmp_path / "runs/run.json").read_text() == "earlier"
 
 
 def test_no_data(mine: Path, tmp_path: Path) -> None:
-    line = refused(mine, cwd=tmp_path)
+    line = refused_run(mine, cwd=tmp_path)
     assert line == (
         "recore: data/public/public.csv.gz: there is no such file; `python -m recore sample` makes sample data"
     )
-    line = refused(mine, "--public", "gone.csv.gz", "--out", "run", cwd=tmp_path)
+    line = refused_run(mine, "--public", "gone.csv.gz", "--out", "run", cwd=tmp_path)
     assert line.startswith("recore: gone.csv.gz: there is no such file; ")
 
 
 def test_private_data_without_public(mine: Path, tmp_path: Path, sample: Path) -> None:
     for names in (["private"], ["private", "actual"]):
-        line = refused(mine, *file_options(sample, *names), cwd=tmp_path)
+        line = refused_run(mine, *file_options(sample, *names), cwd=tmp_path)
         assert line == "recore: --private and --actual need --public; see `python -m recore run --help`"
-    line = refused(mine, *file_options(sample, "public", "actual"), cwd=tmp_path)
+    line = refused_run(mine, *file_options(sample, "public", "actual"), cwd=tmp_path)
     assert "these assays need the private data that they belong to, --private" in line
 
 
 def test_private_data_with_assays_are_refused(mine: Path, tmp_path: Path, sample: Path) -> None:
     public = sample / "public/public.csv.gz"
-    line = refused(mine, "--public", public, "--private", public, cwd=tmp_path)
+    line = refused_run(mine, "--public", public, "--private", public, cwd=tmp_path)
     assert "is neither an ID nor a wavenumber, and the submission would see it" in line
     text = write_gz(tmp_path / "data.csv.gz", "")
-    assert "a header of an index and columns" in refused(mine, "--public", text, cwd=tmp_path)
+    assert "a header of an index and columns" in refused_run(mine, "--public", text, cwd=tmp_path)
 
 
 def test_invalid_submissions_are_refused(tmp_path: Path, sample: Path) -> None:
     public = file_options(sample, "public")
     (tmp_path / "empty").mkdir()
-    line = refused("empty", *public, cwd=tmp_path)
+    line = refused_run("empty", *public, cwd=tmp_path)
     assert line == "recore: empty: there is no setup.py to name the files to upload: copy the template's"
-    assert refused("gone", *public, cwd=tmp_path) == "recore: gone: there is no such submission"
+    assert refused_run("gone", *public, cwd=tmp_path) == "recore: gone: there is no such submission"
     tiny(tmp_path / "found", {"setup.py": SETUP.replace('["train", "preprocess"]', "find_modules()")})
-    assert "it is not run here, only read" in refused("found", *public, cwd=tmp_path)
+    assert "it is not run here, only read" in refused_run("found", *public, cwd=tmp_path)
+
+
+def test_submissions_that_could_not_be_read_to_an_end_are_refused(tmp_path: Path, sample: Path) -> None:
+    public = file_options(sample, "public")
+    os.mkfifo(tmp_path / "pipe")
+    line = refused_run("pipe", *public, cwd=tmp_path)
+    assert line == "recore: pipe: a folder or the archive of a submission is needed, not a pipe, socket or device"
+    for name in ("setup.py", "MANIFEST.in"):
+        folder = tiny(tmp_path / f"loop of {name}")
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to(name)
+        assert refused_run(folder, *public, cwd=tmp_path) == f"recore: {folder / name}: a loop of links"
+        (folder / name).unlink()
+        with open(folder / name, "wb") as file:
+            file.truncate(1 << 40)
+        assert refused_run(folder, *public, cwd=tmp_path) == f"recore: {folder / name}: more than 1 MB are not read"
 
 
 def test_options_that_do_not_go_together(mine: Path, tmp_path: Path, sample: Path) -> None:
     files = file_options(sample, "public")
     aws = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_DEFAULT_REGION": ""}
     files += ["--out", "x"]
-    line = refused(mine, *files, "--engine", "aws", cwd=tmp_path, **aws)
-    assert "Export AWS_DEFAULT_REGION" in line
+    line = refused_run(mine, *files, "--engine", "aws", cwd=tmp_path, **aws)
+    assert "export AWS_DEFAULT_REGION" in line
     aws |= {"AWS_DEFAULT_REGION": "us-east-1"}
-    line = refused(mine, *files, "--engine", "aws", cwd=tmp_path, **aws)
+    line = refused_run(mine, *files, "--engine", "aws", cwd=tmp_path, **aws)
     assert line.startswith("recore: AWS needs --role, the ARN of the jobs' role, and --bucket")
-    line = refused(mine, *files, "--role", "arn:aws:iam::1:role/x", cwd=tmp_path)
+    line = refused_run(mine, *files, "--role", "arn:aws:iam::1:role/x", cwd=tmp_path)
     assert line.startswith("recore: --role and --bucket are for --engine aws")
-    line = refused(mine, *files, "--training-instances", "large", cwd=tmp_path)
+    line = refused_run(mine, *files, "--training-instances", "large", cwd=tmp_path)
     assert line.startswith(
         "recore: --training-instances large: an instance type is needed, such as ml.m5.xlarge or ml.m5.xlarge:2"
     )
-    assert "--max-payload" in refused(mine, *files, "--max-payload", 101, cwd=tmp_path)
+    assert "--max-payload" in refused_run(mine, *files, "--max-payload", 101, cwd=tmp_path)
 
 
 def test_an_archive_of_something_else_is_one_line(tmp_path: Path, sample: Path) -> None:
     public = sample / "public/public.csv.gz"
-    assert "archive of a submission" in refused(public, "--public", public, cwd=tmp_path)
+    assert "archive of a submission" in refused_run(public, "--public", public, cwd=tmp_path)
 
 
 def test_no_empty_folder_is_left(mine: Path, tmp_path: Path, sample: Path) -> None:
-    refused(mine, *file_options(sample, "public"), "--training-instances", "large", cwd=tmp_path)
+    refused_run(mine, *file_options(sample, "public"), "--training-instances", "large", cwd=tmp_path)
 
 
 def without_bubblewrap(folder: Path) -> str:
@@ -113,12 +118,12 @@ def test_someone_elses_submission_meets_private_assays_only_with_isolation(
     mine: Path, tmp_path: Path, sample: Path
 ) -> None:
     path = without_bubblewrap(tmp_path / "bin")
-    line = refused(mine, *file_options(sample, anywhere=False), "--out", "run", cwd=tmp_path, PATH=path)
+    line = refused_run(mine, *file_options(sample, anywhere=False), "--out", "run", cwd=tmp_path, PATH=path)
     assert line == (
         "recore: isolation is required, and bubblewrap does not work here: install it, or allow user namespaces"
     )
     elsewhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_DEFAULT_REGION": "us-east-1"}
-    line = refused(mine, *file_options(sample, anywhere=False), "--out", "run", cwd=tmp_path, **elsewhere)
+    line = refused_run(mine, *file_options(sample, anywhere=False), "--out", "run", cwd=tmp_path, **elsewhere)
     assert line.startswith("recore: isolation is required, and the simulator at http://127.0.0.1:9 decides on its own")
 
 
@@ -135,3 +140,15 @@ def test_own_work_and_what_is_allowed_start_without_isolation(
     first = started.stderr.splitlines()[0]
     assert first.endswith("isolation: none, nothing keeps a job from this user's files and the network")
     assert '"isolation": "none, nothing keeps' in (tmp_path / "run/run.json").read_text()
+
+
+def test_data_that_are_no_files_are_refused(mine: Path, tmp_path: Path, sample: Path) -> None:
+    """Whoever opens a named pipe waits for ever."""
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.path.relpath(tmp_path / "socket"))
+        for option, names in (("--public", []), ("--private", ["public"]), ("--actual", ["public", "private"])):
+            for path in ("pipe", "socket", "/dev/null"):
+                line = refused_run(mine, *file_options(sample, *names or ["public"]), option, path, cwd=tmp_path)
+                assert f"File '{path}' is a pipe, a socket or a device: a regular file is needed;" in line
+            assert "is a directory" in refused_run(mine, option, ".", cwd=tmp_path)

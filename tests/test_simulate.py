@@ -17,9 +17,9 @@ from support.simulator_client import IMAGE
 COMMAND = [sys.executable, "-m", "recore", "simulate"]
 
 
-def start(*options: object, folder: Path) -> tuple[subprocess.Popen, dict[str, str]]:
+def start(*options: object, folder: Path, **variables: str) -> tuple[subprocess.Popen, dict[str, str]]:
     """The command in the foreground of another process, and the variables that it printed."""
-    variables = environment() | {"TMPDIR": str(folder)}
+    variables = environment() | {"TMPDIR": str(folder)} | variables
     command = [*COMMAND, "--json", *map(str, options)]
     process = subprocess.Popen(
         command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

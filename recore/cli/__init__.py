@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from recore import interrupts
+from recore.cli.check import check
 from recore.cli.doctor import doctor
 from recore.cli.import_ import import_
 from recore.cli.new import new
@@ -38,7 +40,11 @@ class OneLineErrors(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with interrupts.raised():
+                return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo(interrupts.LINE, err=True)
+            raise SystemExit(interrupts.STATUS) from None
         except click.UsageError as error:
             command = f"{ctx.command_path} {ctx.invoked_subcommand or ''}".strip()
             raise OneLineError(_usage_message(error, command)) from error
@@ -84,5 +90,5 @@ def main(debug: bool) -> None:
     """
 
 
-for command in (sample, import_, new, explore, validate, run, report, scores, board, simulate, doctor):
+for command in (sample, import_, new, explore, validate, check, run, report, scores, board, simulate, doctor):
     main.add_command(command)

@@ -1,14 +1,29 @@
 """What several commands share: types of arguments, and the progress bar of long work."""
 
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-FILE = click.Path(dir_okay=False, path_type=Path)
+
+class RegularFile(click.Path):
+    """A file, which may be missing. A pipe is refused: it would be waited for without end, and read only once."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if path.exists() and not path.is_file():
+            self.fail(f"File '{path}' is a pipe, a socket or a device: a regular file is needed.", param, ctx)
+        return path
+
+
+FILE = RegularFile()
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
 

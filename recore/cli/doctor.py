@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from recore import interrupts
 from recore.doctor import FAIL, Check
 
 ROOT = Path(__file__).parents[2]
@@ -47,10 +48,11 @@ def doctor(as_json: bool) -> None:
 
 
 def _sandbox_works() -> bool:
-    from recore.simulator.sandbox import bubblewrap_works
+    from recore.simulator.isolation.bubblewrap import bubblewrap_works
 
     try:
-        return bubblewrap_works()
+        with interrupts.deferred():  # the folder of the attempt can be removed only when the sandbox has ended
+            return bubblewrap_works()
     except OSError:  # there is no temporary folder, which another check reports
         return False
 

@@ -3,15 +3,13 @@
 import datetime
 import json
 import re
-import signal
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from recore import interrupts
 from recore.cli.common import FILE
 from recore.pipeline.data import DataFiles
 from recore.pipeline.requests import Instances, RunSettings, describe_limits
@@ -31,7 +29,6 @@ DEFAULT_FILES = {
     "private": Path("data/private/private.csv.gz"),
     "actual": Path("data/private/actual.csv.gz"),
 }
-INTERRUPTED = 130  # the exit status that a shell reports for a command that SIGINT ended
 
 
 @click.command()
@@ -86,11 +83,11 @@ def run(submission: Path, note: str, as_json: bool, ascii_only: bool, **options:
     job_options: dict[str, Any] = {"max_payload": options["max_payload"]}
     for job in ("training", "processing", "transform"):
         job_options[job] = _parse_instances(job, options[f"{job}_instances"])
-    now = datetime.datetime.now(datetime.UTC)
+    now, folder = datetime.datetime.now(datetime.UTC), Path.cwd()  # it can be gone in the end
     run_folder = RunFolder(options["out"] or Path("runs", f"{now:%Y-%m-%dT%H-%M-%S}"))
     console, interrupted = Console(stderr=True, highlight=False), False
     trusted = submission.resolve() == ROOT
-    with _interruptible(), open_destination(options, trusted) as destination, run_folder:
+    with open_destination(options, trusted) as destination, run_folder:
         name = f"recore-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
         settings = RunSettings(name, destination.bucket, destination.role, destination.image, **job_options)
         pipeline_run = PipelineRun(
@@ -107,13 +104,17 @@ def run(submission: Path, note: str, as_json: bool, ascii_only: bool, **options:
             {
                 "note": clean_note(note),
                 "arguments": {"submission": submission} | options,
-                "folder": str(Path.cwd()),
+                "folder": str(folder),
                 "endpoint": destination.endpoint,
                 "region": destination.region,
                 "isolation": destination.isolation,
             },
         )
-        write_record(record, run_folder.path)
+        try:
+            write_record(record, run_folder.path)
+        except OSError as error:  # the disk is full
+            reason = f"run.json could not be written ({error.strerror}); the run's other files are kept"
+            raise OSError(f"{run_folder.keep()}: {reason}") from error
         pipeline_run.folder = run_folder.keep()
         if options["report"]:
             _write_report(pipeline_run.folder)
@@ -125,8 +126,8 @@ def run(submission: Path, note: str, as_json: bool, ascii_only: bool, **options:
     if interrupted:
         running = [step.name for step in pipeline_run.steps.values() if step.began and step.seconds is None]
         jobs = f"not waited for: {', '.join(running)}" if running else "its jobs are stopped"
-        click.echo(f"recore: interrupted, {jobs}; its results so far are in {pipeline_run.folder}", err=True)
-        raise SystemExit(INTERRUPTED)
+        click.echo(f"{interrupts.LINE}, {jobs}; its results so far are in {pipeline_run.folder}", err=True)
+        raise SystemExit(interrupts.STATUS)
     raise SystemExit(int(pipeline_run.state != "Completed"))
 
 
@@ -158,25 +159,6 @@ def _announce(destination: "Destination", settings: RunSettings, engine: str, co
         lines += [f"aws: {line}" for line in describe_limits(settings)]
     for line in lines:
         console.print(line, soft_wrap=True)
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt within; where nothing there catches it, the program ends.
-
-    A signal that is ignored, as SIGHUP is under nohup, stays ignored.
-    """
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    handled = [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
-    before = {number: signal.signal(number, signal.default_int_handler) for number in handled}
-    try:
-        yield
-    except KeyboardInterrupt:
-        click.echo("recore: interrupted", err=True)
-        raise SystemExit(INTERRUPTED) from None
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _write_report(folder: Path) -> None:

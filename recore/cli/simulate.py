@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from recore import interrupts
 from recore.cli.common import FOLDER
 
 
@@ -37,9 +38,11 @@ def simulate(port: int, engine: str, isolation: str, state: Path | None, as_json
     from recore.simulator.server import Simulator
 
     stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
-    with Simulator(port, isolation, state, engine) as simulator:
+    # a shell without job control, as in a script, starts what is in the background with SIGINT ignored
+    handled = interrupts.handled_by(lambda *_: stopped.set(), ignored=(signal.SIGINT,))
+    with handled, Simulator(port, isolation, state, engine) as simulator:
+        if stopped.is_set():  # before it was ready
+            raise KeyboardInterrupt
         if as_json:
             click.echo(json.dumps(simulator.variables()))
         else:
@@ -47,7 +50,7 @@ def simulate(port: int, engine: str, isolation: str, state: Path | None, as_json
                 click.echo(f"export {name}={shlex.quote(value)}")
         isolation = "nothing is enforced"
         if simulator.enforced:
-            isolation = f"{simulator.walls.name}: jobs see only their own files, without network"
+            isolation = f"{simulator.isolation.name}: jobs see only their own files, without network"
         click.echo(f"simulate: {simulator.endpoint}, isolation: {isolation}; Ctrl-C ends it", err=True)
         stopped.wait()
     click.echo("simulate: ended, with all its jobs", err=True)

@@ -111,7 +111,7 @@ def _decimal_point(cell: str) -> str:
 
 
 def parse_number(cell: str) -> float | None:
-    """The finite number in a cell, None if there is none."""
+    """The finite number in a cell, or None."""
     try:
         value = float(cell)
     except ValueError:

@@ -18,8 +18,8 @@ from recore.pipeline.reasons import read_reason
 from recore.pipeline.step import Step
 
 END_STATES = ("Completed", "Failed", "Stopped")
-# seconds between two requests for a job's status: a twentieth of its time so far, within these bounds
-SHORTEST_PAUSE, LONGEST_PAUSE = 0.1, 10.0
+# seconds between two requests for a job's status: a fiftieth of its time so far, within these bounds
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 10.0
 
 
 class StepFailed(Exception):
@@ -116,7 +116,7 @@ class JobRunner:
             elif not stop_requested:
                 stop_requested = self._stop(kind, name)
                 self._set_state(step, "Stopping")
-            pause = min(max((time.monotonic() - began) / 20, SHORTEST_PAUSE), LONGEST_PAUSE)
+            pause = min(max((time.monotonic() - began) / 50, SHORTEST_PAUSE), LONGEST_PAUSE)
             if stop_requested:
                 time.sleep(pause)
             else:

@@ -12,7 +12,10 @@ LARGEST_LOG = 64 << 20  # characters of a stream that are kept
 
 
 def write_log(logs: Any, kind: str, job: str, path: Path, delay: float) -> None:
-    """Write a job's output into a file, or a line that there is none. delay: seconds to wait for its last lines."""
+    """Write a job's output into a file, or a line that says that it wrote nothing.
+
+    delay: seconds to wait for its last lines.
+    """
     group = f"/aws/sagemaker/{kind}s"
     path.parent.mkdir(exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:

@@ -5,6 +5,7 @@ step is allowed to. Code therefore comes as a channel and as part of the model, 
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -110,8 +111,8 @@ def training_request(settings: RunSettings) -> Request:
         "AlgorithmSpecification": {"TrainingImage": settings.image, "TrainingInputMode": "File"},
         "HyperParameters": {name: json.dumps(value) for name, value in program.items()},
         "InputDataConfig": [
-            _channel("training", settings.uri(*TRAINING)),
-            _channel("code", settings.uri(*SOURCE)),
+            channel("training", settings.uri(*TRAINING)),
+            channel("code", settings.uri(*SOURCE)),
         ],
         "OutputDataConfig": {"S3OutputPath": settings.uri("model")},
         "ResourceConfig": settings.training.request | {"VolumeSizeInGB": VOLUME_GB},
@@ -123,7 +124,7 @@ def training_request(settings: RunSettings) -> Request:
 
 def preprocessing_request(settings: RunSettings, side: str) -> Request:
     """Step 2: preprocess.py alone, without arguments; public and private data have the same path in their job."""
-    return _processing_request(
+    return processing_request(
         settings,
         f"{side} preprocess",
         script=PREPROCESS,
@@ -134,8 +135,13 @@ def preprocessing_request(settings: RunSettings, side: str) -> Request:
 
 
 def model_request(settings: RunSettings) -> Request:
-    """The model that both transform jobs serve, with the submission under code/."""
+    """The model that both transform jobs serve, with the submission under code/.
+
+    AWS's image runs `pip install .` there before it serves. By default pip would fetch setuptools to build it, which
+    fails without network; that this variable turns build isolation off with 0 is pip's meaning of it.
+    """
     variables = {
+        "PIP_NO_BUILD_ISOLATION": "0",
         "SAGEMAKER_PROGRAM": "train.py",
         "SAGEMAKER_SUBMIT_DIRECTORY": f"{ML}/model/code",
         "SAGEMAKER_MODEL_SERVER_TIMEOUT": str(REQUEST_SECONDS),
@@ -184,7 +190,7 @@ def transform_request(settings: RunSettings, side: str, size: int) -> Request:
 def scoring_request(settings: RunSettings, side: str) -> Request:
     """Step 4: the host's score.py, with the raw assays and the predictions."""
     actual, predicted = f"{PROCESSING}/input/actual", f"{PROCESSING}/input/predictions"
-    return _processing_request(
+    return processing_request(
         settings,
         f"{side} score",
         script=SCORE,
@@ -208,17 +214,17 @@ def describe_limits(settings: RunSettings) -> list[str]:
     return [f"{name}: {instances.count} x {instances.type}, {limit}" for name, (instances, limit) in jobs.items()]
 
 
-def _channel(name: str, uri: str) -> Request:
+def channel(name: str, uri: str) -> Request:
     source = {"S3DataType": "S3Prefix", "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
     return {"ChannelName": name, "DataSource": {"S3DataSource": source}, "InputMode": "File"}
 
 
-def _processing_request(
+def processing_request(
     settings: RunSettings,
     step: str,
     script: Place,
     arguments: list[str],
-    sources: dict[str, Place],
+    sources: Mapping[str, Place],
     output: Place,
 ) -> Request:
     """A processing job. sources: files by the name of their folder in the job. output: in a folder of the same name."""

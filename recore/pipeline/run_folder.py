@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from recore import locked
+from recore import interrupts, locked
 
 PART = ".part"  # the suffix of a run that is not complete yet
 
@@ -20,16 +20,18 @@ class RunFolder:
 
     def __init__(self, target: Path):
         self.target = target
+        self._lock: locked.Locked | None = None
         if target.exists() or target.is_symlink():
             raise FileExistsError(f"{target}: there already; an earlier run is never replaced, choose another --out")
 
     def __enter__(self) -> "RunFolder":
         self.target.parent.mkdir(parents=True, exist_ok=True)
-        self.path, self._lock = locked.make(self.target.parent, ".run-", PART)
         try:
-            mask = os.umask(0)
-            os.umask(mask)
-            self.path.chmod(0o777 & ~mask)
+            with interrupts.deferred():
+                self.path, self._lock = locked.make(self.target.parent, ".run-", PART)
+                mask = os.umask(0)
+                os.umask(mask)
+                self.path.chmod(0o777 & ~mask)
         except BaseException:
             self._remove()
             raise
@@ -51,5 +53,6 @@ class RunFolder:
         self._remove()
 
     def _remove(self) -> None:
-        shutil.rmtree(self.path, ignore_errors=True)
-        self._lock.close()
+        if self._lock:
+            shutil.rmtree(self.path, ignore_errors=True)
+            self._lock.close()

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from recore.pipeline.jobs import StepFailed
 from recore.pipeline.requests import Place, RunSettings
+
+NOT_IN_XML = re.compile("[\\0-\\x08\\x0b\\x0c\\x0e-\\x1f\\ufffe\\uffff]")  # characters that XML 1.0 cannot hold
 
 
 class Storage:
@@ -84,20 +87,48 @@ class Storage:
         return int(head["ContentLength"])
 
     def clear(self, keep: bool) -> None:
-        """Remove all objects, or with `keep` only a temporary one. Raises StepFailed where one remains."""
+        """Remove all objects, or with `keep` only a temporary one. Raises StepFailed where one remains.
+
+        An object that cannot be removed keeps no other from being removed.
+        """
         if not self._used:
             return
-        self._remove_temporary()
-        if keep:
-            return
+        errors: list[StepFailed] = []
+        try:
+            self._remove_temporary()
+        except StepFailed as error:
+            errors.append(error)
+        if not keep:
+            remaining = self._remove_all()
+            if remaining:
+                key, reason = next(iter(remaining.items()))
+                place = f"s3://{self._settings.bucket}/{self._settings.key()}/"
+                count = "an object is" if len(remaining) == 1 else f"{len(remaining)} objects are"
+                errors.append(StepFailed(f"{count} still in {place}: {key!r}: {reason}"))
+        if errors:
+            raise StepFailed("; ".join(map(str, errors)))
+
+    def _remove_all(self) -> dict[str, str]:
+        """Remove all objects but a temporary one. Returns those that remain, by key, with the reason."""
         bucket, prefix = self._settings.bucket, self._settings.key() + "/"
+        remaining: dict[str, str] = {}
+        # boto3 asks for keys in URL encoding here, as XML cannot hold all that a job may have named
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            if objects := [{"Key": item["Key"]} for item in page.get("Contents", [])]:
-                response = self._s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
-                for error in response.get("Errors", [])[:1]:
-                    raise StepFailed(
-                        f"s3://{bucket}/{prefix} is still there: {error.get('Key')}: {error.get('Message')}"
-                    )
+            keys = [item["Key"] for item in page.get("Contents", []) if item["Key"] != self._temporary_key]
+            together = [key for key in keys if not NOT_IN_XML.search(key)]
+            try:
+                if together:
+                    objects = [{"Key": key} for key in together]
+                    response = self._s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+                    remaining |= {error["Key"]: str(error.get("Message")) for error in response.get("Errors", [])}
+            except ClientError as error:
+                remaining |= dict.fromkeys(together, str(error))
+            for key in filter(NOT_IN_XML.search, keys):
+                try:
+                    self._s3.delete_object(Bucket=bucket, Key=key)
+                except ClientError as error:
+                    remaining[key] = str(error)
+        return remaining
 
     def _begin_upload(self) -> None:
         self._raise_if_stopping()

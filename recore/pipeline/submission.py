@@ -23,7 +23,9 @@ from typing import Any
 
 SCRIPTS = ("train.py", "preprocess.py")
 LARGEST = 256 << 20  # bytes of all files
-# files that the client's build drops at the top level of the archive
+LARGEST_LIST = 1 << 20  # bytes of setup.py and of MANIFEST.in
+# Files that the client's build drops at the top level of the archive. An archive that was not made by it may hold them:
+# they would decide how the training toolkit, and AWS's image before it serves, install the submission.
 DROPPED = ("setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in", "PKG-INFO")
 # files that setuptools adds in the client's build: the first of README, and licences unless setup.py names others
 README = ("README", "README.rst", "README.txt", "README.md")
@@ -108,7 +110,9 @@ def read_submission(path: Path) -> SubmissionFiles:
     """
     if not path.exists():
         raise FileNotFoundError(f"{path}: there is no such submission")
-    files = dict(_read_folder(path) if path.is_dir() else _read_archive(path))
+    if not path.is_dir() and not path.is_file():  # it would be waited for without end
+        raise ValueError(f"{path}: a folder or the archive of a submission is needed, not a pipe, socket or device")
+    files = dict(_read_folder(path) if path.is_dir() else read_archive(path))
     for name in SCRIPTS:
         if name not in files:
             raise ValueError(f"{path}: {name} would not be uploaded; add it to py_modules of setup.py")
@@ -122,7 +126,11 @@ class _DenseMember(tarfile.TarInfo):
         raise tarfile.ReadError("it has sparse members")
 
 
-def _read_archive(path: Path) -> Iterator[tuple[str, bytes]]:
+def read_archive(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield the names and contents of the files in an archive, without those that the client's build drops.
+
+    Raises ValueError if it is not the archive of a submission, or unpacks to more than 256 MB.
+    """
     try:
         with gzip.open(path) as file:
             content = file.read(LARGEST + 1)
@@ -137,6 +145,8 @@ def _read_archive(path: Path) -> Iterator[tuple[str, bytes]]:
                     continue
                 if not member.isreg() or name.startswith(("/", "..")):
                     raise ValueError(f"{member.name!r} is not a regular file within the archive")
+                if name in DROPPED:
+                    continue
                 packed = tar.extractfile(member)
                 assert packed is not None  # noqa: S101 - it is a regular file
                 yield name, packed.read()
@@ -146,7 +156,21 @@ def _read_archive(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _read_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
+    size = 0
+    for path in find_uploads(folder):
+        size += path.stat().st_size
+        if size > LARGEST:
+            raise ValueError(f"{folder}: more than {LARGEST >> 20} MB would be uploaded, including {path}")
+        yield path.relative_to(folder).as_posix(), path.read_bytes()
+
+
+def find_uploads(folder: Path) -> list[Path]:
+    """The paths of the files in a folder that would be uploaded. Raises ValueError where they cannot be determined."""
     setup = folder / "setup.py"
+    for path in (setup, folder / "MANIFEST.in"):  # they are read here, and quoted where they are invalid
+        _check_inside(path, folder)
+        if path.is_file() and path.stat().st_size > LARGEST_LIST:
+            raise ValueError(f"{path}: more than {LARGEST_LIST >> 20} MB are not read")
     if not setup.is_file():
         raise ValueError(f"{folder}: there is no setup.py to name the files to upload: copy the template's")
     setup_files = _read_setup(setup)
@@ -165,14 +189,19 @@ def _read_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
         chosen |= _glob(folder, pattern, setup)
     chosen = _apply_manifest(folder, chosen) - {folder / name for name in DROPPED}
     chosen = {path for path in chosen if not set(NEVER) & set(path.relative_to(folder).parts[:-1])}
-    size, root = 0, folder.resolve()
-    for path in sorted(chosen):
-        if not path.resolve().is_relative_to(root):
-            raise ValueError(f"{path}: a link that leads out of the submission")
-        size += path.stat().st_size
-        if size > LARGEST:
-            raise ValueError(f"{folder}: more than {LARGEST >> 20} MB would be uploaded, including {path}")
-        yield path.relative_to(folder).as_posix(), path.read_bytes()
+    for path in chosen:
+        _check_inside(path, folder)
+    return sorted(chosen)
+
+
+def _check_inside(path: Path, folder: Path) -> None:
+    """Raise ValueError where a path leads out of a folder by a link, or is a loop of links."""
+    try:
+        inside = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):
+        raise ValueError(f"{path}: a loop of links") from None
+    if not inside:
+        raise ValueError(f"{path}: a link that leads out of the submission")
 
 
 def _read_setup(setup: Path) -> dict[str, list[str]]:

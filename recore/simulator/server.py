@@ -2,35 +2,36 @@
 
 import contextlib
 import json
+import os
 import socket
 import tempfile
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
-import boto3
+from botocore.config import Config
 from moto.moto_api._internal.models import moto_api_backend
-from werkzeug.serving import make_server
 
 from recore import locked
-from recore.simulator import sockets
-from recore.simulator.application import Application, QuietHandler
-from recore.simulator.platform import Platform
-from recore.simulator.resources.model import Models
-from recore.simulator.resources.processing import ProcessingJobs
-from recore.simulator.resources.resource import ACCOUNT, REGION
-from recore.simulator.resources.tags import Tags
-from recore.simulator.resources.training import TrainingJobs
-from recore.simulator.resources.transform import TransformJobs
-from recore.simulator.running import Jobs, remove
-from recore.simulator.sandbox import Bubblewrap, NoWalls, Walls, bubblewrap_works
-from recore.simulator.state import State
-from recore.simulator.store import Store
+from recore.simulator.account import ACCOUNT, REGION, arn
+from recore.simulator.api.application import Application
+from recore.simulator.api.http_server import HttpServer
+from recore.simulator.isolation import socket_folder
+from recore.simulator.isolation.bubblewrap import Bubblewrap, bubblewrap_works
+from recore.simulator.isolation.sandbox import Isolation
+from recore.simulator.isolation.unsandboxed import Unsandboxed
+from recore.simulator.jobs.platform import Platform
+from recore.simulator.jobs.queue import JobQueue, remove
+from recore.simulator.own_session import own_session
+from recore.simulator.resources.registry import make_resources
+from recore.simulator.state.records import Store
+from recore.simulator.state.s3_folder import State, Wsgi
 
 BUCKET = f"sagemaker-{REGION}-{ACCOUNT}"
 ROLE = "SageMakerRole"
-ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/{ROLE}"
+ROLE_ARN = arn(f"role/{ROLE}", "iam", region="")
+DIRECT = Config(proxies={})  # without a proxy
 
 
 class Simulator:
@@ -39,24 +40,31 @@ class Simulator:
     engine: "process" or "docker", where jobs are containers.
     isolation: of processes: "required" (refuse to start without bubblewrap), "auto" or "off".
     state: a folder in which S3's objects and the records outlive the simulator; without it nothing does.
-    Raises OSError where isolation is required and the kernel does not give it, no Docker engine answers, or the folder
-    is in use.
+    Entering the context raises OSError where isolation is required and the kernel does not give it, no Docker engine
+    answers, or the folder or the port is in use.
     """
 
-    _alive = 0  # simulators in this process: moto keeps its services in one place for all of them
+    isolation: Isolation  # and what follows: while the context lasts
+    folder: Path
+    port: int
+    _alive: ClassVar[set["Simulator"]] = set()  # moto keeps its services in one place for all of a process
 
     def __init__(
         self, port: int = 0, isolation: str = "auto", state: Path | None = None, engine: str = "process"
     ) -> None:
-        self.walls = _walls(engine, isolation)
-        self._port = port
+        """This opens and starts nothing."""
+        self._settings = port, isolation, engine
         self._state = State(state) if state else None
+        self._session, self._making_client = own_session(), threading.Lock()
 
     def __enter__(self) -> "Simulator":
-        with contextlib.ExitStack() as ends:  # last first, and each even where one before it was interrupted
-            self._start(ends)
-            self._ends = ends.pop_all()
-        return self
+        self._ends = contextlib.ExitStack()  # last first, and each even where one before it was interrupted
+        try:
+            self._start(self._ends)
+            return self
+        except BaseException:
+            self._ends.close()
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -64,73 +72,77 @@ class Simulator:
         self._ends.close()
 
     def _start(self, ends: contextlib.ExitStack) -> None:
-        """Start it; each step adds to the stack how it is undone, also where a later one fails."""
+        """Start it; clients are answered when all that outlived an earlier simulator is back.
+
+        The stack gets the end of each step before it begins, or at once: an interrupt can arrive at any moment.
+        """
+        port, isolation, engine = self._settings
+        self.isolation = _choose_isolation(engine, isolation)
         if self._state:
             ends.callback(self._state.close)
-        self.folder, lock = locked.make(Path(tempfile.gettempdir()), "recore-jobs-", "")
-        ends.callback(lock.close)
-        ends.callback(remove, self.folder)
-        sockets_folder, lock = sockets.make()
-        ends.callback(lock.close)
-        ends.callback(remove, sockets_folder)
-        # our own socket: on a port that is taken, werkzeug would end the whole program
-        listening = ends.enter_context(socket.create_server(("127.0.0.1", self._port), backlog=128))
-        self.port: int = listening.getsockname()[1]
-        self._jobs = Jobs(self.folder, sockets_folder)
-        store = Store(self._state.records if self._state else None)
-        s3, logs, cloudwatch = (self.client(service) for service in ("s3", "logs", "cloudwatch"))
-        platform = Platform(store, self._jobs, s3, logs, cloudwatch, self.walls, self.folder)
-        jobs = [kind(platform) for kind in (TrainingJobs, ProcessingJobs, TransformJobs)]
-        application = Application([Models(store), Tags(store), *jobs])
-        answer = self._state.write_through(application) if self._state else application
+            self._state.open()
+        folders: list[tuple[Path, locked.Locked]] = []
+        ends.callback(_remove_all, folders)
+        folders.append(locked.make(Path(tempfile.gettempdir()), "recore-jobs-", ""))
+        folders.append(socket_folder.make())
+        self.folder, sockets = (folder for folder, _ in folders)
+        listening = ends.enter_context(socket.create_server(("127.0.0.1", port), backlog=1024))
+        self.port = listening.getsockname()[1]
+        ends.callback(Simulator._alive.discard, self)
         if not Simulator._alive:
             moto_api_backend.reset()
-        Simulator._alive += 1
-        ends.callback(_one_less)
-        server = make_server(
-            "127.0.0.1", self.port, answer, threaded=True, request_handler=QuietHandler, fd=listening.fileno()
-        )
-        ends.callback(server.server_close)
-        # how long the end waits for it: by default half a second
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        ends.callback(server.shutdown)
-        ends.callback(self._jobs.close)  # while the server still answers: jobs write to S3 and to the logs
+        Simulator._alive.add(self)
+        self._jobs = JobQueue(self.folder)
+        store = self._state.records if self._state else Store()
+        platform = Platform(store, self._jobs, self.client, self.isolation, self.folder, sockets)
+        resources = make_resources(platform)
+        answer: Wsgi = Application(resources)
         if self._state:
-            self._state.restore(self.client("s3"))
-        self._furnish(self.folder)
+            answer = self._state.write_through(answer)
+            self._state.restore()
+        for resource in resources:
+            resource.resume()
+        http = HttpServer(answer, listening)
+        ends.callback(http.close)
+        ends.callback(self._jobs.close)  # while the server still answers: jobs write to S3 and to the logs
+        http.start()
+        self._furnish()
 
     @property
     def enforced(self) -> bool:
         """Whether jobs are kept apart, and not just asked to be."""
-        return self.walls.enforced
+        return self.isolation.enforced
 
     @property
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def client(self, service: str) -> Any:
-        """A boto3 client that talks to this simulator."""
-        return boto3.client(
-            service,
-            endpoint_url=self.endpoint,
-            region_name=REGION,
-            aws_access_key_id="simulator",
-            aws_secret_access_key="simulator",  # noqa: S106 - no secret: nothing checks it
-        )
+        """A boto3 client that talks to this simulator, whatever the caller's environment and configuration say."""
+        with self._making_client:  # not every part of a session is made for several threads
+            return self._session.client(service, endpoint_url=self.endpoint, config=DIRECT)
 
     def variables(self) -> dict[str, str]:
-        """What a client exports so that boto3, the AWS CLI and the SageMaker SDK come here."""
+        """What a client exports so that boto3, the AWS CLI and the SageMaker SDK come here, and not to a proxy."""
+        given = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+        direct = f"{given},127.0.0.1" if given else "127.0.0.1"
         return {
+            "NO_PROXY": direct,
+            "no_proxy": direct,
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": "simulator",
             "AWS_SECRET_ACCESS_KEY": "simulator",
             "AWS_DEFAULT_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
-            "SAGEMAKER_USER_CONFIG_OVERRIDE": str(self._settings),
+            "SAGEMAKER_USER_CONFIG_OVERRIDE": str(self._sdk_settings),
             "SAGEMAKER_VALIDATE_ROLE": "false",
         }
 
-    def _furnish(self, folder: Path) -> None:
+    @property
+    def _sdk_settings(self) -> Path:
+        return self.folder / "sagemaker.yaml"
+
+    def _furnish(self) -> None:
         """A bucket, a role and the SDK's settings file that names them."""
         self.client("s3").create_bucket(Bucket=BUCKET)
         trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
@@ -138,8 +150,7 @@ class Simulator:
         iam = self.client("iam")
         with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):  # of another simulator in this process
             iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=policy)
-        self._settings = folder / "sagemaker.yaml"
-        self._settings.write_text(
+        self._sdk_settings.write_text(
             f"""SchemaVersion: "1.0"
 SageMaker:
   PythonSDK:
@@ -157,16 +168,18 @@ SageMaker:
         )
 
 
-def _one_less() -> None:
-    Simulator._alive -= 1
+def _remove_all(folders: list[tuple[Path, locked.Locked]]) -> None:
+    for folder, lock in folders:
+        remove(folder)
+        lock.close()
 
 
-def _walls(engine: str, isolation: str) -> Walls:
+def _choose_isolation(engine: str, isolation: str) -> Isolation:
     if engine == "docker":
-        from recore.simulator.containers import Docker  # where it is not asked for, it need not be there
+        from recore.simulator.isolation.containers import Docker  # where it is not asked for, it need not be there
 
         return Docker()
     works = isolation != "off" and bubblewrap_works()
     if isolation == "required" and not works:
         raise OSError("isolation is required, and bubblewrap does not work here: install it, or allow user namespaces")
-    return Bubblewrap() if works else NoWalls()
+    return Bubblewrap() if works else Unsandboxed()

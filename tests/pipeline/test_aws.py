@@ -17,8 +17,8 @@ from click.testing import CliRunner, Result
 from support.tiny_submission import tiny
 
 from recore.cli import main
+from recore.simulator.api.service_model import operation_model, read_request
 from recore.simulator.server import BUCKET, Simulator
-from recore.simulator.service_model import operation_model, read_request
 
 ROLE = "arn:aws:iam::111122223333:role/service-role/Jobs"
 BUCKET_NAME = "someones-bucket"

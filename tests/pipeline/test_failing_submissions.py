@@ -143,7 +143,7 @@ SLOW = {
     ),
     "a server that ends": Failure(
         "predict",
-        "the server did not answer",
+        "the server did not respond",
         **change("train.py", READ, "    os._exit(3)"),
         logged="exited with code 3",
     ),

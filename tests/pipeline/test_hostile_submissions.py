@@ -17,7 +17,7 @@ from support.run_command import file_options
 from support.submission_runs import SUBMISSIONS, FinishedRun, command, other_entries, run_submission, variant
 
 from recore.pipeline.submission import read_submission
-from recore.simulator.sandbox import bubblewrap_works
+from recore.simulator.isolation.bubblewrap import bubblewrap_works
 
 ATTEMPTS = {"path", "name", "content", "files of processes", "variables", "arguments"}
 ATTEMPTS |= {"a port", "any port", "metadata", "S3"}
@@ -53,7 +53,7 @@ def hostile_run(folder: Path, sample: Path, port: int, isolation: str) -> tuple[
         # without isolation it searches only the files of this test, not the rest of the machine
         known |= {"scan": isolated, "ancestors": not isolated, "roots": ["/"] if isolated else [temporary, str(sample)]}
         submission = folder / "hostile"
-        shutil.copytree(SUBMISSIONS / "hostile", submission)
+        shutil.copytree(SUBMISSIONS / "hostile/searching", submission)
         script = submission / "preprocess.py"
         script.write_text(script.read_text().replace("KNOWN = {}", f"KNOWN = {known!r}"))
         out, ended = folder / "runs/run", list[str]()
@@ -86,6 +86,7 @@ def looked(done: FinishedRun) -> dict[str, dict[str, dict[str, bool]]]:
     return leaks
 
 
+@pytest.mark.slow
 def test_no_attempt_reaches_the_private_assays(tmp_path: Path, sample: Path, port: int) -> None:
     if not bubblewrap_works():
         pytest.skip("bubblewrap does not work here: install it, or allow user namespaces")
@@ -154,6 +155,8 @@ def test_a_score_script_of_the_submission_is_not_run(tmp_path: Path, sample: Pat
         ("folder", "graft folder"),
         ("folder", "include folder/actual.csv.gz"),
         ("README.md", ""),
+        ("setup.py", ""),
+        ("MANIFEST.in", ""),
         ("test", ""),
     ],
 )

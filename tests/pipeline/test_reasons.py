@@ -145,7 +145,7 @@ def test_a_worker_of_the_server_that_was_killed_for_memory(tmp_path: Path) -> No
     written(
         tmp_path, "[2026-11-20 19:51:57 +0000] [9] [ERROR] Worker (pid:12) was sent SIGKILL! Perhaps out of memory?\n"
     )
-    step = Step("train", state="Failed", reason="the server did not answer")
+    step = Step("train", state="Failed", reason="the server did not respond")
     assert "16 GiB" in explain_failure(step, tmp_path, tmp_path)[1]
 
 

@@ -19,7 +19,7 @@ from support.run_command import make_once
 from recore.report.explore.file_report import explore
 from recore.report.page.page_files import write_page
 from recore.report.run.run_report import write_report
-from recore.simulator.sandbox import bubblewrap_works
+from recore.simulator.isolation.bubblewrap import bubblewrap_works
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from support.browser import assert_sound, open_report
 
-from recore.report.page.content import Figure, Finding, Page, Section, Table
+from recore.report.page.content import Figure, Page, PageFinding, Section, Table
 from recore.report.page.figures import (
     COLOURS,
     as_float32,
@@ -39,7 +39,9 @@ def page(words: str = "DD001") -> Page:
     numbers = pd.DataFrame({"x": x, "y": np.sin(x / 300), "name": words})
     items = [Figure("lines", words, words, lines, numbers), Figure("heat", "Heat", "Two by two.", heat, numbers)]
     section = Section("only", words, words, [*items, Table("table", words, words, numbers)], words)
-    return Page(words, words, {"file": words}, [Finding("bad", "words", words, "only", {"n": np.int64(3)})], [section])
+    return Page(
+        words, words, {"file": words}, [PageFinding("bad", "words", words, "only", {"n": np.int64(3)})], [section]
+    )
 
 
 def test_numbers_stand_beside_the_page_to_the_last_digit(tmp_path: Path) -> None:

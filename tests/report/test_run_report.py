@@ -24,7 +24,7 @@ from test_cli import recore
 from recore.report.page.content import Page
 from recore.report.run.predictions import MOST_OTHERS, MOST_RESIDUALS, rows_to_draw
 from recore.report.run.run_report import report_run, write_report
-from recore.simulator.sandbox import bubblewrap_works
+from recore.simulator.isolation.bubblewrap import bubblewrap_works
 
 
 @pytest.fixture(scope="module")
@@ -347,7 +347,17 @@ def test_a_report_that_fails_does_not_fail_the_run(runs: Runs) -> None:
 def test_an_interrupted_report_does_not_fail_the_run(tmp_path: Path, sample: Path) -> None:
     (tmp_path / "slow/plotly").mkdir(parents=True)
     here = tmp_path / "here"
-    (tmp_path / "slow/plotly/__init__.py").write_text(f"import time; open({str(here)!r}, 'w'); time.sleep(60)")
+    (tmp_path / "slow/plotly/__init__.py").touch()
+    (tmp_path / "slow/plotly/graph_objects.py").write_text(
+        f"""
+import time
+
+class Figure:
+    def __init__(self, *_, **__):
+        open({str(here)!r}, 'w')
+        time.sleep(60)
+"""
+    )
     out = tmp_path / "runs/mine"
     options = [*file_options(sample, "public"), "--out", out]
     started = start(tmp_path / "output", tiny(tmp_path / "tiny"), *options, PYTHONPATH=f"{tmp_path / 'slow'}:{ROOT}")

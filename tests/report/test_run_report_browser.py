@@ -14,7 +14,7 @@ from support.tiny_submission import tiny
 
 from recore.dataset.sample_files import Plan, make_sample
 from recore.report.run.run_report import write_report
-from recore.simulator.sandbox import bubblewrap_works
+from recore.simulator.isolation.bubblewrap import bubblewrap_works
 
 pytestmark = pytest.mark.slow
 

@@ -5,20 +5,20 @@ from collections.abc import Iterator
 import pytest
 from support.simulator_client import Client
 
-from recore.simulator.sandbox import bubblewrap_works
+from recore.simulator.isolation.bubblewrap import bubblewrap_works
 from recore.simulator.server import Simulator
 
 
 @pytest.fixture(scope="session")
 def client() -> Iterator[Client]:
-    """Of a simulator with jobs behind walls where the kernel gives them."""
+    """Of a simulator with jobs in a sandbox where the kernel allows it."""
     with Simulator() as simulator:
         yield Client(simulator)
 
 
 @pytest.fixture(scope="session", params=["bubblewrap", "off"])
 def either(request: pytest.FixtureRequest) -> Iterator[Client]:
-    """Of a simulator with walls, and of one without."""
+    """Of a simulator with a sandbox, and of one without."""
     if request.param == "bubblewrap" and not bubblewrap_works():
         pytest.skip("bubblewrap does not work here: install it, or allow user namespaces")
     with Simulator(isolation="required" if request.param == "bubblewrap" else "off") as simulator:

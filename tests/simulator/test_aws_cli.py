@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from recore.simulator.server import ACCOUNT, BUCKET
+from recore.simulator.account import ACCOUNT
+from recore.simulator.server import BUCKET
 
 GROUP = "/aws/sagemaker/TrainingJobs"
 SLOWLY = "import time\nfor number in range(12):\n    print('line', number)\n    time.sleep(1)\n"

@@ -12,7 +12,7 @@ from support.docker_engine import IMAGE, containers, engine
 from support.job_traces import output, wait_until
 from support.simulator_client import Client, run_each_kind
 
-from recore.simulator.containers import LABEL, NOBODY, build, owner, sweep
+from recore.simulator.isolation.containers import LABEL, NOBODY, build, owner, sweep
 from recore.simulator.server import BUCKET, Simulator
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("docker")]
@@ -87,15 +87,23 @@ def test_a_script_that_fails_says_why(client: Client) -> None:
 
 
 def test_memory_and_time_are_limited(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    from recore.simulator.instances import Instance
-    from recore.simulator.resources import processing
+    from recore.simulator.isolation.instances import Instance
+    from recore.simulator.resources import job as job_resource
 
-    monkeypatch.setattr(processing, "instance_of", lambda instance_type: Instance(200 << 20, 1))
+    monkeypatch.setattr(job_resource, "instance_of", lambda instance_type: Instance(200 << 20, 1))
     job, _ = processed(client, "block = b'x' * (400 << 20)")
     assert job["ProcessingJobStatus"] == "Failed"
     assert "memory" in job["FailureReason"]
     job, _ = processed(client, "import time\ntime.sleep(60)", seconds=2)
     assert job["ProcessingJobStatus"] == "Stopped"
+    assert not own_containers()
+
+
+def test_the_disk_is_limited(client: Client) -> None:
+    script = "import os, time\nfile = os.open('/opt/ml/processing/f', os.O_CREAT | os.O_RDWR)\n"
+    job, _ = processed(client, script + "os.posix_fallocate(file, 0, 1200 << 20)\ntime.sleep(600)")
+    assert job["ProcessingJobStatus"] == "Failed"
+    assert "the job needs more than VolumeSizeInGB, 1" in job["FailureReason"]
     assert not own_containers()
 
 

@@ -4,13 +4,16 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
 import pytest
-from support.job_traces import Mark, assert_no_trace, wait_until
+from support.job_traces import Mark, assert_no_trace, output, wait_until
+from support.simulator_client import Client
 
-from recore.simulator import running
+from recore.simulator.jobs import process
+from recore.simulator.server import Simulator
 
 FORKS = {
     "child": "subprocess.Popen(['sleep', '300'])",
@@ -46,7 +49,7 @@ def test_a_training_job_that_forks_and_exits(either):
 
 
 def test_a_fork_bomb_ends(either, monkeypatch):
-    monkeypatch.setattr(running, "PROCESSES", 30)
+    monkeypatch.setattr(process, "PROCESSES", 30)
     mark = Mark()
     script = "import os, time\nfor _ in range(6):\n    os.fork()\ntime.sleep(60)"
     job = either.process(script, Environment=mark.environment)
@@ -62,7 +65,7 @@ def test_a_job_that_ends_by_a_signal(either):
 
 
 def test_a_job_that_kills_all_processes_in_its_reach(either):
-    """Without walls that is its supervisor: what it leaves running is found all the same."""
+    """Without a sandbox that is its supervisor: what it leaves running is found all the same."""
     mark = Mark()
     script = "import os, subprocess\nsubprocess.Popen(['sleep', '300'])\nos.kill(os.getppid(), 9)\nos.kill(-1, 9)"
     if not either.simulator.enforced:
@@ -95,6 +98,11 @@ FAILURES = {
     "link": ("os.symlink('/etc/passwd', path)", "bye"),
     "link above": ("os.rmdir(folder); os.symlink('/host', folder)", "bye"),
     "pipe": ("os.mkfifo(path)", "bye"),
+    "folder": ("os.mkdir(path)", "bye"),
+    "loop": ("os.symlink(path, path)", "bye"),
+    "loop above": ("os.rmdir(folder); os.symlink(folder, folder)", "bye"),
+    "socket": ("import socket; socket.socket(socket.AF_UNIX).bind(path)", "bye"),
+    "shut": ("open(path, 'w').close(); os.chmod(path, 0)", "bye"),
     "huge": ("file = open(path, 'w'); file.write('x' * 9000); file.truncate(1 << 30)", "x" * 900),
     "binary": ("open(path, 'wb').write(bytes(range(256)))", "\x00\x01"),
 }
@@ -119,6 +127,117 @@ sys.exit('bye')
     assert "of the host" not in job["FailureReason"]
 
 
+MESSAGES = {
+    "link": "os.symlink('/etc/passwd', path)",
+    "pipe": "os.mkfifo(path)",
+    "folder": "os.mkdir(path)",
+    "loop": "os.symlink(path, path)",
+    "huge": "open(path, 'w').truncate(1 << 40)",
+}
+
+
+@pytest.mark.parametrize("make", MESSAGES.values(), ids=MESSAGES.keys())
+def test_exit_message_files(either, make):
+    script = f"import os\npath = os.environ.get('SAGEMAKER_BASE_DIR', '/opt/ml') + '/output/message'\n{make}"
+    job = either.process(script)
+    assert job["ProcessingJobStatus"] == "Completed"
+    assert len(job.get("ExitMessage", "")) in (0, 1024)
+
+
+def test_a_job_has_no_file_of_its_supervisor_open(either):
+    script = "import os\nprint(sorted(int(fd) for fd in os.listdir('/proc/self/fd'))[:-1])"  # the last is the listing
+    job = either.process(script)
+    assert output(either, "ProcessingJob", job["ProcessingJobName"]) == "[0, 1, 2]"
+
+
+FREEZE = "import os, signal, time\nos.kill(os.getppid(), signal.SIGSTOP)\nprint('frozen', flush=True)\ntime.sleep(600)"
+
+
+@pytest.fixture
+def frozen(monkeypatch):
+    """A simulator without a sandbox, where a job can stop its supervisor's process; it is given less time."""
+    monkeypatch.setattr(process, "LATE", 2.0)
+    monkeypatch.setattr(process, "GRACE", 1.0)
+    with Simulator(isolation="off") as simulator:
+        yield Client(simulator)
+
+
+def test_a_job_that_freezes_its_supervisor_can_be_stopped(frozen):
+    mark = Mark()
+    name = frozen.process(FREEZE, wait=False, seconds=600, Environment=mark.environment)["ProcessingJobName"]
+    wait_until(lambda: "frozen" in output(frozen, "ProcessingJob", name))
+    frozen.sagemaker.stop_processing_job(ProcessingJobName=name)
+    assert frozen.wait("ProcessingJob", name, 30)["ProcessingJobStatus"] == "Stopped"
+    assert_no_trace(frozen, mark)
+
+
+def test_a_job_that_freezes_its_supervisor_has_a_time_limit(frozen):
+    mark = Mark()
+    job = frozen.process(FREEZE, seconds=4, Environment=mark.environment)
+    assert job["ProcessingJobStatus"] == "Stopped"
+    assert_no_trace(frozen, mark)
+
+
+def test_a_job_that_freezes_its_supervisor_does_not_keep_the_simulator(monkeypatch):
+    monkeypatch.setattr(process, "LATE", 2.0)
+    mark = Mark()
+    with Simulator(isolation="off") as simulator:
+        client = Client(simulator)
+        name = client.process(FREEZE, wait=False, seconds=600, Environment=mark.environment)["ProcessingJobName"]
+        wait_until(lambda: "frozen" in output(client, "ProcessingJob", name))
+        begun = time.monotonic()
+    assert time.monotonic() - begun < 10
+    assert not mark.processes()
+    assert not simulator.folder.exists()
+
+
+MEDDLING = """
+import os, subprocess
+supervisor = f"/proc/{os.getppid()}/fd"
+pipes = [fd for fd in os.listdir(supervisor) if int(fd) > 2 and os.readlink(f"{supervisor}/{fd}").startswith("pipe:")]
+for fd in pipes:
+    with open(f"{supervisor}/{fd}", "wb", buffering=0) as pipe:
+        pipe.write(WHAT)
+        if HOLD:
+            subprocess.Popen(["sleep", "300"], stdout=pipe, env={}, start_new_session=True)
+"""
+
+
+@pytest.mark.parametrize("hold", [False, True], ids=["writes", "holds it open"])
+@pytest.mark.parametrize(
+    "what", [b"not JSON\n", b"{}\n", b"[1]\n", b"\xff\x00", b"x" * 60_000], ids=lambda what: what[:8]
+)
+def test_a_job_that_writes_to_its_supervisors_pipe(what, hold):
+    """Without a sandbox it can: it fails, and nothing else does."""
+    mark = Mark()
+    with Simulator(isolation="off") as simulator:
+        client = Client(simulator)
+        script = MEDDLING.replace("WHAT", repr(what)).replace("HOLD", str(hold))
+        job = client.process(script, Environment=mark.environment)
+        assert job["ProcessingJobStatus"] == "Failed"
+        assert job["FailureReason"].startswith("AlgorithmError: "), job
+        assert_no_trace(client, mark)
+
+
+def test_a_job_that_removes_its_folder():
+    """Without a sandbox it can."""
+    mark = Mark()
+    with Simulator(isolation="off") as simulator:
+        client = Client(simulator)
+        script = (
+            "import os, shutil, time\nshutil.rmtree(os.path.dirname(os.environ['SAGEMAKER_BASE_DIR']))\ntime.sleep(3)"
+        )
+        job = client.process(script, Environment=mark.environment)
+        assert job["ProcessingJobStatus"] == "Completed", job
+        assert_no_trace(client, mark)
+
+
+def test_a_job_that_makes_its_output_non_blocking(either):
+    script = "import os\nos.set_blocking(1, False)\nos.write(1, b'x' * 100)\nraise SystemExit(3)"
+    job = either.process(script)
+    assert job["FailureReason"] == f"AlgorithmError: {'x' * 100}, exit code: 3"
+
+
 def test_failure_file_of_training(either):
     script = "import os, sys\nopen(os.environ['SM_OUTPUT_DIR'] + '/failure', 'w').write('my reason')\nsys.exit('bye')"
     job = either.train(script)
@@ -130,9 +249,10 @@ HOLDER = """
 import signal, sys, time
 sys.path.insert(0, {here!r})
 from support.simulator_client import Client
-from recore.simulator import running
+from recore.simulator.jobs import process
 from recore.simulator.server import Simulator
-running.GRACE = 600  # seconds: what ends sooner did not wait for it
+from recore.simulator.server import Simulator
+process.GRACE = 600  # seconds: what ends sooner did not wait for it
 if {handled}:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))
 with Simulator(isolation={isolation!r}) as simulator:

@@ -3,6 +3,8 @@
 import io
 import json
 import os
+import sys
+import sysconfig
 import tarfile
 import uuid
 from pathlib import Path
@@ -10,7 +12,9 @@ from pathlib import Path
 import pytest
 from support.job_traces import Mark, assert_no_trace, output
 
-from recore.simulator.sandbox import bubblewrap_works, translated
+from recore.simulator.isolation.bubblewrap import bubblewrap_works
+from recore.simulator.isolation.sandbox import CONTAINER
+from recore.simulator.isolation.translation import translated
 from recore.simulator.server import BUCKET
 
 pytestmark = pytest.mark.everywhere
@@ -132,6 +136,42 @@ for pid in result['pids']:
     assert all(name not in result["words"] for name in ("PYTEST_CURRENT_TEST", "VIRTUAL_ENV"))
     sandboxed.wait("ProcessingJob", other["ProcessingJobName"])
     assert_no_trace(sandboxed, mark)
+
+
+LOOK = """
+import stat
+found = {}
+places = ['/proc', '/proc/self', '/proc/1', '/proc/self/task/self', '/proc/1/net', '/proc/tty', '/proc/driver']
+for place in places:
+    for name in os.listdir(place) if os.path.isdir(place) else []:
+        path = f'{place}/{name}'
+        if name in ('mem', 'kcore', 'kmsg', 'pagemap', 'clear_refs') or not os.path.isfile(path):
+            continue
+        try:
+            file = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+            text = b''.join(iter(lambda: os.read(file, 1 << 20), b''))
+        except OSError:
+            continue
+        for word in WORDS:
+            if word in text.decode(errors='replace'):
+                found.setdefault(word, []).append(path)
+mounts = [line.split() for line in open('/proc/self/mountinfo')]
+result = {'found': found, 'mounts': [(fields[3], fields[4]) for fields in mounts]}
+"""
+
+
+def test_what_a_sandbox_shows_of_this_machine_s_paths(sandboxed):
+    """In mountinfo the folder of the job, which cannot be hidden, and nowhere else; the paths of what it may read."""
+    folder = str(sandboxed.simulator.folder)
+    result = run_script(sandboxed, LOOK.replace("WORDS", repr([folder, str(Path.cwd() / "tests"), "PYTEST_VERSION"])))
+    assert set(result["found"]) == {folder}
+    assert {Path(path).name for path in result["found"][folder]} == {"mountinfo"}
+    own = {source: target for source, target in result["mounts"] if source.startswith(folder)}
+    assert sorted(own.values()) == ["/", "/opt/ml"]
+    assert len({source.removeprefix(f"{folder}/").split("/")[0] for source in own}) == 1
+    programs = (sys.prefix, sys.base_prefix, sysconfig.get_paths()["stdlib"], str(CONTAINER))
+    read_only = ("/usr", "/bin", "/sbin", "/lib", "/etc", "/proc", "/dev", "/libx32", *programs)
+    assert [target for source, target in result["mounts"] if not target.startswith(read_only)] == ["/", "/opt/ml"]
 
 
 def test_no_variable_of_this_process_reaches_a_job(either, monkeypatch):

@@ -6,9 +6,9 @@ import botocore.session
 import pytest
 from support.job_traces import Mark, assert_no_trace, output, wait_until
 
-from recore.simulator import running
-from recore.simulator.instances import Instance, instance_of
-from recore.simulator.resources import processing, training
+from recore.simulator.isolation.instances import Instance, instance_of
+from recore.simulator.jobs import process
+from recore.simulator.resources import job as job_resource
 
 STUBBORN = (
     "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
@@ -27,7 +27,7 @@ time.sleep(600)
 
 @pytest.fixture(autouse=True)
 def _short_grace(monkeypatch):
-    monkeypatch.setattr(running, "GRACE", 2.0)
+    monkeypatch.setattr(process, "GRACE", 2.0)
 
 
 @pytest.mark.parametrize("script", ["import time\ntime.sleep(60)", STUBBORN], ids=["sleeps", "ignores SIGTERM"])
@@ -53,14 +53,14 @@ def test_a_training_job_past_its_time_limit_keeps_its_model(either):
 
 @pytest.mark.parametrize("way", ["itself", "children", "files"])
 def test_memory_beyond_the_instance_type(either, monkeypatch, way):
-    monkeypatch.setattr(processing, "instance_of", lambda instance_type: Instance(300 << 20, 2))
+    monkeypatch.setattr(job_resource, "instance_of", lambda instance_type: Instance(300 << 20, 2))
     take = "kept = b'x' * (1 << 30)\ntime.sleep(600)"
     if way == "children":
         take = "for _ in range(4):\n    if os.fork() == 0:\n        kept = b'x' * (150 << 20)\n        break\n"
         take += "time.sleep(600)"
     if way == "files":
         if not either.simulator.enforced:
-            pytest.skip("without walls /dev/shm is this machine's")
+            pytest.skip("without a sandbox /dev/shm is this machine's")
         take = "open('/dev/shm/x', 'wb').write(b'x' * (1 << 28) + b'y' * (1 << 27))"
     mark = Mark()
     job = either.process(f"import os, time\n{take}", Environment=mark.environment)
@@ -70,14 +70,14 @@ def test_memory_beyond_the_instance_type(either, monkeypatch, way):
 
 
 def test_memory_of_training(either, monkeypatch):
-    monkeypatch.setattr(training, "instance_of", lambda instance_type: Instance(300 << 20, 2))
+    monkeypatch.setattr(job_resource, "instance_of", lambda instance_type: Instance(300 << 20, 2))
     job = either.train("kept = b'x' * (1 << 30)\nimport time; time.sleep(600)")
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("AlgorithmError: The job needed more memory than its instance type has")
 
 
 def test_memory_that_processes_share_counts_once(either, monkeypatch):
-    monkeypatch.setattr(processing, "instance_of", lambda instance_type: Instance(400 << 20, 2))
+    monkeypatch.setattr(job_resource, "instance_of", lambda instance_type: Instance(400 << 20, 2))
     script = "import os, time\nkept = b'x' * (150 << 20)\nfor _ in range(3):\n    os.fork()\ntime.sleep(1)"
     assert either.process(script)["ProcessingJobStatus"] == "Completed"
 

@@ -4,15 +4,20 @@ import base64
 import datetime
 import json
 import uuid
+from types import SimpleNamespace
 from typing import Any
 
 import botocore.exceptions
 import pytest
 from support.simulator_client import Client
 
-from recore.simulator.errors import ServiceError
-from recore.simulator.resources.resource import Resource
-from recore.simulator.store import Store
+from recore.simulator.api.errors import ServiceError
+from recore.simulator.api.service_model import operation_model
+from recore.simulator.resources.model import Models
+from recore.simulator.resources.processing import ProcessingJobs
+from recore.simulator.resources.resource import PAGING, Resource
+from recore.simulator.resources.training import TrainingJobs
+from recore.simulator.state.records import Store
 
 REFUSED = [
     "",
@@ -47,7 +52,7 @@ def models(client: Client) -> list[str]:
 @pytest.fixture
 def jobs() -> Jobs:
     """25 records of jobs, a minute apart, of three statuses in turn."""
-    resource = Jobs(Store())
+    resource = Jobs(SimpleNamespace(store=Store()))
     for number in range(25):
         time = datetime.datetime(2026, 1, 1, 0, number, tzinfo=datetime.UTC)
         status = ("Completed", "Failed", "InProgress")[number % 3]
@@ -60,7 +65,7 @@ def names(jobs: Jobs, **request: Any) -> list[str]:
     """The names of all pages."""
     collected, token = [], {}
     while True:
-        page = jobs.page(request | token, "TrainingJobSummaries")
+        page = jobs.page("ListTrainingJobs", request | token)
         assert len(page["TrainingJobSummaries"]) <= request.get("MaxResults", 10)
         collected += [record["TrainingJobName"] for record in page["TrainingJobSummaries"]]
         if "NextToken" not in page:
@@ -125,13 +130,12 @@ def test_a_wrong_token(client: Client, kind: str, token: str) -> None:
 
 
 def test_a_token_of_another_request_gives_a_page(jobs: Jobs) -> None:
-    token = jobs.page({}, "TrainingJobSummaries")["NextToken"]
+    token = jobs.page("ListTrainingJobs", {})["NextToken"]
     for order in ("Name", "Status", "CreationTime"):
-        assert (
-            jobs.page({"NextToken": token, "SortBy": order}, "TrainingJobSummaries")["TrainingJobSummaries"] is not None
-        )
+        page = jobs.page("ListTrainingJobs", {"NextToken": token, "SortBy": order})
+        assert page["TrainingJobSummaries"] is not None
     beyond = base64.b64encode(json.dumps(["9999", "arn"]).encode()).decode()
-    assert jobs.page({"NextToken": beyond}, "TrainingJobSummaries") == {"TrainingJobSummaries": []}
+    assert jobs.page("ListTrainingJobs", {"NextToken": beyond}) == {"TrainingJobSummaries": []}
 
 
 @pytest.mark.parametrize("number", [0, -1, 101, 10**12])
@@ -151,7 +155,6 @@ def test_jobs_by_status_and_in_order(jobs: Jobs) -> None:
     by_status = names(jobs, SortBy="Status", MaxResults=6)
     assert [sorted(by_status[:9]), sorted(by_status[9:17])] == [sorted(oldest[0::3]), sorted(oldest[1::3])]
     assert names(jobs, NameContains="B-A") == ["job-a"]
-    assert names(jobs, WarmPoolStatusEquals="Available") == []
 
 
 def test_jobs_by_time(jobs: Jobs) -> None:
@@ -174,6 +177,40 @@ def test_times_by_boto3(client: Client, models: list[str]) -> None:
 def test_the_message_of_what_is_missing_names_it(jobs: Jobs) -> None:
     with pytest.raises(ServiceError, match=r"not found.*training-job/nobody"):
         jobs.find("DescribeTrainingJob", {"TrainingJobName": "nobody"})
+
+
+@pytest.mark.parametrize(
+    ("operation", "kind"),
+    [("ListModels", Models), ("ListProcessingJobs", ProcessingJobs), ("ListTrainingJobs", TrainingJobs)],
+)
+def test_every_filter_works_or_is_refused_by_its_name(operation: str, kind: type[Resource]) -> None:
+    """Each member of a request is sent alone: it lets the record through, or not, or is refused."""
+    resource = kind(SimpleNamespace(store=Store()))
+    status = {f"{kind.kind}Status": "Completed"}
+    resource.add({f"{kind.kind}Name": "some-name"}, **status)
+    time = datetime.datetime.now(datetime.UTC)
+    hour = datetime.timedelta(hours=1)
+    values = {"NameContains": ("NAME", "other"), "StatusEquals": ("Completed", "Failed")}
+    for member in ("CreationTime", "LastModifiedTime"):
+        values |= {f"{member}After": (time - hour, time + hour), f"{member}Before": (time + hour, time - hour)}
+    refused = []
+    for name in operation_model(operation).input_shape.members:
+        if name in PAGING:
+            continue
+        if name not in values:
+            refused.append(name)
+            with pytest.raises(ServiceError, match=f"{operation} does not filter by {name} here"):
+                resource.page(operation, {name: "x"})
+            continue
+        shown = [len(next(iter(resource.page(operation, {name: value}).values()))) for value in values[name]]
+        assert shown == [1, 0], name
+    assert refused == (["WarmPoolStatusEquals", "TrainingPlanArnEquals"] if kind is TrainingJobs else [])
+
+
+def test_a_filter_that_is_not_simulated_is_refused(client: Client) -> None:
+    with pytest.raises(botocore.exceptions.ClientError, match="ListTrainingJobs does not filter by WarmPool") as caught:
+        client.sagemaker.list_training_jobs(WarmPoolStatusEquals="InUse")
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
 
 
 @pytest.mark.parametrize("kind", ["training", "processing", "transform"])

@@ -7,7 +7,7 @@ import psutil
 import pytest
 from support.job_traces import output, wait_until
 
-from recore.simulator import logs
+from recore.simulator.jobs import logs
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 
@@ -117,7 +117,7 @@ def test_invalid_and_slow_metric_definitions(either):
 
 
 def test_a_reader_reads_what_is_there_when_the_writer_lives_on(client):
-    """Without walls a process can escape its supervisor and hold the pipe open: the job ends all the same."""
+    """Without a sandbox a process can escape its supervisor and hold the pipe open: the job ends all the same."""
     reading, writing = os.pipe()
     os.write(writing, b"one\ntwo")
     log = logs.JobLog(client.logs, "/aws/sagemaker/ProcessingJobs", "escaped")

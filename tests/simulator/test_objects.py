@@ -1,4 +1,4 @@
-"""Untrusted archives: nothing is written outside the folder into which they are unpacked."""
+"""Files from and to S3, which a job's end interrupts; untrusted archives, which write nothing outside their folder."""
 
 import io
 import tarfile
@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from recore.simulator.failure import JobFailed
-from recore.simulator.objects import only, unpack
+from recore.simulator.jobs.archives import pack, unpack
+from recore.simulator.jobs.failure import JobFailed
+from recore.simulator.jobs.output_files import OutputFolder
+from recore.simulator.jobs.transfers import CHUNK, download_file, only, parse, upload_file, upload_folder
+from recore.simulator.jobs.volume import Volume
 
 
 def archive(path: Path, *members: tuple[str, bytes, str]) -> Path:
@@ -56,3 +59,73 @@ def test_the_archive_among_objects_that_begin_alike(tmp_path: Path) -> None:
     for name in ("model.tar.gz", "model.tar.gz.sha256"):
         (tmp_path / name).write_text(name)
     assert only(tmp_path, "s3://bucket/a/model.tar.gz").name == "model.tar.gz"
+
+
+class Ended(Exception):
+    """The job must end."""
+
+
+def looks(count: int):
+    """A check that raises when it is called for the last of so many times."""
+    left = iter(range(count - 1))
+
+    def check() -> None:
+        if next(left, None) is None:
+            raise Ended
+
+    return check
+
+
+def test_a_download_looks_between_chunks_whether_to_go_on(client, tmp_path: Path) -> None:
+    uri = client.put("chunks/object", bytes(5 * CHUNK))
+    bucket, key = parse(uri)
+    with pytest.raises(Ended):
+        download_file(client.s3, bucket, key, tmp_path / "part", looks(4))
+    assert (tmp_path / "part").stat().st_size == 3 * CHUNK
+    download_file(client.s3, bucket, key, tmp_path / "whole", looks(6))
+    assert (tmp_path / "whole").stat().st_size == 5 * CHUNK
+
+
+def test_an_upload_looks_between_chunks_whether_to_go_on(client, tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(bytes(5 * CHUNK))
+    bucket, _ = parse(client.put("chunks/first", b""))
+    with pytest.raises(Ended):
+        upload_file(client.s3, tmp_path / "large", f"s3://{bucket}/chunks/cut", looks(4))
+    with pytest.raises(client.s3.exceptions.ClientError):
+        client.get(f"s3://{bucket}/chunks/cut")
+    upload_file(client.s3, tmp_path / "large", f"s3://{bucket}/chunks/whole")
+    assert len(client.get(f"s3://{bucket}/chunks/whole")) == 5 * CHUNK
+
+
+def test_packing_looks_between_chunks_whether_to_go_on(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    with open(tmp_path / "model/large", "wb") as file:
+        file.truncate(1 << 30)
+    folder = OutputFolder(tmp_path.resolve(), "/opt/ml/model")
+    with pytest.raises(Ended):
+        pack(folder, tmp_path / "model.tar.gz", Volume(1 << 30), looks(10))
+
+
+def test_a_file_that_becomes_shorter_while_it_is_uploaded(client, tmp_path: Path) -> None:
+    """Without a sandbox a job's processes can outlive it."""
+    path = tmp_path / "model/large"
+    path.parent.mkdir()
+    path.write_bytes(bytes(5 * CHUNK))
+    folder = OutputFolder(tmp_path.resolve(), "/opt/ml/model")
+    left = iter(range(4))
+
+    def check() -> None:
+        if next(left, None) is None:
+            path.write_bytes(b"")
+
+    bucket, _ = parse(client.put("chunks/first", b""))
+    with pytest.raises(JobFailed, match=r"cannot be written to|/opt/ml/model cannot be read"):
+        upload_folder(client.s3, folder, f"s3://{bucket}/chunks/short", Volume(1 << 30), check)
+
+
+@pytest.mark.parametrize("proxy", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+def test_files_do_not_travel_by_a_proxy(client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    uri = client.put("proxy/object", b"x")
+    monkeypatch.setenv(proxy, "http://127.0.0.1:9")  # where nothing listens
+    download_file(client.s3, *parse(uri), tmp_path / "file")
+    upload_file(client.s3, tmp_path / "file", uri)

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from support.job_traces import output
 
-from recore.simulator import platform
+from recore.simulator.isolation.instances import Instance
+from recore.simulator.jobs.requirements import PackageInstaller
+from recore.simulator.resources import job as job_resource
 from recore.simulator.server import BUCKET
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
@@ -132,7 +134,7 @@ def libraries(client):
 
 
 def test_requirements_that_are_there_already(either, monkeypatch):
-    monkeypatch.setattr(platform.Platform, "_from_index", None)  # would fail
+    monkeypatch.setattr(PackageInstaller, "_from_index", None)  # would fail
     before = libraries(either)
     text = f"# what the container has\nnumpy=={version('numpy')}\nscikit_learn\nscipy>1 # enough\n"
     text += "nope; sys_platform == 'none'\n"
@@ -144,7 +146,7 @@ def test_requirements_that_are_there_already(either, monkeypatch):
 @pytest.mark.parametrize("line", ["./pkg", "file:///opt/ml/code/pkg", "tiny-of-ours @ file:///opt/ml/code/pkg"])
 def test_a_package_in_the_source(either, line):
     if not either.simulator.enforced and "/opt/ml" in line:
-        pytest.skip("without walls there is no /opt/ml, and the text of files is not translated")
+        pytest.skip("without a sandbox there is no /opt/ml, and the text of files is not translated")
     before = libraries(either)
     job = train(either, f"numpy\n{line}\n", USE, **PACKAGE)
     assert job["TrainingJobStatus"] == "Completed", job
@@ -199,6 +201,33 @@ open("tiny_of_ours.py", "w").write("said = " + repr(json.dumps(said)))
     assert job["TrainingJobStatus"] == "Completed", job
     said = output(client, "TrainingJob", job["TrainingJobName"])
     assert json.dumps({"files": False, "network": False}) in said
+
+
+BUILDS = {
+    "fills its disk": (
+        "os.posix_fallocate(os.open('f', os.O_CREAT | os.O_RDWR), 0, 1200 << 20)\ntime.sleep(600)",
+        "No space left on device: the job needs more than VolumeSizeInGB, 1",
+    ),
+    "takes all memory": (
+        "kept = b'x' * (1 << 30)\ntime.sleep(600)",
+        "The job needed more memory than its instance type has",
+    ),
+}
+
+
+@pytest.mark.parametrize(("script", "reason"), BUILDS.values(), ids=BUILDS.keys())
+def test_a_package_that_breaks_the_limits_while_it_is_built(either, monkeypatch, script, reason):
+    monkeypatch.setattr(job_resource, "instance_of", lambda instance_type: Instance(300 << 20, 2))
+    job = train(either, "./pkg", **PACKAGE | {"pkg/setup.py": f"import os, time\n{script}"})
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"] == f"AlgorithmError: requirements.txt cannot be installed: {reason}"
+
+
+def test_the_time_limit_holds_while_a_package_is_built(either):
+    uri = source(either, **PACKAGE | {"job.py": "", "requirements.txt": "./pkg", "pkg/setup.py": "while True: pass"})
+    job = either.train("", seconds=5, HyperParameters={"sagemaker_submit_directory": uri})
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
+    assert (job["TrainingEndTime"] - job["TrainingStartTime"]).total_seconds() < 20
 
 
 @pytest.mark.slow

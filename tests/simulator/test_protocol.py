@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from simulator.shapes import ANYTHING, KNOWN, spoiled, valid
 from support.simulator_client import Client
 
-from recore.simulator import service_model
-from recore.simulator.errors import ServiceError
+from recore.simulator.api import service_model
+from recore.simulator.api.errors import ServiceError
+from recore.simulator.api.service_model import operation_model, read_request, sagemaker_model, shape_answer
 from recore.simulator.resources.model import Models
 from recore.simulator.server import ROLE_ARN
-from recore.simulator.service_model import operation_model, read_request, sagemaker_model, shape_answer
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/{}/aws4_request, SignedHeaders=host, Signature=0"
 OPERATIONS = sagemaker_model().operation_names
@@ -114,13 +114,16 @@ def test_bodies_that_are_valid_and_invalid(client: Client, body: bytes, status: 
         ({"target": "Other.ListModels"}, 400, "UnknownOperationException"),
         ({"target": None}, 400, "UnknownOperationException"),
         ({"target": "SageMaker.CreateEndpoint"}, 501, "NotImplemented"),
-        ({"target": None, "path": "/endpoints/x/invocations"}, 501, "NotImplemented"),
-        ({"target": None, "path": "/endpoints/x/invocations", "service": None}, 501, "NotImplemented"),
-        ({"target": None, "path": "/endpoints/x/async-invocations"}, 501, "NotImplemented"),
-        ({"target": None, "path": "/FeatureGroup/x"}, 501, "NotImplemented"),
-        ({"target": None, "service": "sagemaker-geospatial", "path": "/x"}, 501, "NotImplemented"),
         ({"target": None, "service": "nonsense"}, 500, "InternalFailure"),
         ({"Origin": "http://page.example"}, 403, "AccessDeniedException"),
+        ({"Host": "page.example"}, 403, "AccessDeniedException"),
+        ({"Host": "127.0.0.1.page.example:80"}, 403, "AccessDeniedException"),
+        ({"Host": "localhost.page.example"}, 403, "AccessDeniedException"),
+        ({"Host": "page-localhost"}, 403, "AccessDeniedException"),
+        ({"Host": "[::2]"}, 403, "AccessDeniedException"),
+        ({"Host": "127.0.0.1@page.example"}, 403, "AccessDeniedException"),
+        ({"Host": ""}, 403, "AccessDeniedException"),
+        ({"Host": "page.example", "target": None, "service": "s3"}, 403, "AccessDeniedException"),
         ({"Content-Length": "much"}, 400, "SerializationException"),
         ({"Content-Length": "-1"}, 400, "SerializationException"),
     ],
@@ -133,11 +136,26 @@ def test_requests_of_other_services_and_methods(
     assert (answered, document["__type"]) == (status, code)
 
 
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:5000", "bucket.s3.localhost:1", "127.0.0.1"])
+def test_names_of_this_machine(client: Client, host: str) -> None:
+    assert ask(client, Host=host)[0] == 200
+
+
+def test_a_head_request_has_no_body(client: Client) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", client.simulator.port, timeout=30)
+    for _ in range(2):  # a body would be read as the beginning of the next answer
+        connection.request("HEAD", "/", headers={"X-Amz-Target": "SageMaker.ListModels"})
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (405, b"")
+    connection.close()
+
+
 def test_bodies_in_chunks_and_without_a_length(client: Client) -> None:
     assert ask(client, body=iter([b'{"MaxRes', b'ults": 0}']))[1]["__type"] == "ValidationException"
     assert ask(client, body=iter([b" " * (1 << 20)] * 5))[0] == 413
     with socket.create_connection(("127.0.0.1", client.simulator.port), timeout=20) as connection:
-        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: SageMaker.DescribeModel\r\n\r\n")
+        head = b"POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+        connection.sendall(head + b"X-Amz-Target: SageMaker.DescribeModel\r\n\r\n")
         answer = b"".join(iter(lambda: connection.recv(4096), b""))
     assert b"ValidationException" in answer
     assert b"ModelName" in answer
@@ -151,7 +169,7 @@ def test_a_silent_client_does_not_block_others(client: Client) -> None:
 
 
 def test_an_internal_error_is_answered(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Models, "ListModels", lambda *_: 1 / 0)
+    monkeypatch.setattr(Models, "page", lambda *_: 1 / 0)
     assert ask(client)[1]["__type"] == "InternalFailure"
 
 

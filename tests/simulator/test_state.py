@@ -1,106 +1,69 @@
-"""What a simulator keeps in its state folder, and that it keeps nothing else."""
+"""The state folder: what it keeps, that it keeps nothing else, and what happens if it cannot be used."""
 
-import json
 import os
-import signal
+import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-import boto3
 import pytest
 from support.checkout import ROOT, environment
+from support.simulator_client import IMAGE
+from support.state import running, stored_objects
 
-from recore.simulator.server import BUCKET, Simulator
+from recore.simulator.isolation.bubblewrap import bubblewrap_works
+from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
+from recore.simulator.state.s3_folder import State
 
-PROGRAM = """
-import json, sys
-from pathlib import Path
-from recore.simulator.server import Simulator
-with Simulator(state=Path(sys.argv[1]) if len(sys.argv) > 1 else None) as simulator:
-    print(json.dumps(simulator.variables()), flush=True)
-    sys.stdin.read()
-"""
-
-
-def start(*arguments: Path) -> tuple[subprocess.Popen, dict[str, str]]:
-    command = [sys.executable, "-c", PROGRAM, *map(str, arguments)]
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    return process, json.loads(process.stdout.readline())
+LARGE = b"large " * 20_000
+MODEL = {"ExecutionRoleArn": ROLE_ARN, "PrimaryContainer": {"Image": IMAGE}}
+CLUSTER = {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
 
 
-def client_of(variables: dict[str, str], service: str):
-    return boto3.client(
-        service,
-        endpoint_url=variables["AWS_ENDPOINT_URL"],
-        region_name=variables["AWS_DEFAULT_REGION"],
-        aws_access_key_id="x",
-        aws_secret_access_key="x",
-    )
-
-
-def test_acknowledged_objects_survive_a_kill(tmp_path: Path) -> None:
-    process, variables = start(tmp_path)
-    s3, sagemaker = client_of(variables, "s3"), client_of(variables, "sagemaker")
-    s3.create_bucket(Bucket="mine")
-    for number in range(20):
-        s3.put_object(
-            Bucket="mine", Key=f"a/{number}", Body=b"first", ContentType="text/csv", Metadata={"n": str(number)}
-        )
-    s3.put_object(Bucket="mine", Key="a/3", Body=b"second")
-    s3.delete_object(Bucket="mine", Key="a/4")
-    s3.delete_objects(Bucket="mine", Delete={"Objects": [{"Key": "a/5"}, {"Key": "a/6"}]})
-    s3.copy_object(Bucket="mine", Key="copy ü", CopySource="mine/a/7")
-    large = s3.create_multipart_upload(Bucket="mine", Key="large")["UploadId"]
-    part = s3.upload_part(Bucket="mine", Key="large", UploadId=large, PartNumber=1, Body=b"x" * 6_000_000)
-    parts = {"Parts": [{"ETag": part["ETag"], "PartNumber": 1}]}
-    s3.complete_multipart_upload(Bucket="mine", Key="large", UploadId=large, MultipartUpload=parts)
-    sagemaker.create_model(
-        ModelName="kept",
-        ExecutionRoleArn="arn:aws:iam::123456789012:role/SageMakerRole",
-        PrimaryContainer={"Image": "sklearn:1"},
-        Tags=[{"Key": "a", "Value": "b"}],
-    )
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-
-    process, variables = start(tmp_path)
-    s3, sagemaker = client_of(variables, "s3"), client_of(variables, "sagemaker")
-    keys = {item["Key"] for item in s3.list_objects_v2(Bucket="mine")["Contents"]}
-    assert keys == {*(f"a/{number}" for number in range(20)), "copy ü", "large"} - {"a/4", "a/5", "a/6"}
-    assert s3.get_object(Bucket="mine", Key="a/3")["Body"].read() == b"second"
-    seven = s3.get_object(Bucket="mine", Key="a/7")
-    assert (seven["Body"].read(), seven["ContentType"], seven["Metadata"]) == (b"first", "text/csv", {"n": "7"})
-    assert s3.get_object(Bucket="mine", Key="copy ü")["Body"].read() == b"first"
-    assert s3.head_object(Bucket="mine", Key="large")["ContentLength"] == 6_000_000
-    model = sagemaker.describe_model(ModelName="kept")
-    assert sagemaker.list_tags(ResourceArn=model["ModelArn"])["Tags"] == [{"Key": "a", "Value": "b"}]
-    process.stdin.close()
-    assert process.wait(timeout=30) == 0
-    leftovers = list(tmp_path.rglob("*.part"))
-    assert not leftovers
-    assert len(list((tmp_path / "s3/mine").iterdir())) == 2 * len(keys)
+def test_models_and_tags_survive_a_kill(tmp_path: Path) -> None:
+    with running("--state", tmp_path) as simulator:
+        sagemaker = simulator.client("sagemaker")
+        for name in ("c", "a", "b", "gone"):
+            arn = sagemaker.create_model(ModelName=name, **MODEL, Tags=[{"Key": name, "Value": "1"}])["ModelArn"]
+        sagemaker.delete_model(ModelName="gone")
+        arn = arn.replace("gone", "a")
+        sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "a", "Value": "2"}, {"Key": "ü", "Value": "3"}])
+        before = sagemaker.describe_model(ModelName="a")
+    with running("--state", tmp_path) as simulator:
+        sagemaker = simulator.client("sagemaker")
+        assert sorted(model["ModelName"] for model in sagemaker.list_models()["Models"]) == ["a", "b", "c"]
+        tags = [{"Key": "a", "Value": "2"}, {"Key": "ü", "Value": "3"}]
+        assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == tags
+        after = sagemaker.describe_model(ModelName="a")
+        assert {**after, "ResponseMetadata": 0} == {**before, "ResponseMetadata": 0}
+        assert simulator.end() == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "s3", "state.sqlite"]
 
 
 def test_a_job_interrupted_by_a_kill_has_failed_afterwards(tmp_path: Path) -> None:
-    records = tmp_path / "records/TrainingJob"
-    with Simulator(state=tmp_path) as simulator:
-        simulator.client("s3").put_object(Bucket=BUCKET, Key="x", Body=b"x")
-    records.mkdir(exist_ok=True)
-    record = {"TrainingJobName": "cut", "TrainingJobArn": "arn", "TrainingJobStatus": "InProgress"}
-    record |= {"CreationTime": {"$time": 1.0}, "LastModifiedTime": {"$time": 1.0}, "SecondaryStatus": "Training"}
-    (records / "cut.json").write_text(json.dumps(record))
-    with Simulator(state=tmp_path) as simulator:
-        [job] = simulator.client("sagemaker").list_training_jobs()["TrainingJobSummaries"]
-        assert job["TrainingJobStatus"] == "Failed"
+    with running("--state", tmp_path) as simulator:
+        simulator.client("sagemaker").create_processing_job(
+            ProcessingJobName="cut",
+            RoleArn=ROLE_ARN,
+            AppSpecification={"ImageUri": IMAGE, "ContainerEntrypoint": ["sleep", "600"]},
+            ProcessingResources={"ClusterConfig": CLUSTER},
+        )
+    with running("--state", tmp_path) as simulator:
+        job = simulator.client("sagemaker").describe_processing_job(ProcessingJobName="cut")
+        assert job["ProcessingJobStatus"] == "Failed"
+        assert "The simulator ended before the job did" in job["FailureReason"]
 
 
 def test_a_folder_serves_one_simulator_at_a_time(tmp_path: Path) -> None:
-    with Simulator(state=tmp_path), pytest.raises(OSError, match="in use by another simulator"):
-        Simulator(state=tmp_path)
+    with (
+        Simulator(state=tmp_path),
+        pytest.raises(OSError, match="in use by another simulator"),
+        Simulator(state=tmp_path),
+    ):
+        pass
     with Simulator(state=tmp_path):
         pass
 
@@ -108,27 +71,184 @@ def test_a_folder_serves_one_simulator_at_a_time(tmp_path: Path) -> None:
 def test_without_a_state_folder_nothing_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", None)
-    process, variables = start()
-    s3 = client_of(variables, "s3")
-    s3.put_object(Bucket=BUCKET, Key="x", Body=b"x" * 20_000_000)
-    assert os.listdir(tmp_path)
-    process.stdin.close()
-    assert process.wait(timeout=30) == 0
+    with running() as simulator:
+        simulator.client("s3").put_object(Bucket=BUCKET, Key="x", Body=b"x" * 20_000_000)
+        assert os.listdir(tmp_path)
+        assert simulator.end() == 0
     assert not os.listdir(tmp_path)
-    process, variables = start()
-    assert "Contents" not in client_of(variables, "s3").list_objects_v2(Bucket=BUCKET)
-    process.stdin.close()
-    process.wait(timeout=30)
+    with running() as simulator:
+        assert "Contents" not in simulator.client("s3").list_objects_v2(Bucket=BUCKET)
 
 
-def test_versioned_buckets_are_supported(tmp_path: Path) -> None:
-    with Simulator(state=tmp_path) as simulator:
+def test_a_state_touches_its_folder_only_while_it_is_open(tmp_path: Path) -> None:
+    state = State(tmp_path / "new/folder")
+    assert not (tmp_path / "new").exists()
+    for _ in range(2):
+        with state:
+            state.records.add("Model", "a", {})
+            assert state.records.number("Model", "a") == 1
+        state.close()
+        shutil.rmtree(tmp_path / "new")
+
+
+def test_a_start_that_fails_leaves_the_folder_free(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match="Address already in use"), Simulator(port, state=tmp_path):
+            pass
+    with Simulator(state=tmp_path):
+        pass
+
+
+def make_earlier_layout(folder: Path) -> None:
+    (folder / "records/Model").mkdir(parents=True)
+    (folder / "records/Model/a.json").write_text("{}")
+    (folder / "s3").mkdir()
+
+
+def lose_the_database(folder: Path) -> None:
+    (folder / "state.sqlite").unlink()
+
+
+def cut_off_the_database(folder: Path) -> None:
+    os.truncate(folder / "state.sqlite", 5000)
+
+
+def replace_the_database(folder: Path) -> None:
+    (folder / "state.sqlite").write_text("notes of mine\n" * 100)
+
+
+def lose_a_content(folder: Path) -> None:
+    next((folder / "s3").iterdir()).unlink()
+
+
+def cut_off_a_content(folder: Path) -> None:
+    os.truncate(next((folder / "s3").iterdir()), 10)
+
+
+UNUSABLE = {
+    make_earlier_layout: ("{folder}/records: an earlier version of recore wrote it", "or another folder"),
+    lose_the_database: ("{folder}/state.sqlite is missing", "restore it from a backup"),
+    cut_off_the_database: ("{folder}/state.sqlite: it is damaged", "restore it from a backup, or use another folder"),
+    replace_the_database: ("{folder}/state.sqlite: it is damaged, or not", "or use another folder"),
+    lose_a_content: ("{folder}/s3/", "large could not be read (No such file or directory): restore the folder"),
+    cut_off_a_content: ("{folder}/s3/", "large has 10 of 120000 bytes: restore the folder"),
+}
+
+
+def command_fails(folder: Path, *before: object) -> str:
+    """Run `recore simulate` with a state folder, which must end with one line; return it."""
+    command = [
+        *map(str, before),
+        sys.executable,
+        "-m",
+        "recore",
+        "simulate",
+        "--isolation",
+        "off",
+        "--state",
+        str(folder),
+    ]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize("make_unusable", UNUSABLE, ids=lambda function: function.__name__)
+def test_an_unusable_folder_is_one_line_and_nothing_in_it_is_lost(
+    make_unusable: Callable[[Path], None], tmp_path: Path
+) -> None:
+    if make_unusable is not make_earlier_layout:
+        with Simulator(state=tmp_path, isolation="off") as simulator:
+            simulator.client("s3").put_object(Bucket=BUCKET, Key="large", Body=LARGE)
+    make_unusable(tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    line = command_fails(tmp_path)
+    for part in UNUSABLE[make_unusable]:
+        assert part.format(folder=tmp_path) in line
+    after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert after.items() >= before.items()
+
+
+def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file: the folder could not be used"), State(tmp_path / "file"):
+        pass
+
+
+@pytest.mark.skipif(not bubblewrap_works(), reason="makes a folder read-only by bubblewrap")
+@pytest.mark.parametrize("used_before", [False, True])
+def test_a_folder_that_may_not_be_written(used_before: bool, tmp_path: Path) -> None:
+    if used_before:
+        with State(tmp_path):
+            pass
+    line = command_fails(tmp_path, "bwrap", "--dev-bind", "/", "/", "--ro-bind", tmp_path, tmp_path)
+    assert f"{tmp_path}: the folder could not be used (Read-only file system)" in line
+    assert "allow this user to write it, or use another folder" in line
+
+
+FULL_DISK = """
+import contextlib, pathlib, shutil, sys
+from botocore.exceptions import ClientError
+from recore.simulator.server import BUCKET, Simulator
+folder, copied = map(pathlib.Path, sys.argv[1:])
+with Simulator(state=folder, isolation="off") as simulator:
+    s3, sagemaker = simulator.client("s3"), simulator.client("sagemaker")
+    s3.put_object(Bucket=BUCKET, Key="first", Body=b"1")
+    s3.put_object(Bucket=BUCKET, Key="overwritten", Body=b"1")
+    model = dict(ExecutionRoleArn="arn:aws:iam::123456789012:role/r",
+                 PrimaryContainer={"Image": "sklearn:1", "Environment": {"a": "x" * 1000}})
+    sagemaker.create_model(ModelName="first", **model)
+    acknowledged, refused = [], []
+    for number in range(60):
+        body = str(number).encode() * (100_000 if number % 2 else 10_000)
+        try:
+            s3.put_object(Bucket=BUCKET, Key=f"{number}", Body=body)
+            acknowledged.append(number)
+        except ClientError as error:
+            refused.append(error)
+    assert len(refused) > 20
+    for request in (
+        lambda: s3.put_object(Bucket=BUCKET, Key="overwritten", Body=b"2" * 300_000),
+        lambda: [sagemaker.create_model(ModelName=f"m-{n}", **model) for n in range(2000)],
+    ):
+        try:
+            request()
+        except ClientError as error:
+            refused.append(error)
+    for error in refused:
+        assert str(folder) in str(error) and "free" in str(error) and "space" in str(error), error
+    assert s3.get_object(Bucket=BUCKET, Key="first")["Body"].read() == b"1"
+    assert sagemaker.describe_model(ModelName="first")["ModelArn"]
+    shutil.copytree(folder, copied)  # as a kill at this moment would leave it
+    print(acknowledged)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not bubblewrap_works(), reason="makes a small disk by bubblewrap")
+def test_a_full_disk_refuses_what_it_cannot_hold_and_keeps_the_rest(tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    command = ["bwrap", "--dev-bind", "/", "/", "--size", "2000000", "--tmpfs", small, sys.executable, "-c", FULL_DISK]
+    done = subprocess.run(
+        [*map(str, command), str(small / "state"), str(tmp_path / "copied")],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    acknowledged = {str(number): str(number).encode() for number in eval(done.stdout)}
+    assert len(acknowledged) > 5
+    with running("--state", tmp_path / "copied") as simulator:
         s3 = simulator.client("s3")
-        s3.create_bucket(Bucket="versioned")
-        s3.put_bucket_versioning(Bucket="versioned", VersioningConfiguration={"Status": "Enabled"})
-        s3.put_object(Bucket="versioned", Key="x", Body=b"1")
-        s3.delete_object(Bucket="versioned", Key="x")
-        s3.put_object(Bucket="versioned", Key="y", Body=b"2")
-    with Simulator(state=tmp_path) as simulator:
-        keys = [item["Key"] for item in simulator.client("s3").list_objects_v2(Bucket="versioned")["Contents"]]
-        assert keys == ["y"]
+        assert s3.get_object(Bucket=BUCKET, Key="overwritten")["Body"].read() == b"1"
+        for key, body in acknowledged.items():
+            assert s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().startswith(body)
+        s3.put_object(Bucket=BUCKET, Key="overwritten", Body=LARGE)
+    stored = stored_objects(tmp_path / "copied")[BUCKET]
+    assert stored.keys() == {"first", "overwritten", *acknowledged}
+    assert stored["overwritten"] == LARGE

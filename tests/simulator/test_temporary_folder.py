@@ -14,9 +14,10 @@ from support.checkout import ROOT, environment
 from support.simulator_client import Client, run_each_kind
 
 from recore import locked
-from recore.simulator import sockets
-from recore.simulator.resources import training
-from recore.simulator.sandbox import bubblewrap_works, translated
+from recore.simulator.isolation import socket_folder
+from recore.simulator.isolation.bubblewrap import bubblewrap_works
+from recore.simulator.isolation.translation import translated
+from recore.simulator.jobs import script_mode
 from recore.simulator.server import Simulator
 
 pytestmark = pytest.mark.everywhere
@@ -97,13 +98,13 @@ def test_a_start_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
 
 def test_the_folder_is_where_its_path_fits(short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
-    longest = sockets.LONGEST - sockets.BELOW - len(os.fsencode(short.resolve())) - 1
+    longest = socket_folder.LONGEST - socket_folder.BELOW - len(os.fsencode(short.resolve())) - 1
     for name, fits in (("x" * longest, True), ("x" * (longest + 1), False), ("ü" * (longest // 2 + 1), False)):
         parent = use(short / name, monkeypatch)
-        folder, lock = sockets.make()
+        folder, lock = socket_folder.make()
         assert folder.parent == (parent if fits else short).resolve(), name
-        with_job = folder / f"job-{'0' * 12}" / sockets.NAME
-        assert len(os.fsencode(with_job)) <= sockets.LONGEST
+        with_server = socket_folder.make_for_server(folder) / socket_folder.NAME
+        assert len(os.fsencode(with_server)) <= socket_folder.LONGEST
         lock.close()
 
 
@@ -113,25 +114,25 @@ def test_a_folder_that_others_may_change_is_passed_over(short: Path, monkeypatch
     (short / "open").chmod(0o777)
     use(short / "open", monkeypatch)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(short / "runtime"))
-    folder, lock = sockets.make()
+    folder, lock = socket_folder.make()
     lock.close()
     assert folder.parent == (short / "runtime").resolve()
     (short / "open").chmod(0o1777)  # as /tmp is
-    folder, lock = sockets.make()
+    folder, lock = socket_folder.make()
     lock.close()
     assert folder.parent == (short / "open").resolve()
     if not os.geteuid():
         os.chown(short / "open", 12345, 12345)
-        folder, lock = sockets.make()
+        folder, lock = socket_folder.make()
         lock.close()
         assert folder.parent == (short / "runtime").resolve()
 
 
 def test_no_temporary_folder_with_a_short_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sockets, "parents", lambda: iter([tmp_path / ("x" * 120), tmp_path / "gone"]))
-    monkeypatch.setattr(sockets, "BELOW", -500)
+    monkeypatch.setattr(socket_folder, "parents", lambda: iter([tmp_path / ("x" * 120), tmp_path / "gone"]))
+    monkeypatch.setattr(socket_folder, "BELOW", -500)
     with pytest.raises(OSError, match=r"^no folder for the sockets .*: No such file or directory.*: set TMPDIR"):
-        sockets.make()
+        socket_folder.make()
 
 
 def test_the_folders_of_another_user_are_left_alone(short: Path) -> None:
@@ -174,7 +175,7 @@ def test_the_sdk_s_drivers_name_a_folder_of_any_characters(tmp_path: Path) -> No
         'echo "a" "/opt/ml" /opt/ml\n'
     )
     (drivers / "run.py").write_text("print(open('/opt/ml/x y').read(), open(\"/opt/ml/x y\").read(), '''/opt/ml''')\n")
-    training._translate(drivers, ml)
+    script_mode._translate(drivers, ml)
     shell = subprocess.check_output(["sh", drivers / "run.sh"], text=True)
     assert shell == f"readreadreadreada {ml} {ml}\n"
     python = subprocess.check_output([sys.executable, drivers / "run.py"], text=True, env=environment())

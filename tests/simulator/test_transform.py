@@ -1,10 +1,8 @@
 """Batch Transform: objects are split into requests for a real server, and the answers are assembled."""
 
 import json
-import socket
-import threading
+import re
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +10,6 @@ from botocore.exceptions import ClientError
 from support.job_traces import output
 from support.simulator_client import IMAGE, Client, numbers
 
-from recore.simulator.failure import JobFailed
-from recore.simulator.feeding import Feeding, Server
 from recore.simulator.server import BUCKET, ROLE_ARN
 
 pytestmark = pytest.mark.everywhere
@@ -58,9 +54,10 @@ def transform(client: Client, script: str, objects: dict[str, str | bytes], wait
     for key, body in objects.items():
         client.put(f"{name}/in/{key}", body)
     variables = {"SAGEMAKER_PROGRAM": "serve_me.py", "SAGEMAKER_SUBMIT_DIRECTORY": client.source(serve_me=script)}
-    variables |= {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
+    variables |= {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"} | members.pop("Variables", {})
     container = {"Image": IMAGE, "Environment": variables} | members.pop("Container", {})
-    client.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
+    model = {"PrimaryContainer": container} | members.pop("Model", {})
+    client.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, **model)
     uri = f"s3://{BUCKET}/{name}/in/" + members.pop("Prefix", "")
     source = {"S3DataType": "S3Prefix", "S3Uri": uri}
     request = {
@@ -179,7 +176,71 @@ def test_an_answer_above_the_time_limit_fails(client: Client) -> None:
         client, script, {"a.csv": "a\n"}, TransformInput={"ContentType": "text/csv"}, ModelClientConfig=configuration
     )
     assert job["TransformJobStatus"] == "Failed"
-    assert "did not answer" in job["FailureReason"]
+    assert "did not respond within 1 s" in job["FailureReason"]
+
+
+# A server of its own in the place of the container's: healthy, and to an invocation it sends HOW.
+IMPOSTOR = """
+import contextlib, os, socket, sys, time
+
+path = sys.argv[sys.argv.index("--bind") + 1].removeprefix("unix:")
+os.unlink(path)
+server = socket.socket(socket.AF_UNIX)
+server.bind(path)
+server.listen()
+while True:
+    connection, _ = server.accept()
+    head = connection.recv(65536)
+    if head.startswith(b"GET /ping"):
+        connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n")
+    elif head.startswith(b"GET"):
+        connection.sendall(b"HTTP/1.1 404 No\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n")
+    else:
+        with contextlib.suppress(OSError):
+            HOW
+    connection.close()
+"""
+LIES = {
+    "drips": ("for byte in b'HTTP/1.1 200 OK' + b'x' * 600: connection.sendall(bytes([byte])) or time.sleep(0.1)", 1),
+    "hangs": ("time.sleep(600)", 1),
+    "exits": ("os._exit(3)", 1),
+    "closes": ("pass", 5),
+    "malformed": (
+        r"connection.sendall(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n')",
+        5,
+    ),
+}
+
+
+@pytest.mark.parametrize(("how", "seconds"), LIES.values(), ids=LIES.keys())
+def test_a_server_that_misbehaves_fails_the_job_in_time(client: Client, how: str, seconds: int) -> None:
+    configuration = {"InvocationsMaxRetries": 0, "InvocationsTimeoutInSeconds": seconds}
+    start = time.monotonic()
+    job, _ = transform(client, IMPOSTOR.replace("HOW", how), {"a.csv": "a\n"}, ModelClientConfig=configuration)
+    assert job["TransformJobStatus"] == "Failed"
+    assert re.fullmatch(
+        r"ClientError: The model's server refused a request: the server('s response is not HTTP| did not respond).*",
+        job["FailureReason"],
+    )
+    assert time.monotonic() - start < 30
+
+
+def test_a_model_without_a_network_starts_only_where_it_would_on_aws(either: Client) -> None:
+    transform_input = {"ContentType": "text/csv"}
+    isolated = {"EnableNetworkIsolation": True}
+    job, _ = transform(either, DOUBLING, {"a.csv": "a\n"}, TransformInput=transform_input, Model=isolated)
+    assert job["TransformJobStatus"] == "Failed"
+    assert "Add PIP_NO_BUILD_ISOLATION=0 to the model's Environment" in job["FailureReason"]
+    for value, status in (("1", "Failed"), ("0", "Completed")):
+        job, _ = transform(
+            either,
+            DOUBLING,
+            {"a.csv": "a\n"},
+            TransformInput=transform_input,
+            Model=isolated,
+            Variables={"PIP_NO_BUILD_ISOLATION": value},
+        )
+        assert job["TransformJobStatus"] == status, job.get("FailureReason")
 
 
 def test_a_stop_stops_it(either: Client) -> None:
@@ -215,52 +276,3 @@ def test_invalid_requests_are_refused(client: Client) -> None:
         transform(client, COUNTING, {"a.csv": "a"}, ModelName="nowhere")
     job, _ = transform(client, COUNTING, {}, wait=True)
     assert "No S3 objects found" in job["FailureReason"]
-
-
-class Echo:
-    """A server that answers every request with itself, and remembers them."""
-
-    def __init__(self) -> None:
-        self.bodies: list[bytes] = []
-        self.lock = threading.Lock()
-
-    def invoke(self, body: bytes, content_type: str, accept: str) -> bytes:
-        with self.lock:
-            self.bodies.append(body)
-        return body
-
-
-@pytest.mark.parametrize("concurrent", [1, 3])
-@pytest.mark.parametrize(
-    "text", [b"", b"a", b"a\n", b"a\nb", b"\n\n", b"a\r\nb\r\n", b"x" * 2_000_000 + b"\n" + b"y" * 10]
-)
-def test_lines_are_returned_unchanged(text: bytes, concurrent: int, tmp_path: Path) -> None:
-    (tmp_path / "in").write_bytes(text)
-    for strategy in ("MultiRecord", "SingleRecord"):
-        echo = Echo()
-        feeding = Feeding(split="Line", strategy=strategy, megabytes=2, concurrent=concurrent, assemble="Line")
-        feeding.feed(echo, tmp_path / "in", tmp_path / "out", lambda: False)
-        assert (tmp_path / "out").read_bytes().rstrip(b"\n") == text.rstrip(b"\n")
-        assert all(len(body) <= 2 << 20 for body in echo.bodies)
-        if strategy == "SingleRecord":
-            assert all(body.count(b"\n") <= 1 for body in echo.bodies)
-
-
-def test_a_record_over_the_limit_is_refused_before_it_is_sent(tmp_path: Path) -> None:
-    (tmp_path / "in").write_bytes(b"a\n" + b"x" * (1 << 20) + b"\n")
-    echo = Echo()
-    with pytest.raises(JobFailed, match="larger than MaxPayloadInMB"):
-        Feeding(split="Line", megabytes=1).feed(echo, tmp_path / "in", tmp_path / "out", lambda: False)
-    assert all(len(body) < 1 << 20 for body in echo.bodies)
-
-
-def test_a_link_in_the_socket_s_place_is_not_followed(sockets: Path, tmp_path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as another:
-        another.bind(str(sockets / "another"))
-        another.listen()
-        (tmp_path / "http").symlink_to(sockets / "another")
-        with pytest.raises(ConnectionRefusedError):
-            Server(tmp_path / "http", timeout=2).request("GET", "/ping")
-        another.setblocking(False)
-        with pytest.raises(BlockingIOError):
-            another.accept()

@@ -5,7 +5,7 @@ import json
 import docker
 import pytest
 
-from recore.simulator.containers import LABEL, connect
+from recore.simulator.isolation.containers import LABEL, connect
 from support.checkout import ROOT
 
 IMAGE = json.loads((ROOT / ".unearthed_challenge.json").read_text())["dockerImage"]

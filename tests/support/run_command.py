@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from recore.simulator.sandbox import bubblewrap_works
+from recore.simulator.isolation.bubblewrap import bubblewrap_works
 from support.checkout import ROOT, environment
 
 
@@ -33,6 +33,18 @@ def run_recore(*arguments: object, cwd: Path = ROOT, **variables: str) -> subpro
     command = [sys.executable, "-m", "recore", "run", *map(str, arguments)]
     variables = environment() | {"PYTHONPATH": str(ROOT)} | variables
     return subprocess.run(command, cwd=cwd, env=variables, capture_output=True, text=True, timeout=180)
+
+
+def refused_run(*arguments: object, cwd: Path, **variables: str) -> str:
+    """Return the line of a run that is refused in an empty folder; no file is written and no job started."""
+    before = sorted(os.listdir(cwd))
+    done = run_recore(*arguments, cwd=cwd, **variables)
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert "started" not in done.stderr
+    assert sorted(os.listdir(cwd)) == before
+    return done.stderr.splitlines()[-1]
 
 
 def make_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
@@ -103,22 +115,24 @@ class RunningCommand:
 
 
 PATIENT = """
-from recore.simulator import running
-running.GRACE = 600
+from recore.simulator.jobs import process
+process.GRACE = 600
 from recore.cli import main
 main(prog_name="recore")
 """
 
 
-def start(folder: Path, *arguments: object, patient: bool = False, **variables: str) -> RunningCommand:
+def start(
+    folder: Path, *arguments: object, patient: bool = False, cwd: Path = ROOT, **variables: str
+) -> RunningCommand:
     """Start a run whose output is in a folder. patient: its jobs have ten minutes from SIGTERM to SIGKILL."""
     tmp = folder / "tmp"
     tmp.mkdir(parents=True)
     program = ["-c", PATIENT] if patient else ["-m", "recore"]
     command = [sys.executable, *program, "run", *map(str, arguments)]
-    variables = environment() | {"TMPDIR": str(tmp), "PYTHONFAULTHANDLER": "1"} | variables
+    variables = environment() | {"TMPDIR": str(tmp), "PYTHONFAULTHANDLER": "1", "PYTHONPATH": str(ROOT)} | variables
     with open(folder / "stdout", "wb") as out, open(folder / "stderr", "wb") as err:
-        process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=out, stderr=err)
+        process = subprocess.Popen(command, cwd=cwd, env=variables, stdout=out, stderr=err)
         return RunningCommand(process, folder, tmp)
 
 

@@ -42,7 +42,7 @@ class Reading:
                 raise ValueError(f"--name {self.name!r} has no group (?P<sample>...)")
 
     def sample_and_replicate(self, path: Path) -> tuple[str, str]:
-        """The sample and the replicate ("" if there is none) in the name of a file. Raises ValueError."""
+        """The sample and the replicate ("" if the name has no replicate) in the name of a file. Raises ValueError."""
         if not path.name.isprintable():  # includes bytes that are not UTF-8, which no data file could hold
             raise ValueError("its name has characters that cannot be printed: rename it")
         has_suffix = self.name is None and path.suffix.lower() in delimited.SUFFIXES

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recore.listing import list_names
-from recore.report.page.content import Figure, Finding, Level, Section, Table
+from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import (
     ABOVE,
     BLUE,
@@ -52,10 +52,10 @@ BOXES = "The box contains the middle half of the values, the whiskers nine tenth
 NOT_MEASURED = "{count} targets without assays"
 
 
-def section(data: SpectralData) -> tuple[Section, list[Finding]]:
+def section(data: SpectralData) -> tuple[Section, list[PageFinding]]:
     """The section and its findings."""
     if not len(data.assays.columns):
-        finding = Finding("note", "no assays", "the file has no assay columns, like private data", "assays")
+        finding = PageFinding("note", "no assays", "the file has no assay columns, like private data", "assays")
         return Section("assays", TITLE, READING, (), NO_ASSAYS), [finding]
     table = summarise(data)
     measured = table[table["measured"] > 0]
@@ -159,7 +159,7 @@ def _boxes(table: "pd.DataFrame") -> Figure:
     return Figure("assay-values", "Distributions", summary, plot, table[["assay", *names]])
 
 
-def _findings(table: "pd.DataFrame") -> list[Finding]:
+def _findings(table: "pd.DataFrame") -> list[PageFinding]:
     measured = table["measured"]
     at_upper_limit = (
         (table["at highest"] > UPPER_SHARE * measured)
@@ -194,8 +194,8 @@ def _findings(table: "pd.DataFrame") -> list[Finding]:
         names = table["assay"][chosen].tolist()
         if names:
             text = f"{len(names)} of {len(table)} targets {text}: {list_names(names, LISTED)}"
-            findings.append(Finding(level, name, text, "assays", {"assays": names}))
+            findings.append(PageFinding(level, name, text, "assays", {"assays": names}))
     if not findings:
         text = f"all {len(table)} targets are measured in every row"
-        findings.append(Finding("good", "assays whole", text, "assays"))
+        findings.append(PageFinding("good", "assays whole", text, "assays"))
     return findings

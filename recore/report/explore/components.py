@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recore.report.page.content import Figure, Finding, Level, Section, Table
+from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import (
     BLUE,
     COLOURS,
@@ -64,7 +64,9 @@ LIMITS = (
 OUTLYING = "The rows that are furthest beyond a limit, after SNV, and the median of all rows."
 
 
-def section(data: SpectralData, shapes: Binned, holes: list[str]) -> tuple[Section, list[Finding], "Components | None"]:
+def section(
+    data: SpectralData, shapes: Binned, holes: list[str]
+) -> tuple[Section, list[PageFinding], "Components | None"]:
     """The section, its findings, and the components."""
     try:
         model = fit_components(shapes.values)
@@ -237,7 +239,7 @@ def _outlying_rows(table: "pd.DataFrame", model: Components, furthest: np.ndarra
     return Table("outlying-rows", "Rows beyond a limit", "The furthest first.", numbers)
 
 
-def _findings(table: "pd.DataFrame", model: Components, beyond: np.ndarray) -> list[Finding]:
+def _findings(table: "pd.DataFrame", model: Components, beyond: np.ndarray) -> list[PageFinding]:
     t2, q = float((table["T2"] > model.t2_limit).mean()), float((table["Q"] > model.q_limit).mean())
     ratio = _ratio(table, model)
     values = {"rows": int(beyond.sum()), "share_t2": t2, "share_q": q, "furthest": float(ratio.max())}
@@ -254,4 +256,4 @@ def _findings(table: "pd.DataFrame", model: Components, beyond: np.ndarray) -> l
         level = "bad"
     elif ratio.max() > FAR or beyond.mean() > MANY_BEYOND:
         level = "note"
-    return [Finding(level, "outliers", text, "components", values)]
+    return [PageFinding(level, "outliers", text, "components", values)]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recore.listing import list_names
-from recore.report.page.content import Figure, Finding, Section, Table
+from recore.report.page.content import Figure, PageFinding, Section, Table
 from recore.report.page.figures import DIVERGING, as_float32, new_figure
 from recore.report.page.regions import mark_regions, wavenumber_axis
 from recore.report.reading import SpectralData
@@ -38,7 +38,7 @@ HEAT_MAP = (
 )
 
 
-def section(data: SpectralData, shapes: Binned) -> tuple[Section, list[Finding]]:
+def section(data: SpectralData, shapes: Binned) -> tuple[Section, list[PageFinding]]:
     """The section and its findings."""
     table = correlation_table(data, shapes)
     if not len(table):
@@ -49,7 +49,7 @@ def section(data: SpectralData, shapes: Binned) -> tuple[Section, list[Finding]]
     text = f"{len(high)} of {len(table)} assays have a correlation of at least {HIGH_CORRELATION} with some band"
     if len(high):
         text += f": {list_names(high['assay'].tolist(), LISTED)}"
-    finding = Finding("note", "correlation", text, "correlation", {"assays": high["assay"].tolist()})
+    finding = PageFinding("note", "correlation", text, "correlation", {"assays": high["assay"].tolist()})
     return Section("correlation", TITLE, READING, items, NOTE.format(width=shapes.width)), [finding]
 
 

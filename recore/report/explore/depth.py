@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recore.report.page.content import Figure, Finding, Level, Section, Table
+from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import (
     COLOURS,
     DASHES,
@@ -46,7 +46,7 @@ FIRST_HOLES = " The first {drawn} of {holes} holes."
 LOGS = "Scores and assays of single holes along their depth. Click a legend entry to show or hide a hole."
 
 
-def section(data: SpectralData, table: "pd.DataFrame | None", holes: list[str]) -> tuple[Section, list[Finding]]:
+def section(data: SpectralData, table: "pd.DataFrame | None", holes: list[str]) -> tuple[Section, list[PageFinding]]:
     """The section and its findings. table: components.row_table, None if there are no components."""
     intervals, findings = _intervals(data)
     items: list[Figure | Table] = [Table("intervals", "Holes", "Samples and depths (m) of each hole.", intervals)]
@@ -55,7 +55,7 @@ def section(data: SpectralData, table: "pd.DataFrame | None", holes: list[str]) 
     if not len(depths) or np.ptp(depths) == 0:
         reason = ONE_DEPTH if len(depths) else NO_DEPTH
         findings = [
-            Finding("note", "no depths", f"{reason}, so nothing can be drawn along the holes", "depth"),
+            PageFinding("note", "no depths", f"{reason}, so nothing can be drawn along the holes", "depth"),
             *findings,
         ]
         return Section("depth", TITLE, READING, items, NOT_DRAWN.format(reason=reason)), findings
@@ -64,7 +64,7 @@ def section(data: SpectralData, table: "pd.DataFrame | None", holes: list[str]) 
     return Section("depth", TITLE, READING, items, NOTE.format(samples=DRAWN_SAMPLES, steps=DEPTH_STEPS)), findings
 
 
-def _intervals(data: SpectralData) -> tuple["pd.DataFrame", list[Finding]]:
+def _intervals(data: SpectralData) -> tuple["pd.DataFrame", list[PageFinding]]:
     """The depths of each hole, and findings about invalid intervals."""
     import pandas as pd
 
@@ -87,7 +87,9 @@ def _intervals(data: SpectralData) -> tuple["pd.DataFrame", list[Finding]]:
     for level, name, wrong, text in cases:
         if wrong.any():
             rows, first = int(wrong.sum()), short_name(frame["index"][wrong].iloc[0])
-            findings.append(Finding(level, name, f"{rows} rows {text} (first: index {first})", "depth", {"rows": rows}))
+            findings.append(
+                PageFinding(level, name, f"{rows} rows {text} (first: index {first})", "depth", {"rows": rows})
+            )
     depths_vary = len(known) > 0 and bool(np.ptp(known[["from", "to"]].to_numpy(), axis=0).any())
     if overlapping.any() and depths_vary:
         row = known[overlapping].iloc[0]
@@ -95,14 +97,14 @@ def _intervals(data: SpectralData) -> tuple["pd.DataFrame", list[Finding]]:
             f"{int(overlapping.sum())} rows start above the end of another row of their hole (first: index "
             f"{short_name(row['index'])} of {short_name(row['SiteID'])}, at {row['from']:g} m): repeats or wrong depths"
         )
-        findings.append(Finding("note", "depths overlap", text, "depth", {"rows": int(overlapping.sum())}))
+        findings.append(PageFinding("note", "depths overlap", text, "depth", {"rows": int(overlapping.sum())}))
     if len(holes) == 1:
         text = "there is only one hole, so the performance of a model on new holes cannot be estimated"
-        findings.append(Finding("bad", "one hole", text, "depth"))
+        findings.append(PageFinding("bad", "one hole", text, "depth"))
     if not findings and depths_vary:
         depths = f"{holes['shallowest'].min():g} to {holes['deepest'].max():g} m"
         text = f"{len(holes)} holes, {depths}; no sample overlaps another"
-        findings.append(Finding("good", "depths sound", text, "depth", {"holes": len(holes)}))
+        findings.append(PageFinding("good", "depths sound", text, "depth", {"holes": len(holes)}))
     return holes, findings
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recore.report.page.content import Figure, Finding, Level, Section, Table
+from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import BLUE, GREY, LOG_TICKS, VERMILION, new_figure, short_name
 from recore.report.reading import Floats, SpectralData
 from recore.report.statistics.binning import Binned, snv, usable_channels
@@ -47,7 +47,7 @@ IDENTICAL = " {rows} rows with a smaller distance than the axis shows are in the
 
 def section(
     data: SpectralData, shapes: Binned, private: tuple[SpectralData, Binned] | None
-) -> tuple[Section, list[Finding]]:
+) -> tuple[Section, list[PageFinding]]:
     """The section and its findings."""
     files = [("public", data, shapes)]
     if private:
@@ -167,7 +167,7 @@ def _histogram(nearest: "pd.DataFrame", unit: float, limit: float) -> Figure:
     return Figure("neighbours", "The nearest spectrum", summary, plot, numbers)
 
 
-def _findings(duplicates: "pd.DataFrame", noise: float) -> list[Finding]:
+def _findings(duplicates: "pd.DataFrame", noise: float) -> list[PageFinding]:
     across_files = duplicates["file_1"] != duplicates["file_2"]
     across_holes = ~across_files & (duplicates["SiteID_1"] != duplicates["SiteID_2"])
     cases: tuple[tuple[Level, str, pd.Series[bool], str], ...] = (
@@ -184,8 +184,8 @@ def _findings(duplicates: "pd.DataFrame", noise: float) -> list[Finding]:
                 f"noise; the nearest are index {short_name(pair['index_1'])} of {short_name(pair['SiteID_1'])} and "
                 f"{short_name(pair['index_2'])} of {short_name(pair['SiteID_2'])}"
             )
-            findings.append(Finding(level, name, text, "duplicates", {"pairs": int(chosen.sum())}))
+            findings.append(PageFinding(level, name, text, "duplicates", {"pairs": int(chosen.sum())}))
     if not findings:
         text = f"no two rows have the same spectrum (noise after SNV: {noise:.2g})"
-        findings.append(Finding("good", "no duplicates", text, "duplicates", {"noise": noise}))
+        findings.append(PageFinding("good", "no duplicates", text, "duplicates", {"noise": noise}))
     return findings

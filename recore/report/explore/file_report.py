@@ -6,7 +6,7 @@ from pathlib import Path
 from recore.report.explore import assays, components, correlation, depth, duplicates, shift, spectra
 from recore.report.explore.holes import order_holes
 from recore.report.explore.unit_checks import unit_findings
-from recore.report.page.content import Finding, Page, Section, by_level
+from recore.report.page.content import Page, PageFinding, Section, by_level
 from recore.report.reading import SpectralData, read_data
 from recore.report.statistics.binning import bin_spectra
 
@@ -36,7 +36,7 @@ def _page(public: Path, private: Path | None, advance: Callable[[str], None]) ->
     private_shapes = None
     if private_data is not None and not shift.channel_difference(data, private_data):
         private_shapes = bin_spectra(private_data, like=data)
-    parts: list[tuple[Section, list[Finding]]] = []
+    parts: list[tuple[Section, list[PageFinding]]] = []
     advance("spectra")
     holes = order_holes(data, shapes)
     names = [hole.name for hole in holes]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recore.report.page.content import Figure, Finding, Level, Section, Table
+from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import (
     BLUE,
     DRAWN_HOLES,
@@ -61,7 +61,7 @@ HELD_OUT = (
 
 def section(
     data: SpectralData, shapes: Binned, private: SpectralData, private_shapes: Binned | None
-) -> tuple[Section, list[Finding]]:
+) -> tuple[Section, list[PageFinding]]:
     """The section and its findings."""
     reason, model = channel_difference(data, private), None
     if not reason and (private_shapes is None or not len(private_shapes.rows)):
@@ -72,7 +72,7 @@ def section(
         except ValueError as error:
             reason = str(error)
     if model is None or private_shapes is None:
-        finding = Finding("bad", "shift", NOT_COMPARABLE.format(reason=reason), "shift")
+        finding = PageFinding("bad", "shift", NOT_COMPARABLE.format(reason=reason), "shift")
         return Section("shift", TITLE, READING, (), NOT_DRAWN.format(reason=reason)), [finding]
     holes = held_out_holes(data, shapes, private, private_shapes, model)
     private_hole = private.hole[private_shapes.rows]
@@ -193,14 +193,14 @@ def _table(holes: "pd.DataFrame") -> Table:
     return Table("shift-by-hole", "Holes that the components were not fitted on", "The furthest first.", ordered)
 
 
-def _findings(holes: "pd.DataFrame", comparison: TwoSample) -> list[Finding]:
+def _findings(holes: "pd.DataFrame", comparison: TwoSample) -> list[PageFinding]:
     findings = [_share_finding(holes)]
     if not np.isnan(comparison.auc):
         findings.append(_auc_finding(comparison))
     return findings
 
 
-def _share_finding(holes: "pd.DataFrame") -> Finding:
+def _share_finding(holes: "pd.DataFrame") -> PageFinding:
     """Compare the share of private rows beyond the limits with that of public holes held out."""
     shares = {}
     for file in ("public", "private"):
@@ -212,10 +212,12 @@ def _share_finding(holes: "pd.DataFrame") -> Finding:
         text += f"; for public holes held out it is {shares['public']:.1%}"
         if level == "bad" and shares["private"] <= TOLERANCE * shares["public"]:
             level = "note"
-    return Finding(level, "shift", text, "shift", {"private": shares["private"], "public_held_out": shares["public"]})
+    return PageFinding(
+        level, "shift", text, "shift", {"private": shares["private"], "public_held_out": shares["public"]}
+    )
 
 
-def _auc_finding(comparison: TwoSample) -> Finding:
+def _auc_finding(comparison: TwoSample) -> PageFinding:
     """Compare the classifier's AUC with that for random groups of public holes."""
     text = f"a classifier separates private from public spectra with an AUC of {comparison.auc:.2f} (0.5: not at all)"
     level: Level = "note"
@@ -228,4 +230,4 @@ def _auc_finding(comparison: TwoSample) -> Finding:
             level = "bad"
     if not comparison.by_hole:
         text += "; tested on rows, because one file has only a single hole, and any hole can be recognised in this way"
-    return Finding(level, "shift auc", text, "shift", dict(vars(comparison)))
+    return PageFinding(level, "shift auc", text, "shift", dict(vars(comparison)))

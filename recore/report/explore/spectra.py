@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recore.report.explore.holes import HoleSpectra
-from recore.report.page.content import Figure, Finding, Level, Section, Table
+from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import (
     BLUE,
     COLOURS,
@@ -74,7 +74,7 @@ def quantiles(values: Floats, levels: tuple[float, ...]) -> Floats:
 
 def section(
     data: SpectralData, shapes: Binned, holes: list[HoleSpectra], private: SpectralData | None
-) -> tuple[Section, list[Finding]]:
+) -> tuple[Section, list[PageFinding]]:
     """The section and its findings. holes: those that differ most first."""
     items: list[Figure | Table] = [_all_rows(data, private), _by_hole(data, holes)]
     if sum(hole.shape is not None for hole in holes) > 1:
@@ -168,12 +168,12 @@ def _differences(shapes: Binned, holes: list[HoleSpectra]) -> Figure:
     return Figure("holes", "Each hole against all holes", summary, plot, numbers)
 
 
-def _findings(data: SpectralData) -> list[Finding]:
-    findings = [Finding("bad", "file", f"{data.path.name}: {problem}", "spectra") for problem in data.problems]
+def _findings(data: SpectralData) -> list[PageFinding]:
+    findings = [PageFinding("bad", "file", f"{data.path.name}: {problem}", "spectra") for problem in data.problems]
     empty = np.isnan(data.spectra)
 
     def add(level: Level, name: str, text: str, **values: object) -> None:
-        findings.append(Finding(level, name, text, "spectra", values))
+        findings.append(PageFinding(level, name, text, "spectra", values))
 
     if empty.any():
         rows, channels = int(empty.any(axis=1).sum()), int(empty.any(axis=0).sum())

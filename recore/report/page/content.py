@@ -16,7 +16,7 @@ LEVELS: tuple[Level, ...] = get_args(Level)  # the order on the page
 
 
 @dataclass(frozen=True)
-class Finding:
+class PageFinding:
     """A result in one sentence. `name` and `values` are for programs; `section` has the evidence."""
 
     level: Level
@@ -88,7 +88,7 @@ class Page:
     title: str
     lead: str
     facts: dict[str, str]
-    findings: Sequence[Finding]
+    findings: Sequence[PageFinding]
     sections: Sequence[Section]
 
     @property
@@ -96,6 +96,6 @@ class Page:
         return list(chain.from_iterable(section.items for section in self.sections))
 
 
-def by_level(findings: Iterable[Finding]) -> list[Finding]:
+def by_level(findings: Iterable[PageFinding]) -> list[PageFinding]:
     """Findings in the order of LEVELS; those of one level keep their order."""
     return sorted(findings, key=lambda finding: LEVELS.index(finding.level))

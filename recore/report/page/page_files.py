@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from recore import locked
-from recore.report.page.content import Finding, Page
+from recore.report.page.content import Page, PageFinding
 from recore.report.page.html import render
 
 CONTENTS = "contents.json"  # lists a report's files, so that an older report is recognised and replaced
@@ -45,7 +45,7 @@ def _contents(page: Page) -> dict[str, Any]:
     }
 
 
-def findings_json(findings: Sequence[Finding]) -> str:
+def findings_json(findings: Sequence[PageFinding]) -> str:
     """Findings for programs, as `--json` prints them."""
     return json.dumps([finding.__dict__ for finding in findings], default=_plain)
 

@@ -9,7 +9,7 @@ from recore.pipeline.board import read_runs
 from recore.pipeline.record import Record
 from recore.pipeline.scores import SIDES
 from recore.pipeline.text import plain
-from recore.report.page.content import Figure, Finding, Level, Section, Table
+from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import (
     ABOVE,
     GREEN,
@@ -55,7 +55,7 @@ class Comparable:
     invalid: list[str]
 
 
-def section(run: Record) -> tuple[Section, list[Finding]]:
+def section(run: Record) -> tuple[Section, list[PageFinding]]:
     """The section and its findings."""
     runs = _find_runs(run)
     if runs is None:
@@ -202,21 +202,21 @@ def _change_figure(changes: "pd.DataFrame", best: Record, side: str) -> Figure:
     return Figure("change", "Change per target", summary, plot, changed)
 
 
-def _place_finding(run: Record, runs: Comparable) -> list[Finding]:
+def _place_finding(run: Record, runs: Comparable) -> list[PageFinding]:
     scored = [entry for entry in runs.same_data if entry.scores]
     if not run.scores or runs.this not in scored or len(scored) < 2:
         return []
     place, best = scored.index(runs.this) + 1, scored[0]
     values = {"place": place, "runs": len(scored), "best": plain(best.folder.name)}
     if place == 1:
-        return [Finding("good", "place", f"the best of {len(scored)} runs on the same data", "previous", values)]
+        return [PageFinding("good", "place", f"the best of {len(scored)} runs on the same data", "previous", values)]
     scores = ", ".join(f"{best.scores[side].value:.4f} {side}" for side in SIDES if side in best.scores)
     name = short_name(best.folder.name)
     text = f"place {place} of {len(scored)} runs on the same data; the best is {name}, with {scores}"
-    return [Finding("note", "place", text, "previous", values)]
+    return [PageFinding("note", "place", text, "previous", values)]
 
 
-def _change_findings(run: Record, best: Record, changes: "pd.DataFrame", side: str) -> list[Finding]:
+def _change_findings(run: Record, best: Record, changes: "pd.DataFrame", side: str) -> list[PageFinding]:
     change = run.scores[side].value - best.scores[side].value
     level: Level = "note"
     if abs(change) > SMALL_CHANGE:
@@ -227,8 +227,8 @@ def _change_findings(run: Record, best: Record, changes: "pd.DataFrame", side: s
     if names:
         text += f"; the largest changes: {names}"
     values = {"run": plain(best.folder.name), "change": change}
-    findings = [Finding(level, "change", text, "previous", values)]
+    findings = [PageFinding(level, "change", text, "previous", values)]
     if run.score_sha256 != best.score_sha256:
         text = f"{short_name(best.folder.name)} was scored by another score.py, so the scores may not be comparable"
-        findings.append(Finding("note", "other score.py", text, "previous"))
+        findings.append(PageFinding("note", "other score.py", text, "previous"))
     return findings

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from recore.pipeline.data import IDS, read_header
 from recore.pipeline.record import Record
 from recore.pipeline.text import plain
-from recore.report.page.content import Figure, Finding, Section, Table
+from recore.report.page.content import Figure, PageFinding, Section, Table
 from recore.report.page.figures import ABOVE, BLUE, GREY, VERMILION, as_float32, every_kth, new_figure, short_name
 
 if TYPE_CHECKING:
@@ -55,14 +55,14 @@ class PublicRows:
     predicted: Floats
 
 
-def section(run: Record, public: Path | None = None) -> tuple[Section, list[Finding]]:
+def section(run: Record, public: Path | None = None) -> tuple[Section, list[PageFinding]]:
     """The section and its findings. public: where the public file is now, if not where it was during the run."""
     try:
         data = _read(run, public)
     except (ValueError, OSError) as error:
         text = NOT_COMPARABLE.format(reason=plain(str(error)))
         return Section("predicted", TITLE, READING, (), text), [
-            Finding("note", "nothing to compare", text, "predicted")
+            PageFinding("note", "nothing to compare", text, "predicted")
         ]
     table = _error_table(run, data)
     items = (_figure(data, table), Table("errors", "Errors of all targets", ERRORS, table))
@@ -221,7 +221,7 @@ def _numbers(data: PublicRows) -> "pd.DataFrame":
     return pd.concat([data.rows, pd.DataFrame(columns)], axis=1)
 
 
-def _findings(run: Record, table: "pd.DataFrame") -> list[Finding]:
+def _findings(run: Record, table: "pd.DataFrame") -> list[PageFinding]:
     scored = run.scores["public"].r2
     differing = []
     for name, r2 in table[["target", "R2"]].itertuples(index=False):
@@ -231,10 +231,10 @@ def _findings(run: Record, table: "pd.DataFrame") -> list[Finding]:
     findings = []
     if differing:
         text = f"the predictions in the run's folder are not the scored ones: R2 of {len(differing)} targets differs"
-        findings.append(Finding("bad", "not what was scored", text, "predicted", {"targets": differing}))
+        findings.append(PageFinding("bad", "not what was scored", text, "predicted", {"targets": differing}))
     few = table[(table["largest 5"] > MOST_OF_ERROR) & (table["rows"] > ENOUGH_ROWS)]
     if len(few):
         names = ", ".join(short_name(name) for name in few["target"].head(LISTED))
         text = f"five rows cause more than half of the squared error of {len(few)} targets: {names}"
-        findings.append(Finding("note", "few rows", text, "predicted", {"targets": few["target"].tolist()}))
+        findings.append(PageFinding("note", "few rows", text, "predicted", {"targets": few["target"].tolist()}))
     return findings

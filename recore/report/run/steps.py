@@ -6,7 +6,7 @@ from recore.pipeline.failure import last_lines, look_at
 from recore.pipeline.record import Record
 from recore.pipeline.step import Step
 from recore.pipeline.text import plain
-from recore.report.page.content import Figure, Finding, Level, Section, Table
+from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import ABOVE, BLUE, GREY, OCHRE, VERMILION, new_figure
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ WITHHELD = (
 )
 
 
-def section(run: Record) -> tuple[Section, list[Finding]]:
+def section(run: Record) -> tuple[Section, list[PageFinding]]:
     """The section and its findings."""
     table = _table(run)
     items: list[Figure | Table] = []
@@ -142,25 +142,25 @@ def _reason(step: Step) -> str:
     return plain(step.reason or "the reason is unknown")
 
 
-def _findings(run: Record) -> list[Finding]:
-    findings: list[Finding] = []
+def _findings(run: Record) -> list[PageFinding]:
+    findings: list[PageFinding] = []
     for step in run.steps:
         if step.state == "Failed":
             reason = _reason(step)
             text = f"{step.name} failed: {plain(reason, 240)}"
             if any(finding.values["reason"] == reason for finding in findings):
                 text = f"{step.name} failed for the same reason"
-            findings.append(Finding("bad", "failed", text, "steps", {"step": step.name, "reason": reason}))
+            findings.append(PageFinding("bad", "failed", text, "steps", {"step": step.name, "reason": reason}))
     if run.state == "Stopped":
         remaining = ", ".join(step.name for step in run.steps if step.state != "Completed")
-        findings.append(Finding("bad", "stopped", f"the run was stopped; not completed: {remaining}", "steps"))
+        findings.append(PageFinding("bad", "stopped", f"the run was stopped; not completed: {remaining}", "steps"))
     elif not findings:
         text = f"all {len(run.steps)} steps completed, in {run.seconds:.1f} s"
-        findings.append(Finding("good", "completed", text, "steps", {"seconds": run.seconds}))
+        findings.append(PageFinding("good", "completed", text, "steps", {"seconds": run.seconds}))
     return findings + _memory_finding(run) + _training_finding(run)
 
 
-def _memory_finding(run: Record) -> list[Finding]:
+def _memory_finding(run: Record) -> list[PageFinding]:
     percents = {step.name: step.memory for step in run.steps if step.memory is not None}
     if not percents:
         return []
@@ -169,12 +169,12 @@ def _memory_finding(run: Record) -> list[Finding]:
     if percent > MUCH_MEMORY:
         level = "bad" if percent > VERY_MUCH_MEMORY else "note"
     text = f"memory: {name} used {percent:.1f} % of its instance's memory, more than any other step"
-    return [Finding(level, "memory", text, "steps", {"step": name, "percent": percent})]
+    return [PageFinding(level, "memory", text, "steps", {"step": name, "percent": percent})]
 
 
-def _training_finding(run: Record) -> list[Finding]:
+def _training_finding(run: Record) -> list[PageFinding]:
     seconds = next((step.seconds for step in run.steps if step.name == "train"), None)
     if seconds is None or seconds <= LONG_TRAINING:
         return []
     text = f"training took {seconds:.0f} s of the {LONGEST_TRAINING:.0f} s that are allowed"
-    return [Finding("note", "long training", text, "steps", {"seconds": seconds})]
+    return [PageFinding("note", "long training", text, "steps", {"seconds": seconds})]

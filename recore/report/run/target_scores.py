@@ -7,7 +7,7 @@ import numpy as np
 from recore.listing import list_names
 from recore.pipeline.record import Record
 from recore.pipeline.scores import SIDES, Score
-from recore.report.page.content import Figure, Finding, Section, Table
+from recore.report.page.content import Figure, PageFinding, Section, Table
 from recore.report.page.figures import (
     ABOVE,
     BLUE,
@@ -44,10 +44,10 @@ COSTS = "The loss of each target. An improvement of the first ones pays most."
 NOT_SCORED = "{count} targets without a score"
 
 
-def section(run: Record) -> tuple[Section, list[Finding]]:
+def section(run: Record) -> tuple[Section, list[PageFinding]]:
     """The section and its findings."""
     if run.judge is None:
-        return Section("scores", TITLE, READING, (), NO_SCORE), [Finding("bad", "no score", NO_SCORE, "scores")]
+        return Section("scores", TITLE, READING, (), NO_SCORE), [PageFinding("bad", "no score", NO_SCORE, "scores")]
     table = target_table(run)
     scored = table[table[f"R2 {run.judge}"].notna()]
     empty = table["target"][table[[f"R2 {side}" for side in run.scores]].isna().all(axis=1)].tolist()
@@ -130,32 +130,34 @@ def _costs_figure(table: "pd.DataFrame", sides: list[str]) -> Figure:
     return Figure("costs", "Loss per target", COSTS, plot, numbers)
 
 
-def _findings(run: Record, side: str) -> list[Finding]:
+def _findings(run: Record, side: str) -> list[PageFinding]:
     judge = run.scores[side]
     values = {name: score.value for name, score in run.scores.items()} | {"possible": judge.weights_scored}
     scores = ", ".join(f"{score.value:.4f} {name}" for name, score in run.scores.items())
-    findings = [Finding("note", "score", f"score: {scores}, of {judge.weights_scored:g} possible", "scores", values)]
+    findings = [
+        PageFinding("note", "score", f"score: {scores}, of {judge.weights_scored:g} possible", "scores", values)
+    ]
     scored = {name: r2 for name, r2 in judge.r2.items() if r2 is not None}
     findings += _loss_finding(judge, list(scored), side)
     negative = [name for name, r2 in scored.items() if r2 < 0]
     if negative:
         text = f"negative R2, {side}, where predicting the mean would score 0: {_list(negative)}"
-        findings.append(Finding("bad", "below the mean", text, "scores", {"targets": negative}))
+        findings.append(PageFinding("bad", "below the mean", text, "scores", {"targets": negative}))
     not_scored = [name for name in judge.r2 if name not in scored]
     if not_scored:
         text = f"not scored, {side}, because fewer than two rows are measured: {_list(not_scored)}"
-        findings.append(Finding("note", "not scored", text, "scores", {"targets": not_scored}))
+        findings.append(PageFinding("note", "not scored", text, "scores", {"targets": not_scored}))
     return findings
 
 
-def _loss_finding(judge: Score, scored: list[str], side: str) -> list[Finding]:
+def _loss_finding(judge: Score, scored: list[str], side: str) -> list[PageFinding]:
     lost = sum(judge.lost(name) for name in scored)
     if lost <= 0:
         return []
     largest = sorted(scored, key=judge.lost, reverse=True)[:3]
     losses = ", ".join(f"{short_name(name)} {judge.lost(name):.4f}" for name in largest)
     text = f"the largest losses, {side}: {losses}, of {lost:.4f} in total"
-    return [Finding("note", "costs", text, "scores", {"targets": largest, "lost": lost})]
+    return [PageFinding("note", "costs", text, "scores", {"targets": largest, "lost": lost})]
 
 
 def _list(names: list[str]) -> str:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from recore.report.page.content import Figure, Finding, Level, Section
+from recore.report.page.content import Figure, Level, PageFinding, Section
 from recore.report.page.figures import ABOVE, BLUE, DASHES, SEQUENTIAL, VERMILION, as_float32, new_figure
 from recore.report.validate.plan import SPLIT_NAMES
 from recore.report.validate.validation import ValidationResult
@@ -27,7 +27,7 @@ ONE_ALPHA = "Not drawn: this submission tries only one regularisation strength."
 SKIPPED = "Not drawn: the time budget was used up; --minutes sets the budget."
 
 
-def section(result: ValidationResult) -> tuple[Section, list[Finding]]:
+def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
     """The section and its findings."""
     note = NOTE
     if result.alphas is None:
@@ -116,7 +116,7 @@ def _by_target(table: "pd.DataFrame", result: ValidationResult) -> Figure:
     return Figure("alphas-by-target", "Regularisation strength by target", summary, plot, table)
 
 
-def _finding(table: "pd.DataFrame", result: ValidationResult) -> Finding:
+def _finding(table: "pd.DataFrame", result: ValidationResult) -> PageFinding:
     split = result.splits[0]
     rows = table[table["held out"] == SPLIT_NAMES[split]].sort_values("alpha")
     best = rows.loc[rows["score"].idxmax()]
@@ -131,4 +131,4 @@ def _finding(table: "pd.DataFrame", result: ValidationResult) -> Finding:
         level, text = "bad", f"{text}; the best is at an end of the range: widen the range"
     elif per_target < best["score"] - CLEAR_LOSS:
         level, text = "note", f"{text}: choosing an alpha per target costs more than it gains"
-    return Finding(level, "alpha", text, "alphas", values)
+    return PageFinding(level, "alpha", text, "alphas", values)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recore.report.page.content import Figure, Finding, Level, Section, Table
+from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import COLOURS, DASHES, DIVERGING, NAMED, as_float32, new_figure
 from recore.report.page.regions import REGIONS, mark_regions, table_of_regions, wavenumber_axis
 from recore.report.reading import Floats
@@ -48,7 +48,7 @@ NO_WAVENUMBERS = (
 NOTHING_PREDICTED = "Not drawn: no target varies and was predicted."
 
 
-def section(result: ValidationResult) -> tuple[Section, list[Finding]]:
+def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
     """The section and its findings."""
     if not result.ranked_targets:
         return Section("bands", TITLE, READING, (), NOTHING_PREDICTED), []
@@ -197,7 +197,7 @@ def _strongest_bands(result: ValidationResult, bins: Bins, relative: Floats) -> 
     return Table("strongest-bands", "Where each target is most sensitive", summary, pd.DataFrame(rows))
 
 
-def _findings(result: ValidationResult, bins: Bins, relative: Floats) -> list[Finding]:
+def _findings(result: ValidationResult, bins: Bins, relative: Floats) -> list[PageFinding]:
     high, low = CARBON_DIOXIDE
     in_air = (bins.positions <= high) & (bins.positions >= low)
     sizes = np.abs(relative[:, result.ranked_targets])
@@ -208,4 +208,4 @@ def _findings(result: ValidationResult, bins: Bins, relative: Floats) -> list[Fi
     ratio = float(weighted[in_air].mean() / weighted.mean())
     text = f"predictions are {ratio:.1f} times as sensitive to the carbon dioxide of the air as to the average bin"
     level: Level = "bad" if ratio > EXCESSIVE else "note" if ratio > NOTABLE else "good"
-    return [Finding(level, "carbon dioxide", text, "bands", {"times": ratio})]
+    return [PageFinding(level, "carbon dioxide", text, "bands", {"times": ratio})]

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recore.report.page.content import Figure, Finding, Level, Section, Table
+from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import ABOVE, BLUE, GREY, new_figure, with_opacity
 from recore.report.validate.plan import SPLIT_NAMES, SPLITS
 from recore.report.validate.validation import ValidationResult
@@ -34,7 +34,7 @@ NOTE = (
 )
 
 
-def section(result: ValidationResult) -> tuple[Section, list[Finding]]:
+def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
     """The section and its findings."""
     table = compare_scores(result)
     repeats = Table("repeats", "This submission, by seed", "Each seed has other folds.", list_repeats(result))
@@ -97,7 +97,7 @@ def _bars(table: "pd.DataFrame") -> Figure:
     return Figure("comparison-scores", "Scores of the baselines and this submission", summary, plot, table)
 
 
-def _score_finding(result: ValidationResult) -> Finding:
+def _score_finding(result: ValidationResult) -> PageFinding:
     split = result.splits[0]
     scores = result.scores_of_repeats(split)
     possible = result.challenge.possible(result.r2(result.first(split)))
@@ -105,10 +105,10 @@ def _score_finding(result: ValidationResult) -> Finding:
     if len(scores) > 1:
         text += f"; standard deviation over {len(scores)} seeds {np.std(scores, ddof=1):.4f}"
     values = {"scores": scores, "possible": possible, "held out": SPLIT_NAMES[split]}
-    return Finding("note", "score", text, "comparison", values)
+    return PageFinding("note", "score", text, "comparison", values)
 
 
-def _baseline_finding(table: "pd.DataFrame") -> Finding:
+def _baseline_finding(table: "pd.DataFrame") -> PageFinding:
     split = table["held out"].iloc[0]
     scores = table[table["held out"] == split].set_index("method")["score"]
     score, baselines = scores[SUBMISSION], scores.drop(SUBMISSION)
@@ -116,14 +116,14 @@ def _baseline_finding(table: "pd.DataFrame") -> Finding:
     values = {"best": best, "score": float(baselines[best])}
     if score > baselines[best]:
         text = f"better than every baseline on {split}: {score:.4f}; the best one, {best}, scores {baselines[best]:.4f}"
-        return Finding("good", "baselines", text, "comparison", values)
+        return PageFinding("good", "baselines", text, "comparison", values)
     text = (
         f"a baseline is at least as good on {split}: {best} scores {baselines[best]:.4f}, this submission {score:.4f}"
     )
-    return Finding("bad", "baselines", text, "comparison", values)
+    return PageFinding("bad", "baselines", text, "comparison", values)
 
 
-def _leak_findings(result: ValidationResult) -> list[Finding]:
+def _leak_findings(result: ValidationResult) -> list[PageFinding]:
     if len(result.splits) < 2:
         return []
     by_hole, by_row = (float(np.mean(result.scores_of_repeats(split))) for split in result.splits)
@@ -137,4 +137,4 @@ def _leak_findings(result: ValidationResult) -> list[Finding]:
             f"held-out rows score {by_row:.4f}, {gap:.4f} more than held-out drill holes: leakage, so a score from "
             "held-out rows is optimistic for new holes"
         )
-    return [Finding(level, "leak", text, "comparison", {"gap": gap})]
+    return [PageFinding(level, "leak", text, "comparison", {"gap": gap})]

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recore.report.page.content import Figure, Finding, Section
+from recore.report.page.content import Figure, PageFinding, Section
 from recore.report.page.figures import (
     COLOURS,
     DASHES,
@@ -40,7 +40,7 @@ TOO_FEW_HOLES = "Not drawn: there are too few drill holes."
 SKIPPED = "Not drawn: the time budget was used up, or there are too few drill holes; --minutes sets the budget."
 
 
-def section(result: ValidationResult) -> tuple[Section, list[Finding]]:
+def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
     """The section and its findings."""
     table = learning_curve(result)
     if len(table) < 2:
@@ -92,7 +92,7 @@ def _curve(table: "pd.DataFrame", result: ValidationResult) -> Figure:
     return Figure("learning", "Score over the number of training holes", summary, plot, table)
 
 
-def _finding(table: "pd.DataFrame") -> Finding:
+def _finding(table: "pd.DataFrame") -> PageFinding:
     before, last = table.iloc[-2], table.iloc[-1]
     rise = float(last["score"] - before["score"])
     verdict = "more holes would help" if rise > CLEAR_RISE else "more holes of this kind would help little"
@@ -100,4 +100,4 @@ def _finding(table: "pd.DataFrame") -> Finding:
         f"from {before['holes']:.3g} to {last['holes']:.3g} training holes the score changes from "
         f"{before['score']:.4f} to {last['score']:.4f}: {verdict}"
     )
-    return Finding("note", "learning", text, "learning", {"rise": rise})
+    return PageFinding("note", "learning", text, "learning", {"rise": rise})

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recore.report.page.content import Figure, Finding, Section
+from recore.report.page.content import Figure, PageFinding, Section
 from recore.report.page.figures import (
     COLOURS,
     DASHES,
@@ -34,9 +34,9 @@ COLOUR_END = 1.5  # standard deviations
 TITLE = "Residuals"
 READING = (
     "Good: points along the dashed line over the whole range; holes pale, and the lines over depth near zero. Bad: a "
-    "cloud that is flatter than the dashed line (high values are predicted too low: most of a score is lost in the few "
-    "rich samples), a group of points apart from it, a hole with colour in many targets (a hole unlike the others: see "
-    "explore), a line that drifts with depth (weathering, which deep samples do not show)."
+    "cloud with a smaller slope than the dashed line (high values are predicted too low: most of a score is lost in "
+    "the few rich samples), a group of points apart from it, a hole with colour in many targets (a hole unlike the "
+    "others: see explore), a line that drifts with depth (weathering, which deep samples do not show)."
 )
 NOTE = (
     "Predictions for {split}, first seed. Residual: measured - predicted, in standard deviations of the target. Of "
@@ -48,7 +48,7 @@ NOTHING_PREDICTED = "Not drawn: no target varies and was predicted."
 NO_DEPTHS = " Nothing is drawn over depth, because no row has a depth, or all rows have the same."
 
 
-def section(result: ValidationResult) -> tuple[Section, list[Finding]]:
+def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
     """The section and its findings."""
     if not result.ranked_targets:
         return Section("residuals", TITLE, READING, (), NOTHING_PREDICTED), []
@@ -142,17 +142,17 @@ def _over_depth(result: ValidationResult, residuals: Floats) -> Figure:
     return Figure("residuals-by-depth", "Residuals by depth", summary, plot, numbers)
 
 
-def _findings(by_hole: "pd.DataFrame", result: ValidationResult) -> list[Finding]:
+def _findings(by_hole: "pd.DataFrame", result: ValidationResult) -> list[PageFinding]:
     if result.splits[0] != "holes" or (by_hole["rows"] < FEWEST_ROWS).all():
         return []
     large = by_hole[(by_hole["rows"] >= FEWEST_ROWS) & (by_hole["mean residual"].abs() > LARGE_RESIDUAL)]
     if not len(large):
         text = "no hole has a mean residual of more than one standard deviation in any target"
-        return [Finding("good", "holes", text, "residuals")]
+        return [PageFinding("good", "holes", text, "residuals")]
     counts = large["SiteID"].value_counts()
     text = (
         f"{len(counts)} of {by_hole['SiteID'].nunique()} holes have a mean residual of more than one standard "
         f"deviation in some target; {short_name(counts.index[0])} in {counts.iloc[0]} of {len(result.ranked_targets)} "
         "targets"
     )
-    return [Finding("note", "holes", text, "residuals", {"holes": counts.to_dict()})]
+    return [PageFinding("note", "holes", text, "residuals", {"holes": counts.to_dict()})]

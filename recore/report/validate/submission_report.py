@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from recore.report.page.content import Finding, Page, by_level
+from recore.report.page.content import Page, PageFinding, by_level
 from recore.report.validate import alphas, bands, comparison, learning, residuals, target_scores
 from recore.report.validate.plan import FOLDS
 from recore.report.validate.validation import Advance, ValidationResult, ValidationSettings, run_validation
@@ -59,26 +59,26 @@ def _facts(result: ValidationResult, submission: Path, public: Path) -> dict[str
     }
 
 
-def _data_findings(result: ValidationResult) -> list[Finding]:
+def _data_findings(result: ValidationResult) -> list[PageFinding]:
     """What a reader must know about the rows and the time before trusting a number."""
-    findings = [Finding("bad", "file", text, "comparison") for text in result.data.problems]
+    findings = [PageFinding("bad", "file", text, "comparison") for text in result.data.problems]
     rows, holes = len(result.data.index), len(set(result.data.hole))
     if holes == 1:
         text = (
             "there is only one hole, so single rows were held out but not their neighbours: other holes will score less"
         )
-        findings.append(Finding("bad", "one hole", text, "comparison"))
+        findings.append(PageFinding("bad", "one hole", text, "comparison"))
     elif holes < FEW_HOLES:
         text = f"{holes} holes: each is held out on its own, the same for every seed; one more could change all results"
-        findings.append(Finding("note", "few holes", text, "comparison"))
+        findings.append(PageFinding("note", "few holes", text, "comparison"))
     if rows < FEW_ROWS:
         text = f"{rows} rows: differences of a few hundredths can be chance"
-        findings.append(Finding("note", "few rows", text, "comparison"))
+        findings.append(PageFinding("note", "few rows", text, "comparison"))
     if len({name for _, name in result.baselines}) == 1:
         text = "spectra have gaps, so the mean is the only baseline that could be fitted"
-        findings.append(Finding("note", "gaps", text, "comparison"))
+        findings.append(PageFinding("note", "gaps", text, "comparison"))
     if result.skipped:
         names = ", ".join(sorted({PURPOSES[each.purpose] for each in result.skipped}))
         text = f"optional fits were skipped after {result.exhausted_by}: some {names}; --minutes sets the budget"
-        findings.append(Finding("note", "time", text, "", {"skipped": len(result.skipped)}))
+        findings.append(PageFinding("note", "time", text, "", {"skipped": len(result.skipped)}))
     return findings

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recore.listing import list_names
-from recore.report.page.content import Figure, Finding, Level, Section, Table
+from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import (
     ABOVE,
     BLUE,
@@ -44,7 +44,7 @@ NOTE = (
 NOT_MEASURED = "{count} of {total} targets have no assays in these rows"
 
 
-def section(result: ValidationResult) -> tuple[Section, list[Finding]]:
+def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
     """The section and its findings."""
     table = score_targets(result)
     not_measured = table["target"][table["measured"] == 0].tolist()
@@ -174,7 +174,7 @@ def _contributions(table: "pd.DataFrame") -> Figure:
     return Figure("contributions", "Contributions to the score", summary, plot, numbers)
 
 
-def _gain_findings(scored: "pd.DataFrame") -> list[Finding]:
+def _gain_findings(scored: "pd.DataFrame") -> list[PageFinding]:
     findings = []
     total = scored["possible gain"].sum()
     if total > 0:
@@ -182,7 +182,7 @@ def _gain_findings(scored: "pd.DataFrame") -> list[Finding]:
         gain = first["possible gain"]
         text = f"the largest possible gain is in {first['target']}: {gain:.4f}, {gain / total:.0%} of the total"
         values = {"target": first["target"], "points": gain}
-        findings.append(Finding("note", "gain", text, "target-scores", values))
+        findings.append(PageFinding("note", "gain", text, "target-scores", values))
     below = scored[scored["contribution"] < 0]
     if len(below):
         cost = float(-below["contribution"].sum())
@@ -191,11 +191,11 @@ def _gain_findings(scored: "pd.DataFrame") -> list[Finding]:
             f"{list_names(below['target'].tolist(), LISTED)}"
         )
         values = {"targets": below["target"].tolist(), "points": cost}
-        findings.append(Finding("bad", "below the mean", text, "target-scores", values))
+        findings.append(PageFinding("bad", "below the mean", text, "target-scores", values))
     return findings
 
 
-def _error_findings(scored: "pd.DataFrame", result: ValidationResult) -> list[Finding]:
+def _error_findings(scored: "pd.DataFrame", result: ValidationResult) -> list[PageFinding]:
     """R2, RMSE, bias and RPIQ of the target with the highest weight, in words; of all targets, for programs."""
     if not len(scored):
         return []
@@ -206,10 +206,10 @@ def _error_findings(scored: "pd.DataFrame", result: ValidationResult) -> list[Fi
     target = scored.loc[scored["weight"].idxmax(), "target"]
     text = f"{target}, the target with the highest weight: {describe_errors(by_target.loc[target], target)}"
     values = by_target.astype(object).where(by_target.notna(), None).to_dict("index")  # None, as JSON has no NaN
-    return [Finding("note", "errors", text, "target-scores", {"held out": SPLIT_NAMES[split], "targets": values})]
+    return [PageFinding("note", "errors", text, "target-scores", {"held out": SPLIT_NAMES[split], "targets": values})]
 
 
-def _data_findings(table: "pd.DataFrame", result: ValidationResult) -> list[Finding]:
+def _data_findings(table: "pd.DataFrame", result: ValidationResult) -> list[PageFinding]:
     """Targets that could not be scored, or not in a meaningful way."""
     never = table[table["measured"] == 0]
     rarely = table[(table["measured"] > 0) & table[f"R2 {result.splits[0]}"].isna()]
@@ -232,5 +232,5 @@ def _data_findings(table: "pd.DataFrame", result: ValidationResult) -> list[Find
         if len(rows):
             targets = rows["target"].tolist()
             text += f": {list_names(targets, LISTED)}"
-            findings.append(Finding(level, name, text, "target-scores", {"targets": targets}))
+            findings.append(PageFinding(level, name, text, "target-scores", {"targets": targets}))
     return findings

@@ -1,21 +1,24 @@
 """What the kinds of job share: they begin, are listed and stopped, run, and end in one of three ways."""
 
+import contextlib
 import logging
-import threading
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from recore.simulator.errors import ServiceError
-from recore.simulator.failure import JobFailed, JobStopped
-from recore.simulator.logs import JobLog
-from recore.simulator.platform import Platform
+from recore.simulator.api.errors import ServiceError
+from recore.simulator.isolation.instances import Instance, instance_of
+from recore.simulator.isolation.sandbox import ML
+from recore.simulator.jobs.failure import JobFailed, JobStopped, JobTimedOut
+from recore.simulator.jobs.logs import JobLog
+from recore.simulator.jobs.metrics import TrainingMetrics, put_memory
+from recore.simulator.jobs.process import Ending
+from recore.simulator.jobs.queue import Job
+from recore.simulator.jobs.reasons import exceeded, last_error, text_of
+from recore.simulator.jobs.volume import Volume
 from recore.simulator.resources.resource import Resource, now
-from recore.simulator.running import Ending, Job
-from recore.simulator.sandbox import ML
-from recore.simulator.store import Record
+from recore.simulator.state.records import Record
 
 logger = logging.getLogger(__name__)
 
@@ -23,15 +26,16 @@ logger = logging.getLogger(__name__)
 class JobResource(Resource):
     """A kind of job. A subclass says in `execute` what it does; what that returns is kept with the record."""
 
+    verbs = ("Describe", "List", "Stop")
+    runs = True
     log_group: ClassVar[str]
     started: ClassVar[str]  # the member that holds the time when it began to run
     ended: ClassVar[str]
+    timed_out: ClassVar[Record] = {}  # what is kept of one whose time limit ended it
 
-    def __init__(self, platform: Platform):
-        super().__init__(platform.store)
-        self.platform = platform
-        self._lock = threading.Lock()  # between an order to stop and the end that comes by itself
-        for record in self.store.all(self.kind):  # of a simulator that ended before they did
+    def resume(self) -> None:
+        """Jobs that were in progress when an earlier simulator ended have failed."""
+        for record in self.store.all(self.kind):
             if record[f"{self.kind}Status"] in ("InProgress", "Stopping"):
                 reason = "InternalServerError: The simulator ended before the job did"
                 self.end(record[f"{self.kind}Name"], "Failed", FailureReason=reason)
@@ -46,61 +50,79 @@ class JobResource(Resource):
         self.platform.jobs.submit(arn, partial(self._work, request[f"{self.kind}Name"]))
         return arn
 
-    def stop(self, operation: str, request: Record) -> None:
-        """Order a job to stop. Raises where it does not run."""
-        with self._lock:
-            record = self.find(operation, request)
+    def stop(self, operation: str, request: Record) -> Record:
+        record = self.find(operation, request)
+
+        def stopping(record: Record) -> Record:
             if record[f"{self.kind}Status"] not in ("InProgress", "Stopping"):
                 message = f"The job is in status {record[f'{self.kind}Status']} and cannot be stopped"
                 raise ServiceError("ValidationException", message)
-            self.change(record[f"{self.kind}Name"], **{f"{self.kind}Status": "Stopping"})
+            return record | {f"{self.kind}Status": "Stopping", "LastModifiedTime": now()}
+
+        self.store.change(self.kind, record[f"{self.kind}Name"], stopping)  # it may end by itself at this moment
         self.platform.jobs.stop(record[f"{self.kind}Arn"])
+        return {}
 
     def change(self, name: str, **members: Any) -> None:
         self.store.update(self.kind, name, LastModifiedTime=now(), **members)
 
     def end(self, name: str, status: str, **members: Any) -> None:
-        """Keep how a job ended."""
-        with self._lock:
-            self.change(name, **{f"{self.kind}Status": status, self.ended: now()}, **members)
+        """Keep how a job ended. One that was told to stop ends Stopped, whatever it came to meanwhile."""
 
-    def log(self, name: str, metrics: dict[str, str] | None = None) -> JobLog:
+        def ended(record: Record) -> Record:
+            if record[f"{self.kind}Status"] == "Stopping":
+                return self.ended_record(record, "Stopped", {})
+            return self.ended_record(record, status, members)
+
+        self.store.change(self.kind, name, ended)
+
+    def ended_record(self, record: Record, status: str, members: Record) -> Record:
+        """The record of a job that has ended."""
+        time = now()
+        return record | {f"{self.kind}Status": status, self.ended: time, "LastModifiedTime": time} | members
+
+    @contextlib.contextmanager
+    def limited(self, record: Record, job: Job, cluster: Record, log: JobLog) -> Iterator[Volume]:
+        """Within, a job may use its instance, its volume and its time; its log is complete afterwards."""
+        volume = Volume.of(cluster["VolumeSizeInGB"])
+        limit = record.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
+        job.limit(limit, instance_of(cluster["InstanceType"]).with_volume(volume.size))
+        try:
+            yield volume
+        except JobTimedOut as over:
+            log.line(str(over))
+            raise
+        finally:
+            log.deliver()  # also what was written before the job's command could start
+
+    def log(self, name: str, metrics: TrainingMetrics | None = None) -> JobLog:
         return JobLog(self.platform.logs, self.log_group, name, metrics)
 
-    def measure(self, name: str, ending: Ending, memory: int) -> None:
+    def measure(self, name: str, ending: Ending, instance: Instance | None) -> None:
         """Tell CloudWatch the most that a job took of its instance's memory, as SageMaker does, once at its end."""
-        metric = {
-            "MetricName": "MemoryUtilization",
-            "Dimensions": [{"Name": "Host", "Value": f"{name}/algo-1"}],
-            "Value": 100 * ending.peak / memory,
-            "Unit": "Percent",
-        }
-        try:
-            self.platform.cloudwatch.put_metric_data(Namespace=self.log_group, MetricData=[metric])
-        except (ClientError, BotoCoreError) as error:
-            logger.debug("%s: %s", name, error)
+        if instance:
+            put_memory(self.platform.cloudwatch, self.log_group, name, ending.peak, instance.memory)
 
     def check_image(self, image: str) -> None:
         """Refuse an image that nothing here stands in for."""
-        if not self.platform.walls.accepts(image):
+        if not self.platform.isolation.accepts(image):
             raise ServiceError(
                 "ValidationException",
                 f"Only images of the scikit-learn family run as processes on this machine, not '{image}'",
             )
 
     def check_ending(self, job: Job, ending: Ending, log: JobLog, failure: Path) -> None:
-        """Raise JobFailed with SageMaker's kind of reason where a command did not end well. Time is no failure."""
-        if ending.reason == "stopped":
+        """Raise JobFailed with SageMaker's kind of reason where a command did not end well; JobStopped, JobTimedOut."""
+        if ending.reason in ("stopped", "time"):
+            job.raise_if_stopping()
             raise JobStopped
-        if ending.reason == "memory":
-            raise JobFailed("AlgorithmError: The job needed more memory than its instance type has, exit code: 137")
-        if ending.reason == "time" or ending.code == 0:
+        if limit := exceeded(ending, job.instance):
+            raise JobFailed(f"AlgorithmError: {limit}, exit code: 137")
+        if ending.code == 0:
             return
-        if ending.reason == "processes":
-            raise JobFailed("AlgorithmError: The job started more processes than it may, exit code: 137")
         code = ending.code if ending.code is not None else 128 + (ending.signal or 0)
         ml = str(job.folder / "ml")  # which a job without a sandbox sees in place of /opt/ml
-        said = text_of(failure).replace(ml, ML)[:900] or _last_error(list(log.tail)).replace(ml, ML)[-900:]
+        said = text_of(failure).replace(ml, ML)[:900] or last_error(list(log.tail)).replace(ml, ML)[-900:]
         raise JobFailed(f"AlgorithmError: {said or 'The command said nothing'}, exit code: {code}")
 
     def _work(self, name: str, job: Job) -> None:
@@ -111,8 +133,9 @@ class JobResource(Resource):
             if job.stopping.is_set():
                 raise JobStopped
             self.change(name, **{self.started: now()})
-            changes = self.execute(record, job)
-            self.end(name, changes.pop("Status", "Completed"), **changes)
+            self.end(name, "Completed", **self.execute(record, job))
+        except JobTimedOut:
+            self.end(name, "Stopped", **self.timed_out)
         except JobStopped:
             self.end(name, "Stopped")
         except JobFailed as failure:
@@ -120,23 +143,3 @@ class JobResource(Resource):
         except Exception as error:
             logger.exception("%s %s", self.kind, name)
             self.end(name, "Failed", FailureReason=f"InternalServerError: {error!r}"[:1024])
-
-
-def _last_error(lines: list[str]) -> str:
-    """The message of the last exception that a program printed, or else its last lines."""
-    traces = [number for number, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")]
-    message = [line for line in lines[traces[-1] + 1 :] if not line.startswith(" ")] if traces else []
-    return "\n".join(message or lines[-5:])
-
-
-def start_of(path: Path, size: int) -> bytes:
-    """A file's first bytes; none where there is none, or a link on the way, which could lead out of the job."""
-    if path != path.resolve() or not path.is_file():
-        return b""
-    with open(path, "rb") as file:
-        return file.read(size)
-
-
-def text_of(path: Path) -> str:
-    """The text of a small file that a job left, as `start_of` finds it."""
-    return start_of(path, 4096).decode("utf-8", "replace").strip()

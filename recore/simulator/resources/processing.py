@@ -5,14 +5,17 @@ import contextlib
 import json
 from pathlib import Path
 
-from recore.simulator import objects
-from recore.simulator.errors import ServiceError
-from recore.simulator.failure import JobFailed, JobStopped
-from recore.simulator.instances import instance_of
-from recore.simulator.resources.job import JobResource, start_of
-from recore.simulator.resources.resource import REGION
-from recore.simulator.running import Job
-from recore.simulator.store import Record
+from recore.simulator.account import REGION
+from recore.simulator.api.errors import ServiceError
+from recore.simulator.jobs import transfers
+from recore.simulator.jobs.failure import JobFailed, JobStopped
+from recore.simulator.jobs.logs import JobLog
+from recore.simulator.jobs.output_files import OutputFolder
+from recore.simulator.jobs.queue import Job
+from recore.simulator.jobs.reasons import start_of
+from recore.simulator.jobs.volume import Volume
+from recore.simulator.resources.job import JobResource
+from recore.simulator.state.records import Record
 
 ML = "/opt/ml/"
 
@@ -42,19 +45,36 @@ class ProcessingJobs(JobResource):
             raise ServiceError("ValidationException", "ProcessingResources: one instance runs here")
         return {"ProcessingJobArn": self.begin(request)}
 
-    def DescribeProcessingJob(self, request: Record) -> Record:
-        return self.find("DescribeProcessingJob", request)
-
-    def ListProcessingJobs(self, request: Record) -> Record:
-        return self.page(request, "ProcessingJobSummaries")
-
-    def StopProcessingJob(self, request: Record) -> Record:
-        self.stop("StopProcessingJob", request)
+    def execute(self, record: Record, job: Job) -> Record:
+        log = self.log(record["ProcessingJobName"])
+        with self.limited(record, job, record["ProcessingResources"]["ClusterConfig"], log) as volume:
+            self._run(record, job, volume, log)
         return {}
 
-    def execute(self, record: Record, job: Job) -> Record:
+    def _run(self, record: Record, job: Job, volume: Volume, log: JobLog) -> None:
+        """Download what the job reads, run its command, upload what it left."""
         name, specification = record["ProcessingJobName"], record["AppSpecification"]
-        log = self.log(name)
+        ml = self._prepare(record, job, volume)
+        variables = {"PROCESSING_JOB_NAME": name, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
+        variables |= record.get("Environment", {})
+        command = [*specification["ContainerEntrypoint"], *specification.get("ContainerArguments", [])]
+        sandbox = self.platform.sandbox(job, specification["ImageUri"], None, log)
+        ending = job.run(sandbox.launch(command, variables), log)
+        self.measure(name, ending, job.instance)
+        if message := _message(ml / "output/message"):
+            self.change(name, ExitMessage=message)
+        try:
+            self.check_ending(job, ending, log, ml / "output/failure")
+        except (JobFailed, JobStopped) as early:  # SageMaker uploads what such a job left, too
+            if isinstance(early, JobStopped):
+                job.save_what_is_left()
+            with contextlib.suppress(JobFailed, JobStopped):
+                self._upload(record, job, volume, log)
+            raise
+        self._upload(record, job, volume, log)
+
+    def _prepare(self, record: Record, job: Job, volume: Volume) -> Path:
+        """Fill /opt/ml with the inputs and the configuration; its folder on this machine."""
         ml = job.folder / "ml"
         for folder in ("config", "output", "processing"):
             (ml / folder).mkdir(parents=True)
@@ -62,36 +82,24 @@ class ProcessingJobs(JobResource):
             (ml / place["LocalPath"].removeprefix(ML)).mkdir(parents=True, exist_ok=True)
         for given in record.get("ProcessingInputs", []):
             folder = ml / given["S3Input"]["LocalPath"].removeprefix(ML)
-            objects.download(self.platform.s3, given["S3Input"]["S3Uri"], folder, job.stopping.is_set)
-        cluster = record["ProcessingResources"]["ClusterConfig"]
+            transfers.download(self.platform.s3, given["S3Input"]["S3Uri"], folder, job.raise_if_stopping, volume)
         (ml / "config/resourceconfig.json").write_text(json.dumps({"current_host": "algo-1", "hosts": ["algo-1"]}))
         (ml / "config/processingjobconfig.json").write_text(json.dumps(record, default=str))
-        variables = {"PROCESSING_JOB_NAME": name, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
-        variables |= record.get("Environment", {})
-        command = [*specification["ContainerEntrypoint"], *specification.get("ContainerArguments", [])]
-        sandbox = self.platform.sandbox(job, specification["ImageUri"], None, log)
-        limit = record.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
-        instance = instance_of(cluster["InstanceType"])
-        ending = job.run(sandbox.launch(command, variables), log, limit, instance)
-        self.measure(name, ending, instance.memory)
-        if message := _message(ml / "output/message"):
-            self.change(name, ExitMessage=message)
-        try:
-            self.check_ending(job, ending, log, ml / "output/failure")
-        except (JobFailed, JobStopped):  # SageMaker uploads what such a job left, too
-            with contextlib.suppress(JobFailed):
-                self._upload(record, ml)
-            raise
-        if ending.reason == "time":
-            log.line(f"The job was stopped: it ran longer than its MaxRuntimeInSeconds, {limit}")
-            log.deliver()
-        self._upload(record, ml)
-        return {"Status": "Stopped"} if ending.reason == "time" else {}
+        return ml
 
-    def _upload(self, record: Record, ml: Path) -> None:
+    def _upload(self, record: Record, job: Job, volume: Volume, log: JobLog) -> None:
+        """Upload every output that can be, and raise the first failure of the others."""
+        failures = []
         for output in record.get("ProcessingOutputConfig", {}).get("Outputs", []):
-            folder = ml / output["S3Output"]["LocalPath"].removeprefix(ML)
-            objects.upload(self.platform.s3, folder, output["S3Output"]["S3Uri"])
+            place = output["S3Output"]
+            folder = OutputFolder(job.folder / "ml", place["LocalPath"])
+            try:
+                transfers.upload_folder(self.platform.s3, folder, place["S3Uri"], volume, job.raise_if_stopping)
+            except JobFailed as failure:
+                log.line(str(failure))
+                failures.append(failure)
+        if failures:
+            raise failures[0]
 
 
 def _message(path: Path) -> str:

@@ -1,22 +1,25 @@
-"""What every kind of resource has: records by name, an ARN, and lists in pages.
+"""What every kind of resource has: records by key, an ARN, and the operations that are alike for all kinds.
 
-A kind of resource is one file with a subclass of Resource. Its methods bear the names of the API's operations: the
-server finds them by these names, checks the request against the service model before the call, and shapes the answer
-by it after.
+A kind of resource is one file with a subclass of Resource, and one line in the registry. Its methods bear the names of
+the API's operations: the server finds them by these names, checks the request against the service model before the
+call, and shapes the answer by it after. Operations that only look up, list, stop or delete records are declared.
 """
 
 import base64
 import datetime
 import json
-from operator import itemgetter
+import operator
+from collections.abc import Callable
 from typing import Any, ClassVar
 
-from recore.simulator.errors import ServiceError
-from recore.simulator.service_model import operation_model, sagemaker_model
-from recore.simulator.store import Record, Store
+from botocore.model import Shape
 
-REGION = "us-east-1"
-ACCOUNT = "123456789012"
+from recore.simulator.account import arn
+from recore.simulator.api.errors import ServiceError
+from recore.simulator.api.service_model import operation_model, sagemaker_model
+from recore.simulator.jobs.platform import Platform
+from recore.simulator.state.records import Record
+
 MOST_TAGS = 50
 
 
@@ -24,65 +27,125 @@ def now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
 
 
+Filter = tuple[str, Callable[[Any, Any], bool]]  # a member of the record, compared with the request's value
+PAGING = {"MaxResults", "NextToken", "SortBy", "SortOrder"}
+
+
 class Resource:
     """Records of one kind. The API's members are named after it: `kind` + Name, Arn, Status.
 
-    arn_type: what stands in the ARN. newest_first: how the API's List sorts where nothing is said.
+    arn_type: what stands in the ARN before a record's key. verbs: of Describe, List, Stop and Delete, those that are
+    answered in the common way. filters: members of List's request, besides the common ones; orders: values of its
+    SortBy, each with the record's member. newest_first: how List sorts by default. runs: whether a resource does
+    something here, or is only recorded.
     """
 
     kind: ClassVar[str]
     arn_type: ClassVar[str]
+    verbs: ClassVar[tuple[str, ...]] = ()
+    filters: ClassVar[dict[str, Filter]] = {}
+    orders: ClassVar[dict[str, str]] = {}
     newest_first: ClassVar[bool] = False
+    runs: ClassVar[bool] = False
 
-    def __init__(self, store: Store):
-        self.store = store
+    def __init__(self, platform: Platform):
+        self.platform, self.store = platform, platform.store
+
+    def resume(self) -> None:
+        """Go on with what an earlier simulator left in the records: called once, before any request is answered."""
 
     @classmethod
     def operations(cls) -> list[str]:
         """The operations that this kind answers."""
-        return [name for name in dir(cls) if name in sagemaker_model().operation_names]
+        own = [name for name in dir(cls) if name in sagemaker_model().operation_names]
+        return own + [name for name in map(cls.operation, cls.verbs) if name not in own]
 
-    def arn(self, name: str) -> str:
-        return f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:{self.arn_type}/{name}"
+    @classmethod
+    def operation(cls, verb: str) -> str:
+        return f"{verb}{cls.kind}s" if verb == "List" else f"{verb}{cls.kind}"
 
-    def add(self, request: Record, **members: Any) -> str:
-        """Keep a new record made of a Create request and some members more; its ARN. Raises where the name is taken."""
-        name, time = request[f"{self.kind}Name"], now()
+    def answer(self, operation: str, request: Record) -> Any:
+        """Carry out one of the operations."""
+        if hasattr(self, operation):
+            return getattr(self, operation)(request)
+        [verb] = [verb for verb in self.verbs if self.operation(verb) == operation]
+        common = {"Describe": self.find, "List": self.page, "Stop": self.stop, "Delete": self.delete}
+        return common[verb](operation, request)
+
+    def arn(self, key: str) -> str:
+        return arn(f"{self.arn_type}/{key}")
+
+    def key(self, request: Record) -> str:
+        """The key of the record that a request names, by its name or its ARN: what follows the type in the ARN."""
+        named: str = request.get(f"{self.kind}Name") or request[f"{self.kind}Arn"]
+        return named.removeprefix(self.arn(""))
+
+    def has(self, arn: str) -> bool:
+        """Whether there is a record of this ARN."""
+        return arn.startswith(self.arn("")) and self.store.get(self.kind, arn.removeprefix(self.arn(""))) is not None
+
+    def add(self, request: Record, new_key: str | None = None, **members: Any) -> str:
+        """Keep a new record made of a Create request and some members more; its ARN. Raises where the key is taken.
+
+        new_key: where the request does not name it.
+        """
+        key, time = new_key or self.key(request), now()
         record = {key: value for key, value in request.items() if key != "Tags"}
-        record |= {f"{self.kind}Arn": self.arn(name), "CreationTime": time, "LastModifiedTime": time} | members
+        record |= {f"{self.kind}Arn": self.arn(key), "CreationTime": time, "LastModifiedTime": time} | members
         tags = merged_tags([], request.get("Tags", []))
-        if not self.store.add(self.kind, name, record):
-            words = self.arn_type.replace("-", " ")
-            message = (
-                f"Cannot create already existing {words} '{self.arn(name)}': a {words} of this name already exists"
-            )
-            raise self.error(f"Create{self.kind}", "ResourceInUse", message)
-        if tags:
-            self.store.add("Tags", self.arn(name), {"Tags": tags})
-        return self.arn(name)
+        with self.store.transaction():
+            if not self.store.add(self.kind, key, record):
+                words = self.arn_type.replace("-", " ")
+                message = (
+                    f"Cannot create already existing {words} '{self.arn(key)}': a {words} of this name already exists"
+                )
+                raise self.error(f"Create{self.kind}", "ResourceInUse", message)
+            if tags:
+                self.store.add("Tags", self.arn(key), {"Tags": tags})
+        return self.arn(key)
 
     def find(self, operation: str, request: Record) -> Record:
-        """The record that a request names. Raises where there is none."""
-        name = request[f"{self.kind}Name"]
-        record = self.store.get(self.kind, name)
+        """The record that a request names. Raises ServiceError if it does not exist."""
+        key = self.key(request)
+        record = self.store.get(self.kind, key)
         if record is None:
-            message = (
-                f"Requested resource not found. Could not find {self.arn_type.replace('-', ' ')} '{self.arn(name)}'"
-            )
+            named = key if key.startswith("arn:") else self.arn(key)
+            message = f"Requested resource not found. Could not find {self.arn_type.replace('-', ' ')} '{named}'"
             raise self.error(operation, "ResourceNotFound", message)
         return record
+
+    def stop(self, operation: str, request: Record) -> Record:
+        """Order what a request names to stop. Raises where it does not run."""
+        raise NotImplementedError
+
+    def delete(self, operation: str, request: Record) -> Record:
+        """Delete the record that a request names, with its tags. Raises ServiceError if it does not exist."""
+        with self.store.transaction():  # no tag may be left for a later one of this name
+            record = self.find(operation, request)
+            self.store.delete("Tags", record[f"{self.kind}Arn"])
+            self.store.delete(self.kind, self.key(request))
+        return {}
 
     def error(self, operation: str, code: str, message: str) -> ServiceError:
         """An error of that code where the API's model of the operation has it, or else a ValidationException."""
         modelled = {shape.name for shape in operation_model(operation).error_shapes}
         return ServiceError(code if code in modelled else "ValidationException", message)
 
-    def page(self, request: Record, member: str) -> Record:
-        """A List answer: records filtered, sorted and in pages as the request asks, under `member`."""
-        by = {"Name": f"{self.kind}Name", "Status": f"{self.kind}Status"}.get(request.get("SortBy", ""), "CreationTime")
+    def page(self, operation: str, request: Record) -> Record:
+        """A List answer: records filtered, sorted and in pages as the request asks.
+
+        Raises where the request has a filter or an order that this kind does not have.
+        """
+        [member] = [name for name, shape in _answered(operation).items() if shape.type_name == "list"]
+        chosen = self._chosen(operation, request)
+        orders = {"Name": f"{self.kind}Name", "Status": f"{self.kind}Status", "CreationTime": "CreationTime"}
+        by = (orders | self.orders).get(request.get("SortBy", "CreationTime"))
+        if by is None:
+            raise ServiceError("ValidationException", f"{operation} does not sort by {request['SortBy']} here")
         descending = request.get("SortOrder", "Descending" if self.newest_first else "Ascending") == "Descending"
-        chosen = [record for record in self.store.all(self.kind) if self._is_chosen(record, request)]
-        placed = sorted(((self._place(record, by), record) for record in chosen), key=itemgetter(0), reverse=descending)
+        placed = sorted(
+            ((self._place(record, by), record) for record in chosen), key=operator.itemgetter(0), reverse=descending
+        )
         if "NextToken" in request:
             last = _read_token(request["NextToken"])
             placed = [(place, record) for place, record in placed if (place < last if descending else place > last)]
@@ -94,21 +157,35 @@ class Resource:
 
     def _place(self, record: Record, by: str) -> tuple[str, str]:
         """Where a record stands in a list: text, so that a page can go on from there when records came or went."""
-        value = record[by]
+        value = record.get(by, "")
         text = value.isoformat(timespec="microseconds") if isinstance(value, datetime.datetime) else value
         return text, record[f"{self.kind}Arn"]
 
-    def _is_chosen(self, record: Record, request: Record) -> bool:
-        for member in ("CreationTime", "LastModifiedTime"):
-            if member + "After" in request and not record[member] > request[member + "After"]:
-                return False
-            if member + "Before" in request and not record[member] < request[member + "Before"]:
-                return False
-        for member, value in request.items():
-            name = f"{self.kind}Status" if member == "StatusEquals" else member.removesuffix("Equals")
-            if member.endswith("Equals") and record.get(name) != value:
-                return False
-        return request.get("NameContains", "").lower() in record[f"{self.kind}Name"].lower()
+    def _chosen(self, operation: str, request: Record) -> list[Record]:
+        """The records that all filters of a request let through."""
+        filters: dict[str, Filter] = {"NameContains": (f"{self.kind}Name", _contains)}
+        filters["StatusEquals"] = f"{self.kind}Status", operator.eq
+        for time in ("CreationTime", "LastModifiedTime"):
+            filters |= {f"{time}After": (time, operator.gt), f"{time}Before": (time, operator.lt)}
+        filters |= self.filters
+        if unknown := sorted(request.keys() - filters.keys() - PAGING):
+            raise ServiceError("ValidationException", f"{operation} does not filter by {', '.join(unknown)} here")
+        wanted = [(*filters[name], value) for name, value in request.items() if name not in PAGING]
+        return [
+            record
+            for record in self.store.all(self.kind)
+            if all(record.get(member) is not None and test(record[member], value) for member, test, value in wanted)
+        ]
+
+
+def _answered(operation: str) -> dict[str, Shape]:
+    """The members of an operation's answer."""
+    shape = operation_model(operation).output_shape
+    return dict(shape.members) if shape else {}
+
+
+def _contains(name: str, part: str) -> bool:
+    return part.lower() in name.lower()
 
 
 def merged_tags(tags: list[Record], new: list[Record]) -> list[Record]:

@@ -1,31 +1,25 @@
 """Tags of any resource, by its ARN."""
 
-import threading
+from collections.abc import Callable, Sequence
 
-from recore.simulator.errors import ServiceError
+from recore.simulator.api.errors import ServiceError
+from recore.simulator.jobs.platform import Platform
 from recore.simulator.resources.resource import Resource, merged_tags
-from recore.simulator.store import Record
-
-KINDS = {
-    "training-job": "TrainingJob",
-    "processing-job": "ProcessingJob",
-    "transform-job": "TransformJob",
-    "model": "Model",
-}
+from recore.simulator.state.records import Record
 
 
 class Tags(Resource):
     """A record of tags has one member, Tags, in the API's own form: any word can be a key."""
 
     kind = "Tags"
-    arn_type = "tags"
-    _changing = threading.Lock()  # tags are read, merged and written
+    arn_type = "tag"
+
+    def __init__(self, platform: Platform, tagged: Sequence[Resource]):
+        super().__init__(platform)
+        self._tagged = tagged
 
     def AddTags(self, request: Record) -> Record:
-        with self._changing:
-            tags = merged_tags(self._tags(request), request["Tags"])
-            self._keep(request["ResourceArn"], tags)
-        return {"Tags": tags}
+        return self._change(request, lambda tags: merged_tags(tags, request["Tags"]))
 
     def ListTags(self, request: Record) -> Record:
         if "NextToken" in request:  # all tags of a resource are one page
@@ -33,21 +27,18 @@ class Tags(Resource):
         return {"Tags": self._tags(request)}
 
     def DeleteTags(self, request: Record) -> Record:
-        with self._changing:
-            left = [tag for tag in self._tags(request) if tag["Key"] not in request["TagKeys"]]
-            self._keep(request["ResourceArn"], left)
+        self._change(request, lambda tags: [tag for tag in tags if tag["Key"] not in request["TagKeys"]])
         return {}
 
-    def _keep(self, arn: str, tags: list[Record]) -> None:
-        if not self.store.add("Tags", arn, {"Tags": tags}):
-            self.store.update("Tags", arn, Tags=tags)
+    def _change(self, request: Record, change: Callable[[list[Record]], list[Record]]) -> Record:
+        with self.store.transaction():  # the resource is not deleted meanwhile
+            self._tags(request)
+            arn = request["ResourceArn"]
+            return self.store.change("Tags", arn, lambda record: {"Tags": change(record["Tags"])}, {"Tags": []})
 
     def _tags(self, request: Record) -> list[Record]:
         """The tags of the resource that a request names. Raises where there is no such resource."""
         arn = request["ResourceArn"]
-        arn_type, _, name = arn.rpartition(":")[2].partition("/")
-        kind = KINDS.get(arn_type, "")
-        record = self.store.get(kind, name)
-        if record is None or record[f"{kind}Arn"] != arn:
+        if not any(resource.has(arn) for resource in self._tagged):
             raise ServiceError("ValidationException", f"Requested resource not found. Could not find '{arn}'")
         return list((self.store.get("Tags", arn) or {"Tags": []})["Tags"])

@@ -1,27 +1,21 @@
 """Transform jobs: a model's server started, fed with objects from S3, and stopped."""
 
 import json
-import os
-import subprocess
-import threading
-from functools import partial
-from pathlib import Path
 from typing import Any
 
-from recore.simulator import objects, sockets
-from recore.simulator.errors import ServiceError
-from recore.simulator.failure import JobFailed, JobStopped
-from recore.simulator.feeding import Feeding, Server
-from recore.simulator.instances import Instance, instance_of
-from recore.simulator.logs import JobLog
-from recore.simulator.resources.job import JobResource, text_of
-from recore.simulator.resources.resource import REGION
-from recore.simulator.running import Job
-from recore.simulator.sandbox import ML, Sandbox
-from recore.simulator.store import Record
+from recore.simulator.account import REGION
+from recore.simulator.api.errors import ServiceError
+from recore.simulator.isolation.instances import instance_of
+from recore.simulator.jobs import transfers
+from recore.simulator.jobs.failure import JobFailed
+from recore.simulator.jobs.queue import Job
+from recore.simulator.resources.job import JobResource
+from recore.simulator.serving.client import NoResponse
+from recore.simulator.serving.container_server import ContainerServer
+from recore.simulator.serving.feeding import Feeding
+from recore.simulator.state.records import Record
 
-PING_SECONDS = 600.0
-CODE = f"{ML}/code"
+PARAMETERS_SECONDS = 60.0  # for /execution-parameters
 
 
 class TransformJobs(JobResource):
@@ -47,123 +41,79 @@ class TransformJobs(JobResource):
             raise ServiceError("ValidationException", message)
         return {"TransformJobArn": self.begin(request)}
 
-    def DescribeTransformJob(self, request: Record) -> Record:
-        return self.find("DescribeTransformJob", request)
-
-    def ListTransformJobs(self, request: Record) -> Record:
-        return self.page(request, "TransformJobSummaries")
-
-    def StopTransformJob(self, request: Record) -> Record:
-        self.stop("StopTransformJob", request)
-        return {}
-
     def execute(self, record: Record, job: Job) -> Record:
-        log = self.log(record["TransformJobName"])
         model = self.store.get("Model", record["ModelName"])
         if model is None:
             raise JobFailed(f"ClientError: The model '{record['ModelName']}' was deleted")
-        container = model["PrimaryContainer"]
-        variables = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
-        variables |= container.get("Environment", {}) | record.get("Environment", {})
-        variables["SAGEMAKER_BATCH"] = "true"
-        if record.get("MaxPayloadInMB"):
-            variables.setdefault("MAX_CONTENT_LENGTH", str(record["MaxPayloadInMB"] << 20))
-        code = self._prepare(container, variables, job)
-        requirements = code / "requirements.txt"
-        sandbox = self.platform.sandbox(job, container["Image"], requirements, log, server=job.sockets)
         instance = instance_of(record["TransformResources"]["InstanceType"])
-        process, reading = self._serve(sandbox, variables, job, instance)
-        assert process.stdout is not None  # noqa: S101 - it is a pipe
-        listening = threading.Thread(target=log.read, args=(process.stdout, process.poll), daemon=True)
-        listening.start()
-        failed: JobFailed | JobStopped | None = None
+        server = ContainerServer(
+            self.platform,
+            job,
+            model["PrimaryContainer"],
+            self.log(record["TransformJobName"]),
+            instance,
+            environment=_environment(model["PrimaryContainer"], record),
+            network=not model.get("EnableNetworkIsolation"),
+        )
         try:
-            self._feed(record, job, log, process)
-        except (JobFailed, JobStopped) as error:
-            failed = error
+            with server:
+                server.wait_until_ready()
+                self._feed(record, job, server)
         finally:
-            if process.stdin:
-                process.stdin.close()  # the supervisor ends the server
-            listening.join()
-            ending = job.ending(process, reading)
-            self.measure(record["TransformJobName"], ending, instance.memory)
-        if ending.reason == "memory":
-            raise JobFailed("AlgorithmError: The server needed more memory than its instance type has")
-        if failed and not job.stopping.is_set() and (said := text_of(job.folder / "ml/output/failure")):
-            said = said.replace(str(job.folder / "ml"), ML)[:900]
-            raise JobFailed(f"AlgorithmError: The model's server ended before it was ready: {said}")
-        if failed:
-            raise JobStopped if job.stopping.is_set() else failed
+            if server.ending:
+                self.measure(record["TransformJobName"], server.ending, instance)
         return {}
 
-    def _prepare(self, container: Record, variables: dict[str, str], job: Job) -> Path:
-        """Fill /opt/ml with the model and its script. Returns the folder of the script's source."""
-        ml = job.folder / "ml"
-        for folder in ("model", "code", "output"):
-            (ml / folder).mkdir(parents=True)
-        if "ModelDataUrl" in container:
-            objects.download(self.platform.s3, container["ModelDataUrl"], job.folder / "archive", job.stopping.is_set)
-            objects.unpack(objects.only(job.folder / "archive", container["ModelDataUrl"]), ml / "model")
-        submitted = variables.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
-        if submitted.startswith("s3://"):
-            objects.download(self.platform.s3, submitted, job.folder / "source", job.stopping.is_set)
-            objects.unpack(objects.only(job.folder / "source", submitted), ml / "code")
-            variables["SAGEMAKER_SUBMIT_DIRECTORY"] = CODE
-            return ml / "code"
-        code = ml / (submitted or "/opt/ml/model/code").removeprefix("/opt/ml/")
-        if not code.resolve().is_relative_to(ml.resolve()):
-            raise JobFailed(f"ClientError: SAGEMAKER_SUBMIT_DIRECTORY '{submitted}' is not below /opt/ml")
-        return code
-
-    @staticmethod
-    def _serve(
-        sandbox: Sandbox, variables: dict[str, str], job: Job, instance: Instance
-    ) -> tuple["subprocess.Popen[bytes]", int]:
-        return job.start(sandbox.launch(sandbox.walls.serving(sandbox.image), variables), None, instance)
-
-    def _feed(self, record: Record, job: Job, log: JobLog, process: "subprocess.Popen[bytes]") -> None:
-        """All objects through the server, each answer to its place on S3."""
-        client = record.get("ModelClientConfig", {})
-        server = Server(
-            job.sockets / sockets.NAME,
-            client.get("InvocationsTimeoutInSeconds", 600),
-            client.get("InvocationsMaxRetries", 3),
-        )
-        server.wait(PING_SECONDS, partial(_ended, process, log, job))
-        feeding = self._feeding(record, server)
+    def _feed(self, record: Record, job: Job, server: ContainerServer) -> None:
+        """Send all objects through the server, and each response to its key on S3."""
+        feeding = _feeding(record, server)
         source, target = record["TransformInput"], record["TransformOutput"]["S3OutputPath"].rstrip("/")
         uri = source["DataSource"]["S3DataSource"]["S3Uri"]
-        bucket, prefix = objects.parse(uri)
-        for key in objects.keys(self.platform.s3, uri):
-            if job.stopping.is_set():
-                raise JobStopped
+        bucket, prefix = transfers.parse(uri)
+        for key in transfers.keys(self.platform.s3, uri):
+            job.raise_if_stopping()
             given, taken = job.folder / "given", job.folder / "taken"
-            self.platform.s3.download_file(bucket, key, str(given), Config=objects.WHOLE)
+            transfers.download_file(self.platform.s3, bucket, key, given, job.raise_if_stopping)
             feeding.feed(server, given, taken, job.stopping.is_set)
             folder = prefix if prefix.endswith("/") or not prefix else prefix[: prefix.rfind("/") + 1]
             below = key.removeprefix(prefix).lstrip("/") if key.startswith(f"{prefix}/") else key.removeprefix(folder)
-            objects.upload(self.platform.s3, taken, f"{target}/{below}.out")
+            transfers.upload_file(self.platform.s3, taken, f"{target}/{below}.out", job.raise_if_stopping)
 
-    @staticmethod
-    def _feeding(record: Record, server: Server) -> Feeding:
-        """What the request asks for; what it leaves open the server's /execution-parameters may say."""
-        said: dict[str, Any] = {}
-        status, body = server.request("GET", "/execution-parameters")
-        if status == 200:
-            said = _parameters(body)
-        given, taken = record["TransformInput"], record["TransformOutput"]
-        strategy = str(record.get("BatchStrategy") or said.get("BatchStrategy", "MultiRecord"))
-        concurrent = record.get("MaxConcurrentTransforms") or said.get("MaxConcurrentTransforms", 1)
-        megabytes = record.get("MaxPayloadInMB") or said.get("MaxPayloadInMB", 6)
-        return Feeding(
-            split=given.get("SplitType", "None"),
-            strategy={"MULTI_RECORD": "MultiRecord", "SINGLE_RECORD": "SingleRecord"}.get(strategy, strategy),
-            megabytes=megabytes,
-            concurrent=max(min(concurrent, 100 // max(megabytes, 1)), 1),
-            assemble=taken.get("AssembleWith", "None"),
-            content_type=given.get("ContentType", "application/octet-stream"),
-            accept=taken.get("Accept", ""),
-        )
+
+def _environment(container: Record, record: Record) -> dict[str, str]:
+    """Variables of the model's server besides those of its container."""
+    variables: dict[str, str] = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION} | container.get("Environment", {})
+    variables |= record.get("Environment", {}) | {"SAGEMAKER_BATCH": "true"}
+    if record.get("MaxPayloadInMB"):
+        variables.setdefault("MAX_CONTENT_LENGTH", str(record["MaxPayloadInMB"] << 20))
+    return variables
+
+
+def _feeding(record: Record, server: ContainerServer) -> Feeding:
+    """What the request asks for; what it leaves open the server's /execution-parameters may say."""
+    said: dict[str, Any] = {}
+    try:
+        response = server.request("GET", "/execution-parameters", PARAMETERS_SECONDS)
+    except NoResponse as error:
+        raise JobFailed(f"AlgorithmError: /execution-parameters: {error}") from None
+    if response.status == 200:
+        said = _parameters(response.body)
+    given, taken = record["TransformInput"], record["TransformOutput"]
+    strategy = str(record.get("BatchStrategy") or said.get("BatchStrategy", "MultiRecord"))
+    concurrent = record.get("MaxConcurrentTransforms") or said.get("MaxConcurrentTransforms", 1)
+    megabytes = record.get("MaxPayloadInMB") or said.get("MaxPayloadInMB", 6)
+    client = record.get("ModelClientConfig", {})
+    return Feeding(
+        split=given.get("SplitType", "None"),
+        strategy={"MULTI_RECORD": "MultiRecord", "SINGLE_RECORD": "SingleRecord"}.get(strategy, strategy),
+        megabytes=megabytes,
+        concurrent=max(min(concurrent, 100 // max(megabytes, 1)), 1),
+        assemble=taken.get("AssembleWith", "None"),
+        content_type=given.get("ContentType", "application/octet-stream"),
+        accept=taken.get("Accept", ""),
+        seconds=client.get("InvocationsTimeoutInSeconds", 600),
+        retries=client.get("InvocationsMaxRetries", 3),
+    )
 
 
 def _parameters(body: bytes) -> dict[str, Any]:
@@ -186,13 +136,3 @@ def _not_run_here(request: Record) -> str | None:
     if given["DataSource"]["S3DataSource"]["S3DataType"] != "S3Prefix" or request.get("DataProcessing"):
         return "TransformInput: only an S3Prefix, without DataProcessing, runs here"
     return None
-
-
-def _ended(process: "subprocess.Popen[bytes]", log: JobLog, job: Job) -> str | None:
-    """Why the server is no longer there, or None."""
-    failure = job.folder / "ml/output/failure"
-    if job.stopping.is_set():
-        raise JobStopped
-    if os.path.lexists(failure):  # read when the server has ended, and cannot change it any more
-        return "it says why in /opt/ml/output/failure"
-    return "\n".join(list(log.tail)[-5:]) if process.poll() is not None else None

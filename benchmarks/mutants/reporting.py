@@ -1,0 +1,112 @@
+"""The page docs/check-mutants.md: how many mutants are found, and the table of all."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from benchmarks.mutants.catalogue import KINDS, MUTANTS
+from benchmarks.mutants.measuring import Measured
+
+HEAD = """\
+# Mutants of a good submission
+
+How many mistakes does `recore check` find, and does it accept what is sound? `benchmarks/check_mutants.py` changes the
+submission `tests/submissions/sound` with {operators} operators (`benchmarks/mutants/`), runs each mutant through the
+four steps and through `recore check`, and makes this page. The operators were written before any rule was run on their
+mutants.
+
+    python benchmarks/check_mutants.py --results mutants.jsonl --out docs/check-mutants.md
+
+`--count N` takes a random sample of the operators, the same every time. `--results` keeps what is measured, so that a
+benchmark that was stopped continues; the page holds all that the file holds, here {count} of {operators} mutants. The
+data are a sample of {data} channels.
+
+## What counts
+
+The effect is measured without the rules: the four steps run with public and private data, and their result is compared
+with that of the unchanged submission. The mutant fails at a step, or a score or a prediction changes by more than 1e-9
+of its size, or nothing does. What a mutant is meant to be was fixed together with its operator:
+
+| kind | meaning |
+|---|---|
+{kinds}
+
+A different score alone is no mistake: another regularisation strength, other bins or another model change it as well,
+and must not be flagged. The line is whether somebody could want the change. A model that learns the assays of other
+rows is a mistake; one with fewer bins is not. A warning counts as a finding.
+
+## Result
+
+{summary}
+
+"""
+
+
+def to_line(measured: Measured) -> str:
+    """A measurement as a line of JSON."""
+    return json.dumps({"name": measured.mutant.name, "effect": measured.effect, "codes": measured.codes})
+
+
+def read_results(path: Path | None) -> dict[str, Measured]:
+    """Measurements by the names of their mutants, the last of each; empty without a file."""
+    if path is None or not path.exists():
+        return {}
+    mutants = {mutant.name: mutant for mutant in MUTANTS}
+    records = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    return {
+        record["name"]: Measured(mutants[record["name"]], record["effect"], tuple(record["codes"]))
+        for record in records
+        if record["name"] in mutants
+    }
+
+
+def to_page(measured: list[Measured], data: str) -> str:
+    """The page, with the summary computed from the measurements."""
+    kinds = "\n".join(f"| {kind} | {meaning} |" for kind, meaning in KINDS.items())
+    head = HEAD.format(
+        operators=len(MUTANTS), count=len(measured), data=data, kinds=kinds, summary=_summarise(measured)
+    )
+    sections = []
+    for kind in KINDS:
+        rows = [each for each in measured if each.mutant.kind == kind]
+        if rows:
+            sections.append(f"## {kind.capitalize()}\n\n{_table(rows)}\n")
+    return head + "\n".join(sections)
+
+
+def _summarise(measured: list[Measured]) -> str:
+    def select(kinds: Iterable[str], changes: bool) -> list[Measured]:
+        return [each for each in measured if each.mutant.kind in kinds and (each.effect != "none") == changes]
+
+    lines = ["| mutants | measured | flagged |", "|---|---|---|"]
+    for name, chosen in (
+        ("mistakes that fail, or change a score or a prediction", select(["mistake", "latent"], True)),
+        ("equivalent ones", select(["equivalent"], False)),
+        ("other good submissions", select(["other"], True)),
+        ("mistakes without an effect in the four steps", select(["mistake"], False)),
+        ("latent mistakes without an effect in the four steps", select(["latent"], False)),
+        (
+            "equivalent or other ones that turned out to be neither",
+            select(["equivalent"], True) + select(["other"], False),
+        ),
+    ):
+        if not chosen:
+            continue
+        flagged = sum(bool(each.codes) for each in chosen)
+        lines.append(f"| {name} | {len(chosen)} | {flagged} ({100 * flagged / len(chosen):.1f} %) |")
+    missed = [each.mutant.name for each in select(["mistake", "latent"], True) if not each.codes]
+    return "\n".join([*lines, "", f"Mistakes that no rule finds: {'; '.join(missed) or 'none'}."])
+
+
+def _table(rows: list[Measured]) -> str:
+    lines = ["| mutant | effect on the four steps | flagged by |", "|---|---|---|"]
+    lines += [f"| {_cell(each.mutant.name)} | {_cell(each.effect)} | {', '.join(each.codes) or '-'} |" for each in rows]
+    return "\n".join(lines)
+
+
+def _cell(text: str, longest: int = 110) -> str:
+    """A text for a cell of a Markdown table, in which it has no meaning of its own."""
+    short = text if len(text) <= longest else text[:longest].rsplit(" ", 1)[0] + " ..."
+    for character in "\\|*_<[]":
+        short = short.replace(character, f"\\{character}")
+    return short.replace("`", "'")

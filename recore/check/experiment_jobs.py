@@ -1,0 +1,179 @@
+"""Runs the jobs of the experiments: each with a name, objects and a log of its own."""
+
+import contextlib
+import json
+import re
+import shutil
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from recore.check.failures import ExperimentFailed, explain
+from recore.pipeline import requests
+from recore.pipeline.jobs import JobRunner, Services, StepFailed
+from recore.pipeline.requests import RunSettings
+from recore.pipeline.step import Step
+from recore.pipeline.storage import Storage
+from recore.pipeline.submission import SubmissionFiles
+
+LARGEST_RESULT = 512 << 20  # bytes of all files that a job leaves
+MOST_RESULTS = 1000  # files
+PLAIN_NAME = re.compile(r"\w[\w.-]{0,80}", re.ASCII)
+PROGRAMS = Path(__file__).parent / "programs"
+Files = Mapping[str, bytes | Path]  # content, or a file of this machine, by name
+
+
+class ExperimentJobs:
+    """Runs jobs for a submission. folder: for their results and logs. watch: called when a step changes."""
+
+    def __init__(
+        self,
+        services: Services,
+        settings: RunSettings,
+        submission: SubmissionFiles,
+        folder: Path,
+        watch: Callable[[Step], None],
+    ):
+        self.services, self.submission, self.folder = services, submission, folder
+        self._settings, self._storages = settings, list[Storage]()
+        self._models: list[str] = []
+        self._runner = JobRunner(services, folder / "logs")
+        self._runner.watch = watch
+
+    def stop(self) -> None:
+        """Stop all jobs."""
+        self._runner.stopping.set()
+
+    def clear(self) -> None:
+        """Remove all objects and models. What cannot be removed is left."""
+        self._runner.stopping.clear()
+        for storage in self._storages:
+            with contextlib.suppress(StepFailed, ClientError, BotoCoreError):
+                storage.clear(keep=False)
+        for name in self._models:
+            with contextlib.suppress(ClientError, BotoCoreError):
+                self.services.sagemaker.delete_model(ModelName=name)
+
+    def place(self, name: str) -> tuple[RunSettings, Storage]:
+        """Settings and storage of one experiment."""
+        settings = replace(self._settings, name=f"{self._settings.name}-{name}")
+        storage = Storage(self.services.s3, settings, self._runner.raise_if_stopping)
+        self._storages.append(storage)
+        return settings, storage
+
+    @contextlib.contextmanager
+    def step(self, name: str, kind: str) -> Iterator[Step]:
+        """A step, whose failure becomes an ExperimentFailed. name: its last word is that of the step in a run."""
+        step = Step(name, kind)
+        try:
+            with self._runner.step(step):
+                yield step
+        except StepFailed as error:
+            raise explain(step, self._runner.logs, self.submission.path, name.rpartition(" ")[2]) from error
+
+    def run(self, step: Step, request: dict[str, Any]) -> dict[str, Any]:
+        """Run a step's job; its description."""
+        return self._runner.run(step, request)
+
+    def create_model(self, settings: RunSettings) -> None:
+        self.services.sagemaker.create_model(**requests.model_request(settings))
+        self._models.append(settings.name)
+
+    def download_model(self, job: dict[str, Any], storage: Storage, target: Path) -> None:
+        """Download the model.tar.gz of a training job."""
+        key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix(f"s3://{self._settings.bucket}/")
+        storage.download(key, target)
+
+    def process(self, program: str, sources: Mapping[str, Files]) -> Path:
+        """Run a program of programs/ as a processing job. Returns the folder of what it left in the output `results`.
+
+        sources: the files of each input.
+        """
+        name = program.removesuffix(".py")
+        settings, storage = self.place(name)
+        with self.step(f"{name} preprocess", "ProcessingJob") as step:
+            script = ("code", program)
+            storage.put((PROGRAMS / program).read_bytes(), script)
+            self._put_all(storage, sources)
+            places = {source: (source, "") for source in sources}
+            self.run(step, requests.processing_request(settings, name, script, [], places, ("results", "")))
+            return self._download_results(settings)
+
+    def train(self, name: str, program: str, channels: Mapping[str, Files], files: dict[str, bytes]) -> Path:
+        """Run a program of programs/ as the script of a training job. Returns the folder of what it left.
+
+        channels: the files of each channel. files: beside the program.
+        """
+        settings, storage = self.place(name)
+        files = files | {program: (PROGRAMS / program).read_bytes()}
+        if "requirements.txt" in self.submission.files:
+            files["requirements.txt"] = self.submission.files["requirements.txt"]
+        with self.step(f"{name} predict", "TrainingJob") as step:
+            storage.put(SubmissionFiles(self.submission.path, files).archive, requests.SOURCE)
+            self._put_all(storage, channels)
+            request = requests.training_request(settings)
+            request["HyperParameters"]["sagemaker_program"] = json.dumps(program)
+            code = [each for each in request["InputDataConfig"] if each["ChannelName"] == "code"]
+            others = [requests.channel(channel, settings.uri(channel, "")) for channel in channels]
+            job = self.run(step, request | {"InputDataConfig": code + others})
+            archive, folder = self.folder / f"{name}-results.tar.gz", self.folder / f"{name}-results"
+            self.download_model(job, storage, archive)
+            _unpack_files(archive, folder)
+        return folder
+
+    def read_report[T](self, path: Path, convert: Callable[[Any], T]) -> T:
+        """What a program of programs/ reports. Raises ExperimentFailed where the submission removed or changed it."""
+        try:
+            return convert(json.loads(path.read_bytes()))
+        except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
+            reason = "the job left no valid report: the submission ended it, or changed what it wrote"
+            raise ExperimentFailed(reason, "Leave the folders of the job alone, and end no other process") from None
+
+    @staticmethod
+    def _put_all(storage: Storage, folders: Mapping[str, Files]) -> None:
+        for folder, files in folders.items():
+            for name, content in files.items():
+                if isinstance(content, bytes):
+                    storage.put(content, (folder, name))
+                else:
+                    storage.upload(content, (folder, name))
+
+    def _download_results(self, settings: RunSettings) -> Path:
+        """Download the output `results` of a processing job: plain names, and not too large."""
+        folder, prefix = self.folder / f"{settings.name.rpartition('-')[2]}-results", settings.key("results", "")
+        folder.mkdir()
+        pages = self.services.s3.get_paginator("list_objects_v2").paginate(Bucket=settings.bucket, Prefix=prefix)
+        items = (item for page in pages for item in page.get("Contents", []))
+        remaining = LARGEST_RESULT
+        for item in islice(items, MOST_RESULTS):
+            name = item["Key"].removeprefix(prefix)
+            if PLAIN_NAME.fullmatch(name) and item["Size"] <= remaining:
+                remaining -= item["Size"]
+                self.services.s3.download_file(settings.bucket, item["Key"], str(folder / name))
+        return folder
+
+
+def _unpack_files(archive: Path, folder: Path) -> None:
+    """Unpack the regular files at the top level of a job's archive, as far as they are not too large.
+
+    Raises StepFailed.
+    """
+    folder.mkdir()
+    remaining = LARGEST_RESULT
+    try:
+        with tarfile.open(archive) as tar:
+            for member in islice(tar, MOST_RESULTS):
+                name = member.name.removeprefix("./")
+                content = tar.extractfile(member) if member.isreg() and not member.issparse() else None
+                if content and PLAIN_NAME.fullmatch(name) and 0 <= member.size <= remaining:
+                    remaining -= member.size
+                    with open(folder / name, "wb") as file:
+                        shutil.copyfileobj(content, file)
+    except (tarfile.TarError, OSError, ValueError, EOFError, zlib.error) as error:
+        raise StepFailed(f"what the job left cannot be read: {error}") from error

@@ -1,0 +1,345 @@
+"""Runs a submission's steps, and variations of them, as jobs: each at most once, when a rule first asks for it.
+
+Whatever calls the submission's code is a job, made with the requests of `recore run`, so that it runs wherever the
+clients lead. The steps run as in a run. Besides these there are the programs in programs/: vary.py calls preprocess.py
+for several variations of the data in one processing job; serve.py starts the container's own server and sends it what
+Batch Transform would not send; by_hand.py calls predict.py; build.py calls setup.py. serve.py and by_hand.py are the
+scripts of training jobs, because only training jobs install requirements.txt. Rules look at results alone. What a job
+leaves is untrusted: it is read with limits and never unpickled.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from recore.check.experiment_jobs import PROGRAMS, ExperimentJobs, Files
+from recore.check.failures import ExperimentFailed
+from recore.check.left_by_jobs import Built, ByHand, Trained, Variation
+from recore.check.observed import Observation, read_observations
+from recore.check.pickles import modules_of
+from recore.check.project import pack_project
+from recore.check.public_data import PublicData
+from recore.check.served import Served, read_served
+from recore.check.served_requests import Request, describe_plan, plan_requests
+from recore.pipeline import requests
+from recore.pipeline.jobs import Services
+from recore.pipeline.requests import RunSettings
+from recore.pipeline.step import Step
+from recore.pipeline.submission import SubmissionFiles
+
+SERVING = Path(__file__).parents[1] / "container/serving.py"  # the server of the container
+SERVER = "recore_serving.py"  # its name in a job: a submission may have a serving.py of its own
+POLL_SECONDS = 0.5  # between two looks at whether a signal has arrived
+LARGEST_MODEL = 48 << 20  # bytes of a file of a model that was trained by hand
+THREADS = 32  # more than there are experiments: most of them wait for a job
+
+
+class Experiments:
+    """The experiments with one submission. A context manager, which in the end stops its jobs and removes its objects.
+
+    services: boto3 clients, which determine where jobs run. settings: of the requests; name: unique, the names of all
+    jobs begin with it. submission: its files. data: the caller's public data. weights: of the targets in the score.
+    folder: an existing empty folder for results and logs, which the caller removes. watch: called when a step changes.
+    builder: clients and settings of the job that runs setup.py, if it does not run where the others do.
+
+    Each method waits for its experiment and raises ExperimentFailed where that, or one that it needs, failed. They may
+    be called from several threads.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        settings: RunSettings,
+        submission: SubmissionFiles,
+        data: PublicData,
+        weights: dict[str, float],
+        folder: Path,
+        watch: Callable[[Step], None] = lambda step: None,
+        builder: tuple[Services, RunSettings] | None = None,
+    ):
+        self.submission, self.data, self.weights, self.folder = submission, data, weights, folder
+        self.settings = settings
+        self._jobs = ExperimentJobs(services, settings, submission, folder, watch)
+        self._builder = ExperimentJobs(*builder, submission, folder, watch) if builder else self._jobs
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="experiment")
+        self._futures: dict[str, Future[Any]] = {}
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> "Experiments":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for jobs in (self._jobs, self._builder):
+            jobs.stop()
+        self._pool.shutdown(cancel_futures=True)
+        for jobs in (self._jobs, self._builder):
+            jobs.clear()
+
+    def start_all(self, for_host: bool = False) -> None:
+        """Start all experiments side by side. Without this, each starts when a rule asks for it.
+
+        for_host: including those of the rules RC8xx.
+        """
+        starting = [self._train, self._preprocess, self._vary, self._first_part, self._second_part, self._predict]
+        starting.append(self._serve)
+        if self.project:
+            starting.append(self._build)
+        if self.has_predict_script:
+            starting.append(self._predict_by_hand)
+        if self.has_local_model:
+            starting.append(self._predict_with_local_model)
+        if for_host:
+            starting.append(self._observe)
+        for experiment in starting:
+            self._start(experiment)
+
+    @property
+    def project(self) -> Path | None:
+        """The submission's folder; None where the submission is an archive."""
+        return self.submission.path if self.submission.path.is_dir() else None
+
+    @property
+    def has_predict_script(self) -> bool:
+        """Whether there is a predict.py, which is not uploaded."""
+        return self.project is not None and (self.project / "predict.py").is_file()
+
+    @property
+    def has_local_model(self) -> bool:
+        """Whether the folder holds a model that was trained by hand, and a predict.py to try it with."""
+        return self.project is not None and self.has_predict_script and (self.project / "model/model.pkl").is_file()
+
+    def training(self) -> Trained:
+        """Step 1 with all of the data."""
+        return self._result(self._train)
+
+    def part_trainings(self) -> tuple[Trained, Trained]:
+        """Step 1 with a part of the data, twice."""
+        self._start(self._second_part)
+        return self._result(self._first_part), self._result(self._second_part)
+
+    def small_training(self) -> Trained | None:
+        """Step 1 with a part of that part; None where it fails with so few rows."""
+        try:
+            return self._result(self._small_part)
+        except ExperimentFailed:
+            return None
+
+    def preprocessing(self) -> Path:
+        """Step 2 with all of the data: its CSV."""
+        return self._result(self._preprocess)
+
+    def variations(self) -> dict[str, Variation]:
+        """Step 2 with each of the data's variations, by their names."""
+        return self._result(self._vary)
+
+    def predictions(self) -> Path:
+        """Step 3, a Batch Transform job: the answer to step 2's CSV."""
+        return self._result(self._predict)
+
+    def serving(self) -> Served:
+        """The server's answers to the requests of served_requests.py."""
+        return self._result(self._serve)
+
+    def repeated(self) -> tuple[Served, Served]:
+        """The answers of the models of both trainings with a part of the data to the same few rows."""
+        return self._result(self._serve_parts)
+
+    def build(self) -> Built:
+        """The archive that setup.py makes of the submission's folder."""
+        return self._result(self._build)
+
+    def by_hand(self) -> ByHand:
+        """The predictions of predict.py for the few rows."""
+        return self._result(self._predict_by_hand)
+
+    def local_model(self) -> ByHand:
+        """The same with the model in the submission's folder model/."""
+        return self._result(self._predict_with_local_model)
+
+    def observations(self) -> dict[str, Observation]:
+        """What preprocess, train and predict try, each run once more with a part of the data, by step."""
+        return self._result(self._observe)
+
+    def failures(self) -> dict[str, ExperimentFailed]:
+        """Why steps failed, by train, preprocess and predict. Only steps that ran by themselves are listed."""
+        failed: dict[str, ExperimentFailed] = {}
+        for name, experiment in (("train", self._train), ("preprocess", self._preprocess), ("predict", self._predict)):
+            try:
+                self._result(experiment)
+            except ExperimentFailed as error:
+                if str(error) not in map(str, failed.values()):
+                    failed[name] = error
+        return failed
+
+    def _start[T](self, experiment: Callable[[], T]) -> Future[T]:
+        with self._lock:
+            if experiment.__name__ not in self._futures:
+                self._futures[experiment.__name__] = self._pool.submit(experiment)
+            return self._futures[experiment.__name__]
+
+    def _result[T](self, experiment: Callable[[], T]) -> T:
+        future = self._start(experiment)
+        while wait([future], POLL_SECONDS).not_done:  # a signal is handled only between two waits
+            pass
+        return future.result()
+
+    def _train(self) -> Trained:
+        return self._train_with("full", self.data.path, self.data.rows)
+
+    def _first_part(self) -> Trained:
+        return self._train_with("first", *self._result(self._write_part))
+
+    def _second_part(self) -> Trained:
+        return self._train_with("second", *self._result(self._write_part))
+
+    def _small_part(self) -> Trained:
+        path, _ = self._result(self._write_part)
+        part, target = PublicData(path, self.data.targets), self.folder / "small-part.csv.gz"
+        return self._train_with("small", target, part.write_part(target, self.data.part_step))
+
+    def _train_with(self, name: str, data: Path, rows: int) -> Trained:
+        settings, storage = self._jobs.place(name)
+        with self._jobs.step(f"{name} train", "TrainingJob") as step:
+            storage.put(self.submission.archive, requests.SOURCE)
+            storage.upload(data, requests.TRAINING)
+            job = self._jobs.run(step, requests.training_request(settings))
+            archive, joined = self.folder / f"{name}.tar.gz", self.folder / f"{name}-joined.tar.gz"
+            self._jobs.download_model(job, storage, archive)
+            self.submission.join(archive, joined)
+        worked = [each for each in job.get("SecondaryStatusTransitions", []) if each["Status"] == "Training"]
+        seconds = sum((each["EndTime"] - each["StartTime"]).total_seconds() for each in worked)
+        return Trained(archive, joined, rows, seconds, step.memory)
+
+    def _preprocess(self) -> Path:
+        settings, storage = self._jobs.place("inputs")
+        with self._jobs.step("full preprocess", "ProcessingJob") as step:
+            storage.put(self.submission.script, requests.PREPROCESS)
+            storage.upload(self.data.path, requests.data_place("public"))
+            self._jobs.run(step, requests.preprocessing_request(settings, "public"))
+            place, target = requests.inputs_place("public"), self.folder / "inputs.csv"
+            storage.size(place, "preprocess.py left no")
+            storage.fetch(place, target)
+        return target
+
+    def _vary(self) -> dict[str, Variation]:
+        variations = {path.name: path for path in self._result(self._write_variations).iterdir()}
+        script = {"preprocess.py": self.submission.script}
+        results = self._jobs.process("vary.py", {"variations": variations, "submission": script})
+
+        def read(statuses: Any) -> dict[str, Variation]:
+            names = (path.removesuffix(".csv.gz") for path in variations)
+            return {
+                name: Variation(int(statuses[name]), _file(results / f"{name}.csv"), results / f"{name}.log")
+                for name in names
+            }
+
+        return self._jobs.read_report(results / "status.json", read)
+
+    def _predict(self) -> Path:
+        self._start(self._preprocess)
+        trained, inputs = self.training(), self.preprocessing()
+        settings, storage = self._jobs.place("predict")
+        with self._jobs.step("full predict", "TransformJob") as step:
+            storage.upload(trained.joined, requests.MODEL)
+            storage.upload(inputs, requests.inputs_place("public"))
+            self._jobs.create_model(settings)
+            self._jobs.run(step, requests.transform_request(settings, "public", inputs.stat().st_size))
+            target = self.folder / "predictions.csv"
+            storage.fetch(requests.predictions_place("public"), target)
+        return target
+
+    def _serve(self) -> Served:
+        self._start(self._preprocess)
+        trained, inputs = self.training(), self.preprocessing()
+        bodies = plan_requests(inputs, self.data.few_rows)
+        try:
+            modules = modules_of(trained.archive)
+        except ValueError as error:
+            raise ExperimentFailed(str(error), "Write model.pkl as a regular file in SM_MODEL_DIR") from None
+        return self._serve_models("serve", {"full": trained.joined}, bodies, modules)["full"]
+
+    def _serve_parts(self) -> tuple[Served, Served]:
+        first, second = self.part_trainings()
+        few = [each for each in plan_requests(self.preprocessing(), self.data.few_rows) if each.name == "few"]
+        served = self._serve_models("repeat", {"first": first.joined, "second": second.joined}, few, [])
+        return served["first"], served["second"]
+
+    def _serve_models(
+        self, name: str, models: dict[str, Path], bodies: Sequence[Request], modules: list[str]
+    ) -> dict[str, Served]:
+        channels: dict[str, Files] = {
+            "plan": {"plan.json": describe_plan(models, modules, bodies)} | {each.file: each.body for each in bodies},
+            "models": {f"{model}.tar.gz": path for model, path in models.items()},
+        }
+        results = self._jobs.train(name, "serve.py", channels, {SERVER: SERVING.read_bytes()})
+        return self._jobs.read_report(results / "results.json", partial(read_served, results))
+
+    def _build(self) -> Built:
+        results = self._builder.process("build.py", {"project": {"project.tar.gz": self._result(self._pack)}})
+
+        def read(report: Any) -> Built:
+            files = {str(name): str(digest) for name, digest in report["files"].items()}
+            return Built(int(report["status"]), files, str(report["error"]), results / "build.log")
+
+        return self._builder.read_report(results / "build.json", read)
+
+    def _predict_by_hand(self) -> ByHand:
+        return self._run_predict_script("by-hand", self.training().joined)
+
+    def _run_predict_script(self, name: str, model: Path | bytes) -> ByHand:
+        folder = self._result(self._write_variations)
+        channels: dict[str, Files] = {
+            "models": {"full.tar.gz": model},
+            "training": {"public.csv.gz": folder / "some.csv.gz"},
+            "project": {"project.tar.gz": self._result(self._pack)},
+        }
+        results = self._jobs.train(name, "by_hand.py", channels, {})
+
+        def read(report: Any) -> ByHand:
+            return ByHand(int(report["status"]), str(report["log"]), _file(results / "public.csv.out"))
+
+        return self._jobs.read_report(results / "results.json", read)
+
+    def _observe(self) -> dict[str, Observation]:
+        path, _ = self._result(self._write_part)
+        channels: dict[str, Files] = {
+            "submission": {"submission.tar.gz": self.submission.archive},
+            "training": {"public.csv.gz": path},
+        }
+        programs = {"serve.py": PROGRAMS / "serve.py", "sitecustomize.py": PROGRAMS / "audit/sitecustomize.py"}
+        files = {name: path.read_bytes() for name, path in (programs | {SERVER: SERVING}).items()}
+        results = self._jobs.train("observe", "observe.py", channels, files)
+        return self._jobs.read_report(results / "results.json", read_observations)
+
+    def _predict_with_local_model(self) -> ByHand:
+        assert self.project is not None  # noqa: S101 - rules ask for it only where there is such a model
+        try:
+            model = pack_project(self.project / "model", LARGEST_MODEL)
+        except (OSError, ValueError) as error:
+            raise ExperimentFailed(str(error), "Remove what does not belong into model/") from None
+        return self._run_predict_script("local-model", model)
+
+    def _write_part(self) -> tuple[Path, int]:
+        path = self.folder / "part.csv.gz"
+        return path, self.data.write_part(path, self.data.part_step)
+
+    def _write_variations(self) -> Path:
+        folder = self.folder / "variations"
+        folder.mkdir()
+        self.data.write_variations(folder)
+        return folder
+
+    def _pack(self) -> bytes:
+        assert self.project is not None  # noqa: S101 - rules ask for it only where there is a folder
+        try:
+            return pack_project(self.project)
+        except (OSError, ValueError) as error:
+            raise ExperimentFailed(str(error), "Remove what does not belong to the submission") from None
+
+
+def _file(path: Path) -> Path | None:
+    """A path, if it is a file."""
+    return path if path.is_file() else None

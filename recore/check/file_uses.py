@@ -1,0 +1,159 @@
+"""Where a script reads and writes files, as far as the source shows their paths."""
+
+import ast
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from recore.check.script import DEEPEST, Context, Script
+
+CODE = "/opt/ml/code"  # where the submission's scripts are in a job
+REST = "*"  # stands for the part of a path that the source does not show
+OPEN = {"open", "io.open", "gzip.open", "bz2.open", "lzma.open", "codecs.open"}
+READERS = {  # with the path first
+    *(f"pandas.read_{kind}" for kind in "csv table excel json parquet pickle feather hdf orc fwf".split()),
+    *("numpy.load", "numpy.loadtxt", "numpy.genfromtxt", "numpy.fromfile", "joblib.load", "runpy.run_path"),
+    *("pyarrow.csv.read_csv", "pyarrow.csv.open_csv", "pyarrow.parquet.read_table", "pyarrow.feather.read_table"),
+    *("os.listdir", "os.scandir", "os.walk", "glob.glob", "shutil.copytree", "shutil.copy", "shutil.copyfile"),
+}
+READING_METHODS = {"read_text", "read_bytes", "iterdir", "glob", "rglob"}  # of a pathlib.Path
+WRITERS = {  # with the place of the path among the arguments
+    **dict.fromkeys(("numpy.save", "numpy.savez", "numpy.savez_compressed", "numpy.savetxt"), 0),
+    **dict.fromkeys(("os.mkdir", "os.makedirs", "os.remove"), 0),
+    **dict.fromkeys(("joblib.dump", "pyarrow.csv.write_csv", "pyarrow.parquet.write_table"), 1),
+    **dict.fromkeys((f".to_{kind}" for kind in "csv parquet pickle json excel feather hdf".split()), 0),
+    ".savefig": 0,
+}
+WRITING_METHODS = {"write_text", "write_bytes", "mkdir", "touch", "unlink"}  # of a pathlib.Path
+JOINS = {"os.path.join", "posixpath.join", "pathlib.Path", "pathlib.PurePath", "pathlib.PosixPath"}
+SAME = {"os.path.abspath", "os.path.realpath", "os.path.expanduser", "os.path.normpath", "str", "os.fspath"}
+
+
+@dataclass(frozen=True)
+class FileUse:
+    """A call that reads or writes a file. path: as written, `*` for a part that the source does not show."""
+
+    path: str
+    writes: bool
+    line: int
+    context: Context
+
+    @property
+    def is_relative(self) -> bool:
+        """Whether the path begins in the folder that the script is started in."""
+        return not self.path.startswith(("/", "~", REST)) and "://" not in self.path and self.path[1:2] != ":"
+
+    @property
+    def in_submission(self) -> str | None:
+        """The path within the submission's folder, None for one elsewhere."""
+        path = posixpath.normpath(self.path) if self.path else ""
+        if path.startswith(f"{CODE}/"):
+            return path.removeprefix(f"{CODE}/")
+        return path if self.is_relative and path and not path.startswith("..") else None
+
+
+def find_file_uses(script: Script) -> Iterator[FileUse]:
+    """The calls of a script that read or write a file whose path the source shows, at least how it begins."""
+    for node, context in script.nodes:
+        if not isinstance(node, ast.Call) or context.typing:
+            continue
+        target, writes = _target(node, script)
+        path = path_of(target, script) if target is not None else None
+        if path and not path.startswith(REST):
+            yield FileUse(path, writes, node.lineno, context)
+
+
+def path_of(node: ast.expr, script: Script, depth: int = 0) -> str | None:
+    """The path that an expression gives; None if the source does not even show how it begins."""
+    if depth > DEEPEST:
+        return None
+    match node:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.Name(id="__file__"):
+            return f"{CODE}/{script.file}"
+        case ast.Name(id=name) if name in script.constants:
+            return path_of(script.constants[name], script, depth + 1)
+        case ast.JoinedStr(values=[first, *rest]):
+            start = path_of(first, script, depth + 1)
+            return start if start is None or not rest else f"{start}{REST}"
+        case ast.FormattedValue(value=value):
+            return path_of(value, script, depth + 1)
+        case ast.BinOp(left=left, op=ast.Add() | ast.Div() as operator, right=right):
+            between = "/" if isinstance(operator, ast.Div) else ""
+            return _joined([left, right], between, script, depth)
+        case ast.Attribute(value=value, attr="parent"):
+            path = path_of(value, script, depth + 1)
+            return path and posixpath.dirname(path)
+        case ast.Call():
+            return _called(node, script, depth)
+    return None
+
+
+def _called(node: ast.Call, script: Script, depth: int) -> str | None:
+    name = script.name_of(node.func)
+    if name in JOINS:
+        return _joined(node.args, "/", script, depth)
+    if name == "os.path.dirname" and node.args:
+        path = path_of(node.args[0], script, depth + 1)
+        return path and posixpath.dirname(path)
+    if name in SAME and node.args:
+        return path_of(node.args[0], script, depth + 1)
+    if isinstance(node.func, ast.Attribute) and node.func.attr in ("resolve", "absolute", "expanduser", "as_posix"):
+        return path_of(node.func.value, script, depth + 1)
+    return None
+
+
+def _joined(parts: list[ast.expr], between: str, script: Script, depth: int) -> str | None:
+    """The paths of several expressions, joined, up to the first that the source does not show."""
+    paths = [path_of(part, script, depth + 1) for part in parts]
+    if not paths or paths[0] is None:
+        return None
+    if None in paths:
+        paths = [*paths[: paths.index(None)], REST]
+    texts = [path for path in paths if path is not None]
+    return posixpath.join(*texts) if between else "".join(texts)
+
+
+def _target(node: ast.Call, script: Script) -> tuple[ast.expr | None, bool]:
+    """The expression for the path that a call reads or writes, and whether it writes."""
+    name = script.name_of(node.func)
+    method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+    keywords = {keyword.arg: keyword.value for keyword in node.keywords}
+    if name in OPEN:
+        mode = node.args[1] if len(node.args) > 1 else keywords.get("mode")
+        return node.args[0] if node.args else keywords.get("file"), _writes(mode)
+    if name in READERS:
+        return node.args[0] if node.args else keywords.get("filepath_or_buffer"), False
+    position = WRITERS.get(name, WRITERS.get(f".{method}") if not name.startswith("numpy") else None)
+    if position is not None and len(node.args) > position:
+        return node.args[position], True
+    if isinstance(node.func, ast.Attribute) and _is_path(node.func.value, script):
+        if method in READING_METHODS | WRITING_METHODS:
+            return node.func.value, method in WRITING_METHODS
+        if method == "open":
+            return node.func.value, _writes(node.args[0] if node.args else keywords.get("mode"))
+    return None, False
+
+
+def _is_path(node: ast.expr, script: Script) -> bool:
+    """Whether an expression is a pathlib.Path, as far as the source shows."""
+    for _ in range(DEEPEST):
+        if isinstance(node, ast.BinOp):
+            node = node.left
+        elif isinstance(node, ast.Attribute):
+            node = node.value
+        elif isinstance(node, ast.Name) and node.id in script.constants:
+            node = script.constants[node.id]
+        elif isinstance(node, ast.Call):
+            if script.name_of(node.func) in JOINS - {"os.path.join", "posixpath.join"}:
+                return True
+            node = node.func
+        else:
+            return False
+    return False
+
+
+def _writes(mode: ast.expr | None) -> bool:
+    """Whether open() with such a mode writes; a mode that the source does not show counts as reading."""
+    return isinstance(mode, ast.Constant) and isinstance(mode.value, str) and bool(set(mode.value) & set("wax+"))

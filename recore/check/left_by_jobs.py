@@ -1,0 +1,46 @@
+"""What the experiments with a submission leave for the rules."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A training. archive: the model.tar.gz of the job; joined: the same with the submission under code/.
+
+    rows: of the data. seconds: that the job worked. memory: its peak, in per cent of the instance's; None if unknown.
+    """
+
+    archive: Path
+    joined: Path
+    rows: int
+    seconds: float
+    memory: float | None
+
+
+@dataclass(frozen=True)
+class Variation:
+    """What preprocess.py made of a variation of the data. output: its CSV, or None. log: what it printed."""
+
+    status: int
+    output: Path | None
+    log: Path
+
+
+@dataclass(frozen=True)
+class Built:
+    """What setup.py made: the exit status, the files of the archive by name with their SHA-256, an error, the log."""
+
+    status: int
+    files: dict[str, str]
+    error: str
+    log: Path
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """What predict.py made: its exit status, its output, and its predictions if there are any."""
+
+    status: int
+    log: str
+    predictions: Path | None

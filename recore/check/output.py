@@ -1,0 +1,124 @@
+"""The results of a check as text, as JSON, and as workflow commands of GitHub."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from recore.check.rule import Finding, Level, Rule
+from recore.check.runner import RuleResult
+from recore.pipeline.text import plain
+
+WIDEST = 1000  # characters of a message
+
+
+def is_negative(results: Sequence[RuleResult]) -> bool:
+    """Whether a rule found an error, or could not be run because of one."""
+    return not all(result.passed for result in results)
+
+
+def to_text(results: Sequence[RuleResult], submission: Path) -> str:
+    """A line for each finding with its fix on the next, then the rules that were not run, and a summary."""
+    lines = []
+    for rule, finding in _findings(results):
+        place = _place(finding, submission)
+        lines.append(f"{place}: {rule.code} {finding.level}: {plain(finding.message, WIDEST)}")
+        lines.append(f"    fix: {plain(finding.fix, WIDEST)}")
+    lines += [
+        f"{result.rule.code} {result.rule.name} was not run: {result.not_run}" for result in results if result.not_run
+    ]
+    return "\n".join([*lines, f"check: {_summary(results)}"])
+
+
+def to_json(results: Sequence[RuleResult], submission: Path) -> str:
+    """An object with the findings, the rules that were not run, and how many there are of each."""
+    counts = _counts(results)
+    findings = [
+        {
+            "code": rule.code,
+            "rule": rule.name,
+            "level": finding.level.value,
+            "message": plain(finding.message, WIDEST),
+            "fix": plain(finding.fix, WIDEST),
+            "file": finding.place.file if finding.place else None,
+            "line": finding.place.line or None if finding.place else None,
+        }
+        for rule, finding in _findings(results)
+    ]
+    not_run = [
+        {"code": result.rule.code, "rule": result.rule.name, "reason": result.not_run}
+        for result in results
+        if result.not_run
+    ]
+    return json.dumps(
+        {
+            "submission": str(submission),
+            "rules": len(results),
+            "errors": counts[Level.ERROR],
+            "warnings": counts[Level.WARNING],
+            "findings": findings,
+            "not_run": not_run,
+        }
+    )
+
+
+def to_github(results: Sequence[RuleResult], submission: Path) -> str:
+    """Workflow commands, which GitHub shows as annotations beside the lines, and the summary."""
+    lines = []
+    for rule, finding in _findings(results):
+        properties = {"title": f"{rule.code} {rule.name}"}
+        if finding.place:
+            properties = {"file": _path(finding.place.file, submission)} | properties
+            if finding.place.line:
+                properties["line"] = str(finding.place.line)
+        listed = ",".join(f"{name}={_escape(value, ':,')}" for name, value in properties.items())
+        text = f"{plain(finding.message, WIDEST)} Fix: {plain(finding.fix, WIDEST)}"
+        lines.append(f"::{finding.level} {listed}::{_escape(text)}")
+    return "\n".join([*lines, f"check: {_summary(results)}"])
+
+
+def _escape(text: str, further: str = "") -> str:
+    """Text as workflow commands need it, where these characters have a meaning."""
+    for letter in f"%\r\n{further}":  # the percent sign first, as the others become one
+        text = text.replace(letter, f"%{ord(letter):02X}")
+    return text
+
+
+def _findings(results: Sequence[RuleResult]) -> list[tuple[Rule[object], Finding]]:
+    """All findings with their rules, by place."""
+    found = [(result.rule, finding) for result in results for finding in result.findings]
+    return sorted(found, key=lambda pair: (*_order(pair[1]), pair[0].code))
+
+
+def _order(finding: Finding) -> tuple[str, int]:
+    return (finding.place.file, finding.place.line) if finding.place else ("", 0)
+
+
+def _path(file: str, submission: Path) -> str:
+    return plain((submission / file).as_posix())
+
+
+def _place(finding: Finding, submission: Path) -> str:
+    if not finding.place:
+        return plain(str(submission))
+    line = f":{finding.place.line}" if finding.place.line else ""
+    return _path(finding.place.file, submission) + line
+
+
+def _counts(results: Sequence[RuleResult]) -> Counter[Level]:
+    return Counter(finding.level for _, finding in _findings(results))
+
+
+def _summary(results: Sequence[RuleResult]) -> str:
+    """How many rules were run, and how many errors and warnings they found."""
+    counts, not_run = _counts(results), sum(1 for result in results if result.not_run)
+    run = _number(len(results) - not_run, "rule")
+    if not counts and not not_run:
+        return f"no findings by {run}"
+    parts = [_number(counts[level], level.value) for level in Level]
+    ending = f"; {_number(not_run, 'rule')} not run" if not_run else ""
+    return f"{parts[0]} and {parts[1]} by {run}{ending}"
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

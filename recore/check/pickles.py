@@ -1,0 +1,138 @@
+"""What a pickle would import when it is loaded, read from its opcodes. Nothing is unpickled.
+
+By pickletools of the standard library: it names opcodes and their arguments for every protocol, and needs no further
+package. What loads at run time can still differ, as a pickle can compute the names that it imports; such a name is
+reported as unknown.
+"""
+
+import hashlib
+import pickletools
+import tarfile
+from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+SUFFIXES = (".pkl", ".pickle", ".joblib", ".p", ".sav")
+EXTENSIONS = frozenset(("dill", "cloudpickle", "joblib", "jsonpickle"))
+MOST_OPCODES = 20_000_000
+REMEMBERED = ("MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT")
+RECALLED = ("GET", "BINGET", "LONG_BINGET")
+IGNORED = ("FRAME", *REMEMBERED)
+
+
+@dataclass
+class Pickle:
+    """A pickle in a model. name: of the file. size: its bytes. protocol: 0 where it names none.
+
+    imports: pairs of module and name, in their order; ("", "") stands for one that is computed. problem: why it could
+    not be read to its end, empty where it could.
+    """
+
+    name: str
+    size: int
+    protocol: int = 0
+    imports: list[tuple[str, str]] = field(default_factory=list)
+    problem: str = ""
+
+    @property
+    def modules(self) -> list[str]:
+        return sorted({module for module, _ in self.imports if module})
+
+
+def read_pickles(archive: Path) -> list[Pickle]:
+    """The pickles in a model.tar.gz, by their names. Raises ValueError where the archive cannot be read."""
+    found = []
+    try:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                if not member.isreg() or member.issparse() or not member.name.endswith(SUFFIXES):
+                    continue
+                content = tar.extractfile(member)
+                if content:
+                    found.append(scan(member.name.removeprefix("./"), member.size, content))
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise ValueError(f"the model's archive cannot be read: {error}") from None
+    return found
+
+
+def modules_of(archive: Path) -> list[str]:
+    """The modules that the pickles in a model.tar.gz import, without __main__."""
+    modules = {module for pickle in read_pickles(archive) for module in pickle.modules}
+    return sorted(modules - {"__main__"})
+
+
+def scan(name: str, size: int, file: IO[bytes]) -> Pickle:
+    """Read a pickle's opcodes."""
+    pickle = Pickle(name, size)
+    strings: list[Any] = []  # of the last values that were pushed: texts, None for others
+    memo: dict[int, Any] = {}
+    try:
+        for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
+            if count > MOST_OPCODES:
+                pickle.problem = f"more than {MOST_OPCODES:,} opcodes"
+                break
+            step(pickle, opcode.name, argument, strings, memo)
+    except Exception as error:  # pickletools raises whatever a malformed argument leads to
+        pickle.problem = f"not a plain pickle: {str(error)[:200]}"
+    pickle.imports = list(dict.fromkeys(pickle.imports))
+    return pickle
+
+
+def step(pickle: Pickle, opcode: str, argument: Any, strings: list[Any], memo: dict[int, Any]) -> None:
+    """Follow one opcode as far as texts on the stack are concerned."""
+    if opcode in ("GLOBAL", "INST"):
+        module, _, name = str(argument).partition(" ")
+        if pickle.protocol < 3:  # names of Python 2
+            module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
+        pickle.imports.append((module, name))
+        strings.append(None)
+    elif opcode == "STACK_GLOBAL":
+        module, name = [None, None, *strings][-2:]
+        pickle.imports.append((module, name) if isinstance(module, str) and isinstance(name, str) else ("", ""))
+        strings.append(None)
+    elif opcode in REMEMBERED:
+        memo[len(memo) if opcode == "MEMOIZE" else int(argument)] = strings[-1] if strings else None
+    elif opcode in RECALLED:
+        strings.append(memo.get(int(argument)))
+    elif opcode == "PROTO":
+        pickle.protocol = int(argument)
+    elif opcode not in IGNORED:
+        strings.append(argument if isinstance(argument, str) and ("UNICODE" in opcode or "STRING" in opcode) else None)
+    del strings[:-4]
+
+
+def short(imports: list[tuple[str, str]]) -> Iterator[str]:
+    """Imports as they are written in Python."""
+    return (f"{module}.{name}" if module else "a computed name" for module, name in imports)
+
+
+def same_files(first: Path, second: Path) -> bool:
+    """Whether two model.tar.gz hold the same files with the same content."""
+    return _digests(first) == _digests(second)
+
+
+def size_of(archive: Path) -> int:
+    """The bytes of all files in a model.tar.gz, unpacked. Raises ValueError where it cannot be read."""
+    try:
+        with tarfile.open(archive) as tar:
+            return sum(member.size for member in tar if member.isreg())
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise ValueError(f"the model's archive cannot be read: {error}") from None
+
+
+def _digests(archive: Path) -> dict[str, str]:
+    digests = {}
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            content = tar.extractfile(member) if member.isreg() and not member.issparse() else None
+            digests[member.name] = _sha256(content) if content else ""
+    return digests
+
+
+def _sha256(file: IO[bytes]) -> str:
+    digest = hashlib.sha256()
+    while chunk := file.read(1 << 20):
+        digest.update(chunk)
+    return digest.hexdigest()

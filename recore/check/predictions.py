@@ -1,0 +1,111 @@
+"""Reads predictions, which are text of an unknown program, and compares them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recore.check.served import Answer
+from recore.pipeline.text import plain
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+RELATIVE = 1e-9  # matrix products differ in their last bits with the number of rows
+LARGEST = 256 << 20  # bytes
+MOST_COLUMNS = 1000
+
+
+class NotPredictions(Exception):
+    """A text is not a table of numbers; the message says where, and `line` from 1."""
+
+    def __init__(self, message: str, line: int):
+        super().__init__(message)
+        self.line = line
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The largest relative difference of two tables: its row and column from 0, and both values."""
+
+    row: int
+    column: int
+    first: float
+    second: float
+
+
+def read_predictions(path: Path) -> Floats:
+    """A CSV of numbers as an array (rows, columns); an empty cell is NaN. Raises NotPredictions."""
+    if path.stat().st_size > LARGEST:
+        raise NotPredictions(f"more than {LARGEST >> 20} MB", 1)
+    rows: list[Floats] = []
+    with open(path, encoding="utf-8", errors="replace", newline="") as file:
+        for number, line in enumerate(file, 1):
+            if line.count(",") > MOST_COLUMNS:
+                raise NotPredictions(f"line {number} has more than {MOST_COLUMNS} cells", number)
+            cells = line.rstrip("\r\n").split(",")
+            if rows and len(cells) != len(rows[0]):
+                raise NotPredictions(f"line {number} has {len(cells)} cells, line 1 has {len(rows[0])}", number)
+            rows.append(np.array([_number(cell, number) for cell in cells], dtype=np.float64))
+    return np.array(rows) if rows else np.empty((0, 0))
+
+
+def _number(cell: str, line: int) -> float:
+    text = cell.strip().removeprefix('"').removesuffix('"')
+    if not text:
+        return np.nan
+    try:
+        return float(text)
+    except ValueError:
+        raise NotPredictions(f"line {line}: {text[:40]!r} is not a number", line) from None
+
+
+def largest_difference(first: Floats, second: Floats, relative: float = RELATIVE) -> Difference | None:
+    """Where two arrays of the same shape differ most, by more than `relative`; None where they agree.
+
+    Two NaN agree. Values are compared with the larger of their size and a millionth of their column's largest value.
+    """
+    scale = np.nan_to_num(np.maximum(np.abs(first), np.abs(second)), posinf=1.0)
+    floor = 1e-6 * scale.max(axis=0, initial=0.0)
+    with np.errstate(invalid="ignore"):
+        differences = np.abs(first - second) / np.maximum(np.maximum(scale, floor), np.finfo(float).tiny)
+    same = (first == second) | (np.isnan(first) & np.isnan(second))
+    differences = np.where(same, 0.0, np.where(np.isnan(differences), np.inf, differences))
+    if not differences.size or differences.max() <= relative:
+        return None
+    row, column = np.unravel_index(differences.argmax(), differences.shape)
+    return Difference(int(row), int(column), float(first[row, column]), float(second[row, column]))
+
+
+def read_answer(answer: Answer) -> Floats:
+    """The predictions of an answer. Raises NotPredictions also where it is an error."""
+    if answer.body is None:
+        raise NotPredictions(f"status {answer.status}: {first_line(answer.text)}", 0)
+    return read_predictions(answer.body)
+
+
+def compare(expected: Floats, answer: Answer, targets: Sequence[str]) -> str:
+    """What is wrong with an answer that should hold these predictions (rows, targets); empty where nothing is."""
+    try:
+        predicted = read_answer(answer)
+    except NotPredictions as error:
+        return f"the answer is not predictions: {error}"
+    return describe_difference(expected, predicted, targets)
+
+
+def describe_difference(expected: Floats, predicted: Floats, targets: Sequence[str]) -> str:
+    """How predictions differ from the expected ones; empty where they agree."""
+    if predicted.shape != expected.shape:
+        (rows, columns), (needed, width) = predicted.shape, expected.shape
+        return f"{rows} lines of {columns} numbers come for {needed} rows of {width} targets"
+    difference = largest_difference(expected, predicted)
+    if difference is None:
+        return ""
+    name = targets[difference.column]
+    return f"{name} of row {difference.row + 1} is {difference.second:.10g} instead of {difference.first:.10g}"
+
+
+def first_line(text: str) -> str:
+    """The first line of an error's text, which is its type and its message."""
+    return plain(next((line for line in text.splitlines() if line.strip()), "no reason"), 300)

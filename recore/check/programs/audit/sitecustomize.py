@@ -1,0 +1,128 @@
+"""Reports what a Python program tries, by its audit events. Python imports this file at its start, before the program.
+
+Each line of the file RECORE_AUDIT is a JSON object: kind (network, files, processes, native), event, what, and the file
+and line of the submission that it comes from, if one is on the stack. Only what lies outside the folders of a job is
+reported of files. A hook cannot be removed, but code in other languages, and a program that imports ctypes, can pass it
+by: this observes, the sandbox protects.
+"""
+
+import json
+import os
+import sys
+from types import FrameType
+from typing import Any
+
+NETWORK = (
+    *("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "socket.getnameinfo"),
+    *("socket.sendto", "socket.sendmsg", "socket.bind"),
+)
+PROCESSES = (
+    *("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty", "pty.spawn"),
+    *("os.kill", "os.killpg", "signal.pthread_kill"),
+)
+READING = ("os.listdir", "os.scandir", "os.chdir")
+WRITING = (
+    *("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.symlink", "os.link", "os.chmod", "os.chown"),
+    *("os.truncate", "os.utime"),
+)
+NATIVE = ("ctypes.dlopen",)
+ASKED = ("lscpu", "ldconfig", "uname")  # what libraries run to learn about the machine
+# facts about the machine that libraries read
+FACTS = (
+    *("/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/self/", "/proc/sys/", "/proc/filesystems", "/proc/mounts"),
+    *("/sys/devices/system/", "/sys/fs/cgroup", "/etc/localtime", "/etc/ssl/", "/etc/mime.types", "/etc/ld.so"),
+    *("/dev/null", "/dev/urandom", "/dev/random", "/usr/", "/lib", "/bin", "/sbin/"),
+)
+OPEN = ("/tmp", "/dev/null", "/dev/shm")  # noqa: S108 - what any program may write
+MOST = 200  # lines that a process writes
+
+
+class Reporter:
+    """Writes what events tell."""
+
+    def __init__(self, path: str, base: str):
+        self.file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        self.code = (f"{base}/code/", f"{base}/model/code/", f"{base}/processing/input/code/")
+        given = os.environ.get("PYTHONPATH", "").split(":")
+        self.writable = (base, os.environ.get("TMPDIR", OPEN[0]), *OPEN)
+        prefixes = (sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(os.__file__))
+        self.readable = (*self.writable, *(os.path.realpath(each) for each in prefixes), *prefixes)
+        self.readable += tuple(each for each in given if each)
+        self.seen: set[str] = set()
+        self.busy = False
+
+    def hook(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """The audit hook. Nothing that it does may raise, or cause events of its own that it reports."""
+        if self.busy or event == "import":
+            return
+        kind = self.kind_of(event, arguments)
+        if kind:
+            self.busy = True
+            try:
+                self.report(kind, event, arguments)
+            except Exception:  # noqa: S110 - the program must go on as it would without the hook
+                pass
+            finally:
+                self.busy = False
+
+    def kind_of(self, event: str, arguments: tuple[Any, ...]) -> str | None:
+        """The kind under which an event is reported; None where it is not."""
+        if event in NETWORK:
+            return "network"
+        if event in PROCESSES:
+            return "processes"
+        if event in NATIVE:
+            return "native"
+        if event == "open" or event in READING or event in WRITING:
+            writes = event in WRITING or (event == "open" and bool((arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR)))
+            return "files" if self.is_outside(arguments[0], writes) else None
+        return None
+
+    def is_outside(self, path: Any, writes: bool) -> bool:
+        """Whether a path leads out of what a step needs."""
+        if not isinstance(path, str | bytes | os.PathLike) or not path:
+            return False
+        absolute = os.path.abspath(os.fsdecode(path))
+        roots = self.writable if writes else self.readable
+        inside = any(absolute == root.rstrip("/") or absolute.startswith(root.rstrip("/") + "/") for root in roots)
+        return not inside and (writes or not absolute.startswith(FACTS))
+
+    def report(self, kind: str, event: str, arguments: tuple[Any, ...]) -> None:
+        """Write a line about an event, once, unless a library or the server does what it always does."""
+        place, library, server, importing = self.caller()
+        texts = (each for each in arguments if isinstance(each, str | bytes | list | tuple | os.PathLike))
+        what = " ".join(os.fsdecode(each) if isinstance(each, bytes) else str(each) for each in texts)
+        if server and not place:  # of the server itself
+            return
+        if kind == "files" and library and (importing or not place):  # what a library does on its own account
+            return
+        if kind == "native" and (library or importing or not place):
+            return
+        if kind == "processes" and library and any(name in what for name in ASKED):
+            return
+        line: dict[str, Any] = {"kind": kind, "event": event, "what": what[:300]}
+        line |= {"file": place[0], "line": place[1]} if place else {"file": "", "line": 0}
+        text = json.dumps(line)
+        if text not in self.seen and len(self.seen) < MOST:
+            self.seen.add(text)
+            os.write(self.file, text.encode() + b"\n")
+
+    def caller(self) -> tuple[tuple[str, int] | None, bool, bool, bool]:
+        """The submission's file and line on the stack; whether a library, the server or an import is nearer."""
+        frame: FrameType | None = sys._getframe(2)
+        library = server = importing = False
+        while frame:
+            name = frame.f_code.co_filename
+            for folder in self.code:
+                if name.startswith(folder):
+                    return (name[len(folder) :], frame.f_lineno), library, server, importing
+            importing = importing or "importlib._bootstrap" in name
+            library = library or "site-packages" in name
+            server = server or "gunicorn" in name or name.endswith("recore_serving.py")
+            frame = frame.f_back
+        return None, library, server, importing
+
+
+if os.environ.get("RECORE_AUDIT"):
+    _base = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
+    sys.addaudithook(Reporter(os.environ["RECORE_AUDIT"], _base).hook)

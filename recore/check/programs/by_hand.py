@@ -1,0 +1,52 @@
+"""Runs the project's predict.py as the Unearthed CLI does: in the project's folder, without arguments.
+
+It runs as the script of a training job, because only such a job installs requirements.txt. Channels: `code` (this file
+and requirements.txt), `project` (project.tar.gz), `training` (public.csv.gz), `models` (full.tar.gz). Into the model
+folder go results.json (status, log) and public.csv.out.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+
+BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
+MODEL, OUTPUT = BASE / "model", BASE / "output"
+SECONDS = 1800
+LOG = 20_000  # characters at the end of the output that are kept
+
+
+def main() -> None:
+    with tarfile.open(BASE / "input/data/models/full.tar.gz") as tar:
+        tar.extractall(MODEL, filter="tar")
+    shutil.rmtree(MODEL / "code", ignore_errors=True)  # only the server has it there
+    code = BASE / "code"
+    for path in code.iterdir():
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    with tarfile.open(BASE / "input/data/project/project.tar.gz") as tar:
+        tar.extractall(code, filter="data")
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("SM_")}
+    paths = [path for path in variables.pop("PYTHONPATH", "").split(":") if path and path != str(code)]
+    variables |= {"SM_MODEL_DIR": str(MODEL), "PYTHONPATH": ":".join(paths)}
+    if str(BASE) != "/opt/ml":  # without a sandbox the paths of the container are not there
+        variables |= {"SM_CHANNEL_TRAINING": str(BASE / "input/data/training"), "SM_OUTPUT_DIR": str(OUTPUT)}
+    with tempfile.TemporaryFile() as log:
+        command = ["python", "predict.py"]
+        done = subprocess.run(
+            command, cwd=code, env=variables, stdout=log, stderr=subprocess.STDOUT, timeout=SECONDS, check=False
+        )
+        log.seek(max(0, log.tell() - LOG))
+        report = {"status": done.returncode, "log": log.read().decode("utf-8", "replace")}
+    shutil.rmtree(MODEL)
+    MODEL.mkdir()
+    predictions = OUTPUT / "public.csv.out"
+    if predictions.is_file() and not predictions.is_symlink():
+        shutil.copy(predictions, MODEL)
+    (MODEL / "results.json").write_text(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main()

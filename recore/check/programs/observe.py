@@ -1,0 +1,104 @@
+"""Runs a submission's steps with an audit hook that reports what they try: preprocess.py, train.py and the server.
+
+It runs as the script of a training job, because only such a job installs requirements.txt. Channels: `code` (this file,
+serve.py, the container's server as recore_serving.py, sitecustomize.py, requirements.txt), `submission`
+(submission.tar.gz), `training` (public.csv.gz). results.json in the model folder: for each step its status, seconds,
+and events.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
+MODEL, CODE, PROCESSING = BASE / "model", BASE / "code", BASE / "processing"
+SECONDS = 900  # of a step
+MOST = 200  # events of a step
+FILES = ("observe.py", "serve.py", "recore_serving.py", "sitecustomize.py")
+
+
+def main() -> None:
+    if sys.argv[1:] != ["here"]:  # the submission needs this folder: go on from another one
+        folder = tempfile.mkdtemp(prefix="observe-")
+        for name in FILES:
+            shutil.copy(CODE / name, folder)
+        os.execv(sys.executable, [sys.executable, f"{folder}/observe.py", "here"])  # noqa: S606
+    observe(Path(__file__).parent)
+
+
+def observe(folder: Path) -> None:
+    for path in CODE.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    with tarfile.open(BASE / "input/data/submission/submission.tar.gz") as tar:
+        tar.extractall(CODE, filter="data")
+    public = BASE / "input/data/training/public.csv.gz"
+    for name in ("input/public", "input/code", "output/preprocess"):
+        (PROCESSING / name).mkdir(parents=True, exist_ok=True)
+    shutil.copy(public, PROCESSING / "input/public")
+    shutil.copy(CODE / "preprocess.py", PROCESSING / "input/code")
+    steps = {
+        "preprocess": lambda variables: run([f"{PROCESSING}/input/code/preprocess.py"], "/", variables),
+        "train": lambda variables: run(["train.py"], str(CODE), variables),
+        "predict": serve,
+    }
+    report = {}
+    for name, step in steps.items():
+        events = folder / f"{name}.jsonl"
+        began = time.monotonic()
+        status = step(variables_of(folder, events))
+        report[name] = {"status": status, "seconds": time.monotonic() - began, "events": read_events(events)}
+    shutil.rmtree(MODEL)
+    MODEL.mkdir()
+    (MODEL / "results.json").write_text(json.dumps(report))
+
+
+def variables_of(folder: Path, events: Path) -> dict[str, str]:
+    paths = [str(folder), *(path for path in os.environ.get("PYTHONPATH", "").split(":") if path)]
+    return dict(os.environ) | {"RECORE_AUDIT": str(events), "PYTHONPATH": ":".join(paths)}
+
+
+def run(command: list[str], folder: str, variables: dict[str, str]) -> int:
+    """Run a script; its exit status, 124 where it takes too long."""
+    with subprocess.Popen(["python", *command], cwd=folder, env=variables, start_new_session=True) as process:
+        try:
+            return process.wait(SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return 124
+
+
+def serve(variables: dict[str, str]) -> int:
+    """Serve the model that train.py left, and send it what preprocess.py left; 0 where it answered."""
+    from serve import LocalServer  # type: ignore[import-not-found]  # it is in the folder of this file
+
+    shutil.copytree(CODE, MODEL / "code", dirs_exist_ok=True)
+    inputs = PROCESSING / "output/preprocess/public.csv"
+    own = {name: variables[name] for name in ("RECORE_AUDIT", "PYTHONPATH")}
+    with LocalServer(Path(os.devnull), own) as server:
+        if server.wait_until_ready() or not inputs.is_file():
+            return 1
+        status, _ = server.request("POST", "/invocations", inputs.read_bytes(), "text/csv")
+    return 0 if status == 200 else 1
+
+
+def read_events(path: Path) -> list[Any]:
+    events = []
+    with open(path, "ab+") as file:
+        file.seek(0)
+        for line in file.readlines(1 << 20)[:MOST]:
+            try:
+                events.append(json.loads(line))
+            except ValueError:
+                continue
+    return events
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""A submission's requirements.txt, line by line, as a training job's pip reads it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import packages_distributions
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from recore.check.container import VERSIONS, modules_of
+from recore.pipeline.hints import DISTRIBUTIONS
+
+
+@dataclass(frozen=True)
+class RequirementLine:
+    """A line that asks for something. requirement: None where it is not a package of the index by its name."""
+
+    line: int
+    text: str
+    requirement: Requirement | None
+
+    @property
+    def name(self) -> str:
+        """The normalised name of the package, or an empty text."""
+        return canonicalize_name(self.requirement.name) if self.requirement else ""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a package that lies in the submission."""
+        return self.text.startswith((".", "/", "file:"))
+
+    @property
+    def applies(self) -> bool:
+        """Whether it is for this platform. Markers are evaluated here: jobs run on the same Python."""
+        return self.requirement is None or self.requirement.marker is None or self.requirement.marker.evaluate()
+
+
+def read_requirements(content: bytes) -> list[RequirementLine]:
+    """The lines that ask for something, without comments; a line that ends in a backslash goes on in the next one."""
+    return list(_lines(content.decode("utf-8", "replace")))
+
+
+def _lines(text: str) -> Iterator[RequirementLine]:
+    joined, start = "", 0
+    for number, line in enumerate([*text.splitlines(), ""], 1):
+        joined, start = joined + line, start or number
+        if joined.endswith("\\"):
+            joined = joined[:-1]
+            continue
+        stripped = "" if joined.lstrip().startswith("#") else joined.partition(" #")[0].strip()
+        if stripped:
+            yield RequirementLine(start, stripped, _parse(stripped))
+        joined, start = "", 0
+
+
+def _parse(text: str) -> Requirement | None:
+    try:
+        return Requirement(text)
+    except (InvalidRequirement, RecursionError):
+        return None
+
+
+def provided_modules(lines: list[RequirementLine]) -> tuple[set[str], list[str]]:
+    """The top-level modules that the lines provide, and the packages whose modules are not known here."""
+    installed: dict[str, set[str]] = {}
+    for module, distributions in packages_distributions().items():
+        for distribution in distributions:
+            installed.setdefault(canonicalize_name(distribution), set()).add(module)
+    for module, distribution in DISTRIBUTIONS.items():
+        installed.setdefault(canonicalize_name(distribution), set()).add(module)
+    modules: set[str] = set()
+    unknown = []
+    for line in lines:
+        modules.add(line.name.replace("-", "_"))
+        if line.name in VERSIONS:
+            modules |= set(modules_of(line.name))
+        elif line.name in installed:
+            modules |= installed[line.name]
+        else:
+            unknown.append(line.name or line.text)
+    return modules, unknown

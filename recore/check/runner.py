@@ -1,0 +1,99 @@
+"""Runs rules in order: those that read first, and none whose needs are not met.
+
+What the source shows is corrected first: rules that run the submission wait until the rules that read find no error.
+"""
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from recore.check.catalogue import CatalogueEntry
+from recore.check.rule import Finding, Level, Rule
+from recore.check.source import SubmissionSource
+
+# Every rule that runs the submission needs these: they find that there is nothing that could be run.
+BEFORE_RUNNING = ("RC202", "RC209")
+
+
+@dataclass(frozen=True)
+class RuleResult:
+    """What became of a rule: its findings, or the reason why it was not run. runs: whether it runs the submission."""
+
+    rule: Rule[Any]
+    runs: bool = False
+    findings: tuple[Finding, ...] = ()
+    not_run: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the rule was run and found no error."""
+        return not self.not_run and all(finding.level != Level.ERROR for finding in self.findings)
+
+
+def run_rules(
+    entries: Iterable[CatalogueEntry],
+    chosen: set[str],
+    source: SubmissionSource,
+    open_experiments: Callable[[], AbstractContextManager[Any]] | None = None,
+) -> list[RuleResult]:
+    """Run the rules with chosen codes and those that they need. Returns the results of the chosen ones, by code.
+
+    An error of a chosen rule that reads keeps all rules that run the submission from being run.
+
+    open_experiments: opens what rules that run the submission are given; None leaves these rules out. It is called at
+    most once, when the first of them is due. The exceptions of rules and of open_experiments are not caught.
+    """
+    by_code = {entry.rule.code: entry for entry in entries if open_experiments or not entry.runs}
+    due = _with_needs(chosen & by_code.keys(), by_code)
+    order = sorted((by_code[code] for code in due), key=lambda entry: (entry.runs, entry.rule.code))
+    results: dict[str, RuleResult] = {}
+    experiments: Any = None
+    with ExitStack() as opened:
+        while order:
+            entry = next(each for each in order if not _waiting(each, order))
+            order.remove(entry)
+            rule = entry.rule
+            if reason := _unmet(entry, results) or (entry.runs and _first_error(chosen, results)):
+                results[rule.code] = RuleResult(rule, entry.runs, not_run=reason)
+                continue
+            if entry.runs and experiments is None and open_experiments:
+                experiments = opened.enter_context(open_experiments())
+            findings = dict.fromkeys(rule.inspect(experiments if entry.runs else source))
+            results[rule.code] = RuleResult(rule, entry.runs, tuple(findings))
+    return [results[code] for code in sorted(chosen & results.keys())]
+
+
+def _with_needs(chosen: set[str], by_code: dict[str, CatalogueEntry]) -> set[str]:
+    """Codes, and those of the rules that these need, directly or indirectly."""
+    due = list(chosen)
+    for code in due:  # it grows meanwhile
+        due += [need for need in _needs(by_code[code]) if need in by_code and need not in due]
+    return set(due)
+
+
+def _needs(entry: CatalogueEntry) -> tuple[str, ...]:
+    return (*BEFORE_RUNNING, *entry.rule.needs) if entry.runs else entry.rule.needs
+
+
+def _waiting(entry: CatalogueEntry, others: list[CatalogueEntry]) -> bool:
+    """Whether a rule that this one needs is still to be run."""
+    return any(other.rule.code in _needs(entry) for other in others)
+
+
+def _unmet(entry: CatalogueEntry, results: dict[str, RuleResult]) -> str:
+    """Why a rule cannot be run: the first rule that it needs and that has not passed."""
+    for code in _needs(entry):
+        result = results.get(code)
+        if result and not result.passed:
+            state = "was not run" if result.not_run else "found an error"
+            return f"it needs {code} ({result.rule.name}), which {state}"
+    return ""
+
+
+def _first_error(chosen: set[str], results: dict[str, RuleResult]) -> str:
+    """Why nothing is run: the first chosen rule that reads and has found an error."""
+    for code, result in sorted(results.items()):
+        if code in chosen and not result.runs and not result.passed:
+            return f"the submission is run when {code} ({result.rule.name}) finds no error"
+    return ""

@@ -1,0 +1,54 @@
+"""The archive that setuptools builds is not the one that the check ran with. `unearthed build` runs setup.py and
+uploads what setuptools packs. `recore` only reads setup.py and MANIFEST.in. Where the two disagree, the platform gets
+other files than those that a run used, or none: the client ends with status 0 even where setup.py fails. The files are
+compared by content, so that what the training job shows for the files of the run (its scripts import from them alone)
+holds for the archive as well.
+
+    setup(py_modules=[path.stem for path in Path().glob("*.py")])   # or files that only setup.cfg names
+
+Fix: write all names into `py_modules` and `packages` of setup.py, and all other files into MANIFEST.in.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from fnmatch import fnmatch
+
+from recore.check.experiments import Experiments
+from recore.check.failures import ExperimentFailed
+from recore.check.rule import Finding, Place, Rule
+from recore.pipeline.failure import last_lines
+from recore.pipeline.text import plain
+
+FIX = "Write all modules into py_modules of setup.py as a list of names, and other files into MANIFEST.in"
+SHOWN = 5
+
+
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    if experiments.project is None:
+        return
+    try:
+        built = experiments.build()
+    except ExperimentFailed as failed:
+        yield failed.finding("The source distribution cannot be built")
+        return
+    if built.status or built.error:
+        lines = last_lines(built.log) if built.log.is_file() else []
+        reason = built.error if not built.status else next(reversed(lines), f"status {built.status}")
+        yield Finding(plain(f"`python setup.py sdist` fails: {reason}"), FIX, Place("setup.py"))
+        return
+    # the client's setuptools, 57.5, does not pack them, newer ones do
+    packed = {name: sha256 for name, sha256 in built.files.items() if not fnmatch(name, "tests/test*.py")}
+    ours = {name: hashlib.sha256(body).hexdigest() for name, body in experiments.submission.files.items()}
+    for what, names in (
+        ("lacks", ours.keys() - built.files.keys()),
+        ("holds also", packed.keys() - ours.keys()),
+        ("has another", [name for name in ours.keys() & built.files.keys() if ours[name] != built.files[name]]),
+    ):
+        if names:
+            shown = ", ".join(sorted(names)[:SHOWN]) + (" ..." if len(names) > SHOWN else "")
+            yield Finding(plain(f"The archive that setuptools builds {what} {shown}"), FIX, Place("setup.py"))
+
+
+RULE = Rule(
+    "RC251", "archive-differs", "The archive that setuptools builds holds the files that were checked", (), inspect
+)

@@ -1,0 +1,35 @@
+"""The server does not understand `text/csv; charset=utf-8`. Browsers, proxies and many HTTP libraries add parameters to
+a content type. The toolkit decodes a body only for exactly `text/csv`, so with a parameter input_fn gets bytes instead
+of text, and a content type that it does not know.
+
+    if content_type == "text/csv":
+
+Fix: compare `content_type.split(";")[0].strip()`, and decode the body where it is bytes.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.places import place_of
+from recore.check.predictions import compare, read_predictions
+from recore.check.rule import Finding, Level, Rule
+
+FIX = 'Compare content_type.split(";")[0] instead of content_type, and decode the body where it is bytes'
+
+
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    data = experiments.data
+    expected = read_predictions(experiments.predictions())[data.few_rows]
+    problem = compare(expected, experiments.serving().answer("charset"), data.targets)
+    if problem:
+        place = place_of(experiments.submission, "input_fn", "transform_fn")
+        yield Finding(f"With `text/csv; charset=utf-8` {problem}", FIX, place, Level.WARNING)
+
+
+RULE = Rule(
+    "RC606",
+    "content-type-parameters",
+    "The server understands text/csv with a parameter",
+    ("RC602", "RC605"),
+    inspect,
+)

@@ -1,0 +1,45 @@
+"""The submission exceeds the limits of its jobs, or cannot be observed. Only for hosts. The supervisor of a job ends it
+where it takes too much time, memory, disk or too many processes. A submission that ends the program that observes it,
+or forges its report, is reported here as well.
+
+    while True: os.fork()
+
+Fix: do not run it again without limits.
+"""
+
+import re
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.failures import ExperimentFailed
+from recore.check.rule import Finding, Level, Rule
+
+LIMITS = re.compile(
+    r"more memory|more processes|more than the volume|time limit|MaxRuntimeInSeconds|SIGKILL|longer than"
+)
+FIX = "Do not run this submission without the limits of a sandbox"
+OTHERWISE = "Read what the step does: what it tries is not known"
+TIMED_OUT = 124
+
+
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    failures = experiments.failures()
+    for step, failed in failures.items():
+        if LIMITS.search(str(failed)):
+            yield Finding(f"Step {step} exceeds a limit: {failed}", FIX, failed.place)
+    try:
+        observations = experiments.observations()
+    except ExperimentFailed as failed:
+        if not failed.installing:
+            yield failed.finding("The submission cannot be observed")
+        return
+    for step, observation in observations.items():
+        if observation.status == TIMED_OUT:
+            yield Finding(f"Step {step} takes longer than {observation.seconds:.0f} s with a part of the data", FIX)
+        elif observation.status and not failures:
+            yield Finding(
+                f"Step {step} fails while it is observed, and works otherwise", OTHERWISE, level=Level.WARNING
+            )
+
+
+RULE = Rule("RC804", "host-limits", "The submission keeps to the limits of its jobs", (), inspect)

@@ -1,0 +1,23 @@
+"""The submission loads libraries of its own choice with ctypes. Only for hosts. Python's audit events, by which the
+other rules for hosts see what a submission tries, do not cover code in other languages. The sandbox still holds it off,
+but nothing here would show what it does.
+
+    ctypes.CDLL(None).connect(...)
+
+Fix: read the line, and rely on the sandbox alone.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.observed import find_events
+from recore.check.rule import Finding, Level, Rule
+
+FIX = "Read this line: what the library does is held off by the sandbox, but not seen by these rules"
+
+
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    yield from find_events(experiments.observations(), "native", "loads a library itself", FIX, Level.WARNING)
+
+
+RULE = Rule("RC805", "host-native-code", "The submission loads no libraries itself", ("RC252", "RC804"), inspect)

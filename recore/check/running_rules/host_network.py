@@ -1,0 +1,23 @@
+"""The submission tries to use the network. Only for hosts. Jobs have no network, so the attempt fails; it may be
+telemetry of a library, a download that worked at home, or an attempt to send data away. Seen by Python's audit events,
+in all Python programs that a step starts. What code in other languages does is prevented by the sandbox, but not seen.
+
+    urllib.request.urlopen("https://example.org", data=rows)
+
+Fix: read the line, and ask the author.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.observed import find_events
+from recore.check.rule import Finding, Rule
+
+FIX = "Read this line before you trust the submission; jobs have no network"
+
+
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    yield from find_events(experiments.observations(), "network", "tries to use the network", FIX)
+
+
+RULE = Rule("RC801", "host-network", "The submission does not try to use the network", ("RC252", "RC804"), inspect)

@@ -1,0 +1,44 @@
+"""The server answers an invalid request with predictions, or with an error that does not say why. In production some
+requests are invalid. Predictions for them are wrong without anybody noticing, and an error without a reason leaves its
+reader with nothing to correct.
+
+    inputs = frame.apply(pd.to_numeric, errors="coerce")   # a text becomes NaN
+
+Fix: check the content type and the cells in input_fn, and raise an error whose message says what was expected.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.places import place_of
+from recore.check.predictions import first_line
+from recore.check.rule import Finding, Level, Rule
+from recore.check.served_requests import MALFORMED
+
+FIX = "Check the content type and the cells in input_fn, and raise an error whose message says what is expected"
+WHAT = {
+    "wrong_type": "JSON, sent as application/json,",
+    "text_in_a_cell": "a row with the text abc in a cell",
+    "cell_missing": "a row that lacks its last cell",
+    "not_text": "a row with bytes that are not text",
+}
+
+
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    served, place = experiments.serving(), place_of(experiments.submission, "input_fn", "transform_fn")
+    answers = {name: served.answer(name) for name in ("wrong_type", *MALFORMED)}
+    predicted = [WHAT[name] for name, answer in answers.items() if answer.status == 200]
+    silent = [WHAT[name] for name, answer in answers.items() if answer.status >= 400 and not _reason(answer.text)]
+    if predicted:
+        yield Finding(f"The server answers with predictions to {' and to '.join(predicted)}", FIX, place, Level.WARNING)
+    if silent:
+        message = f"The server's error does not name the reason for {' and for '.join(silent)}"
+        yield Finding(message, FIX, place, Level.WARNING)
+
+
+def _reason(text: str) -> str:
+    """The message of an error, without the type of the exception."""
+    return first_line(text).partition(":")[2].strip() if text.strip() else ""
+
+
+RULE = Rule("RC607", "invalid-requests", "Invalid requests get an error that says why", ("RC602", "RC608"), inspect)

@@ -1,0 +1,38 @@
+"""The server does not get ready with the model. Each prediction job starts a new server, which imports train.py and
+calls model_fn once. If that fails, /ping is never answered, and the job fails after many minutes with "did not pass the
+ping health check" and no reason.
+
+    open(model_dir + "/model.pickle", "rb")   # while save_model writes model.pkl
+
+Fix: what the message says. Whatever model_fn needs must be in SM_MODEL_DIR or in the files of the archive.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.failures import ExperimentFailed
+from recore.check.places import place_of
+from recore.check.predictions import first_line
+from recore.check.rule import Finding, Rule
+
+FIX = "Correct model_fn: it finds what train.py left in model_dir, and the modules of the archive, and nothing else"
+
+
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    try:
+        served = experiments.serving()
+    except ExperimentFailed as failed:
+        yield failed.finding("The model cannot be served")
+        return
+    if served.reason:
+        place = place_of(experiments.submission, "model_fn")
+        yield Finding(f"The server does not get ready: {first_line(served.reason)}", FIX, place)
+
+
+RULE = Rule(
+    "RC405",
+    "model-does-not-load",
+    "A new server loads the model",
+    ("RC401", "RC402", "RC403", "RC404", "RC501"),
+    inspect,
+)

@@ -1,0 +1,45 @@
+"""The model is not a plain pickle, but one of dill, cloudpickle or joblib. Such a file loads only where the same
+extension is installed, in a version that can read it. dill and cloudpickle hold the byte code of functions, which
+another version of Python cannot run. joblib is in the container with scikit-learn, and can leave arrays in further
+files, which must travel along.
+
+    cloudpickle.dump(model, file)
+
+Fix: use pickle, and define functions and classes at the top level of a module that setup.py names.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.failures import ExperimentFailed
+from recore.check.pickles import EXTENSIONS, read_pickles
+from recore.check.places import place_of
+from recore.check.rule import Finding, Level, Rule
+from recore.pipeline.text import plain
+
+FIX = "Use pickle, and define functions and classes at the top level of a module that setup.py names"
+
+
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    place = place_of(experiments.submission, "save_model")
+    for pickle in read_pickles(experiments.training().archive):
+        used = sorted({module.split(".")[0] for module in pickle.modules} & EXTENSIONS)
+        for extension in used:
+            there = not _is_missing(experiments, extension)
+            message = f"{pickle.name} was made with {extension}, and loads only with a version of it that can read it"
+            if not there:
+                message = f"{pickle.name} was made with {extension}, which is not there where the model is served"
+            yield Finding(plain(message), FIX, place, Level.WARNING if there else Level.ERROR)
+        if pickle.problem and not used:
+            message = f"{pickle.name} is not a plain pickle, so what it needs is not known: {pickle.problem}"
+            yield Finding(plain(message), FIX, place, Level.WARNING)
+
+
+def _is_missing(experiments: Experiments, extension: str) -> bool:
+    try:
+        return any(module.split(".")[0] == extension for module in experiments.serving().missing)
+    except ExperimentFailed:  # model-does-not-load is about that
+        return False
+
+
+RULE = Rule("RC403", "pickle-extension", "The model is a plain pickle, without extensions", ("RC301", "RC501"), inspect)

@@ -1,0 +1,29 @@
+"""The model's pickle names something in `__main__`. A pickle holds classes and functions by module and name. In the
+training job train.py is the main program, so a class of it is called `__main__.X`. The server is another program: it
+imports train.py as `train`, and fails to load the model, without ever answering /ping.
+
+    class Clipped(BaseEstimator): ...   # in train.py, and the model is an instance of it
+
+Fix: move the class to a module of its own that setup.py names, or end train.py as the template does, with `import
+train` and `main(train)`.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.pickles import read_pickles
+from recore.check.places import definition_of
+from recore.check.rule import Finding, Rule
+from recore.pipeline.text import plain
+
+FIX = "Move it to a module of its own that setup.py names, and import it in train.py"
+
+
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    for pickle in read_pickles(experiments.training().archive):
+        for name in [name for module, name in pickle.imports if module == "__main__"]:
+            message = f"{pickle.name} needs __main__.{name}, which the server does not have: it imports train.py"
+            yield Finding(plain(message), FIX, definition_of(experiments.submission, name))
+
+
+RULE = Rule("RC401", "pickle-in-main", "The model needs nothing of __main__", ("RC301",), inspect)

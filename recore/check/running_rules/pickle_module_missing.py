@@ -1,0 +1,39 @@
+"""The model's pickle needs a module that is not there where the model is served. Training and serving are different
+containers. The server has the files of the archive, the packages of the container and those of requirements.txt, and
+loads the model only if each module that the pickle names can be imported.
+
+    sys.path.append("/tmp/made")   # and the model holds a class of a module there
+
+Fix: name the module in `py_modules` of setup.py, or its package in requirements.txt.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.failures import ExperimentFailed
+from recore.check.pickles import EXTENSIONS, read_pickles
+from recore.check.rule import Finding, Place, Rule
+from recore.pipeline.text import plain
+
+FIX = "Name the module in py_modules of setup.py, or its package in requirements.txt"
+
+
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    try:
+        missing = set(experiments.serving().missing)
+    except ExperimentFailed:  # model-does-not-load is about that
+        return
+    for pickle in read_pickles(experiments.training().archive):
+        for module in pickle.modules:
+            if module in missing and module.split(".")[0] not in EXTENSIONS:
+                message = f"{pickle.name} needs the module {module}, which cannot be imported where the model is served"
+                yield Finding(plain(message), FIX, Place("setup.py"))
+
+
+RULE = Rule(
+    "RC402",
+    "pickle-module-missing",
+    "The modules that the model needs are there where it is served",
+    ("RC301", "RC501"),
+    inspect,
+)

@@ -1,0 +1,26 @@
+"""The model fails on the inputs in its prediction job. Step 3 fails. The server gets the file that preprocess.py wrote
+as the body of one request, and calls input_fn, predict_fn and output_fn (or what replaces them). What one of them
+raises ends the job.
+
+    inputs = pd.read_csv(StringIO(input_data))   # the index becomes an input
+
+Fix: what the message says.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.failures import ExperimentFailed
+from recore.check.rule import Finding, Rule
+
+
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    try:
+        experiments.predictions()
+    except ExperimentFailed as failed:
+        yield failed.finding("Step 3, prediction, fails")
+
+
+RULE = Rule(
+    "RC601", "prediction-fails", "The model answers what preprocess.py writes", ("RC405", "RC501", "RC502"), inspect
+)

@@ -1,0 +1,57 @@
+"""Columns of the predictions seem to be in a wrong order. The host's score.py takes the first column for silver, the
+second for arsenic, and so on. With two columns swapped nothing fails, and both score far below zero.
+
+    targets = data.columns[-49:]   # in the order of the file
+
+Fix: select the columns by name before writing them: `predictions[list(TARGETS)]`.
+
+Found by comparing each column with the assays of every target: a column that misses its own and fits another one is
+named. This is a judgement, as a poor model can miss its own target, too; but it then fits no other.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from recore.check.experiments import Experiments
+from recore.check.places import place_of
+from recore.check.predictions import Floats, read_predictions
+from recore.check.rule import Finding, Rule
+
+FIX = "Select the columns by name, in the order of TARGETS, before they are written"
+FITS = 0.3  # R2 from which a column fits a target
+SHOWN = 3
+
+
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    predicted, measured = read_predictions(experiments.predictions()), experiments.data.measured
+    swapped = find_swapped(predicted, measured)
+    if swapped:
+        names = experiments.data.targets
+        pairs = [f"column {column + 1}, {names[column]}, fits {names[other]}" for column, other in swapped]
+        message = "; ".join(pairs[:SHOWN]) + (f" and {len(pairs) - SHOWN} more" if len(pairs) > SHOWN else "")
+        place = place_of(experiments.submission, "output_fn", "transform_fn", "predict_fn", "fit")
+        yield Finding(f"The predictions' columns seem to be in a wrong order: {message}", FIX, place)
+
+
+def find_swapped(predicted: Floats, measured: Floats) -> list[tuple[int, int]]:
+    """Pairs of a column that does not fit its own target, and the target that it fits best, both from 0."""
+    swapped = []
+    for column in range(predicted.shape[1]):
+        scores = [_r2(predicted[:, column], measured[:, other]) for other in range(measured.shape[1])]
+        best = int(np.argmax(scores))
+        if scores[column] < 0 and scores[best] > FITS:
+            swapped.append((column, best))
+    return swapped
+
+
+def _r2(predicted: Floats, measured: Floats) -> float:
+    both = np.isfinite(predicted) & np.isfinite(measured)
+    actual, estimate = measured[both], predicted[both]
+    total = ((actual - actual.mean()) ** 2).sum() if len(actual) > 1 else 0.0
+    return float(1 - ((actual - estimate) ** 2).sum() / total) if total > 0 else 0.0
+
+
+RULE = Rule(
+    "RC603", "predictions-swapped", "The predictions' columns are in the order of the targets", ("RC602",), inspect
+)

@@ -1,0 +1,23 @@
+"""preprocess.py fails in its job. Step 2 fails, so there is nothing to predict from. The job has preprocess.py alone,
+the container's packages without those of requirements.txt, no model, no arguments and no network.
+
+    from helpers import smooth   # in preprocess.py
+
+Fix: move what preprocess.py needs into it; it may import the standard library and the container's packages.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.failures import ExperimentFailed
+from recore.check.rule import Finding, Rule
+
+
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    try:
+        experiments.preprocessing()
+    except ExperimentFailed as failed:
+        yield failed.finding("Step 2, preprocessing of the public data, fails")
+
+
+RULE = Rule("RC501", "preprocessing-fails", "preprocess.py runs alone in its job", (), inspect)

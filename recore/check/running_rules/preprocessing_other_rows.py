@@ -1,0 +1,47 @@
+"""What preprocess.py writes for a row depends on the other rows. Public and private data are preprocessed apart, and in
+production rows arrive a few at a time. A row then gets other inputs than in training, and its prediction is wrong.
+
+    spectra = (spectra - spectra.mean()) / spectra.std()   # over the rows of the file
+
+Fix: let each row depend on that row alone; what must be learnt from many rows belongs into the model, in fit().
+"""
+
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.inputs import read_inputs
+from recore.check.rule import Finding, Place, Rule
+from recore.check.variations import compare_rows, failure_of, rows_of
+
+FIX = "Let the inputs of a row depend on that row alone; what is learnt from many rows belongs into fit()"
+
+
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    variations, whole = (
+        experiments.variations(),
+        read_inputs(experiments.preprocessing(), set(experiments.data.few_rows)),
+    )
+    few = [whole.rows[number] for number in experiments.data.few_rows]
+    cases = {
+        "some": (few, f"only {len(few)} of its rows"),
+        "reversed": (few[::-1], "its rows in the opposite order"),
+        "single": ([few[len(few) // 2]], "a single row of it"),
+    }
+    for name, (expected, what) in cases.items():
+        reason = failure_of(variations[name])
+        difference = compare_rows(expected, rows_of(variations[name]), whole.header) if not reason else ""
+        if reason or difference:
+            message = f"it fails: {reason}" if reason else difference
+            yield Finding(
+                f"With {what} the inputs are not those of the whole file: {message}", FIX, Place("preprocess.py")
+            )
+            return
+
+
+RULE = Rule(
+    "RC505",
+    "preprocessing-other-rows",
+    "The inputs of a row do not depend on other rows",
+    ("RC502", "RC503"),
+    inspect,
+)

@@ -1,0 +1,34 @@
+"""What preprocess.py writes depends on the assays. Assays that get into the inputs are what the model then learns to
+copy. The public score is excellent, and the private one, where there are no assays, is worthless.
+
+    chosen = spectra.corrwith(data["CuPPM"]).nlargest(100).index
+
+Fix: take the inputs from the spectral channels alone.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.inputs import read_inputs
+from recore.check.rule import Finding, Place, Rule
+from recore.check.variations import compare_rows, failure_of, rows_of
+
+FIX = "Take the inputs from the spectral channels alone, which are the columns whose names are numbers"
+
+
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    variations = experiments.variations()
+    if failure_of(variations["some"]):  # preprocessing-other-rows is about that
+        return
+    header = read_inputs(experiments.preprocessing(), ()).header
+    some = rows_of(variations["some"])
+    for name, what in (("shuffled", "are those of other rows"), ("untargeted", "are not there")):
+        reason = failure_of(variations[name])
+        difference = f"it fails: {reason}" if reason else compare_rows(some, rows_of(variations[name]), header)
+        if difference:
+            message = f"The inputs change if the assays {what}: {difference}"
+            yield Finding(message, FIX, Place("preprocess.py"))
+            return
+
+
+RULE = Rule("RC504", "preprocessing-uses-assays", "The inputs do not depend on the assays", ("RC503",), inspect)

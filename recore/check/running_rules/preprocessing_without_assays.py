@@ -1,0 +1,32 @@
+"""preprocess.py fails without assays. Private data have no columns of assays. A preprocess.py that needs them works on
+the public data, and fails on the platform, where nobody shows you the log of the private side.
+
+    targets = data[TARGETS]   # a KeyError without these columns
+
+Fix: use the assays only where they are there, or leave them out of preprocess.py.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.failures import ExperimentFailed
+from recore.check.rule import Finding, Place, Rule
+from recore.check.variations import failure_of
+
+FIX = "Use the assays in preprocess.py only where the data have them"
+
+
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    try:
+        variations = experiments.variations()
+    except ExperimentFailed as failed:
+        yield failed.finding("preprocess.py cannot be tried with variations of the data")
+        return
+    reason = failure_of(variations["untargeted"])
+    if reason and not failure_of(variations["some"]):
+        yield Finding(f"preprocess.py fails on data without assays: {reason}", FIX, Place("preprocess.py"))
+
+
+RULE = Rule(
+    "RC503", "preprocessing-without-assays", "preprocess.py runs on data without assays", ("RC501", "RC502"), inspect
+)

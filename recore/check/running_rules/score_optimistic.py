@@ -1,0 +1,84 @@
+"""The public score is good, and that of held-out drill holes is worse than nothing. The model is scored on the rows
+that it was fitted with. held_out.csv, which train.py leaves beside the model, holds predictions for each row by a model
+that has not seen the row's drill hole. Private data come from other holes as well, so the score on the leaderboard will
+be near the cross-validated one. Every model scores better on rows that it has seen, and some, such as trees, by much.
+The finding is for a model whose predictions for other holes are worse than the mean of each assay, which scores 0: it
+remembers rows and has learnt nothing that holds elsewhere.
+
+    KNeighborsRegressor(1)   # its public score is 1.01, its cross-validated one is below 0
+
+Fix: choose models by the cross-validated score (`python -m recore validate`), and split by drill hole.
+"""
+
+import csv
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from recore.check.experiments import Experiments
+from recore.check.predictions import Floats, read_predictions
+from recore.check.rule import Finding, Level, Place, Rule
+
+FIX = "Choose the model by the cross-validated score of `python -m recore validate`, and split by drill hole"
+GOOD = 0.5  # a public score
+NOTHING = 0.0  # the score of the mean of each assay
+LARGEST = 1 << 30  # bytes
+
+
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    data = experiments.data
+    held_out = read_held_out(experiments.training().archive, data.targets)
+    if held_out is None or held_out.shape != data.measured.shape:
+        return
+    public = score(read_predictions(experiments.predictions()), data.measured, experiments.weights, data.targets)
+    validated = score(held_out, data.measured, experiments.weights, data.targets)
+    if public > GOOD and validated < NOTHING:
+        message = (
+            f"The public score is {public:.3f}, and that of held-out drill holes is {validated:.3f}: the model "
+            "remembers the rows that it was fitted with, and private data will score as the second number says"
+        )
+        yield Finding(message, FIX, Place("train.py"), Level.WARNING)
+
+
+def read_held_out(archive: Path, targets: tuple[str, ...]) -> Floats | None:
+    """held_out.csv of a model.tar.gz as (rows, targets); None if it is missing or cannot be read."""
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            if member.name.removeprefix("./") == "held_out.csv" and member.isreg() and member.size < LARGEST:
+                content = tar.extractfile(member)
+                text = content.read().decode("utf-8", "replace") if content else ""
+                return _parse(text, targets)
+    return None
+
+
+def _parse(text: str, targets: tuple[str, ...]) -> Floats | None:
+    lines = csv.reader(text.splitlines())
+    try:
+        header = next(lines)
+        places = [header.index(name) for name in targets]
+        rows = [[float(row[place] or "nan") for place in places] for row in lines]
+    except (StopIteration, ValueError, IndexError, csv.Error):
+        return None
+    table = np.array(rows, dtype=np.float64).reshape(len(rows), len(targets))
+    return table if np.isfinite(table).any() else None
+
+
+def score(predicted: Floats, measured: Floats, weights: dict[str, float], targets: tuple[str, ...]) -> float:
+    """The sum of weight x R2 over the rows that have an assay and a prediction."""
+    total = 0.0
+    for name, estimate, assay in zip(targets, predicted.T, measured.T, strict=True):
+        both = np.isfinite(estimate) & np.isfinite(assay)
+        if both.sum() > 1 and (spread := ((assay[both] - assay[both].mean()) ** 2).sum()) > 0:
+            total += weights[name] * (1 - float(((assay[both] - estimate[both]) ** 2).sum() / spread))
+    return total
+
+
+RULE = Rule(
+    "RC701",
+    "score-optimistic",
+    "On drill holes that it has not seen, the model is better than a mean",
+    ("RC603",),
+    inspect,
+)

@@ -1,0 +1,36 @@
+"""The server does not survive an invalid request. On an endpoint the requests of everybody else fail as well until the
+server is started again, and in a prediction job the remaining files are not predicted.
+
+    os._exit(1)   # in input_fn
+
+Fix: raise an exception; the server turns it into an error for this request alone.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.places import place_of
+from recore.check.predictions import compare, first_line, read_predictions
+from recore.check.rule import Finding, Rule
+from recore.check.served_requests import MALFORMED
+
+FIX = "Raise an exception for an invalid request, and change nothing that other requests depend on"
+
+
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    served, data = experiments.serving(), experiments.data
+    place = place_of(experiments.submission, "input_fn", "transform_fn")
+    for name in ("wrong_type", *MALFORMED):
+        answer = served.answer(name)
+        if answer.status == 0:
+            message = f"The server does not answer an invalid request ({name}): {first_line(answer.text)}"
+            yield Finding(message, FIX, place)
+            return
+    expected = read_predictions(experiments.predictions())[data.few_rows]
+    problem = compare(expected, served.answer("few"), data.targets)
+    later = compare(expected, served.answer("afterwards"), data.targets)
+    if later and not problem:
+        yield Finding(f"After invalid requests the server answers differently: {later}", FIX, place)
+
+
+RULE = Rule("RC608", "server-dies", "The server lives on after invalid requests", ("RC602",), inspect)

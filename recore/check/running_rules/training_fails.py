@@ -1,0 +1,23 @@
+"""train.py fails in its job. Step 1 fails, so there is no model and no score. The job has only the files of the
+archive, the packages of the container and of requirements.txt, no network, and an hour.
+
+    from helpers import smooth   # setup.py does not name helpers
+
+Fix: what the message says. `python -m recore run` shows the end of the job's log.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.failures import ExperimentFailed
+from recore.check.rule import Finding, Rule
+
+
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    try:
+        experiments.training()
+    except ExperimentFailed as failed:
+        yield failed.finding("Step 1, training, fails")
+
+
+RULE = Rule("RC301", "training-fails", "train.py trains a model in its job", ("RC252",), inspect)

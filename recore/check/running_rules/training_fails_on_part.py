@@ -1,0 +1,23 @@
+"""train.py fails with a part of the data. The platform's data are not the data at hand: they have other rows, holes and
+gaps. A script that trains only with exactly these rows may fail there.
+
+    assert len(data) == 1277
+
+Fix: take all sizes from the data.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.failures import ExperimentFailed
+from recore.check.rule import Finding, Rule
+
+
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    try:
+        experiments.part_trainings()
+    except ExperimentFailed as failed:
+        yield failed.finding("Training works with all rows of the public data, and fails with a part of them")
+
+
+RULE = Rule("RC302", "training-fails-on-part", "train.py trains with fewer rows, too", ("RC301",), inspect)

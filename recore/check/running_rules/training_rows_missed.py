@@ -1,0 +1,44 @@
+"""The predictions miss even the rows that the model was fitted with: on public data they are worse than the mean of
+each assay, which scores 0. A model that learns anything is better than that on its own rows. Mostly rows have lost
+their assays on the way, or the server's units are not those of training.
+
+    fit(inputs.sort_index(), targets)   # the rows of targets are in the order of the file
+
+Fix: compare the shapes and the order of inputs and targets where fit is called, and the predictions of the fitted model
+with its targets in train.py.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.experiments import Experiments
+from recore.check.places import place_of
+from recore.check.predictions import read_predictions
+from recore.check.rule import Finding, Level, Rule
+from recore.check.running_rules.predictions_implausible import judge
+from recore.check.running_rules.score_optimistic import score
+
+FIX = "Keep the rows of inputs and targets in one order, and give predict() what fit() got, in the assays' own units"
+LEAST = -0.05  # a mean has 0, and a cautious estimate of skewed assays, such as a median, little less
+
+
+def inspect(experiments: Experiments) -> Iterator[Finding]:
+    data, predicted = experiments.data, read_predictions(experiments.predictions())
+    if any(judge(predicted, data.measured, data.targets)):
+        return  # RC604 names the targets
+    public = score(predicted, data.measured, experiments.weights, data.targets)
+    if public < LEAST:
+        message = (
+            f"The public score is {public:.3f}: on the rows that the model was fitted with, its predictions are worse "
+            "than the mean of each assay"
+        )
+        place = place_of(experiments.submission, "fit", "main")
+        yield Finding(message, FIX, place, Level.WARNING)
+
+
+RULE = Rule(
+    "RC702",
+    "training-rows-missed",
+    "On the rows that it was fitted with, the model is better than a mean",
+    ("RC303", "RC504", "RC505", "RC603", "RC605", "RC609"),
+    inspect,
+)

@@ -1,0 +1,280 @@
+"""A Python file of a submission, parsed but never executed: its imports, names and calls, with their lines."""
+
+import ast
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+# what `if` asks for where a script does one thing on the platform and another elsewhere
+PROBES = frozenset(
+    "exists isfile isdir is_file is_dir environ getenv find_spec version_info __version__ Version".split()
+)
+SYSTEM_PROBES = frozenset(("os.name", "sys.platform", "platform.system"))
+MAKERS_ANYWHERE = ("globals", "exec")  # they can make names at the top level
+MAKERS = (*MAKERS_ANYWHERE, "setattr", "vars", "locals")
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+DEEPEST = 40  # levels of nested expressions whose value is determined
+
+
+@dataclass(frozen=True)
+class Context:
+    """Around a statement or expression. function: it runs when called, not at import. main: it runs only if the file is
+    started as a program. typing: it never runs. conditional: an `if` asks for files, variables or versions before.
+    handled: the exceptions that are caught around it.
+    """
+
+    function: bool = False
+    main: bool = False
+    typing: bool = False
+    conditional: bool = False
+    handled: frozenset[str] = frozenset()
+
+    def handles(self, *exceptions: str) -> bool:
+        """Whether one of these exceptions, or a general one, is caught."""
+        return bool(self.handled & {"Exception", "BaseException", *exceptions})
+
+    @property
+    def at_import(self) -> bool:
+        """Whether it runs when the file is imported."""
+        return not (self.function or self.main or self.typing)
+
+
+@dataclass(frozen=True)
+class ImportStatement:
+    """An import. module: absolute and dotted, empty where a relative import leads out of all packages.
+
+    names: what `from module import ...` asks for.
+    """
+
+    module: str
+    names: tuple[str, ...]
+    line: int
+    context: Context
+
+    @property
+    def top(self) -> str:
+        return self.module.partition(".")[0]
+
+    @property
+    def optional(self) -> bool:
+        """Whether the script works without the module: the failure is caught, or asked for before."""
+        return (
+            self.context.typing
+            or self.context.conditional
+            or self.context.handles("ImportError", "ModuleNotFoundError")
+        )
+
+
+@dataclass
+class Script:
+    """A Python file. tree: empty if the file has a syntax error, and `problem` says which, at problem_line."""
+
+    file: str
+    content: bytes = b""
+    tree: ast.Module = field(default_factory=lambda: ast.Module([], []))
+    problem: str = ""
+    problem_line: int = 0
+
+    @property
+    def package(self) -> str:
+        """The dotted name of the package that the file is in, empty for one at the top level."""
+        return self.file.rpartition("/")[0].replace("/", ".")
+
+    @cached_property
+    def nodes(self) -> list[tuple[ast.AST, Context]]:
+        """All nodes in the order of the source, except docstrings and other lone texts, with their contexts."""
+        return list(_walk(self.tree))
+
+    @cached_property
+    def imports(self) -> list[ImportStatement]:
+        return list(self._find_imports())
+
+    def _find_imports(self) -> Iterator[ImportStatement]:
+        for node, context in self.nodes:
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    yield ImportStatement(alias.name, (), node.lineno, context)
+            elif isinstance(node, ast.ImportFrom):
+                module = self._absolute(node.module or "", node.level)
+                yield ImportStatement(module, tuple(alias.name for alias in node.names), node.lineno, context)
+            elif isinstance(node, ast.Call) and self.name_of(node.func) == "importlib.import_module":
+                match node.args[:1]:
+                    case [ast.Constant(value=str(name))] if name and not name.startswith("."):
+                        yield ImportStatement(name, (), node.lineno, context)
+
+    def _absolute(self, module: str, level: int) -> str:
+        if not level:
+            return module
+        parents = self.package.split(".") if self.package else []
+        if level > len(parents):
+            return ""
+        return ".".join([*parents[: len(parents) - level + 1], *([module] if module else [])])
+
+    @cached_property
+    def aliases(self) -> dict[str, str]:
+        """What names that imports bind stand for, such as pandas for pd."""
+        names: dict[str, str] = {}
+        for node, _ in self.nodes:
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    names[alias.asname or alias.name.partition(".")[0]] = (
+                        alias.name if alias.asname else alias.name.partition(".")[0]
+                    )
+            elif isinstance(node, ast.ImportFrom):
+                module = self._absolute(node.module or "", node.level)
+                names |= {alias.asname or alias.name: f"{module}.{alias.name}" for alias in node.names}
+        return names
+
+    def name_of(self, node: ast.expr) -> str:
+        """The dotted name of an expression, with imported names in full: `pandas.read_csv` for `pd.read_csv`.
+
+        It begins with a dot for a method of something else, `.to_csv`. Empty for other expressions.
+        """
+        parts: list[str] = []
+        while isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        root = ""
+        if isinstance(node, ast.Name) and node.id in self.aliases:
+            root = self.aliases[node.id]
+        elif isinstance(node, ast.Name) and (not parts or node.id not in self.bindings):
+            root = node.id
+        if root:
+            return ".".join([root, *reversed(parts)])
+        return f".{parts[0]}" if parts else ""
+
+    @cached_property
+    def bindings(self) -> dict[str, int]:
+        """How often the file binds each name, in any scope."""
+        counts: dict[str, int] = {}
+        for node, _ in self.nodes:
+            for name in _bound_by(node):
+                counts[name] = counts.get(name, 0) + 1
+        return counts
+
+    @cached_property
+    def constants(self) -> dict[str, ast.expr]:
+        """The values of names that are assigned once in the whole file, at the top level."""
+        values = {}
+        for statement in self.tree.body:
+            if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+                target, value = statement.targets[0], statement.value
+            elif isinstance(statement, ast.AnnAssign) and statement.value:
+                target, value = statement.target, statement.value
+            else:
+                continue
+            if isinstance(target, ast.Name) and self.bindings[target.id] == 1:
+                values[target.id] = value
+        return values
+
+    @cached_property
+    def functions(self) -> dict[str, Function]:
+        """The functions at the top level, by name."""
+        return {node.name: node for node in self.tree.body if isinstance(node, Function)}
+
+    @cached_property
+    def top_level_names(self) -> set[str] | None:
+        """What `from file import name` can import; None where only running the file would tell.
+
+        The names that `from another import *` adds are not among them.
+        """
+        names = set()
+        for node, context in self.nodes:
+            if isinstance(node, ast.Name) and node.id in (MAKERS if context.at_import else MAKERS_ANYWHERE):
+                return None
+            if context.function or context.main:
+                continue
+            bound = set(_bound_by(node))
+            if "__getattr__" in bound:
+                return None
+            names |= bound
+        return names | {"__name__", "__file__", "__doc__"}
+
+
+def parse_script(file: str, content: bytes) -> Script:
+    """Parse a Python file. A syntax error becomes the script's problem."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            tree = ast.parse(content)
+            compile(tree, file, "exec", dont_inherit=True)  # finds what a parser cannot, such as a lone `return`
+            return Script(file, content, tree)
+    except SyntaxError as error:
+        return Script(file, content, problem=error.msg, problem_line=max(error.lineno or 0, 0))
+    except (ValueError, RecursionError, MemoryError) as error:
+        return Script(file, content, problem=str(error) or "its expressions are nested too deeply")
+
+
+def line_of(node: ast.AST) -> int:
+    """The line of a node, 0 for one without a place."""
+    return getattr(node, "lineno", 0)
+
+
+def _walk(tree: ast.Module) -> Iterator[tuple[ast.AST, Context]]:
+    """The nodes below a module with their contexts, in the order of the source. Not recursive: trees can be deep."""
+    stack: list[tuple[ast.AST, Context]] = [(tree, Context())]
+    while stack:
+        node, context = stack.pop()
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            continue
+        yield node, context
+        children: list[tuple[ast.AST, Context]] = []
+        for name, value in ast.iter_fields(node):
+            inner = _inner(node, name, context)
+            values = value if isinstance(value, list) else [value]
+            children += [(child, inner) for child in values if isinstance(child, ast.AST)]
+        stack.extend(reversed(children))
+
+
+def _inner(node: ast.AST, name: str, context: Context) -> Context:
+    """The context of what a node holds in one of its fields."""
+    if isinstance(node, FUNCTIONS) and name == "body":
+        return replace(context, function=True)
+    if isinstance(node, ast.If | ast.IfExp | ast.While) and name in ("body", "orelse"):
+        test = {each.id if isinstance(each, ast.Name) else getattr(each, "attr", "") for each in ast.walk(node.test)}
+        if "__name__" in test:
+            return replace(context, main=context.main or name == "body")
+        if "TYPE_CHECKING" in test:
+            return replace(context, typing=context.typing or name == "body")
+        return replace(context, conditional=context.conditional or bool(test & PROBES) or _asks_for_system(node.test))
+    if isinstance(node, ast.Try | ast.TryStar) and name != "finalbody":
+        caught = [handler for handler in node.handlers if not isinstance(handler.body[-1], ast.Raise)]
+        names = {each for handler in caught for each in _exceptions(handler.type)}
+        return replace(context, handled=context.handled | names)
+    if isinstance(node, ast.With) and name == "body":
+        calls = [item.context_expr for item in node.items if isinstance(item.context_expr, ast.Call)]
+        suppressed = [each for call in calls if _last_name(call.func) == "suppress" for each in call.args]
+        return replace(context, handled=context.handled | {_last_name(each) for each in suppressed})
+    return context
+
+
+def _asks_for_system(test: ast.expr) -> bool:
+    attributes = [each for each in ast.walk(test) if isinstance(each, ast.Attribute)]
+    return any(f"{_last_name(each.value)}.{each.attr}" in SYSTEM_PROBES for each in attributes)
+
+
+def _exceptions(caught: ast.expr | None) -> list[str]:
+    if caught is None:
+        return ["BaseException"]
+    return [_last_name(each) for each in (caught.elts if isinstance(caught, ast.Tuple) else [caught])]
+
+
+def _last_name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def _bound_by(node: ast.AST) -> Iterator[str]:
+    """The names that a node binds."""
+    if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+        yield node.id
+    elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield node.name
+    elif isinstance(node, ast.arg):
+        yield node.arg
+    elif isinstance(node, ast.alias):
+        yield node.asname or node.name.partition(".")[0]
+    elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
+        yield node.name
+    elif isinstance(node, ast.MatchMapping) and node.rest:
+        yield node.rest

@@ -1,0 +1,67 @@
+"""A submission's setup.py: what it passes to setup(), read without running it."""
+
+import ast
+from dataclasses import dataclass, field
+
+from recore.check.script import Script
+
+SETUP = ("setup", "setuptools.setup", "distutils.core.setup")
+
+
+@dataclass(frozen=True)
+class SetupFile:
+    """script: the parsed file. calls: of setup(). modules and packages: the dotted names that it lists, with lines.
+
+    unreadable: arguments whose value only running the file would tell, with lines.
+    """
+
+    script: Script
+    calls: list[ast.Call]
+    modules: dict[str, int] = field(default_factory=dict)
+    packages: dict[str, int] = field(default_factory=dict)
+    unreadable: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def line(self) -> int:
+        """Where the uploaded files are listed: the line of py_modules, or that of setup()."""
+        for call in self.calls:
+            for keyword in call.keywords:
+                if keyword.arg == "py_modules":
+                    return keyword.value.lineno
+            return call.lineno
+        return 0
+
+    def covers(self, dotted: str) -> bool:
+        """Whether a module or package is listed, itself or as a part of a listed package."""
+        return dotted in self.modules or dotted in self.packages or dotted.rpartition(".")[0] in self.packages
+
+
+def read_setup_file(script: Script) -> SetupFile:
+    """Read what a parsed setup.py lists."""
+    calls = [node for node, _ in script.nodes if isinstance(node, ast.Call) and script.name_of(node.func) in SETUP]
+    setup = SetupFile(script, calls)
+    for call in calls:
+        for keyword in call.keywords:
+            if keyword.arg in ("py_modules", "packages"):
+                names = _names(keyword.value)
+                if names is None:
+                    setup.unreadable[keyword.arg] = keyword.value.lineno
+                elif keyword.arg == "py_modules":
+                    setup.modules.update(names)
+                else:
+                    setup.packages.update(names)
+            elif keyword.arg is None:
+                setup.unreadable["**"] = keyword.value.lineno
+    return setup
+
+
+def _names(value: ast.expr) -> dict[str, int] | None:
+    """The texts in a list, with their lines; None if it holds anything else."""
+    if not isinstance(value, ast.List | ast.Tuple):
+        return None
+    names = {}
+    for item in value.elts:
+        if not (isinstance(item, ast.Constant) and isinstance(item.value, str)):
+            return None
+        names[item.value] = item.lineno
+    return names

@@ -1,0 +1,153 @@
+"""What rules that only read are given: a submission's files, parsed, and what its scripts reach."""
+
+from functools import cached_property
+from pathlib import Path
+
+from recore.check.container import is_in_container
+from recore.check.requirements_file import RequirementLine, provided_modules, read_requirements
+from recore.check.script import DEEPEST, Function, ImportStatement, Script, parse_script
+from recore.check.setup_file import SetupFile, read_setup_file
+from recore.check.submission_tree import SubmissionTree, UnreadableFile
+from recore.pipeline.submission import find_uploads
+
+ENTRY_POINTS = ("train.py", "preprocess.py")
+MANY = 500  # scripts that are read at most
+
+
+class SubmissionSource:
+    """A submission, read but not executed. targets: the names of the targets in the order of predictions.
+
+    Raises FileNotFoundError if there is no such submission, ValueError if an archive is invalid.
+    """
+
+    def __init__(self, path: Path, targets: tuple[str, ...]):
+        self.tree = SubmissionTree(path)
+        self.targets = targets
+        self._scripts: dict[str, Script | UnreadableFile] = {}
+
+    def script(self, file: str) -> Script | None:
+        """A parsed Python file; None if it cannot be read."""
+        if file not in self._scripts:
+            try:
+                self._scripts[file] = parse_script(file, self.tree.read(file))
+            except UnreadableFile as error:
+                self._scripts[file] = error
+        script = self._scripts[file]
+        return script if isinstance(script, Script) else None
+
+    def find_module(self, dotted: str) -> str | None:
+        """The file of a module of the submission, `a/b.py` or `a/b/__init__.py`, or the folder `a/b` of a package
+        without __init__.py; None for a module from elsewhere.
+        """
+        path = dotted.replace(".", "/")
+        for file in (f"{path}/__init__.py", f"{path}.py"):
+            if self.tree.is_file(file):
+                return file
+        top = dotted.partition(".")[0]
+        if not is_in_container(top) and any(name.endswith(".py") for name in self.tree.list_folder(path)):
+            return path
+        return None
+
+    def reached_from(self, entry_point: str) -> list[Script]:
+        """The scripts that one imports, directly or indirectly, itself first."""
+        files, reached = [entry_point], []
+        for file in files:  # it grows meanwhile
+            script = self.script(file) if file.endswith(".py") else None
+            if script is None:
+                continue
+            reached.append(script)
+            for statement in script.imports:
+                if statement.context.typing or (statement.context.main and file != entry_point):
+                    continue
+                files += [new for new in self.local_files(statement) if new not in files and len(files) < MANY]
+        return reached
+
+    def local_files(self, statement: ImportStatement) -> list[str]:
+        """The files of the submission that an import executes: the module, its packages, and modules among names."""
+        parts = statement.module.split(".")[:DEEPEST]
+        dotted = [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
+        found = [self.find_module(name) for name in dotted]
+        if found[-1] and (found[-1].endswith("__init__.py") or not found[-1].endswith(".py")):  # a package
+            found += [self.find_module(f"{statement.module}.{name}") for name in statement.names if name != "*"]
+        return [file for file in found if file]
+
+    def is_available(self, statement: ImportStatement) -> bool:
+        """Whether a job that installs requirements.txt can import a module, as far as is known here."""
+        if not statement.module:
+            return False
+        top = statement.top
+        if is_in_container(top) or self.find_module(top) or top in self.required_modules[0]:
+            return True
+        elsewhere = (f"/{top}.py", f"/{top}/__init__.py")  # in a folder that the scripts may add to the path
+        return any(f"/{name}".endswith(elsewhere) for name in self.known_uploads)
+
+    def find_function(self, script: Script, name: str, depth: int = 0) -> tuple[Script, Function] | None:
+        """A function that a script defines or imports from another script of the submission, and where it is."""
+        if name in script.functions:
+            return script, script.functions[name]
+        module, _, original = script.aliases.get(name, "").rpartition(".")
+        other = self.script(self.find_module(module) or "") if module and depth < DEEPEST else None
+        return self.find_function(other, original, depth + 1) if other else None
+
+    def names_of(self, script: Script, depth: int = 0) -> set[str] | None:
+        """What can be imported from a script, names of `from ... import *` included; None where only running it would
+        tell.
+        """
+        names = script.top_level_names
+        if names is None or depth > DEEPEST:
+            return None
+        for statement in script.imports:
+            if "*" in statement.names and not statement.context.function:
+                other = self.script(self.find_module(statement.module) or "")
+                imported = self.names_of(other, depth + 1) if other else None
+                if imported is None:
+                    return None
+                names = names | imported
+        return names
+
+    def line_of_name(self, script: Script, name: str) -> int:
+        """The line where a script defines or imports a name."""
+        if name in script.functions:
+            return script.functions[name].lineno
+        return next((each.line for each in script.imports if name in each.names), 0)
+
+    @cached_property
+    def scripts(self) -> list[Script]:
+        """All scripts that train.py and preprocess.py reach."""
+        both = [script for entry_point in ENTRY_POINTS for script in self.reached_from(entry_point)]
+        return list({script.file: script for script in both}.values())
+
+    @cached_property
+    def setup(self) -> SetupFile | None:
+        """setup.py; None if it cannot be read, or in an archive, which has none."""
+        script = self.script("setup.py")
+        return read_setup_file(script) if script else None
+
+    @cached_property
+    def requirements(self) -> list[RequirementLine]:
+        """The lines of requirements.txt; empty if it cannot be read."""
+        try:
+            return read_requirements(self.tree.read("requirements.txt"))
+        except UnreadableFile:
+            return []
+
+    @cached_property
+    def required_modules(self) -> tuple[set[str], list[str]]:
+        """The modules that requirements.txt provides, and the packages in it whose modules are not known here."""
+        return provided_modules(self.requirements)
+
+    @property
+    def known_uploads(self) -> dict[str, int]:
+        """The same as `uploads`, but empty where they cannot be determined."""
+        try:
+            return self.uploads
+        except (ValueError, OSError):
+            return {}
+
+    @cached_property
+    def uploads(self) -> dict[str, int]:
+        """The files that are uploaded, with their sizes in bytes. Raises ValueError if they cannot be determined."""
+        if not self.tree.is_folder:
+            return self.tree.sizes
+        folder = self.tree.path
+        return {path.relative_to(folder).as_posix(): path.stat().st_size for path in find_uploads(folder)}

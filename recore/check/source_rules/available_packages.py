@@ -1,0 +1,57 @@
+"""A job has the packages of the container and what `requirements.txt` adds. Any other import works on your machine and
+ends the training job, or the model's server, with ModuleNotFoundError.
+
+    import lightgbm                      # not in the container, and not in requirements.txt
+
+Fix: add the package, with its version, to `requirements.txt` below the marked line. For a file of your own, make sure
+that it is there. An import inside `try ... except ImportError` is accepted. In a function it is a warning, because the
+function may never be called; so is an import that a package of `requirements.txt` may provide under another name.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.script import ImportStatement
+from recore.check.source import SubmissionSource
+from recore.listing import list_names
+from recore.pipeline.hints import missing_module_hint
+
+
+def inspect(source: SubmissionSource) -> Iterator[Finding]:
+    for script in source.reached_from("train.py"):
+        if script.file == "preprocess.py":  # it has a stricter rule of its own
+            continue
+        for statement in script.imports:
+            executed = script.file == "train.py" or not statement.context.main
+            if executed and not statement.optional and not source.is_available(statement):
+                yield _finding(source, script.file, statement)
+
+
+def _finding(source: SubmissionSource, file: str, statement: ImportStatement) -> Finding:
+    place = Place(file, statement.line)
+    if not statement.module:
+        return Finding(
+            "a relative import outside a package: ImportError",
+            "name the module without dots: the scripts are at the top level of the path",
+            place,
+        )
+    _, unknown = source.required_modules
+    level = Level.WARNING if unknown or statement.context.function else Level.ERROR
+    message = f"the container has no {statement.top!r}, and requirements.txt does not name it: ModuleNotFoundError"
+    fix = missing_module_hint(statement.top, source.tree.path) or f"add {statement.top} to requirements.txt"
+    if unknown:
+        message = (
+            f"the container has no {statement.top!r}, and whether {list_names(unknown, 3)} of requirements.txt "
+            "provides it is not known here"
+        )
+        fix = "install requirements.txt here and check again"
+    return Finding(message, fix, place, level)
+
+
+RULE = Rule(
+    code="RC108",
+    name="available-packages",
+    summary="What train.py imports is in the container or in requirements.txt",
+    needs=("RC101", "RC102"),
+    inspect=inspect,
+)

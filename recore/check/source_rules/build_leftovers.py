@@ -1,0 +1,36 @@
+"""`unearthed build` unpacks `dist/*.tar.gz` after it made its own archive there. An older archive makes that fail, and
+every later build as well, while the client reports success and uploads the previous `src.tar.gz`. Anything else in
+`dist/`, such as a wheel, is packed into the upload; a `*.egg-info` of an editable install adds the files that it lists.
+
+Fix: delete `dist/` and `*.egg-info` before the build.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.source import SubmissionSource
+
+
+def inspect(source: SubmissionSource) -> Iterator[Finding]:
+    if not source.tree.is_folder:
+        return
+    for name in source.tree.list_folder("dist"):
+        place = Place(f"dist/{name}")
+        if name.endswith(".tar.gz"):
+            message = "an archive left in dist/ makes this and every later build fail without a message"
+            yield Finding(message, "delete the folder dist", place)
+        else:
+            yield Finding("what is left in dist/ is packed into the upload", "delete it", place, Level.WARNING)
+    for name in source.tree.list_folder(""):
+        if name.endswith(".egg-info"):
+            message = "the build adds the files that it lists to the upload, and then deletes it"
+            yield Finding(message, "delete it", Place(name), Level.WARNING)
+
+
+RULE = Rule(
+    code="RC208",
+    name="build-leftovers",
+    summary="Nothing is left over that breaks the next build",
+    needs=(),
+    inspect=inspect,
+)

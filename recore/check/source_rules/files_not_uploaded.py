@@ -1,0 +1,88 @@
+"""A job has the uploaded files, and its data at the platform's paths. `data/`, `model/` and the host's `score.py` are
+never uploaded, and other files only if `setup.py` or `MANIFEST.in` name them. `preprocess.py` has no other file beside
+it, whatever is uploaded.
+
+    weights = np.load("weights.npy")     # not uploaded
+
+Fix: take data from the platform's paths; put small constants into the script; have `MANIFEST.in` include another file
+that `train.py` needs.
+"""
+
+import ast
+from collections.abc import Iterator
+
+from recore.check.file_uses import REST, FileUse, find_file_uses, path_of
+from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.script import Script
+from recore.check.source import SubmissionSource
+
+NEVER = ("data", "model", "runs", "score.py")  # folders and files that are never uploaded
+FIX_DATA = "take the path from the platform's variable or argument, such as SM_CHANNEL_TRAINING or --input"
+
+
+def inspect(source: SubmissionSource) -> Iterator[Finding]:
+    for script in source.scripts:
+        written = {use.path for use in find_file_uses(script) if use.writes}
+        for use in find_file_uses(script):
+            if not use.writes and use.path not in written and _is_certain(use, script):
+                yield from _read(source, script, use)
+        yield from _defaults(script)
+
+
+def _is_certain(use: FileUse, script: Script) -> bool:
+    """Whether a file is read without being asked for, and its absence is not handled."""
+    executed = not use.context.main or script.file in ("train.py", "preprocess.py")
+    handled = use.context.handles("OSError", "FileNotFoundError", "IOError")
+    return executed and not use.context.conditional and not handled
+
+
+def _read(source: SubmissionSource, script: Script, use: FileUse) -> Iterator[Finding]:
+    name = use.in_submission
+    if not name or name == REST or name in (".", script.file):
+        return
+    place = Place(script.file, use.line)
+    top = name.partition("/")[0]
+    if top in NEVER:
+        yield Finding(f"{top} is not there in a job: it is never uploaded", FIX_DATA, place)
+    elif script.file == "preprocess.py":
+        yield Finding(
+            f"step 2 runs preprocess.py without other files: {name!r} is not there",
+            "put what it holds into preprocess.py",
+            place,
+        )
+    elif (
+        REST not in name
+        and name not in source.uploads
+        and not any(file.startswith(f"{name}/") for file in source.uploads)
+    ):
+        if source.tree.exists(name):
+            yield Finding(f"{name!r} is not uploaded", f"add a line `include {name}` to MANIFEST.in", place)
+        else:
+            message = f"there is no {name!r} in the submission, nor in the folder in which a job starts"
+            yield Finding(message, "use a path that the platform provides, or add the file", place, Level.WARNING)
+
+
+def _defaults(script: Script) -> Iterator[Finding]:
+    """Arguments whose default is a path in data/ or model/: the platform passes no argument that would replace it."""
+    for node, context in script.nodes:
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        if node.func.attr != "add_argument" or context.conditional:
+            continue
+        if context.main and script.file not in ("train.py", "preprocess.py"):
+            continue
+        for keyword in node.keywords:
+            path = path_of(keyword.value, script) if keyword.arg == "default" else None
+            name = FileUse(path, False, node.lineno, context).in_submission if path else None
+            if name and "/" in name and name.partition("/")[0] in NEVER:
+                message = f"the platform passes no path, and the default {path!r} does not exist in a job"
+                yield Finding(message, FIX_DATA, Place(script.file, node.lineno), Level.WARNING)
+
+
+RULE = Rule(
+    code="RC114",
+    name="files-not-uploaded",
+    summary="The scripts read only files that a job has",
+    needs=("RC101", "RC102", "RC210"),
+    inspect=inspect,
+)

@@ -1,0 +1,66 @@
+"""The model's server passes the hooks a fixed number of arguments by position: `model_fn(model_dir)`,
+`input_fn(input_data, content_type)`, `predict_fn(inputs, model)`, `output_fn(prediction, accept)`,
+`transform_fn(model, input_data, content_type, accept)`. With other parameters every request is answered with status
+500 and a TypeError.
+
+    def input_fn(input_data):            # the server passes the content type, too
+        ...
+
+Fix: accept as many arguments as the hook gets; the names of the parameters are free.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.rule import Finding, Place, Rule
+from recore.check.script import Function
+from recore.check.source import SubmissionSource
+
+ARGUMENTS = {
+    "model_fn": ("model_dir",),
+    "input_fn": ("input_data", "content_type"),
+    "predict_fn": ("inputs", "model"),
+    "output_fn": ("prediction", "accept"),
+    "transform_fn": ("model", "input_data", "content_type", "accept"),
+}
+
+
+def inspect(source: SubmissionSource) -> Iterator[Finding]:
+    train = source.script("train.py")
+    for name, arguments in ARGUMENTS.items():
+        found = source.find_function(train, name) if train else None
+        if found and not accepts(found[1], len(arguments)):
+            script, function = found
+            expected = f"{name}({', '.join(arguments)})"
+            yield Finding(
+                f"the server calls {expected}, which {name}{parameters(function)} does not accept",
+                f"write it as {expected}",
+                Place(script.file, function.lineno),
+            )
+
+
+def accepts(function: Function, count: int) -> bool:
+    """Whether a function can be called with so many positional arguments. A decorator can change what it accepts."""
+    given = function.args
+    positional = [*given.posonlyargs, *given.args]
+    required = len(positional) - len(given.defaults)
+    keywords = any(default is None for default in given.kw_defaults)
+    fits = required <= count and (count <= len(positional) or given.vararg is not None)
+    return bool(function.decorator_list) or (fits and not keywords)
+
+
+def parameters(function: Function) -> str:
+    """The names of a function's parameters in parentheses."""
+    given = function.args
+    names = [argument.arg for argument in [*given.posonlyargs, *given.args]]
+    names += [f"*{given.vararg.arg}"] if given.vararg else []
+    names += [argument.arg for argument in given.kwonlyargs]
+    return f"({', '.join(names)})"
+
+
+RULE = Rule(
+    code="RC104",
+    name="hook-parameters",
+    summary="The hooks accept the arguments that the server passes",
+    needs=("RC101", "RC102"),
+    inspect=inspect,
+)

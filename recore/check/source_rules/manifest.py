@@ -1,0 +1,70 @@
+"""`MANIFEST.in` adds files to the upload, above all `requirements.txt`, and removes others. setuptools ignores a line
+that it does not understand, and a file that is not there, with nothing but a warning in the build's output. The file
+is then missing in the jobs.
+
+    include requirement.txt              # the file is requirements.txt
+    add weights.npy                      # there is no such command
+
+Fix: use the commands `include`, `exclude`, `recursive-include`, `recursive-exclude`, `global-include`,
+`global-exclude`, `graft` and `prune`, with paths within the folder.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.source import SubmissionSource
+from recore.check.submission_tree import UnreadableFile
+from recore.pipeline.submission import MANIFEST
+
+NAME = "MANIFEST.in"
+COMMANDS = {*MANIFEST, *(name.replace("include", "exclude").replace("graft", "prune") for name in MANIFEST)}
+
+
+def inspect(source: SubmissionSource) -> Iterator[Finding]:
+    if not source.tree.is_folder or not source.tree.exists(NAME):
+        return
+    try:
+        text = source.tree.read(NAME).decode("utf-8", "replace")
+    except UnreadableFile as error:
+        yield Finding(f"{error}, so the build cannot use it", "write it as a regular file", Place(NAME))
+        return
+    for number, line in _lines(text):
+        yield from _check_line(line, Place(NAME, number), source)
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """The lines without comments, joined where they end with a backslash, with the number of their first line."""
+    joined, start = "", 0
+    for number, line in enumerate([*text.splitlines(), ""], 1):
+        start = start or number
+        if line.endswith("\\"):
+            joined += f"{line[:-1]} "
+            continue
+        content = (joined + line).partition("#")[0].strip()
+        if content:
+            yield start, content
+        joined, start = "", 0
+
+
+def _check_line(line: str, place: Place, source: SubmissionSource) -> Iterator[Finding]:
+    command, *words = line.split()
+    patterns = words[1:] if command.startswith("recursive-") else words
+    if command not in COMMANDS or not patterns:
+        commands = ", ".join(sorted(COMMANDS))
+        yield Finding(f"{line[:80]!r} is not a valid line: the build ignores it", f"use one of {commands}", place)
+        return
+    for word in words:
+        if word.startswith(("/", "~")) or ".." in word.split("/"):
+            yield Finding(f"{word[:80]!r} leads out of the submission", "use paths within the folder", place)
+        elif command == "include" and not set(word) & set("*?[") and not source.tree.is_file(word):
+            message = f"there is no file {word[:80]!r}, so nothing is included"
+            yield Finding(message, "correct the name, or remove it", place, Level.WARNING)
+
+
+RULE = Rule(
+    code="RC203",
+    name="manifest",
+    summary="Every line of MANIFEST.in is valid",
+    needs=(),
+    inspect=inspect,
+)

@@ -1,0 +1,42 @@
+"""A requirement without a version installs whatever is newest on the day. The training job and the model's server may
+then have different versions, and a pickle of one may not load in the other; a submission that worked yesterday can fail
+today.
+
+    cubist>=1.0
+
+Fix: pin the version that you tested, such as `cubist==1.2.2`. Packages that the container already has, without a
+version, are accepted: nothing is installed for them.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.container import VERSIONS
+from recore.check.requirements_file import RequirementLine
+from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.source import SubmissionSource
+
+
+def inspect(source: SubmissionSource) -> Iterator[Finding]:
+    for line in source.requirements:
+        if line.requirement and not line.requirement.url and line.name not in VERSIONS and not _is_pinned(line):
+            yield Finding(
+                f"{line.name} has no exact version: jobs on different days may install different ones",
+                f"pin it: {line.name}==VERSION",
+                Place("requirements.txt", line.line),
+                Level.WARNING,
+            )
+
+
+def _is_pinned(line: RequirementLine) -> bool:
+    """Whether only one version matches."""
+    specifiers = line.requirement.specifier if line.requirement else ()
+    return any(each.operator in ("==", "===") and not each.version.endswith(".*") for each in specifiers)
+
+
+RULE = Rule(
+    code="RC206",
+    name="requirements-pinned",
+    summary="requirements.txt pins the version of every package that it adds",
+    needs=("RC205",),
+    inspect=inspect,
+)

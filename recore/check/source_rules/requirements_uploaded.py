@@ -1,0 +1,35 @@
+"""`unearthed build` packs `requirements.txt` only if `MANIFEST.in` includes it. Otherwise the platform never sees the
+file, and what it adds is missing in the training job and in the model's server, although it is installed on your
+machine.
+
+Fix: write the line `include requirements.txt` into `MANIFEST.in`. A file that names nothing beyond the container's own
+packages need not be uploaded.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.container import VERSIONS
+from recore.check.rule import Finding, Place, Rule
+from recore.check.source import SubmissionSource
+
+NAME = "requirements.txt"
+
+
+def inspect(source: SubmissionSource) -> Iterator[Finding]:
+    further = [line for line in source.requirements if line.name not in VERSIONS and line.applies]
+    if further and NAME not in source.uploads:
+        named = further[0].name or further[0].text
+        yield Finding(
+            f"{NAME} is not uploaded, so {named} is not installed in any job",
+            f"write the line `include {NAME}` into MANIFEST.in",
+            Place(NAME, further[0].line),
+        )
+
+
+RULE = Rule(
+    code="RC204",
+    name="requirements-uploaded",
+    summary="MANIFEST.in includes requirements.txt",
+    needs=("RC210",),
+    inspect=inspect,
+)

@@ -1,0 +1,56 @@
+"""Step 2 sees the public and the private file one at a time, and in production rows come a few at a time. An estimator
+that `preprocess.py` fits learns from the rows of that file: the same sample gets other inputs in another file, and the
+model is given what it was not trained on.
+
+    inputs = StandardScaler().fit_transform(spectra)     # in preprocess.py
+
+Fix: fit it in `train.py`, as a part of the model's pipeline. Transformers that learn nothing from other rows are
+accepted: `Normalizer` and `FunctionTransformer`.
+"""
+
+import ast
+from collections.abc import Iterator
+
+from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.script import Script
+from recore.check.source import SubmissionSource
+
+STATELESS = ("Normalizer", "FunctionTransformer")
+
+
+def inspect(source: SubmissionSource) -> Iterator[Finding]:
+    script = source.script("preprocess.py")
+    for node, context in script.nodes if script else []:
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or context.typing:
+            continue
+        if node.func.attr in ("fit", "fit_transform") and not _is_stateless(node.func.value, script):
+            yield Finding(
+                "it learns from all rows of the file, so a row's inputs depend on the other rows",
+                "fit it in train.py, as a part of the model's pipeline",
+                Place("preprocess.py", node.lineno),
+                Level.WARNING,
+            )
+
+
+def _is_stateless(node: ast.expr, script: Script | None) -> bool:
+    """Whether an expression is a transformer that learns nothing, as far as the source shows."""
+    if isinstance(node, ast.Name) and script:
+        values = [
+            each.value
+            for each, _ in script.nodes
+            if isinstance(each, ast.Assign)
+            and any(isinstance(at, ast.Name) and at.id == node.id for at in each.targets)
+        ]
+        return bool(values) and all(_is_stateless(value, None) for value in values)
+    if not isinstance(node, ast.Call):
+        return False
+    return getattr(node.func, "attr", getattr(node.func, "id", "")) in STATELESS
+
+
+RULE = Rule(
+    code="RC120",
+    name="rows-together",
+    summary="preprocess.py learns nothing from the rows of a file",
+    needs=("RC101", "RC102"),
+    inspect=inspect,
+)

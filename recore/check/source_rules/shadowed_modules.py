@@ -1,0 +1,37 @@
+"""The folder of the scripts comes first on the path of a job. A file of the submission with the name of a package, such
+as `scipy.py`, is imported in its place, also by the container's own programs; one with the name of a module of the
+standard library, such as `random.py`, breaks libraries in ways that are hard to recognise.
+
+Fix: rename the file, and its imports.
+"""
+
+from collections.abc import Iterator
+
+from recore.check.container import PINNED_MODULES, REQUIRED_MODULES, is_in_container
+from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.source import SubmissionSource
+
+
+def inspect(source: SubmissionSource) -> Iterator[Finding]:
+    files = {script.file for script in source.scripts} | set(source.uploads)
+    tops = {file.partition("/")[0] if file.endswith("/__init__.py") else file for file in files}
+    for file in sorted(tops):
+        name = file.removesuffix(".py")
+        if "/" in file or not is_in_container(name) or (name == file and f"{name}/__init__.py" not in files):
+            continue
+        package = name in PINNED_MODULES | REQUIRED_MODULES
+        yield Finding(
+            f"it is imported in place of {'the package' if package else 'the module of the standard library'} {name!r}",
+            "rename it and its imports",
+            Place(file if file in files else f"{name}/__init__.py"),
+            Level.ERROR if package else Level.WARNING,
+        )
+
+
+RULE = Rule(
+    code="RC110",
+    name="shadowed-modules",
+    summary="No file has the name of a package or of a module of the standard library",
+    needs=("RC101", "RC102", "RC210"),
+    inspect=inspect,
+)

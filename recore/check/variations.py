@@ -1,0 +1,40 @@
+"""Compares what preprocess.py makes of the data's variations."""
+
+from recore.check.inputs import InputRow, differing, read_inputs
+from recore.check.left_by_jobs import Variation
+from recore.pipeline.exceptions import find_exception
+from recore.pipeline.failure import last_lines
+from recore.pipeline.joblog import read_end
+from recore.pipeline.text import plain
+
+
+def failure_of(variation: Variation) -> str:
+    """Why preprocess.py failed with a variation, or wrote what is no CSV; empty where it did neither."""
+    if variation.output is not None:
+        return read_inputs(variation.output).problem
+    if variation.status and variation.log.is_file():
+        if exception := find_exception(read_end(variation.log)):
+            return plain(str(exception))
+        if lines := last_lines(variation.log):
+            return lines[-1]
+    return f"it ends with status {variation.status}" if variation.status else "it writes no public.csv"
+
+
+def rows_of(variation: Variation) -> list[InputRow]:
+    """The rows of a variation without a failure."""
+    if variation.output is None:
+        raise ValueError("preprocess.py failed with this variation")
+    return read_inputs(variation.output).rows
+
+
+def compare_rows(expected: list[InputRow], rows: list[InputRow], header: list[str]) -> str:
+    """How rows differ from those expected, which have the same order; empty where they agree."""
+    if len(rows) != len(expected):
+        return f"there are {len(rows)} rows instead of {len(expected)}"
+    for wanted, row in zip(expected, rows, strict=True):
+        cell = differing(wanted, row)
+        if cell is not None:
+            column = header[cell] if cell < len(header) else f"cell {cell + 1}"
+            pair = [each.values[cell - 1][:24] if cell <= len(each.values) else "missing" for each in (row, wanted)]
+            return f"{column[:40]} of row {wanted.index[:40]} is {pair[0]} instead of {pair[1]}"
+    return ""

@@ -1,0 +1,114 @@
+"""`recore check`: will this submission survive the platform?"""
+
+import json
+import re
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from recore.cli.common import FILE
+from recore.pipeline.text import plain
+
+if TYPE_CHECKING:
+    from recore.check.catalogue import CatalogueEntry
+
+
+class RuleCodes(click.ParamType[list[str]]):
+    """Codes of rules, or how codes begin, separated by commas."""
+
+    name = "codes"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:
+        codes = [code for code in re.split(r"[,\s]+", str(value).upper()) if code]
+        if not codes:
+            self.fail("at least one code is needed, such as RC101", param, ctx)
+        return codes
+
+
+CODES = RuleCodes()
+
+
+@click.command()
+@click.argument("submission", type=click.Path(path_type=Path), default=Path())
+@click.option("--list", "list_rules", is_flag=True, help="Print the rules, and check nothing.")
+@click.option("--select", type=CODES, multiple=True, help="Only these rules: codes, or how they begin, as RC1,RC203.")
+@click.option("--ignore", type=CODES, multiple=True, help="Leave these rules out.")
+@click.option("--public", type=FILE, help="Data with assays to run with.  [default: those in data/, or a sample]")
+@click.option(
+    "--isolation",
+    type=click.Choice(["auto", "required", "off"]),
+    help="Sandbox around jobs.  [default: auto; with --for-host required]",
+)
+@click.option("--source-only", is_flag=True, help="Only rules that read; nothing of the submission is run.")
+@click.option("--for-host", is_flag=True, help="Also report what a stranger's submission tries (RC8).")
+@click.option("--format", "kind", type=click.Choice(["text", "json", "github"]), default="text", help="Of the output.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON, as --format json.")
+def check(
+    submission: Path,
+    list_rules: bool,
+    select: tuple[list[str], ...],
+    ignore: tuple[list[str], ...],
+    public: Path | None,
+    isolation: str | None,
+    source_only: bool,
+    for_host: bool,
+    kind: str,
+    as_json: bool,
+) -> None:
+    """Find what would make a submission fail on the platform.
+
+    SUBMISSION is a folder with setup.py, by default the current one, or the src.tar.gz that `unearthed build` leaves.
+    Each finding has the code of its rule, its place, the reason and the fix; docs/check.md explains every rule.
+    Nothing of the submission is executed outside the simulator's jobs.
+
+    Exit status: 0 no errors (there may be warnings), 1 an error was found, 2 wrong use.
+
+    \b
+    Example:
+      python -m recore check
+      python -m recore check ../theirs --source-only --ignore RC206
+      python -m recore check --select RC2 --format github
+    """
+    from recore.check.catalogue import choose_codes, load_catalogue
+    from recore.check.output import is_negative, to_github, to_json, to_text
+    from recore.check.runner import run_rules
+    from recore.check.source import SubmissionSource
+    from recore.cli.check_jobs import open_experiments
+    from recore.dataset.targets import DETECTION_LIMITS
+
+    entries = load_catalogue()
+    chosen = choose_codes(entries, list(chain(*select)), list(chain(*ignore)), for_host)
+    kind = "json" if as_json else kind
+    if list_rules:
+        click.echo(_list(entries, chosen, kind))
+        return
+    source = SubmissionSource(submission, tuple(DETECTION_LIMITS))
+    isolation = isolation or ("required" if for_host else "auto")
+    experiments = partial(open_experiments, submission, public, isolation, not select, for_host)
+    results = run_rules(entries, chosen, source, None if source_only else experiments)
+    show = {"text": to_text, "json": to_json, "github": to_github}[kind]
+    click.echo(show(results, submission))
+    raise SystemExit(int(is_negative(results)))
+
+
+def _list(entries: "list[CatalogueEntry]", chosen: set[str], kind: str) -> str:
+    """The chosen rules, a line for each, or as JSON."""
+    rules = [entry for entry in entries if entry.rule.code in chosen]
+    if kind == "json":
+        return json.dumps(
+            [
+                {
+                    "code": entry.rule.code,
+                    "name": entry.rule.name,
+                    "summary": entry.rule.summary,
+                    "needs": entry.rule.needs,
+                    "runs": entry.runs,
+                }
+                for entry in rules
+            ]
+        )
+    width = max((len(entry.rule.name) for entry in rules), default=0)
+    return "\n".join(plain(f"{entry.rule.code}  {entry.rule.name:{width}}  {entry.rule.summary}") for entry in rules)

@@ -1,0 +1,106 @@
+"""What `recore check` runs a submission with: data, a simulator of its own, and the host's targets and weights."""
+
+import contextlib
+import runpy
+import tempfile
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from recore.cli.destination import ROOT, open_embedded
+from recore.cli.run import DEFAULT_FILES
+from recore.pipeline.jobs import Services
+from recore.pipeline.requests import RunSettings
+from recore.pipeline.submission import read_submission
+
+if TYPE_CHECKING:
+    from recore.check.experiments import Experiments
+    from recore.pipeline.step import Step
+
+BUILD_IMAGE = "python:3.8-slim"  # of the Unearthed CLI's build
+SAMPLE_ROWS, SAMPLE_HOLES = 800, 16  # of the data that are made where there are none
+
+
+@contextlib.contextmanager
+def open_experiments(
+    submission: Path, public: Path | None, isolation: str, everything: bool, for_host: bool
+) -> Iterator["Experiments"]:
+    """Experiments with a submission on a simulator of their own, which ends with the context.
+
+    public: data with assays; None: those in data/, or else a sample. everything: start all experiments at once, side
+    by side, with those for hosts if for_host.
+    """
+    from recore.check.experiments import Experiments
+    from recore.check.public_data import PublicData
+
+    host: dict[str, Any] = runpy.run_path(str(ROOT / "score.py"))
+    weights = dict(zip(host["TARGETS"], map(float, host["WEIGHTS"]), strict=True))
+    files = read_submission(submission)
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="recore-check-")))
+        results = folder / "results"
+        results.mkdir()
+        data = PublicData(_find_data(public, folder), tuple(host["TARGETS"]))
+        click.echo(f"check: data: {data.path}, rows: {data.rows:,}", err=True)
+        destination = stack.enter_context(open_embedded("process", isolation, None))
+        click.echo(f"check: on {destination.endpoint}, isolation: {destination.isolation}", err=True)
+        name = f"recore-check-{uuid.uuid4().hex[:8]}"
+        settings = RunSettings(name, destination.bucket, destination.role, destination.image)
+        watch = stack.enter_context(_show_steps())
+        builder = _find_builder(stack, name)
+        with Experiments(destination.services, settings, files, data, weights, results, watch, builder) as experiments:
+            if everything:
+                experiments.start_all(for_host)
+            yield experiments
+
+
+def _find_builder(stack: contextlib.ExitStack, name: str) -> tuple[Services, RunSettings] | None:
+    """Where setup.py runs as in `unearthed build`: in Docker, if an engine answers that has the client's image."""
+    try:
+        from recore.simulator.isolation.containers import connect, exists
+
+        engine = connect()
+    except (ModuleNotFoundError, OSError):
+        return None
+    with contextlib.closing(engine):
+        if not exists(engine, BUILD_IMAGE):
+            return None
+    destination = stack.enter_context(open_embedded("docker", "auto", BUILD_IMAGE))
+    click.echo(f"check: setup.py runs in a container of {BUILD_IMAGE}, as in `unearthed build`", err=True)
+    return destination.services, RunSettings(f"{name}-build", destination.bucket, destination.role, BUILD_IMAGE)
+
+
+def _find_data(public: Path | None, folder: Path) -> Path:
+    """The data to check with; a sample is made in the folder where there are none."""
+    if public or DEFAULT_FILES["public"].exists():
+        return public or DEFAULT_FILES["public"]
+    from recore.dataset.sample_files import FILES, Plan, make_sample
+
+    make_sample(folder / "sample", Plan(rows=SAMPLE_ROWS, holes=SAMPLE_HOLES))
+    return folder / "sample" / FILES[0]
+
+
+@contextlib.contextmanager
+def _show_steps() -> Iterator[Callable[["Step"], None]]:
+    """On a terminal, one line names the steps that run now. Yields a function to call with each step that changes."""
+    from rich.console import Console
+
+    console, running, lock = Console(stderr=True, highlight=False), dict[str, None](), threading.Lock()
+    if not console.is_terminal:
+        yield lambda step: None
+        return
+    with console.status("check: starting") as status:
+
+        def watch(step: "Step") -> None:
+            with lock:
+                if step.seconds is None:
+                    running[step.name] = None
+                else:
+                    running.pop(step.name, None)
+                status.update(f"check: {', '.join(running) or 'comparing'}")
+
+        yield watch

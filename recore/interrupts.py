@@ -1,0 +1,130 @@
+"""SIGINT, SIGTERM and SIGHUP: whichever interrupts a command, it ends with one line and status 130, and cleans up.
+
+A signal that is ignored, as SIGHUP is under nohup, stays ignored. This file imports no slow module, not even typing,
+because it is the first that a command imports: until then Python itself handles the signals.
+"""
+
+import atexit
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from types import FrameType
+
+STATUS = 130  # the exit status that a shell reports for a command that SIGINT ended
+LINE = "recore: interrupted"
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+RETRY_SECONDS = 0.02  # between two attempts to interrupt an import
+
+_deferring = 0  # how many contexts of `deferred` there are around the code that runs
+_pending = False  # whether a signal has arrived within them
+
+
+def end_at_once() -> None:
+    """From now on a signal ends this process as it is: for the time before there is anything to clean up.
+
+    When the command has ended, and only Python's own end is left, a signal does not change its status.
+    """
+
+    def end(number: int, frame: FrameType | None) -> None:
+        os.write(2, f"{LINE}\n".encode())
+        os._exit(STATUS)
+
+    def ignore() -> None:
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+
+    for number in _not_ignored():
+        signal.signal(number, end)
+    atexit.register(ignore)  # functions that are registered first are called last
+
+
+@contextmanager
+def handled_by(
+    handler: Callable[[int, FrameType | None], object], ignored: tuple[signal.Signals, ...] = ()
+) -> Iterator[None]:
+    """Within, the signals are handled by a function, also one that `raised` has put off.
+
+    ignored: signals that are handled even where they were ignored.
+    """
+    before = {number: signal.signal(number, handler) for number in {*_not_ignored(), signal.SIGALRM, *ignored}}
+    try:
+        yield
+    finally:
+        for number, handler_before in before.items():
+            signal.signal(number, handler_before)
+
+
+@contextmanager
+def raised() -> Iterator[None]:
+    """Within, a signal raises KeyboardInterrupt; during an import, when that is over.
+
+    An import that is interrupted may end with another exception, or go on without a part of what it should import.
+    """
+    hook_before = sys.unraisablehook
+    sys.unraisablehook = lambda error: _repeat(error, hook_before)
+    with handled_by(_interrupt):
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            sys.unraisablehook = hook_before
+
+
+@contextmanager
+def deferred() -> Iterator[None]:
+    """An interrupt within a `raised` context is raised when this one ends, also with an error: it is what to report."""
+    global _deferring, _pending
+    _deferring += 1
+    try:
+        yield
+    finally:
+        _deferring -= 1
+        if _pending and not _deferring:
+            _pending = False
+            raise KeyboardInterrupt
+
+
+@contextmanager
+def deferred_at_both_ends[T](context: AbstractContextManager[T]) -> Iterator[T]:
+    """Within a context that an interrupt finds entered and left completely, or not at all."""
+    ends = ExitStack()
+    try:
+        with deferred():
+            value = ends.enter_context(context)
+        yield value
+    finally:
+        with deferred():
+            ends.close()
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    global _pending
+    if _deferring:
+        _pending = True
+    elif _is_import(frame):
+        signal.setitimer(signal.ITIMER_REAL, RETRY_SECONDS)
+    else:
+        raise KeyboardInterrupt
+
+
+def _is_import(frame: FrameType | None) -> bool:
+    """Whether a frame is part of an import."""
+    while frame:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _repeat(error: "sys.UnraisableHookArgs", hook: Callable[["sys.UnraisableHookArgs"], object]) -> None:
+    """Repeat an interrupt that was raised where no exception can be, such as in a destructor."""
+    if isinstance(error.exc_value, KeyboardInterrupt):
+        signal.setitimer(signal.ITIMER_REAL, RETRY_SECONDS)
+    else:
+        hook(error)
+
+
+def _not_ignored() -> list[signal.Signals]:
+    return [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]

@@ -1,0 +1,44 @@
+"""Who answers a request: SageMaker's control plane, its runtime, or moto for the rest of AWS."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from werkzeug import Request
+from werkzeug.sansio.utils import host_is_trusted
+
+from recore.simulator.api.control import TARGET, ControlPlane
+from recore.simulator.api.errors import ServiceError, json_response
+from recore.simulator.api.other_services import OtherServices, signed_service
+from recore.simulator.api.runtime import Runtime
+from recore.simulator.resources.resource import Resource
+
+LOCAL = ["127.0.0.1", ".localhost"]  # S3's clients put a bucket's name before the host
+
+
+class Application:
+    """The WSGI application. Requests of a web page are refused: whoever can send requests can run code in a job.
+
+    The browser marks them with an Origin header, or with the page's own host where its name leads to this machine.
+    """
+
+    def __init__(self, resources: Sequence[Resource]) -> None:
+        self._control, self._runtime, self._others = ControlPlane(resources), Runtime(resources), OtherServices()
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        return self._answering(Request(environ))(environ, start_response)
+
+    def _answering(self, request: Request) -> Callable[..., Iterable[bytes]]:
+        host = request.headers.get("Host", "")
+        if not host_is_trusted(host.lower(), LOCAL):
+            message = f"The simulator answers requests to 127.0.0.1 and localhost, not to '{host[:80]}'"
+            return json_response(ServiceError("AccessDeniedException", message, 403))
+        if "Origin" in request.headers:
+            message = "The simulator does not answer pages of a browser"
+            return json_response(ServiceError("AccessDeniedException", message, 403))
+        service, target = signed_service(request), request.headers.get("X-Amz-Target", "")
+        if target.startswith(TARGET) or (service == "sagemaker" and request.path == "/"):
+            return self._control
+        # the runtime's requests are signed for sagemaker, too
+        if service.startswith("sagemaker") or (not service and request.path.startswith("/endpoints/")):
+            return self._runtime
+        return self._others

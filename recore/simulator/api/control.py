@@ -1,0 +1,58 @@
+"""SageMaker's control plane: operations named in a header, requests and answers in JSON."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from werkzeug import Request, Response
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from recore.simulator.api.errors import JSON, ServiceError, answer_headers, json_response, respond
+from recore.simulator.api.service_model import operation_model, read_request, shape_answer
+from recore.simulator.resources.resource import Resource
+
+TARGET = "SageMaker."
+LARGEST = 4 << 20  # bytes of a request
+
+
+class ControlPlane:
+    """A WSGI application that passes each request to the resource that has its operation."""
+
+    def __init__(self, resources: Sequence[Resource]) -> None:
+        self._resources = {name: resource for resource in resources for name in resource.operations()}
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        return respond(environ, start_response, self._operate, json_response)
+
+    def _operate(self, request: Request) -> Response:
+        target = request.headers.get("X-Amz-Target", "")
+        if not target.startswith(TARGET):
+            raise ServiceError("UnknownOperationException", f"X-Amz-Target must be {TARGET}OPERATION")
+        if request.method != "POST":
+            raise ServiceError("UnknownOperationException", "An operation of SageMaker is a POST request", 405)
+        operation = operation_model(target.removeprefix(TARGET))
+        if operation.name not in self._resources:
+            raise ServiceError("NotImplemented", f"The simulator does not answer {operation.name}", 501)
+        request.max_content_length = LARGEST
+        try:
+            body = request.get_data(cache=False)
+        except RequestEntityTooLarge:
+            message = f"A request has {LARGEST} bytes at most"
+            raise ServiceError("RequestEntityTooLarge", message, 413) from None
+        answer = self._resources[operation.name].answer(operation.name, read_request(operation, _document(body)))
+        content = json.dumps(shape_answer(operation.output_shape, answer)).encode()
+        return Response(content, headers=answer_headers(JSON, content))
+
+
+def _document(body: bytes) -> Any:
+    """A body's JSON. Raises ServiceError if it is invalid, or its text is not UTF-8 throughout."""
+    try:
+        document = json.loads(body.decode() or "{}", parse_constant=_no_constant)
+        json.dumps(document, ensure_ascii=False).encode()  # half a character can be written as an escape
+    except (ValueError, RecursionError) as error:
+        raise ServiceError("SerializationException", f"The body is not JSON: {str(error)[:200]}") from None
+    return document
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not in JSON")

@@ -1,0 +1,82 @@
+"""Jobs as processes in bubblewrap's sandbox: the kernel's namespaces keep everything but their own files from them.
+
+A job sees the real /opt/ml paths and programs, read-only, but no network, no other process and no other file of this
+machine. What it writes elsewhere goes to a layer of its own, as in a container, and is removed with it.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from recore.simulator.isolation.sandbox import CONTAINER, LIBRARIES, ML, SHM, Isolation, Launch, Sandbox
+
+
+@cache
+def bubblewrap_works() -> bool:
+    """Whether bubblewrap is there and may do here what a job needs, tried once."""
+    if shutil.which("bwrap") is None:
+        return False
+    with tempfile.TemporaryDirectory() as root:
+        command = ["bwrap", *_arguments(Path(root)), "--", sys.executable, "-c", "import ctypes"]
+        return subprocess.run(command, capture_output=True).returncode == 0
+
+
+class Bubblewrap(Isolation):
+    """The kernel's namespaces, by bubblewrap: processes of this machine that see their own files alone."""
+
+    name = "bubblewrap"
+
+    def launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
+        root = Path(tempfile.mkdtemp(prefix="root-", dir=sandbox.folder))
+        arguments = [*_arguments(root), "--bind", str(sandbox.ml), ML]
+        for inside, outside in sandbox.shared.items():
+            arguments += ["--bind", str(outside), inside]
+        if sandbox.libraries:
+            arguments += ["--ro-bind", str(sandbox.libraries), LIBRARIES]
+        return Launch(command, environment, "/", arguments=[*arguments, "--chdir", folder])
+
+
+def _arguments(root: Path) -> list[str]:
+    """bubblewrap's arguments that every job has: programs to read, nothing else of this machine, no network.
+
+    root: an empty folder, the layer that takes what is written beside these.
+    """
+    for name in ("tmp", "run", "etc", "opt"):
+        (root / name).mkdir(mode=0o777)
+    (root / "etc/hosts").write_text("127.0.0.1 localhost algo-1\n")
+    (root / "etc/passwd").write_text(f"root:x:{os.getuid()}:{os.getgid()}:root:/tmp:/bin/sh\n")
+    (root / "etc/group").write_text(f"root:x:{os.getgid()}:\n")
+    arguments = [
+        "--unshare-all",
+        "--die-with-parent",
+        "--new-session",
+        "--cap-drop",
+        "ALL",
+        "--hostname",
+        "algo-1",
+    ]
+    arguments += ["--bind", str(root), "/", "--proc", "/proc", "--dev", "/dev"]
+    arguments += [
+        "--ro-bind",
+        "/proc/sys",
+        "/proc/sys",
+    ]  # root could write to it; bubblewrap does not see to it everywhere
+    arguments += ["--size", str(SHM), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108
+    arguments += ["--ro-bind", "/usr", "/usr"]
+    for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
+        path = Path("/") / name
+        if path.is_symlink():
+            arguments += ["--symlink", str(path.readlink()), str(path)]
+        elif path.is_dir():
+            arguments += ["--ro-bind", str(path), str(path)]
+    for name in ("ld.so.cache", "alternatives", "ssl", "localtime", "nsswitch.conf", "mime.types"):
+        arguments += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+    for program in sorted({sys.prefix, sys.base_prefix, sysconfig.get_paths()["stdlib"], str(CONTAINER)}):
+        if not program.startswith("/usr/"):
+            arguments += ["--ro-bind", program, program]
+    return arguments

@@ -1,0 +1,86 @@
+"""A job as a container, watched by its supervisor."""
+
+import contextlib
+import os
+import threading
+from typing import Any
+
+import docker
+from docker.errors import APIError, NotFound
+from docker.types import LogConfig
+
+
+class ContainerJob:
+    """A started container: its output is copied to this process's, and it is removed in the end.
+
+    Its limits of memory, processors and processes are Docker's own.
+    """
+
+    def __init__(self, specification: dict[str, Any]):
+        self._engine = docker.from_env()
+        limits: dict[str, Any] = {"pids_limit": specification["processes"]}
+        if specification["bytes"]:
+            limits |= {"mem_limit": specification["bytes"], "memswap_limit": specification["bytes"]}
+        if specification["cpus"]:
+            limits["nano_cpus"] = int(1e9 * min(specification["cpus"], os.cpu_count() or 1))
+        quiet = LogConfig(type=LogConfig.types.NONE)  # what it prints is taken from it directly, and nowhere stored
+        self._container = self._engine.containers.create(**specification["container"], **limits, log_config=quiet)
+        self._status: int | None = None
+        self._peak = 0
+        self.ends: list[int] = []
+        try:
+            output = self._container.attach(stream=True, logs=False)
+            self._container.start()
+        except BaseException:
+            self.close()
+            raise
+        self._copying = threading.Thread(target=self._copy, args=(output,), daemon=True)
+        self._copying.start()
+        for work in (self._wait, self._measure):
+            threading.Thread(target=work, daemon=True).start()
+
+    def ended(self) -> bool:
+        return self._status is not None
+
+    def usage(self) -> tuple[int, list[int]]:
+        """The most that it had in memory when Docker looked, once a second; and no process, for Docker counts them."""
+        return self._peak, []
+
+    def tell(self) -> bool:
+        """SIGTERM, as SageMaker sends it."""
+        with contextlib.suppress(APIError):
+            self._container.kill(signal="SIGTERM")
+        return True
+
+    def kill(self) -> None:
+        with contextlib.suppress(APIError):  # it has just ended
+            self._container.kill()
+
+    def outcome(self) -> dict[str, Any]:
+        self._copying.join(10)
+        self._container.reload()
+        killed = {"reason": "memory"} if self._container.attrs["State"]["OOMKilled"] else {}
+        return {"code": self._status, "signal": None} | killed
+
+    def close(self) -> None:
+        with contextlib.suppress(NotFound, APIError):
+            self._container.remove(force=True, v=True)
+
+    def _wait(self) -> None:
+        try:
+            self._status = int(self._container.wait()["StatusCode"])
+        except Exception as error:  # the engine went away, or someone removed the container
+            os.write(2, f"the container cannot be watched any more: {error}\n".encode())
+            self._status = 125
+
+    def _copy(self, output: Any) -> None:
+        for chunk in output:
+            while chunk:
+                chunk = chunk[os.write(1, chunk) :]
+
+    def _measure(self) -> None:
+        with contextlib.suppress(Exception):  # it ends with the container
+            for said in self._container.stats(stream=True, decode=True):
+                memory = said.get("memory_stats", {})
+                used = memory.get("usage", 0) - memory.get("stats", {}).get("inactive_file", 0)
+                self._peak = max(self._peak, used)

@@ -1,0 +1,201 @@
+"""Jobs in containers of a Docker engine: what SageMaker would mount and set, without the network, within limits.
+
+The image is the one that a request names: found on this machine, or else pulled. A model's server is reached by a Unix
+socket in a folder that is shared with its container alone. Each container bears the label of the simulator that
+started it; those whose simulator is gone are removed by the next one.
+"""
+
+import contextlib
+import hashlib
+import os
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import docker
+import psutil
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+
+from recore.simulator.isolation.sandbox import CONTAINER, LIBRARIES, ML, SHM, SOCKET, Isolation, Launch, Sandbox
+
+LABEL = "recore.simulator"  # of a container: which simulator started it
+INPUTS = "recore.inputs"  # of an image: what it was built of
+BRIDGE = "/run/bridge.py"
+NOBODY = 65534
+MEND = "start Docker, or add yourself to the group docker and log in again; `docker info` says when it works"
+
+
+class Docker(Isolation):
+    """Jobs in containers. Raises OSError where no engine answers."""
+
+    name = "Docker"
+    this_python = False
+    train = ("train",)
+
+    def __init__(self) -> None:
+        self.engine = connect()
+        self._owner = owner(psutil.Process())
+        sweep(self.engine)
+
+    def accepts(self, image: str) -> bool:
+        return True
+
+    def prepare(self, image: str, tell: Callable[[str], None]) -> None:
+        try:
+            if not exists(self.engine, image):
+                pull(self.engine, image, tell)
+        except (DockerException, OSError) as error:
+            raise OSError(f"The image '{image}' is not here and cannot be pulled: {error}") from None
+
+    def environment(self, sandbox: Sandbox) -> dict[str, str]:
+        given = (line.partition("=") for line in self._config(sandbox.image).get("Env") or [])
+        return {name: value for name, _, value in given if name == "PATH"}
+
+    def serving(self, image: str) -> list[str]:
+        """The image's own `serve`, with a bridge from its port to the socket."""
+        entrypoint = self._config(image).get("Entrypoint") or []
+        return ["python3", BRIDGE, SOCKET, "8080", *entrypoint, "serve"]
+
+    def launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
+        mounts = {sandbox.ml: (ML, "rw"), CONTAINER / "bridge.py": (BRIDGE, "ro")}
+        mounts |= {outside: (inside, "rw") for inside, outside in sandbox.shared.items()}
+        if sandbox.libraries:
+            mounts[sandbox.libraries] = (LIBRARIES, "ro")
+        if command[:1] == ["train"]:  # the one that is the image's own
+            command = [*(self._config(sandbox.image).get("Entrypoint") or []), *command]
+        place = {} if folder == "/" else {"working_dir": folder}
+        return self._launch(sandbox, command, environment, mounts, {"network_mode": "none"} | place)
+
+    def networked(self, sandbox: Sandbox, command: list[str]) -> Launch:
+        environment = {"HOME": "/tmp", **self.environment(sandbox)}  # noqa: S108
+        mounts = {sandbox.ml: (ML, "rw")}
+        return self._launch(sandbox, ["python3", *command], environment, mounts, {})
+
+    def _launch(
+        self,
+        sandbox: Sandbox,
+        command: list[str],
+        environment: dict[str, str],
+        mounts: dict[Path, tuple[str, str]],
+        settings: dict[str, Any],
+    ) -> Launch:
+        user = give(sandbox.ml, *sandbox.shared.values())
+        container = {
+            "image": sandbox.image,
+            # one stream of output: Docker does not keep the order of two
+            "entrypoint": ["/bin/sh", "-c", 'exec "$0" "$@" 2>&1'],
+            "command": command,
+            "environment": environment,
+            "user": user,
+            "volumes": {str(outside): {"bind": inside, "mode": mode} for outside, (inside, mode) in mounts.items()},
+            "labels": {LABEL: self._owner},
+            "hostname": "algo-1",
+            "extra_hosts": {"algo-1": "127.0.0.1"},
+            "read_only": True,
+            "tmpfs": {"/tmp": "mode=1777,exec", "/run": "mode=1777"},  # noqa: S108
+            "shm_size": SHM,
+            "cap_drop": ["ALL"],
+            "security_opt": ["no-new-privileges"],
+            "init": True,
+            "healthcheck": {"test": ["NONE"]},
+            **settings,
+        }
+        return Launch(command, {}, "/", container)
+
+    def _config(self, image: str) -> dict[str, Any]:
+        config: dict[str, Any] = self.engine.images.get(image).attrs["Config"]
+        return config
+
+
+def connect() -> docker.DockerClient:
+    """A client of the engine. Raises OSError, with the fix, if no engine answers or it may not be used."""
+    try:
+        engine = docker.from_env()
+        engine.ping()
+    except (DockerException, OSError) as error:
+        raise OSError(f"no Docker engine answers ({str(error)[:200]}): {MEND}") from None
+    return engine
+
+
+def owner(process: psutil.Process) -> str:
+    """What tells a simulator's process from every other, also from a later one of the same number."""
+    return f"{process.pid}-{int(process.create_time())}"
+
+
+def sweep(engine: docker.DockerClient) -> None:
+    """Remove containers whose simulator is gone."""
+    for container in engine.containers.list(all=True, filters={"label": LABEL}):
+        said = container.labels[LABEL]
+        with contextlib.suppress(psutil.Error, ValueError):
+            if owner(psutil.Process(int(said.partition("-")[0]))) == said:
+                continue
+        with contextlib.suppress(NotFound, APIError):
+            container.remove(force=True, v=True)
+
+
+def exists(engine: docker.DockerClient, image: str) -> bool:
+    """Whether an image is on this machine."""
+    try:
+        engine.images.get(image)
+    except ImageNotFound:
+        return False
+    return True
+
+
+def pull(engine: docker.DockerClient, image: str, tell: Callable[[str], None]) -> None:
+    """Fetch an image, a line when a layer begins and ends. Raises DockerException."""
+    tell(f"pulling {image}")
+    repository, tag = docker.utils.parse_repository_tag(image)
+    for event in engine.api.pull(repository, tag or "latest", stream=True, decode=True):
+        if "error" in event:
+            raise DockerException(event["error"])
+        if event.get("status") in ("Pulling fs layer", "Pull complete"):
+            tell(f"{event['status']} {event.get('id', '')}")
+
+
+def build(engine: docker.DockerClient, folder: Path, image: str, target: str, tell: Callable[[str], None]) -> None:
+    """Build an image from a folder's Dockerfile, up to a target, unless it is there as that would make it.
+
+    tell: called with a line a step. Raises OSError where it fails.
+    """
+    inputs = _digest(folder)
+    if exists(engine, image) and engine.images.get(image).labels.get(INPUTS) == inputs:
+        return
+    tell(f"building the image {image}: the first time takes minutes")
+    arguments = {"path": str(folder), "tag": image, "target": target, "labels": {INPUTS: inputs}}
+    said: deque[str] = deque(maxlen=10)
+    try:
+        for event in engine.api.build(**arguments, rm=True, forcerm=True, decode=True):
+            if "error" in event:
+                raise OSError("; ".join([f"the image {image} cannot be built", event["error"].strip(), *said]))
+            said += [line.strip() for line in event.get("stream", "").splitlines() if line.strip()]
+            if event.get("stream", "").startswith("Step "):
+                tell(event["stream"].strip())
+    except DockerException as error:
+        raise OSError(f"the image {image} cannot be built: {error}") from None
+
+
+def _digest(folder: Path) -> str:
+    """Of a Dockerfile and the files that .dockerignore lets into the build."""
+    ignored = (folder / ".dockerignore").read_text("utf-8").splitlines()
+    paths = docker.utils.exclude_paths(str(folder), [line for line in ignored if line and not line.startswith("#")])
+    digest = hashlib.sha256()
+    for path in sorted({*paths, "Dockerfile"}):
+        if (folder / path).is_file():
+            digest.update(f"{path}\0".encode() + (folder / path).read_bytes())
+    return digest.hexdigest()
+
+
+def give(*folders: Path) -> str:
+    """The user that a container runs as: the caller, whose files its files then are; and where that is root, nobody.
+
+    Folders are made nobody's where it is nobody.
+    """
+    if os.getuid():
+        return f"{os.getuid()}:{os.getgid()}"
+    for folder in folders:
+        for place, _, files in os.walk(folder):
+            for path in (place, *(os.path.join(place, name) for name in files)):
+                os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+    return f"{NOBODY}:{NOBODY}"

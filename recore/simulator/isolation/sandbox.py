@@ -1,0 +1,112 @@
+"""What a job sees of this machine, and the interface of the ways to isolate it.
+
+bubblewrap.py and containers.py enforce it; unsandboxed.py does not.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from recore.simulator.isolation import socket_folder
+from recore.simulator.isolation.translation import translated
+
+CONTAINER = Path(__file__).parents[2] / "container"  # the room that runs inside the job
+ML = "/opt/ml"
+LIBRARIES = "/opt/libraries"
+SOCKET = f"/run/server/{socket_folder.NAME}"  # of a model's server, in a folder that is shared with its job alone
+SKLEARN_FAMILY = ("scikit-learn", "sklearn")
+SHM = 256 << 20  # bytes of /dev/shm: it is memory that no process shows as its own
+PATHS = [str(Path(sys.prefix) / "bin"), "/usr/local/bin", "/usr/bin", "/bin"]
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A command as it must be started outside, and the environment and folder to start it in.
+
+    container: where it is a container that is started, what Docker is told of it. arguments: bubblewrap's, which the
+    supervisor passes to it in a file: the job could read them in its command line.
+    """
+
+    command: list[str]
+    environment: dict[str, str]
+    folder: str
+    container: dict[str, Any] | None = None
+    arguments: list[str] | None = None
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """Where one job lives. folder: its folder on this machine, of which `ml` becomes /opt/ml.
+
+    isolation: what keeps it there. image: of the container, which Docker starts. libraries: a folder of packages that
+    were installed for it, read-only. shared: folders of this machine by their paths in the job.
+    """
+
+    folder: Path
+    isolation: "Isolation"
+    image: str
+    libraries: Path | None = None
+    shared: dict[str, Path] = field(default_factory=dict)
+
+    @property
+    def ml(self) -> Path:
+        return self.folder / "ml"
+
+    def launch(self, command: list[str], environment: dict[str, str], folder: str = "/") -> Launch:
+        """How to start a command that names its files below /opt/ml."""
+        base = {"HOME": "/tmp", "TMPDIR": "/tmp", "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}  # noqa: S108
+        base |= {"PYTHONDONTWRITEBYTECODE": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "SM_MODEL_DIR": f"{ML}/model"}
+        # all is installed by now: pip, which a job's toolkit still calls, says what is missing and touches nothing
+        base |= {"PIP_NO_INDEX": "1", "PIP_DRY_RUN": "1", "PIP_NO_BUILD_ISOLATION": "0"}
+        environment = base | self.isolation.environment(self) | environment
+        if self.libraries:
+            libraries = LIBRARIES if self.isolation.true_paths else str(self.libraries)
+            environment["PATH"] += f":{libraries}/bin"
+            environment["PYTHONPATH"] = ":".join(filter(None, [environment.get("PYTHONPATH"), libraries]))
+        return self.isolation.launch(self, command, environment, folder)
+
+
+class Isolation:
+    """One way to keep a job where it belongs. true_paths: /opt/ml is there as such, and not translated.
+
+    train: the command of a training job that names none.
+    """
+
+    name: str
+    enforced = True
+    true_paths = True
+    this_python = True  # jobs run by the Python that runs this
+    train: Sequence[str] = ("python", "-P", str(CONTAINER / "training.py"))
+
+    def accepts(self, image: str) -> bool:
+        """Whether jobs that name this image can run: those of the scikit-learn family, which the container room is."""
+        return any(word in image_name(image) for word in SKLEARN_FAMILY)
+
+    def prepare(self, image: str, tell: Callable[[str], None]) -> None:
+        """See to it that the image is here. Raises OSError where it cannot be had."""
+
+    def serving(self, image: str) -> list[str]:
+        """The command of a model's server, which then listens on SOCKET."""
+        return ["python", "-P", str(CONTAINER / "serving.py"), "--bind", f"unix:{SOCKET}"]
+
+    def environment(self, sandbox: Sandbox) -> dict[str, str]:
+        """What a job's environment has to begin with."""
+        return {"PATH": ":".join(PATHS)}
+
+    def launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
+        """How to start a job's command."""
+        raise NotImplementedError
+
+    def networked(self, sandbox: Sandbox, command: list[str]) -> Launch:
+        """How to start a command of ours, by this Python, that fetches packages for a job and sees nothing of it."""
+        paths = {ML: sandbox.ml}
+        environment = {name: value for name, value in os.environ.items() if name not in ("PIP_TARGET", "PIP_USER")}
+        return Launch([sys.executable, *(translated(word, paths) for word in command)], environment, str(sandbox.ml))
+
+
+def image_name(image: str) -> str:
+    """The last part of an image's name, without registry, tag and digest."""
+    return image.rpartition("/")[2].partition("@")[0].partition(":")[0]

@@ -1,0 +1,29 @@
+"""Jobs as processes in folders of their own, with paths translated to them; nothing is enforced."""
+
+from pathlib import Path
+
+from recore.simulator.isolation.sandbox import ML, Isolation, Launch, Sandbox
+from recore.simulator.isolation.translation import translated, translated_in_shell
+
+SHELLS = ("sh", "bash", "dash")
+
+
+class Unsandboxed(Isolation):
+    """A folder of its own, and paths translated to it; nothing is enforced."""
+
+    name = "none"
+    enforced = False
+    true_paths = False
+
+    def launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
+        tmp = sandbox.folder / "tmp"
+        tmp.mkdir(exist_ok=True)
+        paths = {ML: sandbox.ml, **sandbox.shared}
+        own = {"HOME": str(tmp), "TMPDIR": str(tmp), "SAGEMAKER_BASE_DIR": str(sandbox.ml)}
+        environment = {name: translated(value, paths) for name, value in environment.items()} | own
+        place = str(tmp) if folder == "/" else translated(folder, paths)
+        words = [translated(word, paths) for word in command]
+        if Path(command[0]).name in SHELLS and "-c" in command[1:-1]:
+            script = command.index("-c") + 1
+            words[script] = translated_in_shell(command[script], paths)
+        return Launch(words, environment, place)

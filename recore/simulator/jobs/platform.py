@@ -1,0 +1,69 @@
+"""What jobs and models' servers share: records, the queue, clients of the simulator, and how jobs are isolated."""
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from recore.simulator.isolation.sandbox import Isolation, Sandbox
+from recore.simulator.jobs.failure import JobFailed
+from recore.simulator.jobs.logs import JobLog
+from recore.simulator.jobs.queue import Job, JobQueue
+from recore.simulator.jobs.requirements import PackageInstaller
+from recore.simulator.state.records import Store
+
+
+class Platform:
+    """The machinery of one simulator.
+
+    client: makes a boto3 client, of the service named, that talks to this simulator; resources that create other
+    resources use it. isolation: of jobs. folder: of the simulator's files. sockets: a folder with a short path, for the
+    sockets of models' servers.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        jobs: JobQueue,
+        client: Callable[[str], Any],
+        isolation: Isolation,
+        folder: Path,
+        sockets: Path,
+    ):
+        self.store, self.jobs, self.client, self.isolation, self.sockets = store, jobs, client, isolation, sockets
+        self._installer = PackageInstaller(folder / "libraries", isolation)
+
+    @cached_property
+    def s3(self) -> Any:
+        return self.client("s3")
+
+    @cached_property
+    def logs(self) -> Any:
+        return self.client("logs")
+
+    @cached_property
+    def cloudwatch(self) -> Any:
+        return self.client("cloudwatch")
+
+    def sandbox(
+        self,
+        job: Job,
+        image: str,
+        requirements: Path | None,
+        log: JobLog,
+        folder: Path | None = None,
+        shared: dict[str, Path] | None = None,
+    ) -> Sandbox:
+        """A sandbox of a job, with what its requirements.txt asks for beyond the container installed beforehand.
+
+        folder: where it lives, by default the job's own. shared: folders of this machine by their names below /run.
+        """
+        try:
+            self.isolation.prepare(image, log.line)
+        except OSError as error:
+            raise JobFailed(f"ClientError: {error}") from None
+        libraries = None
+        if requirements and requirements.is_file():
+            libraries = self._installer.install(job, image, requirements, log)
+        folders = {f"/run/{name}": path for name, path in (shared or {}).items()}
+        return Sandbox(folder or job.folder, self.isolation, image, libraries, folders)

@@ -1,0 +1,31 @@
+"""Sessions of boto3 that depend on nothing of the caller's: no environment variable, configuration file or model."""
+
+import os
+
+import boto3
+import botocore.session
+from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
+from botocore.loaders import Loader
+
+from recore.simulator.account import REGION
+
+
+def own_session() -> boto3.Session:
+    """A session with the simulator's region and credentials."""
+    session = own_botocore_session()
+    return boto3.Session("simulator", "simulator", region_name=REGION, botocore_session=session)
+
+
+def own_botocore_session() -> botocore.session.Session:
+    # what botocore looks up: the place in the configuration file, the environment variable, the default, a conversion
+    variables = {
+        name: (None, None, default, convert)
+        for name, (_, _, default, convert) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()
+    }
+    for file in ("config_file", "credentials_file"):
+        variables[file] = (None, None, os.devnull, None)
+    session = botocore.session.Session(variables)
+    session.get_component("config_store").set_config_variable("s3", {})  # its own variables, in sections of the file
+    loader = Loader([Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)  # without ~/.aws/models
+    session.register_component("data_loader", loader)
+    return session

@@ -1,0 +1,155 @@
+"""One SQLite database, in a file or in memory. A change is on the disk when the call that made it returns."""
+
+import contextlib
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+APPLICATION = 0x7265636F  # "reco" in ASCII: SQLite's field for whose file this is
+LAYOUT = 1
+SCHEMA = f"""
+PRAGMA application_id = {APPLICATION};
+PRAGMA user_version = {LAYOUT};
+CREATE TABLE records (
+    position INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, record TEXT NOT NULL, UNIQUE (kind, key)
+);
+CREATE TABLE counters (kind TEXT, name TEXT, last INTEGER NOT NULL, PRIMARY KEY (kind, name));
+CREATE TABLE buckets (name TEXT PRIMARY KEY, account TEXT NOT NULL, partition TEXT NOT NULL, region TEXT NOT NULL);
+CREATE TABLE objects (
+    bucket TEXT, key TEXT, attributes TEXT NOT NULL, size INTEGER NOT NULL, content BLOB, file TEXT,
+    PRIMARY KEY (bucket, key)
+);
+"""
+REMEDIES = {
+    "FULL": "the disk is full: free space and repeat the request",
+    "READONLY": "it may not be written: allow this user to write the file and its folder, or use another folder",
+    "CANTOPEN": "it may not be opened: allow this user to read and write it and its folder, or use another folder",
+    "NOTADB": "it is damaged, or not a database of the simulator: restore it from a backup, or use another folder",
+    "CORRUPT": "it is damaged: restore it from a backup, or use another folder",
+    "BUSY": "another program uses it: close that program",
+    "IOERR": "it could not be read or written: check the disk and its free space",
+}
+
+
+class Database:
+    """SQLite for several threads. Changes take turns; reading does not wait for a change that is being written.
+
+    Every error of the file is an OSError with one line: the file, what is wrong, and what to do.
+    """
+
+    def __init__(self, writer: sqlite3.Connection, reader: sqlite3.Connection | None, path: Path | None):
+        self.path = path
+        self._writer, self._writing = writer, threading.RLock()
+        self._reader, self._reading = reader or writer, threading.RLock() if reader else self._writing
+
+    @classmethod
+    def in_memory(cls) -> "Database":
+        connection = _connect(":memory:")
+        connection.executescript(SCHEMA)
+        return cls(connection, None, None)
+
+    @classmethod
+    def open(cls, path: Path) -> "Database":
+        """Open a file, or make it. Raises OSError if it cannot be used; it is unchanged then."""
+        with contextlib.ExitStack() as opened, _errors(path):
+            if not path.exists():
+                _create(path)
+            writer = opened.enter_context(contextlib.closing(_connect(path)))
+            _check(writer, path)
+            reader = opened.enter_context(contextlib.closing(_connect(path)))
+            opened.pop_all()
+        return cls(writer, reader, path)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Make several changes, all or none. Inside a transaction of the same thread it is a part of that one."""
+        with self._writing, _errors(self.path):
+            if self._writer.in_transaction:
+                yield self._writer
+                return
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+                self._writer.execute("COMMIT")
+            finally:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+
+    def read(self, statement: str, *values: Any) -> list[Any]:
+        """Return the rows of a SELECT, which sees what was committed and the changes of this thread's transaction."""
+        with _errors(self.path):
+            if self._writing.acquire(blocking=False):
+                connection, lock = self._writer, self._writing
+            else:  # another thread may wait for the disk
+                self._reading.acquire()
+                connection, lock = self._reader, self._reading
+            try:
+                return connection.execute(statement, values).fetchall()
+            finally:
+                lock.release()
+
+    def close(self) -> None:
+        """Close the file; what runs ends first."""
+        with self._writing, self._reading, _errors(self.path):
+            self._reader.close()
+            self._writer.close()
+
+
+def sync_folder(folder: Path) -> None:
+    """Return when the names in a folder are on the disk: a new or renamed file could otherwise be lost."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _connect(path: Path | str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+def _create(path: Path) -> None:
+    """Make a file under another name first: an empty file under its own name is then always a damaged one."""
+    new = path.with_name(f"{path.name}.new")
+    for left in path.parent.glob(f"{new.name}*"):
+        left.unlink()
+    with contextlib.closing(_connect(new)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.executescript(SCHEMA)
+    new.replace(path)
+    sync_folder(path.parent)
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise OSError if a file is not a whole database of this layout that may be written."""
+    # A refused file stays as it is: a close would otherwise copy the changes beside it (-wal) into it.
+    connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
+    application, layout = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
+    )
+    if application != APPLICATION:
+        raise OSError(f"{path}: {REMEDIES['NOTADB']}")
+    if layout != LAYOUT:
+        raise OSError(f"{path}: another version of recore wrote it: use that version, or another folder")
+    if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+        raise OSError(f"{path}: {REMEDIES['CORRUPT']}")
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("ROLLBACK")
+    connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, False)
+
+
+@contextlib.contextmanager
+def _errors(path: Path | None) -> Iterator[None]:
+    """Raise SQLite's errors of a file as OSError."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        kind = getattr(error, "sqlite_errorname", "").removeprefix("SQLITE_").partition("_")[0]
+        if kind not in REMEDIES:
+            raise
+        raise OSError(f"{path}: {REMEDIES[kind]} ({error})") from error

@@ -1,0 +1,148 @@
+"""A state folder: records of resources and S3's objects, on the disk before a request is answered."""
+
+import contextlib
+import fcntl
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from xml.sax.saxutils import escape
+
+from recore.simulator.state.database import Database, sync_folder
+from recore.simulator.state.records import Store
+from recore.simulator.state.s3_changes import Change, Changes
+from recore.simulator.state.s3_objects import StoredObjects
+
+Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+logger = logging.getLogger(__name__)
+
+
+class State:
+    """A folder that outlives a simulator: `state.sqlite`, and `s3/` with the large contents of objects.
+
+    It is used between `open` and `close`, or as a context. records: the store of resources' records.
+    """
+
+    records: Store
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._ends = contextlib.ExitStack()
+        self._changes = Changes()
+        self._failed: list[Change] = []  # could not be written, and their requests were answered so
+
+    def __enter__(self) -> "State":
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def open(self) -> None:
+        """Lock the folder and open the database; make what is missing.
+
+        Raises OSError if another simulator uses the folder, it may not be written, or its content is not a simulator's
+        of this version. Nothing in it is changed then.
+        """
+        with contextlib.ExitStack() as ends:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                lock = ends.enter_context(open(self.folder / "lock", "w"))
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise OSError(f"{self.folder} is in use by another simulator") from None
+            except OSError as error:
+                remedy = "allow this user to write it, or use another folder"
+                raise OSError(f"{self.folder}: the folder could not be used ({error.strerror}): {remedy}") from error
+            database, contents = self.folder / "state.sqlite", self.folder / "s3"
+            self._check(database, contents)
+            opened = ends.enter_context(contextlib.closing(Database.open(database)))
+            contents.mkdir(exist_ok=True)
+            sync_folder(self.folder)
+            self._objects = StoredObjects(opened, contents)
+            self.records = Store(opened)
+            self._changes.watch()
+            ends.callback(self._changes.unwatch)
+            ends.callback(self._store_the_rest)
+            self._ends = ends.pop_all()
+
+    def restore(self) -> None:
+        """Give moto the folder's buckets and objects, before the first request. Raises OSError if one is lost."""
+        with self._changes.of_request():  # what it changes is on the disk already
+            self._objects.restore()
+
+    def write_through(self, application: Wsgi) -> Wsgi:
+        """An application whose answers come after what the requests changed in S3 is on the disk."""
+
+        def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+            started: list[Any] = []
+            with self._changes.of_request() as changes:
+                body = application(environ, lambda *arguments: started.extend(arguments))
+            # Only objects are watched. Buckets are compared after every request but those that never change them:
+            # reads, and requests to services with JSON bodies, which have a target.
+            reads = environ["REQUEST_METHOD"] in ("GET", "HEAD", "OPTIONS") or "HTTP_X_AMZ_TARGET" in environ
+            try:
+                if changes or not reads:
+                    self._store(changes)
+            except OSError as error:
+                getattr(body, "close", lambda: None)()
+                logger.error("%s", error)
+                return _not_written(start_response, error)
+            finally:
+                self._store_others()
+            start_response(*started)
+            return body
+
+        return answer
+
+    def close(self) -> None:
+        """Write what is not written yet, and leave the folder to others."""
+        self._ends.close()
+
+    def _store(self, changes: list[Change]) -> None:
+        """Write changes to the disk. Raises OSError if they could not be; they are tried again at the end."""
+        try:
+            self._objects.store_buckets()
+            self._objects.store(changes)
+        except BaseException:
+            self._failed += changes
+            raise
+
+    def _store_others(self) -> None:
+        """Write what no request changed: its failure is nobody's answer."""
+        if others := self._changes.take_others():
+            with _logged():
+                self._store(others)
+
+    def _store_the_rest(self) -> None:
+        if rest := [*self._failed, *self._changes.take_others()]:
+            with _logged():
+                self._objects.store(rest)
+
+    def _check(self, database: Path, contents: Path) -> None:
+        """Raise OSError if the folder has objects or records that the database does not name."""
+        earlier = self.folder / "records"
+        if earlier.exists():
+            raise OSError(f"{earlier}: an earlier version of recore wrote it: use that version, or another folder")
+        if not database.exists() and contents.is_dir() and any(contents.iterdir()):
+            raise OSError(f"{database} is missing, without which {contents} cannot be read: restore it from a backup")
+
+
+@contextlib.contextmanager
+def _logged() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        logger.error("%s", error)
+
+
+def _not_written(start_response: Callable[..., Any], error: OSError) -> Iterable[bytes]:
+    """S3's answer to a change that could not be written. Clients do not repeat a request with this status."""
+    body = f"<Error><Code>InternalError</Code><Message>{escape(str(error))}</Message></Error>".encode()
+    headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))]
+    start_response("507 Insufficient Storage", headers)
+    return [body]

@@ -1,0 +1,182 @@
+"""S3's buckets and objects on the disk: rows of the database, and a file for each large content."""
+
+import contextlib
+import os
+import threading
+import time
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from moto.s3.models import FakeKey, s3_backends
+
+from recore.simulator.state.database import REMEDIES, Database, sync_folder
+from recore.simulator.state.records import from_json, to_json
+from recore.simulator.state.s3_changes import Change
+
+SMALL = 64 << 10  # bytes of a content that is stored in the database: one wait for the disk instead of three
+CHECKSUM = ("checksum_algorithm", "checksum_value", "checksum_type", "checksum_parts")
+
+
+class StoredObjects:
+    """Makes the disk equal to what moto holds, one key at a time, and moto equal to the disk at the start.
+
+    Stored are an object's content, metadata, storage class, ETag, checksum and time; of a versioned bucket the latest
+    versions. A content's file gets a new name each time: a row refers to a whole file, whenever the process ends.
+    """
+
+    def __init__(self, database: Database, folder: Path):
+        self._database = database
+        self._folder = folder
+        self._buckets: dict[str, Any] = {}  # moto's buckets that are on the disk
+        # One request at a time stores a key. Keys share locks; several are taken in the list's order.
+        self._storing = [threading.Lock() for _ in range(64)]
+
+    def restore(self) -> None:
+        """Give moto what is stored. Raises OSError if a content is missing or has another size."""
+        files = set()
+        with self._database.transaction() as connection:
+            for name, account, partition, region in connection.execute("SELECT * FROM buckets"):
+                backend = s3_backends[account][partition]
+                if name not in backend.buckets:
+                    backend.create_bucket(name, region)
+                self._buckets[name] = backend.buckets[name]
+            rows = "SELECT bucket, account, partition, key, attributes, size, content, file"
+            rows += " FROM objects JOIN buckets ON bucket = name"
+            for bucket, account, partition, key, attributes, size, content, file in connection.execute(rows):
+                files.add(file)
+                value = self._content(bucket, key, size, file) if file else content
+                _put(s3_backends[account][partition], bucket, key, value, from_json(attributes))
+        # of requests that were cut off before their rows were stored
+        self._unlink(path.name for path in self._folder.iterdir() if path.name not in files)
+
+    def store_buckets(self) -> None:
+        """Store new buckets, and delete what is stored of those that are gone. Returns when they are on the disk."""
+        if _buckets() == self._buckets:
+            return
+        with contextlib.ExitStack() as held:
+            for lock in self._storing:
+                held.enter_context(lock)
+            buckets = _buckets()
+            gone = [name for name, bucket in self._buckets.items() if buckets.get(name) is not bucket]
+            with self._database.transaction() as connection:
+                files = []
+                for name in gone:
+                    files += connection.execute("SELECT file FROM objects WHERE bucket = ?", (name,)).fetchall()
+                    connection.execute("DELETE FROM objects WHERE bucket = ?", (name,))
+                    connection.execute("DELETE FROM buckets WHERE name = ?", (name,))
+                for name, bucket in buckets.items():
+                    row = (name, bucket.account_id, bucket.partition, bucket.region_name)
+                    connection.execute("INSERT INTO buckets VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", row)
+            self._buckets = buckets
+            self._unlink(file for (file,) in files)
+
+    def store(self, changes: Iterable[Change]) -> None:
+        """Store these keys as moto holds them now. Returns when they are on the disk. Raises OSError if it is full."""
+        buckets = _buckets()
+        names = {id(bucket.keys): name for name, bucket in buckets.items()}
+        keys = {(names[id(of_bucket)], key) for of_bucket, key in changes if id(of_bucket) in names}
+        written: list[str] = []
+        with contextlib.ExitStack() as held:
+            for number in sorted({hash(key) % len(self._storing) for key in keys}):
+                held.enter_context(self._storing[number])
+            try:
+                rows = [self._row(bucket, key, written) for bucket, key in keys]
+                if written:
+                    sync_folder(self._folder)
+                replaced = self._replace(keys, [row for row in rows if row])
+            except BaseException:
+                self._unlink(written)
+                raise
+            self._unlink(replaced)
+
+    def _replace(self, keys: set[tuple[str, str]], rows: list[tuple[Any, ...]]) -> list[str | None]:
+        """Replace the keys' rows; return the files of those replaced."""
+        files = []
+        with self._database.transaction() as connection:
+            for key in keys:
+                files += connection.execute("SELECT file FROM objects WHERE bucket = ? AND key = ?", key).fetchall()
+                connection.execute("DELETE FROM objects WHERE bucket = ? AND key = ?", key)
+            connection.executemany("INSERT INTO objects VALUES (?, ?, ?, ?, ?, ?)", rows)
+        return [file for (file,) in files]
+
+    def _row(self, bucket: str, key: str, written: list[str]) -> tuple[Any, ...] | None:
+        """An object's row; None if there is no such object. The file of a large content is added to `written`."""
+        read = _read(bucket, key)
+        if read is None:
+            return None
+        found, value = read
+        attributes = {
+            "metadata": dict(found.metadata),
+            "storage": found.storage_class,
+            "etag": found._etag,  # None: moto computes it from the content, which another thread may do right now
+            "time": found.last_modified,
+            "checksum": {name: getattr(found, name) for name in CHECKSUM},
+        }
+        row = (bucket, key, to_json(attributes), len(value))
+        if len(value) <= SMALL:
+            return *row, value, None
+        written.append(uuid.uuid4().hex)
+        path = self._folder / written[-1]
+        try:
+            with open(path, "xb") as file:
+                file.write(value)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise OSError(f"{path}: {REMEDIES['IOERR']} ({error.strerror})") from error
+        return *row, None, path.name
+
+    def _content(self, bucket: str, key: str, size: int, file: str) -> bytes:
+        path, remedy = self._folder / file, "restore the folder from a backup, or use another folder"
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise OSError(f"{path}: s3://{bucket}/{key} could not be read ({error.strerror}): {remedy}") from error
+        if len(content) != size:
+            raise OSError(f"{path}: s3://{bucket}/{key} has {len(content)} of {size} bytes: {remedy}")
+        return content
+
+    def _unlink(self, files: Iterable[str | None]) -> None:
+        for file in files:
+            with contextlib.suppress(OSError):  # what stays is removed by the next `restore`
+                if file:
+                    (self._folder / file).unlink(missing_ok=True)
+
+
+def _buckets() -> dict[str, Any]:
+    """All buckets of moto by name, which is unique in all accounts."""
+    backends = [backend for account in list(s3_backends.values()) for backend in list(account.values())]
+    return {name: bucket for backend in backends for name, bucket in backend.buckets.copy().items()}
+
+
+def _find(bucket: str, key: str) -> Any:
+    """Moto's object of that key; None if it does not exist, or its latest version is a mark that it is deleted."""
+    of_bucket = _buckets().get(bucket)
+    found = of_bucket.keys.get(key) if of_bucket else None
+    return found if isinstance(found, FakeKey) else None
+
+
+def _read(bucket: str, key: str) -> tuple[Any, bytes] | None:
+    """Moto's object and its content, read while other requests may replace it."""
+    for _ in range(1000):
+        found = _find(bucket, key)
+        if found is None:
+            return None
+        with contextlib.suppress(ValueError):  # moto closes a content before it replaces or removes the object
+            value = found.value
+            if len(value) == found.size:  # less while another thread reads it to compute its ETag
+                return found, value
+        time.sleep(0.001)
+    raise OSError(f"s3://{bucket}/{key}: the content could not be read from moto: put the object again")
+
+
+def _put(backend: Any, bucket: str, key: str, value: bytes, attributes: dict[str, Any]) -> None:
+    found = backend.put_object(
+        bucket, key, value, storage=attributes["storage"], etag=attributes["etag"], disable_notification=True
+    )
+    found.set_metadata(attributes["metadata"])
+    found.last_modified = attributes["time"]
+    for name, value in attributes["checksum"].items():
+        setattr(found, name, value)

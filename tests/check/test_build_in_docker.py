@@ -1,0 +1,40 @@
+"""Where a Docker engine has the image of the Unearthed CLI's build, setup.py runs in its Python, 3.8."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from support.checking import SUBMISSIONS
+from support.checkout import ROOT, run
+from support.docker_engine import containers, engine
+
+from recore.cli.check_jobs import BUILD_IMAGE
+from recore.dataset.sample_files import Plan, make_sample
+from recore.simulator.isolation.containers import exists
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("docker")]
+
+NEWER = "assert 'setup.py'.removesuffix('.py') == 'setup'  # since Python 3.9\n"
+
+
+@pytest.fixture(scope="module")
+def public(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sample")
+    make_sample(folder, Plan(rows=60, holes=6, channels=40))
+    return folder / "public/public.csv.gz"
+
+
+@pytest.mark.parametrize(("added", "flagged"), [("", False), (NEWER, True)], ids=["as it is", "newer"])
+def test_setup_py_runs_in_the_clients_python(added: str, flagged: bool, public: Path, tmp_path: Path) -> None:
+    if not exists(engine(), BUILD_IMAGE):
+        pytest.skip(f"no image {BUILD_IMAGE}: `docker pull {BUILD_IMAGE}`")
+    submission = Path(shutil.copytree(SUBMISSIONS / "sound", tmp_path / "sound"))
+    with open(submission / "setup.py", "a") as file:
+        file.write(added)
+    before = containers()
+    done = run("-m", "recore", "check", submission, "--select", "RC251", "--public", public, cwd=ROOT)
+    assert f"check: setup.py runs in a container of {BUILD_IMAGE}" in done.stderr
+    assert done.returncode == int(flagged), done.stdout + done.stderr
+    assert ("RC251 error: `python setup.py sdist` fails" in done.stdout) == flagged
+    assert ("has no attribute 'removesuffix'" in done.stdout) == flagged
+    assert containers() == before

@@ -1,0 +1,130 @@
+"""`python -m recore check`: its output in every format, its exit status, and what it refuses."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.checkout import ROOT, environment
+from support.overlays import overlay
+
+from recore.check.output import to_github
+from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.runner import RuleResult
+
+
+def run_check(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "recore", "check", *map(str, arguments)]
+    variables = environment() | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=cwd, env=variables, capture_output=True, text=True, timeout=120)
+
+
+def test_an_error_is_shown_with_its_place_and_fix(tmp_path: Path) -> None:
+    folder = overlay(tmp_path / "mine", "broken/modules-uploaded")
+    done = run_check(folder, "--source-only")
+    assert done.returncode == 1
+    finding, fix, *_, summary = done.stdout.splitlines()
+    assert finding.startswith(f"{folder}/train.py:6: RC202 error: mdl.py is imported, but not uploaded")
+    assert fix == '    fix: add "mdl" to py_modules of setup.py'
+    assert summary.startswith("check: 1 error and 0 warnings by ")
+    assert done.stderr == ""
+
+
+def test_paths_are_relative_to_where_the_command_is_given(tmp_path: Path) -> None:
+    folder = overlay(tmp_path / "mine", "broken/modules-uploaded")
+    assert run_check("--source-only", cwd=folder).stdout.startswith("train.py:6: RC202 error: ")
+
+
+def test_rules_that_were_not_run_are_listed_with_the_reason(tmp_path: Path) -> None:
+    folder = overlay(tmp_path / "mine", "broken/valid-python")
+    done = run_check(folder, "--source-only")
+    assert "RC103 hooks was not run: it needs RC102 (valid-python), which found an error" in done.stdout.splitlines()
+    assert done.stdout.splitlines()[-1].endswith("rules not run")
+
+
+def test_warnings_alone_have_status_0(tmp_path: Path) -> None:
+    done = run_check(overlay(tmp_path / "mine", "broken/requirements-pinned"), "--source-only", "--json")
+    assert done.returncode == 0
+    record = json.loads(done.stdout)
+    assert (record["errors"], record["warnings"]) == (0, 1)
+
+
+def test_json_holds_the_findings_and_the_rules_that_were_not_run(tmp_path: Path) -> None:
+    folder = overlay(tmp_path / "mine", "broken/valid-python")
+    done = run_check(folder, "--source-only", "--format", "json", "--select", "RC1")
+    record = json.loads(done.stdout)
+    [finding] = record["findings"]
+    assert (done.returncode, record["errors"], record["submission"]) == (1, 1, str(folder))
+    assert {name: finding[name] for name in ("code", "rule", "level", "file", "line")} == {
+        "code": "RC102",
+        "rule": "valid-python",
+        "level": "error",
+        "file": "train.py",
+        "line": 16,
+    }
+    assert {rule["code"] for rule in record["not_run"]} >= {"RC103", "RC104"}
+    assert {rule["code"][:3] for rule in record["not_run"]} == {"RC1"}
+
+
+def test_workflow_commands_name_file_and_line(tmp_path: Path) -> None:
+    overlay(tmp_path / "mine", "broken/modules-uploaded")
+    done = run_check("mine", "--source-only", "--format", "github", cwd=tmp_path)
+    line = done.stdout.splitlines()[0]
+    assert line.startswith(
+        "::error file=mine/train.py,title=RC202 modules-uploaded,line=6::mdl.py is imported, but not"
+    )
+    assert "Fix: add " in line
+    assert done.returncode == 1
+
+
+def test_workflow_commands_are_escaped() -> None:
+    rule: Rule[object] = Rule("RC101", "one", "One", (), lambda _: [])
+    finding = Finding("50% of\n::error::it", "a, b: c", Place("a,b:c%.py", 3), Level.WARNING)
+    line = to_github([RuleResult(rule, findings=(finding,))], Path()).splitlines()[0]
+    assert line == "::warning file=a%2Cb%3Ac%25.py,title=RC101 one,line=3::50%25 of ::error::it Fix: a, b: c"
+
+
+def test_ignored_rules_are_neither_shown_nor_counted(tmp_path: Path) -> None:
+    folder = overlay(tmp_path / "mine", "broken/modules-uploaded")
+    done = run_check(folder, "--source-only", "--ignore", "rc202,RC12")
+    assert done.returncode == 0
+    assert done.stdout.startswith("check: no findings by ")
+
+
+def test_the_archive_of_a_build_is_checked(tmp_path: Path) -> None:
+    folder = overlay(tmp_path / "mine", "broken/network")
+    subprocess.run(["tar", "czf", tmp_path / "src.tar.gz", "train.py", "preprocess.py"], cwd=folder, check=True)
+    done = run_check("src.tar.gz", "--source-only", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout.startswith("src.tar.gz/train.py:17: RC116 error: ")
+
+
+def test_the_rules_are_listed() -> None:
+    done = run_check("--list", "--select", "RC2")
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0
+    assert lines[0].split(maxsplit=2)[:2] == ["RC201", "setup-py"]
+    assert {line[:3] for line in lines} == {"RC2"}
+    [first, *_] = json.loads(run_check("--list", "--json").stdout)
+    assert (first["code"], first["name"], first["runs"]) == ("RC101", "required-files", False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--select", "RC999"], "there is no rule 'RC999': did you mean RC"),
+        (["--ignore", "hooks"], "there is no rule 'HOOKS': did you mean RC"),
+        (["--select", ","], "at least one code is needed, such as RC101"),
+        (["--format", "xml"], "'xml' is not one of"),
+        (["no-such-folder"], "no-such-folder: there is no such submission"),
+        (["README.md"], "README.md: neither a folder nor the archive of a submission"),
+        (["/dev/zero"], "/dev/zero: "),
+    ],
+)
+def test_wrong_use_has_status_2_and_one_line(arguments: list[str], reason: str) -> None:
+    done = run_check(*arguments)
+    assert done.returncode == 2
+    assert reason in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""

@@ -1,0 +1,78 @@
+"""The versions and modules that the rules take for the container's are those of the requirements files."""
+
+from importlib.metadata import distribution, packages_distributions, version
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from support.checkout import ROOT
+
+from recore.check.container import PINNED_MODULES, REQUIRED_MODULES, VERSIONS, is_in_container, modules_of
+from recore.check.libraries import has_module, has_name, is_installed
+
+YOURS = "# ---- Yours"  # below this line a participant adds packages that the container lacks
+INTERNAL = {"_distutils_hack", "gethostname", "_cffi_backend", "_sodium", "_yaml"}
+
+
+def pinned() -> dict[str, str]:
+    """Return the versions in the requirements files, by normalised names."""
+    lines = (ROOT / "requirements.txt").read_text().partition(YOURS)[0].splitlines()
+    lines += (ROOT / "requirements-container.txt").read_text().splitlines()
+    requirements = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    return {canonicalize_name(each.name): str(each.specifier).removeprefix("==") for each in requirements}
+
+
+def required(names: set[str]) -> set[str]:
+    """Return distributions and all that they require, directly or indirectly."""
+    due = sorted(names)
+    for name in due:  # it grows meanwhile
+        for text in distribution(name).requires or []:
+            requirement = Requirement(text)
+            new = canonicalize_name(requirement.name)
+            if new not in due and (requirement.marker is None or requirement.marker.evaluate({"extra": ""})):
+                due.append(new)
+    return set(due)
+
+
+def test_versions_are_those_of_the_requirements_files() -> None:
+    assert pinned() == VERSIONS
+
+
+def test_every_module_of_the_container_is_known() -> None:
+    installed = required(set(VERSIONS))
+    modules = {
+        module
+        for module, distributions in packages_distributions().items()
+        if installed & set(map(canonicalize_name, distributions))
+    }
+    assert modules - INTERNAL == (PINNED_MODULES | REQUIRED_MODULES) - {"sagemaker_containers", "mms"}
+    assert {module for name in VERSIONS for module in modules_of(name)} == PINNED_MODULES
+
+
+@pytest.mark.parametrize("module", ["os", "sklearn", "joblib", "yaml", "sagemaker_containers"])
+def test_what_the_container_has(module: str) -> None:
+    assert is_in_container(module)
+
+
+@pytest.mark.parametrize("module", ["lightgbm", "recore", "pytest", "xgboost", "rich"])
+def test_what_the_container_lacks(module: str) -> None:
+    assert not is_in_container(module)
+
+
+def test_names_are_looked_up_in_the_libraries_that_are_installed() -> None:
+    assert version("numpy") == VERSIONS["numpy"]
+    assert is_installed("sklearn")
+    assert not is_installed("lightgbm")
+    for module, name in (
+        ("numpy", "float64"),
+        ("sklearn.metrics", "r2_score"),
+        ("scipy.stats", "norm"),
+        ("pandas", "io"),
+    ):
+        assert has_name(module, name)
+    for module, name in (("numpy", "float_"), ("sklearn.externals", "joblib"), ("sklearn.metrics", "r3_score")):
+        assert not has_name(module, name)
+    assert has_module("pyarrow.csv")
+    assert has_module("numpy.linalg._umath_linalg")  # an extension
+    assert not has_module("sklearn.cross_validation")
+    assert not has_module("os.path.more")

@@ -1,0 +1,222 @@
+"""Files that cannot be read, or are made to hang or crash whoever reads them: one line each, in little time."""
+
+import io
+import os
+import socket
+import string
+import tarfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.overlays import overlay
+
+from recore.check.catalogue import load_catalogue
+from recore.check.file_uses import find_file_uses
+from recore.check.output import to_github, to_json, to_text
+from recore.check.requirements_file import read_requirements
+from recore.check.runner import RuleResult, run_rules
+from recore.check.script import parse_script
+from recore.check.setup_file import read_setup_file
+from recore.check.source import SubmissionSource
+from recore.check.submission_tree import LARGEST
+from recore.dataset.targets import DETECTION_LIMITS
+
+ENTRIES = [entry for entry in load_catalogue() if not entry.runs]
+CODES = {entry.rule.code for entry in ENTRIES}
+FILES = ("train.py", "preprocess.py", "setup.py", "MANIFEST.in", "requirements.txt", ".unearthed_challenge.json")
+ANY_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=100)
+SECONDS = 20  # with room for a busy machine
+
+
+def check(folder: Path) -> list[RuleResult]:
+    """Return the results of all rules that read, which must come soon and can be shown."""
+    began = time.monotonic()
+    results = run_rules(ENTRIES, CODES, SubmissionSource(folder, tuple(DETECTION_LIMITS)))
+    assert time.monotonic() - began < SECONDS
+    for finding in (finding for result in results for finding in result.findings):
+        assert finding.message
+        assert finding.fix
+    for show in (to_text, to_json, to_github):
+        text = show(results, folder)
+        assert all(letter.isprintable() or letter == "\n" for letter in text)
+    return results
+
+
+def messages(folder: Path) -> list[str]:
+    return [finding.message for result in check(folder) for finding in result.findings]
+
+
+def link_out(path: Path) -> None:
+    path.symlink_to("/etc/passwd")
+
+
+def link_to_itself(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+def link_to_nothing(path: Path) -> None:
+    path.symlink_to("nothing")
+
+
+def listen(path: Path) -> None:
+    descriptor = os.open(path.parent, os.O_RDONLY)  # a socket's path must be short
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(f"/proc/self/fd/{descriptor}/{path.name}")
+    os.close(descriptor)
+
+
+def make_huge(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [link_out, link_to_itself, link_to_nothing, os.mkfifo, listen, Path.mkdir, make_huge],
+    ids=lambda each: each.__name__,
+)
+@pytest.mark.parametrize("name", FILES)
+def test_what_is_not_a_small_regular_file_is_named(name: str, make: Callable[[Path], None], tmp_path: Path) -> None:
+    folder = overlay(tmp_path / "mine", "passing/client-files")
+    (folder / name).unlink(missing_ok=True)
+    make(folder / name)
+    found = messages(folder)
+    assert found
+    assert any("it " in message or "no " in message for message in found)
+
+
+@pytest.mark.parametrize(
+    "make", [link_out, link_to_itself, os.mkfifo, Path.mkdir, make_huge], ids=lambda each: each.__name__
+)
+def test_a_module_that_cannot_be_read_does_not_stop_the_check(make: Callable[[Path], None], tmp_path: Path) -> None:
+    folder = overlay(tmp_path / "mine", "broken/modules-uploaded")
+    (folder / "mdl.py").unlink()
+    make(folder / "mdl.py")
+    assert messages(folder)
+
+
+def test_a_folder_that_leads_to_itself_does_not_hang(tmp_path: Path) -> None:
+    folder = overlay(tmp_path / "mine", "passing/upload-list")
+    (folder / "settings/again").symlink_to(folder, target_is_directory=True)
+    check(folder)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\0",
+        b"\xff\xfe\x00",
+        b"# coding: no-such\n",
+        b"# coding: utf-7\n+AGEAPQAx-\n",
+        b"(" * 100_000,
+        b"a" + b".a" * 100_000,
+        b"x = " + b"-" * 50_000 + b"1",
+        b"x = " + b"1 + " * 20_000 + b"1",
+        b"x = [" + b"[" * 150 + b"]" * 150 + b"]",
+        b"if a:\n  pass\n" + b"elif a:\n  pass\n" * 3000,
+        b"x = " + b"9" * 100_000,
+        b"import " + b".".join([b"a"] * 5000),
+        b"from " + b"." * 5000 + b" import a",
+        b"def f(): return\nreturn",
+        b"\r\r\n\x0c\n",
+        b"x = '\\ud800'\nopen('\\ud800')",
+        b"x = y\ny = x\nopen(x)\n",
+        b"import train\nimport preprocess\nfrom train import *\nfrom preprocess import *\n",
+        b"from setuptools import setup\nsetup(py_modules=['\\0', '../x', '/etc/passwd', 'a' * 9, ''], **a)\n",
+    ],
+    ids=range(19),
+)
+@pytest.mark.parametrize("name", ["train.py", "preprocess.py", "setup.py"])
+def test_strange_scripts(name: str, content: bytes, tmp_path: Path) -> None:
+    folder = overlay(tmp_path / "mine", "passing/upload-list")
+    (folder / name).write_bytes(content)
+    check(folder)
+
+
+def test_a_large_script_is_read_in_seconds(tmp_path: Path) -> None:
+    folder = overlay(tmp_path / "mine", "passing/upload-list")
+    text = (folder / "train.py").read_text()
+    lines = "".join(f'VALUE_{number} = [open("data/{number}.csv"), {number}]\n' for number in range(10_000))
+    (folder / "train.py").write_text(text + lines)
+    assert len(text + lines) < LARGEST
+    assert len(messages(folder)) == 10_000
+
+
+def test_an_archive_with_odd_names(tmp_path: Path) -> None:
+    archive = tmp_path / "src.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for name in ("train.py", "preprocess.py", "\x1b[2J\n.py", "a" * 90, "data/é\udcff.csv"):
+            member = tarfile.TarInfo(name)
+            member.size = 1
+            tar.addfile(member, io.BytesIO(b"\n"))
+    assert "data would be uploaded" in messages(archive)
+
+
+def test_file_names_with_control_characters(tmp_path: Path) -> None:
+    folder = overlay(tmp_path / "mine", "passing/upload-list")
+    (folder / "dist").mkdir()
+    (folder / "dist/\x1b[31m\n.whl").write_text("")
+    (folder / b"dist/\xff.tar.gz".decode(errors="surrogateescape")).write_text("")
+    assert len(messages(folder)) == 2
+
+
+WORDS = st.sampled_from(
+    'from setuptools import setup find_packages py_modules packages = [ ] ( ) { } , : . * ** @ # \\ \n \t \' " """ a '
+    "train preprocess 'train' if else try except lambda def class return yield async with match case f'{a}' 1 1e999 \0 "
+    "open __file__ os.path.join __name__ == '__main__' argparse parse_args add_argument == >= ; include graft prune "
+    "recursive-include ../ / ** -r -e numpy==2.5.1 git+https://a.b ${A} \xff \ud7ff".split(" ")
+)
+TEXTS = st.one_of(
+    st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")),
+    st.binary(max_size=200),
+    st.lists(WORDS, max_size=30).map(lambda words: " ".join(words).encode("utf-8", "surrogatepass")),
+    st.lists(WORDS, max_size=30).map(lambda words: "".join(words).encode("utf-8", "surrogatepass")),
+)
+
+
+def mutated(text: str) -> st.SearchStrategy[bytes]:
+    """Strategy: a file with a part replaced by something else, most of which is nearly valid."""
+    spans = st.tuples(
+        st.integers(0, len(text)), st.integers(0, 30), st.one_of(WORDS, st.text(string.printable, max_size=9))
+    )
+    return spans.map(
+        lambda span: (text[: span[0]] + span[2] + text[span[0] + span[1] :]).encode("utf-8", "surrogatepass")
+    )
+
+
+def contents_of(name: str) -> Iterator[str]:
+    for folder in sorted((Path(__file__).parents[1] / "submissions/passing").iterdir()):
+        if (folder / name).is_file():
+            yield (folder / name).read_text()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_any_content_of_a_file_gives_results(name: str, tmp_path: Path) -> None:
+    """The content is arbitrary, made of the words that the file usually holds, or a valid file with an error in it."""
+    folder = overlay(tmp_path / "mine", "passing/client-files")
+    valid = [mutated(text) for text in contents_of(name)]
+
+    @ANY_FOLDER
+    @given(st.one_of(TEXTS, *valid))
+    def examine(content: bytes) -> None:
+        (folder / name).write_bytes(content)
+        check(folder)
+
+    examine()
+
+
+@ANY_FOLDER
+@given(TEXTS)
+def test_parsers_accept_anything(content: bytes) -> None:
+    script = parse_script("a/b.py", content)
+    assert script.problem or script.tree.body or not script.nodes[1:]
+    list(find_file_uses(script))
+    setup = read_setup_file(script)
+    assert all(isinstance(name, str) for name in (*setup.modules, *setup.packages))
+    for line in read_requirements(content):
+        assert line.line > 0
+        assert isinstance(line.applies, bool)

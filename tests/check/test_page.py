@@ -1,0 +1,41 @@
+"""docs/check.md describes the rules that there are, and the workflow runs the command that there is."""
+
+import subprocess
+import sys
+
+import yaml
+from support.check_page import PAGE, page
+from support.checkout import ROOT, environment
+
+from recore.check.catalogue import load_catalogue
+
+WORKFLOW = ROOT / ".github/workflows/check.yml"
+
+
+def test_the_page_is_made_from_the_rules() -> None:
+    assert PAGE.read_text("utf-8") == page(), "docs/check.md is stale: python tests/support/check_page.py"
+
+
+def test_every_rule_says_what_goes_wrong_and_what_to_do() -> None:
+    for entry in load_catalogue():
+        assert "\nFix: " in entry.documentation, entry.rule.code
+        assert len(entry.documentation) > 200, entry.rule.code
+        assert f"### {entry.rule.code} {entry.rule.name}\n" in PAGE.read_text("utf-8")
+
+
+def test_the_workflow_runs_the_check_on_pull_requests_without_rights() -> None:
+    workflow = yaml.safe_load(WORKFLOW.read_text("utf-8"))
+    assert "pull_request" in workflow[True]  # YAML 1.1 reads the key `on` as a boolean
+    assert workflow["permissions"] == {"contents": "read"}
+    command = workflow["jobs"]["check"]["steps"][-1]["run"].split()
+    assert command[0] == ".venv/bin/python"
+    done = subprocess.run(
+        [sys.executable, *command[1:], "--source-only"],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("check: no findings by ")

@@ -1,0 +1,164 @@
+"""The order of rules, what they need, and what is reported of them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from support.overlays import SUBMISSIONS
+
+from recore.check.catalogue import CatalogueEntry, choose_codes, load_catalogue
+from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.runner import run_rules
+from recore.check.source import SubmissionSource
+
+ERROR = Finding("wrong", "correct it", Place("train.py", 1))
+WARNING = Finding("odd", "look at it", level=Level.WARNING)
+
+
+class Journal:
+    """Rules that record that they were run, and what they were given."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, object]] = []
+        self.opened = self.closed = 0
+
+    def entry(self, code: str, *findings: Finding, needs: tuple[str, ...] = (), runs: bool = False) -> CatalogueEntry:
+        def inspect(subject: object) -> list[Finding]:
+            self.calls.append((code, subject))
+            return list(findings)
+
+        return CatalogueEntry(Rule(code, f"rule-{code.lower()}", "One.", needs, inspect), "One.", runs)
+
+    @contextmanager
+    def experiments(self) -> Iterator[str]:
+        self.opened += 1
+        yield "experiments"
+        self.closed += 1
+
+    @property
+    def order(self) -> list[str]:
+        return [code for code, _ in self.calls]
+
+
+@pytest.fixture
+def source() -> SubmissionSource:
+    return SubmissionSource(SUBMISSIONS / "good", ())
+
+
+@pytest.fixture
+def journal() -> Journal:
+    return Journal()
+
+
+def test_rules_that_read_come_first_and_share_one_source(journal: Journal, source: SubmissionSource) -> None:
+    entries = [
+        journal.entry("RC301", runs=True, needs=("RC501",)),
+        journal.entry("RC501", runs=True),
+        journal.entry("RC102", needs=("RC103",)),
+        journal.entry("RC103", WARNING),
+    ]
+    results = run_rules(entries, {"RC301", "RC102", "RC103"}, source, journal.experiments)
+    assert journal.calls == [
+        ("RC103", source),
+        ("RC102", source),
+        ("RC501", "experiments"),
+        ("RC301", "experiments"),
+    ]
+    assert [result.rule.code for result in results] == ["RC102", "RC103", "RC301"]  # RC501 was needed, not chosen
+    assert (journal.opened, journal.closed) == (1, 1)
+
+
+def test_an_error_keeps_the_rules_that_need_it_from_running(journal: Journal, source: SubmissionSource) -> None:
+    entries = [
+        journal.entry("RC101", ERROR),
+        journal.entry("RC102", needs=("RC101",)),
+        journal.entry("RC103", needs=("RC102",)),
+        journal.entry("RC104"),
+    ]
+    results = run_rules(entries, {"RC102", "RC103", "RC104"}, source)
+    assert {result.rule.code: result.not_run for result in results} == {
+        "RC102": "it needs RC101 (rule-rc101), which found an error",
+        "RC103": "it needs RC102 (rule-rc102), which was not run",
+        "RC104": "",
+    }
+    assert journal.order == ["RC101", "RC104"]
+
+
+def test_a_warning_keeps_no_rule_from_running(journal: Journal, source: SubmissionSource) -> None:
+    entries = [journal.entry("RC101", WARNING), journal.entry("RC301", needs=("RC101",), runs=True)]
+    results = run_rules(entries, {"RC101", "RC301"}, source, journal.experiments)
+    assert [result.not_run for result in results] == ["", ""]
+    assert journal.order == ["RC101", "RC301"]
+
+
+def test_nothing_is_run_while_the_source_has_errors(journal: Journal, source: SubmissionSource) -> None:
+    entries = [journal.entry("RC101", ERROR), journal.entry("RC301", runs=True)]
+    results = run_rules(entries, {"RC101", "RC301"}, source, journal.experiments)
+    assert results[1].not_run == "the submission is run when RC101 (rule-rc101) finds no error"
+    assert journal.opened == 0
+    run_rules(entries, {"RC301"}, source, journal.experiments)  # RC101 is not chosen
+    assert journal.opened == 1
+
+
+def test_what_is_not_uploaded_is_not_run(journal: Journal, source: SubmissionSource) -> None:
+    entries = [journal.entry("RC202", ERROR), journal.entry("RC301", runs=True)]
+    results = run_rules(entries, {"RC301"}, source, journal.experiments)
+    assert [result.not_run for result in results] == ["it needs RC202 (rule-rc202), which found an error"]
+    assert journal.opened == 0
+
+
+def test_without_experiments_only_the_source_is_read(journal: Journal, source: SubmissionSource) -> None:
+    entries = [journal.entry("RC101"), journal.entry("RC301", runs=True)]
+    assert [result.rule.code for result in run_rules(entries, {"RC101", "RC301"}, source)] == ["RC101"]
+    assert journal.order == ["RC101"]
+
+
+def test_the_same_finding_is_reported_once(journal: Journal, source: SubmissionSource) -> None:
+    [result] = run_rules([journal.entry("RC101", ERROR, ERROR)], {"RC101"}, source)
+    assert result.findings == (ERROR,)
+
+
+def test_experiments_are_closed_when_a_rule_raises(journal: Journal, source: SubmissionSource) -> None:
+    def inspect(subject: object) -> list[Finding]:
+        raise OSError("the disk is full")
+
+    entry = CatalogueEntry(Rule("RC301", "one", "One.", (), inspect), "One.", True)
+    closed = []
+
+    @contextmanager
+    def experiments() -> Iterator[str]:
+        try:
+            yield "experiments"
+        finally:
+            closed.append(True)
+
+    with pytest.raises(OSError, match="the disk is full"):
+        run_rules([entry], {"RC301"}, source, experiments)
+    assert closed == [True]
+
+
+def test_codes_are_chosen_by_how_they_begin(journal: Journal) -> None:
+    entries = [journal.entry(code) for code in ("RC101", "RC102", "RC203", "RC801")]
+    assert choose_codes(entries, [], [], for_host=False) == {"RC101", "RC102", "RC203"}
+    assert choose_codes(entries, [], [], for_host=True) == {"RC101", "RC102", "RC203", "RC801"}
+    assert choose_codes(entries, ["RC1", "RC203"], ["RC102"], for_host=False) == {"RC101", "RC203"}
+    assert choose_codes(entries, ["RC8"], [], for_host=False) == {"RC801"}
+    assert choose_codes(entries, [], ["RC"], for_host=False) == set()
+
+
+@pytest.mark.parametrize(("select", "ignore"), [(["RC120"], []), ([], ["RC120"])])
+def test_an_unknown_code_is_refused_with_the_closest_one(
+    select: list[str], ignore: list[str], journal: Journal
+) -> None:
+    entries = [journal.entry(code) for code in ("RC102", "RC203")]
+    with pytest.raises(ValueError, match=r"no rule 'RC120': did you mean RC102\?"):
+        choose_codes(entries, select, ignore, for_host=False)
+
+
+def test_every_rule_of_the_catalogue_is_in_a_module_of_its_name() -> None:
+    entries = load_catalogue()
+    assert len(entries) >= 32
+    for entry in entries:
+        module = entry.rule.inspect.__module__.rpartition(".")[2]
+        assert module.replace("_", "-") == entry.rule.name
+        assert not entry.rule.summary.endswith(".")

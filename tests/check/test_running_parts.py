@@ -1,0 +1,237 @@
+"""What the running rules are made of: reading pickles, predictions and inputs, and judging numbers."""
+
+import contextlib
+import gzip
+import io
+import os
+import pickle
+import random
+import tarfile
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.linear_model import Ridge
+
+from recore.check.experiment_jobs import ExperimentJobs
+from recore.check.extrapolation import REAL_ROWS, extrapolate
+from recore.check.failures import ExperimentFailed
+from recore.check.inputs import InputRow, differing, read_inputs
+from recore.check.observed import read_observations
+from recore.check.pickles import read_pickles, same_files, scan, size_of
+from recore.check.predictions import NotPredictions, describe_difference, read_predictions
+from recore.check.public_data import PublicData
+from recore.check.rule import Level
+from recore.check.running_rules.model_size import judge as judge_size
+from recore.check.running_rules.predictions_implausible import is_rounded, judge
+from recore.check.running_rules.predictions_swapped import find_swapped
+from recore.check.served import read_served
+from recore.check.served_requests import plan_requests
+
+
+class Runs:
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.system, ("true",)
+
+
+def pack(target: Path, files: dict[str, bytes]) -> Path:
+    with tarfile.open(target, "w:gz") as tar:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return target
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_the_imports_of_a_pickle_are_those_that_loading_it_makes(protocol: int) -> None:
+    model = [Ridge().fit(np.eye(3), np.ones(3)), Runs(), {"a": (1, "two", b"three")}, len]
+    content = pickle.dumps(model, protocol)
+    made = set()
+
+    class Watching(pickle.Unpickler):
+        def find_class(self, module: str, name: str) -> object:
+            made.add((module, name))
+            return super().find_class(module, name)
+
+    Watching(io.BytesIO(content)).load()
+    found = scan("model.pkl", len(content), io.BytesIO(content))
+    assert not found.problem
+    names = {(module.replace("posix", "os"), name) for module, name in found.imports}
+    renamed = {"__builtin__": "builtins", "copy_reg": "copyreg"}
+    assert names >= {(renamed.get(module, module).replace("posix", "os"), name) for module, name in made}
+    assert ("os", "system") in names
+
+
+def test_a_name_that_a_pickle_computes_is_reported_as_unknown() -> None:
+    # the module's name is the result of a call
+    content = b"\x80\x04\x8c\x08builtins\x8c\x03str\x93\x8c\x02os\x85R\x8c\x06system\x93."
+    assert pickle.loads(content) is os.system
+    assert ("", "") in scan("model.pkl", len(content), io.BytesIO(content)).imports
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=300))
+def test_any_bytes_are_read_to_an_end(content: bytes) -> None:
+    found = scan("model.pkl", len(content), io.BytesIO(content))
+    assert all(isinstance(module, str) and isinstance(name, str) for module, name in found.imports)
+
+
+def test_a_damaged_pickle_is_named() -> None:
+    content = bytearray(pickle.dumps(Ridge().fit(np.eye(3), np.ones(3))))
+    del content[len(content) // 2 :]
+    assert "not a plain pickle" in scan("model.pkl", len(content), io.BytesIO(bytes(content))).problem
+
+
+def test_the_pickles_of_an_archive(tmp_path: Path) -> None:
+    files = {"./model.pkl": pickle.dumps(len), "held_out.csv": b"a,b\n", "more/x.pickle": pickle.dumps(1)}
+    archive = pack(tmp_path / "model.tar.gz", files)
+    assert [each.name for each in read_pickles(archive)] == ["model.pkl", "more/x.pickle"]
+    assert size_of(archive) == sum(map(len, files.values()))
+    assert same_files(archive, pack(tmp_path / "again.tar.gz", files))
+    assert not same_files(archive, pack(tmp_path / "other.tar.gz", files | {"held_out.csv": b"a,c\n"}))
+    archive.write_bytes(archive.read_bytes()[:60])
+    with pytest.raises(ValueError, match="cannot be read"):
+        read_pickles(archive)
+
+
+def test_rounded_predictions_are_told_from_assays_of_other_rows() -> None:
+    random = np.random.default_rng(0)
+    actual, estimate = random.gamma(2, 300, 50).round(1), random.gamma(2, 300, 50)
+    assert is_rounded(estimate.round(), actual)
+    assert is_rounded(np.array([float(f"{value:.1e}") for value in estimate]), actual)
+    assert not is_rounded(estimate, actual)
+    assert not is_rounded(actual[::-1], actual)
+    assert not is_rounded(np.where(estimate > 300, 0.0, actual), actual)
+    assert not is_rounded(estimate.round(), actual.round())
+
+
+def test_model_size() -> None:
+    assert judge_size(50 << 20) is None
+    assert judge_size(2 << 30)[1] is Level.WARNING
+    assert judge_size(5 << 30)[1] is Level.ERROR
+
+
+def test_extrapolation_is_linear_and_leaves_out_noise() -> None:
+    assert extrapolate((1000, 20.0), [(500, 10.0), (500, 10.0)]) == pytest.approx(20 * REAL_ROWS / 1000)
+    assert extrapolate((1000, 20.0), [(500, 20.0), (500, 19.0)]) == 20.0
+    assert extrapolate((1000, 20.0), [(500, 15.0), (500, 10.0)]) == 20.0
+    assert extrapolate((1000, 20.0), [(1000, 20.0)]) is None
+    assert extrapolate((50_000, 20.0), [(25_000, 10.0)]) == 20.0
+
+
+@pytest.mark.parametrize("power", [1, 1.5, 2, 3])
+def test_extrapolation_finds_the_power_of_the_rows(power: float) -> None:
+    def seconds(rows: int) -> float:
+        return 3 + 20 * (rows / 1600) ** power
+
+    parts = [(400, seconds(400)), (400, seconds(400))]
+    assert extrapolate((1600, seconds(1600)), parts, (100, seconds(100))) == pytest.approx(seconds(REAL_ROWS))
+
+
+def test_predictions_are_read_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text('1,,"3e2"\r\nnan,inf,-1\n')
+    table = read_predictions(path)
+    np.testing.assert_array_equal(table, [[1, np.nan, 300], [np.nan, np.inf, -1]])
+    for text, line in (("1,2\n3\n", 2), ("1,2\n\n3,4\n", 2), ("CuPPM,x\n", 1), ("1,2\n3,\x00\n", 2), ("1,\xff\n", 1)):
+        path.write_bytes(text.encode("latin-1"))
+        with pytest.raises(NotPredictions) as caught:
+            read_predictions(path)
+        assert caught.value.line == line
+
+
+@settings(max_examples=200, deadline=None)
+@given(content=st.binary(max_size=200))
+def test_any_predictions_are_read_or_refused(content: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.csv"
+    path.write_bytes(content)
+    with contextlib.suppress(NotPredictions):
+        assert read_predictions(path).ndim == 2
+    inputs = read_inputs(path)
+    assert inputs.problem or len(inputs.header) > 1
+
+
+def test_predictions_agree_up_to_rounding() -> None:
+    expected = np.array([[1.0, 1e6], [2.0, np.nan]])
+    assert describe_difference(expected, expected * (1 + 1e-11), "ab") == ""
+    assert "b of row 1" in describe_difference(expected, expected * [1, 1 + 1e-6], "ab")
+    assert "a of row 2 is nan" in describe_difference(expected, np.array([[1.0, 1e6], [np.nan, np.nan]]), "ab")
+    assert "1 lines of 2 numbers come for 2 rows of 2" in describe_difference(expected, expected[:1], "ab")
+
+
+def test_inputs_agree_up_to_rounding() -> None:
+    assert differing(InputRow("1", "1.0,2.5"), InputRow("1", "1,2.50")) is None
+    assert differing(InputRow("1", "1.0,2.5"), InputRow("1", "1.0,2.6")) == 2
+    assert differing(InputRow("1", "1.0,2.5"), InputRow("1", "1.0")) == 2
+    assert differing(InputRow("1", "a"), InputRow("1", "b")) == 1
+
+
+def test_swapped_columns_are_found_among_good_and_poor_ones() -> None:
+    generator = np.random.default_rng(0)
+    measured = generator.lognormal(size=(200, 6)) * [1, 10, 100, 1000, 5, 50]
+    measured[generator.random(measured.shape) < 0.1] = np.nan
+    predicted = np.nan_to_num(measured) * generator.normal(1, 0.1, measured.shape)
+    predicted[:, 5] = generator.lognormal(size=200) * 5000  # as poor as can be, but it fits no other target
+    assert find_swapped(predicted, measured) == []
+    predicted[:, [0, 3]] = predicted[:, [3, 0]]
+    assert find_swapped(predicted, measured) == [(0, 3), (3, 0)]
+
+
+def test_implausible_predictions() -> None:
+    measured = np.tile(np.linspace(1, 2, 50)[:, None], 5)
+    good = measured + 0.1
+    assert list(judge(good, measured, "abcde")) == []
+    wrong = good.copy()
+    wrong[:, 1], wrong[3, 2], wrong[4, 3] = 1.5, -0.1, 3.1
+    messages = [message for message, _ in judge(wrong, measured, "abcde")]
+    assert [message.partition(":")[2].split()[0] for message in messages] == ["b", "c", "d"]
+    measured[:, 4] = np.nan
+    assert list(judge(good, measured, "abcde")) == []  # never measured: nothing to compare with
+
+
+def test_variations_and_part_keep_rows_that_hold_newlines(tmp_path: Path) -> None:
+    generator = random.Random(0)
+    rows = [f'"r{n}","h\n{n % 3}",{generator.random()},{n if n % 5 else ""}\n' for n in range(60)]
+    path = tmp_path / "public.csv.gz"
+    path.write_bytes(gzip.compress(("id,SiteID,4000.0,CuPPM\n" + "".join(rows)).encode()))
+    data = PublicData(path, ("AuPPM", "CuPPM"))
+    assert data.index == [f"r{n}" for n in range(60)]
+    assert np.isnan(data.measured[:, 0]).all()
+    assert np.isnan(data.measured[0, 1])
+    assert data.measured[1, 1] == 1
+    assert data.write_part(tmp_path / "part.csv.gz", data.part_step) == 30
+    assert PublicData(tmp_path / "part.csv.gz", data.targets).index == data.index[::2]
+    (tmp_path / "variations").mkdir()
+    data.write_variations(tmp_path / "variations")
+    made = {each.name.split(".")[0]: PublicData(each, data.targets) for each in (tmp_path / "variations").iterdir()}
+    few = [data.index[number] for number in data.few_rows]
+    assert made["some"].index == made["untargeted"].index == made["shuffled"].index == few
+    assert made["reversed"].index == few[::-1]
+    assert made["single"].index == [few[len(few) // 2]]
+    assert "CuPPM" not in made["untargeted"].header
+    np.testing.assert_array_equal(np.roll(made["some"].measured, -1, axis=0), made["shuffled"].measured)
+
+
+def test_requests_take_a_file_of_any_form(tmp_path: Path) -> None:
+    for content in (b"index,a\n1,2\n", b"index,a", b"", b"index,a\r\n1,2\r\n2,\xff\r\n"):
+        path = tmp_path / "inputs.csv"
+        path.write_bytes(content)
+        assert {"few", "single", "afterwards"} <= {each.name for each in plan_requests(path, [0, 1])}
+
+
+@pytest.mark.parametrize(
+    "report", ["[]", "{", '{"some": "x"}', "[" * 100_000, '{"train": {"status": "x"}}', "\xff", '[{"model": 1}]']
+)
+def test_a_forged_report_is_refused(report: str, tmp_path: Path) -> None:
+    (tmp_path / "results.json").write_bytes(report.encode("latin-1"))
+    jobs = ExperimentJobs(None, None, None, tmp_path, print)  # type: ignore[arg-type]
+    for read in (read_observations, partial(read_served, tmp_path)):
+        if report == "[]" and read is not read_observations:
+            assert jobs.read_report(tmp_path / "results.json", read) == {}
+        else:
+            with pytest.raises(ExperimentFailed, match="no valid report"):
+                jobs.read_report(tmp_path / "results.json", read)

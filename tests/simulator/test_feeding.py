@@ -1,0 +1,47 @@
+"""Batch Transform's feeding: lines become requests within the limit, and responses keep their order."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from recore.simulator.jobs.failure import JobFailed
+from recore.simulator.serving.client import Response
+from recore.simulator.serving.feeding import Feeding
+
+
+class Echo:
+    """A server that answers every request with itself, and remembers them."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+        self.lock = threading.Lock()
+
+    def invoke(self, body: bytes, headers: dict[str, str], seconds: float) -> Response:
+        with self.lock:
+            self.bodies.append(body)
+        return Response(200, {}, body)
+
+
+@pytest.mark.parametrize("concurrent", [1, 3])
+@pytest.mark.parametrize(
+    "text", [b"", b"a", b"a\n", b"a\nb", b"\n\n", b"a\r\nb\r\n", b"x" * 2_000_000 + b"\n" + b"y" * 10]
+)
+def test_lines_are_returned_unchanged(text: bytes, concurrent: int, tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(text)
+    for strategy in ("MultiRecord", "SingleRecord"):
+        echo = Echo()
+        feeding = Feeding(split="Line", strategy=strategy, megabytes=2, concurrent=concurrent, assemble="Line")
+        feeding.feed(echo, tmp_path / "in", tmp_path / "out", lambda: False)
+        assert (tmp_path / "out").read_bytes().rstrip(b"\n") == text.rstrip(b"\n")
+        assert all(len(body) <= 2 << 20 for body in echo.bodies)
+        if strategy == "SingleRecord":
+            assert all(body.count(b"\n") <= 1 for body in echo.bodies)
+
+
+def test_a_record_over_the_limit_is_refused_before_it_is_sent(tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(b"a\n" + b"x" * (1 << 20) + b"\n")
+    echo = Echo()
+    with pytest.raises(JobFailed, match="larger than MaxPayloadInMB"):
+        Feeding(split="Line", megabytes=1).feed(echo, tmp_path / "in", tmp_path / "out", lambda: False)
+    assert all(len(body) < 1 << 20 for body in echo.bodies)

@@ -1,0 +1,168 @@
+"""Whatever clients send, half send, or never send: good requests are answered at once, and a job goes on.
+
+FUZZ_SECONDS in the environment is how long each test's clients go on; ten minutes find more than one.
+"""
+
+import os
+import random
+import socket
+import statistics
+import threading
+import time
+from collections.abc import Callable
+
+import psutil
+import pytest
+from support.simulator_client import Client
+from support.simulator_process import simulator_process
+
+pytestmark = pytest.mark.slow
+
+SECONDS = float(os.environ.get("FUZZ_SECONDS", "20"))
+PERIOD = 0.2  # seconds between two good requests
+S3 = "Authorization: AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
+SAGEMAKER = S3.replace("/s3/", "/sagemaker/")
+HOST = "Host: 127.0.0.1"
+METHODS = ("GET", "PUT", "POST", "DELETE", "HEAD", "OPTIONS", "PATCH", "get", "BREW", "")
+PATHS = (
+    "/",
+    "/bucket/key",
+    "/sagemaker-us-east-1-123456789012/k",
+    "/endpoints/e/invocations",
+    "/%00",
+    "//",
+    "*",
+    "/" * 3000,
+)
+HEADERS = (
+    S3,
+    SAGEMAKER,
+    "X-Amz-Target: SageMaker.ListModels",
+    "X-Amz-Target: SageMaker." + "x" * 500,
+    "Content-Type: application/x-amz-json-1.1",
+    "Content-Type: application/x-www-form-urlencoded",
+    "Transfer-Encoding: chunked",
+    "Transfer-Encoding: gzip, chunked",
+    "Content-Encoding: aws-chunked",
+    "X-Amz-Content-Sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+    "X-Amz-Decoded-Content-Length: 5",
+    "Content-Length: 5",
+    "Content-Length: -1",
+    "Content-Length: 99999999999999999999",
+    "Content-Length: 5\r\nContent-Length: 6",
+    "Expect: 100-continue",
+    "Connection: upgrade",
+    "Range: bytes=5-1",
+    "X: " + "y" * 100_000,
+    "no colon",
+    "\x00: \xff",
+)
+BODIES = (
+    b"",
+    b"{}",
+    b"{",
+    b"hello",
+    b"400000\r\nxx",
+    b"5\r\nhello\r\n0\r\n\r\n",
+    b"zz\r\nhello",
+    b"ffffffffffffffff\r\n",
+    b"5;chunk-signature=0\r\nhello\r\n0;chunk-signature=0\r\n\r\n",
+    b"[" * 100_000,
+    b"<Delete>" * 1000,
+    b"\xff" * 1000,
+)
+
+Misbehaviour = Callable[[socket.socket, random.Random, threading.Event], None]
+
+
+def make_request(chance: random.Random) -> bytes:
+    """A request in which some parts are wrong."""
+    first = f"{chance.choice(METHODS)} {chance.choice(PATHS)} {chance.choice(('HTTP/1.1', 'HTTP/1.0', 'HTTP/9', ''))}"
+    lines = [first, HOST, *chance.sample(HEADERS, chance.randrange(6))]
+    request = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + chance.choice(BODIES)
+    if chance.random() < 0.2:
+        place = chance.randrange(len(request))
+        request = request[:place] + chance.randbytes(chance.randrange(1, 50)) + request[place + chance.randrange(5) :]
+    return request
+
+
+def send_and_close(connection: socket.socket, chance: random.Random, over: threading.Event) -> None:
+    request = make_request(chance)
+    connection.sendall(request[: chance.randrange(len(request) + 1)])
+
+
+def send_many(connection: socket.socket, chance: random.Random, over: threading.Event) -> None:
+    """Requests one after the other, without waiting for responses, and perhaps without reading them."""
+    connection.sendall(b"".join(make_request(chance) for _ in range(chance.randrange(1, 20))))
+    if chance.random() < 0.5:
+        connection.recv(1 << 16)
+
+
+def send_slowly(connection: socket.socket, chance: random.Random, over: threading.Event) -> None:
+    for byte in make_request(chance)[:200]:
+        connection.sendall(bytes([byte]))
+        if over.wait(0.05):
+            return
+
+
+def send_nothing(connection: socket.socket, chance: random.Random, over: threading.Event) -> None:
+    over.wait(chance.random() * 5)
+
+
+def reset(connection: socket.socket, chance: random.Random, over: threading.Event) -> None:
+    connection.sendall(make_request(chance))
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+
+
+def misbehave(port: int, seed: int, over: threading.Event, ways: tuple[Misbehaviour, ...]) -> None:
+    """One client after the other, until it is over."""
+    chance = random.Random(seed)
+    while not over.is_set():
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+                chance.choice(ways)(connection, chance, over)
+        except OSError:  # the server may close a connection at any time
+            over.wait(0.01)
+
+
+CROWDS: dict[str, tuple[int, tuple[Misbehaviour, ...]]] = {
+    "malformed": (4, (send_and_close, send_many, reset)),
+    "slow, silent and half-open, 300 at once": (300, (send_slowly, send_nothing)),
+    "all together": (60, (send_and_close, send_many, send_slowly, send_nothing, reset)),
+}
+
+
+@pytest.mark.parametrize(("count", "ways"), CROWDS.values(), ids=CROWDS.keys())
+def test_good_requests_are_answered_within_a_second(count: int, ways: tuple[Misbehaviour, ...]) -> None:
+    with simulator_process() as simulator:
+        process = psutil.Process(simulator.process.pid)
+        client = Client(simulator)
+        client.process("print('warm')")
+        files, threads = process.num_fds(), process.num_threads()
+        job = client.process(f"import time\ntime.sleep({SECONDS / 2})", wait=False, seconds=int(SECONDS) + 120)
+        over, seconds = threading.Event(), []
+        crowd = [threading.Thread(target=misbehave, args=(simulator.port, seed, over, ways)) for seed in range(count)]
+        for member in crowd:
+            member.start()
+        try:
+            deadline = time.monotonic() + SECONDS
+            while time.monotonic() < deadline:
+                start = time.monotonic()
+                client.sagemaker.list_models()
+                client.put("good", b"body")
+                assert client.get("s3://sagemaker-us-east-1-123456789012/good") == b"body"
+                seconds.append((time.monotonic() - start) / 3)
+                time.sleep(PERIOD)
+        finally:
+            over.set()
+            for member in crowd:
+                member.join()
+        job = client.wait("ProcessingJob", job["ProcessingJobName"], SECONDS + 120)
+        assert job["ProcessingJobStatus"] == "Completed", job
+        # of a single request the machine itself may have held one up
+        slowest = max(statistics.median(three) for three in zip(seconds, seconds[1:], seconds[2:], strict=False))
+        assert slowest < 1, f"a good request took {slowest:.2f} s"
+        deadline = time.monotonic() + 30
+        while process.num_fds() > files + 10 or process.num_threads() > threads + 5:
+            assert time.monotonic() < deadline, (process.num_fds(), files, process.num_threads(), threads)
+            time.sleep(0.5)

@@ -1,0 +1,288 @@
+"""The HTTP server: whatever a client sends or leaves out, it lives, and others are answered."""
+
+import contextlib
+import io
+import json
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.simulator_client import Client
+from support.simulator_process import simulator_process
+
+from recore.simulator.api import http_server
+from recore.simulator.api.http_server import HttpServer
+from recore.simulator.server import BUCKET
+
+SIGNED = (
+    b"Host: localhost\r\nAuthorization: AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/s3/aws4_request, "
+    b"SignedHeaders=host, Signature=0\r\n"
+)
+
+
+@contextlib.contextmanager
+def served(application: Callable[..., Iterable[bytes]]) -> Iterator[int]:
+    """The port of a server with an application of the test's own."""
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
+        port = listening.getsockname()[1]
+        with HttpServer(application, listening):
+            yield port
+
+
+def echo(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    body = environ["wsgi.input"].read()
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+
+
+def connect(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=20)
+
+
+def exchange(port: int, *parts: bytes, close_sending: bool = False) -> tuple[int, dict[str, str], bytes]:
+    """Send bytes; the status, headers and body of the first answer."""
+    with connect(port) as connection:
+        for part in parts:
+            connection.sendall(part)
+        if close_sending:
+            connection.shutdown(socket.SHUT_WR)
+        return read_answer(connection)
+
+
+def read_answer(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
+    with connection.makefile("rb") as answer:
+        status = int(answer.readline().split()[1])
+        lines = iter(lambda: answer.readline().strip().decode(), "")
+        headers = {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        return status, headers, answer.read(int(headers.get("Content-Length", 0)))
+
+
+def test_an_upload_cut_off_inside_a_chunk() -> None:
+    """A server that counts what it did not read reads memory that is not its own."""
+    with simulator_process() as simulator:
+        simulator.client("s3").create_bucket(Bucket="bucket")
+        for _ in range(50):
+            with connect(simulator.port) as connection:
+                head = b"PUT /bucket/k HTTP/1.1\r\n" + SIGNED + b"Transfer-Encoding: chunked\r\n\r\n"
+                connection.sendall(head + b"400000\r\nxx")
+        assert "Contents" not in simulator.client("s3").list_objects_v2(Bucket="bucket")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"PUT /bucket/k HTTP/1.1\r\n" + SIGNED + b"Transfer-Encoding: chunked\r\n\r\n400000\r\nxx",
+        b"PUT /bucket/k HTTP/1.1\r\n" + SIGNED + b"Transfer-Encoding: chunked\r\n\r\n4",
+        b"PUT /bucket/k HTTP/1.1\r\n" + SIGNED + b"Content-Length: 10\r\n\r\nxx",
+        b"PUT /bucket/k HTTP/1.1\r\n" + SIGNED,
+        b"PUT /buck",
+    ],
+)
+def test_a_request_that_ends_too_early(client: Client, sent: bytes) -> None:
+    status, headers, body = exchange(client.simulator.port, sent, close_sending=True)
+    assert (status, headers["Connection"]) == (400, "close")
+    assert json.loads(body)["message"] == "The request ended before it was complete"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "code"),
+    [
+        (b"nonsense\r\n\r\n", 400, "SerializationException"),
+        (b"GET http://[ HTTP/1.1\r\n\r\n", 400, "SerializationException"),
+        (b"POST / HTTP/1.1\r\nContent-Length: much\r\n\r\n", 400, "SerializationException"),
+        (b"POST / HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", 400, "SerializationException"),
+        (b"POST / HTTP/1.1\r\nContent-Length: 9999999999999\r\n\r\n", 413, "RequestEntityTooLarge"),
+        (
+            b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 9999999999999\r\n\r\n",
+            413,
+            "RequestEntityTooLarge",
+        ),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501, "NotImplemented"),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", 400, "SerializationException"),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1" * 9000, 400, "SerializationException"),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\na: " + b"b" * 9000, 400, "SerializationException"),
+        (b"POST / HTTP/1.1\r\n" + b"A: b\r\n" * 20_000 + b"\r\n", 431, "RequestHeaderFieldsTooLarge"),
+        (b"POST / HTTP/1.1\r\nA: " + b"b" * 100_000, 431, "RequestHeaderFieldsTooLarge"),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_what_is_not_http_or_too_large(client: Client, sent: bytes, status: int, code: str) -> None:
+    answered, headers, body = exchange(client.simulator.port, sent)
+    assert (answered, json.loads(body)["__type"], headers["Connection"]) == (status, code, "close")
+    assert headers["Content-Type"] == "application/x-amz-json-1.1"
+
+
+def test_the_signal_to_continue() -> None:
+    """Only a client that has a body to send waits for it."""
+    with served(echo) as port, connect(port) as connection:
+        connection.sendall(b"PUT / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+        assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b"ok")
+        assert read_answer(connection)[::2] == (200, b"ok")
+        connection.sendall(b"PUT / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n")
+        assert read_answer(connection)[::2] == (200, b"")
+
+
+def test_names_of_metadata_stay_as_they_are(client: Client) -> None:
+    metadata = {"a": "1", "a_b": "2", "a-c": "3", "Camel-Case": "4", "A_b-C": "5"}
+    client.s3.put_object(Bucket=BUCKET, Key="metadata", Body=b"", Metadata=metadata)
+    assert client.s3.head_object(Bucket=BUCKET, Key="metadata")["Metadata"] == {
+        name.lower(): value for name, value in metadata.items()
+    }
+
+
+def test_an_underscore_does_not_stand_for_a_dash() -> None:
+    def names(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return [json.dumps([environ.get("HTTP_X_AMZ_META_A_B"), environ.get("HTTP_X_AMZ_ACL")]).encode()]
+
+    request = b"GET / HTTP/1.1\r\nX_Amz_Acl: public\r\nx-amz-meta-a_b: 1\r\n%b\r\n"
+    with served(names) as port:
+        assert json.loads(exchange(port, request % b"")[2]) == ["1", None]
+        assert json.loads(exchange(port, request % b"X-Amz-Meta-A_B: 2\r\n")[2]) == ["1,2", None]
+        assert json.loads(exchange(port, request % b"x-amz-meta-a-b: 3\r\n")[2]) == ["3", None]
+
+
+@pytest.mark.parametrize(
+    "key", ["a b+c%", "a%2Fb", "a//b", "/a", "//a", "a/", "ü中😀", "a/../b", "./a", "a?b#c&d=e", "~*'()!;:@", "a\tb"]
+)
+def test_keys_of_any_characters(client: Client, key: str) -> None:
+    client.s3.put_object(Bucket=BUCKET, Key=f"keys/{key}", Body=key.encode())
+    client.s3.put_object(Bucket=BUCKET, Key=key, Body=b"")
+    assert client.s3.get_object(Bucket=BUCKET, Key=f"keys/{key}")["Body"].read() == key.encode()
+    assert client.s3.head_object(Bucket=BUCKET, Key=key)["ContentLength"] == 0
+    for name in (key, f"keys/{key}"):
+        listed = client.s3.list_objects_v2(Bucket=BUCKET, Prefix=name)["Contents"]
+        assert name in [item["Key"] for item in listed]
+        client.s3.delete_object(Bucket=BUCKET, Key=name)
+
+
+def test_uploads_of_files_and_streams(client: Client) -> None:
+    """boto3 sends some in chunks with checksums, and asks before it sends."""
+
+    class Stream(io.RawIOBase):
+        left = 3_000_000
+
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: Any) -> int:
+            count = min(len(buffer), self.left)
+            buffer[:count] = b"z" * count
+            self.left -= count
+            return count
+
+    for body in (io.BytesIO(b""), io.BytesIO(b"z" * 3_000_000)):
+        client.s3.put_object(Bucket=BUCKET, Key="stream", Body=body, ChecksumAlgorithm="SHA256")
+        stored = client.s3.get_object(Bucket=BUCKET, Key="stream", ChecksumMode="ENABLED")["Body"].read()
+        assert stored == body.getvalue()
+    client.s3.upload_fileobj(io.BufferedReader(Stream()), BUCKET, "stream")
+    assert client.s3.get_object(Bucket=BUCKET, Key="stream")["Body"].read() == b"z" * 3_000_000
+
+
+def test_clients_that_send_slowly_or_nothing_keep_no_worker() -> None:
+    with served(echo) as port, contextlib.ExitStack() as open_ones:
+        connections = [open_ones.enter_context(connect(port)) for _ in range(300)]
+        for number, connection in enumerate(connections):
+            connection.sendall([b"", b"P", b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nx"][number % 3])
+        start = time.monotonic()
+        assert exchange(port, b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nok")[2] == b"ok"
+        assert time.monotonic() - start < 1
+        for connection in connections[2::3]:
+            connection.sendall(b"yz")
+        assert {read_answer(connection)[2] for connection in connections[2::3]} == {b"xyz"}
+
+
+def test_clients_that_do_not_read_keep_no_worker() -> None:
+    parts = {"/large": [bytes(32 << 20)] * 2, "/": [b"small"]}
+
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        body = parts[environ["PATH_INFO"]]
+        start_response("200 OK", [("Content-Length", str(sum(map(len, body))))])
+        return body
+
+    with served(application) as port, contextlib.ExitStack() as open_ones:
+        connections = [open_ones.enter_context(connect(port)) for _ in range(http_server.WORKERS + 10)]
+        for connection in connections:
+            connection.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert exchange(port, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")[2] == b"small"
+        assert read_answer(connections[-1])[2] == bytes(64 << 20)
+
+
+def test_a_client_that_falls_silent_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_server, "SILENCE", 1)
+    with served(echo) as port, connect(port) as silent, connect(port) as connection:
+        silent.sendall(b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nx")
+        assert silent.recv(1) == b""
+        assert connection.recv(1) == b""
+
+
+def test_requests_in_progress_end_when_the_server_does() -> None:
+    large, begun = bytes(32 << 20), threading.Event()
+
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        begun.set()
+        time.sleep(0.5)
+        start_response("200 OK", [])
+        return [large]
+
+    answers = []
+    with served(application) as port, connect(port) as idle:
+        connection = connect(port)
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        reader = threading.Thread(target=lambda: answers.append(read_answer(connection)))
+        reader.start()
+        assert begun.wait(10)
+        idle.sendall(b"GET / HT")
+    reader.join(10)
+    connection.close()
+    assert [answer[2] == large for answer in answers] == [True]
+    with pytest.raises(OSError, match="refused"):
+        connect(port)
+
+
+def test_nothing_is_left_by_servers_that_ended() -> None:
+    with served(echo):
+        pass
+    descriptors, threads = os.listdir("/proc/self/fd"), threading.active_count()
+    for _ in range(3):
+        with served(echo) as port:
+            connect(port).close()
+    assert len(os.listdir("/proc/self/fd")) == len(descriptors)
+    assert threading.active_count() == threads
+
+
+def test_large_bodies_are_on_disk_and_leave_nothing(tmp_path: Path) -> None:
+    """Also of a simulator that is killed in the middle of an upload."""
+
+    def kill_while_uploading() -> None:
+        with simulator_process(TMPDIR=str(tmp_path)) as simulator:
+            before = files_below(tmp_path)
+            head = b"PUT /b/large HTTP/1.1\r\n" + SIGNED + b"Content-Length: 300000000\r\n\r\n"
+            with connect(simulator.port) as connection:
+                connection.sendall(head + bytes(50_000_000))
+                descriptors, deadline = Path(f"/proc/{simulator.process.pid}/fd"), time.monotonic() + 10
+                while not any(size_of(path) > 40_000_000 for path in descriptors.iterdir()):
+                    assert time.monotonic() < deadline
+                assert files_below(tmp_path) == before
+                simulator.process.send_signal(signal.SIGKILL)
+                simulator.process.wait()
+
+    with pytest.raises(AssertionError, match="ended: -9"):
+        kill_while_uploading()
+
+
+def files_below(folder: Path) -> set[Path]:
+    return {path for path in folder.rglob("*") if path.is_file()}
+
+
+def size_of(path: Path) -> int:
+    with contextlib.suppress(OSError):
+        return path.stat().st_size
+    return 0

@@ -1,0 +1,123 @@
+"""Metrics of training jobs: each value goes to CloudWatch, in batches; and what SageMaker's SDK reads of a job."""
+
+import datetime
+import time
+
+import pytest
+from support.job_traces import output
+
+from recore.simulator.jobs import metrics
+from recore.simulator.jobs.metrics import TrainingMetrics
+
+pytestmark = pytest.mark.slow
+
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
+NAMESPACE = "/aws/sagemaker/TrainingJobs"
+
+
+def train(client, script, **patterns):
+    definitions = [{"Name": name, "Regex": pattern} for name, pattern in patterns.items()]
+    algorithm = {"TrainingImage": IMAGE, "TrainingInputMode": "File", "MetricDefinitions": definitions}
+    job = client.train(script, AlgorithmSpecification=algorithm)
+    assert job["TrainingJobStatus"] == "Completed", job
+    return job
+
+
+def statistics(client, job, metric, period=60, statistic="Average"):
+    """What CloudWatch has of a metric, asked as the SDK's TrainingJobAnalytics does; points in the order of time."""
+    cloudwatch = client.simulator.client("cloudwatch")
+    answer = cloudwatch.get_metric_statistics(
+        Namespace=NAMESPACE,
+        MetricName=metric,
+        Dimensions=[{"Name": "TrainingJobName", "Value": job["TrainingJobName"]}],
+        StartTime=job["TrainingStartTime"],
+        EndTime=job["TrainingEndTime"] + datetime.timedelta(days=2),
+        Period=period,
+        Statistics=[statistic],
+    )
+    return sorted(answer["Datapoints"], key=lambda point: point["Timestamp"])
+
+
+def test_each_value_with_its_time(either):
+    script = "import time\nfor number in range(4):\n    print(f'loss={number};', flush=True)\n    time.sleep(1.1)"
+    job = train(either, script + "\nprint('score 7 loss=nan;')", loss="loss=(.*?);", score="score ([0-9]+)")
+    points = statistics(either, job, "loss", period=1)
+    assert [point["Average"] for point in points] == [0, 1, 2, 3]
+    times = [point["Timestamp"] for point in points]
+    assert job["TrainingStartTime"].replace(microsecond=0) <= times[0] <= times[-1] <= job["TrainingEndTime"]
+    assert 3 <= (times[-1] - times[0]).total_seconds() <= 6
+    assert [point["Average"] for point in statistics(either, job, "score")] == [7]
+    final = {entry["MetricName"]: entry for entry in job["FinalMetricDataList"]}
+    assert {name: entry["Value"] for name, entry in final.items()} == {"loss": 3, "score": 7}
+    assert final["loss"]["Timestamp"] < final["score"]["Timestamp"]
+
+
+def test_many_values_are_all_there(client):
+    script = "for number in range(3000):\n    print(f'loss={number};')"
+    job = train(client, script, loss="loss=(.*?);")
+    points = statistics(client, job, "loss", 3600, "SampleCount")
+    assert sum(point["SampleCount"] for point in points) == 3000
+
+
+def collect(client, name, **definitions):
+    return TrainingMetrics(client.simulator.client("cloudwatch"), NAMESPACE, name, definitions)
+
+
+def test_values_are_sent_in_batches(client):
+    found = collect(client, "batches", loss="loss=(.*?);")
+    calls = []
+    found._cloudwatch.meta.events.register("before-call.cloudwatch.PutMetricData", lambda **_: calls.append(1))
+    for number in range(1200):
+        found.measure(f"loss={number};")
+    found.deliver()
+    found.deliver()
+    assert len(calls) == 3
+
+
+def test_values_without_end(client, monkeypatch):
+    monkeypatch.setattr(metrics, "MOST", 10)
+    found = collect(client, "endless", loss="loss=(.*?);")
+    for number in range(100):
+        found.measure(f"loss={number};")
+    assert len(found._waiting) == 10
+    assert found.final()[0]["Value"] == 99
+    assert found.complaints == ["[values of metrics beyond 10 are not kept, but for the last of each]"]
+
+
+def test_a_regular_expression_that_is_slow_on_every_line(client, monkeypatch):
+    monkeypatch.setattr(metrics, "PATIENCE", 10)  # none of the lines takes as long as one may
+    monkeypatch.setattr(metrics, "SLOW_IN_ALL", 0.5)
+    found = collect(client, "slow", slow="^(a|aa|a?)+$")
+    begun = time.thread_time()
+    for length in range(10, 40):
+        line, before = "a" * length + "!", time.thread_time()
+        found.measure(line)
+        if time.thread_time() - before > 2 * metrics.SLOW:
+            break
+    for _ in range(1000):
+        found.measure(line)
+    assert not found
+    assert time.thread_time() - begun < 3
+    assert found.complaints == ["[the metric slow is no longer looked for: its regular expression takes too long]"]
+
+
+def test_metrics_that_cloudwatch_does_not_take_are_lost(client):
+    found = collect(client, "x", loss="loss=(.*?);")
+    found._namespace = "AWS/reserved" * 100
+    found.measure("loss=1;")
+    found.deliver()
+
+
+@pytest.mark.parametrize("output_config", [{}, {"KmsKeyId": "alias/key"}])
+def test_the_sdk_finds_the_key_of_the_output(client, output_config):
+    target = {"S3OutputPath": "s3://bucket/x"} | output_config
+    name = client.train("", wait=False, OutputDataConfig=target)["TrainingJobName"]
+    job = client.describe("TrainingJob", name)
+    assert job["OutputDataConfig"]["KmsKeyId"] == output_config.get("KmsKeyId", "")
+    client.wait("TrainingJob", name)
+    assert client.describe("TrainingJob", name)["OutputDataConfig"] == {"KmsKeyId": ""} | target
+
+
+def test_the_log_has_what_the_metrics_are_found_in(client):
+    job = train(client, "print('loss=1;')", loss="loss=(.*?);")
+    assert "loss=1;" in output(client, "TrainingJob", job["TrainingJobName"])

@@ -1,0 +1,279 @@
+"""Whatever a job leaves in its folders: it is uploaded, or the job fails with one clear line; nothing of it stays."""
+
+import io
+import os
+import subprocess
+import sys
+import tarfile
+import uuid
+from pathlib import Path
+
+import pytest
+from support.checkout import ROOT, environment
+from support.job_traces import Mark, assert_no_trace, output
+
+from recore.simulator.jobs.queue import remove
+from recore.simulator.server import BUCKET
+
+pytestmark = pytest.mark.slow
+
+OUTPUT = "/opt/ml/processing/output/o"
+
+
+def run(client, script, **members):
+    """Run a processing job that writes to its output's folder; its description and the keys that it made."""
+    prefix = f"outputs-{uuid.uuid4().hex}/"
+    place = {"S3Uri": f"s3://{BUCKET}/{prefix}", "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
+    members["Environment"] = members.get("Environment", {}) | {"FOLDER": OUTPUT}
+    job = client.process(
+        f"import os\nfolder = os.environ['FOLDER'] + '/'\n{script}",
+        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": place}]},
+        **members,
+    )
+    listed = client.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
+    return job, sorted(item["Key"].removeprefix(prefix) for item in listed)
+
+
+def assert_one_line(client, job):
+    """The job failed with a reason of one line that shows no path of this machine."""
+    assert job["ProcessingJobStatus" if "ProcessingJobStatus" in job else "TrainingJobStatus"] == "Failed", job
+    reason = job["FailureReason"]
+    assert reason.startswith(("AlgorithmError: ", "ClientError: ")), reason
+    assert reason.isprintable(), reason
+    assert str(client.simulator.folder) not in reason
+    assert len(reason) < 500
+
+
+UNFIT = {
+    "control characters": ("b'a\\x01b'", "'a\\x01b' cannot be an object: its name holds control characters"),
+    "a line": ("b'a\\nb'", "'a\\nb' cannot be an object: its name holds control characters"),
+    "not UTF-8": ("b'a\\xff'", "'a\\udcff' cannot be an object: its name is not UTF-8"),
+    "no character": ("'a\\uffff'", "'a\\uffff' cannot be an object: its name holds control characters"),
+    "a long key": ("'d' * 250 + '/' + 'e' * 250 + '/' + 'f' * 250 + '/' + 'g' * 240", "more than 1,024 bytes"),
+}
+
+
+@pytest.mark.parametrize(("name", "reason"), UNFIT.values(), ids=UNFIT.keys())
+def test_a_name_that_cannot_be_a_key(either, name, reason):
+    script = f"""
+path = os.path.join(os.fsencode(folder), {name} if isinstance({name}, bytes) else os.fsencode({name}))
+os.makedirs(os.path.dirname(path), exist_ok=True)
+for name in (path, folder + 'a', folder + 'z'):
+    open(name, 'w').close()
+"""
+    job, keys = run(either, script)
+    assert_one_line(either, job)
+    assert job["FailureReason"].startswith(f"ClientError: Artifact upload failed: {OUTPUT}: the file ")
+    assert reason in job["FailureReason"]
+    assert job["FailureReason"] in output(either, "ProcessingJob", job["ProcessingJobName"])
+    assert keys == ["a", "z"]
+
+
+def test_a_name_in_a_model_that_cannot_be_a_key(either):
+    script = "import os\nfor name in 'a\x01b', 'z':\n    open(os.environ['SM_MODEL_DIR'] + '/' + name, 'w').close()"
+    job = either.train(script, OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/m", "CompressionType": "NONE"})
+    assert_one_line(either, job)
+    reason = "'a\\x01b' cannot be an object: its name holds control characters"
+    assert job["FailureReason"] == f"ClientError: Artifact upload failed: /opt/ml/model: the file {reason}"
+    assert job["FailureReason"] in output(either, "TrainingJob", job["TrainingJobName"])
+    assert either.get(job["ModelArtifacts"]["S3ModelArtifacts"] + "z") == b""
+
+
+def test_many_names_that_cannot_be_keys_are_one_line(either):
+    job, keys = run(either, "for number in range(1, 32):\n    open(folder + chr(number), 'w').close()")
+    assert_one_line(either, job)
+    assert "(30 other files cannot either)" in job["FailureReason"]
+    assert keys == []
+
+
+def test_the_other_outputs_are_uploaded_when_one_cannot_be(either):
+    prefix = f"outputs-{uuid.uuid4().hex}"
+    outputs = [
+        {
+            "OutputName": name,
+            "S3Output": {
+                "S3Uri": f"s3://{BUCKET}/{prefix}/{name}",
+                "LocalPath": f"/opt/ml/processing/{name}",
+                "S3UploadMode": "EndOfJob",
+            },
+        }
+        for name in ("bad", "good")
+    ]
+    script = "import os\nopen(os.environ['BAD'] + '/\\x07', 'w').close()\nopen(os.environ['GOOD'] + '/x', 'w').close()"
+    variables = {"BAD": "/opt/ml/processing/bad", "GOOD": "/opt/ml/processing/good"}
+    job = either.process(script, ProcessingOutputConfig={"Outputs": outputs}, Environment=variables)
+    assert_one_line(either, job)
+    assert either.get(f"s3://{BUCKET}/{prefix}/good/x") == b""
+
+
+ODD = ["100%", "%41", "a+b", "q?x#y", "a;b&c=d", "<i>&amp;'\"", "\u00e9\u4e2d\U0001f600", "a b", "~", "a\\b", "..a"]
+
+
+def test_odd_names_are_kept(either):
+    job, keys = run(either, f"for name in {ODD!r}:\n    open(folder + name, 'w').write(name)")
+    assert job["ProcessingJobStatus"] == "Completed", job
+    assert keys == sorted(ODD)
+
+
+def test_what_a_job_left_can_be_deleted_as_a_whole(either):
+    script = "for name in (b'\\x01', b'\\r', b'\\xff', b'fine', b'<&>'):\n"
+    _, keys = run(either, script + "    open(os.fsencode(folder) + name, 'w').close()")
+    assert keys == ["<&>", "fine"]
+    listed = either.s3.list_objects_v2(Bucket=BUCKET, Prefix="outputs-", MaxKeys=1000)["Contents"]
+    chosen = [item["Key"] for item in listed]
+    answer = either.s3.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": key} for key in chosen]})
+    assert "Errors" not in answer
+    left = [item["Key"] for item in either.s3.list_objects_v2(Bucket=BUCKET, Prefix="outputs-").get("Contents", [])]
+    assert not set(left) & set(chosen)
+
+
+def test_a_model_of_files_with_any_name(either):
+    script = "folder = os.environ['SM_MODEL_DIR'] + '/'\n"
+    script += "for name in (b'\\x01', b'a\\nb', b'\\xff', b'd' * 255):\n"
+    script += "    open(os.fsencode(folder) + name, 'w').close()"
+    job = either.train(f"import os\n{script}")
+    assert job["TrainingJobStatus"] == "Completed", job
+    with tarfile.open(fileobj=io.BytesIO(either.get(job["ModelArtifacts"]["S3ModelArtifacts"]))) as tar:
+        assert sorted(os.fsencode(name) for name in tar.getnames()) == [b"\x01", b"a\nb", b"d" * 255, b"\xff"]
+
+
+ODDITIES = {
+    "a link to itself": "os.symlink('loop', 'loop')",
+    "two links in a circle": "os.symlink('b', 'a')\nos.symlink('a', 'b')",
+    "very deep folders": "for _ in range(5000):\n    os.mkdir('d')\n    os.chdir('d')\nopen('f', 'w').close()",
+    "deep folders of long names": "for _ in range(100):\n    os.mkdir('d' * 250)\n    os.chdir('d' * 250)",
+}
+
+
+@pytest.mark.parametrize("script", ODDITIES.values(), ids=ODDITIES.keys())
+def test_outputs_that_cannot_be_read(either, script):
+    mark = Mark()
+    job, keys = run(either, f"os.chdir(folder)\n{script}", Environment=mark.environment)
+    assert_one_line(either, job)
+    assert job["FailureReason"].startswith(f"AlgorithmError: {OUTPUT} cannot be read: ")
+    assert keys == []
+    assert_no_trace(either, mark)
+
+
+@pytest.mark.parametrize("folder", ["SM_MODEL_DIR", "SM_OUTPUT_DATA_DIR"])
+@pytest.mark.parametrize("script", ODDITIES.values(), ids=ODDITIES.keys())
+def test_models_that_cannot_be_read(either, script, folder):
+    mark = Mark()
+    job = either.train(f"import os\nos.chdir(os.environ[{folder!r}])\n{script}", Environment=mark.environment)
+    assert_one_line(either, job)
+    name = {"SM_MODEL_DIR": "/opt/ml/model", "SM_OUTPUT_DATA_DIR": "/opt/ml/output/data"}[folder]
+    assert job["FailureReason"].startswith(f"AlgorithmError: {name} cannot be read: ")
+    assert_no_trace(either, mark)
+
+
+IN_PLACE = {
+    "a file": "open(folder, 'w').write('x')",
+    "a pipe": "os.mkfifo(folder)",
+    "a socket": "import socket\nsocket.socket(socket.AF_UNIX).bind(folder)",
+    "a link to nothing": "os.symlink('/nowhere', folder)",
+    "a link to itself": "os.symlink(folder, folder)",
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("script", IN_PLACE.values(), ids=IN_PLACE.keys())
+def test_what_takes_the_place_of_a_model_s_folder(either, script):
+    mark = Mark()
+    begin = "import os\nos.chdir(os.path.dirname(os.environ['SM_MODEL_DIR']))\nfolder = 'model'\nos.rmdir(folder)\n"
+    job = either.train(begin + script, Environment=mark.environment)
+    assert_one_line(either, job)
+    assert "/opt/ml/model" in job["FailureReason"]
+    assert_no_trace(either, mark)
+
+
+@pytest.mark.parametrize("script", IN_PLACE.values(), ids=IN_PLACE.keys())
+def test_what_takes_the_place_of_output_data(either, script):
+    begin = "import os\nos.chdir(os.environ['SM_OUTPUT_DATA_DIR'] + '/..')\nfolder = 'data'\nos.rmdir(folder)\n"
+    job = either.train(begin + script)
+    if "link" in script or "open" in script:
+        assert_one_line(either, job)
+        assert "/opt/ml/output/data" in job["FailureReason"]
+    else:
+        assert job["TrainingJobStatus"] == "Completed", job
+
+
+@pytest.mark.parametrize("script", IN_PLACE.values(), ids=IN_PLACE.keys())
+def test_what_takes_the_place_of_an_output_s_folder(either, script):
+    job, keys = run(either, f"os.chdir(folder + '/..')\nfolder = 'o'\nos.rmdir(folder)\n{script}")
+    if "link" in script:
+        assert_one_line(either, job)
+    else:
+        assert job["ProcessingJobStatus"] == "Completed", job
+    assert keys in ([], [""])
+
+
+LEFT_BEHIND = """
+import socket
+os.chdir(folder)
+os.mkfifo('pipe')
+socket.socket(socket.AF_UNIX).bind('socket')
+os.symlink('/dev/zero', 'device')
+os.symlink('.', 'here')
+os.mkdir('empty')
+os.mkdir('shut')
+open('shut/file', 'w').write('x')
+os.chmod('shut/file', 0)
+os.chmod('shut', 0)
+"""
+
+
+def test_pipes_sockets_and_devices_are_left_behind(either):
+    job, keys = run(either, LEFT_BEHIND)
+    assert job["ProcessingJobStatus"] == "Completed", job
+    assert keys == ["shut/file"]
+
+
+def test_pipes_sockets_and_devices_are_not_in_a_model(either):
+    job = either.train(f"import os\nfolder = os.environ['SM_MODEL_DIR']\n{LEFT_BEHIND}")
+    assert job["TrainingJobStatus"] == "Completed", job
+    with tarfile.open(fileobj=io.BytesIO(either.get(job["ModelArtifacts"]["S3ModelArtifacts"]))) as tar:
+        assert sorted(tar.getnames()) == ["empty", "here", "shut", "shut/file"]
+
+
+AS_ANOTHER_USER = """
+import os, pathlib, sys
+from recore.simulator.jobs.output_files import OutputFolder
+from recore.simulator.jobs.queue import remove
+os.setgid(65534)
+os.setuid(65534)
+folder = pathlib.Path(sys.argv[1]).resolve()
+os.makedirs(folder / "model/shut/deep/er")
+(folder / "model/shut/file").write_text("content")
+os.chmod(folder / "model/shut/deep", 0)
+os.chmod(folder / "model/shut/file", 0)
+os.chmod(folder / "model/shut", 0)
+files = OutputFolder(folder, "/opt/ml/model").files(lambda: None)
+print(sorted((file.name, file.open().read().decode() if file.size else "") for file in files))
+os.chmod(folder / "model/shut/deep", 0)
+os.chmod(folder / "model/shut", 0)
+os.chdir(folder / "model")
+for _ in range(3000):
+    os.mkdir("deep")
+    os.chdir("deep")
+os.mkdir("shut")
+os.mkdir("shut/in")
+os.chmod("shut", 0)
+os.chdir("/")
+remove(folder / "model")
+print(os.listdir(folder))
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can run a program as another user")
+def test_files_that_even_their_owner_may_not_read(tmp_path: Path) -> None:
+    folder = Path("/var/tmp") / f"recore-{uuid.uuid4().hex}"  # whose parents another user may enter
+    folder.mkdir(mode=0o777)
+    folder.chmod(0o777)
+    try:
+        command = [sys.executable, "-c", AS_ANOTHER_USER, str(folder)]
+        done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        expected = "[('shut', ''), ('shut/deep', ''), ('shut/deep/er', ''), ('shut/file', 'content')]\n[]\n"
+        assert done.stdout == expected
+    finally:
+        remove(folder)

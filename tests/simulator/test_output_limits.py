@@ -1,0 +1,191 @@
+"""Stop, the time limit, the end of the simulator and the volume's size reach the files that a job reads and leaves."""
+
+import time
+import uuid
+
+import pytest
+from support.job_traces import Mark, assert_no_trace, output, wait_until
+from support.simulator_client import Client
+
+from recore.simulator.server import BUCKET, Simulator
+
+pytestmark = pytest.mark.slow
+
+OUTPUT = "/opt/ml/processing/output/o"
+MANY = "for number in range(20_000):\n    open(f'{folder}/{number:05d}', 'w').close()\n"
+LARGE = "open(f'{folder}/large', 'wb').truncate(1_000_000_000)\n"  # sparse: it takes no time to make
+
+
+def begin(client, script, **members):
+    """Start a processing job that writes to its output's folder; its name and the output's URI."""
+    target = f"s3://{BUCKET}/outputs-{uuid.uuid4().hex}"
+    place = {"S3Uri": target, "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
+    members["Environment"] = members.get("Environment", {}) | {"FOLDER": OUTPUT}
+    job = client.process(
+        f"import os\nfolder = os.environ['FOLDER']\n{script}",
+        wait=False,
+        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": place}]},
+        **members,
+    )
+    return job["ProcessingJobName"], target
+
+
+def keys(client, target):
+    prefix = target.removeprefix(f"s3://{BUCKET}/")
+    return [item["Key"] for item in client.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])]
+
+
+@pytest.mark.parametrize("script", [MANY, LARGE], ids=["many files", "a large file"])
+def test_stop_while_outputs_are_uploaded(either, script):
+    mark = Mark()
+    name, _ = begin(either, script + "print('written', flush=True)", seconds=600, Environment=mark.environment)
+    wait_until(lambda: "written" in output(either, "ProcessingJob", name))
+    wait_until(lambda: not mark.processes())
+    either.sagemaker.stop_processing_job(ProcessingJobName=name)
+    begun = time.monotonic()
+    job = either.wait("ProcessingJob", name, 300)
+    assert job["ProcessingJobStatus"] == "Stopped"
+    assert "FailureReason" not in job
+    assert time.monotonic() - begun < 3
+    assert_no_trace(either, mark)
+
+
+def test_the_time_limit_holds_for_the_upload(either):
+    for seconds in (6, 20, 60):  # on a busy machine the files may not be there by then
+        name, _ = begin(either, MANY + "print('written', flush=True)", seconds=seconds)
+        job = either.wait("ProcessingJob", name, 300)
+        if "written" in output(either, "ProcessingJob", name):
+            break
+    assert job["ProcessingJobStatus"] == "Stopped"
+    assert (job["ProcessingEndTime"] - job["ProcessingStartTime"]).total_seconds() < seconds + 3
+    assert f"MaxRuntimeInSeconds, {seconds}" in output(either, "ProcessingJob", name)
+
+
+@pytest.mark.parametrize("script", [MANY, LARGE], ids=["many files", "a large file"])
+@pytest.mark.parametrize("isolation", ["auto", "off"])
+def test_the_simulator_ends_while_outputs_are_uploaded(isolation, script):
+    with Simulator(isolation=isolation) as simulator:
+        client = Client(simulator)
+        mark = Mark()
+        name, _ = begin(client, script + "print('written', flush=True)", seconds=600, Environment=mark.environment)
+        wait_until(lambda: "written" in output(client, "ProcessingJob", name))
+        wait_until(lambda: not mark.processes())
+        begun = time.monotonic()
+    assert time.monotonic() - begun < 5
+    assert not simulator.folder.exists()
+
+
+@pytest.mark.parametrize("compression", ["GZIP", "NONE"])
+def test_stop_while_a_model_is_uploaded(either, compression):
+    script = f"import os\nfolder = os.environ['SM_MODEL_DIR']\n{MANY if compression == 'NONE' else LARGE}"
+    target = {"S3OutputPath": f"s3://{BUCKET}/models", "CompressionType": compression}
+    name = either.train(script, wait=False, seconds=600, OutputDataConfig=target)["TrainingJobName"]
+    wait_until(lambda: either.describe("TrainingJob", name)["SecondaryStatus"] == "Uploading")
+    either.sagemaker.stop_training_job(TrainingJobName=name)
+    begun = time.monotonic()
+    job = either.wait("TrainingJob", name, 300)
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
+    assert time.monotonic() - begun < 3
+
+
+def test_the_time_limit_holds_for_the_upload_of_a_model(either):
+    script = f"import os\nfolder = os.environ['SM_MODEL_DIR']\n{MANY}print('written', flush=True)"
+    target = {"S3OutputPath": f"s3://{BUCKET}/models", "CompressionType": "NONE"}
+    for seconds in (8, 20, 60):
+        job = either.train(script, seconds=seconds, OutputDataConfig=target)
+        if "written" in output(either, "TrainingJob", job["TrainingJobName"]):
+            break
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
+    assert (job["TrainingEndTime"] - job["TrainingStartTime"]).total_seconds() < seconds + 3
+
+
+def test_outputs_of_a_stopped_job_are_still_uploaded(either):
+    script = "open(folder + '/kept', 'w').write('so far')\nprint('written', flush=True)\nimport time\ntime.sleep(600)"
+    name, target = begin(either, script, seconds=600)
+    wait_until(lambda: "written" in output(either, "ProcessingJob", name))
+    either.sagemaker.stop_processing_job(ProcessingJobName=name)
+    assert either.wait("ProcessingJob", name)["ProcessingJobStatus"] == "Stopped"
+    assert either.get(f"{target}/kept") == b"so far"
+
+
+def test_outputs_larger_than_the_volume(either):
+    name, target = begin(either, "open(folder + '/sparse', 'wb').truncate(2 << 30)\nopen(folder + '/a', 'w').close()")
+    job = either.wait("ProcessingJob", name)
+    assert job["ProcessingJobStatus"] == "Failed"
+    reason = f"No space left on device: {OUTPUT} holds more than VolumeSizeInGB, 1"
+    assert job["FailureReason"] == f"AlgorithmError: {reason}"
+    assert not keys(either, target)
+    assert job["FailureReason"] in output(either, "ProcessingJob", name)
+
+
+def test_more_outputs_than_a_disk_of_that_size_has_files(either):
+    name, target = begin(either, "for number in range(70_000):\n    open(f'{folder}/{number}', 'w').close()")
+    job = either.wait("ProcessingJob", name)
+    assert job["ProcessingJobStatus"] == "Failed"
+    assert "VolumeSizeInGB, 1" in job["FailureReason"]
+    assert not keys(either, target)
+
+
+def test_inputs_larger_than_the_volume(client):
+    uri = client.put("half/object", b"x" * (360 << 20))
+    inputs = [
+        {
+            "InputName": f"i{number}",
+            "S3Input": {
+                "S3Uri": uri,
+                "LocalPath": f"/opt/ml/processing/input/i{number}",
+                "S3DataType": "S3Prefix",
+                "S3InputMode": "File",
+            },
+        }
+        for number in range(3)
+    ]
+    job = client.process("print('never')", ProcessingInputs=inputs)
+    assert job["ProcessingJobStatus"] == "Failed"
+    reason = "Data download failed: Insufficient disk space"
+    assert job["FailureReason"] == f"ClientError: {reason}: the inputs are larger than VolumeSizeInGB, 1"
+    client.s3.delete_object(Bucket=BUCKET, Key="half/object")
+
+
+FULL = {
+    "a file": "os.posix_fallocate(os.open(os.environ['FOLDER'] + '/f', os.O_CREAT | os.O_RDWR), 0, 1200 << 20)",
+    "a file in /tmp": "os.posix_fallocate(os.open(os.environ['TMPDIR'] + '/f', os.O_CREAT | os.O_RDWR), 0, 1200 << 20)",
+    "an open file without a name": "file = tempfile.TemporaryFile()\nos.posix_fallocate(file.fileno(), 0, 1200 << 20)",
+    "many files": "for number in range(70_000):\n    open(f'{os.environ['FOLDER']}/{number}', 'w').close()",
+    "below a path that is too long to name": """
+os.chdir(os.environ['FOLDER'])
+for _ in range(40):
+    os.mkdir('d' * 200)
+    os.chdir('d' * 200)
+os.posix_fallocate(os.open('f', os.O_CREAT | os.O_RDWR), 0, 1200 << 20)
+""",
+}
+
+
+@pytest.mark.parametrize("script", FULL.values(), ids=FULL.keys())
+def test_a_running_job_that_fills_its_volume(either, script):
+    mark = Mark()
+    begun = time.monotonic()
+    job = either.process(
+        f"import os, tempfile, time\n{script}\nprint('full', flush=True)\ntime.sleep(600)",
+        Environment=mark.environment | {"FOLDER": "/opt/ml/processing"},
+        seconds=300,
+    )
+    assert job["ProcessingJobStatus"] == "Failed"
+    reason = "No space left on device: the job needs more than VolumeSizeInGB, 1, exit code: 137"
+    assert job["FailureReason"] == f"AlgorithmError: {reason}"
+    assert time.monotonic() - begun < 30
+    assert_no_trace(either, mark)
+
+
+def test_a_training_job_that_fills_its_volume(either):
+    script = "import os, time\nfile = os.open(os.environ['SM_MODEL_DIR'] + '/f', os.O_CREAT | os.O_RDWR)\n"
+    job = either.train(script + "os.posix_fallocate(file, 0, 1200 << 20)\ntime.sleep(600)")
+    assert job["TrainingJobStatus"] == "Failed"
+    reason = "No space left on device: the job needs more than VolumeSizeInGB, 1, exit code: 137"
+    assert job["FailureReason"] == f"AlgorithmError: {reason}"
+
+
+def test_a_sparse_file_takes_what_it_occupies_while_a_job_runs(either):
+    script = "import os, time\nopen(os.environ['TMPDIR'] + '/f', 'wb').truncate(1 << 40)\ntime.sleep(3)"
+    assert either.process(script)["ProcessingJobStatus"] == "Completed"

@@ -1,0 +1,122 @@
+"""The simulator's own clients: neither a proxy nor the caller's AWS configuration matters to them."""
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import boto3
+import pytest
+from support.checkout import ROOT, environment
+from support.simulator_client import Client
+
+PROGRAM = """
+import io, json
+from support.simulator_client import Client
+from recore.simulator.server import BUCKET, Simulator
+with Simulator(isolation="off") as simulator:
+    client = Client(simulator)
+    client.s3.upload_fileobj(io.BytesIO(b"text"), BUCKET, "file")
+    job = client.process("print('hello')", ProcessingInputs=[])
+    assert job["ProcessingJobStatus"] == "Completed", job
+    events = client.logs.filter_log_events(logGroupName="/aws/sagemaker/ProcessingJobs")["events"]
+    simulator.client("sts").get_caller_identity()
+    simulator.client("ecr").describe_repositories()
+    metrics = simulator.client("cloudwatch").list_metrics(Namespace="/aws/sagemaker/ProcessingJobs")["Metrics"]
+    text = client.get(f"s3://{BUCKET}/file").decode()
+    print(json.dumps([text, [event["message"] for event in events], len(metrics)]))
+"""
+# each of these makes a client of botocore fail, or go to another place
+ODD = {
+    "AWS_ACCOUNT_ID_ENDPOINT_MODE": "x",
+    "AWS_CA_BUNDLE": "nope",
+    "AWS_DATA_PATH": "nope",
+    "AWS_DEFAULTS_MODE": "x",
+    "AWS_DEFAULT_REGION": "nowhere",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "x",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+    "AWS_MAX_ATTEMPTS": "x",
+    "AWS_METADATA_SERVICE_TIMEOUT": "x",
+    "AWS_REGION": "nowhere",
+    "AWS_REQUEST_CHECKSUM_CALCULATION": "x",
+    "AWS_REQUEST_MIN_COMPRESSION_SIZE_BYTES": "x",
+    "AWS_RETRY_MODE": "x",
+    "AWS_S3_US_EAST_1_REGIONAL_ENDPOINT": "x",
+    "AWS_STS_REGIONAL_ENDPOINTS": "x",
+    "AWS_USE_DUALSTACK_ENDPOINT": "true",
+    "AWS_USE_FIPS_ENDPOINT": "true",
+}
+LOCAL_MODEL = {"version": "2.0", "metadata": {"endpointPrefix": "x"}, "operations": {}, "shapes": {}}
+
+
+def assert_works(**variables: str) -> None:
+    process = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        cwd=ROOT,
+        env=environment() | {"PYTHONPATH": str(ROOT / "tests")} | variables,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert process.returncode == 0, process.stderr[-3000:]
+    assert json.loads(process.stdout) == ["text", ["hello"], 1]
+
+
+def test_no_proxy_is_used() -> None:
+    """What connects to the proxy is counted, and hangs."""
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        reached = []
+
+        def count() -> None:
+            while True:
+                try:
+                    reached.append(proxy.accept())
+                except OSError:
+                    return
+
+        threading.Thread(target=count, daemon=True).start()
+        address = f"http://127.0.0.1:{proxy.getsockname()[1]}"
+        names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+        assert_works(**{name: address for upper in names for name in (upper, upper.lower())}, NO_PROXY="", no_proxy="")
+        proxy.shutdown(socket.SHUT_RDWR)
+    assert not reached
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy"])
+def test_a_client_with_the_variables_uses_no_proxy(client: Client, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "a.example")
+    variables = client.simulator.variables()
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    assert boto3.Session().client("s3").list_buckets()["Buckets"]
+    assert variables["NO_PROXY"] == "a.example,127.0.0.1"
+
+
+def test_a_profile_that_does_not_exist() -> None:
+    assert_works(AWS_PROFILE="nope")
+
+
+def test_odd_values_of_variables() -> None:
+    assert_works(**ODD)
+
+
+def test_a_broken_configuration_and_a_local_model(tmp_path: Path) -> None:
+    aws, model = (
+        tmp_path / ".aws",
+        tmp_path / ".aws/models/sagemaker/2099-01-01",
+    )  # as `aws configure add-model` adds it
+    model.mkdir(parents=True)
+    (aws / "config").write_text("[default\nregion = broken")
+    (aws / "credentials").write_text("[default]\naws_access_key_id\n")
+    (model / "service-2.json").write_text(json.dumps(LOCAL_MODEL))
+    assert_works(HOME=str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["config", "credentials"])
+def test_files_that_variables_name(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("[default\n")
+    variable = {"config": "AWS_CONFIG_FILE", "credentials": "AWS_SHARED_CREDENTIALS_FILE"}[name]
+    assert_works(**{variable: str(tmp_path / name)})

@@ -1,0 +1,362 @@
+"""The store of records: like a dict of dicts, for many threads, over restarts, and in files that are damaged."""
+
+import contextlib
+import copy
+import datetime
+import shutil
+import sqlite3
+import sys
+import tempfile
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from recore.simulator.api.errors import ServiceError
+from recore.simulator.resources.model import Models
+from recore.simulator.resources.tags import Tags
+from recore.simulator.state.database import Database
+from recore.simulator.state.records import Record, Store
+
+KEYS = st.sampled_from(["a", "A", "", "a/b", "a\0b", "ü 😀", "arn:aws:sagemaker:us-east-1:1:model/a", "a' OR 1=1 --"])
+KINDS = st.sampled_from(["Model", "TrainingJob"])
+TIMES = st.datetimes(timezones=st.sampled_from([None, datetime.UTC, datetime.timezone(datetime.timedelta(hours=-5))]))
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | TIMES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text() | st.just("$time"), inner, max_size=3),
+    max_leaves=8,
+)
+RECORDS = st.dictionaries(st.sampled_from(["Name", "Status", "$time", "$$", "{}"]), VALUES, max_size=4)
+
+
+@pytest.fixture(params=["in memory", "file"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    database = Database.in_memory() if request.param == "in memory" else Database.open(tmp_path / "state.sqlite")
+    yield Store(database)
+    database.close()
+
+
+class StoreLikeDicts(RuleBasedStateMachine):
+    """What is done to the store is done to dicts, too, and both are compared after each step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.records: defaultdict[str, dict[str, Record]] = defaultdict(dict)
+        self.numbers: defaultdict[str, int] = defaultdict(int)
+
+    def teardown(self) -> None:
+        self.database.close()
+        shutil.rmtree(self.folder)
+
+    @initialize()
+    def open(self) -> None:
+        self.database = Database.open(self.folder / "state.sqlite")
+        self.store = Store(self.database)
+
+    @rule()
+    def restart(self) -> None:
+        self.database.close()
+        self.open()
+
+    @rule(kind=KINDS, key=KEYS, record=RECORDS)
+    def add(self, kind: str, key: str, record: Record) -> None:
+        assert self.store.add(kind, key, record) == (key not in self.records[kind])
+        self.records[kind].setdefault(key, copy.deepcopy(record))
+        record["Name"] = "changed by its owner"
+
+    @rule(kind=KINDS, key=KEYS, members=RECORDS)
+    def update(self, kind: str, key: str, members: Record) -> None:
+        if key not in self.records[kind]:
+            with pytest.raises(KeyError):
+                self.store.update(kind, key, **members)
+            return
+        self.records[kind][key] |= copy.deepcopy(members)
+        assert self.store.update(kind, key, **members) == self.records[kind][key]
+
+    @rule(kind=KINDS, key=KEYS, record=RECORDS)
+    def change(self, kind: str, key: str, record: Record) -> None:
+        expected = {**self.records[kind].get(key, {"default": []}), "new": copy.deepcopy(record)}
+        assert self.store.change(kind, key, lambda old: {**old, "new": record}, {"default": []}) == expected
+        self.records[kind][key] = expected
+
+    @rule(kind=KINDS, key=KEYS)
+    def fail_to_change(self, kind: str, key: str) -> None:
+        def fail(record: Record) -> Record:
+            record.clear()
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            self.store.change(kind, key, fail, {})
+
+    @rule(kind=KINDS, key=KEYS, record=RECORDS)
+    def fail_in_a_transaction(self, kind: str, key: str, record: Record) -> None:
+        with contextlib.suppress(ZeroDivisionError), self.store.transaction():
+            self.store.delete(kind, key)
+            self.store.add(kind, key, record)
+            assert self.store.get(kind, key) == record
+            raise ZeroDivisionError
+
+    @rule(kind=KINDS, key=KEYS)
+    def delete(self, kind: str, key: str) -> None:
+        assert self.store.delete(kind, key) == (self.records[kind].pop(key, None) is not None)
+
+    @rule(kind=KINDS, key=KEYS)
+    def change_what_was_read(self, kind: str, key: str) -> None:
+        for record in [self.store.get(kind, key) or {}, *self.store.all(kind)]:
+            for value in record.values():
+                if isinstance(value, dict | list):
+                    value.clear()
+            record.clear()
+
+    @rule(name=KEYS)
+    def number(self, name: str) -> None:
+        self.numbers[name] += 1
+        assert self.store.number("Model", name) == self.numbers[name]
+
+    @invariant()
+    def are_equal(self) -> None:
+        for kind, records in self.records.items():
+            assert self.store.all(kind) == list(records.values())
+            assert all(self.store.get(kind, key) == record for key, record in records.items())
+            assert self.store.get(kind, "never stored") is None
+
+
+TestStoreLikeDicts = StoreLikeDicts.TestCase
+TestStoreLikeDicts.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+
+STEPS = st.lists(st.tuples(st.sampled_from(["add", "update", "delete", "count"]), st.integers(0, 3)), max_size=12)
+
+
+@given(st.lists(STEPS, min_size=2, max_size=8))
+@settings(max_examples=40, deadline=None)
+def test_threads_do_not_disturb_each_other(steps_of_threads: list[list[tuple[str, int]]]) -> None:
+    def work(thread: int, steps: list[tuple[str, int]], store: Store) -> dict[str, Record]:
+        expected: dict[str, Record] = {}
+        for number, (step, key) in enumerate(steps):
+            name, record = f"{thread}/{key}", {"step": number}
+            if step == "add":
+                assert store.add("Model", name, record) == (name not in expected)
+                expected.setdefault(name, record)
+            elif step == "update" and name in expected:
+                store.update("Model", name, again=number)
+                expected[name] = expected[name] | {"again": number}
+            elif step == "delete":
+                assert store.delete("Model", name) == (expected.pop(name, None) is not None)
+            elif step == "count":
+                store.change("Counter", "shared", lambda old: {"count": old["count"] + 1}, {"count": 0})
+            assert store.get("Model", name) == expected.get(name)
+        return expected
+
+    with tempfile.TemporaryDirectory() as folder:
+        database = Database.open(Path(folder) / "state.sqlite")
+        store = Store(database)
+        with ThreadPoolExecutor(len(steps_of_threads)) as pool:
+            works = [pool.submit(work, *item, store) for item in enumerate(steps_of_threads)]
+        expected = {key: record for done in works for key, record in done.result().items()}
+        assert sorted(map(str, store.all("Model"))) == sorted(map(str, expected.values()))
+        counts = sum(step == "count" for steps in steps_of_threads for step, _ in steps)
+        assert (store.get("Counter", "shared") or {"count": 0}) == {"count": counts}
+        database.close()
+
+
+def in_threads(count: int, work: Callable[[int], Any]) -> list[Any]:
+    """Call a function in threads that begin at the same moment; return what it returned."""
+    ready = threading.Barrier(count)
+
+    def begin(number: int) -> Any:
+        ready.wait()
+        return work(number)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(begin, range(count)))
+
+
+def test_no_number_is_drawn_twice(tmp_path: Path) -> None:
+    drawn: list[int] = []
+    for _ in range(2):
+        database = Database.open(tmp_path / "state.sqlite")
+        draw = partial(Store(database).number, "ModelPackage", "group")
+        for numbers in in_threads(32, lambda _, draw=draw: [draw() for _ in range(10)]):
+            assert numbers == sorted(numbers)
+            drawn += numbers
+        database.close()
+    assert sorted(drawn) == list(range(1, 641))
+
+
+def test_a_number_is_not_drawn_again_after_its_record_is_deleted(store: Store) -> None:
+    number = store.number("ModelPackage", "group")
+    store.add("ModelPackage", f"group/{number}", {})
+    store.delete("ModelPackage", f"group/{number}")
+    assert store.number("ModelPackage", "group") == number + 1
+    assert store.number("ModelPackage", "another group") == 1
+
+
+def test_no_change_is_lost_between_threads(store: Store) -> None:
+    store.add("Model", "a", {"Threads": []})
+
+    def append(number: int) -> None:
+        for _ in range(5):
+            store.change("Model", "a", lambda record: {"Threads": [*record["Threads"], number]})
+
+    in_threads(32, append)
+    assert sorted(store.all("Model")[0]["Threads"]) == sorted([*range(32)] * 5)
+
+
+def test_one_thread_adds_a_name(store: Store) -> None:
+    assert sum(in_threads(32, lambda number: store.add("Model", "a", {"Thread": number}))) == 1
+
+
+def test_reading_does_not_wait_for_a_change_that_is_being_written(tmp_path: Path) -> None:
+    database = Database.open(tmp_path / "state.sqlite")
+    store = Store(database)
+    store.add("Model", "a", {"Status": "before"})
+    changed, read = threading.Event(), threading.Event()
+
+    def change(record: Record) -> Record:
+        changed.set()
+        assert read.wait(20)
+        return {"Status": "after"}
+
+    with ThreadPoolExecutor(1) as pool:
+        changing = pool.submit(store.change, "Model", "a", change)
+        assert changed.wait(20)
+        assert (store.get("Model", "a"), store.all("Model")) == ({"Status": "before"}, [{"Status": "before"}])
+        read.set()
+        changing.result()
+    assert store.get("Model", "a") == {"Status": "after"}
+    database.close()
+
+
+@pytest.mark.parametrize("value", [{1, 2}, b"bytes", Path("/"), {"nested": [object()]}])
+def test_what_json_cannot_express_is_refused(value: Any, store: Store) -> None:
+    with pytest.raises(TypeError):
+        store.add("Model", "a", {"value": value})
+    assert store.all("Model") == []
+
+
+def content_of(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def make_database(path: Path, records: int = 200) -> None:
+    database = Database.open(path)
+    store = Store(database)
+    with store.transaction():
+        for number in range(records):
+            store.add("Model", f"model-{number}", {"Environment": {"text": "x" * 200}})
+    database.close()
+
+
+def damage(path: Path, damaged: str) -> None:
+    content = path.read_bytes()
+    if damaged == "sqlite of another program":
+        path.unlink()
+        with sqlite3.connect(path) as connection:
+            connection.execute("CREATE TABLE records (text)")
+        connection.close()
+    elif damaged == "a later layout":
+        with sqlite3.connect(path) as connection:
+            connection.execute("PRAGMA user_version = 2")
+        connection.close()
+    elif damaged == "a folder":
+        path.unlink()
+        path.mkdir()
+    elif damaged == "overwritten in the middle":
+        path.write_bytes(content[:8192] + b"\xff" * 8192 + content[16384:])
+    elif damaged == "text":
+        path.write_text("This is no database. " * 100)
+    else:
+        path.write_bytes(content[: int(float(damaged) * len(content))])
+
+
+DAMAGED = {
+    "0": "damaged",
+    "0.0001": "damaged",
+    "0.1": "damaged",
+    "0.5": "damaged",
+    "0.99": "damaged",
+    "overwritten in the middle": "damaged",
+    "text": "not a database of the simulator",
+    "sqlite of another program": "not a database of the simulator",
+    "a later layout": "another version of recore",
+    "a folder": "may not be opened",
+}
+
+
+@pytest.mark.parametrize("damaged", DAMAGED)
+def test_a_damaged_or_foreign_file_is_refused_and_stays_as_it_is(damaged: str, tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    make_database(path)
+    damage(path, damaged)
+    before = content_of(tmp_path)
+    with pytest.raises(OSError, match=DAMAGED[damaged]) as refused:
+        Database.open(path)
+    assert str(refused.value).startswith(f"{path}: ")
+    assert "use another folder" in str(refused.value) or "or another folder" in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert content_of(tmp_path).items() >= before.items()
+
+
+def test_the_changes_beside_a_damaged_file_stay_too(tmp_path: Path) -> None:
+    make_database(tmp_path / "state.sqlite")
+    database = Database.open(tmp_path / "state.sqlite")
+    Store(database).add("Model", "the latest", {})
+    killed = tmp_path / "killed"  # what a kill at this moment leaves
+    killed.mkdir()
+    for name in ("state.sqlite", "state.sqlite-wal"):
+        shutil.copy(tmp_path / name, killed)
+    database.close()
+    damage(killed / "state.sqlite", "0.5")
+    before = content_of(killed)
+    assert len(before[killed / "state.sqlite-wal"]) > 0
+    with pytest.raises(OSError, match="it is damaged"):
+        Database.open(killed / "state.sqlite")
+    assert content_of(killed).items() >= before.items()
+
+
+def test_a_file_that_was_cut_off_while_it_was_made_is_made_again(tmp_path: Path) -> None:
+    (tmp_path / "state.sqlite.new").write_bytes(b"SQLite format 3")
+    make_database(tmp_path / "state.sqlite")
+    assert [path.name for path in tmp_path.iterdir()] == ["state.sqlite"]
+
+
+def test_tags_are_merged_and_end_with_their_model() -> None:
+    store = Store()
+    platform = SimpleNamespace(store=store)
+    models = Models(platform)
+    tags = Tags(platform, [models])
+    request = {"ModelName": "a", "PrimaryContainer": {"Image": "sklearn:1"}}
+    arn = models.CreateModel(request)["ModelArn"]
+
+    def add(thread: int) -> None:
+        tags.AddTags({"ResourceArn": arn, "Tags": [{"Key": str(thread), "Value": "1"}]})
+
+    in_threads(32, add)
+    assert {tag["Key"] for tag in tags.ListTags({"ResourceArn": arn})["Tags"]} == set(map(str, range(32)))
+
+    def add_or_make_again(thread: int) -> None:
+        for _ in range(100):
+            if thread:
+                with contextlib.suppress(ServiceError):  # there is no such model at this moment
+                    add(thread)
+            else:
+                models.answer("DeleteModel", {"ModelName": "a"})
+                assert store.get("Tags", arn) is None
+                models.CreateModel(request)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    in_threads(8, add_or_make_again)
+    sys.setswitchinterval(before)
+    models.answer("DeleteModel", {"ModelName": "a"})
+    assert store.all("Tags") == []

@@ -1,0 +1,130 @@
+"""The runtime's interface: REST, errors as its clients read them, and the place where a kind adds its invocations."""
+
+import contextlib
+import http.client
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import botocore.exceptions
+import pytest
+from support.simulator_client import Client
+
+from recore.simulator.api.errors import ServiceError
+from recore.simulator.resources import registry
+from recore.simulator.resources.registry import KINDS
+from recore.simulator.resources.resource import Resource
+from recore.simulator.server import Simulator
+from recore.simulator.state.records import Record
+
+SIGNED = "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/sagemaker/aws4_request, SignedHeaders=host, Signature=0"
+LARGEST = 26_214_400
+
+
+class Echoes(Resource):
+    """Endpoints that answer what they are sent; that of the name `fails` is a model's error."""
+
+    kind = "Endpoint"
+    arn_type = "endpoint"
+
+    def InvokeEndpoint(self, request: Record) -> Record:
+        if request["EndpointName"] == "fails":
+            raise ServiceError("ModelError", "the model said no", 424, OriginalStatusCode=503, OriginalMessage="no")
+        if request["EndpointName"] == "breaks":
+            raise ZeroDivisionError
+        members = {name: value for name, value in request.items() if name != "Body"}
+        return {
+            "Body": request["Body"],
+            "ContentType": request.get("ContentType"),
+            "InvokedProductionVariant": "one",
+            "CustomAttributes": json.dumps(members),
+        }
+
+
+@pytest.fixture(scope="module")
+def runtime() -> Iterator[Any]:
+    with contextlib.ExitStack() as ends:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(registry, "KINDS", (*KINDS, Echoes))
+            simulator = ends.enter_context(Simulator(isolation="off"))
+        yield simulator.client("sagemaker-runtime")
+
+
+def refusal(call: Any, **request: Any) -> dict[str, Any]:
+    with pytest.raises(botocore.exceptions.ClientError) as caught:
+        call(**request)
+    return caught.value.response
+
+
+@pytest.mark.parametrize("operation", ["invoke_endpoint", "invoke_endpoint_with_response_stream"])
+def test_endpoints_are_not_simulated(client: Client, operation: str) -> None:
+    response = refusal(getattr(client.simulator.client("sagemaker-runtime"), operation), EndpointName="x", Body=b"1")
+    assert response["Error"]["Code"] == "NotImplemented"
+    assert "Endpoints are not simulated" in response["Error"]["Message"]
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == 501
+    assert response["ResponseMetadata"]["RequestId"]
+
+
+def test_an_async_invocation_is_not_simulated(client: Client) -> None:
+    invoke = client.simulator.client("sagemaker-runtime").invoke_endpoint_async
+    response = refusal(invoke, EndpointName="x", InputLocation="s3://bucket/key")
+    assert response["Error"]["Code"] == "NotImplemented"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "service", "status", "code"),
+    [
+        ("POST", "/endpoints/x/invocations", None, 501, "NotImplemented"),
+        ("GET", "/endpoints/x/invocations", "sagemaker", 405, "UnknownOperationException"),
+        ("POST", "/endpoints/x", "sagemaker", 501, "NotImplemented"),
+        ("POST", "/endpoints//invocations", "sagemaker", 501, "NotImplemented"),
+        ("POST", "/endpoints/x/invocations/y", "sagemaker", 501, "NotImplemented"),
+        ("GET", "/FeatureGroup/x", "sagemaker", 501, "NotImplemented"),
+        ("POST", "/x", "sagemaker-geospatial", 501, "NotImplemented"),
+    ],
+)
+def test_addresses_and_methods(
+    client: Client, method: str, path: str, service: str | None, status: int, code: str
+) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", client.simulator.port, timeout=30)
+    with contextlib.closing(connection):
+        headers = {"Authorization": SIGNED.replace("/sagemaker/", f"/{service}/")} if service else {}
+        connection.request(method, path, b"x" if method == "POST" else None, headers)
+        answer = connection.getresponse()
+        assert (answer.status, answer.getheader("x-amzn-errortype")) == (status, code)
+        assert answer.getheader("Content-Type") == "application/json"
+        assert path in json.loads(answer.read())["Message"] or path.endswith("/invocations")
+
+
+def test_a_kind_adds_its_invocations(runtime: Any) -> None:
+    answer = runtime.invoke_endpoint(
+        EndpointName="echo", Body=b"\x00\xff", ContentType="text/csv", Accept="*/*", TargetVariant="two"
+    )
+    assert answer["Body"].read() == b"\x00\xff"
+    assert (answer["ContentType"], answer["InvokedProductionVariant"]) == ("text/csv", "one")
+    sent = {"EndpointName": "echo", "ContentType": "text/csv", "Accept": "*/*", "TargetVariant": "two"}
+    assert json.loads(answer["CustomAttributes"]) == sent
+
+
+def test_errors_of_a_kind(runtime: Any) -> None:
+    response = refusal(runtime.invoke_endpoint, EndpointName="fails", Body=b"")
+    assert response["Error"] == {"Code": "ModelError", "Message": "the model said no"}
+    assert (response["OriginalStatusCode"], response["OriginalMessage"]) == (503, "no")
+    response = refusal(runtime.invoke_endpoint, EndpointName="breaks", Body=b"")
+    assert response["Error"] == {"Code": "InternalFailure", "Message": "ZeroDivisionError()"}
+
+
+def test_members_are_checked(runtime: Any) -> None:
+    response = refusal(runtime.invoke_endpoint, EndpointName="under_score", Body=b"")
+    assert response["Error"]["Code"] == "ValidationError"
+    assert "'under_score' at 'endpointName' failed to satisfy constraint" in response["Error"]["Message"]
+
+
+def test_a_body_has_25_mib_at_most(runtime: Any) -> None:
+    answer = runtime.invoke_endpoint(EndpointName="echo", Body=bytes(LARGEST))
+    assert len(answer["Body"].read()) == LARGEST
+    for body in (bytes(LARGEST + 1), io.BytesIO(bytes(LARGEST + 1))):
+        response = refusal(runtime.invoke_endpoint, EndpointName="echo", Body=body)
+        assert response["Error"]["Code"] == "ValidationError"
+        assert f"{LARGEST} bytes" in response["Error"]["Message"]

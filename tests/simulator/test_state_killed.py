@@ -1,0 +1,157 @@
+"""A simulator that is killed at a random moment under load: what it acknowledged is there at the next start."""
+
+import contextlib
+import hashlib
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import botocore.config
+import botocore.exceptions
+import pytest
+from support.simulator_client import IMAGE
+from support.state import SimulatorProcess, objects_of, running, stored_objects
+
+from recore.simulator.server import BUCKET, ROLE_ARN
+
+pytestmark = pytest.mark.slow
+
+OBJECT, MODEL, JOB = "object", "model", "job"
+Key = tuple[str, str]
+KILLED = (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError)
+ONCE = botocore.config.Config(retries={"total_max_attempts": 1}, read_timeout=30)
+
+
+class Load:
+    """One client that changes names of its own, and knows what each may be: one value, or two while a request runs."""
+
+    def __init__(self, number: int):
+        self.number = number
+        self.random = Random()
+        self.may_be: dict[Key, set[bytes | None]] = {}
+        self.acknowledged = 0
+        self.jobs = 0
+
+    def run(self, simulator: SimulatorProcess) -> None:
+        """Send requests until there is no answer."""
+        self.s3, self.sagemaker = (simulator.client(service, config=ONCE) for service in ("s3", "sagemaker"))
+        self.jobs_left = 2
+        with contextlib.suppress(*KILLED):
+            while True:
+                self._step()
+
+    def check(self, found: dict[Key, bytes | None]) -> None:
+        """Compare what is there after a restart with what may be there."""
+        for key, values in self.may_be.items():
+            assert found.get(key) in values, f"{key} is {found.get(key)!r:.60}, not one of {values!r:.200}"
+        ours = {key for key in found if key[1].startswith(f"{self.number}-")}
+        assert ours <= self.may_be.keys()
+        self.may_be = {key: {found.get(key)} for key in self.may_be}
+
+    def _step(self) -> None:
+        name, step = f"{self.number}-{self.random.randrange(12)}", self.random.random()
+        if step < 0.5:
+            body = f"{name} {self.random.random()} ".encode() * self.random.choice([1, 1, 1, 10_000])
+            with self._changing({(OBJECT, name): body}):
+                self.s3.put_object(Bucket=BUCKET, Key=name, Body=body)
+        elif step < 0.6:
+            with self._changing({(OBJECT, name): None}):
+                self.s3.delete_object(Bucket=BUCKET, Key=name)
+        elif step < 0.7:
+            names = [f"{self.number}-{number}" for number in range(3)]
+            with self._changing({(OBJECT, name): None for name in names}):
+                self.s3.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": name} for name in names]})
+        elif step < 0.95:
+            self._create_or_delete_a_model(name)
+        elif self.jobs_left:
+            self._create_a_job()
+
+    def _create_or_delete_a_model(self, name: str) -> None:
+        if self.may_be.get((MODEL, name), {None}) == {None}:
+            container = {"Image": IMAGE, "Environment": {"value": str(self.random.random())}}
+            with self._changing({(MODEL, name): container["Environment"]["value"].encode()}):
+                self.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
+        else:
+            with self._changing({(MODEL, name): None}):
+                self.sagemaker.delete_model(ModelName=name)
+
+    def _create_a_job(self) -> None:
+        self.jobs, self.jobs_left = self.jobs + 1, self.jobs_left - 1
+        name = f"{self.number}-job-{self.jobs}"
+        cluster = {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+        with self._changing({(JOB, name): b""}):
+            self.sagemaker.create_processing_job(
+                ProcessingJobName=name,
+                RoleArn=ROLE_ARN,
+                AppSpecification={"ImageUri": IMAGE, "ContainerEntrypoint": ["sleep", "0.2"]},
+                ProcessingResources={"ClusterConfig": cluster},
+            )
+
+    @contextlib.contextmanager
+    def _changing(self, changes: dict[Key, bytes | None]) -> Iterator[None]:
+        for key, value in changes.items():
+            self.may_be[key] = self.may_be.get(key, {None}) | {value}
+        yield
+        self.may_be |= {key: {value} for key, value in changes.items()}
+        self.acknowledged += 1
+
+
+def found_in(simulator: SimulatorProcess) -> dict[Key, bytes | None]:
+    """Return all objects, models and jobs; no job runs after a start."""
+    sagemaker = simulator.client("sagemaker")
+    found: dict[Key, bytes | None] = {}
+    for page in sagemaker.get_paginator("list_models").paginate():
+        for name in [model["ModelName"] for model in page["Models"]]:
+            model = sagemaker.describe_model(ModelName=name)
+            found[MODEL, name] = model["PrimaryContainer"]["Environment"]["value"].encode()
+    for page in sagemaker.get_paginator("list_processing_jobs").paginate():
+        for job in page["ProcessingJobSummaries"]:
+            assert job["ProcessingJobStatus"] in ("Completed", "Failed")
+            found[JOB, job["ProcessingJobName"]] = b""
+    return found
+
+
+def kill_and_check(folder: Path, before: dict[str, bytes], objects: Any) -> None:
+    """Kill a simulator at ten random moments under the load of four clients; `objects` reads S3 after a start."""
+    loads = [Load(number) for number in range(4)]
+    for _ in range(10):
+        with running("--state", folder) as simulator, ThreadPoolExecutor(len(loads)) as pool:
+            found = found_in(simulator)
+            there = objects(simulator)
+            assert before.items() <= there.items()
+            found |= {(OBJECT, key): body for key, body in there.items() if key not in before}
+            for load in loads:
+                load.check(found)
+            threading.Timer(Random().uniform(0.1, 1.0), simulator.kill).start()
+            for work in [pool.submit(load.run, simulator) for load in loads]:
+                work.result()
+    assert sum(load.acknowledged for load in loads) > 100
+
+
+def test_what_was_acknowledged_survives_ten_kills(tmp_path: Path) -> None:
+    kill_and_check(tmp_path, {}, lambda simulator: objects_of(simulator.client("s3")).get(BUCKET, {}))
+
+
+@pytest.mark.slow
+def test_what_was_acknowledged_survives_ten_kills_among_ten_thousand_objects(tmp_path: Path) -> None:
+    before = {f"before-{number}": f"{number} ".encode() * 100 for number in range(10_000)}
+    with running("--state", tmp_path) as simulator, ThreadPoolExecutor(4) as pool:
+        s3 = simulator.client("s3")
+        list(pool.map(lambda item: s3.put_object(Bucket=BUCKET, Key=item[0], Body=item[1]), before.items()))
+
+    def objects(simulator: SimulatorProcess) -> dict[str, bytes]:
+        """Read the files, and compare them with S3's list: to get so many objects takes long."""
+        stored = stored_objects(tmp_path)[BUCKET]
+        pages = simulator.client("s3").get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
+        tags = {item["Key"]: item["ETag"] for page in pages for item in page["Contents"]}
+        assert tags == {key: f'"{hashlib.md5(body).hexdigest()}"' for key, body in stored.items()}
+        return stored
+
+    kill_and_check(tmp_path, before, objects)
+    start = time.monotonic()
+    with running("--state", tmp_path):
+        assert time.monotonic() - start < 20

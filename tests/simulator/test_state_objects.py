@@ -1,0 +1,255 @@
+"""Objects in a state folder: keys, contents and what describes them, changed by one thread and by many."""
+
+import contextlib
+import json
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import botocore.exceptions
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from moto.s3.exceptions import S3ClientError
+from moto.s3.models import s3_backends
+from support.state import SimulatorProcess, objects_of, running, stored_objects
+
+from recore.simulator.server import BUCKET
+from recore.simulator.state.s3_folder import State
+
+pytestmark = pytest.mark.slow
+
+LARGE = b"large " * 20_000  # it is in a file of its own
+ODD_KEYS = [
+    " ",
+    "a b",
+    "a+b",
+    "a%20b",
+    "ü/😀",
+    "e\u0301",
+    "é",
+    "A",
+    "a",
+    "a/",
+    "/a",
+    "//",
+    "a//b",
+    "./a",
+    "../../a",
+    "..",
+    "'\"<>&",
+]
+ODD_KEYS += ["a\tb", "\x01", "\\", "?x=1#y", "a;b", "x" * 1024, "ü" * 512, "$time", "state.sqlite", "s3"]
+ODD_BUCKETS = ["a.b", "xn--a", "123", "b" * 63, "with-dash", "www.a"]
+
+
+def test_odd_keys_and_bucket_names(tmp_path: Path) -> None:
+    expected = {BUCKET: {key: key.encode() for key in ODD_KEYS}} | {name: {"../a": b"1"} for name in ODD_BUCKETS}
+    with running("--state", tmp_path) as simulator:
+        s3 = simulator.client("s3")
+        for name, objects in expected.items():
+            s3.create_bucket(Bucket=name)
+            for key, body in objects.items():
+                s3.put_object(Bucket=name, Key=key, Body=body)
+        assert stored_objects(tmp_path) == expected
+    with running("--state", tmp_path) as simulator:
+        s3 = simulator.client("s3")
+        for name, objects in expected.items():
+            for key, body in objects.items():
+                assert s3.get_object(Bucket=name, Key=key)["Body"].read() == body
+
+
+def test_what_describes_an_object_is_kept(tmp_path: Path) -> None:
+    described = {
+        "ContentType": "text/csv",
+        "ContentEncoding": "gzip",
+        "CacheControl": "no-cache",
+        "ContentDisposition": "attachment",
+        "Metadata": {"name": "value", "under_score": "1"},
+        "StorageClass": "STANDARD_IA",
+        "ChecksumAlgorithm": "SHA256",
+    }
+
+    def heads(s3: Any) -> list[dict[str, Any]]:
+        found = [
+            s3.head_object(Bucket=BUCKET, Key=key, ChecksumMode="ENABLED") for key in ("described", "plain", "parts")
+        ]
+        return [{name: value for name, value in head.items() if name != "ResponseMetadata"} for head in found]
+
+    with running("--state", tmp_path) as simulator:
+        s3 = simulator.client("s3")
+        s3.put_object(Bucket=BUCKET, Key="described", Body=b"1", **described)
+        s3.put_object(Bucket=BUCKET, Key="plain", Body=b"1")
+        upload = {"Bucket": BUCKET, "Key": "parts"}
+        upload["UploadId"] = s3.create_multipart_upload(**upload)["UploadId"]
+        etag = s3.upload_part(**upload, PartNumber=1, Body=b"1")["ETag"]
+        s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [{"ETag": etag, "PartNumber": 1}]})
+        before = heads(s3)
+    time.sleep(1.1)  # LastModified has whole seconds
+    with running("--state", tmp_path) as simulator:
+        assert heads(simulator.client("s3")) == before
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SimulatorProcess, Path]]:
+    folder = tmp_path_factory.mktemp("shared")
+    with running("--state", folder) as simulator:
+        yield simulator, folder
+
+
+BODIES = st.sampled_from([b"", b"1", b"22", LARGE, LARGE + b"!"])
+KEYS = st.sampled_from(["a", "a/b", "ü "])
+STEPS = st.one_of(
+    st.tuples(st.just("put"), KEYS, BODIES),
+    st.tuples(st.just("delete"), KEYS, st.none()),
+    st.tuples(st.just("delete several"), st.lists(KEYS, min_size=1, unique=True), st.none()),
+    st.tuples(st.just("copy"), KEYS, KEYS),
+)
+
+
+@given(st.lists(STEPS, max_size=12))
+@settings(max_examples=25, deadline=None)
+def test_s3_on_the_disk_is_like_a_dict(
+    shared: tuple[SimulatorProcess, Path], steps: list[tuple[str, Any, Any]]
+) -> None:
+    simulator, folder = shared
+    s3 = simulator.client("s3")
+    s3.create_bucket(Bucket="like-a-dict")
+    expected: dict[str, bytes] = {}
+    for step, key, value in steps:
+        if step == "put":
+            s3.put_object(Bucket="like-a-dict", Key=key, Body=value)
+            expected[key] = value
+        elif step == "delete":
+            s3.delete_object(Bucket="like-a-dict", Key=key)
+            expected.pop(key, None)
+        elif step == "delete several":
+            s3.delete_objects(Bucket="like-a-dict", Delete={"Objects": [{"Key": name} for name in key]})
+            expected = {name: body for name, body in expected.items() if name not in key}
+        elif key in expected and key != value:
+            s3.copy_object(Bucket="like-a-dict", Key=value, CopySource={"Bucket": "like-a-dict", "Key": key})
+            expected[value] = expected[key]
+        assert stored_objects(folder)["like-a-dict"] == expected
+    for key in expected:
+        s3.delete_object(Bucket="like-a-dict", Key=key)
+    s3.delete_bucket(Bucket="like-a-dict")
+
+
+def test_threads_that_change_the_same_keys(shared: tuple[SimulatorProcess, Path]) -> None:
+    simulator, folder = shared
+
+    def work(thread: int) -> None:
+        s3 = simulator.client("s3")
+        random = Random(thread)
+        for number in range(40):
+            key, body = random.choice("abc"), f"{thread} {number} ".encode() * random.choice([1, 20_000])
+            step = random.random()
+            if step < 0.7:
+                s3.put_object(Bucket=BUCKET, Key=key, Body=body, Metadata={"start": body[:9].decode().strip()})
+            elif step < 0.9:
+                s3.delete_object(Bucket=BUCKET, Key=key)
+            else:
+                s3.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": "a"}, {"Key": "b"}]})
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    assert stored_objects(folder) == objects_of(simulator.client("s3"))
+
+
+def test_buckets_come_and_go_while_others_put(shared: tuple[SimulatorProcess, Path]) -> None:
+    simulator, folder = shared
+
+    def work(thread: int) -> None:
+        s3 = simulator.client("s3")
+        for number in range(15):
+            with contextlib.suppress(botocore.exceptions.ClientError):  # another thread deleted it, or put into it
+                if (thread + number) % 3:
+                    s3.create_bucket(Bucket="comes-and-goes")
+                    s3.put_object(Bucket="comes-and-goes", Key=f"{thread}", Body=b"1")
+                else:
+                    s3.delete_object(Bucket="comes-and-goes", Key=f"{(thread + 1) % 6}")
+                    s3.delete_bucket(Bucket="comes-and-goes")
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, range(6)))
+    assert stored_objects(folder) == objects_of(simulator.client("s3"))
+
+
+def test_an_interrupted_request_leaves_no_file(tmp_path: Path) -> None:
+    with running("--state", tmp_path) as simulator:
+        simulator.client("s3").put_object(Bucket=BUCKET, Key="large", Body=LARGE)
+    (tmp_path / "s3" / ("0" * 32)).write_bytes(LARGE[:100])
+    with running("--state", tmp_path) as simulator:
+        assert objects_of(simulator.client("s3")) == {BUCKET: {"large": LARGE}}
+    assert len(list((tmp_path / "s3").iterdir())) == 1
+
+
+def test_threads_that_interrupt_each_other_at_any_moment(tmp_path: Path) -> None:
+    """Requests without HTTP, which takes most of the time otherwise, and with many changes between threads."""
+    backend = s3_backends["123456789012"]["aws"]
+    names = ("interrupted-1", "interrupted-2")
+
+    def put(bucket: str, key: str, value: str) -> None:
+        found = backend.put_object(bucket, key, value.encode() * int(value[-5:]))
+        found.set_metadata({"x-amz-meta-value": value})
+        assert len(found.etag) == 34
+
+    def delete(bucket: str, key: str, _: str) -> None:
+        backend.delete_object(bucket, key)
+
+    def make_again(bucket: str, *_: str) -> None:
+        for key in "ab":
+            backend.delete_object(bucket, key)
+        backend.delete_bucket(bucket)
+        backend.create_bucket(bucket, "us-east-1")
+
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        with contextlib.suppress(S3ClientError, ValueError):  # another thread's bucket is gone, or its content
+            environ["change"]()
+        start_response("200 OK", [])
+        return []
+
+    def work(random: Random) -> None:
+        for number in range(20):
+            value = f"{id(random)}-{number}-{random.choice([1, 1, 4000]):05}"
+            change = partial(
+                random.choice([put] * 6 + [delete] * 3 + [make_again]), random.choice(names), random.choice("ab")
+            )
+            answer({"REQUEST_METHOD": "PUT", "change": partial(change, value)}, lambda *_: None)
+
+    before = sys.getswitchinterval()
+    with State(tmp_path) as state, ThreadPoolExecutor(8) as pool:
+        answer = state.write_through(application)
+        try:
+            sys.setswitchinterval(1e-6)
+            for rounds in range(30):
+                for name in names:
+                    answer(
+                        {"REQUEST_METHOD": "PUT", "change": partial(backend.create_bucket, name, "us-east-1")}, print
+                    )
+                list(pool.map(work, [Random(8 * rounds + thread) for thread in range(8)]))
+                check_stored(tmp_path, {name: backend.buckets[name].keys for name in names if name in backend.buckets})
+        finally:
+            sys.setswitchinterval(before)
+            for name in names:
+                make_again(name)
+                backend.delete_bucket(name)
+
+
+def check_stored(folder: Path, buckets: dict[str, Any]) -> None:
+    """Compare a state folder with moto's buckets, and each content with its metadata."""
+    stored = {name: objects for name, objects in stored_objects(folder).items() if name.startswith("interrupted")}
+    assert stored == {name: {key: found.value for key, found in keys.items()} for name, keys in buckets.items()}
+    with contextlib.closing(sqlite3.connect(folder / "state.sqlite")) as connection:
+        rows = connection.execute(
+            "SELECT bucket, key, attributes FROM objects WHERE bucket LIKE 'interrupted%'"
+        ).fetchall()
+    for bucket, key, attributes in rows:
+        value = json.loads(attributes)["metadata"]["x-amz-meta-value"]
+        assert stored[bucket][key] == value.encode() * int(value[-5:])

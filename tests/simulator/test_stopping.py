@@ -1,0 +1,98 @@
+"""A job whose stop was acknowledged ends Stopped; work that waits for other jobs does not take their processors."""
+
+import threading
+import time
+
+import pytest
+from support.job_traces import wait_until
+
+from recore.simulator.api.errors import ServiceError
+from recore.simulator.isolation.unsandboxed import Unsandboxed
+from recore.simulator.jobs import queue as queue_module
+from recore.simulator.jobs.failure import JobFailed
+from recore.simulator.jobs.platform import Platform
+from recore.simulator.jobs.queue import JobQueue
+from recore.simulator.resources.processing import ProcessingJobs
+from recore.simulator.resources.training import TrainingJobs
+from recore.simulator.state.records import Store
+
+pytestmark = pytest.mark.slow
+
+
+def fail():
+    raise JobFailed("AlgorithmError: too late")
+
+
+def break_down():
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("end", [dict, fail, break_down], ids=["completes", "fails", "breaks"])
+@pytest.mark.parametrize("kind", [ProcessingJobs, TrainingJobs])
+def test_a_stop_that_comes_at_the_very_end(client, tmp_path, kind, end):
+    """The stop is acknowledged when all is done and only the record of the end is missing."""
+    done, stopped = threading.Event(), threading.Event()
+
+    class Jobs(kind):
+        def execute(self, record, job):
+            done.set()
+            assert stopped.wait(30)
+            return end()
+
+    jobs = JobQueue(tmp_path)
+    platform = Platform(Store(), jobs, client.simulator.client, Unsandboxed(), tmp_path, tmp_path)
+    resource, name = Jobs(platform), f"{kind.kind}Name"
+    resource.begin({name: "j"}, SecondaryStatusTransitions=[{"Status": "Starting"}])
+    assert done.wait(30)
+    resource.stop(f"Stop{kind.kind}", {name: "j"})
+    stopped.set()
+    wait_until(lambda: resource.store.get(kind.kind, "j")[f"{kind.kind}Status"] not in ("InProgress", "Stopping"))
+    job = resource.store.get(kind.kind, "j")
+    assert job[f"{kind.kind}Status"] == "Stopped"
+    assert "FailureReason" not in job
+    if kind is TrainingJobs:
+        assert job["SecondaryStatus"] == job["SecondaryStatusTransitions"][-1]["Status"] == "Stopped"
+    with pytest.raises(ServiceError, match="cannot be stopped"):
+        resource.stop(f"Stop{kind.kind}", {name: "j"})
+    jobs.close()
+
+
+def test_every_acknowledged_stop_ends_stopped(client):
+    """Stops that come at any moment of a job."""
+    image = {"ImageUri": client.image, "ContainerEntrypoint": ["true"]}
+    acknowledged = 0
+    for number in range(12):
+        name = client.process("", wait=False, AppSpecification=image)["ProcessingJobName"]
+        time.sleep(0.04 * number)
+        try:
+            client.sagemaker.stop_processing_job(ProcessingJobName=name)
+        except client.sagemaker.exceptions.ClientError:
+            assert client.wait("ProcessingJob", name)["ProcessingJobStatus"] == "Completed"
+            continue
+        acknowledged += 1
+        assert client.wait("ProcessingJob", name)["ProcessingJobStatus"] == "Stopped"
+    assert acknowledged
+
+
+@pytest.mark.parametrize("processors", [1, 2])
+def test_work_that_waits_for_queued_jobs_does_not_deadlock(tmp_path, monkeypatch, processors):
+    monkeypatch.setattr(queue_module.os, "cpu_count", lambda: processors)
+    queue = JobQueue(tmp_path)
+    computed, waited = [], threading.Semaphore(0)
+
+    def orchestrate(number):
+        def work(job):
+            ends = [threading.Event() for _ in range(3)]
+            for place, end in enumerate(ends):
+                queue.submit(f"{number}-{place}", lambda job, end=end: (computed.append(1), end.set()))
+            assert all(end.wait(30) for end in ends)
+            waited.release()
+
+        return work
+
+    for number in range(8):  # more than there are processors
+        queue.submit(f"pipeline-{number}", orchestrate(number), computes=False)
+    for _ in range(8):
+        assert waited.acquire(timeout=30)
+    assert len(computed) == 24
+    queue.close()

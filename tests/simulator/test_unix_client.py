@@ -1,0 +1,181 @@
+"""The client of a model's server: one deadline for a request, kept connections, and servers that misbehave."""
+
+import itertools
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from recore.simulator.serving import client
+from recore.simulator.serving.client import NoResponse, UnixClient
+
+pytestmark = pytest.mark.everywhere
+
+OK = b"HTTP/1.1 200 OK\r\n"
+numbers = itertools.count()
+
+
+@pytest.fixture
+def place(sockets: Path) -> Path:
+    """Where a server of one test listens."""
+    return sockets / f"http-{next(numbers)}"
+
+
+@contextmanager
+def serve(path: Path, respond: Callable[[socket.socket], None]) -> Iterator[list[socket.socket]]:
+    """A server that calls `respond` with each connection; yields the connections that it accepted."""
+    connections: list[socket.socket] = []
+
+    def accept() -> None:
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            connections.append(connection)
+            threading.Thread(target=_ignoring_errors(respond), args=(connection,), daemon=True).start()
+
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+        threading.Thread(target=accept, daemon=True).start()
+        yield connections
+        listening.shutdown(socket.SHUT_RDWR)
+    for connection in connections:
+        connection.close()
+
+
+def _ignoring_errors(respond: Callable[[socket.socket], None]) -> Callable[[socket.socket], None]:
+    def respond_until_closed(connection: socket.socket) -> None:
+        try:
+            respond(connection)
+        except OSError:
+            connection.close()
+
+    return respond_until_closed
+
+
+def read_request(connection: socket.socket) -> bytes:
+    """The head of a request; nothing where the client has closed the connection."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        if not (part := connection.recv(1)):
+            return b""
+        head += part
+    return head
+
+
+def drip_body(connection: socket.socket) -> None:
+    read_request(connection)
+    connection.sendall(OK + b"Content-Length: 1000\r\n\r\n")
+    while True:
+        connection.sendall(b"x")
+        time.sleep(0.05)
+
+
+def drip_head(connection: socket.socket) -> None:
+    read_request(connection)
+    for byte in OK + b"X-Long: " + b"x" * 10_000:
+        connection.sendall(bytes([byte]))
+        time.sleep(0.05)
+
+
+def hang(connection: socket.socket) -> None:
+    read_request(connection)
+    time.sleep(60)
+
+
+def never_read(connection: socket.socket) -> None:
+    time.sleep(60)
+
+
+@pytest.mark.parametrize("respond", [drip_body, drip_head, hang, never_read])
+def test_a_request_has_one_deadline(place: Path, respond: Callable[[socket.socket], None]) -> None:
+    with serve(place, respond):
+        start = time.monotonic()
+        with pytest.raises(NoResponse, match=r"^the server did not respond within 1 s$"):
+            UnixClient(place).request("POST", "/invocations", b"x" * (8 << 20), seconds=1)
+        assert time.monotonic() - start < 5
+
+
+MALFORMED = {
+    "no HTTP": b"hello\r\n\r\n",
+    "a chunk's size": OK + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\nabc\r\n",
+    "a cut-off chunk": OK + b"Transfer-Encoding: chunked\r\n\r\n400000\r\nabc",
+    "a cut-off body": OK + b"Content-Length: 100\r\n\r\nabc",
+    "two lengths": OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nabc",
+    "a status": b"HTTP/1.1 999999 What\r\n\r\n",
+    "an endless head": OK + b"X: " + b"x" * 500_000,
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("response", MALFORMED.values(), ids=MALFORMED.keys())
+def test_a_malformed_response_is_named(place: Path, response: bytes) -> None:
+    def respond(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(response)
+        connection.close()
+
+    with serve(place, respond), pytest.raises(NoResponse, match=r"response is not HTTP|did not respond"):
+        UnixClient(place).request("POST", "/invocations", b"body", seconds=5)
+
+
+def test_a_response_that_is_too_large_is_not_kept(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "LARGEST", 1 << 20)
+
+    def respond(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(OK + b"Content-Length: 5000000\r\n\r\n" + b"x" * 5_000_000)
+
+    with serve(place, respond), pytest.raises(NoResponse, match="more than 1 MB"):
+        UnixClient(place).request("POST", "/invocations", seconds=5)
+
+
+def test_status_headers_and_body_are_returned_and_connections_are_kept(place: Path) -> None:
+    def respond(connection: socket.socket) -> None:
+        while read_request(connection):
+            connection.sendall(b"HTTP/1.1 404 Not Found\r\nX-Amzn-Custom: a b\r\nContent-Length: 4\r\n\r\ngone")
+
+    with serve(place, respond) as connections:
+        unix = UnixClient(place)
+        for _ in range(5):
+            response = unix.request("GET", "/nowhere", headers={"Accept": "text/csv"}, seconds=5)
+            assert (response.status, response.headers["x-amzn-custom"], response.body) == (404, "a b", b"gone")
+        assert len(connections) == 1
+        unix.close()
+        assert connections[0].recv(1) == b""
+
+
+def test_a_server_that_closes_its_connections_is_connected_to_again(place: Path) -> None:
+    def respond(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(OK + b"Content-Length: 2\r\n\r\nok")
+        connection.close()
+
+    with serve(place, respond):
+        unix = UnixClient(place)
+        for _ in range(5):
+            assert unix.request("GET", "/ping", seconds=5).body == b"ok"
+            time.sleep(0.05)
+
+
+def test_no_server(place: Path) -> None:
+    with pytest.raises(NoResponse, match=r"did not respond: .*No such file"):
+        UnixClient(place).request("GET", "/ping", seconds=5)
+
+
+def test_a_link_in_the_socket_s_place_is_not_followed(sockets: Path, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as another:
+        another.bind(str(sockets / "another"))
+        another.listen()
+        (tmp_path / "http").symlink_to(sockets / "another")
+        with pytest.raises(NoResponse, match="did not respond"):
+            UnixClient(tmp_path / "http").request("GET", "/ping", seconds=2)
+        another.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            another.accept()

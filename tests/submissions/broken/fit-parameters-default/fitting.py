@@ -1,0 +1,6 @@
+def hyperparameters(fit):
+    return {}
+
+
+def main(train):
+    return hyperparameters(train.fit)

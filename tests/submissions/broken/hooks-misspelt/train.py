@@ -1,0 +1,17 @@
+"""Steps 1 and 3."""
+
+import os
+import pickle
+
+
+def model_fn(model_dir):
+    with open(os.path.join(model_dir, "model.pkl"), "rb") as file:
+        return pickle.load(file)
+
+
+def input_fn(input_data, content_type):
+    return input_data.splitlines()[1:]
+
+
+def predict_func(inputs, model):
+    return model.predict(inputs)

@@ -1,0 +1,13 @@
+"""Steps 1 and 3."""
+
+import os
+import pickle
+
+
+def load_model(model_dir):
+    with open(os.path.join(model_dir, "model.pkl"), "rb") as file:
+        return pickle.load(file)
+
+
+def input_fn(input_data, content_type):
+    return input_data.splitlines()[1:]

@@ -1,0 +1,2 @@
+class Ridge:
+    alpha = 1.0

@@ -1,0 +1,6 @@
+from setuptools import setup
+
+setup(
+    name="mine",
+    py_modules=["train"],
+)

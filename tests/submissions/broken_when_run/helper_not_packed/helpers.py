@@ -1,0 +1,3 @@
+import math
+
+finite = math.isfinite

@@ -1,0 +1,6 @@
+"""Names an output with control characters, which XML and HTTP cannot carry."""
+
+import os
+
+folder = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml") + "/processing/output/preprocess"
+open(folder + "/a\x01\x1b[31m\nb", "w").close()

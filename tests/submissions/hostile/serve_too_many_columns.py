@@ -1,0 +1,5 @@
+"""Responds with a column more than there are targets."""
+
+
+def predict_fn(inputs, means):
+    return [[*means, 1.0] for _ in inputs]

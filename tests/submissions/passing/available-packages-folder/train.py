@@ -1,0 +1,21 @@
+"""Steps 1 and 3."""
+
+import os
+import pickle
+
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+import mdl
+
+
+def model_fn(model_dir):
+    with open(os.path.join(model_dir, "model.pkl"), "rb") as file:
+        return pickle.load(file)
+
+
+def input_fn(input_data, content_type):
+    return input_data.splitlines()[1:]
+
+
+ALPHA = mdl.ALPHA

@@ -1,0 +1,3 @@
+"""The hooks come from another module."""
+
+from hooks import *

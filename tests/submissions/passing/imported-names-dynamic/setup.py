@@ -1,0 +1,3 @@
+from setuptools import setup
+
+setup(name="mine", py_modules=["preprocess", "train", "settings"])

@@ -1,0 +1,1 @@
+from .ridge import Ridge

@@ -1,0 +1,5 @@
+from . import limits
+
+
+class Ridge:
+    limit = limits.LOW

@@ -1,0 +1,18 @@
+"""Steps 1 and 3."""
+
+import os
+import pickle
+
+from mdl import ALPHA
+
+
+def model_fn(model_dir):
+    with open(os.path.join(model_dir, "model.pkl"), "rb") as file:
+        return pickle.load(file)
+
+
+def input_fn(input_data, content_type):
+    return input_data.splitlines()[1:]
+
+
+STRENGTH = ALPHA

@@ -1,0 +1,28 @@
+"""Steps 1 and 3."""
+
+import os
+import pickle
+
+import socket
+
+
+def model_fn(model_dir):
+    with open(os.path.join(model_dir, "model.pkl"), "rb") as file:
+        return pickle.load(file)
+
+
+def input_fn(input_data, content_type):
+    return input_data.splitlines()[1:]
+
+
+def host():
+    """The documentation is at https://example.com."""
+    return socket.gethostname(), "https://example.com"
+
+
+def download():
+    try:
+        import requests
+    except ImportError:
+        return None
+    return requests

@@ -1,0 +1,24 @@
+"""The rules in docs/check.md, which are made from the rules' docstrings. After a change of a rule:
+
+python tests/support/check_page.py
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from recore.check.catalogue import load_catalogue
+from recore.check.documentation import BEGIN, describe_rules
+
+PAGE = ROOT / "docs/check.md"
+
+
+def page() -> str:
+    """Return the page as it should be: its own introduction and the rules as they are."""
+    return PAGE.read_text("utf-8").partition(BEGIN)[0] + describe_rules(load_catalogue())
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")

@@ -1,0 +1,75 @@
+"""Runs the rules that run a submission, each after those that it needs, and reports what they find."""
+
+import graphlib
+import importlib
+import itertools
+import pkgutil
+import runpy
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from recore.check import running_rules
+from recore.check.experiments import Experiments
+from recore.check.public_data import PublicData
+from recore.check.rule import Finding, Level, Rule
+from recore.pipeline.jobs import Services
+from recore.pipeline.requests import RunSettings
+from recore.pipeline.submission import read_submission
+from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
+from support.checkout import ROOT
+
+SUBMISSIONS = ROOT / "tests/submissions"
+SERVICES = ("sagemaker", "s3", "logs", "cloudwatch")
+numbers = itertools.count()
+
+
+def all_rules() -> dict[str, Rule[Experiments]]:
+    """The running rules by code."""
+    names = [module.name for module in pkgutil.iter_modules(running_rules.__path__)]
+    rules = [importlib.import_module(f"{running_rules.__name__}.{name}").RULE for name in names]
+    return {rule.code: rule for rule in rules}
+
+
+def open_experiments(simulator: Simulator, submission: Path, public: Path, folder: Path) -> Experiments:
+    host: dict[str, Any] = runpy.run_path(str(ROOT / "score.py"))
+    services = Services(*(simulator.client(name) for name in SERVICES))
+    settings = RunSettings(f"check-{next(numbers)}", BUCKET, ROLE_ARN)
+    weights = dict(zip(host["TARGETS"], map(float, host["WEIGHTS"]), strict=True))
+    data = PublicData(public, tuple(host["TARGETS"]))
+    return Experiments(services, settings, read_submission(submission), data, weights, folder)
+
+
+def check(
+    simulator: Simulator, submission: Path, public: Path, codes: tuple[str, ...] = ()
+) -> dict[str, list[Finding]]:
+    """The findings by rule, of the rules that found something. codes: of the rules to run; by default all but RC8."""
+    rules = all_rules()
+    chosen = set(codes) or {code for code in rules if not code.startswith("RC8")}
+    found: dict[str, list[Finding]] = {}
+    blocked: set[str] = set()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        open_experiments(simulator, submission, public, Path(folder)) as experiments,
+    ):
+        if not codes:
+            experiments.start_all()
+        for code in graphlib.TopologicalSorter({code: rules[code].needs for code in sorted(rules)}).static_order():
+            if code not in chosen or blocked & set(rules[code].needs):
+                blocked |= {code} & chosen
+                continue
+            findings = list(rules[code].inspect(experiments))
+            if findings:
+                found[code] = findings
+            if any(finding.level is Level.ERROR for finding in findings):
+                blocked.add(code)
+    return found
+
+
+def broken(name: str, folder: Path, kind: str = "broken_when_run") -> Path:
+    """The submission KIND/NAME: the sound one with its files instead."""
+    target = folder / name
+    for source in (SUBMISSIONS / "sound", SUBMISSIONS / kind / name):
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+    return target

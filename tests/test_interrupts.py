@@ -1,0 +1,219 @@
+"""Any command that SIGINT, SIGTERM or SIGHUP ends: one line, status 130, nothing left, also while it imports."""
+
+import contextlib
+import itertools
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from support.checkout import ROOT, environment
+from support.tiny_submission import tiny
+
+from recore.cli import main
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+LINE = "recore: interrupted"
+SLEEP = "import time\ntime.sleep(600)\n"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended. lines: on stderr. left: files in its folder, and everything that is temporary."""
+
+    status: int
+    lines: tuple[str, ...]
+    left: tuple[str, ...]
+
+
+def arguments(command: str, folder: Path, sample: Path) -> list[object]:
+    """Arguments with which a command takes some time."""
+    public = sample / "public/public.csv.gz"
+    submission = tiny(folder / "given/mine", {"train.py": SLEEP} if command == "run" else {})
+    (folder / "given/spectrum.0.csv").write_text("".join(f"{4000 - 4 * n},0.{n}\n" for n in range(400)))
+    return {
+        "sample": ["--out", folder / "data", "--rows", 4000],
+        "import": [folder / "given/spectrum.0.csv", "--out", folder / "data.csv.gz"],
+        "new": [folder / "new"],
+        "explore": [public, "--out", folder / "explore.html"],
+        "validate": [submission, "--public", public, "--out", folder / "validate.html"],
+        "run": [submission, "--public", public, "--out", folder / "run"],
+        "report": [folder / "given"],
+        "scores": [folder / "given"],
+        "board": [folder / "given"],
+        "simulate": [],
+        "doctor": [],
+    }[command]
+
+
+def start(command: str, folder: Path, sample: Path, *options: str) -> subprocess.Popen[str]:
+    (folder / "tmp").mkdir(parents=True)
+    words = [command, *arguments(command, folder, sample)]
+    return subprocess.Popen(
+        [sys.executable, *options, "-m", "recore", *map(str, words)],
+        cwd=ROOT,
+        env=environment() | {"TMPDIR": str(folder / "tmp")},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def outcome(process: subprocess.Popen[str], folder: Path, lines: list[str]) -> Outcome:
+    try:
+        rest = process.communicate(timeout=60)[1].splitlines()
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+    lines = [line for line in [*lines, *rest] if not line.startswith("import time:")]
+    paths = [path for path in folder.rglob("*") if path.is_file() or path.name.startswith(".")]
+    paths += (folder / "tmp").rglob("*")
+    left = sorted({path.relative_to(folder).as_posix() for path in paths if folder / "given" not in path.parents})
+    return Outcome(process.returncode, tuple(lines), tuple(left))
+
+
+def interrupt_at_import(
+    command: str, folder: Path, sample: Path, number: signal.Signals, count: int
+) -> tuple[Outcome, int]:
+    """Run a command, and send a signal when it has imported so many modules after the first of its own.
+
+    Returns the outcome, and the number of modules that the command has imported.
+    """
+    process = start(command, folder, sample, "-X", "importtime")
+    imported, lines = -1, []
+    for line in process.stderr:
+        if line.startswith("import time:") and (imported >= 0 or line.split("|")[-1].strip() == "recore.interrupts"):
+            imported += 1
+        lines.append(line.rstrip("\n"))
+        if imported == count:
+            process.send_signal(number)
+            return outcome(process, folder, lines), imported
+        if "Ctrl-C ends it" in line or line.startswith(("upload: started", "train: started")):
+            process.kill()  # all is imported
+    return outcome(process, folder, lines), imported
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", sorted(main.commands))
+def test_a_signal_during_imports(command: str, tmp_path: Path, sample: Path) -> None:
+    whole, last = interrupt_at_import(command, tmp_path / "whole", sample, signal.SIGINT, 1_000_000)
+    assert last > 50
+    interrupted = 0
+    for number, count in zip(itertools.cycle(SIGNALS), (1, last // 3, 2 * last // 3, last - 20), strict=False):
+        ended, _ = interrupt_at_import(command, tmp_path / f"{count}", sample, number, count)
+        if ended.status != whole.status:  # it may have ended by itself meanwhile
+            assert ended == Outcome(130, (LINE,), ()), (number, count)
+            interrupted += 1
+    assert interrupted >= 1
+
+
+def wait_for_handlers(process: subprocess.Popen[str]) -> None:
+    """Wait until a command handles SIGTERM, which Python itself does not, or has ended."""
+    while process.poll() is None:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
+        if int(caught, 16) & 1 << signal.SIGTERM - 1:
+            return
+        time.sleep(0.001)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", sorted(main.commands))
+def test_a_signal_at_any_time(command: str, tmp_path: Path, sample: Path) -> None:
+    whole = start(command, tmp_path / "whole", sample)
+    wait_for_handlers(whole)
+    began = time.monotonic()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        whole.wait(2)
+    seconds = time.monotonic() - began
+    if command == "simulate":  # which ends in this way
+        whole.terminate()
+    if command == "run":  # its job sleeps
+        whole.kill()
+    by_itself = outcome(whole, tmp_path / "whole", [])
+    interrupted = 0
+    for count in range(20):
+        folder = tmp_path / str(count)
+        process = start(command, folder, sample)
+        wait_for_handlers(process)
+        time.sleep(seconds * count / 20)
+        if process.poll() is not None:
+            break
+        process.send_signal(SIGNALS[count % 3])
+        ended = outcome(process, folder, [])
+        if ended.lines and ended.lines[-1].startswith(LINE):
+            assert ended.status == 130, ended
+            interrupted += 1
+        else:  # nothing was left to interrupt
+            assert (ended.status, len(ended.lines)) == (by_itself.status, len(by_itself.lines)), ended
+        assert not any("Traceback" in line or "Aborted" in line for line in ended.lines), ended
+        assert not [name for name in ended.left if name.startswith(("tmp/", ".run-")) or name.endswith(".part")], ended
+    assert interrupted >= 1
+
+
+def test_an_ignored_signal_stays_ignored(tmp_path: Path, sample: Path) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does; what is ignored is inherited
+    try:
+        ended, _ = interrupt_at_import("board", tmp_path / "board", sample, signal.SIGHUP, 50)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert ended.status == 0
+
+
+def test_an_interrupt_during_an_import_or_a_destructor_is_not_lost(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(
+        "import signal\nsignal.raise_signal(2)\nfor _ in range(10 ** 6): pass\ndone = 1\n"
+    )
+    program = """
+import signal, sys, time
+from recore import interrupts
+
+class Loud:
+    def __del__(self):
+        signal.raise_signal(2)
+
+for what in ("import", "destructor"):
+    try:
+        with interrupts.raised():
+            if what == "import":
+                import slow
+            else:
+                Loud()
+            time.sleep(60)
+    except KeyboardInterrupt:
+        print(what, sys.modules["slow"].done)
+try:
+    with interrupts.raised(), interrupts.deferred():
+        signal.raise_signal(2)
+        print("complete")
+except KeyboardInterrupt:
+    print("deferred")
+try:
+    with interrupts.raised(), interrupts.deferred():
+        signal.raise_signal(2)
+        raise ValueError
+except KeyboardInterrupt:
+    print("deferred with an error")
+
+class Ends:
+    def __enter__(self):
+        signal.raise_signal(2)
+        print("entered")
+    def __exit__(self, *_):
+        signal.raise_signal(2)
+        print("left")
+
+try:
+    with interrupts.raised(), interrupts.deferred_at_both_ends(Ends()):
+        print("never")
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    variables = environment() | {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=variables, cwd=tmp_path, capture_output=True, text=True, timeout=30)
+    lines = ["import 1", "destructor 1", "complete", "deferred", "deferred with an error"]
+    assert (done.stdout.splitlines(), done.stderr) == ([*lines, "entered", "left", "interrupted"], "")

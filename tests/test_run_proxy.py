@@ -1,0 +1,97 @@
+"""`python -m recore run` where the environment names a proxy: requests to this machine do not go through it."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.checkout import ROOT, environment
+from support.run_command import file_options, run_recore
+from support.tiny_submission import tiny
+
+from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
+
+pytestmark = pytest.mark.slow
+
+NAMES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+
+
+class Proxy:
+    """A proxy that refuses every request and keeps its first line."""
+
+    def __init__(self) -> None:
+        self.requests: list[str] = []
+        self.asked = threading.Event()
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return dict.fromkeys(NAMES, f"http://127.0.0.1:{self._server.getsockname()[1]}")
+
+    def close(self) -> None:
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):  # it was closed
+            while True:
+                client, _ = self._server.accept()
+                with client, contextlib.suppress(ConnectionError):
+                    self.requests.append(client.recv(1000).decode().partition("\r\n")[0])
+                    self.asked.set()
+                    client.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+
+
+@pytest.fixture
+def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    proxy = Proxy()
+    yield proxy
+    proxy.close()
+
+
+def test_the_embedded_simulator_is_reached_without_the_proxy(proxy: Proxy, tmp_path: Path, sample: Path) -> None:
+    options = [*file_options(sample, "public"), "--out", tmp_path / "out", "--no-report"]
+    done = run_recore(tiny(tmp_path / "mine"), *options, **proxy.variables)
+    assert done.returncode == 0, done.stderr
+    assert proxy.requests == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_simulator_on_this_machine_is_reached_without_the_proxy(
+    host: str, proxy: Proxy, tmp_path: Path, sample: Path
+) -> None:
+    with Simulator() as simulator:
+        variables = simulator.variables() | proxy.variables
+        variables["AWS_ENDPOINT_URL"] = f"http://{host}:{simulator.port}"
+        options = [*file_options(sample, "public"), "--out", tmp_path / "out", "--no-report"]
+        options += ["--bucket", BUCKET, "--role", ROLE_ARN]
+        done = run_recore(tiny(tmp_path / "mine"), *options, **variables)
+        assert done.returncode == 0, done.stderr
+    assert proxy.requests == []
+
+
+def test_aws_is_reached_through_the_proxy(proxy: Proxy, tmp_path: Path, sample: Path) -> None:
+    command = [sys.executable, "-m", "recore", "run", tiny(tmp_path / "mine"), *file_options(sample, "public")]
+    command += ["--out", tmp_path / "out", "--engine", "aws", "--bucket", "b", "--role", ROLE_ARN]
+    variables = {name: value for name, value in environment().items() if not name.startswith("AWS_")}
+    variables |= {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
+    variables |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    process = subprocess.Popen(
+        list(map(str, command)), cwd=ROOT, env=variables | proxy.variables, stderr=subprocess.DEVNULL
+    )
+    try:
+        assert proxy.asked.wait(60)
+    finally:
+        process.kill()
+        process.wait()
+    assert proxy.requests[0].startswith("CONNECT s3.amazonaws.com:443")

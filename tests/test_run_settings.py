@@ -1,0 +1,110 @@
+"""`python -m recore run` with invalid AWS settings: one line where they count, and no notice where they do not."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+from support.run_command import file_options, refused_run, run_recore
+from support.tiny_submission import tiny
+from test_simulate import start as start_simulator
+
+from recore.simulator.server import ROLE_ARN
+
+pytestmark = pytest.mark.slow
+
+# none of this machine's settings, and credentials that are well formed
+NONE = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_EC2_METADATA_DISABLED": "true"}
+VALID = NONE | {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
+INVALID = {  # variables, and the reason that is printed
+    "profile": ({"AWS_PROFILE": "nope"}, "The config profile (nope) could not be found"),
+    "config file": ({"AWS_CONFIG_FILE": "broken"}, "Unable to parse config file: {folder}/broken"),
+    "binary config file": ({"AWS_CONFIG_FILE": "binary"}, "Unable to parse config file: {folder}/binary"),
+    "credentials file": ({"AWS_SHARED_CREDENTIALS_FILE": "broken"}, "Unable to parse config file: {folder}/broken"),
+    "credential process": (
+        {"AWS_CONFIG_FILE": "process", "AWS_ACCESS_KEY_ID": ""},
+        "Error when retrieving credentials from custom-process",
+    ),
+    "half of the credentials": ({"AWS_SECRET_ACCESS_KEY": ""}, "Partial credentials found in env"),
+    "region": ({"AWS_DEFAULT_REGION": "us east"}, "Provided region_name 'us east' doesn't match a supported format"),
+    "retries": ({"AWS_DEFAULTS_MODE": "odd"}, "Client configured with invalid defaults mode: odd"),
+    "regional endpoints": ({"AWS_STS_REGIONAL_ENDPOINTS": "odd"}, "STS regional endpoints option odd is invalid"),
+    "checksums": ({"AWS_REQUEST_CHECKSUM_CALCULATION": "odd"}, "request_checksum_calculation"),
+    "metadata": ({"AWS_METADATA_SERVICE_TIMEOUT": "odd", "AWS_ACCESS_KEY_ID": ""}, "'odd'"),
+    "certificates": ({"AWS_CA_BUNDLE": "/nope"}, "AWS_CA_BUNDLE: there is no file /nope"),
+    "no address": ({"AWS_ENDPOINT_URL": "foo"}, "Invalid endpoint: foo"),
+    "no port": ({"AWS_ENDPOINT_URL": "http://127.0.0.1:x"}, "http://127.0.0.1:x"),
+    "no host": ({"AWS_ENDPOINT_URL": "http://[::1"}, "Invalid IPv6 URL"),
+    "no HTTP": ({"AWS_ENDPOINT_URL": "ftp://127.0.0.1:9"}, "ftp://127.0.0.1:9: a URL that begins with http"),
+}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Path:
+    """A folder with files of settings."""
+    folder = tmp_path / "settings"
+    folder.mkdir()
+    (folder / "broken").write_text("[default\nregion = \n")
+    (folder / "binary").write_bytes(b"\xff\xfe\x00")
+    (folder / "process").write_text("[default]\ncredential_process = /bin/false\n")
+    return folder
+
+
+@pytest.mark.parametrize("case", INVALID)
+def test_an_invalid_setting_is_one_line(case: str, settings: Path, tmp_path: Path, sample: Path) -> None:
+    variables, reason = INVALID[case]
+    variables = VALID | {name: value.format(folder=settings) for name, value in variables.items()}
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        if variables[name] != os.devnull:
+            variables[name] = str(settings / variables[name])
+    (tmp_path / "tmp").mkdir()
+    options = [
+        *file_options(sample, "public"),
+        "--out",
+        "out",
+        "--engine",
+        "aws",
+        "--bucket",
+        "some",
+        "--role",
+        ROLE_ARN,
+    ]
+    line = refused_run(tiny(tmp_path / "mine"), *options, cwd=tmp_path, **variables, TMPDIR=str(tmp_path / "tmp"))
+    assert reason.format(folder=settings) in line
+    assert line.startswith("recore: the AWS settings (variables and files) are invalid: ")
+    assert not list((tmp_path / "tmp").iterdir())
+
+
+def test_settings_that_are_missing(tmp_path: Path, sample: Path) -> None:
+    options = [tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", "out"]
+    options += ["--engine", "aws", "--bucket", "some", "--role", ROLE_ARN]
+    line = refused_run(*options, cwd=tmp_path, **VALID | {"AWS_DEFAULT_REGION": ""})
+    assert line.startswith("recore: there is no region: export AWS_DEFAULT_REGION, or choose a profile that has one")
+    line = refused_run(*options, cwd=tmp_path, **VALID | {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""})
+    assert line.startswith("recore: there are no AWS credentials: `aws configure` or the variables AWS_* provide them")
+
+
+def test_an_endpoint_that_does_not_answer_is_one_line(tmp_path: Path, sample: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:  # a port that nothing listens on, once it is closed
+        endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
+    options = [tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", "out"]
+    line = refused_run(*options, cwd=tmp_path, **VALID | {"AWS_ENDPOINT_URL": endpoint})
+    assert line.startswith(f"recore: nothing answers at {endpoint} (")
+    assert "start `python -m recore simulate`, or unset AWS_ENDPOINT_URL" in line
+
+
+@pytest.mark.parametrize("file", ["broken", "missing"])
+def test_embedded_simulators_use_none_of_the_users_settings(
+    file: str, settings: Path, tmp_path: Path, sample: Path
+) -> None:
+    variables = dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), str(settings / file))
+    for names, _ in INVALID.values():
+        variables |= {name: value for name, value in names.items() if name not in variables}
+    variables |= {"AWS_MAX_ATTEMPTS": "many", "AWS_RETRY_MODE": "odd"}
+    process, _ = start_simulator(folder=tmp_path / "settings", **variables)
+    process.terminate()
+    assert process.communicate(timeout=60)[1].splitlines()[-1] == "simulate: ended, with all its jobs"
+    variables["AWS_ENDPOINT_URL"] = ""
+    options = [tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", tmp_path / "out", "--no-report"]
+    done = run_recore(*options, **variables)
+    assert done.returncode == 0, done.stderr
