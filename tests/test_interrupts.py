@@ -41,6 +41,7 @@ def arguments(command: str, folder: Path, sample: Path) -> list[object]:
         "explore": [public, "--out", folder / "explore.html"],
         "validate": [submission, "--public", public, "--out", folder / "validate.html"],
         "run": [submission, "--public", public, "--out", folder / "run"],
+        "check": [submission, "--public", public],
         "report": [folder / "given"],
         "scores": [folder / "given"],
         "board": [folder / "given"],
@@ -91,7 +92,7 @@ def interrupt_at_import(
         if imported == count:
             process.send_signal(number)
             return outcome(process, folder, lines), imported
-        if "Ctrl-C ends it" in line or line.startswith(("upload: started", "train: started")):
+        if "Ctrl-C ends it" in line or line.startswith(("upload: started", "train: started", "check: data")):
             process.kill()  # all is imported
     return outcome(process, folder, lines), imported
 
