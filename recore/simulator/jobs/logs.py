@@ -23,10 +23,15 @@ PERIOD = 0.5  # seconds between deliveries
 
 
 class JobLog:
-    """A log stream of one job. metrics: what is looked for in its output, if anything. tail: the last lines."""
+    """A log stream of one job. metrics: what is looked for in its output, if anything. tail: the last lines.
 
-    def __init__(self, client: Any, group: str, job: str, metrics: TrainingMetrics | None = None):
-        self._client, self._group, self._stream = client, group, f"{job}/algo-1-{int(time.time())}"
+    stream: its name, by default one for this job.
+    """
+
+    def __init__(
+        self, client: Any, group: str, job: str, metrics: TrainingMetrics | None = None, stream: str | None = None
+    ):
+        self._client, self._group, self._stream = client, group, stream or f"{job}/algo-1-{int(time.time())}"
         self._metrics = metrics
         self._waiting: list[dict[str, Any]] = []
         self._size = 0  # bytes that are waiting

@@ -117,8 +117,8 @@ class JobQueue:
         self._closed = False
         self._lock = threading.Lock()
 
-    def submit(self, arn: str, work: Callable[[Job], None], computes: bool = True) -> None:
-        """Queue a job's work, or start it at once where it does not compute itself."""
+    def submit(self, arn: str, work: Callable[[Job], None], computes: bool = True) -> bool:
+        """Queue a job's work, or start it at once where it does not compute itself; False after the end of the queue."""
         job = Job(self._folder / f"job-{uuid.uuid4().hex[:12]}")
 
         def run() -> None:
@@ -136,7 +136,7 @@ class JobQueue:
 
         with self._lock:
             if self._closed:
-                return
+                return False
             self._running[arn] = job
             if computes:
                 self._queued[arn] = self._pool.submit(run), run
@@ -144,6 +144,7 @@ class JobQueue:
                 thread = threading.Thread(target=run, name=arn)
                 self._threads.add(thread)
                 thread.start()
+            return True
 
     def stop(self, arn: str) -> None:
         """Order a job to stop; one that waits in the queue ends here and now."""

@@ -17,6 +17,14 @@ class NoResponse(Exception):
     """The server sent no response, or none that is HTTP; the message says which."""
 
 
+class TimedOut(NoResponse):
+    """The deadline passed before the end of the response."""
+
+
+class Disconnected(NoResponse):
+    """The connection could not be opened, or it broke before the end of the response."""
+
+
 @dataclass(frozen=True)
 class Response:
     """headers: by their names in lower case; of a name that occurs twice the last one."""
@@ -48,7 +56,7 @@ class UnixClient:
     ) -> Response:
         """Send a request and return the whole response, whatever its status.
 
-        seconds: from now until the last byte of the response. Raises NoResponse.
+        seconds: from now until the last byte of the response. Raises NoResponse, TimedOut, Disconnected.
         """
         deadline = time.monotonic() + seconds
         timeouts = dict.fromkeys(("connect", "read", "write"), deadline) | {"pool": seconds}
@@ -66,15 +74,15 @@ class UnixClient:
                 named = {name.decode("latin-1").lower(): text.decode("latin-1") for name, text in response.headers}
                 return Response(response.status, named, b"".join(parts))
         except httpcore.TimeoutException:
-            raise NoResponse(f"the server did not respond within {seconds:g} s") from None
+            raise TimedOut(f"the server did not respond within {seconds:g} s") from None
         except httpcore.RemoteProtocolError as error:
-            if "disconnected" in str(error):
-                raise NoResponse("the server did not respond: it closed the connection") from None
+            if "disconnected" in str(error) or "closed connection" in str(error):
+                raise Disconnected("the server did not respond: it closed the connection") from None
             raise NoResponse(f"the server's response is not HTTP: {error}") from None
         except httpcore.LocalProtocolError as error:
             raise NoResponse(f"the request is not HTTP: {error}") from None
         except (httpcore.NetworkError, OSError) as error:
-            raise NoResponse(f"the server did not respond: {error or type(error).__name__}") from None
+            raise Disconnected(f"the server did not respond: {error or type(error).__name__}") from None
 
     def close(self) -> None:
         self._pool.close()

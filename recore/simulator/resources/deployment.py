@@ -1,0 +1,117 @@
+"""A deployment: what an endpoint serves, as a record that depends on no other record.
+
+It has the name of the endpoint configuration and its Variants: members of the production variants, each with its
+Weight, its Count of instances and its Model, so that an endpoint goes on when its configuration or a model is deleted.
+"""
+
+from collections.abc import Mapping
+
+from recore.simulator.account import arn
+from recore.simulator.api.errors import ServiceError
+from recore.simulator.state.records import Record, Store
+
+PROPERTIES = {"DesiredWeight": "Weight", "DesiredInstanceCount": "Count"}  # members of requests and of deployments
+
+def make_deployment(store: Store, config_name: str) -> Record:
+    """The deployment of an endpoint configuration. Raises ServiceError where it or a model does not exist."""
+    config = store.get("EndpointConfig", config_name)
+    if config is None:
+        missing = arn(f"endpoint-config/{config_name}")
+        raise ServiceError("ValidationException", f"Could not find endpoint configuration '{missing}'")
+    variants = []
+    for variant in config["ProductionVariants"]:
+        model = store.get("Model", variant["ModelName"])
+        if model is None:
+            missing = arn(f"model/{variant['ModelName']}")
+            raise ServiceError("ValidationException", f"Could not find model '{missing}'")
+        members = {"Model": model, "Weight": variant["InitialVariantWeight"], "Count": variant["InitialInstanceCount"]}
+        variants.append(variant | members)
+    return {"EndpointConfigName": config_name, "Variants": variants}
+
+
+def retaining(pending: Record, current: Record, request: Record) -> Record:
+    """A pending deployment with the weights and counts that UpdateEndpoint retains. Raises ServiceError."""
+    excluded = {entry["VariantPropertyType"] for entry in request.get("ExcludeRetainedVariantProperties", [])}
+    if not request.get("RetainAllVariantProperties"):
+        if excluded:
+            message = "ExcludeRetainedVariantProperties needs RetainAllVariantProperties"
+            raise ServiceError("ValidationException", message)
+        return pending
+    kept = [member for name, member in PROPERTIES.items() if name not in excluded]
+    properties = {
+        variant["VariantName"]: {member: variant[member] for member in kept} for variant in current["Variants"]
+    }
+    return _with_properties(pending, properties)
+
+
+def rescaled(current: Record, request: Record) -> Record:
+    """A deployment with the changes of UpdateEndpointWeightsAndCapacities. Raises ServiceError."""
+    properties: dict[str, Record] = {}
+    known = [variant["VariantName"] for variant in current["Variants"]]
+    for entry in request["DesiredWeightsAndCapacities"]:
+        name = entry["VariantName"]
+        if name not in known or name in properties:
+            reason = "is named twice" if name in properties else "does not exist"
+            raise ServiceError("ValidationException", f"DesiredWeightsAndCapacities: variant {name} {reason}")
+        if "ServerlessUpdateConfig" in entry:
+            message = "DesiredWeightsAndCapacities: ServerlessUpdateConfig is not simulated"
+            raise ServiceError("ValidationException", message)
+        if entry.get("DesiredInstanceCount") == 0:
+            message = f"DesiredWeightsAndCapacities: DesiredInstanceCount of variant {name} must be at least 1"
+            raise ServiceError("ValidationException", message)
+        properties[name] = {member: entry[key] for key, member in PROPERTIES.items() if key in entry}
+    return _with_properties(current, properties)
+
+
+def _with_properties(deployment: Record, properties: Mapping[str, Record]) -> Record:
+    """A deployment in which variants, by their names, have another Weight or Count. Raises if none has a weight."""
+    variants = [variant | properties.get(variant["VariantName"], {}) for variant in deployment["Variants"]]
+    if not any(variant["Weight"] > 0 for variant in variants):
+        raise ServiceError("ValidationException", "At least one variant must have a weight above 0")
+    return deployment | {"Variants": variants}
+
+
+def instance_count(deployment: Record | None) -> int:
+    return sum(variant["Count"] for variant in deployment["Variants"]) if deployment else 0
+
+
+def described_variants(deployment: Record, desired: Record) -> list[Record]:
+    """ProductionVariants in the response of DescribeEndpoint. desired: the deployment that this one will become."""
+    wanted = {variant["VariantName"]: variant for variant in desired["Variants"]}
+    return [
+        {
+            "VariantName": variant["VariantName"],
+            "DeployedImages": _deployed_images(variant["Model"]),
+            "CurrentWeight": variant["Weight"],
+            "DesiredWeight": wanted[variant["VariantName"]]["Weight"],
+            "CurrentInstanceCount": variant["Count"],
+            "DesiredInstanceCount": wanted[variant["VariantName"]]["Count"],
+        }
+        for variant in deployment["Variants"]
+    ]
+
+
+def pending_variants(deployment: Record) -> list[Record]:
+    """ProductionVariants of the PendingDeploymentSummary in that response."""
+    return [
+        {
+            "VariantName": variant["VariantName"],
+            "DeployedImages": _deployed_images(variant["Model"]),
+            "DesiredWeight": variant["Weight"],
+            "DesiredInstanceCount": variant["Count"],
+        }
+        for variant in deployment["Variants"]
+    ]
+
+
+def images(model: Record) -> list[str]:
+    """The images of a model's containers."""
+    containers = model.get("Containers") or [model["PrimaryContainer"]]
+    return [container.get("Image", "") for container in containers]
+
+
+def _deployed_images(model: Record) -> list[Record]:
+    return [
+        {"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": model["CreationTime"]}
+        for image in images(model)
+    ]

@@ -1,0 +1,155 @@
+"""Endpoints: models that answer invocations, and go on to while they are updated."""
+
+from collections.abc import Callable
+
+from recore.simulator.account import arn
+from recore.simulator.api.errors import ServiceError
+from recore.simulator.jobs.platform import Platform
+from recore.simulator.jobs.queue import Job
+from recore.simulator.resources.blue_green import read_deployment_config
+from recore.simulator.resources.deployment import (
+    described_variants,
+    images,
+    instance_count,
+    make_deployment,
+    pending_variants,
+    rescaled,
+    retaining,
+)
+from recore.simulator.resources.hosting import Hosting
+from recore.simulator.resources.invocation import Invoker
+from recore.simulator.resources.resource import Resource, now
+from recore.simulator.state.records import Record
+
+MOST_INSTANCES = 20  # of all endpoints: each is a server with processes of its own
+
+
+class Endpoints(Resource):
+    kind = "Endpoint"
+    arn_type = "endpoint"
+    verbs = ("List",)
+    newest_first = True
+    runs = True
+
+    def __init__(self, platform: Platform):
+        super().__init__(platform)
+        self._hosting = Hosting(platform)
+        self._invoker = Invoker(self._hosting.traffic, platform)
+
+    def resume(self) -> None:
+        for record in self.store.all(self.kind):
+            self._hosting.resume(record)
+
+    def CreateEndpoint(self, request: Record) -> Record:
+        config = request.pop("DeploymentConfig", None)
+        read_deployment_config(config)
+        pending = make_deployment(self.store, request["EndpointConfigName"])
+        self._check_images(pending)
+        with self.store.transaction():  # no other endpoint may get the last instances meanwhile
+            self._check_capacity(request["EndpointName"], pending)
+            members = {"EndpointStatus": "Creating", "Deployment": None, "Pending": pending, "Rescaling": False}
+            arn = self.add(request, **members, LastDeploymentConfig=config)
+        self._hosting.begin(request["EndpointName"], self._hosting.deploy)
+        return {"EndpointArn": arn}
+
+    def DescribeEndpoint(self, request: Record) -> Record:
+        record = self.find("DescribeEndpoint", request)
+        deployment, pending = record["Deployment"], record["Pending"]
+        if deployment is None:
+            return record
+        if pending is None or record["Rescaling"]:
+            return record | {"ProductionVariants": described_variants(deployment, pending or deployment)}
+        summary = {
+            "EndpointConfigName": pending["EndpointConfigName"],
+            "ProductionVariants": pending_variants(pending),
+            "StartTime": record["PendingSince"],
+        }
+        variants = described_variants(deployment, deployment)
+        return record | {"ProductionVariants": variants, "PendingDeploymentSummary": summary}
+
+    def UpdateEndpoint(self, request: Record) -> Record:
+        pending = make_deployment(self.store, request["EndpointConfigName"])
+        self._check_images(pending)
+        if "DeploymentConfig" in request and request.get("RetainDeploymentConfig"):
+            message = "RetainDeploymentConfig cannot be used with a DeploymentConfig"
+            raise ServiceError("ValidationException", message)
+        read_deployment_config(request.get("DeploymentConfig"))
+
+        def change(record: Record) -> Record:
+            retained = record["LastDeploymentConfig"] if request.get("RetainDeploymentConfig") else None
+            config = request.get("DeploymentConfig", retained)
+            deployment = retaining(pending, record["Deployment"], request)
+            return {"Pending": deployment, "Rescaling": False, "LastDeploymentConfig": config}
+
+        return self._update("UpdateEndpoint", request, change, self._hosting.deploy)
+
+    def UpdateEndpointWeightsAndCapacities(self, request: Record) -> Record:
+        def change(record: Record) -> Record:
+            return {"Pending": rescaled(record["Deployment"], request), "Rescaling": True}
+
+        return self._update("UpdateEndpointWeightsAndCapacities", request, change, self._hosting.rescale)
+
+    def DeleteEndpoint(self, request: Record) -> Record:
+        record = self._enter("DeleteEndpoint", request, ("InService", "Failed"), lambda _: {}, "Deleting")
+        self._hosting.begin(record["EndpointName"], self._hosting.delete)
+        return {}
+
+    def InvokeEndpoint(self, request: Record) -> Record:
+        return self._invoker.invoke(request)
+
+    def InvokeEndpointWithResponseStream(self, request: Record) -> Record:
+        return self._invoker.invoke(request)
+
+    def _update(
+        self,
+        operation: str,
+        request: Record,
+        change: Callable[[Record], Record],
+        work: Callable[[Record, Job], None],
+    ) -> Record:
+        """Set what is pending for an endpoint in service, and begin the work on it."""
+
+        def pending(record: Record) -> Record:
+            members = change(record) | {"PendingSince": now()}
+            self._check_capacity(record["EndpointName"], members["Pending"])
+            return members
+
+        record = self._enter(operation, request, ("InService",), pending, "Updating")
+        self._hosting.begin(record["EndpointName"], work)
+        return {"EndpointArn": record["EndpointArn"]}
+
+    def _enter(
+        self,
+        operation: str,
+        request: Record,
+        allowed: tuple[str, ...],
+        change: Callable[[Record], Record],
+        status: str,
+    ) -> Record:
+        """Change an endpoint's record and status. Raises ServiceError where its status does not allow that."""
+        with self.store.transaction():
+            record = self.find(operation, request)
+            if record["EndpointStatus"] not in allowed:
+                message = (
+                    f"Cannot update endpoint '{record['EndpointArn']}' in status {record['EndpointStatus']}: "
+                    f"{operation} needs {' or '.join(allowed)}"
+                )
+                raise ServiceError("ValidationException", message)
+            members = change(record) | {"EndpointStatus": status, "LastModifiedTime": now()}
+            return self.store.update(self.kind, record["EndpointName"], **members)
+
+    def _check_images(self, deployment: Record) -> None:
+        """Refuse models with an image that nothing here stands in for."""
+        for variant in deployment["Variants"]:
+            for image in images(variant["Model"]):
+                if not self.platform.isolation.accepts(image):
+                    message = f"Only images of the scikit-learn family run as processes on this machine, not '{image}'"
+                    raise ServiceError("ValidationException", message)
+
+    def _check_capacity(self, name: str, pending: Record) -> None:
+        """Raise ServiceError where the instances of all endpoints would be too many."""
+        others = [record for record in self.store.all(self.kind) if record["EndpointName"] != name]
+        count = sum(max(map(instance_count, (record["Deployment"], record["Pending"]))) for record in others)
+        if count + instance_count(pending) > MOST_INSTANCES:
+            message = f"All endpoints together have at most {MOST_INSTANCES} instances here"
+            raise ServiceError("ResourceLimitExceeded", message)

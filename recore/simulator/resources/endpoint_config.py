@@ -1,0 +1,59 @@
+"""Endpoint configurations: which models an endpoint serves, on how many instances, with which shares of the traffic."""
+
+from recore.simulator.api.errors import ServiceError
+from recore.simulator.resources.resource import Resource
+from recore.simulator.state.records import Record
+
+# members that are simulated; a request that has another one is refused
+CONFIG = {"EndpointConfigName", "ProductionVariants", "DataCaptureConfig", "ExecutionRoleArn", "Tags"}
+VARIANT = {
+    "VariantName",
+    "ModelName",
+    "InstanceType",
+    "InitialInstanceCount",
+    "InitialVariantWeight",
+    "VolumeSizeInGB",
+    "ModelDataDownloadTimeoutInSeconds",
+    "ContainerStartupHealthCheckTimeoutInSeconds",
+}
+NEEDED = ("ModelName", "InstanceType", "InitialInstanceCount")
+
+
+class EndpointConfigs(Resource):
+    kind = "EndpointConfig"
+    arn_type = "endpoint-config"
+    verbs = ("Describe", "List", "Delete")
+    newest_first = True
+
+    def CreateEndpointConfig(self, request: Record) -> Record:
+        refuse_others(request, CONFIG, "CreateEndpointConfig")
+        if request.get("DataCaptureConfig", {}).get("EnableCapture"):
+            raise ServiceError("ValidationException", "DataCaptureConfig: capturing data is not simulated")
+        variants = request["ProductionVariants"]
+        for variant in variants:
+            self._check(variant)
+        names = [variant["VariantName"] for variant in variants]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise ServiceError("ValidationException", f"ProductionVariants: several have the name {repeated[0]}")
+        # SageMaker's default
+        variants = [{"InitialVariantWeight": 1.0} | variant for variant in variants]
+        if not any(variant["InitialVariantWeight"] for variant in variants):
+            raise ServiceError("ValidationException", "ProductionVariants: at least one weight must be above 0")
+        return {"EndpointConfigArn": self.add(request | {"ProductionVariants": variants})}
+
+    def _check(self, variant: Record) -> None:
+        """Raise ServiceError where a variant is invalid, or is not simulated."""
+        place = f"Production variant {variant['VariantName']}"
+        refuse_others(variant, VARIANT, place)
+        for name in NEEDED:
+            if name not in variant:
+                raise ServiceError("ValidationException", f"{place}: {name} is missing")
+        if self.store.get("Model", variant["ModelName"]) is None:
+            raise ServiceError("ValidationException", f"Could not find model '{variant['ModelName']}'")
+
+
+def refuse_others(request: Record, simulated: set[str], place: str) -> None:
+    """Raise ServiceError where a request has a member that is not simulated, unless its value is false."""
+    for name, value in request.items():
+        if name not in simulated and value is not False:
+            raise ServiceError("ValidationException", f"{place}: {name} is not simulated")

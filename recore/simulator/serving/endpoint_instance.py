@@ -1,0 +1,138 @@
+"""One instance of an endpoint's variant: the servers of its model, started again whenever they end."""
+
+import itertools
+import logging
+import secrets
+import threading
+import time
+
+from recore.simulator.account import REGION
+from recore.simulator.isolation.instances import Instance, instance_of
+from recore.simulator.jobs.failure import JobFailed, JobStopped
+from recore.simulator.jobs.logs import JobLog
+from recore.simulator.jobs.platform import Platform
+from recore.simulator.jobs.queue import Job, remove
+from recore.simulator.serving.chain import Chain
+from recore.simulator.state.records import Record
+
+logger = logging.getLogger(__name__)
+
+LOG_GROUP = "/aws/sagemaker/Endpoints"
+STARTUP_SECONDS = 480  # until /ping must have answered with 200
+PERIOD = 0.1  # seconds between looks at whether the servers still run
+STABLE = 60.0  # seconds of service after which servers are started again at once
+LONGEST_PAUSE = 30.0  # seconds between two starts
+
+
+class EndpointInstance:
+    """An instance that starts its servers in a thread of its own, and serves until `stop`.
+
+    endpoint: its name. variant: of a deployment. changed: is notified whenever `server` or `failure` changes.
+    server: what is invoked; None while no server is ready. failure: why the servers did not start the first time.
+    in_progress: invocations that are being answered, counted by the fleet.
+    """
+
+    def __init__(self, platform: Platform, endpoint: str, variant: Record, changed: threading.Condition):
+        self._platform, self._variant, self._changed = platform, variant, changed
+        self.id = f"i-{secrets.token_hex(9)[:17]}"
+        self.log_group, self.log_stream = f"{LOG_GROUP}/{endpoint}", f"{variant['VariantName']}/{self.id}"
+        self._key = f"{self.log_group}/{self.log_stream}"  # in the queue
+        self._in_doubt, self._ended = threading.Event(), threading.Event()
+        self._has_served = False
+        self.server: Chain | None = None
+        self.failure: str | None = None
+        self.in_progress = 0
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it will never serve again."""
+        return self._ended.is_set()
+
+    def start(self) -> None:
+        if not self._platform.jobs.submit(self._key, self._work, computes=False):
+            self._ended.set()
+
+    def doubt(self, server: Chain) -> None:
+        """Take a server out of service until it answers /ping again: an invocation lost its connection to it."""
+        with self._changed:
+            if self.server is server:
+                self.server = None
+                self._in_doubt.set()
+
+    def stop(self) -> None:
+        """Order the servers to end."""
+        self._platform.jobs.stop(self._key)
+
+    def join(self) -> None:
+        """Wait until they have ended."""
+        self._ended.wait()
+
+    def _work(self, job: Job) -> None:
+        try:
+            self._serve_again_and_again(job)
+        finally:
+            with self._changed:
+                self._ended.set()
+                self._changed.notify_all()
+
+    def _serve_again_and_again(self, job: Job) -> None:
+        log = JobLog(self._platform.logs, self.log_group, self.id, stream=self.log_stream)
+        pause = 0.0
+        for number in itertools.count(1):
+            folder, begun = f"servers-{number}", time.monotonic()
+            try:
+                self._serve(job, folder, log)
+            except JobStopped:
+                return
+            except JobFailed as failure:
+                reason = str(failure)
+            except Exception as error:
+                logger.exception("%s", self._key)
+                reason = f"InternalServerError: {error!r}"
+            finally:
+                self._set_server(None)
+                log.deliver()
+            remove(job.folder / folder)
+            if not self._has_served:
+                self._fail(reason)
+                return
+            log.line(f"The servers ended and are started again. {reason}")
+            log.deliver()
+            if job.stopping.wait(pause):
+                return
+            pause = 0.0 if time.monotonic() - begun > STABLE else min(max(2 * pause, 1.0), LONGEST_PAUSE)
+
+    def _serve(self, job: Job, folder: str, log: JobLog) -> None:
+        """Start the servers and watch them. Raises JobFailed when they end or did not start, and JobStopped."""
+        with Chain(
+            self._platform,
+            job,
+            self._variant["Model"],
+            log,
+            self._instance(),
+            folder,
+            environment={"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION},
+        ) as chain:
+            while True:  # each time that it is ready, at first or after doubts
+                chain.wait_until_ready(self._variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_SECONDS))
+                self._in_doubt.clear()
+                self._set_server(chain)
+                while not chain.has_ended() and not self._in_doubt.wait(PERIOD):
+                    job.raise_if_stopping()
+                self._set_server(None)
+
+    def _instance(self) -> Instance:
+        instance = instance_of(self._variant["InstanceType"])
+        gibibytes = self._variant.get("VolumeSizeInGB")
+        return instance.with_volume(gibibytes << 30) if gibibytes else instance
+
+    def _set_server(self, server: Chain | None) -> None:
+        with self._changed:
+            self.server = server
+            self._has_served = self._has_served or server is not None
+            self._changed.notify_all()
+
+    def _fail(self, reason: str) -> None:
+        with self._changed:
+            self.failure = reason
+            self._changed.notify_all()

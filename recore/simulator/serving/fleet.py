@@ -1,0 +1,152 @@
+"""The instances of one variant of an endpoint: invocations take turns, and go to another one if a server dies."""
+
+import math
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from recore.simulator.jobs.failure import JobFailed
+from recore.simulator.jobs.platform import Platform
+from recore.simulator.jobs.queue import Job
+from recore.simulator.serving.chain import Chain
+from recore.simulator.serving.client import Disconnected, NoResponse, Response
+from recore.simulator.serving.endpoint_instance import EndpointInstance
+from recore.simulator.state.records import Record
+
+ATTEMPTS = 3  # of an invocation whose connection breaks: the invocation itself may be what ends the servers
+PERIOD = 0.2  # seconds between looks at whether to stop waiting
+
+
+class FleetEnded(Exception):
+    """The fleet takes no more invocations: another one has its place, or the endpoint is gone."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came of an invocation.
+
+    response: of the model, whatever its status; None where there is none, for this reason. instance: which was invoked
+    last, if any. seconds: that the model took.
+    """
+
+    response: Response | None
+    reason: str
+    instance: EndpointInstance | None
+    seconds: float
+
+
+class Fleet:
+    """The instances of one variant.
+
+    variant: its name. Methods are safe to call from several threads, `scale` and `end` from one at a time.
+    """
+
+    def __init__(self, platform: Platform, endpoint: str, variant: Record):
+        self.variant: str = variant["VariantName"]
+        self._platform, self._endpoint, self._variant = platform, endpoint, variant
+        self._changed = threading.Condition()
+        self._instances: list[EndpointInstance] = []
+        self._turn = 0
+        self._ended = False
+
+    def scale(self, count: int) -> None:
+        """Start instances, or end the surplus when their invocations are answered, those that failed first."""
+        with self._changed:
+            new = [self._new_instance() for _ in range(count - len(self._instances))]
+            order = sorted(self._instances, key=lambda instance: instance.failure is not None)
+            self._instances, surplus = [*order[:count], *new], order[count:]
+        for instance in new:
+            instance.start()
+        self._end(surplus)
+
+    def wait_until_ready(self, job: Job, deadline: float = math.inf) -> None:
+        """Wait until every instance is ready, or a failed one says why not. Raises JobFailed, JobStopped.
+
+        job: of the deployment that waits. deadline: by the monotonic clock.
+        """
+        with self._changed:
+            while not all(instance.server for instance in self._instances):
+                job.raise_if_stopping()
+                if failed := next((instance for instance in self._instances if instance.failure), None):
+                    raise JobFailed(f"Production variant {self.variant} {_failed_how(failed.failure or '')}")
+                if time.monotonic() > deadline:
+                    raise JobFailed(f"Production variant {self.variant} was not ready in time")
+                self._changed.wait(PERIOD)
+
+    def invoke(self, body: bytes, headers: Mapping[str, str], deadline: float) -> Reply:
+        """Invoke the instance whose turn it is; while none is ready, the invocation waits. Raises FleetEnded.
+
+        An invocation whose connection breaks is repeated. deadline: by the monotonic clock.
+        """
+        reply = Reply(None, "no instance was ready", None, 0.0)
+        for _ in range(ATTEMPTS):
+            taken = self._take_turn(deadline)
+            if taken is None:
+                break
+            instance, server = taken
+            begun = time.monotonic()
+            try:
+                response = server.invoke(body, headers, deadline - begun)
+                return Reply(response, "", instance, time.monotonic() - begun)
+            except NoResponse as error:
+                reply = Reply(None, str(error), instance, time.monotonic() - begun)
+                if not isinstance(error, Disconnected):
+                    break
+                instance.doubt(server)
+            finally:
+                self._release(instance)
+        return reply
+
+    def end(self) -> None:
+        """Take no more invocations; end the instances when those in progress are answered."""
+        with self._changed:
+            self._ended = True
+            instances, self._instances = self._instances, []
+            self._changed.notify_all()
+        self._end(instances)
+
+    def _new_instance(self) -> EndpointInstance:
+        return EndpointInstance(self._platform, self._endpoint, self._variant, self._changed)
+
+    def _take_turn(self, deadline: float) -> tuple[EndpointInstance, Chain] | None:
+        """The next ready instance and its server, with one invocation more in progress.
+
+        None at the deadline, or where no instance will ever be ready.
+        """
+        with self._changed:
+            while True:
+                if self._ended:
+                    raise FleetEnded
+                for _ in self._instances:
+                    self._turn = (self._turn + 1) % len(self._instances)
+                    instance = self._instances[self._turn]
+                    if instance.server:
+                        instance.in_progress += 1
+                        return instance, instance.server
+                left = deadline - time.monotonic()
+                ended = [instance.has_ended for instance in self._instances]  # none before `scale`
+                if left <= 0 or (ended and all(ended)):
+                    return None
+                self._changed.wait(left)
+
+    def _release(self, instance: EndpointInstance) -> None:
+        with self._changed:
+            instance.in_progress -= 1
+            if not instance.in_progress:
+                self._changed.notify_all()
+
+    def _end(self, instances: list[EndpointInstance]) -> None:
+        """End instances that get no more invocations."""
+        for instance in instances:
+            with self._changed:
+                self._changed.wait_for(lambda instance=instance: not instance.in_progress)
+            instance.stop()
+        for instance in instances:
+            instance.join()
+
+
+def _failed_how(reason: str) -> str:
+    kind, _, rest = reason.partition(": ")
+    what = "did not pass the ping health check" if kind == "AlgorithmError" else "could not be started"
+    return f"{what}: {rest}"

@@ -1,0 +1,88 @@
+"""Metrics of endpoints' invocations on their way to CloudWatch, in the namespace and with the dimensions of SageMaker."""
+
+import datetime
+import math
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from recore.simulator.jobs.metrics import put
+from recore.simulator.jobs.platform import Platform
+from recore.simulator.jobs.queue import Job
+
+NAMESPACE = "AWS/SageMaker"
+PERIOD = 1.0  # seconds between deliveries
+BATCH = 500  # values in one call, which may have 1,000
+
+
+@dataclass
+class Statistics:
+    """What CloudWatch takes in place of many single values."""
+
+    count: int = 0
+    total: float = 0.0
+    least: float = math.inf
+    most: float = -math.inf
+
+    def add(self, value: float) -> None:
+        self.count, self.total = self.count + 1, self.total + value
+        self.least, self.most = min(self.least, value), max(self.most, value)
+
+    def datum(self) -> dict[str, Any]:
+        values = {"SampleCount": self.count, "Sum": self.total, "Minimum": self.least, "Maximum": self.most}
+        return {"StatisticValues": values}
+
+
+Key = tuple[str, str, str]  # endpoint, variant, metric
+
+
+class InvocationMetrics:
+    """Gathers what invocations took and came to; a thread delivers it, so that no invocation waits for CloudWatch."""
+
+    def __init__(self, platform: Platform):
+        self._platform = platform
+        self._gathered: dict[Key, Statistics] = {}
+        self._lock = threading.Lock()
+        self._started = False
+
+    def record(self, endpoint: str, variant: str, status: int, model: float, overhead: float) -> None:
+        """Record an invocation. status: of the model's response, 0 where it sent none. Other values in seconds."""
+        values = {
+            "Invocations": 1.0,
+            "Invocation4XXErrors": float(400 <= status < 500),
+            "Invocation5XXErrors": float(status >= 500 or status == 0),
+            "ModelLatency": 1e6 * model,
+            "OverheadLatency": 1e6 * overhead,
+        }
+        with self._lock:
+            for metric, value in values.items():
+                self._gathered.setdefault((endpoint, variant, metric), Statistics()).add(value)
+            starts, self._started = not self._started, True
+        if starts:
+            self._platform.jobs.submit("invocation metrics", self._deliver_periodically, computes=False)
+
+    def _deliver_periodically(self, job: Job) -> None:
+        while not job.stopping.wait(PERIOD):
+            self._deliver()
+        self._deliver()
+
+    def _deliver(self) -> None:
+        """Send what was gathered since the last time."""
+        with self._lock:
+            gathered, self._gathered = self._gathered, {}
+        time = datetime.datetime.now(datetime.UTC)
+        data = [
+            {
+                "MetricName": metric,
+                "Dimensions": [
+                    {"Name": "EndpointName", "Value": endpoint},
+                    {"Name": "VariantName", "Value": variant},
+                ],
+                "Timestamp": time,
+                "Unit": "Microseconds" if metric.endswith("Latency") else "None",
+            }
+            | statistics.datum()
+            for (endpoint, variant, metric), statistics in gathered.items()
+        ]
+        for start in range(0, len(data), BATCH):
+            put(self._platform.cloudwatch, NAMESPACE, data[start : start + BATCH])
