@@ -14,16 +14,31 @@ CONNECTIONS = 100  # open at a time
 
 
 class NoResponse(Exception):
-    """The server sent no response, or none that is HTTP; the message says which."""
+    """The server sent no response, or none that is HTTP; the message says which.
+
+    container: the name of the container whose server it is, where the server is one of a chain.
+    """
+
+    def __init__(self, message: str, container: str = ""):
+        super().__init__(message)
+        self.container = container
+
+
+class TimedOut(NoResponse):
+    """The whole response was not there in time."""
 
 
 @dataclass(frozen=True)
 class Response:
-    """headers: by their names in lower case; of a name that occurs twice the last one."""
+    """headers: by their names in lower case; of a name that occurs twice the last one.
+
+    container: the name of the container that gave it, where the server is one of a chain.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    container: str = ""
 
     @property
     def text(self) -> str:
@@ -48,7 +63,7 @@ class UnixClient:
     ) -> Response:
         """Send a request and return the whole response, whatever its status.
 
-        seconds: from now until the last byte of the response. Raises NoResponse.
+        seconds: from now until the last byte of the response. Raises NoResponse, or TimedOut.
         """
         deadline = time.monotonic() + seconds
         timeouts = dict.fromkeys(("connect", "read", "write"), deadline) | {"pool": seconds}
@@ -66,7 +81,7 @@ class UnixClient:
                 named = {name.decode("latin-1").lower(): text.decode("latin-1") for name, text in response.headers}
                 return Response(response.status, named, b"".join(parts))
         except httpcore.TimeoutException:
-            raise NoResponse(f"the server did not respond within {seconds:g} s") from None
+            raise TimedOut(f"the server did not respond within {seconds:g} s") from None
         except httpcore.RemoteProtocolError as error:
             if "disconnected" in str(error):
                 raise NoResponse("the server did not respond: it closed the connection") from None
