@@ -42,7 +42,7 @@ class ContainerJob:
     def ended(self) -> bool:
         return self._status is not None
 
-    def usage(self) -> tuple[int, list[int]]:
+    def usage(self, limit: int | None) -> tuple[int, list[int]]:
         """The most that it had in memory when Docker looked, once a second; and no process, for Docker counts them."""
         return self._peak, []
 

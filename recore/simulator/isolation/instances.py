@@ -1,6 +1,7 @@
 """What instance types have: memory by their family's rule, processors by their size."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 # memory: by family, the longest beginning of its name first; by type, where the rule does not hold
 GIB_PER_CPU = {
@@ -22,15 +23,23 @@ GIB = {"ml.t2.medium": 4, "ml.t3.medium": 4, "ml.t4g.medium": 4}
 
 @dataclass(frozen=True)
 class Instance:
-    """Bytes of memory, processors, and bytes of the volume, if it is limited."""
+    """Bytes of memory, processors, and bytes of the volume, if it is limited.
+
+    memory_use: a file in which commands that share the memory tell each other how much of it they use.
+    """
 
     memory: int
     cpus: int
     volume: int | None = None
+    memory_use: Path | None = None
 
     def with_volume(self, size: int) -> "Instance":
         """The same with a volume of so many bytes."""
         return replace(self, volume=size)
+
+    def shared(self, memory_use: Path) -> "Instance":
+        """The same for several commands, which may have its memory together."""
+        return replace(self, memory_use=memory_use)
 
 
 def instance_of(instance_type: str) -> Instance:

@@ -25,13 +25,14 @@ PERIOD = 0.5  # seconds between deliveries
 class JobLog:
     """A log stream of one job. metrics: what is looked for in its output, if anything. tail: the last lines.
 
-    stream: its name, by default one for this job.
+    stream: its name; by default the job's, of its first instance.
     """
 
     def __init__(
         self, client: Any, group: str, job: str, metrics: TrainingMetrics | None = None, stream: str | None = None
     ):
-        self._client, self._group, self._stream = client, group, stream or f"{job}/algo-1-{int(time.time())}"
+        self._client, self._group = client, group
+        self._job, self._stream = job, stream or f"{job}/algo-1-{int(time.time())}"
         self._metrics = metrics
         self._waiting: list[dict[str, Any]] = []
         self._size = 0  # bytes that are waiting
@@ -47,6 +48,10 @@ class JobLog:
             except client.exceptions.ResourceAlreadyExistsException:
                 continue
         self._complain()
+
+    def of_container(self, name: str) -> "JobLog":
+        """The stream of one container of an inference pipeline."""
+        return JobLog(self._client, self._group, self._job, stream=f"{self._stream}/{name}")
 
     def read(self, pipe: IO[bytes], ended: Callable[[], int | None] = lambda: None) -> None:
         """Take lines from a pipe until its end; or, where `ended` has an answer, until it is empty."""

@@ -30,7 +30,7 @@ class Ending:
     """How a command ended. code: its status, or None where a signal ended it.
 
     reason: "time", "memory", "disk", "processes", "stopped", or None where it ended by itself. seconds: its duration.
-    peak: the most bytes that it had in memory.
+    peak: the most bytes that it had in memory, together with the commands that share its instance's.
     """
 
     code: int | None
@@ -57,6 +57,7 @@ class SupervisedProcess:
             "grace": GRACE,
             "processes": PROCESSES,
             "bytes": instance.memory if instance else None,
+            "memory_use": str(instance.memory_use) if instance and instance.memory_use else None,
             "cpus": instance.cpus if instance else None,
             "volume": instance.volume if instance else None,
             "job": str(folder),

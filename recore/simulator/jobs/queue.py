@@ -57,13 +57,20 @@ class Job:
         return self.wait(process)
 
     def start(
-        self, launch: Launch, seconds: float | None = None, instance: Instance | None = None
+        self,
+        launch: Launch,
+        seconds: float | None = None,
+        instance: Instance | None = None,
+        folder: Path | None = None,
     ) -> SupervisedProcess:
-        """Start a command, whose output the caller reads, and for whose end it calls `wait`. Raises JobStopped."""
+        """Start a command, whose output the caller reads, and for whose end it calls `wait`. Raises JobStopped.
+
+        folder: of the command, if it has one of its own in the job's.
+        """
         with self._lock:
             if self.stopping.is_set():
                 raise JobStopped
-            process = SupervisedProcess(launch, self.folder, seconds, instance)
+            process = SupervisedProcess(launch, folder or self.folder, seconds, instance)
             self._processes.append(process)
             return process
 

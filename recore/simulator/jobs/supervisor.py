@@ -4,7 +4,8 @@
 
 SPECIFICATION is a file, removed when read, with a JSON object: command, arguments (null, or bubblewrap's, which then
 runs the command), environment, folder, seconds (or null), bytes
-(or null), cpus (or null, for a container), processes (how many at a time), grace (seconds from SIGTERM to SIGKILL),
+(or null), memory_use (null, or a file that it shares with the supervisors of the commands that have these bytes
+together), cpus (or null, for a container), processes (how many at a time), grace (seconds from SIGTERM to SIGKILL),
 volume (bytes that the files below the folder `job` may take on the disk, or null), job, and container (null, or what
 Docker is told of one that runs the command). EVENTS is the file descriptor that one line of JSON is written to when all
 is over: code, signal, reason ("time", "memory", "disk", "processes", "stopped" or null), seconds, bytes (the peak of
@@ -30,6 +31,7 @@ import psutil
 
 sys.path.append(str(Path(__file__).parents[3]))
 from recore.simulator.jobs.disk_use import DiskUse
+from recore.simulator.jobs.memory_use import MemoryUse
 
 PR_SET_CHILD_SUBREAPER = 36
 INTERVAL = 0.1  # seconds between looks
@@ -54,10 +56,12 @@ def main() -> None:
         outcome: dict[str, Any] = {"code": 127, "signal": None, "reason": None, "bytes": 0}
     else:
         disk = DiskUse(specification["job"], specification["volume"]) if specification["volume"] else None
+        memory = MemoryUse(specification["memory_use"], specification["bytes"])
         try:
-            outcome = watch(job, specification, started, parent, disk)
+            outcome = watch(job, specification, started, parent, disk, memory)
         finally:
             job.close()
+            memory.close()
             if disk:
                 disk.close()
     outcome["seconds"] = time.monotonic() - started
@@ -87,15 +91,17 @@ def first_to_go() -> Any:
             score.write_text(before)
 
 
-def watch(job: Any, specification: dict[str, Any], started: float, parent: int, disk: DiskUse | None) -> dict[str, Any]:
+def watch(
+    job: Any, specification: dict[str, Any], started: float, parent: int, disk: DiskUse | None, memory: MemoryUse
+) -> dict[str, Any]:
     """Wait for the job's end, or bring it about."""
-    reason, peak, kill_at, told = None, 0, None, True
+    reason, kill_at, told = None, None, True
     orders = [sys.stdin.fileno()]
     while not job.ended():
         ready, _, _ = select.select(orders + job.ends, [], [], INTERVAL)
         now = time.monotonic()
-        used, pids = job.usage()
-        peak = max(peak, used)
+        used, pids = job.usage(memory.left())
+        memory.tell(used)
         order = os.read(orders[0], 64) if orders and orders[0] in ready else None
         if order == b"" or os.getppid() != parent:
             orders, order = [], b"kill"
@@ -105,7 +111,7 @@ def watch(job: Any, specification: dict[str, Any], started: float, parent: int, 
             pass
         elif order:
             reason, kill_at, told = "stopped", now + specification["grace"], False
-        elif specification["bytes"] and used > specification["bytes"]:
+        elif memory.is_over():
             reason, kill_at = "memory", now
         elif len(pids) > specification["processes"]:
             reason, kill_at = "processes", now
@@ -116,7 +122,7 @@ def watch(job: Any, specification: dict[str, Any], started: float, parent: int, 
         told = told or job.tell()
         if kill_at is not None and now >= kill_at:
             job.kill()
-    outcome: dict[str, Any] = {"reason": reason, "bytes": peak} | job.outcome()
+    outcome: dict[str, Any] = {"reason": reason, "bytes": memory.peak} | job.outcome()
     return outcome
 
 
@@ -124,7 +130,7 @@ class Processes:
     """The job as processes of this machine: a command, and whatever it starts."""
 
     def __init__(self, specification: dict[str, Any]):
-        command, self._limit = specification["command"], specification["bytes"]
+        command = specification["command"]
         self._sandboxed = specification["arguments"] is not None
         files = []
         if self._sandboxed:  # bubblewrap's command line can be read in the sandbox, a file that it has read cannot
@@ -148,8 +154,8 @@ class Processes:
     def ended(self) -> bool:
         return self._process.poll() is not None
 
-    def usage(self) -> tuple[int, list[int]]:
-        return usage(self._limit)
+    def usage(self, limit: int | None) -> tuple[int, list[int]]:
+        return usage(limit)
 
     def tell(self) -> bool:
         return tell(self._process.pid, self._sandboxed)
@@ -190,7 +196,7 @@ def usage(limit: int | None) -> tuple[int, list[int]]:
     """
     processes = psutil.Process().children(recursive=True)
     total = sum(size(process, False) for process in processes)
-    if limit and total > limit:
+    if limit is not None and total > limit:
         total = sum(size(process, True) for process in processes)
     return total, [process.pid for process in processes]
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from recore.simulator.account import arn
 from recore.simulator.api.errors import ServiceError
+from recore.simulator.serving.chain import named_containers
 from recore.simulator.state.records import Record, Store
 
 PROPERTIES = {"DesiredWeight": "Weight", "DesiredInstanceCount": "Count"}  # members of requests and of deployments
@@ -106,8 +107,7 @@ def pending_variants(deployment: Record) -> list[Record]:
 
 def images(model: Record) -> list[str]:
     """The images of a model's containers."""
-    containers = model.get("Containers") or [model["PrimaryContainer"]]
-    return [container.get("Image", "") for container in containers]
+    return [container.get("Image", "") for _, container in named_containers(model)]
 
 
 def _deployed_images(model: Record) -> list[Record]:

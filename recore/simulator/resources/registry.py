@@ -1,6 +1,8 @@
 """The kinds of resource: a new one is a line here."""
 
 from recore.simulator.jobs.platform import Platform
+from recore.simulator.resources.endpoint import Endpoints
+from recore.simulator.resources.endpoint_config import EndpointConfigs
 from recore.simulator.resources.model import Models
 from recore.simulator.resources.processing import ProcessingJobs
 from recore.simulator.resources.resource import Resource
@@ -13,6 +15,8 @@ KINDS: tuple[type[Resource], ...] = (
     ProcessingJobs,
     TransformJobs,
     Models,
+    EndpointConfigs,
+    Endpoints,
 )
 
 

@@ -3,15 +3,14 @@
 import json
 from typing import Any
 
-from recore.simulator.account import REGION
 from recore.simulator.api.errors import ServiceError
 from recore.simulator.isolation.instances import instance_of
 from recore.simulator.jobs import transfers
 from recore.simulator.jobs.failure import JobFailed
 from recore.simulator.jobs.queue import Job
 from recore.simulator.resources.job import JobResource
+from recore.simulator.serving.chain import Chain, named_containers
 from recore.simulator.serving.client import NoResponse
-from recore.simulator.serving.container_server import ContainerServer
 from recore.simulator.serving.feeding import Feeding
 from recore.simulator.state.records import Record
 
@@ -29,10 +28,8 @@ class TransformJobs(JobResource):
         model = self.store.get("Model", request["ModelName"])
         if model is None:
             raise ServiceError("ValidationException", f"Could not find model '{request['ModelName']}'")
-        container = model.get("PrimaryContainer")
-        if container is None or "Image" not in container:
-            raise ServiceError("ValidationException", "Only models of one container with an Image are transformed here")
-        self.check_image(container["Image"])
+        for _, container in named_containers(model):
+            self.check_image(container.get("Image", ""))
         if problem := _not_run_here(request):
             raise ServiceError("ValidationException", problem)
         payload, concurrent = request.get("MaxPayloadInMB", 6), max(request.get("MaxConcurrentTransforms", 1), 1)
@@ -46,25 +43,26 @@ class TransformJobs(JobResource):
         if model is None:
             raise JobFailed(f"ClientError: The model '{record['ModelName']}' was deleted")
         instance = instance_of(record["TransformResources"]["InstanceType"])
-        server = ContainerServer(
+        log, payload = self.log(record["TransformJobName"]), record.get("MaxPayloadInMB")
+        chain = Chain(
             self.platform,
             job,
-            model["PrimaryContainer"],
-            self.log(record["TransformJobName"]),
+            model,
+            log,
             instance,
-            environment=_environment(model["PrimaryContainer"], record),
-            network=not model.get("EnableNetworkIsolation"),
+            environment=record.get("Environment", {}) | {"SAGEMAKER_BATCH": "true"},
+            defaults={"MAX_CONTENT_LENGTH": str(payload << 20)} if payload else {},
         )
         try:
-            with server:
-                server.wait_until_ready()
-                self._feed(record, job, server)
+            with chain:
+                chain.wait_until_ready()
+                self._feed(record, job, chain)
         finally:
-            if server.ending:
-                self.measure(record["TransformJobName"], server.ending, instance)
+            if chain.ending:
+                self.measure(record["TransformJobName"], chain.ending, instance)
         return {}
 
-    def _feed(self, record: Record, job: Job, server: ContainerServer) -> None:
+    def _feed(self, record: Record, job: Job, server: Chain) -> None:
         """Send all objects through the server, and each response to its key on S3."""
         feeding = _feeding(record, server)
         source, target = record["TransformInput"], record["TransformOutput"]["S3OutputPath"].rstrip("/")
@@ -80,16 +78,7 @@ class TransformJobs(JobResource):
             transfers.upload_file(self.platform.s3, taken, f"{target}/{below}.out", job.raise_if_stopping)
 
 
-def _environment(container: Record, record: Record) -> dict[str, str]:
-    """Variables of the model's server besides those of its container."""
-    variables: dict[str, str] = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION} | container.get("Environment", {})
-    variables |= record.get("Environment", {}) | {"SAGEMAKER_BATCH": "true"}
-    if record.get("MaxPayloadInMB"):
-        variables.setdefault("MAX_CONTENT_LENGTH", str(record["MaxPayloadInMB"] << 20))
-    return variables
-
-
-def _feeding(record: Record, server: ContainerServer) -> Feeding:
+def _feeding(record: Record, server: Chain) -> Feeding:
     """What the request asks for; what it leaves open the server's /execution-parameters may say."""
     said: dict[str, Any] = {}
     try:

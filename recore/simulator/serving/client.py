@@ -14,11 +14,18 @@ CONNECTIONS = 100  # open at a time
 
 
 class NoResponse(Exception):
-    """The server sent no response, or none that is HTTP; the message says which."""
+    """The server sent no response, or none that is HTTP; the message says which.
+
+    container: the name of the container whose server it is, where the server is one of a chain.
+    """
+
+    def __init__(self, message: str, container: str = ""):
+        super().__init__(message)
+        self.container = container
 
 
 class TimedOut(NoResponse):
-    """The deadline passed before the end of the response."""
+    """The whole response was not there in time."""
 
 
 class Disconnected(NoResponse):
@@ -27,11 +34,15 @@ class Disconnected(NoResponse):
 
 @dataclass(frozen=True)
 class Response:
-    """headers: by their names in lower case; of a name that occurs twice the last one."""
+    """headers: by their names in lower case; of a name that occurs twice the last one.
+
+    container: the name of the container that gave it, where the server is one of a chain.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    container: str = ""
 
     @property
     def text(self) -> str:
@@ -56,7 +67,8 @@ class UnixClient:
     ) -> Response:
         """Send a request and return the whole response, whatever its status.
 
-        seconds: from now until the last byte of the response. Raises NoResponse, TimedOut, Disconnected.
+        seconds: from now until the last byte of the response. Raises NoResponse, in particular TimedOut and
+        Disconnected.
         """
         deadline = time.monotonic() + seconds
         timeouts = dict.fromkeys(("connect", "read", "write"), deadline) | {"pool": seconds}

@@ -1,16 +1,15 @@
-"""The server of one container of a model, started in a folder of its own and invoked while it runs."""
+"""The server of one container of a model, in a folder of its own: started, invoked while it runs, stopped."""
 
 import threading
-import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 
 from recore.simulator.isolation import socket_folder
 from recore.simulator.isolation.instances import Instance
 from recore.simulator.isolation.sandbox import ML, image_name
 from recore.simulator.jobs import archives, transfers
-from recore.simulator.jobs.failure import JobFailed
+from recore.simulator.jobs.failure import JobFailed, JobStopped
 from recore.simulator.jobs.logs import JobLog
 from recore.simulator.jobs.platform import Platform
 from recore.simulator.jobs.process import Ending, SupervisedProcess
@@ -19,9 +18,9 @@ from recore.simulator.jobs.reasons import text_of
 from recore.simulator.serving.client import NoResponse, Response, UnixClient
 from recore.simulator.state.records import Record
 
-PING_SECONDS = 600.0  # until /ping must have answered with 200
 ONE_PING = 2.0  # seconds for a single one, as on AWS
 CODE = f"{ML}/code"
+PRIMARY = "primary"  # the name of a PrimaryContainer in SageMaker's messages
 OFFLINE = (
     "AlgorithmError: The server did not start: EnableNetworkIsolation is set, and the container's serve runs "
     "`pip install .`, which then asks the index for setuptools. Add PIP_NO_BUILD_ISOLATION=0 to the model's Environment"
@@ -29,11 +28,12 @@ OFFLINE = (
 
 
 class ContainerServer:
-    """The server of one container. A context manager, which starts it, and ends all its processes.
+    """The server of one container. Its processes run from `start` to `stop`.
 
-    container: of a Model record. job: whose processes they are. name: of the container's folder in the job's folder.
-    environment: variables besides the container's own. network: whether the model has one on AWS, that is without
-    EnableNetworkIsolation. ending: how its processes ended, after the context.
+    container: of a Model record. job: whose processes they are. log: where they print. folder: of the container, in the
+    job's folder. name: of the container; "primary" is that of a model's only one. variables: its environment. network:
+    whether the model has one on AWS, that is without EnableNetworkIsolation. ending: how its processes ended, if they
+    have.
     """
 
     def __init__(
@@ -43,72 +43,25 @@ class ContainerServer:
         container: Record,
         log: JobLog,
         instance: Instance,
-        name: str = "container-1",
-        environment: Mapping[str, str] | None = None,
+        folder: Path,
+        name: str,
+        variables: Mapping[str, str],
         network: bool = True,
     ):
         self._platform, self._job, self._container, self._log = platform, job, container, log
-        self._instance, self._network = instance, network
-        self._folder = job.folder / name
-        self._ml = self._folder / "ml"
+        self._instance, self._network, self._folder = instance, network, folder
+        self._ml = folder / "ml"
         self._sockets = socket_folder.make_for_server(platform.sockets)
-        self._variables = dict(container.get("Environment", {})) | dict(environment or {})
+        self._variables = dict(variables)
         self._client = UnixClient(self._sockets / socket_folder.NAME)
         self._process: SupervisedProcess | None = None
-        self._ended_when = "The model's server ended before it was ready"
+        self._stopped = False
+        self._lock = threading.Lock()  # between start, stop and those that look whether it has ended
+        self.name, self.ready = name, False
         self.ending: Ending | None = None
 
-    def __enter__(self) -> "ContainerServer":
+    def start(self) -> None:
         """Download and unpack what it serves, install its requirements, start it. Raises JobFailed or JobStopped."""
-        try:
-            self._start()
-        except BaseException:
-            self._stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End it. In place of a JobFailed, raises the cause where it is known: memory, a stop, the server's reason."""
-        self._stop()
-        if self.ending and self.ending.reason == "memory":
-            raise JobFailed("AlgorithmError: The server needed more memory than its instance type has")
-        if not isinstance(error, JobFailed):
-            return
-        self._job.raise_if_stopping()
-        if reason := text_of(self._ml / "output/failure").replace(str(self._ml), ML)[:900]:
-            raise JobFailed(f"AlgorithmError: {self._ended_when}: {reason}") from None
-
-    def wait_until_ready(self, seconds: float = PING_SECONDS) -> None:
-        """Ping until it answers with 200. Raises JobFailed where it ends before or takes longer, or JobStopped."""
-        deadline = time.monotonic() + seconds
-        while True:
-            self._job.raise_if_stopping()
-            if self._ended():
-                lines = "\n".join(list(self._log.tail)[-5:])
-                raise JobFailed(f"AlgorithmError: {self._ended_when}: {lines}")
-            try:
-                if self.request("GET", "/ping", ONE_PING).status == 200:
-                    self._ended_when = "The model's server failed"
-                    return
-            except NoResponse:
-                pass
-            if time.monotonic() > deadline:
-                raise JobFailed(
-                    f"AlgorithmError: The model's server did not answer /ping with 200 within {seconds:g} s"
-                )
-            time.sleep(0.05)
-
-    def invoke(self, body: bytes, headers: Mapping[str, str], seconds: float) -> Response:
-        """The response to a POST to /invocations, whatever its status. Raises NoResponse."""
-        return self._client.request("POST", "/invocations", body, headers, seconds)
-
-    def request(self, method: str, path: str, seconds: float) -> Response:
-        """The response to a request without a body. Raises NoResponse."""
-        return self._client.request(method, path, seconds=seconds)
-
-    def _start(self) -> None:
         if not self._network and not self._builds_offline():
             raise JobFailed(OFFLINE)
         code = self._prepare()
@@ -121,18 +74,83 @@ class ContainerServer:
             shared={"server": self._sockets},
         )
         launch = sandbox.launch(sandbox.isolation.serving(sandbox.image), self._variables)
-        self._process = self._job.start(launch, None, self._instance)
-        self._reading = threading.Thread(target=self._log.read, args=(self._process.output, self._process.poll))
-        self._reading.start()
+        with self._lock:
+            if self._stopped:
+                raise JobStopped
+            self._process = self._job.start(launch, None, self._instance, self._folder)
+            self._reading = threading.Thread(target=self._log.read, args=(self._process.output, self._process.poll))
+            self._reading.start()
 
-    def _stop(self) -> None:
-        self._client.close()
-        if self._process:
+    def ping(self, again: bool = False) -> bool:
+        """Whether it answers /ping with 200, from the first time on. again: whether it does so now."""
+        if self.ready and not again:
+            return True
+        try:
+            answers = self.request("GET", "/ping", ONE_PING).status == 200
+        except NoResponse:
+            return False
+        self.ready = self.ready or answers
+        return answers
+
+    def invoke(self, body: bytes, headers: Mapping[str, str], seconds: float) -> Response:
+        """The response to a POST to /invocations, whatever its status. Raises NoResponse."""
+        return self._request("POST", "/invocations", body, headers, seconds)
+
+    def request(self, method: str, path: str, seconds: float) -> Response:
+        """The response to a request without a body. Raises NoResponse."""
+        return self._request(method, path, b"", {}, seconds)
+
+    def failure(self) -> str | None:
+        """Why it cannot serve: it has ended, or the container's server goes on without a model. None while it can."""
+        if not (self._ml / "output/failure").exists(follow_symlinks=False) and not self._ended():
+            return None
+        return self.cause() or self._explained("\n".join(list(self._log.tail)[-5:]))
+
+    def cause(self) -> str | None:
+        """Why it failed, where that is certain: it ran out of memory, or said so itself."""
+        if self.ending and self.ending.reason == "memory":
+            return f"{server_of(self.name)} needed more memory than its instance type has"
+        said = text_of(self._ml / "output/failure").replace(str(self._ml), ML)[:900]
+        return self._explained(said) if said else None
+
+    def kill(self) -> None:
+        """Order its processes to end at once."""
+        if self._process and not self.ending:
             self._process.kill()
+
+    def stop(self) -> None:
+        """End all its processes, and wait until they have ended."""
+        self._client.close()
+        with self._lock:
+            self._stopped = True
+            self.kill()
+            self._take_leave()
+        remove(self._sockets)
+
+    def _request(self, method: str, path: str, body: bytes, headers: Mapping[str, str], seconds: float) -> Response:
+        try:
+            response = self._client.request(method, path, body, headers, seconds)
+        except NoResponse as error:
+            error.container = self.name
+            raise
+        return replace(response, container=self.name)
+
+    def _ended(self) -> bool:
+        """Whether its processes have ended; `ending` then says how."""
+        with self._lock:
+            if self._process and self._process.poll() is not None:
+                self._take_leave()
+        return self.ending is not None
+
+    def _explained(self, reason: str) -> str:
+        when = "failed" if self.ready else "ended before it was ready"
+        return f"{server_of(self.name)} {when}: {reason}"
+
+    def _take_leave(self) -> None:
+        """Wait for its processes' end."""
+        if self._process and not self.ending:
             self._reading.join()
             self.ending = self._job.wait(self._process)
-            self._process = None
-        remove(self._sockets)
 
     def _prepare(self) -> Path:
         """Fill /opt/ml with the model and its script. Returns the folder of the script's source."""
@@ -160,7 +178,7 @@ class ContainerServer:
         off = self._variables.get("PIP_NO_BUILD_ISOLATION", "").strip().lower() in ("0", "no", "false", "off", "n", "f")
         return off or "scikit-learn" not in image_name(self._container["Image"])
 
-    def _ended(self) -> bool:
-        """Whether it has ended, or says why it cannot serve: the container's server then goes on without a model."""
-        failed = (self._ml / "output/failure").exists(follow_symlinks=False)
-        return failed or self._process is None or self._process.poll() is not None
+
+def server_of(container: str) -> str:
+    """What messages call a container's server. A model of one container has only this one."""
+    return "The model's server" if container in ("", PRIMARY) else f"The server of {container}"

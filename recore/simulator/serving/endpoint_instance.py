@@ -6,7 +6,6 @@ import secrets
 import threading
 import time
 
-from recore.simulator.account import REGION
 from recore.simulator.isolation.instances import Instance, instance_of
 from recore.simulator.jobs.failure import JobFailed, JobStopped
 from recore.simulator.jobs.logs import JobLog
@@ -19,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 LOG_GROUP = "/aws/sagemaker/Endpoints"
 STARTUP_SECONDS = 480  # until /ping must have answered with 200
+DOWNLOAD_SECONDS = 3600  # until its model must have been downloaded
 PERIOD = 0.1  # seconds between looks at whether the servers still run
 STABLE = 60.0  # seconds of service after which servers are started again at once
 LONGEST_PAUSE = 30.0  # seconds between two starts
@@ -104,27 +104,31 @@ class EndpointInstance:
 
     def _serve(self, job: Job, folder: str, log: JobLog) -> None:
         """Start the servers and watch them. Raises JobFailed when they end or did not start, and JobStopped."""
-        with Chain(
-            self._platform,
-            job,
-            self._variant["Model"],
-            log,
-            self._instance(),
-            folder,
-            environment={"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION},
-        ) as chain:
-            while True:  # each time that it is ready, at first or after doubts
-                chain.wait_until_ready(self._variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_SECONDS))
+        begun = time.monotonic()
+        longest = self._variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_SECONDS)
+        with Chain(self._platform, job, self._variant["Model"], log, self._instance(), folder) as chain:
+            self._check_download(time.monotonic() - begun)
+            chain.wait_until_ready(longest)
+            while True:
                 self._in_doubt.clear()
                 self._set_server(chain)
-                while not chain.has_ended() and not self._in_doubt.wait(PERIOD):
+                while not self._in_doubt.wait(PERIOD):
                     job.raise_if_stopping()
+                    if failure := chain.failure():
+                        raise JobFailed(failure)
                 self._set_server(None)
+                chain.wait_until_ready(longest, again=True)
 
     def _instance(self) -> Instance:
         instance = instance_of(self._variant["InstanceType"])
         gibibytes = self._variant.get("VolumeSizeInGB")
         return instance.with_volume(gibibytes << 30) if gibibytes else instance
+
+    def _check_download(self, seconds: float) -> None:
+        """Raise JobFailed where it took longer than it may to download the model and to start its servers."""
+        longest = self._variant.get("ModelDataDownloadTimeoutInSeconds", DOWNLOAD_SECONDS)
+        if seconds > longest:
+            raise JobFailed(f"ClientError: ModelDataDownloadTimeoutInSeconds, {longest}, was not enough for the model")
 
     def _set_server(self, server: Chain | None) -> None:
         with self._changed:

@@ -1,0 +1,64 @@
+"""The memory of an instance, which one command has alone or several have together.
+
+The supervisor imports this, and starts for every command.
+"""
+
+import os
+import struct
+
+SHARE = struct.Struct("q")  # what one command uses, in the file that all of them write to
+
+
+class MemoryUse:
+    """What one command uses of the memory that it may have, and how much of it the others use.
+
+    path: of the file that is shared with the others' supervisors; None where there are no others. limit: bytes, or
+    None. peak: the most bytes that all had together.
+    """
+
+    def __init__(self, path: str | None, limit: int | None):
+        self._limit, self._used, self._others, self.peak = limit, 0, [0], 0
+        self._looks_over = 0  # how many times in a row it was over
+        self._file = None if path is None else _own_share(path)
+
+    def left(self) -> int | None:
+        """Bytes that the others leave; None without a limit."""
+        if self._file:
+            descriptor, place = self._file
+            content = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+            self._others = [share for (share,) in SHARE.iter_unpack(content[:place] + content[place + SHARE.size :])]
+        return None if self._limit is None else max(self._limit - sum(self._others), 0)
+
+    def tell(self, used: int) -> None:
+        """Say how many bytes the command has in memory."""
+        self._used = used
+        if self._file:
+            os.pwrite(self._file[0], SHARE.pack(used), self._file[1])
+        total = used + sum(self._others)
+        self.peak = max(self.peak, total)
+        self._looks_over = self._looks_over + 1 if self._limit and total > self._limit else 0
+
+    def is_over(self) -> bool:
+        """Whether the command must end: all need more than there is, and no other needs more than this one.
+
+        Where there are others it must be so twice: only then have all of them measured what they share exactly.
+        """
+        return self._looks_over >= (2 if self._file else 1) and self._used >= max(self._others, default=0)
+
+    def close(self) -> None:
+        """Leave the memory to the others."""
+        if self._file:
+            self.tell(0)
+            os.close(self._file[0])
+            self._file = None
+
+
+def _own_share(path: str) -> tuple[int, int]:
+    """A new share in the file: a descriptor, and the share's place."""
+    appending = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(appending, SHARE.pack(0))
+        place = os.lseek(appending, 0, os.SEEK_CUR) - SHARE.size
+    finally:
+        os.close(appending)
+    return os.open(path, os.O_RDWR | os.O_CLOEXEC), place  # pwrite would append to a file opened for that

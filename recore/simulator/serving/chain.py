@@ -1,0 +1,168 @@
+"""The servers of all containers of a model, used as one: the output of one container is the input of the next."""
+
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+
+from recore.simulator.account import REGION
+from recore.simulator.isolation.instances import Instance
+from recore.simulator.jobs.failure import JobFailed
+from recore.simulator.jobs.logs import JobLog
+from recore.simulator.jobs.platform import Platform
+from recore.simulator.jobs.process import Ending
+from recore.simulator.jobs.queue import Job
+from recore.simulator.serving.client import Response, TimedOut
+from recore.simulator.serving.container_server import PRIMARY, ContainerServer, server_of
+from recore.simulator.state.records import Record
+
+PING_SECONDS = 600.0  # until /ping must have answered with 200
+
+
+class Chain:
+    """The servers of all containers of a model on one instance. A context manager, which starts and stops them.
+
+    model: a Model record, of one container or several. job: whose processes they are. log: where a PrimaryContainer
+    prints; each of several containers has a stream of its own below it. instance: whose memory they have together.
+    name: of the chain's folder in the job's folder. environment: variables that replace the containers' own; defaults:
+    those that the containers' own replace. ending: how the processes ended, after `stop`; None where none was started.
+    """
+
+    def __init__(
+        self,
+        platform: Platform,
+        job: Job,
+        model: Record,
+        log: JobLog,
+        instance: Instance,
+        name: str = "instance-1",
+        environment: Mapping[str, str] | None = None,
+        defaults: Mapping[str, str] | None = None,
+    ):
+        self._job, self._folder = job, job.folder / name
+        alone = "PrimaryContainer" in model
+        region = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
+        self._servers = [
+            ContainerServer(
+                platform,
+                job,
+                container,
+                log if alone else log.of_container(called),
+                instance.shared(self._folder / ".memory"),
+                self._folder / called,
+                called,
+                {**region, **(defaults or {}), **container.get("Environment", {}), **(environment or {})},
+                network=not model.get("EnableNetworkIsolation"),
+            )
+            for called, container in named_containers(model)
+        ]
+
+    def __enter__(self) -> "Chain":
+        """Start all servers side by side. Raises JobFailed or JobStopped."""
+        try:
+            self._folder.mkdir(parents=True)
+            with ThreadPoolExecutor(len(self._servers)) as pool:
+                for started in [pool.submit(server.start) for server in self._servers]:
+                    started.result()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop. In place of a JobFailed, raises the cause where a server knows it: memory, a stop, its own reason."""
+        self.stop()
+        if self.ending and self.ending.reason == "memory":
+            error = error or JobFailed()
+        if isinstance(error, JobFailed):
+            self._job.raise_if_stopping()
+            if cause := next(filter(None, (server.cause() for server in self._servers)), None):
+                raise JobFailed(f"AlgorithmError: {cause}") from None
+
+    @property
+    def ending(self) -> Ending | None:
+        """How the processes ended: the first that a limit ended, with the most memory that all had together."""
+        endings = [server.ending for server in self._servers if server.ending]
+        if not endings:
+            return None
+        first = next((ending for ending in endings if ending.reason == "memory"), endings[0])
+        most, longest = (max(getattr(ending, name) for ending in endings) for name in ("peak", "seconds"))
+        return Ending(first.code, first.signal, first.reason, longest, most)
+
+    def wait_until_ready(self, seconds: float = PING_SECONDS, again: bool = False) -> None:
+        """Ping until each server has answered with 200. Raises JobFailed where one ends or takes longer; JobStopped.
+
+        again: those that had answered before, too.
+        """
+        deadline = time.monotonic() + seconds
+        while True:
+            self._job.raise_if_stopping()
+            if failure := self.failure():
+                raise JobFailed(failure)
+            silent = [server.name for server in self._servers if not server.ping(again)]
+            if not silent:
+                return
+            if time.monotonic() > deadline:
+                who = server_of(silent[0])
+                raise JobFailed(f"AlgorithmError: {who} did not answer /ping with 200 within {seconds:g} s")
+            time.sleep(0.05)
+
+    def failure(self) -> str | None:
+        """Which container's server has ended or failed, and why, as a job's reason; None while all can serve."""
+        failures = (server.failure() for server in self._servers)
+        failure = next(filter(None, failures), None)
+        return failure and f"AlgorithmError: {failure}"
+
+    def invoke(self, body: bytes, headers: Mapping[str, str], seconds: float) -> Response:
+        """The last container's response to a POST to /invocations, or the first that is no success.
+
+        headers: those of the caller. Each container gets them, but Content-Type is that of its input, and Accept is for
+        the last. seconds: until the last byte of the response. Raises NoResponse, or TimedOut. Both, like the response,
+        name the container.
+        """
+        deadline = time.monotonic() + seconds
+        passed = {name: value for name, value in headers.items() if name.lower() != "accept"}
+        *others, last = self._servers
+        for server in others:
+            response = self._invoke(server, body, passed, deadline, seconds)
+            if not 200 <= response.status < 300:
+                return response
+            body = response.body
+            headers, passed = (_with_type(given, response) for given in (headers, passed))
+        return self._invoke(last, body, headers, deadline, seconds)
+
+    def request(self, method: str, path: str, seconds: float) -> Response:
+        """The first container's response to a request without a body. Raises NoResponse."""
+        return self._servers[0].request(method, path, seconds)
+
+    def stop(self) -> None:
+        """End all servers, and wait until they have ended."""
+        for server in self._servers:
+            server.kill()
+        for server in self._servers:
+            server.stop()
+
+    @staticmethod
+    def _invoke(
+        server: ContainerServer, body: bytes, headers: Mapping[str, str], deadline: float, seconds: float
+    ) -> Response:
+        try:
+            return server.invoke(body, headers, max(deadline - time.monotonic(), 0))
+        except TimedOut:
+            raise TimedOut(f"the server did not respond within {seconds:g} s", server.name) from None
+
+
+def named_containers(model: Record) -> list[tuple[str, Record]]:
+    """The containers of a model in their order, each with its name in messages and logs."""
+    if "PrimaryContainer" in model:
+        return [(PRIMARY, model["PrimaryContainer"])]
+    containers = enumerate(model["Containers"], 1)
+    return [(container.get("ContainerHostname", f"container-{number}"), container) for number, container in containers]
+
+
+def _with_type(headers: Mapping[str, str], response: Response) -> dict[str, str]:
+    """Headers of the request to the next container, whose input is a response."""
+    others = {name: value for name, value in headers.items() if name.lower() != "content-type"}
+    return others | ({"Content-Type": response.headers["content-type"]} if "content-type" in response.headers else {})
