@@ -29,7 +29,8 @@ from waitress.utilities import BadRequest
 from recore.simulator.api.errors import ServiceError, json_answer
 
 CONNECTIONS = 2000
-WORKERS = 100  # threads: an invocation of an endpoint holds one for up to a minute
+WORKERS = 100  # threads of each kind
+INVOCATIONS = "/endpoints/"  # how the addresses begin whose requests have threads of their own
 SILENCE = 60  # seconds until a client that falls silent in the middle of a request is disconnected
 HEADERS = 64 << 10  # bytes of a request's header
 LINE = 4 << 10  # bytes of a line between chunks
@@ -49,7 +50,7 @@ class HttpServer:
     def __init__(self, application: Callable[..., Any], listening: socket.socket):
         self._application, self._listening = application, listening
         self._sockets: dict[int, Any] = {}
-        self._workers = ThreadedTaskDispatcher()
+        self._workers = Workers()
         self._ends = contextlib.ExitStack()  # last first
         self._ending = False
 
@@ -74,7 +75,7 @@ class HttpServer:
         thread = threading.Thread(target=self._serve, name="http", daemon=True)
         self._ends.callback(self._end_thread, thread)
         self._ends.callback(self._end_requests)
-        self._workers.set_thread_count(WORKERS)
+        self._workers.start()
         thread.start()
 
     def close(self) -> None:
@@ -84,7 +85,7 @@ class HttpServer:
     def _end_requests(self) -> None:
         deadline = time.monotonic() + CLOSING
         self._server.accepting = False
-        self._workers.shutdown(timeout=CLOSING)
+        self._workers.shutdown(CLOSING)
         channels = list(self._server.active_channels.values())
         while any(channel.total_outbufs_len for channel in channels) and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -98,6 +99,32 @@ class HttpServer:
     def _serve(self) -> None:
         while not self._ending:
             wasyncore.loop(timeout=1, use_poll=True, map=self._sockets, count=1)
+
+
+class Workers:
+    """The threads that answer requests.
+
+    Invocations of endpoints have threads of their own. They wait for models' servers for up to a minute, and a server
+    that starts reads its model from S3, by requests to this server.
+    """
+
+    def __init__(self) -> None:
+        self._invocations, self._others = ThreadedTaskDispatcher(), ThreadedTaskDispatcher()
+
+    def start(self) -> None:
+        for threads in (self._invocations, self._others):
+            threads.set_thread_count(WORKERS)
+
+    def add_task(self, channel: Any) -> None:
+        """Answer the first request of a connection."""
+        invokes = channel.requests[0].request_uri.startswith(INVOCATIONS)
+        (self._invocations if invokes else self._others).add_task(channel)
+
+    def shutdown(self, seconds: float) -> None:
+        """End the threads that have nothing to do, and within some seconds the others."""
+        deadline = time.monotonic() + seconds
+        for threads in (self._invocations, self._others):
+            threads.shutdown(timeout=max(deadline - time.monotonic(), 0))
 
 
 def settings() -> dict[str, Any]:
@@ -122,6 +149,8 @@ def settings() -> dict[str, Any]:
 
 class RequestParser(HTTPRequestParser):  # type: ignore[misc]
     """A request that is being read. waitress drops headers with an underscore; S3's metadata may have such names."""
+
+    request_uri = ""  # until the header is read
 
     def __init__(self, settings: Any):
         super().__init__(settings)

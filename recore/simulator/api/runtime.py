@@ -15,6 +15,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTo
 from werkzeug.routing import Map, Rule
 
 from recore.simulator.api.errors import ServiceError, answer_headers, respond
+from recore.simulator.api.event_stream import EVENT_STREAM, event_stream
 from recore.simulator.api.service_model import read_request
 from recore.simulator.own_session import own_botocore_session
 from recore.simulator.resources.resource import Resource
@@ -56,8 +57,7 @@ class Runtime:
         except RequestEntityTooLarge:
             raise ServiceError("ValidationError", f"The body of a request has {LARGEST} bytes at most") from None
         if operation.name not in self._resources:
-            message = f"Endpoints are not simulated: {operation.name} of '{members['EndpointName'][:80]}'"
-            raise ServiceError("NotImplemented", message, 501)
+            raise ServiceError("NotImplemented", f"The simulator does not answer {operation.name}", 501)
         values = _read_members(operation, request, members)
         return _respond(operation, self._resources[operation.name].answer(operation.name, values))
 
@@ -87,8 +87,13 @@ def _read_members(operation: OperationModel, request: Request, members: dict[str
 
 
 def _respond(operation: OperationModel, answer: dict[str, Any]) -> Response:
-    """An operation's answer: its members in headers, and the body, which may come in parts."""
-    response = Response(answer.get("Body", b""), operation.http.get("responseCode", 200))
+    """An operation's answer: its members in headers, and the body."""
+    body, kind = answer.get("Body", b""), ""
+    if operation.has_event_stream_output:
+        body, kind = event_stream(body), EVENT_STREAM
+    response = Response(body, operation.http.get("responseCode", 200), answer_headers(kind, body))
+    if not kind:  # the model says which it is, if any
+        del response.headers["Content-Type"]
     for name, shape in operation.output_shape.members.items() if operation.output_shape else ():
         if shape.serialization.get("location") == "header" and answer.get(name) is not None:
             response.headers[shape.serialization["name"]] = str(answer[name])

@@ -125,7 +125,7 @@ class JobQueue:
         self._lock = threading.Lock()
 
     def submit(self, arn: str, work: Callable[[Job], None], computes: bool = True) -> bool:
-        """Queue a job's work, or start it at once where it does not compute itself; False after the end of the queue."""
+        """Queue a job's work, or start it at once where it does not compute itself. False after the queue's end."""
         job = Job(self._folder / f"job-{uuid.uuid4().hex[:12]}")
 
         def run() -> None:

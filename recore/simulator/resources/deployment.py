@@ -13,6 +13,7 @@ from recore.simulator.state.records import Record, Store
 
 PROPERTIES = {"DesiredWeight": "Weight", "DesiredInstanceCount": "Count"}  # members of requests and of deployments
 
+
 def make_deployment(store: Store, config_name: str) -> Record:
     """The deployment of an endpoint configuration. Raises ServiceError where it or a model does not exist."""
     config = store.get("EndpointConfig", config_name)

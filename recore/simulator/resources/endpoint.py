@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from recore.simulator.account import arn
 from recore.simulator.api.errors import ServiceError
 from recore.simulator.jobs.platform import Platform
 from recore.simulator.jobs.queue import Job
@@ -47,8 +46,14 @@ class Endpoints(Resource):
         self._check_images(pending)
         with self.store.transaction():  # no other endpoint may get the last instances meanwhile
             self._check_capacity(request["EndpointName"], pending)
-            members = {"EndpointStatus": "Creating", "Deployment": None, "Pending": pending, "Rescaling": False}
-            arn = self.add(request, **members, LastDeploymentConfig=config)
+            arn = self.add(
+                request,
+                EndpointStatus="Creating",
+                Deployment=None,
+                Pending=pending,
+                Rescaling=False,
+                LastDeploymentConfig=config,
+            )
         self._hosting.begin(request["EndpointName"], self._hosting.deploy)
         return {"EndpointArn": arn}
 

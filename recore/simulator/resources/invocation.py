@@ -102,7 +102,8 @@ def _raise_model_error(invocation: Invocation) -> NoReturn:
     response, endpoint = invocation.reply.response, invocation.request["EndpointName"]
     status, said = (response.status, response.text) if response else (0, invocation.reply.reason)
     kind = "client" if 400 <= status < 500 else "server"
-    message = f'Received {kind} error ({status}) from variant {invocation.variant} with message "{said}"'
+    source = invocation.reply.container or f"variant {invocation.variant}"
+    message = f'Received {kind} error ({status}) from {source} with message "{said}"'
     instance = invocation.reply.instance
     group = f"log-group:/aws/sagemaker/Endpoints/{endpoint}"
     stream = f"{group}:log-stream:{instance.log_stream}" if instance else group

@@ -26,14 +26,15 @@ class FleetEnded(Exception):
 class Reply:
     """What came of an invocation.
 
-    response: of the model, whatever its status; None where there is none, for this reason. instance: which was invoked
-    last, if any. seconds: that the model took.
+    response: of the model, whatever its status; None where there is none, for this reason. container: whose response or
+    silence it is. instance: which was invoked last. Both may be unknown. seconds: that the model took.
     """
 
-    response: Response | None
-    reason: str
-    instance: EndpointInstance | None
-    seconds: float
+    response: Response | None = None
+    reason: str = ""
+    container: str = ""
+    instance: EndpointInstance | None = None
+    seconds: float = 0.0
 
 
 class Fleet:
@@ -79,7 +80,7 @@ class Fleet:
 
         An invocation whose connection breaks is repeated. deadline: by the monotonic clock.
         """
-        reply = Reply(None, "no instance was ready", None, 0.0)
+        reply = Reply(reason="no instance was ready")
         for _ in range(ATTEMPTS):
             taken = self._take_turn(deadline)
             if taken is None:
@@ -88,9 +89,9 @@ class Fleet:
             begun = time.monotonic()
             try:
                 response = server.invoke(body, headers, deadline - begun)
-                return Reply(response, "", instance, time.monotonic() - begun)
+                return Reply(response, "", response.container, instance, time.monotonic() - begun)
             except NoResponse as error:
-                reply = Reply(None, str(error), instance, time.monotonic() - begun)
+                reply = Reply(None, str(error), error.container, instance, time.monotonic() - begun)
                 if not isinstance(error, Disconnected):
                     break
                 instance.doubt(server)
@@ -140,7 +141,8 @@ class Fleet:
         """End instances that get no more invocations."""
         for instance in instances:
             with self._changed:
-                self._changed.wait_for(lambda instance=instance: not instance.in_progress)
+                while instance.in_progress:
+                    self._changed.wait()
             instance.stop()
         for instance in instances:
             instance.join()

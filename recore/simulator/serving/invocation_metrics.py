@@ -1,4 +1,4 @@
-"""Metrics of endpoints' invocations on their way to CloudWatch, in the namespace and with the dimensions of SageMaker."""
+"""Metrics of invocations on their way to CloudWatch, in the namespace and with the dimensions that SageMaker uses."""
 
 import datetime
 import math
