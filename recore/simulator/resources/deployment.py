@@ -1,7 +1,8 @@
 """A deployment: what an endpoint serves, as a record that depends on no other record.
 
-It has the name of the endpoint configuration and its Variants: members of the production variants, each with its
-Weight, its Count of instances and its Model, so that an endpoint goes on when its configuration or a model is deleted.
+It has the name of the endpoint configuration, its DataCaptureConfig (or None) and its Variants: members of the
+production variants, each with its Weight, its Count of instances and its Model, so that an endpoint goes on when its
+configuration or a model is deleted.
 """
 
 from collections.abc import Mapping
@@ -28,11 +29,15 @@ def make_deployment(store: Store, config_name: str) -> Record:
             raise ServiceError("ValidationException", f"Could not find model '{missing}'")
         members = {"Model": model, "Weight": variant["InitialVariantWeight"], "Count": variant["InitialInstanceCount"]}
         variants.append(variant | members)
-    return {"EndpointConfigName": config_name, "Variants": variants}
+    capture = config.get("DataCaptureConfig")
+    return {"EndpointConfigName": config_name, "DataCaptureConfig": capture, "Variants": variants}
 
 
 def retaining(pending: Record, current: Record, request: Record) -> Record:
-    """A pending deployment with the weights and counts that UpdateEndpoint retains. Raises ServiceError."""
+    """A pending deployment with the weights, counts and data capture that UpdateEndpoint retains.
+
+    Raises ServiceError.
+    """
     excluded = {entry["VariantPropertyType"] for entry in request.get("ExcludeRetainedVariantProperties", [])}
     if not request.get("RetainAllVariantProperties"):
         if excluded:
@@ -43,6 +48,8 @@ def retaining(pending: Record, current: Record, request: Record) -> Record:
     properties = {
         variant["VariantName"]: {member: variant[member] for member in kept} for variant in current["Variants"]
     }
+    if "DataCaptureConfig" not in excluded:
+        pending = pending | {"DataCaptureConfig": current["DataCaptureConfig"]}
     return _with_properties(pending, properties)
 
 

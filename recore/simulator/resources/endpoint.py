@@ -18,6 +18,7 @@ from recore.simulator.resources.deployment import (
 from recore.simulator.resources.hosting import Hosting
 from recore.simulator.resources.invocation import Invoker
 from recore.simulator.resources.resource import Resource, now
+from recore.simulator.serving.data_capture import describe as describe_capture
 from recore.simulator.state.records import Record
 
 MOST_INSTANCES = 20  # of all endpoints: each is a server with processes of its own
@@ -62,6 +63,8 @@ class Endpoints(Resource):
         deployment, pending = record["Deployment"], record["Pending"]
         if deployment is None:
             return record
+        if capture := deployment["DataCaptureConfig"]:
+            record = record | {"DataCaptureConfig": describe_capture(capture)}
         if pending is None or record["Rescaling"]:
             return record | {"ProductionVariants": described_variants(deployment, pending or deployment)}
         summary = {

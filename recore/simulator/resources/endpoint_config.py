@@ -16,6 +16,13 @@ VARIANT = {
     "ModelDataDownloadTimeoutInSeconds",
     "ContainerStartupHealthCheckTimeoutInSeconds",
 }
+CAPTURE = {
+    "EnableCapture",
+    "InitialSamplingPercentage",
+    "DestinationS3Uri",
+    "CaptureOptions",
+    "CaptureContentTypeHeader",
+}
 NEEDED = ("ModelName", "InstanceType", "InitialInstanceCount")
 
 
@@ -27,8 +34,7 @@ class EndpointConfigs(Resource):
 
     def CreateEndpointConfig(self, request: Record) -> Record:
         refuse_others(request, CONFIG, "CreateEndpointConfig")
-        if request.get("DataCaptureConfig", {}).get("EnableCapture"):
-            raise ServiceError("ValidationException", "DataCaptureConfig: capturing data is not simulated")
+        refuse_others(request.get("DataCaptureConfig", {}), CAPTURE, "DataCaptureConfig")
         variants = request["ProductionVariants"]
         for variant in variants:
             self._check(variant)

@@ -121,8 +121,13 @@ class Hosting:
         self._change(name, EndpointStatus=status, FailureReason=_reason(failure), Pending=None)
 
     def _make_traffic(self, name: str, deployment: Record) -> Traffic:
-        fleets = [(Fleet(self._platform, name, variant), variant["Weight"]) for variant in deployment["Variants"]]
-        return Traffic([Share(fleet, weight) for fleet, weight in fleets])
+        capture = deployment["DataCaptureConfig"]
+        return Traffic(
+            [
+                Share(Fleet(self._platform, name, variant, capture), variant["Weight"])
+                for variant in deployment["Variants"]
+            ]
+        )
 
     def _change(self, name: str, **members: Any) -> Record:
         return self._store.update("Endpoint", name, LastModifiedTime=now(), **members)

@@ -9,6 +9,8 @@ from typing import NoReturn
 from recore.simulator.account import ACCOUNT, arn
 from recore.simulator.api.errors import ServiceError
 from recore.simulator.jobs.platform import Platform
+from recore.simulator.serving.client import Response
+from recore.simulator.serving.data_capture import DataCapture, Message
 from recore.simulator.serving.fleet import Fleet, FleetEnded, Reply
 from recore.simulator.serving.invocation_metrics import InvocationMetrics
 from recore.simulator.serving.traffic import Traffic
@@ -31,10 +33,10 @@ ORIGINAL_MESSAGE = 8192  # characters of what the model said
 
 @dataclass(frozen=True)
 class Invocation:
-    """An invocation that is over. request: its members. seconds: all that it took."""
+    """An invocation that is over. request: its members. fleet: that replied. seconds: all that it took."""
 
     request: Record
-    variant: str
+    fleet: Fleet
     reply: Reply
     seconds: float
 
@@ -44,7 +46,7 @@ class Invoker:
 
     def __init__(self, traffic: Mapping[str, Traffic], platform: Platform):
         self._traffic = traffic
-        self._metrics = InvocationMetrics(platform)
+        self._metrics, self._capture = InvocationMetrics(platform), DataCapture(platform)
         self._random = Random()
 
     def invoke(self, request: Record) -> Record:
@@ -54,10 +56,10 @@ class Invoker:
             if member not in SIMULATED:
                 raise ServiceError("ValidationError", f"{member} is not simulated")
         fleet, reply = self._send(request, begun + SECONDS)
-        invocation = Invocation(request, fleet.variant, reply, time.monotonic() - begun)
+        invocation = Invocation(request, fleet, reply, time.monotonic() - begun)
         self._observe(invocation)
         response = reply.response
-        if response is None or not 200 <= response.status < 300:
+        if response is None or not _is_success(response):
             _raise_model_error(invocation)
         return {
             "Body": response.body,
@@ -85,10 +87,25 @@ class Invoker:
 
     def _observe(self, invocation: Invocation) -> None:
         """Called once for every invocation, with its input and its output, before it is answered."""
-        reply = invocation.reply
-        status = reply.response.status if reply.response else 0
+        request, fleet, reply = invocation.request, invocation.fleet, invocation.reply
+        endpoint, response = request["EndpointName"], reply.response
         overhead = invocation.seconds - reply.seconds
-        self._metrics.record(invocation.request["EndpointName"], invocation.variant, status, reply.seconds, overhead)
+        status = response.status if response else 0
+        self._metrics.record(endpoint, fleet.variant, status, reply.seconds, overhead)
+        if response and _is_success(response):
+            self._capture.take(
+                endpoint,
+                fleet.variant,
+                fleet.data_capture,
+                Message(request.get("Body", b""), request.get("ContentType")),
+                Message(response.body, response.headers.get("content-type")),
+                request.get("InferenceId"),
+                request.get("CustomAttributes"),
+            )
+
+
+def _is_success(response: Response) -> bool:
+    return 200 <= response.status < 300
 
 
 def _headers(request: Record) -> dict[str, str]:
@@ -102,7 +119,7 @@ def _raise_model_error(invocation: Invocation) -> NoReturn:
     response, endpoint = invocation.reply.response, invocation.request["EndpointName"]
     status, said = (response.status, response.text) if response else (0, invocation.reply.reason)
     kind = "client" if 400 <= status < 500 else "server"
-    source = invocation.reply.container or f"variant {invocation.variant}"
+    source = invocation.reply.container or f"variant {invocation.fleet.variant}"
     message = f'Received {kind} error ({status}) from {source} with message "{said}"'
     instance = invocation.reply.instance
     group = f"log-group:/aws/sagemaker/Endpoints/{endpoint}"

@@ -40,11 +40,13 @@ class Reply:
 class Fleet:
     """The instances of one variant.
 
-    variant: its name. Methods are safe to call from several threads, `scale` and `end` from one at a time.
+    variant: its name. data_capture: a DataCaptureConfig, or None. Methods are safe to call from several threads,
+    `scale` and `end` from one at a time.
     """
 
-    def __init__(self, platform: Platform, endpoint: str, variant: Record):
+    def __init__(self, platform: Platform, endpoint: str, variant: Record, data_capture: Record | None = None):
         self.variant: str = variant["VariantName"]
+        self.data_capture = data_capture
         self._platform, self._endpoint, self._variant = platform, endpoint, variant
         self._changed = threading.Condition()
         self._instances: list[EndpointInstance] = []

@@ -8,10 +8,9 @@ from typing import Any
 
 from recore.simulator.jobs.metrics import put
 from recore.simulator.jobs.platform import Platform
-from recore.simulator.jobs.queue import Job
+from recore.simulator.serving.periodic import Periodic
 
 NAMESPACE = "AWS/SageMaker"
-PERIOD = 1.0  # seconds between deliveries
 BATCH = 500  # values in one call, which may have 1,000
 
 
@@ -37,13 +36,13 @@ Key = tuple[str, str, str]  # endpoint, variant, metric
 
 
 class InvocationMetrics:
-    """Gathers what invocations took and came to; a thread delivers it, so that no invocation waits for CloudWatch."""
+    """Gathers what invocations took and came to, and delivers it every second: no invocation waits for CloudWatch."""
 
     def __init__(self, platform: Platform):
         self._platform = platform
         self._gathered: dict[Key, Statistics] = {}
         self._lock = threading.Lock()
-        self._started = False
+        self._periodic = Periodic(platform, "invocation metrics", self._deliver)
 
     def record(self, endpoint: str, variant: str, status: int, model: float, overhead: float) -> None:
         """Record an invocation. status: of the model's response, 0 where it sent none. Other values in seconds."""
@@ -57,14 +56,7 @@ class InvocationMetrics:
         with self._lock:
             for metric, value in values.items():
                 self._gathered.setdefault((endpoint, variant, metric), Statistics()).add(value)
-            starts, self._started = not self._started, True
-        if starts:
-            self._platform.jobs.submit("invocation metrics", self._deliver_periodically, computes=False)
-
-    def _deliver_periodically(self, job: Job) -> None:
-        while not job.stopping.wait(PERIOD):
-            self._deliver()
-        self._deliver()
+        self._periodic.start()
 
     def _deliver(self) -> None:
         """Send what was gathered since the last time."""

@@ -1,0 +1,218 @@
+"""Data capture: what endpoints got and answered is on S3, each invocation once, in SageMaker's format."""
+
+import base64
+import json
+import math
+import re
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
+from support.endpoints import Endpoints, variant
+from support.simulator_client import Client
+
+from recore.simulator.server import BUCKET
+from recore.simulator.serving.data_capture import Captured, Message
+
+# Answers with what it got, as the type that was asked for.
+ECHO = """
+def model_fn(model_dir):
+    return None
+
+def transform_fn(model, data, content_type, accept):
+    if data in ("raise", b"raise"):
+        raise ValueError("told to")
+    return data, accept
+"""
+CONTENT_TYPES = {"CsvContentTypes": ["text/csv"], "JsonContentTypes": ["application/json"]}
+BOTH = [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}]
+NAME = re.compile(r"(\d{4})/(\d\d)/(\d\d)/(\d\d)/\d\d-\d\d-\d{3}-[0-9a-f-]{36}\.jsonl")
+
+
+@pytest.fixture(scope="module")
+def endpoints(client: Client) -> Endpoints:
+    return Endpoints(client)
+
+
+@pytest.fixture(scope="module")
+def model(endpoints: Endpoints) -> str:
+    return endpoints.model(ECHO)
+
+
+def capturing(folder: str, percentage: int = 100, **members: Any) -> dict[str, Any]:
+    capture = {"DestinationS3Uri": f"s3://{BUCKET}/{folder}", "InitialSamplingPercentage": percentage}
+    return (
+        capture | {"EnableCapture": True, "CaptureOptions": BOTH, "CaptureContentTypeHeader": CONTENT_TYPES} | members
+    )
+
+
+def captured(endpoints: Endpoints, folder: str) -> dict[str, list[dict[str, Any]]]:
+    """The lines below a folder by their variant: `endpoint/variant`."""
+    lines: dict[str, list[dict[str, Any]]] = {}
+    pages = endpoints.client.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=f"{folder}/")
+    for key in [item["Key"] for page in pages for item in page.get("Contents", [])]:
+        endpoint, name, rest = key.removeprefix(f"{folder}/").split("/", 2)
+        assert NAME.fullmatch(rest), key
+        content = endpoints.client.get(f"s3://{BUCKET}/{key}")
+        assert content.endswith(b"\n")
+        lines.setdefault(f"{endpoint}/{name}", []).extend(map(json.loads, content.splitlines()))
+    return lines
+
+
+def wait_for(endpoints: Endpoints, folder: str, count: int) -> dict[str, list[dict[str, Any]]]:
+    """The lines below a folder, when there are so many, and no more come."""
+    deadline = time.monotonic() + 30
+    while sum(map(len, captured(endpoints, folder).values())) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    time.sleep(1.2)
+    return captured(endpoints, folder)
+
+
+def test_a_line_has_all_that_sagemaker_writes(endpoints: Endpoints, model: str) -> None:
+    capture = capturing("format")
+    name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=capture))
+    assert endpoints.describe(name)["DataCaptureConfig"] == {
+        "EnableCapture": True,
+        "CaptureStatus": "Started",
+        "CurrentSamplingPercentage": 100,
+        "DestinationS3Uri": capture["DestinationS3Uri"],
+        "KmsKeyId": "",
+    }
+    before = datetime.now(UTC).replace(microsecond=0)
+    endpoints.invoke(
+        name, "1,2\n", ContentType="text/csv; charset=utf-8", Accept="application/json", InferenceId="first"
+    )
+    endpoints.invoke(name, b"\xff\x00", ContentType="image/png", Accept="text/csv", CustomAttributes="trace=1")
+    with pytest.raises(ClientError, match="told to"):  # an error is no answer that a monitor could judge
+        endpoints.invoke(name, "raise", ContentType="text/csv", Accept="text/csv")
+    (lines,) = wait_for(endpoints, "format", 2).values()
+    assert len(lines) == 2
+    first, second = lines
+    event = first.pop("eventMetadata")
+    assert before <= datetime.strptime(event.pop("inferenceTime"), "%Y-%m-%dT%H:%M:%S%z") <= datetime.now(UTC)
+    assert re.fullmatch("[0-9a-f-]{36}", event.pop("eventId"))
+    assert event == {"inferenceId": "first"}
+    assert first == {
+        "captureData": {
+            "endpointInput": {
+                "observedContentType": "text/csv; charset=utf-8",
+                "mode": "INPUT",
+                "data": "1,2\n",
+                "encoding": "CSV",
+            },
+            "endpointOutput": {
+                "observedContentType": "application/json",
+                "mode": "OUTPUT",
+                "data": "1,2\n",
+                "encoding": "JSON",
+            },
+        },
+        "eventVersion": "0",
+    }
+    assert second["eventMetadata"]["customAttributes"] == ["trace=1"]
+    assert "inferenceId" not in second["eventMetadata"]
+    assert second["captureData"]["endpointInput"]["encoding"] == "BASE64"
+    output = second["captureData"]["endpointOutput"]  # it is declared as text, but is none
+    assert (output["encoding"], base64.b64decode(output["data"])) == ("BASE64", b"\xff\x00")
+
+
+def test_every_invocation_is_there_once(endpoints: Endpoints, model: str) -> None:
+    two = [variant(model, "a"), variant(model, "b", count=2)]
+    name = endpoints.create(endpoints.config(*two, DataCaptureConfig=capturing("all")))
+
+    def invoke(number: int) -> tuple[str, str]:
+        answer = endpoints.invoke(
+            name, f"body {number}", ContentType="text/csv", Accept="text/csv", InferenceId=f"id {number}"
+        )
+        return f"{name}/{answer['InvokedProductionVariant']}", f"id {number}"
+
+    with ThreadPoolExecutor(16) as pool:
+        answered = list(pool.map(invoke, range(400)))
+    endpoints.delete(name)
+    lines = wait_for(endpoints, "all", 400)
+    found = [(each, line["eventMetadata"]["inferenceId"]) for each, there in lines.items() for line in there]
+    assert Counter(found) == Counter(answered)
+    for there in lines.values():
+        for line in there:
+            number = line["eventMetadata"]["inferenceId"].removeprefix("id ")
+            data = line["captureData"]
+            assert data["endpointInput"]["data"] == data["endpointOutput"]["data"] == f"body {number}"
+
+
+def test_the_share_that_is_asked_for(endpoints: Endpoints, model: str) -> None:
+    count = 600
+    name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=capturing("share", 20)))
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda _: endpoints.invoke(name, "1", ContentType="text/csv"), range(count)))
+    time.sleep(2)
+    found = sum(map(len, captured(endpoints, "share").values()))
+    assert abs(found - 0.2 * count) < math.sqrt(count * math.log(2e6) / 2)  # wrong once in a million times
+
+
+@pytest.mark.parametrize("mode", ["Input", "Output", "InputAndOutput"])
+def test_only_what_is_asked_for(endpoints: Endpoints, model: str, mode: str) -> None:
+    capture = capturing(f"mode-{mode}", CaptureOptions=[{"CaptureMode": mode}])
+    name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=capture))
+    endpoints.invoke(name, "1", ContentType="text/csv")
+    ((line,),) = wait_for(endpoints, f"mode-{mode}", 1).values()
+    expected = {"Input": {"endpointInput"}, "Output": {"endpointOutput"}}
+    assert line["captureData"].keys() == expected.get(mode, {"endpointInput", "endpointOutput"})
+
+
+def test_an_update_changes_what_is_captured(endpoints: Endpoints, model: str) -> None:
+    off, on = capturing("update", EnableCapture=False), capturing("update")
+    name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=off))
+    assert endpoints.describe(name)["DataCaptureConfig"]["CaptureStatus"] == "Stopped"
+
+    def update(capture: dict[str, Any], **members: Any) -> None:
+        config = endpoints.config(variant(model), DataCaptureConfig=capture)
+        endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config, **members)
+        assert endpoints.settle(name)["EndpointStatus"] == "InService"
+        endpoints.invoke(name, "1", ContentType="text/csv")
+
+    endpoints.invoke(name, "1", ContentType="text/csv")
+    update(on, RetainAllVariantProperties=True)
+    assert endpoints.describe(name)["DataCaptureConfig"]["EnableCapture"] is False
+    excluded = [{"VariantPropertyType": "DataCaptureConfig"}]
+    update(on, RetainAllVariantProperties=True, ExcludeRetainedVariantProperties=excluded)
+    update(off)
+    ((line,),) = wait_for(endpoints, "update", 1).values()
+    assert line["captureData"]["endpointInput"]["data"] == "1"
+
+
+def test_a_bucket_that_does_not_exist_disturbs_nobody(endpoints: Endpoints, model: str) -> None:
+    capture = capturing("x", DestinationS3Uri="s3://there-is-no-such-bucket/x")
+    name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=capture))
+    for _ in range(3):
+        assert endpoints.invoke(name, "1", ContentType="text/csv")["Body"].read() == b"1"
+    time.sleep(1.5)
+    assert endpoints.describe(name)["EndpointStatus"] == "InService"
+
+
+def test_what_is_not_simulated_is_refused_by_name(endpoints: Endpoints, model: str) -> None:
+    with pytest.raises(ClientError, match="DataCaptureConfig: KmsKeyId is not simulated"):
+        endpoints.config(variant(model), DataCaptureConfig=capturing("kms", KmsKeyId="alias/mine"))
+
+
+TYPES = st.sampled_from(["text/csv", "TEXT/CSV; charset=utf-8", "application/json", "image/png", "", ";", None])
+
+
+@given(st.builds(Message, st.binary(max_size=50), TYPES), st.integers(0, 2**32))
+def test_a_body_can_be_read_back(message: Message, seed: int) -> None:
+    random = Random(seed)
+    modes = random.sample(["Input", "Output", "InputAndOutput"], random.randint(1, 3))
+    config = capturing("any", CaptureOptions=[{"CaptureMode": mode} for mode in modes])
+    line = Captured("s3://b/e/v", config, message, message, None, None, datetime.now(UTC)).line()
+    assert line.count(b"\n") == 1
+    for part in json.loads(line)["captureData"].values():
+        assert part.get("observedContentType") == (message.content_type or None)
+        data = base64.b64decode(part["data"]) if part["encoding"] == "BASE64" else part["data"].encode()
+        assert data == message.body
