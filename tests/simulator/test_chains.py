@@ -37,6 +37,7 @@ def predict_fn(data, model):
     raise ArithmeticError("these numbers cannot be divided")
 """
 CSV = {"Input": {"ContentType": "text/csv"}, "Output": {"Accept": "text/csv"}}
+ONCE = {"ModelClientConfig": {"InvocationsMaxRetries": 0}}
 
 
 def telling(name: str, type: str = "text/plain") -> str:
@@ -72,7 +73,7 @@ def test_the_container_that_fails_is_named_with_its_traceback(either: Client) ->
     containers = [
         container(either, script, ContainerHostname=name) for name, script in zip(names, scripts, strict=True)
     ]
-    job, _ = transform(either, create_model(either, *containers), {"a": "1,2\n"}, **CSV)
+    job, _ = transform(either, create_model(either, *containers), {"a": "1,2\n"}, **CSV, **ONCE)
     assert job["TransformJobStatus"] == "Failed"
     reason = job["FailureReason"]
     assert reason.startswith("ClientError: The server of scale refused a request: status 500: ")
@@ -96,7 +97,9 @@ def test_an_accept_that_the_last_container_refuses(client: Client) -> None:
     hooks = "def model_fn(folder): return None\ndef predict_fn(data, model): return data\n"
     first = "def model_fn(folder): return None\ndef predict_fn(data, model): return data + 1\n"
     model = create_model(client, first, hooks)
-    job, _ = transform(client, model, {"a": "1,2\n"}, Input={"ContentType": "text/csv"}, Output={"Accept": "image/png"})
+    job, _ = transform(
+        client, model, {"a": "1,2\n"}, Input={"ContentType": "text/csv"}, Output={"Accept": "image/png"}, **ONCE
+    )
     assert job["FailureReason"].startswith("ClientError: The server of container-2 refused a request: status 500")
     assert "Content type image/png is not supported" in job["FailureReason"]
 
@@ -149,7 +152,7 @@ HOLDING = "import time; held = bytearray(b'x' * 70_000_000); print('held', flush
 def test_commands_have_the_memory_of_an_instance_together(tmp_path: Path, limit: int, ended: int) -> None:
     """Each of two commands fits alone; together they need more than there is, and the larger one ends."""
     instance = Instance(limit, 1).shared(tmp_path / "memory")
-    scripts = [HOLDING.replace("TIME", "3"), HOLDING.replace("TIME", "3").replace("70_", "85_")]
+    scripts = [HOLDING.replace("TIME", "1"), HOLDING.replace("TIME", "1").replace("70_", "85_")]
     launches = [Launch([sys.executable, "-c", script], dict(os.environ), "/") for script in scripts]
     processes = [SupervisedProcess(launch, tmp_path, None, instance) for launch in launches]
     endings = [process.wait() for process in processes]

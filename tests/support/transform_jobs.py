@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from support.simulator_client import IMAGE, Client, numbers
-
 from recore.simulator.server import BUCKET, ROLE_ARN
+from support.simulator_client import IMAGE, Client, numbers
 
 
 def container(client: Client, script: str, **members: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from recore.simulator.serving.json_path import JsonPath, NothingThere
 
 CSV, JSON, JSON_LINES = "text/csv", "application/json", "application/jsonlines"
 OUTPUT, INPUT = "SageMakerOutput", "SageMakerInput"  # keys of a joined JSON document
+QUOTED = re.compile('[",\r\n]')
 csv.field_size_limit(1 << 27)  # a field may be as long as the largest request
 
 
@@ -100,9 +102,7 @@ class DataProcessing:
     def _text(self, records: list[Any]) -> bytes:
         """Records as a body."""
         if self.kind == CSV:
-            text = io.StringIO(newline="")
-            csv.writer(text, lineterminator="\n").writerows(records)
-            return text.getvalue().encode("utf-8", "surrogateescape")
+            return "".join(_line(record) for record in records).encode("utf-8", "surrogateescape")
         end = "\n" if self.by_line else ""
         return "".join(json.dumps(record, separators=(",", ":")) + end for record in records).encode()
 
@@ -116,6 +116,12 @@ def _kind(content_type: str, accept: str) -> str:
     if CSV in kinds and kinds[0] != kinds[1]:
         raise ValueError(f"DataProcessing: records of {kinds[0]} have no place in results of {kinds[1]}")
     return kinds[0]
+
+
+def _line(row: list[str]) -> str:
+    """A row as a line of CSV. csv.writer does not quote a carriage return, which its reader then takes for an end."""
+    cells = ['"' + cell.replace('"', '""') + '"' if QUOTED.search(cell) else cell for cell in row]
+    return (",".join(cells) if row != [""] else '""') + "\n"  # an empty line would be a row without columns
 
 
 def _parsed(document: bytes) -> Any:
