@@ -30,8 +30,9 @@ def processing(kind: str = CSV, split: str = "Line", assemble: str = "Line", **m
 
 
 def as_csv(table: list[list[str]]) -> bytes:
+    """Rows with every cell in quotes."""
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows(table)
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerows(table)
     return text.getvalue().encode()
 
 
