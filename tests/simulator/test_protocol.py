@@ -30,6 +30,8 @@ ANSWERED = [
     ),
     *("ListTrainingJobs", "ListProcessingJobs", "ListTransformJobs"),
     *("CreateModel", "DescribeModel", "ListModels", "DeleteModel", "AddTags", "ListTags", "DeleteTags"),
+    *(f"{verb}Endpoint{what}" for verb in ("Create", "Describe", "Delete") for what in ("", "Config")),
+    *("ListEndpoints", "ListEndpointConfigs", "UpdateEndpoint", "UpdateEndpointWeightsAndCapacities"),
 ]
 FUZZ = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
 
@@ -113,7 +115,7 @@ def test_bodies_that_are_valid_and_invalid(client: Client, body: bytes, status: 
         ({"target": "SageMaker.__init__"}, 400, "UnknownOperationException"),
         ({"target": "Other.ListModels"}, 400, "UnknownOperationException"),
         ({"target": None}, 400, "UnknownOperationException"),
-        ({"target": "SageMaker.CreateEndpoint"}, 501, "NotImplemented"),
+        ({"target": "SageMaker.CreateCluster"}, 501, "NotImplemented"),
         ({"target": None, "service": "nonsense"}, 500, "InternalFailure"),
         ({"Origin": "http://page.example"}, 403, "AccessDeniedException"),
         ({"Host": "page.example"}, 403, "AccessDeniedException"),

@@ -57,25 +57,19 @@ def refusal(call: Any, **request: Any) -> dict[str, Any]:
     return caught.value.response
 
 
-@pytest.mark.parametrize("operation", ["invoke_endpoint", "invoke_endpoint_with_response_stream"])
-def test_endpoints_are_not_simulated(client: Client, operation: str) -> None:
-    response = refusal(getattr(client.simulator.client("sagemaker-runtime"), operation), EndpointName="x", Body=b"1")
-    assert response["Error"]["Code"] == "NotImplemented"
-    assert "Endpoints are not simulated" in response["Error"]["Message"]
-    assert response["ResponseMetadata"]["HTTPStatusCode"] == 501
-    assert response["ResponseMetadata"]["RequestId"]
-
-
 def test_an_async_invocation_is_not_simulated(client: Client) -> None:
     invoke = client.simulator.client("sagemaker-runtime").invoke_endpoint_async
     response = refusal(invoke, EndpointName="x", InputLocation="s3://bucket/key")
     assert response["Error"]["Code"] == "NotImplemented"
+    assert "does not answer InvokeEndpointAsync" in response["Error"]["Message"]
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == 501
+    assert response["ResponseMetadata"]["RequestId"]
 
 
 @pytest.mark.parametrize(
     ("method", "path", "service", "status", "code"),
     [
-        ("POST", "/endpoints/x/invocations", None, 501, "NotImplemented"),
+        ("POST", "/endpoints/x/invocations", None, 400, "ValidationError"),
         ("GET", "/endpoints/x/invocations", "sagemaker", 405, "UnknownOperationException"),
         ("POST", "/endpoints/x", "sagemaker", 501, "NotImplemented"),
         ("POST", "/endpoints//invocations", "sagemaker", 501, "NotImplemented"),

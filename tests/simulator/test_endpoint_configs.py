@@ -1,0 +1,124 @@
+"""Endpoint configurations: what is recorded, what is invalid, and what is refused because it is not simulated."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from support.endpoints import Endpoints, variant
+from support.simulator_client import Client
+
+from recore.simulator.server import ROLE_ARN
+
+
+@pytest.fixture(scope="module")
+def endpoints(client: Client) -> Endpoints:
+    return Endpoints(client)
+
+
+@pytest.fixture(scope="module")
+def model(endpoints: Endpoints) -> str:
+    return endpoints.named("m")
+
+
+def refusal(call: Any, *arguments: Any, **request: Any) -> str:
+    with pytest.raises(ClientError) as caught:
+        call(*arguments, **request)
+    return f"{caught.value.response['Error']['Code']}: {caught.value.response['Error']['Message']}"
+
+
+def test_life_of_a_configuration(endpoints: Endpoints, model: str) -> None:
+    sagemaker = endpoints.sagemaker
+    one, two = variant(model, weight=0.25), variant(model, "two", count=2)
+    del two["InitialVariantWeight"]
+    tags = [{"Key": "a", "Value": "b"}]
+    name = endpoints.config(one, two, Tags=tags, ExecutionRoleArn=ROLE_ARN)
+    described = sagemaker.describe_endpoint_config(EndpointConfigName=name)
+    assert described["ProductionVariants"] == [one, two | {"InitialVariantWeight": 1.0}]
+    assert described["EndpointConfigArn"].endswith(f":endpoint-config/{name}")
+    assert described["ExecutionRoleArn"] == ROLE_ARN
+    assert sagemaker.list_tags(ResourceArn=described["EndpointConfigArn"])["Tags"] == tags
+    later = endpoints.config(one)
+    listed = sagemaker.list_endpoint_configs(MaxResults=2)["EndpointConfigs"]
+    assert [item["EndpointConfigName"] for item in listed] == [later, name]
+    sagemaker.delete_endpoint_config(EndpointConfigName=name)
+    for operation in (sagemaker.describe_endpoint_config, sagemaker.delete_endpoint_config):
+        assert "ValidationException: " in refusal(operation, EndpointConfigName=name)
+
+
+def test_a_name_is_taken_once(endpoints: Endpoints, model: str) -> None:
+    name = endpoints.config(variant(model))
+    create = endpoints.sagemaker.create_endpoint_config
+    message = refusal(create, EndpointConfigName=name, ProductionVariants=[variant(model)])
+    assert "ValidationException: Cannot create already existing endpoint config" in message
+
+
+@pytest.mark.parametrize(
+    ("variants", "reason"),
+    [
+        ([{"ModelName": "nowhere"}], "Could not find model 'nowhere'"),
+        ([{}, {}], "several have the name one"),
+        ([{"InitialVariantWeight": 0.0}], "at least one weight must be above 0"),
+        ([{"InitialVariantWeight": 0.0}, {"InitialVariantWeight": 0.0, "VariantName": "two"}], "at least one weight"),
+        ([{"ModelName": None}], "Production variant one: ModelName is missing"),
+        ([{"InstanceType": None}], "Production variant one: InstanceType is missing"),
+        ([{"InitialInstanceCount": None}], "Production variant one: InitialInstanceCount is missing"),
+        ([{"InstanceType": "ml.unknown.large"}], "enum value set"),
+        ([{"ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1}}], "ServerlessConfig is not simulated"),
+        ([{"AcceleratorType": "ml.eia1.medium"}], "AcceleratorType is not simulated"),
+        ([{"CoreDumpConfig": {"DestinationS3Uri": "s3://b/k"}}], "CoreDumpConfig is not simulated"),
+        ([{"EnableSSMAccess": True}], "EnableSSMAccess is not simulated"),
+        ([{"ManagedInstanceScaling": {"Status": "ENABLED"}}], "ManagedInstanceScaling is not simulated"),
+        ([{"RoutingConfig": {"RoutingStrategy": "RANDOM"}}], "RoutingConfig is not simulated"),
+        ([{"InstancePools": [{"InstanceType": "ml.m5.large", "Priority": 1}]}], "InstancePools is not simulated"),
+    ],
+    ids=str,
+)
+def test_variants_that_are_refused(
+    endpoints: Endpoints, model: str, variants: list[dict[str, Any]], reason: str
+) -> None:
+    given = [variant(model) | members for members in variants]
+    given = [{name: value for name, value in members.items() if value is not None} for members in given]
+    message = refusal(endpoints.config, *given)
+    assert message.startswith("ValidationException: ")
+    assert reason in message
+
+
+CAPTURE = {
+    "InitialSamplingPercentage": 100,
+    "DestinationS3Uri": "s3://bucket/captured",
+    "CaptureOptions": [{"CaptureMode": "Input"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        (
+            {"DataCaptureConfig": CAPTURE | {"EnableCapture": True}},
+            "DataCaptureConfig: capturing data is not simulated",
+        ),
+        ({"KmsKeyId": "key"}, "KmsKeyId is not simulated"),
+        ({"AsyncInferenceConfig": {"OutputConfig": {}}}, "AsyncInferenceConfig is not simulated"),
+        ({"VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}}, "VpcConfig is not simulated"),
+        ({"EnableNetworkIsolation": True}, "EnableNetworkIsolation is not simulated"),
+        ({"MetricsConfig": {"EnableEnhancedMetrics": True}}, "MetricsConfig is not simulated"),
+    ],
+    ids=str,
+)
+def test_members_that_are_refused(endpoints: Endpoints, model: str, members: dict[str, Any], reason: str) -> None:
+    assert reason in refusal(endpoints.config, variant(model), **members)
+
+
+def test_shadow_variants_are_refused(endpoints: Endpoints, model: str) -> None:
+    message = refusal(endpoints.config, variant(model), ShadowProductionVariants=[variant(model, "shadow")])
+    assert "ShadowProductionVariants is not simulated" in message
+
+
+def test_what_is_switched_off_is_accepted(endpoints: Endpoints, model: str) -> None:
+    name = endpoints.config(
+        variant(model, EnableSSMAccess=False),
+        DataCaptureConfig=CAPTURE | {"EnableCapture": False},
+        EnableNetworkIsolation=False,
+    )
+    described = endpoints.sagemaker.describe_endpoint_config(EndpointConfigName=name)
+    assert described["DataCaptureConfig"]["EnableCapture"] is False

@@ -1,0 +1,113 @@
+"""With a state folder endpoints serve again after a restart, also of a simulator that was killed."""
+
+import json
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from support.endpoints import NAMED, Endpoints, variant
+from support.simulator_client import Client
+from support.state import SimulatorProcess, running
+
+from recore.simulator.server import BUCKET
+
+SLOW = "import time\ntime.sleep(2)\n"
+
+
+@contextmanager
+def endpoints_of(folder: Path) -> Iterator[tuple[SimulatorProcess, Endpoints]]:
+    with running("--state", folder) as simulator:
+        yield simulator, Endpoints(Client(simulator))
+
+
+def answer(endpoints: Endpoints, name: str) -> str:
+    return json.loads(endpoints.invoke(name)["Body"].read())[0]
+
+
+@pytest.mark.slow
+def test_endpoints_serve_again_after_a_kill(tmp_path: Path) -> None:
+    with endpoints_of(tmp_path) as (simulator, endpoints):
+        config = endpoints.config(variant(endpoints.named("one")), variant(endpoints.named("two"), "two"))
+        serving = endpoints.create(config)
+        entries = [{"VariantName": "two", "DesiredWeight": 0}]
+        endpoints.sagemaker.update_endpoint_weights_and_capacities(
+            EndpointName=serving, DesiredWeightsAndCapacities=entries
+        )
+        archive = endpoints.client.source(weights="x = 1")
+        lost = endpoints.create(
+            endpoints.config(variant(endpoints.model(NAMED.format(name="lost"), ModelDataUrl=archive)))
+        )
+        failed = endpoints.create(endpoints.config(variant(endpoints.model("1 / 0"))), wait=False)
+        reason = endpoints.settle(failed)["FailureReason"]
+        endpoints.settle(serving)
+        endpoints.client.s3.delete_object(Bucket=BUCKET, Key=archive.removeprefix(f"s3://{BUCKET}/"))
+        simulator.kill()
+    with endpoints_of(tmp_path) as (simulator, endpoints):
+        assert {answer(endpoints, serving) for _ in range(10)} == {"one"}  # at once, and with the new weights
+        described = endpoints.settle(serving)
+        assert described["EndpointStatus"] == "InService"
+        assert [item["CurrentWeight"] for item in described["ProductionVariants"]] == [1, 0]
+        described = endpoints.settle(lost)
+        assert described["EndpointStatus"] == "Failed"
+        assert archive in described["FailureReason"]
+        assert endpoints.describe(failed)["FailureReason"] == reason
+        endpoints.delete(lost, failed)
+        assert simulator.end() in (0, -signal.SIGTERM)
+    with endpoints_of(tmp_path) as (_, endpoints):
+        listed = endpoints.sagemaker.list_endpoints()["Endpoints"]
+        assert [item["EndpointName"] for item in listed] == [serving]
+        assert answer(endpoints, serving) == "one"
+        endpoints.settle(serving)
+        endpoints.delete(serving)
+
+
+@pytest.mark.slow
+def test_work_that_a_kill_interrupts_is_finished(tmp_path: Path) -> None:
+    """A creation, an update and a deletion."""
+    with endpoints_of(tmp_path) as (simulator, endpoints):
+        first = endpoints.config(variant(endpoints.named("first")))
+        updated, deleted = endpoints.create(first), endpoints.create(first)
+        second = endpoints.config(variant(endpoints.model(SLOW + NAMED.format(name="second"))))
+        created = endpoints.create(second, wait=False)
+        endpoints.sagemaker.update_endpoint(EndpointName=updated, EndpointConfigName=second)
+        endpoints.sagemaker.delete_endpoint(EndpointName=deleted)
+        assert endpoints.describe(created)["EndpointStatus"] == "Creating"
+        assert endpoints.describe(updated)["EndpointStatus"] == "Updating"
+        simulator.kill()
+    with endpoints_of(tmp_path) as (_, endpoints):
+        assert answer(endpoints, updated) in ("first", "second")
+        for name in (created, updated):
+            described = endpoints.settle(name)
+            assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", second)
+            assert answer(endpoints, name) == "second"
+        names = [item["EndpointName"] for item in endpoints.sagemaker.list_endpoints()["Endpoints"]]
+        assert deleted not in names
+
+
+@pytest.mark.slow
+def test_the_status_while_servers_start_again(tmp_path: Path) -> None:
+    """Nothing can be done to an endpoint then, but it can be invoked: its invocations wait."""
+    with endpoints_of(tmp_path) as (simulator, endpoints):
+        config = endpoints.config(variant(endpoints.model(SLOW + NAMED.format(name="slow"))))
+        name = endpoints.create(config)
+        simulator.kill()
+    with endpoints_of(tmp_path) as (_, endpoints):
+        assert endpoints.describe(name)["EndpointStatus"] == "SystemUpdating"
+        with pytest.raises(Exception, match="in status SystemUpdating"):
+            endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config)
+        begun = time.monotonic()
+        assert answer(endpoints, name) == "slow"
+        assert time.monotonic() - begun > 1
+        assert endpoints.settle(name)["EndpointStatus"] == "InService"
+
+
+def test_an_endpoint_serves_at_once_after_a_kill(tmp_path: Path) -> None:
+    with endpoints_of(tmp_path) as (simulator, endpoints):
+        name = endpoints.create(endpoints.config(variant(endpoints.named("m"))))
+        simulator.kill()
+    with endpoints_of(tmp_path) as (_, endpoints):
+        assert answer(endpoints, name) == "m"
+        assert endpoints.settle(name)["EndpointStatus"] == "InService"

@@ -1,0 +1,243 @@
+"""Endpoints are updated, rescaled and lose servers while clients invoke them: every request is answered."""
+
+import json
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psutil
+import pytest
+from botocore.config import Config
+from support.endpoints import NAMED, Endpoints, variant
+from support.simulator_client import Client
+
+CLIENTS = 32
+ONCE = Config(retries={"total_max_attempts": 1}, proxies={}, max_pool_connections=CLIENTS)
+
+
+@pytest.fixture(scope="module")
+def endpoints(client: Client) -> Endpoints:
+    return Endpoints(client)
+
+
+class Crowd:
+    """Clients that invoke an endpoint without a pause. answers: the variant and what its model said, counted."""
+
+    def __init__(self, endpoints: Endpoints, name: str):
+        self._endpoints, self._name = endpoints, name
+        self._over, self._lock = threading.Event(), threading.Lock()
+        self.answers: Counter[tuple[str, str]] = Counter()
+        self.failures: list[str] = []
+
+    def wait_for(self, count: int) -> None:
+        """Wait until so many more requests are answered."""
+        wanted, deadline = self.answers.total() + count, time.monotonic() + 60
+        while self.answers.total() < wanted and not self.failures:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    @contextmanager
+    def invoking(self) -> Iterator["Crowd"]:
+        threads = [threading.Thread(target=self._invoke, args=(number,)) for number in range(CLIENTS)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield self
+        finally:
+            self._over.set()
+            for thread in threads:
+                thread.join()
+        assert not self.failures, (len(self.failures), self.failures[:3])
+
+    def _invoke(self, number: int) -> None:
+        runtime = self._endpoints.client.simulator.client("sagemaker-runtime")
+        count = 0
+        while not self._over.is_set():
+            count += 1
+            body = f"{number} {count}"
+            try:
+                response = runtime.invoke_endpoint(EndpointName=self._name, Body=body, ContentType="text/csv")
+                name, said, *_ = json.loads(response["Body"].read())
+                assert said == body, (said, body)
+            except Exception as error:
+                with self._lock:
+                    self.failures.append(repr(error))
+                return
+            with self._lock:
+                self.answers[response["InvokedProductionVariant"], name] += 1
+
+
+def servers_of(marker: str) -> list[psutil.Process]:
+    """The processes of a model's servers, by a variable in their environment; the first is the server's own."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("MARKER") == marker:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return sorted(found, key=lambda process: process.create_time())
+
+
+@pytest.mark.slow
+def test_nothing_is_lost(endpoints: Endpoints) -> None:
+    """During an update, a change of weights and counts, the end of a server, and the deletion of another endpoint."""
+    old = endpoints.config(variant(endpoints.named("old 1")), variant(endpoints.named("old 2"), "two"))
+    marked = endpoints.model(NAMED.format(name="new 1"), {"MARKER": "killed"})
+    new = endpoints.config(variant(marked), variant(endpoints.named("new 2"), "two"))
+    name, other = endpoints.create(old), endpoints.create(old)
+    with Crowd(endpoints, name).invoking() as crowd:
+        crowd.wait_for(100)
+        endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new)
+        assert endpoints.settle(name)["EndpointConfigName"] == new
+        before = crowd.answers.copy()
+        crowd.wait_for(100)
+        later = crowd.answers - before
+        assert sum(count for (_, model), count in later.items() if model.startswith("old")) <= CLIENTS
+        for place in (-1, 0):  # a worker of the server, then the server
+            servers_of("killed")[place].send_signal(signal.SIGKILL)
+            crowd.wait_for(100)
+        entries = [
+            {"VariantName": "one", "DesiredWeight": 1, "DesiredInstanceCount": 2},
+            {"VariantName": "two", "DesiredWeight": 0},
+        ]
+        endpoints.sagemaker.update_endpoint_weights_and_capacities(
+            EndpointName=name, DesiredWeightsAndCapacities=entries
+        )
+        described = endpoints.settle(name)["ProductionVariants"]
+        assert [(item["CurrentWeight"], item["CurrentInstanceCount"]) for item in described] == [(1, 2), (0, 1)]
+        endpoints.delete(other)
+        before = crowd.answers.copy()
+        crowd.wait_for(100)
+        assert (crowd.answers - before)["two", "new 2"] <= CLIENTS
+        for process in servers_of("killed"):  # all instances at once
+            process.send_signal(signal.SIGKILL)
+        crowd.wait_for(100)
+    assert set(crowd.answers) == {("one", "old 1"), ("two", "old 2"), ("one", "new 1"), ("two", "new 2")}
+    endpoints.delete(name)
+
+
+def test_a_fleet_that_is_not_healthy_gets_no_traffic(endpoints: Endpoints) -> None:
+    good = endpoints.config(variant(endpoints.named("good")))
+    script = NAMED.format(name="bad") + "\ndef model_fn(model_dir):\n    raise LookupError('bad model')\n"
+    bad = endpoints.config(variant(endpoints.named("new")), variant(endpoints.model(script), "two"))
+    name = endpoints.create(good)
+    with Crowd(endpoints, name).invoking() as crowd:
+        crowd.wait_for(50)
+        endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=bad)
+        seen = set()
+        while (described := endpoints.describe(name))["EndpointStatus"] != "InService":
+            seen.add(described["EndpointStatus"])
+        crowd.wait_for(50)
+        assert set(crowd.answers) == {("one", "good")}
+        again = endpoints.config(variant(endpoints.named("good again")))
+        endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=again)
+        assert "FailureReason" not in endpoints.settle(name)
+        crowd.wait_for(50)
+    assert set(crowd.answers) == {("one", "good"), ("one", "good again")}
+    assert seen == {"Updating", "RollingBack"}
+    assert described["EndpointConfigName"] == good
+    assert "variant two did not pass the ping health check" in described["FailureReason"]
+    assert "LookupError: bad model" in described["FailureReason"]
+    assert "PendingDeploymentSummary" not in described
+    endpoints.delete(name)
+
+
+def test_a_request_in_progress_ends_on_the_old_fleet(endpoints: Endpoints) -> None:
+    slow = NAMED.format(name="slow").replace("    return json", "    import time\n    time.sleep(1)\n    return json")
+    name = endpoints.create(endpoints.config(variant(endpoints.model(slow))))
+    new = endpoints.config(variant(endpoints.named("new")))
+    answers: list[str] = []
+
+    def invoke() -> None:
+        answers.append(json.loads(endpoints.invoke(name)["Body"].read())[0])
+
+    thread = threading.Thread(target=invoke)
+    thread.start()
+    time.sleep(0.3)
+    endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new)
+    while json.loads(endpoints.invoke(name)["Body"].read())[0] != "new":
+        time.sleep(0.1)
+    invoke()
+    thread.join()
+    assert answers == ["new", "slow"] or answers == ["slow", "new"]
+    endpoints.settle(name)
+    endpoints.delete(name)
+
+
+def pair(endpoints: Endpoints, names: str, weights: tuple[float, float], counts: tuple[int, int] = (1, 1)) -> str:
+    one, two = (endpoints.named(f"{names} {number}") for number in (1, 2))
+    return endpoints.config(
+        variant(one, weight=weights[0], count=counts[0]), variant(two, "two", weight=weights[1], count=counts[1])
+    )
+
+
+def properties(described: dict[str, Any]) -> list[tuple[float, int]]:
+    return [(item["CurrentWeight"], item["CurrentInstanceCount"]) for item in described["ProductionVariants"]]
+
+
+@pytest.mark.slow
+def test_retained_properties(endpoints: Endpoints) -> None:
+    name = endpoints.create(pair(endpoints, "old", (1, 1)))
+    entries = [{"VariantName": "one", "DesiredWeight": 3, "DesiredInstanceCount": 2}]
+    endpoints.sagemaker.update_endpoint_weights_and_capacities(EndpointName=name, DesiredWeightsAndCapacities=entries)
+    assert properties(endpoints.settle(name)) == [(3, 2), (1, 1)]
+    new = pair(endpoints, "new", (0.5, 0.5))
+    update = endpoints.sagemaker.update_endpoint
+    update(EndpointName=name, EndpointConfigName=new, RetainAllVariantProperties=True)
+    pending = endpoints.describe(name)["PendingDeploymentSummary"]
+    assert pending["EndpointConfigName"] == new
+    assert [item["DesiredInstanceCount"] for item in pending["ProductionVariants"]] == [2, 1]
+    assert properties(endpoints.settle(name)) == [(3, 2), (1, 1)]
+    excluded = [{"VariantPropertyType": "DesiredInstanceCount"}]
+    update(
+        EndpointName=name,
+        EndpointConfigName=new,
+        RetainAllVariantProperties=True,
+        ExcludeRetainedVariantProperties=excluded,
+    )
+    assert properties(endpoints.settle(name)) == [(3, 1), (1, 1)]
+    update(EndpointName=name, EndpointConfigName=new)
+    assert properties(endpoints.settle(name)) == [(0.5, 1), (0.5, 1)]
+    endpoints.delete(name)
+
+
+def test_a_rescale_that_fails_is_rolled_back(endpoints: Endpoints) -> None:
+    """The model's archive was deleted after the endpoint was created, so that no further instance can start."""
+    archive = endpoints.client.source(weights="x = 1")
+    name = endpoints.create(endpoints.config(variant(endpoints.model(NAMED.format(name="m"), ModelDataUrl=archive))))
+    bucket, _, key = archive.removeprefix("s3://").partition("/")
+    endpoints.client.s3.delete_object(Bucket=bucket, Key=key)
+    entries = [{"VariantName": "one", "DesiredWeight": 5, "DesiredInstanceCount": 2}]
+    endpoints.sagemaker.update_endpoint_weights_and_capacities(EndpointName=name, DesiredWeightsAndCapacities=entries)
+    described = endpoints.settle(name)
+    assert (described["EndpointStatus"], properties(described)) == ("InService", [(1, 1)])
+    assert archive in described["FailureReason"]
+    assert endpoints.invoke(name)["InvokedProductionVariant"] == "one"
+    endpoints.delete(name)
+
+
+@pytest.mark.slow
+def test_deployment_config(endpoints: Endpoints) -> None:
+    """The old fleet ends after the waits; a policy is kept for later updates where they ask for it."""
+    routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 1}
+    policy = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": 1}}
+    old, new = (endpoints.config(variant(endpoints.model(NAMED.format(name=n), {"MARKER": n}))) for n in ("o", "n"))
+    name = endpoints.create(old, DeploymentConfig=policy)
+    assert endpoints.describe(name)["LastDeploymentConfig"] == policy
+    for retain, least in ((True, 2.0), (False, 0.0)):
+        endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new, RetainDeploymentConfig=retain)
+        while endpoints.describe(name).get("PendingDeploymentSummary"):
+            both = bool(servers_of("o")) and bool(servers_of("n"))
+        begun = time.monotonic()
+        described = endpoints.settle(name)
+        assert time.monotonic() - begun > least / 2 - 0.5
+        assert described.get("LastDeploymentConfig") == (policy if retain else None)
+        assert both or not retain
+        assert not servers_of("o")
+    endpoints.delete(name)
+    assert not servers_of("n")

@@ -1,0 +1,251 @@
+"""The life of an endpoint: created, described, listed, deleted; what is refused in which status; why one fails."""
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from support.endpoints import NAMED, Endpoints, variant
+from support.simulator_client import IMAGE, Client
+
+from recore.simulator.resources import endpoint
+
+pytestmark = pytest.mark.everywhere
+
+
+@pytest.fixture(scope="module")
+def endpoints(either: Client) -> Endpoints:
+    return Endpoints(either)
+
+
+@pytest.fixture(scope="module")
+def config(endpoints: Endpoints) -> str:
+    return endpoints.config(variant(endpoints.named("m")))
+
+
+@pytest.fixture(scope="module")
+def endpoint_in_service(endpoints: Endpoints, config: str) -> str:
+    return endpoints.create(config)
+
+
+def refusal(call: Any, *arguments: Any, **request: Any) -> str:
+    with pytest.raises(ClientError) as caught:
+        call(*arguments, **request)
+    return f"{caught.value.response['Error']['Code']}: {caught.value.response['Error']['Message']}"
+
+
+def test_life_of_an_endpoint(endpoints: Endpoints) -> None:
+    sagemaker = endpoints.sagemaker
+    config = endpoints.config(
+        variant(endpoints.named("m1"), weight=3), variant(endpoints.named("m2"), "two", count=2, weight=0.5)
+    )
+    name = endpoints.create(config, wait=False, Tags=[{"Key": "a", "Value": "b"}])
+    created = endpoints.describe(name)
+    assert (created["EndpointStatus"], created["EndpointConfigName"]) == ("Creating", config)
+    assert "ProductionVariants" not in created
+    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    described = endpoints.describe(name)
+    assert "FailureReason" not in described
+    assert described["LastModifiedTime"] > described["CreationTime"]
+    one, two = described["ProductionVariants"]
+    [image] = one.pop("DeployedImages")
+    assert (image["SpecifiedImage"], image["ResolvedImage"]) == (IMAGE, IMAGE)
+    counts = {"CurrentInstanceCount": 1, "DesiredInstanceCount": 1}
+    assert one == {"VariantName": "one", "CurrentWeight": 3, "DesiredWeight": 3} | counts
+    assert (two["CurrentWeight"], two["CurrentInstanceCount"]) == (0.5, 2)
+    for target, answer in (("one", "m1"), ("two", "m2")):
+        response = endpoints.invoke(name, "x", TargetVariant=target)
+        assert response["InvokedProductionVariant"] == target
+        assert json.loads(response["Body"].read())[0] == answer
+    assert sagemaker.list_tags(ResourceArn=described["EndpointArn"])["Tags"] == [{"Key": "a", "Value": "b"}]
+    sagemaker.delete_endpoint(EndpointName=name)
+    sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+    assert "ValidationError: " in refusal(endpoints.invoke, name)
+    assert "Could not find endpoint" in refusal(endpoints.describe, name)
+    assert "not found" in refusal(sagemaker.list_tags, ResourceArn=described["EndpointArn"])
+
+
+def test_an_endpoint_outlives_its_configuration_and_its_model(endpoints: Endpoints) -> None:
+    model = endpoints.named("m")
+    config = endpoints.config(variant(model))
+    name = endpoints.create(config)
+    endpoints.sagemaker.delete_endpoint_config(EndpointConfigName=config)
+    endpoints.sagemaker.delete_model(ModelName=model)
+    assert endpoints.describe(name)["EndpointConfigName"] == config
+    assert endpoints.invoke(name)["InvokedProductionVariant"] == "one"
+    endpoints.delete(name)
+
+
+def test_lists(endpoints: Endpoints, config: str, endpoint_in_service: str) -> None:
+    failing = endpoints.create(endpoints.config(variant(endpoints.model("1 / 0"))), wait=False)
+    endpoints.settle(failing)
+    sagemaker = endpoints.sagemaker
+    first, second = (endpoints.describe(name)["CreationTime"] for name in (endpoint_in_service, failing))
+    between = first + (second - first) / 2
+
+    def listed(**request: Any) -> list[str]:
+        found = sagemaker.list_endpoints(MaxResults=100, **request)["Endpoints"]
+        return [item["EndpointName"] for item in found if item["EndpointName"] in (endpoint_in_service, failing)]
+
+    both = [failing, endpoint_in_service]
+    assert listed() == both
+    assert listed(SortOrder="Ascending") == both[::-1]
+    assert listed(SortBy="Name", SortOrder="Ascending") == sorted(both)
+    assert listed(SortBy="Status", SortOrder="Ascending") == both  # Failed, InService
+    assert listed(StatusEquals="InService") == [endpoint_in_service]
+    assert listed(StatusEquals="Failed", NameContains=failing.upper()) == [failing]
+    assert listed(NameContains=endpoint_in_service, CreationTimeAfter=between) == []
+    assert listed(CreationTimeBefore=between) == [endpoint_in_service]
+    assert listed(LastModifiedTimeAfter="2200-01-01") == listed(LastModifiedTimeBefore="2000-01-01") == []
+    pages = sagemaker.get_paginator("list_endpoints").paginate(PaginationConfig={"PageSize": 1})
+    names = [item["EndpointName"] for page in pages for item in page["Endpoints"]]
+    assert [name for name in names if name in both] == both
+    endpoints.delete(failing)
+
+
+def test_what_a_failed_endpoint_says_and_allows(endpoints: Endpoints, config: str) -> None:
+    script = NAMED.format(name="m") + "\ndef model_fn(model_dir):\n    raise LookupError('no weights here')\n"
+    name = endpoints.create(endpoints.config(variant(endpoints.model(script))), wait=False)
+    described = endpoints.settle(name)
+    assert described["EndpointStatus"] == "Failed"
+    assert "Production variant one did not pass the ping health check" in described["FailureReason"]
+    assert "inference.py" in described["FailureReason"]
+    assert "LookupError: no weights here" in described["FailureReason"]
+    assert "ProductionVariants" not in described
+    assert "ValidationError: " in refusal(endpoints.invoke, name)
+    update = endpoints.sagemaker.update_endpoint
+    assert "in status Failed" in refusal(update, EndpointName=name, EndpointConfigName=config)
+    waiter = endpoints.sagemaker.get_waiter("endpoint_in_service")
+    with pytest.raises(Exception, match="Failed"):
+        waiter.wait(EndpointName=name)
+    endpoints.delete(name)
+
+
+@pytest.mark.parametrize("broken", [True, False], ids=["broken", "missing"])
+def test_a_model_whose_archive_is_of_no_use(endpoints: Endpoints, broken: bool) -> None:
+    url = endpoints.client.put("models/broken/model.tar.gz", b"no archive")
+    url = url if broken else url.replace("broken", "missing")
+    model = endpoints.model(NAMED.format(name="m"), ModelDataUrl=url)
+    name = endpoints.create(endpoints.config(variant(model)), wait=False)
+    described = endpoints.settle(name)
+    assert described["EndpointStatus"] == "Failed"
+    assert "Production variant one could not be started: " in described["FailureReason"]
+    assert ("model.tar.gz cannot be unpacked" if broken else url) in described["FailureReason"]
+    endpoints.delete(name)
+
+
+def test_operations_wait_for_each_other(endpoints: Endpoints, config: str) -> None:
+    sagemaker = endpoints.sagemaker
+    slow = endpoints.model("import time\ntime.sleep(1)\n" + NAMED.format(name="slow"))
+    name = endpoints.create(endpoints.config(variant(slow)), wait=False)
+    weights = [{"VariantName": "one", "DesiredWeight": 2}]
+    calls: list[tuple[Any, dict[str, Any]]] = [
+        (sagemaker.update_endpoint, {"EndpointConfigName": config}),
+        (sagemaker.update_endpoint_weights_and_capacities, {"DesiredWeightsAndCapacities": weights}),
+        (sagemaker.delete_endpoint, {}),
+    ]
+    for status, begin in (("Creating", None), ("Updating", calls[0])):
+        if begin:
+            endpoints.settle(name)
+            begin[0](EndpointName=name, EndpointConfigName=endpoints.config(variant(slow)))
+        for call, members in calls:
+            assert f"in status {status}: " in refusal(call, EndpointName=name, **members)
+        message = refusal(sagemaker.create_endpoint, EndpointName=name, EndpointConfigName=config)
+        assert "already existing endpoint" in message
+    endpoints.settle(name)
+    endpoints.delete(name)
+
+
+def test_requests_that_are_refused(endpoints: Endpoints, config: str, endpoint_in_service: str) -> None:
+    sagemaker = endpoints.sagemaker
+    create, update = sagemaker.create_endpoint, sagemaker.update_endpoint
+    weigh = sagemaker.update_endpoint_weights_and_capacities
+    name = endpoint_in_service
+    message = refusal(create, EndpointName="new", EndpointConfigName="nowhere")
+    assert "ValidationException: Could not find endpoint configuration" in message
+    assert "Could not find endpoint conf" in refusal(update, EndpointName=name, EndpointConfigName="nowhere")
+    for call, members in ((update, {"EndpointConfigName": config}), (sagemaker.delete_endpoint, {})):
+        assert "ValidationException: " in refusal(call, EndpointName="nowhere", **members)
+    for entries, reason in (
+        ([{"VariantName": "unknown", "DesiredWeight": 1}], "variant unknown does not exist"),
+        ([{"VariantName": "one"}, {"VariantName": "one"}], "variant one is named twice"),
+        ([{"VariantName": "one", "DesiredWeight": 0}], "At least one variant must have a weight above 0"),
+        ([{"VariantName": "one", "DesiredInstanceCount": 0}], "must be at least 1"),
+        ([{"VariantName": "one", "ServerlessUpdateConfig": {}}], "ServerlessUpdateConfig is not simulated"),
+    ):
+        assert reason in refusal(weigh, EndpointName=name, DesiredWeightsAndCapacities=entries)
+    members = {"EndpointName": name, "EndpointConfigName": config}
+    message = refusal(update, **members, ExcludeRetainedVariantProperties=[{"VariantPropertyType": "DesiredWeight"}])
+    assert "needs RetainAllVariantProperties" in message
+    assert "cannot be used with" in refusal(update, **members, RetainDeploymentConfig=True, DeploymentConfig={})
+    assert endpoints.describe(name)["EndpointStatus"] == "InService"
+
+
+def test_a_deleted_model_is_found_out_before_anything_starts(endpoints: Endpoints, endpoint_in_service: str) -> None:
+    model = endpoints.named("gone")
+    config = endpoints.config(variant(model))
+    endpoints.sagemaker.delete_model(ModelName=model)
+    for call, name in (
+        (endpoints.sagemaker.create_endpoint, "new"),
+        (endpoints.sagemaker.update_endpoint, endpoint_in_service),
+    ):
+        message = refusal(call, EndpointName=name, EndpointConfigName=config)
+        assert message.startswith("ValidationException: Could not find model")
+        assert model in message
+
+
+def test_images_that_nothing_stands_in_for(endpoints: Endpoints) -> None:
+    model = endpoints.model(NAMED.format(name="m"), Image="123456789012.dkr.ecr.us-east-1.amazonaws.com/xgboost:1.7")
+    message = refusal(endpoints.create, endpoints.config(variant(model)))
+    assert "Only images of the scikit-learn family" in message
+
+
+def test_the_instances_of_all_endpoints_are_limited(endpoints: Endpoints, endpoint_in_service: str) -> None:
+    most = endpoint.MOST_INSTANCES
+    config = endpoints.config(variant(endpoints.named("m"), count=most))
+    assert f"ResourceLimitExceeded: All endpoints together have at most {most}" in refusal(endpoints.create, config)
+    entries = [{"VariantName": "one", "DesiredInstanceCount": most + 1}]
+    weigh = endpoints.sagemaker.update_endpoint_weights_and_capacities
+    message = refusal(weigh, EndpointName=endpoint_in_service, DesiredWeightsAndCapacities=entries)
+    assert message.startswith("ResourceLimitExceeded")
+    described = endpoints.describe(endpoint_in_service)
+    assert described["ProductionVariants"][0]["DesiredInstanceCount"] == 1
+
+
+def policy(kind: str = "ALL_AT_ONCE", interval: int = 0, routing: dict[str, Any] | None = None, **members: Any) -> Any:
+    shifting = {"Type": kind, "WaitIntervalInSeconds": interval} | (routing or {})
+    return {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": shifting} | members}
+
+
+SIZE = {"Type": "CAPACITY_PERCENT", "Value": 10}
+
+
+@pytest.mark.parametrize(
+    ("deployment", "reason"),
+    [
+        (policy("CANARY", routing={"CanarySize": SIZE}), "traffic routing of Type CANARY is not simulated"),
+        (policy("LINEAR", routing={"LinearStepSize": SIZE}), "traffic routing of Type LINEAR is not simulated"),
+        (policy(routing={"CanarySize": SIZE}), "CanarySize cannot be used with traffic routing of Type ALL_AT_ONCE"),
+        (
+            {"RollingUpdatePolicy": {"MaximumBatchSize": SIZE, "WaitIntervalInSeconds": 0}},
+            "RollingUpdatePolicy is not simulated",
+        ),
+        ({"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "a"}]}}, "AutoRollbackConfiguration is not simulated"),
+        (
+            policy(interval=500, TerminationWaitInSeconds=100, MaximumExecutionTimeoutInSeconds=600),
+            "MaximumExecutionTimeoutInSeconds must be greater",
+        ),
+    ],
+    ids=str,
+)
+def test_deployment_configs_that_are_refused(
+    endpoints: Endpoints, config: str, endpoint_in_service: str, deployment: dict[str, Any], reason: str
+) -> None:
+    for call, name in (
+        (endpoints.sagemaker.create_endpoint, "new"),
+        (endpoints.sagemaker.update_endpoint, endpoint_in_service),
+    ):
+        message = refusal(call, EndpointName=name, EndpointConfigName=config, DeploymentConfig=deployment)
+        assert message.startswith("ValidationException: DeploymentConfig: ")
+        assert reason in message
+    assert "Could not find endpoint" in refusal(endpoints.describe, "new")

@@ -1,0 +1,338 @@
+"""Invocations of an endpoint: what goes to the model, what comes back, errors, metrics and logs."""
+
+import datetime
+import http.client
+import json
+import socket
+import struct
+import time
+from collections import Counter
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from simulator.test_traffic import binomial_bound
+from support.endpoints import NAMED, Endpoints, variant
+from support.simulator_client import IMAGE, Client
+
+from recore.simulator.resources import invocation
+from recore.simulator.server import ROLE_ARN
+
+LARGEST = 26_214_400
+# Does what its request says; answers with the headers that it is sent.
+OBEDIENT = """
+import json, os, time
+
+def model_fn(model_dir):
+    return "model"
+
+def input_fn(data, content_type):
+    if content_type == "text/unknown":
+        raise ValueError(f"no {content_type} here")
+    return data.encode() if isinstance(data, str) else data
+
+def predict_fn(data, model):
+    print("asked for", data[:20].decode("latin-1"), flush=True)
+    order, _, value = data[:40].decode("latin-1").partition(" ")
+    if order == "sleep":
+        time.sleep(float(value))
+    if order == "exit":
+        os._exit(3)
+    if order == "raise":
+        raise LookupError("told to raise")
+    return data
+
+class Answer:
+    def __init__(self, status, body, **headers):
+        self.status, self.body, self.headers = status, body, headers
+
+    def __call__(self, environ, start_response):
+        start_response(self.status, [(name.replace("_", "-"), value) for name, value in self.headers.items()])
+        return [self.body]
+
+def output_fn(data, accept):
+    order, _, value = data[:40].decode("latin-1").partition(" ")
+    if order == "status":
+        return Answer(f"{value} Status", b"the model said this", Content_Type="text/plain")
+    if order == "attributes":
+        return Answer("200 OK", b"", Content_Type="text/x", X_Amzn_SageMaker_Custom_Attributes=value)
+    return data, accept
+"""
+
+
+@pytest.fixture(scope="module")
+def endpoints(client: Client) -> Endpoints:
+    return Endpoints(client)
+
+
+@pytest.fixture(scope="module")
+def obedient(endpoints: Endpoints) -> str:
+    return endpoints.create(endpoints.config(variant(endpoints.model(OBEDIENT))))
+
+
+def refusal(call: Any, *arguments: Any, **request: Any) -> dict[str, Any]:
+    with pytest.raises(ClientError) as caught:
+        call(*arguments, **request)
+    return caught.value.response
+
+
+@pytest.mark.parametrize("body", [b"", b"x", bytes(range(256)), b"a" * 3_000_000], ids=lambda body: str(len(body)))
+def test_any_body_goes_there_and_back(endpoints: Endpoints, obedient: str, body: bytes) -> None:
+    response = endpoints.invoke(obedient, body, ContentType="application/octet-stream", Accept="text/csv")
+    assert response["Body"].read() == body
+    assert response["ContentType"].startswith("text/csv")
+    assert response["InvokedProductionVariant"] == "one"
+    assert response["ResponseMetadata"]["HTTPHeaders"]["x-amzn-invoked-production-variant"] == "one"
+
+
+def test_the_headers_of_a_request(endpoints: Endpoints) -> None:
+    name = endpoints.create(endpoints.config(variant(endpoints.named("m"))))
+    for sent, seen in (
+        ({"ContentType": "text/csv", "Accept": "text/x"}, ["m", "a,b", "text/csv", "text/x"]),
+        ({"ContentType": "text/csv"}, ["m", "a,b", "text/csv", "application/json"]),
+        ({"Accept": "*/*"}, ["m", "a,b", "application/json", "application/json"]),
+    ):
+        assert json.loads(endpoints.invoke(name, "a,b", InferenceId="mine", **sent)["Body"].read()) == seen
+    endpoints.delete(name)
+
+
+def test_custom_attributes_go_both_ways(endpoints: Endpoints, obedient: str) -> None:
+    response = endpoints.invoke(obedient, "attributes trace=7, a b", CustomAttributes="c=1")
+    assert response["CustomAttributes"] == "trace=7, a b"
+    assert "CustomAttributes" not in endpoints.invoke(obedient, "x", CustomAttributes="c=1")
+    too_long = refusal(endpoints.invoke, obedient, "x", CustomAttributes="a" * 1025)
+    assert too_long["Error"]["Code"] == "ValidationError"
+
+
+def test_custom_attributes_reach_the_model(endpoints: Endpoints) -> None:
+    """Hooks do not get headers: this one looks for them in the server that calls it."""
+    script = """
+import inspect
+
+def model_fn(model_dir):
+    return None
+
+def transform_fn(model, data, content_type, accept):
+    for frame in inspect.stack():
+        if "HTTP_HOST" in frame.frame.f_locals.get("request", ()):
+            return frame.frame.f_locals["request"]["HTTP_X_AMZN_SAGEMAKER_CUSTOM_ATTRIBUTES"], accept
+"""
+    name = endpoints.create(endpoints.config(variant(endpoints.model(script))))
+    assert endpoints.invoke(name, "x", CustomAttributes="a=b, c")["Body"].read() == b"a=b, c"
+    endpoints.delete(name)
+
+
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        ({"TargetVariant": "two"}, "has no variant two"),
+        ({"TargetModel": "a.tar.gz"}, "TargetModel is not simulated"),
+        ({"TargetContainerHostname": "first"}, "TargetContainerHostname is not simulated"),
+        ({"InferenceComponentName": "c"}, "InferenceComponentName is not simulated"),
+        ({"EnableExplanations": "`true`"}, "EnableExplanations is not simulated"),
+        ({"SessionId": "NEW_SESSION"}, "SessionId is not simulated"),
+        ({"PrefixAwareId": "p"}, "PrefixAwareId is not simulated"),
+    ],
+    ids=str,
+)
+def test_what_is_refused(endpoints: Endpoints, obedient: str, members: dict[str, str], reason: str) -> None:
+    response = refusal(endpoints.invoke, obedient, "x", **members)
+    assert response["Error"]["Code"] == "ValidationError"
+    assert reason in response["Error"]["Message"]
+
+
+def test_an_unknown_endpoint(endpoints: Endpoints) -> None:
+    response = refusal(endpoints.invoke, "nowhere", "x")
+    assert response["Error"] == {
+        "Code": "ValidationError",
+        "Message": "Endpoint nowhere of account 123456789012 not found.",
+    }
+    invoke_async = endpoints.runtime.invoke_endpoint_async
+    response = refusal(invoke_async, EndpointName="nowhere", InputLocation="s3://bucket/key")
+    assert response["Error"]["Code"] == "NotImplemented"
+
+
+def test_a_body_has_25_mib_at_most(endpoints: Endpoints, obedient: str) -> None:
+    assert len(endpoints.invoke(obedient, bytes(LARGEST))["Body"].read()) == LARGEST
+    response = refusal(endpoints.invoke, obedient, bytes(LARGEST + 1))
+    assert response["Error"]["Code"] == "ValidationError"
+    assert str(LARGEST) in response["Error"]["Message"]
+
+
+@pytest.mark.parametrize("status", [400, 404, 429, 500, 503])
+def test_an_error_of_the_model(endpoints: Endpoints, obedient: str, status: int) -> None:
+    response = refusal(endpoints.invoke, obedient, f"status {status}")
+    assert response["Error"]["Code"] == "ModelError"
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == 424
+    assert (response["OriginalStatusCode"], response["OriginalMessage"]) == (status, "the model said this")
+    kind = "client" if status < 500 else "server"
+    expected = f'Received {kind} error ({status}) from primary with message "the model said this"'
+    assert expected in response["Error"]["Message"]
+    arn = f"arn:aws:logs:us-east-1:123456789012:log-group:/aws/sagemaker/Endpoints/{obedient}:log-stream:one/i-"
+    assert response["LogStreamArn"].startswith(arn)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "said"),
+    [("raise", "text/csv", "LookupError: told to raise"), ("x", "text/unknown", "ValueError: no text/unknown here")],
+)
+def test_an_exception_in_a_hook(endpoints: Endpoints, obedient: str, body: str, kind: str, said: str) -> None:
+    response = refusal(endpoints.invoke, obedient, body, ContentType=kind)
+    assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 500)
+    assert said in response["OriginalMessage"]
+    assert "Traceback" in response["OriginalMessage"]
+
+
+def test_a_model_that_takes_too_long(endpoints: Endpoints, obedient: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert invocation.SECONDS == 60
+    monkeypatch.setattr(invocation, "SECONDS", 0.5)
+    begun = time.monotonic()
+    response = refusal(endpoints.invoke, obedient, "sleep 1")
+    assert time.monotonic() - begun < 1
+    assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 0)
+    assert "did not respond within" in response["OriginalMessage"]
+    time.sleep(0.6)
+
+
+@pytest.mark.slow
+def test_a_request_that_ends_its_server(endpoints: Endpoints, obedient: str) -> None:
+    response = refusal(endpoints.invoke, obedient, "exit")
+    assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 0)
+    assert "closed the connection" in response["OriginalMessage"]
+    assert endpoints.invoke(obedient, "x")["Body"].read() == b"x"
+
+
+def test_an_error_names_its_container(endpoints: Endpoints) -> None:
+    failing = NAMED.format(name="second").replace(
+        "    return json", "    raise LookupError('in the second')\n    return json"
+    )
+    containers = []
+    for script in (NAMED.format(name="first"), failing):
+        variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
+        variables["SAGEMAKER_SUBMIT_DIRECTORY"] = endpoints.client.source(inference=script)
+        containers.append({"Image": IMAGE, "Environment": variables})
+    endpoints.sagemaker.create_model(ModelName="chain", ExecutionRoleArn=ROLE_ARN, Containers=containers)
+    name = endpoints.create(endpoints.config(variant("chain")))
+    described = endpoints.describe(name)["ProductionVariants"][0]
+    assert len(described["DeployedImages"]) == 2
+    response = refusal(endpoints.invoke, name, "x")
+    assert 'Received server error (500) from container-2 with message "' in response["Error"]["Message"]
+    assert "LookupError: in the second" in response["OriginalMessage"]
+    endpoints.delete(name)
+
+
+def test_responses_that_come_in_parts(endpoints: Endpoints, obedient: str) -> None:
+    invoke = endpoints.runtime.invoke_endpoint_with_response_stream
+    for size in (0, 5, 9 << 20):
+        body = b"\x00\xff" * (size // 2) + b"x" * (size % 2)
+        response = invoke(EndpointName=obedient, Body=body, ContentType="application/x", Accept="text/csv")
+        assert response["ContentType"].startswith("text/csv")
+        assert response["InvokedProductionVariant"] == "one"
+        events = list(response["Body"])
+        assert b"".join(event["PayloadPart"]["Bytes"] for event in events) == body
+        assert len(events) == (2 if size > 8 << 20 else 1)
+    response = refusal(invoke, EndpointName=obedient, Body="raise", ContentType="text/csv")
+    assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 500)
+
+
+def test_a_client_that_hangs_up(endpoints: Endpoints, obedient: str) -> None:
+    """In the middle of its request, while the model works, and without reading the response."""
+    head = f"POST /endpoints/{obedient}/invocations HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n"
+    for length, sent in ((100, b"x"), (7, b"sleep 1"), (7, b"status 400"[:7])):
+        for reset in (False, True):
+            with socket.create_connection(("127.0.0.1", endpoints.client.simulator.port)) as connection:
+                connection.sendall((head % length).encode() + sent)
+                time.sleep(0.1)
+                if reset:
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert endpoints.invoke(obedient, "x")["Body"].read() == b"x"
+
+
+def test_a_request_without_a_length(endpoints: Endpoints, obedient: str) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", endpoints.client.simulator.port, timeout=30)
+    connection.request("POST", f"/endpoints/{obedient}/invocations", iter([b"in ", b"chunks"]))
+    response = connection.getresponse()
+    assert (response.status, response.read()) == (200, b"in chunks")
+    connection.close()
+
+
+def test_metrics(endpoints: Endpoints) -> None:
+    name = endpoints.create(endpoints.config(variant(endpoints.model(OBEDIENT))))
+    for body in ("x", "x", "sleep 0.2", "status 400", "status 400", "status 503"):
+        try:
+            endpoints.invoke(name, body)
+        except ClientError:
+            continue
+    cloudwatch = endpoints.client.simulator.client("cloudwatch")
+    now = datetime.datetime.now(datetime.UTC)
+    dimensions = [{"Name": "EndpointName", "Value": name}, {"Name": "VariantName", "Value": "one"}]
+
+    def statistics(metric: str) -> dict[str, float]:
+        [point] = cloudwatch.get_metric_statistics(
+            Namespace="AWS/SageMaker",
+            MetricName=metric,
+            Dimensions=dimensions,
+            StartTime=now - datetime.timedelta(hours=1),
+            EndTime=now + datetime.timedelta(hours=1),
+            Period=7200,
+            Statistics=["Sum", "SampleCount", "Minimum", "Maximum"],
+        )["Datapoints"]
+        return point
+
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            if statistics("Invocations")["Sum"] == 6:
+                break
+        except ValueError:  # not delivered yet
+            assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert statistics("Invocation4XXErrors")["Sum"] == 2
+    assert statistics("Invocation5XXErrors")["Sum"] == 1
+    assert statistics("Invocation5XXErrors")["SampleCount"] == 6
+    latency, overhead = statistics("ModelLatency"), statistics("OverheadLatency")
+    assert latency["Unit"] == overhead["Unit"] == "Microseconds"
+    assert 0 < latency["Minimum"] < 200_000 <= latency["Maximum"] < 10_000_000
+    assert 0 < overhead["Minimum"] <= overhead["Maximum"] < 1_000_000
+    endpoints.delete(name)
+
+
+def test_logs_have_a_stream_an_instance(endpoints: Endpoints) -> None:
+    config = endpoints.config(variant(endpoints.model(OBEDIENT), count=2))
+    name = endpoints.create(config)
+    for number in range(4):  # the instances take turns
+        endpoints.invoke(name, f"number {number}")
+    logs, group = endpoints.client.logs, f"/aws/sagemaker/Endpoints/{name}"
+    deadline = time.monotonic() + 20
+    while True:
+        streams = [item["logStreamName"] for item in logs.describe_log_streams(logGroupName=group)["logStreams"]]
+        assert len(streams) == 2
+        events = {stream: logs.get_log_events(logGroupName=group, logStreamName=stream)["events"] for stream in streams}
+        asked = [[e["message"] for e in found if "asked for" in e["message"]] for found in events.values()]
+        if all(len(lines) == 2 for lines in asked):
+            break
+        assert time.monotonic() < deadline, asked
+        time.sleep(0.1)
+    assert sorted(line for lines in asked for line in lines) == [f"asked for number {number}" for number in range(4)]
+    assert all(stream.startswith("one/i-") for stream in streams)
+    endpoints.delete(name)
+
+
+@pytest.mark.slow
+def test_shares_of_ten_thousand_invocations(endpoints: Endpoints) -> None:
+    weights = {"one": 6.0, "two": 3.0, "three": 1.0, "four": 0.0}
+    variants = [variant(endpoints.named(name), name, weight=weight) for name, weight in weights.items()]
+    name = endpoints.create(endpoints.config(*variants))
+    count, answered = 10_000, Counter[str]()
+    connection = http.client.HTTPConnection("127.0.0.1", endpoints.client.simulator.port, timeout=60)
+    for _ in range(count):
+        connection.request("POST", f"/endpoints/{name}/invocations", b"x")
+        response = connection.getresponse()
+        model = json.loads(response.read())[0]
+        assert (response.status, model) == (200, response.getheader("x-amzn-invoked-production-variant"))
+        answered[model] += 1
+    connection.close()
+    for variant_name, weight in weights.items():
+        share = weight / sum(weights.values())
+        assert abs(answered[variant_name] - count * share) <= binomial_bound(count, share), answered
+    endpoints.delete(name)

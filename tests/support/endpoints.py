@@ -1,0 +1,88 @@
+"""Models, endpoint configurations and endpoints of a simulator, made with as few words as a test needs."""
+
+import time
+from typing import Any
+
+from recore.simulator.server import ROLE_ARN
+from support.simulator_client import IMAGE, Client, numbers
+
+# Answers with its name, the request, its type and what was asked for.
+NAMED = """
+import json
+
+def model_fn(model_dir):
+    return {name!r}
+
+def transform_fn(model, data, content_type, accept):
+    return json.dumps([model, data if isinstance(data, str) else data.hex(), content_type, accept]), "application/json"
+"""
+TRANSITIONAL = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
+
+
+class Endpoints:
+    """Of one simulator. Names are made up, unless a test needs one. client: or what has its clients."""
+
+    def __init__(self, client: Client):
+        self.client, self.sagemaker = client, client.sagemaker
+        self.runtime = client.simulator.client("sagemaker-runtime")
+
+    def model(self, script: str, variables: dict[str, str] | None = None, **container: Any) -> str:
+        """A model that one server process serves; its name."""
+        name = f"model-{next(numbers)}"
+        environment = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
+        environment["SAGEMAKER_SUBMIT_DIRECTORY"] = self.client.source(inference=script)
+        primary = {"Image": IMAGE, "Environment": environment | (variables or {})} | container
+        self.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=primary)
+        return name
+
+    def named(self, name: str) -> str:
+        """A model that answers with this name."""
+        return self.model(NAMED.format(name=name))
+
+    def config(self, *variants: dict[str, Any], **members: Any) -> str:
+        """An endpoint configuration; its name."""
+        name = f"config-{next(numbers)}"
+        self.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=list(variants), **members)
+        return name
+
+    def create(self, config: str, wait: bool = True, **members: Any) -> str:
+        """An endpoint that is in service, or is about to be; its name."""
+        name = f"endpoint-{next(numbers)}"
+        self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config, **members)
+        if wait:
+            assert (described := self.settle(name))["EndpointStatus"] == "InService", described
+        return name
+
+    def describe(self, name: str) -> dict[str, Any]:
+        return self.sagemaker.describe_endpoint(EndpointName=name)
+
+    def settle(self, name: str, seconds: float = 60) -> dict[str, Any]:
+        """The description of an endpoint that nothing is being done to."""
+        deadline = time.monotonic() + seconds
+        while (described := self.describe(name))["EndpointStatus"] in TRANSITIONAL:
+            assert time.monotonic() < deadline, described
+            time.sleep(0.05)
+        return described
+
+    def delete(self, *names: str) -> None:
+        """Delete endpoints and wait until they are gone."""
+        for name in names:
+            self.sagemaker.delete_endpoint(EndpointName=name)
+        deadline = time.monotonic() + 60
+        while {item["EndpointName"] for item in self.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]} & {*names}:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    def invoke(self, name: str, body: bytes | str = b"", **members: Any) -> dict[str, Any]:
+        return self.runtime.invoke_endpoint(EndpointName=name, Body=body, **members)
+
+
+def variant(model: str, name: str = "one", count: int = 1, weight: float = 1, **members: Any) -> dict[str, Any]:
+    """A production variant."""
+    return {
+        "VariantName": name,
+        "ModelName": model,
+        "InstanceType": "ml.m5.large",
+        "InitialInstanceCount": count,
+        "InitialVariantWeight": weight,
+    } | members
