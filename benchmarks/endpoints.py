@@ -113,17 +113,11 @@ def template_model(folder: Path) -> ModelFolder:
     folder.mkdir()
     with tarfile.open(run / "model.tar.gz") as tar:
         tar.extractall(folder, filter="data")
-    command = [
-        sys.executable,
-        "preprocess.py",
-        "--input",
-        data / "public/public.csv.gz",
-        "--output",
-        folder.with_name("inputs.csv"),
-    ]
+    inputs = folder.with_name("inputs.csv")
+    command = [sys.executable, "preprocess.py", "--input", data / "public/public.csv.gz", "--output", inputs]
     subprocess.run(list(map(str, command)), cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    with open(folder.with_name("inputs.csv"), "rb") as inputs:
-        return ModelFolder(folder, "train.py", inputs.readline(), inputs.readline())
+    with open(inputs, "rb") as lines:
+        return ModelFolder(folder, "train.py", lines.readline(), lines.readline())
 
 
 @contextlib.contextmanager
@@ -165,8 +159,7 @@ class Simulated:
             EndpointConfigName=name, ProductionVariants=[variant], DataCaptureConfig=capture
         )
         self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
-        while self.sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "Creating":
-            time.sleep(0.1)
+        self.sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig={"Delay": 1})
         return f"{self.url}/endpoints/{name}/invocations"
 
     def time_transform(self, name: str, model: str, concurrent: int, instances: int) -> float:
