@@ -109,7 +109,8 @@ def test_a_name_that_it_does_not_have(room: Path) -> None:
 
 def test_transform_fn_replaces_the_other_hooks(room: Path) -> None:
     script = (
-        "from sagemaker_containers.beta.framework import transformer as t; t.Transformer(input_fn=id, transform_fn=id)"
+        "from sagemaker_containers.beta.framework import transformer\n"
+    script += "transformer.Transformer(input_fn=id, transform_fn=id)"
     )
     assert "ValueError: transform_fn cannot be combined" in run(room, script).stderr
 
