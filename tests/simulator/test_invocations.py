@@ -223,7 +223,9 @@ def test_an_error_names_its_container(endpoints: Endpoints) -> None:
     assert stream.endswith("/container-2")
     deadline = time.monotonic() + 20
     while True:
-        events = endpoints.client.logs.get_log_events(logGroupName=f"/aws/sagemaker/Endpoints/{name}", logStreamName=stream)
+        events = endpoints.client.logs.get_log_events(
+            logGroupName=f"/aws/sagemaker/Endpoints/{name}", logStreamName=stream
+        )
         if any("LookupError: in the second" in event["message"] for event in events["events"]):
             break
         assert time.monotonic() < deadline
