@@ -70,7 +70,7 @@ class EndpointInstance:
     def _work(self, job: Job) -> None:
         try:
             self._serve_again_and_again(job)
-        except Exception as error:  # before it had a log
+        except Exception as error:
             logger.exception("%s", self._key)
             self._fail(f"InternalServerError: {error!r}")
         finally:
@@ -79,7 +79,7 @@ class EndpointInstance:
                 self._changed.notify_all()
 
     def _serve_again_and_again(self, job: Job) -> None:
-        log = JobLog(self._platform.logs, self.log_group, self.log_stream)
+        log = JobLog(self._platform.logs, self.log_group, self.id, stream=self.log_stream)
         pause = 0.0
         for number in itertools.count(1):
             folder, begun = f"servers-{number}", time.monotonic()
