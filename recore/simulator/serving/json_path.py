@@ -74,12 +74,11 @@ def _steps(text: str) -> Iterator[Step]:
         elif found["indexes"]:
             indexes = [_index(part) for part in found["indexes"].split(",")]
             yield Step(found[0], _items(found[0], indexes), len(indexes) == 1 and isinstance(indexes[0], int), True)
-        elif found["dotted"] or "," not in found["names"]:
-            yield Step(found[0], _child(found["dotted"] or found["names"][1:-1]), True, False)
         else:
-            names = [name[1:-1] for name in re.findall(NAME, found["names"])]
-            last = place == len(text)
-            yield Step(found[0], _members(names) if last else _children(names), last, False)
+            names = [found["dotted"]] if found["dotted"] else [name[1:-1] for name in re.findall(NAME, found["names"])]
+            together = len(names) > 1 and place == len(text)
+            select = _members(names) if together else _children(names)
+            yield Step(found[0], select, together or len(names) == 1, False)
 
 
 def _index(part: str) -> int | slice:
@@ -110,21 +109,14 @@ def _items(text: str, indexes: list[int | slice]) -> Callable[[Any], Iterator[An
     return select
 
 
-def _child(name: str) -> Callable[[Any], Iterator[Any]]:
-    def select(value: Any) -> Iterator[Any]:
-        if not isinstance(value, dict) or name not in value:
-            raise NothingThere(f"there is no '{name}'")
-        yield value[name]
-
-    return select
-
-
 def _children(names: list[str]) -> Callable[[Any], Iterator[Any]]:
-    """Several children, to which the next step is applied."""
+    """One child or several, to which the next step is applied."""
 
     def select(value: Any) -> Iterator[Any]:
         for name in names:
-            yield from _child(name)(value)
+            if not isinstance(value, dict) or name not in value:
+                raise NothingThere(f"there is no '{name}'")
+            yield value[name]
 
     return select
 
