@@ -14,8 +14,8 @@ pytestmark = pytest.mark.everywhere
 
 
 @pytest.fixture(scope="module")
-def endpoints(either: Client) -> Endpoints:
-    return Endpoints(either)
+def endpoints(client: Client) -> Endpoints:
+    return Endpoints(client)
 
 
 @pytest.fixture(scope="module")
