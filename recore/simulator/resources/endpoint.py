@@ -27,7 +27,7 @@ MOST_INSTANCES = 20  # of all endpoints: each is a server with processes of its 
 class Endpoints(Resource):
     kind = "Endpoint"
     arn_type = "endpoint"
-    verbs = ("List",)
+    verbs = ("Describe", "List")
     newest_first = True
     runs = True
 
@@ -58,8 +58,7 @@ class Endpoints(Resource):
         self._hosting.begin(request["EndpointName"], self._hosting.deploy)
         return {"EndpointArn": arn}
 
-    def DescribeEndpoint(self, request: Record) -> Record:
-        record = self.find("DescribeEndpoint", request)
+    def described(self, record: Record) -> Record:
         deployment, pending = record["Deployment"], record["Pending"]
         if deployment is None:
             return record

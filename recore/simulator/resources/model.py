@@ -1,6 +1,7 @@
 """Models: containers that a transform job serves, one or a chain of them."""
 
 from recore.simulator.api.errors import ServiceError
+from recore.simulator.resources.package_containers import containers_of
 from recore.simulator.resources.resource import Resource
 from recore.simulator.serving.model_data import model_data
 from recore.simulator.state.records import Record
@@ -9,10 +10,9 @@ from recore.simulator.state.records import Record
 NOT_SIMULATED = (
     "MultiModelConfig",
     "AdditionalModelDataSources",
-    "ModelPackageName",
-    "InferenceSpecificationName",
     "ContainerMetricsConfig",
 )
+MOST_CONTAINERS = 15
 
 
 class Models(Resource):
@@ -22,23 +22,38 @@ class Models(Resource):
     newest_first = True
 
     def CreateModel(self, request: Record) -> Record:
-        containers = request.get("Containers", [])
-        if bool(containers) == ("PrimaryContainer" in request):
+        if bool(request.get("Containers")) == ("PrimaryContainer" in request):
             raise ServiceError("ValidationException", "A model has either a PrimaryContainer or Containers")
         if request.get("InferenceExecutionConfig", {}).get("Mode") == "Direct":
             message = "InferenceExecutionConfig: Mode Direct is not simulated: containers run here in series"
             raise ServiceError("ValidationException", message)
-        hostnames = [container["ContainerHostname"] for container in containers if "ContainerHostname" in container]
-        if hostnames and len(hostnames) < len(containers):
-            message = "Containers: either each container has a ContainerHostname, or none has"
-            raise ServiceError("ValidationException", message)
-        if twice := {name for name in hostnames if hostnames.count(name) > 1}:
-            message = f"Containers: two containers have the ContainerHostname '{min(twice)}'"
-            raise ServiceError("ValidationException", message)
-        for container in containers or [request["PrimaryContainer"]]:
-            if problem := _problem(container):
-                raise ServiceError("ValidationException", problem)
-        return {"ModelArn": self.add(request)}
+        requested = request.get("Containers") or [request["PrimaryContainer"]]
+        with self.store.transaction():  # a model package may change meanwhile; the model goes on without it
+            served = [container for member in requested for container in containers_of(self.store, member)]
+            alone = "PrimaryContainer" in request and len(served) == 1
+            if not alone:
+                _check_pipeline(served)
+            for container in served:
+                if problem := _problem(container):
+                    raise ServiceError("ValidationException", problem)
+            if served == requested:
+                return {"ModelArn": self.add(request)}
+            members = {"PrimaryContainer": served[0]} if alone else {"Containers": served}
+            return {"ModelArn": self.add(request, Served=members)}
+
+
+def _check_pipeline(containers: list[Record]) -> None:
+    """Raise ServiceError where containers cannot be one inference pipeline."""
+    if len(containers) > MOST_CONTAINERS:
+        message = f"Containers: a model has at most {MOST_CONTAINERS}, not {len(containers)}"
+        raise ServiceError("ValidationException", message)
+    hostnames = [container["ContainerHostname"] for container in containers if "ContainerHostname" in container]
+    if hostnames and len(hostnames) < len(containers):
+        message = "Containers: either each container has a ContainerHostname, or none has"
+        raise ServiceError("ValidationException", message)
+    if twice := {name for name in hostnames if hostnames.count(name) > 1}:
+        message = f"Containers: two containers have the ContainerHostname '{min(twice)}'"
+        raise ServiceError("ValidationException", message)
 
 
 def _problem(container: Record) -> str | None:

@@ -7,8 +7,11 @@ from recore.simulator.jobs.platform import Platform
 from recore.simulator.resources.endpoint import Endpoints
 from recore.simulator.resources.endpoint_config import EndpointConfigs
 from recore.simulator.resources.model import Models
+from recore.simulator.resources.model_package import ModelPackages
+from recore.simulator.resources.model_package_group import ModelPackageGroups
 from recore.simulator.resources.processing import ProcessingJobs
 from recore.simulator.resources.resource import Resource
+from recore.simulator.resources.search import Searches
 from recore.simulator.resources.tags import Tags
 from recore.simulator.resources.training import TrainingJobs
 from recore.simulator.resources.transform import TransformJobs
@@ -18,21 +21,23 @@ KINDS: tuple[type[Resource], ...] = (
     ProcessingJobs,
     TransformJobs,
     Models,
+    ModelPackageGroups,
+    ModelPackages,
     EndpointConfigs,
     Endpoints,
 )
 
 
 def make_resources(platform: Platform) -> list[Resource]:
-    """A resource of each kind, and the tags of all."""
+    """A resource of each kind, and what concerns all of them: tags and searches."""
     resources = [kind(platform) for kind in KINDS]
-    return [*resources, Tags(platform, resources)]
+    return [*resources, Tags(platform, resources), Searches(platform, resources)]
 
 
 def operations_table() -> str:
     """The table of operations in docs/simulator.md: a row for each kind that is here, and one for all other kinds."""
     rows = ["| resource | run | recorded only | not there |", "|---|---|---|---|"]
-    kinds: tuple[type[Resource], ...] = (*KINDS, Tags)
+    kinds: tuple[type[Resource], ...] = (*KINDS, Tags, Searches)
     absent = set(sagemaker_model().operation_names).difference(*(kind.operations() for kind in kinds))
     for kind in kinds:
         here, missing = kind.operations(), sorted(name for name in absent if _noun(name) == kind.kind)

@@ -5,9 +5,7 @@ the API's operations: the server finds them by these names, checks the request a
 call, and shapes the answer by it after. Operations that only look up, list, stop or delete records are declared.
 """
 
-import base64
 import datetime
-import json
 import operator
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -18,6 +16,7 @@ from recore.simulator.account import arn
 from recore.simulator.api.errors import ServiceError
 from recore.simulator.api.service_model import operation_model, sagemaker_model
 from recore.simulator.jobs.platform import Platform
+from recore.simulator.resources.paging import Place, page, sortable
 from recore.simulator.state.records import Record
 
 MOST_TAGS = 50
@@ -69,7 +68,7 @@ class Resource:
         if hasattr(self, operation):
             return getattr(self, operation)(request)
         [verb] = [verb for verb in self.verbs if self.operation(verb) == operation]
-        common = {"Describe": self.find, "List": self.page, "Stop": self.stop, "Delete": self.delete}
+        common = {"Describe": self._describe, "List": self.page, "Stop": self.stop, "Delete": self.delete}
         return common[verb](operation, request)
 
     def arn(self, key: str) -> str:
@@ -114,6 +113,13 @@ class Resource:
             raise self.error(operation, "ResourceNotFound", message)
         return record
 
+    def described(self, record: Record) -> Record:
+        """A record as Describe and Search answer it."""
+        return record
+
+    def _describe(self, operation: str, request: Record) -> Record:
+        return self.described(self.find(operation, request))
+
     def stop(self, operation: str, request: Record) -> Record:
         """Order what a request names to stop. Raises where it does not run."""
         raise NotImplementedError
@@ -143,23 +149,11 @@ class Resource:
         if by is None:
             raise ServiceError("ValidationException", f"{operation} does not sort by {request['SortBy']} here")
         descending = request.get("SortOrder", "Descending" if self.newest_first else "Ascending") == "Descending"
-        placed = sorted(
-            ((self._place(record, by), record) for record in chosen), key=operator.itemgetter(0), reverse=descending
-        )
-        if "NextToken" in request:
-            last = _read_token(request["NextToken"])
-            placed = [(place, record) for place, record in placed if (place < last if descending else place > last)]
-        shown = placed[: request.get("MaxResults", 10)]
-        answer: Record = {member: [record for _, record in shown]}
-        if len(shown) < len(placed):
-            answer["NextToken"] = base64.b64encode(json.dumps(shown[-1][0]).encode()).decode()
-        return answer
+        return page(request, member, [(self.place(record, by), record) for record in chosen], descending)
 
-    def _place(self, record: Record, by: str) -> tuple[str, str]:
-        """Where a record stands in a list: text, so that a page can go on from there when records came or went."""
-        value = record.get(by, "")
-        text = value.isoformat(timespec="microseconds") if isinstance(value, datetime.datetime) else value
-        return text, record[f"{self.kind}Arn"]
+    def place(self, record: Record, by: str) -> Place:
+        """Where a record stands in a list that is sorted by one of its members."""
+        return sortable(record.get(by, "")), record[f"{self.kind}Arn"]
 
     def _chosen(self, operation: str, request: Record) -> list[Record]:
         """The records that all filters of a request let through."""
@@ -196,13 +190,3 @@ def merged_tags(tags: list[Record], new: list[Record]) -> list[Record]:
     if any(tag["Key"].lower().startswith("aws:") for tag in new):
         raise ServiceError("ValidationException", "aws: is a prefix of tag keys that is reserved")
     return list(merged.values())
-
-
-def _read_token(token: str) -> tuple[str, str]:
-    try:
-        value, arn = json.loads(base64.b64decode(token, validate=True))
-    except (ValueError, TypeError, RecursionError):
-        value = arn = None
-    if not isinstance(value, str) or not isinstance(arn, str):
-        raise ServiceError("ValidationException", "Invalid NextToken")
-    return value, arn

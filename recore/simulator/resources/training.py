@@ -51,8 +51,7 @@ class TrainingJobs(JobResource):
         )
         return {"TrainingJobArn": arn}
 
-    def DescribeTrainingJob(self, request: Record) -> Record:
-        record = self.find("DescribeTrainingJob", request)
+    def described(self, record: Record) -> Record:
         # SageMaker always answers it, and version 2 of its SDK reads it
         return record | {"OutputDataConfig": {"KmsKeyId": ""} | record["OutputDataConfig"]}
 

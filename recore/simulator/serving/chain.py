@@ -41,7 +41,8 @@ class Chain:
         defaults: Mapping[str, str] | None = None,
     ):
         self._job, self.log, self.folder = job, log, job.folder / name
-        alone = "PrimaryContainer" in model
+        containers = named_containers(model)
+        alone = [called for called, _ in containers] == [PRIMARY]
         region = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
         self._servers = [
             ContainerServer(
@@ -55,7 +56,7 @@ class Chain:
                 {**region, **(defaults or {}), **container.get("Environment", {}), **(environment or {})},
                 network=not model.get("EnableNetworkIsolation"),
             )
-            for called, container in named_containers(model)
+            for called, container in containers
         ]
 
     def __enter__(self) -> "Chain":
@@ -156,7 +157,11 @@ class Chain:
 
 
 def named_containers(model: Record) -> list[tuple[str, Record]]:
-    """The containers of a model in their order, each with its name in messages and logs."""
+    """The containers of a model in their order, each with its name in messages and logs.
+
+    Served, where the record has it, holds the containers of the model packages that the model was created from.
+    """
+    model = model.get("Served", model)
     if "PrimaryContainer" in model:
         return [(PRIMARY, model["PrimaryContainer"])]
     containers = enumerate(model["Containers"], 1)

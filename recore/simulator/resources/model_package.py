@@ -1,0 +1,181 @@
+"""Model packages: the versions of a group, with their approval, and packages of a name, without a group."""
+
+import operator
+from typing import ClassVar
+
+from recore.simulator.account import arn
+from recore.simulator.api.errors import ServiceError
+from recore.simulator.resources.client_token import once
+from recore.simulator.resources.model_card import check_model_card, metadata_only
+from recore.simulator.resources.paging import Place
+from recore.simulator.resources.resource import Filter, Resource, now
+from recore.simulator.state.records import Record
+
+NOT_SIMULATED = ("SourceAlgorithmSpecification", "ValidationSpecification", "SecurityConfig", "ManagedStorageType")
+# members of an update that replace those of the record
+REPLACED = (
+    "ModelApprovalStatus",
+    "ApprovalDescription",
+    "ModelPackageRegistrationType",
+    "InferenceSpecification",
+    "SourceUri",
+    "ModelLifeCycle",
+)
+INSTANCE_TYPES = ("SupportedTransformInstanceTypes", "SupportedRealtimeInferenceInstanceTypes")
+MOST_PROPERTIES = 50
+MOST_ADDITIONAL = 15  # inference specifications
+GROUP_ARN = arn("model-package-group/")
+
+
+class ModelPackages(Resource):
+    """A version's key is its group and its number, and its ModelPackageName that of its group."""
+
+    kind = "ModelPackage"
+    arn_type = "model-package"
+    verbs = ("List", "Delete")
+    filters: ClassVar[dict[str, Filter]] = {
+        "ModelApprovalStatus": ("ModelApprovalStatus", operator.eq),
+        "ModelPackageGroupName": ("ModelPackageGroupName", operator.eq),
+        "ModelPackageType": ("ModelPackageType", lambda kind, wanted: wanted in (kind, "Both")),
+    }
+
+    def CreateModelPackage(self, request: Record) -> Record:
+        return once(self, "CreateModelPackage", request, self._create)
+
+    def DescribeModelPackage(self, request: Record) -> Record:
+        record = self.find("DescribeModelPackage", request)
+        if request.get("IncludedData") == "MetadataOnly" and "ModelCard" in record:
+            return record | {"ModelCard": metadata_only(record["ModelCard"])}
+        return record
+
+    def BatchDescribeModelPackage(self, request: Record) -> Record:
+        summaries, errors = {}, {}
+        for package in request["ModelPackageArnList"]:
+            try:
+                record = self.find("BatchDescribeModelPackage", {"ModelPackageArn": package})
+                _check_versioned(record)
+                summaries[package] = record
+            except ServiceError as error:
+                errors[package] = {"ErrorCode": error.code, "ErrorResponse": str(error)}
+        return {"ModelPackageSummaries": summaries, "BatchDescribeModelPackageErrorMap": errors}
+
+    def UpdateModelPackage(self, request: Record) -> Record:
+        return once(self, "UpdateModelPackage", request, self._update)
+
+    def ListModelPackages(self, request: Record) -> Record:
+        request = dict(request)
+        if group := request.get("ModelPackageGroupName"):
+            request["ModelPackageGroupName"] = group.removeprefix(GROUP_ARN)
+        request.setdefault("ModelPackageType", "Versioned" if group else "Unversioned")
+        return self.page("ListModelPackages", request)
+
+    def place(self, record: Record, by: str) -> Place:
+        value, package = super().place(record, by)
+        return value, f"{record.get('ModelPackageVersion', 0):09}/{package}"  # version 10 comes after version 9
+
+    def _create(self, request: Record) -> Record:
+        if unknown := [member for member in NOT_SIMULATED if member in request]:
+            raise ServiceError("ValidationException", f"CreateModelPackage: {unknown[0]} is not simulated")
+        if ("ModelPackageName" in request) == ("ModelPackageGroupName" in request):
+            message = "A model package has either a ModelPackageName or a ModelPackageGroupName"
+            raise ServiceError("ValidationException", message)
+        _check_additional(request.get("AdditionalInferenceSpecifications", []))
+        check_model_card(request.get("ModelCard", {}))
+        create = self._create_version if "ModelPackageGroupName" in request else self._create_unversioned
+        return {"ModelPackageArn": create(request)}
+
+    def _create_version(self, request: Record) -> str:
+        if "Tags" in request or request.get("CertifyForMarketplace"):
+            member = "Tags" if "Tags" in request else "CertifyForMarketplace"
+            message = f"{member} cannot be specified for a version of a model package group"
+            raise ServiceError("ValidationException", message)
+        group = request["ModelPackageGroupName"].removeprefix(GROUP_ARN)
+        with self.store.transaction():  # a number that is not used is not counted
+            try:
+                counted = self.store.change(
+                    "ModelPackageGroup", group, lambda record: record | {"LastVersion": record["LastVersion"] + 1}
+                )
+            except KeyError:
+                named = group if group.startswith("arn:") else f"{GROUP_ARN}{group}"
+                message = f"Could not find model package group '{named}': it does not exist"
+                raise ServiceError("ValidationException", message) from None
+            version = counted["LastVersion"]
+            members = {"ModelApprovalStatus": "PendingManualApproval"} | request
+            members |= {"ModelPackageGroupName": group, "ModelPackageVersion": version, "ModelPackageName": group}
+            return self._add(members, f"{group}/{version}", "Versioned")
+
+    def _create_unversioned(self, request: Record) -> str:
+        if request.get("CertifyForMarketplace"):
+            message = "CreateModelPackage: CertifyForMarketplace is not simulated"
+            raise ServiceError("ValidationException", message)
+        if "ModelApprovalStatus" in request:
+            message = (
+                "ModelApprovalStatus is that of a version of a model package group: ModelPackageGroupName is missing"
+            )
+            raise ServiceError("ValidationException", message)
+        if "InferenceSpecification" not in request:
+            message = "A model package without a group must have an InferenceSpecification"
+            raise ServiceError("ValidationException", message)
+        if missing := [name for name in INSTANCE_TYPES if name not in request["InferenceSpecification"]]:
+            message = f"InferenceSpecification: a model package without a group must have {missing[0]}"
+            raise ServiceError("ValidationException", message)
+        return self._add(request, request["ModelPackageName"], "Unversioned")
+
+    def _add(self, members: Record, key: str, kind: str) -> str:
+        details: Record = {"ValidationStatuses": [], "ImageScanStatuses": []}
+        return self.add(
+            members,
+            key,
+            ModelPackageType=kind,
+            ModelPackageStatus="Completed",
+            ModelPackageStatusDetails=details,
+            CreatedBy={},
+        )
+
+    def _update(self, request: Record) -> Record:
+        check_model_card(request.get("ModelCard", {}))
+        with self.store.transaction():
+            record = self.find("UpdateModelPackage", request)
+            _check_versioned(record)
+            self.store.change(self.kind, self.key(request), lambda record: _updated(record, request))
+        return {"ModelPackageArn": record["ModelPackageArn"]}
+
+
+def _updated(record: Record, request: Record) -> Record:
+    """A version's record after an update. Raises ServiceError."""
+    record = record | {name: request[name] for name in REPLACED if name in request}
+    removed = request.get("CustomerMetadataPropertiesToRemove", [])
+    kept = {key: text for key, text in record.get("CustomerMetadataProperties", {}).items() if key not in removed}
+    properties = kept | request.get("CustomerMetadataProperties", {})
+    if len(properties) > MOST_PROPERTIES:
+        message = f"CustomerMetadataProperties: a model package has at most {MOST_PROPERTIES}, not {len(properties)}"
+        raise ServiceError("ValidationException", message)
+    added = request.get("AdditionalInferenceSpecificationsToAdd", [])
+    additional = [*record.get("AdditionalInferenceSpecifications", []), *added]
+    _check_additional(additional)
+    card = record.get("ModelCard", {}) | request.get("ModelCard", {})
+    several = {
+        "CustomerMetadataProperties": properties,
+        "AdditionalInferenceSpecifications": additional,
+        "ModelCard": card,
+    }
+    record = {name: value for name, value in record.items() if name not in several}
+    record |= {name: value for name, value in several.items() if value}
+    return record | {"LastModifiedTime": now(), "LastModifiedBy": {}}
+
+
+def _check_versioned(package: Record) -> None:
+    if package["ModelPackageType"] != "Versioned":
+        message = f"The model package '{package['ModelPackageArn']}' is not a version of a model package group"
+        raise ServiceError("ValidationException", message)
+
+
+def _check_additional(specifications: list[Record]) -> None:
+    """Refuse additional inference specifications that are too many, or of which two have one name."""
+    names = [specification["Name"] for specification in specifications]
+    if len(names) > MOST_ADDITIONAL:
+        message = f"AdditionalInferenceSpecifications: a model package has at most {MOST_ADDITIONAL}, not {len(names)}"
+        raise ServiceError("ValidationException", message)
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        message = f"AdditionalInferenceSpecifications: several have the name '{repeated[0]}'"
+        raise ServiceError("ValidationException", message)

@@ -1,0 +1,64 @@
+"""Model package groups: each holds the versions of one model. Their resource policies are kept, but not enforced."""
+
+import json
+from typing import ClassVar
+
+from recore.simulator.api.errors import ServiceError
+from recore.simulator.resources.endpoint_config import refuse_others
+from recore.simulator.resources.resource import Filter, Resource
+from recore.simulator.state.records import Record
+
+CREATED = {"ModelPackageGroupName", "ModelPackageGroupDescription", "Tags"}
+
+
+class ModelPackageGroups(Resource):
+    """LastVersion in a group's record is the number of its newest version, which no later one gets again."""
+
+    kind = "ModelPackageGroup"
+    arn_type = "model-package-group"
+    verbs = ("Describe", "List")
+    # there is one account: all groups are its own
+    filters: ClassVar[dict[str, Filter]] = {
+        "CrossAccountFilterOption": ("ModelPackageGroupArn", lambda _, option: option == "SameAccount")
+    }
+
+    def CreateModelPackageGroup(self, request: Record) -> Record:
+        refuse_others(request, CREATED, "CreateModelPackageGroup")
+        return {
+            "ModelPackageGroupArn": self.add(request, ModelPackageGroupStatus="Completed", CreatedBy={}, LastVersion=0)
+        }
+
+    def DeleteModelPackageGroup(self, request: Record) -> Record:
+        with self.store.transaction():  # no version may be added meanwhile
+            group = self.find("DeleteModelPackageGroup", request)
+            name = group["ModelPackageGroupName"]
+            if any(package.get("ModelPackageGroupName") == name for package in self.store.all("ModelPackage")):
+                message = f"Cannot delete model package group '{group['ModelPackageGroupArn']}': it has model packages"
+                raise self.error("DeleteModelPackageGroup", "ConflictException", message)
+            return self.delete("DeleteModelPackageGroup", request)
+
+    def PutModelPackageGroupPolicy(self, request: Record) -> Record:
+        try:
+            policy = json.loads(request["ResourcePolicy"])
+        except (ValueError, RecursionError):
+            policy = None
+        if not isinstance(policy, dict):
+            raise ServiceError("ValidationException", "ResourcePolicy: a JSON object is needed")
+        return self._set_policy("PutModelPackageGroupPolicy", request, request["ResourcePolicy"])
+
+    def GetModelPackageGroupPolicy(self, request: Record) -> Record:
+        group = self.find("GetModelPackageGroupPolicy", request)
+        if group.get("ResourcePolicy") is None:
+            message = f"Could not find a resource policy of '{group['ModelPackageGroupArn']}'"
+            raise ServiceError("ValidationException", message)
+        return {"ResourcePolicy": group["ResourcePolicy"]}
+
+    def DeleteModelPackageGroupPolicy(self, request: Record) -> Record:
+        self._set_policy("DeleteModelPackageGroupPolicy", request, None)
+        return {}
+
+    def _set_policy(self, operation: str, request: Record, policy: str | None) -> Record:
+        with self.store.transaction():
+            group = self.find(operation, request)
+            self.store.update(self.kind, group["ModelPackageGroupName"], ResourcePolicy=policy)
+        return {"ModelPackageGroupArn": group["ModelPackageGroupArn"]}
