@@ -36,21 +36,6 @@ class Experiments(Resource):
         return {"ExperimentArn": self.add(request)}
 
 
-class Versions(Resource):
-    """Of a group and a version, found by ARN."""
-
-    kind = "ModelPackage"
-    arn_type = "model-package"
-    verbs = ("Describe", "List", "Delete")
-    filters: ClassVar[dict[str, Filter]] = {"ModelPackageGroupName": ("ModelPackageGroupName", operator.eq)}
-
-    def CreateModelPackage(self, request: Record) -> Record:
-        group = request["ModelPackageGroupName"]
-        version = 1 + sum(record["ModelPackageGroupName"] == group for record in self.store.all(self.kind))
-        members = {"ModelPackageVersion": version, "ModelPackageStatus": "Completed"}
-        return {"ModelPackageArn": self.add(request, f"{group}/{version}", **members)}
-
-
 class Executions(Resource):
     """Of an ARN alone, below that of another kind; they can be stopped."""
 
@@ -75,7 +60,7 @@ class Executions(Resource):
 def sagemaker() -> Iterator[Any]:
     with contextlib.ExitStack() as ends:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(registry, "KINDS", (*KINDS, Experiments, Versions, Executions))
+            patch.setattr(registry, "KINDS", (*KINDS, Experiments, Executions))
             simulator = ends.enter_context(Simulator(isolation="off"))
         yield simulator.client("sagemaker")
 
@@ -106,25 +91,6 @@ def test_a_kind_of_a_name(sagemaker: Any) -> None:
     assert "not found" in refusal(sagemaker.list_tags, ResourceArn=arn)
     sagemaker.create_experiment(ExperimentName="one")
     assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == []
-
-
-def test_a_kind_of_versions(sagemaker: Any) -> None:
-    for group in ("g", "g", "h"):
-        arn = sagemaker.create_model_package(ModelPackageGroupName=group)["ModelPackageArn"]
-    assert arn == f"{ARN}model-package/h/1"
-    for name in (f"{ARN}model-package/g/2", "g/2"):
-        assert sagemaker.describe_model_package(ModelPackageName=name)["ModelPackageVersion"] == 2
-    listed = sagemaker.list_model_packages(ModelPackageGroupName="g")["ModelPackageSummaryList"]
-    assert [item["ModelPackageVersion"] for item in listed] == [1, 2]
-    message = refusal(sagemaker.list_model_packages, ModelApprovalStatus="Approved")
-    assert message.startswith("ValidationException")
-    assert "ListModelPackages does not filter by ModelApprovalStatus here" in message
-    sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "a", "Value": "b"}])
-    sagemaker.delete_model_package(ModelPackageName=arn)
-    elsewhere = arn.replace("us-east-1", "eu-west-1")
-    for name in (arn, elsewhere, f"{ARN}model-package/g/3", "g"):
-        assert "Could not find model package" in refusal(sagemaker.describe_model_package, ModelPackageName=name)
-    assert f"'{elsewhere}'" in refusal(sagemaker.describe_model_package, ModelPackageName=elsewhere)
 
 
 def test_a_kind_of_an_arn_alone(sagemaker: Any) -> None:

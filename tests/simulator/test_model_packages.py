@@ -1,0 +1,363 @@
+"""Model packages and their groups: versions, approval, updates and lists, by boto3."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import botocore.exceptions
+import pytest
+from support.model_packages import SPECIFICATION, UNVERSIONED, Packages
+from support.simulator_client import Client, numbers
+
+ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
+QUALITY = {"Statistics": {"ContentType": "application/json", "S3Uri": "s3://bucket/statistics.json"}}
+DESCRIBED = {
+    "ModelPackageDescription": "Predicts assays",
+    "ModelApprovalStatus": "Rejected",
+    "MetadataProperties": {"CommitId": "abc", "Repository": "https://host/path", "GeneratedBy": "me"},
+    "ModelMetrics": {"ModelQuality": QUALITY},
+    "CustomerMetadataProperties": {"team": "core", "score": "0.7"},
+    "AdditionalInferenceSpecifications": [{"Name": "other", "Containers": [{"Image": "other-image"}]}],
+    "ModelLifeCycle": {"Stage": "Development", "StageStatus": "InProgress", "StageDescription": "new"},
+    "ModelCard": {"ModelCardContent": '{"intended_uses": {"risk_rating": "Low"}}', "ModelCardStatus": "Draft"},
+    "DriftCheckBaselines": {"ModelQuality": QUALITY},
+    "SkipModelValidation": "All",
+    "SourceUri": f"{ARN}model/m",
+    "SamplePayloadUrl": "s3://bucket/payload.tar.gz",
+    "Task": "REGRESSION",
+    "Domain": "MACHINE_LEARNING",
+    "CertifyForMarketplace": False,
+    "ModelPackageRegistrationType": "Registered",
+}
+
+
+@pytest.fixture
+def packages(client: Client) -> Packages:
+    return Packages(client)
+
+
+def refused(call: Any, code: str = "ValidationException", **request: Any) -> str:
+    with pytest.raises(botocore.exceptions.ClientError) as caught:
+        call(**request)
+    assert caught.value.response["Error"]["Code"] == code, caught.value
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    return str(caught.value)
+
+
+def without(answer: dict[str, Any], *members: str) -> dict[str, Any]:
+    return {name: value for name, value in answer.items() if name not in ("ResponseMetadata", *members)}
+
+
+def test_a_group(packages: Packages) -> None:
+    sagemaker, tags = packages.sagemaker, [{"Key": "team", "Value": "core"}]
+    name = packages.group(ModelPackageGroupDescription="of the tests", Tags=tags)
+    arn = f"{ARN}model-package-group/{name}"
+    for named in (name, arn):
+        group = sagemaker.describe_model_package_group(ModelPackageGroupName=named)
+        assert without(group, "CreationTime") == {
+            "ModelPackageGroupName": name,
+            "ModelPackageGroupArn": arn,
+            "ModelPackageGroupDescription": "of the tests",
+            "ModelPackageGroupStatus": "Completed",
+            "CreatedBy": {},
+        }
+    assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == tags
+    message = refused(sagemaker.create_model_package_group, ModelPackageGroupName=name)
+    assert "Cannot create already existing model package group" in message
+    [listed] = sagemaker.list_model_package_groups(NameContains=name)["ModelPackageGroupSummaryList"]
+    assert listed["ModelPackageGroupArn"] == arn
+    sagemaker.delete_model_package_group(ModelPackageGroupName=arn)
+    for operation in ("describe", "delete"):
+        call = getattr(sagemaker, f"{operation}_model_package_group")
+        assert "Could not find model package group" in refused(call, ModelPackageGroupName=name)
+    assert "not found" in refused(sagemaker.list_tags, ResourceArn=arn)
+
+
+def test_lists_of_groups(packages: Packages) -> None:
+    made = [packages.group() for _ in range(3)]
+    word, listing = made[0][:6], packages.sagemaker.list_model_package_groups
+
+    def names(**request: Any) -> list[str]:
+        found = listing(NameContains=word, MaxResults=100, **request)["ModelPackageGroupSummaryList"]
+        return [item["ModelPackageGroupName"] for item in found if item["ModelPackageGroupName"] in made]
+
+    assert names() == names(SortBy="CreationTime", SortOrder="Ascending") == made
+    assert names(SortBy="Name", SortOrder="Descending") == sorted(made, reverse=True)
+    middle = packages.sagemaker.describe_model_package_group(ModelPackageGroupName=made[1])["CreationTime"]
+    assert made[0] not in names(CreationTimeAfter=middle)
+    assert made[2] not in names(CreationTimeBefore=middle)
+    assert names(CrossAccountFilterOption="SameAccount") == made
+    assert names(CrossAccountFilterOption="CrossAccount") == []
+
+
+def test_a_groups_policy_is_kept(packages: Packages) -> None:
+    sagemaker, group = packages.sagemaker, packages.group()
+    policy = json.dumps({"Version": "2012-10-17", "Statement": []})
+    assert "resource policy" in refused(sagemaker.get_model_package_group_policy, ModelPackageGroupName=group)
+    arn = sagemaker.put_model_package_group_policy(ModelPackageGroupName=group, ResourcePolicy=policy)
+    assert arn["ModelPackageGroupArn"] == f"{ARN}model-package-group/{group}"
+    assert sagemaker.get_model_package_group_policy(ModelPackageGroupName=group)["ResourcePolicy"] == policy
+    wrong = {"ModelPackageGroupName": group, "ResourcePolicy": "[" * 9000}
+    assert "JSON object" in refused(sagemaker.put_model_package_group_policy, **wrong)
+    sagemaker.delete_model_package_group_policy(ModelPackageGroupName=group)
+    refused(sagemaker.get_model_package_group_policy, ModelPackageGroupName=group)
+    for operation in ("get", "delete"):
+        call = getattr(sagemaker, f"{operation}_model_package_group_policy")
+        assert "Could not find" in refused(call, ModelPackageGroupName="nowhere")
+    refused(sagemaker.create_model_package_group, ModelPackageGroupName="x", ManagedConfiguration={})
+
+
+def test_a_group_with_versions_cannot_be_deleted(packages: Packages) -> None:
+    group = packages.group()
+    package, delete = packages.version(group), packages.sagemaker.delete_model_package_group
+    assert "it has model packages" in refused(delete, "ConflictException", ModelPackageGroupName=group)
+    with pytest.raises(packages.sagemaker.exceptions.ConflictException):
+        delete(ModelPackageGroupName=f"{ARN}model-package-group/{group}")
+    packages.sagemaker.delete_model_package(ModelPackageName=package)
+    delete(ModelPackageGroupName=group)
+    packages.sagemaker.create_model_package_group(ModelPackageGroupName=group)
+    assert packages.version(group).endswith("/1")
+
+
+def test_a_version_is_described_as_it_was_registered(packages: Packages) -> None:
+    group = packages.group()
+    package = packages.version(f"{ARN}model-package-group/{group}", **DESCRIBED)
+    assert package == f"{ARN}model-package/{group}/1"
+    for name in (package, f"{group}/1"):
+        described = packages.describe(name)
+        assert without(described, "CreationTime", "LastModifiedTime") == DESCRIBED | {
+            "InferenceSpecification": SPECIFICATION,
+            "ModelPackageName": group,
+            "ModelPackageGroupName": group,
+            "ModelPackageVersion": 1,
+            "ModelPackageArn": package,
+            "ModelPackageStatus": "Completed",
+            "ModelPackageStatusDetails": {"ValidationStatuses": [], "ImageScanStatuses": []},
+            "CreatedBy": {},
+        }
+
+
+def test_what_a_model_card_shows_without_its_key(packages: Packages) -> None:
+    content = {"model_overview": {"model_creator": "me"}, "intended_uses": {"risk_rating": "Low", "purpose": "all"}}
+    package = packages.version(packages.group(), ModelCard={"ModelCardContent": json.dumps(content)})
+    describe = packages.sagemaker.describe_model_package
+    card = describe(ModelPackageName=package, IncludedData="MetadataOnly")["ModelCard"]
+    assert json.loads(card["ModelCardContent"]) == {"intended_uses": {"risk_rating": "Low"}}
+    card = describe(ModelPackageName=package, IncludedData="AllData")["ModelCard"]
+    assert json.loads(card["ModelCardContent"]) == content
+    for text in ("no JSON", "[1]", "[" * 50_000):
+        wrong = {"ModelCardContent": text}
+        assert "JSON object" in refused(packages.version, group=packages.group(), ModelCard=wrong)
+
+
+def test_versions_under_concurrent_requests(packages: Packages) -> None:
+    group = packages.group()
+    with ThreadPoolExecutor(32) as pool:
+        made = list(pool.map(lambda _: packages.version(group), range(32)))
+    assert sorted(made) == sorted(f"{ARN}model-package/{group}/{number}" for number in range(1, 33))
+    assert packages.listed(ModelPackageGroupName=group, SortBy="CreationTime", MaxResults=7) == [
+        f"{ARN}model-package/{group}/{number}" for number in range(1, 33)
+    ]
+
+
+def test_a_refused_version_takes_no_number_and_a_deleted_one_keeps_its_own(packages: Packages) -> None:
+    group = packages.group()
+    first, second = packages.version(group), packages.version(group)
+    refused(packages.version, group=group, CertifyForMarketplace=True)
+    twice = [{"Name": "a", "Containers": [{"Image": "i"}]}] * 2
+    refused(packages.version, group=group, AdditionalInferenceSpecifications=twice)
+    packages.sagemaker.delete_model_package(ModelPackageName=second)
+    assert "Could not find" in refused(packages.describe, package=second)
+    assert packages.version(group).endswith("/3")
+    assert packages.listed(ModelPackageGroupName=group) == [first, f"{ARN}model-package/{group}/3"]
+
+
+def test_a_request_repeated_with_its_token_registers_once(packages: Packages) -> None:
+    group, token = packages.group(), f"token-{next(numbers)}"
+    with ThreadPoolExecutor(8) as pool:
+        made = set(pool.map(lambda _: packages.version(group, ClientToken=token), range(8)))
+    assert made == {f"{ARN}model-package/{group}/1"}
+    other = {"group": group, "ClientToken": token, "Task": "OTHER"}
+    assert token in refused(packages.version, "ConflictException", **other)
+    assert packages.version(group, ClientToken=f"{token}-2").endswith("/2")
+    added = [{"Name": "a", "Containers": [{"Image": "i"}]}]
+    for _ in range(2):
+        packages.sagemaker.update_model_package(
+            ModelPackageArn=f"{ARN}model-package/{group}/1",
+            AdditionalInferenceSpecificationsToAdd=added,
+            ClientToken=token,
+        )
+    assert packages.describe(f"{group}/1")["AdditionalInferenceSpecifications"] == added
+
+
+def test_a_package_without_a_group(packages: Packages) -> None:
+    name, tags = f"package-{next(numbers)}", [{"Key": "a", "Value": "b"}]
+    create, sagemaker = packages.sagemaker.create_model_package, packages.sagemaker
+    request = {"ModelPackageName": name, "InferenceSpecification": UNVERSIONED}
+    arn = create(**request, Tags=tags)["ModelPackageArn"]
+    assert arn == f"{ARN}model-package/{name}"
+    assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == tags
+    described = packages.describe(name)
+    assert described["ModelPackageArn"] == arn
+    assert not described.keys() & {"ModelPackageGroupName", "ModelPackageVersion", "ModelApprovalStatus"}
+    assert "already exists" in refused(create, **request)
+    assert "not a version" in refused(packages.approve, package=arn)
+    [error] = sagemaker.batch_describe_model_package(ModelPackageArnList=[arn])[
+        "BatchDescribeModelPackageErrorMap"
+    ].values()
+    assert "not a version" in error["ErrorResponse"]
+    assert packages.listed(NameContains=name.upper()) == [arn]
+    assert packages.listed(NameContains=name, ModelPackageType="Both") == [arn]
+    assert packages.listed(NameContains=name, ModelPackageType="Versioned") == []
+    sagemaker.delete_model_package(ModelPackageName=arn)
+    assert packages.listed(NameContains=name) == []
+
+
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        ({}, "either a ModelPackageName or a ModelPackageGroupName"),
+        ({"ModelPackageName": "a", "ModelPackageGroupName": "g"}, "either a ModelPackageName"),
+        ({"ModelPackageGroupName": "nowhere"}, "Could not find model package group"),
+        ({"ModelPackageGroupName": f"{ARN}model/m"}, "Could not find model package group"),
+        ({"ModelPackageName": "a"}, "must have an InferenceSpecification"),
+        ({"ModelPackageName": "a", "InferenceSpecification": SPECIFICATION}, "SupportedTransformInstanceTypes"),
+        ({"ModelPackageName": "a", "ModelApprovalStatus": "Approved"}, "ModelApprovalStatus"),
+        ({"ModelPackageName": "a", "CertifyForMarketplace": True}, "CertifyForMarketplace is not simulated"),
+        ({"ModelPackageName": "a", "SecurityConfig": {"KmsKeyId": "k"}}, "SecurityConfig is not simulated"),
+        ({"ModelPackageName": "a", "ManagedStorageType": "Restricted"}, "ManagedStorageType is not simulated"),
+        (
+            {"SourceAlgorithmSpecification": {"SourceAlgorithms": [{"AlgorithmName": "a"}]}},
+            "SourceAlgorithmSpecification is not simulated",
+        ),
+        ({"ModelPackageName": "a", "CustomerMetadataProperties": {"k" * 200: "v"}}, "less than or equal to 128"),
+    ],
+    ids=lambda value: str(value)[:50],
+)
+def test_packages_that_are_refused(packages: Packages, members: dict[str, Any], reason: str) -> None:
+    call = packages.sagemaker.create_model_package
+    assert reason in refused(call, **members)
+
+
+def test_a_version_cannot_have_tags(packages: Packages) -> None:
+    tags = {"group": packages.group(), "Tags": [{"Key": "a", "Value": "b"}]}
+    assert "Tags cannot be specified" in refused(packages.version, **tags)
+
+
+def test_approval(packages: Packages) -> None:
+    package = packages.version(packages.group())
+    before = packages.describe(package)
+    assert before["ModelApprovalStatus"] == "PendingManualApproval"
+    assert "ApprovalDescription" not in before
+    for status, reason in (("Approved", "the best so far"), ("Rejected", "drifts"), ("Approved", "retrained")):
+        packages.approve(package, status, ApprovalDescription=reason)
+        after = packages.describe(package)
+        assert (after["ModelApprovalStatus"], after["ApprovalDescription"]) == (status, reason)
+        assert after["CreationTime"] == before["CreationTime"]
+        assert after["LastModifiedTime"] >= before["LastModifiedTime"]
+        assert after["LastModifiedBy"] == {}
+        before = after
+
+
+def test_an_update_changes_what_it_names(packages: Packages) -> None:
+    package = packages.version(packages.group(), **DESCRIBED)
+    update = packages.sagemaker.update_model_package
+    before = packages.describe(package)
+    added = {"Name": "third", "Containers": [{"Image": "third-image"}]}
+    other = SPECIFICATION | {"Containers": [{"Image": "another"}]}
+    update(
+        ModelPackageArn=package,
+        CustomerMetadataProperties={"score": "0.8", "reviewer": "you"},
+        CustomerMetadataPropertiesToRemove=["team", "nobody"],
+        AdditionalInferenceSpecificationsToAdd=[added],
+        InferenceSpecification=other,
+        ModelLifeCycle={"Stage": "Production", "StageStatus": "Done"},
+        SourceUri="s3://bucket/source",
+        ModelCard={"ModelCardStatus": "Approved"},
+        ModelPackageRegistrationType="Logged",
+    )
+    after = packages.describe(package)
+    changed = {
+        "CustomerMetadataProperties": {"score": "0.8", "reviewer": "you"},
+        "AdditionalInferenceSpecifications": [*DESCRIBED["AdditionalInferenceSpecifications"], added],
+        "InferenceSpecification": other,
+        "ModelLifeCycle": {"Stage": "Production", "StageStatus": "Done"},
+        "SourceUri": "s3://bucket/source",
+        "ModelCard": DESCRIBED["ModelCard"] | {"ModelCardStatus": "Approved"},
+        "ModelPackageRegistrationType": "Logged",
+        "LastModifiedBy": {},
+    }
+    assert without(after, "LastModifiedTime") == without(before, "LastModifiedTime") | changed
+    update(ModelPackageArn=package, CustomerMetadataPropertiesToRemove=["score", "reviewer"])
+    assert "CustomerMetadataProperties" not in packages.describe(package)
+
+
+def test_updates_that_are_refused_change_nothing(packages: Packages) -> None:
+    properties = {f"key-{number}": "x" for number in range(50)}
+    additional = [{"Name": f"name-{number}", "Containers": [{"Image": "i"}]} for number in range(15)]
+    package = packages.version(
+        packages.group(), CustomerMetadataProperties=properties, AdditionalInferenceSpecifications=additional
+    )
+    before, update = packages.describe(package), packages.sagemaker.update_model_package
+    for wrong, reason in (
+        ({"CustomerMetadataProperties": {"one-more": "x"}}, "at most 50, not 51"),
+        ({"AdditionalInferenceSpecificationsToAdd": [additional[0] | {"Name": "more"}]}, "at most 15, not 16"),
+        ({"ModelCard": {"ModelCardContent": "no JSON"}}, "JSON object"),
+        ({"ModelApprovalStatus": "Maybe"}, "enum value set"),
+    ):
+        assert reason in refused(
+            update, ModelPackageArn=package, ModelLifeCycle={"Stage": "a", "StageStatus": "b"}, **wrong
+        )
+    assert packages.describe(package) | {"ResponseMetadata": None} == before | {"ResponseMetadata": None}
+    update(ModelPackageArn=package, CustomerMetadataProperties={"key-7": "again"})
+    missing = package.replace("/1", "/2")
+    assert f"Could not find model package '{missing}'" in refused(update, ModelPackageArn=missing)
+
+
+def test_parallel_updates_lose_nothing(packages: Packages) -> None:
+    package = packages.version(packages.group())
+    with ThreadPoolExecutor(8) as pool:
+        update = packages.sagemaker.update_model_package
+        keys = [f"key-{number}" for number in range(40)]
+        list(pool.map(lambda key: update(ModelPackageArn=package, CustomerMetadataProperties={key: key}), keys))
+    assert packages.describe(package)["CustomerMetadataProperties"] == {key: key for key in keys}
+
+
+def test_packages_described_together(packages: Packages) -> None:
+    group = packages.group()
+    made = [packages.version(group), packages.version(group, ModelApprovalStatus="Approved")]
+    missing = [f"{ARN}model-package/{group}/3", made[0].replace("us-east-1", "eu-west-1")]
+    answer = packages.sagemaker.batch_describe_model_package(ModelPackageArnList=[*made, *missing])
+    summaries = answer["ModelPackageSummaries"]
+    assert [summaries[arn]["ModelApprovalStatus"] for arn in made] == ["PendingManualApproval", "Approved"]
+    assert summaries[made[1]]["InferenceSpecification"] == SPECIFICATION
+    errors = answer["BatchDescribeModelPackageErrorMap"]
+    assert errors.keys() == {*missing}
+    assert all(arn in error["ErrorResponse"] and error["ErrorCode"] for arn, error in errors.items())
+
+
+def test_lists_by_filters_in_order_and_in_pages(packages: Packages) -> None:
+    group, other = packages.group(), packages.group()
+    made = [packages.version(group) for _ in range(11)]
+    packages.version(other)
+    for arn in made[::3]:
+        packages.approve(arn)
+    listed, descending = packages.listed, {"SortOrder": "Descending"}
+    assert listed(ModelPackageGroupName=group) == made
+    assert listed(ModelPackageGroupName=f"{ARN}model-package-group/{group}", **descending) == made[::-1]
+    for size in (1, 4, 11):
+        for order in ("Name", "CreationTime"):  # version 10 is after version 9
+            request = {"ModelPackageGroupName": group, "SortBy": order, "PaginationConfig": {"PageSize": size}}
+            assert listed(**request) == made
+            assert listed(**request, **descending) == made[::-1]
+    assert listed(ModelPackageGroupName=group, ModelApprovalStatus="Approved", **descending) == made[::3][::-1]
+    assert listed(ModelPackageGroupName=group, ModelApprovalStatus="Rejected") == []
+    assert listed(ModelPackageType="Versioned", NameContains=group, MaxResults=100) == made
+    assert not {*made} & {*listed(MaxResults=100)}
+    assert {*made} < {*listed(ModelPackageType="Both")}
+    assert listed(ModelPackageGroupName=group, ModelPackageType="Unversioned") == []
+    middle = packages.describe(made[5])["CreationTime"]
+    assert made[4] not in listed(ModelPackageGroupName=group, CreationTimeAfter=middle)
+    assert made[6] not in listed(ModelPackageGroupName=group, CreationTimeBefore=middle)
+    assert listed(ModelPackageGroupName="nowhere") == []
+    assert "NextToken" in refused(packages.sagemaker.list_model_packages, NextToken="x")

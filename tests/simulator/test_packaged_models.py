@@ -1,0 +1,199 @@
+"""Models that are created from model packages, and served by endpoints and transform jobs."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import botocore.exceptions
+import pytest
+from support.endpoints import Endpoints, variant
+from support.model_packages import SPECIFICATION, UNVERSIONED, Packages
+from support.simulator_client import IMAGE, Client, numbers
+
+from recore.simulator.server import BUCKET, ROLE_ARN
+
+MULTIPLY = """
+import os
+
+def model_fn(model_dir): return float(os.environ["FACTOR"])
+def transform_fn(model, data, content_type, accept): return str(model * float(data)), "text/csv"
+"""
+
+
+@pytest.fixture
+def packages(client: Client) -> Packages:
+    return Packages(client)
+
+
+def create(packages: Packages, package: str, **members: Any) -> str:
+    """A model of a package; its name."""
+    name = f"packaged-{next(numbers)}"
+    container = {"ModelPackageName": package} | members
+    packages.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
+    return name
+
+
+def refused(call: Callable[..., Any], *arguments: Any, **request: Any) -> str:
+    with pytest.raises(botocore.exceptions.ClientError) as caught:
+        call(*arguments, **request)
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+    return str(caught.value)
+
+
+def multiplier(packages: Packages, factor: int) -> dict[str, Any]:
+    variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1", "FACTOR": str(factor)}
+    return {
+        "Image": IMAGE,
+        "Environment": variables | {"SAGEMAKER_SUBMIT_DIRECTORY": packages.client.source(inference=MULTIPLY)},
+    }
+
+
+def latest_approved(packages: Packages, group: str) -> str:
+    listed = packages.sagemaker.list_model_packages(
+        ModelPackageGroupName=group, ModelApprovalStatus="Approved", SortBy="CreationTime", SortOrder="Descending"
+    )
+    return listed["ModelPackageSummaryList"][0]["ModelPackageArn"]
+
+
+def test_the_latest_approved_version_is_served_and_rolled_back(packages: Packages) -> None:
+    endpoints, group = Endpoints(packages.client), packages.group()
+    for name in ("one", "two", "three"):
+        packages.named(group, name)
+    packages.approve(f"arn:aws:sagemaker:us-east-1:123456789012:model-package/{group}/1")
+
+    def served() -> str:
+        return json.loads(endpoints.invoke(endpoint)["Body"].read())[0]
+
+    def deploy() -> str:
+        return endpoints.config(variant(create(packages, latest_approved(packages, group))))
+
+    endpoint = endpoints.create(deploy())
+    assert served() == "one"
+    second = f"arn:aws:sagemaker:us-east-1:123456789012:model-package/{group}/2"
+    packages.approve(second, ApprovalDescription="better on held-out drill holes")
+    endpoints.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=deploy())
+    assert endpoints.settle(endpoint)["EndpointStatus"] == "InService"
+    assert served() == "two"
+    packages.approve(second, "Rejected", ApprovalDescription="worse on new drill holes")
+    endpoints.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=deploy())
+    assert endpoints.settle(endpoint)["EndpointStatus"] == "InService"
+    assert served() == "one"
+    endpoints.delete(endpoint)
+
+
+def test_a_pipeline_of_a_package_transforms(packages: Packages) -> None:
+    """Its containers are those of the package, also when the package is no longer there."""
+    specification = SPECIFICATION | {"Containers": [multiplier(packages, 2), multiplier(packages, 5)]}
+    package = packages.version(packages.group(), InferenceSpecification=specification, ModelApprovalStatus="Approved")
+    name, client = f"packaged-{next(numbers)}", packages.client
+    client.sagemaker.create_model(
+        ModelName=name, ExecutionRoleArn=ROLE_ARN, Containers=[{"ModelPackageName": package}, multiplier(packages, 7)]
+    )
+    packages.sagemaker.delete_model_package(ModelPackageName=package)
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": client.put(f"in/{name}.csv", "3")}}
+    client.sagemaker.create_transform_job(
+        TransformJobName=name,
+        ModelName=name,
+        TransformInput={"DataSource": source, "ContentType": "text/csv"},
+        TransformOutput={"S3OutputPath": f"s3://{BUCKET}/{name}"},
+        TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    )
+    job = client.wait("TransformJob", name)
+    assert job["TransformJobStatus"] == "Completed", job
+    assert client.get(f"s3://{BUCKET}/{name}/{name}.csv.out") == b"210.0"
+
+
+def test_variables_of_the_model_replace_those_of_the_package(packages: Packages) -> None:
+    group = packages.group()
+    other = {"Name": "other", "Containers": [multiplier(packages, 10)]}
+    package = packages.version(
+        group,
+        InferenceSpecification=SPECIFICATION | {"Containers": [multiplier(packages, 2)]},
+        AdditionalInferenceSpecifications=[other],
+        ModelApprovalStatus="Approved",
+    )
+    endpoints = Endpoints(packages.client)
+    models = [
+        create(packages, package),
+        create(packages, f"{group}/1", Environment={"FACTOR": "3"}, Mode="SingleModel"),
+        create(packages, package, InferenceSpecificationName="other"),
+    ]
+    endpoint = endpoints.create(endpoints.config(*(variant(model, model) for model in models)))
+    answers = [endpoints.invoke(endpoint, "1", TargetVariant=model)["Body"].read() for model in models]
+    assert answers == [b"2.0", b"3.0", b"10.0"]
+    endpoints.delete(endpoint)
+
+
+def test_a_model_is_described_as_it_was_requested(packages: Packages) -> None:
+    package = packages.version(packages.group(), ModelApprovalStatus="Approved")
+    name = create(packages, package, Environment={"A": "b"})
+    described = packages.sagemaker.describe_model(ModelName=name)
+    assert described["PrimaryContainer"] == {"ModelPackageName": package, "Environment": {"A": "b"}}
+    assert not described.keys() & {"Containers", "Served"}
+
+
+@pytest.mark.parametrize("status", ["PendingManualApproval", "Rejected"])
+def test_only_an_approved_version_becomes_a_model(packages: Packages, status: str) -> None:
+    package = packages.version(packages.group(), ModelApprovalStatus=status)
+    message = refused(create, packages, package)
+    assert f"in status {status}: its ModelApprovalStatus must be Approved" in message
+    packages.approve(package)
+    create(packages, package)
+
+
+def test_a_package_without_a_group_needs_no_approval(packages: Packages) -> None:
+    name = f"package-{next(numbers)}"
+    packages.sagemaker.create_model_package(ModelPackageName=name, InferenceSpecification=UNVERSIONED)
+    create(packages, name)
+
+
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        ({"Image": IMAGE}, "cannot have Image"),
+        ({"ModelDataUrl": "s3://bucket/model.tar.gz"}, "cannot have ModelDataUrl"),
+        ({"InferenceSpecificationName": "nothing"}, "has no additional inference specification 'nothing'"),
+        ({"Mode": "MultiModel"}, "Mode MultiModel is not simulated"),
+        ({"ModelPackageName": "nowhere"}, "Could not find model package"),
+        (
+            {"ModelPackageName": "arn:aws:sagemaker:eu-west-1:123456789012:model-package/g/1"},
+            "Could not find model package 'arn:aws:sagemaker:eu-west-1:",
+        ),
+    ],
+    ids=lambda value: str(value)[:50],
+)
+def test_containers_that_are_refused(packages: Packages, members: dict[str, Any], reason: str) -> None:
+    package = packages.version(packages.group(), ModelApprovalStatus="Approved")
+    assert reason in refused(create, packages, package, **members)
+
+
+@pytest.mark.parametrize(
+    ("containers", "reason"),
+    [
+        (None, "has no InferenceSpecification"),
+        ([{"ModelDataUrl": "s3://bucket/model.tar.gz"}], "must have an Image"),
+        ([{"Image": IMAGE, "ProductId": "p"}], "ProductId of a model package is not simulated"),
+        ([{"Image": IMAGE, "ContainerHostname": "a"}] * 2, "two containers have the ContainerHostname 'a'"),
+        ([{"Image": IMAGE, "ContainerHostname": "a"}, {"Image": IMAGE}], "either each container has"),
+    ],
+    ids=lambda value: str(value)[:50],
+)
+def test_packages_of_which_there_can_be_no_model(packages: Packages, containers: Any, reason: str) -> None:
+    group, request = packages.group(), {"ModelApprovalStatus": "Approved"}
+    if containers:
+        request["InferenceSpecification"] = {"Containers": containers}
+    packages.sagemaker.create_model_package(ModelPackageGroupName=group, **request)
+    assert reason in refused(create, packages, f"arn:aws:sagemaker:us-east-1:123456789012:model-package/{group}/1")
+
+
+def test_pipelines_of_packages_that_are_refused(packages: Packages) -> None:
+    specification = {"Containers": [{"Image": IMAGE}] * 8}
+    package = packages.version(packages.group(), InferenceSpecification=specification, ModelApprovalStatus="Approved")
+    container = {"ModelPackageName": package}
+    message = refused(packages.sagemaker.create_model, ModelName="m-16", Containers=[container] * 2)
+    assert "at most 15, not 16" in message
+    assert "has several containers" in refused(create, packages, package, ContainerHostname="a")
+    lone = {"Image": IMAGE, "InferenceSpecificationName": "a"}
+    assert "needs a ModelPackageName" in refused(
+        packages.sagemaker.create_model, ModelName="m-lone", PrimaryContainer=lone
+    )

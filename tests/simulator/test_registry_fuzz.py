@@ -1,0 +1,113 @@
+"""Any request to the model registry, and any search, has its response or a modelled error, and the simulator lives on.
+
+Requests that hypothesis makes from the service model often name what exists here, so that many of them are carried out.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from simulator.shapes import spoiled, valid
+from simulator.test_protocol import ask
+from support.model_packages import UNVERSIONED, Packages
+from support.simulator_client import IMAGE, Client
+
+from recore.simulator.api.service_model import operation_model
+from recore.simulator.resources.model import Models
+from recore.simulator.resources.model_package import ModelPackages
+from recore.simulator.resources.model_package_group import ModelPackageGroups
+from recore.simulator.resources.search import Searches
+from recore.simulator.server import Simulator
+
+KINDS = (ModelPackageGroups, ModelPackages, Searches, Models)
+OPERATIONS = [name for kind in KINDS for name in kind.operations()]
+ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
+GROUPS = ["g", "h", f"{ARN}model-package-group/g", "nowhere"]
+VERSIONS = [f"{ARN}model-package/{name}" for name in ("g/1", "g/2", "h/1", "alone", "g/99999")]
+PROPERTIES = [
+    "ModelPackageName", "ModelPackageVersion", "ModelApprovalStatus", "CreationTime", "LastModifiedTime", "Tags.a",
+    "CustomerMetadataProperties.a", "InferenceSpecification.Containers", "InferenceSpecification.Containers.Image",
+    "InferenceSpecification", "ModelPackageGroupName", "HyperParameters.a", "Metrics.a", "Metrics.", "..", "Tags",
+    "EndpointName", "ProductionVariants.VariantName", "CertifyForMarketplace", "InputDataConfig.ChannelName",
+]  # fmt: skip
+NAMED = {
+    "ModelPackageGroupName": GROUPS,
+    "ModelPackageName": [*VERSIONS, "g/1", "alone", "g"],
+    "ModelPackageArn": VERSIONS,
+    "ModelPackageArnList": [VERSIONS, VERSIONS[:1]],
+    "InferenceSpecificationName": ["other"],
+    "Image": [IMAGE],
+    "Name": [*PROPERTIES, "other"],
+    "SortBy": [*PROPERTIES, "Name", "CreationTime"],
+    "NestedPropertyName": PROPERTIES,
+    "Resource": ["ModelPackage", "ModelPackageGroup", "TrainingJob", "Endpoint"],
+    "Value": ["1", "-0.5", "true", "2026-01-01T00:00:00", "Approved", "a,b", "g", "nan", "1e999"],
+}
+FUZZ = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
+
+
+@pytest.fixture(scope="module")
+def packages() -> Iterator[Packages]:
+    with Simulator(isolation="off") as simulator:
+        yield Packages(Client(simulator))
+
+
+@pytest.fixture(autouse=True)
+def still_works(packages: Packages) -> Iterator[None]:
+    """Before: what requests name is there. Afterwards versions are numbered on, and all can be listed and found."""
+    sagemaker, other = packages.sagemaker, {"Name": "other", "Containers": [{"Image": IMAGE}]}
+    existing = sagemaker.list_model_package_groups(MaxResults=100)["ModelPackageGroupSummaryList"]
+    for name in {"g", "h"} - {group["ModelPackageGroupName"] for group in existing}:
+        sagemaker.create_model_package_group(ModelPackageGroupName=name)
+        for _ in range(2):
+            members = {"ModelApprovalStatus": "Approved", "CustomerMetadataProperties": {"a": "1"}}
+            packages.version(name, AdditionalInferenceSpecifications=[other], **members)
+    if not packages.listed(NameContains="alone"):
+        sagemaker.create_model_package(ModelPackageName="alone", InferenceSpecification=UNVERSIONED)
+    yield
+    group = packages.group()
+    assert [packages.version(group)[-2:] for _ in range(2)] == ["/1", "/2"]
+    listed = packages.listed(ModelPackageType="Both")
+    assert [packages.describe(arn)["ModelPackageArn"] for arn in listed] == listed
+    pages = sagemaker.get_paginator("search").paginate(Resource="ModelPackage", MaxResults=100)
+    assert {item["ModelPackage"]["ModelPackageArn"] for page in pages for item in page["Results"]} == {*listed}
+
+
+def named(document: Any) -> st.SearchStrategy[Any]:
+    """A document in which members of certain names have, half of the time, a value that means something here."""
+    if isinstance(document, list):
+        return st.tuples(*map(named, document)).map(list)
+    if not isinstance(document, dict):
+        return st.just(document)
+    return st.fixed_dictionaries(
+        {
+            name: named(value) | st.sampled_from(NAMED[name]) if name in NAMED else named(value)
+            for name, value in document.items()
+        }
+    )
+
+
+def assert_operates(packages: Packages, data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(OPERATIONS))
+    requests = valid(operation_model(name).input_shape).flatmap(named)
+    document = data.draw(requests | requests.flatmap(spoiled))
+    status, answer = ask(packages.client, f"SageMaker.{name}", json.dumps(document).encode())
+    modelled = {error.name for error in operation_model(name).error_shapes}
+    allowed = {"ValidationException", "SerializationException"} | modelled
+    assert (status, answer.get("__type")) == (200, None) or (status == 400 and answer["__type"] in allowed), answer
+
+
+@settings(max_examples=400, **FUZZ)
+@given(data=st.data())
+def test_any_operation_is_answered(packages: Packages, data: st.DataObject) -> None:
+    assert_operates(packages, data)
+
+
+@pytest.mark.slow
+@settings(max_examples=10_000, **FUZZ)
+@given(data=st.data())
+def test_thousands_of_operations(packages: Packages, data: st.DataObject) -> None:
+    assert_operates(packages, data)

@@ -1,0 +1,72 @@
+"""With a state folder the model registry outlives a simulator that is killed."""
+
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import botocore.exceptions
+from botocore.config import Config
+from support.endpoints import Endpoints, variant
+from support.model_packages import Packages
+from support.simulator_client import Client
+from support.state import running
+
+
+def test_versions_are_counted_on_after_a_kill(tmp_path: Path) -> None:
+    """Each version that was answered is there, and no number is left out or given out twice."""
+    answered: list[str] = []
+    with running("--state", tmp_path) as simulator:
+        packages = Packages(Client(simulator))
+        packages.sagemaker = simulator.client("sagemaker", config=Config(retries={"max_attempts": 0}))
+        group = packages.group()
+        some = threading.Event()
+
+        def register(_: int) -> None:
+            try:
+                answered.append(packages.version(group))
+            except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError):
+                return  # the simulator is gone
+            if len(answered) >= 20:
+                some.set()
+
+        with ThreadPoolExecutor(32) as pool:
+            for number in range(400):
+                pool.submit(register, number)
+            assert some.wait(30)
+            simulator.kill()
+            pool.shutdown(cancel_futures=True)
+    with running("--state", tmp_path) as simulator:
+        packages = Packages(Client(simulator))
+        listed = packages.listed(ModelPackageGroupName=group)
+        assert [int(arn.rpartition("/")[2]) for arn in listed] == list(range(1, len(listed) + 1))
+        assert {*answered} <= {*listed}
+        assert len(answered) == len({*answered})
+        assert packages.version(group).endswith(f"/{len(listed) + 1}")
+
+
+def test_what_a_registry_holds_after_a_kill(tmp_path: Path) -> None:
+    policy, token = json.dumps({"Statement": []}), "token"
+    with running("--state", tmp_path) as simulator:
+        packages = Packages(Client(simulator))
+        group = packages.group()
+        packages.sagemaker.put_model_package_group_policy(ModelPackageGroupName=group, ResourcePolicy=policy)
+        package = packages.named(group, "kept", ClientToken=token, CustomerMetadataProperties={"time": "now"})
+        deleted = packages.version(group)
+        packages.sagemaker.delete_model_package(ModelPackageName=deleted)
+        packages.approve(package, ApprovalDescription="good")
+        packages.sagemaker.create_model(ModelName="m", PrimaryContainer={"ModelPackageName": package})
+        before = packages.describe(package)
+        simulator.kill()
+    with running("--state", tmp_path) as simulator:
+        packages = Packages(Client(simulator))
+        after = packages.describe(package)
+        assert after | {"ResponseMetadata": None} == before | {"ResponseMetadata": None}
+        assert packages.listed(ModelPackageGroupName=group) == [package]
+        kept = packages.sagemaker.get_model_package_group_policy(ModelPackageGroupName=group)
+        assert kept["ResourcePolicy"] == policy
+        endpoints = Endpoints(packages.client)
+        endpoint = endpoints.create(endpoints.config(variant("m")))
+        assert json.loads(endpoints.invoke(endpoint)["Body"].read())[0] == "kept"
+        endpoints.delete(endpoint)
+        assert packages.version(group).endswith("/3")

@@ -1,0 +1,285 @@
+"""Search: filters by type and operator, nested filters, expressions, order and pages, by boto3."""
+
+import datetime
+from typing import Any
+
+import botocore.exceptions
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.model_packages import Packages
+from support.simulator_client import Client, numbers
+
+from recore.simulator.resources.paging import sortable
+from recore.simulator.server import BUCKET, Simulator
+
+SCORES = ("-2.5", "0.5", "0.5", "10")
+METRIC = 'print("loss={value}")'
+
+
+@pytest.fixture(scope="module")
+def packages() -> Any:
+    """Of a simulator of its own: a search sees all resources."""
+    with Simulator(isolation="off") as simulator:
+        yield Packages(Client(simulator))
+
+
+@pytest.fixture(scope="module")
+def versions(packages: Packages) -> list[str]:
+    """The ARNs of eleven versions of one group, of which the first four are described, and one of another group."""
+    group = packages.group()
+    made = []
+    for number in range(11):
+        properties = {"score": SCORES[number], "a.b": f"v{number}"} if number < len(SCORES) else {"other": "x"}
+        containers = [{"Image": f"image-{number}", "Environment": {"NUMBER": str(number)}}, {"Image": "last"}]
+        specification = {"Containers": containers, "SupportedContentTypes": ["text/csv", f"text/{number}"]}
+        made.append(
+            packages.version(group, CustomerMetadataProperties=properties, InferenceSpecification=specification)
+        )
+    packages.approve(made[1], ApprovalDescription="good")
+    packages.version(packages.group())
+    return made
+
+
+@pytest.fixture(scope="module")
+def jobs(packages: Packages) -> list[str]:
+    """The names of three training jobs: hyperparameters rate 0.1, 0.7 and 3, metrics loss of 1.5, -1 and none."""
+    client, names = packages.client, []
+    for rate, script in (("0.1", METRIC.format(value=1.5)), ("0.7", METRIC.format(value=-1)), ("3", "print()")):
+        algorithm = {
+            "TrainingImage": client.image,
+            "TrainingInputMode": "File",
+            "MetricDefinitions": [{"Name": "loss", "Regex": "loss=(.*)"}],
+        }
+        channels = [
+            {"ChannelName": channel, "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri}}}
+            for channel, uri in (("train", f"s3://{BUCKET}/train-{rate}"), ("test", f"s3://{BUCKET}/test"))
+        ]
+        for channel in channels:
+            client.put(channel["DataSource"]["S3DataSource"]["S3Uri"].removeprefix(f"s3://{BUCKET}/"), "x")
+        job = client.train(
+            script,
+            AlgorithmSpecification=algorithm,
+            HyperParameters={"rate": rate, "name": "ridge"},
+            InputDataConfig=channels,
+            Tags=[{"Key": "team.name", "Value": f"team-{rate}"}],
+        )
+        assert job["TrainingJobStatus"] == "Completed", job
+        names.append(job["TrainingJobName"])
+    return names
+
+
+def search(packages: Packages, resource: str = "ModelPackage", *filters: Any, **request: Any) -> list[str]:
+    """The ARNs or names of all results, in pages of 3. filters: (name, operator) or (name, operator, value)."""
+    conditions = [condition(*item) for item in filters]
+    if conditions:
+        request["SearchExpression"] = {"Filters": conditions}
+    pages = list(packages.sagemaker.get_paginator("search").paginate(Resource=resource, MaxResults=3, **request))
+    results = [result[resource] for page in pages for result in page["Results"]]
+    assert all(page["TotalHits"] == {"Value": len(results), "Relation": "EqualTo"} for page in pages)
+    return [item.get("TrainingJobName") or item[f"{resource}Arn"] for item in results]
+
+
+def condition(name: str, comparison: str | None = None, value: str | None = None) -> dict[str, str]:
+    members = {"Name": name, "Operator": comparison, "Value": value}
+    return {key: text for key, text in members.items() if text is not None}
+
+
+def refused(packages: Packages, **request: Any) -> str:
+    with pytest.raises(botocore.exceptions.ClientError) as caught:
+        packages.sagemaker.search(**request)
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        ([("ModelPackageVersion", "Equals", "3")], [3]),
+        ([("ModelPackageVersion", None, "3.0")], [3]),
+        ([("ModelPackageVersion", "NotEquals", "3")], [1, 2, *range(4, 12)]),
+        ([("ModelPackageVersion", "GreaterThan", "9")], [10, 11]),
+        ([("ModelPackageVersion", "GreaterThanOrEqualTo", "9"), ("ModelPackageVersion", "LessThan", "11")], [9, 10]),
+        ([("ModelPackageVersion", "LessThanOrEqualTo", "1.5")], [1]),
+        ([("ModelApprovalStatus", "Equals", "Approved")], [2]),
+        ([("ModelApprovalStatus", "In", "Rejected,Approved")], [2]),
+        ([("ApprovalDescription", "Exists")], [2]),
+        ([("ApprovalDescription", "NotEquals", "good"), ("ModelPackageVersion", "LessThan", "4")], [1, 3]),
+        ([("CustomerMetadataProperties.score", "Equals", "0.5")], [2, 3]),
+        ([("CustomerMetadataProperties.score", "NotExists")], [*range(5, 12)]),
+        ([("CustomerMetadataProperties.a.b", "In", "v0,v3,v9")], [1, 4]),
+        ([("CustomerMetadataProperties.a.b", "Contains", "v")], [1, 2, 3, 4]),
+        ([("InferenceSpecification.Containers.Image", "Equals", "image-4")], [5]),
+        ([("InferenceSpecification.Containers.Environment.NUMBER", "Equals", "7")], [8]),
+        ([("InferenceSpecification.SupportedContentTypes", "Contains", "/9")], [10]),
+        ([("InferenceSpecification", "NotExists")], []),
+        ([("ModelPackageArn", "Contains", "model-package/group")], [*range(1, 12)]),
+        ([("CreationTime", "LessThan", "2020-01-01T00:00:00")], []),
+        ([("CreationTime", "GreaterThan", "2020-01-01T00:00:00+02:00")], [*range(1, 12)]),
+    ],
+    ids=str,
+)
+def test_filters(packages: Packages, versions: list[str], filters: list[Any], found: list[int]) -> None:
+    group = versions[0].split("/")[1]
+    filters = [*filters, ("ModelPackageGroupName", "Equals", group)]
+    result = search(packages, "ModelPackage", *filters, SortBy="ModelPackageVersion", SortOrder="Ascending")
+    assert result == [versions[number - 1] for number in found]
+
+
+def test_a_time_as_it_was_answered(packages: Packages, versions: list[str]) -> None:
+    time = packages.describe(versions[4])["CreationTime"]
+    for zone in (datetime.UTC, datetime.timezone(datetime.timedelta(hours=5))):
+        assert versions[4] in search(
+            packages, "ModelPackage", ("CreationTime", "Equals", time.astimezone(zone).isoformat())
+        )
+
+
+def test_expressions(packages: Packages, versions: list[str]) -> None:
+    def version(number: int) -> dict[str, Any]:
+        return condition("ModelPackageVersion", "Equals", str(number))
+
+    group = {"Filters": [condition("ModelPackageGroupName", "Equals", versions[0].split("/")[1])]}
+    inner = {"Operator": "Or", "Filters": [version(1), version(4)], "SubExpressions": [{"Filters": [version(9)]}]}
+    both = {"SubExpressions": [group, inner]}
+    assert search(packages, SearchExpression=both, SortBy="ModelPackageVersion") == [
+        versions[8],
+        versions[3],
+        versions[0],
+    ]
+    assert search(packages, SearchExpression=both | {"Filters": [version(4)]}) == [versions[3]]
+    assert search(packages, SearchExpression={"Filters": [version(1), version(4)]}) == []
+
+
+def test_training_jobs(packages: Packages, jobs: list[str]) -> None:
+    for filters, found in (
+        ([("TrainingJobStatus", "Equals", "Completed")], [0, 1, 2]),
+        ([("HyperParameters.rate", "LessThan", "0.5")], [0]),
+        ([("HyperParameters.rate", "Equals", "0.10")], [0]),
+        ([("HyperParameters.rate", "Equals", "0")], [0, 1]),  # as integers
+        ([("HyperParameters.rate", "GreaterThan", "0.5")], [1, 2]),
+        ([("HyperParameters.name", "GreaterThan", "0.5")], []),
+        ([("HyperParameters.name", "Equals", "ridge")], [0, 1, 2]),
+        ([("HyperParameters.name", "Contains", "idg")], [0, 1, 2]),
+        ([("HyperParameters.rate", "In", "3,0.1")], [0, 2]),
+        ([("Metrics.loss", "GreaterThan", "-2")], [0, 1]),
+        ([("Metrics.loss", "LessThan", "0")], [1]),
+        ([("Metrics.loss", "NotExists")], [2]),
+        ([("Tags.team.name", "Equals", "team-0.7")], [1]),
+        ([("InputDataConfig.ChannelName", "Equals", "test")], [0, 1, 2]),
+        ([("EnableNetworkIsolation", "Equals", "true")], []),
+        ([("EnableNetworkIsolation", "NotEquals", "True")], [0, 1, 2]),
+        ([("ResourceConfig.VolumeSizeInGB", "Equals", "1")], [0, 1, 2]),
+    ):
+        assert search(packages, "TrainingJob", *filters, SortOrder="Ascending") == [jobs[index] for index in found], (
+            filters
+        )
+    by_metric = search(packages, "TrainingJob", SortBy="Metrics.loss", SortOrder="Ascending")
+    assert by_metric == [jobs[2], jobs[1], jobs[0]]
+    assert search(packages, "TrainingJob", SortBy="Metrics.loss") == [jobs[0], jobs[1], jobs[2]]
+    assert search(packages, "TrainingJob", SortBy="TrainingJobName") == sorted(jobs, reverse=True)
+    assert search(packages, "TrainingJob") == jobs[::-1]  # the last modified first
+
+
+def test_nested_filters_hold_for_one_item(packages: Packages, jobs: list[str]) -> None:
+    def nested(channel: str, uri: str) -> list[str]:
+        filters = [
+            condition("InputDataConfig.ChannelName", "Equals", channel),
+            condition("InputDataConfig.DataSource.S3DataSource.S3Uri", "Contains", uri),
+        ]
+        expression = {"NestedFilters": [{"NestedPropertyName": "InputDataConfig", "Filters": filters}]}
+        return search(packages, "TrainingJob", SearchExpression=expression)
+
+    assert nested("train", "train-0.7") == [jobs[1]]
+    assert nested("test", "train-0.7") == []
+
+
+def test_a_result_is_the_resource_with_its_tags(packages: Packages, jobs: list[str]) -> None:
+    expression = {"Filters": [condition("TrainingJobName", "Equals", jobs[0])]}
+    [result] = packages.sagemaker.search(Resource="TrainingJob", SearchExpression=expression)["Results"]
+    described = packages.sagemaker.describe_training_job(TrainingJobName=jobs[0])
+    tags = {"Tags": [{"Key": "team.name", "Value": "team-0.1"}]}
+    assert result == {
+        "TrainingJob": {name: value for name, value in described.items() if name in result["TrainingJob"]} | tags
+    }
+    assert result["TrainingJob"].keys() > {"SecondaryStatusTransitions", "FinalMetricDataList", "ModelArtifacts"}
+
+
+def test_groups(packages: Packages) -> None:
+    word = f"team-{next(numbers)}"
+    made = [packages.group(Tags=[{"Key": "team", "Value": word}]) for _ in range(2)]
+    arns = [f"arn:aws:sagemaker:us-east-1:123456789012:model-package-group/{name}" for name in made]
+    team = ("Tags.team", "Equals", word)
+    assert search(packages, "ModelPackageGroup", team) == arns[::-1]
+    assert search(packages, "ModelPackageGroup", team, CrossAccountFilterOption="SameAccount") == arns[::-1]
+    assert search(packages, "ModelPackageGroup", team, CrossAccountFilterOption="CrossAccount") == []
+    assert search(packages, "ModelPackageGroup", team, ("ModelPackageGroupName", "NotEquals", made[0])) == arns[1:]
+    assert search(packages, "Endpoint") == []
+
+
+@pytest.mark.parametrize(
+    ("request_", "reason"),
+    [
+        ({"Resource": "Model"}, "Resource Model is not simulated"),
+        ({"Resource": "Project"}, "Resource Project is not simulated"),
+        ({"Resource": "Nothing"}, "enum value set"),
+        ({"SearchExpression": {}}, "must have at least one filter"),
+        ({"SortBy": "Nothing"}, "ModelPackage does not have the property 'Nothing'"),
+        ({"SortBy": "InferenceSpecification"}, "cannot be sorted by InferenceSpecification"),
+        ({"VisibilityConditions": [{"Key": "a", "Value": "b"}]}, "VisibilityConditions are not simulated"),
+        ({"NextToken": "x"}, "NextToken"),
+    ],
+    ids=lambda value: str(value)[:50],
+)
+def test_searches_that_are_refused(packages: Packages, request_: dict[str, Any], reason: str) -> None:
+    assert reason in refused(packages, **({"Resource": "ModelPackage"} | request_))
+
+
+@pytest.mark.parametrize(
+    ("filter_", "reason"),
+    [
+        (("Nothing", "Exists"), "does not have the property 'Nothing'"),
+        (("ModelPackageName.More", "Exists"), "does not have the property"),
+        (("Metrics.loss", "Exists"), "does not have the property"),
+        ((".", "Exists"), "does not have the property"),
+        (("ModelPackageVersion",), "has no Value"),
+        (("ModelPackageVersion", "Equals"), "has no Value"),
+        (("ModelPackageVersion", "Exists", "1"), "has a Value, which Exists does not use"),
+        (("ModelPackageVersion", "Equals", "one"), "Value 'one' of the filter on ModelPackageVersion is not a number"),
+        (("ModelPackageVersion", "Equals", "nan"), "is not a number"),
+        (("ModelPackageVersion", "Contains", "1"), "Contains is not supported"),
+        (("ModelPackageName", "GreaterThan", "a"), "GreaterThan is not supported"),
+        (("CertifyForMarketplace", "Equals", "1"), "is not a boolean"),
+        (("CertifyForMarketplace", "LessThan", "true"), "LessThan is not supported"),
+        (("CreationTime", "LessThan", "yesterday"), "Value 'yesterday' of the filter on CreationTime is not a time"),
+        (("InferenceSpecification", "Equals", "x"), "Equals is not supported"),
+    ],
+    ids=str,
+)
+def test_filters_that_are_refused(packages: Packages, filter_: tuple[str, ...], reason: str) -> None:
+    expression = {"Filters": [condition(*filter_)]}
+    assert reason in refused(packages, Resource="ModelPackage", SearchExpression=expression)
+
+
+def test_expressions_that_are_refused(packages: Packages) -> None:
+    exists, contains = condition("ModelPackageName", "Exists"), condition("ModelPackageName", "Contains", "a")
+
+    def reason(**expression: Any) -> str:
+        return refused(packages, Resource="ModelPackage", SearchExpression=expression)
+
+    nested = {"NestedPropertyName": "InferenceSpecification.Containers", "Filters": [exists]}
+    assert "is not one of the NestedPropertyName" in reason(NestedFilters=[nested])
+    assert "not a list" in reason(NestedFilters=[nested | {"NestedPropertyName": "ModelPackageName"}])
+    assert "usage limit of 1" in reason(Filters=[contains], SubExpressions=[{"Filters": [contains]}])
+    assert "at most 50" in reason(SubExpressions=[{"Filters": [exists] * 18}] * 3)
+    assert "at least one filter" in reason(Filters=[exists], SubExpressions=[{}])
+    deep: dict[str, Any] = {"Filters": [exists]}
+    for _ in range(20):
+        deep = {"SubExpressions": [deep]}
+    packages.sagemaker.search(Resource="ModelPackage", SearchExpression=deep)
+
+
+@given(st.lists(st.integers(-(2**53), 2**53) | st.floats(allow_nan=False), max_size=8))
+def test_numbers_sort_as_their_texts(values: list[float]) -> None:
+    texts = [sortable(value) for value in sorted(values)]
+    assert texts == sorted(texts)
+    assert all((sortable(one) == sortable(other)) == (float(one) == float(other)) for one in values for other in values)

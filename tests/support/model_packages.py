@@ -1,0 +1,56 @@
+"""Model package groups and their versions in a simulator."""
+
+from typing import Any
+
+from support.endpoints import NAMED
+from support.simulator_client import IMAGE, Client, numbers
+
+SPECIFICATION = {
+    "Containers": [{"Image": IMAGE}],
+    "SupportedContentTypes": ["text/csv"],
+    "SupportedResponseMIMETypes": ["text/csv"],
+}
+UNVERSIONED = SPECIFICATION | {
+    "SupportedTransformInstanceTypes": ["ml.m5.large"],
+    "SupportedRealtimeInferenceInstanceTypes": ["ml.m5.large"],
+}
+
+
+class Packages:
+    """Of one simulator. Names are made up."""
+
+    def __init__(self, client: Client):
+        self.client, self.sagemaker = client, client.sagemaker
+
+    def group(self, **members: Any) -> str:
+        """A new group; its name."""
+        name = f"group-{next(numbers)}"
+        self.sagemaker.create_model_package_group(ModelPackageGroupName=name, **members)
+        return name
+
+    def version(self, group: str, **members: Any) -> str:
+        """A new version of a group; its ARN."""
+        request = {"ModelPackageGroupName": group, "InferenceSpecification": SPECIFICATION} | members
+        return self.sagemaker.create_model_package(**request)["ModelPackageArn"]
+
+    def named(self, group: str, name: str, **members: Any) -> str:
+        """A new version, a model of which answers with a name; its ARN."""
+        specification = SPECIFICATION | {"Containers": [self.container(name)]}
+        return self.version(group, InferenceSpecification=specification, **members)
+
+    def container(self, name: str) -> dict[str, Any]:
+        """A container that answers with a name, by one server process."""
+        variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
+        variables["SAGEMAKER_SUBMIT_DIRECTORY"] = self.client.source(inference=NAMED.format(name=name))
+        return {"Image": IMAGE, "Environment": variables}
+
+    def approve(self, package: str, status: str = "Approved", **members: Any) -> None:
+        self.sagemaker.update_model_package(ModelPackageArn=package, ModelApprovalStatus=status, **members)
+
+    def describe(self, package: str) -> dict[str, Any]:
+        return self.sagemaker.describe_model_package(ModelPackageName=package)
+
+    def listed(self, **request: Any) -> list[str]:
+        """The ARNs of all pages of ListModelPackages."""
+        pages = self.sagemaker.get_paginator("list_model_packages").paginate(**request)
+        return [item["ModelPackageArn"] for page in pages for item in page["ModelPackageSummaryList"]]
