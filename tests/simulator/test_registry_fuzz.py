@@ -3,6 +3,7 @@
 Requests that hypothesis makes from the service model often name what exists here, so that many of them are carried out.
 """
 
+import contextlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +18,7 @@ from support.simulator_client import IMAGE, Client
 
 from recore.simulator.api.service_model import operation_model
 from recore.simulator.resources.model import Models
-from recore.simulator.resources.model_package import ModelPackages
+from recore.simulator.resources.model_package import NOT_SIMULATED, ModelPackages
 from recore.simulator.resources.model_package_group import ModelPackageGroups
 from recore.simulator.resources.search import Searches
 from recore.simulator.server import Simulator
@@ -44,7 +45,19 @@ NAMED = {
     "SortBy": [*PROPERTIES, "Name", "CreationTime"],
     "NestedPropertyName": PROPERTIES,
     "Resource": ["ModelPackage", "ModelPackageGroup", "TrainingJob", "Endpoint"],
+    "ResourcePolicy": ["{}"],
+    "ModelCardContent": ["{}", '{"model_overview": {"model_id": 1}}'],
     "Value": ["1", "-0.5", "true", "2026-01-01T00:00:00", "Approved", "a,b", "g", "nan", "1e999"],
+}
+# members of requests that are carried out; None: without the member
+TYPICAL: dict[str, dict[str, Any]] = {
+    "CreateModelPackage": {"ModelPackageGroupName": "g", "ModelPackageName": None, "Tags": None, "ModelCard": None}
+    | dict.fromkeys(NOT_SIMULATED),
+    "UpdateModelPackage": {"ModelPackageArn": VERSIONS[0]},
+    "CreateModel": {"PrimaryContainer": {"ModelPackageName": VERSIONS[0]}, "Containers": None}
+    | {"InferenceExecutionConfig": None},
+    "CreateModelPackageGroup": {"ManagedConfiguration": None},
+    "Search": {"Resource": "ModelPackage", "VisibilityConditions": None, "NextToken": None},
 }
 FUZZ = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
 
@@ -55,18 +68,27 @@ def packages() -> Iterator[Packages]:
         yield Packages(Client(simulator))
 
 
-@pytest.fixture(autouse=True)
-def still_works(packages: Packages) -> Iterator[None]:
-    """Before: what requests name is there. Afterwards versions are numbered on, and all can be listed and found."""
+def furnish(packages: Packages) -> None:
+    """Create what requests name, and delete what is left of it."""
     sagemaker, other = packages.sagemaker, {"Name": "other", "Containers": [{"Image": IMAGE}]}
-    existing = sagemaker.list_model_package_groups(MaxResults=100)["ModelPackageGroupSummaryList"]
-    for name in {"g", "h"} - {group["ModelPackageGroupName"] for group in existing}:
-        sagemaker.create_model_package_group(ModelPackageGroupName=name)
+    members = {"ModelApprovalStatus": "Approved", "CustomerMetadataProperties": {"a": "1"}}
+    for group in ("g", "h"):
+        for version in packages.listed(ModelPackageGroupName=group):
+            sagemaker.delete_model_package(ModelPackageName=version)
+        with contextlib.suppress(sagemaker.exceptions.ClientError):  # it was deleted
+            sagemaker.delete_model_package_group(ModelPackageGroupName=group)
+        sagemaker.create_model_package_group(ModelPackageGroupName=group)
         for _ in range(2):
-            members = {"ModelApprovalStatus": "Approved", "CustomerMetadataProperties": {"a": "1"}}
-            packages.version(name, AdditionalInferenceSpecifications=[other], **members)
+            packages.version(group, AdditionalInferenceSpecifications=[other], **members)
     if not packages.listed(NameContains="alone"):
         sagemaker.create_model_package(ModelPackageName="alone", InferenceSpecification=UNVERSIONED)
+
+
+@pytest.fixture(autouse=True)
+def still_works(packages: Packages) -> Iterator[None]:
+    """Afterwards versions are numbered on, and all can be listed and found."""
+    sagemaker = packages.sagemaker
+    furnish(packages)
     yield
     group = packages.group()
     assert [packages.version(group)[-2:] for _ in range(2)] == ["/1", "/2"]
@@ -77,14 +99,14 @@ def still_works(packages: Packages) -> Iterator[None]:
 
 
 def named(document: Any) -> st.SearchStrategy[Any]:
-    """A document in which members of certain names have, half of the time, a value that means something here."""
+    """A document in which members of certain names often have a value that means something here."""
     if isinstance(document, list):
         return st.tuples(*map(named, document)).map(list)
     if not isinstance(document, dict):
         return st.just(document)
     return st.fixed_dictionaries(
         {
-            name: named(value) | st.sampled_from(NAMED[name]) if name in NAMED else named(value)
+            name: st.one_of(*[st.sampled_from(NAMED[name])] * 3, named(value)) if name in NAMED else named(value)
             for name, value in document.items()
         }
     )
@@ -93,11 +115,14 @@ def named(document: Any) -> st.SearchStrategy[Any]:
 def assert_operates(packages: Packages, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(OPERATIONS))
     requests = valid(operation_model(name).input_shape).flatmap(named)
-    document = data.draw(requests | requests.flatmap(spoiled))
+    typical = requests.map(lambda document: document | TYPICAL.get(name, {}))
+    document = data.draw(typical | requests | typical.flatmap(spoiled))
     status, answer = ask(packages.client, f"SageMaker.{name}", json.dumps(document).encode())
     modelled = {error.name for error in operation_model(name).error_shapes}
     allowed = {"ValidationException", "SerializationException"} | modelled
     assert (status, answer.get("__type")) == (200, None) or (status == 400 and answer["__type"] in allowed), answer
+    if status == 200 and name.startswith("Delete"):
+        furnish(packages)
 
 
 @settings(max_examples=400, **FUZZ)
