@@ -22,7 +22,6 @@ DESCRIBED = {
     "ModelCard": {"ModelCardContent": '{"intended_uses": {"risk_rating": "Low"}}', "ModelCardStatus": "Draft"},
     "DriftCheckBaselines": {"ModelQuality": QUALITY},
     "SkipModelValidation": "All",
-    "SourceUri": f"{ARN}model/m",
     "SamplePayloadUrl": "s3://bucket/payload.tar.gz",
     "Task": "REGRESSION",
     "Domain": "MACHINE_LEARNING",
@@ -244,6 +243,31 @@ def test_a_version_cannot_have_tags(packages: Packages) -> None:
     assert "Tags cannot be specified" in refused(packages.version, **tags)
 
 
+def test_the_source_of_a_version_has_its_specification(packages: Packages) -> None:
+    sagemaker, group, model = packages.sagemaker, packages.group(), f"source-{next(numbers)}"
+    containers = [{"Image": "first", "Environment": {"A": "b"}}, {"Image": "second", "ModelDataUrl": "s3://b/m.tar.gz"}]
+    model_arn = sagemaker.create_model(ModelName=model, Containers=containers)["ModelArn"]
+    registered, cloned = [
+        sagemaker.create_model_package(ModelPackageGroupName=group, SourceUri=uri)["ModelPackageArn"]
+        for uri in (model_arn, packages.version(group))
+    ]
+    assert packages.describe(registered)["InferenceSpecification"] == {"Containers": containers}
+    assert packages.describe(registered)["SourceUri"] == model_arn
+    assert packages.describe(cloned)["InferenceSpecification"] == SPECIFICATION
+    bare = sagemaker.create_model_package(ModelPackageGroupName=group, SourceUri="s3://bucket/x")["ModelPackageArn"]
+    assert "InferenceSpecification" not in packages.describe(bare)
+    sagemaker.update_model_package(ModelPackageArn=bare, SourceUri=model_arn)
+    assert packages.describe(bare)["InferenceSpecification"] == {"Containers": containers}
+    sagemaker.update_model_package(ModelPackageArn=cloned, SourceUri=model_arn)
+    assert packages.describe(cloned)["InferenceSpecification"] == SPECIFICATION
+    assert "either a SourceUri" in refused(packages.version, group=group, SourceUri=model_arn)
+    both = {"InferenceSpecification": SPECIFICATION, "SourceUri": "s3://bucket/x"}
+    assert "either a SourceUri" in refused(sagemaker.update_model_package, ModelPackageArn=bare, **both)
+    for uri in (f"{model_arn}-2", f"{cloned}0", model_arn.replace("us-east-1", "eu-west-1")):
+        message = refused(sagemaker.create_model_package, ModelPackageGroupName=group, SourceUri=uri)
+        assert f"could not find '{uri}'" in message
+
+
 def test_approval(packages: Packages) -> None:
     package = packages.version(packages.group())
     before = packages.describe(package)
@@ -272,7 +296,6 @@ def test_an_update_changes_what_it_names(packages: Packages) -> None:
         AdditionalInferenceSpecificationsToAdd=[added],
         InferenceSpecification=other,
         ModelLifeCycle={"Stage": "Production", "StageStatus": "Done"},
-        SourceUri="s3://bucket/source",
         ModelCard={"ModelCardStatus": "Approved"},
         ModelPackageRegistrationType="Logged",
     )
@@ -282,13 +305,18 @@ def test_an_update_changes_what_it_names(packages: Packages) -> None:
         "AdditionalInferenceSpecifications": [*DESCRIBED["AdditionalInferenceSpecifications"], added],
         "InferenceSpecification": other,
         "ModelLifeCycle": {"Stage": "Production", "StageStatus": "Done"},
-        "SourceUri": "s3://bucket/source",
         "ModelCard": DESCRIBED["ModelCard"] | {"ModelCardStatus": "Approved"},
         "ModelPackageRegistrationType": "Logged",
         "LastModifiedBy": {},
     }
     assert without(after, "LastModifiedTime") == without(before, "LastModifiedTime") | changed
-    update(ModelPackageArn=package, CustomerMetadataPropertiesToRemove=["score", "reviewer"])
+    update(
+        ModelPackageArn=package,
+        CustomerMetadataPropertiesToRemove=["score", "reviewer"],
+        SourceUri="s3://bucket/source",
+    )
+    assert packages.describe(package)["SourceUri"] == "s3://bucket/source"
+    assert packages.describe(package)["InferenceSpecification"] == other
     assert "CustomerMetadataProperties" not in packages.describe(package)
 
 

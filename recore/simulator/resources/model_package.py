@@ -7,6 +7,7 @@ from recore.simulator.account import arn
 from recore.simulator.api.errors import ServiceError
 from recore.simulator.resources.client_token import once
 from recore.simulator.resources.model_card import check_model_card, metadata_only
+from recore.simulator.resources.package_source import with_source
 from recore.simulator.resources.paging import Place
 from recore.simulator.resources.resource import Filter, Resource, now
 from recore.simulator.state.records import Record
@@ -18,7 +19,6 @@ REPLACED = (
     "ApprovalDescription",
     "ModelPackageRegistrationType",
     "InferenceSpecification",
-    "SourceUri",
     "ModelLifeCycle",
 )
 INSTANCE_TYPES = ("SupportedTransformInstanceTypes", "SupportedRealtimeInferenceInstanceTypes")
@@ -81,6 +81,7 @@ class ModelPackages(Resource):
             raise ServiceError("ValidationException", message)
         _check_additional(request.get("AdditionalInferenceSpecifications", []))
         check_model_card(request.get("ModelCard", {}))
+        request = with_source(self.store, request, request)
         create = self._create_version if "ModelPackageGroupName" in request else self._create_unversioned
         return {"ModelPackageArn": create(request)}
 
@@ -137,7 +138,8 @@ class ModelPackages(Resource):
         with self.store.transaction():
             record = self.find("UpdateModelPackage", request)
             _check_versioned(record)
-            self.store.change(self.kind, self.key(request), lambda record: _updated(record, request))
+            record = with_source(self.store, _updated(record, request), request)
+            self.store.change(self.kind, self.key(request), lambda _: record)
         return {"ModelPackageArn": record["ModelPackageArn"]}
 
 
