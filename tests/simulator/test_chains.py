@@ -270,7 +270,7 @@ def test_the_container_that_needs_too_much_memory_is_named(client: Client, monke
         ({"Containers": [{"ContainerHostname": "a"}, {"ContainerHostname": "a"}]}, "the ContainerHostname 'a'"),
         ({"Containers": [{"ContainerHostname": "a"}, {}]}, "either each container has a ContainerHostname, or none"),
         ({"Containers": [{}, {"Mode": "MultiModel"}]}, "MultiModel is not simulated"),
-        ({"Containers": [{}, {"ModelPackageName": "group/1"}]}, "ModelPackageName is not simulated yet"),
+        ({"Containers": [{}, {"ModelPackageName": "nowhere/1", "Image": None}]}, "Could not find model package"),
         ({"Containers": [{}, {"MultiModelConfig": {"ModelCacheSetting": "Enabled"}}]}, "MultiModelConfig"),
         ({"Containers": [{}, {"Image": None}]}, "must have an Image"),
         ({"PrimaryContainer": {"ModelDataUrl": "s3://b/k", "ModelDataSource": {}}}, "either a ModelDataUrl or"),

@@ -32,6 +32,9 @@ ANSWERED = [
     *("CreateModel", "DescribeModel", "ListModels", "DeleteModel", "AddTags", "ListTags", "DeleteTags"),
     *(f"{verb}Endpoint{what}" for verb in ("Create", "Describe", "Delete") for what in ("", "Config")),
     *("ListEndpoints", "ListEndpointConfigs", "UpdateEndpoint", "UpdateEndpointWeightsAndCapacities"),
+    *(f"{verb}ModelPackage{what}" for verb in ("Create", "Describe", "Delete") for what in ("", "Group")),
+    *(f"{verb}ModelPackageGroupPolicy" for verb in ("Put", "Get", "Delete")),
+    *("ListModelPackages", "ListModelPackageGroups", "UpdateModelPackage", "BatchDescribeModelPackage", "Search"),
 ]
 FUZZ = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
 
