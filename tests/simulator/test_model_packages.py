@@ -126,7 +126,6 @@ def test_a_version_is_described_as_it_was_registered(packages: Packages) -> None
         described = packages.describe(name)
         assert without(described, "CreationTime", "LastModifiedTime") == DESCRIBED | {
             "InferenceSpecification": SPECIFICATION,
-            "ModelPackageName": group,
             "ModelPackageGroupName": group,
             "ModelPackageVersion": 1,
             "ModelPackageArn": package,

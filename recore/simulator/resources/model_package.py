@@ -9,7 +9,7 @@ from recore.simulator.resources.client_token import once
 from recore.simulator.resources.model_card import check_model_card, metadata_only
 from recore.simulator.resources.package_source import with_source
 from recore.simulator.resources.paging import Place
-from recore.simulator.resources.resource import Filter, Resource, now
+from recore.simulator.resources.resource import Filter, Resource, contains_text, now
 from recore.simulator.state.records import Record
 
 NOT_SIMULATED = ("SourceAlgorithmSpecification", "ValidationSpecification", "SecurityConfig", "ManagedStorageType")
@@ -28,16 +28,22 @@ GROUP_ARN = arn("model-package-group/")
 
 
 class ModelPackages(Resource):
-    """A version's key is its group and its number, and its ModelPackageName that of its group."""
+    """A version's key is its group and its number; it has no ModelPackageName.
+
+    ListedName is what lists filter and sort by: the group's name, or the package's own.
+    """
 
     kind = "ModelPackage"
     arn_type = "model-package"
     verbs = ("List", "Delete")
     filters: ClassVar[dict[str, Filter]] = {
+        "NameContains": ("ListedName", contains_text),
         "ModelApprovalStatus": ("ModelApprovalStatus", operator.eq),
         "ModelPackageGroupName": ("ModelPackageGroupName", operator.eq),
         "ModelPackageType": ("ModelPackageType", lambda kind, wanted: wanted in (kind, "Both")),
     }
+
+    orders: ClassVar[dict[str, str]] = {"Name": "ListedName"}
 
     def CreateModelPackage(self, request: Record) -> Record:
         return once(self, "CreateModelPackage", request, self._create)
@@ -102,7 +108,7 @@ class ModelPackages(Resource):
                 raise ServiceError("ValidationException", message) from None
             version = counted["LastVersion"]
             members = {"ModelApprovalStatus": "PendingManualApproval"} | request
-            members |= {"ModelPackageGroupName": group, "ModelPackageVersion": version, "ModelPackageName": group}
+            members |= {"ModelPackageGroupName": group, "ModelPackageVersion": version, "ListedName": group}
             return self._add(members, f"{group}/{version}", "Versioned")
 
     def _create_unversioned(self, request: Record) -> str:
@@ -120,7 +126,8 @@ class ModelPackages(Resource):
         if missing := [name for name in INSTANCE_TYPES if name not in request["InferenceSpecification"]]:
             message = f"InferenceSpecification: a model package without a group must have {missing[0]}"
             raise ServiceError("ValidationException", message)
-        return self._add(request, request["ModelPackageName"], "Unversioned")
+        name = request["ModelPackageName"]
+        return self._add(request | {"ListedName": name}, name, "Unversioned")
 
     def _add(self, members: Record, key: str, kind: str) -> str:
         details: Record = {"ValidationStatuses": [], "ImageScanStatuses": []}

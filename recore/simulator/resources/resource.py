@@ -157,7 +157,7 @@ class Resource:
 
     def _chosen(self, operation: str, request: Record) -> list[Record]:
         """The records that all filters of a request let through."""
-        filters: dict[str, Filter] = {"NameContains": (f"{self.kind}Name", _contains)}
+        filters: dict[str, Filter] = {"NameContains": (f"{self.kind}Name", contains_text)}
         filters["StatusEquals"] = f"{self.kind}Status", operator.eq
         for time in ("CreationTime", "LastModifiedTime"):
             filters |= {f"{time}After": (time, operator.gt), f"{time}Before": (time, operator.lt)}
@@ -178,7 +178,8 @@ def _answered(operation: str) -> dict[str, Shape]:
     return dict(shape.members) if shape else {}
 
 
-def _contains(name: str, part: str) -> bool:
+def contains_text(name: str, part: str) -> bool:
+    """Whether a name has a part, in whatever case: NameContains."""
     return part.lower() in name.lower()
 
 

@@ -1,0 +1,95 @@
+"""The model registry by the SDK's own classes: groups, versions, approval, a model of the approved version, served."""
+
+import io
+import itertools
+import tarfile
+from typing import Any
+
+import boto3
+import pytest
+from sagemaker.core.resources import Endpoint, EndpointConfig, Model, ModelPackage, ModelPackageGroup
+from sagemaker.core.shapes import ContainerDefinition, ProductionVariant
+
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
+ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
+BUCKET = "sdk-registry"
+numbers = itertools.count()
+SCRIPT = """
+def model_fn(model_dir): return open(model_dir + "/name").read()
+def transform_fn(model, data, content_type, accept): return model, "text/csv"
+"""
+
+
+@pytest.fixture(scope="module")
+def s3(variables: dict[str, str]) -> Any:
+    client = boto3.client("s3")
+    client.create_bucket(Bucket=BUCKET)
+    return client
+
+
+def archive(s3: Any, **files: str) -> str:
+    """An archive on S3; its URI."""
+    packed, key = io.BytesIO(), f"{next(numbers)}.tar.gz"
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name, text in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(text)
+            tar.addfile(member, io.BytesIO(text.encode()))
+    s3.put_object(Bucket=BUCKET, Key=key, Body=packed.getvalue())
+    return f"s3://{BUCKET}/{key}"
+
+
+def builder(s3: Any, name: str) -> Any:
+    """A ModelBuilder of a model that answers with its name."""
+    from sagemaker.serve import ModelBuilder  # which makes clients when it is imported: the variables must be there
+
+    variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
+    variables["SAGEMAKER_SUBMIT_DIRECTORY"] = archive(s3, **{"inference.py": SCRIPT})
+    made = ModelBuilder(s3_model_data_url=archive(s3, name=name), image_uri=IMAGE, role_arn=ROLE, env_vars=variables)
+    made.build(model_name=f"built-{next(numbers)}")
+    return made
+
+
+def test_registered_versions(s3: Any) -> None:
+    """ModelBuilder.register searches for the group, creates it once, and registers what it has built."""
+    group = f"group-{next(numbers)}"
+    arns = [
+        builder(s3, name).register(
+            model_package_group_name=group,
+            content_types=["text/csv"],
+            response_types=["text/csv"],
+            customer_metadata_properties={"name": name},
+            task="REGRESSION",
+        )
+        for name in ("one", "two")
+    ]
+    assert [arn.rpartition(":")[2] for arn in arns] == [f"model-package/{group}/{number}" for number in (1, 2)]
+    assert ModelPackageGroup.get(model_package_group_name=group).model_package_group_status == "Completed"
+    for arn in arns:
+        package = ModelPackage.get(model_package_name=arn)
+        assert package.model_approval_status == "PendingManualApproval"
+        package.update(model_approval_status="Approved", approval_description="fine")
+        package.refresh()
+        assert (package.model_approval_status, package.approval_description) == ("Approved", "fine")
+    listed = ModelPackage.get_all(model_package_group_name=group, model_approval_status="Approved")
+    assert [package.model_package_version for package in listed] == [1, 2]
+
+
+def test_an_approved_version_is_served(s3: Any) -> None:
+    group = f"group-{next(numbers)}"
+    arn = builder(s3, "served").register(model_package_group_name=group, approval_status="Approved")
+    name = f"served-{next(numbers)}"
+    Model.create(
+        model_name=name,
+        primary_container=ContainerDefinition(model_package_name=arn),
+        execution_role_arn=ROLE,
+    )
+    variant = ProductionVariant(
+        variant_name="one", model_name=name, initial_instance_count=1, instance_type="ml.m5.large"
+    )
+    EndpointConfig.create(endpoint_config_name=name, production_variants=[variant])
+    endpoint = Endpoint.create(endpoint_name=name, endpoint_config_name=name)
+    endpoint.wait_for_status("InService", poll=1, timeout=60)
+    response = endpoint.invoke(body="1", content_type="text/csv")
+    assert response.body.read() == b"served"
+    endpoint.delete()
