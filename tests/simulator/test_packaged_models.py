@@ -121,6 +121,10 @@ def test_variables_of_the_model_replace_those_of_the_package(packages: Packages)
     endpoint = endpoints.create(endpoints.config(*(variant(model, model) for model in models)))
     answers = [endpoints.invoke(endpoint, "1", TargetVariant=model)["Body"].read() for model in models]
     assert answers == [b"2.0", b"3.0", b"10.0"]
+    by_name = {"Filters": [{"Name": "ProductionVariants.VariantName", "Value": models[1]}]}
+    [found] = packages.sagemaker.search(Resource="Endpoint", SearchExpression=by_name)["Results"]
+    assert found["Endpoint"]["EndpointName"] == endpoint
+    assert [item["VariantName"] for item in found["Endpoint"]["ProductionVariants"]] == models
     endpoints.delete(endpoint)
 
 

@@ -143,10 +143,12 @@ class ModelPackages(Resource):
     def _update(self, request: Record) -> Record:
         check_model_card(request.get("ModelCard", {}))
         with self.store.transaction():
-            record = self.find("UpdateModelPackage", request)
-            _check_versioned(record)
-            record = with_source(self.store, _updated(record, request), request)
-            self.store.change(self.kind, self.key(request), lambda _: record)
+            _check_versioned(self.find("UpdateModelPackage", request))
+            record = self.store.change(
+                self.kind,
+                self.key(request),
+                lambda record: with_source(self.store, _updated(record, request), request),
+            )
         return {"ModelPackageArn": record["ModelPackageArn"]}
 
 
