@@ -6,6 +6,7 @@ import os
 import re
 import select
 import socket
+import struct
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -161,29 +162,39 @@ class UnixConnection:
 
 
 class DeadlineSocket(socket.socket):
-    """A Unix socket on which everything must be done by a deadline, a time of the monotonic clock."""
+    """A Unix socket on which everything must be done by a deadline, a time of the monotonic clock.
+
+    The kernel keeps the time: Python's own timeouts take twice as many system calls, and in each of them another thread
+    may run, for which an invocation among many has to wait. Raises TimeoutError.
+    """
 
     def __init__(self, deadline: float):
         super().__init__(socket.AF_UNIX)
         self.deadline = deadline
 
     def connect(self, address: Any) -> None:
-        self._set_timeout()
-        super().connect(address)
+        with self._timed(socket.SO_SNDTIMEO):
+            super().connect(address)
 
     def sendall(self, data: Any, flags: int = 0) -> None:
-        self._set_timeout()  # for all of the data
-        super().sendall(data, flags)
+        for start in range(0, len(data), PART):  # each part has the time that is left
+            with self._timed(socket.SO_SNDTIMEO):
+                super().sendall(data[start : start + PART], flags)
 
     def recv_into(self, *arguments: Any) -> int:
-        self._set_timeout()
-        return super().recv_into(*arguments)
+        with self._timed(socket.SO_RCVTIMEO):
+            return super().recv_into(*arguments)
 
-    def _set_timeout(self) -> None:
+    @contextlib.contextmanager
+    def _timed(self, option: int) -> Iterator[None]:
         left = self.deadline - time.monotonic()
-        if left <= 0:
+        if left < 1e-6:  # which the kernel would take for no limit
             raise TimeoutError
-        self.settimeout(left)
+        self.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", int(left), int(left % 1 * 1e6)))
+        try:
+            yield
+        except BlockingIOError:
+            raise TimeoutError from None
 
 
 def _request(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
