@@ -245,6 +245,7 @@ def test_commands_have_the_memory_of_an_instance_together(tmp_path: Path, limit:
     assert max(ending.peak for ending in endings) > 155_000_000
 
 
+@pytest.mark.slow
 def test_the_container_that_needs_too_much_memory_is_named(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transform_resource, "instance_of", lambda instance_type: Instance(1000 << 20, 2))
 
