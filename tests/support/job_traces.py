@@ -41,19 +41,21 @@ def assert_no_trace(client, mark: Mark) -> None:
 
 
 def output(client, kind: str, name: str) -> str:
-    """Return all that a job has printed so far, from its log stream; an empty text if it has none yet."""
+    """Return all that a job has printed so far, from its log streams; an empty text if it has none yet."""
     group = f"/aws/sagemaker/{kind}s"
-    lines, token = [], {}
+    lines = []
     try:
         streams = client.logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{name}/")["logStreams"]
     except client.logs.exceptions.ResourceNotFoundException:
         return ""
-    while streams:
-        page = client.logs.get_log_events(
-            logGroupName=group, logStreamName=streams[0]["logStreamName"], startFromHead=True, **token
-        )
-        if not page["events"]:
-            break
-        lines += [event["message"] for event in page["events"]]
-        token = {"nextToken": page["nextForwardToken"]}
+    for stream in streams:
+        token: dict[str, str] = {}
+        while True:
+            page = client.logs.get_log_events(
+                logGroupName=group, logStreamName=stream["logStreamName"], startFromHead=True, **token
+            )
+            if not page["events"]:
+                break
+            lines += [event["message"] for event in page["events"]]
+            token = {"nextToken": page["nextForwardToken"]}
     return "\n".join(lines)

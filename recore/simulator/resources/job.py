@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -95,8 +96,9 @@ class JobResource(Resource):
         finally:
             log.deliver()  # also what was written before the job's command could start
 
-    def log(self, name: str, metrics: TrainingMetrics | None = None) -> JobLog:
-        return JobLog(self.platform.logs, self.log_group, name, metrics)
+    def log(self, name: str, metrics: TrainingMetrics | None = None, instance: int = 1) -> JobLog:
+        """The log stream of one of a job's instances."""
+        return JobLog(self.platform.logs, self.log_group, f"{name}/algo-{instance}-{int(time.time())}", metrics)
 
     def measure(self, name: str, ending: Ending, instance: Instance | None) -> None:
         """Tell CloudWatch the most that a job took of its instance's memory, as SageMaker does, once at its end."""

@@ -1,20 +1,25 @@
-"""Transform jobs: a model's server started, fed with objects from S3, and stopped."""
+"""Transform jobs: the servers of a model's containers started, fed with objects from S3, and stopped."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from recore.simulator.api.errors import ServiceError
-from recore.simulator.isolation.instances import instance_of
+from recore.simulator.isolation.instances import Instance, instance_of
 from recore.simulator.jobs import transfers
 from recore.simulator.jobs.failure import JobFailed
+from recore.simulator.jobs.manifest import SourceObject, source_objects
 from recore.simulator.jobs.queue import Job
 from recore.simulator.resources.job import JobResource
 from recore.simulator.serving.chain import Chain, named_containers
 from recore.simulator.serving.client import NoResponse
+from recore.simulator.serving.data_processing import DataProcessing
 from recore.simulator.serving.feeding import Feeding
+from recore.simulator.serving.instances import share_out
 from recore.simulator.state.records import Record
 
 PARAMETERS_SECONDS = 60.0  # for /execution-parameters
+MOST_INSTANCES = 20  # of one job
 
 
 class TransformJobs(JobResource):
@@ -36,53 +41,70 @@ class TransformJobs(JobResource):
         if payload * concurrent > 100:
             message = "MaxConcurrentTransforms * MaxPayloadInMB cannot exceed 100 MB"
             raise ServiceError("ValidationException", message)
+        if (count := request["TransformResources"]["InstanceCount"]) > MOST_INSTANCES:
+            message = f"TransformResources: at most {MOST_INSTANCES} instances run here, not {count}"
+            raise ServiceError("ResourceLimitExceeded", message)
         return {"TransformJobArn": self.begin(request)}
 
     def execute(self, record: Record, job: Job) -> Record:
         model = self.store.get("Model", record["ModelName"])
         if model is None:
             raise JobFailed(f"ClientError: The model '{record['ModelName']}' was deleted")
+        objects = source_objects(self.platform.s3, record["TransformInput"]["DataSource"]["S3DataSource"])
         instance = instance_of(record["TransformResources"]["InstanceType"])
-        log, payload = self.log(record["TransformJobName"]), record.get("MaxPayloadInMB")
-        chain = Chain(
+        count = min(record["TransformResources"]["InstanceCount"], len(objects))  # others would have nothing to do
+        chains = [self._chain(record, model, job, instance, number) for number in range(1, count + 1)]
+
+        def transform(chain: Chain, source: SourceObject, failed: Callable[[], bool]) -> None:
+            self._transform(record, job, chain, source, failed)
+
+        try:
+            share_out(chains, objects, transform)
+        finally:
+            endings = [chain.ending for chain in chains if chain.ending]
+            if endings:
+                largest = max(endings, key=lambda ending: ending.peak)
+                self.measure(record["TransformJobName"], largest, instance)
+        return {}
+
+    def _chain(self, record: Record, model: Record, job: Job, instance: Instance, number: int) -> Chain:
+        """The model's servers on one of the job's instances."""
+        payload = record.get("MaxPayloadInMB")
+        return Chain(
             self.platform,
             job,
             model,
-            log,
+            self.log(record["TransformJobName"], instance=number),
             instance,
+            f"instance-{number}",
             environment=record.get("Environment", {}) | {"SAGEMAKER_BATCH": "true"},
             defaults={"MAX_CONTENT_LENGTH": str(payload << 20)} if payload else {},
         )
+
+    def _transform(
+        self, record: Record, job: Job, chain: Chain, source: SourceObject, failed: Callable[[], bool]
+    ) -> None:
+        """Send one object through a chain, and its responses to its key on S3."""
+        target, s3 = record["TransformOutput"]["S3OutputPath"].rstrip("/"), self.platform.s3
+        given, taken = chain.folder / "given", chain.folder / "taken"
+        job.raise_if_stopping()
+        transfers.download_file(s3, source.bucket, source.key, given, job.raise_if_stopping)
+        feeding = _feeding(record, chain)
         try:
-            with chain:
-                chain.wait_until_ready()
-                self._feed(record, job, chain)
-        finally:
-            if chain.ending:
-                self.measure(record["TransformJobName"], chain.ending, instance)
-        return {}
-
-    def _feed(self, record: Record, job: Job, server: Chain) -> None:
-        """Send all objects through the server, and each response to its key on S3."""
-        feeding = _feeding(record, server)
-        source, target = record["TransformInput"], record["TransformOutput"]["S3OutputPath"].rstrip("/")
-        uri = source["DataSource"]["S3DataSource"]["S3Uri"]
-        bucket, prefix = transfers.parse(uri)
-        for key in transfers.keys(self.platform.s3, uri):
-            job.raise_if_stopping()
-            given, taken = job.folder / "given", job.folder / "taken"
-            transfers.download_file(self.platform.s3, bucket, key, given, job.raise_if_stopping)
-            feeding.feed(server, given, taken, job.stopping.is_set)
-            folder = prefix if prefix.endswith("/") or not prefix else prefix[: prefix.rfind("/") + 1]
-            below = key.removeprefix(prefix).lstrip("/") if key.startswith(f"{prefix}/") else key.removeprefix(folder)
-            transfers.upload_file(self.platform.s3, taken, f"{target}/{below}.out", job.raise_if_stopping)
+            feeding.feed(chain, given, taken, lambda: job.stopping.is_set() or failed())
+        except JobFailed as failure:
+            data_log = chain.log.of_container("data-log")
+            data_log.line(f"[sagemaker logs]: {source.bucket}/{source.key}: {str(failure).splitlines()[0]}")
+            data_log.deliver()
+            raise
+        transfers.upload_file(s3, taken, f"{target}/{source.name}.out", job.raise_if_stopping)
 
 
-def _feeding(record: Record, server: Chain) -> Feeding:
+def _feeding(record: Record, chain: Chain) -> Feeding:
     """What the request asks for; what it leaves open the server's /execution-parameters may say."""
     said: dict[str, Any] = {}
     try:
-        response = server.request("GET", "/execution-parameters", PARAMETERS_SECONDS)
+        response = chain.request("GET", "/execution-parameters", PARAMETERS_SECONDS)
     except NoResponse as error:
         raise JobFailed(f"AlgorithmError: /execution-parameters: {error}") from None
     if response.status == 200:
@@ -102,6 +124,8 @@ def _feeding(record: Record, server: Chain) -> Feeding:
         accept=taken.get("Accept", ""),
         seconds=client.get("InvocationsTimeoutInSeconds", 600),
         retries=client.get("InvocationsMaxRetries", 3),
+        compressed=given.get("CompressionType", "None") == "Gzip",
+        processing=DataProcessing.of(record),
     )
 
 
@@ -119,9 +143,15 @@ def _parameters(body: bytes) -> dict[str, Any]:
 
 def _not_run_here(request: Record) -> str | None:
     """What a request asks for that this machine cannot do; None where it can."""
-    given = request["TransformInput"]
-    if given.get("SplitType", "None") not in ("None", "Line") or given.get("CompressionType", "None") != "None":
-        return "TransformInput: SplitType None and Line, of objects that are not compressed, run here"
-    if given["DataSource"]["S3DataSource"]["S3DataType"] != "S3Prefix" or request.get("DataProcessing"):
-        return "TransformInput: only an S3Prefix, without DataProcessing, runs here"
+    source = request["TransformInput"]
+    if (split := source.get("SplitType", "None")) not in ("None", "Line"):
+        return f"TransformInput: SplitType {split} is not simulated: None and Line are"
+    if (kind := source["DataSource"]["S3DataSource"]["S3DataType"]) not in ("S3Prefix", "ManifestFile"):
+        return f"TransformInput: S3DataType {kind} is not simulated: S3Prefix and ManifestFile are"
+    if "DataCaptureConfig" in request:
+        return "DataCaptureConfig: the data of transform jobs are not captured here"
+    try:
+        DataProcessing.of(request)
+    except ValueError as error:
+        return str(error)
     return None

@@ -25,7 +25,8 @@ class Chain:
     model: a Model record, of one container or several. job: whose processes they are. log: where a PrimaryContainer
     prints; each of several containers has a stream of its own below it. instance: whose memory they have together.
     name: of the chain's folder in the job's folder. environment: variables that replace the containers' own; defaults:
-    those that the containers' own replace. ending: how the processes ended, after `stop`; None where none was started.
+    those that the containers' own replace. log, folder: the chain's. ending: how the processes ended, after `stop`;
+    None where none was started.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class Chain:
         environment: Mapping[str, str] | None = None,
         defaults: Mapping[str, str] | None = None,
     ):
-        self._job, self._folder = job, job.folder / name
+        self._job, self.log, self.folder = job, log, job.folder / name
         alone = "PrimaryContainer" in model
         region = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
         self._servers = [
@@ -48,8 +49,8 @@ class Chain:
                 job,
                 container,
                 log if alone else log.of_container(called),
-                instance.shared(self._folder / ".memory"),
-                self._folder / called,
+                instance.shared(self.folder / ".memory"),
+                self.folder / called,
                 called,
                 {**region, **(defaults or {}), **container.get("Environment", {}), **(environment or {})},
                 network=not model.get("EnableNetworkIsolation"),
@@ -60,7 +61,7 @@ class Chain:
     def __enter__(self) -> "Chain":
         """Start all servers side by side. Raises JobFailed or JobStopped."""
         try:
-            self._folder.mkdir(parents=True)
+            self.folder.mkdir(parents=True)
             with ThreadPoolExecutor(len(self._servers)) as pool:
                 for started in [pool.submit(server.start) for server in self._servers]:
                     started.result()

@@ -16,6 +16,7 @@ from recore.simulator.jobs.process import Ending, SupervisedProcess
 from recore.simulator.jobs.queue import Job, remove
 from recore.simulator.jobs.reasons import text_of
 from recore.simulator.serving.client import NoResponse, Response, UnixClient
+from recore.simulator.serving.model_data import model_data
 from recore.simulator.state.records import Record
 
 ONE_PING = 2.0  # seconds for a single one, as on AWS
@@ -157,10 +158,15 @@ class ContainerServer:
         ml, s3, check = self._ml, self._platform.s3, self._job.raise_if_stopping
         for name in ("model", "code", "output"):
             (ml / name).mkdir(parents=True)
-        if "ModelDataUrl" in self._container:
-            url = self._container["ModelDataUrl"]
-            transfers.download(s3, url, self._folder / "archive", check)
-            archives.unpack(transfers.only(self._folder / "archive", url), ml / "model")
+        data = model_data(self._container)
+        if data and data.packed:
+            transfers.download(s3, data.uri, self._folder / "archive", check)
+            archives.unpack(transfers.only(self._folder / "archive", data.uri), ml / "model")
+        elif data and data.uri.endswith("/"):
+            transfers.download(s3, data.uri, ml / "model", check)
+        elif data:
+            bucket, key = transfers.parse(data.uri)
+            transfers.download_file(s3, bucket, key, ml / "model" / Path(key).name, check)
         submitted = self._variables.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
         if submitted.startswith("s3://"):
             transfers.download(s3, submitted, self._folder / "source", check)

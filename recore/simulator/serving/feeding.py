@@ -1,15 +1,19 @@
 """Batch Transform's way to feed a model's server: objects become requests, and the responses become an object."""
 
+import gzip
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol, cast
 
 from recore.simulator.jobs.failure import JobFailed, JobStopped
 from recore.simulator.serving.client import NoResponse, Response
+from recore.simulator.serving.container_server import server_of
+from recore.simulator.serving.data_processing import DataProcessing
 
 
 class Server(Protocol):
@@ -22,7 +26,8 @@ class Server(Protocol):
 class Feeding:
     """How objects are split and responses assembled: the members of the request, with SageMaker's defaults.
 
-    seconds: for one invocation. retries: further attempts after one that failed.
+    seconds: for one invocation. retries: further attempts after one that failed. compressed: whether objects are gzip.
+    processing: what is taken of records for the model, and stored of them with its responses.
     """
 
     split: str = "None"
@@ -34,6 +39,8 @@ class Feeding:
     accept: str = ""
     seconds: float = 600.0
     retries: int = 3
+    compressed: bool = False
+    processing: DataProcessing = field(default_factory=DataProcessing)
 
     def feed(self, server: Server, source: Path, target: Path, stopping: Callable[[], bool]) -> None:
         """Send one object through the server; responses keep the order of the requests.
@@ -41,51 +48,60 @@ class Feeding:
         Only a few requests are in memory at a time. Raises JobFailed with the server's reason, or JobStopped.
         """
 
-        def invoke(body: bytes) -> bytes:
-            return self._invoke(server, body, stopping)
+        def result(body: bytes) -> bytes:
+            response = self._invoke(server, self.processing.request_body(body), stopping)
+            return self.processing.result(body, response)
 
-        with open(source, "rb") as given, open(target, "wb") as taken, ThreadPoolExecutor(self.concurrent) as pool:
+        with self._open(source) as given, open(target, "wb") as taken, ThreadPoolExecutor(self.concurrent) as pool:
             bodies = self.bodies(given)
             while group := list(islice(bodies, self.concurrent)):
-                for part in pool.map(invoke, group):
+                for part in pool.map(result, group):
                     taken.write(part)
                     if self.assemble == "Line" and part and not part.endswith(b"\n"):
                         taken.write(b"\n")
 
-    def bodies(self, lines: Iterator[bytes]) -> Iterator[bytes]:
-        """An object, which is a file or lines, as the bodies of requests. Raises JobFailed where one is too large."""
-        limit = self.megabytes << 20
-        body: list[bytes] = []
-        size = 0
-        for line in lines:
-            alone = self.split == "Line" and self.strategy == "SingleRecord"
-            if body and self.split == "Line" and (alone or size + len(line) > limit):
+    def bodies(self, file: IO[bytes]) -> Iterator[bytes]:
+        """An object as the bodies of requests. Raises JobFailed where one is too large, or the object is broken."""
+        alone = self.split == "Line" and self.strategy == "SingleRecord"
+        limit, body, size = self.megabytes << 20, list[bytes](), 0
+        while part := self._next(file, limit + 1):
+            if len(part) > limit:
+                what = "A record" if self.split == "Line" else "An object"
+                raise JobFailed(f"ClientError: {what} is larger than MaxPayloadInMB, {self.megabytes} MB")
+            if body and (alone or size + len(part) > limit):
                 yield b"".join(body)
                 body, size = [], 0
-            body.append(line)
-            size += len(line)
-            if size > limit:
-                what = "record" if self.split == "Line" else "object"
-                raise JobFailed(f"ClientError: An {what} is larger than MaxPayloadInMB, {self.megabytes} MB")
+            body.append(part)
+            size += len(part)
         if body:
             yield b"".join(body)
+
+    def _open(self, source: Path) -> IO[bytes]:
+        return cast(IO[bytes], gzip.open(source)) if self.compressed else open(source, "rb")
+
+    def _next(self, file: IO[bytes], limit: int) -> bytes:
+        """The next record, or as much of it as the limit allows, however much more a compressed object may hold."""
+        try:
+            return file.readline(limit) if self.split == "Line" else file.read(limit)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise JobFailed(f"ClientError: An object is not gzip, or is broken: {error}") from None
 
     def _invoke(self, server: Server, body: bytes, stopping: Callable[[], bool]) -> bytes:
         """One request, repeated where the server has no response or an error of its own."""
         headers = {"Content-Type": self.content_type} | ({"Accept": self.accept} if self.accept else {})
-        reason = ""
+        reason = who = ""
         for attempt in range(self.retries + 1):
             if stopping():
                 raise JobStopped
             try:
                 response = server.invoke(body, headers, self.seconds)
             except NoResponse as error:
-                reason = str(error)
+                reason, who = str(error), error.container
             else:
                 if response.status == 200:
                     return response.body
-                reason = f"status {response.status}: {response.text[:700]}"
+                reason, who = f"status {response.status}: {response.text[:700]}", response.container
                 if response.status < 500:
                     break
             time.sleep(min(0.2 * 2**attempt, 2))
-        raise JobFailed(f"ClientError: The model's server refused a request: {reason}")
+        raise JobFailed(f"ClientError: {server_of(who)} refused a request: {reason}")

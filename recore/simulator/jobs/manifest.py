@@ -1,0 +1,73 @@
+"""S3 objects as a data source names them: by a prefix of their keys, or in a manifest."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from recore.simulator.jobs import transfers
+from recore.simulator.jobs.failure import JobFailed
+
+LARGEST = 64 << 20  # bytes of a manifest
+
+
+@dataclass(frozen=True)
+class SourceObject:
+    """An object. name: the rest of its key below the folder of the prefix, by which its output is named."""
+
+    bucket: str
+    key: str
+    name: str
+
+
+def source_objects(s3: Any, source: dict[str, Any]) -> list[SourceObject]:
+    """The objects of an S3DataSource with S3DataType S3Prefix or ManifestFile. Raises JobFailed if one is missing."""
+    if source["S3DataType"] == "ManifestFile":
+        return _in_manifest(s3, source["S3Uri"])
+    bucket, prefix = transfers.parse(source["S3Uri"])
+    folder = prefix[: prefix.rfind("/") + 1]
+    objects = []
+    for key in transfers.keys(s3, source["S3Uri"]):
+        below = prefix if key.startswith(f"{prefix}/") else folder
+        objects.append(SourceObject(bucket, key, key.removeprefix(below).lstrip("/")))
+    return objects
+
+
+def _in_manifest(s3: Any, uri: str) -> list[SourceObject]:
+    """The objects that a manifest names: an array of {"prefix": S3 URI}, then what follows it in each object's URI."""
+    entries = _read(s3, uri)
+    prefix = entries[0].get("prefix") if entries and isinstance(entries[0], dict) else None
+    if not isinstance(prefix, str) or not prefix.startswith("s3://"):
+        raise JobFailed(f"ClientError: The manifest '{uri}' does not begin with an object whose prefix is an S3 URI")
+    names = entries[1:]
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise JobFailed(f"ClientError: The manifest '{uri}' must hold the names of objects after its prefix")
+    objects = []
+    for name in names:
+        bucket, key = transfers.parse(prefix + name)
+        try:
+            s3.head_object(Bucket=bucket, Key=key)
+        except (ClientError, BotoCoreError) as error:
+            raise JobFailed(f"ClientError: '{prefix}{name}', named in the manifest '{uri}': {error}") from None
+        objects.append(SourceObject(bucket, key, name.lstrip("/")))
+    return objects
+
+
+def _read(s3: Any, uri: str) -> list[Any]:
+    """The array in a manifest."""
+    bucket, key = transfers.parse(uri)
+    try:
+        answer = s3.get_object(Bucket=bucket, Key=key)
+        content = answer["Body"].read(LARGEST + 1)
+    except (ClientError, BotoCoreError) as error:
+        raise JobFailed(f"ClientError: The manifest '{uri}' cannot be read: {error}") from None
+    if len(content) > LARGEST:
+        raise JobFailed(f"ClientError: The manifest '{uri}' is larger than {LARGEST >> 20} MiB")
+    try:
+        entries = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise JobFailed(f"ClientError: The manifest '{uri}' is not JSON: {error}") from None
+    if not isinstance(entries, list):
+        raise JobFailed(f"ClientError: The manifest '{uri}' is not a JSON array")
+    return entries

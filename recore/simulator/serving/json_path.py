@@ -1,0 +1,138 @@
+"""The JSONPath expressions that SageMaker documents for a transform job's filters.
+
+After `$` come names (`.name`, `['a','b']`), numbers and ranges (`[0]`, `[-1]`, `[0,5:]`, `[1:3]`), and `*` for either.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+NAME = r"'[^'\\]*'"
+INDEX = r"-?\d+|(?:-?\d+)?\s*:\s*(?:-?\d+)?"
+STEP = re.compile(
+    r"\.(?P<dotted>[^\s.,:$@?*'\"()\[\]\\]+)"
+    r"|\.?\[\s*(?P<names>NAME(?:\s*,\s*NAME)*)\s*\]"
+    r"|\[\s*(?P<indexes>(?:INDEX)(?:\s*,\s*(?:INDEX))*)\s*\]"
+    r"|(?P<all>\.\*|\.?\[\s*\*\s*\])".replace("NAME", NAME).replace("INDEX", INDEX)
+)
+
+
+class NothingThere(Exception):
+    """A value does not have what an expression selects; the message says what."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of an expression: what it selects from a value, as text; whether that is always one value.
+
+    for_rows: whether a row of CSV, which has no names, can have it.
+    """
+
+    text: str
+    select: Callable[[Any], Iterator[Any]]
+    single: bool
+    for_rows: bool
+
+
+class JsonPath:
+    """An expression. steps: those after `$`."""
+
+    def __init__(self, text: str):
+        """Raises ValueError if SageMaker does not know such an expression."""
+        self.text, self.steps = text, tuple(_steps(text))
+
+    @property
+    def is_root(self) -> bool:
+        """Whether it selects the value itself."""
+        return not self.steps
+
+    @property
+    def for_rows(self) -> bool:
+        """Whether it can be applied to a row of CSV, which is a flat array."""
+        return len(self.steps) <= 1 and all(step.for_rows for step in self.steps)
+
+    def select(self, value: Any) -> Any:
+        """The value that it selects: an array where the expression can select several. Raises NothingThere."""
+        nodes = [value]
+        for step in self.steps:
+            nodes = [child for node in nodes for child in step.select(node)]
+        return nodes[0] if all(step.single for step in self.steps) else nodes
+
+
+def _steps(text: str) -> Iterator[Step]:
+    if not text.startswith("$"):
+        raise ValueError(f"the expression '{text}' does not begin with $")
+    place = 1
+    while place < len(text):
+        found = STEP.match(text, place)
+        if found is None:
+            raise ValueError(f"the expression '{text}' is not supported from '{text[place:]}' on")
+        place = found.end()
+        if found["all"]:
+            yield Step(found[0], _all, False, True)
+        elif found["indexes"]:
+            indexes = [_index(part) for part in found["indexes"].split(",")]
+            yield Step(found[0], _items(found[0], indexes), len(indexes) == 1 and isinstance(indexes[0], int), True)
+        elif found["dotted"] or "," not in found["names"]:
+            yield Step(found[0], _child(found["dotted"] or found["names"][1:-1]), True, False)
+        else:
+            names = [name[1:-1] for name in re.findall(NAME, found["names"])]
+            last = place == len(text)
+            yield Step(found[0], _members(names) if last else _children(names), last, False)
+
+
+def _index(part: str) -> int | slice:
+    start, colon, end = (word.strip() for word in part.partition(":"))
+    return slice(int(start) if start else None, int(end) if end else None) if colon else int(start)
+
+
+def _all(value: Any) -> Iterator[Any]:
+    if not isinstance(value, dict | list):
+        raise NothingThere("'*' needs an object or an array")
+    yield from value.values() if isinstance(value, dict) else value
+
+
+def _items(text: str, indexes: list[int | slice]) -> Callable[[Any], Iterator[Any]]:
+    def select(value: Any) -> Iterator[Any]:
+        if not isinstance(value, list):
+            raise NothingThere(f"{text} needs an array")
+        for index in indexes:
+            if isinstance(index, slice):
+                bounds = [bound for bound in (index.start, index.stop) if bound is not None]
+                chosen = value[index] if all(-len(value) <= bound <= len(value) for bound in bounds) else []
+            else:
+                chosen = [value[index]] if -len(value) <= index < len(value) else []
+            if not chosen:
+                raise NothingThere(f"{text} selects nothing of an array of {len(value)}")
+            yield from chosen
+
+    return select
+
+
+def _child(name: str) -> Callable[[Any], Iterator[Any]]:
+    def select(value: Any) -> Iterator[Any]:
+        if not isinstance(value, dict) or name not in value:
+            raise NothingThere(f"there is no '{name}'")
+        yield value[name]
+
+    return select
+
+
+def _children(names: list[str]) -> Callable[[Any], Iterator[Any]]:
+    """Several children, to which the next step is applied."""
+
+    def select(value: Any) -> Iterator[Any]:
+        for name in names:
+            yield from _child(name)(value)
+
+    return select
+
+
+def _members(names: list[str]) -> Callable[[Any], Iterator[Any]]:
+    """Several children at the end of an expression: an object of these."""
+
+    def select(value: Any) -> Iterator[Any]:
+        yield dict(zip(names, _children(names)(value), strict=True))
+
+    return select

@@ -1,0 +1,197 @@
+"""Models of several containers: the output of one is the input of the next, and an error names the container."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+from support.job_traces import output
+from support.simulator_client import IMAGE, Client
+from support.transform_jobs import completed, container, create_model, transform
+
+from recore.simulator.isolation.instances import Instance
+from recore.simulator.isolation.sandbox import Launch
+from recore.simulator.jobs.process import SupervisedProcess
+
+# Adds a line with its name and what it was asked for to what it is given.
+TELLING = """
+import json
+
+def model_fn(model_dir):
+    return NAME
+
+def transform_fn(model, data, content_type, accept):
+    text = data if isinstance(data, str) else data.decode()
+    return text + json.dumps([model, content_type, accept]) + "\\n", TYPE
+"""
+FAILING = """
+def model_fn(model_dir):
+    return None
+
+def input_fn(data, content_type):
+    return data
+
+def predict_fn(data, model):
+    raise ArithmeticError("these numbers cannot be divided")
+"""
+CSV = {"Input": {"ContentType": "text/csv"}, "Output": {"Accept": "text/csv"}}
+ONCE = {"ModelClientConfig": {"InvocationsMaxRetries": 0}}
+
+
+def telling(name: str, type: str = "text/plain") -> str:
+    return TELLING.replace("NAME", repr(name)).replace("TYPE", repr(type))
+
+
+@pytest.mark.everywhere
+def test_each_output_is_the_next_input_with_its_type(either: Client) -> None:
+    model = create_model(either, telling("one", "text/csv"), telling("two", "application/x-two"), telling("three"))
+    [text] = completed(either, model, {"a": "start\n"}, **CSV)
+    first, *told = text.decode().splitlines()
+    assert first == "start"
+    assert [json.loads(line) for line in told] == [
+        ["one", "text/csv", "application/json"],  # AWS's default between containers
+        ["two", "text/csv; charset=utf-8", "application/json"],
+        ["three", "application/x-two", "text/csv"],  # only the last gets the caller's Accept
+    ]
+
+
+def test_a_container_s_own_default_type_goes_on(client: Client) -> None:
+    variables = {"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv"}
+    hooks = "def model_fn(folder): return None\ndef predict_fn(data, model): return data * 2\n"
+    first = container(client, hooks, Variables=variables)
+    model = create_model(client, first, telling("two"))
+    assert completed(client, model, {"a": "1,2\n3,4\n"}, **CSV) == [
+        b'2.0,4.0\n6.0,8.0\n["two", "text/csv; charset=utf-8", "text/csv"]\n'
+    ]
+
+
+def test_the_container_that_fails_is_named_with_its_traceback(either: Client) -> None:
+    names = ("clean", "scale", "predict")
+    scripts = (telling("clean", "text/csv"), FAILING, telling("predict"))
+    containers = [
+        container(either, script, ContainerHostname=name) for name, script in zip(names, scripts, strict=True)
+    ]
+    job, _ = transform(either, create_model(either, *containers), {"a": "1,2\n"}, **CSV, **ONCE)
+    assert job["TransformJobStatus"] == "Failed"
+    reason = job["FailureReason"]
+    assert reason.startswith("ClientError: The server of scale refused a request: status 500: ")
+    assert "ArithmeticError: these numbers cannot be divided\nTraceback (most recent call last)" in reason
+    assert 'raise ArithmeticError("these numbers cannot be divided")' in output(
+        either, "TransformJob", job["TransformJobName"]
+    )
+
+
+@pytest.mark.parametrize("place", [0, 2])
+def test_a_container_whose_model_does_not_load_is_named(client: Client, place: int) -> None:
+    scripts = [telling(name) for name in ("one", "two", "three")]
+    scripts[place] = "def model_fn(folder):\n    raise OSError('no weights here')\n"
+    job, _ = transform(client, create_model(client, *scripts), {"a": "1\n"}, **CSV)
+    expected = f"AlgorithmError: The server of container-{place + 1} ended before it was ready: the model did not load:"
+    assert job["FailureReason"].startswith(expected)
+    assert "no weights here" in job["FailureReason"]
+
+
+def test_an_accept_that_the_last_container_refuses(client: Client) -> None:
+    hooks = "def model_fn(folder): return None\ndef predict_fn(data, model): return data\n"
+    first = "def model_fn(folder): return None\ndef predict_fn(data, model): return data + 1\n"
+    model = create_model(client, first, hooks)
+    job, _ = transform(
+        client, model, {"a": "1,2\n"}, Input={"ContentType": "text/csv"}, Output={"Accept": "image/png"}, **ONCE
+    )
+    assert job["FailureReason"].startswith("ClientError: The server of container-2 refused a request: status 500")
+    assert "Content type image/png is not supported" in job["FailureReason"]
+
+
+def test_a_chain_predicts_as_its_parts_one_after_the_other(client: Client) -> None:
+    shift = "def model_fn(folder): return 0.1\ndef predict_fn(data, model): return data + model\n"
+    scale = "def model_fn(folder): return 1 / 3\ndef predict_fn(data, model): return data * model\n"
+    rows = "".join(f"{number},{number / 7}\n" for number in range(50))
+    chain = completed(client, create_model(client, shift, scale), {"a": rows}, **CSV)
+    [between] = completed(client, create_model(client, shift), {"a": rows}, Input={"ContentType": "text/csv"})
+    by_hand = completed(
+        client,
+        create_model(client, scale),
+        {"a": between},
+        Input={"ContentType": "application/json"},
+        Output={"Accept": "text/csv"},
+    )
+    assert chain == by_hand
+    assert chain[0].count(b"\n") == 50
+
+
+def test_each_container_has_its_own_model_folder_and_log(client: Client) -> None:
+    listing = (
+        "import os\ndef model_fn(folder): return ','.join(sorted(os.listdir(folder)))\n"
+        "def transform_fn(model, data, content_type, accept):\n    print('serving', model)\n"
+        "    return data + model + ';'\n"
+    )
+    source = {"S3DataSource": {"S3Uri": client.put("folder/x/weights.txt", "w")[: -len("weights.txt")]}}
+    source["S3DataSource"] |= {"S3DataType": "S3Prefix", "CompressionType": "None"}
+    containers = [
+        container(client, listing.replace("data +", "data.decode() +"), ModelDataUrl=client.source(first="1")),
+        container(client, listing.replace("data +", "str(data, 'utf-8') +"), ModelDataSource=source),
+    ]
+    model = create_model(client, *containers)
+    job, out = transform(client, model, {"a": ":"}, Input={"ContentType": "text/plain"})
+    assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
+    assert client.get(f"{out}/a.out") == b":first.py;weights.txt;"
+    group, prefix = "/aws/sagemaker/TransformJobs", f"{job['TransformJobName']}/"
+    streams = client.logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=prefix)["logStreams"]
+    for number, printed in ((1, "serving first.py"), (2, "serving weights.txt")):
+        [stream] = [item["logStreamName"] for item in streams if item["logStreamName"].endswith(f"/container-{number}")]
+        events = client.logs.get_log_events(logGroupName=group, logStreamName=stream)["events"]
+        assert printed in [event["message"] for event in events]
+
+
+HOLDING = "import time; held = bytearray(b'x' * 70_000_000); print('held', flush=True); time.sleep(TIME)"
+
+
+@pytest.mark.parametrize(("limit", "ended"), [(130_000_000, 1), (400_000_000, 0)])
+def test_commands_have_the_memory_of_an_instance_together(tmp_path: Path, limit: int, ended: int) -> None:
+    """Each of two commands fits alone; together they need more than there is, and the larger one ends."""
+    instance = Instance(limit, 1).shared(tmp_path / "memory")
+    scripts = [HOLDING.replace("TIME", "1"), HOLDING.replace("TIME", "1").replace("70_", "85_")]
+    launches = [Launch([sys.executable, "-c", script], dict(os.environ), "/") for script in scripts]
+    processes = [SupervisedProcess(launch, tmp_path, None, instance) for launch in launches]
+    endings = [process.wait() for process in processes]
+    assert [ending.reason for ending in endings] == ([None, "memory"] if ended else [None, None])
+    assert max(ending.peak for ending in endings) > 155_000_000
+
+
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [
+        ({"InferenceExecutionConfig": {"Mode": "Direct"}}, "Mode Direct is not simulated"),
+        ({"Containers": [{"ContainerHostname": "a"}, {"ContainerHostname": "a"}]}, "the ContainerHostname 'a'"),
+        ({"Containers": [{"ContainerHostname": "a"}, {}]}, "either each container has a ContainerHostname, or none"),
+        ({"Containers": [{}, {"Mode": "MultiModel"}]}, "MultiModel is not simulated"),
+        ({"Containers": [{}, {"ModelPackageName": "group/1"}]}, "ModelPackageName is not simulated yet"),
+        ({"Containers": [{}, {"MultiModelConfig": {"ModelCacheSetting": "Enabled"}}]}, "MultiModelConfig"),
+        ({"Containers": [{}, {"Image": None}]}, "must have an Image"),
+        ({"PrimaryContainer": {"ModelDataUrl": "s3://b/k", "ModelDataSource": {}}}, "either a ModelDataUrl or"),
+        ({"PrimaryContainer": {"ModelDataSource": {}}}, "an S3DataSource is needed"),
+    ],
+    ids=lambda value: str(value)[:60] if isinstance(value, dict) else "",
+)
+def test_models_that_are_refused(client: Client, members: dict, expected: str) -> None:
+    def filled(given: dict) -> dict:
+        return {name: value for name, value in ({"Image": IMAGE} | given).items() if value is not None}
+
+    if "Containers" in members:
+        members = {"Containers": [filled(given) for given in members["Containers"]]}
+    elif "PrimaryContainer" in members:
+        members = {"PrimaryContainer": filled(members["PrimaryContainer"])}
+    else:
+        members = {"Containers": [filled({}), filled({})]} | members
+    with pytest.raises(ClientError, match=expected) as caught:
+        client.sagemaker.create_model(ModelName="refused", **members)
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+
+
+def test_serial_is_what_containers_do(client: Client) -> None:
+    model = create_model(client, telling("one"), telling("two"), InferenceExecutionConfig={"Mode": "Serial"})
+    described = client.sagemaker.describe_model(ModelName=model)
+    assert described["InferenceExecutionConfig"] == {"Mode": "Serial"}
+    assert len(described["Containers"]) == 2

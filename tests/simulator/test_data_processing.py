@@ -1,0 +1,241 @@
+"""DataProcessing of transform jobs: filters select, and results are joined, as SageMaker documents it."""
+
+import csv
+import io
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recore.simulator.jobs.failure import JobFailed
+from recore.simulator.serving.data_processing import DataProcessing
+from recore.simulator.serving.json_path import JsonPath, NothingThere
+
+CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"
+cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
+rows = st.lists(st.lists(cells, min_size=3, max_size=3), min_size=1, max_size=5)
+names = st.text(st.sampled_from("abcé_-0 "), min_size=1, max_size=3)
+documents = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
+    max_leaves=12,
+)
+
+
+def processing(kind: str = CSV, split: str = "Line", assemble: str = "Line", **members: str) -> DataProcessing:
+    source, target = {"ContentType": kind, "SplitType": split}, {"Accept": kind, "AssembleWith": assemble}
+    return DataProcessing.of({"DataProcessing": members, "TransformInput": source, "TransformOutput": target})
+
+
+def as_csv(table: list[list[str]]) -> bytes:
+    """Rows with every cell in quotes."""
+    text = io.StringIO(newline="")
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerows(table)
+    return text.getvalue().encode()
+
+
+def from_csv(body: bytes) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(body.decode(), newline="")))
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("$", [["a", "b", "c"]]),
+        ("$[1:]", [["b", "c"]]),
+        ("$[0]", [["a"]]),
+        ("$[0,-1]", [["a", "c"]]),
+        ("$[0,1:]", [["a", "b", "c"]]),
+        ("$[:-1]", [["a", "b"]]),
+        ("$[ 2 , 0 ]", [["c", "a"]]),
+        ("$[*]", [["a", "b", "c"]]),
+        ("$.*", [["a", "b", "c"]]),
+    ],
+)
+def test_filters_of_columns(path: str, expected: list[list[str]]) -> None:
+    assert from_csv(processing(InputFilter=path).request_body(b"a,b,c\n")) == expected
+    assert from_csv(processing(OutputFilter=path).result(b"", b"a,b,c\n")) == expected
+
+
+PERSON = {"id": 7, "name": {"first": "Ada", "last": "L"}, "marks": [[1, 2], [3, 4]], "a b": 0}
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("$", PERSON),
+        ("$.id", 7),
+        ("$['id']", 7),
+        ("$['a b']", 0),
+        ("$.name.first", "Ada"),
+        ("$.name['last']", "L"),
+        ("$['id','marks']", {"id": 7, "marks": [[1, 2], [3, 4]]}),
+        ("$.name.['first','last']", {"first": "Ada", "last": "L"}),
+        ("$.name['first', 'last']", {"first": "Ada", "last": "L"}),
+        ("$.name.*", ["Ada", "L"]),
+        ("$.marks[0]", [1, 2]),
+        ("$.marks[-1][0]", 3),
+        ("$.marks[*][1]", [2, 4]),
+        ("$.marks[*][*]", [1, 2, 3, 4]),
+        ("$.marks[0,1][0:1]", [1, 3]),
+        ("$['name','name'].first", ["Ada", "Ada"]),
+    ],
+)
+def test_filters_of_documents(path: str, expected: Any) -> None:
+    assert JsonPath(path).select(PERSON) == expected
+    body = json.dumps(PERSON).encode()
+    assert json.loads(processing(JSON, InputFilter=path).request_body(body)) == expected
+
+
+@pytest.mark.parametrize(
+    "path", ["$.x", "$['id','x']", "$.marks[2]", "$.marks[-3]", "$.id[0]", "$.id.*", "$.marks[2:]"]
+)
+def test_what_a_document_does_not_have_fails_the_job(path: str) -> None:
+    with pytest.raises(NothingThere):
+        JsonPath(path).select(PERSON)
+    with pytest.raises(JobFailed, match="ClientError: DataProcessing: OutputFilter"):
+        processing(JSON, OutputFilter=path).result(b"", json.dumps(PERSON).encode())
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "id", "$id", "$.", "$..id", "$[", "$[]", "$[a]", "$['a'", "$['a',1]", "$[?(@.a)]", "$[1:2:3]", "$.a b", "$$",
+     "$[(@.length-1)]", "$['a\\'b']", '$["a"]', "$[0", "$.[0]", "$[0]]", "$.id ", " $"],
+)  # fmt: skip
+def test_expressions_that_sagemaker_does_not_document_are_refused(path: str) -> None:
+    with pytest.raises(ValueError, match="InputFilter: the expression"):
+        processing(JSON, InputFilter=path)
+
+
+@given(st.text(st.sampled_from("$.[]'*,:-01ab @?(\\\"é"), max_size=12))
+def test_any_text_is_an_expression_or_refused(text: str) -> None:
+    try:
+        path = JsonPath("$" + text)
+    except ValueError:
+        return
+    try:
+        path.select(PERSON)
+    except NothingThere:
+        return
+
+
+@given(st.lists(st.integers(), min_size=1, max_size=8), st.data())
+def test_numbers_and_ranges_select_as_python_s_do(values: list[int], data: st.DataObject) -> None:
+    bounds = st.integers(-len(values), len(values))
+    ranges = st.tuples(st.none() | bounds, st.none() | bounds).map(lambda ends: slice(*ends))
+    indexes = data.draw(
+        st.lists(st.integers(-len(values), len(values) - 1) | ranges.filter(lambda part: values[part]), min_size=1)
+    )
+    words = [
+        f"{'' if part.start is None else part.start}:{'' if part.stop is None else part.stop}"
+        if isinstance(part, slice)
+        else str(part)
+        for part in indexes
+    ]
+    chosen = [value for part in indexes for value in (values[part] if isinstance(part, slice) else [values[part]])]
+    single = len(indexes) == 1 and isinstance(indexes[0], int)
+    assert JsonPath(f"$[{','.join(words)}]").select(values) == (chosen[0] if single else chosen)
+
+
+@given(documents, st.data())
+def test_a_way_into_a_document_leads_to_its_value(document: Any, data: st.DataObject) -> None:
+    path, value = "$", document
+    while isinstance(value, dict | list) and value and data.draw(st.booleans()):
+        key = data.draw(st.sampled_from(sorted(value)) if isinstance(value, dict) else st.integers(0, len(value) - 1))
+        path, value = path + (f"['{key}']" if isinstance(value, dict) else f"[{key}]"), value[key]
+    assert JsonPath(path).select(document) == value
+
+
+@given(rows, st.data())
+def test_joined_rows_have_the_input_s_columns_and_then_the_results(table: list[list[str]], data: st.DataObject) -> None:
+    results = data.draw(st.lists(st.lists(cells, min_size=2, max_size=2), min_size=len(table), max_size=len(table)))
+    body, response = as_csv(table), as_csv(results)
+    joined = processing(InputFilter="$[1:]", JoinSource="Input", OutputFilter="$[0,-2:]")
+    assert from_csv(joined.request_body(body)) == from_csv(as_csv([row[1:] for row in table]))
+    expected = [[row[0], *result] for row, result in zip(table, results, strict=True)]
+    assert from_csv(joined.result(body, response)) == from_csv(as_csv(expected))
+
+
+@given(st.lists(documents, min_size=1, max_size=4), st.data())
+def test_joined_documents_have_the_results_under_a_key(records: list[Any], data: st.DataObject) -> None:
+    results = data.draw(st.lists(documents, min_size=len(records), max_size=len(records)))
+    body, response = ("".join(json.dumps(value) + "\n" for value in values).encode() for values in (records, results))
+    lines = processing(LINES, JoinSource="Input").result(body, response).splitlines()
+    for record, result, line in zip(records, results, lines, strict=True):
+        joined = json.loads(line)
+        assert joined["SageMakerOutput"] == result
+        own = {key: value for key, value in joined.items() if key != "SageMakerOutput"}
+        expected = record if isinstance(record, dict) else {"SageMakerInput": record}
+        assert own == {key: value for key, value in expected.items() if key != "SageMakerOutput"}
+
+
+def test_a_whole_json_object_is_one_record() -> None:
+    whole = processing(
+        JSON, "None", "None", InputFilter="$.x", JoinSource="Input", OutputFilter="$['k','SageMakerOutput']"
+    )
+    body = json.dumps({"k": 1, "x": [1.5, 2]}, indent=1).encode()
+    assert whole.request_body(body) == b"[1.5,2]"
+    assert json.loads(whole.result(body, b'{\n"y": 3}\n')) == {"k": 1, "SageMakerOutput": {"y": 3}}
+    assert json.loads(processing(JSON, "None", "None", JoinSource="Input").result(b"[1]", b"2")) == {
+        "SageMakerInput": [1],
+        "SageMakerOutput": 2,
+    }
+
+
+def test_without_data_processing_bytes_stay_what_they_are() -> None:
+    for members in ({}, {"InputFilter": "$", "OutputFilter": "$", "JoinSource": "None"}):
+        plain = processing("image/png", "None", "None", **members)
+        assert plain.request_body(b"\xff\0") == b"\xff\0"
+        assert plain.result(b"x", b"\xfe") == b"\xfe"
+
+
+def test_columns_that_are_not_utf_8_stay_what_they_are() -> None:
+    assert processing(InputFilter="$[0]").request_body(b"\xe9,2\n") == b"\xe9\n"
+    long = b"x" * 1_000_000
+    assert processing(InputFilter="$[0]").request_body(long + b",2\n") == long + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "response", "expected"),
+    [
+        (CSV, b"1,2\n3,4\n", b"5\n", "the input has 2 records, and the model's response 1"),
+        (CSV, b"1,2\n", b"5\n6\n", "Fail to join data"),
+        (LINES, b"{}\n{}\n", b"[1,2]\n", "Fail to join data"),
+        (LINES, b"{}\n", b"1\n2", "Fail to join data"),
+        (LINES, b"{\n", b"1\n", "the input is not application/jsonlines"),
+        (LINES, b"{}\n", b"<html>\n", "the response is not application/jsonlines"),
+        (LINES, b"{}\n", b"\xff\n", "the response is not application/jsonlines"),
+        (LINES, b"{}\n", b"1e999\n", "the number 1e999 is too large"),
+        (JSON, b"{}\n", b"[" * 100_000, "the response is not application/json"),
+        (CSV, b'"open\n', b"1\n", "the input is not text/csv"),
+    ],
+)
+def test_records_that_cannot_be_joined_fail_the_job(kind: str, body: bytes, response: bytes, expected: str) -> None:
+    with pytest.raises(JobFailed, match=expected):
+        processing(kind, JoinSource="Input").result(body, response)
+
+
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [
+        ({"kind": "text/plain", "InputFilter": "$[0]"}, "TransformInput: ContentType"),
+        ({"kind": "", "JoinSource": "Input"}, "TransformInput: ContentType"),
+        ({"InputFilter": "$.name"}, "selects columns by number"),
+        ({"OutputFilter": "$['a','b']"}, "selects columns by number"),
+        ({"OutputFilter": "$[0][1]"}, "selects columns by number"),
+        ({"JoinSource": "Input", "assemble": "None"}, "needs AssembleWith Line"),
+    ],
+)
+def test_requests_that_are_refused(members: dict[str, str], expected: str) -> None:
+    with pytest.raises(ValueError, match=expected):
+        processing(**members)
+
+
+def test_both_types_must_be_of_one_format() -> None:
+    request = {"DataProcessing": {"JoinSource": "Input"}, "TransformOutput": {"Accept": JSON}}
+    with pytest.raises(ValueError, match=r"records of text/csv have no place in results of application/json"):
+        DataProcessing.of(request | {"TransformInput": {"ContentType": "text/csv; charset=utf-8"}})
+    with pytest.raises(ValueError, match="TransformOutput: Accept"):
+        DataProcessing.of(request | {"TransformInput": {"ContentType": CSV}, "TransformOutput": {}})

@@ -1,0 +1,207 @@
+"""What transform jobs read: compressed objects, manifests, filtered records, objects shared out between instances."""
+
+import gzip
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from support.simulator_client import Client, numbers
+from support.transform_jobs import completed, create_model, transform
+
+from recore.simulator.server import BUCKET
+
+# Answers each line with the sum of its numbers; a line that holds a word, with an error.
+SUMMING = """
+def model_fn(model_dir):
+    return None
+
+def transform_fn(model, data, content_type, accept):
+    sums = [sum(map(float, line.split(","))) for line in data.splitlines()]
+    return "".join(f"{number:g}\\n" for number in sums), accept
+"""
+LINES = {"ContentType": "text/csv", "SplitType": "Line"}
+CSV = {"Input": LINES, "Output": {"Accept": "text/csv", "AssembleWith": "Line"}}
+
+
+@pytest.fixture(scope="module")
+def model(client: Client) -> str:
+    return create_model(client, SUMMING)
+
+
+def failure(client: Client, model: str, objects: dict[str, Any], **members: Any) -> str:
+    """The reason of a transform job that fails."""
+    once = {"ModelClientConfig": {"InvocationsMaxRetries": 0}}
+    job, _ = transform(client, model, objects, **once | members)
+    assert job["TransformJobStatus"] == "Failed"
+    return job["FailureReason"]
+
+
+def test_an_id_is_kept_from_the_model_and_joined_to_its_result(client: Client, model: str) -> None:
+    processing = {"InputFilter": "$[1:]", "JoinSource": "Input", "OutputFilter": "$[0,-1]"}
+    body = "".join(f"id {number},{number},1\n" for number in range(300))
+    for strategy in ("MultiRecord", "SingleRecord"):
+        rows = body if strategy == "MultiRecord" else body[: body.index("id 5")]
+        [stored] = completed(client, model, {"a": rows}, DataProcessing=processing, BatchStrategy=strategy, **CSV)
+        expected = [f"{row.split(',')[0]},{int(row.split(',')[1]) + 1}" for row in rows.splitlines()]
+        assert stored.decode().splitlines() == expected
+
+
+def test_documents_are_joined(client: Client) -> None:
+    script = SUMMING.replace('line.split(",")', "json.loads(line)").replace("data.", "data.decode().")
+    model = create_model(client, "import json\n" + script)
+    processing = {"InputFilter": "$.x", "JoinSource": "Input", "OutputFilter": "$['id','SageMakerOutput']"}
+    kind = "application/jsonlines"
+    members = {"Input": LINES | {"ContentType": kind}, "Output": {"Accept": kind, "AssembleWith": "Line"}}
+    lines = "".join(json.dumps({"id": f"é{number}", "x": [number, 1]}) + "\n" for number in range(3))
+    [stored] = completed(client, model, {"a": lines}, DataProcessing=processing, **members)
+    assert [json.loads(line) for line in stored.splitlines()] == [
+        {"id": f"é{number}", "SageMakerOutput": number + 1} for number in range(3)
+    ]
+
+
+def test_a_filter_that_selects_nothing_of_a_row_fails_the_job(client: Client, model: str) -> None:
+    reason = failure(client, model, {"a": "1,2\n3\n"}, DataProcessing={"InputFilter": "$[1]"}, **CSV)
+    assert reason == "ClientError: DataProcessing: InputFilter '$[1]': [1] selects nothing of an array of 1"
+
+
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [
+        ({"DataProcessing": {"InputFilter": "$..a"}}, r"InputFilter: the expression '\$\.\.a' is not supported from"),
+        ({"DataProcessing": {"JoinSource": "Input"}, "Output": {"Accept": "text/csv"}}, "needs AssembleWith Line"),
+        ({"Input": {"SplitType": "RecordIO"}}, "SplitType RecordIO is not simulated"),
+        ({"Input": {"SplitType": "TFRecord"}}, "SplitType TFRecord is not simulated"),
+        ({"Source": {"S3DataType": "AugmentedManifestFile"}}, "S3DataType AugmentedManifestFile is not simulated"),
+        ({"DataCaptureConfig": {"DestinationS3Uri": "s3://bucket/x"}}, "DataCaptureConfig"),
+    ],
+    ids=lambda value: str(value)[:50],
+)
+def test_requests_that_are_refused(client: Client, model: str, members: dict[str, Any], expected: str) -> None:
+    with pytest.raises(ClientError, match=expected) as caught:
+        transform(client, model, {}, **CSV | members)
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+
+
+def test_too_many_instances_are_refused(client: Client, model: str) -> None:
+    with pytest.raises(ClientError, match="at most 20 instances") as caught:
+        transform(client, model, {}, Resources={"InstanceCount": 21})
+    assert caught.value.response["Error"]["Code"] == "ResourceLimitExceeded"
+
+
+def test_compressed_objects(client: Client, model: str) -> None:
+    compressed = {"CompressionType": "Gzip"}
+    two_members = gzip.compress(b"1,2\n") + gzip.compress(b"3,4\n")
+    objects = {"a.csv.gz": gzip.compress(b"1,1\n2,2\n"), "b.gz": two_members}
+    assert completed(client, model, objects, **CSV | {"Input": LINES | compressed}) == [b"2\n4\n", b"3\n7\n"]
+
+
+def bomb() -> bytes:
+    """64 MiB of one line, compressed to a thousandth."""
+    return gzip.compress(b"0" * (1 << 26))
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"1,2\n", "An object is not gzip, or is broken: Not a gzipped file"),
+        (gzip.compress(b"1,2\n" * 10_000)[:-20], "An object is not gzip, or is broken: Compressed file ended before"),
+        (gzip.compress(b"1,2\n")[:-8] + b"\0" * 8, "An object is not gzip, or is broken: CRC check failed"),
+        (gzip.compress(b"1,2\n" * 999)[:20] + b"\xff" * 20, "An object is not gzip, or is broken: Error -3"),
+    ],
+    ids=["plain", "short", "checksum", "damaged"],
+)
+def test_broken_compressed_objects(client: Client, model: str, content: bytes, expected: str) -> None:
+    assert expected in failure(client, model, {"a.gz": content}, Input=LINES | {"CompressionType": "Gzip"})
+
+
+@pytest.mark.parametrize("split", ["None", "Line"])
+def test_a_compressed_object_larger_than_a_request(client: Client, model: str, split: str) -> None:
+    source = {"ContentType": "text/csv", "SplitType": split, "CompressionType": "Gzip"}
+    assert "larger than MaxPayloadInMB, 6 MB" in failure(client, model, {"a.gz": bomb()}, Input=source)
+
+
+def manifest(client: Client, content: Any) -> dict[str, str]:
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return {"S3DataType": "ManifestFile", "S3Uri": client.put(f"manifests/{next(numbers)}.json", body)}
+
+
+def test_a_manifest_names_the_objects(client: Client, model: str) -> None:
+    folder = f"listed-{next(numbers)}"
+    for key in ("x/a.csv", "b.csv", "c.csv"):
+        client.put(f"{folder}/{key}", "1,2\n")
+    source = manifest(client, [{"prefix": f"s3://{BUCKET}/{folder}/"}, "x/a.csv", "c.csv"])
+    job, out = transform(client, model, {}, Source=source, **CSV)
+    assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
+    assert client.get(f"{out}/x/a.csv.out") == client.get(f"{out}/c.csv.out") == b"3\n"
+    listed = client.s3.list_objects_v2(Bucket=BUCKET, Prefix=out.removeprefix(f"s3://{BUCKET}/"))
+    assert listed["KeyCount"] == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"{", "is not JSON"),
+        (b"\xff\xfe\xfd", "is not JSON"),
+        (b"[" * 200_000, "is not JSON"),
+        ({"prefix": "s3://bucket/"}, "is not a JSON array"),
+        ([], "does not begin with an object whose prefix"),
+        (["a.csv"], "does not begin with an object whose prefix"),
+        ([{"prefix": "file:///etc/"}, "passwd"], "does not begin with an object whose prefix"),
+        ([{"prefix": f"s3://{BUCKET}/"}], "must hold the names of objects"),
+        ([{"prefix": f"s3://{BUCKET}/"}, 5], "must hold the names of objects"),
+        ([{"prefix": f"s3://{BUCKET}/"}, "nowhere.csv"], f"'s3://{BUCKET}/nowhere.csv', named in the manifest"),
+        ([{"prefix": "s3://no-such-bucket/"}, "a"], "'s3://no-such-bucket/a', named in the manifest"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_broken_manifests(client: Client, model: str, content: Any, expected: str) -> None:
+    assert expected in failure(client, model, {}, Source=manifest(client, content))
+
+
+def test_a_manifest_that_is_not_there(client: Client, model: str) -> None:
+    source = {"S3DataType": "ManifestFile", "S3Uri": f"s3://{BUCKET}/manifests/none.json"}
+    assert "none.json' cannot be read" in failure(client, model, {}, Source=source)
+
+
+def test_instances_share_the_objects_out(client: Client) -> None:
+    """Two instances work at the same time: each waits until both have begun, and has its own server and log."""
+    meeting = """
+import os, time
+def model_fn(model_dir): return os.getpid()
+def transform_fn(model, data, content_type, accept):
+    print("object", data, flush=True)
+    time.sleep(1.5)
+    return f"{data} {model} {time.time()}"
+"""
+    objects = {f"{number}.csv": str(number) for number in range(4)}
+    model = create_model(client, meeting)
+    job, out = transform(client, model, objects, Resources={"InstanceCount": 2}, Input={"ContentType": "text/csv"})
+    assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
+    answers = [client.get(f"{out}/{key}.out").decode().split() for key in objects]
+    assert [number for number, *_ in answers] == ["0", "1", "2", "3"]
+    times = sorted(float(time) for *_, time in answers)
+    assert times[1] - times[0] < 1.4  # one server alone would answer every 1.5 s
+    group, prefix = "/aws/sagemaker/TransformJobs", f"{job['TransformJobName']}/"
+    printed = []
+    for stream in client.logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=prefix)["logStreams"]:
+        events = client.logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]
+        printed.append(sum(event["message"].startswith("object ") for event in events))
+    assert sorted(printed) == [2, 2]
+
+
+def test_the_failure_of_one_instance_ends_the_others(client: Client, model: str) -> None:
+    objects = {"a.csv": "1\n", "b.csv": "word\n", "c.csv": "1\n" * 2000, "d.csv": "2\n"}
+    reason = failure(
+        client,
+        model,
+        objects,
+        **CSV,
+        Resources={"InstanceCount": 3},
+        BatchStrategy="SingleRecord",
+    )
+    assert "could not convert string to float: 'word'" in reason
+
+
+def test_more_instances_than_objects(client: Client, model: str) -> None:
+    assert completed(client, model, {"a.csv": "1,2\n"}, **CSV, Resources={"InstanceCount": 20}) == [b"3\n"]

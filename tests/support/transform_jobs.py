@@ -1,0 +1,50 @@
+"""Models and transform jobs for tests: a model of one script or a chain of them, and a job over some objects."""
+
+from typing import Any
+
+from recore.simulator.server import BUCKET, ROLE_ARN
+from support.simulator_client import IMAGE, Client, numbers
+
+
+def container(client: Client, script: str, **members: Any) -> dict[str, Any]:
+    """A container that serves a script. Variables: more of its environment."""
+    variables = {"SAGEMAKER_PROGRAM": "serve_me.py", "SAGEMAKER_SUBMIT_DIRECTORY": client.source(serve_me=script)}
+    variables |= {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"} | members.pop("Variables", {})
+    return {"Image": IMAGE, "Environment": variables} | members
+
+
+def create_model(client: Client, *scripts: str | dict[str, Any], **members: Any) -> str:
+    """A model whose containers serve scripts, or are as given; its name."""
+    name = f"chain-{next(numbers)}"
+    containers = [container(client, script) if isinstance(script, str) else script for script in scripts]
+    described = {"PrimaryContainer": containers[0]} if len(containers) == 1 else {"Containers": containers}
+    client.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, **described | members)
+    return name
+
+
+def transform(client: Client, model: str, objects: dict[str, str | bytes], **members: Any) -> tuple[dict, str]:
+    """Run a transform job over objects; its description and where the answers are.
+
+    Source, Input, Output, Resources: members of S3DataSource, TransformInput, TransformOutput and TransformResources.
+    """
+    name = f"transform-{next(numbers)}"
+    for key, body in objects.items():
+        client.put(f"{name}/in/{key}", body)
+    source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/{name}/in/"} | members.pop("Source", {})
+    out = f"s3://{BUCKET}/{name}/out"
+    request = {
+        "TransformJobName": name,
+        "ModelName": model,
+        "TransformInput": {"DataSource": {"S3DataSource": source}} | members.pop("Input", {}),
+        "TransformOutput": {"S3OutputPath": out} | members.pop("Output", {}),
+        "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1} | members.pop("Resources", {}),
+    }
+    client.sagemaker.create_transform_job(**request | members)
+    return client.wait("TransformJob", name), out
+
+
+def completed(client: Client, model: str, objects: dict[str, str | bytes], **members: Any) -> list[bytes]:
+    """What a transform job makes of each object. The job must be Completed."""
+    job, out = transform(client, model, objects, **members)
+    assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
+    return [client.get(f"{out}/{key}.out") for key in objects]
