@@ -21,6 +21,7 @@ FROM python:3.12-slim AS equivalent
 COPY --from=packages /packages /usr/local
 COPY recore/container/commands/ /usr/local/bin/
 COPY recore/container/training.py recore/container/serving.py /opt/recore/
+COPY recore/container/library/ /usr/local/lib/python3.12/site-packages/
 ENV SM_MODEL_DIR=/opt/ml/model \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1

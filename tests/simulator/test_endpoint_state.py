@@ -27,6 +27,7 @@ def answer(endpoints: Endpoints, name: str) -> str:
     return json.loads(endpoints.invoke(name)["Body"].read())[0]
 
 
+@pytest.mark.slow
 def test_endpoints_serve_again_after_a_kill(tmp_path: Path) -> None:
     with endpoints_of(tmp_path) as (simulator, endpoints):
         config = endpoints.config(variant(endpoints.named("one")), variant(endpoints.named("two"), "two"))
@@ -63,6 +64,7 @@ def test_endpoints_serve_again_after_a_kill(tmp_path: Path) -> None:
         endpoints.delete(serving)
 
 
+@pytest.mark.slow
 def test_work_that_a_kill_interrupts_is_finished(tmp_path: Path) -> None:
     """A creation, an update and a deletion."""
     with endpoints_of(tmp_path) as (simulator, endpoints):
@@ -99,4 +101,13 @@ def test_the_status_while_servers_start_again(tmp_path: Path) -> None:
         begun = time.monotonic()
         assert answer(endpoints, name) == "slow"
         assert time.monotonic() - begun > 1
+        assert endpoints.settle(name)["EndpointStatus"] == "InService"
+
+
+def test_an_endpoint_serves_at_once_after_a_kill(tmp_path: Path) -> None:
+    with endpoints_of(tmp_path) as (simulator, endpoints):
+        name = endpoints.create(endpoints.config(variant(endpoints.named("m"))))
+        simulator.kill()
+    with endpoints_of(tmp_path) as (_, endpoints):
+        assert answer(endpoints, name) == "m"
         assert endpoints.settle(name)["EndpointStatus"] == "InService"

@@ -203,7 +203,9 @@ def test_a_request_that_ends_its_server(endpoints: Endpoints, obedient: str) -> 
 
 
 def test_an_error_names_its_container(endpoints: Endpoints) -> None:
-    failing = NAMED.format(name="second").replace("    return json", "    raise LookupError('in the second')\n    return json")
+    failing = NAMED.format(name="second").replace(
+        "    return json", "    raise LookupError('in the second')\n    return json"
+    )
     containers = []
     for script in (NAMED.format(name="first"), failing):
         variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
@@ -305,9 +307,7 @@ def test_logs_have_a_stream_an_instance(endpoints: Endpoints) -> None:
     while True:
         streams = [item["logStreamName"] for item in logs.describe_log_streams(logGroupName=group)["logStreams"]]
         assert len(streams) == 2
-        events = {
-            stream: logs.get_log_events(logGroupName=group, logStreamName=stream)["events"] for stream in streams
-        }
+        events = {stream: logs.get_log_events(logGroupName=group, logStreamName=stream)["events"] for stream in streams}
         asked = [[e["message"] for e in found if "asked for" in e["message"]] for found in events.values()]
         if all(len(lines) == 2 for lines in asked):
             break

@@ -2,6 +2,7 @@
 
 import contextlib
 import operator
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -148,6 +149,16 @@ def test_a_kind_without_a_line_is_not_there(client: Any) -> None:
 
 def test_the_docs_name_every_operation_that_is_answered() -> None:
     assert operations_table() in DOCS.read_text(), f"docs/simulator.md is stale; its table is\n{operations_table()}"
+
+
+def test_the_table_has_every_operation_of_the_service() -> None:
+    *rows, rest = operations_table().splitlines()
+    named = set(re.findall(r"`(\w+)`", "".join(rows)))
+    others = re.findall(r"`(\w+)`", rest)
+    assert len(others) < 100
+    for operation in set(sagemaker_model().operation_names) - named:
+        assert any(noun.removesuffix("y") in operation for noun in others), operation
+    assert not named & set(others)
 
 
 def test_every_operation_is_in_the_service_model_and_of_one_kind() -> None:

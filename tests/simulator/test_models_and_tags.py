@@ -200,8 +200,8 @@ def test_logs_and_images(client: Client) -> None:
 
 
 def test_unsupported_services_answer_with_an_error(client: Client) -> None:
-    with pytest.raises(botocore.exceptions.ClientError, match="Endpoints are not simulated") as caught:
-        client.simulator.client("sagemaker-runtime").invoke_endpoint(EndpointName="x", Body=b"1")
+    with pytest.raises(botocore.exceptions.ClientError, match="does not answer InvokeEndpointAsync") as caught:
+        client.simulator.client("sagemaker-runtime").invoke_endpoint_async(EndpointName="x", InputLocation="s3://b/k")
     assert caught.value.response["Error"]["Code"] == "NotImplemented"
     with pytest.raises(botocore.exceptions.ClientError, match="does not answer CreateNotebookInstance"):
         client.sagemaker.create_notebook_instance(

@@ -70,7 +70,6 @@ def test_an_async_invocation_is_not_simulated(client: Client) -> None:
     ("method", "path", "service", "status", "code"),
     [
         ("POST", "/endpoints/x/invocations", None, 400, "ValidationError"),
-        ("POST", "/endpoints/x/async-invocations", None, 501, "NotImplemented"),
         ("GET", "/endpoints/x/invocations", "sagemaker", 405, "UnknownOperationException"),
         ("POST", "/endpoints/x", "sagemaker", 501, "NotImplemented"),
         ("POST", "/endpoints//invocations", "sagemaker", 501, "NotImplemented"),

@@ -14,6 +14,7 @@ from recore.simulator.isolation import socket_folder
 from recore.simulator.isolation.translation import translated
 
 CONTAINER = Path(__file__).parents[2] / "container"  # the room that runs inside the job
+LIBRARY = str(CONTAINER / "library")  # packages that the container has and this Python lacks
 ML = "/opt/ml"
 LIBRARIES = "/opt/libraries"
 SOCKET = f"/run/server/{socket_folder.NAME}"  # of a model's server, in a folder that is shared with its job alone
@@ -62,10 +63,15 @@ class Sandbox:
         # all is installed by now: pip, which a job's toolkit still calls, says what is missing and touches nothing
         base |= {"PIP_NO_INDEX": "1", "PIP_DRY_RUN": "1", "PIP_NO_BUILD_ISOLATION": "0"}
         environment = base | self.isolation.environment(self) | environment
+        importable = [environment.get("PYTHONPATH")]
         if self.libraries:
             libraries = LIBRARIES if self.isolation.true_paths else str(self.libraries)
             environment["PATH"] += f":{libraries}/bin"
-            environment["PYTHONPATH"] = ":".join(filter(None, [environment.get("PYTHONPATH"), libraries]))
+            importable.append(libraries)
+        if self.isolation.this_python:
+            importable.append(LIBRARY)
+        if path := ":".join(filter(None, importable)):
+            environment["PYTHONPATH"] = path
         return self.isolation.launch(self, command, environment, folder)
 
 

@@ -23,10 +23,16 @@ PERIOD = 0.5  # seconds between deliveries
 
 
 class JobLog:
-    """A log stream of a job. metrics: what is looked for in its output, if anything. tail: the last lines."""
+    """A log stream of one job. metrics: what is looked for in its output, if anything. tail: the last lines.
 
-    def __init__(self, client: Any, group: str, stream: str, metrics: TrainingMetrics | None = None):
-        self._client, self._group, self._stream = client, group, stream
+    stream: its name; by default the job's, of its first instance.
+    """
+
+    def __init__(
+        self, client: Any, group: str, job: str, metrics: TrainingMetrics | None = None, stream: str | None = None
+    ):
+        self._client, self._group = client, group
+        self._job, self._stream = job, stream or f"{job}/algo-1-{int(time.time())}"
         self._metrics = metrics
         self._waiting: list[dict[str, Any]] = []
         self._size = 0  # bytes that are waiting
@@ -45,7 +51,7 @@ class JobLog:
 
     def of_container(self, name: str) -> "JobLog":
         """The stream of one container of an inference pipeline."""
-        return JobLog(self._client, self._group, f"{self._stream}/{name}")
+        return JobLog(self._client, self._group, self._job, stream=f"{self._stream}/{name}")
 
     def read(self, pipe: IO[bytes], ended: Callable[[], int | None] = lambda: None) -> None:
         """Take lines from a pipe until its end; or, where `ended` has an answer, until it is empty."""

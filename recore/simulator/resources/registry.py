@@ -1,5 +1,8 @@
 """The kinds of resource: a new one is a line here."""
 
+import re
+
+from recore.simulator.api.service_model import sagemaker_model
 from recore.simulator.jobs.platform import Platform
 from recore.simulator.resources.endpoint import Endpoints
 from recore.simulator.resources.endpoint_config import EndpointConfigs
@@ -27,10 +30,28 @@ def make_resources(platform: Platform) -> list[Resource]:
 
 
 def operations_table() -> str:
-    """The table of operations in docs/simulator.md."""
-    rows = ["| resource | operations | here |", "|---|---|---|"]
+    """The table of operations in docs/simulator.md: a row for each kind that is here, and one for all other kinds."""
+    rows = ["| resource | run | recorded only | not there |", "|---|---|---|---|"]
     kinds: tuple[type[Resource], ...] = (*KINDS, Tags)
+    absent = set(sagemaker_model().operation_names).difference(*(kind.operations() for kind in kinds))
     for kind in kinds:
-        operations = ", ".join(f"`{name}`" for name in kind.operations())
-        rows.append(f"| {kind.arn_type.replace('-', ' ')}s | {operations} | {'run' if kind.runs else 'are recorded'} |")
+        here, missing = kind.operations(), sorted(name for name in absent if _noun(name) == kind.kind)
+        absent -= set(missing)
+        run, recorded = (here, []) if kind.runs else ([], here)
+        cells = " | ".join(", ".join(f"`{name}`" for name in names) for names in (run, recorded, missing))
+        rows.append(f"| {kind.arn_type.replace('-', ' ')}s | {cells} |")
+    nouns = sorted({_noun(name) for name in absent})
+    first = [noun for noun in nouns if not any(noun != other and noun.startswith(other) for other in nouns)]
+    rows.append(f"| everything else |  |  | {', '.join(f'`{noun}`' for noun in first)} |")
     return "\n".join(rows)
+
+
+def _noun(operation: str) -> str:
+    """What an operation is about: its name without the verb, and without the plural of a list."""
+    noun = re.sub("^(Batch)?[A-Z][a-z]+(?=[A-Z])", "", operation)
+    if not operation.startswith("List"):
+        return noun
+    for plural, singular in (("ies", "y"), ("ases", "as"), ("s", "")):
+        if noun.endswith(plural):
+            return noun.removesuffix(plural) + singular
+    return noun

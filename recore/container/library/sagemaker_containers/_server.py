@@ -1,0 +1,25 @@
+"""A model's server by a framework's own application."""
+
+import subprocess
+
+from ._env import ServingEnv
+
+
+def start(module_app: str) -> None:
+    """Serve a WSGI application, named as gunicorn names it, until the server ends. There is no nginx before it.
+
+    Raises CalledProcessError if the server ends with an error.
+    """
+    serving = ServingEnv()
+    command = ["gunicorn", "--bind", f"0.0.0.0:{serving.http_port}", "--worker-class", "gthread", "--no-control-socket"]
+    command += ["--timeout", str(serving.model_server_timeout), "--workers", str(serving.model_server_workers)]
+    subprocess.run([*command, module_app], check=True)
+
+
+def next_safe_port(port_range: str, after: str | None = None) -> str:
+    """The first port of a range such as "9000-9999", or the one after another. Raises ValueError outside the range."""
+    first, last = (int(number) for number in port_range.split("-"))
+    port = first if after is None else int(after) + 1
+    if not first <= port <= last:
+        raise ValueError(f"the port {port} is outside the range {port_range} that SageMaker leaves free")
+    return str(port)

@@ -1,0 +1,99 @@
+"""The hooks of a script put together: content in, response out."""
+
+import functools
+import json
+import traceback
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from sagemaker_training import content_types, encoders, errors
+
+from ._env import ServingEnv
+from ._worker import Request, Response
+
+Hook = Callable[..., Any]
+
+
+def default_model_fn(model_dir: str) -> NoReturn:
+    raise NotImplementedError("the script has no model_fn(model_dir), which loads the model")
+
+
+def default_input_fn(input_data: Any, content_type: str) -> Any:
+    """An array of JSON, CSV or NPY. Raises UnsupportedFormatError."""
+    return encoders.decode(input_data, content_type)
+
+
+def default_predict_fn(data: Any, model: Any) -> NoReturn:
+    raise NotImplementedError("the script has no predict_fn(data, model), which makes the predictions")
+
+
+def default_output_fn(prediction: Any, accept: str) -> Response:
+    """The prediction as JSON, CSV or NPY. Raises UnsupportedFormatError."""
+    return Response(encoders.encode(prediction, accept), mimetype=accept)
+
+
+class Transformer:
+    """The hooks of a script, in place of which the defaults above are used.
+
+    transform_fn: in place of input_fn, predict_fn and output_fn; with one of these it is a ValueError. error_class: of
+    the error that is raised when a hook of the script raises any.
+    """
+
+    def __init__(
+        self,
+        model_fn: Hook | None = None,
+        input_fn: Hook | None = None,
+        predict_fn: Hook | None = None,
+        output_fn: Hook | None = None,
+        transform_fn: Hook | None = None,
+        error_class: type[Exception] = errors.ClientError,
+    ):
+        if transform_fn and (input_fn or predict_fn or output_fn):
+            raise ValueError("transform_fn cannot be combined with input_fn, predict_fn or output_fn")
+
+        def wrapped(hook: Hook | None, default: Hook) -> Hook:
+            return _raising(error_class, hook) if hook else default
+
+        self._model: Any = None
+        self._model_fn = wrapped(model_fn, default_model_fn)
+        self._input_fn = wrapped(input_fn, default_input_fn)
+        self._predict_fn = wrapped(predict_fn, default_predict_fn)
+        self._output_fn = wrapped(output_fn, default_output_fn)
+        self._transform_fn = wrapped(transform_fn, self._transform_in_steps)
+
+    def initialize(self) -> None:
+        """Load the model."""
+        self._model = self._model_fn(ServingEnv().model_dir)
+
+    def transform(self) -> Any:
+        """The response to the request that Flask is answering."""
+        request = Request()
+        result = self._transform_fn(self._model, request.content, request.content_type, request.accept)
+        return Response(result[0], mimetype=result[1]) if isinstance(result, tuple) else result
+
+    def _transform_in_steps(self, model: Any, content: Any, content_type: str, accept: str) -> Any:
+        try:
+            data = self._input_fn(content, content_type)
+        except errors.UnsupportedFormatError as error:
+            return _refusal(error, 415)
+        prediction = self._predict_fn(data, model)
+        try:
+            return self._output_fn(prediction, accept)
+        except errors.UnsupportedFormatError as error:
+            return _refusal(error, 406)
+
+
+def _raising(error_class: type[Exception], hook: Hook) -> Hook:
+    @functools.wraps(hook)
+    def call(*args: Any, **named: Any) -> Any:
+        try:
+            return hook(*args, **named)
+        except Exception as error:
+            raise error_class(error) from error
+
+    return call
+
+
+def _refusal(error: Exception, status: int) -> Response:
+    content = {"error": type(error).__name__, "error-message": str(error), "stack-trace": traceback.format_exc()}
+    return Response(json.dumps(content), status=status, mimetype=content_types.JSON)

@@ -1,0 +1,91 @@
+"""Requests and responses of a model's server, on Flask, and its application."""
+
+import threading
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import flask
+from sagemaker_training import content_types
+
+from ._env import ServingEnv
+
+
+class Response(flask.Response):
+    """A response, whose type is JSON unless `mimetype` says otherwise. accept: has no effect any more."""
+
+    default_mimetype = content_types.JSON
+
+    def __init__(
+        self,
+        response: Any = None,
+        accept: str | None = None,
+        status: int | str = 200,
+        headers: Any = None,
+        mimetype: str | None = None,
+        direct_passthrough: bool = False,
+    ):
+        if accept:
+            warnings.warn("the argument accept of Response has no effect: use mimetype", DeprecationWarning, 2)
+        super().__init__(response, status, headers, mimetype, None, direct_passthrough)
+
+
+class Request(flask.Request):
+    """A request to /invocations. By default the one that Flask is answering."""
+
+    def __init__(self, environ: dict[str, Any] | None = None, serving_env: ServingEnv | None = None):
+        super().__init__(environ or flask.request.environ)
+        self._default_accept = (serving_env or ServingEnv()).default_accept
+
+    @property
+    def content_type(self) -> str:  # type: ignore[override]
+        """The type of the content, which some AWS services send as ContentType; by default JSON."""
+        return self.headers.get("ContentType") or self.headers.get("Content-Type") or content_types.JSON
+
+    @property
+    def accept(self) -> str:
+        """The type that the client asks for, or the container's default."""
+        accept = self.headers.get("Accept")
+        return self._default_accept if accept in (None, "", content_types.ANY) else accept
+
+    @property
+    def content(self) -> str | bytes:
+        """The content: text where it is CSV or JSON, and otherwise bytes."""
+        return self.get_data(as_text=True) if self.content_type in content_types.UTF8_TYPES else self.get_data()
+
+
+def default_healthcheck_fn() -> Response:
+    """The answer to /ping: 200, without content."""
+    return Response(status=200)
+
+
+class Worker(flask.Flask):
+    """The application of a model's server.
+
+    transform_fn: answers /invocations. initialize_fn: called once, before the first request. healthcheck_fn: answers
+    /ping. execution_parameters_fn: answers /execution-parameters, which is not there without it.
+    """
+
+    request_class = Request
+
+    def __init__(
+        self,
+        transform_fn: Callable[[], Any],
+        initialize_fn: Callable[[], Any] | None = None,
+        module_name: str | None = None,
+        healthcheck_fn: Callable[[], Any] | None = None,
+        execution_parameters_fn: Callable[[], Any] | None = None,
+    ):
+        super().__init__(module_name or ServingEnv().module_name or __name__)
+        self._initialize, self._lock = initialize_fn, threading.Lock()
+        self.before_request(self._initialize_once)
+        self.add_url_rule("/invocations", "invocations", transform_fn, methods=["POST"])
+        self.add_url_rule("/ping", "ping", healthcheck_fn or default_healthcheck_fn)
+        if execution_parameters_fn:
+            self.add_url_rule("/execution-parameters", "execution-parameters", execution_parameters_fn)
+
+    def _initialize_once(self) -> None:
+        with self._lock:
+            if self._initialize:
+                self._initialize()
+            self._initialize = None

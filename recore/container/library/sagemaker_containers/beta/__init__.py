@@ -1,0 +1,1 @@
+"""As in AWS's package: what scripts import is in `framework`."""

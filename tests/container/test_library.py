@@ -1,0 +1,105 @@
+"""The package sagemaker_containers of the container: a framework's application with it, served over real HTTP."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+APPLICATION = """
+import os
+from sagemaker_containers.beta.framework import env, errors, transformer, worker
+
+def model_fn(model_dir):
+    print("loaded", flush=True)
+    return 2
+
+def predict_fn(data, model):
+    if data.size > 3:
+        raise ValueError("too many")
+    return data * model
+
+served = transformer.Transformer(model_fn=model_fn, predict_fn=predict_fn)
+app = worker.Worker(transform_fn=served.transform, initialize_fn=served.initialize, module_name="framework")
+"""
+
+
+def run(room: Path, script: str) -> subprocess.CompletedProcess[str]:
+    """Run a script by a Python that has the package, as in a container."""
+    environment = dict(os.environ, PYTHONPATH=str(room / "library"))
+    return subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def address(room: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Of the application, which `server.start` serves."""
+    folder = tmp_path_factory.mktemp("framework")
+    (folder / "application.py").write_text(APPLICATION)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = dict(os.environ, PYTHONPATH=f"{room / 'library'}:{folder}", SAGEMAKER_BIND_TO_PORT=str(port))
+    environment |= {"SAGEMAKER_MODEL_SERVER_WORKERS": "1", "SAGEMAKER_BASE_DIR": str(folder)}
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    script = "from sagemaker_containers.beta.framework import server; server.start('application:app')"
+    process = subprocess.Popen([sys.executable, "-c", script], env=environment, start_new_session=True)
+    try:
+        deadline = time.monotonic() + 30
+        while True:
+            assert process.poll() is None
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=5)
+                break
+            except OSError:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, 9)
+        process.wait()
+
+
+def post(address: str, body: str, **headers: str) -> tuple[int, str, str]:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    request = urllib.request.Request(f"{address}/invocations", body.encode(), named)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, answer.headers["Content-Type"], answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers["Content-Type"], error.read().decode()
+
+
+def test_default_hooks(address: str) -> None:
+    assert post(address, "[1, 2]", Content_Type="application/json") == (200, "application/json", "[2, 4]")
+    csv = post(address, "1,2\n", Content_Type="text/csv", Accept="text/csv")
+    assert csv == (200, "text/csv; charset=utf-8", "2.0\n4.0\n")
+    assert post(address, "[1]", ContentType="application/json", Content_Type="image/png")[2] == "[2]"
+
+
+def test_formats_that_nothing_reads_or_writes(address: str) -> None:
+    status, kind, body = post(address, "1", Content_Type="image/png")
+    assert (status, kind) == (415, "application/json")
+    assert json.loads(body)["error"] == "UnsupportedFormatError"
+    assert post(address, "[1]", Content_Type="application/json", Accept="image/png")[0] == 406
+
+
+def test_an_error_of_a_hook(address: str) -> None:
+    assert post(address, "[1, 2, 3, 4]", Content_Type="application/json")[0] == 500
+
+
+def test_every_name_can_be_imported(room: Path) -> None:
+    script = "from sagemaker_containers.beta.framework import transformer\n"
+    script += "transformer.Transformer(input_fn=id, transform_fn=id)"
+    assert "ValueError: transform_fn cannot be combined" in run(room, script).stderr
+
+
+def test_ports_outside_the_range(room: Path) -> None:
+    script = "from sagemaker_containers.beta.framework import server; server.next_safe_port('5000-5001', '5001')"
+    assert "ValueError: the port 5002 is outside the range 5000-5001" in run(room, script).stderr

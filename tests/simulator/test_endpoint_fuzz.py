@@ -1,0 +1,139 @@
+"""Any request to endpoints and their configurations has its response or a modelled error, and the simulator lives on.
+
+Requests that hypothesis makes from the service models often name the resources that exist here, so that many of them
+are carried out: endpoints are created, updated, invoked and deleted.
+"""
+
+import contextlib
+import http.client
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from simulator.shapes import KNOWN, spoiled, valid
+from simulator.test_protocol import ask
+from support.endpoints import NAMED, Endpoints, variant
+from support.simulator_client import IMAGE, Client
+
+from recore.simulator.api.runtime import runtime_model
+from recore.simulator.api.service_model import operation_model
+from recore.simulator.resources.endpoint import Endpoints as EndpointResource
+from recore.simulator.resources.endpoint_config import EndpointConfigs
+from recore.simulator.server import ROLE_ARN, Simulator
+
+OPERATIONS = [*EndpointConfigs.operations(), *EndpointResource.operations()]
+INVOCATIONS = ["InvokeEndpoint", "InvokeEndpointWithResponseStream"]
+NAMES = ["a", "a1", "abc-1"]
+FUZZ = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
+RUNTIME_ERRORS = {"ValidationError": 400, "ModelError": 424}
+
+
+@pytest.fixture(scope="module")
+def endpoints() -> Iterator[Endpoints]:
+    with Simulator(isolation="off") as simulator:
+        made = Endpoints(Client(simulator))
+        variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
+        variables["SAGEMAKER_SUBMIT_DIRECTORY"] = made.client.source(inference=NAMED.format(name="m"))
+        container = {"Image": IMAGE, "Environment": variables}
+        for name in NAMES:
+            made.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
+            made.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant(name, "a")])
+        made.sagemaker.create_endpoint(EndpointName="a", EndpointConfigName="a")
+        made.settle("a")
+        yield made
+
+
+def named(document: Any) -> st.SearchStrategy[Any]:
+    """A document whose names are, half of the time, those of what exists."""
+    if isinstance(document, list):
+        return st.tuples(*map(named, document)).map(list)
+    if not isinstance(document, dict):
+        return st.just(document)
+    members = {
+        name: st.just(value) | st.sampled_from(NAMES)
+        if name.endswith("Name") and isinstance(value, str)
+        else st.integers(1, 3)
+        if name.endswith("InstanceCount")
+        else named(value)
+        for name, value in document.items()
+    }
+    return st.fixed_dictionaries(members)
+
+
+def requests(shape: Any) -> st.SearchStrategy[Any]:
+    """Valid requests, and such with one change."""
+    made = valid(shape).flatmap(named)
+    return made | made.flatmap(spoiled)
+
+
+def assert_operates(endpoints: Endpoints, data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(OPERATIONS))
+    document = data.draw(requests(operation_model(name).input_shape))
+    status, answer = ask(endpoints.client, f"SageMaker.{name}", json.dumps(document).encode())
+    modelled = {error.name for error in operation_model(name).error_shapes}
+    allowed = {"ValidationException", "SerializationException"} | modelled
+    assert (status, answer.get("__type")) == (200, None) or (status == 400 and answer["__type"] in allowed), answer
+
+
+def assert_invokes(endpoints: Endpoints, data: st.DataObject) -> None:
+    operation = runtime_model().operation_model(data.draw(st.sampled_from(INVOCATIONS)))
+    headers, body = {}, data.draw(st.binary(max_size=50))
+    for shape in operation.input_shape.members.values():
+        if shape.serialization.get("location") == "header" and data.draw(st.integers(0, 3)) == 0:
+            texts = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=20)  # HTTP has no control characters
+            text = data.draw(st.sampled_from([*KNOWN, "one", "a\tb", "é", "x" * 2000]) | texts)
+            headers[shape.serialization["name"]] = text.encode()
+    name = data.draw(st.sampled_from([*NAMES, "nowhere", "under_score", "%00", "a" * 70]))
+    path = operation.http["requestUri"].replace("{EndpointName}", name)
+    connection = http.client.HTTPConnection("127.0.0.1", endpoints.client.simulator.port, timeout=90)
+    with contextlib.closing(connection):
+        connection.request("POST", path, body, headers)
+        response = connection.getresponse()
+        content = response.read()
+    if response.status == 200:
+        assert response.getheader("x-amzn-invoked-production-variant")
+        return
+    code = response.getheader("x-amzn-errortype")
+    assert code in RUNTIME_ERRORS, (response.status, content)
+    assert response.status == RUNTIME_ERRORS[code]
+    assert json.loads(content)["Message"]
+
+
+@pytest.fixture(autouse=True)
+def still_works(endpoints: Endpoints) -> Iterator[None]:
+    """Afterwards an endpoint can be created and invoked."""
+    yield
+    listed = endpoints.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]
+    for name in [item["EndpointName"] for item in listed]:
+        with contextlib.suppress(endpoints.sagemaker.exceptions.ClientError):  # it is being deleted
+            endpoints.settle(name)
+            endpoints.delete(name)
+    for name in NAMES:
+        with contextlib.suppress(endpoints.sagemaker.exceptions.ClientError):  # it was not deleted
+            variants = [variant(name, "a")]
+            endpoints.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=variants)
+    endpoints.sagemaker.create_endpoint(EndpointName="a", EndpointConfigName="a")
+    assert endpoints.settle("a")["EndpointStatus"] == "InService"
+    assert json.loads(endpoints.invoke("a")["Body"].read())[0] == "m"
+
+
+@settings(max_examples=150, **FUZZ)
+@given(data=st.data())
+def test_any_operation_is_answered(endpoints: Endpoints, data: st.DataObject) -> None:
+    assert_operates(endpoints, data)
+
+
+@settings(max_examples=150, **FUZZ)
+@given(data=st.data())
+def test_any_invocation_is_answered(endpoints: Endpoints, data: st.DataObject) -> None:
+    assert_invokes(endpoints, data)
+
+
+@pytest.mark.slow
+@settings(max_examples=10_000, **FUZZ)
+@given(data=st.data())
+def test_thousands_of_operations_and_invocations(endpoints: Endpoints, data: st.DataObject) -> None:
+    data.draw(st.sampled_from([assert_operates, assert_operates, assert_invokes]))(endpoints, data)

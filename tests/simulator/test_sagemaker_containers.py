@@ -1,0 +1,116 @@
+"""Scripts that import sagemaker_containers, which AWS's image holds, run in jobs as they are."""
+
+import importlib.util
+import json
+
+import pytest
+from support.simulator_client import Client
+from support.transform_jobs import completed, create_model
+
+pytestmark = pytest.mark.everywhere
+
+# As public scripts for inference pipelines begin and answer.
+FEATURES = """
+import json
+from io import StringIO
+
+import numpy as np
+import pandas as pd
+from sagemaker_containers.beta.framework import (
+    content_types, encoders, env, modules, transformer, worker)
+
+def model_fn(model_dir):
+    return 10.0
+
+def input_fn(input_data, content_type):
+    if content_type == content_types.CSV:
+        return pd.read_csv(StringIO(input_data), header=None)
+    raise ValueError(f"{content_type} is not supported by this script")
+
+def predict_fn(input_data, model):
+    return input_data.to_numpy() * model
+
+def output_fn(prediction, accept):
+    if accept == "application/json":
+        rows = [{"features": row} for row in prediction.tolist()]
+        return worker.Response(json.dumps({"instances": rows}), accept, mimetype=accept)
+    if accept == "text/csv":
+        return worker.Response(encoders.encode(prediction, accept), accept, mimetype=accept)
+    raise RuntimeError(f"{accept} accept type is not supported by this script")
+"""
+# Swallows the ImportError, as some do, and fails later if it had to.
+LABELS = """
+import json
+try:
+    from sagemaker_containers.beta.framework import encoders, worker
+except ImportError:
+    pass
+
+def model_fn(model_dir):
+    return None
+
+def input_fn(input_data, content_type):
+    return [row["features"] for row in json.loads(input_data)["instances"]]
+
+def predict_fn(rows, model):
+    return [sum(row) for row in rows]
+
+def output_fn(prediction, accept):
+    return worker.Response(encoders.encode(prediction, accept), mimetype=accept)
+"""
+CSV = {"Input": {"ContentType": "text/csv"}, "Output": {"Accept": "text/csv"}}
+
+
+def test_it_is_for_jobs_alone() -> None:
+    assert importlib.util.find_spec("sagemaker_containers") is None
+
+
+def test_a_response_of_its_worker(either: Client) -> None:
+    model = create_model(either, FEATURES)
+    assert completed(either, model, {"a": "1,2\n3,4\n"}, **CSV) == [b"10.0,20.0\n30.0,40.0\n"]
+
+
+def test_a_pipeline_of_such_scripts(client: Client) -> None:
+    model = create_model(client, FEATURES, LABELS)
+    assert completed(client, model, {"a": "1,2\n3,4\n"}, **CSV) == [b"30.0\n70.0\n"]
+
+
+def test_what_it_says_of_the_environment(client: Client) -> None:
+    script = """
+import json
+from sagemaker_containers.beta.framework import env, server
+
+def model_fn(model_dir):
+    serving = env.ServingEnv()
+    names = ["module_name", "model_dir", "module_dir", "default_accept", "model_server_workers", "http_port"]
+    assert dict(serving)["module_name"] == serving.module_name
+    return [getattr(serving, name) for name in names] + [server.next_safe_port("5000-5010", "5003")]
+
+def transform_fn(model, data, content_type, accept):
+    return json.dumps(model)
+"""
+    [answer] = completed(client, create_model(client, script), {"a": "1"}, **CSV)
+    expected = ["serve_me", "/opt/ml/model", "/opt/ml/code", "application/json", 1, "8080", "5004"]
+    assert json.loads(answer) == expected
+
+
+def test_the_environment_of_a_training_job(either: Client) -> None:
+    script = """
+import os
+import sagemaker_containers
+from sagemaker_containers.beta.framework import training_env
+for job in (sagemaker_containers.training_env(), training_env()):
+    assert list(job.hosts) == [job.current_host], job.hosts
+    assert job.hyperparameters["depth"] == 3, job.hyperparameters
+    assert job.model_dir == os.environ["SM_MODEL_DIR"]
+"""
+    job = either.train(script, HyperParameters={"depth": "3"})
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+
+
+def test_a_processing_job_with_a_path_of_its_own_imports_it(client: Client) -> None:
+    script = (
+        "from sagemaker_containers.beta.framework import encoders\nassert encoders.encode([1], 'text/csv') == '1\\n'"
+    )
+    job = client.process(script, Environment={"PYTHONPATH": "/opt/ml/processing/input/code"})
+    assert job["ProcessingJobStatus"] == "Completed", job.get("FailureReason")
