@@ -3,10 +3,12 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from recore.check.rule import Finding, Level, Rule
 from recore.check.runner import RuleResult
+from recore.pipeline.submission import read_submission
 from recore.pipeline.text import plain
 
 WIDEST = 1000  # characters of a message
@@ -31,7 +33,10 @@ def to_text(results: Sequence[RuleResult], submission: Path) -> str:
 
 
 def to_json(results: Sequence[RuleResult], submission: Path) -> str:
-    """An object with the findings, the rules that were not run, and how many there are of each."""
+    """An object with the findings, the rules that were not run, and how many there are of each.
+
+    The submission has the SHA-256 of what is uploaded, as in run.json; null where that cannot be determined.
+    """
     counts = _counts(results)
     findings = [
         {
@@ -52,7 +57,8 @@ def to_json(results: Sequence[RuleResult], submission: Path) -> str:
     ]
     return json.dumps(
         {
-            "submission": str(submission),
+            "submission": {"path": str(submission), "sha256": _sha256(submission)},
+            "ended": datetime.now(UTC).isoformat(timespec="seconds"),
             "rules": len(results),
             "errors": counts[Level.ERROR],
             "warnings": counts[Level.WARNING],
@@ -60,6 +66,13 @@ def to_json(results: Sequence[RuleResult], submission: Path) -> str:
             "not_run": not_run,
         }
     )
+
+
+def _sha256(submission: Path) -> str | None:
+    try:
+        return read_submission(submission).sha256
+    except (OSError, ValueError):
+        return None
 
 
 def to_github(results: Sequence[RuleResult], submission: Path) -> str:

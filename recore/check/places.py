@@ -1,9 +1,9 @@
 """Where a submission defines what a finding is about."""
 
 import ast
-import warnings
 
 from recore.check.rule import Place
+from recore.check.script import parse_script
 from recore.pipeline.submission import SubmissionFiles
 
 
@@ -12,23 +12,14 @@ def place_of(submission: SubmissionFiles, *functions: str) -> Place:
     names = ["train.py", *sorted(name for name in submission.files if name.endswith(".py") and name != "train.py")]
     for function in functions:
         for name in names:
-            for node in _statements(submission.files[name]):
-                if isinstance(node, ast.FunctionDef) and node.name == function:
-                    return Place(name, node.lineno)
+            if found := parse_script(name, submission.files[name]).functions.get(function):
+                return Place(name, found.lineno)
     return Place("train.py")
-
-
-def _statements(source: bytes) -> list[ast.stmt]:
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            return ast.parse(source).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
 
 
 def definition_of(submission: SubmissionFiles, name: str) -> Place:
     """The line in train.py that defines a class or a function, or train.py as a whole."""
-    for node in _statements(submission.files["train.py"]):
+    for node in parse_script("train.py", submission.files["train.py"]).tree.body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name.split(".")[0]:
             return Place("train.py", node.lineno)
     return Place("train.py")

@@ -13,6 +13,7 @@ import numpy as np
 from recore.pipeline.data import read_header
 
 Row = list[str]
+HOLE = "SiteID"
 FEW = 24  # rows of a small variation
 PART = 4  # each fourth row is in the part of the data that training is repeated with
 SMALLEST_PART = 100  # rows; of smaller data each second row is
@@ -46,14 +47,20 @@ class PublicData:
     def rows(self) -> int:
         return len(self.index)
 
+    @property
+    def holes(self) -> int:
+        """How many drill holes the rows are from; 0 where the file does not say."""
+        return self._table[2]
+
     @cached_property
-    def _table(self) -> tuple[list[str], np.ndarray[Any, np.dtype[np.float64]]]:
+    def _table(self) -> tuple[list[str], np.ndarray[Any, np.dtype[np.float64]], int]:
         import pyarrow as pa
         import pyarrow.csv
 
         first, columns = self.header[0], [name for name in self.targets if name in self.header[1:]]
-        types = dict.fromkeys(columns, pa.float64()) | {first: pa.string()}
-        convert = pa.csv.ConvertOptions(column_types=types, include_columns=[first, *columns])
+        hole = [HOLE] if HOLE in self.header[1:] else []
+        types = dict.fromkeys(columns, pa.float64()) | dict.fromkeys([first, *hole], pa.string())
+        convert = pa.csv.ConvertOptions(column_types=types, include_columns=[first, *columns, *hole])
         try:
             table = pa.csv.read_csv(self.path, convert_options=convert)
         except pa.ArrowException as error:
@@ -61,7 +68,7 @@ class PublicData:
         measured = np.full((len(table), len(self.targets)), np.nan)
         for name in columns:
             measured[:, self.targets.index(name)] = table[name].to_numpy()
-        return table[first].to_pylist(), measured
+        return table[first].to_pylist(), measured, len(table[HOLE].unique()) if hole else 0
 
     @cached_property
     def few_rows(self) -> list[int]:

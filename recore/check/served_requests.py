@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 
 CSV = "text/csv"
+OTHER_TYPE = "application/json"  # which input_fn need not accept
 LONGEST_LINE = 16 << 20  # bytes
 MALFORMED = ("text_in_a_cell", "cell_missing", "not_text")
 
@@ -40,7 +41,7 @@ def plan_requests(inputs: Path, rows: Sequence[int]) -> list[Request]:
         Request("single_with_header", header + lines[half]),
         Request("single", lines[half]),
         Request("charset", few, "text/csv; charset=utf-8"),
-        Request("wrong_type", b'{"instances": [[1.0, 2.0]]}', "application/json"),
+        Request("wrong_type", b'{"instances": [[1.0, 2.0]]}', OTHER_TYPE),
         *(Request(name, header + spoil(name, lines)) for name in MALFORMED),
     ]
     return [*requests, Request("afterwards", few)]

@@ -87,7 +87,7 @@ def check(
         return
     source = SubmissionSource(submission, tuple(DETECTION_LIMITS))
     isolation = isolation or ("required" if for_host else "auto")
-    experiments = partial(open_experiments, submission, public, isolation, not select, for_host)
+    experiments = partial(open_experiments, submission, public, isolation, not select, for_host, "RC251" in chosen)
     results = run_rules(entries, chosen, source, None if source_only else experiments)
     show = {"text": to_text, "json": to_json, "github": to_github}[kind]
     click.echo(show(results, submission))

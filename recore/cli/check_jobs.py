@@ -27,12 +27,12 @@ SAMPLE_ROWS, SAMPLE_HOLES = 800, 16  # of the data that are made where there are
 
 @contextlib.contextmanager
 def open_experiments(
-    submission: Path, public: Path | None, isolation: str, everything: bool, for_host: bool
+    submission: Path, public: Path | None, isolation: str, everything: bool, for_host: bool, builds: bool
 ) -> Iterator["Experiments"]:
     """Experiments with a submission on a simulator of their own, which ends with the context.
 
     public: data with assays; None: those in data/, or else a sample. everything: start all experiments at once, side
-    by side, with those for hosts if for_host.
+    by side, with those for hosts if for_host. builds: whether setup.py is to be run.
     """
     from recore.check.experiments import Experiments
     from recore.check.public_data import PublicData
@@ -51,7 +51,7 @@ def open_experiments(
         name = f"recore-check-{uuid.uuid4().hex[:8]}"
         settings = RunSettings(name, destination.bucket, destination.role, destination.image)
         watch = stack.enter_context(_show_steps())
-        builder = _find_builder(stack, name)
+        builder = _find_builder(stack, name) if builds else None
         with Experiments(destination.services, settings, files, data, weights, results, watch, builder) as experiments:
             if everything:
                 experiments.start_all(for_host)

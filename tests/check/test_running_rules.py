@@ -19,6 +19,7 @@ from support.run_command import make_once
 from recore.check.project import pack_project
 from recore.check.rule import Level
 from recore.dataset.sample_files import Plan, make_sample
+from recore.pipeline import requests
 from recore.pipeline.submission import read_submission
 from recore.simulator.server import Simulator
 from recore.template.new_submission import list_models, write_submission
@@ -28,6 +29,7 @@ FLAGGED = {
     "archive_differs": ("RC251", "holds also NOTES.txt"),
     "setup_fails": ("RC251", "setup.py: run me at home"),
     "requirements_invalid": ("RC252", "'numpy=2.5.1'"),
+    "version_missing": ("RC252", "tabulate==0.9.99"),
     "helper_not_packed": ("RC301", "No module named 'helpers'"),
     "fixed_rows": ("RC302", "these are not my data"),
     "not_repeatable": ("RC303", "predict differently"),
@@ -60,6 +62,7 @@ FLAGGED = {
     "exact_content_type": ("RC606", "charset=utf-8"),
     "coerced_cells": ("RC607", "the text abc"),
     "silent_error": ("RC607", "does not name the reason"),
+    "type_not_named": ("RC607", "does not name the content type"),
     "exits_on_request": ("RC608", "does not answer"),
     "state_of_server": ("RC608", "answers differently"),
     "predict_clips": ("RC609", "something else than the server"),
@@ -77,6 +80,8 @@ OBSERVED = {
     "runs_shell": ("RC803", "os.system true", "train.py"),
     "kills_parent": ("RC804", "cannot be observed", ""),
     "fails_observed": ("RC804", "Step train fails while it is observed", ""),
+    "forks": ("RC804", "more processes", ""),
+    "never_ends": ("RC804", "exceeded its time limit", ""),
     "native_code": ("RC805", "libc.so.6", "train.py"),
 }
 FOR_HOST = ("RC801", "RC802", "RC803", "RC804", "RC805")
@@ -90,8 +95,8 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.fixture(scope="session")
 def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Public data of 88 rows and 100 channels."""
-    plan = Plan(rows=120, holes=8, channels=100)
+    """Public data of 88 rows, 100 channels and 11 drill holes."""
+    plan = Plan(rows=120, holes=15, channels=100)
     return (
         make_once(tmp_path_factory, "small-sample", lambda folder: make_sample(folder, plan)) / "public/public.csv.gz"
     )
@@ -127,8 +132,10 @@ def test_a_broken_submission_is_flagged_by_its_rule_alone(
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OBSERVED)
 def test_what_a_submission_tries_is_reported_to_a_host(
-    name: str, simulator: Simulator, small_data: Path, tmp_path: Path
+    name: str, simulator: Simulator, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if name == "never_ends":
+        monkeypatch.setattr(requests, "JOB_SECONDS", 30)  # of an hour
     code, text, file = OBSERVED[name]
     found = check(simulator, broken(name, tmp_path, "broken_for_host"), small_data, FOR_HOST)
     assert list(found) == [code], found

@@ -95,6 +95,25 @@ def test_an_error_of_a_hook(address: str) -> None:
 
 
 def test_every_name_can_be_imported(room: Path) -> None:
+    script = f"""
+import os
+os.environ["SAGEMAKER_BASE_DIR"] = {str(room.parent / "ml")!r}
+import sagemaker_containers.beta.framework as framework
+for name in dir(framework):
+    print(name, getattr(framework, name))
+"""
+    ended = run(room, script)
+    assert ended.returncode == 0, ended.stderr
+    names = {line.split()[0] for line in ended.stdout.splitlines()}
+    assert names >= {"content_types", "encoders", "env", "modules", "transformer", "worker", "server", "training_env"}
+
+
+def test_a_name_that_it_does_not_have(room: Path) -> None:
+    ended = run(room, "from sagemaker_containers.beta.framework import nothing")
+    assert "ImportError: cannot import name 'nothing'" in ended.stderr
+
+
+def test_transform_fn_replaces_the_other_hooks(room: Path) -> None:
     script = "from sagemaker_containers.beta.framework import transformer\n"
     script += "transformer.Transformer(input_fn=id, transform_fn=id)"
     assert "ValueError: transform_fn cannot be combined" in run(room, script).stderr

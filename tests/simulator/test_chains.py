@@ -3,17 +3,25 @@
 import json
 import os
 import sys
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
-from support.job_traces import output
-from support.simulator_client import IMAGE, Client
+from support.job_traces import output, wait_until
+from support.simulator_client import IMAGE, Client, numbers
 from support.transform_jobs import completed, container, create_model, transform
 
-from recore.simulator.isolation.instances import Instance
+from recore.simulator.isolation.instances import Instance, instance_of
 from recore.simulator.isolation.sandbox import Launch
+from recore.simulator.jobs.logs import JobLog
+from recore.simulator.jobs.platform import Platform
 from recore.simulator.jobs.process import SupervisedProcess
+from recore.simulator.jobs.queue import Job, JobQueue
+from recore.simulator.serving.chain import Chain
+from recore.simulator.serving.client import NoResponse
+from recore.simulator.state.records import Store
 
 # Adds a line with its name and what it was asked for to what it is given.
 TELLING = """
@@ -81,6 +89,82 @@ def test_the_container_that_fails_is_named_with_its_traceback(either: Client) ->
     assert 'raise ArithmeticError("these numbers cannot be divided")' in output(
         either, "TransformJob", job["TransformJobName"]
     )
+
+
+def test_all_containers_have_one_time_limit(client: Client) -> None:
+    slow = "import time\n" + telling("slow").replace("    text =", "    time.sleep(0.7)\n    text =")
+    limit = {"ModelClientConfig": {"InvocationsTimeoutInSeconds": 1, "InvocationsMaxRetries": 0}}
+    job, _ = transform(client, create_model(client, slow, slow), {"a": "1\n"}, **CSV, **limit)
+    expected = "ClientError: The server of container-2 refused a request: the server did not respond within 1 s"
+    assert job["FailureReason"] == expected
+
+
+# In the place of the container's server: answers each request with its headers, after the body.
+HEADERS = """
+import http.server, json, os, socketserver, sys
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def address_string(self):
+        return "unix"
+    def do_GET(self):
+        self.do_POST()
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body += json.dumps({name.lower(): value for name, value in self.headers.items()}).encode() + b"\\n"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+path = sys.argv[sys.argv.index("--bind") + 1].removeprefix("unix:")
+os.unlink(path)
+socketserver.ThreadingUnixStreamServer(path, Handler).serve_forever()
+"""
+
+
+@pytest.fixture
+def chain(client: Client, tmp_path: Path) -> Iterator[Callable[..., Chain]]:
+    """Makes a chain of scripts, outside any job of the simulator."""
+    simulator = client.simulator
+    queue, sockets = JobQueue(tmp_path), Path(tempfile.mkdtemp(dir="/tmp"))  # a socket's path must be short
+    platform = Platform(Store(), queue, simulator.client, simulator.isolation, tmp_path, sockets)
+    log = JobLog(platform.logs, "/aws/sagemaker/Test", f"chain-{next(numbers)}")
+
+    def make(*scripts: str) -> Chain:
+        model = {"Containers": [container(client, script) for script in scripts]}
+        return Chain(platform, Job(tmp_path), model, log, instance_of("ml.m5.large"))
+
+    yield make
+    sockets.rmdir()
+
+
+def test_every_container_gets_the_caller_s_headers(chain: Callable[..., Chain]) -> None:
+    caller = {"Content-Type": "text/csv", "accept": "text/plain", "X-Amzn-SageMaker-Inference-Id": "id-1"}
+    with chain(HEADERS, HEADERS) as running:
+        running.wait_until_ready()
+        response = running.invoke(b"", caller, 10)
+        assert running.failure() is None
+        ready = running.request("GET", "/ping", 10)
+    assert (response.status, response.container, ready.container) == (200, "container-2", "container-1")
+    first, second = map(json.loads, response.body.splitlines())
+    assert first["x-amzn-sagemaker-inference-id"] == second["x-amzn-sagemaker-inference-id"] == "id-1"
+    assert first["content-type"] == "text/csv"
+    assert "accept" not in first
+    assert "content-type" not in second  # the first container named none
+    assert second["accept"] == "text/plain"
+    assert running.ending is not None
+
+
+def test_a_chain_whose_server_ends_says_which(chain: Callable[..., Chain]) -> None:
+    ending = telling("two").replace("    text =", "    import os; os.kill(os.getppid(), 9)\n    text =")
+    with chain(telling("one"), ending) as running:
+        running.wait_until_ready()
+        with pytest.raises(NoResponse) as caught:
+            list(iter(lambda: running.invoke(b"1", {"Content-Type": "text/csv"}, 10), None))
+        assert caught.value.container == "container-2"
+        wait_until(lambda: running.failure() is not None)
+        assert str(running.failure()).startswith("AlgorithmError: The server of container-2 failed")
 
 
 @pytest.mark.parametrize("place", [0, 2])

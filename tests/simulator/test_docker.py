@@ -132,6 +132,15 @@ def test_packages_beyond_the_image_are_installed_beforehand(client: Client) -> N
     assert "version 0.9.0" in output(client, "TrainingJob", job["TrainingJobName"])
 
 
+def test_the_image_has_sagemaker_containers(client: Client) -> None:
+    script = (
+        "from sagemaker_containers.beta.framework import encoders, worker\nprint(encoders.encode([1, 2], 'text/csv'))"
+    )
+    job, printed = processed(client, script)
+    assert job["ProcessingJobStatus"] == "Completed", job
+    assert printed.startswith("1\n2\n")
+
+
 def test_any_temporary_folder(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / f"long, of spaces, quotes \"' and ü中 {'x' * 100}"
     folder.mkdir()

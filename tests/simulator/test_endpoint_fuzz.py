@@ -83,7 +83,9 @@ def assert_invokes(endpoints: Endpoints, data: st.DataObject) -> None:
     headers, body = {}, data.draw(st.binary(max_size=50))
     for shape in operation.input_shape.members.values():
         if shape.serialization.get("location") == "header" and data.draw(st.integers(0, 3)) == 0:
-            texts = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=20)  # HTTP has no control characters
+            texts = st.text(
+                st.characters(exclude_categories=["Cc", "Cs"]), max_size=20
+            )  # HTTP has no control characters
             text = data.draw(st.sampled_from([*KNOWN, "one", "a\tb", "é", "x" * 2000]) | texts)
             headers[shape.serialization["name"]] = text.encode()
     name = data.draw(st.sampled_from([*NAMES, "nowhere", "under_score", "%00", "a" * 70]))

@@ -218,6 +218,18 @@ def test_an_error_names_its_container(endpoints: Endpoints) -> None:
     response = refusal(endpoints.invoke, name, "x")
     assert 'Received server error (500) from container-2 with message "' in response["Error"]["Message"]
     assert "LookupError: in the second" in response["OriginalMessage"]
+    group, _, stream = response["LogStreamArn"].partition(":log-stream:")
+    assert group.endswith(f":log-group:/aws/sagemaker/Endpoints/{name}")
+    assert stream.endswith("/container-2")
+    deadline = time.monotonic() + 20
+    while True:
+        events = endpoints.client.logs.get_log_events(
+            logGroupName=f"/aws/sagemaker/Endpoints/{name}", logStreamName=stream
+        )
+        if any("LookupError: in the second" in event["message"] for event in events["events"]):
+            break
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
     endpoints.delete(name)
 
 

@@ -5,8 +5,8 @@ second for arsenic, and so on. With two columns swapped nothing fails, and both 
 
 Fix: select the columns by name before writing them: `predictions[list(TARGETS)]`.
 
-Found by comparing each column with the assays of every target: a column that misses its own and fits another one is
-named. This is a judgement, as a poor model can miss its own target, too; but it then fits no other.
+Found by comparing each column with the assays of every target: columns that miss their own and fit another one are
+named. This is a judgement, as a poor model can miss its own targets, too; but then most columns fit no other.
 """
 
 from collections.abc import Iterator
@@ -35,14 +35,18 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
 
 
 def find_swapped(predicted: Floats, measured: Floats) -> list[tuple[int, int]]:
-    """Pairs of a column that does not fit its own target, and the target that it fits best, both from 0."""
-    swapped = []
+    """Pairs of a column that does not fit its own target, and the target that it fits best, both from 0.
+
+    None where less than half of the columns that miss their targets fit others: then these do by chance.
+    """
+    swapped, missed = [], 0
     for column in range(predicted.shape[1]):
         scores = [_r2(predicted[:, column], measured[:, other]) for other in range(measured.shape[1])]
         best = int(np.argmax(scores))
+        missed += scores[column] < 0
         if scores[column] < 0 and scores[best] > FITS:
             swapped.append((column, best))
-    return swapped
+    return swapped if len(swapped) >= missed / 2 else []
 
 
 def _r2(predicted: Floats, measured: Floats) -> float:

@@ -1,9 +1,10 @@
-"""The public score is good, and that of held-out drill holes is worse than nothing. The model is scored on the rows
-that it was fitted with. held_out.csv, which train.py leaves beside the model, holds predictions for each row by a model
-that has not seen the row's drill hole. Private data come from other holes as well, so the score on the leaderboard will
-be near the cross-validated one. Every model scores better on rows that it has seen, and some, such as trees, by much.
-The finding is for a model whose predictions for other holes are worse than the mean of each assay, which scores 0: it
-remembers rows and has learnt nothing that holds elsewhere.
+"""The public score is much better than that of held-out drill holes. The public score is for the rows that the model
+was fitted with. held_out.csv, which train.py leaves beside the model, holds predictions for each row by a model that
+has not seen the row's drill hole. Private data come from other holes as well, so the score on the leaderboard will be
+near the cross-validated one. Every model scores better on rows that it has seen, and some, such as trees, by much. The
+finding is for a model that keeps less than a third of its score on holes that it has not seen: most of what it has
+learnt are the rows themselves. With fewer than ten drill holes the cross-validated score says little, and is not
+compared.
 
     KNeighborsRegressor(1)   # its public score is 1.01, its cross-validated one is below 0
 
@@ -22,19 +23,21 @@ from recore.check.predictions import Floats, read_predictions
 from recore.check.rule import Finding, Level, Place, Rule
 
 FIX = "Choose the model by the cross-validated score of `python -m recore validate`, and split by drill hole"
-GOOD = 0.5  # a public score
-NOTHING = 0.0  # the score of the mean of each assay
+KEPT = 1 / 3  # of the public score; boosted trees keep a half on a dozen drill holes
+HOLES = 10  # drill holes from which on a cross-validated score says something
 LARGEST = 1 << 30  # bytes
 
 
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     data = experiments.data
+    if data.holes < HOLES:
+        return
     held_out = read_held_out(experiments.training().archive, data.targets)
     if held_out is None or held_out.shape != data.measured.shape:
         return
     public = score(read_predictions(experiments.predictions()), data.measured, experiments.weights, data.targets)
     validated = score(held_out, data.measured, experiments.weights, data.targets)
-    if public > GOOD and validated < NOTHING:
+    if public > 0 and validated < KEPT * public:
         message = (
             f"The public score is {public:.3f}, and that of held-out drill holes is {validated:.3f}: the model "
             "remembers the rows that it was fitted with, and private data will score as the second number says"
@@ -78,7 +81,7 @@ def score(predicted: Floats, measured: Floats, weights: dict[str, float], target
 RULE = Rule(
     "RC701",
     "score-optimistic",
-    "On drill holes that it has not seen, the model is better than a mean",
+    "The model keeps its score on drill holes that it has not seen",
     ("RC603",),
     inspect,
 )

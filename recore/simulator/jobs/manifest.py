@@ -8,6 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from recore.simulator.jobs import transfers
 from recore.simulator.jobs.failure import JobFailed
+from recore.simulator.jobs.output_files import Check
 
 LARGEST = 64 << 20  # bytes of a manifest
 
@@ -21,20 +22,24 @@ class SourceObject:
     name: str
 
 
-def source_objects(s3: Any, source: dict[str, Any]) -> list[SourceObject]:
-    """The objects of an S3DataSource with S3DataType S3Prefix or ManifestFile. Raises JobFailed if one is missing."""
+def source_objects(s3: Any, source: dict[str, Any], check: Check = lambda: None) -> list[SourceObject]:
+    """The objects of an S3DataSource with S3DataType S3Prefix or ManifestFile. Raises JobFailed if one is missing.
+
+    check: called before each object that a manifest names; it raises where the job must end.
+    """
     if source["S3DataType"] == "ManifestFile":
-        return _in_manifest(s3, source["S3Uri"])
+        return _in_manifest(s3, source["S3Uri"], check)
     bucket, prefix = transfers.parse(source["S3Uri"])
     folder = prefix[: prefix.rfind("/") + 1]
-    objects = []
-    for key in transfers.keys(s3, source["S3Uri"]):
-        below = prefix if key.startswith(f"{prefix}/") else folder
-        objects.append(SourceObject(bucket, key, key.removeprefix(below).lstrip("/")))
-    return objects
+
+    def name(key: str) -> str:
+        is_folder = key.startswith(f"{prefix}/")
+        return key.removeprefix(prefix).lstrip("/") if is_folder else key.removeprefix(folder)
+
+    return [SourceObject(bucket, key, name(key)) for key in transfers.keys(s3, source["S3Uri"])]
 
 
-def _in_manifest(s3: Any, uri: str) -> list[SourceObject]:
+def _in_manifest(s3: Any, uri: str, check: Check) -> list[SourceObject]:
     """The objects that a manifest names: an array of {"prefix": S3 URI}, then what follows it in each object's URI."""
     entries = _read(s3, uri)
     prefix = entries[0].get("prefix") if entries and isinstance(entries[0], dict) else None
@@ -45,12 +50,13 @@ def _in_manifest(s3: Any, uri: str) -> list[SourceObject]:
         raise JobFailed(f"ClientError: The manifest '{uri}' must hold the names of objects after its prefix")
     objects = []
     for name in names:
+        check()
         bucket, key = transfers.parse(prefix + name)
         try:
             s3.head_object(Bucket=bucket, Key=key)
         except (ClientError, BotoCoreError) as error:
             raise JobFailed(f"ClientError: '{prefix}{name}', named in the manifest '{uri}': {error}") from None
-        objects.append(SourceObject(bucket, key, name.lstrip("/")))
+        objects.append(SourceObject(bucket, key, name))
     return objects
 
 

@@ -9,6 +9,8 @@ from typing import NoReturn
 from recore.simulator.account import ACCOUNT, arn
 from recore.simulator.api.errors import ServiceError
 from recore.simulator.jobs.platform import Platform
+from recore.simulator.serving.container_server import PRIMARY
+from recore.simulator.serving.endpoint_instance import LOG_GROUP
 from recore.simulator.serving.fleet import Fleet, FleetEnded, Reply
 from recore.simulator.serving.invocation_metrics import InvocationMetrics
 from recore.simulator.serving.traffic import Traffic
@@ -104,14 +106,22 @@ def _raise_model_error(invocation: Invocation) -> NoReturn:
     kind = "client" if 400 <= status < 500 else "server"
     source = invocation.reply.container or f"variant {invocation.variant}"
     message = f'Received {kind} error ({status}) from {source} with message "{said}"'
-    instance = invocation.reply.instance
-    group = f"log-group:/aws/sagemaker/Endpoints/{endpoint}"
-    stream = f"{group}:log-stream:{instance.log_stream}" if instance else group
     raise ServiceError(
         "ModelError",
         message[:MESSAGE],
         424,
         OriginalStatusCode=status,
         OriginalMessage=said[:ORIGINAL_MESSAGE],
-        LogStreamArn=arn(stream, "logs"),
+        LogStreamArn=_log_arn(endpoint, invocation.reply),
     )
+
+
+def _log_arn(endpoint: str, reply: Reply) -> str:
+    """The log of the container that replied; of the endpoint where that is unknown."""
+    group = f"log-group:{LOG_GROUP}/{endpoint}"
+    if reply.instance is None:
+        return arn(group, "logs")
+    stream = reply.instance.log_stream
+    if reply.container not in ("", PRIMARY):
+        stream = f"{stream}/{reply.container}"
+    return arn(f"{group}:log-stream:{stream}", "logs")

@@ -50,7 +50,8 @@ class TransformJobs(JobResource):
         model = self.store.get("Model", record["ModelName"])
         if model is None:
             raise JobFailed(f"ClientError: The model '{record['ModelName']}' was deleted")
-        objects = source_objects(self.platform.s3, record["TransformInput"]["DataSource"]["S3DataSource"])
+        source = record["TransformInput"]["DataSource"]["S3DataSource"]
+        objects = source_objects(self.platform.s3, source, job.raise_if_stopping)
         instance = instance_of(record["TransformResources"]["InstanceType"])
         count = min(record["TransformResources"]["InstanceCount"], len(objects))  # others would have nothing to do
         chains = [self._chain(record, model, job, instance, number) for number in range(1, count + 1)]

@@ -70,6 +70,9 @@ class EndpointInstance:
     def _work(self, job: Job) -> None:
         try:
             self._serve_again_and_again(job)
+        except Exception as error:
+            logger.exception("%s", self._key)
+            self._fail(f"InternalServerError: {error!r}")
         finally:
             with self._changed:
                 self._ended.set()
