@@ -29,7 +29,7 @@ MODULES = {
     "sagemaker-inference": ("sagemaker_inference",),
     "sagemaker-training": ("sagemaker_training",),
 }
-# modules of the packages that those above require, and of two that only AWS's own image has
+# modules of the packages that those above require; one of recore/container/library; one that only AWS's own image has
 REQUIRED_MODULES = frozenset(
     "bcrypt blinker botocore certifi cffi charset_normalizer click cloudpickle cryptography dateutil gevent greenlet "
     "idna inotify_simple invoke itsdangerous jinja2 jmespath joblib markupsafe nacl narwhals packaging paramiko pip "

@@ -19,6 +19,7 @@ from recore.simulator.jobs.logs import JobLog
 from recore.simulator.jobs.platform import Platform
 from recore.simulator.jobs.process import SupervisedProcess
 from recore.simulator.jobs.queue import Job, JobQueue
+from recore.simulator.resources import transform as transform_resource
 from recore.simulator.serving.chain import Chain
 from recore.simulator.serving.client import NoResponse
 from recore.simulator.state.records import Store
@@ -242,6 +243,24 @@ def test_commands_have_the_memory_of_an_instance_together(tmp_path: Path, limit:
     endings = [process.wait() for process in processes]
     assert [ending.reason for ending in endings] == ([None, "memory"] if ended else [None, None])
     assert max(ending.peak for ending in endings) > 155_000_000
+
+
+@pytest.mark.slow
+def test_the_container_that_needs_too_much_memory_is_named(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transform_resource, "instance_of", lambda instance_type: Instance(1000 << 20, 2))
+
+    def holding(megabytes: int) -> str:
+        return (
+            f"def model_fn(folder): return b'x' * ({megabytes} << 20)\n"
+            "import time\ndef transform_fn(model, data, content_type, accept): return time.sleep(1) or data, accept\n"
+        )
+
+    plain = {"Input": {"ContentType": "text/csv"}}
+    assert completed(client, create_model(client, holding(10), holding(600)), {"a": "1"}, **plain) == [b"1"]
+    job, _ = transform(client, create_model(client, holding(400), holding(600)), {"a": "1"}, **plain)
+    assert job["FailureReason"] == (
+        "AlgorithmError: The server of container-2 needed more memory than its instance type has"
+    )
 
 
 @pytest.mark.parametrize(

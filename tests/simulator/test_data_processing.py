@@ -16,7 +16,7 @@ from recore.simulator.serving.json_path import JsonPath, NothingThere
 CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"
 cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
 rows = st.lists(st.lists(cells, min_size=3, max_size=3), min_size=1, max_size=5)
-names = st.text(st.sampled_from("abcé_-0 "), min_size=1, max_size=3)
+names = st.text(st.sampled_from("abcé_-0 ,.["), min_size=1, max_size=3)
 documents = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
@@ -59,7 +59,7 @@ def test_filters_of_columns(path: str, expected: list[list[str]]) -> None:
     assert from_csv(processing(OutputFilter=path).result(b"", b"a,b,c\n")) == expected
 
 
-PERSON = {"id": 7, "name": {"first": "Ada", "last": "L"}, "marks": [[1, 2], [3, 4]], "a b": 0}
+PERSON = {"id": 7, "name": {"first": "Ada", "last": "L"}, "marks": [[1, 2], [3, 4]], "a b": 0, "x,y": None}
 
 
 @pytest.mark.parametrize(
@@ -69,6 +69,8 @@ PERSON = {"id": 7, "name": {"first": "Ada", "last": "L"}, "marks": [[1, 2], [3, 
         ("$.id", 7),
         ("$['id']", 7),
         ("$['a b']", 0),
+        ("$['x,y']", None),
+        ("$['x,y','id']", {"x,y": None, "id": 7}),
         ("$.name.first", "Ada"),
         ("$.name['last']", "L"),
         ("$['id','marks']", {"id": 7, "marks": [[1, 2], [3, 4]]}),

@@ -15,6 +15,10 @@ from botocore.config import Config
 from support.endpoints import NAMED, Endpoints, variant
 from support.simulator_client import Client
 
+from recore.simulator.resources import hosting
+from recore.simulator.resources.blue_green import BlueGreen
+from recore.simulator.serving import endpoint_instance
+
 CLIENTS = 32
 ONCE = Config(retries={"total_max_attempts": 1}, proxies={}, max_pool_connections=CLIENTS)
 
@@ -218,6 +222,38 @@ def test_a_rescale_that_fails_is_rolled_back(endpoints: Endpoints) -> None:
     assert (described["EndpointStatus"], properties(described)) == ("InService", [(1, 1)])
     assert archive in described["FailureReason"]
     assert endpoints.invoke(name)["InvokedProductionVariant"] == "one"
+    endpoints.delete(name)
+
+
+SLOW = "import time\ntime.sleep(1)\n" + NAMED.format(name="slow")
+
+
+def test_a_deployment_that_takes_too_long_is_rolled_back(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MaximumExecutionTimeoutInSeconds is at least ten minutes: here it is shorter."""
+    name = endpoints.create(endpoints.config(variant(endpoints.named("good"))))
+    monkeypatch.setattr(hosting, "read_deployment_config", lambda _: BlueGreen(longest=0.3))
+    slow = endpoints.config(variant(endpoints.model(SLOW)))
+    endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=slow)
+    described = endpoints.settle(name)
+    assert (described["EndpointStatus"], described["EndpointConfigName"] == slow) == ("InService", False)
+    assert described["FailureReason"] == "Production variant one was not ready in time"
+    endpoints.delete(name)
+
+
+@pytest.mark.parametrize(
+    ("limit", "reason"),
+    [
+        ("STARTUP_SECONDS", "did not pass the ping health check: The model's server did not answer /ping with 200"),
+        ("DOWNLOAD_SECONDS", "could not be started: ModelDataDownloadTimeoutInSeconds, 0, was not enough"),
+    ],
+)
+def test_time_limits_of_a_start(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch, limit: str, reason: str) -> None:
+    """Requests may set them to a minute or more: here they are shorter."""
+    monkeypatch.setattr(endpoint_instance, limit, 0)
+    name = endpoints.create(endpoints.config(variant(endpoints.model(SLOW))), wait=False)
+    described = endpoints.settle(name)
+    assert described["EndpointStatus"] == "Failed"
+    assert reason in described["FailureReason"]
     endpoints.delete(name)
 
 

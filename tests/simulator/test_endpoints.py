@@ -1,6 +1,7 @@
 """The life of an endpoint: created, described, listed, deleted; what is refused in which status; why one fails."""
 
 import json
+import os
 from typing import Any
 
 import pytest
@@ -14,8 +15,8 @@ pytestmark = pytest.mark.everywhere
 
 
 @pytest.fixture(scope="module")
-def endpoints(either: Client) -> Endpoints:
-    return Endpoints(either)
+def endpoints(client: Client) -> Endpoints:
+    return Endpoints(client)
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +211,14 @@ def test_the_instances_of_all_endpoints_are_limited(endpoints: Endpoints, endpoi
     assert message.startswith("ResourceLimitExceeded")
     described = endpoints.describe(endpoint_in_service)
     assert described["ProductionVariants"][0]["DesiredInstanceCount"] == 1
+
+
+def test_endpoints_leave_the_processors_to_jobs(endpoints: Endpoints) -> None:
+    """As many jobs run as there are processors, however many servers wait for invocations."""
+    count = (os.cpu_count() or 1) + 1
+    name = endpoints.create(endpoints.config(variant(endpoints.named("m"), count=min(count, 10))))
+    assert endpoints.client.process("print('done')")["ProcessingJobStatus"] == "Completed"
+    endpoints.delete(name)
 
 
 def policy(kind: str = "ALL_AT_ONCE", interval: int = 0, routing: dict[str, Any] | None = None, **members: Any) -> Any:

@@ -1,5 +1,6 @@
 """Invocations of an endpoint: what goes to the model, what comes back, errors, metrics and logs."""
 
+import contextlib
 import datetime
 import http.client
 import json
@@ -15,6 +16,7 @@ from simulator.test_traffic import binomial_bound
 from support.endpoints import NAMED, Endpoints, variant
 from support.simulator_client import IMAGE, Client
 
+from recore.simulator.api.http_server import WORKERS
 from recore.simulator.resources import invocation
 from recore.simulator.server import ROLE_ARN
 
@@ -258,6 +260,24 @@ def test_a_client_that_hangs_up(endpoints: Endpoints, obedient: str) -> None:
                 if reset:
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     assert endpoints.invoke(obedient, "x")["Body"].read() == b"x"
+
+
+def test_invocations_that_wait_do_not_hold_up_other_requests(
+    endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More of them than the HTTP server has threads: a server that starts reads its model from S3 meanwhile."""
+    name = endpoints.create(endpoints.config(variant(endpoints.model(OBEDIENT))))
+    monkeypatch.setattr(invocation, "SECONDS", 2.0)
+    head = f"POST /endpoints/{name}/invocations HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 8\r\n\r\nsleep 30"
+    with contextlib.ExitStack() as connections:
+        address = ("127.0.0.1", endpoints.client.simulator.port)
+        for _ in range(WORKERS + 20):
+            connections.enter_context(socket.create_connection(address)).sendall(head.encode())
+        begun = time.monotonic()
+        url = endpoints.client.put("while/they/wait", b"x")
+        assert endpoints.client.get(url) == b"x"
+        assert time.monotonic() - begun < 1.5
+    endpoints.delete(name)
 
 
 def test_a_request_without_a_length(endpoints: Endpoints, obedient: str) -> None:

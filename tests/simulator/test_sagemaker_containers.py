@@ -70,6 +70,7 @@ def test_a_response_of_its_worker(either: Client) -> None:
     assert completed(either, model, {"a": "1,2\n3,4\n"}, **CSV) == [b"10.0,20.0\n30.0,40.0\n"]
 
 
+@pytest.mark.slow
 def test_a_pipeline_of_such_scripts(client: Client) -> None:
     model = create_model(client, FEATURES, LABELS)
     assert completed(client, model, {"a": "1,2\n3,4\n"}, **CSV) == [b"30.0\n70.0\n"]

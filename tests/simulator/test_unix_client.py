@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from recore.simulator.serving import client
-from recore.simulator.serving.client import NoResponse, UnixClient
+from recore.simulator.serving.client import Disconnected, NoResponse, TimedOut, UnixClient
 
 pytestmark = pytest.mark.everywhere
 
@@ -97,7 +97,7 @@ def never_read(connection: socket.socket) -> None:
 def test_a_request_has_one_deadline(place: Path, respond: Callable[[socket.socket], None]) -> None:
     with serve(place, respond):
         start = time.monotonic()
-        with pytest.raises(NoResponse, match=r"^the server did not respond within 1 s$"):
+        with pytest.raises(TimedOut, match=r"^the server did not respond within 1 s$"):
             UnixClient(place).request("POST", "/invocations", b"x" * (8 << 20), seconds=1)
         assert time.monotonic() - start < 5
 
@@ -123,6 +123,23 @@ def test_a_malformed_response_is_named(place: Path, response: bytes) -> None:
 
     with serve(place, respond), pytest.raises(NoResponse, match=r"response is not HTTP|did not respond"):
         UnixClient(place).request("POST", "/invocations", b"body", seconds=5)
+
+
+@pytest.mark.parametrize("response", [b"", OK[:9], OK + b"Content-Length: 100\r\n\r\nabc"])
+def test_a_connection_that_breaks(place: Path, response: bytes) -> None:
+    def respond(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(response)
+        connection.close()
+
+    with serve(place, respond), pytest.raises(Disconnected if response != OK[:9] else NoResponse):
+        UnixClient(place).request("POST", "/invocations", b"body", seconds=5)
+
+
+@pytest.mark.parametrize("headers", [{"X": "a\r\nY: b"}, {"X": "\u2028"}], ids=str)
+def test_a_request_that_cannot_be_http(place: Path, headers: dict[str, str]) -> None:
+    with serve(place, lambda connection: None), pytest.raises(NoResponse, match="the request is not HTTP"):
+        UnixClient(place).request("POST", "/invocations", b"body", headers, seconds=5)
 
 
 def test_a_response_that_is_too_large_is_not_kept(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

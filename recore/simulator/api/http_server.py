@@ -50,7 +50,7 @@ class HttpServer:
     def __init__(self, application: Callable[..., Any], listening: socket.socket):
         self._application, self._listening = application, listening
         self._sockets: dict[int, Any] = {}
-        self._workers = Workers()
+        self._workers = RequestThreads()
         self._ends = contextlib.ExitStack()  # last first
         self._ending = False
 
@@ -101,7 +101,7 @@ class HttpServer:
             wasyncore.loop(timeout=1, use_poll=True, map=self._sockets, count=1)
 
 
-class Workers:
+class RequestThreads:
     """The threads that answer requests.
 
     Invocations of endpoints have threads of their own. They wait for models' servers for up to a minute, and a server

@@ -76,14 +76,28 @@ class Runtime:
 
 def _read_members(operation: OperationModel, request: Request, members: dict[str, Any]) -> dict[str, Any]:
     """A request's members, checked. Raises ServiceError."""
-    for name, shape in operation.input_shape.members.items() if operation.input_shape else ():
-        header = request.headers.get(shape.serialization.get("name", ""))
-        if shape.serialization.get("location") == "header" and header is not None:
-            members[name] = int(header) if shape.type_name == "integer" and header.isdecimal() else header
+    for name, variable, is_integer in _headers(operation.name):
+        header = request.environ.get(variable)
+        if header is not None:
+            members[name] = int(header) if is_integer and header.isdecimal() else header
     try:
         return read_request(operation, members)
     except ServiceError as error:
         raise ServiceError("ValidationError", str(error)) from None
+
+
+@cache
+def _headers(operation: str) -> list[tuple[str, str, bool]]:
+    """The members of an operation's requests that are headers: name, WSGI variable, whether it is an integer."""
+    shape = runtime_model().operation_model(operation).input_shape
+    members = shape.members if shape else {}
+    found = []
+    for name, member in members.items():
+        if member.serialization.get("location") == "header":
+            variable = member.serialization["name"].upper().replace("-", "_")
+            prefix = "" if variable == "CONTENT_TYPE" else "HTTP_"
+            found.append((name, prefix + variable, member.type_name == "integer"))
+    return found
 
 
 def _respond(operation: OperationModel, answer: dict[str, Any]) -> Response:

@@ -1,7 +1,7 @@
 """Transform jobs: the servers of a model's containers started, fed with objects from S3, and stopped."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from recore.simulator.api.errors import ServiceError
@@ -56,8 +56,8 @@ class TransformJobs(JobResource):
         count = min(record["TransformResources"]["InstanceCount"], len(objects))  # others would have nothing to do
         chains = [self._chain(record, model, job, instance, number) for number in range(1, count + 1)]
 
-        def transform(chain: Chain, source: SourceObject, failed: Callable[[], bool]) -> None:
-            self._transform(record, job, chain, source, failed)
+        def transform(chain: Chain, objects: Iterator[SourceObject], failed: Callable[[], bool]) -> None:
+            self._transform(record, job, chain, objects, lambda: job.stopping.is_set() or failed())
 
         try:
             share_out(chains, objects, transform)
@@ -83,22 +83,23 @@ class TransformJobs(JobResource):
         )
 
     def _transform(
-        self, record: Record, job: Job, chain: Chain, source: SourceObject, failed: Callable[[], bool]
+        self, record: Record, job: Job, chain: Chain, objects: Iterator[SourceObject], stopping: Callable[[], bool]
     ) -> None:
-        """Send one object through a chain, and its responses to its key on S3."""
+        """Send objects through a chain, and the responses to each to its key on S3."""
         target, s3 = record["TransformOutput"]["S3OutputPath"].rstrip("/"), self.platform.s3
         given, taken = chain.folder / "given", chain.folder / "taken"
-        job.raise_if_stopping()
-        transfers.download_file(s3, source.bucket, source.key, given, job.raise_if_stopping)
         feeding = _feeding(record, chain)
-        try:
-            feeding.feed(chain, given, taken, lambda: job.stopping.is_set() or failed())
-        except JobFailed as failure:
-            data_log = chain.log.of_container("data-log")
-            data_log.line(f"[sagemaker logs]: {source.bucket}/{source.key}: {str(failure).splitlines()[0]}")
-            data_log.deliver()
-            raise
-        transfers.upload_file(s3, taken, f"{target}/{source.name}.out", job.raise_if_stopping)
+        for source in objects:
+            job.raise_if_stopping()
+            transfers.download_file(s3, source.bucket, source.key, given, job.raise_if_stopping)
+            try:
+                feeding.feed(chain, given, taken, stopping)
+            except JobFailed as failure:
+                data_log = chain.log.of_container("data-log")
+                data_log.line(f"[sagemaker logs]: {source.bucket}/{source.key}: {str(failure).splitlines()[0]}")
+                data_log.deliver()
+                raise
+            transfers.upload_file(s3, taken, f"{target}/{source.name}.out", job.raise_if_stopping)
 
 
 def _feeding(record: Record, chain: Chain) -> Feeding:

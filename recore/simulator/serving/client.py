@@ -1,16 +1,19 @@
 """HTTP to a server behind a Unix socket: connections are kept, and each request has one deadline."""
 
+import contextlib
+import http.client
 import os
+import select
+import socket
 import time
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpcore
-
 LARGEST = 1 << 30  # bytes of a response's body
-CONNECTIONS = 100  # open at a time
+PART = 1 << 20  # bytes of a response that are read at a time
 
 
 class NoResponse(Exception):
@@ -53,9 +56,9 @@ class UnixClient:
     """A client of the server that listens on a Unix socket. For several threads; `close` ends its connections."""
 
     def __init__(self, socket: Path):
-        self._pool = httpcore.ConnectionPool(
-            uds=str(socket), max_connections=CONNECTIONS, network_backend=_DeadlineBackend()
-        )
+        self._socket = socket
+        self._idle: deque[UnixConnection] = deque()
+        self._closed = False
 
     def request(
         self,
@@ -71,79 +74,126 @@ class UnixClient:
         Disconnected.
         """
         deadline = time.monotonic() + seconds
-        timeouts = dict.fromkeys(("connect", "read", "write"), deadline) | {"pool": seconds}
-        given = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in (headers or {}).items()]
-        try:
-            with self._pool.stream(
-                method, f"http://localhost{path}", headers=given, content=body, extensions={"timeout": timeouts}
-            ) as response:
-                parts, size = [], 0
-                for part in response.iter_stream():
-                    parts.append(part)
-                    size += len(part)
-                    if size > LARGEST:
-                        raise NoResponse(f"the server's response has more than {LARGEST >> 20} MB")
-                named = {name.decode("latin-1").lower(): text.decode("latin-1") for name, text in response.headers}
-                return Response(response.status, named, b"".join(parts))
-        except httpcore.TimeoutException:
-            raise TimedOut(f"the server did not respond within {seconds:g} s") from None
-        except httpcore.RemoteProtocolError as error:
-            if "disconnected" in str(error) or "closed connection" in str(error):
+        with self._connection() as connection:
+            try:
+                connection.send_request(method, path, body, headers or {}, deadline)
+                return connection.read_response()
+            except TimeoutError:
+                raise TimedOut(f"the server did not respond within {seconds:g} s") from None
+            except (http.client.RemoteDisconnected, http.client.IncompleteRead):
                 raise Disconnected("the server did not respond: it closed the connection") from None
-            raise NoResponse(f"the server's response is not HTTP: {error}") from None
-        except httpcore.LocalProtocolError as error:
-            raise NoResponse(f"the request is not HTTP: {error}") from None
-        except (httpcore.NetworkError, OSError) as error:
-            raise Disconnected(f"the server did not respond: {error or type(error).__name__}") from None
+            except http.client.HTTPException as error:
+                raise NoResponse(f"the server's response is not HTTP: {error or type(error).__name__}") from None
+            except OSError as error:
+                raise Disconnected(f"the server did not respond: {error or type(error).__name__}") from None
 
     def close(self) -> None:
-        self._pool.close()
+        """End the connections that no request uses; the others end with their requests."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().close()
+
+    @contextlib.contextmanager
+    def _connection(self) -> Iterator["UnixConnection"]:
+        """A connection for one request. It is kept afterwards if the server and the response allow it."""
+        connection = self._take_idle() or UnixConnection(self._socket)
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        if connection.sock and not self._closed:
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    def _take_idle(self) -> "UnixConnection | None":
+        with contextlib.suppress(IndexError):
+            while True:
+                connection = self._idle.pop()
+                if connection.is_open():
+                    return connection
+                connection.close()
+        return None
 
 
-class _DeadlineBackend(httpcore.NetworkBackend):
-    """Unix sockets whose timeouts are deadlines, as a server that sends a byte now and then would never time out."""
+class UnixConnection(http.client.HTTPConnection):
+    """One connection. Its requests have deadlines, as a server that sends a byte now and then would never time out."""
 
-    def __init__(self) -> None:
-        self._backend = httpcore.SyncBackend()
+    sock: Any
 
-    def connect_unix_socket(
-        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
-    ) -> httpcore.NetworkStream:
+    def __init__(self, path: Path):
+        super().__init__("localhost")
+        self._path, self._deadline = path, 0.0
+
+    def connect(self) -> None:
         # the socket itself: the job could put a link to another server's socket in its place
+        place = os.open(self._path, os.O_PATH | os.O_NOFOLLOW)
         try:
-            place = os.open(path, os.O_PATH | os.O_NOFOLLOW)
-        except OSError as error:
-            raise httpcore.ConnectError(str(error)) from None
-        try:
-            stream = self._backend.connect_unix_socket(f"/proc/self/fd/{place}", _left(timeout), socket_options)
+            self.sock = DeadlineSocket(self._deadline)
+            self.sock.connect(f"/proc/self/fd/{place}")
         finally:
             os.close(place)
-        return _DeadlineStream(stream)
+
+    def is_open(self) -> bool:
+        """Whether the server has neither closed the connection nor sent anything since the last response."""
+        poll = select.poll()
+        poll.register(self.sock, select.POLLIN)
+        return not poll.poll(0)
+
+    def send_request(self, method: str, path: str, body: bytes, headers: Mapping[str, str], deadline: float) -> None:
+        """Raises NoResponse where the request cannot be HTTP."""
+        self._deadline = deadline
+        if self.sock:
+            self.sock.deadline = deadline
+        try:
+            self.putrequest(method, path, skip_accept_encoding=True)
+            for name, value in headers.items():
+                self.putheader(name, value)
+            if body or method == "POST":
+                self.putheader("Content-Length", str(len(body)))
+        except ValueError as error:
+            raise NoResponse(f"the request is not HTTP: {error}") from None
+        self.endheaders(body)
+
+    def read_response(self) -> Response:
+        """The response to the last request. Raises HTTPException, or NoResponse where it is too large."""
+        with self.getresponse() as response:
+            if len(set(response.headers.get_all("Content-Length", []))) > 1:
+                raise http.client.HTTPException("it has several lengths")
+            parts, size = [], 0
+            while part := response.read(PART):
+                parts.append(part)
+                size += len(part)
+                if size > LARGEST:
+                    raise NoResponse(f"the server's response has more than {LARGEST >> 20} MB")
+            if response.length:  # bytes that are missing
+                raise http.client.IncompleteRead(b"", response.length)
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            return Response(response.status, headers, b"".join(parts))
 
 
-class _DeadlineStream(httpcore.NetworkStream):
-    def __init__(self, stream: httpcore.NetworkStream):
-        self._stream = stream
+class DeadlineSocket(socket.socket):
+    """A Unix socket on which everything must be done by a deadline, a time of the monotonic clock."""
 
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, _left(timeout))
+    def __init__(self, deadline: float):
+        super().__init__(socket.AF_UNIX)
+        self.deadline = deadline
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        for start in range(0, len(buffer), 1 << 20):  # each write has the timeout
-            self._stream.write(buffer[start : start + (1 << 20)], _left(timeout))
+    def connect(self, address: Any) -> None:
+        self._set_timeout()
+        super().connect(address)
 
-    def close(self) -> None:
-        self._stream.close()
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        self._set_timeout()  # for all of the data
+        super().sendall(data, flags)
 
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
+    def recv_into(self, *arguments: Any) -> int:
+        self._set_timeout()
+        return super().recv_into(*arguments)
 
-
-def _left(deadline: float | None) -> float | None:
-    """Seconds until a deadline. Raises ReadTimeout where it has passed."""
-    if deadline is None:
-        return None
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise httpcore.ReadTimeout
-    return left
+    def _set_timeout(self) -> None:
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self.settimeout(left)

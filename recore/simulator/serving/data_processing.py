@@ -104,7 +104,10 @@ class DataProcessing:
         if self.kind == CSV:
             return "".join(_line(record) for record in records).encode("utf-8", "surrogateescape")
         end = "\n" if self.by_line else ""
-        return "".join(json.dumps(record, separators=(",", ":")) + end for record in records).encode()
+        try:
+            return "".join(json.dumps(record, separators=(",", ":")) + end for record in records).encode()
+        except RecursionError:
+            raise JobFailed("ClientError: DataProcessing: a JSON document is nested too deeply") from None
 
 
 def _kind(content_type: str, accept: str) -> str:

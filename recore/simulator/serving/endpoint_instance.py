@@ -20,7 +20,7 @@ LOG_GROUP = "/aws/sagemaker/Endpoints"
 STARTUP_SECONDS = 480  # until /ping must have answered with 200
 DOWNLOAD_SECONDS = 3600  # until its model must have been downloaded
 PERIOD = 0.1  # seconds between looks at whether the servers still run
-STABLE = 60.0  # seconds of service after which servers are started again at once
+STABLE = 60.0  # seconds after whose start servers that end are started again at once
 LONGEST_PAUSE = 30.0  # seconds between two starts
 
 
@@ -28,8 +28,8 @@ class EndpointInstance:
     """An instance that starts its servers in a thread of its own, and serves until `stop`.
 
     endpoint: its name. variant: of a deployment. changed: is notified whenever `server` or `failure` changes.
-    server: what is invoked; None while no server is ready. failure: why the servers did not start the first time.
-    in_progress: invocations that are being answered, counted by the fleet.
+    server: what is invoked; None while no server is ready. has_served: whether one has been. failure: why the servers
+    did not start the first time. in_progress: invocations that are being answered, counted by the fleet.
     """
 
     def __init__(self, platform: Platform, endpoint: str, variant: Record, changed: threading.Condition):
@@ -38,7 +38,7 @@ class EndpointInstance:
         self.log_group, self.log_stream = f"{LOG_GROUP}/{endpoint}", f"{variant['VariantName']}/{self.id}"
         self._key = f"{self.log_group}/{self.log_stream}"  # in the queue
         self._in_doubt, self._ended = threading.Event(), threading.Event()
-        self._has_served = False
+        self.has_served = False
         self.server: Chain | None = None
         self.failure: str | None = None
         self.in_progress = 0
@@ -96,7 +96,7 @@ class EndpointInstance:
                 self._set_server(None)
                 log.deliver()
             remove(job.folder / folder)
-            if not self._has_served:
+            if not self.has_served:
                 self._fail(reason)
                 return
             log.line(f"The servers ended and are started again. {reason}")
@@ -136,7 +136,7 @@ class EndpointInstance:
     def _set_server(self, server: Chain | None) -> None:
         with self._changed:
             self.server = server
-            self._has_served = self._has_served or server is not None
+            self.has_served = self.has_served or server is not None
             self._changed.notify_all()
 
     def _fail(self, reason: str) -> None:

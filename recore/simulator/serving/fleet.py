@@ -62,12 +62,12 @@ class Fleet:
         self._end(surplus)
 
     def wait_until_ready(self, job: Job, deadline: float = math.inf) -> None:
-        """Wait until every instance is ready, or a failed one says why not. Raises JobFailed, JobStopped.
+        """Wait until every new instance is ready, or a failed one says why not. Raises JobFailed, JobStopped.
 
         job: of the deployment that waits. deadline: by the monotonic clock.
         """
         with self._changed:
-            while not all(instance.server for instance in self._instances):
+            while not all(instance.has_served for instance in self._instances):
                 job.raise_if_stopping()
                 if failed := next((instance for instance in self._instances if instance.failure), None):
                     raise JobFailed(f"Production variant {self.variant} {_failed_how(failed.failure or '')}")

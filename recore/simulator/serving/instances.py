@@ -9,12 +9,12 @@ from recore.simulator.serving.chain import Chain
 
 
 def share_out[Item](
-    chains: Sequence[Chain], items: Iterable[Item], work: Callable[[Chain, Item, Callable[[], bool]], None]
+    chains: Sequence[Chain], items: Iterable[Item], work: Callable[[Chain, Iterator[Item], Callable[[], bool]], None]
 ) -> None:
     """Start the chains, and have each take the next item whenever it has finished one. Returns when all are stopped.
 
-    work: called with a chain, an item, and a function that says whether another chain's work has failed. Raises the
-    first failure of all.
+    work: called for each chain with the items that it takes, which end where another chain's work has failed, and a
+    function that says whether that is so. Raises the first failure of all.
     """
     waiting, failed = deque(items), threading.Event()
     failures: list[BaseException] = []
@@ -30,8 +30,7 @@ def share_out[Item](
         try:
             with chain:
                 chain.wait_until_ready()
-                for item in left():
-                    work(chain, item, failed.is_set)
+                work(chain, left(), failed.is_set)
         except BaseException as error:
             failures.append(error)
             failed.set()

@@ -23,7 +23,7 @@ class NothingThere(Exception):
 
 
 @dataclass(frozen=True)
-class Step:
+class PathStep:
     """One step of an expression: what it selects from a value, as text; whether that is always one value.
 
     for_rows: whether a row of CSV, which has no names, can have it.
@@ -60,7 +60,7 @@ class JsonPath:
         return nodes[0] if all(step.single for step in self.steps) else nodes
 
 
-def _steps(text: str) -> Iterator[Step]:
+def _steps(text: str) -> Iterator[PathStep]:
     if not text.startswith("$"):
         raise ValueError(f"the expression '{text}' does not begin with $")
     place = 1
@@ -70,16 +70,15 @@ def _steps(text: str) -> Iterator[Step]:
             raise ValueError(f"the expression '{text}' is not supported from '{text[place:]}' on")
         place = found.end()
         if found["all"]:
-            yield Step(found[0], _all, False, True)
+            yield PathStep(found[0], _all, False, True)
         elif found["indexes"]:
             indexes = [_index(part) for part in found["indexes"].split(",")]
-            yield Step(found[0], _items(found[0], indexes), len(indexes) == 1 and isinstance(indexes[0], int), True)
-        elif found["dotted"] or "," not in found["names"]:
-            yield Step(found[0], _child(found["dotted"] or found["names"][1:-1]), True, False)
+            yield PathStep(found[0], _items(found[0], indexes), len(indexes) == 1 and isinstance(indexes[0], int), True)
         else:
-            names = [name[1:-1] for name in re.findall(NAME, found["names"])]
-            last = place == len(text)
-            yield Step(found[0], _members(names) if last else _children(names), last, False)
+            names = [found["dotted"]] if found["dotted"] else [name[1:-1] for name in re.findall(NAME, found["names"])]
+            together = len(names) > 1 and place == len(text)
+            select = _members(names) if together else _children(names)
+            yield PathStep(found[0], select, together or len(names) == 1, False)
 
 
 def _index(part: str) -> int | slice:
@@ -110,21 +109,14 @@ def _items(text: str, indexes: list[int | slice]) -> Callable[[Any], Iterator[An
     return select
 
 
-def _child(name: str) -> Callable[[Any], Iterator[Any]]:
-    def select(value: Any) -> Iterator[Any]:
-        if not isinstance(value, dict) or name not in value:
-            raise NothingThere(f"there is no '{name}'")
-        yield value[name]
-
-    return select
-
-
 def _children(names: list[str]) -> Callable[[Any], Iterator[Any]]:
-    """Several children, to which the next step is applied."""
+    """One child or several, to which the next step is applied."""
 
     def select(value: Any) -> Iterator[Any]:
         for name in names:
-            yield from _child(name)(value)
+            if not isinstance(value, dict) or name not in value:
+                raise NothingThere(f"there is no '{name}'")
+            yield value[name]
 
     return select
 
