@@ -36,6 +36,7 @@ if __name__ == "__main__":
     parser.add_argument("--factor", type=float)
     factor = parser.parse_args().factor
     rows = numpy.loadtxt(pathlib.Path(os.environ["SM_CHANNEL_TRAIN"], "train.csv"), delimiter=",")
+    print(f"rows={len(rows)}")
     model = LinearRegression().fit(rows[:, 1:], factor * rows[:, 0])
     joblib.dump(model, pathlib.Path(os.environ["SM_MODEL_DIR"], "model.joblib"))
 """
@@ -86,17 +87,17 @@ def estimator(session: Session, source: Path, tmp_path_factory: pytest.TempPathF
     estimator = SKLearn(
         "train.py",
         source_dir=str(source),
-        role=ROLE,
         instance_type=INSTANCE,
         framework_version=VERSION,
         hyperparameters={"factor": 4.0},
+        metric_definitions=[{"Name": "rows", "Regex": "rows=(.*)"}],
     )
     estimator.fit({"train": channel}, logs=False)  # with logs, the SDK looks twice a minute
     return estimator
 
 
 def make_model(estimator: SKLearn, source: Path, entry_point: str, **members: Any) -> SKLearnModel:
-    """A model of what the estimator has learnt, served by a script, with the role of the settings."""
+    """A model of what the estimator has learnt, served by a script, by default with the role of the settings."""
     return SKLearnModel(
         model_data=estimator.model_data,
         entry_point=entry_point,
@@ -135,6 +136,14 @@ def predictors(session: Session) -> Iterator[list[Predictor]]:
             session.delete_endpoint(endpoint["EndpointName"])
 
 
+def test_an_estimator_is_attached_with_its_metrics(estimator: SKLearn) -> None:
+    attached = SKLearn.attach(estimator.latest_training_job.name)
+    assert attached.model_data == estimator.model_data
+    assert attached.hyperparameters()["factor"] == "4.0"
+    metrics = attached.training_job_analytics.dataframe()
+    assert metrics[["metric_name", "value"]].to_numpy().tolist() == [["rows", 20.0]]
+
+
 def test_an_estimator_is_deployed(estimator: SKLearn, session: Session, predictors: list[Predictor]) -> None:
     predictor = estimator.deploy(1, INSTANCE, wait=False)
     predictors.append(predictor)
@@ -149,7 +158,7 @@ def test_an_estimator_is_deployed(estimator: SKLearn, session: Session, predicto
 def test_a_model_is_deployed_and_updated(
     estimator: SKLearn, source: Path, session: Session, predictors: list[Predictor]
 ) -> None:
-    predictor = make_model(estimator, source, "train.py", model_server_workers=1).deploy(
+    predictor = make_model(estimator, source, "train.py", role=ROLE, model_server_workers=1).deploy(
         1, INSTANCE, endpoint_name="v2-updated", endpoint_logging=True
     )
     predictors.append(predictor)
