@@ -10,6 +10,7 @@ READY := $(VENV)/ready# the requirements of `make run` are installed
 READY_DEV := $(VENV)/ready-dev# those of tests, lint and benchmarks, too
 READY_DOCKER := $(VENV)/ready-docker# the client of Docker's engine, too
 SDK := .venv-sdk
+SDK_V2 := .venv-sdk-v2
 PUBLIC := data/public/public.csv.gz
 PRIVATE := data/private/private.csv.gz
 ACTUAL := data/private/actual.csv.gz
@@ -56,8 +57,9 @@ test-slow: ## the slow tests
 test-submission: $(READY_DEV) ## check the platform's contract on FOLDER=../mine, by default this folder
 	SUBMISSION="$(or $(FOLDER),.)" $(PYTHON) -m pytest tests/contract
 
-test-sdk: $(READY_DEV) $(SDK)/ready ## SageMaker's Python SDK against the simulator, in another environment (1 GB)
+test-sdk: $(READY_DEV) $(SDK)/ready $(SDK_V2)/ready ## SageMaker's Python SDK, versions 3 and 2, in environments of 1.2 GB
 	$(SDK)/bin/python -m pytest tests/sdk
+	$(SDK_V2)/bin/python -m pytest tests/sdk_v2
 
 lint: $(READY_DEV) ## style, types and import rules
 	$(VENV)/bin/ruff check
@@ -73,7 +75,7 @@ bench: $(READY_DEV) ## the benchmarks
 	$(PYTHON) benchmarks/accuracy.py
 
 clean: ## remove environments, caches, models and outputs, but no data files
-	rm -rf $(VENV) $(SDK) model src.tar.gz dist *.egg-info data/preprocess data/predictions data/scores
+	rm -rf $(VENV) $(SDK) $(SDK_V2) model src.tar.gz dist *.egg-info data/preprocess data/predictions data/scores
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -127,6 +129,8 @@ $(READY_DOCKER): requirements-docker.txt | $(READY)
 	@touch $@
 
 $(SDK)/ready: requirements-sdk.txt
+$(SDK_V2)/ready: requirements-sdk-v2.txt
+$(SDK)/ready $(SDK_V2)/ready:
 	$(CHECK)
-	@$(PYTHON312) -m recore.installing $(SDK) requirements-sdk.txt
+	@$(PYTHON312) -m recore.installing $(@D) $<
 	@touch $@

@@ -1,75 +1,15 @@
-"""SageMaker's SDK as an outside user runs it: a simulator in another process, and only the variables that it prints.
+"""SageMaker's SDK, version 3."""
 
-Run by make test-sdk in an environment of its own; where the SDK is not installed, these tests are skipped.
-"""
-
-import json
-import os
-import socket
-import subprocess
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import pytest
+from support.sdk import NeedsSdk, nothing_leaves, s3, variables
 
-ROOT = Path(__file__).parents[2]
-SIMULATE = [ROOT / ".venv/bin/python", "-m", "recore", "simulate", "--json"]
-LOCAL = ("127.0.0.1", "localhost", "::1")
-
-
-class NeedsSdk(pytest.Module):
-    """A module whose imports are not here."""
-
-    def collect(self) -> list[Any]:
-        pytest.skip("needs SageMaker's SDK: run make test-sdk", allow_module_level=True)
+__all__ = ["nothing_leaves", "s3", "variables"]  # fixtures
 
 
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
-    if find_spec("sagemaker") and find_spec("sagemaker.core"):
+    if find_spec("sagemaker") and find_spec("sagemaker.train"):
         return None
     return NeedsSdk.from_parent(parent, path=module_path)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A simulator's variables, exported. Nothing else of AWS is set, and there are no settings in the home folder."""
-    process = subprocess.Popen(SIMULATE, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    with pytest.MonkeyPatch.context() as patch:
-        for name in list(os.environ):
-            if name.startswith(("AWS_", "SAGEMAKER_", "SM_")):
-                patch.delenv(name)
-        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
-        try:
-            printed = json.loads(process.stdout.readline())
-            for name, value in printed.items():
-                patch.setenv(name, value)
-            yield printed
-            assert process.poll() is None, f"the simulator ended by itself: {process.returncode}"
-        finally:
-            process.terminate()
-            process.wait(60)
-
-
-@pytest.fixture(autouse=True)
-def nothing_leaves(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Fails a test in which anything, telemetry included, asks for another machine."""
-    look_up, asked = socket.getaddrinfo, []
-
-    def guarded(host: Any, *arguments: Any, **options: Any) -> Any:
-        if host not in LOCAL:
-            asked.append(host)
-            raise socket.gaierror(f"{host} is not this machine")
-        return look_up(host, *arguments, **options)
-
-    monkeypatch.setattr(socket, "getaddrinfo", guarded)
-    yield
-    assert asked == []
-
-
-@pytest.fixture
-def s3(variables: dict[str, str]) -> Any:
-    import boto3
-
-    return boto3.client("s3")

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import random
 import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -61,5 +62,5 @@ def answer_headers(content_type: str, body: bytes) -> list[tuple[str, str]]:
     return [
         ("Content-Type", content_type),
         ("Content-Length", str(len(body))),
-        ("x-amzn-RequestId", str(uuid.uuid4())),
+        ("x-amzn-RequestId", str(uuid.UUID(int=random.getrandbits(128), version=4))),
     ]

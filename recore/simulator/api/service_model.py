@@ -19,6 +19,7 @@ DEEPEST = 50  # levels in a request: shapes that hold themselves have no limit o
 MOST_VALUES = 50_000  # in a request: each that is wrong costs memory and a line
 MOST_PROBLEMS = 20  # named in an answer
 PATTERN_SECONDS = 2.0  # for all patterns of a request: some of the model's take exponential time on what they refuse
+REMEMBERED, REMEMBERED_LENGTH = 1000, 200  # values that matched a pattern, and their characters
 LARGEST = {"integer": 2**31, "long": 2**63, "float": math.inf, "double": math.inf, "timestamp": math.inf}
 
 
@@ -176,11 +177,21 @@ def _joined(high: str, low: str) -> int:
 
 def _matches(pattern: "regex.Pattern[str]", value: str, deadline: float) -> bool:
     """Whether the whole value matches; not where the time is up before that is known."""
+    if (pattern, value) in _matched:  # to match lets other threads run, which costs more than a short match
+        return True
     left = deadline - time.monotonic()
     try:
-        return left > 0 and pattern.fullmatch(value, timeout=left, concurrent=True) is not None
+        found = left > 0 and pattern.fullmatch(value, timeout=left, concurrent=True) is not None
     except TimeoutError:
         return False
+    if found and len(value) < REMEMBERED_LENGTH:
+        if len(_matched) >= REMEMBERED:
+            _matched.clear()
+        _matched.add((pattern, value))
+    return found
+
+
+_matched: set[tuple["regex.Pattern[str]", str]] = set()
 
 
 def _lower(name: str) -> str:

@@ -3,8 +3,10 @@
 import contextlib
 import http.client
 import os
+import re
 import select
 import socket
+import struct
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -13,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 LARGEST = 1 << 30  # bytes of a response's body
-PART = 1 << 20  # bytes of a response that are read at a time
+PART = 1 << 20  # bytes that are read or copied at a time
+LINE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # of a request's head
 
 
 class NoResponse(Exception):
@@ -74,18 +77,18 @@ class UnixClient:
         Disconnected.
         """
         deadline = time.monotonic() + seconds
-        with self._connection() as connection:
-            try:
-                connection.send_request(method, path, body, headers or {}, deadline)
-                return connection.read_response()
-            except TimeoutError:
-                raise TimedOut(f"the server did not respond within {seconds:g} s") from None
-            except (http.client.RemoteDisconnected, http.client.IncompleteRead):
-                raise Disconnected("the server did not respond: it closed the connection") from None
-            except http.client.HTTPException as error:
-                raise NoResponse(f"the server's response is not HTTP: {error or type(error).__name__}") from None
-            except OSError as error:
-                raise Disconnected(f"the server did not respond: {error or type(error).__name__}") from None
+        head = _request(method, path, body, headers or {})
+        try:
+            with self._connection(deadline) as connection:
+                return connection.exchange(head, body, deadline)
+        except TimeoutError:
+            raise TimedOut(f"the server did not respond within {seconds:g} s") from None
+        except (http.client.RemoteDisconnected, http.client.IncompleteRead):
+            raise Disconnected("the server did not respond: it closed the connection") from None
+        except http.client.HTTPException as error:
+            raise NoResponse(f"the server's response is not HTTP: {error or type(error).__name__}") from None
+        except OSError as error:
+            raise Disconnected(f"the server did not respond: {error or type(error).__name__}") from None
 
     def close(self) -> None:
         """End the connections that no request uses; the others end with their requests."""
@@ -94,18 +97,17 @@ class UnixClient:
             self._idle.pop().close()
 
     @contextlib.contextmanager
-    def _connection(self) -> Iterator["UnixConnection"]:
+    def _connection(self, deadline: float) -> Iterator["UnixConnection"]:
         """A connection for one request. It is kept afterwards if the server and the response allow it."""
-        connection = self._take_idle() or UnixConnection(self._socket)
+        connection = self._take_idle() or UnixConnection(self._socket, deadline)
+        connection.can_be_kept = False
         try:
             yield connection
-        except BaseException:
-            connection.close()
-            raise
-        if connection.sock and not self._closed:
-            self._idle.append(connection)
-        else:
-            connection.close()
+        finally:
+            if connection.can_be_kept and not self._closed:
+                self._idle.append(connection)
+            else:
+                connection.close()
 
     def _take_idle(self) -> "UnixConnection | None":
         with contextlib.suppress(IndexError):
@@ -117,83 +119,103 @@ class UnixClient:
         return None
 
 
-class UnixConnection(http.client.HTTPConnection):
+class UnixConnection:
     """One connection. Its requests have deadlines, as a server that sends a byte now and then would never time out."""
 
-    sock: Any
-
-    def __init__(self, path: Path):
-        super().__init__("localhost")
-        self._path, self._deadline = path, 0.0
-
-    def connect(self) -> None:
+    def __init__(self, path: Path, deadline: float):
+        """Open it. deadline: by the monotonic clock; later requests have others."""
+        self.can_be_kept = False
         # the socket itself: the job could put a link to another server's socket in its place
-        place = os.open(self._path, os.O_PATH | os.O_NOFOLLOW)
+        place = os.open(path, os.O_PATH | os.O_NOFOLLOW)
         try:
-            self.sock = DeadlineSocket(self._deadline)
-            self.sock.connect(f"/proc/self/fd/{place}")
+            self._socket = DeadlineSocket(deadline)
+            try:
+                self._socket.connect(f"/proc/self/fd/{place}")
+            except BaseException:
+                self.close()
+                raise
         finally:
             os.close(place)
 
     def is_open(self) -> bool:
         """Whether the server has neither closed the connection nor sent anything since the last response."""
         poll = select.poll()
-        poll.register(self.sock, select.POLLIN)
+        poll.register(self._socket, select.POLLIN)
         return not poll.poll(0)
 
-    def send_request(self, method: str, path: str, body: bytes, headers: Mapping[str, str], deadline: float) -> None:
-        """Raises NoResponse where the request cannot be HTTP."""
-        self._deadline = deadline
-        if self.sock:
-            self.sock.deadline = deadline
-        try:
-            self.putrequest(method, path, skip_accept_encoding=True)
-            for name, value in headers.items():
-                self.putheader(name, value)
-            if body or method == "POST":
-                self.putheader("Content-Length", str(len(body)))
-        except ValueError as error:
-            raise NoResponse(f"the request is not HTTP: {error}") from None
-        self.endheaders(body)
+    def exchange(self, request: bytes, body: bytes, deadline: float) -> Response:
+        """Send a request and read its response. Raises HTTPException, or NoResponse where it is too large."""
+        self._socket.deadline = deadline
+        if len(body) < PART:  # together, so that the server wakes only once
+            request, body = request + body, b""
+        self._socket.sendall(request)
+        if body:
+            self._socket.sendall(body)
+        with http.client.HTTPResponse(self._socket) as response:
+            response.begin()
+            parsed = _read(response)
+            self.can_be_kept = not response.will_close
+            return parsed
 
-    def read_response(self) -> Response:
-        """The response to the last request. Raises HTTPException, or NoResponse where it is too large."""
-        with self.getresponse() as response:
-            if len(set(response.headers.get_all("Content-Length", []))) > 1:
-                raise http.client.HTTPException("it has several lengths")
-            parts, size = [], 0
-            while part := response.read(PART):
-                parts.append(part)
-                size += len(part)
-                if size > LARGEST:
-                    raise NoResponse(f"the server's response has more than {LARGEST >> 20} MB")
-            if response.length:  # bytes that are missing
-                raise http.client.IncompleteRead(b"", response.length)
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            return Response(response.status, headers, b"".join(parts))
+    def close(self) -> None:
+        self._socket.close()
 
 
 class DeadlineSocket(socket.socket):
-    """A Unix socket on which everything must be done by a deadline, a time of the monotonic clock."""
+    """A Unix socket on which everything must be done by a deadline, a time of the monotonic clock.
+
+    The kernel keeps the time: Python's own timeouts take twice as many system calls, and in each of them another thread
+    may run, for which an invocation among many has to wait. Raises TimeoutError.
+    """
 
     def __init__(self, deadline: float):
         super().__init__(socket.AF_UNIX)
         self.deadline = deadline
 
     def connect(self, address: Any) -> None:
-        self._set_timeout()
-        super().connect(address)
+        with self._timed(socket.SO_SNDTIMEO):
+            super().connect(address)
 
     def sendall(self, data: Any, flags: int = 0) -> None:
-        self._set_timeout()  # for all of the data
-        super().sendall(data, flags)
+        for start in range(0, len(data), PART):  # each part has the time that is left
+            with self._timed(socket.SO_SNDTIMEO):
+                super().sendall(data[start : start + PART], flags)
 
     def recv_into(self, *arguments: Any) -> int:
-        self._set_timeout()
-        return super().recv_into(*arguments)
+        with self._timed(socket.SO_RCVTIMEO):
+            return super().recv_into(*arguments)
 
-    def _set_timeout(self) -> None:
+    @contextlib.contextmanager
+    def _timed(self, option: int) -> Iterator[None]:
         left = self.deadline - time.monotonic()
-        if left <= 0:
+        if left < 1e-6:  # which the kernel would take for no limit
             raise TimeoutError
-        self.settimeout(left)
+        self.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", int(left), int(left % 1 * 1e6)))
+        try:
+            yield
+        except BlockingIOError:
+            raise TimeoutError from None
+
+
+def _request(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
+    """A request's lines before its body. Raises NoResponse where that would not be HTTP."""
+    fields = {"Host": "localhost", **headers, "Content-Length": str(len(body))}
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
+    if wrong := [line for line in lines if not LINE.fullmatch(line)]:
+        raise NoResponse(f"the request is not HTTP: {wrong[0][:80]!r}")
+    return "\r\n".join([*lines, "\r\n"]).encode("latin-1")
+
+
+def _read(response: http.client.HTTPResponse) -> Response:
+    if len(set(response.headers.get_all("Content-Length", []))) > 1:
+        raise http.client.HTTPException("it has several lengths")
+    parts, size = [], 0
+    while part := response.read(PART):
+        parts.append(part)
+        size += len(part)
+        if size > LARGEST:
+            raise NoResponse(f"the server's response has more than {LARGEST >> 20} MB")
+    if response.length:  # bytes that are missing
+        raise http.client.IncompleteRead(b"", response.length)
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Response(response.status, headers, b"".join(parts))

@@ -1,0 +1,176 @@
+"""Endpoint resources and ModelBuilder: created, waited for, invoked, updated, rescaled, deleted."""
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from sagemaker.core.resources import Endpoint, EndpointConfig, Model
+from sagemaker.core.shapes import ContainerDefinition, DesiredWeightAndCapacity, ProductionVariant
+from sagemaker.core.utils.exceptions import FailedStatusError
+from sagemaker.train import ModelTrainer
+from sagemaker.train.configs import InputData, SourceCode
+from support.archives import archive_of
+
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
+ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
+BUCKET = "sdk-endpoints"
+INSTANCE = "ml.m5.large"
+numbers = itertools.count()
+
+# Adds the number in its environment to each of the request.
+ADDING = """
+import json, os
+
+def model_fn(model_dir):
+    return float(os.environ["NUMBER"])
+
+def input_fn(body, content_type):
+    return json.loads(body) if content_type == "application/json" else [float(line) for line in body.splitlines()]
+
+def predict_fn(values, number):
+    return [value + number for value in values]
+"""
+# What the trainer's script writes is what the builder's script serves.
+TRAINING = """
+import os, pathlib
+data = pathlib.Path(os.environ["SM_CHANNEL_TRAINING"], "numbers.csv").read_text().split(",")
+pathlib.Path(os.environ["SM_MODEL_DIR"], "sum").write_text(str(sum(map(float, data))))
+"""
+SERVING = """
+import pathlib
+from helper import times
+
+def model_fn(model_dir):
+    return float(pathlib.Path(model_dir, "sum").read_text())
+
+def predict_fn(values, model):
+    return times(values, model)
+"""
+
+
+@pytest.fixture(scope="module")
+def source(variables: dict[str, str]) -> str:
+    """The URI of a script's archive."""
+    import boto3
+
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket=BUCKET)
+    s3.put_object(Bucket=BUCKET, Key="source.tar.gz", Body=archive_of(**{"add.py": ADDING}))
+    return f"s3://{BUCKET}/source.tar.gz"
+
+
+def create_config(source: str, **added: str) -> EndpointConfig:
+    """A configuration whose variants each add a number, name=number."""
+    variants = []
+    for name, number in added.items():
+        environment = {
+            "SAGEMAKER_PROGRAM": "add.py",
+            "SAGEMAKER_SUBMIT_DIRECTORY": source,
+            "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
+            "NUMBER": number,
+        }
+        model = Model.create(
+            model_name=f"adds-{next(numbers)}",
+            execution_role_arn=ROLE,
+            primary_container=ContainerDefinition(image=IMAGE, environment=environment),
+        )
+        variants.append(
+            ProductionVariant(
+                variant_name=name,
+                model_name=model.model_name,
+                instance_type=INSTANCE,
+                initial_instance_count=1,
+                initial_variant_weight=1,
+            )
+        )
+    return EndpointConfig.create(endpoint_config_name=f"config-{next(numbers)}", production_variants=variants)
+
+
+def create_endpoint(config: EndpointConfig) -> Endpoint:
+    return Endpoint.create(endpoint_name=f"endpoint-{next(numbers)}", endpoint_config_name=config.endpoint_config_name)
+
+
+def answer(endpoint: Endpoint, **members: Any) -> tuple[str, list[float]]:
+    """The variant that answers, and what it makes of 1 and 2."""
+    response = endpoint.invoke(body="1\n2\n", content_type="text/csv", accept="application/json", **members)
+    assert response.content_type == "application/json"
+    return response.invoked_production_variant, json.loads(response.body.read())
+
+
+def delete(endpoint: Endpoint) -> None:
+    endpoint.delete()
+    endpoint.wait_for_delete(poll=1, timeout=60)
+    assert endpoint.endpoint_name not in [listed.endpoint_name for listed in Endpoint.get_all()]
+
+
+def test_an_endpoint_s_life(source: str) -> None:
+    config = create_config(source, one="10", two="20")
+    endpoint = create_endpoint(config)
+    assert endpoint.endpoint_status == "Creating"
+    endpoint.wait_for_status("InService", poll=1, timeout=60)
+    assert [variant.current_weight for variant in endpoint.production_variants] == [1, 1]
+    assert [listed.endpoint_name for listed in Endpoint.get_all(status_equals="InService")] == [endpoint.endpoint_name]
+    assert answer(endpoint, target_variant="one") == ("one", [11, 12])
+    assert answer(endpoint, target_variant="two", inference_id="id", custom_attributes="a") == ("two", [21, 22])
+    assert {answer(endpoint)[0] for _ in range(40)} == {"one", "two"}
+    with pytest.raises(ClientError, match="ModelError"):
+        endpoint.invoke(body="many", content_type="text/csv")
+
+    more = DesiredWeightAndCapacity(variant_name="one", desired_weight=99, desired_instance_count=2)
+    endpoint.update_weights_and_capacities(desired_weights_and_capacities=[more])
+    endpoint.wait_for_status("InService", poll=1, timeout=60)
+    described = [(variant.current_weight, variant.current_instance_count) for variant in endpoint.production_variants]
+    assert described == [(99, 2), (1, 1)]
+
+    larger = create_config(source, three="30")
+    endpoint.endpoint_config_name = larger.endpoint_config_name
+    endpoint.update()
+    assert endpoint.endpoint_status == "Updating"
+    endpoint.wait_for_status("InService", poll=1, timeout=60)
+    assert endpoint.endpoint_config_name == larger.endpoint_config_name
+    assert answer(endpoint) == ("three", [31, 32])
+    delete(endpoint)
+    for one in (config, larger):
+        one.delete()
+        with pytest.raises(ClientError, match="Could not find"):
+            one.refresh()
+
+
+def test_a_model_that_does_not_load_is_the_reason(source: str) -> None:
+    endpoint = create_endpoint(create_config(source, one="much"))
+    with pytest.raises(FailedStatusError, match="could not convert string to float: 'much'"):
+        endpoint.wait_for_status("InService", poll=1, timeout=60)
+    assert endpoint.endpoint_status == "Failed"
+    delete(endpoint)
+
+
+def test_a_trained_model_is_built_and_deployed(tmp_path: Path) -> None:
+    """No session and no bucket, but ModelBuilder needs a role; waits as long as the SDK does by itself."""
+    from sagemaker.serve import ModelBuilder  # makes a client while it is imported, which needs the variables
+
+    for name, text in {"train": TRAINING, "serve": SERVING, "helper": "def times(a, b):\n    return a * b\n"}.items():
+        (tmp_path / "source").mkdir(exist_ok=True)
+        (tmp_path / f"source/{name}.py").write_text(text)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/numbers.csv").write_text("1,2,3")
+    trainer = ModelTrainer(
+        training_image=IMAGE, source_code=SourceCode(source_dir=str(tmp_path / "source"), entry_script="train.py")
+    )
+    trainer.train(input_data_config=[InputData(channel_name="training", data_source=str(tmp_path / "data"))])
+    builder = ModelBuilder(
+        s3_model_data_url=trainer._latest_training_job.model_artifacts.s3_model_artifacts,
+        role_arn=ROLE,
+        image_uri=IMAGE,
+        source_code=SourceCode(source_dir=str(tmp_path / "source"), entry_script="serve.py"),
+        instance_type=INSTANCE,
+    )
+    model = builder.build()
+    endpoint = builder.deploy(endpoint_name="built", instance_type=INSTANCE)
+    assert endpoint.endpoint_status == "InService"
+    response = endpoint.invoke(body="[1, 2]", content_type="application/json", accept="application/json")
+    assert json.loads(response.body.read()) == [6, 12]
+    delete(endpoint)
+    model.delete()

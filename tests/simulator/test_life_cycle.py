@@ -1,0 +1,209 @@
+"""A model's life by boto3 alone: data on S3, training, batch transform, endpoint, A/B test, update, deletion."""
+
+import io
+import tarfile
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import numpy
+import pytest
+from botocore.exceptions import ClientError
+from support.simulator_client import IMAGE, Client
+
+pytestmark = pytest.mark.slow
+
+ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
+BUCKET, PREFIX = "houses", "boston-sklearn"
+SOON = {"Delay": 1, "MaxAttempts": 120}
+INSTANCE = "ml.m4.xlarge"
+
+# Trains one of two models; the same file serves it.
+SCRIPT = """
+import argparse, os, pathlib, pickle
+import numpy
+from sklearn.linear_model import LinearRegression
+from sklearn.tree import DecisionTreeRegressor
+
+def model_fn(model_dir):
+    return pickle.loads(pathlib.Path(model_dir, "model.pkl").read_bytes())
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--depth", type=int, default=0, help="of a tree; 0 for a linear model")
+    depth = parser.parse_args().depth
+    rows = numpy.loadtxt(pathlib.Path(os.environ["SM_CHANNEL_TRAIN"], "train.csv"), delimiter=",")
+    model = DecisionTreeRegressor(max_depth=depth) if depth else LinearRegression()
+    model.fit(rows[:, 1:], rows[:, 0])
+    pathlib.Path(os.environ["SM_MODEL_DIR"], "model.pkl").write_bytes(pickle.dumps(model))
+"""
+X = numpy.array([[number, number % 3] for number in range(20)], dtype=float)
+Y = X[:, 0] ** 2
+WITH_ONES = numpy.column_stack([X, numpy.ones(len(X))])
+LINE = WITH_ONES @ numpy.linalg.lstsq(WITH_ONES, Y)[0]  # what the linear model predicts; a deep tree predicts Y itself
+LINEAR, TREE = "Linear-Model", "Tree-Model"
+EXPECTED = {LINEAR: LINE, TREE: Y}
+TEST_CSV = "".join(f"{one},{two}\n" for one, two in X)
+
+
+@pytest.fixture(scope="module")
+def aws(client: Client) -> Iterator[Any]:
+    """boto3.client, where the environment has the variables that the simulator prints and no others of AWS."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in client.simulator.variables().items():
+            patch.setenv(name, value)
+        yield boto3.Session().client
+
+
+@pytest.fixture(scope="module")
+def sagemaker(aws: Any) -> Any:
+    return aws("sagemaker")
+
+
+@pytest.fixture(scope="module")
+def bucket(aws: Any) -> Any:
+    s3 = aws("s3")
+    s3.create_bucket(Bucket=BUCKET)
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+        member = tarfile.TarInfo("house_prices.py")
+        member.size = len(SCRIPT)
+        tar.addfile(member, io.BytesIO(SCRIPT.encode()))
+    rows = "".join(f"{y},{one},{two}\n" for (one, two), y in zip(X, Y, strict=True))
+    for key, body in {"source.tar.gz": archive.getvalue(), "train/train.csv": rows, "test/test.csv": TEST_CSV}.items():
+        s3.put_object(Bucket=BUCKET, Key=f"{PREFIX}/{key}", Body=body)
+    return s3
+
+
+@pytest.fixture(scope="module")
+def models(sagemaker: Any, bucket: Any) -> dict[str, str]:
+    """Names of two trained models by the variants that serve them."""
+    names = {LINEAR: "boston-linear", TREE: "boston-tree"}
+    submitted = {"sagemaker_program": "house_prices.py"}
+    submitted["sagemaker_submit_directory"] = f"s3://{BUCKET}/{PREFIX}/source.tar.gz"
+    source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/{PREFIX}/train"}
+    for variant, depth in ((LINEAR, "0"), (TREE, "9")):
+        sagemaker.create_training_job(
+            TrainingJobName=names[variant],
+            RoleArn=ROLE,
+            AlgorithmSpecification={"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+            HyperParameters=submitted | {"depth": depth},
+            InputDataConfig=[{"ChannelName": "train", "DataSource": {"S3DataSource": source}, "ContentType": "csv"}],
+            OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/{PREFIX}/output"},
+            ResourceConfig={"InstanceType": INSTANCE, "InstanceCount": 1, "VolumeSizeInGB": 5},
+            StoppingCondition={"MaxRuntimeInSeconds": 600},
+        )
+    for name in names.values():
+        waiter = sagemaker.get_waiter("training_job_completed_or_stopped")
+        waiter.wait(TrainingJobName=name, WaiterConfig=SOON)
+        artifacts = sagemaker.describe_training_job(TrainingJobName=name)["ModelArtifacts"]["S3ModelArtifacts"]
+        variables = {
+            "SAGEMAKER_PROGRAM": submitted["sagemaker_program"],
+            "SAGEMAKER_SUBMIT_DIRECTORY": submitted["sagemaker_submit_directory"],
+        }
+        container = {"Image": IMAGE, "ModelDataUrl": artifacts, "Environment": variables}
+        sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
+    return names
+
+
+def production_variant(models: dict[str, str], name: str) -> dict[str, Any]:
+    return {
+        "InstanceType": INSTANCE,
+        "InitialVariantWeight": 1,
+        "InitialInstanceCount": 1,
+        "ModelName": models[name],
+        "VariantName": name,
+    }
+
+
+def create_config(sagemaker: Any, models: dict[str, str], *variants: str) -> str:
+    name = "-".join(["config", *variants])
+    production_variants = [production_variant(models, variant) for variant in variants]
+    sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=production_variants)
+    return name
+
+
+def in_service(sagemaker: Any, name: str) -> dict[str, Any]:
+    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig=SOON)
+    return sagemaker.describe_endpoint(EndpointName=name)
+
+
+def delete(sagemaker: Any, name: str) -> None:
+    sagemaker.delete_endpoint(EndpointName=name)
+    sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=name, WaiterConfig=SOON)
+    with pytest.raises(ClientError, match="Could not find endpoint"):
+        sagemaker.describe_endpoint(EndpointName=name)
+
+
+def invoke(runtime: Any, name: str, **members: Any) -> tuple[str, numpy.ndarray]:
+    """Which variant answers, and what."""
+    response = runtime.invoke_endpoint(
+        EndpointName=name, ContentType="text/csv", Accept="text/csv", Body=TEST_CSV, **members
+    )
+    assert response["ContentType"].startswith("text/csv")
+    answer = response["Body"].read().decode("utf-8")
+    return response["InvokedProductionVariant"], numpy.array([float(line) for line in answer.split()])
+
+
+def test_batch_transform(sagemaker: Any, bucket: Any, models: dict[str, str]) -> None:
+    source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/{PREFIX}/test"}
+    sagemaker.create_transform_job(
+        TransformJobName="boston-transform",
+        ModelName=models[TREE],
+        TransformInput={"DataSource": {"S3DataSource": source}, "ContentType": "text/csv", "SplitType": "Line"},
+        TransformOutput={"S3OutputPath": f"s3://{BUCKET}/{PREFIX}/transform", "Accept": "text/csv"},
+        TransformResources={"InstanceType": INSTANCE, "InstanceCount": 1},
+    )
+    waiter = sagemaker.get_waiter("transform_job_completed_or_stopped")
+    waiter.wait(TransformJobName="boston-transform", WaiterConfig=SOON)
+    answer = bucket.get_object(Bucket=BUCKET, Key=f"{PREFIX}/transform/test.csv.out")["Body"].read()
+    assert numpy.array_equal([float(line) for line in answer.split()], Y)
+
+
+def test_one_model(aws: Any, sagemaker: Any, models: dict[str, str]) -> None:
+    config = create_config(sagemaker, models, TREE)
+    sagemaker.create_endpoint(EndpointName="boston", EndpointConfigName=config)
+    assert in_service(sagemaker, "boston")["EndpointConfigName"] == config
+    variant, answer = invoke(aws("sagemaker-runtime"), "boston")
+    assert variant == TREE
+    assert numpy.array_equal(answer, Y)
+    delete(sagemaker, "boston")
+
+
+def test_ab_test_and_update(aws: Any, sagemaker: Any, models: dict[str, str]) -> None:
+    runtime, name = aws("sagemaker-runtime"), "boston-update-endpoint"
+    both = create_config(sagemaker, models, LINEAR, TREE)
+    linear = create_config(sagemaker, models, LINEAR)
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=both)
+    described = in_service(sagemaker, name)["ProductionVariants"]
+    assert {item["VariantName"]: item["CurrentWeight"] for item in described} == {LINEAR: 1, TREE: 1}
+
+    shares: Counter[str] = Counter()
+    for _ in range(100):
+        variant, answer = invoke(runtime, name)
+        assert numpy.allclose(answer, EXPECTED[variant])
+        shares[variant] += 1
+    assert min(shares[LINEAR], shares[TREE]) > 20  # each has half of them; less than one run in 10 ** 9 has not
+    for target, expected in EXPECTED.items():
+        variant, answer = invoke(runtime, name, TargetVariant=target)
+        assert variant == target
+        assert numpy.allclose(answer, expected)
+
+    sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=linear)
+    while sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "Updating":
+        variant, answer = invoke(runtime, name)  # meanwhile it serves
+        assert numpy.allclose(answer, EXPECTED[variant])
+    described = in_service(sagemaker, name)
+    assert described["EndpointConfigName"] == linear
+    assert [item["VariantName"] for item in described["ProductionVariants"]] == [LINEAR]
+    assert {invoke(runtime, name)[0] for _ in range(20)} == {LINEAR}
+
+    delete(sagemaker, name)
+    for config in (both, linear):
+        sagemaker.delete_endpoint_config(EndpointConfigName=config)
+        with pytest.raises(ClientError, match="Could not find"):
+            sagemaker.describe_endpoint_config(EndpointConfigName=config)
+    for model in models.values():
+        sagemaker.delete_model(ModelName=model)
+    assert sagemaker.list_models(NameContains="boston")["Models"] == []
