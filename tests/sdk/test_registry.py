@@ -5,26 +5,17 @@ import itertools
 import tarfile
 from typing import Any
 
-import boto3
-import pytest
 from sagemaker.core.resources import Endpoint, EndpointConfig, Model, ModelPackage, ModelPackageGroup
 from sagemaker.core.shapes import ContainerDefinition, ProductionVariant
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
-BUCKET = "sdk-registry"
+BUCKET = "sagemaker-us-east-1-123456789012"
 numbers = itertools.count()
 SCRIPT = """
 def model_fn(model_dir): return open(model_dir + "/name").read()
 def transform_fn(model, data, content_type, accept): return model, "text/csv"
 """
-
-
-@pytest.fixture(scope="module")
-def s3(variables: dict[str, str]) -> Any:
-    client = boto3.client("s3")
-    client.create_bucket(Bucket=BUCKET)
-    return client
 
 
 def archive(s3: Any, **files: str) -> str:
