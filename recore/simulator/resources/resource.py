@@ -95,11 +95,7 @@ class Resource:
         tags = merged_tags([], request.get("Tags", []))
         with self.store.transaction():
             if not self.store.add(self.kind, key, record):
-                words = self.arn_type.replace("-", " ")
-                message = (
-                    f"Cannot create already existing {words} '{self.arn(key)}': a {words} of this name already exists"
-                )
-                raise self.error(f"Create{self.kind}", "ResourceInUse", message)
+                raise self.already_exists(key)
             if tags:
                 self.store.add("Tags", self.arn(key), {"Tags": tags})
         return self.arn(key)
@@ -125,6 +121,12 @@ class Resource:
             self.store.delete("Tags", record[f"{self.kind}Arn"])
             self.store.delete(self.kind, self.key(request))
         return {}
+
+    def already_exists(self, key: str) -> ServiceError:
+        """The error of a Create request whose key an existing record has."""
+        words = self.arn_type.replace("-", " ")
+        message = f"Cannot create already existing {words} '{self.arn(key)}': a {words} of this name already exists"
+        return self.error(f"Create{self.kind}", "ResourceInUse", message)
 
     def error(self, operation: str, code: str, message: str) -> ServiceError:
         """An error of that code where the API's model of the operation has it, or else a ValidationException."""
