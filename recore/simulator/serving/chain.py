@@ -1,7 +1,7 @@
 """The servers of all containers of a model, used as one: the output of one container is the input of the next."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
@@ -92,17 +92,17 @@ class Chain:
         most, longest = (max(getattr(ending, name) for ending in endings) for name in ("peak", "seconds"))
         return Ending(first.code, first.signal, first.reason, longest, most)
 
-    def wait_until_ready(self, seconds: float = PING_SECONDS, again: bool = False) -> None:
+    def wait_until_ready(self, seconds: float = PING_SECONDS, is_busy: Callable[[], bool] | None = None) -> None:
         """Ping until each server has answered with 200. Raises JobFailed where one ends or takes longer; JobStopped.
 
-        again: those that had answered before, too.
+        is_busy: whether invocations are in progress. If given, servers that had answered before are pinged again.
         """
         deadline = time.monotonic() + seconds
         while True:
             self._job.raise_if_stopping()
             if failure := self.failure():
                 raise JobFailed(failure)
-            silent = [server.name for server in self._servers if not server.ping(again)]
+            silent = [server.name for server in self._servers if not server.ping(is_busy)]
             if not silent:
                 return
             if time.monotonic() > deadline:

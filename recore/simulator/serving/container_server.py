@@ -1,7 +1,7 @@
 """The server of one container of a model, in a folder of its own: started, invoked while it runs, stopped."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from recore.simulator.jobs.platform import Platform
 from recore.simulator.jobs.process import Ending, SupervisedProcess
 from recore.simulator.jobs.queue import Job, remove
 from recore.simulator.jobs.reasons import text_of
-from recore.simulator.serving.client import NoResponse, Response, UnixClient
+from recore.simulator.serving.client import NoResponse, Response, TimedOut, UnixClient
 from recore.simulator.serving.model_data import model_data
 from recore.simulator.state.records import Record
 
@@ -82,12 +82,18 @@ class ContainerServer:
             self._reading = threading.Thread(target=self._log.read, args=(self._process.output, self._process.poll))
             self._reading.start()
 
-    def ping(self, again: bool = False) -> bool:
-        """Whether it answers /ping with 200, from the first time on. again: whether it does so now."""
-        if self.ready and not again:
+    def ping(self, is_busy: Callable[[], bool] | None = None) -> bool:
+        """Whether it answers /ping with 200, from the first time on.
+
+        is_busy: whether invocations are in progress. If given, a server that had answered is pinged again. It is then
+        also ready if it keeps the ping waiting while it is busy, as its workers take requests in their order.
+        """
+        if self.ready and is_busy is None:
             return True
         try:
             answers = self.request("GET", "/ping", ONE_PING).status == 200
+        except TimedOut:
+            return self.ready and is_busy is not None and is_busy()
         except NoResponse:
             return False
         self.ready = self.ready or answers
