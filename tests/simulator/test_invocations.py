@@ -8,7 +8,6 @@ import socket
 import struct
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -20,7 +19,6 @@ from support.simulator_client import IMAGE, Client
 from recore.simulator.api.http_server import WORKERS
 from recore.simulator.resources import invocation
 from recore.simulator.server import ROLE_ARN
-from recore.simulator.serving import endpoint_instance
 
 LARGEST = 26_214_400
 # Does what its request says; answers with the headers that it is sent.
@@ -204,61 +202,6 @@ def test_a_request_that_ends_its_server(endpoints: Endpoints, obedient: str) -> 
     assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 0)
     assert "closed the connection" in response["OriginalMessage"]
     assert endpoints.invoke(obedient, "x")["Body"].read() == b"x"
-
-
-def test_a_request_that_ends_servers_is_repeated_once(endpoints: Endpoints) -> None:
-    name = endpoints.create(endpoints.config(variant(endpoints.model(OBEDIENT), count=3)))
-    assert refusal(endpoints.invoke, name, "exit")["OriginalStatusCode"] == 0
-    for _ in range(6):  # of the instances that are ready
-        assert endpoints.invoke(name, "last")["Body"].read() == b"last"
-    logs, group = endpoints.client.logs, f"/aws/sagemaker/Endpoints/{name}"
-    endpoints.delete(name)  # the logs are then complete
-    lines = [
-        event["message"]
-        for stream in logs.describe_log_streams(logGroupName=group)["logStreams"]
-        for event in logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]
-    ]
-    assert (lines.count("asked for exit"), lines.count("asked for last")) == (2, 6)
-
-
-# Breaks the connection of one request, and is alive.
-BREAKING = """
-import inspect, socket, time
-
-def model_fn(model_dir):
-    return None
-
-def transform_fn(model, data, content_type, accept):
-    if data == "break":
-        for frame in inspect.stack():
-            for value in frame.frame.f_locals.values():
-                if isinstance(value, socket.socket) and value.family == socket.AF_UNIX:
-                    try:
-                        value.shutdown(socket.SHUT_RDWR)
-                    except OSError:
-                        continue
-    else:
-        time.sleep(float(data))
-    return data, accept
-"""
-
-
-@pytest.mark.slow
-def test_a_broken_connection_leaves_a_loaded_server_in_service(
-    endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its /ping waits behind the requests, for longer than a server has to start."""
-    monkeypatch.setattr(endpoint_instance, "STARTUP_SECONDS", 4)
-    name = endpoints.create(endpoints.config(variant(endpoints.model(BREAKING))))
-    bodies = ["0.5", "break", *["1"] * 8]
-    with ThreadPoolExecutor(len(bodies) + 1) as pool:
-        replies = []
-        for body in bodies:
-            replies.append(pool.submit(endpoints.invoke, name, body, ContentType="text/csv"))
-            time.sleep(0.04)
-        said = [reply.exception() or reply.result()["Body"].read().decode() for reply in replies]
-    assert [*said[:1], *said[2:]] == [*bodies[:1], *bodies[2:]]
-    endpoints.delete(name)
 
 
 def test_an_error_names_its_container(endpoints: Endpoints) -> None:
