@@ -93,10 +93,7 @@ CAPTURE = {
 @pytest.mark.parametrize(
     ("members", "reason"),
     [
-        (
-            {"DataCaptureConfig": CAPTURE | {"EnableCapture": True}},
-            "DataCaptureConfig: capturing data is not simulated",
-        ),
+        ({"DataCaptureConfig": CAPTURE | {"KmsKeyId": "key"}}, "DataCaptureConfig: KmsKeyId is not simulated"),
         ({"KmsKeyId": "key"}, "KmsKeyId is not simulated"),
         ({"AsyncInferenceConfig": {"OutputConfig": {}}}, "AsyncInferenceConfig is not simulated"),
         ({"VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}}, "VpcConfig is not simulated"),

@@ -19,6 +19,7 @@ from recore.simulator.state.records import Record
 logger = logging.getLogger(__name__)
 
 LOG_GROUP = "/aws/sagemaker/Endpoints"
+LOG_PERIOD = 3600.0  # seconds in which as much of its output is kept as of a job's
 STARTUP_SECONDS = 480  # until /ping must have answered with 200
 DOWNLOAD_SECONDS = 3600  # until its model must have been downloaded, and its requirements installed
 PERIOD = 0.1  # seconds between looks at whether the servers still run
@@ -84,7 +85,7 @@ class EndpointInstance:
             self._set_ended()
 
     def _serve_again_and_again(self, job: Job) -> None:
-        log = JobLog(self._platform.logs, self.log_group, self.id, stream=self.log_stream)
+        log = JobLog(self._platform.logs, self.log_group, self.id, stream=self.log_stream, period=LOG_PERIOD)
         pause = 0.0
         for number in itertools.count(1):
             folder, begun = f"servers-{number}", time.monotonic()
