@@ -43,6 +43,17 @@ def test_an_invocation_does_not_wait_for_instances_that_cannot_start(fleet: Flee
     fleet.end()
 
 
+def delete(endpoints: Endpoints, name: str) -> list[str]:
+    """Delete an endpoint; the lines of its logs, which are then complete."""
+    endpoints.delete(name)
+    logs, group = endpoints.client.logs, f"/aws/sagemaker/Endpoints/{name}"
+    return [
+        event["message"]
+        for stream in logs.describe_log_streams(logGroupName=group)["logStreams"]
+        for event in logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]
+    ]
+
+
 # Ends its server where a request says so.
 EXITING = """
 import os
@@ -64,13 +75,7 @@ def test_a_request_that_ends_servers_is_repeated_once(endpoints: Endpoints) -> N
         endpoints.invoke(name, "exit", ContentType="text/csv")
     for _ in range(6):  # of the instances that are ready
         assert endpoints.invoke(name, "last", ContentType="text/csv")["Body"].read() == b"last"
-    logs, group = endpoints.client.logs, f"/aws/sagemaker/Endpoints/{name}"
-    endpoints.delete(name)  # the logs are then complete
-    lines = [
-        event["message"]
-        for stream in logs.describe_log_streams(logGroupName=group)["logStreams"]
-        for event in logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]
-    ]
+    lines = delete(endpoints, name)
     assert (lines.count("asked for exit"), lines.count("asked for last")) == (2, 6)
 
 
@@ -111,4 +116,4 @@ def test_a_broken_connection_leaves_a_loaded_server_in_service(
             time.sleep(0.04)
         said = [reply.exception() or reply.result()["Body"].read().decode() for reply in replies]
     assert [*said[:1], *said[2:]] == [*bodies[:1], *bodies[2:]]
-    endpoints.delete(name)
+    assert not [line for line in delete(endpoints, name) if "started again" in line]
