@@ -15,7 +15,7 @@ from recore.simulator.serving.chain import Chain, named_containers
 from recore.simulator.serving.client import NoResponse
 from recore.simulator.serving.data_processing import DataProcessing
 from recore.simulator.serving.feeding import Feeding
-from recore.simulator.serving.instances import share_out
+from recore.simulator.serving.sharing import share_out
 from recore.simulator.state.records import Record
 
 PARAMETERS_SECONDS = 60.0  # for /execution-parameters
