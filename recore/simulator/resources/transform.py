@@ -14,7 +14,7 @@ from recore.simulator.resources.job import JobResource
 from recore.simulator.serving.chain import Chain, named_containers
 from recore.simulator.serving.client import NoResponse
 from recore.simulator.serving.data_processing import DataProcessing
-from recore.simulator.serving.feeding import Feeding
+from recore.simulator.serving.feeding import TOGETHER, Feeding
 from recore.simulator.serving.sharing import share_out
 from recore.simulator.state.records import Record
 
@@ -38,8 +38,8 @@ class TransformJobs(JobResource):
         if problem := _not_run_here(request):
             raise ServiceError("ValidationException", problem)
         payload, concurrent = request.get("MaxPayloadInMB", 6), max(request.get("MaxConcurrentTransforms", 1), 1)
-        if payload * concurrent > 100:
-            message = "MaxConcurrentTransforms * MaxPayloadInMB cannot exceed 100 MB"
+        if payload * concurrent > TOGETHER:
+            message = f"MaxConcurrentTransforms * MaxPayloadInMB cannot exceed {TOGETHER} MB"
             raise ServiceError("ValidationException", message)
         if (count := request["TransformResources"]["InstanceCount"]) > MOST_INSTANCES:
             message = f"TransformResources: at most {MOST_INSTANCES} instances run here, not {count}"
@@ -120,7 +120,7 @@ def _feeding(record: Record, chain: Chain) -> Feeding:
         split=given.get("SplitType", "None"),
         strategy={"MULTI_RECORD": "MultiRecord", "SINGLE_RECORD": "SingleRecord"}.get(strategy, strategy),
         megabytes=megabytes,
-        concurrent=max(min(concurrent, 100 // max(megabytes, 1)), 1),
+        concurrent=max(min(concurrent, TOGETHER // max(megabytes, 1)), 1),
         assemble=taken.get("AssembleWith", "None"),
         content_type=given.get("ContentType", "application/octet-stream"),
         accept=taken.get("Accept", ""),

@@ -15,7 +15,7 @@ from recore.simulator.jobs.platform import Platform
 from recore.simulator.jobs.process import Ending, SupervisedProcess
 from recore.simulator.jobs.queue import Job, remove
 from recore.simulator.jobs.reasons import text_of
-from recore.simulator.serving.client import NoResponse, Response, UnixClient
+from recore.simulator.serving.client import LARGEST, NoResponse, Response, UnixClient
 from recore.simulator.serving.model_data import model_data
 from recore.simulator.state.records import Record
 
@@ -93,9 +93,12 @@ class ContainerServer:
         self.ready = self.ready or answers
         return answers
 
-    def invoke(self, body: bytes, headers: Mapping[str, str], seconds: float) -> Response:
-        """The response to a POST to /invocations, whatever its status. Raises NoResponse."""
-        return self._request("POST", "/invocations", body, headers, seconds)
+    def invoke(self, body: bytes, headers: Mapping[str, str], seconds: float, largest: int = LARGEST) -> Response:
+        """The response to a POST to /invocations, whatever its status. Raises NoResponse.
+
+        largest: bytes that the response's body may have.
+        """
+        return self._request("POST", "/invocations", body, headers, seconds, largest)
 
     def request(self, method: str, path: str, seconds: float) -> Response:
         """The response to a request without a body. Raises NoResponse."""
@@ -128,9 +131,17 @@ class ContainerServer:
             self._take_leave()
         remove(self._sockets)
 
-    def _request(self, method: str, path: str, body: bytes, headers: Mapping[str, str], seconds: float) -> Response:
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        seconds: float,
+        largest: int = LARGEST,
+    ) -> Response:
         try:
-            response = self._client.request(method, path, body, headers, seconds)
+            response = self._client.request(method, path, body, headers, seconds, largest)
         except NoResponse as error:
             error.container = self.name
             raise
