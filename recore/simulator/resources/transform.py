@@ -1,7 +1,8 @@
 """Transform jobs: the servers of a model's containers started, fed with objects from S3, and stopped."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from recore.simulator.api.errors import ServiceError
@@ -56,11 +57,8 @@ class TransformJobs(JobResource):
         count = min(record["TransformResources"]["InstanceCount"], len(objects))  # others would have nothing to do
         chains = [self._chain(record, model, job, instance, number) for number in range(1, count + 1)]
 
-        def transform(chain: Chain, objects: Iterator[SourceObject], failed: Callable[[], bool]) -> None:
-            self._transform(record, job, chain, objects, lambda: job.stopping.is_set() or failed())
-
         try:
-            share_out(chains, objects, transform)
+            share_out(job, chains, objects, partial(self._transform, record, job))
         finally:
             endings = [chain.ending for chain in chains if chain.ending]
             if endings:
@@ -82,9 +80,7 @@ class TransformJobs(JobResource):
             defaults={"MAX_CONTENT_LENGTH": str(payload << 20)} if payload else {},
         )
 
-    def _transform(
-        self, record: Record, job: Job, chain: Chain, objects: Iterator[SourceObject], stopping: Callable[[], bool]
-    ) -> None:
+    def _transform(self, record: Record, job: Job, chain: Chain, objects: Iterator[SourceObject]) -> None:
         """Send objects through a chain, and the responses to each to its key on S3."""
         target, s3 = record["TransformOutput"]["S3OutputPath"].rstrip("/"), self.platform.s3
         given, taken = chain.folder / "given", chain.folder / "taken"
@@ -93,7 +89,7 @@ class TransformJobs(JobResource):
             job.raise_if_stopping()
             transfers.download_file(s3, source.bucket, source.key, given, job.raise_if_stopping)
             try:
-                feeding.feed(chain, given, taken, stopping)
+                feeding.feed(chain, given, taken, job.stopping.is_set)
             except JobFailed as failure:
                 data_log = chain.log.of_container("data-log")
                 data_log.line(f"[sagemaker logs]: {source.bucket}/{source.key}: {str(failure).splitlines()[0]}")

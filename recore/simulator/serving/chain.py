@@ -13,7 +13,7 @@ from recore.simulator.jobs.platform import Platform
 from recore.simulator.jobs.process import Ending
 from recore.simulator.jobs.queue import Job
 from recore.simulator.serving.client import LARGEST, Response, TimedOut
-from recore.simulator.serving.container_server import PRIMARY, ContainerServer, server_of
+from recore.simulator.serving.container_server import ContainerServer, server_of
 from recore.simulator.state.records import Record
 
 PING_SECONDS = 600.0  # until /ping must have answered with 200
@@ -41,21 +41,20 @@ class Chain:
         defaults: Mapping[str, str] | None = None,
     ):
         self._job, self.log, self.folder = job, log, job.folder / name
-        alone = "PrimaryContainer" in model
         region = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
         self._servers = [
             ContainerServer(
                 platform,
                 job,
                 container,
-                log if alone else log.of_container(called),
+                log.of_container(called) if called else log,
                 instance.shared(self.folder / ".memory"),
-                self.folder / called,
+                self.folder / f"container-{number}",
                 called,
                 {**region, **(defaults or {}), **container.get("Environment", {}), **(environment or {})},
                 network=not model.get("EnableNetworkIsolation"),
             )
-            for called, container in named_containers(model)
+            for number, (called, container) in enumerate(named_containers(model), 1)
         ]
 
     def __enter__(self) -> "Chain":
@@ -154,9 +153,9 @@ class Chain:
 
 
 def named_containers(model: Record) -> list[tuple[str, Record]]:
-    """The containers of a model in their order, each with its name in messages and logs."""
+    """The containers of a model in their order, each with its name in messages and logs. A PrimaryContainer has none."""
     if "PrimaryContainer" in model:
-        return [(PRIMARY, model["PrimaryContainer"])]
+        return [("", model["PrimaryContainer"])]
     containers = enumerate(model["Containers"], 1)
     return [(container.get("ContainerHostname", f"container-{number}"), container) for number, container in containers]
 

@@ -22,7 +22,7 @@ LINE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # of a request's head
 class NoResponse(Exception):
     """The server sent no response, or none that is HTTP; the message says which.
 
-    container: the name of the container whose server it is, where the server is one of a chain.
+    container: the name of the container whose server it is. A model's only container has none.
     """
 
     def __init__(self, message: str, container: str = ""):
@@ -42,7 +42,7 @@ class Disconnected(NoResponse):
 class Response:
     """headers: by their names in lower case; of a name that occurs twice the last one.
 
-    container: the name of the container that gave it, where the server is one of a chain.
+    container: the name of the container that gave it. A model's only container has none.
     """
 
     status: int

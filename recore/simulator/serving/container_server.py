@@ -21,7 +21,6 @@ from recore.simulator.state.records import Record
 
 ONE_PING = 2.0  # seconds for a single one, as on AWS
 CODE = f"{ML}/code"
-PRIMARY = "primary"  # the name of a PrimaryContainer in SageMaker's messages
 OFFLINE = (
     "AlgorithmError: The server did not start: EnableNetworkIsolation is set, and the container's serve runs "
     "`pip install .`, which then asks the index for setuptools. Add PIP_NO_BUILD_ISOLATION=0 to the model's Environment"
@@ -32,7 +31,7 @@ class ContainerServer:
     """The server of one container. Its processes run from `start` to `stop`.
 
     container: of a Model record. job: whose processes they are. log: where they print. folder: of the container, in the
-    job's folder. name: of the container; "primary" is that of a model's only one. variables: its environment. network:
+    job's folder. name: of the container; none is that of a model's only one. variables: its environment. network:
     whether the model has one on AWS, that is without EnableNetworkIsolation. ending: how its processes ended, if they
     have.
     """
@@ -197,5 +196,5 @@ class ContainerServer:
 
 
 def server_of(container: str) -> str:
-    """What messages call a container's server. A model of one container has only this one."""
-    return "The model's server" if container in ("", PRIMARY) else f"The server of {container}"
+    """What messages call a container's server. A model's only container has no name."""
+    return f"The server of {container}" if container else "The model's server"
