@@ -94,8 +94,8 @@ CAPTURE = {
     ("members", "reason"),
     [
         (
-            {"DataCaptureConfig": CAPTURE | {"EnableCapture": True}},
-            "DataCaptureConfig: capturing data is not simulated",
+            {"DataCaptureConfig": CAPTURE | {"DestinationS3Uri": "https://bucket/captured"}},
+            "DataCaptureConfig: DestinationS3Uri must begin with s3://",
         ),
         ({"KmsKeyId": "key"}, "KmsKeyId is not simulated"),
         ({"AsyncInferenceConfig": {"OutputConfig": {}}}, "AsyncInferenceConfig is not simulated"),

@@ -12,6 +12,7 @@ from recore.simulator.jobs.failure import JobFailed
 from recore.simulator.jobs.manifest import SourceObject, source_objects
 from recore.simulator.jobs.queue import Job
 from recore.simulator.resources.job import JobResource
+from recore.simulator.resources.resource import refuse_others
 from recore.simulator.serving.chain import Chain, named_containers
 from recore.simulator.serving.client import NoResponse
 from recore.simulator.serving.data_processing import DataProcessing
@@ -21,6 +22,24 @@ from recore.simulator.state.records import Record
 
 PARAMETERS_SECONDS = 60.0  # for /execution-parameters
 MOST_INSTANCES = 20  # of one job
+# members that are simulated, or make no difference here; a request that has another one is refused
+JOB = {
+    "TransformJobName",
+    "ModelName",
+    "MaxConcurrentTransforms",
+    "ModelClientConfig",
+    "MaxPayloadInMB",
+    "BatchStrategy",
+    "Environment",
+    "TransformInput",
+    "TransformOutput",
+    "TransformResources",
+    "DataProcessing",
+    "Tags",
+    "ExperimentConfig",
+}
+OUTPUT = {"S3OutputPath", "Accept", "AssembleWith", "KmsKeyId"}
+RESOURCES = {"InstanceType", "InstanceCount", "VolumeKmsKeyId"}
 
 
 class TransformJobs(JobResource):
@@ -31,6 +50,9 @@ class TransformJobs(JobResource):
     started, ended = "TransformStartTime", "TransformEndTime"
 
     def CreateTransformJob(self, request: Record) -> Record:
+        refuse_others(request, JOB, "CreateTransformJob")
+        refuse_others(request["TransformOutput"], OUTPUT, "TransformOutput")
+        refuse_others(request["TransformResources"], RESOURCES, "TransformResources")
         model = self.store.get("Model", request["ModelName"])
         if model is None:
             raise ServiceError("ValidationException", f"Could not find model '{request['ModelName']}'")
@@ -146,8 +168,6 @@ def _not_run_here(request: Record) -> str | None:
         return f"TransformInput: SplitType {split} is not simulated: None and Line are"
     if (kind := source["DataSource"]["S3DataSource"]["S3DataType"]) not in ("S3Prefix", "ManifestFile"):
         return f"TransformInput: S3DataType {kind} is not simulated: S3Prefix and ManifestFile are"
-    if "DataCaptureConfig" in request:
-        return "DataCaptureConfig: the data of transform jobs are not captured here"
     try:
         DataProcessing.of(request)
     except ValueError as error:

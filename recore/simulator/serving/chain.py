@@ -153,7 +153,7 @@ class Chain:
 
 
 def named_containers(model: Record) -> list[tuple[str, Record]]:
-    """The containers of a model in their order, each with its name in messages and logs. A PrimaryContainer has none."""
+    """The containers of a model in their order, with their names in messages and logs. A PrimaryContainer has none."""
     if "PrimaryContainer" in model:
         return [("", model["PrimaryContainer"])]
     containers = enumerate(model["Containers"], 1)
