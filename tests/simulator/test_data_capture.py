@@ -1,6 +1,7 @@
 """Data capture: what endpoints got and answered is on S3, each invocation once, in SageMaker's format."""
 
 import base64
+import itertools
 import json
 import math
 import re
@@ -8,18 +9,20 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 from support.endpoints import Endpoints, variant
 from support.simulator_client import Client
+from support.state import running
 
 from recore.simulator.server import BUCKET
-from recore.simulator.serving.data_capture import Captured, Message
+from recore.simulator.serving.captured_invocation import CapturedInvocation, Message
 
 # Answers with what it got, as the type that was asked for.
 ECHO = """
@@ -197,6 +200,36 @@ def test_a_bucket_that_does_not_exist_disturbs_nobody(endpoints: Endpoints, mode
     assert endpoints.describe(name)["EndpointStatus"] == "InService"
 
 
+def test_what_was_answered_before_the_end_is_captured(tmp_path: Path) -> None:
+    """A simulator that is told to end while it is invoked."""
+    answered: list[str] = []
+    with running("--state", tmp_path) as simulator:
+        endpoints = Endpoints(Client(simulator))
+        name = endpoints.create(
+            endpoints.config(variant(endpoints.model(ECHO), count=2), DataCaptureConfig=capturing("end"))
+        )
+
+        def invoke(client: int) -> None:
+            for number in itertools.count():
+                try:
+                    endpoints.invoke(name, "1", ContentType="text/csv", InferenceId=f"{client}-{number}")
+                except (ClientError, BotoCoreError):
+                    return
+                answered.append(f"{client}-{number}")
+
+        with ThreadPoolExecutor(8) as pool:
+            clients = [pool.submit(invoke, client) for client in range(8)]
+            time.sleep(1)
+            simulator.end()
+        for client in clients:
+            client.result()
+    with running("--state", tmp_path) as simulator:
+        (lines,) = captured(Endpoints(Client(simulator)), "end").values()
+    found = Counter(line["eventMetadata"]["inferenceId"] for line in lines)
+    assert found >= Counter(answered)  # an answer may have been lost on its way
+    assert set(found.values()) == {1}
+
+
 def test_what_is_not_simulated_is_refused_by_name(endpoints: Endpoints, model: str) -> None:
     with pytest.raises(ClientError, match="DataCaptureConfig: KmsKeyId is not simulated"):
         endpoints.config(variant(model), DataCaptureConfig=capturing("kms", KmsKeyId="alias/mine"))
@@ -210,7 +243,7 @@ def test_a_body_can_be_read_back(message: Message, seed: int) -> None:
     random = Random(seed)
     modes = random.sample(["Input", "Output", "InputAndOutput"], random.randint(1, 3))
     config = capturing("any", CaptureOptions=[{"CaptureMode": mode} for mode in modes])
-    line = Captured("s3://b/e/v", config, message, message, None, None, datetime.now(UTC)).line()
+    line = CapturedInvocation("s3://b/e/v", config, message, message, None, None, datetime.now(UTC)).line()
     assert line.count(b"\n") == 1
     for part in json.loads(line)["captureData"].values():
         assert part.get("observedContentType") == (message.content_type or None)

@@ -97,6 +97,7 @@ CAPTURE = {
             {"DataCaptureConfig": CAPTURE | {"DestinationS3Uri": "https://bucket/captured"}},
             "DataCaptureConfig: DestinationS3Uri must begin with s3://",
         ),
+        ({"DataCaptureConfig": CAPTURE | {"KmsKeyId": "key"}}, "DataCaptureConfig: KmsKeyId is not simulated"),
         ({"KmsKeyId": "key"}, "KmsKeyId is not simulated"),
         ({"AsyncInferenceConfig": {"OutputConfig": {}}}, "AsyncInferenceConfig is not simulated"),
         ({"VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}}, "VpcConfig is not simulated"),

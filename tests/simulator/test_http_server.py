@@ -18,6 +18,7 @@ from support.simulator_process import simulator_process
 
 from recore.simulator.api import http_server
 from recore.simulator.api.http_server import HttpServer
+from recore.simulator.api.request_threads import WORKERS
 from recore.simulator.server import BUCKET
 
 SIGNED = (
@@ -208,7 +209,7 @@ def test_clients_that_do_not_read_keep_no_worker() -> None:
         return body
 
     with served(application) as port, contextlib.ExitStack() as open_ones:
-        connections = [open_ones.enter_context(connect(port)) for _ in range(http_server.WORKERS + 10)]
+        connections = [open_ones.enter_context(connect(port)) for _ in range(WORKERS + 10)]
         for connection in connections:
             connection.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert exchange(port, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")[2] == b"small"

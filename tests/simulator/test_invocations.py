@@ -17,7 +17,7 @@ from simulator.test_traffic import binomial_bound
 from support.endpoints import NAMED, Endpoints, variant
 from support.simulator_client import IMAGE, Client
 
-from recore.simulator.api.http_server import WORKERS
+from recore.simulator.api.request_threads import WORKERS
 from recore.simulator.resources import invocation
 from recore.simulator.server import ROLE_ARN
 
@@ -280,7 +280,8 @@ def test_a_client_that_hangs_up(endpoints: Endpoints, obedient: str) -> None:
 def test_invocations_that_wait_do_not_hold_up_other_requests(
     endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """More of them than the HTTP server has threads: a server that starts reads its model from S3 meanwhile."""
+    """More of them than the HTTP server has threads for others: a server that starts reads its model from S3 then."""
+    other = endpoints.create(endpoints.config(variant(endpoints.named("other"))))
     name = endpoints.create(endpoints.config(variant(endpoints.model(OBEDIENT))))
     monkeypatch.setattr(invocation, "SECONDS", 2.0)
     head = f"POST /endpoints/{name}/invocations HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 8\r\n\r\nsleep 30"
@@ -291,8 +292,9 @@ def test_invocations_that_wait_do_not_hold_up_other_requests(
         begun = time.monotonic()
         url = endpoints.client.put("while/they/wait", b"x")
         assert endpoints.client.get(url) == b"x"
+        assert json.load(endpoints.invoke(other, "x", ContentType="text/plain")["Body"])[0] == "other"
         assert time.monotonic() - begun < 1.5
-    endpoints.delete(name)
+    endpoints.delete(name, other)
 
 
 def test_a_request_without_a_length(endpoints: Endpoints, obedient: str) -> None:

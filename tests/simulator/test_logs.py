@@ -125,3 +125,16 @@ def test_a_reader_reads_what_is_there_when_the_writer_lives_on(client):
         log.read(pipe, lambda: 0)
     os.close(writing)
     assert list(log.tail) == ["one", "two"]
+
+
+def test_what_runs_without_an_end_is_logged_again_after_a_while(client, monkeypatch):
+    monkeypatch.setattr(logs, "LIMIT", 1000)
+    log = logs.JobLog(client.logs, "/endless", "job", stream="one", period=0.5)
+    for _ in range(20):
+        log.line("early " + "x" * 100)
+    time.sleep(0.6)
+    log.line("late")
+    log.deliver()
+    events = client.logs.get_log_events(logGroupName="/endless", logStreamName="one")["events"]
+    messages = [event["message"].split()[0] for event in events]
+    assert messages == ["early"] * 4 + ["[output", "late"]

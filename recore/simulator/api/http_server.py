@@ -23,14 +23,13 @@ from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.receiver import ChunkedReceiver
 from waitress.server import create_server
-from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
+from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import BadRequest
 
 from recore.simulator.api.errors import ServiceError, json_answer
+from recore.simulator.api.request_threads import RequestThreads
 
 CONNECTIONS = 2000
-WORKERS = 100  # threads of each kind
-INVOCATIONS = "/endpoints/"  # how the addresses begin whose requests have threads of their own
 SILENCE = 60  # seconds until a client that falls silent in the middle of a request is disconnected
 HEADERS = 64 << 10  # bytes of a request's header
 LINE = 4 << 10  # bytes of a line between chunks
@@ -99,32 +98,6 @@ class HttpServer:
     def _serve(self) -> None:
         while not self._ending:
             wasyncore.loop(timeout=1, use_poll=True, map=self._sockets, count=1)
-
-
-class RequestThreads:
-    """The threads that answer requests.
-
-    Invocations of endpoints have threads of their own. They wait for models' servers for up to a minute, and a server
-    that starts reads its model from S3, by requests to this server.
-    """
-
-    def __init__(self) -> None:
-        self._invocations, self._others = ThreadedTaskDispatcher(), ThreadedTaskDispatcher()
-
-    def start(self) -> None:
-        for threads in (self._invocations, self._others):
-            threads.set_thread_count(WORKERS)
-
-    def add_task(self, channel: Any) -> None:
-        """Answer the first request of a connection."""
-        invokes = channel.requests[0].request_uri.startswith(INVOCATIONS)
-        (self._invocations if invokes else self._others).add_task(channel)
-
-    def shutdown(self, seconds: float) -> None:
-        """End the threads that have nothing to do, and within some seconds the others."""
-        deadline = time.monotonic() + seconds
-        for threads in (self._invocations, self._others):
-            threads.shutdown(timeout=max(deadline - time.monotonic(), 0))
 
 
 def settings() -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A job's output, line by line, to CloudWatch Logs while it runs."""
 
 import logging
+import math
 import os
 import select
 import threading
@@ -25,11 +26,18 @@ PERIOD = 0.5  # seconds between deliveries
 class JobLog:
     """A log stream of one job. metrics: what is looked for in its output, if anything. tail: the last lines.
 
-    stream: its name; by default the job's, of its first instance.
+    stream: its name; by default the job's, of its first instance. period: seconds after which as much as LIMIT is kept
+    again, for what runs without an end.
     """
 
     def __init__(
-        self, client: Any, group: str, job: str, metrics: TrainingMetrics | None = None, stream: str | None = None
+        self,
+        client: Any,
+        group: str,
+        job: str,
+        metrics: TrainingMetrics | None = None,
+        stream: str | None = None,
+        period: float = math.inf,
     ):
         self._client, self._group = client, group
         self._job, self._stream = job, stream or f"{job}/algo-1-{int(time.time())}"
@@ -37,6 +45,7 @@ class JobLog:
         self._waiting: list[dict[str, Any]] = []
         self._size = 0  # bytes that are waiting
         self._kept = 0
+        self._period, self._renewal = period, time.monotonic() + period
         self._lock = threading.Lock()
         self.tail: deque[str] = deque(maxlen=50)
         for create, name in (
@@ -51,7 +60,7 @@ class JobLog:
 
     def of_container(self, name: str) -> "JobLog":
         """The stream of one container of an inference pipeline."""
-        return JobLog(self._client, self._group, self._job, stream=f"{self._stream}/{name}")
+        return JobLog(self._client, self._group, self._job, stream=f"{self._stream}/{name}", period=self._period)
 
     def read(self, pipe: IO[bytes], ended: Callable[[], int | None] = lambda: None) -> None:
         """Take lines from a pipe until its end; or, where `ended` has an answer, until it is empty."""
@@ -65,7 +74,7 @@ class JobLog:
             if not chunk and (found or over):
                 break
             left -= len(chunk) if over else 0
-            if self._kept >= LIMIT and not self._metrics:
+            if self._kept >= LIMIT and not self._metrics and time.monotonic() < self._renewal:
                 rest = (rest + chunk)[-WIDEST:]  # for the tail alone
             else:
                 *lines, rest = (rest + chunk).split(b"\n")
@@ -114,6 +123,8 @@ class JobLog:
 
     def _keep(self, text: str) -> None:
         with self._lock:
+            if time.monotonic() >= self._renewal:
+                self._kept, self._renewal = 0, time.monotonic() + self._period
             if self._kept >= LIMIT:
                 return
             if self._kept + len(text) + EACH > LIMIT:

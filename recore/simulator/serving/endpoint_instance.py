@@ -17,6 +17,7 @@ from recore.simulator.state.records import Record
 logger = logging.getLogger(__name__)
 
 LOG_GROUP = "/aws/sagemaker/Endpoints"
+LOG_PERIOD = 3600.0  # seconds in which as much of its output is kept as of a job's
 STARTUP_SECONDS = 480  # until /ping must have answered with 200
 DOWNLOAD_SECONDS = 3600  # until its model must have been downloaded
 PERIOD = 0.1  # seconds between looks at whether the servers still run
@@ -79,7 +80,7 @@ class EndpointInstance:
                 self._changed.notify_all()
 
     def _serve_again_and_again(self, job: Job) -> None:
-        log = JobLog(self._platform.logs, self.log_group, self.id, stream=self.log_stream)
+        log = JobLog(self._platform.logs, self.log_group, self.id, stream=self.log_stream, period=LOG_PERIOD)
         pause = 0.0
         for number in itertools.count(1):
             folder, begun = f"servers-{number}", time.monotonic()

@@ -56,7 +56,7 @@ class InvocationMetrics:
         with self._lock:
             for metric, value in values.items():
                 self._gathered.setdefault((endpoint, variant, metric), Statistics()).add(value)
-        self._periodic.start()
+        self._periodic.notify()
 
     def _deliver(self) -> None:
         """Send what was gathered since the last time."""
