@@ -51,8 +51,9 @@ test: lint ## lint, and all tests that are not slow
 test-bare: ## some tests again, without a sandbox and in an unusual temporary folder
 	$(PYTHON) tests/support/bare_machine.py $(PYTHON) -m pytest -n 2 -m "everywhere and not slow"
 
+# three at a time on two processors: they mostly wait
 test-slow: ## the slow tests
-	$(PYTHON) -m pytest -n 2 --dist loadgroup -m slow
+	$(PYTHON) -m pytest -n 3 --dist loadgroup -m slow
 
 test-submission: $(READY_DEV) ## check the platform's contract on FOLDER=../mine, by default this folder
 	SUBMISSION="$(or $(FOLDER),.)" $(PYTHON) -m pytest tests/contract
