@@ -93,6 +93,10 @@ CAPTURE = {
 @pytest.mark.parametrize(
     ("members", "reason"),
     [
+        (
+            {"DataCaptureConfig": CAPTURE | {"DestinationS3Uri": "https://bucket/captured"}},
+            "DataCaptureConfig: DestinationS3Uri must begin with s3://",
+        ),
         ({"DataCaptureConfig": CAPTURE | {"KmsKeyId": "key"}}, "DataCaptureConfig: KmsKeyId is not simulated"),
         ({"KmsKeyId": "key"}, "KmsKeyId is not simulated"),
         ({"AsyncInferenceConfig": {"OutputConfig": {}}}, "AsyncInferenceConfig is not simulated"),

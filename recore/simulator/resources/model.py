@@ -1,18 +1,22 @@
 """Models: containers that a transform job serves, one or a chain of them."""
 
 from recore.simulator.api.errors import ServiceError
-from recore.simulator.resources.resource import Resource
+from recore.simulator.resources.resource import Resource, refuse_others
 from recore.simulator.serving.model_data import model_data
 from recore.simulator.state.records import Record
 
-# members of a container without which it would serve something else
-NOT_SIMULATED = (
-    "MultiModelConfig",
-    "AdditionalModelDataSources",
-    "ModelPackageName",
-    "InferenceSpecificationName",
-    "ContainerMetricsConfig",
-)
+# members that are simulated, or make no difference here; a request that has another one is refused
+MODEL = {
+    "ModelName",
+    "PrimaryContainer",
+    "Containers",
+    "InferenceExecutionConfig",
+    "ExecutionRoleArn",
+    "Tags",
+    "VpcConfig",
+    "EnableNetworkIsolation",
+}
+CONTAINER = {"ContainerHostname", "Image", "Mode", "ModelDataUrl", "ModelDataSource", "Environment"}
 
 
 class Models(Resource):
@@ -22,6 +26,7 @@ class Models(Resource):
     newest_first = True
 
     def CreateModel(self, request: Record) -> Record:
+        refuse_others(request, MODEL, "CreateModel")
         containers = request.get("Containers", [])
         if bool(containers) == ("PrimaryContainer" in request):
             raise ServiceError("ValidationException", "A model has either a PrimaryContainer or Containers")
@@ -36,6 +41,7 @@ class Models(Resource):
             message = f"Containers: two containers have the ContainerHostname '{min(twice)}'"
             raise ServiceError("ValidationException", message)
         for container in containers or [request["PrimaryContainer"]]:
+            refuse_others(container, CONTAINER, "A container")
             if problem := _problem(container):
                 raise ServiceError("ValidationException", problem)
         return {"ModelArn": self.add(request)}
@@ -43,8 +49,6 @@ class Models(Resource):
 
 def _problem(container: Record) -> str | None:
     """Why a container cannot be served here; None if it can."""
-    if unknown := [member for member in NOT_SIMULATED if member in container]:
-        return f"{unknown[0]} is not simulated yet"
     if container.get("Mode", "SingleModel") != "SingleModel":
         return "Mode MultiModel is not simulated: a container serves one model here"
     if "Image" not in container:

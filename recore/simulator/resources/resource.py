@@ -208,3 +208,10 @@ def _read_token(token: str) -> tuple[str, str]:
     if not isinstance(value, str) or not isinstance(arn, str):
         raise ServiceError("ValidationException", "Invalid NextToken")
     return value, arn
+
+
+def refuse_others(request: Record, simulated: set[str], place: str) -> None:
+    """Raise ServiceError where a request has a member that is not simulated, unless its value is false."""
+    for name, value in request.items():
+        if name not in simulated and value is not False:
+            raise ServiceError("ValidationException", f"{place}: {name} is not simulated")

@@ -15,13 +15,12 @@ from recore.simulator.jobs.platform import Platform
 from recore.simulator.jobs.process import Ending, SupervisedProcess
 from recore.simulator.jobs.queue import Job, remove
 from recore.simulator.jobs.reasons import text_of
-from recore.simulator.serving.client import NoResponse, Response, TimedOut, UnixClient
+from recore.simulator.serving.client import LARGEST, NoResponse, Response, TimedOut, UnixClient
 from recore.simulator.serving.model_data import model_data
 from recore.simulator.state.records import Record
 
 ONE_PING = 2.0  # seconds for a single one, as on AWS
 CODE = f"{ML}/code"
-PRIMARY = "primary"  # the name of a PrimaryContainer in SageMaker's messages
 OFFLINE = (
     "AlgorithmError: The server did not start: EnableNetworkIsolation is set, and the container's serve runs "
     "`pip install .`, which then asks the index for setuptools. Add PIP_NO_BUILD_ISOLATION=0 to the model's Environment"
@@ -32,7 +31,7 @@ class ContainerServer:
     """The server of one container. Its processes run from `start` to `stop`.
 
     container: of a Model record. job: whose processes they are. log: where they print. folder: of the container, in the
-    job's folder. name: of the container; "primary" is that of a model's only one. variables: its environment. network:
+    job's folder. name: of the container; none is that of a model's only one. variables: its environment. network:
     whether the model has one on AWS, that is without EnableNetworkIsolation. ending: how its processes ended, if they
     have.
     """
@@ -99,9 +98,12 @@ class ContainerServer:
         self.ready = self.ready or answers
         return answers
 
-    def invoke(self, body: bytes, headers: Mapping[str, str], seconds: float) -> Response:
-        """The response to a POST to /invocations, whatever its status. Raises NoResponse."""
-        return self._request("POST", "/invocations", body, headers, seconds)
+    def invoke(self, body: bytes, headers: Mapping[str, str], seconds: float, largest: int = LARGEST) -> Response:
+        """The response to a POST to /invocations, whatever its status. Raises NoResponse.
+
+        largest: bytes that the response's body may have.
+        """
+        return self._request("POST", "/invocations", body, headers, seconds, largest)
 
     def request(self, method: str, path: str, seconds: float) -> Response:
         """The response to a request without a body. Raises NoResponse."""
@@ -134,9 +136,17 @@ class ContainerServer:
             self._take_leave()
         remove(self._sockets)
 
-    def _request(self, method: str, path: str, body: bytes, headers: Mapping[str, str], seconds: float) -> Response:
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        seconds: float,
+        largest: int = LARGEST,
+    ) -> Response:
         try:
-            response = self._client.request(method, path, body, headers, seconds)
+            response = self._client.request(method, path, body, headers, seconds, largest)
         except NoResponse as error:
             error.container = self.name
             raise
@@ -192,5 +202,5 @@ class ContainerServer:
 
 
 def server_of(container: str) -> str:
-    """What messages call a container's server. A model of one container has only this one."""
-    return "The model's server" if container in ("", PRIMARY) else f"The server of {container}"
+    """What messages call a container's server. A model's only container has no name."""
+    return f"The server of {container}" if container else "The model's server"
