@@ -5,14 +5,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from support.endpoints import Endpoints, variant
-from support.simulator_client import Client
 
 from recore.simulator.server import ROLE_ARN
-
-
-@pytest.fixture(scope="module")
-def endpoints(client: Client) -> Endpoints:
-    return Endpoints(client)
 
 
 @pytest.fixture(scope="module")

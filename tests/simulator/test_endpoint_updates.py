@@ -14,7 +14,6 @@ import psutil
 import pytest
 from botocore.config import Config
 from support.endpoints import NAMED, Endpoints, variant
-from support.simulator_client import Client
 
 from recore.simulator.resources import hosting
 from recore.simulator.resources.blue_green import BlueGreen
@@ -22,11 +21,6 @@ from recore.simulator.serving import endpoint_instance
 
 CLIENTS = 32
 ONCE = Config(retries={"total_max_attempts": 1}, proxies={}, max_pool_connections=CLIENTS)
-
-
-@pytest.fixture(scope="module")
-def endpoints(client: Client) -> Endpoints:
-    return Endpoints(client)
 
 
 class Crowd:

@@ -16,11 +16,6 @@ pytestmark = pytest.mark.everywhere
 
 
 @pytest.fixture(scope="module")
-def endpoints(client: Client) -> Endpoints:
-    return Endpoints(client)
-
-
-@pytest.fixture(scope="module")
 def config(endpoints: Endpoints) -> str:
     return endpoints.config(variant(endpoints.named("m")))
 

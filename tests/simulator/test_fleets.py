@@ -18,11 +18,6 @@ from recore.simulator.serving.fleet import Fleet, Reply
 from recore.simulator.state.records import Store
 
 
-@pytest.fixture(scope="module")
-def endpoints(client: Client) -> Endpoints:
-    return Endpoints(client)
-
-
 @pytest.fixture
 def fleet(client: Client, tmp_path: Path) -> Fleet:
     """Of a simulator that has ended its jobs."""

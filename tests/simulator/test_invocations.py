@@ -15,7 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 from simulator.test_traffic import binomial_bound
 from support.endpoints import NAMED, Endpoints, variant
-from support.simulator_client import IMAGE, Client
+from support.simulator_client import IMAGE
 
 from recore.simulator.api.request_threads import WORKERS
 from recore.simulator.resources import invocation
@@ -63,11 +63,6 @@ def output_fn(data, accept):
         return Answer("200 OK", b"", Content_Type="text/x", X_Amzn_SageMaker_Custom_Attributes=value)
     return data, accept
 """
-
-
-@pytest.fixture(scope="module")
-def endpoints(client: Client) -> Endpoints:
-    return Endpoints(client)
 
 
 @pytest.fixture(scope="module")
