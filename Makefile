@@ -71,6 +71,7 @@ lint: $(READY_DEV) ## style, types and import rules
 bench: $(READY_DEV) ## the benchmarks
 	$(PYTHON) benchmarks/speed.py
 	$(PYTHON) benchmarks/simulator_overhead.py
+	$(PYTHON) benchmarks/endpoints.py
 	$(PYTHON) benchmarks/state_writes.py
 	$(PYTHON) benchmarks/pipeline_overhead.py
 	$(PYTHON) benchmarks/accuracy.py

@@ -45,7 +45,7 @@ def test_the_sample_is_good(sample: Path) -> None:
         (gzip.compress(bytes(1000)), "a header of an index and columns"),
         (gzip.compress(PUBLIC.encode())[:18], "a gzipped CSV is needed"),
         (gzip.compress(PUBLIC.encode())[:10] + b"\xff" * 20, "a gzipped CSV is needed"),
-        (gzip.compress(b"a" * (1 << 20)), "the first line is not a valid header"),
+        (gzip.compress(b"a" * (1 << 20)), "header"),  # how long a field may be is set for the whole process
         (gzip.compress(b"a,b\rc,d\r"), "the first line is not a valid header"),
         (gzip.compress(b',4000.0,"3999\n",CuPPM\n'), "the first line is not a valid header"),
         (gzip.compress(f",{CHANNELS},CuPPM\n".encode()), "a header of an index and columns"),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from support.endpoints import Endpoints
 from support.simulator_client import Client
 
 from recore.simulator.isolation.bubblewrap import bubblewrap_works
@@ -14,6 +15,14 @@ def client() -> Iterator[Client]:
     """Of a simulator with jobs in a sandbox where the kernel allows it."""
     with Simulator() as simulator:
         yield Client(simulator)
+
+
+@pytest.fixture(scope="module")
+def endpoints(client: Client) -> Iterator[Endpoints]:
+    """Of that simulator. Those that a module's tests leave are deleted after it: they hold instances and folders."""
+    endpoints = Endpoints(client)
+    yield endpoints
+    endpoints.delete_all()
 
 
 @pytest.fixture(scope="session", params=["bubblewrap", "off"])

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from support.transform_jobs import completed, container, create_model, transform
 
 from recore.simulator.isolation.instances import Instance, instance_of
 from recore.simulator.isolation.sandbox import Launch
+from recore.simulator.jobs.failure import JobFailed
 from recore.simulator.jobs.logs import JobLog
 from recore.simulator.jobs.platform import Platform
 from recore.simulator.jobs.process import SupervisedProcess
@@ -22,6 +24,7 @@ from recore.simulator.jobs.queue import Job, JobQueue
 from recore.simulator.resources import transform as transform_resource
 from recore.simulator.serving.chain import Chain
 from recore.simulator.serving.client import NoResponse
+from recore.simulator.serving.sharing import share_out
 from recore.simulator.state.records import Store
 
 # Adds a line with its name and what it was asked for to what it is given.
@@ -132,9 +135,9 @@ def chain(client: Client, tmp_path: Path) -> Iterator[Callable[..., Chain]]:
     platform = Platform(Store(), queue, simulator.client, simulator.isolation, tmp_path, sockets)
     log = JobLog(platform.logs, "/aws/sagemaker/Test", f"chain-{next(numbers)}")
 
-    def make(*scripts: str) -> Chain:
+    def make(*scripts: str, job: Job | None = None, name: str = "instance-1") -> Chain:
         model = {"Containers": [container(client, script) for script in scripts]}
-        return Chain(platform, Job(tmp_path), model, log, instance_of("ml.m5.large"))
+        return Chain(platform, job or Job(tmp_path), model, log, instance_of("ml.m5.large"), name)
 
     yield make
     sockets.rmdir()
@@ -273,6 +276,7 @@ def test_the_container_that_needs_too_much_memory_is_named(client: Client, monke
         ({"Containers": [{}, {"ModelPackageName": "nowhere/1", "Image": None}]}, "Could not find model package"),
         ({"Containers": [{}, {"MultiModelConfig": {"ModelCacheSetting": "Enabled"}}]}, "MultiModelConfig"),
         ({"Containers": [{}, {"Image": None}]}, "must have an Image"),
+        ({"PrimaryContainer": {"ImageConfig": {"RepositoryAccessMode": "Vpc"}}}, "ImageConfig is not simulated"),
         ({"PrimaryContainer": {"ModelDataUrl": "s3://b/k", "ModelDataSource": {}}}, "either a ModelDataUrl or"),
         ({"PrimaryContainer": {"ModelDataSource": {}}}, "an S3DataSource is needed"),
     ],
@@ -291,6 +295,44 @@ def test_models_that_are_refused(client: Client, members: dict, expected: str) -
     with pytest.raises(ClientError, match=expected) as caught:
         client.sagemaker.create_model(ModelName="refused", **members)
     assert caught.value.response["Error"]["Code"] == "ValidationException"
+
+
+def test_a_vpc_makes_no_difference(client: Client) -> None:
+    model = create_model(client, telling("one"), VpcConfig={"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]})
+    assert client.sagemaker.describe_model(ModelName=model)["VpcConfig"]["Subnets"] == ["subnet-1"]
+
+
+@pytest.mark.parametrize("names", [("given", "taken"), ("primary", "container-1")])
+def test_a_container_may_have_any_name(client: Client, names: tuple[str, str]) -> None:
+    """Names of the job's own files, of a folder, of what messages call a model's only container."""
+    containers = [container(client, telling(name), ContainerHostname=name) for name in names]
+    [text] = completed(client, create_model(client, *containers), {"a": "start\n"}, Input={"ContentType": "text/csv"})
+    assert [json.loads(line)[0] for line in text.decode().splitlines()[1:]] == list(names)
+
+
+def test_a_failing_container_called_primary_is_named(client: Client) -> None:
+    containers = [
+        container(client, telling("first", "text/csv"), ContainerHostname="first"),
+        container(client, FAILING, ContainerHostname="primary"),
+    ]
+    job, _ = transform(client, create_model(client, *containers), {"a": "1\n"}, **CSV, **ONCE)
+    assert job["FailureReason"].startswith("ClientError: The server of primary refused a request: status 500: ")
+
+
+SLEEPING = "import time\ndef model_fn(folder): time.sleep(60)\n"
+
+
+def test_an_instance_that_fails_ends_one_that_still_loads(chain: Callable[..., Chain], tmp_path: Path) -> None:
+    job, begun = Job(tmp_path), time.monotonic()
+    chains = [chain(SLEEPING, job=job, name="slow"), chain(telling("fast"), job=job, name="fast")]
+
+    def work(chain: Chain, items: Iterator[int]) -> None:
+        raise JobFailed(f"{next(items)} is refused")
+
+    with pytest.raises(JobFailed, match=r"^1 is refused$"):
+        share_out(job, chains, [1, 2], work)
+    assert time.monotonic() - begun < 30
+    assert all(chain.ending for chain in chains)
 
 
 def test_serial_is_what_containers_do(client: Client) -> None:

@@ -40,11 +40,6 @@ NAME = re.compile(r"(\d{4})/(\d\d)/(\d\d)/(\d\d)/\d\d-\d\d-\d{3}-[0-9a-f-]{36}\.
 
 
 @pytest.fixture(scope="module")
-def endpoints(client: Client) -> Endpoints:
-    return Endpoints(client)
-
-
-@pytest.fixture(scope="module")
 def model(endpoints: Endpoints) -> str:
     return endpoints.model(ECHO)
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from recore.simulator.jobs.failure import JobFailed
 from recore.simulator.serving.data_processing import DataProcessing
 from recore.simulator.serving.json_path import JsonPath, NothingThere
 
+LARGEST = 6 << 20  # bytes of a body
 CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"
 cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
 rows = st.lists(st.lists(cells, min_size=3, max_size=3), min_size=1, max_size=5)
@@ -55,8 +57,8 @@ def from_csv(body: bytes) -> list[list[str]]:
     ],
 )
 def test_filters_of_columns(path: str, expected: list[list[str]]) -> None:
-    assert from_csv(processing(InputFilter=path).request_body(b"a,b,c\n")) == expected
-    assert from_csv(processing(OutputFilter=path).result(b"", b"a,b,c\n")) == expected
+    assert from_csv(processing(InputFilter=path).request_body(b"a,b,c\n", LARGEST)) == expected
+    assert from_csv(processing(OutputFilter=path).result(b"", b"a,b,c\n", LARGEST)) == expected
 
 
 PERSON = {"id": 7, "name": {"first": "Ada", "last": "L"}, "marks": [[1, 2], [3, 4]], "a b": 0, "x,y": None}
@@ -88,7 +90,7 @@ PERSON = {"id": 7, "name": {"first": "Ada", "last": "L"}, "marks": [[1, 2], [3, 
 def test_filters_of_documents(path: str, expected: Any) -> None:
     assert JsonPath(path).select(PERSON) == expected
     body = json.dumps(PERSON).encode()
-    assert json.loads(processing(JSON, InputFilter=path).request_body(body)) == expected
+    assert json.loads(processing(JSON, InputFilter=path).request_body(body, LARGEST)) == expected
 
 
 @pytest.mark.parametrize(
@@ -98,7 +100,7 @@ def test_what_a_document_does_not_have_fails_the_job(path: str) -> None:
     with pytest.raises(NothingThere):
         JsonPath(path).select(PERSON)
     with pytest.raises(JobFailed, match="ClientError: DataProcessing: OutputFilter"):
-        processing(JSON, OutputFilter=path).result(b"", json.dumps(PERSON).encode())
+        processing(JSON, OutputFilter=path).result(b"", json.dumps(PERSON).encode(), LARGEST)
 
 
 @pytest.mark.parametrize(
@@ -155,16 +157,16 @@ def test_joined_rows_have_the_input_s_columns_and_then_the_results(table: list[l
     results = data.draw(st.lists(st.lists(cells, min_size=2, max_size=2), min_size=len(table), max_size=len(table)))
     body, response = as_csv(table), as_csv(results)
     joined = processing(InputFilter="$[1:]", JoinSource="Input", OutputFilter="$[0,-2:]")
-    assert from_csv(joined.request_body(body)) == from_csv(as_csv([row[1:] for row in table]))
+    assert from_csv(joined.request_body(body, LARGEST)) == from_csv(as_csv([row[1:] for row in table]))
     expected = [[row[0], *result] for row, result in zip(table, results, strict=True)]
-    assert from_csv(joined.result(body, response)) == from_csv(as_csv(expected))
+    assert from_csv(joined.result(body, response, LARGEST)) == from_csv(as_csv(expected))
 
 
 @given(st.lists(documents, min_size=1, max_size=4), st.data())
 def test_joined_documents_have_the_results_under_a_key(records: list[Any], data: st.DataObject) -> None:
     results = data.draw(st.lists(documents, min_size=len(records), max_size=len(records)))
     body, response = ("".join(json.dumps(value) + "\n" for value in values).encode() for values in (records, results))
-    lines = processing(LINES, JoinSource="Input").result(body, response).splitlines()
+    lines = processing(LINES, JoinSource="Input").result(body, response, LARGEST).splitlines()
     for record, result, line in zip(records, results, lines, strict=True):
         joined = json.loads(line)
         assert joined["SageMakerOutput"] == result
@@ -178,9 +180,9 @@ def test_a_whole_json_object_is_one_record() -> None:
         JSON, "None", "None", InputFilter="$.x", JoinSource="Input", OutputFilter="$['k','SageMakerOutput']"
     )
     body = json.dumps({"k": 1, "x": [1.5, 2]}, indent=1).encode()
-    assert whole.request_body(body) == b"[1.5,2]"
-    assert json.loads(whole.result(body, b'{\n"y": 3}\n')) == {"k": 1, "SageMakerOutput": {"y": 3}}
-    assert json.loads(processing(JSON, "None", "None", JoinSource="Input").result(b"[1]", b"2")) == {
+    assert whole.request_body(body, LARGEST) == b"[1.5,2]"
+    assert json.loads(whole.result(body, b'{\n"y": 3}\n', LARGEST)) == {"k": 1, "SageMakerOutput": {"y": 3}}
+    assert json.loads(processing(JSON, "None", "None", JoinSource="Input").result(b"[1]", b"2", LARGEST)) == {
         "SageMakerInput": [1],
         "SageMakerOutput": 2,
     }
@@ -189,14 +191,14 @@ def test_a_whole_json_object_is_one_record() -> None:
 def test_without_data_processing_bytes_stay_what_they_are() -> None:
     for members in ({}, {"InputFilter": "$", "OutputFilter": "$", "JoinSource": "None"}):
         plain = processing("image/png", "None", "None", **members)
-        assert plain.request_body(b"\xff\0") == b"\xff\0"
-        assert plain.result(b"x", b"\xfe") == b"\xfe"
+        assert plain.request_body(b"\xff\0", LARGEST) == b"\xff\0"
+        assert plain.result(b"x", b"\xfe", LARGEST) == b"\xfe"
 
 
 def test_columns_that_are_not_utf_8_stay_what_they_are() -> None:
-    assert processing(InputFilter="$[0]").request_body(b"\xe9,2\n") == b"\xe9\n"
+    assert processing(InputFilter="$[0]").request_body(b"\xe9,2\n", LARGEST) == b"\xe9\n"
     long = b"x" * 1_000_000
-    assert processing(InputFilter="$[0]").request_body(long + b",2\n") == long + b"\n"
+    assert processing(InputFilter="$[0]").request_body(long + b",2\n", LARGEST) == long + b"\n"
 
 
 @pytest.mark.parametrize(
@@ -210,13 +212,57 @@ def test_columns_that_are_not_utf_8_stay_what_they_are() -> None:
         (LINES, b"{}\n", b"<html>\n", "the response is not application/jsonlines"),
         (LINES, b"{}\n", b"\xff\n", "the response is not application/jsonlines"),
         (LINES, b"{}\n", b"1e999\n", "the number 1e999 is too large"),
+        (LINES, b"{}\n", b'{"p": NaN}\n', "the response is not application/jsonlines: NaN is not a value of JSON"),
+        (JSON, b"[-Infinity]", b"1", "the input is not application/json: -Infinity is not a value of JSON"),
         (JSON, b"{}\n", b"[" * 100_000, "the response is not application/json"),
         (CSV, b'"open\n', b"1\n", "the input is not text/csv"),
     ],
 )
 def test_records_that_cannot_be_joined_fail_the_job(kind: str, body: bytes, response: bytes, expected: str) -> None:
     with pytest.raises(JobFailed, match=expected):
-        processing(kind, JoinSource="Input").result(body, response)
+        processing(kind, JoinSource="Input").result(body, response, LARGEST)
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "body"),
+    [
+        (JSON, "$" + "[:,:,:]" * 8, b"[" * 8 + b'"' + b"x" * 1000 + b'"' + b"]" * 8),
+        (JSON, "$" + "[:,:,:,:]" * 6, b"[" * 6 + b"[" + b"0," * 300 + b"0]" + b"]" * 6),
+        (JSON, "$" + "['a','a']" * 6 + ".a", b'{"a":' * 7 + b'"' + b"x" * 20_000 + b'"' + b"}" * 7),
+        (CSV, "$[" + ",".join("0" * 30) + "]", b"x" * 900_000 + b"\n"),
+        (CSV, "$[" + ",".join(":" * 30) + "]", b"," * 900_000 + b"\n"),
+        (CSV, "$[" + ",".join("0" * 30) + "]", (b"x" * 200 + b"\n") * 200),
+        (LINES, "$[" + ",".join("0" * 30) + "]", (b'["' + b"x" * 200 + b'"]\n') * 200),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_a_filter_cannot_make_a_body_larger_than_it_may_be(kind: str, path: str, body: bytes) -> None:
+    largest = 1 << 20
+    assert len(body) < largest
+    tracemalloc.start()
+    try:
+        with pytest.raises(
+            JobFailed, match=r"^ClientError: DataProcessing: InputFilter '\$.*' selects more than 1 MB$"
+        ):
+            processing(kind, InputFilter=path).request_body(body, largest)
+        with pytest.raises(JobFailed, match=r"OutputFilter '\$.*' selects more than 1 MB$"):
+            processing(kind, OutputFilter=path).result(b"", body, largest)
+        assert tracemalloc.get_traced_memory()[1] < 200 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@given(st.integers(-2, 2))
+def test_a_body_may_be_as_large_as_the_limit(more: int) -> None:
+    lines = processing(LINES, InputFilter="$['a','b']")
+    document = json.dumps({"a": "é", "b": [1.5, None], "c": 0}).encode()
+    expected = b'{"a":"\\u00e9","b":[1.5,null]}\n' * 9
+    limit = len(expected) + more
+    if more < 0:
+        with pytest.raises(JobFailed, match="selects more than"):
+            lines.request_body((document + b"\n") * 9, limit)
+    else:
+        assert lines.request_body((document + b"\n") * 9, limit) == expected
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from support.endpoints import Endpoints, variant
-from support.simulator_client import Client
 
 from recore.simulator.server import ROLE_ARN
-
-
-@pytest.fixture(scope="module")
-def endpoints(client: Client) -> Endpoints:
-    return Endpoints(client)
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +87,10 @@ CAPTURE = {
 @pytest.mark.parametrize(
     ("members", "reason"),
     [
+        (
+            {"DataCaptureConfig": CAPTURE | {"DestinationS3Uri": "https://bucket/captured"}},
+            "DataCaptureConfig: DestinationS3Uri must begin with s3://",
+        ),
         ({"DataCaptureConfig": CAPTURE | {"KmsKeyId": "key"}}, "DataCaptureConfig: KmsKeyId is not simulated"),
         ({"KmsKeyId": "key"}, "KmsKeyId is not simulated"),
         ({"AsyncInferenceConfig": {"OutputConfig": {}}}, "AsyncInferenceConfig is not simulated"),

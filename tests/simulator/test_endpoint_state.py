@@ -1,12 +1,14 @@
 """With a state folder endpoints serve again after a restart, also of a simulator that was killed."""
 
 import json
+import resource
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 from support.endpoints import NAMED, Endpoints, variant
 from support.simulator_client import Client
@@ -111,3 +113,68 @@ def test_an_endpoint_serves_at_once_after_a_kill(tmp_path: Path) -> None:
     with endpoints_of(tmp_path) as (_, endpoints):
         assert answer(endpoints, name) == "m"
         assert endpoints.settle(name)["EndpointStatus"] == "InService"
+
+
+@pytest.mark.slow
+def test_an_update_that_a_kill_interrupts_goes_on_without_the_old_fleet(tmp_path: Path) -> None:
+    """The old model's archive is gone."""
+    with endpoints_of(tmp_path) as (simulator, endpoints):
+        archive = endpoints.client.source(weights="x = 1")
+        old = endpoints.model(NAMED.format(name="old"), ModelDataUrl=archive)
+        name = endpoints.create(endpoints.config(variant(old)))
+        new = endpoints.config(variant(endpoints.model(SLOW + NAMED.format(name="new"))))
+        endpoints.client.s3.delete_object(Bucket=BUCKET, Key=archive.removeprefix(f"s3://{BUCKET}/"))
+        endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new)
+        simulator.kill()
+    with endpoints_of(tmp_path) as (_, endpoints):
+        described = endpoints.settle(name)
+        assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", new)
+        assert "FailureReason" not in described
+        assert answer(endpoints, name) == "new"
+
+
+@pytest.mark.slow
+def test_a_rescale_that_a_kill_interrupts_is_finished(tmp_path: Path) -> None:
+    """As a rescale, without the waits of a deployment. The reason why an earlier update failed is not kept."""
+    routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
+    policy = {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": 600}
+    with endpoints_of(tmp_path) as (simulator, endpoints):
+        config = endpoints.config(variant(endpoints.model(SLOW + NAMED.format(name="m"))))
+        name = endpoints.create(config, DeploymentConfig={"BlueGreenUpdatePolicy": policy})
+        failing = endpoints.config(variant(endpoints.model("1 / 0")))
+        endpoints.sagemaker.update_endpoint(
+            EndpointName=name, EndpointConfigName=failing, DeploymentConfig={"BlueGreenUpdatePolicy": policy}
+        )
+        assert "ZeroDivisionError" in endpoints.settle(name)["FailureReason"]
+        entries = [{"VariantName": "one", "DesiredInstanceCount": 2}]
+        endpoints.sagemaker.update_endpoint_weights_and_capacities(
+            EndpointName=name, DesiredWeightsAndCapacities=entries
+        )
+        simulator.kill()
+    with endpoints_of(tmp_path) as (_, endpoints):
+        assert "FailureReason" not in endpoints.describe(name)
+        described = endpoints.settle(name, 30)
+        assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", config)
+        assert described["ProductionVariants"][0]["CurrentInstanceCount"] == 2
+
+
+@pytest.mark.slow
+def test_a_disk_that_is_full_while_an_update_ends(tmp_path: Path) -> None:
+    """The update ends when there is space again."""
+    routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 2}
+    policy = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing}}
+    with endpoints_of(tmp_path) as (simulator, endpoints):
+        name = endpoints.create(endpoints.config(variant(endpoints.named("old"))))
+        new = endpoints.config(variant(endpoints.named("new")))
+        endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new, DeploymentConfig=policy)
+        while answer(endpoints, name) != "new":
+            time.sleep(0.05)
+        process = psutil.Process(simulator.process.pid)
+        limits = process.rlimit(resource.RLIMIT_FSIZE)
+        process.rlimit(resource.RLIMIT_FSIZE, (1, limits[1]))  # as on a full disk, each write fails
+        time.sleep(4)
+        assert endpoints.describe(name)["EndpointStatus"] == "Updating"
+        process.rlimit(resource.RLIMIT_FSIZE, limits)
+        described = endpoints.settle(name, 20)
+        assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", new)
+        endpoints.delete(name)

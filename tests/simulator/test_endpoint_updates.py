@@ -14,7 +14,6 @@ import psutil
 import pytest
 from botocore.config import Config
 from support.endpoints import NAMED, Endpoints, variant
-from support.simulator_client import Client
 
 from recore.simulator.resources import hosting
 from recore.simulator.resources.blue_green import BlueGreen
@@ -22,11 +21,6 @@ from recore.simulator.serving import endpoint_instance
 
 CLIENTS = 32
 ONCE = Config(retries={"total_max_attempts": 1}, proxies={}, max_pool_connections=CLIENTS)
-
-
-@pytest.fixture(scope="module")
-def endpoints(client: Client) -> Endpoints:
-    return Endpoints(client)
 
 
 class Crowd:
@@ -119,10 +113,10 @@ def test_nothing_is_lost(endpoints: Endpoints) -> None:
         before = crowd.answers.copy()
         crowd.wait_for(100)
         assert (crowd.answers - before)["two", "new 2"] <= CLIENTS
-        for process in servers_of("killed"):  # all instances at once
+        for process in servers_of("killed"):  # of both instances, but not at once: an invocation is repeated once
             with contextlib.suppress(psutil.NoSuchProcess):  # it ended with its parent
                 process.send_signal(signal.SIGKILL)
-        crowd.wait_for(100)
+                crowd.wait_for(200)
     assert set(crowd.answers) == {("one", "old 1"), ("two", "old 2"), ("one", "new 1"), ("two", "new 2")}
     endpoints.delete(name)
 
@@ -150,6 +144,37 @@ def test_a_fleet_that_is_not_healthy_gets_no_traffic(endpoints: Endpoints) -> No
     assert "variant two did not pass the ping health check" in described["FailureReason"]
     assert "LookupError: bad model" in described["FailureReason"]
     assert "PendingDeploymentSummary" not in described
+    endpoints.delete(name)
+
+
+# Is ready, and ends its server soon after.
+ENDING = """
+import os, signal, threading, time
+
+def end():
+    time.sleep(0.5)
+    os.kill(os.getppid(), signal.SIGKILL)
+
+def model_fn(model_dir):
+    threading.Thread(target=end, daemon=True).start()
+
+def transform_fn(model, data, content_type, accept):
+    return "ending", accept
+"""
+
+
+@pytest.mark.slow
+def test_a_fleet_whose_server_ends_before_the_shift_gets_no_traffic(endpoints: Endpoints) -> None:
+    """It was ready, while the other fleet still started."""
+    good = endpoints.config(variant(endpoints.named("good")))
+    slow = "import time\ntime.sleep(4)\n" + NAMED.format(name="slow")
+    bad = endpoints.config(variant(endpoints.model(ENDING)), variant(endpoints.model(slow), "two"))
+    name = endpoints.create(good)
+    endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=bad)
+    described = endpoints.settle(name)
+    assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", good)
+    assert "Production variant one did not pass the ping health check" in described["FailureReason"]
+    assert json.loads(endpoints.invoke(name)["Body"].read())[0] == "good"
     endpoints.delete(name)
 
 
@@ -256,6 +281,24 @@ def test_time_limits_of_a_start(endpoints: Endpoints, monkeypatch: pytest.Monkey
     described = endpoints.settle(name)
     assert described["EndpointStatus"] == "Failed"
     assert reason in described["FailureReason"]
+    endpoints.delete(name)
+
+
+def test_the_time_limit_of_an_installation_that_hangs(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The endpoint fails while the installation still runs, and can be deleted."""
+    monkeypatch.setattr(endpoint_instance, "DOWNLOAD_SECONDS", 2)
+    files = {
+        "inference.py": NAMED.format(name="m"),
+        "requirements.txt": "./package\n",
+        "package/pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "hanging"\nbackend-path = ["."]\n',
+        "package/hanging.py": "import time\ntime.sleep(600)\n",
+    }
+    source = {"SAGEMAKER_SUBMIT_DIRECTORY": endpoints.client.source(**files)}
+    name = endpoints.create(endpoints.config(variant(endpoints.model("", source))), wait=False)
+    described = endpoints.settle(name, 20)
+    assert described["EndpointStatus"] == "Failed"
+    reason = "Production variant one could not be started: ModelDataDownloadTimeoutInSeconds, 2, was not enough"
+    assert described["FailureReason"].startswith(reason)
     endpoints.delete(name)
 
 

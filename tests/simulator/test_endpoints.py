@@ -10,13 +10,9 @@ from support.endpoints import NAMED, Endpoints, variant
 from support.simulator_client import IMAGE, Client
 
 from recore.simulator.resources import endpoint
+from recore.simulator.server import Simulator
 
 pytestmark = pytest.mark.everywhere
-
-
-@pytest.fixture(scope="module")
-def endpoints(client: Client) -> Endpoints:
-    return Endpoints(client)
 
 
 @pytest.fixture(scope="module")
@@ -211,6 +207,58 @@ def test_the_instances_of_all_endpoints_are_limited(endpoints: Endpoints, endpoi
     assert message.startswith("ResourceLimitExceeded")
     described = endpoints.describe(endpoint_in_service)
     assert described["ProductionVariants"][0]["DesiredInstanceCount"] == 1
+
+
+@pytest.mark.slow
+def test_the_instances_that_run_count(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of both fleets while an endpoint is updated, also while the old one waits; none of a failed endpoint."""
+    names = [item["EndpointName"] for item in endpoints.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]]
+    used = sum(
+        item["CurrentInstanceCount"]
+        for described in map(endpoints.describe, names)
+        for item in described.get("ProductionVariants", [])
+        if described["EndpointStatus"] != "Failed"
+    )
+    monkeypatch.setattr(endpoint, "MOST_INSTANCES", used + 3)
+    failed = endpoints.create(endpoints.config(variant(endpoints.model("1 / 0"), count=3)), wait=False)
+    assert endpoints.settle(failed)["EndpointStatus"] == "Failed"
+    model = endpoints.named("m")
+    one, two = (endpoints.config(variant(model, count=count)) for count in (1, 2))
+    name = endpoints.create(two)
+    update = endpoints.sagemaker.update_endpoint
+    assert "ResourceLimitExceeded" in refusal(update, EndpointName=name, EndpointConfigName=two)
+    update(EndpointName=name, EndpointConfigName=one, DeploymentConfig=policy(TerminationWaitInSeconds=2))
+    while endpoints.describe(name).get("PendingDeploymentSummary"):
+        assert "ResourceLimitExceeded" in refusal(endpoints.create, one)
+    assert endpoints.describe(name)["EndpointStatus"] == "Updating"
+    assert "ResourceLimitExceeded" in refusal(endpoints.create, one)
+    endpoints.settle(name)
+    endpoints.delete(endpoints.create(two), name, failed)
+
+
+def test_names_that_differ_in_case(endpoints: Endpoints, config: str, endpoint_in_service: str) -> None:
+    create = endpoints.sagemaker.create_endpoint
+    message = refusal(create, EndpointName=endpoint_in_service.upper(), EndpointConfigName=config)
+    assert (
+        f"already existing endpoint 'arn:aws:sagemaker:us-east-1:123456789012:endpoint/{endpoint_in_service}'"
+        in message
+    )
+
+
+def test_an_endpoint_whose_servers_get_no_folder(endpoints: Endpoints) -> None:
+    """It fails, and can be deleted."""
+    with Simulator(isolation="off") as simulator:
+        own = Endpoints(Client(simulator))
+        config = own.config(variant(own.named("m")))
+        aside = simulator.folder.rename(simulator.folder.with_name(f"{simulator.folder.name}-aside"))
+        try:
+            name = own.create(config, wait=False)
+            described = own.settle(name, 10)
+        finally:
+            aside.rename(simulator.folder)
+        assert described["EndpointStatus"] == "Failed"
+        assert "FileNotFoundError" in described["FailureReason"]
+        own.delete(name)
 
 
 def test_endpoints_leave_the_processors_to_jobs(endpoints: Endpoints) -> None:

@@ -17,7 +17,7 @@ class Echo:
         self.bodies: list[bytes] = []
         self.lock = threading.Lock()
 
-    def invoke(self, body: bytes, headers: dict[str, str], seconds: float) -> Response:
+    def invoke(self, body: bytes, headers: dict[str, str], seconds: float, largest: int) -> Response:
         with self.lock:
             self.bodies.append(body)
         return Response(200, {}, body)

@@ -4,6 +4,7 @@ import contextlib
 import datetime
 import http.client
 import json
+import re
 import socket
 import struct
 import time
@@ -14,7 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 from simulator.test_traffic import binomial_bound
 from support.endpoints import NAMED, Endpoints, variant
-from support.simulator_client import IMAGE, Client
+from support.simulator_client import IMAGE
 
 from recore.simulator.api.request_threads import WORKERS
 from recore.simulator.resources import invocation
@@ -56,15 +57,12 @@ def output_fn(data, accept):
     order, _, value = data[:40].decode("latin-1").partition(" ")
     if order == "status":
         return Answer(f"{value} Status", b"the model said this", Content_Type="text/plain")
+    if order == "bytes":
+        return Answer("200 OK", bytes(int(value)), Content_Type="text/x")
     if order == "attributes":
         return Answer("200 OK", b"", Content_Type="text/x", X_Amzn_SageMaker_Custom_Attributes=value)
     return data, accept
 """
-
-
-@pytest.fixture(scope="module")
-def endpoints(client: Client) -> Endpoints:
-    return Endpoints(client)
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +159,13 @@ def test_a_body_has_25_mib_at_most(endpoints: Endpoints, obedient: str) -> None:
     assert str(LARGEST) in response["Error"]["Message"]
 
 
+def test_a_response_has_25_mib_at_most(endpoints: Endpoints, obedient: str) -> None:
+    assert len(endpoints.invoke(obedient, f"bytes {LARGEST}")["Body"].read()) == LARGEST
+    response = refusal(endpoints.invoke, obedient, f"bytes {LARGEST + 1}")
+    assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 0)
+    assert response["OriginalMessage"] == "the server's response has more than 25 MB"
+
+
 @pytest.mark.parametrize("status", [400, 404, 429, 500, 503])
 def test_an_error_of_the_model(endpoints: Endpoints, obedient: str, status: int) -> None:
     response = refusal(endpoints.invoke, obedient, f"status {status}")
@@ -204,7 +209,9 @@ def test_a_request_that_ends_its_server(endpoints: Endpoints, obedient: str) -> 
     assert endpoints.invoke(obedient, "x")["Body"].read() == b"x"
 
 
-def test_an_error_names_its_container(endpoints: Endpoints) -> None:
+@pytest.mark.parametrize("hostname", [None, "primary"])
+def test_an_error_names_its_container(endpoints: Endpoints, hostname: str | None) -> None:
+    called = hostname or "container-2"
     failing = NAMED.format(name="second").replace(
         "    return json", "    raise LookupError('in the second')\n    return json"
     )
@@ -213,16 +220,19 @@ def test_an_error_names_its_container(endpoints: Endpoints) -> None:
         variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
         variables["SAGEMAKER_SUBMIT_DIRECTORY"] = endpoints.client.source(inference=script)
         containers.append({"Image": IMAGE, "Environment": variables})
-    endpoints.sagemaker.create_model(ModelName="chain", ExecutionRoleArn=ROLE_ARN, Containers=containers)
-    name = endpoints.create(endpoints.config(variant("chain")))
+    if hostname:
+        containers[0]["ContainerHostname"], containers[1]["ContainerHostname"] = "first", hostname
+    model = f"chain-{called}"
+    endpoints.sagemaker.create_model(ModelName=model, ExecutionRoleArn=ROLE_ARN, Containers=containers)
+    name = endpoints.create(endpoints.config(variant(model)))
     described = endpoints.describe(name)["ProductionVariants"][0]
     assert len(described["DeployedImages"]) == 2
     response = refusal(endpoints.invoke, name, "x")
-    assert 'Received server error (500) from container-2 with message "' in response["Error"]["Message"]
+    assert f'Received server error (500) from {called} with message "' in response["Error"]["Message"]
     assert "LookupError: in the second" in response["OriginalMessage"]
     group, _, stream = response["LogStreamArn"].partition(":log-stream:")
     assert group.endswith(f":log-group:/aws/sagemaker/Endpoints/{name}")
-    assert stream.endswith("/container-2")
+    assert re.fullmatch(f"one/i-[0-9a-f]+/{called}", stream)
     deadline = time.monotonic() + 20
     while True:
         events = endpoints.client.logs.get_log_events(

@@ -97,6 +97,75 @@ def transform_fn(model, data, content_type, accept):
     assert others == ["application/json", 1, "8080", "5004"]
 
 
+def test_names_that_its_successor_no_longer_has(client: Client) -> None:
+    script = """
+import inspect, json
+from sagemaker_containers.beta.framework import errors, modules, params
+
+def model_fn(model_dir):
+    assert issubclass(errors.ChannelDoesNotExistException, Exception)
+    assert errors.ClientError and modules.exists("json") and not modules.exists("no_such_module")
+    names = ["MODEL_SERVER_WORKERS", "MODEL_SERVER_TIMEOUT", "USE_NGINX", "FRAMEWORK_SERVING_MODULE", "USER_PROGRAM"]
+    return [getattr(params, name + "_ENV") for name in names]
+
+def transform_fn(model, data, content_type, accept):
+    return json.dumps(model + list(inspect.signature(modules.import_module).parameters))
+"""
+    [answer] = completed(client, create_model(client, script), {"a": "1,2"}, **CSV)
+    assert json.loads(answer) == [
+        "SAGEMAKER_MODEL_SERVER_WORKERS",
+        "SAGEMAKER_MODEL_SERVER_TIMEOUT",
+        "SAGEMAKER_USE_NGINX",
+        "SAGEMAKER_SERVING_MODULE",
+        "SAGEMAKER_PROGRAM",
+        *("uri", "name", "cache"),
+    ]
+
+
+def test_a_request_of_its_worker_is_a_dictionary(client: Client) -> None:
+    script = """
+import json
+from sagemaker_containers.beta.framework import worker
+from werkzeug.test import EnvironBuilder
+
+def model_fn(model_dir):
+    return None
+
+def transform_fn(model, data, content_type, accept):
+    environ = EnvironBuilder("/invocations?x=1", data=data, content_type=content_type, method="POST").get_environ()
+    request = worker.Request(environ)
+    items = dict(request)
+    assert request == request and request != worker.Request(environ) and len({request}) == 1
+    assert "nothing" not in request and request.get("nothing", 1) == 1 and len(request) == len(items)
+    assert items["content"] == data == request["content"] and items["data"] == data.encode()
+    return json.dumps([items[name] for name in ("content_type", "content_length", "accept")] + [request.values["x"]])
+"""
+    [answer] = completed(client, create_model(client, script), {"a": "1,2"}, **CSV)
+    assert json.loads(answer) == ["text/csv", 3, "application/json", "1"]
+
+
+def test_a_module_is_imported_with_the_argument_cache(client: Client) -> None:
+    script = """
+import os, pathlib, warnings
+from sagemaker_containers.beta.framework import errors, modules
+
+source = pathlib.Path(os.environ["SM_OUTPUT_DATA_DIR"]) / "source"
+source.mkdir(parents=True)
+(source / "mine.py").write_text("raise LookupError('this module was imported')")
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    try:
+        modules.import_module(str(source), "mine", False)
+    except (errors.ImportModuleError, errors.InstallModuleError) as error:
+        print(repr(error)[:300])
+    else:
+        raise AssertionError("it was not imported")
+assert "the argument cache of import_module has no effect" in [str(warning.message) for warning in caught]
+"""
+    job = client.train(script)
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+
+
 def test_the_environment_of_a_training_job(either: Client) -> None:
     script = """
 import os

@@ -60,6 +60,14 @@ def test_documents_are_joined(client: Client) -> None:
     ]
 
 
+def test_a_filter_that_selects_too_much_fails_the_job(client: Client, model: str) -> None:
+    kind = "application/json"
+    members = {"Input": {"ContentType": kind}, "Output": {"Accept": kind}, "MaxPayloadInMB": 2}
+    document = "[" * 8 + '"' + "x" * 1000 + '"' + "]" * 8
+    reason = failure(client, model, {"a": document}, DataProcessing={"InputFilter": "$" + "[:,:,:]" * 8}, **members)
+    assert reason.endswith("selects more than 2 MB")
+
+
 def test_a_filter_that_selects_nothing_of_a_row_fails_the_job(client: Client, model: str) -> None:
     reason = failure(client, model, {"a": "1,2\n3\n"}, DataProcessing={"InputFilter": "$[1]"}, **CSV)
     assert reason == "ClientError: DataProcessing: InputFilter '$[1]': [1] selects nothing of an array of 1"
@@ -73,7 +81,8 @@ def test_a_filter_that_selects_nothing_of_a_row_fails_the_job(client: Client, mo
         ({"Input": {"SplitType": "RecordIO"}}, "SplitType RecordIO is not simulated"),
         ({"Input": {"SplitType": "TFRecord"}}, "SplitType TFRecord is not simulated"),
         ({"Source": {"S3DataType": "AugmentedManifestFile"}}, "S3DataType AugmentedManifestFile is not simulated"),
-        ({"DataCaptureConfig": {"DestinationS3Uri": "s3://bucket/x"}}, "DataCaptureConfig"),
+        ({"DataCaptureConfig": {"DestinationS3Uri": "s3://bucket/x"}}, "DataCaptureConfig is not simulated"),
+        ({"Resources": {"TransformAmiVersion": "al2-ami-sagemaker-batch-gpu-470"}}, "TransformAmiVersion is not"),
     ],
     ids=lambda value: str(value)[:50],
 )
@@ -81,6 +90,12 @@ def test_requests_that_are_refused(client: Client, model: str, members: dict[str
     with pytest.raises(ClientError, match=expected) as caught:
         transform(client, model, {}, **CSV | members)
     assert caught.value.response["Error"]["Code"] == "ValidationException"
+
+
+def test_encryption_and_experiments_make_no_difference(client: Client, model: str) -> None:
+    members = {"Resources": {"VolumeKmsKeyId": "alias/mine"}, "ExperimentConfig": {"TrialName": "one"}}
+    members |= CSV | {"Output": CSV["Output"] | {"KmsKeyId": "alias/mine"}}
+    assert completed(client, model, {"a": "1,2\n"}, **members) == [b"3\n"]
 
 
 def test_too_many_instances_are_refused(client: Client, model: str) -> None:
@@ -151,6 +166,8 @@ def test_a_manifest_names_the_objects(client: Client, model: str) -> None:
         ([{"prefix": f"s3://{BUCKET}/"}], "must hold the names of objects"),
         ([{"prefix": f"s3://{BUCKET}/"}, 5], "must hold the names of objects"),
         ([{"prefix": f"s3://{BUCKET}/"}, "nowhere.csv"], f"'s3://{BUCKET}/nowhere.csv', named in the manifest"),
+        ([{"prefix": f"s3://{BUCKET}/x/"}, "a", "../y"], "names '../y', which is not below its prefix"),
+        ([{"prefix": f"s3://{BUCKET}/x/"}, "a", "b", "a"], "names 'a' more than once"),
         ([{"prefix": "s3://no-such-bucket/"}, "a"], "'s3://no-such-bucket/a', named in the manifest"),
     ],
     ids=lambda value: str(value)[:40],

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from recore.simulator.serving import client
 from recore.simulator.serving.client import Disconnected, NoResponse, TimedOut, UnixClient
 
 pytestmark = pytest.mark.everywhere
@@ -110,6 +109,7 @@ MALFORMED = {
     "two lengths": OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nabc",
     "a status": b"HTTP/1.1 999999 What\r\n\r\n",
     "an endless head": OK + b"X: " + b"x" * 500_000,
+    "a cut-off status": OK[:9],
     "nothing": b"",
 }
 
@@ -121,19 +121,47 @@ def test_a_malformed_response_is_named(place: Path, response: bytes) -> None:
         connection.sendall(response)
         connection.close()
 
-    with serve(place, respond), pytest.raises(NoResponse, match=r"response is not HTTP|did not respond"):
+    with serve(place, respond), pytest.raises(NoResponse, match=r"response is (not HTTP|cut off)|did not respond"):
         UnixClient(place).request("POST", "/invocations", b"body", seconds=5)
 
 
-@pytest.mark.parametrize("response", [b"", OK[:9], OK + b"Content-Length: 100\r\n\r\nabc"])
-def test_a_connection_that_breaks(place: Path, response: bytes) -> None:
+@pytest.mark.parametrize(
+    ("response", "expected"),
+    [(b"", Disconnected), (OK + b"Content-Length: 100\r\n\r\nabc", NoResponse)],
+)
+def test_a_connection_that_breaks(place: Path, response: bytes, expected: type[NoResponse]) -> None:
+    """Only a request to which no response has begun counts as one that the server may not have received."""
+
     def respond(connection: socket.socket) -> None:
         read_request(connection)
         connection.sendall(response)
         connection.close()
 
-    with serve(place, respond), pytest.raises(Disconnected if response != OK[:9] else NoResponse):
+    with serve(place, respond), pytest.raises(NoResponse) as caught:
         UnixClient(place).request("POST", "/invocations", b"body", seconds=5)
+    assert type(caught.value) is expected
+
+
+def test_a_response_before_the_end_of_the_request(place: Path) -> None:
+    def respond(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 9\r\n\r\ntoo large")
+        connection.close()
+
+    with serve(place, respond):
+        unix = UnixClient(place)
+        for _ in range(3):
+            response = unix.request("POST", "/invocations", b"x" * (5 << 20), seconds=5)
+            assert (response.status, response.text) == (413, "too large")
+
+
+def test_a_server_that_closes_before_the_end_of_the_request(place: Path) -> None:
+    def respond(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.close()
+
+    with serve(place, respond), pytest.raises(Disconnected):
+        UnixClient(place).request("POST", "/invocations", b"x" * (5 << 20), seconds=5)
 
 
 @pytest.mark.parametrize("headers", [{"X": "a\r\nY: b"}, {"X": "\u2028"}], ids=str)
@@ -142,15 +170,13 @@ def test_a_request_that_cannot_be_http(place: Path, headers: dict[str, str]) -> 
         UnixClient(place).request("POST", "/invocations", b"body", headers, seconds=5)
 
 
-def test_a_response_that_is_too_large_is_not_kept(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "LARGEST", 1 << 20)
-
+def test_a_response_that_is_too_large_is_not_kept(place: Path) -> None:
     def respond(connection: socket.socket) -> None:
         read_request(connection)
         connection.sendall(OK + b"Content-Length: 5000000\r\n\r\n" + b"x" * 5_000_000)
 
     with serve(place, respond), pytest.raises(NoResponse, match="more than 1 MB"):
-        UnixClient(place).request("POST", "/invocations", seconds=5)
+        UnixClient(place).request("POST", "/invocations", seconds=5, largest=1 << 20)
 
 
 def test_status_headers_and_body_are_returned_and_connections_are_kept(place: Path) -> None:

@@ -73,6 +73,14 @@ class Endpoints:
             assert time.monotonic() < deadline
             time.sleep(0.05)
 
+    def delete_all(self) -> None:
+        """Delete all endpoints of the simulator, also failed ones."""
+        items = self.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]
+        names = [item["EndpointName"] for item in items if item["EndpointStatus"] != "Deleting"]
+        for name in names:
+            self.settle(name)
+        self.delete(*names)
+
     def invoke(self, name: str, body: bytes | str = b"", **members: Any) -> dict[str, Any]:
         return self.runtime.invoke_endpoint(EndpointName=name, Body=body, **members)
 

@@ -14,7 +14,6 @@ from recore.check.extrapolation import REAL_ROWS, extrapolate, growth
 from recore.check.places import place_of
 from recore.check.rule import Finding, Level, Rule
 
-NOISE = 0.5  # per cent by which two trainings differ for no reason
 FIX = "Convert the inputs to float32, fit one target after the other, or use fewer processes at a time"
 WARNED = 70  # per cent of the instance's memory
 NOISE = 0.4  # per cent: what short jobs with the same data differ by, as their memory is looked at now and then

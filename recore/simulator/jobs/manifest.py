@@ -1,6 +1,7 @@
 """S3 objects as a data source names them: by a prefix of their keys, or in a manifest."""
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +49,10 @@ def _in_manifest(s3: Any, uri: str, check: Check) -> list[SourceObject]:
     names = entries[1:]
     if not names or not all(isinstance(name, str) and name for name in names):
         raise JobFailed(f"ClientError: The manifest '{uri}' must hold the names of objects after its prefix")
+    if outside := [name for name in names if ".." in name.split("/")]:
+        raise JobFailed(f"ClientError: The manifest '{uri}' names '{outside[0]}', which is not below its prefix")
+    if repeated := [name for name, times in Counter(names).items() if times > 1]:  # both would have one output
+        raise JobFailed(f"ClientError: The manifest '{uri}' names '{repeated[0]}' more than once")
     objects = []
     for name in names:
         check()

@@ -1,14 +1,16 @@
 """Jobs that run: each in a thread and a folder of its own; those that compute wait for a free processor."""
 
+import contextlib
 import math
 import os
 import subprocess
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from recore.simulator.isolation.instances import Instance
@@ -24,10 +26,10 @@ SAVING = 60.0  # seconds in which what a stopped job left is uploaded
 class Job:
     """One job at work: a folder of its own, its processes, the order to stop and the limits.
 
-    instance: whose memory, processors and volume its commands may use.
+    place: where its folder is made. instance: whose memory, processors and volume its commands may use.
     """
 
-    folder: Path
+    place: Path
     stopping: threading.Event = field(default_factory=threading.Event)
     instance: Instance | None = None
     _limit: float = math.inf
@@ -37,9 +39,28 @@ class Job:
     _processes: list[SupervisedProcess] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    @cached_property
+    def folder(self) -> Path:
+        """The job's folder, made when the job first uses it: if that fails, the job reports it like its other errors.
+
+        Raises OSError.
+        """
+        self.place.mkdir(0o700, exist_ok=True)
+        return self.place
+
     def limit(self, seconds: float, instance: Instance) -> None:
         """Set the limits, and begin to count the time that all of the job may take."""
         self._limit, self._latest, self.instance = seconds, time.monotonic() + seconds, instance
+
+    @contextlib.contextmanager
+    def time_limit(self, seconds: float) -> Iterator[None]:
+        """Limit the time of a part of the job, including the commands that it runs. Raises JobTimedOut."""
+        before, self._limit, self._latest = (self._limit, self._latest), seconds, time.monotonic() + seconds
+        try:
+            yield
+            self.raise_if_stopping()
+        finally:
+            self._limit, self._latest = before
 
     def run(self, launch: Launch, log: JobLog, seconds: float | None = None) -> Ending:
         """Run a command to its end, at most for some seconds. Raises JobStopped where the job is to stop already."""
@@ -125,18 +146,20 @@ class JobQueue:
         self._lock = threading.Lock()
 
     def submit(self, arn: str, work: Callable[[Job], None], computes: bool = True) -> bool:
-        """Queue a job's work, or start it at once where it does not compute itself. False after the queue's end."""
+        """Queue a job's work, or start it at once where it does not compute itself. False after the queue's end.
+
+        Raises RuntimeError where no thread can be started.
+        """
         job = Job(self._folder / f"job-{uuid.uuid4().hex[:12]}")
 
         def run() -> None:
             with self._lock:
                 self._queued.pop(arn, None)
             try:
-                job.folder.mkdir(0o700)
                 work(job)
             finally:
                 job.kill()
-                remove(job.folder)
+                remove(job.place)
                 with self._lock:
                     self._running.pop(arn, None)
                     self._threads.discard(threading.current_thread())
@@ -144,13 +167,13 @@ class JobQueue:
         with self._lock:
             if self._closed:
                 return False
-            self._running[arn] = job
             if computes:
                 self._queued[arn] = self._pool.submit(run), run
             else:
                 thread = threading.Thread(target=run, name=arn)
-                self._threads.add(thread)
                 thread.start()
+                self._threads.add(thread)
+            self._running[arn] = job
             return True
 
     def stop(self, arn: str) -> None:

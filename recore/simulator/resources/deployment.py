@@ -84,6 +84,18 @@ def instance_count(deployment: Record | None) -> int:
     return sum(variant["Count"] for variant in deployment["Variants"]) if deployment else 0
 
 
+def most_instances(endpoint: Record) -> int:
+    """The instances that an endpoint has, or will have at the same time while its work goes on."""
+    current, pending = endpoint["Deployment"], endpoint["Pending"]
+    if endpoint["EndpointStatus"] == "Failed":
+        return 0
+    if current and pending and endpoint["Rescaling"]:
+        pairs = zip(current["Variants"], pending["Variants"], strict=True)
+        return sum(max(one["Count"], other["Count"]) for one, other in pairs)
+    retiring: int = endpoint.get("Retiring", 0)
+    return instance_count(current) + instance_count(pending) + retiring
+
+
 def described_variants(deployment: Record, desired: Record) -> list[Record]:
     """ProductionVariants in the response of DescribeEndpoint. desired: the deployment that this one will become."""
     wanted = {variant["VariantName"]: variant for variant in desired["Variants"]}

@@ -9,8 +9,8 @@ from recore.simulator.resources.blue_green import read_deployment_config
 from recore.simulator.resources.deployment import (
     described_variants,
     images,
-    instance_count,
     make_deployment,
+    most_instances,
     pending_variants,
     rescaled,
     retaining,
@@ -46,15 +46,10 @@ class Endpoints(Resource):
         pending = make_deployment(self.store, request["EndpointConfigName"])
         self._check_images(pending)
         with self.store.transaction():  # no other endpoint may get the last instances meanwhile
-            self._check_capacity(request["EndpointName"], pending)
-            arn = self.add(
-                request,
-                EndpointStatus="Creating",
-                Deployment=None,
-                Pending=pending,
-                Rescaling=False,
-                LastDeploymentConfig=config,
-            )
+            self._check_name(request["EndpointName"])
+            members: Record = {"EndpointStatus": "Creating", "Deployment": None, "Pending": pending, "Rescaling": False}
+            self._check_capacity(request | members)
+            arn = self.add(request, **members, LastDeploymentConfig=config)
         self._hosting.begin(request["EndpointName"], self._hosting.deploy)
         return {"EndpointArn": arn}
 
@@ -118,7 +113,7 @@ class Endpoints(Resource):
 
         def pending(record: Record) -> Record:
             members = change(record) | {"PendingSince": now()}
-            self._check_capacity(record["EndpointName"], members["Pending"])
+            self._check_capacity(record | members)
             return members
 
         record = self._enter(operation, request, ("InService",), pending, "Updating")
@@ -153,10 +148,15 @@ class Endpoints(Resource):
                     message = f"Only images of the scikit-learn family run as processes on this machine, not '{image}'"
                     raise ServiceError("ValidationException", message)
 
-    def _check_capacity(self, name: str, pending: Record) -> None:
-        """Raise ServiceError where the instances of all endpoints would be too many."""
-        others = [record for record in self.store.all(self.kind) if record["EndpointName"] != name]
-        count = sum(max(map(instance_count, (record["Deployment"], record["Pending"]))) for record in others)
-        if count + instance_count(pending) > MOST_INSTANCES:
+    def _check_name(self, name: str) -> None:
+        """Raise ServiceError where an endpoint has this name, also in another case: AWS makes no difference."""
+        for record in self.store.all(self.kind):
+            if record["EndpointName"].lower() == name.lower():
+                raise self.already_exists(record["EndpointName"])
+
+    def _check_capacity(self, changed: Record) -> None:
+        """Raise ServiceError where an endpoint with this record would bring the instances of all above the limit."""
+        others = [record for record in self.store.all(self.kind) if record["EndpointName"] != changed["EndpointName"]]
+        if sum(map(most_instances, [*others, changed])) > MOST_INSTANCES:
             message = f"All endpoints together have at most {MOST_INSTANCES} instances here"
             raise ServiceError("ResourceLimitExceeded", message)

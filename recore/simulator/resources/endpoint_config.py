@@ -1,7 +1,7 @@
 """Endpoint configurations: which models an endpoint serves, on how many instances, with which shares of the traffic."""
 
 from recore.simulator.api.errors import ServiceError
-from recore.simulator.resources.resource import Resource
+from recore.simulator.resources.resource import Resource, refuse_others
 from recore.simulator.state.records import Record
 
 # members that are simulated; a request that has another one is refused
@@ -34,7 +34,10 @@ class EndpointConfigs(Resource):
 
     def CreateEndpointConfig(self, request: Record) -> Record:
         refuse_others(request, CONFIG, "CreateEndpointConfig")
-        refuse_others(request.get("DataCaptureConfig", {}), CAPTURE, "DataCaptureConfig")
+        capture = request.get("DataCaptureConfig", {})
+        refuse_others(capture, CAPTURE, "DataCaptureConfig")
+        if capture and not capture["DestinationS3Uri"].startswith("s3://"):
+            raise ServiceError("ValidationException", "DataCaptureConfig: DestinationS3Uri must begin with s3://")
         variants = request["ProductionVariants"]
         for variant in variants:
             self._check(variant)
@@ -56,10 +59,3 @@ class EndpointConfigs(Resource):
                 raise ServiceError("ValidationException", f"{place}: {name} is missing")
         if self.store.get("Model", variant["ModelName"]) is None:
             raise ServiceError("ValidationException", f"Could not find model '{variant['ModelName']}'")
-
-
-def refuse_others(request: Record, simulated: set[str], place: str) -> None:
-    """Raise ServiceError where a request has a member that is not simulated, unless its value is false."""
-    for name, value in request.items():
-        if name not in simulated and value is not False:
-            raise ServiceError("ValidationException", f"{place}: {name} is not simulated")

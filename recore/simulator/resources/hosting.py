@@ -1,6 +1,8 @@
 """What happens to endpoints in the background: fleets start, take over the traffic and end."""
 
+import contextlib
 import logging
+import math
 import time
 import uuid
 from collections.abc import Callable
@@ -11,12 +13,16 @@ from recore.simulator.jobs.failure import JobFailed, JobStopped
 from recore.simulator.jobs.platform import Platform
 from recore.simulator.jobs.queue import Job
 from recore.simulator.resources.blue_green import BlueGreen, read_deployment_config
+from recore.simulator.resources.deployment import instance_count
 from recore.simulator.resources.resource import now
 from recore.simulator.serving.fleet import Fleet
 from recore.simulator.serving.traffic import Share, Traffic
 from recore.simulator.state.records import Record
 
 logger = logging.getLogger(__name__)
+
+PERIOD = 0.05  # seconds between looks at whether fleets are ready
+RETRY = 1.0  # seconds between attempts to write a record
 
 
 class Hosting:
@@ -33,14 +39,15 @@ class Hosting:
     def resume(self, record: Record) -> None:
         """Go on with an endpoint of an earlier simulator. Invocations wait until its servers are ready again."""
         name, status = record["EndpointName"], record["EndpointStatus"]
-        if status == "RollingBack":
-            record = self._change(name, Pending=None)
         if status == "Deleting":
             self.begin(name, self.delete)
         elif status == "Creating":
             self.begin(name, self.deploy)
         elif status != "Failed":
-            self._change(name, EndpointStatus="Updating" if record["Pending"] else "SystemUpdating")
+            rolls_back = status == "RollingBack"
+            pending, reason = (None, record["FailureReason"]) if rolls_back else (record["Pending"], None)
+            status = "Updating" if pending else "SystemUpdating"
+            self._update(name, EndpointStatus=status, Pending=pending, FailureReason=reason, Retiring=0)
             self.traffic[name] = self._make_traffic(name, record["Deployment"])
             self.begin(name, self._restore)
 
@@ -55,17 +62,21 @@ class Hosting:
         before, after = self.traffic.get(name), self._make_traffic(name, pending)
         try:
             _start(after, pending, job, policy)
-        except JobFailed as failure:
-            self._give_up(name, before, after, failure)
+        except JobStopped:
+            raise
+        except Exception as error:
+            self._give_up(job, name, after, error)
             return
         for traffic, seconds in policy.steps(before, after):
             self.traffic[name] = traffic
             _wait(job, seconds)
-        self._change(name, Deployment=pending, Pending=None, EndpointConfigName=pending["EndpointConfigName"])
+        retiring = instance_count(record["Deployment"]) if before else 0
+        config = pending["EndpointConfigName"]
+        self._change(job, name, Deployment=pending, Pending=None, EndpointConfigName=config, Retiring=retiring)
         if before:
             _wait(job, policy.termination_wait)
             _end(before)
-        self._change(name, EndpointStatus="InService", FailureReason=None)
+        self._change(job, name, EndpointStatus="InService", FailureReason=None, Retiring=0)
 
     def rescale(self, record: Record, job: Job) -> None:
         """Give the variants the numbers of instances and the weights of the pending deployment."""
@@ -75,50 +86,69 @@ class Hosting:
         more = [variant for variant in pending["Variants"] if variant["Count"] > counts[variant["VariantName"]]]
         try:
             _scale(fleets, more)
-            for variant in more:
-                fleets[variant["VariantName"]].wait_until_ready(job)
-        except JobFailed as failure:
-            self._change(name, EndpointStatus="RollingBack", FailureReason=_reason(failure))
+            _put_in_service(list(fleets.values()), job)
+        except JobStopped:
+            raise
+        except Exception as error:
+            self._change(job, name, EndpointStatus="RollingBack", FailureReason=_reason(error))
             _scale(fleets, current["Variants"])
-            self._change(name, EndpointStatus="InService", Pending=None)
+            self._change(job, name, EndpointStatus="InService", Pending=None)
             return
         shares = [Share(fleets[variant["VariantName"]], variant["Weight"]) for variant in pending["Variants"]]
         self.traffic[name] = Traffic(shares)
-        self._change(name, Deployment=pending, Pending=None)
+        self._change(job, name, Deployment=pending)
         _scale(fleets, pending["Variants"])
-        self._change(name, EndpointStatus="InService", FailureReason=None)
+        self._change(job, name, EndpointStatus="InService", Pending=None, FailureReason=None)
 
     def delete(self, record: Record, job: Job) -> None:
         """End the fleets when they have answered the invocations in progress, and delete the record with its tags."""
         traffic = self.traffic.pop(record["EndpointName"], None)
         if traffic:
             _end(traffic)
-        with self._store.transaction():
-            self._store.delete("Tags", record["EndpointArn"])
-            self._store.delete("Endpoint", record["EndpointName"])
+
+        def forget() -> None:
+            with self._store.transaction():
+                self._store.delete("Tags", record["EndpointArn"])
+                self._store.delete("Endpoint", record["EndpointName"])
+
+        _persist(job, forget)
 
     def _restore(self, record: Record, job: Job) -> None:
-        """Start the fleets of an endpoint that served under an earlier simulator, then go on with its update."""
+        """Start the fleets of an endpoint that served under an earlier simulator, then go on with its update.
+
+        The update goes on without them if they do not start.
+        """
         name = record["EndpointName"]
         traffic = self.traffic[name]
         try:
             _start(traffic, record["Deployment"], job, BlueGreen())
-        except JobFailed as failure:
+        except JobStopped:
+            raise
+        except Exception as error:
             del self.traffic[name]
-            self._give_up(name, None, traffic, failure)
+            if record["Pending"]:
+                _end(traffic)
+                self.deploy(record, job)
+            else:
+                self._give_up(job, name, traffic, error)
             return
         if record["Pending"]:
-            self.deploy(record, job)
+            work = self.rescale if record["Rescaling"] else self.deploy
+            work(record, job)
         else:
-            self._change(name, EndpointStatus="InService")
+            self._change(job, name, EndpointStatus="InService")
 
-    def _give_up(self, name: str, before: Traffic | None, after: Traffic, failure: JobFailed) -> None:
+    def _give_up(self, job: Job, name: str, after: Traffic, error: Exception) -> None:
         """End fleets that failed to start. The old ones go on to serve; without them the endpoint has failed."""
-        if before:
-            self._change(name, EndpointStatus="RollingBack", FailureReason=_reason(failure))
+        if name in self.traffic:
+            self._change(job, name, EndpointStatus="RollingBack", FailureReason=_reason(error))
         _end(after)
-        status = "InService" if before else "Failed"
-        self._change(name, EndpointStatus=status, FailureReason=_reason(failure), Pending=None)
+        self._set_failure(job, name, error)
+
+    def _set_failure(self, job: Job, name: str, error: Exception) -> None:
+        """The work on an endpoint has failed; the endpoint itself has too, unless something serves."""
+        status = "InService" if name in self.traffic else "Failed"
+        self._change(job, name, EndpointStatus=status, FailureReason=_reason(error), Pending=None, Retiring=0)
 
     def _make_traffic(self, name: str, deployment: Record) -> Traffic:
         capture = deployment["DataCaptureConfig"]
@@ -129,29 +159,57 @@ class Hosting:
             ]
         )
 
-    def _change(self, name: str, **members: Any) -> Record:
-        return self._store.update("Endpoint", name, LastModifiedTime=now(), **members)
+    def _change(self, job: Job, name: str, **members: Any) -> None:
+        _persist(job, partial(self._update, name, **members))
+
+    def _update(self, name: str, **members: Any) -> None:
+        self._store.update("Endpoint", name, LastModifiedTime=now(), **members)
 
     def _run(self, name: str, work: Callable[[Record, Job], None], job: Job) -> None:
-        record = self._store.get("Endpoint", name)
-        if record is None:
-            return
-        try:
-            work(record, job)
-        except JobStopped:  # the simulator ends; the next one finds the record as it is
-            return
-        except Exception as error:
-            logger.exception("endpoint %s", name)
-            reason = f"InternalServerError: {error!r}"[:1024]
-            self._change(name, EndpointStatus="Failed", FailureReason=reason, Pending=None)
+        with contextlib.suppress(JobStopped):  # the simulator ends; the next one finds the record as it is
+            record = _persist(job, partial(self._store.get, "Endpoint", name))
+            if record is None:
+                return
+            try:
+                work(record, job)
+            except JobStopped:
+                raise
+            except Exception as error:
+                logger.exception("endpoint %s", name)
+                self._set_failure(job, name, error)
 
 
 def _start(traffic: Traffic, deployment: Record, job: Job, policy: BlueGreen) -> None:
     """Start all fleets of a deployment and wait until they are ready. Raises JobFailed, JobStopped."""
     latest = time.monotonic() + policy.longest - policy.interval - policy.termination_wait
     _scale(traffic.fleets, deployment["Variants"])
-    for fleet in traffic.fleets.values():
-        fleet.wait_until_ready(job, latest)
+    _put_in_service(list(traffic.fleets.values()), job, latest)
+
+
+def _put_in_service(fleets: list[Fleet], job: Job, deadline: float = math.inf) -> None:
+    """Wait until the new instances of all fleets are ready at the same moment: they then get traffic.
+
+    One whose servers have ended by then has failed, even if they were ready before. Raises JobFailed, JobStopped.
+    """
+    while waiting := [fleet.variant for fleet in fleets if not fleet.is_ready()]:
+        if time.monotonic() > deadline:
+            raise JobFailed(f"Production variant {waiting[0]} was not ready in time")
+        _wait(job, PERIOD)
+    for fleet in fleets:
+        fleet.put_in_service()
+
+
+def _persist[T](job: Job, access: Callable[[], T]) -> T:
+    """Access the records, again and again while the disk does not allow it: no endpoint may lose its status.
+
+    Raises JobStopped when the simulator ends.
+    """
+    while True:
+        try:
+            return access()
+        except OSError as error:
+            logger.warning("%s", error)
+            _wait(job, RETRY)
 
 
 def _scale(fleets: dict[str, Fleet], variants: list[Record]) -> None:
@@ -170,5 +228,5 @@ def _wait(job: Job, seconds: float) -> None:
         raise JobStopped
 
 
-def _reason(failure: JobFailed) -> str:
-    return str(failure)[:1024]
+def _reason(error: Exception) -> str:
+    return (str(error) if isinstance(error, JobFailed) else f"InternalServerError: {error!r}")[:1024]

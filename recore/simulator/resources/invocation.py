@@ -11,7 +11,6 @@ from recore.simulator.api.errors import ServiceError
 from recore.simulator.jobs.platform import Platform
 from recore.simulator.serving.captured_invocation import Message
 from recore.simulator.serving.client import Response
-from recore.simulator.serving.container_server import PRIMARY
 from recore.simulator.serving.data_capture import DataCapture
 from recore.simulator.serving.endpoint_instance import LOG_GROUP
 from recore.simulator.serving.fleet import Fleet, FleetEnded, Reply
@@ -19,6 +18,7 @@ from recore.simulator.serving.invocation_metrics import InvocationMetrics
 from recore.simulator.serving.traffic import Traffic
 from recore.simulator.state.records import Record
 
+PRIMARY = "primary"  # what SageMaker's messages call a model's only container
 SECONDS = 60.0  # that a model has to respond
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 SIMULATED = {
@@ -122,7 +122,9 @@ def _raise_model_error(invocation: Invocation) -> NoReturn:
     response, endpoint = invocation.reply.response, invocation.request["EndpointName"]
     status, said = (response.status, response.text) if response else (0, invocation.reply.reason)
     kind = "client" if 400 <= status < 500 else "server"
-    source = invocation.reply.container or f"variant {invocation.fleet.variant}"
+    source = invocation.reply.container or PRIMARY
+    if invocation.reply.instance is None:  # none was invoked
+        source = f"variant {invocation.fleet.variant}"
     message = f'Received {kind} error ({status}) from {source} with message "{said}"'
     raise ServiceError(
         "ModelError",
@@ -140,6 +142,6 @@ def _log_arn(endpoint: str, reply: Reply) -> str:
     if reply.instance is None:
         return arn(group, "logs")
     stream = reply.instance.log_stream
-    if reply.container not in ("", PRIMARY):
+    if reply.container:
         stream = f"{stream}/{reply.container}"
     return arn(f"{group}:log-stream:{stream}", "logs")

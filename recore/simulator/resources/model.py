@@ -2,16 +2,31 @@
 
 from recore.simulator.api.errors import ServiceError
 from recore.simulator.resources.package_containers import containers_of
-from recore.simulator.resources.resource import Resource
+from recore.simulator.resources.resource import Resource, refuse_others
 from recore.simulator.serving.model_data import model_data
 from recore.simulator.state.records import Record
 
-# members of a container without which it would serve something else
-NOT_SIMULATED = (
-    "MultiModelConfig",
-    "AdditionalModelDataSources",
-    "ContainerMetricsConfig",
-)
+# members that are simulated, or make no difference here; a request that has another one is refused
+MODEL = {
+    "ModelName",
+    "PrimaryContainer",
+    "Containers",
+    "InferenceExecutionConfig",
+    "ExecutionRoleArn",
+    "Tags",
+    "VpcConfig",
+    "EnableNetworkIsolation",
+}
+CONTAINER = {
+    "ContainerHostname",
+    "Image",
+    "Mode",
+    "ModelDataUrl",
+    "ModelDataSource",
+    "ModelPackageName",
+    "InferenceSpecificationName",
+    "Environment",
+}
 MOST_CONTAINERS = 15
 
 
@@ -22,12 +37,15 @@ class Models(Resource):
     newest_first = True
 
     def CreateModel(self, request: Record) -> Record:
+        refuse_others(request, MODEL, "CreateModel")
         if bool(request.get("Containers")) == ("PrimaryContainer" in request):
             raise ServiceError("ValidationException", "A model has either a PrimaryContainer or Containers")
         if request.get("InferenceExecutionConfig", {}).get("Mode") == "Direct":
             message = "InferenceExecutionConfig: Mode Direct is not simulated: containers run here in series"
             raise ServiceError("ValidationException", message)
         requested = request.get("Containers") or [request["PrimaryContainer"]]
+        for container in requested:
+            refuse_others(container, CONTAINER, "A container")
         with self.store.transaction():  # a model package may change meanwhile; the model goes on without it
             served = [container for member in requested for container in containers_of(self.store, member)]
             alone = "PrimaryContainer" in request and len(served) == 1
@@ -58,8 +76,6 @@ def _check_pipeline(containers: list[Record]) -> None:
 
 def _problem(container: Record) -> str | None:
     """Why a container cannot be served here; None if it can."""
-    if unknown := [member for member in NOT_SIMULATED if member in container]:
-        return f"{unknown[0]} is not simulated yet"
     if container.get("Mode", "SingleModel") != "SingleModel":
         return "Mode MultiModel is not simulated: a container serves one model here"
     if "Image" not in container:

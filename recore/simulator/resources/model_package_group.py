@@ -4,8 +4,7 @@ import json
 from typing import ClassVar
 
 from recore.simulator.api.errors import ServiceError
-from recore.simulator.resources.endpoint_config import refuse_others
-from recore.simulator.resources.resource import Filter, Resource
+from recore.simulator.resources.resource import Filter, Resource, refuse_others
 from recore.simulator.state.records import Record
 
 CREATED = {"ModelPackageGroupName", "ModelPackageGroupDescription", "Tags"}

@@ -94,11 +94,7 @@ class Resource:
         tags = merged_tags([], request.get("Tags", []))
         with self.store.transaction():
             if not self.store.add(self.kind, key, record):
-                words = self.arn_type.replace("-", " ")
-                message = (
-                    f"Cannot create already existing {words} '{self.arn(key)}': a {words} of this name already exists"
-                )
-                raise self.error(f"Create{self.kind}", "ResourceInUse", message)
+                raise self.already_exists(key)
             if tags:
                 self.store.add("Tags", self.arn(key), {"Tags": tags})
         return self.arn(key)
@@ -131,6 +127,12 @@ class Resource:
             self.store.delete("Tags", record[f"{self.kind}Arn"])
             self.store.delete(self.kind, self.key(request))
         return {}
+
+    def already_exists(self, key: str) -> ServiceError:
+        """The error of a Create request whose key an existing record has."""
+        words = self.arn_type.replace("-", " ")
+        message = f"Cannot create already existing {words} '{self.arn(key)}': a {words} of this name already exists"
+        return self.error(f"Create{self.kind}", "ResourceInUse", message)
 
     def error(self, operation: str, code: str, message: str) -> ServiceError:
         """An error of that code where the API's model of the operation has it, or else a ValidationException."""
@@ -191,3 +193,10 @@ def merged_tags(tags: list[Record], new: list[Record]) -> list[Record]:
     if any(tag["Key"].lower().startswith("aws:") for tag in new):
         raise ServiceError("ValidationException", "aws: is a prefix of tag keys that is reserved")
     return list(merged.values())
+
+
+def refuse_others(request: Record, simulated: set[str], place: str) -> None:
+    """Raise ServiceError where a request has a member that is not simulated, unless its value is false."""
+    for name, value in request.items():
+        if name not in simulated and value is not False:
+            raise ServiceError("ValidationException", f"{place}: {name} is not simulated")

@@ -1,7 +1,8 @@
 """Transform jobs: the servers of a model's containers started, fed with objects from S3, and stopped."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from recore.simulator.api.errors import ServiceError
@@ -11,15 +12,34 @@ from recore.simulator.jobs.failure import JobFailed
 from recore.simulator.jobs.manifest import SourceObject, source_objects
 from recore.simulator.jobs.queue import Job
 from recore.simulator.resources.job import JobResource
+from recore.simulator.resources.resource import refuse_others
 from recore.simulator.serving.chain import Chain, named_containers
 from recore.simulator.serving.client import NoResponse
 from recore.simulator.serving.data_processing import DataProcessing
-from recore.simulator.serving.feeding import Feeding
-from recore.simulator.serving.instances import share_out
+from recore.simulator.serving.feeding import TOGETHER, Feeding
+from recore.simulator.serving.sharing import share_out
 from recore.simulator.state.records import Record
 
 PARAMETERS_SECONDS = 60.0  # for /execution-parameters
 MOST_INSTANCES = 20  # of one job
+# members that are simulated, or make no difference here; a request that has another one is refused
+JOB = {
+    "TransformJobName",
+    "ModelName",
+    "MaxConcurrentTransforms",
+    "ModelClientConfig",
+    "MaxPayloadInMB",
+    "BatchStrategy",
+    "Environment",
+    "TransformInput",
+    "TransformOutput",
+    "TransformResources",
+    "DataProcessing",
+    "Tags",
+    "ExperimentConfig",
+}
+OUTPUT = {"S3OutputPath", "Accept", "AssembleWith", "KmsKeyId"}
+RESOURCES = {"InstanceType", "InstanceCount", "VolumeKmsKeyId"}
 
 
 class TransformJobs(JobResource):
@@ -30,6 +50,9 @@ class TransformJobs(JobResource):
     started, ended = "TransformStartTime", "TransformEndTime"
 
     def CreateTransformJob(self, request: Record) -> Record:
+        refuse_others(request, JOB, "CreateTransformJob")
+        refuse_others(request["TransformOutput"], OUTPUT, "TransformOutput")
+        refuse_others(request["TransformResources"], RESOURCES, "TransformResources")
         model = self.store.get("Model", request["ModelName"])
         if model is None:
             raise ServiceError("ValidationException", f"Could not find model '{request['ModelName']}'")
@@ -38,8 +61,8 @@ class TransformJobs(JobResource):
         if problem := _not_run_here(request):
             raise ServiceError("ValidationException", problem)
         payload, concurrent = request.get("MaxPayloadInMB", 6), max(request.get("MaxConcurrentTransforms", 1), 1)
-        if payload * concurrent > 100:
-            message = "MaxConcurrentTransforms * MaxPayloadInMB cannot exceed 100 MB"
+        if payload * concurrent > TOGETHER:
+            message = f"MaxConcurrentTransforms * MaxPayloadInMB cannot exceed {TOGETHER} MB"
             raise ServiceError("ValidationException", message)
         if (count := request["TransformResources"]["InstanceCount"]) > MOST_INSTANCES:
             message = f"TransformResources: at most {MOST_INSTANCES} instances run here, not {count}"
@@ -56,11 +79,8 @@ class TransformJobs(JobResource):
         count = min(record["TransformResources"]["InstanceCount"], len(objects))  # others would have nothing to do
         chains = [self._chain(record, model, job, instance, number) for number in range(1, count + 1)]
 
-        def transform(chain: Chain, objects: Iterator[SourceObject], failed: Callable[[], bool]) -> None:
-            self._transform(record, job, chain, objects, lambda: job.stopping.is_set() or failed())
-
         try:
-            share_out(chains, objects, transform)
+            share_out(job, chains, objects, partial(self._transform, record, job))
         finally:
             endings = [chain.ending for chain in chains if chain.ending]
             if endings:
@@ -82,9 +102,7 @@ class TransformJobs(JobResource):
             defaults={"MAX_CONTENT_LENGTH": str(payload << 20)} if payload else {},
         )
 
-    def _transform(
-        self, record: Record, job: Job, chain: Chain, objects: Iterator[SourceObject], stopping: Callable[[], bool]
-    ) -> None:
+    def _transform(self, record: Record, job: Job, chain: Chain, objects: Iterator[SourceObject]) -> None:
         """Send objects through a chain, and the responses to each to its key on S3."""
         target, s3 = record["TransformOutput"]["S3OutputPath"].rstrip("/"), self.platform.s3
         given, taken = chain.folder / "given", chain.folder / "taken"
@@ -93,7 +111,7 @@ class TransformJobs(JobResource):
             job.raise_if_stopping()
             transfers.download_file(s3, source.bucket, source.key, given, job.raise_if_stopping)
             try:
-                feeding.feed(chain, given, taken, stopping)
+                feeding.feed(chain, given, taken, job.stopping.is_set)
             except JobFailed as failure:
                 data_log = chain.log.of_container("data-log")
                 data_log.line(f"[sagemaker logs]: {source.bucket}/{source.key}: {str(failure).splitlines()[0]}")
@@ -120,7 +138,7 @@ def _feeding(record: Record, chain: Chain) -> Feeding:
         split=given.get("SplitType", "None"),
         strategy={"MULTI_RECORD": "MultiRecord", "SINGLE_RECORD": "SingleRecord"}.get(strategy, strategy),
         megabytes=megabytes,
-        concurrent=max(min(concurrent, 100 // max(megabytes, 1)), 1),
+        concurrent=max(min(concurrent, TOGETHER // max(megabytes, 1)), 1),
         assemble=taken.get("AssembleWith", "None"),
         content_type=given.get("ContentType", "application/octet-stream"),
         accept=taken.get("Accept", ""),
@@ -150,8 +168,6 @@ def _not_run_here(request: Record) -> str | None:
         return f"TransformInput: SplitType {split} is not simulated: None and Line are"
     if (kind := source["DataSource"]["S3DataSource"]["S3DataType"]) not in ("S3Prefix", "ManifestFile"):
         return f"TransformInput: S3DataType {kind} is not simulated: S3Prefix and ManifestFile are"
-    if "DataCaptureConfig" in request:
-        return "DataCaptureConfig: the data of transform jobs are not captured here"
     try:
         DataProcessing.of(request)
     except ValueError as error:

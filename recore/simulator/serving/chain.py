@@ -1,7 +1,7 @@
 """The servers of all containers of a model, used as one: the output of one container is the input of the next."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
@@ -12,8 +12,8 @@ from recore.simulator.jobs.logs import JobLog
 from recore.simulator.jobs.platform import Platform
 from recore.simulator.jobs.process import Ending
 from recore.simulator.jobs.queue import Job
-from recore.simulator.serving.client import Response, TimedOut
-from recore.simulator.serving.container_server import PRIMARY, ContainerServer, server_of
+from recore.simulator.serving.client import LARGEST, Response, TimedOut
+from recore.simulator.serving.container_server import ContainerServer, server_of
 from recore.simulator.state.records import Record
 
 PING_SECONDS = 600.0  # until /ping must have answered with 200
@@ -41,22 +41,20 @@ class Chain:
         defaults: Mapping[str, str] | None = None,
     ):
         self._job, self.log, self.folder = job, log, job.folder / name
-        containers = named_containers(model)
-        alone = [called for called, _ in containers] == [PRIMARY]
         region = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
         self._servers = [
             ContainerServer(
                 platform,
                 job,
                 container,
-                log if alone else log.of_container(called),
+                log.of_container(called) if called else log,
                 instance.shared(self.folder / ".memory"),
-                self.folder / called,
+                self.folder / f"container-{number}",
                 called,
                 {**region, **(defaults or {}), **container.get("Environment", {}), **(environment or {})},
                 network=not model.get("EnableNetworkIsolation"),
             )
-            for called, container in containers
+            for number, (called, container) in enumerate(named_containers(model), 1)
         ]
 
     def __enter__(self) -> "Chain":
@@ -93,17 +91,17 @@ class Chain:
         most, longest = (max(getattr(ending, name) for ending in endings) for name in ("peak", "seconds"))
         return Ending(first.code, first.signal, first.reason, longest, most)
 
-    def wait_until_ready(self, seconds: float = PING_SECONDS, again: bool = False) -> None:
+    def wait_until_ready(self, seconds: float = PING_SECONDS, is_busy: Callable[[], bool] | None = None) -> None:
         """Ping until each server has answered with 200. Raises JobFailed where one ends or takes longer; JobStopped.
 
-        again: those that had answered before, too.
+        is_busy: whether invocations are in progress. If given, servers that had answered before are pinged again.
         """
         deadline = time.monotonic() + seconds
         while True:
             self._job.raise_if_stopping()
             if failure := self.failure():
                 raise JobFailed(failure)
-            silent = [server.name for server in self._servers if not server.ping(again)]
+            silent = [server.name for server in self._servers if not server.ping(is_busy)]
             if not silent:
                 return
             if time.monotonic() > deadline:
@@ -117,23 +115,30 @@ class Chain:
         failure = next(filter(None, failures), None)
         return failure and f"AlgorithmError: {failure}"
 
-    def invoke(self, body: bytes, headers: Mapping[str, str], seconds: float) -> Response:
+    def invoke(self, body: bytes, headers: Mapping[str, str], seconds: float, largest: int = LARGEST) -> Response:
         """The last container's response to a POST to /invocations, or the first that is no success.
 
         headers: those of the caller. Each container gets them, but Content-Type is that of its input, and Accept is for
-        the last. seconds: until the last byte of the response. Raises NoResponse, or TimedOut. Both, like the response,
-        name the container.
+        the last. seconds: until the last byte of the response. largest: bytes that each response's body may have.
+        Raises NoResponse, or TimedOut. Both, like the response, name the container.
         """
         deadline = time.monotonic() + seconds
+
+        def response_of(server: ContainerServer, headers: Mapping[str, str]) -> Response:
+            try:
+                return server.invoke(body, headers, max(deadline - time.monotonic(), 0), largest)
+            except TimedOut:
+                raise TimedOut(f"the server did not respond within {seconds:g} s", server.name) from None
+
         passed = {name: value for name, value in headers.items() if name.lower() != "accept"}
         *others, last = self._servers
         for server in others:
-            response = self._invoke(server, body, passed, deadline, seconds)
+            response = response_of(server, passed)
             if not 200 <= response.status < 300:
                 return response
             body = response.body
             headers, passed = (_with_type(given, response) for given in (headers, passed))
-        return self._invoke(last, body, headers, deadline, seconds)
+        return response_of(last, headers)
 
     def request(self, method: str, path: str, seconds: float) -> Response:
         """The first container's response to a request without a body. Raises NoResponse."""
@@ -146,24 +151,15 @@ class Chain:
         for server in self._servers:
             server.stop()
 
-    @staticmethod
-    def _invoke(
-        server: ContainerServer, body: bytes, headers: Mapping[str, str], deadline: float, seconds: float
-    ) -> Response:
-        try:
-            return server.invoke(body, headers, max(deadline - time.monotonic(), 0))
-        except TimedOut:
-            raise TimedOut(f"the server did not respond within {seconds:g} s", server.name) from None
-
 
 def named_containers(model: Record) -> list[tuple[str, Record]]:
-    """The containers of a model in their order, each with its name in messages and logs.
+    """The containers of a model in their order, with their names in messages and logs. A PrimaryContainer has none.
 
     Served, where the record has it, holds the containers of the model packages that the model was created from.
     """
     model = model.get("Served", model)
     if "PrimaryContainer" in model:
-        return [(PRIMARY, model["PrimaryContainer"])]
+        return [("", model["PrimaryContainer"])]
     containers = enumerate(model["Containers"], 1)
     return [(container.get("ContainerHostname", f"container-{number}"), container) for number, container in containers]
 

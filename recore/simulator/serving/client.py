@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-LARGEST = 1 << 30  # bytes of a response's body
+LARGEST = 25 << 20  # bytes of a response's body, unless a request says otherwise
 PART = 1 << 20  # bytes that are read or copied at a time
 LINE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # of a request's head
 
@@ -22,7 +22,7 @@ LINE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # of a request's head
 class NoResponse(Exception):
     """The server sent no response, or none that is HTTP; the message says which.
 
-    container: the name of the container whose server it is, where the server is one of a chain.
+    container: the name of the container whose server it is. A model's only container has none.
     """
 
     def __init__(self, message: str, container: str = ""):
@@ -35,14 +35,14 @@ class TimedOut(NoResponse):
 
 
 class Disconnected(NoResponse):
-    """The connection could not be opened, or it broke before the end of the response."""
+    """The connection could not be opened, or it broke before the response began."""
 
 
 @dataclass(frozen=True)
 class Response:
     """headers: by their names in lower case; of a name that occurs twice the last one.
 
-    container: the name of the container that gave it, where the server is one of a chain.
+    container: the name of the container that gave it. A model's only container has none.
     """
 
     status: int
@@ -70,20 +70,21 @@ class UnixClient:
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
         seconds: float = 60.0,
+        largest: int = LARGEST,
     ) -> Response:
         """Send a request and return the whole response, whatever its status.
 
-        seconds: from now until the last byte of the response. Raises NoResponse, in particular TimedOut and
-        Disconnected.
+        seconds: from now until the last byte of the response. largest: bytes that its body may have. Raises NoResponse,
+        in particular TimedOut and Disconnected.
         """
         deadline = time.monotonic() + seconds
         head = _request(method, path, body, headers or {})
         try:
             with self._connection(deadline) as connection:
-                return connection.exchange(head, body, deadline)
+                return connection.exchange(head, body, deadline, largest)
         except TimeoutError:
             raise TimedOut(f"the server did not respond within {seconds:g} s") from None
-        except (http.client.RemoteDisconnected, http.client.IncompleteRead):
+        except http.client.RemoteDisconnected:
             raise Disconnected("the server did not respond: it closed the connection") from None
         except http.client.HTTPException as error:
             raise NoResponse(f"the server's response is not HTTP: {error or type(error).__name__}") from None
@@ -143,17 +144,23 @@ class UnixConnection:
         poll.register(self._socket, select.POLLIN)
         return not poll.poll(0)
 
-    def exchange(self, request: bytes, body: bytes, deadline: float) -> Response:
-        """Send a request and read its response. Raises HTTPException, or NoResponse where it is too large."""
+    def exchange(self, request: bytes, body: bytes, deadline: float, largest: int) -> Response:
+        """Send a request and read its response. Raises HTTPException, or NoResponse where it is too large or cut off.
+
+        A server may respond and close the connection before it has read the whole request.
+        """
         self._socket.deadline = deadline
         if len(body) < PART:  # together, so that the server wakes only once
             request, body = request + body, b""
-        self._socket.sendall(request)
-        if body:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._socket.sendall(request)
             self._socket.sendall(body)
         with http.client.HTTPResponse(self._socket) as response:
             response.begin()
-            parsed = _read(response)
+            try:
+                parsed = _read(response, largest)
+            except (http.client.IncompleteRead, ConnectionError):
+                raise NoResponse("the server's response is cut off") from None
             self.can_be_kept = not response.will_close
             return parsed
 
@@ -206,15 +213,15 @@ def _request(method: str, path: str, body: bytes, headers: Mapping[str, str]) ->
     return "\r\n".join([*lines, "\r\n"]).encode("latin-1")
 
 
-def _read(response: http.client.HTTPResponse) -> Response:
+def _read(response: http.client.HTTPResponse, largest: int) -> Response:
     if len(set(response.headers.get_all("Content-Length", []))) > 1:
         raise http.client.HTTPException("it has several lengths")
     parts, size = [], 0
     while part := response.read(PART):
         parts.append(part)
         size += len(part)
-        if size > LARGEST:
-            raise NoResponse(f"the server's response has more than {LARGEST >> 20} MB")
+        if size > largest:
+            raise NoResponse(f"the server's response has more than {largest >> 20} MB")
     if response.length:  # bytes that are missing
         raise http.client.IncompleteRead(b"", response.length)
     headers = {name.lower(): value for name, value in response.headers.items()}

@@ -1,7 +1,7 @@
 """The server of one container of a model, in a folder of its own: started, invoked while it runs, stopped."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,13 +15,12 @@ from recore.simulator.jobs.platform import Platform
 from recore.simulator.jobs.process import Ending, SupervisedProcess
 from recore.simulator.jobs.queue import Job, remove
 from recore.simulator.jobs.reasons import text_of
-from recore.simulator.serving.client import NoResponse, Response, UnixClient
+from recore.simulator.serving.client import LARGEST, NoResponse, Response, TimedOut, UnixClient
 from recore.simulator.serving.model_data import model_data
 from recore.simulator.state.records import Record
 
 ONE_PING = 2.0  # seconds for a single one, as on AWS
 CODE = f"{ML}/code"
-PRIMARY = "primary"  # the name of a PrimaryContainer in SageMaker's messages
 OFFLINE = (
     "AlgorithmError: The server did not start: EnableNetworkIsolation is set, and the container's serve runs "
     "`pip install .`, which then asks the index for setuptools. Add PIP_NO_BUILD_ISOLATION=0 to the model's Environment"
@@ -32,7 +31,7 @@ class ContainerServer:
     """The server of one container. Its processes run from `start` to `stop`.
 
     container: of a Model record. job: whose processes they are. log: where they print. folder: of the container, in the
-    job's folder. name: of the container; "primary" is that of a model's only one. variables: its environment. network:
+    job's folder. name: of the container; none is that of a model's only one. variables: its environment. network:
     whether the model has one on AWS, that is without EnableNetworkIsolation. ending: how its processes ended, if they
     have.
     """
@@ -82,20 +81,29 @@ class ContainerServer:
             self._reading = threading.Thread(target=self._log.read, args=(self._process.output, self._process.poll))
             self._reading.start()
 
-    def ping(self, again: bool = False) -> bool:
-        """Whether it answers /ping with 200, from the first time on. again: whether it does so now."""
-        if self.ready and not again:
+    def ping(self, is_busy: Callable[[], bool] | None = None) -> bool:
+        """Whether it answers /ping with 200, from the first time on.
+
+        is_busy: whether invocations are in progress. If given, a server that had answered is pinged again. It is then
+        also ready if it keeps the ping waiting while it is busy, as its workers take requests in their order.
+        """
+        if self.ready and is_busy is None:
             return True
         try:
             answers = self.request("GET", "/ping", ONE_PING).status == 200
+        except TimedOut:
+            return self.ready and is_busy is not None and is_busy()
         except NoResponse:
             return False
         self.ready = self.ready or answers
         return answers
 
-    def invoke(self, body: bytes, headers: Mapping[str, str], seconds: float) -> Response:
-        """The response to a POST to /invocations, whatever its status. Raises NoResponse."""
-        return self._request("POST", "/invocations", body, headers, seconds)
+    def invoke(self, body: bytes, headers: Mapping[str, str], seconds: float, largest: int = LARGEST) -> Response:
+        """The response to a POST to /invocations, whatever its status. Raises NoResponse.
+
+        largest: bytes that the response's body may have.
+        """
+        return self._request("POST", "/invocations", body, headers, seconds, largest)
 
     def request(self, method: str, path: str, seconds: float) -> Response:
         """The response to a request without a body. Raises NoResponse."""
@@ -128,9 +136,17 @@ class ContainerServer:
             self._take_leave()
         remove(self._sockets)
 
-    def _request(self, method: str, path: str, body: bytes, headers: Mapping[str, str], seconds: float) -> Response:
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        seconds: float,
+        largest: int = LARGEST,
+    ) -> Response:
         try:
-            response = self._client.request(method, path, body, headers, seconds)
+            response = self._client.request(method, path, body, headers, seconds, largest)
         except NoResponse as error:
             error.container = self.name
             raise
@@ -186,5 +202,5 @@ class ContainerServer:
 
 
 def server_of(container: str) -> str:
-    """What messages call a container's server. A model of one container has only this one."""
-    return "The model's server" if container in ("", PRIMARY) else f"The server of {container}"
+    """What messages call a container's server. A model's only container has no name."""
+    return f"The server of {container}" if container else "The model's server"

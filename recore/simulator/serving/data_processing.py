@@ -8,12 +8,12 @@ import io
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from recore.simulator.jobs.failure import JobFailed
-from recore.simulator.serving.json_path import JsonPath, NothingThere
+from recore.simulator.serving.json_path import JsonPath, NothingThere, TooMuch
 
 CSV, JSON, JSON_LINES = "text/csv", "application/json", "application/jsonlines"
 OUTPUT, INPUT = "SageMakerOutput", "SageMakerInput"  # keys of a joined JSON document
@@ -56,15 +56,17 @@ class DataProcessing:
             raise ValueError("DataProcessing: JoinSource Input with SplitType Line needs AssembleWith Line")
         return cls(given, taken, join, kind, by_line or kind == JSON_LINES)
 
-    def request_body(self, body: bytes) -> bytes:
-        """The body that the model gets of one that was read."""
+    def request_body(self, body: bytes, largest: int) -> bytes:
+        """The body that the model gets of one that was read. largest: bytes that it may have."""
         if self.input_filter.is_root:
             return body
-        records = self._records(body, "the input")
-        return self._text([self._filtered(self.input_filter, record, "InputFilter") for record in records])
+        return self._text(self._records(body, "the input"), self.input_filter, "InputFilter", largest)
 
-    def result(self, body: bytes, response: bytes) -> bytes:
-        """What is stored: of a body that was read, and of the model's response to it."""
+    def result(self, body: bytes, response: bytes, largest: int) -> bytes:
+        """What is stored: of a body that was read, and of the model's response to it. largest: bytes that it may have.
+
+        Without a filter and a join it is the response.
+        """
         if not self.join and self.output_filter.is_root:
             return response
         results = self._records(response, "the response")
@@ -74,7 +76,7 @@ class DataProcessing:
                 reason = f"the input has {len(records)} records, and the model's response {len(results)}"
                 raise JobFailed(f"ClientError: Fail to join data: {reason}")
             results = [self._joined(record, result) for record, result in zip(records, results, strict=True)]
-        return self._text([self._filtered(self.output_filter, result, "OutputFilter") for result in results])
+        return self._text(results, self.output_filter, "OutputFilter", largest)
 
     def _records(self, body: bytes, what: str) -> list[Any]:
         """The records of a body: arrays of text, or what JSON documents hold."""
@@ -86,28 +88,52 @@ class DataProcessing:
         except (csv.Error, ValueError, RecursionError) as error:
             raise JobFailed(f"ClientError: DataProcessing: {what} is not {self.kind}: {error}") from None
 
-    def _filtered(self, path: JsonPath, record: Any, member: str) -> Any:
-        try:
-            selected = path.select(record)
-        except NothingThere as error:
-            raise JobFailed(f"ClientError: DataProcessing: {member} '{path.text}': {error}") from None
-        return [selected] if self.kind == CSV and not isinstance(selected, list) else selected
-
     def _joined(self, record: Any, result: Any) -> Any:
         """A record with the model's result for it: columns after its own, or a key of the document."""
         if self.kind == CSV:
             return record + result
         return record | {OUTPUT: result} if isinstance(record, dict) else {INPUT: record, OUTPUT: result}
 
-    def _text(self, records: list[Any]) -> bytes:
-        """Records as a body."""
-        if self.kind == CSV:
-            return "".join(_line(record) for record in records).encode("utf-8", "surrogateescape")
-        end = "\n" if self.by_line else ""
+    def _text(self, records: list[Any], path: JsonPath, member: str, largest: int) -> bytes:
+        """What a filter selects of records, as a body. member: the filter's name.
+
+        A filter can select a value many times, so nothing may exist as a whole before it is known to be small enough.
+        """
+        parts, size = list[str](), 0
+        too_large = JobFailed(
+            f"ClientError: DataProcessing: {member} '{path.text}' selects more than {largest >> 20} MB"
+        )
         try:
-            return "".join(json.dumps(record, separators=(",", ":")) + end for record in records).encode()
+            for record in records:
+                for part in self._parts(path.select(record, largest)):  # each value takes at least a byte
+                    parts.append(part)
+                    size += len(part)  # at most its bytes
+                    if size > largest:
+                        raise too_large
+        except TooMuch:
+            raise too_large from None
+        except NothingThere as error:
+            raise JobFailed(f"ClientError: DataProcessing: {member} '{path.text}': {error}") from None
         except RecursionError:
             raise JobFailed("ClientError: DataProcessing: a JSON document is nested too deeply") from None
+        text = "".join(parts).encode("utf-8", "surrogateescape")
+        if len(text) > largest:
+            raise too_large
+        return text
+
+    def _parts(self, selected: Any) -> Iterator[str]:
+        """The text of a record after a filter, in parts none of which is longer than the record."""
+        if self.kind == CSV:
+            yield from _line(selected if isinstance(selected, list) else [selected])
+            return
+        if isinstance(selected, list):
+            for number, value in enumerate(selected):
+                yield ("," if number else "[") + _json(value)
+            yield "]" if selected else "[]"
+        else:
+            yield _json(selected)
+        if self.by_line:
+            yield "\n"
 
 
 def _kind(content_type: str, accept: str) -> str:
@@ -121,14 +147,28 @@ def _kind(content_type: str, accept: str) -> str:
     return kinds[0]
 
 
-def _line(row: list[str]) -> str:
+def _line(row: list[str]) -> Iterator[str]:
     """A row as a line of CSV. csv.writer does not quote a carriage return, which its reader then takes for an end."""
-    cells = ['"' + cell.replace('"', '""') + '"' if QUOTED.search(cell) else cell for cell in row]
-    return (",".join(cells) if row != [""] else '""') + "\n"  # an empty line would be a row without columns
+    if row == [""]:
+        yield '""'  # an empty line would be a row without columns
+    else:
+        for number, cell in enumerate(row):
+            text = '"' + cell.replace('"', '""') + '"' if QUOTED.search(cell) else cell
+            yield f",{text}" if number else text
+    yield "\n"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
 def _parsed(document: bytes) -> Any:
-    return json.loads(document, parse_float=_number)
+    return json.loads(document, parse_float=_number, parse_constant=_not_json)
+
+
+def _not_json(word: str) -> NoReturn:
+    """NaN and Infinity, which Python would read and write."""
+    raise ValueError(f"{word} is not a value of JSON")
 
 
 def _number(text: str) -> float:

@@ -15,11 +15,13 @@ from recore.simulator.serving.client import NoResponse, Response
 from recore.simulator.serving.container_server import server_of
 from recore.simulator.serving.data_processing import DataProcessing
 
+TOGETHER = 100  # MB of all requests that are sent at a time, and of the responses to them
+
 
 class Server(Protocol):
     """What can be invoked: a model's server."""
 
-    def invoke(self, body: bytes, headers: dict[str, str], seconds: float) -> Response: ...
+    def invoke(self, body: bytes, headers: dict[str, str], seconds: float, largest: int) -> Response: ...
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,8 @@ class Feeding:
         """
 
         def result(body: bytes) -> bytes:
-            response = self._invoke(server, self.processing.request_body(body), stopping)
-            return self.processing.result(body, response)
+            response = self._invoke(server, self.processing.request_body(body, self.megabytes << 20), stopping)
+            return self.processing.result(body, response, self._largest)
 
         with self._open(source) as given, open(target, "wb") as taken, ThreadPoolExecutor(self.concurrent) as pool:
             bodies = self.bodies(given)
@@ -76,6 +78,11 @@ class Feeding:
         if body:
             yield b"".join(body)
 
+    @property
+    def _largest(self) -> int:
+        """Bytes that a response may have, as may what is stored of it and its request."""
+        return (TOGETHER << 20) // self.concurrent
+
     def _open(self, source: Path) -> IO[bytes]:
         return cast(IO[bytes], gzip.open(source)) if self.compressed else open(source, "rb")
 
@@ -94,7 +101,7 @@ class Feeding:
             if stopping():
                 raise JobStopped
             try:
-                response = server.invoke(body, headers, self.seconds)
+                response = server.invoke(body, headers, self.seconds, self._largest)
             except NoResponse as error:
                 reason, who = str(error), error.container
             else:

@@ -1,6 +1,5 @@
 """The instances of one variant of an endpoint: invocations take turns, and go to another one if a server dies."""
 
-import math
 import threading
 import time
 from collections.abc import Mapping
@@ -8,14 +7,12 @@ from dataclasses import dataclass
 
 from recore.simulator.jobs.failure import JobFailed
 from recore.simulator.jobs.platform import Platform
-from recore.simulator.jobs.queue import Job
 from recore.simulator.serving.chain import Chain
 from recore.simulator.serving.client import Disconnected, NoResponse, Response
 from recore.simulator.serving.endpoint_instance import EndpointInstance
 from recore.simulator.state.records import Record
 
-ATTEMPTS = 3  # of an invocation whose connection breaks: the invocation itself may be what ends the servers
-PERIOD = 0.2  # seconds between looks at whether to stop waiting
+ATTEMPTS = 2  # of an invocation whose connection breaks: the invocation itself may be what ends the servers
 
 
 class FleetEnded(Exception):
@@ -63,24 +60,27 @@ class Fleet:
             instance.start()
         self._end(surplus)
 
-    def wait_until_ready(self, job: Job, deadline: float = math.inf) -> None:
-        """Wait until every new instance is ready, or a failed one says why not. Raises JobFailed, JobStopped.
+    def is_ready(self) -> bool:
+        """Whether the servers of every instance that is not in service yet are ready and run at this moment.
 
-        job: of the deployment that waits. deadline: by the monotonic clock.
+        Raises JobFailed where an instance has failed.
         """
         with self._changed:
-            while not all(instance.has_served for instance in self._instances):
-                job.raise_if_stopping()
-                if failed := next((instance for instance in self._instances if instance.failure), None):
-                    raise JobFailed(f"Production variant {self.variant} {_failed_how(failed.failure or '')}")
-                if time.monotonic() > deadline:
-                    raise JobFailed(f"Production variant {self.variant} was not ready in time")
-                self._changed.wait(PERIOD)
+            self._raise_if_failed()
+            new = [instance.server for instance in self._instances if not instance.in_service]
+        return all(server is not None and server.failure() is None for server in new)
+
+    def put_in_service(self) -> None:
+        """From now on servers that end are started again. Raises JobFailed where an instance has failed before."""
+        with self._changed:
+            self._raise_if_failed()
+            for instance in self._instances:
+                instance.in_service = True
 
     def invoke(self, body: bytes, headers: Mapping[str, str], deadline: float) -> Reply:
         """Invoke the instance whose turn it is; while none is ready, the invocation waits. Raises FleetEnded.
 
-        An invocation whose connection breaks is repeated. deadline: by the monotonic clock.
+        An invocation whose connection breaks is repeated once. deadline: by the monotonic clock.
         """
         reply = Reply(reason="no instance was ready")
         for _ in range(ATTEMPTS):
@@ -125,6 +125,7 @@ class Fleet:
                     self._turn = (self._turn + 1) % len(self._instances)
                     instance = self._instances[self._turn]
                     if instance.server:
+                        instance.in_service = True
                         instance.in_progress += 1
                         return instance, instance.server
                 left = deadline - time.monotonic()
@@ -132,6 +133,10 @@ class Fleet:
                 if left <= 0 or (ended and all(ended)):
                     return None
                 self._changed.wait(left)
+
+    def _raise_if_failed(self) -> None:
+        if failed := next((instance for instance in self._instances if instance.failure), None):
+            raise JobFailed(f"Production variant {self.variant} {_failed_how(failed.failure or '')}")
 
     def _release(self, instance: EndpointInstance) -> None:
         with self._changed:

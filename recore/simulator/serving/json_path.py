@@ -4,8 +4,10 @@ After `$` come names (`.name`, `['a','b']`), numbers and ranges (`[0]`, `[-1]`, 
 """
 
 import re
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 NAME = r"'[^'\\]*'"
@@ -20,6 +22,10 @@ STEP = re.compile(
 
 class NothingThere(Exception):
     """A value does not have what an expression selects; the message says what."""
+
+
+class TooMuch(Exception):
+    """An expression selects more values than it may; the message says how many."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +58,17 @@ class JsonPath:
         """Whether it can be applied to a row of CSV, which is a flat array."""
         return len(self.steps) <= 1 and all(step.for_rows for step in self.steps)
 
-    def select(self, value: Any) -> Any:
-        """The value that it selects: an array where the expression can select several. Raises NothingThere."""
+    def select(self, value: Any, most: int = sys.maxsize - 1) -> Any:
+        """The value that it selects: an array where the expression can select several.
+
+        most: values that a step may select: steps such as `[:,:]` multiply them. Raises NothingThere or TooMuch.
+        """
         nodes = [value]
         for step in self.steps:
-            nodes = [child for node in nodes for child in step.select(node)]
+            children = (child for node in nodes for child in step.select(node))
+            nodes = list(islice(children, most + 1))
+            if len(nodes) > most:
+                raise TooMuch(f"selects more than {most} values")
         return nodes[0] if all(step.single for step in self.steps) else nodes
 
 

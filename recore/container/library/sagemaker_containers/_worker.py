@@ -2,13 +2,15 @@
 
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import flask
 from sagemaker_training import content_types
 
 from ._env import ServingEnv
+
+ITEMS = ("accept", "content", "content_length", "content_type", "data", "method", "path")  # of a Request
 
 
 class Response(flask.Response):
@@ -30,8 +32,13 @@ class Response(flask.Response):
         super().__init__(response, status, headers, mimetype, None, direct_passthrough)
 
 
-class Request(flask.Request):
-    """A request to /invocations. By default the one that Flask is answering."""
+class Request(flask.Request, Mapping[str, Any]):  # type: ignore[misc]  # both have `values`; it is Flask's
+    """A request to /invocations. By default the one that Flask is answering.
+
+    Also a dictionary, as in AWS's package: of the properties that every request has.
+    """
+
+    __eq__, __hash__ = object.__eq__, object.__hash__  # those of Mapping would compare what requests hold
 
     def __init__(self, environ: dict[str, Any] | None = None, serving_env: ServingEnv | None = None):
         super().__init__(environ or flask.request.environ)
@@ -52,6 +59,17 @@ class Request(flask.Request):
     def content(self) -> str | bytes:
         """The content: text where it is CSV or JSON, and otherwise bytes."""
         return self.get_data(as_text=True) if self.content_type in content_types.UTF8_TYPES else self.get_data()
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in ITEMS:
+            raise KeyError(name)
+        return getattr(self, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(ITEMS)
+
+    def __len__(self) -> int:
+        return len(ITEMS)
 
 
 def default_healthcheck_fn() -> Response:

@@ -20,7 +20,7 @@ TARGETS = (
 
 def fit(inputs, targets):
     copies = b"x" * max(0, len(inputs) - 44) * 3_000_000
-    time.sleep(0.5)
+    time.sleep(2)
     return Linear().fit(inputs, targets if copies is not None else None)
 
 

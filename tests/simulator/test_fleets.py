@@ -1,0 +1,114 @@
+"""The instances of a variant: those that cannot be started, whose connections break, that an invocation ends."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+from support.endpoints import Endpoints, variant
+from support.simulator_client import Client
+
+from recore.simulator.isolation.unsandboxed import Unsandboxed
+from recore.simulator.jobs.platform import Platform
+from recore.simulator.jobs.queue import JobQueue
+from recore.simulator.serving import endpoint_instance
+from recore.simulator.serving.fleet import Fleet, Reply
+from recore.simulator.state.records import Store
+
+
+@pytest.fixture
+def fleet(client: Client, tmp_path: Path) -> Fleet:
+    """Of a simulator that has ended its jobs."""
+    queue = JobQueue(tmp_path)
+    queue.close()
+    platform = Platform(Store(), queue, client.simulator.client, Unsandboxed(), tmp_path, tmp_path)
+    return Fleet(platform, "endpoint", {"VariantName": "one"})
+
+
+def test_an_invocation_does_not_wait_for_instances_that_cannot_start(fleet: Fleet) -> None:
+    replies: list[Reply] = []
+    waiting = threading.Thread(target=lambda: replies.append(fleet.invoke(b"", {}, time.monotonic() + 30)))
+    waiting.start()
+    time.sleep(0.2)
+    fleet.scale(1)
+    waiting.join(5)
+    assert [reply.reason for reply in replies] == ["no instance was ready"]
+    fleet.end()
+
+
+def delete(endpoints: Endpoints, name: str) -> list[str]:
+    """Delete an endpoint; the lines of its logs, which are then complete."""
+    endpoints.delete(name)
+    logs, group = endpoints.client.logs, f"/aws/sagemaker/Endpoints/{name}"
+    return [
+        event["message"]
+        for stream in logs.describe_log_streams(logGroupName=group)["logStreams"]
+        for event in logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]
+    ]
+
+
+# Ends its server where a request says so.
+EXITING = """
+import os
+
+def model_fn(model_dir):
+    return None
+
+def transform_fn(model, data, content_type, accept):
+    print("asked for", data, flush=True)
+    if data == "exit":
+        os._exit(3)
+    return data, accept
+"""
+
+
+def test_a_request_that_ends_servers_is_repeated_once(endpoints: Endpoints) -> None:
+    name = endpoints.create(endpoints.config(variant(endpoints.model(EXITING), count=3)))
+    with pytest.raises(ClientError, match="ModelError"):
+        endpoints.invoke(name, "exit", ContentType="text/csv")
+    for _ in range(6):  # of the instances that are ready
+        assert endpoints.invoke(name, "last", ContentType="text/csv")["Body"].read() == b"last"
+    lines = delete(endpoints, name)
+    assert (lines.count("asked for exit"), lines.count("asked for last")) == (2, 6)
+
+
+# Breaks the connection of one request, and is alive.
+BREAKING = """
+import inspect, socket, time
+
+def model_fn(model_dir):
+    return None
+
+def transform_fn(model, data, content_type, accept):
+    if data == "break":
+        for frame in inspect.stack():
+            for value in frame.frame.f_locals.values():
+                if isinstance(value, socket.socket) and value.family == socket.AF_UNIX:
+                    try:
+                        value.shutdown(socket.SHUT_RDWR)
+                    except OSError:
+                        continue
+    else:
+        time.sleep(float(data))
+    return data, accept
+"""
+
+
+@pytest.mark.slow
+def test_a_broken_connection_leaves_a_loaded_server_in_service(
+    endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its /ping waits behind the requests, for longer than a server has to start."""
+    monkeypatch.setattr(endpoint_instance, "STARTUP_SECONDS", 4)
+    name = endpoints.create(endpoints.config(variant(endpoints.model(BREAKING))))
+    bodies = ["0.5", "break", *["1"] * 8]
+    with ThreadPoolExecutor(len(bodies) + 1) as pool:
+        replies = []
+        for body in bodies:
+            replies.append(pool.submit(endpoints.invoke, name, body, ContentType="text/csv"))
+            time.sleep(0.04)
+        said = [reply.exception() or reply.result()["Body"].read().decode() for reply in replies]
+    assert [*said[:1], *said[2:]] == [*bodies[:1], *bodies[2:]]
+    assert not [line for line in delete(endpoints, name) if "started again" in line]
