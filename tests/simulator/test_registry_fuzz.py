@@ -132,7 +132,7 @@ def test_any_operation_is_answered(packages: Packages, data: st.DataObject) -> N
 
 
 @pytest.mark.slow
-@settings(max_examples=10_000, **FUZZ)
+@settings(max_examples=2_000, **FUZZ)
 @given(data=st.data())
 def test_thousands_of_operations(packages: Packages, data: st.DataObject) -> None:
     assert_operates(packages, data)
