@@ -1,7 +1,8 @@
 # Every target sets itself up: .venv is made if it is missing, and updated if requirements*.txt are newer.
 .DEFAULT_GOAL := help
 .PHONY: help run doctor by-hand private-by-hand private-score
-.PHONY: test test-bare test-slow test-sdk test-submission lint bench clean setup setup-dev setup-docker FORCE
+.PHONY: test test-bare test-slow test-sdk test-submission lint bench clean setup setup-dev setup-docker setup-pytorch
+.PHONY: setup-sdk FORCE
 MAKEFLAGS += --no-print-directory
 
 VENV ?= .venv
@@ -9,8 +10,16 @@ PYTHON := $(VENV)/bin/python
 READY := $(VENV)/ready# the requirements of `make run` are installed
 READY_DEV := $(VENV)/ready-dev# those of tests, lint and benchmarks, too
 READY_DOCKER := $(VENV)/ready-docker# the client of Docker's engine, too
-SDK := .venv-sdk
-SDK_V2 := .venv-sdk-v2
+# Environments by the content of their requirements: made once a machine, for all checkouts.
+CACHE := $(HOME)/.cache/recore
+SHA256 = $(if $(shell command -v sha256sum 2>/dev/null),sha256sum,shasum -a 256)
+DIGEST = $(or $(shell cat $(1) | $(SHA256) | cut -c-12),$(error sha256sum or shasum is needed))
+SDK = $(CACHE)/sdk-$(call DIGEST,requirements-sdk.txt)
+SDK_V2 = $(CACHE)/sdk-v2-$(call DIGEST,requirements-sdk-v2.txt)
+# that of PyTorch images: recore/simulator/images/pytorch.py finds it by the same name
+PYTORCH = $(CACHE)/pytorch-$(call DIGEST,requirements-pytorch.txt)
+PYTORCH_IMPORTS := torch,torch.utils.data,pandas,sklearn.preprocessing,boto3,gunicorn.app.base,gunicorn.workers.sync
+PYTORCH_IMPORTS := $(PYTORCH_IMPORTS),sagemaker_inference.transformer,sagemaker_training.entry_point
 PUBLIC := data/public/public.csv.gz
 PRIVATE := data/private/private.csv.gz
 ACTUAL := data/private/actual.csv.gz
@@ -46,21 +55,23 @@ private-score:
 test test-slow test-bare: $(READY_DEV)
 
 test: lint ## lint, and all tests that are not slow
-	$(PYTHON) -m pytest -n 2 -m "not slow"
+	$(PYTHON) -m pytest -n 2 --dist worksteal -m "not slow"
 
 test-bare: ## some tests again, without a sandbox and in an unusual temporary folder
-	$(PYTHON) tests/support/bare_machine.py $(PYTHON) -m pytest -n 2 -m "everywhere and not slow"
+	$(PYTHON) tests/support/bare_machine.py $(PYTHON) -m pytest -n 2 -m everywhere
 
-# three at a time on two processors: they mostly wait
+# three at a time on two processors: they mostly wait. test-sdk runs those of PyTorch images, and makes what they need
 test-slow: ## the slow tests
-	$(PYTHON) -m pytest -n 3 --dist loadgroup -m slow
+	$(PYTHON) -m pytest -n 3 --dist loadgroup -m slow --ignore tests/simulator/test_pytorch.py
 
 test-submission: $(READY_DEV) ## check the platform's contract on FOLDER=../mine, by default this folder
 	SUBMISSION="$(or $(FOLDER),.)" $(PYTHON) -m pytest tests/contract
 
-test-sdk: $(READY_DEV) $(SDK)/ready $(SDK_V2)/ready ## SageMaker's Python SDK, versions 3 and 2, in environments of 1.2 GB
-	$(SDK)/bin/python -m pytest tests/sdk
-	$(SDK_V2)/bin/python -m pytest tests/sdk_v2
+test-sdk: $(READY_DEV) setup-sdk ## SageMaker's SDK, versions 3 and 2, and PyTorch images (2.4 GB)
+	-@$(MAKE) setup-pytorch
+	$(PYTHON) -m pytest tests/simulator/test_pytorch.py
+	"$(SDK)/bin/python" -m pytest tests/sdk
+	"$(SDK_V2)/bin/python" -m pytest tests/sdk_v2
 
 lint: $(READY_DEV) ## style, types and import rules
 	$(VENV)/bin/ruff check
@@ -72,18 +83,31 @@ bench: $(READY_DEV) ## the benchmarks
 	$(PYTHON) benchmarks/speed.py
 	$(PYTHON) benchmarks/simulator_overhead.py
 	$(PYTHON) benchmarks/endpoints.py
+	$(PYTHON) benchmarks/pipelines.py
 	$(PYTHON) benchmarks/state_writes.py
 	$(PYTHON) benchmarks/pipeline_overhead.py
 	$(PYTHON) benchmarks/accuracy.py
 
-clean: ## remove environments, caches, models and outputs, but no data files
-	rm -rf $(VENV) $(SDK) $(SDK_V2) model src.tar.gz dist *.egg-info data/preprocess data/predictions data/scores
+clean: ## remove .venv, caches, models and outputs, but no data files; what ~/.cache/recore shares stays
+	rm -rf $(VENV) model src.tar.gz dist *.egg-info data/preprocess data/predictions data/scores
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup: $(READY) ## make or update the environment for `make run`
 setup-dev: $(READY_DEV) ## the same with what tests, lint and benchmarks need
 setup-docker: $(READY_DOCKER) ## the same with what `recore run --engine docker` needs
+
+# the first Python that its packages are there for
+setup-pytorch: ## make the environment of PyTorch images in ~/.cache/recore, 1.2 GB, once on a machine
+	@test -f "$(PYTORCH)/ready" || for name in python3.11 python3.12 python3.13 python3; do \
+	  $$name -c "import ensurepip" 2>/dev/null || continue; \
+	  $$name -m recore.installing --imports $(PYTORCH_IMPORTS) "$(PYTORCH)" requirements-pytorch.txt || { \
+	    test $$? -ne 130 || exit 130; continue; }; \
+	  touch "$(PYTORCH)/ready"; break; \
+	done
+	@test -f "$(PYTORCH)/ready" || { \
+	  echo "The packages in requirements-pytorch.txt could not be installed with any Python here; the reasons are above."; \
+	  echo "torch's CPU builds may need an index of their own in pip's configuration (extra-index-url)."; exit 1; } >&2
 
 $(PUBLIC): | $(READY)
 	$(PYTHON) -m recore sample --out data
@@ -97,13 +121,17 @@ PYTHON312 = $(shell for name in python3.12 python3 python; do \
 $(READY) $(READY_DEV) $(READY_DOCKER): $(if $(shell test -x $(PYTHON) && echo there),,FORCE)
 FORCE:
 
-define CHECK
+define CHECK_PYTHON
 @test -n "$(PYTHON312)" || { \
   echo "Python 3.12 with venv is needed; none of python3.12, python3 and python is it. Install it:"; \
   echo "  Debian, Ubuntu   apt-get install python3.12 python3.12-venv    (where the release has it)"; \
   echo "  Fedora           dnf install python3.12"; \
   echo "  macOS            brew install python@3.12"; \
   echo "  anywhere         pyenv install 3.12    or    uv python install 3.12"; exit 1; } >&2
+endef
+
+define CHECK
+$(CHECK_PYTHON)
 @command -v cc >/dev/null || command -v gcc >/dev/null || { \
   echo "A C compiler is needed, as sagemaker-training has to be compiled. Install one:"; \
   echo "  Debian, Ubuntu   apt-get install gcc libc6-dev"; \
@@ -130,9 +158,11 @@ $(READY_DOCKER): requirements-docker.txt | $(READY)
 	@$(PYTHON312) -m recore.installing $(VENV) requirements-docker.txt
 	@touch $@
 
-$(SDK)/ready: requirements-sdk.txt
-$(SDK_V2)/ready: requirements-sdk-v2.txt
-$(SDK)/ready $(SDK_V2)/ready:
-	$(CHECK)
-	@$(PYTHON312) -m recore.installing $(@D) $<
-	@touch $@
+setup-sdk: ## make the environments for `make test-sdk` in ~/.cache/recore
+	$(CHECK_PYTHON)
+	@$(call MAKE_SHARED,$(SDK),requirements-sdk.txt)
+	@$(call MAKE_SHARED,$(SDK_V2),requirements-sdk-v2.txt)
+
+# make an environment outside of the checkout, if it is missing; the path may contain spaces
+MAKE_SHARED = test -e "$(1)/ready" || { \
+  $(PYTHON312) -m recore.installing "$(1)" $(2) && touch "$(1)/ready"; }

@@ -44,8 +44,12 @@ class SetUpError(Exception):
     """The set-up failed; the message says why."""
 
 
-def set_up(folder: Path, requirements: list[Path]) -> None:
-    """Make the environment if it is missing, broken or of another Python, and install the requirements."""
+def set_up(folder: Path, requirements: list[Path], imports: str = "") -> None:
+    """Make the environment if it is missing, broken or of another Python, and install the requirements.
+
+    imports: modules, separated by commas, of which the bytecode is written with that of what they import; by default
+    that of all packages is.
+    """
     environment = Environment(folder)
     if not environment.works():
         say(f"making {folder}")
@@ -54,7 +58,10 @@ def set_up(folder: Path, requirements: list[Path]) -> None:
     marker.touch()
     say(f"installing {', '.join(map(str, requirements))} into {folder}")
     environment.install(requirements)
-    environment.compile()
+    if imports:
+        environment.compile_imports(imports)
+    else:
+        environment.compile()
     marker.unlink()
 
 
@@ -73,8 +80,11 @@ class Environment:
         return not (self.folder / MARKER).exists() and _output(self.python, "-c", code).strip() == version
 
     def make(self) -> None:
-        """Make it with nothing but pip, in place of an earlier one."""
-        if subprocess.run([sys.executable, "-m", "venv", "--clear", self.folder]).returncode:
+        """Make it with nothing but pip, in place of an earlier one.
+
+        Its pyvenv.cfg names the Python itself, which a sandbox shows, and not a link to it in a folder of others.
+        """
+        if subprocess.run([os.path.realpath(sys.executable), "-m", "venv", "--clear", self.folder]).returncode:
             raise SetUpError(f"{self.folder} could not be made; the reason is above")
 
     def install(self, requirements: list[Path]) -> None:
@@ -120,6 +130,15 @@ class Environment:
         command = [str(self.python), "-m", "compileall", "-qq", "-j", "0", "-x", skipped, str(packages)]
         # its processes use a socket in the temporary folder, whose path must be short
         subprocess.run(command, env={**os.environ, "PYTHONWARNINGS": "ignore", "TMPDIR": "/tmp"})  # noqa: S108
+
+    def compile_imports(self, modules: str) -> None:
+        """Write the bytecode of modules and of what they import: of large packages, most is never imported.
+
+        Raises SetUpError if they cannot be imported.
+        """
+        variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        if subprocess.run([self.python, "-c", f"import {modules}"], env=variables).returncode:
+            raise SetUpError(f"{self.folder} does not work; the reason is above")
 
 
 def pip_settings(python: Path) -> dict[str, str]:
@@ -167,18 +186,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m recore.installing", description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="the environment's folder")
     parser.add_argument("requirements", type=Path, nargs="+", help="files of requirements")
+    parser.add_argument("--imports", default="", help="modules to write bytecode for, instead of all packages")
     arguments = parser.parse_args()
-    with open(arguments.requirements[0]) as lock:
+    parent = arguments.folder.absolute().parent
+    parent.mkdir(parents=True, exist_ok=True)
+    lock = os.open(parent, os.O_RDONLY)  # not a file of the checkout: several share the environments for the SDK
+    try:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            set_up(arguments.folder, arguments.requirements)
-        except SetUpError as error:
-            (arguments.folder / MARKER).unlink(missing_ok=True)
-            say(str(error))
-            return 1
-        except KeyboardInterrupt:
-            say("interrupted; the next `make` completes it")
-            return INTERRUPTED
+        set_up(arguments.folder, arguments.requirements, arguments.imports)
+    except SetUpError as error:
+        (arguments.folder / MARKER).unlink(missing_ok=True)
+        say(str(error))
+        return 1
+    except KeyboardInterrupt:
+        say("interrupted; the next `make` completes it")
+        return INTERRUPTED
+    finally:
+        os.close(lock)
     return 0
 
 

@@ -17,8 +17,8 @@ LINE = "recore: interrupted"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 RETRY_SECONDS = 0.02  # between two attempts to interrupt an import
 
-_deferring = 0  # how many contexts of `deferred` there are around the code that runs
-_pending = False  # whether a signal has arrived within them
+_deferring = False  # whether the innermost context around the code that runs is `deferred`, and not `allowed`
+_pending = False  # whether a signal has arrived meanwhile
 
 
 def end_at_once() -> None:
@@ -75,15 +75,16 @@ def raised() -> Iterator[None]:
 @contextmanager
 def deferred() -> Iterator[None]:
     """An interrupt within a `raised` context is raised when this one ends, also with an error: it is what to report."""
-    global _deferring, _pending
-    _deferring += 1
-    try:
+    with _deferring_if(True):
         yield
-    finally:
-        _deferring -= 1
-        if _pending and not _deferring:
-            _pending = False
-            raise KeyboardInterrupt
+
+
+@contextmanager
+def allowed() -> Iterator[None]:
+    """Within a `deferred` context: an interrupt is raised here, also one that has arrived before."""
+    with _deferring_if(False):
+        _raise_pending()
+        yield
 
 
 @contextmanager
@@ -97,6 +98,24 @@ def deferred_at_both_ends[T](context: AbstractContextManager[T]) -> Iterator[T]:
     finally:
         with deferred():
             ends.close()
+
+
+@contextmanager
+def _deferring_if(deferring: bool) -> Iterator[None]:
+    global _deferring
+    before, _deferring = _deferring, deferring
+    try:
+        yield
+    finally:
+        _deferring = before
+        _raise_pending()
+
+
+def _raise_pending() -> None:
+    global _pending
+    if _pending and not _deferring:
+        _pending = False
+        raise KeyboardInterrupt
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

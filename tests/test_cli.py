@@ -65,6 +65,7 @@ def test_a_mistyped_word_is_one_line_with_the_closest_one(arguments: list[str], 
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"{line}\n")
 
 
+@pytest.mark.slow
 def test_sample_prints_what_it_wrote(tmp_path: Path) -> None:
     done = recore("sample", "--out", tmp_path, "--rows", 20, "--holes", 4, "--channels", 14)
     assert done.returncode == 0
@@ -93,6 +94,7 @@ def test_wrong_usage_has_status_2_and_a_reason(arguments: tuple[object, ...], re
     assert done.stdout == ""
 
 
+@pytest.mark.slow
 def test_a_second_sample_replaces_nothing(tmp_path: Path) -> None:
     options = ("--rows", 20, "--holes", 4, "--channels", 14)
     assert recore("sample", "--out", tmp_path, *options).returncode == 0

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,8 @@ TARGETS = (
     "setup",
     "setup-dev",
     "setup-docker",
+    "setup-pytorch",
+    "setup-sdk",
 )
 
 
@@ -112,6 +115,7 @@ class Project:
         self.folder = folder
         self.wheels = folder / "wheels"
         self.python = folder / ".venv/bin/python"
+        self.home = folder / "a home"
         (folder / "recore").mkdir()
         self.wheels.mkdir()
         shutil.copy(ROOT / "Makefile", folder)
@@ -139,6 +143,7 @@ class Project:
         variables = {name: value for name, value in environment().items() if not name.startswith(("PIP_", "UV_"))}
         variables["PATH"] = f"{sys.base_prefix}/bin:{variables['PATH']}"
         variables |= {"PIP_CONFIG_FILE": str(self.pip), "MAKEFLAGS": "", "UV_CACHE_DIR": str(self.folder / "cache")}
+        variables["HOME"] = str(self.home)
         return subprocess.Popen(
             ["make", target],
             cwd=self.folder,
@@ -177,6 +182,7 @@ def project_with_uv(project: Project, uv_wheel: Path) -> Project:
     return project
 
 
+@pytest.mark.slow
 def test_an_edit_updates_the_environment(project_with_uv: Project) -> None:
     project = project_with_uv
     status, printed = project.make()
@@ -196,6 +202,7 @@ def test_an_edit_updates_the_environment(project_with_uv: Project) -> None:
     assert list((packages / "__pycache__").glob("alpha.*.pyc"))
 
 
+@pytest.mark.slow
 def test_a_package_that_does_not_exist_is_named_and_changes_nothing(project_with_uv: Project) -> None:
     project = project_with_uv
     assert project.make()[0] == 0
@@ -212,6 +219,7 @@ def test_a_package_that_does_not_exist_is_named_and_changes_nothing(project_with
     assert project.creation_time() == created
 
 
+@pytest.mark.slow
 def test_an_interrupted_set_up_is_completed(project_with_uv: Project) -> None:
     project = project_with_uv
     for seconds, number in ((0.3, signal.SIGINT), (1.0, signal.SIGKILL), (2.0, signal.SIGINT), (3.0, signal.SIGKILL)):
@@ -247,12 +255,14 @@ def test_an_environment_that_is_broken_or_of_another_python_is_made_again(projec
     assert subprocess.run([project.python, "-c", "import alpha"]).returncode == 0
 
 
+@pytest.mark.slow
 def test_without_uv_pip_installs_and_says_so(project: Project) -> None:
     status, printed = project.make()
     assert (status, project.versions()) == (0, {"alpha": "1.0"}), printed
     assert "installing with pip instead" in printed
 
 
+@pytest.mark.slow
 def test_where_uv_cannot_work_pip_installs_and_says_so(project: Project) -> None:
     assert project.make()[0] == 0
     program(
@@ -263,6 +273,30 @@ def test_where_uv_cannot_work_pip_installs_and_says_so(project: Project) -> None
     assert (status, project.versions()) == (0, {"alpha": "2.0"}), printed
     assert "no TLS" in printed
     assert "installing with pip instead" in printed
+
+
+@pytest.mark.slow
+def test_the_sdks_environments_are_made_once_and_again_when_their_requirements_change(project_with_uv: Project) -> None:
+    project = project_with_uv
+    cache = project.home / ".cache/recore"
+    for name, line in {"sdk": "alpha==1.0", "sdk-v2": "beta==1.0"}.items():
+        (project.folder / f"requirements-{name}.txt").write_text(f"{line}\n")
+    status, printed = project.make("setup-sdk")
+    assert status == 0, printed
+    digests = [sha256(f"{line}\n".encode()).hexdigest()[:12] for line in ("alpha==1.0", "beta==1.0")]
+    first, second = cache / f"sdk-{digests[0]}", cache / f"sdk-v2-{digests[1]}"
+    assert sorted(path.name for path in cache.iterdir()) == [first.name, second.name]
+    for folder, module in ((first, "alpha"), (second, "beta")):
+        assert (folder / "ready").exists()
+        assert subprocess.run([folder / "bin/python", "-c", f"import {module}"]).returncode == 0
+    assert "making" not in project.make("setup-sdk")[1]
+    (first / "ready").unlink()  # as an installation that was interrupted leaves it
+    assert project.make("setup-sdk")[0] == 0
+    (project.folder / "requirements-sdk.txt").write_text("alpha==2.0\n")
+    assert project.make("setup-sdk")[0] == 0
+    assert len(list(cache.glob("*/ready"))) == 3
+    assert project.make("clean")[0] == 0
+    assert len(list(cache.glob("*/ready"))) == 3
 
 
 def test_a_linked_environment_is_not_changed(project: Project) -> None:

@@ -179,6 +179,7 @@ def test_json_is_the_record_and_nothing_else(own: Path) -> None:
     assert json.loads(text)["data"]["public"]["sha256"] == hashlib.sha256(public).hexdigest()
 
 
+@pytest.mark.slow
 def test_inputs_above_the_payload_go_by_lines_with_the_same_predictions(
     good: Path, sample: Path, tmp_path: Path
 ) -> None:

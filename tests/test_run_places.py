@@ -70,6 +70,7 @@ def test_a_run_under_nohup_outlives_its_terminal(tmp_path: Path, sample: Path) -
     assert started.end() == (0, []), started.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("isolation", ["required", "off"])
 def test_any_temporary_folder(isolation: str, tmp_path: Path, sample: Path) -> None:
     if isolation == "required" and not bubblewrap_works():
@@ -159,6 +160,7 @@ def test_a_link_created_meanwhile_does_not_fail_the_run(tmp_path: Path) -> None:
         assert folder.keep() == tmp_path / "out-2"
 
 
+@pytest.mark.slow
 def test_the_working_directory_is_removed_meanwhile(tmp_path: Path, sample: Path) -> None:
     (tmp_path / "here").mkdir()
     command = start(
@@ -176,6 +178,7 @@ def test_the_working_directory_is_removed_meanwhile(tmp_path: Path, sample: Path
     assert (tmp_path / "kept/run/run.json").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not bubblewrap_works(), reason="makes a small disk by bubblewrap")
 @pytest.mark.parametrize("left", [0, 2000, 5000], ids=lambda left: f"{left} bytes left")
 def test_a_disk_that_is_full_in_the_end_loses_no_result(tmp_path: Path, sample: Path, left: int) -> None:

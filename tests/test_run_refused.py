@@ -127,6 +127,7 @@ def test_someone_elses_submission_meets_private_assays_only_with_isolation(
     assert line.startswith("recore: isolation is required, and the simulator at http://127.0.0.1:9 decides on its own")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [[ROOT], ["mine", "--isolation", "off"]], ids=["own", "isolation off"])
 def test_own_work_and_what_is_allowed_start_without_isolation(
     options: list[object], mine: Path, tmp_path: Path, sample: Path

@@ -4,12 +4,14 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from support.checkout import ROOT, environment
 from support.job_traces import wait_until
 from support.run_command import RunningCommand, file_options, run_recore, start
 from support.tiny_submission import PREPROCESS, TRAIN, tiny
@@ -88,6 +90,7 @@ def test_a_signal_stops_its_jobs_and_keeps_what_was_done(
     assert started.stdout.startswith(f"run: {out} holds logs, ")
 
 
+@pytest.mark.slow
 def test_a_killed_run_leaves_a_partial_folder_that_the_next_removes(tmp_path: Path, sample: Path) -> None:
     out = tmp_path / "runs/mine"
     killed = asleep(tmp_path, sample, TRAINING, out)
@@ -102,6 +105,7 @@ def test_a_killed_run_leaves_a_partial_folder_that_the_next_removes(tmp_path: Pa
     assert os.listdir(out.parent) == ["mine"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_before_its_first_step_leaves_nothing(number: signal.Signals, tmp_path: Path, sample: Path) -> None:
     started = start(
@@ -132,3 +136,33 @@ def test_a_second_signal_does_not_wait_for_a_job_that_ignores_the_first(tmp_path
     assert started.end()[0] == 130  # which waits for two minutes
     assert gone(processes)
     assert "Traceback" not in started.stderr
+
+
+# Interrupts itself when each of these functions begins: all steps are completed by then.
+INTERRUPTED_IN_THE_END = """
+import signal, sys
+
+def interrupt(frame, event, argument):
+    if event == "call" and frame.f_code.co_name in ("make_record", "write_record", "keep"):
+        print(frame.f_code.co_name, file=sys.stderr)
+        signal.raise_signal(signal.SIGINT)
+
+sys.setprofile(interrupt)
+from recore.cli import main
+main(prog_name="recore")
+"""
+
+
+@pytest.mark.slow
+def test_a_signal_while_its_record_is_written_keeps_the_run(tmp_path: Path, sample: Path) -> None:
+    out = tmp_path / "runs/mine"
+    words = [tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", out]
+    command = [sys.executable, "-c", INTERRUPTED_IN_THE_END, "run", *map(str, words)]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
+    lines = done.stderr.splitlines()
+    assert {"make_record", "write_record", "keep"} <= set(lines)
+    assert lines[-1] == f"recore: interrupted, its jobs are stopped; its results so far are in {out}"
+    assert done.returncode == 130
+    assert os.listdir(out.parent) == ["mine"]
+    assert json.loads((out / "run.json").read_text())["state"] == "Completed"
+    assert (out / "scores/public.txt").exists()

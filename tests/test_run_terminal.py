@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import pytest
 from support.run_command import file_options, on_terminal
 from support.tiny_submission import tiny
 
@@ -18,6 +19,7 @@ def last_lines(shown: str, steps: list[str]) -> list[str]:
     return [[line for line in lines if re.match(rf"\S+ +{step} ", line)][-1] for step in steps]
 
 
+@pytest.mark.slow
 def test_one_line_for_each_step(tmp_path: Path, sample: Path) -> None:
     """Private data without their assays: predictions, and no score."""
     options = [*file_options(sample, "public", "private"), "--out", tmp_path / "run"]
@@ -38,6 +40,7 @@ def test_one_line_for_each_step(tmp_path: Path, sample: Path) -> None:
     assert record["arguments"]["actual"] is None
 
 
+@pytest.mark.slow
 def test_ascii_and_public_data_alone(tmp_path: Path, sample: Path) -> None:
     options = [*file_options(sample, "public"), "--out", tmp_path / "run", "--ascii", "--json"]
     status, out, shown = on_terminal(tiny(tmp_path / "mine"), *options)

@@ -52,11 +52,14 @@ def test_a_signal_ends_it_with_every_job_and_folder(number: signal.Signals, tmp_
     assert process.returncode == 0, errors
     assert errors.splitlines()[-1] == "simulate: ended, with all its jobs"
     assert "Traceback" not in errors
+    assert "the folder on PYTHONPATH" in errors
+    assert f"role='{role}'" in errors
     _, alive = psutil.wait_procs(children, timeout=10)
     assert not alive
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_port_or_folder_in_use_is_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         command = [*COMMAND, "--port", str(listener.getsockname()[1])]

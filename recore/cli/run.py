@@ -76,8 +76,7 @@ def run(submission: Path, note: str, as_json: bool, ascii_only: bool, **options:
 
     from recore.cli.destination import open_destination
     from recore.pipeline.four_steps import PipelineRun
-    from recore.pipeline.progress import show_progress
-    from recore.pipeline.record import clean_note, make_record, write_record
+    from recore.pipeline.record import clean_note
 
     data, files = _find_data(options), read_submission(submission)
     job_options: dict[str, Any] = {"max_payload": options["max_payload"]}
@@ -85,7 +84,7 @@ def run(submission: Path, note: str, as_json: bool, ascii_only: bool, **options:
         job_options[job] = _parse_instances(job, options[f"{job}_instances"])
     now, folder = datetime.datetime.now(datetime.UTC), Path.cwd()  # it can be gone in the end
     run_folder = RunFolder(options["out"] or Path("runs", f"{now:%Y-%m-%dT%H-%M-%S}"))
-    console, interrupted = Console(stderr=True, highlight=False), False
+    console = Console(stderr=True, highlight=False)
     trusted = submission.resolve() == ROOT
     with open_destination(options, trusted) as destination, run_folder:
         name = f"recore-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
@@ -94,28 +93,15 @@ def run(submission: Path, note: str, as_json: bool, ascii_only: bool, **options:
             destination.services, settings, files, data, ROOT / "score.py", run_folder.path, options["keep"]
         )
         _announce(destination, settings, options["engine"], console)
-        with show_progress(list(pipeline_run.steps.values()), console, ascii_only) as watch:
-            try:
-                pipeline_run.execute(watch)
-            except KeyboardInterrupt:
-                interrupted = True
-        record = make_record(
-            pipeline_run,
-            {
-                "note": clean_note(note),
-                "arguments": {"submission": submission} | options,
-                "folder": str(folder),
-                "endpoint": destination.endpoint,
-                "region": destination.region,
-                "isolation": destination.isolation,
-            },
-        )
-        try:
-            write_record(record, run_folder.path)
-        except OSError as error:  # the disk is full
-            reason = f"run.json could not be written ({error.strerror}); the run's other files are kept"
-            raise OSError(f"{run_folder.keep()}: {reason}") from error
-        pipeline_run.folder = run_folder.keep()
+        context = {
+            "note": clean_note(note),
+            "arguments": {"submission": submission} | options,
+            "folder": str(folder),
+            "endpoint": destination.endpoint,
+            "region": destination.region,
+            "isolation": destination.isolation,
+        }
+        record, interrupted = _run_and_keep(pipeline_run, run_folder, context, console, ascii_only)
         if options["report"]:
             _write_report(pipeline_run.folder)
     if as_json:
@@ -159,6 +145,41 @@ def _announce(destination: "Destination", settings: RunSettings, engine: str, co
         lines += [f"aws: {line}" for line in describe_limits(settings)]
     for line in lines:
         console.print(line, soft_wrap=True)
+
+
+def _run_and_keep(
+    pipeline_run: "PipelineRun", run_folder: RunFolder, context: dict[str, Any], console: "Console", ascii_only: bool
+) -> tuple[dict[str, Any], bool]:
+    """Run the steps, write run.json and keep the folder. Returns the record and whether the run was interrupted.
+
+    context: what run.json has besides the run's own record. When the steps have ended, an interrupt waits until the
+    folder is kept. Raises OSError if run.json cannot be written; the folder is kept then, too.
+    """
+    from recore.pipeline.progress import show_progress
+    from recore.pipeline.record import make_record, write_record
+
+    interrupted = kept = False
+    try:
+        with interrupts.deferred():
+            steps = list(pipeline_run.steps.values())
+            try:
+                with interrupts.allowed(), show_progress(steps, console, ascii_only) as watch:
+                    pipeline_run.execute(watch)
+            except KeyboardInterrupt:
+                interrupted = True
+            record = make_record(pipeline_run, context)
+            try:
+                write_record(record, run_folder.path)
+            except OSError as error:  # the disk is full
+                reason = f"run.json could not be written ({error.strerror}); the run's other files are kept"
+                raise OSError(f"{run_folder.keep()}: {reason}") from error
+            pipeline_run.folder = run_folder.keep()
+            kept = True
+    except KeyboardInterrupt:
+        if not kept:
+            raise
+        interrupted = True
+    return record, interrupted
 
 
 def _write_report(folder: Path) -> None:

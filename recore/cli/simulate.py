@@ -35,7 +35,7 @@ def simulate(port: int, engine: str, isolation: str, state: Path | None, as_json
     import signal
     import threading
 
-    from recore.simulator.server import Simulator
+    from recore.simulator.server import ROLE_ARN, Simulator
 
     stopped = threading.Event()
     # a shell without job control, as in a script, starts what is in the background with SIGINT ignored
@@ -52,5 +52,10 @@ def simulate(port: int, engine: str, isolation: str, state: Path | None, as_json
         if simulator.enforced:
             isolation = f"{simulator.isolation.name}: jobs see only their own files, without network"
         click.echo(f"simulate: {simulator.endpoint}, isolation: {isolation}; Ctrl-C ends it", err=True)
+        click.echo(
+            "simulate: get_execution_role() and account_id() of the SageMaker SDK ask STS at AWS's own address; the "
+            f"folder on PYTHONPATH sends them here. Programs without that variable can pass role='{ROLE_ARN}' instead",
+            err=True,
+        )
         stopped.wait()
     click.echo("simulate: ended, with all its jobs", err=True)

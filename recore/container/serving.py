@@ -1,10 +1,12 @@
 """The program of a model's container: serves the user's hooks as AWS's scikit-learn image does.
 
-    python -P serving.py [--bind 127.0.0.1:8080 | --bind unix:/run/model.sock]
+    python -P serving.py [--hooks FILE] [--bind 127.0.0.1:8080 | --bind unix:/run/model.sock]
 
 GET /ping: 200 once the model is loaded, 503 and the reason if it did not load. POST /invocations: the response of the
 hooks, or 500 and the reason if one raises. GET /execution-parameters: the result of the module's
 execution_parameters_fn, with which Batch Transform is to send its requests; 404 without that function.
+
+FILE has what another image does where the user's module lacks a hook: make_hooks() returns an object like DefaultHooks.
 
 The module SAGEMAKER_PROGRAM (inference.py) is imported from the folder SAGEMAKER_SUBMIT_DIRECTORY, by default
 model/code, or code if that does not exist, below SAGEMAKER_BASE_DIR (/opt/ml). The model is in SM_MODEL_DIR, by default
@@ -48,7 +50,15 @@ Response = tuple[str, list[Header], bytes]  # status, headers, body
 
 
 class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
-    """Hooks that the user's module may leave out, as in AWS's scikit-learn image; the others are the toolkit's."""
+    """Hooks that the user's module may leave out, as in AWS's scikit-learn image; the others are the toolkit's.
+
+    needs_module: whether a user's module is necessary. transform, execution_parameters: if there is no such module,
+    functions like its transform_fn and execution_parameters_fn.
+    """
+
+    needs_module = True
+    transform: Callable[..., Any] | None = None
+    execution_parameters: Callable[[], Any] | None = None
 
     def default_input_fn(self, input_data: Any, content_type: str) -> Any:
         """An array, of float32 if it comes as text. A single row or column of CSV is one-dimensional."""
@@ -101,8 +111,9 @@ def call_application(application: Callable[..., Any]) -> Response:
 class LoadedModel:
     """The user's module and its model. If they could not be loaded, `reason` says why."""
 
-    def __init__(self) -> None:
-        self._transformer = Transformer(DefaultHooks())
+    def __init__(self, hooks: Any) -> None:
+        self._hooks = hooks
+        self._transformer = Transformer(hooks)
         self._accept = Environment().default_accept
         self.parameters: Callable[[], Any] | None = None
         self.reason = ""
@@ -120,10 +131,16 @@ class LoadedModel:
     def _load(self) -> None:
         folder, module = os.environ["SAGEMAKER_SUBMIT_DIRECTORY"], Environment().module_name
         sys.path.insert(0, folder)
-        if importlib.util.find_spec(module) is None:  # the toolkit would go on without it and fail later
+        missing = importlib.util.find_spec(module) is None
+        if missing and (self._hooks.needs_module or "SAGEMAKER_PROGRAM" in os.environ):
+            # the toolkit would go on without it and fail later
             raise ModuleNotFoundError(f"no module {module!r} in {folder}: SAGEMAKER_PROGRAM names it")
         self._transformer.validate_and_initialize(model_dir=os.environ["SM_MODEL_DIR"])
-        self.parameters = getattr(sys.modules[module], "execution_parameters_fn", None)
+        if missing:
+            self._transformer._transform_fn = self._hooks.transform or self._transformer._transform_fn
+            self.parameters = self._hooks.execution_parameters
+        else:
+            self.parameters = getattr(sys.modules[module], "execution_parameters_fn", None)
 
     def respond(self, body: bytes, content_type: str, accept: str) -> Response:
         """Run the hooks on a request."""
@@ -197,8 +214,8 @@ class HookApplication:
 class ModelServer(BaseApplication):  # type: ignore[misc]
     """gunicorn, with workers that load the model before their first request."""
 
-    def __init__(self, bind: str):
-        self._bind = bind
+    def __init__(self, bind: str, hooks: Path | None = None):
+        self._bind, self._hooks = bind, hooks
         self._workers = read_number("SAGEMAKER_MODEL_SERVER_WORKERS", os.cpu_count() or 1)
         self._timeout = read_number("SAGEMAKER_MODEL_SERVER_TIMEOUT", 60)
         self._largest_payload = read_number("MAX_CONTENT_LENGTH", LARGEST_PAYLOAD)
@@ -218,11 +235,22 @@ class ModelServer(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> HookApplication:
-        return HookApplication(LoadedModel(), self._largest_payload)
+        hooks = load_hooks(self._hooks) if self._hooks else DefaultHooks()
+        return HookApplication(LoadedModel(hooks), self._largest_payload)
 
     def _raise_timeout(self, worker: Any) -> NoReturn:
         """Called in a worker whose request takes too long. The error is the response; then the worker is replaced."""
         raise TimeoutError(f"no answer within {self._timeout} seconds")
+
+
+def load_hooks(path: Path) -> Any:
+    """The hooks of another image, from a file that is not to be found by the name that a user's module may have."""
+    spec = importlib.util.spec_from_file_location(f"recore_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is not a file of Python")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.make_hooks()
 
 
 def write_failure(text: str) -> None:
@@ -247,14 +275,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Serve a model: /ping, /invocations, /execution-parameters.")
     port = os.environ.get("SAGEMAKER_BIND_TO_PORT") or "8080"
     parser.add_argument("--bind", default=f"0.0.0.0:{port}", help="HOST:PORT or unix:PATH")
-    bind = parser.parse_args().bind
+    parser.add_argument("--hooks", type=Path, help="a file of another image's default hooks")
+    arguments = parser.parse_args()
     for stream in (sys.stdout, sys.stderr):  # the output of the hooks is to be in the log at once
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(line_buffering=True)
     model = os.environ.setdefault("SM_MODEL_DIR", f"{base_dir()}/model")
     folders = (f"{model}/code", f"{base_dir()}/code")
     os.environ.setdefault("SAGEMAKER_SUBMIT_DIRECTORY", next(filter(os.path.isdir, folders), folders[0]))
-    ModelServer(bind).run()
+    ModelServer(arguments.bind, arguments.hooks).run()
 
 
 if __name__ == "__main__":

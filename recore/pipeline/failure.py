@@ -31,6 +31,8 @@ def explain_failure(step: Step, folder: Path, submission: Path, installs: bool =
     last = last_lines(log) if log.is_file() else []
     if step.exception:
         hint = hint_for(step.exception, step.name, submission, installs)
+    elif step.outside:
+        hint = None
     else:  # if a worker of the server was killed, only the log says so
         hint = memory_hint("\n".join([step.reason or "", *last]))
     if hint:

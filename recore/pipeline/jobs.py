@@ -14,7 +14,7 @@ from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 
 from recore.pipeline.observing import peak_memory, write_log
-from recore.pipeline.reasons import read_reason
+from recore.pipeline.reasons import is_outside, read_reason
 from recore.pipeline.step import Step
 
 END_STATES = ("Completed", "Failed", "Stopped")
@@ -100,6 +100,7 @@ class JobRunner:
             self.raise_if_stopping()
             raise StepFailed("the job was stopped: it exceeded its time limit, or someone else stopped it")
         if status != "Completed":
+            step.outside = is_outside(job.get("FailureReason"))
             reason, step.exception = read_reason(job.get("FailureReason"), self.logs / step.log)
             raise StepFailed(reason)
         return job

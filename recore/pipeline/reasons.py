@@ -7,7 +7,8 @@ from recore.pipeline.exceptions import LoggedException, find_exception
 from recore.pipeline.joblog import read_end, script_lines
 
 FOLLOWING_LINES = 20  # with more lines after an exception that the platform does not name, the job went on
-KINDS = ("AlgorithmError", "ClientError", "InternalServerError")  # how the platform's reasons begin
+OUTSIDE = "InternalServerError"  # how the platform's reasons begin whose cause lies outside the job
+KINDS = ("AlgorithmError", "ClientError", OUTSIDE)  # how its reasons begin
 EXIT = re.compile(r",? exit code: (\d+)$")
 # the report of SageMaker's own images: the script's last lines within a frame of the toolkit's
 FRAMED = re.compile(r'ExecuteUserScriptError:\s+ExitCode (?P<code>\d+)\s+ErrorMessage "(?P<text>.*?)"\s+Command', re.S)
@@ -15,6 +16,11 @@ LOG_ONLY = re.compile(r"see (?:the )?job logs", re.I)  # the platform knows no m
 # causes other than an exception: one in the log is then not the reason
 OTHER = re.compile(r"needed more memory|more processes than|requirements\.txt|ended by SIG|more than the volume")
 FOLDER = re.compile(r"/\S*/job-[0-9a-f]{12}/ml/")  # stands for /opt/ml/ in a job that is not isolated
+
+
+def is_outside(failure_reason: str | None) -> bool:
+    """Whether the cause of a failure lies outside the job."""
+    return (failure_reason or "").startswith(f"{OUTSIDE}: ")
 
 
 def read_reason(failure_reason: str | None, log: Path) -> tuple[str, LoggedException | None]:
@@ -25,6 +31,8 @@ def read_reason(failure_reason: str | None, log: Path) -> tuple[str, LoggedExcep
     text = FOLDER.sub("/opt/ml/", failure_reason or "").strip()
     kind, _, rest = text.partition(": ")
     text = rest if kind in KINDS else text
+    if kind == OUTSIDE:
+        return rest, None
     exit_code = EXIT.search(text)
     code = int(exit_code[1]) if exit_code else None
     text = EXIT.sub("", text)

@@ -32,6 +32,7 @@ BUCKET = f"sagemaker-{REGION}-{ACCOUNT}"
 ROLE = "SageMakerRole"
 ROLE_ARN = arn(f"role/{ROLE}", "iam", region="")
 DIRECT = Config(proxies={})  # without a proxy
+CLIENTS = Path(__file__).parent / "clients"  # for PYTHONPATH: its sitecustomize.py redirects clients of STS
 
 
 class Simulator:
@@ -123,15 +124,21 @@ class Simulator:
             return self._session.client(service, endpoint_url=self.endpoint, config=DIRECT)
 
     def variables(self) -> dict[str, str]:
-        """What a client exports so that boto3, the AWS CLI and the SageMaker SDK come here, and not to a proxy."""
+        """What a client exports so that boto3, the AWS CLI and the SageMaker SDK come here, and not to a proxy.
+
+        The credentials are those of a session of the role, because SDK programs ask for the role that they run with.
+        """
         given = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
         direct = f"{given},127.0.0.1" if given else "127.0.0.1"
+        folders = [str(CLIENTS), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
         return {
             "NO_PROXY": direct,
             "no_proxy": direct,
+            "PYTHONPATH": os.pathsep.join(dict.fromkeys(folders)),
             "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_ACCESS_KEY_ID": "simulator",
-            "AWS_SECRET_ACCESS_KEY": "simulator",
+            "AWS_ACCESS_KEY_ID": self._credentials["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": self._credentials["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": self._credentials["SessionToken"],
             "AWS_DEFAULT_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
             "SAGEMAKER_USER_CONFIG_OVERRIDE": str(self._sdk_settings),
@@ -143,13 +150,15 @@ class Simulator:
         return self.folder / "sagemaker.yaml"
 
     def _furnish(self) -> None:
-        """A bucket, a role and the SDK's settings file that names them."""
+        """A bucket, a role, credentials of the role, and the SDK's settings file that names bucket and role."""
         self.client("s3").create_bucket(Bucket=BUCKET)
         trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
         iam = self.client("iam")
         with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):  # of another simulator in this process
             iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=policy)
+        session = self.client("sts").assume_role(RoleArn=ROLE_ARN, RoleSessionName="simulate")
+        self._credentials = session["Credentials"]
         self._sdk_settings.write_text(
             f"""SchemaVersion: "1.0"
 SageMaker:
@@ -164,6 +173,8 @@ SageMaker:
     RoleArn: {ROLE_ARN}
   Model:
     ExecutionRoleArn: {ROLE_ARN}
+  Pipeline:
+    RoleArn: {ROLE_ARN}
 """
         )
 

@@ -194,6 +194,7 @@ def contents_of(name: str) -> Iterator[str]:
             yield (folder / name).read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_any_content_of_a_file_gives_results(name: str, tmp_path: Path) -> None:
     """The content is arbitrary, made of the words that the file usually holds, or a valid file with an error in it."""

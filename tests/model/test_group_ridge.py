@@ -88,6 +88,7 @@ def test_very_weak_regularisation(tolerance: float) -> None:
     assert_exact(x * np.geomspace(1, tolerance, 40), y, groups, np.geomspace(1e-9, 1e1, 11))
 
 
+@pytest.mark.slow
 def test_two_nearly_equal_minima_far_apart() -> None:
     """Some features ask for a weak alpha, others for a strong one, and neither for what is between."""
     random = np.random.default_rng(2)

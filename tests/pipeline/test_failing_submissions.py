@@ -160,6 +160,7 @@ CASES = [pytest.param(failure, id=name) for name, failure in FAILURES.items()]
 CASES += [pytest.param(failure, id=name, marks=pytest.mark.slow) for name, failure in SLOW.items()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failure", CASES)
 def test_what_a_failure_prints_and_keeps(failure: Failure, tmp_path: Path, sample: Path) -> None:
     submission = variant(tmp_path / "submission", failure.changes, **failure.files)

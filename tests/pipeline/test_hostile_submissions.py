@@ -108,6 +108,7 @@ def test_no_attempt_reaches_the_private_assays(tmp_path: Path, sample: Path, por
     assert other_entries(done.folder) == []
 
 
+@pytest.mark.slow
 @pytest.mark.everywhere
 def test_every_attempt_succeeds_without_a_sandbox(tmp_path: Path, sample: Path, port: int) -> None:
     """So that the test above means something: each attempt works, and pays."""
@@ -129,6 +130,7 @@ open(os.path.splitext(path)[0] + ".json", "w").write(json.dumps({"score": 1.01, 
 """
 
 
+@pytest.mark.slow
 def test_a_score_script_of_the_submission_is_not_run(tmp_path: Path, sample: Path) -> None:
     without = run_submission(variant(tmp_path / "without"), tmp_path / "runs/without", *file_options(sample))
     assert without.status == 0, without.stderr

@@ -37,7 +37,9 @@ numbers = itertools.count()
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[Simulator]:
     with Simulator() as simulator:
-        simulator.client("logs").create_log_group(logGroupName=GROUP)
+        logs = simulator.client("logs")
+        with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):  # simulators of a process share them
+            logs.create_log_group(logGroupName=GROUP)
         yield simulator
 
 
@@ -151,8 +153,8 @@ def say(services: Services, job: str, *lines: str) -> None:
 
 def test_lines_that_come_late_are_waited_for(services: Services, tmp_path: Path) -> None:
     say(services, "late", "first")
-    threading.Timer(0.5, say, (services, "late", "last")).start()
-    write_log(services.logs, "TrainingJob", "late", tmp_path / "log", delay=1.5)
+    threading.Timer(0.1, say, (services, "late", "last")).start()
+    write_log(services.logs, "TrainingJob", "late", tmp_path / "log", delay=2.9)
     assert (tmp_path / "log").read_text() == "first\nlast\n"
 
 

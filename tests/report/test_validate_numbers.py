@@ -67,6 +67,7 @@ def test_rmse_bias_and_rpiq_are_those_of_the_predictions(numbers: Path) -> None:
     assert f"RMSE {table.loc['CuPPM', 'RMSE holes']:.4g} ppm" in finding["text"]
 
 
+@pytest.mark.slow
 def test_the_templates_predictions_are_of_holes_that_were_held_out(small_file: Path) -> None:
     """Its fit called here, as train.py calls it, on the same folds. Without time, optional fits alone are skipped."""
     import train

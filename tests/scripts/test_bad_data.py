@@ -147,6 +147,7 @@ def test_any_cells_are_predicted_or_a_data_error(rows: list[tuple[int, object]],
             train.predict_fn(train.input_fn("\n".join(lines), "text/csv"), model)
 
 
+@pytest.mark.slow
 def test_no_file_and_no_assays(public: pd.DataFrame, tmp_path: Path, refused) -> None:
     arguments = ("--data_dir", tmp_path, "--model_dir", tmp_path / "model")
     assert "public.csv.gz" in refused(ROOT / "train.py", *arguments)

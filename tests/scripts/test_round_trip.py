@@ -98,7 +98,10 @@ def test_predict_by_hand(project: Path, expected: np.ndarray, tmp_path: Path) ->
 def test_predict_writes_what_a_server_answers(project: Path, model: object) -> None:
     body = (project / "data/preprocess/public.csv").read_text()
     answer = train.output_fn(train.predict_fn(train.input_fn(body, "text/csv"), model), "text/csv")
-    assert (project / "data/predictions/public.csv.out").read_text() == answer
+    written = (project / "data/predictions/public.csv.out").read_text()
+    assert [line.count(",") for line in written.splitlines()] == [line.count(",") for line in answer.splitlines()]
+    read, expected = (pd.read_csv(io.StringIO(text), header=None) for text in (written, answer))
+    np.testing.assert_allclose(read, expected, rtol=TOLERANCE)  # predict.py may have had other batches
 
 
 def test_a_request_with_a_header_only_has_an_empty_answer(model: object, lines: list[str]) -> None:

@@ -102,6 +102,7 @@ def test_folds_0_holds_nothing_out(fork: Path, public: pd.DataFrame) -> None:
     assert "--folds: 0, or from 2" in wrong.stderr
 
 
+@pytest.mark.slow
 def test_hyperparameters_are_arguments(fork: Path, public: pd.DataFrame) -> None:
     text = trained(fork, public, "--factor", 2, "--unknown", "x", "--folds", 0)
     assert "; ignored arguments: --unknown x\n" in text
@@ -148,6 +149,7 @@ def test_an_invalid_fit_is_reported_in_one_line(fork: Path, public: pd.DataFrame
     assert not list(fork.glob("model/*"))
 
 
+@pytest.mark.slow
 def test_a_changed_preprocess_py_is_noticed_until_the_model_is_trained_again(project: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(project, tmp_path / "project"))
     source = (folder / "preprocess.py").read_text()
@@ -202,6 +204,7 @@ def test_never_measured_targets_and_a_single_hole_are_reported(public: pd.DataFr
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(" " in sys.executable, reason="the toolkit cannot start an interpreter whose path has a space")
 def test_the_training_toolkit_runs_it_in_script_mode(project: Path, tmp_path: Path) -> None:
     code = copy_scripts(tmp_path / "code", *UPLOADED, "requirements.txt")

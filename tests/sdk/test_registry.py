@@ -63,7 +63,7 @@ def test_registered_versions(s3: Any) -> None:
         package.refresh()
         assert (package.model_approval_status, package.approval_description) == ("Approved", "fine")
     listed = ModelPackage.get_all(model_package_group_name=group, model_approval_status="Approved")
-    assert [package.model_package_version for package in listed] == [1, 2]
+    assert [package.model_package_version for package in listed] == [2, 1]
 
 
 def test_an_approved_version_is_served(s3: Any) -> None:

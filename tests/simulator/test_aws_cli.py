@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from support.endpoints import NAMED, Endpoints
 from support.simulator_client import IMAGE
+from support.tuning_jobs import SCRIPT, Tuning, categorical, tuning_request
 
 from recore.simulator.account import ACCOUNT
 from recore.simulator.server import BUCKET, ROLE_ARN
@@ -167,3 +168,36 @@ def test_the_life_of_an_endpoint(client, aws, command, tmp_path: Path) -> None:
     for name in ("cli-old", "cli-new"):
         sagemaker("delete-endpoint-config", "--endpoint-config-name", name)
         sagemaker("delete-model", "--model-name", name)
+
+
+def test_a_tuning_job(client, aws, command, tmp_path: Path) -> None:
+    """Created from a file, described, listed, and deleted; its best training job is waited for."""
+
+    def sagemaker(operation: str, *words: str) -> dict:
+        printed = aws("sagemaker", operation, *words)
+        return json.loads(printed) if printed else {}
+
+    ranges = {"CategoricalParameterRanges": [categorical("x", "7", "2")]}
+    request = tuning_request(client.source(job=SCRIPT), 2, 2, Strategy="Grid", ParameterRanges=ranges)
+    (tmp_path / "request.json").write_text(json.dumps(request))
+    sagemaker("create-hyper-parameter-tuning-job", "--cli-input-json", "file://request.json")
+    named = ("--hyper-parameter-tuning-job-name", request["HyperParameterTuningJobName"])
+    Tuning(client.sagemaker).wait(named[1])  # the CLI has no waiter for it
+    job = sagemaker("describe-hyper-parameter-tuning-job", *named)
+    assert job["HyperParameterTuningJobStatus"] == "Completed"
+    assert job["BestTrainingJob"]["TunedHyperParameters"] == {"x": "2"}
+    best = job["BestTrainingJob"]["TrainingJobName"]
+    assert aws("sagemaker", "wait", "training-job-completed-or-stopped", "--training-job-name", best) == ""
+    order = ("--sort-by", "FinalObjectiveMetricValue", "--sort-order", "Descending", "--max-items", "1")
+    listed = sagemaker("list-training-jobs-for-hyper-parameter-tuning-job", *named, *order)["TrainingJobSummaries"]
+    assert [item["TunedHyperParameters"]["x"] for item in listed] == ["7"]
+    summaries = sagemaker(
+        "list-hyper-parameter-tuning-jobs", "--status-equals", "Completed", "--name-contains", named[1]
+    )
+    assert [item["Strategy"] for item in summaries["HyperParameterTuningJobSummaries"]] == ["Grid"]
+    sagemaker("delete-hyper-parameter-tuning-job", *named)
+    done = subprocess.run(
+        **command("sagemaker", "stop-hyper-parameter-tuning-job", *named), capture_output=True, timeout=60
+    )
+    assert done.returncode == REFUSED
+    assert "Could not find hyper parameter tuning job" in done.stderr

@@ -122,6 +122,7 @@ def test_a_line_has_all_that_sagemaker_writes(endpoints: Endpoints, model: str) 
     assert (output["encoding"], base64.b64decode(output["data"])) == ("BASE64", b"\xff\x00")
 
 
+@pytest.mark.slow
 def test_every_invocation_is_there_once(endpoints: Endpoints, model: str) -> None:
     two = [variant(model, "a"), variant(model, "b", count=2)]
     name = endpoints.create(endpoints.config(*two, DataCaptureConfig=capturing("all")))
@@ -145,6 +146,7 @@ def test_every_invocation_is_there_once(endpoints: Endpoints, model: str) -> Non
             assert data["endpointInput"]["data"] == data["endpointOutput"]["data"] == f"body {number}"
 
 
+@pytest.mark.slow
 def test_the_share_that_is_asked_for(endpoints: Endpoints, model: str) -> None:
     count = 600
     name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=capturing("share", 20)))
@@ -165,6 +167,7 @@ def test_only_what_is_asked_for(endpoints: Endpoints, model: str, mode: str) -> 
     assert line["captureData"].keys() == expected.get(mode, {"endpointInput", "endpointOutput"})
 
 
+@pytest.mark.slow
 def test_an_update_changes_what_is_captured(endpoints: Endpoints, model: str) -> None:
     off, on = capturing("update", EnableCapture=False), capturing("update")
     name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=off))
@@ -195,6 +198,7 @@ def test_a_bucket_that_does_not_exist_disturbs_nobody(endpoints: Endpoints, mode
     assert endpoints.describe(name)["EndpointStatus"] == "InService"
 
 
+@pytest.mark.slow
 def test_what_was_answered_before_the_end_is_captured(tmp_path: Path) -> None:
     """A simulator that is told to end while it is invoked."""
     answered: list[str] = []

@@ -122,6 +122,7 @@ def still_works(endpoints: Endpoints) -> Iterator[None]:
     assert json.loads(endpoints.invoke("a")["Body"].read())[0] == "m"
 
 
+@pytest.mark.slow
 @settings(max_examples=150, **FUZZ)
 @given(data=st.data())
 def test_any_operation_is_answered(endpoints: Endpoints, data: st.DataObject) -> None:
@@ -135,7 +136,7 @@ def test_any_invocation_is_answered(endpoints: Endpoints, data: st.DataObject) -
 
 
 @pytest.mark.slow
-@settings(max_examples=10_000, **FUZZ)
+@settings(max_examples=2_000, **FUZZ)
 @given(data=st.data())
 def test_thousands_of_operations_and_invocations(endpoints: Endpoints, data: st.DataObject) -> None:
     data.draw(st.sampled_from([assert_operates, assert_operates, assert_invokes]))(endpoints, data)

@@ -106,6 +106,7 @@ def test_the_status_while_servers_start_again(tmp_path: Path) -> None:
         assert endpoints.settle(name)["EndpointStatus"] == "InService"
 
 
+@pytest.mark.slow
 def test_an_endpoint_serves_at_once_after_a_kill(tmp_path: Path) -> None:
     with endpoints_of(tmp_path) as (simulator, endpoints):
         name = endpoints.create(endpoints.config(variant(endpoints.named("m"))))
@@ -131,6 +132,38 @@ def test_an_update_that_a_kill_interrupts_goes_on_without_the_old_fleet(tmp_path
         assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", new)
         assert "FailureReason" not in described
         assert answer(endpoints, name) == "new"
+
+
+@pytest.mark.slow
+def test_a_shift_that_a_kill_interrupts_begins_again(tmp_path: Path) -> None:
+    """With its alarm, which CloudWatch here would forget: the first one is finished, the second one rolled back."""
+    alarm = {"Namespace": "mine", "MetricName": "m", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1}
+    alarm |= {"Threshold": 5.0, "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching"}
+    percent = {"Type": "CAPACITY_PERCENT", "Value": 50}
+    with endpoints_of(tmp_path) as (simulator, endpoints):
+        simulator.client("cloudwatch").put_metric_alarm(AlarmName="mine", **alarm)
+        old, new = (endpoints.config(variant(endpoints.named(name))) for name in ("old", "new"))
+        finished, rolled_back = endpoints.create(old), endpoints.create(old)
+        for name, wait in ((finished, 2), (rolled_back, 3600)):
+            routing = {"Type": "CANARY", "CanarySize": percent, "WaitIntervalInSeconds": wait}
+            deployment = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing}}
+            deployment["AutoRollbackConfiguration"] = {"Alarms": [{"AlarmName": "mine"}]}
+            endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new, DeploymentConfig=deployment)
+        while answer(endpoints, rolled_back) != "new":
+            time.sleep(0.05)
+        simulator.kill()
+    with endpoints_of(tmp_path) as (simulator, endpoints):
+        assert {answer(endpoints, finished), answer(endpoints, rolled_back)} <= {"old", "new"}
+        described = endpoints.settle(finished, 120)
+        assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", new)
+        while answer(endpoints, rolled_back) != "new":
+            time.sleep(0.05)
+        metric = [{"MetricName": "m", "Value": 9.0}]
+        simulator.client("cloudwatch").put_metric_data(Namespace="mine", MetricData=metric)
+        described = endpoints.settle(rolled_back)
+        assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", old)
+        assert "The CloudWatch alarm mine is in ALARM: GreaterThanThreshold 5" in described["FailureReason"]
+        assert {answer(endpoints, rolled_back) for _ in range(20)} == {"old"}
 
 
 @pytest.mark.slow

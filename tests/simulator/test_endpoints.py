@@ -192,9 +192,9 @@ def test_a_deleted_model_is_found_out_before_anything_starts(endpoints: Endpoint
 
 
 def test_images_that_nothing_stands_in_for(endpoints: Endpoints) -> None:
-    model = endpoints.model(NAMED.format(name="m"), Image="123456789012.dkr.ecr.us-east-1.amazonaws.com/xgboost:1.7")
+    model = endpoints.model(NAMED.format(name="m"), Image="123456789012.dkr.ecr.us-east-1.amazonaws.com/tensorflow:1.7")
     message = refusal(endpoints.create, endpoints.config(variant(model)))
-    assert "Only images of the scikit-learn family" in message
+    assert "Only images of the scikit-learn, XGBoost and PyTorch families" in message
 
 
 def test_the_instances_of_all_endpoints_are_limited(endpoints: Endpoints, endpoint_in_service: str) -> None:
@@ -269,40 +269,6 @@ def test_endpoints_leave_the_processors_to_jobs(endpoints: Endpoints) -> None:
     endpoints.delete(name)
 
 
-def policy(kind: str = "ALL_AT_ONCE", interval: int = 0, routing: dict[str, Any] | None = None, **members: Any) -> Any:
-    shifting = {"Type": kind, "WaitIntervalInSeconds": interval} | (routing or {})
+def policy(**members: Any) -> dict[str, Any]:
+    shifting = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
     return {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": shifting} | members}
-
-
-SIZE = {"Type": "CAPACITY_PERCENT", "Value": 10}
-
-
-@pytest.mark.parametrize(
-    ("deployment", "reason"),
-    [
-        (policy("CANARY", routing={"CanarySize": SIZE}), "traffic routing of Type CANARY is not simulated"),
-        (policy("LINEAR", routing={"LinearStepSize": SIZE}), "traffic routing of Type LINEAR is not simulated"),
-        (policy(routing={"CanarySize": SIZE}), "CanarySize cannot be used with traffic routing of Type ALL_AT_ONCE"),
-        (
-            {"RollingUpdatePolicy": {"MaximumBatchSize": SIZE, "WaitIntervalInSeconds": 0}},
-            "RollingUpdatePolicy is not simulated",
-        ),
-        ({"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "a"}]}}, "AutoRollbackConfiguration is not simulated"),
-        (
-            policy(interval=500, TerminationWaitInSeconds=100, MaximumExecutionTimeoutInSeconds=600),
-            "MaximumExecutionTimeoutInSeconds must be greater",
-        ),
-    ],
-    ids=str,
-)
-def test_deployment_configs_that_are_refused(
-    endpoints: Endpoints, config: str, endpoint_in_service: str, deployment: dict[str, Any], reason: str
-) -> None:
-    for call, name in (
-        (endpoints.sagemaker.create_endpoint, "new"),
-        (endpoints.sagemaker.update_endpoint, endpoint_in_service),
-    ):
-        message = refusal(call, EndpointName=name, EndpointConfigName=config, DeploymentConfig=deployment)
-        assert message.startswith("ValidationException: DeploymentConfig: ")
-        assert reason in message
-    assert "Could not find endpoint" in refusal(endpoints.describe, "new")

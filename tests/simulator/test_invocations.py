@@ -338,6 +338,18 @@ def test_metrics(endpoints: Endpoints) -> None:
     assert latency["Unit"] == overhead["Unit"] == "Microseconds"
     assert 0 < latency["Minimum"] < 200_000 <= latency["Maximum"] < 10_000_000
     assert 0 < overhead["Minimum"] <= overhead["Maximum"] < 1_000_000
+    for metric, statistic, value in (
+        ("Invocations", "Sum", 6.0),
+        ("Invocation4XXErrors", "Sum", 2.0),
+        ("Invocation5XXErrors", "Maximum", 1.0),
+        ("ModelLatency", "Average", latency["Sum"] / 6),
+    ):
+        for threshold, state in ((0.9 * value, "ALARM"), (1.1 * value, "OK")):
+            alarm = {"Namespace": "AWS/SageMaker", "MetricName": metric, "Dimensions": dimensions, "Period": 3600}
+            alarm |= {"ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": 1, "Statistic": statistic}
+            cloudwatch.put_metric_alarm(AlarmName=f"{name}-{metric}", Threshold=threshold, **alarm)
+            [described] = cloudwatch.describe_alarms(AlarmNames=[f"{name}-{metric}"])["MetricAlarms"]
+            assert described["StateValue"] == state, described
     endpoints.delete(name)
 
 

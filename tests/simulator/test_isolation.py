@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from support.job_traces import Mark, assert_no_trace, output
 
+from recore.simulator.images.family import CONTAINER
 from recore.simulator.isolation.bubblewrap import bubblewrap_works
-from recore.simulator.isolation.sandbox import CONTAINER
 from recore.simulator.isolation.translation import translated
 from recore.simulator.server import BUCKET
 

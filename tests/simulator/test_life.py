@@ -15,13 +15,30 @@ from typing import Any
 
 import pytest
 from support.checkout import ROOT, environment
+from support.simulator_client import Client
+from support.tiny_submission import tiny
 
 from recore import locked
+from recore.pipeline.data import DataFiles
+from recore.pipeline.four_steps import PipelineRun
+from recore.pipeline.jobs import Services
+from recore.pipeline.requests import RunSettings
+from recore.pipeline.run_folder import RunFolder
+from recore.pipeline.submission import read_submission
 from recore.simulator import server
 from recore.simulator.api import http_server
 from recore.simulator.isolation import socket_folder
+from recore.simulator.isolation.instances import instance_of
+from recore.simulator.jobs.logs import JobLog
+from recore.simulator.jobs.platform import Platform
+from recore.simulator.jobs.queue import Job, JobQueue
+from recore.simulator.resources.registry import make_resources
 from recore.simulator.server import Simulator
+from recore.simulator.serving.chain import Chain
+from recore.simulator.serving.endpoint_instance import EndpointInstance
+from recore.simulator.serving.fleet import Fleet
 from recore.simulator.state import s3_folder
+from recore.simulator.state.records import Store
 
 TRACED = {module.__file__ for module in (locked, server, http_server, socket_folder, s3_folder)}
 
@@ -114,6 +131,27 @@ def test_a_constructor_has_no_effects(temporary: Path, tmp_path: Path) -> None:
     Simulator(isolation="required", state=tmp_path / "state")
     assert not added_since(before)
     assert not (tmp_path / "state").exists()
+    assert not list(temporary.iterdir())
+
+
+def test_no_constructor_makes_a_folder(client: Client, temporary: Path, tmp_path: Path, sample: Path) -> None:
+    submission = read_submission(tiny(tmp_path / "submission"))
+    before = sorted(tmp_path.rglob("*"))
+    work, simulator = tmp_path / "work", client.simulator
+    queue, job = JobQueue(work), Job(work / "job")
+    platform = Platform(Store(), queue, simulator.client, simulator.isolation, work, work / "sockets")
+    model = {"PrimaryContainer": {"Image": client.image}}
+    log = JobLog(client.logs, "group", "job", None, "stream")
+    Chain(platform, job, model, log, instance_of("ml.m5.large"))
+    variant = {"VariantName": "v", "InstanceType": "ml.m5.large", "Model": model}
+    EndpointInstance(platform, "e", variant, threading.Condition())
+    Fleet(platform, "e", variant)
+    make_resources(platform)
+    RunFolder(work / "runs/mine")
+    services = Services(client.sagemaker, client.s3, client.logs, None)
+    data = DataFiles(sample / "public/public.csv.gz")
+    PipelineRun(services, RunSettings("r", "b", "arn"), submission, data, ROOT / "score.py", work / "run")
+    assert sorted(tmp_path.rglob("*")) == before
     assert not list(temporary.iterdir())
 
 

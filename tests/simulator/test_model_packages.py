@@ -154,7 +154,7 @@ def test_versions_under_concurrent_requests(packages: Packages) -> None:
         made = list(pool.map(lambda _: packages.version(group), range(32)))
     assert sorted(made) == sorted(f"{ARN}model-package/{group}/{number}" for number in range(1, 33))
     assert packages.listed(ModelPackageGroupName=group, SortBy="CreationTime", MaxResults=7) == [
-        f"{ARN}model-package/{group}/{number}" for number in range(1, 33)
+        f"{ARN}model-package/{group}/{number}" for number in range(32, 0, -1)
     ]
 
 
@@ -167,7 +167,7 @@ def test_a_refused_version_takes_no_number_and_a_deleted_one_keeps_its_own(packa
     packages.sagemaker.delete_model_package(ModelPackageName=second)
     assert "Could not find" in refused(packages.describe, package=second)
     assert packages.version(group).endswith("/3")
-    assert packages.listed(ModelPackageGroupName=group) == [first, f"{ARN}model-package/{group}/3"]
+    assert packages.listed(ModelPackageGroupName=group) == [f"{ARN}model-package/{group}/3", first]
 
 
 def test_a_request_repeated_with_its_token_registers_once(packages: Packages) -> None:
@@ -369,17 +369,17 @@ def test_lists_by_filters_in_order_and_in_pages(packages: Packages) -> None:
     packages.version(other)
     for arn in made[::3]:
         packages.approve(arn)
-    listed, descending = packages.listed, {"SortOrder": "Descending"}
-    assert listed(ModelPackageGroupName=group) == made
-    assert listed(ModelPackageGroupName=f"{ARN}model-package-group/{group}", **descending) == made[::-1]
+    listed, ascending = packages.listed, {"SortOrder": "Ascending"}
+    assert listed(ModelPackageGroupName=group) == made[::-1]
+    assert listed(ModelPackageGroupName=f"{ARN}model-package-group/{group}", **ascending) == made
     for size in (1, 4, 11):
         for order in ("Name", "CreationTime"):  # version 10 is after version 9
             request = {"ModelPackageGroupName": group, "SortBy": order, "PaginationConfig": {"PageSize": size}}
-            assert listed(**request) == made
-            assert listed(**request, **descending) == made[::-1]
-    assert listed(ModelPackageGroupName=group, ModelApprovalStatus="Approved", **descending) == made[::3][::-1]
+            assert listed(**request) == made[::-1]
+            assert listed(**request, **ascending) == made
+    assert listed(ModelPackageGroupName=group, ModelApprovalStatus="Approved", **ascending) == made[::3]
     assert listed(ModelPackageGroupName=group, ModelApprovalStatus="Rejected") == []
-    assert listed(ModelPackageType="Versioned", NameContains=group, MaxResults=100) == made
+    assert listed(ModelPackageType="Versioned", NameContains=group, MaxResults=100) == made[::-1]
     assert not {*made} & {*listed(MaxResults=100)}
     assert {*made} < {*listed(ModelPackageType="Both")}
     assert listed(ModelPackageGroupName=group, ModelPackageType="Unversioned") == []

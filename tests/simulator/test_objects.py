@@ -44,14 +44,14 @@ def test_archives_that_lead_outside_are_refused(members: list[tuple[str, bytes, 
     packed = archive(tmp_path / "a.tar.gz", *members)
     before = {path.name for path in tmp_path.iterdir()}
     with pytest.raises(JobFailed, match=r"a\.tar\.gz cannot be unpacked"):
-        unpack(packed, tmp_path / "inside")
+        unpack(packed, tmp_path / "inside", Volume(1 << 20))
     assert {path.name for path in tmp_path.iterdir()} == before | {"inside"}
     assert not (tmp_path / "out").exists()
 
 
 def test_links_within_are_kept(tmp_path: Path) -> None:
     packed = archive(tmp_path / "a.tar.gz", ("d/real", tarfile.REGTYPE, "x"), ("link", tarfile.SYMTYPE, "d/real"))
-    unpack(packed, tmp_path / "inside")
+    unpack(packed, tmp_path / "inside", Volume(1 << 20))
     assert (tmp_path / "inside/link").read_text() == "x"
 
 

@@ -115,6 +115,7 @@ def test_a_broken_configuration_and_a_local_model(tmp_path: Path) -> None:
     assert_works(HOME=str(tmp_path))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["config", "credentials"])
 def test_files_that_variables_name(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text("[default\n")

@@ -55,6 +55,7 @@ def latest_approved(packages: Packages, group: str) -> str:
     return listed["ModelPackageSummaryList"][0]["ModelPackageArn"]
 
 
+@pytest.mark.slow
 def test_the_latest_approved_version_is_served_and_rolled_back(packages: Packages) -> None:
     endpoints, group = Endpoints(packages.client), packages.group()
     for name in ("one", "two", "three"):

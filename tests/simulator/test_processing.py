@@ -102,7 +102,7 @@ def test_a_folder_that_even_its_owner_may_not_read(either):
     assert either.process(script)["ProcessingJobStatus"] == "Completed"
 
 
-# requirements.txt, by training jobs: processing jobs have none
+# requirements.txt, mostly by training jobs: of processing jobs only a FrameworkProcessor's have one
 
 
 def source(client, **files):
@@ -143,6 +143,24 @@ def test_requirements_that_are_there_already(either, monkeypatch):
     assert libraries(either) == before
 
 
+def test_the_requirements_of_a_framework_processor(either):
+    """They are in the archive that the SDK's script unpacks and installs them from, where there is no network."""
+    archive = either.get(source(either, **{"requirements.txt": "numpy\n./pkg\n"} | PACKAGE))
+    uri = either.put(f"source/{uuid.uuid4().hex}/sourcedir.tar.gz", archive)
+    place = {"S3Uri": uri, "LocalPath": "/opt/ml/processing/input/code/", "S3DataType": "S3Prefix"}
+    job = either.process(USE, ProcessingInputs=[{"InputName": "source", "S3Input": place | {"S3InputMode": "File"}}])
+    assert job["ProcessingJobStatus"] == "Completed", job
+    assert "hello from the package" in output(either, "ProcessingJob", job["ProcessingJobName"])
+
+
+def test_an_archive_of_a_framework_processor_that_is_not_one(client):
+    place = {"S3Uri": client.put("source/broken/sourcedir.tar.gz", "text"), "S3DataType": "S3Prefix"}
+    place |= {"LocalPath": "/opt/ml/processing/input/code", "S3InputMode": "File"}
+    job = client.process("print('never')", ProcessingInputs=[{"InputName": "source", "S3Input": place}])
+    assert job["FailureReason"].startswith("ClientError: sourcedir.tar.gz cannot be unpacked: "), job
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("line", ["./pkg", "file:///opt/ml/code/pkg", "tiny-of-ours @ file:///opt/ml/code/pkg"])
 def test_a_package_in_the_source(either, line):
     if not either.simulator.enforced and "/opt/ml" in line:
@@ -155,6 +173,7 @@ def test_a_package_in_the_source(either, line):
     assert not list(Path(sys.prefix).rglob("tiny_of_ours*"))
 
 
+@pytest.mark.slow
 def test_what_was_installed_is_kept_for_the_same_content_alone(client):
     other = {"pkg/tiny_of_ours.py": "said = 'another text'"}
     before = libraries(client)

@@ -36,6 +36,12 @@ ANSWERED = [
     *(f"{verb}ModelPackageGroupPolicy" for verb in ("Put", "Get", "Delete")),
     *("ListModelPackages", "ListModelPackageGroups", "UpdateModelPackage", "BatchDescribeModelPackage", "Search"),
 ]
+TUNING = [f"{verb}HyperParameterTuningJob" for verb in ("Create", "Describe", "Stop", "Delete")]
+TUNING += ["ListHyperParameterTuningJobs", "ListTrainingJobsForHyperParameterTuningJob"]
+PIPELINES = [f"{verb}Pipeline" for verb in ("Create", "Describe", "Update", "Delete")]
+PIPELINES += [f"{verb}PipelineExecution" for verb in ("Start", "Stop", "Retry", "Describe", "Update")]
+PIPELINES += ["ListPipelines", "ListPipelineExecutions", "ListPipelineExecutionSteps"]
+PIPELINES += ["ListPipelineParametersForExecution", "DescribePipelineDefinitionForExecution"]
 FUZZ = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
 
 
@@ -216,7 +222,7 @@ def test_every_operation_is_answered_or_not_implemented(client: Client) -> None:
         status, document = ask(client, f"SageMaker.{name}")
         answer = (status, document.get("__type"))
         assert answer in {(200, None), (400, "ValidationException"), (501, "NotImplemented")}, name
-        assert (status == 501) == (name not in ANSWERED), name
+        assert (status == 501) == (name not in [*ANSWERED, *TUNING, *PIPELINES]), name
 
 
 def test_every_pattern_of_the_service_model_compiles() -> None:
@@ -373,12 +379,14 @@ def assert_answered(client: Client, data: st.DataObject) -> None:
     assert status in (200, 400), answer
 
 
+@pytest.mark.slow
 @settings(max_examples=1000, **FUZZ)
 @given(st.data())
 def test_valid_requests_are_read_as_they_were_sent(data: st.DataObject) -> None:
     assert_accepted(data)
 
 
+@pytest.mark.slow
 @settings(max_examples=1000, **FUZZ)
 @given(st.data())
 def test_requests_with_one_change_are_refused_or_valid_still(data: st.DataObject) -> None:
@@ -415,11 +423,11 @@ def test_any_bytes_are_answered(client: Client, body: bytes, target: str) -> Non
 @pytest.mark.slow
 @pytest.mark.parametrize("check", [assert_accepted, assert_refused_or_read])
 def test_thousands_of_shapes(check: Callable[[st.DataObject], None]) -> None:
-    settings(max_examples=20_000, **FUZZ)(given(st.data())(check))()
+    settings(max_examples=4_000, **FUZZ)(given(st.data())(check))()
 
 
 @pytest.mark.slow
-@settings(max_examples=10_000, **FUZZ)
+@settings(max_examples=2_000, **FUZZ)
 @given(data=st.data())
 def test_thousands_of_requests(client: Client, data: st.DataObject) -> None:
     assert_answered(client, data)

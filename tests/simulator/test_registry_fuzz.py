@@ -125,6 +125,7 @@ def assert_operates(packages: Packages, data: st.DataObject) -> None:
         furnish(packages)
 
 
+@pytest.mark.slow
 @settings(max_examples=400, **FUZZ)
 @given(data=st.data())
 def test_any_operation_is_answered(packages: Packages, data: st.DataObject) -> None:
@@ -132,7 +133,7 @@ def test_any_operation_is_answered(packages: Packages, data: st.DataObject) -> N
 
 
 @pytest.mark.slow
-@settings(max_examples=2_000, **FUZZ)
+@settings(max_examples=1_000, **FUZZ)
 @given(data=st.data())
 def test_thousands_of_operations(packages: Packages, data: st.DataObject) -> None:
     assert_operates(packages, data)

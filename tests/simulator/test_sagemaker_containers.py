@@ -144,6 +144,7 @@ def transform_fn(model, data, content_type, accept):
     assert json.loads(answer) == ["text/csv", 3, "application/json", "1"]
 
 
+@pytest.mark.slow
 def test_a_module_is_imported_with_the_argument_cache(client: Client) -> None:
     script = """
 import os, pathlib, warnings

@@ -14,6 +14,7 @@ from recore.simulator.jobs.platform import Platform
 from recore.simulator.jobs.queue import JobQueue
 from recore.simulator.resources.processing import ProcessingJobs
 from recore.simulator.resources.training import TrainingJobs
+from recore.simulator.resources.transform import TransformJobs
 from recore.simulator.state.records import Store
 
 pytestmark = pytest.mark.slow
@@ -55,6 +56,29 @@ def test_a_stop_that_comes_at_the_very_end(client, tmp_path, kind, end):
     with pytest.raises(ServiceError, match="cannot be stopped"):
         resource.stop(f"Stop{kind.kind}", {name: "j"})
     jobs.close()
+
+
+@pytest.mark.parametrize("kind", [ProcessingJobs, TrainingJobs, TransformJobs])
+def test_a_stop_that_comes_before_the_job_is_in_the_queue(client, tmp_path, kind):
+    """The stop is acknowledged when the record is there and the job is not."""
+    executed, name = [], f"{kind.kind}Name"
+
+    class Jobs(kind):
+        def execute(self, record, job):
+            executed.append(record)
+            return {}
+
+    class StoppedAtOnce(JobQueue):
+        def submit(self, arn, work, computes=True):
+            resource.stop(f"Stop{kind.kind}", {name: "j"})
+            return super().submit(arn, work, computes)
+
+    jobs = StoppedAtOnce(tmp_path)
+    resource = Jobs(Platform(Store(), jobs, client.simulator.client, Unsandboxed(), tmp_path, tmp_path))
+    resource.begin({name: "j"}, SecondaryStatusTransitions=[{"Status": "Starting"}])
+    wait_until(lambda: resource.store.get(kind.kind, "j")[f"{kind.kind}Status"] == "Stopped")
+    jobs.close()
+    assert not executed
 
 
 def test_every_acknowledged_stop_ends_stopped(client):

@@ -103,7 +103,7 @@ def test_the_folder_is_where_its_path_fits(short: Path, tmp_path: Path, monkeypa
         parent = use(short / name, monkeypatch)
         folder, lock = socket_folder.make()
         assert folder.parent == (parent if fits else short).resolve(), name
-        with_server = socket_folder.make_for_server(folder) / socket_folder.NAME
+        with_server = socket_folder.for_server(folder) / socket_folder.NAME
         assert len(os.fsencode(with_server)) <= socket_folder.LONGEST
         lock.close()
 

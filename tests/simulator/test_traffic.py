@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from fractions import Fraction
 from random import Random
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recore.simulator.serving.fleet import Fleet
-from recore.simulator.serving.traffic import SHIFTINGS, Share, Traffic
+from recore.simulator.serving.traffic import SHIFTINGS, Parts, Share, Traffic, divide
 
 DRAWS = 10_000
 CHANCE = 1e-6  # of a failure where all is right
@@ -69,7 +70,62 @@ def test_a_variant_without_weight_is_only_chosen_by_name(weights: dict[str, floa
     assert traffic.of("unknown") is None
 
 
-def test_all_at_once_has_one_step() -> None:
-    before, after = make_traffic({"a": 1.0}), make_traffic({"b": 1.0})
-    for old in (before, None):
-        assert list(SHIFTINGS["ALL_AT_ONCE"](old, after, 7.0)) == [(after, 7.0)]
+THIRD = Fraction(33, 100)
+
+
+@pytest.mark.parametrize(
+    ("routing", "sizes", "steps"),
+    [
+        ("ALL_AT_ONCE", {"a": Fraction(1)}, [{"a": 1}]),
+        ("CANARY", {"a": Fraction(1, 4), "b": Fraction(1, 2)}, [{"a": 0.25, "b": 0.5}, {"a": 1, "b": 1}]),
+        ("LINEAR", {"a": Fraction(1, 2)}, [{"a": 0.5}, {"a": 1}]),
+        ("LINEAR", {"a": Fraction(1, 10)}, [{"a": Fraction(number, 10)} for number in range(1, 11)]),
+        ("LINEAR", {"a": THIRD}, [{"a": THIRD}, {"a": 2 * THIRD}, {"a": 3 * THIRD}, {"a": 1}]),
+        (
+            "LINEAR",
+            {"a": Fraction(1, 2), "b": THIRD},
+            [{"a": min(n / 2, 1), "b": min(n * THIRD, 1)} for n in range(1, 5)],
+        ),
+    ],
+)
+def test_steps(routing: str, sizes: Parts, steps: list[Parts]) -> None:
+    assert list(SHIFTINGS[routing](sizes)) == steps
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_shares_during_an_update(seed: int) -> None:
+    """Each new variant gets its part of its own share; the old ones divide the rest by their weights."""
+    before, after = make_traffic({"a": 3.0, "old": 1.0}), make_traffic({"a": 1.0, "new": 1.0, "idle": 0.0})
+    parts = {"a": Fraction(1, 5), "new": Fraction(1, 2), "idle": Fraction(1, 4)}
+    traffic, random = divide(before, after, parts), Random(seed)
+    drawn = Counter(traffic.choose(random) for _ in range(DRAWS))
+    new = 0.5 * 0.2 + 0.5 * 0.5
+    expected = {before.fleets["a"]: 0.75 * (1 - new), before.fleets["old"]: 0.25 * (1 - new)}
+    expected |= {after.fleets["a"]: 0.1, after.fleets["new"]: 0.25, after.fleets["idle"]: 0.0}
+    for fleet, share in expected.items():
+        assert abs(drawn[fleet] - DRAWS * share) <= binomial_bound(DRAWS, share), (fleet.variant, drawn[fleet])
+
+
+def test_a_variant_by_its_name_during_an_update() -> None:
+    """Also one without weight is divided; one that only one side has gets all its invocations."""
+    before, after = make_traffic({"a": 1.0, "old": 1.0, "idle": 0.0}), make_traffic({"a": 1.0, "new": 1.0, "idle": 0.0})
+    traffic, random = divide(before, after, dict.fromkeys(("a", "new", "idle"), Fraction(1, 4))), Random(1)
+    for name, fleets in {
+        "a": {before.fleets["a"]: 0.75, after.fleets["a"]: 0.25},
+        "idle": {before.fleets["idle"]: 0.75, after.fleets["idle"]: 0.25},
+        "old": {before.fleets["old"]: 1.0},
+        "new": {after.fleets["new"]: 1.0},
+    }.items():
+        named = traffic.of(name)
+        assert named is not None
+        drawn = Counter(named.choose(random) for _ in range(DRAWS))
+        assert drawn.keys() == fleets.keys(), name
+        for fleet, share in fleets.items():
+            assert abs(drawn[fleet] - DRAWS * share) <= binomial_bound(DRAWS, share), (name, drawn[fleet])
+    assert traffic.of("unknown") is None
+
+
+def test_after_the_last_step_there_is_only_the_new_traffic() -> None:
+    before, after = make_traffic({"a": 1.0}), make_traffic({"a": 1.0, "b": 1.0})
+    assert divide(before, after, {"a": Fraction(1), "b": Fraction(1)}) is after
+    assert divide(before, after, {"a": Fraction(1), "b": Fraction(1, 2)}) is not after

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
-from support.archives import archive_of, content
+from support.archives import archive_of, content, make_wheel
 from support.job_traces import output
 from support.simulator_client import IMAGE
 from support.training_jobs import (
@@ -15,7 +15,6 @@ from support.training_jobs import (
     REQUIREMENTS,
     SUCCESS,
     channel,
-    make_wheel,
     numbers,
     report_of,
     train,

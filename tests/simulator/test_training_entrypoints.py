@@ -3,14 +3,13 @@
 import json
 
 import pytest
-from support.archives import archive_of, content
+from support.archives import archive_of, content, make_wheel
 from support.training_jobs import (
     ALGORITHM,
     REPORT,
     REQUIREMENTS,
     SUCCESS,
     channel,
-    make_wheel,
     numbers,
     report_of,
     train,

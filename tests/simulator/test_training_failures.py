@@ -63,10 +63,10 @@ def test_missing_program_or_source_is_named(client) -> None:
     ("message", "members"),
     [
         (
-            "xgboost:1.7-1",
+            "tensorflow is an image of SageMaker that is not simulated",
             {
                 "AlgorithmSpecification": ALGORITHM
-                | {"TrainingImage": "1.dkr.ecr.us-east-1.amazonaws.com/xgboost:1.7-1"}
+                | {"TrainingImage": "1.dkr.ecr.us-east-1.amazonaws.com/tensorflow:1.7-1"}
             },
         ),
         ("InstanceType", {"ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}}),

@@ -270,8 +270,8 @@ def test_the_model_archive_is_in_the_model_folder(client: Client) -> None:
 def test_invalid_requests_are_refused(client: Client) -> None:
     with pytest.raises(ClientError, match="cannot exceed 100 MB"):
         transform(client, COUNTING, {"a.csv": "a"}, MaxPayloadInMB=30, MaxConcurrentTransforms=4)
-    with pytest.raises(ClientError, match="Only images of the scikit-learn family"):
-        transform(client, COUNTING, {"a.csv": "a"}, Container={"Image": "xgboost:1"})
+    with pytest.raises(ClientError, match="Only images of the scikit-learn, XGBoost and PyTorch families"):
+        transform(client, COUNTING, {"a.csv": "a"}, Container={"Image": "tensorflow:1"})
     with pytest.raises(ClientError, match="Could not find model 'nowhere'"):
         transform(client, COUNTING, {"a.csv": "a"}, ModelName="nowhere")
     job, _ = transform(client, COUNTING, {}, wait=True)

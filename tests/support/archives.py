@@ -1,8 +1,9 @@
-"""tar.gz archives for tests, valid and malicious ones."""
+"""tar.gz archives for tests, valid and malicious ones, and a wheel."""
 
 import gzip
 import io
 import tarfile
+import zipfile
 from pathlib import Path
 
 
@@ -43,3 +44,14 @@ def archive_of(**files: str | bytes) -> bytes:
             body = text.encode() if isinstance(text, str) else text
             tar.addfile(member(name, size=len(body)), io.BytesIO(body))
     return archive.getvalue()
+
+
+def make_wheel() -> dict[str, bytes]:
+    """Make a package that is on no index, as a file of a source."""
+    wheel = io.BytesIO()
+    with zipfile.ZipFile(wheel, "w") as file:
+        file.writestr("drilling.py", "depth = 77")
+        file.writestr("drilling-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: drilling\nVersion: 1.0\n")
+        file.writestr("drilling-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr("drilling-1.0.dist-info/RECORD", "")
+    return {"drilling-1.0-py3-none-any.whl": wheel.getvalue()}

@@ -1,9 +1,7 @@
 """Training jobs for tests: requests, channels and sources, and a script that reports what it finds in its job."""
 
-import io
 import itertools
 import json
-import zipfile
 from typing import Any
 
 from recore.simulator.server import BUCKET, ROLE_ARN
@@ -63,14 +61,3 @@ def report_of(client, job: dict[str, Any]) -> dict[str, Any]:
     printed = output(client, "TrainingJob", job["TrainingJobName"])
     assert job["TrainingJobStatus"] == "Completed", (job, printed)
     return json.loads(next(line for line in printed.splitlines() if line.startswith("REPORT "))[7:])
-
-
-def make_wheel() -> dict[str, bytes]:
-    """Make a package that is on no index, as a file of a source."""
-    wheel = io.BytesIO()
-    with zipfile.ZipFile(wheel, "w") as file:
-        file.writestr("drilling.py", "depth = 77")
-        file.writestr("drilling-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: drilling\nVersion: 1.0\n")
-        file.writestr("drilling-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        file.writestr("drilling-1.0.dist-info/RECORD", "")
-    return {"drilling-1.0-py3-none-any.whl": wheel.getvalue()}

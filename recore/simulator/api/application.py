@@ -7,8 +7,8 @@ from werkzeug import Request
 from werkzeug.sansio.utils import host_is_trusted
 
 from recore.simulator.api.control import TARGET, ControlPlane
-from recore.simulator.api.errors import ServiceError, json_response
-from recore.simulator.api.other_services import OtherServices, signed_service
+from recore.simulator.api.errors import ServiceError, json_response, signed_service
+from recore.simulator.api.other_services import OtherServices
 from recore.simulator.api.runtime import Runtime
 from recore.simulator.resources.resource import Resource
 
@@ -35,7 +35,8 @@ class Application:
         if "Origin" in request.headers:
             message = "The simulator does not answer pages of a browser"
             return json_response(ServiceError("AccessDeniedException", message, 403))
-        service, target = signed_service(request), request.headers.get("X-Amz-Target", "")
+        service = signed_service(request.headers.get("Authorization", ""))
+        target = request.headers.get("X-Amz-Target", "")
         if target.startswith(TARGET) or (service == "sagemaker" and request.path == "/"):
             return self._control
         # the runtime's requests are signed for sagemaker, too

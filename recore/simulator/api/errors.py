@@ -3,6 +3,7 @@
 import json
 import logging
 import random
+import re
 import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -11,6 +12,7 @@ from werkzeug import Request, Response
 
 logger = logging.getLogger(__name__)
 
+SIGNED = re.compile("Credential=[^/]+/[^/]+/[^/]+/([^/]+)/")
 JSON = "application/x-amz-json-1.1"
 
 
@@ -39,6 +41,24 @@ def json_answer(error: ServiceError) -> tuple[list[tuple[str, str]], bytes]:
 def json_response(error: ServiceError) -> Response:
     headers, body = json_answer(error)
     return Response(body, error.status, headers)
+
+
+def disk_full_answer(service: str) -> tuple[int, list[tuple[str, str]], bytes]:
+    """The status, the headers and the body of the answer to a request for which the disk of this machine has no room.
+
+    service: that the request is signed for. Clients do not repeat a request with this status.
+    """
+    message = "The disk of this machine is full: free some space on it, or set TMPDIR to another disk"
+    if service != "s3":
+        return 507, *json_answer(ServiceError("InternalFailure", message))
+    body = f"<Error><Code>InternalError</Code><Message>{message}</Message></Error>".encode()
+    return 507, answer_headers("application/xml", body), body
+
+
+def signed_service(authorization: str) -> str:
+    """The service that a request is signed for, by its Authorization; nothing if it is not signed."""
+    signed = SIGNED.search(authorization)
+    return signed[1] if signed else ""
 
 
 def respond(

@@ -18,15 +18,15 @@ from typing import Any
 
 from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY as UNDERSCORED
 from waitress import wasyncore
-from waitress.buffers import ReadOnlyFileBasedBuffer
+from waitress.buffers import OverflowableBuffer, ReadOnlyFileBasedBuffer
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.receiver import ChunkedReceiver
 from waitress.server import create_server
 from waitress.task import ErrorTask, WSGITask
-from waitress.utilities import BadRequest
+from waitress.utilities import BadRequest, Error
 
-from recore.simulator.api.errors import ServiceError, json_answer
+from recore.simulator.api.errors import ServiceError, disk_full_answer, json_answer, signed_service
 from recore.simulator.api.request_threads import RequestThreads
 
 CONNECTIONS = 2000
@@ -120,6 +120,32 @@ def settings() -> dict[str, Any]:
     }
 
 
+class DiskFull(Error):  # type: ignore[misc]
+    """The error of a request whose body the disk has no room for."""
+
+    code, reason = 507, "Insufficient Storage"
+
+
+class BodyBuffer(OverflowableBuffer):  # type: ignore[misc]
+    """The body of a request. One that the disk has no room for is not kept, but read to its end.
+
+    A client that is still sending would otherwise find its connection closed, and not read why.
+    """
+
+    is_lost = False
+
+    def append(self, data: bytes) -> None:
+        if self.is_lost:
+            return
+        try:
+            super().append(data)
+        except OSError:
+            self.is_lost = True
+            with contextlib.suppress(OSError):  # it tries to write again
+                self.close()
+            self.buf, self.strbuf = None, b""
+
+
 class RequestParser(HTTPRequestParser):  # type: ignore[misc]
     """A request that is being read. waitress drops headers with an underscore; S3's metadata may have such names."""
 
@@ -131,6 +157,8 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
 
     def received(self, data: bytes) -> int:
         consumed: int = super().received(data)
+        if self.completed and self.body_rcv is not None and self.body_rcv.buf.is_lost:
+            self.refuse("", DiskFull)
         if self.completed:
             self.expect_continue = False  # waitress would wait for a body that is missing or refused
         elif isinstance(self.body_rcv, ChunkedReceiver) and (
@@ -144,6 +172,8 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
             super().parse_header(header)
         except ValueError as error:  # an address or a length that Python does not take
             raise ParsingError(str(error)) from None
+        if self.body_rcv is not None:
+            self.body_rcv.buf = BodyBuffer(DISK)
         values: dict[str, list[str]] = {}
         for name, value in USER_METADATA.findall(header):
             key = name.decode("latin-1").upper().replace("-", "_")
@@ -152,9 +182,9 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
                 values.setdefault(key, []).append(value.strip(b" \t").decode("latin-1"))
         self.headers |= {key: ",".join(several) for key, several in values.items()}
 
-    def refuse(self, reason: str) -> None:
+    def refuse(self, reason: str, kind: type[Error] = BadRequest) -> None:
         """Answer that the request is invalid, and read no more of it."""
-        self.error = BadRequest(reason)
+        self.error = kind(reason)
         self.completed = True
         self.expect_continue = False
 
@@ -183,9 +213,16 @@ class RefusalTask(ErrorTask):  # type: ignore[misc]
 
     def execute(self) -> None:
         error = self.request.error
+        if isinstance(error, DiskFull):
+            _, headers, body = disk_full_answer(signed_service(self.request.headers.get("AUTHORIZATION", "")))
+            self._answer(f"{error.code} {error.reason}", headers, body)
+            return
         code = CODES.get(error.code, "InternalFailure" if error.code >= 500 else "SerializationException")
         headers, body = json_answer(ServiceError(code, error.body))
-        self.status = f"{error.code} {HTTPStatus(error.code).phrase}"
+        self._answer(f"{error.code} {HTTPStatus(error.code).phrase}", headers, body)
+
+    def _answer(self, status: str, headers: list[tuple[str, str]], body: bytes) -> None:
+        self.status = status
         self.response_headers.extend(headers)
         self.set_close_on_finish()
         self.content_length = len(body)

@@ -1,8 +1,8 @@
 """The rest of AWS: moto, and the one answer of IAM that it lacks."""
 
+import errno
 import io
 import logging
-import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
@@ -14,15 +14,16 @@ import moto.core.utils
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug import Request, Response
 
-from recore.simulator.api.errors import ServiceError, answer_headers, json_response
+from recore.simulator.api.errors import ServiceError, answer_headers, disk_full_answer, json_response, signed_service
+from recore.simulator.cloudwatch import alarms
 from recore.simulator.own_session import own_botocore_session, own_session
 
 logger = logging.getLogger(__name__)
 # moto looks up names of regions and services by sessions that fail with a broken configuration
 moto.core.base_backend.Session = own_session  # type: ignore[attr-defined]
 moto.core.utils.Session = own_botocore_session  # type: ignore[attr-defined]
+alarms.install()
 
-SIGNED = re.compile("Credential=[^/]+/[^/]+/[^/]+/([^/]+)/")
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -38,7 +39,7 @@ class OtherServices:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         request = Request(environ)
         try:
-            if signed_service(request) == "iam":
+            if _service(request) == "iam":
                 form = environ["wsgi.input"].read()
                 environ["wsgi.input"] = io.BytesIO(form)
                 if b"Action=SimulatePrincipalPolicy" in form:
@@ -49,16 +50,19 @@ class OtherServices:
             failure = _not_installed(request, error)
             if request.mimetype == FORM:
                 return _xml_response(_xml(failure), failure.status)(environ, start_response)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            status, headers, body = disk_full_answer(_service(request))
+            return Response(body, status, headers)(environ, start_response)
         except Exception as error:  # moto raises it, too, where it does not know a service
             logger.exception("a request failed")
-            failure = ServiceError("InternalFailure", f"{signed_service(request)}: {error!r}"[:1000], 500)
+            failure = ServiceError("InternalFailure", f"{_service(request)}: {error!r}"[:1000], 500)
         return json_response(failure)(environ, start_response)
 
 
-def signed_service(request: Request) -> str:
-    """The service that a request is signed for; nothing if it is not signed."""
-    signed = SIGNED.search(request.headers.get("Authorization", ""))
-    return signed[1] if signed else ""
+def _service(request: Request) -> str:
+    return signed_service(request.headers.get("Authorization", ""))
 
 
 def _xml_response(body: bytes, status: int) -> Response:
@@ -68,7 +72,7 @@ def _xml_response(body: bytes, status: int) -> Response:
 def _not_installed(request: Request, error: ModuleNotFoundError) -> ServiceError:
     """The error of a service of moto's whose packages requirements-recore.txt leaves out."""
     reason = f"the Python package {error.name} is not installed, `pip install 'moto[server]'` adds all of them"
-    return ServiceError("NotImplemented", f"The simulator does not answer {signed_service(request)}: {reason}", 501)
+    return ServiceError("NotImplemented", f"The simulator does not answer {_service(request)}: {reason}", 501)
 
 
 def _xml(error: ServiceError) -> bytes:

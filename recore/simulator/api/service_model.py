@@ -60,6 +60,21 @@ def read_request(operation: OperationModel, document: Any) -> dict[str, Any]:
     return dict(values)
 
 
+def value_problems(shape: Shape, value: Any, path: str, deadline: float) -> list[str]:
+    """What is wrong with a value of a request at a place; an empty list if nothing is.
+
+    deadline: when, by time.monotonic(), a pattern that has not matched yet is taken not to match.
+    """
+    try:
+        checked = _to_python(shape, value, f"{path}.")
+    except ServiceError as error:
+        return [str(error)]
+    report = ParamValidator().validate(checked, shape)
+    if report.has_errors():
+        return [f"{path}: {line.strip()[:400]}" for line in report.generate_report().splitlines()[:MOST_PROBLEMS]]
+    return list(itertools.islice(_violations(shape, checked, path, deadline), MOST_PROBLEMS))
+
+
 def shape_answer(shape: Shape | None, value: Any) -> Any:
     """A value as the JSON of an answer: the shape's members alone, times in seconds, nothing that is None or NaN."""
     if shape is None:

@@ -8,12 +8,14 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tempfile
 from functools import cache
 from pathlib import Path
 
-from recore.simulator.isolation.sandbox import CONTAINER, LIBRARIES, ML, SHM, Isolation, Launch, Sandbox
+from recore.simulator.images import catalogue
+from recore.simulator.images.family import CONTAINER
+from recore.simulator.images.python_environment import PythonEnvironment, this_python
+from recore.simulator.isolation.sandbox import LIBRARIES, ML, SHM, Isolation, Launch, Sandbox
 
 
 @cache
@@ -22,7 +24,7 @@ def bubblewrap_works() -> bool:
     if shutil.which("bwrap") is None:
         return False
     with tempfile.TemporaryDirectory() as root:
-        command = ["bwrap", *_arguments(Path(root)), "--", sys.executable, "-c", "import ctypes"]
+        command = ["bwrap", *_arguments(Path(root), this_python()), "--", sys.executable, "-c", "import ctypes"]
         return subprocess.run(command, capture_output=True).returncode == 0
 
 
@@ -33,7 +35,8 @@ class Bubblewrap(Isolation):
 
     def launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
         root = Path(tempfile.mkdtemp(prefix="root-", dir=sandbox.folder))
-        arguments = [*_arguments(root), "--bind", str(sandbox.ml), ML]
+        python = catalogue.family_of(sandbox.image).python()
+        arguments = [*_arguments(root, python), "--bind", str(sandbox.ml), ML]
         for inside, outside in sandbox.shared.items():
             arguments += ["--bind", str(outside), inside]
         if sandbox.libraries:
@@ -41,10 +44,10 @@ class Bubblewrap(Isolation):
         return Launch(command, environment, "/", arguments=[*arguments, "--chdir", folder])
 
 
-def _arguments(root: Path) -> list[str]:
+def _arguments(root: Path, python: PythonEnvironment) -> list[str]:
     """bubblewrap's arguments that every job has: programs to read, nothing else of this machine, no network.
 
-    root: an empty folder, the layer that takes what is written beside these.
+    root: an empty folder, the layer that takes what is written beside these. python: the job's.
     """
     for name in ("tmp", "run", "etc", "opt"):
         (root / name).mkdir(mode=0o777)
@@ -76,7 +79,7 @@ def _arguments(root: Path) -> list[str]:
             arguments += ["--ro-bind", str(path), str(path)]
     for name in ("ld.so.cache", "alternatives", "ssl", "localtime", "nsswitch.conf", "mime.types"):
         arguments += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
-    for program in sorted({sys.prefix, sys.base_prefix, sysconfig.get_paths()["stdlib"], str(CONTAINER)}):
+    for program in sorted({*python.folders, str(CONTAINER)}):
         if not program.startswith("/usr/"):
             arguments += ["--ro-bind", program, program]
     return arguments

@@ -17,7 +17,8 @@ import docker
 import psutil
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
-from recore.simulator.isolation.sandbox import CONTAINER, LIBRARIES, ML, SHM, SOCKET, Isolation, Launch, Sandbox
+from recore.simulator.images.family import CONTAINER
+from recore.simulator.isolation.sandbox import LIBRARIES, ML, SHM, SOCKET, Isolation, Launch, Sandbox
 
 LABEL = "recore.simulator"  # of a container: which simulator started it
 INPUTS = "recore.inputs"  # of an image: what it was built of
@@ -30,16 +31,15 @@ class Docker(Isolation):
     """Jobs in containers. Raises OSError where no engine answers."""
 
     name = "Docker"
-    this_python = False
-    train = ("train",)
+    local_python = False
 
     def __init__(self) -> None:
         self.engine = connect()
         self._owner = owner(psutil.Process())
         sweep(self.engine)
 
-    def accepts(self, image: str) -> bool:
-        return True
+    def refusal(self, image: str) -> str | None:
+        return None
 
     def prepare(self, image: str, tell: Callable[[str], None]) -> None:
         try:
@@ -51,6 +51,9 @@ class Docker(Isolation):
     def environment(self, sandbox: Sandbox) -> dict[str, str]:
         given = (line.partition("=") for line in self._config(sandbox.image).get("Env") or [])
         return {name: value for name, _, value in given if name == "PATH"}
+
+    def training(self, image: str) -> list[str]:
+        return ["train"]
 
     def serving(self, image: str) -> list[str]:
         """The image's own `serve`, with a bridge from its port to the socket."""

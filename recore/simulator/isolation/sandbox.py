@@ -4,23 +4,21 @@ bubblewrap.py and containers.py enforce it; unsandboxed.py does not.
 """
 
 import os
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from recore.simulator.images import catalogue
+from recore.simulator.images.family import CONTAINER
 from recore.simulator.isolation import socket_folder
 from recore.simulator.isolation.translation import translated
 
-CONTAINER = Path(__file__).parents[2] / "container"  # the room that runs inside the job
-LIBRARY = str(CONTAINER / "library")  # packages that the container has and this Python lacks
+LIBRARY = str(CONTAINER / "library")  # packages that the container has and the Python of its jobs lacks
 ML = "/opt/ml"
 LIBRARIES = "/opt/libraries"
 SOCKET = f"/run/server/{socket_folder.NAME}"  # of a model's server, in a folder that is shared with its job alone
-SKLEARN_FAMILY = ("scikit-learn", "sklearn")
 SHM = 256 << 20  # bytes of /dev/shm: it is memory that no process shows as its own
-PATHS = [str(Path(sys.prefix) / "bin"), "/usr/local/bin", "/usr/bin", "/bin"]
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ class Sandbox:
             libraries = LIBRARIES if self.isolation.true_paths else str(self.libraries)
             environment["PATH"] += f":{libraries}/bin"
             importable.append(libraries)
-        if self.isolation.this_python:
+        if self.isolation.local_python:
             importable.append(LIBRARY)
         if path := ":".join(filter(None, importable)):
             environment["PYTHONPATH"] = path
@@ -78,41 +76,41 @@ class Sandbox:
 class Isolation:
     """One way to keep a job where it belongs. true_paths: /opt/ml is there as such, and not translated.
 
-    train: the command of a training job that names none.
+    local_python: jobs are run by a Python of this machine, that of their image's family, and not by the image's own.
     """
 
     name: str
     enforced = True
     true_paths = True
-    this_python = True  # jobs run by the Python that runs this
-    train: Sequence[str] = ("python", "-P", str(CONTAINER / "training.py"))
+    local_python = True
 
-    def accepts(self, image: str) -> bool:
-        """Whether jobs that name this image can run: those of the scikit-learn family, which the container room is."""
-        return any(word in image_name(image) for word in SKLEARN_FAMILY)
+    def refusal(self, image: str) -> str | None:
+        """Why jobs that name this image cannot run; None if they can."""
+        return catalogue.refusal(image)
 
     def prepare(self, image: str, tell: Callable[[str], None]) -> None:
         """See to it that the image is here. Raises OSError where it cannot be had."""
+        if problem := self.refusal(image):
+            raise OSError(problem)
+
+    def training(self, image: str) -> list[str]:
+        """The command of a training job that names none."""
+        return catalogue.family_of(image).train()
 
     def serving(self, image: str) -> list[str]:
         """The command of a model's server, which then listens on SOCKET."""
-        return ["python", "-P", str(CONTAINER / "serving.py"), "--bind", f"unix:{SOCKET}"]
+        return catalogue.family_of(image).serve(SOCKET)
 
     def environment(self, sandbox: Sandbox) -> dict[str, str]:
         """What a job's environment has to begin with."""
-        return {"PATH": ":".join(PATHS)}
+        return {"PATH": catalogue.family_of(sandbox.image).python().search_path}
 
     def launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
         """How to start a job's command."""
         raise NotImplementedError
 
     def networked(self, sandbox: Sandbox, command: list[str]) -> Launch:
-        """How to start a command of ours, by this Python, that fetches packages for a job and sees nothing of it."""
-        paths = {ML: sandbox.ml}
+        """How to start a command of ours, by the job's Python, that fetches packages for it and sees nothing of it."""
+        paths, program = {ML: sandbox.ml}, str(catalogue.family_of(sandbox.image).python().program)
         environment = {name: value for name, value in os.environ.items() if name not in ("PIP_TARGET", "PIP_USER")}
-        return Launch([sys.executable, *(translated(word, paths) for word in command)], environment, str(sandbox.ml))
-
-
-def image_name(image: str) -> str:
-    """The last part of an image's name, without registry, tag and digest."""
-    return image.rpartition("/")[2].partition("@")[0].partition(":")[0]
+        return Launch([program, *(translated(word, paths) for word in command)], environment, str(sandbox.ml))

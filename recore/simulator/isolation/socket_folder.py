@@ -1,8 +1,7 @@
 """A folder for the Unix sockets of models' servers, whose path is short enough for them whatever TMPDIR is."""
 
-import contextlib
+import itertools
 import os
-import secrets
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from recore import locked
 PREFIX = "recore-sockets-"
 NAME = "http"  # of a socket in the folder of its server
 LONGEST = 107  # bytes of a Unix socket's path
+NUMBERS = itertools.count()  # of servers' folders
 BELOW = len(f"/{PREFIX}12345678/12345678/{NAME}")  # bytes of the path below the parent
 
 
@@ -37,13 +37,9 @@ def make() -> tuple[Path, locked.Locked]:
     raise OSError(f"no folder for the sockets of models' servers ({'; '.join(reasons)}): set TMPDIR to a short path")
 
 
-def make_for_server(folder: Path) -> Path:
-    """A new folder in such a folder, for the socket of one server."""
-    while True:
-        with contextlib.suppress(FileExistsError):
-            place = folder / secrets.token_hex(4)
-            place.mkdir(0o700)
-            return place
+def for_server(folder: Path) -> Path:
+    """The path in such a folder of a new one, not made yet, for the socket of one server of this process."""
+    return folder / f"{next(NUMBERS):08x}"
 
 
 def parents() -> Iterator[Path]:

@@ -24,11 +24,19 @@ MOST = 20_000  # values of one job that are kept: a job can print them without e
 class TrainingMetrics:
     """The values that a training job's metric definitions find in what it prints.
 
-    definitions: regular expressions by metric name. complaints: lines for the job's log.
+    definitions: regular expressions by metric name. observed: a list that gets each value with its metric's name, if
+    somebody follows the job. complaints: lines for the job's log.
     """
 
-    def __init__(self, cloudwatch: Any, namespace: str, job: str, definitions: Mapping[str, str]):
-        self._cloudwatch, self._namespace = cloudwatch, namespace
+    def __init__(
+        self,
+        cloudwatch: Any,
+        namespace: str,
+        job: str,
+        definitions: Mapping[str, str],
+        observed: list[tuple[str, float]] | None = None,
+    ):
+        self._cloudwatch, self._namespace, self._observed = cloudwatch, namespace, observed
         self._dimensions = [{"Name": "TrainingJobName", "Value": job}]
         self._patterns: dict[str, regex.Pattern[str]] = {}
         self._slow: dict[str, float] = {}
@@ -94,6 +102,8 @@ class TrainingMetrics:
             datum = {"MetricName": name, "Value": value, "Timestamp": moment, "Dimensions": self._dimensions}
             with self._lock:
                 self._waiting.append(datum)
+            if self._observed is not None:
+                self._observed.append((name, value))
 
 
 def put_memory(cloudwatch: Any, namespace: str, job: str, peak: int, memory: int) -> None:

@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from recore.simulator.isolation.instances import Instance
 from recore.simulator.isolation.sandbox import Isolation, Sandbox
 from recore.simulator.jobs.failure import JobFailed
 from recore.simulator.jobs.logs import JobLog
@@ -18,8 +19,11 @@ class Platform:
 
     client: makes a boto3 client, of the service named, that talks to this simulator; resources that create other
     resources use it. isolation: of jobs. folder: of the simulator's files. sockets: a folder with a short path, for the
-    sockets of models' servers.
+    sockets of models' servers. operations: those of the API that are answered here. observed: metrics and values of the
+    training jobs that a tuning job follows, by name.
     """
+
+    operations: frozenset[str] = frozenset()
 
     def __init__(
         self,
@@ -31,11 +35,16 @@ class Platform:
         sockets: Path,
     ):
         self.store, self.jobs, self.client, self.isolation, self.sockets = store, jobs, client, isolation, sockets
+        self.observed: dict[str, list[tuple[str, float]]] = {}
         self._installer = PackageInstaller(folder / "libraries", isolation)
 
     @cached_property
     def s3(self) -> Any:
         return self.client("s3")
+
+    @cached_property
+    def sagemaker(self) -> Any:
+        return self.client("sagemaker")
 
     @cached_property
     def logs(self) -> Any:
@@ -45,6 +54,10 @@ class Platform:
     def cloudwatch(self) -> Any:
         return self.client("cloudwatch")
 
+    @cached_property
+    def events(self) -> Any:
+        return self.client("events")
+
     def sandbox(
         self,
         job: Job,
@@ -53,10 +66,12 @@ class Platform:
         log: JobLog,
         folder: Path | None = None,
         shared: dict[str, Path] | None = None,
+        instance: Instance | None = None,
     ) -> Sandbox:
         """A sandbox of a job, with what its requirements.txt asks for beyond the container installed beforehand.
 
         folder: where it lives, by default the job's own. shared: folders of this machine by their names below /run.
+        instance: whose memory, processors and volume the installation may use, by default the job's.
         """
         try:
             self.isolation.prepare(image, log.line)
@@ -64,6 +79,6 @@ class Platform:
             raise JobFailed(f"ClientError: {error}") from None
         libraries = None
         if requirements and requirements.is_file():
-            libraries = self._installer.install(job, image, requirements, log)
+            libraries = self._installer.install(job, image, requirements, log, instance or job.instance)
         folders = {f"/run/{name}": path for name, path in (shared or {}).items()}
         return Sandbox(folder or job.folder, self.isolation, image, libraries, folders)

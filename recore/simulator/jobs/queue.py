@@ -26,12 +26,14 @@ SAVING = 60.0  # seconds in which what a stopped job left is uploaded
 class Job:
     """One job at work: a folder of its own, its processes, the order to stop and the limits.
 
-    place: where its folder is made. instance: whose memory, processors and volume its commands may use.
+    place: where its folder is made. instance: whose memory, processors and volume its commands may use. interrupted:
+    whether the job was ended because the simulator ends.
     """
 
     place: Path
     stopping: threading.Event = field(default_factory=threading.Event)
     instance: Instance | None = None
+    interrupted: bool = False
     _limit: float = math.inf
     _latest: float = math.inf  # when the limit, or the time to save what is left, is over
     _saving: bool = False
@@ -62,13 +64,18 @@ class Job:
         finally:
             self._limit, self._latest = before
 
-    def run(self, launch: Launch, log: JobLog, seconds: float | None = None) -> Ending:
-        """Run a command to its end, at most for some seconds. Raises JobStopped where the job is to stop already."""
+    def run(
+        self, launch: Launch, log: JobLog, seconds: float | None = None, instance: Instance | None = None
+    ) -> Ending:
+        """Run a command to its end, at most for some seconds. Raises JobStopped where the job is to stop already.
+
+        instance: whose memory, processors and volume it may use, by default the job's.
+        """
         self.raise_if_stopping()
         left = self._latest - time.monotonic()
         if seconds is not None or left < math.inf:
             seconds = min(left, math.inf if seconds is None else seconds)
-        process = self.start(launch, seconds, self.instance)
+        process = self.start(launch, seconds, instance or self.instance)
         try:
             log.read(process.output, process.poll)
         except BaseException:
@@ -191,6 +198,7 @@ class JobQueue:
             self._closed = True
             jobs, threads = list(self._running.values()), list(self._threads)
         for job in jobs:
+            job.interrupted = True
             job.kill()
         self._pool.shutdown(wait=True, cancel_futures=True)
         for thread in threads:

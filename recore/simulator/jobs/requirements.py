@@ -4,11 +4,14 @@ import hashlib
 import json
 import shutil
 import threading
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
 
+from recore.simulator.images.catalogue import family_of
+from recore.simulator.images.python_environment import PythonEnvironment
+from recore.simulator.isolation.instances import Instance
 from recore.simulator.isolation.sandbox import ML, Isolation, Launch, Sandbox
 from recore.simulator.jobs.failure import JobFailed
 from recore.simulator.jobs.logs import JobLog
@@ -17,6 +20,8 @@ from recore.simulator.jobs.queue import Job, remove
 from recore.simulator.jobs.reasons import exceeded
 
 INSTALL_SECONDS = 1800
+PART = 1 << 20  # bytes that are read at a time
+LARGEST = 1 << 20  # bytes of a requirements.txt
 
 
 class PackageInstaller:
@@ -26,18 +31,20 @@ class PackageInstaller:
         self._folder, self._isolation = folder, isolation
         self._lock = threading.Lock()
 
-    def install(self, job: Job, image: str, requirements: Path, log: JobLog) -> Path | None:
+    def install(self, job: Job, image: str, requirements: Path, log: JobLog, instance: Instance | None) -> Path | None:
         """Install the packages of a requirements.txt that the container lacks, into a folder of their own.
 
-        The same requirements are installed once. None where jobs run with this machine's Python and it lacks nothing.
+        The same requirements are installed once. None where jobs run with a Python of this machine that lacks nothing.
         What is installed never enters this environment. Packages of the index come as wheels, so that none of their
         code runs in this step, which has the network; packages in the source are built in a sandbox that has none.
-        Raises JobFailed.
+        instance: whose memory, processors and volume pip may use. Raises JobFailed or JobStopped.
         """
         named, local = _lines(requirements)
-        if self._isolation.this_python and all(_is_here(requirement) for requirement in named) and not local:
-            return None
-        target = self._folder / _digest(image, requirements, local)
+        if self._isolation.local_python and not local:
+            python = family_of(image).python()
+            if all(_is_here(requirement, python) for requirement in named):
+                return None
+        target = self._folder / _digest(job, image, requirements, local)
         while not self._lock.acquire(timeout=0.2):
             job.raise_if_stopping()
         part = job.folder / "install"
@@ -46,8 +53,8 @@ class PackageInstaller:
                 return target
             (part / "ml/packages").mkdir(parents=True)
             sandbox = Sandbox(part, self._isolation, image)
-            self._from_index(job, named, sandbox, log)
-            self._from_source(job, local, requirements.parent, sandbox, log)
+            self._from_index(job, named, sandbox, log, instance)
+            self._from_source(job, local, requirements.parent, sandbox, log, instance)
             target.parent.mkdir(exist_ok=True)
             OutputFolder(sandbox.ml, f"{ML}/packages").exists()  # what was built could have put a link in its place
             (part / "ml/packages").rename(target)
@@ -57,32 +64,43 @@ class PackageInstaller:
             remove(part)
 
     @staticmethod
-    def _from_index(job: Job, named: list[Requirement], sandbox: Sandbox, log: JobLog) -> None:
+    def _from_index(
+        job: Job, named: list[Requirement], sandbox: Sandbox, log: JobLog, instance: Instance | None
+    ) -> None:
         """Ask pip what must come, beside what is here, and have it put that, and no more, in the folder."""
         if not named:
             return
         pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:"]
         command = [*pip, "--dry-run", "--report", f"{ML}/report.json", *map(str, named)]
-        _run(job, sandbox.isolation.networked(sandbox, command), log)
+        _run(job, sandbox.isolation.networked(sandbox, command), log, instance)
         found = json.loads((sandbox.ml / "report.json").read_text("utf-8"))["install"]
         wanted = [f"{item['metadata']['name']}=={item['metadata']['version']}" for item in found]
         command = [*pip, "--no-deps", "--target", f"{ML}/packages", *wanted]
         if wanted:
-            _run(job, sandbox.isolation.networked(sandbox, command), log)
+            _run(job, sandbox.isolation.networked(sandbox, command), log, instance)
 
     @staticmethod
-    def _from_source(job: Job, local: list[str], source: Path, sandbox: Sandbox, log: JobLog) -> None:
+    def _from_source(
+        job: Job, local: list[str], source: Path, sandbox: Sandbox, log: JobLog, instance: Instance | None
+    ) -> None:
         """Build packages that lie in the job's source, where the toolkit has it too: /opt/ml/code."""
         if not local:
             return
-        shutil.copytree(source, sandbox.ml / "code", symlinks=True)
+
+        def copy(here: str, there: str) -> None:
+            job.raise_if_stopping()
+            shutil.copy2(here, there, follow_symlinks=False)
+
+        shutil.copytree(source, sandbox.ml / "code", symlinks=True, copy_function=copy)
         command = ["python", "-m", "pip", "install", "--quiet", "--no-deps", "--target", f"{ML}/packages", *local]
         launch = sandbox.launch(command, {"PIP_DRY_RUN": "0"}, f"{ML}/code")
-        _run(job, launch, log)
+        _run(job, launch, log, instance)
 
 
 def _lines(requirements: Path) -> tuple[list[Requirement], list[str]]:
     """What is asked for by name, and what by a path in the source. Raises JobFailed for anything else."""
+    if requirements.stat().st_size > LARGEST:
+        raise JobFailed(f"AlgorithmError: requirements.txt is larger than {LARGEST >> 10} KiB")
     named, local = [], []
     for line in requirements.read_text("utf-8", "replace").splitlines():
         text = line.partition(" #")[0].strip()
@@ -107,32 +125,38 @@ def _lines(requirements: Path) -> tuple[list[Requirement], list[str]]:
     return named, local
 
 
-def _is_here(requirement: Requirement) -> bool:
+def _is_here(requirement: Requirement, python: PythonEnvironment) -> bool:
     """Whether the container has it, or it is for another platform."""
-    if requirement.marker and not requirement.marker.evaluate():
-        return True
     try:
-        return not requirement.extras and requirement.specifier.contains(version(requirement.name), prereleases=True)
-    except PackageNotFoundError:
-        return False
+        if requirement.marker and not requirement.marker.evaluate(dict(python.markers)):
+            return True
+    except (UndefinedComparison, UndefinedEnvironmentName) as error:
+        reason = f"'{requirement}': {error}"[:300]
+        raise JobFailed(f"AlgorithmError: requirements.txt cannot be installed: {reason}") from None
+    version = python.version_of(requirement.name)
+    return version is not None and not requirement.extras and requirement.specifier.contains(version, prereleases=True)
 
 
-def _digest(image: str, requirements: Path, local: list[str]) -> str:
+def _digest(job: Job, image: str, requirements: Path, local: list[str]) -> str:
     """Of the image's name and the text, and where that names paths, of the files that they may lead to."""
     digest = hashlib.sha256(image.encode() + b"\0" + requirements.read_bytes())
     for path in sorted(requirements.parent.rglob("*")) if local else []:
         if path.is_file() and not path.is_symlink():
-            digest.update(f"\0{path.relative_to(requirements.parent)}\0".encode() + path.read_bytes())
+            digest.update(f"\0{path.relative_to(requirements.parent)}\0".encode())
+            with open(path, "rb") as file:
+                while part := file.read(PART):
+                    job.raise_if_stopping()
+                    digest.update(part)
     return digest.hexdigest()[:24]
 
 
-def _run(job: Job, launch: Launch, log: JobLog) -> None:
+def _run(job: Job, launch: Launch, log: JobLog, instance: Instance | None) -> None:
     """Run pip. Raises JobFailed where it does not end well."""
-    ending = job.run(launch, log, INSTALL_SECONDS)
+    ending = job.run(launch, log, INSTALL_SECONDS, instance)
     job.raise_if_stopping()
     if ending.reason == "time":
         raise JobFailed(f"AlgorithmError: requirements.txt was not installed within {INSTALL_SECONDS} seconds")
-    if limit := exceeded(ending, job.instance):
+    if limit := exceeded(ending, instance):
         raise JobFailed(f"AlgorithmError: requirements.txt cannot be installed: {limit}")
     if ending.code != 0:
         said = [line for line in log.tail if line.startswith("ERROR: ")] or list(log.tail)[-1:] or ["pip said nothing"]

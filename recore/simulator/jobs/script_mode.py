@@ -14,10 +14,13 @@ from recore.simulator.isolation.translation import translated, translated_in_she
 from recore.simulator.jobs import archives, transfers
 from recore.simulator.jobs.failure import JobFailed
 from recore.simulator.jobs.queue import Job
+from recore.simulator.jobs.reasons import start_of
 from recore.simulator.jobs.volume import Volume
 from recore.simulator.state.records import Record
 
+LARGEST_DESCRIPTION = 1 << 20  # bytes of the SDK's description of a source
 SOURCE = "/opt/ml/input/source"  # where the script's archive is unpacked, for it has no network to fetch it by
+REPACKING = "_repack_script_launcher.sh"  # of version 2 of the SDK, with a script beside it that names /opt/ml
 
 
 def prepare(record: Record, job: Job, s3: Any, volume: Volume, true_paths: bool) -> Path | None:
@@ -35,7 +38,7 @@ def prepare(record: Record, job: Job, s3: Any, volume: Volume, true_paths: bool)
     if submitted.startswith("s3://"):
         transfers.download(s3, submitted, job.folder / "archive", job.raise_if_stopping, volume)
         source = ml / "input/source"
-        archives.unpack(transfers.only(job.folder / "archive", submitted), source)
+        archives.unpack(transfers.only(job.folder / "archive", submitted), source, volume, job.raise_if_stopping)
         settings["sagemaker_submit_directory"] = json.dumps(SOURCE)
     elif submitted.startswith("/opt/ml/"):
         source = ml / submitted.removeprefix("/opt/ml/")
@@ -46,18 +49,27 @@ def prepare(record: Record, job: Job, s3: Any, volume: Volume, true_paths: bool)
         if not true_paths:
             text = translated(text, {ML: ml})
         (ml / f"input/config/{file}.json").write_text(text)
-    requirements = _requirements(source, ml / "input/data/sm_drivers/sourcecode.json", job.folder / "unpacked")
+    drivers, program = ml / "input/data/sm_drivers", _bare(settings.get("sagemaker_program", ""))
+    requirements = None
+    if not program.endswith(".sh"):  # the toolkit installs nothing for a command
+        requirements = find_requirements(_unpacked(source, job, volume), drivers / "sourcecode.json")
     if not true_paths:
-        _translate(ml / "input/data/sm_drivers", ml)
+        _translate(drivers, ml)
+        if program == REPACKING:
+            _translate(ml / "input/source", ml)
     return requirements
 
 
 def _configuration(record: Record, settings: dict[str, str], host: str) -> dict[str, Any]:
     """The files in /opt/ml/input/config by name."""
-    channel = {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated", "RecordWrapperType": "None"}
+    common = {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated", "RecordWrapperType": "None"}
+    channels = {
+        entry["ChannelName"]: common | {name: entry[name] for name in ("ContentType",) if name in entry}
+        for entry in record.get("InputDataConfig", [])
+    }
     return {
         "hyperparameters": settings,
-        "inputdataconfig": {entry["ChannelName"]: channel for entry in record.get("InputDataConfig", [])},
+        "inputdataconfig": channels,
         "resourceconfig": {
             "current_host": host,
             "hosts": [host],
@@ -76,29 +88,45 @@ def _bare(value: str) -> str:
     return decoded if isinstance(decoded, str) else value
 
 
-def _requirements(source: Path, drivers: Path, scratch: Path) -> Path | None:
-    """The file of requirements in a script's source: a folder, an archive, or a folder that holds just an archive.
+def _unpacked(source: Path, job: Job, volume: Volume) -> Path:
+    """The folder of a script's source, which is a folder, an archive, or a folder that holds just an archive.
 
-    drivers: the SDK's description of the source, which may name another file, or none. An archive is unpacked to
-    scratch, for this alone: the job unpacks it for itself.
+    An archive is unpacked for its requirements.txt alone: the job unpacks it for itself.
     """
-    name = "requirements.txt"
-    if drivers.is_file():
-        try:
-            name = json.loads(drivers.read_text()).get("requirements") or ""
-        except (ValueError, AttributeError):
-            name = ""
     files = list(source.iterdir()) if source.is_dir() else [source]
     if len(files) == 1 and files[0].name.endswith((".tar.gz", ".tgz")) and files[0].is_file():
-        archives.unpack(files[0], scratch)
-        source = scratch
-    path = (source / name).resolve()
+        scratch = job.folder / "unpacked"
+        archives.unpack(files[0], scratch, volume, job.raise_if_stopping)
+        return scratch
+    return source
+
+
+def find_requirements(source: Path, drivers: Path | None = None) -> Path | None:
+    """The file of requirements in a script's source, a folder; None if there is none. Raises JobFailed.
+
+    drivers: the SDK's description of the source, which may name another file, or none.
+    """
+    name = "requirements.txt"
+    if drivers and drivers.is_file():
+        try:
+            name = json.loads(start_of(drivers, LARGEST_DESCRIPTION)).get("requirements") or ""
+        except (ValueError, AttributeError, RecursionError):
+            name = ""
+    if not isinstance(name, str):
+        raise JobFailed("ClientError: sourcecode.json: requirements is not the name of a file")
+    try:
+        path = (source / name).resolve()
+    except (OSError, RuntimeError, ValueError):  # a loop of links, or a name that no file can have
+        reason = "the file of requirements in the source has an invalid name, or is a loop of links"
+        raise JobFailed(f"ClientError: {reason}") from None
     return path if path.is_file() and path.is_relative_to(source.resolve()) else None
 
 
 def _translate(drivers: Path, ml: Path) -> None:
-    """Without a sandbox, the SDK's own driver scripts must name this job's folder where they name /opt/ml."""
+    """Without a sandbox, scripts that the SDK adds must name this job's folder where they name /opt/ml."""
     for path in drivers.rglob("*") if drivers.is_dir() else []:
+        if path.is_symlink():
+            continue
         if path.suffix == ".py":
             literal = re.sub(rb"([\"'\\])", rb"\\\1", os.fsencode(ml))
             path.write_bytes(path.read_bytes().replace(ML.encode(), literal))

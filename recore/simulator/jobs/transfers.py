@@ -14,6 +14,7 @@ import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
+from recore.simulator.jobs import host_disk
 from recore.simulator.jobs.failure import JobFailed
 from recore.simulator.jobs.output_files import Check, CheckedReader, OutputFile, OutputFolder
 from recore.simulator.jobs.volume import Volume
@@ -42,12 +43,13 @@ def download(s3: Any, uri: str, folder: Path, check: Check = lambda: None, volum
     """Objects under a prefix into a folder, by their names below the prefix; one object, named whole, by its own name.
 
     volume: what they must fit on, if its size is limited. Raises JobFailed where they do not, or a key is no path
-    within the folder.
+    within the folder; OSError where the disk of this machine is full.
     """
     bucket, prefix = parse(uri)
     objects = _objects(s3, uri)
-    if volume:
-        volume.take(sum(size for _, size in objects))
+    if volume and not volume.take(sum(size for _, size in objects)):
+        reason = f"the inputs are larger than {volume}"
+        raise JobFailed(f"ClientError: Data download failed: Insufficient disk space: {reason}")
     with _connection(s3) as connection:
         for key, _ in objects:
             check()
@@ -60,6 +62,8 @@ def download(s3: Any, uri: str, folder: Path, check: Check = lambda: None, volum
                 target.parent.mkdir(parents=True, exist_ok=True)
                 _get(connection, bucket, key, target, check)
             except OSError as error:  # a name too long, or both a file and a folder
+                if error.errno in host_disk.FULL_ERRORS:
+                    raise
                 raise JobFailed(f"ClientError: The key '{key}' cannot become a file: {error.strerror}") from None
             except ValueError as error:
                 raise JobFailed(f"ClientError: The key '{key}' cannot become a file: {error}") from None

@@ -3,16 +3,15 @@
 The supervisor imports this, and starts for every command: no dataclass, whose module takes longer than all of this.
 """
 
-from recore.simulator.jobs.failure import JobFailed
-
 BYTES_PER_FILE = 16 << 10  # of a disk, for each file that it has room for, as ext4 divides it
 
 
 class Volume:
-    """A disk of so many bytes. left: those that the job's inputs have not taken."""
+    """A disk of so many bytes. left, files_left: what the job's inputs have not taken of it."""
 
     def __init__(self, size: int):
         self.size = self.left = size
+        self.files_left = size // BYTES_PER_FILE
 
     @classmethod
     def of(cls, gigabytes: int) -> "Volume":
@@ -23,12 +22,11 @@ class Volume:
         """Whether so many bytes in so many files fit on it when it is empty."""
         return size <= self.size and files <= self.size // BYTES_PER_FILE
 
-    def take(self, size: int) -> None:
-        """Count bytes of inputs. Raises JobFailed where there is no room for them."""
+    def take(self, size: int, files: int = 0) -> bool:
+        """Count bytes and files of inputs. Returns whether there is room for all that were counted."""
         self.left -= size
-        if self.left < 0:
-            reason = f"the inputs are larger than {self}"
-            raise JobFailed(f"ClientError: Data download failed: Insufficient disk space: {reason}")
+        self.files_left -= files
+        return min(self.left, self.files_left) >= 0
 
     def __str__(self) -> str:
         return f"VolumeSizeInGB, {self.size >> 30}"

@@ -7,13 +7,16 @@ from collections.abc import Callable
 from recore.simulator.resources.resource import Resource
 from recore.simulator.state.records import Record, to_json
 
+MEMBERS = ("ClientToken", "ClientRequestToken")
+
 
 def once(resource: Resource, operation: str, request: Record, act: Callable[[Record], Record]) -> Record:
-    """What `act` makes of a request without its ClientToken; where a token comes again, the first answer.
+    """What `act` makes of a request without its client token; where a token comes again, the first answer.
 
     Raises ServiceError where the token came with another request before.
     """
-    token = request.pop("ClientToken", None)
+    tokens = [request.pop(member, None) for member in MEMBERS]
+    token = tokens[0] or tokens[1]
     if token is None:
         return act(request)
     key, digest = f"{operation}/{token}", _digest(request)
@@ -24,7 +27,7 @@ def once(resource: Resource, operation: str, request: Record, act: Callable[[Rec
             resource.store.add("ClientToken", key, {"Request": digest, "Answer": answer})
             return answer
     if earlier["Request"] != digest:
-        message = f"ClientToken '{token}' was used with another request of {operation}"
+        message = f"The client token '{token}' was used with another request of {operation}"
         raise resource.error(operation, "ConflictException", message)
     first: Record = earlier["Answer"]
     return first

@@ -5,14 +5,32 @@ production variants, each with its Weight, its Count of instances and its Model,
 configuration or a model is deleted.
 """
 
+import datetime
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from recore.simulator.account import arn
 from recore.simulator.api.errors import ServiceError
+from recore.simulator.resources.resource import now
 from recore.simulator.serving.chain import named_containers
+from recore.simulator.serving.traffic import Parts
 from recore.simulator.state.records import Record, Store
 
 PROPERTIES = {"DesiredWeight": "Weight", "DesiredInstanceCount": "Count"}  # members of requests and of deployments
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How far a deployment in progress is. status: of VariantStatus. parts: of the invocations that it gets."""
+
+    status: str
+    parts: Parts = field(default_factory=dict)
+    since: datetime.datetime = field(default_factory=now)
+
+    def variant_status(self, variant: str) -> list[Record]:
+        """The VariantStatus of one of its variants."""
+        share = f"{float(100 * self.parts.get(variant, 0)):.3g}% of the invocations"
+        return [{"Status": self.status, "StatusMessage": share, "StartTime": self.since}]
 
 
 def make_deployment(store: Store, config_name: str) -> Record:
@@ -112,7 +130,7 @@ def described_variants(deployment: Record, desired: Record) -> list[Record]:
     ]
 
 
-def pending_variants(deployment: Record) -> list[Record]:
+def pending_variants(deployment: Record, stage: Stage) -> list[Record]:
     """ProductionVariants of the PendingDeploymentSummary in that response."""
     return [
         {
@@ -120,6 +138,7 @@ def pending_variants(deployment: Record) -> list[Record]:
             "DeployedImages": _deployed_images(variant["Model"]),
             "DesiredWeight": variant["Weight"],
             "DesiredInstanceCount": variant["Count"],
+            "VariantStatus": stage.variant_status(variant["VariantName"]),
         }
         for variant in deployment["Variants"]
     ]

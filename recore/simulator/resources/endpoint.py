@@ -5,8 +5,10 @@ from collections.abc import Callable
 from recore.simulator.api.errors import ServiceError
 from recore.simulator.jobs.platform import Platform
 from recore.simulator.jobs.queue import Job
+from recore.simulator.resources.alarm_watch import alarm_definitions
 from recore.simulator.resources.blue_green import read_deployment_config
 from recore.simulator.resources.deployment import (
+    Stage,
     described_variants,
     images,
     make_deployment,
@@ -42,7 +44,7 @@ class Endpoints(Resource):
 
     def CreateEndpoint(self, request: Record) -> Record:
         config = request.pop("DeploymentConfig", None)
-        read_deployment_config(config)
+        alarm_definitions(read_deployment_config(config).alarms)
         pending = make_deployment(self.store, request["EndpointConfigName"])
         self._check_images(pending)
         with self.store.transaction():  # no other endpoint may get the last instances meanwhile
@@ -61,9 +63,11 @@ class Endpoints(Resource):
             record = record | {"DataCaptureConfig": describe_capture(capture)}
         if pending is None or record["Rescaling"]:
             return record | {"ProductionVariants": described_variants(deployment, pending or deployment)}
+        begun = Stage("Creating", since=record["PendingSince"])  # where the work has not begun yet
+        stage = self._hosting.stages.get(record["EndpointName"], begun)
         summary = {
             "EndpointConfigName": pending["EndpointConfigName"],
-            "ProductionVariants": pending_variants(pending),
+            "ProductionVariants": pending_variants(pending, stage),
             "StartTime": record["PendingSince"],
         }
         variants = described_variants(deployment, deployment)
@@ -75,13 +79,15 @@ class Endpoints(Resource):
         if "DeploymentConfig" in request and request.get("RetainDeploymentConfig"):
             message = "RetainDeploymentConfig cannot be used with a DeploymentConfig"
             raise ServiceError("ValidationException", message)
-        read_deployment_config(request.get("DeploymentConfig"))
 
         def change(record: Record) -> Record:
             retained = record["LastDeploymentConfig"] if request.get("RetainDeploymentConfig") else None
             config = request.get("DeploymentConfig", retained)
+            policy = read_deployment_config(config)
             deployment = retaining(pending, record["Deployment"], request)
-            return {"Pending": deployment, "Rescaling": False, "LastDeploymentConfig": config}
+            policy.check(deployment)
+            alarms = alarm_definitions(policy.alarms)
+            return {"Pending": deployment, "Rescaling": False, "LastDeploymentConfig": config, "Alarms": alarms}
 
         return self._update("UpdateEndpoint", request, change, self._hosting.deploy)
 
@@ -144,9 +150,8 @@ class Endpoints(Resource):
         """Refuse models with an image that nothing here stands in for."""
         for variant in deployment["Variants"]:
             for image in images(variant["Model"]):
-                if not self.platform.isolation.accepts(image):
-                    message = f"Only images of the scikit-learn family run as processes on this machine, not '{image}'"
-                    raise ServiceError("ValidationException", message)
+                if problem := self.platform.isolation.refusal(image):
+                    raise ServiceError("ValidationException", problem)
 
     def _check_name(self, name: str) -> None:
         """Raise ServiceError where an endpoint has this name, also in another case: AWS makes no difference."""

@@ -9,14 +9,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from recore.simulator.cloudwatch import alarms
 from recore.simulator.jobs.failure import JobFailed, JobStopped
 from recore.simulator.jobs.platform import Platform
 from recore.simulator.jobs.queue import Job
+from recore.simulator.resources.alarm_watch import UpdateWatch, wait
 from recore.simulator.resources.blue_green import BlueGreen, read_deployment_config
-from recore.simulator.resources.deployment import instance_count
+from recore.simulator.resources.deployment import Stage, instance_count
 from recore.simulator.resources.resource import now
 from recore.simulator.serving.fleet import Fleet
-from recore.simulator.serving.traffic import Share, Traffic
+from recore.simulator.serving.traffic import Share, Traffic, divide
 from recore.simulator.state.records import Record
 
 logger = logging.getLogger(__name__)
@@ -28,6 +30,7 @@ RETRY = 1.0  # seconds between attempts to write a record
 class Hosting:
     """The endpoints that serve: their traffic by their names, and the work that changes it.
 
+    stages: how far the deployments in progress are, by the endpoints' names, for those who describe them.
     The record of an endpoint says what to do. Deployment: what serves, if anything. Pending: the deployment that is to
     replace it. An endpoint has one piece of work at a time, which its status stands for, and which sets the next one.
     """
@@ -35,6 +38,7 @@ class Hosting:
     def __init__(self, platform: Platform):
         self._platform, self._store = platform, platform.store
         self.traffic: dict[str, Traffic] = {}
+        self.stages: dict[str, Stage] = {}
 
     def resume(self, record: Record) -> None:
         """Go on with an endpoint of an earlier simulator. Invocations wait until its servers are ready again."""
@@ -48,6 +52,8 @@ class Hosting:
             pending, reason = (None, record["FailureReason"]) if rolls_back else (record["Pending"], None)
             status = "Updating" if pending else "SystemUpdating"
             self._update(name, EndpointStatus=status, Pending=pending, FailureReason=reason, Retiring=0)
+            if pending and not record["Rescaling"]:
+                alarms.restore(record.get("Alarms", []))
             self.traffic[name] = self._make_traffic(name, record["Deployment"])
             self.begin(name, self._restore)
 
@@ -56,25 +62,30 @@ class Hosting:
         self._platform.jobs.submit(f"{name}/{uuid.uuid4()}", partial(self._run, name, work), computes=False)
 
     def deploy(self, record: Record, job: Job) -> None:
-        """Start the fleets of the pending deployment, give them the traffic, and end the fleets that had it."""
+        """Start the fleets of the pending deployment, shift the traffic to them, and end the fleets that had it.
+
+        If they do not start, an alarm goes off or the time is over before the old fleets end, these get all traffic
+        again.
+        """
         name, pending = record["EndpointName"], record["Pending"]
-        policy = read_deployment_config(record.get("LastDeploymentConfig"))
         before, after = self.traffic.get(name), self._make_traffic(name, pending)
+        policy = read_deployment_config(record.get("LastDeploymentConfig")) if before else BlueGreen()
+        watch = UpdateWatch(policy.alarms, policy.longest)
+        self.stages[name] = Stage("Creating")
         try:
-            _start(after, pending, job, policy)
+            _start(after, pending, job, watch.latest)
+            if before:
+                self._shift(job, record, before, after, policy, watch)
         except JobStopped:
             raise
         except Exception as error:
-            self._give_up(job, name, after, error)
+            self._give_up(job, name, before, after, error)
             return
-        for traffic, seconds in policy.steps(before, after):
-            self.traffic[name] = traffic
-            _wait(job, seconds)
-        retiring = instance_count(record["Deployment"]) if before else 0
-        config = pending["EndpointConfigName"]
+        self.traffic[name] = after
+        config, retiring = pending["EndpointConfigName"], instance_count(record["Deployment"]) if before else 0
         self._change(job, name, Deployment=pending, Pending=None, EndpointConfigName=config, Retiring=retiring)
+        self.stages.pop(name)  # before the next update can begin, which needs InService
         if before:
-            _wait(job, policy.termination_wait)
             _end(before)
         self._change(job, name, EndpointStatus="InService", FailureReason=None, Retiring=0)
 
@@ -121,7 +132,7 @@ class Hosting:
         name = record["EndpointName"]
         traffic = self.traffic[name]
         try:
-            _start(traffic, record["Deployment"], job, BlueGreen())
+            _start(traffic, record["Deployment"], job)
         except JobStopped:
             raise
         except Exception as error:
@@ -130,7 +141,7 @@ class Hosting:
                 _end(traffic)
                 self.deploy(record, job)
             else:
-                self._give_up(job, name, traffic, error)
+                self._give_up(job, name, None, traffic, error)
             return
         if record["Pending"]:
             work = self.rescale if record["Rescaling"] else self.deploy
@@ -138,11 +149,27 @@ class Hosting:
         else:
             self._change(job, name, EndpointStatus="InService")
 
-    def _give_up(self, job: Job, name: str, after: Traffic, error: Exception) -> None:
-        """End fleets that failed to start. The old ones go on to serve; without them the endpoint has failed."""
-        if name in self.traffic:
+    def _shift(
+        self, job: Job, record: Record, before: Traffic, after: Traffic, policy: BlueGreen, watch: UpdateWatch
+    ) -> None:
+        """Shift the traffic step by step. Raises JobFailed where the update must be rolled back, and JobStopped."""
+        name = record["EndpointName"]
+        watch.check()
+        for parts in policy.steps(record["Pending"]):
+            self.stages[name] = Stage("ActivatingTraffic", parts)
+            self.traffic[name] = divide(before, after, parts)
+            self.stages[name] = Stage("Baking", parts)
+            watch.wait(job, policy.interval)
+        watch.wait(job, policy.termination_wait)
+
+    def _give_up(self, job: Job, name: str, before: Traffic | None, after: Traffic, error: Exception) -> None:
+        """End fleets that failed. The old ones get all traffic again; without them the endpoint has failed."""
+        if before:
+            self.traffic[name] = before  # at once: to write the record may take long
+            self.stages[name] = Stage("Deleting")
             self._change(job, name, EndpointStatus="RollingBack", FailureReason=_reason(error))
         _end(after)
+        self.stages.pop(name, None)  # before the next update can begin
         self._set_failure(job, name, error)
 
     def _set_failure(self, job: Job, name: str, error: Exception) -> None:
@@ -179,9 +206,8 @@ class Hosting:
                 self._set_failure(job, name, error)
 
 
-def _start(traffic: Traffic, deployment: Record, job: Job, policy: BlueGreen) -> None:
+def _start(traffic: Traffic, deployment: Record, job: Job, latest: float = math.inf) -> None:
     """Start all fleets of a deployment and wait until they are ready. Raises JobFailed, JobStopped."""
-    latest = time.monotonic() + policy.longest - policy.interval - policy.termination_wait
     _scale(traffic.fleets, deployment["Variants"])
     _put_in_service(list(traffic.fleets.values()), job, latest)
 
@@ -193,8 +219,8 @@ def _put_in_service(fleets: list[Fleet], job: Job, deadline: float = math.inf) -
     """
     while waiting := [fleet.variant for fleet in fleets if not fleet.is_ready()]:
         if time.monotonic() > deadline:
-            raise JobFailed(f"Production variant {waiting[0]} was not ready in time")
-        _wait(job, PERIOD)
+            raise JobFailed(f"Production variant {waiting[0]} was not ready within MaximumExecutionTimeoutInSeconds")
+        wait(job, PERIOD)
     for fleet in fleets:
         fleet.put_in_service()
 
@@ -209,7 +235,7 @@ def _persist[T](job: Job, access: Callable[[], T]) -> T:
             return access()
         except OSError as error:
             logger.warning("%s", error)
-            _wait(job, RETRY)
+            wait(job, RETRY)
 
 
 def _scale(fleets: dict[str, Fleet], variants: list[Record]) -> None:
@@ -218,14 +244,8 @@ def _scale(fleets: dict[str, Fleet], variants: list[Record]) -> None:
 
 
 def _end(traffic: Traffic) -> None:
-    for fleet in traffic.fleets.values():
-        fleet.end()
-
-
-def _wait(job: Job, seconds: float) -> None:
-    """Wait while invocations go on. Raises JobStopped when the simulator ends."""
-    if job.stopping.wait(seconds):
-        raise JobStopped
+    for share in traffic.shares:
+        share.fleet.end()
 
 
 def _reason(error: Exception) -> str:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from recore.simulator.api.errors import ServiceError
 from recore.simulator.isolation.instances import Instance, instance_of
 from recore.simulator.isolation.sandbox import ML
+from recore.simulator.jobs import host_disk
 from recore.simulator.jobs.failure import JobFailed, JobStopped, JobTimedOut
 from recore.simulator.jobs.logs import JobLog
 from recore.simulator.jobs.metrics import TrainingMetrics, put_memory
@@ -22,6 +23,8 @@ from recore.simulator.resources.resource import Resource, now
 from recore.simulator.state.records import Record
 
 logger = logging.getLogger(__name__)
+
+INTERRUPTED = "InternalServerError: The simulator ended before the job did"
 
 
 class JobResource(Resource):
@@ -38,8 +41,7 @@ class JobResource(Resource):
         """Jobs that were in progress when an earlier simulator ended have failed."""
         for record in self.store.all(self.kind):
             if record[f"{self.kind}Status"] in ("InProgress", "Stopping"):
-                reason = "InternalServerError: The simulator ended before the job did"
-                self.end(record[f"{self.kind}Name"], "Failed", FailureReason=reason)
+                self.end(record[f"{self.kind}Name"], "Failed", FailureReason=INTERRUPTED)
 
     def execute(self, record: Record, job: Job) -> Record:
         """Do the work. Raises JobFailed or JobStopped."""
@@ -106,14 +108,6 @@ class JobResource(Resource):
         if instance:
             put_memory(self.platform.cloudwatch, self.log_group, name, ending.peak, instance.memory)
 
-    def check_image(self, image: str) -> None:
-        """Refuse an image that nothing here stands in for."""
-        if not self.platform.isolation.accepts(image):
-            raise ServiceError(
-                "ValidationException",
-                f"Only images of the scikit-learn family run as processes on this machine, not '{image}'",
-            )
-
     def check_ending(self, job: Job, ending: Ending, log: JobLog, failure: Path) -> None:
         """Raise JobFailed with SageMaker's kind of reason where a command did not end well; JobStopped, JobTimedOut."""
         if ending.reason in ("stopped", "time"):
@@ -133,16 +127,18 @@ class JobResource(Resource):
         if record is None:
             return
         try:
-            if job.stopping.is_set():
+            # a request to stop that came before the job was in the queue has left its mark in the record alone
+            if job.stopping.is_set() or record[f"{self.kind}Status"] == "Stopping":
                 raise JobStopped
             self.change(name, **{self.started: now()})
             self.end(name, "Completed", **self.execute(record, job))
         except JobTimedOut:
             self.end(name, "Stopped", **self.timed_out)
         except JobStopped:
-            self.end(name, "Stopped")
+            if not job.interrupted:  # the simulator ends: the next one finds the job interrupted, as after a kill
+                self.end(name, "Stopped")
         except JobFailed as failure:
-            self.end(name, "Failed", FailureReason=str(failure)[:1024])
+            self.end(name, "Failed", FailureReason=host_disk.reason_of(failure, job.place)[:1024])
         except Exception as error:
             logger.exception("%s %s", self.kind, name)
-            self.end(name, "Failed", FailureReason=f"InternalServerError: {error!r}"[:1024])
+            self.end(name, "Failed", FailureReason=host_disk.reason_of(error, job.place)[:1024])

@@ -1,15 +1,18 @@
 """Model packages: the versions of a group, with their approval, and packages of a name, without a group."""
 
 import operator
+from collections.abc import Callable
 from typing import ClassVar
 
 from recore.simulator.account import arn
 from recore.simulator.api.errors import ServiceError
+from recore.simulator.jobs.platform import Platform
 from recore.simulator.resources.client_token import once
 from recore.simulator.resources.model_card import check_model_card, metadata_only
 from recore.simulator.resources.package_source import with_source
 from recore.simulator.resources.paging import Place
 from recore.simulator.resources.resource import Filter, Resource, contains_text, now
+from recore.simulator.resources.state_changes import StateChanges
 from recore.simulator.state.records import Record
 
 NOT_SIMULATED = ("SourceAlgorithmSpecification", "ValidationSpecification", "SecurityConfig", "ManagedStorageType")
@@ -20,6 +23,23 @@ REPLACED = (
     "ModelPackageRegistrationType",
     "InferenceSpecification",
     "ModelLifeCycle",
+)
+APPROVAL = ("ModelApprovalStatus", "ApprovalDescription")
+# members of the event that tells of a new state
+EVENT = (
+    "ModelPackageName",
+    "ModelPackageGroupName",
+    "ModelPackageVersion",
+    "ModelPackageArn",
+    "ModelPackageDescription",
+    "CreationTime",
+    "InferenceSpecification",
+    "ModelPackageStatus",
+    "ModelPackageStatusDetails",
+    "CertifyForMarketplace",
+    *APPROVAL,
+    "MetadataProperties",
+    "LastModifiedTime",
 )
 INSTANCE_TYPES = ("SupportedTransformInstanceTypes", "SupportedRealtimeInferenceInstanceTypes")
 MOST_PROPERTIES = 50
@@ -36,6 +56,7 @@ class ModelPackages(Resource):
     kind = "ModelPackage"
     arn_type = "model-package"
     verbs = ("List", "Delete")
+    newest_first = True  # the API's reference says otherwise, but AWS's samples take the first one for the latest
     filters: ClassVar[dict[str, Filter]] = {
         "NameContains": ("ListedName", contains_text),
         "ModelApprovalStatus": ("ModelApprovalStatus", operator.eq),
@@ -45,8 +66,12 @@ class ModelPackages(Resource):
 
     orders: ClassVar[dict[str, str]] = {"Name": "ListedName"}
 
+    def __init__(self, platform: Platform):
+        super().__init__(platform)
+        self._state_changes = StateChanges(platform)
+
     def CreateModelPackage(self, request: Record) -> Record:
-        return once(self, "CreateModelPackage", request, self._create)
+        return self._once("CreateModelPackage", request, self._create)
 
     def DescribeModelPackage(self, request: Record) -> Record:
         record = self.find("DescribeModelPackage", request)
@@ -66,7 +91,7 @@ class ModelPackages(Resource):
         return {"ModelPackageSummaries": summaries, "BatchDescribeModelPackageErrorMap": errors}
 
     def UpdateModelPackage(self, request: Record) -> Record:
-        return once(self, "UpdateModelPackage", request, self._update)
+        return self._once("UpdateModelPackage", request, self._update)
 
     def ListModelPackages(self, request: Record) -> Record:
         request = dict(request)
@@ -79,7 +104,25 @@ class ModelPackages(Resource):
         value, package = super().place(record, by)
         return value, f"{record.get('ModelPackageVersion', 0):09}/{package}"  # version 10 comes after version 9
 
-    def _create(self, request: Record) -> Record:
+    def _once(self, operation: str, request: Record, act: Callable[[Record], tuple[Record, bool]]) -> Record:
+        """Carry out a request, and put an event if that has changed the state of the package.
+
+        act: returns the package's record, and whether its state has changed.
+        """
+        changed: list[Record] = []
+
+        def answer(request: Record) -> Record:
+            record, has_changed = act(request)
+            changed.extend([record] if has_changed else [])
+            return {"ModelPackageArn": record["ModelPackageArn"]}
+
+        answered = once(self, operation, request, answer)
+        for record in changed:  # which is stored by now
+            detail = {"CertifyForMarketplace": False} | {name: record[name] for name in EVENT if name in record}
+            self._state_changes.put("Model Package", record["ModelPackageArn"], detail)
+        return answered
+
+    def _create(self, request: Record) -> tuple[Record, bool]:
         if unknown := [member for member in NOT_SIMULATED if member in request]:
             raise ServiceError("ValidationException", f"CreateModelPackage: {unknown[0]} is not simulated")
         if ("ModelPackageName" in request) == ("ModelPackageGroupName" in request):
@@ -89,7 +132,7 @@ class ModelPackages(Resource):
         check_model_card(request.get("ModelCard", {}))
         request = with_source(self.store, request, request)
         create = self._create_version if "ModelPackageGroupName" in request else self._create_unversioned
-        return {"ModelPackageArn": create(request)}
+        return self.find("DescribeModelPackage", {"ModelPackageArn": create(request)}), True
 
     def _create_version(self, request: Record) -> str:
         if "Tags" in request or request.get("CertifyForMarketplace"):
@@ -140,16 +183,17 @@ class ModelPackages(Resource):
             CreatedBy={},
         )
 
-    def _update(self, request: Record) -> Record:
+    def _update(self, request: Record) -> tuple[Record, bool]:
         check_model_card(request.get("ModelCard", {}))
         with self.store.transaction():
-            _check_versioned(self.find("UpdateModelPackage", request))
+            before = self.find("UpdateModelPackage", request)
+            _check_versioned(before)
             record = self.store.change(
                 self.kind,
                 self.key(request),
                 lambda record: with_source(self.store, _updated(record, request), request),
             )
-        return {"ModelPackageArn": record["ModelPackageArn"]}
+        return record, any(record.get(name) != before.get(name) for name in APPROVAL)
 
 
 def _updated(record: Record, request: Record) -> Record:

@@ -7,17 +7,20 @@ from pathlib import Path
 
 from recore.simulator.account import REGION
 from recore.simulator.api.errors import ServiceError
-from recore.simulator.jobs import transfers
+from recore.simulator.jobs import archives, transfers
 from recore.simulator.jobs.failure import JobFailed, JobStopped
 from recore.simulator.jobs.logs import JobLog
 from recore.simulator.jobs.output_files import OutputFolder
 from recore.simulator.jobs.queue import Job
 from recore.simulator.jobs.reasons import start_of
+from recore.simulator.jobs.script_mode import find_requirements
 from recore.simulator.jobs.volume import Volume
+from recore.simulator.resources.ineffective import PROCESSING, without_effect
 from recore.simulator.resources.job import JobResource
 from recore.simulator.state.records import Record
 
 ML = "/opt/ml/"
+SDK_SOURCE = "processing/input/code/sourcedir.tar.gz"  # below it: the source of the SDK's FrameworkProcessor
 
 
 class ProcessingJobs(JobResource):
@@ -30,7 +33,7 @@ class ProcessingJobs(JobResource):
         specification = request["AppSpecification"]
         self.check_image(specification["ImageUri"])
         if not specification.get("ContainerEntrypoint"):
-            raise ServiceError("ValidationException", "The scikit-learn image has no processing entrypoint: name one")
+            raise ServiceError("ValidationException", "The image has no processing entrypoint: name one")
         for place in _places(request):
             if not place["LocalPath"].startswith("/opt/ml/processing/") or ".." in Path(place["LocalPath"]).parts:
                 message = f"LocalPath '{place['LocalPath']}' must lie below /opt/ml/processing/"
@@ -47,6 +50,8 @@ class ProcessingJobs(JobResource):
 
     def execute(self, record: Record, job: Job) -> Record:
         log = self.log(record["ProcessingJobName"])
+        for line in without_effect(record, PROCESSING):
+            log.line(line)
         with self.limited(record, job, record["ProcessingResources"]["ClusterConfig"], log) as volume:
             self._run(record, job, volume, log)
         return {}
@@ -58,7 +63,8 @@ class ProcessingJobs(JobResource):
         variables = {"PROCESSING_JOB_NAME": name, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
         variables |= record.get("Environment", {})
         command = [*specification["ContainerEntrypoint"], *specification.get("ContainerArguments", [])]
-        sandbox = self.platform.sandbox(job, specification["ImageUri"], None, log)
+        requirements = _requirements(ml / SDK_SOURCE, job, volume)
+        sandbox = self.platform.sandbox(job, specification["ImageUri"], requirements, log)
         ending = job.run(sandbox.launch(command, variables), log)
         self.measure(name, ending, job.instance)
         if message := _message(ml / "output/message"):
@@ -100,6 +106,18 @@ class ProcessingJobs(JobResource):
                 failures.append(failure)
         if failures:
             raise failures[0]
+
+
+def _requirements(archive: Path, job: Job, volume: Volume) -> Path | None:
+    """The requirements of a FrameworkProcessor, whose script would install them where there is no network.
+
+    The archive is unpacked for them alone: the script unpacks it for itself. Raises JobFailed if it is invalid.
+    """
+    if not archive.is_file():
+        return None
+    folder = job.folder / "unpacked"
+    archives.unpack(archive, folder, volume, job.raise_if_stopping)
+    return find_requirements(folder)
 
 
 def _message(path: Path) -> str:

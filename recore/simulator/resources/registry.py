@@ -9,27 +9,34 @@ from recore.simulator.resources.endpoint_config import EndpointConfigs
 from recore.simulator.resources.model import Models
 from recore.simulator.resources.model_package import ModelPackages
 from recore.simulator.resources.model_package_group import ModelPackageGroups
+from recore.simulator.resources.pipeline import Pipelines
+from recore.simulator.resources.pipeline_execution import PipelineExecutions
 from recore.simulator.resources.processing import ProcessingJobs
 from recore.simulator.resources.resource import Resource
 from recore.simulator.resources.search import Searches
 from recore.simulator.resources.tags import Tags
 from recore.simulator.resources.training import TrainingJobs
 from recore.simulator.resources.transform import TransformJobs
+from recore.simulator.resources.tuning import TuningJobs
 
 KINDS: tuple[type[Resource], ...] = (
     TrainingJobs,
     ProcessingJobs,
     TransformJobs,
+    TuningJobs,
     Models,
     ModelPackageGroups,
     ModelPackages,
     EndpointConfigs,
     Endpoints,
+    Pipelines,
+    PipelineExecutions,
 )
 
 
 def make_resources(platform: Platform) -> list[Resource]:
     """A resource of each kind, and what concerns all of them: tags and searches."""
+    platform.operations = frozenset(name for kind in KINDS for name in kind.operations())
     resources = [kind(platform) for kind in KINDS]
     return [*resources, Tags(platform, resources), Searches(platform, resources)]
 
@@ -44,7 +51,7 @@ def operations_table() -> str:
         absent -= set(missing)
         run, recorded = (here, []) if kind.runs else ([], here)
         cells = " | ".join(", ".join(f"`{name}`" for name in names) for names in (run, recorded, missing))
-        rows.append(f"| {kind.arn_type.replace('-', ' ')}s | {cells} |")
+        rows.append(f"| {kind.title or kind.arn_type.replace('-', ' ')}s | {cells} |")
     nouns = sorted({_noun(name) for name in absent})
     first = [noun for noun in nouns if not any(noun != other and noun.startswith(other) for other in nouns)]
     rows.append(f"| everything else |  |  | {', '.join(f'`{noun}`' for noun in first)} |")

@@ -36,11 +36,12 @@ class Resource:
     arn_type: what stands in the ARN before a record's key. verbs: of Describe, List, Stop and Delete, those that are
     answered in the common way. filters: members of List's request, besides the common ones; orders: values of its
     SortBy, each with the record's member. newest_first: how List sorts by default. runs: whether a resource does
-    something here, or is only recorded.
+    something here, or is only recorded. title: of the kind in the table of operations, if it is not the arn_type.
     """
 
     kind: ClassVar[str]
     arn_type: ClassVar[str]
+    title: ClassVar[str] = ""
     verbs: ClassVar[tuple[str, ...]] = ()
     filters: ClassVar[dict[str, Filter]] = {}
     orders: ClassVar[dict[str, str]] = {}
@@ -78,6 +79,11 @@ class Resource:
         """The key of the record that a request names, by its name or its ARN: what follows the type in the ARN."""
         named: str = request.get(f"{self.kind}Name") or request[f"{self.kind}Arn"]
         return named.removeprefix(self.arn(""))
+
+    def check_image(self, image: str) -> None:
+        """Raise ServiceError for an image that nothing here stands in for."""
+        if problem := self.platform.isolation.refusal(image):
+            raise ServiceError("ValidationException", problem)
 
     def has(self, arn: str) -> bool:
         """Whether there is a record of this ARN."""

@@ -1,14 +1,13 @@
-"""Training jobs: a script in the scikit-learn container, by the toolkit or by an entrypoint of its own."""
+"""Training jobs: what an image's `train` does, a script by its toolkit or an algorithm, or an entrypoint."""
 
 import contextlib
-import re
-from importlib.metadata import version
 from typing import ClassVar
 
 import regex
 
 from recore.simulator.account import REGION
 from recore.simulator.api.errors import ServiceError
+from recore.simulator.images.catalogue import family_of
 from recore.simulator.jobs import archives, script_mode, transfers
 from recore.simulator.jobs.failure import JobFailed, JobStopped, JobTimedOut
 from recore.simulator.jobs.logs import JobLog
@@ -18,6 +17,7 @@ from recore.simulator.jobs.process import Ending
 from recore.simulator.jobs.queue import Job
 from recore.simulator.jobs.reasons import failure_file
 from recore.simulator.jobs.volume import Volume
+from recore.simulator.resources.ineffective import without_effect
 from recore.simulator.resources.job import JobResource
 from recore.simulator.resources.resource import now
 from recore.simulator.state.records import Record
@@ -35,7 +35,7 @@ class TrainingJobs(JobResource):
     def CreateTrainingJob(self, request: Record) -> Record:
         algorithm = request.get("AlgorithmSpecification", {})
         self.check_image(algorithm.get("TrainingImage", ""))
-        problem = _not_run_here(request)
+        problem = not_run_here(request)
         if problem:
             raise ServiceError("ValidationException", problem)
         name, output = request["TrainingJobName"], request["OutputDataConfig"]
@@ -52,16 +52,22 @@ class TrainingJobs(JobResource):
         return {"TrainingJobArn": arn}
 
     def described(self, record: Record) -> Record:
-        # SageMaker always answers it, and version 2 of its SDK reads it
-        return record | {"OutputDataConfig": {"KmsKeyId": ""} | record["OutputDataConfig"]}
+        trial = self.store.get("TuningTrial", record["TrainingJobName"]) or {}
+        # SageMaker always answers KmsKeyId, and version 2 of its SDK reads it
+        output = {"KmsKeyId": ""} | record["OutputDataConfig"]
+        return record | {"OutputDataConfig": output, "TuningJobArn": trial.get("HyperParameterTuningJobArn")}
 
     def execute(self, record: Record, job: Job) -> Record:
         name, algorithm = record["TrainingJobName"], record["AlgorithmSpecification"]
+        family = family_of(algorithm["TrainingImage"])
         definitions = {metric["Name"]: metric["Regex"] for metric in algorithm.get("MetricDefinitions", [])}
-        metrics = TrainingMetrics(self.platform.cloudwatch, self.log_group, name, definitions)
+        definitions = {**family.metrics, **definitions}
+        observed = self.platform.observed.get(name)
+        metrics = TrainingMetrics(self.platform.cloudwatch, self.log_group, name, definitions, observed)
         log = self.log(name, metrics)
-        if difference := _difference(algorithm["TrainingImage"]):
-            log.line(difference)
+        remarks = family.remarks(algorithm["TrainingImage"]) if self.platform.isolation.local_python else []
+        for line in [*remarks, *without_effect(record)]:
+            log.line(line)
         with self.limited(record, job, record["ResourceConfig"], log) as volume:
             self._work_on(record, job, volume, log, metrics)
         return {}
@@ -92,7 +98,7 @@ class TrainingJobs(JobResource):
         self._enter(name, "Downloading", "Downloading input data")
         requirements = script_mode.prepare(record, job, self.platform.s3, volume, self.platform.isolation.true_paths)
         sandbox = self.platform.sandbox(job, algorithm["TrainingImage"], requirements, log)
-        command = algorithm.get("ContainerEntrypoint") or self.platform.isolation.train
+        command = algorithm.get("ContainerEntrypoint") or self.platform.isolation.training(algorithm["TrainingImage"])
         command = [*command, *algorithm.get("ContainerArguments", [])]
         variables = {"TRAINING_JOB_NAME": name, "TRAINING_JOB_ARN": record["TrainingJobArn"]}
         variables |= {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION} | record.get("Environment", {})
@@ -144,7 +150,7 @@ def _next(record: Record, status: str, message: str) -> Record:
     }
 
 
-def _not_run_here(request: Record) -> str | None:
+def not_run_here(request: Record) -> str | None:
     """What is wrong with a request, or why this machine cannot do what it asks for; None where it can."""
     algorithm, resources = request.get("AlgorithmSpecification", {}), request.get("ResourceConfig", {})
     if "InstanceType" not in resources or resources.get("InstanceCount", 1) != 1:
@@ -169,12 +175,3 @@ def _not_run_here(request: Record) -> str | None:
         if channel.get("CompressionType", "None") != "None":
             return f"Channel {name}: compressed channels do not run here"
     return None
-
-
-def _difference(image: str) -> str | None:
-    """What a job's log says where its image's tag names another scikit-learn than the one it runs with here."""
-    named = re.match(r"\d+\.\d+", image.rpartition("/")[2].partition("@")[0].partition(":")[2])
-    here = version("scikit-learn")
-    if named is None or here.startswith(f"{named[0]}."):
-        return None
-    return f"The image {image} is of scikit-learn {named[0]}; the version differs: this job runs with {here}."

@@ -11,6 +11,7 @@ from recore.simulator.jobs import transfers
 from recore.simulator.jobs.failure import JobFailed
 from recore.simulator.jobs.manifest import SourceObject, source_objects
 from recore.simulator.jobs.queue import Job
+from recore.simulator.resources.ineffective import TRANSFORM, without_effect
 from recore.simulator.resources.job import JobResource
 from recore.simulator.resources.resource import refuse_others
 from recore.simulator.serving.chain import Chain, named_containers
@@ -78,7 +79,8 @@ class TransformJobs(JobResource):
         instance = instance_of(record["TransformResources"]["InstanceType"])
         count = min(record["TransformResources"]["InstanceCount"], len(objects))  # others would have nothing to do
         chains = [self._chain(record, model, job, instance, number) for number in range(1, count + 1)]
-
+        for line in without_effect(record, TRANSFORM):
+            chains[0].log.line(line)
         try:
             share_out(job, chains, objects, partial(self._transform, record, job))
         finally:

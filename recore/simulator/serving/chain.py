@@ -40,7 +40,7 @@ class Chain:
         environment: Mapping[str, str] | None = None,
         defaults: Mapping[str, str] | None = None,
     ):
-        self._job, self.log, self.folder = job, log, job.folder / name
+        self._job, self.log, self.folder = job, log, job.place / name
         region = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
         self._servers = [
             ContainerServer(
@@ -60,7 +60,7 @@ class Chain:
     def __enter__(self) -> "Chain":
         """Start all servers side by side. Raises JobFailed or JobStopped."""
         try:
-            self.folder.mkdir(parents=True)
+            (self._job.folder / self.folder.name).mkdir()
             with ThreadPoolExecutor(len(self._servers)) as pool:
                 for started in [pool.submit(server.start) for server in self._servers]:
                     started.result()

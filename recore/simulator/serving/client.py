@@ -17,6 +17,9 @@ from typing import Any
 LARGEST = 25 << 20  # bytes of a response's body, unless a request says otherwise
 PART = 1 << 20  # bytes that are read or copied at a time
 LINE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # of a request's head
+LENGTH = re.compile("[0-9]{1,18}")
+CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?\r?\n", re.DOTALL)  # the line of its size
+LONGEST_LINE = 1 << 16  # bytes
 
 
 class NoResponse(Exception):
@@ -155,7 +158,7 @@ class UnixConnection:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._socket.sendall(request)
             self._socket.sendall(body)
-        with http.client.HTTPResponse(self._socket) as response:
+        with StrictResponse(self._socket) as response:
             response.begin()
             try:
                 parsed = _read(response, largest)
@@ -204,6 +207,19 @@ class DeadlineSocket(socket.socket):
             raise TimeoutError from None
 
 
+class StrictResponse(http.client.HTTPResponse):
+    """A response whose chunks have sizes: the base class takes -1 for all that comes until the connection ends."""
+
+    def _read_next_chunk_size(self) -> int:
+        line = self.fp.readline(LONGEST_LINE)
+        if not line.endswith(b"\n") and len(line) < LONGEST_LINE:
+            raise http.client.IncompleteRead(b"")
+        size = CHUNK.fullmatch(line)
+        if not size:
+            raise http.client.HTTPException(f"the size of a chunk is {line[:20]!r}")
+        return int(size[1], 16)
+
+
 def _request(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
     """A request's lines before its body. Raises NoResponse where that would not be HTTP."""
     fields = {"Host": "localhost", **headers, "Content-Length": str(len(body))}
@@ -214,8 +230,11 @@ def _request(method: str, path: str, body: bytes, headers: Mapping[str, str]) ->
 
 
 def _read(response: http.client.HTTPResponse, largest: int) -> Response:
-    if len(set(response.headers.get_all("Content-Length", []))) > 1:
+    lengths = set(response.headers.get_all("Content-Length", []))
+    if len(lengths) > 1:
         raise http.client.HTTPException("it has several lengths")
+    if wrong := [length for length in lengths if not LENGTH.fullmatch(length)]:
+        raise http.client.HTTPException(f"its length is {wrong[0][:20]!r}")
     parts, size = [], 0
     while part := response.read(PART):
         parts.append(part)

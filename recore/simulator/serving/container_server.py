@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from recore.simulator.images.family import image_name
 from recore.simulator.isolation import socket_folder
 from recore.simulator.isolation.instances import Instance
-from recore.simulator.isolation.sandbox import ML, image_name
+from recore.simulator.isolation.sandbox import ML
 from recore.simulator.jobs import archives, transfers
 from recore.simulator.jobs.failure import JobFailed, JobStopped
 from recore.simulator.jobs.logs import JobLog
@@ -15,11 +16,13 @@ from recore.simulator.jobs.platform import Platform
 from recore.simulator.jobs.process import Ending, SupervisedProcess
 from recore.simulator.jobs.queue import Job, remove
 from recore.simulator.jobs.reasons import text_of
+from recore.simulator.jobs.volume import Volume
 from recore.simulator.serving.client import LARGEST, NoResponse, Response, TimedOut, UnixClient
 from recore.simulator.serving.model_data import model_data
 from recore.simulator.state.records import Record
 
 ONE_PING = 2.0  # seconds for a single one, as on AWS
+UNNAMED_VOLUME = 30 << 30  # bytes for the model and its source where no VolumeSizeInGB says so
 CODE = f"{ML}/code"
 OFFLINE = (
     "AlgorithmError: The server did not start: EnableNetworkIsolation is set, and the container's serve runs "
@@ -50,8 +53,8 @@ class ContainerServer:
     ):
         self._platform, self._job, self._container, self._log = platform, job, container, log
         self._instance, self._network, self._folder = instance, network, folder
-        self._ml = folder / "ml"
-        self._sockets = socket_folder.make_for_server(platform.sockets)
+        self._ml, self._volume = folder / "ml", instance.volume or UNNAMED_VOLUME
+        self._sockets = socket_folder.for_server(platform.sockets)
         self._variables = dict(variables)
         self._client = UnixClient(self._sockets / socket_folder.NAME)
         self._process: SupervisedProcess | None = None
@@ -64,6 +67,7 @@ class ContainerServer:
         """Download and unpack what it serves, install its requirements, start it. Raises JobFailed or JobStopped."""
         if not self._network and not self._builds_offline():
             raise JobFailed(OFFLINE)
+        self._sockets.mkdir(0o700)
         code = self._prepare()
         sandbox = self._platform.sandbox(
             self._job,
@@ -72,6 +76,7 @@ class ContainerServer:
             self._log,
             folder=self._folder,
             shared={"server": self._sockets},
+            instance=replace(self._instance, volume=self._volume, memory_use=None),
         )
         launch = sandbox.launch(sandbox.isolation.serving(sandbox.image), self._variables)
         with self._lock:
@@ -172,25 +177,30 @@ class ContainerServer:
     def _prepare(self) -> Path:
         """Fill /opt/ml with the model and its script. Returns the folder of the script's source."""
         ml, s3, check = self._ml, self._platform.s3, self._job.raise_if_stopping
+        volume = Volume(self._volume)
         for name in ("model", "code", "output"):
             (ml / name).mkdir(parents=True)
         data = model_data(self._container)
         if data and data.packed:
-            transfers.download(s3, data.uri, self._folder / "archive", check)
-            archives.unpack(transfers.only(self._folder / "archive", data.uri), ml / "model")
+            transfers.download(s3, data.uri, self._folder / "archive", check, volume)
+            archives.unpack(transfers.only(self._folder / "archive", data.uri), ml / "model", volume, check)
         elif data and data.uri.endswith("/"):
-            transfers.download(s3, data.uri, ml / "model", check)
+            transfers.download(s3, data.uri, ml / "model", check, volume)
         elif data:
             bucket, key = transfers.parse(data.uri)
             transfers.download_file(s3, bucket, key, ml / "model" / Path(key).name, check)
         submitted = self._variables.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
         if submitted.startswith("s3://"):
-            transfers.download(s3, submitted, self._folder / "source", check)
-            archives.unpack(transfers.only(self._folder / "source", submitted), ml / "code")
+            transfers.download(s3, submitted, self._folder / "source", check, volume)
+            archives.unpack(transfers.only(self._folder / "source", submitted), ml / "code", volume, check)
             self._variables["SAGEMAKER_SUBMIT_DIRECTORY"] = CODE
             return ml / "code"
         code = ml / (submitted or f"{ML}/model/code").removeprefix(f"{ML}/")
-        if not code.resolve().is_relative_to(ml.resolve()):
+        try:
+            is_below = code.resolve().is_relative_to(ml.resolve())
+        except (OSError, RuntimeError, ValueError):  # a loop of links in the model, or a name that no file can have
+            is_below = False
+        if not is_below:
             raise JobFailed(f"ClientError: SAGEMAKER_SUBMIT_DIRECTORY '{submitted}' is not below /opt/ml")
         return code
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 
 from recore.simulator.isolation.instances import Instance, instance_of
+from recore.simulator.jobs import host_disk
 from recore.simulator.jobs.failure import JobFailed, JobStopped, JobTimedOut
 from recore.simulator.jobs.logs import JobLog
 from recore.simulator.jobs.platform import Platform
@@ -94,10 +95,10 @@ class EndpointInstance:
             except JobStopped:
                 return
             except JobFailed as failure:
-                reason = str(failure)
+                reason = host_disk.reason_of(failure, job.place)
             except Exception as error:
                 logger.exception("%s", self._key)
-                reason = f"InternalServerError: {error!r}"
+                reason = host_disk.reason_of(error, job.place)
             finally:
                 self._set_server(None)
                 log.deliver()

@@ -11,11 +11,12 @@ from itertools import islice
 from typing import Any
 
 NAME = r"'[^'\\]*'"
-INDEX = r"-?\d+|(?:-?\d+)?\s*:\s*(?:-?\d+)?"
+# possessive, so that there is one way alone to match a text: with several, a long text would take hours
+INDEX = r"-?\d+|(?:-?\d+)?\s*+:\s*+(?:-?\d+)?"
 STEP = re.compile(
     r"\.(?P<dotted>[^\s.,:$@?*'\"()\[\]\\]+)"
     r"|\.?\[\s*(?P<names>NAME(?:\s*,\s*NAME)*)\s*\]"
-    r"|\[\s*(?P<indexes>(?:INDEX)(?:\s*,\s*(?:INDEX))*)\s*\]"
+    r"|\[\s*+(?P<indexes>(?:INDEX)(?:\s*+,\s*+(?:INDEX))*)\s*+\]"
     r"|(?P<all>\.\*|\.?\[\s*\*\s*\])".replace("NAME", NAME).replace("INDEX", INDEX)
 )
 

@@ -1,9 +1,10 @@
 """How the invocations of an endpoint are divided among fleets, and how they are shifted from old fleets to new ones."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from fractions import Fraction
+from itertools import accumulate, count
 from random import Random
 
 from recore.simulator.serving.fleet import Fleet
@@ -28,7 +29,7 @@ class Traffic:
 
     @property
     def fleets(self) -> dict[str, Fleet]:
-        """The fleets by the names of their variants."""
+        """The fleets by the names of their variants; not of a DividedTraffic, where two can have the same name."""
         return {share.fleet.variant: share.fleet for share in self.shares}
 
     def of(self, variant: str) -> "Traffic | None":
@@ -44,14 +45,53 @@ class Traffic:
         return self._weighted[min(bisect_right(self._bounds, point), len(self._weighted) - 1)].fleet
 
 
-Step = tuple[Traffic, float]  # a traffic, and the seconds that it stays before the next one
+Parts = Mapping[str, Fraction]  # of the invocations of each variant: what the new fleets get
 
 
-def all_at_once(before: Traffic | None, after: Traffic, seconds: float) -> Iterator[Step]:
+class DividedTraffic(Traffic):
+    """During an update: parts of the invocations of new variants go to their fleets, all others to the old fleets."""
+
+    def __init__(self, before: Traffic, after: Traffic, parts: Parts):
+        super().__init__([*before.shares, *after.shares])
+        self._before, self._after, self._parts = before, after, parts
+
+    def of(self, variant: str) -> Traffic | None:
+        before, after = self._before.of(variant), self._after.of(variant)
+        return DividedTraffic(before, after, self._parts) if before and after else before or after
+
+    def choose(self, random: Random) -> Fleet:
+        fleet = self._after.choose(random)
+        return fleet if random.random() < self._parts[fleet.variant] else self._before.choose(random)
+
+
+def divide(before: Traffic, after: Traffic, parts: Parts) -> Traffic:
+    """The traffic in one step of an update."""
+    return after if min(parts.values()) == 1 else DividedTraffic(before, after, parts)
+
+
+def all_at_once(sizes: Parts) -> Iterator[Parts]:
     """Shift all invocations in one step."""
-    yield after, seconds
+    yield dict.fromkeys(sizes, Fraction(1))
 
 
-# By the Type of a TrafficRoutingConfiguration: functions of the traffic before an update (None for a new endpoint), the
-# traffic after it and WaitIntervalInSeconds. They yield the steps, of which the last one is the traffic after it.
-SHIFTINGS: dict[str, Callable[[Traffic | None, Traffic, float], Iterator[Step]]] = {"ALL_AT_ONCE": all_at_once}
+def canary(sizes: Parts) -> Iterator[Parts]:
+    """Shift parts of these sizes, then all."""
+    yield sizes
+    yield from all_at_once(sizes)
+
+
+def linear(sizes: Parts) -> Iterator[Parts]:
+    """Shift a further part of this size in each step, until all are shifted."""
+    for number in count(1):
+        parts = {variant: min(number * size, Fraction(1)) for variant, size in sizes.items()}
+        yield parts
+        if min(parts.values()) == 1:
+            return
+
+
+# by the Type of a TrafficRoutingConfiguration: functions of the sizes of a step, each above 0, that yield the steps
+SHIFTINGS: dict[str, Callable[[Parts], Iterator[Parts]]] = {
+    "ALL_AT_ONCE": all_at_once,
+    "CANARY": canary,
+    "LINEAR": linear,
+}

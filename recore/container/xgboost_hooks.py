@@ -1,0 +1,107 @@
+"""The hooks of XGBoost images for serving.py: of a script, and without one those of the built-in algorithm."""
+
+import os
+import pickle
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xgboost as xgb
+from sagemaker_inference import encoder as toolkit_encoder
+from sagemaker_inference.default_inference_handler import DefaultInferenceHandler
+from werkzeug import Response
+
+sys.path.append(str(Path(__file__).parent / "xgboost_library"))  # a script may import it, too
+
+from sagemaker_xgboost_container.encoder import CSV, decode, media_type
+from sagemaker_xgboost_container.exceptions import UserError
+
+MEGABYTES = 6  # of a request that AWS's container takes by default
+
+
+class XGBoostScriptHooks(DefaultInferenceHandler):  # type: ignore[misc]
+    """What a script may leave out; AWS's image has no model_fn for it either."""
+
+    needs_module = True
+
+    def default_model_fn(self, model_dir: str) -> Any:
+        raise NotImplementedError("the script has no model_fn: XGBoost images have no default for it")
+
+    def default_input_fn(self, input_data: Any, content_type: str) -> Any:
+        return decode(input_data, content_type)
+
+    def default_predict_fn(self, data: xgb.DMatrix, model: xgb.Booster) -> Any:
+        return model.predict(data, validate_features=False)
+
+    def default_output_fn(self, prediction: Any, accept: str) -> Any:
+        return toolkit_encoder.encode(prediction, accept), accept
+
+
+class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
+    """The built-in algorithm: predictions as CSV, for one request in one line, for Batch Transform one in a line."""
+
+    needs_module = False
+
+    def default_model_fn(self, model_dir: str) -> list[xgb.Booster]:
+        """The models in a folder; there may be several, whose predictions are averaged. Raises ValueError."""
+        if "SAGEMAKER_INFERENCE_OUTPUT" in os.environ:
+            raise ValueError("SAGEMAKER_INFERENCE_OUTPUT is not simulated: a response has the predictions")
+        files = [path for path in sorted(Path(model_dir).iterdir()) if path.is_file() and path.name[0] != "."]
+        if not files:
+            raise ValueError("the model's archive has no file at its top: the built-in algorithm writes xgboost-model")
+        return [load_booster(path) for path in files]
+
+    def transform(self, model: list[xgb.Booster], data: bytes | str, content_type: str, accept: str) -> Response:
+        """The response to a request; 415 for data that cannot be read, 400 for what the model does not take."""
+        if not data:
+            return Response(status=204)
+        try:
+            matrix = decode(data, content_type)
+        except UserError as error:
+            return Response(str(error), 415)
+        try:
+            predictions = np.mean([predict(booster, matrix, content_type) for booster in model], axis=0)
+        except (ValueError, xgb.core.XGBoostError) as error:
+            return Response(f"the model does not take these data: {error}", 400)
+        rows = [str(row) for row in predictions.astype(np.float32).tolist()]
+        text = "\n".join(rows) + "\n" if os.environ.get("SAGEMAKER_BATCH") else ",".join(rows)
+        return Response(text, content_type="text/csv; charset=utf-8")
+
+    def execution_parameters(self) -> dict[str, Any]:
+        """How Batch Transform sends requests if the job does not say it."""
+        payload = int(os.environ.get("MAX_CONTENT_LENGTH") or MEGABYTES << 20) >> 20
+        concurrent = os.cpu_count() or 1
+        return {"MaxConcurrentTransforms": concurrent, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": payload}
+
+
+def load_booster(path: Path) -> xgb.Booster:
+    """A model that XGBoost saved, or an older image pickled. Raises ValueError."""
+    content = path.read_bytes()
+    booster = xgb.Booster()
+    try:
+        if content.startswith(b"\x80"):
+            booster = pickle.loads(content)
+        else:
+            booster.load_model(bytearray(content))
+    except Exception as error:
+        raise ValueError(f"XGBoost {xgb.__version__} cannot load the model {path.name}: {error}") from None
+    if not isinstance(booster, xgb.Booster):
+        raise ValueError(f"the model {path.name} is a pickle of {type(booster).__name__}, not of a Booster")
+    booster.set_param({"nthread": 1})
+    return booster
+
+
+def predict(booster: xgb.Booster, matrix: xgb.DMatrix, content_type: str) -> Any:
+    """Predictions by the best rounds. Raises ValueError where the number of features is another."""
+    given, trained = matrix.num_col(), booster.num_features()
+    if given > trained or (given < trained and media_type(content_type) in CSV):
+        raise ValueError(f"they have {given} features, and it was trained with {trained}")
+    best = booster.attr("best_iteration")
+    rounds = (0, int(best) + 1) if best else (0, 0)
+    return booster.predict(matrix, iteration_range=rounds, validate_features=False)
+
+
+def make_hooks() -> DefaultInferenceHandler:
+    """The hooks: of a script where SAGEMAKER_PROGRAM names one."""
+    return XGBoostScriptHooks() if os.environ.get("SAGEMAKER_PROGRAM") else XGBoostAlgorithmHooks()

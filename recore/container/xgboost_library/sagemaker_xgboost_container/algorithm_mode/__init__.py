@@ -1,0 +1,1 @@
+"""The built-in algorithm, which needs no script."""

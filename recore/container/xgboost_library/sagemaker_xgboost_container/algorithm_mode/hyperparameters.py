@@ -1,0 +1,142 @@
+"""The hyperparameters of the built-in algorithm: their names, types and ranges."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ..exceptions import UserError
+from .metrics import XGBOOST_METRICS, own_metrics
+
+INTEGERS = {
+    "num_round": "[1, inf)",
+    "csv_weights": "[0, 1]",
+    "early_stopping_rounds": "[1, inf)",
+    "verbosity": "[0, 3]",
+    "silent": "[0, 1]",
+    "nthread": "[1, inf)",
+    "max_depth": "[0, inf)",
+    "refresh_leaf": "[0, 1]",
+    "max_leaves": "[0, inf)",
+    "max_bin": "[2, inf)",
+    "one_drop": "[0, 1]",
+    "num_class": "[2, inf)",
+    "seed": "(-2147483648, 2147483647)",
+    "num_parallel_tree": "[1, inf)",
+}
+NUMBERS = {
+    "eta": "[0, 1]",
+    "gamma": "[0, inf)",
+    "min_child_weight": "[0, inf)",
+    "max_delta_step": "[0, inf)",
+    "subsample": "(0, 1]",
+    "colsample_bytree": "(0, 1]",
+    "colsample_bylevel": "(0, 1]",
+    "colsample_bynode": "(0, 1]",
+    "lambda": "[0, inf)",
+    "alpha": "[0, inf)",
+    "sketch_eps": "(0, 1)",
+    "scale_pos_weight": "(0, inf)",
+    "rate_drop": "[0, 1]",
+    "skip_drop": "[0, 1]",
+    "lambda_bias": "[0, 1]",
+    "tweedie_variance_power": "(1, 2)",
+    "base_score": "[0, inf)",
+    "aft_loss_distribution_scale": "(0, inf)",
+    "huber_slope": "(0, inf)",
+}
+CHOICES = {
+    "booster": "gbtree gblinear dart",
+    "tree_method": "auto exact approx hist",
+    "predictor": "auto cpu_predictor",
+    "process_type": "default update",
+    "grow_policy": "depthwise lossguide",
+    "dsplit": "row col",
+    "sample_type": "uniform weighted",
+    "normalize_type": "tree forest",
+    "save_model_on_termination": "true false",
+    "deterministic_histogram": "true false",
+    "sampling_method": "uniform",
+    "aft_loss_distribution": "normal logistic extreme",
+    "objective": """
+        binary:logistic binary:logitraw binary:hinge count:poisson multi:softmax multi:softprob rank:pairwise rank:ndcg
+        rank:map reg:linear reg:squarederror reg:logistic reg:gamma reg:pseudohubererror reg:squaredlogerror
+        reg:absoluteerror reg:tweedie survival:aft survival:cox
+    """,
+}
+PATTERNS = {
+    "updater": r"[a-z_]+(,\s*[a-z_]+)*",
+    "monotone_constraints": r"\(?\s*-?[01](\s*,\s*-?[01])*\s*,?\s*\)?",
+    "interaction_constraints": r"\[\s*(\[[\d\s,]*\]\s*,?\s*)*\]",
+    "_tuning_objective_metric": r"(train|validation):[\w@.\-]+",
+}
+# what needs a graphics card, or several processes
+NOT_SIMULATED = {
+    ("tree_method", "gpu_hist"): "it needs a graphics card",
+    ("predictor", "gpu_predictor"): "it needs a graphics card",
+    ("sampling_method", "gradient_based"): "it needs a graphics card",
+}
+CROSS_VALIDATION = ("_kfold", "_num_cv_round")
+UNUSED = ("predictor", "sketch_eps", "dsplit", "silent", "deterministic_histogram")  # by this version of XGBoost
+
+
+def validate(given: Mapping[str, str]) -> dict[str, Any]:
+    """Hyperparameters by name, each of its own type. Raises UserError for the first that is wrong, by its name."""
+    for name in given:
+        if name in CROSS_VALIDATION:
+            raise UserError(f"the hyperparameter {name} is not simulated: train once, with a channel validation")
+        if name not in KNOWN:
+            raise UserError(f"there is no hyperparameter {name}: there are {', '.join(sorted(KNOWN))}")
+    if "num_round" not in given:
+        raise UserError("the hyperparameter num_round is required")
+    values = {name: _value(name, str(text).strip()) for name, text in given.items()}
+    multiple = str(values.get("objective", "")).startswith("multi:")
+    if multiple != ("num_class" in values):
+        raise UserError("the hyperparameter num_class is required for the objectives multi:..., and only for them")
+    return values
+
+
+def _value(name: str, text: str) -> Any:
+    """The value of one hyperparameter. Raises UserError."""
+    if reason := NOT_SIMULATED.get((name, text)):
+        raise UserError(f"{name} {text} is not simulated: {reason}")
+    if name in CHOICES:
+        if text not in CHOICES[name].split():
+            raise UserError(f"{name} is '{text}': it must be one of {', '.join(CHOICES[name].split())}")
+        return text
+    if name == "eval_metric":
+        return _metrics(text)
+    if name in PATTERNS:
+        if not re.fullmatch(PATTERNS[name], text):
+            raise UserError(f"{name} is '{text[:200]}', which is not of its form")
+        return text
+    interval = INTEGERS.get(name) or NUMBERS[name]
+    kind, noun = (int, "a whole number") if name in INTEGERS else (float, "a number")
+    try:
+        value = kind(text)
+    except ValueError:
+        raise UserError(f"{name} is '{text[:200]}': it must be {noun} in {interval}") from None
+    if not _is_in(value, interval):
+        raise UserError(f"{name} is {text}: it must be {noun} in {interval}")
+    return value
+
+
+def _is_in(value: float, interval: str) -> bool:
+    """Whether a number is in an interval such as `[0, inf)`."""
+    low, high = map(float, interval[1:-1].split(","))
+    above = value >= low if interval[0] == "[" else value > low
+    return above and (value <= high if interval[-1] == "]" else value < high)
+
+
+def _metrics(text: str) -> list[str]:
+    """The names in eval_metric. Raises UserError for one that is unknown."""
+    names = [name.strip() for name in text.strip("[]").replace("'", "").replace('"', "").split(",")]
+    for name in names:
+        metric, at, threshold = name.partition("@")
+        if at and (metric not in ("error", "ndcg", "map") or not re.fullmatch(r"\d+(\.\d+)?-?", threshold)):
+            raise UserError(f"eval_metric {name}: only error, ndcg and map have a threshold, which is a number")
+        if metric not in XGBOOST_METRICS and not own_metrics([metric]):
+            raise UserError(f"there is no eval_metric {name}")
+    return names
+
+
+KNOWN = {*INTEGERS, *NUMBERS, *CHOICES, *PATTERNS, "eval_metric"}

@@ -1,0 +1,74 @@
+"""Metrics of the built-in algorithm: those of XGBoost itself, and those that it adds by scikit-learn."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+XGBOOST_METRICS = frozenset(
+    """
+    aft-nloglik auc aucpr cox-nloglik error gamma-deviance gamma-nloglik interval-regression-accuracy logloss mae map
+    mape merror mlogloss mphe ndcg poisson-nloglik rmse rmsle tweedie-nloglik
+    """.split()
+)
+MAXIMIZED = frozenset(["auc", "aucpr", "interval-regression-accuracy", "map", "ndcg"])  # others of them: minimised
+REGRESSION = ("mse", "r2")
+CLASSIFICATION = tuple(
+    """
+    accuracy balanced_accuracy f1 f1_binary f1_macro precision precision_macro precision_micro recall recall_macro
+    recall_micro
+    """.split()
+)
+
+
+def own_metrics(names: list[str]) -> list[str]:
+    """Those of the names that XGBoost itself does not have."""
+    return [name for name in names if name in REGRESSION or name in CLASSIFICATION]
+
+
+def is_maximized(name: str) -> bool:
+    """Whether more is better."""
+    metric = name.partition("@")[0]
+    return metric in MAXIMIZED or metric == "r2" or metric in CLASSIFICATION
+
+
+def evaluation(names: list[str], objective: str) -> Callable[[Any, Any], list[tuple[str, float]]]:
+    """A function of predictions and a DMatrix, as xgboost.train takes it, that computes these metrics."""
+
+    def evaluate(predictions: Any, data: Any) -> list[tuple[str, float]]:
+        labels = data.get_label()
+        found = []
+        for name in names:
+            values = predictions if name in REGRESSION else _classes(predictions, objective)
+            found.append((name, float(_function(name)(labels, values))))
+        return found
+
+    return evaluate
+
+
+def _classes(predictions: Any, objective: str) -> Any:
+    """The predicted classes."""
+    if predictions.ndim > 1 and predictions.shape[1] > 1:
+        return np.argmax(predictions, axis=1)
+    if objective == "multi:softmax":
+        return predictions
+    return (predictions > (0 if objective == "binary:logitraw" else 0.5)).astype(int)
+
+
+def _function(name: str) -> Callable[[Any, Any], Any]:
+    """The function of labels and predictions. What cannot be computed, as there is no such class, is 0."""
+    from sklearn import metrics
+
+    functions: dict[str, Callable[..., Any]] = {
+        "accuracy": metrics.accuracy_score,
+        "balanced_accuracy": metrics.balanced_accuracy_score,
+        "mse": metrics.mean_squared_error,
+        "r2": metrics.r2_score,
+    }
+    if name in functions:
+        return functions[name]
+    kind, _, average = name.partition("_")
+    average = average or ("macro" if kind == "f1" else "binary")
+    score = {"f1": metrics.f1_score, "precision": metrics.precision_score, "recall": metrics.recall_score}[kind]
+    return partial(score, average=average, zero_division=0)

@@ -1,0 +1,115 @@
+"""Training by the built-in algorithm: channels and hyperparameters in, the file xgboost-model out."""
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import xgboost as xgb
+
+from ..data_utils import data_files, get_content_type, is_evidently_csv, read_dmatrix
+from ..exceptions import UserError
+from . import hyperparameters, metrics
+
+CHANNELS = ("train", "validation")
+# hyperparameters that are not XGBoost's own
+OURS = ("num_round", "csv_weights", "early_stopping_rounds", "save_model_on_termination", "_tuning_objective_metric")
+
+
+class StopOnTermination(xgb.callback.TrainingCallback):
+    """Ends the training after the current round when the process is told to end, so that the model is saved."""
+
+    def __init__(self) -> None:
+        self._told = False
+        signal.signal(signal.SIGTERM, self._tell)
+
+    def _tell(self, number: int, frame: Any) -> None:
+        self._told = True
+
+    def after_iteration(self, model: xgb.Booster, epoch: int, evals_log: Any) -> bool:
+        return self._told
+
+
+def train(base: Path) -> None:
+    """Train with what is below /opt/ml, here `base`, and save the model there. Raises UserError."""
+    config = base / "input/config"
+    values = hyperparameters.validate(json.loads((config / "hyperparameters.json").read_text()))
+    channels = json.loads((config / "inputdataconfig.json").read_text())
+    if unknown := sorted(channels.keys() - {*CHANNELS, "code"}):
+        raise UserError(f"there is no channel {unknown[0]}: there are train and validation")
+    if "train" not in channels:
+        raise UserError("the channel train is required")
+    for name in hyperparameters.UNUSED:
+        if name in values:
+            print(f"{name} has no effect with XGBoost {xgb.__version__}.")
+    data = {}
+    for name in CHANNELS:
+        if name in channels:
+            weighted = values.get("csv_weights", 0) if name == "train" else 0
+            data[name] = _read(base / "input/data" / name, channels[name].get("ContentType"), weighted)
+    booster = _boost(values, data)
+    # without a suffix XGBoost would guess the format, and warn
+    (base / "model/xgboost-model").write_bytes(booster.save_raw("ubj"))
+
+
+def _read(folder: Path, content_type: str | None, weighted: int) -> xgb.DMatrix:
+    """The data of a channel. Raises UserError."""
+    files = data_files(folder)
+    if not files:
+        raise UserError(f"there are no data in the channel {folder.name}")
+    kind = get_content_type(content_type)
+    if content_type is None and is_evidently_csv(files[0]):
+        kind = "csv"
+        print(f"The channel {folder.name} has no ContentType: AWS would read libsvm. Its data are read as CSV.")
+    matrix = read_dmatrix(files, kind, weighted)
+    print(f"The channel {folder.name} has {matrix.num_row()} rows and {matrix.num_col()} features.")
+    return matrix
+
+
+def _boost(values: dict[str, Any], data: dict[str, xgb.DMatrix]) -> xgb.Booster:
+    """The trained model. Raises UserError with XGBoost's own words."""
+    names: list[str] = values.get("eval_metric", [])
+    if tuned := values.get("_tuning_objective_metric", "").partition(":")[2]:
+        names = names if tuned in names else [*names, tuned]
+    own = metrics.own_metrics(names)
+    settings = {name: value for name, value in values.items() if name not in (*OURS, *hyperparameters.UNUSED)}
+    if settings.get("objective") == "reg:linear":  # an older name
+        settings["objective"] = "reg:squarederror"
+    settings.pop("eval_metric", None)
+    if given := [name for name in names if name not in own]:
+        settings["eval_metric"] = given
+    callbacks: list[xgb.callback.TrainingCallback] = [xgb.callback.EvaluationMonitor(logger=_print_evaluation)]
+    if values.get("save_model_on_termination") == "true":
+        callbacks.append(StopOnTermination())
+    if rounds := values.get("early_stopping_rounds"):
+        callbacks.append(_early_stopping(rounds, tuned or (names[-1] if names else None), list(data)[-1]))
+    try:
+        return xgb.train(
+            settings,
+            data["train"],
+            num_boost_round=values["num_round"],
+            evals=[(matrix, name) for name, matrix in data.items()],
+            custom_metric=metrics.evaluation(own, settings.get("objective", "")) if own else None,
+            callbacks=callbacks,
+            verbose_eval=False,
+        )
+    except (xgb.core.XGBoostError, ValueError) as error:
+        raise UserError(f"XGBoost cannot train with these data and hyperparameters: {_first_lines(error)}") from None
+
+
+def _early_stopping(rounds: int, metric: str | None, data: str) -> xgb.callback.EarlyStopping:
+    """Ends the training when a metric does not improve; the model keeps its best rounds."""
+    maximize = metrics.is_maximized(metric) if metric else None
+    return xgb.callback.EarlyStopping(
+        rounds=rounds, metric_name=metric, data_name=data, maximize=maximize, save_best=True
+    )
+
+
+def _print_evaluation(line: str) -> None:
+    """A round's metrics as SageMaker's logs show them, where #011 stands for a tab."""
+    print(line.rstrip("\n").replace("\t", "#011"), flush=True)
+
+
+def _first_lines(error: Exception) -> str:
+    """What an error says, without the addresses of XGBoost's own functions."""
+    return str(error).partition("Stack trace")[0].strip()[:800]

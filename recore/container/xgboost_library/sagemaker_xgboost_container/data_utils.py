@@ -1,0 +1,105 @@
+"""Files of a channel as a DMatrix: CSV with the label first, libsvm, or Parquet with the label first."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import scipy.sparse
+import xgboost as xgb
+
+from .encoder import CSV, LIBSVM, PARQUET, media_type, parse_csv, parse_libsvm
+from .exceptions import UserError
+
+
+def get_content_type(content_type_cfg_val: str | None) -> str:
+    """ "csv", "libsvm" or "parquet" for a channel's ContentType; "libsvm" for none. Raises UserError for others."""
+    if content_type_cfg_val is None:
+        return "libsvm"
+    kind = media_type(content_type_cfg_val)
+    if kind in CSV:
+        for parameter in content_type_cfg_val.lower().split(";")[1:]:
+            name, _, value = parameter.strip().partition("=")
+            if name == "label_size" and value != "1":
+                raise UserError(f"ContentType {content_type_cfg_val}: label_size must be 1")
+        return "csv"
+    if kind in LIBSVM:
+        return "libsvm"
+    if kind in PARQUET:
+        return "parquet"
+    accepted = ", ".join([*CSV, *LIBSVM, *PARQUET])
+    raise UserError(f"ContentType {content_type_cfg_val} is not simulated: {accepted} are")
+
+
+def get_dmatrix(
+    data_path: str | list[str],
+    content_type: str,
+    csv_weights: int = 0,
+    is_pipe: bool = False,
+    combine_train_val: bool = False,
+) -> xgb.DMatrix | None:
+    """The DMatrix of all files below a path, or below each of several; None if there are none.
+
+    csv_weights: 1 if the second column of CSV holds the rows' weights. Raises UserError.
+    """
+    if is_pipe:
+        raise UserError("Pipe mode is not simulated: a channel's files are there")
+    paths = data_path if isinstance(data_path, list) else [data_path]
+    files = [file for path in paths for file in data_files(Path(path))]
+    return read_dmatrix(files, get_content_type(content_type), csv_weights) if files else None
+
+
+def data_files(path: Path) -> list[Path]:
+    """The files below a folder, or the file itself; without those whose names begin with `.` or `_`."""
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    return [file for file in files if not file.name.startswith((".", "_"))]
+
+
+def read_dmatrix(files: list[Path], kind: str, csv_weights: int = 0) -> xgb.DMatrix:
+    """The DMatrix of files of one kind. Raises UserError if they cannot be read."""
+    if kind == "libsvm":
+        return _read_libsvm(files)
+    tables = [_read_table(file, kind) for file in files]
+    if len(widths := {table.shape[1] for table in tables}) > 1:
+        raise UserError(f"the files of a channel have different numbers of columns: {sorted(widths)}")
+    table = np.vstack(tables)
+    first = 2 if csv_weights and kind == "csv" else 1
+    if table.shape[1] <= first:
+        raise UserError(f"{files[0].name} has {table.shape[1]} columns: the label, then at least one feature")
+    if np.isnan(table[:, :first]).any():
+        row = int(np.argmax(np.isnan(table[:, :first]).any(axis=1))) + 1
+        raise UserError(f"row {row} of the channel has no label, or no weight")
+    weights = table[:, 1] if first == 2 else None
+    return xgb.DMatrix(table[:, first:], label=table[:, 0], weight=weights)
+
+
+def is_evidently_csv(file: Path) -> bool:
+    """Whether the first line of a file has the marks of CSV, and those of libsvm not."""
+    with open(file, encoding="utf-8", errors="replace") as lines:
+        first = lines.readline(1 << 16)
+    return ":" not in first and any(mark in first for mark in ",;\t")
+
+
+def _read_table(file: Path, kind: str) -> Any:
+    if kind == "parquet":
+        try:
+            return pq.read_table(file).to_pandas().to_numpy(dtype=float)
+        except (ValueError, TypeError, OSError) as error:
+            raise UserError(f"{file.name} is not Parquet of numbers: {error}") from None
+    if not (content := file.read_bytes()).strip():
+        raise UserError(f"{file.name} is empty")
+    return parse_csv(content, file.name)
+
+
+def _read_libsvm(files: list[Path]) -> xgb.DMatrix:
+    tables = [parse_libsvm(file.read_text("utf-8", "replace"), True, file.name) for file in files]
+    columns = max(table.features.shape[1] for table in tables)
+    for table in tables:
+        table.features.resize(table.features.shape[0], columns)
+    labels = [label for table in tables for label in table.labels or []]
+    weights = [weight for table in tables for weight in table.weights or []]
+    if not labels:
+        raise UserError(f"{files[0].name} is empty")
+    if weights and len(weights) < len(labels):
+        raise UserError("either all files of a channel have weights, or none has")
+    return xgb.DMatrix(scipy.sparse.vstack([table.features for table in tables]), label=labels, weight=weights or None)

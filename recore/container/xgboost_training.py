@@ -1,0 +1,54 @@
+"""The program of a training job with an XGBoost image: a script, or without one the built-in algorithm.
+
+    python -P xgboost_training.py
+
+The hyperparameter `sagemaker_program` names a script, which training.py runs; it can import sagemaker_xgboost_container
+as in AWS's image. Without it the algorithm trains on the channels `train` and `validation`, and writes
+model/xgboost-model below SAGEMAKER_BASE_DIR (/opt/ml). What is wrong with them is in output/failure.
+"""
+
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+
+HERE = Path(__file__).parent
+LIBRARY = str(HERE / "xgboost_library")
+REASON = 1024  # characters of output/failure that SageMaker shows
+
+
+def train(base: Path) -> int:
+    """Train by the built-in algorithm; the exit status."""
+    from sagemaker_xgboost_container.algorithm_mode.train import train
+    from sagemaker_xgboost_container.exceptions import UserError
+
+    try:
+        train(base)
+    except UserError as error:
+        reason = str(error)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        traceback.print_exc()
+    else:
+        return 0
+    print(f"Training failed: {reason}", file=sys.stderr)
+    (base / "output/failure").write_text(reason[:REASON], encoding="utf-8", errors="backslashreplace")
+    return 1
+
+
+def main() -> int:
+    base = Path(os.environ.get("SAGEMAKER_BASE_DIR") or "/opt/ml")
+    sys.path.append(LIBRARY)
+    settings = json.loads((base / "input/config/hyperparameters.json").read_text())
+    if "sagemaker_program" in settings:
+        os.environ["PYTHONPATH"] = ":".join(filter(None, [os.environ.get("PYTHONPATH"), LIBRARY]))
+        program = str(HERE / "training.py")
+        os.execv(sys.executable, [sys.executable, "-P", program])  # noqa: S606 - it takes this one's place
+    (base / "output").mkdir(exist_ok=True)
+    (base / "model").mkdir(exist_ok=True)
+    return train(base)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""The answer to an invocation: JSON in, JSON out, whatever carries it."""
+
+import json
+from typing import Any
+
+from .errors import ClientError, ServerError
+from .predictor import ModelPredictor
+from .strict_json import to_json
+
+
+def answer(predictor: ModelPredictor, body: bytes | str) -> str:
+    """Return the prediction for a request as JSON.
+
+    body: JSON; an object with the key `instances`, a list, is a batch. Raises ClientError if it is neither, ServerError
+    if the prediction cannot be written as JSON, and whatever the predictor raises.
+    """
+    data = _parse(body)
+    if isinstance(data, dict) and "instances" in data:
+        if not isinstance(data["instances"], list):
+            raise ClientError("instances must be a list", f"it is {_kind(data['instances'])}")
+        prediction = predictor.batch_invoke(data["instances"])
+    else:
+        prediction = predictor.invoke(data)
+    try:
+        return to_json(prediction)
+    except ValueError as error:
+        raise ServerError("the prediction cannot be written as JSON", str(error)) from error
+
+
+def error_body(message: str, details: list[Any] | None = None) -> str:
+    """Return the JSON of an error's answer; without details, of its message alone."""
+    body: dict[str, Any] = {"message": message}
+    if details is not None:
+        body["details"] = [item if isinstance(item, str | int | float | dict | list) else str(item) for item in details]
+    return to_json(body)
+
+
+def _parse(body: bytes | str) -> Any:
+    try:
+        return json.loads(body)
+    except RecursionError:
+        raise ClientError("the data are not JSON that can be read", "they are nested too deeply") from None
+    except ValueError as error:
+        raise ClientError("the data are not JSON", str(error)) from error
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "an object", str: "a text", bool: "a truth value", type(None): "null"}
+    return names.get(type(value), "a number")

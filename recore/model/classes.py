@@ -1,0 +1,85 @@
+"""A model, and the interfaces of its trainer and its dataset generator."""
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+from .environment import SageMakerEnv
+from .errors import ConfigError
+from .predictor import ModelPredictor
+from .uploads import S3Uploader, make_s3_client
+
+
+class ModelTrainer:
+    """Trains a model. env: where to read the data and write the model."""
+
+    def __init__(self, env: SageMakerEnv):
+        self.env = env
+
+    def train(self) -> None:
+        """Read the data, train the model, and write it to the model folder together with any validation output."""
+        raise NotImplementedError("Sub-classes should implement .train()")
+
+
+class ModelDatasetGenerator:
+    """Makes a dataset. env: which dataset, and where on S3 it belongs."""
+
+    def __init__(self, env: SageMakerEnv):
+        self.env = env
+        self._uploader = S3Uploader(lambda: self.s3_client)
+
+    @cached_property
+    def s3_client(self) -> Any:
+        """boto3's client for S3, made when it is first needed."""
+        return make_s3_client(self.env.session)
+
+    def generate(self) -> None:
+        """Read data from their source, make the dataset and write it to S3."""
+        raise NotImplementedError("Sub-classes should implement .generate()")
+
+    def upload_to_s3(self, file_path: str | os.PathLike[str]) -> None:
+        """Upload a file to the dataset's folder on S3, under its own name without its folder.
+
+        Raises ConfigError if the environment names no dataset or no address on S3, UploadError if the object cannot be
+        written, OSError if the file cannot be read.
+        """
+        if not self.env.dataset_name:
+            raise ConfigError("no dataset to upload to: set the variable ML2P_DATASET")
+        if self.env.s3 is None:
+            raise ConfigError("no address on S3 to upload to: set the variable ML2P_S3_URL")
+        key = self.env.s3.path(f"datasets/{self.env.dataset_name}/{Path(file_path).name}")
+        self._uploader.put_file(self.env.s3.bucket(), key, file_path)
+
+
+class MissingPartError(ValueError):
+    """A model lacks the part that is needed, or it is not of the right class."""
+
+
+class Model:
+    """A dataset generator, a trainer and a predictor that belong together.
+
+    Subclasses set those of DATASET_GENERATOR, TRAINER and PREDICTOR that they have, each to a class.
+    """
+
+    DATASET_GENERATOR: ClassVar[type[ModelDatasetGenerator] | None] = None
+    TRAINER: ClassVar[type[ModelTrainer] | None] = None
+    PREDICTOR: ClassVar[type[ModelPredictor] | None] = None
+
+    def dataset_generator(self, env: SageMakerEnv) -> ModelDatasetGenerator:
+        """Return the dataset generator. Raises MissingPartError if DATASET_GENERATOR is not set to one."""
+        return _checked(self.DATASET_GENERATOR, "DATASET_GENERATOR", ModelDatasetGenerator)(env)
+
+    def trainer(self, env: SageMakerEnv) -> ModelTrainer:
+        """Return the trainer. Raises MissingPartError if TRAINER is not set to one."""
+        return _checked(self.TRAINER, "TRAINER", ModelTrainer)(env)
+
+    def predictor(self, env: SageMakerEnv) -> ModelPredictor:
+        """Return the predictor. Raises MissingPartError if PREDICTOR is not set to one."""
+        return _checked(self.PREDICTOR, "PREDICTOR", ModelPredictor)(env)
+
+
+def _checked[T](part: Any, name: str, kind: type[T]) -> type[T]:
+    if not isinstance(part, type) or not issubclass(part, kind):
+        raise MissingPartError(f".{name} should be an instance of {kind.__name__}")
+    return part

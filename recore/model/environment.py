@@ -1,0 +1,110 @@
+"""What a model class sees of SageMaker: its settings, which are environment variables, and its folders."""
+
+import enum
+import json
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .errors import ConfigError
+from .s3_url import S3URL
+
+FAILURE = "output/failure"  # SageMaker shows what this file contains if a job fails
+
+
+def read_number(variable: str, default: int) -> int:
+    """Return a whole number from this process's environment. Raises ConfigError if it is not one."""
+    text = os.environ.get(variable) or str(default)
+    if not text.isdecimal() or len(text) > 15:
+        raise ConfigError(f"the variable {variable} is {text[:40]!r}: a whole number is needed")
+    return int(text)
+
+
+class SageMakerEnvType(enum.Enum):
+    """What kind of environment this is."""
+
+    DATASET = "dataset"
+    TRAIN = "train"
+    SERVE = "serve"
+    LOCAL = "local"
+    UNKNOWN = "unknown"
+
+
+class SageMakerEnv:
+    """The environment of a job or of a model's server. docs/models.md lists its attributes and variables.
+
+    ml_folder: the folder that SageMaker fills, /opt/ml in a container. environ: the variables, by default this
+    process's. Raises ConfigError if ML2P_S3_URL is not an address on S3.
+    """
+
+    DATASET = SageMakerEnvType.DATASET
+    TRAIN = SageMakerEnvType.TRAIN
+    SERVE = SageMakerEnvType.SERVE
+    LOCAL = SageMakerEnvType.LOCAL
+    UNKNOWN = SageMakerEnvType.UNKNOWN
+
+    def __init__(self, ml_folder: str | os.PathLike[str], environ: Mapping[str, str] | None = None):
+        environ = os.environ if environ is None else environ
+        self._ml_folder = Path(ml_folder)
+        self.session: Any = None  # of boto3; a local environment may have one
+        self.dataset_name = environ.get("ML2P_DATASET")
+        self.training_job_name = environ.get("ML2P_TRAINING_JOB")
+        self.model_version = environ.get("ML2P_MODEL_VERSION")
+        self.project = environ.get("ML2P_PROJECT")
+        self.model_cls = environ.get("ML2P_MODEL_CLS")
+        self.record_invokes = environ.get("ML2P_RECORD_INVOKES") == "true"
+        self.s3: S3URL | None = None
+        if url := environ.get("ML2P_S3_URL"):
+            try:
+                self.s3 = S3URL(url)
+            except ValueError as error:
+                raise ConfigError(f"the variable ML2P_S3_URL is invalid: {error}") from error
+        self.env_type = self._find_type()
+
+    def dataset_folder(self, dataset: str | None = None) -> Path:
+        """Return the folder of the training data. The argument is deprecated: use data_channel_folder."""
+        if dataset is None:
+            return self.data_channel_folder("training")
+        warnings.warn(
+            "dataset_folder(channel) is deprecated: use data_channel_folder(channel)", DeprecationWarning, stacklevel=2
+        )
+        return self.data_channel_folder(dataset)
+
+    def data_channel_folder(self, channel: str) -> Path:
+        """Return the folder of one of the training job's channels."""
+        return self._ml_folder / "input" / "data" / channel
+
+    def model_folder(self) -> Path:
+        """Return the folder of the model. SageMaker keeps all that a trainer writes there, and restores it to serve."""
+        return self._ml_folder / "model"
+
+    def resourceconfig(self) -> dict[str, Any]:
+        """Return what SageMaker's resourceconfig.json says about the job's hosts; empty if there is no such file.
+
+        Raises ConfigError if the file is not a JSON object.
+        """
+        path = self._ml_folder / "input" / "config" / "resourceconfig.json"
+        if not path.exists():
+            return {}
+        try:
+            config = json.loads(path.read_bytes())
+        except ValueError as error:
+            raise ConfigError(f"{path} is not JSON: {error}") from error
+        if not isinstance(config, dict):
+            raise ConfigError(f"{path} does not contain a JSON object")
+        return config
+
+    def write_failure(self, text: str) -> None:
+        """Write why a job failed to the file that SageMaker reads."""
+        path = self._ml_folder / FAILURE
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+    def _find_type(self) -> SageMakerEnvType:
+        if self.dataset_name:
+            return self.DATASET
+        if self.training_job_name:
+            return self.TRAIN
+        return self.SERVE if self.model_version else self.UNKNOWN

@@ -1,0 +1,58 @@
+"""Errors: of names and settings, and those that a predictor raises to choose the status of an HTTP answer."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from werkzeug.exceptions import HTTPException
+
+
+class NamingError(Exception):
+    """The name of a dataset or training job is invalid."""
+
+
+class ConfigError(Exception):
+    """A setting is missing or invalid: in the project file, in a variable or in a file of SageMaker's."""
+
+
+class LocalEnvError(Exception):
+    """A local environment cannot do what it was asked to do."""
+
+
+class UploadError(Exception):
+    """An object could not be written to S3."""
+
+
+class APIError(HTTPException):
+    """An error that is answered over HTTP with `message` and `details` as JSON.
+
+    details: one text, one mapping, or several. status_code: of the answer, by default 500.
+    """
+
+    code = 500
+
+    def __init__(
+        self,
+        message: str,
+        details: str | Mapping[str, Any] | Iterable[Any] | None = None,
+        status_code: int | None = None,
+    ):
+        super().__init__(message)
+        self.message = message
+        self.details = [details] if isinstance(details, str | Mapping) else list(details or [])
+        if status_code is not None:
+            self.code = status_code
+
+    @property
+    def status_code(self) -> int:
+        """The status of the answer."""
+        return self.code
+
+
+class ServerError(APIError):
+    """The predictor is at fault; status 500."""
+
+
+class ClientError(APIError):
+    """The request is at fault; status 400."""
+
+    code = 400

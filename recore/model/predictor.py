@@ -1,0 +1,130 @@
+"""The interface of a model's predictor: predictions with metadata, and a record of each on S3."""
+
+import datetime
+import logging
+import uuid
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, Protocol
+
+from .environment import SageMakerEnv
+from .errors import ConfigError, ServerError
+from .s3_url import S3URL
+from .strict_json import to_json
+from .uploads import S3Uploader, make_s3_client
+from .version import __version__
+
+LONGEST_KEY = 1024  # bytes, S3's limit
+
+logger = logging.getLogger(__name__)
+
+
+class RecordStore(Protocol):
+    """What takes records: S3 itself, or a spool on disk beside a server."""
+
+    def put(self, bucket: str, key: str, body: bytes) -> None:
+        """Take a record."""
+
+
+class ModelPredictor:
+    """Makes predictions. env: where to read the model, and whether to keep records."""
+
+    def __init__(self, env: SageMakerEnv):
+        self.env = env
+        self._records: RecordStore = S3Uploader(lambda: self.s3_client)
+        self._in_background = False
+
+    @cached_property
+    def s3_client(self) -> Any:
+        """boto3's client for S3, made when it is first needed."""
+        return make_s3_client(self.env.session)
+
+    def setup(self) -> None:
+        """Load the model, and allocate what else predictions need. Called once, before all predictions."""
+
+    def teardown(self) -> None:
+        """Release what setup() allocated. Called once, after all predictions."""
+
+    def result(self, data: Any) -> Any:
+        """Return the prediction for one datum."""
+        raise NotImplementedError("Sub-classes should implement .result(...)")
+
+    def batch_result(self, data: Sequence[Any]) -> Sequence[Any]:
+        """Return the predictions for a batch, one per datum. Subclasses override it if they can do so faster."""
+        return [self.result(datum) for datum in data]
+
+    def invoke(self, data: Any) -> dict[str, Any]:
+        """Return the prediction for one datum as `result`, with its `metadata`, and record it if records are on."""
+        prediction = {"metadata": self.metadata(), "result": self.result(data)}
+        self._record(data, prediction)
+        return prediction
+
+    def batch_invoke(self, data: Sequence[Any]) -> dict[str, Any]:
+        """Return `predictions`, one as from invoke() per datum, with the same metadata. Each has a record of its own.
+
+        Raises ServerError if batch_result() returns another number of results than there are data.
+        """
+        metadata = self.metadata()
+        results = list(self.batch_result(data))
+        if len(results) != len(data):
+            raise ServerError(f"batch_result() returned {len(results)} results for {len(data)} data")
+        predictions = [{"metadata": metadata, "result": result} for result in results]
+        for datum, prediction in zip(data, predictions, strict=True):
+            self._record(datum, prediction)
+        return {"predictions": predictions}
+
+    def metadata(self) -> dict[str, Any]:
+        """Return what a prediction made now is to be known by: the model's version and the time in seconds (POSIX)."""
+        return {
+            "model_version": self.env.model_version,
+            "ml2p_version": __version__,
+            "timestamp": _now().timestamp(),
+        }
+
+    def record_invoke_id(self, datum: Any, prediction: dict[str, Any]) -> dict[str, Any]:
+        """Return the pairs that the name of a record is made of: the time (ISO 8601, UTC) and a random UUID.
+
+        A subclass may return other pairs; with these two among them a name is unique.
+        """
+        return {"ts": _now().isoformat(), "uuid": str(uuid.uuid4())}
+
+    def record_invoke(self, datum: Any, prediction: dict[str, Any]) -> None:
+        """Write a datum and its prediction to S3, as predictions/VERSION/KEY-VALUE--KEY-VALUE.json.
+
+        Raises ConfigError if the environment has no address on S3 or no model version, ValueError if the record cannot
+        be written as JSON or its name is too long for S3, UploadError if S3 does not take it.
+        """
+        s3 = check_recordable(self.env)
+        name = "--".join(f"{key}-{value}" for key, value in self.record_invoke_id(datum, prediction).items())
+        key = s3.path(f"predictions/{self.env.model_version}/{name}.json")
+        if len(key.encode()) > LONGEST_KEY:
+            raise ValueError(f"the name of a record has more than {LONGEST_KEY} bytes: {key[:80]}...")
+        body = to_json({"input": datum, "result": prediction})
+        self._records.put(s3.bucket(), key, body.encode())
+
+    def record_in_background(self, records: RecordStore) -> None:
+        """Give records to this store from now on; a record that fails is logged, and its prediction is still made."""
+        self._records, self._in_background = records, True
+
+    def _record(self, datum: Any, prediction: dict[str, Any]) -> None:
+        if not self.env.record_invokes:
+            return
+        try:
+            self.record_invoke(datum, prediction)
+        except Exception as error:
+            if not self._in_background:
+                raise
+            logger.error("an invocation was not recorded: %s: %s", type(error).__name__, error)
+
+
+def check_recordable(env: SageMakerEnv) -> S3URL:
+    """Return where records belong. Raises ConfigError if the environment does not say so."""
+    if env.s3 is None or not env.model_version:
+        variable = "ML2P_S3_URL" if env.s3 is None else "ML2P_MODEL_VERSION"
+        raise ConfigError(f"invocations cannot be recorded: set the variable {variable}")
+    return env.s3
+
+
+def _now() -> datetime.datetime:
+    # through the module at each call, so that tests can set the clock
+    return datetime.datetime.now(datetime.UTC)

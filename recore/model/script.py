@@ -1,0 +1,123 @@
+"""A model class in SageMaker's script mode: the hooks of the plain scikit-learn container, and its training script.
+
+A script of a few lines serves for both:
+
+    from house_prices import HousePrices
+    from recore.model.script import make_hooks, train
+
+    model_fn, input_fn, predict_fn, output_fn = make_hooks(HousePrices)
+    if __name__ == "__main__":
+        train(HousePrices)
+"""
+
+import atexit
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from flask import Response
+from werkzeug.exceptions import HTTPException
+
+from .answers import answer, error_body
+from .classes import Model
+from .environment import SageMakerEnv
+from .errors import APIError
+from .logs import log_to_stdout
+from .predictor import ModelPredictor
+from .record_spool import records_kept
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True)
+class HookAnswer:
+    """What predict_fn hands to output_fn: JSON with the status of its answer."""
+
+    text: str
+    status: int = 200
+
+
+class HookFunctions(NamedTuple):
+    """The four functions that the container calls, in the order of a request."""
+
+    model_fn: Callable[[str], ModelPredictor]
+    input_fn: Callable[[bytes | str, str], bytes | str]
+    predict_fn: Callable[[bytes | str, ModelPredictor], HookAnswer]
+    output_fn: Callable[[HookAnswer, str], Any]
+
+
+class ScriptEnv(SageMakerEnv):
+    """The environment of a script. model_dir: the model folder, as the container names it."""
+
+    def __init__(self, model_dir: str | None = None):
+        environ = dict(os.environ)
+        if model_dir is None and not environ.get("ML2P_TRAINING_JOB") and (job := environ.get("TRAINING_JOB_NAME")):
+            environ["ML2P_TRAINING_JOB"] = job
+        super().__init__(environ.get("SAGEMAKER_BASE_DIR") or "/opt/ml", environ)
+        self._model_dir = model_dir or environ.get("SM_MODEL_DIR")
+
+    def model_folder(self) -> Path:
+        """Return the folder of the model."""
+        return Path(self._model_dir) if self._model_dir else super().model_folder()
+
+
+def train(model: type[Model]) -> None:
+    """Train a model in a training job. The script's arguments are ignored; hyperparameters are in the job's files.
+
+    Raises MissingPartError if the class has no trainer, and what the trainer raises.
+    """
+    log_to_stdout()
+    env = ScriptEnv()
+    print(f"Starting training job {env.training_job_name}.", flush=True)
+    model().trainer(env).train()
+    print("Done.", flush=True)
+
+
+def make_hooks(model: type[Model]) -> HookFunctions:
+    """Return the hooks with which the container serves a class: JSON in and out, one datum or a batch."""
+    return HookFunctions(lambda model_dir: start_predictor(model, model_dir), keep_body, predict, make_output)
+
+
+def start_predictor(model: type[Model], model_dir: str) -> ModelPredictor:
+    """Return a predictor that is set up. When the server stops, records are written and teardown() is called.
+
+    Raises MissingPartError if the class has no predictor, ConfigError if records are on and the environment does not
+    say where they belong, and what setup() raises.
+    """
+    log_to_stdout()
+    predictor = model().predictor(ScriptEnv(model_dir))
+    stack = ExitStack()
+    with stack:
+        stack.enter_context(records_kept(predictor))
+        predictor.setup()
+        stack.callback(predictor.teardown)
+        atexit.register(stack.pop_all().close)
+    return predictor
+
+
+def keep_body(body: bytes | str, content_type: str) -> bytes | str:
+    """Return the request as it is: it is JSON, whatever its content type says."""
+    return body
+
+
+def predict(body: bytes | str, predictor: ModelPredictor) -> HookAnswer:
+    """Return the answer to a request. Errors that a predictor raises for the client have their status.
+
+    What else it raises is left to the container, which answers 500.
+    """
+    try:
+        return HookAnswer(answer(predictor, body))
+    except APIError as error:
+        return HookAnswer(error_body(error.message, error.details), error.status_code)
+    except HTTPException as error:
+        return HookAnswer(error_body(error.description or error.name), error.code or 500)
+
+
+def make_output(result: HookAnswer, accept: str) -> Any:
+    """Return an answer as the container takes it. It is JSON, whatever the client accepts."""
+    if result.status == 200:
+        return result.text, JSON
+    return Response(result.text, result.status, mimetype=JSON)

@@ -1,0 +1,52 @@
+"""Objects to S3, with one clear error if that does not work."""
+
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+from boto3.exceptions import Boto3Error
+from botocore.exceptions import BotoCoreError, ClientError
+
+from .errors import UploadError
+from .record_uploader import REASONS
+
+_making = threading.Lock()  # boto3's sessions do not make clients in several threads at once
+
+
+def make_s3_client(session: Any = None) -> Any:
+    """Return a client for S3. session: of boto3, by default its default session. Raises BotoCoreError."""
+    with _making:
+        return (session or boto3).client("s3")
+
+
+class S3Uploader:
+    """Writes objects. client: returns boto3's client for S3; it is called when the client is needed."""
+
+    def __init__(self, client: Callable[[], Any]):
+        self._client = client
+
+    def put(self, bucket: str, key: str, body: bytes) -> None:
+        """Write an object. Raises UploadError."""
+        self._upload(bucket, key, lambda s3: s3.put_object(Bucket=bucket, Key=key, Body=body))
+
+    def put_file(self, bucket: str, key: str, path: str | os.PathLike[str]) -> None:
+        """Write a file as an object. Raises UploadError, or OSError if the file cannot be read."""
+        os.stat(path)  # boto3 would name the error of a missing file differently
+        self._upload(bucket, key, lambda s3: s3.upload_file(os.fspath(path), bucket, key))
+
+    def _upload(self, bucket: str, key: str, upload: Callable[[Any], Any]) -> None:
+        try:
+            upload(self._client())
+        except (Boto3Error, BotoCoreError, ClientError) as error:
+            raise UploadError(f"s3://{bucket}/{key} could not be written: {reason_of(error, bucket)}") from error
+
+
+def reason_of(error: Exception, bucket: str) -> str:
+    """Return why an upload failed, and what to do about the usual reasons."""
+    text = str(error)
+    for code, reason in REASONS.items():
+        if f"({code})" in text:
+            return reason.format(bucket=bucket)
+    return text

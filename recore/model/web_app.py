@@ -1,0 +1,93 @@
+"""The HTTP application of a model's server: /ping, /invocations and /execution-parameters."""
+
+import logging
+from typing import cast
+
+from flask import Flask, Response, current_app, request
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from .answers import answer, error_body
+from .environment import read_number
+from .errors import APIError
+from .predictor import ModelPredictor
+from .strict_json import to_json
+from .version import __version__
+
+LARGEST_PAYLOAD = 100 * 2**20  # bytes, the limit of Batch Transform
+EXECUTION_PARAMETERS = {"MaxConcurrentTransforms": 1, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": 6}
+
+logger = logging.getLogger(__name__)
+
+
+class ModelApp(Flask):
+    """Answers with `predictor`, which must be set, and set up, before the first request."""
+
+    predictor: ModelPredictor
+
+    def run(  # type: ignore[override]
+        self,
+        host: str = "0.0.0.0",  # noqa: S104  the container's network
+        port: int = 8080,
+        debug: bool = False,
+    ) -> None:
+        """Serve with gunicorn until SIGTERM or SIGINT. Requests in progress are answered and records written.
+
+        Raises ConfigError if a setting is invalid.
+        """
+        from .http_server import serve_until_stopped
+
+        self.config["MAX_CONTENT_LENGTH"] = read_number("MAX_CONTENT_LENGTH", LARGEST_PAYLOAD)
+        serve_until_stopped(self, host, port)
+
+
+app = ModelApp(__name__, static_folder=None)
+
+
+@app.get("/ping")
+def ping() -> Response:
+    """Answer 200: the server starts when the model is set up."""
+    version = predictor().env.model_version
+    return json_response(to_json({"model_version": version, "ml2p_version": __version__}))
+
+
+@app.get("/execution-parameters")
+def execution_parameters() -> Response:
+    """Answer how Batch Transform is to send requests."""
+    return json_response(to_json(EXECUTION_PARAMETERS))
+
+
+@app.post("/invocations")
+def invocations() -> Response:
+    """Answer with a prediction, or with those for a batch."""
+    return json_response(answer(predictor(), request.get_data(cache=False)))
+
+
+@app.errorhandler(HTTPException)
+def answer_http_error(error: HTTPException) -> Response:
+    """Answer as the predictor says; also 404, 405, 413 and others of Flask's own."""
+    if isinstance(error, APIError):  # Flask finds no handler of this class for an error with another status
+        return json_response(error_body(error.message, error.details), error.status_code)
+    response = json_response(error_body(error.description or error.name), error.code or 500)
+    for name, value in error.get_headers():
+        if name.lower() not in ("content-type", "content-length"):
+            response.headers[name] = value
+    return response
+
+
+@app.errorhandler(InternalServerError)
+def answer_exception(error: InternalServerError) -> Response:
+    """Answer what else the predictor raised; the traceback is in the log."""
+    raised = error.original_exception
+    if raised is None:
+        return answer_http_error(error)
+    return json_response(error_body(f"the prediction failed: {type(raised).__name__}: {raised}"), 500)
+
+
+def predictor() -> ModelPredictor:
+    """Return the predictor of the application that answers."""
+    return cast(ModelApp, current_app).predictor
+
+
+def json_response(body: str, status: int = 200) -> Response:
+    """Return an answer in JSON."""
+    return Response(body, status, mimetype="application/json")

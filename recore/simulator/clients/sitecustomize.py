@@ -1,0 +1,68 @@
+"""Sends clients of STS with AWS's own address to AWS_ENDPOINT_URL, in every Python with this folder on its PYTHONPATH.
+
+`get_execution_role()` and `Session.account_id()` of SageMaker's SDK make a client of STS with the explicit address
+https://sts.REGION.amazonaws.com, which takes precedence over the environment. Python imports this file at its start,
+before any program, and only the first one of this name: an existing sitecustomize is therefore executed from here.
+Every Python starts with it, so it imports little.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import module_from_spec
+
+TYPE_CHECKING = False  # type checkers take it to be true
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import ModuleType
+    from typing import Any
+
+MODULE = "botocore.session"  # patched when a program imports it, as most programs do not
+
+
+class BotocoreFinder:
+    """Finds botocore's module of sessions as Python does, and patches it after its import."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name != MODULE:
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def execute_and_patch(module: Any) -> None:
+                execute(module)
+                module.Session.create_client = redirected(module.Session.create_client)
+
+            spec.loader.exec_module = execute_and_patch  # type: ignore[method-assign]
+        return spec
+
+
+def redirected(create_client: Callable[..., Any]) -> Callable[..., Any]:
+    """A session's method that leaves AWS's address of STS to botocore, which reads AWS_ENDPOINT_URL, if that is set."""
+
+    def create(self: Any, service_name: str, *arguments: Any, **options: Any) -> Any:
+        address = (options.get("endpoint_url") or "").rstrip("/")
+        of_aws = address.startswith("https://sts.") and address.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+        if of_aws and service_name == "sts" and os.environ.get("AWS_ENDPOINT_URL"):
+            options["endpoint_url"] = None
+        return create_client(self, service_name, *arguments, **options)
+
+    return create
+
+
+def execute_next() -> None:
+    """Execute the sitecustomize that Python would have imported without this folder."""
+    here = os.path.realpath(os.path.dirname(__file__))
+    spec = PathFinder.find_spec("sitecustomize", [path for path in sys.path if os.path.realpath(path) != here])
+    if spec is not None and spec.loader is not None:
+        sys.modules["sitecustomize"] = module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+
+
+sys.meta_path.insert(0, BotocoreFinder())
+execute_next()

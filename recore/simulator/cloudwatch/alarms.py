@@ -1,0 +1,180 @@
+"""CloudWatch alarms that are evaluated: moto keeps alarms, but never compares their metrics with their thresholds.
+
+Here an alarm is evaluated whenever its state is read, by a request or by an endpoint's update.
+"""
+
+import datetime
+import functools
+import inspect
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import moto.cloudwatch.models
+from moto.cloudwatch.exceptions import ValidationError
+from moto.cloudwatch.models import CloudWatchBackend, MetricDatumBase, cloudwatch_backends
+from moto.core.utils import utcnow
+
+from recore.simulator.account import ACCOUNT, REGION
+from recore.simulator.cloudwatch.data_points import data_points
+from recore.simulator.cloudwatch.evaluation import Evaluation
+from recore.simulator.cloudwatch.validation import HIGH_RESOLUTION, check
+
+READING = (  # methods of moto's backend that return alarms
+    "describe_alarms",
+    "get_alarms_by_action_prefix",
+    "get_alarms_by_alarm_name_prefix",
+    "get_alarms_by_alarm_names",
+    "get_alarms_by_state_value",
+)
+MOST_COUNTED = 100_000  # data of one request
+
+
+@dataclass(frozen=True)
+class AlarmState:
+    value: str
+    reason: str
+
+
+class Alarm(moto.cloudwatch.models.Alarm):
+    """An alarm of moto's that can be evaluated. Safe to use from several threads.
+
+    It has the name of moto's class, from which moto derives how it writes the attributes.
+    """
+
+    def __init__(self, *arguments: Any, **members: Any):
+        super().__init__(*arguments, **members)
+        self.state_value = "INSUFFICIENT_DATA"  # CloudWatch's first state; moto's is OK
+        self._held_until = datetime.datetime.min
+        self._lock = threading.Lock()
+
+    def update_state(self, reason: str, reason_data: str, state_value: str) -> None:
+        """Set the state as a program orders. It holds until the next evaluation that CloudWatch would make."""
+        with self._lock:
+            super().update_state(reason, reason_data, state_value)
+            interval = 10 if self.period in HIGH_RESOLUTION else 60
+            self._held_until = self.state_updated_timestamp + datetime.timedelta(seconds=interval)
+
+    def evaluate(self, data: Iterable[MetricDatumBase]) -> AlarmState:
+        """Compare the metric with the threshold, and return the state that follows."""
+        with self._lock:
+            if not self.not_simulated() and utcnow() >= self._held_until:
+                self._compare(data)
+            return AlarmState(self.state_value, self.state_reason)
+
+    def keep_state_of(self, earlier: "Alarm") -> None:
+        """Take the state of an alarm that this one replaces."""
+        with earlier._lock:
+            self.state_value, self.state_updated_timestamp = earlier.state_value, earlier.state_updated_timestamp
+            self.state_reason, self.state_reason_data = earlier.state_reason, earlier.state_reason_data
+            self.history, self._held_until = earlier.history, earlier._held_until
+
+    def not_simulated(self) -> str:
+        """What of the alarm is not simulated, so that it is never evaluated; nothing if it is."""
+        if self.rule is not None:
+            return "a composite alarm"
+        if self.metric_data_queries:
+            return "Metrics"
+        if self.threshold_metric_id is not None:
+            return "ThresholdMetricId"
+        return "ExtendedStatistic" if self.extended_statistic else ""
+
+    def definition(self) -> dict[str, Any]:
+        """The members that `restore` needs."""
+        names = inspect.signature(CloudWatchBackend.put_metric_alarm).parameters.keys() - {"self", "tags"}
+        members = {name: getattr(self, name) for name in names}
+        dimensions = [{"Name": dimension.name, "Value": dimension.value} for dimension in self.dimensions]
+        return members | {"dimensions": dimensions}
+
+    def _compare(self, data: Iterable[MetricDatumBase]) -> None:
+        evaluation = Evaluation(
+            self.comparison_operator,
+            self.threshold,
+            self.evaluation_periods,
+            self.datapoints_to_alarm or self.evaluation_periods,
+            self.treat_missing_data or "missing",
+        )
+        points = data_points(data, self, utcnow())
+        state = evaluation.state(points)
+        if state is not None and state != self.state_value:
+            shown = ", ".join("missing" if value is None else f"{value:g}" for value in points[-10:])
+            reason = (
+                f"{self.comparison_operator} {self.threshold:g} for {evaluation.to_alarm} of {evaluation.periods} "
+                f"data points: the last ones of {self.metric_name}, oldest first, are {shown}"
+            )
+            super().update_state(reason, "{}", state)
+
+
+def install() -> None:
+    """Have moto make alarms that are evaluated. Called once, before there is an alarm."""
+    moto.cloudwatch.models.Alarm = Alarm  # type: ignore[misc]
+    for name in READING:
+        setattr(CloudWatchBackend, name, _after_evaluation(getattr(CloudWatchBackend, name)))
+    CloudWatchBackend.put_metric_alarm = _after_check(CloudWatchBackend.put_metric_alarm)  # type: ignore[method-assign]
+    CloudWatchBackend.put_metric_data = _after_count(CloudWatchBackend.put_metric_data)  # type: ignore[method-assign]
+
+
+def find(name: str) -> Alarm | None:
+    """The alarm of that name, or None."""
+    alarm = _backend().alarms.get(name)
+    return alarm if isinstance(alarm, Alarm) else None
+
+
+def state_of(name: str) -> AlarmState | None:
+    """The state of an alarm at this moment; None if it does not exist."""
+    alarm = find(name)
+    return alarm.evaluate(list(_backend().metric_data)) if alarm else None
+
+
+def restore(definitions: Iterable[dict[str, Any]]) -> None:
+    """Create alarms of an earlier simulator again, unless there are alarms of their names."""
+    for definition in definitions:
+        if find(definition["name"]) is None:
+            _backend().put_metric_alarm(**definition)
+
+
+def _backend() -> CloudWatchBackend:
+    return cloudwatch_backends[ACCOUNT][REGION]
+
+
+def _after_evaluation(method: Callable[..., Iterable[Any]]) -> Callable[..., Iterable[Any]]:
+    """A method of moto's backend that returns alarms, after all of them have been evaluated."""
+
+    @functools.wraps(method)
+    def evaluated(backend: CloudWatchBackend, *arguments: Any) -> Iterable[Any]:
+        data = list(backend.metric_data)
+        for alarm in list(backend.alarms.values()):
+            if isinstance(alarm, Alarm):
+                alarm.evaluate(data)
+        return list(method(backend, *arguments))
+
+    return evaluated
+
+
+def _after_check(method: Callable[..., Any]) -> Callable[..., Any]:
+    """moto's put_metric_alarm, after a check of the request. An alarm that is replaced passes on its state."""
+
+    @functools.wraps(method)
+    def put(backend: CloudWatchBackend, **members: Any) -> Any:
+        check(members)
+        earlier = backend.alarms.get(members["name"])
+        alarm = method(backend, **members)
+        if isinstance(earlier, Alarm) and isinstance(alarm, Alarm):
+            alarm.keep_state_of(earlier)
+        return alarm
+
+    return put
+
+
+def _after_count(method: Callable[..., Any]) -> Callable[..., Any]:
+    """moto's put_metric_data, which keeps a value as many times as its count says, however often that is."""
+
+    @functools.wraps(method)
+    def put(backend: CloudWatchBackend, namespace: str, metric_data: list[dict[str, Any]]) -> Any:
+        counted = sum(float(count) for datum in metric_data for count in datum.get("Counts") or [])
+        if not counted <= MOST_COUNTED:  # nor NaN
+            raise ValidationError(f"Counts of more than {MOST_COUNTED:,} values together are not simulated")
+        return method(backend, namespace, metric_data)
+
+    return put

@@ -1,0 +1,48 @@
+"""Which alarms PutMetricAlarm refuses, as CloudWatch documents: moto accepts every one."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from moto.cloudwatch.exceptions import ValidationError
+
+from recore.simulator.cloudwatch.evaluation import COMPARISONS, TREATMENTS
+
+STATISTICS = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")
+HIGH_RESOLUTION = (10, 20, 30)  # periods in seconds; all others are multiples of a minute
+HOUR, DAY = 3600, 86_400
+
+
+def check(alarm: Mapping[str, Any]) -> None:
+    """Raise moto's ValidationError where an alarm on one metric is invalid. alarm: arguments of put_metric_alarm."""
+    if alarm.get("rule") is None and not alarm.get("metric_data_queries"):
+        for problem in _problems(alarm):
+            raise ValidationError(problem)
+
+
+def _problems(alarm: Mapping[str, Any]) -> Iterator[str]:
+    if not (alarm.get("metric_name") and alarm.get("namespace")):
+        yield "An alarm needs MetricName and Namespace"
+    if (alarm.get("statistic") is None) == (alarm.get("extended_statistic") is None):
+        yield "An alarm needs either Statistic or ExtendedStatistic"
+    if alarm.get("statistic") not in (None, *STATISTICS):
+        yield f"Statistic must be one of {', '.join(STATISTICS)}"
+    if alarm.get("comparison_operator") not in COMPARISONS:
+        yield f"ComparisonOperator must be one of {', '.join(COMPARISONS)} for an alarm with a static threshold"
+    threshold = alarm.get("threshold")
+    if not isinstance(threshold, int | float) or not math.isfinite(threshold):
+        yield "Threshold must be a finite number"
+    if alarm.get("treat_missing_data") not in (None, *TREATMENTS):
+        yield f"TreatMissingData must be one of {', '.join(TREATMENTS)}"
+    yield from _problems_of_periods(alarm["period"], alarm["evaluation_periods"], alarm.get("datapoints_to_alarm"))
+
+
+def _problems_of_periods(period: Any, count: Any, to_alarm: Any) -> Iterator[str]:
+    if not isinstance(period, int) or period < 1 or (period % 60 and period not in HIGH_RESOLUTION):
+        yield "Period must be 10, 20, 30 or a multiple of 60"
+    elif not isinstance(count, int) or count < 1:
+        yield "EvaluationPeriods must be at least 1"
+    elif period * count > (7 * DAY if period >= HOUR else DAY):
+        yield "EvaluationPeriods multiplied by Period must be at most a day, or 7 days if Period is an hour or more"
+    elif to_alarm is not None and not (isinstance(to_alarm, int) and 1 <= to_alarm <= count):
+        yield "DatapointsToAlarm must be from 1 to EvaluationPeriods"

@@ -1,0 +1,35 @@
+"""SageMaker's built-in algorithms and frameworks whose images nothing here stands in for, by their names."""
+
+ALGORITHMS = frozenset(
+    """
+    autogluon-inference autogluon-training blazingtext factorization-machines forecasting-deepar image-classification
+    ipinsights kmeans knn lda linear-learner ntm object-detection object2vec pca randomcutforest semantic-segmentation
+    seq2seq
+    """.split()
+)
+FRAMEWORKS = (
+    "djl",
+    "huggingface",
+    "mxnet",
+    "pytorch",
+    "sagemaker-chainer",
+    "sagemaker-clarify",
+    "sagemaker-data-wrangler",
+    "sagemaker-debugger",
+    "sagemaker-model-monitor",
+    "sagemaker-mxnet",
+    "sagemaker-rl",
+    "sagemaker-spark",
+    "sagemaker-tensorflow",
+    "sagemaker-tritonserver",
+    "tensorflow",
+)
+
+
+def refusal(name: str) -> str | None:
+    """Why an image of this name, without registry and tag, is refused; None if it is none of SageMaker's."""
+    if name in ALGORITHMS:
+        return f"{name} is a built-in algorithm of SageMaker that is not simulated; XGBoost is"
+    if name.startswith(FRAMEWORKS):
+        return f"{name} is an image of SageMaker that is not simulated"
+    return None

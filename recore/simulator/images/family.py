@@ -1,0 +1,80 @@
+"""A family of images: what stands in for them on this machine, where jobs run as processes."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from recore.simulator.images.python_environment import PythonEnvironment, this_python
+
+CONTAINER = Path(__file__).parents[2] / "container"  # the room that runs inside the job
+SERVING = str(CONTAINER / "serving.py")
+NUMBER = re.compile(r"\d+\.\d+")
+
+
+@dataclass(frozen=True)
+class ImageFamily:
+    """The images of one framework.
+
+    name: in messages. repositories: a pattern of the images' names, without registry and tag. distributions: names of
+    its package, one of which must be installed. remedy: the command that installs it. tags: a pattern of the tags that
+    its images have, with examples; None where any will do. old_versions: those of tags without a number. training: the
+    program of `train`. hooks: a file with the hooks that a script may leave out in `serve`; None for the server's own.
+    python: the environment of its jobs. metrics: regular expressions by the names of metrics, found in every log.
+    """
+
+    name: str
+    repositories: re.Pattern[str]
+    distributions: tuple[str, ...]
+    remedy: str
+    tags: re.Pattern[str] | None = None
+    examples: str = ""
+    old_versions: Mapping[str, str] = field(default_factory=dict)
+    training: Path = CONTAINER / "training.py"
+    hooks: Path | None = None
+    python: Callable[[], PythonEnvironment] = this_python
+    metrics: Mapping[str, str] = field(default_factory=dict)
+
+    def refusal(self, image: str) -> str | None:
+        """Why jobs that name this image of the family cannot run; None if they can."""
+        tag = image_tag(image)
+        if self.tags and tag and not self.tags.fullmatch(tag):
+            return f"{self.name} images have tags such as {self.examples}, not '{tag}': '{image}'"
+        if self.version() is None:
+            return f"The package of {self.name} images, {self.distributions[0]}, is not installed: run {self.remedy}"
+        return None
+
+    def version(self) -> str | None:
+        """The version of its package that jobs have; None if it is not installed."""
+        return self.python().version_of(*self.distributions)
+
+    def remarks(self, image: str) -> list[str]:
+        """What a training job's log says of the image: where jobs differ from what it promises."""
+        tag, here, lines = image_tag(image), self.version() or "", []
+        number = NUMBER.match(tag)
+        named = number[0] if number else self.old_versions.get(tag)
+        if named and not here.startswith(f"{named}."):
+            difference = f"the version differs: this job runs with {here}."
+            lines.append(f"The image {image} is of {self.name} {named}; {difference}")
+        if "gpu" in tag.split("-"):
+            lines.append(f"The image {image} is for graphics cards: this job computes on processors.")
+        return lines
+
+    def train(self) -> list[str]:
+        """The command of a training job that names none."""
+        return ["python", "-P", str(self.training)]
+
+    def serve(self, socket: str) -> list[str]:
+        """The command of a model's server, which then listens on a Unix socket."""
+        hooks = ["--hooks", str(self.hooks)] if self.hooks else []
+        return ["python", "-P", SERVING, *hooks, "--bind", f"unix:{socket}"]
+
+
+def image_name(image: str) -> str:
+    """The last part of an image's name, without registry, tag and digest."""
+    return image.rpartition("/")[2].partition("@")[0].partition(":")[0]
+
+
+def image_tag(image: str) -> str:
+    """An image's tag; empty if it has none."""
+    return image.rpartition("/")[2].partition("@")[0].partition(":")[2]

@@ -1,0 +1,59 @@
+"""An environment of Python on this machine that runs jobs: its program, its packages, the folders it consists of."""
+
+import sys
+import sysconfig
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import Distribution
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class PythonEnvironment:
+    """A virtual environment.
+
+    prefix: its folder. folders: what its Python must be able to read. packages: where it looks for packages. markers:
+    what tells a requirement's markers that it is another Python than the one that runs this.
+    """
+
+    prefix: Path
+    folders: frozenset[str]
+    packages: tuple[str, ...]
+    markers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def program(self) -> Path:
+        return self.prefix / "bin/python"
+
+    @property
+    def search_path(self) -> str:
+        """PATH of a job, with this Python before others."""
+        return ":".join([str(self.prefix / "bin"), "/usr/local/bin", "/usr/bin", "/bin"])
+
+    def version_of(self, *distributions: str) -> str | None:
+        """The version of the first of these distributions that is installed; None if none is."""
+        for name in distributions:
+            for found in Distribution.discover(name=name, path=list(self.packages)):
+                return found.version
+        return None
+
+
+def this_python() -> PythonEnvironment:
+    """The environment that runs this."""
+    folders = {sys.prefix, sys.base_prefix, sysconfig.get_paths()["stdlib"]}
+    return PythonEnvironment(Path(sys.prefix), frozenset(folders), tuple(sys.path))
+
+
+def environment_in(folder: Path) -> PythonEnvironment:
+    """A virtual environment in a folder, which names the Python that it was made of. It may not be there."""
+    folders, program = {str(folder)}, folder / "bin/python"
+    if program.exists():  # where the Python itself is, and never the folder of a link to it
+        folders.add(str(program.resolve().parent.parent))
+    packages = list(folder.glob("lib/python3*/site-packages"))
+    markers = {"python_version": packages[0].parent.name.removeprefix("python")} if packages else {}
+    settings = folder / "pyvenv.cfg"
+    for line in settings.read_text("utf-8").splitlines() if settings.is_file() else []:
+        name, _, value = line.partition("=")
+        if name.strip() == "version":
+            markers["python_full_version"] = value.strip()
+    return PythonEnvironment(folder, frozenset(folders), tuple(map(str, packages)), markers)

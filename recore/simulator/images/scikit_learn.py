@@ -1,0 +1,12 @@
+"""scikit-learn images: jobs run in the environment of the simulator itself, which is that image's."""
+
+import re
+
+from recore.simulator.images.family import ImageFamily
+
+FAMILY = ImageFamily(
+    name="scikit-learn",
+    repositories=re.compile(r".*(scikit-learn|sklearn).*"),
+    distributions=("scikit-learn",),
+    remedy="make setup",
+)

@@ -1,0 +1,31 @@
+"""XGBoost images: SageMaker's built-in algorithm where a job names no script, and script mode."""
+
+import re
+import sys
+
+from recore.simulator.images.family import CONTAINER, ImageFamily
+
+PACKAGE = "xgboost-cpu==3.4.1"
+METRICS = """
+accuracy auc aucpr balanced_accuracy f1 f1_binary f1_macro map ndcg precision precision_macro precision_micro r2 recall
+recall_macro recall_micro aft-nloglik cox-nloglik error gamma-deviance gamma-nloglik interval-regression-accuracy
+logloss mae mape merror mlogloss mphe mse poisson-nloglik rmse rmsle tweedie-nloglik
+"""
+
+FAMILY = ImageFamily(
+    name="XGBoost",
+    repositories=re.compile(r"(sagemaker-)?xgboost"),
+    distributions=("xgboost-cpu", "xgboost"),
+    remedy=f"{sys.executable} -m pip install {PACKAGE}",
+    tags=re.compile(r"1|latest|\d+\.\d+-\d+(-cpu-py\d+)?"),
+    examples="1.7-1 and 3.0-5",
+    old_versions={"1": "0.72", "latest": "0.72"},
+    training=CONTAINER / "xgboost_training.py",
+    hooks=CONTAINER / "xgboost_hooks.py",
+    # a script's own output has a tab where CloudWatch shows #011
+    metrics={
+        f"{data}:{metric}": rf"\[[0-9]+\].*?(?:#011|\t){data}-{re.escape(metric)}:([^\s#]+)"
+        for data in ("train", "validation")
+        for metric in METRICS.split()
+    },
+)

@@ -1,0 +1,56 @@
+"""Settings of jobs that are accepted and have no effect here: a job's log says so, in a line for each."""
+
+from typing import Any
+
+from recore.simulator.state.records import Record
+
+TRAINING = {
+    "EnableManagedSpotTraining": "spot instances: the job is never interrupted and costs nothing",
+    "CheckpointConfig": "checkpoints are not copied to S3, nor from there: the job starts from the beginning",
+    "VpcConfig": "there is no network",
+    "EnableInterContainerTrafficEncryption": "there is one container",
+    "OutputDataConfig.KmsKeyId": "outputs are not encrypted",
+    "ResourceConfig.VolumeKmsKeyId": "the volume is not encrypted",
+    "ResourceConfig.KeepAlivePeriodInSeconds": "no instance is kept for the next job",
+    "StoppingCondition.MaxPendingTimeInSeconds": "a job waits until a processor is free",
+    "RetryStrategy": "a job that fails is not repeated",
+    "DebugHookConfig": "the debugger is not simulated",
+    "DebugRuleConfigurations": "the debugger is not simulated",
+    "TensorBoardOutputConfig": "TensorBoard is not simulated",
+    "ProfilerConfig": "the profiler is not simulated",
+    "ProfilerRuleConfigurations": "the profiler is not simulated",
+    "ExperimentConfig": "experiments are not simulated",
+    "RemoteDebugConfig": "nothing can connect to the job",
+    "InfraCheckConfig": "there are no health checks of instances",
+    "SessionChainingConfig": "session tags are not simulated",
+}
+PROCESSING = {
+    "NetworkConfig.VpcConfig": "there is no network",
+    "NetworkConfig.EnableInterContainerTrafficEncryption": "there is one container",
+    "ProcessingOutputConfig.KmsKeyId": "outputs are not encrypted",
+    "ProcessingResources.ClusterConfig.VolumeKmsKeyId": "the volume is not encrypted",
+    "ExperimentConfig": "experiments are not simulated",
+}
+TRANSFORM = {
+    "TransformOutput.KmsKeyId": "outputs are not encrypted",
+    "TransformResources.VolumeKmsKeyId": "the volume is not encrypted",
+    "ExperimentConfig": "experiments are not simulated",
+}
+GRAPHICS = ("p", "g")  # beginnings of the families of instance types that have graphics cards
+
+
+def without_effect(record: Record, settings: dict[str, str] = TRAINING) -> list[str]:
+    """The lines for a job's log: the settings of its record that do nothing here, and why."""
+    lines = [f"{name} has no effect here: {reason}." for name, reason in settings.items() if _value(record, name)]
+    instance = _value(record, "ResourceConfig.InstanceType")
+    if instance and instance.split(".")[1].startswith(GRAPHICS):
+        lines.append(f"{instance} has no graphics cards here: the job computes on processors.")
+    return lines
+
+
+def _value(record: Record, name: str) -> Any:
+    """The value of a setting, by the names that lead to it; None if it is not there."""
+    value: Any = record
+    for part in name.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value

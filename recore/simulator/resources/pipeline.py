@@ -1,0 +1,131 @@
+"""Pipelines: definitions that were checked, of which executions are started."""
+
+import operator
+import threading
+from typing import ClassVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from recore.simulator.api.errors import ServiceError
+from recore.simulator.pipelines.definition import read_definition
+from recore.simulator.pipelines.document import LARGEST
+from recore.simulator.pipelines.problems import DefinitionError
+from recore.simulator.resources.client_token import once
+from recore.simulator.resources.pipeline_cache import cache_kind
+from recore.simulator.resources.pipeline_steps import StepRecords
+from recore.simulator.resources.resource import Filter, Resource, now, refuse_others
+from recore.simulator.state.records import Record
+
+DEFINITION, LOCATION = "PipelineDefinition", "PipelineDefinitionS3Location"
+CHANGED = {"PipelineDisplayName", "PipelineDescription", "RoleArn", "ParallelismConfiguration"}
+READING = threading.BoundedSemaphore(20)  # definitions on S3 at a time: each takes the thread of a second request
+MEMBERS = CHANGED | {"PipelineName", DEFINITION, LOCATION, "ClientRequestToken", "Tags"}
+
+
+class Pipelines(Resource):
+    """The text of a definition has a record of its own, so that lists need not read it."""
+
+    kind = "Pipeline"
+    arn_type = "pipeline"
+    verbs = ("List",)
+    newest_first = True
+    runs = True
+    filters: ClassVar[dict[str, Filter]] = {
+        "PipelineNamePrefix": ("PipelineName", str.startswith),
+        "CreatedAfter": ("CreationTime", operator.gt),
+        "CreatedBefore": ("CreationTime", operator.lt),
+        "ManagedBy": ("PipelineName", lambda _, owner: owner == "CUSTOMER"),
+    }
+
+    def CreatePipeline(self, request: Record) -> Record:
+        refuse_others(request, MEMBERS, "CreatePipeline")
+        text = self._definition(request)
+        if text is None:
+            message = f"A pipeline has either a {DEFINITION} or a {LOCATION}"
+            raise ServiceError("ValidationException", message)
+
+        def create(request: Record) -> Record:
+            with self.store.transaction():
+                described = {name: value for name, value in request.items() if name not in (DEFINITION, LOCATION)}
+                arn = self.add(described, PipelineStatus="Active", CreatedBy={}, LastModifiedBy={})
+                self.store.add(DEFINITION, request["PipelineName"], {DEFINITION: text})
+            return {"PipelineArn": arn}
+
+        return once(self, "CreatePipeline", request, create)
+
+    def UpdatePipeline(self, request: Record) -> Record:
+        refuse_others(request, MEMBERS, "UpdatePipeline")
+        self.find("UpdatePipeline", request)
+        text = self._definition(request)
+        changed = {name: request[name] for name in CHANGED if name in request}
+        with self.store.transaction():  # it may be deleted meanwhile
+            pipeline = self.find("UpdatePipeline", request)
+            name = pipeline["PipelineName"]
+            self.store.update(self.kind, name, LastModifiedTime=now(), **changed)
+            if text is not None:
+                self.store.update(DEFINITION, name, **{DEFINITION: text})
+        return {"PipelineArn": pipeline["PipelineArn"]}
+
+    def DescribePipeline(self, request: Record) -> Record:
+        refuse_others(request, {"PipelineName"}, "DescribePipeline")
+        with self.store.transaction():
+            pipeline = self.find("DescribePipeline", request)
+            return pipeline | (self.store.get(DEFINITION, pipeline["PipelineName"]) or {})
+
+    def DeletePipeline(self, request: Record) -> Record:
+        return once(self, "DeletePipeline", request, self._delete)
+
+    def _delete(self, request: Record) -> Record:
+        """Delete a pipeline with its executions. Raises ServiceError if one of them runs."""
+        with self.store.transaction():  # no execution may start meanwhile
+            pipeline = self.find("DeletePipeline", request)
+            name = pipeline["PipelineName"]
+            executions = [record for record in self.store.all("PipelineExecution") if record["PipelineName"] == name]
+            for execution in executions:
+                if execution["PipelineExecutionStatus"] in ("Executing", "Stopping"):
+                    message = f"Cannot delete pipeline '{name}': {execution['PipelineExecutionArn']} runs"
+                    raise self.error("DeletePipeline", "ConflictException", message)
+            for execution in executions:
+                StepRecords(self.store, execution["Key"]).delete_all()
+                self.store.delete("PipelineExecutionDefinition", execution["Key"])
+                self.store.delete("Tags", execution["PipelineExecutionArn"])
+                self.store.delete("PipelineExecution", execution["Key"])
+            for entry in self.store.all(cache_kind(name)):
+                self.store.delete(cache_kind(name), entry["Key"])
+            self.store.delete(DEFINITION, name)
+            self.delete("DeletePipeline", request)
+        return {"PipelineArn": pipeline["PipelineArn"]}
+
+    def _definition(self, request: Record) -> str | None:
+        """The definition of a request, checked; None where the request has none. Raises ServiceError."""
+        if DEFINITION in request and LOCATION in request:
+            raise ServiceError("ValidationException", f"A pipeline has either a {DEFINITION} or a {LOCATION}")
+        text = self._read_in_turn(request[LOCATION]) if LOCATION in request else request.get(DEFINITION)
+        if text is not None:
+            try:
+                read_definition(text, self.platform.operations)
+            except DefinitionError as problem:
+                raise ServiceError("ValidationException", f"{DEFINITION}: {problem}") from None
+        return text
+
+    def _read_in_turn(self, location: Record) -> str:
+        if not READING.acquire(blocking=False):
+            raise ServiceError("ThrottlingException", "Many definitions are read from S3: repeat the request")
+        try:
+            return self._read(location)
+        finally:
+            READING.release()
+
+    def _read(self, location: Record) -> str:
+        """The text of a definition on S3. Raises ServiceError."""
+        version = {"VersionId": location["VersionId"]} if "VersionId" in location else {}
+        uri = f"s3://{location['Bucket']}/{location['ObjectKey']}"
+        try:
+            answer = self.platform.s3.get_object(Bucket=location["Bucket"], Key=location["ObjectKey"], **version)
+            if answer["ContentLength"] > LARGEST:
+                message = f"{LOCATION}: {uri} has more than {LARGEST} bytes"
+                raise ServiceError("ValidationException", message)
+            return str(answer["Body"].read().decode())
+        except (ClientError, BotoCoreError, UnicodeDecodeError) as error:
+            message = f"{LOCATION}: {uri} cannot be read: {error}"
+            raise ServiceError("ValidationException", message[:1000]) from None

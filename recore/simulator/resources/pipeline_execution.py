@@ -1,0 +1,232 @@
+"""Executions of pipelines: started, stopped, retried, described with their steps, and resumed after a restart."""
+
+import logging
+import operator
+import secrets
+import string
+from functools import partial
+from typing import ClassVar
+
+from recore.simulator.api.errors import ServiceError
+from recore.simulator.jobs.failure import JobStopped
+from recore.simulator.jobs.queue import Job
+from recore.simulator.pipelines.definition import PipelineDefinition, read_definition
+from recore.simulator.pipelines.expressions import parse
+from recore.simulator.pipelines.parameters import Value, as_text, parameter_values
+from recore.simulator.pipelines.problems import DefinitionError
+from recore.simulator.resources.client_token import once
+from recore.simulator.resources.paging import page
+from recore.simulator.resources.pipeline import DEFINITION
+from recore.simulator.resources.pipeline_context import StepContext
+from recore.simulator.resources.pipeline_run import ExecutionRun
+from recore.simulator.resources.pipeline_steps import StepRecords
+from recore.simulator.resources.resource import Filter, Resource, now, refuse_others
+from recore.simulator.state.records import Record
+
+logger = logging.getLogger(__name__)
+
+TEXTS = "PipelineExecutionDefinition"  # the kind of the records of the definitions of executions
+DESCRIBED = {"PipelineExecutionDisplayName", "PipelineExecutionDescription", "ParallelismConfiguration"}
+STARTED = DESCRIBED | {"PipelineName", "PipelineParameters", "ClientRequestToken", "RoleArn"}
+RUNNING = ("Executing", "Stopping")
+MOST_RUNNING = 200
+RETRY = 1.0  # seconds before a change that could not be written is tried again
+ID_LENGTH, ALPHABET = 12, string.ascii_lowercase + string.digits
+
+
+class PipelineExecutions(Resource):
+    """Their key is that of the pipeline, and an ID. An execution keeps the definition with which it was started."""
+
+    kind = "PipelineExecution"
+    arn_type = "pipeline"
+    title = "pipeline execution"
+    verbs = ("Describe",)
+    newest_first = True
+    runs = True
+    filters: ClassVar[dict[str, Filter]] = {
+        "PipelineName": ("PipelineName", operator.eq),
+        "CreatedAfter": ("CreationTime", operator.gt),
+        "CreatedBefore": ("CreationTime", operator.lt),
+    }
+    orders: ClassVar[dict[str, str]] = {"PipelineExecutionArn": "PipelineExecutionArn"}
+
+    def resume(self) -> None:
+        for record in self.store.all(self.kind):
+            if record["PipelineExecutionStatus"] in RUNNING:
+                self._begin(record["Key"])
+
+    def StartPipelineExecution(self, request: Record) -> Record:
+        refuse_others(request, STARTED, "StartPipelineExecution")
+        started: list[str] = []
+        answer = once(self, "StartPipelineExecution", request, partial(self._start, started))
+        for key in started:
+            self._begin(key)
+        return answer
+
+    def StopPipelineExecution(self, request: Record) -> Record:
+        def stop(request: Record) -> Record:
+            with self.store.transaction():  # it may end by itself at this moment
+                execution = self.find("StopPipelineExecution", request)
+                status = execution["PipelineExecutionStatus"]
+                if status not in RUNNING:
+                    message = f"The execution is in status {status} and cannot be stopped"
+                    raise ServiceError("ValidationException", message)
+                members = {"PipelineExecutionStatus": "Stopping", "LastModifiedTime": now()}
+                self.store.update(self.kind, execution["Key"], **members)
+            return {"PipelineExecutionArn": execution["PipelineExecutionArn"]}
+
+        return once(self, "StopPipelineExecution", request, stop)
+
+    def RetryPipelineExecution(self, request: Record) -> Record:
+        started: list[str] = []
+        answer = once(self, "RetryPipelineExecution", request, partial(self._retry, started))
+        for key in started:
+            self._begin(key)
+        return answer
+
+    def UpdatePipelineExecution(self, request: Record) -> Record:
+        with self.store.transaction():
+            execution = self.find("UpdatePipelineExecution", request)
+            members = {name: request[name] for name in DESCRIBED if name in request}
+            self.store.update(self.kind, execution["Key"], LastModifiedTime=now(), **members)
+        return {"PipelineExecutionArn": execution["PipelineExecutionArn"]}
+
+    def DescribePipelineDefinitionForExecution(self, request: Record) -> Record:
+        with self.store.transaction():
+            execution = self.find("DescribePipelineDefinitionForExecution", request)
+            return {"CreationTime": execution["CreationTime"]} | (self.store.get(TEXTS, execution["Key"]) or {})
+
+    def ListPipelineExecutions(self, request: Record) -> Record:
+        refuse_others(request, {"PipelineName", "MaxResults", "NextToken", "SortBy", "SortOrder", *self.filters}, "it")
+        pipeline = self._pipeline("ListPipelineExecutions", request)
+        answer = self.page("ListPipelineExecutions", request | {"PipelineName": pipeline["PipelineName"]})
+        for record in answer["PipelineExecutionSummaries"]:
+            record["StartTime"] = record["CreationTime"]
+            record["PipelineExecutionFailureReason"] = record.get("FailureReason")
+        return answer
+
+    def ListPipelineExecutionSteps(self, request: Record) -> Record:
+        if "PipelineExecutionArn" not in request:
+            raise ServiceError("ValidationException", "ListPipelineExecutionSteps: PipelineExecutionArn is missing")
+        execution = self.find("ListPipelineExecutionSteps", request)
+        records = [
+            ((f"{record['Position']:06}", record["StepName"]), record)
+            for record in StepRecords(self.store, execution["Key"]).all()
+        ]
+        descending = request.get("SortOrder", "Descending") == "Descending"
+        return page(request, "PipelineExecutionSteps", records, descending)
+
+    def ListPipelineParametersForExecution(self, request: Record) -> Record:
+        execution = self.find("ListPipelineParametersForExecution", request)
+        values = enumerate(execution["Parameters"].items())
+        placed = [((f"{number:06}", name), {"Name": name, "Value": as_text(value)}) for number, (name, value) in values]
+        return page(request, "PipelineParameters", placed, descending=False)
+
+    def _pipeline(self, operation: str, request: Record) -> Record:
+        """The pipeline that a request names by its name or its ARN. Raises ServiceError."""
+        name = request["PipelineName"].removeprefix(self.arn(""))
+        pipeline = self.store.get("Pipeline", name)
+        if pipeline is None:
+            message = f"Requested resource not found. Could not find pipeline '{self.arn(name)}'"
+            raise self.error(operation, "ResourceNotFound", message)
+        return pipeline
+
+    def _start(self, started: list[str], request: Record) -> Record:
+        """Add the execution that a request asks for."""
+        pipeline = self._pipeline("StartPipelineExecution", request)
+        name = pipeline["PipelineName"]
+        self._check_number("StartPipelineExecution")
+        text = (self.store.get(DEFINITION, name) or {})[DEFINITION]
+        values, definition = self._checked(text, request)
+        key = f"{name}/execution/{''.join(secrets.choice(ALPHABET) for _ in range(ID_LENGTH))}"
+        members = {member: value for member, value in request.items() if member != "PipelineParameters"}
+        for member in ("RoleArn", "ParallelismConfiguration"):
+            if member in pipeline:
+                members.setdefault(member, pipeline[member])
+        members |= {"PipelineName": name, "PipelineArn": pipeline["PipelineArn"], "Key": key, "Parameters": values}
+        arn = self.add(members, key, PipelineExecutionStatus="Executing", CreatedBy={}, LastModifiedBy={})
+        if definition.experiment:
+            self.store.update(self.kind, key, PipelineExperimentConfig=self._experiment(key, definition))
+        self.store.add(TEXTS, key, {DEFINITION: text})
+        self.store.update("Pipeline", name, LastRunTime=now(), LastExecutionTime=now())
+        started.append(key)
+        return {"PipelineExecutionArn": arn}
+
+    def _checked(self, text: str, request: Record) -> tuple[dict[str, Value], PipelineDefinition]:
+        """The values of the parameters of an execution, and its definition. Raises ServiceError."""
+        try:
+            definition = read_definition(text, self.platform.operations)
+            return parameter_values(definition.parameters, request.get("PipelineParameters", [])), definition
+        except DefinitionError as problem:
+            raise ServiceError("ValidationException", str(problem)) from None
+
+    def _experiment(self, key: str, definition: PipelineDefinition) -> Record:
+        """The names of a new execution's experiment and trial."""
+        context = StepContext(self.store.get(self.kind, key) or {}, self.platform.s3, lambda _: {})
+        return {
+            name: as_text(parse(value, definition.scope()).evaluate(context))
+            for name, value in definition.experiment.items()
+        }
+
+    def _retry(self, started: list[str], request: Record) -> Record:
+        """Let the steps of an execution that failed or were stopped run again."""
+        execution = self.find("RetryPipelineExecution", request)
+        status, key = execution["PipelineExecutionStatus"], execution["Key"]
+        if status not in ("Failed", "Stopped"):
+            message = f"The execution is in status {status}: one that failed or was stopped can be retried"
+            raise ServiceError("ValidationException", message)
+        self._check_number("RetryPipelineExecution")
+        steps = StepRecords(self.store, key)
+        for record in steps.all():
+            if record["StepStatus"] != "Succeeded":
+                again = {"StepStatus": "Starting", "RetryAt": now(), "Retries": {}, "FirstFailed": None}
+                steps.put(record["StepName"], Metadata=None, **again)
+        members = {"PipelineExecutionStatus": "Executing", "FailureReason": None, "LastModifiedTime": now()}
+        members |= {name: request[name] for name in DESCRIBED if name in request}
+        self.store.update(self.kind, key, **members)
+        started.append(key)
+        return {"PipelineExecutionArn": execution["PipelineExecutionArn"]}
+
+    def _check_number(self, operation: str) -> None:
+        running = sum(record["PipelineExecutionStatus"] in RUNNING for record in self.store.all(self.kind))
+        if running >= MOST_RUNNING:
+            message = f"At most {MOST_RUNNING} executions run at a time"
+            raise self.error(operation, "ResourceLimitExceeded", message)
+
+    def _begin(self, key: str) -> None:
+        """Run an execution in a thread of its own."""
+        try:
+            self.platform.jobs.submit(f"{self.arn(key)}/{secrets.token_hex(4)}", partial(self._work, key), False)
+        except RuntimeError as error:  # no thread can be started
+            self._end_badly(key, error)
+
+    def _work(self, key: str, job: Job) -> None:
+        """Carry out an execution until it ends, or the simulator does."""
+        while not job.stopping.is_set():
+            try:
+                self._carry_out(key, job)
+                return
+            except OSError as error:  # no change may be lost while the disk is full
+                logger.warning("%s", error)
+                job.stopping.wait(RETRY)
+
+    def _carry_out(self, key: str, job: Job) -> None:
+        """Raises OSError where a change could not be written: what was written before is kept."""
+        execution, text = self.store.get(self.kind, key), self.store.get(TEXTS, key)
+        if execution is None or text is None:
+            return
+        try:
+            definition = read_definition(text[DEFINITION], self.platform.operations)
+            ExecutionRun(self.platform, execution, definition, job).run()
+        except JobStopped:  # the simulator ends, and the next one goes on
+            return
+        except OSError:
+            raise
+        except Exception as error:
+            if not job.stopping.is_set():
+                logger.exception("%s %s", self.kind, key)
+                self._end_badly(key, error)
+
+    def _end_badly(self, key: str, error: Exception) -> None:
+        reason = f"InternalServerError: {error!r}"[:1300]
+        self.store.update(self.kind, key, PipelineExecutionStatus="Failed", FailureReason=reason)

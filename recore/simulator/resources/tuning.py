@@ -1,0 +1,128 @@
+"""Hyperparameter tuning jobs: training jobs with values that a search chooses, until the best one is found."""
+
+import logging
+import secrets
+import uuid
+from functools import partial
+
+from recore.simulator.api.errors import ServiceError
+from recore.simulator.jobs.queue import Job
+from recore.simulator.resources.paging import Place, page, sortable
+from recore.simulator.resources.resource import Resource, now
+from recore.simulator.resources.tuning_request import check_request, described_definitions, read_definitions
+from recore.simulator.resources.tuning_trials import KIND, Trial, best, completion_details, counters, trials_of
+from recore.simulator.resources.tuning_warm_start import check_warm_start, comparable_trials
+from recore.simulator.state.records import Record
+
+logger = logging.getLogger(__name__)
+
+RUNNING = ("InProgress", "Stopping")
+
+
+class TuningJobs(Resource):
+    """Seed in a record is that of the search. TuningId tells a tuning job from an earlier one of the same name."""
+
+    kind = "HyperParameterTuningJob"
+    arn_type = "hyper-parameter-tuning-job"
+    verbs = ("Describe", "List", "Stop", "Delete")
+    runs = True
+
+    def resume(self) -> None:
+        """Go on with the tuning jobs of an earlier simulator."""
+        for record in self.store.all(self.kind):
+            if record[f"{self.kind}Status"] in RUNNING:
+                self._begin(record[f"{self.kind}Name"])
+
+    def CreateHyperParameterTuningJob(self, request: Record) -> Record:
+        check_request(request)
+        for definition in read_definitions(request):
+            self.check_image(definition.request["AlgorithmSpecification"].get("TrainingImage", ""))
+        check_warm_start(self.store, request)
+        arn = self.add(
+            request,
+            HyperParameterTuningJobStatus="InProgress",
+            Seed=request["HyperParameterTuningJobConfig"].get("RandomSeed", secrets.randbits(31)),
+            TuningId=uuid.uuid4().hex,
+        )
+        self._begin(request[f"{self.kind}Name"])
+        return {f"{self.kind}Arn": arn}
+
+    def ListTrainingJobsForHyperParameterTuningJob(self, request: Record) -> Record:
+        tuning = self.find("ListTrainingJobsForHyperParameterTuningJob", request)
+        by, status = request.get("SortBy", "Name"), request.get("StatusEquals")
+        trials = [trial for trial in trials_of(self.store, tuning) if trial.job and status in (None, trial.status)]
+        if by == "FinalObjectiveMetricValue":
+            trials = [trial for trial in trials if trial.objective is not None]
+        placed = [(_place(trial, by), trial.summary()) for trial in trials]
+        return page(request, "TrainingJobSummaries", placed, request.get("SortOrder") == "Descending")
+
+    def described(self, record: Record) -> Record:
+        trials = trials_of(self.store, record)
+        comparable = comparable_trials(self.store, record)
+        found, overall = best(trials), best([*comparable, *trials])
+        seconds = ((record.get("HyperParameterTuningEndTime") or now()) - record["CreationTime"]).total_seconds()
+        return (
+            record
+            | described_definitions(record)
+            | counters(trials)
+            | {
+                "BestTrainingJob": found.summary() if found else None,
+                "OverallBestTrainingJob": overall.summary() if overall and comparable else None,
+                "TuningJobCompletionDetails": completion_details(trials),
+                "ConsumedResources": {"RuntimeInSeconds": int(seconds)},
+            }
+        )
+
+    def page(self, operation: str, request: Record) -> Record:
+        answer = super().page(operation, request)
+        known = self.store.all(KIND)
+        for record in answer[f"{self.kind}Summaries"]:
+            config = record[f"{self.kind}Config"]
+            record |= counters(trials_of(self.store, record, known))
+            record |= {"Strategy": config["Strategy"], "ResourceLimits": config["ResourceLimits"]}
+        return answer
+
+    def stop(self, operation: str, request: Record) -> Record:
+        def stopping(record: Record) -> Record:
+            if (status := record[f"{self.kind}Status"]) not in RUNNING:
+                message = f"The tuning job is in status {status} and cannot be stopped"
+                raise ServiceError("ValidationException", message)
+            return record | {f"{self.kind}Status": "Stopping", "LastModifiedTime": now()}
+
+        self.find(operation, request)
+        self.store.change(self.kind, self.key(request), stopping)  # its work sees this, and stops the training jobs
+        return {}
+
+    def delete(self, operation: str, request: Record) -> Record:
+        with self.store.transaction():
+            if (status := self.find(operation, request)[f"{self.kind}Status"]) in RUNNING:
+                message = f"The tuning job is in status {status}: stop it before it is deleted"
+                raise ServiceError("ValidationException", message)
+            return super().delete(operation, request)
+
+    def _begin(self, name: str) -> None:
+        try:
+            self.platform.jobs.submit(f"{self.arn(name)}/{uuid.uuid4()}", partial(self._work, name), computes=False)
+        except RuntimeError as error:  # no thread can be started
+            self._end_badly(name, error)
+
+    def _work(self, name: str, job: Job) -> None:
+        try:
+            from recore.simulator.resources.tuning_work import TuningWork  # Optuna takes most of a second to import
+        except (ImportError, OSError) as error:
+            logger.exception("tuning job %s", name)
+            self._end_badly(name, error)
+            return
+        TuningWork.run(self.platform, name, job)
+
+    def _end_badly(self, name: str, error: Exception) -> None:
+        time, reason = now(), f"InternalServerError: {error!r}"[:1024]
+        times = {"HyperParameterTuningEndTime": time, "LastModifiedTime": time}
+        self.store.update(self.kind, name, HyperParameterTuningJobStatus="Failed", FailureReason=reason, **times)
+
+
+def _place(trial: Trial, by: str) -> Place:
+    """Where a trial stands in a list."""
+    job = trial.job or {}
+    values = {"Name": trial.name, "Status": trial.status, "CreationTime": job.get("CreationTime")}
+    return sortable(trial.objective if by == "FinalObjectiveMetricValue" else values[by]), trial.name

@@ -1,0 +1,133 @@
+"""Model, ModelTrainer and ModelDatasetGenerator, and a model class by its name."""
+
+from pathlib import Path
+
+import pytest
+from support.models import MakeEnv
+from support.simulator_client import Client
+
+from recore.model import Model, ModelDatasetGenerator, ModelPredictor, ModelTrainer
+from recore.model.core import ModellingSubCfg, import_string
+from recore.model.errors import ConfigError, UploadError
+from recore.model.loading import ModelClassError, load_model
+from recore.simulator.server import BUCKET
+
+PARTS = {
+    "trainer": ("TRAINER", ModelTrainer),
+    "predictor": ("PREDICTOR", ModelPredictor),
+    "dataset_generator": ("DATASET_GENERATOR", ModelDatasetGenerator),
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_part_is_made_with_its_environment(make_env: MakeEnv, name: str) -> None:
+    attribute, kind = PARTS[name]
+    subclass = type("Part", (kind,), {})
+    env = make_env()
+    part = getattr(type("Whole", (Model,), {attribute: subclass})(), name)(env)
+    assert type(part) is subclass
+    assert part.env is env
+
+
+@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize("wrong", [None, "text", int, Model])
+def test_a_part_that_is_missing_or_wrong(make_env: MakeEnv, name: str, wrong: object) -> None:
+    attribute, kind = PARTS[name]
+    model = type("Whole", (Model,), {attribute: wrong})()
+    with pytest.raises(ValueError, match=rf"^\.{attribute} should be an instance of {kind.__name__}$"):
+        getattr(model, name)(make_env())
+
+
+def test_what_subclasses_must_implement(make_env: MakeEnv) -> None:
+    with pytest.raises(NotImplementedError, match=r"^Sub-classes should implement \.train\(\)$"):
+        ModelTrainer(make_env()).train()
+    with pytest.raises(NotImplementedError, match=r"^Sub-classes should implement \.generate\(\)$"):
+        ModelDatasetGenerator(make_env()).generate()
+
+
+def test_files_are_uploaded_to_the_dataset(connected: Client, make_env: MakeEnv, tmp_path: Path) -> None:
+    generator = ModelDatasetGenerator(make_env(ML2P_DATASET="2026"))
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep/houses.csv").write_text("area,price\n")
+    generator.upload_to_s3(str(tmp_path / "deep/houses.csv"))
+    assert connected.get(f"s3://{BUCKET}/houses/datasets/2026/houses.csv") == b"area,price\n"
+
+
+def test_a_generator_uploads_with_its_client(connected: Client, make_env: MakeEnv) -> None:
+    generator = ModelDatasetGenerator(make_env(ML2P_DATASET="2026"))
+    generator.s3_client.put_object(Bucket=BUCKET, Key="houses/datasets/2026/own.csv", Body=b"area\n")
+    assert connected.get(f"s3://{BUCKET}/houses/datasets/2026/own.csv") == b"area\n"
+    assert generator.s3_client is generator.s3_client
+
+
+@pytest.mark.parametrize(
+    ("variables", "error", "reason"),
+    [
+        ({"ML2P_S3_URL": "s3://no-such-bucket-at-all"}, UploadError, "the bucket no-such-bucket-at-all does not exist"),
+        ({"ML2P_S3_URL": None}, ConfigError, "set the variable ML2P_S3_URL"),
+        ({"ML2P_DATASET": None}, ConfigError, "set the variable ML2P_DATASET"),
+        ({"ML2P_DATASET": ""}, ConfigError, "set the variable ML2P_DATASET"),
+    ],
+)
+def test_uploads_that_cannot_work(
+    connected: Client,
+    make_env: MakeEnv,
+    tmp_path: Path,
+    variables: dict[str, str | None],
+    error: type[Exception],
+    reason: str,
+) -> None:
+    (tmp_path / "houses.csv").write_text("area,price\n")
+    generator = ModelDatasetGenerator(make_env(**{"ML2P_DATASET": "2026"} | variables))
+    with pytest.raises(error, match=reason):
+        generator.upload_to_s3(str(tmp_path / "houses.csv"))
+
+
+def test_a_file_that_does_not_exist(connected: Client, make_env: MakeEnv) -> None:
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.csv"):
+        ModelDatasetGenerator(make_env(ML2P_DATASET="2026")).upload_to_s3("nowhere.csv")
+
+
+def test_a_class_by_its_name() -> None:
+    assert import_string("recore.model.core.Model") is Model
+    assert isinstance(load_model("recore.model.core.Model"), Model)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("Model", "is not a dotted name such as package.module.Class"),
+        ("", "is not a dotted name"),
+        ("a..b", "is not a dotted name"),
+        ("recore.model.", "is not a dotted name"),
+        ("no_such_module.Model", "there is no module 'no_such_module'"),
+        ("recore.model.nothing.Model", "there is no module 'recore.model.nothing'"),
+        ("recore.model.core.Nothing", "the module 'recore.model.core' has no 'Nothing'"),
+        ("recore.model.core.ModelTrainer", "is not a model class: it must be a subclass of Model"),
+        ("recore.model.core.import_string", "is not a model class"),
+    ],
+)
+def test_names_of_no_model_class(name: str, reason: str) -> None:
+    with pytest.raises(ModelClassError, match=reason):
+        load_model(name)
+
+
+def test_a_module_that_imports_a_missing_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "module_that_needs_another.py").write_text("import one_that_is_missing\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModuleNotFoundError, match="No module named 'one_that_is_missing'"):
+        load_model("module_that_needs_another.Model")
+
+
+def test_a_section_of_the_project_file() -> None:
+    section = ModellingSubCfg({"train": {"a": 1}, "defaults": {"a": 2, "b": 3}}, "train")
+    assert (section.a, section["b"], section.get("c"), section.get("c", 4)) == (1, 3, None, 4)
+    section["c"] = 5
+    assert (section.c, section.keys()) == (5, ["a", "b", "c"])
+    assert ModellingSubCfg({"models": {"x": "y"}, "defaults": {"a": 2}}, "models", defaults=None).keys() == ["x"]
+    with pytest.raises(KeyError):
+        section["missing"]
+    with pytest.raises(AttributeError, match="no setting 'missing'"):
+        _ = section.missing
+    with pytest.raises(ConfigError, match="the section 'train' of the project file is not a mapping"):
+        ModellingSubCfg({"train": "text"}, "train")

@@ -1,0 +1,231 @@
+"""The container's program: training, generating a dataset, and what it says if something is missing."""
+
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from support.job_traces import wait_until
+from support.models import HOUSES, front_command, front_environment, ml_folder, run_front, write_house_prices
+from support.simulator_client import Client
+
+from recore.model.docker import ml2p_docker
+from recore.simulator.server import BUCKET
+
+PARTS = """
+from recore.model import Model, ModelDatasetGenerator, ModelPredictor, ModelTrainer
+
+
+class Failing(ModelTrainer, ModelDatasetGenerator):
+    def train(self):
+        raise LookupError("no houses here")
+
+    generate = train
+
+
+class Unready(ModelPredictor):
+    def setup(self):
+        raise LookupError("no model here")
+
+
+class Uploading(ModelDatasetGenerator):
+    def generate(self):
+        self.upload_to_s3(__file__)
+
+
+class FailingModel(Model):
+    DATASET_GENERATOR = TRAINER = Failing
+    PREDICTOR = Unready
+
+
+class UploadingModel(Model):
+    DATASET_GENERATOR = Uploading
+
+
+class Ready(Model):
+    PREDICTOR = ModelPredictor
+
+
+class Empty(Model):
+    pass
+
+
+NOT_A_MODEL = Failing
+"""
+WAITING = """
+import time
+from pathlib import Path
+
+from recore.model import Model, ModelPredictor, ModelTrainer
+
+
+class Waiting(ModelTrainer, ModelPredictor):
+    def setup(self):
+        Path("begun").touch()
+        time.sleep(60)
+
+    train = setup
+
+
+class WaitingModel(Model):
+    TRAINER = PREDICTOR = Waiting
+"""
+COMMANDS = {"train": "TRAINING_JOB", "serve": "MODEL_VERSION", "generate-dataset": "DATASET"}
+
+
+@pytest.fixture
+def ml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """SageMaker's folder; the module `front_parts` can be imported."""
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code/front_parts.py").write_text(PARTS)
+    monkeypatch.syspath_prepend(tmp_path / "code")
+    for name in COMMANDS.values():
+        monkeypatch.delenv(f"ML2P_{name}", raising=False)
+    return ml_folder(tmp_path / "ml")
+
+
+def call(ml: Path, command: str, model: str | None, **variables: str) -> Result:
+    options = ["--ml-folder", str(ml), *(["--model", model] if model else []), command]
+    return CliRunner().invoke(ml2p_docker, options, env={f"ML2P_{COMMANDS[command]}": "the-name"} | variables)
+
+
+def failure(ml: Path) -> str:
+    return (ml / "output/failure").read_text()
+
+
+def test_a_training_job(tmp_path: Path) -> None:
+    """In a process of its own, with the class named by a variable. The model has its validation output beside it."""
+    code, ml = write_house_prices(tmp_path / "code"), ml_folder(tmp_path / "ml")
+    done = run_front(code, ml, "train", ML2P_TRAINING_JOB="houses-1", ML2P_MODEL_CLS="house_prices.HousePrices")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "Starting training job houses-1.\nDone.\n", "")
+    assert sorted(path.name for path in (ml / "model").iterdir()) == ["house.json", "validation.json"]
+
+
+def test_a_dataset(tmp_path: Path, connected: Client) -> None:
+    code, ml = write_house_prices(tmp_path / "code"), ml_folder(tmp_path / "ml")
+    url = f"s3://{BUCKET}/front"
+    arguments = ("--model", "house_prices.HousePrices", "generate-dataset")
+    done = run_front(code, ml, *arguments, ML2P_DATASET="2026", ML2P_S3_URL=url)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "Starting generation of dataset 2026.\nDone.\n", "")
+    assert connected.get(f"{url}/datasets/2026/houses.csv").decode() == HOUSES
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_model_class(ml: Path, command: str) -> None:
+    result = call(ml, command, None)
+    assert result.exit_code == 2
+    reason = f"The global parameter --model must either be given when calling the {command}"
+    assert f"Error: {reason}" in result.output
+    assert failure(ml).startswith(reason)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("front_parts.Nothing", "'front_parts.Nothing' cannot be imported: the module 'front_parts' has no 'Nothing'"),
+        ("no_such_module.Model", "'no_such_module.Model' cannot be imported: there is no module 'no_such_module'"),
+        (
+            "front_parts.NOT_A_MODEL",
+            "'front_parts.NOT_A_MODEL' is not a model class: it must be a subclass of Model",
+        ),
+    ],
+)
+def test_no_such_class(ml: Path, command: str, name: str, reason: str) -> None:
+    result = call(ml, command, name)
+    assert (result.exit_code, result.output) == (1, f"Error: {reason}\n")
+    assert failure(ml) == reason
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        ("train", "Empty: .TRAINER should be an instance of ModelTrainer"),
+        ("serve", "Empty: .PREDICTOR should be an instance of ModelPredictor"),
+        ("generate-dataset", "Empty: .DATASET_GENERATOR should be an instance of ModelDatasetGenerator"),
+    ],
+)
+def test_a_class_without_the_part(ml: Path, command: str, reason: str) -> None:
+    result = call(ml, command, "front_parts.Empty")
+    assert result.exit_code == 1
+    assert result.output.splitlines()[1:] == [f"Error: {reason}"]
+    assert failure(ml) == reason
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_a_part_raises(ml: Path, command: str) -> None:
+    """It is raised again, and its traceback is in the file that SageMaker reads."""
+    result = call(ml, command, "front_parts.FailingModel")
+    assert result.exit_code == 1
+    assert isinstance(result.exception, LookupError)
+    lines = failure(ml).splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert lines[-1] == f"LookupError: no {'model' if command == 'serve' else 'houses'} here"
+    assert "Done." not in result.output
+
+
+def test_a_bucket_that_does_not_exist(ml: Path, connected: Client) -> None:
+    result = call(ml, "generate-dataset", "front_parts.UploadingModel", ML2P_S3_URL="s3://no-such-bucket-at-all/x")
+    reason = (
+        "s3://no-such-bucket-at-all/x/datasets/the-name/front_parts.py could not be written: "
+        "the bucket no-such-bucket-at-all does not exist: create it, or correct ML2P_S3_URL"
+    )
+    assert (result.exit_code, result.output.splitlines()[1:]) == (1, [f"Error: {reason}"])
+    assert failure(ml) == reason
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_address_that_is_not_on_s3(ml: Path, command: str) -> None:
+    result = call(ml, command, "front_parts.FailingModel", ML2P_S3_URL="bucket/folder")
+    assert result.exit_code == 1
+    reason = "the variable ML2P_S3_URL is invalid: 'bucket/folder' is not an address"
+    assert result.output.startswith(f"Error: {reason}")
+    assert failure(ml).startswith(reason)
+
+
+def test_records_without_an_address(tmp_path: Path) -> None:
+    code, ml = write_house_prices(tmp_path / "code"), ml_folder(tmp_path / "ml")
+    variables = {"ML2P_MODEL_VERSION": "1", "ML2P_RECORD_INVOKES": "true", "SAGEMAKER_BIND_TO_PORT": "0"}
+    done = run_front(code, ml, "--model", "house_prices.HousePrices", "serve", **variables)
+    assert done.returncode == 1
+    assert done.stderr == "Error: invocations cannot be recorded: set the variable ML2P_S3_URL\n"
+    assert done.stdout.splitlines()[-1] == "torn down"
+
+
+@pytest.mark.parametrize("variable", ["SAGEMAKER_BIND_TO_PORT", "MAX_CONTENT_LENGTH"])
+@pytest.mark.parametrize("text", ["eighty", "-1", "9" * 5000])
+def test_a_setting_that_is_not_a_number(ml: Path, variable: str, text: str) -> None:
+    result = call(ml, "serve", "front_parts.Ready", **{variable: text})
+    assert result.exit_code == 1
+    line = f"the variable {variable} is {text[:40]!r}: a whole number is needed"
+    assert result.output.splitlines()[1:] == [f"Error: {line}"]
+    assert failure(ml) == line
+
+
+def test_a_folder_that_cannot_be_written(ml: Path) -> None:
+    (ml / "output").rmdir()
+    (ml / "output").write_text("a file")
+    result = call(ml, "train", "front_parts.FailingModel")
+    assert isinstance(result.exception, LookupError)
+    assert "The reason of the failure could not be written to a file" in result.output
+
+
+@pytest.mark.parametrize("command", ["train", "serve"])
+def test_sigterm_before_a_server_listens(tmp_path: Path, command: str) -> None:
+    """The program ends by a handler of its own, so that it also ends where it is a container's first process."""
+    (tmp_path / "waiting.py").write_text(WAITING)
+    arguments = front_command(ml_folder(tmp_path / "ml"), "--model", "waiting.WaitingModel", command)
+    with subprocess.Popen(arguments, cwd=tmp_path, env=front_environment(tmp_path, {})) as process:
+        wait_until(lambda: (tmp_path / "begun").exists() or process.poll() is not None)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 128 + signal.SIGTERM
+
+
+def test_help_and_version() -> None:
+    result = CliRunner().invoke(ml2p_docker, ["--help"])
+    assert result.exit_code == 0
+    assert all(command in result.output for command in COMMANDS)
+    assert CliRunner().invoke(ml2p_docker, ["--version"]).output == "ml2p-docker, version 0.6.0\n"
+    for command in COMMANDS:
+        assert CliRunner().invoke(ml2p_docker, [command, "--help"]).exit_code == 0

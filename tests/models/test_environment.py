@@ -1,0 +1,151 @@
+"""SageMakerEnv: its attributes by the kind of environment, its folders; S3URL."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from recore.model import S3URL, SageMakerEnv, SageMakerEnvType
+from recore.model.errors import ConfigError
+
+ALL = {
+    "ML2P_DATASET": "houses-2026",
+    "ML2P_TRAINING_JOB": "houses-train-1",
+    "ML2P_MODEL_VERSION": "houses-1-0",
+    "ML2P_PROJECT": "houses",
+    "ML2P_S3_URL": "s3://bucket/houses",
+    "ML2P_MODEL_CLS": "house_prices.HousePrices",
+    "ML2P_RECORD_INVOKES": "true",
+}
+ATTRIBUTES = ("dataset_name", "training_job_name", "model_version", "project", "model_cls", "record_invokes")
+
+
+def attributes(*names: str) -> tuple[SageMakerEnv, list[object]]:
+    env = SageMakerEnv("/opt/ml", {name: ALL[name] for name in names})
+    return env, [getattr(env, name) for name in ATTRIBUTES]
+
+
+def test_the_kinds_of_environment() -> None:
+    values = {kind.name: kind.value for kind in SageMakerEnvType}
+    assert values == {
+        "DATASET": "dataset",
+        "TRAIN": "train",
+        "SERVE": "serve",
+        "LOCAL": "local",
+        "UNKNOWN": "unknown",
+    }
+    for name in values:
+        assert getattr(SageMakerEnv, name) is SageMakerEnvType[name]
+
+
+def test_a_dataset_environment() -> None:
+    env, values = attributes("ML2P_DATASET", "ML2P_PROJECT", "ML2P_S3_URL")
+    assert env.env_type is SageMakerEnvType.DATASET
+    assert values == ["houses-2026", None, None, "houses", None, False]
+    assert env.s3 is not None
+    assert env.s3.url("x") == "s3://bucket/houses/x"
+
+
+def test_a_training_environment() -> None:
+    env, values = attributes("ML2P_TRAINING_JOB", "ML2P_PROJECT", "ML2P_MODEL_CLS")
+    assert env.env_type is SageMakerEnvType.TRAIN
+    assert values == [None, "houses-train-1", None, "houses", "house_prices.HousePrices", False]
+    assert env.s3 is None
+
+
+def test_a_serving_environment() -> None:
+    env, values = attributes("ML2P_MODEL_VERSION", "ML2P_RECORD_INVOKES")
+    assert env.env_type is SageMakerEnvType.SERVE
+    assert values == [None, None, "houses-1-0", None, None, True]
+
+
+def test_an_environment_without_variables() -> None:
+    env, values = attributes()
+    assert env.env_type is SageMakerEnvType.UNKNOWN
+    assert values == [None, None, None, None, None, False]
+
+
+def test_which_kind_comes_first() -> None:
+    """Dataset, then training job, then model version; all variables are read in every kind."""
+    env, values = attributes(*ALL)
+    assert env.env_type is SageMakerEnvType.DATASET
+    assert values == ["houses-2026", "houses-train-1", "houses-1-0", "houses", "house_prices.HousePrices", True]
+    env, _ = attributes("ML2P_TRAINING_JOB", "ML2P_MODEL_VERSION")
+    assert env.env_type is SageMakerEnvType.TRAIN
+
+
+@pytest.mark.parametrize(
+    ("variables", "kind"),
+    [
+        ({"ML2P_DATASET": "", "ML2P_MODEL_VERSION": "m"}, SageMakerEnvType.SERVE),
+        ({"ML2P_TRAINING_JOB": "", "ML2P_MODEL_VERSION": "m"}, SageMakerEnvType.SERVE),
+        ({"ML2P_MODEL_VERSION": ""}, SageMakerEnvType.UNKNOWN),
+    ],
+)
+def test_an_empty_variable_decides_nothing(variables: dict[str, str], kind: SageMakerEnvType) -> None:
+    assert SageMakerEnv("/opt/ml", variables).env_type is kind
+
+
+def test_variables_are_by_default_those_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ML2P_PROJECT", "of the process")
+    assert SageMakerEnv("/opt/ml").project == "of the process"
+    assert SageMakerEnv("/opt/ml", {}).project is None
+
+
+@pytest.mark.parametrize("text", ["True", "TRUE", "1", "yes", "", " true"])
+def test_only_true_switches_records_on(text: str) -> None:
+    assert SageMakerEnv("/opt/ml", {"ML2P_RECORD_INVOKES": text}).record_invokes is False
+
+
+@pytest.mark.parametrize("url", ["bucket/houses", "http://bucket/houses", "s3://", "s3:///houses"])
+def test_an_address_that_is_not_on_s3(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"ML2P_S3_URL is invalid: .*s3://bucket/folder is expected"):
+        SageMakerEnv("/opt/ml", {"ML2P_S3_URL": url})
+
+
+def test_folders(tmp_path: Path) -> None:
+    env = SageMakerEnv(str(tmp_path), {})
+    assert env.dataset_folder() == tmp_path / "input/data/training"
+    assert env.data_channel_folder("extra") == tmp_path / "input/data/extra"
+    assert env.model_folder() == tmp_path / "model"
+    with pytest.warns(DeprecationWarning, match="data_channel_folder"):
+        assert env.dataset_folder("extra") == tmp_path / "input/data/extra"
+    assert os.listdir(tmp_path) == []
+
+
+def test_resourceconfig(tmp_path: Path) -> None:
+    env = SageMakerEnv(tmp_path, {})
+    assert env.resourceconfig() == {}
+    file = tmp_path / "input/config/resourceconfig.json"
+    file.parent.mkdir(parents=True)
+    file.write_text('{"current_host": "algo-1"}')
+    assert env.resourceconfig() == {"current_host": "algo-1"}
+    for text in ("{", "[]"):
+        file.write_text(text)
+        with pytest.raises(ConfigError, match=r"resourceconfig\.json (is not JSON|does not contain a JSON object)"):
+            env.resourceconfig()
+
+
+def test_a_failure_is_written_as_it_is(tmp_path: Path) -> None:
+    env = SageMakerEnv(tmp_path, {})
+    env.write_failure("first\nsecond \u00e9")
+    env.write_failure("only\nlines")
+    assert (tmp_path / "output/failure").read_text("utf-8") == "only\nlines"
+
+
+@pytest.mark.parametrize(
+    ("address", "bucket", "path", "url"),
+    [
+        ("s3://bucket/a/b", "bucket", "a/b/x.csv", "s3://bucket/a/b/"),
+        ("s3://bucket/a/b/", "bucket", "a/b/x.csv", "s3://bucket/a/b/"),
+        ("s3://bucket", "bucket", "x.csv", "s3://bucket/"),
+        ("s3://bucket/", "bucket", "x.csv", "s3://bucket/"),
+    ],
+)
+def test_addresses_on_s3(address: str, bucket: str, path: str, url: str) -> None:
+    s3 = S3URL(address)
+    assert s3.bucket() == bucket
+    assert s3.path("x.csv") == s3.path("/x.csv") == path
+    assert s3.url() == url
+    assert s3.url("x.csv") == f"{url}x.csv"
+    assert s3.url("folder/") == f"{url}folder/"

@@ -1,0 +1,75 @@
+"""Hyperparameters of any JSON type as the texts that SageMaker allows."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recore.model.hyperparameters import HyperParameterEncodingError, decode, encode
+
+NESTED = {"fit": {"alpha": 0.1, "deep": {"on": True}}, "names": ["a", "b"], "text": "t", "nothing": None, "empty": {}}
+FLAT = {
+    "fit.alpha": "0.1",
+    "fit.deep.on": "true",
+    "names": '["a", "b"]',
+    "text": '"t"',
+    "nothing": "null",
+    "empty": "{}",
+}
+
+
+def test_both_ways() -> None:
+    assert encode(NESTED) == FLAT
+    assert decode(FLAT) == NESTED
+    assert encode({}) == decode({}) == {}
+
+
+keys = st.text(st.characters(exclude_characters=".", codec="utf-8"), max_size=5)
+values = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9) | st.just([1, "a"])
+)
+nested = st.recursive(values, lambda inner: st.dictionaries(keys, inner, max_size=2), max_leaves=4)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.dictionaries(keys, nested, max_size=4))
+def test_what_is_encoded_can_be_decoded(hyperparameters: dict[str, Any]) -> None:
+    assert decode(encode(hyperparameters)) == hyperparameters
+
+
+@pytest.mark.parametrize(
+    ("hyperparameters", "reason"),
+    [
+        ({"a.b": 1}, r"^Key 'a\.b' must be a string without dots \('\.'\)$"),
+        ({1: 1}, "^Key 1 must be a string without dots"),
+        ({"a" * 257: 1}, r"^Key 'a+' must be at most 256 characters\.$"),
+        ({"a" * 200: {"b" * 56: 1}}, r"^Key 'a+\.b+' must be at most 256 characters\.$"),
+        ({"a": "b" * 255}, "for key 'a' must have length at most 256"),
+        ({str(n): n for n in range(101)}, "^SageMaker allows at most 100 hyperparameters but 101 were specified"),
+        ({"a": {1, 2}}, "^The value for key 'a' cannot be written as JSON"),
+    ],
+)
+def test_what_cannot_be_encoded(hyperparameters: dict[Any, Any], reason: str) -> None:
+    with pytest.raises(HyperParameterEncodingError, match=reason):
+        encode(hyperparameters)
+
+
+def test_limits_are_inclusive() -> None:
+    assert len(encode({"a" * 256: "b" * 254})) == 1
+    assert len(encode({str(n): n for n in range(100)})) == 100
+
+
+@pytest.mark.parametrize(
+    ("hyperparameters", "reason"),
+    [
+        ({"a": "text"}, "^Value 'text' for key 'a' is not JSON"),
+        ({"a": "[" * 100_000}, "is not JSON"),
+        ({"a": "1", "a.b": "2"}, r"^Key 'a\.b' is in conflict"),
+        ({"a.b": "1", "a": "2"}, "^Key 'a' is in conflict"),
+    ],
+    ids=["text", "deep", "value first", "value last"],
+)
+def test_what_cannot_be_decoded(hyperparameters: dict[str, str], reason: str) -> None:
+    with pytest.raises(HyperParameterEncodingError, match=reason):
+        decode(hyperparameters)

@@ -1,0 +1,27 @@
+"""recore.model imports itself, the standard library and what the container has, as it travels in a job's archive."""
+
+import ast
+import sys
+
+from support.checkout import ROOT
+
+CONTAINER = {"boto3", "botocore", "click", "flask", "gunicorn", "werkzeug", "yaml"}
+SHIPPED = ("boto3", "Flask", "gunicorn", "PyYAML", "Werkzeug")  # Flask requires click, boto3 botocore
+
+
+def test_what_is_imported() -> None:
+    imported = set()
+    for path in (ROOT / "recore/model").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level <= 1, path
+                if not node.level and node.module:
+                    imported.add(node.module.partition(".")[0])
+    assert imported - sys.stdlib_module_names == CONTAINER
+
+
+def test_the_container_has_these_packages() -> None:
+    requirements = (ROOT / "requirements-container.txt").read_text()
+    assert all(f"\n{name}==" in requirements for name in SHIPPED)

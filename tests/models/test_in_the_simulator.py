@@ -1,0 +1,157 @@
+"""A model class in the simulator, from its dataset to its records, and on this machine afterwards."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from support.endpoints import Endpoints, variant
+from support.job_traces import output, wait_until
+from support.models import HOUSES, SLOPE, recording, records, s3_variables, url_of, write_house_prices
+from support.simulator_client import IMAGE, Client
+from support.training_jobs import channel, submit
+from support.transform_jobs import completed
+
+from recore.model import LocalEnv
+from recore.model.code_archive import code_files, write_code_archive
+from recore.model.loading import load_model
+from recore.simulator.isolation.bubblewrap import bubblewrap_works
+from recore.simulator.server import ROLE_ARN, Simulator
+
+CODE = "/opt/ml/processing/input/code"
+
+
+def code_archive(client: Client, folder: Path, project: str) -> str:
+    """Upload the archive of a folder of code; its URI."""
+    write_code_archive(folder.parent / "code.tar.gz", folder)
+    return client.put(f"{project}/code.tar.gz", (folder.parent / "code.tar.gz").read_bytes())
+
+
+def generate_dataset(client: Client, folder: Path, project: str) -> dict[str, Any]:
+    """Run the processing job that generates the dataset `first`; its description."""
+    for name, path in code_files(folder).items():
+        client.put(f"{project}/code/{name}", path.read_bytes())
+    place = {"S3Uri": f"{url_of(project)}/code", "LocalPath": CODE, "S3DataType": "S3Prefix", "S3InputMode": "File"}
+    command = ["python3", "-m", "recore.model", "--model", "house_prices.HousePrices", "generate-dataset"]
+    variables = {"PYTHONPATH": CODE, "ML2P_DATASET": "first", "ML2P_S3_URL": url_of(project)}
+    return client.process(
+        "",
+        AppSpecification={"ImageUri": IMAGE, "ContainerEntrypoint": command},
+        ProcessingInputs=[{"InputName": "project", "S3Input": place}],
+        Environment=s3_variables(client) | variables,
+    )
+
+
+def train(client: Client, source: str, project: str, dataset: str) -> dict[str, Any]:
+    """Run the training job PROJECT-1 in script mode; its description."""
+    submit(
+        client,
+        TrainingJobName=f"{project}-1",
+        HyperParameters={"sagemaker_program": "job.py", "sagemaker_submit_directory": source},
+        InputDataConfig=[channel("training", dataset)],
+        OutputDataConfig={"S3OutputPath": f"{url_of(project)}/models"},
+        Environment={"ML2P_PROJECT": project, "ML2P_S3_URL": url_of(project)},
+    )
+    job = client.wait("TrainingJob", f"{project}-1")
+    assert job["TrainingJobStatus"] == "Completed", job
+    return job
+
+
+def create_model(client: Client, source: str, data: str, variables: dict[str, str], name: str) -> str:
+    script = {
+        "SAGEMAKER_PROGRAM": "job.py",
+        "SAGEMAKER_SUBMIT_DIRECTORY": source,
+        "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
+    }
+    container = {"Image": IMAGE, "ModelDataUrl": data, "Environment": script | variables}
+    client.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
+    return name
+
+
+def invoke(endpoints: Endpoints, name: str, data: Any) -> Any:
+    answer = endpoints.invoke(name, json.dumps(data), ContentType="application/json")
+    assert answer["ContentType"] == "application/json"
+    return json.loads(answer["Body"].read())
+
+
+@pytest.mark.slow
+def test_from_the_dataset_to_the_records(connected: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, project = connected, "whole"
+    folder = write_house_prices(tmp_path / "code")
+    job = generate_dataset(client, folder, project)
+    assert job["ProcessingJobStatus"] == "Completed", job
+    assert client.get(f"{url_of(project)}/datasets/first/houses.csv").decode() == HOUSES
+
+    source = code_archive(client, folder, project)
+    job = train(client, source, project, f"{url_of(project)}/datasets/first/")
+    assert f"Starting training job {project}-1." in output(client, "TrainingJob", f"{project}-1")
+
+    endpoints = Endpoints(client)
+    data = job["ModelArtifacts"]["S3ModelArtifacts"]
+    model = create_model(client, source, data, recording(client, project), "whole-1-0")
+    endpoint = endpoints.create(endpoints.config(variant(model)))
+    one = invoke(endpoints, endpoint, {"area": 10})
+    assert one["metadata"]["model_version"] == "whole-1.0"
+    assert one["result"] == {"price": pytest.approx(10 * SLOPE)}
+    batch = [{"area": 20}, {"area": 30}]
+    answers = invoke(endpoints, endpoint, {"instances": batch})["predictions"]
+    with pytest.raises(client.simulator.client("sagemaker-runtime").exceptions.ClientError, match="no area"):
+        endpoints.invoke(endpoint, "{}")
+    wait_until(lambda: len(records(client, project)) == 3)
+    expected = [{"input": {"area": 10}, "result": one}]
+    expected += [{"input": datum, "result": answer} for datum, answer in zip(batch, answers, strict=True)]
+    assert sorted(records(client, project).values(), key=lambda record: record["input"]["area"]) == expected
+    endpoints.delete(endpoint)
+
+    (tmp_path / "local").mkdir()
+    (tmp_path / "ml2p.yml").write_text(f"project: {project}\ns3folder: {url_of(project)}\n")
+    env = LocalEnv(tmp_path / "local", tmp_path / "ml2p.yml", boto3)
+    env.download_model("1")
+    assert json.loads((env.model_folder() / "validation.json").read_text())["largest_error"] == pytest.approx(1.2857143)
+    monkeypatch.syspath_prepend(folder)
+    predictor = load_model("house_prices.HousePrices").predictor(env)
+    predictor.setup()
+    here = predictor.invoke({"area": 10})
+    assert here["result"] == one["result"]
+    assert here["metadata"]["model_version"] == "local"
+
+
+@pytest.mark.slow
+def test_in_a_sandbox_without_a_network(tmp_path: Path) -> None:
+    """Nothing of this checkout is there but what the archive holds. Here with Batch Transform."""
+    if not bubblewrap_works():
+        pytest.skip("bubblewrap does not work here: install it, or allow user namespaces")
+    with Simulator(isolation="required") as simulator:
+        client, project = Client(simulator), "kept"
+        source = code_archive(client, write_house_prices(tmp_path / "code"), project)
+        job = train(client, source, project, client.put(f"{project}/data/houses.csv", HOUSES))
+        data = job["ModelArtifacts"]["S3ModelArtifacts"]
+        model = create_model(client, source, data, {"ML2P_MODEL_VERSION": "kept-1.0"}, "kept-1-0")
+        objects: dict[str, str | bytes] = {
+            "one.json": '{"area": 10}',
+            "batch.json": '{"instances": [{"area": 20}, {"area": 30}]}',
+        }
+        one, batch = (json.loads(answer) for answer in completed(client, model, objects))
+    assert one["metadata"]["model_version"] == "kept-1.0"
+    assert one["result"] == {"price": pytest.approx(10 * SLOPE)}
+    assert [answer["result"]["price"] for answer in batch["predictions"]] == pytest.approx([20 * SLOPE, 30 * SLOPE])
+
+
+def test_the_code_of_a_job(tmp_path: Path) -> None:
+    """The user's files and this package, without caches, links and hidden files; equal files give equal archives."""
+    folder = write_house_prices(tmp_path / "code")
+    for name in ("deep/__pycache__", ".git"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "file.py").write_text("")
+    (folder / "deep/table.csv").write_text("a\n")
+    (folder / "link.py").symlink_to(folder / "job.py")
+    (folder / ".hidden").write_text("")
+    names = set(code_files(folder))
+    package = {f"recore/model/{path.name}" for path in Path(load_model.__code__.co_filename).parent.glob("*.py")}
+    assert names == package | {"recore/__init__.py", "house_prices.py", "job.py", "deep/table.csv"}
+    for archive in ("a.tar.gz", "b.tar.gz"):
+        write_code_archive(tmp_path / archive, folder)
+    assert (tmp_path / "a.tar.gz").read_bytes() == (tmp_path / "b.tar.gz").read_bytes()
+    with pytest.raises(NotADirectoryError, match="is not a folder of code"):
+        code_files(tmp_path / "missing")

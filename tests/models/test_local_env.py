@@ -1,0 +1,173 @@
+"""LocalEnv: a folder here in place of SageMaker's, and what it downloads."""
+
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from support.archives import archive_of, member, packed
+from support.simulator_client import Client, numbers
+
+from recore.model import LocalEnv, SageMakerEnvType
+from recore.model.errors import ConfigError, LocalEnvError, NamingError
+from recore.simulator.server import BUCKET
+
+
+@pytest.fixture
+def root(client: Client) -> str:
+    """A prefix on S3 that no other test uses."""
+    return f"local-{next(numbers)}"
+
+
+@pytest.fixture
+def env(tmp_path: Path, connected: Client, root: str) -> LocalEnv:
+    return local_env(tmp_path, f"s3://{BUCKET}/{root}")
+
+
+def local_env(folder: Path, url: str, session: Any = boto3) -> LocalEnv:
+    (folder / "ml2p.yml").write_text(f"project: houses\ns3folder: {url}\n")
+    (folder / "ml").mkdir()
+    return LocalEnv(str(folder / "ml"), str(folder / "ml2p.yml"), session)
+
+
+def test_attributes(env: LocalEnv, tmp_path: Path, root: str) -> None:
+    assert env.env_type is SageMakerEnvType.LOCAL
+    assert (env.project, env.s3.url(), env.model_version) == ("houses", f"s3://{BUCKET}/{root}/", "local")
+    assert (env.record_invokes, env.training_job_name, env.model_cls, env.dataset_name) == (False, None, None, None)
+    assert env.model_folder() == tmp_path / "ml/model"
+    assert env.model_folder().is_dir()
+
+
+def test_variables_do_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ML2P_RECORD_INVOKES", "true")
+    monkeypatch.setenv("ML2P_PROJECT", "another")
+    env = local_env(tmp_path, "s3://bucket/folder")
+    assert (env.record_invokes, env.project) == (False, "houses")
+
+
+def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
+    local_env(tmp_path, "s3://bucket/folder")
+    with pytest.raises(LocalEnvError, match=r"^Local environment folder \S+/missing does not exist\.$"):
+        LocalEnv(str(tmp_path / "missing"), str(tmp_path / "ml2p.yml"))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        ("", "is not a mapping: it needs the keys project and s3folder"),
+        ("- project", "is not a mapping"),
+        ("project: [", "is not YAML"),
+        ("project: houses\nday: 2026-02-30\n", "is not YAML: day"),
+        ("projct: houses\ns3folder: s3://bucket", "has no key 'project'"),
+        ("project: houses\n", "has no key 's3folder'"),
+        ("project: 3\ns3folder: s3://bucket", "needs a text for the key 'project'"),
+        ("project: houses\ns3folder: bucket", "'s3folder' .* is invalid: 'bucket' is not an address on S3"),
+    ],
+)
+def test_a_project_file_with_a_mistake(tmp_path: Path, text: str | None, reason: str) -> None:
+    if text is not None:
+        (tmp_path / "ml2p.yml").write_text(text)
+    with pytest.raises(ConfigError, match=reason) as caught:
+        LocalEnv(tmp_path, tmp_path / "ml2p.yml")
+    assert "ml2p.yml" in str(caught.value)
+
+
+def test_the_model_folder_is_cleaned(env: LocalEnv) -> None:
+    (env.model_folder() / "deep").mkdir()
+    (env.model_folder() / "deep/old.txt").write_text("old")
+    env.clean_model_folder()
+    assert list(env.model_folder().iterdir()) == []
+
+
+def test_downloads_need_a_session(tmp_path: Path) -> None:
+    env = local_env(tmp_path, "s3://bucket/folder", None)
+    with pytest.raises(LocalEnvError, match=r"^Downloading datasets requires a boto session\.$"):
+        env.download_dataset("d")
+    with pytest.raises(LocalEnvError, match=r"^Downloading models requires a boto session\.$"):
+        env.download_model("j")
+
+
+def test_a_dataset(env: LocalEnv, client: Client, root: str) -> None:
+    """With its folders, and not with those of a dataset whose name begins like it."""
+    for name, text in {"d/a.csv": "a", "d/sub/": "", "d/sub/b.csv": "b", "d-2/c.csv": "c"}.items():
+        client.put(f"{root}/datasets/{name}", text)
+    env.download_dataset("d")
+    folder = env.dataset_folder()
+    files = {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+    assert files == {"a.csv": "a", "sub/b.csv": "b"}
+
+
+def test_a_model(env: LocalEnv, client: Client, root: str) -> None:
+    """With what the trainer wrote beside it; the archive stays."""
+    archive = archive_of(**{"house.json": "2", "validation.json": "0.5"})
+    client.s3.put_object(Bucket=BUCKET, Key=f"{root}/models/houses-1/output/model.tar.gz", Body=archive)
+    env.download_model("1")
+    names = sorted(path.name for path in env.model_folder().iterdir())
+    assert names == ["house.json", "model.tar.gz", "validation.json"]
+    assert (env.model_folder() / "validation.json").read_text() == "0.5"
+
+
+def test_what_does_not_exist(env: LocalEnv, tmp_path: Path, root: str) -> None:
+    with pytest.raises(LocalEnvError, match=f"there is no dataset 'd': no objects at s3://{BUCKET}/{root}/datasets/d/"):
+        env.download_dataset("d")
+    with pytest.raises(LocalEnvError, match=r"the model of the training job '1' \(s3://.*\) does not exist"):
+        env.download_model("1")
+    (tmp_path / "other").mkdir()
+    other = local_env(tmp_path / "other", "s3://no-such-bucket-at-all/x")
+    with pytest.raises(LocalEnvError, match="the bucket no-such-bucket-at-all does not exist"):
+        other.download_dataset("d")
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "/"])
+def test_names_that_are_none(env: LocalEnv, name: str) -> None:
+    with pytest.raises(NamingError, match="must not be empty or contain a slash"):
+        env.download_dataset(name)
+    with pytest.raises(NamingError, match="must not be empty or contain a slash"):
+        env.download_model(name)
+
+
+@pytest.mark.parametrize("key", ["../outside.csv", "sub/../../outside.csv", "/etc/outside.csv"])
+def test_a_dataset_that_would_leave_its_folder(env: LocalEnv, client: Client, root: str, key: str) -> None:
+    client.s3.put_object(Bucket=BUCKET, Key=f"{root}/datasets/d/{key}", Body=b"x")
+    with pytest.raises(LocalEnvError, match="would be written outside of"):
+        env.download_dataset("d")
+
+
+def test_a_dataset_with_a_file_and_a_folder_of_one_name(env: LocalEnv, client: Client, root: str) -> None:
+    for name in ("d/a", "d/a/b"):
+        client.put(f"{root}/datasets/{name}", "x")
+    with pytest.raises(LocalEnvError, match="cannot be downloaded"):
+        env.download_dataset("d")
+
+
+HOUSE = archive_of(**{"house.json": "2" * 5000})
+
+
+@pytest.mark.parametrize(
+    "archive",
+    [
+        b"",
+        b"no archive",
+        HOUSE[:60],
+        packed(member("../outside.json")),
+        packed(member("link", b"2", "/etc/passwd")),
+        packed(member("device", b"3")),
+        packed(member("bomb", size=2**60)),
+    ],
+    ids=["empty", "text", "cut off", "dots", "link", "device", "bomb"],
+)
+def test_archives_that_are_damaged_or_unsafe(env: LocalEnv, client: Client, root: str, archive: bytes) -> None:
+    client.s3.put_object(Bucket=BUCKET, Key=f"{root}/models/houses-1/output/model.tar.gz", Body=archive)
+    with pytest.raises(LocalEnvError, match="cannot be downloaded"):
+        env.download_model("1")
+    assert {path.name for path in env.model_folder().iterdir()} <= {"model.tar.gz", "house.json"}
+    assert not (env.model_folder().parent / "outside.json").exists()
+
+
+def test_an_archive_with_an_absolute_path(env: LocalEnv, client: Client, root: str) -> None:
+    """It is unpacked below the folder, as tar does."""
+    archive = packed(member("/outside.json"))
+    client.s3.put_object(Bucket=BUCKET, Key=f"{root}/models/houses-1/output/model.tar.gz", Body=archive)
+    env.download_model("1")
+    assert {path.name for path in env.model_folder().iterdir()} == {"model.tar.gz", "outside.json"}

@@ -1,0 +1,229 @@
+"""ModelPredictor: predictions, their metadata and their records, without a server."""
+
+import datetime
+import json
+import re
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+from support.models import MakeEnv
+from support.simulator_client import Client, numbers
+
+from recore.model import ModelPredictor
+from recore.model.errors import APIError, ClientError, ConfigError, ServerError, UploadError
+from recore.model.uploads import S3Uploader
+from recore.simulator.server import BUCKET
+
+
+class Doubling(ModelPredictor):
+    def result(self, data: Any) -> Any:
+        return {"twice": 2 * data["x"]}
+
+
+@dataclass
+class Site:
+    name: str
+
+
+class Fast(Doubling):
+    def batch_result(self, data: Sequence[Any]) -> Sequence[Any]:
+        return [{"fast": datum["x"]} for datum in data]
+
+
+def recorded(client: Client, root: str) -> dict[str, Any]:
+    listed = client.s3.list_objects_v2(Bucket=BUCKET, Prefix=root).get("Contents", [])
+    return {item["Key"]: json.loads(client.get(f"s3://{BUCKET}/{item['Key']}")) for item in listed}
+
+
+@pytest.fixture
+def root() -> str:
+    return f"predictor-{next(numbers)}"
+
+
+@pytest.fixture
+def recording(connected: Client, make_env: MakeEnv, root: str) -> Any:
+    return make_env(ML2P_RECORD_INVOKES="true", ML2P_S3_URL=f"s3://{BUCKET}/{root}")
+
+
+def test_setup_and_teardown_do_nothing_by_default(make_env: MakeEnv) -> None:
+    predictor = ModelPredictor(make_env())
+    assert predictor.setup() is None
+    assert predictor.teardown() is None
+
+
+def test_result_must_be_implemented(make_env: MakeEnv) -> None:
+    predictor = ModelPredictor(make_env())
+    for call in (predictor.result, predictor.invoke):
+        with pytest.raises(NotImplementedError, match=r"^Sub-classes should implement \.result\(\.\.\.\)$"):
+            call({})
+    with pytest.raises(NotImplementedError):
+        predictor.batch_invoke([{}])
+
+
+def test_metadata(make_env: MakeEnv) -> None:
+    before = datetime.datetime.now(datetime.UTC).timestamp()
+    metadata = ModelPredictor(make_env()).metadata()
+    after = datetime.datetime.now(datetime.UTC).timestamp()
+    assert before <= metadata.pop("timestamp") <= after
+    assert metadata == {"model_version": "houses-1", "ml2p_version": "0.6.0"}
+
+
+def test_an_invocation(make_env: MakeEnv) -> None:
+    prediction = Doubling(make_env()).invoke({"x": 2})
+    assert prediction["result"] == {"twice": 4}
+    assert prediction.keys() == {"metadata", "result"}
+    assert prediction["metadata"]["model_version"] == "houses-1"
+
+
+def test_a_batch(make_env: MakeEnv) -> None:
+    predictor = Doubling(make_env())
+    assert predictor.batch_result([{"x": 1}, {"x": 2}]) == [{"twice": 2}, {"twice": 4}]
+    answer = predictor.batch_invoke([{"x": 1}, {"x": 2}])
+    assert [one["result"] for one in answer["predictions"]] == [{"twice": 2}, {"twice": 4}]
+    assert answer["predictions"][0]["metadata"] == answer["predictions"][1]["metadata"]
+    assert predictor.batch_invoke([]) == {"predictions": []}
+
+
+def test_a_batch_that_is_predicted_at_once(make_env: MakeEnv) -> None:
+    answer = Fast(make_env()).batch_invoke([{"x": 1}, {"x": 2}])
+    assert [one["result"] for one in answer["predictions"]] == [{"fast": 1}, {"fast": 2}]
+
+
+def test_a_batch_with_another_number_of_results(make_env: MakeEnv) -> None:
+    class Short(Doubling):
+        def batch_result(self, data: Sequence[Any]) -> Sequence[Any]:
+            return [1]
+
+    with pytest.raises(ServerError, match=r"batch_result\(\) returned 1 results for 2 data"):
+        Short(make_env()).batch_invoke([{"x": 1}, {"x": 2}])
+
+
+def test_nothing_is_recorded_unless_records_are_on(connected: Client, make_env: MakeEnv, root: str) -> None:
+    Doubling(make_env(ML2P_S3_URL=f"s3://{BUCKET}/{root}")).invoke({"x": 1})
+    assert recorded(connected, root) == {}
+
+
+def test_the_record_of_an_invocation(recording: Any, connected: Client, root: str) -> None:
+    prediction = Doubling(recording).invoke({"x": 1})
+    [(key, record)] = recorded(connected, root).items()
+    assert record == {"input": {"x": 1}, "result": prediction}
+    name = r"ts-(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+\+00:00)--uuid-([0-9a-f-]{36})\.json"
+    found = re.fullmatch(rf"{root}/predictions/houses-1/{name}", key)
+    assert found, key
+    assert datetime.datetime.fromisoformat(found[1]).utcoffset() == datetime.timedelta(0)
+    assert uuid.UUID(found[2]).version == 4
+
+
+def test_the_records_of_a_batch(recording: Any, connected: Client, root: str) -> None:
+    answer = Doubling(recording).batch_invoke([{"x": 1}, {"x": 2}])
+    expected = [{"input": {"x": x}, "result": answer["predictions"][x - 1]} for x in (1, 2)]
+    assert sorted(recorded(connected, root).values(), key=lambda record: record["input"]["x"]) == expected
+
+
+def test_a_record_id_of_a_subclass(recording: Any, connected: Client, root: str) -> None:
+    class Named(Doubling):
+        def record_invoke_id(self, datum: Any, prediction: dict[str, Any]) -> dict[str, Any]:
+            return {"house": datum["house"], "price": prediction["result"]["twice"]}
+
+    Named(recording).invoke({"x": 21, "house": "h7"})
+    assert list(recorded(connected, root)) == [f"{root}/predictions/houses-1/house-h7--price-42.json"]
+
+
+def test_a_subclass_writes_records_itself(recording: Any, connected: Client, root: str) -> None:
+    """With the predictor's client, which is made once; also in a server."""
+
+    class Writing(Doubling):
+        def record_invoke(self, datum: Any, prediction: dict[str, Any]) -> None:
+            self.s3_client.put_object(Bucket=BUCKET, Key=f"{root}/{datum['x']}", Body=b'"mine"')
+
+    predictor = Writing(recording)
+    predictor.invoke({"x": 1})
+    predictor.record_in_background(S3Uploader(lambda: pytest.fail("it takes no record")))
+    predictor.invoke({"x": 2})
+    assert recorded(connected, root) == {f"{root}/1": "mine", f"{root}/2": "mine"}
+    assert predictor.s3_client is predictor.s3_client
+
+
+def test_a_record_is_strict_json(recording: Any, connected: Client, root: str) -> None:
+    class Unmeasured(ModelPredictor):
+        def result(self, data: Any) -> Any:
+            return {"price": float("nan"), "all": np.array([1.0, np.inf]), "one": np.float32("nan"), "n": np.int64(3)}
+
+    Unmeasured(recording).invoke({"x": float("-inf"), "words": ("a", None, True)})
+    [record] = recorded(connected, root).values()
+    assert record["input"] == {"x": None, "words": ["a", None, True]}
+    assert record["result"]["result"] == {"price": None, "all": [1.0, None], "one": None, "n": 3}
+
+
+def test_values_that_flask_writes(recording: Any, connected: Client, root: str) -> None:
+    """They are written as Flask does, with and without numbers that are not finite."""
+    values = {"cost": Decimal("1.50"), "day": datetime.date(2026, 2, 1), "id": uuid.UUID(int=7), "site": Site("north")}
+    for x in (1, float("nan")):
+        Doubling(recording).invoke({"x": x} | values)
+    written = {
+        "cost": "1.50",
+        "day": "Sun, 01 Feb 2026 00:00:00 GMT",
+        "id": "00000000-0000-0000-0000-000000000007",
+        "site": {"name": "north"},
+    }
+    inputs = [record["input"] for record in recorded(connected, root).values()]
+    assert sorted(inputs, key=str) == [{"x": 1} | written, {"x": None} | written]
+
+
+@pytest.mark.parametrize(
+    ("datum", "reason"),
+    [({"x": 1, "y": object()}, "object"), ({"x": 1, ("a", "b"): 1}, "keys must be"), ({"x": 1, 1: {2}}, "set")],
+    ids=["object", "key", "set"],
+)
+def test_what_cannot_be_recorded(recording: Any, datum: Any, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        Doubling(recording).invoke(datum)
+
+
+def test_a_record_whose_name_is_too_long(recording: Any) -> None:
+    class Named(Doubling):
+        def record_invoke_id(self, datum: Any, prediction: dict[str, Any]) -> dict[str, Any]:
+            return {"name": "x" * 1000}
+
+    with pytest.raises(ValueError, match="the name of a record has more than 1024 bytes: predictor-"):
+        Named(recording).invoke({"x": 1})
+
+
+def test_a_datum_that_contains_itself(recording: Any) -> None:
+    datum: dict[str, Any] = {"x": 1}
+    datum["itself"] = datum
+    with pytest.raises(ValueError, match="contains itself"):
+        Doubling(recording).invoke(datum)
+
+
+@pytest.mark.parametrize(
+    ("variables", "error", "reason"),
+    [
+        ({"ML2P_S3_URL": None}, ConfigError, "set the variable ML2P_S3_URL"),
+        ({"ML2P_MODEL_VERSION": None}, ConfigError, "set the variable ML2P_MODEL_VERSION"),
+        ({"ML2P_MODEL_VERSION": ""}, ConfigError, "set the variable ML2P_MODEL_VERSION"),
+        ({"ML2P_S3_URL": "s3://no-such-bucket-at-all"}, UploadError, "the bucket no-such-bucket-at-all does not exist"),
+    ],
+)
+def test_records_without_a_place(
+    connected: Client, make_env: MakeEnv, variables: dict[str, str | None], error: type[Exception], reason: str
+) -> None:
+    predictor = Doubling(make_env(ML2P_RECORD_INVOKES="true", **variables))
+    with pytest.raises(error, match=reason):
+        predictor.invoke({"x": 1})
+
+
+def test_errors_as_answers() -> None:
+    error = APIError("down")
+    assert (error.message, error.details, error.status_code) == ("down", [], 500)
+    assert (ServerError("down", "why").details, ServerError("down").status_code) == (["why"], 500)
+    assert (ClientError("bad", ["a", "b"]).details, ClientError("bad").status_code) == (["a", "b"], 400)
+    assert ClientError("bad", {"field": "area"}).details == [{"field": "area"}]
+    assert ClientError("late", status_code=409).status_code == 409
+    assert isinstance(ClientError("bad"), APIError)
+    assert isinstance(ServerError("bad"), APIError)

@@ -1,0 +1,248 @@
+"""Records on their way to S3: nothing waits for them, nothing fails because of them, and what is lost is said."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.checkout import environment
+from support.job_traces import wait_until
+from support.models import s3_variables
+from support.simulator_client import Client, numbers
+
+from recore.model import http_server, record_spool
+from recore.model.record_spool import UPLOADER, RecordSpool
+from recore.model.record_uploader import THREADS
+from recore.simulator.server import BUCKET
+
+
+@pytest.fixture
+def spool_of(connected: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., RecordSpool]:
+    """Make a spool below the test's folder."""
+    monkeypatch.setattr(record_spool.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(record_spool, "DRAIN", 60)  # the machine may be busy
+    return RecordSpool
+
+
+def names(client: Client, prefix: str, bucket: str = BUCKET) -> list[str]:
+    pages = client.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/")
+    return [item["Key"].partition("/")[2] for page in pages for item in page.get("Contents", [])]
+
+
+def test_records_in_several_files(spool_of: Callable[..., RecordSpool], client: Client, tmp_path: Path) -> None:
+    prefix = f"spool-{next(numbers)}"
+    spool = spool_of(segment=200)
+    for number in range(40):
+        spool.put(BUCKET, f"{prefix}/{number:02}\u00e9", b'{"number": %d}' % number)
+    spool.close()
+    assert names(client, prefix) == [f"{number:02}\u00e9" for number in range(40)]
+    assert client.get(f"s3://{BUCKET}/{prefix}/07\u00e9") == b'{"number": 7}'
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_bucket_that_is_created_later(
+    spool_of: Callable[..., RecordSpool], client: Client, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Records wait for it; one line says why."""
+    bucket, said = f"late-{next(numbers)}-{os.getpid()}", ""
+    spool = spool_of()
+    for number in range(10):
+        spool.put(bucket, f"records/{number}", b"{}")
+
+    def is_said() -> bool:
+        nonlocal said
+        said += capfd.readouterr().err
+        return "does not exist" in said
+
+    wait_until(is_said)
+    client.s3.create_bucket(Bucket=bucket)
+    spool.close()
+    assert names(client, "records", bucket) == [str(number) for number in range(10)]
+    reason = f"the bucket {bucket} does not exist: create it, or correct ML2P_S3_URL"
+    said += capfd.readouterr().err  # once or, if an answer was on its way when another record was written, again
+    assert set(said.splitlines()) == {f"records: S3 does not take them, they are kept and tried again: {reason}"}
+
+
+@pytest.mark.slow
+def test_a_full_spool_drops_records_and_says_so(
+    spool_of: Callable[..., RecordSpool], client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    bucket = f"full-{next(numbers)}-{os.getpid()}"
+    spool = spool_of(limit=1000, segment=300)
+    for number in range(50):
+        spool.put(bucket, f"records/{number}", b"x" * 60)
+    assert sum(path.stat().st_size for path in spool.folder.iterdir()) <= 1000
+    client.s3.create_bucket(Bucket=bucket)
+    spool.close()
+    written = names(client, "records", bucket)
+    assert 5 < len(written) < 50
+    lines = [record.message for record in caplog.records]
+    assert lines[0] == "records: dropped (1 so far): the spool holds 1000 bytes"
+    assert lines[-1] == f"records: {50 - len(written)} were dropped in all"
+
+
+@pytest.mark.slow
+def test_a_spool_that_was_full_takes_records_again(spool_of: Callable[..., RecordSpool], client: Client) -> None:
+    prefix = f"spool-{next(numbers)}"
+    spool = spool_of(limit=1000, segment=300)
+    taken = 0
+
+    def all_taken() -> bool:
+        nonlocal taken
+        for _ in range(5):
+            spool.put(BUCKET, f"{prefix}/{taken}", b"x" * 60)
+            taken += 1
+        return len(names(client, prefix)) > 20
+
+    wait_until(all_taken)
+    spool.close()
+
+
+@pytest.mark.slow
+def test_signals_to_the_uploader(
+    spool_of: Callable[..., RecordSpool], client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Those that end the server do not end it; if it is killed, it is started again."""
+    prefix = f"spool-{next(numbers)}"
+    spool = spool_of()
+    spool.put(BUCKET, f"{prefix}/1", b"{}")
+    wait_until(lambda: names(client, prefix) == ["1"])
+    first = spool._process
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        first.send_signal(number)
+    spool.put(BUCKET, f"{prefix}/2", b"{}")
+    wait_until(lambda: names(client, prefix) == ["1", "2"])
+    assert spool._process is first
+    assert first.poll() is None
+    first.kill()
+    spool.put(BUCKET, f"{prefix}/3", b"{}")
+    wait_until(lambda: names(client, prefix) == ["1", "2", "3"])
+    assert "the uploader ended with exit code -9; it is started again" in caplog.text
+    spool.close()
+
+
+@pytest.mark.slow
+def test_an_uploader_that_is_killed_before_the_end(spool_of: Callable[..., RecordSpool], client: Client) -> None:
+    prefix = f"spool-{next(numbers)}"
+    spool = spool_of()
+    spool._process.kill()
+    spool._process.wait()
+    spool.put(BUCKET, f"{prefix}/record", b"{}")
+    spool.close()
+    assert names(client, prefix) == ["record"]
+
+
+@pytest.mark.slow
+def test_an_uploader_that_is_killed_while_it_writes_the_last_records(
+    spool_of: Callable[..., RecordSpool], client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    bucket = f"last-{next(numbers)}-{os.getpid()}"
+    spool = spool_of()
+    spool.put(bucket, "records/record", b"{}")
+    closing = threading.Thread(target=spool.close)
+    closing.start()
+    wait_until(lambda: bool(spool._process.stdin and spool._process.stdin.closed))  # it was told that this is the end
+    spool._process.kill()
+    client.s3.create_bucket(Bucket=bucket)
+    closing.join()
+    assert names(client, "records", bucket) == ["record"]
+    assert caplog.messages == ["records: the uploader ended with exit code -9; it is started again"]
+
+
+def test_an_uploader_that_does_not_work(
+    spool_of: Callable[..., RecordSpool],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "broken.py").write_text("raise SystemExit(3)")
+    monkeypatch.setattr(record_spool, "UPLOADER", tmp_path / "broken.py")
+    spool_of().close()
+    assert caplog.messages[-1] == "records: the uploader ended with exit code 3; records may be lost"
+
+
+@pytest.mark.slow
+def test_s3_that_does_not_answer(
+    spool_of: Callable[..., RecordSpool], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The end does not wait for ever, and says what is lost."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setattr(record_spool, "DRAIN", 3)
+    spool = spool_of()
+    for number in range(5):
+        spool.put("bucket", f"records/{number}", b"{}")
+    spool.close()
+    error = capfd.readouterr().err
+    assert "S3 does not take them, they are kept and tried again: EndpointConnectionError: Could not connect" in error
+    assert error.endswith("records: 5 were not written before the server's end: they are lost\n")
+
+
+@pytest.mark.slow
+def test_a_record_that_s3_never_takes(
+    spool_of: Callable[..., RecordSpool], client: Client, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It is said, and those behind it are written, even if there is one for each thread and their file is complete."""
+    prefix = f"spool-{next(numbers)}"
+    spool = spool_of()
+    spool.put(BUCKET, "", b"{}")
+    for number in range(THREADS):
+        spool.put(BUCKET, f"{prefix}/moto does not take {number}\n", b"{}")
+    spool._end_segment()
+    spool.put(BUCKET, f"{prefix}/good", b"{}")
+    spool.close()
+    assert names(client, prefix) == ["good"]
+    assert capfd.readouterr().err.count("is lost, it cannot be written") == 1 + THREADS
+
+
+@pytest.mark.slow
+def test_a_disk_that_is_full(
+    spool_of: Callable[..., RecordSpool], client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A record is dropped; when there is space, further ones are written."""
+    prefix = f"spool-{next(numbers)}"
+    spool = spool_of()
+    spool.put(BUCKET, f"{prefix}/before", b"{}")
+    aside = spool.folder.rename(spool.folder.with_name("aside"))
+    spool._end_segment()
+    spool.put(BUCKET, f"{prefix}/lost", b"{}")
+    aside.rename(spool.folder)
+    spool.put(BUCKET, f"{prefix}/after", b"{}")
+    spool.close()
+    assert names(client, prefix) == ["after", "before"]
+    assert "records: dropped (1 so far): the spool could not be written" in caplog.text
+
+
+def test_the_end_comes_before_sagemaker_kills_a_server() -> None:
+    """That is after 30 seconds; the program itself needs some, too."""
+    assert http_server.GRACE + record_spool.DRAIN + record_spool.MARGIN <= 29
+
+
+def test_after_the_end(spool_of: Callable[..., RecordSpool], caplog: pytest.LogCaptureFixture) -> None:
+    spool = spool_of()
+    spool.close()
+    spool.close()
+    with caplog.at_level(logging.ERROR):
+        spool.put(BUCKET, "late", b"{}")
+    assert "dropped (1 so far): the server has stopped" in caplog.text
+
+
+def test_a_record_that_was_cut_off(client: Client, connected: Client, tmp_path: Path) -> None:
+    """As a server leaves it that is killed, or whose disk is full."""
+    prefix = f"spool-{next(numbers)}"
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    entry = '["%s", "%s/%s"]\n{}\n'
+    (folder / "000000000001").write_text(entry % (BUCKET, prefix, "one") + f'["{BUCKET}", "{prefix}/cut')
+    (folder / "000000000002").write_text(entry % (BUCKET, prefix, "two") + f'["{BUCKET}", "{prefix}/off"]\n{{')
+    command = [sys.executable, "-P", str(UPLOADER), str(folder), "30"]
+    variables = environment() | s3_variables(client)
+    done = subprocess.run(command, env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert names(client, prefix) == ["one", "two"]
+    assert not folder.exists()

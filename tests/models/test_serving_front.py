@@ -1,0 +1,165 @@
+"""The container's server: its answers, its errors, and its records."""
+
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from support.job_traces import wait_until
+from support.models import SLOPE, ServedModel, recording, records, served_model, write_house_prices
+from support.simulator_client import Client
+
+# A server that would wait for an hour before it closes an idle connection.
+PATIENT = """
+from house_prices import HousePredictor, HousePrices
+from recore.model import http_server
+
+
+class PatientPredictor(HousePredictor):
+    def setup(self):
+        http_server.KEEP_ALIVE = http_server.GRACE = 3600
+        super().setup()
+
+
+class PatientPrices(HousePrices):
+    PREDICTOR = PatientPredictor
+"""
+
+
+@pytest.fixture(scope="module")
+def server(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedModel]:
+    with served_model(
+        tmp_path_factory.mktemp("served"), **recording(client, "answers"), MAX_CONTENT_LENGTH="300000"
+    ) as server:
+        yield server
+
+
+def test_ping_and_execution_parameters(server: ServedModel) -> None:
+    expected = {"model_version": "answers-1.0", "ml2p_version": "0.6.0"}
+    assert server.request("/ping") == (200, "application/json", expected)
+    parameters = {"MaxConcurrentTransforms": 1, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": 6}
+    assert server.request("/execution-parameters") == (200, "application/json", parameters)
+
+
+def test_a_record_is_what_was_asked_and_answered(server: ServedModel, client: Client) -> None:
+    prediction = server.invoke({"area": 77})
+    assert prediction["metadata"].keys() == {"model_version", "ml2p_version", "timestamp"}
+    assert prediction["metadata"]["model_version"] == "answers-1.0"
+    assert prediction["result"] == {"price": pytest.approx(77 * SLOPE)}
+    expected = {"input": {"area": 77}, "result": prediction}
+    wait_until(lambda: expected in records(client, "answers").values())
+
+
+def test_each_datum_of_a_batch_has_a_record(server: ServedModel, client: Client) -> None:
+    data = [{"area": 201.5}, {"area": 202.5}]
+    answer = server.invoke({"instances": data})
+    assert answer.keys() == {"predictions"}
+    one, two = answer["predictions"]
+    assert one["metadata"] == two["metadata"]
+    assert one["result"] == {"price": pytest.approx(201.5 * SLOPE)}
+    for datum, prediction in zip(data, (one, two), strict=True):
+        expected = {"input": datum, "result": prediction}
+        wait_until(lambda expected=expected: expected in records(client, "answers").values())
+    assert server.invoke({"instances": []}) == {"predictions": []}
+
+
+def test_what_is_not_finite_becomes_null(server: ServedModel, client: Client) -> None:
+    prediction = server.invoke({"area": float("nan"), "rooms": [float("inf"), 3]})
+    assert prediction["result"] == {"price": None}
+    expected = {"input": {"area": None, "rooms": [None, 3]}, "result": prediction}
+    wait_until(lambda: expected in records(client, "answers").values())
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "message", "detail"),
+    [
+        (b"", 400, "the data are not JSON", "Expecting value"),
+        (b'{"area": ', 400, "the data are not JSON", "Expecting value"),
+        (b"\xff\xfe\xfd", 400, "the data are not JSON", "decode"),
+        (b"9" * 5000, 400, "the data are not JSON", "limit"),
+        (b"[" * 100_000, 400, "the data are not JSON that can be read", "nested too deeply"),
+        (b'{"instances": {"area": 1}}', 400, "instances must be a list", "it is an object"),
+        (b'{"instances": 3}', 400, "instances must be a list", "it is a number"),
+        (b'{"rooms": 3}', 400, "no area", "a house has an area"),
+        (b'{"instances": [{"area": 1}, {}]}', 400, "no area", "a house has an area"),
+        (b'{"area": "twice"}', 500, "the prediction failed: RuntimeError: no price for that", None),
+        (b'{"area": "object"}', 500, "the prediction cannot be written as JSON", "object"),
+        (b'{"area": "' + b"x" * 300_000 + b'"}', 413, "exceeds the capacity limit", None),
+    ],
+    ids=lambda value: value[:20].decode("latin-1") if isinstance(value, bytes) else None,
+)
+def test_bad_requests(server: ServedModel, body: bytes, status: int, message: str, detail: str | None) -> None:
+    answered, kind, error = server.request("/invocations", body)
+    assert (answered, kind) == (status, "application/json"), error
+    assert message in error["message"]
+    if detail is None:
+        assert error.keys() == {"message"}
+    else:
+        assert len(error["details"]) == 1
+        assert detail in error["details"][0]
+    assert server.invoke({"area": 1})["result"]["price"] == pytest.approx(SLOPE)
+
+
+def test_other_addresses_and_methods(server: ServedModel) -> None:
+    status, kind, error = server.request("/models")
+    assert (status, kind, error.keys()) == (404, "application/json", {"message"})
+    status, kind, error = server.request("/invocations")
+    assert (status, kind, error.keys()) == (405, "application/json", {"message"})
+
+
+def test_the_traceback_of_a_prediction_is_in_the_log(server: ServedModel) -> None:
+    assert server.request("/invocations", b'{"area": "twice"}')[0] == 500
+    wait_until(lambda: 'raise RuntimeError("no price for that")' in server.log.read_text())
+
+
+@pytest.mark.slow
+def test_a_clean_stop_loses_no_record(client: Client, tmp_path: Path) -> None:
+    with served_model(tmp_path, **recording(client, "stopped")) as server:
+        server.invoke({"area": 30})
+        wait_until(lambda: len(records(client, "stopped")) == 1)  # the uploader is at work
+        with ThreadPoolExecutor(4) as pool:
+            batches = ({"instances": [{"area": number}, {"area": -number}]} for number in range(30))
+            assert len(list(pool.map(server.invoke, batches))) == 30
+        assert server.stop() == 0
+        lines = server.log.read_text().splitlines()
+    written = records(client, "stopped").values()
+    assert sorted(record["input"]["area"] for record in written) == sorted([*range(31), *(-n for n in range(30))])
+    assert lines[:2] == ["Starting server for model version stopped-1.0.", "set up"]
+    assert lines[-2:] == ["Done.", "torn down"]
+    assert lines.count("set up") == lines.count("torn down") == 1
+
+
+@pytest.mark.slow
+def test_a_clean_stop_answers_and_records_requests_in_progress(client: Client, tmp_path: Path) -> None:
+    """It does not wait for an idle connection."""
+    begun, until = tmp_path / "begun", tmp_path / "until"
+    (write_house_prices(tmp_path / "code") / "patient.py").write_text(PATIENT)
+    variables = recording(client, "busy") | {"ML2P_MODEL_CLS": "patient.PatientPrices"}
+    datum = {"area": "later", "begun": str(begun), "until": str(until)}
+    with (
+        served_model(tmp_path, **variables) as server,
+        ThreadPoolExecutor(1) as pool,
+        closing(server.idle_connection()),
+    ):
+        answer = pool.submit(server.invoke, datum)
+        wait_until(begun.exists)
+        server.process.send_signal(signal.SIGTERM)
+        until.touch()
+        assert answer.result(60)["result"] == {"price": "late"}
+        assert server.process.wait(60) == 0
+    [record] = records(client, "busy").values()
+    assert record == {"input": datum, "result": answer.result()}
+
+
+@pytest.mark.slow
+def test_a_server_that_is_killed_leaves_its_records_to_the_uploader(client: Client, tmp_path: Path) -> None:
+    with served_model(tmp_path, **recording(client, "killed")) as server:
+        server.invoke({"area": 0})
+        wait_until(lambda: len(records(client, "killed")) == 1)  # the uploader is at work
+        for number in range(29):
+            server.invoke({"area": number})
+        server.process.send_signal(signal.SIGKILL)
+        server.process.wait(60)
+    wait_until(lambda: len(records(client, "killed")) == 30)

@@ -1,0 +1,303 @@
+"""Pipelines whose definitions the SDK's own classes write: every type of step that runs here, conditions, functions."""
+
+import itertools
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
+ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
+BUCKET = "sagemaker-us-east-1-123456789012"
+OUT = "/opt/ml/processing/out"
+numbers = itertools.count()
+EVALUATE = """
+import json, pathlib, sys
+metrics = {"metrics": {"acc": {"value": float(sys.argv[1])}, "name": "good"}}
+pathlib.Path("/opt/ml/processing/out/metrics.json").write_text(json.dumps(metrics))
+"""
+TRAIN = """
+import argparse, os, pathlib
+parser = argparse.ArgumentParser()
+parser.add_argument("--word")
+parser.add_argument("--depth", type=int)
+given = parser.parse_args()
+pathlib.Path(os.environ["SM_MODEL_DIR"], "name").write_text(f"{given.word} {given.depth} ")
+"""
+SERVE = """
+def model_fn(model_dir): return open(model_dir + "/name").read()
+def transform_fn(model, data, content_type, accept): return model + data
+"""
+
+
+@pytest.fixture
+def session(variables: dict[str, str]) -> Any:
+    from sagemaker.core.workflow.pipeline_context import PipelineSession
+
+    return PipelineSession()
+
+
+class Sources:
+    """Scripts in a folder, and steps that run them."""
+
+    def __init__(self, folder: Path, session: Any):
+        self.session = session
+        (folder / "evaluate.py").write_text(EVALUATE)
+        (folder / "source").mkdir()
+        (folder / "source/fit.py").write_text(TRAIN)
+        self.folder = folder
+
+    def evaluate(self, accuracy: Any, name: str = "Evaluate", **members: Any) -> Any:
+        from sagemaker.core.processing import ScriptProcessor
+        from sagemaker.core.shapes import ProcessingOutput, ProcessingS3Output
+        from sagemaker.mlops.workflow.steps import ProcessingStep
+
+        processor = ScriptProcessor(
+            image_uri=IMAGE,
+            command=["python3"],
+            instance_count=1,
+            instance_type="ml.m5.large",
+            role=ROLE,
+            sagemaker_session=self.session,
+        )
+        uri = f"s3://{BUCKET}/evaluated/{next(numbers)}"
+        place = ProcessingS3Output(s3_uri=uri, local_path=OUT, s3_upload_mode="EndOfJob")
+        arguments = processor.run(
+            code=str(self.folder / "evaluate.py"),
+            outputs=[ProcessingOutput(output_name="out", s3_output=place)],
+            arguments=[accuracy],
+        )
+        return ProcessingStep(name=name, step_args=arguments, **members)
+
+    def train(self, word: Any, depth: Any, **members: Any) -> Any:
+        from sagemaker.mlops.workflow.steps import TrainingStep
+        from sagemaker.train import ModelTrainer
+        from sagemaker.train.configs import SourceCode
+
+        trainer = ModelTrainer(
+            training_image=IMAGE,
+            source_code=SourceCode(source_dir=str(self.folder / "source"), entry_script="fit.py"),
+            hyperparameters={"word": word, "depth": depth},
+            sagemaker_session=self.session,
+            role=ROLE,
+        )
+        return TrainingStep(name="Train", step_args=trainer.train(), **members)
+
+
+@pytest.fixture
+def sources(tmp_path: Path, session: Any) -> Sources:
+    return Sources(tmp_path, session)
+
+
+def finished(execution: Any, seconds: float = 180) -> dict[str, Any]:
+    """What an execution's description says at its end; the SDK's own wait looks every 30 s."""
+    deadline = time.monotonic() + seconds
+    while (described := execution.describe())["PipelineExecutionStatus"] in ("Executing", "Stopping"):
+        assert time.monotonic() < deadline, described
+        time.sleep(0.2)
+    return described
+
+
+def statuses(execution: Any) -> dict[str, str]:
+    return {item["StepName"]: item["StepStatus"] for item in execution.list_steps()}
+
+
+def pipeline(session: Any, steps: list[Any], **members: Any) -> Any:
+    from sagemaker.mlops.workflow.pipeline import Pipeline
+
+    made = Pipeline(name=f"pipeline-{next(numbers)}", steps=steps, sagemaker_session=session, **members)
+    made.upsert(role_arn=ROLE)
+    return made
+
+
+def serving(s3: Any, session: Any, data: Any) -> Any:
+    """A ModelBuilder of a model that a step makes."""
+    import io
+    import tarfile
+
+    from sagemaker.serve import ModelBuilder
+
+    packed, key = io.BytesIO(), f"serving-{next(numbers)}.tar.gz"
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        member = tarfile.TarInfo("inference.py")
+        member.size = len(SERVE)
+        tar.addfile(member, io.BytesIO(SERVE.encode()))
+    s3.put_object(Bucket=BUCKET, Key=key, Body=packed.getvalue())
+    environment = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
+    environment["SAGEMAKER_SUBMIT_DIRECTORY"] = f"s3://{BUCKET}/{key}"
+    return ModelBuilder(
+        s3_model_data_url=data, image_uri=IMAGE, role_arn=ROLE, env_vars=environment, sagemaker_session=session
+    )
+
+
+def test_from_data_to_a_registered_model(sources: Sources, session: Any, s3: Any) -> None:
+    """All steps, parameters of all types, property references, Join and JsonGet; the second execution has hits."""
+    from sagemaker.core.transformer import Transformer
+    from sagemaker.core.workflow.conditions import ConditionGreaterThanOrEqualTo
+    from sagemaker.core.workflow.execution_variables import ExecutionVariables
+    from sagemaker.core.workflow.functions import Join, JsonGet
+    from sagemaker.core.workflow.parameters import (
+        ParameterBoolean,
+        ParameterFloat,
+        ParameterInteger,
+        ParameterString,
+    )
+    from sagemaker.core.workflow.properties import PropertyFile
+    from sagemaker.mlops.workflow.condition_step import ConditionStep
+    from sagemaker.mlops.workflow.fail_step import FailStep
+    from sagemaker.mlops.workflow.model_step import ModelStep
+    from sagemaker.mlops.workflow.steps import CacheConfig, TransformStep
+
+    word = ParameterString("Word", default_value="hello", enum_values=["hello", "bye"])
+    depth, least = ParameterInteger("Depth", default_value=3), ParameterFloat("Least", default_value=0.5)
+    unused, cache = ParameterBoolean("Flag", default_value=True), CacheConfig(enable_caching=True, expire_after="P1D")
+    file = PropertyFile(name="metrics", output_name="out", path="metrics.json")
+    evaluate = sources.evaluate("0.75", property_files=[file], cache_config=cache)
+    train = sources.train(word, depth, cache_config=cache, depends_on=[evaluate])
+    data = train.properties.ModelArtifacts.S3ModelArtifacts
+    create = ModelStep(name="Create", step_args=serving(s3, session, data).build())
+    group = f"group-{next(numbers)}"
+    registering = serving(s3, session, data)
+    register = ModelStep(
+        name="Register",
+        step_args=registering.register(
+            model_package_group_name=group,
+            content_types=["text/csv"],
+            response_types=["text/csv"],
+            approval_status="Approved",
+        ),
+    )
+    s3.put_object(Bucket=BUCKET, Key="lines/lines.csv", Body=b"1\n")
+    target = Join(on="/", values=[f"s3://{BUCKET}", "transformed", ExecutionVariables.PIPELINE_EXECUTION_ID])
+    transformer = Transformer(
+        model_name=create.properties.ModelName,
+        instance_count=1,
+        instance_type="ml.m5.large",
+        output_path=target,
+        sagemaker_session=session,
+    )
+    transform = TransformStep(
+        name="Transform",
+        step_args=transformer.transform(data=f"s3://{BUCKET}/lines/lines.csv", content_type="text/csv"),
+    )
+    accuracy = JsonGet(step_name="Evaluate", property_file=file, json_path="metrics.acc.value")
+    check = ConditionStep(
+        name="Check",
+        conditions=[ConditionGreaterThanOrEqualTo(left=accuracy, right=least)],
+        if_steps=[create, register, transform],
+        else_steps=[FailStep(name="Bad", error_message=Join(on=" ", values=["accuracy", accuracy]))],
+    )
+    parameters = [word, depth, least, unused]
+    made = pipeline(session, [evaluate, train, check], parameters=parameters)
+    first = made.start(parameters={"Word": "bye"})
+    assert finished(first)["PipelineExecutionStatus"] == "Succeeded", first.list_steps()
+    assert set(statuses(first)) == {"Evaluate", "Train", "Check", "Create", "Register", "Transform"}
+    key = f"transformed/{first.arn.rpartition('/')[2]}/lines.csv.out"
+    assert s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == b"bye 3 1\n"
+    listed = {item["Name"]: item["Value"] for item in first.list_parameters()["PipelineParameters"]}
+    assert listed == {"Word": "bye", "Depth": "3", "Least": "0.5", "Flag": "true"}
+    made.upsert(role_arn=ROLE)  # which uploads the sources again, to other addresses
+    second = made.start(parameters={"Word": "bye", "Least": 0.8})
+    assert finished(second)["PipelineExecutionStatus"] == "Failed"
+    steps = {item["StepName"]: item for item in second.list_steps()}
+    assert steps["Bad"]["FailureReason"] == "accuracy 0.75"
+    hits = {name: item["CacheHitResult"] for name, item in steps.items() if "CacheHitResult" in item}
+    assert set(hits) == {"Evaluate", "Train"}
+    assert {hit["SourcePipelineExecutionArn"] for hit in hits.values()} == {first.arn}
+    assert len(made.list_executions()["PipelineExecutionSummaries"]) == 2
+
+
+def test_conditions(session: Any) -> None:
+    from sagemaker.core.workflow.conditions import (
+        ConditionEquals,
+        ConditionGreaterThan,
+        ConditionGreaterThanOrEqualTo,
+        ConditionIn,
+        ConditionLessThan,
+        ConditionLessThanOrEqualTo,
+        ConditionNot,
+        ConditionOr,
+    )
+    from sagemaker.core.workflow.functions import Join
+    from sagemaker.core.workflow.parameters import ParameterInteger, ParameterString
+    from sagemaker.mlops.workflow.condition_step import ConditionStep
+
+    number, text = ParameterInteger("Number", default_value=5), ParameterString("Text", default_value="b")
+    cases = {
+        "Equals": (ConditionEquals(left=number, right=5), True),
+        "Greater": (ConditionGreaterThan(left=number, right=5.0), False),
+        "GreaterEqual": (ConditionGreaterThanOrEqualTo(left=number, right=5), True),
+        "Less": (ConditionLessThan(left=number, right=6), True),
+        "LessEqual": (ConditionLessThanOrEqualTo(left=number, right=4), False),
+        "In": (ConditionIn(value=text, in_values=["a", "b"]), True),
+        "Not": (ConditionNot(ConditionEquals(left=text, right="b")), False),
+        "Or": (ConditionOr([ConditionLessThan(left=number, right=1), ConditionEquals(left=text, right="b")]), True),
+        "Join": (ConditionEquals(left=Join(on="-", values=[text, number]), right="b-5"), True),
+    }
+    steps = [
+        ConditionStep(name=name, conditions=[case], if_steps=[], else_steps=[]) for name, (case, _) in cases.items()
+    ]
+    execution = pipeline(session, steps, parameters=[number, text]).start()
+    assert finished(execution)["PipelineExecutionStatus"] == "Succeeded"
+    outcomes = {item["StepName"]: item["Metadata"]["Condition"]["Outcome"] for item in execution.list_steps()}
+    assert outcomes == {name: str(expected) for name, (_, expected) in cases.items()}
+
+
+def test_stop_and_retry(sources: Sources, session: Any) -> None:
+    """A step that fails until an object is there, with a retry policy that does not apply to it."""
+    from sagemaker.core.workflow.parameters import ParameterString
+    from sagemaker.mlops.workflow.retry import (
+        SageMakerJobExceptionTypeEnum,
+        SageMakerJobStepRetryPolicy,
+        StepExceptionTypeEnum,
+        StepRetryPolicy,
+    )
+
+    policies = [
+        StepRetryPolicy(exception_types=[StepExceptionTypeEnum.THROTTLING], expire_after_mins=5),
+        SageMakerJobStepRetryPolicy(
+            exception_types=[SageMakerJobExceptionTypeEnum.RESOURCE_LIMIT], interval_seconds=1, max_attempts=2
+        ),
+    ]
+    value = ParameterString("Value", default_value="not a number")
+    first = sources.evaluate(value, retry_policies=policies)
+    after = sources.evaluate("1", name="After", depends_on=[first])
+    made = pipeline(session, [first, after], parameters=[value])
+    failed = made.start()
+    described = finished(failed)
+    assert described["PipelineExecutionStatus"] == "Failed"
+    assert "Evaluate (AlgorithmError: " in described["FailureReason"]
+    assert statuses(failed) == {"Evaluate": "Failed"}
+    stopped = made.start(parameters={"Value": "2"})
+    stopped.stop()
+    assert finished(stopped)["PipelineExecutionStatus"] == "Stopped"
+    session.sagemaker_client.retry_pipeline_execution(PipelineExecutionArn=stopped.arn)
+    assert finished(stopped)["PipelineExecutionStatus"] == "Succeeded"
+    assert statuses(stopped) == {"After": "Succeeded", "Evaluate": "Succeeded"}
+    made.delete()
+
+
+def test_resources(session: Any) -> None:
+    """The resources of sagemaker-core, and a definition that is refused with the step and the reason."""
+    from sagemaker.core.resources import Pipeline, PipelineExecution
+    from sagemaker.core.workflow.conditions import ConditionLessThan
+    from sagemaker.core.workflow.parameters import ParameterString
+    from sagemaker.mlops.workflow.condition_step import ConditionStep
+    from sagemaker.mlops.workflow.fail_step import FailStep
+
+    made = pipeline(session, [FailStep(name="Ends", error_message="wanted")])
+    execution = made.start()
+    finished(execution)
+    found = PipelineExecution.get(pipeline_execution_arn=execution.arn)
+    assert found.pipeline_execution_status == "Failed"
+    assert [step.step_name for step in found.get_all_steps()] == ["Ends"]
+    assert json.loads(Pipeline.get(pipeline_name=made.name).pipeline_definition)["Version"] == "2020-12-01"
+    text = ParameterString("Text", default_value="a")
+    compares = ConditionStep(
+        name="Compares", conditions=[ConditionLessThan(left=text, right=1)], if_steps=[], else_steps=[]
+    )
+    with pytest.raises(ClientError, match="Step Compares: LessThan: a string cannot be compared with a number"):
+        pipeline(session, [compares], parameters=[text])

@@ -1,0 +1,244 @@
+"""Alarms are evaluated as CloudWatch documents: on their metric's data points, whenever their state is read."""
+
+import datetime
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from support.simulator_client import Client, numbers
+
+from recore.simulator.cloudwatch import alarms
+from recore.simulator.cloudwatch.evaluation import TREATMENTS, Evaluation
+
+ALARM = {"Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1, "Threshold": 5.0}
+ALARM |= {"ComparisonOperator": "GreaterThanThreshold"}
+
+
+def points(text: str) -> list[float | None]:
+    """Data points as the guide writes them: X is breaching, 0 is not, - is missing."""
+    return [{"X": 10.0, "0": 0.0, "-": None}[point] for point in text.split()]
+
+
+@pytest.mark.parametrize(
+    ("to_alarm", "text", "states"),
+    [
+        # both tables of the guide, in the order missing, ignore, breaching, notBreaching
+        (3, "0 - X - X", "OK OK OK OK"),
+        (3, "0 - - - -", "OK OK OK OK"),
+        (3, "- - - - -", "INSUFFICIENT_DATA SAME ALARM OK"),
+        (3, "0 X X - X", "ALARM ALARM ALARM ALARM"),
+        (3, "- - X - -", "ALARM SAME ALARM OK"),
+        (2, "0 - X - X", "ALARM ALARM ALARM ALARM"),
+        (2, "0 0 X 0 X", "ALARM ALARM ALARM ALARM"),
+        (2, "0 - X - -", "OK OK ALARM OK"),
+        (2, "- - - - 0", "OK OK ALARM OK"),
+        (2, "- - - X -", "ALARM SAME ALARM OK"),
+        # its text on premature alarms: too recent, then followed by a data point that is not breaching
+        (3, "- - - - X", "INSUFFICIENT_DATA SAME ALARM OK"),
+        (3, "- - - X -", "INSUFFICIENT_DATA SAME ALARM OK"),
+        (3, "- - - X 0", "OK OK OK OK"),
+        (3, "- - X - 0", "OK OK OK OK"),
+        # no data point is missing: only the last three count
+        (3, "X X X X 0", "OK OK OK OK"),
+        (3, "0 0 X X X", "ALARM ALARM ALARM ALARM"),
+        (3, "X X 0 X X", "OK OK OK OK"),
+        (2, "X X X 0 0", "OK OK OK OK"),
+        (1, "- - - - X", "ALARM ALARM ALARM ALARM"),
+        (1, "X - 0 - 0", "ALARM ALARM ALARM ALARM"),
+    ],
+)
+def test_missing_data(to_alarm: int, text: str, states: str) -> None:
+    for missing, state in zip(TREATMENTS, states.split(), strict=True):
+        evaluation = Evaluation("GreaterThanThreshold", 5.0, 3, to_alarm, missing)
+        assert evaluation.state(points(text)) == (None if state == "SAME" else state), missing
+
+
+@pytest.mark.parametrize(
+    ("comparison", "breaching"),
+    [
+        ("GreaterThanThreshold", [False, False, True]),
+        ("GreaterThanOrEqualToThreshold", [False, True, True]),
+        ("LessThanThreshold", [True, False, False]),
+        ("LessThanOrEqualToThreshold", [True, True, False]),
+    ],
+)
+def test_comparisons(comparison: str, breaching: list[bool]) -> None:
+    states = [Evaluation(comparison, 5.0, 1, 1).state([None, None, value]) for value in (4.0, 5.0, 6.0)]
+    assert states == ["ALARM" if one else "OK" for one in breaching]
+
+
+class Watched:
+    """A metric with an alarm on it."""
+
+    def __init__(self, client: Client, **members: Any):
+        self.cloudwatch, self.name = client.simulator.client("cloudwatch"), f"alarm-{next(numbers)}"
+        self.metric = {"Namespace": f"namespace-{self.name}", "MetricName": "metric"}
+        self.put_alarm(**members)
+
+    def put_alarm(self, **members: Any) -> None:
+        chosen = {name: value for name, value in (ALARM | members).items() if value is not None}
+        self.cloudwatch.put_metric_alarm(AlarmName=self.name, **self.metric, **chosen)
+
+    def put(self, age: float = 1, **datum: Any) -> None:
+        """A datum of some seconds ago."""
+        time = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=age)
+        data = [{"MetricName": "metric", "Timestamp": time} | datum]
+        self.cloudwatch.put_metric_data(Namespace=self.metric["Namespace"], MetricData=data)
+
+    def described(self) -> dict[str, Any]:
+        [alarm] = self.cloudwatch.describe_alarms(AlarmNames=[self.name])["MetricAlarms"]
+        return alarm
+
+    def state(self) -> str:
+        return self.described()["StateValue"]
+
+    def set(self, state: str) -> None:
+        self.cloudwatch.set_alarm_state(AlarmName=self.name, StateValue=state, StateReason="a drill")
+
+
+@pytest.mark.parametrize(
+    ("statistic", "value"), [("Sum", 14.0), ("Average", 3.5), ("Minimum", 1.0), ("Maximum", 8.0), ("SampleCount", 4.0)]
+)
+def test_statistics(client: Client, statistic: str, value: float) -> None:
+    """Of single values, lists of values and sets of statistics."""
+    members = {"Statistic": statistic, "ComparisonOperator": "GreaterThanOrEqualToThreshold"}
+    reached = Watched(client, **members, Threshold=value)
+    reached.put(Value=8.0)
+    reached.put(Values=[1.0], Counts=[1.0])
+    reached.put(StatisticValues={"SampleCount": 2, "Sum": 5, "Minimum": 2, "Maximum": 3})
+    assert reached.state() == "ALARM"
+    reached.put_alarm(**members, Threshold=value + 0.01)
+    assert reached.state() == "OK"
+
+
+def test_periods(client: Client) -> None:
+    """Two of three data points, each the sum of a minute."""
+    watched = Watched(client, EvaluationPeriods=3, DatapointsToAlarm=2)
+    assert watched.state() == "INSUFFICIENT_DATA"
+    for age in (30, 30, 90):
+        watched.put(age, Value=4.0)
+    assert watched.state() == "OK"  # 8, 4, missing
+    watched.put(150, Value=6.0)
+    assert watched.state() == "ALARM"
+    reason = watched.described()["StateReason"]
+    assert reason.startswith(
+        "GreaterThanThreshold 5 for 2 of 3 data points: the last ones of metric, oldest first, are"
+    )
+    watched.put(7200, Value=6.0)
+    watched.put(-600, Value=6.0)
+    watched.put_alarm(EvaluationPeriods=3, DatapointsToAlarm=3)
+    assert watched.state() == "OK"  # neither an old one nor one of the future counts
+
+
+@pytest.mark.parametrize(
+    ("missing", "state"),
+    [("missing", "INSUFFICIENT_DATA"), ("ignore", "INSUFFICIENT_DATA"), ("breaching", "ALARM"), ("notBreaching", "OK")],
+)
+def test_no_data(client: Client, missing: str, state: str) -> None:
+    watched = Watched(client, TreatMissingData=missing)
+    assert watched.state() == state
+    watched.put(Value=9.0)
+    assert watched.state() == "ALARM"
+
+
+def test_dimensions_and_unit(client: Client) -> None:
+    """The dimensions of the data are exactly the alarm's."""
+    one, two = {"Name": "one", "Value": "1"}, {"Name": "two", "Value": "2"}
+    watched = Watched(client, Dimensions=[one, two], Unit="Count", TreatMissingData="notBreaching")
+    for datum in (
+        {"Dimensions": [one], "Unit": "Count"},
+        {"Dimensions": [one, two, {"Name": "three", "Value": "3"}], "Unit": "Count"},
+        {"Dimensions": [one, {"Name": "two", "Value": "3"}], "Unit": "Count"},
+        {"Dimensions": [one, two], "Unit": "Seconds"},
+        {"Unit": "Count"},
+    ):
+        watched.put(Value=9.0, **datum)
+        assert watched.state() == "OK", datum
+    watched.put(Value=9.0, Dimensions=[two, one], Unit="Count")
+    assert watched.state() == "ALARM"
+
+
+def test_every_way_to_read_a_state_evaluates(client: Client) -> None:
+    watched = Watched(client, AlarmActions=["arn:aws:sns:us-east-1:123456789012:mine"])
+    watched.put(Value=9.0)
+    describe = watched.cloudwatch.describe_alarms
+    for value, other in (("ALARM", "OK"), ("OK", "ALARM")):
+        assert watched.name in {alarm["AlarmName"] for alarm in describe(StateValue=value)["MetricAlarms"]}
+        assert watched.name not in {alarm["AlarmName"] for alarm in describe(StateValue=other)["MetricAlarms"]}
+        for found in (
+            describe(AlarmNamePrefix=watched.name)["MetricAlarms"],
+            describe(ActionPrefix="arn:aws:sns:us-east-1:123456789012:mine")["MetricAlarms"],
+            watched.cloudwatch.describe_alarms_for_metric(**watched.metric)["MetricAlarms"],
+        ):
+            assert [alarm["StateValue"] for alarm in found] == [value]
+        watched.put(Value=-9.0)
+
+
+def test_a_state_that_a_program_sets(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It holds for a minute, or for 10 seconds if the period is shorter; then CloudWatch evaluates the alarm again."""
+    now = alarms.utcnow
+    for period, interval in ((60, 60), (3600, 60), (10, 10), (30, 10)):
+        watched = Watched(client, Period=period)
+        watched.put(age=-5, Value=1.0)
+        watched.set("ALARM")
+        assert (watched.state(), watched.described()["StateReason"]) == ("ALARM", "a drill")
+        monkeypatch.setattr(alarms, "utcnow", lambda: now() + datetime.timedelta(seconds=interval))  # noqa: B023
+        assert watched.state() == "OK"
+        monkeypatch.setattr(alarms, "utcnow", now)
+
+
+def test_ignoring_missing_data_keeps_a_state(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched = Watched(client, TreatMissingData="ignore")
+    watched.set("ALARM")
+    later = alarms.utcnow() + datetime.timedelta(hours=1)
+    monkeypatch.setattr(alarms, "utcnow", lambda: later)
+    assert watched.state() == "ALARM"
+
+
+def test_an_alarm_that_is_put_again_keeps_its_state(client: Client) -> None:
+    watched = Watched(client)
+    watched.set("ALARM")
+    watched.put_alarm(Threshold=7.0)
+    described = watched.described()
+    assert (described["Threshold"], described["StateValue"], described["StateReason"]) == (7.0, "ALARM", "a drill")
+
+
+@pytest.mark.parametrize(
+    ("members", "reason"),
+    [
+        ({"Period": 45}, "Period must be 10, 20, 30 or a multiple of 60"),
+        ({"Period": None}, "Period must be 10, 20, 30 or a multiple of 60"),
+        ({"Period": 60, "EvaluationPeriods": 10**9}, "must be at most a day"),
+        ({"Period": 86_400, "EvaluationPeriods": 8}, "or 7 days if Period is an hour or more"),
+        ({"EvaluationPeriods": 2, "DatapointsToAlarm": 3}, "DatapointsToAlarm must be from 1 to EvaluationPeriods"),
+        ({"Statistic": None}, "An alarm needs either Statistic or ExtendedStatistic"),
+        ({"ExtendedStatistic": "p99"}, "An alarm needs either Statistic or ExtendedStatistic"),
+        ({"Statistic": "Median"}, "Statistic must be one of SampleCount, Average"),
+        ({"Threshold": None}, "Threshold must be a finite number"),
+        ({"Threshold": float("inf")}, "Threshold must be a finite number"),
+        ({"TreatMissingData": "zero"}, "TreatMissingData must be one of missing, ignore"),
+        ({"ComparisonOperator": "GreaterThanUpperThreshold"}, "ComparisonOperator must be one of"),
+    ],
+)
+def test_invalid_alarms(client: Client, members: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ClientError, match=reason) as caught:
+        Watched(client, **members)
+    assert caught.value.response["Error"]["Code"] == "ValidationError"
+    watched = Watched(client, Period=86_400, EvaluationPeriods=7)
+    assert watched.state() == "INSUFFICIENT_DATA"
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"Statistic": None, "ExtendedStatistic": "p99"},
+        {"Statistic": None, "ExtendedStatistic": "p99", "TreatMissingData": "breaching"},
+    ],
+)
+def test_alarms_that_are_not_evaluated(client: Client, members: dict[str, Any]) -> None:
+    """They keep the state that they have, or that a program sets."""
+    watched = Watched(client, **members)
+    watched.put(Value=9.0)
+    assert watched.state() == "INSUFFICIENT_DATA"
+    watched.set("ALARM")
+    assert watched.state() == "ALARM"

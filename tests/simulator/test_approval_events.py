@@ -1,0 +1,143 @@
+"""The history of a version's approval: each change is an event, which EventBridge delivers to the targets of rules."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from support.job_traces import wait_until
+from support.model_packages import SPECIFICATION, UNVERSIONED, Packages
+from support.simulator_client import Client, numbers
+
+from recore.simulator.account import ACCOUNT, REGION
+
+
+@pytest.fixture
+def packages(client: Client) -> Packages:
+    return Packages(client)
+
+
+class History:
+    """A rule whose target is a group of logs, and an archive, of the events of one group of model packages."""
+
+    def __init__(self, client: Client, group: str):
+        self.group, self._logs, self._events = group, client.logs, client.simulator.client("events")
+        pattern = {
+            "source": ["aws.sagemaker"],
+            "detail-type": ["SageMaker Model Package State Change"],
+            "detail": {"ModelPackageGroupName": [group]},
+        }
+        self._logs.create_log_group(logGroupName=group)
+        arn = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}"
+        self._events.put_rule(Name=group, EventPattern=json.dumps(pattern))
+        self._events.put_targets(Rule=group, Targets=[{"Id": "1", "Arn": arn}])
+        bus = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"
+        self._events.create_archive(ArchiveName=group, EventSourceArn=bus, EventPattern=json.dumps(pattern))
+
+    def events(self, count: int) -> list[dict[str, Any]]:
+        """The first events, in the order in which they were delivered."""
+        wait_until(lambda: len(self._delivered()) >= count)
+        return [json.loads(event["message"]) for event in self._delivered()]
+
+    def archived(self) -> int:
+        count: int = self._events.describe_archive(ArchiveName=self.group)["EventCount"]
+        return count
+
+    def _delivered(self) -> list[dict[str, Any]]:
+        return self._logs.filter_log_events(logGroupName=self.group)["events"]
+
+    def lose_target(self) -> None:
+        self._logs.delete_log_group(logGroupName=self.group)
+
+    def restore_target(self) -> None:
+        self._logs.create_log_group(logGroupName=self.group)
+
+    def end(self) -> None:
+        self._events.remove_targets(Rule=self.group, Ids=["1"])
+        self._events.delete_rule(Name=self.group)
+        self._events.delete_archive(ArchiveName=self.group)
+
+
+@pytest.fixture
+def history(client: Client, packages: Packages) -> Iterator[History]:
+    history = History(client, packages.group())
+    yield history
+    history.end()
+
+
+def statuses(events: list[dict[str, Any]]) -> list[str]:
+    return [event["detail"]["ModelApprovalStatus"] for event in events]
+
+
+def test_every_change_of_the_approval_is_an_event(packages: Packages, history: History) -> None:
+    package = packages.version(history.group, ModelPackageDescription="of copper")
+    packages.approve(package, ApprovalDescription="good on the holes of the north")
+    packages.approve(package, "Rejected", ApprovalDescription="not on those of the south")
+    packages.approve(package, "PendingManualApproval")
+    packages.approve(package)
+    events = history.events(5)
+    pending = "PendingManualApproval"
+    assert statuses(events) == [pending, "Approved", "Rejected", pending, "Approved"]
+    wait_until(lambda: history.archived() == 5)
+    assert [event["detail"]["ApprovalDescription"] for event in events[1:3]] == [
+        "good on the holes of the north",
+        "not on those of the south",
+    ]
+    assert packages.describe(package)["ModelApprovalStatus"] == "Approved"  # the last one alone
+
+
+def test_what_an_event_says(packages: Packages, history: History) -> None:
+    properties = {"GeneratedBy": "arn:aws:sagemaker:us-east-1:123456789012:pipeline/p"}
+    package = packages.version(history.group, MetadataProperties=properties)
+    packages.approve(package, ApprovalDescription='"quoted" <b>')
+    created, approved = history.events(2)
+    assert (approved["source"], approved["detail-type"]) == ("aws.sagemaker", "SageMaker Model Package State Change")
+    assert (approved["region"], approved["resources"]) == (REGION, [package])
+    described, detail = packages.describe(package), approved["detail"]
+    assert detail.pop("CreationTime") == f"{described['CreationTime']:%Y-%m-%dT%H:%M:%SZ}"
+    assert detail.pop("LastModifiedTime") == approved["time"] == f"{described['LastModifiedTime']:%Y-%m-%dT%H:%M:%SZ}"
+    assert detail == {
+        "ModelPackageGroupName": history.group,
+        "ModelPackageVersion": 1,
+        "ModelPackageArn": package,
+        "InferenceSpecification": SPECIFICATION,
+        "ModelPackageStatus": "Completed",
+        "ModelPackageStatusDetails": {"ValidationStatuses": [], "ImageScanStatuses": []},
+        "CertifyForMarketplace": False,
+        "ModelApprovalStatus": "Approved",
+        "ApprovalDescription": '"quoted" <b>',
+        "MetadataProperties": properties,
+    }
+    assert created["detail"]["ModelApprovalStatus"] == "PendingManualApproval"
+
+
+def test_what_changes_no_approval_is_no_event(packages: Packages, history: History) -> None:
+    package = packages.version(history.group)
+    token = {"ClientToken": f"token-{next(numbers)}"}
+    for _ in range(2):
+        packages.approve(package, **token)
+    packages.approve(package)
+    packages.sagemaker.update_model_package(ModelPackageArn=package, CustomerMetadataProperties={"a": "b"})
+    twice = 2 * [{"Name": "a", "Containers": SPECIFICATION["Containers"]}]
+    with pytest.raises(packages.sagemaker.exceptions.ClientError, match="several have the name 'a'"):
+        packages.approve(package, "Rejected", AdditionalInferenceSpecificationsToAdd=twice)
+    packages.approve(package, "Rejected")
+    assert statuses(history.events(3)) == ["PendingManualApproval", "Approved", "Rejected"]
+
+
+def test_a_target_that_is_missing_fails_no_request(packages: Packages, history: History) -> None:
+    package = packages.version(history.group)
+    history.events(1)
+    history.lose_target()
+    packages.approve(package)
+    assert packages.describe(package)["ModelApprovalStatus"] == "Approved"
+    history.restore_target()
+    packages.approve(package, "Rejected")
+    wait_until(lambda: statuses(history.events(1))[-1] == "Rejected")
+
+
+def test_a_package_without_a_group(packages: Packages) -> None:
+    """It has a state, and no approval."""
+    name = f"package-{next(numbers)}"
+    packages.sagemaker.create_model_package(ModelPackageName=name, InferenceSpecification=UNVERSIONED)
+    assert "ModelApprovalStatus" not in packages.describe(name)

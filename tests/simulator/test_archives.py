@@ -1,0 +1,231 @@
+"""Archives that jobs unpack: the volume limits them, they can be stopped, and no header exhausts memory."""
+
+import contextlib
+import gzip
+import io
+import random
+import resource
+import tarfile
+import zlib
+from pathlib import Path
+
+import pytest
+from support.archives import archive_of, member, packed
+from support.endpoints import Endpoints, variant
+from support.job_traces import wait_until
+from support.simulator_client import Client
+from support.transform_jobs import container, create_model, transform
+
+from recore.simulator.jobs.archives import unpack
+from recore.simulator.jobs.failure import JobFailed, JobStopped
+from recore.simulator.jobs.volume import BYTES_PER_FILE, Volume
+
+MIB = 1 << 20
+ZEROS = gzip.compress(bytes(16 * MIB), 9, mtime=0)  # 16 KiB, which can be repeated: gzip joins them
+
+
+def bomb(tmp_path: Path, head: bytes, size: int, block: bytes = ZEROS) -> Path:
+    """An archive of a header and so many bytes of content, a thousandth of that large."""
+    path = tmp_path / "source.tar.gz"
+    path.write_bytes(gzip.compress(head, mtime=0) + block * (size // (16 * MIB)))
+    return path
+
+
+def header(name: str, kind: bytes = tarfile.REGTYPE, size: int = 0, to: str = "") -> bytes:
+    return member(name, kind, to, size).tobuf(tarfile.GNU_FORMAT)
+
+
+def refused(path: Path, folder: Path, volume: int = MIB) -> str:
+    """Why an archive is refused."""
+    with pytest.raises(JobFailed) as caught:
+        unpack(path, folder / "unpacked", Volume(volume))
+    message = str(caught.value)
+    assert message.startswith(f"ClientError: {path.name} cannot be unpacked: ")
+    assert "\n" not in message
+    return message
+
+
+def test_a_bomb_is_refused_before_it_is_written(tmp_path: Path) -> None:
+    size = 12 << 30
+    path = bomb(tmp_path, header("zeros", size=size), size)
+    assert path.stat().st_size < 13 * MIB
+    reason = "Insufficient disk space: what it holds is larger than VolumeSizeInGB, 1"
+    assert refused(path, tmp_path, 1 << 30).endswith(reason)
+    assert not list((tmp_path / "unpacked").iterdir())
+
+
+def test_the_sizes_of_all_files_count_together(tmp_path: Path) -> None:
+    path = tmp_path / "model.tar.gz"
+    path.write_bytes(archive_of(**{f"f{number}": bytes(300_000) for number in range(4)}))
+    assert "larger than VolumeSizeInGB" in refused(path, tmp_path)
+    volume = Volume(3 * MIB)
+    unpack(path, tmp_path / "once", volume)
+    assert len(list((tmp_path / "once").iterdir())) == 4
+    unpack(path, tmp_path / "twice", volume)
+    with pytest.raises(JobFailed, match="larger than VolumeSizeInGB"):  # which has room for each, but not for three
+        unpack(path, tmp_path / "again", volume)
+
+
+def test_more_files_than_the_volume_has_room_for(tmp_path: Path) -> None:
+    path = tmp_path / "many.tar.gz"
+    path.write_bytes(packed(*(member(f"f{number}") for number in range(70))))
+    assert "larger than VolumeSizeInGB" in refused(path, tmp_path, 64 * BYTES_PER_FILE)
+    assert len(list((tmp_path / "unpacked").iterdir())) == 64
+
+
+def test_it_can_be_stopped(tmp_path: Path) -> None:
+    size = 12 << 30
+    path, written = bomb(tmp_path, header("zeros", size=size), size), tmp_path / "unpacked/zeros"
+
+    def stop_soon() -> None:
+        if written.exists() and written.stat().st_size > MIB:
+            raise JobStopped
+
+    with pytest.raises(JobStopped):
+        unpack(path, tmp_path / "unpacked", Volume(20 << 30), stop_soon)
+    assert written.stat().st_size < 8 * MIB
+
+
+SPARSE = bytearray(header("sparse", tarfile.GNUTYPE_SPARSE))
+SPARSE[482] = 1  # more blocks of places follow
+SPARSE[148:156] = b" " * 8
+SPARSE[148:156] = b"%06o\0 " % sum(SPARSE)
+PLACES = gzip.compress((b"00000000001\0" * 42 + b"\1".ljust(8, b"\0")) * (16 * MIB // 512), mtime=0)
+HEADERS = {
+    "pax": (header("x", tarfile.XHDTYPE, 8 << 30), ZEROS),
+    "global pax": (header("x", tarfile.XGLTYPE, 8 << 30), ZEROS),
+    "long name": (header("x", tarfile.GNUTYPE_LONGNAME, 8 << 30), ZEROS),
+    "long link": (header("x", tarfile.GNUTYPE_LONGLINK, 8 << 30), ZEROS),
+    "places of a sparse file": (bytes(SPARSE), PLACES),
+}
+
+
+@pytest.mark.parametrize("kind", HEADERS)
+def test_headers_do_not_exhaust_memory(kind: str, tmp_path: Path) -> None:
+    head, block = HEADERS[kind]
+    path = bomb(tmp_path, head, 1 << 30, block)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert "larger than 1024 KiB" in refused(path, tmp_path, 100 << 30)
+    after_a_link = bomb(tmp_path, header("a", tarfile.LNKTYPE, to="b") + head, 1 << 30, block)
+    assert "link to a file that does not come before it" in refused(after_a_link, tmp_path, 100 << 30)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 << 10  # KiB
+
+
+def test_a_sparse_file_does_not_have_more_content_than_its_size(tmp_path: Path) -> None:
+    sparse = bytearray(header("a", tarfile.GNUTYPE_SPARSE, 30 << 20))
+    sparse[386:410] = b"%011o\0%011o\0" % (0, 30 << 20)  # one piece: its place and its size
+    sparse[483:495] = b"%011o\0" % 1  # the size of the file
+    sparse[148:156] = b"%06o\0 " % (256 + sum(sparse[:148]) + sum(sparse[156:]))
+    path = bomb(tmp_path, bytes(sparse), 30 << 20, ZEROS)
+    assert "the size of 'a' is wrong" in refused(path, tmp_path)
+
+
+def test_folders_that_names_imply_take_room(tmp_path: Path) -> None:
+    path = tmp_path / "a.tar.gz"
+    path.write_bytes(packed(*(member(f"{number}/{'d/' * 40}f") for number in range(10))))
+    assert "Insufficient disk space" in refused(path, tmp_path, 20 * BYTES_PER_FILE)
+
+
+def pax(**values: str) -> bytes:
+    return tarfile.TarInfo.create_pax_global_header(values)
+
+
+MALFORMED = {
+    "empty": b"",
+    "no archive": b"PK\3\4 hello",
+    "cut off": archive_of(a=random.Random(1).randbytes(50_000))[:30_000],
+    "cut off where it is not compressed": gzip.decompress(archive_of(a=bytes(50_000)))[:30_000],
+    "damaged": archive_of(a=random.Random(1).randbytes(50_000))[:20_000] + bytes(9_000),
+    "headers in headers": packed(*(member("x", tarfile.GNUTYPE_LONGNAME) for _ in range(1500))),
+    "global headers": gzip.compress(
+        b"".join(pax(**{f"k{n}": "v"}) + header(f"f{n}") for n in range(200)) + bytes(1024)
+    ),
+    "a link to what it does not hold": packed(member("a", tarfile.LNKTYPE, "b")),
+    "a file as a folder": packed(member("a"), member("a/b")),
+    "a name that is too long": packed(member("x" * 300)),
+}
+
+
+@pytest.mark.parametrize("kind", MALFORMED)
+def test_malformed_archives_are_refused(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.tar.gz"
+    path.write_bytes(MALFORMED[kind])
+    refused(path, tmp_path)
+
+
+def test_a_negative_size_gives_no_room(tmp_path: Path) -> None:
+    head = bytearray(header("a"))
+    head[124:136] = b"\xff" * 10 + b"\x80\x00"
+    head[148:156] = b" " * 8
+    head[148:156] = b"%06o\0 " % sum(head)
+    path = tmp_path / "a.tar.gz"
+    path.write_bytes(gzip.compress(bytes(head) + bytes(1024)))
+    refused(path, tmp_path)
+
+
+def test_archives_that_are_damaged_anywhere(tmp_path: Path) -> None:
+    """Each is unpacked or refused, and no other exception is raised."""
+    chance = random.Random(20)
+    with tarfile.open(fileobj=(raw := io.BytesIO()), mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for kind, name in ((tarfile.REGTYPE, "ü" * 120), (tarfile.DIRTYPE, "d"), (tarfile.SYMTYPE, "l")):
+            info = member(name, kind, "d", 700 if kind == tarfile.REGTYPE else 0)
+            info.mtime = 1.5
+            tar.addfile(info, io.BytesIO(bytes(info.size)))
+    for number in range(400):
+        damaged = bytearray(raw.getvalue())
+        for _ in range(chance.randint(1, 3)):
+            damaged[chance.randrange(5000)] = chance.choice((0, 0x20, 0x30, 0x37, 0x4C, 0x67, 0x78, 0x80, 0xFF))
+        for block in range(0, 5120, 512):  # with valid checksums they are read
+            if chance.random() < 0.5:
+                damaged[block + 148 : block + 156] = b" " * 8
+                damaged[block + 148 : block + 156] = b"%06o\0 " % sum(damaged[block : block + 512])
+        path = tmp_path / "a.tar.gz"
+        path.write_bytes(damaged if number % 2 else zlib.compress(damaged, 1, wbits=31))
+        with contextlib.suppress(JobFailed):
+            unpack(path, tmp_path / f"{number}", Volume(MIB))
+
+
+ENOUGH = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 20}
+
+
+def source_of_12_gigabytes(client: Client) -> dict[str, str]:
+    """The hyperparameters of a training job."""
+    body = gzip.compress(header("zeros", size=12 << 30), mtime=0) + 768 * ZEROS
+    return {"sagemaker_submit_directory": client.put("bomb/sourcedir.tar.gz", body)}
+
+
+def test_the_source_of_a_training_job(client: Client) -> None:
+    job = client.train("", HyperParameters=source_of_12_gigabytes(client))
+    assert job["TrainingJobStatus"] == "Failed"
+    reason = "Insufficient disk space: what it holds is larger than VolumeSizeInGB, 1"
+    assert job["FailureReason"] == f"ClientError: sourcedir.tar.gz cannot be unpacked: {reason}"
+
+
+@pytest.mark.parametrize("how", ["stop", "time limit"])
+def test_a_training_job_ends_while_its_source_is_unpacked(how: str, client: Client) -> None:
+    settings, seconds = source_of_12_gigabytes(client), 600 if how == "stop" else 1
+    job = client.train("", wait=False, seconds=seconds, HyperParameters=settings, ResourceConfig=ENOUGH)
+    name = job["TrainingJobName"]
+    if how == "stop":
+        wait_until(lambda: list(client.simulator.folder.glob("job-*/ml/input/source/zeros")) != [])
+        client.sagemaker.stop_training_job(TrainingJobName=name)
+    job = client.wait("TrainingJob", name)
+    secondary = "Stopped" if how == "stop" else "MaxRuntimeExceeded"
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", secondary)
+    assert "Training" not in [transition["Status"] for transition in job["SecondaryStatusTransitions"]]
+
+
+def test_the_archives_of_models(client: Client, endpoints: Endpoints) -> None:
+    """The sizes in the headers are refused; the content is not there at all."""
+    archive = client.put("bomb/model.tar.gz", gzip.compress(header("zeros", size=31 << 30)))
+    for data in ({"ModelDataUrl": archive}, {"Variables": {"SAGEMAKER_SUBMIT_DIRECTORY": archive}}):
+        served = container(client, "", **data)
+        job, _ = transform(client, create_model(client, served), {"a.csv": "1"})
+        assert job["TransformJobStatus"] == "Failed"
+        reason = "Insufficient disk space: what it holds is larger than VolumeSizeInGB, 30"
+        assert job["FailureReason"] == f"ClientError: model.tar.gz cannot be unpacked: {reason}"
+    archive = client.put("bomb/model.tar.gz", gzip.compress(header("zeros", size=2 << 30)))
+    config = endpoints.config(variant(endpoints.model("", ModelDataUrl=archive), VolumeSizeInGB=1))
+    described = endpoints.settle(endpoints.create(config, wait=False))
+    assert described["EndpointStatus"] == "Failed"
+    assert "what it holds is larger than VolumeSizeInGB, 1" in described["FailureReason"]

@@ -1,0 +1,119 @@
+"""A DeploymentConfig that is invalid, or not simulated, is refused when the endpoint is created or updated."""
+
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from support.endpoints import Endpoints, variant
+
+ALARM = {"Namespace": "mine", "MetricName": "m", "Period": 60, "EvaluationPeriods": 1, "Threshold": 1.0}
+ALARM |= {"ComparisonOperator": "GreaterThanThreshold"}
+ONE = {"Type": "INSTANCE_COUNT", "Value": 1}
+
+
+def size(value: int, kind: str = "CAPACITY_PERCENT") -> dict[str, Any]:
+    return {"Type": kind, "Value": value}
+
+
+def config(kind: str, wait: int = 0, policy: dict[str, Any] | None = None, **routing: Any) -> dict[str, Any]:
+    routing |= {"Type": kind, "WaitIntervalInSeconds": wait}
+    return {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing} | (policy or {})}
+
+
+def alarms(*names: str) -> dict[str, Any]:
+    return {"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": name} for name in names]}}
+
+
+INVALID = [
+    (config("CANARY"), "traffic routing of Type CANARY needs CanarySize"),
+    (config("LINEAR"), "traffic routing of Type LINEAR needs LinearStepSize"),
+    (config("LINEAR", CanarySize=size(10)), "CanarySize cannot be used with traffic routing of Type LINEAR"),
+    (config("CANARY", LinearStepSize=size(10)), "LinearStepSize cannot be used with traffic routing of Type CANARY"),
+    (config("ALL_AT_ONCE", CanarySize=size(10)), "CanarySize cannot be used with traffic routing of Type ALL_AT_ONCE"),
+    (config("CANARY", CanarySize=size(51)), "CanarySize must be 1 to 50 percent of the capacity"),
+    (config("CANARY", CanarySize=size(0)), "CanarySize.Value, value: 0, valid min value: 1"),
+    (config("LINEAR", LinearStepSize=size(9)), "LinearStepSize must be 10 to 50 percent of the capacity"),
+    (config("LINEAR", LinearStepSize=size(51)), "LinearStepSize must be 10 to 50 percent of the capacity"),
+    (config("CANARY", CanarySize=size(10, "INSTANCES")), "INSTANCE_COUNT, CAPACITY_PERCENT"),
+    (config("CANARY", wait=3601, CanarySize=size(10)), "less than or equal to 3600"),
+    (config("ALL_AT_ONCE", wait=600, policy={"MaximumExecutionTimeoutInSeconds": 600}), "must be greater than the sum"),
+    (config("ALL_AT_ONCE", policy={"MaximumExecutionTimeoutInSeconds": 599}), "valid min value: 600"),
+    (
+        {"RollingUpdatePolicy": {"MaximumBatchSize": ONE, "WaitIntervalInSeconds": 0}},
+        "RollingUpdatePolicy is not simulated",
+    ),
+    (alarms("unknown"), "there is no CloudWatch alarm 'unknown'"),
+    (alarms("percentile"), "the alarm 'percentile' cannot be used, ExtendedStatistic is not simulated"),
+    (alarms("expression"), "the alarm 'expression' cannot be used, Metrics is not simulated"),
+    (config("ALL_AT_ONCE") | alarms("good", "unknown"), "there is no CloudWatch alarm 'unknown'"),
+    ({"AutoRollbackConfiguration": {"Alarms": [{}]}}, "an alarm has no AlarmName"),
+    ({"AutoRollbackConfiguration": {"Alarms": []}}, "valid min length: 1"),
+    (alarms(*["good"] * 11), "less than or equal to 10"),
+]
+FOR_AN_UPDATE = [  # valid for other numbers of instances
+    (config("CANARY", CanarySize=size(3, "INSTANCE_COUNT")), "CanarySize must be at most 50% of the 4 instances of"),
+    (config("CANARY", CanarySize=size(10**9, "INSTANCE_COUNT")), "CanarySize must be at most 50% of the 4 instances"),
+    (config("LINEAR", LinearStepSize=size(3, "INSTANCE_COUNT")), "LinearStepSize must be 10% to 50% of the 4 instance"),
+    (
+        config("LINEAR", 60, {"MaximumExecutionTimeoutInSeconds": 600}, LinearStepSize=size(10)) | alarms("good"),
+        "MaximumExecutionTimeoutInSeconds must be greater than the sum of all waits, 600",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def serving(endpoints: Endpoints) -> str:
+    """An endpoint, with alarms beside it."""
+    cloudwatch = endpoints.client.simulator.client("cloudwatch")
+    cloudwatch.put_metric_alarm(AlarmName="good", **ALARM, Statistic="Sum")
+    cloudwatch.put_metric_alarm(AlarmName="percentile", **ALARM, ExtendedStatistic="p99")
+    metric = {"Metric": {"Namespace": "mine", "MetricName": "m"}, "Period": 60, "Stat": "Sum"}
+    cloudwatch.put_metric_alarm(
+        AlarmName="expression",
+        EvaluationPeriods=1,
+        Threshold=1.0,
+        ComparisonOperator="GreaterThanThreshold",
+        Metrics=[{"Id": "m", "MetricStat": metric, "ReturnData": True}],
+    )
+    return endpoints.create(endpoints.config(variant(endpoints.named("old"))))
+
+
+def refusal(call: Any, **members: Any) -> str:
+    with pytest.raises(ClientError) as caught:
+        call(**members)
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+    return caught.value.response["Error"]["Message"]
+
+
+def test_what_is_refused(endpoints: Endpoints, serving: str) -> None:
+    four = endpoints.config(variant(endpoints.named("new"), count=4))
+    unchecked = boto3.Session("x", "x", region_name="us-east-1").client(
+        "sagemaker",
+        endpoint_url=endpoints.client.simulator.endpoint,
+        config=Config(parameter_validation=False, proxies={}),
+    )
+    for deployment, reason in [*INVALID, *FOR_AN_UPDATE]:
+        members = {"EndpointName": serving, "EndpointConfigName": four, "DeploymentConfig": deployment}
+        assert reason in refusal(unchecked.update_endpoint, **members), deployment
+    for deployment, reason in INVALID:
+        members = {"EndpointName": "another", "EndpointConfigName": four, "DeploymentConfig": deployment}
+        assert reason in refusal(unchecked.create_endpoint, **members), deployment
+    assert endpoints.describe(serving)["EndpointStatus"] == "InService"
+
+
+def test_a_retained_config_is_checked_again(endpoints: Endpoints, serving: str) -> None:
+    """Its alarm no longer exists, or its canary is too large for the new configuration."""
+    cloudwatch = endpoints.client.simulator.client("cloudwatch")
+    cloudwatch.put_metric_alarm(AlarmName="passing", **ALARM, Statistic="Sum")
+    deployment = config("CANARY", CanarySize=size(1, "INSTANCE_COUNT")) | alarms("passing")
+    model = endpoints.named("kept")
+    one, two = endpoints.config(variant(model)), endpoints.config(variant(model, count=2))
+    name = endpoints.create(one, DeploymentConfig=deployment)
+    update = {"EndpointName": name, "RetainDeploymentConfig": True}
+    sagemaker = endpoints.sagemaker
+    assert "at most 50% of the 1 instances" in refusal(sagemaker.update_endpoint, EndpointConfigName=one, **update)
+    cloudwatch.delete_alarms(AlarmNames=["passing"])
+    assert "no CloudWatch alarm 'passing'" in refusal(sagemaker.update_endpoint, EndpointConfigName=two, **update)
+    assert endpoints.describe(name)["EndpointStatus"] == "InService"

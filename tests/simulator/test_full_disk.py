@@ -1,0 +1,110 @@
+"""A full disk of this machine is named as the cause; when there is space again, jobs run again.
+
+The simulator is in a process of its own, whose temporary folder is a small disk, made by bubblewrap.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.checkout import ROOT, environment
+from support.run_command import file_options
+from support.tiny_submission import TRAIN, tiny
+
+from recore.simulator.isolation.bubblewrap import bubblewrap_works
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not bubblewrap_works(), reason="makes a small disk by bubblewrap"),
+]
+
+FULL = "The disk of this machine is full: free some space on it, or set TMPDIR to another disk"
+SIMULATOR = """
+import json, os, sys, tempfile
+sys.path.insert(0, {tests!r})
+from botocore.exceptions import ClientError
+from support.archives import archive_of
+from support.simulator_client import Client
+from recore.simulator.server import BUCKET, Simulator
+
+reasons = {{}}
+with Simulator() as simulator:
+    client = Client(simulator)
+    write = "import os\\nopen(os.environ['SM_MODEL_DIR'] + '/m', 'wb').write(bytes(100 << 20))"
+    reasons["a job writes"] = client.train(write)["FailureReason"]
+    source = client.put("large/source.tar.gz", archive_of(large=bytes(100 << 20)))
+    settings = {{"sagemaker_submit_directory": source}}
+    reasons["a source is unpacked"] = client.train("", HyperParameters=settings)["FailureReason"]
+    data = [{{"ChannelName": "a", "DataSource": {{"S3DataSource": {{
+        "S3DataType": "S3Prefix", "S3Uri": client.put("data/a", bytes(8 << 20)),
+        "S3DataDistributionType": "FullyReplicated"}}}}}}]
+    filler = open(os.path.join(tempfile.gettempdir(), "filler"), "wb", buffering=0)
+    try:
+        while True:
+            filler.write(bytes(4096))
+    except OSError:
+        filler.truncate(filler.tell() - (6 << 20))
+    reasons["a channel is downloaded"] = client.train("", InputDataConfig=data)["FailureReason"]
+    for name, size in (("a body is received", 60 << 20), ("an object is put", 30 << 20)):
+        filler.truncate(0 if size < 50 << 20 else os.path.getsize(filler.name))
+        try:
+            client.s3.put_object(Bucket=BUCKET, Key="k", Body=bytes(size))
+        except ClientError as error:
+            reasons[name] = str(error)
+    for _ in range(20):  # what the requests before needed may be free only now
+        filler.seek(0, 2)
+        try:
+            while True:
+                filler.write(bytes(4096))
+        except OSError:
+            reasons["nothing is left"] = client.train("").get("FailureReason")
+        if reasons["nothing is left"]:
+            break
+    filler.truncate(0)
+    reasons["there is space again"] = client.train("print(1)")["TrainingJobStatus"]
+print(json.dumps(reasons))
+"""
+
+
+def run_on_a_small_disk(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
+    """Run Python where the temporary folder is a disk of 48 MiB."""
+    disk = folder / "disk"
+    disk.mkdir()
+    sandbox = ["bwrap", "--dev-bind", "/", "/", "--size", str(48 << 20), "--tmpfs", str(disk)]
+    command = [*sandbox, sys.executable, *map(str, words)]
+    variables = environment() | {"TMPDIR": str(disk)}
+    return subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=300)
+
+
+def test_the_simulator_names_a_full_disk(tmp_path: Path) -> None:
+    done = run_on_a_small_disk(tmp_path, "-c", SIMULATOR.format(tests=str(ROOT / "tests")))
+    assert done.returncode == 0, done.stderr[-3000:]
+    reasons: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    assert reasons.pop("there is space again") == "Completed"
+    assert reasons.pop("a job writes").startswith(
+        f"InternalServerError: {FULL}. The job's own reason: AlgorithmError: "
+    )
+    for name in ("a body is received", "an object is put"):
+        message = reasons.pop(name)
+        assert message.startswith("An error occurred (InternalError) when calling the PutObject operation: ")
+        assert message.endswith(FULL)
+    assert set(reasons.values()) == {f"InternalServerError: {FULL}"}, reasons
+
+
+def test_a_run_blames_the_disk_and_not_the_submission(tmp_path: Path, sample: Path) -> None:
+    write = "    open(os.environ['SM_MODEL_DIR'] + '/m', 'wb').write(bytes(1 << 27))\n"
+    write = f"import os\nif __name__ == '__main__':\n{write}"
+    mine = tiny(tmp_path / "mine", {"train.py": write + TRAIN})
+    options = [mine, *file_options(sample, "public"), "--out", tmp_path / "run", "--no-report"]
+    done = run_on_a_small_disk(tmp_path, "-m", "recore", "run", *options)
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    assert any(line.startswith(f"recore: train failed: {FULL}") for line in lines), done.stderr
+    assert (
+        "  look at: this machine's disk, the bucket, the region and the permissions of this user, not the submission"
+        in lines
+    )
+    assert not any("what to do" in line for line in lines)

@@ -1,0 +1,260 @@
+"""Endpoints are updated step by step under load: the shares are as configured, and no request is lost."""
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from scipy.stats import binom
+from support.crowd import MODEL_ERROR, Crowd
+from support.endpoints import NAMED, Endpoints, variant
+from support.simulator_client import numbers
+
+from recore.simulator.resources import hosting
+from recore.simulator.resources.alarm_watch import UpdateWatch
+from recore.simulator.resources.blue_green import BlueGreen, read_deployment_config
+
+CLIENTS = 16
+REQUESTS = 300  # whose shares are counted in a step
+CHANCE = 1e-6  # of a failure where all is right
+HOUR = 3600
+FAILING = NAMED.format(name="failing").replace("    return json", "    raise ValueError('bad model')\n    return json")
+pytestmark = pytest.mark.slow
+
+
+def canary(size: int = 25, kind: str = "CAPACITY_PERCENT", interval: int = HOUR, **members: Any) -> dict[str, Any]:
+    size_of = {"CanarySize": {"Type": kind, "Value": size}}
+    return policy({"Type": "CANARY", "WaitIntervalInSeconds": interval} | size_of, **members)
+
+
+def linear(percent: int, interval: int = 0, **members: Any) -> dict[str, Any]:
+    step = {"LinearStepSize": {"Type": "CAPACITY_PERCENT", "Value": percent}}
+    return policy({"Type": "LINEAR", "WaitIntervalInSeconds": interval} | step, **members)
+
+
+def all_at_once(interval: int = 0, **members: Any) -> dict[str, Any]:
+    return policy({"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": interval}, **members)
+
+
+def policy(routing: dict[str, Any], alarms: tuple[str, ...] = (), **members: Any) -> dict[str, Any]:
+    config: dict[str, Any] = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing} | members}
+    if alarms:
+        config["AutoRollbackConfiguration"] = {"Alarms": [{"AlarmName": name} for name in alarms]}
+    return config
+
+
+def put_alarm(endpoints: Endpoints, **members: Any) -> str:
+    """An alarm that is OK; its name."""
+    name = f"rollback-{next(numbers)}"
+    alarm = {"Namespace": "mine", "MetricName": name, "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1}
+    alarm |= {"Threshold": 5.0, "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching"}
+    cloudwatch(endpoints).put_metric_alarm(AlarmName=name, **alarm | members)
+    return name
+
+
+def cloudwatch(endpoints: Endpoints) -> Any:
+    return endpoints.client.simulator.client("cloudwatch")
+
+
+def set_alarm(endpoints: Endpoints, name: str, state: str = "ALARM") -> None:
+    cloudwatch(endpoints).set_alarm_state(AlarmName=name, StateValue=state, StateReason="a drill")
+
+
+class Gate:
+    """Holds each step of an update until the test opens it: no test depends on how long requests take."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch):
+        self._opened = threading.Semaphore(0)
+        monkeypatch.setattr(hosting, "read_deployment_config", self._read)
+
+    def open(self) -> None:
+        self._opened.release()
+
+    def _read(self, config: dict[str, Any]) -> BlueGreen:
+        policy, opened = read_deployment_config(config), self._opened
+
+        class Gated(BlueGreen):
+            def steps(self, deployment: dict[str, Any]) -> Iterator[Any]:
+                for parts in policy.steps(deployment):
+                    yield parts
+                    assert opened.acquire(timeout=120)
+
+        return Gated(policy.routing, policy.size, policy.interval, policy.termination_wait, alarms=policy.alarms)
+
+
+@pytest.fixture(scope="module")
+def old(endpoints: Endpoints) -> str:
+    """The configuration that the updates start from, and are rolled back to."""
+    return endpoints.config(variant(endpoints.named("old")))
+
+
+@pytest.fixture(scope="module")
+def new(endpoints: Endpoints) -> str:
+    return endpoints.config(variant(endpoints.named("new")))
+
+
+@pytest.fixture(scope="module")
+def serving(endpoints: Endpoints, old: str) -> str:
+    """An endpoint that all tests leave with the old configuration."""
+    return endpoints.create(old)
+
+
+def update(endpoints: Endpoints, name: str, config: str, deployment: dict[str, Any]) -> None:
+    endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config, DeploymentConfig=deployment)
+
+
+def stage(endpoints: Endpoints, name: str) -> tuple[str, str]:
+    """The status of the pending deployment's first variant, and its share."""
+    described = endpoints.describe(name)
+    assert described["EndpointStatus"] == "Updating", described
+    [status] = described["PendingDeploymentSummary"]["ProductionVariants"][0]["VariantStatus"]
+    return status["Status"], status["StatusMessage"]
+
+
+def wait_until(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def wait_for_step(endpoints: Endpoints, name: str, percent: float) -> None:
+    wait_until(lambda: stage(endpoints, name) == ("Baking", f"{percent:g}% of the invocations"))
+
+
+def assert_share(counted: Counter[str], share: float) -> None:
+    low, high = binom.interval(1 - CHANCE, counted.total(), share)
+    assert low <= counted["new"] <= high, (counted, share)
+    assert counted["new"] + counted["old"] == counted.total(), counted
+
+
+def assert_rolled_back(endpoints: Endpoints, name: str, old: str, reason: str) -> None:
+    described = endpoints.settle(name, 120)
+    assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", old), described
+    assert reason in described["FailureReason"]
+    assert "PendingDeploymentSummary" not in described
+    assert answer(endpoints, name) == "old"
+
+
+def answer(endpoints: Endpoints, name: str) -> str:
+    return json.loads(endpoints.invoke(name)["Body"].read())[0]
+
+
+def test_a_canary(endpoints: Endpoints, serving: str, old: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of four instances gets a quarter. The alarm stays OK, and the old fleet ends after the termination wait."""
+    gate, alarm = Gate(monkeypatch), put_alarm(endpoints)
+    four = endpoints.config(variant(endpoints.named("new"), count=4))
+    deployment = canary(1, "INSTANCE_COUNT", interval=0, alarms=(alarm,), TerminationWaitInSeconds=1)
+    with Crowd(endpoints, serving, CLIENTS).invoking() as crowd:
+        update(endpoints, serving, four, deployment)
+        for percent in (25, 100):
+            wait_for_step(endpoints, serving, percent)
+            assert_share(crowd.sample(REQUESTS if percent < 100 else 50), percent / 100)
+            assert endpoints.describe(serving)["EndpointConfigName"] == old
+            gate.open()
+        waiter = endpoints.sagemaker.get_waiter("endpoint_in_service")
+        waiter.wait(EndpointName=serving, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+        assert crowd.sample(50) == {"new": 50}
+    described = endpoints.describe(serving)
+    assert (described["EndpointConfigName"], described["LastDeploymentConfig"]) == (four, deployment)
+    assert "FailureReason" not in described
+    gate.open()
+    endpoints.sagemaker.update_endpoint(EndpointName=serving, EndpointConfigName=old)
+    assert endpoints.settle(serving)["EndpointConfigName"] == old
+
+
+def test_a_linear_shift(
+    endpoints: Endpoints, serving: str, old: str, new: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(monkeypatch)
+    with Crowd(endpoints, serving, CLIENTS).invoking() as crowd:
+        update(endpoints, serving, new, linear(40))
+        for percent in (40, 80, 100):
+            wait_for_step(endpoints, serving, percent)
+            assert_share(crowd.sample(REQUESTS if percent < 100 else 50), percent / 100)
+            gate.open()
+        assert endpoints.settle(serving)["EndpointConfigName"] == new
+        update(endpoints, serving, old, all_at_once())
+        gate.open()
+        assert endpoints.settle(serving)["EndpointConfigName"] == old
+    assert set(crowd.answers) == {("one", "old"), ("one", "new")}
+
+
+def test_an_alarm_on_the_metric_of_a_program(endpoints: Endpoints, serving: str, old: str, new: str) -> None:
+    """It goes off in the middle of a canary: all requests go to the old fleet again, and none is lost."""
+    quiet, alarm = put_alarm(endpoints), put_alarm(endpoints)
+    update(endpoints, serving, new, canary(alarms=(quiet, alarm)))
+    wait_for_step(endpoints, serving, 25)
+    with Crowd(endpoints, serving, CLIENTS).invoking() as crowd:
+        assert crowd.sample(100)["new"]
+        cloudwatch(endpoints).put_metric_data(Namespace="mine", MetricData=[{"MetricName": alarm, "Value": 9.0}])
+        assert_rolled_back(endpoints, serving, old, f"The CloudWatch alarm {alarm} is in ALARM: GreaterThanThreshold 5")
+        assert crowd.sample(50) == {"old": 50}
+
+
+def test_an_alarm_on_a_metric_of_the_endpoint(endpoints: Endpoints, serving: str, old: str) -> None:
+    """The new model fails."""
+    dimensions = [{"Name": "EndpointName", "Value": serving}, {"Name": "VariantName", "Value": "failing"}]
+    members = {"Namespace": "AWS/SageMaker", "MetricName": "Invocation5XXErrors", "Dimensions": dimensions}
+    alarm = put_alarm(endpoints, **members)
+    failing = endpoints.config(variant(endpoints.model(FAILING), "failing"))
+    update(endpoints, serving, failing, linear(50, interval=HOUR, alarms=(alarm,)))
+    wait_for_step(endpoints, serving, 50)
+    with Crowd(endpoints, serving, CLIENTS, model_errors=True).invoking() as crowd:
+        assert_rolled_back(endpoints, serving, old, f"The CloudWatch alarm {alarm} is in ALARM")
+        assert crowd.sample(50) == {"old": 50}
+    assert set(crowd.answers) == {("one", "old"), ("", MODEL_ERROR)}
+
+
+def test_an_alarm_after_the_shift(endpoints: Endpoints, serving: str, old: str, new: str) -> None:
+    """In the termination wait the old fleet is still there."""
+    alarm = put_alarm(endpoints)
+    update(endpoints, serving, new, all_at_once(alarms=(alarm,), TerminationWaitInSeconds=HOUR))
+    wait_for_step(endpoints, serving, 100)
+    with Crowd(endpoints, serving, CLIENTS).invoking() as crowd:
+        assert crowd.sample(50) == {"new": 50}
+        set_alarm(endpoints, alarm)
+        assert_rolled_back(endpoints, serving, old, f"The CloudWatch alarm {alarm} is in ALARM: a drill")
+        assert crowd.sample(50) == {"old": 50}
+
+
+def test_an_alarm_that_is_in_alarm_before(endpoints: Endpoints, serving: str, old: str, new: str) -> None:
+    """The new fleet gets no request."""
+    alarm = put_alarm(endpoints, TreatMissingData="breaching")
+    with Crowd(endpoints, serving, clients=2).invoking() as crowd:
+        update(endpoints, serving, new, all_at_once(alarms=(alarm,)))
+        assert_rolled_back(endpoints, serving, old, f"The CloudWatch alarm {alarm} is in ALARM")
+    assert set(crowd.answers) == {("one", "old")}
+
+
+def test_an_alarm_that_is_deleted(endpoints: Endpoints, serving: str, old: str, new: str) -> None:
+    alarm = put_alarm(endpoints)
+    update(endpoints, serving, new, canary(alarms=(alarm,)))
+    wait_for_step(endpoints, serving, 25)
+    cloudwatch(endpoints).delete_alarms(AlarmNames=[alarm])
+    assert_rolled_back(endpoints, serving, old, f"The CloudWatch alarm {alarm} was deleted during the update")
+
+
+def test_the_time_of_an_update(
+    endpoints: Endpoints, serving: str, old: str, new: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MaximumExecutionTimeoutInSeconds is at least ten minutes: here it is over when the canary has traffic."""
+    watches: list[UpdateWatch] = []
+
+    class Kept(UpdateWatch):
+        def __init__(self, *arguments: Any):
+            super().__init__(*arguments)
+            watches.append(self)
+
+    monkeypatch.setattr(hosting, "UpdateWatch", Kept)
+    update(endpoints, serving, new, canary(interval=200, MaximumExecutionTimeoutInSeconds=600))
+    wait_for_step(endpoints, serving, 25)
+    with Crowd(endpoints, serving, CLIENTS).invoking() as crowd:
+        assert crowd.sample(100)["new"]
+        watches[0].latest -= 600
+        reason = "The update took longer than MaximumExecutionTimeoutInSeconds, 600"
+        assert_rolled_back(endpoints, serving, old, reason)
+        assert crowd.sample(50) == {"old": 50}

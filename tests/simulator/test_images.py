@@ -1,0 +1,179 @@
+"""Families of images: which image belongs to which, and what is refused by name, with the remedy."""
+
+import re
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from support.archives import content
+from support.checkout import ROOT
+from support.job_traces import output
+from support.repacking import repack
+from support.simulator_client import IMAGE, Client, numbers
+from support.training_jobs import ALGORITHM, submit, train
+
+from recore.simulator.images import pytorch, xgboost
+from recore.simulator.images.catalogue import FAMILIES, find_family, refusal
+from recore.simulator.images.family import ImageFamily
+from recore.simulator.images.python_environment import environment_in, this_python
+
+REGISTRY = "683313688378.dkr.ecr.us-east-1.amazonaws.com"
+XGBOOST = f"{REGISTRY}/sagemaker-xgboost:3.0-5"
+
+
+@pytest.mark.parametrize(
+    ("image", "family"),
+    [
+        (IMAGE, "scikit-learn"),
+        ("recore/sagemaker-scikit-learn:1.9-0-cpu-py3", "scikit-learn"),
+        (f"{REGISTRY}/sagemaker-xgboost:1.7-1", "XGBoost"),
+        ("811284229777.dkr.ecr.us-east-1.amazonaws.com/xgboost:latest", "XGBoost"),
+        ("763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:1.8.0-cpu-py3", "PyTorch"),
+        ("763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.6.0-gpu-py312-cu124-ubuntu22.04", "PyTorch"),
+        ("localhost:5000/xgboost@sha256:" + 64 * "a", "XGBoost"),
+        (f"{REGISTRY}/sagemaker-xgboost-mine:1.7-1", None),
+        ("pytorch-inference-eia:1.3.1-cpu-py3", None),
+        ("xgboost/linear-learner:1", None),
+    ],
+)
+def test_the_family_of_an_image(image: str, family: str | None) -> None:
+    found = find_family(image)
+    assert (found.name if found else None) == family
+
+
+def ask(client: Client, image: str, **members: Any) -> str:
+    """The message of the ValidationException that a training job with an image is refused with."""
+    with pytest.raises(ClientError) as raised:
+        submit(client, AlgorithmSpecification=ALGORITHM | {"TrainingImage": image}, **members)
+    assert raised.value.response["Error"]["Code"] == "ValidationException"
+    return raised.value.response["Error"]["Message"]
+
+
+@pytest.mark.parametrize("name", ["linear-learner", "kmeans", "forecasting-deepar", "blazingtext"])
+def test_built_in_algorithms_are_refused_by_name(client: Client, name: str) -> None:
+    message = ask(client, f"382416733822.dkr.ecr.us-east-1.amazonaws.com/{name}:1")
+    assert message.startswith(
+        f"{name} is a built-in algorithm of SageMaker that is not simulated; XGBoost is. Only images"
+    )
+
+
+def test_other_images_are_refused_by_name(client: Client) -> None:
+    message = ask(client, "763104351884.dkr.ecr.us-east-1.amazonaws.com/tensorflow-training:2.19.0-cpu-py312")
+    assert message.startswith("tensorflow-training is an image of SageMaker that is not simulated. Only images of the ")
+    message = ask(client, "somebody/else:1.0")
+    assert message.endswith("families run as processes on this machine, not 'somebody/else:1.0'")
+    assert "tags such as 1.7-1 and 3.0-5, not '9.9'" in ask(client, f"{REGISTRY}/sagemaker-xgboost:9.9")
+    resources = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}
+    assert "one instance" in ask(client, XGBOOST, ResourceConfig=resources)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=[family.name for family in FAMILIES])
+def test_an_image_whose_package_is_missing_is_refused_with_the_command(family: ImageFamily) -> None:
+    missing = replace(family, distributions=("no-such-distribution",))
+    problem = missing.refusal("image")
+    assert problem == (
+        f"The package of {family.name} images, no-such-distribution, is not installed: run {family.remedy}"
+    )
+
+
+def test_a_pytorch_image_without_its_environment(
+    client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Also where the environment is not complete, and in each kind of job."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    image = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:1.8.0-cpu-py3"
+    expected = "The package of PyTorch images, torch, is not installed: run make setup-pytorch"
+    assert ask(client, image) == expected
+    pytorch.folder().mkdir(parents=True)
+    assert ask(client, image) == expected
+    with pytest.raises(ClientError, match=re.escape(expected)):
+        client.sagemaker.create_processing_job(
+            ProcessingJobName=f"job-{next(numbers)}",
+            RoleArn="arn:aws:iam::123456789012:role/SageMakerRole",
+            AppSpecification={"ImageUri": image, "ContainerEntrypoint": ["true"]},
+            ProcessingResources={
+                "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+            },
+        )
+
+
+def test_xgboost_is_the_package_of_the_development_environment() -> None:
+    assert xgboost.PACKAGE in (ROOT / "requirements-dev.txt").read_text().splitlines()
+    assert refusal(XGBOOST) is None
+
+
+def test_the_makefile_makes_the_environment_that_pytorch_images_look_for() -> None:
+    command = ["make", "--eval", "show: ; @echo $(PYTORCH)", "show"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == str(pytorch.folder())
+
+
+def test_environments(tmp_path: Path) -> None:
+    (tmp_path / "env/lib/python3.11/site-packages/alpha-1.5.dist-info").mkdir(parents=True)
+    (tmp_path / "env/lib/python3.11/site-packages/alpha-1.5.dist-info/METADATA").write_text(
+        "Name: alpha\nVersion: 1.5\n"
+    )
+    (tmp_path / "env/pyvenv.cfg").write_text("version = 3.11.7\n")
+    for folder in ("env/bin", "links/bin", "python/bin"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "python/bin/python3.11").touch()
+    (tmp_path / "links/bin/python3.11").symlink_to(tmp_path / "python/bin/python3.11")
+    (tmp_path / "env/bin/python").symlink_to(tmp_path / "links/bin/python3.11")
+    environment = environment_in(tmp_path / "env")
+    assert environment.version_of("beta", "alpha") == "1.5"
+    assert environment.version_of("beta") is None
+    assert environment.folders == {str(tmp_path / "env"), str(tmp_path / "python")}
+    assert environment.markers == {"python_version": "3.11", "python_full_version": "3.11.7"}
+    assert this_python().version_of("pytest") == pytest.__version__
+
+
+def test_what_a_log_says_of_an_image() -> None:
+    assert xgboost.FAMILY.remarks("xgboost:latest")[0].startswith("The image xgboost:latest is of XGBoost 0.72; ")
+    assert xgboost.FAMILY.remarks("sagemaker-xgboost:3.4-1") == []
+    [line] = replace(pytorch.FAMILY, python=this_python).remarks("pytorch-training:99-gpu-py3")
+    assert line.endswith("is for graphics cards: this job computes on processors.")
+
+
+def test_metrics_of_xgboost_are_found_in_its_lines() -> None:
+    line = "[12]#011train-rmse:3.5#011train-error@0.7:0.1#011validation-rmse:4.25#011validation-mae:nan"
+    found = {name: match[1] for name, pattern in xgboost.FAMILY.metrics.items() if (match := re.search(pattern, line))}
+    assert found == {"train:rmse": "3.5", "validation:rmse": "4.25", "validation:mae": "nan"}
+    assert re.search(xgboost.FAMILY.metrics["train:rmse"], line.replace("#011", "\t"))[1] == "3.5"
+
+
+def test_settings_without_effect_are_in_the_log(client: Client) -> None:
+    job = train(
+        client,
+        EnableManagedSpotTraining=True,
+        StoppingCondition={"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 60},
+        CheckpointConfig={"S3Uri": "s3://bucket/checkpoints"},
+        VpcConfig={"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]},
+        EnableInterContainerTrafficEncryption=False,
+        ResourceConfig={"InstanceType": "ml.g4dn.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        AlgorithmSpecification=ALGORITHM | {"ContainerEntrypoint": ["true"]},
+    )
+    lines = output(client, "TrainingJob", job["TrainingJobName"]).splitlines()
+    assert [line.partition(" has no ")[0] for line in lines if " has no " in line] == [
+        "EnableManagedSpotTraining",
+        "CheckpointConfig",
+        "VpcConfig",
+        "ml.g4dn.xlarge",
+    ]
+
+
+@pytest.mark.slow
+def test_the_sdk_s_step_that_repacks_a_model(either: Client) -> None:
+    """A requirements.txt beside the script is for the model's server: nothing is installed for the step."""
+    job = either.train("import os\nopen(os.environ['SM_MODEL_DIR'] + '/model.txt', 'w').write('2')")
+    job = repack(
+        either,
+        job["ModelArtifacts"]["S3ModelArtifacts"],
+        "def model_fn(model_dir): return 1\n",
+        **{"requirements.txt": "no-such-package-at-all==7.0\n"},
+    )
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    files = content(either.get(job["ModelArtifacts"]["S3ModelArtifacts"]))
+    assert files == {"model.txt": b"2", "code/inference.py": b"def model_fn(model_dir): return 1\n"}

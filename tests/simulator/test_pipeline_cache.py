@@ -1,0 +1,189 @@
+"""Cached steps: hits by what a step does, where CacheConfig is enabled; misses by every change that matters."""
+
+import gzip
+import io
+import resource
+import tarfile
+from typing import Any
+
+import pytest
+from support.pipelines import Pipelines, definition, get, model, step
+from support.simulator_client import HOOKS, IMAGE, Client
+
+from recore.simulator.server import BUCKET, ROLE_ARN
+
+ENABLED = {"Enabled": True, "ExpireAfter": "P30D"}
+OUT = "/opt/ml/processing/out"
+COPIES = """
+import os, shutil
+shutil.copy(__file__, os.environ["OUT"])
+"""
+Step = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def pipelines(client: Client) -> Pipelines:
+    return Pipelines(client)
+
+
+class Cached:
+    """A pipeline whose definition changes. hits: which steps of an execution that ran to its end were hits."""
+
+    def __init__(self, pipelines: Pipelines, *steps: Step, **members: Any):
+        self.pipelines, self.members = pipelines, members
+        self.name = pipelines.create(*steps, **members)
+        self.first = pipelines.start(self.name)
+        described = pipelines.wait(self.first)
+        assert described["PipelineExecutionStatus"] == "Succeeded", described["FailureReason"]
+
+    def hits(self, *steps: Step) -> set[str]:
+        if steps:
+            changed = definition(*steps, **self.members)
+            self.pipelines.sagemaker.update_pipeline(PipelineName=self.name, PipelineDefinition=changed)
+        execution = self.pipelines.start(self.name)
+        described = self.pipelines.wait(execution)
+        assert described["PipelineExecutionStatus"] == "Succeeded", described["FailureReason"]
+        found = self.pipelines.steps(execution)
+        self.sources = {name: item["CacheHitResult"] for name, item in found.items() if "CacheHitResult" in item}
+        return set(self.sources)
+
+
+def process(pipelines: Pipelines, script: str = COPIES, cache: Any = ENABLED, **environment: str) -> Step:
+    """Its script and its output have other addresses each time."""
+    arguments = {"Environment": {"OUT": OUT} | environment}
+    return pipelines.processing("P", script, outputs=["out"], Arguments=arguments, CacheConfig=cache)
+
+
+def archive(text: str, time: int) -> bytes:
+    """An archive whose bytes depend on a time."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name, content in (("job.py", text), ("__pycache__/job.pyc", str(time))):
+            member = tarfile.TarInfo(name)
+            member.size, member.mtime = len(content), time
+            tar.addfile(member, io.BytesIO(content.encode()))
+    return packed.getvalue()
+
+
+@pytest.mark.slow
+def test_a_processing_step(pipelines: Pipelines) -> None:
+    """The addresses of script and output differ in each definition; contents and environment decide."""
+    uri = get("Steps.P.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri")
+    cached = Cached(pipelines, process(pipelines), model("M", A=uri))
+    before = pipelines.environment(cached.first, "M")["A"]
+    assert cached.hits(process(pipelines), model("M", A=uri)) == {"P"}
+    assert cached.sources["P"] == {"SourcePipelineExecutionArn": cached.first}
+    steps = pipelines.sagemaker.list_pipeline_executions(PipelineName=cached.name)["PipelineExecutionSummaries"]
+    assert pipelines.environment(steps[0]["PipelineExecutionArn"], "M")["A"] == before  # the result of the first one
+    assert cached.hits(process(pipelines, cache={"Enabled": False})) == set()
+    assert cached.hits(process(pipelines, COPIES + "# another script")) == set()
+    assert cached.hits(process(pipelines, OTHER="1")) == set()
+    assert cached.hits(process(pipelines, cache={"Enabled": True, "ExpireAfter": "P0D"})) == set()
+    assert cached.hits(process(pipelines)) == {"P"}
+    keys = pipelines.client.s3.list_objects_v2(Bucket=BUCKET, Prefix=before.removeprefix(f"s3://{BUCKET}/"))["Contents"]
+    latest = cached.sources["P"]["SourcePipelineExecutionArn"]
+    assert latest != cached.first  # the expired result was replaced by a newer one
+    assert len(keys) == 1
+
+
+@pytest.mark.slow
+def test_a_result_that_is_not_on_s3_any_more(pipelines: Pipelines) -> None:
+    uri = get("Steps.P.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri")
+    cached = Cached(pipelines, process(pipelines), model("M", A=uri))
+    result = f"{pipelines.environment(cached.first, 'M')['A']}/job.py".removeprefix(f"s3://{BUCKET}/")
+    assert cached.hits() == {"P"}
+    pipelines.client.put(result, "changed")
+    assert cached.hits() == set()
+    assert cached.hits() == {"P"}
+    pipelines.client.s3.delete_object(Bucket=BUCKET, Key=result)
+    assert cached.hits() == set()
+
+
+def test_a_script_that_is_changed_at_its_address(pipelines: Pipelines) -> None:
+    """The definition is the same, and the object is another."""
+    steps = [process(pipelines)]
+    cached = Cached(pipelines, *steps)
+    address = steps[0]["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"].removeprefix(f"s3://{BUCKET}/")
+    assert cached.hits() == {"P"}
+    pipelines.client.put(address, COPIES + "# changed")
+    assert cached.hits() == set()
+
+
+@pytest.mark.slow
+def test_training_and_transform(pipelines: Pipelines) -> None:
+    """Archives count by their files, jobs by their models; the result of a cached step leads to the next hit."""
+    client, numbers = pipelines.client, iter(range(100))
+    script = "import os\nopen(os.environ['SM_MODEL_DIR'] + '/model.txt', 'w').write('model ')"
+    serving = client.source(inference=HOOKS)
+    client.put("pipelines/cached/lines.csv", "1\n")
+    manifest = client.put("pipelines/manifest", f'[{{"prefix": "s3://{BUCKET}/pipelines/cached/"}}, "lines.csv"]')
+    source = {"S3DataSource": {"S3DataType": "ManifestFile", "S3Uri": manifest}}
+
+    def steps(text: str = script, image: str = IMAGE, **settings: str) -> list[Step]:
+        number = next(numbers)
+        address = client.put(f"pipelines/cached-{number}/source.tar.gz", archive(text, number))
+        train = pipelines.training("T", script, CacheConfig=ENABLED)
+        arguments = train["Arguments"]
+        arguments["HyperParameters"] |= {"sagemaker_submit_directory": f'"{address}"', **settings}
+        arguments["HyperParameters"]["sagemaker_job_name"] = f"job-{number}"
+        arguments["AlgorithmSpecification"] = arguments["AlgorithmSpecification"] | {"TrainingImage": image}
+        arguments["OutputDataConfig"] = {"S3OutputPath": f"s3://{BUCKET}/cached-{number}"}
+        arguments["DebugHookConfig"] = {"S3OutputPath": f"s3://{BUCKET}/"}  # as version 2 of the SDK sends it
+        variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": serving}
+        container = {"Image": IMAGE, "ModelDataUrl": get("Steps.T.ModelArtifacts.S3ModelArtifacts")}
+        container["Environment"] = variables | {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
+        create = step("M", "Model", {"ExecutionRoleArn": ROLE_ARN, "PrimaryContainer": container})
+        arguments = {
+            "ModelName": get("Steps.M.ModelName"),
+            "TransformInput": {"DataSource": source, "ContentType": "text/csv"},
+            "TransformOutput": {"S3OutputPath": f"s3://{BUCKET}/cached-out-{number}"},
+            "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+        }
+        return [train, create, step("X", "Transform", arguments, CacheConfig=ENABLED)]
+
+    cached = Cached(pipelines, *steps())
+    assert cached.hits(*steps()) == {"T", "X"}
+    assert cached.hits(*steps(depth="3")) == {"X"}  # another training with the same model
+    assert "T" not in cached.hits(*steps(f"{script}\n"))
+    assert "T" not in cached.hits(*steps(image=f"{IMAGE}-other"))
+    assert cached.hits(*steps()) == {"T", "X"}
+    client.put("pipelines/cached/lines.csv", "2\n")
+    assert cached.hits(*steps()) == {"T"}
+
+
+@pytest.mark.slow
+def test_hits_of_another_pipeline_or_step(pipelines: Pipelines) -> None:
+    """There are none: a result belongs to the pipeline and to the step of its name."""
+    Cached(pipelines, process(pipelines))
+    other = Cached(pipelines, process(pipelines))
+    renamed = process(pipelines) | {"Name": "Q"}
+    assert other.hits(renamed) == set()
+    pipelines.sagemaker.delete_pipeline(PipelineName=other.name)
+    pipelines.sagemaker.create_pipeline(
+        PipelineName=other.name, PipelineDefinition=definition(renamed), RoleArn=ROLE_ARN
+    )
+    assert other.hits() == set()  # with the pipeline its results were deleted
+
+
+def test_an_archive_bomb_is_compared_by_its_bytes(pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch) -> None:
+    from recore.simulator.resources import s3_content
+
+    s3, check = pipelines.client.s3, lambda: None
+    for number in range(2):
+        pipelines.client.put(f"pipelines/bomb-{number}/a.tar.gz", archive("x" * 5000, number))
+    uris = [f"s3://{BUCKET}/pipelines/bomb-{number}/" for number in range(2)]
+    assert s3_content.content(s3, uris[0], check) == s3_content.content(s3, uris[1], check)
+    for name, most in (("LARGEST_CONTENT", 4000), ("LARGEST_ARCHIVE", 10), ("MOST_FILES", 0)):
+        with monkeypatch.context() as patch:
+            patch.setattr(s3_content, name, most)
+            assert s3_content.content(s3, uris[0], check) != s3_content.content(s3, uris[1], check)
+    header = tarfile.TarInfo("x")
+    header.type, header.size = tarfile.XHDTYPE, 8 << 30
+    pipelines.client.put("pipelines/bomb-0/a.tar.gz", gzip.compress(header.tobuf() + bytes(64 << 20), 1))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert s3_content.content(s3, uris[0], check) is not None
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 32 << 10  # KiB
+    pipelines.client.put("pipelines/bomb-0/a.tar.gz", b"not an archive")
+    assert s3_content.content(s3, uris[0], check) != s3_content.content(s3, uris[1], check)
+    assert s3_content.content(s3, f"s3://{BUCKET}/pipelines/nothing", check) is None
+    assert s3_content.content(s3, "s3://${bucket}/x y", check) is None

@@ -1,0 +1,200 @@
+"""Executions that do not succeed: steps that fail, Fail steps, Stop, Retry, retry policies and what may be deleted."""
+
+import uuid
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from support.pipelines import Pipelines, condition, equals, fail, get, model, step
+from support.simulator_client import IMAGE, Client
+
+from recore.simulator.server import BUCKET, ROLE_ARN
+
+FAILS = "raise ValueError('no luck')"
+SLEEPS = "import time\ntime.sleep(300)"
+# fails unless an object is there, of which a processing job gets a copy
+IF_THERE = """
+import sys
+from pathlib import Path
+sys.exit(0 if Path(__file__).with_name("go").read_text() == "yes" else 3)
+"""
+
+
+@pytest.fixture(scope="module")
+def pipelines(client: Client) -> Pipelines:
+    return Pipelines(client)
+
+
+def transform(name: str, model_name: Any, instances: int, **members: Any) -> dict[str, Any]:
+    """A transform job of too many instances is refused as the account's limit does."""
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/nothing"}}
+    arguments = {
+        "ModelName": model_name,
+        "TransformInput": {"DataSource": source},
+        "TransformOutput": {"S3OutputPath": f"s3://{BUCKET}/out"},
+        "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": instances},
+    }
+    return step(name, "Transform", arguments, **members)
+
+
+def test_a_step_that_fails(pipelines: Pipelines) -> None:
+    """Those that need it do not run, directly or not; all others do."""
+    fails = pipelines.processing("Fails", FAILS)
+    others = [model("After", "Fails"), model("AfterThat", X=get("Steps.After.ModelName"))]
+    alone = [model("Alone"), model("AfterAlone", "Alone")]
+    execution = pipelines.run(fails, *others, *alone)
+    described, steps = pipelines.describe(execution), pipelines.steps(execution)
+    assert described["PipelineExecutionStatus"] == "Failed"
+    assert described["FailureReason"].startswith("Step failure: step failed: Fails (AlgorithmError: ")
+    assert "no luck" in described["FailureReason"]
+    assert set(steps) == {"Fails", "Alone", "AfterAlone"}
+    assert steps["Fails"]["FailureReason"].startswith("AlgorithmError: ")
+    assert "EndTime" in steps["Fails"]
+    listed = pipelines.sagemaker.list_pipeline_executions(PipelineName=described["PipelineArn"])
+    [summary] = listed["PipelineExecutionSummaries"]
+    assert summary["PipelineExecutionFailureReason"] == described["FailureReason"]
+
+
+def test_steps_whose_requests_are_refused(pipelines: Pipelines) -> None:
+    execution = pipelines.run(transform("T", "no-such-model", 1), transform("U", get("Parameters.P"), 1),
+        Parameters=[{"Name": "P", "Type": "String", "DefaultValue": "not a name"}])  # fmt: skip
+    reasons = {name: item["FailureReason"] for name, item in pipelines.steps(execution).items()}
+    assert reasons["T"].startswith("ClientError: sagemaker:CreateTransformJob was refused: Could not find model")
+    assert "'not a name'" in reasons["U"]
+    assert pipelines.describe(execution)["FailureReason"].startswith("Step failure: 2 steps failed: T (Client")
+
+
+def test_a_fail_step_ends_the_execution(pipelines: Pipelines) -> None:
+    """It stops what runs, and nothing else starts."""
+    sleeps = pipelines.processing("Sleeps", SLEEPS)
+    first = pipelines.processing("First", "pass")
+    bad = condition("C", [equals(get("Steps.First.ProcessingJobStatus"), "Completed")], [fail("Bad", "no good")], [])
+    execution = pipelines.run(first, sleeps, bad, model("After", "Sleeps"))
+    described = pipelines.describe(execution)
+    assert described["PipelineExecutionStatus"] == "Failed"
+    assert "Bad (no good)" in described["FailureReason"]
+    steps = pipelines.steps(execution)
+    assert steps["Bad"]["Metadata"] == {"Fail": {"ErrorMessage": "no good"}}
+    statuses = {name: item["StepStatus"] for name, item in steps.items()}
+    assert statuses == {"Sleeps": "Stopped", "First": "Succeeded", "C": "Succeeded", "Bad": "Failed"}
+    job = steps["Sleeps"]["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
+    assert pipelines.client.describe("ProcessingJob", job)["ProcessingJobStatus"] == "Stopped"
+
+
+def test_a_job_that_is_stopped_or_runs_too_long(pipelines: Pipelines) -> None:
+    sleeps, late = (pipelines.processing(name, SLEEPS) for name in ("Sleeps", "Late"))
+    late["Arguments"]["StoppingCondition"] = {"MaxRuntimeInSeconds": 1}
+    execution = pipelines.start(pipelines.create(sleeps, late, model("After", "Sleeps")))
+    found = pipelines.wait_for(execution, "Sleeps")
+    job = found["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
+    pipelines.sagemaker.stop_processing_job(ProcessingJobName=job)
+    assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Failed"
+    for item in pipelines.steps(execution).values():
+        assert item["StepStatus"] == "Failed"
+        assert "was stopped, by its time limit or by request" in item["FailureReason"]
+    assert set(pipelines.statuses(execution)) == {"Sleeps", "Late"}
+
+
+def test_stop_and_retry(pipelines: Pipelines) -> None:
+    """Stop ends what runs. Retry runs that again and keeps what has succeeded."""
+    sagemaker = pipelines.sagemaker
+    again = pipelines.processing("Again", IF_THERE)
+    folder = again["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"].rpartition("/")[0]
+    again["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"] = folder
+    pipelines.client.put(f"{folder.removeprefix(f's3://{BUCKET}/')}/go", "no")
+    sleeps = pipelines.processing("Sleeps", SLEEPS)
+    name = pipelines.create(model("First"), again, sleeps, model("After", "Again"))
+    execution = pipelines.start(name)
+    pipelines.wait_for(execution, "Again", "Failed")
+    pipelines.wait_for(execution, "Sleeps")
+    for _ in range(2):  # the second time it stops already
+        sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
+    described = pipelines.wait(execution)
+    assert described["PipelineExecutionStatus"] == "Stopped"
+    assert "FailureReason" not in described
+    assert pipelines.statuses(execution) == {"First": "Succeeded", "Again": "Failed", "Sleeps": "Stopped"}
+    with pytest.raises(ClientError, match="in status Stopped and cannot be stopped"):
+        sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
+    before = pipelines.steps(execution)
+    pipelines.client.put(f"{folder.removeprefix(f's3://{BUCKET}/')}/go", "yes")
+    token = uuid.uuid4().hex
+    for _ in range(2):  # a request that is repeated is carried out once
+        sagemaker.retry_pipeline_execution(PipelineExecutionArn=execution, ClientRequestToken=token)
+    pipelines.wait_for(execution, "After", "Succeeded")
+    after = pipelines.steps(execution)
+    assert after["First"] == before["First"]
+    assert (before["Again"]["AttemptCount"], after["Again"]["AttemptCount"]) == (1, 2)
+    assert after["Again"]["Metadata"] != before["Again"]["Metadata"]
+    with pytest.raises(ClientError, match="in status Executing: one that failed or was stopped"):
+        sagemaker.retry_pipeline_execution(PipelineExecutionArn=execution)
+    sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
+    assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Stopped"
+
+
+def test_retry_after_a_fail_step(pipelines: Pipelines) -> None:
+    execution = pipelines.run(condition("C", [equals(1, 1)], [fail("Bad")], []), model("M"))
+    assert pipelines.describe(execution)["PipelineExecutionStatus"] == "Failed"
+    pipelines.sagemaker.retry_pipeline_execution(PipelineExecutionArn=execution)
+    assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Failed"
+    assert pipelines.steps(execution)["Bad"]["AttemptCount"] == 2
+    succeeded = pipelines.run(model("M"))
+    with pytest.raises(ClientError, match="in status Succeeded"):
+        pipelines.sagemaker.retry_pipeline_execution(PipelineExecutionArn=succeeded)
+
+
+def test_retry_policies(pipelines: Pipelines) -> None:
+    """The limit of instances is an error of the account's resources, and the unknown model is not."""
+    limit = {"ExceptionType": ["SageMaker.RESOURCE_LIMIT"], "IntervalSeconds": 1, "BackoffRate": 1.0, "MaxAttempts": 1}
+    other = {"ExceptionType": ["Step.THROTTLING", "Step.SERVICE_FAULT"], "ExpireAfterMin": 5}
+    create = model("M")
+    retried = transform("Retried", get("Steps.M.ModelName"), 21, RetryPolicies=[other, limit])
+    plain = transform("Plain", "no-such-model", 1, RetryPolicies=[other, limit])
+    execution = pipelines.run(create, retried, plain)
+    steps = pipelines.steps(execution)
+    assert {name: item["AttemptCount"] for name, item in steps.items()} == {"M": 1, "Retried": 2, "Plain": 1}
+    assert "at most 20 instances" in steps["Retried"]["FailureReason"]
+    assert steps["Retried"]["StepStatus"] == "Failed"
+
+
+def test_stop_while_a_step_waits_for_its_next_attempt(pipelines: Pipelines) -> None:
+    policy = {"ExceptionType": ["SageMaker.RESOURCE_LIMIT"], "IntervalSeconds": 3600, "ExpireAfterMin": 600}
+    waits = transform("T", get("Steps.M.ModelName"), 21, RetryPolicies=[policy])
+    execution = pipelines.start(pipelines.create(model("M"), waits))
+    pipelines.wait_for(execution, "T", "Starting")
+    pipelines.sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
+    assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Stopped"
+    assert pipelines.statuses(execution) == {"M": "Succeeded", "T": "Stopped"}
+
+
+def test_what_is_deleted_with_a_pipeline(pipelines: Pipelines) -> None:
+    sagemaker = pipelines.sagemaker
+    name = pipelines.create(pipelines.processing("Sleeps", SLEEPS))
+    execution = pipelines.start(name)
+    with pytest.raises(sagemaker.exceptions.ConflictException, match="runs"):
+        sagemaker.delete_pipeline(PipelineName=name)
+    sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
+    pipelines.wait(execution)
+    sagemaker.add_tags(ResourceArn=execution, Tags=[{"Key": "a", "Value": "b"}])
+    sagemaker.delete_pipeline(PipelineName=name)
+    for call in (sagemaker.describe_pipeline_execution, sagemaker.list_pipeline_execution_steps):
+        with pytest.raises(sagemaker.exceptions.ResourceNotFound):
+            call(PipelineExecutionArn=execution)
+    sagemaker.create_pipeline(PipelineName=name, PipelineDefinition='{"Version": "2020-12-01", "Steps": []}'.replace(
+        "[]", '[{"Name": "F", "Type": "Fail", "Arguments": {"ErrorMessage": ""}}]'), RoleArn=ROLE_ARN)  # fmt: skip
+    assert sagemaker.list_pipeline_executions(PipelineName=name)["PipelineExecutionSummaries"] == []
+
+
+def test_steps_that_register_into_one_new_group(pipelines: Pipelines) -> None:
+    """Each creates the group if it does not exist, and gets a version of its own."""
+    specification = {
+        "Containers": [{"Image": IMAGE}],
+        "SupportedContentTypes": ["text/csv"],
+        "SupportedResponseMIMETypes": ["text/csv"],
+    }
+    arguments = {"ModelPackageGroupName": "new-group", "InferenceSpecification": specification}
+    name = pipelines.create(*(step(name, "RegisterModel", arguments) for name in "ABC"))
+    executions = [pipelines.start(name) for _ in range(4)]
+    for execution in executions:
+        assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Succeeded"
+    arns = [item["Metadata"]["RegisterModel"]["Arn"] for each in executions for item in pipelines.steps(each).values()]
+    assert sorted(int(arn.rpartition("/")[2]) for arn in arns) == list(range(1, 13))

@@ -1,0 +1,373 @@
+"""Executions that run to the end: parameters, expressions, conditions, the order of steps and what lists answer."""
+
+import datetime
+import json
+import re
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from support.pipelines import Pipelines, condition, definition, equals, fail, get, join, model, step
+from support.simulator_client import HOOKS, IMAGE, Client
+
+from recore.simulator.server import BUCKET, ROLE_ARN
+
+METRICS = {"acc": 0.75, "n": 3, "name": "good", "ok": True, "inner": {"list": [1, 2], "a b": 5}, "none": None}
+WRITE_METRICS = f"""
+import os
+with open(os.environ["OUT"] + "/metrics.json", "w") as file:
+    file.write({json.dumps(METRICS)!r})
+"""
+OUT = "/opt/ml/processing/out"
+WRITE_MODEL = """
+import os
+with open(os.environ["SM_MODEL_DIR"] + "/model.txt", "w") as file:
+    file.write(os.environ["SM_HP_WORD"] + " ")
+print("loss=0.25;")
+"""
+FILE = {"PropertyFileName": "f", "OutputName": "out", "FilePath": "metrics.json"}
+
+
+@pytest.fixture(scope="module")
+def pipelines(client: Client) -> Pipelines:
+    return Pipelines(client)
+
+
+@pytest.fixture(scope="module")
+def metrics(client: Client) -> str:
+    return client.put("pipelines/metrics.json", json.dumps(METRICS))
+
+
+def json_get(uri: str, path: str) -> dict[str, Any]:
+    return {"Std:JsonGet": {"S3Uri": uri, "Path": path}}
+
+
+def parameter(name: str, kind: str, default: Any = None, **members: Any) -> dict[str, Any]:
+    return {"Name": name, "Type": kind, **({} if default is None else {"DefaultValue": default}), **members}
+
+
+@pytest.mark.slow
+def test_every_type_of_step_and_of_reference(pipelines: Pipelines) -> None:
+    """A model is made by jobs, registered in a group that did not exist, and serves a transform job."""
+    client, sagemaker, group = pipelines.client, pipelines.sagemaker, "pipeline-group"
+    evaluated = {"Std:JsonGet": {"PropertyFile": get("Steps.Evaluate.PropertyFiles.f"), "Path": "acc"}}
+    evaluate = pipelines.processing(
+        "Evaluate", WRITE_METRICS, outputs=["out"], PropertyFiles=[FILE], Arguments={"Environment": {"OUT": OUT}}
+    )
+    uri = get("Steps.Evaluate.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri")
+    train = pipelines.training("Train", WRITE_MODEL, HyperParameters={"word": get("Parameters.Word"), "uri": uri})
+    train["Arguments"]["HyperParameters"]["job"] = get("Execution.TrainingJobName")
+    algorithm = train["Arguments"]["AlgorithmSpecification"]
+    algorithm["MetricDefinitions"] = [{"Name": "loss", "Regex": "loss=(.*?);"}]
+    variables = {
+        "SAGEMAKER_PROGRAM": "inference.py",
+        "SAGEMAKER_SUBMIT_DIRECTORY": client.source(inference=HOOKS),
+        "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
+        "LOSS": get("Steps.Train.FinalMetricDataList['loss'].Value"),
+        "WORD": get("Steps.Train.HyperParameters['word']"),
+    }
+    container = {"Image": IMAGE, "ModelDataUrl": get("Steps.Train.ModelArtifacts.S3ModelArtifacts")}
+    container["Environment"] = variables
+    create = step("Create", "Model", {"ExecutionRoleArn": ROLE_ARN, "PrimaryContainer": container})
+    specification = {
+        "Containers": [container | {"Environment": {"NAME": get("Steps.Create.ModelName")}}],
+        "SupportedContentTypes": ["text/csv"],
+        "SupportedResponseMIMETypes": ["text/csv"],
+    }
+    register = step(
+        "Register", "RegisterModel", {"ModelPackageGroupName": group, "InferenceSpecification": specification}
+    )
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": client.put("pipelines/in/lines.csv", "1\n")}}
+    target = join(f"s3://{BUCKET}", "transformed", get("Execution.PipelineExecutionId"), on="/")
+    transform = step(
+        "Transform",
+        "Transform",
+        {
+            "ModelName": get("Steps.Create.ModelName"),
+            "TransformInput": {"DataSource": source, "ContentType": "text/csv"},
+            "TransformOutput": {"S3OutputPath": target},
+            "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
+        },
+    )
+    good = {"Type": "GreaterThan", "LeftValue": evaluated, "RightValue": get("Parameters.Least")}
+    chosen = condition("IsGood", [good], [create, register, transform], [fail("Bad", join("only ", evaluated))])
+    members = {"Parameters": [parameter("Word", "String"), parameter("Least", "Float", 0.5)]}
+    name = pipelines.create(chosen, train, evaluate, **members)
+    execution = pipelines.start(name, Word="hello")
+    described = pipelines.wait(execution)
+    assert described["PipelineExecutionStatus"] == "Succeeded", described.get("FailureReason")
+    steps = pipelines.steps(execution)
+    assert set(steps) == {"Evaluate", "Train", "IsGood", "Create", "Register", "Transform"}
+    assert steps["IsGood"]["Metadata"] == {"Condition": {"Outcome": "True"}}
+    assert {item["AttemptCount"] for item in steps.values()} == {1}
+    identifier = execution.rpartition("/")[2]
+    job = steps["Train"]["Metadata"]["TrainingJob"]["Arn"].rpartition("/")[2]
+    assert re.fullmatch(f"pipelines-{identifier}-Train-[A-Za-z0-9]{{10}}", job)
+    given = sagemaker.describe_training_job(TrainingJobName=job)["HyperParameters"]
+    assert given["job"] == job
+    assert client.get(f"{given['uri']}/metrics.json") == json.dumps(METRICS).encode()
+    environment = pipelines.environment(execution, "Create")
+    assert (environment["LOSS"], environment["WORD"]) == ("0.25", "hello")
+    assert client.get(f"s3://{BUCKET}/transformed/{identifier}/lines.csv.out") == b"hello 1\n"
+    package = sagemaker.describe_model_package(ModelPackageName=steps["Register"]["Metadata"]["RegisterModel"]["Arn"])
+    assert (package["ModelPackageGroupName"], package["ModelPackageVersion"]) == (group, 1)
+    named = package["InferenceSpecification"]["Containers"][0]["Environment"]["NAME"]
+    assert named == steps["Create"]["Metadata"]["Model"]["Arn"].rpartition("/")[2]
+    again = pipelines.start(name, Word="hello", Least="0.8")
+    assert pipelines.wait(again)["PipelineExecutionStatus"] == "Failed"
+    assert pipelines.steps(again)["Bad"]["FailureReason"] == "only 0.75"
+
+
+def test_parameters_of_all_types(pipelines: Pipelines) -> None:
+    declared = [
+        parameter("S", "String", "text", EnumValues=["text", "other"]),
+        parameter("I", "Integer", 5),
+        parameter("F", "Float", 0.1),
+        parameter("B", "Boolean", True),
+        parameter("Needed", "String"),
+    ]
+    values = {name: get(f"Parameters.{name}") for name in ("S", "I", "F", "B", "Needed")}
+    joined = join(*values.values(), on=",")
+    name = pipelines.create(
+        model("M", **values, Joined=joined, Again=join(join("a", 1.5, True), "b")), Parameters=declared
+    )
+    first, second = (
+        pipelines.start(name, Needed=""),
+        pipelines.start(name, S="other", I="-7", F="1e3", B="FALSE", Needed="é"),
+    )
+    expected = {"S": "text", "I": "5", "F": "0.1", "B": "true", "Needed": "", "Joined": "text,5,0.1,true,"}
+    pipelines.wait(first)
+    assert pipelines.environment(first, "M") == expected | {"Again": "a1.5trueb"}
+    pipelines.wait(second)
+    assert pipelines.environment(second, "M")["Joined"] == "other,-7,1000.0,false,é"
+    pages = pipelines.sagemaker.get_paginator("list_pipeline_parameters_for_execution").paginate(
+        PipelineExecutionArn=second, PaginationConfig={"PageSize": 2}
+    )
+    listed = [(item["Name"], item["Value"]) for page in pages for item in page["PipelineParameters"]]
+    assert listed == [("S", "other"), ("I", "-7"), ("F", "1000.0"), ("B", "false"), ("Needed", "é")]
+
+
+@pytest.mark.parametrize(
+    ("values", "part"),
+    [
+        ({}, "Parameter I has no default value"),
+        ({"I": "1", "X": "1"}, "Parameter X is not one of the pipeline's"),
+        ({"I": "one"}, "Parameter I: 'one' is not of type Integer"),
+        ({"I": "1_000"}, "is not of type Integer"),
+        ({"I": "9" * 30}, "is not of type Integer"),
+        ({"I": "9" * 400}, "is not of type Integer"),
+        ({"I": "1", "F": "nan"}, "Parameter F: 'nan' is not of type Float"),
+        ({"I": "1", "B": "yes"}, "Parameter B: 'yes' is not of type Boolean"),
+        ({"I": "1", "S": "b"}, "Parameter S: b is not one of a"),
+    ],
+)
+def test_values_that_a_parameter_may_not_have(pipelines: Pipelines, values: dict[str, str], part: str) -> None:
+    declared = [
+        parameter("I", "Integer"),
+        parameter("F", "Float", 1),
+        parameter("B", "Boolean", False),
+        parameter("S", "String", "a", EnumValues=["a"]),
+    ]
+    name = pipelines.create(model("M"), Parameters=declared)
+    with pytest.raises(ClientError, match=part):
+        pipelines.start(name, **values)
+
+
+def test_execution_variables_and_the_experiment(pipelines: Pipelines) -> None:
+    names = ("PipelineName", "PipelineArn", "PipelineExecutionId", "PipelineExecutionArn", "StartDateTime")
+    values = {name: get(f"Execution.{name}") for name in (*names, "CurrentDateTime")}
+    experiment = {"ExperimentName": get("Execution.PipelineName"), "TrialName": get("Execution.PipelineExecutionId")}
+    execution = pipelines.run(model("M", **values), PipelineExperimentConfig=experiment)
+    described, found = pipelines.describe(execution), pipelines.environment(execution, "M")
+    identifier = execution.rpartition("/")[2]
+    assert found["PipelineArn"] == described["PipelineArn"]
+    assert (found["PipelineExecutionArn"], found["PipelineExecutionId"]) == (execution, identifier)
+    started = datetime.datetime.fromisoformat(found["StartDateTime"])
+    assert abs((started - described["CreationTime"]).total_seconds()) < 0.002  # one is rounded, the other one cut off
+    assert found["CurrentDateTime"] >= found["StartDateTime"]
+    named = {"ExperimentName": found["PipelineName"], "TrialName": identifier}
+    assert described["PipelineExperimentConfig"] == named
+
+
+CONDITIONS = [
+    ("Equals", 0.75, True),
+    ("Equals", 0.7, False),
+    ("GreaterThan", 0.75, False),
+    ("GreaterThanOrEqualTo", 0.75, True),
+    ("LessThan", 1, True),
+    ("LessThanOrEqualTo", 0, False),
+]
+
+
+def test_conditions(pipelines: Pipelines, metrics: str) -> None:
+    accuracy = json_get(metrics, "acc")
+    comparisons = [
+        ({"Type": kind, "LeftValue": accuracy, "RightValue": right}, expected) for kind, right, expected in CONDITIONS
+    ]
+    yes, no = comparisons[0][0], comparisons[1][0]
+    name = json_get(metrics, "$.name")
+    others = [
+        ({"Type": "In", "QueryValue": name, "Values": ["bad", "good"]}, True),
+        ({"Type": "In", "QueryValue": name, "Values": []}, False),
+        ({"Type": "Not", "Condition": no}, True),
+        ({"Type": "Not", "Condition": {"Type": "Not", "Condition": no}}, False),
+        ({"Type": "Or", "Conditions": [no, yes]}, True),
+        ({"Type": "Or", "Conditions": [no, no]}, False),
+        (equals(json_get(metrics, "ok"), True), True),
+        (equals(json_get(metrics, "inner['a b']"), get("Parameters.Five")), True),
+        (equals(json_get(metrics, "$['inner']['list'][-1]"), 2), True),
+        (equals(join("go", "od"), name), True),
+    ]
+    cases = comparisons + others
+    steps = [condition(f"C{n}", [case], [], []) for n, (case, _) in enumerate(cases)]
+    steps += [condition("All", [yes, yes], [], []), condition("NotAll", [yes, no], [], [])]
+    execution = pipelines.run(*steps, Parameters=[parameter("Five", "Integer", 5)])
+    outcomes = {name: item["Metadata"]["Condition"]["Outcome"] for name, item in pipelines.steps(execution).items()}
+    expected = {f"C{n}": str(expected) for n, (_, expected) in enumerate(cases)}
+    assert outcomes == expected | {"All": "True", "NotAll": "False"}
+
+
+FAILING = {
+    "nothing there": ("nothing", "there is no 'nothing'"),
+    "a list": ("inner.list", "is not a text, number or boolean"),
+    "null": ("none", "is not a text, number or boolean"),
+    "not comparable": ("name", "cannot be compared: they are not of one type"),
+}
+
+
+@pytest.mark.parametrize(("path", "part"), FAILING.values(), ids=FAILING)
+def test_a_value_that_only_the_execution_can_refuse(pipelines: Pipelines, metrics: str, path: str, part: str) -> None:
+    execution = pipelines.run(condition("C", [equals(json_get(metrics, path), 1)], [model("A")], [model("B")]))
+    described = pipelines.describe(execution)
+    assert described["PipelineExecutionStatus"] == "Failed"
+    assert part in described["FailureReason"]
+    assert set(pipelines.steps(execution)) == {"C"}
+
+
+@pytest.mark.parametrize(
+    ("body", "part"),
+    [
+        (b"{", "not valid JSON"),
+        (b'{"a": NaN}', "NaN is not in JSON"),
+        (b"\xff", "not valid JSON"),
+        (b"[" * 9999, "not valid"),
+    ],
+)
+def test_a_property_file_that_cannot_be_read(pipelines: Pipelines, body: bytes, part: str) -> None:
+    uri = pipelines.client.put("pipelines/hostile.json", body)
+    execution = pipelines.run(model("M", A=json_get(uri, "a")))
+    assert part in pipelines.steps(execution)["M"]["FailureReason"]
+
+
+def test_a_join_that_is_too_long(pipelines: Pipelines) -> None:
+    long = "x" * 1024
+    execution = pipelines.run(
+        model("M", A=join(*[get("Parameters.P")] * 2000)), Parameters=[parameter("P", "String", long)]
+    )
+    assert "more than 1048576 characters" in pipelines.describe(execution)["FailureReason"]
+
+
+def test_the_branch_that_is_not_taken(pipelines: Pipelines) -> None:
+    """Neither do its steps run, nor those that need them, wherever they are; the others do."""
+    inner = condition("Inner", [equals(1, 2)], [model("A")], [model("B")])
+    outer = condition("Outer", [equals(1, 1)], [inner], [model("C")])
+    after = [model("AfterA", X=get("Steps.A.ModelName")), model("AfterB", X=get("Steps.B.ModelName"))]
+    after += [model("AfterC", "C"), model("AfterAfterA", "AfterA"), model("AfterOuter", X=get("Steps.Outer.Outcome"))]
+    execution = pipelines.run(*after, outer)
+    assert pipelines.describe(execution)["PipelineExecutionStatus"] == "Succeeded"
+    assert set(pipelines.steps(execution)) == {"Outer", "Inner", "B", "AfterB", "AfterOuter"}
+    assert pipelines.environment(execution, "AfterOuter") == {"X": "True"}
+
+
+def test_independent_steps_run_at_the_same_time(pipelines: Pipelines) -> None:
+    """Two jobs that never end have both been created."""
+    two = [pipelines.processing(name, "import time\ntime.sleep(300)") for name in "AB"]
+    execution = pipelines.start(pipelines.create(*two, model("After", "A", "B")))
+    for name in "AB":
+        pipelines.wait_for(execution, name)
+    assert set(pipelines.statuses(execution)) == {"A", "B"}
+    pipelines.sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
+    assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Stopped"
+
+
+def test_as_many_steps_at_a_time_as_configured(pipelines: Pipelines) -> None:
+    sleeping = "import time\ntime.sleep(300)"
+    name = pipelines.create(*(pipelines.processing(name, sleeping) for name in "ABC"))
+    limit = {"MaxParallelExecutionSteps": 1}
+    started = pipelines.sagemaker.start_pipeline_execution(PipelineName=name, ParallelismConfiguration=limit)
+    execution = started["PipelineExecutionArn"]
+    pipelines.wait_for(execution, "A")
+    assert pipelines.describe(execution)["ParallelismConfiguration"] == limit
+    assert set(pipelines.statuses(execution)) == {"A"}
+    more = {"MaxParallelExecutionSteps": 2}
+    pipelines.sagemaker.update_pipeline_execution(PipelineExecutionArn=execution, ParallelismConfiguration=more)
+    pipelines.wait_for(execution, "B")
+    assert set(pipelines.statuses(execution)) == {"A", "B"}
+    pipelines.sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
+    assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Stopped"
+    assert pipelines.statuses(execution) == {"A": "Stopped", "B": "Stopped"}
+
+
+def test_lists_of_executions_and_of_steps(pipelines: Pipelines) -> None:
+    sagemaker = pipelines.sagemaker
+    name = pipelines.create(model("A"), model("B", "A"), model("C", "B") | {"DisplayName": "shown", "Description": "d"})
+    token = "x" * 40
+    request = {"PipelineName": name, "PipelineExecutionDescription": "one", "ClientRequestToken": token}
+    first, again = (sagemaker.start_pipeline_execution(**request)["PipelineExecutionArn"] for _ in range(2))
+    assert first == again
+    second = pipelines.start(name)
+    for execution in (first, second):
+        pipelines.wait(execution)
+    pages = sagemaker.get_paginator("list_pipeline_executions").paginate(PipelineName=name, MaxResults=1)
+    listed = [item for page in pages for item in page["PipelineExecutionSummaries"]]
+    assert [item["PipelineExecutionArn"] for item in listed] == [second, first]
+    assert {item["PipelineExecutionStatus"] for item in listed} == {"Succeeded"}
+    assert (listed[1]["PipelineExecutionDescription"], "StartTime" in listed[1]) == ("one", True)
+    pages = sagemaker.get_paginator("list_pipeline_execution_steps").paginate(
+        PipelineExecutionArn=first, PaginationConfig={"PageSize": 2}
+    )
+    steps = [item for page in pages for item in page["PipelineExecutionSteps"]]
+    assert [item["StepName"] for item in steps] == ["C", "B", "A"]
+    assert (steps[0]["StepDisplayName"], steps[0]["StepDescription"]) == ("shown", "d")
+    changed = {"PipelineExecutionDescription": "two", "PipelineExecutionDisplayName": "name"}
+    sagemaker.update_pipeline_execution(PipelineExecutionArn=first, **changed)
+    assert pipelines.describe(first).items() >= changed.items()
+    found = sagemaker.describe_pipeline(PipelineName=name)
+    assert found["LastRunTime"] >= pipelines.describe(second)["CreationTime"]
+
+
+def test_an_execution_keeps_its_definition(pipelines: Pipelines) -> None:
+    name = pipelines.create(model("A"))
+    execution = pipelines.start(name)
+    pipelines.sagemaker.update_pipeline(PipelineName=name, PipelineDefinition=definition(model("B")))
+    described = pipelines.sagemaker.describe_pipeline_definition_for_execution(PipelineExecutionArn=execution)
+    assert described["PipelineDefinition"] == definition(model("A"))
+    pipelines.wait(execution)
+    assert set(pipelines.steps(execution)) == {"A"}
+    later = pipelines.start(name)
+    pipelines.wait(later)
+    assert set(pipelines.steps(later)) == {"B"}
+
+
+def test_a_name_that_the_arguments_begin(pipelines: Pipelines) -> None:
+    named = model("M")
+    named["Arguments"]["ModelName"] = join("mine", get("Parameters.P"), on="_")
+    execution = pipelines.run(named, Parameters=[parameter("P", "String", "x" * 70)])
+    name = pipelines.steps(execution)["M"]["Metadata"]["Model"]["Arn"].rpartition("/")[2]
+    assert re.fullmatch("mine-x{47}-[A-Za-z0-9]{10}", name)
+
+
+@pytest.mark.slow
+def test_a_thousand_steps(pipelines: Pipelines) -> None:
+    """Each needs the one before it; no job runs, so what takes time is the order alone."""
+    steps = [condition("C0", [equals(1, 1)], [], [])]
+    steps += [condition(f"C{n}", [equals(get(f"Steps.C{n - 1}.Outcome"), "True")], [], []) for n in range(1, 1000)]
+    execution = pipelines.run(*reversed(steps))
+    assert pipelines.describe(execution)["PipelineExecutionStatus"] == "Succeeded"
+    assert list(pipelines.steps(execution)) == [f"C{n}" for n in range(1000)]
+
+
+def test_steps_with_long_names(pipelines: Pipelines) -> None:
+    name = "A_" * 32
+    execution = pipelines.run(model(name))
+    assert pipelines.statuses(execution) == {name: "Succeeded"}

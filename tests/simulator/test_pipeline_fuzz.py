@@ -1,0 +1,190 @@
+"""Random definitions and requests: each is carried out or refused by a modelled error, and the simulator lives on.
+
+A definition that is accepted also runs to an end. Its steps start no jobs, so that many of them can be tried.
+"""
+
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from simulator.shapes import ANYTHING, spoiled, valid
+from simulator.test_protocol import ask
+from support.pipelines import Pipelines, condition, definition, fail, get, join, model, step
+from support.simulator_client import IMAGE, Client
+
+from recore.simulator.api.service_model import operation_model
+from recore.simulator.resources.pipeline import Pipelines as PipelineResource
+from recore.simulator.resources.pipeline_execution import PipelineExecutions
+from recore.simulator.server import ROLE_ARN, Simulator
+
+OPERATIONS = [name for kind in (PipelineResource, PipelineExecutions) for name in kind.operations()]
+FUZZ: dict[str, Any] = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
+PARAMETERS = [
+    {"Name": "S", "Type": "String", "DefaultValue": "text"},
+    {"Name": "I", "Type": "Integer", "DefaultValue": 3},
+    {"Name": "F", "Type": "Float", "DefaultValue": 0.5},
+    {"Name": "B", "Type": "Boolean", "DefaultValue": True},
+]
+NAMES = ["A", "B", "C", "D", "E"]
+PROPERTIES = ["ModelName", "ModelArn", "PrimaryContainer.Environment['x']", "CreationTime", "Outcome", "ErrorMessage"]
+DEFINITION = definition(model("A"), fail("F"))
+EXECUTION = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/p/execution/abcdefghijkl"
+
+paths = st.one_of(
+    st.sampled_from([f"Parameters.{name}" for name in ("S", "I", "F", "B", "X")]),
+    st.sampled_from([f"Execution.{name}" for name in ("PipelineName", "CurrentDateTime", "TrainingJobName")]),
+    st.tuples(st.sampled_from(NAMES), st.sampled_from(PROPERTIES)).map(lambda parts: f"Steps.{parts[0]}.{parts[1]}"),
+)
+values = st.recursive(
+    st.sampled_from(["text", 3, 0.5, True, ""]) | paths.map(get),
+    lambda inner: st.lists(inner, max_size=3).map(lambda items: join(*items)),
+    max_leaves=4,
+)
+comparisons = st.one_of(
+    st.tuples(st.sampled_from(["Equals", "GreaterThan", "LessThanOrEqualTo"]), values, values).map(
+        lambda parts: dict(zip(("Type", "LeftValue", "RightValue"), parts, strict=True))
+    ),
+    st.tuples(values, st.lists(values, max_size=3)).map(
+        lambda parts: {"Type": "In", "QueryValue": parts[0], "Values": parts[1]}
+    ),
+)
+conditions = st.recursive(
+    comparisons,
+    lambda inner: (
+        inner.map(lambda one: {"Type": "Not", "Condition": one})
+        | st.lists(inner, min_size=1, max_size=3).map(lambda some: {"Type": "Or", "Conditions": some})
+    ),
+    max_leaves=3,
+)
+
+
+def steps(names: list[str]) -> st.SearchStrategy[list[dict[str, Any]]]:
+    """Steps of these names, some of them inside others."""
+    if not names:
+        return st.just([])
+    needs = st.lists(st.sampled_from(NAMES), max_size=1)
+    name, others = names[0], names[1:]
+    single = st.one_of(
+        st.tuples(values, needs).map(lambda parts: model(name, *parts[1], x=parts[0])),
+        st.tuples(values, needs).map(lambda parts: fail(name, parts[0], *parts[1])),
+    )
+    alone = st.tuples(single, st.deferred(lambda: steps(others))).map(lambda parts: [parts[0], *parts[1]])
+    outer = st.tuples(st.lists(conditions, min_size=1, max_size=2), st.deferred(lambda: steps(others)), st.booleans())
+    return alone | outer.map(
+        lambda parts: [condition(name, parts[0], *((parts[1], []) if parts[2] else ([], parts[1])))]
+    )
+
+
+definitions = (
+    st.permutations(NAMES).flatmap(steps).map(lambda made: json.loads(definition(*made, Parameters=PARAMETERS)))
+)
+
+
+@pytest.fixture(scope="module")
+def pipelines() -> Iterator[Pipelines]:
+    with Simulator(isolation="off") as simulator:
+        yield Pipelines(Client(simulator))
+
+
+@pytest.fixture(autouse=True)
+def still_works(pipelines: Pipelines) -> Iterator[None]:
+    """Afterwards an execution runs to its end."""
+    yield
+    assert pipelines.statuses(pipelines.run(model("A"), model("B", "A"))) == {"A": "Succeeded", "B": "Succeeded"}
+
+
+def tried(pipelines: Pipelines, document: Any) -> str:
+    """How a definition, made of anything, ended: refused, or the status of its execution."""
+    request = {"PipelineName": "tried", "RoleArn": ROLE_ARN, "ClientRequestToken": uuid.uuid4().hex}
+    request["PipelineDefinition"] = json.dumps(document)
+    status, answer = ask(pipelines.client, "SageMaker.CreatePipeline", json.dumps(request).encode())
+    if status != 200:
+        assert (status, answer["__type"]) == (400, "ValidationException"), answer
+        assert "PipelineDefinition" in answer["message"], answer
+        return "Refused"
+    try:
+        body = json.dumps({"PipelineName": "tried", "ClientRequestToken": uuid.uuid4().hex}).encode()
+        status, answer = ask(pipelines.client, "SageMaker.StartPipelineExecution", body)
+        if status != 200:  # a parameter without a default
+            assert (status, answer["__type"]) == (400, "ValidationException"), answer
+            return "Refused"
+        execution = answer["PipelineExecutionArn"]
+        described = pipelines.wait(execution)
+        assert described["PipelineExecutionStatus"] in ("Succeeded", "Failed"), described
+        assert "InternalServerError" not in described.get("FailureReason", ""), described
+        failed = [name for name, found in pipelines.statuses(execution).items() if found != "Succeeded"]
+        assert bool(failed) == (described["PipelineExecutionStatus"] == "Failed")
+        return str(described["PipelineExecutionStatus"])
+    finally:
+        pipelines.sagemaker.delete_pipeline(PipelineName="tried")
+
+
+@settings(max_examples=8, **FUZZ)
+@given(document=definitions | definitions.flatmap(spoiled))
+def test_any_definition_is_refused_or_runs(pipelines: Pipelines, document: Any) -> None:
+    tried(pipelines, document)
+
+
+@pytest.mark.slow
+@settings(max_examples=100, **FUZZ)
+@given(document=definitions | definitions.flatmap(spoiled))
+def test_a_hundred_definitions(pipelines: Pipelines, document: Any) -> None:
+    tried(pipelines, document)
+
+
+NAMED: dict[str, list[Any]] = {
+    "PipelineName": ["p", "q"],
+    "PipelineDefinition": [DEFINITION, definition(step("S", "Model", {"ModelName": "m", "Containers": [IMAGE]}))],
+    "PipelineParameters": [[], [{"Name": "S", "Value": "1"}]],
+    "RoleArn": [ROLE_ARN],
+}
+
+
+def assert_operates(pipelines: Pipelines, data: st.DataObject) -> None:
+    """Any operation with any request, which often names what exists."""
+    name = data.draw(st.sampled_from(OPERATIONS))
+    listed = pipelines.sagemaker.list_pipelines(PipelineNamePrefix="p")["PipelineSummaries"]
+    if not any(item["PipelineName"] == "p" for item in listed):
+        pipelines.sagemaker.create_pipeline(PipelineName="p", PipelineDefinition=DEFINITION, RoleArn=ROLE_ARN)
+    found = pipelines.sagemaker.list_pipeline_executions(PipelineName="p")["PipelineExecutionSummaries"]
+    arns = [EXECUTION, *(item["PipelineExecutionArn"] for item in found)]
+    document = data.draw(valid(operation_model(name).input_shape))
+    for member, choices in (NAMED | {"PipelineExecutionArn": arns}).items():
+        if member in document and data.draw(st.integers(0, 3)):
+            document[member] = data.draw(st.sampled_from(choices))
+    if data.draw(st.booleans()):
+        optional = operation_model(name).input_shape.members.keys() - operation_model(name).input_shape.required_members
+        document = {member: value for member, value in document.items() if member not in optional}
+        if "Definition" in str(operation_model(name).input_shape.members.keys()):
+            document["PipelineDefinition"] = DEFINITION
+    elif data.draw(st.booleans()):
+        document = data.draw(spoiled(document))
+    status, answer = ask(pipelines.client, f"SageMaker.{name}", json.dumps(document).encode())
+    modelled = {error.name for error in operation_model(name).error_shapes}
+    allowed = {"ValidationException", "SerializationException"} | modelled
+    assert (status, answer.get("__type")) == (200, None) or (status == 400 and answer["__type"] in allowed), answer
+
+
+@settings(max_examples=40, **FUZZ)
+@given(data=st.data())
+def test_any_operation_is_answered(pipelines: Pipelines, data: st.DataObject) -> None:
+    assert_operates(pipelines, data)
+
+
+@pytest.mark.slow
+@settings(max_examples=250, **FUZZ)
+@given(data=st.data())
+def test_hundreds_of_operations(pipelines: Pipelines, data: st.DataObject) -> None:
+    assert_operates(pipelines, data)
+
+
+@settings(max_examples=40, **FUZZ)
+@given(text=st.text(max_size=200) | ANYTHING.map(lambda value: json.dumps(value)))
+def test_any_text_is_refused(pipelines: Pipelines, text: str) -> None:
+    request = {"PipelineName": "text", "RoleArn": ROLE_ARN, "ClientRequestToken": "y" * 32, "PipelineDefinition": text}
+    status, answer = ask(pipelines.client, "SageMaker.CreatePipeline", json.dumps(request).encode())
+    assert (status, answer["__type"]) == (400, "ValidationException")

@@ -1,0 +1,363 @@
+"""Pipelines are created, updated, listed and deleted; a definition that cannot run is refused with step and reason."""
+
+import contextlib
+import datetime
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.pipelines import Pipelines, condition, definition, equals, fail, get, join, model, step
+from support.simulator_client import IMAGE, Client
+
+from recore.simulator.pipelines.cache_config import read_duration
+from recore.simulator.pipelines.problems import DefinitionError
+from recore.simulator.pipelines.property_path import PropertyPath
+from recore.simulator.server import BUCKET, ROLE_ARN
+
+ARN = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/"
+ONE = definition(model("M"))
+TRAINING: dict[str, Any] = {
+    "RoleArn": ROLE_ARN,
+    "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+    "OutputDataConfig": {"S3OutputPath": "s3://bucket/models"},
+    "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+    "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+}
+PLACE = {"S3Uri": "s3://bucket/out", "LocalPath": "/opt/ml/processing/out", "S3UploadMode": "EndOfJob"}
+PROCESSING: dict[str, Any] = {
+    "RoleArn": ROLE_ARN,
+    "AppSpecification": {"ImageUri": IMAGE, "ContainerEntrypoint": ["true"]},
+    "ProcessingOutputConfig": {"Outputs": [{"OutputName": "out", "S3Output": PLACE}]},
+    "ProcessingResources": {"ClusterConfig": TRAINING["ResourceConfig"]},
+}
+FILE = {"PropertyFileName": "f", "OutputName": "out", "FilePath": "f.json"}
+
+
+def train(name: str = "T", *depends_on: str, **members: Any) -> dict[str, Any]:
+    return step(name, "Training", TRAINING | members, *depends_on)
+
+
+def process(name: str = "P", **members: Any) -> dict[str, Any]:
+    return step(name, "Processing", PROCESSING, **members)
+
+
+def parameter(kind: str, **members: Any) -> dict[str, Any]:
+    return {"Name": "N", "Type": kind, **members}
+
+
+def json_get(path: str, name: str = "f") -> dict[str, Any]:
+    return {"Std:JsonGet": {"PropertyFile": get(f"Steps.P.PropertyFiles.{name}"), "Path": path}}
+
+
+def reads(value: Any) -> dict[str, Any]:
+    """A step that needs a value."""
+    return model("M", A=value)
+
+
+def compares(kind: str, **members: Any) -> dict[str, Any]:
+    return condition("C", [{"Type": kind, **members}], [], [])
+
+
+TREE: Any = get("Parameters.S")
+for _ in range(70):
+    TREE = join(TREE)
+RETRY = {"ExceptionType": ["Step.THROTTLING"]}
+FILES = process(PropertyFiles=[FILE])
+# steps, with what the refusal says
+REFUSED: dict[str, tuple[list[Any], str]] = {
+    "a cycle": ([train("A", "B"), train("B", "A")], "need each other in a circle: "),
+    "a step that needs itself": ([train("A", "A")], "Step A: the steps need each other in a circle: A -> A"),
+    "a cycle of references": (
+        [train("A", RoleArn=get("Steps.B.RoleArn")), train("B", RoleArn=get("Steps.A.RoleArn"))],
+        "need each other in a circle",
+    ),
+    "a condition that needs a step inside it": (
+        [condition("C", [equals(get("Steps.M.ModelName"), "a")], [model("M")], [])],
+        "need each other in a circle",
+    ),
+    "both branches": (
+        [condition("C", [equals(1, 1)], [model("A")], [model("B", "A")])],
+        "Step B: it can never run, because it needs steps of both branches of C",
+    ),
+    "an unknown step": ([train("A", "B")], "Step A: DependsOn: there is no step 'B'"),
+    "a reference to an unknown step": ([reads(get("Steps.B.ModelName"))], "Step M: Arguments.PrimaryContainer.Env"),
+    "an unknown parameter": ([reads(get("Parameters.X"))], "there is no parameter 'X'"),
+    "an unknown variable": ([reads(get("Execution.Name"))], "there is no execution variable 'Name'"),
+    "a job's name in another step": ([reads(get("Execution.TrainingJobName"))], "of Training steps alone"),
+    "an unknown root": ([reads(get("Nothing.X"))], "'Nothing.X' refers to nothing"),
+    "an unknown property": ([train(), reads(get("Steps.T.Model"))], "there is no property 'Model'"),
+    "an unknown inner property": (
+        [train(), reads(get("Steps.T.ModelArtifacts.S3"))],
+        "there is no property 'S3': there are S3ModelArtifacts",
+    ),
+    "a property below a text": ([train(), reads(get("Steps.T.RoleArn.X"))], "there is nothing below"),
+    "a name in a list without names": (
+        [train(), reads(get("Steps.T.SecondaryStatusTransitions['a'].Status"))],
+        "the items of this list have no names",
+    ),
+    "an output that the step has not": (
+        [process(), reads(get("Steps.P.ProcessingOutputConfig.Outputs['other'].S3Output.S3Uri"))],
+        "the step's arguments have no 'other' there",
+    ),
+    "outputs of another type": (
+        [process(PropertyFiles=[FILE]) | {"Arguments": PROCESSING | {"ProcessingOutputConfig": "abc"}}],
+        "Step P: PropertyFiles: the step has no output 'out'",
+    ),
+    "outputs that are a number": (
+        [process(PropertyFiles=[FILE]) | {"Arguments": PROCESSING | {"ProcessingOutputConfig": {"Outputs": 5}}}],
+        "Step P: PropertyFiles: the step has no output 'out'",
+    ),
+    "an output beyond the last": (
+        [process(), reads(get("Steps.P.ProcessingOutputConfig.Outputs[1].S3Output.S3Uri"))],
+        "have no '1' there",
+    ),
+    "a hyperparameter that the step has not": (
+        [train(), reads(get("Steps.T.HyperParameters['a']"))],
+        "have no 'a' there",
+    ),
+    "no path": ([train(), reads(get("Steps.T.["))], "is not a path"),
+    "a property of another type": (
+        [train(), train("U", StoppingCondition={"MaxRuntimeInSeconds": get("Steps.T.RoleArn")})],
+        "Step U: Arguments.StoppingCondition.MaxRuntimeInSeconds: a value of type integer is needed, and this one is a "
+        "string",
+    ),
+    "a structure for a text": ([train(), reads(get("Steps.T.ModelArtifacts"))], "this one is a structure"),
+    "a text for a structure": ([train(ResourceConfig=get("Execution.PipelineArn"))], "of type structure is needed"),
+    "two of one name": ([train(), train()], "Step T: there are two steps of this name"),
+    "two of one name, one inside": (
+        [condition("C", [equals(1, 1)], [model("M")], []), model("M")],
+        "Step M: there are two steps of this name",
+    ),
+    "no steps": ([], "at least one step"),
+    "a step without a name": ([{"Type": "Fail", "Arguments": {}}], "A step's Name"),
+    "a step that is a text": (["step"], "A step's Name"),
+    "no arguments": ([{"Name": "F", "Type": "Fail"}], "Step F: its members: Arguments is missing"),
+    "an unknown member": ([fail("F") | {"When": 1}], "Step F: its members: When"),
+    "an unknown argument": ([train(Color="red")], "Step T: Arguments: unknown parameter 'Color'"),
+    "a missing argument": ([step("T", "Training", {"RoleArn": ROLE_ARN})], "OutputDataConfig is missing"),
+    "an argument of another type": ([train(RoleArn=3)], "Step T: Arguments.RoleArn"),
+    "an argument beyond its bounds": (
+        [train(StoppingCondition={"MaxRuntimeInSeconds": 0})],
+        "MaxRuntimeInSeconds: Invalid value for parameter input, value: 0, valid min value: 1",
+    ),
+    "an argument of another pattern": ([train(RoleArn="a role of this account")], "regular expression"),
+    "a trigger": ([model("A"), fail("F") | {"DependsOn": [{"Step": "A", "Trigger": "Failed"}]}], "triggers are not"),
+    "an unknown function": ([reads({"Std:Upper": "a"})], "the function Std:Upper is unknown"),
+    "a join without values": ([reads({"Std:Join": {"On": ","}})], "Std:Join: Values is missing"),
+    "a join of objects": ([train(), reads(join(get("Steps.T.ModelArtifacts")))], "a structure cannot be joined"),
+    "a join of lists": ([reads(join(["a"]))], "a value or one of Get"),
+    "joins too deep": ([reads(TREE)], "at most 64 levels"),
+    "a file that is not declared": ([FILES, reads(json_get("a", "g"))], "has no such property file"),
+    "a path that is not JSONPath": ([FILES, reads(json_get("a..b["))], "is not supported"),
+    "a path too long": ([FILES, reads(json_get("a" * 1000))], "at most 256 characters"),
+    "a file of a missing output": ([process(PropertyFiles=[FILE | {"OutputName": "x"}])], "the step has no output 'x'"),
+    "files of another type of step": ([train() | {"PropertyFiles": [FILE]}], "PropertyFiles is not simulated"),
+    "an unknown condition": ([compares("Matches", LeftValue=1, RightValue=1)], "condition type Matches is not one of"),
+    "no condition": ([condition("C", [], [], [])], "Conditions is empty"),
+    "an empty or": ([compares("Or", Conditions=[])], "Or: Conditions is empty"),
+    "a text and a number": ([compares("GreaterThan", LeftValue="a", RightValue=1)], "cannot be compared with a number"),
+    "greater than true": ([compares("LessThan", LeftValue=True, RightValue=False)], "neither greater nor less"),
+    "a list in a comparison": ([compares("Equals", LeftValue=1, RightValue=[1])], "RightValue must be"),
+    "a cached model": ([model("M") | {"CacheConfig": {"Enabled": True}}], "CacheConfig is not simulated"),
+    "a duration": ([train() | {"CacheConfig": {"Enabled": True, "ExpireAfter": "soon"}}], "not a duration of ISO 8601"),
+    "a cache that is a text": ([train() | {"CacheConfig": {"Enabled": "yes"}}], "Enabled must be true or false"),
+    "retries of nothing": ([train() | {"RetryPolicies": [{"ExceptionType": []}]}], "ExceptionType must be a list of"),
+    "retries of what is unknown": ([train() | {"RetryPolicies": [{"ExceptionType": ["X"]}]}], "Step.THROTTLING"),
+    "too many retries": ([train() | {"RetryPolicies": [RETRY | {"MaxAttempts": 21}]}], "from 1 to 20"),
+    "two limits of retries": (
+        [train() | {"RetryPolicies": [RETRY | {"MaxAttempts": 2, "ExpireAfterMin": 1}]}],
+        "either MaxAttempts or ExpireAfterMin",
+    ),
+    "a fail step without a text": ([train(), fail("F", get("Steps.T.ModelArtifacts"))], "this one is a structure"),
+}  # fmt: skip
+# members of a definition, with what the refusal says
+MEMBERS: dict[str, tuple[Any, str]] = {
+    "an unknown type of parameter": ({"Parameters": [parameter("List")]}, "the type List is not one of"),
+    "two parameters of one name": ({"Parameters": [parameter("String")] * 2}, "there are two of this name"),
+    "a default of another type": ({"Parameters": [parameter("Integer", DefaultValue="1")]}, "is not of type Integer"),
+    "true as an integer": ({"Parameters": [parameter("Integer", DefaultValue=True)]}, "is not of type Integer"),
+    "a default that may not be": (
+        {"Parameters": [parameter("Float", DefaultValue=2, EnumValues=[1.5])]},
+        "2 is not one of 1.5",
+    ),
+    "a choice of another type": ({"Parameters": [parameter("Boolean", EnumValues=["a"])]}, "not of type Boolean"),
+    "a parameter's name": ({"Parameters": [{"Name": "a b", "Type": "String"}]}, "other characters"),
+    "another version": ({"Version": "2021-01-01"}, "Version must be 2020-12-01"),
+    "MLflow": ({"MlflowConfig": {"MlflowResourceArn": "a"}}, "MlflowConfig is not simulated"),
+    "an unknown member": ({"Stages": []}, "Stages is not simulated"),
+    "an experiment of a step": (
+        {"PipelineExperimentConfig": {"ExperimentName": get("Steps.M.ModelName")}},
+        "that depends on no step",
+    ),
+    "an experiment of nothing": ({"PipelineExperimentConfig": {"TrialName": get("Parameters.X")}}, "no parameter 'X'"),
+}
+NOT_SIMULATED = "Callback Lambda QualityCheck ClarifyCheck EMR EMRServerless AutoML EndpointConfig Endpoint Lineage Job"
+TEXTS = {
+    "empty": (" ", "not valid JSON"),
+    "cut off": (ONE[:-3], "not valid JSON"),
+    "a list": ("[]", "not a JSON object"),
+    "too deep": ("[" * 100_000, "at most 64 levels"),
+    "deep": (f'{{"Version": {"[" * 70 + "]" * 70}}}', "at most 64 levels"),
+    "not a number": (ONE.replace('"2020-12-01"', "NaN"), "NaN is not in JSON"),
+    "an endless number": (ONE.replace('"2020-12-01"', "1e999"), "a number that is too large"),
+    "a number of many digits": (ONE.replace('"2020-12-01"', "1" * 5000), "not valid JSON"),
+    "a member twice": (ONE.replace('"Steps"', '"Version": "", "Steps"'), "the member 'Version' twice"),
+    "half a character": (ONE.replace("2020", r"\ud800"), "not valid JSON"),
+    "many values": (json.dumps({"Version": [1] * 310_000}), "at most 300000 values"),
+}
+
+
+@pytest.fixture(scope="module")
+def pipelines(client: Client) -> Pipelines:
+    return Pipelines(client)
+
+
+@contextlib.contextmanager
+def refused(part: str, code: str = "ValidationException") -> Iterator[None]:
+    with pytest.raises(ClientError, match=code) as caught:
+        yield
+    assert caught.value.response["Error"]["Code"] == code
+    assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(("steps", "part"), REFUSED.values(), ids=REFUSED)
+def test_a_definition_that_cannot_run(pipelines: Pipelines, steps: list[Any], part: str) -> None:
+    with refused(part):
+        pipelines.create(*steps, Parameters=[{"Name": "S", "Type": "String"}])
+
+
+@pytest.mark.parametrize(("members", "part"), MEMBERS.values(), ids=MEMBERS)
+def test_members_that_cannot_be(pipelines: Pipelines, members: Any, part: str) -> None:
+    with refused(part):
+        pipelines.create(model("M"), **members)
+
+
+@pytest.mark.parametrize("kind", [*NOT_SIMULATED.split(), "ForEach", "Model2", "", 3, None])
+def test_types_of_steps_that_are_not_simulated(pipelines: Pipelines, kind: Any) -> None:
+    with refused(f"Step S: the type {kind} is not simulated: Processing, Training"):
+        pipelines.create(step("S", kind, {}))
+
+
+@pytest.mark.parametrize(("text", "part"), TEXTS.values(), ids=TEXTS)
+def test_a_text_that_is_not_a_definition(pipelines: Pipelines, text: str, part: str) -> None:
+    with refused(part):
+        pipelines.sagemaker.create_pipeline(PipelineName="text", PipelineDefinition=text, RoleArn=ROLE_ARN)
+
+
+def test_what_a_request_has_that_is_not_simulated(pipelines: Pipelines) -> None:
+    sagemaker, name = pipelines.sagemaker, pipelines.create(model("M"))
+    create = {"PipelineName": "other", "RoleArn": ROLE_ARN}
+    with refused("PipelineVersionAliases is not simulated"):
+        sagemaker.create_pipeline(**create, PipelineDefinition=ONE, PipelineVersionAliases=["a"])
+    with refused("PipelineVersionId is not simulated"):
+        sagemaker.describe_pipeline(PipelineName=name, PipelineVersionId=1)
+    chosen = {"SelectedSteps": [{"StepName": "M"}]}
+    with refused("SelectiveExecutionConfig is not simulated"):
+        sagemaker.start_pipeline_execution(PipelineName=name, SelectiveExecutionConfig=chosen)
+    with refused("has either a PipelineDefinition or a PipelineDefinitionS3Location"):
+        sagemaker.create_pipeline(**create)
+    with refused("Could not find pipeline", "ResourceNotFound"):
+        sagemaker.describe_pipeline(PipelineName="other")
+    with refused("Could not find pipeline", "ResourceNotFound"):
+        sagemaker.start_pipeline_execution(PipelineName="other")
+    with refused("Could not find pipeline", "ResourceNotFound"):
+        sagemaker.describe_pipeline_execution(PipelineExecutionArn=f"{ARN}{name}/execution/nothing")
+
+
+def test_the_life_of_a_pipeline(pipelines: Pipelines) -> None:
+    sagemaker, tags = pipelines.sagemaker, [{"Key": "a", "Value": "b"}]
+    request = {"PipelineName": "Life", "RoleArn": ROLE_ARN, "PipelineDescription": "first", "Tags": tags}
+    token = "t" * 32
+    arns = [
+        sagemaker.create_pipeline(**request, PipelineDefinition=ONE, ClientRequestToken=token)["PipelineArn"]
+        for _ in range(2)
+    ]
+    assert arns == [f"{ARN}Life"] * 2
+    with refused("already exists"):
+        sagemaker.create_pipeline(**request, PipelineDefinition=ONE)
+    with refused("was used with another request", "ConflictException"):
+        sagemaker.create_pipeline(**request, PipelineDefinition=definition(fail("F")), ClientRequestToken=token)
+    assert sagemaker.list_tags(ResourceArn=arns[0])["Tags"] == tags
+    other = definition(fail("F"))
+    pipelines.client.put("definitions/life.json", other)
+    location = {"Bucket": BUCKET, "ObjectKey": "definitions/life.json"}
+    changed = {"PipelineDefinitionS3Location": location, "PipelineDescription": "second"}
+    assert sagemaker.update_pipeline(PipelineName="Life", **changed)["PipelineArn"] == arns[0]
+    for name in ("Life", arns[0]):
+        described = sagemaker.describe_pipeline(PipelineName=name)
+        assert (described["PipelineDefinition"], described["PipelineStatus"]) == (other, "Active")
+        assert (described["PipelineDescription"], described["RoleArn"]) == ("second", ROLE_ARN)
+    with refused("Step T"):
+        sagemaker.update_pipeline(PipelineName="Life", PipelineDefinition=definition(step("T", "Lambda", {})))
+    assert sagemaker.describe_pipeline(PipelineName="Life")["PipelineDefinition"] == other
+    assert sagemaker.delete_pipeline(PipelineName="Life")["PipelineArn"] == arns[0]
+    with refused("Could not find pipeline", "ResourceNotFound"):
+        sagemaker.delete_pipeline(PipelineName="Life")
+    with refused("not found"):
+        sagemaker.list_tags(ResourceArn=arns[0])
+
+
+def test_a_definition_on_s3_that_is_not_there(pipelines: Pipelines) -> None:
+    request = {"PipelineName": "there", "RoleArn": ROLE_ARN}
+    pipelines.client.put("definitions/binary", b"\xff\xfe")
+    for bucket, key in ((BUCKET, "definitions/nothing"), ("no-such-bucket", "a"), (BUCKET, "definitions/binary")):
+        with refused(f"PipelineDefinitionS3Location: s3://{bucket}/{key} cannot be read"):
+            location = {"Bucket": bucket, "ObjectKey": key}
+            pipelines.sagemaker.create_pipeline(**request, PipelineDefinitionS3Location=location)
+
+
+def test_lists(pipelines: Pipelines) -> None:
+    sagemaker = pipelines.sagemaker
+    for name in ("ListB", "ListA", "ListC"):
+        sagemaker.create_pipeline(PipelineName=name, PipelineDefinition=ONE, RoleArn=ROLE_ARN)
+
+    def names(**request: Any) -> list[str]:
+        pages = sagemaker.get_paginator("list_pipelines").paginate(PipelineNamePrefix="List", **request)
+        return [item["PipelineName"] for page in pages for item in page["PipelineSummaries"]]
+
+    assert names() == ["ListC", "ListA", "ListB"]
+    assert names(SortBy="Name", SortOrder="Ascending", PaginationConfig={"PageSize": 1}) == ["ListA", "ListB", "ListC"]
+    assert names(CreatedBefore=datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)) == []
+    assert names(ManagedBy="AWS") == []
+
+
+def test_a_thousand_steps(pipelines: Pipelines) -> None:
+    """Each one needs the one before; and a chain of references."""
+    steps = [model("M0"), *(model(f"M{n}", A=get(f"Steps.M{n - 1}.ModelName")) for n in range(1, 1000))]
+    name = pipelines.create(*reversed(steps))
+    assert len(pipelines.sagemaker.describe_pipeline(PipelineName=name)["PipelineDefinition"]) > 100_000
+    steps[0]["DependsOn"] = ["M999"]
+    with refused("need each other in a circle"):
+        pipelines.create(*steps)
+
+
+@settings(max_examples=200, deadline=None)
+@given(text=st.text(st.sampled_from("aA.['\"]0-_ "), max_size=2000))
+def test_any_path_is_read_or_refused(text: str) -> None:
+    with contextlib.suppress(DefinitionError):
+        assert PropertyPath(text).tokens
+
+
+def test_paths_are_read_in_linear_time() -> None:
+    for text in ("a" * 100_000, "a['" + "b" * 1000, "[" * 1000, "a" + "[0]" * 300, "a" + ".b" * 500 + "["):
+        with contextlib.suppress(DefinitionError):
+            PropertyPath(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("P30D", 2_592_000), ("p30d", 2_592_000), ("T12H", 43_200), ("30dT5h", 2_610_000), ("PT1S", 1), ("P1Y2M1W", 0)],
+)
+def test_durations(text: str, seconds: int) -> None:
+    expected = seconds or (365 + 60 + 7) * 86_400
+    assert read_duration(text).total_seconds() == expected
+
+
+@pytest.mark.parametrize("text", ["", "P", "PT", "5", "P1.5D", "-P1D", "P999999D", "P99999Y", "P1D " + "1" * 9999])
+def test_durations_that_are_none(text: str) -> None:
+    with pytest.raises(DefinitionError):
+        read_duration(text)

@@ -1,0 +1,122 @@
+"""PyTorch images: training and serving in an environment of their own, with that image's defaults for the hooks."""
+
+import io
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from botocore.exceptions import ClientError
+from support.endpoints import Endpoints, variant
+from support.job_traces import output
+from support.repacking import repack
+from support.simulator_client import Client, numbers
+from support.training_jobs import ALGORITHM, train
+
+from recore.simulator.images import pytorch
+from recore.simulator.server import ROLE_ARN
+
+REGISTRY = "763104351884.dkr.ecr.us-east-1.amazonaws.com"
+TRAINING, INFERENCE = (f"{REGISTRY}/pytorch-{name}:1.8.0-cpu-py3" for name in ("training", "inference"))
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        pytorch.FAMILY.version() is None, reason=f"no environment of PyTorch images: run {pytorch.FAMILY.remedy}"
+    ),
+]
+
+SCRIPT = """
+import argparse, os, sys
+import pandas, sklearn, torch
+
+class Line(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = torch.nn.Linear(2, 1)
+
+    def forward(self, rows):
+        return self.linear(rows)
+
+def model_fn(model_dir):
+    model = Line()
+    model.load_state_dict(torch.load(os.path.join(model_dir, "weights.pth")))
+    return model
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--slope", type=float)
+    arguments, _ = parser.parse_known_args()
+    model = Line()
+    with torch.no_grad():
+        model.linear.weight[:] = torch.tensor([[arguments.slope, 1.0]])
+        model.linear.bias[:] = 0.5
+    folder = os.environ["SM_MODEL_DIR"]
+    torch.save(model.state_dict(), os.path.join(folder, "weights.pth"))
+    if arguments.slope == 3:
+        torch.jit.script(model).save(os.path.join(folder, "model.pt"))
+    try:
+        open(os.path.join(os.path.dirname(torch.__file__), "written"), "w").close()
+    except OSError as error:
+        print("read-only:", error)
+    print("versions", torch.__version__, sys.version_info[:2], torch.cuda.is_available())
+"""
+
+
+def trained(client: Client, slope: int) -> dict[str, Any]:
+    """A training job that has completed, of a line with this slope."""
+    settings = {"sagemaker_program": "job.py", "sagemaker_submit_directory": client.source(job=SCRIPT)}
+    algorithm = ALGORITHM | {"TrainingImage": TRAINING}
+    job = train(client, AlgorithmSpecification=algorithm, HyperParameters=settings | {"slope": str(slope)})
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    return job
+
+
+def served(client: Client, endpoints: Endpoints, uri: str, **variables: str) -> str:
+    """An endpoint with a model of an archive; its name."""
+    name = f"pytorch-{next(numbers)}"
+    container = {"Image": INFERENCE, "ModelDataUrl": uri}
+    container["Environment"] = {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"} | variables
+    client.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
+    return endpoints.create(endpoints.config(variant(name)), wait=False)
+
+
+def test_without_a_script_torchscript_is_served(client: Client, endpoints: Endpoints) -> None:
+    """JSON, CSV and NPY in and out. The environment is read-only in a sandbox, and the job says its version."""
+    job = trained(client, 3)
+    printed = output(client, "TrainingJob", job["TrainingJobName"])
+    assert f"versions {pytorch.FAMILY.version()} " in printed
+    assert "is of PyTorch 1.8; the version differs" in printed
+    assert "read-only:" in printed or not client.simulator.enforced
+    name = served(client, endpoints, job["ModelArtifacts"]["S3ModelArtifacts"])
+    assert endpoints.settle(name)["EndpointStatus"] == "InService", endpoints.describe(name)
+    rows, expected = np.array([[1, 2], [3, 4]], dtype=np.float32), [[5.5], [13.5]]
+    npy = io.BytesIO()
+    np.save(npy, rows)
+    bodies = {"application/json": "[[1, 2], [3, 4]]", "text/csv": "1,2\n3,4\n", "application/x-npy": npy.getvalue()}
+    for kind, body in bodies.items():
+        answer = endpoints.invoke(name, body, ContentType=kind)["Body"].read()
+        assert json.loads(answer) == expected
+    assert (
+        endpoints.invoke(name, "[[1, 2]]", ContentType="application/json", Accept="text/csv")["Body"].read() == b"5.5\n"
+    )
+    answer = endpoints.invoke(name, "[[1, 2]]", ContentType="application/json", Accept="application/x-npy")
+    assert np.load(io.BytesIO(answer["Body"].read())).tolist() == [[5.5]]
+    with pytest.raises(ClientError, match="image/png"):
+        endpoints.invoke(name, b"\x00", ContentType="image/png")
+
+
+def test_a_repacked_model_is_served_by_its_script(client: Client, endpoints: Endpoints) -> None:
+    """The SDK's step puts the script beside the model, whose weights alone nothing can serve."""
+    uri = trained(client, 2)["ModelArtifacts"]["S3ModelArtifacts"]
+    alone = served(client, endpoints, uri)
+    job = repack(client, uri, SCRIPT)
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
+    name = served(client, endpoints, job["ModelArtifacts"]["S3ModelArtifacts"], **variables)
+    assert endpoints.settle(name)["EndpointStatus"] == "InService", endpoints.describe(name)
+    answer = endpoints.invoke(name, "[[1, 2]]", ContentType="application/json")["Body"].read()
+    assert json.loads(answer) == [[4.5]]
+    failed = endpoints.settle(alone)
+    assert failed["EndpointStatus"] == "Failed"
+    assert "weights.pth is not TorchScript: save it by torch.jit.save, or write a model_fn" in failed["FailureReason"]

@@ -1,0 +1,82 @@
+"""The sitecustomize that the simulator's variables put on PYTHONPATH, in Python programs of others."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.checkout import environment
+from support.simulator_client import Client
+
+from recore.simulator.server import CLIENTS
+
+# as the SDK does: explicit regional addresses
+IDENTITY = """
+import boto3
+for address in {addresses}:
+    client = boto3.Session().client("sts", endpoint_url=address)
+    print(client.meta.endpoint_url)
+    if client.meta.endpoint_url.startswith("http://127.0.0.1:"):
+        identity = client.get_caller_identity()
+        print(identity["Account"], identity["Arn"])
+"""
+STS = "https://sts.us-east-1.amazonaws.com"
+
+
+def run_program(text: str, **variables: str) -> tuple[list[str], str]:
+    """Run a program; return the lines that it printed, and its standard error."""
+    process = subprocess.run(
+        [sys.executable, "-c", text], env=environment() | variables, capture_output=True, text=True, timeout=60
+    )
+    assert process.returncode == 0, process.stderr
+    return process.stdout.splitlines(), process.stderr
+
+
+def test_explicit_addresses_of_aws_lead_to_the_simulator(client: Client) -> None:
+    addresses = [STS, f"{STS}/", "https://sts.amazonaws.com", "https://sts.cn-north-1.amazonaws.com.cn"]
+    lines, _ = run_program(IDENTITY.format(addresses=addresses), **client.simulator.variables())
+    role = "arn:aws:sts::123456789012:assumed-role/SageMakerRole/simulate"
+    assert lines == [client.simulator.endpoint, f"123456789012 {role}"] * 4
+
+
+def test_other_addresses_and_services_are_left_alone(client: Client) -> None:
+    text = f"""
+import boto3
+for service, address in (("sts", "https://sts.example.com"), ("sts", None), ("iam", "{STS}")):
+    print(boto3.client(service, endpoint_url=address).meta.endpoint_url)
+"""
+    lines, _ = run_program(text, **client.simulator.variables())
+    assert lines == ["https://sts.example.com", client.simulator.endpoint, STS]
+
+
+def test_without_an_endpoint_nothing_is_redirected() -> None:
+    variables = {"PYTHONPATH": str(CLIENTS), "AWS_DEFAULT_REGION": "us-east-1"}
+    lines, _ = run_program(IDENTITY.format(addresses=[STS]), **variables)
+    assert lines == [STS]
+
+
+def test_an_existing_sitecustomize_is_executed(tmp_path: Path) -> None:
+    """It is what `import sitecustomize` returns, too."""
+    (tmp_path / "sitecustomize.py").write_text("import sys\nprint('theirs', __file__)\nNAME = 'theirs'\n")
+    path = os.pathsep.join([str(CLIENTS), str(CLIENTS), str(tmp_path)])
+    lines, errors = run_program("import sitecustomize\nprint(sitecustomize.NAME)", PYTHONPATH=path)
+    assert lines == [f"theirs {tmp_path / 'sitecustomize.py'}", "theirs"]
+    assert errors == ""
+
+
+def test_a_failing_sitecustomize_is_reported_as_by_python(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("raise LookupError('theirs')\n")
+    reported = [
+        run_program("print('started')", PYTHONPATH=os.pathsep.join(folders))
+        for folders in ([str(tmp_path)], [str(CLIENTS), str(tmp_path)])
+    ]
+    assert reported[0] == reported[1]
+    assert "LookupError: theirs" in reported[0][1]
+
+
+def test_the_variables_keep_the_callers_path(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", "/a:/b")
+    assert client.simulator.variables()["PYTHONPATH"] == f"{CLIENTS}:/a:/b"
+    monkeypatch.setenv("PYTHONPATH", client.simulator.variables()["PYTHONPATH"])
+    assert client.simulator.variables()["PYTHONPATH"] == f"{CLIENTS}:/a:/b"

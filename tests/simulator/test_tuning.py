@@ -1,0 +1,294 @@
+"""Tuning jobs from the request to the best training job."""
+
+import json
+from typing import Any
+
+import botocore.exceptions
+import pytest
+from support.endpoints import Endpoints, variant
+from support.job_traces import output
+from support.simulator_client import Client
+from support.tuning_jobs import (
+    OBJECTIVE,
+    Tuning,
+    categorical,
+    continuous,
+    definition,
+    objective,
+    tuning_request,
+)
+
+NAME, STATUS = "HyperParameterTuningJobName", "HyperParameterTuningJobStatus"
+# one value of its hyperparameter fails, the others are the objective; it ends at once
+PICKY = """
+import sys
+settings = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+print("arguments", sorted(settings.items()))
+print(f"loss={float(settings['-x'])};")
+"""
+# prints several values of the objective; a bad one keeps on printing until it is stopped
+STEPS = """
+import itertools, sys, time
+x = float(sys.argv[sys.argv.index("-x") + 1])
+for step in range(4) if x < 100 else itertools.count():
+    print(f"loss={x + 1 / (step + 1)};", flush=True)
+    time.sleep(0.05 if x >= 100 else 0)
+"""
+
+
+@pytest.fixture(scope="module")
+def tuning(client: Client) -> Tuning:
+    return Tuning(client.sagemaker)
+
+
+@pytest.fixture(scope="module")
+def picky(client: Client) -> str:
+    return client.source(job=PICKY)
+
+
+def grid(source: str, *values: str, parallel: int = 1, **config: Any) -> dict[str, Any]:
+    """A request that tries these values of x, in this order."""
+    ranges = {"CategoricalParameterRanges": [categorical("x", *values)]}
+    return tuning_request(source, len(values), parallel, Strategy="Grid", ParameterRanges=ranges, **config)
+
+
+@pytest.fixture(scope="module")
+def searched(tuning: Tuning, picky: str) -> dict[str, Any]:
+    """A grid's description: the third value is the best, and the second one fails."""
+    request = grid(picky, "4", "bad", "2", parallel=2)
+    request["Tags"] = [{"Key": "team", "Value": "rocks"}]
+    return tuning.run(request)
+
+
+def test_all_values_are_tried_and_the_best_one_is_found(searched: dict[str, Any], tuning: Tuning) -> None:
+    assert searched[STATUS] == "Completed", searched
+    jobs = tuning.jobs(searched[NAME])
+    assert [job["TunedHyperParameters"] for job in jobs] == [{"x": "4"}, {"x": "bad"}, {"x": "2"}]
+    assert [job["TrainingJobStatus"] for job in jobs] == ["Completed", "Failed", "Completed"]
+    assert [job["ObjectiveStatus"] for job in jobs] == ["Succeeded", "Failed", "Succeeded"]
+    assert "could not convert string to float: 'bad'" in jobs[1]["FailureReason"]
+    best = searched["BestTrainingJob"]
+    assert best == jobs[2]
+    assert best["FinalHyperParameterTuningJobObjectiveMetric"] == OBJECTIVE | {"Value": 2.0}
+    assert "OverallBestTrainingJob" not in searched
+    counted = {"Completed": 2, "InProgress": 0, "RetryableError": 0, "NonRetryableError": 1, "Stopped": 0}
+    assert searched["TrainingJobStatusCounters"] == counted
+    assert searched["ObjectiveStatusCounters"] == {"Succeeded": 2, "Pending": 0, "Failed": 1}
+    assert searched["CreationTime"] < searched["HyperParameterTuningEndTime"]
+
+
+def test_the_training_jobs_are_of_their_tuning_job(searched: dict[str, Any], tuning: Tuning, client: Client) -> None:
+    for number, listed in enumerate(tuning.jobs(searched[NAME]), 1):
+        assert listed["TrainingJobName"].startswith(f"{searched[NAME]}-{number:03}-")
+        job = client.describe("TrainingJob", listed["TrainingJobName"])
+        assert job["TuningJobArn"] == searched["HyperParameterTuningJobArn"]
+        static = {"sagemaker_program": "job.py", "_tuning_objective_metric": "loss"}
+        assert job["HyperParameters"].items() >= (static | listed["TunedHyperParameters"]).items()
+        assert client.sagemaker.list_tags(ResourceArn=job["TrainingJobArn"])["Tags"][0]["Value"] == "rocks"
+        if job["TrainingJobStatus"] == "Completed":
+            x = listed["TunedHyperParameters"]["x"]
+            printed = output(client, "TrainingJob", listed["TrainingJobName"])
+            assert f"arguments [('-x', '{x}')]" in printed  # nothing that only concerns the tuning
+
+
+def test_lists(searched: dict[str, Any], tuning: Tuning) -> None:
+    def xs(**settings: Any) -> list[str]:
+        return [job["TunedHyperParameters"]["x"] for job in tuning.jobs(searched[NAME], **settings)]
+
+    assert xs(SortBy="FinalObjectiveMetricValue") == ["2", "4"]  # without the one that has none
+    assert xs(SortBy="FinalObjectiveMetricValue", SortOrder="Descending") == ["4", "2"]
+    assert xs(SortBy="Name", SortOrder="Descending") == xs(SortBy="CreationTime", SortOrder="Descending")
+    assert xs(SortBy="CreationTime", PaginationConfig={"PageSize": 1}) == ["4", "bad", "2"]
+    assert xs(SortBy="Status")[2] == "bad"
+    assert xs(StatusEquals="Failed") == ["bad"]
+    listed = tuning.sagemaker.list_hyper_parameter_tuning_jobs(NameContains=searched[NAME], StatusEquals="Completed")
+    [summary] = listed["HyperParameterTuningJobSummaries"]
+    assert summary["Strategy"] == "Grid"
+    assert summary["ResourceLimits"]["MaxParallelTrainingJobs"] == 2
+    for name in ("TrainingJobStatusCounters", "ObjectiveStatusCounters"):
+        assert summary[name] == searched[name]
+
+
+def test_search_finds_a_tuning_job_by_its_best_objective(searched: dict[str, Any], tuning: Tuning) -> None:
+    name = {"Name": NAME, "Operator": "Equals", "Value": searched[NAME]}
+    expression = {
+        "Filters": [name, {"Name": "TrainingJobStatusCounters.Completed", "Operator": "Equals", "Value": "2"}]
+    }
+    found = tuning.sagemaker.search(Resource="HyperParameterTuningJob", SearchExpression=expression)["Results"]
+    assert [item["HyperParameterTuningJob"]["BestTrainingJob"] for item in found] == [searched["BestTrainingJob"]]
+
+
+def test_a_warm_start_with_identical_data_compares_with_its_parents(
+    searched: dict[str, Any], tuning: Tuning, picky: str
+) -> None:
+    parents = {"ParentHyperParameterTuningJobs": [{NAME: searched[NAME]}], "WarmStartType": "IdenticalDataAndAlgorithm"}
+    ranges = {"CategoricalParameterRanges": [categorical("x", "3")]}
+    request = tuning_request(picky, 1, 1, ParameterRanges=ranges) | {"WarmStartConfig": parents}
+    job = tuning.run(request)
+    assert objective(job["BestTrainingJob"]) == 3.0
+    assert job["OverallBestTrainingJob"] == searched["BestTrainingJob"]
+    other = request | {NAME: "other", "TrainingJobDefinition": definition(picky, StaticHyperParameters={"a": "1"})}
+    with pytest.raises(botocore.exceptions.ClientError, match="has 4 hyperparameters, not 5"):
+        tuning.create(other)
+
+
+def test_a_warm_start_with_other_data_begins_with_the_best_values(
+    searched: dict[str, Any], tuning: Tuning, picky: str
+) -> None:
+    parents = {"ParentHyperParameterTuningJobs": [{NAME: searched[NAME]}], "WarmStartType": "TransferLearning"}
+    ranges = {"ContinuousParameterRanges": [continuous("x", "0", "3")]}
+    request = tuning_request(picky, 1, 1, Strategy="Bayesian", ParameterRanges=ranges) | {"WarmStartConfig": parents}
+    job = tuning.run(request)
+    assert job["BestTrainingJob"]["TunedHyperParameters"] == {"x": "2.0"}
+    assert "OverallBestTrainingJob" not in job
+
+
+def test_several_definitions_take_turns(tuning: Tuning, picky: str) -> None:
+    request = tuning_request(picky, 2, 1)
+    config = request["HyperParameterTuningJobConfig"]
+    del request["TrainingJobDefinition"], config["ParameterRanges"], config["HyperParameterTuningJobObjective"]
+    request["TrainingJobDefinitions"] = [
+        definition(
+            picky,
+            DefinitionName=name,
+            TuningObjective=OBJECTIVE,
+            HyperParameterRanges={"CategoricalParameterRanges": [categorical("x", value)]},
+        )
+        for name, value in (("large", "7"), ("small", "1"))
+    ]
+    job = tuning.run(request)
+    assert [item["TrainingJobDefinitionName"] for item in tuning.jobs(job[NAME])] == ["large", "small"]
+    assert job["BestTrainingJob"]["TrainingJobDefinitionName"] == "small"
+
+
+def test_a_metric_that_never_appears_fails_the_tuning_job(tuning: Tuning, client: Client) -> None:
+    job = tuning.run(tuning_request(client.source(job="print('nothing')"), 1, 1))
+    assert job[STATUS] == "Failed"
+    assert "No objective metric 'loss' was found after 1 training jobs" in job["FailureReason"]
+    assert job["ObjectiveStatusCounters"]["Failed"] == 1
+    assert "BestTrainingJob" not in job
+
+
+def test_failures_alone_fail_the_tuning_job(tuning: Tuning, picky: str) -> None:
+    job = tuning.run(grid(picky, "a"))
+    assert job[STATUS] == "Failed"
+    assert "No training job succeeded after 1 attempts" in job["FailureReason"]
+    assert "could not convert string to float: 'a'" in job["FailureReason"]
+
+
+def test_a_target_that_is_reached_completes_the_tuning_job(tuning: Tuning, picky: str) -> None:
+    criteria = {"TargetObjectiveMetricValue": 5.0}
+    job = tuning.run(grid(picky, "6", "5", "4", "3", TuningJobCompletionCriteria=criteria))
+    assert job[STATUS] == "Completed"
+    assert [item["TunedHyperParameters"]["x"] for item in tuning.jobs(job[NAME])] == ["6", "5"]
+
+
+@pytest.mark.slow
+def test_early_stopping_stops_a_job_that_is_worse_than_the_median(tuning: Tuning, client: Client) -> None:
+    """The last job prints for ever: the tuning job ends only because it is stopped."""
+    request = grid(client.source(job=STEPS), "1", "2", "3", "200", TrainingJobEarlyStoppingType="Auto")
+    job = tuning.run(request)
+    assert job[STATUS] == "Completed", job
+    jobs = tuning.jobs(job[NAME])
+    assert [item["TrainingJobStatus"] for item in jobs] == ["Completed", "Completed", "Completed", "Stopped"]
+    assert objective(job["BestTrainingJob"]) == 1.25
+    assert objective(jobs[3]) > 200
+    assert job["TrainingJobStatusCounters"]["Stopped"] == 1
+
+
+def test_hyperband_ends_a_job_that_has_had_its_resource(tuning: Tuning, client: Client) -> None:
+    resources = {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 3}}
+    ranges = {"IntegerParameterRanges": [{"Name": "x", "MinValue": "200", "MaxValue": "300"}]}
+    request = tuning_request(
+        client.source(job=STEPS), 2, 2, Strategy="Hyperband", StrategyConfig=resources, ParameterRanges=ranges
+    )
+    job = tuning.run(request)
+    assert job[STATUS] == "Completed", job
+    assert [item["TrainingJobStatus"] for item in tuning.jobs(job[NAME])] == ["Stopped", "Stopped"]
+    assert job["ObjectiveStatusCounters"]["Succeeded"] == 2
+    assert job["BestTrainingJob"]["TunedHyperParameters"]["x"].isdecimal()
+
+
+LINEAR = """
+import argparse, os, pathlib
+import joblib
+from sklearn.datasets import make_regression
+from sklearn.linear_model import SGDRegressor
+from sklearn.metrics import r2_score
+
+def model_fn(folder):
+    return joblib.load(pathlib.Path(folder, "model.joblib"))
+
+def predict_fn(rows, model):
+    return [model.alpha, *model.predict(rows)]
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--alpha", type=float)
+    parser.add_argument("--ratio", type=float)
+    parser.add_argument("--decay", type=float)
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--loss", choices=["squared_error", "huber"])
+    given = parser.parse_args()
+    rows, targets = make_regression(200, 4, noise=5, random_state=0)
+    model = SGDRegressor(
+        loss=given.loss, penalty="elasticnet", alpha=given.alpha, l1_ratio=given.ratio, power_t=1 - given.decay,
+        max_iter=given.epochs, tol=None, random_state=0,
+    )
+    model.fit(rows[:150], targets[:150])
+    print(f"r2={r2_score(targets[150:], model.predict(rows[150:]))};")
+    joblib.dump(model, pathlib.Path(os.environ["SM_MODEL_DIR"], "model.joblib"))
+"""
+
+
+@pytest.mark.slow
+def test_the_best_model_of_all_kinds_of_range_is_deployed(tuning: Tuning, client: Client, endpoints: Endpoints) -> None:
+    """A scikit-learn script and a Bayesian search; the model that answers has the best job's hyperparameters."""
+    source = client.source(job=LINEAR)
+    ranges = {
+        "IntegerParameterRanges": [continuous("epochs", "5", "200", "Logarithmic")],
+        "ContinuousParameterRanges": [
+            continuous("alpha", "0.00001", "1", "Logarithmic"),
+            continuous("ratio", "0", "1", "Linear"),
+            continuous("decay", "0", "0.99", "ReverseLogarithmic"),
+        ],
+        "CategoricalParameterRanges": [categorical("loss", "squared_error", "huber")],
+    }
+    score = {"Type": "Maximize", "MetricName": "r2"}
+    request = tuning_request(
+        source, 4, 2, Strategy="Bayesian", ParameterRanges=ranges, HyperParameterTuningJobObjective=score
+    )
+    algorithm = request["TrainingJobDefinition"]["AlgorithmSpecification"]
+    metrics = [{"Name": "r2", "Regex": "r2=(.*?);"}]
+    request["TrainingJobDefinition"]["AlgorithmSpecification"] = algorithm | {"MetricDefinitions": metrics}
+    job = tuning.run(request)
+    assert job[STATUS] == "Completed", job
+    jobs = tuning.jobs(job[NAME])
+    best = job["BestTrainingJob"]
+    assert objective(best) == max(map(objective, jobs))
+    for item in jobs:
+        values = item["TunedHyperParameters"]
+        assert 5 <= int(values["epochs"]) <= 200
+        assert 1e-5 <= float(values["alpha"]) <= 1
+        assert 0 <= float(values["decay"]) <= 0.99
+        assert values["loss"] in ("squared_error", "huber")
+    trained = client.describe("TrainingJob", best["TrainingJobName"])
+    model = {"ModelDataUrl": trained["ModelArtifacts"]["S3ModelArtifacts"]}
+    name = endpoints.model(LINEAR, **model)
+    endpoint = endpoints.create(endpoints.config(variant(name)))
+    answer = endpoints.runtime.invoke_endpoint(
+        EndpointName=endpoint, Body="0,0,0,0\n1,1,1,1\n", ContentType="text/csv", Accept="application/json"
+    )
+    alpha, *predictions = json.loads(answer["Body"].read())
+    assert alpha == float(best["TunedHyperParameters"]["alpha"])
+    assert len(predictions) == 2
+
+
+def test_delete(tuning: Tuning, searched: dict[str, Any], client: Client) -> None:
+    """Runs last, as its tuning job is that of other tests. The training jobs stay."""
+    jobs = tuning.jobs(searched[NAME])
+    tuning.sagemaker.delete_hyper_parameter_tuning_job(**{NAME: searched[NAME]})
+    with pytest.raises(botocore.exceptions.ClientError, match="Could not find hyper parameter tuning job"):
+        tuning.describe(searched[NAME])
+    job = client.describe("TrainingJob", jobs[0]["TrainingJobName"])
+    assert job["TuningJobArn"] == searched["HyperParameterTuningJobArn"]

@@ -1,0 +1,222 @@
+"""Requests for tuning jobs that are refused: the error names what is wrong, and no training job is made."""
+
+import http.client
+import json
+from typing import Any
+
+import pytest
+from support.simulator_client import Client
+from support.tuning_jobs import METRICS, OBJECTIVE, X, categorical, continuous, definition, tuning_request
+
+from recore.simulator.server import BUCKET
+
+SOURCE = f"s3://{BUCKET}/none/source.tar.gz"
+NAME = "HyperParameterTuningJobName"
+
+
+def refusal(client: Client, request: dict[str, Any], operation: str = "CreateHyperParameterTuningJob") -> str:
+    """The error that the service answers, without boto3's own checks before it."""
+    connection = http.client.HTTPConnection("127.0.0.1", client.simulator.port, timeout=60)
+    try:
+        headers = {"X-Amz-Target": f"SageMaker.{operation}", "Content-Type": "application/x-amz-json-1.1"}
+        connection.request("POST", "/", json.dumps(request), headers)
+        response = connection.getresponse()
+        assert response.status == 400, response.read()
+        error = json.loads(response.read())
+    finally:
+        connection.close()
+    return f"{error['__type']}: {error['message']}"
+
+
+def numbers(member: str, *ends: str) -> dict[str, Any]:
+    return {member: [continuous("x", *ends)]}
+
+
+@pytest.mark.parametrize(
+    ("ranges", "words"),
+    [
+        (numbers("ContinuousParameterRanges", "2", "1"), "'x': MinValue 2 is greater than MaxValue 1; swap them"),
+        (numbers("IntegerParameterRanges", "2", "1"), "'x': MinValue 2 is greater than MaxValue 1"),
+        (numbers("IntegerParameterRanges", "1.5", "2"), "'x': MinValue '1.5' is not an integer"),
+        (numbers("IntegerParameterRanges", "1", "9" * 256), "has more than 15 digits"),
+        (numbers("IntegerParameterRanges", "1", "\u0661"), "MaxValue '\u0661' is not an integer"),
+        (numbers("ContinuousParameterRanges", "", "2"), "'x': MinValue '' is not a number"),
+        (numbers("ContinuousParameterRanges", "nan", "2"), "'x': MinValue 'nan' is not a number"),
+        (numbers("ContinuousParameterRanges", "0", "1e999"), "'x': MaxValue '1e999' is too large"),
+        (numbers("ContinuousParameterRanges", "-1e308", "1e308"), "too far apart"),
+        (numbers("ContinuousParameterRanges", "0", "1", "Logarithmic"), "Logarithmic scaling needs a MinValue above 0"),
+        (numbers("IntegerParameterRanges", "0", "1", "Logarithmic"), "Logarithmic scaling needs a MinValue above 0"),
+        (numbers("ContinuousParameterRanges", "0", "1", "ReverseLogarithmic"), "from at least 0 to less than 1"),
+        (numbers("ContinuousParameterRanges", "-0.1", "0.5", "ReverseLogarithmic"), "from at least 0 to less than 1"),
+        (numbers("IntegerParameterRanges", "0", "1", "ReverseLogarithmic"), "is for continuous ranges"),
+        (numbers("ContinuousParameterRanges", "0", "1", "Cubic"), "enum value set"),
+        ({"CategoricalParameterRanges": [categorical("x")]}, "length"),
+        ({"CategoricalParameterRanges": [categorical("x", "a", "a")]}, "'x' has a value twice"),
+        ({"CategoricalParameterRanges": [categorical("", "a")]}, "a range has an empty Name"),
+        (X | {"CategoricalParameterRanges": [categorical("x", "a")]}, "there are two ranges named 'x'"),
+        (X | {"AutoParameters": [{"Name": "y", "ValueHint": "1"}]}, "AutoParameters are not simulated"),
+        ({"CategoricalParameterRanges": [categorical("sagemaker_program", "a")]}, "is a range and in StaticHyperPar"),
+        ({"CategoricalParameterRanges": [categorical("_tuning_objective_metric", "a")]}, "cannot have the name"),
+        ({}, "there is no range to search"),
+    ],
+)
+def test_ranges(client: Client, ranges: dict[str, Any], words: str) -> None:
+    message = refusal(client, tuning_request(SOURCE, ParameterRanges=ranges))
+    assert message.startswith("ValidationException: ")
+    assert words in message
+
+
+CRITERIA = {"BestObjectiveNotImproving": {"MaxNumberOfTrainingJobsNotImproving": 2}}
+HYPERBAND = {"HyperbandStrategyConfig": {"MinResource": 3, "MaxResource": 2}}
+LETTERS = {"CategoricalParameterRanges": [categorical("x", "a", "b", "c")]}
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"Strategy": "Genetic"}, "enum value set: [Bayesian, Random, Hyperband, Grid]"),
+        ({"Strategy": "Grid"}, "the Grid strategy takes categorical ranges only, and 'x' is not"),
+        (
+            {"Strategy": "Grid", "ParameterRanges": LETTERS, "ResourceLimits": {"MaxNumberOfTrainingJobs": 2}},
+            "Parallel",
+        ),
+        ({"StrategyConfig": {"GeneticStrategyConfig": {}}}, "GeneticStrategyConfig"),
+        ({"StrategyConfig": {"HyperbandStrategyConfig": {"Brackets": 1}}}, "Brackets"),
+        ({"StrategyConfig": {"HyperbandStrategyConfig": {}}}, "is for the strategy Hyperband, not Random"),
+        ({"Strategy": "Hyperband"}, "Hyperband needs a MaxResource"),
+        ({"Strategy": "Hyperband", "StrategyConfig": HYPERBAND}, "must be in order"),
+        ({"Strategy": "Hyperband", "TrainingJobEarlyStoppingType": "Auto"}, "must be Off with Hyperband"),
+        ({"TrainingJobEarlyStoppingType": "On"}, "enum value set"),
+        ({"TuningJobCompletionCriteria": CRITERIA}, "3"),
+        ({"RandomSeed": -1}, "RandomSeed, value: -1"),
+        ({"HyperParameterTuningJobObjective": OBJECTIVE | {"MetricName": "auc"}}, "none of the objective 'auc'"),
+        ({"HyperParameterTuningJobObjective": None}, "an objective is needed"),
+        ({"ResourceLimits": {"MaxParallelTrainingJobs": 1}}, "the Random strategy needs MaxNumberOfTrainingJobs"),
+    ],
+)
+def test_settings(client: Client, config: dict[str, Any], words: str) -> None:
+    request = tuning_request(SOURCE, **config)
+    settings = request["HyperParameterTuningJobConfig"]
+    request["HyperParameterTuningJobConfig"] = {name: value for name, value in settings.items() if value is not None}
+    message = refusal(client, request)
+    assert message.startswith("ValidationException: ")
+    assert words in message
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        ((2, 3), "ValidationException: ResourceLimits: MaxParallelTrainingJobs 3 is more than the 2 training jobs"),
+        ((751, 1), "ResourceLimitExceeded: ResourceLimits: a tuning job has at most 750 training jobs"),
+        ((200, 101), "ResourceLimitExceeded: "),
+        ((1, 0), "ValidationException: "),
+    ],
+)
+def test_limits(client: Client, limits: tuple[int, int], words: str) -> None:
+    assert refusal(client, tuning_request(SOURCE, *limits)).startswith(words)
+
+
+def test_a_grid_has_as_many_jobs_as_combinations(client: Client) -> None:
+    request = tuning_request(SOURCE, 2, 1, Strategy="Grid", ParameterRanges=LETTERS)
+    assert "MaxNumberOfTrainingJobs 2 must be that of the combinations, 3" in refusal(client, request)
+
+
+def metric(regex: str) -> dict[str, Any]:
+    algorithm = definition(SOURCE)["AlgorithmSpecification"]
+    return {"AlgorithmSpecification": algorithm | {"MetricDefinitions": [{"Name": "loss", "Regex": regex}]}}
+
+
+IMAGE = {"TrainingImage": "other:1", "TrainingInputMode": "File", "MetricDefinitions": METRICS}
+BY_NAME = {"AlgorithmName": "mine", "TrainingInputMode": "File", "MetricDefinitions": METRICS}
+SEVERAL = [{"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}]
+
+
+@pytest.mark.parametrize(
+    ("members", "words"),
+    [
+        (metric("loss=.*"), "the Regex of 'loss' has no group; put parentheses around"),
+        (metric("loss=(.*"), "the Regex of 'loss' is invalid"),
+        ({"AlgorithmSpecification": IMAGE}, "Only images of the"),
+        ({"AlgorithmSpecification": BY_NAME}, "AlgorithmName is not simulated"),
+        ({"StaticHyperParameters": {"x": "1"}}, "'x' is a range and in StaticHyperParameters"),
+        ({"HyperParameterRanges": X}, "HyperParameterRanges is also in HyperParameterTuningJobConfig"),
+        ({"TuningObjective": OBJECTIVE}, "TuningObjective is also in HyperParameterTuningJobConfig"),
+        ({"OutputDataConfig": {"S3OutputPath": "https://x/y"}}, "S3OutputPath must begin with s3://"),
+        ({"HyperParameterTuningResourceConfig": {"InstanceConfigs": SEVERAL}}, "InstanceConfigs is not simulated"),
+        ({"HyperParameterTuningResourceConfig": SEVERAL[0]}, "give either ResourceConfig or"),
+        ({"ResourceConfig": SEVERAL[0] | {"InstanceCount": 2}}, "one instance"),
+        ({"ResourceConfig": {"InstanceType": "ml.m5.large"}}, "VolumeSizeInGB is needed"),
+    ],
+)
+def test_definitions(client: Client, members: dict[str, Any], words: str) -> None:
+    request = tuning_request(SOURCE)
+    request["TrainingJobDefinition"] |= members
+    message = refusal(client, request)
+    assert message.startswith("ValidationException: ")
+    assert words in message
+
+
+def several(*names: str, **members: Any) -> dict[str, Any]:
+    """A request with several definitions."""
+    request = tuning_request(SOURCE)
+    del request["TrainingJobDefinition"]
+    config = request["HyperParameterTuningJobConfig"]
+    own = {"TuningObjective": config.pop("HyperParameterTuningJobObjective")}
+    own |= {"HyperParameterRanges": config.pop("ParameterRanges")}
+    found = [definition(SOURCE, DefinitionName=name, **own) for name in names]
+    found[-1] |= members
+    return request | {"TrainingJobDefinitions": found}
+
+
+def test_several_definitions(client: Client) -> None:
+    assert "DefinitionName of its own" in refusal(client, several("a", "a"))
+    other = OBJECTIVE | {"Type": "Maximize"}
+    assert "same Type of TuningObjective" in refusal(client, several("a", "b", TuningObjective=other))
+    request = several("a", "b")
+    request["HyperParameterTuningJobConfig"]["ParameterRanges"] = X
+    assert "ParameterRanges belongs into each one" in refusal(client, request)
+    request = several("a", "b", HyperParameterRanges=LETTERS)
+    request["HyperParameterTuningJobConfig"] |= {"Strategy": "Grid"}
+    assert "Grid strategy with several definitions is not simulated" in refusal(client, request)
+    both = several("a") | {"TrainingJobDefinition": definition(SOURCE)}
+    assert "either TrainingJobDefinition or TrainingJobDefinitions" in refusal(client, both)
+    del both["TrainingJobDefinition"], both["TrainingJobDefinitions"]
+    assert "either TrainingJobDefinition or TrainingJobDefinitions" in refusal(client, both)
+    assert "Autotune is not simulated" in refusal(client, tuning_request(SOURCE) | {"Autotune": {"Mode": "Enabled"}})
+
+
+def test_warm_start_from_what_is_not_there(client: Client) -> None:
+    def warm(*names: str, request: dict[str, Any] | None = None) -> dict[str, Any]:
+        parents = [{NAME: name} for name in names]
+        config = {"ParentHyperParameterTuningJobs": parents, "WarmStartType": "TransferLearning"}
+        return (request or tuning_request(SOURCE)) | {"WarmStartConfig": config}
+
+    assert "could not find hyper parameter tuning job 'absent'" in refusal(client, warm("absent"))
+    assert "named twice" in refusal(client, warm("a", "a"))
+    assert "several TrainingJobDefinitions it is not simulated" in refusal(client, warm("a", request=several("a", "b")))
+    request = tuning_request(SOURCE, Strategy="Grid", ParameterRanges=LETTERS)
+    assert "with the strategy Grid it is not simulated" in refusal(client, warm("a", request=request))
+
+
+def test_names(client: Client) -> None:
+    for operation in ("Describe", "Stop", "Delete"):
+        request = {NAME: "absent"}
+        message = refusal(client, request, f"{operation}HyperParameterTuningJob")
+        assert "Could not find hyper parameter tuning job" in message
+    message = refusal(client, {NAME: "absent"}, "ListTrainingJobsForHyperParameterTuningJob")
+    assert message.startswith("ResourceNotFound: ")
+    assert "satisfy" in refusal(client, tuning_request(SOURCE) | {NAME: "x" * 33})
+
+
+def test_what_was_refused_made_nothing(client: Client) -> None:
+    refused = tuning_request(SOURCE, ParameterRanges={})
+    refusal(client, refused)
+    assert "Could not find" in refusal(client, {NAME: refused[NAME]}, "DescribeHyperParameterTuningJob")
+    assert not client.sagemaker.list_training_jobs(NameContains=refused[NAME])["TrainingJobSummaries"]
+
+
+def test_a_grid_of_more_combinations_than_a_tuning_job_may_have(client: Client) -> None:
+    ranges = [categorical(f"x{number}", *map(str, range(30))) for number in range(30)]
+    request = tuning_request(SOURCE, Strategy="Grid", ParameterRanges={"CategoricalParameterRanges": ranges})
+    del request["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxNumberOfTrainingJobs"]
+    assert refusal(client, request).startswith("ResourceLimitExceeded: ")

@@ -1,0 +1,199 @@
+"""The search for hyperparameters, without jobs: what it suggests, learns and stops."""
+
+import itertools
+import math
+import statistics
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.tuning_jobs import categorical, continuous
+
+from recore.simulator.tuning.completion import convergence, is_complete, not_improving
+from recore.simulator.tuning.ranges import CategoricalRange, NumberRange, read_ranges
+from recore.simulator.tuning.search import Search
+from recore.simulator.tuning.stopping import is_worse_than_median, running_averages
+
+RATE = NumberRange("rate", 1e-4, 1.0, "Logarithmic", whole=False)
+DEPTH = NumberRange("depth", 1, 20, "Linear", whole=True)
+MOMENTUM = NumberRange("momentum", 0.0, 0.999, "ReverseLogarithmic", whole=False)
+KIND = CategoricalRange("kind", ("a", "b", "c"))
+RANGES = [RATE, DEPTH, MOMENTUM, KIND]
+UNIT = NumberRange("x", 0.0, 1.0, "Linear", whole=False)
+
+
+def loss(values: dict[str, str]) -> float:
+    """0 is the best: rate 0.01, depth 7, momentum 0.9, kind b."""
+    rate = (math.log10(float(values["rate"])) + 2) ** 2 / 4
+    momentum = (math.log10(1 - float(values["momentum"])) + 1) ** 2 / 4
+    return rate + ((int(values["depth"]) - 7) / 10) ** 2 + momentum + 0.3 * (values["kind"] != "b")
+
+
+def run(search: Search, trials: int) -> list[dict[str, str]]:
+    """Try as many values one after the other; what was tried."""
+    tried = []
+    for _ in range(trials):
+        number, values = search.suggest()
+        search.finish(number, loss(values))
+        tried.append(values)
+    return tried
+
+
+@pytest.mark.slow
+def test_bayesian_beats_random_at_equal_numbers_of_jobs() -> None:
+    """Over 30 seeds, each with the same number of trials: better on the mean, and for most seeds."""
+    best = {
+        strategy: [min(map(loss, run(Search(strategy, RANGES, maximize=False, seed=seed), 25))) for seed in range(30)]
+        for strategy in ("Bayesian", "Random")
+    }
+    pairs = list(zip(best["Bayesian"], best["Random"], strict=True))
+    assert statistics.fmean(best["Bayesian"]) < 0.75 * statistics.fmean(best["Random"])
+    assert sum(bayesian < random for bayesian, random in pairs) >= 20  # by chance with a probability below 5 %
+
+
+def test_a_grid_covers_all_combinations_once() -> None:
+    ranges = [KIND, CategoricalRange("size", ("1", "2")), CategoricalRange("only", ("x",))]
+    search, found = Search("Grid", ranges, maximize=False, seed=1), []
+    while suggestion := search.suggest():
+        found.append(tuple(suggestion[1].values()))
+    assert found == list(itertools.product(("a", "b", "c"), ("1", "2"), ("x",)))
+
+
+@pytest.mark.parametrize("strategy", ["Random", "Bayesian", "Hyperband"])
+def test_suggestions_depend_on_the_seed_and_the_results_alone(strategy: str) -> None:
+    def search(seed: int) -> Search:
+        return Search(
+            strategy, RANGES, maximize=False, seed=seed, resources=(1, 9) if strategy == "Hyperband" else None
+        )
+
+    tried = run(search(3), 14)
+    assert run(search(3), 14) == tried
+    assert run(search(4), 14)[0] != tried[0]
+    again = search(3)  # as after a restart: from what is known, on with what would have come
+    for values in tried[:12]:
+        number, same = again.add(values)
+        assert same == values
+        again.finish(number, loss(values))
+    assert run(again, 2) == tried[12:]
+    assert len({tuple(values.values()) for values in tried}) == 14
+
+
+def test_parallel_trials_differ_before_any_has_ended() -> None:
+    search = Search("Bayesian", RANGES, maximize=False, seed=1)
+    run(search, 12)
+    together = [tuple(search.suggest()[1].values()) for _ in range(4)]
+    assert len(set(together)) == 4
+
+
+def test_a_failed_trial_does_not_end_the_search() -> None:
+    search = Search("Bayesian", RANGES, maximize=True, seed=1)
+    for _ in range(12):
+        search.finish(search.suggest()[0], None)
+    assert search.suggest()
+
+
+def test_what_other_searches_found_is_used() -> None:
+    """After 40 results of a random search, the first suggestions are better than random ones."""
+    cold, warm = (Search("Bayesian", RANGES, maximize=False, seed=2) for _ in range(2))
+    for values in run(Search("Random", RANGES, maximize=False, seed=5), 40):
+        assert warm.learn(values, loss(values))
+    first, random = ([loss(values) for values in run(search, 8)] for search in (warm, cold))
+    assert statistics.fmean(first) < statistics.fmean(random)
+    assert not warm.learn({"rate": "0.1", "depth": "21", "momentum": "0.5", "kind": "a"}, 0.0)
+    assert not warm.learn({"rate": "0.1"}, 0.0)
+
+
+def test_hyperband_stops_what_is_worse_and_what_has_had_its_share() -> None:
+    search = Search("Hyperband", [UNIT], maximize=False, seed=1, resources=(2, 9))
+    numbers = [search.suggest()[0] for _ in range(12)]
+    steps = {}
+    for number in numbers:
+        steps[number] = next(step for step in range(1, 20) if search.report(number, step, float(number)))
+    assert steps[0] == 9  # it was the best at every rung
+    assert min(steps.values()) >= 2  # never before MinResource
+    assert sum(step < 9 for step in steps.values()) >= 4
+    assert max(steps.values()) == 9
+
+
+numeric = st.floats(-1e6, 1e6).map(lambda value: round(value, 6))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    ends=st.tuples(numeric, numeric).map(sorted),
+    scaling=st.sampled_from(["Auto", "Linear", "Logarithmic", "ReverseLogarithmic"]),
+    whole=st.booleans(),
+    seed=st.integers(0, 2**31 - 1),
+)
+def test_values_are_in_their_range_and_of_its_kind(ends: list[float], scaling: str, whole: bool, seed: int) -> None:
+    if scaling == "Logarithmic":
+        ends = sorted(abs(end) + 1 for end in ends)
+    if scaling == "ReverseLogarithmic":
+        whole, ends = False, [abs(end) / 1e6 * 0.99999 for end in sorted(ends, key=abs)]
+    low, high = sorted(map(int, ends)) if whole else ends
+    member = "IntegerParameterRanges" if whole else "ContinuousParameterRanges"
+    [item] = read_ranges({member: [continuous("x", str(low), str(high), scaling)]})
+    search = Search("Random", [item], maximize=False, seed=seed)
+    for _ in range(3):
+        number, values = search.suggest()
+        assert low <= float(values["x"]) <= high
+        assert not whole or str(int(values["x"])) == values["x"]
+        assert search.add(values)[1].keys() == values.keys()
+        assert item.value(values["x"]) is not None
+        search.finish(number, None)
+
+
+@pytest.mark.parametrize(
+    ("scaling", "ends", "middle"),
+    [
+        ("Linear", ("0", "1"), 0.5),
+        ("Logarithmic", ("0.0001", "1"), 0.01),
+        ("Auto", ("0.0001", "1"), 0.01),
+        ("Auto", ("0.1", "1"), 0.55),
+        ("ReverseLogarithmic", ("0", "0.9999"), 0.99),
+    ],
+)
+def test_scaling_says_where_the_middle_of_a_range_is(scaling: str, ends: tuple[str, str], middle: float) -> None:
+    ranges = read_ranges({"ContinuousParameterRanges": [continuous("x", *ends, scaling)]})
+    search = Search("Random", ranges, maximize=False, seed=1)
+    below = [float(search.suggest()[1]["x"]) < middle for _ in range(200)]
+    assert 75 < sum(below) < 125  # of 200 values
+
+
+def test_categories_are_passed_on_as_they_are() -> None:
+    values = ('"quoted"', "b c", "")
+    search = Search("Random", read_ranges({"CategoricalParameterRanges": [categorical("k", *values)]}), True, 1)
+    assert {search.suggest()[1]["k"] for _ in range(40)} == {*values}
+
+
+@pytest.mark.parametrize(
+    ("value", "maximize", "worse"), [(5.0, False, True), (1.0, False, False), (1.0, True, True), (5.0, True, False)]
+)
+def test_the_median_rule(value: float, maximize: bool, worse: bool) -> None:
+    others = [running_averages(values) for values in ([4.0, 2.0], [2.0, 2.0], [3.0, 9.0], [9.0])]
+    assert others[0] == [4.0, 3.0]
+    assert is_worse_than_median(2, value, others, maximize) is worse
+    assert not is_worse_than_median(3, value, others, maximize)  # no other job came as far
+    assert not is_worse_than_median(2, value, others[:2], maximize)
+
+
+def test_completion() -> None:
+    assert not_improving([1.0, 1.005, 2.0, 2.01, 2.03], maximize=True) == [0, 1, 0, 1, 0]
+    assert not_improving([1.0, 2.0, 0.5], maximize=False) == [0, 1, 0]
+    assert not_improving([0.0, -1.0, 0.1], maximize=True) == [0, 1, 0]
+    assert convergence([5.0, *[4.0] * 11], maximize=False) == 11
+    assert convergence([5.0, *[4.0] * 10], maximize=False) is None
+
+    def complete(objectives: list[float], **criteria: Any) -> bool:
+        return is_complete(criteria, objectives, maximize=True)
+
+    assert not complete([])
+    assert not complete([1.0] * 20)
+    assert complete([1.0, 3.0, 2.0], TargetObjectiveMetricValue=3.0)
+    assert not complete([1.0, 2.0], TargetObjectiveMetricValue=3.0)
+    assert complete([1.0] * 4, BestObjectiveNotImproving={"MaxNumberOfTrainingJobsNotImproving": 3})
+    assert not complete([1.0] * 3, BestObjectiveNotImproving={"MaxNumberOfTrainingJobsNotImproving": 3})
+    assert complete([1.0] * 11, ConvergenceDetected={"CompleteOnConvergence": "Enabled"})
+    assert not complete([1.0] * 11, ConvergenceDetected={"CompleteOnConvergence": "Disabled"})
+    assert is_complete({"TargetObjectiveMetricValue": 0.5}, [0.4], maximize=False)

@@ -1,0 +1,151 @@
+"""Tuning jobs that are stopped, limited, or interrupted by the end of the simulator."""
+
+import contextlib
+import datetime
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import botocore.exceptions
+import pytest
+from support.archives import archive_of
+from support.simulator_client import Client
+from support.state import SimulatorProcess, running
+from support.tuning_jobs import SCRIPT, Tuning, categorical, tuning_request
+
+from recore.simulator.server import BUCKET
+
+NAME, STATUS = "HyperParameterTuningJobName", "HyperParameterTuningJobStatus"
+ENDLESS = "import time\nprint('loss=1;', flush=True)\nwhile True:\n    time.sleep(0.1)\n"
+
+
+def statuses(tuning: Tuning, name: str) -> list[str]:
+    return [job["TrainingJobStatus"] for job in tuning.jobs(name)]
+
+
+def test_parallel_jobs_are_limited_and_stop_stops_all(client: Client) -> None:
+    """Four of eight jobs are there, none of which ends by itself; of these, as many compute as there are processors."""
+    tuning = Tuning(client.sagemaker)
+    name = tuning.create(tuning_request(client.source(job=ENDLESS), 8, 4))
+    tuning.until(lambda: statuses(tuning, name), lambda seen: len(seen) >= 4)
+    job = tuning.describe(name)
+    assert job["TrainingJobStatusCounters"]["InProgress"] == job["ObjectiveStatusCounters"]["Pending"] == 4
+    with pytest.raises(botocore.exceptions.ClientError, match="is in status InProgress: stop it before"):
+        tuning.sagemaker.delete_hyper_parameter_tuning_job(**{NAME: name})
+
+    first = tuning.jobs(name)[0]["TrainingJobName"]  # when it has ended, another one takes its place
+    client.sagemaker.stop_training_job(TrainingJobName=first)
+    tuning.until(lambda: statuses(tuning, name), lambda seen: len(seen) == 5)
+    assert tuning.describe(name)["TrainingJobStatusCounters"]["InProgress"] == 4
+
+    tuning.sagemaker.stop_hyper_parameter_tuning_job(**{NAME: name})
+    assert tuning.describe(name)[STATUS] in ("Stopping", "Stopped")
+    job = tuning.wait(name)
+    assert job[STATUS] == "Stopped"
+    assert statuses(tuning, name) == ["Stopped"] * 5
+    assert job["TrainingJobStatusCounters"]["Stopped"] == 5
+    with pytest.raises(botocore.exceptions.ClientError, match="in status Stopped and cannot be stopped"):
+        tuning.sagemaker.stop_hyper_parameter_tuning_job(**{NAME: name})
+
+
+class Interrupted:
+    """A simulator with a state folder, killed and started again. tuning: of the one that runs."""
+
+    def __init__(self, folder: Path):
+        self.folder, self._ends = folder, contextlib.ExitStack()
+        self.start()
+
+    def start(self) -> None:
+        self.simulator: SimulatorProcess = self._ends.enter_context(running("--state", self.folder))
+        self.tuning = Tuning(self.simulator.client("sagemaker"))
+
+    def kill(self) -> None:
+        self.simulator.kill()
+
+    def close(self) -> None:
+        self._ends.close()
+
+    def source(self, script: str) -> str:
+        key = f"source/{abs(hash(script))}.tar.gz"
+        self.simulator.client("s3").put_object(Bucket=BUCKET, Key=key, Body=archive_of(**{"job.py": script}))
+        return f"s3://{BUCKET}/{key}"
+
+
+@pytest.fixture
+def interrupted(tmp_path: Path) -> Iterator[Interrupted]:
+    simulator = Interrupted(tmp_path)
+    yield simulator
+    simulator.close()
+
+
+@pytest.mark.slow
+def test_a_kill_costs_no_values_and_repeats_none_that_were_completed(interrupted: Interrupted) -> None:
+    """Killed while jobs run and others have ended. Each interrupted job is listed, and another one gets its values."""
+    values = [str(number) for number in range(5)]
+    ranges = {"CategoricalParameterRanges": [categorical("x", *values)]}
+    name = interrupted.tuning.create(
+        tuning_request(interrupted.source(SCRIPT), 5, 2, Strategy="Grid", ParameterRanges=ranges)
+    )
+    for ended in (1, 3):
+        seen = interrupted.tuning.until(
+            lambda: statuses(interrupted.tuning, name),
+            lambda seen, ended=ended: seen.count("Completed") >= ended and "InProgress" in seen,
+        )
+        assert seen.count("InProgress") <= 2
+        interrupted.kill()
+        interrupted.start()
+    job = interrupted.tuning.wait(name)
+    assert job[STATUS] == "Completed"
+    jobs = interrupted.tuning.jobs(name)
+    completed = [item["TunedHyperParameters"]["x"] for item in jobs if item["TrainingJobStatus"] == "Completed"]
+    assert sorted(completed) == values
+    failed = [item for item in jobs if item["TrainingJobStatus"] != "Completed"]
+    assert {item["TrainingJobStatus"] for item in failed} <= {"Failed"}
+    assert all("The simulator ended before the job did" in item["FailureReason"] for item in failed)
+    assert 1 <= len(failed) <= 4
+    assert job["TrainingJobStatusCounters"]["RetryableError"] == len(failed)
+    listed = interrupted.tuning.sagemaker.list_training_jobs(MaxResults=100)["TrainingJobSummaries"]
+    assert sorted(item["TrainingJobName"] for item in listed) == [item["TrainingJobName"] for item in jobs]
+    assert job["BestTrainingJob"]["TunedHyperParameters"] == {"x": "3"}
+
+
+@pytest.mark.slow
+def test_what_was_stopping_stops_and_the_time_limit_goes_on(interrupted: Interrupted) -> None:
+    """A limit of an hour that passed while no simulator ran, a stop that a kill interrupted, and an ordered end."""
+    source = interrupted.source(ENDLESS)
+    late, stopped, kept = (tuning_request(source, 2, 1) for _ in range(3))
+    late["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxRuntimeInSeconds"] = 3600
+    names = [interrupted.tuning.create(request) for request in (late, stopped, kept)]
+    for name in names:
+        interrupted.tuning.until(lambda name=name: statuses(interrupted.tuning, name), lambda seen: seen != [])
+    interrupted.tuning.sagemaker.stop_hyper_parameter_tuning_job(**{NAME: names[1]})
+    interrupted.kill()
+    move_back(interrupted.folder, names[0], hours=2)
+    interrupted.start()
+    assert interrupted.tuning.wait(names[1])[STATUS] == "Stopped"
+    job = interrupted.tuning.wait(names[0])
+    assert job[STATUS] == "Failed"  # nothing had an objective when the time was over
+    assert job["ConsumedResources"]["RuntimeInSeconds"] >= 7200
+    assert "InProgress" in statuses(interrupted.tuning, names[2])
+
+    assert interrupted.simulator.end() == 0
+    interrupted.start()
+    seen = interrupted.tuning.until(
+        lambda: statuses(interrupted.tuning, names[2]), lambda seen: seen[-1] == "InProgress"
+    )
+    assert "Stopped" not in seen  # the ordered end interrupts jobs, too, and they are replaced
+    assert interrupted.tuning.describe(names[2])[STATUS] == "InProgress"
+
+
+def move_back(folder: Path, name: str, hours: int) -> None:
+    """Let a tuning job in a state folder have begun some hours earlier."""
+    key = ("HyperParameterTuningJob", name)
+    with contextlib.closing(sqlite3.connect(folder / "state.sqlite")) as connection, connection:
+        [(text,)] = connection.execute("SELECT record FROM records WHERE kind = ? AND key = ?", key)
+        record: dict[str, Any] = json.loads(text)
+        begun = datetime.datetime.fromisoformat(record["CreationTime"]["$time"]) - datetime.timedelta(hours=hours)
+        record["CreationTime"]["$time"] = begun.isoformat()
+        changed = (json.dumps(record), *key)
+        connection.execute("UPDATE records SET record = ? WHERE kind = ? AND key = ?", changed)

@@ -1,0 +1,63 @@
+"""A pipeline's Tuning step: the best training job and the models of the best ones as references of later steps."""
+
+import re
+
+import pytest
+from support.pipelines import Pipelines, get, join, step
+from support.simulator_client import IMAGE, Client
+from support.tuning_jobs import SCRIPT, Tuning, categorical, objective, tuning_request
+
+from recore.simulator.server import BUCKET, ROLE_ARN
+
+
+@pytest.mark.slow
+def test_later_steps_refer_to_the_best_training_jobs(client: Client) -> None:
+    """Of three jobs, x=2 is the best and x=5 the second best; the address of a model is put together from its name."""
+    pipelines, tuning = Pipelines(client), Tuning(client.sagemaker)
+    ranges = {"CategoricalParameterRanges": [categorical("x", "9", "5", "2")]}
+    request = tuning_request(client.source(job=SCRIPT), 3, 2, Strategy="Grid", ParameterRanges=ranges)
+    del request["HyperParameterTuningJobName"]
+    request["TrainingJobDefinition"]["StaticHyperParameters"]["word"] = get("Parameters.Word")
+    names = [get(f"Steps.Tune.TrainingJobSummaries[{place}].TrainingJobName") for place in (0, 1, 2)]
+    addresses = [join(f"s3://{BUCKET}/tuned", name, "output/model.tar.gz", on="/") for name in names]
+    seen = {
+        "BEST": get("Steps.Tune.BestTrainingJob.TrainingJobName"),
+        "X": get("Steps.Tune.BestTrainingJob.TunedHyperParameters['x']"),
+        "SECOND": names[1],
+        "STATUS": get("Steps.Tune.HyperParameterTuningJobStatus"),
+    }
+    create = [
+        step(
+            f"Create{place}",
+            "Model",
+            {
+                "ExecutionRoleArn": ROLE_ARN,
+                "PrimaryContainer": {"Image": IMAGE, "ModelDataUrl": address, "Environment": seen},
+            },
+        )
+        for place, address in enumerate(addresses)
+    ]
+    parameters = [{"Name": "Word", "Type": "String", "DefaultValue": "rock"}]
+    execution = pipelines.run(step("Tune", "Tuning", request), *create, Parameters=parameters)
+    described = pipelines.describe(execution)
+    assert described["PipelineExecutionStatus"] == "Succeeded", described
+    metadata = {name: item["Metadata"] for name, item in pipelines.steps(execution).items()}
+    name = metadata["Tune"]["TuningJob"]["Arn"].rpartition("/")[2]
+    jobs = tuning.jobs(name, SortBy="FinalObjectiveMetricValue")
+    assert [job["TunedHyperParameters"]["x"] for job in jobs] == ["2", "5", "9"]
+    best = client.describe("TrainingJob", jobs[0]["TrainingJobName"])
+    assert best["HyperParameters"]["word"] == "rock"
+    for place, job in enumerate(jobs):
+        created = metadata[f"Create{place}"]["Model"]["Arn"].rpartition("/")[2]
+        container = client.sagemaker.describe_model(ModelName=created)["PrimaryContainer"]
+        trained = client.describe("TrainingJob", job["TrainingJobName"])
+        assert container["ModelDataUrl"] == trained["ModelArtifacts"]["S3ModelArtifacts"]
+        assert client.get(container["ModelDataUrl"])
+        assert container["Environment"] == {
+            "BEST": jobs[0]["TrainingJobName"],
+            "X": "2",
+            "SECOND": jobs[1]["TrainingJobName"],
+            "STATUS": "Completed",
+        }
+    assert objective(jobs[0]) == 1.0
+    assert re.fullmatch("[a-zA-Z0-9-]{1,32}", name)

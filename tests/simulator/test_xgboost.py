@@ -1,0 +1,195 @@
+"""The life cycle with an XGBoost image by low-level requests: train, batch transform, deploy, tune; and script mode.
+
+Predictions are those of xgboost in this process with the same hyperparameters, to the last bit.
+"""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+import xgboost as xgb
+from botocore.exceptions import ClientError
+from support.archives import content
+from support.endpoints import Endpoints, variant
+from support.job_traces import output
+from support.simulator_client import Client, numbers
+from support.training_jobs import channel, train
+from support.transform_jobs import completed
+from support.tuning_jobs import Tuning, tuning_request
+from support.xgboost_data import IMAGE, SETTINGS, csv_of, hyperparameters, libsvm_of, matrix, table
+
+from recore.simulator.server import BUCKET, ROLE_ARN
+
+pytestmark = pytest.mark.slow
+
+TRAIN, VALIDATION, TEST = table(300, 1), table(80, 2), table(40, 3)
+ROUNDS = 10
+ALGORITHM = {"TrainingImage": IMAGE, "TrainingInputMode": "File"}
+SCRIPT = """
+import argparse, os
+import xgboost
+from sagemaker_xgboost_container.data_utils import get_dmatrix
+
+def model_fn(model_dir):
+    booster = xgboost.Booster()
+    booster.load_model(os.path.join(model_dir, "mine.json"))
+    return booster
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--num_round", type=int)
+    arguments, _ = parser.parse_known_args()
+    data = get_dmatrix(os.environ["SM_CHANNEL_TRAIN"], "text/csv")
+    evaluations = [(data, "train")]
+    booster = xgboost.train({"nthread": 1}, data, num_boost_round=arguments.num_round, evals=evaluations)
+    booster.save_model(os.path.join(os.environ["SM_MODEL_DIR"], "mine.json"))
+"""
+
+
+@pytest.fixture(scope="module")
+def expected() -> xgb.Booster:
+    return xgb.train(SETTINGS, matrix(TRAIN), ROUNDS)
+
+
+@pytest.fixture(scope="module")
+def job(client: Client) -> dict[str, Any]:
+    """A training job of the built-in algorithm that has completed."""
+    data = {"train": TRAIN, "validation": VALIDATION}
+    channels = [
+        channel(name, client.put(f"boston/{next(numbers)}/{name}.csv", csv_of(values)), ContentType="text/csv")
+        for name, values in data.items()
+    ]
+    settings = hyperparameters(num_round=ROUNDS, early_stopping_rounds=ROUNDS)
+    job = train(client, AlgorithmSpecification=ALGORITHM, HyperParameters=settings, InputDataConfig=channels)
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    return job
+
+
+@pytest.fixture(scope="module")
+def model(client: Client, job: dict[str, Any]) -> str:
+    name = f"xgboost-{next(numbers)}"
+    container = {"Image": IMAGE, "ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"]}
+    client.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
+    return name
+
+
+def test_the_model_the_log_and_the_metrics(client: Client, job: dict[str, Any], expected: xgb.Booster) -> None:
+    """Metrics without definitions, as tuners of this image take them; log lines as CloudWatch shows them."""
+    [(name, packed)] = content(client.get(job["ModelArtifacts"]["S3ModelArtifacts"])).items()
+    assert name == "xgboost-model"
+    booster = xgb.Booster()
+    booster.load_model(bytearray(packed))
+    np.testing.assert_array_equal(booster.predict(matrix(TEST)), expected.predict(matrix(TEST)))
+    printed = output(client, "TrainingJob", job["TrainingJobName"])
+    last = next(line for line in printed.splitlines() if line.startswith(f"[{ROUNDS - 1}]"))
+    _, trained, validated = last.split("#011")
+    assert trained.startswith("train-rmse:")
+    assert "The image " in printed
+    assert "is of XGBoost 1.7; the version differs" in printed
+    final = {metric["MetricName"]: metric["Value"] for metric in job["FinalMetricDataList"]}
+    assert final == {
+        "train:rmse": pytest.approx(float(trained.partition(":")[2])),
+        "validation:rmse": pytest.approx(float(validated.partition(":")[2])),
+    }
+
+
+def test_batch_transform_has_a_prediction_in_each_line(client: Client, model: str, expected: xgb.Booster) -> None:
+    body = csv_of(TEST[:, 1:])
+    [answer] = completed(
+        client,
+        model,
+        {"test.csv": body},
+        Input={"ContentType": "text/csv", "SplitType": "Line"},
+        Output={"AssembleWith": "Line"},
+    )
+    lines = [line for line in answer.decode().splitlines() if line]
+    np.testing.assert_array_equal(np.array(lines, dtype=np.float32), expected.predict(matrix(TEST)))
+
+
+def test_an_endpoint(endpoints: Endpoints, model: str, expected: xgb.Booster) -> None:
+    """CSV and libsvm are answered in one line; other types, and what the model does not take, are errors."""
+    name = endpoints.create(endpoints.config(variant(model)))
+    predictions = expected.predict(matrix(TEST))
+    features = TEST[:, 1:]
+    for body, kind in ((csv_of(features), "text/csv"), (libsvm_of(TEST), "text/libsvm")):
+        response = endpoints.invoke(name, body, ContentType=kind)
+        assert response["ContentType"] == "text/csv; charset=utf-8"
+        values = response["Body"].read().decode().split(",")
+        np.testing.assert_array_equal(np.array(values, dtype=np.float32), predictions)
+    [single] = endpoints.invoke(name, csv_of(features[:1]), ContentType="text/csv")["Body"].read().decode().split(",")
+    assert np.float32(single) == predictions[0]
+    for body, kind, status, reason in (
+        ("1,2,3", "text/csv", 400, "they have 3 features, and it was trained with 5"),
+        ("1,2,3,4,deep", "text/csv", 415, "invalid value 'deep'"),
+        (b"\xce\xfa", "application/x-recordio-protobuf", 415, "application/x-recordio-protobuf is not simulated"),
+    ):
+        with pytest.raises(ClientError) as raised:
+            endpoints.invoke(name, body, ContentType=kind)
+        assert raised.value.response["OriginalStatusCode"] == status
+        assert reason in raised.value.response["OriginalMessage"]
+
+
+def test_tuning_by_the_image_s_own_metric(client: Client) -> None:
+    """Without metric definitions. The best model is that of xgboost in process with the best values."""
+    data = {"train": TRAIN, "validation": VALIDATION}
+    channels = [
+        channel(name, client.put(f"tune/{next(numbers)}/{name}.csv", csv_of(values)), ContentType="text/csv")
+        for name, values in data.items()
+    ]
+    tuning = Tuning(client.sagemaker)
+    request = tuning_request(
+        "",
+        jobs=2,
+        HyperParameterTuningJobObjective={"Type": "Minimize", "MetricName": "validation:rmse"},
+        ParameterRanges={"IntegerParameterRanges": [{"Name": "max_depth", "MinValue": "1", "MaxValue": "6"}]},
+    )
+    static = hyperparameters(num_round=ROUNDS)
+    del static["max_depth"]
+    request["TrainingJobDefinition"] |= {
+        "StaticHyperParameters": static,
+        "AlgorithmSpecification": ALGORITHM,
+        "InputDataConfig": channels,
+    }
+    tuned = tuning.run(request)
+    assert tuned["HyperParameterTuningJobStatus"] == "Completed", tuned.get("FailureReason")
+    jobs = tuning.jobs(tuned["HyperParameterTuningJobName"])
+    errors = {}
+    for depth in (int(item["TunedHyperParameters"]["max_depth"]) for item in jobs):
+        predictions = xgb.train(SETTINGS | {"max_depth": depth}, matrix(TRAIN), ROUNDS).predict(matrix(VALIDATION))
+        errors[depth] = float(np.sqrt(np.mean((predictions - VALIDATION[:, 0]) ** 2)))
+    best = tuned["BestTrainingJob"]
+    assert int(best["TunedHyperParameters"]["max_depth"]) == min(errors, key=errors.__getitem__)
+    metric = best["FinalHyperParameterTuningJobObjectiveMetric"]
+    assert metric["MetricName"] == "validation:rmse"
+    assert metric["Value"] == pytest.approx(min(errors.values()), abs=1e-4)
+
+
+def test_script_mode(client: Client, endpoints: Endpoints) -> None:
+    """A script trains with the image's own functions, its metrics are found, and its hooks may be left out."""
+    source = client.source(abalone=SCRIPT)
+    settings = {"sagemaker_program": "abalone.py", "sagemaker_submit_directory": source, "num_round": "4"}
+    data = channel("train", client.put(f"abalone/{next(numbers)}/train.csv", csv_of(TRAIN)), ContentType="text/csv")
+    job = train(client, AlgorithmSpecification=ALGORITHM, HyperParameters=settings, InputDataConfig=[data])
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert [metric["MetricName"] for metric in job["FinalMetricDataList"]] == ["train:rmse"]
+    variables = {"SAGEMAKER_PROGRAM": "abalone.py", "SAGEMAKER_SUBMIT_DIRECTORY": source}
+    container = {
+        "Image": IMAGE,
+        "ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"],
+        "Environment": variables | {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"},
+    }
+    name = f"xgboost-{next(numbers)}"
+    client.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
+    endpoint = endpoints.create(endpoints.config(variant(name)))
+    response = endpoints.invoke(endpoint, csv_of(TEST[:, 1:]), ContentType="text/csv", Accept="application/json")
+    expected = xgb.train({"nthread": 1}, matrix(TRAIN), 4).predict(matrix(TEST))
+    np.testing.assert_array_equal(np.array(json.loads(response["Body"].read()), dtype=np.float32), expected)
+
+
+def test_a_job_that_fails_names_the_hyperparameter(client: Client) -> None:
+    data = channel("train", client.put(f"fails/{next(numbers)}/train.csv", csv_of(TRAIN)), ContentType="text/csv")
+    settings = hyperparameters(num_round=2, max_dept=3)
+    job = train(client, AlgorithmSpecification=ALGORITHM, HyperParameters=settings, InputDataConfig=[data])
+    assert job["FailureReason"].startswith("AlgorithmError: there is no hyperparameter max_dept: there are ")
+    assert BUCKET in job["OutputDataConfig"]["S3OutputPath"]

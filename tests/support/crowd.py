@@ -1,0 +1,102 @@
+"""Clients that invoke an endpoint all the time, while something happens to it."""
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from support.endpoints import Endpoints
+
+CLIENTS = 32
+MODEL_ERROR = "model error"  # what a model is counted as whose invocation failed
+
+
+class Crowd:
+    """Clients that invoke an endpoint without a pause. answers: the variant and what its model said, counted.
+
+    model_errors: whether a ModelError is an answer, too.
+    """
+
+    def __init__(self, endpoints: Endpoints, name: str, clients: int = CLIENTS, model_errors: bool = False):
+        self._endpoints, self._name, self._clients, self._model_errors = endpoints, name, clients, model_errors
+        self._over, self._lock = threading.Event(), threading.Lock()
+        self._tickets = 0
+        self._sampled: Counter[str] = Counter()
+        self.answers: Counter[tuple[str, str]] = Counter()
+        self.failures: list[str] = []
+
+    def wait_for(self, count: int) -> None:
+        """Wait until so many more requests are answered."""
+        wanted = self.answers.total() + count
+        self._wait(lambda: self.answers.total() >= wanted)
+
+    def sample(self, count: int) -> Counter[str]:
+        """What models answer to the next requests that are sent, counted when all of them are answered."""
+        with self._lock:
+            self._sampled, self._tickets = Counter(), count
+        self._wait(lambda: self._sampled.total() == count)
+        return self._sampled
+
+    def _wait(self, done) -> None:
+        deadline = time.monotonic() + 120
+        while not done() and not self.failures:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert not self.failures, (len(self.failures), self.failures[:3])
+
+    @contextmanager
+    def invoking(self) -> Iterator["Crowd"]:
+        threads = [threading.Thread(target=self._invoke_on_and_on, args=(number,)) for number in range(self._clients)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield self
+        finally:
+            self._over.set()
+            for thread in threads:
+                thread.join()
+        assert not self.failures, (len(self.failures), self.failures[:3])
+
+    def _invoke_on_and_on(self, number: int) -> None:
+        runtime = self._client()
+        count = 0
+        while not self._over.is_set():
+            count += 1
+            with self._lock:
+                has_ticket = self._tickets > 0
+                self._tickets -= has_ticket
+            try:
+                variant, model = self._invoke(runtime, f"{number} {count}")
+            except Exception as error:
+                with self._lock:
+                    self.failures.append(repr(error))
+                return
+            with self._lock:
+                self.answers[variant, model] += 1
+                if has_ticket:
+                    self._sampled[model] += 1
+
+    def _client(self):
+        """One that does not repeat a request: a lost one must be seen."""
+        return boto3.Session("x", "x", region_name="us-east-1").client(
+            "sagemaker-runtime",
+            endpoint_url=self._endpoints.client.simulator.endpoint,
+            config=Config(retries={"total_max_attempts": 1}, proxies={}),
+        )
+
+    def _invoke(self, runtime, body: str) -> tuple[str, str]:
+        try:
+            response = runtime.invoke_endpoint(EndpointName=self._name, Body=body, ContentType="text/csv")
+        except ClientError as error:
+            if self._model_errors and error.response["Error"]["Code"] == "ModelError":
+                return "", MODEL_ERROR
+            raise
+        name, said, *_ = json.loads(response["Body"].read())
+        assert said == body, (said, body)
+        return response["InvokedProductionVariant"], name

@@ -1,0 +1,28 @@
+"""Runs the code cells of a notebook in IPython, one after the other: `python notebook.py FILE [NUMBER=TEXT]`.
+
+NUMBER=TEXT replaces the text of a cell, whose number counts all cells from 0. The first cell that fails ends it.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from IPython.core.interactiveshell import InteractiveShell
+
+
+def main(path: str, *replacements: str) -> int | str:
+    replaced = dict(replacement.split("=", 1) for replacement in replacements)
+    cells = json.loads(Path(path).read_text("utf-8"))["cells"]
+    sys.path[0] = ""  # as in a notebook, modules beside it can be imported
+    shell = InteractiveShell.instance()
+    for number, cell in enumerate(cells):
+        if cell["cell_type"] == "code":
+            print(f"cell {number}", flush=True)
+            text = replaced.get(str(number), "".join(cell["source"]))
+            if not shell.run_cell(text, store_history=True).success:
+                return f"cell {number} failed"
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

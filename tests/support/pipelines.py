@@ -1,0 +1,150 @@
+"""Pipelines of a simulator: definitions of tiny steps, and executions run to their end."""
+
+import itertools
+import json
+import time
+from typing import Any
+
+from recore.simulator.server import BUCKET, ROLE_ARN
+from support.simulator_client import IMAGE, Client
+
+numbers = itertools.count()
+RUNNING = ("Executing", "Stopping")
+CODE = "/opt/ml/processing/input/code"
+RESOURCES = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
+Document = dict[str, Any]
+
+
+def get(path: str) -> Document:
+    return {"Get": path}
+
+
+def join(*values: Any, on: str = "") -> Document:
+    return {"Std:Join": {"On": on, "Values": list(values)}}
+
+
+def step(name: str, kind: str, arguments: Document, *depends_on: str, **members: Any) -> Document:
+    needs = {"DependsOn": list(depends_on)} if depends_on else {}
+    return {"Name": name, "Type": kind, "Arguments": arguments, **needs, **members}
+
+
+def fail(name: str, message: Any = "wanted", *depends_on: str) -> Document:
+    return step(name, "Fail", {"ErrorMessage": message}, *depends_on)
+
+
+def equals(left: Any, right: Any) -> Document:
+    return {"Type": "Equals", "LeftValue": left, "RightValue": right}
+
+
+def condition(name: str, conditions: list[Any], then: list[Any], otherwise: list[Any], *depends_on: str) -> Document:
+    arguments = {"Conditions": conditions, "IfSteps": then, "ElseSteps": otherwise}
+    return step(name, "Condition", arguments, *depends_on)
+
+
+def model(name: str, *depends_on: str, **environment: Any) -> Document:
+    """A step that ends at once. environment: of the model's container, where expressions can be read afterwards."""
+    container = {"Image": IMAGE, "Environment": environment}
+    return step(name, "Model", {"ExecutionRoleArn": ROLE_ARN, "PrimaryContainer": container}, *depends_on)
+
+
+def definition(*steps: Document, **members: Any) -> str:
+    return json.dumps({"Version": "2020-12-01", "Steps": steps} | members)
+
+
+class Pipelines:
+    """Of one simulator. Names are made up."""
+
+    def __init__(self, client: Client):
+        self.client, self.sagemaker = client, client.sagemaker
+
+    def create(self, *steps: Document, **members: Any) -> str:
+        """A new pipeline; its name."""
+        name = f"pipeline-{next(numbers)}"
+        self.sagemaker.create_pipeline(
+            PipelineName=name, PipelineDefinition=definition(*steps, **members), RoleArn=ROLE_ARN
+        )
+        return name
+
+    def start(self, pipeline: str, **parameters: str) -> str:
+        """A new execution; its ARN."""
+        values = [{"Name": name, "Value": value} for name, value in parameters.items()]
+        started = self.sagemaker.start_pipeline_execution(PipelineName=pipeline, PipelineParameters=values)
+        return started["PipelineExecutionArn"]
+
+    def run(self, *steps: Document, **members: Any) -> str:
+        """A new pipeline with an execution, run to its end; the execution's ARN."""
+        execution = self.start(self.create(*steps, **members))
+        self.wait(execution)
+        return execution
+
+    def describe(self, execution: str) -> Document:
+        return self.sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)
+
+    def wait(self, execution: str, seconds: float = 120) -> Document:
+        """The description of an execution that has ended."""
+        deadline = time.monotonic() + seconds
+        while (described := self.describe(execution))["PipelineExecutionStatus"] in RUNNING:
+            assert time.monotonic() < deadline, (described, self.steps(execution))
+            time.sleep(0.05)
+        return described
+
+    def wait_for(self, execution: str, name: str, status: str = "Executing", seconds: float = 60) -> Document:
+        """A step that has reached a status."""
+        deadline = time.monotonic() + seconds
+        while (found := self.steps(execution).get(name, {})).get("StepStatus") != status:
+            assert time.monotonic() < deadline, (found, self.describe(execution))
+            time.sleep(0.05)
+        return found
+
+    def steps(self, execution: str) -> dict[str, Document]:
+        """The steps that have started, by their names, in the order of their starts."""
+        pages = self.sagemaker.get_paginator("list_pipeline_execution_steps").paginate(
+            PipelineExecutionArn=execution, SortOrder="Ascending"
+        )
+        return {item["StepName"]: item for page in pages for item in page["PipelineExecutionSteps"]}
+
+    def statuses(self, execution: str) -> dict[str, str]:
+        return {name: item["StepStatus"] for name, item in self.steps(execution).items()}
+
+    def environment(self, execution: str, name: str) -> dict[str, str]:
+        """The environment of the model that a Model step has created."""
+        arn = self.steps(execution)[name]["Metadata"]["Model"]["Arn"]
+        described = self.sagemaker.describe_model(ModelName=arn.rpartition("/")[2])
+        return described["PrimaryContainer"]["Environment"]
+
+    def processing(self, name: str, script: str, *depends_on: str, outputs: Any = (), **members: Any) -> Document:
+        """A step that runs a script. outputs: names of folders below /opt/ml/processing."""
+        prefix = f"s3://{BUCKET}/pipelines/{next(numbers)}"
+        arguments = {
+            "RoleArn": ROLE_ARN,
+            "AppSpecification": {"ImageUri": IMAGE, "ContainerEntrypoint": ["python3", f"{CODE}/job.py"]},
+            "ProcessingInputs": [self._code(script)],
+            "ProcessingResources": {"ClusterConfig": RESOURCES},
+        } | members.pop("Arguments", {})
+        if outputs:
+            arguments["ProcessingOutputConfig"] = {"Outputs": [_output(prefix, output) for output in outputs]}
+        return step(name, "Processing", arguments, *depends_on, **members)
+
+    def training(self, name: str, script: str, *depends_on: str, **members: Any) -> Document:
+        """A step that trains by a script."""
+        settings = {"sagemaker_program": "job.py", "sagemaker_submit_directory": self.client.source(job=script)}
+        settings |= members.pop("HyperParameters", {})
+        arguments = {
+            "RoleArn": ROLE_ARN,
+            "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+            "HyperParameters": settings,
+            "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/models"},
+            "ResourceConfig": RESOURCES,
+            "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+        } | members.pop("Arguments", {})
+        return step(name, "Training", arguments, *depends_on, **members)
+
+    def _code(self, script: str) -> Document:
+        uri = self.client.put(f"pipelines/{next(numbers)}/job.py", script)
+        place = {"S3Uri": uri, "LocalPath": CODE, "S3DataType": "S3Prefix", "S3InputMode": "File"}
+        return {"InputName": "code", "S3Input": place}
+
+
+def _output(prefix: str, name: str) -> Document:
+    place = {"S3Uri": f"{prefix}/{name}", "LocalPath": f"/opt/ml/processing/{name}", "S3UploadMode": "EndOfJob"}
+    return {"OutputName": name, "S3Output": place}

@@ -1,0 +1,47 @@
+"""The training job in which version 2 of SageMaker's SDK puts a script beside a model."""
+
+from typing import Any
+
+from support.simulator_client import IMAGE, Client
+from support.training_jobs import ALGORITHM, channel, train
+
+LAUNCHER = """
+#!/bin/bash
+
+script="${SM_HP_INFERENCE_SCRIPT}"
+
+python _repack_model.py --inference_script "${script}" --model_archive "${SM_HP_MODEL_ARCHIVE}"
+"""
+REPACK = """
+import argparse, os, shutil, tarfile
+parser = argparse.ArgumentParser()
+parser.add_argument("--inference_script")
+parser.add_argument("--model_archive")
+arguments, _ = parser.parse_known_args()
+archive = os.path.join("/opt/ml/input/data/training", arguments.model_archive.split("/")[-1])
+with tarfile.open(archive) as file:
+    file.extractall("/opt/ml/model", filter="data")
+os.makedirs("/opt/ml/model/code")
+shutil.copy2(os.path.join("/opt/ml/code", arguments.inference_script), "/opt/ml/model/code")
+"""
+
+
+def repack(client: Client, model: str, script: str, **files: str) -> dict[str, Any]:
+    """Run the step that puts a script beside a model, in a scikit-learn image as the SDK does."""
+    sources = {"_repack_script_launcher.sh": LAUNCHER, "_repack_model.py": REPACK, "inference.py": script}
+    settings = {
+        "sagemaker_program": '"_repack_script_launcher.sh"',
+        "sagemaker_submit_directory": f'"{client.source(**sources, **files)}"',
+        "inference_script": '"inference.py"',
+        "model_archive": f'"{model}"',
+        "dependencies": "null",
+        "source_dir": "null",
+    }
+    image = IMAGE.replace("1.9-0", "1.2-1")
+    algorithm = ALGORITHM | {"TrainingImage": image}
+    return train(
+        client,
+        AlgorithmSpecification=algorithm,
+        HyperParameters=settings,
+        InputDataConfig=[channel("training", model)],
+    )

@@ -1,0 +1,109 @@
+"""Tuning jobs for tests: requests with everything in them that is always the same, and scripts that cost little."""
+
+import itertools
+import time
+from collections.abc import Callable
+from typing import Any
+
+from recore.simulator.server import BUCKET, ROLE_ARN
+from support.simulator_client import IMAGE
+
+numbers = itertools.count()
+
+# prints the objective of its hyperparameter, and leaves it as the model
+SCRIPT = """
+import os, sys
+settings = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+loss = (float(settings["-x"]) - 3) ** 2
+print(f"loss={loss};")
+open(os.environ["SM_MODEL_DIR"] + "/model.txt", "w").write(str(loss))
+"""
+METRICS = [{"Name": "loss", "Regex": "loss=([-0-9.e]+);"}]
+OBJECTIVE = {"Type": "Minimize", "MetricName": "loss"}
+
+
+def continuous(name: str, low: str, high: str, scaling: str = "Auto") -> dict[str, str]:
+    return {"Name": name, "MinValue": low, "MaxValue": high, "ScalingType": scaling}
+
+
+def categorical(name: str, *values: str) -> dict[str, Any]:
+    return {"Name": name, "Values": list(values)}
+
+
+X = {"ContinuousParameterRanges": [continuous("x", "0", "10")]}
+
+
+def definition(source: str, **members: Any) -> dict[str, Any]:
+    """A definition of training jobs in script mode. source: the archive's URI."""
+    static = {"sagemaker_program": "job.py", "sagemaker_submit_directory": source}
+    return {
+        "StaticHyperParameters": static | members.pop("StaticHyperParameters", {}),
+        "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File", "MetricDefinitions": METRICS},
+        "RoleArn": ROLE_ARN,
+        "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/tuned"},
+        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 120},
+    } | members
+
+
+def tuning_request(source: str, jobs: int = 3, parallel: int = 2, **config: Any) -> dict[str, Any]:
+    """The request of a random search over x. config: members of HyperParameterTuningJobConfig."""
+    limits = {"MaxNumberOfTrainingJobs": jobs, "MaxParallelTrainingJobs": parallel}
+    standard = {
+        "Strategy": "Random",
+        "HyperParameterTuningJobObjective": OBJECTIVE,
+        "ResourceLimits": limits,
+        "ParameterRanges": X,
+        "RandomSeed": 7,
+    }
+    return {
+        "HyperParameterTuningJobName": f"tune-{next(numbers)}",
+        "HyperParameterTuningJobConfig": standard | config,
+        "TrainingJobDefinition": definition(source),
+    }
+
+
+class Tuning:
+    """Tuning jobs of one simulator. sagemaker: a client of it."""
+
+    def __init__(self, sagemaker: Any):
+        self.sagemaker = sagemaker
+
+    def describe(self, name: str) -> dict[str, Any]:
+        return self.sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+
+    def create(self, request: dict[str, Any]) -> str:
+        """Create a tuning job; its name."""
+        self.sagemaker.create_hyper_parameter_tuning_job(**request)
+        return request["HyperParameterTuningJobName"]
+
+    def run(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Run a tuning job to its end; its description."""
+        return self.wait(self.create(request))
+
+    def wait(self, name: str, seconds: float = 240) -> dict[str, Any]:
+        """The description of a tuning job that has ended."""
+        ended = ("Completed", "Failed", "Stopped")
+        return self.until(
+            lambda: self.describe(name), lambda job: job["HyperParameterTuningJobStatus"] in ended, seconds
+        )
+
+    def jobs(self, name: str, **settings: Any) -> list[dict[str, Any]]:
+        """The training jobs of a tuning job, by default by their names."""
+        pages = self.sagemaker.get_paginator("list_training_jobs_for_hyper_parameter_tuning_job")
+        found = pages.paginate(HyperParameterTuningJobName=name, **settings)
+        return [job for part in found for job in part["TrainingJobSummaries"]]
+
+    @staticmethod
+    def until[T](look: Callable[[], T], good: Callable[[T], bool], seconds: float = 60) -> T:
+        """What a look shows when it is good."""
+        deadline = time.monotonic() + seconds
+        while not good(seen := look()):
+            assert time.monotonic() < deadline, seen
+            time.sleep(0.05)
+        return seen
+
+
+def objective(job: dict[str, Any]) -> float:
+    """The final objective of a training job that has one."""
+    return job["FinalHyperParameterTuningJobObjectiveMetric"]["Value"]

@@ -1,0 +1,41 @@
+"""A regression table for XGBoost, and what XGBoost in process makes of it."""
+
+from typing import Any
+
+import numpy as np
+import xgboost as xgb
+
+SETTINGS = {"max_depth": 4, "eta": 0.2, "gamma": 0.5, "min_child_weight": 3, "subsample": 0.8, "nthread": 1, "seed": 5}
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
+
+
+def table(rows: int, seed: int) -> np.ndarray:
+    """The label, then five features of which some are missing."""
+    rng = np.random.default_rng(seed)
+    features = rng.normal(size=(rows, 5)).round(6)
+    labels = (3 * features[:, 0] + np.abs(features[:, 1]) * features[:, 2] + rng.normal(size=rows) / 4).round(6)
+    features[rng.random(features.shape) < 0.05] = np.nan
+    return np.column_stack([labels, features])
+
+
+def csv_of(values: np.ndarray) -> str:
+    """Lines without a header; missing values are empty."""
+    return "".join(",".join("" if np.isnan(cell) else repr(float(cell)) for cell in row) + "\n" for row in values)
+
+
+def libsvm_of(values: np.ndarray) -> str:
+    """The same in libsvm; missing values are absent."""
+    lines = []
+    for label, *features in values:
+        cells = (f"{index}:{float(cell)!r}" for index, cell in enumerate(features) if not np.isnan(cell))
+        lines.append(" ".join([repr(float(label)), *cells]))
+    return "\n".join(lines) + "\n"
+
+
+def matrix(values: np.ndarray, **members: Any) -> xgb.DMatrix:
+    return xgb.DMatrix(values[:, 1:], label=values[:, 0], **members)
+
+
+def hyperparameters(**more: Any) -> dict[str, str]:
+    """Those of a request: all are text."""
+    return {name: str(value) for name, value in (SETTINGS | {"objective": "reg:squarederror"} | more).items()}
