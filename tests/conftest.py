@@ -16,6 +16,7 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 
 import pandas as pd
 import pytest
+from support import fuzzing  # noqa: F401 - loads the profile of hypothesis before tests are decorated
 from support.checkout import copy_scripts, run
 from support.run_command import make_once
 
