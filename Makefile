@@ -1,8 +1,8 @@
 # Every target sets itself up: .venv is made if it is missing, and updated if requirements*.txt are newer.
 .DEFAULT_GOAL := help
 .PHONY: help run doctor by-hand private-by-hand private-score
-.PHONY: test test-bare test-slow test-sdk test-submission lint bench clean setup setup-dev setup-docker setup-pytorch
-.PHONY: setup-sdk FORCE
+.PHONY: test test-all test-slow test-timing test-fuzz test-bare test-machine test-sdk test-submission
+.PHONY: lint bench clean setup setup-dev setup-docker setup-pytorch setup-sdk FORCE
 MAKEFLAGS += --no-print-directory
 
 VENV ?= .venv
@@ -52,17 +52,29 @@ private-by-hand:
 private-score:
 	$(PYTHON) score.py --actual $(ACTUAL) --predicted data/predictions/private.csv.out --output data/scores/private.txt
 
-test test-slow test-bare: $(READY_DEV)
+test test-slow test-timing test-fuzz test-bare test-machine: $(READY_DEV)
 
-test: lint ## lint, and all tests that are not slow
-	$(PYTHON) -m pytest -n 2 --dist worksteal -m "not slow"
+test: lint ## the gate: style, types, import rules, and all tests that give the same answer on any machine
+	$(PYTHON) tests/support/gate.py -n 2 --dist worksteal
+
+test-all: test test-slow test-timing test-fuzz test-bare test-machine test-sdk ## all tests, for hours
+
+# three at a time on two processors: they mostly wait
+test-slow: ## tests that take long
+	$(PYTHON) -m pytest -n 3 --dist loadgroup -m "slow and not (timing or fuzz or machine)"
+
+test-timing: ## tests that assert on a clock, on memory or on processor time: on a quiet machine
+	$(PYTHON) -m pytest -m timing
+
+test-fuzz: ## random search, with RECORE_FUZZ times as many examples as in the gate
+	RECORE_FUZZ=$(or $(RECORE_FUZZ),20) $(PYTHON) -m pytest -n 2 --dist worksteal -m "fuzz or hypothesis"
 
 test-bare: ## some tests again, without a sandbox and in an unusual temporary folder
 	$(PYTHON) tests/support/bare_machine.py $(PYTHON) -m pytest -n 2 -m everywhere
 
-# three at a time on two processors: they mostly wait. test-sdk runs those of PyTorch images, and makes what they need
-test-slow: ## the slow tests
-	$(PYTHON) -m pytest -n 3 --dist loadgroup -m slow --ignore tests/simulator/test_pytorch.py
+# test-sdk runs those of PyTorch images, and makes what they need
+test-machine: ## tests that need a sandbox, Docker, a browser or other environments, as far as they are there
+	$(PYTHON) -m pytest -n 3 --dist loadgroup -m machine --ignore tests/simulator/test_pytorch.py
 
 test-submission: $(READY_DEV) ## check the platform's contract on FOLDER=../mine, by default this folder
 	SUBMISSION="$(or $(FOLDER),.)" $(PYTHON) -m pytest tests/contract

@@ -22,7 +22,7 @@ from support.template import IS_TEMPLATE, template_only
 
 from recore.simulator.isolation.bubblewrap import bubblewrap_works
 
-PAGES = [ROOT / "README.md", ROOT / "data/README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "data/README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CHANGED = ROOT / "docs/your-model.md"  # replaces the template's model
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NOT_RUN = {"self", "login", "aws"}

@@ -1,0 +1,69 @@
+"""The gate: every test that gives the same answer each time and needs nothing but what `make test` installs.
+
+    python tests/support/gate.py [ARGUMENT OF PYTEST ...]
+
+If at most three tests fail, these run once more, alone. A test that then passes is listed as unstable with its first
+failure: a defect to be explained, but no reason to lose a day's work. Everything else that pytest does not call a
+success keeps pytest's exit status. At the end it prints how long the tests of each folder took.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+from xml.etree import ElementTree
+
+MARKERS = "not (slow or timing or fuzz or machine)"
+FAILED = 1  # pytest's exit status: tests ran and some failed. All others are errors of the run itself
+REPEATED = 3  # with more failures than that, the change is at fault
+HANGING = 600  # seconds, of one test: its worker ends with a traceback of each thread
+
+
+def main(arguments: list[str]) -> int:
+    """Run the gate; its exit status."""
+    with tempfile.TemporaryDirectory() as folder:
+        results = Path(folder, "results.xml")
+        command = [sys.executable, "-m", "pytest", "-m", MARKERS, "-o", f"cache_dir={folder}/cache"]
+        command += ["-o", f"faulthandler_timeout={HANGING}", "-o", "faulthandler_exit_on_timeout=true", *arguments]
+        status = subprocess.run([*command, f"--junitxml={results}"], check=False).returncode
+        if results.exists():
+            print_seconds(results)
+        failed = failures(Path(folder, "cache"))
+        if status != FAILED or not 0 < len(failed) <= REPEATED:
+            return status
+        print(f"\nonce more, alone: {', '.join(failed)}", flush=True)
+        again = subprocess.run([*command, "--last-failed", "--last-failed-no-failures", "none", "-n", "0"], check=False)
+        if again.returncode == 0:
+            print_unstable(results, len(failed))
+        return again.returncode
+
+
+def failures(cache: Path) -> list[str]:
+    """Return the tests that failed, as pytest's cache has them for --last-failed."""
+    path = cache / "v/cache/lastfailed"
+    return list(json.loads(path.read_text())) if path.exists() else []
+
+
+def print_seconds(results: Path) -> None:
+    """Print how long the tests of each folder took. The workers' seconds add up to more than those of the clock."""
+    seconds: Counter[str] = Counter()
+    for case in ElementTree.parse(results).iter("testcase"):
+        folders = case.get("classname", "").split(".")
+        seconds[".".join(folders[1:2] if len(folders) > 2 else folders[:1]) or "."] += float(case.get("time", 0))
+    print("\nseconds of tests, by folder:")
+    for folder, total in seconds.most_common():
+        print(f"{total:8.1f}  {folder}")
+
+
+def print_unstable(results: Path, number: int) -> None:
+    """Print the first failures of tests that passed when they ran alone."""
+    print(f"\n{number} unstable: failed at first, and passed alone. Find the cause:")
+    for case in ElementTree.parse(results).iter("testcase"):
+        for failure in [*case.iter("failure"), *case.iter("error")]:
+            print(f"\nunstable {case.get('classname')}.{case.get('name')}\n{failure.text}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
