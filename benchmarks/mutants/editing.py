@@ -32,6 +32,18 @@ def both(*changes: Change) -> Change:
 
 
 def replace(file: str, old: str, new: str) -> Change:
+    """Replace a text that stands once in a file, so that an edit changes what it was written for and nothing else."""
+
+    def change(folder: Path) -> None:
+        text = (folder / file).read_text()
+        if (times := text.count(old)) != 1:
+            raise ValueError(f"{file} holds {old!r} {times} times")
+        (folder / file).write_text(text.replace(old, new))
+
+    return change
+
+
+def replace_all(file: str, old: str, new: str) -> Change:
     """Replace a text wherever it stands in a file."""
 
     def change(folder: Path) -> None:

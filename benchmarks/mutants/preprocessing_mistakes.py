@@ -1,6 +1,6 @@
 """Mistakes in preprocess.py, and in what is uploaded."""
 
-from benchmarks.mutants.editing import Change, both, delete, insert, replace, require, write
+from benchmarks.mutants.editing import Change, both, delete, insert, replace, replace_all, require, write
 
 FILE = "preprocess.py"
 ROWS = "rows = list(csv.DictReader(file))"
@@ -76,7 +76,7 @@ PREPROCESSING: dict[str, Change] = {
     "preprocess.py writes the drill hole for the index": replace(FILE, 'row[""] for row', 'row["SiteID"] for row'),
     "preprocess.py writes the index last": replace(FILE, "[name, *map(repr, row)]", "[*map(repr, row), name]"),
     "preprocess.py writes semicolons": both(
-        replace(FILE, '",".join', '";".join'), replace(FILE, '"index,"', '"index;"')
+        replace_all(FILE, '",".join', '";".join'), replace(FILE, '"index,"', '"index;"')
     ),
     "preprocess.py writes fewer digits than it trains with": replace(
         FILE, "map(repr, row)", '(f"{v:.2f}" for v in row)'

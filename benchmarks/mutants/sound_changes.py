@@ -11,6 +11,7 @@ from benchmarks.mutants.editing import (
     on_tree,
     rename,
     replace,
+    replace_all,
     require,
     wrap_return,
     write,
@@ -138,7 +139,7 @@ EQUIVALENT: dict[str, Change] = {
         replace("train.py", "pickle.load(", "joblib.load("),
         replace("train.py", "import pickle\n", "import joblib\n"),
     ),
-    "the model has another name everywhere": replace("train.py", "model.pkl", "linear.pkl"),
+    "the model has another name everywhere": replace_all("train.py", "model.pkl", "linear.pkl"),
     "pathlib makes the paths": both(
         replace(
             "train.py", 'open(os.path.join(model_dir, "model.pkl"), "wb")', '(Path(model_dir) / "model.pkl").open("wb")'

@@ -11,6 +11,7 @@ from benchmarks.mutants.editing import (
     find_imports,
     insert,
     replace,
+    replace_all,
     wrap_return,
 )
 
@@ -51,7 +52,7 @@ MISTAKES: dict[str, Change] = {
     "train.py ends before it saves": replace("train.py", "    save_model(fit(", "    return\n    save_model(fit("),
     "train.py reads data/": replace("train.py", DATA_DIR, '"data/public"'),
     "train.py reads a path of one machine": replace("train.py", DATA_DIR, '"/home/ada/recore/data"'),
-    "train.py reads the private data": replace("train.py", "/public.csv.gz", "/private.csv.gz"),
+    "train.py reads the private data": replace_all("train.py", "/public.csv.gz", "/private.csv.gz"),
     "train.py reads score.py": both(
         replace("train.py", "from linear import Linear\n", "from linear import Linear\nfrom score import WEIGHTS\n"),
         replace("train.py", 'print("train: a model of"', 'print("train:", sum(WEIGHTS), "a model of"'),

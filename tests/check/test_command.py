@@ -2,12 +2,12 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from support.checkout import ROOT, environment
-from support.overlays import overlay
+from support.checkout import ROOT, run
+from support.command import recore
+from support.flaws import make_flawed
 
 from recore.check.output import to_github
 from recore.check.rule import Finding, Level, Place, Rule
@@ -16,13 +16,17 @@ from recore.pipeline.submission import read_submission
 
 
 def run_check(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "recore", "check", *map(str, arguments)]
-    variables = environment() | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, cwd=cwd, env=variables, capture_output=True, text=True, timeout=120)
+    return recore("check", *arguments, cwd=cwd)
+
+
+def test_the_command_works_as_a_process(tmp_path: Path) -> None:
+    arguments = (make_flawed("modules-uploaded", tmp_path / "mine"), "--source-only")
+    done, here = run("-m", "recore", "check", *arguments, cwd=ROOT), run_check(*arguments)
+    assert (done.returncode, done.stdout, done.stderr) == (1, here.stdout, "")
 
 
 def test_an_error_is_shown_with_its_place_and_fix(tmp_path: Path) -> None:
-    folder = overlay(tmp_path / "mine", "broken/modules-uploaded")
+    folder = make_flawed("modules-uploaded", tmp_path / "mine")
     done = run_check(folder, "--source-only")
     assert done.returncode == 1
     finding, fix, *_, summary = done.stdout.splitlines()
@@ -33,26 +37,26 @@ def test_an_error_is_shown_with_its_place_and_fix(tmp_path: Path) -> None:
 
 
 def test_paths_are_relative_to_where_the_command_is_given(tmp_path: Path) -> None:
-    folder = overlay(tmp_path / "mine", "broken/modules-uploaded")
+    folder = make_flawed("modules-uploaded", tmp_path / "mine")
     assert run_check("--source-only", cwd=folder).stdout.startswith("train.py:6: RC202 error: ")
 
 
 def test_rules_that_were_not_run_are_listed_with_the_reason(tmp_path: Path) -> None:
-    folder = overlay(tmp_path / "mine", "broken/valid-python")
+    folder = make_flawed("valid-python", tmp_path / "mine")
     done = run_check(folder, "--source-only")
     assert "RC103 hooks was not run: it needs RC102 (valid-python), which found an error" in done.stdout.splitlines()
     assert done.stdout.splitlines()[-1].endswith("rules not run")
 
 
 def test_warnings_alone_have_status_0(tmp_path: Path) -> None:
-    done = run_check(overlay(tmp_path / "mine", "broken/requirements-pinned"), "--source-only", "--json")
+    done = run_check(make_flawed("requirements-pinned", tmp_path / "mine"), "--source-only", "--json")
     assert done.returncode == 0
     record = json.loads(done.stdout)
     assert (record["errors"], record["warnings"]) == (0, 1)
 
 
 def test_json_holds_the_findings_and_the_rules_that_were_not_run(tmp_path: Path) -> None:
-    folder = overlay(tmp_path / "mine", "broken/valid-python")
+    folder = make_flawed("valid-python", tmp_path / "mine")
     done = run_check(folder, "--source-only", "--format", "json", "--select", "RC1")
     record = json.loads(done.stdout)
     [finding] = record["findings"]
@@ -70,7 +74,7 @@ def test_json_holds_the_findings_and_the_rules_that_were_not_run(tmp_path: Path)
 
 
 def test_workflow_commands_name_file_and_line(tmp_path: Path) -> None:
-    overlay(tmp_path / "mine", "broken/modules-uploaded")
+    make_flawed("modules-uploaded", tmp_path / "mine")
     done = run_check("mine", "--source-only", "--format", "github", cwd=tmp_path)
     line = done.stdout.splitlines()[0]
     assert line.startswith(
@@ -88,14 +92,14 @@ def test_workflow_commands_are_escaped() -> None:
 
 
 def test_ignored_rules_are_neither_shown_nor_counted(tmp_path: Path) -> None:
-    folder = overlay(tmp_path / "mine", "broken/modules-uploaded")
+    folder = make_flawed("modules-uploaded", tmp_path / "mine")
     done = run_check(folder, "--source-only", "--ignore", "rc202,RC12")
     assert done.returncode == 0
     assert done.stdout.startswith("check: no findings by ")
 
 
 def test_the_archive_of_a_build_is_checked(tmp_path: Path) -> None:
-    folder = overlay(tmp_path / "mine", "broken/network")
+    folder = make_flawed("network", tmp_path / "mine")
     subprocess.run(["tar", "czf", tmp_path / "src.tar.gz", "train.py", "preprocess.py"], cwd=folder, check=True)
     done = run_check("src.tar.gz", "--source-only", cwd=tmp_path)
     assert done.returncode == 1

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.flaws import make_flawed
 from support.overlays import overlay
 
 from recore.check.catalogue import load_catalogue
@@ -29,14 +30,14 @@ ENTRIES = [entry for entry in load_catalogue() if not entry.runs]
 CODES = {entry.rule.code for entry in ENTRIES}
 FILES = ("train.py", "preprocess.py", "setup.py", "MANIFEST.in", "requirements.txt", ".unearthed_challenge.json")
 ANY_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=100)
-SECONDS = 20  # with room for a busy machine
+SECONDS = 20  # of the processor: a check of these takes two at most
 
 
 def check(folder: Path) -> list[RuleResult]:
     """Return the results of all rules that read, which must come soon and can be shown."""
-    began = time.monotonic()
+    began = time.process_time()
     results = run_rules(ENTRIES, CODES, SubmissionSource(folder, tuple(DETECTION_LIMITS)))
-    assert time.monotonic() - began < SECONDS
+    assert time.process_time() - began < SECONDS
     for finding in (finding for result in results for finding in result.findings):
         assert finding.message
         assert finding.fix
@@ -93,7 +94,7 @@ def test_what_is_not_a_small_regular_file_is_named(name: str, make: Callable[[Pa
     "make", [link_out, link_to_itself, os.mkfifo, Path.mkdir, make_huge], ids=lambda each: each.__name__
 )
 def test_a_module_that_cannot_be_read_does_not_stop_the_check(make: Callable[[Path], None], tmp_path: Path) -> None:
-    folder = overlay(tmp_path / "mine", "broken/modules-uploaded")
+    folder = make_flawed("modules-uploaded", tmp_path / "mine")
     (folder / "mdl.py").unlink()
     make(folder / "mdl.py")
     assert messages(folder)

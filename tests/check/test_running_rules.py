@@ -1,6 +1,6 @@
 """Rules that run a submission: each broken submission is flagged by the rule that it breaks alone, sound ones by none.
 
-A broken submission is tests/submissions/sound with the files of its folder in tests/submissions/broken_when_run.
+The broken submissions are edits of tests/submissions/sound: see tests/support/broken_submissions.py.
 """
 
 import graphlib
@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from support.checking import SUBMISSIONS, all_rules, broken, check
+from support.broken_submissions import BROKEN, make_broken
+from support.checking import SUBMISSIONS, all_rules, check
 from support.checkout import ROOT, run
 from support.data_files import write_csv
+from support.observed_submissions import FOR_HOST
 from support.run_command import make_once
 
+from benchmarks.mutants.editing import replace
 from recore.check.project import pack_project
 from recore.check.rule import Finding, Level
 from recore.dataset.sample_files import Plan, make_sample
@@ -24,68 +27,11 @@ from recore.pipeline.submission import read_submission
 from recore.simulator.server import Simulator
 from recore.template.new_submission import list_models, write_submission
 
-# for each broken submission its rule, and what the finding must say
-FLAGGED = {
-    "archive_differs": ("RC251", "holds also NOTES.txt"),
-    "setup_fails": ("RC251", "setup.py: run me at home"),
-    "requirements_invalid": ("RC252", "'numpy=2.5.1'"),
-    "version_missing": ("RC252", "tabulate==0.9.99"),
-    "helper_not_packed": ("RC301", "No module named 'helpers'"),
-    "fixed_rows": ("RC302", "these are not my data"),
-    "not_repeatable": ("RC303", "predict differently"),
-    "slow_training": ("RC304", "minutes for 18000 rows"),
-    "much_memory": ("RC305", "% for 18000 rows"),
-    "class_in_train": ("RC401", "__main__.Limited"),
-    "module_in_temporary_folder": ("RC402", "the module made_here"),
-    "cloudpickle_model": ("RC403", "made with cloudpickle"),
-    "command_in_pickle": ("RC404", "posix.getcwd"),
-    "other_model_file": ("RC405", "model.pickle"),
-    "preprocess_imports_module": ("RC501", "No module named 'linear'"),
-    "row_dropped": ("RC502", "87 rows for 88"),
-    "rows_sorted": ("RC502", "another order"),
-    "index_replaced": ("RC502", "'row0'"),
-    "needs_assays": ("RC503", "KeyError: 'CuPPM'"),
-    "assay_in_inputs": ("RC504", "bin_11"),
-    "mean_of_file": ("RC505", "only 24 of its rows"),
-    "many_digits": ("RC506", "130 MB"),
-    "index_as_input": ("RC601", "(88,13)"),
-    "header_in_answer": ("RC602", "'AgPPM' is not a number"),
-    "index_in_answer": ("RC602", "seems to be an index"),
-    "column_missing": ("RC602", "48 columns"),
-    "not_finite": ("RC602", "is inf"),
-    "columns_swapped": ("RC603", "CuPPM, fits FePCT"),
-    "constant": ("RC604", "the same for all rows"),
-    "negative": ("RC604", "negative"),
-    "far_outside": ("RC604", "far outside"),
-    "first_line_dropped": ("RC605", "two batches of lines"),
-    "mean_of_request": ("RC605", "some rows with the header"),
-    "exact_content_type": ("RC606", "charset=utf-8"),
-    "coerced_cells": ("RC607", "the text abc"),
-    "silent_error": ("RC607", "does not name the reason"),
-    "type_not_named": ("RC607", "does not name the content type"),
-    "exits_on_request": ("RC608", "does not answer"),
-    "state_of_server": ("RC608", "answers differently"),
-    "predict_clips": ("RC609", "something else than the server"),
-    "predict_fails": ("RC609", "cannot import name 'TARGETS'"),
-    "held_out_poor": ("RC701", "held-out drill holes"),
-    "assays_of_other_rows": ("RC702", "worse than the mean of each assay"),
-}
 WARNINGS = {"RC403", "RC506", "RC604", "RC606", "RC607", "RC701", "RC702"}
 QUICK = ("requirements_invalid",)
 AGAIN = ("RC303", "RC304", "RC305")  # they train again and again
 
-# the same for tests/submissions/broken_for_host: rule, text, file of the place
-OBSERVED = {
-    "telemetry": ("RC801", "example.org", "train.py"),
-    "looks_around": ("RC802", "/etc/passwd", "preprocess.py"),
-    "runs_shell": ("RC803", "os.system true", "train.py"),
-    "kills_parent": ("RC804", "cannot be observed", ""),
-    "fails_observed": ("RC804", "Step train fails while it is observed", ""),
-    "forks": ("RC804", "more processes", ""),
-    "never_ends": ("RC804", "exceeded its time limit", ""),
-    "native_code": ("RC805", "libc.so.6", "train.py"),
-}
-FOR_HOST = ("RC801", "RC802", "RC803", "RC804", "RC805")
+HOST_RULES = ("RC801", "RC802", "RC803", "RC804", "RC805")
 
 
 @pytest.fixture(scope="module")
@@ -103,9 +49,8 @@ def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
-def test_every_broken_submission_and_every_rule_is_in_the_table() -> None:
-    assert set(FLAGGED) == {path.name for path in (SUBMISSIONS / "broken_when_run").iterdir()}
-    flagging = {code for code, _ in FLAGGED.values()}
+def test_every_rule_has_a_broken_submission() -> None:
+    flagging = {broken.code for broken in BROKEN.values()}
     assert {code for code in all_rules() if not code.startswith("RC8")} - flagging == {
         "RC406",
         "RC610",
@@ -113,37 +58,39 @@ def test_every_broken_submission_and_every_rule_is_in_the_table() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in FLAGGED]
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in BROKEN]
 )
 def test_a_broken_submission_is_flagged_by_its_rule_alone(
     name: str, simulator: Simulator, small_data: Path, tmp_path: Path
 ) -> None:
     """Among the rules of its group: to run all rules on each of these submissions would take half an hour."""
-    code, text = FLAGGED[name]
-    group = tuple(other for other in all_rules() if other[:3] == code[:3])
-    found = check(simulator, broken(name, tmp_path), small_data, group)
-    assert list(found) == [code], found
-    (finding,) = found[code]
-    assert text in finding.message
+    broken = BROKEN[name]
+    submission = make_broken(broken, tmp_path / name)
+    group = tuple(code for code in all_rules() if code[:3] == broken.code[:3])
+    found = check(simulator, submission, small_data, group)
+    assert list(found) == [broken.code], found
+    (finding,) = found[broken.code]
+    assert broken.text in finding.message
     if finding.place:
-        lines = (tmp_path / name / finding.place.file).read_text().splitlines()
+        lines = (submission / finding.place.file).read_text().splitlines()
         assert 0 <= finding.place.line <= len(lines)
-    if code in WARNINGS:
+    if broken.code in WARNINGS:
         assert finding.level is Level.WARNING
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", OBSERVED)
+@pytest.mark.parametrize("name", FOR_HOST)
 def test_what_a_submission_tries_is_reported_to_a_host(
     name: str, simulator: Simulator, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if name == "never_ends":
         monkeypatch.setattr(requests, "JOB_SECONDS", 30)  # of an hour
-    code, text, file = OBSERVED[name]
-    found = check(simulator, broken(name, tmp_path, "broken_for_host"), small_data, FOR_HOST)
-    assert list(found) == [code], found
-    assert text in found[code][0].message
-    assert (found[code][0].place.file if found[code][0].place else "") == file
+    broken = FOR_HOST[name]
+    found = check(simulator, make_broken(broken, tmp_path / name), small_data, HOST_RULES)
+    assert list(found) == [broken.code], found
+    finding = found[broken.code][0]
+    assert broken.text in finding.message
+    assert (finding.place.file if finding.place else "") == broken.file
 
 
 @pytest.mark.slow
@@ -151,7 +98,7 @@ def test_what_a_submission_tries_is_reported_to_a_host(
 def test_a_submission_that_keeps_to_itself_has_nothing_to_report(
     submission: Path, simulator: Simulator, sample: Path
 ) -> None:
-    assert check(simulator, submission, sample / "public/public.csv.gz", FOR_HOST) == {}
+    assert check(simulator, submission, sample / "public/public.csv.gz", HOST_RULES) == {}
 
 
 @pytest.mark.slow
@@ -177,12 +124,6 @@ def check_trained_once(simulator: Simulator, submission: Path, public: Path) -> 
     return check(simulator, submission, public, codes)
 
 
-def replace(path: Path, old: str, new: str) -> None:
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new))
-
-
 @pytest.fixture
 def sound(tmp_path: Path) -> Path:
     """A copy of the sound submission to change."""
@@ -201,7 +142,7 @@ def test_a_model_that_was_trained_before_a_change_is_reported(
     done = run("train.py", "--data_dir", public.parent, "--folds", "0", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert check(simulator, folder, public, ("RC609", "RC610")) == {}
-    replace(folder / "preprocess.py", "BIN = 7", "BIN = 8")
+    replace("preprocess.py", "BIN = 7", "BIN = 8")(folder)
     (finding,) = check(simulator, folder, public, ("RC609", "RC610"))["RC610"]
     assert "preprocess.py was changed after the model was trained" in finding.message
 
@@ -225,7 +166,7 @@ def test_a_submission_that_removes_what_a_job_reports_is_named(
     sound: Path, simulator: Simulator, small_data: Path
 ) -> None:
     removal = 'def main():\n    import shutil\n\n    shutil.rmtree(BASE + "/output/results", ignore_errors=True)\n'
-    replace(sound / "preprocess.py", "def main():\n", removal)
+    replace("preprocess.py", "def main():\n", removal)(sound)
     found = check(simulator, sound, small_data, ("RC501", "RC502", "RC503", "RC504", "RC505"))
     assert list(found) == ["RC503"]
     assert "cannot be tried" in found["RC503"][0].message
@@ -243,14 +184,14 @@ def test_one_transform_function_in_place_of_three_has_no_findings(
     sound: Path, simulator: Simulator, small_data: Path
 ) -> None:
     hook = "    return output_fn(apply(read(data, content_type), model), accept)\n"
-    replace(sound / "train.py", "def input_fn(", "def read(")
-    replace(sound / "train.py", "def predict_fn(", "def apply(")
+    replace("train.py", "def input_fn(", "def read(")(sound)
+    replace("train.py", "def predict_fn(", "def apply(")(sound)
     replace(
-        sound / "train.py",
+        "train.py",
         "def output_fn(",
         f"def transform_fn(model, data, content_type, accept):\n{hook}\n\ndef write(",
-    )
-    replace(sound / "train.py", "return output_fn(", "return write(")
+    )(sound)
+    replace("train.py", "return output_fn(", "return write(")(sound)
     (sound / "predict.py").unlink()
     assert check_trained_once(simulator, sound, small_data) == {}
 
@@ -259,9 +200,9 @@ def test_one_transform_function_in_place_of_three_has_no_findings(
 def test_the_default_predict_fn_and_a_package_have_no_findings(
     sound: Path, simulator: Simulator, small_data: Path
 ) -> None:
-    replace(sound / "train.py", "def predict_fn(inputs, model):\n    return model.predict(inputs)\n\n\n", "")
-    replace(sound / "train.py", "from linear import", "from models.linear import")
-    replace(sound / "setup.py", ', "linear"]', '], packages=["models"]')
+    replace("train.py", "def predict_fn(inputs, model):\n    return model.predict(inputs)\n\n\n", "")(sound)
+    replace("train.py", "from linear import", "from models.linear import")(sound)
+    replace("setup.py", ', "linear"]', '], packages=["models"]')(sound)
     (sound / "models").mkdir()
     (sound / "models/__init__.py").touch()
     (sound / "linear.py").rename(sound / "models/linear.py")

@@ -223,6 +223,7 @@ def test_any_text_can_be_read(text: str) -> None:
     assert exception is None or (exception.type and str(exception).startswith(exception.type))
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize(
     "text",
     [

@@ -124,19 +124,30 @@ def test_assays_replaced_in_mid_run_are_not_scored_with(
 
 @pytest.mark.parametrize(("bucket", "keep"), [(BUCKET, False), (VERSIONED, True)], ids=["cleared", "versioned, kept"])
 def test_assays_that_could_not_be_removed_at_once_go_with_the_clean_up(
-    bucket: str, keep: bool, simulator: Simulator, services: Services, make_run: Callable[..., PipelineRun]
+    bucket: str, keep: bool, simulator: Simulator, services: Services, sample: Path
 ) -> None:
-    run = make_run(bucket, keep)
+    settings = settings_of(bucket)
+    storage = Storage(services.s3, settings, lambda: None)
+    storage.put(b"model", ("model", "model.tar.gz"))
+    deny(services.s3, "s3.DeleteObject", times=1)
+    with storage.upload_temporarily("actual", sample / "private/actual.csv.gz", PLACE):
+        pass
+    assert ASSAYS in names(simulator, settings)
+    storage.clear(keep)
+    assert names(simulator, settings) == (["model/model.tar.gz"] if keep else [])
+
+
+def test_a_run_that_keeps_its_objects_in_a_bucket_with_versions_keeps_no_assays(
+    simulator: Simulator, services: Services, make_run: Callable[..., PipelineRun]
+) -> None:
+    run = make_run(VERSIONED, keep=True)
     deny(services.s3, "s3.DeleteObject", times=1)
     run.execute()
     assert run.state == "Completed"
     assert sorted(run.read_scores()) == ["private", "public"]
-    left = names(simulator, run.settings)
+    left = set(names(simulator, run.settings))
     assert ASSAYS not in left
-    if keep:
-        assert {"model/model.tar.gz", "private/scores/private.txt", "public/input/public.csv.gz"} <= set(left)
-    else:
-        assert left == []
+    assert {"model/model.tar.gz", "private/scores/private.txt", "public/input/public.csv.gz"} <= left
 
 
 def test_assays_that_cannot_be_removed_fail_the_clean_up_and_no_score(
@@ -146,9 +157,12 @@ def test_assays_that_cannot_be_removed_fail_the_clean_up_and_no_score(
     deny(services.s3, "s3.DeleteObject")
     run.execute()
     assert failed(run) == ["clean up"]
+    assert f"s3://{BUCKET}/{run.settings.key(ASSAYS)} is still there: " in str(run.steps["clean up"].reason)
     assert "AccessDenied" in str(run.steps["clean up"].reason)
+    [_, line, *_] = explain_failure(run.steps["clean up"], run.folder, Path())
+    assert line == "  look at: the bucket and the models: files of this run are still there"
     assert sorted(run.read_scores()) == ["private", "public"]
-    assert ASSAYS in names(simulator, run.settings)
+    assert names(simulator, run.settings) == [ASSAYS]
 
 
 def test_assays_that_cannot_be_removed_are_named(services: Services, sample: Path) -> None:
@@ -212,44 +226,36 @@ def test_an_object_that_stays_is_named(
 ODD_NAMES = ["a\x01b", "a\x1b[2Jb", "a\rb", "a\x7fb", "\uffff", "<b>&amp;", "a+b", "a%41", "a?b#c", "\"'\\", "ü中", " "]
 
 
-def put_odd_names(services: Services, run: PipelineRun, step: Step) -> None:
-    """Write objects of odd names below a run's prefix when one of its steps is over, as another program could."""
-    side, _, name = step.name.partition(" ")
-    if name == "preprocess" and step.completed:
-        for odd in ODD_NAMES:
-            services.s3.put_object(Bucket=BUCKET, Key=run.settings.key(side, "preprocess", odd), Body=b"x")
+def put_odd_names(services: Services, settings: RunSettings) -> Storage:
+    """The storage of a run, with objects of odd names as a job may write them."""
+    storage = Storage(services.s3, settings, lambda: None)
+    for name in ODD_NAMES:
+        storage.put(b"x", ("public", "preprocess", name))
+    return storage
 
 
-def test_objects_with_odd_names_are_removed(
-    simulator: Simulator, services: Services, make_run: Callable[..., PipelineRun]
-) -> None:
-    run = make_run()
-    while_running: list[str] = []
-
-    def look(step: Step) -> None:
-        put_odd_names(services, run, step)
-        if step.name == "public score" and step.completed:
-            while_running.extend(objects(simulator, run.settings))
-
-    run.execute(look)
-    assert {f"public/preprocess/{name}" for name in ODD_NAMES} < set(while_running)
-    assert run.state == "Completed", [step.reason for step in run.steps.values()]
-    assert objects(simulator, run.settings) == []
+def test_objects_with_odd_names_are_removed(simulator: Simulator, services: Services) -> None:
+    settings = settings_of()
+    storage = put_odd_names(services, settings)
+    assert set(objects(simulator, settings)) == {f"public/preprocess/{name}" for name in ODD_NAMES}
+    storage.clear(keep=False)
+    assert objects(simulator, settings) == []
 
 
 def test_an_object_with_an_odd_name_that_stays_is_named_and_keeps_no_other(
-    simulator: Simulator, services: Services, make_run: Callable[..., PipelineRun]
+    simulator: Simulator, services: Services, sample: Path
 ) -> None:
-    run = make_run()
+    settings = settings_of()
+    storage = put_odd_names(services, settings)
     deny(services.s3, "s3.DeleteObject")
-    run.execute(lambda step: put_odd_names(services, run, step))
-    assert failed(run) == ["clean up"]
-    odd = {f"{side}/preprocess/{name}" for side in run.sides for name in ODD_NAMES if NOT_IN_XML.search(name)}
-    assert set(objects(simulator, run.settings)) == odd | {ASSAYS}
-    reason = str(run.steps["clean up"].reason)
-    assert f"s3://{BUCKET}/{run.settings.key(ASSAYS)} is still there: " in reason
-    key = run.settings.key("private/preprocess/a\x01b")
-    assert f"6 objects are still in {run.settings.uri()}/: {key!r}: " in reason
+    with storage.upload_temporarily("actual", sample / "private/actual.csv.gz", PLACE):
+        pass
+    with pytest.raises(StepFailed) as caught:
+        storage.clear(keep=False)
+    stay = {f"public/preprocess/{name}" for name in ODD_NAMES if NOT_IN_XML.search(name)}
+    assert set(objects(simulator, settings)) == stay | {ASSAYS}
+    reason = str(caught.value)
+    assert f"s3://{BUCKET}/{settings.key(ASSAYS)} is still there: " in reason
+    key = settings.key("public/preprocess/a\x01b")
+    assert f"3 objects are still in {settings.uri()}/: {key!r}: " in reason
     assert "\x01" not in reason
-    [_, line, *_] = explain_failure(run.steps["clean up"], run.folder, Path())
-    assert line == "  look at: the bucket and the models: files of this run are still there"

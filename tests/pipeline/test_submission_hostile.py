@@ -3,8 +3,6 @@
 import gzip
 import os
 import random
-import subprocess
-import sys
 import tarfile
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.archives import member, packed, with_header
-from support.checkout import ROOT, environment
+from support.bounded_reading import read_within
 from support.tiny_submission import SETUP, tiny
 
 from recore.pipeline.submission import LARGEST, read_submission
@@ -135,28 +133,6 @@ def test_a_member_that_is_no_file_within_is_refused(hostile: tarfile.TarInfo, tm
     (tmp_path / "src.tar.gz").write_bytes(packed(hostile, **BOTH))
     with pytest.raises(ValueError, match="neither a folder nor the archive of a submission"):
         read_submission(tmp_path / "src.tar.gz")
-
-
-READ = """
-import resource, sys
-from pathlib import Path
-from recore.pipeline.submission import read_submission
-resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
-resource.setrlimit(resource.RLIMIT_CPU, (int(sys.argv[2]), int(sys.argv[2])))
-try:
-    read_submission(Path(sys.argv[1]))
-except ValueError as error:
-    sys.exit(str(error))
-"""
-
-
-def read_within(seconds: int, path: Path) -> str:
-    """What reading says, in a process with 1 GB of memory and some seconds of a processor."""
-    command = [sys.executable, "-c", READ, str(path), str(seconds)]
-    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=180)
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    return done.stderr
 
 
 def test_a_member_of_negative_size_is_refused(tmp_path: Path) -> None:

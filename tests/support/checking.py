@@ -5,7 +5,6 @@ import importlib
 import itertools
 import pkgutil
 import runpy
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -65,11 +64,3 @@ def check(
             if any(finding.level is Level.ERROR for finding in findings):
                 blocked.add(code)
     return found
-
-
-def broken(name: str, folder: Path, kind: str = "broken_when_run") -> Path:
-    """The submission KIND/NAME: the sound one with its files instead."""
-    target = folder / name
-    for source in (SUBMISSIONS / "sound", SUBMISSIONS / kind / name):
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
-    return target

@@ -1,2 +1,0 @@
-class Ridge:
-    alpha = 1.0

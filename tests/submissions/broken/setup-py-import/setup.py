@@ -1,4 +1,0 @@
-import numpy
-from setuptools import setup
-
-setup(name="mine", version=numpy.__version__, py_modules=["preprocess", "train"])

@@ -1,3 +1,0 @@
-from setuptools import setup
-
-setup(name="sound", version="1", py_modules=["preprocess", "train", "linear"])

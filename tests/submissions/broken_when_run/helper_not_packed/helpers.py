@@ -1,3 +1,0 @@
-import math
-
-finite = math.isfinite

@@ -1,0 +1,28 @@
+"""A submission read in a process with little memory and processor time, which ends it where it takes more."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from support.checkout import ROOT, environment
+
+READ = """
+import resource, sys
+from pathlib import Path
+from recore.pipeline.submission import read_submission
+resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+resource.setrlimit(resource.RLIMIT_CPU, (int(sys.argv[2]), int(sys.argv[2])))
+try:
+    read_submission(Path(sys.argv[1]))
+except ValueError as error:
+    sys.exit(str(error))
+"""
+
+
+def read_within(seconds: int, path: Path) -> str:
+    """What reading says, in a process with 1 GB of memory and some seconds of a processor."""
+    command = [sys.executable, "-c", READ, str(path), str(seconds)]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=180)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    return done.stderr

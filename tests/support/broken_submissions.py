@@ -1,0 +1,343 @@
+"""Submissions that break one rule each: edits of tests/submissions/sound, by the rule that must find them.
+
+An edit whose text does not stand exactly once in its file is an error, as in benchmarks/mutants.
+"""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.mutants.editing import Change, both, insert, replace, write
+from support.checkout import ROOT
+
+SOUND = ROOT / "tests/submissions/sound"
+FIT = "return Linear().fit(inputs, targets)"
+PREDICT = "return model.predict(inputs)"
+LIMIT = "return np.clip(raw, self.low, self.high)"
+TOO_SHORT = 'raise ValueError(f"row {number} has {len(line)} cells: {BINS + 1} are needed")'
+ROW_TEXT = '",".join("" if np.isnan(cell) else repr(cell) for cell in row)'
+ANSWER = f'return "".join({ROW_TEXT} + "\\n" for row in prediction.tolist())'
+WRITE_ROWS = "for name, row in zip(index, inputs.tolist(), strict=True):"
+WRITE_ROW = "[name, *map(repr, row)]"
+SAVE = 'save_model(fit(inputs, targets), os.environ.get("SM_MODEL_DIR", "/opt/ml/model"))'
+OWN_CLASS = both(
+    insert("train.py", "class Limited(Linear):\n    pass\n", before="def fit("),
+    replace("train.py", FIT, "return Limited().fit(inputs, targets)"),
+)
+
+
+@dataclass(frozen=True)
+class Broken:
+    """code: of the rule that finds it. text: what its finding says. file: that it points to, where that is certain."""
+
+    code: str
+    text: str
+    change: Change
+    file: str = ""
+
+
+def make_broken(broken: Broken, folder: Path) -> Path:
+    """Write a broken submission to a new folder."""
+    shutil.copytree(SOUND, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    broken.change(folder)
+    return folder
+
+
+def import_in_training(name: str) -> Change:
+    return replace("train.py", "import numpy as np\n", f"import numpy as np\nimport {name}\n")
+
+
+UPLOAD = {
+    "archive_differs": Broken(
+        "RC251",
+        "holds also NOTES.txt",
+        both(
+            replace("setup.py", ", license_files=[]", ""),
+            write("setup.cfg", "[metadata]\nlicense_files = NOTES.txt\n"),
+            write("NOTES.txt", "Notes.\n"),
+        ),
+    ),
+    "setup_fails": Broken(
+        "RC251",
+        "setup.py: run me at home",
+        replace("setup.py", "\nsetup(", '\nraise SystemExit("setup.py: run me at home")\nsetup('),
+    ),
+    "requirements_invalid": Broken("RC252", "'numpy=2.5.1'", replace("requirements.txt", "==", "=")),
+    "version_missing": Broken(
+        "RC252", "tabulate==0.9.99", replace("requirements.txt", "numpy==2.5.1", "tabulate==0.9.99")
+    ),
+}
+
+TRAINING = {
+    "helper_not_packed": Broken(
+        "RC301",
+        "No module named 'helpers'",
+        both(
+            write("helpers.py", "import math\n\nfinite = math.isfinite\n"),
+            replace("train.py", "from linear", "from helpers import finite\nfrom linear"),
+            replace("train.py", "repr(cell) for", 'repr(cell) if finite(cell) else "" for'),
+        ),
+    ),
+    "fixed_rows": Broken(
+        "RC302",
+        "these are not my data",
+        replace("train.py", "    targets =", '    assert len(rows) == 88, "these are not my data"\n    targets ='),
+    ),
+    "not_repeatable": Broken(
+        "RC303",
+        "predict differently",
+        replace(
+            "train.py",
+            FIT,
+            "noise = np.random.default_rng().normal(scale=0.01, size=inputs.shape)\n"
+            "    return Linear().fit(inputs + noise, targets)",
+        ),
+    ),
+    "slow_training": Broken(
+        "RC304",
+        "minutes for 18000 rows",
+        both(
+            import_in_training("time"),
+            replace("train.py", FIT, f"time.sleep(len(inputs) * 0.2)\n    {FIT}"),
+        ),
+    ),
+    "much_memory": Broken(
+        "RC305",
+        "% for 18000 rows",
+        both(
+            import_in_training("time"),
+            replace(
+                "train.py",
+                FIT,
+                'copies = b"x" * max(0, len(inputs) - 44) * 3_000_000\n'
+                "    time.sleep(2)\n"
+                "    return Linear().fit(inputs, targets if copies is not None else None)",
+            ),
+        ),
+    ),
+    "class_in_train": Broken("RC401", "__main__.Limited", OWN_CLASS),
+    "module_in_temporary_folder": Broken(
+        "RC402",
+        "the module made_here",
+        replace(
+            "train.py",
+            FIT,
+            "import sys\n"
+            "    import tempfile\n\n"
+            "    sys.path.append(tempfile.mkdtemp())\n"
+            '    with open(sys.path[-1] + "/made_here.py", "w") as file:\n'
+            '        file.write("from linear import Linear\\n\\n\\nclass Made(Linear):\\n    pass\\n")\n'
+            "    from made_here import Made\n\n"
+            "    return Made().fit(inputs, targets)",
+        ),
+    ),
+    "cloudpickle_model": Broken(
+        "RC403",
+        "made with cloudpickle",
+        both(
+            OWN_CLASS,
+            import_in_training("cloudpickle"),
+            replace("train.py", "pickle.dump(model, file)", "cloudpickle.dump(model, file)"),
+        ),
+    ),
+    "command_in_pickle": Broken(
+        "RC404",
+        "posix.getcwd",
+        both(
+            insert(
+                "train.py",
+                "class Command:\n    def __reduce__(self):\n        return os.getcwd, ()\n",
+                before="def fit(",
+            ),
+            replace(
+                "train.py",
+                FIT,
+                "model = Linear().fit(inputs, targets)\n    model.place = Command()\n    return model",
+            ),
+        ),
+    ),
+    "other_model_file": Broken(
+        "RC405", "model.pickle", replace("train.py", '"model.pkl"), "rb"', '"model.pickle"), "rb"')
+    ),
+    "held_out_poor": Broken(
+        "RC701",
+        "held-out drill holes",
+        replace(
+            "train.py",
+            SAVE,
+            'model_dir = os.environ.get("SM_MODEL_DIR", "/opt/ml/model")\n'
+            "    save_model(fit(inputs, targets), model_dir)\n"
+            '    with open(model_dir + "/held_out.csv", "w", newline="") as file:\n'
+            '        table = csv.writer(file, lineterminator="\\n")\n'
+            '        table.writerow(["index", *TARGETS])\n'
+            '        table.writerows([row[""], *means] for row, means in zip(rows, targets[::-1], strict=True))',
+        ),
+    ),
+    "assays_of_other_rows": Broken(
+        "RC702",
+        "worse than the mean of each assay",
+        replace("train.py", FIT, "return Linear().fit(np.roll(inputs, 44, axis=0), targets)"),
+    ),
+}
+
+PREPROCESSING = {
+    "preprocess_imports_module": Broken(
+        "RC501",
+        "No module named 'linear'",
+        insert("preprocess.py", "from linear import Linear  # noqa: F401\n", before="BASE"),
+    ),
+    "row_dropped": Broken(
+        "RC502",
+        "87 rows for 88",
+        replace("preprocess.py", "zip(index, inputs.tolist()", "zip(index[1:], inputs[1:].tolist()"),
+    ),
+    "rows_sorted": Broken(
+        "RC502",
+        "another order",
+        replace(
+            "preprocess.py",
+            WRITE_ROWS,
+            "for name, row in sorted(zip(index, inputs.tolist(), strict=True), key=lambda row: row[1]):",
+        ),
+    ),
+    "index_replaced": Broken(
+        "RC502",
+        "'row0'",
+        both(
+            replace("preprocess.py", WRITE_ROWS, "for number, row in enumerate(inputs.tolist()):"),
+            replace("preprocess.py", WRITE_ROW, '[f"row{number}", *map(repr, row)]'),
+        ),
+    ),
+    "needs_assays": Broken(
+        "RC503",
+        "KeyError: 'CuPPM'",
+        insert("preprocess.py", '    assert all(row["CuPPM"] is not None for row in rows)\n', before="    channels ="),
+    ),
+    "assay_in_inputs": Broken(
+        "RC504",
+        "bin_11",
+        insert(
+            "preprocess.py",
+            '    bins[-1] = np.array([float(row.get("CuPPM") or 0) for row in rows])\n',
+            before="    return [",
+        ),
+    ),
+    "mean_of_file": Broken(
+        "RC505",
+        "only 24 of its rows",
+        insert("preprocess.py", "    spectra = spectra - spectra.mean(axis=0)\n", before="    bins ="),
+    ),
+    "many_digits": Broken(
+        "RC506", "130 MB", replace("preprocess.py", WRITE_ROW, '[name, *(f"{cell:.600f}" for cell in row)]')
+    ),
+}
+
+SERVING = {
+    "index_as_input": Broken("RC601", "(88,13)", replace("train.py", "for cell in line[1:]]", "for cell in line]")),
+    "header_in_answer": Broken(
+        "RC602",
+        "'AgPPM' is not a number",
+        replace("train.py", ANSWER, ANSWER.replace("return ", 'return ",".join(TARGETS) + "\\n" + ')),
+    ),
+    "index_in_answer": Broken(
+        "RC602",
+        "seems to be an index",
+        replace(
+            "train.py",
+            ANSWER,
+            f'return "".join(f"{{number}}," + {ROW_TEXT} + "\\n" for number, row in enumerate(prediction.tolist()))',
+        ),
+    ),
+    "column_missing": Broken(
+        "RC602", "48 columns", replace("train.py", "in prediction.tolist()", "in prediction[:, :48].tolist()")
+    ),
+    "not_finite": Broken(
+        "RC602",
+        "is inf",
+        replace(
+            "train.py",
+            PREDICT,
+            "return np.where(inputs[:, :1] > np.median(inputs[:, 0]), np.inf, model.predict(inputs))",
+        ),
+    ),
+    "columns_swapped": Broken(
+        "RC603",
+        "CuPPM, fits FePCT",
+        replace(
+            "train.py",
+            PREDICT,
+            "predicted = model.predict(inputs)\n    predicted[:, [7, 8]] = predicted[:, [8, 7]]\n    return predicted",
+        ),
+    ),
+    "constant": Broken(
+        "RC604",
+        "the same for all rows",
+        replace("linear.py", LIMIT, "raw[:] = (self.low + self.high) / 2\n        return raw"),
+    ),
+    "negative": Broken("RC604", "negative", replace("linear.py", LIMIT, f"{LIMIT} - 0.1 * (self.high - self.low)")),
+    "far_outside": Broken(
+        "RC604",
+        "far outside",
+        replace(
+            "linear.py",
+            LIMIT,
+            "return np.where(raw > self.high, 20 * self.high, np.clip(raw, self.low, self.high))",
+        ),
+    ),
+    "first_line_dropped": Broken(
+        "RC605",
+        "two batches of lines",
+        replace("train.py", 'text.splitlines() if not line.startswith("index,")', "text.splitlines()[1:]"),
+    ),
+    "mean_of_request": Broken(
+        "RC605",
+        "some rows with the header",
+        replace("train.py", PREDICT, "return model.predict(inputs - inputs.mean(axis=0) + model.mean)"),
+    ),
+    "exact_content_type": Broken(
+        "RC606",
+        "charset=utf-8",
+        replace("train.py", 'content_type.split(";")[0].strip().lower() != "text/csv"', 'content_type != "text/csv"'),
+    ),
+    "coerced_cells": Broken(
+        "RC607",
+        "the text abc",
+        both(
+            replace("train.py", "[float(cell) for cell in line[1:]]", "[number_of(cell) for cell in line[1:]]"),
+            insert(
+                "train.py",
+                "def number_of(cell):\n    try:\n        return float(cell)\n"
+                "    except ValueError:\n        return 0.0\n",
+                before="def predict_fn(",
+            ),
+        ),
+    ),
+    "silent_error": Broken("RC607", "does not name the reason", replace("train.py", TOO_SHORT, "raise ValueError")),
+    "type_not_named": Broken(
+        "RC607",
+        "does not name the content type",
+        replace("train.py", 'f"the content type is {content_type}: text/csv is needed"', '"this cannot be read"'),
+    ),
+    "exits_on_request": Broken("RC608", "does not answer", replace("train.py", TOO_SHORT, "os._exit(1)")),
+    "state_of_server": Broken(
+        "RC608",
+        "answers differently",
+        both(
+            insert("train.py", "refused = []\n", before="def input_fn("),
+            replace("train.py", TOO_SHORT, f"refused.append(number)\n            {TOO_SHORT}"),
+            replace("train.py", PREDICT, f"{PREDICT} * (2 if refused else 1)"),
+        ),
+    ),
+    "predict_clips": Broken(
+        "RC609",
+        "something else than the server",
+        replace("predict.py", "predict_fn(inputs, model)", "predict_fn(inputs, model) * 0.9"),
+    ),
+    "predict_fails": Broken(
+        "RC609",
+        "cannot import name 'TARGETS'",
+        replace("predict.py", "from preprocess import", "from preprocess import TARGETS,"),
+    ),
+}
+
+BROKEN = UPLOAD | TRAINING | PREPROCESSING | SERVING

@@ -1,0 +1,21 @@
+"""Submissions of which reading alone shows the flaw: edits of tests/submissions/good, and the one finding of each.
+
+A flaw is named after the rule that finds it, with a suffix where there are several.
+"""
+
+import shutil
+from pathlib import Path
+
+from support.flaws.flaw import Flaw as Flaw
+from support.flaws.scripts import SCRIPTS
+from support.flaws.uploads import UPLOADED
+from support.overlays import SUBMISSIONS
+
+FLAWS = UPLOADED | SCRIPTS
+
+
+def make_flawed(name: str, folder: Path) -> Path:
+    """Write a submission with a flaw to a new folder."""
+    shutil.copytree(SUBMISSIONS / "good", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    FLAWS[name].change(folder)
+    return folder

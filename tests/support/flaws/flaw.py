@@ -1,0 +1,36 @@
+"""What a flawed submission is: the good one with a change, and the one finding of it."""
+
+from dataclasses import dataclass
+
+from benchmarks.mutants.editing import Change, replace, write
+from recore.check.rule import Level
+
+INPUT_FN = "def input_fn(input_data, content_type):\n    return input_data.splitlines()[1:]\n"
+MODEL_FN = """\
+def model_fn(model_dir):
+    with open(os.path.join(model_dir, "model.pkl"), "rb") as file:
+        return pickle.load(file)
+"""
+WARNING = Level.WARNING
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """The one finding, and the change of the good submission. line: that it points to; empty: the whole file."""
+
+    code: str
+    file: str
+    line: str
+    change: Change
+    level: Level = Level.ERROR
+
+
+def train(text: str, imports: str = "") -> Change:
+    """A short train.py: two hooks, and a text."""
+    head = '"""Steps 1 and 3."""\n\nimport os\nimport pickle\n' + (f"\n{imports}" if imports else "")
+    return write("train.py", "\n\n".join(part for part in (head, MODEL_FN, INPUT_FN, text) if part))
+
+
+def name_modules(*names: str) -> Change:
+    modules = ", ".join(f'"{name}"' for name in ("preprocess", "train", *names))
+    return replace("setup.py", '"preprocess", "train"', modules)

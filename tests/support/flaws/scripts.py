@@ -1,0 +1,279 @@
+"""Flaws in train.py, preprocess.py and the modules that they import."""
+
+import textwrap
+
+from benchmarks.mutants.editing import both, insert, replace, require, write
+from recore.check.rule import Level
+from recore.dataset.targets import DETECTION_LIMITS
+from support.flaws.flaw import INPUT_FN, WARNING, Flaw, name_modules, train
+
+FITTING = "def hyperparameters(fit):\n    return {}\n\n\ndef main(train):\n    return hyperparameters(train.fit)\n"
+WORK = "def main():\n    print(os.getcwd(), pickle.HIGHEST_PROTOCOL)\n\n\n"
+RUN = 'if __name__ == "__main__":\n'
+FIRST, SECOND, *OTHERS = DETECTION_LIMITS
+
+
+def in_train(code: str, text: str, imports: str = "", line: str = "", level: Level = Level.ERROR) -> Flaw:
+    """A flaw in a text at the end of train.py. line: by default its last one."""
+    return Flaw(code, "train.py", line or text.splitlines()[-1].strip(), train(text, imports), level)
+
+
+def targets_text(*names: str) -> str:
+    return 'TARGETS = """\n' + textwrap.fill(" ".join(names), 100) + '\n""".split()\n'
+
+
+SCRIPTS = {
+    "absolute-paths": in_train(
+        "RC113", f'{RUN}    data = pd.read_csv("/home/ada/recore/public.csv.gz")\n', "import pandas as pd\n"
+    ),
+    "absolute-paths-constant": in_train(
+        "RC113", 'DATA = Path("C:/Users/ada/public.csv.gz")\n', "from pathlib import Path\n", level=WARNING
+    ),
+    "available-packages": in_train(
+        "RC108", "MODEL = lightgbm.LGBMRegressor\n", "import lightgbm\n", line="import lightgbm"
+    ),
+    "files-not-uploaded": Flaw(
+        "RC114",
+        "train.py",
+        'return np.load("weights.npy")',
+        both(
+            train('def predict_fn(inputs, model):\n    return np.load("weights.npy")\n', "import numpy as np\n"),
+            write("weights.npy", "not an array"),
+        ),
+    ),
+    "files-not-uploaded-data": in_train(
+        "RC114",
+        f'{RUN}    data = pd.read_csv(os.path.join("data", "public", "public.csv.gz"))\n',
+        "import pandas as pd\n",
+    ),
+    "files-not-uploaded-default": Flaw(
+        "RC114",
+        "preprocess.py",
+        'parser.add_argument("--input", default="data/public/public.csv.gz")',
+        both(
+            replace("preprocess.py", "import csv\n", "import argparse\nimport csv\n"),
+            replace(
+                "preprocess.py",
+                "def main():\n",
+                "def main():\n"
+                "    parser = argparse.ArgumentParser()\n"
+                '    parser.add_argument("--input", default="data/public/public.csv.gz")\n'
+                "    parser.parse_known_args()\n",
+            ),
+        ),
+        WARNING,
+    ),
+    "files-not-uploaded-preprocess": Flaw(
+        "RC114",
+        "preprocess.py",
+        'with open("limits.json") as file:',
+        both(
+            replace(
+                "preprocess.py",
+                "def main():\n",
+                'def main():\n    with open("limits.json") as file:\n        print(file.read())\n',
+            ),
+            write("limits.json", "{}\n"),
+            write("MANIFEST.in", "include limits.json\n"),
+        ),
+    ),
+    "fit-parameters": Flaw(
+        "RC105",
+        "train.py",
+        "def fit(inputs, targets, components=9):",
+        both(
+            train("def fit(inputs, targets, components=9):\n    return main\n", "from fitting import main\n"),
+            write("fitting.py", FITTING),
+            name_modules("fitting"),
+        ),
+    ),
+    "fit-parameters-default": Flaw(
+        "RC105",
+        "train.py",
+        "def fit(inputs, targets, holes, components):",
+        both(
+            train("def fit(inputs, targets, holes, components):\n    return main\n", "from fitting import main\n"),
+            write("fitting.py", FITTING),
+            name_modules("fitting"),
+        ),
+    ),
+    "hook-parameters": Flaw(
+        "RC104",
+        "train.py",
+        "def input_fn(input_data):",
+        replace("train.py", "def input_fn(input_data, content_type):", "def input_fn(input_data):"),
+    ),
+    "hooks": Flaw("RC103", "train.py", "", replace("train.py", "def model_fn(", "def load_model(")),
+    "hooks-both": in_train(
+        "RC103",
+        "def transform_fn(model, input_data, content_type, accept):\n    return input_data\n",
+        line="def transform_fn(model, input_data, content_type, accept):",
+    ),
+    "hooks-misspelt": in_train(
+        "RC103",
+        "def predict_func(inputs, model):\n    return model.predict(inputs)\n",
+        line="def predict_func(inputs, model):",
+        level=WARNING,
+    ),
+    "hooks-no-input": Flaw("RC103", "train.py", "", both(train(""), replace("train.py", INPUT_FN, ""))),
+    "imported-names": Flaw(
+        "RC107",
+        "train.py",
+        "from mdl import RidgeCV",
+        both(
+            train("MODEL = RidgeCV\n", "from mdl import RidgeCV\n"),
+            write("mdl.py", "class Ridge:\n    alpha = 1.0\n"),
+            name_modules("mdl"),
+        ),
+    ),
+    "imported-names-attribute": Flaw(
+        "RC107",
+        "train.py",
+        "ALPHA = mdl.ALPHAS",
+        both(train("ALPHA = mdl.ALPHAS\n", "import mdl\n"), write("mdl.py", "ALPHA = 1.0\n"), name_modules("mdl")),
+    ),
+    "library-names": in_train(
+        "RC121",
+        "def predict_fn(inputs, model):\n    return np.asarray(inputs, dtype=np.float_)\n",
+        "import numpy as np\n",
+    ),
+    "library-names-import": in_train(
+        "RC121",
+        "LOAD = joblib.load\n",
+        "from sklearn.externals import joblib\n",
+        line="from sklearn.externals import joblib",
+    ),
+    "lost-files": in_train("RC115", f'{RUN}    joblib.dump({{}}, "model.pkl")\n', "import joblib\n", level=WARNING),
+    "lost-files-beside": in_train(
+        "RC115",
+        f'{RUN}    (Path(__file__).parent / "log.txt").write_text("trained")\n',
+        "from pathlib import Path\n",
+        level=WARNING,
+    ),
+    "network": in_train("RC116", f'{RUN}    os.system("pip install lightgbm")\n'),
+    "network-address": in_train(
+        "RC116", f'{RUN}    data = pd.read_csv("https://example.com/public.csv.gz")\n', "import pandas as pd\n"
+    ),
+    "network-client": in_train(
+        "RC116", "SESSION = requests.Session\n", "import requests\n", line="import requests", level=WARNING
+    ),
+    "pickled-from-main": in_train(
+        "RC117",
+        "class Mean(RegressorMixin, BaseEstimator):\n"
+        "    def fit(self, inputs, targets):\n"
+        "        self.mean_ = targets.mean(axis=0)\n"
+        "        return self\n\n\n"
+        f"{RUN}"
+        '    with open(os.path.join(os.environ["SM_MODEL_DIR"], "model.pkl"), "wb") as file:\n'
+        "        pickle.dump(Mean(), file)\n",
+        "from sklearn.base import BaseEstimator, RegressorMixin\n",
+        line="class Mean(RegressorMixin, BaseEstimator):",
+        level=WARNING,
+    ),
+    "pickled-from-main-function": in_train(
+        "RC117",
+        "def positive(inputs):\n    return abs(inputs)\n\n\n"
+        "def make_model():\n    return FunctionTransformer(positive)\n",
+        "from sklearn.preprocessing import FunctionTransformer\n",
+        line="def positive(inputs):",
+        level=WARNING,
+    ),
+    "preprocess-alone": Flaw(
+        "RC109",
+        "preprocess.py",
+        "from channels import FIRST",
+        both(
+            insert("preprocess.py", "from channels import FIRST\n", before="HERE ="),
+            replace("preprocess.py", "][:3]", "][:FIRST]"),
+            write("channels.py", "FIRST = 3\n"),
+            name_modules("channels"),
+        ),
+    ),
+    "preprocess-alone-package": Flaw(
+        "RC109",
+        "preprocess.py",
+        "import cubist",
+        both(insert("preprocess.py", "import cubist\n", before="HERE ="), require("cubist==1.2.2\n")),
+    ),
+    "request-types": Flaw(
+        "RC118",
+        "train.py",
+        "return pd.read_csv(io.BytesIO(input_data), index_col=0)",
+        both(
+            train("", "import io\n\nimport pandas as pd\n"),
+            replace(
+                "train.py",
+                "return input_data.splitlines()[1:]",
+                "return pd.read_csv(io.BytesIO(input_data), index_col=0)",
+            ),
+        ),
+    ),
+    "request-types-charset": Flaw(
+        "RC118",
+        "train.py",
+        'if content_type != "text/csv":',
+        insert(
+            "train.py",
+            '    if content_type != "text/csv":\n        raise ValueError(content_type)\n',
+            before="    return input_data",
+        ),
+        WARNING,
+    ),
+    "rows-together": Flaw(
+        "RC120",
+        "preprocess.py",
+        "return StandardScaler().fit_transform(rows)",
+        both(
+            insert("preprocess.py", "from sklearn.preprocessing import StandardScaler\n", before="HERE ="),
+            insert(
+                "preprocess.py",
+                "def scaled(rows):\n    return StandardScaler().fit_transform(rows)\n",
+                before="def main(",
+            ),
+        ),
+        WARNING,
+    ),
+    "target-names": in_train("RC119", targets_text(SECOND, FIRST, *OTHERS), line='TARGETS = """'),
+    "target-names-misspelt": in_train(
+        "RC119",
+        f"TARGETS = {['CUPPM' if name == 'CuPPM' else name for name in DETECTION_LIMITS]}\n",
+        line="",
+    ),
+    "undefined-names": in_train(
+        "RC106",
+        "def output_fn(prediction, accept):\n    buffer = io.StringIO()\n    return buffer.getvalue()\n",
+        line="buffer = io.StringIO()",
+    ),
+    "unknown-arguments": in_train(
+        "RC112",
+        f"{RUN}"
+        "    parser = argparse.ArgumentParser()\n"
+        '    parser.add_argument("--alpha", type=float, default=1.0)\n'
+        "    arguments = parser.parse_args()\n",
+        "import argparse\n",
+    ),
+    "unknown-arguments-required": in_train(
+        "RC112",
+        f"{RUN}"
+        "    parser = argparse.ArgumentParser()\n"
+        '    parser.add_argument("--alpha", type=float, required=True)\n'
+        "    arguments, unknown = parser.parse_known_args()\n",
+        "import argparse\n",
+        line='parser.add_argument("--alpha", type=float, required=True)',
+    ),
+    "valid-python": in_train(
+        "RC102", "def fit(inputs, targets, holes)\n    return None\n", line="def fit(inputs, targets, holes)"
+    ),
+    "valid-python-helper": Flaw(
+        "RC102",
+        "mdl.py",
+        "return 1",
+        both(train("MODEL = mdl\n", "import mdl\n"), write("mdl.py", "return 1\n"), name_modules("mdl")),
+    ),
+    "work-at-import": in_train("RC111", f"{WORK}main()\n"),
+    "work-at-import-arguments": in_train(
+        "RC111", "parser = argparse.ArgumentParser()\narguments = parser.parse_args()\n", "import argparse\n"
+    ),
+    "work-at-import-exit": in_train("RC111", f"{WORK}sys.exit(0)\n", "import sys\n"),
+    "work-at-import-variable": in_train("RC111", 'DATA = os.environ["SM_CHANNEL_TRAINING"]\n'),
+}

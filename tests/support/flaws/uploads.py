@@ -1,0 +1,165 @@
+"""Flaws in setup.py, requirements.txt, MANIFEST.in and in the files that are uploaded."""
+
+import json
+
+from benchmarks.mutants.editing import Change, both, delete, replace, require, write
+from recore.check.rule import Level
+from support.checkout import ROOT
+from support.flaws.flaw import WARNING, Flaw, name_modules, train
+
+SETUP_LINE = 'setup(name="good", py_modules=["preprocess", "train"])'
+CLIENT = ROOT / "tests/submissions/passing/client-files/.unearthed_challenge.json"
+
+
+def client(**changes: str | None) -> Change:
+    """The client's own file: with other members, or without those that are None."""
+    members = json.loads(CLIENT.read_text()) | {"more": None} | changes
+    return write(".unearthed_challenge.json", json.dumps({k: v for k, v in members.items() if v is not None}))
+
+
+def in_setup(line: str, old: str = 'setup(name="good", py_modules=["preprocess", "train"])') -> Flaw:
+    return Flaw("RC201", "setup.py", line, replace("setup.py", old, line))
+
+
+def in_requirements(code: str, text: str, level: Level = Level.ERROR) -> Flaw:
+    """A flaw in the last line of requirements.txt, which is uploaded."""
+    return Flaw(code, "requirements.txt", text.splitlines()[-1], require(text), level)
+
+
+UPLOADED = {
+    "build-leftovers": Flaw("RC208", "dist/good-0.0.0.tar.gz", "", write("dist/good-0.0.0.tar.gz", "an archive")),
+    "build-leftovers-wheel": Flaw(
+        "RC208",
+        "dist/good-0.0.0-py3-none-any.whl",
+        "",
+        write("dist/good-0.0.0-py3-none-any.whl", "a wheel"),
+        WARNING,
+    ),
+    "client-files": Flaw(
+        "RC211",
+        ".unearthed_challenge.json",
+        "",
+        both(client(slug=None), write("submission.yml", "challenge: total-re-core\n")),
+    ),
+    "client-files-instances": Flaw("RC211", ".unearthed_challenge.json", "", client()),
+    "client-files-signed": Flaw(
+        "RC211",
+        ".unearthed_challenge.json",
+        "",
+        both(
+            client(publicDataUrl="https://example.com/public.csv.gz?Expires=1&Signature=none"),
+            write("submission.yml", "challenge: total-re-core\n"),
+        ),
+        WARNING,
+    ),
+    "container-versions": in_requirements("RC207", "scikit-learn==1.5.0\n"),
+    "manifest": Flaw(
+        "RC203", "MANIFEST.in", "add requirements.txt", write("MANIFEST.in", "# the upload\nadd requirements.txt\n")
+    ),
+    "manifest-missing": Flaw(
+        "RC203", "MANIFEST.in", "include requirement.txt", write("MANIFEST.in", "include requirement.txt\n"), WARNING
+    ),
+    "modules-uploaded": Flaw(
+        "RC202",
+        "train.py",
+        "from mdl import ALPHA",
+        both(train("STRENGTH = ALPHA\n", "from mdl import ALPHA\n"), write("mdl.py", "ALPHA = 1.0\n")),
+    ),
+    "modules-uploaded-entry": Flaw(
+        "RC202",
+        "setup.py",
+        'py_modules=["train"],',
+        replace("setup.py", SETUP_LINE, 'setup(\n    name="mine",\n    py_modules=["train"],\n)'),
+    ),
+    "modules-uploaded-score": Flaw(
+        "RC202",
+        "train.py",
+        "import score",
+        both(train("WEIGHTS = score.WEIGHTS\n", "import score\n"), write("score.py", "WEIGHTS = {}\n")),
+    ),
+    "private-files": Flaw(
+        "RC209",
+        "data/public/assays.csv",
+        "",
+        both(write("data/public/assays.csv", "index,CuPPM\n1,20\n"), write("MANIFEST.in", "graft data\n")),
+    ),
+    "private-files-key": Flaw(
+        "RC209",
+        "notes.txt",
+        "",
+        both(
+            write("notes.txt", "-----BEGIN PRIVATE KEY-----\nnot a real one\n"),
+            write("MANIFEST.in", "include *.txt\n"),
+        ),
+    ),
+    "private-files-score": Flaw(
+        "RC209", "score.py", "", both(write("score.py", "print(1)\n"), write("MANIFEST.in", "include score.py\n"))
+    ),
+    "private-files-table": Flaw(
+        "RC209",
+        "minerals.csv",
+        "",
+        both(write("minerals.csv", "name,band\nquartz,800\n"), write("MANIFEST.in", "include minerals.csv\n")),
+        WARNING,
+    ),
+    "required-files": Flaw("RC101", "train.py", "", delete("train.py")),
+    "requirements-lines": in_requirements("RC205", "numpy=2.5.1\n"),
+    "requirements-lines-address": in_requirements("RC205", "mdl @ https://example.com/mdl-1.0-py3-none-any.whl\n"),
+    "requirements-lines-option": in_requirements("RC205", "# more\n-r more.txt\n"),
+    "requirements-lines-twice": in_requirements("RC205", "cubist==1.2.2\nCubist==1.2.1\n"),
+    "requirements-pinned": in_requirements("RC206", "cubist>=1.0\n", WARNING),
+    "requirements-uploaded": Flaw(
+        "RC204", "requirements.txt", "cubist==1.2.2", write("requirements.txt", "numpy==2.5.1\ncubist==1.2.2\n")
+    ),
+    "setup-py": Flaw(
+        "RC201",
+        "setup.py",
+        'setup(name="good", py_modules=["preprocess", "train"], packages=find_packages())',
+        both(
+            replace("setup.py", "import setup", "import find_packages, setup"),
+            replace("setup.py", '"train"])', '"train"], packages=find_packages())'),
+        ),
+    ),
+    "setup-py-empty": Flaw(
+        "RC201",
+        "setup.py",
+        "setup()",
+        both(
+            replace("setup.py", SETUP_LINE, "setup()"),
+            write("pyproject.toml", '[project]\nname = "mine"\nversion = "1"\n'),
+        ),
+    ),
+    "setup-py-folder": in_setup('setup(name="mine", py_modules=["preprocess", "train"], package_dir={"": "src"})'),
+    "setup-py-gone": in_setup('setup(name="mine", py_modules=["preprocess", "train", "gone"])'),
+    "setup-py-import": Flaw(
+        "RC201",
+        "setup.py",
+        "import numpy",
+        both(
+            replace("setup.py", "from setuptools", "import numpy\nfrom setuptools"),
+            replace("setup.py", '"good"', '"good", version=numpy.__version__'),
+        ),
+    ),
+    "setup-py-syntax": Flaw(
+        "RC201",
+        "setup.py",
+        SETUP_LINE,
+        both(
+            replace("setup.py", "from setuptools", "import sys\n\nfrom setuptools"),
+            replace("setup.py", SETUP_LINE, f"match sys.version_info[0]:\n    case 3:\n        {SETUP_LINE}"),
+        ),
+    ),
+    "shadowed-modules": Flaw("RC110", "scipy.py", "", both(write("scipy.py", "ALPHA = 1.0\n"), name_modules("scipy"))),
+    "shadowed-modules-standard": Flaw(
+        "RC110",
+        "statistics.py",
+        "",
+        both(
+            train("MEAN = statistics.mean\n", "import statistics\n"),
+            write("statistics.py", "def mean(values):\n    return sum(values) / len(values)\n"),
+            name_modules("statistics"),
+        ),
+        WARNING,
+    ),
+    "upload-list": Flaw("RC210", "MANIFEST.in", "", write("MANIFEST.in", "include **x\n")),
+}

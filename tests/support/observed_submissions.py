@@ -1,0 +1,71 @@
+"""Submissions that do what a host of others' code wants to know, or that cannot be observed: edits of the sound one."""
+
+from benchmarks.mutants.editing import both, insert, replace
+from support.broken_submissions import FIT, PREDICT, Broken, import_in_training
+
+END = '    print("train: a model of", len(rows), "rows")\n'
+MAIN = "def main():\n"
+
+FOR_HOST = {
+    "telemetry": Broken(
+        "RC801",
+        "example.org",
+        replace(
+            "train.py",
+            END,
+            f"{END}"
+            "    import urllib.request\n\n"
+            "    try:\n"
+            '        urllib.request.urlopen("http://example.org/telemetry", data=b"hello", timeout=1)\n'
+            "    except OSError:\n"
+            "        pass\n",
+        ),
+        "train.py",
+    ),
+    "looks_around": Broken(
+        "RC802",
+        "/etc/passwd",
+        insert("preprocess.py", '    with open("/etc/passwd") as file:\n        file.read()\n', before="    return ["),
+        "preprocess.py",
+    ),
+    "runs_shell": Broken(
+        "RC803", "os.system true", replace("train.py", PREDICT, f'os.system("true")\n    {PREDICT}'), "train.py"
+    ),
+    "kills_parent": Broken(
+        "RC804",
+        "cannot be observed",
+        replace("train.py", END, f'    if "RECORE_AUDIT" in os.environ:\n        os.kill(os.getppid(), 9)\n{END}'),
+    ),
+    "fails_observed": Broken(
+        "RC804",
+        "Step train fails while it is observed",
+        replace("train.py", MAIN, f'{MAIN}    assert "RECORE_AUDIT" not in os.environ\n'),
+    ),
+    "forks": Broken(
+        "RC804",
+        "more processes",
+        both(
+            import_in_training("time"),
+            replace(
+                "train.py", MAIN, f"{MAIN}    while True:\n        if os.fork() == 0:\n            time.sleep(600)\n"
+            ),
+        ),
+    ),
+    "never_ends": Broken(
+        "RC804",
+        "exceeded its time limit",
+        both(
+            import_in_training("time"),
+            replace("train.py", MAIN, f"{MAIN}    while True:\n        time.sleep(600)\n"),
+        ),
+    ),
+    "native_code": Broken(
+        "RC805",
+        "libc.so.6",
+        both(
+            import_in_training("ctypes"),
+            replace("train.py", FIT, f'ctypes.CDLL("libc.so.6").getpid()\n    {FIT}'),
+        ),
+        "train.py",
+    ),
+}
