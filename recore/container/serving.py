@@ -121,8 +121,8 @@ class LoadedModel:
             self._load()
         except (Exception, SystemExit) as error:  # a script without a main guard may exit when it is imported
             self.reason = f"the model did not load: {type(error).__name__}: {error}"
-            traceback.print_exc()
             trace = traceback.format_exc()
+            write_error(trace)
             end = trace[401 - REASON :]
             if len(end) < len(trace):  # begin with a whole line, unless the end of one long line is all there is
                 end = end.partition("\n")[2] or end
@@ -157,7 +157,7 @@ def call_hook(function: Callable[[], Any]) -> Response:
         return make_response(function())
     except (Exception, SystemExit) as error:
         reason = f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
-        print(reason, file=sys.stderr, flush=True)
+        write_error(reason)
         return text_response(500, reason)
 
 
@@ -251,6 +251,12 @@ def load_hooks(path: Path) -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.make_hooks()
+
+
+def write_error(text: str) -> None:
+    """Write to stderr at once: the workers share it, and lines of another one must not come between these."""
+    sys.stderr.write(text)
+    sys.stderr.flush()
 
 
 def write_failure(text: str) -> None:

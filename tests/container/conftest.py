@@ -100,7 +100,12 @@ def serve(room: Path, sockets: Path, tmp_path_factory: pytest.TempPathFactory) -
     running = []
 
     def start(
-        module: str = "", files: dict[str, str] | None = None, tcp: bool = False, code: str = "model/code", **set_: str
+        module: str = "",
+        files: dict[str, str] | None = None,
+        tcp: bool = False,
+        code: str = "model/code",
+        stderr: socket.socket | None = None,  # in place of the log
+        **set_: str,
     ) -> Server:
         base = tmp_path_factory.mktemp("ml")
         write_files(base / code, ({"inference.py": module} if module else {}) | (files or {}))
@@ -115,7 +120,7 @@ def serve(room: Path, sockets: Path, tmp_path_factory: pytest.TempPathFactory) -
                 env=variables,
                 cwd=tmp_path_factory.mktemp("cwd"),
                 stdout=output,
-                stderr=output,
+                stderr=stderr or output,
             )
         server = Server(process, address, base, log)
         running.append(server)

@@ -1,6 +1,7 @@
 """The server around the hooks: loading, addresses, limits, workers, shutdown."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -105,6 +106,19 @@ def test_model_that_does_not_load_leaves_the_reason(room: Path, sockets: Path, t
         process.communicate(timeout=20)
     assert len(failure.read_text()) == 1024
     assert failure.read_text().startswith("the model did not load: OSError: torn torn ")
+
+
+@pytest.mark.parametrize(
+    "module", ["def model_fn(folder): int('x')", MODEL + "def transform_fn(*_): int('x')"], ids=["model", "request"]
+)
+def test_a_traceback_is_one_write(serve, module: str) -> None:
+    """The workers share a log: between the writes of one, there may be lines of another."""
+    reading, writing = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)  # which keeps writes apart
+    with reading, writing:
+        reading.settimeout(10)
+        serve(module, stderr=writing).post("1")
+        text = next(text for text in iter(lambda: reading.recv(1 << 16).decode(), "") if "ValueError" in text)
+    assert re.search(r'Traceback \(most(.*\n)+  File "/.*/inference.py", line .*\n(.*\n)+ValueError: ', text), text
 
 
 # The names are those of the room's own files.

@@ -171,6 +171,24 @@ def test_a_chain_whose_server_ends_says_which(chain: Callable[..., Chain]) -> No
         assert str(running.failure()).startswith("AlgorithmError: The server of container-2 failed")
 
 
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_reason_that_a_container_is_still_writing_is_waited_for(chain: Callable[..., Chain], ends: bool) -> None:
+    """The file of the reason is there, and empty, before its text is; so it is where a container has no words."""
+    script = """import os, time
+base = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
+with open(f"{base}/output/failure", "w") as failure:
+    print("before", flush=True)
+    time.sleep(1)
+    ENDS or failure.write("the rock is torn")
+    print("after", flush=True)
+ENDS and os.kill(os.getppid(), 9)
+time.sleep(600)
+""".replace("ENDS", str(ends))
+    with pytest.raises(JobFailed) as caught, chain(script) as running:
+        running.wait_until_ready()
+    assert ("after" if ends else "ended before it was ready: the rock is torn") in str(caught.value)
+
+
 @pytest.mark.parametrize("place", [0, 2])
 def test_a_container_whose_model_does_not_load_is_named(client: Client, place: int) -> None:
     scripts = [telling(name) for name in ("one", "two", "three")]

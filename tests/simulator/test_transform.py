@@ -9,6 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 from support.job_traces import output
 from support.simulator_client import IMAGE, Client, numbers
+from support.transform_jobs import create_model
+from support.transform_jobs import transform as transform_by
 
 from recore.simulator.server import BUCKET, ROLE_ARN
 
@@ -241,6 +243,15 @@ def test_a_model_without_a_network_starts_only_where_it_would_on_aws(either: Cli
             Variables={"PIP_NO_BUILD_ISOLATION": value},
         )
         assert job["TransformJobStatus"] == status, job.get("FailureReason")
+
+
+@pytest.mark.parametrize("containers", [1, 2])
+def test_settings_without_effect_are_in_the_log_of_a_job_that_does_not_start(client: Client, containers: int) -> None:
+    model = create_model(client, *[DOUBLING] * containers, EnableNetworkIsolation=True)
+    job, _ = transform_by(client, model, {"a": "1\n"}, Output={"KmsKeyId": "key"})
+    assert "PIP_NO_BUILD_ISOLATION" in job["FailureReason"]
+    lines = output(client, "TransformJob", job["TransformJobName"])
+    assert "TransformOutput.KmsKeyId has no effect here" in lines
 
 
 def test_a_stop_stops_it(either: Client) -> None:

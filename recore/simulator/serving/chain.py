@@ -150,6 +150,7 @@ class Chain:
             server.kill()
         for server in self._servers:
             server.stop()
+        self.log.deliver()
 
 
 def named_containers(model: Record) -> list[tuple[str, Record]]:

@@ -116,8 +116,9 @@ class ContainerServer:
 
     def failure(self) -> str | None:
         """Why it cannot serve: it has ended, or the container's server goes on without a model. None while it can."""
-        if not (self._ml / "output/failure").exists(follow_symlinks=False) and not self._ended():
-            return None
+        cause = self.cause()
+        if cause or not self._ended():
+            return cause
         return self.cause() or self._explained("\n".join(list(self._log.tail)[-5:]))
 
     def cause(self) -> str | None:
@@ -133,12 +134,13 @@ class ContainerServer:
             self._process.kill()
 
     def stop(self) -> None:
-        """End all its processes, and wait until they have ended."""
+        """End all its processes, and wait until they have ended. Its log is complete afterwards."""
         self._client.close()
         with self._lock:
             self._stopped = True
             self.kill()
             self._take_leave()
+        self._log.deliver()  # also what was written before its processes could start
         remove(self._sockets)
 
     def _request(
