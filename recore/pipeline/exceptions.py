@@ -13,8 +13,10 @@ FRAMES = 200  # deepest frames of a traceback that are kept at least
 DEPTH = 10  # of nested groups
 # within these after an exception, a traceback without a place in the submission is part of its message
 NESTED_LINES = 200
-# where the scripts of a job are; with --isolation off, each job has another folder in place of /opt/ml
-JOB = re.compile(r"(?:^/opt|/job-[0-9a-f]{12})/ml/(?:code|model/code|processing/input/code)/(?P<name>.+)$")
+# with --isolation off, each job has another folder in place of /opt, and in it each container of a model
+JOB_FOLDER = r"/job-[0-9a-f]{12}(?:/instance-\d+/container-\d+)?"
+# where the scripts of a job are
+JOB = re.compile(rf"(?:^/opt|{JOB_FOLDER})/ml/(?:code|model/code|processing/input/code)/(?P<name>.+)$")
 
 HEADER = re.compile(r"(?:Exception Group )?Traceback \(most recent call last\)")
 FRAME = re.compile(r' +File "(?P<path>.+)", line (?P<line>\d{1,9})(?:, in (?P<function>.+))?$')

@@ -93,9 +93,9 @@ class JobRunner:
         except (ClientError, BotoCoreError) as error:
             raise self._abandon(kind, name, error) from error
         delay = 0.0 if self.stopping.is_set() else self.services.log_delay
-        write_log(self.services.logs, kind, name, self.logs / step.log, delay)
-        step.memory = peak_memory(self.services.cloudwatch, kind, name, started)
         status = job[f"{kind}Status"]
+        write_log(self.services.logs, kind, name, self.logs / step.log, delay, to_end=status == "Failed")
+        step.memory = peak_memory(self.services.cloudwatch, kind, name, started)
         if status == "Stopped":
             self.raise_if_stopping()
             raise StepFailed("the job was stopped: it exceeded its time limit, or someone else stopped it")

@@ -9,18 +9,33 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 LARGEST_LOG = 64 << 20  # characters of a stream that are kept
+READINGS = 12  # of a log that goes on growing after its job's end
 
 
-def write_log(logs: Any, kind: str, job: str, path: Path, delay: float) -> None:
+def write_log(logs: Any, kind: str, job: str, path: Path, delay: float, to_end: bool = False) -> None:
     """Write a job's output into a file, or a line that says that it wrote nothing.
 
-    delay: seconds to wait for its last lines.
+    delay: seconds to wait for its last lines. to_end: wait again until none have come meanwhile, as the reason of a
+    failure must not depend on which lines were there in time.
     """
-    group = f"/aws/sagemaker/{kind}s"
     path.parent.mkdir(exist_ok=True)
+    part, size = path.with_suffix(".part"), -1
+    for _ in range(READINGS if to_end and delay else 1):
+        time.sleep(delay)
+        is_read = _write(logs, f"/aws/sagemaker/{kind}s", job, part)
+        if size >= 0 and not is_read:
+            part.unlink()  # what was read before is more
+            return
+        part.replace(path)
+        if not is_read or path.stat().st_size == size:
+            return
+        size = path.stat().st_size
+
+
+def _write(logs: Any, group: str, job: str, path: Path) -> bool:
+    """Write what there is of a job's log into a file, and whether it could be read."""
     with open(path, "w", encoding="utf-8") as file:
         try:
-            time.sleep(delay)
             streams = _streams(logs, group, f"{job}/")
             for stream in streams:
                 if len(streams) > 1:
@@ -30,6 +45,8 @@ def write_log(logs: Any, kind: str, job: str, path: Path, delay: float) -> None:
                 file.write(f"[{group} has no output of {job}]\n")
         except (ClientError, BotoCoreError) as error:
             file.write(f"[the log of {job} cannot be read: {error}]\n")
+            return False
+    return True
 
 
 def peak_memory(cloudwatch: Any, kind: str, job: str, since: datetime.datetime) -> float | None:

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from recore.pipeline.exceptions import LoggedException, find_exception
+from recore.pipeline.exceptions import JOB_FOLDER, LoggedException, find_exception
 from recore.pipeline.joblog import read_end, script_lines
 
 FOLLOWING_LINES = 20  # with more lines after an exception that the platform does not name, the job went on
@@ -15,7 +15,7 @@ FRAMED = re.compile(r'ExecuteUserScriptError:\s+ExitCode (?P<code>\d+)\s+ErrorMe
 LOG_ONLY = re.compile(r"see (?:the )?job logs", re.I)  # the platform knows no more than the log
 # causes other than an exception: one in the log is then not the reason
 OTHER = re.compile(r"needed more memory|more processes than|requirements\.txt|ended by SIG|more than the volume")
-FOLDER = re.compile(r"/\S*/job-[0-9a-f]{12}/ml/")  # stands for /opt/ml/ in a job that is not isolated
+FOLDER = re.compile(rf"/\S*{JOB_FOLDER}/ml/")  # stands for /opt/ml/ in a job that is not isolated
 
 
 def is_outside(failure_reason: str | None) -> bool:

@@ -90,6 +90,11 @@ REASONS = {
         "",
         "score.py: /opt/ml/processing/input/a.csv: empty",
     ),
+    "a path of a container of a model that is not isolated": (
+        "ClientError: no /tmp/recore-jobs-y/job-bef7c8c4db33/instance-1/container-2/ml/model/a.pkl",
+        "",
+        "no /opt/ml/model/a.pkl",
+    ),
 }
 
 

@@ -158,6 +158,52 @@ def test_lines_that_come_late_are_waited_for(services: Services, tmp_path: Path)
     assert (tmp_path / "log").read_text() == "first\nlast\n"
 
 
+def test_the_log_of_a_failure_is_read_until_no_more_lines_come(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On AWS the lines of a traceback may come one after the other, long after the job has failed."""
+    lines = iter(["Traceback (most recent call last):", "  raise KeyError('x')", "KeyError: 'x'"])
+    pauses: list[float] = []
+
+    def wait(seconds: float) -> None:
+        pauses.append(seconds)
+        for line in itertools.islice(lines, 1):
+            say(services, "torn", line)
+
+    monkeypatch.setattr(observing.time, "sleep", wait)
+    write_log(services.logs, "TrainingJob", "torn", tmp_path / "log", delay=5, to_end=True)
+    assert (tmp_path / "log").read_text().splitlines()[-1] == "KeyError: 'x'"
+    assert pauses == [5] * 4
+
+
+def test_what_was_read_of_a_log_is_kept_where_it_can_be_read_no_longer(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say(services, "revoked", "first")
+    waits = itertools.count(1)
+    monkeypatch.setattr(
+        observing.time,
+        "sleep",
+        lambda _: next(waits) == 2 and refuse(services.logs, "cloudwatch-logs.GetLogEvents"),
+    )
+    write_log(services.logs, "TrainingJob", "revoked", tmp_path / "logs/log", delay=5, to_end=True)
+    assert [path.read_text() for path in (tmp_path / "logs").iterdir()] == ["first\n"]
+
+
+def test_a_log_that_never_ends_is_read_for_a_minute(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+
+    def wait(seconds: float) -> None:
+        pauses.append(seconds)
+        say(services, "endless", str(len(pauses)))
+
+    monkeypatch.setattr(observing.time, "sleep", wait)
+    write_log(services.logs, "TrainingJob", "endless", tmp_path / "log", delay=5, to_end=True)
+    assert sum(pauses) == 60
+
+
 @pytest.mark.parametrize("operation", ["DescribeLogStreams", "GetLogEvents"])
 def test_a_log_that_cannot_be_read_is_reported_in_one_line(operation: str, services: Services, tmp_path: Path) -> None:
     say(services, "refused", "first")
