@@ -18,6 +18,7 @@ from recore.simulator.isolation.instances import Instance, instance_of
 from recore.simulator.isolation.sandbox import Launch
 from recore.simulator.jobs.failure import JobFailed
 from recore.simulator.jobs.logs import JobLog
+from recore.simulator.jobs.memory_use import SHARE, MemoryUse
 from recore.simulator.jobs.platform import Platform
 from recore.simulator.jobs.process import SupervisedProcess
 from recore.simulator.jobs.queue import Job, JobQueue
@@ -251,19 +252,53 @@ def test_each_container_has_its_own_model_folder_and_log(client: Client) -> None
         assert printed in [event["message"] for event in events]
 
 
-HOLDING = "import time; held = bytearray(b'x' * 70_000_000); print('held', flush=True); time.sleep(TIME)"
+HOLDING = "held = bytearray(b'x' * SIZE); open('PATH', 'w').close(); import time; time.sleep(600)"
 
 
-@pytest.mark.parametrize(("limit", "ended"), [(130_000_000, 1), (400_000_000, 0)])
-def test_commands_have_the_memory_of_an_instance_together(tmp_path: Path, limit: int, ended: int) -> None:
-    """Each of two commands fits alone; together they need more than there is, and the larger one ends."""
-    instance = Instance(limit, 1).shared(tmp_path / "memory")
-    scripts = [HOLDING.replace("TIME", "1"), HOLDING.replace("TIME", "1").replace("70_", "85_")]
-    launches = [Launch([sys.executable, "-c", script], dict(os.environ), "/") for script in scripts]
-    processes = [SupervisedProcess(launch, tmp_path, None, instance) for launch in launches]
+def start_holding(size: int, path: Path, instance: Instance) -> SupervisedProcess:
+    """A command that has so many bytes in memory, and makes a file once it has them."""
+    script = HOLDING.replace("SIZE", str(size)).replace("PATH", str(path))
+    return SupervisedProcess(
+        Launch([sys.executable, "-c", script], dict(os.environ), "/"), path.parent, instance=instance
+    )
+
+
+def test_of_commands_that_share_an_instances_memory_the_larger_one_ends(tmp_path: Path) -> None:
+    """Each of the two fits alone; together they need more than there is."""
+    instance = Instance(130_000_000, 1).shared(tmp_path / "memory")
+    large = start_holding(85_000_000, tmp_path / "large", instance)
+    wait_until((tmp_path / "large").exists)
+    small = start_holding(70_000_000, tmp_path / "small", instance)
+    assert large.wait().reason == "memory"
+    wait_until((tmp_path / "small").exists)
+    small.stop()
+    assert small.wait().reason == "stopped"
+
+
+def test_commands_that_fit_into_an_instances_memory_together_go_on(tmp_path: Path) -> None:
+    instance = Instance(400_000_000, 1).shared(tmp_path / "memory")
+    names = ["one", "two"]
+    processes = [start_holding(80_000_000, tmp_path / name, instance) for name in names]
+    wait_until(lambda: all((tmp_path / name).exists() for name in names))
+    wait_until(lambda: sum(share for (share,) in SHARE.iter_unpack((tmp_path / "memory").read_bytes())) > 160_000_000)
+    for process in processes:
+        process.stop()
     endings = [process.wait() for process in processes]
-    assert [ending.reason for ending in endings] == ([None, "memory"] if ended else [None, None])
-    assert max(ending.peak for ending in endings) > 155_000_000
+    assert [ending.reason for ending in endings] == ["stopped", "stopped"]
+    assert max(ending.peak for ending in endings) > 160_000_000
+
+
+def test_only_one_of_two_equal_commands_ends(tmp_path: Path) -> None:
+    """Both have seen the other's share, and neither has seen the other decide."""
+    shares = [MemoryUse(str(tmp_path / "memory"), 100) for _ in range(2)]
+    for _ in range(3):
+        for share in shares:
+            share.left()
+            share.tell(60)
+    assert [share.is_over() for share in shares] == [True, False]
+    shares[1].left()
+    shares[1].tell(60)
+    assert not shares[1].is_over()
 
 
 @pytest.mark.slow

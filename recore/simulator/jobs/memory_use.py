@@ -3,6 +3,7 @@
 The supervisor imports this, and starts for every command.
 """
 
+import fcntl
 import os
 import struct
 
@@ -24,9 +25,7 @@ class MemoryUse:
     def left(self) -> int | None:
         """Bytes that the others leave; None without a limit."""
         if self._file:
-            descriptor, place = self._file
-            content = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
-            self._others = [share for (share,) in SHARE.iter_unpack(content[:place] + content[place + SHARE.size :])]
+            self._others = _other_shares(*self._file)
         return None if self._limit is None else max(self._limit - sum(self._others), 0)
 
     def tell(self, used: int) -> None:
@@ -41,9 +40,26 @@ class MemoryUse:
     def is_over(self) -> bool:
         """Whether the command must end: all need more than there is, and no other needs more than this one.
 
-        Where there are others it must be so twice: only then have all of them measured what they share exactly.
+        Where there are others it must be so twice: only then have all of them measured what they share exactly. And one
+        decides at a time, and leaves the memory to the others at once: otherwise two could end where one is enough.
         """
-        return self._looks_over >= (2 if self._file else 1) and self._used >= max(self._others, default=0)
+        if self._file is None:
+            return self._looks_over >= 1
+        if self._looks_over < 2:
+            return False
+        try:
+            fcntl.flock(self._file[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:  # another one decides: look again
+            return False
+        try:
+            self.left()
+            is_over = self._used + sum(self._others) > (self._limit or 0) and self._used >= max(self._others, default=0)
+            if is_over:
+                self.close()
+            return is_over
+        finally:
+            if self._file:
+                fcntl.flock(self._file[0], fcntl.LOCK_UN)
 
     def close(self) -> None:
         """Leave the memory to the others."""
@@ -51,6 +67,12 @@ class MemoryUse:
             self.tell(0)
             os.close(self._file[0])
             self._file = None
+
+
+def _other_shares(descriptor: int, place: int) -> list[int]:
+    """The shares in a file without the one at a place."""
+    content = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+    return [share for (share,) in SHARE.iter_unpack(content[:place] + content[place + SHARE.size :])]
 
 
 def _own_share(path: str) -> tuple[int, int]:

@@ -113,7 +113,6 @@ def watch(
             reason, kill_at, told = "stopped", now + specification["grace"], False
         elif memory.is_over():
             reason, kill_at = "memory", now
-            memory.close()  # while it ends it has less, and the others would be the ones that need the most
         elif len(pids) > specification["processes"]:
             reason, kill_at = "processes", now
         elif disk and disk.is_over(pids):
