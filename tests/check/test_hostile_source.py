@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.flaws import make_flawed
+from support.fuzzing import examples
 from support.overlays import overlay
 
 from recore.check.catalogue import load_catalogue
@@ -29,7 +30,6 @@ from recore.dataset.targets import DETECTION_LIMITS
 ENTRIES = [entry for entry in load_catalogue() if not entry.runs]
 CODES = {entry.rule.code for entry in ENTRIES}
 FILES = ("train.py", "preprocess.py", "setup.py", "MANIFEST.in", "requirements.txt", ".unearthed_challenge.json")
-ANY_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=100)
 SECONDS = 20  # of the processor: a check of these takes two at most
 
 
@@ -195,23 +195,18 @@ def contents_of(name: str) -> Iterator[str]:
             yield (folder / name).read_text()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
-def test_any_content_of_a_file_gives_results(name: str, tmp_path: Path) -> None:
+@examples(10)
+@given(data=st.data())
+def test_any_content_of_a_file_gives_results(name: str, data: st.DataObject, tmp_path: Path) -> None:
     """The content is arbitrary, made of the words that the file usually holds, or a valid file with an error in it."""
     folder = overlay(tmp_path / "mine", "passing/client-files")
     valid = [mutated(text) for text in contents_of(name)]
-
-    @ANY_FOLDER
-    @given(st.one_of(TEXTS, *valid))
-    def examine(content: bytes) -> None:
-        (folder / name).write_bytes(content)
-        check(folder)
-
-    examine()
+    (folder / name).write_bytes(data.draw(st.one_of(TEXTS, *valid)))
+    check(folder)
 
 
-@ANY_FOLDER
+@examples(100)
 @given(TEXTS)
 def test_parsers_accept_anything(content: bytes) -> None:
     script = parse_script("a/b.py", content)

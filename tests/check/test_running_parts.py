@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
+from support.fuzzing import examples
 
 from recore.check.experiment_jobs import ExperimentJobs
 from recore.check.extrapolation import REAL_ROWS, extrapolate
@@ -73,7 +74,7 @@ def test_a_name_that_a_pickle_computes_is_reported_as_unknown() -> None:
     assert ("", "") in scan("model.pkl", len(content), io.BytesIO(content)).imports
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_to_an_end(content: bytes) -> None:
     found = scan("model.pkl", len(content), io.BytesIO(content))
@@ -144,7 +145,7 @@ def test_predictions_are_read_as_they_are(tmp_path: Path) -> None:
         assert caught.value.line == line
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(content=st.binary(max_size=200))
 def test_any_predictions_are_read_or_refused(content: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.getbasetemp() / "any.csv"

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.fuzzing import examples
 
 import score
 from recore.dataset.assay_table import AssayTable, read_assays
@@ -86,7 +87,7 @@ def test_an_invalid_table_is_reported_in_one_line(tmp_path: Path, text: str | by
     assert "\n" not in str(raised.value)
 
 
-@settings(max_examples=150, deadline=10_000)
+@examples(150)
 @given(st.text(alphabet="0123456789.<>-eaD,\n;\t", max_size=120))
 def test_any_cells_are_a_table_or_an_error_of_one_line(tmp_path_factory: pytest.TempPathFactory, cells: str) -> None:
     try:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.import_runs import X, absorbance, import_command
 
@@ -125,7 +125,6 @@ def test_a_stated_unit_overrides_the_name(laboratory: Path) -> None:
     assert list(data["DepthTo"]) == LABORATORY["to_ft"]
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(alphabet="CuPM=Fe_pct: %2O3", max_size=14), max_size=4), st.booleans())
 def test_any_option_is_parsed_or_refused(options: list[str], in_header: bool) -> None:
     with contextlib.suppress(ValueError):

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.fuzzing import examples
 from support.measuring import processor_seconds
 from support.opus_files import DIRECTORY, SERIES, Block, block, number, opus_bytes
 
@@ -168,7 +169,7 @@ def test_a_truncated_file_is_reported_in_one_line(tmp_path: Path, length: int) -
     assert "\n" not in item.reason
 
 
-@settings(max_examples=400, deadline=10_000)
+@examples(200)
 @given(st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(0, 255)), min_size=1, max_size=12))
 def test_a_damaged_file_is_a_spectrum_or_a_problem(
     tmp_path_factory: pytest.TempPathFactory, damages: list[tuple[int, int]]
@@ -186,7 +187,7 @@ def test_a_damaged_file_is_a_spectrum_or_a_problem(
         assert item.reason
 
 
-@settings(max_examples=200, deadline=10_000)
+@examples(200)
 @given(st.binary(max_size=4000), st.booleans())
 def test_any_bytes_are_reported_in_one_line(
     tmp_path_factory: pytest.TempPathFactory, content: bytes, marked: bool

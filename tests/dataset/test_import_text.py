@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.fuzzing import examples
 from support.measuring import processor_seconds
 
 from recore.dataset.instruments.files import Reading, read_file
@@ -88,7 +89,7 @@ def test_ambiguous_axes_are_refused(tmp_path: Path, x: np.ndarray, reason: str) 
     assert reason in refusal(tmp_path, columns(x))
 
 
-@settings(max_examples=60, deadline=10_000)
+@examples(60)
 @given(st.floats(1.01, 5), st.floats(15_001, 90_000), st.booleans())
 def test_an_axis_above_15000_needs_a_unit(
     tmp_path_factory: pytest.TempPathFactory, ratio: float, highest: float, rises: bool
@@ -195,7 +196,7 @@ def test_text_that_holds_no_spectrum(tmp_path: Path, content: str | bytes, reaso
     assert reason in refusal(tmp_path, content)
 
 
-@settings(max_examples=200, deadline=10_000)
+@examples(200)
 @given(st.text(alphabet='019.,;\t\n "-eXsample#\u00b5', max_size=200))
 def test_any_text_is_a_spectrum_or_a_problem(tmp_path_factory: pytest.TempPathFactory, content: str) -> None:
     result = items(tmp_path_factory.getbasetemp() / "any.csv", content)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recore.dataset.plausible import (
@@ -71,7 +71,6 @@ def test_a_column_at_the_detection_limit_is_plausible(target: str, factor: float
     assert not suspected_content_units({target: low})
 
 
-@settings(deadline=None)
 @given(st.sampled_from(sorted(DETECTION_LIMITS)), st.floats(0.1, 5), st.integers(0, 99))
 def test_usual_contents_are_plausible(target: str, enrichment: float, seed: int) -> None:
     scatter = np.exp(np.random.default_rng(seed).normal(0, 0.2, 101))
@@ -89,7 +88,6 @@ WRONG_UNITS = [
 ]
 
 
-@settings(deadline=None)
 @given(st.sampled_from(WRONG_UNITS), st.floats(0.55, 1.8), st.integers(FEWEST_ROWS, 60), st.integers(0, 99))
 def test_usual_contents_in_a_wrong_unit_are_suspected(
     wrong: tuple[str, str, float], enrichment: float, rows: int, seed: int
@@ -112,7 +110,6 @@ def test_a_constant_column_is_judged_too() -> None:
     assert "but 200 to 450,000 ppm are plausible; the values look like per cent or g/kg" in suspected.text
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 40), min_size=20), st.floats(0, 1))
 def test_gold_in_ppb_is_known_by_its_whole_numbers(values: list[int], fraction: float) -> None:
     (suspected,) = suspected_content_units({"AuPPM": [*values, 2.5]})
@@ -138,13 +135,11 @@ def depths(length: float, deepest: float, holes: int = 3) -> tuple[np.ndarray, n
     return np.maximum(end - length, 0), end
 
 
-@settings(deadline=None)
 @given(st.floats(0, 25), st.floats(0.2, 3500))
 def test_depths_in_metres_are_plausible(length: float, deepest: float) -> None:
     assert suspected_depth_unit(*depths(length, deepest)) is None
 
 
-@settings(deadline=None)
 @given(st.floats(0.35, 10), st.floats(20, 3000))
 def test_depths_in_centimetres_are_suspected(length: float, deepest: float) -> None:
     suspected = suspected_depth_unit(*(100 * depth for depth in depths(length, deepest)))
@@ -153,7 +148,6 @@ def test_depths_in_centimetres_are_suspected(length: float, deepest: float) -> N
     assert "multiply both columns by 0.01, or import the table with --depth-unit cm" in suspected.text
 
 
-@settings(deadline=None)
 @given(st.sampled_from([5, 10, 20]), st.floats(1400, 3500))
 def test_deep_holes_in_feet_are_suspected(length: float, deepest: float) -> None:
     suspected = suspected_depth_unit(*depths(length, deepest / 0.3048))

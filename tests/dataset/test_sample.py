@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support.checkout import ROOT, environment
+from support.fuzzing import examples
 
 import preprocess
 import score
@@ -125,7 +126,7 @@ def test_missing_assays(options: dict[str, float], tmp_path: Path) -> None:
     assert not public[channels_of(public)].isna().any(axis=None)
 
 
-@settings(max_examples=12, deadline=None)
+@examples(4)
 @given(
     rows=st.integers(2, 90),
     holes=st.integers(2, 90),

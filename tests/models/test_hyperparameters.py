@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.fuzzing import examples
 
 from recore.model.hyperparameters import HyperParameterEncodingError, decode, encode
 
@@ -32,7 +33,7 @@ values = (
 nested = st.recursive(values, lambda inner: st.dictionaries(keys, inner, max_size=2), max_leaves=4)
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(st.dictionaries(keys, nested, max_size=4))
 def test_what_is_encoded_can_be_decoded(hyperparameters: dict[str, Any]) -> None:
     assert decode(encode(hyperparameters)) == hyperparameters

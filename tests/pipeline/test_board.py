@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import Console
 from support.checkout import ROOT, environment
+from support.fuzzing import examples
 from test_cli import recore
 
 from recore.pipeline.board import make_tables, read_runs
 
-ANY_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
 STEPS = [
     {"name": name, "kind": None, "state": "Completed", "seconds": 1.5, "memory_percent": None, "reason": None}
     for name in ("train", "public score")
@@ -145,7 +145,7 @@ JSON = st.recursive(
 
 @given(member=st.sampled_from(MEMBERS), value=JSON, other=JSON)
 @example(member="data", value=[True], other=None)
-@ANY_FOLDER
+@examples(100)
 def test_a_record_with_any_content_is_listed_or_named(member: str, value: Any, other: Any, tmp_path: Path) -> None:
     for name, record in {"a": of(private=0.5) | {member: value}, "b": other}.items():
         (tmp_path / name).mkdir(exist_ok=True)

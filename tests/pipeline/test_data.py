@@ -4,13 +4,13 @@ import gzip
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.data_files import write_gz
+from support.fuzzing import examples
 
 from recore.pipeline.data import LARGEST_HEADER, DataFiles, read_header
 
-ANY_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
 CHANNELS = ",".join(f"{number}.5" for number in range(LARGEST_HEADER // 8 + 100_000))
 PUBLIC = ",DepthTo,SiteID,DepthFrom,4000.0,CuPPM\n0,1,a,0,0.5,7\n"
 PRIVATE = ",DepthTo,SiteID,DepthFrom,4000.0\n0,1,a,0,0.5\n"
@@ -101,7 +101,7 @@ def test_private_data_with_more_than_inputs_are_refused(names: str, public: Path
 
 
 @given(bytes_=st.binary(max_size=300), zipped=st.booleans())
-@ANY_FOLDER
+@examples(200)
 def test_any_bytes_are_a_header_or_a_reason(bytes_: bytes, zipped: bool, tmp_path: Path) -> None:
     bytes_ = bytes_.replace(b"\r", b"")
     (tmp_path / "x.csv.gz").write_bytes(gzip.compress(bytes_) if zipped else bytes_)

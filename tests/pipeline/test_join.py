@@ -5,13 +5,13 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.archives import content, member, packed, with_header
+from support.fuzzing import examples
 
 from recore.pipeline.submission import SubmissionFiles
 
-ANY_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
 MINE = SubmissionFiles(Path(), {"train.py": b"train", "preprocess.py": b"preprocess", "bins/a.npy": b"\0\1"})
 CODE = {f"code/{name}": text for name, text in MINE.files.items()}
 
@@ -83,14 +83,14 @@ def test_a_file_of_two_names_keeps_both(tmp_path: Path) -> None:
 
 
 @given(bytes_=st.binary(max_size=2000))
-@ANY_FOLDER
+@examples(100)
 def test_any_bytes_are_a_reason(bytes_: bytes, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="the training job"):
         joined(tmp_path, bytes_)
 
 
 @given(place=st.integers(0, 511), bytes_=st.binary(min_size=1, max_size=20))
-@ANY_FOLDER
+@examples(100)
 def test_a_broken_header_is_a_reason_or_an_archive(place: int, bytes_: bytes, tmp_path: Path) -> None:
     whole = packed(member("x", tarfile.SYMTYPE, "y"), model=b"m" * 700, more=b"n")
     try:

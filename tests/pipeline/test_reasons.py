@@ -1,11 +1,14 @@
 """Why a job failed and what to do about it, from the platform's reason and the log."""
 
+import resource
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.checkout import ROOT
+from support.fuzzing import examples
 
 from recore.pipeline import hints
 from recore.pipeline.exceptions import find_exception
@@ -168,16 +171,22 @@ def test_the_servers_own_lines_are_left_out_but_for_its_errors(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("line", [b"x" * 99, RAISED.encode(), b"\xff\x00\x1b[2J", ABOVE.encode()], ids=repr)
-def test_of_a_log_of_a_terabyte_only_the_end_is_read(line: bytes, tmp_path: Path) -> None:
-    """It begins with a hole, which takes no room; whoever reads it has no memory left."""
+def test_of_a_log_of_a_terabyte_only_the_end_is_read(
+    line: bytes, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """It begins with a hole, which takes no room on the disk; this process may not have so much in memory."""
     log = tmp_path / "log"
     with open(log, "wb") as file:
         file.seek(1 << 40)
         file.write((line + b"\n") * (5_000_000 // len(line)) + RAISED.encode())
+    memory, most = resource.getrlimit(resource.RLIMIT_AS)
+    request.addfinalizer(lambda: resource.setrlimit(resource.RLIMIT_AS, (memory, most)))
+    resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + (1 << 30), most))
     assert read_reason("AlgorithmError: ?, exit code: 1", log)[0] == NAN
     assert last_lines(log)[-1] == "ValueError: Input y contains NaN."
 
 
+@examples(40)
 @given(content=st.binary() | st.text().map(str.encode), failure_reason=st.text())
 def test_any_bytes_may_be_a_log(content: bytes, failure_reason: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("run")

@@ -7,16 +7,16 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.archives import member, packed, with_header
 from support.bounded_reading import read_within
+from support.fuzzing import examples
 from support.tiny_submission import SETUP, tiny
 
 from recore.pipeline.submission import LARGEST, read_submission
 
 BOTH = {"train": b"", "preprocess": b""}
-ANY_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
 
 
 def called(arguments: str) -> str:
@@ -152,7 +152,7 @@ def test_a_name_of_400_megabytes_is_not_read_into_memory(tmp_path: Path) -> None
 
 
 @given(cut=st.integers(1, 400))
-@ANY_FOLDER
+@examples(200)
 def test_an_archive_cut_short_is_refused(cut: int, tmp_path: Path) -> None:
     whole = packed(train=os.urandom(300), preprocess=b"")
     (tmp_path / "src.tar.gz").write_bytes(whole[: max(len(whole) - cut, 0)])
@@ -165,7 +165,7 @@ def test_an_archive_cut_short_is_refused(cut: int, tmp_path: Path) -> None:
 
 
 @given(bytes_=st.binary(max_size=2000))
-@ANY_FOLDER
+@examples(200)
 def test_any_bytes_are_refused(bytes_: bytes, tmp_path: Path) -> None:
     (tmp_path / "src.tar.gz").write_bytes(bytes_)
     with pytest.raises(ValueError, match="archive of a submission"):
@@ -173,7 +173,7 @@ def test_any_bytes_are_refused(bytes_: bytes, tmp_path: Path) -> None:
 
 
 @given(place=st.integers(0, 123) | st.integers(136, 511), bytes_=st.binary(min_size=1, max_size=1))
-@ANY_FOLDER
+@examples(200)
 def test_a_broken_header_is_a_reason_or_a_submission(place: int, bytes_: bytes, tmp_path: Path) -> None:
     (tmp_path / "src.tar.gz").write_bytes(with_header(packed(other=b"o" * 700, **BOTH), place, bytes_))
     try:

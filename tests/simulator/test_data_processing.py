@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.fuzzing import examples
 
 from recore.simulator.jobs.failure import JobFailed
 from recore.simulator.serving.data_processing import DataProcessing
@@ -143,6 +144,7 @@ def test_numbers_and_ranges_select_as_python_s_do(values: list[int], data: st.Da
     assert JsonPath(f"$[{','.join(words)}]").select(values) == (chosen[0] if single else chosen)
 
 
+@examples(30)
 @given(documents, st.data())
 def test_a_way_into_a_document_leads_to_its_value(document: Any, data: st.DataObject) -> None:
     path, value = "$", document

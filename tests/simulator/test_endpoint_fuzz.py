@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from simulator.shapes import KNOWN, spoiled, valid
 from simulator.test_protocol import ask
 from support.endpoints import NAMED, Endpoints, variant
+from support.fuzzing import examples
 from support.simulator_client import IMAGE, Client
 
 from recore.simulator.api.runtime import runtime_model
@@ -27,7 +28,6 @@ from recore.simulator.server import ROLE_ARN, Simulator
 OPERATIONS = [*EndpointConfigs.operations(), *EndpointResource.operations()]
 INVOCATIONS = ["InvokeEndpoint", "InvokeEndpointWithResponseStream"]
 NAMES = ["a", "a1", "abc-1"]
-FUZZ = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
 RUNTIME_ERRORS = {"ValidationError": 400, "ModelError": 424}
 
 
@@ -69,7 +69,9 @@ def requests(shape: Any) -> st.SearchStrategy[Any]:
     return made | made.flatmap(spoiled)
 
 
-def assert_operates(endpoints: Endpoints, data: st.DataObject) -> None:
+@examples(150)
+@given(data=st.data())
+def test_any_operation_is_answered(endpoints: Endpoints, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(OPERATIONS))
     document = data.draw(requests(operation_model(name).input_shape))
     status, answer = ask(endpoints.client, f"SageMaker.{name}", json.dumps(document).encode())
@@ -78,7 +80,9 @@ def assert_operates(endpoints: Endpoints, data: st.DataObject) -> None:
     assert (status, answer.get("__type")) == (200, None) or (status == 400 and answer["__type"] in allowed), answer
 
 
-def assert_invokes(endpoints: Endpoints, data: st.DataObject) -> None:
+@examples(100)
+@given(data=st.data())
+def test_any_invocation_is_answered(endpoints: Endpoints, data: st.DataObject) -> None:
     operation = runtime_model().operation_model(data.draw(st.sampled_from(INVOCATIONS)))
     headers, body = {}, data.draw(st.binary(max_size=50))
     for shape in operation.input_shape.members.values():
@@ -120,23 +124,3 @@ def still_works(endpoints: Endpoints) -> Iterator[None]:
     endpoints.sagemaker.create_endpoint(EndpointName="a", EndpointConfigName="a")
     assert endpoints.settle("a")["EndpointStatus"] == "InService"
     assert json.loads(endpoints.invoke("a")["Body"].read())[0] == "m"
-
-
-@pytest.mark.slow
-@settings(max_examples=150, **FUZZ)
-@given(data=st.data())
-def test_any_operation_is_answered(endpoints: Endpoints, data: st.DataObject) -> None:
-    assert_operates(endpoints, data)
-
-
-@settings(max_examples=150, **FUZZ)
-@given(data=st.data())
-def test_any_invocation_is_answered(endpoints: Endpoints, data: st.DataObject) -> None:
-    assert_invokes(endpoints, data)
-
-
-@pytest.mark.slow
-@settings(max_examples=2_000, **FUZZ)
-@given(data=st.data())
-def test_thousands_of_operations_and_invocations(endpoints: Endpoints, data: st.DataObject) -> None:
-    data.draw(st.sampled_from([assert_operates, assert_operates, assert_invokes]))(endpoints, data)

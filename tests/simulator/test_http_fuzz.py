@@ -1,24 +1,25 @@
 """Whatever clients send, half send, or never send: good requests are answered at once, and a job goes on.
 
-FUZZ_SECONDS in the environment is how long each test's clients go on; ten minutes find more than one.
+What the clients send follows from a seed, and when they send it from the machine. With RECORE_FUZZ=200 each test's
+clients go on for ten minutes, which find more than one.
 """
 
-import os
-import random
 import socket
 import statistics
 import threading
 import time
 from collections.abc import Callable
+from random import Random
 
 import psutil
 import pytest
+from support.fuzzing import TIMES, generator
 from support.simulator_client import Client
 from support.simulator_process import simulator_process
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.fuzz
 
-SECONDS = float(os.environ.get("FUZZ_SECONDS", "20"))
+SECONDS = max(20, 3 * TIMES)
 PERIOD = 0.2  # seconds between two good requests
 S3 = "Authorization: AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
 SAGEMAKER = S3.replace("/s3/", "/sagemaker/")
@@ -72,10 +73,10 @@ BODIES = (
     b"\xff" * 1000,
 )
 
-Misbehaviour = Callable[[socket.socket, random.Random, threading.Event], None]
+Misbehaviour = Callable[[socket.socket, Random, threading.Event], None]
 
 
-def make_request(chance: random.Random) -> bytes:
+def make_request(chance: Random) -> bytes:
     """A request in which some parts are wrong."""
     first = f"{chance.choice(METHODS)} {chance.choice(PATHS)} {chance.choice(('HTTP/1.1', 'HTTP/1.0', 'HTTP/9', ''))}"
     lines = [first, HOST, *chance.sample(HEADERS, chance.randrange(6))]
@@ -86,37 +87,36 @@ def make_request(chance: random.Random) -> bytes:
     return request
 
 
-def send_and_close(connection: socket.socket, chance: random.Random, over: threading.Event) -> None:
+def send_and_close(connection: socket.socket, chance: Random, over: threading.Event) -> None:
     request = make_request(chance)
     connection.sendall(request[: chance.randrange(len(request) + 1)])
 
 
-def send_many(connection: socket.socket, chance: random.Random, over: threading.Event) -> None:
+def send_many(connection: socket.socket, chance: Random, over: threading.Event) -> None:
     """Requests one after the other, without waiting for responses, and perhaps without reading them."""
     connection.sendall(b"".join(make_request(chance) for _ in range(chance.randrange(1, 20))))
     if chance.random() < 0.5:
         connection.recv(1 << 16)
 
 
-def send_slowly(connection: socket.socket, chance: random.Random, over: threading.Event) -> None:
+def send_slowly(connection: socket.socket, chance: Random, over: threading.Event) -> None:
     for byte in make_request(chance)[:200]:
         connection.sendall(bytes([byte]))
         if over.wait(0.05):
             return
 
 
-def send_nothing(connection: socket.socket, chance: random.Random, over: threading.Event) -> None:
+def send_nothing(connection: socket.socket, chance: Random, over: threading.Event) -> None:
     over.wait(chance.random() * 5)
 
 
-def reset(connection: socket.socket, chance: random.Random, over: threading.Event) -> None:
+def reset(connection: socket.socket, chance: Random, over: threading.Event) -> None:
     connection.sendall(make_request(chance))
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
 
 
-def misbehave(port: int, seed: int, over: threading.Event, ways: tuple[Misbehaviour, ...]) -> None:
+def misbehave(port: int, chance: Random, over: threading.Event, ways: tuple[Misbehaviour, ...]) -> None:
     """One client after the other, until it is over."""
-    chance = random.Random(seed)
     while not over.is_set():
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
@@ -141,7 +141,9 @@ def test_good_requests_are_answered_within_a_second(count: int, ways: tuple[Misb
         files, threads = process.num_fds(), process.num_threads()
         job = client.process(f"import time\ntime.sleep({SECONDS / 2})", wait=False, seconds=int(SECONDS) + 120)
         over, seconds = threading.Event(), []
-        crowd = [threading.Thread(target=misbehave, args=(simulator.port, seed, over, ways)) for seed in range(count)]
+        seeds = generator("clients")
+        chances = [Random(seeds.getrandbits(64)) for _ in range(count)]
+        crowd = [threading.Thread(target=misbehave, args=(simulator.port, chance, over, ways)) for chance in chances]
         for member in crowd:
             member.start()
         try:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.fuzzing import examples
 from support.pipelines import Pipelines, condition, definition, equals, fail, get, join, model, step
 from support.simulator_client import IMAGE, Client
 
@@ -335,7 +336,7 @@ def test_a_thousand_steps(pipelines: Pipelines) -> None:
         pipelines.create(*steps)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(text=st.text(st.sampled_from("aA.['\"]0-_ "), max_size=2000))
 def test_any_path_is_read_or_refused(text: str) -> None:
     with contextlib.suppress(DefinitionError):

@@ -4,14 +4,15 @@ import datetime
 import http.client
 import json
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from botocore.model import OperationModel, ServiceModel, Shape
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from simulator.shapes import ANYTHING, KNOWN, spoiled, valid
+from support.fuzzing import examples
 from support.simulator_client import Client
 
 from recore.simulator.api import service_model
@@ -42,7 +43,6 @@ PIPELINES = [f"{verb}Pipeline" for verb in ("Create", "Describe", "Update", "Del
 PIPELINES += [f"{verb}PipelineExecution" for verb in ("Start", "Stop", "Retry", "Describe", "Update")]
 PIPELINES += ["ListPipelines", "ListPipelineExecutions", "ListPipelineExecutionSteps"]
 PIPELINES += ["ListPipelineParametersForExecution", "DescribePipelineDefinitionForExecution"]
-FUZZ = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
 
 
 def ask(
@@ -351,13 +351,16 @@ def assert_read(operation: OperationModel, document: Any) -> None:
     assert expected == as_json(read_request(operation, document))
 
 
-def assert_accepted(data: st.DataObject) -> None:
-    """A request that the shapes allow is read as it was sent."""
+@examples(75)
+@given(st.data())
+def test_valid_requests_are_read_as_they_were_sent(data: st.DataObject) -> None:
     operation = operation_model(data.draw(st.sampled_from(OPERATIONS)))
     assert_read(operation, json.loads(json.dumps(data.draw(valid(operation.input_shape)))))
 
 
-def assert_refused_or_read(data: st.DataObject) -> None:
+@examples(75)
+@given(st.data())
+def test_requests_with_one_change_are_refused_or_valid_still(data: st.DataObject) -> None:
     """A request with one change is refused by name of what is wrong; where it is valid still, it is read as sent."""
     operation = operation_model(data.draw(st.sampled_from(OPERATIONS)))
     document = data.draw(valid(operation.input_shape).flatmap(spoiled) | ANYTHING)
@@ -370,7 +373,9 @@ def assert_refused_or_read(data: st.DataObject) -> None:
         assert_read(operation, document)
 
 
-def assert_answered(client: Client, data: st.DataObject) -> None:
+@examples(75)
+@given(data=st.data())
+def test_any_request_is_answered(client: Client, data: st.DataObject) -> None:
     """Jobs made so do not run: no image that is made up is of the scikit-learn family."""
     name = data.draw(st.sampled_from(ANSWERED))
     document = data.draw(valid(operation_model(name).input_shape))
@@ -379,21 +384,7 @@ def assert_answered(client: Client, data: st.DataObject) -> None:
     assert status in (200, 400), answer
 
 
-@pytest.mark.slow
-@settings(max_examples=1000, **FUZZ)
-@given(st.data())
-def test_valid_requests_are_read_as_they_were_sent(data: st.DataObject) -> None:
-    assert_accepted(data)
-
-
-@pytest.mark.slow
-@settings(max_examples=1000, **FUZZ)
-@given(st.data())
-def test_requests_with_one_change_are_refused_or_valid_still(data: st.DataObject) -> None:
-    assert_refused_or_read(data)
-
-
-@settings(max_examples=300, **FUZZ)
+@examples(100)
 @given(st.data())
 def test_an_unknown_member_is_refused(data: st.DataObject) -> None:
     operation = operation_model(data.draw(st.sampled_from([name for name in OPERATIONS if takes_members(name)])))
@@ -407,27 +398,8 @@ def takes_members(name: str) -> bool:
     return shape is not None and bool(shape.members)
 
 
-@settings(max_examples=300, **FUZZ)
-@given(data=st.data())
-def test_any_request_is_answered(client: Client, data: st.DataObject) -> None:
-    assert_answered(client, data)
-
-
-@settings(max_examples=100, **FUZZ)
+@examples(100)
 @given(body=st.binary(max_size=200), target=st.text(st.characters(min_codepoint=33, max_codepoint=126)))
 def test_any_bytes_are_answered(client: Client, body: bytes, target: str) -> None:
     assert ask(client, body=body)[0] in (200, 400)
     assert ask(client, target)[0] == 400
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("check", [assert_accepted, assert_refused_or_read])
-def test_thousands_of_shapes(check: Callable[[st.DataObject], None]) -> None:
-    settings(max_examples=4_000, **FUZZ)(given(st.data())(check))()
-
-
-@pytest.mark.slow
-@settings(max_examples=2_000, **FUZZ)
-@given(data=st.data())
-def test_thousands_of_requests(client: Client, data: st.DataObject) -> None:
-    assert_answered(client, data)

@@ -20,6 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from support.fuzzing import examples
 
 from recore.simulator.api.errors import ServiceError
 from recore.simulator.resources.model import Models
@@ -132,13 +133,13 @@ class StoreLikeDicts(RuleBasedStateMachine):
 
 
 TestStoreLikeDicts = StoreLikeDicts.TestCase
-TestStoreLikeDicts.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestStoreLikeDicts.settings = settings(examples(10), stateful_step_count=30)
 
 STEPS = st.lists(st.tuples(st.sampled_from(["add", "update", "delete", "count"]), st.integers(0, 3)), max_size=12)
 
 
 @given(st.lists(STEPS, min_size=2, max_size=8))
-@settings(max_examples=40, deadline=None)
+@examples(20)
 def test_threads_do_not_disturb_each_other(steps_of_threads: list[list[tuple[str, int]]]) -> None:
     def work(thread: int, steps: list[tuple[str, int]], store: Store) -> dict[str, Record]:
         expected: dict[str, Record] = {}

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from simulator.shapes import spoiled, valid
 from simulator.test_protocol import ask
+from support.fuzzing import examples
 from support.model_packages import UNVERSIONED, Packages
 from support.simulator_client import IMAGE, Client
 
@@ -59,7 +60,6 @@ TYPICAL: dict[str, dict[str, Any]] = {
     "CreateModelPackageGroup": {"ManagedConfiguration": None},
     "Search": {"Resource": "ModelPackage", "VisibilityConditions": None, "NextToken": None},
 }
-FUZZ = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,9 @@ def named(document: Any) -> st.SearchStrategy[Any]:
     )
 
 
-def assert_operates(packages: Packages, data: st.DataObject) -> None:
+@examples(200)
+@given(data=st.data())
+def test_any_operation_is_answered(packages: Packages, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(OPERATIONS))
     requests = valid(operation_model(name).input_shape).flatmap(named)
     typical = requests.map(lambda document: document | TYPICAL.get(name, {}))
@@ -123,17 +125,3 @@ def assert_operates(packages: Packages, data: st.DataObject) -> None:
     assert (status, answer.get("__type")) == (200, None) or (status == 400 and answer["__type"] in allowed), answer
     if status == 200 and name.startswith("Delete"):
         furnish(packages)
-
-
-@pytest.mark.slow
-@settings(max_examples=400, **FUZZ)
-@given(data=st.data())
-def test_any_operation_is_answered(packages: Packages, data: st.DataObject) -> None:
-    assert_operates(packages, data)
-
-
-@pytest.mark.slow
-@settings(max_examples=1_000, **FUZZ)
-@given(data=st.data())
-def test_thousands_of_operations(packages: Packages, data: st.DataObject) -> None:
-    assert_operates(packages, data)

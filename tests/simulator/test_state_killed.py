@@ -1,4 +1,7 @@
-"""A simulator that is killed at a random moment under load: what it acknowledged is there at the next start."""
+"""A simulator that is killed at a random moment under load: what it acknowledged is there at the next start.
+
+The moment differs from run to run, whatever the seed.
+"""
 
 import contextlib
 import hashlib
@@ -7,19 +10,20 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import botocore.config
 import botocore.exceptions
 import pytest
+from support.fuzzing import TIMES, generator
 from support.simulator_client import IMAGE
 from support.state import SimulatorProcess, objects_of, running, stored_objects
 
 from recore.simulator.server import BUCKET, ROLE_ARN
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.fuzz
 
+KILLS = max(10, TIMES)
 OBJECT, MODEL, JOB = "object", "model", "job"
 Key = tuple[str, str]
 KILLED = (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError)
@@ -31,7 +35,7 @@ class Load:
 
     def __init__(self, number: int):
         self.number = number
-        self.random = Random()
+        self.random = generator(f"load {number}")
         self.may_be: dict[Key, set[bytes | None]] = {}
         self.acknowledged = 0
         self.jobs = 0
@@ -116,9 +120,9 @@ def found_in(simulator: SimulatorProcess) -> dict[Key, bytes | None]:
 
 
 def kill_and_check(folder: Path, before: dict[str, bytes], objects: Any) -> None:
-    """Kill a simulator at ten random moments under the load of four clients; `objects` reads S3 after a start."""
-    loads = [Load(number) for number in range(4)]
-    for _ in range(10):
+    """Kill a simulator at random moments under the load of four clients; `objects` reads S3 after a start."""
+    loads, moments = [Load(number) for number in range(4)], generator("moments")
+    for _ in range(KILLS):
         with running("--state", folder) as simulator, ThreadPoolExecutor(len(loads)) as pool:
             found = found_in(simulator)
             there = objects(simulator)
@@ -126,18 +130,17 @@ def kill_and_check(folder: Path, before: dict[str, bytes], objects: Any) -> None
             found |= {(OBJECT, key): body for key, body in there.items() if key not in before}
             for load in loads:
                 load.check(found)
-            threading.Timer(Random().uniform(0.1, 1.0), simulator.kill).start()
+            threading.Timer(moments.uniform(0.1, 1.0), simulator.kill).start()
             for work in [pool.submit(load.run, simulator) for load in loads]:
                 work.result()
     assert sum(load.acknowledged for load in loads) > 100
 
 
-def test_what_was_acknowledged_survives_ten_kills(tmp_path: Path) -> None:
+def test_what_was_acknowledged_survives_kills(tmp_path: Path) -> None:
     kill_and_check(tmp_path, {}, lambda simulator: objects_of(simulator.client("s3")).get(BUCKET, {}))
 
 
-@pytest.mark.slow
-def test_what_was_acknowledged_survives_ten_kills_among_ten_thousand_objects(tmp_path: Path) -> None:
+def test_what_was_acknowledged_survives_kills_among_ten_thousand_objects(tmp_path: Path) -> None:
     before = {f"before-{number}": f"{number} ".encode() * 100 for number in range(10_000)}
     with running("--state", tmp_path) as simulator, ThreadPoolExecutor(4) as pool:
         s3 = simulator.client("s3")

@@ -14,10 +14,11 @@ from typing import Any
 
 import botocore.exceptions
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from moto.s3.exceptions import S3ClientError
 from moto.s3.models import s3_backends
+from support.fuzzing import examples
 from support.state import SimulatorProcess, objects_of, running, stored_objects
 
 from recore.simulator.server import BUCKET
@@ -114,7 +115,7 @@ STEPS = st.one_of(
 
 
 @given(st.lists(STEPS, max_size=12))
-@settings(max_examples=25, deadline=None)
+@examples(15)
 def test_s3_on_the_disk_is_like_a_dict(
     shared: tuple[SimulatorProcess, Path], steps: list[tuple[str, Any, Any]]
 ) -> None:

@@ -6,8 +6,9 @@ import statistics
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.fuzzing import examples
 from support.tuning_jobs import categorical, continuous
 
 from recore.simulator.tuning.completion import convergence, is_complete, not_improving
@@ -119,7 +120,7 @@ def test_hyperband_stops_what_is_worse_and_what_has_had_its_share() -> None:
 numeric = st.floats(-1e6, 1e6).map(lambda value: round(value, 6))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     ends=st.tuples(numeric, numeric).map(sorted),
     scaling=st.sampled_from(["Auto", "Linear", "Logarithmic", "ReverseLogarithmic"]),
