@@ -195,15 +195,19 @@ def contents_of(name: str) -> Iterator[str]:
             yield (folder / name).read_text()
 
 
+@pytest.fixture
+def client_files(tmp_path: Path) -> Path:
+    return overlay(tmp_path / "mine", "passing/client-files")
+
+
 @pytest.mark.parametrize("name", FILES)
 @examples(10)
 @given(data=st.data())
-def test_any_content_of_a_file_gives_results(name: str, data: st.DataObject, tmp_path: Path) -> None:
+def test_any_content_of_a_file_gives_results(name: str, data: st.DataObject, client_files: Path) -> None:
     """The content is arbitrary, made of the words that the file usually holds, or a valid file with an error in it."""
-    folder = overlay(tmp_path / "mine", "passing/client-files")
     valid = [mutated(text) for text in contents_of(name)]
-    (folder / name).write_bytes(data.draw(st.one_of(TEXTS, *valid)))
-    check(folder)
+    (client_files / name).write_bytes(data.draw(st.one_of(TEXTS, *valid)))
+    check(client_files)
 
 
 @examples(100)

@@ -69,7 +69,7 @@ def requests(shape: Any) -> st.SearchStrategy[Any]:
     return made | made.flatmap(spoiled)
 
 
-@examples(150)
+@examples(75)
 @given(data=st.data())
 def test_any_operation_is_answered(endpoints: Endpoints, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(OPERATIONS))
