@@ -24,8 +24,6 @@ from support.state import SimulatorProcess, objects_of, running, stored_objects
 from recore.simulator.server import BUCKET
 from recore.simulator.state.s3_folder import State
 
-pytestmark = pytest.mark.slow
-
 LARGE = b"large " * 20_000  # it is in a file of its own
 ODD_KEYS = [
     " ",
@@ -50,6 +48,7 @@ ODD_KEYS += ["a\tb", "\x01", "\\", "?x=1#y", "a;b", "x" * 1024, "ü" * 512, "$ti
 ODD_BUCKETS = ["a.b", "xn--a", "123", "b" * 63, "with-dash", "www.a"]
 
 
+@pytest.mark.slow
 def test_odd_keys_and_bucket_names(tmp_path: Path) -> None:
     expected = {BUCKET: {key: key.encode() for key in ODD_KEYS}} | {name: {"../a": b"1"} for name in ODD_BUCKETS}
     with running("--state", tmp_path) as simulator:
@@ -66,6 +65,7 @@ def test_odd_keys_and_bucket_names(tmp_path: Path) -> None:
                 assert s3.get_object(Bucket=name, Key=key)["Body"].read() == body
 
 
+@pytest.mark.slow
 def test_what_describes_an_object_is_kept(tmp_path: Path) -> None:
     described = {
         "ContentType": "text/csv",
@@ -142,6 +142,7 @@ def test_s3_on_the_disk_is_like_a_dict(
     s3.delete_bucket(Bucket="like-a-dict")
 
 
+@pytest.mark.slow
 def test_threads_that_change_the_same_keys(shared: tuple[SimulatorProcess, Path]) -> None:
     simulator, folder = shared
 
@@ -163,6 +164,7 @@ def test_threads_that_change_the_same_keys(shared: tuple[SimulatorProcess, Path]
     assert stored_objects(folder) == objects_of(simulator.client("s3"))
 
 
+@pytest.mark.slow
 def test_buckets_come_and_go_while_others_put(shared: tuple[SimulatorProcess, Path]) -> None:
     simulator, folder = shared
 
@@ -182,6 +184,7 @@ def test_buckets_come_and_go_while_others_put(shared: tuple[SimulatorProcess, Pa
     assert stored_objects(folder) == objects_of(simulator.client("s3"))
 
 
+@pytest.mark.slow
 def test_an_interrupted_request_leaves_no_file(tmp_path: Path) -> None:
     with running("--state", tmp_path) as simulator:
         simulator.client("s3").put_object(Bucket=BUCKET, Key="large", Body=LARGE)
@@ -191,6 +194,7 @@ def test_an_interrupted_request_leaves_no_file(tmp_path: Path) -> None:
     assert len(list((tmp_path / "s3").iterdir())) == 1
 
 
+@pytest.mark.slow
 def test_threads_that_interrupt_each_other_at_any_moment(tmp_path: Path) -> None:
     """Requests without HTTP, which takes most of the time otherwise, and with many changes between threads."""
     backend = s3_backends["123456789012"]["aws"]
