@@ -1,0 +1,219 @@
+"""Measures whether the tests find a fault: a copy of the repository with the fault, and pytest in it."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.fault_list import ROOMS, Fault
+
+ROOT = Path(__file__).parents[1]
+RECORDED = "tests/support/template.py"  # skips the tests of the template's submission unless it knows its present code
+FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+\.py(?:::.*?)?)(?: - .*)?$", re.MULTILINE)
+PASSED, SOME_FAILED, UNUSABLE, NONE_CHOSEN = 0, 1, 4, 5  # of pytest's exit statuses
+LOOK = 0.2  # seconds between looks at pytest
+ENDING = 30  # seconds that an interrupted pytest has to clean up
+
+
+class Interrupted(Exception):
+    """All measurements are to end."""
+
+
+class TimeOver(Exception):
+    """The tests took too long."""
+
+
+@dataclass
+class Result:
+    """What became of a fault. test: that found it. failing: tests that fail without it, too, and so do not count."""
+
+    outcome: str
+    test: str = ""
+    seconds: float = 0.0
+    failing: list[str] = field(default_factory=list)
+
+
+CAUGHT, NOT_CAUGHT, NOT_THERE = "caught", "not caught", "no such file"
+TIME_OVER, NO_RESULT = UNDECIDED = "time limit", "no result"
+
+
+def edited(text: str, fault: Fault) -> str:
+    """A file's text with the fault. Raises ValueError if the line is not in it exactly once, or it does not compile."""
+    lines = text.splitlines(keepends=True)
+    places = [place for place, line in enumerate(lines) if line.strip() == fault.old]
+    if len(places) != 1:
+        raise ValueError(f"{fault.file} has the line {fault.old!r} {len(places)} times, not once")
+    line = lines[places[0]]
+    lines[places[0]] = line[: len(line) - len(line.lstrip())] + fault.new + "\n"
+    changed = "".join(lines)
+    try:
+        compile(changed, fault.file, "exec")
+    except SyntaxError as error:
+        raise ValueError(f"{fault.file} does not compile with {fault.new!r}: {error}") from None
+    return changed
+
+
+def commit_of(revision: str) -> str:
+    """The full name of a commit. Raises CalledProcessError."""
+    return _git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").strip()
+
+
+def text_at(commit: str, file: str) -> str | None:
+    """A file's text in a commit; None if it is not in it."""
+    return _git("show", f"{commit}:{file}") if _git("ls-tree", "--name-only", commit, "--", file) else None
+
+
+class Measurement:
+    """Runs the tests of rooms on copies of one commit. marker: pytest's -m. limit: seconds for each fault.
+
+    For several threads. After `stop` they raise Interrupted; their copies are removed.
+    """
+
+    def __init__(self, commit: str, marker: str, limit: float):
+        self.commit, self.marker, self.limit = commit, marker, limit
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def measure(self, fault: Fault) -> Result:
+        """Whether a test of the fault's room fails with it that passes without it."""
+        original = text_at(self.commit, fault.file)
+        if original is None:
+            return Result(NOT_THERE)
+        result, began = Result(NOT_CAUGHT), time.monotonic()
+        deadline = began + self.limit
+        with self._copy() as copy:
+            path, changed = copy / fault.file, edited(original, fault)
+            try:
+                while True:
+                    _write(copy, path, changed)
+                    test = self._first_failure(copy, fault.room, result.failing, deadline)
+                    result.seconds = time.monotonic() - began
+                    if not test:
+                        return result
+                    _write(copy, path, original)
+                    if not self._fails(copy, test, deadline):
+                        result.outcome, result.test = CAUGHT, test
+                        return result
+                    result.failing.append(test)
+            except TimeOver:
+                return Result(TIME_OVER, seconds=self.limit, failing=result.failing)
+            except RuntimeError as error:
+                print(error, file=sys.stderr)
+                return Result(NO_RESULT, seconds=time.monotonic() - began, failing=result.failing)
+
+    def baseline(self, room: str) -> Result:
+        """The tests of a room that fail without any fault."""
+        began = time.monotonic()
+        with self._copy() as copy:
+            try:
+                _, output = self._run_tests(copy, self._files(copy, room), [], began + self.limit)
+            except TimeOver:
+                return Result(TIME_OVER, seconds=self.limit)
+        return Result("without a fault", seconds=time.monotonic() - began, failing=_failures(output))
+
+    @contextlib.contextmanager
+    def _copy(self) -> Iterator[Path]:
+        """A checkout of the commit, for as long as the context lasts, with the environment of this Python."""
+        with tempfile.TemporaryDirectory(prefix="fault-", ignore_cleanup_errors=True) as folder:
+            copy = Path(folder, "recore")
+            # a repository of its own, as some tests use git, which borrows the objects of this one
+            _git("clone", "--quiet", "--shared", "--no-checkout", str(ROOT), str(copy))
+            _git("-C", str(copy), "checkout", "--quiet", "--detach", self.commit)
+            (copy / ".venv").symlink_to(sys.prefix)
+            Path(folder, "tmp").mkdir()
+            yield copy
+
+    def _first_failure(self, copy: Path, room: str, ignored: list[str], deadline: float) -> str:
+        """The first test of a room that fails, apart from those that are ignored; empty if none does.
+
+        Raises RuntimeError if pytest does not tell.
+        """
+        options = ["-x", *(f"--{'deselect' if '::' in test else 'ignore'}={test}" for test in ignored)]
+        status, output = self._run_tests(copy, self._files(copy, room), options, deadline)
+        if status in (PASSED, NONE_CHOSEN):
+            return ""
+        if failures := _failures(output):
+            return failures[0]
+        if status == UNUSABLE and "conftest" in output:  # it imports the file with the fault
+            return "tests/conftest.py"
+        raise RuntimeError(f"pytest ended with status {status} and named no test:\n{output[-2000:]}")
+
+    def _fails(self, copy: Path, test: str, deadline: float) -> bool:
+        """Whether a test fails alone; of a file that could not be collected, whether it still cannot be."""
+        options = [] if "::" in test else ["--collect-only"]
+        files = ["tests/scripts"] if test == "tests/conftest.py" else [test]
+        return self._run_tests(copy, files, options, deadline)[0] not in (PASSED, NONE_CHOSEN)
+
+    def _files(self, copy: Path, room: str) -> list[str]:
+        """The files of a room's tests in this commit, each once."""
+        files: dict[str, None] = {}
+        for place in ROOMS[room]:
+            path = copy / place
+            found = sorted(path.rglob("test_*.py")) if path.is_dir() else [path] if path.exists() else []
+            files |= dict.fromkeys(file.relative_to(copy).as_posix() for file in found)
+        return list(files)
+
+    def _run_tests(self, copy: Path, tests: list[str], options: list[str], deadline: float) -> tuple[int, str]:
+        """pytest's exit status and output. Raises TimeOver and Interrupted."""
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "-m", self.marker]
+        command += [f"--basetemp={copy.parent / 'pytest'}", *options, *tests]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+        environment |= {"TMPDIR": str(copy.parent / "tmp"), "COLUMNS": "300"}
+        with open(copy.parent / "output", "w+", encoding="utf-8", errors="replace") as output:
+            process = subprocess.Popen(
+                command,
+                cwd=copy,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            try:
+                while process.poll() is None:
+                    if self._stopping.is_set():
+                        raise Interrupted
+                    if time.monotonic() > deadline:
+                        raise TimeOver
+                    time.sleep(LOOK)
+            finally:
+                if process.poll() is None:
+                    _end(process)
+            output.seek(0)
+            return process.returncode, output.read()
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """End pytest and what it started: as Ctrl-C does, so that its tests clean up, and by force if that takes long."""
+    os.killpg(process.pid, signal.SIGINT)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(ENDING)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _failures(output: str) -> list[str]:
+    """The tests that a summary of pytest names as failed."""
+    return list(dict.fromkeys(FAILED.findall(output)))
+
+
+def _write(copy: Path, path: Path, text: str) -> None:
+    """Write a file of a copy. Where it is the submission's, it is recorded as the template's, as its authors would."""
+    path.write_text(text, "utf-8")
+    if path.parent == copy and (copy / RECORDED).is_file():
+        subprocess.run([sys.executable, RECORDED], cwd=copy, check=True)
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True, encoding="utf-8").stdout

@@ -1,0 +1,38 @@
+"""benchmarks/faults.py: each fault of its list can be put into the present tree."""
+
+from collections import Counter
+
+import pytest
+from support.checkout import ROOT
+
+from benchmarks.fault_list import FAULTS, ROOMS, Fault
+from benchmarks.fault_measuring import edited
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_each_fault_changes_one_line(fault: Fault) -> None:
+    before = (ROOT / fault.file).read_text("utf-8")
+    after = edited(before, fault)
+    pairs = zip(before.splitlines(), after.splitlines(), strict=True)
+    assert [(old.strip(), new.strip()) for old, new in pairs if old != new] == [(fault.old, fault.new)]
+
+
+def test_a_line_that_is_there_twice_or_does_not_compile_is_refused() -> None:
+    fault = Fault("dataset", "a fault", "a.py", "pass", "return (")
+    with pytest.raises(ValueError, match="2 times"):
+        edited("if a:\n    pass\nelse:\n    pass\n", fault)
+    with pytest.raises(ValueError, match="does not compile"):
+        edited("def a():\n    pass\n", fault)
+
+
+def test_there_are_enough_faults_of_every_room() -> None:
+    assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= 40
+    faults = Counter(fault.room for fault in FAULTS)
+    assert faults.keys() == ROOMS.keys()
+    assert min(faults.values()) >= 2
+
+
+def test_every_room_has_tests() -> None:
+    for room, places in ROOMS.items():
+        missing = [place for place in places if not (ROOT / place).exists()]
+        assert not missing, room
