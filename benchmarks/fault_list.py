@@ -9,7 +9,10 @@ from dataclasses import dataclass
 # The tests of each room, the fastest and closest first. A folder stands for its files that are not named before it.
 # What a commit does not have is left out.
 ROOMS = {
-    "scripts": ("tests/scripts", "tests/model", "tests/contract", "tests/test_run.py"),
+    "scripts": (
+        *("tests/scripts/test_score.py", "tests/scripts/test_preprocess.py", "tests/scripts/test_round_trip.py"),
+        *("tests/scripts", "tests/contract", "tests/model", "tests/test_run.py"),
+    ),
     "cli": (
         *("tests/test_cli.py", "tests/test_run_settings.py", "tests/test_run_refused.py", "tests/test_run.py"),
         *("tests/test_run_proxy.py", "tests/test_run_places.py", "tests/test_run_stopped.py", "tests/test_simulate.py"),

@@ -204,8 +204,9 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _failures(output: str) -> list[str]:
-    """The tests that a summary of pytest names as failed."""
-    return list(dict.fromkeys(FAILED.findall(output)))
+    """The tests that a summary of pytest names as failed; without parameters where a dash in these cuts them off."""
+    names = FAILED.findall(output)
+    return list(dict.fromkeys(name.partition("[")[0] if "[" in name and name[-1] != "]" else name for name in names))
 
 
 def _write(copy: Path, path: Path, text: str) -> None:
