@@ -18,8 +18,9 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 
 import pandas as pd
 import pytest
-from support.checkout import copy_scripts, run
+from support.checkout import ONE_THREAD, copy_scripts, run
 from support.run_command import make_once
+from support.scripts import reason_of
 
 from recore.dataset.sample_files import Plan, make_sample
 
@@ -69,10 +70,6 @@ def refused(tmp_path: Path) -> Callable[..., str]:
     """Run a script that must fail with one line and without output; returns that line."""
 
     def run_it(*command: object, output: Path | None = None) -> str:
-        done = run(*command, cwd=tmp_path)
-        assert done.returncode == 1, done.stdout + done.stderr
-        assert len(done.stderr.splitlines()) == 1, done.stderr
-        assert output is None or not list(output.parent.glob(output.name + "*"))
-        return done.stderr
+        return reason_of(run(*command, cwd=tmp_path, **ONE_THREAD), output)
 
     return run_it

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.base import BaseEstimator, RegressorMixin, clone
@@ -15,6 +15,7 @@ from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.metrics import r2_score
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.utils.estimator_checks import estimator_checks_generator
+from support.fuzzing import examples
 
 from assays import LimitedRegressor, PerTargetRegressor
 
@@ -132,7 +133,7 @@ def test_a_grid_search_over_drill_holes_works_outside_and_inside(data) -> None:
     assert outside.fit(inputs, targets, groups=holes).best_params_ == {"regressor__alpha": 0.1}
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(
     assays=hnp.arrays(float, (6, 2), elements=st.floats(-10, 1e6) | st.just(np.nan)),
     beyond=st.floats(0, 2),

@@ -1,4 +1,7 @@
-"""Invalid data: each file is refused in one line that names the place, and no output is left."""
+"""Invalid data: each file is refused in one line that names the place, and no output is left.
+
+The scripts run in this process; the tests at the end show that processes end in the same way.
+"""
 
 import gzip
 from collections.abc import Callable
@@ -7,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from support.checkout import ROOT, run
+from support.checkout import ROOT
 from support.data_files import write_csv, write_gz
+from support.fuzzing import examples
+from support.scripts import run_here
 
 import preprocess
 import train
@@ -22,58 +27,60 @@ def changed(data: pd.DataFrame, row: int, column: str, value: object) -> pd.Data
     return copy
 
 
-CHANGES: dict[str, tuple[Callable[[pd.DataFrame, str], pd.DataFrame], str]] = {
-    "text in a channel": (lambda d, c: changed(d, 17, c, "abc"), "column '{}': not a number: 'abc'"),
-    "empty cell in a channel": (lambda d, c: changed(d, 17, c, None), "index 17, channel {}: empty or not finite"),
-    "nan in a channel": (lambda d, c: changed(d, 17, c, "nan"), "index 17, channel {}: empty or not finite"),
-    "infinity in a channel": (lambda d, c: changed(d, 17, c, np.inf), "index 17, channel {}: empty or not finite"),
-    "huge number in a channel": (lambda d, c: changed(d, 17, c, "1e999"), "index 17, channel {}: empty or not finite"),
-    "an unknown column": (
-        lambda d, c: d.assign(Colour="red"),
-        "column 'Colour' is neither an ID, a target nor a wavenumber",
-    ),
-    "one wavenumber twice": (lambda d, c: d.assign(**{c + "0": 1.0}), "of different wavenumbers"),
-    "few channels": (lambda d, c: d[["SiteID", c, "CuPPM"]], f"1 channels; {preprocess.BIN} or more"),
+def channels(data: pd.DataFrame) -> list[str]:
+    return [name for name in data if name.replace(".", "").isdigit()]
+
+
+# Each with what a reader needs: the place and the reason. Between them pyarrow names the row if it has one thread only.
+EMPTY = ("index 17, channel {}:", "empty or not finite")
+CHANGES: dict[str, tuple[Callable[[pd.DataFrame, str], pd.DataFrame], tuple[str, ...]]] = {
+    "text in a channel": (lambda d, c: changed(d, 17, c, "abc"), ("column '{}':", "not a number: 'abc'")),
+    "empty cell in a channel": (lambda d, c: changed(d, 17, c, None), EMPTY),
+    "nan in a channel": (lambda d, c: changed(d, 17, c, "nan"), EMPTY),
+    "infinity in a channel": (lambda d, c: changed(d, 17, c, np.inf), EMPTY),
+    "huge number in a channel": (lambda d, c: changed(d, 17, c, "1e999"), EMPTY),
+    "an unknown column": (lambda d, c: d.assign(Colour="red"), ("column 'Colour'", "neither an ID, a target")),
+    "one wavenumber twice": (lambda d, c: d.assign(**{c + "0": 1.0}), ("of different wavenumbers",)),
+    "few channels": (lambda d, c: d[["SiteID", c, "CuPPM"]], (f"1 channels; {preprocess.BIN} or more",)),
     "no channel above the window": (
-        lambda d, c: d.drop(
-            columns=[n for n in d if n.replace(".", "").isdigit() and float(n) > preprocess.MAXIMUM_ABOVE]
-        ),
-        f"no channel lies above {preprocess.MAXIMUM_ABOVE:g}",
+        lambda d, c: d.drop(columns=[name for name in channels(d) if float(name) > preprocess.MAXIMUM_ABOVE]),
+        (f"no channel lies above {preprocess.MAXIMUM_ABOVE:g}", "MAXIMUM_ABOVE in preprocess.py"),
     ),
-    "tabs": (lambda d, c: d[[c]].rename(columns={c: "a\tb"}), "neither an ID, a target nor a wavenumber"),
-    "no rows": (lambda d, c: d.iloc[:0], "no row"),
+    "tabs": (lambda d, c: d[[c]].rename(columns={c: "a\tb"}), ("neither an ID, a target nor a wavenumber",)),
+    "no rows": (lambda d, c: d.iloc[:0], ("no row",)),
 }
 
 
 @pytest.mark.parametrize("name", CHANGES)
 @pytest.mark.parametrize("script", ["preprocess.py", "train.py"])
-def test_a_file_with(name: str, script: str, public: pd.DataFrame, tmp_path: Path, refused) -> None:
+def test_a_file_with(name: str, script: str, public: pd.DataFrame, tmp_path: Path, refused_here) -> None:
     channel = public.columns[40]
-    change, reason = CHANGES[name]
-    source = write_csv(tmp_path / "in/public.csv.gz", change(public.copy(), channel))
+    change, parts = CHANGES[name]
+    source = write_csv(tmp_path / "in/public.csv.gz", change(public.iloc[:40].copy(), channel))
     output = tmp_path / "out" / {"preprocess.py": "public.csv", "train.py": "model.pkl"}[script]
     arguments = {
         "preprocess.py": ("--input", source, "--output", output),
         "train.py": ("--data_dir", source.parent, "--model_dir", output.parent),
     }[script]
-    message = refused(ROOT / script, *arguments, output=output)
-    assert reason.format(channel) in message
+    message = refused_here(ROOT / script, *arguments, output=output)
     assert message.startswith(f"{script}: ")
+    for part in parts:
+        assert part.format(channel) in message
 
 
-def test_an_all_zero_spectrum(public: pd.DataFrame, tmp_path: Path, refused) -> None:
-    dead = public.copy()
-    dead.loc[dead.index[9], [name for name in public if name.replace(".", "").isdigit()]] = 0.0
+def test_an_all_zero_spectrum(public: pd.DataFrame, tmp_path: Path, refused_here) -> None:
+    dead = public.iloc[:20].copy()
+    dead.loc[dead.index[9], channels(dead)] = 0.0
     source = write_csv(tmp_path / "in/public.csv.gz", dead)
-    message = refused(
+    message = refused_here(
         ROOT / "preprocess.py", "--input", source, "--output", tmp_path / "o.csv", output=tmp_path / "o.csv"
     )
     assert f"index {dead.index[9]}: no finite bins; is the spectrum zero or flat?" in message
 
 
-def test_a_column_twice(public: pd.DataFrame, tmp_path: Path, refused) -> None:
+def test_a_column_twice(public: pd.DataFrame, tmp_path: Path, refused_here) -> None:
     source = write_csv(tmp_path / "in/public.csv.gz", public[[*public.columns, public.columns[40]]])
-    message = refused(
+    message = refused_here(
         ROOT / "preprocess.py", "--input", source, "--output", tmp_path / "o.csv", output=tmp_path / "o.csv"
     )
     assert f"the column '{public.columns[40]}' appears more than once" in message
@@ -89,14 +96,14 @@ def test_a_column_twice(public: pd.DataFrame, tmp_path: Path, refused) -> None:
         (gzip.compress(b",4000.0,3998.0\n0,1.0\n", mtime=0), "Expected 3 columns, got 2"),
     ],
 )
-def test_a_file_that_is_no_gzipped_csv(content: bytes, reason: str, tmp_path: Path, refused) -> None:
+def test_a_file_that_is_no_gzipped_csv(content: bytes, reason: str, tmp_path: Path, refused_here) -> None:
     source = tmp_path / "public.csv.gz"
     source.write_bytes(content)
     for arguments in (("preprocess.py", "--input", source), ("train.py", "--data_dir", tmp_path)):
-        assert reason in refused(ROOT / arguments[0], *arguments[1:], "--output", "o", "--model_dir", "o")
+        assert reason in refused_here(ROOT / arguments[0], *arguments[1:], "--output", "o", "--model_dir", "o")
 
 
-@settings(max_examples=20, deadline=None)
+@examples(10)
 @given(share=st.floats(0.01, 0.99))
 def test_a_truncated_gzip(share: float, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     whole = (sample / "private/private.csv.gz").read_bytes()
@@ -106,7 +113,7 @@ def test_a_truncated_gzip(share: float, sample: Path, tmp_path_factory: pytest.T
         preprocess.preprocess(path)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(50)
 @given(text=st.text(st.sampled_from(',"\n\r;.x0159e-+\0é') | st.characters(codec="utf-8"), max_size=80))
 def test_any_text_is_data_or_a_data_error(text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     header = "".join(f",{4000 - number}" for number in range(preprocess.BIN))
@@ -120,24 +127,28 @@ def test_any_text_is_data_or_a_data_error(text: str, tmp_path_factory: pytest.Te
             assert np.isfinite(inputs).all(axis=None)
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.fixture(scope="module")
+def model(project: Path) -> object:
+    return train.model_fn(project / "model")
+
+
+@examples(50)
 @given(body=st.binary(max_size=80) | st.text(max_size=80))
-def test_a_request_of_any_text_is_a_data_error_with_a_reason(body: bytes | str, project: Path) -> None:
+def test_a_request_of_any_text_is_a_data_error_with_a_reason(body: bytes | str, model: object) -> None:
     """No text of this length holds the model's bins."""
     with pytest.raises(preprocess.DataError, match=r"\w"):
-        train.predict_fn(train.input_fn(body, "text/csv"), train.model_fn(project / "model"))
+        train.predict_fn(train.input_fn(body, "text/csv"), model)
 
 
 CELLS = st.floats(0, 1) | st.integers(0, 9) | st.sampled_from(["", "nan", "inf", "abc", "1e999"])
 
 
-@settings(max_examples=200, deadline=None)
+@examples(50)
 @given(rows=st.lists(st.tuples(st.integers(0, 59), CELLS), min_size=1, max_size=4))
-def test_any_cells_are_predicted_or_a_data_error(rows: list[tuple[int, object]], project: Path) -> None:
+def test_any_cells_are_predicted_or_a_data_error(rows: list[tuple[int, object]], model: object) -> None:
     """Each row has one cell of the examples; all others are numbers."""
     lines = [",".join(["7", *["0.5"] * place, str(cell), *["0.5"] * (59 - place)]) for place, cell in rows]
     finite = all(not isinstance(cell, str) for _, cell in rows)
-    model = train.model_fn(project / "model")
     if finite:
         predicted = train.predict_fn(train.input_fn("\n".join(lines), "text/csv"), model)
         assert predicted.shape == (len(rows), len(preprocess.TARGETS))
@@ -147,15 +158,16 @@ def test_any_cells_are_predicted_or_a_data_error(rows: list[tuple[int, object]],
             train.predict_fn(train.input_fn("\n".join(lines), "text/csv"), model)
 
 
-@pytest.mark.slow
-def test_no_file_and_no_assays(public: pd.DataFrame, tmp_path: Path, refused) -> None:
+def test_no_file_and_no_assays(public: pd.DataFrame, tmp_path: Path, refused_here) -> None:
     arguments = ("--data_dir", tmp_path, "--model_dir", tmp_path / "model")
-    assert "public.csv.gz" in refused(ROOT / "train.py", *arguments)
-    assert "public.csv.gz" in refused(ROOT / "preprocess.py", "--input", tmp_path / "public.csv.gz", "--output", "o")
+    assert "public.csv.gz" in refused_here(ROOT / "train.py", *arguments)
+    assert "public.csv.gz" in refused_here(
+        ROOT / "preprocess.py", "--input", tmp_path / "public.csv.gz", "--output", "o"
+    )
     targets = list(preprocess.TARGETS)
     for data in (public.drop(columns=targets), public.assign(**dict.fromkeys(targets))):
         write_csv(tmp_path / "public.csv.gz", data)
-        assert "not one assay to learn from" in refused(ROOT / "train.py", *arguments)
+        assert "not one assay to learn from" in refused_here(ROOT / "train.py", *arguments)
 
 
 @pytest.mark.parametrize(
@@ -166,76 +178,114 @@ def test_no_file_and_no_assays(public: pd.DataFrame, tmp_path: Path, refused) ->
         ("<0.5", "not a number: '<0.5'"),
     ],
 )
-def test_an_assay_that_is_no_number(value: str, reason: str, public: pd.DataFrame, tmp_path: Path, refused) -> None:
+def test_an_assay_that_is_no_number(
+    value: str, reason: str, public: pd.DataFrame, tmp_path: Path, refused_here
+) -> None:
     write_csv(tmp_path / "public.csv.gz", changed(public, 17, "CuPPM", value))
-    message = refused(ROOT / "train.py", "--data_dir", tmp_path, "--model_dir", tmp_path / "model")
-    assert f"column 'CuPPM': {reason}" in message
+    message = refused_here(ROOT / "train.py", "--data_dir", tmp_path, "--model_dir", tmp_path / "model")
+    assert "column 'CuPPM': " in message
+    assert reason in message
 
 
-def test_no_drill_holes(public: pd.DataFrame, tmp_path: Path, refused) -> None:
+def test_no_drill_holes(public: pd.DataFrame, tmp_path: Path, refused_here) -> None:
     write_csv(tmp_path / "public.csv.gz", public.drop(columns="SiteID"))
-    assert "'SiteID'" in refused(ROOT / "train.py", "--data_dir", tmp_path, "--model_dir", tmp_path / "model")
+    assert "'SiteID'" in refused_here(ROOT / "train.py", "--data_dir", tmp_path, "--model_dir", tmp_path / "model")
 
 
 @pytest.mark.parametrize("content", [None, b"", b"garbage", b"\x80\x04\x95", b"cnowhere\nnothing\n."])
-def test_a_model_that_does_not_load_is_reported(content: bytes | None, sample: Path, tmp_path: Path, refused) -> None:
+def test_a_model_that_does_not_load_is_reported(
+    content: bytes | None, sample: Path, tmp_path: Path, refused_here
+) -> None:
     if content is not None:
         (tmp_path / "model.pkl").write_bytes(content)
     arguments = ("--input", sample / "private/private.csv.gz", "--model_dir", tmp_path, "--output", tmp_path / "o.csv")
-    message = refused(ROOT / "predict.py", *arguments, output=tmp_path / "o.csv")
+    message = refused_here(ROOT / "predict.py", *arguments, output=tmp_path / "o.csv")
     assert "no model loads from" in message
     assert "run train.py first" in message
 
 
 @pytest.mark.parametrize("position", [0, 1, 3, 6, 7, 40, 413, 416, 419])
 def test_a_missing_channel_wherever_it_is(
-    position: int, project: Path, public: pd.DataFrame, tmp_path: Path, refused
+    position: int, project: Path, public: pd.DataFrame, tmp_path: Path, refused_here
 ) -> None:
-    channels = [name for name in public if name.replace(".", "").isdigit()]
-    position = min(position, len(channels) // preprocess.BIN * preprocess.BIN - 1)  # those after that are in no bin
-    source = write_csv(tmp_path / "in.csv.gz", public.drop(columns=channels[position]).iloc[:5])
+    names = channels(public)
+    position = min(position, len(names) // preprocess.BIN * preprocess.BIN - 1)  # those after that are in no bin
+    source = write_csv(tmp_path / "in.csv.gz", public.drop(columns=names[position]).iloc[:5])
     arguments = ("--input", source, "--model_dir", project / "model", "--output", tmp_path / "o.csv")
-    assert "has the file other channels?" in refused(ROOT / "predict.py", *arguments, output=tmp_path / "o.csv")
+    assert "has the file other channels?" in refused_here(ROOT / "predict.py", *arguments, output=tmp_path / "o.csv")
 
 
 def test_a_missing_channel_that_no_bin_uses_changes_nothing(
     project: Path, public: pd.DataFrame, tmp_path: Path
 ) -> None:
-    channels = [name for name in public if name.replace(".", "").isdigit()]
     arguments = ("--model_dir", project / "model", "--input")
     outputs = []
-    for data in (public.iloc[:5], public.drop(columns=channels[-1]).iloc[:5]):
+    for data in (public.iloc[:5], public.drop(columns=channels(public)[-1]).iloc[:5]):
         source = write_csv(tmp_path / "in.csv.gz", data)
-        assert run(ROOT / "predict.py", *arguments, source, "--output", tmp_path / "o", cwd=tmp_path).returncode == 0
+        assert (
+            run_here(ROOT / "predict.py", *arguments, source, "--output", tmp_path / "o", cwd=tmp_path).returncode == 0
+        )
         outputs.append((tmp_path / "o").read_text())
     assert outputs[0] == outputs[1]
 
 
 @pytest.mark.parametrize("name", ["3997.4", "CuPPM", "SiteID"])
-def test_a_file_without_an_index(name: str, public: pd.DataFrame, tmp_path: Path, refused) -> None:
+def test_a_file_without_an_index(name: str, public: pd.DataFrame, tmp_path: Path, refused_here) -> None:
     source = write_csv(tmp_path / "in.csv.gz", public.rename_axis(name))
-    message = refused(ROOT / "preprocess.py", "--input", source, "--output", tmp_path / "o.csv")
+    message = refused_here(ROOT / "preprocess.py", "--input", source, "--output", tmp_path / "o.csv")
     assert "the first column must be the index" in message or "more than once" in message
 
 
-def test_the_output_never_replaces_the_input(project: Path, sample: Path, tmp_path: Path, refused) -> None:
+def test_the_output_never_replaces_the_input(project: Path, sample: Path, tmp_path: Path, refused_here) -> None:
     source = tmp_path / "private.csv.gz"
     source.write_bytes((sample / "private/private.csv.gz").read_bytes())
     arguments = ("--input", source, "--output", tmp_path / "." / source.name)
     for script in (("preprocess.py",), ("predict.py", "--model_dir", project / "model")):
-        assert "the output would replace the input" in refused(ROOT / script[0], *script[1:], *arguments)
+        assert "the output would replace the input" in refused_here(ROOT / script[0], *script[1:], *arguments)
         assert source.read_bytes() == (sample / "private/private.csv.gz").read_bytes()
 
 
-def test_a_drill_hole_that_is_not_utf_8(public: pd.DataFrame, tmp_path: Path, refused) -> None:
+def test_a_drill_hole_that_is_not_utf_8(public: pd.DataFrame, tmp_path: Path, refused_here) -> None:
     text = public.assign(SiteID="Schächt").to_csv().encode("latin-1")
     write_gz(tmp_path / "public.csv.gz", text)
-    message = refused(ROOT / "train.py", "--data_dir", tmp_path, "--model_dir", tmp_path / "model")
+    message = refused_here(ROOT / "train.py", "--data_dir", tmp_path, "--model_dir", tmp_path / "model")
     assert "column 'SiteID'" in message
 
 
 def test_a_single_row_is_predicted(project: Path, public: pd.DataFrame, tmp_path: Path) -> None:
     source = write_csv(tmp_path / "one.csv.gz", public.iloc[:1])
     arguments = ("--input", source, "--model_dir", project / "model", "--output", tmp_path / "o.csv")
-    assert run(ROOT / "predict.py", *arguments, cwd=tmp_path).returncode == 0
+    assert run_here(ROOT / "predict.py", *arguments, cwd=tmp_path).returncode == 0
     assert (tmp_path / "o.csv").read_text().count(",") == 48
+
+
+def test_an_error_after_the_first_batch_leaves_no_output(tmp_path: Path, refused_here) -> None:
+    header = ",".join(["", "SiteID", *(f"{4000 - 2 * channel}.0" for channel in range(424))])
+    row = "7,DD001," + ",".join(["0.123456"] * 424) + "\n"
+    source = write_gz(tmp_path / "long.csv.gz", f"{header}\n{row * 2500}{row.replace('0.123456', 'abc', 1)}")
+    output = tmp_path / "out.csv"
+    assert "not a number: 'abc'" in refused_here(
+        ROOT / "preprocess.py", "--input", source, "--output", output, output=output
+    )
+
+
+@pytest.mark.parametrize("script", ["preprocess.py", "train.py", "predict.py"])
+def test_a_process_ends_with_one_line_and_without_output(
+    script: str, project: Path, public: pd.DataFrame, tmp_path: Path, refused
+) -> None:
+    channel, output = public.columns[40], tmp_path / "out" / ("model.pkl" if script == "train.py" else "public.csv")
+    source = write_csv(tmp_path / "in/public.csv.gz", changed(public.iloc[:20], 17, channel, "abc"))
+    arguments = {
+        "preprocess.py": ("--input", source, "--output", output),
+        "train.py": ("--data_dir", source.parent, "--model_dir", output.parent),
+        "predict.py": ("--input", source, "--output", output, "--model_dir", project / "model"),
+    }[script]
+    message = refused(ROOT / script, *arguments, output=output)
+    assert message.startswith(f"{script}: {source}: column '{channel}': ")
+    assert "not a number: 'abc'" in message
+
+
+def test_a_process_without_a_model_ends_with_one_line(sample: Path, tmp_path: Path, refused) -> None:
+    arguments = ("--input", sample / "private/private.csv.gz", "--model_dir", tmp_path, "--output", tmp_path / "o.csv")
+    message = refused(ROOT / "predict.py", *arguments, output=tmp_path / "o.csv")
+    assert message.startswith(f"predict.py: no model loads from {tmp_path}, run train.py first")

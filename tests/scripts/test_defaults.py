@@ -64,7 +64,7 @@ def bubblewrap() -> None:
         pytest.skip(f"bubblewrap, which stands in for the container's mounts, does not run here: {error}")
 
 
-@pytest.mark.slow
+@pytest.mark.machine
 def test_in_the_container(bubblewrap: None, project: Path, sample: Path, tmp_path: Path) -> None:
     folder = copy_scripts(tmp_path / "project")
     shutil.copytree(sample / "public", folder / "data/public")

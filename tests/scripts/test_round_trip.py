@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from sagemaker_inference.transformer import Transformer
-from support.checkout import ROOT, run
+from support.checkout import ROOT
+from support.scripts import run_here
 
 import preprocess
 import train
@@ -33,7 +34,8 @@ def lines(project: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Step 2's file of the private data, header first."""
     output = tmp_path_factory.mktemp("step2") / "public.csv"
     data = project / "data/private/private.csv.gz"
-    assert run(ROOT / "preprocess.py", "--input", data, "--output", output, cwd=output.parent).returncode == 0
+    done = run_here(ROOT / "preprocess.py", "--input", data, "--output", output, cwd=output.parent)
+    assert done.returncode == 0, done.stderr
     return output.read_text().splitlines(keepends=True)
 
 
@@ -90,7 +92,8 @@ def test_windows_line_ends_and_byte_order_mark(model: object, lines: list[str], 
 def test_predict_by_hand(project: Path, expected: np.ndarray, tmp_path: Path) -> None:
     output = tmp_path / "private.csv.out"
     data = project / "data/private/private.csv.gz"
-    done = run(ROOT / "predict.py", "--model_dir", project / "model", "--input", data, "--output", output, cwd=tmp_path)
+    arguments = ("--model_dir", project / "model", "--input", data, "--output", output)
+    done = run_here(ROOT / "predict.py", *arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     np.testing.assert_allclose(pd.read_csv(output, header=None), expected, rtol=TOLERANCE)
 

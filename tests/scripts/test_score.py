@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import r2_score
 from support.checkout import ROOT, copy_scripts, run
 from support.data_files import write_csv, write_gz
+from support.fuzzing import examples
+from support.scripts import run_here
 
 import score
 
@@ -42,7 +44,7 @@ def exact_score(actual: pd.DataFrame, predicted: pd.DataFrame) -> Fraction:
     return total
 
 
-@settings(max_examples=25, deadline=None)
+@examples(10)
 @given(seed=st.integers(0, 2**31), rows=st.integers(2, 25), missing=st.sampled_from([0.0, 0.3, 0.9]))
 def test_the_score_is_exact_to_twelve_digits(seed: int, rows: int, missing: float) -> None:
     actual, predicted = frames(seed, rows, missing)
@@ -51,7 +53,7 @@ def test_the_score_is_exact_to_twelve_digits(seed: int, rows: int, missing: floa
     assert value == pytest.approx(exact, rel=1e-12, abs=1e-12)
 
 
-@settings(max_examples=5, deadline=None)
+@examples(5)
 @given(seed=st.integers(0, 2**31), rows=st.integers(2, 200))
 def test_complete_data_give_the_official_digits(seed: int, rows: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("official")
@@ -59,14 +61,14 @@ def test_complete_data_give_the_official_digits(seed: int, rows: int, tmp_path_f
     write_csv(folder / "actual.csv.gz", actual)
     predicted.to_csv(folder / "predicted.csv", header=False, index=False)
     arguments = ("--actual", folder / "actual.csv.gz", "--predicted", folder / "predicted.csv")
-    done = run(ROOT / "score.py", *arguments, "--output", folder / "score.txt", cwd=folder)
+    done = run_here(ROOT / "score.py", *arguments, "--output", folder / "score.txt", cwd=folder)
     assert done.returncode == 0, done.stderr
     y, p = pd.read_csv(folder / "actual.csv.gz", index_col=0), pd.read_csv(folder / "predicted.csv", header=None)
     official = np.dot([r2_score(y[name], p[column]) for column, name in enumerate(score.TARGETS)], score.WEIGHTS)
     assert (folder / "score.txt").read_text() == str(float(official))
 
 
-@settings(max_examples=150, deadline=None)
+@examples(50)
 @given(
     seed=st.integers(0, 2**31),
     rows=st.integers(2, 3000),
@@ -95,7 +97,7 @@ def test_targets_that_are_not_measured_are_left_out_and_named(tmp_path: Path) ->
     write_csv(tmp_path / "actual.csv.gz", actual.drop(columns="ZnPPM"))
     predicted.to_csv(tmp_path / "predicted.csv", header=False, index=False)
     arguments = ("--actual", tmp_path / "actual.csv.gz", "--predicted", tmp_path / "predicted.csv")
-    done = run(ROOT / "score.py", *arguments, "--output", tmp_path / "out/score.txt", cwd=tmp_path)
+    done = run_here(ROOT / "score.py", *arguments, "--output", tmp_path / "out/score.txt", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "weights scored: 0.595 of 1.01" in done.stdout
     assert "not scored, fewer than two measured: AuPPM CuPPM ZnPPM\n" in done.stdout
@@ -114,7 +116,7 @@ def test_a_target_without_predictions_scores_0_and_is_named(tmp_path: Path) -> N
     write_csv(tmp_path / "actual.csv.gz", actual)
     predicted.to_csv(tmp_path / "predicted.csv", header=False, index=False)
     arguments = ("--actual", tmp_path / "actual.csv.gz", "--predicted", tmp_path / "predicted.csv")
-    done = run(ROOT / "score.py", *arguments, "--output", tmp_path / "score.txt", cwd=tmp_path)
+    done = run_here(ROOT / "score.py", *arguments, "--output", tmp_path / "score.txt", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "not predicted, so R2 0: CuPPM\n" in done.stdout
     assert "not scored, fewer than two measured: AgPPM\n" in done.stdout
@@ -156,12 +158,14 @@ def cell(predicted: pd.DataFrame, value: object) -> pd.DataFrame:
         (lambda p: p.assign(more=1.0), "6 lines of 50 columns"),
     ],
 )
-def test_wrong_predictions_are_refused_by_row_and_column(change, reason: str, good, refused, tmp_path: Path) -> None:
+def test_wrong_predictions_are_refused_by_row_and_column(
+    change, reason: str, good, refused_here, tmp_path: Path
+) -> None:
     actual, predicted = good
     change(predicted).to_csv(tmp_path / "in/predicted.csv", header=False, index=False)
     output = tmp_path / "out.txt"
     arguments = ("--actual", actual, "--predicted", tmp_path / "in/predicted.csv", "--output", output)
-    assert reason in refused(ROOT / "score.py", *arguments, output=output)
+    assert reason in refused_here(ROOT / "score.py", *arguments, output=output)
 
 
 @pytest.mark.parametrize(
@@ -173,11 +177,11 @@ def test_wrong_predictions_are_refused_by_row_and_column(change, reason: str, go
     ],
 )
 def test_invalid_tables_of_predictions_are_refused(
-    text: str | bytes, reason: str, good, refused, tmp_path: Path
+    text: str | bytes, reason: str, good, refused_here, tmp_path: Path
 ) -> None:
     (tmp_path / "in/predicted.csv").write_bytes(text.encode() if isinstance(text, str) else text)
     arguments = ("--actual", good[0], "--predicted", tmp_path / "in/predicted.csv", "--output", tmp_path / "out.txt")
-    assert reason in refused(ROOT / "score.py", *arguments, output=tmp_path / "out.txt")
+    assert reason in refused_here(ROOT / "score.py", *arguments, output=tmp_path / "out.txt")
 
 
 @pytest.mark.parametrize(
@@ -190,11 +194,11 @@ def test_invalid_tables_of_predictions_are_refused(
         ("", "Empty CSV file"),
     ],
 )
-def test_invalid_assays_are_refused(text: str, reason: str, good, refused, tmp_path: Path) -> None:
+def test_invalid_assays_are_refused(text: str, reason: str, good, refused_here, tmp_path: Path) -> None:
     good[1].to_csv(tmp_path / "in/predicted.csv", header=False, index=False)
     actual = write_gz(tmp_path / "in/wrong.csv.gz", text)
     arguments = ("--actual", actual, "--predicted", tmp_path / "in/predicted.csv", "--output", tmp_path / "out.txt")
-    assert reason in refused(ROOT / "score.py", *arguments, output=tmp_path / "out.txt")
+    assert reason in refused_here(ROOT / "score.py", *arguments, output=tmp_path / "out.txt")
 
 
 def test_score_py_does_not_import_scikit_learn() -> None:
@@ -203,9 +207,10 @@ def test_score_py_does_not_import_scikit_learn() -> None:
 
 
 def test_files_that_are_not_there_and_arguments_unknown(refused, tmp_path: Path) -> None:
+    """The first in a process, which ends as those of other errors do."""
     assert "none.csv.gz" in refused(ROOT / "score.py", "--actual", tmp_path / "none.csv.gz", "--output", tmp_path / "o")
     for arguments in (("--unknown", "y"), ("--predicte", "x"), ("--output", "details.json")):
-        assert run(ROOT / "score.py", *arguments, cwd=tmp_path).returncode == 2
+        assert run_here(ROOT / "score.py", *arguments, cwd=tmp_path).returncode == 2
 
 
 def test_runs_alone_in_an_empty_folder(project: Path, tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
-"""`python train.py`: its arguments, its output and the files that it writes."""
+"""`python train.py`: its arguments, its output and the files that it writes.
+
+The fixture `project` is what processes left; a fork, whose fit() takes no time, is trained in this process.
+"""
 
 import json
 import re
-import shutil
 import sys
 from pathlib import Path
 
@@ -10,12 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import r2_score
-from support.checkout import UPLOADED, copy_scripts, run
+from support.checkout import ONE_THREAD, UPLOADED, copy_scripts, run
 from support.data_files import write_csv
+from support.scripts import modules_of, reason_of, run_here
 
-import preprocess
 import score
-import train
+from train import model_fn
 
 # fit() by scikit-learn alone; the parts of train.py around it are the template's
 FIT = '''
@@ -43,6 +45,12 @@ if __name__ == "__main__":
 '''
 
 
+@pytest.fixture(scope="module")
+def some(public: pd.DataFrame) -> pd.DataFrame:
+    """A fifth of the public data's rows, of all holes."""
+    return public.iloc[::5]
+
+
 @pytest.fixture
 def fork(tmp_path: Path) -> Path:
     """A submission whose fit() is another one, and returns the model alone."""
@@ -51,10 +59,15 @@ def fork(tmp_path: Path) -> Path:
     return folder
 
 
-def trained(folder: Path, public: pd.DataFrame, *arguments: object, **variables: str) -> str:
+def trained(folder: Path, data: pd.DataFrame, *arguments: object) -> str:
     """What `python train.py` prints; the model is in folder/model."""
-    write_csv(folder / "data/public/public.csv.gz", public)
-    done = run("train.py", *arguments, cwd=folder, **variables)
+    write_csv(folder / "data/public/public.csv.gz", data)
+    return done_by(folder / "train.py", *arguments)
+
+
+def done_by(script: Path, *arguments: object) -> str:
+    """What a script prints that succeeds in its folder."""
+    done = run_here(script, *arguments, cwd=script.parent)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -80,38 +93,36 @@ def test_held_out_predictions_are_left_beside_the_model(project: Path, public: p
         assert values[name] == pytest.approx(r2_score(public[name][rows], held_out[name][rows]), abs=2e-6)
 
 
-def test_a_model_alone_is_fitted_again_without_each_fold_of_holes(fork: Path, public: pd.DataFrame) -> None:
-    text = trained(fork, public, "--folds", 4)
+def test_a_model_alone_is_fitted_again_without_each_fold_of_holes(fork: Path, some: pd.DataFrame) -> None:
+    text = trained(fork, some, "--folds", 4)
     assert text.count("fitting without fold") == 4
     held_out = pd.read_csv(fork / "model/held_out.csv", index_col=0)
-    for _, rows in public.groupby("SiteID"):
+    for _, rows in some.groupby("SiteID"):
         predicted = held_out.loc[rows.index, "CuPPM"]
         assert predicted.nunique() == 1  # the mean of the other folds, none of this hole's rows
-        assert predicted.iloc[0] != pytest.approx(public["CuPPM"].mean(), abs=1e-9)
+        assert predicted.iloc[0] != pytest.approx(some["CuPPM"].mean(), abs=1e-9)
     assert "validation:score=" in text
 
 
-def test_folds_0_holds_nothing_out(fork: Path, public: pd.DataFrame) -> None:
-    text = trained(fork, public, "--folds", 0)
+def test_folds_0_holds_nothing_out(fork: Path, some: pd.DataFrame) -> None:
+    text = trained(fork, some, "--folds", 0)
     assert "no drill hole is held out: --folds 0" in text
     assert "no validation score" in text
     assert "validation:" not in text
     assert pd.read_csv(fork / "model/held_out.csv", index_col=0).isna().all(axis=None)
-    wrong = run("train.py", "--folds", 1, cwd=fork)
+    wrong = run_here(fork / "train.py", "--folds", 1, cwd=fork)
     assert wrong.returncode == 2
     assert "--folds: 0, or from 2" in wrong.stderr
 
 
-@pytest.mark.slow
-def test_hyperparameters_are_arguments(fork: Path, public: pd.DataFrame) -> None:
-    text = trained(fork, public, "--factor", 2, "--unknown", "x", "--folds", 0)
+def test_hyperparameters_are_arguments(fork: Path, some: pd.DataFrame) -> None:
+    text = trained(fork, some, "--factor", 2, "--unknown", "x", "--folds", 0)
     assert "; ignored arguments: --unknown x\n" in text
-    inputs, _ = preprocess.preprocess(fork / "data/public/public.csv.gz")
-    assert run("predict.py", cwd=fork).returncode == 0
+    done_by(fork / "predict.py")
     predicted = pd.read_csv(fork / "data/predictions/public.csv.out", header=None)
-    np.testing.assert_allclose(predicted[score.TARGETS.index("CuPPM")], 2 * public["CuPPM"].mean())
-    assert len(predicted) == len(inputs)
-    wrong = run("train.py", "--factor", "big", cwd=fork)
+    np.testing.assert_allclose(predicted[score.TARGETS.index("CuPPM")], 2 * some["CuPPM"].mean())
+    assert len(predicted) == len(some)
+    wrong = run_here(fork / "train.py", "--factor", "big", cwd=fork)
     assert (wrong.returncode, "--factor" in wrong.stderr) == (2, True)
 
 
@@ -120,12 +131,15 @@ def test_known_arguments_are_not_reported_as_ignored(project: Path) -> None:
         assert "ignored" not in (project / f"{script}.log").read_text()
 
 
-def test_a_class_of_train_py_loads_where_the_module_is_imported(fork: Path, public: pd.DataFrame) -> None:
+def test_a_class_of_train_py_loads_where_the_module_is_imported(fork: Path, some: pd.DataFrame) -> None:
     """Run as a script, train.py is __main__, which is another module in the server."""
-    trained(fork, public, "--folds", 0)
+    trained(fork, some, "--folds", 0)
     model = (fork / "model/model.pkl").read_bytes()
     assert b"__main__" not in model
-    assert run("-c", "import train; print(train.model_fn('model').predict)", cwd=fork).returncode == 0
+    with modules_of(fork):
+        import train
+
+        assert train.model_fn(fork / "model").predict
 
 
 @pytest.mark.parametrize(
@@ -139,32 +153,29 @@ def test_a_class_of_train_py_loads_where_the_module_is_imported(fork: Path, publ
         ),
     ],
 )
-def test_an_invalid_fit_is_reported_in_one_line(fork: Path, public: pd.DataFrame, body: str, reason: str) -> None:
+def test_an_invalid_fit_is_reported_in_one_line(fork: Path, some: pd.DataFrame, body: str, reason: str) -> None:
     (fork / "train.py").write_text(re.sub(r"    return Limited.*", f"    {body}", FIT))
-    write_csv(fork / "data/public/public.csv.gz", public)
-    done = run("train.py", cwd=fork)
-    assert done.returncode == 1
-    assert done.stderr.startswith(reason)
-    assert len(done.stderr.splitlines()) == 1
+    write_csv(fork / "data/public/public.csv.gz", some)
+    assert reason_of(run_here(fork / "train.py", cwd=fork)).startswith(reason)
     assert not list(fork.glob("model/*"))
 
 
-@pytest.mark.slow
-def test_a_changed_preprocess_py_is_noticed_until_the_model_is_trained_again(project: Path, tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(project, tmp_path / "project"))
-    source = (folder / "preprocess.py").read_text()
+def test_a_changed_preprocess_py_is_noticed_until_the_model_is_trained_again(fork: Path, some: pd.DataFrame) -> None:
+    trained(fork, some, "--folds", 0)
+    source = (fork / "preprocess.py").read_text()
     assert "DECIMALS = " in source
-    (folder / "preprocess.py").write_text("# a comment\n" + source.replace('"""Step 2:', '"""Another docstring:'))
-    assert run("predict.py", cwd=folder).returncode == 0
-    (folder / "preprocess.py").write_text(re.sub(r"DECIMALS = \d+", "DECIMALS = 3", source))
-    done = run("predict.py", cwd=folder)
-    assert done.returncode == 1
+    (fork / "preprocess.py").write_text("# a comment\n" + source.replace('"""Step 2:', '"""Another docstring:'))
+    done_by(fork / "predict.py")
+    (fork / "preprocess.py").write_text(re.sub(r"DECIMALS = \d+", "DECIMALS = 3", source))
     reason = "preprocess.py was changed after the model was trained: run train.py again"
-    assert done.stderr == f"predict.py: {reason}\n"
-    server = run("-c", "import train; train.model_fn('model')", cwd=folder)
-    assert server.stderr.rstrip().endswith(reason)
-    assert run("train.py", cwd=folder).returncode == 0
-    assert run("predict.py", cwd=folder).returncode == 0
+    assert reason_of(run_here(fork / "predict.py", cwd=fork)) == f"predict.py: {reason}\n"
+    with modules_of(fork):
+        import train
+
+        with pytest.raises(ValueError, match=reason):
+            train.model_fn(fork / "model")
+    done_by(fork / "train.py", "--folds", 0)
+    done_by(fork / "predict.py")
 
 
 PANDAS = """
@@ -180,28 +191,25 @@ def preprocess(data_file):
 """
 
 
-def test_a_preprocess_that_does_not_return_the_holes(fork: Path, public: pd.DataFrame) -> None:
+def test_a_preprocess_that_does_not_return_the_holes(fork: Path, some: pd.DataFrame) -> None:
     (fork / "preprocess.py").rename(fork / "preprocess_of_the_template.py")
     (fork / "preprocess.py").write_text(PANDAS)
-    text = trained(fork, public, "--folds", 3)
+    text = trained(fork, some, "--folds", 3)
     assert text.count("fitting without fold") == 3
-    assert run("predict.py", cwd=fork).returncode == 0
+    done_by(fork / "predict.py")
 
 
-def test_empty_drill_holes_are_refused(fork: Path, public: pd.DataFrame) -> None:
-    write_csv(fork / "data/public/public.csv.gz", public.assign(SiteID=""))
-    done = run("train.py", cwd=fork)
-    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
-    assert "the column 'SiteID', the drill hole, is empty" in done.stderr
+def test_empty_drill_holes_are_refused(fork: Path, some: pd.DataFrame) -> None:
+    write_csv(fork / "data/public/public.csv.gz", some.assign(SiteID=""))
+    assert "the column 'SiteID', the drill hole, is empty" in reason_of(run_here(fork / "train.py", cwd=fork))
 
 
-def test_never_measured_targets_and_a_single_hole_are_reported(public: pd.DataFrame, fork: Path) -> None:
-    text = trained(fork, public.assign(SiteID="DD001", AgPPM=np.nan))
+def test_never_measured_targets_and_a_single_hole_are_reported(some: pd.DataFrame, fork: Path) -> None:
+    text = trained(fork, some.assign(SiteID="DD001", AgPPM=np.nan))
     assert "never measured, so not predicted: AgPPM\n" in text
     assert "rows were held out, so the validation score is optimistic" in text
-    assert run("predict.py", cwd=fork).returncode == 0
-    done = run("score.py", cwd=fork)
-    assert done.returncode == 0, done.stderr
+    done_by(fork / "predict.py")
+    done_by(fork / "score.py")
 
 
 @pytest.mark.slow
@@ -225,7 +233,7 @@ from sagemaker_training import entry_point, environment
 job = environment.Environment()
 entry_point.run(job.module_dir, job.user_entry_point, job.to_cmd_args(), job.to_env_vars())
 """
-    done = run("-c", container, cwd=tmp_path, SAGEMAKER_BASE_DIR=str(base))
+    done = run("-c", container, cwd=tmp_path, SAGEMAKER_BASE_DIR=str(base), **ONE_THREAD)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "validation:score=" in done.stdout
-    assert train.model_fn(base / "model").predict is not None
+    assert model_fn(base / "model").predict is not None

@@ -1,9 +1,8 @@
-"""The fits of ridge.GroupRidgeCV, computed one at a time by scikit-learn's Ridge."""
+"""The fits of ridge.GroupRidgeCV, computed one fold and target at a time by a singular value decomposition."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.linear_model import Ridge
 from sklearn.model_selection import PredefinedSplit
 
 
@@ -23,16 +22,24 @@ def fit(x: np.ndarray, y: np.ndarray, splits: list[np.ndarray], alphas: np.ndarr
     variation = ((y[measured] - y[measured].mean()) ** 2).sum()
     errors, held_out = dict.fromkeys(alphas, 0.0), {alpha: np.full(len(y), np.nan) for alpha in alphas}
     for number, split in enumerate(splits):
-        for alpha in alphas:
-            squares = 0.0
-            for rest, held in PredefinedSplit(split).split():
-                rest = rest[measured[rest]]
-                if len(rest):
-                    predicted = Ridge(alpha, solver="svd").fit(x[rest], y[rest]).predict(x[held])
-                    squares += np.nansum((y[held] - predicted) ** 2)
+        squares = dict.fromkeys(alphas, 0.0)
+        for rest, held in PredefinedSplit(split).split():
+            rest = rest[measured[rest]]
+            if len(rest):
+                for alpha, predicted in predictions(x[rest], y[rest], x[held], alphas).items():
+                    squares[alpha] += np.nansum((y[held] - predicted) ** 2)
                     if number == 0:
                         held_out[alpha][held] = predicted
-            errors[alpha] += min(squares, variation)
+        for alpha in alphas:
+            errors[alpha] += min(squares[alpha], variation)
     best = min(sorted(alphas, reverse=True), key=errors.__getitem__)
-    model = Ridge(best, solver="svd").fit(x[measured], y[measured])
-    return Exact(best, model.predict(x), held_out[best], errors)
+    return Exact(best, predictions(x[measured], y[measured], x, [best])[best], held_out[best], errors)
+
+
+def predictions(x: np.ndarray, y: np.ndarray, others: np.ndarray, alphas: np.ndarray) -> dict[float, np.ndarray]:
+    """Return what Ridge(alpha, solver="svd") predicts for other rows, by alpha, of one decomposition for all alphas."""
+    mean = x.mean(axis=0)
+    u, s, v = np.linalg.svd(x - mean, full_matrices=False)
+    along, onto = u.T @ (y - y.mean()), (others - mean) @ v.T
+    kept = s > 1e-15  # as in scikit-learn
+    return {alpha: y.mean() + onto[:, kept] @ (s / (s**2 + alpha) * along)[kept] for alpha in alphas}

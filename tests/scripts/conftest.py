@@ -1,0 +1,17 @@
+"""Fixtures for tests of the scripts that need no process of their own."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.scripts import reason_of, run_here
+
+
+@pytest.fixture
+def refused_here(tmp_path: Path) -> Callable[..., str]:
+    """Run a script in this process, where it must fail with one line and without output; returns that line."""
+
+    def run_it(*command: object, output: Path | None = None) -> str:
+        return reason_of(run_here(*command, cwd=tmp_path), output)
+
+    return run_it

@@ -1,0 +1,76 @@
+"""The submission's scripts, run in this process: as `python SCRIPT` runs them, but without the seconds of its imports.
+
+What only a process shows, such as signals, is tested with `run` of support/checkout.py.
+"""
+
+import contextlib
+import importlib
+import io
+import os
+import runpy
+import subprocess
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
+
+from support.checkout import ROOT, SCRIPTS, environment
+
+
+def run_here(script: Path, *arguments: object, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a script with arguments in a folder, with additional variables; return its exit status and what it prints."""
+    command = [str(script), *map(str, arguments)]
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        modules_of(script.parent),
+        mock.patch.object(sys, "argv", command),
+        mock.patch.dict(os.environ, environment() | variables, clear=True),
+        contextlib.chdir(cwd),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        status = exit_status(script)
+    return subprocess.CompletedProcess(command, status, out.getvalue(), err.getvalue())
+
+
+def exit_status(script: Path) -> int:
+    """Run a script to its end as the interpreter does, which prints the text of sys.exit() or a traceback."""
+    try:
+        runpy.run_path(str(script), run_name="__main__")
+    except SystemExit as end:
+        if end.code is None or isinstance(end.code, int):
+            return end.code or 0
+        print(end.code, file=sys.stderr)
+        return 1
+    except Exception:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+@contextlib.contextmanager
+def modules_of(folder: Path) -> Iterator[None]:
+    """Import modules from a submission's folder, anew; this process's modules of the same names return afterwards."""
+    ours = {str(ROOT), str(ROOT / "tests"), ""}
+    names = {path.stem for path in folder.glob("*.py")} | {name.removesuffix(".py") for name in SCRIPTS}
+    kept = {name: sys.modules.pop(name) for name in names & set(sys.modules)}
+    path = [str(folder), *(place for place in sys.path if place not in ours)]
+    # A file that is written again within a second, with the same length, must not be taken from a cache.
+    no_cache = mock.patch.object(sys, "dont_write_bytecode", True)
+    importlib.invalidate_caches()
+    try:
+        with mock.patch.object(sys, "path", path), no_cache:
+            yield
+    finally:
+        for name in names:
+            sys.modules.pop(name, None)
+        sys.modules.update(kept)
+
+
+def reason_of(done: subprocess.CompletedProcess[str], output: Path | None = None) -> str:
+    """Return the one line with which a script refused its work; it left no output."""
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert output is None or not list(output.parent.glob(output.name + "*"))
+    return done.stderr
