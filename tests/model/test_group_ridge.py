@@ -188,6 +188,7 @@ def test_the_choice_is_by_rows_if_groups_cannot_predict_each_other() -> None:
     y = (
         np.where(groups == 0, 1.0, -1.0)[:, None] * (x @ np.arange(1, 6.0))[:, None] * 0.1
         + x[:, :1]
+        - 3 * x[:, 4:]  # within a hole the assay falls, and between the two it rises
         + 20.0 * groups[:, None]
     )
     x[:, 4] += 10 * groups
