@@ -187,7 +187,7 @@ def project_with_uv(project: Project, uv_wheel: Path) -> Project:
     return project
 
 
-@pytest.mark.slow
+@pytest.mark.machine
 def test_an_edit_updates_the_environment(project_with_uv: Project) -> None:
     project = project_with_uv
     status, printed = project.make()
@@ -207,7 +207,7 @@ def test_an_edit_updates_the_environment(project_with_uv: Project) -> None:
     assert list((packages / "__pycache__").glob("alpha.*.pyc"))
 
 
-@pytest.mark.slow
+@pytest.mark.machine
 def test_a_package_that_does_not_exist_is_named_and_changes_nothing(project_with_uv: Project) -> None:
     project = project_with_uv
     assert project.make()[0] == 0
@@ -224,7 +224,7 @@ def test_a_package_that_does_not_exist_is_named_and_changes_nothing(project_with
     assert project.creation_time() == created
 
 
-@pytest.mark.slow
+@pytest.mark.machine
 def test_an_interrupted_set_up_is_completed(project_with_uv: Project) -> None:
     project = project_with_uv
     for seconds, number in ((0.3, signal.SIGINT), (1.0, signal.SIGKILL), (2.0, signal.SIGINT), (3.0, signal.SIGKILL)):
@@ -239,7 +239,7 @@ def test_an_interrupted_set_up_is_completed(project_with_uv: Project) -> None:
     assert subprocess.run([project.python, "-c", "import alpha, pip"]).returncode == 0
 
 
-@pytest.mark.slow
+@pytest.mark.machine
 def test_an_environment_that_is_broken_or_of_another_python_is_made_again(project_with_uv: Project) -> None:
     project = project_with_uv
     assert project.make()[0] == 0
@@ -260,14 +260,14 @@ def test_an_environment_that_is_broken_or_of_another_python_is_made_again(projec
     assert subprocess.run([project.python, "-c", "import alpha"]).returncode == 0
 
 
-@pytest.mark.slow
+@pytest.mark.machine
 def test_without_uv_pip_installs_and_says_so(project: Project) -> None:
     status, printed = project.make()
     assert (status, project.versions()) == (0, {"alpha": "1.0"}), printed
     assert "installing with pip instead" in printed
 
 
-@pytest.mark.slow
+@pytest.mark.machine
 def test_where_uv_cannot_work_pip_installs_and_says_so(project: Project) -> None:
     assert project.make()[0] == 0
     program(
@@ -280,7 +280,7 @@ def test_where_uv_cannot_work_pip_installs_and_says_so(project: Project) -> None
     assert "installing with pip instead" in printed
 
 
-@pytest.mark.slow
+@pytest.mark.machine
 def test_the_sdks_environments_are_made_once_and_again_when_their_requirements_change(project_with_uv: Project) -> None:
     project = project_with_uv
     cache = project.home / ".cache/recore"

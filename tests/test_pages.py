@@ -18,16 +18,14 @@ from pathlib import Path
 import pytest
 from support.checkout import ROOT, copy_checkout, environment
 from support.docker_engine import engine
+from support.sandbox import SANDBOX
 from support.template import IS_TEMPLATE, template_only
-
-from recore.simulator.isolation.bubblewrap import bubblewrap_works
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "data/README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CHANGED = ROOT / "docs/your-model.md"  # replaces the template's model
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NOT_RUN = {"self", "login", "aws"}
 ENGINE = {"docker"}
-SANDBOX = {"sandbox"}
 
 
 def blocks(page: Path) -> list[tuple[list[str], str]]:
@@ -40,7 +38,7 @@ def test_every_block_is_tagged(page: Path) -> None:
     assert page.read_text().count("```") == 2 * len(blocks(page))
     for tags, _ in blocks(page):
         assert tags == ["diff"] or tags[:1] == ["console"], tags
-        assert set(tags[1:]) <= NOT_RUN | ENGINE | SANDBOX
+        assert set(tags[1:]) <= NOT_RUN | ENGINE | {"sandbox"}
 
 
 @pytest.fixture
@@ -49,9 +47,14 @@ def checkout(tmp_path: Path) -> Path:
     return copy_checkout(tmp_path / "checkout")
 
 
-@pytest.mark.slow
+def page_marks(page: Path) -> list[pytest.MarkDecorator]:
+    return SANDBOX if any("sandbox" in tags for tags, _ in blocks(page)) else [pytest.mark.slow]
+
+
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if blocks(page) and page != CHANGED], ids=lambda page: page.name
+    "page",
+    [pytest.param(page, marks=page_marks(page)) for page in PAGES if blocks(page) and page != CHANGED],
+    ids=lambda page: page.name,
 )
 def test_the_commands_run_as_printed(page: Path, checkout: Path) -> None:
     run_blocks(page, checkout, lambda tags: not (NOT_RUN | ENGINE) & tags)
@@ -63,7 +66,7 @@ def test_a_model_is_replaced_as_printed(checkout: Path) -> None:
     run_blocks(CHANGED, checkout, lambda tags: not (NOT_RUN | ENGINE) & tags)
 
 
-@pytest.mark.slow
+@pytest.mark.machine
 @pytest.mark.xdist_group("docker")
 def test_the_commands_that_need_an_engine_run_as_printed(checkout: Path) -> None:
     engine()
@@ -80,8 +83,6 @@ def run_blocks(page: Path, checkout: Path, chosen: Callable[[set[str]], bool]) -
     for tags, text in blocks(page):
         if not chosen(set(tags)):
             continue
-        if SANDBOX & set(tags) and not bubblewrap_works():
-            pytest.skip("bubblewrap does not work here: install it, or allow user namespaces")
         lines = text.splitlines()
         script = "\n".join(line[2:] for line in lines if line.startswith(("$ ", "> ")))
         if tags == ["diff"]:

@@ -37,8 +37,6 @@ def record_of(folder: Path) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
     """A run of the tiny submission on all data, in `runs/good`, and what it printed."""
-    if not bubblewrap_works():
-        pytest.skip("bubblewrap does not work here, and someone else's submission needs it")
 
     def make(folder: Path) -> None:
         done = run_recore(tiny(folder / "mine"), *file_options(sample), "--out", folder / "runs/good", "--note", NOTE)
@@ -90,7 +88,8 @@ def test_the_record_is_enough_to_repeat_a_run(good: Path) -> None:
             assert step["job"].startswith(record["name"])
             assert step["memory_percent"] is not None
             assert (good / "runs/good" / step["log"]).is_file()
-    assert record["isolation"] == "bubblewrap"  # the default for someone else's submission and private assays
+    # the default for someone else's submission and private assays; file_options turns it off where it does not work
+    assert record["isolation"].startswith("bubblewrap" if bubblewrap_works() else "none, ")
     assert record["endpoint"] == "the embedded simulator"
     assert record["arguments"]["out"] == str(good / "runs/good")
     described = run(

@@ -27,7 +27,7 @@ def read(path: Path) -> np.ndarray:
     return np.genfromtxt(path, delimiter=",")
 
 
-@pytest.mark.slow
+@pytest.mark.machine
 @pytest.mark.xdist_group("docker")
 def test_predictions_are_those_by_hand(project: Path, sample: Path, tmp_path: Path) -> None:
     engine()
@@ -42,7 +42,7 @@ def test_predictions_are_those_by_hand(project: Path, sample: Path, tmp_path: Pa
     assert not containers()
 
 
-@pytest.mark.slow
+@pytest.mark.machine
 @pytest.mark.xdist_group("docker")
 @pytest.mark.skipif("RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS names no folder with the YAMSYS soils")
 def test_real_spectra_give_the_same_predictions(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_real_spectra_give_the_same_predictions(tmp_path: Path) -> None:
         np.testing.assert_allclose(one, other, rtol=1e-9)
 
 
-@pytest.mark.slow
+@pytest.mark.machine
 @pytest.mark.xdist_group("docker")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 @pytest.mark.parametrize("step", SLEEPING)

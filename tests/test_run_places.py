@@ -14,12 +14,12 @@ import pytest
 from click.testing import CliRunner
 from support.checkout import ROOT, environment
 from support.run_command import file_options, run_recore, start
+from support.sandbox import ISOLATIONS, needs_sandbox
 from support.tiny_submission import TRAIN, tiny
 
 from recore.cli import main
 from recore.cli.destination import open_destination
 from recore.pipeline.run_folder import RunFolder
-from recore.simulator.isolation.bubblewrap import bubblewrap_works
 
 pytestmark = pytest.mark.everywhere
 
@@ -71,10 +71,8 @@ def test_a_run_under_nohup_outlives_its_terminal(tmp_path: Path, sample: Path) -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("isolation", ["required", "off"])
+@pytest.mark.parametrize("isolation", ISOLATIONS)
 def test_any_temporary_folder(isolation: str, tmp_path: Path, sample: Path) -> None:
-    if isolation == "required" and not bubblewrap_works():
-        pytest.skip("bubblewrap does not work here: install it, or allow user namespaces")
     folder = tmp_path / f"long, of spaces, quotes \"' and ü中 {'x' * 100}"
     folder.mkdir()
     options = [
@@ -178,8 +176,7 @@ def test_the_working_directory_is_removed_meanwhile(tmp_path: Path, sample: Path
     assert (tmp_path / "kept/run/run.json").is_file()
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not bubblewrap_works(), reason="makes a small disk by bubblewrap")
+@needs_sandbox
 @pytest.mark.parametrize("left", [0, 2000, 5000], ids=lambda left: f"{left} bytes left")
 def test_a_disk_that_is_full_in_the_end_loses_no_result(tmp_path: Path, sample: Path, left: int) -> None:
     """The submission's last file fills the disk of --out, so that run.json has no place there."""

@@ -12,7 +12,7 @@ from recore.cli.check_jobs import BUILD_IMAGE
 from recore.dataset.sample_files import Plan, make_sample
 from recore.simulator.isolation.containers import exists
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("docker")]
+pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("docker")]
 
 NEWER = "assert 'setup.py'.removesuffix('.py') == 'setup'  # since Python 3.9\n"
 

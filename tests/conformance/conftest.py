@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from conformance.servers import STARTERS, SUBMISSION, URL, Server
 
-DOCKER = [pytest.mark.slow, pytest.mark.xdist_group("docker")]
+DOCKER = [pytest.mark.machine, pytest.mark.xdist_group("docker")]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

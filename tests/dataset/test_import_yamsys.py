@@ -12,7 +12,10 @@ from support.import_runs import import_command
 
 import score
 
-pytestmark = pytest.mark.skipif("RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS names no copy of the soils")
+pytestmark = [
+    pytest.mark.machine,
+    pytest.mark.skipif("RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS names no copy of the soils"),
+]
 
 # the columns of the laboratory's table, with their units
 COLUMNS = ("sample=sample_ID", "SiteID=site_comb")

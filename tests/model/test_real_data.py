@@ -21,7 +21,7 @@ WEIGHTS = {"CuPPM": 0.35, "FePCT": 0.025, "MnPPM": 0.01, "PPCT": 0.01, "SPPM": 0
 WEIGHTS |= {"AlPPM": 0.025, "CaPPM": 0.025, "KPPM": 0.025}
 
 
-@pytest.mark.slow
+@pytest.mark.machine
 @template_only
 @pytest.mark.skipif("RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS names no folder with the YAMSYS soils")
 def test_scores_are_those_of_another_computation(tmp_path: Path) -> None:

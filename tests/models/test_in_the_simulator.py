@@ -9,6 +9,7 @@ import pytest
 from support.endpoints import Endpoints, variant
 from support.job_traces import output, wait_until
 from support.models import HOUSES, SLOPE, recording, records, s3_variables, url_of, write_house_prices
+from support.sandbox import needs_sandbox
 from support.simulator_client import IMAGE, Client
 from support.training_jobs import channel, submit
 from support.transform_jobs import completed
@@ -16,7 +17,6 @@ from support.transform_jobs import completed
 from recore.model import LocalEnv
 from recore.model.code_archive import code_files, write_code_archive
 from recore.model.loading import load_model
-from recore.simulator.isolation.bubblewrap import bubblewrap_works
 from recore.simulator.server import ROLE_ARN, Simulator
 
 CODE = "/opt/ml/processing/input/code"
@@ -117,11 +117,9 @@ def test_from_the_dataset_to_the_records(connected: Client, tmp_path: Path, monk
     assert here["metadata"]["model_version"] == "local"
 
 
-@pytest.mark.slow
+@needs_sandbox
 def test_in_a_sandbox_without_a_network(tmp_path: Path) -> None:
     """Nothing of this checkout is there but what the archive holds. Here with Batch Transform."""
-    if not bubblewrap_works():
-        pytest.skip("bubblewrap does not work here: install it, or allow user namespaces")
     with Simulator(isolation="required") as simulator:
         client, project = Client(simulator), "kept"
         source = code_archive(client, write_house_prices(tmp_path / "code"), project)

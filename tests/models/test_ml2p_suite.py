@@ -42,7 +42,7 @@ def clock_with_time_zone(fake_utcnow, monkeypatch):
 CONFTEST = "from .fixtures import data_fixtures, fake_utcnow, fake_uuid4, moto_session, sagemaker\n"
 
 
-@pytest.mark.slow
+@pytest.mark.machine
 @pytest.mark.skipif(not COPY, reason="RECORE_ML2P does not name a copy of ML2P's repository")
 def test_ml2ps_own_tests(tmp_path: Path) -> None:
     """113 of the 115; the two others need files with ML2P's names."""

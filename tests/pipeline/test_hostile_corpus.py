@@ -20,12 +20,9 @@ import psutil
 import pytest
 from support.checkout import ROOT, environment
 from support.run_command import file_options
+from support.sandbox import needs_sandbox
 from support.submission_runs import SUBMISSIONS, FinishedRun, other_entries
 from support.tiny_submission import PREPROCESS, TRAIN, tiny
-
-from recore.simulator.isolation.bubblewrap import bubblewrap_works
-
-pytestmark = pytest.mark.slow
 
 CORPUS = SUBMISSIONS / "hostile"
 SECRET = "7654321.25"  # an assay in the private data, and nowhere else
@@ -206,10 +203,9 @@ def check_end(run: FinishedRun, outcome: Outcome) -> None:
     assert run.status == 2 or other_entries(run.folder) == []
 
 
+@needs_sandbox
 @pytest.mark.parametrize("name", OUTCOMES)
 def test_a_hostile_submission(name: str, secret_sample: Path, tmp_path: Path) -> None:
-    if not bubblewrap_works():
-        pytest.skip("bubblewrap does not work here: install it, or allow user namespaces")
     run, effects = run_hostile(name, secret_sample, tmp_path, "required")
     check_end(run, OUTCOMES[name])
     assert effects == Effects()
@@ -245,6 +241,7 @@ WITHOUT_SANDBOX = {name: (OUTCOMES[name], Effects()) for name in HELD_WITHOUT_SA
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WITHOUT_SANDBOX)
 def test_a_hostile_submission_without_a_sandbox(name: str, secret_sample: Path, tmp_path: Path) -> None:
     """What does not hold there, and what does."""

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from support.checkout import ROOT, environment
 from support.run_command import file_options
+from support.sandbox import needs_sandbox
 from support.submission_runs import SUBMISSIONS, FinishedRun, command, other_entries, run_submission, variant
 
 from recore.pipeline.submission import read_submission
-from recore.simulator.isolation.bubblewrap import bubblewrap_works
 
 ATTEMPTS = {"path", "name", "content", "files of processes", "variables", "arguments"}
 ATTEMPTS |= {"a port", "any port", "metadata", "S3"}
@@ -86,10 +86,8 @@ def looked(done: FinishedRun) -> dict[str, dict[str, dict[str, bool]]]:
     return leaks
 
 
-@pytest.mark.slow
+@needs_sandbox
 def test_no_attempt_reaches_the_private_assays(tmp_path: Path, sample: Path, port: int) -> None:
-    if not bubblewrap_works():
-        pytest.skip("bubblewrap does not work here: install it, or allow user namespaces")
     done, ended = hostile_run(tmp_path, sample, port, "required")
     assert done.status == 0, done.stderr
     assert ended.index("private score") < ended.index("public predict")  # it waited while the assays were scored

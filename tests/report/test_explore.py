@@ -351,7 +351,7 @@ def test_odd_headers_and_cells(tmp_path: Path, header: str, cells: str, name: st
     write_page(page, tmp_path / "f.html")
 
 
-@pytest.mark.slow
+@pytest.mark.machine
 @pytest.mark.parametrize("data", ["sample", "yamsys", "hostile"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_report_in_a_browser(

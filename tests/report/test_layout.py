@@ -19,9 +19,8 @@ from support.run_command import make_once
 from recore.report.explore.file_report import explore
 from recore.report.page.page_files import write_page
 from recore.report.run.run_report import write_report
-from recore.simulator.isolation.bubblewrap import bubblewrap_works
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.machine
 
 FIND_PROBLEMS = Path(__file__).with_name("labels.js").read_text()
 LARGEST_PRINT = 5_000_000  # bytes
@@ -48,8 +47,6 @@ def make_validate(folder: Path, sample: Path) -> None:
 
 def make_run(folder: Path, sample: Path) -> None:
     """A run with an earlier one beside it, which was better for some targets and very bad for one."""
-    if not bubblewrap_works():
-        pytest.skip("bubblewrap does not work here, and someone else's submission needs it")
     make_runs(folder / "made", sample)
     shutil.copytree(folder / "made/runs/good", folder / "runs/mine")
     shutil.copytree(folder / "made/runs/good", folder / "runs/before")

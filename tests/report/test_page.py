@@ -140,7 +140,7 @@ def test_names_are_short_and_printable() -> None:
     assert short_name("") == "(empty)"
 
 
-@pytest.mark.slow
+@pytest.mark.machine
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_in_a_browser(chromium: Any, tmp_path: Path, scheme: str) -> None:
     write_page(page(HOSTILE), tmp_path / "r.html")
@@ -161,7 +161,7 @@ def test_in_a_browser(chromium: Any, tmp_path: Path, scheme: str) -> None:
         }
 
 
-@pytest.mark.slow
+@pytest.mark.machine
 def test_by_keyboard_and_on_paper(chromium: Any, tmp_path: Path) -> None:
     write_page(page(), tmp_path / "r.html")
     with open_report(chromium, tmp_path / "r.html", "dark") as report:
@@ -187,7 +187,7 @@ def test_by_keyboard_and_on_paper(chromium: Any, tmp_path: Path) -> None:
         assert_sound(report, tmp_path / "r.html")
 
 
-@pytest.mark.slow
+@pytest.mark.machine
 def test_an_empty_figure_is_noticed(chromium: Any, tmp_path: Path) -> None:
     example = page()
     empty = Figure("empty", "Empty", "Nothing.", new_figure(200), pd.DataFrame({"x": [1]}))
@@ -197,7 +197,7 @@ def test_an_empty_figure_is_noticed(chromium: Any, tmp_path: Path) -> None:
         assert report.hover("empty") == ""
 
 
-@pytest.mark.slow
+@pytest.mark.machine
 def test_the_policy_lets_nothing_out(chromium: Any, tmp_path: Path) -> None:
     write_page(page(), tmp_path / "r.html")
     refused: Callable[[str], str] = "code => {{ {} }}".format

@@ -24,13 +24,10 @@ from test_cli import recore
 from recore.report.page.content import Page
 from recore.report.run.predictions import MOST_OTHERS, MOST_RESIDUALS, rows_to_draw
 from recore.report.run.run_report import report_run, write_report
-from recore.simulator.isolation.bubblewrap import bubblewrap_works
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Runs:
-    if not bubblewrap_works():
-        pytest.skip("bubblewrap does not work here, and someone else's submission needs it")
     return Runs(make_once(tmp_path_factory, "reported", lambda folder: make_runs(folder, sample)))
 
 

@@ -14,16 +14,11 @@ from support.tiny_submission import tiny
 
 from recore.dataset.sample_files import Plan, make_sample
 from recore.report.run.run_report import write_report
-from recore.simulator.isolation.bubblewrap import bubblewrap_works
-
-pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
 def run(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, sample: Path) -> Path:
     """A copy of the good run, beside one that came before it."""
-    if not bubblewrap_works():
-        pytest.skip("bubblewrap does not work here, and someone else's submission needs it")
     folder_of_runs = make_once(tmp_path_factory, "reported", lambda folder: make_runs(folder, sample))
     for name in ("mine", "before"):
         shutil.copytree(folder_of_runs / "runs/good", tmp_path / "runs" / name)
@@ -47,6 +42,7 @@ def assert_report_works(chromium: Any, page: Path, scheme: str) -> None:
         assert report.tab.locator("svg a").count() == 0
 
 
+@pytest.mark.machine
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("words", ["plain", "hostile"])
 def test_in_a_browser(chromium: Any, run: Path, sample: Path, words: str, scheme: str) -> None:
@@ -54,6 +50,7 @@ def test_in_a_browser(chromium: Any, run: Path, sample: Path, words: str, scheme
     assert_report_works(chromium, run / "report.html", scheme)
 
 
+@pytest.mark.machine
 def test_on_soils_in_a_browser(chromium: Any, tmp_path: Path) -> None:
     """This repository's own submission on real spectra, with most targets not measured."""
     if "RECORE_YAMSYS" not in os.environ:
@@ -65,6 +62,7 @@ def test_on_soils_in_a_browser(chromium: Any, tmp_path: Path) -> None:
     assert_report_works(chromium, tmp_path / "soils/report.html", "light")
 
 
+@pytest.mark.machine
 def test_a_target_is_chosen_by_keyboard(chromium: Any, run: Path) -> None:
     write_report(run)
     with open_report(chromium, run / "report.html") as report:

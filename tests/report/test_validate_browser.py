@@ -18,7 +18,7 @@ from recore.report.validate.submission_report import validate
 from recore.report.validate.validation import ValidationSettings
 
 
-@pytest.mark.slow
+@pytest.mark.machine
 @pytest.mark.parametrize("data", ["sample", "yamsys", "hostile"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_report_in_a_browser(
@@ -39,7 +39,7 @@ def test_the_report_in_a_browser(
         assert len(report.tab.pdf(format="A4")) < 5_000_000
 
 
-@pytest.mark.slow
+@pytest.mark.machine
 def test_targets_are_chosen_and_points_are_coloured_by_hole(chromium: Any, numbers: Path) -> None:
     """By keyboard: another target, with its own errors, and then a series for each of its 7 holes."""
     table = pd.read_csv(numbers / "targets.csv").set_index("target")

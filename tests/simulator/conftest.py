@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 from support.endpoints import Endpoints
+from support.sandbox import ISOLATIONS
 from support.simulator_client import Client
 
-from recore.simulator.isolation.bubblewrap import bubblewrap_works
 from recore.simulator.server import Simulator
 
 
@@ -25,10 +25,8 @@ def endpoints(client: Client) -> Iterator[Endpoints]:
     endpoints.delete_all()
 
 
-@pytest.fixture(scope="session", params=["bubblewrap", "off"])
+@pytest.fixture(scope="session", params=ISOLATIONS)
 def either(request: pytest.FixtureRequest) -> Iterator[Client]:
     """Of a simulator with a sandbox, and of one without."""
-    if request.param == "bubblewrap" and not bubblewrap_works():
-        pytest.skip("bubblewrap does not work here: install it, or allow user namespaces")
-    with Simulator(isolation="required" if request.param == "bubblewrap" else "off") as simulator:
+    with Simulator(isolation=request.param) as simulator:
         yield Client(simulator)

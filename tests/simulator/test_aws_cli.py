@@ -34,7 +34,7 @@ def find() -> tuple[str | None, int]:
 
 AWS, VERSION = find()
 REFUSED = 254 if VERSION > 1 else 255  # the exit status where the service answers with an error
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(AWS is None, reason="no AWS CLI on PATH")]
+pytestmark = [pytest.mark.machine, pytest.mark.skipif(AWS is None, reason="no AWS CLI on PATH")]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from support.simulator_client import Client, run_each_kind
 from recore.simulator.isolation.containers import LABEL, NOBODY, build, owner, sweep
 from recore.simulator.server import BUCKET, Simulator
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("docker")]
+pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("docker")]
 
 
 @pytest.fixture(scope="module")

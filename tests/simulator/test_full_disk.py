@@ -9,17 +9,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
 from support.checkout import ROOT, environment
 from support.run_command import file_options
+from support.sandbox import SANDBOX
 from support.tiny_submission import TRAIN, tiny
 
-from recore.simulator.isolation.bubblewrap import bubblewrap_works
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not bubblewrap_works(), reason="makes a small disk by bubblewrap"),
-]
+pytestmark = SANDBOX  # makes a small disk by bubblewrap
 
 FULL = "The disk of this machine is full: free some space on it, or set TMPDIR to another disk"
 SIMULATOR = """

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 from support.job_traces import Mark, assert_no_trace, output, wait_until
+from support.sandbox import ISOLATIONS
 from support.simulator_client import Client
 
 from recore.simulator.jobs import process
@@ -268,7 +269,7 @@ STUBBORN = (
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda how: how.name)
-@pytest.mark.parametrize("isolation", ["auto", "off"])
+@pytest.mark.parametrize("isolation", ISOLATIONS)
 def test_jobs_end_when_the_simulator_process_ends(how, isolation):
     mark = Mark()
     program = HOLDER.format(

@@ -11,22 +11,15 @@ from pathlib import Path
 
 import pytest
 from support.job_traces import Mark, assert_no_trace, output
+from support.sandbox import needs_sandbox
 
 from recore.simulator.images.family import CONTAINER
-from recore.simulator.isolation.bubblewrap import bubblewrap_works
 from recore.simulator.isolation.translation import translated
 from recore.simulator.server import BUCKET
 
 pytestmark = pytest.mark.everywhere
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
-
-
-@pytest.fixture
-def sandboxed(client):
-    if not bubblewrap_works():
-        pytest.skip("bubblewrap does not work here: install it, or allow user namespaces")
-    return client
 
 
 def run_script(client, script, **members):
@@ -36,8 +29,9 @@ def run_script(client, script, **members):
     return json.loads(output(client, "ProcessingJob", job["ProcessingJobName"]).splitlines()[-1])
 
 
-def test_the_sandbox_has_sagemakers_paths(sandboxed):
-    job = sandboxed.train(
+@needs_sandbox
+def test_the_sandbox_has_sagemakers_paths(client):
+    job = client.train(
         "open('/opt/ml/model/model.txt', 'w').write(str(os.listdir('/opt/ml/input')))".join(["import os\n", ""])
     )
     assert job["TrainingJobStatus"] == "Completed", job
@@ -78,22 +72,24 @@ def test_translation_of_paths(host_path, ours):
     assert translated(host_path.replace("{{", "{").replace("}}", "}"), paths) == ours.format(**names)
 
 
-def test_files_of_this_machine_are_not_visible(sandboxed, tmp_path):
+@needs_sandbox
+def test_files_of_this_machine_are_not_visible(client, tmp_path):
     (tmp_path / "secret").write_text("secret")
     root = Path(__file__).parents[2]
     paths = [
         str(tmp_path / "secret"), str(Path.home() / ".bashrc"), str(Path.home() / ".aws"), "/home", "/etc/shadow",
-        "/boot", "/sys/class/net", "/var/log", str(sandboxed.simulator.folder), str(root / "README.md"),
+        "/boot", "/sys/class/net", "/var/log", str(client.simulator.folder), str(root / "README.md"),
         str(root / "recore/simulator"),
     ]  # fmt: skip
     result = run_script(
-        sandboxed,
+        client,
         f"result = [path for path in {paths!r} if os.path.isfile(path) or os.path.isdir(path) and os.listdir(path)]",
     )
     assert result == []
 
 
-def test_writing_elsewhere_touches_nothing(sandboxed):
+@needs_sandbox
+def test_writing_elsewhere_touches_nothing(client):
     name = uuid.uuid4().hex
     script = f"""
 result = {{}}
@@ -112,7 +108,7 @@ for path in ('/proc/sys/kernel/core_pattern', '/proc/sysrq-trigger', '/etc/passw
     except OSError:
         result[path] = False
 """
-    result = run_script(sandboxed, script)
+    result = run_script(client, script)
     for place in result:
         if Path(place).is_dir():
             assert not (Path(place) / name).exists()
@@ -121,21 +117,22 @@ for path in ('/proc/sys/kernel/core_pattern', '/proc/sysrq-trigger', '/etc/passw
     assert result["/tmp"]
 
 
-def test_other_jobs_and_processes_are_not_visible(sandboxed):
+@needs_sandbox
+def test_other_jobs_and_processes_are_not_visible(client):
     mark = Mark()
-    other = sandboxed.process("import time\ntime.sleep(5)", wait=False, Environment=mark.environment)
+    other = client.process("import time\ntime.sleep(5)", wait=False, Environment=mark.environment)
     script = """
 result = {'pids': [pid for pid in os.listdir('/proc') if pid.isdigit()], 'words': ''}
 for pid in result['pids']:
     result['words'] += open(f'/proc/{pid}/environ').read()
 """
-    result = run_script(sandboxed, script, Environment={"OWN": "own"})
+    result = run_script(client, script, Environment={"OWN": "own"})
     assert len(result["pids"]) <= 4
     assert "OWN=own" in result["words"]
     assert mark.environment["MARK"] not in result["words"]
     assert all(name not in result["words"] for name in ("PYTEST_CURRENT_TEST", "VIRTUAL_ENV"))
-    sandboxed.wait("ProcessingJob", other["ProcessingJobName"])
-    assert_no_trace(sandboxed, mark)
+    client.wait("ProcessingJob", other["ProcessingJobName"])
+    assert_no_trace(client, mark)
 
 
 LOOK = """
@@ -160,10 +157,11 @@ result = {'found': found, 'mounts': [(fields[3], fields[4]) for fields in mounts
 """
 
 
-def test_what_a_sandbox_shows_of_this_machine_s_paths(sandboxed):
+@needs_sandbox
+def test_what_a_sandbox_shows_of_this_machine_s_paths(client):
     """In mountinfo the folder of the job, which cannot be hidden, and nowhere else; the paths of what it may read."""
-    folder = str(sandboxed.simulator.folder)
-    result = run_script(sandboxed, LOOK.replace("WORDS", repr([folder, str(Path.cwd() / "tests"), "PYTEST_VERSION"])))
+    folder = str(client.simulator.folder)
+    result = run_script(client, LOOK.replace("WORDS", repr([folder, str(Path.cwd() / "tests"), "PYTEST_VERSION"])))
     assert set(result["found"]) == {folder}
     assert {Path(path).name for path in result["found"][folder]} == {"mountinfo"}
     own = {source: target for source, target in result["mounts"] if source.startswith(folder)}
@@ -181,11 +179,12 @@ def test_no_variable_of_this_process_reaches_a_job(either, monkeypatch):
     assert not [name for name in names if name.startswith("AWS_") and "REGION" not in name]
 
 
-def test_no_network(sandboxed):
+@needs_sandbox
+def test_no_network(client):
     script = f"""
 import socket
 result = {{}}
-for place in (('127.0.0.1', {sandboxed.simulator.port}), ('1.1.1.1', 53), ('10.0.0.1', 80)):
+for place in (('127.0.0.1', {client.simulator.port}), ('1.1.1.1', 53), ('10.0.0.1', 80)):
     try:
         socket.create_connection(place, 3)
         result[place[0]] = True
@@ -200,18 +199,19 @@ socket.create_connection(server.getsockname(), 3)
 result['algo-1'] = socket.gethostbyname('algo-1')
 result['host'] = socket.gethostname()
 """
-    result = run_script(sandboxed, script)
+    result = run_script(client, script)
     names = {"algo-1": "127.0.0.1", "host": "algo-1"}
     assert result == {"127.0.0.1": False, "1.1.1.1": False, "10.0.0.1": False, "name": False} | names
 
 
-def test_one_job_does_not_see_anothers_folder(sandboxed):
+@needs_sandbox
+def test_one_job_does_not_see_anothers_folder(client):
     kept = run_script(
-        sandboxed, "open('/opt/ml/processing/kept', 'w').write('x'); open('/tmp/kept', 'w').write('x'); result = 1"
+        client, "open('/opt/ml/processing/kept', 'w').write('x'); open('/tmp/kept', 'w').write('x'); result = 1"
     )
     assert kept == 1
     assert (
-        run_script(sandboxed, "result = [os.path.exists('/opt/ml/processing/kept'), os.path.exists('/tmp/kept')]")
+        run_script(client, "result = [os.path.exists('/opt/ml/processing/kept'), os.path.exists('/tmp/kept')]")
         == [False] * 2
     )
 

@@ -5,6 +5,7 @@ import uuid
 
 import pytest
 from support.job_traces import Mark, assert_no_trace, output, wait_until
+from support.sandbox import ISOLATIONS
 from support.simulator_client import Client
 
 from recore.simulator.server import BUCKET, Simulator
@@ -62,7 +63,7 @@ def test_the_time_limit_holds_for_the_upload(either):
 
 
 @pytest.mark.parametrize("script", [MANY, LARGE], ids=["many files", "a large file"])
-@pytest.mark.parametrize("isolation", ["auto", "off"])
+@pytest.mark.parametrize("isolation", ISOLATIONS)
 def test_the_simulator_ends_while_outputs_are_uploaded(isolation, script):
     with Simulator(isolation=isolation) as simulator:
         client = Client(simulator)

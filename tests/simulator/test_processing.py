@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.job_traces import output
+from support.sandbox import needs_sandbox
 
 from recore.simulator.isolation.instances import Instance
 from recore.simulator.jobs.requirements import PackageInstaller
@@ -202,9 +203,8 @@ def test_lines_that_cannot_be_installed(either, line, reason):
     assert reason in job["FailureReason"]
 
 
+@needs_sandbox
 def test_code_of_a_package_runs_without_network_while_it_is_built(client):
-    if not client.simulator.enforced:
-        pytest.skip("bubblewrap does not work here: install it, or allow user namespaces")
     setup = f"""
 import json, os, socket
 said = {{"files": os.path.exists({str(Path(__file__))!r})}}
@@ -249,7 +249,7 @@ def test_the_time_limit_holds_while_a_package_is_built(either):
     assert (job["TrainingEndTime"] - job["TrainingStartTime"]).total_seconds() < 20
 
 
-@pytest.mark.slow
+@pytest.mark.machine
 def test_a_package_of_the_index(either):
     """Needs an index: pip's own, by this machine's settings."""
     job = train(either, "wheel==0.45.1", "import wheel\nprint('wheel', wheel.__version__)")

@@ -20,7 +20,7 @@ REGISTRY = "763104351884.dkr.ecr.us-east-1.amazonaws.com"
 TRAINING, INFERENCE = (f"{REGISTRY}/pytorch-{name}:1.8.0-cpu-py3" for name in ("training", "inference"))
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.machine,
     pytest.mark.skipif(
         pytorch.FAMILY.version() is None, reason=f"no environment of PyTorch images: run {pytorch.FAMILY.remedy}"
     ),

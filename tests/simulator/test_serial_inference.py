@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from support.archives import archive_of
+from support.sandbox import SANDBOX
 from support.serial_inference import FEATURES, MODEL, check_joined, make_table
 from support.simulator_client import Client
 
@@ -24,14 +25,12 @@ BUCKET, PREFIX = "sklearn-mlops-inf-pipeline-demo", "serial-inference-pipeline"
 NAME, GROUP = "serial-inference-pipeline", "PipelineSKLearnModelPackageGroup"
 RUN = 'set -e\ncd /opt/ml/processing/input/code\ntar -xzf sourcedir.tar.gz\npython3 features.py "$@"\n'
 
-pytestmark = pytest.mark.slow
+pytestmark = SANDBOX  # the scripts name files below /opt/ml
 
 
 @pytest.fixture(scope="module")
 def pipeline(client: Client) -> dict[str, Any]:
     """What the definition's addresses lead to is uploaded, and the pipeline is created twice, as `upsert` does."""
-    if not client.simulator.enforced:
-        pytest.skip("the scripts name files below /opt/ml: bubblewrap does not work here")
     client.s3.create_bucket(Bucket=BUCKET)
     objects = {f"{PREFIX}/housing_data/raw/raw_data_all.csv": make_table()}
     sources = archive_of(**{"features.py": FEATURES, "model.py": MODEL})

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 from support.checkout import ROOT, environment
+from support.sandbox import needs_sandbox
 from support.simulator_client import IMAGE
 from support.state import running, stored_objects
 
-from recore.simulator.isolation.bubblewrap import bubblewrap_works
 from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
 from recore.simulator.state.s3_folder import State
 
@@ -178,7 +178,7 @@ def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
         pass
 
 
-@pytest.mark.skipif(not bubblewrap_works(), reason="makes a folder read-only by bubblewrap")
+@needs_sandbox
 @pytest.mark.parametrize("used_before", [False, True])
 def test_a_folder_that_may_not_be_written(used_before: bool, tmp_path: Path) -> None:
     if used_before:
@@ -227,8 +227,7 @@ with Simulator(state=folder, isolation="off") as simulator:
 """
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not bubblewrap_works(), reason="makes a small disk by bubblewrap")
+@needs_sandbox
 def test_a_full_disk_refuses_what_it_cannot_hold_and_keeps_the_rest(tmp_path: Path) -> None:
     small = tmp_path / "small"
     small.mkdir()

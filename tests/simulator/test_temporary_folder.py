@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 from support.checkout import ROOT, environment
+from support.sandbox import SANDBOX
 from support.simulator_client import Client, run_each_kind
 
 from recore import locked
 from recore.simulator.isolation import socket_folder
-from recore.simulator.isolation.bubblewrap import bubblewrap_works
 from recore.simulator.isolation.translation import translated
 from recore.simulator.jobs import script_mode
 from recore.simulator.server import Simulator
@@ -41,12 +41,12 @@ def short() -> Iterator[Path]:
         yield Path(folder)
 
 
-@pytest.mark.parametrize(("isolation", "name"), [("required", LONG), ("off", LONG), ("off", SPECIAL)])
+@pytest.mark.parametrize(
+    ("isolation", "name"), [pytest.param("required", LONG, marks=SANDBOX), ("off", LONG), ("off", SPECIAL)]
+)
 def test_each_kind_of_job(
     isolation: str, name: str, short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if isolation == "required" and not bubblewrap_works():
-        pytest.skip("bubblewrap does not work here: install it, or allow user namespaces")
     # below the short folder its path is short enough for a socket
     folder = use((tmp_path if name == LONG else short) / name, monkeypatch)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))

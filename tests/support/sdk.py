@@ -1,7 +1,6 @@
 """A version of SageMaker's SDK as an outside user runs it: a simulator in another process, and only its variables.
 
-Run by make test-sdk in an environment for each version, which has none of the project's packages. Where that version
-is not installed, its tests are skipped.
+Run by make test-sdk in an environment for each version, which has none of the project's packages.
 """
 
 import json
@@ -17,13 +16,6 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SIMULATE = [ROOT / ".venv/bin/python", "-m", "recore", "simulate", "--json"]
 LOCAL = ("127.0.0.1", "localhost", "::1")
-
-
-class NeedsSdk(pytest.Module):
-    """A module whose imports are not here."""
-
-    def collect(self) -> list[Any]:
-        pytest.skip("needs a version of SageMaker's SDK: run make test-sdk", allow_module_level=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

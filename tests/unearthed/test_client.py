@@ -20,7 +20,7 @@ from unearthed.conftest import IMAGE
 
 from recore.dataset.sample_files import Plan, make_sample
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("docker")]
+pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("docker")]
 
 # What each command leaves in the project.
 OUTPUTS = {

@@ -11,7 +11,7 @@ import pytest
 from conformance.servers import Server
 from support.checkout import copy_checkout
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("docker")]
+pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("docker")]
 PORT = 8080  # compose.yaml's
 
 

@@ -1,0 +1,19 @@
+"""The marks of tests that need a sandbox, which `make test` does not install."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from recore.simulator.isolation.bubblewrap import bubblewrap_works
+
+REASON = "bubblewrap does not work here: install it, or allow user namespaces"
+SANDBOX = [pytest.mark.machine, pytest.mark.skipif(not bubblewrap_works(), reason=REASON)]
+ISOLATIONS = ["off", pytest.param("required", marks=SANDBOX)]
+
+
+def needs_sandbox[T: Callable[..., Any] | type](test: T) -> T:
+    """Mark one test."""
+    for mark in SANDBOX:
+        test = mark(test)
+    return test
