@@ -215,6 +215,6 @@ except KeyboardInterrupt:
 """
     variables = environment() | {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
     command = [sys.executable, "-c", program]
-    done = subprocess.run(command, env=variables, cwd=tmp_path, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, env=variables, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     lines = ["import 1", "destructor 1", "complete", "deferred", "deferred with an error"]
     assert (done.stdout.splitlines(), done.stderr) == ([*lines, "entered", "left", "interrupted"], "")

@@ -48,7 +48,7 @@ def states(record: dict[str, Any]) -> dict[str, str]:
 
 
 def gone(processes: list[psutil.Process]) -> bool:
-    return not psutil.wait_procs(processes, timeout=15)[1]
+    return not psutil.wait_procs(processes, timeout=60)[1]
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_a_signal_before_its_first_step_leaves_nothing(number: signal.Signals, t
     started = start(
         tmp_path / "work", tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", tmp_path / "mine-1"
     )
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not list(tmp_path.glob(".run-*")):  # its folder in the making
         assert time.monotonic() < deadline
         time.sleep(0.01)

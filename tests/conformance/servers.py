@@ -47,7 +47,7 @@ class Server:
     port: int
 
     def connection(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection(self.host, self.port, timeout=30)
+        return http.client.HTTPConnection(self.host, self.port, timeout=60)
 
     def request(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
         with closing(self.connection()) as connection:
@@ -61,7 +61,7 @@ class Server:
 
     def wait(self, runs: Callable[[], bool]) -> None:
         """Wait for an answer that is not a proxy's, while the server runs: some end by themselves, as they should."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while runs():
             try:
                 if self.request("GET", "/ping").status != 502:

@@ -36,7 +36,7 @@ class UnixConnection(http.client.HTTPConnection):
     """HTTP over a Unix socket."""
 
     def __init__(self, path: Path):
-        super().__init__("localhost", timeout=30)
+        super().__init__("localhost", timeout=60)
         self._path = path
 
     def connect(self) -> None:
@@ -67,7 +67,7 @@ class Server:
 
     def connection(self) -> http.client.HTTPConnection:
         if isinstance(self.address, int):
-            return http.client.HTTPConnection("127.0.0.1", self.address, timeout=30)
+            return http.client.HTTPConnection("127.0.0.1", self.address, timeout=60)
         return UnixConnection(self.address)
 
     def request(self, method: str, path: str, body: object = None, **headers: str) -> Answer:

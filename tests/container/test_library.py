@@ -51,7 +51,7 @@ def address(room: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
     script = "from sagemaker_containers.beta.framework import server; server.start('application:app')"
     process = subprocess.Popen([sys.executable, "-c", script], env=environment, start_new_session=True)
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while True:
             assert process.poll() is None
             try:
@@ -70,7 +70,7 @@ def post(address: str, body: str, **headers: str) -> tuple[int, str, str]:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     request = urllib.request.Request(f"{address}/invocations", body.encode(), named)
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, answer.headers["Content-Type"], answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.headers["Content-Type"], error.read().decode()

@@ -214,7 +214,7 @@ def test_a_file_whose_name_does_not_match_is_refused(tmp_path: Path) -> None:
     assert "does not match --name" in refusal(tmp_path, columns(), name="(?P<sample>rock.*)")
 
 
-@pytest.mark.slow
+@pytest.mark.timing
 def test_a_large_table_takes_not_much_longer_than_pandas(tmp_path: Path) -> None:
     path = tmp_path / "large.csv"
     header = "sample," + ",".join(f"{x:.1f}" for x in np.linspace(4000, 600, 1700)) + "\n"

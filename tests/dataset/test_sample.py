@@ -187,7 +187,7 @@ def test_a_signal_in_the_middle_leaves_no_data_file(tmp_path: Path, number: sign
         assert process.poll() is None
         time.sleep(0.02)
     process.send_signal(number)
-    assert process.wait(timeout=30) != 0
+    assert process.wait(timeout=60) != 0
     process.communicate()
     assert not list(tmp_path.rglob("*.gz"))
     assert number == signal.SIGKILL or not list(tmp_path.rglob("*.part"))
@@ -201,7 +201,7 @@ def test_significant_digits(value: float, digits: int) -> None:
     assert rounded == float(f"{rounded:.{digits - 1}e}")  # the double nearest to a number of so many digits
 
 
-@pytest.mark.slow
+@pytest.mark.timing
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
     def peak(rows: int) -> int:
         code = f"""

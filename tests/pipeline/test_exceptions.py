@@ -224,21 +224,26 @@ def test_any_text_can_be_read(text: str) -> None:
     assert exception is None or (exception.type and str(exception).startswith(exception.type))
 
 
+LONG_TEXTS = [
+    traced("/opt/ml/code/train.py") * 10_000,
+    "Traceback (most recent call last):\n" * 30_000,
+    'Traceback (most recent call last):\n  File "' + '", line 1' * 100_000,
+    "Traceback (most recent call last):\n" + '  File "a", line 1, in f\n' * 40_000 + "ValueError: a",
+    (traced("a") + "\nDuring handling of the above exception, another exception occurred:\n\n") * 8_000,
+    "  + Exception Group Traceback (most recent call last):\n  | E: a\n" + "  +-+--- 1 ---\n    | E: b\n" * 30_000,
+    "  + Exception Group Traceback (most recent call last):\n  | E: a\n"
+    + "  +-+--- 1 ---\n    | ExceptionGroup: b\n" * 30_000,
+    "Traceback (most recent call last):\n" + "a.<" * 300_000,
+]
+
+
+@pytest.mark.parametrize("text", LONG_TEXTS)
+def test_a_long_text_can_be_read(text: str) -> None:
+    assert "\n" not in str(find_exception(text[: len(text) // 10]))
+
+
 @pytest.mark.timing
-@pytest.mark.parametrize(
-    "text",
-    [
-        traced("/opt/ml/code/train.py") * 10_000,
-        "Traceback (most recent call last):\n" * 30_000,
-        'Traceback (most recent call last):\n  File "' + '", line 1' * 100_000,
-        "Traceback (most recent call last):\n" + '  File "a", line 1, in f\n' * 40_000 + "ValueError: a",
-        (traced("a") + "\nDuring handling of the above exception, another exception occurred:\n\n") * 8_000,
-        "  + Exception Group Traceback (most recent call last):\n  | E: a\n" + "  +-+--- 1 ---\n    | E: b\n" * 30_000,
-        "  + Exception Group Traceback (most recent call last):\n  | E: a\n"
-        + "  +-+--- 1 ---\n    | ExceptionGroup: b\n" * 30_000,
-        "Traceback (most recent call last):\n" + "a.<" * 300_000,
-    ],
-)
+@pytest.mark.parametrize("text", LONG_TEXTS)
 def test_ten_times_the_text_takes_about_ten_times_as_long(text: str) -> None:
     tenth = text[: len(text) // 10]
     assert processor_seconds(lambda: str(find_exception(text))) < 30 * processor_seconds(

@@ -63,7 +63,7 @@ def asleep(services: Services, sample: Path, tmp_path: Path) -> PipelineRun:
 def ended(simulator: Simulator, asleep: PipelineRun) -> Iterator[Callable[[], str]]:
     """How the training job ended, asked by clients that nothing is refused; what runs still is stopped at the end."""
     client = Client(simulator)
-    yield lambda: client.wait("TrainingJob", str(asleep.steps["train"].job), 20)["TrainingJobStatus"]
+    yield lambda: client.wait("TrainingJob", str(asleep.steps["train"].job))["TrainingJobStatus"]
     with contextlib.suppress(client.sagemaker.exceptions.ClientError):
         client.sagemaker.stop_training_job(TrainingJobName=asleep.steps["train"].job)
 

@@ -372,7 +372,7 @@ def test_the_report_in_a_browser(
         assert_usable(report, tmp_path / "r.html", "Explore", ("spectra", "spectra-by-hole", "scores"))
 
 
-@pytest.mark.slow
+@pytest.mark.timing
 def test_time_grows_with_the_rows_and_the_page_stays_within_10_MB(tmp_path: Path) -> None:
     seconds = []
     for rows in (2_800, 28_000):

@@ -83,6 +83,7 @@ def test_a_target_is_chosen_by_keyboard(chromium: Any, run: Path) -> None:
         assert report.troubles == []
 
 
+@pytest.mark.timing
 def test_time_grows_with_the_rows_and_the_page_stays_within_10_MB(tmp_path: Path) -> None:
     submission, seconds = tiny(tmp_path / "tiny"), []
     for rows in (2_860, 28_600):

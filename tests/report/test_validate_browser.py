@@ -71,7 +71,7 @@ def test_targets_are_chosen_and_points_are_coloured_by_hole(chromium: Any, numbe
         assert report.troubles == []
 
 
-@pytest.mark.slow
+@pytest.mark.timing
 def test_many_rows_within_the_budget_and_10_MB(tmp_path: Path) -> None:
     """Beyond its budget of --minutes, the whole validation takes little more than reading the file by pandas."""
     make_sample(tmp_path, Plan(rows=28_000, holes=100, channels=1700, missing=0))

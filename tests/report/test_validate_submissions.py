@@ -123,10 +123,12 @@ def test_the_budget_is_processor_time_of_all_processes(tmp_path: Path) -> None:
             process.kill()
 
 
-def test_waiting_ends_the_budget_on_the_clock() -> None:
+def test_waiting_ends_the_budget_on_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     budget = TimeBudget(0.003, [])  # 0.18 s of processor time, 1.8 s on the clock
+    monkeypatch.setattr(budget, "processor_seconds", lambda: 0.0)
+    monkeypatch.setattr(budget, "clock_seconds", lambda: 1.7)
     assert not budget.is_exhausted()
-    time.sleep(1.9)
+    monkeypatch.setattr(budget, "clock_seconds", lambda: 1.9)
     assert budget.is_exhausted()
     assert "0.03 minutes passed on the clock" in budget.exhausted_by
 

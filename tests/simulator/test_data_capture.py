@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 from support.endpoints import Endpoints, variant
+from support.job_traces import wait_until
 from support.simulator_client import Client
 from support.state import running
 
@@ -66,7 +67,7 @@ def captured(endpoints: Endpoints, folder: str) -> dict[str, list[dict[str, Any]
 
 def wait_for(endpoints: Endpoints, folder: str, count: int) -> dict[str, list[dict[str, Any]]]:
     """The lines below a folder, when there are so many, and no more come."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while sum(map(len, captured(endpoints, folder).values())) < count:
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -218,7 +219,7 @@ def test_what_was_answered_before_the_end_is_captured(tmp_path: Path) -> None:
 
         with ThreadPoolExecutor(8) as pool:
             clients = [pool.submit(invoke, client) for client in range(8)]
-            time.sleep(1)
+            wait_until(lambda: len(answered) > 20)
             simulator.end()
         for client in clients:
             client.result()

@@ -100,9 +100,7 @@ def test_the_status_while_servers_start_again(tmp_path: Path) -> None:
         assert endpoints.describe(name)["EndpointStatus"] == "SystemUpdating"
         with pytest.raises(Exception, match="in status SystemUpdating"):
             endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config)
-        begun = time.monotonic()
         assert answer(endpoints, name) == "slow"
-        assert time.monotonic() - begun > 1
         assert endpoints.settle(name)["EndpointStatus"] == "InService"
 
 
@@ -154,7 +152,7 @@ def test_a_shift_that_a_kill_interrupts_begins_again(tmp_path: Path) -> None:
         simulator.kill()
     with endpoints_of(tmp_path) as (simulator, endpoints):
         assert {answer(endpoints, finished), answer(endpoints, rolled_back)} <= {"old", "new"}
-        described = endpoints.settle(finished, 120)
+        described = endpoints.settle(finished)
         assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", new)
         while answer(endpoints, rolled_back) != "new":
             time.sleep(0.05)
@@ -186,7 +184,7 @@ def test_a_rescale_that_a_kill_interrupts_is_finished(tmp_path: Path) -> None:
         simulator.kill()
     with endpoints_of(tmp_path) as (_, endpoints):
         assert "FailureReason" not in endpoints.describe(name)
-        described = endpoints.settle(name, 30)
+        described = endpoints.settle(name)
         assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", config)
         assert described["ProductionVariants"][0]["CurrentInstanceCount"] == 2
 
@@ -208,6 +206,6 @@ def test_a_disk_that_is_full_while_an_update_ends(tmp_path: Path) -> None:
         time.sleep(4)
         assert endpoints.describe(name)["EndpointStatus"] == "Updating"
         process.rlimit(resource.RLIMIT_FSIZE, limits)
-        described = endpoints.settle(name, 20)
+        described = endpoints.settle(name)
         assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", new)
         endpoints.delete(name)

@@ -132,7 +132,7 @@ def assert_share(counted: Counter[str], share: float) -> None:
 
 
 def assert_rolled_back(endpoints: Endpoints, name: str, old: str, reason: str) -> None:
-    described = endpoints.settle(name, 120)
+    described = endpoints.settle(name)
     assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", old), described
     assert reason in described["FailureReason"]
     assert "PendingDeploymentSummary" not in described

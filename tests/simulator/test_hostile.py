@@ -71,7 +71,7 @@ def test_a_job_that_kills_all_processes_in_its_reach(either):
     script = "import os, subprocess\nsubprocess.Popen(['sleep', '300'])\nos.kill(os.getppid(), 9)\nos.kill(-1, 9)"
     if not either.simulator.enforced:
         script = script.replace("os.kill(-1, 9)", "import time; time.sleep(300)")
-    job = either.process(script, Environment=mark.environment, seconds=20)
+    job = either.process(script, Environment=mark.environment)
     assert job["ProcessingJobStatus"] == ("Completed" if either.simulator.enforced else "Failed")
     assert_no_trace(either, mark)
 
@@ -168,7 +168,7 @@ def test_a_job_that_freezes_its_supervisor_can_be_stopped(frozen):
     name = frozen.process(FREEZE, wait=False, seconds=600, Environment=mark.environment)["ProcessingJobName"]
     wait_until(lambda: "frozen" in output(frozen, "ProcessingJob", name))
     frozen.sagemaker.stop_processing_job(ProcessingJobName=name)
-    assert frozen.wait("ProcessingJob", name, 30)["ProcessingJobStatus"] == "Stopped"
+    assert frozen.wait("ProcessingJob", name)["ProcessingJobStatus"] == "Stopped"
     assert_no_trace(frozen, mark)
 
 
@@ -187,7 +187,7 @@ def test_a_job_that_freezes_its_supervisor_does_not_keep_the_simulator(monkeypat
         name = client.process(FREEZE, wait=False, seconds=600, Environment=mark.environment)["ProcessingJobName"]
         wait_until(lambda: "frozen" in output(client, "ProcessingJob", name))
         begun = time.monotonic()
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 120  # of the job's ten minutes
     assert not mark.processes()
     assert not simulator.folder.exists()
 

@@ -132,6 +132,7 @@ CROWDS: dict[str, tuple[int, tuple[Misbehaviour, ...]]] = {
 }
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize(("count", "ways"), CROWDS.values(), ids=CROWDS.keys())
 def test_good_requests_are_answered_within_a_second(count: int, ways: tuple[Misbehaviour, ...]) -> None:
     with simulator_process() as simulator:

@@ -190,15 +190,16 @@ def test_an_exception_in_a_hook(endpoints: Endpoints, obedient: str, body: str, 
     assert "Traceback" in response["OriginalMessage"]
 
 
-def test_a_model_that_takes_too_long(endpoints: Endpoints, obedient: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_takes_too_long(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
     assert invocation.SECONDS == 60
     monkeypatch.setattr(invocation, "SECONDS", 0.5)
+    name = endpoints.create(endpoints.config(variant(endpoints.model(OBEDIENT))))
     begun = time.monotonic()
-    response = refusal(endpoints.invoke, obedient, "sleep 1")
-    assert time.monotonic() - begun < 1
+    response = refusal(endpoints.invoke, name, "sleep 600")
+    assert time.monotonic() - begun < 50
     assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 0)
     assert "did not respond within" in response["OriginalMessage"]
-    time.sleep(0.6)
+    endpoints.delete(name)
 
 
 @pytest.mark.slow
@@ -233,7 +234,7 @@ def test_an_error_names_its_container(endpoints: Endpoints, hostname: str | None
     group, _, stream = response["LogStreamArn"].partition(":log-stream:")
     assert group.endswith(f":log-group:/aws/sagemaker/Endpoints/{name}")
     assert re.fullmatch(f"one/i-[0-9a-f]+/{called}", stream)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while True:
         events = endpoints.client.logs.get_log_events(
             logGroupName=f"/aws/sagemaker/Endpoints/{name}", logStreamName=stream
@@ -272,14 +273,11 @@ def test_a_client_that_hangs_up(endpoints: Endpoints, obedient: str) -> None:
     assert endpoints.invoke(obedient, "x")["Body"].read() == b"x"
 
 
-def test_invocations_that_wait_do_not_hold_up_other_requests(
-    endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_invocations_that_wait_do_not_hold_up_other_requests(endpoints: Endpoints) -> None:
     """More of them than the HTTP server has threads for others: a server that starts reads its model from S3 then."""
     other = endpoints.create(endpoints.config(variant(endpoints.named("other"))))
     name = endpoints.create(endpoints.config(variant(endpoints.model(OBEDIENT))))
-    monkeypatch.setattr(invocation, "SECONDS", 2.0)
-    head = f"POST /endpoints/{name}/invocations HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 8\r\n\r\nsleep 30"
+    head = f"POST /endpoints/{name}/invocations HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\nsleep 600"
     with contextlib.ExitStack() as connections:
         address = ("127.0.0.1", endpoints.client.simulator.port)
         for _ in range(WORKERS + 20):
@@ -288,7 +286,7 @@ def test_invocations_that_wait_do_not_hold_up_other_requests(
         url = endpoints.client.put("while/they/wait", b"x")
         assert endpoints.client.get(url) == b"x"
         assert json.load(endpoints.invoke(other, "x", ContentType="text/plain")["Body"])[0] == "other"
-        assert time.monotonic() - begun < 1.5
+        assert time.monotonic() - begun < 50  # the others wait for a minute
     endpoints.delete(name, other)
 
 
@@ -323,7 +321,7 @@ def test_metrics(endpoints: Endpoints) -> None:
         )["Datapoints"]
         return point
 
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while True:
         try:
             if statistics("Invocations")["Sum"] == 6:
@@ -336,8 +334,9 @@ def test_metrics(endpoints: Endpoints) -> None:
     assert statistics("Invocation5XXErrors")["SampleCount"] == 6
     latency, overhead = statistics("ModelLatency"), statistics("OverheadLatency")
     assert latency["Unit"] == overhead["Unit"] == "Microseconds"
-    assert 0 < latency["Minimum"] < 200_000 <= latency["Maximum"] < 10_000_000
-    assert 0 < overhead["Minimum"] <= overhead["Maximum"] < 1_000_000
+    assert 0 < latency["Minimum"] <= latency["Maximum"]
+    assert 200_000 <= latency["Maximum"] < 60_000_000  # the model slept for 0.2 s, and has a minute
+    assert 0 < overhead["Minimum"] < 1_000_000
     for metric, statistic, value in (
         ("Invocations", "Sum", 6.0),
         ("Invocation4XXErrors", "Sum", 2.0),
@@ -359,7 +358,7 @@ def test_logs_have_a_stream_an_instance(endpoints: Endpoints) -> None:
     for number in range(4):  # the instances take turns
         endpoints.invoke(name, f"number {number}")
     logs, group = endpoints.client.logs, f"/aws/sagemaker/Endpoints/{name}"
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while True:
         streams = [item["logStreamName"] for item in logs.describe_log_streams(logGroupName=group)["logStreams"]]
         assert len(streams) == 2

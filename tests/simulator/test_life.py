@@ -65,8 +65,8 @@ def left() -> Counter[str]:
 
 
 def added_since(before: Counter[str]) -> Counter[str]:
-    """What is left; threads that are about to end have a moment."""
-    deadline = time.monotonic() + 2
+    """What is left; threads that are about to end have a minute."""
+    deadline = time.monotonic() + 60
     while (added := left() - before) and time.monotonic() < deadline:
         time.sleep(0.01)
     return added

@@ -45,7 +45,7 @@ def test_each_value_with_its_time(either):
     assert [point["Average"] for point in points] == [0, 1, 2, 3]
     times = [point["Timestamp"] for point in points]
     assert job["TrainingStartTime"].replace(microsecond=0) <= times[0] <= times[-1] <= job["TrainingEndTime"]
-    assert 3 <= (times[-1] - times[0]).total_seconds() <= 6
+    assert (times[-1] - times[0]).total_seconds() >= 3
     assert [point["Average"] for point in statistics(either, job, "score")] == [7]
     final = {entry["MetricName"]: entry for entry in job["FinalMetricDataList"]}
     assert {name: entry["Value"] for name, entry in final.items()} == {"loss": 3, "score": 7}
@@ -97,7 +97,7 @@ def test_a_regular_expression_that_is_slow_on_every_line(client, monkeypatch):
     for _ in range(1000):
         found.measure(line)
     assert not found
-    assert time.thread_time() - begun < 3
+    assert time.thread_time() - begun < 15  # a thousand lines more would take twenty
     assert found.complaints == ["[the metric slow is no longer looked for: its regular expression takes too long]"]
 
 

@@ -36,6 +36,7 @@ def keys(client, target):
     return [item["Key"] for item in client.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])]
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("script", [MANY, LARGE], ids=["many files", "a large file"])
 def test_stop_while_outputs_are_uploaded(either, script):
     mark = Mark()
@@ -51,6 +52,7 @@ def test_stop_while_outputs_are_uploaded(either, script):
     assert_no_trace(either, mark)
 
 
+@pytest.mark.timing
 def test_the_time_limit_holds_for_the_upload(either):
     for seconds in (6, 20, 60):  # on a busy machine the files may not be there by then
         name, _ = begin(either, MANY + "print('written', flush=True)", seconds=seconds)
@@ -62,6 +64,7 @@ def test_the_time_limit_holds_for_the_upload(either):
     assert f"MaxRuntimeInSeconds, {seconds}" in output(either, "ProcessingJob", name)
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("script", [MANY, LARGE], ids=["many files", "a large file"])
 @pytest.mark.parametrize("isolation", ISOLATIONS)
 def test_the_simulator_ends_while_outputs_are_uploaded(isolation, script):
@@ -76,6 +79,7 @@ def test_the_simulator_ends_while_outputs_are_uploaded(isolation, script):
     assert not simulator.folder.exists()
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("compression", ["GZIP", "NONE"])
 def test_stop_while_a_model_is_uploaded(either, compression):
     script = f"import os\nfolder = os.environ['SM_MODEL_DIR']\n{MANY if compression == 'NONE' else LARGE}"
@@ -89,6 +93,7 @@ def test_stop_while_a_model_is_uploaded(either, compression):
     assert time.monotonic() - begun < 3
 
 
+@pytest.mark.timing
 def test_the_time_limit_holds_for_the_upload_of_a_model(either):
     script = f"import os\nfolder = os.environ['SM_MODEL_DIR']\n{MANY}print('written', flush=True)"
     target = {"S3OutputPath": f"s3://{BUCKET}/models", "CompressionType": "NONE"}
@@ -175,7 +180,7 @@ def test_a_running_job_that_fills_its_volume(either, script):
     assert job["ProcessingJobStatus"] == "Failed"
     reason = "No space left on device: the job needs more than VolumeSizeInGB, 1, exit code: 137"
     assert job["FailureReason"] == f"AlgorithmError: {reason}"
-    assert time.monotonic() - begun < 30
+    assert time.monotonic() - begun < 120  # of the five minutes that it may take
     assert_no_trace(either, mark)
 
 

@@ -225,12 +225,12 @@ def test_reading_does_not_wait_for_a_change_that_is_being_written(tmp_path: Path
 
     def change(record: Record) -> Record:
         changed.set()
-        assert read.wait(20)
+        assert read.wait(60)
         return {"Status": "after"}
 
     with ThreadPoolExecutor(1) as pool:
         changing = pool.submit(store.change, "Model", "a", change)
-        assert changed.wait(20)
+        assert changed.wait(60)
         assert (store.get("Model", "a"), store.all("Model")) == ({"Status": "before"}, [{"Status": "before"}])
         read.set()
         changing.result()

@@ -35,7 +35,7 @@ def test_versions_are_counted_on_after_a_kill(tmp_path: Path) -> None:
         with ThreadPoolExecutor(32) as pool:
             for number in range(400):
                 pool.submit(register, number)
-            assert some.wait(30)
+            assert some.wait(120)
             simulator.kill()
             pool.shutdown(cancel_futures=True)
     with running("--state", tmp_path) as simulator:

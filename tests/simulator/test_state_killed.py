@@ -21,8 +21,6 @@ from support.state import SimulatorProcess, objects_of, running, stored_objects
 
 from recore.simulator.server import BUCKET, ROLE_ARN
 
-pytestmark = pytest.mark.fuzz
-
 KILLS = max(10, TIMES)
 OBJECT, MODEL, JOB = "object", "model", "job"
 Key = tuple[str, str]
@@ -136,15 +134,22 @@ def kill_and_check(folder: Path, before: dict[str, bytes], objects: Any) -> None
     assert sum(load.acknowledged for load in loads) > 100
 
 
+@pytest.mark.fuzz
 def test_what_was_acknowledged_survives_kills(tmp_path: Path) -> None:
     kill_and_check(tmp_path, {}, lambda simulator: objects_of(simulator.client("s3")).get(BUCKET, {}))
 
 
-def test_what_was_acknowledged_survives_kills_among_ten_thousand_objects(tmp_path: Path) -> None:
-    before = {f"before-{number}": f"{number} ".encode() * 100 for number in range(10_000)}
-    with running("--state", tmp_path) as simulator, ThreadPoolExecutor(4) as pool:
+def put_ten_thousand_objects(folder: Path) -> dict[str, bytes]:
+    objects = {f"before-{number}": f"{number} ".encode() * 100 for number in range(10_000)}
+    with running("--state", folder) as simulator, ThreadPoolExecutor(4) as pool:
         s3 = simulator.client("s3")
-        list(pool.map(lambda item: s3.put_object(Bucket=BUCKET, Key=item[0], Body=item[1]), before.items()))
+        list(pool.map(lambda item: s3.put_object(Bucket=BUCKET, Key=item[0], Body=item[1]), objects.items()))
+    return objects
+
+
+@pytest.mark.fuzz
+def test_what_was_acknowledged_survives_kills_among_ten_thousand_objects(tmp_path: Path) -> None:
+    before = put_ten_thousand_objects(tmp_path)
 
     def objects(simulator: SimulatorProcess) -> dict[str, bytes]:
         """Read the files, and compare them with S3's list: to get so many objects takes long."""
@@ -155,6 +160,11 @@ def test_what_was_acknowledged_survives_kills_among_ten_thousand_objects(tmp_pat
         return stored
 
     kill_and_check(tmp_path, before, objects)
+
+
+@pytest.mark.timing
+def test_a_simulator_with_ten_thousand_objects_starts_soon(tmp_path: Path) -> None:
+    put_ten_thousand_objects(tmp_path)
     start = time.monotonic()
     with running("--state", tmp_path):
         assert time.monotonic() - start < 20

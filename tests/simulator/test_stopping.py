@@ -109,7 +109,7 @@ def test_work_that_waits_for_queued_jobs_does_not_deadlock(tmp_path, monkeypatch
             ends = [threading.Event() for _ in range(3)]
             for place, end in enumerate(ends):
                 queue.submit(f"{number}-{place}", lambda job, end=end: (computed.append(1), end.set()))
-            assert all(end.wait(30) for end in ends)
+            assert all(end.wait(120) for end in ends)
             waited.release()
 
         return work
@@ -117,6 +117,6 @@ def test_work_that_waits_for_queued_jobs_does_not_deadlock(tmp_path, monkeypatch
     for number in range(8):  # more than there are processors
         queue.submit(f"pipeline-{number}", orchestrate(number), computes=False)
     for _ in range(8):
-        assert waited.acquire(timeout=30)
+        assert waited.acquire(timeout=120)
     assert len(computed) == 24
     queue.close()

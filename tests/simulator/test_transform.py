@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from support.job_traces import output
+from support.job_traces import output, wait_until
 from support.simulator_client import IMAGE, Client, numbers
 from support.transform_jobs import create_model
 from support.transform_jobs import transform as transform_by
@@ -203,7 +203,7 @@ while True:
     connection.close()
 """
 LIES = {
-    "drips": ("for byte in b'HTTP/1.1 200 OK' + b'x' * 600: connection.sendall(bytes([byte])) or time.sleep(0.1)", 1),
+    "drips": ("for byte in b'HTTP/1.1 200 OK' + b'x' * 6000: connection.sendall(bytes([byte])) or time.sleep(0.1)", 1),
     "hangs": ("time.sleep(600)", 1),
     "exits": ("os._exit(3)", 1),
     "closes": ("pass", 5),
@@ -224,7 +224,7 @@ def test_a_server_that_misbehaves_fails_the_job_in_time(client: Client, how: str
         r"ClientError: The model's server refused a request: the server('s response is | did not respond).*",
         job["FailureReason"],
     )
-    assert time.monotonic() - start < 30
+    assert time.monotonic() - start < 120  # of ten minutes
 
 
 def test_a_model_without_a_network_starts_only_where_it_would_on_aws(either: Client) -> None:
@@ -256,15 +256,16 @@ def test_settings_without_effect_are_in_the_log_of_a_job_that_does_not_start(cli
 
 def test_a_stop_stops_it(either: Client) -> None:
     script = DOUBLING.replace("def predict_fn", "import time\n\ndef predict_fn").replace(
-        '    if "refuse"', "    time.sleep(0.5)\n    if 'refuse'"
+        '    if "refuse"', "    print('a row', flush=True)\n    time.sleep(0.5)\n    if 'refuse'"
     )
     transform_input = {"SplitType": "Line", "ContentType": "text/csv"}
     job, _ = transform(
         either, script, {"a.csv": ROWS}, wait=False, TransformInput=transform_input, BatchStrategy="SingleRecord"
     )
-    time.sleep(3)
-    either.sagemaker.stop_transform_job(TransformJobName=job["TransformJobName"])
-    assert either.wait("TransformJob", job["TransformJobName"], 30)["TransformJobStatus"] == "Stopped"
+    name = job["TransformJobName"]
+    wait_until(lambda: "a row" in output(either, "TransformJob", name))
+    either.sagemaker.stop_transform_job(TransformJobName=name)
+    assert either.wait("TransformJob", name)["TransformJobStatus"] == "Stopped"
 
 
 def test_the_model_archive_is_in_the_model_folder(client: Client) -> None:

@@ -56,7 +56,7 @@ class Endpoints:
     def describe(self, name: str) -> dict[str, Any]:
         return self.sagemaker.describe_endpoint(EndpointName=name)
 
-    def settle(self, name: str, seconds: float = 60) -> dict[str, Any]:
+    def settle(self, name: str, seconds: float = 120) -> dict[str, Any]:
         """The description of an endpoint that nothing is being done to."""
         deadline = time.monotonic() + seconds
         while (described := self.describe(name))["EndpointStatus"] in TRANSITIONAL:

@@ -40,7 +40,7 @@ class SimulatorProcess:
 
     def end(self) -> int:
         self.process.terminate()
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=120)
 
 
 @contextlib.contextmanager

@@ -37,7 +37,7 @@ def test_own_variable_reaches_the_hooks(server: Server) -> None:
 
 
 def test_two_workers_load_the_model_once_each(server: Server) -> None:
-    loads, deadline = {}, time.monotonic() + 20
+    loads, deadline = {}, time.monotonic() + 120
     while len(loads) < 2 and time.monotonic() < deadline:
         with ExitStack() as stack:
             connections = [stack.enter_context(closing(server.connection())) for _ in range(6)]
