@@ -19,6 +19,7 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 import pandas as pd
 import pytest
 from support.checkout import ONE_THREAD, copy_scripts, run
+from support.example_runs import Runs, make_runs
 from support.run_command import make_once
 from support.scripts import reason_of
 
@@ -63,6 +64,12 @@ def project(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
             (folder / f"{script}.log").write_text(done.stdout)
 
     return make_once(tmp_path_factory, "project", make)
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Runs:
+    """Two runs of the pipeline, and their reports. Read them only."""
+    return Runs(make_once(tmp_path_factory, "example runs", lambda folder: make_runs(folder, sample)))
 
 
 @pytest.fixture

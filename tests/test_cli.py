@@ -6,68 +6,71 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.checkout import ROOT, environment
+from support.checkout import ROOT
+from support.command import recore, recore_process
 
 from recore.cli import main
 
 COMMANDS = sorted(main.commands)
 
 
-def recore(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "recore", *map(str, arguments)]
-    variables = environment() | variables
-    return subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=120)
-
-
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help_with_an_example_and_is_documented(command: str) -> None:
-    done = recore(command, "--help")
-    assert done.returncode == 0
+def test_every_command_has_help_with_an_example_in_80_columns_and_is_documented(command: str) -> None:
+    done = recore(command, "--help", COLUMNS="80")
+    assert (done.returncode, done.stderr) == (0, "")
     assert f"python -m recore {command}" in done.stdout
     assert "Example:" in done.stdout
     assert "--json" in done.stdout
+    assert [line for line in done.stdout.splitlines() if len(line) > 80] == []
     pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
     assert any(f"python -m recore {command}" in page.read_text() for page in pages)
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS])
-@pytest.mark.parametrize("columns", [None, "80"])
-def test_help_fits_80_columns(columns: str | None, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("COLUMNS", raising=False)
-    variables = {} if columns is None else {"COLUMNS": columns}
-    done = recore(*command.split(), "--help", **variables)
+@pytest.mark.parametrize("columns", [{}, {"COLUMNS": "80"}], ids=["no terminal", "COLUMNS"])
+def test_help_names_every_command_with_a_whole_sentence(columns: dict[str, str]) -> None:
+    done = recore_process("--help", **columns)
     assert done.returncode == 0
-    assert [line for line in done.stdout.splitlines() if len(line) > 80] == []
     assert "Example:" in done.stdout
-
-
-def test_help_names_every_command_with_a_whole_sentence() -> None:
-    done = recore("--help")
-    assert done.returncode == 0
+    assert [line for line in done.stdout.splitlines() if len(line) > 80] == []
     listed = [line.split(maxsplit=1) for line in done.stdout.partition("Commands:\n")[2].splitlines()]
     assert [name for name, _ in listed] == COMMANDS
     assert [name for name, sentence in listed if sentence.endswith("...")] == []
 
 
 @pytest.mark.parametrize(
-    ("arguments", "line"),
+    ("arguments", "words"),
     [
-        (["vaildate"], "recore: no command 'vaildate': did you mean 'validate'?"),
-        (["borad", "--json"], "recore: no command 'borad': did you mean 'board'?"),
-        (["xyzzy"], "recore: no command 'xyzzy'; see `python -m recore --help`"),
-        (["--debgu", "board"], "recore: no option '--debgu': did you mean '--debug'?"),
-        (["run", "--pubic", "x"], "recore: no option '--pubic': did you mean '--public'?"),
-        (["doctor", "--xyzzy"], "recore: no option '--xyzzy'; see `python -m recore doctor --help`"),
+        (["vaildate"], "'vaildate': did you mean 'validate'?"),
+        (["borad", "--json"], "'borad': did you mean 'board'?"),
+        (["xyzzy"], "'xyzzy'; see `python -m recore --help`"),
+        (["--debgu", "board"], "'--debgu': did you mean '--debug'?"),
+        (["run", "--pubic", "x"], "'--pubic': did you mean '--public'?"),
+        (["doctor", "--xyzzy"], "'--xyzzy'; see `python -m recore doctor --help`"),
+        (["sample"], "--out"),
+        (["sample", "--out", "x", "--rows", "many"], "many"),
+        (["sample", "--out", "x", "--holes", "1"], "1 holes"),
+        (["scores", "nowhere"], "nowhere: neither public.json"),
+        (["scores", "a", "b"], "(b); see `python -m recore scores --help`"),
+        (["run", "--public"], "'--public' requires an argument; see `python -m recore run --help`"),
     ],
 )
-def test_a_mistyped_word_is_one_line_with_the_closest_one(arguments: list[str], line: str) -> None:
-    done = recore(*arguments)
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"{line}\n")
+def test_wrong_usage_is_one_line_with_what_to_write_instead(arguments: list[str], words: str) -> None:
+    refused(recore(*arguments), words)
 
 
-@pytest.mark.slow
+def refused(done: subprocess.CompletedProcess[str], words: str) -> None:
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("recore: ")
+    assert words in done.stderr
+
+
+def test_wrong_usage_of_a_process() -> None:
+    refused(recore_process("vaildate"), "did you mean 'validate'?")
+
+
 def test_sample_prints_what_it_wrote(tmp_path: Path) -> None:
-    done = recore("sample", "--out", tmp_path, "--rows", 20, "--holes", 4, "--channels", 14)
+    done = recore_process("sample", "--out", tmp_path, "--rows", 20, "--holes", 4, "--channels", 14)
     assert done.returncode == 0
     assert done.stderr == ""
     assert done.stdout.splitlines()[0].endswith(f"{tmp_path / 'public/public.csv.gz'}")
@@ -75,26 +78,6 @@ def test_sample_prints_what_it_wrote(tmp_path: Path) -> None:
     assert sum(file["rows"] for path, file in json.loads(again.stdout).items() if "actual" not in path) == 20
 
 
-@pytest.mark.parametrize(
-    ("arguments", "reason"),
-    [
-        (("sample",), "--out"),
-        (("sample", "--out", "x", "--rows", "many"), "many"),
-        (("sample", "--out", "x", "--holes", 1), "recore: 1 holes"),
-        (("scores", "nowhere"), "recore: nowhere: neither public.json"),
-        (("scores", "a", "b"), "unexpected extra argument (b); see `python -m recore scores --help`"),
-        (("run", "--public"), "'--public' requires an argument; see `python -m recore run --help`"),
-    ],
-)
-def test_wrong_usage_has_status_2_and_a_reason(arguments: tuple[object, ...], reason: str) -> None:
-    done = recore(*arguments)
-    assert done.returncode == 2
-    assert reason in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-    assert done.stdout == ""
-
-
-@pytest.mark.slow
 def test_a_second_sample_replaces_nothing(tmp_path: Path) -> None:
     options = ("--rows", 20, "--holes", 4, "--channels", 14)
     assert recore("sample", "--out", tmp_path, *options).returncode == 0
@@ -107,7 +90,7 @@ def test_a_second_sample_replaces_nothing(tmp_path: Path) -> None:
 
 
 def test_debug_shows_the_traceback() -> None:
-    done = recore("--debug", "scores", "nowhere")
+    done = recore_process("--debug", "scores", "nowhere")
     assert done.returncode != 0
     assert "Traceback" in done.stderr
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.checkout import ROOT, copy_checkout, environment
+from support.command import recore, recore_process
 from support.template import template_only
 
 from recore.pipeline.submission import read_submission
@@ -36,11 +37,6 @@ if __name__ == "__main__":
 
     main(train)
 """
-
-
-def recore(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "recore", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=600)
 
 
 def keeps_the_contract(submission: Path, tests: Path = ROOT, **variables: str) -> None:
@@ -73,7 +69,7 @@ def test_a_new_submission_holds_what_travels_and_nothing_of_the_machinery(model:
 
 def test_a_folder_with_files_is_not_changed(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    done = recore("new", tmp_path)
+    done = recore_process("new", tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "is not an empty folder" in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -140,7 +136,7 @@ def test_each_model_runs_by_hand_in_the_pipeline_and_in_validate(model: str, sam
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert float((mine / "data/scores/public.txt").read_text()) > 0.3
-    done = recore(
+    done = recore_process(
         "run",
         mine,
         "--public",

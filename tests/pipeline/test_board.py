@@ -12,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import Console
 from support.checkout import ROOT, environment
+from support.command import recore
 from support.fuzzing import examples
-from test_cli import recore
 
 from recore.pipeline.board import make_tables, read_runs
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 from support.browser import assert_usable, open_report
+from support.command import recore, recore_process
 from support.data_files import write_csv, write_gz
 
 from recore.dataset.sample_assays import DETECTION_LIMITS
@@ -313,19 +314,16 @@ def test_a_truncated_file_is_reported_in_one_line(tmp_path: Path, sample: Path) 
         explore(tmp_path / "f.csv.gz")
 
 
-@pytest.mark.slow
-def test_the_command(tmp_path: Path, sample: Path) -> None:
-    from test_cli import recore
-
-    out = tmp_path / "explored.html"
-    done = recore("explore", sample / "public/public.csv.gz", "--out", out)
+def test_the_command(tmp_path: Path, public: pd.DataFrame) -> None:
+    data, out = write_csv(tmp_path / "f.csv.gz", public.iloc[::8]), tmp_path / "explored.html"
+    done = recore_process("explore", data, "--out", out)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert done.stdout.splitlines()[-1] == f"explore: {out}, its numbers in {tmp_path / 'explored'}"
     assert all(line[:6].strip() in {"bad", "note", "good"} for line in done.stdout.splitlines()[:-1])
-    done = recore("explore", sample / "public/public.csv.gz", "--out", out, "--json")
+    done = recore("explore", data, "--out", out, "--json")
     assert {finding["name"] for finding in json.loads(done.stdout)} >= {"outliers", "no duplicates"}
-    assert recore("explore", sample / "public/public.csv.gz", "--out", "x.txt").returncode == 2
+    assert recore("explore", data, "--out", "x.txt").returncode == 2
 
 
 # ---- in a browser -------------------------------------------------------------------------------------------

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from support.browser import assert_usable, open_report
-from support.example_runs import changed, hostile, make_runs
-from support.run_command import file_options, make_once, run_recore
+from support.example_runs import Runs, changed, hostile
+from support.run_command import file_options, run_recore
 from support.tiny_submission import tiny
 
 from recore.dataset.sample_files import Plan, make_sample
@@ -17,11 +17,10 @@ from recore.report.run.run_report import write_report
 
 
 @pytest.fixture
-def run(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, sample: Path) -> Path:
+def run(runs: Runs, tmp_path: Path) -> Path:
     """A copy of the good run, beside one that came before it."""
-    folder_of_runs = make_once(tmp_path_factory, "reported", lambda folder: make_runs(folder, sample))
     for name in ("mine", "before"):
-        shutil.copytree(folder_of_runs / "runs/good", tmp_path / "runs" / name)
+        shutil.copytree(runs.good, tmp_path / "runs" / name)
 
     def before(record: dict[str, Any]) -> None:
         record["started"] = "2020-01-01T00:00:00+00:00"

@@ -1,12 +1,11 @@
-"""The model registry by the SDK's own classes: groups, versions, approval, a model of the approved version, served."""
+"""The model registry by the SDK's own classes: groups, versions, approval."""
 
 import io
 import itertools
 import tarfile
 from typing import Any
 
-from sagemaker.core.resources import Endpoint, EndpointConfig, Model, ModelPackage, ModelPackageGroup
-from sagemaker.core.shapes import ContainerDefinition, ProductionVariant
+from sagemaker.core.resources import ModelPackage, ModelPackageGroup
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
@@ -64,23 +63,3 @@ def test_registered_versions(s3: Any) -> None:
         assert (package.model_approval_status, package.approval_description) == ("Approved", "fine")
     listed = ModelPackage.get_all(model_package_group_name=group, model_approval_status="Approved")
     assert [package.model_package_version for package in listed] == [2, 1]
-
-
-def test_an_approved_version_is_served(s3: Any) -> None:
-    group = f"group-{next(numbers)}"
-    arn = builder(s3, "served").register(model_package_group_name=group, approval_status="Approved")
-    name = f"served-{next(numbers)}"
-    Model.create(
-        model_name=name,
-        primary_container=ContainerDefinition(model_package_name=arn),
-        execution_role_arn=ROLE,
-    )
-    variant = ProductionVariant(
-        variant_name="one", model_name=name, initial_instance_count=1, instance_type="ml.m5.large"
-    )
-    EndpointConfig.create(endpoint_config_name=name, production_variants=[variant])
-    endpoint = Endpoint.create(endpoint_name=name, endpoint_config_name=name)
-    endpoint.wait_for_status("InService", poll=1, timeout=60)
-    response = endpoint.invoke(body="1", content_type="text/csv")
-    assert response.body.read() == b"served"
-    endpoint.delete()

@@ -161,16 +161,6 @@ def test_batch_transform(sagemaker: Any, bucket: Any, models: dict[str, str]) ->
     assert numpy.array_equal([float(line) for line in answer.split()], Y)
 
 
-def test_one_model(aws: Any, sagemaker: Any, models: dict[str, str]) -> None:
-    config = create_config(sagemaker, models, TREE)
-    sagemaker.create_endpoint(EndpointName="boston", EndpointConfigName=config)
-    assert in_service(sagemaker, "boston")["EndpointConfigName"] == config
-    variant, answer = invoke(aws("sagemaker-runtime"), "boston")
-    assert variant == TREE
-    assert numpy.array_equal(answer, Y)
-    delete(sagemaker, "boston")
-
-
 def test_ab_test_and_update(aws: Any, sagemaker: Any, models: dict[str, str]) -> None:
     runtime, name = aws("sagemaker-runtime"), "boston-update-endpoint"
     both = create_config(sagemaker, models, LINEAR, TREE)

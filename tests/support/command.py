@@ -1,21 +1,32 @@
-"""`python -m recore` in this process: milliseconds, where a process of its own takes seconds to import.
+"""`python -m recore` in this process, which takes milliseconds, or in one of its own, which takes seconds to import.
 
-That it works as a process, too, a test or two of each command look after.
+One test of each command runs it in a process of its own, where nothing is imported yet.
 """
 
 import contextlib
 import subprocess
+import sys
 from pathlib import Path
+from unittest.mock import patch
 
+import boto3
 from click.testing import CliRunner
 
 from recore.cli import main
-from support.checkout import ROOT
+from support.checkout import ROOT, environment
 
 
 def recore(*arguments: object, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a command in a folder, with additional variables; return its exit status and what it printed."""
     words = list(map(str, arguments))
-    with contextlib.chdir(cwd):
+    # boto3's default session keeps the settings that it was made with: each call has its own
+    with contextlib.chdir(cwd), patch.object(boto3, "DEFAULT_SESSION", None):
         done = CliRunner().invoke(main, words, prog_name="python -m recore", env=variables, catch_exceptions=False)
     return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
+
+
+def recore_process(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own, in the checkout, without the terminal's width."""
+    words = [sys.executable, "-m", "recore", *map(str, arguments)]
+    chosen = {name: value for name, value in environment().items() if name != "COLUMNS"} | variables
+    return subprocess.run(words, cwd=ROOT, env=chosen, capture_output=True, text=True, timeout=600)

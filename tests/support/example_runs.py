@@ -1,8 +1,9 @@
-"""Runs for the tests of reports: a good one, one whose private score failed, and one full of markup."""
+"""Runs for tests: a good one, one whose private score failed, and one full of markup."""
 
 import hashlib
 import json
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,41 +11,38 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from recore.report.run.run_report import write_report
 from support.checkout import ROOT
 from support.data_files import write_csv
 from support.run_command import file_options, run_recore
 from support.tiny_submission import TARGETS, tiny
 
+NOTE = "means of the training data\n<b>as a baseline</b>"
 HOSTILE = "</script><script>document.title='broken'</script><a href='http://example.com'>&lt;%{x}</a><img src=x>"
 
 
 class Runs:
-    """The folder that make_runs filled."""
+    """The folder that make_runs filled: the submission, the private assays, the runs, and what the good one printed."""
 
     def __init__(self, folder: Path):
-        self.good, self.failed, self.actual = folder / "runs/good", folder / "runs/failed", folder / "actual.csv.gz"
-        self.stdout, self.stderr = (folder / name for name in ("stdout", "stderr"))
+        self.mine, self.actual = folder / "mine", folder / "actual.csv.gz"
+        self.good, self.failed = folder / "runs/good", folder / "runs/failed"
+        self.stdout, self.stderr, self.commit = (folder / name for name in ("stdout", "stderr", "commit"))
 
 
 def make_runs(folder: Path, sample: Path) -> None:
     """Make two runs of the tiny submission: one on the sample, one with a private assay that is not a number.
 
-    In the first run the plotting library was broken, and the report was made afterwards. Private assays have many
-    digits, by which a test can recognise them anywhere.
+    Private assays have many digits, by which a test can recognise them anywhere.
     """
     mine = tiny(folder / "mine")
     actual = pd.read_csv(sample / "private/actual.csv.gz", index_col=0)
     actual[list(TARGETS)] *= 1 + 1e-4 * np.random.default_rng(0).random((len(actual), len(TARGETS)))
     options = [*file_options(sample, "public", "private"), "--actual", write_csv(folder / "actual.csv.gz", actual)]
-    (folder / "broken/plotly").mkdir(parents=True)
-    (folder / "broken/plotly/__init__.py").write_text("raise ImportError('no plots today')")
-    path = f"{folder / 'broken'}:{ROOT}"
-    done = run_recore(mine, *options, "--out", folder / "runs/good", PYTHONPATH=path)
+    (folder / "commit").write_bytes(subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=ROOT))
+    done = run_recore(mine, *options, "--out", folder / "runs/good", "--note", NOTE)
     assert done.returncode == 0, done.stderr
     (folder / "stdout").write_text(done.stdout)
     (folder / "stderr").write_text(done.stderr)
-    write_report(folder / "runs/good")
     wrong = actual.astype({"CuPPM": object})
     wrong.iloc[3, wrong.columns.get_loc("CuPPM")] = "7731.n.d."
     options[-1] = write_csv(folder / "wrong.csv.gz", wrong)

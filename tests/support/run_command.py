@@ -17,6 +17,7 @@ import pytest
 
 from recore.simulator.isolation.bubblewrap import bubblewrap_works
 from support.checkout import ROOT, environment
+from support.command import recore
 
 
 def file_options(sample: Path, *names: str, anywhere: bool = True) -> list[object]:
@@ -36,9 +37,9 @@ def run_recore(*arguments: object, cwd: Path = ROOT, **variables: str) -> subpro
 
 
 def refused_run(*arguments: object, cwd: Path, **variables: str) -> str:
-    """Return the line of a run that is refused in an empty folder; no file is written and no job started."""
+    """Return the line of a run that is refused in a folder, in this process; no file is written, no job started."""
     before = sorted(os.listdir(cwd))
-    done = run_recore(*arguments, cwd=cwd, **variables)
+    done = recore("run", *arguments, cwd=cwd, **variables)
     assert done.returncode == 2, done.stderr
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1, done.stderr

@@ -14,6 +14,7 @@ from recore.report.validate.submission_report import validate
 from recore.report.validate.validation import ValidationSettings
 from support.checkout import copy_scripts
 from support.data_files import write_csv
+from support.run_command import make_once
 
 IDS = ["SiteID", "DepthFrom", "DepthTo"]
 TARGETS = list(score.TARGETS)
@@ -41,31 +42,41 @@ def figure(page: Page, name: str) -> Figure:
     return next(one for one in page.items if isinstance(one, Figure) and one.name == name)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def small_file(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data file of 160 rows, 7 holes and 147 channels; in one hole there is no tin."""
+    return make_once(tmp_path_factory, "validated", lambda folder: write_small(folder, sample)) / "public.csv.gz"
+
+
+def write_small(folder: Path, sample: Path) -> None:
     data = pd.read_csv(sample / "public/public.csv.gz", index_col=0, float_precision="round_trip")
     spectra = [name for name in data if name not in TARGETS and name not in IDS]
     data = data.iloc[np.linspace(0, len(data) - 1, 160).astype(int)].drop(columns=spectra[147:])
     data[TARGETS] = data[TARGETS].fillna(data[TARGETS].mean())  # scattered gaps would make fits slow
     data.loc[data["SiteID"] == data["SiteID"].iloc[0], "SnPPM"] = np.nan
-    return write_csv(tmp_path_factory.mktemp("validated") / "public.csv.gz", data)
+    write_csv(folder / "public.csv.gz", data)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def linear_submission(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the template's preprocess.py and the linear model above."""
-    folder = copy_scripts(tmp_path_factory.mktemp("linear"), "preprocess.py")
-    (folder / "train.py").write_text(TRAIN)
-    return folder
+
+    def make(folder: Path) -> None:
+        copy_scripts(folder, "preprocess.py")
+        (folder / "train.py").write_text(TRAIN)
+
+    return make_once(tmp_path_factory, "linear", make)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def numbers(small_file: Path, linear_submission: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder beside the report of the linear submission."""
-    out = tmp_path_factory.mktemp("reports") / "r.html"
-    write_page(validate(linear_submission, small_file, ValidationSettings(repeats=2, minutes=10)), out)
-    return out.with_suffix("")
+
+    def make(folder: Path) -> None:
+        page = validate(linear_submission, small_file, ValidationSettings(repeats=2, minutes=10))
+        write_page(page, folder / "r.html")
+
+    return make_once(tmp_path_factory, "validation of the linear submission", make) / "r"
 
 
 @pytest.fixture
