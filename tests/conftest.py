@@ -1,12 +1,10 @@
 """Fixtures of all tests: a small sample, a project folder in which the scripts ran, a folder for sockets."""
 
-import importlib
 import os
 import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 # Before numpy is imported. Jobs and containers inherit no OPENBLAS_CORETYPE, and other kernels round in another way.
@@ -18,6 +16,7 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 
 import pandas as pd
 import pytest
+from support import fuzzing  # noqa: F401 - loads the profile of hypothesis before tests are decorated
 from support.checkout import ONE_THREAD, copy_scripts, run
 from support.example_runs import Runs, make_runs
 from support.run_command import make_once
@@ -25,8 +24,6 @@ from support.scripts import reason_of
 
 from recore.dataset.sample_files import Plan, make_sample
 
-if find_spec("hypothesis"):  # which the environments of SageMaker's SDK do not have
-    importlib.import_module("support.fuzzing")  # loads the profile before tests are decorated
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as of a shell's background commands: children would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -43,7 +43,7 @@ def test_what_passes_is_green_without_a_second_run(tmp_path: Path) -> None:
 def test_the_seconds_of_each_folder_are_printed(tmp_path: Path) -> None:
     done = gate(tmp_path, a=PASSES)
     assert done.stdout.splitlines()[-2] == "seconds of tests, by folder:"
-    assert done.stdout.splitlines()[-1].split()[1] == "room"
+    assert done.stdout.splitlines()[-1].split()[1] == "tests/room"
 
 
 def test_what_passes_alone_is_listed_with_its_first_failure(tmp_path: Path) -> None:

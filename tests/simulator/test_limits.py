@@ -5,6 +5,7 @@ import os
 import botocore.session
 import pytest
 from support.job_traces import Mark, assert_no_trace, output, wait_until
+from support.sandbox import needs_sandbox
 
 from recore.simulator.isolation.instances import Instance, instance_of
 from recore.simulator.jobs import process
@@ -51,22 +52,35 @@ def test_a_training_job_past_its_time_limit_keeps_its_model(either):
     assert_no_trace(either, mark)
 
 
-@pytest.mark.parametrize("way", ["itself", "children", "files"])
-def test_memory_beyond_the_instance_type(either, monkeypatch, way):
+TAKING = {
+    "itself": "kept = b'x' * (1 << 30)\ntime.sleep(600)",
+    "children": """
+for _ in range(4):
+    if os.fork() == 0:
+        kept = b'x' * (150 << 20)
+        break
+time.sleep(600)""",
+    "files": "open('/dev/shm/x', 'wb').write(b'x' * (1 << 28) + b'y' * (1 << 27))",
+}
+
+
+def assert_memory_ends_it(client, monkeypatch, way):
     monkeypatch.setattr(job_resource, "instance_of", lambda instance_type: Instance(300 << 20, 2))
-    take = "kept = b'x' * (1 << 30)\ntime.sleep(600)"
-    if way == "children":
-        take = "for _ in range(4):\n    if os.fork() == 0:\n        kept = b'x' * (150 << 20)\n        break\n"
-        take += "time.sleep(600)"
-    if way == "files":
-        if not either.simulator.enforced:
-            pytest.skip("without a sandbox /dev/shm is this machine's")
-        take = "open('/dev/shm/x', 'wb').write(b'x' * (1 << 28) + b'y' * (1 << 27))"
     mark = Mark()
-    job = either.process(f"import os, time\n{take}", Environment=mark.environment)
+    job = client.process(f"import os, time\n{TAKING[way]}", Environment=mark.environment)
     assert job["ProcessingJobStatus"] == "Failed"
     assert "memory" in job["FailureReason"] or "No space left" in job["FailureReason"]
-    assert_no_trace(either, mark)
+    assert_no_trace(client, mark)
+
+
+@pytest.mark.parametrize("way", ["itself", "children"])
+def test_memory_beyond_the_instance_type(either, monkeypatch, way):
+    assert_memory_ends_it(either, monkeypatch, way)
+
+
+@needs_sandbox  # without one, /dev/shm is this machine's
+def test_files_in_memory_beyond_the_instance_type(client, monkeypatch):
+    assert_memory_ends_it(client, monkeypatch, "files")
 
 
 def test_memory_of_training(either, monkeypatch):

@@ -50,8 +50,8 @@ def print_seconds(results: Path) -> None:
     """Print how long the tests of each folder took. The workers' seconds add up to more than those of the clock."""
     seconds: Counter[str] = Counter()
     for case in ElementTree.parse(results).iter("testcase"):
-        folders = case.get("classname", "").split(".")
-        seconds[".".join(folders[1:2] if len(folders) > 2 else folders[:1]) or "."] += float(case.get("time", 0))
+        module = case.get("classname", "").split(".")  # tests.simulator.test_chains, or tests.test_cli
+        seconds["/".join(module[:2] if len(module) > 2 else module[:1])] += float(case.get("time", 0))
     print("\nseconds of tests, by folder:")
     for folder, total in seconds.most_common():
         print(f"{total:8.1f}  {folder}")
