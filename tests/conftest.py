@@ -24,8 +24,10 @@ from support.scripts import reason_of
 
 from recore.dataset.sample_files import Plan, make_sample
 
-if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as of a shell's background commands: children would inherit it
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# As of a shell's background commands and of nohup: children would inherit that these are ignored.
+for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

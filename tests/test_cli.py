@@ -14,9 +14,12 @@ from recore.cli import main
 COMMANDS = sorted(main.commands)
 
 
+@pytest.mark.parametrize("columns", [None, "80"], ids=["no terminal", "COLUMNS"])
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help_with_an_example_in_80_columns_and_is_documented(command: str) -> None:
-    done = recore(command, "--help", COLUMNS="80")
+def test_every_command_has_help_with_an_example_in_80_columns_and_is_documented(
+    command: str, columns: str | None
+) -> None:
+    done = recore(command, "--help", COLUMNS=columns)
     assert (done.returncode, done.stderr) == (0, "")
     assert f"python -m recore {command}" in done.stdout
     assert "Example:" in done.stdout

@@ -56,18 +56,21 @@ def test_what_passes_alone_is_listed_with_its_first_failure(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("contents", "status", "repeated"),
+    ("contents", "workers", "status", "repeated"),
     [
-        ({"a": FAILS}, 1, True),
-        ({"a": FAILS, "b": UNSTABLE}, 1, True),
-        (dict.fromkeys("abcd", UNSTABLE), 1, False),
-        ({"a": UNSTABLE, "b": NOT_A_MODULE}, 2, False),
-        ({"a": NOT_HERE.replace("{name}", "slow")}, 5, False),
+        ({"a": FAILS}, 0, 1, True),
+        ({"a": FAILS, "b": UNSTABLE}, 2, 1, True),
+        (dict.fromkeys("abcd", UNSTABLE), 0, 1, False),
+        ({"a": UNSTABLE, "b": NOT_A_MODULE}, 0, 2, False),
+        ({"a": PASSES, "b": NOT_A_MODULE}, 2, 1, False),
+        ({"a": NOT_HERE.replace("{name}", "slow")}, 0, 5, False),
     ],
-    ids=["always", "one-of-two", "four", "no-module", "no-tests"],
+    ids=["always", "one-of-two", "four", "no-module", "no-module-of-workers", "no-tests"],
 )
-def test_everything_else_is_red(contents: dict[str, str], status: int, repeated: bool, tmp_path: Path) -> None:
-    done = gate(tmp_path, **contents)
+def test_everything_else_is_red(
+    contents: dict[str, str], workers: int, status: int, repeated: bool, tmp_path: Path
+) -> None:
+    done = gate(tmp_path, workers, **contents)
     assert done.returncode == status, done.stdout
     assert ("once more, alone" in done.stdout) == repeated
     assert "unstable:" not in done.stdout

@@ -83,6 +83,8 @@ def test_options_that_do_not_go_together(mine: Path, tmp_path: Path, sample: Pat
     aws = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_DEFAULT_REGION": ""}
     line = refused_run(mine, *files, "--engine", "aws", cwd=tmp_path, **aws)
     assert "export AWS_DEFAULT_REGION" in line
+    in_a_process = run_recore(mine, *files, "--engine", "aws", cwd=tmp_path, **aws)
+    assert (in_a_process.returncode, in_a_process.stdout, in_a_process.stderr) == (2, "", f"{line}\n")
     aws |= {"AWS_DEFAULT_REGION": "us-east-1"}
     line = refused_run(mine, *files, "--engine", "aws", cwd=tmp_path, **aws)
     assert "--role" in line

@@ -27,7 +27,8 @@ def start(*options: object, folder: Path, **variables: str) -> tuple[subprocess.
     return process, json.loads(process.stdout.readline())
 
 
-def test_sigterm_ends_it_with_every_job_and_folder(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_with_every_job_and_folder(number: int, tmp_path: Path) -> None:
     process, variables = start(folder=tmp_path)
     session = boto3.Session("x", "x", region_name=variables["AWS_DEFAULT_REGION"])
     clients = {name: session.client(name, endpoint_url=variables["AWS_ENDPOINT_URL"]) for name in ("sagemaker", "iam")}
@@ -46,7 +47,7 @@ def test_sigterm_ends_it_with_every_job_and_folder(tmp_path: Path) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     children = psutil.Process(process.pid).children(recursive=True)
-    process.terminate()
+    process.send_signal(number)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     assert errors.splitlines()[-1] == "simulate: ended, with all its jobs"

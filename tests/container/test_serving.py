@@ -136,6 +136,31 @@ def test_folders_from_the_environment(serve, tmp_path: Path) -> None:
     assert server.post("1").text == str(tmp_path)
 
 
+def test_two_workers_answer_at_the_same_time(serve) -> None:
+    """Each request waits for the other's file: with one worker neither would end."""
+    server = serve(
+        "import os, time\n"
+        "def model_fn(model_dir):\n"
+        "    open(f'{model_dir}/loaded', 'a').write('x')\n"
+        "    return model_dir\n"
+        "def transform_fn(model, data, content_type, accept):\n"
+        "    open(f'{model}/{data}', 'w').close()\n"
+        "    while not (os.path.exists(f'{model}/first') and os.path.exists(f'{model}/second')): time.sleep(0.01)\n"
+        "    return str(os.getpid())\n",
+        SAGEMAKER_MODEL_SERVER_WORKERS="2",
+    )
+    connections = [server.connection(), server.connection()]
+    try:
+        for connection, name in zip(connections, ("first", "second"), strict=True):
+            connection.request("POST", "/invocations", name, {"Content-Type": "text/csv"})
+        workers = {connection.getresponse().read() for connection in connections}
+    finally:
+        for connection in connections:
+            connection.close()
+    assert len(workers) == 2
+    assert (server.base / "model/loaded").read_text() == "xx"
+
+
 def test_request_that_takes_too_long(serve) -> None:
     server = serve(
         "import time\ndef model_fn(model_dir): time.sleep(2.5)\n"  # a model may take longer than a request
@@ -216,4 +241,4 @@ def test_settings_that_are_no_numbers(room: Path, variable: str, value: str) -> 
     )
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
-    assert f"{variable} is {value!r}" in done.stderr
+    assert f"{variable} is {value!r}: a whole number of at least 1 is needed" in done.stderr

@@ -78,8 +78,8 @@ def test_this_repositorys_model_starts_without_network(image: Image, tmp_path: P
         assert (image.packages / name).read_bytes() == (ROOT / name).read_bytes()
 
 
-@pytest.mark.slow  # a control: what the variable is good for
 def test_without_the_variable_pip_asks_the_index(image: Image, tmp_path: Path) -> None:
+    """A control: what the variable is good for."""
     variables = {name: value for name, value in CONTAINER["Environment"].items() if name != VARIABLE}
     done = image.install(code_of(ROOT, tmp_path), variables)
     assert done.returncode == 1
@@ -96,7 +96,6 @@ FILES: dict[str, str | bytes] = {
 }
 
 
-@pytest.mark.slow
 def test_packages_and_data_files_are_installed_too(image: Image, tmp_path: Path) -> None:
     setup = "from setuptools import setup\nsetup(name='x', py_modules=['train', 'preprocess'], packages=%r)\n"
     files = FILES | {"setup.py": setup % ["bins", "bins.shapes"], "MANIFEST.in": "include bins/*.npy\n"}

@@ -122,7 +122,11 @@ def test_assays_replaced_in_mid_run_are_not_scored_with(
     assert names(simulator, run.settings) == []
 
 
-@pytest.mark.parametrize(("bucket", "keep"), [(BUCKET, False), (VERSIONED, True)], ids=["cleared", "versioned, kept"])
+@pytest.mark.parametrize(
+    ("bucket", "keep"),
+    [(BUCKET, False), (BUCKET, True), (VERSIONED, True)],
+    ids=["cleared", "kept", "versioned, kept"],
+)
 def test_assays_that_could_not_be_removed_at_once_go_with_the_clean_up(
     bucket: str, keep: bool, simulator: Simulator, services: Services, sample: Path
 ) -> None:

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -98,9 +98,9 @@ time.sleep(600)
 """
 
 
-@pytest.mark.timing
-def test_the_budget_is_processor_time_of_all_processes(tmp_path: Path) -> None:
-    """A worker that waits uses nothing of it, however long it takes; its child's work counts, too."""
+@pytest.fixture
+def busy(tmp_path: Path) -> Iterator[TimeBudget]:
+    """The budget of a process and its child, each of which has used half a second of a processor, and waits."""
     (tmp_path / "busy.py").write_text(BUSY)
     command = [sys.executable, str(tmp_path / "busy.py"), "with a child"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -108,19 +108,28 @@ def test_the_budget_is_processor_time_of_all_processes(tmp_path: Path) -> None:
             budget = TimeBudget(10.0, [process.pid])
             assert process.stdout is not None
             process.stdout.readline()
-            used = budget.processor_seconds()
-            assert used > 0.9  # of 1 s, by the ticks that the kernel counts in
-            assert budget.clock_seconds() >= 0.5
-            time.sleep(1.0)
-            assert budget.processor_seconds() < used + 0.5
-            assert not budget.is_exhausted()
-            budget.minutes = 0.99 * used / 60
-            assert budget.is_exhausted()
-            assert "minutes of processor time were used" in budget.exhausted_by
+            yield budget
         finally:
             for child in psutil.Process(process.pid).children():
                 child.kill()
             process.kill()
+
+
+def test_the_budget_is_processor_time_of_all_processes(busy: TimeBudget) -> None:
+    used = busy.processor_seconds()
+    assert used > 0.9  # of 1 s, by the ticks that the kernel counts in
+    assert busy.clock_seconds() >= 0.5
+    assert not busy.is_exhausted()
+    busy.minutes = 0.99 * used / 60
+    assert busy.is_exhausted()
+    assert "minutes of processor time were used" in busy.exhausted_by
+
+
+@pytest.mark.timing
+def test_a_process_that_waits_uses_nothing_of_the_budget(busy: TimeBudget) -> None:
+    used = busy.processor_seconds()
+    time.sleep(1.0)
+    assert busy.processor_seconds() < used + 0.5
 
 
 def test_waiting_ends_the_budget_on_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,13 @@ def client() -> Iterator[Client]:
         yield Client(simulator)
 
 
+@pytest.fixture(scope="session")
+def without_sandbox() -> Iterator[Client]:
+    """Of a simulator whose jobs and servers see this machine's files, so that tests can tell them when to go on."""
+    with Simulator(isolation="off") as simulator:
+        yield Client(simulator)
+
+
 @pytest.fixture(scope="module")
 def endpoints(client: Client) -> Iterator[Endpoints]:
     """Of that simulator. Those that a module's tests leave are deleted after it: they hold instances and folders."""

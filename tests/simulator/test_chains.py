@@ -100,11 +100,11 @@ def test_all_containers_have_one_time_limit(client: Client) -> None:
     """Each of them takes less than the limit, and both together more."""
     scripts = [
         "import time\n" + telling("slow").replace("    text =", f"    time.sleep({seconds})\n    text =")
-        for seconds in (0.5, 2.8)
+        for seconds in (1, 9.5)
     ]
-    limit = {"ModelClientConfig": {"InvocationsTimeoutInSeconds": 3, "InvocationsMaxRetries": 0}}
+    limit = {"ModelClientConfig": {"InvocationsTimeoutInSeconds": 10, "InvocationsMaxRetries": 0}}
     job, _ = transform(client, create_model(client, *scripts), {"a": "1\n"}, **CSV, **limit)
-    expected = "ClientError: The server of container-2 refused a request: the server did not respond within 3 s"
+    expected = "ClientError: The server of container-2 refused a request: the server did not respond within 10 s"
     assert job["FailureReason"] == expected
 
 

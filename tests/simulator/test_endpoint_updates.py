@@ -5,13 +5,15 @@ import json
 import signal
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 from support.crowd import CLIENTS, Crowd
-from support.endpoints import NAMED, Endpoints, variant
+from support.endpoints import NAMED, WAITING, Endpoints, variant
 from support.job_traces import wait_until
+from support.simulator_client import Client
 
 from recore.simulator.resources import hosting
 from recore.simulator.resources.blue_green import BlueGreen
@@ -127,10 +129,10 @@ def test_a_fleet_whose_server_ends_before_the_shift_gets_no_traffic(endpoints: E
     endpoints.delete(name)
 
 
-def test_a_request_in_progress_ends_on_the_old_fleet(endpoints: Endpoints) -> None:
-    waits = "    import time\n    if data == 'wait':\n        print('waits', flush=True)\n        time.sleep(3)\n"
-    slow = NAMED.format(name="slow").replace("    return json", f"{waits}    return json")
-    name = endpoints.create(endpoints.config(variant(endpoints.model(slow))))
+def test_a_request_in_progress_ends_on_the_old_fleet(without_sandbox: Client, tmp_path: Path) -> None:
+    endpoints, go = Endpoints(without_sandbox), tmp_path / "go"
+    two_workers = {"SAGEMAKER_MODEL_SERVER_WORKERS": "2"}  # one waits, and the other serves until the shift
+    name = endpoints.create(endpoints.config(variant(endpoints.model(WAITING.format(path=str(go)), two_workers))))
     new = endpoints.config(variant(endpoints.named("new")))
     answers: list[str] = []
 
@@ -148,8 +150,10 @@ def test_a_request_in_progress_ends_on_the_old_fleet(endpoints: Endpoints) -> No
     endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new)
     while json.loads(endpoints.invoke(name)["Body"].read())[0] != "new":
         time.sleep(0.1)
+    assert thread.is_alive()
+    go.touch()
     thread.join()
-    assert answers == ["slow"]
+    assert answers == ["waiting"]
     endpoints.settle(name)
     endpoints.delete(name)
 

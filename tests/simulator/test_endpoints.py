@@ -133,7 +133,7 @@ def test_a_model_whose_archive_is_of_no_use(endpoints: Endpoints, broken: bool) 
 
 def test_operations_wait_for_each_other(endpoints: Endpoints, config: str) -> None:
     sagemaker = endpoints.sagemaker
-    slow = endpoints.model("import time\ntime.sleep(1)\n" + NAMED.format(name="slow"))
+    slow = endpoints.model("import time\ntime.sleep(5)\n" + NAMED.format(name="slow"))
     name = endpoints.create(endpoints.config(variant(slow)), wait=False)
     weights = [{"VariantName": "one", "DesiredWeight": 2}]
     calls: list[tuple[Any, dict[str, Any]]] = [

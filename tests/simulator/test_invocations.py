@@ -10,13 +10,14 @@ import socket
 import struct
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from simulator.test_traffic import binomial_bound
-from support.endpoints import NAMED, Endpoints, variant
-from support.simulator_client import IMAGE
+from support.endpoints import NAMED, WAITING, Endpoints, variant
+from support.simulator_client import IMAGE, Client
 
 from recore.simulator.api.request_threads import WORKERS
 from recore.simulator.resources import invocation
@@ -274,14 +275,13 @@ def test_a_client_that_hangs_up(endpoints: Endpoints, obedient: str) -> None:
     assert endpoints.invoke(obedient, "x")["Body"].read() == b"x"
 
 
-def test_invocations_that_wait_do_not_hold_up_other_requests(
-    endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_invocations_that_wait_do_not_hold_up_other_requests(without_sandbox: Client, tmp_path: Path) -> None:
     """More of them than the HTTP server has threads for others: a server that starts reads its model from S3 then."""
+    endpoints, go = Endpoints(without_sandbox), tmp_path / "go"
     other = endpoints.create(endpoints.config(variant(endpoints.named("other"))))
-    name = endpoints.create(endpoints.config(variant(endpoints.model(OBEDIENT))))
-    monkeypatch.setattr(invocation, "SECONDS", 6.0)
-    head = f"POST /endpoints/{name}/invocations HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\nsleep 600"
+    name = endpoints.create(endpoints.config(variant(endpoints.model(WAITING.format(path=str(go))))))
+    head = f"POST /endpoints/{name}/invocations HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 4\r\n"
+    head += "Content-Type: text/csv\r\n\r\nwait"
     with contextlib.ExitStack() as stack:
         address = ("127.0.0.1", endpoints.client.simulator.port)
         waiting = [stack.enter_context(socket.create_connection(address)) for _ in range(WORKERS + 20)]
@@ -291,6 +291,7 @@ def test_invocations_that_wait_do_not_hold_up_other_requests(
         assert endpoints.client.get(url) == b"x"
         assert json.load(endpoints.invoke(other, "x", ContentType="text/plain")["Body"])[0] == "other"
         assert not select.select(waiting, [], [], 0)[0]  # all of them still wait
+        go.touch()
     endpoints.delete(name, other)
 
 

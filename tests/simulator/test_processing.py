@@ -246,7 +246,7 @@ def test_the_time_limit_holds_while_a_package_is_built(either):
     uri = source(either, **PACKAGE | {"job.py": "", "requirements.txt": "./pkg", "pkg/setup.py": "while True: pass"})
     job = either.train("", seconds=5, HyperParameters={"sagemaker_submit_directory": uri})
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
-    assert (job["TrainingEndTime"] - job["TrainingStartTime"]).total_seconds() < 20
+    assert (job["TrainingEndTime"] - job["TrainingStartTime"]).total_seconds() < 60
 
 
 @pytest.mark.machine

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from botocore.exceptions import ClientError
 from support.simulator_client import Client, numbers
 from support.transform_jobs import completed, create_model, transform
 
-from recore.simulator.server import BUCKET, Simulator
+from recore.simulator.server import BUCKET
 
 # Answers each line with the sum of its numbers; a line that holds a word, with an error.
 SUMMING = """
@@ -183,14 +182,7 @@ def test_a_manifest_that_is_not_there(client: Client, model: str) -> None:
     assert "none.json' cannot be read" in failure(client, model, {}, Source=source)
 
 
-@pytest.fixture
-def outside() -> Iterator[Client]:
-    """Of a simulator whose servers see this machine's files."""
-    with Simulator(isolation="off") as simulator:
-        yield Client(simulator)
-
-
-def test_instances_share_the_objects_out(outside: Client, tmp_path: Path) -> None:
+def test_instances_share_the_objects_out(without_sandbox: Client, tmp_path: Path) -> None:
     """Two instances work at the same time: each waits until both have begun, and has its own server and log."""
     meeting = f"""
 import os, time
@@ -202,7 +194,7 @@ def transform_fn(model, data, content_type, accept):
         time.sleep(0.01)
     return data
 """
-    client, objects = outside, {f"{number}.csv": str(number) for number in range(4)}
+    client, objects = without_sandbox, {f"{number}.csv": str(number) for number in range(4)}
     model = create_model(client, meeting)
     job, out = transform(client, model, objects, Resources={"InstanceCount": 2}, Input={"ContentType": "text/csv"})
     assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")

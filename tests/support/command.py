@@ -1,6 +1,6 @@
 """`python -m recore` in this process, which takes milliseconds, or in one of its own, which takes seconds to import.
 
-One test of each command runs it in a process of its own, where nothing is imported yet.
+At least one test of each command runs it in a process of its own, where nothing is imported yet.
 """
 
 import contextlib
@@ -16,8 +16,11 @@ from recore.cli import main
 from support.checkout import ROOT, environment
 
 
-def recore(*arguments: object, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in a folder, with additional variables; return its exit status and what it printed."""
+def recore(*arguments: object, cwd: Path = ROOT, **variables: str | None) -> subprocess.CompletedProcess[str]:
+    """Run a command in a folder, and return its exit status and what it printed.
+
+    variables: additional ones, or None for those that it must not have.
+    """
     words = list(map(str, arguments))
     # boto3's default session keeps the settings that it was made with: each call has its own
     with contextlib.chdir(cwd), patch.object(boto3, "DEFAULT_SESSION", None):

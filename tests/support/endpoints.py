@@ -16,6 +16,20 @@ def model_fn(model_dir):
 def transform_fn(model, data, content_type, accept):
     return json.dumps([model, data if isinstance(data, str) else data.hex(), content_type, accept]), "application/json"
 """
+# Answers "wait" once a file exists, and anything else at once.
+WAITING = """
+import json, os, time
+
+def model_fn(model_dir):
+    return "waiting"
+
+def transform_fn(model, data, content_type, accept):
+    if data == "wait":
+        print("waits", flush=True)
+        while not os.path.exists({path!r}):
+            time.sleep(0.1)
+    return json.dumps([model]), "application/json"
+"""
 TRANSITIONAL = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 
 
