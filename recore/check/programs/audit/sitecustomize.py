@@ -46,7 +46,8 @@ class Reporter:
         given = os.environ.get("PYTHONPATH", "").split(":")
         self.writable = (base, os.environ.get("TMPDIR", OPEN[0]), *OPEN)
         prefixes = (sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(os.__file__))
-        self.readable = (*self.writable, *(os.path.realpath(each) for each in prefixes), *prefixes)
+        # without a sandbox a job's folder is another one, and libraries still look into the platform's, on sys.path
+        self.readable = ("/opt/ml", *self.writable, *(os.path.realpath(each) for each in prefixes), *prefixes)
         self.readable += tuple(each for each in given if each)
         self.seen: set[str] = set()
         self.busy = False

@@ -1,0 +1,36 @@
+"""What a job's program tries is reported where it leads out of the folders of a job, and only there."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.checkout import ROOT, environment
+
+AUDIT = ROOT / "recore/check/programs/audit"
+
+
+@pytest.mark.parametrize(
+    ("line", "reported"),
+    [
+        ("os.listdir('/opt/ml/code')", []),  # as importlib.metadata does for each folder on sys.path
+        ("os.listdir(os.environ['SAGEMAKER_BASE_DIR'])", []),
+        ("open(os.environ['SAGEMAKER_BASE_DIR'] + '/new', 'w')", []),
+        ("os.listdir('/home')", ["files"]),
+        ("open('/etc/passwd')", ["files"]),
+        ("open('/opt/ml/no such folder/new', 'w')", ["files"]),
+        ("socket.getaddrinfo('127.0.0.1', 80)", ["network"]),
+        ("subprocess.run(['true'])", ["processes"]),
+    ],
+)
+def test_what_a_program_tries(line: str, reported: list[str], tmp_path: Path) -> None:
+    (tmp_path / "ml").mkdir()
+    variables = {"RECORE_AUDIT": str(tmp_path / "events"), "SAGEMAKER_BASE_DIR": str(tmp_path / "ml")}
+    script = f"import contextlib, os, socket, subprocess\nwith contextlib.suppress(OSError): {line}"
+    command = [sys.executable, "-c", script]
+    subprocess.run(
+        command, env=environment() | variables | {"PYTHONPATH": str(AUDIT)}, cwd=tmp_path / "ml", check=True, timeout=60
+    )
+    events = (tmp_path / "events").read_text().splitlines() if (tmp_path / "events").exists() else []
+    assert [json.loads(event)["kind"] for event in events] == reported
