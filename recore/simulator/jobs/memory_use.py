@@ -25,7 +25,9 @@ class MemoryUse:
     def left(self) -> int | None:
         """Bytes that the others leave; None without a limit."""
         if self._file:
-            self._others = _other_shares(*self._file)
+            descriptor, place = self._file
+            content = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+            self._others = [share for (share,) in SHARE.iter_unpack(content[:place] + content[place + SHARE.size :])]
         return None if self._limit is None else max(self._limit - sum(self._others), 0)
 
     def tell(self, used: int) -> None:
@@ -51,15 +53,12 @@ class MemoryUse:
             fcntl.flock(self._file[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:  # another one decides: look again
             return False
-        try:
-            self.left()
-            is_over = self._used + sum(self._others) > (self._limit or 0) and self._used >= max(self._others, default=0)
-            if is_over:
-                self.close()
-            return is_over
-        finally:
-            if self._file:
-                fcntl.flock(self._file[0], fcntl.LOCK_UN)
+        left = self.left()
+        if left is None or self._used <= left or self._used < max(self._others, default=0):
+            fcntl.flock(self._file[0], fcntl.LOCK_UN)
+            return False
+        self.close()  # the lock goes with the descriptor
+        return True
 
     def close(self) -> None:
         """Leave the memory to the others."""
@@ -67,12 +66,6 @@ class MemoryUse:
             self.tell(0)
             os.close(self._file[0])
             self._file = None
-
-
-def _other_shares(descriptor: int, place: int) -> list[int]:
-    """The shares in a file without the one at a place."""
-    content = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
-    return [share for (share,) in SHARE.iter_unpack(content[:place] + content[place + SHARE.size :])]
 
 
 def _own_share(path: str) -> tuple[int, int]:

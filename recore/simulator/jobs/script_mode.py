@@ -102,7 +102,7 @@ def _unpacked(source: Path, job: Job, volume: Volume) -> Path:
 
 
 def find_requirements(source: Path, drivers: Path | None = None) -> Path | None:
-    """The file of requirements in a script's source, a folder; None if there is none. Raises JobFailed.
+    """The file of requirements in a script's source, a folder; None if it has no such file. Raises JobFailed.
 
     drivers: the SDK's description of the source, which may name another file, or none.
     """
