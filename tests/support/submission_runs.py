@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.mutants.editing import replace
 from support.checkout import ROOT, environment
 
 SUBMISSIONS = ROOT / "tests/submissions"
@@ -21,9 +22,7 @@ def variant(folder: Path, changes: dict[str, tuple[str, str]] | None = None, **f
     """
     shutil.copytree(SUBMISSIONS / "good", folder, ignore=shutil.ignore_patterns("__pycache__"))
     for name, (old, new) in (changes or {}).items():
-        text = (folder / name).read_text()
-        assert old in text, f"{name} of the good submission does not hold {old!r} any more"
-        (folder / name).write_text(text.replace(old, new))
+        replace(name, old, new)(folder)
     for name, text in files.items():
         (folder / (name if "." in name else f"{name}.py")).write_text(text)
     return folder
