@@ -27,7 +27,7 @@ FRAMEWORKS = (
 
 
 def refusal(name: str) -> str | None:
-    """Why an image of this name, without registry and tag, is refused; None if it is none of SageMaker's."""
+    """Why an image of this name, without registry and tag, is refused; None if it is not SageMaker's."""
     if name in ALGORITHMS:
         return f"{name} is a built-in algorithm of SageMaker that is not simulated; XGBoost is"
     if name.startswith(FRAMEWORKS):

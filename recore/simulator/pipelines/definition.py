@@ -101,7 +101,7 @@ def _check_experiment(definition: PipelineDefinition) -> None:
 
 
 def _ordered(steps: dict[str, PipelineStep]) -> dict[str, PipelineStep]:
-    """The steps in an order in which they can run. Raises DefinitionError if there is none."""
+    """The steps in an order in which they can run. Raises DefinitionError if no such order exists."""
     try:
         order = list(graphlib.TopologicalSorter({step.name: step.needs for step in steps.values()}).static_order())
     except graphlib.CycleError as error:

@@ -29,7 +29,7 @@ def with_source(store: Store, package: Record, request: Record) -> Record:
 
 
 def _specification(store: Store, uri: str) -> Record | None:
-    """The inference specification of the model or package of that ARN; None where there is none."""
+    """The inference specification of the model or package of that ARN; None if the address names no such resource."""
     found = ARN.fullmatch(uri)
     if found is None:
         return None

@@ -51,7 +51,7 @@ class StepCache:
         return []
 
     def find(self, step: PipelineStep, key: str) -> Record | None:
-        """An earlier result: the ARN of its execution, the properties and the metadata. None where there is none."""
+        """An earlier result: the ARN of its execution, the properties and the metadata. None if the cache has none."""
         entry = self._store.get(self._kind, key)
         if entry is None or (step.cache.expires is not None and now() - entry["Time"] > step.cache.expires):
             return None

@@ -26,7 +26,7 @@ class StepRecords:
         return self._store.get(self._kind, name)
 
     def put(self, name: str, **members: Any) -> Record:
-        """Change members of a record, which is made if there is none."""
+        """Change members of a record, which is created if it does not exist."""
         return self._store.change(self._kind, name, lambda record: record | members, {})
 
     def delete_all(self) -> None:

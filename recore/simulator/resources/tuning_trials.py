@@ -45,7 +45,7 @@ class Trial:
 
     @property
     def objective(self) -> float | None:
-        """The last value of the objective of a job that completed or was stopped; None if there is none."""
+        """The last value of the objective of a job that completed or was stopped; None without such a value."""
         if self.job is None or self.status not in ("Completed", "Stopped"):
             return None
         found = self.job.get("FinalMetricDataList", [])
