@@ -104,6 +104,8 @@ class Measurement:
                     if not self._fails(copy, test, deadline):
                         result.outcome, result.test = CAUGHT, test
                         return result
+                    if test in result.failing:  # it cannot be left out
+                        raise RuntimeError(f"{test} fails without the fault, too, and with it nothing else can run")
                     result.failing.append(test)
             except TimeOver:
                 return Result(TIME_OVER, seconds=self.limit, failing=result.failing)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import Console
-from support.checkout import ROOT, environment
+from support.checkout import ROOT, environment_of_a_full_disk
 from support.command import recore
 from support.fuzzing import examples
 
@@ -268,7 +268,9 @@ def test_a_note_that_cannot_be_written_leaves_the_record(tmp_path: Path) -> None
     limit += "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100));"
     code = f"{limit} from recore.cli import main; main(prog_name='recore')"
     command = [sys.executable, "-c", code, "board", "--note", tmp_path / "one", "text"]
-    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment_of_a_full_disk(), capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 2
     assert done.stderr.startswith("recore: ")
     assert len(done.stderr.splitlines()) == 1

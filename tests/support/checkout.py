@@ -22,6 +22,14 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
 
 
+def environment_of_a_full_disk() -> dict[str, str]:
+    """The same, for a process that may write only a few bytes to a file: it must not write compiled modules.
+
+    Python keeps what it could write of them, and no later process can import them.
+    """
+    return environment() | {"PYTHONDONTWRITEBYTECODE": "1"}
+
+
 def run(*command: object, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run Python with arguments in a folder, with additional variables."""
     arguments = [sys.executable, *map(str, command)]

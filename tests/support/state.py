@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 
 from recore.simulator.server import BUCKET
-from support.checkout import ROOT, environment
+from support.checkout import ROOT, environment_of_a_full_disk
 
 Snapshot = dict[str, dict[str, bytes]]  # bucket, key, content
 
@@ -24,7 +24,12 @@ class SimulatorProcess:
     def __init__(self, *options: object):
         command = [sys.executable, "-m", "recore", "simulate", "--isolation", "off", "--json", *map(str, options)]
         self.process = subprocess.Popen(
-            command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            command,
+            cwd=ROOT,
+            env=environment_of_a_full_disk(),  # some tests limit what it may write
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
         )
         assert self.process.stdout
         self.endpoint = json.loads(self.process.stdout.readline())["AWS_ENDPOINT_URL"]
