@@ -77,9 +77,10 @@ def test_settings_that_are_missing(tmp_path: Path, sample: Path) -> None:
     assert "no AWS credentials: `aws configure`" in line
 
 
-def test_an_endpoint_that_does_not_answer_is_one_line(tmp_path: Path, sample: Path) -> None:
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "simulator.localhost"])
+def test_an_endpoint_that_does_not_answer_is_one_line(host: str, tmp_path: Path, sample: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:  # a port that nothing listens on, once it is closed
-        endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
+        endpoint = f"http://{host}:{server.getsockname()[1]}"
     options = [tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", "out"]
     line = refused_run(*options, cwd=tmp_path, **VALID | {"AWS_ENDPOINT_URL": endpoint})
     assert f"nothing answers at {endpoint}" in line
