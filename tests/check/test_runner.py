@@ -100,6 +100,15 @@ def test_nothing_is_run_while_the_source_has_errors(journal: Journal, source: Su
     assert journal.opened == 1
 
 
+def test_an_error_that_is_found_by_running_keeps_no_other_rule_from_running(
+    journal: Journal, source: SubmissionSource
+) -> None:
+    entries = [journal.entry("RC301", ERROR, runs=True), journal.entry("RC302", runs=True)]
+    results = run_rules(entries, {"RC301", "RC302"}, source, journal.experiments)
+    assert [result.not_run for result in results] == ["", ""]
+    assert journal.order == ["RC301", "RC302"]
+
+
 def test_what_is_not_uploaded_is_not_run(journal: Journal, source: SubmissionSource) -> None:
     entries = [journal.entry("RC202", ERROR), journal.entry("RC301", runs=True)]
     results = run_rules(entries, {"RC301"}, source, journal.experiments)

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from support.validations import TRAIN
 from recore.report.validate.submission_report import validate
 from recore.report.validate.time_budget import TimeBudget
 from recore.report.validate.validation import ValidationSettings
-from recore.report.validate.workers import SubmissionError
+from recore.report.validate.workers import SubmissionError, Worker
 
 
 @pytest.mark.slow
@@ -33,6 +34,16 @@ def test_nothing_is_left_in_a_submissions_folder(numbers: Path, linear_submissio
     facts = json.loads((numbers / "contents.json").read_text())["facts"]
     assert facts["submission"] == str(linear_submission)
     assert {path.name for path in linear_submission.iterdir()} == {"preprocess.py", "train.py"}
+
+
+def test_the_time_limit_is_that_of_one_request(linear_submission: Path, tmp_path: Path) -> None:
+    """Its timer would otherwise end the process during a later one."""
+    worker = Worker(linear_submission, tmp_path / "log", 10)
+    with pytest.raises(SubmissionError, match="no_such_request"):
+        worker.ask("no_such_request")
+    timers = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+    assert all(timer.finished.is_set() for timer in timers)
+    worker.stop()
 
 
 @pytest.mark.slow

@@ -5,8 +5,11 @@ import json
 from pathlib import Path
 
 import pytest
+from support.checkout import run
 from support.simulator_client import Client
 from support.transform_jobs import completed, create_model
+
+from recore.simulator.isolation.sandbox import LIBRARY
 
 pytestmark = pytest.mark.everywhere
 
@@ -69,6 +72,36 @@ def test_it_is_for_jobs_alone() -> None:
 def test_a_response_of_its_worker(either: Client) -> None:
     model = create_model(either, FEATURES)
     assert completed(either, model, {"a": "1,2\n3,4\n"}, **CSV) == [b"10.0,20.0\n30.0,40.0\n"]
+
+
+# Two first requests at the same time: the second must wait until the first has initialized the application.
+AT_ONCE = """
+import threading
+from sagemaker_containers.beta.framework import worker
+
+entered, go_on, calls = threading.Semaphore(0), threading.Event(), []
+
+def initialize():
+    calls.append(1)
+    entered.release()
+    go_on.wait(30)
+
+application = worker.Worker(transform_fn=lambda: "", initialize_fn=initialize, module_name="m")
+threads = [threading.Thread(target=lambda: application.test_client().get("/ping")) for _ in range(2)]
+for thread in threads:
+    thread.start()
+assert entered.acquire(timeout=30)
+assert not entered.acquire(timeout=0.5), "it was initialized by both"
+go_on.set()
+for thread in threads:
+    thread.join()
+assert calls == [1]
+"""
+
+
+def test_its_worker_is_initialized_once(tmp_path: Path) -> None:
+    done = run("-c", AT_ONCE, cwd=tmp_path, PYTHONPATH=LIBRARY)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow

@@ -56,6 +56,9 @@ UPLOADED = {
     "manifest": Flaw(
         "RC203", "MANIFEST.in", "add requirements.txt", write("MANIFEST.in", "# the upload\nadd requirements.txt\n")
     ),
+    "manifest-folder-alone": Flaw(
+        "RC203", "MANIFEST.in", "recursive-include data", write("MANIFEST.in", "# the upload\nrecursive-include data\n")
+    ),
     "manifest-missing": Flaw(
         "RC203", "MANIFEST.in", "include requirement.txt", write("MANIFEST.in", "include requirement.txt\n"), WARNING
     ),
