@@ -218,6 +218,24 @@ def test_a_disk_that_is_full(
     assert "records: dropped (1 so far): the spool could not be written" in caplog.text
 
 
+def test_a_record_of_which_a_part_is_written_harms_no_other(
+    spool_of: Callable[..., RecordSpool], client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a disk that becomes full, and has room again later."""
+    prefix, spool, write = f"spool-{next(numbers)}", spool_of(), os.write
+    for number in range(3):
+        with monkeypatch.context() as context:
+            if number == 1:
+                context.setattr(
+                    record_spool.os,
+                    "write",
+                    lambda file, entry: write(file, entry[:20] if file == spool._file else entry),
+                )
+            spool.put(BUCKET, f"{prefix}/{number}", b"{}")
+    spool.close()
+    assert names(client, prefix) == ["0", "2"]
+
+
 def test_the_end_comes_before_sagemaker_kills_a_server() -> None:
     """That is after 30 seconds; the program itself needs some, too."""
     assert http_server.GRACE + record_spool.DRAIN + record_spool.MARGIN <= 29
