@@ -2,6 +2,9 @@
 
 import sys
 
+if not sys.flags.safe_path:
+    del sys.path[0]  # the working directory, which -m puts there: a submission's numpy.py in it would be run
+
 from recore import interrupts
 
 interrupts.end_at_once()

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.checkout import ROOT
+from click.testing import CliRunner
+from support.checkout import ROOT, environment
 from support.command import recore, recore_process
 
 from recore.cli import main
@@ -38,6 +39,29 @@ def test_help_names_every_command_with_a_whole_sentence(columns: dict[str, str])
     listed = [line.split(maxsplit=1) for line in done.stdout.partition("Commands:\n")[2].splitlines()]
     assert [name for name, _ in listed] == COMMANDS
     assert [name for name, sentence in listed if sentence.endswith("...")] == []
+
+
+def test_files_of_the_working_directory_are_never_imported(tmp_path: Path) -> None:
+    """A submission's folder can have files with the names of packages; reading it must not run them."""
+    for name in ("numpy", "click", "pandas", "json", "signal", "typing", "difflib", "score"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    (tmp_path / "numpy-2.0.0.dist-info").mkdir()
+    words = [sys.executable, "-m", "recore", "check", ".", "--source-only"]
+    variables = environment() | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(words, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 1, done.stderr
+    assert "setup.py" in done.stdout
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_working_directory_that_was_removed(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    done = CliRunner().invoke(main, [command], prog_name="python -m recore")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == "recore: the working directory was removed: change to one that exists\n"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The command line: every command is parsed here, calls a room, and prints."""
 
 import difflib
+import os
 from typing import Any
 
 import click
@@ -41,6 +42,7 @@ class OneLineErrors(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             with interrupts.raised():
+                _require_working_directory()
                 return super().invoke(ctx)
         except KeyboardInterrupt:
             click.echo(interrupts.LINE, err=True)
@@ -60,6 +62,14 @@ class OneLineErrors(click.Group):
                 raise
             command = "make setup-docker" if package == "docker" else "make setup"
             raise OneLineError(f"the Python package `{package}` is not installed: `{command}` installs it") from error
+
+
+def _require_working_directory() -> None:
+    """Raises ValueError where it was removed: what commands would say of relative paths is hard to understand."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise ValueError("the working directory was removed: change to one that exists") from None
 
 
 def _usage_message(error: click.UsageError, command: str) -> str:

@@ -19,13 +19,21 @@ from recore.simulator.isolation.sandbox import LIBRARIES, ML, SHM, Isolation, La
 
 
 @cache
+def program() -> str | None:
+    """Where bubblewrap is on this machine, as an absolute path; None where it is not."""
+    found = shutil.which("bwrap")
+    return found and os.path.abspath(found)
+
+
+@cache
 def bubblewrap_works() -> bool:
     """Whether bubblewrap is there and may do here what a job needs, tried once."""
-    if shutil.which("bwrap") is None:
+    bwrap = program()
+    if bwrap is None:
         return False
     with tempfile.TemporaryDirectory() as root:
-        command = ["bwrap", *_arguments(Path(root), this_python()), "--", sys.executable, "-c", "import ctypes"]
-        return subprocess.run(command, capture_output=True).returncode == 0
+        command = [bwrap, *_arguments(Path(root), this_python()), "--", sys.executable, "-c", "import ctypes"]
+        return subprocess.run(command, env={}, capture_output=True).returncode == 0
 
 
 class Bubblewrap(Isolation):
@@ -41,7 +49,10 @@ class Bubblewrap(Isolation):
             arguments += ["--bind", str(outside), inside]
         if sandbox.libraries:
             arguments += ["--ro-bind", str(sandbox.libraries), LIBRARIES]
-        return Launch(command, environment, "/", arguments=[*arguments, "--chdir", folder])
+        # the variables are for the job's command alone: bubblewrap itself starts outside, where its loader obeys some
+        for name, value in environment.items():
+            arguments += ["--setenv", name, value]
+        return Launch(command, {}, "/", bubblewrap=[program() or "bwrap", *arguments, "--chdir", folder])
 
 
 def _arguments(root: Path, python: PythonEnvironment) -> list[str]:

@@ -25,15 +25,15 @@ SHM = 256 << 20  # bytes of /dev/shm: it is memory that no process shows as its 
 class Launch:
     """A command as it must be started outside, and the environment and folder to start it in.
 
-    container: where it is a container that is started, what Docker is told of it. arguments: bubblewrap's, which the
-    supervisor passes to it in a file: the job could read them in its command line.
+    container: where it is a container that is started, what Docker is told of it. bubblewrap: where the command runs in
+    a sandbox, bubblewrap's own command line, which gives the command its environment; that of bubblewrap is empty.
     """
 
     command: list[str]
     environment: dict[str, str]
     folder: str
     container: dict[str, Any] | None = None
-    arguments: list[str] | None = None
+    bubblewrap: list[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -113,4 +113,4 @@ class Isolation:
         """How to start a command of ours, by the job's Python, that fetches packages for it and sees nothing of it."""
         paths, program = {ML: sandbox.ml}, str(catalogue.family_of(sandbox.image).python().program)
         environment = {name: value for name, value in os.environ.items() if name not in ("PIP_TARGET", "PIP_USER")}
-        return Launch([program, *(translated(word, paths) for word in command)], environment, str(sandbox.ml))
+        return Launch([program, "-P", *(translated(word, paths) for word in command)], environment, str(sandbox.ml))

@@ -2,14 +2,14 @@
 
     python supervisor.py SPECIFICATION EVENTS
 
-SPECIFICATION is a file, removed when read, with a JSON object: command, arguments (null, or bubblewrap's, which then
-runs the command), environment, folder, seconds (or null), bytes
-(or null), memory_use (null, or a file that it shares with the supervisors of the commands that have these bytes
-together), cpus (or null, for a container), processes (how many at a time), grace (seconds from SIGTERM to SIGKILL),
-volume (bytes that the files below the folder `job` may take on the disk, or null), job, and container (null, or what
-Docker is told of one that runs the command). EVENTS is the file descriptor that one line of JSON is written to when all
-is over: code, signal, reason ("time", "memory", "disk", "processes", "stopped" or null), seconds, bytes (the peak of
-memory). Orders come by standard input: "stop", or "kill" for no grace.
+SPECIFICATION is a file, removed when read, with a JSON object: command, bubblewrap (null, or the command line of
+bubblewrap, which then runs the command), environment, folder, seconds (or null), bytes (or null), memory_use (null, or
+a file that it shares with the supervisors of the commands that have these bytes together), cpus (or null, for a
+container), processes (how many at a time), grace (seconds from SIGTERM to SIGKILL), volume (bytes that the files below
+the folder `job` may take on the disk, or null), job, and container (null, or what Docker is told of one that runs the
+command). EVENTS is the file descriptor that one line of JSON is written to when all is over: code, signal, reason
+("time", "memory", "disk", "processes", "stopped" or null), seconds, bytes (the peak of memory). Orders come by standard
+input: "stop", or "kill" for no grace.
 
 It is the parent of every process that the job starts, also of those that outlive their own parent (a subreaper), so it
 finds them all; and when whoever started it goes away, it ends the job.
@@ -131,13 +131,12 @@ class Processes:
 
     def __init__(self, specification: dict[str, Any]):
         command = specification["command"]
-        self._sandboxed = specification["arguments"] is not None
+        self._sandboxed = specification["bubblewrap"] is not None
         files = []
         if self._sandboxed:  # bubblewrap's command line can be read in the sandbox, a file that it has read cannot
-            files = [os.memfd_create("arguments")]
-            os.write(files[0], "\0".join(specification["arguments"]).encode(errors="surrogateescape"))
-            os.lseek(files[0], 0, os.SEEK_SET)
-            command = ["bwrap", "--args", str(files[0]), "--", *command]
+            program, *arguments = specification["bubblewrap"]
+            files = [arguments_file(arguments)]
+            command = [program, "--args", str(files[0]), "--", *command]
         with first_to_go():
             self._process = subprocess.Popen(
                 command,
@@ -172,6 +171,20 @@ class Processes:
         deadline = time.monotonic() + LAST
         while kill_all() and time.monotonic() < deadline:
             reap()
+
+
+def arguments_file(arguments: list[str]) -> int:
+    """The descriptor of a file that bubblewrap reads arguments from. Raises ValueError where one holds a zero byte.
+
+    Zero bytes separate arguments: what follows one in a variable of the job would be an argument of its own.
+    """
+    if any("\0" in argument for argument in arguments):
+        raise ValueError("embedded null byte")
+    file = os.memfd_create("arguments")
+    with open(file, "wb", closefd=False) as writing:
+        writing.write("\0".join(arguments).encode(errors="surrogateescape"))
+    os.lseek(file, 0, os.SEEK_SET)
+    return file
 
 
 def tell(pid: int, sandboxed: bool) -> bool:

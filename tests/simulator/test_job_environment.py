@@ -1,0 +1,184 @@
+"""A job's variables are for the job alone: nothing that runs outside its sandbox, bubblewrap above all, gets them."""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+from support.endpoints import Endpoints, variant
+from support.job_traces import wait_until
+from support.sandbox import needs_sandbox
+from support.simulator_client import IMAGE, Client
+
+from recore.simulator.images.python_environment import this_python
+from recore.simulator.isolation.bubblewrap import Bubblewrap
+from recore.simulator.isolation.sandbox import Launch, Sandbox
+from recore.simulator.jobs.process import SupervisedProcess
+from recore.simulator.server import Simulator
+
+# What the dynamic loader, the C library, the shell and Python read. Their values do no harm inside the sandbox.
+VARIABLES = {
+    "LD_PRELOAD": "/opt/ml/none.so",
+    "LD_AUDIT": "/opt/ml/none.so",
+    "LD_LIBRARY_PATH": "/opt/ml/libraries",
+    "LD_DEBUG": "libs",
+    "LD_DEBUG_OUTPUT": "{folder}/trace",
+    "LD_BIND_NOW": "1",
+    "LD_PROFILE": "libc.so.6",
+    "LD_PROFILE_OUTPUT": "{folder}",
+    "GLIBC_TUNABLES": "glibc.malloc.check=3",
+    "MALLOC_CHECK_": "3",
+    "GCONV_PATH": "/opt/ml/none",
+    "LOCPATH": "/opt/ml/none",
+    "NLSPATH": "/opt/ml/none",
+    "RESOLV_HOST_CONF": "{folder}/hosts",
+    "TZ": ":{folder}/zone",
+    "PATH": "{folder}:/usr/bin:/bin",
+    "IFS": "/",
+    "ENV": "{folder}/profile",
+    "BASH_ENV": "{folder}/profile",
+    "PYTHONPATH": "{folder}",
+    "PYTHONHOME": "{folder}",
+    "PYTHONSTARTUP": "{folder}/startup.py",
+    "PYTHONINSPECT": "1",
+    "PYTHONWARNINGS": "error",
+    "TMPDIR": "{folder}",
+}
+RECORDING = """#!{python}
+import os, sys
+with open({path!r}, "w") as file:
+    file.write(repr((dict(os.environ), open(int(sys.argv[2]), "rb").read())))
+"""
+
+
+def run(launch: Launch, folder: Path) -> str:
+    """What a command prints under its supervisor."""
+    process = SupervisedProcess(launch, folder)
+    printed = process.output.read().decode()
+    process.wait()
+    return printed
+
+
+def launch_of(folder: Path, variables: dict[str, str]) -> Launch:
+    """How bubblewrap is started for a job with these variables."""
+    (folder / "ml").mkdir()
+    return Bubblewrap().launch(Sandbox(folder, Bubblewrap(), IMAGE), ["env"], variables, "/")
+
+
+def test_bubblewrap_starts_with_an_empty_environment(tmp_path: Path) -> None:
+    """A program in bubblewrap's place writes down what it is started with."""
+    record, program = tmp_path / "record", tmp_path / "program"
+    program.write_text(RECORDING.format(python=sys.executable, path=str(record)))
+    program.chmod(0o755)
+    variables = {name: value.format(folder=tmp_path) for name, value in VARIABLES.items()}
+    launch = launch_of(tmp_path, variables)
+    assert launch.bubblewrap
+    assert run(replace(launch, bubblewrap=[str(program), *launch.bubblewrap[1:]]), tmp_path) == ""
+    environment, arguments = eval(record.read_text())
+    assert not set(environment) & set(VARIABLES), environment
+    words = arguments.decode().split("\0")
+    for name, value in variables.items():
+        assert words[words.index(name) - 1 : words.index(name) + 2] == ["--setenv", name, value]
+
+
+def test_a_zero_byte_in_a_variable_is_no_end_of_an_argument(tmp_path: Path) -> None:
+    """What follows it would be another argument of bubblewrap."""
+    launch = launch_of(tmp_path, {"NAME": "value\0--bind\0/\0/host"})
+    assert "could not be started: embedded null byte" in run(launch, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder outside the sandbox that the variables name. In it is a program that would leave a file."""
+    folder = tmp_path_factory.mktemp("named")
+    program = folder / "bwrap"
+    program.write_text(f"#!/bin/sh\n: > {folder}/started\n")
+    program.chmod(0o755)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def environments(client: Client, folder: Path) -> tuple[dict[str, str], list[dict[str, str]]]:
+    """The environment of a job with all the variables, and those of all processes of the simulator outside its sandbox.
+
+    The job runs a program that obeys none of them.
+    """
+    entry = {"ImageUri": IMAGE, "ContainerEntrypoint": ["/bin/sleep", "300"]}
+    variables = {name: value.format(folder=folder) for name, value in VARIABLES.items()}
+    name = client.process("", wait=False, AppSpecification=entry, Environment=variables)["ProcessingJobName"]
+    wait_until(lambda: any(process.name() == "sleep" for process in children()))
+    processes = {process.name(): process for process in children()}
+    assert "bwrap" in processes
+    inside = processes.pop("sleep").environ()
+    outside = [process.environ() for process in processes.values()]
+    client.sagemaker.stop_processing_job(ProcessingJobName=name)
+    client.wait("ProcessingJob", name)
+    return inside, outside
+
+
+def children() -> list[psutil.Process]:
+    return psutil.Process().children(recursive=True)
+
+
+@needs_sandbox
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_a_variable_reaches_the_job_alone(
+    variable: str, environments: tuple[dict[str, str], list[dict[str, str]]], folder: Path
+) -> None:
+    inside, outside = environments
+    value = VARIABLES[variable].format(folder=folder)
+    assert inside[variable].startswith(value)  # PATH goes on
+    assert not [environment for environment in outside if environment.get(variable, "").startswith(value)]
+    assert [path.name for path in folder.iterdir()] == ["bwrap"]  # no trace, and what PATH leads to was not started
+
+
+FINDING = """
+import os
+
+PROGRAM = '''#!/bin/sh
+/usr/bin/env > {record}
+ls -R / >> {record}
+exit 1
+'''
+
+def model_fn(model_dir):
+    os.makedirs("/opt/ml/model/bin")
+    with open("/opt/ml/model/bin/bwrap", "w") as file:
+        file.write(PROGRAM)
+    os.chmod("/opt/ml/model/bin/bwrap", 0o755)
+    lines = [line.split() for line in open("/proc/self/mountinfo")]
+    return [line[3] for line in lines if line[4] == "/opt/ml"][0]
+
+def transform_fn(model, data, content_type, accept):
+    return model, "text/plain"
+"""
+ECHO = """
+import json, os
+
+def model_fn(model_dir):
+    return dict(os.environ)
+
+def transform_fn(model, data, content_type, accept):
+    return json.dumps(model), "application/json"
+"""
+
+
+@needs_sandbox
+def test_a_chain_of_endpoints_reaches_nothing_outside(tmp_path: Path) -> None:
+    """One learns where its folder is on this machine and leaves a program there, to which another's PATH then leads."""
+    record = tmp_path / "record"
+    with Simulator(isolation="required") as simulator:
+        endpoints = Endpoints(Client(simulator))
+        first = endpoints.create(endpoints.config(variant(endpoints.model(FINDING.format(record=record)))))
+        place = endpoints.invoke(first)["Body"].read().decode()  # below the root of its file system
+        [left] = simulator.folder.rglob("ml/model/bin")
+        assert str(left).endswith(f"{place}/model/bin")
+        variables = {"PATH": f"{left}:{this_python().search_path}", "LD_PRELOAD": f"{left}/none.so"}
+        second = endpoints.create(endpoints.config(variant(endpoints.model(ECHO, variables))))
+        found = json.loads(endpoints.invoke(second)["Body"].read())
+        assert found["PATH"].startswith(variables["PATH"])
+        assert endpoints.describe(second)["EndpointStatus"] == "InService"
+        endpoints.delete(first, second)
+    assert not record.exists()
