@@ -30,6 +30,8 @@ PATHS = (
     "/bucket/key",
     "/sagemaker-us-east-1-123456789012/k",
     "/endpoints/e/invocations",
+    "//%65ndpoints/e/invocations",
+    "http://127.0.0.1/endpoints/e/invocations",
     "/%00",
     "//",
     "*",

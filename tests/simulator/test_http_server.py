@@ -164,6 +164,14 @@ def test_keys_of_any_characters(client: Client, key: str) -> None:
         client.s3.delete_object(Bucket=BUCKET, Key=name)
 
 
+@pytest.mark.parametrize("before", ["/", "//", "", "http://127.0.0.1/", "http://127.0.0.1//"])
+def test_forms_of_an_address(client: Client, before: str) -> None:
+    client.s3.put_object(Bucket=BUCKET, Key="forms/a//b/", Body=b"found")
+    for path in ("forms/a//b/", "forms/a%2F/b%2f?x-id=GetObject"):
+        head = f"GET {before}{BUCKET}/{path} HTTP/1.1\r\n".encode() + SIGNED + b"\r\n"
+        assert exchange(client.simulator.port, head)[::2] == (200, b"found")
+
+
 def test_uploads_of_files_and_streams(client: Client) -> None:
     """boto3 sends some in chunks with checksums, and asks before it sends."""
 

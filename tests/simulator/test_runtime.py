@@ -4,6 +4,8 @@ import contextlib
 import http.client
 import io
 import json
+import socket
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +13,7 @@ import botocore.exceptions
 import pytest
 from support.simulator_client import Client
 
+from recore.simulator.api import request_threads
 from recore.simulator.api.errors import ServiceError
 from recore.simulator.resources import registry
 from recore.simulator.resources.registry import KINDS
@@ -42,12 +45,31 @@ class Echoes(Resource):
         }
 
 
-@pytest.fixture(scope="module")
-def runtime() -> Iterator[Any]:
+class Waits(Resource):
+    """Endpoints whose invocations wait until they may end."""
+
+    kind = "Endpoint"
+    arn_type = "endpoint"
+    begun, may_end = threading.Semaphore(0), threading.Event()
+
+    def InvokeEndpoint(self, request: Record) -> Record:
+        self.begun.release()
+        assert self.may_end.wait(60)
+        return {"Body": request["Body"]}
+
+
+@contextlib.contextmanager
+def simulator_with(kind: type[Resource]) -> Iterator[Simulator]:
     with contextlib.ExitStack() as ends:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(registry, "KINDS", (*KINDS, Echoes))
+            patch.setattr(registry, "KINDS", (*KINDS, kind))
             simulator = ends.enter_context(Simulator(isolation="off"))
+        yield simulator
+
+
+@pytest.fixture(scope="module")
+def runtime() -> Iterator[Any]:
+    with simulator_with(Echoes) as simulator:
         yield simulator.client("sagemaker-runtime")
 
 
@@ -89,6 +111,45 @@ def test_addresses_and_methods(
         assert (answer.status, answer.getheader("x-amzn-errortype")) == (status, code)
         assert answer.getheader("Content-Type") == "application/json"
         assert path in json.loads(answer.read())["Message"] or path.endswith("/invocations")
+
+
+def test_an_invocation_has_a_thread_whatever_form_its_address_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_threads, "WORKERS", 2)
+    monkeypatch.setattr(Waits, "begun", threading.Semaphore(0))
+    monkeypatch.setattr(Waits, "may_end", threading.Event())
+    addresses = [
+        "//endpoints/x/invocations",
+        "///endpoints/x/invocations?a=b",
+        "/%65ndpoints/x/invocations",
+        "/%2Fendpoints%2fx/invocations",
+        "endpoints/x/invocations",
+        "%2fendpoints/x/%69nvocations",
+        "http://127.0.0.1/endpoints/x/invocations",
+        "http://127.0.0.1//%65ndpoints/x/invocations#a",
+    ]
+    with simulator_with(Waits) as simulator, contextlib.ExitStack() as stack:
+        stack.callback(Waits.may_end.set)
+        connections = []
+        for address in addresses * 2:
+            for header in ("", f"Authorization: {SIGNED}\r\n"):
+                request = f"POST {address} HTTP/1.1\r\nHost: 127.0.0.1\r\n{header}Content-Length: 2\r\n\r\nok"
+                connection = stack.enter_context(socket.create_connection(("127.0.0.1", simulator.port), timeout=60))
+                connection.sendall(request.encode())
+                connections.append(connection)
+        for _ in connections:
+            assert Waits.begun.acquire(timeout=30)
+        assert simulator.client("sagemaker").list_models()["Models"] == []
+        Waits.may_end.set()
+        assert {connection.recv(12) for connection in connections} == {b"HTTP/1.1 200"}
+
+
+def test_what_only_resembles_the_address_of_an_invocation(client: Client) -> None:
+    """What stands before a colon is a part of the path where no authority follows it."""
+    for address in ("x:/endpoints/x/invocations", "/endp\toints/x/invocations"):
+        head = f"POST {address} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {SIGNED}\r\nContent-Length: 0\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", client.simulator.port), timeout=30) as connection:
+            connection.sendall(head.encode())
+            assert connection.recv(12) == b"HTTP/1.1 501"
 
 
 def test_a_kind_adds_its_invocations(runtime: Any) -> None:

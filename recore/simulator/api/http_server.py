@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY as UNDERSCORED
 from waitress import wasyncore
@@ -37,6 +38,7 @@ BODY = (5 << 30) + (64 << 20)  # bytes: S3 takes 5 GiB in one request, which sig
 DISK = 1 << 20  # bytes of a body from which on it is on disk
 CLOSING = 10.0  # seconds that requests in progress have to end
 CODES = {413: "RequestEntityTooLarge", 431: "RequestHeaderFieldsTooLarge", 501: "NotImplemented"}
+ORIGIN = re.compile("(?:[^/?#:]+://[^/?#]*)?/*")  # what stands before the path in an address, and its first slashes
 USER_METADATA = re.compile(rb"^(x-amz-meta-[^:\s]*_[^:\s]*):[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 
 
@@ -147,9 +149,12 @@ class BodyBuffer(OverflowableBuffer):  # type: ignore[misc]
 
 
 class RequestParser(HTTPRequestParser):  # type: ignore[misc]
-    """A request that is being read. waitress drops headers with an underscore; S3's metadata may have such names."""
+    """A request that is being read. waitress drops headers with an underscore; S3's metadata may have such names.
 
-    request_uri = ""  # until the header is read
+    Its path has one form from here on, whatever the client wrote: who answers it, and in which thread, depends on it.
+    """
+
+    path = request_uri = ""  # until the header is read
 
     def __init__(self, settings: Any):
         super().__init__(settings)
@@ -174,6 +179,10 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
             raise ParsingError(str(error)) from None
         if self.body_rcv is not None:
             self.body_rcv.buf = BodyBuffer(DISK)
+        # there moto sees which slashes of a key are %2F; the path begins with a bucket's name, so with a single slash
+        self.request_uri = ORIGIN.sub("/", self.request_uri, count=1)
+        quoted = re.split("[?#]", self.request_uri, maxsplit=1)[0]
+        self.path = "/" + unquote_to_bytes(quoted.encode("latin-1")).decode("latin-1").lstrip("/")
         values: dict[str, list[str]] = {}
         for name, value in USER_METADATA.findall(header):
             key = name.decode("latin-1").upper().replace("-", "_")
@@ -194,8 +203,7 @@ class RequestTask(WSGITask):  # type: ignore[misc]
 
     def get_environment(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environment()
-        # there moto sees which slashes of a key are %2F; the path begins with a bucket's name, so with a single slash
-        environ["RAW_URI"] = re.sub("^//+", "/", self.request.request_uri)
+        environ["RAW_URI"] = self.request.request_uri
         environ[UNDERSCORED] = self.request.underscored
         return environ
 

@@ -10,7 +10,7 @@ from waitress.task import ThreadedTaskDispatcher
 logger = logging.getLogger(__name__)
 
 WORKERS = 100  # threads for all that answers soon
-INVOCATIONS = "/endpoints/"  # how the addresses of invocations begin
+INVOCATIONS = "/endpoints/"  # how the paths of invocations begin
 
 
 class RequestThreads:
@@ -30,7 +30,7 @@ class RequestThreads:
 
     def add_task(self, channel: Any) -> None:
         """Answer the first request of a connection."""
-        if not channel.requests[0].request_uri.startswith(INVOCATIONS):
+        if not channel.requests[0].path.startswith(INVOCATIONS):
             self._others.add_task(channel)
             return
         with self._changed:
