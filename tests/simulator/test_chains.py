@@ -24,7 +24,7 @@ from recore.simulator.jobs.process import SupervisedProcess
 from recore.simulator.jobs.queue import Job, JobQueue
 from recore.simulator.resources import transform as transform_resource
 from recore.simulator.serving.chain import Chain
-from recore.simulator.serving.client import NoResponse
+from recore.simulator.serving.response import NoResponse
 from recore.simulator.serving.sharing import share_out
 from recore.simulator.state.records import Store
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from recore.simulator.jobs.failure import JobFailed
-from recore.simulator.serving.client import Response
 from recore.simulator.serving.feeding import Feeding
+from recore.simulator.serving.response import Response
 
 
 class Echo:

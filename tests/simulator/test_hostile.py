@@ -105,7 +105,7 @@ FAILURES = {
     "socket": ("import socket; socket.socket(socket.AF_UNIX).bind(path)", "bye"),
     "shut": ("open(path, 'w').close(); os.chmod(path, 0)", "bye"),
     "huge": ("file = open(path, 'w'); file.write('x' * 9000); file.truncate(1 << 30)", "x" * 900),
-    "binary": ("open(path, 'wb').write(bytes(range(256)))", "\x00\x01"),
+    "binary": ("open(path, 'wb').write(bytes(range(256)))", "?????????\t\n??"),
 }
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from recore.simulator.serving.client import Disconnected, NoResponse, TimedOut, UnixClient
+from recore.simulator.serving.client import UnixClient
+from recore.simulator.serving.response import Disconnected, NoResponse, TimedOut
 
 pytestmark = pytest.mark.everywhere
 
@@ -122,30 +123,6 @@ def test_a_malformed_response_is_named(place: Path, response: bytes) -> None:
 
     with serve(place, respond), pytest.raises(NoResponse, match=r"response is (not HTTP|cut off)|did not respond"):
         UnixClient(place).request("POST", "/invocations", b"body", seconds=5)
-
-
-CHUNK_SIZES = [b"-5", b"-1", b"xyz", b"", b"+5", b"0x5", b"5_0", b";a=b", b"5" * 70_000, b"\xff"]
-LENGTHS = [b"-5", b"+5", b"5_0", b"five", b"", b"5, 5", b"5" * 5000]
-
-
-@pytest.mark.parametrize(
-    "head",
-    [
-        *(b"Transfer-Encoding: chunked\r\n\r\n" + size for size in CHUNK_SIZES),
-        *(b"Content-Length: " + length + b"\r\n" for length in LENGTHS),
-    ],
-    ids=lambda head: repr(head[-12:]),
-)
-def test_a_malformed_size_is_not_http(place: Path, head: bytes) -> None:
-    """Python's own client reads until the end of the connection after a size of -1."""
-
-    def respond(connection: socket.socket) -> None:
-        read_request(connection)
-        connection.sendall(OK + head + b"\r\nhello\r\n0\r\n\r\n")
-        connection.recv(1)
-
-    with serve(place, respond), pytest.raises(NoResponse, match=r"^the server's response is not HTTP: "):
-        UnixClient(place).request("POST", "/invocations", b"body", seconds=60)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,10 @@
 
 
 class JobFailed(Exception):
-    """The job failed; the message becomes its FailureReason."""
+    """The job failed; the message becomes its FailureReason, in which nothing can direct a terminal."""
+
+    def __init__(self, reason: str = ""):
+        super().__init__(printable(reason))
 
 
 class JobStopped(Exception):
@@ -11,3 +14,8 @@ class JobStopped(Exception):
 
 class JobTimedOut(JobStopped):
     """The job was stopped by its time limit; the message goes to its log."""
+
+
+def printable(text: str) -> str:
+    """Text of a stranger with a question mark for each character that is neither printable, nor a tab or a new line."""
+    return "".join(letter if letter.isprintable() or letter in "\t\n" else "?" for letter in text.replace("\r\n", "\n"))

@@ -10,11 +10,11 @@ from recore.simulator.account import ACCOUNT, arn
 from recore.simulator.api.errors import ServiceError
 from recore.simulator.jobs.platform import Platform
 from recore.simulator.serving.captured_invocation import Message
-from recore.simulator.serving.client import Response
 from recore.simulator.serving.data_capture import DataCapture
 from recore.simulator.serving.endpoint_instance import LOG_GROUP
 from recore.simulator.serving.fleet import Fleet, FleetEnded, Reply
 from recore.simulator.serving.invocation_metrics import InvocationMetrics
+from recore.simulator.serving.response import Response
 from recore.simulator.serving.traffic import Traffic
 from recore.simulator.state.records import Record
 

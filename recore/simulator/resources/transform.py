@@ -15,9 +15,9 @@ from recore.simulator.resources.ineffective import TRANSFORM, without_effect
 from recore.simulator.resources.job import JobResource
 from recore.simulator.resources.resource import refuse_others
 from recore.simulator.serving.chain import Chain, named_containers
-from recore.simulator.serving.client import NoResponse
 from recore.simulator.serving.data_processing import DataProcessing
 from recore.simulator.serving.feeding import TOGETHER, Feeding
+from recore.simulator.serving.response import NoResponse
 from recore.simulator.serving.sharing import share_out
 from recore.simulator.state.records import Record
 

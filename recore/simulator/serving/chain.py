@@ -12,8 +12,9 @@ from recore.simulator.jobs.logs import JobLog
 from recore.simulator.jobs.platform import Platform
 from recore.simulator.jobs.process import Ending
 from recore.simulator.jobs.queue import Job
-from recore.simulator.serving.client import LARGEST, Response, TimedOut
+from recore.simulator.serving.client import LARGEST
 from recore.simulator.serving.container_server import ContainerServer, server_of
+from recore.simulator.serving.response import Response, TimedOut
 from recore.simulator.state.records import Record
 
 PING_SECONDS = 600.0  # until /ping must have answered with 200

@@ -1,7 +1,6 @@
 """HTTP to a server behind a Unix socket: connections are kept, and each request has one deadline."""
 
 import contextlib
-import http.client
 import os
 import re
 import select
@@ -10,52 +9,14 @@ import struct
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from recore.simulator.serving.response import Disconnected, NoResponse, Response, TimedOut, read_response
+
 LARGEST = 25 << 20  # bytes of a response's body, unless a request says otherwise
-PART = 1 << 20  # bytes that are read or copied at a time
+PART = 1 << 20  # bytes that are sent at a time
 LINE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # of a request's head
-LENGTH = re.compile("[0-9]{1,18}")
-CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?\r?\n", re.DOTALL)  # the line of its size
-LONGEST_LINE = 1 << 16  # bytes
-
-
-class NoResponse(Exception):
-    """The server sent no response, or none that is HTTP; the message says which.
-
-    container: the name of the container whose server it is. A model's only container has none.
-    """
-
-    def __init__(self, message: str, container: str = ""):
-        super().__init__(message)
-        self.container = container
-
-
-class TimedOut(NoResponse):
-    """The whole response was not there in time."""
-
-
-class Disconnected(NoResponse):
-    """The connection could not be opened, or it broke before the response began."""
-
-
-@dataclass(frozen=True)
-class Response:
-    """headers: by their names in lower case; of a name that occurs twice the last one.
-
-    container: the name of the container that gave it. A model's only container has none.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    container: str = ""
-
-    @property
-    def text(self) -> str:
-        return self.body.decode("utf-8", "replace").strip()
 
 
 class UnixClient:
@@ -87,10 +48,6 @@ class UnixClient:
                 return connection.exchange(head, body, deadline, largest)
         except TimeoutError:
             raise TimedOut(f"the server did not respond within {seconds:g} s") from None
-        except http.client.RemoteDisconnected:
-            raise Disconnected("the server did not respond: it closed the connection") from None
-        except http.client.HTTPException as error:
-            raise NoResponse(f"the server's response is not HTTP: {error or type(error).__name__}") from None
         except OSError as error:
             raise Disconnected(f"the server did not respond: {error or type(error).__name__}") from None
 
@@ -148,7 +105,7 @@ class UnixConnection:
         return not poll.poll(0)
 
     def exchange(self, request: bytes, body: bytes, deadline: float, largest: int) -> Response:
-        """Send a request and read its response. Raises HTTPException, or NoResponse where it is too large or cut off.
+        """Send a request and read its response. Raises NoResponse, or OSError.
 
         A server may respond and close the connection before it has read the whole request.
         """
@@ -158,14 +115,8 @@ class UnixConnection:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._socket.sendall(request)
             self._socket.sendall(body)
-        with StrictResponse(self._socket) as response:
-            response.begin()
-            try:
-                parsed = _read(response, largest)
-            except (http.client.IncompleteRead, ConnectionError):
-                raise NoResponse("the server's response is cut off") from None
-            self.can_be_kept = not response.will_close
-            return parsed
+        response, self.can_be_kept = read_response(self._socket, largest)
+        return response
 
     def close(self) -> None:
         self._socket.close()
@@ -191,9 +142,9 @@ class DeadlineSocket(socket.socket):
             with self._timed(socket.SO_SNDTIMEO):
                 super().sendall(data[start : start + PART], flags)
 
-    def recv_into(self, *arguments: Any) -> int:
+    def recv(self, size: int, flags: int = 0) -> bytes:
         with self._timed(socket.SO_RCVTIMEO):
-            return super().recv_into(*arguments)
+            return super().recv(size, flags)
 
     @contextlib.contextmanager
     def _timed(self, option: int) -> Iterator[None]:
@@ -207,19 +158,6 @@ class DeadlineSocket(socket.socket):
             raise TimeoutError from None
 
 
-class StrictResponse(http.client.HTTPResponse):
-    """A response whose chunks have sizes: the base class takes -1 for all that comes until the connection ends."""
-
-    def _read_next_chunk_size(self) -> int:
-        line = self.fp.readline(LONGEST_LINE)
-        if not line.endswith(b"\n") and len(line) < LONGEST_LINE:
-            raise http.client.IncompleteRead(b"")
-        size = CHUNK.fullmatch(line)
-        if not size:
-            raise http.client.HTTPException(f"the size of a chunk is {line[:20]!r}")
-        return int(size[1], 16)
-
-
 def _request(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
     """A request's lines before its body. Raises NoResponse where that would not be HTTP."""
     fields = {"Host": "localhost", **headers, "Content-Length": str(len(body))}
@@ -227,21 +165,3 @@ def _request(method: str, path: str, body: bytes, headers: Mapping[str, str]) ->
     if wrong := [line for line in lines if not LINE.fullmatch(line)]:
         raise NoResponse(f"the request is not HTTP: {wrong[0][:80]!r}")
     return "\r\n".join([*lines, "\r\n"]).encode("latin-1")
-
-
-def _read(response: http.client.HTTPResponse, largest: int) -> Response:
-    lengths = set(response.headers.get_all("Content-Length", []))
-    if len(lengths) > 1:
-        raise http.client.HTTPException("it has several lengths")
-    if wrong := [length for length in lengths if not LENGTH.fullmatch(length)]:
-        raise http.client.HTTPException(f"its length is {wrong[0][:20]!r}")
-    parts, size = [], 0
-    while part := response.read(PART):
-        parts.append(part)
-        size += len(part)
-        if size > largest:
-            raise NoResponse(f"the server's response has more than {largest >> 20} MB")
-    if response.length:  # bytes that are missing
-        raise http.client.IncompleteRead(b"", response.length)
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    return Response(response.status, headers, b"".join(parts))

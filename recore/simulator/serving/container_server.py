@@ -17,13 +17,16 @@ from recore.simulator.jobs.process import Ending, SupervisedProcess
 from recore.simulator.jobs.queue import Job, remove
 from recore.simulator.jobs.reasons import text_of
 from recore.simulator.jobs.volume import Volume
-from recore.simulator.serving.client import LARGEST, NoResponse, Response, TimedOut, UnixClient
+from recore.simulator.serving.client import LARGEST, UnixClient
 from recore.simulator.serving.model_data import model_data
+from recore.simulator.serving.response import NoResponse, Response, TimedOut
 from recore.simulator.state.records import Record
 
 ONE_PING = 2.0  # seconds for a single one, as on AWS
 UNNAMED_VOLUME = 30 << 30  # bytes for the model and its source where no VolumeSizeInGB says so
 CODE = f"{ML}/code"
+# headers of a response that clients, captures and other containers get to read
+PASSED_ON = ("content-type", "x-amzn-sagemaker-custom-attributes")
 OFFLINE = (
     "AlgorithmError: The server did not start: EnableNetworkIsolation is set, and the container's serve runs "
     "`pip install .`, which then asks the index for setuptools. Add PIP_NO_BUILD_ISOLATION=0 to the model's Environment"
@@ -106,9 +109,13 @@ class ContainerServer:
     def invoke(self, body: bytes, headers: Mapping[str, str], seconds: float, largest: int = LARGEST) -> Response:
         """The response to a POST to /invocations, whatever its status. Raises NoResponse.
 
-        largest: bytes that the response's body may have.
+        largest: bytes that the response's body may have. The API has only ASCII in the headers that are passed on.
         """
-        return self._request("POST", "/invocations", body, headers, seconds, largest)
+        response = self._request("POST", "/invocations", body, headers, seconds, largest)
+        for name in PASSED_ON:
+            if not response.headers.get(name, "").isascii():
+                raise NoResponse(f"the server's response has a header {name} that is not ASCII", self.name)
+        return response
 
     def request(self, method: str, path: str, seconds: float) -> Response:
         """The response to a request without a body. Raises NoResponse."""

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import IO, Protocol, cast
 
 from recore.simulator.jobs.failure import JobFailed, JobStopped
-from recore.simulator.serving.client import NoResponse, Response
 from recore.simulator.serving.container_server import server_of
 from recore.simulator.serving.data_processing import DataProcessing
+from recore.simulator.serving.response import NoResponse, Response
 
 TOGETHER = 100  # MB of all requests that are sent at a time, and of the responses to them
 

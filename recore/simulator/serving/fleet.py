@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from recore.simulator.jobs.failure import JobFailed
 from recore.simulator.jobs.platform import Platform
 from recore.simulator.serving.chain import Chain
-from recore.simulator.serving.client import Disconnected, NoResponse, Response
 from recore.simulator.serving.endpoint_instance import EndpointInstance
+from recore.simulator.serving.response import Disconnected, NoResponse, Response
 from recore.simulator.state.records import Record
 
 ATTEMPTS = 2  # of an invocation whose connection breaks: the invocation itself may be what ends the servers

@@ -1,0 +1,85 @@
+"""Models whose servers send what no server should: errors that say so, in which nothing can direct a terminal."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from support.endpoints import Endpoints, variant
+from support.simulator_client import Client
+from support.transform_jobs import create_model, transform
+
+# Sends what its request holds as the whole response, and closes the connection.
+RAW = """
+import inspect, socket
+
+def model_fn(model_dir):
+    return None
+
+def transform_fn(model, data, content_type, accept):
+    requests = (frame.frame.f_locals.get("request", ()) for frame in inspect.stack())
+    connection = next(request["gunicorn.socket"] for request in requests if "gunicorn.socket" in request)
+    connection.sendall(data)
+    connection.shutdown(socket.SHUT_RDWR)
+    return b"", accept
+"""
+NOT_HTTP, NOT_ASCII = "the server's response is not HTTP: ", "that is not ASCII"
+REFUSED = {
+    "a negative size": ("Transfer-Encoding: chunked\r\n\r\n-5\r\nhello", NOT_HTTP),
+    "a folded type": ("Content-Type: text/csv\r\n x\r\n", NOT_HTTP),
+    "folded attributes": ("X-Amzn-SageMaker-Custom-Attributes: a\r\n\tb\r\n", NOT_HTTP),
+    "a type with ESC": ("Content-Type: \x1b[31m\r\n", NOT_HTTP),
+    "a type with a C1 control character": ("Content-Type: \x9b31m\r\n", NOT_ASCII),
+    "attributes with NUL": ("X-Amzn-SageMaker-Custom-Attributes: a\0\r\n", NOT_HTTP),
+    "attributes with DEL": ("X-Amzn-SageMaker-Custom-Attributes: a\x7f\r\n", NOT_HTTP),
+    "attributes with a C1 control character": ("X-Amzn-SageMaker-Custom-Attributes: \x9b31m\r\n", NOT_ASCII),
+}
+BINARY = {"ContentType": "application/octet-stream"}
+
+
+def response_of(lines: str) -> bytes:
+    return f"HTTP/1.1 200 OK\r\n{lines}\r\n".encode("latin-1")
+
+
+@pytest.fixture(scope="module", params=[1, 2], ids=["alone", "chain"])
+def raw(client: Client, endpoints: Endpoints, request: pytest.FixtureRequest) -> str:
+    """An endpoint. A chain's second container must not get what is refused of the first."""
+    return endpoints.create(endpoints.config(variant(create_model(client, *[RAW] * request.param))))
+
+
+def model_error(endpoints: Endpoints, name: str, body: bytes) -> dict[str, Any]:
+    with pytest.raises(ClientError) as caught:
+        endpoints.invoke(name, body, **BINARY)
+    assert caught.value.response["Error"]["Code"] == "ModelError"
+    return caught.value.response
+
+
+@pytest.mark.parametrize(("lines", "reason"), REFUSED.values(), ids=REFUSED.keys())
+def test_an_invocation_says_what_is_wrong(endpoints: Endpoints, raw: str, lines: str, reason: str) -> None:
+    response = model_error(endpoints, raw, response_of(lines))
+    assert response["OriginalStatusCode"] == 0
+    assert reason in response["OriginalMessage"]
+    assert response["OriginalMessage"].isprintable()
+
+
+def test_an_error_s_body_is_text(endpoints: Endpoints, raw: str) -> None:
+    body = "HTTP/1.1 400 Bad\r\n\r\n\x1b[31mré\x9bd\x7f\0\r\n\tnext\u202e".encode()
+    response = model_error(endpoints, raw, body)
+    assert response["OriginalStatusCode"] == 400
+    assert response["OriginalMessage"] == "?[31mré?d??\n\tnext?"
+    assert response["Error"]["Message"].endswith('with message "?[31mré?d??\n\tnext?"')
+
+
+def failure(client: Client, model: str, body: bytes) -> str:
+    once = {"ModelClientConfig": {"InvocationsMaxRetries": 0}}
+    job, _ = transform(client, model, {"a": body}, Input=BINARY, **once)
+    assert job["TransformJobStatus"] == "Failed"
+    reason: str = job["FailureReason"]
+    return reason
+
+
+def test_a_transform_job_says_what_is_wrong(client: Client) -> None:
+    model = create_model(client, RAW)
+    reason = failure(client, model, response_of(REFUSED["a negative size"][0]))
+    assert reason == f"ClientError: The model's server refused a request: {NOT_HTTP}the size of a chunk is '-5'"
+    reason = failure(client, model, b"HTTP/1.1 400 Bad\r\n\r\n\x1b[31mred")
+    assert reason == "ClientError: The model's server refused a request: status 400: ?[31mred"
