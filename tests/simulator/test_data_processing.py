@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.fuzzing import examples
 
-from recore.simulator.jobs.failure import JobFailed
+from recore.simulator.jobs.failure import JobFailed, JobStopped
+from recore.simulator.serving import record_formats
 from recore.simulator.serving.data_processing import DataProcessing
 from recore.simulator.serving.json_path import JsonPath, NothingThere
 
@@ -232,7 +233,7 @@ def test_records_that_cannot_be_joined_fail_the_job(kind: str, body: bytes, resp
         (JSON, "$" + "[:,:,:,:]" * 6, b"[" * 6 + b"[" + b"0," * 300 + b"0]" + b"]" * 6),
         (JSON, "$" + "['a','a']" * 6 + ".a", b'{"a":' * 7 + b'"' + b"x" * 20_000 + b'"' + b"}" * 7),
         (CSV, "$[" + ",".join("0" * 30) + "]", b"x" * 900_000 + b"\n"),
-        (CSV, "$[" + ",".join(":" * 30) + "]", b"," * 900_000 + b"\n"),
+        (CSV, "$[" + ",".join(":" * 30) + "]", b"xxx," * 225_000 + b"\n"),
         (CSV, "$[" + ",".join("0" * 30) + "]", (b"x" * 200 + b"\n") * 200),
         (LINES, "$[" + ",".join("0" * 30) + "]", (b'["' + b"x" * 200 + b'"]\n') * 200),
     ],
@@ -247,11 +248,80 @@ def test_a_filter_cannot_make_a_body_larger_than_it_may_be(kind: str, path: str,
             JobFailed, match=r"^ClientError: DataProcessing: InputFilter '\$.*' selects more than 1 MB$"
         ):
             processing(kind, InputFilter=path).request_body(body, largest)
-        with pytest.raises(JobFailed, match=r"OutputFilter '\$.*' selects more than 1 MB$"):
-            processing(kind, OutputFilter=path).result(b"", body, largest)
-        assert tracemalloc.get_traced_memory()[1] < 200 << 20
+        assert tracemalloc.get_traced_memory()[1] < 32 << 20
     finally:
         tracemalloc.stop()
+    with pytest.raises(JobFailed, match=r"OutputFilter '\$.*' selects more than 1 MB$"):
+        processing(kind, OutputFilter=path).result(b"", body, largest)
+
+
+@pytest.mark.parametrize(
+    ("kind", "members", "body"),
+    [
+        (JSON, {"OutputFilter": "$" + "[:,:,:,:]" * 6}, b"[" * 6 + b"[0,0]" + b"]" * 6),
+        (JSON, {"OutputFilter": "$" + "[:,:,:,:]" * 6 + "[*]"}, b"[" * 6 + b"[[],[]]" + b"]" * 6),
+        (JSON, {"OutputFilter": "$.*"}, b"[" + b"0," * 5000 + b"0]"),
+        (JSON, {"OutputFilter": "$.*"}, b"[" + b"0.5," * 5000 + b"0.5]"),
+        (JSON, {"JoinSource": "Input"}, b"[" + b"[]," * 5000 + b"[]]"),
+        (LINES, {"OutputFilter": "$.*"}, b"[]\n" * 5000),
+        (LINES, {"OutputFilter": "$.*"}, b"\n" * 5000),
+        (CSV, {"OutputFilter": "$[:,:]"}, b"," * 5000 + b"\n"),
+        (CSV, {"JoinSource": "Input"}, b"0\n" * 5000),
+        (CSV, {"JoinSource": "Input"}, b"\n" * 5000),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_the_work_on_a_body_can_be_stopped(kind: str, members: dict[str, str], body: bytes) -> None:
+    def check() -> None:
+        nonlocal checks
+        checks += 1
+        if checks > 2:
+            raise JobStopped
+
+    checks = 0
+    with pytest.raises(JobStopped):
+        processing(kind, "Line" if kind != JSON else "None", **members).result(body, body, LARGEST, check)
+
+
+@pytest.mark.parametrize("body", [b"\n" * (1 << 16), b"0\n" * (1 << 14)], ids=["empty", "short"])
+@pytest.mark.parametrize("kind", [CSV, LINES])
+def test_small_records_take_little_memory(kind: str, body: bytes) -> None:
+    tracemalloc.start()
+    try:
+        joined = processing(kind, JoinSource="Input").result(body, body, LARGEST)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * (len(body) + len(joined))
+
+
+@examples(30)
+@given(st.recursive(documents, lambda inner: st.lists(inner, max_size=7) | st.dictionaries(names, inner, max_size=7)))
+def test_documents_are_written_in_parts_as_at_once(document: Any) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(record_formats, "EVERY", 3)
+        parts = record_formats.json_text(document, record_formats.Pace(lambda: None))
+        assert "".join(parts) == json.dumps(document, separators=(",", ":"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "reason"),
+    [
+        (JSON, b'[[],{"a":[]},{}]', "application/json: a document has more than 4 arrays and objects"),
+        (JSON, b"[" * 9, "application/json: a document has more than 4 arrays and objects"),
+        (LINES, b"[]\n" * 9 + b"[[],[],[],[]]\n", "application/jsonlines: a document has more than 4 arrays and"),
+        (CSV, b"1,2\n" * 9 + b"1,2,3,4,5\n", "text/csv: a row has more than 4 columns"),
+    ],
+)
+def test_a_record_has_a_bounded_number_of_parts(
+    kind: str, body: bytes, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The parsers are not interrupted, and make many times its size of a record."""
+    monkeypatch.setattr(record_formats, "MOST_PARTS", 4)
+    with pytest.raises(JobFailed, match=f"^ClientError: DataProcessing: the response is not {reason}"):
+        processing(kind, OutputFilter="$[*]").result(b"", body, LARGEST)
+    kept = {JSON: b"[[],[0,0,0,0,0],[]]", LINES: b"[[],[],[]]\n" * 9, CSV: b"1,2,3,4\n" * 9}[kind]
+    assert processing(kind, OutputFilter="$[*]").result(b"", kept, LARGEST)
 
 
 @given(st.integers(-2, 2))

@@ -1,11 +1,14 @@
 """Batch Transform's feeding: lines become requests within the limit, and responses keep their order."""
 
+import itertools
 import threading
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
-from recore.simulator.jobs.failure import JobFailed
+from recore.simulator.jobs.failure import JobFailed, JobStopped
+from recore.simulator.serving.data_processing import DataProcessing
 from recore.simulator.serving.feeding import Feeding
 from recore.simulator.serving.response import Response
 
@@ -45,3 +48,31 @@ def test_a_record_over_the_limit_is_refused_before_it_is_sent(tmp_path: Path) ->
     with pytest.raises(JobFailed, match="larger than MaxPayloadInMB"):
         Feeding(split="Line", megabytes=1).feed(echo, tmp_path / "in", tmp_path / "out", lambda: False)
     assert all(len(body) < 1 << 20 for body in echo.bodies)
+
+
+def test_a_job_stops_while_its_filter_works(tmp_path: Path) -> None:
+    kind = {"ContentType": "application/json", "Accept": "application/json"}
+    request = {"TransformInput": kind, "TransformOutput": kind, "DataProcessing": {"OutputFilter": "$" + "[:,:,:]" * 8}}
+    feeding, echo = Feeding(processing=DataProcessing.of(request)), Echo()
+    (tmp_path / "in").write_bytes(b"[" * 8 + b"0,0" + b"]" * 8)
+    with pytest.raises(JobStopped):
+        feeding.feed(echo, tmp_path / "in", tmp_path / "out", lambda: bool(echo.bodies))
+    assert len(echo.bodies) == 1
+
+
+def test_a_job_stops_while_an_object_is_split(tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(b"\n" * (1 << 20))
+    checks = itertools.count()
+    with pytest.raises(JobStopped):
+        Feeding(split="Line").feed(Echo(), tmp_path / "in", tmp_path / "out", lambda: next(checks) == 5)
+    assert next(checks) == 6
+
+
+def test_short_lines_take_little_memory(tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(b"a\n" * (1 << 17))
+    tracemalloc.start()
+    try:
+        Feeding(split="Line").feed(Echo(), tmp_path / "in", tmp_path / "out", lambda: False)
+        assert tracemalloc.get_traced_memory()[1] < 2 << 20
+    finally:
+        tracemalloc.stop()

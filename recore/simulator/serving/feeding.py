@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import IO, Protocol, cast
 
 from recore.simulator.jobs.failure import JobFailed, JobStopped
+from recore.simulator.jobs.output_files import Check
 from recore.simulator.serving.container_server import server_of
 from recore.simulator.serving.data_processing import DataProcessing
+from recore.simulator.serving.record_formats import Pace
 from recore.simulator.serving.response import NoResponse, Response
 
 TOGETHER = 100  # MB of all requests that are sent at a time, and of the responses to them
@@ -50,33 +52,38 @@ class Feeding:
         Only a few requests are in memory at a time. Raises JobFailed with the server's reason, or JobStopped.
         """
 
+        def check() -> None:
+            if stopping():
+                raise JobStopped
+
         def result(body: bytes) -> bytes:
-            response = self._invoke(server, self.processing.request_body(body, self.megabytes << 20), stopping)
-            return self.processing.result(body, response, self._largest)
+            request = self.processing.request_body(body, self.megabytes << 20, check)
+            response = self._invoke(server, request, check)
+            return self.processing.result(body, response, self._largest, check)
 
         with self._open(source) as given, open(target, "wb") as taken, ThreadPoolExecutor(self.concurrent) as pool:
-            bodies = self.bodies(given)
+            bodies = self._bodies(given, Pace(check))
             while group := list(islice(bodies, self.concurrent)):
                 for part in pool.map(result, group):
                     taken.write(part)
                     if self.assemble == "Line" and part and not part.endswith(b"\n"):
                         taken.write(b"\n")
 
-    def bodies(self, file: IO[bytes]) -> Iterator[bytes]:
+    def _bodies(self, file: IO[bytes], pace: Pace) -> Iterator[bytes]:
         """An object as the bodies of requests. Raises JobFailed where one is too large, or the object is broken."""
         alone = self.split == "Line" and self.strategy == "SingleRecord"
-        limit, body, size = self.megabytes << 20, list[bytes](), 0
+        limit, body = self.megabytes << 20, bytearray()
         while part := self._next(file, limit + 1):
+            pace()
             if len(part) > limit:
                 what = "A record" if self.split == "Line" else "An object"
                 raise JobFailed(f"ClientError: {what} is larger than MaxPayloadInMB, {self.megabytes} MB")
-            if body and (alone or size + len(part) > limit):
-                yield b"".join(body)
-                body, size = [], 0
-            body.append(part)
-            size += len(part)
+            if body and (alone or len(body) + len(part) > limit):
+                yield bytes(body)
+                body.clear()
+            body += part
         if body:
-            yield b"".join(body)
+            yield bytes(body)
 
     @property
     def _largest(self) -> int:
@@ -93,13 +100,12 @@ class Feeding:
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise JobFailed(f"ClientError: An object is not gzip, or is broken: {error}") from None
 
-    def _invoke(self, server: Server, body: bytes, stopping: Callable[[], bool]) -> bytes:
+    def _invoke(self, server: Server, body: bytes, check: Check) -> bytes:
         """One request, repeated where the server has no response or an error of its own."""
         headers = {"Content-Type": self.content_type} | ({"Accept": self.accept} if self.accept else {})
         reason = who = ""
         for attempt in range(self.retries + 1):
-            if stopping():
-                raise JobStopped
+            check()
             try:
                 response = server.invoke(body, headers, self.seconds, self._largest)
             except NoResponse as error:

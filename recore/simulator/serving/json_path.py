@@ -7,9 +7,9 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
+SLICE = 1000  # values of an array that are copied at a time
 NAME = r"'[^'\\]*'"
 # possessive, so that there is one way alone to match a text: with several, a long text would take hours
 INDEX = r"-?\d+|(?:-?\d+)?\s*+:\s*+(?:-?\d+)?"
@@ -59,18 +59,37 @@ class JsonPath:
         """Whether it can be applied to a row of CSV, which is a flat array."""
         return len(self.steps) <= 1 and all(step.for_rows for step in self.steps)
 
-    def select(self, value: Any, most: int = sys.maxsize - 1) -> Any:
-        """The value that it selects: an array where the expression can select several.
+    @property
+    def single(self) -> bool:
+        """Whether it selects one value, and not several."""
+        return all(step.single for step in self.steps)
 
-        most: values that a step may select: steps such as `[:,:]` multiply them. Raises NothingThere or TooMuch.
+    def select(self, value: Any, most: int = sys.maxsize) -> Any:
+        """The value that it selects: an array where the expression can select several. See `values`."""
+        values = self.values(value, most)
+        return next(values) if self.single else list(values)
+
+    def values(self, value: Any, most: int = sys.maxsize, pace: Callable[[], None] = lambda: None) -> Iterator[Any]:
+        """The values that it selects, one after the other: as steps such as `[:,:]` multiply them, they may be many.
+
+        most: values that a step may select. pace: called for each of them. Raises NothingThere or TooMuch.
         """
-        nodes = [value]
+        values = iter([value])
         for step in self.steps:
-            children = (child for node in nodes for child in step.select(node))
-            nodes = list(islice(children, most + 1))
-            if len(nodes) > most:
+            values = _selected(step, values, most, pace)
+        return values
+
+
+def _selected(step: PathStep, values: Iterator[Any], most: int, pace: Callable[[], None]) -> Iterator[Any]:
+    """What a step selects of what the steps before it did."""
+    count = 0
+    for value in values:
+        for child in step.select(value):
+            count += 1
+            if count > most:
                 raise TooMuch(f"selects more than {most} values")
-        return nodes[0] if all(step.single for step in self.steps) else nodes
+            pace()
+            yield child
 
 
 def _steps(text: str) -> Iterator[PathStep]:
@@ -110,14 +129,16 @@ def _items(text: str, indexes: list[int | slice]) -> Callable[[Any], Iterator[An
         if not isinstance(value, list):
             raise NothingThere(f"{text} needs an array")
         for index in indexes:
+            places = range(len(value))
             if isinstance(index, slice):
                 bounds = [bound for bound in (index.start, index.stop) if bound is not None]
-                chosen = value[index] if all(-len(value) <= bound <= len(value) for bound in bounds) else []
+                chosen = places[index] if all(-len(value) <= bound <= len(value) for bound in bounds) else places[:0]
             else:
-                chosen = [value[index]] if -len(value) <= index < len(value) else []
+                chosen = places[index:][:1] if -len(value) <= index < len(value) else places[:0]
             if not chosen:
                 raise NothingThere(f"{text} selects nothing of an array of {len(value)}")
-            yield from chosen
+            for start in range(chosen.start, chosen.stop, SLICE):  # as the array may be large
+                yield from value[start : min(start + SLICE, chosen.stop)]
 
     return select
 
