@@ -22,6 +22,23 @@ def transform_fn(model, data, content_type, accept):
     connection.shutdown(socket.SHUT_RDWR)
     return b"", accept
 """
+# In the place of the container's server: says what it can do.
+SAYING = """
+import http.server, os, socketserver, sys
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def address_string(self):
+        return "unix"
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        if self.path == "/execution-parameters":
+            self.wfile.write(SAID)
+
+path = sys.argv[sys.argv.index("--bind") + 1].removeprefix("unix:")
+os.unlink(path)
+socketserver.ThreadingUnixStreamServer(path, Handler).serve_forever()
+"""
 NOT_HTTP, NOT_ASCII = "the server's response is not HTTP: ", "that is not ASCII"
 REFUSED = {
     "a negative size": ("Transfer-Encoding: chunked\r\n\r\n-5\r\nhello", NOT_HTTP),
@@ -83,3 +100,17 @@ def test_a_transform_job_says_what_is_wrong(client: Client) -> None:
     assert reason == f"ClientError: The model's server refused a request: {NOT_HTTP}the size of a chunk is '-5'"
     reason = failure(client, model, b"HTTP/1.1 400 Bad\r\n\r\n\x1b[31mred")
     assert reason == "ClientError: The model's server refused a request: status 400: ?[31mred"
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("b'[' + b'[],' * 1_000_000 + b'0]'", "the server's response has more than 1 MB"),
+        ("b'\"\\x7f[31m\"'", "answers what cannot be followed: ?[31m"),
+    ],
+)
+def test_what_a_server_says_of_itself_is_short_text(client: Client, said: str, reason: str) -> None:
+    failed = failure(client, create_model(client, SAYING.replace("SAID", said)), b"x")
+    assert failed.startswith("AlgorithmError: /execution-parameters")
+    assert reason in failed
+    assert failed.isprintable()

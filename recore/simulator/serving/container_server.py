@@ -22,6 +22,7 @@ from recore.simulator.serving.model_data import model_data
 from recore.simulator.serving.response import NoResponse, Response, TimedOut
 from recore.simulator.state.records import Record
 
+SHORT = 1 << 20  # bytes of a response to what is no invocation
 ONE_PING = 2.0  # seconds for a single one, as on AWS
 UNNAMED_VOLUME = 30 << 30  # bytes for the model and its source where no VolumeSizeInGB says so
 CODE = f"{ML}/code"
@@ -118,8 +119,8 @@ class ContainerServer:
         return response
 
     def request(self, method: str, path: str, seconds: float) -> Response:
-        """The response to a request without a body. Raises NoResponse."""
-        return self._request(method, path, b"", {}, seconds)
+        """The response to a request without a body, which is a short one. Raises NoResponse."""
+        return self._request(method, path, b"", {}, seconds, SHORT)
 
     def failure(self) -> str | None:
         """Why it cannot serve: it has ended, or the container's server goes on without a model. None while it can."""
@@ -157,7 +158,7 @@ class ContainerServer:
         body: bytes,
         headers: Mapping[str, str],
         seconds: float,
-        largest: int = LARGEST,
+        largest: int,
     ) -> Response:
         try:
             response = self._client.request(method, path, body, headers, seconds, largest)
