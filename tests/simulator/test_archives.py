@@ -3,9 +3,12 @@
 import contextlib
 import gzip
 import io
+import itertools
 import random
 import resource
+import sys
 import tarfile
+import time
 import zlib
 from pathlib import Path
 
@@ -19,6 +22,7 @@ from support.transform_jobs import container, create_model, transform
 from recore.simulator.jobs.archives import unpack
 from recore.simulator.jobs.failure import JobFailed, JobStopped
 from recore.simulator.jobs.volume import BYTES_PER_FILE, Volume
+from recore.simulator.server import Simulator
 
 MIB = 1 << 20
 ZEROS = gzip.compress(bytes(16 * MIB), 9, mtime=0)  # 16 KiB, which can be repeated: gzip joins them
@@ -86,6 +90,19 @@ def test_it_can_be_stopped(tmp_path: Path) -> None:
     assert written.stat().st_size < 8 * MIB
 
 
+def test_it_can_be_stopped_where_nothing_is_decompressed(tmp_path: Path) -> None:
+    """A million empty files of gzip, joined, are one without content."""
+    path, looks = tmp_path / "source.tar.gz", itertools.count()
+    path.write_bytes(gzip.compress(b"", mtime=0) * 100_000)
+
+    def stop_soon() -> None:
+        if next(looks) > 10:
+            raise JobStopped
+
+    with pytest.raises(JobStopped):
+        unpack(path, tmp_path / "unpacked", Volume(MIB), stop_soon)
+
+
 SPARSE = bytearray(header("sparse", tarfile.GNUTYPE_SPARSE))
 SPARSE[482] = 1  # more blocks of places follow
 SPARSE[148:156] = b" " * 8
@@ -151,6 +168,12 @@ MALFORMED = {
     "a link to what it does not hold": packed(member("a", tarfile.LNKTYPE, "b")),
     "a file as a folder": packed(member("a"), member("a/b")),
     "a name that is too long": packed(member("x" * 300)),
+    "a name of many folders": packed(member("d/" * 200_000 + "f")),
+    "a name that leads out": packed(member("../../out")),
+    "a link that leads out": packed(member("a", tarfile.SYMTYPE, "../../out")),
+    "a name through a link": packed(member("a", tarfile.SYMTYPE, "b"), member("a/c")),
+    "a file of this machine": packed(member("a", tarfile.LNKTYPE, sys.executable)),
+    "a file that this machine lacks": packed(member("a", tarfile.LNKTYPE, "/no/such/file")),
 }
 
 
@@ -158,7 +181,18 @@ MALFORMED = {
 def test_malformed_archives_are_refused(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "a.tar.gz"
     path.write_bytes(MALFORMED[kind])
-    refused(path, tmp_path)
+    assert str(tmp_path.parent) not in refused(path, tmp_path)
+
+
+def test_whether_this_machine_has_a_file_cannot_be_seen(tmp_path: Path) -> None:
+    path, reasons = tmp_path / "a.tar.gz", set()
+    for kind in ("a file of this machine", "a file that this machine lacks"):
+        path.write_bytes(MALFORMED[kind])
+        reasons.add(refused(path, tmp_path))
+    assert len(reasons) == 1
+    path.write_bytes(packed(member("/bin/f")))  # /bin is a link on many machines
+    unpack(path, tmp_path / "below", Volume(MIB))
+    assert (tmp_path / "below/bin/f").is_file()
 
 
 def test_a_negative_size_gives_no_room(tmp_path: Path) -> None:
@@ -237,3 +271,17 @@ def test_the_archives_of_models(client: Client, endpoints: Endpoints) -> None:
     described = endpoints.settle(endpoints.create(config, wait=False))
     assert described["EndpointStatus"] == "Failed"
     assert "what it holds is larger than VolumeSizeInGB, 1" in described["FailureReason"]
+
+
+@pytest.mark.timing
+def test_the_simulator_ends_while_an_endpoint_s_model_is_unpacked() -> None:
+    body = gzip.compress(header("zeros", size=12 << 30), mtime=0) + 768 * ZEROS
+    with Simulator(isolation="off") as simulator:
+        endpoints = Endpoints(Client(simulator))
+        archive = endpoints.client.put("bomb/model.tar.gz", body)
+        model = endpoints.model("", ModelDataUrl=archive)
+        endpoints.create(endpoints.config(variant(model, VolumeSizeInGB=20)), wait=False)
+        wait_until(lambda: list(simulator.folder.glob("job-*/*/container-1/ml/model/zeros")) != [])
+        begun = time.monotonic()
+    assert time.monotonic() - begun < 5
+    assert not simulator.folder.exists()

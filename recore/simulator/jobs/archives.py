@@ -1,6 +1,8 @@
 """tar.gz archives of a job: packed from what it leaves, unpacked for it without a path that leads out."""
 
+import contextlib
 import gzip
+import io
 import os
 import tarfile
 import zlib
@@ -15,6 +17,7 @@ from recore.simulator.jobs.volume import Volume
 
 COPIED = 1 << 18  # bytes that are unpacked at a time
 LARGEST_HEADER = 1 << 20  # bytes of all that comes before the content of a file
+LONGEST_NAME = 4096  # characters of a path, as Linux has them
 MOST_GLOBAL = 100  # values of headers that are for all files that follow
 MALFORMED = (
     tarfile.TarError,
@@ -60,13 +63,11 @@ def unpack(archive: Path, folder: Path, volume: Volume, check: Check = lambda: N
     Raises JobFailed if the archive is invalid, hostile or too large, and OSError if the disk of this machine is full.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    name = ""
     try:
         for tar, member in members(archive, check):
-            if member.islnk() and not os.path.exists(
-                folder / member.linkname
-            ):  # tarfile would look in all that follows
-                raise tarfile.ReadError(f"{member.name[:200]!r} is a link to a file that does not come before it")
-            folders = sum(not os.path.lexists(folder / parent) for parent in Path(member.name).parents)
+            name = member.name
+            folders = sum(not os.path.lexists(folder / parent) for parent in Path(name).parents)
             if not volume.take(member.size, files=1 + folders):
                 too_much = f"Insufficient disk space: what it holds is larger than {volume}"
                 raise JobFailed(f"ClientError: {archive.name} cannot be unpacked: {too_much}")
@@ -74,8 +75,18 @@ def unpack(archive: Path, folder: Path, volume: Volume, check: Check = lambda: N
     except MALFORMED as error:
         if isinstance(error, OSError) and error.errno in host_disk.FULL_ERRORS:
             raise
-        reason = "its headers are nested too deeply" if isinstance(error, RecursionError) else error
-        raise JobFailed(f"ClientError: {archive.name} cannot be unpacked: {reason}") from None
+        raise JobFailed(f"ClientError: {archive.name} cannot be unpacked: {_reason(error, name)}") from None
+
+
+def _reason(error: Exception, name: str) -> str:
+    """What an error says, without the path of a folder of this machine. name: of the member that it came at."""
+    if isinstance(error, RecursionError):
+        return "its headers are nested too deeply"
+    if isinstance(error, tarfile.OutsideDestinationError | tarfile.LinkOutsideDestinationError):
+        return f"{name[:200]!r} leads out of its folder"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{name[:200]!r}: {error.strerror}"
+    return str(error)
 
 
 def members(archive: Path, check: Check) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
@@ -83,7 +94,7 @@ def members(archive: Path, check: Check) -> Iterator[tuple[tarfile.TarFile, tarf
 
     Raises one of MALFORMED if the archive is invalid or hostile.
     """
-    with _opened(archive) as file:
+    with _opened(archive, check) as file:
         content = _Content(file, check)
         with tarfile.TarFile(fileobj=cast(IO[bytes], content), copybufsize=COPIED) as tar:
             while True:
@@ -94,6 +105,8 @@ def members(archive: Path, check: Check) -> Iterator[tuple[tarfile.TarFile, tarf
                 pieces: list[tuple[int, int]] = member.sparse or []  # type: ignore[assignment]
                 if member.size < 0 or any(place + size > member.size for place, size in pieces):
                     raise tarfile.ReadError(f"the size of {member.name[:200]!r} is wrong")
+                if max(len(member.name), len(member.linkname)) > LONGEST_NAME:
+                    raise tarfile.ReadError(f"the name {member.name[:200]!r}, or where it links to, is too long")
                 if len(tar.pax_headers) > MOST_GLOBAL:
                     raise tarfile.ReadError("it has too many global headers")
                 content.allow(max(tar.offset - member.offset_data, 0))
@@ -101,10 +114,31 @@ def members(archive: Path, check: Check) -> Iterator[tuple[tarfile.TarFile, tarf
                 tar.members = []  # type: ignore[attr-defined] # it keeps them all, and there may be millions
 
 
-def _opened(archive: Path) -> BinaryIO:
+@contextlib.contextmanager
+def _opened(archive: Path, check: Check) -> Iterator[BinaryIO]:
+    """The content of an archive, decompressed. check: called at each part of the file, however little it decompresses.
+
+    A file of 17 MB can consist of a million empty ones.
+    """
     with open(archive, "rb") as file:
         is_compressed = file.read(2) == b"\x1f\x8b"
-    return cast(BinaryIO, gzip.open(archive)) if is_compressed else open(archive, "rb")
+        file.seek(0)
+        if is_compressed:
+            with gzip.GzipFile(fileobj=_Checked(file, check)) as content:
+                yield cast(BinaryIO, content)
+        else:
+            yield file
+
+
+class _Checked(io.RawIOBase):
+    """A file with a check at each part that is read of it."""
+
+    def __init__(self, file: BinaryIO, check: Check):
+        self._file, self._check = file, check
+
+    def read(self, size: int = -1) -> bytes:
+        self._check()
+        return self._file.read(size)
 
 
 class _Content:
@@ -141,11 +175,18 @@ class _Content:
         return self._file.tell()
 
 
-def _within(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
-    """tarfile's own filter, and no member through a link that came before it: some Python 3.12 let those out."""
-    beside = os.path.dirname(member.name) if member.issym() else ""
-    names = [member.name, *([os.path.join(beside, member.linkname)] if member.linkname else [])]
+def _within(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo:
+    """tarfile's own filter, and no member through a link that came before it: some Python 3.12 let those out.
+
+    It looks at nothing outside the folder: a reason would tell what is there.
+    """
+    filtered = tarfile.data_filter(member, folder)
+    beside = os.path.dirname(filtered.name) if member.issym() else ""
+    names = [filtered.name, *([os.path.join(beside, member.linkname)] if member.linkname else [])]
     for name in names:
         if any(Path(folder, place).is_symlink() for place in (Path(name), *Path(name).parents)):
             raise tarfile.LinkOutsideDestinationError(member, name)
-    return tarfile.data_filter(member, folder)
+    if member.islnk() and not os.path.exists(os.path.join(folder, member.linkname)):
+        # tarfile would look for it in all that follows
+        raise tarfile.ReadError(f"{member.name[:200]!r} is a link to a file that does not come before it")
+    return filtered
