@@ -25,17 +25,19 @@ GIB = {"ml.t2.medium": 4, "ml.t3.medium": 4, "ml.t4g.medium": 4}
 class Instance:
     """Bytes of memory, processors, and bytes of the volume, if it is limited.
 
-    memory_use: a file in which commands that share the memory tell each other how much of it they use.
+    folders: what the volume holds, that is all that the commands can write; none is below another. memory_use: a file
+    in which commands that share the memory tell each other how much of it they use.
     """
 
     memory: int
     cpus: int
     volume: int | None = None
+    folders: tuple[Path, ...] = ()
     memory_use: Path | None = None
 
-    def with_volume(self, size: int) -> "Instance":
-        """The same with a volume of so many bytes."""
-        return replace(self, volume=size)
+    def with_volume(self, size: int, *folders: Path) -> "Instance":
+        """The same with a volume of so many bytes, which holds these folders."""
+        return replace(self, volume=size, folders=folders)
 
     def shared(self, memory_use: Path) -> "Instance":
         """The same for several commands, which may have its memory together."""

@@ -60,7 +60,7 @@ class SupervisedProcess:
             "memory_use": str(instance.memory_use) if instance and instance.memory_use else None,
             "cpus": instance.cpus if instance else None,
             "volume": instance.volume if instance else None,
-            "job": str(folder),
+            "folders": [str(place) for place in instance.folders] if instance else [],
         }
         self._begun = time.monotonic()
         self._latest = math.inf if seconds is None else self._begun + seconds + GRACE + LATE

@@ -38,14 +38,17 @@ def last_error(lines: list[str]) -> str:
     return "\n".join(message or lines[-5:])
 
 
-def exceeded(ending: Ending, instance: Instance | None) -> str | None:
-    """Which limit of its instance ended a command; None where none did."""
+def exceeded(ending: Ending, instance: Instance | None, who: str = "The job", all_of_it: str = "the job") -> str | None:
+    """Which limit of its instance ended a command; None where none did.
+
+    who: whose command it is. all_of_it: what has the volume.
+    """
     reasons = {
-        "memory": "The job needed more memory than its instance type has",
-        "processes": "The job started more processes than it may",
+        "memory": f"{who} needed more memory than its instance type has",
+        "processes": f"{who} started more processes than it may",
     }
     if ending.reason == "disk" and instance and instance.volume:
-        return f"No space left on device: the job needs more than {Volume(instance.volume)}"
+        return f"No space left on device: {all_of_it} needs more than {Volume(instance.volume)}"
     return reasons.get(ending.reason or "")
 
 

@@ -6,7 +6,7 @@ SPECIFICATION is a file, removed when read, with a JSON object: command, bubblew
 bubblewrap, which then runs the command), environment, folder, seconds (or null), bytes (or null), memory_use (null, or
 a file that it shares with the supervisors of the commands that have these bytes together), cpus (or null, for a
 container), processes (how many at a time), grace (seconds from SIGTERM to SIGKILL), volume (bytes that the files below
-the folder `job` may take on the disk, or null), job, and container (null, or what Docker is told of one that runs the
+`folders` may take on the disk, or null), folders, and container (null, or what Docker is told of one that runs the
 command). EVENTS is the file descriptor that one line of JSON is written to when all is over: code, signal, reason
 ("time", "memory", "disk", "processes", "stopped" or null), seconds, bytes (the peak of memory). Orders come by standard
 input: "stop", or "kill" for no grace.
@@ -55,7 +55,7 @@ def main() -> None:
         print(f"could not be started: {error}", file=sys.stderr, flush=True)
         outcome: dict[str, Any] = {"code": 127, "signal": None, "reason": None, "bytes": 0}
     else:
-        disk = DiskUse(specification["job"], specification["volume"]) if specification["volume"] else None
+        disk = DiskUse(specification["folders"], specification["volume"]) if specification["volume"] else None
         memory = MemoryUse(specification["memory_use"], specification["bytes"])
         try:
             outcome = watch(job, specification, started, parent, disk, memory)

@@ -3,15 +3,19 @@
 The supervisor imports this, and starts for every command: no dataclass, whose module takes longer than all of this.
 """
 
+import threading
+
+DEFAULT = 30 << 30  # bytes of a model's instance, where no VolumeSizeInGB says so
 BYTES_PER_FILE = 16 << 10  # of a disk, for each file that it has room for, as ext4 divides it
 
 
 class Volume:
-    """A disk of so many bytes. left, files_left: what the job's inputs have not taken of it."""
+    """A disk of so many bytes. left, files_left: what inputs have not taken of it. For several threads."""
 
     def __init__(self, size: int):
         self.size = self.left = size
         self.files_left = size // BYTES_PER_FILE
+        self._lock = threading.Lock()
 
     @classmethod
     def of(cls, gigabytes: int) -> "Volume":
@@ -24,9 +28,10 @@ class Volume:
 
     def take(self, size: int, files: int = 0) -> bool:
         """Count bytes and files of inputs. Returns whether there is room for all that were counted."""
-        self.left -= size
-        self.files_left -= files
-        return min(self.left, self.files_left) >= 0
+        with self._lock:
+            self.left -= size
+            self.files_left -= files
+            return min(self.left, self.files_left) >= 0
 
     def __str__(self) -> str:
         return f"VolumeSizeInGB, {self.size >> 30}"

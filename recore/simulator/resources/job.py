@@ -89,7 +89,7 @@ class JobResource(Resource):
         """Within, a job may use its instance, its volume and its time; its log is complete afterwards."""
         volume = Volume.of(cluster["VolumeSizeInGB"])
         limit = record.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
-        job.limit(limit, instance_of(cluster["InstanceType"]).with_volume(volume.size))
+        job.limit(limit, instance_of(cluster["InstanceType"]).with_volume(volume.size, job.place))
         try:
             yield volume
         except JobTimedOut as over:

@@ -6,17 +6,20 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
 from recore.simulator.account import REGION
+from recore.simulator.isolation import socket_folder
 from recore.simulator.isolation.instances import Instance
 from recore.simulator.jobs.failure import JobFailed
 from recore.simulator.jobs.logs import JobLog
 from recore.simulator.jobs.platform import Platform
 from recore.simulator.jobs.process import Ending
 from recore.simulator.jobs.queue import Job
+from recore.simulator.jobs.volume import DEFAULT, Volume
 from recore.simulator.serving.client import LARGEST
 from recore.simulator.serving.container_server import ContainerServer, server_of
 from recore.simulator.serving.response import Response, TimedOut
 from recore.simulator.state.records import Record
 
+LIMITS = ("memory", "disk", "processes")  # as reasons of an ending
 PING_SECONDS = 600.0  # until /ping must have answered with 200
 
 
@@ -24,7 +27,8 @@ class Chain:
     """The servers of all containers of a model on one instance. A context manager, which starts and stops them.
 
     model: a Model record, of one container or several. job: whose processes they are. log: where a PrimaryContainer
-    prints; each of several containers has a stream of its own below it. instance: whose memory they have together.
+    prints; each of several containers has a stream of its own below it. instance: whose memory and volume they have
+    together.
     name: of the chain's folder in the job's folder. environment: variables that replace the containers' own; defaults:
     those that the containers' own replace. log, folder: the chain's. ending: how the processes ended, after `stop`;
     None where none was started.
@@ -43,19 +47,25 @@ class Chain:
     ):
         self._job, self.log, self.folder = job, log, job.place / name
         region = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
+        containers = named_containers(model)
+        sockets = [socket_folder.for_server(platform.sockets) for _ in containers]
+        volume = Volume(instance.volume or DEFAULT)
+        instance = instance.shared(self.folder / ".memory").with_volume(volume.size, self.folder, *sockets)
         self._servers = [
             ContainerServer(
                 platform,
                 job,
                 container,
                 log.of_container(called) if called else log,
-                instance.shared(self.folder / ".memory"),
+                instance,
+                volume,
                 self.folder / f"container-{number}",
+                sockets[number - 1],
                 called,
                 {**region, **(defaults or {}), **container.get("Environment", {}), **(environment or {})},
                 network=not model.get("EnableNetworkIsolation"),
             )
-            for number, (called, container) in enumerate(named_containers(model), 1)
+            for number, (called, container) in enumerate(containers, 1)
         ]
 
     def __enter__(self) -> "Chain":
@@ -73,9 +83,9 @@ class Chain:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop. In place of a JobFailed, raises the cause where a server knows it: memory, a stop, its own reason."""
+        """Stop. In place of a JobFailed, raises the cause where a server knows it: a limit, a stop, its own reason."""
         self.stop()
-        if self.ending and self.ending.reason == "memory":
+        if self.ending and self.ending.reason in LIMITS:
             error = error or JobFailed()
         if isinstance(error, JobFailed):
             self._job.raise_if_stopping()
@@ -88,7 +98,7 @@ class Chain:
         endings = [server.ending for server in self._servers if server.ending]
         if not endings:
             return None
-        first = next((ending for ending in endings if ending.reason == "memory"), endings[0])
+        first = next((ending for ending in endings if ending.reason in LIMITS), endings[0])
         most, longest = (max(getattr(ending, name) for ending in endings) for name in ("peak", "seconds"))
         return Ending(first.code, first.signal, first.reason, longest, most)
 

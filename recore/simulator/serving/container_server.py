@@ -1,5 +1,6 @@
 """The server of one container of a model, in a folder of its own: started, invoked while it runs, stopped."""
 
+import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -15,7 +16,7 @@ from recore.simulator.jobs.logs import JobLog
 from recore.simulator.jobs.platform import Platform
 from recore.simulator.jobs.process import Ending, SupervisedProcess
 from recore.simulator.jobs.queue import Job, remove
-from recore.simulator.jobs.reasons import text_of
+from recore.simulator.jobs.reasons import exceeded, text_of
 from recore.simulator.jobs.volume import Volume
 from recore.simulator.serving.client import LARGEST, UnixClient
 from recore.simulator.serving.model_data import model_data
@@ -24,7 +25,6 @@ from recore.simulator.state.records import Record
 
 SHORT = 1 << 20  # bytes of a response to what is no invocation
 ONE_PING = 2.0  # seconds for a single one, as on AWS
-UNNAMED_VOLUME = 30 << 30  # bytes for the model and its source where no VolumeSizeInGB says so
 CODE = f"{ML}/code"
 # headers of a response that clients, captures and other containers get to read
 PASSED_ON = ("content-type", "x-amzn-sagemaker-custom-attributes")
@@ -37,10 +37,11 @@ OFFLINE = (
 class ContainerServer:
     """The server of one container. Its processes run from `start` to `stop`.
 
-    container: of a Model record. job: whose processes they are. log: where they print. folder: of the container, in the
-    job's folder. name: of the container; none is that of a model's only one. variables: its environment. network:
-    whether the model has one on AWS, that is without EnableNetworkIsolation. ending: how its processes ended, if they
-    have.
+    container: of a Model record. job: whose processes they are. log: where they print. instance: with its volume, which
+    all containers of the model share. volume: what the model and its source take of it. folder: of the container, in
+    the job's folder. sockets: the path of a folder that its processes share with this one. name: of the container; none
+    is that of a model's only one. variables: its environment. network: whether the model has one on AWS, that is
+    without EnableNetworkIsolation. ending: how its processes ended, if they have.
     """
 
     def __init__(
@@ -50,15 +51,16 @@ class ContainerServer:
         container: Record,
         log: JobLog,
         instance: Instance,
+        volume: Volume,
         folder: Path,
+        sockets: Path,
         name: str,
         variables: Mapping[str, str],
         network: bool = True,
     ):
         self._platform, self._job, self._container, self._log = platform, job, container, log
         self._instance, self._network, self._folder = instance, network, folder
-        self._ml, self._volume = folder / "ml", instance.volume or UNNAMED_VOLUME
-        self._sockets = socket_folder.for_server(platform.sockets)
+        self._ml, self._volume, self._sockets = folder / "ml", volume, sockets
         self._variables = dict(variables)
         self._client = UnixClient(self._sockets / socket_folder.NAME)
         self._process: SupervisedProcess | None = None
@@ -80,7 +82,7 @@ class ContainerServer:
             self._log,
             folder=self._folder,
             shared={"server": self._sockets},
-            instance=replace(self._instance, volume=self._volume, memory_use=None),
+            instance=replace(self._instance, memory_use=None),
         )
         launch = sandbox.launch(sandbox.isolation.serving(sandbox.image), self._variables)
         with self._lock:
@@ -127,13 +129,14 @@ class ContainerServer:
         cause = self.cause()
         if cause or not self._ended():
             return cause
-        return self.cause() or self._explained("\n".join(list(self._log.tail)[-5:]))
+        printed = self._as_it_sees("\n".join(list(self._log.tail)[-5:]))[-900:]
+        return self.cause() or self._explained(printed or "it printed nothing")
 
     def cause(self) -> str | None:
-        """Why it failed, where that is certain: it ran out of memory, or said so itself."""
-        if self.ending and self.ending.reason == "memory":
-            return f"{server_of(self.name)} needed more memory than its instance type has"
-        said = text_of(self._ml / "output/failure").replace(str(self._ml), ML)[:900]
+        """Why it failed, where that is certain: a limit of its instance ended it, or it said so itself."""
+        if self.ending and (limit := exceeded(self.ending, self._instance, server_of(self.name), "the model")):
+            return limit
+        said = self._as_it_sees(text_of(self._ml / "output/failure"))[:900]
         return self._explained(said) if said else None
 
     def kill(self) -> None:
@@ -165,6 +168,9 @@ class ContainerServer:
         except NoResponse as error:
             error.container = self.name
             raise
+        if response.status >= 400:  # reasons of jobs hold it
+            body = response.body.replace(os.fsencode(self._ml), ML.encode())
+            response = replace(response, body=body)
         return replace(response, container=self.name)
 
     def _ended(self) -> bool:
@@ -178,6 +184,10 @@ class ContainerServer:
         when = "failed" if self.ready else "ended before it was ready"
         return f"{server_of(self.name)} {when}: {reason}"
 
+    def _as_it_sees(self, text: str) -> str:
+        """A text with /opt/ml in place of the folder that a container without a sandbox sees."""
+        return text.replace(str(self._ml), ML)
+
     def _take_leave(self) -> None:
         """Wait for its processes' end."""
         if self._process and not self.ending:
@@ -186,8 +196,7 @@ class ContainerServer:
 
     def _prepare(self) -> Path:
         """Fill /opt/ml with the model and its script. Returns the folder of the script's source."""
-        ml, s3, check = self._ml, self._platform.s3, self._job.raise_if_stopping
-        volume = Volume(self._volume)
+        ml, s3, check, volume = self._ml, self._platform.s3, self._job.raise_if_stopping, self._volume
         for name in ("model", "code", "output"):
             (ml / name).mkdir(parents=True)
         data = model_data(self._container)

@@ -107,6 +107,7 @@ class EndpointInstance:
                 return
             log.line(f"The servers ended and are started again. {reason}")
             log.deliver()
+            log.tail.clear()  # what the next servers print is why they end
             if job.stopping.wait(pause):
                 return
             pause = 0.0 if time.monotonic() - begun > STABLE else min(max(2 * pause, 1.0), LONGEST_PAUSE)

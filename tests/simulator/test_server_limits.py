@@ -1,0 +1,134 @@
+"""What models' servers may use: all that they write counts, and the limit that ended one is the reason."""
+
+from pathlib import Path
+
+import pytest
+from support.endpoints import Endpoints, variant
+from support.job_traces import wait_until
+from support.simulator_client import Client
+from support.transform_jobs import create_model, transform
+
+from recore.simulator.jobs import process
+from recore.simulator.jobs.disk_use import DiskUse
+from recore.simulator.serving import chain
+
+MIB = 1 << 20
+# Takes room in a folder, and then waits.
+WRITING = """
+import os, sys, time
+
+def model_fn(model_dir):
+    sockets = next(os.path.dirname(word.removeprefix("unix:")) for word in sys.argv if word.startswith("unix:"))
+    folders = {{"sockets": sockets, "model": model_dir, "temporary": os.environ["TMPDIR"]}}
+    file = os.open(folders["{place}"] + "/f", os.O_CREAT | os.O_RDWR)
+    os.posix_fallocate(file, 0, {size})
+    time.sleep(600)
+"""
+FORKING = """
+import os, time
+
+def model_fn(model_dir):
+    for _ in range(6):
+        os.fork()
+    time.sleep(60)
+"""
+# Ends at a request, without a word.
+ENDING = """
+import os, signal, time
+
+def model_fn(model_dir):
+    return None
+
+def transform_fn(model, data, content_type, accept):
+    if data == "end":
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(600)
+    return data
+"""
+
+
+def is_over(folders: list[Path], volume: int) -> bool:
+    """What the first count finds."""
+    use, found = DiskUse([str(folder) for folder in folders], volume), []
+    counts = []
+
+    def counted() -> bool:
+        found.append(use.is_over([]))
+        counts.append(use._counting is not None)
+        return found[-1] or counts[-2:] == [True, False]
+
+    wait_until(counted)
+    return found[-1]
+
+
+def test_all_folders_of_a_volume_count_together(tmp_path: Path) -> None:
+    folders = [tmp_path / "a folder", tmp_path / "b"]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "f").write_bytes(b"x" * 2 * MIB)
+    folders.append(tmp_path / "missing")
+    assert is_over(folders, 3 * MIB)
+    assert not is_over(folders, 6 * MIB)
+    assert not is_over(folders[1:], 3 * MIB)
+
+
+@pytest.fixture
+def of_either(either: Client):
+    endpoints = Endpoints(either)
+    yield endpoints
+    endpoints.delete_all()
+
+
+def failure_of(endpoints: Endpoints, model: str, **members: int) -> str:
+    described = endpoints.settle(endpoints.create(endpoints.config(variant(model, **members)), wait=False))
+    assert described["EndpointStatus"] == "Failed"
+    return described["FailureReason"]
+
+
+@pytest.mark.parametrize("place", ["sockets", "model", "temporary"])
+def test_an_endpoint_without_a_volume_size_has_a_limit(
+    of_either: Endpoints, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.setattr(chain, "DEFAULT", 64 * MIB)
+    reason = failure_of(of_either, of_either.model(WRITING.format(place=place, size=100 * MIB)))
+    said = "No space left on device: the model needs more than VolumeSizeInGB, 0"
+    assert reason == f"Production variant one did not pass the ping health check: {said}"
+
+
+def test_the_socket_s_folder_is_on_an_endpoint_s_volume(of_either: Endpoints) -> None:
+    model = of_either.model(WRITING.format(place="sockets", size=1200 * MIB))
+    assert failure_of(of_either, model, VolumeSizeInGB=1).endswith("the model needs more than VolumeSizeInGB, 1")
+
+
+def test_the_containers_of_a_model_share_the_volume(either: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each writes less than there is."""
+    monkeypatch.setattr(chain, "DEFAULT", 64 * MIB)
+    model = create_model(either, *(WRITING.format(place=place, size=40 * MIB) for place in ("model", "sockets")))
+    job, _ = transform(either, model, {"a": "1"})
+    reason = "No space left on device: the model needs more than VolumeSizeInGB, 0"
+    assert (job["TransformJobStatus"], job["FailureReason"]) == ("Failed", f"AlgorithmError: {reason}")
+
+
+def test_an_endpoint_that_starts_too_many_processes(of_either: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "PROCESSES", 30)
+    reason = failure_of(of_either, of_either.model(FORKING))
+    assert reason.endswith("health check: The model's server started more processes than it may")
+
+
+def test_servers_that_end_again_and_again(client: Client) -> None:
+    """The reason of an end does not hold that of the one before."""
+    endpoints = Endpoints(client)
+    name = endpoints.create(endpoints.config(variant(endpoints.model(ENDING))))
+    with pytest.raises(endpoints.runtime.exceptions.ModelError):  # an invocation whose server ends is repeated once
+        endpoints.invoke(name, "end", ContentType="text/csv")
+    wait_until(lambda: len(restarts(client, name)) == 2)
+    said = "The servers ended and are started again. "
+    assert {message.count(said) for message in restarts(client, name)} == {1}
+    endpoints.delete(name)
+
+
+def restarts(client: Client, endpoint: str) -> list[str]:
+    group = f"/aws/sagemaker/Endpoints/{endpoint}"
+    streams = client.logs.describe_log_streams(logGroupName=group)["logStreams"]
+    events = client.logs.get_log_events(logGroupName=group, logStreamName=streams[0]["logStreamName"])["events"]
+    return [event["message"] for event in events if "started again" in event["message"]]
