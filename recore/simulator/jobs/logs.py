@@ -8,6 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import IO, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -47,6 +48,7 @@ class JobLog:
         self._kept = 0
         self._period, self._renewal = period, time.monotonic() + period
         self._lock = threading.Lock()
+        self._shown: dict[str, str] = {}
         self.tail: deque[str] = deque(maxlen=50)
         for create, name in (
             (client.create_log_group, {}),
@@ -89,9 +91,15 @@ class JobLog:
             self.line(line.decode("utf-8", "replace"))
         self.deliver()
 
+    def show(self, path: Path, name: str) -> None:
+        """From now on lines have the name in place of the path."""
+        self._shown[str(path)] = name
+
     def line(self, text: str) -> None:
         """Take one line."""
         text = text.rstrip("\r\n")
+        for path, name in self._shown.items():
+            text = text.replace(path, name)
         self.tail.append(text[:1000])
         self._keep(text)
         if self._metrics:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from recore.simulator.isolation.sandbox import ML
 from recore.simulator.jobs.failure import JobFailed
 from recore.simulator.jobs.volume import Volume
 
+COPIED = 1 << 20  # bytes at a time
 MOST = 100_000  # files of a folder that become objects: S3 has some kilobytes of each in memory
 
 Check = Callable[[], None]
@@ -96,6 +98,23 @@ class OutputFolder:
                     if file:
                         yield file
                 folders += reversed(inner)
+        except OSError as error:
+            raise self._failed(error) from None
+
+    def copy(self, target: Path, check: Check) -> None:
+        """Copy what is below it to a new folder, links as links. Raises JobFailed."""
+        target.mkdir()
+        try:
+            for file in self.files(check):
+                copied = target / file.name
+                if file.is_link:
+                    copied.symlink_to(os.readlink(self.path / file.name))
+                elif file.is_folder:
+                    copied.mkdir()
+                else:
+                    with file.open() as content, open(copied, "wb") as copy:
+                        shutil.copyfileobj(CheckedReader(content, file.size or 0, check), copy, COPIED)
+                    shutil.copymode(file.path, copied)
         except OSError as error:
             raise self._failed(error) from None
 

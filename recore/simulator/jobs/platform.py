@@ -77,8 +77,8 @@ class Platform:
             self.isolation.prepare(image, log.line)
         except OSError as error:
             raise JobFailed(f"ClientError: {error}") from None
-        libraries = None
-        if requirements and requirements.is_file():
-            libraries = self._installer.install(job, image, requirements, log, instance or job.instance)
+        folder, libraries = folder or job.folder, None
+        if requirements:
+            libraries = self._installer.install(job, image, requirements, log, instance or job.instance, folder)
         folders = {f"/run/{name}": path for name, path in (shared or {}).items()}
-        return Sandbox(folder or job.folder, self.isolation, image, libraries, folders)
+        return Sandbox(folder, self.isolation, image, libraries, folders)

@@ -205,11 +205,22 @@ class JobQueue:
             thread.join()
 
 
-def remove(folder: Path) -> None:
+def remove(folder: Path, check: Callable[[], None] = lambda: None) -> None:
     """Remove a folder, also a very deep one, and where a job took away its own right to.
 
-    By programs that hold few files open, however deep it is: those that this process may open are for all jobs.
+    By programs that hold few files open, however deep it is: those that this process may open are for all jobs. check:
+    called now and then; it raises where this is not to be waited for.
     """
     for command in (["rm", "-rf"], ["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
-        if os.path.lexists(folder):
-            subprocess.run([*command, "--", str(folder)], stderr=subprocess.DEVNULL)
+        if not os.path.lexists(folder):
+            return
+        with subprocess.Popen([*command, "--", str(folder)], stderr=subprocess.DEVNULL) as removing:
+            try:
+                check()
+                while removing.poll() is None:
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        removing.wait(0.2)
+                    check()
+            except BaseException:
+                removing.kill()
+                raise

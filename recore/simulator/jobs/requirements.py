@@ -1,10 +1,12 @@
 """The packages that a job's requirements.txt asks for beyond the container, installed before the job starts."""
 
+import contextlib
 import hashlib
 import json
-import shutil
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
@@ -15,13 +17,14 @@ from recore.simulator.isolation.instances import Instance
 from recore.simulator.isolation.sandbox import ML, Isolation, Launch, Sandbox
 from recore.simulator.jobs.failure import JobFailed
 from recore.simulator.jobs.logs import JobLog
-from recore.simulator.jobs.output_files import OutputFolder
+from recore.simulator.jobs.output_files import Check, CheckedReader, OutputFolder
 from recore.simulator.jobs.queue import Job, remove
-from recore.simulator.jobs.reasons import exceeded
+from recore.simulator.jobs.reasons import exceeded, start_of
 
 INSTALL_SECONDS = 1800
 PART = 1 << 20  # bytes that are read at a time
 LARGEST = 1 << 20  # bytes of a requirements.txt
+LARGEST_REPORT = 256 << 20  # bytes of what pip says of the packages that it would install
 
 
 class PackageInstaller:
@@ -29,39 +32,59 @@ class PackageInstaller:
 
     def __init__(self, folder: Path, isolation: Isolation):
         self._folder, self._isolation = folder, isolation
-        self._lock = threading.Lock()
+        self._installing: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()  # while a job has the lock
+        self._lock = threading.Lock()  # of that dictionary
 
-    def install(self, job: Job, image: str, requirements: Path, log: JobLog, instance: Instance | None) -> Path | None:
+    def install(
+        self, job: Job, image: str, requirements: Path, log: JobLog, instance: Instance | None, folder: Path
+    ) -> Path | None:
         """Install the packages of a requirements.txt that the container lacks, into a folder of their own.
 
         The same requirements are installed once. None where jobs run with a Python of this machine that lacks nothing.
         What is installed never enters this environment. Packages of the index come as wheels, so that none of their
         code runs in this step, which has the network; packages in the source are built in a sandbox that has none.
-        instance: whose memory, processors and volume pip may use. Raises JobFailed or JobStopped.
+        requirements: a path without links. instance: whose memory, processors and volume pip may use. folder: where it
+        works. Raises JobFailed or JobStopped.
         """
-        named, local = _lines(requirements)
+        text = start_of(requirements, LARGEST + 1)
+        if len(text) > LARGEST:
+            raise JobFailed(f"AlgorithmError: requirements.txt is larger than {LARGEST >> 10} KiB")
+        named, local = _lines(text.decode("utf-8", "replace"))
         if self._isolation.local_python and not local:
             python = family_of(image).python()
             if all(_is_here(requirement, python) for requirement in named):
                 return None
-        target = self._folder / _digest(job, image, requirements, local)
-        while not self._lock.acquire(timeout=0.2):
-            job.raise_if_stopping()
-        part = job.folder / "install"
-        try:
+        source = OutputFolder(requirements.parent, ML)
+        digest = _digest(image.encode() + b"\0" + text, source if local else None, job.raise_if_stopping)
+        target = self._folder / digest
+        with self._alone(digest, job):
             if target.is_dir():
                 return target
+            part = folder / "install"
             (part / "ml/packages").mkdir(parents=True)
             sandbox = Sandbox(part, self._isolation, image)
+            log.show(sandbox.ml, ML)  # pip runs outside of the sandbox where it has the network
             self._from_index(job, named, sandbox, log, instance)
-            self._from_source(job, local, requirements.parent, sandbox, log, instance)
+            self._from_source(job, local, source, sandbox, log, instance)
             target.parent.mkdir(exist_ok=True)
-            OutputFolder(sandbox.ml, f"{ML}/packages").exists()  # what was built could have put a link in its place
-            (part / "ml/packages").rename(target)
+            packages = OutputFolder(sandbox.ml, f"{ML}/packages")
+            if not packages.exists():  # or what was built has put a link in its place
+                raise JobFailed("AlgorithmError: requirements.txt cannot be installed: a package removed the others")
+            packages.path.rename(target)
+            remove(part, job.raise_if_stopping)
             return target
+
+    @contextlib.contextmanager
+    def _alone(self, digest: str, job: Job) -> Iterator[None]:
+        """Within, no other job installs the same. Raises JobStopped where the job must end before that is so."""
+        with self._lock:
+            lock = self._installing.setdefault(digest, threading.Lock())
+        while not lock.acquire(timeout=0.2):
+            job.raise_if_stopping()
+        try:
+            yield
         finally:
-            self._lock.release()
-            remove(part)
+            lock.release()
 
     @staticmethod
     def _from_index(
@@ -73,7 +96,7 @@ class PackageInstaller:
         pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:"]
         command = [*pip, "--dry-run", "--report", f"{ML}/report.json", *map(str, named)]
         _run(job, sandbox.isolation.networked(sandbox, command), log, instance)
-        found = json.loads((sandbox.ml / "report.json").read_text("utf-8"))["install"]
+        found = json.loads(start_of(sandbox.ml / "report.json", LARGEST_REPORT))["install"]
         wanted = [f"{item['metadata']['name']}=={item['metadata']['version']}" for item in found]
         command = [*pip, "--no-deps", "--target", f"{ML}/packages", *wanted]
         if wanted:
@@ -81,28 +104,21 @@ class PackageInstaller:
 
     @staticmethod
     def _from_source(
-        job: Job, local: list[str], source: Path, sandbox: Sandbox, log: JobLog, instance: Instance | None
+        job: Job, local: list[str], source: OutputFolder, sandbox: Sandbox, log: JobLog, instance: Instance | None
     ) -> None:
         """Build packages that lie in the job's source, where the toolkit has it too: /opt/ml/code."""
         if not local:
             return
-
-        def copy(here: str, there: str) -> None:
-            job.raise_if_stopping()
-            shutil.copy2(here, there, follow_symlinks=False)
-
-        shutil.copytree(source, sandbox.ml / "code", symlinks=True, copy_function=copy)
+        source.copy(sandbox.ml / "code", job.raise_if_stopping)
         command = ["python", "-m", "pip", "install", "--quiet", "--no-deps", "--target", f"{ML}/packages", *local]
         launch = sandbox.launch(command, {"PIP_DRY_RUN": "0"}, f"{ML}/code")
         _run(job, launch, log, instance)
 
 
-def _lines(requirements: Path) -> tuple[list[Requirement], list[str]]:
+def _lines(requirements: str) -> tuple[list[Requirement], list[str]]:
     """What is asked for by name, and what by a path in the source. Raises JobFailed for anything else."""
-    if requirements.stat().st_size > LARGEST:
-        raise JobFailed(f"AlgorithmError: requirements.txt is larger than {LARGEST >> 10} KiB")
     named, local = [], []
-    for line in requirements.read_text("utf-8", "replace").splitlines():
+    for line in requirements.splitlines():
         text = line.partition(" #")[0].strip()
         if not text or text.startswith("#"):
             continue
@@ -137,15 +153,15 @@ def _is_here(requirement: Requirement, python: PythonEnvironment) -> bool:
     return version is not None and not requirement.extras and requirement.specifier.contains(version, prereleases=True)
 
 
-def _digest(job: Job, image: str, requirements: Path, local: list[str]) -> str:
-    """Of the image's name and the text, and where that names paths, of the files that they may lead to."""
-    digest = hashlib.sha256(image.encode() + b"\0" + requirements.read_bytes())
-    for path in sorted(requirements.parent.rglob("*")) if local else []:
-        if path.is_file() and not path.is_symlink():
-            digest.update(f"\0{path.relative_to(requirements.parent)}\0".encode())
-            with open(path, "rb") as file:
-                while part := file.read(PART):
-                    job.raise_if_stopping()
+def _digest(begun: bytes, source: OutputFolder | None, check: Check) -> str:
+    """Of what it begins with, and of all files of a source that paths may lead to."""
+    digest = hashlib.sha256(begun)
+    for file in source.files(check) if source else []:
+        if file.size is not None and not file.is_link:
+            digest.update(f"\0{file.name}\0".encode(errors="surrogateescape"))
+            with file.open() as content:
+                reader = CheckedReader(content, file.size, check)
+                while part := reader.read(PART):
                     digest.update(part)
     return digest.hexdigest()[:24]
 

@@ -41,9 +41,7 @@ def prepare(record: Record, job: Job, s3: Any, volume: Volume, true_paths: bool)
         archives.unpack(transfers.only(job.folder / "archive", submitted), source, volume, job.raise_if_stopping)
         settings["sagemaker_submit_directory"] = json.dumps(SOURCE)
     elif submitted.startswith("/opt/ml/"):
-        source = ml / submitted.removeprefix("/opt/ml/")
-        if not source.resolve().is_relative_to(ml.resolve()):
-            raise JobFailed(f"ClientError: sagemaker_submit_directory '{submitted}' is not below /opt/ml")
+        source = folder_below(ml, submitted, "sagemaker_submit_directory")
     for file, content in _configuration(record, settings, "algo-1" if true_paths else "localhost").items():
         text = json.dumps(content)
         if not true_paths:
@@ -101,10 +99,25 @@ def _unpacked(source: Path, job: Job, volume: Volume) -> Path:
     return source
 
 
-def find_requirements(source: Path, drivers: Path | None = None) -> Path | None:
-    """The file of requirements in a script's source, a folder; None if it has no such file. Raises JobFailed.
+def folder_below(ml: Path, submitted: str, name: str) -> Path:
+    """The folder of this machine that stands for a path below /opt/ml. Raises JobFailed where that leads elsewhere.
 
-    drivers: the SDK's description of the source, which may name another file, or none.
+    name: of what holds the path, in the reason.
+    """
+    folder = ml / submitted.removeprefix(f"{ML}/")
+    try:
+        folder.is_dir()
+        if folder.resolve().is_relative_to(ml):
+            return folder
+    except (OSError, RuntimeError, ValueError):  # a loop of links, or a name that no file can have
+        pass
+    raise JobFailed(f"ClientError: {name} {submitted[:200]!r} is not below {ML}")
+
+
+def find_requirements(source: Path, drivers: Path | None = None) -> Path | None:
+    """The file of requirements in a script's source, a folder, by a path without links; None if it has no such file.
+
+    drivers: the SDK's description of the source, which may name another file, or none. Raises JobFailed.
     """
     name = "requirements.txt"
     if drivers and drivers.is_file():
@@ -116,10 +129,12 @@ def find_requirements(source: Path, drivers: Path | None = None) -> Path | None:
         raise JobFailed("ClientError: sourcecode.json: requirements is not the name of a file")
     try:
         path = (source / name).resolve()
+        if path.is_relative_to(source.resolve()):
+            return path if path.is_file() else None
     except (OSError, RuntimeError, ValueError):  # a loop of links, or a name that no file can have
         reason = "the file of requirements in the source has an invalid name, or is a loop of links"
         raise JobFailed(f"ClientError: {reason}") from None
-    return path if path.is_file() and path.is_relative_to(source.resolve()) else None
+    raise JobFailed("ClientError: the file of requirements is not in the source")
 
 
 def _translate(drivers: Path, ml: Path) -> None:

@@ -39,14 +39,19 @@ def keys(s3: Any, uri: str) -> list[str]:
     return [key for key, _ in _objects(s3, uri)]
 
 
-def download(s3: Any, uri: str, folder: Path, check: Check = lambda: None, volume: Volume | None = None) -> None:
+def download(
+    s3: Any, uri: str, folder: Path, check: Check = lambda: None, volume: Volume | None = None, alone: bool = False
+) -> None:
     """Objects under a prefix into a folder, by their names below the prefix; one object, named whole, by its own name.
 
-    volume: what they must fit on, if its size is limited. Raises JobFailed where they do not, or a key is no path
-    within the folder; OSError where the disk of this machine is full.
+    volume: what they must fit on, if its size is limited. alone: the URI is that of one object, and no prefix. Raises
+    JobFailed where they do not fit, or a key is no path within the folder; OSError where the disk of this machine is
+    full.
     """
     bucket, prefix = parse(uri)
-    objects = _objects(s3, uri)
+    objects = [(key, size) for key, size in _objects(s3, uri) if not alone or key == prefix]
+    if not objects:
+        raise JobFailed(f"ClientError: No S3 object found at {uri!r}")
     if volume and not volume.take(sum(size for _, size in objects)):
         reason = f"the inputs are larger than {volume}"
         raise JobFailed(f"ClientError: Data download failed: Insufficient disk space: {reason}")
@@ -55,18 +60,18 @@ def download(s3: Any, uri: str, folder: Path, check: Check = lambda: None, volum
             check()
             below = key[len(prefix) :] if key == prefix or prefix.endswith("/") or key[len(prefix)] == "/" else None
             name = (below if below is not None else key[prefix.rfind("/") + 1 :]).lstrip("/") or key.rsplit("/", 1)[-1]
-            target = folder / name
+            target, said = folder / name, f"ClientError: The key {key[:300]!r}"
             try:
                 if not target.resolve().is_relative_to(folder.resolve()) or target.resolve() == folder.resolve():
-                    raise JobFailed(f"ClientError: The key '{key}' leads out of its folder")
+                    raise JobFailed(f"{said} leads out of its folder")
                 target.parent.mkdir(parents=True, exist_ok=True)
                 _get(connection, bucket, key, target, check)
             except OSError as error:  # a name too long, or both a file and a folder
                 if error.errno in host_disk.FULL_ERRORS:
                     raise
-                raise JobFailed(f"ClientError: The key '{key}' cannot become a file: {error.strerror}") from None
+                raise JobFailed(f"{said} cannot become a file: {error.strerror}") from None
             except ValueError as error:
-                raise JobFailed(f"ClientError: The key '{key}' cannot become a file: {error}") from None
+                raise JobFailed(f"{said} cannot become a file: {error}") from None
 
 
 def download_file(s3: Any, bucket: str, key: str, path: Path, check: Check = lambda: None) -> None:

@@ -17,6 +17,7 @@ from recore.simulator.jobs.platform import Platform
 from recore.simulator.jobs.process import Ending, SupervisedProcess
 from recore.simulator.jobs.queue import Job, remove
 from recore.simulator.jobs.reasons import exceeded, text_of
+from recore.simulator.jobs.script_mode import find_requirements, folder_below
 from recore.simulator.jobs.volume import Volume
 from recore.simulator.serving.client import LARGEST, UnixClient
 from recore.simulator.serving.model_data import model_data
@@ -78,7 +79,7 @@ class ContainerServer:
         sandbox = self._platform.sandbox(
             self._job,
             self._container["Image"],
-            code / "requirements.txt",
+            find_requirements(code),
             self._log,
             folder=self._folder,
             shared={"server": self._sockets},
@@ -206,22 +207,14 @@ class ContainerServer:
         elif data and data.uri.endswith("/"):
             transfers.download(s3, data.uri, ml / "model", check, volume)
         elif data:
-            bucket, key = transfers.parse(data.uri)
-            transfers.download_file(s3, bucket, key, ml / "model" / Path(key).name, check)
+            transfers.download(s3, data.uri, ml / "model", check, volume, alone=True)
         submitted = self._variables.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
         if submitted.startswith("s3://"):
             transfers.download(s3, submitted, self._folder / "source", check, volume)
             archives.unpack(transfers.only(self._folder / "source", submitted), ml / "code", volume, check)
             self._variables["SAGEMAKER_SUBMIT_DIRECTORY"] = CODE
             return ml / "code"
-        code = ml / (submitted or f"{ML}/model/code").removeprefix(f"{ML}/")
-        try:
-            is_below = code.resolve().is_relative_to(ml.resolve())
-        except (OSError, RuntimeError, ValueError):  # a loop of links in the model, or a name that no file can have
-            is_below = False
-        if not is_below:
-            raise JobFailed(f"ClientError: SAGEMAKER_SUBMIT_DIRECTORY '{submitted}' is not below /opt/ml")
-        return code
+        return folder_below(ml, submitted or f"{ML}/model/code", "SAGEMAKER_SUBMIT_DIRECTORY")
 
     def _builds_offline(self) -> bool:
         """Whether AWS's container would start without a network. Other images are not known to need one."""

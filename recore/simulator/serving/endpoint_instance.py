@@ -102,9 +102,10 @@ class EndpointInstance:
             finally:
                 self._set_server(None)
                 log.deliver()
-            remove(job.folder / folder)
             if self._has_failed(reason):
                 return
+            with contextlib.suppress(JobStopped):
+                remove(job.folder / folder, job.raise_if_stopping)
             log.line(f"The servers ended and are started again. {reason}")
             log.deliver()
             log.tail.clear()  # what the next servers print is why they end

@@ -1,0 +1,171 @@
+"""A job's requirements.txt: how it is read and installed, by whom at a time, and what stops that."""
+
+import os
+from pathlib import Path
+
+import pytest
+from support.archives import member, packed
+from support.endpoints import NAMED, Endpoints, variant
+from support.job_traces import output, wait_until
+from support.simulator_client import Client, numbers
+
+from recore.simulator.jobs.failure import JobFailed, JobStopped
+from recore.simulator.jobs.output_files import OutputFolder
+from recore.simulator.jobs.queue import remove
+from recore.simulator.jobs.reasons import start_of
+from recore.simulator.jobs.requirements import LARGEST
+from recore.simulator.jobs.script_mode import find_requirements
+
+# A build that makes a file, and ends once there is another one.
+WAITING = """
+import os, time
+open({begun!r}, "w").close()
+while not os.path.exists({go!r}):
+    time.sleep(0.05)
+raise SystemExit("not built")
+"""
+TOO_LARGE = "AlgorithmError: requirements.txt is larger than 1024 KiB"
+
+
+@pytest.fixture
+def of_either(either: Client):
+    endpoints = Endpoints(either)
+    yield endpoints
+    endpoints.delete_all()
+
+
+def failed_endpoint(endpoints: Endpoints, model: str) -> str:
+    described = endpoints.settle(endpoints.create(endpoints.config(variant(model)), wait=False))
+    assert described["EndpointStatus"] == "Failed"
+    return described["FailureReason"].removeprefix("Production variant one ")
+
+
+@pytest.fixture
+def building(without_sandbox: Client, tmp_path: Path):
+    """The source of an endpoint that builds a package all the while."""
+    begun, go = tmp_path / "begun", tmp_path / "go"
+    files = {
+        "inference.py": NAMED.format(name="m"),
+        "requirements.txt": "./package\n",
+        "package/pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "waiting"\nbackend-path = ["."]\n',
+        "package/waiting.py": WAITING.format(begun=str(begun), go=str(go)),
+    }
+    endpoints, source = Endpoints(without_sandbox), without_sandbox.source(**files)
+    model = endpoints.model("", {"SAGEMAKER_SUBMIT_DIRECTORY": source})
+    name = endpoints.create(endpoints.config(variant(model)), wait=False)
+    wait_until(begun.exists)
+    yield source
+    assert endpoints.describe(name)["EndpointStatus"] == "Creating"
+    go.touch()
+    endpoints.settle(name)
+    endpoints.delete(name)
+
+
+def test_other_requirements_are_installed_meanwhile(without_sandbox: Client, building: str) -> None:
+    source = without_sandbox.source(job="", **{"requirements.txt": "./not-there"})
+    job = without_sandbox.train("", HyperParameters={"sagemaker_submit_directory": source})
+    assert "not-there" in job["FailureReason"]
+
+
+def test_a_job_that_waits_for_the_same_requirements_can_be_stopped(without_sandbox: Client, building: str) -> None:
+    settings = {"sagemaker_submit_directory": building, "sagemaker_program": "inference.py"}
+    name = without_sandbox.train("", wait=False, HyperParameters=settings)["TrainingJobName"]
+    wait_until(lambda: list(without_sandbox.simulator.folder.glob("job-*/ml/input/source/package/waiting.py")) != [])
+    without_sandbox.sagemaker.stop_training_job(TrainingJobName=name)
+    assert without_sandbox.wait("TrainingJob", name)["TrainingJobStatus"] == "Stopped"
+
+
+def test_a_large_file_is_refused(of_either: Endpoints) -> None:
+    client, files = of_either.client, {"requirements.txt": "#" * (LARGEST + 1)}
+    source = client.source(job="", **files)
+    job = client.train("", HyperParameters={"sagemaker_submit_directory": source})
+    assert job["FailureReason"] == TOO_LARGE
+    uri = client.put(f"source/{next(numbers)}/sourcedir.tar.gz", client.get(source))
+    place = {"S3Uri": uri, "LocalPath": "/opt/ml/processing/input/code/", "S3DataType": "S3Prefix"}
+    job = client.process("", ProcessingInputs=[{"InputName": "source", "S3Input": place | {"S3InputMode": "File"}}])
+    assert job["FailureReason"] == TOO_LARGE
+    model = of_either.model("", {"SAGEMAKER_SUBMIT_DIRECTORY": source})
+    assert failed_endpoint(of_either, model).endswith(TOO_LARGE.removeprefix("AlgorithmError: "))
+
+
+def test_a_file_of_the_largest_size(either: Client) -> None:
+    source = either.source(job="", **{"requirements.txt": "#" * LARGEST})
+    assert either.train("", HyperParameters={"sagemaker_submit_directory": source})["TrainingJobStatus"] == "Completed"
+
+
+def test_links_stay_in_the_source(tmp_path: Path) -> None:
+    source, outside = tmp_path / "source", tmp_path / "outside"
+    (source / "inner").mkdir(parents=True)
+    outside.write_text("secret of the host")
+    (source / "inner/needs.txt").write_text("numpy")
+    file = source / "requirements.txt"
+    file.symlink_to("inner/needs.txt")
+    assert find_requirements(source) == (source / "inner/needs.txt").resolve()
+    for target in (outside, tmp_path / "missing", Path("/etc/passwd")):
+        file.unlink()
+        file.symlink_to(target)
+        with pytest.raises(JobFailed, match="is not in the source"):
+            find_requirements(source)
+        assert start_of(file, 100) == b""
+    file.unlink()
+    os.mkfifo(file)
+    assert find_requirements(source) is None
+    assert start_of(file, 100) == b""
+    with pytest.raises(JobFailed, match="invalid name"):
+        find_requirements(source / ("x" * 300))
+
+
+def test_a_model_whose_requirements_are_elsewhere(of_either: Endpoints) -> None:
+    link = member("code/requirements.txt", b"2", "../../model/needs.txt")
+    link.linkname = "../needs.txt"
+    body = packed(member("needs.txt"), member("code", b"5"), link)
+    model = of_either.model("", {"SAGEMAKER_SUBMIT_DIRECTORY": ""}, ModelDataUrl=of_either.client.put("m.tar.gz", body))
+    reason = failed_endpoint(of_either, model)
+    assert reason == "could not be started: the file of requirements is not in the source"
+
+
+def test_a_copy_of_a_source_can_be_stopped(tmp_path: Path) -> None:
+    source, copy = tmp_path / "source", tmp_path / "copy"
+    source.mkdir()
+    with open(source / "large", "wb") as file:
+        file.truncate(8 << 30)
+
+    def stop_soon() -> None:
+        if (copy / "large").exists():
+            raise JobStopped
+
+    with pytest.raises(JobStopped):
+        OutputFolder(source, "/opt/ml").copy(copy, stop_soon)
+    assert (copy / "large").stat().st_size <= 1 << 20
+
+
+def test_a_copy_of_a_source_holds_what_it_holds(tmp_path: Path) -> None:
+    source, copy = tmp_path / "source", tmp_path / "copy"
+    (source / "inner").mkdir(parents=True)
+    (source / "inner/run.sh").write_text("#!/bin/sh")
+    (source / "inner/run.sh").chmod(0o755)
+    (source / "link").symlink_to("inner")
+    (source / "out").symlink_to("/etc/passwd")
+    os.mkfifo(source / "pipe")
+    OutputFolder(source, "/opt/ml").copy(copy, lambda: None)
+    assert sorted(path.name for path in copy.iterdir()) == ["inner", "link"]
+    assert os.readlink(copy / "link") == "inner"
+    assert os.access(copy / "inner/run.sh", os.X_OK)
+
+
+def test_a_folder_s_removal_is_not_waited_for_after_a_stop(tmp_path: Path) -> None:
+    def stop() -> None:
+        raise JobStopped
+
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(JobStopped):
+        remove(tmp_path / "folder", stop)
+
+
+def test_reasons_and_logs_name_no_folder_of_this_machine(without_sandbox: Client) -> None:
+    source = without_sandbox.source(job="", **{"requirements.txt": "/opt/ml/code/none"})
+    job = without_sandbox.train("", HyperParameters={"sagemaker_submit_directory": source})
+    said = output(without_sandbox, "TrainingJob", job["TrainingJobName"])
+    assert "/opt/ml/code/none" in job["FailureReason"]
+    assert "/opt/ml/code/none" in said
+    assert str(without_sandbox.simulator.folder) not in job["FailureReason"] + said
