@@ -59,7 +59,7 @@ def _in_manifest(s3: Any, uri: str, check: Check) -> list[SourceObject]:
         bucket, key = transfers.parse(prefix + name)
         try:
             s3.head_object(Bucket=bucket, Key=key)
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, BotoCoreError, UnicodeError) as error:
             raise JobFailed(f"ClientError: '{prefix}{name}', named in the manifest '{uri}': {error}") from None
         objects.append(SourceObject(bucket, key, name))
     return objects

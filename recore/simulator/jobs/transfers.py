@@ -60,7 +60,7 @@ def download(
             check()
             below = key[len(prefix) :] if key == prefix or prefix.endswith("/") or key[len(prefix)] == "/" else None
             name = (below if below is not None else key[prefix.rfind("/") + 1 :]).lstrip("/") or key.rsplit("/", 1)[-1]
-            target, said = folder / name, f"ClientError: The key {key[:300]!r}"
+            target, said = folder / name, f"ClientError: The key {key[:700]!r}"
             try:
                 if not target.resolve().is_relative_to(folder.resolve()) or target.resolve() == folder.resolve():
                     raise JobFailed(f"{said} leads out of its folder")

@@ -3,6 +3,7 @@
 import codecs
 import contextlib
 import json
+import os
 from pathlib import Path
 
 from recore.simulator.account import REGION
@@ -20,6 +21,7 @@ from recore.simulator.resources.job import JobResource
 from recore.simulator.state.records import Record
 
 ML = "/opt/ml/"
+LONGEST_NAME = 255  # bytes
 SDK_SOURCE = "processing/input/code/sourcedir.tar.gz"  # below it: the source of the SDK's FrameworkProcessor
 
 
@@ -35,8 +37,8 @@ class ProcessingJobs(JobResource):
         if not specification.get("ContainerEntrypoint"):
             raise ServiceError("ValidationException", "The image has no processing entrypoint: name one")
         for place in _places(request):
-            if not place["LocalPath"].startswith("/opt/ml/processing/") or ".." in Path(place["LocalPath"]).parts:
-                message = f"LocalPath '{place['LocalPath']}' must lie below /opt/ml/processing/"
+            if not _is_folder(place["LocalPath"]):
+                message = f"LocalPath {place['LocalPath']!r} must lie below /opt/ml/processing/, and can be a folder"
                 raise ServiceError("ValidationException", message)
         for given in request.get("ProcessingInputs", []):
             source = given["S3Input"]
@@ -118,6 +120,16 @@ def _requirements(archive: Path, job: Job, volume: Volume) -> Path | None:
     folder = job.folder / "unpacked"
     archives.unpack(archive, folder, volume, job.raise_if_stopping)
     return find_requirements(folder)
+
+
+def _is_folder(path: str) -> bool:
+    """Whether a path can be that of a folder of a job's inputs or outputs."""
+    try:
+        names = [os.fsencode(name) for name in Path(path).parts]
+    except UnicodeError:
+        return False
+    fits = all(len(name) <= LONGEST_NAME and name != b".." for name in names)
+    return path.startswith("/opt/ml/processing/") and "\0" not in path and fits
 
 
 def _message(path: Path) -> str:

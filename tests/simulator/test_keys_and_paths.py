@@ -1,0 +1,113 @@
+"""Keys and paths of requests that cannot be files are named in one line; reasons name no folder of this machine."""
+
+import pytest
+from botocore.exceptions import ClientError
+from support.archives import archive_of
+from support.endpoints import NAMED, Endpoints, variant
+from support.simulator_client import Client, numbers
+from support.training_jobs import channel
+from support.transform_jobs import create_model, transform
+
+from recore.simulator.server import BUCKET
+
+# The end of a key, and what is wrong with it.
+UNFIT = {
+    "a folder above": ("a/..", "leads out of its folder"),
+    "a long name": ("x" * 300, "cannot become a file: File name too long"),
+    "a null character": ("a\0b", "cannot become a file: embedded null"),
+}
+LONG = f"/opt/ml/{'x' * 300}"
+
+
+@pytest.fixture(scope="module")
+def endpoints(without_sandbox: Client):
+    """Of a simulator without a sandbox: there servers see paths of this machine."""
+    endpoints = Endpoints(without_sandbox)
+    yield endpoints
+    endpoints.delete_all()
+
+
+def failure_of(endpoints: Endpoints, model: str) -> str:
+    name = endpoints.create(endpoints.config(variant(model)), wait=False)
+    described = endpoints.settle(name)
+    assert described["EndpointStatus"] == "Failed"
+    endpoints.delete(name)
+    return described["FailureReason"]
+
+
+def s3_object(uri: str) -> dict[str, object]:
+    source = {"S3Uri": uri, "S3DataType": "S3Object", "CompressionType": "None"}
+    return {"ModelDataSource": {"S3DataSource": source}}
+
+
+def process(client: Client, uri: str, path: str = "/opt/ml/processing/input/i") -> dict:
+    place = {"S3Uri": uri, "LocalPath": path, "S3DataType": "S3Prefix", "S3InputMode": "File"}
+    return client.process("", ProcessingInputs=[{"InputName": "i", "S3Input": place}])
+
+
+@pytest.mark.parametrize(("end", "reason"), UNFIT.values(), ids=UNFIT.keys())
+def test_keys_that_cannot_be_files(endpoints: Endpoints, end: str, reason: str) -> None:
+    client = endpoints.client
+    uri = client.put(f"{next(numbers)}/{end}", archive_of(a="1"))
+    key = uri.removeprefix(f"s3://{BUCKET}/")
+    said = f"The key {key!r} {reason}"
+    variables = {"SAGEMAKER_SUBMIT_DIRECTORY": uri}
+    served = [endpoints.model("", **s3_object(uri)), endpoints.model("", ModelDataUrl=uri)]
+    reasons = [failure_of(endpoints, model) for model in (*served, endpoints.model("", variables))]
+    assert all(said in reason for reason in reasons), reasons
+    job, _ = transform(client, served[0], {"a": "1"})
+    reasons = [job["FailureReason"], process(client, uri)["FailureReason"]]
+    settings = {"sagemaker_submit_directory": uri, "sagemaker_program": "a"}
+    reasons.append(client.train("", HyperParameters=settings)["FailureReason"])
+    reasons.append(client.train("", InputDataConfig=[channel("a", uri)])["FailureReason"])
+    assert all(reason.startswith(f"ClientError: {said}") and "\n" not in reason for reason in reasons), reasons
+
+
+def test_an_object_alone_is_what_its_uri_names(endpoints: Endpoints) -> None:
+    client, folder = endpoints.client, next(numbers)
+    for name in ("m", "m.old", "mm"):
+        client.put(f"{folder}/{name}", "1")
+    script = NAMED.format(name="").replace("return ''", "import os; return sorted(os.listdir(model_dir))")
+    name = endpoints.create(
+        endpoints.config(variant(endpoints.model(script, **s3_object(f"s3://{BUCKET}/{folder}/m"))))
+    )
+    assert endpoints.invoke(name, "1", ContentType="text/csv")["Body"].read().startswith(b'[["m"]')
+    endpoints.delete(name)
+    missing = endpoints.model("", **s3_object(f"s3://{BUCKET}/{folder}/m.o"))
+    assert "No S3 object found at" in failure_of(endpoints, missing)
+
+
+@pytest.mark.parametrize("path", [LONG, "/opt/ml/a\0b", "/opt/ml/../../etc"], ids=["long", "null", "above"])
+def test_submit_directories_that_cannot_be_folders(endpoints: Endpoints, path: str) -> None:
+    said = f"submit_directory {path[:200]!r} is not below /opt/ml"
+    settings = {"sagemaker_submit_directory": path, "sagemaker_program": "a"}
+    assert said in endpoints.client.train("", HyperParameters=settings)["FailureReason"]
+    said = said.replace("submit_directory", "SUBMIT_DIRECTORY")
+    assert said in failure_of(endpoints, endpoints.model("", {"SAGEMAKER_SUBMIT_DIRECTORY": path}))
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\u00e9" * 200, "..", "a/../../b"])
+def test_local_paths_that_cannot_be_folders(without_sandbox: Client, name: str) -> None:
+    uri = without_sandbox.put("input/a", "1")
+    with pytest.raises(ClientError, match="must lie below /opt/ml/processing/"):
+        process(without_sandbox, uri, f"/opt/ml/processing/{name}")
+
+
+TELLING = {
+    "a model that does not load": "def model_fn(model_dir): raise ValueError(__file__ + model_dir)",
+    "a server that ends": "import os\ndef model_fn(model_dir): print(__file__, flush=True); os._exit(3)",
+}
+
+
+@pytest.mark.parametrize("script", TELLING.values(), ids=TELLING.keys())
+def test_the_reason_of_an_endpoint_names_no_folder_of_this_machine(endpoints: Endpoints, script: str) -> None:
+    reason = failure_of(endpoints, endpoints.model(script))
+    assert "/opt/ml/code/inference.py" in reason
+    assert str(endpoints.client.simulator.folder) not in reason
+
+
+def test_the_reason_of_a_transform_job_names_no_folder_of_this_machine(without_sandbox: Client) -> None:
+    script = "def model_fn(model_dir): pass\ndef transform_fn(*_): raise ValueError(__file__)"
+    job, _ = transform(without_sandbox, create_model(without_sandbox, script), {"a": "1"})
+    assert "/opt/ml/code/serve_me.py" in job["FailureReason"]
+    assert str(without_sandbox.simulator.folder) not in job["FailureReason"]
