@@ -1,5 +1,6 @@
 """Batch Transform's feeding: lines become requests within the limit, and responses keep their order."""
 
+import gzip
 import itertools
 import threading
 import tracemalloc
@@ -76,3 +77,10 @@ def test_short_lines_take_little_memory(tmp_path: Path) -> None:
         assert tracemalloc.get_traced_memory()[1] < 2 << 20
     finally:
         tracemalloc.stop()
+
+
+def test_it_can_be_stopped_where_nothing_is_decompressed(tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(gzip.compress(b"", mtime=0) * 100_000)
+    looks = itertools.count()
+    with pytest.raises(JobStopped):
+        Feeding(compressed=True).feed(Echo(), tmp_path / "in", tmp_path / "out", lambda: next(looks) > 3)

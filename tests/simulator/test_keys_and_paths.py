@@ -93,10 +93,24 @@ def test_local_paths_that_cannot_be_folders(without_sandbox: Client, name: str) 
         process(without_sandbox, uri, f"/opt/ml/processing/{name}")
 
 
+def test_what_the_sdk_adds_may_have_any_name(without_sandbox: Client) -> None:
+    """There its scripts are translated."""
+    folder = f"drivers/{next(numbers)}"
+    without_sandbox.put(f"{folder}/folder.py/a.sh", "x" * (2 << 20))
+    job = without_sandbox.train("", InputDataConfig=[channel("sm_drivers", f"s3://{BUCKET}/{folder}")])
+    assert job["TrainingJobStatus"] == "Completed", job
+
+
 TELLING = {
     "a model that does not load": "def model_fn(model_dir): raise ValueError(__file__ + model_dir)",
-    "a server that ends": "import os\ndef model_fn(model_dir): print(__file__, flush=True); os._exit(3)",
+    "a server that ends": "import os\ndef model_fn(_): print(__file__, os.environ['TMPDIR'], flush=True); os._exit(3)",
 }
+
+
+def test_the_reason_of_a_job_names_no_folder_of_this_machine(without_sandbox: Client) -> None:
+    script = "import os; raise ValueError(os.environ['SM_MODEL_DIR'], os.environ['TMPDIR'])"
+    for job in (without_sandbox.train(script), without_sandbox.process(script)):
+        assert "ValueError: ('/opt/ml/model', '/tmp')" in job["FailureReason"]
 
 
 @pytest.mark.parametrize("script", TELLING.values(), ids=TELLING.keys())

@@ -2,7 +2,6 @@
 
 import contextlib
 import gzip
-import io
 import os
 import tarfile
 import zlib
@@ -116,29 +115,22 @@ def members(archive: Path, check: Check) -> Iterator[tuple[tarfile.TarFile, tarf
 
 @contextlib.contextmanager
 def _opened(archive: Path, check: Check) -> Iterator[BinaryIO]:
-    """The content of an archive, decompressed. check: called at each part of the file, however little it decompresses.
+    with open(archive, "rb") as file:
+        is_compressed = file.read(2) == b"\x1f\x8b"
+    with decompressed(archive, check) if is_compressed else open(archive, "rb") as content:
+        yield content
+
+
+@contextlib.contextmanager
+def decompressed(path: Path, check: Check) -> Iterator[BinaryIO]:
+    """The content of a gzip file. check: called at each part that is read of the file, however little that holds.
 
     A file of 17 MB can consist of a million empty ones.
     """
-    with open(archive, "rb") as file:
-        is_compressed = file.read(2) == b"\x1f\x8b"
-        file.seek(0)
-        if is_compressed:
-            with gzip.GzipFile(fileobj=_Checked(file, check)) as content:
-                yield cast(BinaryIO, content)
-        else:
-            yield file
-
-
-class _Checked(io.RawIOBase):
-    """A file with a check at each part that is read of it."""
-
-    def __init__(self, file: BinaryIO, check: Check):
-        self._file, self._check = file, check
-
-    def read(self, size: int = -1) -> bytes:
-        self._check()
-        return self._file.read(size)
+    with open(path, "rb") as file:
+        reader = CheckedReader(file, os.fstat(file.fileno()).st_size, check)
+        with gzip.GzipFile(fileobj=cast(IO[bytes], reader)) as content:
+            yield cast(BinaryIO, content)
 
 
 class _Content:

@@ -18,17 +18,23 @@ def failure_file(job: Job, log: JobLog) -> Path:
     The SDK's drivers write only that the process of the user's script failed.
     """
     failure = job.folder / "ml/output/failure"
-    ml = str(job.folder / "ml")  # which a job without a sandbox sees in place of /opt/ml
-    said = text_of(failure).replace(ml, ML)
+    said = as_in_a_container(text_of(failure), job.folder)
     if "CalledProcessError" not in said:
         return failure
     known = {line.strip() for line in said.splitlines()}
-    lines = [line.replace(ml, ML) for line in log.tail]
+    lines = [as_in_a_container(line, job.folder) for line in log.tail]
     printed = [line for line in lines if line.strip() not in known and not line.startswith("+")]  # +: a shell's trace
     explained = job.folder / "failure"
     ended = said.splitlines()[-1][:180]
-    explained.write_text(ended + "\n" + "\n".join(printed[-12:])[-700:])  # of which the reason's length has room
+    explained.write_text(
+        ended + "\n" + "\n".join(printed[-12:])[-700:], "utf-8"
+    )  # of which the reason's length has room
     return explained
+
+
+def as_in_a_container(text: str, folder: Path) -> str:
+    """A text of a job without a sandbox, which sees a folder of this machine, as it would be in a container."""
+    return text.replace(str(folder / "ml"), ML).replace(str(folder / "tmp"), "/tmp")  # noqa: S108
 
 
 def last_error(lines: list[str]) -> str:

@@ -19,6 +19,7 @@ from recore.simulator.jobs.volume import Volume
 from recore.simulator.state.records import Record
 
 LARGEST_DESCRIPTION = 1 << 20  # bytes of the SDK's description of a source
+LARGEST_SCRIPT = 1 << 20  # bytes of a script that is translated
 SOURCE = "/opt/ml/input/source"  # where the script's archive is unpacked, for it has no network to fetch it by
 REPACKING = "_repack_script_launcher.sh"  # of version 2 of the SDK, with a script beside it that names /opt/ml
 
@@ -140,11 +141,11 @@ def find_requirements(source: Path, drivers: Path | None = None) -> Path | None:
 def _translate(drivers: Path, ml: Path) -> None:
     """Without a sandbox, scripts that the SDK adds must name this job's folder where they name /opt/ml."""
     for path in drivers.rglob("*") if drivers.is_dir() else []:
-        if path.is_symlink():
+        script = start_of(path, LARGEST_SCRIPT + 1)
+        if not script or len(script) > LARGEST_SCRIPT:
             continue
         if path.suffix == ".py":
             literal = re.sub(rb"([\"'\\])", rb"\\\1", os.fsencode(ml))
-            path.write_bytes(path.read_bytes().replace(ML.encode(), literal))
+            path.write_bytes(script.replace(ML.encode(), literal))
         elif path.suffix == ".sh":
-            script = os.fsdecode(path.read_bytes())
-            path.write_bytes(os.fsencode(translated_in_shell(script, {ML: ml})))
+            path.write_bytes(os.fsencode(translated_in_shell(os.fsdecode(script), {ML: ml})))

@@ -10,14 +10,13 @@ from typing import Any, ClassVar
 
 from recore.simulator.api.errors import ServiceError
 from recore.simulator.isolation.instances import Instance, instance_of
-from recore.simulator.isolation.sandbox import ML
 from recore.simulator.jobs import host_disk
 from recore.simulator.jobs.failure import JobFailed, JobStopped, JobTimedOut
 from recore.simulator.jobs.logs import JobLog
 from recore.simulator.jobs.metrics import TrainingMetrics, put_memory
 from recore.simulator.jobs.process import Ending
 from recore.simulator.jobs.queue import Job
-from recore.simulator.jobs.reasons import exceeded, last_error, text_of
+from recore.simulator.jobs.reasons import as_in_a_container, exceeded, last_error, text_of
 from recore.simulator.jobs.volume import Volume
 from recore.simulator.resources.resource import Resource, now
 from recore.simulator.state.records import Record
@@ -118,8 +117,8 @@ class JobResource(Resource):
         if ending.code == 0:
             return
         code = ending.code if ending.code is not None else 128 + (ending.signal or 0)
-        ml = str(job.folder / "ml")  # which a job without a sandbox sees in place of /opt/ml
-        said = text_of(failure).replace(ml, ML)[:900] or last_error(list(log.tail)).replace(ml, ML)[-900:]
+        said = as_in_a_container(text_of(failure), job.folder)[:900]
+        said = said or as_in_a_container(last_error(list(log.tail)), job.folder)[-900:]
         raise JobFailed(f"AlgorithmError: {said or 'The command said nothing'}, exit code: {code}")
 
     def _work(self, name: str, job: Job) -> None:

@@ -1,6 +1,5 @@
 """The server of one container of a model, in a folder of its own: started, invoked while it runs, stopped."""
 
-import os
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -16,7 +15,7 @@ from recore.simulator.jobs.logs import JobLog
 from recore.simulator.jobs.platform import Platform
 from recore.simulator.jobs.process import Ending, SupervisedProcess
 from recore.simulator.jobs.queue import Job, remove
-from recore.simulator.jobs.reasons import exceeded, text_of
+from recore.simulator.jobs.reasons import as_in_a_container, exceeded, text_of
 from recore.simulator.jobs.script_mode import find_requirements, folder_below
 from recore.simulator.jobs.volume import Volume
 from recore.simulator.serving.client import LARGEST, UnixClient
@@ -170,8 +169,8 @@ class ContainerServer:
             error.container = self.name
             raise
         if response.status >= 400:  # reasons of jobs hold it
-            body = response.body.replace(os.fsencode(self._ml), ML.encode())
-            response = replace(response, body=body)
+            text = self._as_it_sees(response.body.decode("utf-8", "surrogateescape"))
+            response = replace(response, body=text.encode("utf-8", "surrogateescape"))
         return replace(response, container=self.name)
 
     def _ended(self) -> bool:
@@ -186,8 +185,8 @@ class ContainerServer:
         return f"{server_of(self.name)} {when}: {reason}"
 
     def _as_it_sees(self, text: str) -> str:
-        """A text with /opt/ml in place of the folder that a container without a sandbox sees."""
-        return text.replace(str(self._ml), ML)
+        """A text of the server as it would be in a container."""
+        return as_in_a_container(text, self._folder).replace(str(self._sockets), "/run/server")
 
     def _take_leave(self) -> None:
         """Wait for its processes' end."""

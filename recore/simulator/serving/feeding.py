@@ -5,11 +5,13 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import IO, Protocol, cast
+from typing import IO, BinaryIO, Protocol
 
+from recore.simulator.jobs.archives import decompressed
 from recore.simulator.jobs.failure import JobFailed, JobStopped
 from recore.simulator.jobs.output_files import Check
 from recore.simulator.serving.container_server import server_of
@@ -61,7 +63,11 @@ class Feeding:
             response = self._invoke(server, request, check)
             return self.processing.result(body, response, self._largest, check)
 
-        with self._open(source) as given, open(target, "wb") as taken, ThreadPoolExecutor(self.concurrent) as pool:
+        with (
+            self._open(source, check) as given,
+            open(target, "wb") as taken,
+            ThreadPoolExecutor(self.concurrent) as pool,
+        ):
             bodies = self._bodies(given, Pace(check))
             while group := list(islice(bodies, self.concurrent)):
                 for part in pool.map(result, group):
@@ -90,8 +96,8 @@ class Feeding:
         """Bytes that a response may have, as may what is stored of it and its request."""
         return (TOGETHER << 20) // self.concurrent
 
-    def _open(self, source: Path) -> IO[bytes]:
-        return cast(IO[bytes], gzip.open(source)) if self.compressed else open(source, "rb")
+    def _open(self, source: Path, check: Check) -> AbstractContextManager[BinaryIO]:
+        return decompressed(source, check) if self.compressed else open(source, "rb")
 
     def _next(self, file: IO[bytes], limit: int) -> bytes:
         """The next record, or as much of it as the limit allows, however much more a compressed object may hold."""
