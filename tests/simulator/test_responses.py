@@ -34,56 +34,62 @@ def read(*parts: bytes, largest: int = LARGEST) -> tuple[Response, bool]:
         sender.join()
 
 
+LONG = "Receive buffer too long|its head has more than 64 kB"
 REFUSED = {
-    "a version": (b"HTTP/2 200 OK\r\n\r\n", "its first line is 'HTTP/2 200 OK'"),
-    "a status with a sign": (b"HTTP/1.1 +20 OK\r\n\r\n", "its first line is"),
-    "a status that is too long": (b"HTTP/1.1 2000 OK\r\n\r\n", "its first line is"),
-    "a status that is too small": (b"HTTP/1.1 099 OK\r\n\r\n", "its first line is"),
-    "a reason": (b"HTTP/1.1 200 \x1b[31m\r\n\r\n", r"its first line is 'HTTP/1.1 200 \\x1b"),
-    "an endless first line": (b"HTTP/1.1 200 " + b"x" * 200_000, "one of its lines has more than 64 kB"),
-    "a folded header": (OK + b"Content-Type: text/csv\r\n x\r\n\r\n", "a line of its head is ' x'"),
-    "a header folded by a tab": (OK + b"A: b\r\n\tc\r\n\r\n", r"a line of its head is '\\tc'"),
-    "a space after a name": (OK + b"Content-Length : 5\r\n\r\nhello", "a line of its head is"),
-    "a name of two words": (OK + b"Content Length: 5\r\n\r\nhello", "a line of its head is"),
-    "no name": (OK + b": 5\r\n\r\n", "a line of its head is ': 5'"),
-    "no colon": (OK + b"hello\r\nContent-Length: 0\r\n\r\n", "a line of its head is 'hello'"),
+    "a version": (b"HTTP/2 200 OK\r\n\r\n", "illegal status line"),
+    "a status with a sign": (b"HTTP/1.1 +20 OK\r\n\r\n", "illegal status line"),
+    "a status that is too long": (b"HTTP/1.1 2000 OK\r\n\r\n", "illegal status line"),
+    "a status that is too small": (b"HTTP/1.1 099 OK\r\n\r\n", "InformationalResponse status_code"),
+    "a reason": (b"HTTP/1.1 200 \x1b[31m\r\n\r\n", "its head has control characters"),
+    "an endless first line": (b"HTTP/1.1 200 " + b"x" * 200_000, "Receive buffer too long"),
+    "a folded header": (
+        OK + b"Content-Type: text/csv\r\n x\r\n\r\n",
+        "its head has a header that continues",
+    ),
+    "a header folded by a tab": (OK + b"A: b\r\n\tc\r\n\r\n", "its head has a header that continues"),
+    "a space after a name": (OK + b"Content-Length : 5\r\n\r\nhello", "illegal header line"),
+    "a name of two words": (OK + b"Content Length: 5\r\n\r\nhello", "illegal header line"),
+    "no name": (OK + b": 5\r\n\r\n", "illegal header line"),
+    "no colon": (OK + b"hello\r\nContent-Length: 0\r\n\r\n", "illegal header line"),
     **{
-        f"a header with {byte!r}": (OK + b"Content-Type: a" + byte + b"b\r\n\r\n", "a line of its head is")
+        f"a header with {byte!r}": (
+            OK + b"Content-Type: a" + byte + b"b\r\n\r\n",
+            "illegal header|its head has control",
+        )
         for byte in (b"\0", b"\x1b", b"\x7f", b"\r", b"\x0b")
     },
-    "many headers": (OK + b"A: b\r\n" * 20_000 + b"\r\n", "its head has more than 64 kB"),
+    "many headers": (OK + b"A: b\r\n" * 20_000 + b"\r\n", LONG),
     "endless interim responses": (b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, "more than 10 interim responses"),
-    "another protocol": (b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n", "it switches to another protocol"),
-    "two lengths": (OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", "it has several lengths"),
+    "another protocol": (b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n", "Received server _SWITCH_UPGRADE event"),
+    "two lengths": (OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", "conflicting Content-Length headers"),
     **{
-        f"the length {length!r}": (OK + b"Content-Length: " + length + b"\r\n\r\nhello", "its length is '")
-        for length in (b"-5", b"+5", b"5_0", b"0x5", b"", b"5, 5", b"5" * 5000, b"\xb5")
+        f"the length {length!r}": (OK + b"Content-Length: " + length + b"\r\n\r\nhello", "bad Content-Length")
+        for length in (b"-5", b"+5", b"5_0", b"0x5", b"", b"5" * 5000, b"\xb5")
     },
-    "a length and chunks": (
-        OK + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
-        "it has a transfer encoding and a length",
-    ),
     **{
         f"the encoding {coding!r}": (
             OK + b"Transfer-Encoding: " + coding + b"\r\n\r\nhello",
-            "its transfer encoding is",
+            "Only Transfer-Encoding: chunked|multiple Transfer-Encoding",
         )
         for coding in (b"gzip", b"gzip, chunked", b"chunked\r\nTransfer-Encoding: chunked", b"")
     },
     **{
-        f"the chunk {size[:9]!r}": (CHUNKED + size + b"\r\nhello\r\n0\r\n\r\n", "the size of a chunk is '")
-        for size in (b"-5", b"-1", b"+5", b"0x5", b"5_0", b" 5", b"", b"xyz", b";a=b", b"5" * 16, b"5;\x1b", b"5\r")
+        f"the chunk {size[:9]!r}": (CHUNKED + size + b"\r\nhello\r\n0\r\n\r\n", "illegal chunk header")
+        for size in (b"-5", b"-1", b"+5", b"0x5", b"5_0", b" 5", b"", b"xyz", b";a=b", b"5" * 21, b"5\r")
     },
-    "an endless size": (CHUNKED + b"5" * 70_000, "one of its lines has more than 64 kB"),
-    "a chunk that is too short": (CHUNKED + b"4\r\nhello\r\n0\r\n\r\n", "'o' follows a chunk"),
-    "a trailer": (CHUNKED + b"0\r\n\x1b: a\r\n\r\n", "a line of its head is"),
-    "an endless trailer": (CHUNKED + b"0\r\n" + b"A: b\r\n" * 20_000, "its head has more than 64 kB"),
+    "an endless size": (CHUNKED + b"5" * 70_000, "Receive buffer too long"),
+    "a chunk that is too short": (CHUNKED + b"4\r\nhello\r\n0\r\n\r\n", "malformed chunk footer"),
+    "a trailer": (CHUNKED + b"0\r\n\x1b: a\r\n\r\n", "illegal header line"),
+    "an endless trailer": (
+        CHUNKED + b"0\r\n" + b"A: b\r\n" * 20_000,
+        LONG,
+    ),
 }
 
 
 @pytest.mark.parametrize(("sent", "reason"), REFUSED.values(), ids=REFUSED.keys())
 def test_what_is_refused(sent: bytes, reason: str) -> None:
-    with pytest.raises(NoResponse, match=f"^the server's response is not HTTP: {reason}") as caught:
+    with pytest.raises(NoResponse, match=f"^the server's response is not HTTP: ({reason})") as caught:
         read(sent)
     assert type(caught.value) is NoResponse
     assert str(caught.value).isascii()
@@ -96,10 +102,8 @@ def test_what_is_refused(sent: bytes, reason: str) -> None:
         OK + b"Content-Length: 1048577\r\n\r\n",
         OK + b"Content-Length: " + b"9" * 18 + b"\r\n\r\n",
         OK + b"\r\n" + b"x" * ((1 << 20) + 1),
-        CHUNKED + b"100001\r\n",
-        CHUNKED + b"f" * 15 + b"\r\n",
         CHUNKED + (b"80000\r\n" + b"x" * (1 << 19) + b"\r\n") * 2 + b"1\r\nx\r\n",
-        CHUNKED + (b"1;" + b"x" * 1000 + b"\r\nx\r\n") * 2000,
+        CHUNKED + b"f" * 15 + b"\r\n" + b"x" * ((1 << 20) + 1),
     ],
     ids=lambda sent: repr(sent[15:60]),
 )
@@ -114,12 +118,17 @@ ACCEPTED = {
     "nothing": (OK + b"Content-Length: 0\r\n\r\n", b"", True),
     "no reason": (b"HTTP/1.1 200\r\nContent-Length: 5\r\n\r\nhello", b"hello", True),
     "ends of lines without a return": (b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello", b"hello", True),
-    "chunks": (CHUNKED + b'3 ;a="b"\r\nhel\r\n00002\r\nlo\r\n0\r\nA: b\r\n\r\n', b"hello", True),
+    "chunks": (CHUNKED + b'3;a="b"\r\nhel\r\n00002\r\nlo\r\n0\r\nA: b\r\n\r\n', b"hello", True),
     "the end of the connection": (OK + b"\r\nhello", b"hello", False),
     "close": (OK + b"Connection: x, Close\r\nContent-Length: 5\r\n\r\nhello", b"hello", False),
     "HTTP/1.0": (b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello", b"hello", False),
     "HTTP/1.0 that keeps the connection": (
         b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 5\r\n\r\nhello",
+        b"hello",
+        False,
+    ),
+    "chunks and a length": (
+        OK + b"Content-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
         b"hello",
         True,
     ),
