@@ -256,7 +256,7 @@ def test_each_container_has_its_own_model_folder_and_log(client: Client) -> None
         assert printed in [event["message"] for event in events]
 
 
-HOLDING = "held = bytearray(b'x' * SIZE); open('PATH', 'w').close(); import time; time.sleep(600)"
+HOLDING = "held = b'x' * SIZE; open('PATH', 'w').close(); import time; time.sleep(600)"
 
 
 def start_holding(size: int, path: Path, instance: Instance) -> SupervisedProcess:
