@@ -266,10 +266,10 @@ FAULTS = (
     ),
     Fault(
         "simulator/jobs",
-        "links out of an archive's folder",
+        "files through a link that an archive holds",
         "recore/simulator/jobs/archives.py",
-        "return tarfile.data_filter(member, folder)",
-        "return tarfile.tar_filter(member, folder)",
+        "if any(Path(folder, place).is_symlink() for place in (Path(name), *Path(name).parents)):",
+        "if Path(folder, name).is_symlink():",
     ),
     Fault(
         "simulator/jobs",

@@ -169,14 +169,14 @@ pieces = st.sampled_from([*heads, *others])
 
 @given(st.lists(pieces, max_size=12), st.booleans())
 def test_any_bytes_are_a_response_or_none(sent: list[bytes], begins: bool) -> None:
-    """However they arrive."""
+    """However they arrive; the words of a refusal may depend on that."""
     seen = []
     whole = (OK if begins else b"") + b"".join(sent)
     for parts in ([whole], [bytes([byte]) for byte in whole]):
         try:
             response, _ = read(*parts)
         except NoResponse as error:
-            seen.append(str(error))
+            seen.append(str(error).partition("HTTP: ")[0])
         else:
             seen.append(str(response))
             assert response.status >= 200
