@@ -311,6 +311,7 @@ def test_documents_are_written_in_parts_as_at_once(document: Any) -> None:
         (JSON, b"[" * 9, "application/json: a document has more than 4 arrays and objects"),
         (LINES, b"[]\n" * 9 + b"[[],[],[],[]]\n", "application/jsonlines: a document has more than 4 arrays and"),
         (CSV, b"1,2\n" * 9 + b"1,2,3,4,5\n", "text/csv: a row has more than 4 columns"),
+        (CSV, b'1,2,"\n",' * 9 + b"\n", "text/csv: a row has more than 4 columns"),
     ],
 )
 def test_a_record_has_a_bounded_number_of_parts(

@@ -13,7 +13,7 @@ from recore.simulator.jobs.failure import JobFailed, JobStopped
 from recore.simulator.jobs.output_files import OutputFolder
 from recore.simulator.jobs.queue import remove
 from recore.simulator.jobs.reasons import start_of
-from recore.simulator.jobs.requirements import LARGEST
+from recore.simulator.jobs.requirements import LARGEST, RequirementsFile, digest_of
 from recore.simulator.jobs.script_mode import find_requirements
 
 # A build that makes a file, and ends once there is another one.
@@ -100,7 +100,7 @@ def test_links_stay_in_the_source(tmp_path: Path) -> None:
     (source / "inner/needs.txt").write_text("numpy")
     file = source / "requirements.txt"
     file.symlink_to("inner/needs.txt")
-    assert find_requirements(source) == (source / "inner/needs.txt").resolve()
+    assert find_requirements(source) == RequirementsFile(source.resolve(), (source / "inner/needs.txt").resolve())
     for target in (outside, tmp_path / "missing", Path("/etc/passwd")):
         file.unlink()
         file.symlink_to(target)
@@ -122,6 +122,32 @@ def test_a_model_whose_requirements_are_elsewhere(of_either: Endpoints) -> None:
     model = of_either.model("", {"SAGEMAKER_SUBMIT_DIRECTORY": ""}, ModelDataUrl=of_either.client.put("m.tar.gz", body))
     reason = failed_endpoint(of_either, model)
     assert reason == "could not be started: the file of requirements is not in the source"
+
+
+def test_paths_begin_in_the_source_wherever_the_file_is(without_sandbox: Client) -> None:
+    files = {"job": b"", "below/needs": b"./package\n", "package/setup": b"raise SystemExit('was run')\n"}
+    source = without_sandbox.put("linked.tar.gz", packed(member("requirements.txt", b"2", "below/needs.py"), **files))
+    job = without_sandbox.train("", HyperParameters={"sagemaker_submit_directory": source})
+    assert "requirements.txt cannot be installed" in job["FailureReason"]
+    assert "was run" in output(without_sandbox, "TrainingJob", job["TrainingJobName"])
+
+
+def test_different_sources_have_different_digests(tmp_path: Path) -> None:
+    """Of one, another job would else get what was built of the other."""
+    digests = [digest_of("image", b"./a", None, lambda: None), digest_of("image./a", b"", None, lambda: None)]
+    for number in range(5):
+        (source := tmp_path / f"{number}").mkdir()
+        (source / "a").write_text("x")
+        if number == 0:
+            (source / "b").write_text("y")
+        elif number == 1:
+            (source / "a").write_text("x\0b\0y")
+        elif number in (2, 3):
+            (source / "b").symlink_to("a" if number == 2 else "nowhere")
+        else:
+            (source / "a").chmod(0o755)
+        digests.append(digest_of("image", b"./a", OutputFolder(source, "/opt/ml"), lambda: None))
+    assert len(set(digests)) == len(digests)
 
 
 def test_a_copy_of_a_source_can_be_stopped(tmp_path: Path) -> None:

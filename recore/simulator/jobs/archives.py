@@ -177,7 +177,7 @@ def _within(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo:
     names = [filtered.name, *([os.path.join(beside, member.linkname)] if member.linkname else [])]
     for name in names:
         if any(Path(folder, place).is_symlink() for place in (Path(name), *Path(name).parents)):
-            raise tarfile.LinkOutsideDestinationError(member, name)
+            raise tarfile.ReadError(f"{member.name[:200]!r} goes through a link that came before it")
     if member.islnk() and not os.path.exists(os.path.join(folder, member.linkname)):
         # tarfile would look for it in all that follows
         raise tarfile.ReadError(f"{member.name[:200]!r} is a link to a file that does not come before it")

@@ -1,5 +1,6 @@
 """A job's output, line by line, to CloudWatch Logs while it runs."""
 
+import contextlib
 import logging
 import math
 import os
@@ -7,7 +8,7 @@ import select
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -91,9 +92,14 @@ class JobLog:
             self.line(line.decode("utf-8", "replace"))
         self.deliver()
 
-    def show(self, path: Path, name: str) -> None:
-        """From now on lines have the name in place of the path."""
+    @contextlib.contextmanager
+    def shown_as(self, path: Path, name: str) -> Iterator[None]:
+        """Within, lines have the name in place of the path."""
         self._shown[str(path)] = name
+        try:
+            yield
+        finally:
+            del self._shown[str(path)]
 
     def line(self, text: str) -> None:
         """Take one line."""

@@ -10,7 +10,7 @@ from recore.simulator.isolation.sandbox import Isolation, Sandbox
 from recore.simulator.jobs.failure import JobFailed
 from recore.simulator.jobs.logs import JobLog
 from recore.simulator.jobs.queue import Job, JobQueue
-from recore.simulator.jobs.requirements import PackageInstaller
+from recore.simulator.jobs.requirements import PackageInstaller, RequirementsFile
 from recore.simulator.state.records import Store
 
 
@@ -62,7 +62,7 @@ class Platform:
         self,
         job: Job,
         image: str,
-        requirements: Path | None,
+        requirements: RequirementsFile | None,
         log: JobLog,
         folder: Path | None = None,
         shared: dict[str, Path] | None = None,

@@ -26,9 +26,8 @@ def failure_file(job: Job, log: JobLog) -> Path:
     printed = [line for line in lines if line.strip() not in known and not line.startswith("+")]  # +: a shell's trace
     explained = job.folder / "failure"
     ended = said.splitlines()[-1][:180]
-    explained.write_text(
-        ended + "\n" + "\n".join(printed[-12:])[-700:], "utf-8"
-    )  # of which the reason's length has room
+    rest = "\n".join(printed[-12:])[-700:]  # for which the length of a reason has room
+    explained.write_text(f"{ended}\n{rest}", "utf-8")
     return explained
 
 

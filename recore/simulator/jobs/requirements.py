@@ -3,8 +3,10 @@
 import contextlib
 import hashlib
 import json
+import os
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -27,6 +29,14 @@ LARGEST = 1 << 20  # bytes of a requirements.txt
 LARGEST_REPORT = 256 << 20  # bytes of what pip says of the packages that it would install
 
 
+@dataclass(frozen=True)
+class RequirementsFile:
+    """The file of requirements in a script's source, a folder, where pip is run. Both are paths without links."""
+
+    source: Path
+    file: Path
+
+
 class PackageInstaller:
     """Installs packages into subfolders of `folder`, one for each set of requirements."""
 
@@ -36,17 +46,17 @@ class PackageInstaller:
         self._lock = threading.Lock()  # of that dictionary
 
     def install(
-        self, job: Job, image: str, requirements: Path, log: JobLog, instance: Instance | None, folder: Path
+        self, job: Job, image: str, requirements: RequirementsFile, log: JobLog, instance: Instance | None, folder: Path
     ) -> Path | None:
         """Install the packages of a requirements.txt that the container lacks, into a folder of their own.
 
         The same requirements are installed once. None where jobs run with a Python of this machine that lacks nothing.
         What is installed never enters this environment. Packages of the index come as wheels, so that none of their
         code runs in this step, which has the network; packages in the source are built in a sandbox that has none.
-        requirements: a path without links. instance: whose memory, processors and volume pip may use. folder: where it
-        works. Raises JobFailed or JobStopped.
+        instance: whose memory, processors and volume pip may use. folder: where it works. Raises JobFailed or
+        JobStopped.
         """
-        text = start_of(requirements, LARGEST + 1)
+        text = start_of(requirements.file, LARGEST + 1)
         if len(text) > LARGEST:
             raise JobFailed(f"AlgorithmError: requirements.txt is larger than {LARGEST >> 10} KiB")
         named, local = _lines(text.decode("utf-8", "replace"))
@@ -54,8 +64,8 @@ class PackageInstaller:
             python = family_of(image).python()
             if all(_is_here(requirement, python) for requirement in named):
                 return None
-        source = OutputFolder(requirements.parent, ML)
-        digest = _digest(image.encode() + b"\0" + text, source if local else None, job.raise_if_stopping)
+        source = OutputFolder(requirements.source, ML)
+        digest = digest_of(image, text, source if local else None, job.raise_if_stopping)
         target = self._folder / digest
         with self._alone(digest, job):
             if target.is_dir():
@@ -63,9 +73,9 @@ class PackageInstaller:
             part = folder / "install"
             (part / "ml/packages").mkdir(parents=True)
             sandbox = Sandbox(part, self._isolation, image)
-            log.show(sandbox.ml, ML)  # pip runs outside of the sandbox where it has the network
-            self._from_index(job, named, sandbox, log, instance)
-            self._from_source(job, local, source, sandbox, log, instance)
+            with log.shown_as(sandbox.ml, ML):  # pip runs outside of the sandbox where it has the network
+                self._from_index(job, named, sandbox, log, instance)
+                self._from_source(job, local, source, sandbox, log, instance)
             target.parent.mkdir(exist_ok=True)
             packages = OutputFolder(sandbox.ml, f"{ML}/packages")
             if not packages.exists():  # or what was built has put a link in its place
@@ -153,12 +163,25 @@ def _is_here(requirement: Requirement, python: PythonEnvironment) -> bool:
     return version is not None and not requirement.extras and requirement.specifier.contains(version, prereleases=True)
 
 
-def _digest(begun: bytes, source: OutputFolder | None, check: Check) -> str:
-    """Of what it begins with, and of all files of a source that paths may lead to."""
-    digest = hashlib.sha256(begun)
-    for file in source.files(check) if source else []:
-        if file.size is not None and not file.is_link:
-            digest.update(f"\0{file.name}\0".encode(errors="surrogateescape"))
+def digest_of(image: str, text: bytes, source: OutputFolder | None, check: Check) -> str:
+    """Of an image's name, a text, and all of a source that paths may lead to."""
+    digest = hashlib.sha256()
+
+    def add(*values: bytes) -> None:
+        for value in values:
+            digest.update(b"%d:%b" % (len(value), value))
+
+    add(image.encode(), text)
+    if source is None:
+        return digest.hexdigest()[:24]
+    for file in source.files(check):
+        add(os.fsencode(file.name))
+        if file.is_link:
+            add(b"link", os.fsencode(os.readlink(source.path / file.name)))
+        elif file.info is None or file.size is None:
+            add(b"folder")
+        else:
+            digest.update(b"file of %d bytes, mode %o:" % (file.size, file.info.st_mode))
             with file.open() as content:
                 reader = CheckedReader(content, file.size, check)
                 while part := reader.read(PART):

@@ -15,17 +15,18 @@ from recore.simulator.jobs import archives, transfers
 from recore.simulator.jobs.failure import JobFailed
 from recore.simulator.jobs.queue import Job
 from recore.simulator.jobs.reasons import start_of
+from recore.simulator.jobs.requirements import RequirementsFile
 from recore.simulator.jobs.volume import Volume
 from recore.simulator.state.records import Record
 
 LARGEST_DESCRIPTION = 1 << 20  # bytes of the SDK's description of a source
-LARGEST_SCRIPT = 1 << 20  # bytes of a script that is translated
+LARGEST_SCRIPT = 1 << 20  # bytes of a script that is translated: those of the SDK have some thousands
 SOURCE = "/opt/ml/input/source"  # where the script's archive is unpacked, for it has no network to fetch it by
 REPACKING = "_repack_script_launcher.sh"  # of version 2 of the SDK, with a script beside it that names /opt/ml
 
 
-def prepare(record: Record, job: Job, s3: Any, volume: Volume, true_paths: bool) -> Path | None:
-    """Fill /opt/ml: channels, configuration, the script. Returns the requirements.txt that is to be installed."""
+def prepare(record: Record, job: Job, s3: Any, volume: Volume, true_paths: bool) -> RequirementsFile | None:
+    """Fill /opt/ml: channels, configuration, the script. Returns the requirements that are to be installed."""
     ml = job.folder / "ml"
     for folder in ("input/config", "input/data", "model", "output/data", "code"):
         (ml / folder).mkdir(parents=True)
@@ -115,8 +116,8 @@ def folder_below(ml: Path, submitted: str, name: str) -> Path:
     raise JobFailed(f"ClientError: {name} {submitted[:200]!r} is not below {ML}")
 
 
-def find_requirements(source: Path, drivers: Path | None = None) -> Path | None:
-    """The file of requirements in a script's source, a folder, by a path without links; None if it has no such file.
+def find_requirements(source: Path, drivers: Path | None = None) -> RequirementsFile | None:
+    """The file of requirements in a script's source, a folder; None if it has no such file.
 
     drivers: the SDK's description of the source, which may name another file, or none. Raises JobFailed.
     """
@@ -129,9 +130,9 @@ def find_requirements(source: Path, drivers: Path | None = None) -> Path | None:
     if not isinstance(name, str):
         raise JobFailed("ClientError: sourcecode.json: requirements is not the name of a file")
     try:
-        path = (source / name).resolve()
-        if path.is_relative_to(source.resolve()):
-            return path if path.is_file() else None
+        folder, path = source.resolve(), (source / name).resolve()
+        if path.is_relative_to(folder):
+            return RequirementsFile(folder, path) if path.is_file() else None
     except (OSError, RuntimeError, ValueError):  # a loop of links, or a name that no file can have
         reason = "the file of requirements in the source has an invalid name, or is a loop of links"
         raise JobFailed(f"ClientError: {reason}") from None

@@ -49,21 +49,20 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: None)  # whoever started it says when to end; a handler is not inherited
     started = time.monotonic()
-    try:
-        job = start(specification)
-    except Exception as error:  # also whatever the engine answers
-        print(f"could not be started: {error}", file=sys.stderr, flush=True)
-        outcome: dict[str, Any] = {"code": 127, "signal": None, "reason": None, "bytes": 0}
-    else:
+    with contextlib.ExitStack() as ends:
         disk = DiskUse(specification["folders"], specification["volume"]) if specification["volume"] else None
+        if disk:
+            ends.callback(disk.close)
         memory = MemoryUse(specification["memory_use"], specification["bytes"])
+        ends.callback(memory.close)
         try:
+            job = start(specification)
+        except Exception as error:  # also whatever the engine answers
+            print(f"could not be started: {error}", file=sys.stderr, flush=True)
+            outcome: dict[str, Any] = {"code": 127, "signal": None, "reason": None, "bytes": 0}
+        else:
+            ends.callback(job.close)
             outcome = watch(job, specification, started, parent, disk, memory)
-        finally:
-            job.close()
-            memory.close()
-            if disk:
-                disk.close()
     outcome["seconds"] = time.monotonic() - started
     os.write(events, json.dumps(outcome).encode() + b"\n")
 

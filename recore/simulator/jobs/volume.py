@@ -10,7 +10,7 @@ BYTES_PER_FILE = 16 << 10  # of a disk, for each file that it has room for, as e
 
 
 class Volume:
-    """A disk of so many bytes. left, files_left: what inputs have not taken of it. For several threads."""
+    """A disk of so many bytes. left, files_left: what inputs have not taken of it. Thread-safe."""
 
     def __init__(self, size: int):
         self.size = self.left = size

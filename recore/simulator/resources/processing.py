@@ -14,6 +14,7 @@ from recore.simulator.jobs.logs import JobLog
 from recore.simulator.jobs.output_files import OutputFolder
 from recore.simulator.jobs.queue import Job
 from recore.simulator.jobs.reasons import start_of
+from recore.simulator.jobs.requirements import RequirementsFile
 from recore.simulator.jobs.script_mode import find_requirements
 from recore.simulator.jobs.volume import Volume
 from recore.simulator.resources.ineffective import PROCESSING, without_effect
@@ -38,7 +39,8 @@ class ProcessingJobs(JobResource):
             raise ServiceError("ValidationException", "The image has no processing entrypoint: name one")
         for place in _places(request):
             if not _is_folder(place["LocalPath"]):
-                message = f"LocalPath {place['LocalPath']!r} must lie below /opt/ml/processing/, and can be a folder"
+                limits = "must lie below /opt/ml/processing/, without '..', and its names have at most 255 bytes"
+                message = f"LocalPath {place['LocalPath']!r} {limits}"
                 raise ServiceError("ValidationException", message)
         for given in request.get("ProcessingInputs", []):
             source = given["S3Input"]
@@ -110,7 +112,7 @@ class ProcessingJobs(JobResource):
             raise failures[0]
 
 
-def _requirements(archive: Path, job: Job, volume: Volume) -> Path | None:
+def _requirements(archive: Path, job: Job, volume: Volume) -> RequirementsFile | None:
     """The requirements of a FrameworkProcessor, whose script would install them where there is no network.
 
     The archive is unpacked for them alone: the script unpacks it for itself. Raises JobFailed if it is invalid.

@@ -28,10 +28,9 @@ class Chain:
 
     model: a Model record, of one container or several. job: whose processes they are. log: where a PrimaryContainer
     prints; each of several containers has a stream of its own below it. instance: whose memory and volume they have
-    together.
-    name: of the chain's folder in the job's folder. environment: variables that replace the containers' own; defaults:
-    those that the containers' own replace. log, folder: the chain's. ending: how the processes ended, after `stop`;
-    None where none was started.
+    together. name: of the chain's folder in the job's folder. environment: variables that replace the containers' own;
+    defaults: those that the containers' own replace. log, folder: the chain's. ending: how the processes ended, after
+    `stop`; None where none was started.
     """
 
     def __init__(
@@ -60,12 +59,12 @@ class Chain:
                 instance,
                 volume,
                 self.folder / f"container-{number}",
-                sockets[number - 1],
+                place,
                 called,
                 {**region, **(defaults or {}), **container.get("Environment", {}), **(environment or {})},
                 network=not model.get("EnableNetworkIsolation"),
             )
-            for number, (called, container) in enumerate(containers, 1)
+            for number, ((called, container), place) in enumerate(zip(containers, sockets, strict=True), 1)
         ]
 
     def __enter__(self) -> "Chain":

@@ -35,9 +35,19 @@ class Pace:
 
 def read_rows(body: bytes, pace: Pace) -> Iterator[list[str]]:
     """The rows of CSV. Bytes that are not UTF-8 stay what they are. Raises ValueError."""
-    text = io.TextIOWrapper(io.BytesIO(body), "utf-8", "surrogateescape", newline="")
+    columns = 1  # of the row that is being read
+
+    def lines() -> Iterator[str]:
+        nonlocal columns
+        for line in io.TextIOWrapper(io.BytesIO(body), "utf-8", "surrogateescape", newline=""):
+            columns += line.count(",")
+            if columns > MOST_PARTS:
+                raise ValueError(f"a row has more than {MOST_PARTS:,} columns")
+            yield line
+
     try:
-        for row in csv.reader(_bounded(text), strict=True):
+        for row in csv.reader(lines(), strict=True):
+            columns = 1
             pace()
             yield row
     except csv.Error as error:
@@ -115,13 +125,6 @@ encoded = json.JSONEncoder(separators=(",", ":")).encode
 def _is_small(values: Collection[Any]) -> bool:
     """Whether these are few, and neither arrays nor objects."""
     return len(values) <= EVERY and not any(isinstance(value, list | dict) for value in values)
-
-
-def _bounded(lines: Iterable[str]) -> Iterator[str]:
-    for line in lines:
-        if line.count(",") >= MOST_PARTS:
-            raise ValueError(f"a row has more than {MOST_PARTS:,} columns")
-        yield line
 
 
 def _decoder(pace: Pace) -> json.JSONDecoder:

@@ -15,6 +15,11 @@ TEXT = 64 << 10  # bytes of a body that messages quote
 INTERIM = 10  # responses with which a server may announce the one that counts
 # in a head; h11 leaves these characters in values, and joins the lines
 REFUSED = re.compile(rb"(?P<control>[\x00-\x08\x0b\x0c\x0e-\x1f\x7f])|\n[ \t]")
+WORDS = {  # where h11's own are hard to understand
+    "illegal request line": "it does not begin with a status line",
+    "Receive buffer too long": f"its head, or a line between chunks, has more than {HEAD >> 10} kB",
+    "Received server _SWITCH_UPGRADE event without a pending proposal": "it switches to another protocol",
+}
 REQUEST = h11.Request(method="POST", target="/", headers=[("Host", "localhost")])  # whose response is read
 
 
@@ -101,7 +106,7 @@ class Incoming:
         except h11.RemoteProtocolError as error:
             if self._ended:
                 raise NoResponse("the server's response is cut off") from None
-            raise _not_http(str(error)) from None
+            raise _not_http(WORDS.get(str(error), str(error))) from None
         assert isinstance(event, h11.Event)  # noqa: S101 - what it returns besides
         return event
 
@@ -109,9 +114,9 @@ class Incoming:
         try:
             part = self._connection.recv(PART)
         except ConnectionError:
-            if not self._received:
-                raise
-            part = b""
+            if self._received:
+                raise NoResponse("the server's response is cut off") from None
+            raise
         if not part and not self._received:
             raise Disconnected("the server did not respond: it closed the connection")
         self._ended = not part
@@ -128,7 +133,7 @@ def _head(incoming: Incoming) -> h11.Response:
             reason = "control characters" if wrong["control"] else "a header that continues on another line"
             raise _not_http(f"its head has {reason}")
         if len(incoming.head) > HEAD:
-            raise _not_http(f"its head has more than {HEAD >> 10} kB")
+            raise _not_http(WORDS["Receive buffer too long"])
         if isinstance(event, h11.Response):
             return event
     raise _not_http(f"more than {INTERIM} interim responses precede it")
