@@ -25,8 +25,8 @@ ROOMS = {
     "check": ("tests/check/test_runner.py", "tests/check/test_source_rules.py", "tests/check"),
     "report": ("tests/report/test_explore.py", "tests/report/test_page.py", "tests/report"),
     "simulator/api": (
-        *("tests/simulator/test_protocol.py", "tests/simulator/test_runtime.py", "tests/simulator/test_http_server.py"),
-        "tests/simulator",
+        *("tests/simulator/test_protocol.py", "tests/simulator/test_service_model.py"),
+        *("tests/simulator/test_runtime.py", "tests/simulator/test_http_server.py", "tests/simulator"),
     ),
     "simulator/resources": (
         *("tests/simulator/test_models_and_tags.py", "tests/simulator/test_lists.py", "tests/simulator/test_search.py"),

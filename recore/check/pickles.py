@@ -12,11 +12,12 @@ from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 SUFFIXES = (".pkl", ".pickle", ".joblib", ".p", ".sav")
 EXTENSIONS = frozenset(("dill", "cloudpickle", "joblib", "jsonpickle"))
 MOST_OPCODES = 20_000_000
+LARGEST_VALUE = 2 << 30  # bytes of an opcode's argument, which is read as a whole
 REMEMBERED = ("MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT")
 RECALLED = ("GET", "BINGET", "LONG_BINGET")
 IGNORED = ("FRAME", *REMEMBERED)
@@ -69,7 +70,7 @@ def scan(name: str, size: int, file: IO[bytes]) -> Pickle:
     strings: list[Any] = []  # of the last values that were pushed: texts, None for others
     memo: dict[int, Any] = {}
     try:
-        for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
+        for count, (opcode, argument, _) in enumerate(pickletools.genops(cast(IO[bytes], _Bounded(file)))):
             if count > MOST_OPCODES:
                 pickle.problem = f"more than {MOST_OPCODES:,} opcodes"
                 break
@@ -78,6 +79,24 @@ def scan(name: str, size: int, file: IO[bytes]) -> Pickle:
         pickle.problem = f"not a plain pickle: {str(error)[:200]}"
     pickle.imports = list(dict.fromkeys(pickle.imports))
     return pickle
+
+
+class _Bounded:
+    """A file for pickletools of which no value that is too large is read: archives of zeros are small."""
+
+    def __init__(self, file: IO[bytes]):
+        self._file, self.tell = file, file.tell
+
+    def read(self, size: int) -> bytes:
+        if size > LARGEST_VALUE:
+            raise ValueError(f"a value of more than {LARGEST_VALUE >> 20} MiB")
+        return self._file.read(size)
+
+    def readline(self) -> bytes:
+        line = self._file.readline(LARGEST_VALUE + 1)
+        if len(line) > LARGEST_VALUE:
+            raise ValueError(f"a line of more than {LARGEST_VALUE >> 20} MiB")
+        return line
 
 
 def step(pickle: Pickle, opcode: str, argument: Any, strings: list[Any], memo: dict[int, Any]) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 from support.fuzzing import examples
 
+from recore.check import pickles
 from recore.check.experiment_jobs import ExperimentJobs
 from recore.check.extrapolation import REAL_ROWS, extrapolate
 from recore.check.failures import ExperimentFailed
@@ -85,6 +86,18 @@ def test_a_damaged_pickle_is_named() -> None:
     content = bytearray(pickle.dumps(Ridge().fit(np.eye(3), np.ones(3))))
     del content[len(content) // 2 :]
     assert "not a plain pickle" in scan("model.pkl", len(content), io.BytesIO(bytes(content))).problem
+
+
+@pytest.mark.parametrize("begin", [b"\x80\x04\x8e" + (3 << 30).to_bytes(8, "little"), b"\x80\x04V"])
+def test_values_too_large_to_be_read_are_named(begin: bytes, tmp_path: Path) -> None:
+    with open(tmp_path / "model.pkl", "w+b") as file:
+        file.write(begin)
+        file.truncate(5 << 30)
+        file.seek(0)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(pickles, "LARGEST_VALUE", 1 << 20)  # a line is read until it is too long
+            found = scan("model.pkl", 5 << 30, file)
+    assert "of more than 1 MiB" in found.problem
 
 
 def test_the_pickles_of_an_archive(tmp_path: Path) -> None:

@@ -29,7 +29,10 @@ def with_source(store: Store, package: Record, request: Record) -> Record:
 
 
 def _specification(store: Store, uri: str) -> Record | None:
-    """The inference specification of the model or package of that ARN; None if the address names no such resource."""
+    """The inference specification of the model or package of that ARN; None if the address is of another kind.
+
+    Raises ServiceError where there is no such model or package.
+    """
     found = ARN.fullmatch(uri)
     if found is None:
         return None
