@@ -133,6 +133,7 @@ def serving(s3: Any, session: Any, data: Any) -> Any:
     )
 
 
+@pytest.mark.usefixtures("sandbox")
 def test_from_data_to_a_registered_model(sources: Sources, session: Any, s3: Any) -> None:
     """All steps, parameters of all types, property references, Join and JsonGet; the second execution has hits."""
     from sagemaker.core.transformer import Transformer
@@ -246,6 +247,7 @@ def test_conditions(session: Any) -> None:
     assert outcomes == {name: str(expected) for name, (_, expected) in cases.items()}
 
 
+@pytest.mark.usefixtures("sandbox")
 def test_stop_and_retry(sources: Sources, session: Any) -> None:
     """A step that fails until an object is there, with a retry policy that does not apply to it."""
     from sagemaker.core.workflow.parameters import ParameterString

@@ -15,6 +15,7 @@ pathlib.Path("/opt/ml/processing/output/sum.txt").write_text(str(int(sys.argv[2]
 """
 
 
+@pytest.mark.usefixtures("sandbox")
 @pytest.mark.parametrize("kind", [ScriptProcessor, FrameworkProcessor])
 def test_run(kind: type, tmp_path: Path, s3: Any) -> None:
     (tmp_path / "source").mkdir()

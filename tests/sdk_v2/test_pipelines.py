@@ -157,7 +157,7 @@ def deployment(source: Path, trained: TrainingStep, session: PipelineSession) ->
 
 
 @pytest.fixture(scope="module")
-def execution(source: Path) -> _PipelineExecution:
+def execution(source: Path, sandbox: None) -> _PipelineExecution:
     """Of a pipeline with every type of step that creates a resource, run to its end, with a parameter's value."""
     session = PipelineSession()
     prepared = prepare(source, session)

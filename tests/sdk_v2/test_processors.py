@@ -43,12 +43,14 @@ def process(processor: Processor, numbers: str, prefix: str, **members: Any) -> 
     processor.sagemaker_session.wait_for_processing_job(processor.latest_job.job_name, poll=1)
 
 
+@pytest.mark.usefixtures("sandbox")
 def test_a_script(tmp_path: Path, numbers: str, s3: Any) -> None:
     (tmp_path / "sum.py").write_text(SCRIPT)
     process(SKLearnProcessor("1.2-1", **INSTANCE), numbers, "v2-script", code=str(tmp_path / "sum.py"))
     assert s3.get_object(Bucket=BUCKET, Key="v2-script/sum.txt")["Body"].read() == b"42"
 
 
+@pytest.mark.usefixtures("sandbox")
 def test_a_source_folder_with_requirements(tmp_path: Path, numbers: str, s3: Any) -> None:
     """Its package is on no index, and the job has no network."""
     source = tmp_path / "source"

@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SIMULATE = [ROOT / ".venv/bin/python", "-m", "recore", "simulate", "--json"]
+PYTHON = ROOT / ".venv/bin/python"
+SIMULATE = [PYTHON, "-m", "recore", "simulate", "--json"]
+SANDBOX = "from recore.simulator.isolation.bubblewrap import bubblewrap_works; raise SystemExit(not bubblewrap_works())"
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
@@ -36,6 +38,13 @@ def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
         finally:
             process.terminate()
             process.wait(60)
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> None:
+    """For tests with scripts in which /opt/ml is written: without a sandbox, a job's files are elsewhere."""
+    if subprocess.run([PYTHON, "-c", SANDBOX], cwd=ROOT).returncode:
+        pytest.skip("bubblewrap does not work here: install it, or allow user namespaces")
 
 
 @pytest.fixture(autouse=True)
