@@ -108,7 +108,7 @@ def folder_below(ml: Path, submitted: str, name: str) -> Path:
     """
     folder = ml / submitted.removeprefix(f"{ML}/")
     try:
-        folder.is_dir()
+        folder.is_dir()  # raises OSError for a name that is too long, which resolve does not
         if folder.resolve().is_relative_to(ml):
             return folder
     except (OSError, RuntimeError, ValueError):  # a loop of links, or a name that no file can have

@@ -128,11 +128,11 @@ class Incoming:
 def _head(incoming: Incoming) -> h11.Response:
     """The head of the response that counts. Raises NoResponse."""
     for _ in range(INTERIM + 1):
-        event = incoming.next_event()
-        if wrong := REFUSED.search(incoming.head):
+        event, head = incoming.next_event(), incoming.head
+        if wrong := REFUSED.search(head):
             reason = "control characters" if wrong["control"] else "a header that continues on another line"
             raise _not_http(f"its head has {reason}")
-        if len(incoming.head) > HEAD:
+        if len(head) > HEAD:
             raise _not_http(WORDS["Receive buffer too long"])
         if isinstance(event, h11.Response):
             return event
