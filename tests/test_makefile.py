@@ -5,7 +5,9 @@ configuration names it, without an index, so that nothing here is installed that
 """
 
 import contextlib
+import fcntl
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -258,6 +260,17 @@ def test_an_environment_that_is_broken_or_of_another_python_is_made_again(projec
     creation_times.add(project.creation_time())
     assert len(creation_times) == 4
     assert subprocess.run([project.python, "-c", "import alpha"]).returncode == 0
+
+
+def test_two_set_ups_take_turns(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "recore.installing", tmp_path / "environment", tmp_path / "requirements.txt"]
+    other = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)  # as another set-up does
+    with subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=subprocess.PIPE) as process:
+        assert select.select([process.stderr], [], [], 2)[0] == []
+        os.close(other)
+        assert select.select([process.stderr], [], [], 60)[0] == [process.stderr]
+        process.terminate()
 
 
 @pytest.mark.machine

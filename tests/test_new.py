@@ -79,6 +79,17 @@ def test_a_folder_with_files_is_not_changed(tmp_path: Path) -> None:
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
+def test_a_link_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for target in ("empty", "nothing"):
+        link = tmp_path / f"to {target}"
+        link.symlink_to(target)
+        done = recore("new", link)
+        assert (done.returncode, os.readlink(link)) == (2, target)
+        assert "choose another one" in done.stderr
+    assert not list((tmp_path / "empty").iterdir())
+
+
 def test_an_empty_folder_is_filled_and_an_unknown_model_refused(tmp_path: Path) -> None:
     assert "train.py" in write_submission(tmp_path)
     with pytest.raises(ValueError, match="no model 'forest': ridge, pls"):

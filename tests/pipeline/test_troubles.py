@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +175,30 @@ def test_the_log_of_a_failure_is_read_until_no_more_lines_come(
     write_log(services.logs, "TrainingJob", "torn", tmp_path / "log", delay=5, to_end=True)
     assert (tmp_path / "log").read_text().splitlines()[-1] == "KeyError: 'x'"
     assert pauses == [5] * 4
+
+
+@pytest.mark.parametrize("script", ["", "raise KeyError('x')\n"], ids=["Completed", "Failed"])
+def test_a_step_waits_for_lines_that_come_after_its_job_has_ended(
+    script: str, services: Services, sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "run").mkdir()
+    submission = read_submission(tiny(tmp_path / "mine", {"train.py": script}))
+    settings = RunSettings(f"troubles-{next(numbers)}", BUCKET, ROLE_ARN)
+    data = DataFiles(sample / "public/public.csv.gz")
+    on_aws = replace(services, log_delay=7.0)
+    run = PipelineRun(on_aws, settings, submission, data, ROOT / "score.py", tmp_path / "run")
+    sleep, late = time.sleep, iter(["the last line"])
+
+    def wait(seconds: float) -> None:
+        if seconds == on_aws.log_delay:
+            for line in late:
+                say(services, str(run.steps["train"].job), line)
+        else:
+            sleep(seconds)
+
+    monkeypatch.setattr(observing.time, "sleep", wait)
+    run.execute()
+    assert "the last line" in (tmp_path / "run/logs/train.log").read_text().splitlines()
 
 
 def test_what_was_read_of_a_log_is_kept_where_it_can_be_read_no_longer(

@@ -172,6 +172,7 @@ MALFORMED = {
     "a name that leads out": packed(member("../../out")),
     "a link that leads out": packed(member("a", tarfile.SYMTYPE, "../../out")),
     "a name through a link": packed(member("a", tarfile.SYMTYPE, "b"), member("a/c")),
+    "a name through a link to a folder": packed(member("b/d"), member("a", tarfile.SYMTYPE, "b"), member("a/c")),
     "a file of this machine": packed(member("a", tarfile.LNKTYPE, sys.executable)),
     "a file that this machine lacks": packed(member("a", tarfile.LNKTYPE, "/no/such/file")),
 }

@@ -23,6 +23,7 @@ from support.simulator_client import Client
 from support.state import running
 
 from recore.simulator.server import BUCKET
+from recore.simulator.serving import data_capture
 from recore.simulator.serving.captured_invocation import CapturedInvocation, Message
 
 # Answers with what it got, as the type that was asked for.
@@ -228,6 +229,18 @@ def test_what_was_answered_before_the_end_is_captured(tmp_path: Path) -> None:
     found = Counter(line["eventMetadata"]["inferenceId"] for line in lines)
     assert found >= Counter(answered)  # an answer may have been lost on its way
     assert set(found.values()) == {1}
+
+
+def test_an_invocation_waits_no_longer_than_until_there_is_room(
+    endpoints: Endpoints, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data_capture, "LARGEST", 1)
+    monkeypatch.setattr(data_capture, "LONGEST", 300.0)
+    name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=capturing("room")))
+    with ThreadPoolExecutor(3) as pool:  # two of them come before the first is written
+        calls = [pool.submit(endpoints.invoke, name, "1", ContentType="text/csv") for _ in range(3)]
+        assert [call.result(timeout=60)["Body"].read() for call in calls] == [b"1"] * 3
+    assert len(wait_for(endpoints, "room", 3)[f"{name}/one"]) == 3
 
 
 def test_what_is_not_simulated_is_refused_by_name(endpoints: Endpoints, model: str) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import datetime
+import itertools
 import shutil
 import sqlite3
 import sys
@@ -14,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -23,6 +24,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from support.fuzzing import examples
 
 from recore.simulator.api.errors import ServiceError
+from recore.simulator.jobs.platform import Platform
+from recore.simulator.resources.client_token import once
 from recore.simulator.resources.model import Models
 from recore.simulator.resources.tags import Tags
 from recore.simulator.state.database import Database
@@ -134,6 +137,31 @@ class StoreLikeDicts(RuleBasedStateMachine):
 
 TestStoreLikeDicts = StoreLikeDicts.TestCase
 TestStoreLikeDicts.settings = settings(examples(10), stateful_step_count=30)
+
+
+def test_of_two_requests_with_one_token_the_second_waits_for_the_answer_of_the_first() -> None:
+    models = Models(cast(Platform, SimpleNamespace(store=Store())))
+    both, carried_out = threading.Barrier(2), itertools.count(1)
+
+    def act(request: Record) -> Record:
+        number = next(carried_out)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(1)
+        return {"Number": number}
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = pool.map(lambda _: once(models, "CreateModel", {"ClientToken": "one"}, act), range(2))
+        assert [*answers] == [{"Number": 1}] * 2
+
+
+def test_a_change_in_a_file_is_on_the_disk_when_it_returns(tmp_path: Path) -> None:
+    """FULL: the log is written through at each change. What would be lost without it, only a power cut shows."""
+    database = Database.open(tmp_path / "state.sqlite")
+    with database.transaction() as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    database.close()
+
 
 STEPS = st.lists(st.tuples(st.sampled_from(["add", "update", "delete", "count"]), st.integers(0, 3)), max_size=12)
 

@@ -175,6 +175,7 @@ def test_the_median_rule(value: float, maximize: bool, worse: bool) -> None:
     others = [running_averages(values) for values in ([4.0, 2.0], [2.0, 2.0], [3.0, 9.0], [9.0])]
     assert others[0] == [4.0, 3.0]
     assert is_worse_than_median(2, value, others, maximize) is worse
+    assert not is_worse_than_median(2, 3.0, others, maximize)  # as good as the median
     assert not is_worse_than_median(3, value, others, maximize)  # no other job came as far
     assert not is_worse_than_median(2, value, others[:2], maximize)
 
