@@ -17,7 +17,7 @@ from support.training_jobs import ALGORITHM, submit, train
 
 from recore.simulator.images import pytorch, xgboost
 from recore.simulator.images.catalogue import FAMILIES, find_family, refusal
-from recore.simulator.images.family import ImageFamily
+from recore.simulator.images.family import ImageFamily, image_tag
 from recore.simulator.images.python_environment import environment_in, this_python
 
 REGISTRY = "683313688378.dkr.ecr.us-east-1.amazonaws.com"
@@ -42,6 +42,13 @@ XGBOOST = f"{REGISTRY}/sagemaker-xgboost:3.0-5"
 def test_the_family_of_an_image(image: str, family: str | None) -> None:
     found = find_family(image)
     assert (found.name if found else None) == family
+
+
+@pytest.mark.parametrize("repository", ["sagemaker-scikit-learn", "localhost:5000/sagemaker-scikit-learn"])
+@pytest.mark.parametrize("digest", ["", "@sha256:" + 64 * "a"])
+def test_the_tag_of_an_image(repository: str, digest: str) -> None:
+    assert image_tag(f"{repository}:1.9-0-cpu-py3{digest}") == "1.9-0-cpu-py3"
+    assert image_tag(f"{repository}{digest}") == ""
 
 
 def ask(client: Client, image: str, **members: Any) -> str:
