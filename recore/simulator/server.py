@@ -18,7 +18,7 @@ from recore.simulator.account import ACCOUNT, REGION, arn
 from recore.simulator.api.application import Application
 from recore.simulator.api.http_server import HttpServer
 from recore.simulator.isolation import socket_folder
-from recore.simulator.isolation.bubblewrap import Bubblewrap, bubblewrap_works
+from recore.simulator.isolation.bubblewrap import find_bubblewrap
 from recore.simulator.isolation.sandbox import Isolation
 from recore.simulator.isolation.unsandboxed import Unsandboxed
 from recore.simulator.jobs.platform import Platform
@@ -190,7 +190,7 @@ def _choose_isolation(engine: str, isolation: str) -> Isolation:
         from recore.simulator.isolation.containers import Docker  # where it is not asked for, it need not be there
 
         return Docker()
-    works = isolation != "off" and bubblewrap_works()
-    if isolation == "required" and not works:
+    bubblewrap = None if isolation == "off" else find_bubblewrap()
+    if isolation == "required" and bubblewrap is None:
         raise OSError("isolation is required, and bubblewrap does not work here: install it, or allow user namespaces")
-    return Bubblewrap() if works else Unsandboxed()
+    return bubblewrap or Unsandboxed()

@@ -64,7 +64,8 @@ def run(launch: Launch, folder: Path) -> str:
 def launch_of(folder: Path, variables: dict[str, str]) -> Launch:
     """How bubblewrap is started for a job with these variables."""
     (folder / "ml").mkdir()
-    return Bubblewrap().launch(Sandbox(folder, Bubblewrap(), IMAGE), ["env"], variables, "/")
+    bubblewrap = Bubblewrap("/usr/bin/bwrap")
+    return bubblewrap.launch(Sandbox(folder, bubblewrap, IMAGE), ["env"], variables, "/")
 
 
 def test_bubblewrap_starts_with_an_empty_environment(tmp_path: Path) -> None:

@@ -18,28 +18,16 @@ from recore.simulator.images.python_environment import PythonEnvironment, this_p
 from recore.simulator.isolation.sandbox import LIBRARIES, ML, SHM, Isolation, Launch, Sandbox
 
 
-@cache
-def program() -> str | None:
-    """Where bubblewrap is on this machine, as an absolute path; None where it is not."""
-    found = shutil.which("bwrap")
-    return found and os.path.abspath(found)
-
-
-@cache
-def bubblewrap_works() -> bool:
-    """Whether bubblewrap is there and may do here what a job needs, tried once."""
-    bwrap = program()
-    if bwrap is None:
-        return False
-    with tempfile.TemporaryDirectory() as root:
-        command = [bwrap, *_arguments(Path(root), this_python()), "--", sys.executable, "-c", "import ctypes"]
-        return subprocess.run(command, env={}, capture_output=True).returncode == 0
-
-
 class Bubblewrap(Isolation):
-    """The kernel's namespaces, by bubblewrap: processes of this machine that see their own files alone."""
+    """The kernel's namespaces, by bubblewrap: processes of this machine that see their own files alone.
+
+    program: bubblewrap's absolute path.
+    """
 
     name = "bubblewrap"
+
+    def __init__(self, program: str):
+        self._program = program
 
     def launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
         root = Path(tempfile.mkdtemp(prefix="root-", dir=sandbox.folder))
@@ -52,7 +40,25 @@ class Bubblewrap(Isolation):
         # the variables are for the job's command alone: bubblewrap itself starts outside, where its loader obeys some
         for name, value in environment.items():
             arguments += ["--setenv", name, value]
-        return Launch(command, {}, "/", bubblewrap=[program() or "bwrap", *arguments, "--chdir", folder])
+        return Launch(command, {}, "/", bubblewrap=[self._program, *arguments, "--chdir", folder])
+
+
+@cache
+def find_bubblewrap() -> Bubblewrap | None:
+    """bubblewrap, if it is on this machine and may do here what a job needs, which is tried once."""
+    found = shutil.which("bwrap")
+    if found is None:
+        return None
+    program = os.path.abspath(found)
+    with tempfile.TemporaryDirectory() as root:
+        command = [program, *_arguments(Path(root), this_python()), "--", sys.executable, "-c", "import ctypes"]
+        works = subprocess.run(command, env={}, capture_output=True).returncode == 0
+    return Bubblewrap(program) if works else None
+
+
+def bubblewrap_works() -> bool:
+    """Whether bubblewrap can isolate jobs on this machine."""
+    return find_bubblewrap() is not None
 
 
 def _arguments(root: Path, python: PythonEnvironment) -> list[str]:

@@ -39,6 +39,11 @@ class Ending:
     seconds: float
     peak: int
 
+    @property
+    def is_at_limit(self) -> bool:
+        """Whether a limit of its instance ended it."""
+        return self.reason in ("memory", "disk", "processes")
+
 
 class SupervisedProcess:
     """A command that runs under a supervisor, which ends all its processes when it ends or is told to stop.

@@ -19,7 +19,6 @@ from recore.simulator.serving.container_server import ContainerServer, server_of
 from recore.simulator.serving.response import Response, TimedOut
 from recore.simulator.state.records import Record
 
-LIMITS = ("memory", "disk", "processes")  # as reasons of an ending
 PING_SECONDS = 600.0  # until /ping must have answered with 200
 
 
@@ -84,7 +83,7 @@ class Chain:
     ) -> None:
         """Stop. In place of a JobFailed, raises the cause where a server knows it: a limit, a stop, its own reason."""
         self.stop()
-        if self.ending and self.ending.reason in LIMITS:
+        if self.ending and self.ending.is_at_limit:
             error = error or JobFailed()
         if isinstance(error, JobFailed):
             self._job.raise_if_stopping()
@@ -97,7 +96,7 @@ class Chain:
         endings = [server.ending for server in self._servers if server.ending]
         if not endings:
             return None
-        first = next((ending for ending in endings if ending.reason in LIMITS), endings[0])
+        first = next((ending for ending in endings if ending.is_at_limit), endings[0])
         most, longest = (max(getattr(ending, name) for ending in endings) for name in ("peak", "seconds"))
         return Ending(first.code, first.signal, first.reason, longest, most)
 
