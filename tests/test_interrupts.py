@@ -218,3 +218,31 @@ except KeyboardInterrupt:
     done = subprocess.run(command, env=variables, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     lines = ["import 1", "destructor 1", "complete", "deferred", "deferred with an error"]
     assert (done.stdout.splitlines(), done.stderr) == ([*lines, "entered", "left", "interrupted"], "")
+
+
+def test_an_interrupt_while_python_looks_for_the_temporary_folder_leaves_nothing_in_it(
+    tmp_path: Path, sample: Path
+) -> None:
+    """It opens a file there, to see whether it may."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    program = f"""
+import os, signal
+from recore.cli import main
+
+os_open = os.open
+
+def open_and_interrupt(path, *arguments, **settings):
+    descriptor = os_open(path, *arguments, **settings)
+    if os.path.dirname(path) == {str(folder)!r}:
+        os.open = os_open
+        signal.raise_signal(signal.SIGINT)
+    return descriptor
+
+os.open = open_and_interrupt
+main({list(map(str, ["check", *arguments("check", tmp_path, sample)]))!r})
+"""
+    variables = environment() | {"PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
+    done = subprocess.run([sys.executable, "-c", program], env=variables, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (130, f"{LINE}\n")
+    assert not list(folder.iterdir())

@@ -1,7 +1,9 @@
 """The command line: every command is parsed here, calls a room, and prints."""
 
+import contextlib
 import difflib
 import os
+import tempfile
 from typing import Any
 
 import click
@@ -43,6 +45,7 @@ class OneLineErrors(click.Group):
         try:
             with interrupts.raised():
                 _require_working_directory()
+                _find_temporary_folder()
                 return super().invoke(ctx)
         except KeyboardInterrupt:
             click.echo(interrupts.LINE, err=True)
@@ -70,6 +73,12 @@ def _require_working_directory() -> None:
         os.getcwd()
     except FileNotFoundError:
         raise ValueError("the working directory was removed: change to one that exists") from None
+
+
+def _find_temporary_folder() -> None:
+    """Let Python look for it once: it tries with a file there, which an interrupt at that moment would leave."""
+    with interrupts.deferred(), contextlib.suppress(OSError):  # whoever needs the folder reports that there is none
+        tempfile.gettempdir()
 
 
 def _usage_message(error: click.UsageError, command: str) -> str:
