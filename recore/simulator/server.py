@@ -101,13 +101,14 @@ class Simulator:
         if self._state:
             answer = self._state.write_through(answer)
             self._state.restore()
-        for resource in resources:
-            resource.resume()
-        http = HttpServer(answer, listening)
-        ends.callback(http.close)
-        ends.callback(self._jobs.close)  # while the server still answers: jobs write to S3 and to the logs
-        http.start()
-        self._furnish()
+        with self._jobs.held():  # what goes on needs answers
+            for resource in resources:
+                resource.resume()
+            http = HttpServer(answer, listening)
+            ends.callback(http.close)
+            ends.callback(self._jobs.close)  # while the server still answers: jobs write to S3 and to the logs
+            http.start()
+            self._furnish()
 
     @property
     def enforced(self) -> bool:

@@ -1,5 +1,6 @@
 """A simulator's start: it has no effects before, it leaves nothing where it fails, and records are right at its end."""
 
+import builtins
 import gc
 import os
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 from support.checkout import ROOT, environment
+from support.pipelines import Pipelines
 from support.simulator_client import Client
 from support.tiny_submission import tiny
 
@@ -104,9 +106,14 @@ def interrupted(folder: Path, line: int, error: type[BaseException]) -> str:
 
 
 def interrupt_at_every_line(error: type[BaseException], folder: Path) -> None:
-    """Start simulators that fail at one line after another. Raises AssertionError where one leaves something."""
-    with Simulator(isolation="off", state=folder):  # what is imported only once
-        pass
+    """Start simulators that fail at one line after another. Raises AssertionError where one leaves something.
+
+    An execution goes on in each that starts; its job sleeps for ever.
+    """
+    with Simulator(isolation="off", state=folder) as simulator:  # what is imported only once
+        pipelines = Pipelines(Client(simulator))
+        execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", "import time\ntime.sleep(9999)")))
+        pipelines.wait_for(execution, "Sleeps")
     before, line = left(), 1
     while place := interrupted(folder, line, error):
         assert not added_since(before), place
@@ -114,10 +121,15 @@ def interrupt_at_every_line(error: type[BaseException], folder: Path) -> None:
         line += 1
     assert line > 50
     assert not added_since(before)
+    with Simulator(isolation="off", state=folder) as simulator:
+        pipelines = Pipelines(Client(simulator))
+        pipelines.wait_for(execution, "Sleeps")
+        described = pipelines.sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)
+        assert described["PipelineExecutionStatus"] == "Executing"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("error", ["KeyboardInterrupt", "RuntimeError"])
+@pytest.mark.parametrize("error", ["KeyboardInterrupt", "ZeroDivisionError"])
 def test_a_start_that_fails_at_any_line_leaves_nothing(error: str, temporary: Path, tmp_path: Path) -> None:
     """In a process of its own, because the simulators of other tests also open and close files."""
     command = [sys.executable, __file__, error, str(tmp_path / "state")]
@@ -156,4 +168,4 @@ def test_no_constructor_makes_a_folder(client: Client, temporary: Path, tmp_path
 
 
 if __name__ == "__main__":
-    interrupt_at_every_line({"KeyboardInterrupt": KeyboardInterrupt}.get(sys.argv[1], RuntimeError), Path(sys.argv[2]))
+    interrupt_at_every_line(getattr(builtins, sys.argv[1]), Path(sys.argv[2]))

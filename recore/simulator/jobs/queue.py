@@ -149,6 +149,7 @@ class JobQueue:
         self._threads: set[threading.Thread] = set()  # of work that does not compute
         self._running: dict[str, Job] = {}
         self._queued: dict[str, tuple[Future[None], Callable[[], None]]] = {}
+        self._held: list[Callable[[], None]] | None = None  # what begins when `held` ends
         self._closed = False
         self._lock = threading.Lock()
 
@@ -162,6 +163,8 @@ class JobQueue:
         def run() -> None:
             with self._lock:
                 self._queued.pop(arn, None)
+                if self._running.get(arn) is not job:  # the pool keeps what it had no thread for
+                    return
             try:
                 work(job)
             finally:
@@ -171,17 +174,39 @@ class JobQueue:
                     self._running.pop(arn, None)
                     self._threads.discard(threading.current_thread())
 
+        def begin() -> None:
+            try:
+                if computes:
+                    self._queued[arn] = self._pool.submit(run), run
+                else:
+                    thread = threading.Thread(target=run, name=arn)
+                    self._threads.add(thread)
+                    thread.start()
+            except RuntimeError:  # not an interrupt, after which it may run
+                del self._running[arn]
+                raise
+
         with self._lock:
             if self._closed:
                 return False
-            if computes:
-                self._queued[arn] = self._pool.submit(run), run
-            else:
-                thread = threading.Thread(target=run, name=arn)
-                thread.start()
-                self._threads.add(thread)
             self._running[arn] = job
+            if self._held is None:
+                begin()
+            else:
+                self._held.append(begin)
             return True
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Within, no work begins. What was submitted begins at the end, or never if that is an exception."""
+        self._held = []
+        try:
+            yield
+            with self._lock:
+                for begin in self._held:
+                    begin()
+        finally:
+            self._held = None
 
     def stop(self, arn: str) -> None:
         """Order a job to stop; one that waits in the queue ends here and now."""
@@ -202,7 +227,8 @@ class JobQueue:
             job.kill()
         self._pool.shutdown(wait=True, cancel_futures=True)
         for thread in threads:
-            thread.join()
+            if thread.ident:  # it has started
+                thread.join()
 
 
 def remove(folder: Path, check: Callable[[], None] = lambda: None) -> None:

@@ -59,7 +59,10 @@ class Hosting:
 
     def begin(self, name: str, work: Callable[[Record, Job], None]) -> None:
         """Begin work on an endpoint: deploy, rescale or delete."""
-        self._platform.jobs.submit(f"{name}/{uuid.uuid4()}", partial(self._run, name, work), computes=False)
+        try:
+            self._platform.jobs.submit(f"{name}/{uuid.uuid4()}", partial(self._run, name, work), computes=False)
+        except RuntimeError as error:  # no thread can be started
+            self._update(name, **self._failure(name, error))
 
     def deploy(self, record: Record, job: Job) -> None:
         """Start the fleets of the pending deployment, shift the traffic to them, and end the fleets that had it.
@@ -170,12 +173,12 @@ class Hosting:
             self._change(job, name, EndpointStatus="RollingBack", FailureReason=_reason(error))
         _end(after)
         self.stages.pop(name, None)  # before the next update can begin
-        self._set_failure(job, name, error)
+        self._change(job, name, **self._failure(name, error))
 
-    def _set_failure(self, job: Job, name: str, error: Exception) -> None:
-        """The work on an endpoint has failed; the endpoint itself has too, unless something serves."""
+    def _failure(self, name: str, error: Exception) -> Record:
+        """What is kept where work on an endpoint has failed; the endpoint itself has too, unless something serves."""
         status = "InService" if name in self.traffic else "Failed"
-        self._change(job, name, EndpointStatus=status, FailureReason=_reason(error), Pending=None, Retiring=0)
+        return {"EndpointStatus": status, "FailureReason": _reason(error), "Pending": None, "Retiring": 0}
 
     def _make_traffic(self, name: str, deployment: Record) -> Traffic:
         capture = deployment["DataCaptureConfig"]
@@ -203,7 +206,7 @@ class Hosting:
                 raise
             except Exception as error:
                 logger.exception("endpoint %s", name)
-                self._set_failure(job, name, error)
+                self._change(job, name, **self._failure(name, error))
 
 
 def _start(traffic: Traffic, deployment: Record, job: Job, latest: float = math.inf) -> None:

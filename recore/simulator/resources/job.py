@@ -48,8 +48,11 @@ class JobResource(Resource):
 
     def begin(self, request: Record, **members: Any) -> str:
         """Keep a new job and queue it; its ARN."""
-        arn = self.add(request, **{f"{self.kind}Status": "InProgress"}, **members)
-        self.platform.jobs.submit(arn, partial(self._work, request[f"{self.kind}Name"]))
+        arn, name = self.add(request, **{f"{self.kind}Status": "InProgress"}, **members), request[f"{self.kind}Name"]
+        try:
+            self.platform.jobs.submit(arn, partial(self._work, name))
+        except RuntimeError as error:  # no thread can be started
+            self.end(name, "Failed", FailureReason=f"InternalServerError: {error!r}"[:1024])
         return arn
 
     def stop(self, operation: str, request: Record) -> Record:
