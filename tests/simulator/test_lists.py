@@ -3,6 +3,7 @@
 import base64
 import datetime
 import json
+import operator
 import uuid
 from types import SimpleNamespace
 from typing import Any
@@ -11,12 +12,12 @@ import botocore.exceptions
 import pytest
 from support.simulator_client import Client
 
+from recore.simulator.account import arn
 from recore.simulator.api.errors import ServiceError
 from recore.simulator.api.service_model import operation_model
-from recore.simulator.resources.model import Models
-from recore.simulator.resources.processing import ProcessingJobs
+from recore.simulator.resources.pipeline_steps import StepRecords
+from recore.simulator.resources.registry import KINDS
 from recore.simulator.resources.resource import PAGING, Resource
-from recore.simulator.resources.training import TrainingJobs
 from recore.simulator.state.records import Store
 
 REFUSED = [
@@ -32,6 +33,51 @@ REFUSED = [
     base64.b64encode(b"[" * 5000).decode(),
     "x" * 9000,
 ]
+
+EARLY, LATE = (datetime.datetime(year, 1, 1, tzinfo=datetime.UTC) for year in (2000, 3000))
+FILTERS = {  # for each a value that shows a record of `one_of_each_kind`, and one that hides it
+    "NameContains": ("ONE", "other"),
+    "StatusEquals": ("Completed", "Failed"),
+    "CrossAccountFilterOption": ("SameAccount", "CrossAccount"),
+    "ModelApprovalStatus": ("Approved", "Rejected"),
+    "ModelPackageGroupName": ("group", "other"),
+    "ModelPackageType": ("Versioned", "Unversioned"),
+    "PipelineNamePrefix": ("on", "other"),
+    "ManagedBy": ("CUSTOMER", "AWS"),
+    **{f"{time}After": (EARLY, LATE) for time in ("CreationTime", "LastModifiedTime", "Created")},
+    **{f"{time}Before": (LATE, EARLY) for time in ("CreationTime", "LastModifiedTime", "Created")},
+}
+EXECUTION = {"PipelineExecutionArn": arn("pipeline/one")}
+LISTED = {  # members of every request: what has the parts that are listed
+    "ListTrainingJobsForHyperParameterTuningJob": {"HyperParameterTuningJobName": "one"},
+    "ListPipelineExecutions": {"PipelineName": "one"},
+    "ListPipelineExecutionSteps": EXECUTION,
+    "ListPipelineParametersForExecution": EXECUTION,
+    "ListModelPackages": {"ModelPackageType": "Versioned"},
+}
+RECORDS = {  # members that lists read of records of some kinds
+    "TrainingJob": {"FinalMetricDataList": [{"MetricName": "loss", "Value": 1.0}]},
+    "HyperParameterTuningJob": {
+        "TuningId": "id",
+        "HyperParameterTuningJobConfig": {"Strategy": "Random", "ResourceLimits": {}},
+    },
+    "ModelPackage": {
+        "ListedName": "one",
+        "ModelApprovalStatus": "Approved",
+        "ModelPackageGroupName": "group",
+        "ModelPackageType": "Versioned",
+    },
+    "PipelineExecution": {"PipelineName": "one", "Key": "one", "Parameters": {"x": 1}},
+}
+TRIAL = {
+    "TrainingJobName": "one",
+    "TuningId": "id",
+    "HyperParameterTuningJobName": "one",
+    "DefinitionName": "",
+    "ObjectiveType": "Minimize",
+    "MetricName": "loss",
+    "Values": {},
+}
 
 
 class Jobs(Resource):
@@ -179,32 +225,41 @@ def test_the_message_of_what_is_missing_names_it(jobs: Jobs) -> None:
         jobs.find("DescribeTrainingJob", {"TrainingJobName": "nobody"})
 
 
-@pytest.mark.parametrize(
-    ("operation", "kind"),
-    [("ListModels", Models), ("ListProcessingJobs", ProcessingJobs), ("ListTrainingJobs", TrainingJobs)],
-)
-def test_every_filter_works_or_is_refused_by_its_name(operation: str, kind: type[Resource]) -> None:
-    """Each member of a request is sent alone: it lets the record through, or not, or is refused."""
-    resource = kind(SimpleNamespace(store=Store()))
-    status = {f"{kind.kind}Status": "Completed"}
-    resource.add({f"{kind.kind}Name": "some-name"}, **status)
-    time = datetime.datetime.now(datetime.UTC)
-    hour = datetime.timedelta(hours=1)
-    values = {"NameContains": ("NAME", "other"), "StatusEquals": ("Completed", "Failed")}
-    for member in ("CreationTime", "LastModifiedTime"):
-        values |= {f"{member}After": (time - hour, time + hour), f"{member}Before": (time + hour, time - hour)}
-    refused = []
-    for name in operation_model(operation).input_shape.members:
-        if name in PAGING:
-            continue
-        if name not in values:
-            refused.append(name)
-            with pytest.raises(ServiceError, match=f"{operation} does not filter by {name} here"):
-                resource.page(operation, {name: "x"})
-            continue
-        shown = [len(next(iter(resource.page(operation, {name: value}).values()))) for value in values[name]]
-        assert shown == [1, 0], name
-    assert refused == (["WarmPoolStatusEquals", "TrainingPlanArnEquals"] if kind is TrainingJobs else [])
+@pytest.mark.parametrize("kind", KINDS, ids=operator.attrgetter("kind"))
+def test_every_member_of_a_list_request_works_or_is_refused_by_its_name(kind: type[Resource]) -> None:
+    """Each filter is sent alone, with a value that the one record has and another: it shows the record, or hides it."""
+    resource = kind(SimpleNamespace(store=one_of_each_kind()))
+    for operation in [name for name in kind.operations() if name.startswith("List")]:
+
+        def count(operation: str = operation, **request: Any) -> int:
+            return len(next(iter(resource.answer(operation, LISTED.get(operation, {}) | request).values())))
+
+        for name, shape in operation_model(operation).input_shape.members.items():
+            if name in FILTERS:
+                assert [count(**{name: value}) for value in FILTERS[name]] == [1, 0], f"{operation}: {name}"
+            elif name in LISTED.get(operation, {}):
+                with pytest.raises(ServiceError, match=r"not found.*other"):
+                    count(**{name: "other"})
+            elif name == "NextToken":
+                with pytest.raises(ServiceError, match="Invalid NextToken"):
+                    count(NextToken="!")
+            elif name in PAGING:
+                for value in shape.metadata.get("enum", [1]):
+                    assert count(**{name: value}) == 1, f"{operation}: {name}={value}"
+            else:
+                with pytest.raises(ServiceError, match=name):
+                    count(**{name: "x"})
+
+
+def one_of_each_kind() -> Store:
+    """A record of each kind, with one part where the kind has parts that are listed."""
+    store = Store()
+    for kind in KINDS:
+        members = {f"{kind.kind}Name": "one", f"{kind.kind}Status": "Completed", **RECORDS.get(kind.kind, {})}
+        kind(SimpleNamespace(store=store)).add(members, "one")
+    store.add("TuningTrial", "one", TRIAL)
+    StepRecords(store, "one").put("step", StepName="step", Position=0)
+    return store
 
 
 def test_a_filter_that_is_not_simulated_is_refused(client: Client) -> None:
