@@ -97,7 +97,6 @@ class PipelineExecutions(Resource):
             return {"CreationTime": execution["CreationTime"]} | (self.store.get(TEXTS, execution["Key"]) or {})
 
     def ListPipelineExecutions(self, request: Record) -> Record:
-        refuse_others(request, {"PipelineName", "MaxResults", "NextToken", "SortBy", "SortOrder", *self.filters}, "it")
         pipeline = self._pipeline("ListPipelineExecutions", request)
         answer = self.page("ListPipelineExecutions", request | {"PipelineName": pipeline["PipelineName"]})
         for record in answer["PipelineExecutionSummaries"]:
