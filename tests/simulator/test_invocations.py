@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import http.client
+import io
 import json
 import re
 import select
@@ -156,9 +157,10 @@ def test_an_unknown_endpoint(endpoints: Endpoints) -> None:
 
 def test_a_body_has_25_mib_at_most(endpoints: Endpoints, obedient: str) -> None:
     assert len(endpoints.invoke(obedient, bytes(LARGEST))["Body"].read()) == LARGEST
-    response = refusal(endpoints.invoke, obedient, bytes(LARGEST + 1))
-    assert response["Error"]["Code"] == "ValidationError"
-    assert str(LARGEST) in response["Error"]["Message"]
+    for body in (bytes(LARGEST + 1), io.BytesIO(bytes(LARGEST + 1))):
+        response = refusal(endpoints.invoke, obedient, body)
+        assert response["Error"]["Code"] == "ValidationError"
+        assert str(LARGEST) in response["Error"]["Message"]
 
 
 def test_a_response_has_25_mib_at_most(endpoints: Endpoints, obedient: str) -> None:

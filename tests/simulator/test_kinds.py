@@ -1,4 +1,4 @@
-"""A new kind of resource is one class and one line: it is answered over HTTP, with lists, tags and identity by ARN."""
+"""A new kind of resource is one class and one line: it is answered over HTTP, with lists and tags."""
 
 import contextlib
 import operator
@@ -22,7 +22,7 @@ ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
 
 
 class Experiments(Resource):
-    """Of a name, with filters of its own."""
+    """A kind that the simulator does not have, of a name, with filters of its own."""
 
     kind = "Experiment"
     arn_type = "experiment"
@@ -36,31 +36,11 @@ class Experiments(Resource):
         return {"ExperimentArn": self.add(request)}
 
 
-class Executions(Resource):
-    """Of an ARN alone, below that of another kind; they can be stopped."""
-
-    kind = "PipelineExecution"
-    arn_type = "pipeline"
-    verbs = ("Describe", "List", "Stop")
-    filters: ClassVar[dict[str, Filter]] = {"PipelineName": ("PipelineName", operator.eq)}
-    orders: ClassVar[dict[str, str]] = {"PipelineExecutionArn": "PipelineExecutionArn"}
-    runs = True
-
-    def StartPipelineExecution(self, request: Record) -> Record:
-        key = f"{request['PipelineName']}/execution/{len(self.store.all(self.kind)):012}"
-        return {"PipelineExecutionArn": self.add(request, key, PipelineExecutionStatus="Executing")}
-
-    def stop(self, operation: str, request: Record) -> Record:
-        execution = self.find(operation, request)
-        self.store.update(self.kind, self.key(request), PipelineExecutionStatus="Stopped")
-        return {"PipelineExecutionArn": execution["PipelineExecutionArn"]}
-
-
 @pytest.fixture(scope="module")
 def sagemaker() -> Iterator[Any]:
     with contextlib.ExitStack() as ends:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(registry, "KINDS", (*KINDS, Experiments, Executions))
+            patch.setattr(registry, "KINDS", (*KINDS, Experiments))
             simulator = ends.enter_context(Simulator(isolation="off"))
         yield simulator.client("sagemaker")
 
@@ -71,7 +51,7 @@ def refusal(call: Any, **request: Any) -> str:
     return f"{caught.value.response['Error']['Code']}: {caught.value}"
 
 
-def test_a_kind_of_a_name(sagemaker: Any) -> None:
+def test_a_new_kind(sagemaker: Any) -> None:
     tags = [{"Key": "a", "Value": "b"}]
     arn = sagemaker.create_experiment(ExperimentName="one", DisplayName="shown", Tags=tags)["ExperimentArn"]
     assert arn == f"{ARN}experiment/one"
@@ -91,21 +71,6 @@ def test_a_kind_of_a_name(sagemaker: Any) -> None:
     assert "not found" in refusal(sagemaker.list_tags, ResourceArn=arn)
     sagemaker.create_experiment(ExperimentName="one")
     assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == []
-
-
-def test_a_kind_of_an_arn_alone(sagemaker: Any) -> None:
-    start = sagemaker.start_pipeline_execution
-    arns = [start(PipelineName=name)["PipelineExecutionArn"] for name in ("p", "p", "other")]
-    assert arns[0].startswith(f"{ARN}pipeline/p/execution/")
-    assert sagemaker.stop_pipeline_execution(PipelineExecutionArn=arns[1])["PipelineExecutionArn"] == arns[1]
-    described = [sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn) for arn in arns]
-    assert [item["PipelineExecutionStatus"] for item in described] == ["Executing", "Stopped", "Executing"]
-    listed = sagemaker.list_pipeline_executions(PipelineName="p", SortBy="PipelineExecutionArn")
-    assert [item["PipelineExecutionArn"] for item in listed["PipelineExecutionSummaries"]] == arns[:2]
-    sagemaker.add_tags(ResourceArn=arns[0], Tags=[{"Key": "a", "Value": "b"}])
-    assert len(sagemaker.list_tags(ResourceArn=arns[0])["Tags"]) == 1
-    missing = f"{ARN}pipeline/p/execution/nothing"
-    assert "ResourceNotFound: " in refusal(sagemaker.describe_pipeline_execution, PipelineExecutionArn=missing)
 
 
 def test_a_kind_without_a_line_is_not_there(client: Any) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import http.client
-import io
 import json
 import socket
 import threading
@@ -14,7 +13,6 @@ import pytest
 from support.simulator_client import Client
 
 from recore.simulator.api import request_threads
-from recore.simulator.api.errors import ServiceError
 from recore.simulator.resources import registry
 from recore.simulator.resources.registry import KINDS
 from recore.simulator.resources.resource import Resource
@@ -22,40 +20,32 @@ from recore.simulator.server import Simulator
 from recore.simulator.state.records import Record
 
 SIGNED = "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/sagemaker/aws4_request, SignedHeaders=host, Signature=0"
-LARGEST = 26_214_400
 
 
 class Echoes(Resource):
-    """Endpoints that answer what they are sent; that of the name `fails` is a model's error."""
+    """A kind that the simulator does not have: it answers an operation that no other kind answers."""
 
-    kind = "Endpoint"
-    arn_type = "endpoint"
+    kind = "Echo"
+    arn_type = "echo"
 
-    def InvokeEndpoint(self, request: Record) -> Record:
-        if request["EndpointName"] == "fails":
-            raise ServiceError("ModelError", "the model said no", 424, OriginalStatusCode=503, OriginalMessage="no")
+    def InvokeEndpointAsync(self, request: Record) -> Record:
         if request["EndpointName"] == "breaks":
             raise ZeroDivisionError
-        members = {name: value for name, value in request.items() if name != "Body"}
-        return {
-            "Body": request["Body"],
-            "ContentType": request.get("ContentType"),
-            "InvokedProductionVariant": "one",
-            "CustomAttributes": json.dumps(members),
-        }
+        body = request.pop("Body")
+        return {"Body": json.dumps({"InferenceId": body.decode()}).encode(), "OutputLocation": json.dumps(request)}
 
 
 class Waits(Resource):
-    """Endpoints whose invocations wait until they may end."""
+    """Another one, whose invocations wait until they may end."""
 
-    kind = "Endpoint"
-    arn_type = "endpoint"
+    kind = "Wait"
+    arn_type = "wait"
     begun, may_end = threading.Semaphore(0), threading.Event()
 
-    def InvokeEndpoint(self, request: Record) -> Record:
+    def InvokeEndpointAsync(self, request: Record) -> Record:
         self.begun.release()
         assert self.may_end.wait(60)
-        return {"Body": request["Body"]}
+        return {}
 
 
 @contextlib.contextmanager
@@ -118,14 +108,14 @@ def test_an_invocation_has_a_thread_whatever_form_its_address_has(monkeypatch: p
     monkeypatch.setattr(Waits, "begun", threading.Semaphore(0))
     monkeypatch.setattr(Waits, "may_end", threading.Event())
     addresses = [
-        "//endpoints/x/invocations",
-        "///endpoints/x/invocations?a=b",
-        "/%65ndpoints/x/invocations",
-        "/%2Fendpoints%2fx/invocations",
-        "endpoints/x/invocations",
-        "%2fendpoints/x/%69nvocations",
-        "http://127.0.0.1/endpoints/x/invocations",
-        "http://127.0.0.1//%65ndpoints/x/invocations#a",
+        "//endpoints/x/async-invocations",
+        "///endpoints/x/async-invocations?a=b",
+        "/%65ndpoints/x/async-invocations",
+        "/%2Fendpoints%2fx/async-invocations",
+        "endpoints/x/async-invocations",
+        "%2fendpoints/x/%61sync-invocations",
+        "http://127.0.0.1/endpoints/x/async-invocations",
+        "http://127.0.0.1//%65ndpoints/x/async-invocations#a",
     ]
     with simulator_with(Waits) as simulator, contextlib.ExitStack() as stack:
         stack.callback(Waits.may_end.set)
@@ -140,7 +130,7 @@ def test_an_invocation_has_a_thread_whatever_form_its_address_has(monkeypatch: p
             assert Waits.begun.acquire(timeout=30)
         assert simulator.client("sagemaker").list_models()["Models"] == []
         Waits.may_end.set()
-        assert {connection.recv(12) for connection in connections} == {b"HTTP/1.1 200"}
+        assert {connection.recv(12) for connection in connections} == {b"HTTP/1.1 202"}
 
 
 def test_what_only_resembles_the_address_of_an_invocation(client: Client) -> None:
@@ -153,33 +143,20 @@ def test_what_only_resembles_the_address_of_an_invocation(client: Client) -> Non
 
 
 def test_a_kind_adds_its_invocations(runtime: Any) -> None:
-    answer = runtime.invoke_endpoint(
-        EndpointName="echo", Body=b"\x00\xff", ContentType="text/csv", Accept="*/*", TargetVariant="two"
-    )
-    assert answer["Body"].read() == b"\x00\xff"
-    assert (answer["ContentType"], answer["InvokedProductionVariant"]) == ("text/csv", "one")
-    sent = {"EndpointName": "echo", "ContentType": "text/csv", "Accept": "*/*", "TargetVariant": "two"}
-    assert json.loads(answer["CustomAttributes"]) == sent
+    sent = {"EndpointName": "echo", "ContentType": "text/csv", "Accept": "*/*", "RequestTTLSeconds": 60}
+    answer = runtime.invoke_endpoint_async(**sent, Body=b"one")
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 202
+    assert answer["InferenceId"] == "one"
+    assert json.loads(answer["OutputLocation"]) == sent
 
 
-def test_errors_of_a_kind(runtime: Any) -> None:
-    response = refusal(runtime.invoke_endpoint, EndpointName="fails", Body=b"")
-    assert response["Error"] == {"Code": "ModelError", "Message": "the model said no"}
-    assert (response["OriginalStatusCode"], response["OriginalMessage"]) == (503, "no")
-    response = refusal(runtime.invoke_endpoint, EndpointName="breaks", Body=b"")
+def test_an_error_in_a_kind(runtime: Any) -> None:
+    response = refusal(runtime.invoke_endpoint_async, EndpointName="breaks")
     assert response["Error"] == {"Code": "InternalFailure", "Message": "ZeroDivisionError()"}
 
 
-def test_members_are_checked(runtime: Any) -> None:
-    response = refusal(runtime.invoke_endpoint, EndpointName="under_score", Body=b"")
+def test_members_are_checked(client: Client) -> None:
+    invoke = client.simulator.client("sagemaker-runtime").invoke_endpoint
+    response = refusal(invoke, EndpointName="under_score", Body=b"")
     assert response["Error"]["Code"] == "ValidationError"
     assert "'under_score' at 'endpointName' failed to satisfy constraint" in response["Error"]["Message"]
-
-
-def test_a_body_has_25_mib_at_most(runtime: Any) -> None:
-    answer = runtime.invoke_endpoint(EndpointName="echo", Body=bytes(LARGEST))
-    assert len(answer["Body"].read()) == LARGEST
-    for body in (bytes(LARGEST + 1), io.BytesIO(bytes(LARGEST + 1))):
-        response = refusal(runtime.invoke_endpoint, EndpointName="echo", Body=body)
-        assert response["Error"]["Code"] == "ValidationError"
-        assert f"{LARGEST} bytes" in response["Error"]["Message"]
