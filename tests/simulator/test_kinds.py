@@ -5,17 +5,22 @@ import operator
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import botocore.exceptions
 import pytest
 
+from recore.simulator.api.errors import ServiceError
 from recore.simulator.api.service_model import sagemaker_model
 from recore.simulator.resources import registry
+from recore.simulator.resources.pipeline_execution import PipelineExecutions
 from recore.simulator.resources.registry import KINDS, operations_table
 from recore.simulator.resources.resource import Filter, Resource
+from recore.simulator.resources.training import TrainingJobs
+from recore.simulator.resources.tuning import TuningJobs
 from recore.simulator.server import Simulator
-from recore.simulator.state.records import Record
+from recore.simulator.state.records import Record, Store
 
 DOCS = Path(__file__).parents[2] / "docs/simulator.md"
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
@@ -76,6 +81,15 @@ def test_a_new_kind(sagemaker: Any) -> None:
 def test_a_kind_without_a_line_is_not_there(client: Any) -> None:
     assert "NotImplemented" in refusal(client.sagemaker.describe_experiment, ExperimentName="one")
     assert "not found" in refusal(client.sagemaker.list_tags, ResourceArn=f"{ARN}experiment/one")
+
+
+@pytest.mark.parametrize("kind", [TrainingJobs, TuningJobs, PipelineExecutions], ids=operator.attrgetter("kind"))
+def test_what_has_ended_cannot_be_stopped(kind: type[Resource]) -> None:
+    resource = kind(SimpleNamespace(store=Store()))
+    resource.add({}, "one", **{f"{kind.kind}Status": "Stopped"})
+    words = re.sub("(?<!^)(?=[A-Z])", " ", kind.kind).lower()
+    with pytest.raises(ServiceError, match=f"The {words} is in status Stopped and cannot be stopped"):
+        resource.answer(f"Stop{kind.kind}", {f"{kind.kind}Arn": resource.arn("one")})
 
 
 def test_the_docs_name_every_operation_that_is_answered() -> None:

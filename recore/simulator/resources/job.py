@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from recore.simulator.api.errors import ServiceError
 from recore.simulator.isolation.instances import Instance, instance_of
 from recore.simulator.jobs import host_disk
 from recore.simulator.jobs.failure import JobFailed, JobStopped, JobTimedOut
@@ -39,7 +38,7 @@ class JobResource(Resource):
     def resume(self) -> None:
         """Jobs that were in progress when an earlier simulator ended have failed."""
         for record in self.store.all(self.kind):
-            if record[f"{self.kind}Status"] in ("InProgress", "Stopping"):
+            if record[f"{self.kind}Status"] in self.running:
                 self.end(record[f"{self.kind}Name"], "Failed", FailureReason=INTERRUPTED)
 
     def execute(self, record: Record, job: Job) -> Record:
@@ -56,17 +55,9 @@ class JobResource(Resource):
         return arn
 
     def stop(self, operation: str, request: Record) -> Record:
-        record = self.find(operation, request)
-
-        def stopping(record: Record) -> Record:
-            if record[f"{self.kind}Status"] not in ("InProgress", "Stopping"):
-                message = f"The job is in status {record[f'{self.kind}Status']} and cannot be stopped"
-                raise ServiceError("ValidationException", message)
-            return record | {f"{self.kind}Status": "Stopping", "LastModifiedTime": now()}
-
-        self.store.change(self.kind, record[f"{self.kind}Name"], stopping)  # it may end by itself at this moment
-        self.platform.jobs.stop(record[f"{self.kind}Arn"])
-        return {}
+        answer = super().stop(operation, request)
+        self.platform.jobs.stop(self.arn(self.key(request)))
+        return answer
 
     def change(self, name: str, **members: Any) -> None:
         self.store.update(self.kind, name, LastModifiedTime=now(), **members)

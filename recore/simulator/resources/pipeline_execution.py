@@ -28,7 +28,6 @@ logger = logging.getLogger(__name__)
 TEXTS = "PipelineExecutionDefinition"  # the kind of the records of the definitions of executions
 DESCRIBED = {"PipelineExecutionDisplayName", "PipelineExecutionDescription", "ParallelismConfiguration"}
 STARTED = DESCRIBED | {"PipelineName", "PipelineParameters", "ClientRequestToken", "RoleArn"}
-RUNNING = ("Executing", "Stopping")
 MOST_RUNNING = 200
 RETRY = 1.0  # seconds before a change that could not be written is tried again
 ID_LENGTH, ALPHABET = 12, string.ascii_lowercase + string.digits
@@ -43,6 +42,7 @@ class PipelineExecutions(Resource):
     verbs = ("Describe",)
     newest_first = True
     runs = True
+    running = ("Executing", "Stopping")
     filters: ClassVar[dict[str, Filter]] = {
         "PipelineName": ("PipelineName", operator.eq),
         "CreatedAfter": ("CreationTime", operator.gt),
@@ -52,7 +52,7 @@ class PipelineExecutions(Resource):
 
     def resume(self) -> None:
         for record in self.store.all(self.kind):
-            if record["PipelineExecutionStatus"] in RUNNING:
+            if record["PipelineExecutionStatus"] in self.running:
                 self._begin(record["Key"])
 
     def StartPipelineExecution(self, request: Record) -> Record:
@@ -64,18 +64,10 @@ class PipelineExecutions(Resource):
         return answer
 
     def StopPipelineExecution(self, request: Record) -> Record:
-        def stop(request: Record) -> Record:
-            with self.store.transaction():  # it may end by itself at this moment
-                execution = self.find("StopPipelineExecution", request)
-                status = execution["PipelineExecutionStatus"]
-                if status not in RUNNING:
-                    message = f"The execution is in status {status} and cannot be stopped"
-                    raise ServiceError("ValidationException", message)
-                members = {"PipelineExecutionStatus": "Stopping", "LastModifiedTime": now()}
-                self.store.update(self.kind, execution["Key"], **members)
-            return {"PipelineExecutionArn": execution["PipelineExecutionArn"]}
+        return once(self, "StopPipelineExecution", request, partial(self.stop, "StopPipelineExecution"))
 
-        return once(self, "StopPipelineExecution", request, stop)
+    def stop(self, operation: str, request: Record) -> Record:
+        return super().stop(operation, request) | {"PipelineExecutionArn": self.arn(self.key(request))}
 
     def RetryPipelineExecution(self, request: Record) -> Record:
         started: list[str] = []
@@ -187,8 +179,8 @@ class PipelineExecutions(Resource):
         return {"PipelineExecutionArn": execution["PipelineExecutionArn"]}
 
     def _check_number(self, operation: str) -> None:
-        running = sum(record["PipelineExecutionStatus"] in RUNNING for record in self.store.all(self.kind))
-        if running >= MOST_RUNNING:
+        count = sum(record["PipelineExecutionStatus"] in self.running for record in self.store.all(self.kind))
+        if count >= MOST_RUNNING:
             message = f"At most {MOST_RUNNING} executions run at a time"
             raise self.error(operation, "ResourceLimitExceeded", message)
 

@@ -36,7 +36,8 @@ class Resource:
     arn_type: what stands in the ARN before a record's key. verbs: of Describe, List, Stop and Delete, those that are
     answered in the common way. filters: members of List's request, besides the common ones; orders: values of its
     SortBy, each with the record's member. newest_first: how List sorts by default. runs: whether a resource does
-    something here, or is only recorded. title: of the kind in the table of operations, if it is not the arn_type.
+    something here, or is only recorded. running: statuses of one that has not ended. title: what the kind is called, if
+    it is not the arn_type.
     """
 
     kind: ClassVar[str]
@@ -47,6 +48,7 @@ class Resource:
     orders: ClassVar[dict[str, str]] = {}
     newest_first: ClassVar[bool] = False
     runs: ClassVar[bool] = False
+    running: ClassVar[tuple[str, ...]] = ("InProgress", "Stopping")
 
     def __init__(self, platform: Platform):
         self.platform, self.store = platform, platform.store
@@ -123,8 +125,15 @@ class Resource:
         return self.described(self.find(operation, request))
 
     def stop(self, operation: str, request: Record) -> Record:
-        """Order what a request names to stop. Raises where it does not run."""
-        raise NotImplementedError
+        """Let what a request names be Stopping, which its work sees. Raises ServiceError where it does not run."""
+        with self.store.transaction():  # it may end by itself at this moment
+            status = self.find(operation, request)[f"{self.kind}Status"]
+            if status not in self.running:
+                words = self.title or self.arn_type.replace("-", " ")
+                raise ServiceError("ValidationException", f"The {words} is in status {status} and cannot be stopped")
+            members = {f"{self.kind}Status": "Stopping", "LastModifiedTime": now()}
+            self.store.update(self.kind, self.key(request), **members)
+        return {}
 
     def delete(self, operation: str, request: Record) -> Record:
         """Delete the record that a request names, with its tags. Raises ServiceError if it does not exist."""

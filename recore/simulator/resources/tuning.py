@@ -16,8 +16,6 @@ from recore.simulator.state.records import Record
 
 logger = logging.getLogger(__name__)
 
-RUNNING = ("InProgress", "Stopping")
-
 
 class TuningJobs(Resource):
     """Seed in a record is that of the search. TuningId tells a tuning job from an earlier one of the same name."""
@@ -30,7 +28,7 @@ class TuningJobs(Resource):
     def resume(self) -> None:
         """Go on with the tuning jobs of an earlier simulator."""
         for record in self.store.all(self.kind):
-            if record[f"{self.kind}Status"] in RUNNING:
+            if record[f"{self.kind}Status"] in self.running:
                 self._begin(record[f"{self.kind}Name"])
 
     def CreateHyperParameterTuningJob(self, request: Record) -> Record:
@@ -82,20 +80,9 @@ class TuningJobs(Resource):
             record |= {"Strategy": config["Strategy"], "ResourceLimits": config["ResourceLimits"]}
         return answer
 
-    def stop(self, operation: str, request: Record) -> Record:
-        def stopping(record: Record) -> Record:
-            if (status := record[f"{self.kind}Status"]) not in RUNNING:
-                message = f"The tuning job is in status {status} and cannot be stopped"
-                raise ServiceError("ValidationException", message)
-            return record | {f"{self.kind}Status": "Stopping", "LastModifiedTime": now()}
-
-        self.find(operation, request)
-        self.store.change(self.kind, self.key(request), stopping)  # its work sees this, and stops the training jobs
-        return {}
-
     def delete(self, operation: str, request: Record) -> Record:
         with self.store.transaction():
-            if (status := self.find(operation, request)[f"{self.kind}Status"]) in RUNNING:
+            if (status := self.find(operation, request)[f"{self.kind}Status"]) in self.running:
                 message = f"The tuning job is in status {status}: stop it before it is deleted"
                 raise ServiceError("ValidationException", message)
             return super().delete(operation, request)
