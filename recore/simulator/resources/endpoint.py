@@ -150,8 +150,7 @@ class Endpoints(Resource):
         """Refuse models with an image that nothing here stands in for."""
         for variant in deployment["Variants"]:
             for image in images(variant["Model"]):
-                if problem := self.platform.isolation.refusal(image):
-                    raise ServiceError("ValidationException", problem)
+                self.check_image(image)
 
     def _check_name(self, name: str) -> None:
         """Raise ServiceError where an endpoint has this name, also in another case: AWS makes no difference."""
