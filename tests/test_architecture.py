@@ -8,6 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from recore.simulator.account import ACCOUNT, REGION
+
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/architecture.md").read_text("utf-8")
 
@@ -75,6 +77,11 @@ def test_packages_of_the_simulator_import_only_those_below() -> None:
         above = tuple(f"recore.simulator.{name}." for name in listed[:number])
         found = {name for name in imports(f"{folder}/{package}") if f"{name}.".startswith(above)}
         assert not {name for name in found if not name.startswith(for_all)}, f"{package} imports from above"
+
+
+def test_the_simulators_region_and_account_have_one_home() -> None:
+    files = (ROOT / "recore/simulator").rglob("*.py")
+    assert [path.name for path in files if re.search(f"{REGION}|{ACCOUNT}", path.read_text("utf-8"))] == ["account.py"]
 
 
 def test_the_drawing_shows_every_package() -> None:

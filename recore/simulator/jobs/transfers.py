@@ -14,6 +14,7 @@ import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
+from recore.simulator.account import REGION
 from recore.simulator.jobs import host_disk
 from recore.simulator.jobs.failure import JobFailed
 from recore.simulator.jobs.output_files import Check, CheckedReader, OutputFile, OutputFolder
@@ -23,7 +24,7 @@ CHUNK = 1 << 20
 LONGEST_KEY = 1024  # bytes
 SECONDS = 600.0  # that the simulator may take over one object
 # by this the simulator knows that a request is for S3; nothing checks the signature
-SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=simulator/20260101/us-east-1/s3/aws4_request"}
+SIGNED = {"Authorization": f"AWS4-HMAC-SHA256 Credential=simulator/20260101/{REGION}/s3/aws4_request"}
 # characters that a list of objects, which is XML 1.0, cannot hold, or not unchanged
 NOT_IN_XML = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
