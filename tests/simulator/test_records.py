@@ -12,7 +12,6 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -56,7 +55,6 @@ class StoreLikeDicts(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
         self.records: defaultdict[str, dict[str, Record]] = defaultdict(dict)
-        self.numbers: defaultdict[str, int] = defaultdict(int)
 
     def teardown(self) -> None:
         self.database.close()
@@ -121,11 +119,6 @@ class StoreLikeDicts(RuleBasedStateMachine):
                 if isinstance(value, dict | list):
                     value.clear()
             record.clear()
-
-    @rule(name=KEYS)
-    def number(self, name: str) -> None:
-        self.numbers[name] += 1
-        assert self.store.number("Model", name) == self.numbers[name]
 
     @invariant()
     def are_equal(self) -> None:
@@ -210,26 +203,6 @@ def in_threads(count: int, work: Callable[[int], Any]) -> list[Any]:
         return list(pool.map(begin, range(count)))
 
 
-def test_no_number_is_drawn_twice(tmp_path: Path) -> None:
-    drawn: list[int] = []
-    for _ in range(2):
-        database = Database.open(tmp_path / "state.sqlite")
-        draw = partial(Store(database).number, "ModelPackage", "group")
-        for numbers in in_threads(32, lambda _, draw=draw: [draw() for _ in range(10)]):
-            assert numbers == sorted(numbers)
-            drawn += numbers
-        database.close()
-    assert sorted(drawn) == list(range(1, 641))
-
-
-def test_a_number_is_not_drawn_again_after_its_record_is_deleted(store: Store) -> None:
-    number = store.number("ModelPackage", "group")
-    store.add("ModelPackage", f"group/{number}", {})
-    store.delete("ModelPackage", f"group/{number}")
-    assert store.number("ModelPackage", "group") == number + 1
-    assert store.number("ModelPackage", "another group") == 1
-
-
 def test_no_change_is_lost_between_threads(store: Store) -> None:
     store.add("Model", "a", {"Threads": []})
 
@@ -283,6 +256,19 @@ def make_database(path: Path, records: int = 200) -> None:
     with store.transaction():
         for number in range(records):
             store.add("Model", f"model-{number}", {"Environment": {"text": "x" * 200}})
+    database.close()
+
+
+def test_a_file_of_an_earlier_version_has_a_table_more(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    make_database(path, records=1)
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE counters (kind TEXT, name TEXT, last INTEGER NOT NULL)")
+        connection.execute("INSERT INTO counters VALUES ('ModelPackage', 'group', 7)")
+    database = Database.open(path)
+    assert Store(database).add("Model", "later", {"Name": "later"})
+    assert [record.get("Name") for record in Store(database).all("Model")] == [None, "later"]
+    assert database.read("SELECT last FROM counters") == [(7,)]
     database.close()
 
 

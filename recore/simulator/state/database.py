@@ -16,7 +16,6 @@ PRAGMA user_version = {LAYOUT};
 CREATE TABLE records (
     position INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, record TEXT NOT NULL, UNIQUE (kind, key)
 );
-CREATE TABLE counters (kind TEXT, name TEXT, last INTEGER NOT NULL, PRIMARY KEY (kind, name));
 CREATE TABLE buckets (name TEXT PRIMARY KEY, account TEXT NOT NULL, partition TEXT NOT NULL, region TEXT NOT NULL);
 CREATE TABLE objects (
     bucket TEXT, key TEXT, attributes TEXT NOT NULL, size INTEGER NOT NULL, content BLOB, file TEXT,

@@ -12,7 +12,7 @@ Record = dict[str, Any]
 
 
 class Store:
-    """Records by kind and key, and counters; in memory unless a database is given. Safe to use from several threads.
+    """Records by kind and key, in memory unless a database is given. Safe to use from several threads.
 
     A key is any text: a name, an ARN, a name with a version. A record holds what JSON can express, and times. Each one
     that is returned is the caller's own copy: only the methods change what is stored.
@@ -70,16 +70,6 @@ class Store:
         """Delete a record; False if it does not exist."""
         with self._database.transaction() as connection:
             return connection.execute("DELETE FROM records WHERE kind = ? AND key = ?", (kind, key)).rowcount > 0
-
-    def number(self, kind: str, name: str) -> int:
-        """The next number of a counter: 1, 2, 3 and so on. No number is given out twice, also after a restart."""
-        with self._database.transaction() as connection:
-            statement = (
-                "INSERT INTO counters (kind, name, last) VALUES (?, ?, 1) "
-                "ON CONFLICT (kind, name) DO UPDATE SET last = last + 1 RETURNING last"
-            )
-            [(number,)] = connection.execute(statement, (kind, name)).fetchall()
-        return int(number)
 
     def _text(self, kind: str, key: str) -> str | None:
         rows = self._database.read("SELECT record FROM records WHERE kind = ? AND key = ?", kind, key)
