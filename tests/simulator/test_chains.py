@@ -89,7 +89,7 @@ def test_the_container_that_fails_is_named_with_its_traceback(either: Client) ->
     job, _ = transform(either, create_model(either, *containers), {"a": "1,2\n"}, **CSV, **ONCE)
     assert job["TransformJobStatus"] == "Failed"
     reason = job["FailureReason"]
-    assert reason.startswith("ClientError: The server of scale refused a request: status 500: ")
+    assert reason.startswith("ClientError: The server of scale failed a request: status 500: ")
     assert "ArithmeticError: these numbers cannot be divided\nTraceback (most recent call last)" in reason
     assert 'raise ArithmeticError("these numbers cannot be divided")' in output(
         either, "TransformJob", job["TransformJobName"]
@@ -104,7 +104,7 @@ def test_all_containers_have_one_time_limit(client: Client) -> None:
     ]
     limit = {"ModelClientConfig": {"InvocationsTimeoutInSeconds": 10, "InvocationsMaxRetries": 0}}
     job, _ = transform(client, create_model(client, *scripts), {"a": "1\n"}, **CSV, **limit)
-    expected = "ClientError: The server of container-2 refused a request: the server did not respond within 10 s"
+    expected = "ClientError: The server of container-2 failed a request: the server did not respond within 10 s"
     assert job["FailureReason"] == expected
 
 
@@ -211,7 +211,7 @@ def test_an_accept_that_the_last_container_refuses(client: Client) -> None:
     job, _ = transform(
         client, model, {"a": "1,2\n"}, Input={"ContentType": "text/csv"}, Output={"Accept": "image/png"}, **ONCE
     )
-    assert job["FailureReason"].startswith("ClientError: The server of container-2 refused a request: status 500")
+    assert job["FailureReason"].startswith("ClientError: The server of container-2 failed a request: status 500")
     assert "Content type image/png is not supported" in job["FailureReason"]
 
 
@@ -373,7 +373,7 @@ def test_a_failing_container_called_primary_is_named(client: Client) -> None:
         container(client, FAILING, ContainerHostname="primary"),
     ]
     job, _ = transform(client, create_model(client, *containers), {"a": "1\n"}, **CSV, **ONCE)
-    assert job["FailureReason"].startswith("ClientError: The server of primary refused a request: status 500: ")
+    assert job["FailureReason"].startswith("ClientError: The server of primary failed a request: status 500: ")
 
 
 SLEEPING = "import time\ndef model_fn(folder): time.sleep(600)\n"

@@ -97,12 +97,12 @@ def failure(client: Client, model: str, body: bytes) -> str:
 def test_a_transform_job_says_what_is_wrong(client: Client) -> None:
     model = create_model(client, RAW)
     reason = failure(client, model, response_of(REFUSED["a negative size"][0]))
-    assert (
-        reason
-        == f"ClientError: The model's server refused a request: {NOT_HTTP}illegal chunk header: bytearray(b'-5\\r\\n')"
-    )
+    wrong = "illegal chunk header: bytearray(b'-5\\r\\n')"
+    assert reason == f"ClientError: The model's server failed a request: {NOT_HTTP}{wrong}"
     reason = failure(client, model, b"HTTP/1.1 400 Bad\r\n\r\n\x1b[31mred")
     assert reason == "ClientError: The model's server refused a request: status 400: ?[31mred"
+    reason = failure(client, model, b"HTTP/1.1 503 Busy\r\n\r\nlater")
+    assert reason == "ClientError: The model's server failed a request: status 503: later"
 
 
 @pytest.mark.parametrize(

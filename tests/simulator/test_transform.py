@@ -221,7 +221,7 @@ def test_a_server_that_misbehaves_fails_the_job_in_time(client: Client, how: str
     job, _ = transform(client, IMPOSTOR.replace("HOW", how), {"a.csv": "a\n"}, ModelClientConfig=configuration)
     assert job["TransformJobStatus"] == "Failed"
     assert re.fullmatch(
-        r"ClientError: The model's server refused a request: the server('s response is | did not respond).*",
+        r"ClientError: The model's server failed a request: the server('s response is | did not respond).*",
         job["FailureReason"],
     )
     assert time.monotonic() - start < 120  # of ten minutes

@@ -109,18 +109,19 @@ class Feeding:
     def _invoke(self, server: Server, body: bytes, check: Check) -> bytes:
         """One request, repeated where the server has no response or an error of its own."""
         headers = {"Content-Type": self.content_type} | ({"Accept": self.accept} if self.accept else {})
-        reason = who = ""
+        verb = reason = who = ""
         for attempt in range(self.retries + 1):
             check()
             try:
                 response = server.invoke(body, headers, self.seconds, self._largest)
             except NoResponse as error:
-                reason, who = str(error), error.container
+                verb, reason, who = "failed", str(error), error.container
             else:
                 if response.status == 200:
                     return response.body
+                verb = "refused" if response.status < 500 else "failed"
                 reason, who = f"status {response.status}: {response.text[:700]}", response.container
                 if response.status < 500:
                     break
             time.sleep(min(0.2 * 2**attempt, 2))
-        raise JobFailed(f"ClientError: {server_of(who)} refused a request: {reason}")
+        raise JobFailed(f"ClientError: {server_of(who)} {verb} a request: {reason}")
