@@ -1,6 +1,7 @@
 """Why a job failed: the submission's exception, if its log contains one, otherwise the platform's reason."""
 
 import re
+import signal
 from pathlib import Path
 
 from recore.pipeline.exceptions import JOB_FOLDER, LoggedException, find_exception
@@ -14,7 +15,7 @@ EXIT = re.compile(r",? exit code: (\d+)$")
 FRAMED = re.compile(r'ExecuteUserScriptError:\s+ExitCode (?P<code>\d+)\s+ErrorMessage "(?P<text>.*?)"\s+Command', re.S)
 LOG_ONLY = re.compile(r"see (?:the )?job logs", re.I)  # the platform knows no more than the log
 # causes other than an exception: one in the log is then not the reason
-OTHER = re.compile(r"needed more memory|more processes than|requirements\.txt|ended by SIG|more than the volume")
+OTHER = re.compile(r"needed more memory|more processes than|requirements\.txt|ended by SIG|No space left on device")
 FOLDER = re.compile(rf"/\S*{JOB_FOLDER}/ml/")  # stands for /opt/ml/ in a job that is not isolated
 
 
@@ -46,6 +47,15 @@ def read_reason(failure_reason: str | None, log: Path) -> tuple[str, LoggedExcep
             return str(exception), exception
     if lines and (not text or LOG_ONLY.search(text)):
         text = f"{text or 'the platform gives no reason'}; its last line: {lines[-1].strip()}"
-    if code is not None and 1 < code < 128 and "exit code" not in text:  # codes from 128 on stand for signals
-        text = f"{text or 'it printed nothing'}, exit code {code}"
+    by_a_limit = code == 137 and OTHER.search(text)
+    if code is not None and code > 1 and "exit code" not in text and not by_a_limit:
+        text = f"{text or 'it printed nothing'}, {_ending(code)}"
     return text or "the platform gives no reason", None
+
+
+def _ending(code: int) -> str:
+    """What an exit code says; 128 and more stand for a signal's number."""
+    try:
+        return f"ended by {signal.Signals(code - 128).name}"
+    except ValueError:
+        return f"exit code {code}"

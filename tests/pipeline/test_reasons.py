@@ -78,6 +78,14 @@ REASONS = {
         RAISED,
         "the script was ended by SIGKILL",
     ),
+    "a signal to all": ("AlgorithmError: 3 of 5, exit code: 137", "3 of 5\n", "3 of 5, ended by SIGKILL"),
+    "a signal before any output": ("AlgorithmError: , exit code: 139", "", "it printed nothing, ended by SIGSEGV"),
+    "a code above those of signals": ("AlgorithmError: 3 of 5, exit code: 255", "3 of 5\n", "3 of 5, exit code 255"),
+    "a full disk": (
+        "AlgorithmError: No space left on device: the job needs more than VolumeSizeInGB, 1, exit code: 137",
+        RAISED,
+        "No space left on device: the job needs more than VolumeSizeInGB, 1",
+    ),
     "an exception long before the end": (
         "AlgorithmError: no copper, exit code: 1",
         RAISED + "a line\n" * 30 + "no copper\n",
