@@ -63,18 +63,19 @@ test-all: test test-slow test-timing test-fuzz test-bare test-machine test-sdk #
 test-slow: ## tests that take long
 	$(PYTHON) -m pytest -n 3 --dist loadgroup -m "slow and not (timing or fuzz or machine)"
 
+# one after the other; crowds of clients go on as much longer as test-fuzz searches
 test-timing: ## tests that assert on a clock, on memory or on processor time: on a quiet machine
-	$(PYTHON) -m pytest -m timing
+	RECORE_FUZZ=$(or $(RECORE_FUZZ),20) $(PYTHON) -m pytest -m timing
 
 test-fuzz: ## random search, with RECORE_FUZZ times as many examples as in the gate
-	RECORE_FUZZ=$(or $(RECORE_FUZZ),20) $(PYTHON) -m pytest -n 2 --dist worksteal -m "fuzz or hypothesis"
+	RECORE_FUZZ=$(or $(RECORE_FUZZ),20) $(PYTHON) -m pytest -n 2 --dist worksteal -m "(fuzz or hypothesis) and not timing"
 
 test-bare: ## some tests again, without a sandbox and in an unusual temporary folder
 	$(PYTHON) tests/support/bare_machine.py $(PYTHON) -m pytest -n 2 -m everywhere
 
 # test-sdk runs those of PyTorch images, and makes what they need
 test-machine: ## tests that need a sandbox, Docker, a browser or other environments, as far as they are there
-	$(PYTHON) -m pytest -n 3 --dist loadgroup -m machine --ignore tests/simulator/test_pytorch.py
+	$(PYTHON) -m pytest -n 3 --dist loadgroup -m "machine and not timing" --ignore tests/simulator/test_pytorch.py
 
 test-submission: $(READY_DEV) ## check the platform's contract on FOLDER=../mine, by default this folder
 	SUBMISSION="$(or $(FOLDER),.)" $(PYTHON) -m pytest tests/contract
