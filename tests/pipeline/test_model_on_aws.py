@@ -4,6 +4,7 @@ AWS's image copies the model's folder code/, writes a setup.py into it if there 
 it serves. The same is done here, with the variables of the model's request.
 """
 
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -46,7 +47,8 @@ class Image:
         variables = variables | {"PATH": f"{self.python.parent}:/usr/bin:/bin", "HOME": str(code.parent)}
         variables |= {"PIP_RETRIES": "0"}  # pip gives up at once where there is no network
         if bubblewrap_works():
-            command = ["bwrap", "--unshare-net", "--bind", "/", "/", "--dev", "/dev", "--proc", "/proc", *command]
+            sandbox = [shutil.which("bwrap"), "--unshare-net", "--bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
+            command = [*sandbox, *command]
         else:
             variables["PIP_INDEX_URL"] = "http://127.0.0.1:9/"
         return subprocess.run(command, cwd=code, env=variables, capture_output=True, text=True, timeout=120)

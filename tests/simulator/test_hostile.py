@@ -1,6 +1,6 @@
 """Jobs that misbehave: they end with one clear reason and leave nothing, and the simulator continues."""
 
-import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -252,7 +252,6 @@ sys.path.insert(0, {here!r})
 from support.simulator_client import Client
 from recore.simulator.jobs import process
 from recore.simulator.server import Simulator
-from recore.simulator.server import Simulator
 process.GRACE = 600  # seconds: what ends sooner did not wait for it
 if {handled}:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))
@@ -282,7 +281,9 @@ def test_jobs_end_when_the_simulator_process_ends(how, isolation):
     folder = Path(__file__).parents[2]
     holder = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=folder)
     try:
-        place = Path(holder.stdout.readline().strip())
+        line = holder.stdout.readline().strip()
+        assert line, "the simulator did not start"
+        place = Path(line)
         wait_until(lambda: any("job.py" in " ".join(process.cmdline()) for process in mark.processes()))
         holder.send_signal(how)
         holder.wait(60)
@@ -293,4 +294,4 @@ def test_jobs_end_when_the_simulator_process_ends(how, isolation):
     if how != signal.SIGKILL:
         assert not place.exists()
     assert not [process for process in psutil.Process().children() if process.pid == holder.pid]
-    os.system(f"rm -rf {place}")
+    shutil.rmtree(place, ignore_errors=True)  # what a killed simulator leaves
