@@ -8,6 +8,7 @@ from support.job_traces import Mark, assert_no_trace, output, wait_until
 from support.sandbox import ISOLATIONS
 from support.simulator_client import Client
 
+from recore.simulator.jobs import queue
 from recore.simulator.server import BUCKET, Simulator
 
 pytestmark = pytest.mark.slow
@@ -112,6 +113,62 @@ def test_outputs_of_a_stopped_job_are_still_uploaded(either):
     either.sagemaker.stop_processing_job(ProcessingJobName=name)
     assert either.wait("ProcessingJob", name)["ProcessingJobStatus"] == "Stopped"
     assert either.get(f"{target}/kept") == b"so far"
+
+
+WAITING = f"{MANY}print('written', flush=True)\nimport time\ntime.sleep(600)"
+
+
+def is_complete(client, target):
+    """Whether the last of many files was uploaded; they are uploaded in the order of their names."""
+    prefix = f"{target.removeprefix(f's3://{BUCKET}/').rstrip('/')}/19999"
+    return "Contents" in client.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)
+
+
+def test_a_stopped_job_s_outputs_are_uploaded_for_a_limited_time(either, monkeypatch):
+    monkeypatch.setattr(queue, "SAVING", 1.0)
+    name, target = begin(either, WAITING, seconds=600)
+    wait_until(lambda: "written" in output(either, "ProcessingJob", name))
+    either.sagemaker.stop_processing_job(ProcessingJobName=name)
+    job = either.wait("ProcessingJob", name, 300)
+    assert job["ProcessingJobStatus"] == "Stopped"
+    assert "FailureReason" not in job
+    assert not is_complete(either, target)
+
+
+def run_beyond_its_limit(run):
+    """Run a job with longer limits, until it has written its files before the limit ends it; its last result."""
+    for seconds in (8, 30, 120):
+        *result, printed = run(seconds)
+        if "written" in printed:
+            return result
+    raise AssertionError("the files were never written in time")
+
+
+def test_outputs_of_a_job_beyond_its_time_limit_are_uploaded_for_a_limited_time(either, monkeypatch):
+    monkeypatch.setattr(queue, "SAVING", 1.0)
+
+    def run(seconds):
+        name, target = begin(either, WAITING, seconds=seconds)
+        return either.wait("ProcessingJob", name, 300), target, output(either, "ProcessingJob", name)
+
+    job, target = run_beyond_its_limit(run)
+    assert job["ProcessingJobStatus"] == "Stopped"
+    assert "FailureReason" not in job
+    assert not is_complete(either, target)
+
+
+def test_a_model_of_a_job_beyond_its_time_limit_is_uploaded_for_a_limited_time(either, monkeypatch):
+    monkeypatch.setattr(queue, "SAVING", 1.0)
+    settings = {"S3OutputPath": f"s3://{BUCKET}/models", "CompressionType": "NONE"}
+
+    def run(seconds):
+        script = f"import os\nfolder = os.environ['SM_MODEL_DIR']\n{WAITING}"
+        name = either.train(script, wait=False, seconds=seconds, OutputDataConfig=settings)["TrainingJobName"]
+        return either.wait("TrainingJob", name, 300), output(either, "TrainingJob", name)
+
+    [job] = run_beyond_its_limit(run)
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
+    assert not is_complete(either, job["ModelArtifacts"]["S3ModelArtifacts"])
 
 
 def test_outputs_larger_than_the_volume(either):
