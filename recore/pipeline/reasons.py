@@ -36,7 +36,7 @@ def read_reason(failure_reason: str | None, log: Path) -> tuple[str, LoggedExcep
         return rest, None
     exit_code = EXIT.search(text)
     code = int(exit_code[1]) if exit_code else None
-    text = EXIT.sub("", text)
+    text = EXIT.sub("", text).rstrip()
     if framed := FRAMED.search(text):
         code, text = int(framed["code"]), framed["text"].strip()
     lines = script_lines(read_end(log)) if log.is_file() else []

@@ -78,7 +78,7 @@ REASONS = {
         RAISED,
         "the script was ended by SIGKILL",
     ),
-    "a signal to all": ("AlgorithmError: 3 of 5, exit code: 137", "3 of 5\n", "3 of 5, ended by SIGKILL"),
+    "a signal to all": ("AlgorithmError: 3 of 5\n \n, exit code: 137", "3 of 5\n", "3 of 5, ended by SIGKILL"),
     "a signal before any output": ("AlgorithmError: , exit code: 139", "", "it printed nothing, ended by SIGSEGV"),
     "a code above those of signals": ("AlgorithmError: 3 of 5, exit code: 255", "3 of 5\n", "3 of 5, exit code 255"),
     "a full disk": (

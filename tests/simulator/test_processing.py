@@ -231,11 +231,12 @@ BUILDS = {
         "kept = b'x' * (1 << 30)\ntime.sleep(600)",
         "The job needed more memory than its instance type has",
     ),
+    "raises an error": ("raise ValueError('no compiler')", "ValueError: no compiler"),
 }
 
 
 @pytest.mark.parametrize(("script", "reason"), BUILDS.values(), ids=BUILDS.keys())
-def test_a_package_that_breaks_the_limits_while_it_is_built(either, monkeypatch, script, reason):
+def test_a_package_that_cannot_be_built(either, monkeypatch, script, reason):
     monkeypatch.setattr(job_resource, "instance_of", lambda instance_type: Instance(300 << 20, 2))
     job = train(either, "./pkg", **PACKAGE | {"pkg/setup.py": f"import os, time\n{script}"})
     assert job["TrainingJobStatus"] == "Failed"

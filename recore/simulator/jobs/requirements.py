@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -198,5 +199,11 @@ def _run(job: Job, launch: Launch, log: JobLog, instance: Instance | None) -> No
     if limit := exceeded(ending, instance):
         raise JobFailed(f"AlgorithmError: requirements.txt cannot be installed: {limit}")
     if ending.code != 0:
-        said = [line for line in log.tail if line.startswith("ERROR: ")] or list(log.tail)[-1:] or ["pip said nothing"]
-        raise JobFailed(f"AlgorithmError: requirements.txt cannot be installed: {said[-1][:500]}")
+        raise JobFailed(f"AlgorithmError: requirements.txt cannot be installed: {_said(list(log.tail))[:500]}")
+
+
+def _said(lines: list[str]) -> str:
+    """Why pip failed. Of a package's build it quotes the output, whose last line says why, before its own lines."""
+    quoted = [last.strip() for last, line in pairwise(lines) if line.strip() == "[end of output]"]
+    said = [line for line in lines if line.startswith("ERROR: ")] or quoted or lines
+    return said[-1] if said else "pip said nothing"
