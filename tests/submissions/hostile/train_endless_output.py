@@ -1,6 +1,4 @@
-"""Prints 100 MB, a part of it without an end of line."""
+"""Prints without end."""
 
-import sys
-
-for _ in range(100):
-    sys.stdout.write("x" * 500_000 + "line\n" * 100_000)
+while True:
+    print("x" * 1000)

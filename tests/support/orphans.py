@@ -1,0 +1,50 @@
+"""Processes that a command leaves running, whatever they did to be forgotten."""
+
+import contextlib
+import ctypes
+import os
+import time
+from collections.abc import Iterator
+
+import psutil
+
+PR_SET_CHILD_SUBREAPER = 36
+SECONDS = 20.0  # in which processes that have been killed must be gone
+
+
+@contextlib.contextmanager
+def left_running() -> Iterator[list[str]]:
+    """Fill a list, at the end, with the commands of processes that began within and still run; they are then killed.
+
+    Each process whose parent ends becomes this process's child meanwhile, also one with a session of its own. Linux.
+    """
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    if prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
+    commands: list[str] = []
+    before = set(psutil.Process().children())
+    try:
+        yield commands
+    finally:
+        deadline = time.monotonic() + SECONDS
+        while (left := _running(before)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        for process in left:
+            with contextlib.suppress(psutil.Error):
+                commands.append(" ".join(process.cmdline()) or process.name())
+        while left := _running(before):  # the children of a process that is killed come here
+            for process in left:
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+            time.sleep(0.05)
+        prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+
+
+def _running(before: set[psutil.Process]) -> list[psutil.Process]:
+    """This process's new children that run; those that have ended are reaped."""
+    running = []
+    for child in set(psutil.Process().children()) - before:
+        with contextlib.suppress(ChildProcessError, psutil.NoSuchProcess):
+            if os.waitpid(child.pid, os.WNOHANG) == (0, 0):
+                running.append(child)
+    return running
