@@ -51,6 +51,15 @@ FOR_HOST = {
             ),
         ),
     ),
+    "fills_the_disk": Broken(
+        "RC804",
+        "No space left on device",
+        replace(
+            "train.py",
+            END,
+            f'    os.truncate(os.open(os.environ["SM_MODEL_DIR"] + "/m", os.O_CREAT | os.O_WRONLY), 1 << 40)\n{END}',
+        ),
+    ),
     "never_ends": Broken(
         "RC804",
         "exceeded its time limit",

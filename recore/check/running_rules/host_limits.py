@@ -15,7 +15,7 @@ from recore.check.failures import ExperimentFailed
 from recore.check.rule import Finding, Level, Rule
 
 LIMITS = re.compile(
-    r"more memory|more processes|more than the volume|time limit|MaxRuntimeInSeconds|SIGKILL|longer than"
+    r"more memory|more processes|No space left on device|time limit|MaxRuntimeInSeconds|SIGKILL|longer than"
 )
 FIX = "Do not run this submission without the limits of a sandbox"
 OTHERWISE = "Read what the step does: what it tries is not known"

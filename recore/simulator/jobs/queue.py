@@ -175,14 +175,15 @@ class JobQueue:
                     self._threads.discard(threading.current_thread())
 
         def begin() -> None:
+            thread = threading.Thread(target=run, name=arn)
             try:
                 if computes:
                     self._queued[arn] = self._pool.submit(run), run
                 else:
-                    thread = threading.Thread(target=run, name=arn)
                     self._threads.add(thread)
                     thread.start()
             except RuntimeError:  # not an interrupt, after which it may run
+                self._threads.discard(thread)
                 del self._running[arn]
                 raise
 
