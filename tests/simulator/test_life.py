@@ -146,14 +146,18 @@ def test_a_constructor_has_no_effects(temporary: Path, tmp_path: Path) -> None:
     assert not list(temporary.iterdir())
 
 
-def test_no_constructor_makes_a_folder(client: Client, temporary: Path, tmp_path: Path, sample: Path) -> None:
+def test_no_constructor_makes_a_folder_or_a_request(
+    client: Client, temporary: Path, tmp_path: Path, sample: Path
+) -> None:
     submission = read_submission(tiny(tmp_path / "submission"))
     before = sorted(tmp_path.rglob("*"))
     work, simulator = tmp_path / "work", client.simulator
     queue, job = JobQueue(work), Job(work / "job")
     platform = Platform(Store(), queue, simulator.client, simulator.isolation, work, work / "sockets")
-    model = {"PrimaryContainer": {"Image": client.image}}
-    log = JobLog(client.logs, "group", "job", None, "stream")
+    model = {"Containers": [{"Image": client.image}] * 2}
+    logs, requests = simulator.client("logs"), []
+    logs.meta.events.register("before-send", lambda request, **_: requests.append(request.url))
+    log = JobLog(logs, "group", "job", None, "stream")
     Chain(platform, job, model, log, instance_of("ml.m5.large"))
     variant = {"VariantName": "v", "InstanceType": "ml.m5.large", "Model": model}
     EndpointInstance(platform, "e", variant, threading.Condition())
@@ -165,6 +169,7 @@ def test_no_constructor_makes_a_folder(client: Client, temporary: Path, tmp_path
     PipelineRun(services, RunSettings("r", "b", "arn"), submission, data, ROOT / "score.py", work / "run")
     assert sorted(tmp_path.rglob("*")) == before
     assert not list(temporary.iterdir())
+    assert not requests
 
 
 if __name__ == "__main__":

@@ -138,7 +138,7 @@ def test_a_reader_reads_what_is_there_when_the_writer_lives_on(client):
     """Without a sandbox a process can escape its supervisor and hold the pipe open: the job ends all the same."""
     reading, writing = os.pipe()
     os.write(writing, b"one\ntwo")
-    log = logs.JobLog(client.logs, "/aws/sagemaker/ProcessingJobs", "escaped")
+    log = logs.JobLog(client.logs, "/aws/sagemaker/ProcessingJobs", "escaped").create()
     with open(reading, "rb") as pipe:
         log.read(pipe, lambda: 0)
     os.close(writing)
@@ -149,7 +149,7 @@ def test_what_runs_without_an_end_is_logged_again_after_a_while(client, monkeypa
     clock = SimpleNamespace(time=time.time, monotonic=lambda: 0.0)
     monkeypatch.setattr(logs, "LIMIT", 1000)
     monkeypatch.setattr(logs, "time", clock)
-    log = logs.JobLog(client.logs, "/endless", "job", stream="one", period=0.5)
+    log = logs.JobLog(client.logs, "/endless", "job", stream="one", period=0.5).create()
     for _ in range(20):
         log.line("early " + "x" * 100)
     clock.monotonic = lambda: 0.6

@@ -120,7 +120,7 @@ def found_in(simulator: SimulatorProcess) -> dict[Key, bytes | None]:
 def kill_and_check(folder: Path, before: dict[str, bytes], objects: Any) -> None:
     """Kill a simulator at random moments under the load of four clients; `objects` reads S3 after a start."""
     loads, moments = [Load(number) for number in range(4)], generator("moments")
-    for _ in range(KILLS):
+    for kills in range(KILLS + 1):
         with running("--state", folder) as simulator, ThreadPoolExecutor(len(loads)) as pool:
             found = found_in(simulator)
             there = objects(simulator)
@@ -128,6 +128,8 @@ def kill_and_check(folder: Path, before: dict[str, bytes], objects: Any) -> None
             found |= {(OBJECT, key): body for key, body in there.items() if key not in before}
             for load in loads:
                 load.check(found)
+            if kills == KILLS:
+                break
             threading.Timer(moments.uniform(0.1, 1.0), simulator.kill).start()
             for work in [pool.submit(load.run, simulator) for load in loads]:
                 work.result()

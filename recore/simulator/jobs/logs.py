@@ -26,8 +26,9 @@ PERIOD = 0.5  # seconds between deliveries
 
 
 class JobLog:
-    """A log stream of one job. metrics: what is looked for in its output, if anything. tail: the last lines.
+    """A log stream of one job, which `create` makes.
 
+    metrics: what is looked for in its output, if anything. tail: the last lines.
     stream: its name; by default the job's, of its first instance. period: seconds after which as much as LIMIT is kept
     again, for what runs without an end.
     """
@@ -51,18 +52,20 @@ class JobLog:
         self._lock = threading.Lock()
         self._shown: dict[str, str] = {}
         self.tail: deque[str] = deque(maxlen=50)
-        for create, name in (
-            (client.create_log_group, {}),
-            (client.create_log_stream, {"logStreamName": self._stream}),
-        ):
-            try:
-                create(logGroupName=group, **name)
-            except client.exceptions.ResourceAlreadyExistsException:
-                continue
         self._complain()
 
+    def create(self) -> "JobLog":
+        """Make the stream where it is not there, and its group. Raises ClientError or BotoCoreError."""
+        for create, name in (
+            (self._client.create_log_group, {}),
+            (self._client.create_log_stream, {"logStreamName": self._stream}),
+        ):
+            with contextlib.suppress(self._client.exceptions.ResourceAlreadyExistsException):
+                create(logGroupName=self._group, **name)
+        return self
+
     def of_container(self, name: str) -> "JobLog":
-        """The stream of one container of an inference pipeline."""
+        """The stream of one container of an inference pipeline, to be created."""
         return JobLog(self._client, self._group, self._job, stream=f"{self._stream}/{name}", period=self._period)
 
     def read(self, pipe: IO[bytes], ended: Callable[[], int | None] = lambda: None) -> None:

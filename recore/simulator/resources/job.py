@@ -94,7 +94,7 @@ class JobResource(Resource):
     def log(self, name: str, metrics: TrainingMetrics | None = None, instance: int = 1) -> JobLog:
         """The log stream of one of a job's instances."""
         stream = f"{name}/algo-{instance}-{int(time.time())}"
-        return JobLog(self.platform.logs, self.log_group, name, metrics, stream)
+        return JobLog(self.platform.logs, self.log_group, name, metrics, stream).create()
 
     def measure(self, name: str, ending: Ending, instance: Instance | None) -> None:
         """Tell CloudWatch the most that a job took of its instance's memory, as SageMaker does, once at its end."""

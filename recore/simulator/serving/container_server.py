@@ -71,6 +71,7 @@ class ContainerServer:
 
     def start(self) -> None:
         """Download and unpack what it serves, install its requirements, start it. Raises JobFailed or JobStopped."""
+        self._log.create()
         if not self._network and not self._builds_offline():
             raise JobFailed(OFFLINE)
         self._sockets.mkdir(0o700)

@@ -86,7 +86,7 @@ class EndpointInstance:
             self._set_ended()
 
     def _serve_again_and_again(self, job: Job) -> None:
-        log = JobLog(self._platform.logs, self.log_group, self.id, stream=self.log_stream, period=LOG_PERIOD)
+        log = JobLog(self._platform.logs, self.log_group, self.id, stream=self.log_stream, period=LOG_PERIOD).create()
         pause = 0.0
         for number in itertools.count(1):
             folder, begun = f"servers-{number}", time.monotonic()
