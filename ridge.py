@@ -14,10 +14,12 @@ from sklearn.utils.validation import check_array, check_consistent_length, check
 from threadpoolctl import threadpool_limits
 
 SCATTERED = 0.3  # targets with at most this share of gaps are solved iteratively; others on their own rows
-MANY = 3  # iteration needs so many times as many rows as features: with fewer, errors have several minima over alpha
+# Iteration needs so many times as many rows as features, and so many rows: with fewer, errors have several minima.
+MANY, ENOUGH = 3, 200
 CHUNK = 1 << 27  # bytes of rows that are copied at a time, and half as many in single precision
 TIGHT, FINE, LOOSE = 1e-11, 1e-9, 1e-5  # relative residuals: of results, to rank nearly equal alphas, to rank others
-EQUAL = 3e-4  # alphas whose relative difference in error is smaller are ranked again to more digits
+EQUAL = 3e-4  # alphas whose relative difference in error is smaller are ranked again to more digits,
+NOISE = 1e-6  # and those whose difference is smaller in relation to the variation: single precision is no better
 STEPS, ROUNDS = 60, 6  # steps of the conjugate gradients in single precision, and how often they are restarted
 # Every FIRSTth alpha is judged to fill gaps, then every COARSEth, then all near one within GOOD of the best error.
 FIRST, COARSE, GOOD = 5, 3, 0.05
@@ -126,7 +128,7 @@ def _fit(x, y, splits, alphas, map):
     alpha, results = np.full(y.shape[1], np.nan), np.full((1 + folds, x.shape[1], y.shape[1]), np.nan)
     measured = ~np.isnan(y)
     rows = measured.any(axis=1).sum()
-    scattered = (measured.sum(axis=0) > (1 - SCATTERED) * rows) & (rows >= MANY * x.shape[1])
+    scattered = (measured.sum(axis=0) > (1 - SCATTERED) * rows) & (rows >= max(MANY * x.shape[1], ENOUGH))
     pattern_of = _patterns(measured)
     jobs = [np.flatnonzero(scattered)]
     jobs += [np.flatnonzero(pattern_of == number) for number in np.unique(pattern_of[~scattered])]
@@ -393,8 +395,8 @@ def _choose(shared, folds, gaps, variation, alphas):
         offset, distance = totals - filled, abs(number - chosen)  # NaN where not judged with filled gaps
         known = exact & ~np.isnan(offset)
         spread = np.where(known, offset, -np.inf).max(axis=0) - np.where(known, offset, np.inf).min(axis=0)
-        likely = filled + offset[chosen, targets] - 2 * spread * distance <= totals[chosen, targets]
+        likely = filled + offset[chosen, targets] - 2 * spread * distance <= totals[chosen, targets] + NOISE * variation
         wanted = ~exact & solved & (likely | (distance == 1))
-    equal = exact & solved & (totals <= totals[chosen, targets] * (1 + EQUAL))
+    equal = exact & solved & (totals <= totals[chosen, targets] * (1 + EQUAL) + NOISE * variation)
     judge(equal & (equal.sum(axis=0) > 1), FINE)
     return np.where(exact, total(errors), np.inf).argmin(axis=0), solved

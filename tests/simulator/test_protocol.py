@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import random
 import socket
 from collections.abc import Iterable
 from typing import Any
@@ -229,3 +230,12 @@ def test_any_request_is_answered(client: Client, data: st.DataObject) -> None:
 def test_any_bytes_are_answered(client: Client, body: bytes, target: str) -> None:
     assert ask(client, body=body)[0] in (200, 400)
     assert ask(client, target)[0] == 400
+
+
+def test_a_simulator_leaves_python_s_random_numbers_alone(client: Client) -> None:
+    """Programs and tests in its process may have seeded them."""
+    before = random.getstate()
+    client.process("pass")
+    client.sagemaker.list_models()
+    client.put("random", b"x")
+    assert random.getstate() == before
