@@ -19,7 +19,7 @@ from pathlib import Path
 UV = "0.13.8"
 UNUSABLE = 2  # uv's exit status if it could not work; 1 means that the requirements cannot be satisfied
 INTERRUPTED = 130
-MARKER = "installing"  # the name of a file in the environment while packages are installed
+MARKER = "installing"  # the name of a file in the environment while pip and packages are installed
 # Packages that no job imports: they are compiled at their first import, which a sandbox with its read-only
 # environment prevents for the others.
 NOT_COMPILED = "tests?|moto|pip|plotly|pygments|setuptools"
@@ -80,12 +80,16 @@ class Environment:
         return not (self.folder / MARKER).exists() and _output(self.python, "-c", code).strip() == version
 
     def make(self) -> None:
-        """Make it with nothing but pip, in place of an earlier one.
+        """Make it with nothing but pip, in place of an earlier one. The marker is there before a part of pip is.
 
         Its pyvenv.cfg names the Python itself, which a sandbox shows, and not a link to it in a folder of others.
         """
-        if subprocess.run([os.path.realpath(sys.executable), "-m", "venv", "--clear", self.folder]).returncode:
-            raise SetUpError(f"{self.folder} could not be made; the reason is above")
+        command = [os.path.realpath(sys.executable), "-m", "venv", self.folder]
+        if subprocess.run([*command, "--clear", "--without-pip"]).returncode == 0:
+            (self.folder / MARKER).touch()
+            if subprocess.run(command).returncode == 0:
+                return
+        raise SetUpError(f"{self.folder} could not be made; the reason is above")
 
     def install(self, requirements: list[Path]) -> None:
         """Install requirements with uv, or with pip if uv cannot work. Raises SetUpError if both fail."""
@@ -95,6 +99,7 @@ class Environment:
             say("uv could not install here, the reason is above; installing with pip instead, which takes minutes")
             status = self._pip("install", "--quiet", *files)
         if status:
+            (self.folder / MARKER).unlink(missing_ok=True)  # it works as it is
             names = " and ".join(map(str, requirements))
             raise SetUpError(
                 f"the packages in {names} could not be installed; the reason is above. {self.folder} is unchanged. "
@@ -195,7 +200,6 @@ def main() -> int:
         fcntl.flock(lock, fcntl.LOCK_EX)
         set_up(arguments.folder, arguments.requirements, arguments.imports)
     except SetUpError as error:
-        (arguments.folder / MARKER).unlink(missing_ok=True)
         say(str(error))
         return 1
     except KeyboardInterrupt:

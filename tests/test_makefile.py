@@ -242,6 +242,18 @@ def test_an_interrupted_set_up_is_completed(project_with_uv: Project) -> None:
 
 
 @pytest.mark.machine
+def test_a_pip_of_which_only_a_part_is_there_is_not_used(project_with_uv: Project) -> None:
+    project = project_with_uv
+    process = project.begin()
+    while not list(project.folder.glob(".venv/lib/*/site-packages/pip/__init__.py")):
+        assert process.poll() is None
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    status, printed = project.make()
+    assert (status, project.versions()) == (0, {"alpha": "1.0"}), printed
+
+
+@pytest.mark.machine
 def test_an_environment_that_is_broken_or_of_another_python_is_made_again(project_with_uv: Project) -> None:
     project = project_with_uv
     assert project.make()[0] == 0
