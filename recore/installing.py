@@ -84,7 +84,7 @@ class Environment:
 
         Its pyvenv.cfg names the Python itself, which a sandbox shows, and not a link to it in a folder of others.
         """
-        command = [os.path.realpath(sys.executable), "-m", "venv", self.folder]
+        command = [os.path.realpath(sys.executable), "-m", "venv", str(self.folder)]
         if subprocess.run([*command, "--clear", "--without-pip"]).returncode == 0:
             (self.folder / MARKER).touch()
             if subprocess.run(command).returncode == 0:

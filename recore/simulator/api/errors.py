@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 SIGNED = re.compile("Credential=[^/]+/[^/]+/[^/]+/([^/]+)/")
 JSON = "application/x-amz-json-1.1"
-REQUEST_IDS = Random()  # not Python's own, on which programs that seed it rely, in this process as well
+random = Random()  # not Python's own, on which programs that seed it rely, in this process as well
 
 
 class ServiceError(Exception):
@@ -83,5 +83,5 @@ def answer_headers(content_type: str, body: bytes) -> list[tuple[str, str]]:
     return [
         ("Content-Type", content_type),
         ("Content-Length", str(len(body))),
-        ("x-amzn-RequestId", str(uuid.UUID(int=REQUEST_IDS.getrandbits(128), version=4))),
+        ("x-amzn-RequestId", str(uuid.UUID(int=random.getrandbits(128), version=4))),
     ]
