@@ -88,12 +88,12 @@ def allowed() -> Iterator[None]:
 
 
 @contextmanager
-def deferred_at_both_ends[T](context: AbstractContextManager[T]) -> Iterator[T]:
-    """Within a context that an interrupt finds entered and left completely, or not at all."""
+def deferred_at_both_ends[T](make: Callable[[], AbstractContextManager[T]]) -> Iterator[T]:
+    """Within a context that an interrupt finds made, entered and left completely, or not at all."""
     ends = ExitStack()
     try:
         with deferred():
-            value = ends.enter_context(context)
+            value = ends.enter_context(make())
         yield value
     finally:
         with deferred():

@@ -208,7 +208,7 @@ class Ends:
         print("left")
 
 try:
-    with interrupts.raised(), interrupts.deferred_at_both_ends(Ends()):
+    with interrupts.raised(), interrupts.deferred_at_both_ends(Ends):
         print("never")
 except KeyboardInterrupt:
     print("interrupted")
@@ -220,29 +220,33 @@ except KeyboardInterrupt:
     assert (done.stdout.splitlines(), done.stderr) == ([*lines, "entered", "left", "interrupted"], "")
 
 
-def test_an_interrupt_while_python_looks_for_the_temporary_folder_leaves_nothing_in_it(
-    tmp_path: Path, sample: Path
+@pytest.mark.parametrize(
+    ("command", "function", "prefix"),
+    [("check", "open", ""), ("check", "mkdir", "recore-check-"), ("validate", "mkdir", "recore-validate-")],
+)
+def test_an_interrupt_just_after_something_temporary_was_made(
+    command: str, function: str, prefix: str, tmp_path: Path, sample: Path
 ) -> None:
-    """It opens a file there, to see whether it may."""
+    """A folder of the command's, or the file that Python opens in the temporary folder to see whether it may."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     program = f"""
 import os, signal
 from recore.cli import main
 
-os_open = os.open
+original = os.{function}
 
-def open_and_interrupt(path, *arguments, **settings):
-    descriptor = os_open(path, *arguments, **settings)
-    if os.path.dirname(path) == {str(folder)!r}:
-        os.open = os_open
+def make_and_interrupt(path, *arguments, **settings):
+    made = original(path, *arguments, **settings)
+    if os.path.dirname(path) == {str(folder)!r} and os.path.basename(path).startswith({prefix!r}):
+        os.{function} = original
         signal.raise_signal(signal.SIGINT)
-    return descriptor
+    return made
 
-os.open = open_and_interrupt
-main({list(map(str, ["check", *arguments("check", tmp_path, sample)]))!r})
+os.{function} = make_and_interrupt
+main({list(map(str, [command, *arguments(command, tmp_path, sample)]))!r})
 """
     variables = environment() | {"PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
     done = subprocess.run([sys.executable, "-c", program], env=variables, capture_output=True, text=True, timeout=120)
-    assert (done.returncode, done.stderr) == (130, f"{LINE}\n")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (130, LINE)
     assert not list(folder.iterdir())

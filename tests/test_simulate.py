@@ -1,5 +1,6 @@
 """`python -m recore simulate` as a command."""
 
+import ctypes
 import json
 import signal
 import socket
@@ -25,6 +26,15 @@ def start(*options: object, folder: Path, **variables: str) -> tuple[subprocess.
         command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     return process, json.loads(process.stdout.readline())
+
+
+def test_a_signal_that_another_thread_gets_ends_it(tmp_path: Path) -> None:
+    """The kernel chooses the thread, and the main one may be asleep."""
+    process, _ = start(folder=tmp_path)
+    threads = {thread.id for thread in psutil.Process(process.pid).threads()} - {process.pid}
+    assert ctypes.CDLL(None).tgkill(process.pid, min(threads), signal.SIGTERM) == 0
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -6,11 +6,13 @@ import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from recore import interrupts
 from recore.cli.destination import ROOT, open_embedded
 from recore.cli.run import DEFAULT_FILES
 from recore.pipeline.jobs import Services
@@ -41,7 +43,8 @@ def open_experiments(
     weights = dict(zip(host["TARGETS"], map(float, host["WEIGHTS"]), strict=True))
     files = read_submission(submission)
     with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="recore-check-")))
+        make_folder = partial(tempfile.TemporaryDirectory, prefix="recore-check-")
+        folder = Path(stack.enter_context(interrupts.deferred_at_both_ends(make_folder)))
         results = folder / "results"
         results.mkdir()
         data = PublicData(_find_data(public, folder), tuple(host["TARGETS"]))

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -61,7 +62,7 @@ def open_embedded(engine: str, isolation: str, image: str | None) -> Iterator[De
 
         image = json.loads((ROOT / ".unearthed_challenge.json").read_text("utf-8"))["dockerImage"]
         build(connect(), ROOT, image, "equivalent", lambda line: click.echo(f"docker: {line}", err=True))
-    with interrupts.deferred_at_both_ends(Simulator(isolation=isolation, engine=engine)) as simulator:
+    with interrupts.deferred_at_both_ends(partial(Simulator, isolation=isolation, engine=engine)) as simulator:
         description = simulator.isolation.name
         if not simulator.enforced:
             description += ", nothing keeps a job from this user's files and the network"

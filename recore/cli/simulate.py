@@ -57,5 +57,6 @@ def simulate(port: int, engine: str, isolation: str, state: Path | None, as_json
             f"folder on PYTHONPATH sends them here. Programs without that variable can pass role='{ROLE_ARN}' instead",
             err=True,
         )
-        stopped.wait()
+        while not stopped.wait(1):  # of a signal that another thread gets, this one learns when it wakes up
+            pass
     click.echo("simulate: ended, with all its jobs", err=True)

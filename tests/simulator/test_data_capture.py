@@ -220,8 +220,11 @@ def test_what_was_answered_before_the_end_is_captured(tmp_path: Path) -> None:
 
         with ThreadPoolExecutor(8) as pool:
             clients = [pool.submit(invoke, client) for client in range(8)]
-            wait_until(lambda: len(answered) > 20)
-            simulator.end()
+            try:
+                wait_until(lambda: len(answered) > 20)
+                simulator.end()
+            finally:
+                simulator.kill()  # otherwise the clients would go on for ever
         for client in clients:
             client.result()
     with running("--state", tmp_path) as simulator:

@@ -10,12 +10,14 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recore import interrupts
 from recore.pipeline.exceptions import find_exception
 from recore.pipeline.hints import hint_for
 from recore.report.reading import Floats
@@ -122,7 +124,8 @@ class Workers:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        with tempfile.TemporaryDirectory(prefix="recore-validate-") as folder:
+        make_folder = partial(tempfile.TemporaryDirectory, prefix="recore-validate-")
+        with interrupts.deferred_at_both_ends(make_folder) as folder:
             self.folder = Path(folder)
             try:
                 for _ in range(self.count):
