@@ -77,7 +77,7 @@ def _require_working_directory() -> None:
 
 def _find_temporary_folder() -> None:
     """Let Python look for it once: it tries with a file there, which an interrupt at that moment would leave."""
-    with interrupts.deferred(), contextlib.suppress(OSError):  # whoever needs the folder reports that there is none
+    with interrupts.deferred(), contextlib.suppress(OSError):  # whoever needs the folder reports that it is missing
         tempfile.gettempdir()
 
 

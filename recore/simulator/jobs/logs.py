@@ -28,9 +28,9 @@ PERIOD = 0.5  # seconds between deliveries
 class JobLog:
     """A log stream of one job, which `create` makes.
 
-    metrics: what is looked for in its output, if anything. tail: the last lines.
-    stream: its name; by default the job's, of its first instance. period: seconds after which as much as LIMIT is kept
-    again, for what runs without an end.
+    metrics: what is looked for in its output, if anything. tail: the last lines. stream: its name; by default the
+    job's, of its first instance. period: seconds after which as much as LIMIT is kept again, for what runs without an
+    end.
     """
 
     def __init__(

@@ -200,14 +200,18 @@ class JobQueue:
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """Within, no work begins. What was submitted begins at the end, or never if that is an exception."""
-        self._held = []
+        held: list[Callable[[], None]] = []
+        self._held = held
         try:
             yield
-            with self._lock:
-                for begin in self._held:
-                    begin()
+        except BaseException:
+            held.clear()
+            raise
         finally:
-            self._held = None
+            with self._lock:  # what another thread submits meanwhile is in the list, or begins by itself
+                self._held = None
+                for begin in held:
+                    begin()
 
     def stop(self, arn: str) -> None:
         """Order a job to stop; one that waits in the queue ends here and now."""
