@@ -55,6 +55,13 @@ def test_numbers_stand_beside_the_page_to_the_last_digit(tmp_path: Path) -> None
     assert set(contents["files"]) == {"lines.csv", "heat.csv", "table.csv"}
 
 
+def test_numbers_with_gaps_and_columns_of_equal_names(tmp_path: Path) -> None:
+    numbers = pd.DataFrame([["a,b", 1.5, np.inf, None], [None, np.nan, -np.inf, None]], columns=["n", "4.0", "4.0", 7])
+    section = Section("only", "Only", "", [Figure("figure", "Figure", "", new_figure(300), numbers)], "")
+    write_page(Page("Page", "", {}, [], [section]), tmp_path / "r.html")
+    assert (tmp_path / "r/figure.csv").read_text() == '"n","4.0","4.0","7"\n"a,b",1.5,inf,\n,,-inf,\n'
+
+
 def test_a_page_replaces_its_older_self_and_nothing_else(tmp_path: Path) -> None:
     write_page(page(), tmp_path / "r.html")
     write_page(page("again"), tmp_path / "r.html")

@@ -8,6 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.csv
+
 from recore import locked
 from recore.report.page.content import Page, PageFinding
 from recore.report.page.html import render
@@ -29,7 +32,9 @@ def write_page(page: Page, path: Path) -> list[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with _replacing(folder, path) as (new_folder, new_page):
         for item in page.items:
-            item.numbers.to_csv(new_folder / f"{item.name}.csv", index=False)
+            columns = [pa.array(column) for _, column in item.numbers.items()]
+            table = pa.Table.from_arrays(columns, [str(name) for name in item.numbers.columns])  # also of equal names
+            pa.csv.write_csv(table, new_folder / f"{item.name}.csv")
         (new_folder / CONTENTS).write_text(json.dumps(_contents(page), indent=1, default=_plain), "utf-8")
         new_page.write_text(render(page, folder.name), "utf-8")
     return [path, folder / CONTENTS, *(folder / f"{name}.csv" for name in names)]
