@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.docker_engine import containers, engine
+from support.docker_engine import containers, engine, left_behind
 from support.job_traces import wait_until
 from support.run_command import file_options, run_recore, start
 from support.tiny_submission import PREPROCESS, TRAIN, tiny
@@ -39,7 +39,7 @@ def test_predictions_are_those_by_hand(project: Path, sample: Path, tmp_path: Pa
     record = json.loads((tmp_path / "run/run.json").read_text())
     assert record["isolation"] == "Docker"
     assert record["arguments"]["engine"] == "docker"
-    assert not containers()
+    assert not left_behind()
 
 
 @pytest.mark.machine
@@ -71,10 +71,10 @@ def test_a_signal_leaves_no_container_and_no_partial_folder(
     out = tmp_path / "runs/run"
     started = start(tmp_path / "work", mine, "--engine", "docker", *file_options(sample, "public"), "--out", out)
     wait_until(lambda: f"{step}: started" in started.stderr, 60)
-    wait_until(running, 30)
+    wait_until(lambda: running(started.process.pid), 30)
     started.process.send_signal(number)
     status, left = started.end()
-    wait_until(lambda: not containers())
+    wait_until(lambda: not containers(started.process.pid))
     if number == signal.SIGINT:
         assert (status, left) == (130, [])
         assert json.loads((out / "run.json").read_text())["state"] == "Stopped"
@@ -85,8 +85,9 @@ def test_a_signal_leaves_no_container_and_no_partial_folder(
     assert sorted(os.listdir(tmp_path / "runs")) == (["next", "run"] if number == signal.SIGINT else ["next"])
 
 
-def running() -> list:
-    return [container for container in engine().containers.list() if container.name in containers()]
+def running(pid: int) -> list[str]:
+    """The names of the containers of a process that run now."""
+    return sorted({container.name for container in engine().containers.list(ignore_removed=True)} & {*containers(pid)})
 
 
 def test_a_missing_engine_is_reported_in_one_line(sample: Path, tmp_path: Path) -> None:

@@ -64,14 +64,13 @@ def open_experiments(
 def _find_builder(stack: contextlib.ExitStack, name: str) -> tuple[Services, RunSettings] | None:
     """Where setup.py runs as in `unearthed build`: in Docker, if an engine answers that has the client's image."""
     try:
-        from recore.simulator.isolation.containers import connect, exists
+        from recore.simulator.isolation.containers import connected, exists
 
-        engine = connect()
+        with connected() as engine:
+            if not exists(engine, BUILD_IMAGE):
+                return None
     except (ModuleNotFoundError, OSError):
         return None
-    with contextlib.closing(engine):
-        if not exists(engine, BUILD_IMAGE):
-            return None
     destination = stack.enter_context(open_embedded("docker", "auto", BUILD_IMAGE))
     click.echo(f"check: setup.py runs in a container of {BUILD_IMAGE}, as in `unearthed build`", err=True)
     return destination.services, RunSettings(f"{name}-build", destination.bucket, destination.role, BUILD_IMAGE)

@@ -58,10 +58,11 @@ def open_embedded(engine: str, isolation: str, image: str | None) -> Iterator[De
     from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
 
     if engine == "docker" and image is None:
-        from recore.simulator.isolation.containers import build, connect
+        from recore.simulator.isolation.containers import build, connected
 
         image = json.loads((ROOT / ".unearthed_challenge.json").read_text("utf-8"))["dockerImage"]
-        build(connect(), ROOT, image, "equivalent", lambda line: click.echo(f"docker: {line}", err=True))
+        with connected() as client:
+            build(client, ROOT, image, "equivalent", lambda line: click.echo(f"docker: {line}", err=True))
     with interrupts.deferred_at_both_ends(partial(Simulator, isolation=isolation, engine=engine)) as simulator:
         description = simulator.isolation.name
         if not simulator.enforced:

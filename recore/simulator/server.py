@@ -78,7 +78,7 @@ class Simulator:
         The stack gets the end of each step before it begins, or at once: an interrupt can arrive at any moment.
         """
         port, isolation, engine = self._settings
-        self.isolation = _choose_isolation(engine, isolation)
+        self.isolation = _choose_isolation(engine, isolation, ends)
         if self._state:
             ends.callback(self._state.close)
             self._state.open()
@@ -186,11 +186,14 @@ def _remove_all(folders: list[tuple[Path, locked.Locked]]) -> None:
         lock.close()
 
 
-def _choose_isolation(engine: str, isolation: str) -> Isolation:
+def _choose_isolation(engine: str, isolation: str, ends: contextlib.ExitStack) -> Isolation:
     if engine == "docker":
-        from recore.simulator.isolation.containers import Docker  # where it is not asked for, it need not be there
+        # where it is not asked for, it need not be there
+        from recore.simulator.isolation.containers import Docker, connected, sweep
 
-        return Docker()
+        client = ends.enter_context(connected())
+        sweep(client)
+        return Docker(client)
     bubblewrap = None if isolation == "off" else find_bubblewrap()
     if isolation == "required" and bubblewrap is None:
         raise OSError("isolation is required, and bubblewrap does not work here: install it, or allow user namespaces")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from support.checking import SUBMISSIONS
 from support.checkout import ROOT, run
-from support.docker_engine import containers, engine
+from support.docker_engine import engine, left_behind
 
 from recore.cli.check_jobs import BUILD_IMAGE
 from recore.dataset.sample_files import Plan, make_sample
@@ -31,10 +31,9 @@ def test_setup_py_runs_in_the_clients_python(added: str, flagged: bool, public: 
     submission = Path(shutil.copytree(SUBMISSIONS / "sound", tmp_path / "sound"))
     with open(submission / "setup.py", "a") as file:
         file.write(added)
-    before = containers()
     done = run("-m", "recore", "check", submission, "--select", "RC251", "--public", public, cwd=ROOT)
     assert f"check: setup.py runs in a container of {BUILD_IMAGE}" in done.stderr
     assert done.returncode == int(flagged), done.stdout + done.stderr
     assert ("RC251 error: `python setup.py sdist` fails" in done.stdout) == flagged
     assert ("has no attribute 'removesuffix'" in done.stdout) == flagged
-    assert containers() == before
+    assert not left_behind()

@@ -1,8 +1,11 @@
 """Jobs in containers: the API, what a container can see and do, and that no container is left."""
 
 import json
+import os
 import tempfile
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -11,6 +14,7 @@ from support.checkout import ROOT
 from support.docker_engine import IMAGE, containers, engine
 from support.job_traces import output, wait_until
 from support.simulator_client import Client, run_each_kind
+from support.transform_jobs import container, create_model, transform
 
 from recore.simulator.isolation.containers import LABEL, NOBODY, build, owner, sweep
 from recore.simulator.server import BUCKET, Simulator
@@ -23,12 +27,7 @@ def client() -> Iterator[Client]:
     build(engine(), ROOT, IMAGE, "equivalent", print)
     with Simulator(engine="docker") as simulator:
         yield Client(simulator, IMAGE)
-    assert not own_containers()
-
-
-def own_containers() -> list[object]:
-    """The containers of this process's simulator: other tests may run beside it."""
-    return engine().containers.list(all=True, filters={"label": f"{LABEL}={owner(psutil.Process())}"})
+    assert not containers(os.getpid())
 
 
 def processed(client: Client, script: str, **members: object) -> tuple[dict, str]:
@@ -96,7 +95,7 @@ def test_memory_and_time_are_limited(client: Client, monkeypatch: pytest.MonkeyP
     assert "memory" in job["FailureReason"]
     job, _ = processed(client, "import time\ntime.sleep(60)", seconds=2)
     assert job["ProcessingJobStatus"] == "Stopped"
-    assert not own_containers()
+    assert not containers(os.getpid())
 
 
 def test_the_disk_is_limited(client: Client) -> None:
@@ -104,7 +103,7 @@ def test_the_disk_is_limited(client: Client) -> None:
     job, _ = processed(client, script + "os.posix_fallocate(file, 0, 1200 << 20)\ntime.sleep(600)")
     assert job["ProcessingJobStatus"] == "Failed"
     assert "the job needs more than VolumeSizeInGB, 1" in job["FailureReason"]
-    assert not own_containers()
+    assert not containers(os.getpid())
 
 
 def test_a_job_that_is_stopped_gets_sigterm(client: Client) -> None:
@@ -132,6 +131,30 @@ def test_packages_beyond_the_image_are_installed_beforehand(client: Client) -> N
     assert "version 0.9.0" in output(client, "TrainingJob", job["TrainingJobName"])
 
 
+@pytest.mark.parametrize(("value", "status"), [("1", "Failed"), ("0", "Completed")])
+def test_a_model_without_a_network_starts_only_where_it_would_on_aws(client: Client, value: str, status: str) -> None:
+    script = "def model_fn(folder): pass\ndef transform_fn(model, data, content_type, accept): return data"
+    serving = container(client, script, Variables={"PIP_NO_BUILD_ISOLATION": value})
+    model = create_model(client, serving, EnableNetworkIsolation=True)
+    job, _ = transform(client, model, {"a.csv": "1,2\n"}, Input={"ContentType": "text/csv"})
+    assert job["TransformJobStatus"] == status, job.get("FailureReason")
+    refused = "Add PIP_NO_BUILD_ISOLATION=0 to the model's Environment" in job.get("FailureReason", "")
+    assert refused == (status == "Failed")
+    assert not containers(os.getpid())
+
+
+def test_a_simulator_closes_its_connections_to_the_engine(client: Client) -> None:
+    def connections() -> int:
+        return len(psutil.Process().net_connections("unix"))
+
+    before = connections()
+    simulator = Simulator(engine="docker")
+    assert connections() == before
+    with simulator:
+        assert connections() > before
+    assert connections() == before
+
+
 def test_the_image_has_sagemaker_containers(client: Client) -> None:
     script = (
         "from sagemaker_containers.beta.framework import encoders, worker\nprint(encoders.encode([1, 2], 'text/csv'))"
@@ -155,6 +178,23 @@ def test_an_image_that_cannot_be_pulled_is_named(client: Client) -> None:
     job = client.process("", AppSpecification={"ImageUri": "127.0.0.1:1/none:1", "ContainerEntrypoint": ["true"]})
     assert job["ProcessingJobStatus"] == "Failed"
     assert "The image '127.0.0.1:1/none:1' is not here and cannot be pulled" in job["FailureReason"]
+
+
+def test_containers_that_go_meanwhile_do_not_keep_a_simulator_from_starting(client: Client) -> None:
+    def come_and_go() -> None:
+        while not over.is_set():
+            engine().containers.create(IMAGE, ["true"], labels={LABEL: owner(psutil.Process())}).remove()
+
+    over = threading.Event()
+    with ThreadPoolExecutor(2) as pool:
+        coming = [pool.submit(come_and_go) for _ in range(2)]
+        try:
+            for _ in range(100):
+                sweep(engine())
+        finally:
+            over.set()
+        for future in coming:
+            future.result()
 
 
 def test_containers_of_a_dead_simulator_are_removed(client: Client) -> None:

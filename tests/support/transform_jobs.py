@@ -3,14 +3,14 @@
 from typing import Any
 
 from recore.simulator.server import BUCKET, ROLE_ARN
-from support.simulator_client import IMAGE, Client, numbers
+from support.simulator_client import Client, numbers
 
 
 def container(client: Client, script: str, **members: Any) -> dict[str, Any]:
     """A container that serves a script. Variables: more of its environment."""
     variables = {"SAGEMAKER_PROGRAM": "serve_me.py", "SAGEMAKER_SUBMIT_DIRECTORY": client.source(serve_me=script)}
     variables |= {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"} | members.pop("Variables", {})
-    return {"Image": IMAGE, "Environment": variables} | members
+    return {"Image": client.image, "Environment": variables} | members
 
 
 def create_model(client: Client, *scripts: str | dict[str, Any], **members: Any) -> str:

@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,23 +28,21 @@ MEND = "start Docker, or add yourself to the group docker and log in again; `doc
 
 
 class Docker(Isolation):
-    """Jobs in containers. Raises OSError where no engine answers."""
+    """Jobs in containers of an engine."""
 
     name = "Docker"
     local_python = False
 
-    def __init__(self) -> None:
-        self.engine = connect()
-        self._owner = owner(psutil.Process())
-        sweep(self.engine)
+    def __init__(self, engine: docker.DockerClient) -> None:
+        self._engine, self._owner = engine, owner(psutil.Process())
 
     def refusal(self, image: str) -> str | None:
         return None
 
     def prepare(self, image: str, tell: Callable[[str], None]) -> None:
         try:
-            if not exists(self.engine, image):
-                pull(self.engine, image, tell)
+            if not exists(self._engine, image):
+                pull(self._engine, image, tell)
         except (DockerException, OSError) as error:
             raise OSError(f"The image '{image}' is not here and cannot be pulled: {error}") from None
 
@@ -107,18 +105,20 @@ class Docker(Isolation):
         return Launch(command, {}, "/", container)
 
     def _config(self, image: str) -> dict[str, Any]:
-        config: dict[str, Any] = self.engine.images.get(image).attrs["Config"]
+        config: dict[str, Any] = self._engine.images.get(image).attrs["Config"]
         return config
 
 
-def connect() -> docker.DockerClient:
+@contextlib.contextmanager
+def connected() -> Iterator[docker.DockerClient]:
     """A client of the engine. Raises OSError, with the fix, if no engine answers or it may not be used."""
-    try:
-        engine = docker.from_env()
-        engine.ping()
-    except (DockerException, OSError) as error:
-        raise OSError(f"no Docker engine answers ({str(error)[:200]}): {MEND}") from None
-    return engine
+    with contextlib.ExitStack() as ends:
+        try:
+            engine = ends.enter_context(contextlib.closing(docker.from_env()))
+            engine.ping()
+        except (DockerException, OSError) as error:
+            raise OSError(f"no Docker engine answers ({str(error)[:200]}): {MEND}") from None
+        yield engine
 
 
 def owner(process: psutil.Process) -> str:
@@ -128,7 +128,8 @@ def owner(process: psutil.Process) -> str:
 
 def sweep(engine: docker.DockerClient) -> None:
     """Remove containers whose simulator is gone."""
-    for container in engine.containers.list(all=True, filters={"label": LABEL}):
+    # another simulator may remove one while they are listed
+    for container in engine.containers.list(all=True, filters={"label": LABEL}, ignore_removed=True):
         said = container.labels[LABEL]
         with contextlib.suppress(psutil.Error, ValueError):
             if owner(psutil.Process(int(said.partition("-")[0]))) == said:
