@@ -26,6 +26,7 @@ from recore.simulator.jobs.queue import JobQueue, remove
 from recore.simulator.own_session import own_session
 from recore.simulator.resources.registry import make_resources
 from recore.simulator.state.records import Store
+from recore.simulator.state.s3_contents import contents
 from recore.simulator.state.s3_folder import State, Wsgi
 
 BUCKET = f"sagemaker-{REGION}-{ACCOUNT}"
@@ -79,6 +80,7 @@ class Simulator:
         """
         port, isolation, engine = self._settings
         self.isolation = _choose_isolation(engine, isolation, ends)
+        ends.callback(self._leave_moto)
         if self._state:
             ends.callback(self._state.close)
             self._state.open()
@@ -89,9 +91,9 @@ class Simulator:
         self.folder, sockets = (folder for folder, _ in folders)
         listening = ends.enter_context(socket.create_server(("127.0.0.1", port), backlog=1024))
         self.port = listening.getsockname()[1]
-        ends.callback(Simulator._alive.discard, self)
         if not Simulator._alive:
             moto_api_backend.reset()
+            contents.open()
         Simulator._alive.add(self)
         self._jobs = JobQueue(self.folder)
         store = self._state.records if self._state else Store()
@@ -109,6 +111,11 @@ class Simulator:
             ends.callback(self._jobs.close)  # while the server still answers: jobs write to S3 and to the logs
             http.start()
             self._furnish()
+
+    def _leave_moto(self) -> None:
+        Simulator._alive.discard(self)
+        if not Simulator._alive:
+            contents.close()
 
     @property
     def enforced(self) -> bool:

@@ -31,7 +31,7 @@ class OtherServices:
     """A WSGI application that answers for all services but SageMaker."""
 
     def __init__(self) -> None:
-        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._moto = DomainDispatcherApplication(_create_application)
         # moto reads the folder of all its services at each request: half of the time that a small object takes
         remembering = lru_cache(1000)(self._moto.get_backend_for_host)
         self._moto.get_backend_for_host = remembering  # type: ignore[method-assign]
@@ -59,6 +59,16 @@ class OtherServices:
             logger.exception("a request failed")
             failure = ServiceError("InternalFailure", f"{_service(request)}: {error!r}"[:1000], 500)
         return json_response(failure)(environ, start_response)
+
+
+def _create_application(service: Any) -> Any:
+    """moto's application for a service, without Flask's debug mode: with it, bodies outlive their requests in memory.
+
+    Errors are still raised, as in debug mode.
+    """
+    application = create_backend_app(service)
+    application.config |= {"DEBUG": False, "PROPAGATE_EXCEPTIONS": True}
+    return application
 
 
 def _service(request: Request) -> str:

@@ -1,0 +1,134 @@
+"""Where the contents of S3's objects are: not in memory, and in no open files."""
+
+import gc
+import os
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+from moto.moto_server.werkzeug_app import BackendRequest
+from support.checkout import ROOT, run
+from support.job_traces import wait_until
+from support.simulator_client import Client
+
+from recore.simulator.server import BUCKET
+from recore.simulator.state.s3_contents import SMALL, Content, contents
+
+
+@pytest.mark.parametrize("size", [0, 1, SMALL, SMALL + 1, 6 << 20, (16 << 20) + 1])
+def test_contents_of_all_sizes_come_back(client: Client, size: int) -> None:
+    content, key = os.urandom(size), f"contents/{uuid.uuid4().hex}"
+    client.s3.put_object(Bucket=BUCKET, Key=key, Body=content)
+    assert client.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == content
+    if size > 2:
+        part = client.s3.get_object(Bucket=BUCKET, Key=key, Range="bytes=1-2")["Body"].read()
+        assert part == content[1:3]
+    client.s3.copy_object(Bucket=BUCKET, Key=f"{key}-copy", CopySource={"Bucket": BUCKET, "Key": key})
+    client.s3.put_object(Bucket=BUCKET, Key=key, Body=b"another")
+    assert client.s3.get_object(Bucket=BUCKET, Key=f"{key}-copy")["Body"].read() == content
+    assert client.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == b"another"
+
+
+def test_many_large_objects_are_in_files_that_are_closed(client: Client) -> None:
+    def files() -> int:
+        return len(list(contents.new_file().parent.iterdir()))
+
+    process, content = psutil.Process(), bytes(5 << 20)
+    client.s3.put_object(Bucket=BUCKET, Key="first", Body=content)
+    before, opened = files(), process.num_fds()
+    for number in range(100):
+        client.s3.put_object(Bucket=BUCKET, Key=f"many/{number}", Body=content)
+    assert process.num_fds() <= opened + 5  # a connection now and then
+    assert files() == before + 100
+    for number in range(100):
+        client.s3.delete_object(Bucket=BUCKET, Key=f"many/{number}")
+    assert files() == before
+
+
+def test_the_body_of_a_request_does_not_outlive_it(client: Client) -> None:
+    body = os.urandom(1 << 20)
+
+    def requests() -> int:
+        alive = [request for request in gc.get_objects() if isinstance(request, BackendRequest)]
+        return sum(getattr(request, "_cached_data", None) == body for request in alive)
+
+    gc.disable()  # a cycle would hold it until the collector comes
+    try:
+        client.s3.put_object(Bucket=BUCKET, Key="large", Body=body)
+        wait_until(lambda: not requests())
+    finally:
+        gc.enable()
+
+
+TWO = """
+import os, tempfile
+from recore.simulator.server import BUCKET, Simulator
+def folders():
+    return [name for name in os.listdir(tempfile.gettempdir()) if name.startswith("recore-objects-")]
+assert not folders()
+with Simulator() as first:
+    [folder] = folders()
+    with Simulator() as second:
+        second.client("s3").put_object(Bucket=BUCKET, Key="large", Body=bytes(1 << 20))
+    assert first.client("s3").get_object(Bucket=BUCKET, Key="large")["Body"].read() == bytes(1 << 20)
+    assert folders() == [folder]
+assert not folders()
+with Simulator() as third:
+    assert "Contents" not in third.client("s3").list_objects_v2(Bucket=BUCKET)
+"""
+
+
+def test_the_folder_lasts_as_long_as_any_simulator_of_the_process(tmp_path: Path) -> None:
+    done = run("-c", TWO, cwd=ROOT, TMPDIR=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+LATE = """
+import sys
+from pathlib import Path
+from botocore.exceptions import ClientError
+from recore.simulator.server import BUCKET, Simulator
+from recore.simulator.state.s3_objects import StoredObjects
+store = StoredObjects.store
+def fail(*_):
+    raise OSError("the disk is full")
+with Simulator(state=Path(sys.argv[1])) as simulator:
+    StoredObjects.store = fail
+    try:
+        simulator.client("s3").put_object(Bucket=BUCKET, Key="large", Body=bytes(1 << 20))
+    except ClientError as error:
+        assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 507
+    else:
+        raise AssertionError("the put succeeded")
+    StoredObjects.store = store
+with Simulator(state=Path(sys.argv[1])) as simulator:
+    assert simulator.client("s3").get_object(Bucket=BUCKET, Key="large")["Body"].read() == bytes(1 << 20)
+"""
+
+
+def test_a_content_that_the_state_folder_takes_only_at_the_end(tmp_path: Path) -> None:
+    done = run("-c", LATE, tmp_path / "state", cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_closed_content_is_not_read() -> None:
+    content = Content()
+    content.write(b"x")
+    content.close()
+    with pytest.raises(ValueError, match="closed"):
+        content.read()
+
+
+@pytest.mark.parametrize("size", [100, SMALL + 100])
+def test_threads_that_read_a_content_do_not_disturb_each_other(client: Client, size: int) -> None:
+    content, written = Content(), os.urandom(size)
+    content.write(written)
+    content.seek(0)
+    first = content.read(10)
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(content.read).result() == written
+    assert first + content.read(20) + content.read() == written
+    content.close()
