@@ -18,7 +18,7 @@ def data_points(data: Iterable[MetricDatumBase], alarm: Alarm, now: datetime.dat
     for datum in data:
         if datum.name != alarm.metric_name or datum.namespace != alarm.namespace:
             continue
-        age = (now - _in_utc(datum.timestamp)).total_seconds() // alarm.period
+        age = (now - in_utc(datum.timestamp)).total_seconds() // alarm.period
         has_unit = alarm.unit is None or datum.unit == alarm.unit
         if 0 <= age < len(periods) and has_unit and _pairs(datum.dimensions) == dimensions:
             periods[-1 - int(age)].append(datum)
@@ -38,5 +38,6 @@ def _pairs(dimensions: list[Dimension]) -> set[tuple[str | None, str | None]]:
     return {(dimension.name, dimension.value) for dimension in dimensions}
 
 
-def _in_utc(time: datetime.datetime) -> datetime.datetime:
+def in_utc(time: datetime.datetime) -> datetime.datetime:
+    """A time in UTC, without a time zone, as moto's times without one are."""
     return time.astimezone(datetime.UTC).replace(tzinfo=None) if time.tzinfo else time

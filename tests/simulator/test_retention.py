@@ -1,0 +1,140 @@
+"""How long metrics and logs are kept, through boto3."""
+
+import datetime
+import uuid
+from typing import Any
+
+import pytest
+from moto.cloudwatch.models import MetricDatum, cloudwatch_backends
+from support.simulator_client import Client
+
+from recore.simulator.account import ACCOUNT, REGION
+from recore.simulator.cloudwatch import retention
+
+STATISTICS = ["SampleCount", "Sum", "Minimum", "Maximum"]
+NOW = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+
+
+class Metric:
+    """A metric of its own."""
+
+    def __init__(self, client: Client):
+        self.cloudwatch = client.simulator.client("cloudwatch")
+        self.names = {"Namespace": f"namespace-{uuid.uuid4().hex}", "MetricName": "metric"}
+
+    def put(self, data: list[dict[str, Any]]) -> None:
+        for start in range(0, len(data), 1000):
+            named = [{"MetricName": "metric", **datum} for datum in data[start : start + 1000]]
+            self.cloudwatch.put_metric_data(Namespace=self.names["Namespace"], MetricData=named)
+
+    def points(self, period: int, **filters: Any) -> list[dict[str, Any]]:
+        answer = self.cloudwatch.get_metric_statistics(
+            **self.names,
+            StartTime=NOW - datetime.timedelta(days=500),
+            EndTime=NOW + datetime.timedelta(hours=1),
+            Period=period,
+            Statistics=STATISTICS,
+            **filters,
+        )
+        return sorted(answer["Datapoints"], key=lambda point: point["Timestamp"])
+
+    def kept(self) -> int:
+        data = cloudwatch_backends[ACCOUNT][REGION].metric_data
+        return sum(datum.namespace == self.names["Namespace"] for datum in data)
+
+
+def test_metrics_get_coarser_with_age_and_expire(client: Client) -> None:
+    metric = Metric(client)
+    hour = NOW.replace(minute=0, second=0)
+    ages = {"hours": (4, 60), "days": (20, 300), "weeks": (12, 3600)}  # and the seconds that are one value then
+    begins = [hour - datetime.timedelta(**{unit: age}) for unit, (age, _) in ages.items()]
+    second = datetime.timedelta(seconds=1)
+    data = [
+        {"Timestamp": begin + number * second, "Value": float(number), "Dimensions": [{"Name": "d", "Value": which}]}
+        for begin in begins
+        for number in range(1200)
+        for which in ("a", "b")
+    ]
+    data += [{"Timestamp": NOW - number * second, "Value": 1.0} for number in range(100)]
+    sets = {"SampleCount": 3, "Sum": 6.0, "Minimum": 0.5, "Maximum": 4.0}
+    data += [{"Timestamp": begins[0], "StatisticValues": sets, "Dimensions": [{"Name": "d", "Value": "a"}]}] * 2
+    data += [{"Timestamp": NOW - datetime.timedelta(days=460), "Value": 7.0}]
+    # the clean-up comes when enough is put, of whatever
+    metric.put(data)
+    before = metric.points(3600, Dimensions=[{"Name": "d", "Value": "a"}])
+    Metric(client).put([{"Value": 1.0}] * retention.PUT_DATA)
+    after = metric.points(3600, Dimensions=[{"Name": "d", "Value": "a"}])
+    assert [{name: point[name] for name in STATISTICS} for point in after] == [
+        {name: point[name] for name in STATISTICS} for point in before
+    ]
+    assert metric.kept() == 2 * (20 + 4 + 1) + 100
+    assert [point["SampleCount"] for point in after] == [1206.0, 1200.0, 1200.0][::-1]
+
+
+def test_values_with_counts_count_as_often(client: Client) -> None:
+    metric = Metric(client)
+    old = NOW.replace(second=0) - datetime.timedelta(hours=4)
+    metric.put([{"Timestamp": old, "Value": 1.0}] * 3)
+    metric.put([{"Values": [2.0, 3.0], "Counts": [retention.PUT_DATA / 2, retention.PUT_DATA / 2]}])
+    assert metric.kept() == 1 + retention.PUT_DATA
+    [point, _] = metric.points(60)
+    assert (point["SampleCount"], point["Sum"]) == (3.0, 3.0)
+
+
+def test_of_too_many_data_the_newest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "MOST_DATA", 10)
+    now = datetime.datetime(2026, 1, 1)
+    data = [MetricDatum("n", "m", float(number), [], now, None) for number in range(25)]
+    assert [datum.value for datum in retention.aged(data, now)] == [float(number) for number in range(15, 25)]
+
+
+class Stream:
+    """A log stream of its own, whose events have 100 kB each."""
+
+    def __init__(self, client: Client):
+        self.logs, self.names = client.logs, {"logGroupName": f"group-{uuid.uuid4().hex}", "logStreamName": "stream"}
+        self.logs.create_log_group(logGroupName=self.names["logGroupName"])
+        self.logs.create_log_stream(**self.names)
+        self.written = 0
+
+    def put(self, megabytes: int) -> None:
+        for _ in range(megabytes):
+            time = int(1000 * datetime.datetime.now(datetime.UTC).timestamp())
+            numbers = range(self.written, self.written + 10)
+            events = [{"timestamp": time, "message": f"{number} {'x' * 100_000}"} for number in numbers]
+            self.logs.put_log_events(**self.names, logEvents=events)
+            self.written += 10
+
+    def kept(self) -> list[str]:
+        """The first word of each event."""
+        words, token = [], {}
+        while True:
+            page = self.logs.get_log_events(**self.names, startFromHead=True, limit=1000, **token)
+            if not page["events"]:
+                return words
+            words += [event["message"].split()[0] for event in page["events"]]
+            token = {"nextToken": page["nextForwardToken"]}
+
+
+def test_the_newest_events_of_logs_are_kept(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "STREAM", 10 << 20)
+    quiet, endless = Stream(client), Stream(client)
+    quiet.put(2)
+    endless.put(40)  # the clean-up comes in between
+    note, *numbers = endless.kept()
+    assert note == retention.NOT_KEPT.split()[0]
+    assert numbers == [str(number) for number in range(400 - len(numbers), 400)]
+    assert 100 <= len(numbers) < 400
+    assert quiet.kept() == [str(number) for number in range(20)]
+
+
+def test_streams_that_were_written_last_are_kept(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, last = Stream(client), Stream(client), Stream(client)
+    first.put(4)
+    second.put(4)
+    monkeypatch.setattr(retention, "STREAMS", 20 << 20)
+    last.put(70)  # enough for two clean-ups
+    assert first.kept() == second.kept() == ["[earlier"]
+    note, *numbers = last.kept()
+    assert note == "[earlier"
+    assert numbers == [str(number) for number in range(700 - len(numbers), 700)]
