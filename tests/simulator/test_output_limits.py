@@ -181,6 +181,20 @@ def test_outputs_larger_than_the_volume(either):
     assert job["FailureReason"] in output(either, "ProcessingJob", name)
 
 
+def test_an_output_larger_than_one_request_can_be(either):
+    resources = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 30}
+    script = "open(folder + '/a', 'w').close()\nopen(folder + '/large', 'wb').truncate((5 << 30) + 1)"
+    name, target = begin(either, script, ProcessingResources={"ClusterConfig": resources})
+    job = either.wait("ProcessingJob", name)
+    assert job["ProcessingJobStatus"] == "Failed"
+    key = f"{target.removeprefix(f's3://{BUCKET}/')}/large"
+    reason = (
+        f"'{target}' cannot be written to: '{key}' would have more than 5 GiB, the most that one request can upload"
+    )
+    assert job["FailureReason"] == f"ClientError: {reason}"
+    assert keys(either, target) == [f"{key.rpartition('/')[0]}/a"]
+
+
 def test_more_outputs_than_a_disk_of_that_size_has_files(either):
     name, target = begin(either, "for number in range(70_000):\n    open(f'{folder}/{number}', 'w').close()")
     job = either.wait("ProcessingJob", name)

@@ -22,6 +22,7 @@ from recore.simulator.jobs.volume import Volume
 
 CHUNK = 1 << 20
 LONGEST_KEY = 1024  # bytes
+LARGEST_OBJECT = 5 << 30  # bytes that S3 takes in one request
 SECONDS = 600.0  # that the simulator may take over one object
 # by this the simulator knows that a request is for S3; nothing checks the signature
 SIGNED = {"Authorization": f"AWS4-HMAC-SHA256 Credential=simulator/20260101/{REGION}/s3/aws4_request"}
@@ -165,6 +166,9 @@ def _get(connection: urllib3.HTTPConnectionPool, bucket: str, key: str, path: Pa
 def _put(connection: urllib3.HTTPConnectionPool, file: OutputFile, uri: str, key: str, check: Check) -> None:
     """A file to a key of the URI's bucket. Raises JobFailed, or OSError of the file."""
     size = file.size or 0
+    if size > LARGEST_OBJECT:
+        reason = f"{key[:700]!r} would have more than {LARGEST_OBJECT >> 30} GiB, the most that one request can upload"
+        raise JobFailed(f"ClientError: '{uri}' cannot be written to: {reason}")
     with file.open() as content:
         headers = SIGNED | {"Content-Length": str(size), "Content-Type": "binary/octet-stream"}
         body: Any = CheckedReader(content, size, check)
