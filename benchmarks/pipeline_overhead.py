@@ -5,7 +5,7 @@
 
 --rows is the approximate number of public rows; private rows are added in the sample's proportion. By hand means
 train.py, then preprocess.py, predict.py and score.py for public and for private data, one after the other. A run does
-public and private in parallel.
+public and private in parallel. By hand makes no report: the ratio is that of a run with --no-report.
 
 Seconds are those of whole processes, including start and imports. Memory is the peak of a process and its descendants
 together, sampled ten times a second: it is RSS, so a page that several processes share counts more than once. The
@@ -33,6 +33,7 @@ sys.path.insert(0, str(ROOT))
 from recore.dataset.sample_files import FILES, PRIVATE_SHARE, Plan, make_sample
 from recore.simulator.isolation.instances import instance_of
 
+WORK = ("run", "by hand", "report")  # what is measured in each repeat, in this order
 INTERVAL = 0.1  # seconds between two samples of memory
 INSTANCES = {"TrainingJob": "training", "ProcessingJob": "processing", "TransformJob": "transform"}
 REDIRECTING = ("AWS_ENDPOINT_URL", "SM_MODEL_DIR", "SM_CHANNEL_TRAINING")  # variables that would redirect a run
@@ -67,7 +68,7 @@ def run_commands(data: Path, out: Path, payload: int) -> list[list[object]]:
     """Return the one command of the pipeline."""
     public, private, actual = (data / name for name in FILES)
     files = ("--public", public, "--private", private, "--actual", actual)
-    return [["-m", "recore", "run", ROOT, *files, "--out", out, "--max-payload", payload]]
+    return [["-m", "recore", "run", ROOT, *files, "--out", out, "--max-payload", payload, "--no-report"]]
 
 
 def measure(commands: list[list[object]]) -> tuple[float, float]:
@@ -126,21 +127,21 @@ def steps(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def compare(rows: int, repeats: int, payload: int) -> dict[str, Any]:
     """Run both on data of one size; return all measurements."""
-    pairs, records = [], []
+    rounds, records = [], []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         counts = make_data(folder / "data", rows)
         for number in range(repeats):
             ours, hand = folder / f"run-{number}", folder / f"by-hand-{number}"
             commands = run_commands(folder / "data", ours, payload), script_commands(folder / "data", hand)
-            pairs.append(tuple(map(measure, commands)))
+            rounds.append([*map(measure, commands), measure([["-m", "recore", "report", ours]])])
             records.append(json.loads((ours / "run.json").read_text("utf-8")))
-            took = " and ".join(f"{side[0]:.1f} s" for side in pairs[-1])
-            print(f"run and by hand, {number + 1} of {repeats}: {took}", file=sys.stderr, flush=True)
+            took = ", ".join(f"{name} {seconds:.1f} s" for name, (seconds, _) in zip(WORK, rounds[-1], strict=True))
+            print(f"{number + 1} of {repeats}: {took}", file=sys.stderr, flush=True)
         inputs = transfer_mode(hand, payload)
     result: dict[str, Any] = {"rows": counts, "inputs": inputs, "isolation": records[0]["isolation"].partition(":")[0]}
-    for side, name in enumerate(("run", "by hand")):
-        seconds, peak = (statistics.median(pair[side][quantity] for pair in pairs) for quantity in (0, 1))
+    for place, name in enumerate(WORK):
+        seconds, peak = (statistics.median(each[place][quantity] for each in rounds) for quantity in (0, 1))
         result[name] = {"seconds": seconds, "MiB": peak}
     return result | {"steps": steps(records)}
 
@@ -156,12 +157,14 @@ def main() -> None:
     if arguments.json:
         print(json.dumps(results))
         return
-    print("| rows, public + private | inputs | isolation | run, s | by hand, s | ratio | run, MiB | by hand, MiB |")
-    print("|---|---|---|---|---|---|---|---|")
+    titles = ["rows, public + private", "inputs", "isolation", "run, s", "by hand, s", "ratio", "report, s"]
+    titles += ["run, MiB", "by hand, MiB"]
+    print(f"| {' | '.join(titles)} |\n|{'---|' * len(titles)}")
     for result in results:
         ours, hand = result["run"], result["by hand"]
         cells = [" + ".join(map(str, result["rows"])), result["inputs"], result["isolation"]]
         cells += [f"{ours['seconds']:.1f}", f"{hand['seconds']:.1f}", f"{ours['seconds'] / hand['seconds']:.2f}"]
+        cells.append(f"{result['report']['seconds']:.1f}")
         cells += [f"{ours['MiB']:.0f}", f"{hand['MiB']:.0f}"]
         print(f"| {' | '.join(cells)} |")
     print("\n| step | " + " | ".join(f"{result['rows'][0]}, s | MiB" for result in results) + " |")
