@@ -106,7 +106,9 @@ def test_a_signal_during_imports(command: str, tmp_path: Path, sample: Path) -> 
     for number, count in zip(itertools.cycle(SIGNALS), (1, last // 3, 2 * last // 3, last - 20), strict=False):
         ended, _ = interrupt_at_import(command, tmp_path / f"{count}", sample, number, count)
         if ended.status != whole.status:  # it may have ended by itself meanwhile
-            assert ended == Outcome(130, (LINE,), ()), (number, count)
+            *lines, line = ended.lines  # on a busy machine it was at work already
+            assert (ended.status, line, lines) == (130, LINE, list(whole.lines[: len(lines)])), (number, count)
+            assert ended.left in ((), whole.left), (number, count)
             interrupted += 1
     assert interrupted >= 1
 
