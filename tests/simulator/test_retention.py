@@ -77,7 +77,7 @@ def test_values_with_counts_count_as_often(client: Client) -> None:
     metric.put([{"Timestamp": old, "Value": 1.0}] * 3)
     metric.put([{"Values": [2.0, 3.0], "Counts": [retention.PUT_DATA / 2, retention.PUT_DATA / 2]}])
     assert metric.kept() == 1 + retention.PUT_DATA
-    [point, _] = metric.points(60)
+    point, *_ = metric.points(60)
     assert (point["SampleCount"], point["Sum"]) == (3.0, 3.0)
 
 
