@@ -2,17 +2,18 @@
 
 import itertools
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from support.sdk_executions import finished, statuses, steps_of
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 BUCKET = "sagemaker-us-east-1-123456789012"
 OUT = "/opt/ml/processing/out"
+DEPTH = {"name": "depth", "regex": "depth=(.*?);"}
 numbers = itertools.count()
 EVALUATE = """
 import json, pathlib, sys
@@ -25,6 +26,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--word")
 parser.add_argument("--depth", type=int)
 given = parser.parse_args()
+print(f"depth={given.depth};")
 pathlib.Path(os.environ["SM_MODEL_DIR"], "name").write_text(f"{given.word} {given.depth} ")
 """
 SERVE = """
@@ -72,19 +74,46 @@ class Sources:
         )
         return ProcessingStep(name=name, step_args=arguments, **members)
 
-    def train(self, word: Any, depth: Any, **members: Any) -> Any:
-        from sagemaker.mlops.workflow.steps import TrainingStep
+    def trainer(self, **members: Any) -> Any:
+        from sagemaker.core.shapes import MetricDefinition
         from sagemaker.train import ModelTrainer
         from sagemaker.train.configs import SourceCode
 
         trainer = ModelTrainer(
             training_image=IMAGE,
             source_code=SourceCode(source_dir=str(self.folder / "source"), entry_script="fit.py"),
-            hyperparameters={"word": word, "depth": depth},
             sagemaker_session=self.session,
             role=ROLE,
+            **members,
         )
-        return TrainingStep(name="Train", step_args=trainer.train(), **members)
+        return trainer.with_metric_definitions([MetricDefinition(**DEPTH)])
+
+    def train(self, word: Any, depth: Any, channels: dict[str, Any] | None = None, **members: Any) -> Any:
+        from sagemaker.mlops.workflow.steps import TrainingStep
+        from sagemaker.train.configs import InputData
+
+        data = [InputData(channel_name=name, data_source=uri) for name, uri in (channels or {}).items()]
+        trainer = self.trainer(hyperparameters={"word": word, "depth": depth})
+        return TrainingStep(name="Train", step_args=trainer.train(data), **members)
+
+    def tune(self, **members: Any) -> Any:
+        """Of two training jobs, the one of depth 2 is the best."""
+        from sagemaker.core.parameter import CategoricalParameter
+        from sagemaker.core.shapes import OutputDataConfig
+        from sagemaker.mlops.workflow.steps import TuningStep
+        from sagemaker.train.tuner import HyperparameterTuner
+
+        output = OutputDataConfig(s3_output_path=f"s3://{BUCKET}/tuned")
+        tuner = HyperparameterTuner(
+            self.trainer(hyperparameters={"word": "tuned"}, output_data_config=output),
+            "depth",
+            {"depth": CategoricalParameter([5, 2])},
+            [{"Name": DEPTH["name"], "Regex": DEPTH["regex"]}],
+            strategy="Grid",
+            objective_type="Minimize",
+            max_parallel_jobs=2,
+        )
+        return TuningStep(name="Tune", step_args=tuner.tune([]), **members)
 
 
 @pytest.fixture
@@ -92,23 +121,11 @@ def sources(tmp_path: Path, session: Any) -> Sources:
     return Sources(tmp_path, session)
 
 
-def finished(execution: Any, seconds: float = 180) -> dict[str, Any]:
-    """What an execution's description says at its end; the SDK's own wait looks every 30 s."""
-    deadline = time.monotonic() + seconds
-    while (described := execution.describe())["PipelineExecutionStatus"] in ("Executing", "Stopping"):
-        assert time.monotonic() < deadline, described
-        time.sleep(0.2)
-    return described
-
-
-def statuses(execution: Any) -> dict[str, str]:
-    return {item["StepName"]: item["StepStatus"] for item in execution.list_steps()}
-
-
-def pipeline(session: Any, steps: list[Any], **members: Any) -> Any:
+def pipeline(session: Any, steps: list[Any], name: str = "", **members: Any) -> Any:
     from sagemaker.mlops.workflow.pipeline import Pipeline
 
-    made = Pipeline(name=f"pipeline-{next(numbers)}", steps=steps, sagemaker_session=session, **members)
+    name = name or f"pipeline-{next(numbers)}"
+    made = Pipeline(name=name, steps=steps, sagemaker_session=session, **members)
     made.upsert(role_arn=ROLE)
     return made
 
@@ -203,7 +220,7 @@ def test_from_data_to_a_registered_model(sources: Sources, session: Any, s3: Any
     made.upsert(role_arn=ROLE)  # which uploads the sources again, to other addresses
     second = made.start(parameters={"Word": "bye", "Least": 0.8})
     assert finished(second)["PipelineExecutionStatus"] == "Failed"
-    steps = {item["StepName"]: item for item in second.list_steps()}
+    steps = steps_of(second)
     assert steps["Bad"]["FailureReason"] == "accuracy 0.75"
     hits = {name: item["CacheHitResult"] for name, item in steps.items() if "CacheHitResult" in item}
     assert set(hits) == {"Evaluate", "Train"}
@@ -248,9 +265,8 @@ def test_conditions(session: Any) -> None:
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_stop_and_retry(sources: Sources, session: Any) -> None:
-    """A step that fails until an object is there, with a retry policy that does not apply to it."""
-    from sagemaker.core.workflow.parameters import ParameterString
+def test_retry_policies(sources: Sources, session: Any) -> None:
+    """Of both classes; neither applies to a script that fails."""
     from sagemaker.mlops.workflow.retry import (
         SageMakerJobExceptionTypeEnum,
         SageMakerJobStepRetryPolicy,
@@ -264,22 +280,65 @@ def test_stop_and_retry(sources: Sources, session: Any) -> None:
             exception_types=[SageMakerJobExceptionTypeEnum.RESOURCE_LIMIT], interval_seconds=1, max_attempts=2
         ),
     ]
-    value = ParameterString("Value", default_value="not a number")
-    first = sources.evaluate(value, retry_policies=policies)
-    after = sources.evaluate("1", name="After", depends_on=[first])
-    made = pipeline(session, [first, after], parameters=[value])
-    failed = made.start()
-    described = finished(failed)
-    assert described["PipelineExecutionStatus"] == "Failed"
-    assert "Evaluate (AlgorithmError: " in described["FailureReason"]
-    assert statuses(failed) == {"Evaluate": "Failed"}
-    stopped = made.start(parameters={"Value": "2"})
-    stopped.stop()
-    assert finished(stopped)["PipelineExecutionStatus"] == "Stopped"
-    session.sagemaker_client.retry_pipeline_execution(PipelineExecutionArn=stopped.arn)
-    assert finished(stopped)["PipelineExecutionStatus"] == "Succeeded"
-    assert statuses(stopped) == {"After": "Succeeded", "Evaluate": "Succeeded"}
-    made.delete()
+    failed = pipeline(session, [sources.evaluate("not a number", retry_policies=policies)]).start()
+    assert "Evaluate (AlgorithmError: " in finished(failed)["FailureReason"]
+    assert [item["AttemptCount"] for item in failed.list_steps()] == [1]
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_tuning_and_references(sources: Sources, session: Any, s3: Any) -> None:
+    """Lists by name and by number, keys of maps, the jobs of a tuning job, a file on S3; then the hits."""
+    from sagemaker.core.workflow.conditions import ConditionEquals
+    from sagemaker.core.workflow.execution_variables import ExecutionVariables
+    from sagemaker.core.workflow.functions import Join, JsonGet
+    from sagemaker.mlops.workflow.condition_step import ConditionStep
+    from sagemaker.mlops.workflow.model_step import ModelStep
+    from sagemaker.mlops.workflow.steps import CacheConfig
+
+    cache = CacheConfig(enable_caching=True, expire_after="P1D")
+    evaluate = sources.evaluate("0.75", cache_config=cache)
+    outputs = evaluate.properties.ProcessingOutputConfig.Outputs
+    channels = {"named": outputs["out"].S3Output.S3Uri, "numbered": outputs[0].S3Output.S3Uri}
+    train = sources.train(ExecutionVariables.PIPELINE_EXECUTION_ID, 3, channels, cache_config=cache)
+    tune = sources.tune(cache_config=cache)
+    models = [tune.get_top_model_s3_uri(place, BUCKET, "tuned") for place in (0, 1)]
+    creates = [
+        ModelStep(name=f"Create{place}", step_args=serving(s3, session, uri).build())
+        for place, uri in enumerate(models)
+    ]
+    best, settings = tune.properties.BestTrainingJob, train.properties.HyperParameters
+    metrics = Join(on="/", values=[outputs["out"].S3Output.S3Uri, "metrics.json"])
+    pairs = {
+        "Number": (train.properties.FinalMetricDataList["depth"].Value, 3.0),
+        "Key": (settings["depth"], "3"),
+        "Joined": (Join(on="", values=[settings["depth"]]), "3"),
+        "Channel": (train.properties.InputDataConfig[0].ChannelName, "named"),
+        "Best": (best.FinalHyperParameterTuningJobObjectiveMetric.Value, 2.0),
+        "Summary": (tune.properties.TrainingJobSummaries[1].TunedHyperParameters["depth"], "5"),
+        "File": (JsonGet(s3_uri=metrics, json_path="metrics['name']", step=evaluate), "good"),
+        "Variable": (Join(on="", values=[ExecutionVariables.PIPELINE_NAME]), "references"),
+    }
+    checks = [
+        ConditionStep(name=name, conditions=[ConditionEquals(left=left, right=right)], if_steps=[], else_steps=[])
+        for name, (left, right) in pairs.items()
+    ]
+    made = pipeline(session, [*checks, *creates, tune, train, evaluate], name="references")
+    first = made.start()
+    assert finished(first)["PipelineExecutionStatus"] == "Succeeded", first.list_steps()
+    steps = steps_of(first)
+    outcomes = {name: steps[name]["Metadata"]["Condition"]["Outcome"] for name in pairs}
+    assert outcomes == dict.fromkeys(pairs, "True")
+    client = session.sagemaker_client
+    for place, depth in enumerate(("2", "5")):
+        model = steps[f"Create{place}"]["Metadata"]["Model"]["Arn"].rpartition("/")[2]
+        uri = client.describe_model(ModelName=model)["PrimaryContainer"]["ModelDataUrl"]
+        job = client.describe_training_job(TrainingJobName=uri.split("/")[-3])
+        assert (job["ModelArtifacts"]["S3ModelArtifacts"], job["HyperParameters"]["depth"]) == (uri, depth)
+    made.upsert(role_arn=ROLE)  # which uploads the sources again, to other addresses
+    second = made.start()
+    assert finished(second)["PipelineExecutionStatus"] == "Succeeded"
+    hits = {name for name, item in steps_of(second).items() if "CacheHitResult" in item}
+    assert hits == {"Evaluate", "Tune"}  # what Train does depends on the execution
 
 
 def test_resources(session: Any) -> None:

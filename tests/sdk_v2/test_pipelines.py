@@ -1,5 +1,7 @@
 """Pipelines of all step types, conditions, functions and references that version 2 of the SDK writes."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +9,11 @@ import pytest
 from botocore.exceptions import ClientError, WaiterError
 from sagemaker import Session
 from sagemaker.inputs import TrainingInput
+from sagemaker.lambda_helper import Lambda
 from sagemaker.processing import ProcessingOutput
 from sagemaker.sklearn import SKLearn, SKLearnModel, SKLearnProcessor
 from sagemaker.transformer import Transformer
+from sagemaker.tuner import ContinuousParameter, HyperparameterTuner
 from sagemaker.workflow.callback_step import CallbackStep
 from sagemaker.workflow.condition_step import ConditionStep
 from sagemaker.workflow.conditions import (
@@ -23,16 +27,19 @@ from sagemaker.workflow.conditions import (
     ConditionNot,
     ConditionOr,
 )
+from sagemaker.workflow.emr_step import EMRStep, EMRStepConfig
 from sagemaker.workflow.execution_variables import ExecutionVariables
 from sagemaker.workflow.fail_step import FailStep
 from sagemaker.workflow.functions import Join, JsonGet
+from sagemaker.workflow.lambda_step import LambdaStep
 from sagemaker.workflow.model_step import ModelStep
-from sagemaker.workflow.parameters import ParameterFloat, ParameterInteger, ParameterString
+from sagemaker.workflow.parameters import ParameterBoolean, ParameterFloat, ParameterInteger, ParameterString
 from sagemaker.workflow.pipeline import Pipeline, _PipelineExecution
 from sagemaker.workflow.pipeline_context import PipelineSession
 from sagemaker.workflow.properties import PropertyFile
 from sagemaker.workflow.retry import StepExceptionTypeEnum, StepRetryPolicy
-from sagemaker.workflow.steps import ProcessingStep, TrainingStep, TransformStep
+from sagemaker.workflow.steps import CacheConfig, ProcessingStep, TrainingStep, TransformStep, TuningStep
+from support.sdk_executions import steps_of
 
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 BUCKET = "sagemaker-us-east-1-123456789012"
@@ -63,8 +70,11 @@ if __name__ == "__main__":
 """
 factor = ParameterFloat("Factor", default_value=2.5)
 epochs = ParameterInteger("Epochs", default_value=3)
+flag = ParameterBoolean("Flag", default_value=True)
 mode = ParameterString("Mode", default_value="quick", enum_values=["quick", "full"])
 METRICS = PropertyFile("Metrics", output_name="metrics", path="metrics.json")
+LOSS = [{"Name": "loss", "Regex": "loss=([0-9.]+)"}]
+CACHE = CacheConfig(enable_caching=True, expire_after="P1D")
 
 
 @pytest.fixture(scope="module")
@@ -83,44 +93,67 @@ def prepare(source: Path, session: PipelineSession) -> ProcessingStep:
         ProcessingOutput(output_name="metrics", source=f"{OUTPUT}/metrics"),
     ]
     step_args = processor.run(code=str(source / "prepare.py"), outputs=outputs, arguments=["--mode", mode])
-    return ProcessingStep("Prepare", step_args=step_args, property_files=[METRICS])
+    return ProcessingStep("Prepare", step_args=step_args, property_files=[METRICS], cache_config=CACHE)
 
 
-def train(source: Path, prepared: ProcessingStep, session: PipelineSession) -> TrainingStep:
-    estimator = SKLearn(
+def make_estimator(source: Path, session: PipelineSession, **members: Any) -> SKLearn:
+    return SKLearn(
         str(source / "train.py"),
         framework_version=VERSION,
         instance_type=INSTANCE,
         role=ROLE,
         sagemaker_session=session,
-        hyperparameters={
-            "factor": factor,
-            "epochs": epochs,
-            "mode": Join("-", [mode, Join("", ["n", epochs])]),
-            "pipeline": ExecutionVariables.PIPELINE_NAME,
-            "execution": ExecutionVariables.PIPELINE_EXECUTION_ID,
-        },
-        metric_definitions=[{"Name": "loss", "Regex": "loss=([0-9.]+)"}],
+        **members,
     )
+
+
+def train(source: Path, prepared: ProcessingStep, session: PipelineSession) -> TrainingStep:
+    """A step that no cache can have: what it does differs in each execution."""
+    settings = {
+        "factor": factor,
+        "epochs": epochs,
+        "mode": Join("-", [mode, Join("", ["n", epochs])]),
+        "pipeline": ExecutionVariables.PIPELINE_NAME,
+        "execution": ExecutionVariables.PIPELINE_EXECUTION_ID,
+    }
+    estimator = make_estimator(source, session, hyperparameters=settings, metric_definitions=LOSS)
     outputs = prepared.properties.ProcessingOutputConfig.Outputs
     channels = {"named": outputs["rows"], "counted": outputs[1]}
     inputs = {name: TrainingInput(output.S3Output.S3Uri) for name, output in channels.items()}
     retries = StepRetryPolicy([StepExceptionTypeEnum.THROTTLING], interval_seconds=1, max_attempts=2)
-    return TrainingStep("Train", step_args=estimator.fit(inputs), retry_policies=[retries])
+    return TrainingStep("Train", step_args=estimator.fit(inputs), retry_policies=[retries], cache_config=CACHE)
 
 
-def conditions(prepared: ProcessingStep, trained: TrainingStep) -> list[Condition]:
+def tune(source: Path, prepared: ProcessingStep, session: PipelineSession) -> TuningStep:
+    estimator = make_estimator(source, session, hyperparameters={"mode": mode}, output_path=f"s3://{BUCKET}/tuned")
+    tuner = HyperparameterTuner(
+        estimator,
+        "loss",
+        {"factor": ContinuousParameter(1.0, 5.0)},
+        LOSS,
+        objective_type="Minimize",
+        max_jobs=2,
+        max_parallel_jobs=2,
+    )
+    rows = prepared.properties.ProcessingOutputConfig.Outputs["rows"].S3Output.S3Uri
+    return TuningStep("Tune", step_args=tuner.fit({"rows": TrainingInput(rows)}), cache_config=CACHE)
+
+
+def conditions(prepared: ProcessingStep, trained: TrainingStep, tuned: TuningStep) -> list[Condition]:
     """Of every class; all of them are true."""
     rows = JsonGet(step_name="Prepare", property_file=METRICS, json_path="rows")
     share = JsonGet(step_name="Prepare", property_file="Metrics", json_path="parts[0].share")
     metrics = prepared.properties.ProcessingOutputConfig.Outputs["metrics"].S3Output.S3Uri
     name = JsonGet(s3_uri=Join("/", [metrics, "metrics.json"]), json_path="parts[0].name", step=prepared)
     loss = trained.properties.FinalMetricDataList["loss"].Value
+    best = tuned.properties.BestTrainingJob.FinalHyperParameterTuningJobObjectiveMetric.Value
     return [
         ConditionEquals(rows, 2),
         ConditionGreaterThan(share, 0.2),
         ConditionGreaterThanOrEqualTo(loss, 0.25),
         ConditionLessThan(loss, factor),
+        ConditionLessThan(best, 0.5),
+        ConditionEquals(flag, True),
         ConditionLessThanOrEqualTo(epochs, 3),
         ConditionIn(name, ["first", "second"]),
         ConditionNot(ConditionEquals(trained.properties.TrainingJobStatus, "Failed")),
@@ -130,11 +163,16 @@ def conditions(prepared: ProcessingStep, trained: TrainingStep) -> list[Conditio
     ]
 
 
-def deployment(source: Path, trained: TrainingStep, session: PipelineSession) -> list[Any]:
-    """Steps that create a model, register it, and transform with it."""
+def deployment(source: Path, trained: TrainingStep, tuned: TuningStep, session: PipelineSession) -> list[Any]:
+    """Steps that create a model, register it, transform with it and with the best one of the tuning job."""
     data = trained.properties.ModelArtifacts.S3ModelArtifacts
-    model = SKLearnModel(data, ROLE, str(source / "train.py"), VERSION, sagemaker_session=session)
-    create = ModelStep("Create", step_args=model.create(INSTANCE))
+    model, best = (
+        SKLearnModel(place, ROLE, str(source / "train.py"), VERSION, sagemaker_session=session)
+        for place in (data, tuned.get_top_model_s3_uri(0, BUCKET, "tuned"))
+    )
+    create, create_best = (
+        ModelStep(name, step_args=made.create(INSTANCE)) for name, made in (("Create", model), ("CreateBest", best))
+    )
     register = ModelStep(
         "Register",
         step_args=model.register(
@@ -147,48 +185,62 @@ def deployment(source: Path, trained: TrainingStep, session: PipelineSession) ->
             customer_metadata_properties={"mode": mode, "run": ExecutionVariables.PIPELINE_EXECUTION_ID},
         ),
     )
-    output = f"s3://{BUCKET}/every-step/out"
-    transformer = Transformer(
-        create.properties.ModelName, 1, INSTANCE, accept="text/csv", output_path=output, sagemaker_session=session
-    )
     rows = trained.properties.InputDataConfig[0].DataSource.S3DataSource.S3Uri
+    transforms = [
+        transform(name, made.properties.ModelName, rows, session, cached)
+        for name, made, cached in (("Transform", create, None), ("TransformBest", create_best, CACHE))
+    ]
+    return [create, create_best, register, *transforms]
+
+
+def transform(name: str, model: Any, rows: Any, session: PipelineSession, cached: CacheConfig | None) -> TransformStep:
+    output = f"s3://{BUCKET}/every-step/{name}"
+    transformer = Transformer(model, 1, INSTANCE, accept="text/csv", output_path=output, sagemaker_session=session)
     step_args = transformer.transform(rows, content_type="text/csv", split_type="Line")
-    return [create, register, TransformStep("Transform", step_args=step_args)]
+    return TransformStep(name, step_args=step_args, cache_config=cached)
 
 
 @pytest.fixture(scope="module")
-def execution(source: Path, sandbox: None) -> _PipelineExecution:
-    """Of a pipeline with every type of step that creates a resource, run to its end, with a parameter's value."""
+def executions(source: Path, sandbox: None) -> list[_PipelineExecution]:
+    """Two of a pipeline with all types of steps that create a resource, run to the end; each has its own sources."""
     session = PipelineSession()
     prepared = prepare(source, session)
-    trained = train(source, prepared, session)
+    trained, tuned = train(source, prepared, session), tune(source, prepared, session)
     failing = FailStep("Refuse", error_message=Join(" ", ["not good enough:", mode]))
     check = ConditionStep(
         "Check",
-        conditions=conditions(prepared, trained),
-        if_steps=deployment(source, trained, session),
+        conditions=conditions(prepared, trained, tuned),
+        if_steps=deployment(source, trained, tuned, session),
         else_steps=[failing],
     )
-    parameters = [factor, epochs, mode]
-    pipeline = Pipeline("every-step", parameters, steps=[prepared, trained, check], sagemaker_session=Session())
-    pipeline.upsert()
-    execution = pipeline.start({"Factor": 4.0})
-    execution.wait(delay=1, max_attempts=600)
-    return execution
+    parameters, steps = [factor, epochs, flag, mode], [prepared, trained, tuned, check]
+    pipeline = Pipeline("every-step", parameters, steps=steps, sagemaker_session=Session())
+    executions = []
+    for _ in range(2):
+        pipeline.upsert()
+        executions.append(pipeline.start({"Factor": 4.0}))
+        executions[-1].wait(delay=1, max_attempts=600)
+    return executions
+
+
+@pytest.fixture
+def execution(executions: list[_PipelineExecution]) -> _PipelineExecution:
+    return executions[0]
 
 
 def test_every_step_runs_to_its_end(execution: _PipelineExecution) -> None:
-    steps = {step["StepName"]: step for step in execution.list_steps()}
-    expected = {"Prepare", "Train", "Check", "Create-CreateModel", "Register-RegisterModel", "Transform"}
+    steps = steps_of(execution)
+    expected = {"Prepare", "Train", "Tune", "Check", "Transform", "TransformBest"}
+    expected |= {"Create-CreateModel", "CreateBest-CreateModel", "Register-RegisterModel"}
     assert {name for name, step in steps.items() if step["StepStatus"] == "Succeeded"} == expected
     assert steps["Check"]["Metadata"] == {"Condition": {"Outcome": "True"}}
     values = {parameter["Name"]: parameter["Value"] for parameter in execution.list_parameters()["PipelineParameters"]}
-    assert values == {"Factor": "4.0", "Epochs": "3", "Mode": "quick"}
+    assert values == {"Factor": "4.0", "Epochs": "3", "Flag": "true", "Mode": "quick"}
 
 
 def test_expressions_have_their_values(execution: _PipelineExecution) -> None:
     client = execution.sagemaker_session.sagemaker_client
-    steps = {step["StepName"]: step["Metadata"] for step in execution.list_steps()}
+    steps = {name: step["Metadata"] for name, step in steps_of(execution).items()}
     job = client.describe_training_job(TrainingJobName=steps["Train"]["TrainingJob"]["Arn"].rpartition("/")[2])
     identifier = execution.arn.rpartition("/")[2]
     given = {name: value for name, value in job["HyperParameters"].items() if not name.startswith("sagemaker_")}
@@ -206,8 +258,31 @@ def test_expressions_have_their_values(execution: _PipelineExecution) -> None:
     assert channels["counted"].endswith("/output/metrics")
     package = client.describe_model_package(ModelPackageName=steps["Register-RegisterModel"]["RegisterModel"]["Arn"])
     assert package["CustomerMetadataProperties"] == {"mode": "quick", "run": identifier}
-    text = execution.sagemaker_session.read_s3_file(BUCKET, "every-step/out/rows.csv.out")
+    text = execution.sagemaker_session.read_s3_file(BUCKET, "every-step/Transform/rows.csv.out")
     assert [float(line) for line in text.split()] == [12.0, 28.0]
+
+
+def test_the_best_model_of_a_tuning_job(execution: _PipelineExecution) -> None:
+    client = execution.sagemaker_session.sagemaker_client
+    steps = {name: step["Metadata"] for name, step in steps_of(execution).items()}
+    tuning = steps["Tune"]["TuningJob"]["Arn"].rpartition("/")[2]
+    best = client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=tuning)["BestTrainingJob"]
+    model = client.describe_model(ModelName=steps["CreateBest-CreateModel"]["Model"]["Arn"].rpartition("/")[2])
+    place = f"s3://{BUCKET}/tuned/{best['TrainingJobName']}/output/model.tar.gz"
+    assert model["PrimaryContainer"]["ModelDataUrl"] == place
+    found = float(best["TunedHyperParameters"]["factor"])
+    text = execution.sagemaker_session.read_s3_file(BUCKET, "every-step/TransformBest/rows.csv.out")
+    assert [float(line) for line in text.split()] == pytest.approx([3 * found, 7 * found])
+
+
+def test_a_second_execution_has_the_hits_that_are_enabled(executions: list[_PipelineExecution]) -> None:
+    """Train is enabled, too, but its hyperparameters have the execution's ID."""
+    first, second = map(steps_of, executions)
+    assert not any("CacheHitResult" in step for step in first.values())
+    hits = {name: step["CacheHitResult"] for name, step in second.items() if "CacheHitResult" in step}
+    source = {"SourcePipelineExecutionArn": executions[0].arn}
+    assert hits == dict.fromkeys(("Prepare", "Tune", "TransformBest"), source)
+    assert second["Tune"]["Metadata"] == first["Tune"]["Metadata"]
 
 
 def test_the_other_branch_fails_with_its_message() -> None:
@@ -230,8 +305,30 @@ def test_the_other_branch_fails_with_its_message() -> None:
         pipeline.describe()
 
 
-def test_a_step_of_another_type_is_refused_by_name() -> None:
-    callback = CallbackStep("Ask", sqs_queue_url="https://example.com/queue", inputs={}, outputs=[])
-    pipeline = Pipeline("refused", steps=[callback], sagemaker_session=Session())
-    with pytest.raises(ClientError, match=r"Ask.*Callback"):
+OTHERS = {
+    "Callback": lambda: CallbackStep("Ask", sqs_queue_url="https://example.com/queue", inputs={}, outputs=[]),
+    "EMR": lambda: EMRStep("Ask", "", "", "j-1", EMRStepConfig("s3://bucket/a.jar")),
+    "Lambda": lambda: LambdaStep("Ask", Lambda(function_arn="arn:aws:lambda:us-east-1:123456789012:function:f")),
+}
+
+
+@pytest.mark.parametrize(("kind", "make"), OTHERS.items(), ids=OTHERS)
+def test_a_step_of_another_type_is_refused_by_name(kind: str, make: Callable[[], Any]) -> None:
+    pipeline = Pipeline("refused", steps=[make()], sagemaker_session=Session())
+    with pytest.raises(ClientError, match=f"Step Ask: the type {kind} is not simulated"):
         pipeline.upsert(ROLE)
+
+
+def test_a_large_definition_is_read_from_s3(s3: Any) -> None:
+    """Version 2 of the SDK puts definitions of more than 100 KiB there."""
+    text = ParameterString("Text", default_value="a")
+    steps = [
+        ConditionStep(f"C{n}", conditions=[ConditionEquals(text, "x" * 250)], if_steps=[], else_steps=[])
+        for n in range(400)
+    ]
+    pipeline = Pipeline("large", [text], steps=steps, sagemaker_session=Session())
+    pipeline.upsert(ROLE)
+    assert s3.list_objects_v2(Bucket=BUCKET, Prefix="large")["KeyCount"] == 1
+    assert len(json.loads(pipeline.describe()["PipelineDefinition"])["Steps"]) == 400
+    execution = pipeline.start()
+    execution.wait(delay=1, max_attempts=60)

@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import subprocess
+import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,24 +21,55 @@ SANDBOX = "from recore.simulator.isolation.bubblewrap import bubblewrap_works; r
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
+def simulate(*options: object) -> tuple[subprocess.Popen[str], dict[str, str]]:
+    """A simulator in a process of its own, and the variables that it prints."""
+    process = subprocess.Popen([*SIMULATE, *map(str, options)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    return process, json.loads(process.stdout.readline())
+
+
 @pytest.fixture(scope="session", autouse=True)
 def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A simulator's variables, exported. Nothing else of AWS is set, and there are no settings in the home folder."""
-    process = subprocess.Popen(SIMULATE, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    process, printed = simulate()
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.startswith(("AWS_", "SAGEMAKER_", "SM_")):
                 patch.delenv(name)
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        for name, value in printed.items():
+            patch.setenv(name, value)
         try:
-            printed = json.loads(process.stdout.readline())
-            for name, value in printed.items():
-                patch.setenv(name, value)
             yield printed
             assert process.poll() is None, f"the simulator ended by itself: {process.returncode}"
         finally:
             process.terminate()
             process.wait(60)
+
+
+class KeptSimulator:
+    """A simulator with a state folder, which can be killed and started again at the same address."""
+
+    def __init__(self, state: Path, patch: pytest.MonkeyPatch):
+        self._options, self._patch, self._port = ("--state", state), patch, 0
+
+    def start(self) -> None:
+        self._process, printed = simulate(*self._options, "--port", self._port)
+        self._port = urllib.parse.urlsplit(printed["AWS_ENDPOINT_URL"]).port
+        for name, value in printed.items():
+            self._patch.setenv(name, value)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KeptSimulator]:
+    """One whose variables are those of the test."""
+    simulator = KeptSimulator(tmp_path / "state", monkeypatch)
+    simulator.start()
+    yield simulator
+    simulator.kill()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,49 @@
+"""Executions that fail, are stopped or are killed in the middle, of a pipeline that version 2 of the SDK writes."""
+
+from pathlib import Path
+
+import pytest
+from sagemaker import Session
+from sagemaker.processing import ProcessingInput, ProcessingOutput
+from sagemaker.sklearn import SKLearnProcessor
+from sagemaker.workflow.pipeline import Pipeline
+from sagemaker.workflow.pipeline_context import PipelineSession
+from sagemaker.workflow.steps import ProcessingStep
+from support.sdk_executions import (
+    IN,
+    MIDDLE,
+    OTHERS,
+    OUT,
+    WORD,
+    Write,
+    test_failed_in_the_middle,
+    test_killed_in_the_middle,
+    test_stopped_in_the_middle,
+)
+
+ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
+__all__ = ["test_failed_in_the_middle", "test_killed_in_the_middle", "test_stopped_in_the_middle"]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    (tmp_path / "middle.py").write_text(MIDDLE)
+    (tmp_path / "others.py").write_text(OTHERS)
+
+    def write() -> Pipeline:
+        session = PipelineSession()
+        processor = SKLearnProcessor(
+            "1.2-1", ROLE, instance_type="ml.m5.large", instance_count=1, sagemaker_session=session
+        )
+        others = str(tmp_path / "others.py")
+        first = ProcessingStep("First", step_args=processor.run(code=others))
+        result = ProcessingOutput(output_name="result", source=OUT)
+        step_args = processor.run(
+            code=str(tmp_path / "middle.py"), inputs=[ProcessingInput(WORD, IN)], outputs=[result]
+        )
+        middle = ProcessingStep("Middle", step_args=step_args, depends_on=[first])
+        place = middle.properties.ProcessingOutputConfig.Outputs["result"].S3Output.S3Uri
+        after = ProcessingStep("After", step_args=processor.run(code=others, inputs=[ProcessingInput(place, IN)]))
+        return Pipeline("endings", steps=[after, middle, first], sagemaker_session=Session())
+
+    return write

@@ -1,0 +1,124 @@
+"""Executions of a pipeline that an SDK's classes write, of which a step fails, is stopped or is killed in the middle.
+
+The tests are the same for both versions: a module imports them and has the fixture `write`, a function that writes the
+pipeline by its version's classes, into the simulator of the present variables.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+
+from support.sdk import KeptSimulator
+
+ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
+BUCKET = "sagemaker-us-east-1-123456789012"
+WORD = f"s3://{BUCKET}/endings/word"
+FOLDER = "/opt/ml/processing"
+IN, OUT = f"{FOLDER}/in", f"{FOLDER}/out"
+# of the pipeline's step Middle, which follows First and is followed by After, to which it gives its output
+MIDDLE = f"""
+import pathlib, sys, time
+word = pathlib.Path("{IN}/word").read_text()
+while word == "wait":
+    time.sleep(1)
+if word == "fail":
+    sys.exit("no luck")
+pathlib.Path("{OUT}/result").write_text("done")
+"""
+OTHERS = "print('done')"
+Write = Callable[[], Any]
+
+
+def finished(execution: Any, seconds: float = 180) -> dict[str, Any]:
+    """What an execution's description says at its end; the SDK's own wait looks every 30 s, and not for Stopped."""
+    deadline = time.monotonic() + seconds
+    while (described := execution.describe())["PipelineExecutionStatus"] in ("Executing", "Stopping"):
+        assert time.monotonic() < deadline, described
+        time.sleep(0.2)
+    return described
+
+
+def steps_of(execution: Any) -> dict[str, dict[str, Any]]:
+    """All steps of an execution by their names; the SDK's own list has ten."""
+    pages = boto3.client("sagemaker").get_paginator("list_pipeline_execution_steps")
+    listed = pages.paginate(PipelineExecutionArn=execution.arn)
+    return {item["StepName"]: item for page in listed for item in page["PipelineExecutionSteps"]}
+
+
+def statuses(execution: Any) -> dict[str, str]:
+    return {name: item["StepStatus"] for name, item in steps_of(execution).items()}
+
+
+def start(write: Write, word: str) -> Any:
+    """An execution in which Middle reads a word."""
+    put(word)
+    pipeline = write()
+    pipeline.upsert(role_arn=ROLE)
+    return pipeline.start()
+
+
+def put(word: str) -> None:
+    boto3.client("s3").put_object(Bucket=BUCKET, Key="endings/word", Body=word.encode())
+
+
+def wait_for_middle(execution: Any, attempt: int = 1) -> None:
+    """Until the job of an attempt of Middle runs."""
+    deadline = time.monotonic() + 60
+    while True:
+        steps = steps_of(execution)
+        middle = steps.get("Middle", {})
+        if (middle.get("StepStatus"), middle.get("AttemptCount")) == ("Executing", attempt):
+            return
+        assert time.monotonic() < deadline, steps
+        time.sleep(0.2)
+
+
+def check_retry(execution: Any, attempts: int) -> None:
+    """What has not succeeded runs again, with what is on S3 now."""
+    before = steps_of(execution)
+    put("go")
+    boto3.client("sagemaker").retry_pipeline_execution(PipelineExecutionArn=execution.arn)
+    assert finished(execution)["PipelineExecutionStatus"] == "Succeeded"
+    after = steps_of(execution)
+    assert statuses(execution) == dict.fromkeys(("First", "Middle", "After"), "Succeeded")
+    assert after["First"] == before["First"]
+    assert after["Middle"]["AttemptCount"] == attempts
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_failed_in_the_middle(write: Write) -> None:
+    execution = start(write, "fail")
+    described = finished(execution)
+    assert described["PipelineExecutionStatus"] == "Failed"
+    assert "Middle (AlgorithmError: " in described["FailureReason"]
+    assert "no luck" in described["FailureReason"]
+    assert statuses(execution) == {"First": "Succeeded", "Middle": "Failed"}
+    check_retry(execution, attempts=2)
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_stopped_in_the_middle(write: Write) -> None:
+    execution = start(write, "wait")
+    wait_for_middle(execution)
+    execution.stop()
+    assert finished(execution)["PipelineExecutionStatus"] == "Stopped"
+    assert statuses(execution) == {"First": "Succeeded", "Middle": "Stopped"}
+    check_retry(execution, attempts=2)
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_killed_in_the_middle(write: Write, kept: KeptSimulator) -> None:
+    """The next simulator goes on with another attempt of what was interrupted, and keeps what had ended."""
+    execution = start(write, "wait")
+    wait_for_middle(execution)
+    first = steps_of(execution)["First"]
+    kept.kill()
+    kept.start()
+    wait_for_middle(execution, attempt=2)
+    assert steps_of(execution)["First"] == first
+    execution.stop()
+    assert finished(execution)["PipelineExecutionStatus"] == "Stopped"
+    check_retry(execution, attempts=3)
