@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -362,3 +363,44 @@ def test_resources(session: Any) -> None:
     )
     with pytest.raises(ClientError, match="Step Compares: LessThan: a string cannot be compared with a number"):
         pipeline(session, [compares], parameters=[text])
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_step_that_runs_because_another_one_failed(sources: Sources, session: Any) -> None:
+    from sagemaker.mlops.workflow.step_dependency import StepDependency, TriggerCondition
+
+    fails = sources.evaluate("not a number")
+    follows = {
+        trigger.value: sources.evaluate("1", name=trigger.value, depends_on=[StepDependency(fails, trigger)])
+        for trigger in TriggerCondition
+    }
+    execution = pipeline(session, [*follows.values(), fails]).start()
+    described = finished(execution)
+    assert described["PipelineExecutionStatus"] == "CompletedWithFailures"
+    assert "Evaluate (AlgorithmError: " in described["FailureReason"]
+    assert statuses(execution) == {"Evaluate": "Failed", "Failed": "Succeeded", "Any": "Succeeded"}
+
+
+def callback() -> Any:
+    from sagemaker.mlops.workflow.callback_step import CallbackStep
+
+    return CallbackStep(name="Ask", sqs_queue_url="https://example.com/queue", inputs={}, outputs=[])
+
+
+def emr() -> Any:
+    from sagemaker.mlops.workflow.emr_step import EMRStep, EMRStepConfig
+
+    return EMRStep("Ask", "", "", "j-1", EMRStepConfig("s3://bucket/a.jar"))
+
+
+def lambda_function() -> Any:
+    from sagemaker.core.lambda_helper import Lambda
+    from sagemaker.mlops.workflow.lambda_step import LambdaStep
+
+    return LambdaStep("Ask", Lambda(function_arn="arn:aws:lambda:us-east-1:123456789012:function:f"))
+
+
+@pytest.mark.parametrize(("kind", "make"), [("Callback", callback), ("EMR", emr), ("Lambda", lambda_function)])
+def test_a_step_of_another_type_is_refused_by_name(session: Any, kind: str, make: Callable[[], Any]) -> None:
+    with pytest.raises(ClientError, match=f"Step Ask: the type {kind} is not simulated"):
+        pipeline(session, [make()])

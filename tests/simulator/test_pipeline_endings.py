@@ -90,7 +90,7 @@ def test_a_job_that_is_stopped_or_runs_too_long(pipelines: Pipelines) -> None:
     pipelines.sagemaker.stop_processing_job(ProcessingJobName=job)
     assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Failed"
     for item in pipelines.steps(execution).values():
-        assert item["StepStatus"] == "Failed"
+        assert item["StepStatus"] == "Stopped"
         assert "was stopped, by its time limit or by request" in item["FailureReason"]
     assert set(pipelines.statuses(execution)) == {"Sleeps", "Late"}
 

@@ -59,6 +59,10 @@ def reads(value: Any) -> dict[str, Any]:
     return model("M", A=value)
 
 
+def after(name: str, trigger: str, message: Any = "") -> dict[str, Any]:
+    return fail("F", message) | {"DependsOn": [{"Step": name, "Trigger": trigger}]}
+
+
 def compares(kind: str, **members: Any) -> dict[str, Any]:
     return condition("C", [{"Type": kind, **members}], [], [])
 
@@ -146,7 +150,14 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
         "MaxRuntimeInSeconds: Invalid value for parameter input, value: 0, valid min value: 1",
     ),
     "an argument of another pattern": ([train(RoleArn="a role of this account")], "regular expression"),
-    "a trigger": ([model("A"), fail("F") | {"DependsOn": [{"Step": "A", "Trigger": "Failed"}]}], "triggers are not"),
+    "a trigger": ([model("A"), after("A", "Late")], "the Trigger Late is not one of Completed, Failed, Stopped, Any"),
+    "a trigger of nothing": ([after("A", "Failed")], "Step F: DependsOn: there is no step 'A'"),
+    "a dependency without a trigger": ([fail("F") | {"DependsOn": [{"Step": "A"}]}], "DependsOn: Trigger is missing"),
+    "a dependency that is a number": ([fail("F") | {"DependsOn": [3]}], "DependsOn must be an object"),
+    "a failed step's results": (
+        [train(), after("T", "Failed", get("Steps.T.RoleArn"))],
+        "Step F: it can never run, because the step 'T' cannot end in two ways",
+    ),
     "an unknown function": ([reads({"Std:Upper": "a"})], "the function Std:Upper is unknown"),
     "a join without values": ([reads({"Std:Join": {"On": ","}})], "Std:Join: Values is missing"),
     "a join of objects": ([train(), reads(join(get("Steps.T.ModelArtifacts")))], "a structure cannot be joined"),

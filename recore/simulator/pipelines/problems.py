@@ -6,11 +6,11 @@ class DefinitionError(ValueError):
 
 
 class StepFailure(Exception):
-    """A step failed; the message becomes its FailureReason. kind: what a retry policy calls such a failure, if it can.
+    """A step failed; the message becomes its FailureReason.
 
-    kind is one of the exception types of retry policies, or empty.
+    kind: what a retry policy calls such a failure, one of its exception types, or empty. status: the step's.
     """
 
-    def __init__(self, message: str, kind: str = ""):
+    def __init__(self, message: str, kind: str = "", status: str = "Failed"):
         super().__init__(message)
-        self.kind = kind
+        self.kind, self.status = kind, status

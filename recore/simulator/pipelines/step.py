@@ -8,6 +8,7 @@ from typing import Any
 from botocore.model import Shape
 
 from recore.simulator.pipelines.cache_config import CacheConfig, read_cache_config
+from recore.simulator.pipelines.dependencies import SUCCEEDED, Endings, every, read_depends_on
 from recore.simulator.pipelines.document import members
 from recore.simulator.pipelines.expressions import Scope, is_expression
 from recore.simulator.pipelines.problems import DefinitionError
@@ -29,20 +30,20 @@ LONGEST = {"DisplayName": 256, "Description": 3072}
 class PipelineStep:
     """A step. branch: of a step inside a Condition step, that step's name and the outcome for which this one runs.
 
-    files: by the name of a property file, the output that has it and its path there. needs: the names of all steps
-    that have to succeed before, filled in when all steps are known.
+    files: by the name of a property file, the output that has it and its path there. needs: how all steps before this
+    one may have ended, filled in when all steps are known.
     """
 
     name: str
     type: StepType
     arguments: dict[str, Any]
-    depends_on: tuple[str, ...]
+    depends_on: Endings
     branch: tuple[str, bool] | None
     cache: CacheConfig
     files: Mapping[str, tuple[str, str]]
     retries: tuple[RetryPolicy, ...]
     described: Mapping[str, str]
-    needs: set[str] = field(default_factory=set)
+    needs: dict[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def type_name(self) -> str:
@@ -57,9 +58,8 @@ class PipelineStep:
     def check(self, scope: Scope) -> None:
         """Raise DefinitionError where the step cannot run; find out what it needs."""
         self.type.check(self.arguments, scope)
-        self.needs.update(self.depends_on, self.type.references(self.arguments, scope))
-        if self.branch:
-            self.needs.add(self.branch[0])
+        succeeded = [*self.type.references(self.arguments, scope), *(self.branch or ())[:1]]
+        self.needs.update(every([*self.depends_on.items(), *((name, SUCCEEDED) for name in succeeded)]))
 
 
 def read_step(document: Any, branch: tuple[str, bool] | None, operations: frozenset[str]) -> PipelineStep:
@@ -88,15 +88,11 @@ def _read_named(name: str, document: Any, branch: tuple[str, bool] | None, opera
     for member, longest in LONGEST.items():
         if len(given.get(member, "")) > longest:
             raise DefinitionError(f"{member} has more than {longest} characters")
-    depends_on = given.get("DependsOn", [])
-    for other in depends_on:
-        if not isinstance(other, str):
-            raise DefinitionError("DependsOn: names of steps are simulated, and triggers are not")
     return PipelineStep(
         name=name,
         type=step_type,
         arguments=given["Arguments"],
-        depends_on=tuple(depends_on),
+        depends_on=read_depends_on(given.get("DependsOn", [])),
         branch=branch,
         cache=read_cache_config(given["CacheConfig"]) if "CacheConfig" in given else NO_CACHE,
         files=_read_files(given["PropertyFiles"], given["Arguments"]) if "PropertyFiles" in given else {},

@@ -160,23 +160,34 @@ class PipelineExecutions(Resource):
         }
 
     def _retry(self, started: list[str], request: Record) -> Record:
-        """Let the steps of an execution that failed or were stopped run again."""
+        """Let the steps of an execution that failed or were stopped run again, and those that ran because of that."""
         execution = self.find("RetryPipelineExecution", request)
         status, key = execution["PipelineExecutionStatus"], execution["Key"]
-        if status not in ("Failed", "Stopped"):
+        if status not in ("Failed", "Stopped", "CompletedWithFailures"):
             message = f"The execution is in status {status}: one that failed or was stopped can be retried"
             raise ServiceError("ValidationException", message)
         self._check_number("RetryPipelineExecution")
-        steps = StepRecords(self.store, key)
-        for record in steps.all():
-            if record["StepStatus"] != "Succeeded":
-                again = {"StepStatus": "Starting", "RetryAt": now(), "Retries": {}, "FirstFailed": None}
-                steps.put(record["StepName"], Metadata=None, **again)
+        text = (self.store.get(TEXTS, key) or {})[DEFINITION]
+        self._run_again(StepRecords(self.store, key), read_definition(text, self.platform.operations))
         members = {"PipelineExecutionStatus": "Executing", "FailureReason": None, "LastModifiedTime": now()}
         members |= {name: request[name] for name in DESCRIBED if name in request}
         self.store.update(self.kind, key, **members)
         started.append(key)
         return {"PipelineExecutionArn": execution["PipelineExecutionArn"]}
+
+    def _run_again(self, records: StepRecords, definition: PipelineDefinition) -> None:
+        """Another attempt for the steps that have not succeeded; those that followed on that have not run yet."""
+        known, again = {record["StepName"]: record for record in records.all()}, set[str]()
+        for name, step in definition.steps.items():
+            if name not in known:
+                continue
+            if not again.isdisjoint(step.needs):
+                again.add(name)
+                records.delete(name)
+            elif known[name]["StepStatus"] != "Succeeded":
+                again.add(name)
+                attempt = {"StepStatus": "Starting", "RetryAt": now(), "Retries": {}, "FirstFailed": None}
+                records.put(name, Metadata=None, **attempt)
 
     def _check_number(self, operation: str) -> None:
         count = sum(record["PipelineExecutionStatus"] in self.running for record in self.store.all(self.kind))

@@ -122,15 +122,23 @@ class ExecutionRun:
         return execution
 
     def _end(self) -> None:
-        failed = [record for record in self._known.values() if record["StepStatus"] == "Failed"]
+        failed = [record for record in self._known.values() if _has_failed(record)]
+        status = "Failed" if failed else "Succeeded"
+        if failed and all(map(self._is_followed, failed)):
+            status = "CompletedWithFailures"
 
         def ended(execution: Record) -> Record:
             stopped = execution["PipelineExecutionStatus"] == "Stopping" and not self._has_failed_for_good()
-            status = "Stopped" if stopped else "Failed" if failed else "Succeeded"
-            reason = _reason(failed) if status == "Failed" else None
-            return execution | {"PipelineExecutionStatus": status, "FailureReason": reason, "LastModifiedTime": now()}
+            reason = _reason(failed) if failed and not stopped else None
+            members = {"PipelineExecutionStatus": "Stopped" if stopped else status, "FailureReason": reason}
+            return execution | members | {"LastModifiedTime": now()}
 
         self._store.change("PipelineExecution", self._key, ended)
+
+    def _is_followed(self, failed: Record) -> bool:
+        """Whether a step has run because this one failed."""
+        name, status = failed["StepName"], failed["StepStatus"]
+        return any(status in self._definition.steps[other].needs.get(name, ()) for other in self._known)
 
 
 class ReadySteps(Iterator[PipelineStep]):
@@ -156,17 +164,22 @@ class ReadySteps(Iterator[PipelineStep]):
         raise StopIteration
 
     def _may_start(self, step: PipelineStep) -> bool:
-        needed = [self._records.get(name, {}) for name in step.needs]
-        if any(record.get("StepStatus") != "Succeeded" for record in needed):
-            return False
+        for name, endings in step.needs.items():
+            if self._records.get(name, {}).get("StepStatus") not in endings:
+                return False
         if step.branch is None:
             return True
         condition, outcome = step.branch
         return bool(self._records[condition]["Properties"]["Outcome"] == str(outcome))
 
 
+def _has_failed(record: Record) -> bool:
+    """Whether a step failed, or its job was stopped otherwise than with the execution, for which there is a reason."""
+    return record["StepStatus"] == "Failed" or (record["StepStatus"] == "Stopped" and bool(record["FailureReason"]))
+
+
 def _reason(failed: list[Record]) -> str:
     """What an execution's FailureReason says: the steps that failed, each with its reason."""
-    steps = "; ".join(f"{record['StepName']} ({record.get('FailureReason', '')})" for record in failed)
+    steps = "; ".join(f"{record['StepName']} ({record['FailureReason']})" for record in failed)
     plural = "step" if len(failed) == 1 else f"{len(failed)} steps"
     return f"Step failure: {plural} failed: {steps}"[:LONGEST_REASON]

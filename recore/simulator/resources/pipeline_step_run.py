@@ -132,7 +132,7 @@ class StepRun:
                 members = {"RetryAt": again, "Retries": retries, "FirstFailed": first}
                 self.put(step, StepStatus="Starting", FailureReason=reason, **members)
                 return
-        self.put(step, StepStatus="Failed", EndTime=time, FailureReason=reason)
+        self.put(step, StepStatus=failure.status, EndTime=time, FailureReason=reason)
 
     def _context(self, step: PipelineStep) -> StepContext:
         record, check = self._known[step.name], self._job.raise_if_stopping

@@ -86,7 +86,8 @@ class StepWork:
             reason = record.get("FailureReason") or "AlgorithmError: The job gave no reason"
             raise StepFailure(reason, OF_REASONS.get(reason.partition(":")[0], ""))
         if status == "Stopped":
-            raise StepFailure(f"ClientError: The {kind} '{name}' was stopped, by its time limit or by request")
+            message = f"ClientError: The {kind} '{name}' was stopped, by its time limit or by request"
+            raise StepFailure(message, status="Stopped")
         return bool(status == "Completed")
 
     def stop(self, step: PipelineStep, name: str) -> None:

@@ -29,9 +29,12 @@ class StepRecords:
         """Change members of a record, which is created if it does not exist."""
         return self._store.change(self._kind, name, lambda record: record | members, {})
 
+    def delete(self, name: str) -> None:
+        self._store.delete(self._kind, name)
+
     def delete_all(self) -> None:
         for record in self.all():
-            self._store.delete(self._kind, record["StepName"])
+            self.delete(record["StepName"])
 
 
 def steps_kind(execution: str) -> str:
