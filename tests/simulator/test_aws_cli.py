@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.endpoints import NAMED, Endpoints
+from support.pipelines import Pipelines, definition, get, step
 from support.simulator_client import IMAGE
 from support.tuning_jobs import SCRIPT, Tuning, categorical, tuning_request
 
@@ -58,6 +59,17 @@ def aws(command):
         done = subprocess.run(**command(*words), capture_output=True, timeout=120)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+    return run
+
+
+@pytest.fixture
+def sagemaker(aws):
+    """Run an operation of SageMaker; what it answers."""
+
+    def run(operation: str, *words: str) -> dict:
+        printed = aws("sagemaker", operation, *words)
+        return json.loads(printed) if printed else {}
 
     return run
 
@@ -119,12 +131,8 @@ def test_tail_shows_lines_while_the_job_runs(client, command) -> None:
     assert status == "InProgress"
 
 
-def test_the_life_of_an_endpoint(client, aws, command, tmp_path: Path) -> None:
+def test_the_life_of_an_endpoint(client, aws, sagemaker, command, tmp_path: Path) -> None:
     """Deployed, waited for as long as the CLI does, invoked, updated and deleted."""
-
-    def sagemaker(operation: str, *words: str) -> dict:
-        printed = aws("sagemaker", operation, *words)
-        return json.loads(printed) if printed else {}
 
     def create_config(name: str, script: str = NAMED) -> None:
         variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
@@ -170,12 +178,8 @@ def test_the_life_of_an_endpoint(client, aws, command, tmp_path: Path) -> None:
         sagemaker("delete-model", "--model-name", name)
 
 
-def test_a_tuning_job(client, aws, command, tmp_path: Path) -> None:
+def test_a_tuning_job(client, aws, sagemaker, command, tmp_path: Path) -> None:
     """Created from a file, described, listed, and deleted; its best training job is waited for."""
-
-    def sagemaker(operation: str, *words: str) -> dict:
-        printed = aws("sagemaker", operation, *words)
-        return json.loads(printed) if printed else {}
 
     ranges = {"CategoricalParameterRanges": [categorical("x", "7", "2")]}
     request = tuning_request(client.source(job=SCRIPT), 2, 2, Strategy="Grid", ParameterRanges=ranges)
@@ -201,3 +205,61 @@ def test_a_tuning_job(client, aws, command, tmp_path: Path) -> None:
     )
     assert done.returncode == REFUSED
     assert "Could not find hyper parameter tuning job" in done.stderr
+
+
+def test_a_pipeline_and_the_registry(client, sagemaker, command, tmp_path: Path) -> None:
+    """A pipeline registers two versions; they are approved, a model is made of the latest, then of the one before."""
+    specification = {
+        "Containers": [{"Image": IMAGE, "Environment": {"WORD": get("Parameters.Word")}}],
+        "SupportedContentTypes": ["text/csv"],
+        "SupportedResponseMIMETypes": ["text/csv"],
+    }
+    group = {"ModelPackageGroupName": "cli-group", "InferenceSpecification": specification}
+    (tmp_path / "definition.json").write_text(
+        definition(
+            Pipelines(client).processing("First", "print(1)"),
+            step("Register", "RegisterModel", group, "First"),
+            Parameters=[{"Name": "Word", "Type": "String"}],
+        )
+    )
+    named, grouped = ("--pipeline-name", "cli-pipeline"), ("--model-package-group-name", "cli-group")
+    request = ("--pipeline-definition", "file://definition.json", "--role-arn", ROLE_ARN)
+    sagemaker("create-pipeline", *named, *request, "--client-request-token", "x" * 32)
+    sagemaker("update-pipeline", *named, "--pipeline-description", "by hand")
+    assert sagemaker("describe-pipeline", *named)["PipelineDescription"] == "by hand"
+    for word in ("one", "two"):
+        started = sagemaker("start-pipeline-execution", *named, "--pipeline-parameters", f"Name=Word,Value={word}")
+        execution = ("--pipeline-execution-arn", started["PipelineExecutionArn"])
+        Pipelines(client).wait(started["PipelineExecutionArn"])
+        assert sagemaker("describe-pipeline-execution", *execution)["PipelineExecutionStatus"] == "Succeeded"
+        steps = sagemaker("list-pipeline-execution-steps", *execution, "--sort-order", "Ascending")
+        assert [item["StepName"] for item in steps["PipelineExecutionSteps"]] == ["First", "Register"]
+        values = sagemaker("list-pipeline-parameters-for-execution", *execution)["PipelineParameters"]
+        assert values == [{"Name": "Word", "Value": word}]
+    listed = sagemaker("list-pipeline-executions", *named, "--max-items", "1")["PipelineExecutionSummaries"]
+    assert [item["PipelineExecutionArn"] for item in listed] == [execution[1]]
+
+    versions = sagemaker("list-model-packages", *grouped, "--sort-order", "Descending")["ModelPackageSummaryList"]
+    assert [item["ModelPackageVersion"] for item in versions] == [2, 1]
+    for item in versions:
+        approval = ("--model-approval-status", "Approved", "--approval-description", "fine")
+        sagemaker("update-model-package", "--model-package-arn", item["ModelPackageArn"], *approval)
+    approved = ("--model-approval-status", "Approved", "--sort-order", "Descending")
+    latest, before = sagemaker("list-model-packages", *grouped, *approved)["ModelPackageSummaryList"]
+    for name, package in (("cli-latest", latest), ("cli-before", before)):
+        container = f"ModelPackageName={package['ModelPackageArn']}"
+        role = ("--execution-role-arn", ROLE_ARN)
+        sagemaker("create-model", "--model-name", name, *role, "--primary-container", container)
+        described = sagemaker("describe-model", "--model-name", name)
+        assert described["PrimaryContainer"]["ModelPackageName"] == package["ModelPackageArn"]
+    found = sagemaker(
+        "search", "--resource", "ModelPackage", "--search-expression", "Filters=[{Name=ModelPackageVersion,Value=2}]"
+    )["Results"]
+    assert latest["ModelPackageArn"] in [item["ModelPackage"]["ModelPackageArn"] for item in found]
+
+    sagemaker("delete-pipeline", *named, "--client-request-token", "x" * 32)
+    for item in versions:
+        sagemaker("delete-model-package", "--model-package-name", item["ModelPackageArn"])
+    sagemaker("delete-model-package-group", *grouped)
+    done = subprocess.run(**command("sagemaker", "describe-pipeline", *named), capture_output=True, timeout=60)
+    assert (done.returncode, "Could not find pipeline" in done.stderr) == (REFUSED, True)
