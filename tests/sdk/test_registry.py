@@ -5,7 +5,8 @@ import itertools
 import tarfile
 from typing import Any
 
-from sagemaker.core.resources import ModelPackage, ModelPackageGroup
+from sagemaker.core.resources import Model, ModelPackage, ModelPackageGroup
+from sagemaker.core.shapes import ContainerDefinition
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
@@ -63,3 +64,41 @@ def test_registered_versions(s3: Any) -> None:
         assert (package.model_approval_status, package.approval_description) == ("Approved", "fine")
     listed = ModelPackage.get_all(model_package_group_name=group, model_approval_status="Approved")
     assert [package.model_package_version for package in listed] == [2, 1]
+
+
+def test_the_latest_approved_version_and_the_one_before(s3: Any) -> None:
+    """A model is made of the latest approved version; after that one is rejected, of the one before."""
+    group = f"group-{next(numbers)}"
+    formats = {"content_types": ["text/csv"], "response_types": ["text/csv"]}
+    arns = [
+        builder(s3, name).register(model_package_group_name=group, approval_status=status, **formats)
+        for name, status in (("one", "Approved"), ("two", "Approved"), ("three", "PendingManualApproval"))
+    ]
+
+    def deployed() -> str:
+        approved = {"model_package_group_name": group, "model_approval_status": "Approved"}
+        latest = next(iter(ModelPackage.get_all(**approved, sort_by="CreationTime", sort_order="Descending")))
+        container = ContainerDefinition(model_package_name=latest.model_package_arn)
+        name = f"deployed-{next(numbers)}"
+        model = Model.create(model_name=name, execution_role_arn=ROLE, primary_container=container)
+        return str(model.primary_container.model_package_name)
+
+    assert deployed() == arns[1]
+    ModelPackage.get(model_package_name=arns[2]).update(model_approval_status="Approved")
+    assert deployed() == arns[2]
+    ModelPackage.get(model_package_name=arns[2]).update(model_approval_status="Rejected")
+    assert deployed() == arns[1]
+
+
+def test_a_package_without_a_group(s3: Any) -> None:
+    """The SDK sends an approval status, too."""
+    name = f"package-{next(numbers)}"
+    arn = builder(s3, "alone").register(
+        model_package_name=name,
+        content_types=["text/csv"],
+        response_types=["text/csv"],
+        inference_instances=["ml.m5.large"],
+        transform_instances=["ml.m5.large"],
+    )
+    assert arn.endswith(f"model-package/{name}")
+    assert ModelPackage.get(model_package_name=name).model_package_status == "Completed"

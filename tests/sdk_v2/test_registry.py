@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sagemaker import Session
 from sagemaker.model import ModelPackage
+from sagemaker.model_card import model_card
 from sagemaker.predictor import Predictor
 from sagemaker.sklearn import SKLearnModel
 
@@ -16,22 +18,32 @@ def transform_fn(model, data, content_type, accept): return model, "text/csv"
 """
 
 
-def test_register_approve_and_deploy(tmp_path: Path, s3: Any) -> None:
-    (tmp_path / "inference.py").write_text(SCRIPT)
-    session = Session()
-    model_data = session.upload_data(str(tmp_path / "inference.py"), key_prefix="registry")
+def register(folder: Path, session: Session, answer: str = "registered", **members: Any) -> Any:
+    """Register a model that gives an answer; its package."""
+    (folder / "inference.py").write_text(SCRIPT.replace("registered", answer))
     model = SKLearnModel(
         model_data=None,
         role=ROLE,
-        entry_point=str(tmp_path / "inference.py"),
+        entry_point=str(folder / "inference.py"),
         framework_version="1.2-1",
         sagemaker_session=session,
     )
-    package = model.register(
+    return model.register(
         content_types=["text/csv"],
         response_types=["text/csv"],
         inference_instances=[INSTANCE],
         transform_instances=[INSTANCE],
+        **members,
+    )
+
+
+def test_register_approve_and_deploy(tmp_path: Path) -> None:
+    session = Session()
+    (tmp_path / "data").write_text("1")
+    model_data = session.upload_data(str(tmp_path / "data"), key_prefix="registry")
+    package = register(
+        tmp_path,
+        session,
         model_package_group_name="sdk-v2",
         customer_metadata_properties={"team": "core", "score": "0.7"},
         source_uri=model_data,
@@ -51,3 +63,64 @@ def test_register_approve_and_deploy(tmp_path: Path, s3: Any) -> None:
     predictor = Predictor("sdk-v2-registry", session)
     assert predictor.predict("1") == b"registered"
     predictor.delete_endpoint()
+
+
+def test_the_latest_approved_version_and_the_one_before(tmp_path: Path) -> None:
+    """An endpoint serves the latest approved version; after that one is rejected, the one before."""
+    session, group = Session(), "sdk-v2-versions"
+    packages = [register(tmp_path, session, answer, model_package_group_name=group) for answer in ("one", "two")]
+    client = session.sagemaker_client
+    for package in packages:
+        package.update_approval_status("Approved")
+    served = []
+    for status in ("Approved", "Rejected"):
+        packages[1].update_approval_status(status)
+        listed = client.list_model_packages(ModelPackageGroupName=group, ModelApprovalStatus="Approved")
+        arn = listed["ModelPackageSummaryList"][0]["ModelPackageArn"]
+        model = ModelPackage(role=ROLE, model_package_arn=arn, sagemaker_session=session)
+        if not served:
+            model.deploy(1, INSTANCE, endpoint_name=group, wait=False)
+            session.wait_for_endpoint(group, poll=1)
+        else:
+            model.create(INSTANCE)
+            Predictor(group, session).update_endpoint(1, INSTANCE, model_name=model.name, wait=False)
+            session.wait_for_endpoint(group, poll=1)
+        served.append(Predictor(group, session).predict("1").decode())
+    assert served == ["two", "one"]
+    Predictor(group, session).delete_endpoint()
+
+
+def test_what_changes_a_version(tmp_path: Path) -> None:
+    session = Session()
+    package = register(tmp_path, session, model_package_group_name="sdk-v2-changes")
+    arn = package.model_package_arn
+    specification = session.sagemaker_client.describe_model_package(ModelPackageName=arn)["InferenceSpecification"]
+    image = specification["Containers"][0]["Image"]
+    package.update_inference_specification(image_uris=[image], content_types=["text/csv", "text/plain"])
+    package.add_inference_specification("other", image_uris=[image])
+    package.update_source_uri(arn)
+    life = {"Stage": "Development", "StageStatus": "Pending", "StageDescription": "first"}
+    package.update_model_life_cycle(life)
+    described = session.sagemaker_client.describe_model_package(ModelPackageName=arn)
+    assert described["InferenceSpecification"]["SupportedContentTypes"] == ["text/csv", "text/plain"]
+    assert [item["Name"] for item in described["AdditionalInferenceSpecifications"]] == ["other"]
+    assert (described["SourceUri"], described["ModelLifeCycle"]) == (arn, life)
+
+
+def test_a_package_without_a_group(tmp_path: Path) -> None:
+    """The SDK sends an approval status, too."""
+    session = Session()
+    package = register(tmp_path, session, model_package_name="sdk-v2-alone")
+    assert package.model_package_arn.endswith("model-package/sdk-v2-alone")
+    described = session.sagemaker_client.describe_model_package(ModelPackageName="sdk-v2-alone")
+    assert "ModelApprovalStatus" not in described
+
+
+def test_the_model_card_of_a_package(tmp_path: Path) -> None:
+    """The SDK asks whether the package exists, and whether it has a card already."""
+    session = Session()
+    package = register(tmp_path, session, model_package_group_name="sdk-v2-cards")
+    found = model_card.ModelPackage.from_model_package_arn(package.model_package_arn, session)
+    assert found.model_package_version == 1
+    with pytest.raises(ValueError, match="could not be found"):
+        model_card.ModelPackage.from_model_package_arn(f"{package.model_package_arn}0", session)

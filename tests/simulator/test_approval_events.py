@@ -1,6 +1,8 @@
 """The history of a version's approval: each change is an event, which EventBridge delivers to the targets of rules."""
 
 import json
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +12,7 @@ from support.model_packages import SPECIFICATION, UNVERSIONED, Packages
 from support.simulator_client import Client, numbers
 
 from recore.simulator.account import ACCOUNT, REGION
+from recore.simulator.resources.state_changes import StateChanges
 
 
 @pytest.fixture
@@ -84,6 +87,29 @@ def test_every_change_of_the_approval_is_an_event(packages: Packages, history: H
         "not on those of the south",
     ]
     assert packages.describe(package)["ModelApprovalStatus"] == "Approved"  # the last one alone
+
+
+def test_events_of_changes_at_the_same_time(
+    packages: Packages, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They come in the order of the changes, however long an event takes."""
+    package, put = packages.version(history.group), StateChanges.put
+    starts = threading.Event()
+
+    def slowly(self: StateChanges, kind: str, arn: str, detail: dict[str, Any]) -> None:
+        if detail["ModelApprovalStatus"] == "Approved":
+            starts.set()
+            time.sleep(0.5)
+        put(self, kind, arn, detail)
+
+    monkeypatch.setattr(StateChanges, "put", slowly)
+    approves = threading.Thread(target=packages.approve, args=(package,))
+    approves.start()
+    assert starts.wait(30)
+    packages.approve(package, "Rejected")
+    approves.join()
+    assert statuses(history.events(3)) == ["PendingManualApproval", "Approved", "Rejected"]
+    assert packages.describe(package)["ModelApprovalStatus"] == "Rejected"
 
 
 def test_what_an_event_says(packages: Packages, history: History) -> None:

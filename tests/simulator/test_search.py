@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.model_packages import Packages
+from support.pipelines import Pipelines, model
 from support.simulator_client import Client, numbers
 
 from recore.simulator.resources.paging import sortable
@@ -214,6 +215,37 @@ def test_groups(packages: Packages) -> None:
     assert search(packages, "ModelPackageGroup", team, CrossAccountFilterOption="CrossAccount") == []
     assert search(packages, "ModelPackageGroup", team, ("ModelPackageGroupName", "NotEquals", made[0])) == arns[1:]
     assert search(packages, "Endpoint") == []
+
+
+def test_pipelines_and_their_executions(packages: Packages) -> None:
+    pipelines = Pipelines(packages.client)
+    name = pipelines.create(model("M"))
+    executions = [pipelines.start(name) for _ in range(2)]
+    for execution in executions:
+        pipelines.wait(execution)
+    pipeline = pipelines.describe(executions[0])["PipelineArn"]
+    assert search(packages, "Pipeline", ("PipelineName", "Equals", name)) == [pipeline]
+    ended = [("PipelineArn", "Equals", pipeline), ("PipelineExecutionStatus", "Equals", "Succeeded")]
+    assert search(packages, "PipelineExecution", *ended, SortBy="CreationTime") == executions[::-1]
+    assert search(packages, "PipelineExecution", ("PipelineExecutionStatus", "Equals", "Failed")) == []
+
+
+def test_model_cards_of_which_there_are_none(packages: Packages) -> None:
+    """Version 2 of the SDK asks whether a model package has one."""
+    assert search(packages, "ModelCard", ("ModelCardName", "Contains", "a")) == []
+    assert "does not have the property" in refused(
+        packages, Resource="ModelCard", SearchExpression={"Filters": [condition("Nothing", "Exists")]}
+    )
+
+
+def test_pages_sorted_by_long_texts(packages: Packages) -> None:
+    """A NextToken may have at most 8,192 characters."""
+    group, text = packages.group(), "\u77f3" * 1023
+    made = [packages.version(group, ModelPackageDescription=text) for _ in range(7)]
+    found = search(
+        packages, "ModelPackage", ("ModelPackageGroupName", "Equals", group), SortBy="ModelPackageDescription"
+    )
+    assert sorted(found) == sorted(made)
 
 
 @pytest.mark.parametrize(

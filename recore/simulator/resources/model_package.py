@@ -1,6 +1,7 @@
 """Model packages: the versions of a group, with their approval, and packages of a name, without a group."""
 
 import operator
+import threading
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -11,7 +12,7 @@ from recore.simulator.resources.client_token import once
 from recore.simulator.resources.model_card import check_model_card, metadata_only
 from recore.simulator.resources.package_source import with_source
 from recore.simulator.resources.paging import Place
-from recore.simulator.resources.resource import Filter, Resource, contains_text, now
+from recore.simulator.resources.resource import Filter, Resource, contains_text, not_found, now
 from recore.simulator.resources.state_changes import StateChanges
 from recore.simulator.state.records import Record
 
@@ -69,6 +70,7 @@ class ModelPackages(Resource):
     def __init__(self, platform: Platform):
         super().__init__(platform)
         self._state_changes = StateChanges(platform)
+        self._in_order = threading.Lock()
 
     def CreateModelPackage(self, request: Record) -> Record:
         return self._once("CreateModelPackage", request, self._create)
@@ -112,14 +114,16 @@ class ModelPackages(Resource):
         changed: list[Record] = []
 
         def answer(request: Record) -> Record:
-            record, has_changed = act(request)
+            with self.store.transaction():  # the package may be updated or deleted meanwhile
+                record, has_changed = act(request)
             changed.extend([record] if has_changed else [])
             return {"ModelPackageArn": record["ModelPackageArn"]}
 
-        answered = once(self, operation, request, answer)
-        for record in changed:  # which is stored by now
-            detail = {"CertifyForMarketplace": False} | {name: record[name] for name in EVENT if name in record}
-            self._state_changes.put("Model Package", record["ModelPackageArn"], detail)
+        with self._in_order:  # the events are in the order of the changes
+            answered = once(self, operation, request, answer)
+            for record in changed:  # which is stored by now
+                detail = {"CertifyForMarketplace": False} | {name: record[name] for name in EVENT if name in record}
+                self._state_changes.put("Model Package", record["ModelPackageArn"], detail)
         return answered
 
     def _create(self, request: Record) -> tuple[Record, bool]:
@@ -147,8 +151,7 @@ class ModelPackages(Resource):
                 )
             except KeyError:
                 named = group if group.startswith("arn:") else f"{GROUP_ARN}{group}"
-                message = f"Could not find model package group '{named}': it does not exist"
-                raise ServiceError("ValidationException", message) from None
+                raise ServiceError("ValidationException", not_found("model package group", named)) from None
             version = counted["LastVersion"]
             members = {"ModelApprovalStatus": "PendingManualApproval"} | request
             members |= {"ModelPackageGroupName": group, "ModelPackageVersion": version, "ListedName": group}
@@ -158,11 +161,6 @@ class ModelPackages(Resource):
         if request.get("CertifyForMarketplace"):
             message = "CreateModelPackage: CertifyForMarketplace is not simulated"
             raise ServiceError("ValidationException", message)
-        if "ModelApprovalStatus" in request:
-            message = (
-                "ModelApprovalStatus is that of a version of a model package group: ModelPackageGroupName is missing"
-            )
-            raise ServiceError("ValidationException", message)
         if "InferenceSpecification" not in request:
             message = "A model package without a group must have an InferenceSpecification"
             raise ServiceError("ValidationException", message)
@@ -170,7 +168,9 @@ class ModelPackages(Resource):
             message = f"InferenceSpecification: a model package without a group must have {missing[0]}"
             raise ServiceError("ValidationException", message)
         name = request["ModelPackageName"]
-        return self._add(request | {"ListedName": name}, name, "Unversioned")
+        # the SDKs send an approval status, too, which does not apply to a package without a group
+        members = {member: value for member, value in request.items() if member != "ModelApprovalStatus"}
+        return self._add(members | {"ListedName": name}, name, "Unversioned")
 
     def _add(self, members: Record, key: str, kind: str) -> str:
         details: Record = {"ValidationStatuses": [], "ImageScanStatuses": []}

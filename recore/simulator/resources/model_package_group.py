@@ -36,6 +36,11 @@ class ModelPackageGroups(Resource):
                 raise self.error("DeleteModelPackageGroup", "ConflictException", message)
             return self.delete("DeleteModelPackageGroup", request)
 
+    def already_exists(self, key: str) -> ServiceError:
+        """Programs look for AWS's words."""
+        message = f"Model Package Group already exists: {self.arn(key)}"
+        return self.error("CreateModelPackageGroup", "ResourceInUse", message)
+
     def PutModelPackageGroupPolicy(self, request: Record) -> Record:
         try:
             policy = json.loads(request["ResourcePolicy"])

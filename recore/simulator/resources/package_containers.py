@@ -2,6 +2,7 @@
 
 from recore.simulator.account import arn
 from recore.simulator.api.errors import ServiceError
+from recore.simulator.resources.resource import not_found
 from recore.simulator.state.records import Record, Store
 
 # members of a container that can stand beside ModelPackageName; all others are those of the package
@@ -38,7 +39,7 @@ def _deployable(store: Store, name: str) -> Record:
     package = store.get("ModelPackage", key)
     if package is None:
         named = key if key.startswith("arn:") else arn(f"model-package/{key}")
-        raise ServiceError("ValidationException", f"Could not find model package '{named}'")
+        raise ServiceError("ValidationException", not_found("model package", named))
     status = package.get("ModelApprovalStatus", "Approved")  # packages without a group have none
     if status != "Approved":
         message = f"Cannot create a model from the model package '{package['ModelPackageArn']}' in status {status}"

@@ -10,6 +10,7 @@ from typing import Any
 from recore.simulator.api.errors import ServiceError
 from recore.simulator.state.records import Record
 
+LONGEST = 512  # characters of a text that count when it is sorted
 Place = tuple[str, str]  # where a record stands in a list: by the text of what is sorted, then by another text
 
 
@@ -30,14 +31,17 @@ def page(request: Record, member: str, placed: list[tuple[Place, Record]], desce
 
 
 def sortable(value: Any) -> str:
-    """Text that is in the order of the values, which are all text, all numbers or all times."""
+    """Text that is in the order of the values, which are all text, all numbers or all times.
+
+    Of a text, the beginning counts alone: a NextToken holds it, and has at most 8,192 characters.
+    """
     if isinstance(value, datetime.datetime):
         return value.isoformat(timespec="microseconds")
     if isinstance(value, int | float):
         [bits] = struct.unpack(">q", struct.pack(">d", value))
         ordered = bits if bits >= 0 else -(2**63) - bits  # the bits of negative numbers are in the opposite order
         return f"{ordered + 2**63:020}"
-    return str(value)
+    return str(value)[:LONGEST]
 
 
 def _read_token(token: str) -> Place:

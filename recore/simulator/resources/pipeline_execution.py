@@ -20,7 +20,7 @@ from recore.simulator.resources.pipeline import DEFINITION
 from recore.simulator.resources.pipeline_context import StepContext
 from recore.simulator.resources.pipeline_run import ExecutionRun
 from recore.simulator.resources.pipeline_steps import StepRecords
-from recore.simulator.resources.resource import Filter, Resource, now, refuse_others
+from recore.simulator.resources.resource import Filter, Resource, not_found, now, refuse_others
 from recore.simulator.state.records import Record
 
 logger = logging.getLogger(__name__)
@@ -118,8 +118,7 @@ class PipelineExecutions(Resource):
         name = request["PipelineName"].removeprefix(self.arn(""))
         pipeline = self.store.get("Pipeline", name)
         if pipeline is None:
-            message = f"Requested resource not found. Could not find pipeline '{self.arn(name)}'"
-            raise self.error(operation, "ResourceNotFound", message)
+            raise self.error(operation, "ResourceNotFound", not_found("pipeline", self.arn(name)))
         return pipeline
 
     def _start(self, started: list[str], request: Record) -> Record:

@@ -113,7 +113,7 @@ class Resource:
         record = self.store.get(self.kind, key)
         if record is None:
             named = key if key.startswith("arn:") else self.arn(key)
-            message = f"Requested resource not found. Could not find {self.arn_type.replace('-', ' ')} '{named}'"
+            message = not_found(self.arn_type.replace("-", " "), named)
             raise self.error(operation, "ResourceNotFound", message)
         return record
 
@@ -193,6 +193,14 @@ def _answered(operation: str) -> dict[str, Shape]:
     """The members of an operation's answer."""
     shape = operation_model(operation).output_shape
     return dict(shape.members) if shape else {}
+
+
+def not_found(words: str, arn: str) -> str:
+    """The message where nothing has an ARN. Programs look for one of its three parts, which differ between AWS's kinds.
+
+    words: what the kind is called.
+    """
+    return f"Could not find {words} '{arn}', which does not exist (Requested resource not found)"
 
 
 def contains_text(name: str, part: str) -> bool:

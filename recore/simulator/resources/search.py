@@ -14,6 +14,8 @@ from recore.simulator.resources.search_expression import make_test
 from recore.simulator.resources.search_property import Property, find_property
 from recore.simulator.state.records import Record
 
+EMPTY = ("ModelCard",)  # version 2 of the SDK asks whether a model has one; nothing here makes any
+
 
 class Searches(Resource):
     """A result has the resource as Describe answers it, with its tags."""
@@ -28,11 +30,11 @@ class Searches(Resource):
     def Search(self, request: Record) -> Record:
         kind = request["Resource"]
         shape = _shape(kind)
-        if shape is None or kind not in self._searched:
+        if shape is None or kind not in (*self._searched, *EMPTY):
             raise ServiceError("ValidationException", f"Search: Resource {kind} is not simulated")
         if "VisibilityConditions" in request:
             raise ServiceError("ValidationException", "Search: VisibilityConditions are not simulated")
-        found = [] if request.get("CrossAccountFilterOption") == "CrossAccount" else self._records(kind)
+        found = self._records(kind) if request.get("CrossAccountFilterOption") != "CrossAccount" else []
         if "SearchExpression" in request:
             test = make_test(shape, request["SearchExpression"])
             found = [record for record in found if test(record)]
@@ -45,8 +47,9 @@ class Searches(Resource):
         return answer | {"TotalHits": {"Value": len(found), "Relation": "EqualTo"}}
 
     def _records(self, kind: str) -> list[Record]:
-        resource = self._searched[kind]
-        records = map(resource.described, self.store.all(kind))
+        if kind in EMPTY:
+            return []
+        records = map(self._searched[kind].described, self.store.all(kind))
         return [record | (self.store.get("Tags", record[f"{kind}Arn"]) or {}) for record in records]
 
 

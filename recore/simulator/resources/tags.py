@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from recore.simulator.api.errors import ServiceError
 from recore.simulator.jobs.platform import Platform
-from recore.simulator.resources.resource import Resource, merged_tags
+from recore.simulator.resources.resource import Resource, merged_tags, not_found
 from recore.simulator.state.records import Record
 
 
@@ -40,5 +40,5 @@ class Tags(Resource):
         """The tags of the resource that a request names. Raises where there is no such resource."""
         arn = request["ResourceArn"]
         if not any(resource.has(arn) for resource in self._tagged):
-            raise ServiceError("ValidationException", f"Requested resource not found. Could not find '{arn}'")
+            raise ServiceError("ValidationException", not_found("resource", arn))
         return list((self.store.get("Tags", arn) or {"Tags": []})["Tags"])
