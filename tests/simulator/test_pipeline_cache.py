@@ -109,6 +109,22 @@ def test_a_script_that_is_changed_at_its_address(pipelines: Pipelines) -> None:
     assert cached.hits() == set()
 
 
+def test_what_changes_while_the_job_waits_or_runs(pipelines: Pipelines) -> None:
+    """Nobody knows which content the job has read: the result is not used again."""
+    step = process(pipelines, "import time\ntime.sleep(3)")
+    source = step["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"].removeprefix(f"s3://{BUCKET}/")
+    name = pipelines.create(step)
+    first = pipelines.start(name)
+    pipelines.wait_for(first, "P")
+    pipelines.client.put(source, "pass")
+    assert pipelines.wait(first)["PipelineExecutionStatus"] == "Succeeded"
+    for text, hits in (("import time\ntime.sleep(3)", 0), ("pass", 0), ("pass", 1)):
+        pipelines.client.put(source, text)
+        execution = pipelines.start(name)
+        pipelines.wait(execution)
+        assert ["CacheHitResult" in item for item in pipelines.steps(execution).values()] == [bool(hits)], text
+
+
 @pytest.mark.slow
 def test_training_and_transform(pipelines: Pipelines) -> None:
     """Archives count by their files, jobs by their models; the result of a cached step leads to the next hit."""

@@ -4,10 +4,13 @@ import uuid
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError, ConnectionClosedError
 from support.pipelines import Pipelines, condition, equals, fail, get, model, step
 from support.simulator_client import IMAGE, Client
 
+from recore.simulator.resources.pipeline_run import ExecutionRun
+from recore.simulator.resources.pipeline_step_work import StepWork
 from recore.simulator.server import BUCKET, ROLE_ARN
 
 FAILS = "raise ValueError('no luck')"
@@ -79,6 +82,66 @@ def test_a_fail_step_ends_the_execution(pipelines: Pipelines) -> None:
     assert statuses == {"Sleeps": "Stopped", "First": "Succeeded", "C": "Succeeded", "Bad": "Failed"}
     job = steps["Sleeps"]["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
     assert pipelines.client.describe("ProcessingJob", job)["ProcessingJobStatus"] == "Stopped"
+
+
+def test_a_fail_step_whose_message_cannot_be_read(pipelines: Pipelines) -> None:
+    """It ends the execution all the same, with the reason why."""
+    message = {"Std:JsonGet": {"S3Uri": f"s3://{BUCKET}/nothing.json", "Path": "a"}}
+    execution = pipelines.run(pipelines.processing("Sleeps", SLEEPS), fail("Bad", message))
+    described = pipelines.describe(execution)
+    assert described["PipelineExecutionStatus"] == "Failed"
+    assert f"Bad (ClientError: s3://{BUCKET}/nothing.json cannot be read" in described["FailureReason"]
+    assert pipelines.statuses(execution) == {"Sleeps": "Stopped", "Bad": "Failed"}
+
+
+def test_an_order_to_stop_that_is_not_taken_is_repeated(pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One is answered as boto3 tells it after its own attempts, with a full disk for example; one is not answered."""
+    execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", SLEEPS)))
+    pipelines.wait_for(execution, "Sleeps")
+    full: Any = {"Error": {"Code": "InternalFailure"}, "ResponseMetadata": {"HTTPStatusCode": 500}}
+    problems = iter((ClientError(full, "StopProcessingJob"), ConnectionClosedError(endpoint_url="x")))
+    call = BaseClient._make_api_call
+
+    def refuse_first(self: BaseClient, operation: str, *arguments: Any) -> Any:
+        if operation == "StopProcessingJob" and (problem := next(problems, None)):
+            raise problem
+        return call(self, operation, *arguments)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", refuse_first)
+    pipelines.sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
+    assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Stopped"
+    assert pipelines.statuses(execution) == {"Sleeps": "Stopped"}
+
+
+def test_an_error_that_nobody_expects_fails_its_step_alone(
+    pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    describe = StepWork.describe
+
+    def broken(self: StepWork, step: Any, *arguments: Any) -> Any:
+        if step.name == "Broken":
+            raise RuntimeError("broken")
+        return describe(self, step, *arguments)
+
+    monkeypatch.setattr(StepWork, "describe", broken)
+    steps = [pipelines.processing("Broken", "pass"), pipelines.processing("Sound", "pass"), model("After", "Sound")]
+    execution = pipelines.run(*steps, model("Never", "Broken"))
+    described = pipelines.describe(execution)
+    assert described["PipelineExecutionStatus"] == "Failed"
+    assert "Broken (InternalServerError: RuntimeError('broken'))" in described["FailureReason"]
+    assert pipelines.statuses(execution) == {"Broken": "Failed", "Sound": "Succeeded", "After": "Succeeded"}
+
+
+def test_an_error_of_the_execution_itself_stops_its_jobs(pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch) -> None:
+    execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", SLEEPS)))
+    job = pipelines.wait_for(execution, "Sleeps")["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
+    with monkeypatch.context() as patch:
+        patch.setattr(ExecutionRun, "_start_ready", lambda *_: 1 / 0)
+        described = pipelines.wait(execution)
+    assert described["PipelineExecutionStatus"] == "Failed"
+    assert "ZeroDivisionError" in described["FailureReason"]
+    assert pipelines.statuses(execution) == {"Sleeps": "Failed"}
+    assert pipelines.client.wait("ProcessingJob", job)["ProcessingJobStatus"] == "Stopped"
 
 
 def test_a_job_that_is_stopped_or_runs_too_long(pipelines: Pipelines) -> None:

@@ -3,6 +3,8 @@
 import datetime
 import json
 import re
+import threading
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from botocore.exceptions import ClientError
 from support.pipelines import Pipelines, condition, definition, equals, fail, get, join, model, step
 from support.simulator_client import HOOKS, IMAGE, Client
 
+from recore.simulator.resources import pipeline_execution
 from recore.simulator.server import BUCKET, ROLE_ARN
 
 METRICS = {"acc": 0.75, "n": 3, "name": "good", "ok": True, "inner": {"list": [1, 2], "a b": 5}, "none": None}
@@ -125,8 +128,9 @@ def test_parameters_of_all_types(pipelines: Pipelines) -> None:
         parameter("F", "Float", 0.1),
         parameter("B", "Boolean", True),
         parameter("Needed", "String"),
+        parameter("Whole", "Float", 5),
     ]
-    values = {name: get(f"Parameters.{name}") for name in ("S", "I", "F", "B", "Needed")}
+    values = {name: get(f"Parameters.{name}") for name in ("S", "I", "F", "B", "Needed", "Whole")}
     joined = join(*values.values(), on=",")
     name = pipelines.create(
         model("M", **values, Joined=joined, Again=join(join("a", 1.5, True), "b")), Parameters=declared
@@ -135,16 +139,17 @@ def test_parameters_of_all_types(pipelines: Pipelines) -> None:
         pipelines.start(name, Needed=""),
         pipelines.start(name, S="other", I="-7", F="1e3", B="FALSE", Needed="é"),
     )
-    expected = {"S": "text", "I": "5", "F": "0.1", "B": "true", "Needed": "", "Joined": "text,5,0.1,true,"}
+    expected = {"S": "text", "I": "5", "F": "0.1", "B": "true", "Needed": "", "Joined": "text,5,0.1,true,,5.0"}
+    expected |= {"Whole": "5.0"}  # as it would be if an execution gave 5
     pipelines.wait(first)
     assert pipelines.environment(first, "M") == expected | {"Again": "a1.5trueb"}
     pipelines.wait(second)
-    assert pipelines.environment(second, "M")["Joined"] == "other,-7,1000.0,false,é"
+    assert pipelines.environment(second, "M")["Joined"] == "other,-7,1000.0,false,é,5.0"
     pages = pipelines.sagemaker.get_paginator("list_pipeline_parameters_for_execution").paginate(
         PipelineExecutionArn=second, PaginationConfig={"PageSize": 2}
     )
     listed = [(item["Name"], item["Value"]) for page in pages for item in page["PipelineParameters"]]
-    assert listed == [("S", "other"), ("I", "-7"), ("F", "1000.0"), ("B", "false"), ("Needed", "é")]
+    assert listed == [("S", "other"), ("I", "-7"), ("F", "1000.0"), ("B", "false"), ("Needed", "é"), ("Whole", "5.0")]
 
 
 @pytest.mark.parametrize(
@@ -177,6 +182,7 @@ def test_execution_variables_and_the_experiment(pipelines: Pipelines) -> None:
     names = ("PipelineName", "PipelineArn", "PipelineExecutionId", "PipelineExecutionArn", "StartDateTime")
     values = {name: get(f"Execution.{name}") for name in (*names, "CurrentDateTime")}
     experiment = {"ExperimentName": get("Execution.PipelineName"), "TrialName": get("Execution.PipelineExecutionId")}
+    values |= {name: get(f"PipelineExperimentConfig.{name}") for name in experiment}
     execution = pipelines.run(model("M", **values), PipelineExperimentConfig=experiment)
     described, found = pipelines.describe(execution), pipelines.environment(execution, "M")
     identifier = execution.rpartition("/")[2]
@@ -186,6 +192,7 @@ def test_execution_variables_and_the_experiment(pipelines: Pipelines) -> None:
     assert abs((started - described["CreationTime"]).total_seconds()) < 0.002  # one is rounded, the other one cut off
     assert found["CurrentDateTime"] >= found["StartDateTime"]
     named = {"ExperimentName": found["PipelineName"], "TrialName": identifier}
+    assert found.items() >= named.items()
     assert described["PipelineExperimentConfig"] == named
 
 
@@ -334,6 +341,35 @@ def test_lists_of_executions_and_of_steps(pipelines: Pipelines) -> None:
     assert pipelines.describe(first).items() >= changed.items()
     found = sagemaker.describe_pipeline(PipelineName=name)
     assert found["LastRunTime"] >= pipelines.describe(second)["CreationTime"]
+
+
+def test_other_requests_are_answered_while_a_definition_is_read(
+    pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large one takes seconds, when an execution starts and when it is retried."""
+    name = pipelines.create(fail("F"))
+    execution = pipelines.start(name)
+    pipelines.wait(execution)
+    reads, goes_on, read_definition = threading.Event(), threading.Event(), pipeline_execution.read_definition
+
+    def slowly(*arguments: Any) -> Any:
+        reads.set()
+        assert goes_on.wait(60)
+        return read_definition(*arguments)
+
+    monkeypatch.setattr(pipeline_execution, "read_definition", slowly)
+    retry = partial(pipelines.sagemaker.retry_pipeline_execution, PipelineExecutionArn=execution)
+    for request in (partial(pipelines.start, name), retry):
+        reads.clear(), goes_on.clear()
+        thread = threading.Thread(target=request)
+        thread.start()
+        assert reads.wait(60)
+        pipelines.create(model("M"))
+        assert pipelines.describe(execution)["PipelineExecutionStatus"] == "Failed"
+        goes_on.set()
+        thread.join()
+    assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Failed"
+    assert pipelines.steps(execution)["F"]["AttemptCount"] == 2
 
 
 def test_an_execution_keeps_its_definition(pipelines: Pipelines) -> None:

@@ -63,6 +63,12 @@ def after(name: str, trigger: str, message: Any = "") -> dict[str, Any]:
     return fail("F", message) | {"DependsOn": [{"Step": name, "Trigger": trigger}]}
 
 
+def outputs(count: int) -> dict[str, Any]:
+    place = PLACE | {"S3Uri": get("Parameters.S")}
+    listed = [{"OutputName": f"o{number}", "S3Output": place} for number in range(count)]
+    return process() | {"Arguments": PROCESSING | {"ProcessingOutputConfig": {"Outputs": listed}}}
+
+
 def compares(kind: str, **members: Any) -> dict[str, Any]:
     return condition("C", [{"Type": kind, **members}], [], [])
 
@@ -131,6 +137,22 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
         "string",
     ),
     "a structure for a text": ([train(), reads(get("Steps.T.ModelArtifacts"))], "this one is a structure"),
+    "too many outputs, and an expression": ([outputs(11)], "Outputs has 11 items, and may have 0 to 10"),
+    "outputs by the thousand, and as many references": (  # no item is looked for, as that would take minutes
+        [reads(get("Steps.P.ProcessingOutputConfig.Outputs['o3999'].OutputName")), outputs(4000)],
+        "Step P: Arguments.ProcessingOutputConfig.Outputs has 4000 items",
+    ),
+    "a key of another pattern, with an expression": (
+        [process() | {"Arguments": PROCESSING | {"Environment": {"a b": get("Execution.PipelineName")}}}],
+        "Arguments.Environment[a b]",
+    ),
+    "a list of another kind": (
+        [process(), train("T", InputDataConfig=get("Steps.P.AppSpecification.ContainerEntrypoint"))],
+        "Arguments.InputDataConfig: a InputDataConfig is needed, and this one is a ContainerEntrypoint",
+    ),
+    "an experiment that there is not": ([reads(get("PipelineExperimentConfig.TrialName"))], "has no 'TrialName'"),
+    "a step after a Fail step": ([fail("F"), model("M", "F")], "it can never run, because the step F ends"),
+    "a Fail step's property": ([fail("F"), reads(get("Steps.F.ErrorMessage"))], "no property 'ErrorMessage'"),
     "a text for a structure": ([train(ResourceConfig=get("Execution.PipelineArn"))], "of type structure is needed"),
     "two of one name": ([train(), train()], "Step T: there are two steps of this name"),
     "two of one name, one inside": (
@@ -194,7 +216,7 @@ MEMBERS: dict[str, tuple[Any, str]] = {
     "true as an integer": ({"Parameters": [parameter("Integer", DefaultValue=True)]}, "is not of type Integer"),
     "a default that may not be": (
         {"Parameters": [parameter("Float", DefaultValue=2, EnumValues=[1.5])]},
-        "2 is not one of 1.5",
+        "2.0 is not one of 1.5",
     ),
     "a choice of another type": ({"Parameters": [parameter("Boolean", EnumValues=["a"])]}, "not of type Boolean"),
     "a parameter's name": ({"Parameters": [{"Name": "a b", "Type": "String"}]}, "other characters"),

@@ -5,11 +5,40 @@ from typing import Any
 from botocore.model import Shape
 
 from recore.simulator.api.service_model import value_problems
-from recore.simulator.pipelines.expressions import SCALARS, ExecutionView, Scope, has_expression, is_expression, parse
+from recore.simulator.pipelines.expressions import (
+    SCALARS,
+    ExecutionView,
+    Scope,
+    StepProperty,
+    has_expression,
+    is_expression,
+    parse,
+)
 from recore.simulator.pipelines.parameters import as_text
 from recore.simulator.pipelines.problems import DefinitionError, StepFailure
+from recore.simulator.pipelines.property_path import PROPERTY_TYPES
 
 INTEGERS, FLOATS = ("integer", "long"), ("float", "double")
+
+
+def check_sizes(shape: Shape, document: Any, path: str) -> None:
+    """Raise DefinitionError where a list or a map has more or fewer items than its shape allows.
+
+    Nothing else is looked at: what refers to these items may look for them one by one afterwards.
+    """
+    if is_expression(document):
+        return
+    if isinstance(document, dict) and shape.type_name == "structure":
+        for name, item in document.items():
+            if name in shape.members:
+                check_sizes(shape.members[name], item, f"{path}.{name}")
+    elif isinstance(document, dict | list) and shape.type_name == ("map" if isinstance(document, dict) else "list"):
+        least, most = shape.metadata.get("min", 0), shape.metadata.get("max", len(document))
+        if not least <= len(document) <= most:
+            raise DefinitionError(f"{path} has {len(document)} items, and may have {least} to {most}")
+        inner, items = (shape.value, document) if isinstance(document, dict) else (shape.member, _numbered(document))
+        for key, item in items.items():
+            check_sizes(inner, item, f"{path}[{str(key)[:80]}]")
 
 
 def check_arguments(shape: Shape, document: Any, scope: Scope, path: str, deadline: float, named: str = "") -> None:
@@ -19,11 +48,14 @@ def check_arguments(shape: Shape, document: Any, scope: Scope, path: str, deadli
     """
     if is_expression(document):
         try:
-            found = parse(document, scope).type
+            found = parse(document, scope)
         except DefinitionError as problem:
             raise DefinitionError(f"{path}: {problem}") from None
-        if not _accepts(shape.type_name, found):
-            raise DefinitionError(f"{path}: a value of type {shape.type_name} is needed, and this one is a {found}")
+        if not _accepts(shape.type_name, found.type):
+            message = f"a value of type {shape.type_name} is needed, and this one is a {found.type}"
+            raise DefinitionError(f"{path}: {message}")
+        if isinstance(found, StepProperty) and not _fits(shape, found.shape):
+            raise DefinitionError(f"{path}: a {shape.name} is needed, and this one is a {found.shape.name}")
     elif shape.type_name == "structure" and isinstance(document, dict):
         if unknown := sorted(document.keys() - shape.members.keys()):
             raise DefinitionError(f"{path}: unknown parameter '{unknown[0][:80]}'")
@@ -36,6 +68,9 @@ def check_arguments(shape: Shape, document: Any, scope: Scope, path: str, deadli
     elif has_expression(document):
         if not isinstance(document, {"map": dict, "list": list}.get(shape.type_name, ())):
             raise DefinitionError(f"{path}: a value of type {shape.type_name} is needed here")
+        for key in document if isinstance(document, dict) else ():
+            if problems := value_problems(shape.key, key, f"{path}[{key[:80]}]", deadline):
+                raise DefinitionError(problems[0])
         inner, items = (shape.value, document) if isinstance(document, dict) else (shape.member, _numbered(document))
         for key, item in items.items():
             check_arguments(inner, item, scope, f"{path}[{str(key)[:80]}]", deadline)
@@ -69,6 +104,22 @@ def _accepts(place: str, found: str) -> bool:
     if place in FLOATS:
         return found in ("integer", "float", "any")
     return found == place or (place == "boolean" and found == "any")
+
+
+def _fits(place: Shape, found: Shape) -> bool:
+    """Whether a value of one shape can stand where another shape is needed."""
+    if place.name == found.name:
+        return True
+    if place.type_name == found.type_name == "structure":
+        known = found.members.keys() & place.members.keys()
+        return known >= {*place.required_members} and all(
+            _fits(place.members[name], found.members[name]) for name in known
+        )
+    if place.type_name == found.type_name == "list":
+        return _fits(place.member, found.member)
+    if place.type_name == found.type_name == "map":
+        return _fits(place.value, found.value)
+    return _accepts(place.type_name, PROPERTY_TYPES.get(found.type_name, found.type_name))
 
 
 def _converted(place: str, value: Any, path: str) -> Any:

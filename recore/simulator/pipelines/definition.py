@@ -12,6 +12,7 @@ from recore.simulator.pipelines.parameters import Parameter, read_parameters
 from recore.simulator.pipelines.problems import DefinitionError
 from recore.simulator.pipelines.step import PipelineStep, read_step
 from recore.simulator.pipelines.step_types.condition import ConditionStepType
+from recore.simulator.pipelines.step_types.fail import FailStepType
 
 VERSION = "2020-12-01"
 MOST_STEPS = 5000
@@ -32,8 +33,10 @@ class PipelineDefinition:
     experiment: dict[str, Any]
 
     def scope(self, step: PipelineStep | None = None) -> Scope:
-        """What the expressions of a step may refer to."""
-        return Scope(self.parameters, self.steps, step.type_name if step else "")
+        """What the expressions of a step may refer to, or without one those of PipelineExperimentConfig."""
+        if step is None:
+            return Scope(self.parameters, self.steps)
+        return Scope(self.parameters, self.steps, self.experiment, step.type_name)
 
 
 def read_definition(text: str, operations: frozenset[str]) -> PipelineDefinition:
@@ -78,14 +81,26 @@ def _read_steps(documents: Sequence[tuple[Branch | None, Any]], operations: froz
 
 
 def _check_steps(definition: PipelineDefinition) -> None:
-    for step in definition.steps.values():
-        try:
-            for name in step.depends_on:
-                if name not in definition.steps:
-                    raise DefinitionError(f"DependsOn: there is no step '{name[:80]}'")
-            step.check(definition.scope(step))
-        except DefinitionError as problem:
-            raise DefinitionError(f"Step {step.name}: {problem}") from None
+    for check in (_check_size, _check_step):
+        for step in definition.steps.values():
+            try:
+                check(step, definition)
+            except DefinitionError as problem:
+                raise DefinitionError(f"Step {step.name}: {problem}") from None
+
+
+def _check_size(step: PipelineStep, _: PipelineDefinition) -> None:
+    step.type.check_sizes(step.arguments)
+
+
+def _check_step(step: PipelineStep, definition: PipelineDefinition) -> None:
+    for name in step.depends_on:
+        if name not in definition.steps:
+            raise DefinitionError(f"DependsOn: there is no step '{name[:80]}'")
+    step.check(definition.scope(step))
+    for name in step.needs:
+        if isinstance(definition.steps[name].type, FailStepType):
+            raise DefinitionError(f"it can never run, because the step {name} ends the execution")
 
 
 def _check_experiment(definition: PipelineDefinition) -> None:

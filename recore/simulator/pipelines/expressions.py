@@ -6,7 +6,7 @@ the same object then evaluates it in an execution.
 
 import datetime
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,10 +15,11 @@ from botocore.model import Shape
 from recore.simulator.pipelines.document import inside, members
 from recore.simulator.pipelines.parameters import Parameter, as_text
 from recore.simulator.pipelines.problems import DefinitionError, StepFailure
-from recore.simulator.pipelines.property_path import PropertyPath
+from recore.simulator.pipelines.property_path import PROPERTY_TYPES, PropertyPath
 from recore.simulator.serving.json_path import JsonPath, NothingThere, TooMuch
 
 GET, JOIN, JSON_GET = "Get", "Std:Join", "Std:JsonGet"
+EXPERIMENT = "PipelineExperimentConfig"
 VARIABLES = (
     "PipelineName",
     "PipelineArn",
@@ -61,6 +62,7 @@ class ExecutionView(Protocol):
     """An execution as expressions see it."""
 
     parameters: Mapping[str, Any]
+    experiment: Mapping[str, str]  # the names in PipelineExperimentConfig
 
     def variable(self, name: str) -> str:
         """An execution variable of the step whose expression it is."""
@@ -74,10 +76,13 @@ class ExecutionView(Protocol):
 
 @dataclass(frozen=True)
 class Scope:
-    """What the expressions of a step may refer to. type_name: of the step; empty outside of any step."""
+    """What expressions may refer to. experiment: members of PipelineExperimentConfig. type_name: of the step that has
+    them; empty outside of any step.
+    """
 
     parameters: Mapping[str, Parameter]
     steps: Mapping[str, Referred]
+    experiment: Collection[str] = ()
     type_name: str = ""
 
 
@@ -144,10 +149,14 @@ def _parse_get(text: str, scope: Scope) -> Expression:
         if JOB_NAMES.get(name, scope.type_name) != scope.type_name:
             raise DefinitionError(f"Execution.{name} has a value in the arguments of {JOB_NAMES[name]} steps alone")
         return Variable(name)
+    if root == EXPERIMENT:
+        if name not in scope.experiment:
+            raise DefinitionError(f"{EXPERIMENT} has no '{name[:80]}' to which this could refer")
+        return ExperimentName(name)
     step = _step(text, scope)
     path = PropertyPath(text.removeprefix(f"Steps.{step.name}."))
     try:
-        found = path.type_in(step.properties())
+        found = path.shape_in(step.properties())
         step.check_property(path)
     except DefinitionError as problem:
         raise DefinitionError(f"'{text[:200]}': {problem}") from None
@@ -180,7 +189,8 @@ def _parse_json_get(argument: Any, scope: Scope) -> Expression:
         raise DefinitionError(f"'{named[:200]}': the step {step.name} has no such property file")
     output, file = step.files[name]
     uri_path = PropertyPath(f"ProcessingOutputConfig.Outputs['{output}'].S3Output.S3Uri")
-    return FileValue(path, uri=StepProperty(step.name, uri_path, "string"), file=file)
+    uri = StepProperty(step.name, uri_path, uri_path.shape_in(step.properties()))
+    return FileValue(path, uri=uri, file=file)
 
 
 def _step(text: str, scope: Scope) -> Referred:
@@ -242,10 +252,26 @@ class Variable:
 
 
 @dataclass(frozen=True)
+class ExperimentName:
+    name: str
+    type: str = "string"
+
+    def evaluate(self, context: ExecutionView) -> Any:
+        return context.experiment[self.name]
+
+    def steps(self) -> Iterator[str]:
+        return iter(())
+
+
+@dataclass(frozen=True)
 class StepProperty:
     step: str
     path: PropertyPath
-    type: str
+    shape: Shape
+
+    @property
+    def type(self) -> str:
+        return PROPERTY_TYPES.get(self.shape.type_name, str(self.shape.type_name))
 
     def evaluate(self, context: ExecutionView) -> Any:
         value = self.path.read(context.properties(self.step))

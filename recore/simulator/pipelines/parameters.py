@@ -45,8 +45,8 @@ class Parameter:
         }
         if not of_type[self.type]:
             raise DefinitionError(f"Parameter {self.name}: {json.dumps(value)[:80]} is not of type {self.type}")
-        self._check_choice(value)
-        checked: Value = value
+        checked: Value = float(value) if self.type == "Float" else value  # as those of an execution
+        self._check_choice(checked)
         return checked
 
     def _check_choice(self, value: Value) -> None:

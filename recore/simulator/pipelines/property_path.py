@@ -15,7 +15,8 @@ LONGEST = 1024  # characters
 # one token at a place, without alternatives for the same text: the time is linear in the length
 TOKEN = re.compile(r"""(?:^|\.)([A-Za-z0-9_-]+)|\[([0-9]{1,6})\]|\['([^'\]]*)'\]|\["([^"\]]*)"\]""")
 Token = str | int
-SCALARS = {"long": "integer", "double": "float", "timestamp": "string", "blob": "string"}
+# what the values of a shape are called here, if that is not the shape's type
+PROPERTY_TYPES = {"long": "integer", "double": "float", "timestamp": "string", "blob": "string"}
 
 
 class PropertyPath:
@@ -32,15 +33,15 @@ class PropertyPath:
             raise DefinitionError(f"'{text[:200]}' is not a path to a property")
         self.tokens: list[Token] = tokens
 
-    def type_in(self, properties: Mapping[str, Shape]) -> str:
-        """The type of what it leads to from properties of these shapes. Raises DefinitionError if they have no such."""
+    def shape_in(self, properties: Mapping[str, Shape]) -> Shape:
+        """The shape of what it leads to from properties of these. Raises DefinitionError if they have no such."""
         first = str(self.tokens[0])
         if first not in properties:
             raise DefinitionError(f"there is no property '{first[:80]}'")
         shape = properties[first]
         for token in self.tokens[1:]:
             shape = _shape_below(shape, token)
-        return SCALARS.get(shape.type_name, str(shape.type_name))
+        return shape
 
     def read(self, properties: Mapping[str, Any]) -> Any:
         """What it leads to from the properties of a step that ended. Raises StepFailure if that is not there."""

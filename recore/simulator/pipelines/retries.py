@@ -68,7 +68,7 @@ def read_policies(documents: Sequence[Any]) -> tuple[RetryPolicy, ...]:
         if "MaxAttempts" in given and "ExpireAfterMin" in given:
             raise DefinitionError("RetryPolicies: a policy has either MaxAttempts or ExpireAfterMin")
         limits = {"MaxAttempts": (1, MOST_ATTEMPTS), "ExpireAfterMin": (1, LONGEST_MINUTES)}
-        limits |= {"IntervalSeconds": (1, LONGEST_INTERVAL), "BackoffRate": (0, HIGHEST_RATE)}
+        limits |= {"IntervalSeconds": (0, LONGEST_INTERVAL), "BackoffRate": (0, HIGHEST_RATE)}
         for name, (least, most) in limits.items():
             if not least <= given.get(name, least) <= most:
                 raise DefinitionError(f"RetryPolicies: {name} must be from {least} to {most}")

@@ -29,6 +29,7 @@ class StepContext:
         check: Check = lambda: None,
     ):
         self.parameters: Mapping[str, Any] = execution["Parameters"]
+        self.experiment: Mapping[str, str] = execution.get("PipelineExperimentConfig", {})
         self._execution, self._s3, self._properties, self._step = execution, s3, properties, step or {}
         self._check, self._last = check, ("", None)
 

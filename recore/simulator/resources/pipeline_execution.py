@@ -1,10 +1,12 @@
 """Executions of pipelines: started, stopped, retried, described with their steps, and resumed after a restart."""
 
+import contextlib
 import logging
 import operator
 import secrets
 import string
-from functools import partial
+from collections.abc import Callable
+from functools import cache, partial
 from typing import ClassVar
 
 from recore.simulator.api.errors import ServiceError
@@ -12,7 +14,7 @@ from recore.simulator.jobs.failure import JobStopped
 from recore.simulator.jobs.queue import Job
 from recore.simulator.pipelines.definition import PipelineDefinition, read_definition
 from recore.simulator.pipelines.expressions import parse
-from recore.simulator.pipelines.parameters import Value, as_text, parameter_values
+from recore.simulator.pipelines.parameters import as_text, parameter_values
 from recore.simulator.pipelines.problems import DefinitionError
 from recore.simulator.resources.client_token import once
 from recore.simulator.resources.paging import page
@@ -31,6 +33,9 @@ STARTED = DESCRIBED | {"PipelineName", "PipelineParameters", "ClientRequestToken
 MOST_RUNNING = 200
 RETRY = 1.0  # seconds before a change that could not be written is tried again
 ID_LENGTH, ALPHABET = 12, string.ascii_lowercase + string.digits
+LONGEST_REASON = 1300  # characters
+Read = Callable[[str], PipelineDefinition]
+Act = Callable[[list[str], Read, Record], Record]  # the first one gets the keys of executions that are to run
 
 
 class PipelineExecutions(Resource):
@@ -57,11 +62,8 @@ class PipelineExecutions(Resource):
 
     def StartPipelineExecution(self, request: Record) -> Record:
         refuse_others(request, STARTED, "StartPipelineExecution")
-        started: list[str] = []
-        answer = once(self, "StartPipelineExecution", request, partial(self._start, started))
-        for key in started:
-            self._begin(key)
-        return answer
+        name = request["PipelineName"].removeprefix(self.arn(""))
+        return self._begun("StartPipelineExecution", request, self.store.get(DEFINITION, name), self._start)
 
     def StopPipelineExecution(self, request: Record) -> Record:
         return once(self, "StopPipelineExecution", request, partial(self.stop, "StopPipelineExecution"))
@@ -70,9 +72,20 @@ class PipelineExecutions(Resource):
         return super().stop(operation, request) | {"PipelineExecutionArn": self.arn(self.key(request))}
 
     def RetryPipelineExecution(self, request: Record) -> Record:
-        started: list[str] = []
-        answer = once(self, "RetryPipelineExecution", request, partial(self._retry, started))
-        for key in started:
+        return self._begun("RetryPipelineExecution", request, self.store.get(TEXTS, self.key(request)), self._retry)
+
+    def _begun(self, operation: str, request: Record, text: Record | None, act: Act) -> Record:
+        """Carry out a request that lets an execution run. text: the record of its definition.
+
+        A large definition takes seconds to read, in which the records would not be there for other requests: it is
+        read before them, and again only if it has changed meanwhile.
+        """
+        read, begun = cache(self._read), list[str]()
+        if text is not None:
+            with contextlib.suppress(ServiceError):
+                read(text[DEFINITION])
+        answer = once(self, operation, request, partial(act, begun, read))
+        for key in begun:
             self._begin(key)
         return answer
 
@@ -121,13 +134,17 @@ class PipelineExecutions(Resource):
             raise self.error(operation, "ResourceNotFound", not_found("pipeline", self.arn(name)))
         return pipeline
 
-    def _start(self, started: list[str], request: Record) -> Record:
+    def _start(self, begun: list[str], read: Read, request: Record) -> Record:
         """Add the execution that a request asks for."""
         pipeline = self._pipeline("StartPipelineExecution", request)
         name = pipeline["PipelineName"]
         self._check_number("StartPipelineExecution")
         text = (self.store.get(DEFINITION, name) or {})[DEFINITION]
-        values, definition = self._checked(text, request)
+        definition = read(text)
+        try:
+            values = parameter_values(definition.parameters, request.get("PipelineParameters", []))
+        except DefinitionError as problem:
+            raise ServiceError("ValidationException", str(problem)) from None
         key = f"{name}/execution/{''.join(secrets.choice(ALPHABET) for _ in range(ID_LENGTH))}"
         members = {member: value for member, value in request.items() if member != "PipelineParameters"}
         for member in ("RoleArn", "ParallelismConfiguration"):
@@ -139,14 +156,13 @@ class PipelineExecutions(Resource):
             self.store.update(self.kind, key, PipelineExperimentConfig=self._experiment(key, definition))
         self.store.add(TEXTS, key, {DEFINITION: text})
         self.store.update("Pipeline", name, LastRunTime=now(), LastExecutionTime=now())
-        started.append(key)
+        begun.append(key)
         return {"PipelineExecutionArn": arn}
 
-    def _checked(self, text: str, request: Record) -> tuple[dict[str, Value], PipelineDefinition]:
-        """The values of the parameters of an execution, and its definition. Raises ServiceError."""
+    def _read(self, text: str) -> PipelineDefinition:
+        """A definition. Raises ServiceError."""
         try:
-            definition = read_definition(text, self.platform.operations)
-            return parameter_values(definition.parameters, request.get("PipelineParameters", [])), definition
+            return read_definition(text, self.platform.operations)
         except DefinitionError as problem:
             raise ServiceError("ValidationException", str(problem)) from None
 
@@ -158,7 +174,7 @@ class PipelineExecutions(Resource):
             for name, value in definition.experiment.items()
         }
 
-    def _retry(self, started: list[str], request: Record) -> Record:
+    def _retry(self, begun: list[str], read: Read, request: Record) -> Record:
         """Let the steps of an execution that failed or were stopped run again, and those that ran because of that."""
         execution = self.find("RetryPipelineExecution", request)
         status, key = execution["PipelineExecutionStatus"], execution["Key"]
@@ -167,11 +183,11 @@ class PipelineExecutions(Resource):
             raise ServiceError("ValidationException", message)
         self._check_number("RetryPipelineExecution")
         text = (self.store.get(TEXTS, key) or {})[DEFINITION]
-        self._run_again(StepRecords(self.store, key), read_definition(text, self.platform.operations))
+        self._run_again(StepRecords(self.store, key), read(text))
         members = {"PipelineExecutionStatus": "Executing", "FailureReason": None, "LastModifiedTime": now()}
         members |= {name: request[name] for name in DESCRIBED if name in request}
         self.store.update(self.kind, key, **members)
-        started.append(key)
+        begun.append(key)
         return {"PipelineExecutionArn": execution["PipelineExecutionArn"]}
 
     def _run_again(self, records: StepRecords, definition: PipelineDefinition) -> None:
@@ -217,17 +233,21 @@ class PipelineExecutions(Resource):
         if execution is None or text is None:
             return
         try:
-            definition = read_definition(text[DEFINITION], self.platform.operations)
-            ExecutionRun(self.platform, execution, definition, job).run()
+            run = ExecutionRun(self.platform, execution, self._read(text[DEFINITION]), job)
+            try:
+                run.run()
+            except (JobStopped, OSError):
+                raise
+            except Exception as error:
+                job.raise_if_stopping()
+                logger.exception("%s %s", self.kind, key)
+                run.give_up(f"InternalServerError: {error!r}"[:LONGEST_REASON])
         except JobStopped:  # the simulator ends, and the next one goes on
             return
-        except OSError:
-            raise
-        except Exception as error:
-            if not job.stopping.is_set():
-                logger.exception("%s %s", self.kind, key)
-                self._end_badly(key, error)
+        except ServiceError as error:  # an earlier version of the simulator took this definition
+            self._end_badly(key, error)
 
     def _end_badly(self, key: str, error: Exception) -> None:
-        reason = f"InternalServerError: {error!r}"[:1300]
-        self.store.update(self.kind, key, PipelineExecutionStatus="Failed", FailureReason=reason)
+        reason = f"InternalServerError: {error!r}"[:LONGEST_REASON]
+        members = {"PipelineExecutionStatus": "Failed", "FailureReason": reason, "LastModifiedTime": now()}
+        self.store.update(self.kind, key, **members)

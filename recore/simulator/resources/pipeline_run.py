@@ -7,7 +7,6 @@ from recore.simulator.jobs.failure import JobStopped
 from recore.simulator.jobs.platform import Platform
 from recore.simulator.jobs.queue import Job
 from recore.simulator.pipelines.definition import PipelineDefinition
-from recore.simulator.pipelines.problems import StepFailure
 from recore.simulator.pipelines.step import PipelineStep
 from recore.simulator.resources.pipeline_cache import StepCache
 from recore.simulator.resources.pipeline_step_run import StepRun
@@ -55,6 +54,15 @@ class ExecutionRun:
                 return
             self._job.stopping.wait(PERIOD * max(1, running / LOOKED) if running else 0)
 
+    def give_up(self, reason: str) -> None:
+        """End the execution, with the steps that run, after what nobody expected."""
+        for step, record in list(self._running()):
+            if record["StepStatus"] == "Executing":
+                self._run.stop(step)
+            self._run.put(step, StepStatus="Failed", EndTime=now(), RetryAt=None, FailureReason=reason)
+        members = {"PipelineExecutionStatus": "Failed", "FailureReason": reason, "LastModifiedTime": now()}
+        self._store.update("PipelineExecution", self._key, **members)
+
     def _resume(self) -> None:
         """Of the jobs that ended with an earlier simulator, begin another attempt; finish attempts that had begun."""
         ending = self._is_ending()
@@ -71,12 +79,7 @@ class ExecutionRun:
         for step, record in list(self._running()):
             if record["StepStatus"] == "Starting":
                 continue
-            try:
-                if self._run.has_ended(step):
-                    self._run.finish(step)
-            except StepFailure as failure:
-                self._job.raise_if_stopping()  # the job may have ended with the simulator
-                self._run.fail(step, failure)
+            self._run.look(step)
 
     def _start_ready(self, execution: Record) -> None:
         """Start the steps whose needs are met, as many as may run at a time."""

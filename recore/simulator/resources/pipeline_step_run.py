@@ -1,7 +1,9 @@
 """One step of an execution from its start to its end, in the step's record, with one attempt after the other."""
 
+import contextlib
 import datetime
 import logging
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from recore.simulator.jobs.failure import JobStopped
@@ -71,41 +73,67 @@ class StepRun:
 
     def attempt(self, step: PipelineStep) -> None:
         """Carry out an attempt that has begun, perhaps under an earlier simulator, until a job runs."""
-        try:
+        with self._or_fail(step):
             if isinstance(step.type, ConditionStepType):
                 self._decide(step)
             elif isinstance(step.type, FailStepType):
                 self._fail_execution(step)
             elif isinstance(step.type, RequestStepType):
                 self._create(step, step.type)
+
+    def look(self, step: PipelineStep) -> None:
+        """End an attempt if its job has ended."""
+        with self._or_fail(step):
+            if self._work.ended(step, self._known[step.name]["Job"]):
+                self._finish(step)
+
+    @contextlib.contextmanager
+    def _or_fail(self, step: PipelineStep) -> Iterator[None]:
+        """Whatever goes wrong fails this step, and not the whole execution: other steps have jobs.
+
+        Raises JobStopped where the simulator ends, and OSError where a change could not be written or asked for.
+        """
+        try:
+            yield
         except StepFailure as failure:
             self._job.raise_if_stopping()  # what failed may be the simulator, which ends
             self.fail(step, failure)
         except (JobStopped, OSError):
             raise
-        except Exception as error:  # this step fails, and not the whole execution: other steps have jobs
+        except Exception as error:
             self._job.raise_if_stopping()
             logger.exception("step %s", step.name)
             self.fail(step, StepFailure(f"InternalServerError: {error!r}"))
-
-    def has_ended(self, step: PipelineStep) -> bool:
-        """Whether a job has ended well. Raises StepFailure if it ended otherwise."""
-        return self._work.ended(step, self._known[step.name]["Job"])
 
     def interrupted(self, step: PipelineStep) -> bool:
         """Whether a job ended with an earlier simulator."""
         name = self._known[step.name].get("Job")
         return name is not None and isinstance(step.type, RequestStepType) and self._work.interrupted(step, name)
 
-    def finish(self, step: PipelineStep) -> None:
+    def _finish(self, step: PipelineStep) -> None:
         """The step has succeeded. Raises StepFailure where its properties cannot be read."""
         record = self._known[step.name]
         [created] = record["Metadata"].values()
         properties = self._work.describe(step, record["Job"], created["Arn"])
         self.put(step, StepStatus="Succeeded", EndTime=now(), Properties=properties)
         if key := record.get("CacheKey"):
-            execution = self._execution["PipelineExecutionArn"]
-            self._cache.keep(step, key, execution, properties, record["Metadata"])
+            try:
+                self._keep(step, key, properties)
+            except (JobStopped, OSError):
+                raise
+            except Exception:  # the step has succeeded all the same
+                logger.exception("the result of step %s is not kept", step.name)
+
+    def _keep(self, step: PipelineStep, key: str, properties: Record) -> None:
+        """Keep the result for later executions, unless what the step reads has changed since the key was made.
+
+        Its job may have read either, if it waited for its turn meanwhile.
+        """
+        assert isinstance(step.type, RequestStepType)  # noqa: S101 - no other step can be cached
+        self._cache.forget_contents()
+        if self._cache.key(step, self._request(step, step.type)) == key:
+            metadata = self._known[step.name]["Metadata"]
+            self._cache.keep(step, key, self._execution["PipelineExecutionArn"], properties, metadata)
 
     def stop(self, step: PipelineStep) -> None:
         self._work.stop(step, self._known[step.name]["Job"])
@@ -151,21 +179,21 @@ class StepRun:
 
     def _fail_execution(self, step: PipelineStep) -> None:
         expression = parse(step.arguments["ErrorMessage"], self._definition.scope(step))
-        message = as_text(expression.evaluate(self._context(step)))
+        try:
+            message = as_text(expression.evaluate(self._context(step)))
+        except StepFailure as failure:  # the execution ends all the same
+            message = str(failure)
         metadata = {step.type.metadata: {"ErrorMessage": message[:3072]}}
         reason = message[:LONGEST_REASON]
         self.put(step, StepStatus="Failed", EndTime=now(), FailureReason=reason, Metadata=metadata)
 
     def _create(self, step: PipelineStep, step_type: RequestStepType) -> None:
         """Create the resource of the step, or find the result of an earlier step that did the same."""
-        scope, shape, arguments = self._definition.scope(step), step_type.request_shape, dict(step.arguments)
-        named = arguments.pop(step_type.named, None)
         if self._known[step.name]["Job"] is None:
-            given = {} if named is None else resolve(shape, {step_type.named: named}, scope, self._context(step))
-            prefix = given.get(step_type.named, "")
             execution = self._execution["PipelineExecutionArn"].rpartition("/")[2]
+            prefix = self._resolve(step, step_type, {step_type.named}).get(step_type.named, "")
             self.put(step, Job=self._work.new_name(step_type, execution, step.name, prefix))
-        request = resolve(shape, arguments, scope, self._context(step))
+        request = self._request(step, step_type)
         key = self._cache.key(step, request) if step.cache.enabled else None
         if key and (entry := self._cache.find(step, key)):
             hit = {"SourcePipelineExecutionArn": entry["SourcePipelineExecutionArn"]}
@@ -175,4 +203,15 @@ class StepRun:
         arn = self._work.create(step, request, self._known[step.name]["Job"])
         self.put(step, StepStatus="Executing", Metadata={step.type.metadata: {"Arn": arn}}, CacheKey=key)
         if not step_type.runs:
-            self.finish(step)
+            self._finish(step)
+
+    def _request(self, step: PipelineStep, step_type: RequestStepType) -> Record:
+        """The request that a step makes, without the name of its resource."""
+        return self._resolve(step, step_type, step.arguments.keys() - {step_type.named})
+
+    def _resolve(self, step: PipelineStep, step_type: RequestStepType, members: Collection[str]) -> Record:
+        """Some members of a step's arguments, as far as it has them, with the values of their expressions."""
+        arguments = {name: value for name, value in step.arguments.items() if name in members}
+        scope, context = self._definition.scope(step), self._context(step)
+        resolved: Record = resolve(step_type.request_shape, arguments, scope, context)
+        return resolved

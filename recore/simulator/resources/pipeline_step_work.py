@@ -1,6 +1,5 @@
 """What one step of an execution does: the resource that it creates, looks at, describes and stops."""
 
-import contextlib
 import re
 import secrets
 import string
@@ -8,7 +7,7 @@ import uuid
 from typing import Any
 
 from botocore import xform_name
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, HTTPClientError
 
 from recore.simulator.jobs.platform import Platform
 from recore.simulator.pipelines.problems import StepFailure
@@ -54,7 +53,7 @@ class StepWork:
                 request = request | {"ClientToken": str(uuid.uuid5(uuid.NAMESPACE_OID, name))}
             else:
                 request = request | {step.type.named: name}
-            answer = getattr(self._platform.sagemaker, xform_name(step.type.create))(**request)
+            answer = self._ask(step.type.create, request)
         except ClientError as error:
             code, message = (str(error.response["Error"].get(part, "")) for part in ("Code", "Message"))
             text = f"ClientError: sagemaker:{step.type.create} was refused: {message} ({code})"
@@ -91,19 +90,21 @@ class StepWork:
         return bool(status == "Completed")
 
     def stop(self, step: PipelineStep, name: str) -> None:
-        """Order the job to stop; it may have ended by itself."""
+        """Order the job to stop; it may have ended by itself. Raises OSError where the order was not taken."""
         assert isinstance(step.type, RequestStepType)  # noqa: S101 - the others create nothing
         if step.type.runs:
-            with contextlib.suppress(ClientError):
-                getattr(self._platform.sagemaker, xform_name(step.type.stop))(**{step.type.named: name})
+            try:
+                self._ask(step.type.stop, {step.type.named: name})
+            except ClientError as error:
+                if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:  # the disk is full, for example
+                    raise OSError(str(error)) from None
 
     def describe(self, step: PipelineStep, name: str, arn: str) -> Record:
         """The properties of a resource. Raises StepFailure if it is not there any more."""
         assert isinstance(step.type, RequestStepType)  # noqa: S101 - the others create nothing
-        client = self._platform.sagemaker
         named = arn if isinstance(step.type, RegisterModelStepType) else name
         try:
-            answer = getattr(client, xform_name(step.type.describe))(**{step.type.named: named})
+            answer = self._ask(step.type.describe, {step.type.named: named})
             if isinstance(step.type, TuningStepType):
                 answer[SUMMARIES] = self._training_jobs(name, answer)
         except ClientError as error:
@@ -122,19 +123,25 @@ class StepWork:
             {},
         )
         order = "Ascending" if objective.get("Type") == "Minimize" else "Descending"
-        listed = getattr(self._platform.sagemaker, xform_name(LIST_JOBS))(
-            HyperParameterTuningJobName=name, SortBy="FinalObjectiveMetricValue", SortOrder=order, MaxResults=100
-        )
+        by = {"SortBy": "FinalObjectiveMetricValue", "SortOrder": order, "MaxResults": 100}
+        listed = self._ask(LIST_JOBS, {"HyperParameterTuningJobName": name} | by)
         jobs: list[Any] = listed[SUMMARIES]
         jobs.sort(key=lambda job: "FinalHyperParameterTuningJobObjectiveMetric" not in job)
         return jobs
+
+    def _ask(self, operation: str, request: Record) -> Any:
+        """What the simulator answers to a request. Raises OSError, after which it is repeated, where there is none."""
+        try:
+            return getattr(self._platform.sagemaker, xform_name(operation))(**request)
+        except (HTTPClientError, EndpointConnectionError) as error:
+            raise OSError(f"{operation}: {error}") from None
 
     def _create_group(self, request: Record) -> None:
         """Create the group of a model package, unless it exists."""
         group = request.get("ModelPackageGroupName", "")
         if group and not group.startswith("arn:") and self._store.get("ModelPackageGroup", group) is None:
             try:
-                self._platform.sagemaker.create_model_package_group(ModelPackageGroupName=group)
+                self._ask("CreateModelPackageGroup", {"ModelPackageGroupName": group})
             except ClientError:
                 if self._store.get("ModelPackageGroup", group) is None:  # no other step has created it meanwhile
                     raise

@@ -7,7 +7,6 @@ from botocore.model import Shape
 from recore.simulator.pipelines.document import members
 from recore.simulator.pipelines.expressions import SCALARS, Scope, parse
 from recore.simulator.pipelines.problems import DefinitionError
-from recore.simulator.pipelines.step_types.condition import text_properties
 from recore.simulator.pipelines.step_types.step_type import Document, StepType
 
 
@@ -15,7 +14,7 @@ class FailStepType(StepType):
     name = metadata = "Fail"
 
     def properties(self) -> Mapping[str, Shape]:
-        return text_properties("ErrorMessage")
+        return {}
 
     def check(self, arguments: Document, scope: Scope) -> None:
         given = members(arguments, "Arguments", {"ErrorMessage": (dict, str)}, {})

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from botocore.model import Shape
 
 from recore.simulator.api.service_model import operation_model
-from recore.simulator.pipelines.arguments import check_arguments
+from recore.simulator.pipelines.arguments import check_arguments, check_sizes
 from recore.simulator.pipelines.expressions import GET, Scope, is_expression, references
 from recore.simulator.pipelines.problems import DefinitionError
 from recore.simulator.pipelines.property_path import PropertyPath, find_item
@@ -30,6 +30,9 @@ class StepType:
     def properties(self) -> Mapping[str, Shape]:
         """The shapes of a step's properties, to which others may refer."""
         raise NotImplementedError
+
+    def check_sizes(self, arguments: Document) -> None:
+        """Raise DefinitionError where a list or a map in the arguments has too many items."""
 
     def check(self, arguments: Document, scope: Scope) -> None:
         """Raise DefinitionError where a step with these arguments cannot run."""
@@ -81,6 +84,9 @@ class RequestStepType(StepType):
         shape: Any = operation_model(self.describe).output_shape
         members: Mapping[str, Shape] = shape.members
         return members
+
+    def check_sizes(self, arguments: Document) -> None:
+        check_sizes(self.request_shape, arguments, "Arguments")
 
     def check(self, arguments: Document, scope: Scope) -> None:
         deadline = time.monotonic() + PATTERN_SECONDS
