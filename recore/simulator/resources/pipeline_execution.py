@@ -20,7 +20,7 @@ from recore.simulator.resources.client_token import once
 from recore.simulator.resources.paging import page
 from recore.simulator.resources.pipeline import DEFINITION
 from recore.simulator.resources.pipeline_context import StepContext
-from recore.simulator.resources.pipeline_run import ExecutionRun
+from recore.simulator.resources.pipeline_run import LONGEST_REASON, ExecutionRun
 from recore.simulator.resources.pipeline_steps import StepRecords
 from recore.simulator.resources.resource import Filter, Resource, not_found, now, refuse_others
 from recore.simulator.state.records import Record
@@ -33,7 +33,6 @@ STARTED = DESCRIBED | {"PipelineName", "PipelineParameters", "ClientRequestToken
 MOST_RUNNING = 200
 RETRY = 1.0  # seconds before a change that could not be written is tried again
 ID_LENGTH, ALPHABET = 12, string.ascii_lowercase + string.digits
-LONGEST_REASON = 1300  # characters
 Read = Callable[[str], PipelineDefinition]
 Act = Callable[[list[str], Read, Record], Record]  # the first one gets the keys of executions that are to run
 
@@ -232,22 +231,22 @@ class PipelineExecutions(Resource):
         execution, text = self.store.get(self.kind, key), self.store.get(TEXTS, key)
         if execution is None or text is None:
             return
+        run = None
         try:
             run = ExecutionRun(self.platform, execution, self._read(text[DEFINITION]), job)
-            try:
-                run.run()
-            except (JobStopped, OSError):
-                raise
-            except Exception as error:
-                job.raise_if_stopping()
-                logger.exception("%s %s", self.kind, key)
-                run.give_up(f"InternalServerError: {error!r}"[:LONGEST_REASON])
+            run.run()
         except JobStopped:  # the simulator ends, and the next one goes on
             return
-        except ServiceError as error:  # an earlier version of the simulator took this definition
-            self._end_badly(key, error)
+        except OSError:
+            raise
+        except Exception as error:
+            if not job.stopping.is_set():
+                logger.exception("%s %s", self.kind, key)
+                self._end_badly(key, error, run)
 
-    def _end_badly(self, key: str, error: Exception) -> None:
+    def _end_badly(self, key: str, error: Exception, run: ExecutionRun | None = None) -> None:
         reason = f"InternalServerError: {error!r}"[:LONGEST_REASON]
+        if run:
+            run.give_up(reason)
         members = {"PipelineExecutionStatus": "Failed", "FailureReason": reason, "LastModifiedTime": now()}
         self.store.update(self.kind, key, **members)

@@ -55,13 +55,11 @@ class ExecutionRun:
             self._job.stopping.wait(PERIOD * max(1, running / LOOKED) if running else 0)
 
     def give_up(self, reason: str) -> None:
-        """End the execution, with the steps that run, after what nobody expected."""
+        """End the steps that run, after an error of the execution itself."""
         for step, record in list(self._running()):
             if record["StepStatus"] == "Executing":
                 self._run.stop(step)
             self._run.put(step, StepStatus="Failed", EndTime=now(), RetryAt=None, FailureReason=reason)
-        members = {"PipelineExecutionStatus": "Failed", "FailureReason": reason, "LastModifiedTime": now()}
-        self._store.update("PipelineExecution", self._key, **members)
 
     def _resume(self) -> None:
         """Of the jobs that ended with an earlier simulator, begin another attempt; finish attempts that had begun."""

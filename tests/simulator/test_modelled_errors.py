@@ -1,0 +1,97 @@
+"""The errors of all operations of the registry and of pipelines where what a request names is not there, or in use."""
+
+from typing import Any
+
+import pytest
+from botocore import xform_name
+from botocore.exceptions import ClientError
+from support.model_packages import SPECIFICATION, Packages
+from support.pipelines import Pipelines, definition, fail
+from support.simulator_client import Client
+
+from recore.simulator.api.service_model import operation_model
+from recore.simulator.resources import model_package, model_package_group, pipeline, pipeline_execution
+from recore.simulator.server import ROLE_ARN
+
+ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
+EXECUTION = {"PipelineExecutionArn": f"{ARN}pipeline/nothing/execution/abcdefghijkl"}
+GROUP, PACKAGE, PIPELINE = ({name: "nothing"} for name in ("ModelPackageGroupName", "ModelPackageName", "PipelineName"))
+INVALID, MISSING = "ValidationException", "ResourceNotFound"
+NOTHING_THERE: dict[str, tuple[dict[str, Any], str]] = {
+    "BatchDescribeModelPackage": ({"ModelPackageArnList": ["nothing"]}, INVALID),
+    "CreateModelPackage": (GROUP | {"InferenceSpecification": SPECIFICATION}, INVALID),
+    "CreateModelPackageGroup": ({"ModelPackageGroupName": "not a name"}, INVALID),
+    "CreatePipeline": (PIPELINE | {"PipelineDefinition": "{}", "RoleArn": ROLE_ARN}, INVALID),
+    "DeleteModelPackage": (PACKAGE, INVALID),
+    "DeleteModelPackageGroup": (GROUP, INVALID),
+    "DeleteModelPackageGroupPolicy": (GROUP, INVALID),
+    "DeletePipeline": (PIPELINE, MISSING),
+    "DescribeModelPackage": (PACKAGE, INVALID),
+    "DescribeModelPackageGroup": (GROUP, INVALID),
+    "DescribePipeline": (PIPELINE, MISSING),
+    "DescribePipelineDefinitionForExecution": (EXECUTION, MISSING),
+    "DescribePipelineExecution": (EXECUTION, MISSING),
+    "GetModelPackageGroupPolicy": (GROUP, INVALID),
+    "ListModelPackageGroups": ({"NextToken": "x"}, INVALID),
+    "ListModelPackages": ({"NextToken": "x"}, INVALID),
+    "ListPipelineExecutionSteps": (EXECUTION, MISSING),
+    "ListPipelineExecutions": (PIPELINE, MISSING),
+    "ListPipelineParametersForExecution": (EXECUTION, MISSING),
+    "ListPipelines": ({"NextToken": "x"}, INVALID),
+    "PutModelPackageGroupPolicy": (GROUP | {"ResourcePolicy": "{}"}, INVALID),
+    "RetryPipelineExecution": (EXECUTION, MISSING),
+    "StartPipelineExecution": (PIPELINE, MISSING),
+    "StopPipelineExecution": (EXECUTION, MISSING),
+    "UpdateModelPackage": ({"ModelPackageArn": f"{ARN}model-package/nothing/1"}, INVALID),
+    "UpdatePipeline": (PIPELINE, MISSING),
+    "UpdatePipelineExecution": (EXECUTION, MISSING),
+}
+KINDS = (
+    model_package.ModelPackages,
+    model_package_group.ModelPackageGroups,
+    pipeline.Pipelines,
+    pipeline_execution.PipelineExecutions,
+)
+
+
+def error_of(client: Client, operation: str, request: dict[str, Any]) -> str:
+    """The code of the error with which a request is answered: it is one that the API's model of the operation has."""
+    with pytest.raises(ClientError) as caught:
+        getattr(client.sagemaker, xform_name(operation))(**request)
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    code: str = caught.value.response["Error"]["Code"]
+    assert code in {INVALID, *(shape.name for shape in operation_model(operation).error_shapes)}
+    return code
+
+
+def test_every_operation_is_here() -> None:
+    assert NOTHING_THERE.keys() == {name for kind in KINDS for name in kind.operations()}
+
+
+@pytest.mark.parametrize("operation", NOTHING_THERE)
+def test_nothing_there(client: Client, operation: str) -> None:
+    request, code = NOTHING_THERE[operation]
+    assert error_of(client, operation, request) == code
+
+
+def test_in_use(client: Client) -> None:
+    pipelines, packages = Pipelines(client), Packages(client)
+    name, text = pipelines.create(pipelines.processing("P", "import time\ntime.sleep(300)")), definition(fail("F"))
+    named = {"PipelineName": name}
+    execution = {"PipelineExecutionArn": pipelines.start(name)}
+    group = {"ModelPackageGroupName": packages.group()}
+    packages.version(group["ModelPackageGroupName"])
+    again = named | {"PipelineDefinition": text, "RoleArn": ROLE_ARN}
+    assert error_of(client, "CreatePipeline", again) == INVALID
+    assert error_of(client, "CreateModelPackageGroup", group) == INVALID
+    assert error_of(client, "DeletePipeline", named) == "ConflictException"
+    assert error_of(client, "DeleteModelPackageGroup", group) == "ConflictException"
+    assert error_of(client, "RetryPipelineExecution", execution) == INVALID
+    token = {"ClientRequestToken": "t" * 32}
+    client.sagemaker.stop_pipeline_execution(**execution, **token)
+    other = {"PipelineExecutionArn": pipelines.start(name)}
+    assert error_of(client, "StopPipelineExecution", other | token) == "ConflictException"
+    client.sagemaker.stop_pipeline_execution(**other)
+    for each in (execution, other):
+        assert pipelines.wait(each["PipelineExecutionArn"])["PipelineExecutionStatus"] == "Stopped"
+        assert error_of(client, "StopPipelineExecution", each) == INVALID
