@@ -221,7 +221,7 @@ def test_times_by_boto3(client: Client, models: list[str]) -> None:
 
 
 def test_the_message_of_what_is_missing_names_it(jobs: Jobs) -> None:
-    with pytest.raises(ServiceError, match=r"not found.*training-job/nobody"):
+    with pytest.raises(ServiceError, match=r"Could not find training job .*training-job/nobody"):
         jobs.find("DescribeTrainingJob", {"TrainingJobName": "nobody"})
 
 
@@ -238,7 +238,7 @@ def test_every_member_of_a_list_request_works_or_is_refused_by_its_name(kind: ty
             if name in FILTERS:
                 assert [count(**{name: value}) for value in FILTERS[name]] == [1, 0], f"{operation}: {name}"
             elif name in LISTED.get(operation, {}):
-                with pytest.raises(ServiceError, match=r"not found.*other"):
+                with pytest.raises(ServiceError, match=r"Could not find .*other"):
                     count(**{name: "other"})
             elif name == "NextToken":
                 with pytest.raises(ServiceError, match="Invalid NextToken"):
