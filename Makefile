@@ -82,7 +82,7 @@ test-submission: $(READY_DEV) ## check the platform's contract on FOLDER=../mine
 
 test-sdk: $(READY_DEV) setup-sdk ## SageMaker's SDK, versions 3 and 2, and PyTorch images (2.4 GB)
 	-@$(MAKE) setup-pytorch
-	$(PYTHON) -m pytest tests/simulator/test_pytorch.py
+	$(PYTHON) -m pytest tests/simulator/test_pytorch.py tests/simulator/test_serial_inference.py
 	"$(SDK)/bin/python" -m pytest tests/sdk
 	"$(SDK_V2)/bin/python" -m pytest tests/sdk_v2
 

@@ -1,5 +1,6 @@
 """The program of XGBoost images without a script: SageMaker's built-in algorithm."""
 
+import io
 import json
 import os
 import subprocess
@@ -7,13 +8,17 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import xgboost as xgb
 from support.checkout import ROOT
 from support.xgboost_data import SETTINGS, csv_of, hyperparameters, libsvm_of, matrix, table
 
+from recore.container.xgboost_hooks import XGBoostAlgorithmHooks
 from recore.container.xgboost_library.sagemaker_xgboost_container.algorithm_mode import train as algorithm
 from recore.container.xgboost_library.sagemaker_xgboost_container.algorithm_mode.hyperparameters import KNOWN, validate
 from recore.container.xgboost_library.sagemaker_xgboost_container.data_utils import get_content_type, read_dmatrix
@@ -37,15 +42,17 @@ class Trained:
         return booster
 
 
-def fill(base: Path, settings: dict[str, str], channels: dict[str, str], content_type: str | None = None) -> None:
+def fill(
+    base: Path, settings: dict[str, str], channels: dict[str, str | bytes], content_type: str | None = None
+) -> None:
     """Make a job's /opt/ml."""
     (base / "input/config").mkdir(parents=True)
     (base / "input/config/hyperparameters.json").write_text(json.dumps(settings))
     described = {name: {"ContentType": content_type} if content_type else {} for name in channels}
     (base / "input/config/inputdataconfig.json").write_text(json.dumps(described))
-    for name, text in channels.items():
+    for name, content in channels.items():
         (base / "input/data" / name).mkdir(parents=True)
-        (base / "input/data" / name / "part-0").write_text(text)
+        (base / "input/data" / name / "part-0").write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 @pytest.fixture
@@ -104,6 +111,65 @@ def test_csv_is_read_where_libsvm_is_meant_and_weights_count(train: Callable[...
     last = next(line for line in trained.printed.splitlines() if line.startswith("[4]"))
     found = float(last.partition("validation-mse:")[2])
     assert found == pytest.approx(np.mean((predictions - VALIDATION[:, 0]) ** 2), abs=1e-4)
+
+
+def parquet_of(**columns: Any) -> bytes:
+    file = io.BytesIO()
+    pq.write_table(pa.table(columns), file)
+    return file.getvalue()
+
+
+def test_parquet_is_read_like_csv(tmp_path: Path) -> None:
+    """The label first, of whatever type of number; a missing value is one."""
+    labels, *features = TRAIN.T
+    columns = {f"f{number}": pa.array(values, from_pandas=True) for number, values in enumerate(features)}
+    data = parquet_of(label=labels, **columns)
+    fill(tmp_path, hyperparameters(num_round=5), {"train": data}, "application/x-parquet")
+    (tmp_path / "model").mkdir()
+    algorithm.train(tmp_path)
+    predictions = Trained(0, "", tmp_path).booster().predict(matrix(VALIDATION))
+    np.testing.assert_array_equal(predictions, xgb.train(SETTINGS, matrix(TRAIN), 5).predict(matrix(VALIDATION)))
+
+
+WHOLE = parquet_of(label=[1, 2], depth=[3.5, 4.5])
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "part-0 is not Parquet of numbers"),
+        (b"1,2\n", "part-0 is not Parquet of numbers"),
+        (WHOLE[:-20], "part-0 is not Parquet of numbers"),
+        (parquet_of(label=[1], name=["deep"]), "part-0 is not Parquet of numbers"),
+        (parquet_of(label=[1], depths=[[1, 2]]), "part-0 is not Parquet of numbers"),
+        (parquet_of(label=[1]), "part-0 has 1 columns: the label, then at least one feature"),
+        (parquet_of(label=[1, None], depth=[1, 2]), "row 2 of the channel has no label"),
+        (parquet_of(label=pa.array([], "f8"), depth=pa.array([], "f8")), "part-0 is empty"),
+    ],
+    ids=["nothing", "CSV", "cut off", "text", "lists", "one column", "no label", "no rows"],
+)
+def test_parquet_that_is_no_table_of_numbers(tmp_path: Path, content: bytes, reason: str) -> None:
+    fill(tmp_path, hyperparameters(num_round=5), {"train": content}, "parquet")
+    with pytest.raises(UserError) as raised:
+        algorithm.train(tmp_path)
+    assert str(raised.value).startswith(reason)
+
+
+def test_several_models_are_an_ensemble(tmp_path: Path) -> None:
+    """Their predictions are averaged. Folders and hidden files are not models."""
+    boosters = [xgb.train(SETTINGS | {"max_depth": depth}, matrix(TRAIN), 5) for depth in (2, 6)]
+    for number, booster in enumerate(boosters):
+        (tmp_path / f"xgboost-model-{number}").write_bytes(booster.save_raw("ubj"))
+    (tmp_path / "code").mkdir()
+    (tmp_path / ".hidden").write_text("no model")
+    hooks = XGBoostAlgorithmHooks()
+    response = hooks.transform(hooks.default_model_fn(str(tmp_path)), csv_of(VALIDATION[:, 1:]), "text/csv", "text/csv")
+    found = np.array(response.get_data(as_text=True).split(","), dtype=np.float32)
+    expected = np.mean([booster.predict(matrix(VALIDATION)) for booster in boosters], axis=0)
+    np.testing.assert_array_equal(found, expected.astype(np.float32))
+    (tmp_path / "xgboost-model-1").write_bytes(b"no model")
+    with pytest.raises(ValueError, match="cannot load the model xgboost-model-1: "):
+        hooks.default_model_fn(str(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def training(source: Path, process: ProcessingStep, session: PipelineSession) ->
 
 
 @pytest.fixture(scope="module")
-def pipeline(session: Session, source: Path, sandbox: None) -> Pipeline:
+def pipeline(session: Session, source: Path) -> Pipeline:
     pipeline_session = PipelineSession(default_bucket=BUCKET)
     data = ParameterString("InputData", default_value=session.upload_data(str(source / "rows.csv"), key_prefix="raw"))
     count = ParameterInteger("ProcessingInstanceCount", default_value=1)

@@ -14,6 +14,7 @@ from support.job_traces import output
 from support.repacking import repack
 from support.simulator_client import IMAGE, Client, numbers
 from support.training_jobs import ALGORITHM, submit, train
+from support.tuning_jobs import tuning_request
 
 from recore.simulator.images import pytorch, xgboost
 from recore.simulator.images.catalogue import FAMILIES, find_family, refusal
@@ -54,7 +55,7 @@ def test_the_tag_of_an_image(repository: str, digest: str) -> None:
 def ask(client: Client, image: str, **members: Any) -> str:
     """The message of the ValidationException that a training job with an image is refused with."""
     with pytest.raises(ClientError) as raised:
-        submit(client, AlgorithmSpecification=ALGORITHM | {"TrainingImage": image}, **members)
+        submit(client, **{"AlgorithmSpecification": ALGORITHM | {"TrainingImage": image}} | members)
     assert raised.value.response["Error"]["Code"] == "ValidationException"
     return raised.value.response["Error"]["Message"]
 
@@ -75,6 +76,17 @@ def test_other_images_are_refused_by_name(client: Client) -> None:
     assert "tags such as 1.7-1 and 3.0-5, not '9.9'" in ask(client, f"{REGISTRY}/sagemaker-xgboost:9.9")
     resources = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}
     assert "one instance" in ask(client, XGBOOST, ResourceConfig=resources)
+
+
+def test_an_image_with_metrics_of_its_own_takes_no_others(client: Client) -> None:
+    """Neither does a tuning job whose objective is none of them."""
+    metrics = {"MetricDefinitions": [{"Name": "train:rmse", "Regex": "rmse=(.*)"}]}
+    message = ask(client, XGBOOST, AlgorithmSpecification=ALGORITHM | {"TrainingImage": XGBOOST} | metrics)
+    assert message.startswith("You can't override the metric definitions for Amazon SageMaker algorithms. Please retry")
+    request = tuning_request("")
+    request["TrainingJobDefinition"]["AlgorithmSpecification"] = ALGORITHM | {"TrainingImage": XGBOOST}
+    with pytest.raises(ClientError, match="'loss' is not a metric of the image, whose names are like train:accuracy"):
+        client.sagemaker.create_hyper_parameter_tuning_job(**request)
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=[family.name for family in FAMILIES])

@@ -154,6 +154,29 @@ def test_the_requirements_of_a_framework_processor(either):
     assert "hello from the package" in output(either, "ProcessingJob", job["ProcessingJobName"])
 
 
+def test_the_script_of_a_framework_processor(either):
+    """It names /opt/ml, where without a sandbox there is nothing. The program that it starts gets its paths."""
+    program = "import pathlib, sys\npathlib.Path(sys.argv[1], 'x').write_text(open('beside.txt').read())"
+    script = (
+        '#!/bin/bash\ncd /opt/ml/processing/input/code/\ntar -xzf sourcedir.tar.gz\nset -e\npython3 program.py "$@"'
+    )
+    archive = either.get(source(either, **{"program.py": program, "beside.txt": "beside it"}))
+    root, inputs = f"source/{uuid.uuid4().hex}", []
+    for name, file, content in (("source", "sourcedir.tar.gz", archive), ("entrypoint", "runproc.sh", script)):
+        place = {"S3Uri": either.put(f"{root}/{file}", content), "S3DataType": "S3Prefix", "S3InputMode": "File"}
+        place["LocalPath"] = f"/opt/ml/processing/input/{name.replace('source', 'code')}"
+        inputs.append({"InputName": name, "S3Input": place})
+    command = ["/bin/bash", "/opt/ml/processing/input/entrypoint/runproc.sh"]
+    job = either.process(
+        "",
+        ProcessingInputs=inputs,
+        AppSpecification={"ImageUri": IMAGE, "ContainerEntrypoint": command, "ContainerArguments": [OUTPUT]},
+        **output_to(f"s3://{BUCKET}/{root}/o"),
+    )
+    assert job["ProcessingJobStatus"] == "Completed", job
+    assert either.get(f"s3://{BUCKET}/{root}/o/x") == b"beside it"
+
+
 def test_an_archive_of_a_framework_processor_that_is_not_one(client):
     place = {"S3Uri": client.put("source/broken/sourcedir.tar.gz", "text"), "S3DataType": "S3Prefix"}
     place |= {"LocalPath": "/opt/ml/processing/input/code", "S3InputMode": "File"}

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from support.endpoints import Endpoints, variant
 from support.job_traces import output
+from support.pytorch_images import NEEDS_PYTORCH
 from support.repacking import repack
 from support.simulator_client import Client, numbers
 from support.training_jobs import ALGORITHM, train
@@ -19,12 +20,7 @@ from recore.simulator.server import ROLE_ARN
 REGISTRY = "763104351884.dkr.ecr.us-east-1.amazonaws.com"
 TRAINING, INFERENCE = (f"{REGISTRY}/pytorch-{name}:1.8.0-cpu-py3" for name in ("training", "inference"))
 
-pytestmark = [
-    pytest.mark.machine,
-    pytest.mark.skipif(
-        pytorch.FAMILY.version() is None, reason=f"no environment of PyTorch images: run {pytorch.FAMILY.remedy}"
-    ),
-]
+pytestmark = NEEDS_PYTORCH
 
 SCRIPT = """
 import argparse, os, sys

@@ -1,56 +1,97 @@
-"""The requests of AWS's notebook about serial inference with scikit-learn, replayed by boto3 alone.
+"""The requests of AWS's notebooks about serial inference, replayed by boto3 alone.
 
-recorded/sklearn-demo.json is the definition that version 2 of the SDK (2.257.7) writes for the notebook `sklearn-demo`
-of aws-samples/amazon-sagemaker-pipelines-serial-batch-inference-sklearn-pytorch. The scripts at the addresses that it
-names are those of support/serial_inference.py, the table has columns of its own.
+recorded/sklearn-demo.json and pytorch-demo.json are the definitions that version 2 of the SDK (2.257.7) writes for the
+notebooks of aws-samples/amazon-sagemaker-pipelines-serial-batch-inference-sklearn-pytorch. The scripts at the addresses
+that they name are those of support/serial_inference.py, the table has columns of its own. The requests with PyTorch
+images are replayed with a scikit-learn image in their place, too, because not every machine has PyTorch's environment.
 """
 
 import json
 import re
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from support.archives import archive_of
-from support.sandbox import SANDBOX
+from support.pytorch_images import NEEDS_PYTORCH
+from support.repacking import LAUNCHER, REPACK
 from support.serial_inference import FEATURES, MODEL, check_joined, make_table
 from support.simulator_client import Client
 
-from recore.simulator.server import ROLE_ARN
+from recore.simulator.server import ROLE_ARN, Simulator
 
-DEFINITION = (Path(__file__).parent / "recorded/sklearn-demo.json").read_text("utf-8")
-BUCKET, PREFIX = "sklearn-mlops-inf-pipeline-demo", "serial-inference-pipeline"
-NAME, GROUP = "serial-inference-pipeline", "PipelineSKLearnModelPackageGroup"
+RECORDED = Path(__file__).parent / "recorded"
 RUN = 'set -e\ncd /opt/ml/processing/input/code\ntar -xzf sourcedir.tar.gz\npython3 features.py "$@"\n'
 
-pytestmark = SANDBOX  # the scripts name files below /opt/ml
+
+@dataclass(frozen=True)
+class Recording:
+    """A notebook's names. cached: the steps whose CacheConfig is enabled. image: instead of PyTorch's."""
+
+    file: str
+    pipeline: str
+    bucket: str
+    prefix: str
+    group: str
+    model: str
+    cached: tuple[str, ...]
+    image: str | None = None
+
+    def definition(self) -> str:
+        text = (RECORDED / self.file).read_text("utf-8")
+        return re.sub(r"[\w.-]+/pytorch-(training|inference):[\w.-]+", self.image, text) if self.image else text
 
 
-@pytest.fixture(scope="module")
-def pipeline(client: Client) -> dict[str, Any]:
+SKLEARN = Recording(
+    "sklearn-demo.json",
+    pipeline="serial-inference-pipeline",
+    bucket="sklearn-mlops-inf-pipeline-demo",
+    prefix="serial-inference-pipeline",
+    group="PipelineSKLearnModelPackageGroup",
+    model="PipelineModelCreation",
+    cached=("PreprocessData",),
+)
+PYTORCH = Recording(
+    "pytorch-demo.json",
+    pipeline="serial-pytorch-pipeline",
+    bucket="pytorch-serial-inference-demo",
+    prefix="pipeline-pytorch-example",
+    group="PipelinePyTorchPackageGroup",
+    model="PyTorch",
+    cached=("PreprocessData", "TrainPyTorchModel"),
+)
+INSTEAD = replace(PYTORCH, image="683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3")
+
+
+def create(client: Client, recording: Recording) -> None:
     """What the definition's addresses lead to is uploaded, and the pipeline is created twice, as `upsert` does."""
-    client.s3.create_bucket(Bucket=BUCKET)
-    objects = {f"{PREFIX}/housing_data/raw/raw_data_all.csv": make_table()}
-    sources = archive_of(**{"features.py": FEATURES, "model.py": MODEL})
-    for key in re.findall(rf's3://{BUCKET}/([^"\\]+/(?:sourcedir\.tar\.gz|runproc\.sh))', DEFINITION):
+    definition = recording.definition()
+    client.s3.create_bucket(Bucket=recording.bucket)
+    objects = {f"{recording.prefix}/housing_data/raw/raw_data_all.csv": make_table()}
+    scripts = {"_repack_script_launcher.sh": LAUNCHER, "_repack_model.py": REPACK}
+    sources = archive_of(**scripts, **{"features.py": FEATURES, "model.py": MODEL})
+    for key in re.findall(rf's3://{recording.bucket}/([^"\\]+/(?:sourcedir\.tar\.gz|runproc\.sh))', definition):
         objects[key] = RUN if key.endswith(".sh") else sources
     assert len(objects) == 8
     for key, body in objects.items():
-        client.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
-    request = {"PipelineName": NAME, "RoleArn": ROLE_ARN, "PipelineDefinition": DEFINITION}
+        client.s3.put_object(Bucket=recording.bucket, Key=key, Body=body)
+    request = {"PipelineName": recording.pipeline, "RoleArn": ROLE_ARN, "PipelineDefinition": definition}
     client.sagemaker.create_pipeline(**request, ClientRequestToken="first-request-of-the-notebook-000000")
     with pytest.raises(ClientError, match="already exists") as refused:
         client.sagemaker.create_pipeline(**request, ClientRequestToken="second-request-of-the-notebook-00000")
     assert refused.value.response["Error"]["Code"] == "ValidationException"
     client.sagemaker.update_pipeline(**request)
-    return client.sagemaker.describe_pipeline(PipelineName=NAME)
+    described = client.sagemaker.describe_pipeline(PipelineName=recording.pipeline)["PipelineDefinition"]
+    assert json.loads(described) == json.loads(definition)
 
 
-def execute(client: Client) -> tuple[str, dict[str, Any]]:
+def execute(client: Client, recording: Recording) -> tuple[str, dict[str, Any]]:
     """Run an execution to its end; return its ARN and its steps by name."""
-    arn = client.sagemaker.start_pipeline_execution(PipelineName=NAME)["PipelineExecutionArn"]
+    arn = client.sagemaker.start_pipeline_execution(PipelineName=recording.pipeline)["PipelineExecutionArn"]
     deadline = time.monotonic() + 300
     while (execution := client.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn))[
         "PipelineExecutionStatus"
@@ -62,35 +103,48 @@ def execute(client: Client) -> tuple[str, dict[str, Any]]:
     return arn, {step["StepName"]: step for step in steps}
 
 
-def test_the_notebook_s_requests(client: Client, pipeline: dict[str, Any]) -> None:
-    assert json.loads(pipeline["PipelineDefinition"]) == json.loads(DEFINITION)
-    first, steps = execute(client)
-    assert len(steps) == 4
+@pytest.fixture
+def client() -> Iterator[Client]:
+    """Of a simulator that has nothing else."""
+    with Simulator() as simulator:
+        yield Client(simulator)
+
+
+@pytest.mark.parametrize(
+    "recording",
+    [
+        pytest.param(SKLEARN, id="scikit-learn"),
+        pytest.param(INSTEAD, id="scikit-learn instead of PyTorch"),
+        pytest.param(PYTORCH, id="PyTorch", marks=NEEDS_PYTORCH),
+    ],
+)
+def test_the_notebook_s_requests(client: Client, recording: Recording) -> None:
+    create(client, recording)
+    first, steps = execute(client, recording)
+    assert len(steps) == len(json.loads(recording.definition())["Steps"])
     assert not any("CacheHitResult" in step for step in steps.values())
 
-    model = client.sagemaker.list_models()["Models"][0]["ModelName"]
-    assert "PipelineModelCreation" in model
+    model = client.sagemaker.list_models(NameContains=recording.model)["Models"][0]["ModelName"]
     packages = client.sagemaker.list_model_packages(
-        ModelPackageGroupName=GROUP, ModelApprovalStatus="Approved", SortBy="CreationTime", MaxResults=100
+        ModelPackageGroupName=recording.group, ModelApprovalStatus="Approved", SortBy="CreationTime", MaxResults=100
     )
     arn = packages["ModelPackageSummaryList"][0]["ModelPackageArn"]
     package = client.sagemaker.describe_model_package(ModelPackageName=arn)
     assert len(package["InferenceSpecification"]["Containers"]) == 2
 
-    name = "inference-pipelines-batch-2026"
+    uri = f"s3://{recording.bucket}/{recording.prefix}"
+    name = f"inference-pipelines-batch-{recording.pipeline}"
     client.sagemaker.create_transform_job(
         TransformJobName=name,
         ModelName=model,
         BatchStrategy="MultiRecord",
         TransformInput={
-            "DataSource": {
-                "S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/{PREFIX}/test/test.csv"}
-            },
+            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"{uri}/test/test.csv"}},
             "ContentType": "text/csv",
             "SplitType": "Line",
         },
         TransformOutput={
-            "S3OutputPath": f"s3://{BUCKET}/{PREFIX}/batch-transform/output",
+            "S3OutputPath": f"{uri}/batch-transform/output",
             "AssembleWith": "Line",
             "Accept": "text/csv",
         },
@@ -99,10 +153,9 @@ def test_the_notebook_s_requests(client: Client, pipeline: dict[str, Any]) -> No
     )
     job = client.wait("TransformJob", name, 180)
     assert job["TransformJobStatus"] == "Completed", job
-    uri = f"s3://{BUCKET}/{PREFIX}"
     given, joined = client.get(f"{uri}/test/test.csv"), client.get(f"{uri}/batch-transform/output/test.csv.out")
     check_joined(given.decode(), joined.decode())
 
-    _, again = execute(client)
+    _, again = execute(client, recording)
     hits = {name: step["CacheHitResult"] for name, step in again.items() if "CacheHitResult" in step}
-    assert hits == {"PreprocessData": {"SourcePipelineExecutionArn": first}}
+    assert hits == {name: {"SourcePipelineExecutionArn": first} for name in recording.cached}

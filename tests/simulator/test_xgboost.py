@@ -4,6 +4,7 @@ Predictions are those of xgboost in this process with the same hyperparameters, 
 """
 
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,8 @@ def test_the_model_the_log_and_the_metrics(client: Client, job: dict[str, Any], 
     assert "The image " in printed
     assert "is of XGBoost 1.7; the version differs" in printed
     final = {metric["MetricName"]: metric["Value"] for metric in job["FinalMetricDataList"]}
+    definitions = {item["Name"]: item["Regex"] for item in job["AlgorithmSpecification"]["MetricDefinitions"]}
+    assert float(re.search(definitions["train:rmse"], last)[1]) == float(trained.partition(":")[2])
     assert final == {
         "train:rmse": pytest.approx(float(trained.partition(":")[2])),
         "validation:rmse": pytest.approx(float(validated.partition(":")[2])),

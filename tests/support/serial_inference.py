@@ -22,7 +22,7 @@ except ImportError:
     pass
 
 if __name__ == "__main__":
-    base = pathlib.Path("/opt/ml/processing")
+    base = pathlib.Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"), "processing")
     [path] = (base / "input").glob("*.csv")
     rows = pandas.read_csv(path)
     features, train = list(rows.columns[:-1]), rows.index % 3 > 0

@@ -6,6 +6,7 @@ The script comes as an archive on S3, or as a channel that the SDK's driver scri
 import json
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +55,9 @@ def prepare(record: Record, job: Job, s3: Any, volume: Volume, true_paths: bool)
     if not program.endswith(".sh"):  # the toolkit installs nothing for a command
         requirements = find_requirements(_unpacked(source, job, volume), drivers / "sourcecode.json")
     if not true_paths:
-        _translate(drivers, ml)
+        translate_scripts(drivers.rglob("*"), ml)
         if program == REPACKING:
-            _translate(ml / "input/source", ml)
+            translate_scripts((ml / "input/source").rglob("*"), ml)
     return requirements
 
 
@@ -139,9 +140,9 @@ def find_requirements(source: Path, drivers: Path | None = None) -> Requirements
     raise JobFailed("ClientError: the file of requirements is not in the source")
 
 
-def _translate(drivers: Path, ml: Path) -> None:
+def translate_scripts(paths: Iterable[Path], ml: Path) -> None:
     """Without a sandbox, scripts that the SDK adds must name this job's folder where they name /opt/ml."""
-    for path in drivers.rglob("*") if drivers.is_dir() else []:
+    for path in paths:
         script = start_of(path, LARGEST_SCRIPT + 1)
         if not script or len(script) > LARGEST_SCRIPT:
             continue

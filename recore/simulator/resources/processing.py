@@ -15,7 +15,7 @@ from recore.simulator.jobs.output_files import OutputFolder
 from recore.simulator.jobs.queue import Job
 from recore.simulator.jobs.reasons import start_of
 from recore.simulator.jobs.requirements import RequirementsFile
-from recore.simulator.jobs.script_mode import find_requirements
+from recore.simulator.jobs.script_mode import find_requirements, translate_scripts
 from recore.simulator.jobs.volume import Volume
 from recore.simulator.resources.ineffective import PROCESSING, without_effect
 from recore.simulator.resources.job import JobResource
@@ -23,7 +23,8 @@ from recore.simulator.state.records import Record
 
 ML = "/opt/ml/"
 LONGEST_NAME = 255  # bytes
-SDK_SOURCE = "processing/input/code/sourcedir.tar.gz"  # below it: the source of the SDK's FrameworkProcessor
+# of the SDK's FrameworkProcessor: its source below ML, and its script, which unpacks the source and names /opt/ml
+SDK_SOURCE, SDK_SCRIPTS = "processing/input/code/sourcedir.tar.gz", "processing/input/*/runproc.sh"
 
 
 class ProcessingJobs(JobResource):
@@ -93,6 +94,8 @@ class ProcessingJobs(JobResource):
         for given in record.get("ProcessingInputs", []):
             folder = ml / given["S3Input"]["LocalPath"].removeprefix(ML)
             transfers.download(self.platform.s3, given["S3Input"]["S3Uri"], folder, job.raise_if_stopping, volume)
+        if not self.platform.isolation.true_paths:
+            translate_scripts(ml.glob(SDK_SCRIPTS), ml)
         (ml / "config/resourceconfig.json").write_text(json.dumps({"current_host": "algo-1", "hosts": ["algo-1"]}))
         (ml / "config/processingjobconfig.json").write_text(json.dumps(record, default=str))
         return ml

@@ -22,6 +22,7 @@ from recore.simulator.resources.job import JobResource
 from recore.simulator.resources.resource import now
 from recore.simulator.state.records import Record
 
+OWN_METRICS = "You can't override the metric definitions for Amazon SageMaker algorithms"  # programs look for it
 UPLOADING = ("Uploading", "Uploading the model")
 
 
@@ -55,15 +56,17 @@ class TrainingJobs(JobResource):
         trial = self.store.get("TuningTrial", record["TrainingJobName"]) or {}
         # SageMaker always answers KmsKeyId, and version 2 of its SDK reads it
         output = {"KmsKeyId": ""} | record["OutputDataConfig"]
-        return record | {"OutputDataConfig": output, "TuningJobArn": trial.get("HyperParameterTuningJobArn")}
+        algorithm = with_own_metrics(record["AlgorithmSpecification"])
+        members = {"OutputDataConfig": output, "AlgorithmSpecification": algorithm}
+        return record | members | {"TuningJobArn": trial.get("HyperParameterTuningJobArn")}
 
     def execute(self, record: Record, job: Job) -> Record:
         name, algorithm = record["TrainingJobName"], record["AlgorithmSpecification"]
         family = family_of(algorithm["TrainingImage"])
-        definitions = {metric["Name"]: metric["Regex"] for metric in algorithm.get("MetricDefinitions", [])}
-        definitions = {**family.metrics, **definitions}
+        definitions = with_own_metrics(algorithm).get("MetricDefinitions", [])
         observed = self.platform.observed.get(name)
-        metrics = TrainingMetrics(self.platform.cloudwatch, self.log_group, name, definitions, observed)
+        patterns = {metric["Name"]: metric["Regex"] for metric in definitions}
+        metrics = TrainingMetrics(self.platform.cloudwatch, self.log_group, name, patterns, observed)
         log = self.log(name, metrics)
         remarks = family.remarks(algorithm["TrainingImage"]) if self.platform.isolation.local_python else []
         for line in [*remarks, *without_effect(record)]:
@@ -150,12 +153,22 @@ def _next(record: Record, status: str, message: str) -> Record:
     }
 
 
+def with_own_metrics(algorithm: Record) -> Record:
+    """An AlgorithmSpecification with the metric definitions of its image, if that has any."""
+    own = family_of(algorithm["TrainingImage"]).metrics
+    definitions = [{"Name": name, "Regex": pattern} for name, pattern in own.items()]
+    return algorithm | {"MetricDefinitions": definitions} if own else algorithm
+
+
 def not_run_here(request: Record) -> str | None:
     """What is wrong with a request, or why this machine cannot do what it asks for; None where it can."""
     algorithm, resources = request.get("AlgorithmSpecification", {}), request.get("ResourceConfig", {})
     if "InstanceType" not in resources or resources.get("InstanceCount", 1) != 1:
         return "ResourceConfig: one instance, of a named InstanceType, runs here"
-    for metric in algorithm.get("MetricDefinitions", []):
+    definitions = algorithm.get("MetricDefinitions", [])
+    if definitions and family_of(algorithm["TrainingImage"]).metrics:  # in script mode, too, as on AWS
+        return f"{OWN_METRICS}. Please retry the request without specifying metric definitions"
+    for metric in definitions:
         try:
             regex.compile(metric["Regex"])
         except regex.error as error:

@@ -8,7 +8,7 @@ import regex
 
 from recore.simulator.api.errors import ServiceError
 from recore.simulator.images.catalogue import family_of
-from recore.simulator.resources.training import not_run_here
+from recore.simulator.resources.training import not_run_here, with_own_metrics
 from recore.simulator.state.records import Record
 from recore.simulator.tuning.ranges import CategoricalRange, Range, read_ranges
 
@@ -78,7 +78,9 @@ def described_definitions(record: Record) -> Record:
 
     def described(item: Record, definition: Definition) -> Record:
         resources = definition.request["ResourceConfig"]
-        return item | {"StaticHyperParameters": definition.settings, "ResourceConfig": resources}
+        algorithm = with_own_metrics(item["AlgorithmSpecification"])
+        members = {"AlgorithmSpecification": algorithm, "ResourceConfig": resources}
+        return item | members | {"StaticHyperParameters": definition.settings}
 
     definitions = read_definitions(record)
     if single := record.get("TrainingJobDefinition"):
@@ -194,7 +196,11 @@ def _check_metrics(place: str, algorithm: Record, metric: str) -> None:
         if groups == 0:
             problem = f"the Regex of '{item['Name']}' has no group; put parentheses around the part that is the value"
             raise _refused(f"{place}: MetricDefinitions: {problem}")
-    found = {item["Name"] for item in definitions} | family_of(algorithm.get("TrainingImage", "")).metrics.keys()
+    if own := family_of(algorithm.get("TrainingImage", "")).metrics:
+        if metric not in own:
+            raise _refused(f"{place}: '{metric}' is not a metric of the image, whose names are like {next(iter(own))}")
+        return
+    found = {item["Name"] for item in definitions}
     if metric not in found:
         raise _refused(f"{place}: MetricDefinitions: there is none of the objective '{metric}'; define it")
 

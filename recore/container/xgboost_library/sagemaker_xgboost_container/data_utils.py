@@ -63,6 +63,8 @@ def read_dmatrix(files: list[Path], kind: str, csv_weights: int = 0) -> xgb.DMat
     if len(widths := {table.shape[1] for table in tables}) > 1:
         raise UserError(f"the files of a channel have different numbers of columns: {sorted(widths)}")
     table = np.vstack(tables)
+    if not len(table):
+        raise UserError(f"{files[0].name} is empty")
     first = 2 if csv_weights and kind == "csv" else 1
     if table.shape[1] <= first:
         raise UserError(f"{files[0].name} has {table.shape[1]} columns: the label, then at least one feature")

@@ -1,0 +1,12 @@
+"""The marks of tests that need the environment of PyTorch images, which `make setup-pytorch` makes."""
+
+import pytest
+
+from recore.simulator.images import pytorch
+
+NEEDS_PYTORCH = [
+    pytest.mark.machine,
+    pytest.mark.skipif(
+        pytorch.FAMILY.version() is None, reason=f"no environment of PyTorch images: run {pytorch.FAMILY.remedy}"
+    ),
+]
