@@ -1,14 +1,58 @@
 """The hooks of PyTorch images for serving.py, where a script leaves them out."""
 
+import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import torch
 from sagemaker_inference import content_types, decoder, encoder, errors, utils
 from sagemaker_inference.default_inference_handler import DefaultInferenceHandler
+from sagemaker_inference.transformer import Transformer
+from werkzeug import Response
+from werkzeug.datastructures import Headers
 
 MODEL = "model.pt"
 SUFFIXES = (".pt", ".pth")
+
+
+class Context:
+    """What a hook of this image may take as a last parameter: TorchServe's context, of one request at a time.
+
+    It is that request's processor, too, which the toolkit asks for the headers.
+    """
+
+    model_name = "model"
+    manifest: dict[str, Any]
+
+    def __init__(self) -> None:
+        self.manifest = {}
+        self.system_properties = {"model_dir": os.environ.get("SM_MODEL_DIR"), "gpu_id": None, "batch_size": 1}
+        self.request_processor = [self]
+        self.begin({})
+
+    def begin(self, headers: dict[str, str]) -> None:
+        """Forget the last request."""
+        self._request, self.status, self.response_headers = Headers(headers), "200 OK", Headers()
+
+    def get_request_properties(self) -> dict[str, str]:
+        return dict(self._request)
+
+    def get_all_request_header(self, index: int = 0) -> dict[str, str]:
+        return dict(self._request)
+
+    def get_request_header(self, index: int, key: str) -> str | None:
+        return self._request.get(key)
+
+    def set_response_content_type(self, index: int, value: str) -> None:
+        self.response_headers["Content-Type"] = value
+
+    def set_response_header(self, index: int, key: str, value: str) -> None:
+        self.response_headers[key] = value
+
+    def set_response_status(self, code: int = 200, phrase: str = "", index: int = 0) -> None:
+        self.status = f"{code} {phrase}".strip()
 
 
 class PyTorchHooks(DefaultInferenceHandler):  # type: ignore[misc]
@@ -17,6 +61,20 @@ class PyTorchHooks(DefaultInferenceHandler):  # type: ignore[misc]
     needs_module = False
     transform = None
     execution_parameters = None
+
+    def __init__(self) -> None:
+        self.context = Context()
+
+    def respond(self, transformer: Transformer, body: bytes, headers: dict[str, str]) -> Response:
+        """The response of the hooks as the toolkit and TorchServe make it: with the accepted type, and nothing else."""
+        self.context.begin(headers)
+        [content] = transformer.transform([{"body": body}], self.context)
+        if not isinstance(content, str | bytes | bytearray):
+            content = json.dumps(content)
+        response = Response(content, self.context.status, self.context.response_headers)
+        if response.status_code >= 400:
+            print(response.get_data(as_text=True), file=sys.stderr, flush=True)
+        return response
 
     def default_model_fn(self, model_dir: str) -> Any:
         """model.pt, or the only other file of TorchScript. Raises ValueError."""

@@ -53,10 +53,12 @@ class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
     """Hooks that the user's module may leave out, as in AWS's scikit-learn image; the others are the toolkit's.
 
     needs_module: whether a user's module is necessary. transform, execution_parameters: if there is no such module,
-    functions like its transform_fn and execution_parameters_fn.
+    functions like its transform_fn and execution_parameters_fn. context: what a user's hook may take as a last
+    parameter; an image with one has `respond`, too, which runs the hooks on a request.
     """
 
     needs_module = True
+    context: Any = None
     transform: Callable[..., Any] | None = None
     execution_parameters: Callable[[], Any] | None = None
 
@@ -112,7 +114,7 @@ class LoadedModel:
     """The user's module and its model. If they could not be loaded, `reason` says why."""
 
     def __init__(self, hooks: Any) -> None:
-        self._hooks = hooks
+        self._hooks, self._context = hooks, getattr(hooks, "context", None)
         self._transformer = Transformer(hooks)
         self._accept = Environment().default_accept
         self.parameters: Callable[[], Any] | None = None
@@ -132,18 +134,22 @@ class LoadedModel:
         folder, module = os.environ["SAGEMAKER_SUBMIT_DIRECTORY"], Environment().module_name
         sys.path.insert(0, folder)
         missing = importlib.util.find_spec(module) is None
-        if missing and (self._hooks.needs_module or "SAGEMAKER_PROGRAM" in os.environ):
+        if missing and (self._hooks.needs_module or os.environ.get("SAGEMAKER_PROGRAM")):
             # the toolkit would go on without it and fail later
             raise ModuleNotFoundError(f"no module {module!r} in {folder}: SAGEMAKER_PROGRAM names it")
-        self._transformer.validate_and_initialize(model_dir=os.environ["SM_MODEL_DIR"])
+        context = {"context": self._context} if self._context else {}
+        self._transformer.validate_and_initialize(model_dir=os.environ["SM_MODEL_DIR"], **context)
         if missing:
             self._transformer._transform_fn = self._hooks.transform or self._transformer._transform_fn
             self.parameters = self._hooks.execution_parameters
         else:
             self.parameters = getattr(sys.modules[module], "execution_parameters_fn", None)
 
-    def respond(self, body: bytes, content_type: str, accept: str) -> Response:
-        """Run the hooks on a request."""
+    def respond(self, body: bytes, headers: dict[str, str]) -> Response:
+        """Run the hooks on a request. headers: Content-Type, Accept and others, by their names."""
+        if self._context:
+            return call_hook(lambda: self._hooks.respond(self._transformer, body, headers))
+        content_type, accept = headers["Content-Type"], headers["Accept"]
         data = body.decode(errors="replace") if content_type in content_types.UTF8_TYPES else body
         accept = self._accept if accept in ("", content_types.ANY) else accept
         # the toolkit's own transform() refuses text that is not UTF-8, and responds with 4xx to its own errors
@@ -199,7 +205,9 @@ class HookApplication:
             return text_response(400, "the request ended before its announced length")
         # some AWS services send ContentType; AWS's image takes a request without a type for JSON
         kind = request.get("HTTP_CONTENTTYPE") or request.get("CONTENT_TYPE") or content_types.JSON
-        return self._model.respond(body, kind, request.get("HTTP_ACCEPT", ""))
+        names = {key: key[5:].replace("_", "-").title() for key in request if key.startswith("HTTP_")}
+        headers = {"Accept": "", **{name: request[key] for key, name in names.items()}, "Content-Type": kind}
+        return self._model.respond(body, headers)
 
     def _body(self, request: dict[str, Any]) -> bytes | None:
         """The request's body, read to its end; None if it is too large."""
@@ -288,7 +296,8 @@ def main() -> None:
             stream.reconfigure(line_buffering=True)
     model = os.environ.setdefault("SM_MODEL_DIR", f"{base_dir()}/model")
     folders = (f"{model}/code", f"{base_dir()}/code")
-    os.environ.setdefault("SAGEMAKER_SUBMIT_DIRECTORY", next(filter(os.path.isdir, folders), folders[0]))
+    if not os.environ.get("SAGEMAKER_SUBMIT_DIRECTORY"):  # it is empty where the SDK makes a model without a script
+        os.environ["SAGEMAKER_SUBMIT_DIRECTORY"] = next(filter(os.path.isdir, folders), folders[0])
     ModelServer(arguments.bind, arguments.hooks).run()
 
 

@@ -35,6 +35,7 @@ XGBOOST = f"{REGISTRY}/sagemaker-xgboost:3.0-5"
         ("763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:1.8.0-cpu-py3", "PyTorch"),
         ("763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.6.0-gpu-py312-cu124-ubuntu22.04", "PyTorch"),
         ("localhost:5000/xgboost@sha256:" + 64 * "a", "XGBoost"),
+        (f"{REGISTRY}/sagemaker-xgboost:1.5-1-arm64", "XGBoost"),
         (f"{REGISTRY}/sagemaker-xgboost-mine:1.7-1", None),
         ("pytorch-inference-eia:1.3.1-cpu-py3", None),
         ("xgboost/linear-learner:1", None),
@@ -71,6 +72,8 @@ def test_built_in_algorithms_are_refused_by_name(client: Client, name: str) -> N
 def test_other_images_are_refused_by_name(client: Client) -> None:
     message = ask(client, "763104351884.dkr.ecr.us-east-1.amazonaws.com/tensorflow-training:2.19.0-cpu-py312")
     assert message.startswith("tensorflow-training is an image of SageMaker that is not simulated. Only images of the ")
+    message = ask(client, "763104351884.dkr.ecr.us-east-1.amazonaws.com/autogluon-training:1.4.0-cpu-py311")
+    assert message.startswith("autogluon-training is an image of SageMaker that is not simulated")
     message = ask(client, "somebody/else:1.0")
     assert message.endswith("families run as processes on this machine, not 'somebody/else:1.0'")
     assert "tags such as 1.7-1 and 3.0-5, not '9.9'" in ask(client, f"{REGISTRY}/sagemaker-xgboost:9.9")
@@ -87,6 +90,13 @@ def test_an_image_with_metrics_of_its_own_takes_no_others(client: Client) -> Non
     request["TrainingJobDefinition"]["AlgorithmSpecification"] = ALGORITHM | {"TrainingImage": XGBOOST}
     with pytest.raises(ClientError, match="'loss' is not a metric of the image, whose names are like train:accuracy"):
         client.sagemaker.create_hyper_parameter_tuning_job(**request)
+
+
+@pytest.mark.parametrize("name", ["torch_distributed", "mpi", "pytorch_ddp", "parameter_server"])
+def test_a_distribution_is_refused_by_name(client: Client, name: str) -> None:
+    settings = {f"sagemaker_{name}_enabled": "true", "sagemaker_program": "job.py"}
+    message = ask(client, IMAGE, HyperParameters=settings)
+    assert message.startswith(f"HyperParameters: sagemaker_{name}_enabled: distributed training does not run here")
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=[family.name for family in FAMILIES])
@@ -117,6 +127,13 @@ def test_a_pytorch_image_without_its_environment(
                 "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
             },
         )
+
+
+def test_tags_of_xgboost() -> None:
+    for tag in ("1", "latest", "0.90-2-cpu-py3", "1.5-1-arm64", "3.0-5"):
+        assert refusal(f"{REGISTRY}/sagemaker-xgboost:{tag}") is None
+    for tag in ("2", "1.7", "1.7-1-gpu-py3", "1.5-1-arm32"):
+        assert "XGBoost images have tags such as" in str(refusal(f"{REGISTRY}/sagemaker-xgboost:{tag}"))
 
 
 def test_xgboost_is_the_package_of_the_development_environment() -> None:
@@ -181,6 +198,15 @@ def test_settings_without_effect_are_in_the_log(client: Client) -> None:
         "VpcConfig",
         "ml.g4dn.xlarge",
     ]
+
+
+def test_a_job_can_write_checkpoints(client: Client) -> None:
+    """They are not kept, but a script that writes them must not fail."""
+    script = "import os\nml = os.environ.get('SAGEMAKER_BASE_DIR', '/opt/ml')\nopen(ml + '/{}/1', 'w').write('1')"
+    for path in ("checkpoints", "mine/of/all"):
+        checkpoints = {"S3Uri": "s3://bucket/c"} | ({} if path == "checkpoints" else {"LocalPath": f"/opt/ml/{path}"})
+        job = client.train(script.format(path), CheckpointConfig=checkpoints)
+        assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
 
 
 @pytest.mark.slow

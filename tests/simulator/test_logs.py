@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+from botocore.exceptions import ClientError
 from support.job_traces import output, wait_until
 
 from recore.simulator.jobs import logs
@@ -66,6 +67,19 @@ def test_short_lines_count_for_what_they_take(either, monkeypatch):
     text = output(either, "ProcessingJob", job["ProcessingJobName"])
     assert text.count("\n") < logs.LIMIT / logs.EACH
     assert text.endswith("[output beyond 1 MiB is not kept]")
+
+
+def test_events_are_found_by_a_prefix_of_their_stream(client):
+    names = [client.process(f"print('from job {number}')")["ProcessingJobName"] for number in range(2)]
+    group = {"logGroupName": "/aws/sagemaker/ProcessingJobs"}
+    for number, name in enumerate(names):
+        found = client.logs.filter_log_events(**group, logStreamNamePrefix=f"{name}/")
+        assert [event["message"] for event in found["events"]] == [f"from job {number}"]
+    assert client.logs.filter_log_events(**group, logStreamNamePrefix="no-such-stream")["events"] == []
+    with pytest.raises(ClientError, match="InvalidParameterException"):
+        client.logs.filter_log_events(**group, logStreamNamePrefix="a", logStreamNames=["b"])
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        client.logs.filter_log_events(logGroupName="no-such-group", logStreamNamePrefix="a")
 
 
 @pytest.mark.timing

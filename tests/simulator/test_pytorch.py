@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from botocore.exceptions import ClientError
+from support.archives import archive_of
 from support.endpoints import Endpoints, variant
 from support.job_traces import output
 from support.pytorch_images import NEEDS_PYTORCH
@@ -78,13 +79,17 @@ def served(client: Client, endpoints: Endpoints, uri: str, **variables: str) -> 
 
 
 def test_without_a_script_torchscript_is_served(client: Client, endpoints: Endpoints) -> None:
-    """JSON, CSV and NPY in and out. The environment is read-only in a sandbox, and the job says its version."""
+    """JSON, CSV and NPY in and out. The environment is read-only in a sandbox, and the job says its version.
+
+    The SDK sets the variables that name a script to nothing.
+    """
     job = trained(client, 3)
     printed = output(client, "TrainingJob", job["TrainingJobName"])
     assert f"versions {pytorch.FAMILY.version()} " in printed
     assert "is of PyTorch 1.8; the version differs" in printed
     assert "read-only:" in printed or not client.simulator.enforced
-    name = served(client, endpoints, job["ModelArtifacts"]["S3ModelArtifacts"])
+    variables = {"SAGEMAKER_PROGRAM": "", "SAGEMAKER_SUBMIT_DIRECTORY": ""}
+    name = served(client, endpoints, job["ModelArtifacts"]["S3ModelArtifacts"], **variables)
     assert endpoints.settle(name)["EndpointStatus"] == "InService", endpoints.describe(name)
     rows, expected = np.array([[1, 2], [3, 4]], dtype=np.float32), [[5.5], [13.5]]
     npy = io.BytesIO()
@@ -100,6 +105,53 @@ def test_without_a_script_torchscript_is_served(client: Client, endpoints: Endpo
     assert np.load(io.BytesIO(answer["Body"].read())).tolist() == [[5.5]]
     with pytest.raises(ClientError, match="image/png"):
         endpoints.invoke(name, b"\x00", ContentType="image/png")
+
+
+HOOKS = """
+import json
+from sagemaker_inference.errors import BaseInferenceToolkitError
+
+CALLED = []
+
+def pre_model_fn(model_dir):
+    CALLED.append("pre_model_fn")
+
+def model_fn(model_dir, context):
+    CALLED.append(f"model_fn {context.system_properties['gpu_id']}")
+    return 10
+
+def model_warmup_fn(model_dir, model, context):
+    CALLED.append("model_warmup_fn")
+
+def input_fn(data, content_type, context):
+    if data == "refused":
+        raise BaseInferenceToolkitError(422, "cannot be read", "no number")
+    return float(data), context.get_request_header(0, "X-Amzn-SageMaker-Custom-Attributes")
+
+def predict_fn(data, model):
+    return {"sum": data[0] + model, "attributes": data[1], "called": CALLED}
+
+def output_fn(prediction, accept):
+    return json.dumps(prediction)
+"""
+
+
+def test_hooks_take_a_context_and_answers_have_the_accepted_type(client: Client, endpoints: Endpoints) -> None:
+    """As TorchServe answers: without a charset, and with the status of an error that a hook raises."""
+    uri = client.put(f"pytorch/{next(numbers)}/model.tar.gz", archive_of(**{"code/inference.py": HOOKS}))
+    name = served(client, endpoints, uri)
+    assert endpoints.settle(name)["EndpointStatus"] == "InService", endpoints.describe(name)
+    for accept in ("application/json", "text/csv"):
+        response = endpoints.invoke(name, "5", ContentType="text/csv", Accept=accept, CustomAttributes="hole=7")
+        assert response["ContentType"] == accept
+        called = ["pre_model_fn", "model_fn None", "model_warmup_fn"]
+        assert json.loads(response["Body"].read()) == {"sum": 15.0, "attributes": "hole=7", "called": called}
+    with pytest.raises(ClientError) as raised:
+        endpoints.invoke(name, "refused", ContentType="text/csv")
+    assert raised.value.response["OriginalStatusCode"] == 422
+    assert raised.value.response["OriginalMessage"].startswith("cannot be read\n")
+    with pytest.raises(ClientError, match="could not convert string to float: 'deep'"):
+        endpoints.invoke(name, "deep", ContentType="text/csv")
 
 
 def test_a_repacked_model_is_served_by_its_script(client: Client, endpoints: Endpoints) -> None:

@@ -71,6 +71,7 @@ def job(client: Client) -> dict[str, Any]:
 def model(client: Client, job: dict[str, Any]) -> str:
     name = f"xgboost-{next(numbers)}"
     container = {"Image": IMAGE, "ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"]}
+    container["Environment"] = {"SAGEMAKER_PROGRAM": "", "SAGEMAKER_SUBMIT_DIRECTORY": ""}  # as the SDK's models have
     client.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
     return name
 

@@ -15,7 +15,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug import Request, Response
 
 from recore.simulator.api.errors import ServiceError, answer_headers, disk_full_answer, json_response, signed_service
-from recore.simulator.cloudwatch import alarms, retention
+from recore.simulator.cloudwatch import alarms, log_filters, retention
 from recore.simulator.own_session import own_botocore_session, own_session
 
 logger = logging.getLogger(__name__)
@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 moto.core.base_backend.Session = own_session  # type: ignore[attr-defined]
 moto.core.utils.Session = own_botocore_session  # type: ignore[attr-defined]
 alarms.install()
+log_filters.install()
 retention.install()
 
 FORM = "application/x-www-form-urlencoded"

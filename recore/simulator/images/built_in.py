@@ -2,12 +2,14 @@
 
 ALGORITHMS = frozenset(
     """
-    autogluon-inference autogluon-training blazingtext factorization-machines forecasting-deepar image-classification
-    ipinsights kmeans knn lda linear-learner ntm object-detection object2vec pca randomcutforest semantic-segmentation
-    seq2seq
+    blazingtext factorization-machines forecasting-deepar image-classification image-classification-neo ipinsights
+    kmeans knn lda linear-learner ntm object-detection object2vec pca randomcutforest semantic-segmentation seq2seq
+    xgboost-neo
     """.split()
 )
 FRAMEWORKS = (
+    "autogluon",
+    "detailed-profiler-processing",
     "djl",
     "huggingface",
     "mxnet",
@@ -16,12 +18,16 @@ FRAMEWORKS = (
     "sagemaker-clarify",
     "sagemaker-data-wrangler",
     "sagemaker-debugger",
+    "sagemaker-distribution",
+    "sagemaker-inference-",
     "sagemaker-model-monitor",
     "sagemaker-mxnet",
     "sagemaker-rl",
     "sagemaker-spark",
     "sagemaker-tensorflow",
     "sagemaker-tritonserver",
+    "smdistributed-",
+    "stabilityai-",
     "tensorflow",
 )
 

@@ -23,6 +23,7 @@ from recore.simulator.state.records import Record
 LARGEST_DESCRIPTION = 1 << 20  # bytes of the SDK's description of a source
 LARGEST_SCRIPT = 1 << 20  # bytes of a script that is translated: those of the SDK have some thousands
 SOURCE = "/opt/ml/input/source"  # where the script's archive is unpacked, for it has no network to fetch it by
+CHECKPOINTS = "/opt/ml/checkpoints"  # where a CheckpointConfig without a LocalPath has them
 REPACKING = "_repack_script_launcher.sh"  # of version 2 of the SDK, with a script beside it that names /opt/ml
 
 
@@ -31,6 +32,9 @@ def prepare(record: Record, job: Job, s3: Any, volume: Volume, true_paths: bool)
     ml = job.folder / "ml"
     for folder in ("input/config", "input/data", "model", "output/data", "code"):
         (ml / folder).mkdir(parents=True)
+    if checkpoints := record.get("CheckpointConfig"):
+        path = checkpoints.get("LocalPath", CHECKPOINTS)
+        (ml / path.removeprefix(f"{ML}/")).mkdir(parents=True, exist_ok=True)
     for channel in record.get("InputDataConfig", []):
         folder = ml / "input/data" / channel["ChannelName"]
         folder.mkdir()

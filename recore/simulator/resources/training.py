@@ -1,6 +1,7 @@
 """Training jobs: what an image's `train` does, a script by its toolkit or an algorithm, or an entrypoint."""
 
 import contextlib
+import re
 from typing import ClassVar
 
 import regex
@@ -18,11 +19,12 @@ from recore.simulator.jobs.queue import Job
 from recore.simulator.jobs.reasons import failure_file
 from recore.simulator.jobs.volume import Volume
 from recore.simulator.resources.ineffective import without_effect
-from recore.simulator.resources.job import JobResource
+from recore.simulator.resources.job import JobResource, is_folder
 from recore.simulator.resources.resource import now
 from recore.simulator.state.records import Record
 
 OWN_METRICS = "You can't override the metric definitions for Amazon SageMaker algorithms"  # programs look for it
+DISTRIBUTION = re.compile("sagemaker_.*_enabled")  # hyperparameters that a `distribution` of version 2 of the SDK sets
 UPLOADING = ("Uploading", "Uploading the model")
 
 
@@ -37,6 +39,8 @@ class TrainingJobs(JobResource):
         algorithm = request.get("AlgorithmSpecification", {})
         self.check_image(algorithm.get("TrainingImage", ""))
         problem = not_run_here(request)
+        if self.platform.isolation.local_python:
+            problem = problem or distributed(request)
         if problem:
             raise ServiceError("ValidationException", problem)
         name, output = request["TrainingJobName"], request["OutputDataConfig"]
@@ -160,6 +164,14 @@ def with_own_metrics(algorithm: Record) -> Record:
     return algorithm | {"MetricDefinitions": definitions} if own else algorithm
 
 
+def distributed(request: Record) -> str | None:
+    """Why a script cannot be started as the SDK's `distribution` asks; None without one."""
+    for name, value in request.get("HyperParameters", {}).items():
+        if DISTRIBUTION.fullmatch(name) and value.strip('"').lower() == "true":
+            return f"HyperParameters: {name}: distributed training does not run here; leave out the `distribution`"
+    return None
+
+
 def not_run_here(request: Record) -> str | None:
     """What is wrong with a request, or why this machine cannot do what it asks for; None where it can."""
     algorithm, resources = request.get("AlgorithmSpecification", {}), request.get("ResourceConfig", {})
@@ -175,6 +187,9 @@ def not_run_here(request: Record) -> str | None:
             return f"MetricDefinitions: the Regex of {metric['Name']} is invalid: {error}"
     if not request["OutputDataConfig"]["S3OutputPath"].startswith("s3://"):
         return "OutputDataConfig: S3OutputPath must begin with s3://"
+    checkpoints = request.get("CheckpointConfig", {}).get("LocalPath", script_mode.CHECKPOINTS)
+    if not is_folder(checkpoints, "/opt/ml/") or checkpoints.startswith("/opt/ml/input"):
+        return "CheckpointConfig: LocalPath must lie below /opt/ml/, without '..', and not in /opt/ml/input"
     names = {".", ".."}
     for channel in request.get("InputDataConfig", []):
         name, given = channel["ChannelName"], channel["DataSource"].get("S3DataSource", {})
