@@ -1,5 +1,8 @@
 """The hooks of XGBoost images for serving.py: of a script, and without one those of the built-in algorithm."""
 
+import csv
+import io
+import json
 import os
 import pickle
 import sys
@@ -7,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy.stats
 import xgboost as xgb
 from sagemaker_inference import encoder as toolkit_encoder
 from sagemaker_inference.default_inference_handler import DefaultInferenceHandler
@@ -16,7 +20,10 @@ sys.path.append(str(Path(__file__).parent / "xgboost_library"))  # a script may 
 
 from sagemaker_xgboost_container.encoder import CSV, decode, media_type
 from sagemaker_xgboost_container.exceptions import UserError
+from sagemaker_xgboost_container.image_version import is_before
 
+ACCEPTED = ("text/csv", "application/json")
+VOTING = ("multi:softmax", "binary:hinge")  # objectives whose predictions are classes
 MEGABYTES = 6  # of a request that AWS's container takes by default
 
 
@@ -39,21 +46,25 @@ class XGBoostScriptHooks(DefaultInferenceHandler):  # type: ignore[misc]
 
 
 class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
-    """The built-in algorithm: predictions as CSV, for one request in one line, for Batch Transform one in a line."""
+    """The built-in algorithm: predictions as CSV or JSON. Before version 1.3 a response is CSV in one line.
+
+    For Batch Transform, each is a line.
+    """
 
     needs_module = False
 
     def default_model_fn(self, model_dir: str) -> list[xgb.Booster]:
-        """The models in a folder; there may be several, whose predictions are averaged. Raises ValueError."""
+        """The models in a folder; there may be several, an ensemble. Raises ValueError."""
         if "SAGEMAKER_INFERENCE_OUTPUT" in os.environ:
             raise ValueError("SAGEMAKER_INFERENCE_OUTPUT is not simulated: a response has the predictions")
         files = [path for path in sorted(Path(model_dir).iterdir()) if path.is_file() and path.name[0] != "."]
         if not files:
             raise ValueError("the model's archive has no file at its top: the built-in algorithm writes xgboost-model")
-        return [load_booster(path) for path in files]
+        ensemble = os.environ.get("SAGEMAKER_INFERENCE_ENSEMBLE", "true") == "true"
+        return [load_booster(path) for path in (files if ensemble else files[:1])]
 
     def transform(self, model: list[xgb.Booster], data: bytes | str, content_type: str, accept: str) -> Response:
-        """The response to a request; 415 for data that cannot be read, 400 for what the model does not take."""
+        """The response to a request. 415: the data cannot be read; 400: the model does not take them; 406: Accept."""
         if not data:
             return Response(status=204)
         try:
@@ -61,18 +72,43 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
         except UserError as error:
             return Response(str(error), 415)
         try:
-            predictions = np.mean([predict(booster, matrix, content_type) for booster in model], axis=0)
+            predictions = combined([predict(booster, matrix, content_type) for booster in model], model[0])
         except (ValueError, xgb.core.XGBoostError) as error:
             return Response(f"the model does not take these data: {error}", 400)
-        rows = [str(row) for row in predictions.astype(np.float32).tolist()]
-        text = "\n".join(rows) + "\n" if os.environ.get("SAGEMAKER_BATCH") else ",".join(rows)
-        return Response(text, content_type="text/csv; charset=utf-8")
+        kind, values = media_type(accept), predictions.astype(np.float32).tolist()
+        if is_before(1, 3):
+            kind = "text/csv"  # whatever Accept says
+        elif kind not in ACCEPTED:
+            return Response(f"Accept {kind} is not simulated: {' and '.join(ACCEPTED)} are", 406)
+        return Response(encoded(values, kind), mimetype=kind)
 
     def execution_parameters(self) -> dict[str, Any]:
         """How Batch Transform sends requests if the job does not say it."""
         payload = int(os.environ.get("MAX_CONTENT_LENGTH") or MEGABYTES << 20) >> 20
         concurrent = os.cpu_count() or 1
         return {"MaxConcurrentTransforms": concurrent, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": payload}
+
+
+def combined(predictions: list[Any], booster: xgb.Booster) -> Any:
+    """The predictions of an ensemble: their mean, or for classes those with the most votes, the least of several."""
+    if len(predictions) == 1:
+        return predictions[0]
+    if json.loads(booster.save_config())["learner"]["objective"]["name"] in VOTING:
+        return scipy.stats.mode(predictions).mode
+    return np.mean(predictions, axis=0)
+
+
+def encoded(values: list[Any], kind: str) -> str:
+    """Predictions, each a number or a list of numbers, as the body of a response."""
+    if os.environ.get("SAGEMAKER_BATCH"):
+        return "".join(f"{value}\n" for value in values)
+    if kind == "application/json":
+        return json.dumps({"predictions": [{"score": value} for value in values]})
+    if is_before(1, 3):
+        return ",".join(map(str, values))
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(value if isinstance(value, list) else [value] for value in values)
+    return text.getvalue()
 
 
 def load_booster(path: Path) -> xgb.Booster:
@@ -93,10 +129,12 @@ def load_booster(path: Path) -> xgb.Booster:
 
 
 def predict(booster: xgb.Booster, matrix: xgb.DMatrix, content_type: str) -> Any:
-    """Predictions by the best rounds. Raises ValueError where the number of features is another."""
+    """Predictions by the best rounds. Raises ValueError for too many features; absent ones are missing values."""
     given, trained = matrix.num_col(), booster.num_features()
-    if given > trained or (given < trained and media_type(content_type) in CSV):
+    if given > trained:
         raise ValueError(f"they have {given} features, and it was trained with {trained}")
+    if given < trained and media_type(content_type) in CSV:  # as on AWS, where nothing says so
+        print(f"A request has {given} features, and the model was trained with {trained}: the others are missing.")
     best = booster.attr("best_iteration")
     rounds = (0, int(best) + 1) if best else (0, 0)
     return booster.predict(matrix, iteration_range=rounds, validate_features=False)
@@ -104,4 +142,7 @@ def predict(booster: xgb.Booster, matrix: xgb.DMatrix, content_type: str) -> Any
 
 def make_hooks() -> DefaultInferenceHandler:
     """The hooks: of a script where SAGEMAKER_PROGRAM names one."""
-    return XGBoostScriptHooks() if os.environ.get("SAGEMAKER_PROGRAM") else XGBoostAlgorithmHooks()
+    if os.environ.get("SAGEMAKER_PROGRAM"):
+        return XGBoostScriptHooks()
+    os.environ.setdefault("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", "text/csv")  # of a request without Accept
+    return XGBoostAlgorithmHooks()

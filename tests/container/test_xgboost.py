@@ -20,7 +20,11 @@ from support.xgboost_data import SETTINGS, csv_of, hyperparameters, libsvm_of, m
 
 from recore.container.xgboost_hooks import XGBoostAlgorithmHooks
 from recore.container.xgboost_library.sagemaker_xgboost_container.algorithm_mode import train as algorithm
-from recore.container.xgboost_library.sagemaker_xgboost_container.algorithm_mode.hyperparameters import KNOWN, validate
+from recore.container.xgboost_library.sagemaker_xgboost_container.algorithm_mode.hyperparameters import (
+    ALIASES,
+    KNOWN,
+    validate,
+)
 from recore.container.xgboost_library.sagemaker_xgboost_container.data_utils import get_content_type, read_dmatrix
 from recore.container.xgboost_library.sagemaker_xgboost_container.encoder import decode, parse_csv, parse_libsvm
 from recore.container.xgboost_library.sagemaker_xgboost_container.exceptions import UserError
@@ -155,6 +159,92 @@ def test_parquet_that_is_no_table_of_numbers(tmp_path: Path, content: bytes, rea
     assert str(raised.value).startswith(reason)
 
 
+@pytest.mark.parametrize("name", [*ALIASES])
+def test_other_names_of_hyperparameters(name: str) -> None:
+    assert validate({"num_round": "1", name: "0.5"}) == {"num_round": 1, ALIASES[name]: 0.5}
+
+
+@pytest.mark.parametrize(
+    ("version", "settings", "channels", "stops"),
+    [
+        ("1.7", {"eval_metric": "rmse"}, ["validation"], True),
+        ("1.7", {"_tuning_objective_metric": "validation:mae"}, ["validation"], True),
+        ("1.7", {}, ["validation"], False),
+        ("1.7", {"eval_metric": "rmse"}, [], False),
+        ("1.2", {}, ["validation"], True),
+        ("0.72", {}, ["validation"], True),
+    ],
+)
+def test_when_training_stops_early(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    version: str,
+    settings: dict[str, str],
+    channels: list[str],
+    stops: bool,
+) -> None:
+    """Since version 1.3, only by a metric that is named, and with a channel validation."""
+    monkeypatch.setenv("XGBOOST_IMAGE_VERSION", version)
+    data = {"train": csv_of(TRAIN)} | dict.fromkeys(channels, csv_of(VALIDATION))
+    fill(tmp_path, hyperparameters(num_round=60, early_stopping_rounds=2, eta=0.5) | settings, data, "text/csv")
+    (tmp_path / "model").mkdir()
+    algorithm.train(tmp_path)
+    rounds = Trained(0, "", tmp_path).booster().num_boosted_rounds()
+    assert rounds < 60 if stops else rounds == 60
+    assert ("early_stopping_rounds has no effect: " in capsys.readouterr().out) is not stops
+
+
+def respond(folder: Path, accept: str = "text/csv", rows: np.ndarray = VALIDATION) -> str:
+    """The body of the response to a request with these rows."""
+    hooks = XGBoostAlgorithmHooks()
+    response = hooks.transform(hooks.default_model_fn(str(folder)), csv_of(rows[:, 1:]), "text/csv", accept)
+    assert response.status_code == 200, response.get_data(as_text=True)
+    return response.get_data(as_text=True)
+
+
+def test_probabilities_of_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In each line those of one row; in older versions, and for Batch Transform, as lists."""
+    classes = np.digitize(TRAIN[:, 0], [-1, 1])
+    data = xgb.DMatrix(TRAIN[:, 1:], label=classes)
+    booster = xgb.train({"objective": "multi:softprob", "num_class": 3, "nthread": 1}, data, 3)
+    (tmp_path / "xgboost-model").write_bytes(booster.save_raw("ubj"))
+    expected = booster.predict(matrix(VALIDATION[:2])).tolist()
+    lines = respond(tmp_path, rows=VALIDATION[:2]).splitlines()
+    assert [[float(cell) for cell in line.split(",")] for line in lines] == expected
+    scores = json.loads(respond(tmp_path, "application/json", VALIDATION[:2]))["predictions"]
+    assert [score["score"] for score in scores] == expected
+    monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "0.90")
+    assert json.loads(f"[{respond(tmp_path, rows=VALIDATION[:2])}]") == expected
+    monkeypatch.setenv("SAGEMAKER_BATCH", "true")
+    assert [json.loads(line) for line in respond(tmp_path, rows=VALIDATION[:2]).splitlines()] == expected
+
+
+def test_absent_features_are_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    booster = xgb.train(SETTINGS, matrix(TRAIN), 5)
+    (tmp_path / "xgboost-model").write_bytes(booster.save_raw("ubj"))
+    shortened = VALIDATION.copy()
+    shortened[:, 4:] = np.nan
+    found = [float(line) for line in respond(tmp_path, rows=VALIDATION[:, :4]).splitlines()]
+    assert found == booster.predict(matrix(shortened)).tolist()
+    assert "A request has 3 features, and the model was trained with 5: " in capsys.readouterr().out
+
+
+def test_an_ensemble_of_classes_votes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless the environment asks for the first model alone."""
+    labels = (TRAIN[:, 0] > 0).astype(int)
+    data = xgb.DMatrix(TRAIN[:, 1:], label=labels)
+    opposite = xgb.DMatrix(TRAIN[:, 1:], label=1 - labels)
+    settings = {"objective": "binary:hinge", "nthread": 1}
+    boosters = [xgb.train(settings, matrix, 5) for matrix in (opposite, data, data)]
+    for number, booster in enumerate(boosters):
+        (tmp_path / f"xgboost-model-{number}").write_bytes(booster.save_raw("ubj"))
+    for variable, index in (("true", 1), ("false", 0)):
+        monkeypatch.setenv("SAGEMAKER_INFERENCE_ENSEMBLE", variable)
+        found = [float(line) for line in respond(tmp_path).splitlines()]
+        assert found == boosters[index].predict(matrix(VALIDATION)).tolist()
+
+
 def test_several_models_are_an_ensemble(tmp_path: Path) -> None:
     """Their predictions are averaged. Folders and hidden files are not models."""
     boosters = [xgb.train(SETTINGS | {"max_depth": depth}, matrix(TRAIN), 5) for depth in (2, 6)]
@@ -162,14 +252,12 @@ def test_several_models_are_an_ensemble(tmp_path: Path) -> None:
         (tmp_path / f"xgboost-model-{number}").write_bytes(booster.save_raw("ubj"))
     (tmp_path / "code").mkdir()
     (tmp_path / ".hidden").write_text("no model")
-    hooks = XGBoostAlgorithmHooks()
-    response = hooks.transform(hooks.default_model_fn(str(tmp_path)), csv_of(VALIDATION[:, 1:]), "text/csv", "text/csv")
-    found = np.array(response.get_data(as_text=True).split(","), dtype=np.float32)
+    found = np.array(respond(tmp_path).splitlines(), dtype=np.float32)
     expected = np.mean([booster.predict(matrix(VALIDATION)) for booster in boosters], axis=0)
     np.testing.assert_array_equal(found, expected.astype(np.float32))
     (tmp_path / "xgboost-model-1").write_bytes(b"no model")
     with pytest.raises(ValueError, match="cannot load the model xgboost-model-1: "):
-        hooks.default_model_fn(str(tmp_path))
+        XGBoostAlgorithmHooks().default_model_fn(str(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -215,6 +303,11 @@ def test_the_reason_of_a_failure_is_the_job_s(train: Callable[..., Trained]) -> 
         ("monotone_constraints", "(2, 0)", "monotone_constraints is '(2, 0)', which is not of its form"),
         ("num_class", "3", "num_class is required for the objectives multi:..., and only for them"),
         ("max_dept", "3", "there is no hyperparameter max_dept"),
+        ("use_dask_gpu_training", "true", "use_dask_gpu_training true is not simulated: it needs a graphics card"),
+        ("monotone_constraints", "(1, 0)", "monotone_constraints can only be used with the tree_method exact or hist"),
+        ("interaction_constraints", "[[1, 2]]", "interaction_constraints can only be used with the tree_method exact"),
+        ("eval_metric", "auc", "eval_metric auc can only be used with objectives binary:... and rank:..., not reg:s"),
+        ("eval_metric", "aft-nloglik", "eval_metric aft-nloglik can only be used with the objective survival:aft"),
     ],
 )
 def test_hyperparameters_are_refused_by_name(name: str, value: str, reason: str) -> None:
@@ -224,10 +317,10 @@ def test_hyperparameters_are_refused_by_name(name: str, value: str, reason: str)
 
 
 def test_hyperparameters_have_their_types() -> None:
-    values = validate(hyperparameters(num_round=7, eval_metric="['error@0.7', 'auc']", updater="refresh, prune"))
+    values = validate(hyperparameters(num_round=7, eval_metric="['error@0.7', 'mae']", updater="refresh, prune"))
     assert values["num_round"] == 7
     assert values["eta"] == 0.2
-    assert values["eval_metric"] == ["error@0.7", "auc"]
+    assert values["eval_metric"] == ["error@0.7", "mae"]
     assert {"num_round", "eta", "eval_metric", "early_stopping_rounds", "_tuning_objective_metric"} <= KNOWN
 
 

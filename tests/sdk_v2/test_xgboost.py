@@ -76,7 +76,7 @@ def predictions(folder: Path, **settings: Any) -> list[float]:
 
 def new_estimator(session: Session, **settings: Any) -> Estimator:
     estimator = Estimator(
-        image_uris.retrieve("xgboost", session.boto_region_name, "1.7-1"),
+        image_uris.retrieve("xgboost", session.boto_region_name, "1"),
         ROLE,
         instance_count=1,
         instance_type=INSTANCE,

@@ -112,19 +112,23 @@ def test_batch_transform_has_a_prediction_in_each_line(client: Client, model: st
 
 
 def test_an_endpoint(endpoints: Endpoints, model: str, expected: xgb.Booster) -> None:
-    """CSV and libsvm are answered in one line; other types, and what the model does not take, are errors."""
+    """CSV and libsvm are answered as CSV or JSON; other types, and what the model does not take, are errors."""
     name = endpoints.create(endpoints.config(variant(model)))
     predictions = expected.predict(matrix(TEST))
     features = TEST[:, 1:]
     for body, kind in ((csv_of(features), "text/csv"), (libsvm_of(TEST), "text/libsvm")):
         response = endpoints.invoke(name, body, ContentType=kind)
         assert response["ContentType"] == "text/csv; charset=utf-8"
-        values = response["Body"].read().decode().split(",")
-        np.testing.assert_array_equal(np.array(values, dtype=np.float32), predictions)
-    [single] = endpoints.invoke(name, csv_of(features[:1]), ContentType="text/csv")["Body"].read().decode().split(",")
-    assert np.float32(single) == predictions[0]
+        lines = response["Body"].read().decode().splitlines()
+        np.testing.assert_array_equal(np.array(lines, dtype=np.float32), predictions)
+    response = endpoints.invoke(name, csv_of(features[:2]), ContentType="text/csv", Accept="application/json")
+    assert response["ContentType"] == "application/json"
+    scores = json.loads(response["Body"].read())["predictions"]
+    assert scores == [{"score": float(value)} for value in predictions[:2]]
+    with pytest.raises(ClientError, match="Accept application/x-npy is not simulated"):
+        endpoints.invoke(name, csv_of(features), ContentType="text/csv", Accept="application/x-npy")
     for body, kind, status, reason in (
-        ("1,2,3", "text/csv", 400, "they have 3 features, and it was trained with 5"),
+        ("1,2,3,4,5,6", "text/csv", 400, "they have 6 features, and it was trained with 5"),
         ("1,2,3,4,deep", "text/csv", 415, "invalid value 'deep'"),
         (b"\xce\xfa", "application/x-recordio-protobuf", 415, "application/x-recordio-protobuf is not simulated"),
     ):
@@ -132,6 +136,22 @@ def test_an_endpoint(endpoints: Endpoints, model: str, expected: xgb.Booster) ->
             endpoints.invoke(name, body, ContentType=kind)
         assert raised.value.response["OriginalStatusCode"] == status
         assert reason in raised.value.response["OriginalMessage"]
+
+
+def test_an_endpoint_of_an_older_image(
+    client: Client, endpoints: Endpoints, job: dict[str, Any], expected: xgb.Booster
+) -> None:
+    """Before version 1.3, predictions are in one line, whatever Accept says."""
+    name = f"xgboost-{next(numbers)}"
+    image = "811284229777.dkr.ecr.us-east-1.amazonaws.com/xgboost:latest"
+    container = {"Image": image, "ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"]}
+    client.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
+    endpoint = endpoints.create(endpoints.config(variant(name)))
+    body = csv_of(TEST[:, 1:])
+    response = endpoints.invoke(endpoint, body, ContentType="text/csv", Accept="application/json")
+    assert response["ContentType"] == "text/csv; charset=utf-8"
+    values = np.fromstring(response["Body"].read().decode(), sep=",", dtype=np.float32)
+    np.testing.assert_array_equal(values, expected.predict(matrix(TEST)))
 
 
 def test_tuning_by_the_image_s_own_metric(client: Client) -> None:

@@ -18,8 +18,9 @@ class ImageFamily:
 
     name: in messages. repositories: a pattern of the images' names, without registry and tag. distributions: names of
     its package, one of which must be installed. remedy: the command that installs it. tags: a pattern of the tags that
-    its images have, with examples; None where any will do. old_versions: those of tags without a number. training: the
-    program of `train`. hooks: a file with the hooks that a script may leave out in `serve`; None for the server's own.
+    its images have, with examples; None where any will do. old_versions: those of tags without a number.
+    version_variable: the variable that tells its programs the version that an image names. training: the program of
+    `train`. hooks: a file with the hooks that a script may leave out in `serve`; None for the server's own.
     python: the environment of its jobs. metrics: regular expressions by the names of metrics, found in every log.
     """
 
@@ -30,6 +31,7 @@ class ImageFamily:
     tags: re.Pattern[str] | None = None
     examples: str = ""
     old_versions: Mapping[str, str] = field(default_factory=dict)
+    version_variable: str | None = None
     training: Path = CONTAINER / "training.py"
     hooks: Path | None = None
     python: Callable[[], PythonEnvironment] = this_python
@@ -48,11 +50,21 @@ class ImageFamily:
         """The version of its package that jobs have; None if it is not installed."""
         return self.python().version_of(*self.distributions)
 
+    def named_version(self, image: str) -> str | None:
+        """The version of its package that an image names, such as 1.7."""
+        tag = image_tag(image)
+        number = NUMBER.match(tag)
+        return number[0] if number else self.old_versions.get(tag)
+
+    def variables(self, image: str) -> dict[str, str]:
+        """What the environment of its programs says of the image."""
+        named = self.named_version(image)
+        return {self.version_variable: named} if self.version_variable and named else {}
+
     def remarks(self, image: str) -> list[str]:
         """What a training job's log says of the image: where jobs differ from what it promises."""
         tag, here, lines = image_tag(image), self.version() or "", []
-        number = NUMBER.match(tag)
-        named = number[0] if number else self.old_versions.get(tag)
+        named = self.named_version(image)
         if named and not here.startswith(f"{named}."):
             difference = f"the version differs: this job runs with {here}."
             lines.append(f"The image {image} is of {self.name} {named}; {difference}")

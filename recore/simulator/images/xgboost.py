@@ -20,6 +20,7 @@ FAMILY = ImageFamily(
     tags=re.compile(r"1|latest|\d+\.\d+-\d+(-cpu-py\d+|-arm64)?"),
     examples="1.7-1 and 3.0-5",
     old_versions={"1": "0.72", "latest": "0.72"},
+    version_variable="XGBOOST_IMAGE_VERSION",
     training=CONTAINER / "xgboost_training.py",
     hooks=CONTAINER / "xgboost_hooks.py",
     # a script's own output has a tab where CloudWatch shows #011

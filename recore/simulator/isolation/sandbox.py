@@ -103,7 +103,8 @@ class Isolation:
 
     def environment(self, sandbox: Sandbox) -> dict[str, str]:
         """What a job's environment has to begin with."""
-        return {"PATH": catalogue.family_of(sandbox.image).python().search_path}
+        family = catalogue.family_of(sandbox.image)
+        return {"PATH": family.python().search_path, **family.variables(sandbox.image)}
 
     def launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
         """How to start a job's command."""

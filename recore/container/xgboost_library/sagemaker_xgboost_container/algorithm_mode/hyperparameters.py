@@ -17,11 +17,12 @@ INTEGERS = {
     "max_depth": "[0, inf)",
     "refresh_leaf": "[0, 1]",
     "max_leaves": "[0, inf)",
-    "max_bin": "[2, inf)",
+    "max_bin": "[0, inf)",
     "one_drop": "[0, 1]",
     "num_class": "[2, inf)",
     "seed": "(-2147483648, 2147483647)",
     "num_parallel_tree": "[1, inf)",
+    "prob_buffer_row": "(1, inf)",
 }
 NUMBERS = {
     "eta": "[0, 1]",
@@ -41,8 +42,7 @@ NUMBERS = {
     "lambda_bias": "[0, 1]",
     "tweedie_variance_power": "(1, 2)",
     "base_score": "[0, inf)",
-    "aft_loss_distribution_scale": "(0, inf)",
-    "huber_slope": "(0, inf)",
+    "aft_loss_distribution_scale": "[0, inf)",
 }
 CHOICES = {
     "booster": "gbtree gblinear dart",
@@ -56,6 +56,7 @@ CHOICES = {
     "save_model_on_termination": "true false",
     "deterministic_histogram": "true false",
     "sampling_method": "uniform",
+    "use_dask_gpu_training": "false",
     "aft_loss_distribution": "normal logistic extreme",
     "objective": """
         binary:logistic binary:logitraw binary:hinge count:poisson multi:softmax multi:softprob rank:pairwise rank:ndcg
@@ -74,13 +75,21 @@ NOT_SIMULATED = {
     ("tree_method", "gpu_hist"): "it needs a graphics card",
     ("predictor", "gpu_predictor"): "it needs a graphics card",
     ("sampling_method", "gradient_based"): "it needs a graphics card",
+    ("use_dask_gpu_training", "true"): "it needs a graphics card",
 }
 CROSS_VALIDATION = ("_kfold", "_num_cv_round")
-UNUSED = ("predictor", "sketch_eps", "dsplit", "silent", "deterministic_histogram")  # by this version of XGBoost
+ALIASES = {"learning_rate": "eta", "min_split_loss": "gamma", "reg_lambda": "lambda", "reg_alpha": "alpha"}
+# hyperparameters that only go with some values of another one, as SageMaker has it
+DEPENDENT = {"monotone_constraints": ("exact", "hist"), "interaction_constraints": ("exact", "hist", "approx")}
+UNUSED = (  # by this version of XGBoost
+    *("predictor", "sketch_eps", "dsplit", "silent", "deterministic_histogram"),
+    *("prob_buffer_row", "use_dask_gpu_training"),
+)
 
 
 def validate(given: Mapping[str, str]) -> dict[str, Any]:
     """Hyperparameters by name, each of its own type. Raises UserError for the first that is wrong, by its name."""
+    given = {ALIASES.get(name, name): text for name, text in given.items()}
     for name in given:
         if name in CROSS_VALIDATION:
             raise UserError(f"the hyperparameter {name} is not simulated: train once, with a channel validation")
@@ -92,7 +101,20 @@ def validate(given: Mapping[str, str]) -> dict[str, Any]:
     multiple = str(values.get("objective", "")).startswith("multi:")
     if multiple != ("num_class" in values):
         raise UserError("the hyperparameter num_class is required for the objectives multi:..., and only for them")
+    _check_combinations(values)
     return values
+
+
+def _check_combinations(values: Mapping[str, Any]) -> None:
+    """Raise UserError where hyperparameters do not go together."""
+    for name, methods in DEPENDENT.items():
+        if name in values and values.get("tree_method") not in methods:
+            raise UserError(f"{name} can only be used with the tree_method {' or '.join(methods)}")
+    objective, metrics = values.get("objective", "reg:squarederror"), values.get("eval_metric", [])
+    if "auc" in metrics and not objective.startswith(("binary:", "rank:")):
+        raise UserError(f"eval_metric auc can only be used with objectives binary:... and rank:..., not {objective}")
+    if "aft-nloglik" in metrics and objective != "survival:aft":
+        raise UserError(f"eval_metric aft-nloglik can only be used with the objective survival:aft, not {objective}")
 
 
 def _value(name: str, text: str) -> Any:

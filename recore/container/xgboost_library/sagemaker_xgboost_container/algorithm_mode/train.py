@@ -9,6 +9,7 @@ import xgboost as xgb
 
 from ..data_utils import data_files, get_content_type, is_evidently_csv, read_dmatrix
 from ..exceptions import UserError
+from ..image_version import is_before
 from . import hyperparameters, metrics
 
 CHANNELS = ("train", "validation")
@@ -82,7 +83,11 @@ def _boost(values: dict[str, Any], data: dict[str, xgb.DMatrix]) -> xgb.Booster:
     if values.get("save_model_on_termination") == "true":
         callbacks.append(StopOnTermination())
     if rounds := values.get("early_stopping_rounds"):
-        callbacks.append(_early_stopping(rounds, tuned or (names[-1] if names else None), list(data)[-1]))
+        metric = tuned or (names[-1] if names else None)
+        if is_before(1, 3) or (metric and "validation" in data):
+            callbacks.append(_early_stopping(rounds, metric, list(data)[-1]))
+        else:
+            print("early_stopping_rounds has no effect: it needs an eval_metric and a channel validation, as on AWS.")
     try:
         return xgb.train(
             settings,
