@@ -17,7 +17,7 @@ MODEL = "model.pt"
 SUFFIXES = (".pt", ".pth")
 
 
-class Context:
+class HookContext:
     """What a hook of this image may take as a last parameter: TorchServe's context, of one request at a time.
 
     It is that request's processor, too, which the toolkit asks for the headers.
@@ -63,7 +63,7 @@ class PyTorchHooks(DefaultInferenceHandler):  # type: ignore[misc]
     execution_parameters = None
 
     def __init__(self) -> None:
-        self.context = Context()
+        self.context = HookContext()
 
     def respond(self, transformer: Transformer, body: bytes, headers: dict[str, str]) -> Response:
         """The response of the hooks as the toolkit and TorchServe make it: with the accepted type, and nothing else."""

@@ -175,7 +175,7 @@ def test_the_sdk_s_drivers_name_a_folder_of_any_characters(tmp_path: Path) -> No
         'echo "a" "/opt/ml" /opt/ml\n'
     )
     (drivers / "run.py").write_text("print(open('/opt/ml/x y').read(), open(\"/opt/ml/x y\").read(), '''/opt/ml''')\n")
-    script_mode._translate(drivers, ml)
+    script_mode.translate_scripts(drivers.iterdir(), ml)
     shell = subprocess.check_output(["sh", drivers / "run.sh"], text=True)
     assert shell == f"readreadreadreada {ml} {ml}\n"
     python = subprocess.check_output([sys.executable, drivers / "run.py"], text=True, env=environment())
