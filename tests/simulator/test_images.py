@@ -200,13 +200,15 @@ def test_settings_without_effect_are_in_the_log(client: Client) -> None:
     ]
 
 
-def test_a_job_can_write_checkpoints(client: Client) -> None:
-    """They are not kept, but a script that writes them must not fail."""
+def test_a_job_can_write_checkpoints(client: Client, tmp_path: Path) -> None:
+    """They are not kept, but a script that writes them must not fail. The folder is always the job's."""
     script = "import os\nml = os.environ.get('SAGEMAKER_BASE_DIR', '/opt/ml')\nopen(ml + '/{}/1', 'w').write('1')"
-    for path in ("checkpoints", "mine/of/all"):
+    outside = f"{tmp_path}/outside"
+    for path in ("checkpoints", "mine/of/all", outside):
         checkpoints = {"S3Uri": "s3://bucket/c"} | ({} if path == "checkpoints" else {"LocalPath": f"/opt/ml/{path}"})
         job = client.train(script.format(path), CheckpointConfig=checkpoints)
         assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert not Path(outside).exists()
 
 
 @pytest.mark.slow

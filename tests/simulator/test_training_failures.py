@@ -74,6 +74,7 @@ def test_missing_program_or_source_is_named(client) -> None:
         ("File and FastFile", {"InputDataConfig": [channel("a", "s3://bucket/1", InputMode="Pipe")]}),
         ("LocalPath must lie below", {"CheckpointConfig": {"S3Uri": "s3://b/c", "LocalPath": "/mnt/checkpoints"}}),
         ("LocalPath must lie below", {"CheckpointConfig": {"S3Uri": "s3://b/c", "LocalPath": "/opt/ml/../x"}}),
+        ("LocalPath must lie below", {"CheckpointConfig": {"S3Uri": "s3://b/c", "LocalPath": "/opt/ml//input/config"}}),
         ("LocalPath must lie below", {"CheckpointConfig": {"S3Uri": "s3://b/c", "LocalPath": "/opt/ml/input/config"}}),
         ("LocalPath must lie below", {"CheckpointConfig": {"S3Uri": "s3://b/c", "LocalPath": f"/opt/ml/{'x' * 300}"}}),
         (

@@ -7,7 +7,7 @@ import json
 import os
 import re
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from recore.simulator.isolation.sandbox import ML
@@ -33,8 +33,8 @@ def prepare(record: Record, job: Job, s3: Any, volume: Volume, true_paths: bool)
     for folder in ("input/config", "input/data", "model", "output/data", "code"):
         (ml / folder).mkdir(parents=True)
     if checkpoints := record.get("CheckpointConfig"):
-        path = checkpoints.get("LocalPath", CHECKPOINTS)
-        (ml / path.removeprefix(f"{ML}/")).mkdir(parents=True, exist_ok=True)
+        path = PurePosixPath(checkpoints.get("LocalPath", CHECKPOINTS))
+        (ml / path.relative_to(ML)).mkdir(parents=True, exist_ok=True)
     for channel in record.get("InputDataConfig", []):
         folder = ml / "input/data" / channel["ChannelName"]
         folder.mkdir()

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+from pathlib import PurePosixPath
 from typing import ClassVar
 
 import regex
@@ -188,7 +189,7 @@ def not_run_here(request: Record) -> str | None:
     if not request["OutputDataConfig"]["S3OutputPath"].startswith("s3://"):
         return "OutputDataConfig: S3OutputPath must begin with s3://"
     checkpoints = request.get("CheckpointConfig", {}).get("LocalPath", script_mode.CHECKPOINTS)
-    if not is_folder(checkpoints, "/opt/ml/") or checkpoints.startswith("/opt/ml/input"):
+    if not is_folder(checkpoints, "/opt/ml/") or PurePosixPath(checkpoints).is_relative_to("/opt/ml/input"):
         return "CheckpointConfig: LocalPath must lie below /opt/ml/, without '..', and not in /opt/ml/input"
     names = {".", ".."}
     for channel in request.get("InputDataConfig", []):
