@@ -1,5 +1,6 @@
 """The hooks of PyTorch images for serving.py, where a script leaves them out."""
 
+import http.client
 import json
 import os
 import sys
@@ -45,14 +46,16 @@ class HookContext:
     def get_request_header(self, index: int, key: str) -> str | None:
         return self._request.get(key)
 
-    def set_response_content_type(self, index: int, value: str) -> None:
-        self.response_headers["Content-Type"] = value
+    def set_response_content_type(self, index: int, value: str | None) -> None:
+        if value is not None:
+            self.response_headers["Content-Type"] = value
 
     def set_response_header(self, index: int, key: str, value: str) -> None:
         self.response_headers[key] = value
 
     def set_response_status(self, code: int = 200, phrase: str = "", index: int = 0) -> None:
-        self.status = f"{code} {phrase}".strip()
+        """The phrase of an error is its whole text, which the body has, and a status line cannot hold."""
+        self.status = f"{code} {http.client.responses.get(code, 'Unknown')}"
 
 
 class PyTorchHooks(DefaultInferenceHandler):  # type: ignore[misc]
@@ -73,7 +76,8 @@ class PyTorchHooks(DefaultInferenceHandler):  # type: ignore[misc]
             content = json.dumps(content)
         response = Response(content, self.context.status, self.context.response_headers)
         if response.status_code >= 400:
-            print(response.get_data(as_text=True), file=sys.stderr, flush=True)
+            sys.stderr.write(response.get_data(as_text=True) + "\n")  # at once: other workers write there, too
+            sys.stderr.flush()
         return response
 
     def default_model_fn(self, model_dir: str) -> Any:

@@ -88,7 +88,7 @@ def test_an_image_with_metrics_of_its_own_takes_no_others(client: Client) -> Non
     assert message.startswith("You can't override the metric definitions for Amazon SageMaker algorithms. Please retry")
     request = tuning_request("")
     request["TrainingJobDefinition"]["AlgorithmSpecification"] = ALGORITHM | {"TrainingImage": XGBOOST}
-    with pytest.raises(ClientError, match="'loss' is not a metric of the image, whose names are like train:accuracy"):
+    with pytest.raises(ClientError, match="'loss' is not a metric of the image, whose names are like validation:rmse"):
         client.sagemaker.create_hyper_parameter_tuning_job(**request)
 
 
@@ -96,7 +96,12 @@ def test_an_image_with_metrics_of_its_own_takes_no_others(client: Client) -> Non
 def test_a_distribution_is_refused_by_name(client: Client, name: str) -> None:
     settings = {f"sagemaker_{name}_enabled": "true", "sagemaker_program": "job.py"}
     message = ask(client, IMAGE, HyperParameters=settings)
-    assert message.startswith(f"HyperParameters: sagemaker_{name}_enabled: distributed training does not run here")
+    refused = f"HyperParameters: sagemaker_{name}_enabled: distributed training does not run here"
+    assert message.startswith(refused)
+    request = tuning_request("")
+    request["TrainingJobDefinition"]["StaticHyperParameters"] = settings
+    with pytest.raises(ClientError, match=refused):
+        client.sagemaker.create_hyper_parameter_tuning_job(**request)
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=[family.name for family in FAMILIES])
@@ -173,6 +178,11 @@ def test_what_a_log_says_of_an_image() -> None:
     assert line.endswith("is for graphics cards: this job computes on processors.")
 
 
+def test_another_image_of_this_name_has_no_metrics_of_its_own() -> None:
+    assert len(xgboost.FAMILY.own_metrics(XGBOOST)) == len(xgboost.FAMILY.metrics)
+    assert xgboost.FAMILY.own_metrics("registry.local/team/xgboost:mine") == []
+
+
 def test_metrics_of_xgboost_are_found_in_its_lines() -> None:
     line = "[12]#011train-rmse:3.5#011train-error@0.7:0.1#011validation-rmse:4.25#011validation-mae:nan"
     found = {name: match[1] for name, pattern in xgboost.FAMILY.metrics.items() if (match := re.search(pattern, line))}
@@ -204,11 +214,14 @@ def test_a_job_can_write_checkpoints(client: Client, tmp_path: Path) -> None:
     """They are not kept, but a script that writes them must not fail. The folder is always the job's."""
     script = "import os\nml = os.environ.get('SAGEMAKER_BASE_DIR', '/opt/ml')\nopen(ml + '/{}/1', 'w').write('1')"
     outside = f"{tmp_path}/outside"
-    for path in ("checkpoints", "mine/of/all", outside):
+    for path in ("checkpoints", "mine/of/all", outside):  # the last one has two slashes after /opt/ml
         checkpoints = {"S3Uri": "s3://bucket/c"} | ({} if path == "checkpoints" else {"LocalPath": f"/opt/ml/{path}"})
         job = client.train(script.format(path), CheckpointConfig=checkpoints)
         assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     assert not Path(outside).exists()
+    for path in ("/tmp/own", "/opt/ml/input/config/hyperparameters.json", f"/opt/ml/{'x' * 300}", "/opt/ml/../../x"):
+        job = client.train("", CheckpointConfig={"S3Uri": "s3://bucket/c", "LocalPath": path})
+        assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
 
 
 @pytest.mark.slow

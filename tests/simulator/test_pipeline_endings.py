@@ -1,5 +1,6 @@
 """Executions that do not succeed: steps that fail, Fail steps, Stop, Retry, retry policies and what may be deleted."""
 
+import threading
 import uuid
 from typing import Any
 
@@ -11,6 +12,7 @@ from support.simulator_client import IMAGE, Client
 
 from recore.simulator.resources.pipeline_run import ExecutionRun
 from recore.simulator.resources.pipeline_step_work import StepWork
+from recore.simulator.resources.pipeline_steps import StepRecords
 from recore.simulator.server import BUCKET, ROLE_ARN
 
 FAILS = "raise ValueError('no luck')"
@@ -111,6 +113,52 @@ def test_an_order_to_stop_that_is_not_taken_is_repeated(pipelines: Pipelines, mo
     pipelines.sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
     assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Stopped"
     assert pipelines.statuses(execution) == {"Sleeps": "Stopped"}
+
+
+def while_full(monkeypatch: pytest.MonkeyPatch, status: str) -> tuple[threading.Event, threading.Event]:
+    """Have the records of steps of one status not written, as on a full disk.
+
+    Returns an event that is set when one was not written, and another that ends it when the test sets it.
+    """
+    put, met, space = StepRecords.put, threading.Event(), threading.Event()
+
+    def refuse(self: StepRecords, name: str, **members: Any) -> Any:
+        if members.get("StepStatus") == status and not space.is_set():
+            met.set()
+            raise OSError("No space left on device")
+        return put(self, name, **members)
+
+    monkeypatch.setattr(StepRecords, "put", refuse)
+    return met, space
+
+
+def test_a_job_whose_start_could_not_be_recorded_is_stopped(
+    pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    met, space = while_full(monkeypatch, "Executing")
+    execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", SLEEPS)))
+    assert met.wait(30)
+    pipelines.sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
+    space.set()
+    assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Stopped"
+    found = pipelines.steps(execution)["Sleeps"]
+    assert found["StepStatus"] == "Stopped"
+    job = found["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
+    assert pipelines.client.describe("ProcessingJob", job)["ProcessingJobStatus"] == "Stopped"
+
+
+def test_a_stopped_job_whose_end_could_not_be_recorded_does_not_run_again(
+    pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", SLEEPS)))
+    job = pipelines.wait_for(execution, "Sleeps")["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
+    met, space = while_full(monkeypatch, "Stopped")
+    pipelines.sagemaker.stop_processing_job(ProcessingJobName=job)
+    assert met.wait(30)
+    space.set()
+    assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Failed"
+    found = pipelines.steps(execution)["Sleeps"]
+    assert (found["StepStatus"], found["AttemptCount"]) == ("Stopped", 1)
 
 
 def test_an_error_that_nobody_expects_fails_its_step_alone(

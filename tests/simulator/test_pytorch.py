@@ -124,6 +124,8 @@ def model_warmup_fn(model_dir, model, context):
     CALLED.append("model_warmup_fn")
 
 def input_fn(data, content_type, context):
+    if data == "unnamed":
+        raise ValueError("日本 → \\x1b[31m\\x00" + 70_000 * "x")
     if data == "refused":
         raise BaseInferenceToolkitError(422, "cannot be read", "no number")
     return float(data), context.get_request_header(0, "X-Amzn-SageMaker-Custom-Attributes")
@@ -152,6 +154,10 @@ def test_hooks_take_a_context_and_answers_have_the_accepted_type(client: Client,
     assert raised.value.response["OriginalMessage"].startswith("cannot be read\n")
     with pytest.raises(ClientError, match="could not convert string to float: 'deep'"):
         endpoints.invoke(name, "deep", ContentType="text/csv")
+    with pytest.raises(ClientError) as raised:
+        endpoints.invoke(name, "unnamed", ContentType="text/csv")
+    assert raised.value.response["OriginalStatusCode"] == 500
+    assert raised.value.response["OriginalMessage"].startswith("日本 → ")
 
 
 def test_a_repacked_model_is_served_by_its_script(client: Client, endpoints: Endpoints) -> None:

@@ -61,6 +61,13 @@ class ImageFamily:
         named = self.named_version(image)
         return {self.version_variable: named} if self.version_variable and named else {}
 
+    def own_metrics(self, image: str) -> list[dict[str, str]]:
+        """The metric definitions that SageMaker gives its image; none for another image of this name."""
+        tag = image_tag(image)
+        if self.tags and tag and not self.tags.fullmatch(tag):
+            return []
+        return [{"Name": name, "Regex": pattern} for name, pattern in self.metrics.items()]
+
     def remarks(self, image: str) -> list[str]:
         """What a training job's log says of the image: where jobs differ from what it promises."""
         tag, here, lines = image_tag(image), self.version() or "", []

@@ -7,9 +7,9 @@ from recore.simulator.images.family import CONTAINER, ImageFamily
 
 PACKAGE = "xgboost-cpu==3.4.1"
 METRICS = """
-accuracy auc aucpr balanced_accuracy f1 f1_binary f1_macro map ndcg precision precision_macro precision_micro r2 recall
-recall_macro recall_micro aft-nloglik cox-nloglik error gamma-deviance gamma-nloglik interval-regression-accuracy
-logloss mae mape merror mlogloss mphe mse poisson-nloglik rmse rmsle tweedie-nloglik
+rmse error logloss merror mlogloss auc mae accuracy aucpr balanced_accuracy f1 f1_binary f1_macro map ndcg precision
+precision_macro precision_micro r2 recall recall_macro recall_micro aft-nloglik cox-nloglik gamma-deviance gamma-nloglik
+interval-regression-accuracy mape mphe mse poisson-nloglik rmsle tweedie-nloglik
 """
 
 FAMILY = ImageFamily(
@@ -26,7 +26,7 @@ FAMILY = ImageFamily(
     # a script's own output has a tab where CloudWatch shows #011
     metrics={
         f"{data}:{metric}": rf"\[[0-9]+\].*?(?:#011|\t){data}-{re.escape(metric)}:([^\s#]+)"
-        for data in ("train", "validation")
+        for data in ("validation", "train")
         for metric in METRICS.split()
     },
 )

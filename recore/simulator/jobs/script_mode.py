@@ -3,6 +3,7 @@
 The script comes as an archive on S3, or as a channel that the SDK's driver scripts start it from.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -33,8 +34,7 @@ def prepare(record: Record, job: Job, s3: Any, volume: Volume, true_paths: bool)
     for folder in ("input/config", "input/data", "model", "output/data", "code"):
         (ml / folder).mkdir(parents=True)
     if checkpoints := record.get("CheckpointConfig"):
-        path = PurePosixPath(checkpoints.get("LocalPath", CHECKPOINTS))
-        (ml / path.relative_to(ML)).mkdir(parents=True, exist_ok=True)
+        _make_checkpoint_folder(ml, PurePosixPath(checkpoints.get("LocalPath", CHECKPOINTS)))
     for channel in record.get("InputDataConfig", []):
         folder = ml / "input/data" / channel["ChannelName"]
         folder.mkdir()
@@ -63,6 +63,13 @@ def prepare(record: Record, job: Job, s3: Any, volume: Volume, true_paths: bool)
         if program == REPACKING:
             translate_scripts((ml / "input/source").rglob("*"), ml)
     return requirements
+
+
+def _make_checkpoint_folder(ml: Path, path: PurePosixPath) -> None:
+    """A script may write checkpoints, which are not kept. Outside of /opt/ml it must make their folder itself."""
+    if path.is_relative_to(ML) and not path.is_relative_to(f"{ML}/input") and ".." not in path.parts:
+        with contextlib.suppress(OSError, ValueError):  # a name that no folder can have
+            (ml / path.relative_to(ML)).mkdir(parents=True, exist_ok=True)
 
 
 def _configuration(record: Record, settings: dict[str, str], host: str) -> dict[str, Any]:

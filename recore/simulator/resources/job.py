@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import os
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -24,8 +23,6 @@ from recore.simulator.state.records import Record
 logger = logging.getLogger(__name__)
 
 INTERRUPTED = "InternalServerError: The simulator ended before the job did"
-
-LONGEST_NAME = 255  # bytes
 
 
 class JobResource(Resource):
@@ -138,13 +135,3 @@ class JobResource(Resource):
         except Exception as error:
             logger.exception("%s %s", self.kind, name)
             self.end(name, "Failed", FailureReason=host_disk.reason_of(error, job.place)[:1024])
-
-
-def is_folder(path: str, below: str) -> bool:
-    """Whether a path of a request can be that of a folder of the job, below another one that ends with a slash."""
-    try:
-        names = [os.fsencode(name) for name in Path(path).parts]
-    except UnicodeError:
-        return False
-    fits = all(len(name) <= LONGEST_NAME and name != b".." for name in names)
-    return path.startswith(below) and "\0" not in path and fits

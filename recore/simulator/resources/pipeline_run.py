@@ -57,17 +57,25 @@ class ExecutionRun:
     def give_up(self, reason: str) -> None:
         """End the steps that run, after an error of the execution itself."""
         for step, record in list(self._running()):
-            if record["StepStatus"] == "Executing":
+            if record["StepStatus"] == "Starting":
+                self._run.adopt(step)
+            if self._known[step.name]["StepStatus"] == "Executing":
                 self._run.stop(step)
             self._run.put(step, StepStatus="Failed", EndTime=now(), RetryAt=None, FailureReason=reason)
 
     def _resume(self) -> None:
-        """Of the jobs that ended with an earlier simulator, begin another attempt; finish attempts that had begun."""
+        """Of the jobs that ended with an earlier simulator, begin another attempt; finish attempts that had begun.
+
+        That an attempt's job runs may not be recorded, because the simulator was killed or the disk was full.
+        """
         ending = self._is_ending()
         for step, record in list(self._running()):
-            if record.get("RetryAt") or ending:
+            if record.get("RetryAt"):
                 continue
-            if self._run.interrupted(step):
+            if ending:
+                if record["StepStatus"] == "Starting":
+                    self._run.adopt(step)
+            elif self._run.interrupted(step):
                 self._run.put(step, StepStatus="Starting", RetryAt=now())
             elif record["StepStatus"] == "Starting":
                 self._run.attempt(step)

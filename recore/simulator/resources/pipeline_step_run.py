@@ -110,6 +110,12 @@ class StepRun:
         name = self._known[step.name].get("Job")
         return name is not None and isinstance(step.type, RequestStepType) and self._work.interrupted(step, name)
 
+    def adopt(self, step: PipelineStep) -> None:
+        """Record that the job of an attempt runs, if its creation was not recorded: then it can be stopped."""
+        name = self._known[step.name].get("Job")
+        if name and isinstance(step.type, RequestStepType) and (arn := self._work.created(step, name)):
+            self.put(step, StepStatus="Executing", Metadata={step.type.metadata: {"Arn": arn}})
+
     def _finish(self, step: PipelineStep) -> None:
         """The step has succeeded. Raises StepFailure where its properties cannot be read."""
         record = self._known[step.name]

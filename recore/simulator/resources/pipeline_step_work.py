@@ -45,8 +45,8 @@ class StepWork:
         """Create the resource, if an earlier simulator has not; its ARN. Raises StepFailure."""
         assert isinstance(step.type, RequestStepType)  # noqa: S101 - the others create nothing
         registers = isinstance(step.type, RegisterModelStepType)
-        if not registers and (record := self._store.get(step.type.kind, name)):
-            return str(record[f"{step.type.kind}Arn"])
+        if arn := self.created(step, name):
+            return arn
         try:
             if registers:
                 self._create_group(request)
@@ -62,6 +62,14 @@ class StepWork:
             raise StepFailure(f"ClientError: sagemaker:{step.type.create}: {error}") from None
         return str(answer[f"{step.type.kind}Arn"])
 
+    def created(self, step: PipelineStep, name: str) -> str | None:
+        """The ARN of the resource, if it is there. A model package has another name, and is created once anyway."""
+        assert isinstance(step.type, RequestStepType)  # noqa: S101 - the others create nothing
+        if isinstance(step.type, RegisterModelStepType):
+            return None
+        record = self._store.get(step.type.kind, name)
+        return str(record[f"{step.type.kind}Arn"]) if record else None
+
     def interrupted(self, step: PipelineStep, name: str) -> bool:
         """Whether a job did not end by itself, but with an earlier simulator."""
         assert isinstance(step.type, RequestStepType)  # noqa: S101 - the others create nothing
@@ -69,7 +77,9 @@ class StepWork:
         if record is None:
             return False
         status, reason = record[f"{step.type.kind}Status"], record.get("FailureReason") or ""
-        return status == "Stopped" or (status == "Failed" and reason.startswith(ENDED_BY_SIMULATOR))
+        if status == "Stopped":
+            return bool(record["LastModifiedTime"] < self._platform.begun)
+        return status == "Failed" and reason.startswith(ENDED_BY_SIMULATOR)
 
     def ended(self, step: PipelineStep, name: str) -> bool:
         """Whether the resource has ended well. Raises StepFailure if it ended otherwise."""

@@ -3,6 +3,7 @@
 import codecs
 import contextlib
 import json
+import os
 from pathlib import Path
 
 from recore.simulator.account import REGION
@@ -17,10 +18,11 @@ from recore.simulator.jobs.requirements import RequirementsFile
 from recore.simulator.jobs.script_mode import find_requirements, translate_scripts
 from recore.simulator.jobs.volume import Volume
 from recore.simulator.resources.ineffective import PROCESSING, without_effect
-from recore.simulator.resources.job import JobResource, is_folder
+from recore.simulator.resources.job import JobResource
 from recore.simulator.state.records import Record
 
 ML = "/opt/ml/"
+LONGEST_NAME = 255  # bytes
 # of the SDK's FrameworkProcessor: its source below ML, and its script, which unpacks the source and names /opt/ml
 SDK_SOURCE, SDK_SCRIPTS = "processing/input/code/sourcedir.tar.gz", "processing/input/*/runproc.sh"
 
@@ -37,7 +39,7 @@ class ProcessingJobs(JobResource):
         if not specification.get("ContainerEntrypoint"):
             raise ServiceError("ValidationException", "The image has no processing entrypoint: name one")
         for place in _places(request):
-            if not is_folder(place["LocalPath"], "/opt/ml/processing/"):
+            if not _is_folder(place["LocalPath"]):
                 limits = "must lie below /opt/ml/processing/, without '..', and its names have at most 255 bytes"
                 message = f"LocalPath {place['LocalPath']!r} {limits}"
                 raise ServiceError("ValidationException", message)
@@ -123,6 +125,16 @@ def _requirements(archive: Path, job: Job, volume: Volume) -> RequirementsFile |
     folder = job.folder / "unpacked"
     archives.unpack(archive, folder, volume, job.raise_if_stopping)
     return find_requirements(folder)
+
+
+def _is_folder(path: str) -> bool:
+    """Whether a path can be that of a folder of a job's inputs or outputs."""
+    try:
+        names = [os.fsencode(name) for name in Path(path).parts]
+    except UnicodeError:
+        return False
+    fits = all(len(name) <= LONGEST_NAME and name != b".." for name in names)
+    return path.startswith("/opt/ml/processing/") and "\0" not in path and fits
 
 
 def _message(path: Path) -> str:

@@ -2,7 +2,6 @@
 
 import contextlib
 import re
-from pathlib import PurePosixPath
 from typing import ClassVar
 
 import regex
@@ -20,11 +19,12 @@ from recore.simulator.jobs.queue import Job
 from recore.simulator.jobs.reasons import failure_file
 from recore.simulator.jobs.volume import Volume
 from recore.simulator.resources.ineffective import without_effect
-from recore.simulator.resources.job import JobResource, is_folder
+from recore.simulator.resources.job import JobResource
 from recore.simulator.resources.resource import now
 from recore.simulator.state.records import Record
 
 OWN_METRICS = "You can't override the metric definitions for Amazon SageMaker algorithms"  # programs look for it
+MOST_METRICS = 40  # of MetricDefinitions in the API
 DISTRIBUTION = re.compile("sagemaker_.*_enabled")  # hyperparameters that a `distribution` of version 2 of the SDK sets
 UPLOADING = ("Uploading", "Uploading the model")
 
@@ -41,7 +41,7 @@ class TrainingJobs(JobResource):
         self.check_image(algorithm.get("TrainingImage", ""))
         problem = not_run_here(request)
         if self.platform.isolation.local_python:
-            problem = problem or distributed(request)
+            problem = problem or distributed(request.get("HyperParameters", {}))
         if problem:
             raise ServiceError("ValidationException", problem)
         name, output = request["TrainingJobName"], request["OutputDataConfig"]
@@ -61,7 +61,7 @@ class TrainingJobs(JobResource):
         trial = self.store.get("TuningTrial", record["TrainingJobName"]) or {}
         # SageMaker always answers KmsKeyId, and version 2 of its SDK reads it
         output = {"KmsKeyId": ""} | record["OutputDataConfig"]
-        algorithm = with_own_metrics(record["AlgorithmSpecification"])
+        algorithm = with_own_metrics(record["AlgorithmSpecification"], MOST_METRICS)
         members = {"OutputDataConfig": output, "AlgorithmSpecification": algorithm}
         return record | members | {"TuningJobArn": trial.get("HyperParameterTuningJobArn")}
 
@@ -158,16 +158,15 @@ def _next(record: Record, status: str, message: str) -> Record:
     }
 
 
-def with_own_metrics(algorithm: Record) -> Record:
-    """An AlgorithmSpecification with the metric definitions of its image, if that has any."""
-    own = family_of(algorithm["TrainingImage"]).metrics
-    definitions = [{"Name": name, "Regex": pattern} for name, pattern in own.items()]
-    return algorithm | {"MetricDefinitions": definitions} if own else algorithm
+def with_own_metrics(algorithm: Record, most: int | None = None) -> Record:
+    """An AlgorithmSpecification with the metric definitions of its image, if that has any, at most so many."""
+    own = family_of(algorithm["TrainingImage"]).own_metrics(algorithm["TrainingImage"])
+    return algorithm | {"MetricDefinitions": own[:most]} if own else algorithm
 
 
-def distributed(request: Record) -> str | None:
-    """Why a script cannot be started as the SDK's `distribution` asks; None without one."""
-    for name, value in request.get("HyperParameters", {}).items():
+def distributed(settings: Record) -> str | None:
+    """Why a script with these hyperparameters cannot be started as the SDK's `distribution` asks; None without one."""
+    for name, value in settings.items():
         if DISTRIBUTION.fullmatch(name) and value.strip('"').lower() == "true":
             return f"HyperParameters: {name}: distributed training does not run here; leave out the `distribution`"
     return None
@@ -178,8 +177,8 @@ def not_run_here(request: Record) -> str | None:
     algorithm, resources = request.get("AlgorithmSpecification", {}), request.get("ResourceConfig", {})
     if "InstanceType" not in resources or resources.get("InstanceCount", 1) != 1:
         return "ResourceConfig: one instance, of a named InstanceType, runs here"
-    definitions = algorithm.get("MetricDefinitions", [])
-    if definitions and family_of(algorithm["TrainingImage"]).metrics:  # in script mode, too, as on AWS
+    image, definitions = algorithm.get("TrainingImage", ""), algorithm.get("MetricDefinitions", [])
+    if definitions and family_of(image).own_metrics(image):  # in script mode, too, as on AWS
         return f"{OWN_METRICS}. Please retry the request without specifying metric definitions"
     for metric in definitions:
         try:
@@ -188,9 +187,6 @@ def not_run_here(request: Record) -> str | None:
             return f"MetricDefinitions: the Regex of {metric['Name']} is invalid: {error}"
     if not request["OutputDataConfig"]["S3OutputPath"].startswith("s3://"):
         return "OutputDataConfig: S3OutputPath must begin with s3://"
-    checkpoints = request.get("CheckpointConfig", {}).get("LocalPath", script_mode.CHECKPOINTS)
-    if not is_folder(checkpoints, "/opt/ml/") or PurePosixPath(checkpoints).is_relative_to("/opt/ml/input"):
-        return "CheckpointConfig: LocalPath must lie below /opt/ml/, without '..', and not in /opt/ml/input"
     names = {".", ".."}
     for channel in request.get("InputDataConfig", []):
         name, given = channel["ChannelName"], channel["DataSource"].get("S3DataSource", {})

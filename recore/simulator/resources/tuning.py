@@ -9,6 +9,7 @@ from recore.simulator.api.errors import ServiceError
 from recore.simulator.jobs.queue import Job
 from recore.simulator.resources.paging import Place, page, sortable
 from recore.simulator.resources.resource import Resource, now
+from recore.simulator.resources.training import distributed
 from recore.simulator.resources.tuning_request import check_request, described_definitions, read_definitions
 from recore.simulator.resources.tuning_trials import KIND, Trial, best, completion_details, counters, trials_of
 from recore.simulator.resources.tuning_warm_start import check_warm_start, comparable_trials
@@ -35,6 +36,8 @@ class TuningJobs(Resource):
         check_request(request)
         for definition in read_definitions(request):
             self.check_image(definition.request["AlgorithmSpecification"].get("TrainingImage", ""))
+            if self.platform.isolation.local_python and (problem := distributed(definition.settings)):
+                raise ServiceError("ValidationException", problem)
         check_warm_start(self.store, request)
         arn = self.add(
             request,

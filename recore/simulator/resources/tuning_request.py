@@ -8,7 +8,7 @@ import regex
 
 from recore.simulator.api.errors import ServiceError
 from recore.simulator.images.catalogue import family_of
-from recore.simulator.resources.training import not_run_here, with_own_metrics
+from recore.simulator.resources.training import MOST_METRICS, not_run_here, with_own_metrics
 from recore.simulator.state.records import Record
 from recore.simulator.tuning.ranges import CategoricalRange, Range, read_ranges
 
@@ -78,7 +78,7 @@ def described_definitions(record: Record) -> Record:
 
     def described(item: Record, definition: Definition) -> Record:
         resources = definition.request["ResourceConfig"]
-        algorithm = with_own_metrics(item["AlgorithmSpecification"])
+        algorithm = with_own_metrics(item["AlgorithmSpecification"], MOST_METRICS)
         members = {"AlgorithmSpecification": algorithm, "ResourceConfig": resources}
         return item | members | {"StaticHyperParameters": definition.settings}
 
@@ -196,9 +196,10 @@ def _check_metrics(place: str, algorithm: Record, metric: str) -> None:
         if groups == 0:
             problem = f"the Regex of '{item['Name']}' has no group; put parentheses around the part that is the value"
             raise _refused(f"{place}: MetricDefinitions: {problem}")
-    if own := family_of(algorithm.get("TrainingImage", "")).metrics:
+    image = algorithm.get("TrainingImage", "")
+    if own := [item["Name"] for item in family_of(image).own_metrics(image)]:
         if metric not in own:
-            raise _refused(f"{place}: '{metric}' is not a metric of the image, whose names are like {next(iter(own))}")
+            raise _refused(f"{place}: '{metric}' is not a metric of the image, whose names are like {own[0]}")
         return
     found = {item["Name"] for item in definitions}
     if metric not in found:
