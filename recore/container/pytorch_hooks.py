@@ -12,7 +12,7 @@ from sagemaker_inference import content_types, decoder, encoder, errors, utils
 from sagemaker_inference.default_inference_handler import DefaultInferenceHandler
 from sagemaker_inference.transformer import Transformer
 from werkzeug import Response
-from werkzeug.datastructures import Headers
+from werkzeug.datastructures import EnvironHeaders, Headers
 
 MODEL = "model.pt"
 SUFFIXES = (".pt", ".pth")
@@ -31,11 +31,11 @@ class HookContext:
         self.manifest = {}
         self.system_properties = {"model_dir": os.environ.get("SM_MODEL_DIR"), "gpu_id": None, "batch_size": 1}
         self.request_processor = [self]
-        self.begin({})
+        self.begin(Headers())
 
-    def begin(self, headers: dict[str, str]) -> None:
+    def begin(self, headers: Headers) -> None:
         """Forget the last request."""
-        self._request, self.status, self.response_headers = Headers(headers), "200 OK", Headers()
+        self._request, self.status, self.response_headers = headers, "200 OK", Headers()
 
     def get_request_properties(self) -> dict[str, str]:
         return dict(self._request)
@@ -68,8 +68,10 @@ class PyTorchHooks(DefaultInferenceHandler):  # type: ignore[misc]
     def __init__(self) -> None:
         self.context = HookContext()
 
-    def respond(self, transformer: Transformer, body: bytes, headers: dict[str, str]) -> Response:
+    def respond(self, transformer: Transformer, body: bytes, content_type: str, request: dict[str, Any]) -> Response:
         """The response of the hooks as the toolkit and TorchServe make it: with the accepted type, and nothing else."""
+        headers = Headers(EnvironHeaders(request))
+        headers["Content-Type"] = content_type
         self.context.begin(headers)
         [content] = transformer.transform([{"body": body}], self.context)
         if not isinstance(content, str | bytes | bytearray):

@@ -145,11 +145,11 @@ class LoadedModel:
         else:
             self.parameters = getattr(sys.modules[module], "execution_parameters_fn", None)
 
-    def respond(self, body: bytes, headers: dict[str, str]) -> Response:
-        """Run the hooks on a request. headers: Content-Type, Accept and others, by their names."""
+    def respond(self, body: bytes, content_type: str, request: dict[str, Any]) -> Response:
+        """Run the hooks on a request. request: the environment that WSGI gives, which has the headers."""
         if self._context:
-            return call_hook(lambda: self._hooks.respond(self._transformer, body, headers))
-        content_type, accept = headers["Content-Type"], headers["Accept"]
+            return call_hook(lambda: self._hooks.respond(self._transformer, body, content_type, request))
+        accept = request.get("HTTP_ACCEPT", "")
         data = body.decode(errors="replace") if content_type in content_types.UTF8_TYPES else body
         accept = self._accept if accept in ("", content_types.ANY) else accept
         # the toolkit's own transform() refuses text that is not UTF-8, and responds with 4xx to its own errors
@@ -205,9 +205,7 @@ class HookApplication:
             return text_response(400, "the request ended before its announced length")
         # some AWS services send ContentType; AWS's image takes a request without a type for JSON
         kind = request.get("HTTP_CONTENTTYPE") or request.get("CONTENT_TYPE") or content_types.JSON
-        names = {key: key[5:].replace("_", "-").title() for key in request if key.startswith("HTTP_")}
-        headers = {"Accept": "", **{name: request[key] for key, name in names.items()}, "Content-Type": kind}
-        return self._model.respond(body, headers)
+        return self._model.respond(body, kind, request)
 
     def _body(self, request: dict[str, Any]) -> bytes | None:
         """The request's body, read to its end; None if it is too large."""

@@ -82,7 +82,7 @@ def test_other_images_are_refused_by_name(client: Client) -> None:
 
 
 def test_an_image_with_metrics_of_its_own_takes_no_others(client: Client) -> None:
-    """Neither does a tuning job whose objective is none of them."""
+    """A tuning job must have one of them as its objective."""
     metrics = {"MetricDefinitions": [{"Name": "train:rmse", "Regex": "rmse=(.*)"}]}
     message = ask(client, XGBOOST, AlgorithmSpecification=ALGORITHM | {"TrainingImage": XGBOOST} | metrics)
     assert message.startswith("You can't override the metric definitions for Amazon SageMaker algorithms. Please retry")

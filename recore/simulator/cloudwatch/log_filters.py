@@ -12,7 +12,8 @@ NAMES, PREFIX = "logStreamNames", "logStreamNamePrefix"
 
 def install() -> None:
     """Have moto choose the streams. Called once."""
-    LogsResponse.filter_log_events = _by_prefix(LogsResponse.filter_log_events)  # type: ignore[method-assign, assignment]
+    by_prefix = _by_prefix(LogsResponse.filter_log_events)
+    LogsResponse.filter_log_events = by_prefix  # type: ignore[method-assign, assignment]
 
 
 def _by_prefix(method: Callable[[Any], str]) -> Callable[[Any], str]:

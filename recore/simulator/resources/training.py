@@ -61,14 +61,14 @@ class TrainingJobs(JobResource):
         trial = self.store.get("TuningTrial", record["TrainingJobName"]) or {}
         # SageMaker always answers KmsKeyId, and version 2 of its SDK reads it
         output = {"KmsKeyId": ""} | record["OutputDataConfig"]
-        algorithm = with_own_metrics(record["AlgorithmSpecification"], MOST_METRICS)
+        algorithm = with_own_metrics(record["AlgorithmSpecification"])
         members = {"OutputDataConfig": output, "AlgorithmSpecification": algorithm}
         return record | members | {"TuningJobArn": trial.get("HyperParameterTuningJobArn")}
 
     def execute(self, record: Record, job: Job) -> Record:
         name, algorithm = record["TrainingJobName"], record["AlgorithmSpecification"]
         family = family_of(algorithm["TrainingImage"])
-        definitions = with_own_metrics(algorithm).get("MetricDefinitions", [])
+        definitions = family.own_metrics(algorithm["TrainingImage"]) or algorithm.get("MetricDefinitions", [])
         observed = self.platform.observed.get(name)
         patterns = {metric["Name"]: metric["Regex"] for metric in definitions}
         metrics = TrainingMetrics(self.platform.cloudwatch, self.log_group, name, patterns, observed)
@@ -158,10 +158,10 @@ def _next(record: Record, status: str, message: str) -> Record:
     }
 
 
-def with_own_metrics(algorithm: Record, most: int | None = None) -> Record:
-    """An AlgorithmSpecification with the metric definitions of its image, if that has any, at most so many."""
+def with_own_metrics(algorithm: Record) -> Record:
+    """An AlgorithmSpecification as it is described: with the metric definitions of its image, if that has any."""
     own = family_of(algorithm["TrainingImage"]).own_metrics(algorithm["TrainingImage"])
-    return algorithm | {"MetricDefinitions": own[:most]} if own else algorithm
+    return algorithm | {"MetricDefinitions": own[:MOST_METRICS]} if own else algorithm
 
 
 def distributed(settings: Record) -> str | None:

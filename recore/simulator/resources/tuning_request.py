@@ -8,7 +8,7 @@ import regex
 
 from recore.simulator.api.errors import ServiceError
 from recore.simulator.images.catalogue import family_of
-from recore.simulator.resources.training import MOST_METRICS, not_run_here, with_own_metrics
+from recore.simulator.resources.training import not_run_here, with_own_metrics
 from recore.simulator.state.records import Record
 from recore.simulator.tuning.ranges import CategoricalRange, Range, read_ranges
 
@@ -78,7 +78,7 @@ def described_definitions(record: Record) -> Record:
 
     def described(item: Record, definition: Definition) -> Record:
         resources = definition.request["ResourceConfig"]
-        algorithm = with_own_metrics(item["AlgorithmSpecification"], MOST_METRICS)
+        algorithm = with_own_metrics(item["AlgorithmSpecification"])
         members = {"AlgorithmSpecification": algorithm, "ResourceConfig": resources}
         return item | members | {"StaticHyperParameters": definition.settings}
 
