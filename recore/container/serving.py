@@ -22,6 +22,7 @@ import http
 import importlib.util
 import io
 import json
+import mmap
 import os
 import sys
 import traceback
@@ -33,6 +34,7 @@ from wsgiref.util import setup_testing_defaults
 
 import numpy as np
 from gunicorn.app.base import BaseApplication
+from gunicorn.errors import HaltServer
 from sagemaker_inference import content_types, encoder
 from sagemaker_inference.default_inference_handler import DefaultInferenceHandler
 from sagemaker_inference.environment import Environment
@@ -53,11 +55,13 @@ class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
     """Hooks that the user's module may leave out, as in AWS's scikit-learn image; the others are the toolkit's.
 
     needs_module: whether a user's module is necessary. transform, execution_parameters: if there is no such module,
-    functions like its transform_fn and execution_parameters_fn. context: what a user's hook may take as a last
-    parameter; an image with one has `respond`, too, which runs the hooks on a request.
+    functions like its transform_fn and execution_parameters_fn. content_type: of a request that names none. context:
+    what a user's hook may take as a last parameter; an image with one has `respond`, too, which runs the hooks on a
+    request.
     """
 
     needs_module = True
+    content_type = content_types.JSON
     context: Any = None
     transform: Callable[..., Any] | None = None
     execution_parameters: Callable[[], Any] | None = None
@@ -117,6 +121,7 @@ class LoadedModel:
         self._hooks, self._context = hooks, getattr(hooks, "context", None)
         self._transformer = Transformer(hooks)
         self._accept = Environment().default_accept
+        self.content_type: str = getattr(hooks, "content_type", DefaultHooks.content_type)
         self.parameters: Callable[[], Any] | None = None
         self.reason = ""
         try:
@@ -203,8 +208,8 @@ class HookApplication:
             return text_response(413, f"the request is larger than {self._largest_payload} bytes")
         if len(body) < int(request.get("CONTENT_LENGTH") or 0):
             return text_response(400, "the request ended before its announced length")
-        # some AWS services send ContentType; AWS's image takes a request without a type for JSON
-        kind = request.get("HTTP_CONTENTTYPE") or request.get("CONTENT_TYPE") or content_types.JSON
+        # some AWS services send ContentType
+        kind = request.get("HTTP_CONTENTTYPE") or request.get("CONTENT_TYPE") or self._model.content_type
         return self._model.respond(body, kind, request)
 
     def _body(self, request: dict[str, Any]) -> bytes | None:
@@ -236,6 +241,10 @@ class ModelServer(BaseApplication):  # type: ignore[misc]
             "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,  # noqa: S108  gunicorn unlinks it
             "control_socket_disable": True,  # it would be created in the user's home
             "worker_abort": self._raise_timeout,
+            "pre_fork": begin_loading,
+            "post_worker_init": end_loading,
+            "worker_exit": lambda arbiter, worker: end_loading(worker),
+            "child_exit": halt_if_loading,
         }
         for name, value in settings.items():
             self.cfg.set(name, value)
@@ -247,6 +256,26 @@ class ModelServer(BaseApplication):  # type: ignore[misc]
     def _raise_timeout(self, worker: Any) -> NoReturn:
         """Called in a worker whose request takes too long. The error is the response; then the worker is replaced."""
         raise TimeoutError(f"no answer within {self._timeout} seconds")
+
+
+def begin_loading(arbiter: Any, worker: Any) -> None:
+    """Called before a worker is started: from now on it is loading the model, which the worker itself takes back."""
+    worker.loading = mmap.mmap(-1, 1)  # the two processes share it
+    worker.loading[0] = 1
+
+
+def end_loading(worker: Any) -> None:
+    """Called in a worker that has loaded the model, or that ends in any way in which Python can still call it."""
+    worker.loading[0] = 0
+
+
+def halt_if_loading(arbiter: Any, worker: Any) -> None:
+    """Called after a worker's end. If that was abrupt, during the loading, the next one would end in the same way."""
+    if worker.loading[0] and arbiter.LISTENERS:  # a server that is being stopped has none left
+        reason = "the model did not load: the process that loaded it ended abruptly; the log may say how"
+        write_failure(reason)
+        raise HaltServer(reason, arbiter.WORKER_BOOT_ERROR)
+    worker.loading.close()
 
 
 def load_hooks(path: Path) -> Any:

@@ -19,7 +19,7 @@ from werkzeug import Response
 sys.path.append(str(Path(__file__).parent / "xgboost_library"))  # a script may import it, too
 
 from sagemaker_xgboost_container.encoder import CSV, decode, media_type
-from sagemaker_xgboost_container.exceptions import UserError
+from sagemaker_xgboost_container.exceptions import UserError, words_of
 from sagemaker_xgboost_container.image_version import is_before
 
 ACCEPTED = ("text/csv", "application/json")
@@ -46,12 +46,13 @@ class XGBoostScriptHooks(DefaultInferenceHandler):  # type: ignore[misc]
 
 
 class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
-    """The built-in algorithm: predictions as CSV or JSON. Before version 1.3 a response is CSV in one line.
+    """The built-in algorithm: predictions as CSV or JSON. Before version 1.2-2 a response is CSV in one line.
 
     For Batch Transform, each is a line.
     """
 
     needs_module = False
+    content_type = "text/csv"
 
     def default_model_fn(self, model_dir: str) -> list[xgb.Booster]:
         """The models in a folder; there may be several, an ensemble. Raises ValueError."""
@@ -74,9 +75,9 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
         try:
             predictions = combined([predict(booster, matrix, content_type) for booster in model], model[0])
         except (ValueError, xgb.core.XGBoostError) as error:
-            return Response(f"the model does not take these data: {error}", 400)
+            return Response(f"the model does not take these data: {words_of(error)}", 400)
         kind, values = media_type(accept), predictions.astype(np.float32).tolist()
-        if is_before(1, 3):
+        if is_before(1, 2, 2):
             kind = "text/csv"  # whatever Accept says
         elif kind not in ACCEPTED:
             return Response(f"Accept {kind} is not simulated: {' and '.join(ACCEPTED)} are", 406)
@@ -104,7 +105,7 @@ def encoded(values: list[Any], kind: str) -> str:
         return "".join(f"{value}\n" for value in values)
     if kind == "application/json":
         return json.dumps({"predictions": [{"score": value} for value in values]})
-    if is_before(1, 3):
+    if is_before(1, 2, 2):
         return ",".join(map(str, values))
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(value if isinstance(value, list) else [value] for value in values)
@@ -114,6 +115,8 @@ def encoded(values: list[Any], kind: str) -> str:
 def load_booster(path: Path) -> xgb.Booster:
     """A model that XGBoost saved, or an older image pickled. Raises ValueError."""
     content = path.read_bytes()
+    if not content:  # XGBoost would end the process
+        raise ValueError(f"the model {path.name} is empty")
     booster = xgb.Booster()
     try:
         if content.startswith(b"\x80"):
@@ -121,7 +124,7 @@ def load_booster(path: Path) -> xgb.Booster:
         else:
             booster.load_model(bytearray(content))
     except Exception as error:
-        raise ValueError(f"XGBoost {xgb.__version__} cannot load the model {path.name}: {error}") from None
+        raise ValueError(f"XGBoost {xgb.__version__} cannot load the model {path.name}: {words_of(error)}") from None
     if not isinstance(booster, xgb.Booster):
         raise ValueError(f"the model {path.name} is a pickle of {type(booster).__name__}, not of a Booster")
     booster.set_param({"nthread": 1})

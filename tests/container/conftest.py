@@ -105,6 +105,7 @@ def serve(room: Path, sockets: Path, tmp_path_factory: pytest.TempPathFactory) -
         tcp: bool = False,
         code: str = "model/code",
         stderr: socket.socket | None = None,  # in place of the log
+        hooks: str | None = None,  # of another image
         **set_: str,
     ) -> Server:
         base = tmp_path_factory.mktemp("ml")
@@ -116,7 +117,8 @@ def serve(room: Path, sockets: Path, tmp_path_factory: pytest.TempPathFactory) -
         log = base.with_suffix(".log")
         with open(log, "wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-P", str(room / "serving.py"), "--bind", bind],
+                [sys.executable, "-P", str(room / "serving.py"), "--bind", bind]
+                + (["--hooks", str(room / hooks)] if hooks else []),
                 env=variables,
                 cwd=tmp_path_factory.mktemp("cwd"),
                 stdout=output,

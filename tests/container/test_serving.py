@@ -98,6 +98,44 @@ def test_model_that_does_not_load_leaves_the_reason(room: Path, sockets: Path, t
     assert failure.read_text().startswith("the model did not load: OSError: torn torn ")
 
 
+@pytest.mark.parametrize("end", ["os.kill(os.getpid(), signal.SIGSEGV)", "os._exit(0)"])
+def test_a_process_that_ends_while_it_loads_the_model(room: Path, sockets: Path, tmp_path: Path, end: str) -> None:
+    """The server ends, too, and leaves the reason: the next process would end in the same way."""
+    code = tmp_path / "model/code"
+    code.mkdir(parents=True)
+    (tmp_path / "output").mkdir()
+    (code / "inference.py").write_text(f"import os, signal, time\ndef model_fn(model_dir): time.sleep(0.5); {end}")
+    variables = environment() | {"SAGEMAKER_BASE_DIR": str(tmp_path), "SAGEMAKER_MODEL_SERVER_WORKERS": "2"}
+    command = [sys.executable, "-P", str(room / "serving.py"), "--bind", f"unix:{sockets / 'abrupt'}"]
+    done = subprocess.run(command, env=variables, stderr=subprocess.PIPE, text=True, timeout=120)
+    assert done.returncode == 3
+    reason = "the model did not load: the process that loaded it ended abruptly; the log may say how"
+    assert (tmp_path / "output/failure").read_text() == reason
+    assert "Traceback" not in done.stderr
+    assert ("was sent SIGSEGV" in done.stderr) == ("SIGSEGV" in end)
+
+
+def test_a_server_that_is_stopped_while_it_loads_the_model(room: Path, sockets: Path, tmp_path: Path) -> None:
+    """That is no failure, even of a process that does not end by itself."""
+    code = tmp_path / "model/code"
+    code.mkdir(parents=True)
+    (tmp_path / "output").mkdir()
+    deaf = "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])"
+    (code / "inference.py").write_text(
+        f"import signal, time\ndef model_fn(folder): {deaf}; print('in'); time.sleep(99)"
+    )
+    variables = environment() | {"SAGEMAKER_BASE_DIR": str(tmp_path), "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
+    command = [sys.executable, "-P", str(room / "serving.py"), "--bind", f"unix:{sockets / 'stopped'}"]
+    with subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "in\n"
+        process.terminate()
+        _, printed = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "Traceback" not in printed
+    assert not (tmp_path / "output/failure").exists()
+
+
 @pytest.mark.parametrize(
     "module", ["def model_fn(folder): int('x')", MODEL + "def transform_fn(*_): int('x')"], ids=["model", "request"]
 )

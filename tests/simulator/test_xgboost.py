@@ -30,6 +30,8 @@ ALGORITHM = {"TrainingImage": IMAGE, "TrainingInputMode": "File"}
 SCRIPT = """
 import argparse, os
 import xgboost
+from sagemaker_containers import entry_point
+from sagemaker_xgboost_container import distributed
 from sagemaker_xgboost_container.data_utils import get_dmatrix
 
 def model_fn(model_dir):
@@ -141,7 +143,7 @@ def test_an_endpoint(endpoints: Endpoints, model: str, expected: xgb.Booster) ->
 def test_an_endpoint_of_an_older_image(
     client: Client, endpoints: Endpoints, job: dict[str, Any], expected: xgb.Booster
 ) -> None:
-    """Before version 1.3, predictions are in one line, whatever Accept says."""
+    """Before version 1.2-2, predictions are in one line, whatever Accept says."""
     name = f"xgboost-{next(numbers)}"
     image = "811284229777.dkr.ecr.us-east-1.amazonaws.com/xgboost:latest"
     container = {"Image": image, "ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"]}

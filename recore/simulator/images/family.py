@@ -19,9 +19,9 @@ class ImageFamily:
     name: in messages. repositories: a pattern of the images' names, without registry and tag. distributions: names of
     its package, one of which must be installed. remedy: the command that installs it. tags: a pattern of the tags that
     its images have, with examples; None where any will do. old_versions: those of tags without a number.
-    version_variable: the variable that tells its programs the version that an image names. training: the program of
-    `train`. hooks: a file with the hooks that a script may leave out in `serve`; None for the server's own.
-    python: the environment of its jobs. metrics: regular expressions by the names of metrics, found in every log.
+    version_variable: the variable that tells its programs the tag, or the old version, that an image names. training:
+    the program of `train`. hooks: a file with the hooks that a script may leave out in `serve`; None for the server's
+    own. python: the environment of its jobs. metrics: regular expressions by the names of metrics, found in every log.
     """
 
     name: str
@@ -58,8 +58,8 @@ class ImageFamily:
 
     def variables(self, image: str) -> dict[str, str]:
         """What the environment of its programs says of the image."""
-        named = self.named_version(image)
-        return {self.version_variable: named} if self.version_variable and named else {}
+        tag = image_tag(image)
+        return {self.version_variable: self.old_versions.get(tag, tag)} if self.version_variable and tag else {}
 
     def own_metrics(self, image: str) -> list[dict[str, str]]:
         """The metric definitions that SageMaker gives its image; none for another image of this name."""

@@ -1,5 +1,6 @@
 """Files of a channel as a DMatrix: CSV with the label first, libsvm, or Parquet with the label first."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pyarrow.parquet as pq
 import scipy.sparse
 import xgboost as xgb
 
-from .encoder import CSV, LIBSVM, PARQUET, media_type, parse_csv, parse_libsvm
+from .encoder import CSV, LIBSVM, PARQUET, LibsvmTable, check_finite, media_type, parse_csv, parse_libsvm
 from .exceptions import UserError
 
 
@@ -62,7 +63,7 @@ def read_dmatrix(files: list[Path], kind: str, csv_weights: int = 0) -> xgb.DMat
     tables = [_read_table(file, kind) for file in files]
     if len(widths := {table.shape[1] for table in tables}) > 1:
         raise UserError(f"the files of a channel have different numbers of columns: {sorted(widths)}")
-    table = np.vstack(tables)
+    table = tables[0] if len(tables) == 1 else np.vstack(tables)
     if not len(table):
         raise UserError(f"{files[0].name} is empty")
     first = 2 if csv_weights and kind == "csv" else 1
@@ -85,23 +86,35 @@ def is_evidently_csv(file: Path) -> bool:
 def _read_table(file: Path, kind: str) -> Any:
     if kind == "parquet":
         try:
-            return pq.read_table(file).to_pandas().to_numpy(dtype=float)
+            with np.errstate(over="ignore"):  # what is too large for 32 bits becomes infinite
+                values = pq.read_table(file).to_pandas().to_numpy(dtype=np.float32)
         except (ValueError, TypeError, OSError) as error:
             raise UserError(f"{file.name} is not Parquet of numbers: {error}") from None
-    if not (content := file.read_bytes()).strip():
-        raise UserError(f"{file.name} is empty")
-    return parse_csv(content, file.name)
+        check_finite(values, file.name)
+        return values
+    return parse_csv(file.read_bytes(), file.name)
 
 
 def _read_libsvm(files: list[Path]) -> xgb.DMatrix:
     tables = [parse_libsvm(file.read_text("utf-8", "replace"), True, file.name) for file in files]
+    tables = [table for table in tables if table.labels]
+    if not tables:
+        raise UserError(f"{files[0].name} is empty")
     columns = max(table.features.shape[1] for table in tables)
     for table in tables:
         table.features.resize(table.features.shape[0], columns)
-    labels = [label for table in tables for label in table.labels or []]
-    weights = [weight for table in tables for weight in table.weights or []]
-    if not labels:
-        raise UserError(f"{files[0].name} is empty")
-    if weights and len(weights) < len(labels):
-        raise UserError("either all files of a channel have weights, or none has")
-    return xgb.DMatrix(scipy.sparse.vstack([table.features for table in tables]), label=labels, weight=weights or None)
+    queries = _of_all_rows(tables, "queries")
+    return xgb.DMatrix(
+        scipy.sparse.vstack([table.features for table in tables]),
+        label=_of_all_rows(tables, "labels"),
+        weight=_of_all_rows(tables, "weights"),
+        group=[len(list(rows)) for _, rows in itertools.groupby(queries)] if queries else None,
+    )
+
+
+def _of_all_rows(tables: list[LibsvmTable], name: str) -> list[Any] | None:
+    """The weights, or whatever the name says, of several tables' rows; None if no table has any. Raises UserError."""
+    parts = [part for table in tables if (part := getattr(table, name)) is not None]
+    if parts and len(parts) < len(tables):
+        raise UserError(f"either all files of a channel have {name}, or none has")
+    return list(itertools.chain.from_iterable(parts)) or None

@@ -1,5 +1,6 @@
 """CSV and libsvm as text, to what XGBoost computes with."""
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,81 +19,110 @@ DELIMITERS = ",;\t |"
 CSV = ("csv", "text/csv")
 LIBSVM = ("libsvm", "text/libsvm", "text/x-libsvm")
 PARQUET = ("parquet", "application/x-parquet")
+LARGEST = float(np.finfo(np.float32).max)  # XGBoost computes with 32 bits
+BLOCK = 8 << 20  # bytes of CSV that are read at a time
 
 
 @dataclass(frozen=True)
 class LibsvmTable:
-    """features: a sparse matrix. labels, weights: of its rows; None where the text has none."""
+    """features: a sparse matrix. labels, weights, queries (`qid`): of its rows; None where the text has none."""
 
     features: Matrix
-    labels: Any
-    weights: Any
+    labels: list[float] | None
+    weights: list[float] | None
+    queries: list[int] | None
 
 
-def parse_csv(content: bytes, name: str = "the request") -> Any:
-    """Numbers as an array of float64 (rows, columns); empty cells are NaN.
+def parse_csv(content: bytes, name: str = "the request", skip_empty_lines: bool = True) -> Any:
+    """Numbers as an array of float32 (rows, columns); empty cells are NaN.
 
-    There is no header line. The delimiter is the first of `,;`, tab, space and `|` that the first line has. Raises
-    UserError for what is not a number, and for lines of different lengths.
+    There is no header line. The delimiter is the first of `,;`, tab, space and `|` that the first line has. Empty lines
+    at the beginning and the end are skipped; those among others are skipped as well, or are rows of missing values.
+    Raises UserError for what is not a finite number, and for lines of different lengths.
     """
-    content = content.strip(b"\r\n") + b"\n"  # pyarrow does not read a single line without its end
+    content = content.lstrip(b"\r\n") if skip_empty_lines else content.strip(b"\r\n")
+    if not content:
+        raise UserError(f"{name} is empty")
+    if not content.endswith(b"\n"):
+        content += b"\n"  # pyarrow does not read a single line without its end
     first = content.partition(b"\n")[0].decode("utf-8", "replace")
     delimiter = next((mark for mark in DELIMITERS if mark in first), ",")
-    types = {f"f{number}": pa.float64() for number in range(first.count(delimiter) + 1)}
+    types = {f"f{number}": pa.float32() for number in range(first.count(delimiter) + 1)}
     try:
         table = pa_csv.read_csv(
             pa.BufferReader(content),
-            read_options=pa_csv.ReadOptions(autogenerate_column_names=True),
-            parse_options=pa_csv.ParseOptions(delimiter=delimiter),
+            # a block must hold the longest line
+            read_options=pa_csv.ReadOptions(
+                autogenerate_column_names=True, block_size=max(BLOCK, max(map(len, io.BytesIO(content))))
+            ),
+            parse_options=pa_csv.ParseOptions(delimiter=delimiter, ignore_empty_lines=skip_empty_lines),
             convert_options=pa_csv.ConvertOptions(column_types=types, null_values=EMPTY),
         )
     except pa.ArrowInvalid as error:
         raise UserError(f"{name} is not CSV of numbers without a header line: {error}") from None
-    return np.column_stack([column.to_numpy() for column in table.columns])
+    values = np.empty(table.shape, dtype=np.float32)
+    for number, column in enumerate(table.columns):
+        values[:, number] = column.to_numpy()
+    check_finite(values, name)
+    return values
 
 
-def parse_libsvm(text: str, labelled: bool, name: str = "the request", columns: int = 0) -> LibsvmTable:
-    """Lines `label[:weight] index:value ...`, indices from 0. A request's lines may do without the label.
+def check_finite(values: Any, name: str) -> None:
+    """Raise UserError, with its place, if one of an array's numbers (rows, columns) is infinite; NaN may be there."""
+    if np.isinf(values).any():
+        row, column = np.argwhere(np.isinf(values))[0] + 1
+        raise UserError(f"{name}: column {column} of row {row} is infinite, or too large for a number of 32 bits")
 
-    columns: that the matrix has at least. Raises UserError, with the line, for anything else.
+
+def parse_libsvm(text: str, labelled: bool, name: str = "the request") -> LibsvmTable:
+    """Lines `label[:weight] [qid:query] index:value ...`, indices from 0.
+
+    A request's lines may do without the label, have no queries, and an empty one among them is a row without features.
+    Raises UserError, with the line, for anything else.
     """
-    rows, indices, values, labels, weights = [0], [], [], [], []
-    for number, line in enumerate(text.splitlines(), 1):
+    rows, indices, values, labels, weights, queries = [0], [], [], [], [], []
+    for number, line in enumerate((text if labelled else text.strip()).splitlines(), 1):
         words = line.partition("#")[0].split()
-        if not words:
+        if labelled and not words:
             continue
         try:
             if labelled:
                 label, colon, weight = words.pop(0).partition(":")
-                labels.append(float(label))
-                weights.extend([float(weight)] if colon else [])
-            elif ":" not in words[0]:
+                labels.append(_number(label))
+                weights.extend([_number(weight)] if colon else [])
+                if words and words[0].startswith("qid:"):
+                    queries.append(_index(words.pop(0)[4:]))
+            elif words and ":" not in words[0]:
                 words.pop(0)
             for word in words:
                 index, _, value = word.partition(":")
                 indices.append(_index(index))
-                values.append(float(value))
+                values.append(_number(value))
         except ValueError:
             form = "`label index:value ...`" if labelled else "`index:value ...`"
-            raise UserError(f"{name}: line {number} is not libsvm, {form}: '{line[:80]}'") from None
+            raise UserError(f"{name}: line {number} is not libsvm, {form} of finite numbers: '{line[:80]}'") from None
         rows.append(len(indices))
-    if weights and len(weights) < len(labels):
-        raise UserError(f"{name}: either each line has a weight, `label:weight`, or none has")
-    shape = len(rows) - 1, max([columns, *(index + 1 for index in indices)])
+    for found, form in ((weights, "a weight, `label:weight`"), (queries, "a query, `qid:number`")):
+        if found and len(found) < len(labels):
+            raise UserError(f"{name}: either each line has {form}, or none has")
+    shape = len(rows) - 1, max(indices, default=-1) + 1
     features = scipy.sparse.csr_matrix((values, indices, rows), shape=shape, dtype=np.float32)
-    return LibsvmTable(features, labels or None, weights or None)
+    return LibsvmTable(features, labels or None, weights or None, queries or None)
 
 
 def csv_to_dmatrix(input: str | bytes, dtype: Any = None) -> xgb.DMatrix:
     """CSV without labels as a DMatrix. Raises UserError."""
     content = input.encode() if isinstance(input, str) else input
-    return xgb.DMatrix(parse_csv(content).astype(dtype or float))
+    return xgb.DMatrix(parse_csv(content, skip_empty_lines=False).astype(dtype or np.float32, copy=False))
 
 
 def libsvm_to_dmatrix(string_like: str | bytes) -> xgb.DMatrix:
     """libsvm as a DMatrix. Raises UserError."""
     text = string_like.decode("utf-8", "replace") if isinstance(string_like, bytes) else string_like
-    return xgb.DMatrix(parse_libsvm(text, labelled=False).features)
+    features = parse_libsvm(text, labelled=False).features
+    if not features.shape[0]:
+        raise UserError("the request is empty")
+    return xgb.DMatrix(features)
 
 
 def media_type(content_type: str) -> str:
@@ -110,8 +140,16 @@ def decode(obj: str | bytes, content_type: str) -> xgb.DMatrix:
     return decoders[kind](obj)
 
 
+def _number(text: str) -> float:
+    """A number of 32 bits, or NaN. Raises ValueError."""
+    number = float(text)
+    if abs(number) > LARGEST:
+        raise ValueError(text)
+    return number
+
+
 def _index(text: str) -> int:
-    """An index of a feature. Raises ValueError; `qid` of ranking data is no index."""
+    """An index of a feature, or the number of a query. Raises ValueError."""
     if not text.isdecimal() or len(text) > 9:
         raise ValueError(text)
     return int(text)

@@ -1,11 +1,12 @@
 """The hyperparameters of the built-in algorithm: their names, types and ranges."""
 
-import re
+import ast
 from collections.abc import Mapping
 from typing import Any
 
 from ..exceptions import UserError
-from .metrics import XGBOOST_METRICS, own_metrics
+from ..image_version import is_before
+from .metrics import CLASSIFICATION, REGRESSION, XGBOOST_METRICS
 
 INTEGERS = {
     "num_round": "[1, inf)",
@@ -44,6 +45,7 @@ NUMBERS = {
     "base_score": "[0, inf)",
     "aft_loss_distribution_scale": "[0, inf)",
 }
+METRICS = sorted([*XGBOOST_METRICS, *REGRESSION, *CLASSIFICATION])
 CHOICES = {
     "booster": "gbtree gblinear dart",
     "tree_method": "auto exact approx hist",
@@ -63,13 +65,13 @@ CHOICES = {
         rank:map reg:linear reg:squarederror reg:logistic reg:gamma reg:pseudohubererror reg:squaredlogerror
         reg:absoluteerror reg:tweedie survival:aft survival:cox
     """,
+    "_tuning_objective_metric": " ".join(f"validation:{name}" for name in METRICS),
 }
-PATTERNS = {
-    "updater": r"[a-z_]+(,\s*[a-z_]+)*",
-    "monotone_constraints": r"\(?\s*-?[01](\s*,\s*-?[01])*\s*,?\s*\)?",
-    "interaction_constraints": r"\[\s*(\[[\d\s,]*\]\s*,?\s*)*\]",
-    "_tuning_objective_metric": r"(train|validation):[\w@.\-]+",
-}
+WITH_THRESHOLD = ("error", "map", "ndcg")
+GROWING = ("grow_colmaker", "distcol", "grow_histmaker", "grow_local_histmaker")
+UPDATING = ("refresh", "prune")
+TREE_UPDATERS = (*GROWING, "grow_skmaker", "sync", *UPDATING)
+LINEAR_UPDATERS = ("shotgun", "coord_descent")
 # what needs a graphics card, or several processes
 NOT_SIMULATED = {
     ("tree_method", "gpu_hist"): "it needs a graphics card",
@@ -80,7 +82,7 @@ NOT_SIMULATED = {
 CROSS_VALIDATION = ("_kfold", "_num_cv_round")
 ALIASES = {"learning_rate": "eta", "min_split_loss": "gamma", "reg_lambda": "lambda", "reg_alpha": "alpha"}
 # hyperparameters that only go with some values of another one, as SageMaker has it
-DEPENDENT = {"monotone_constraints": ("exact", "hist"), "interaction_constraints": ("exact", "hist", "approx")}
+CONSTRAINTS = {"monotone_constraints": ("exact", "hist"), "interaction_constraints": ("exact", "hist", "approx")}
 UNUSED = (  # by this version of XGBoost
     *("predictor", "sketch_eps", "dsplit", "silent", "deterministic_histogram"),
     *("prob_buffer_row", "use_dask_gpu_training"),
@@ -93,28 +95,50 @@ def validate(given: Mapping[str, str]) -> dict[str, Any]:
     for name in given:
         if name in CROSS_VALIDATION:
             raise UserError(f"the hyperparameter {name} is not simulated: train once, with a channel validation")
+        if name == "silent" and not is_before(1, 2):
+            raise UserError("there is no hyperparameter silent since version 1.2 of the image: use verbosity")
         if name not in KNOWN:
             raise UserError(f"there is no hyperparameter {name}: there are {', '.join(sorted(KNOWN))}")
     if "num_round" not in given:
         raise UserError("the hyperparameter num_round is required")
-    values = {name: _value(name, str(text).strip()) for name, text in given.items()}
+    values = {name: _value(name, str(text)) for name, text in given.items()}
     multiple = str(values.get("objective", "")).startswith("multi:")
     if multiple != ("num_class" in values):
         raise UserError("the hyperparameter num_class is required for the objectives multi:..., and only for them")
-    _check_combinations(values)
+    _check_constraints(values)
+    _check_metrics(values)
+    _check_updaters(values)
     return values
 
 
-def _check_combinations(values: Mapping[str, Any]) -> None:
-    """Raise UserError where hyperparameters do not go together."""
-    for name, methods in DEPENDENT.items():
+def _check_constraints(values: Mapping[str, Any]) -> None:
+    for name, methods in CONSTRAINTS.items():
         if name in values and values.get("tree_method") not in methods:
             raise UserError(f"{name} can only be used with the tree_method {' or '.join(methods)}")
-    objective, metrics = values.get("objective", "reg:squarederror"), values.get("eval_metric", [])
+
+
+def _check_metrics(values: Mapping[str, Any]) -> None:
+    objective, metrics = values.get("objective"), values.get("eval_metric", [])
+    if metrics and not objective and not is_before(1, 2):
+        raise UserError("eval_metric can only be used with an objective: SageMaker's algorithm fails without one")
+    objective = objective or "reg:squarederror"
     if "auc" in metrics and not objective.startswith(("binary:", "rank:")):
         raise UserError(f"eval_metric auc can only be used with objectives binary:... and rank:..., not {objective}")
     if "aft-nloglik" in metrics and objective != "survival:aft":
         raise UserError(f"eval_metric aft-nloglik can only be used with the objective survival:aft, not {objective}")
+
+
+def _check_updaters(values: Mapping[str, Any]) -> None:
+    updaters = values["updater"].split(",") if "updater" in values else []
+    if values.get("booster") == "gblinear":
+        if updaters and (len(updaters) > 1 or updaters[0] not in LINEAR_UPDATERS):
+            raise UserError(f"the booster gblinear has one updater: {' or '.join(LINEAR_UPDATERS)}")
+        return
+    known = UPDATING if values.get("process_type") == "update" else TREE_UPDATERS
+    if unknown := [name for name in updaters if name not in known]:
+        raise UserError(f"updater {unknown[0]} cannot be used here: {', '.join(known)} can")
+    if len([name for name in updaters if name in GROWING]) > 1:
+        raise UserError(f"only one updater can be of {', '.join(GROWING)}")
 
 
 def _value(name: str, text: str) -> Any:
@@ -127,10 +151,10 @@ def _value(name: str, text: str) -> Any:
         return text
     if name == "eval_metric":
         return _metrics(text)
-    if name in PATTERNS:
-        if not re.fullmatch(PATTERNS[name], text):
-            raise UserError(f"{name} is '{text[:200]}', which is not of its form")
-        return text
+    if name == "updater":
+        return _updaters(text)
+    if name in CONSTRAINTS:
+        return _constraints(name, text)
     interval = INTEGERS.get(name) or NUMBERS[name]
     kind, noun = (int, "a whole number") if name in INTEGERS else (float, "a number")
     try:
@@ -150,15 +174,54 @@ def _is_in(value: float, interval: str) -> bool:
 
 
 def _metrics(text: str) -> list[str]:
-    """The names in eval_metric. Raises UserError for one that is unknown."""
-    names = [name.strip() for name in text.strip("[]").replace("'", "").replace('"', "").split(",")]
+    """The names in eval_metric, such as rmse,error@0.7. Raises UserError for one that is unknown."""
+    names = text.split(",")
     for name in names:
         metric, at, threshold = name.partition("@")
-        if at and (metric not in ("error", "ndcg", "map") or not re.fullmatch(r"\d+(\.\d+)?-?", threshold)):
-            raise UserError(f"eval_metric {name}: only error, ndcg and map have a threshold, which is a number")
-        if metric not in XGBOOST_METRICS and not own_metrics([metric]):
-            raise UserError(f"there is no eval_metric {name}")
+        if at and (metric not in WITH_THRESHOLD or not _is_number(threshold)):
+            raise UserError(f"eval_metric {name}: only error, map and ndcg have a threshold, which is a number")
+        if not at and name not in METRICS:
+            form = "names are separated by commas alone, such as rmse,mae"
+            raise UserError(f"there is no eval_metric '{name[:200]}': {form}")
     return names
 
 
-KNOWN = {*INTEGERS, *NUMBERS, *CHOICES, *PATTERNS, "eval_metric"}
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _updaters(text: str) -> str:
+    """The names in updater, such as grow_colmaker,prune. Raises UserError for one that is unknown."""
+    for name in text.split(","):
+        if name not in (*TREE_UPDATERS, *LINEAR_UPDATERS):
+            known = ", ".join([*TREE_UPDATERS, *LINEAR_UPDATERS])
+            raise UserError(f"there is no updater '{name[:200]}': there are {known}, separated by commas alone")
+    return text
+
+
+def _constraints(name: str, text: str) -> str:
+    """Constraints as XGBoost reads them. Raises UserError."""
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        value = None
+    if name == "monotone_constraints":
+        form = "a tuple of -1, 0 and 1, such as (1,0)"
+        right = isinstance(value, tuple) and all(element in (-1, 0, 1) for element in value)
+    else:
+        form = "lists of features' numbers, counted from 1, such as [[1,2],[3,4]]"
+        right = isinstance(value, list) and all(isinstance(group, list) and _are_features(group) for group in value)
+    if not right:
+        raise UserError(f"{name} is '{text[:200]}': it must be {form}")
+    return str(value)
+
+
+def _are_features(group: list[Any]) -> bool:
+    return all(isinstance(feature, int) and feature >= 1 for feature in group)
+
+
+KNOWN = {*INTEGERS, *NUMBERS, *CHOICES, *CONSTRAINTS, "eval_metric", "updater"}

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..image_version import is_before
+
 XGBOOST_METRICS = frozenset(
     """
     aft-nloglik auc aucpr cox-nloglik error gamma-deviance gamma-nloglik interval-regression-accuracy logloss mae map
@@ -20,6 +22,23 @@ CLASSIFICATION = tuple(
     recall_micro
     """.split()
 )
+
+
+# what XGBoost evaluated without an eval_metric, by the objective, before the version in which that changed
+EARLIER_METRICS = {
+    "binary:logistic": ("error", (1, 3)),
+    "multi:softmax": ("merror", (1, 3)),
+    "multi:softprob": ("merror", (1, 3)),
+    "binary:logitraw": ("auc", (1, 4)),
+    "rank:pairwise": ("map", (2, 0)),
+    "rank:ndcg": ("map", (2, 0)),
+}
+
+
+def earlier_metric(objective: str) -> str | None:
+    """What the image's version evaluates without an eval_metric; None where it is what today's does."""
+    name, changed = EARLIER_METRICS.get(objective, (None, ()))
+    return name if is_before(*changed) else None
 
 
 def own_metrics(names: list[str]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import xgboost as xgb
 
 from ..data_utils import data_files, get_content_type, is_evidently_csv, read_dmatrix
-from ..exceptions import UserError
+from ..exceptions import UserError, words_of
 from ..image_version import is_before
 from . import hyperparameters, metrics
 
@@ -43,11 +43,13 @@ def train(base: Path) -> None:
     for name in hyperparameters.UNUSED:
         if name in values:
             print(f"{name} has no effect with XGBoost {xgb.__version__}.")
-    data = {}
+    data: dict[str, xgb.DMatrix] = {}
     for name in CHANNELS:
         if name in channels:
-            weighted = values.get("csv_weights", 0) if name == "train" else 0
+            weighted = 0 if name == "validation" and is_before(1, 2) else values.get("csv_weights", 0)
             data[name] = _read(base / "input/data" / name, channels[name].get("ContentType"), weighted)
+    if values.get("objective", "").startswith("rank:") and not len(data["train"].get_uint_info("group_ptr")):
+        print("The data of the channel train have no groups, as `qid:` in libsvm: all rows are taken for one.")
     booster = _boost(values, data)
     # without a suffix XGBoost would guess the format, and warn
     (base / "model/xgboost-model").write_bytes(booster.save_raw("ubj"))
@@ -77,7 +79,10 @@ def _boost(values: dict[str, Any], data: dict[str, xgb.DMatrix]) -> xgb.Booster:
     if settings.get("objective") == "reg:linear":  # an older name
         settings["objective"] = "reg:squarederror"
     settings.pop("eval_metric", None)
-    if given := [name for name in names if name not in own]:
+    given = [name for name in names if name not in own]
+    if not given and (earlier := metrics.earlier_metric(settings.get("objective", ""))):
+        given = [earlier]
+    if given:
         settings["eval_metric"] = given
     callbacks: list[xgb.callback.TrainingCallback] = [xgb.callback.EvaluationMonitor(logger=_print_evaluation)]
     if values.get("save_model_on_termination") == "true":
@@ -99,7 +104,7 @@ def _boost(values: dict[str, Any], data: dict[str, xgb.DMatrix]) -> xgb.Booster:
             verbose_eval=False,
         )
     except (xgb.core.XGBoostError, ValueError) as error:
-        raise UserError(f"XGBoost cannot train with these data and hyperparameters: {_first_lines(error)}") from None
+        raise UserError(f"XGBoost cannot train with these data and hyperparameters: {words_of(error)}") from None
 
 
 def _early_stopping(rounds: int, metric: str | None, data: str) -> xgb.callback.EarlyStopping:
@@ -113,8 +118,3 @@ def _early_stopping(rounds: int, metric: str | None, data: str) -> xgb.callback.
 def _print_evaluation(line: str) -> None:
     """A round's metrics as SageMaker's logs show them, where #011 stands for a tab."""
     print(line.rstrip("\n").replace("\t", "#011"), flush=True)
-
-
-def _first_lines(error: Exception) -> str:
-    """What an error says, without the addresses of XGBoost's own functions."""
-    return str(error).partition("Stack trace")[0].strip()[:800]

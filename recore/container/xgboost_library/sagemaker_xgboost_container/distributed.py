@@ -1,0 +1,15 @@
+"""Training by several instances, which is not simulated. Scripts for one instance import this, too."""
+
+from typing import Any, NoReturn
+
+REASON = "is not simulated: a job has one instance"
+
+
+def wait_hostname_resolution(sm_hosts: list[str]) -> NoReturn:
+    """Raises NotImplementedError."""
+    raise NotImplementedError(f"sagemaker_xgboost_container.distributed.wait_hostname_resolution {REASON}")
+
+
+def rabit_run(*args: Any, **kwargs: Any) -> NoReturn:
+    """Raises NotImplementedError."""
+    raise NotImplementedError(f"sagemaker_xgboost_container.distributed.rabit_run {REASON}")

@@ -1,0 +1,92 @@
+"""CSV and libsvm as XGBoost images read them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recore.container.xgboost_library.sagemaker_xgboost_container.data_utils import (
+    data_files,
+    get_content_type,
+    read_dmatrix,
+)
+from recore.container.xgboost_library.sagemaker_xgboost_container.encoder import decode, parse_csv, parse_libsvm
+from recore.container.xgboost_library.sagemaker_xgboost_container.exceptions import UserError
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"1,2\n3\n", "Expected 2 columns, got 1"),
+        (b"1,2\n3,x\n", "invalid value 'x'"),
+        (b"\xff\xfe\x00", "is not CSV of numbers"),
+        (b"1,2\n3,-inf\n", "file: column 2 of row 2 is infinite, or too large for a number of 32 bits"),
+        (b"3.5e38", "file: column 1 of row 1 is infinite, or too large for a number of 32 bits"),
+    ],
+)
+def test_csv_that_is_no_table_of_numbers(content: bytes, reason: str) -> None:
+    with pytest.raises(UserError, match=reason):
+        parse_csv(content, "file")
+
+
+LINES = ("1 a:2", "1 -1:2", "1 0:x", "x 0:1", "1 qid:a 0:1", "1 0:1 qid:3", "1 99999999999:1", "1 3", "1:a 0:1")
+INFINITE = ("1 0:inf", "-1e39 0:1", "1:inf 0:1")
+
+
+@pytest.mark.parametrize("line", [*LINES, *INFINITE])
+def test_libsvm_that_is_none_is_named_by_its_line(line: str) -> None:
+    with pytest.raises(UserError, match="line 2 is not libsvm"):
+        parse_libsvm(f"1 0:1\n{line}\n", labelled=True)
+
+
+def test_formats_have_the_same_content(tmp_path: Path) -> None:
+    """Delimiters, weights of libsvm, features that only a later line has, and requests without labels."""
+    assert parse_csv(b"1;2\n;4\n").tolist()[0] == [1, 2]
+    assert parse_csv(b"1\t2\t").shape == (1, 3)
+    found = parse_libsvm("1:0.5 qid:7 0:1\n\n0:2 qid:8 4:3 # a comment\n\n", labelled=True)
+    assert (found.labels, found.weights, found.queries, found.features.shape) == ([1, 0], [0.5, 2], [7, 8], (2, 5))
+    requests = [decode(text, "text/libsvm; charset=utf-8") for text in ("7 0:1 2:5\n", "0:1 2:5\n", b"0:1 2:5")]
+    assert {request.num_col() for request in requests} == {3}
+    for name, text in (("one", "1 0:1\n"), ("two", "2 3:1\n"), ("three", ""), (".hidden", "no data")):
+        (tmp_path / name).write_text(text)
+    assert read_dmatrix(data_files(tmp_path), "libsvm").num_col() == 4
+    with pytest.raises(UserError, match="application/x-recordio-protobuf is not simulated"):
+        decode(b"", "application/x-recordio-protobuf")
+    for refused in ("application/x-recordio-protobuf", "text/csv;label_size=2", "image/png"):
+        with pytest.raises(UserError, match="ContentType"):
+            get_content_type(refused)
+
+
+def test_lines_of_csv_may_be_long() -> None:
+    """Longer than what is read of a file at a time; numbers have 32 bits."""
+    values = np.random.default_rng(4).random((3, 150_000))
+    content = "\n".join(",".join(map(repr, row.tolist())) for row in values).encode()
+    assert min(map(len, content.splitlines())) > 2 << 20
+    found = parse_csv(content)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, values.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        (["1 qid:1 0:1\n1 0:1\n"], "part-0: either each line has a query, `qid:number`, or none has"),
+        (["1:2 0:1\n1 0:1\n"], "part-0: either each line has a weight, `label:weight`, or none has"),
+        (["1 qid:1 0:1\n", "1 0:1\n"], "either all files of a channel have queries, or none has"),
+        (["1:2 0:1\n", "1 0:1\n"], "either all files of a channel have weights, or none has"),
+        (["", "\n"], "part-0 is empty"),
+    ],
+)
+def test_libsvm_that_does_not_go_together(tmp_path: Path, files: list[str], reason: str) -> None:
+    for number, text in enumerate(files):
+        (tmp_path / f"part-{number}").write_text(text)
+    with pytest.raises(UserError, match=reason):
+        read_dmatrix(data_files(tmp_path), "libsvm")
+
+
+def test_queries_of_several_files(tmp_path: Path) -> None:
+    """A query is a run of rows, whatever its number, over the files' ends, too."""
+    (tmp_path / "part-0").write_text("1 qid:9 0:1\n0 qid:9 0:2\n1 qid:2 0:1\n")
+    (tmp_path / "part-1").write_text("0 qid:2 0:1\n1 qid:9 0:1\n")
+    matrix = read_dmatrix(data_files(tmp_path), "libsvm")
+    assert matrix.get_uint_info("group_ptr").tolist() == [0, 2, 4, 5]

@@ -1,0 +1,140 @@
+"""What a server of the built-in XGBoost algorithm loads and answers."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xgboost as xgb
+from support.xgboost_data import SETTINGS, csv_of, matrix, table
+
+from recore.container.xgboost_hooks import XGBoostAlgorithmHooks
+
+TRAIN, VALIDATION = table(300, 1), table(80, 2)
+
+
+def respond(folder: Path, accept: str = "text/csv", rows: np.ndarray = VALIDATION) -> str:
+    """The body of the response to a request with these rows."""
+    hooks = XGBoostAlgorithmHooks()
+    response = hooks.transform(hooks.default_model_fn(str(folder)), csv_of(rows[:, 1:]), "text/csv", accept)
+    assert response.status_code == 200, response.get_data(as_text=True)
+    return response.get_data(as_text=True)
+
+
+def test_probabilities_of_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In each line those of one row; in older versions, and for Batch Transform, as lists."""
+    classes = np.digitize(TRAIN[:, 0], [-1, 1])
+    data = xgb.DMatrix(TRAIN[:, 1:], label=classes)
+    booster = xgb.train({"objective": "multi:softprob", "num_class": 3, "nthread": 1}, data, 3)
+    (tmp_path / "xgboost-model").write_bytes(booster.save_raw("ubj"))
+    expected = booster.predict(matrix(VALIDATION[:2])).tolist()
+    lines = respond(tmp_path, rows=VALIDATION[:2]).splitlines()
+    assert [[float(cell) for cell in line.split(",")] for line in lines] == expected
+    scores = json.loads(respond(tmp_path, "application/json", VALIDATION[:2]))["predictions"]
+    assert [score["score"] for score in scores] == expected
+    monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.2-2")
+    assert respond(tmp_path, rows=VALIDATION[:2]).splitlines() == lines
+    monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.2-1")
+    assert json.loads(f"[{respond(tmp_path, rows=VALIDATION[:2])}]") == expected
+    monkeypatch.setenv("SAGEMAKER_BATCH", "true")
+    assert [json.loads(line) for line in respond(tmp_path, rows=VALIDATION[:2]).splitlines()] == expected
+
+
+def test_absent_features_are_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    booster = xgb.train(SETTINGS, matrix(TRAIN), 5)
+    (tmp_path / "xgboost-model").write_bytes(booster.save_raw("ubj"))
+    shortened = VALIDATION.copy()
+    shortened[:, 4:] = np.nan
+    found = [float(line) for line in respond(tmp_path, rows=VALIDATION[:, :4]).splitlines()]
+    assert found == booster.predict(matrix(shortened)).tolist()
+    assert "A request has 3 features, and the model was trained with 5: " in capsys.readouterr().out
+
+
+def test_an_ensemble_of_classes_votes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless the environment asks for the first model alone."""
+    labels = (TRAIN[:, 0] > 0).astype(int)
+    data = xgb.DMatrix(TRAIN[:, 1:], label=labels)
+    opposite = xgb.DMatrix(TRAIN[:, 1:], label=1 - labels)
+    settings = {"objective": "binary:hinge", "nthread": 1}
+    boosters = [xgb.train(settings, matrix, 5) for matrix in (opposite, data, data)]
+    for number, booster in enumerate(boosters):
+        (tmp_path / f"xgboost-model-{number}").write_bytes(booster.save_raw("ubj"))
+    for variable, index in (("true", 1), ("false", 0)):
+        monkeypatch.setenv("SAGEMAKER_INFERENCE_ENSEMBLE", variable)
+        found = [float(line) for line in respond(tmp_path).splitlines()]
+        assert found == boosters[index].predict(matrix(VALIDATION)).tolist()
+
+
+def test_several_models_are_an_ensemble(tmp_path: Path) -> None:
+    """Their predictions are averaged. Folders and hidden files are not models."""
+    boosters = [xgb.train(SETTINGS | {"max_depth": depth}, matrix(TRAIN), 5) for depth in (2, 6)]
+    for number, booster in enumerate(boosters):
+        (tmp_path / f"xgboost-model-{number}").write_bytes(booster.save_raw("ubj"))
+    (tmp_path / "code").mkdir()
+    (tmp_path / ".hidden").write_text("no model")
+    found = np.array(respond(tmp_path).splitlines(), dtype=np.float32)
+    expected = np.mean([booster.predict(matrix(VALIDATION)) for booster in boosters], axis=0)
+    np.testing.assert_array_equal(found, expected.astype(np.float32))
+    (tmp_path / "xgboost-model-1").write_bytes(b"no model")
+    with pytest.raises(ValueError, match="cannot load the model xgboost-model-1: ") as raised:
+        XGBoostAlgorithmHooks().default_model_fn(str(tmp_path))
+    assert "Stack trace" not in str(raised.value)
+
+
+def test_an_empty_model_is_refused(tmp_path: Path) -> None:
+    """XGBoost itself would end the process."""
+    (tmp_path / "xgboost-model").touch()
+    with pytest.raises(ValueError, match="the model xgboost-model is empty"):
+        XGBoostAlgorithmHooks().default_model_fn(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("data", "content_type"),
+    [("\n0:3\n\n0:-3\n7\n\n", "text/libsvm"), ("\n3\n\n-3\nnan\n\n", "text/csv")],
+    ids=["libsvm", "CSV"],
+)
+def test_rows_without_features_keep_their_place(tmp_path: Path, data: str, content_type: str) -> None:
+    """Empty lines around the rows are none."""
+    booster = xgb.train(SETTINGS, matrix(TRAIN), 5)
+    (tmp_path / "xgboost-model").write_bytes(booster.save_raw("ubj"))
+    hooks = XGBoostAlgorithmHooks()
+    models = hooks.default_model_fn(str(tmp_path))
+    response = hooks.transform(models, data, content_type, "text/csv")
+    nan = np.nan
+    rows = [[cell, nan, nan, nan, nan] for cell in (3, nan, -3, nan)]
+    found = [float(line) for line in response.get_data(as_text=True).splitlines()]
+    assert found == booster.predict(xgb.DMatrix(np.array(rows))).tolist()
+
+
+@pytest.mark.parametrize(
+    ("data", "content_type", "reason"),
+    [
+        ("1,inf,3,4,5", "text/csv", "the request: column 2 of row 1 is infinite, or too large for a number of 32 bits"),
+        ("1,2,3,4,1e300", "text/csv", "the request: column 5 of row 1 is infinite"),
+        (
+            "0:1\n0:inf",
+            "text/libsvm",
+            "the request: line 2 is not libsvm, `index:value ...` of finite numbers: '0:inf'",
+        ),
+        ("0:-1e39", "text/libsvm", "the request: line 1 is not libsvm"),
+        ("\n", "text/libsvm", "the request is empty"),
+        ("\r\n\n", "text/csv", "the request is empty"),
+    ],
+)
+def test_requests_that_are_no_numbers_of_32_bits(tmp_path: Path, data: str, content_type: str, reason: str) -> None:
+    (tmp_path / "xgboost-model").write_bytes(xgb.train(SETTINGS, matrix(TRAIN), 1).save_raw("ubj"))
+    hooks = XGBoostAlgorithmHooks()
+    response = hooks.transform(hooks.default_model_fn(str(tmp_path)), data, content_type, "text/csv")
+    assert response.status_code == 415
+    assert response.get_data(as_text=True).startswith(reason)
+
+
+def test_a_request_without_a_type_is_csv(serve: Callable[..., Any], tmp_path: Path) -> None:
+    booster = xgb.train(SETTINGS, matrix(TRAIN), 5)
+    (tmp_path / "xgboost-model").write_bytes(booster.save_raw("ubj"))
+    server = serve(hooks="xgboost_hooks.py", SM_MODEL_DIR=str(tmp_path))
+    answer = server.request("POST", "/invocations", csv_of(VALIDATION[:2, 1:]))
+    assert (answer.status, answer.content_type) == (200, "text/csv; charset=utf-8")
+    assert [float(line) for line in answer.text.splitlines()] == booster.predict(matrix(VALIDATION[:2])).tolist()

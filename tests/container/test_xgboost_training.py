@@ -1,0 +1,306 @@
+"""The program of XGBoost images without a script: SageMaker's built-in algorithm."""
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import xgboost as xgb
+from support.checkout import ROOT
+from support.xgboost_data import SETTINGS, csv_of, hyperparameters, libsvm_of, matrix, table
+
+from recore.container.xgboost_library.sagemaker_xgboost_container.algorithm_mode import train as algorithm
+from recore.container.xgboost_library.sagemaker_xgboost_container.exceptions import UserError
+
+TRAIN, VALIDATION = table(300, 1), table(80, 2)
+
+
+@dataclass
+class Trained:
+    """A job that has ended: its status, what it printed, and its folder /opt/ml."""
+
+    status: int
+    printed: str
+    base: Path
+
+    def booster(self) -> xgb.Booster:
+        booster = xgb.Booster()
+        booster.load_model(bytearray((self.base / "model/xgboost-model").read_bytes()))
+        return booster
+
+
+def fill(
+    base: Path, settings: dict[str, str], channels: dict[str, str | bytes], content_type: str | None = None
+) -> None:
+    """Make a job's /opt/ml."""
+    (base / "input/config").mkdir(parents=True)
+    (base / "input/config/hyperparameters.json").write_text(json.dumps(settings))
+    described = {name: {"ContentType": content_type} if content_type else {} for name in channels}
+    (base / "input/config/inputdataconfig.json").write_text(json.dumps(described))
+    for name, content in channels.items():
+        (base / "input/data" / name).mkdir(parents=True)
+        (base / "input/data" / name / "part-0").write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@pytest.fixture
+def train(tmp_path: Path) -> Callable[..., Trained]:
+    def run(settings: dict[str, str], channels: dict[str, str]) -> Trained:
+        fill(tmp_path, settings, channels)
+        done = subprocess.run(
+            [sys.executable, "-P", ROOT / "recore/container/xgboost_training.py"],
+            env=os.environ | {"SAGEMAKER_BASE_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        return Trained(done.returncode, done.stdout + done.stderr, tmp_path)
+
+    return run
+
+
+def test_libsvm_with_early_stopping_by_a_metric(train: Callable[..., Trained]) -> None:
+    """A channel without a ContentType is libsvm; the model keeps its best rounds."""
+    settings = hyperparameters(num_round=200, early_stopping_rounds=3, eval_metric="rmse,mae", eta=0.5)
+    trained = train(settings, {"train": libsvm_of(TRAIN), "validation": libsvm_of(VALIDATION)})
+    assert trained.status == 0, trained.printed
+    expected = xgb.train(
+        SETTINGS | {"eta": 0.5, "eval_metric": ["rmse", "mae"]},
+        matrix(TRAIN),
+        200,
+        evals=[(matrix(TRAIN), "train"), (matrix(VALIDATION), "validation")],
+        callbacks=[xgb.callback.EarlyStopping(rounds=3, save_best=True)],
+        verbose_eval=False,
+    )
+    booster = trained.booster()
+    assert 1 < booster.num_boosted_rounds() == expected.num_boosted_rounds() < 100
+    np.testing.assert_array_equal(booster.predict(matrix(VALIDATION)), expected.predict(matrix(VALIDATION)))
+    line = next(line for line in trained.printed.splitlines() if line.startswith("[2]"))
+    assert [part.partition(":")[0] for part in line.split("#011")] == [
+        "[2]",
+        "train-rmse",
+        "train-mae",
+        "validation-rmse",
+        "validation-mae",
+    ]
+
+
+def test_csv_is_read_where_libsvm_is_meant_and_weights_count(train: Callable[..., Trained]) -> None:
+    weights = np.random.default_rng(3).random(len(TRAIN)).round(3) + 0.1
+    weighted = np.insert(TRAIN, 1, weights, axis=1)
+    checked = np.insert(VALIDATION, 1, np.arange(len(VALIDATION)), axis=1)
+    settings = hyperparameters(num_round=5, csv_weights=1, eval_metric="r2,rmse", dsplit="row", objective="reg:linear")
+    trained = train(settings, {"train": csv_of(weighted), "validation": csv_of(checked)})
+    assert trained.status == 0, trained.printed
+    assert "The channel train has no ContentType: AWS would read libsvm. Its data are read as CSV." in trained.printed
+    assert "dsplit has no effect" in trained.printed
+    expected = xgb.train(SETTINGS, matrix(TRAIN, weight=weights), 5)
+    predictions = trained.booster().predict(matrix(VALIDATION))
+    np.testing.assert_array_equal(predictions, expected.predict(matrix(VALIDATION)))
+    last = next(line for line in trained.printed.splitlines() if line.startswith("[4]"))
+    found = float(last.partition("validation-rmse:")[2].partition("#")[0])
+    weighted_error = np.average((predictions - VALIDATION[:, 0]) ** 2, weights=np.arange(len(VALIDATION)))
+    assert found == pytest.approx(np.sqrt(weighted_error), abs=1e-4)
+
+
+def parquet_of(**columns: Any) -> bytes:
+    file = io.BytesIO()
+    pq.write_table(pa.table(columns), file)
+    return file.getvalue()
+
+
+def test_parquet_is_read_like_csv(tmp_path: Path) -> None:
+    """The label first, of whatever type of number; a missing value is one."""
+    labels, *features = TRAIN.T
+    columns = {f"f{number}": pa.array(values, from_pandas=True) for number, values in enumerate(features)}
+    data = parquet_of(label=labels, **columns)
+    fill(tmp_path, hyperparameters(num_round=5), {"train": data}, "application/x-parquet")
+    (tmp_path / "model").mkdir()
+    algorithm.train(tmp_path)
+    predictions = Trained(0, "", tmp_path).booster().predict(matrix(VALIDATION))
+    np.testing.assert_array_equal(predictions, xgb.train(SETTINGS, matrix(TRAIN), 5).predict(matrix(VALIDATION)))
+
+
+WHOLE = parquet_of(label=[1, 2], depth=[3.5, 4.5])
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "part-0 is not Parquet of numbers"),
+        (b"1,2\n", "part-0 is not Parquet of numbers"),
+        (WHOLE[:-20], "part-0 is not Parquet of numbers"),
+        (parquet_of(label=[1], name=["deep"]), "part-0 is not Parquet of numbers"),
+        (parquet_of(label=[1], depths=[[1, 2]]), "part-0 is not Parquet of numbers"),
+        (parquet_of(label=[1.0], depth=[-1e300]), "part-0: column 2 of row 1 is infinite, or too large for a number"),
+        (parquet_of(label=[1]), "part-0 has 1 columns: the label, then at least one feature"),
+        (parquet_of(label=[1, None], depth=[1, 2]), "row 2 of the channel has no label"),
+        (parquet_of(label=pa.array([], "f8"), depth=pa.array([], "f8")), "part-0 is empty"),
+    ],
+    ids=["nothing", "CSV", "cut off", "text", "lists", "too large", "one column", "no label", "no rows"],
+)
+def test_parquet_that_is_no_table_of_numbers(tmp_path: Path, content: bytes, reason: str) -> None:
+    fill(tmp_path, hyperparameters(num_round=5), {"train": content}, "parquet")
+    with pytest.raises(UserError) as raised:
+        algorithm.train(tmp_path)
+    assert str(raised.value).startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("version", "settings", "channels", "stops"),
+    [
+        ("1.7-1", {"eval_metric": "rmse"}, ["validation"], True),
+        ("1.7-1", {"_tuning_objective_metric": "validation:mae"}, ["validation"], True),
+        ("1.7-1", {}, ["validation"], False),
+        ("1.7-1", {"eval_metric": "rmse"}, [], False),
+        ("1.3-1", {}, ["validation"], False),
+        ("1.2-2", {}, ["validation"], True),
+        ("0.72", {}, ["validation"], True),
+    ],
+)
+def test_when_training_stops_early(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    version: str,
+    settings: dict[str, str],
+    channels: list[str],
+    stops: bool,
+) -> None:
+    """Since version 1.3, only by a metric that is named, and with a channel validation."""
+    monkeypatch.setenv("XGBOOST_IMAGE_VERSION", version)
+    data = {"train": csv_of(TRAIN)} | dict.fromkeys(channels, csv_of(VALIDATION))
+    fill(tmp_path, hyperparameters(num_round=60, early_stopping_rounds=2, eta=0.5) | settings, data, "text/csv")
+    (tmp_path / "model").mkdir()
+    algorithm.train(tmp_path)
+    rounds = Trained(0, "", tmp_path).booster().num_boosted_rounds()
+    assert rounds < 60 if stops else rounds == 60
+    assert ("early_stopping_rounds has no effect: " in capsys.readouterr().out) is not stops
+
+
+def printed_by(base: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """What the algorithm prints while it trains on what is below /opt/ml, here `base`."""
+    (base / "model").mkdir()
+    algorithm.train(base)
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("version", "objective", "metric"),
+    [
+        ("0.72", "binary:logistic", "error"),
+        ("1.2-2", "binary:logistic", "error"),
+        ("1.3-1", "binary:logistic", "logloss"),
+        ("1.2-1", "multi:softmax", "merror"),
+        ("1.7-1", "multi:softprob", "mlogloss"),
+        ("1.3-1", "binary:logitraw", "auc"),
+        ("1.5-1", "binary:logitraw", "logloss"),
+        ("1.2-1", "reg:logistic", "rmse"),
+    ],
+)
+def test_the_metric_of_a_version(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    version: str,
+    objective: str,
+    metric: str,
+) -> None:
+    """Without an eval_metric XGBoost takes the objective's own, which changed; early stopping takes it, too."""
+    monkeypatch.setenv("XGBOOST_IMAGE_VERSION", version)
+    settings = {"num_round": "3", "objective": objective} | ({"num_class": "2"} if "multi" in objective else {})
+    data = np.column_stack([TRAIN[:, 0] > 0, TRAIN[:, 1:]])
+    fill(tmp_path, settings | {"early_stopping_rounds": "2"}, {"train": csv_of(data)}, "text/csv")
+    lines = [line for line in printed_by(tmp_path, capsys).splitlines() if line.startswith("[")]
+    assert all(re.fullmatch(rf"\[\d\]#011train-{metric}:[\d.]+", line) for line in lines), lines
+
+
+def test_earlier_versions_weight_the_training_data_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.0-1")
+    data = {"train": csv_of(np.insert(TRAIN, 1, 1, axis=1)), "validation": csv_of(VALIDATION)}
+    fill(tmp_path, hyperparameters(num_round=2, csv_weights=1), data, "text/csv")
+    assert "The channel validation has 80 rows and 5 features." in printed_by(tmp_path, capsys)
+
+
+def with_queries(values: np.ndarray, rows: int) -> str:
+    """libsvm of labels 0 and 1, with a query for each so many rows."""
+    labelled = np.column_stack([values[:, 0] > 0, values[:, 1:]])
+    lines = [line.split(" ", 1) for line in libsvm_of(labelled).splitlines()]
+    return "".join(f"{label} qid:{number // rows} {cells}\n" for number, (label, cells) in enumerate(lines))
+
+
+def test_ranking_by_the_queries_of_libsvm(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(tmp_path, hyperparameters(num_round=5, objective="rank:ndcg"), {"train": with_queries(TRAIN, 10)}, "libsvm")
+    assert "no groups" not in printed_by(tmp_path, capsys)
+    data = xgb.DMatrix(TRAIN[:, 1:], label=TRAIN[:, 0] > 0, group=[10] * 30)
+    expected = xgb.train(SETTINGS | {"objective": "rank:ndcg"}, data, 5).predict(matrix(VALIDATION))
+    np.testing.assert_array_equal(Trained(0, "", tmp_path).booster().predict(matrix(VALIDATION)), expected)
+
+
+def test_ranking_without_queries_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = np.column_stack([TRAIN[:, 0] > 0, TRAIN[:, 1:]])
+    fill(tmp_path, hyperparameters(num_round=2, objective="rank:pairwise"), {"train": csv_of(data)}, "text/csv")
+    assert "The data of the channel train have no groups, as `qid:` in libsvm" in printed_by(tmp_path, capsys)
+
+
+@pytest.mark.parametrize(
+    ("settings", "channels", "reason"),
+    [
+        ({"max_depth": "3"}, {"train": "1,2\n"}, "the hyperparameter num_round is required"),
+        ({"num_round": "2", "_kfold": "5"}, {"train": "1,2\n"}, "_kfold is not simulated"),
+        ({"num_round": "2"}, {"validation": "1,2\n"}, "the channel train is required"),
+        ({"num_round": "2"}, {"train": "1,2\n", "test": "1,2\n"}, "there is no channel test"),
+        ({"num_round": "2"}, {"train": "label,depth\n1,2\n"}, "part-0 is not CSV of numbers without a header line"),
+        ({"num_round": "2"}, {"train": "1,2\n1,1e39\n"}, "part-0: column 2 of row 2 is infinite, or too large"),
+        (
+            {"num_round": "2", "csv_weights": "1"},
+            {"train": "1,,2\n"},
+            "row 1 of the channel has no label, or no weight",
+        ),
+        ({"num_round": "2", "objective": "binary:logistic"}, {"train": "7,2\n1,3\n"}, "XGBoost cannot train"),
+    ],
+)
+def test_what_it_cannot_train_with(tmp_path: Path, settings: dict, channels: dict, reason: str) -> None:
+    fill(tmp_path, settings, channels, "text/csv")
+    with pytest.raises(UserError) as raised:
+        algorithm.train(tmp_path)
+    assert reason in str(raised.value)
+
+
+def test_the_reason_of_a_failure_is_the_job_s(train: Callable[..., Trained]) -> None:
+    trained = train({"num_round": "3", "max_dept": "3"}, {"train": "1,2\n"})
+    assert trained.status == 1
+    assert (trained.base / "output/failure").read_text().startswith("there is no hyperparameter max_dept: there are ")
+    assert "Training failed: there is no hyperparameter max_dept" in trained.printed
+    assert not (trained.base / "model/xgboost-model").exists()
+
+
+def test_several_instances_are_refused_when_they_are_used() -> None:
+    """AWS's own example of script mode imports these, whatever the number of instances."""
+    library = ROOT / "recore/container/xgboost_library"
+    imports = "from sagemaker_containers import entry_point; from sagemaker_xgboost_container import distributed"
+    for call, name in (
+        ("entry_point._wait_hostname_resolution()", "sagemaker_containers.entry_point._wait_hostname_resolution"),
+        ("distributed.wait_hostname_resolution(['a'])", "sagemaker_xgboost_container.distributed.wait_hostname_resolu"),
+        ("distributed.rabit_run(exec_fun=print)", "sagemaker_xgboost_container.distributed.rabit_run is not simulated"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", f"{imports}; print('imported'); {call}"],
+            env=os.environ | {"PYTHONPATH": str(library)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.stdout == "imported\n"
+        assert done.stderr.splitlines()[-1].startswith(f"NotImplementedError: {name}")
