@@ -108,6 +108,14 @@ for name in dir(framework):
     assert names >= {"content_types", "encoders", "env", "modules", "transformer", "worker", "server", "training_env"}
 
 
+def test_the_module_that_examples_for_several_instances_import(room: Path) -> None:
+    script = (
+        "from sagemaker_containers import entry_point; print(entry_point.run, entry_point._wait_hostname_resolution)"
+    )
+    ended = run(room, script)
+    assert ended.returncode == 0, ended.stderr
+
+
 def test_a_name_that_it_does_not_have(room: Path) -> None:
     ended = run(room, "from sagemaker_containers.beta.framework import nothing")
     assert "ImportError: cannot import name 'nothing'" in ended.stderr

@@ -34,7 +34,7 @@ def test_probabilities_of_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert [[float(cell) for cell in line.split(",")] for line in lines] == expected
     scores = json.loads(respond(tmp_path, "application/json", VALIDATION[:2]))["predictions"]
     assert [score["score"] for score in scores] == expected
-    monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.2-2")
+    monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.2-2-cpu-py3")
     assert respond(tmp_path, rows=VALIDATION[:2]).splitlines() == lines
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.2-1")
     assert json.loads(f"[{respond(tmp_path, rows=VALIDATION[:2])}]") == expected

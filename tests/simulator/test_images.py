@@ -141,6 +141,14 @@ def test_tags_of_xgboost() -> None:
         assert "XGBoost images have tags such as" in str(refusal(f"{REGISTRY}/sagemaker-xgboost:{tag}"))
 
 
+@pytest.mark.parametrize(
+    ("image", "version"),
+    [("sagemaker-xgboost:1.2-2-cpu-py3", "1.2-2-cpu-py3"), ("xgboost:latest", "0.72"), ("xgboost", None)],
+)
+def test_programs_of_xgboost_know_the_version_that_is_named(image: str, version: str | None) -> None:
+    assert xgboost.FAMILY.variables(image) == ({"XGBOOST_IMAGE_VERSION": version} if version else {})
+
+
 def test_xgboost_is_the_package_of_the_development_environment() -> None:
     assert xgboost.PACKAGE in (ROOT / "requirements-dev.txt").read_text().splitlines()
     assert refusal(XGBOOST) is None

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import xgboost as xgb
 from botocore.exceptions import ClientError
-from support.archives import content
+from support.archives import archive_of, content
 from support.endpoints import Endpoints, variant
 from support.job_traces import output
 from support.simulator_client import Client, numbers
@@ -154,6 +154,19 @@ def test_an_endpoint_of_an_older_image(
     assert response["ContentType"] == "text/csv; charset=utf-8"
     values = np.fromstring(response["Body"].read().decode(), sep=",", dtype=np.float32)
     np.testing.assert_array_equal(values, expected.predict(matrix(TEST)))
+
+
+@pytest.mark.parametrize("model", [b"", b"no model"], ids=["empty", "text"])
+def test_a_model_that_cannot_be_loaded(client: Client, endpoints: Endpoints, model: bytes) -> None:
+    name = f"xgboost-{next(numbers)}"
+    data = client.put(f"models/{name}/model.tar.gz", archive_of(**{"xgboost-model": model}))
+    client.sagemaker.create_model(
+        ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer={"Image": IMAGE, "ModelDataUrl": data}
+    )
+    endpoint = endpoints.settle(endpoints.create(endpoints.config(variant(name)), wait=False))
+    assert endpoint["EndpointStatus"] == "Failed"
+    assert ("cannot load the model xgboost-model" if model else "xgboost-model is empty") in endpoint["FailureReason"]
+    assert "0x" not in endpoint["FailureReason"]  # an address of XGBoost's own functions
 
 
 def test_tuning_by_the_image_s_own_metric(client: Client) -> None:

@@ -1,1 +1,0 @@
-"""What AWS's XGBoost image has under this name, as far as its examples import it."""
