@@ -230,6 +230,7 @@ class ModelServer(BaseApplication):  # type: ignore[misc]
         self._workers = read_number("SAGEMAKER_MODEL_SERVER_WORKERS", os.cpu_count() or 1)
         self._timeout = read_number("SAGEMAKER_MODEL_SERVER_TIMEOUT", 60)
         self._largest_payload = read_number("MAX_CONTENT_LENGTH", LARGEST_PAYLOAD)
+        self._loaded = mmap.mmap(-1, 1)  # shared with the workers: 1 once one of them has loaded the model
         super().__init__()
 
     def load_config(self) -> None:
@@ -241,10 +242,8 @@ class ModelServer(BaseApplication):  # type: ignore[misc]
             "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,  # noqa: S108  gunicorn unlinks it
             "control_socket_disable": True,  # it would be created in the user's home
             "worker_abort": self._raise_timeout,
-            "pre_fork": begin_loading,
-            "post_worker_init": end_loading,
-            "worker_exit": lambda arbiter, worker: end_loading(worker),
-            "child_exit": halt_if_loading,
+            "post_worker_init": self._note_loaded,
+            "child_exit": self._halt_unless_loaded,
         }
         for name, value in settings.items():
             self.cfg.set(name, value)
@@ -257,25 +256,16 @@ class ModelServer(BaseApplication):  # type: ignore[misc]
         """Called in a worker whose request takes too long. The error is the response; then the worker is replaced."""
         raise TimeoutError(f"no answer within {self._timeout} seconds")
 
+    def _note_loaded(self, worker: Any) -> None:
+        """Called in a worker that can serve: it has loaded the model, or the reason why not."""
+        self._loaded[0] = 1
 
-def begin_loading(arbiter: Any, worker: Any) -> None:
-    """Called before a worker is started: from now on it is loading the model, which the worker itself takes back."""
-    worker.loading = mmap.mmap(-1, 1)  # the two processes share it
-    worker.loading[0] = 1
-
-
-def end_loading(worker: Any) -> None:
-    """Called in a worker that has loaded the model, or that ends in any way in which Python can still call it."""
-    worker.loading[0] = 0
-
-
-def halt_if_loading(arbiter: Any, worker: Any) -> None:
-    """Called after a worker's end. If that was abrupt, during the loading, the next one would end in the same way."""
-    if worker.loading[0] and arbiter.LISTENERS:  # a server that is being stopped has none left
-        reason = "the model did not load: the process that loaded it ended abruptly; the log may say how"
-        write_failure(reason)
-        raise HaltServer(reason, arbiter.WORKER_BOOT_ERROR)
-    worker.loading.close()
+    def _halt_unless_loaded(self, arbiter: Any, worker: Any) -> None:
+        """Called after a worker's end. If none has loaded the model yet, the next one would end in the same way."""
+        if arbiter.LISTENERS and not self._loaded[0]:  # a server that is being stopped has no listeners left
+            reason = "the model did not load: the process that loaded it ended abruptly; the log may say how"
+            write_failure(reason)
+            raise HaltServer(reason, arbiter.WORKER_BOOT_ERROR)
 
 
 def load_hooks(path: Path) -> Any:

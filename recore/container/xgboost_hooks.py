@@ -18,6 +18,7 @@ from werkzeug import Response
 
 sys.path.append(str(Path(__file__).parent / "xgboost_library"))  # a script may import it, too
 
+from sagemaker_xgboost_container.data_utils import get_content_type
 from sagemaker_xgboost_container.encoder import CSV, decode, media_type
 from sagemaker_xgboost_container.exceptions import UserError, words_of
 from sagemaker_xgboost_container.image_version import is_before
@@ -61,7 +62,7 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
         files = [path for path in sorted(Path(model_dir).iterdir()) if path.is_file() and path.name[0] != "."]
         if not files:
             raise ValueError("the model's archive has no file at its top: the built-in algorithm writes xgboost-model")
-        ensemble = os.environ.get("SAGEMAKER_INFERENCE_ENSEMBLE", "true") == "true"
+        ensemble = os.environ.get("SAGEMAKER_INFERENCE_ENSEMBLE", "true") == "true" and not is_before(1, 2, 2)
         return [load_booster(path) for path in (files if ensemble else files[:1])]
 
     def transform(self, model: list[xgb.Booster], data: bytes | str, content_type: str, accept: str) -> Response:
@@ -69,7 +70,7 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
         if not data:
             return Response(status=204)
         try:
-            matrix = decode(data, content_type)
+            matrix = decode(data, get_content_type(content_type))
         except UserError as error:
             return Response(str(error), 415)
         try:
@@ -132,11 +133,15 @@ def load_booster(path: Path) -> xgb.Booster:
 
 
 def predict(booster: xgb.Booster, matrix: xgb.DMatrix, content_type: str) -> Any:
-    """Predictions by the best rounds. Raises ValueError for too many features; absent ones are missing values."""
+    """Predictions by the best rounds. Raises ValueError for too many features, and before version 1.3 for too few.
+
+    Absent ones are missing values.
+    """
     given, trained = matrix.num_col(), booster.num_features()
-    if given > trained:
+    few = given < trained and media_type(content_type) in CSV
+    if given > trained or (few and given < trained - 1 and is_before(1, 3)):
         raise ValueError(f"they have {given} features, and it was trained with {trained}")
-    if given < trained and media_type(content_type) in CSV:  # as on AWS, where nothing says so
+    if few:
         print(f"A request has {given} features, and the model was trained with {trained}: the others are missing.")
     best = booster.attr("best_iteration")
     rounds = (0, int(best) + 1) if best else (0, 0)

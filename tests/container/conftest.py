@@ -106,11 +106,13 @@ def serve(room: Path, sockets: Path, tmp_path_factory: pytest.TempPathFactory) -
         code: str = "model/code",
         stderr: socket.socket | None = None,  # in place of the log
         hooks: str | None = None,  # of another image
+        folders: tuple[str, ...] = (),  # besides
         **set_: str,
     ) -> Server:
         base = tmp_path_factory.mktemp("ml")
         write_files(base / code, ({"inference.py": module} if module else {}) | (files or {}))
-        (base / "model").mkdir(exist_ok=True)
+        for name in ("model", *folders):
+            (base / name).mkdir(exist_ok=True)
         address = free_port() if tcp else Path(tempfile.mkdtemp(dir=sockets)) / "socket"
         bind = f"127.0.0.1:{address}" if tcp else f"unix:{address}"
         variables = environment() | {"SAGEMAKER_BASE_DIR": str(base), "SAGEMAKER_MODEL_SERVER_WORKERS": "1"} | set_

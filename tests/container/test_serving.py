@@ -2,16 +2,21 @@
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
 import time
+import types
 from contextlib import closing
 from pathlib import Path
 
 import psutil
 import pytest
+from gunicorn.errors import HaltServer
 from support.checkout import environment
+
+from recore.container.serving import ModelServer
 
 pytestmark = pytest.mark.everywhere
 
@@ -134,6 +139,45 @@ def test_a_server_that_is_stopped_while_it_loads_the_model(room: Path, sockets: 
     assert process.returncode == 0
     assert "Traceback" not in printed
     assert not (tmp_path / "output/failure").exists()
+
+
+REPLACED = """
+import os
+def model_fn(model_dir):
+    loads = len(os.listdir(f"{model_dir}/../output"))
+    open(f"{model_dir}/../output/{loads}", "x")
+    if loads == 1:
+        os._exit(0)
+def transform_fn(model, data, content_type, accept):
+    return str(os.getpid())
+"""
+
+
+def test_a_process_that_ends_after_the_model_was_loaded_is_replaced(serve) -> None:
+    """Even if the next one ends while it loads the model."""
+    server = serve(REPLACED, folders=("output",))
+    first = server.post("1").text
+    os.kill(int(first), signal.SIGKILL)
+    # connections wait in the queue of the socket that the processes share
+    assert server.post("1").text != first
+    assert sorted(os.listdir(server.base / "output")) == ["0", "1", "2"]
+    assert server.stop() == 0
+
+
+def test_a_server_that_ends_when_it_is_stopped_has_not_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that load the model are killed then, and gunicorn reports their end if it notices it in time."""
+    monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path))
+    (tmp_path / "output").mkdir()
+    server = ModelServer("unix:socket")
+    arbiter = types.SimpleNamespace(LISTENERS=[], WORKER_BOOT_ERROR=3)
+    server.cfg.child_exit(arbiter, None)
+    assert not (tmp_path / "output/failure").exists()
+    arbiter.LISTENERS.append("socket")
+    with pytest.raises(HaltServer):
+        server.cfg.child_exit(arbiter, None)
+    assert (tmp_path / "output/failure").exists()
+    server.cfg.post_worker_init(None)
+    server.cfg.child_exit(arbiter, None)
 
 
 @pytest.mark.parametrize(

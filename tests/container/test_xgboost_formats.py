@@ -75,6 +75,8 @@ def test_lines_of_csv_may_be_long() -> None:
         (["1 qid:1 0:1\n", "1 0:1\n"], "either all files of a channel have queries, or none has"),
         (["1:2 0:1\n", "1 0:1\n"], "either all files of a channel have weights, or none has"),
         (["", "\n"], "part-0 is empty"),
+        (["1:-1 0:1\n"], "XGBoost does not take these data: .*Weights must be positive values.$"),
+        (["nan 0:1\n"], "XGBoost does not take these data: .*Label contains NaN"),
     ],
 )
 def test_libsvm_that_does_not_go_together(tmp_path: Path, files: list[str], reason: str) -> None:

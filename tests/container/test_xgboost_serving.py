@@ -37,12 +37,16 @@ def test_probabilities_of_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.2-2-cpu-py3")
     assert respond(tmp_path, rows=VALIDATION[:2]).splitlines() == lines
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.2-1")
-    assert json.loads(f"[{respond(tmp_path, rows=VALIDATION[:2])}]") == expected
+    for accept in ("text/csv", "application/json"):
+        assert json.loads(f"[{respond(tmp_path, accept, VALIDATION[:2])}]") == expected
     monkeypatch.setenv("SAGEMAKER_BATCH", "true")
     assert [json.loads(line) for line in respond(tmp_path, rows=VALIDATION[:2]).splitlines()] == expected
 
 
-def test_absent_features_are_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_absent_features_are_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before version 1.3 only one may be absent."""
     booster = xgb.train(SETTINGS, matrix(TRAIN), 5)
     (tmp_path / "xgboost-model").write_bytes(booster.save_raw("ubj"))
     shortened = VALIDATION.copy()
@@ -50,10 +54,16 @@ def test_absent_features_are_missing(tmp_path: Path, capsys: pytest.CaptureFixtu
     found = [float(line) for line in respond(tmp_path, rows=VALIDATION[:, :4]).splitlines()]
     assert found == booster.predict(matrix(shortened)).tolist()
     assert "A request has 3 features, and the model was trained with 5: " in capsys.readouterr().out
+    monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.2-2")
+    assert len(respond(tmp_path, rows=VALIDATION[:, :5]).splitlines()) == len(VALIDATION)
+    hooks = XGBoostAlgorithmHooks()
+    refused = hooks.transform(hooks.default_model_fn(str(tmp_path)), "1,2,3", "text/csv", "text/csv")
+    assert refused.status_code == 400
+    assert "they have 3 features, and it was trained with 5" in refused.get_data(as_text=True)
 
 
 def test_an_ensemble_of_classes_votes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unless the environment asks for the first model alone."""
+    """Unless the environment asks for the first model alone; before version 1.2-2 that is always served."""
     labels = (TRAIN[:, 0] > 0).astype(int)
     data = xgb.DMatrix(TRAIN[:, 1:], label=labels)
     opposite = xgb.DMatrix(TRAIN[:, 1:], label=1 - labels)
@@ -65,6 +75,9 @@ def test_an_ensemble_of_classes_votes(tmp_path: Path, monkeypatch: pytest.Monkey
         monkeypatch.setenv("SAGEMAKER_INFERENCE_ENSEMBLE", variable)
         found = [float(line) for line in respond(tmp_path).splitlines()]
         assert found == boosters[index].predict(matrix(VALIDATION)).tolist()
+    monkeypatch.setenv("SAGEMAKER_INFERENCE_ENSEMBLE", "true")
+    monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.2-1")
+    assert [float(value) for value in respond(tmp_path).split(",")] == boosters[0].predict(matrix(VALIDATION)).tolist()
 
 
 def test_several_models_are_an_ensemble(tmp_path: Path) -> None:
@@ -119,7 +132,13 @@ def test_rows_without_features_keep_their_place(tmp_path: Path, data: str, conte
             "the request: line 2 is not libsvm, `index:value ...` of finite numbers: '0:inf'",
         ),
         ("0:-1e39", "text/libsvm", "the request: line 1 is not libsvm"),
-        ("\n", "text/libsvm", "the request is empty"),
+        ("\n", "text/libsvm", "the request has no features"),
+        ("7\n8\n", "text/libsvm", "the request has no features"),
+        ("x 0:1\n", "text/libsvm", "the request: line 1 is not libsvm"),
+        ("0:1\x0b7 0:2", "text/libsvm", "the request: line 1 is not libsvm"),
+        (" \n\t", "text/csv", "the request is empty"),
+        ("1,2,3,4,5\n\n1,2,3,4,5\n", "text/csv", "the request has an empty line, and the others have several columns"),
+        ("1,2,3,4,5\n", "text/csv;label_size=2", "ContentType text/csv;label_size=2: label_size must be 1"),
         ("\r\n\n", "text/csv", "the request is empty"),
     ],
 )

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import scipy.sparse
 import xgboost as xgb
 
-from .encoder import CSV, LIBSVM, PARQUET, LibsvmTable, check_finite, media_type, parse_csv, parse_libsvm
+from .encoder import CSV, LIBSVM, PARQUET, LibsvmTable, check_finite, make_matrix, media_type, parse_csv, parse_libsvm
 from .exceptions import UserError
 
 
@@ -72,8 +72,11 @@ def read_dmatrix(files: list[Path], kind: str, csv_weights: int = 0) -> xgb.DMat
     if np.isnan(table[:, :first]).any():
         row = int(np.argmax(np.isnan(table[:, :first]).any(axis=1))) + 1
         raise UserError(f"row {row} of the channel has no label, or no weight")
+    if first == 2 and (table[:, 1] < 0).any():
+        row = int(np.argmax(table[:, 1] < 0)) + 1
+        raise UserError(f"row {row} of the channel has a negative weight: csv_weights is 1, so column 2 is one")
     weights = table[:, 1] if first == 2 else None
-    return xgb.DMatrix(table[:, first:], label=table[:, 0], weight=weights)
+    return make_matrix(table[:, first:], label=table[:, 0], weight=weights)
 
 
 def is_evidently_csv(file: Path) -> bool:
@@ -104,7 +107,7 @@ def _read_libsvm(files: list[Path]) -> xgb.DMatrix:
     for table in tables:
         table.features.resize(table.features.shape[0], columns)
     queries = _of_all_rows(tables, "queries")
-    return xgb.DMatrix(
+    return make_matrix(
         scipy.sparse.vstack([table.features for table in tables]),
         label=_of_all_rows(tables, "labels"),
         weight=_of_all_rows(tables, "weights"),

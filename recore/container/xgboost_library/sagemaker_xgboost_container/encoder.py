@@ -1,6 +1,7 @@
 """CSV and libsvm as text, to what XGBoost computes with."""
 
 import io
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ import pyarrow.csv as pa_csv
 import scipy.sparse
 import xgboost as xgb
 
-from .exceptions import UserError
+from .exceptions import UserError, words_of
 
 Matrix = Any  # an array (rows, features) or a sparse matrix of that shape; what is absent is missing
 EMPTY = ["", "nan", "NaN", "NA", "null", "NULL"]  # cells that are missing values
@@ -37,16 +38,18 @@ def parse_csv(content: bytes, name: str = "the request", skip_empty_lines: bool 
     """Numbers as an array of float32 (rows, columns); empty cells are NaN.
 
     There is no header line. The delimiter is the first of `,;`, tab, space and `|` that the first line has. Empty lines
-    at the beginning and the end are skipped; those among others are skipped as well, or are rows of missing values.
-    Raises UserError for what is not a finite number, and for lines of different lengths.
+    at the beginning and the end are skipped. Those among others are skipped as well, or are missing values, if there is
+    one column. Raises UserError for what is not a finite number, and for lines of different lengths.
     """
-    content = content.lstrip(b"\r\n") if skip_empty_lines else content.strip(b"\r\n")
+    content = content.lstrip(b"\r\n") if skip_empty_lines else content.strip()
     if not content:
         raise UserError(f"{name} is empty")
     if not content.endswith(b"\n"):
         content += b"\n"  # pyarrow does not read a single line without its end
     first = content.partition(b"\n")[0].decode("utf-8", "replace")
     delimiter = next((mark for mark in DELIMITERS if mark in first), ",")
+    if not skip_empty_lines and delimiter in first and re.search(rb"\n\r?\n", content):
+        raise UserError(f"{name} has an empty line, and the others have several columns")
     types = {f"f{number}": pa.float32() for number in range(first.count(delimiter) + 1)}
     try:
         table = pa_csv.read_csv(
@@ -67,6 +70,14 @@ def parse_csv(content: bytes, name: str = "the request", skip_empty_lines: bool 
     return values
 
 
+def make_matrix(features: Any, **members: Any) -> xgb.DMatrix:
+    """A DMatrix. Raises UserError with XGBoost's own words."""
+    try:
+        return xgb.DMatrix(features, **members)
+    except (xgb.core.XGBoostError, ValueError) as error:
+        raise UserError(f"XGBoost does not take these data: {words_of(error)}") from None
+
+
 def check_finite(values: Any, name: str) -> None:
     """Raise UserError, with its place, if one of an array's numbers (rows, columns) is infinite; NaN may be there."""
     if np.isinf(values).any():
@@ -81,7 +92,7 @@ def parse_libsvm(text: str, labelled: bool, name: str = "the request") -> Libsvm
     Raises UserError, with the line, for anything else.
     """
     rows, indices, values, labels, weights, queries = [0], [], [], [], [], []
-    for number, line in enumerate((text if labelled else text.strip()).splitlines(), 1):
+    for number, line in enumerate((text if labelled else text.strip()).split("\n"), 1):
         words = line.partition("#")[0].split()
         if labelled and not words:
             continue
@@ -93,7 +104,7 @@ def parse_libsvm(text: str, labelled: bool, name: str = "the request") -> Libsvm
                 if words and words[0].startswith("qid:"):
                     queries.append(_index(words.pop(0)[4:]))
             elif words and ":" not in words[0]:
-                words.pop(0)
+                _number(words.pop(0))
             for word in words:
                 index, _, value = word.partition(":")
                 indices.append(_index(index))
@@ -113,16 +124,16 @@ def parse_libsvm(text: str, labelled: bool, name: str = "the request") -> Libsvm
 def csv_to_dmatrix(input: str | bytes, dtype: Any = None) -> xgb.DMatrix:
     """CSV without labels as a DMatrix. Raises UserError."""
     content = input.encode() if isinstance(input, str) else input
-    return xgb.DMatrix(parse_csv(content, skip_empty_lines=False).astype(dtype or np.float32, copy=False))
+    return make_matrix(parse_csv(content, skip_empty_lines=False).astype(dtype or np.float32, copy=False))
 
 
 def libsvm_to_dmatrix(string_like: str | bytes) -> xgb.DMatrix:
     """libsvm as a DMatrix. Raises UserError."""
     text = string_like.decode("utf-8", "replace") if isinstance(string_like, bytes) else string_like
     features = parse_libsvm(text, labelled=False).features
-    if not features.shape[0]:
-        raise UserError("the request is empty")
-    return xgb.DMatrix(features)
+    if not features.shape[1]:
+        raise UserError("the request has no features")
+    return make_matrix(features)
 
 
 def media_type(content_type: str) -> str:

@@ -68,7 +68,7 @@ CHOICES = {
     "_tuning_objective_metric": " ".join(f"validation:{name}" for name in METRICS),
 }
 WITH_THRESHOLD = ("error", "map", "ndcg")
-GROWING = ("grow_colmaker", "distcol", "grow_histmaker", "grow_local_histmaker")
+GROWING = ("grow_colmaker", "distcol", "grow_histmaker")
 UPDATING = ("refresh", "prune")
 TREE_UPDATERS = (*GROWING, "grow_skmaker", "sync", *UPDATING)
 LINEAR_UPDATERS = ("shotgun", "coord_descent")
@@ -211,9 +211,9 @@ def _constraints(name: str, text: str) -> str:
         value = None
     if name == "monotone_constraints":
         form = "a tuple of -1, 0 and 1, such as (1,0)"
-        right = isinstance(value, tuple) and all(element in (-1, 0, 1) for element in value)
+        right = isinstance(value, tuple) and all(type(element) is int and abs(element) <= 1 for element in value)
     else:
-        form = "lists of features' numbers, counted from 1, such as [[1,2],[3,4]]"
+        form = "lists of features, such as [[1,2],[3,4]]; the first feature is 0, which SageMaker refuses"
         right = isinstance(value, list) and all(isinstance(group, list) and _are_features(group) for group in value)
     if not right:
         raise UserError(f"{name} is '{text[:200]}': it must be {form}")
@@ -221,7 +221,7 @@ def _constraints(name: str, text: str) -> str:
 
 
 def _are_features(group: list[Any]) -> bool:
-    return all(isinstance(feature, int) and feature >= 1 for feature in group)
+    return all(type(feature) is int and feature >= 1 for feature in group)
 
 
 KNOWN = {*INTEGERS, *NUMBERS, *CHOICES, *CONSTRAINTS, "eval_metric", "updater"}

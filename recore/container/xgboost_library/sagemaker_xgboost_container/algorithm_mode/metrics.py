@@ -14,7 +14,7 @@ XGBOOST_METRICS = frozenset(
     mape merror mlogloss mphe ndcg poisson-nloglik rmse rmsle tweedie-nloglik
     """.split()
 )
-MAXIMIZED = frozenset(["auc", "aucpr", "interval-regression-accuracy", "map", "ndcg"])  # others of them: minimised
+MAXIMIZED = frozenset(["auc", "aucpr", "map", "ndcg"])  # others of them: minimised
 REGRESSION = ("mse", "r2")
 CLASSIFICATION = tuple(
     """
@@ -30,8 +30,6 @@ EARLIER_METRICS = {
     "multi:softmax": ("merror", (1, 3)),
     "multi:softprob": ("merror", (1, 3)),
     "binary:logitraw": ("auc", (1, 4)),
-    "rank:pairwise": ("map", (2, 0)),
-    "rank:ndcg": ("map", (2, 0)),
 }
 
 
@@ -47,9 +45,8 @@ def own_metrics(names: list[str]) -> list[str]:
 
 
 def is_maximized(name: str) -> bool:
-    """Whether more is better."""
-    metric = name.partition("@")[0]
-    return metric in MAXIMIZED or metric == "r2" or metric in CLASSIFICATION
+    """Whether the image takes more for better: not of a metric with a threshold, such as ndcg@5."""
+    return name in MAXIMIZED or name == "r2" or name in CLASSIFICATION
 
 
 def evaluation(names: list[str], objective: str) -> Callable[[Any, Any], list[tuple[str, float]]]:

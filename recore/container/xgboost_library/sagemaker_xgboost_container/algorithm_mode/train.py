@@ -58,6 +58,8 @@ def train(base: Path) -> None:
 def _read(folder: Path, content_type: str | None, weighted: int) -> xgb.DMatrix:
     """The data of a channel. Raises UserError."""
     files = data_files(folder)
+    if hidden := [path for path in folder.rglob(".*") if path.is_file()]:
+        raise UserError(f"the channel {folder.name} has a hidden file, {hidden[0].name}, which SageMaker refuses")
     if not files:
         raise UserError(f"there are no data in the channel {folder.name}")
     kind = get_content_type(content_type)
@@ -87,12 +89,9 @@ def _boost(values: dict[str, Any], data: dict[str, xgb.DMatrix]) -> xgb.Booster:
     callbacks: list[xgb.callback.TrainingCallback] = [xgb.callback.EvaluationMonitor(logger=_print_evaluation)]
     if values.get("save_model_on_termination") == "true":
         callbacks.append(StopOnTermination())
-    if rounds := values.get("early_stopping_rounds"):
-        metric = tuned or (names[-1] if names else None)
-        if is_before(1, 3) or (metric and "validation" in data):
-            callbacks.append(_early_stopping(rounds, metric, list(data)[-1]))
-        else:
-            print("early_stopping_rounds has no effect: it needs an eval_metric and a channel validation, as on AWS.")
+    if "early_stopping_rounds" in values:
+        named = tuned or (names[-1] if names else None)
+        callbacks += _early_stopping(values, named if "validation" in data else None)
     try:
         return xgb.train(
             settings,
@@ -107,12 +106,21 @@ def _boost(values: dict[str, Any], data: dict[str, xgb.DMatrix]) -> xgb.Booster:
         raise UserError(f"XGBoost cannot train with these data and hyperparameters: {words_of(error)}") from None
 
 
-def _early_stopping(rounds: int, metric: str | None, data: str) -> xgb.callback.EarlyStopping:
-    """Ends the training when a metric does not improve; the model keeps its best rounds."""
-    maximize = metrics.is_maximized(metric) if metric else None
-    return xgb.callback.EarlyStopping(
-        rounds=rounds, metric_name=metric, data_name=data, maximize=maximize, save_best=True
-    )
+def _early_stopping(values: dict[str, Any], metric: str | None) -> list[xgb.callback.TrainingCallback]:
+    """What ends the training when a metric of the validation data does not improve; the model keeps its best rounds."""
+    rounds = values["early_stopping_rounds"]
+    if is_before(1, 3):  # by the last metric of the last data
+        return [xgb.callback.EarlyStopping(rounds=rounds, save_best=values.get("booster") != "gblinear")]
+    if metric is None:
+        print("early_stopping_rounds has no effect: it needs an eval_metric and a channel validation, as on AWS.")
+        return []
+    maximize = metrics.is_maximized(metric)
+    print(f"Early stopping takes a {'larger' if maximize else 'smaller'} {metric} for better, as on AWS.")
+    return [
+        xgb.callback.EarlyStopping(
+            rounds=rounds, metric_name=metric, data_name="validation", maximize=maximize, save_best=True
+        )
+    ]
 
 
 def _print_evaluation(line: str) -> None:
