@@ -19,7 +19,7 @@ from werkzeug import Response
 sys.path.append(str(Path(__file__).parent / "xgboost_library"))  # a script may import it, too
 
 from sagemaker_xgboost_container.data_utils import get_content_type
-from sagemaker_xgboost_container.encoder import CSV, decode, media_type
+from sagemaker_xgboost_container.encoder import decode, media_type
 from sagemaker_xgboost_container.exceptions import UserError, words_of
 from sagemaker_xgboost_container.image_version import is_before
 
@@ -70,19 +70,18 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
         if not data:
             return Response(status=204)
         try:
-            matrix = decode(data, get_content_type(content_type))
+            kind = get_content_type(content_type)
+            matrix = decode(data, kind)
         except UserError as error:
             return Response(str(error), 415)
         try:
-            predictions = combined([predict(booster, matrix, content_type) for booster in model], model[0])
+            predictions = combined([predict(booster, matrix, kind) for booster in model], model[0])
         except (ValueError, xgb.core.XGBoostError) as error:
             return Response(f"the model does not take these data: {words_of(error)}", 400)
-        kind, values = media_type(accept), predictions.astype(np.float32).tolist()
-        if is_before(1, 2, 2):
-            kind = "text/csv"  # whatever Accept says
-        elif kind not in ACCEPTED:
-            return Response(f"Accept {kind} is not simulated: {' and '.join(ACCEPTED)} are", 406)
-        return Response(encoded(values, kind), mimetype=kind)
+        accepted = "text/csv" if is_before(1, 2, 2) else media_type(accept)
+        if accepted not in ACCEPTED:
+            return Response(f"Accept {accepted} is not simulated: {' and '.join(ACCEPTED)} are", 406)
+        return Response(encoded(predictions.astype(np.float32).tolist(), accepted), mimetype=accepted)
 
     def execution_parameters(self) -> dict[str, Any]:
         """How Batch Transform sends requests if the job does not say it."""
@@ -132,13 +131,13 @@ def load_booster(path: Path) -> xgb.Booster:
     return booster
 
 
-def predict(booster: xgb.Booster, matrix: xgb.DMatrix, content_type: str) -> Any:
+def predict(booster: xgb.Booster, matrix: xgb.DMatrix, kind: str) -> Any:
     """Predictions by the best rounds. Raises ValueError for too many features, and before version 1.3 for too few.
 
-    Absent ones are missing values.
+    Absent ones are missing values. kind: what the request was, csv or libsvm.
     """
     given, trained = matrix.num_col(), booster.num_features()
-    few = given < trained and media_type(content_type) in CSV
+    few = given < trained and kind == "csv"
     if given > trained or (few and given < trained - 1 and is_before(1, 3)):
         raise ValueError(f"they have {given} features, and it was trained with {trained}")
     if few:

@@ -1,13 +1,16 @@
 """The server around the hooks: loading, addresses, limits, workers, shutdown."""
 
+import contextlib
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import types
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -85,15 +88,21 @@ def test_model_that_does_not_load(serve, name: str) -> None:
     assert server.stop() == 0
 
 
+@contextlib.contextmanager
+def loading(room: Path, sockets: Path, base: Path, module: str, workers: int = 2) -> Iterator[subprocess.Popen[str]]:
+    """A server that has just been started, with a folder for the reason of a failure."""
+    (base / "model/code").mkdir(parents=True)
+    (base / "model/code/inference.py").write_text(module)
+    (base / "output").mkdir()
+    variables = environment() | {"SAGEMAKER_BASE_DIR": str(base), "SAGEMAKER_MODEL_SERVER_WORKERS": str(workers)}
+    command = [sys.executable, "-P", str(room / "serving.py"), "--bind", f"unix:{tempfile.mkdtemp(dir=sockets)}/socket"]
+    with subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        yield process
+
+
 def test_model_that_does_not_load_leaves_the_reason(room: Path, sockets: Path, tmp_path: Path) -> None:
-    code = tmp_path / "model/code"
-    code.mkdir(parents=True)
-    (tmp_path / "output").mkdir()
-    (code / "inference.py").write_text("def model_fn(model_dir): raise OSError('torn ' * 1000)")
-    variables = environment() | {"SAGEMAKER_BASE_DIR": str(tmp_path), "SAGEMAKER_MODEL_SERVER_WORKERS": "2"}
-    command = [sys.executable, "-P", str(room / "serving.py"), "--bind", f"unix:{sockets / 'unloadable'}"]
     failure = tmp_path / "output/failure"
-    with subprocess.Popen(command, env=variables, stderr=subprocess.PIPE) as process:
+    with loading(room, sockets, tmp_path, "def model_fn(model_dir): raise OSError('torn ' * 1000)") as process:
         deadline = time.monotonic() + 120
         while not (failure.exists() and failure.stat().st_size) and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -106,32 +115,21 @@ def test_model_that_does_not_load_leaves_the_reason(room: Path, sockets: Path, t
 @pytest.mark.parametrize("end", ["os.kill(os.getpid(), signal.SIGSEGV)", "os._exit(0)"])
 def test_a_process_that_ends_while_it_loads_the_model(room: Path, sockets: Path, tmp_path: Path, end: str) -> None:
     """The server ends, too, and leaves the reason: the next process would end in the same way."""
-    code = tmp_path / "model/code"
-    code.mkdir(parents=True)
-    (tmp_path / "output").mkdir()
-    (code / "inference.py").write_text(f"import os, signal, time\ndef model_fn(model_dir): time.sleep(0.5); {end}")
-    variables = environment() | {"SAGEMAKER_BASE_DIR": str(tmp_path), "SAGEMAKER_MODEL_SERVER_WORKERS": "2"}
-    command = [sys.executable, "-P", str(room / "serving.py"), "--bind", f"unix:{sockets / 'abrupt'}"]
-    done = subprocess.run(command, env=variables, stderr=subprocess.PIPE, text=True, timeout=120)
-    assert done.returncode == 3
+    module = f"import os, signal, time\ndef model_fn(model_dir): time.sleep(0.5); {end}"
+    with loading(room, sockets, tmp_path, module) as process:
+        _, printed = process.communicate(timeout=120)
+    assert process.returncode == 3
     reason = "the model did not load: the process that loaded it ended abruptly; the log may say how"
     assert (tmp_path / "output/failure").read_text() == reason
-    assert "Traceback" not in done.stderr
-    assert ("was sent SIGSEGV" in done.stderr) == ("SIGSEGV" in end)
+    assert "Traceback" not in printed
+    assert ("was sent SIGSEGV" in printed) == ("SIGSEGV" in end)
 
 
 def test_a_server_that_is_stopped_while_it_loads_the_model(room: Path, sockets: Path, tmp_path: Path) -> None:
     """That is no failure, even of a process that does not end by itself."""
-    code = tmp_path / "model/code"
-    code.mkdir(parents=True)
-    (tmp_path / "output").mkdir()
     deaf = "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])"
-    (code / "inference.py").write_text(
-        f"import signal, time\ndef model_fn(folder): {deaf}; print('in'); time.sleep(99)"
-    )
-    variables = environment() | {"SAGEMAKER_BASE_DIR": str(tmp_path), "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
-    command = [sys.executable, "-P", str(room / "serving.py"), "--bind", f"unix:{sockets / 'stopped'}"]
-    with subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    module = f"import signal, time\ndef model_fn(folder): {deaf}; print('in'); time.sleep(99)"
+    with loading(room, sockets, tmp_path, module, workers=1) as process:
         assert process.stdout
         assert process.stdout.readline() == "in\n"
         process.terminate()

@@ -53,6 +53,13 @@ def fill(
         (base / "input/data" / name / "part-0").write_bytes(content.encode() if isinstance(content, str) else content)
 
 
+def printed_by(base: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """What the algorithm prints while it trains on what is below /opt/ml, here `base`."""
+    (base / "model").mkdir()
+    algorithm.train(base)
+    return capsys.readouterr().out
+
+
 @pytest.fixture
 def train(tmp_path: Path) -> Callable[..., Trained]:
     def run(settings: dict[str, str], channels: dict[str, str]) -> Trained:
@@ -181,18 +188,10 @@ def test_when_training_stops_early(
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", version)
     data = {"train": csv_of(TRAIN)} | dict.fromkeys(channels, csv_of(VALIDATION))
     fill(tmp_path, hyperparameters(num_round=60, early_stopping_rounds=2, eta=0.5) | settings, data, "text/csv")
-    (tmp_path / "model").mkdir()
-    algorithm.train(tmp_path)
+    printed = printed_by(tmp_path, capsys)
     rounds = Trained(0, "", tmp_path).booster().num_boosted_rounds()
     assert rounds < 60 if stops else rounds == 60
-    assert ("early_stopping_rounds has no effect: " in capsys.readouterr().out) is not stops
-
-
-def printed_by(base: Path, capsys: pytest.CaptureFixture[str]) -> str:
-    """What the algorithm prints while it trains on what is below /opt/ml, here `base`."""
-    (base / "model").mkdir()
-    algorithm.train(base)
-    return capsys.readouterr().out
+    assert ("early_stopping_rounds has no effect: " in printed) is not stops
 
 
 @pytest.mark.parametrize(

@@ -39,9 +39,8 @@ class ImageFamily:
 
     def refusal(self, image: str) -> str | None:
         """Why jobs that name this image of the family cannot run; None if they can."""
-        tag = image_tag(image)
-        if self.tags and tag and not self.tags.fullmatch(tag):
-            return f"{self.name} images have tags such as {self.examples}, not '{tag}': '{image}'"
+        if not self._has_tag_of(image):
+            return f"{self.name} images have tags such as {self.examples}, not '{image_tag(image)}': '{image}'"
         if self.version() is None:
             return f"The package of {self.name} images, {self.distributions[0]}, is not installed: run {self.remedy}"
         return None
@@ -50,31 +49,24 @@ class ImageFamily:
         """The version of its package that jobs have; None if it is not installed."""
         return self.python().version_of(*self.distributions)
 
-    def named_version(self, image: str) -> str | None:
-        """The version of its package that an image names, such as 1.7."""
-        tag = image_tag(image)
-        number = NUMBER.match(tag)
-        return number[0] if number else self.old_versions.get(tag)
-
     def variables(self, image: str) -> dict[str, str]:
         """What the environment of its programs says of the image."""
-        tag = image_tag(image)
-        return {self.version_variable: self.old_versions.get(tag, tag)} if self.version_variable and tag else {}
+        named = self._named_version(image)
+        return {self.version_variable: named} if self.version_variable and named else {}
 
     def own_metrics(self, image: str) -> list[dict[str, str]]:
         """The metric definitions that SageMaker gives its image; none for another image of this name."""
-        tag = image_tag(image)
-        if self.tags and tag and not self.tags.fullmatch(tag):
+        if not self._has_tag_of(image):
             return []
         return [{"Name": name, "Regex": pattern} for name, pattern in self.metrics.items()]
 
     def remarks(self, image: str) -> list[str]:
         """What a training job's log says of the image: where jobs differ from what it promises."""
         tag, here, lines = image_tag(image), self.version() or "", []
-        named = self.named_version(image)
-        if named and not here.startswith(f"{named}."):
+        named = NUMBER.match(self._named_version(image))
+        if named and not here.startswith(f"{named[0]}."):
             difference = f"the version differs: this job runs with {here}."
-            lines.append(f"The image {image} is of {self.name} {named}; {difference}")
+            lines.append(f"The image {image} is of {self.name} {named[0]}; {difference}")
         if "gpu" in tag.split("-"):
             lines.append(f"The image {image} is for graphics cards: this job computes on processors.")
         return lines
@@ -87,6 +79,16 @@ class ImageFamily:
         """The command of a model's server, which then listens on a Unix socket."""
         hooks = ["--hooks", str(self.hooks)] if self.hooks else []
         return ["python", "-P", SERVING, *hooks, "--bind", f"unix:{socket}"]
+
+    def _has_tag_of(self, image: str) -> bool:
+        """Whether the tag of an image is one of the family's, or the image has none."""
+        tag = image_tag(image)
+        return not (self.tags and tag) or self.tags.fullmatch(tag) is not None
+
+    def _named_version(self, image: str) -> str:
+        """What an image's tag stands for, such as 1.7-1, or 0.72 for an old one without a number; empty without one."""
+        tag = image_tag(image)
+        return self.old_versions.get(tag, tag)
 
 
 def image_name(image: str) -> str:

@@ -69,14 +69,17 @@ def read_dmatrix(files: list[Path], kind: str, csv_weights: int = 0) -> xgb.DMat
     first = 2 if csv_weights and kind == "csv" else 1
     if table.shape[1] <= first:
         raise UserError(f"{files[0].name} has {table.shape[1]} columns: the label, then at least one feature")
-    if np.isnan(table[:, :first]).any():
-        row = int(np.argmax(np.isnan(table[:, :first]).any(axis=1))) + 1
-        raise UserError(f"row {row} of the channel has no label, or no weight")
-    if first == 2 and (table[:, 1] < 0).any():
-        row = int(np.argmax(table[:, 1] < 0)) + 1
-        raise UserError(f"row {row} of the channel has a negative weight: csv_weights is 1, so column 2 is one")
+    _check_rows(np.isnan(table[:, :first]).any(axis=1), "no label, or no weight")
     weights = table[:, 1] if first == 2 else None
+    if weights is not None:
+        _check_rows(weights < 0, "a negative weight: csv_weights is 1, so column 2 is one")
     return make_matrix(table[:, first:], label=table[:, 0], weight=weights)
+
+
+def _check_rows(wrong: Any, what: str) -> None:
+    """Raise UserError for the first row that is wrong."""
+    if wrong.any():
+        raise UserError(f"row {int(np.argmax(wrong)) + 1} of the channel has {what}")
 
 
 def is_evidently_csv(file: Path) -> bool:

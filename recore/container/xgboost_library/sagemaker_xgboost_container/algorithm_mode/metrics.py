@@ -22,8 +22,6 @@ CLASSIFICATION = tuple(
     recall_micro
     """.split()
 )
-
-
 # what XGBoost evaluated without an eval_metric, by the objective, before the version in which that changed
 EARLIER_METRICS = {
     "binary:logistic": ("error", (1, 3)),
@@ -35,7 +33,9 @@ EARLIER_METRICS = {
 
 def earlier_metric(objective: str) -> str | None:
     """What the image's version evaluates without an eval_metric; None where it is what today's does."""
-    name, changed = EARLIER_METRICS.get(objective, (None, ()))
+    if objective not in EARLIER_METRICS:
+        return None
+    name, changed = EARLIER_METRICS[objective]
     return name if is_before(*changed) else None
 
 
