@@ -12,6 +12,7 @@ from recore import interrupts
 from recore.cli.check import check
 from recore.cli.doctor import doctor
 from recore.cli.import_ import import_
+from recore.cli.ml2p import ml2p
 from recore.cli.new import new
 from recore.cli.reports import explore, report, validate
 from recore.cli.results import board, scores
@@ -109,5 +110,5 @@ def main(debug: bool) -> None:
     """
 
 
-for command in (sample, import_, new, explore, validate, check, run, report, scores, board, simulate, doctor):
+for command in (sample, import_, new, explore, validate, check, run, report, scores, board, simulate, ml2p, doctor):
     main.add_command(command)

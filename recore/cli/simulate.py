@@ -17,14 +17,23 @@ from recore.cli.common import FOLDER
 @click.option(
     "--isolation", type=click.Choice(["auto", "required", "off"]), default="auto", help="Sandbox around processes."
 )
+@click.option(
+    "--network",
+    type=click.Choice(["none", "simulator"]),
+    default="none",
+    help="What jobs without EnableNetworkIsolation can reach.",
+)
 @click.option("--state", type=FOLDER, help="Keep objects and records in this folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the variables as JSON.")
-def simulate(port: int, engine: str, isolation: str, state: Path | None, as_json: bool) -> None:
+def simulate(port: int, engine: str, isolation: str, network: str, state: Path | None, as_json: bool) -> None:
     """Simulate SageMaker on this machine, until Ctrl-C.
 
     Jobs really run, without an AWS account and without Docker. The command prints the variables that direct boto3, the
     AWS CLI and the SageMaker SDK to the simulator. Ctrl-C stops the simulator and all its jobs. With --state the
     objects on S3 and the records of jobs are there at the next start; without it nothing is kept.
+
+    On AWS, jobs can call AWS with their role. Here they can with --network simulator: boto3 in a job then finds this
+    simulator's S3, and everything in it. Leave it out where jobs run code of others.
 
     \b
     Example:
@@ -40,7 +49,7 @@ def simulate(port: int, engine: str, isolation: str, state: Path | None, as_json
     stopped = threading.Event()
     # a shell without job control, as in a script, starts what is in the background with SIGINT ignored
     handled = interrupts.handled_by(lambda *_: stopped.set(), ignored=(signal.SIGINT,))
-    with handled, Simulator(port, isolation, state, engine) as simulator:
+    with handled, Simulator(port, isolation, state, engine, network == "simulator") as simulator:
         if stopped.is_set():  # before it was ready
             raise KeyboardInterrupt
         if as_json:
@@ -50,7 +59,8 @@ def simulate(port: int, engine: str, isolation: str, state: Path | None, as_json
                 click.echo(f"export {name}={shlex.quote(value)}")
         isolation = "nothing is enforced"
         if simulator.enforced:
-            isolation = f"{simulator.isolation.name}: jobs see only their own files, without network"
+            reached = "and can call this simulator" if network == "simulator" else "without network"
+            isolation = f"{simulator.isolation.name}: jobs see only their own files, {reached}"
         click.echo(f"simulate: {simulator.endpoint}, isolation: {isolation}; Ctrl-C ends it", err=True)
         click.echo(
             "simulate: get_execution_role() and account_id() of the SageMaker SDK ask STS at AWS's own address; the "

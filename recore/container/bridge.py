@@ -1,15 +1,16 @@
-"""Connects a Unix socket in a shared folder with a port of a container that has no network.
+"""Connects a port of a container that has no network with a Unix socket in a folder that it shares.
 
-    python bridge.py SOCKET PORT COMMAND...
+    python bridge.py FROM TO COMMAND...
 
-Starts the command, forwards every connection to the socket to 127.0.0.1:PORT, and ends with the status of the command.
-SIGTERM is forwarded to the command. Only the standard library is needed.
+FROM and TO are a port of 127.0.0.1 and the path of a socket, or the other way round. From now on every connection to
+FROM is forwarded to TO, by a process of its own; this one becomes the command. Only the standard library is needed.
 """
 
 import asyncio
 import contextlib
 import os
 import signal
+import socket
 import sys
 
 
@@ -22,23 +23,55 @@ async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
         writer.write_eof()
 
 
-async def run(path: str, port: int, command: list[str]) -> int:
-    """Run the command behind the socket. Returns its exit status as a shell does."""
-    process = await asyncio.create_subprocess_exec(*command)
+def listen(address: str) -> socket.socket:
+    """A socket that accepts connections at a port or a path."""
+    if address.isdecimal():
+        return socket.create_server(("127.0.0.1", int(address)), backlog=1024)
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(address)
+    os.chmod(address, 0o777)  # noqa: S103 - the folder is closed to others
+    listening.listen(1024)
+    return listening
+
+
+async def forward(listening: socket.socket, address: str) -> None:
+    """Forward the connections of a listening socket to a port or a path, without end."""
 
     async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):  # if the server does not listen yet, the connection ends
-            responses, requests = await asyncio.open_connection("127.0.0.1", port)
+        with contextlib.suppress(OSError):  # if nothing listens there yet, the connection ends
+            if address.isdecimal():
+                responses, requests = await asyncio.open_connection("127.0.0.1", int(address))
+            else:
+                responses, requests = await asyncio.open_unix_connection(address)
             await asyncio.gather(copy(reader, requests), copy(responses, writer))
             requests.close()
         writer.close()
 
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, process.terminate)
-    async with await asyncio.start_unix_server(connect, path):
-        os.chmod(path, 0o777)  # noqa: S103 - the folder is closed to others
-        status = await process.wait()
-    return status if status >= 0 else 128 - status
+    serve = asyncio.start_unix_server if listening.family == socket.AF_UNIX else asyncio.start_server
+    async with await serve(connect, sock=listening) as server:
+        await server.serve_forever()
+
+
+def start(listening: socket.socket, address: str) -> None:
+    """Forward in a process that is no child of this one, so that the command finds none that it did not start."""
+    child = os.fork()
+    if child:
+        listening.close()
+        os.waitpid(child, 0)
+        return
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends with its container
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for output in (0, 1, 2):
+        os.dup2(nothing, output)
+    asyncio.run(forward(listening, address))
 
 
 if __name__ == "__main__":
-    os._exit(asyncio.run(run(sys.argv[1], int(sys.argv[2]), sys.argv[3:])))
+    start(listen(sys.argv[1]), sys.argv[2])
+    try:
+        os.execvp(sys.argv[3], sys.argv[3:])  # noqa: S606
+    except OSError as error:
+        sys.exit(f"{sys.argv[3]}: {error.strerror}")

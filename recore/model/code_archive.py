@@ -3,7 +3,7 @@
 import gzip
 import io
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
@@ -28,7 +28,11 @@ def write_code_archive(archive: str | Path, folder: str | Path) -> None:
 
     Equal files give equal bytes. Raises NotADirectoryError if the folder is not one, OSError if a file cannot be read.
     """
-    files = code_files(folder)
+    write_archive(archive, code_files(folder))
+
+
+def write_archive(archive: str | Path, files: Mapping[str, Path]) -> None:
+    """Write such an archive of files by their names in it. Raises OSError if a file cannot be read."""
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w") as tar:
         for name in sorted(files):

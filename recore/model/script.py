@@ -24,7 +24,8 @@ from werkzeug.exceptions import HTTPException
 from .answers import answer, error_body
 from .classes import Model
 from .environment import SageMakerEnv
-from .errors import APIError
+from .errors import APIError, ConfigError
+from .loading import load_model
 from .logs import log_to_stdout
 from .predictor import ModelPredictor
 from .record_spool import records_kept
@@ -64,31 +65,36 @@ class ScriptEnv(SageMakerEnv):
         return Path(self._model_dir) if self._model_dir else super().model_folder()
 
 
-def train(model: type[Model]) -> None:
+def train(model: type[Model] | None = None) -> None:
     """Train a model in a training job. The script's arguments are ignored; hyperparameters are in the job's files.
 
-    Raises MissingPartError if the class has no trainer, and what the trainer raises.
+    model: by default the class that ML2P_MODEL_CLS names. Raises ConfigError if it names none, ModelClassError if there
+    is no such class, MissingPartError if the class has no trainer, and what the trainer raises.
     """
     log_to_stdout()
     env = ScriptEnv()
     print(f"Starting training job {env.training_job_name}.", flush=True)
-    model().trainer(env).train()
+    _make_model(model, env).trainer(env).train()
     print("Done.", flush=True)
 
 
-def make_hooks(model: type[Model]) -> HookFunctions:
-    """Return the hooks with which the container serves a class: JSON in and out, one datum or a batch."""
+def make_hooks(model: type[Model] | None = None) -> HookFunctions:
+    """Return the hooks with which the container serves a class: JSON in and out, one datum or a batch.
+
+    model: by default the class that ML2P_MODEL_CLS names.
+    """
     return HookFunctions(lambda model_dir: start_predictor(model, model_dir), keep_body, predict, make_output)
 
 
-def start_predictor(model: type[Model], model_dir: str) -> ModelPredictor:
+def start_predictor(model: type[Model] | None, model_dir: str) -> ModelPredictor:
     """Return a predictor that is set up. When the server stops, records are written and teardown() is called.
 
-    Raises MissingPartError if the class has no predictor, ConfigError if records are on and the environment does not
-    say where they belong, and what setup() raises.
+    Raises ConfigError if there is no class, or records are on and the environment does not say where they belong,
+    ModelClassError if there is no such class, MissingPartError if it has no predictor, and what setup() raises.
     """
     log_to_stdout()
-    predictor = model().predictor(ScriptEnv(model_dir))
+    env = ScriptEnv(model_dir)
+    predictor = _make_model(model, env).predictor(env)
     stack = ExitStack()
     with stack:
         stack.enter_context(records_kept(predictor))
@@ -96,6 +102,14 @@ def start_predictor(model: type[Model], model_dir: str) -> ModelPredictor:
         stack.callback(predictor.teardown)
         atexit.register(stack.pop_all().close)
     return predictor
+
+
+def _make_model(model: type[Model] | None, env: SageMakerEnv) -> Model:
+    if model is not None:
+        return model()
+    if not env.model_cls:
+        raise ConfigError("no model class: set the variable ML2P_MODEL_CLS to package.module.Class")
+    return load_model(env.model_cls)
 
 
 def keep_body(body: bytes | str, content_type: str) -> bytes | str:

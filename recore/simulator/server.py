@@ -17,7 +17,7 @@ from recore import locked
 from recore.simulator.account import ACCOUNT, REGION, arn
 from recore.simulator.api.application import Application
 from recore.simulator.api.http_server import HttpServer
-from recore.simulator.isolation import socket_folder
+from recore.simulator.isolation import network, socket_folder
 from recore.simulator.isolation.bubblewrap import find_bubblewrap
 from recore.simulator.isolation.sandbox import Isolation
 from recore.simulator.isolation.unsandboxed import Unsandboxed
@@ -41,6 +41,7 @@ class Simulator:
 
     engine: "process" or "docker", where jobs are containers.
     isolation: of processes: "required" (refuse to start without bubblewrap), "auto" or "off".
+    jobs_call: whether jobs without EnableNetworkIsolation can call this simulator, as they can call AWS there.
     state: a folder in which S3's objects and the records outlive the simulator; without it nothing does.
     Entering the context raises OSError where isolation is required and the kernel does not give it, no Docker engine
     answers, or the folder or the port is in use.
@@ -52,10 +53,16 @@ class Simulator:
     _alive: ClassVar[set["Simulator"]] = set()  # moto keeps its services in one place for all of a process
 
     def __init__(
-        self, port: int = 0, isolation: str = "auto", state: Path | None = None, engine: str = "process"
+        self,
+        port: int = 0,
+        isolation: str = "auto",
+        state: Path | None = None,
+        engine: str = "process",
+        jobs_call: bool = False,
     ) -> None:
         """This opens and starts nothing."""
         self._settings = port, isolation, engine
+        self._jobs_call = jobs_call
         self._state = State(state) if state else None
         self._session, self._making_client = own_session(), threading.Lock()
 
@@ -111,6 +118,12 @@ class Simulator:
             ends.callback(self._jobs.close)  # while the server still answers: jobs write to S3 and to the logs
             http.start()
             self._furnish()
+            if self._jobs_call:
+                folder = sockets / "simulator"
+                inside = HttpServer(answer, ends.enter_context(network.listen(folder)))
+                ends.callback(inside.close)
+                inside.start()
+                platform.network = network.Network(folder, self.endpoint, self._job_variables())
 
     def _leave_moto(self) -> None:
         Simulator._alive.discard(self)
@@ -152,6 +165,12 @@ class Simulator:
             "SAGEMAKER_USER_CONFIG_OVERRIDE": str(self._sdk_settings),
             "SAGEMAKER_VALIDATE_ROLE": "false",
         }
+
+    def _job_variables(self) -> dict[str, str]:
+        """What boto3 in a job needs besides the address."""
+        names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_EC2_METADATA_DISABLED")
+        variables = self.variables()
+        return {name: variables[name] for name in names} | dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1")
 
     @property
     def _sdk_settings(self) -> Path:

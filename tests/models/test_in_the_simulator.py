@@ -8,8 +8,8 @@ import boto3
 import pytest
 from support.endpoints import Endpoints, variant
 from support.job_traces import output, wait_until
-from support.models import HOUSES, SLOPE, recording, records, s3_variables, url_of, write_house_prices
-from support.sandbox import needs_sandbox
+from support.models import HOUSES, SLOPE, recorded, records, s3_variables, url_of, write_house_prices
+from support.sandbox import ISOLATIONS, needs_sandbox
 from support.simulator_client import IMAGE, Client
 from support.training_jobs import channel, submit
 from support.transform_jobs import completed
@@ -39,7 +39,7 @@ def generate_dataset(client: Client, folder: Path, project: str) -> dict[str, An
         "",
         AppSpecification={"ImageUri": IMAGE, "ContainerEntrypoint": command},
         ProcessingInputs=[{"InputName": "project", "S3Input": place}],
-        Environment=s3_variables(client) | variables,
+        Environment=variables,
     )
 
 
@@ -76,8 +76,17 @@ def invoke(endpoints: Endpoints, name: str, data: Any) -> Any:
 
 
 @pytest.mark.slow
-def test_from_the_dataset_to_the_records(connected: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    client, project = connected, "whole"
+@pytest.mark.parametrize("isolation", ISOLATIONS)
+def test_from_the_dataset_to_the_records(isolation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Simulator(isolation=isolation, jobs_call=True) as simulator:
+        client = Client(simulator)
+        for name, value in s3_variables(client).items():
+            monkeypatch.setenv(name, value)
+        from_the_dataset_to_the_records(client, tmp_path, monkeypatch)
+
+
+def from_the_dataset_to_the_records(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = "whole"
     folder = write_house_prices(tmp_path / "code")
     job = generate_dataset(client, folder, project)
     assert job["ProcessingJobStatus"] == "Completed", job
@@ -89,7 +98,7 @@ def test_from_the_dataset_to_the_records(connected: Client, tmp_path: Path, monk
 
     endpoints = Endpoints(client)
     data = job["ModelArtifacts"]["S3ModelArtifacts"]
-    model = create_model(client, source, data, recording(client, project), "whole-1-0")
+    model = create_model(client, source, data, recorded(project), "whole-1-0")
     endpoint = endpoints.create(endpoints.config(variant(model)))
     one = invoke(endpoints, endpoint, {"area": 10})
     assert one["metadata"]["model_version"] == "whole-1.0"

@@ -227,10 +227,14 @@ def s3_variables(client: Client) -> dict[str, str]:
     return {name: variables[name] for name in S3_VARIABLES}
 
 
+def recorded(project: str) -> dict[str, str]:
+    """The variables of a model whose invocations are recorded."""
+    return {"ML2P_S3_URL": url_of(project), "ML2P_MODEL_VERSION": f"{project}-1.0", "ML2P_RECORD_INVOKES": "true"}
+
+
 def recording(client: Client, project: str) -> dict[str, str]:
-    """The variables of a model's server that writes records."""
-    named = {"ML2P_S3_URL": url_of(project), "ML2P_MODEL_VERSION": f"{project}-1.0", "ML2P_RECORD_INVOKES": "true"}
-    return s3_variables(client) | named
+    """The variables of such a model's server outside of the simulator."""
+    return s3_variables(client) | recorded(project)
 
 
 def records(client: Client, project: str) -> dict[str, Any]:

@@ -15,7 +15,10 @@ from pathlib import Path
 from recore.simulator.images import catalogue
 from recore.simulator.images.family import CONTAINER
 from recore.simulator.images.python_environment import PythonEnvironment, this_python
+from recore.simulator.isolation import network
 from recore.simulator.isolation.sandbox import LIBRARIES, ML, SHM, Isolation, Launch, Sandbox
+
+BRIDGE = str(CONTAINER / "bridge.py")
 
 
 class Bubblewrap(Isolation):
@@ -37,6 +40,9 @@ class Bubblewrap(Isolation):
             arguments += ["--bind", str(outside), inside]
         if sandbox.libraries:
             arguments += ["--ro-bind", str(sandbox.libraries), LIBRARIES]
+        if sandbox.network:
+            arguments += ["--ro-bind", str(sandbox.network.folder), network.FOLDER]
+            command = network.bridged([str(python.program), "-P", BRIDGE], command)
         # the variables are for the job's command alone: bubblewrap itself starts outside, where its loader obeys some
         for name, value in environment.items():
             arguments += ["--setenv", name, value]

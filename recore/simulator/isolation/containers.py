@@ -18,6 +18,7 @@ import psutil
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
 from recore.simulator.images.family import CONTAINER
+from recore.simulator.isolation import network
 from recore.simulator.isolation.sandbox import LIBRARIES, ML, SHM, SOCKET, Isolation, Launch, Sandbox
 
 LABEL = "recore.simulator"  # of a container: which simulator started it
@@ -55,8 +56,11 @@ class Docker(Isolation):
 
     def serving(self, image: str) -> list[str]:
         """The image's own `serve`, with a bridge from its port to the socket."""
-        entrypoint = self._config(image).get("Entrypoint") or []
-        return ["python3", BRIDGE, SOCKET, "8080", *entrypoint, "serve"]
+        return ["python3", BRIDGE, SOCKET, "8080", *self.entrypoint(image), "serve"]
+
+    def entrypoint(self, image: str) -> list[str]:
+        found: list[str] = self._config(image).get("Entrypoint") or []
+        return found
 
     def launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
         mounts = {sandbox.ml: (ML, "rw"), CONTAINER / "bridge.py": (BRIDGE, "ro")}
@@ -64,7 +68,10 @@ class Docker(Isolation):
         if sandbox.libraries:
             mounts[sandbox.libraries] = (LIBRARIES, "ro")
         if command[:1] == ["train"]:  # the one that is the image's own
-            command = [*(self._config(sandbox.image).get("Entrypoint") or []), *command]
+            command = [*self.entrypoint(sandbox.image), *command]
+        if sandbox.network:
+            mounts[sandbox.network.folder] = (network.FOLDER, "ro")
+            command = network.bridged(["python3", BRIDGE], command)
         place = {} if folder == "/" else {"working_dir": folder}
         return self._launch(sandbox, command, environment, mounts, {"network_mode": "none"} | place)
 

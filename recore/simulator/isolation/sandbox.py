@@ -12,6 +12,7 @@ from typing import Any
 from recore.simulator.images import catalogue
 from recore.simulator.images.family import CONTAINER
 from recore.simulator.isolation import socket_folder
+from recore.simulator.isolation.network import Network
 from recore.simulator.isolation.translation import translated
 
 LIBRARY = str(CONTAINER / "library")  # packages that the container has and the Python of its jobs lacks
@@ -41,7 +42,8 @@ class Sandbox:
     """Where one job lives. folder: its folder on this machine, of which `ml` becomes /opt/ml.
 
     isolation: what keeps it there. image: of the container, which Docker starts. libraries: a folder of packages that
-    were installed for it, read-only. shared: folders of this machine by their paths in the job.
+    were installed for it, read-only. shared: folders of this machine by their paths in the job. network: what it needs
+    to call the simulator, if it may.
     """
 
     folder: Path
@@ -49,6 +51,7 @@ class Sandbox:
     image: str
     libraries: Path | None = None
     shared: dict[str, Path] = field(default_factory=dict)
+    network: Network | None = None
 
     @property
     def ml(self) -> Path:
@@ -60,6 +63,8 @@ class Sandbox:
         base |= {"PYTHONDONTWRITEBYTECODE": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "SM_MODEL_DIR": f"{ML}/model"}
         # all is installed by now: pip, which a job's toolkit still calls, says what is missing and touches nothing
         base |= {"PIP_NO_INDEX": "1", "PIP_DRY_RUN": "1", "PIP_NO_BUILD_ISOLATION": "0"}
+        if self.network:
+            base |= self.network.environment(self.isolation.enforced)
         environment = base | self.isolation.environment(self) | environment
         importable = [environment.get("PYTHONPATH")]
         if self.libraries:
@@ -100,6 +105,10 @@ class Isolation:
     def serving(self, image: str) -> list[str]:
         """The command of a model's server, which then listens on SOCKET."""
         return catalogue.family_of(image).serve(SOCKET)
+
+    def entrypoint(self, image: str) -> list[str]:
+        """The entry point that an image itself has, for a processing job that names none."""
+        return []
 
     def environment(self, sandbox: Sandbox) -> dict[str, str]:
         """What a job's environment has to begin with."""

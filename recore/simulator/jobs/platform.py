@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from recore.simulator.isolation.instances import Instance
+from recore.simulator.isolation.network import Network
 from recore.simulator.isolation.sandbox import Isolation, Sandbox
 from recore.simulator.jobs.failure import JobFailed
 from recore.simulator.jobs.logs import JobLog
@@ -21,10 +22,12 @@ class Platform:
     client: makes a boto3 client, of the service named, that talks to this simulator; resources that create other
     resources use it. isolation: of jobs. folder: of the simulator's files. sockets: a folder with a short path, for the
     sockets of models' servers. operations: those of the API that are answered here. observed: metrics and values of the
-    training jobs that a tuning job follows, by name. begun: when the simulator did.
+    training jobs that a tuning job follows, by name. begun: when the simulator did. network: what jobs need to call
+    the simulator, if they may.
     """
 
     operations: frozenset[str] = frozenset()
+    network: Network | None = None
 
     def __init__(
         self,
@@ -69,11 +72,13 @@ class Platform:
         folder: Path | None = None,
         shared: dict[str, Path] | None = None,
         instance: Instance | None = None,
+        has_network: bool = True,
     ) -> Sandbox:
         """A sandbox of a job, with what its requirements.txt asks for beyond the container installed beforehand.
 
         folder: where it lives, by default the job's own. shared: folders of this machine by their names below /run.
-        instance: whose memory, processors and volume the installation may use, by default the job's.
+        instance: whose memory, processors and volume the installation may use, by default the job's. has_network:
+        whether it has one on AWS, that is without EnableNetworkIsolation.
         """
         try:
             self.isolation.prepare(image, log.line)
@@ -83,4 +88,5 @@ class Platform:
         if requirements:
             libraries = self._installer.install(job, image, requirements, log, instance or job.instance, folder)
         folders = {f"/run/{name}": path for name, path in (shared or {}).items()}
-        return Sandbox(folder, self.isolation, image, libraries, folders)
+        network = self.network if has_network else None
+        return Sandbox(folder, self.isolation, image, libraries, folders, network)

@@ -23,6 +23,7 @@ from recore.simulator.state.records import Record
 
 ML = "/opt/ml/"
 LONGEST_NAME = 255  # bytes
+NO_ENTRYPOINT = "The image has no processing entrypoint: name one"
 # of the SDK's FrameworkProcessor: its source below ML, and its script, which unpacks the source and names /opt/ml
 SDK_SOURCE, SDK_SCRIPTS = "processing/input/code/sourcedir.tar.gz", "processing/input/*/runproc.sh"
 
@@ -36,8 +37,8 @@ class ProcessingJobs(JobResource):
     def CreateProcessingJob(self, request: Record) -> Record:
         specification = request["AppSpecification"]
         self.check_image(specification["ImageUri"])
-        if not specification.get("ContainerEntrypoint"):
-            raise ServiceError("ValidationException", "The image has no processing entrypoint: name one")
+        if not specification.get("ContainerEntrypoint") and self.platform.isolation.local_python:
+            raise ServiceError("ValidationException", NO_ENTRYPOINT)
         for place in _places(request):
             if not _is_folder(place["LocalPath"]):
                 limits = "must lie below /opt/ml/processing/, without '..', and its names have at most 255 bytes"
@@ -67,9 +68,13 @@ class ProcessingJobs(JobResource):
         ml = self._prepare(record, job, volume)
         variables = {"PROCESSING_JOB_NAME": name, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
         variables |= record.get("Environment", {})
-        command = [*specification["ContainerEntrypoint"], *specification.get("ContainerArguments", [])]
         requirements = _requirements(ml / SDK_SOURCE, job, volume)
-        sandbox = self.platform.sandbox(job, specification["ImageUri"], requirements, log)
+        has_network = not record.get("NetworkConfig", {}).get("EnableNetworkIsolation")
+        sandbox = self.platform.sandbox(job, specification["ImageUri"], requirements, log, has_network=has_network)
+        entrypoint = specification.get("ContainerEntrypoint") or sandbox.isolation.entrypoint(sandbox.image)
+        if not entrypoint:
+            raise JobFailed(f"ClientError: {NO_ENTRYPOINT}")
+        command = [*entrypoint, *specification.get("ContainerArguments", [])]
         ending = job.run(sandbox.launch(command, variables), log)
         self.measure(name, ending, job.instance)
         if message := _message(ml / "output/message"):

@@ -105,7 +105,8 @@ class TrainingJobs(JobResource):
         name, algorithm = record["TrainingJobName"], record["AlgorithmSpecification"]
         self._enter(name, "Downloading", "Downloading input data")
         requirements = script_mode.prepare(record, job, self.platform.s3, volume, self.platform.isolation.true_paths)
-        sandbox = self.platform.sandbox(job, algorithm["TrainingImage"], requirements, log)
+        has_network = not record.get("EnableNetworkIsolation")
+        sandbox = self.platform.sandbox(job, algorithm["TrainingImage"], requirements, log, has_network=has_network)
         command = algorithm.get("ContainerEntrypoint") or self.platform.isolation.training(algorithm["TrainingImage"])
         command = [*command, *algorithm.get("ContainerArguments", [])]
         variables = {"TRAINING_JOB_NAME": name, "TRAINING_JOB_ARN": record["TrainingJobArn"]}

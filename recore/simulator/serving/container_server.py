@@ -84,6 +84,7 @@ class ContainerServer:
             folder=self._folder,
             shared={"server": self._sockets},
             instance=replace(self._instance, memory_use=None),
+            has_network=self._network,
         )
         launch = sandbox.launch(sandbox.isolation.serving(sandbox.image), self._variables)
         with self._lock:

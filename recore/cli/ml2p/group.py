@@ -1,0 +1,91 @@
+"""The group of all commands for a project, its options and its errors."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from recore.cli.common import FILE
+from recore.pipeline.text import plain
+
+if TYPE_CHECKING:
+    from recore.ml2p.project import Project
+
+model_type = click.option("-m", "--model-type", help="The model, as the section `models` of the project file names it.")
+
+
+class ProjectGroup(click.Group):
+    """A group whose commands say in one line what is wrong with the project file, or what AWS has against a request."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        from recore.ml2p.explaining import explain
+        from recore.ml2p.waiting import FailedError
+        from recore.model.errors import ConfigError, LocalEnvError, NamingError, UploadError
+        from recore.model.hyperparameters import HyperParameterEncodingError
+
+        try:
+            return super().invoke(ctx)
+        except (ConfigError, LocalEnvError, NamingError, UploadError, HyperParameterEncodingError) as error:
+            raise ValueError(str(error)) from error
+        except FailedError as error:
+            click.echo(f"recore: {plain(str(error), 2000)}", err=True)
+            raise SystemExit(1) from None
+        except (BotoCoreError, ClientError) as error:
+            raise ValueError(explain(error)) from error
+
+
+@click.group(cls=ProjectGroup)
+@click.option("--cfg", type=FILE, default="ml2p.yml", help="The project file.")
+@click.pass_context
+def ml2p(ctx: click.Context, cfg: Path) -> None:
+    """Work with models as classes: a project's datasets, training jobs, models and endpoints.
+
+    Commands, names and the project file are those of ML2P 0.6.0; docs/models.md explains them. The commands go to AWS
+    as boto3 is configured, or to a simulator if AWS_ENDPOINT_URL says so. They print JSON.
+
+    Exit status: 0 success, 1 what was waited for has failed, 2 wrong use, invalid input or a refused request.
+
+    \b
+    Example:
+      python -m recore ml2p init
+      python -m recore ml2p dataset generate houses-20260131
+      python -m recore ml2p training-job create houses-1-0 houses-20260131
+      python -m recore ml2p model create houses-1-0-0
+      python -m recore ml2p endpoint create houses-1-0-0-live
+    """
+    ctx.obj = cfg
+
+
+@ml2p.command()
+def init() -> None:
+    """Prepare the project's folder on S3, whose bucket must exist.
+
+    \b
+    Example:
+      python -m recore ml2p init
+    """
+    from recore.ml2p.project_folder import prepare
+
+    show(prepare(open_project()))
+
+
+def open_project() -> "Project":
+    """The project of this command. Raises ConfigError if its file is invalid."""
+    from recore.ml2p.project import Project
+
+    return Project(click.get_current_context().obj)
+
+
+def show(result: Any) -> None:
+    """Print a result as JSON, without what boto3 says of the HTTP response."""
+    if isinstance(result, dict):
+        result = {name: value for name, value in result.items() if name != "ResponseMetadata"}
+    click.echo(json.dumps(result, indent=2, default=str))
+
+
+def tell_status(status: str) -> None:
+    """Print a status on the way."""
+    click.echo(status, err=True)

@@ -1,0 +1,58 @@
+"""`recore ml2p model`."""
+
+import click
+
+from recore.cli.ml2p.group import model_type, open_project, show
+
+
+@click.group()
+def model() -> None:
+    """Make models of training jobs, named MODEL-X-Y-Z.
+
+    \b
+    Example:
+      python -m recore ml2p model create houses-1-0-0
+      python -m recore ml2p model describe houses-1-0-0
+    """
+
+
+@model.command("list")
+def list_command() -> None:
+    """List the project's models."""
+    from recore.ml2p import models
+
+    show(models.list_models(open_project()))
+
+
+@model.command()
+@click.argument("name")
+@click.option("-t", "--training-job", help="The training job.  [default: NAME without its last number]")
+@model_type
+def create(name: str, training_job: str | None, model_type: str | None) -> None:
+    """Create a model of a completed training job.
+
+    \b
+    Example:
+      python -m recore ml2p model create houses-1-0-0 --training-job houses-1-0
+    """
+    from recore.ml2p import models
+
+    show(models.create(open_project(), name, training_job, model_type))
+
+
+@model.command()
+@click.argument("name")
+def describe(name: str) -> None:
+    """Describe a model, and what its version is made of: data, code, hyperparameters and metrics."""
+    from recore.ml2p import models
+
+    show(models.describe(open_project(), name))
+
+
+@model.command()
+@click.argument("name")
+def delete(name: str) -> None:
+    """Delete a model. Its name cannot be used again."""
+    from recore.ml2p import models
+
+    models.delete(open_project(), name)

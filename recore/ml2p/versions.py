@@ -1,0 +1,49 @@
+"""What each version of a model was made of: a record on S3 that is written once and outlives what it describes.
+
+The records of a project's training jobs and models are versions/NAME.json in its folder.
+"""
+
+import datetime
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from recore.model.errors import NamingError
+
+from .project import Project
+from .project_folder import ProjectFolder
+
+
+@contextmanager
+def claimed(project: Project, name: str, content: Mapping[str, Any]) -> Iterator[None]:
+    """Write the record of a name, and delete it again if what it describes cannot be made in the context.
+
+    Raises NamingError if the name has a record: a version is named once.
+    """
+    folder = ProjectFolder(project)
+    named = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    text = json.dumps({"name": name, "named": named, **content}, indent=2, default=str) + "\n"
+    if not folder.create(_path(name), text.encode()):
+        before = (read(project, name) or {}).get("named", "before")
+        raise NamingError(
+            f"the name {name!r} was given already ({before}), and a version is named once: choose another"
+        )
+    try:
+        yield
+    except BaseException:
+        folder.delete_file(_path(name))
+        raise
+
+
+def read(project: Project, name: str) -> dict[str, Any] | None:
+    """Return the record of a name; None if it has none."""
+    content = ProjectFolder(project).get(_path(name))
+    if content is None:
+        return None
+    record: dict[str, Any] = json.loads(content)
+    return record
+
+
+def _path(name: str) -> str:
+    return f"versions/{name}.json"

@@ -1,0 +1,121 @@
+"""The bridge between a port and a Unix socket: what it forwards, and what the command behind it sees of it."""
+
+import http.client
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from support.checkout import ROOT
+from support.job_traces import wait_until
+
+BRIDGE = str(ROOT / "recore/container/bridge.py")
+
+
+@pytest.fixture
+def path() -> Iterator[str]:
+    """Of a Unix socket: short, as these paths must be."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield f"{folder}/s"
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return listening.getsockname()[1]
+
+
+def bridged(*words: object, **options: object) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-P", BRIDGE, *map(str, words)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+@contextmanager
+def echo(listening: socket.socket) -> Iterator[None]:
+    """Answer each connection with what it sent, until the block ends."""
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            with connection:
+                while chunk := connection.recv(1 << 16):
+                    connection.sendall(chunk)
+
+    with listening:
+        threading.Thread(target=serve, daemon=True).start()
+        yield
+        listening.shutdown(socket.SHUT_RDWR)
+
+
+CALL = """
+import socket, sys
+with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as connection:
+    connection.sendall(b"x" * 1_000_000)
+    connection.shutdown(socket.SHUT_WR)
+    print(sum(len(chunk) for chunk in iter(lambda: connection.recv(1 << 16), b"")))
+"""
+
+
+def test_from_a_port_to_a_socket(path: str) -> None:
+    """As a job calls the simulator. The port accepts connections from the command's first moment on."""
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(path)
+    listening.listen()
+    port = free_port()
+    with echo(listening):
+        printed, errors = bridged(port, path, sys.executable, "-c", CALL, port).communicate(timeout=60)
+    assert (printed, errors) == ("1000000\n", "")
+
+
+def test_from_a_socket_to_a_port(path: str) -> None:
+    """As the simulator calls a model's server in a container."""
+    port = free_port()
+    process = bridged(path, port, sys.executable, "-m", "http.server", "--bind", "127.0.0.1", port, cwd=ROOT / "data")
+    try:
+        wait_until(lambda: status_of(path) == 200)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def status_of(path: str) -> int | None:
+    """The status of an answer through the socket; None if the connection ends without one."""
+    connection = http.client.HTTPConnection("localhost")
+    connection.sock = socket.socket(socket.AF_UNIX)
+    try:
+        connection.sock.connect(path)
+        connection.request("GET", "/README.md")
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+
+
+def test_the_status_of_the_command_and_no_child_of_ours(path: str) -> None:
+    script = "import os, sys\ntry: os.waitpid(-1, 0)\nexcept ChildProcessError: sys.exit(7)"
+    process = bridged(path, free_port(), sys.executable, "-c", script)
+    process.communicate(timeout=60)
+    assert process.returncode == 7
+
+
+def test_signals_reach_the_command(path: str) -> None:
+    process = bridged(path, free_port(), "sleep", "60")
+    wait_until(lambda: Path(f"/proc/{process.pid}/comm").read_text() == "sleep\n")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == -signal.SIGTERM
+    process.communicate()
+
+
+def test_no_such_command(path: str) -> None:
+    process = bridged(path, free_port(), "no-such-command")
+    assert process.communicate(timeout=60)[1] == "no-such-command: No such file or directory\n"
+    assert process.returncode == 1

@@ -1,0 +1,26 @@
+"""A simulator, and a project on it whose commands are run."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.ml2p_project import ProjectCommands, write_project
+from support.models import s3_variables
+from support.simulator_client import Client
+
+from recore.simulator.server import Simulator
+
+
+@pytest.fixture(scope="session")
+def client() -> Iterator[Client]:
+    """Of a simulator that jobs can call."""
+    with Simulator(isolation="off", jobs_call=True) as simulator:
+        yield Client(simulator)
+
+
+@pytest.fixture
+def project(client: Client, tmp_path: Path, request: pytest.FixtureRequest) -> ProjectCommands:
+    """A project with a folder of its own on S3."""
+    name = request.node.name.partition("[")[0].removeprefix("test_").replace("_", "-")[:20].strip("-")
+    write_project(tmp_path, name)
+    return ProjectCommands(tmp_path, name, s3_variables(client))

@@ -1,0 +1,129 @@
+"""The commands for datasets, and what the others refuse."""
+
+from pathlib import Path
+
+import pytest
+from support.ml2p_project import HOUSES, ProjectCommands
+from support.simulator_client import Client
+
+NAME = "prices-20260131"
+
+
+def test_the_files_of_a_dataset(project: ProjectCommands) -> None:
+    assert project.result("dataset", "list") == []
+    project.result("dataset", "create", NAME)
+    assert project.result("dataset", "list") == [NAME]
+    project.upload_houses(NAME)
+    project.result("dataset", "up", NAME, "house-prices.csv", "deep/copy.csv")
+    size = len(HOUSES)
+    expected = [{"filename": "README.rst"}, {"filename": "deep/copy.csv"}, {"filename": "house-prices.csv"}]
+    listed = project.result("dataset", "ls", NAME)
+    assert [{"filename": file["filename"]} for file in listed] == expected
+    assert [file["size"] for file in listed[1:]] == [size, size]
+    project.result("dataset", "dn", NAME, "deep/copy.csv")
+    assert (project.folder / "copy.csv").read_text() == HOUSES
+    project.result("dataset", "dn", NAME, "deep/copy.csv", "new/one.csv")
+    assert (project.folder / "new/one.csv").read_text() == HOUSES
+    project.result("dataset", "rm", NAME, "deep/copy.csv")
+    assert len(project.result("dataset", "ls", NAME)) == 2
+    folder = Path(project.result("dataset", "download", NAME, "local")["folder"])
+    assert (project.folder / folder / "house-prices.csv").read_text() == HOUSES
+    assert project.result("dataset", "delete", NAME) == {"dataset": NAME, "deleted": 2}
+    assert project.result("dataset", "list") == []
+
+
+def test_datasets_whose_names_begin_alike_are_kept_apart(project: ProjectCommands) -> None:
+    project.upload_houses(NAME)
+    project.upload_houses(f"more-{NAME}")
+    assert project.result("dataset", "delete", NAME)["deleted"] == 1
+    assert project.result("dataset", "list") == [f"more-{NAME}"]
+
+
+def test_the_hash_of_a_dataset_is_that_of_its_names_and_contents(project: ProjectCommands) -> None:
+    hashes = set()
+    for date, name, text in (
+        ("20260101", "a", "1"),
+        ("20260102", "a", "1"),
+        ("20260103", "b", "1"),
+        ("20260104", "a", "2"),
+    ):
+        (project.folder / name).write_text(text)
+        project.result("dataset", "up", f"d-{date}", name)
+        hashes.add(project.result("dataset", "describe", f"d-{date}")["sha256"])
+    assert len(hashes) == 3
+
+
+@pytest.mark.slow
+def test_a_large_dataset_is_deleted(client: Client, project: ProjectCommands) -> None:
+    """S3 deletes a thousand objects at a time, and lists as many."""
+    for number in range(1005):
+        client.put(f"{project.name}/datasets/{NAME}/{number}", b"")
+    assert project.result("dataset", "delete", NAME)["deleted"] == 1005
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["dataset", "create", "prices"], "'prices' is not the name of a dataset: the form is MODEL-YYYYMMDD"),
+        (["dataset", "ls", NAME], f"there is no dataset '{NAME}': nothing is at s3://"),
+        (["dataset", "delete", NAME], f"there is no dataset '{NAME}'"),
+        (["dataset", "dn", NAME, "x"], f"there is no dataset '{NAME}'"),
+        (["dataset", "download", NAME, "local"], f"there is no dataset '{NAME}'"),
+        (["dataset", "up", NAME, "missing.csv"], "missing.csv"),
+        (["dataset", "wait", NAME], "DescribeProcessingJob: "),
+        (
+            ["training-job", "create", "prices", NAME],
+            "'prices' is not the name of a training job: the form is MODEL-X-Y",
+        ),
+        (["training-job", "create", "prices-1-0", NAME], f"there is no dataset '{NAME}'"),
+        (
+            ["training-job", "create", "prices-1-0", NAME, "-m", "x"],
+            "has no model 'x' in the section 'models': it lists prices",
+        ),
+        (["training-job", "create", "prices-1-0", NAME, "--hyperparameter", "x"], "'x' is not NAME=VALUE"),
+        (["training-job", "create", "prices-1-0", NAME, "--hyperparameter", "a.b=1"], "must be a string without dots"),
+        (["training-job", "describe", "prices-1-0"], "DescribeTrainingJob: "),
+        (["training-job", "download", "prices-1-0", "local"], "the model of the training job 'prices-1-0'"),
+        (["model", "create", "prices-1-0"], "'prices-1-0' is not the name of a model: the form is MODEL-X-Y-Z"),
+        (["model", "create", "prices-1-0-0"], "DescribeTrainingJob: "),
+        (["model", "delete", "prices-1-0-0"], "DeleteModel: "),
+        (["endpoint", "create", "prices"], "'prices' is not the name of an endpoint: the form is MODEL-X-Y-Z"),
+        (["endpoint", "create", "prices-1-0-0"], "CreateEndpointConfig: "),
+        (["endpoint", "invoke", "prices-1-0-0", "{"], "the data are not JSON: "),
+        (["endpoint", "invoke", "prices-1-0-0", "{}"], "InvokeEndpoint: "),
+        (["endpoint", "delete", "prices-1-0-0"], "DeleteEndpoint: "),
+        (["notebook", "create", "--x", "y"], "notebook: the simulator has no notebook instances"),
+        (["repo", "list"], "repo: the simulator has no code repositories"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, list) else "",
+)
+def test_a_refusal_is_one_line(project: ProjectCommands, words: list[str], reason: str) -> None:
+    assert reason in project.refusal(*words)
+
+
+def test_what_exists_is_not_made_again(project: ProjectCommands) -> None:
+    project.result("dataset", "create", NAME)
+    assert project.refusal("dataset", "create", NAME) == f"the dataset '{NAME}' exists already"
+    project.upload_houses(NAME)
+    assert "has files already: choose another name" in project.refusal("dataset", "generate", NAME)
+
+
+def test_no_bucket(project: ProjectCommands) -> None:
+    file = project.folder / "ml2p.yml"
+    file.write_text(file.read_text().replace(project.url, "s3://no-such-bucket/x"))
+    for words in (
+        ["init"],
+        ["dataset", "create", NAME],
+        ["dataset", "list"],
+        ["training-job", "create", "a-1-0", NAME],
+    ):
+        assert "the bucket no-such-bucket does not exist: create it, or correct" in project.refusal(*words).replace(
+            "'", ""
+        )
+
+
+def test_nowhere_to_go(project: ProjectCommands, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        project, "_variables", {"AWS_DEFAULT_REGION": None, "AWS_ENDPOINT_URL": None, "HOME": "/nowhere"}
+    )
+    assert "start `python -m recore simulate`" in project.refusal("model", "list")

@@ -1,0 +1,52 @@
+"""The names of a project's resources."""
+
+import pytest
+
+from recore.ml2p.naming import (
+    check_dataset_name,
+    check_endpoint_name,
+    check_model_name,
+    check_training_job_name,
+    model_of_endpoint,
+    training_job_of_model,
+)
+from recore.model.errors import NamingError
+
+GOOD = {
+    check_dataset_name: ["a-20260131", "big-houses-20260131"],
+    check_training_job_name: ["a-0-1", "big-houses-10-2", "a-1-2-dev"],
+    check_model_name: ["a-0-0-1", "big-houses-1-2-3", "a-1-2-3-dev"],
+    check_endpoint_name: ["a-0-0-1", "a-1-2-3-dev", "a-1-2-3-live", "a-1-2-3-dev-analysis", "a-1-2-3-test"],
+}
+BAD = {
+    check_dataset_name: [
+        "",
+        "a",
+        "a-2026013",
+        "a-202601311",
+        "20260131",
+        "a_b-20260131",
+        "a-20260131\n",
+        "../-20260131",
+    ],
+    check_training_job_name: ["", "a", "a-1", "a-1-x", "a-1-2-live", "a/b-1-2", "ä-1-2"],
+    check_model_name: ["", "a-1-2", "a-1-2-x", "a-1-2-3-live"],
+    check_endpoint_name: ["", "a-1-2", "a-1-2-3-new", "a-1-2-3-live-dev"],
+}
+
+
+@pytest.mark.parametrize(("check", "name"), [(check, name) for check, names in GOOD.items() for name in names])
+def test_good_names(check, name) -> None:
+    check(name)
+
+
+@pytest.mark.parametrize(("check", "name"), [(check, name) for check, names in BAD.items() for name in names])
+def test_other_names(check, name) -> None:
+    with pytest.raises(NamingError, match="the form is "):
+        check(name)
+
+
+def test_names_that_follow() -> None:
+    assert training_job_of_model("big-houses-1-2-3-dev") == "big-houses-1-2"
+    assert model_of_endpoint("big-houses-1-2-3-dev-live") == "big-houses-1-2-3-dev"
+    assert model_of_endpoint("big-houses-1-2-3") == "big-houses-1-2-3"

@@ -1,0 +1,66 @@
+"""The tutorial's model runs here as it is, and with ML2P after its import alone was changed."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.checkout import ROOT, environment
+from support.ml2p_project import TUTORIAL
+
+COPY = os.environ.get("RECORE_ML2P")
+
+
+def run_locally(folder: Path, *path: Path | str) -> tuple[str, dict]:
+    """Run the tutorial's local.py; what its training and its prediction printed."""
+    variables = {"PYTHONPATH": os.pathsep.join(map(str, ["src", *path])), "AWS_DEFAULT_REGION": "us-east-1"}
+    done = subprocess.run(
+        [sys.executable, "local.py"],
+        cwd=folder,
+        env=environment() | variables,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    trained, predicted = done.stdout.splitlines()
+    return trained, json.loads(predicted.replace("'", '"'))
+
+
+def for_ml2p(folder: Path) -> Path:
+    """Copy the tutorial and change its imports to ML2P's."""
+    shutil.copytree(TUTORIAL, folder, dirs_exist_ok=True)
+    changed = 0
+    for file in folder.rglob("*.py"):
+        text, count = re.subn(
+            "^from recore.model import", "from ml2p.core import", file.read_text(), flags=re.MULTILINE
+        )
+        assert "recore" not in text
+        file.write_text(text)
+        changed += count
+    assert changed == 2
+    return folder
+
+
+def test_on_this_machine(tmp_path: Path) -> None:
+    shutil.copytree(TUTORIAL, tmp_path, dirs_exist_ok=True)
+    trained, prediction = run_locally(tmp_path, ROOT)
+    assert trained == "mean absolute error: 17.622"
+    assert prediction["result"] == {"price": 288.111}
+    assert prediction["metadata"]["model_version"] == "local"
+    validation = json.loads((tmp_path / "local/model/validation.json").read_text())
+    assert validation["mean_absolute_error"] == pytest.approx(17.622, abs=1e-3)
+
+
+@pytest.mark.machine
+@pytest.mark.skipif(not COPY, reason="RECORE_ML2P does not name a copy of ML2P's repository")
+def test_with_ml2p(tmp_path: Path) -> None:
+    trained, prediction = run_locally(for_ml2p(tmp_path / "theirs"), COPY or "")
+    shutil.copytree(TUTORIAL, tmp_path / "ours")
+    trained_here, prediction_here = run_locally(tmp_path / "ours", ROOT)
+    assert (trained, prediction["result"]) == (trained_here, prediction_here["result"])
+    assert prediction["metadata"].keys() == prediction_here["metadata"].keys()

@@ -1,0 +1,62 @@
+"""Versions are named once."""
+
+import json
+
+from support.ml2p_project import ProjectCommands
+from support.simulator_client import Client
+
+NAME = "prices-20260131"
+
+
+def versions(client: Client, project: ProjectCommands) -> list[str]:
+    bucket = project.url.split("/")[2]
+    listed = client.s3.list_objects_v2(Bucket=bucket, Prefix=f"{project.name}/versions/")
+    return [item["Key"].rpartition("/")[2] for item in listed.get("Contents", [])]
+
+
+def test_a_name_is_not_given_again(client: Client, project: ProjectCommands) -> None:
+    project.upload_houses(NAME)
+    project.result("training-job", "create", "prices-1-0", NAME)
+    project.run("training-job", "wait", "prices-1-0")
+    refusal = project.refusal("training-job", "create", "prices-1-0", NAME)
+    assert refusal.startswith(f"the name '{project.name}-prices-1-0' was given already (20")
+    assert refusal.endswith("a version is named once: choose another")
+    project.result("model", "create", "prices-1-0-0")
+    before = project.result("model", "describe", "prices-1-0-0")["Version"]
+    project.result("model", "delete", "prices-1-0-0")
+    assert "was given already" in project.refusal("model", "create", "prices-1-0-0")
+    kept = json.loads(client.get(f"{project.url}/versions/{project.name}-prices-1-0-0.json"))
+    assert kept == before
+    project.result("model", "create", "prices-1-0-1")
+    assert [model["ModelName"] for model in project.result("model", "list")] == [f"{project.name}-prices-1-0-1"]
+
+
+def test_what_could_not_be_made_has_no_version(client: Client, project: ProjectCommands) -> None:
+    """SageMaker refuses the request; afterwards the name is free."""
+    project.upload_houses(NAME)
+    file = project.folder / "ml2p.yml"
+    good = file.read_text()
+    file.write_text(
+        good.replace("role: arn:aws:iam::123456789012:role/SageMakerRole", "role: arn:aws:iam::1:role/Nobody")
+    )
+    assert "CreateTrainingJob: " in project.refusal("training-job", "create", "prices-1-0", NAME)
+    assert versions(client, project) == []
+    file.write_text(good)
+    project.result("training-job", "create", "prices-1-0", NAME)
+    assert versions(client, project) == [f"{project.name}-prices-1-0.json"]
+
+
+def test_other_code_and_other_data_have_other_hashes(client: Client, project: ProjectCommands) -> None:
+    project.upload_houses(NAME)
+    project.result("training-job", "create", "prices-1-0", NAME)
+    project.result("training-job", "create", "prices-1-1", NAME)
+    (project.folder / "src/more.py").write_text("")
+    project.result("dataset", "rm", NAME, "house-prices.csv")
+    project.result("dataset", "create", NAME)
+    project.result("training-job", "create", "prices-2-0", NAME)
+    first, second, third = (
+        json.loads(client.get(f"{project.url}/versions/{project.name}-prices-{number}.json"))
+        for number in ("1-0", "1-1", "2-0")
+    )
+    assert first["code_sha256"] == second["code_sha256"] != third["code_sha256"]
+    assert first["data_sha256"] == second["data_sha256"] != third["data_sha256"]

@@ -1,0 +1,124 @@
+"""What jobs can reach: this simulator alone, if it was started so and they do not exclude it; otherwise nothing."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from support.checkout import ROOT
+from support.docker_engine import IMAGE, engine
+from support.endpoints import Endpoints, variant
+from support.job_traces import output
+from support.sandbox import ISOLATIONS, SANDBOX
+from support.simulator_client import Client
+from support.transform_jobs import completed
+
+from recore.simulator.isolation.containers import build
+from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
+
+DOCKER = [pytest.mark.machine, pytest.mark.xdist_group("docker")]
+PLACES = [*ISOLATIONS, pytest.param("docker", marks=DOCKER)]
+SCRIPT = f"""
+import boto3
+print(boto3.client("sts").get_caller_identity()["Arn"])
+boto3.client("s3").put_object(Bucket="{BUCKET}", Key="written", Body=b"by a job")
+"""
+HOOKS = f"""
+import boto3
+def model_fn(model_dir): return boto3.client("s3")
+def transform_fn(s3, data, content_type, accept):
+    key = data if isinstance(data, str) else data.decode()
+    return s3.get_object(Bucket="{BUCKET}", Key=key)["Body"].read().decode()
+"""
+LOOK = """
+import os, socket
+print(sorted(name for name in os.environ if name.startswith("AWS_")))
+print(os.path.exists("/run/simulator"))
+"""
+
+
+def opened(place: str, jobs_call: bool) -> Simulator:
+    if place == "docker":
+        return Simulator(engine="docker", jobs_call=jobs_call)
+    return Simulator(isolation=place, jobs_call=jobs_call)
+
+
+@pytest.fixture(params=PLACES)
+def client(request: pytest.FixtureRequest) -> Iterator[Client]:
+    """Of a simulator that jobs can call."""
+    image = {}
+    if request.param == "docker":
+        build(engine(), ROOT, IMAGE, "equivalent", print)
+        image = {"image": IMAGE}
+    with opened(request.param, True) as simulator:
+        yield Client(simulator, **image)
+
+
+def test_jobs_and_servers_call_the_simulator_with_their_role(client: Client) -> None:
+    job = client.process(SCRIPT)
+    assert job["ProcessingJobStatus"] == "Completed", job
+    role = ROLE_ARN.rpartition("/")[2]
+    assert f":assumed-role/{role}/" in output(client, "ProcessingJob", job["ProcessingJobName"])
+    assert client.get(f"s3://{BUCKET}/written") == b"by a job"
+    job = client.train(SCRIPT.replace("written", "trained"))
+    assert job["TrainingJobStatus"] == "Completed", job
+    assert client.get(f"s3://{BUCKET}/trained") == b"by a job"
+    variables = {
+        "SAGEMAKER_PROGRAM": "inference.py",
+        "SAGEMAKER_SUBMIT_DIRECTORY": client.source(inference=HOOKS),
+        "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
+    }
+    data = job["ModelArtifacts"]["S3ModelArtifacts"]
+    container = {"Image": client.image, "ModelDataUrl": data, "Environment": variables}
+    client.sagemaker.create_model(ModelName="reads", ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
+    endpoints = Endpoints(client)
+    endpoint = endpoints.create(endpoints.config(variant("reads")))
+    answer = endpoints.invoke(endpoint, "trained", ContentType="text/csv", Accept="text/csv")
+    assert answer["Body"].read() == b"by a job"
+    assert completed(client, "reads", {"key.csv": "written"}) == [b"by a job"]
+
+
+def test_a_job_that_excludes_the_network(client: Client) -> None:
+    job = client.process(LOOK, NetworkConfig={"EnableNetworkIsolation": True})
+    assert output(client, "ProcessingJob", job["ProcessingJobName"]).splitlines() == [
+        "['AWS_DEFAULT_REGION', 'AWS_REGION']",
+        "False",
+    ]
+    job = client.train(LOOK, EnableNetworkIsolation=True)
+    printed = output(client, "TrainingJob", job["TrainingJobName"])
+    assert "AWS_ENDPOINT_URL" not in printed
+    assert "\nFalse\n" in printed
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_simulator_that_jobs_cannot_call(place: str) -> None:
+    image = {"image": IMAGE} if place == "docker" else {}
+    with opened(place, False) as simulator:
+        client = Client(simulator, **image)
+        job = client.process(LOOK)
+        assert "AWS_ENDPOINT_URL" not in output(client, "ProcessingJob", job["ProcessingJobName"])
+
+
+@pytest.mark.parametrize("isolation", [pytest.param("required", marks=SANDBOX)])
+def test_nothing_else_is_reached(isolation: str) -> None:
+    """Not the simulator's own port, nor anything on this machine but what answers at the bridge."""
+    with Simulator(isolation=isolation, jobs_call=True) as simulator:
+        client = Client(simulator)
+        script = f"""
+import json, os, socket
+def reached(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    except OSError:
+        return False
+print(json.dumps([reached(4566), reached({simulator.port}), os.listdir("/sys/class/net")
+    if os.path.exists("/sys/class/net") else []]))
+try:
+    open("/run/simulator/file", "w")
+except OSError as error:
+    print(error.strerror)
+"""
+        job = client.process(script)
+        first, second = output(client, "ProcessingJob", job["ProcessingJobName"]).splitlines()
+        assert json.loads(first)[:2] == [True, False]
+        assert second == "Read-only file system"

@@ -1,0 +1,67 @@
+"""A project of ML2P's commands: the tutorial's houses, on a simulator."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from support.checkout import ROOT
+from support.command import recore
+from support.models import url_of
+
+TUTORIAL = ROOT / "examples/house_prices"
+
+
+def write_project(folder: Path, name: str, **replaced: str) -> Path:
+    """Copy the tutorial's project to a folder under a name of its own, with texts replaced; its project file."""
+    shutil.copytree(TUTORIAL, folder, dirs_exist_ok=True)
+    file = folder / "ml2p.yml"
+    text = file.read_text().replace("project: house-prices", f"project: {name}")
+    text = text.replace("s3://sagemaker-us-east-1-123456789012/house-prices", url_of(name))
+    for old, new in replaced.items():
+        assert old in text
+        text = text.replace(old, new)
+    file.write_text(text)
+    return file
+
+
+class ProjectCommands:
+    """Runs `recore ml2p` for the project in a folder. variables: with which boto3 finds the simulator."""
+
+    def __init__(self, folder: Path, name: str, variables: Mapping[str, str]):
+        self.folder, self.name, self._variables = folder, name, variables
+
+    @property
+    def url(self) -> str:
+        """The address of the project's folder on S3."""
+        return url_of(self.name)
+
+    def run(self, *words: object) -> "subprocess.CompletedProcess[str]":
+        """Run a command."""
+        return recore("ml2p", *words, cwd=self.folder, **self._variables)
+
+    def result(self, *words: object) -> Any:
+        """Run a command that succeeds; the JSON that it printed, if it printed any."""
+        done = self.run(*words)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout) if done.stdout else None
+
+    def refusal(self, *words: object) -> str:
+        """Run a command that is refused; the one line that says why."""
+        done = self.run(*words)
+        assert (done.returncode, done.stdout) == (2, ""), done
+        lines = done.stderr.splitlines()
+        assert len(lines) == 1, done.stderr
+        return lines[0].removeprefix("recore: ")
+
+    def upload_houses(self, dataset: str) -> None:
+        """Make a dataset of a few houses."""
+        (self.folder / "house-prices.csv").write_text(HOUSES)
+        self.result("dataset", "up", dataset, "house-prices.csv")
+
+
+HOUSES = "area,rooms,age,distance,price\n" + "".join(
+    f"{40 + 5 * n},{1 + n % 5},{n * 7 % 50},{n * 3 % 20},{100 + 12 * n}\n" for n in range(20)
+)
