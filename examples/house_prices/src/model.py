@@ -33,7 +33,8 @@ class HousePricesTrainer(ModelTrainer):
         error = mean_absolute_error(test["price"], model.predict(test[features]))
         print(f"mean absolute error: {error:.3f}")
         joblib.dump({"model": model, "features": features}, self.env.model_folder() / "model.joblib")
-        (self.env.model_folder() / "validation.json").write_text(json.dumps({"mean_absolute_error": error}))
+        validation = {"mean_absolute_error": round(error, 3)}
+        (self.env.model_folder() / "validation.json").write_text(json.dumps(validation))
 
 
 class HousePricesPredictor(ModelPredictor):
