@@ -82,11 +82,12 @@ def test_from_the_dataset_to_the_records(isolation: str, tmp_path: Path, monkeyp
         client = Client(simulator)
         for name, value in s3_variables(client).items():
             monkeypatch.setenv(name, value)
-        from_the_dataset_to_the_records(client, tmp_path, monkeypatch)
+        from_the_dataset_to_the_records(client, f"whole-{isolation}", tmp_path, monkeypatch)
 
 
-def from_the_dataset_to_the_records(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    project = "whole"
+def from_the_dataset_to_the_records(
+    client: Client, project: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = write_house_prices(tmp_path / "code")
     job = generate_dataset(client, folder, project)
     assert job["ProcessingJobStatus"] == "Completed", job
@@ -98,10 +99,10 @@ def from_the_dataset_to_the_records(client: Client, tmp_path: Path, monkeypatch:
 
     endpoints = Endpoints(client)
     data = job["ModelArtifacts"]["S3ModelArtifacts"]
-    model = create_model(client, source, data, recorded(project), "whole-1-0")
+    model = create_model(client, source, data, recorded(project), f"{project}-1-0")
     endpoint = endpoints.create(endpoints.config(variant(model)))
     one = invoke(endpoints, endpoint, {"area": 10})
-    assert one["metadata"]["model_version"] == "whole-1.0"
+    assert one["metadata"]["model_version"] == f"{project}-1.0"
     assert one["result"] == {"price": pytest.approx(10 * SLOPE)}
     batch = [{"area": 20}, {"area": 30}]
     answers = invoke(endpoints, endpoint, {"instances": batch})["predictions"]
