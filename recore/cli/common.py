@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, ProgressColumn
 
 
 class RegularFile(click.Path):
@@ -27,10 +27,10 @@ FILE = RegularFile()
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
-def progress_bar() -> "Progress":
+def progress_bar(*columns: "ProgressColumn") -> "Progress":
     """A progress bar on stderr, shown only on a terminal, that disappears when the work is done."""
     from rich.console import Console
     from rich.progress import Progress
 
     console = Console(stderr=True)
-    return Progress(console=console, disable=not console.is_terminal, transient=True)
+    return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)

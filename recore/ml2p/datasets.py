@@ -14,7 +14,7 @@ from recore.model.errors import ConfigError, NamingError
 
 from .naming import check_dataset_name
 from .project import Project
-from .project_folder import ProjectFolder, StoredFile
+from .project_folder import Advance, ProjectFolder, StoredFile, nothing
 from .source_code import upload_source
 from .waiting import wait
 
@@ -44,14 +44,14 @@ def list_files(project: Project, name: str) -> list[StoredFile]:
     return found
 
 
-def describe(project: Project, name: str) -> dict[str, Any]:
+def describe(project: Project, name: str, advance: Advance = nothing) -> dict[str, Any]:
     """Return the address, the hash and the files of a dataset, whose content is read for that.
 
     The hash is that of the lines that the program `sha256sum` prints for its files, sorted by name. Raises ConfigError
     if there is no such dataset.
     """
     folder, path, files = ProjectFolder(project), _path(name), list_files(project, name)
-    hashes = {file.name: folder.sha256(path + file.name) for file in files}
+    hashes = {file.name: folder.sha256(path + file.name, advance) for file in files}
     lines = "".join(f"{digest}  {file}\n" for file, digest in sorted(hashes.items()))
     return {
         "dataset": name,
@@ -62,14 +62,20 @@ def describe(project: Project, name: str) -> dict[str, Any]:
     }
 
 
-def upload(project: Project, name: str, file: str | os.PathLike[str], target: str | None = None) -> None:
+def upload(
+    project: Project,
+    name: str,
+    file: str | os.PathLike[str],
+    target: str | None = None,
+    advance: Advance = nothing,
+) -> None:
     """Upload a file to a dataset. target: its name there, by default its own without its folder."""
-    ProjectFolder(project).upload(_path(name) + (target or Path(file).name), file)
+    ProjectFolder(project).upload(_path(name) + (target or Path(file).name), file, advance)
 
 
-def download(project: Project, name: str, file: str, target: Path) -> None:
+def download(project: Project, name: str, file: str, target: Path, advance: Advance = nothing) -> None:
     """Write a file of a dataset to a file here. Raises ConfigError if the dataset has no such file."""
-    ProjectFolder(project).download(_path_of_file(project, name, file), target)
+    ProjectFolder(project).download(_path_of_file(project, name, file), target, advance)
 
 
 def open_locally(project: Project, name: str, folder: Path) -> LocalEnv:

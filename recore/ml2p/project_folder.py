@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,11 @@ from .project import Project
 
 CHUNK = 2**20  # bytes
 MOST_DELETED = 1000  # objects in one request
+Advance = Callable[[int], object]  # called with the number of bytes that were just read or written
+
+
+def nothing(size: int) -> None:
+    """Do without progress."""
 
 
 @dataclass(frozen=True)
@@ -64,14 +69,14 @@ class ProjectFolder:
             return None
         return body
 
-    def upload(self, path: str, file: str | os.PathLike[str]) -> None:
+    def upload(self, path: str, file: str | os.PathLike[str], advance: Advance = nothing) -> None:
         """Write a file as an object. Raises UploadError, or OSError if the file cannot be read."""
-        self._uploader.put_file(self._bucket, self._path(path), file)
+        self._uploader.put_file(self._bucket, self._path(path), file, advance)
 
-    def download(self, path: str, file: Path) -> None:
+    def download(self, path: str, file: Path, advance: Advance = nothing) -> None:
         """Write an object to a file, which is there when it is complete."""
         file.parent.mkdir(parents=True, exist_ok=True)
-        self._s3.download_file(self._bucket, self._path(path), str(file))
+        self._s3.download_file(self._bucket, self._path(path), str(file), Callback=advance)
 
     def delete_file(self, path: str) -> None:
         """Delete an object."""
@@ -85,11 +90,12 @@ class ProjectFolder:
             self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
         return len(keys)
 
-    def sha256(self, path: str) -> str:
+    def sha256(self, path: str, advance: Advance = nothing) -> str:
         """Return the hash of an object's content, which is read for that."""
         digest = hashlib.sha256()
         for chunk in self._s3.get_object(Bucket=self._bucket, Key=self._path(path))["Body"].iter_chunks(CHUNK):
             digest.update(chunk)
+            advance(len(chunk))
         return digest.hexdigest()
 
     def _objects(self, folder: str) -> Iterator[tuple[str, int]]:

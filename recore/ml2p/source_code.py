@@ -17,7 +17,7 @@ from .project import Project
 
 PROGRAM = "ml2p_job.py"  # in the archive
 ARCHIVE, SCRIPT = "sourcedir.tar.gz", "runproc.sh"
-LARGEST = 100 * 2**20  # bytes of an archive: more is data that is there by mistake
+LARGEST = 100 * 2**20  # bytes of code: more is data that is there by mistake
 CHANNEL = "code"
 SCRIPT_FOLDER = "/opt/ml/processing/input/entrypoint"
 CODE_FOLDER = "/opt/ml/processing/input/code"
@@ -43,10 +43,16 @@ exec python3 -m recore.model generate-dataset
 
 @dataclass(frozen=True)
 class SourceCode:
-    """An archive of code on S3. url: of its folder, which ends with a slash. sha256: of the archive."""
+    """An archive of code on S3.
+
+    url: of its folder, which ends with a slash. sha256: of the archive. has_requirements: whether a job must fetch
+    packages for it. region: of the project.
+    """
 
     url: str
     sha256: str
+    has_requirements: bool
+    region: str
 
     @property
     def archive(self) -> str:
@@ -64,7 +70,11 @@ class SourceCode:
 
     def variables(self) -> dict[str, str]:
         """What a model's server needs to find it."""
-        return {"SAGEMAKER_PROGRAM": PROGRAM, "SAGEMAKER_SUBMIT_DIRECTORY": self.archive}
+        return {
+            "SAGEMAKER_PROGRAM": PROGRAM,
+            "SAGEMAKER_SUBMIT_DIRECTORY": self.archive,
+            "SAGEMAKER_REGION": self.region,
+        }
 
     def processing_inputs(self) -> list[dict[str, Any]]:
         """The inputs of a processing job that generates a dataset."""
@@ -91,38 +101,43 @@ def channel(name: str, url: str) -> dict[str, Any]:
 def upload_source(project: Project, section: str) -> SourceCode | None:
     """Pack and upload a section's code; None if the section has no `source_dir`, that is if the image holds the code.
 
-    Raises ConfigError if the folder or a package is missing or the archive is too large, UploadError if S3 does not
-    take it.
+    Raises ConfigError if the folder is missing or too large, UploadError if S3 does not take the archive.
     """
     if project.setting(section, "source_dir") is None:
         return None
-    content = _packed(project, section)
+    files = _files(project, section)
+    content = _packed(files)
     digest = hashlib.sha256(content).hexdigest()
     prefix = f"code/{digest}/"
     uploader = S3Uploader(lambda: project.s3_client)
     for name, body in ((ARCHIVE, content), (SCRIPT, GENERATE.encode())):
         uploader.put(project.s3.bucket(), project.s3.path(prefix + name), body)
-    return SourceCode(project.s3.url(prefix), digest)
+    region = project.sagemaker.meta.region_name
+    return SourceCode(project.s3.url(prefix), digest, "requirements.txt" in files, region)
 
 
-def _packed(project: Project, section: str) -> bytes:
+def _files(project: Project, section: str) -> dict[str, Path]:
+    """The files of the code by their names in the archive."""
     folder = project.file.absolute().parent / project.text(section, "source_dir")
-    if (folder / PROGRAM).exists():
-        raise ConfigError(f"{folder / PROGRAM} is in the way: a file of this name is added to the code")
     try:
         files = code_files(folder)
     except NotADirectoryError:
         raise ConfigError(f"{project.file}: 'source_dir': {folder} is not a folder") from None
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"{project.file}: 'packages': {error}") from None
+    if PROGRAM in files:
+        raise ConfigError(f"{folder / PROGRAM} is in the way: a file of this name is added to the code")
+    sizes = {name: path.stat().st_size for name, path in files.items()}
+    if sum(sizes.values()) > LARGEST:
+        raise ConfigError(
+            f"{folder} has {sum(sizes.values()) >> 20} MiB, of which code may have {LARGEST >> 20}: keep data out of the "
+            f"folder of code; its largest file is {max(sizes, key=sizes.__getitem__)}"
+        )
+    return files
+
+
+def _packed(files: dict[str, Path]) -> bytes:
+    """The archive of files, with the script that trains and serves."""
     with tempfile.TemporaryDirectory() as name:
         program, archive = Path(name, PROGRAM), Path(name, ARCHIVE)
         program.write_text(JOB)
         write_archive(archive, files | {PROGRAM: program})
-        content = archive.read_bytes()
-    if len(content) > LARGEST:
-        raise ConfigError(
-            f"{folder} has {len(content) >> 20} MiB when packed, and {LARGEST >> 20} are allowed: keep data out of the "
-            "folder of code, or choose another 'source_dir'"
-        )
-    return content
+        return archive.read_bytes()

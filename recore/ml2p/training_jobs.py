@@ -11,6 +11,7 @@ from . import datasets, versions
 from .listed import list_resources
 from .naming import check_training_job_name
 from .project import Project
+from .project_folder import Advance, nothing
 from .source_code import channel, upload_source
 from .waiting import wait
 
@@ -29,10 +30,12 @@ def create(
     dataset: str,
     model_type: str | None,
     hyperparameters: Mapping[str, Any] | None = None,
+    advance: Advance = nothing,
 ) -> dict[str, Any]:
     """Start a training job on a dataset. Returns SageMaker's answer.
 
-    hyperparameters: they replace those of the project file that have their names. What the version is made of is
+    hyperparameters: they replace those of the project file that have their names. advance: called with the number of
+    bytes of the dataset that were just read, for its hash. What the version is made of is
     recorded: the hashes of data and code, the image, the class and the hyperparameters. Raises NamingError if the name
     is invalid or was used before, ConfigError if the project file lacks something or there is no such dataset,
     HyperParameterEncodingError if SageMaker cannot take the hyperparameters.
@@ -41,10 +44,11 @@ def create(
     values = project.mapping("train", "hyperparameters") | dict(hyperparameters or {})
     model_class = project.model_class(model_type)
     request = _request(project, name, dataset, values, model_class)
-    data, source = datasets.describe(project, dataset), upload_source(project, "train")
+    data, source = datasets.describe(project, dataset, advance), upload_source(project, "train")
     if source:
         request["HyperParameters"] |= source.hyperparameters()
         request["InputDataConfig"] += source.channels()
+        request["EnableNetworkIsolation"] = not source.has_requirements
     record = {
         "kind": "training job",
         "dataset": dataset,

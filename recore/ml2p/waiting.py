@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 FIRST, LONGEST = 0.5, 10.0  # seconds between looks
+UNDER_WAY = {"InProgress", "Stopping", "Creating", "Updating", "SystemUpdating", "RollingBack"}
 
 
 class FailedError(Exception):
@@ -25,7 +26,7 @@ def wait(describe: Callable[[], dict[str, Any]], key: str, good: str, tell: Call
             told = status
         if status == good:
             return found
-        if not status.endswith("ing") and status != "InProgress":
+        if status not in UNDER_WAY:
             reason = found.get("FailureReason") or found.get("ExitMessage") or "SageMaker gives no reason"
             raise FailedError(f"{status}: {reason}")
         time.sleep(pause)

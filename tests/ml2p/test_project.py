@@ -121,6 +121,15 @@ def test_code_that_is_too_large_or_in_the_way(project: ProjectCommands, monkeypa
     assert "keep data out of the folder of code" in project.refusal("training-job", "create", "prices-1-0", NAME)
 
 
+def test_a_job_has_a_network_only_for_requirements(project: ProjectCommands) -> None:
+    project.upload_houses(NAME)
+    project.result("training-job", "create", "prices-1-0", NAME)
+    assert project.result("training-job", "describe", "prices-1-0")["EnableNetworkIsolation"] is True
+    (project.folder / "src/requirements.txt").write_text("numpy\n")
+    project.result("training-job", "create", "prices-1-1", NAME)
+    assert not project.result("training-job", "describe", "prices-1-1").get("EnableNetworkIsolation")
+
+
 def test_requests_for_an_image_that_holds_the_code(client: Client, project: ProjectCommands) -> None:
     """As ML2P sends them."""
     project.upload_houses(NAME)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from recore.cli.common import FILE, FOLDER
-from recore.cli.ml2p.group import model_type, open_project, show, tell_status
+from recore.cli.ml2p.group import model_type, open_project, show, tell_status, transferred
 
 
 @click.group()
@@ -45,7 +45,9 @@ def describe(name: str) -> None:
     """Show the address, the size and the SHA-256 of a dataset and its files."""
     from recore.ml2p import datasets
 
-    show(datasets.describe(open_project(), name))
+    with transferred("reading") as advance:
+        described = datasets.describe(open_project(), name, advance)
+    show(described)
 
 
 @dataset.command()
@@ -65,7 +67,8 @@ def up(name: str, source: Path, target: str | None) -> None:
     """Upload the file SOURCE to a dataset, as TARGET or under its own name."""
     from recore.ml2p import datasets
 
-    datasets.upload(open_project(), name, source, target)
+    with transferred("uploading") as advance:
+        datasets.upload(open_project(), name, source, target, advance)
 
 
 @dataset.command()
@@ -76,7 +79,8 @@ def dn(name: str, source: str, target: Path | None) -> None:
     """Download the file SOURCE of a dataset, as TARGET or under its own name."""
     from recore.ml2p import datasets
 
-    datasets.download(open_project(), name, source, target or Path(Path(source).name))
+    with transferred("downloading") as advance:
+        datasets.download(open_project(), name, source, target or Path(Path(source).name), advance)
 
 
 @dataset.command()

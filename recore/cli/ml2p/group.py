@@ -1,12 +1,14 @@
 """The group of all commands for a project, its options and its errors."""
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from recore.cli.common import FILE
+from recore.cli.common import FILE, progress_bar
 from recore.pipeline.text import plain
 
 if TYPE_CHECKING:
@@ -84,6 +86,16 @@ def show(result: Any) -> None:
     if isinstance(result, dict):
         result = {name: value for name, value in result.items() if name != "ResponseMetadata"}
     click.echo(json.dumps(result, indent=2, default=str))
+
+
+@contextmanager
+def transferred(what: str) -> Iterator[Callable[[int], None]]:
+    """Show on a terminal how many bytes were transferred; yields what is to be called with those that just were."""
+    from rich.progress import DownloadColumn, TextColumn, TransferSpeedColumn
+
+    with progress_bar(TextColumn(what), DownloadColumn(), TransferSpeedColumn()) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda size: bar.update(task, advance=size)
 
 
 def tell_status(status: str) -> None:

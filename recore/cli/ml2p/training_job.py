@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from recore.cli.common import FOLDER
-from recore.cli.ml2p.group import model_type, open_project, show, tell_status
+from recore.cli.ml2p.group import model_type, open_project, show, tell_status, transferred
 
 
 class Hyperparameter(click.ParamType[tuple[str, Any]]):
@@ -66,7 +66,9 @@ def create(name: str, dataset: str, model_type: str | None, hyperparameters: tup
     """
     from recore.ml2p import training_jobs
 
-    show(training_jobs.create(open_project(), name, dataset, model_type, dict(hyperparameters)))
+    with transferred("reading the dataset") as advance:
+        answer = training_jobs.create(open_project(), name, dataset, model_type, dict(hyperparameters), advance)
+    show(answer)
 
 
 @training_job.command()
