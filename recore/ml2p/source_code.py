@@ -126,10 +126,12 @@ def _files(project: Project, section: str) -> dict[str, Path]:
     if PROGRAM in files:
         raise ConfigError(f"{folder / PROGRAM} is in the way: a file of this name is added to the code")
     sizes = {name: path.stat().st_size for name, path in files.items()}
-    if sum(sizes.values()) > LARGEST:
+    size = sum(sizes.values())
+    if size > LARGEST:
+        largest = max(sizes, key=sizes.__getitem__)
         raise ConfigError(
-            f"{folder} has {sum(sizes.values()) >> 20} MiB, of which code may have {LARGEST >> 20}: keep data out of the "
-            f"folder of code; its largest file is {max(sizes, key=sizes.__getitem__)}"
+            f"{folder} has {size >> 20} MiB, and code may have {LARGEST >> 20}: keep data out of the folder of code; its "
+            f"largest file is {largest}"
         )
     return files
 
