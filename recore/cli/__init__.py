@@ -51,9 +51,11 @@ class OneLineErrors(click.Group):
         except KeyboardInterrupt:
             click.echo(interrupts.LINE, err=True)
             raise SystemExit(interrupts.STATUS) from None
+        except click.exceptions.NoArgsIsHelpError:  # of a group of commands
+            raise
         except click.UsageError as error:
             command = f"{ctx.command_path} {ctx.invoked_subcommand or ''}".strip()
-            raise OneLineError(_usage_message(error, command)) from error
+            raise OneLineError(_usage_message(error, error.ctx.command_path if error.ctx else command)) from error
         except BrokenPipeError:  # whoever reads the output has seen enough, as `head` does; click ends the program
             raise
         except (ValueError, OSError) as error:
@@ -87,7 +89,8 @@ def _usage_message(error: click.UsageError, command: str) -> str:
     message, closest = error.format_message().rstrip("."), []
     if isinstance(error, click.NoSuchCommand):
         message = f"no command {error.command_name!r}"
-        closest = difflib.get_close_matches(error.command_name, main.commands, n=1)
+        group = error.ctx.command if error.ctx else main
+        closest = difflib.get_close_matches(error.command_name, getattr(group, "commands", {}), n=1)
     elif isinstance(error, click.NoSuchOption):
         message = f"no option {error.option_name!r}"
         closest = (error.possibilities or [])[:1]

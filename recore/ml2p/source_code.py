@@ -130,8 +130,8 @@ def _files(project: Project, section: str) -> dict[str, Path]:
     if size > LARGEST:
         largest = max(sizes, key=sizes.__getitem__)
         raise ConfigError(
-            f"{folder} has {size >> 20} MiB, and code may have {LARGEST >> 20}: keep data out of the folder of code; its "
-            f"largest file is {largest}"
+            f"{folder} has {size >> 20} MiB, and code may have {LARGEST >> 20}: keep data out of the "
+            f"folder of code; its largest file is {largest}"
         )
     return files
 

@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import click
 import pytest
+from support.command import recore
 from support.ml2p_project import HOUSES, ProjectCommands
 from support.simulator_client import Client
+
+from recore.cli.ml2p import ml2p
 
 NAME = "prices-20260131"
 
@@ -127,3 +131,33 @@ def test_nowhere_to_go(project: ProjectCommands, monkeypatch: pytest.MonkeyPatch
         project, "_variables", {"AWS_DEFAULT_REGION": None, "AWS_ENDPOINT_URL": None, "HOME": "/nowhere"}
     )
     assert "start `python -m recore simulate`" in project.refusal("model", "list")
+
+
+GROUPS = [[], *([name] for name, command in ml2p.commands.items() if isinstance(command, click.Group))]
+
+
+@pytest.mark.parametrize("group", GROUPS, ids="".join)
+def test_help(group: list[str]) -> None:
+    """Every command is listed with a whole sentence, and has help in 80 columns."""
+    listed = recore("ml2p", *group, "--help")
+    assert "python -m recore ml2p" in listed.stdout
+    lines = listed.stdout.partition("Commands:\n")[2].splitlines()
+    assert lines
+    assert [line for line in lines if not line.endswith(".") or line.endswith("...")] == []
+    for line in lines:
+        done = recore("ml2p", *group, line.split()[0], "--help")
+        assert done.returncode == 0
+        assert [wide for wide in done.stdout.splitlines() if len(wide) > 80] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        (["modle"], "no command 'modle': did you mean 'model'?"),
+        (["model", "creat"], "no command 'creat': did you mean 'create'?"),
+        (["model", "create"], "Missing argument 'NAME'; see `python -m recore ml2p model create --help`"),
+    ],
+)
+def test_wrong_usage(words: list[str], advice: str) -> None:
+    done = recore("ml2p", *words)
+    assert (done.returncode, done.stderr) == (2, f"recore: {advice}\n")

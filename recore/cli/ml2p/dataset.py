@@ -42,7 +42,10 @@ def create(name: str) -> None:
 @dataset.command()
 @click.argument("name")
 def describe(name: str) -> None:
-    """Show the address, the size and the SHA-256 of a dataset and its files."""
+    """Show the size and the SHA-256 of a dataset.
+
+    That of the dataset is the SHA-256 of the lines that `sha256sum` prints for its files, sorted by name.
+    """
     from recore.ml2p import datasets
 
     with transferred("reading") as advance:
@@ -64,7 +67,10 @@ def ls(name: str) -> None:
 @click.argument("source", type=FILE)
 @click.argument("target", required=False)
 def up(name: str, source: Path, target: str | None) -> None:
-    """Upload the file SOURCE to a dataset, as TARGET or under its own name."""
+    """Upload a file to a dataset.
+
+    SOURCE is uploaded as TARGET, or under its own name.
+    """
     from recore.ml2p import datasets
 
     with transferred("uploading") as advance:
@@ -76,7 +82,10 @@ def up(name: str, source: Path, target: str | None) -> None:
 @click.argument("source")
 @click.argument("target", type=FILE, required=False)
 def dn(name: str, source: str, target: Path | None) -> None:
-    """Download the file SOURCE of a dataset, as TARGET or under its own name."""
+    """Download a file of a dataset.
+
+    SOURCE is written to TARGET, or to its own name here.
+    """
     from recore.ml2p import datasets
 
     with transferred("downloading") as advance:
@@ -87,7 +96,9 @@ def dn(name: str, source: str, target: Path | None) -> None:
 @click.argument("name")
 @click.argument("folder", type=FOLDER)
 def download(name: str, folder: Path) -> None:
-    """Download a dataset into a local environment: to FOLDER/input/data/training.
+    """Download a dataset into a local environment.
+
+    Its files go to FOLDER/input/data/training, where LocalEnv looks for them.
 
     \b
     Example:

@@ -7,7 +7,9 @@ from recore.cli.ml2p.group import open_project, show, tell_status
 
 @click.group()
 def endpoint() -> None:
-    """Serve models by endpoints, named as their model, and -live, -analysis or -test.
+    """Serve models by endpoints.
+
+    An endpoint has the name of its model, followed by -live, -analysis, -test or nothing.
 
     \b
     Example:
@@ -29,7 +31,9 @@ def list_command() -> None:
 @click.argument("name")
 @click.option("-m", "--model-name", help="The model.  [default: NAME without -live, -analysis or -test]")
 def create(name: str, model_name: str | None) -> None:
-    """Create an endpoint for a model. On AWS it costs money until it is deleted.
+    """Create an endpoint for a model.
+
+    On AWS an endpoint costs money until it is deleted.
 
     \b
     Example:
@@ -71,7 +75,9 @@ def delete(name: str) -> None:
 @click.argument("name")
 @click.argument("data")
 def invoke(name: str, data: str) -> None:
-    """Send DATA, which is JSON, to an endpoint: one datum, or {"instances": [...]} for several.
+    """Send data to an endpoint.
+
+    DATA is JSON: one datum, or {"instances": [...]} for several.
 
     \b
     Example:

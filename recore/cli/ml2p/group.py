@@ -43,10 +43,11 @@ class ProjectGroup(click.Group):
 @click.option("--cfg", type=FILE, default="ml2p.yml", help="The project file.")
 @click.pass_context
 def ml2p(ctx: click.Context, cfg: Path) -> None:
-    """Work with models as classes: a project's datasets, training jobs, models and endpoints.
+    """Train and serve models that are classes, as ML2P does.
 
-    Commands, names and the project file are those of ML2P 0.6.0; docs/models.md explains them. The commands go to AWS
-    as boto3 is configured, or to a simulator if AWS_ENDPOINT_URL says so. They print JSON.
+    A project has datasets, training jobs, models and endpoints. Commands, names and the project file are those of ML2P
+    0.6.0; docs/models.md explains them. The commands go to AWS as boto3 is configured, or to a simulator if
+    AWS_ENDPOINT_URL says so. They print JSON.
 
     Exit status: 0 success, 1 what was waited for has failed, 2 wrong use, invalid input or a refused request.
 
@@ -63,7 +64,9 @@ def ml2p(ctx: click.Context, cfg: Path) -> None:
 
 @ml2p.command()
 def init() -> None:
-    """Prepare the project's folder on S3, whose bucket must exist.
+    """Prepare the project's folder on S3.
+
+    The bucket must exist.
 
     \b
     Example:
@@ -91,9 +94,9 @@ def show(result: Any) -> None:
 @contextmanager
 def transferred(what: str) -> Iterator[Callable[[int], None]]:
     """Show on a terminal how many bytes were transferred; yields what is to be called with those that just were."""
-    from rich.progress import DownloadColumn, TextColumn, TransferSpeedColumn
+    from rich.progress import FileSizeColumn, TextColumn, TransferSpeedColumn
 
-    with progress_bar(TextColumn(what), DownloadColumn(), TransferSpeedColumn()) as bar:
+    with progress_bar(TextColumn(what), FileSizeColumn(), TransferSpeedColumn()) as bar:
         task = bar.add_task("", total=None)
         yield lambda size: bar.update(task, advance=size)
 

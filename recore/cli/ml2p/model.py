@@ -43,7 +43,10 @@ def create(name: str, training_job: str | None, model_type: str | None) -> None:
 @model.command()
 @click.argument("name")
 def describe(name: str) -> None:
-    """Describe a model, and what its version is made of: data, code, hyperparameters and metrics."""
+    """Describe a model and its version.
+
+    `Version` has the training job's record with its metrics, the image, the class and the hash of the code.
+    """
     from recore.ml2p import models
 
     show(models.describe(open_project(), name))

@@ -24,7 +24,7 @@ def notebook(words: tuple[str, ...]) -> None:
 @click.command(context_settings=ANYTHING)
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 def repo(words: tuple[str, ...]) -> None:
-    """Refused: code repositories belong to notebook instances.
+    """Refused: only notebook instances use them.
 
     \b
     Instead:

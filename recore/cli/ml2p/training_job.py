@@ -62,7 +62,9 @@ def create(name: str, dataset: str, model_type: str | None, hyperparameters: tup
 
     \b
     Example:
-      python -m recore ml2p training-job create houses-1-0 houses-20260131 --hyperparameter alpha=0.1
+      python -m recore ml2p training-job create houses-1-0 houses-20260131
+      python -m recore ml2p training-job create houses-1-1 houses-20260131 \\
+          --hyperparameter alpha=0.1
     """
     from recore.ml2p import training_jobs
 
@@ -74,7 +76,10 @@ def create(name: str, dataset: str, model_type: str | None, hyperparameters: tup
 @training_job.command()
 @click.argument("name")
 def describe(name: str) -> None:
-    """Describe a training job, and what its version is made of."""
+    """Describe a training job and its version.
+
+    `Version` has the hashes of data and code, the image, the class and the hyperparameters.
+    """
     from recore.ml2p import training_jobs
 
     show(training_jobs.describe(open_project(), name))
@@ -93,7 +98,10 @@ def wait(name: str) -> None:
 @click.argument("name")
 @click.argument("folder", type=FOLDER)
 def download(name: str, folder: Path) -> None:
-    """Download the model of a training job into a local environment: to FOLDER/model."""
+    """Download a model into a local environment.
+
+    What the training job left goes to FOLDER/model, where LocalEnv looks for it.
+    """
     from recore.ml2p import training_jobs
 
     show({"folder": str(training_jobs.open_locally(open_project(), name, folder).model_folder())})
