@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ConfigError
+from .hyperparameters import HyperParameterEncodingError, decode
 from .s3_url import S3URL
 
 FAILURE = "output/failure"  # SageMaker shows what this file contains if a job fails
@@ -85,7 +86,27 @@ class SageMakerEnv:
 
         Raises ConfigError if the file is not a JSON object.
         """
-        path = self._ml_folder / "input" / "config" / "resourceconfig.json"
+        return self._read_config("resourceconfig.json")
+
+    def hyperparameters(self) -> dict[str, Any]:
+        """Return the training job's hyperparameters, nested and of any JSON type; empty if there are none.
+
+        Those of script mode itself are left out. Raises ConfigError if the file is invalid.
+        """
+        found = self._read_config("hyperparameters.json")
+        try:
+            return decode({name: text for name, text in found.items() if not name.startswith("sagemaker_")})
+        except HyperParameterEncodingError as error:
+            raise ConfigError(f"the hyperparameters are invalid: {error}") from error
+
+    def write_failure(self, text: str) -> None:
+        """Write why a job failed to the file that SageMaker reads."""
+        path = self._ml_folder / FAILURE
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+    def _read_config(self, name: str) -> dict[str, Any]:
+        path = self._ml_folder / "input" / "config" / name
         if not path.exists():
             return {}
         try:
@@ -95,12 +116,6 @@ class SageMakerEnv:
         if not isinstance(config, dict):
             raise ConfigError(f"{path} does not contain a JSON object")
         return config
-
-    def write_failure(self, text: str) -> None:
-        """Write why a job failed to the file that SageMaker reads."""
-        path = self._ml_folder / FAILURE
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
     def _find_type(self) -> SageMakerEnvType:
         if self.dataset_name:

@@ -1,5 +1,6 @@
 """SageMakerEnv: its attributes by the kind of environment, its folders; S3URL."""
 
+import json
 import os
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from recore.model import S3URL, SageMakerEnv, SageMakerEnvType
 from recore.model.errors import ConfigError
+from recore.model.hyperparameters import encode
 
 ALL = {
     "ML2P_DATASET": "houses-2026",
@@ -124,6 +126,20 @@ def test_resourceconfig(tmp_path: Path) -> None:
         file.write_text(text)
         with pytest.raises(ConfigError, match=r"resourceconfig\.json (is not JSON|does not contain a JSON object)"):
             env.resourceconfig()
+
+
+def test_hyperparameters(tmp_path: Path) -> None:
+    env = SageMakerEnv(tmp_path, {})
+    assert env.hyperparameters() == {}
+    file = tmp_path / "input/config/hyperparameters.json"
+    file.parent.mkdir(parents=True)
+    values = {"fit": {"alpha": 0.1, "kinds": ["a"]}, "name": "x"}
+    file.write_text(json.dumps(encode(values) | {"sagemaker_program": "job.py"}))
+    assert env.hyperparameters() == values
+    for text in ("{", '{"a": "not JSON"}', '{"a": 3}'):
+        file.write_text(text)
+        with pytest.raises(ConfigError, match="is not JSON"):
+            env.hyperparameters()
 
 
 def test_a_failure_is_written_as_it_is(tmp_path: Path) -> None:
