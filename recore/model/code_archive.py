@@ -1,34 +1,42 @@
-"""The code of a job: a folder of the user's with this package beside it, because a container has no `recore`."""
+"""The code of a job: a folder of the user's with this package beside it, because a container has no `recore`.
+
+Other packages that the user's code imports and the container lacks can travel along.
+"""
 
 import gzip
 import io
 import tarfile
 from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
-PACKAGE = Path(__file__).parent
+THIS_PACKAGE = __name__.rpartition(".")[0]
 
 
-def code_files(folder: str | Path) -> dict[str, Path]:
-    """Return the files of a folder and of this package, by their names in a job.
+def code_files(folder: str | Path, packages: Iterable[str] = ()) -> dict[str, Path]:
+    """Return the files of a folder, of this package and of other packages, by their names in a job.
 
-    Links, caches and hidden files are left out. Raises NotADirectoryError if the folder is not one.
+    packages: dotted names of importable packages, which travel with all their files, and of modules, such as
+    `company.spectra` or `company.spectra.units`; of their parents only __init__.py. Links, caches and hidden files are
+    left out. Raises NotADirectoryError if the folder is not one, ModuleNotFoundError if there is no such package or
+    module, or it has no files of its own.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise NotADirectoryError(f"{folder} is not a folder of code")
-    top = PACKAGE.parents[__name__.count(".") - 1]
-    packages = [parent / "__init__.py" for parent in PACKAGE.parents if parent != top and parent.is_relative_to(top)]
-    ours = [*packages, *PACKAGE.rglob("*.py")]
-    return _named(folder, folder.rglob("*")) | _named(top, ours)
+    files = _named(folder, folder.rglob("*"))
+    for name in (THIS_PACKAGE, *packages):
+        files |= _package_files(name)
+    return files
 
 
-def write_code_archive(archive: str | Path, folder: str | Path) -> None:
+def write_code_archive(archive: str | Path, folder: str | Path, packages: Iterable[str] = ()) -> None:
     """Write the archive that the hyperparameter or variable `sagemaker_submit_directory` names: a tar.gz.
 
-    Equal files give equal bytes. Raises NotADirectoryError if the folder is not one, OSError if a file cannot be read.
+    folder, packages: as for code_files(), which also says what is raised. Equal files give equal bytes. Raises OSError
+    if a file cannot be read.
     """
-    write_archive(archive, code_files(folder))
+    write_archive(archive, code_files(folder, packages))
 
 
 def write_archive(archive: str | Path, files: Mapping[str, Path]) -> None:
@@ -41,6 +49,30 @@ def write_archive(archive: str | Path, files: Mapping[str, Path]) -> None:
             member.size = len(body)
             tar.addfile(member, io.BytesIO(body))
     Path(archive).write_bytes(gzip.compress(content.getvalue(), mtime=0))
+
+
+def _package_files(name: str) -> dict[str, Path]:
+    """Return the files of a package or module, and __init__.py of its parents."""
+    path = _origin(name)
+    parents = name.split(".")[:-1]
+    top = path.parents[len(parents) + (path.name == "__init__.py")]
+    inits = [top.joinpath(*parents[: depth + 1], "__init__.py") for depth in range(len(parents))]
+    return _named(top, [*inits, *(path.parent.rglob("*") if path.name == "__init__.py" else [path])])
+
+
+def _origin(name: str) -> Path:
+    """Return the file of a module, or __init__.py of a package. Raises ModuleNotFoundError."""
+    try:
+        spec = find_spec(name) if all(part.isidentifier() for part in name.split(".")) else None
+    except (ImportError, ValueError):  # a parent is missing or not a package; a module without a specification
+        spec = None
+    if spec is None:
+        raise ModuleNotFoundError(
+            f"{name!r} cannot be imported: packages are dotted names of importable packages and modules"
+        )
+    if not spec.has_location or not spec.origin:
+        raise ModuleNotFoundError(f"{name!r} cannot travel along: it is built into Python, or has no __init__.py")
+    return Path(spec.origin)
 
 
 def _named(top: Path, paths: Iterable[Path]) -> dict[str, Path]:

@@ -13,13 +13,13 @@ import click
 
 from .classes import MissingPartError, Model
 from .environment import SageMakerEnv, read_number
-from .errors import ConfigError, UploadError
+from .errors import ConfigError, JobError, UploadError
 from .loading import ModelClassError, load_model
 from .logs import log_to_stdout
 from .version import __version__
 from .web_app import app
 
-ONE_LINE = (ConfigError, MissingPartError, ModelClassError, UploadError)  # what needs no traceback
+ONE_LINE = (ConfigError, JobError, MissingPartError, ModelClassError, UploadError)  # what needs no traceback
 NO_MODEL = (
     "The global parameter --model must either be given when calling the {command} command or --model-type must be"
     " given when {otherwise}."

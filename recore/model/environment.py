@@ -13,6 +13,8 @@ from .hyperparameters import HyperParameterEncodingError, decode
 from .s3_url import S3URL
 
 FAILURE = "output/failure"  # SageMaker shows what this file contains if a job fails
+# Hyperparameters of SageMaker's own: those that begin like this, and what a tuning job adds.
+RESERVED_PREFIX, TUNING_OBJECTIVE = "sagemaker_", "_tuning_objective_metric"
 
 
 def read_number(variable: str, default: int) -> int:
@@ -81,23 +83,25 @@ class SageMakerEnv:
         """Return the folder of the model. SageMaker keeps all that a trainer writes there, and restores it to serve."""
         return self._ml_folder / "model"
 
+    def hyperparameters(self) -> dict[str, Any]:
+        """Return the training job's hyperparameters, nested as before hyperparameters.encode(); empty without a file.
+
+        Those of SageMaker's own, such as `sagemaker_program`, are left out. Raises ConfigError if the file
+        hyperparameters.json is not a JSON object, or what it contains was not encoded.
+        """
+        texts = self._read_config("hyperparameters.json")
+        given = {name: text for name, text in texts.items() if not _is_reserved(name)}
+        try:
+            return decode(given)
+        except HyperParameterEncodingError as error:
+            raise ConfigError(f"the hyperparameters are invalid: {error}") from error
+
     def resourceconfig(self) -> dict[str, Any]:
         """Return what SageMaker's resourceconfig.json says about the job's hosts; empty if there is no such file.
 
         Raises ConfigError if the file is not a JSON object.
         """
         return self._read_config("resourceconfig.json")
-
-    def hyperparameters(self) -> dict[str, Any]:
-        """Return the training job's hyperparameters, nested and of any JSON type; empty if there are none.
-
-        Those of script mode itself are left out. Raises ConfigError if the file is invalid.
-        """
-        found = self._read_config("hyperparameters.json")
-        try:
-            return decode({name: text for name, text in found.items() if not name.startswith("sagemaker_")})
-        except HyperParameterEncodingError as error:
-            raise ConfigError(f"the hyperparameters are invalid: {error}") from error
 
     def write_failure(self, text: str) -> None:
         """Write why a job failed to the file that SageMaker reads."""
@@ -123,3 +127,7 @@ class SageMakerEnv:
         if self.training_job_name:
             return self.TRAIN
         return self.SERVE if self.model_version else self.UNKNOWN
+
+
+def _is_reserved(name: str) -> bool:
+    return name.startswith(RESERVED_PREFIX) or name == TUNING_OBJECTIVE

@@ -18,6 +18,10 @@ class LocalEnvError(Exception):
     """A local environment cannot do what it was asked to do."""
 
 
+class JobError(Exception):
+    """A dataset cannot be generated, or a model cannot be trained. The message is clear without a traceback."""
+
+
 class UploadError(Exception):
     """An object could not be written to S3."""
 

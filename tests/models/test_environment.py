@@ -128,18 +128,34 @@ def test_resourceconfig(tmp_path: Path) -> None:
             env.resourceconfig()
 
 
+def write_hyperparameters(folder: Path, text: str) -> SageMakerEnv:
+    (folder / "input/config").mkdir(parents=True)
+    (folder / "input/config/hyperparameters.json").write_text(text)
+    return SageMakerEnv(folder, {})
+
+
 def test_hyperparameters(tmp_path: Path) -> None:
-    env = SageMakerEnv(tmp_path, {})
-    assert env.hyperparameters() == {}
-    file = tmp_path / "input/config/hyperparameters.json"
-    file.parent.mkdir(parents=True)
-    values = {"fit": {"alpha": 0.1, "kinds": ["a"]}, "name": "x"}
-    file.write_text(json.dumps(encode(values) | {"sagemaker_program": "job.py"}))
+    """Those of SageMaker's own, which are plain texts, are left out."""
+    assert SageMakerEnv(tmp_path, {}).hyperparameters() == {}
+    values = {"fit": {"alpha": 0.1, "on": True}, "name": "ridge"}
+    ours = {"sagemaker_program": "job.py", "_tuning_objective_metric": "validation:score"}
+    env = write_hyperparameters(tmp_path, json.dumps(encode(values) | ours))
     assert env.hyperparameters() == values
-    for text in ("{", '{"a": "not JSON"}', '{"a": 3}'):
-        file.write_text(text)
-        with pytest.raises(ConfigError, match="is not JSON"):
-            env.hyperparameters()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{", r"hyperparameters\.json is not JSON"),
+        ("[]", r"hyperparameters\.json does not contain a JSON object"),
+        ('{"name": "ridge"}', "the hyperparameters are invalid: Value 'ridge' for key 'name' is not JSON"),
+        ('{"a": "1", "a.b": "2"}', "the hyperparameters are invalid: Key 'a.b' is in conflict"),
+        ('{"a": 1}', "the hyperparameters are invalid: Value 1 for key 'a' is not JSON"),
+    ],
+)
+def test_hyperparameters_that_are_invalid(tmp_path: Path, text: str, reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        write_hyperparameters(tmp_path, text).hyperparameters()
 
 
 def test_a_failure_is_written_as_it_is(tmp_path: Path) -> None:

@@ -2,77 +2,21 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import boto3
 import pytest
 from support.endpoints import Endpoints, variant
 from support.job_traces import output, wait_until
+from support.model_jobs import code_archive, create_model, generate_dataset, invoke, train
 from support.models import HOUSES, SLOPE, recorded, records, s3_variables, url_of, write_house_prices
 from support.sandbox import ISOLATIONS, needs_sandbox
-from support.simulator_client import IMAGE, Client
-from support.training_jobs import channel, submit
+from support.simulator_client import Client
 from support.transform_jobs import completed
 
 from recore.model import LocalEnv
 from recore.model.code_archive import code_files, write_code_archive
 from recore.model.loading import load_model
-from recore.simulator.server import ROLE_ARN, Simulator
-
-CODE = "/opt/ml/processing/input/code"
-
-
-def code_archive(client: Client, folder: Path, project: str) -> str:
-    """Upload the archive of a folder of code; its URI."""
-    write_code_archive(folder.parent / "code.tar.gz", folder)
-    return client.put(f"{project}/code.tar.gz", (folder.parent / "code.tar.gz").read_bytes())
-
-
-def generate_dataset(client: Client, folder: Path, project: str) -> dict[str, Any]:
-    """Run the processing job that generates the dataset `first`; its description."""
-    for name, path in code_files(folder).items():
-        client.put(f"{project}/code/{name}", path.read_bytes())
-    place = {"S3Uri": f"{url_of(project)}/code", "LocalPath": CODE, "S3DataType": "S3Prefix", "S3InputMode": "File"}
-    command = ["python3", "-m", "recore.model", "--model", "house_prices.HousePrices", "generate-dataset"]
-    variables = {"PYTHONPATH": CODE, "ML2P_DATASET": "first", "ML2P_S3_URL": url_of(project)}
-    return client.process(
-        "",
-        AppSpecification={"ImageUri": IMAGE, "ContainerEntrypoint": command},
-        ProcessingInputs=[{"InputName": "project", "S3Input": place}],
-        Environment=variables,
-    )
-
-
-def train(client: Client, source: str, project: str, dataset: str) -> dict[str, Any]:
-    """Run the training job PROJECT-1 in script mode; its description."""
-    submit(
-        client,
-        TrainingJobName=f"{project}-1",
-        HyperParameters={"sagemaker_program": "job.py", "sagemaker_submit_directory": source},
-        InputDataConfig=[channel("training", dataset)],
-        OutputDataConfig={"S3OutputPath": f"{url_of(project)}/models"},
-        Environment={"ML2P_PROJECT": project, "ML2P_S3_URL": url_of(project)},
-    )
-    job = client.wait("TrainingJob", f"{project}-1")
-    assert job["TrainingJobStatus"] == "Completed", job
-    return job
-
-
-def create_model(client: Client, source: str, data: str, variables: dict[str, str], name: str) -> str:
-    script = {
-        "SAGEMAKER_PROGRAM": "job.py",
-        "SAGEMAKER_SUBMIT_DIRECTORY": source,
-        "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
-    }
-    container = {"Image": IMAGE, "ModelDataUrl": data, "Environment": script | variables}
-    client.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
-    return name
-
-
-def invoke(endpoints: Endpoints, name: str, data: Any) -> Any:
-    answer = endpoints.invoke(name, json.dumps(data), ContentType="application/json")
-    assert answer["ContentType"] == "application/json"
-    return json.loads(answer["Body"].read())
+from recore.simulator.server import Simulator
 
 
 @pytest.mark.slow
@@ -89,7 +33,7 @@ def from_the_dataset_to_the_records(
     client: Client, project: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = write_house_prices(tmp_path / "code")
-    job = generate_dataset(client, folder, project)
+    job = generate_dataset(client, folder, project, "house_prices.HousePrices")
     assert job["ProcessingJobStatus"] == "Completed", job
     assert client.get(f"{url_of(project)}/datasets/first/houses.csv").decode() == HOUSES
 
@@ -163,3 +107,42 @@ def test_the_code_of_a_job(tmp_path: Path) -> None:
     assert (tmp_path / "a.tar.gz").read_bytes() == (tmp_path / "b.tar.gz").read_bytes()
     with pytest.raises(NotADirectoryError, match="is not a folder of code"):
         code_files(tmp_path / "missing")
+
+
+def test_packages_that_travel_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package has all its files, a module only itself; of their parents there is only __init__.py."""
+    for name in ("units.py", "other.py", "deep/__init__.py", "deep/table.toml", "deep/inner/a.py", "deep/.hidden"):
+        path = tmp_path / "packages/company" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    (tmp_path / "packages/company/__init__.py").write_text("")
+    (tmp_path / "packages/company/deep/__pycache__").mkdir()
+    (tmp_path / "packages/company/deep/__pycache__/a.pyc").write_text("")
+    (tmp_path / "code").mkdir()
+    monkeypatch.syspath_prepend(tmp_path / "packages")
+    alone = set(code_files(tmp_path / "code"))
+    with_packages = code_files(tmp_path / "code", ["company.units", "company.deep"])
+    company = {"__init__.py", "units.py", "deep/__init__.py", "deep/table.toml", "deep/inner/a.py"}
+    assert set(with_packages) - alone == {f"company/{name}" for name in company}
+    assert with_packages["company/units.py"] == tmp_path / "packages/company/units.py"
+    assert alone <= set(with_packages)
+    whole = set(code_files(tmp_path / "code", ["company"])) - alone
+    assert whole == {f"company/{name}" for name in company | {"other.py"}}
+
+
+@pytest.mark.parametrize(
+    ("package", "reason"),
+    [
+        ("no_such_package", "cannot be imported"),
+        ("recore.nothing", "cannot be imported"),
+        ("json.decoder.inner", "cannot be imported"),
+        ("recore..model", "cannot be imported"),
+        (".model", "cannot be imported"),
+        ("", "cannot be imported"),
+        ("sys", "is built into Python"),
+    ],
+)
+def test_packages_that_cannot_travel_along(tmp_path: Path, package: str, reason: str) -> None:
+    with pytest.raises(ModuleNotFoundError, match=f"^{package!r} [^\n]*{reason}[^\n]*$"):
+        write_code_archive(tmp_path / "code.tar.gz", tmp_path, [package])
+    assert not (tmp_path / "code.tar.gz").exists()

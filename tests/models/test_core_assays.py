@@ -1,0 +1,478 @@
+"""The challenge's own model as a class: from instrument files on S3 to the assays of a spectrum."""
+
+import json
+import math
+import os
+import random
+import re
+import shutil
+import sys
+import tarfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from support import core_assays as support
+from support.checkout import ONE_THREAD, ROOT, run
+from support.core_assays import NEVER, spectra_of, training_folder, values_of
+from support.endpoints import Endpoints, variant
+from support.model_jobs import code_archive, create_model, generate_dataset, invoke, train
+from support.models import s3_variables, url_of
+from support.simulator_client import Client
+
+from recore.dataset.columns import TARGETS
+from recore.dataset.importing import ImportOptions, import_files
+from recore.model import SageMakerEnv
+from recore.model.code_archive import write_code_archive
+from recore.model.errors import ClientError, ConfigError, JobError
+from recore.model.hyperparameters import encode
+from recore.simulator.server import BUCKET
+
+HYPERPARAMETERS = {"alphas": 5, "alpha_min": 1e-4, "cv": 3}
+ALONE = """
+import os, sys
+from core_assays import AssayDatasetGenerator, CoreAssays
+from recore.model import SageMakerEnv
+
+class Oxides(AssayDatasetGenerator):
+    IMPORT_OPTIONS = {"columns": ("AlPPM=Al2O3 (%)",)}
+
+CoreAssays().dataset_generator(SageMakerEnv("/nowhere")).generate()
+Oxides(SageMakerEnv("/nowhere", dict(os.environ, ML2P_DATASET="oxides"))).generate()
+print("\\n".join(str(getattr(module, "__file__", None)) for module in list(sys.modules.values())))
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def example() -> Any:
+    """The example's folder is on Python's path, the submission's is already."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(support.EXAMPLE)
+        yield
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Instrument files and assays.csv. Read them only."""
+    return support.write_sources(tmp_path_factory.mktemp("sources") / "sources")
+
+
+@pytest.fixture(scope="module")
+def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The class and its script beside the submission's files. Read them only."""
+    return support.write_code(tmp_path_factory.mktemp("code") / "code")
+
+
+@pytest.fixture(scope="module")
+def data_file(client: Client, sources: Path) -> bytes:
+    """What the generator writes to S3."""
+    support.upload_sources(client, sources, "assays")
+    return support.generate(client, "assays")
+
+
+@pytest.fixture(scope="module")
+def env(tmp_path_factory: pytest.TempPathFactory, data_file: bytes) -> SageMakerEnv:
+    """The environment of a training job whose trainer has run. Read its files only."""
+    env = training_folder(tmp_path_factory.mktemp("job") / "ml", data_file, encode(HYPERPARAMETERS))
+    support.core_assays().CoreAssays().trainer(env).train()
+    return env
+
+
+@pytest.fixture(scope="module")
+def predictor(env: SageMakerEnv) -> Any:
+    """Of the trained model."""
+    predictor = support.core_assays().CoreAssays().predictor(env)
+    predictor.setup()
+    return predictor
+
+
+@pytest.fixture(scope="module")
+def spectra(env: SageMakerEnv) -> list[dict[str, Any]]:
+    """The spectra that the model was trained on. Copy before writing to one."""
+    return spectra_of(env.dataset_folder() / "public.csv.gz")
+
+
+@pytest.fixture(scope="module")
+def expected(env: SageMakerEnv, tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
+    """What predict.py predicts for them: (rows, 49)."""
+    return predict_by_hand(env.model_folder(), env.dataset_folder(), tmp_path_factory.mktemp("by-hand"))
+
+
+def predict_by_hand(model: Path, data: Path, folder: Path) -> np.ndarray:
+    arguments = ("--model_dir", model, "--data_dir", data, "--output", folder / "out.csv")
+    done = run(ROOT / "predict.py", *arguments, cwd=folder, **ONE_THREAD)
+    assert done.returncode == 0, done.stderr
+    return pd.read_csv(folder / "out.csv", header=None, float_precision="round_trip").to_numpy(float)
+
+
+# ---- The dataset -----------------------------------------------------------------------------------------
+
+
+def test_the_data_file_is_what_the_command_imports(data_file: bytes, sources: Path, tmp_path: Path) -> None:
+    out = tmp_path / "public.csv.gz"
+    result = import_files(ImportOptions((sources,), out, sources / "assays.csv"))
+    assert result.rows == len(list(sources.glob("core_*"))) > 30
+    assert data_file == out.read_bytes()
+
+
+def test_options_of_the_import(client: Client, sources: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Replicates are refused, in the import's own words and with addresses on S3, unless a subclass averages them."""
+    module, spectrum = support.core_assays(), next(sources.glob("core_*.0")).read_bytes()
+    table = "sample,SiteID,DepthFrom,DepthTo,CuPPM\na,D1,0,1,5\n"
+    for name, content in {"a.0": spectrum, "a.1": spectrum, "assays.csv": table, "deeper/unread.0": ""}.items():
+        client.put(f"replicates/sources/first/{name}", content)
+    generator_env = support.generator_env(client, ML2P_S3_URL=url_of("replicates"))
+    with pytest.raises(JobError, match=r"first: s3://\S+/sources/first/a\.0: .*--replicates mean averages them"):
+        module.AssayDatasetGenerator(generator_env).generate()
+    averaging = type("Averaging", (module.AssayDatasetGenerator,), {"IMPORT_OPTIONS": {"replicates": "mean"}})
+    averaging(generator_env).generate()
+    assert client.get(f"{url_of('replicates')}/datasets/first/public.csv.gz")
+    printed = capsys.readouterr().out
+    assert "note: rows are means of replicates" in printed
+    assert "imported 1 rows of 171 channels, 4000.0 to 600.0 cm-1 from 2 spectra at s3://" in printed
+
+
+@pytest.mark.parametrize(
+    ("files", "variables", "error", "reason"),
+    [
+        ({}, {}, JobError, "the dataset 'first' has no sources: no file directly below s3://"),
+        ({"a.0": ""}, {}, JobError, r"no assay table: upload it as s3://\S+/sources/first/assays\.csv$"),
+        ({"assays.csv": "x"}, {}, JobError, r"^s3://\S+/first/assays\.csv"),
+        (
+            {"assays.csv": "sample,SiteID,DepthFrom,DepthTo,CuPPM\na,D1,0,1,5\n", "a.0": "\n\n\xfe\xfe"},
+            {},
+            JobError,
+            r"^nothing was imported because of 2 problem\(s\); the first: s3://\S+/sources/first/a\.0: ",
+        ),
+        ({}, {"ML2P_S3_URL": "s3://no-such-bucket-at-all/x"}, JobError, "the sources at s3://no-such.*NoSuchBucket"),
+        ({}, {"ML2P_S3_URL": ""}, ConfigError, "set the variable ML2P_S3_URL"),
+        ({}, {"ML2P_DATASET": ""}, ConfigError, "set the variable ML2P_DATASET"),
+    ],
+    ids=["nothing", "no table", "no spectra", "damaged", "no bucket", "no address", "no dataset"],
+)
+def test_sources_that_cannot_be_imported(
+    client: Client,
+    request: pytest.FixtureRequest,
+    files: dict[str, str],
+    variables: dict[str, str],
+    error: type[Exception],
+    reason: str,
+) -> None:
+    project = f"refused-{abs(hash(request.node.name))}"
+    for name, content in files.items():
+        client.put(f"{project}/sources/first/{name}", content.encode("latin-1"))
+    env = support.generator_env(client, **{"ML2P_S3_URL": url_of(project)} | variables)
+    with pytest.raises(error, match=reason) as raised:
+        support.core_assays().CoreAssays().dataset_generator(env).generate()
+    assert "\n" not in str(raised.value)
+    assert "Contents" not in client.s3.list_objects_v2(Bucket=BUCKET, Prefix=f"{project}/datasets/")
+
+
+def container_files() -> set[str]:
+    """The files of all packages that the container has."""
+    pinned = "".join((ROOT / name).read_text() for name in ("requirements.txt", "requirements-container.txt"))
+    waiting, names = re.findall(r"^([\w.-]+)==", pinned, re.MULTILINE), set[str]()
+    while waiting:
+        name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()
+        if name not in names and (required := distribution(name)):
+            names.add(name)
+            waiting += [re.match(r"[\w.-]+", each)[0] for each in required.requires or () if "extra ==" not in each]
+    return {str(path.locate()) for name in names for path in distribution(name).files or ()}
+
+
+def distribution(name: str) -> metadata.Distribution | None:
+    try:
+        return metadata.distribution(name)
+    except metadata.PackageNotFoundError:  # required on other systems only
+        return None
+
+
+def test_a_job_needs_the_archive_alone(
+    connected: Client, code: Path, sources: Path, data_file: bytes, tmp_path: Path
+) -> None:
+    """Away from this checkout, with what the container has: the same data file, and what needs a table of elements."""
+    client, address = connected, url_of("assays")
+    client.s3.delete_object(Bucket=BUCKET, Key="assays/datasets/first/public.csv.gz")
+    client.put("assays/sources/oxides/assays.csv", "sample,SiteID,DepthFrom,DepthTo,Al2O3 (%),CuPTC\na,D1,0,1,15,5\n")
+    client.put("assays/sources/oxides/a.0", next(sources.glob("core_*.0")).read_bytes())
+    write_code_archive(tmp_path / "code.tar.gz", code, support.core_assays().PACKAGES)
+    with tarfile.open(tmp_path / "code.tar.gz") as tar:
+        tar.extractall(tmp_path / "code", filter="data")
+    (tmp_path / "elsewhere").mkdir()
+    variables = {"PYTHONPATH": str(tmp_path / "code"), "ML2P_DATASET": "first", "ML2P_S3_URL": address}
+    done = run("-c", ALONE, cwd=tmp_path / "elsewhere", **s3_variables(client), **variables)
+    assert done.returncode == 0, done.stderr
+    assert client.get(f"{address}/datasets/first/public.csv.gz") == data_file
+    assert client.get(f"{address}/datasets/oxides/public.csv.gz")
+    assert "column 'CuPTC' looks like CuPPM" in done.stdout
+    files = {line for line in done.stdout.splitlines() if line.endswith((".py", ".so"))}
+    here = {file for file in files if file.startswith(str(tmp_path / "code"))}
+    travelling = {"recore", "brukeropus", "periodictable", "pyparsing", "core_assays.py"}
+    assert {Path(file).relative_to(tmp_path / "code").parts[0] for file in here} == travelling
+    installed = {file for file in files - here if file.startswith(f"{sys.prefix}{os.sep}")}
+    assert len(installed) > 50
+    assert installed - container_files() == set()
+
+
+# ---- Training --------------------------------------------------------------------------------------------
+
+
+def test_the_model_is_the_one_that_train_py_makes(env: SageMakerEnv, tmp_path: Path) -> None:
+    arguments = [f"--{name}={value}" for name, value in HYPERPARAMETERS.items()]
+    places = ("--data_dir", env.dataset_folder(), "--model_dir", tmp_path)
+    done = run(ROOT / "train.py", *places, *arguments, cwd=tmp_path, **ONE_THREAD)
+    assert done.returncode == 0, done.stderr
+    made = {path.name: path.read_bytes() for path in env.model_folder().iterdir()}
+    assert set(made) == {path.name for path in tmp_path.iterdir()} | {"expected_error.json"}
+    assert {"model.pkl", "held_out.csv"} < set(made)
+    for path in tmp_path.iterdir():
+        assert made[path.name] == path.read_bytes(), path.name
+
+
+def test_the_expected_error_is_that_of_held_out_predictions(env: SageMakerEnv) -> None:
+    errors = json.loads((env.model_folder() / "expected_error.json").read_text())
+    assert list(errors) == list(TARGETS)
+    assert errors[NEVER] is None
+    assays = pd.read_csv(env.dataset_folder() / "public.csv.gz", index_col=0)
+    held_out = pd.read_csv(env.model_folder() / "held_out.csv", index_col=0)
+    for name in set(TARGETS) - {NEVER}:
+        rows = assays[name].notna()
+        assert rows.sum() > 10
+        rmse = math.sqrt(((assays[name] - held_out[name])[rows] ** 2).mean())
+        assert errors[name] == pytest.approx(rmse, rel=1e-9)
+    assert not assays.notna().all().all()  # some rows of a target were not measured, and are left out
+
+
+@pytest.mark.parametrize(
+    ("hyperparameters", "error", "reason"),
+    [
+        ({"alfas": 5}, ConfigError, "no hyperparameter 'alfas'.* are: .*alphas"),
+        ({"model_dir": "x"}, ConfigError, "no hyperparameter 'model_dir'"),
+        ({"cv": {"folds": 3}}, ConfigError, "'cv' is {'folds': 3}: a number, a text or a boolean is needed"),
+        ({"cv": "three"}, JobError, r"train\.py failed with the exit status 2: .*--cv: invalid int value: 'three'"),
+    ],
+)
+def test_hyperparameters_that_are_invalid(
+    tmp_path: Path, data_file: bytes, hyperparameters: dict[str, Any], error: type[Exception], reason: str
+) -> None:
+    env = training_folder(tmp_path, data_file, encode(hyperparameters))
+    with pytest.raises(error, match=reason):
+        support.core_assays().CoreAssays().trainer(env).train()
+    assert not (env.model_folder() / "model.pkl").exists()
+
+
+def test_hyperparameters_are_those_of_fit() -> None:
+    def fit(inputs, targets, holes, rows=None, alpha=1e-5, low=-2, kind="a b", fast=True, *, last=3, **others): ...
+
+    arguments = support.core_assays().hyperparameter_arguments
+    values = {"alpha": -1e-7, "low": -3, "kind": "--x y", "fast": False, "last": 4}
+    texts = ["--alpha=-1e-07", "--low=-3", "--kind=--x y", "--fast=False", "--last=4"]
+    assert arguments(fit, values) == texts
+    for name in ("rows", "inputs", "others"):
+        with pytest.raises(ConfigError, match=rf"no hyperparameter '{name}'.* are: alpha, low, kind, fast, last$"):
+            arguments(fit, {name: 1})
+
+
+# ---- Predictions -----------------------------------------------------------------------------------------
+
+
+def test_one_spectrum(predictor: Any, spectra: list[dict[str, Any]], expected: np.ndarray, env: SageMakerEnv) -> None:
+    """With units and expected errors; the channels may be in any order, and nothing of the training data is lost."""
+    places = list(range(len(spectra[0]["wavenumbers"])))
+    random.Random(1).shuffle(places)
+    datum = {name: [values[place] for place in places] for name, values in spectra[3].items()} | {"sample": "core_3"}
+    prediction = predictor.invoke(datum)
+    assert prediction["metadata"]["model_version"] == "core-1"
+    assays = prediction["result"]["assays"]
+    np.testing.assert_allclose(values_of([prediction["result"]]), expected[3:4], rtol=1e-9)
+    units = {"CuPPM": "ppm", "FePCT": "%", "ThPPB": "ppb"}
+    assert {name: assays[name]["unit"] for name in units} == units
+    errors = json.loads((env.model_folder() / "expected_error.json").read_text())
+    assert {name: one["expected_error"] for name, one in assays.items()} == errors
+    assert assays[NEVER] == {"value": None, "unit": "ppb", "expected_error": None}
+
+
+def test_a_batch_and_each_of_its_spectra(predictor: Any, spectra: list[dict[str, Any]], expected: np.ndarray) -> None:
+    batch = [answer["result"] for answer in predictor.batch_invoke(spectra)["predictions"]]
+    np.testing.assert_allclose(values_of(batch), expected, rtol=1e-9)
+    one_by_one = [predictor.result(datum) for datum in spectra[:5]]
+    np.testing.assert_allclose(values_of(one_by_one), expected[:5], rtol=1e-9)
+    assert np.unique(expected[:, 0]).size > 5  # so that an exchange of rows would be noticed
+    assert predictor.batch_invoke([]) == {"predictions": []}
+
+
+def test_arrays_as_in_a_notebook(predictor: Any, spectra: list[dict[str, Any]]) -> None:
+    arrays = {name: np.array(values) for name, values in spectra[0].items()}
+    assert predictor.result(arrays) == predictor.result(spectra[0])
+
+
+def test_eight_threads(predictor: Any, spectra: list[dict[str, Any]], expected: np.ndarray) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        results = list(pool.map(predictor.result, spectra))
+    np.testing.assert_allclose(values_of(results), expected, rtol=1e-9)
+
+
+def test_the_hooks_are_called_one_after_the_other(env: SageMakerEnv, spectra: list[dict[str, Any]]) -> None:
+    """They need not be safe in threads, because on the platform a process answers one request at a time."""
+    predictor = support.core_assays().CoreAssays().predictor(env)
+    predictor.setup()
+    busy, most, predict = [0], [0], predictor._train.predict_fn
+
+    class Hooks:
+        input_fn = staticmethod(predictor._train.input_fn)
+
+        @staticmethod
+        def predict_fn(inputs: Any, model: Any) -> Any:
+            busy[0] += 1
+            most[0] = max(most[0], busy[0])
+            time.sleep(0.01)  # others would come in between
+            busy[0] -= 1
+            return predict(inputs, model)
+
+    predictor._train = Hooks
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(predictor.result, spectra[:8]))
+    assert most == [1]
+
+
+def changed(**values: Any) -> Callable[[dict[str, Any]], Any]:
+    return lambda datum: datum | values
+
+
+@pytest.mark.parametrize(
+    ("change", "details"),
+    [
+        (lambda datum: [1, 2], "a spectrum is an object with the keys"),
+        (lambda datum: None, "a spectrum is an object with the keys"),
+        (lambda datum: {"absorbances": datum["absorbances"]}, "it has no 'wavenumbers'"),
+        (lambda datum: {"wavenumbers": datum["wavenumbers"]}, "it has no 'absorbances'"),
+        (changed(wavenumbers=[], absorbances=[]), "'wavenumbers' must be a list of numbers, and not empty"),
+        (changed(absorbances=[]), "'absorbances' must be a list of numbers, and not empty"),
+        (changed(absorbances="0.5"), "'absorbances' must be a list of numbers"),
+        (changed(absorbances={"4000": 0.5}), "'absorbances' must be a list of numbers"),
+        (lambda datum: datum | {"absorbances": datum["absorbances"][1:]}, "171 wavenumbers, but 170 absorbances"),
+        (lambda datum: with_value(datum, "absorbances", "0.5"), "'absorbances': value 3 is '0.5', not a finite"),
+        (lambda datum: with_value(datum, "absorbances", None), "value 3 is 'None', not a finite number"),
+        (lambda datum: with_value(datum, "absorbances", True), "value 3 is 'True', not a finite number"),
+        (lambda datum: with_value(datum, "absorbances", [0.5]), "value 3 is '\\[0.5\\]', not a finite number"),
+        (lambda datum: with_value(datum, "absorbances", math.nan), "value 3 is 'nan', not a finite number"),
+        (lambda datum: with_value(datum, "absorbances", -math.inf), "value 3 is '-inf', not a finite number"),
+        (lambda datum: with_value(datum, "absorbances", 10**400), "value 3 is '10000.*0', not a finite number"),
+        (lambda datum: with_value(datum, "wavenumbers", math.nan), "'wavenumbers': value 3 is 'nan'"),
+        (lambda datum: with_value(datum, "wavenumbers", 4000), "one of its wavenumbers appears more than once"),
+        (lambda datum: with_value(datum, "wavenumbers", -5), "the wavenumber -5 is not positive"),
+    ],
+)
+def test_spectra_that_are_invalid(
+    predictor: Any, spectra: list[dict[str, Any]], change: Callable[[dict[str, Any]], Any], details: str
+) -> None:
+    """One by one, and in a batch, where the message says which spectrum it is."""
+    for call, name in ((predictor.result, "the spectrum"), (lambda datum: batch(datum), "spectrum 2")):
+
+        def batch(datum: Any) -> Any:
+            return predictor.batch_result([spectra[0], datum])
+
+        with pytest.raises(ClientError) as raised:
+            call(change(spectra[1]))
+        assert raised.value.status_code == 400
+        assert raised.value.message == f"{name} is invalid"
+        assert re.search(details, raised.value.details[0])
+
+
+def with_value(datum: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
+    """The datum with its third number replaced."""
+    values = list(datum[key])
+    values[2] = value
+    return datum | {key: values}
+
+
+@pytest.mark.parametrize(
+    ("change", "details"),
+    [
+        (lambda datum: {name: values[:3] for name, values in datum.items()}, "the request: 3 channels"),
+        (
+            lambda datum: {name: values[:-7] for name, values in datum.items()},
+            "not the bins that the model was trained",
+        ),
+        (
+            lambda datum: datum | {"wavenumbers": [value + 0.5 for value in datum["wavenumbers"]]},
+            "not the bins that the model was trained on",
+        ),
+        (
+            lambda datum: datum | {"absorbances": [0] * 171},
+            "the request: index 1: no finite bins",
+        ),
+    ],
+    ids=["few", "fewer", "shifted", "zero"],
+)
+def test_spectra_that_the_submission_refuses(
+    predictor: Any, spectra: list[dict[str, Any]], change: Callable[[dict[str, Any]], Any], details: str
+) -> None:
+    """Among them those of other channels than the training data's: preprocess.py makes other bins of them."""
+    with pytest.raises(ClientError, match="are the wavenumbers the channels that it was trained on") as raised:
+        predictor.result(change(spectra[0]))
+    assert details in raised.value.details[0]
+    assert "/" not in raised.value.details[0]  # no temporary file
+
+
+def test_a_batch_of_different_channels(predictor: Any, spectra: list[dict[str, Any]]) -> None:
+    shorter = {name: values[:-1] for name, values in spectra[1].items()}
+    with pytest.raises(ClientError, match="spectrum 3 is invalid") as raised:
+        predictor.batch_result([spectra[0], spectra[1], shorter])
+    assert "its wavenumbers are not those of spectrum 1" in raised.value.details[0]
+
+
+def test_a_model_without_expected_errors(env: SageMakerEnv, spectra: list[dict[str, Any]], tmp_path: Path) -> None:
+    """As train.py makes it by itself."""
+    shutil.copytree(env.model_folder(), tmp_path / "model")
+    (tmp_path / "model/expected_error.json").unlink()
+    predictor = support.core_assays().CoreAssays().predictor(SageMakerEnv(tmp_path, {}))
+    predictor.setup()
+    copper = predictor.result(spectra[0])["assays"]["CuPPM"]
+    assert copper["expected_error"] is None
+    assert copper["value"] >= 0
+
+
+# ---- In the simulator ------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_from_instrument_files_to_an_endpoint(connected: Client, code: Path, sources: Path, tmp_path: Path) -> None:
+    client, project, packages = connected, "core", support.core_assays().PACKAGES
+    support.upload_sources(client, sources, project)
+    job = generate_dataset(client, code, project, "core_assays.CoreAssays", packages)
+    assert job["ProcessingJobStatus"] == "Completed", job
+    data = client.get(f"{url_of(project)}/datasets/first/public.csv.gz")
+
+    source = code_archive(client, code, project, packages)
+    job = train(client, source, project, f"{url_of(project)}/datasets/first/", **encode(HYPERPARAMETERS))
+    archive = job["ModelArtifacts"]["S3ModelArtifacts"]
+    (tmp_path / "model.tar.gz").write_bytes(client.get(archive))
+    with tarfile.open(tmp_path / "model.tar.gz") as tar:
+        tar.extractall(tmp_path / "model", filter="data")
+    assert {"model.pkl", "held_out.csv", "expected_error.json"} <= {path.name for path in tmp_path.glob("model/*")}
+    errors = json.loads((tmp_path / "model/expected_error.json").read_text())
+
+    endpoints = Endpoints(client)
+    model = create_model(client, source, archive, {"ML2P_MODEL_VERSION": "core-1.0"}, "core-1-0")
+    endpoint = endpoints.create(endpoints.config(variant(model)))
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/public.csv.gz").write_bytes(data)
+    spectra = spectra_of(tmp_path / "data/public.csv.gz")
+    expected = predict_by_hand(tmp_path / "model", tmp_path / "data", tmp_path)
+    one = invoke(endpoints, endpoint, spectra[0])
+    assert one["metadata"]["model_version"] == "core-1.0"
+    np.testing.assert_allclose(values_of([one["result"]]), expected[:1], rtol=1e-9)
+    assert one["result"]["assays"]["CuPPM"]["expected_error"] == errors["CuPPM"] > 0
+    assert one["result"]["assays"][NEVER]["value"] is None
+    answers = invoke(endpoints, endpoint, {"instances": spectra})["predictions"]
+    np.testing.assert_allclose(values_of([each["result"] for each in answers]), expected, rtol=1e-9)
+    with pytest.raises(client.simulator.client("sagemaker-runtime").exceptions.ClientError, match="has no 'absorb"):
+        endpoints.invoke(endpoint, '{"wavenumbers": [4000]}')
+    endpoints.delete(endpoint)
