@@ -15,6 +15,7 @@ from recore.simulator.server import BUCKET
 
 PARTS = """
 from recore.model import Model, ModelDatasetGenerator, ModelPredictor, ModelTrainer
+from recore.model.errors import JobError
 
 
 class Failing(ModelTrainer, ModelDatasetGenerator):
@@ -34,9 +35,18 @@ class Uploading(ModelDatasetGenerator):
         self.upload_to_s3(__file__)
 
 
+class Unsourced(ModelDatasetGenerator):
+    def generate(self):
+        raise JobError("there are no houses at s3://a-bucket/houses")
+
+
 class FailingModel(Model):
     DATASET_GENERATOR = TRAINER = Failing
     PREDICTOR = Unready
+
+
+class UnsourcedModel(Model):
+    DATASET_GENERATOR = Unsourced
 
 
 class UploadingModel(Model):
@@ -171,6 +181,13 @@ def test_a_bucket_that_does_not_exist(ml: Path, connected: Client) -> None:
         "s3://no-such-bucket-at-all/x/datasets/the-name/front_parts.py could not be written: "
         "the bucket no-such-bucket-at-all does not exist: create it, or correct ML2P_S3_URL"
     )
+    assert (result.exit_code, result.output.splitlines()[1:]) == (1, [f"Error: {reason}"])
+    assert failure(ml) == reason
+
+
+def test_a_job_that_fails_for_a_known_reason(ml: Path) -> None:
+    result = call(ml, "generate-dataset", "front_parts.UnsourcedModel")
+    reason = "there are no houses at s3://a-bucket/houses"
     assert (result.exit_code, result.output.splitlines()[1:]) == (1, [f"Error: {reason}"])
     assert failure(ml) == reason
 

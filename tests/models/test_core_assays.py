@@ -1,11 +1,13 @@
 """The challenge's own model as a class: from instrument files on S3 to the assays of a spectrum."""
 
+import importlib
 import json
 import math
 import os
 import random
 import re
 import shutil
+import subprocess
 import sys
 import tarfile
 import time
@@ -23,7 +25,7 @@ from support.checkout import ONE_THREAD, ROOT, run
 from support.core_assays import NEVER, spectra_of, training_folder, values_of
 from support.endpoints import Endpoints, variant
 from support.model_jobs import code_archive, create_model, generate_dataset, invoke, train
-from support.models import s3_variables, url_of
+from support.models import front_environment, run_front, s3_variables, url_of
 from support.simulator_client import Client
 
 from recore.dataset.columns import TARGETS
@@ -86,7 +88,7 @@ def env(tmp_path_factory: pytest.TempPathFactory, data_file: bytes) -> SageMaker
 
 @pytest.fixture(scope="module")
 def predictor(env: SageMakerEnv) -> Any:
-    """Of the trained model."""
+    """The predictor of the trained model."""
     predictor = support.core_assays().CoreAssays().predictor(env)
     predictor.setup()
     return predictor
@@ -99,12 +101,15 @@ def spectra(env: SageMakerEnv) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def expected(env: SageMakerEnv, tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
-    """What predict.py predicts for them: (rows, 49)."""
-    return predict_by_hand(env.model_folder(), env.dataset_folder(), tmp_path_factory.mktemp("by-hand"))
+def expected(env: SageMakerEnv) -> np.ndarray:
+    """What the submission predicts for them: (rows, 49)."""
+    submission, preprocess = importlib.import_module("train"), importlib.import_module("preprocess").preprocess
+    inputs, _ = preprocess(str(env.dataset_folder() / "public.csv.gz"))
+    return np.asarray(submission.predict_fn(inputs, submission.model_fn(str(env.model_folder()))), dtype=float)
 
 
 def predict_by_hand(model: Path, data: Path, folder: Path) -> np.ndarray:
+    """What predict.py predicts for a data file: (rows, 49)."""
     arguments = ("--model_dir", model, "--data_dir", data, "--output", folder / "out.csv")
     done = run(ROOT / "predict.py", *arguments, cwd=folder, **ONE_THREAD)
     assert done.returncode == 0, done.stderr
@@ -255,7 +260,12 @@ def test_the_expected_error_is_that_of_held_out_predictions(env: SageMakerEnv) -
         ({"alfas": 5}, ConfigError, "no hyperparameter 'alfas'.* are: .*alphas"),
         ({"model_dir": "x"}, ConfigError, "no hyperparameter 'model_dir'"),
         ({"cv": {"folds": 3}}, ConfigError, "'cv' is {'folds': 3}: a number, a text or a boolean is needed"),
-        ({"cv": "three"}, JobError, r"train\.py failed with the exit status 2: .*--cv: invalid int value: 'three'"),
+        pytest.param(
+            {"cv": "three"},
+            JobError,
+            r"train\.py failed with the exit status 2: .*--cv: invalid int value: 'three'",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_hyperparameters_that_are_invalid(
@@ -437,6 +447,46 @@ def test_a_model_without_expected_errors(env: SageMakerEnv, spectra: list[dict[s
     copper = predictor.result(spectra[0])["assays"]["CuPPM"]
     assert copper["expected_error"] is None
     assert copper["value"] >= 0
+
+
+ANOTHER = """
+import json, sys
+import numpy as np
+from core_assays import CoreAssays
+from preprocess import preprocess
+from recore.model import SageMakerEnv
+from train import model_fn
+
+predictor = CoreAssays().predictor(SageMakerEnv(sys.argv[1], {}))
+predictor.setup()
+results = predictor.batch_result(json.load(sys.stdin))
+inputs, _ = preprocess(sys.argv[1] + "/input/data/training/public.csv.gz")
+print(json.dumps([results, model_fn(sys.argv[1] + "/model").predict(inputs).tolist()]))
+"""
+
+
+def test_another_submission(data_file: bytes, tmp_path: Path) -> None:
+    """Its functions return other kinds of objects, and it has no module but train.py and preprocess.py."""
+    support.write_code(tmp_path / "code", {"train.py": support.OTHER_TRAIN, "preprocess.py": support.OTHER_PREPROCESS})
+    env = training_folder(tmp_path / "ml", data_file, encode({"scale": 0.5}))
+    done = run_front(tmp_path / "code", tmp_path / "ml", "--model", "core_assays.CoreAssays", "train")
+    assert done.returncode == 0, done.stderr
+    errors = json.loads((env.model_folder() / "expected_error.json").read_text())
+    done = subprocess.run(
+        [sys.executable, "-c", ANOTHER, str(tmp_path / "ml")],
+        cwd=tmp_path / "code",
+        env=front_environment(tmp_path / "code", {}),
+        input=json.dumps(spectra_of(env.dataset_folder() / "public.csv.gz")),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    results, expected = json.loads(done.stdout)
+    np.testing.assert_allclose(values_of(results), np.array(expected), rtol=1e-9)
+    assays = pd.read_csv(env.dataset_folder() / "public.csv.gz")["CuPPM"]
+    copper = np.array(expected)[:, TARGETS.index("CuPPM")]
+    assert errors["CuPPM"] == pytest.approx(math.sqrt(((assays - copper) ** 2).mean()), rel=1e-9)
+    assert results[0]["assays"]["CuPPM"]["expected_error"] == errors["CuPPM"]
 
 
 # ---- In the simulator ------------------------------------------------------------------------------------

@@ -18,9 +18,78 @@ from support.checkout import ROOT, UPLOADED, copy_scripts
 from support.models import url_of
 from support.opus_files import block, opus_bytes
 from support.simulator_client import Client
+from support.tiny_submission import write
 
 EXAMPLE = ROOT / "examples/model_class"
 NEVER = "TePPB"  # was never measured
+# Another submission that keeps the contract, and has nothing else of the template's.
+OTHER_PREPROCESS = f"""
+import pandas as pd
+
+TARGETS = {list(TARGETS)!r}
+
+
+def preprocess(data_file):
+    table = pd.read_csv(data_file, index_col=0, float_precision="round_trip")
+    channels = sorted((name for name in table if name[0].isdigit()), key=float)[:40:4]
+    inputs = table[channels].add_prefix("bin_").round(6)
+    return inputs, table.reindex(columns=TARGETS) if set(TARGETS) & set(table) else None
+"""
+OTHER_TRAIN = """
+import argparse
+import io
+import pickle
+
+import numpy as np
+import pandas as pd
+
+from preprocess import TARGETS, preprocess
+
+
+class Proportional:
+    def __init__(self, means, scale):
+        self.means, self.scale = means, scale
+
+    def predict(self, inputs):
+        return np.outer(np.asarray(inputs).sum(axis=1) * self.scale, self.means)
+
+
+def fit(inputs, targets, holes, scale=1.0):
+    return Proportional(targets.mean().to_numpy(), scale)
+
+
+def model_fn(model_dir):
+    with open(f"{model_dir}/model.pkl", "rb") as file:
+        return pickle.load(file)
+
+
+def input_fn(input_data, content_type):
+    return np.loadtxt(io.StringIO(input_data), delimiter=",", skiprows=1, ndmin=2)[:, 1:]
+
+
+def predict_fn(inputs, model):
+    return pd.DataFrame(model.predict(inputs))
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    for name in ("--data_dir", "--model_dir"):
+        parser.add_argument(name)
+    parser.add_argument("--scale", type=float, default=1.0)
+    arguments = parser.parse_args()
+    inputs, targets = preprocess(f"{arguments.data_dir}/public.csv.gz")
+    model = fit(inputs, targets, None, arguments.scale)
+    with open(f"{arguments.model_dir}/model.pkl", "wb") as file:
+        pickle.dump(model, file)
+    held_out = pd.DataFrame(model.predict(inputs), inputs.index, TARGETS)
+    held_out.to_csv(f"{arguments.model_dir}/held_out.csv", index_label="index")
+
+
+if __name__ == "__main__":
+    import train
+
+    train.main()
+"""
 PLAN = Plan(rows=48, holes=4, channels=171, seed=5)
 
 
@@ -29,9 +98,12 @@ def core_assays() -> Any:
     return importlib.import_module("core_assays")
 
 
-def write_code(folder: Path) -> Path:
-    """Put the class and its script beside the submission's uploaded files; return the folder."""
-    copy_scripts(folder, *UPLOADED)
+def write_code(folder: Path, submission: dict[str, str] | None = None) -> Path:
+    """Put the class and its script beside a submission's files, by default this checkout's; return the folder."""
+    if submission is None:
+        copy_scripts(folder, *UPLOADED)
+    else:
+        write(folder, submission)
     for path in EXAMPLE.glob("*.py"):
         shutil.copy(path, folder)
     return folder
