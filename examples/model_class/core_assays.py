@@ -65,9 +65,7 @@ class AssayDatasetGenerator(ModelDatasetGenerator):
             except (Boto3Error, BotoCoreError, S3ClientError) as error:
                 raise JobError(f"the sources at {address} cannot be read: {error}") from error
             if not any(sources.iterdir()):
-                raise JobError(
-                    f"the dataset {self.env.dataset_name!r} has no sources: no file directly below {address}"
-                )
+                raise JobError(f"there are no sources of the dataset: no file is directly below {address}")
             if not (sources / ASSAY_TABLE).exists():
                 raise JobError(f"the sources at {address} have no assay table: upload it as {address}{ASSAY_TABLE}")
             self._import(sources, data_file, address.rstrip("/"))
@@ -121,7 +119,7 @@ class AssayTrainer(ModelTrainer):
             reason = (done.stderr.strip().splitlines() or ["it printed no reason"])[-1]
             raise JobError(f"train.py failed with the exit status {done.returncode}: {reason}")
         _, targets = preprocess(str(data_folder / DATA_FILE))
-        held_out = pd.read_csv(model_folder / "held_out.csv", index_col=0, float_precision="round_trip")
+        held_out = pd.read_csv(model_folder / "held_out.csv", index_col=0)
         errors = expected_errors(targets, held_out[list(targets)])
         (model_folder / EXPECTED_ERROR).write_text(json.dumps(errors, indent=1) + "\n", encoding="ascii")
 

@@ -1,9 +1,10 @@
-"""A simulator for S3, and environments of a model class that use it."""
+"""A simulator for S3, environments of a model class that use it, and what the class of the challenge's model needs."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support import core_assays as support
 from support.models import MakeEnv, s3_variables
 from support.simulator_client import Client
 
@@ -36,3 +37,22 @@ def make_env(tmp_path: Path) -> MakeEnv:
         return SageMakerEnv(tmp_path, values)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def core_sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Instrument files and assays.csv. Read them only."""
+    return support.write_sources(tmp_path_factory.mktemp("sources") / "sources")
+
+
+@pytest.fixture(scope="session")
+def core_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The class and its script beside the submission's files. Read them only."""
+    return support.write_code(tmp_path_factory.mktemp("code") / "code")
+
+
+@pytest.fixture(scope="session")
+def core_data_file(client: Client, core_sources: Path) -> bytes:
+    """What the generator writes to S3."""
+    support.upload_sources(client, core_sources, "assays")
+    return support.generate(client, "assays")

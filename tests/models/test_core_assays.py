@@ -3,7 +3,6 @@
 import importlib
 import json
 import math
-import os
 import random
 import re
 import shutil
@@ -13,7 +12,6 @@ import tarfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -25,63 +23,21 @@ from support.checkout import ONE_THREAD, ROOT, run
 from support.core_assays import NEVER, spectra_of, training_folder, values_of
 from support.endpoints import Endpoints, variant
 from support.model_jobs import code_archive, create_model, generate_dataset, invoke, train
-from support.models import front_environment, run_front, s3_variables, url_of
+from support.models import front_environment, run_front, url_of
 from support.simulator_client import Client
 
 from recore.dataset.columns import TARGETS
-from recore.dataset.importing import ImportOptions, import_files
 from recore.model import SageMakerEnv
-from recore.model.code_archive import write_code_archive
 from recore.model.errors import ClientError, ConfigError, JobError
 from recore.model.hyperparameters import encode
-from recore.simulator.server import BUCKET
 
 HYPERPARAMETERS = {"alphas": 5, "alpha_min": 1e-4, "cv": 3}
-ALONE = """
-import os, sys
-from core_assays import AssayDatasetGenerator, CoreAssays
-from recore.model import SageMakerEnv
-
-class Oxides(AssayDatasetGenerator):
-    IMPORT_OPTIONS = {"columns": ("AlPPM=Al2O3 (%)",)}
-
-CoreAssays().dataset_generator(SageMakerEnv("/nowhere")).generate()
-Oxides(SageMakerEnv("/nowhere", dict(os.environ, ML2P_DATASET="oxides"))).generate()
-print("\\n".join(str(getattr(module, "__file__", None)) for module in list(sys.modules.values())))
-"""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def example() -> Any:
-    """The example's folder is on Python's path, the submission's is already."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(support.EXAMPLE)
-        yield
 
 
 @pytest.fixture(scope="module")
-def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Instrument files and assays.csv. Read them only."""
-    return support.write_sources(tmp_path_factory.mktemp("sources") / "sources")
-
-
-@pytest.fixture(scope="module")
-def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The class and its script beside the submission's files. Read them only."""
-    return support.write_code(tmp_path_factory.mktemp("code") / "code")
-
-
-@pytest.fixture(scope="module")
-def data_file(client: Client, sources: Path) -> bytes:
-    """What the generator writes to S3."""
-    support.upload_sources(client, sources, "assays")
-    return support.generate(client, "assays")
-
-
-@pytest.fixture(scope="module")
-def env(tmp_path_factory: pytest.TempPathFactory, data_file: bytes) -> SageMakerEnv:
+def env(tmp_path_factory: pytest.TempPathFactory, core_data_file: bytes) -> SageMakerEnv:
     """The environment of a training job whose trainer has run. Read its files only."""
-    env = training_folder(tmp_path_factory.mktemp("job") / "ml", data_file, encode(HYPERPARAMETERS))
+    env = training_folder(tmp_path_factory.mktemp("job") / "ml", core_data_file, encode(HYPERPARAMETERS))
     support.core_assays().CoreAssays().trainer(env).train()
     return env
 
@@ -114,115 +70,6 @@ def predict_by_hand(model: Path, data: Path, folder: Path) -> np.ndarray:
     done = run(ROOT / "predict.py", *arguments, cwd=folder, **ONE_THREAD)
     assert done.returncode == 0, done.stderr
     return pd.read_csv(folder / "out.csv", header=None, float_precision="round_trip").to_numpy(float)
-
-
-# ---- The dataset -----------------------------------------------------------------------------------------
-
-
-def test_the_data_file_is_what_the_command_imports(data_file: bytes, sources: Path, tmp_path: Path) -> None:
-    out = tmp_path / "public.csv.gz"
-    result = import_files(ImportOptions((sources,), out, sources / "assays.csv"))
-    assert result.rows == len(list(sources.glob("core_*"))) > 30
-    assert data_file == out.read_bytes()
-
-
-def test_options_of_the_import(client: Client, sources: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Replicates are refused, in the import's own words and with addresses on S3, unless a subclass averages them."""
-    module, spectrum = support.core_assays(), next(sources.glob("core_*.0")).read_bytes()
-    table = "sample,SiteID,DepthFrom,DepthTo,CuPPM\na,D1,0,1,5\n"
-    for name, content in {"a.0": spectrum, "a.1": spectrum, "assays.csv": table, "deeper/unread.0": ""}.items():
-        client.put(f"replicates/sources/first/{name}", content)
-    generator_env = support.generator_env(client, ML2P_S3_URL=url_of("replicates"))
-    with pytest.raises(JobError, match=r"first: s3://\S+/sources/first/a\.0: .*--replicates mean averages them"):
-        module.AssayDatasetGenerator(generator_env).generate()
-    averaging = type("Averaging", (module.AssayDatasetGenerator,), {"IMPORT_OPTIONS": {"replicates": "mean"}})
-    averaging(generator_env).generate()
-    assert client.get(f"{url_of('replicates')}/datasets/first/public.csv.gz")
-    printed = capsys.readouterr().out
-    assert "note: rows are means of replicates" in printed
-    assert "imported 1 rows of 171 channels, 4000.0 to 600.0 cm-1 from 2 spectra at s3://" in printed
-
-
-@pytest.mark.parametrize(
-    ("files", "variables", "error", "reason"),
-    [
-        ({}, {}, JobError, "the dataset 'first' has no sources: no file directly below s3://"),
-        ({"a.0": ""}, {}, JobError, r"no assay table: upload it as s3://\S+/sources/first/assays\.csv$"),
-        ({"assays.csv": "x"}, {}, JobError, r"^s3://\S+/first/assays\.csv"),
-        (
-            {"assays.csv": "sample,SiteID,DepthFrom,DepthTo,CuPPM\na,D1,0,1,5\n", "a.0": "\n\n\xfe\xfe"},
-            {},
-            JobError,
-            r"^nothing was imported because of 2 problem\(s\); the first: s3://\S+/sources/first/a\.0: ",
-        ),
-        ({}, {"ML2P_S3_URL": "s3://no-such-bucket-at-all/x"}, JobError, "the sources at s3://no-such.*NoSuchBucket"),
-        ({}, {"ML2P_S3_URL": ""}, ConfigError, "set the variable ML2P_S3_URL"),
-        ({}, {"ML2P_DATASET": ""}, ConfigError, "set the variable ML2P_DATASET"),
-    ],
-    ids=["nothing", "no table", "no spectra", "damaged", "no bucket", "no address", "no dataset"],
-)
-def test_sources_that_cannot_be_imported(
-    client: Client,
-    request: pytest.FixtureRequest,
-    files: dict[str, str],
-    variables: dict[str, str],
-    error: type[Exception],
-    reason: str,
-) -> None:
-    project = f"refused-{abs(hash(request.node.name))}"
-    for name, content in files.items():
-        client.put(f"{project}/sources/first/{name}", content.encode("latin-1"))
-    env = support.generator_env(client, **{"ML2P_S3_URL": url_of(project)} | variables)
-    with pytest.raises(error, match=reason) as raised:
-        support.core_assays().CoreAssays().dataset_generator(env).generate()
-    assert "\n" not in str(raised.value)
-    assert "Contents" not in client.s3.list_objects_v2(Bucket=BUCKET, Prefix=f"{project}/datasets/")
-
-
-def container_files() -> set[str]:
-    """The files of all packages that the container has."""
-    pinned = "".join((ROOT / name).read_text() for name in ("requirements.txt", "requirements-container.txt"))
-    waiting, names = re.findall(r"^([\w.-]+)==", pinned, re.MULTILINE), set[str]()
-    while waiting:
-        name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()
-        if name not in names and (required := distribution(name)):
-            names.add(name)
-            waiting += [re.match(r"[\w.-]+", each)[0] for each in required.requires or () if "extra ==" not in each]
-    return {str(path.locate()) for name in names for path in distribution(name).files or ()}
-
-
-def distribution(name: str) -> metadata.Distribution | None:
-    try:
-        return metadata.distribution(name)
-    except metadata.PackageNotFoundError:  # required on other systems only
-        return None
-
-
-def test_a_job_needs_the_archive_alone(
-    connected: Client, code: Path, sources: Path, data_file: bytes, tmp_path: Path
-) -> None:
-    """Away from this checkout, with what the container has: the same data file, and what needs a table of elements."""
-    client, address = connected, url_of("assays")
-    client.s3.delete_object(Bucket=BUCKET, Key="assays/datasets/first/public.csv.gz")
-    client.put("assays/sources/oxides/assays.csv", "sample,SiteID,DepthFrom,DepthTo,Al2O3 (%),CuPTC\na,D1,0,1,15,5\n")
-    client.put("assays/sources/oxides/a.0", next(sources.glob("core_*.0")).read_bytes())
-    write_code_archive(tmp_path / "code.tar.gz", code, support.core_assays().PACKAGES)
-    with tarfile.open(tmp_path / "code.tar.gz") as tar:
-        tar.extractall(tmp_path / "code", filter="data")
-    (tmp_path / "elsewhere").mkdir()
-    variables = {"PYTHONPATH": str(tmp_path / "code"), "ML2P_DATASET": "first", "ML2P_S3_URL": address}
-    done = run("-c", ALONE, cwd=tmp_path / "elsewhere", **s3_variables(client), **variables)
-    assert done.returncode == 0, done.stderr
-    assert client.get(f"{address}/datasets/first/public.csv.gz") == data_file
-    assert client.get(f"{address}/datasets/oxides/public.csv.gz")
-    assert "column 'CuPTC' looks like CuPPM" in done.stdout
-    files = {line for line in done.stdout.splitlines() if line.endswith((".py", ".so"))}
-    here = {file for file in files if file.startswith(str(tmp_path / "code"))}
-    travelling = {"recore", "brukeropus", "periodictable", "pyparsing", "core_assays.py"}
-    assert {Path(file).relative_to(tmp_path / "code").parts[0] for file in here} == travelling
-    installed = {file for file in files - here if file.startswith(f"{sys.prefix}{os.sep}")}
-    assert len(installed) > 50
-    assert installed - container_files() == set()
 
 
 # ---- Training --------------------------------------------------------------------------------------------
@@ -269,9 +116,9 @@ def test_the_expected_error_is_that_of_held_out_predictions(env: SageMakerEnv) -
     ],
 )
 def test_hyperparameters_that_are_invalid(
-    tmp_path: Path, data_file: bytes, hyperparameters: dict[str, Any], error: type[Exception], reason: str
+    tmp_path: Path, core_data_file: bytes, hyperparameters: dict[str, Any], error: type[Exception], reason: str
 ) -> None:
-    env = training_folder(tmp_path, data_file, encode(hyperparameters))
+    env = training_folder(tmp_path, core_data_file, encode(hyperparameters))
     with pytest.raises(error, match=reason):
         support.core_assays().CoreAssays().trainer(env).train()
     assert not (env.model_folder() / "model.pkl").exists()
@@ -465,10 +312,10 @@ print(json.dumps([results, model_fn(sys.argv[1] + "/model").predict(inputs).toli
 """
 
 
-def test_another_submission(data_file: bytes, tmp_path: Path) -> None:
+def test_another_submission(core_data_file: bytes, tmp_path: Path) -> None:
     """Its functions return other kinds of objects, and it has no module but train.py and preprocess.py."""
     support.write_code(tmp_path / "code", {"train.py": support.OTHER_TRAIN, "preprocess.py": support.OTHER_PREPROCESS})
-    env = training_folder(tmp_path / "ml", data_file, encode({"scale": 0.5}))
+    env = training_folder(tmp_path / "ml", core_data_file, encode({"scale": 0.5}))
     done = run_front(tmp_path / "code", tmp_path / "ml", "--model", "core_assays.CoreAssays", "train")
     assert done.returncode == 0, done.stderr
     errors = json.loads((env.model_folder() / "expected_error.json").read_text())
@@ -493,14 +340,16 @@ def test_another_submission(data_file: bytes, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_from_instrument_files_to_an_endpoint(connected: Client, code: Path, sources: Path, tmp_path: Path) -> None:
+def test_from_instrument_files_to_an_endpoint(
+    connected: Client, core_code: Path, core_sources: Path, tmp_path: Path
+) -> None:
     client, project, packages = connected, "core", support.core_assays().PACKAGES
-    support.upload_sources(client, sources, project)
-    job = generate_dataset(client, code, project, "core_assays.CoreAssays", packages)
+    support.upload_sources(client, core_sources, project)
+    job = generate_dataset(client, core_code, project, "core_assays.CoreAssays", packages)
     assert job["ProcessingJobStatus"] == "Completed", job
     data = client.get(f"{url_of(project)}/datasets/first/public.csv.gz")
 
-    source = code_archive(client, code, project, packages)
+    source = code_archive(client, core_code, project, packages)
     job = train(client, source, project, f"{url_of(project)}/datasets/first/", **encode(HYPERPARAMETERS))
     archive = job["ModelArtifacts"]["S3ModelArtifacts"]
     (tmp_path / "model.tar.gz").write_bytes(client.get(archive))

@@ -1,5 +1,6 @@
 """Instrument files and an assay table for examples/model_class, and the class beside the submission's scripts."""
 
+import functools
 import gzip
 import importlib
 import json
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from recore.dataset.columns import TARGETS
 from recore.dataset.sample_files import Plan, make_sample
@@ -93,9 +95,12 @@ if __name__ == "__main__":
 PLAN = Plan(rows=48, holes=4, channels=171, seed=5)
 
 
+@functools.cache
 def core_assays() -> Any:
-    """The example's module; its folder must be on Python's path."""
-    return importlib.import_module("core_assays")
+    """The example's module. The submission's modules, which it imports later, are those of this checkout."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(EXAMPLE)
+        return importlib.import_module("core_assays")
 
 
 def write_code(folder: Path, submission: dict[str, str] | None = None) -> Path:
