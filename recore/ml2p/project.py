@@ -90,6 +90,13 @@ class Project:
             raise ConfigError(f"{self.file}: {key!r} in the section {section!r} must be a text, not {value!r}")
         return value
 
+    def texts(self, section: str, key: str) -> list[str]:
+        """Return a setting that is a list of texts; empty if it is missing. Raises ConfigError."""
+        value = self.setting(section, key) or []
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise ConfigError(f"{self.file}: {key!r} in the section {section!r} must be a list of texts, not {value!r}")
+        return value
+
     def mapping(self, section: str, key: str) -> dict[str, Any]:
         """Return a setting that is a mapping; empty if it is missing. Raises ConfigError."""
         value = self.setting(section, key) or {}

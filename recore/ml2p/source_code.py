@@ -1,4 +1,4 @@
-"""The code of a project on S3: the folder `source_dir`, packed with `recore.model`, under the hash of its content.
+"""The code of a project on S3: the folder `source_dir`, packed with `recore.model`, under the hash of the archive.
 
 It is for images that do not hold the code: AWS's own, in which a job finds it as a script.
 """
@@ -101,7 +101,8 @@ def channel(name: str, url: str) -> dict[str, Any]:
 def upload_source(project: Project, section: str) -> SourceCode | None:
     """Pack and upload a section's code; None if the section has no `source_dir`, that is if the image holds the code.
 
-    Raises ConfigError if the folder is missing or too large, UploadError if S3 does not take the archive.
+    Raises ConfigError if the folder or a package is missing, or they are too large; UploadError if S3 does not take the
+    archive.
     """
     if project.setting(section, "source_dir") is None:
         return None
@@ -120,9 +121,11 @@ def _files(project: Project, section: str) -> dict[str, Path]:
     """The files of the code by their names in the archive."""
     folder = project.file.absolute().parent / project.text(section, "source_dir")
     try:
-        files = code_files(folder)
+        files = code_files(folder, project.texts(section, "packages"))
     except NotADirectoryError:
         raise ConfigError(f"{project.file}: 'source_dir': {folder} is not a folder") from None
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"{project.file}: 'packages': {error}") from None
     if PROGRAM in files:
         raise ConfigError(f"{folder / PROGRAM} is in the way: a file of this name is added to the code")
     sizes = {name: path.stat().st_size for name, path in files.items()}

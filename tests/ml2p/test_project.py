@@ -96,6 +96,8 @@ def test_an_invalid_vpc_config(tmp_path: Path, config: str) -> None:
     ("old", "new", "reason"),
     [
         ("source_dir: src", "source_dir: missing", "'source_dir': {folder}/missing is not a folder"),
+        ("source_dir: src", "source_dir: src\n  packages: [no.such]", "'packages': "),
+        ("source_dir: src", "source_dir: src\n  packages: recore", "'packages' in the section 'train' must be a list"),
         ("source_dir: src", "source_dir: 3", "'source_dir' in the section 'train' must be a text, not 3"),
         (
             "instance_type: ml.m5.large",
