@@ -2,8 +2,11 @@
 
     python benchmarks/http_load.py http://127.0.0.1:8080/invocations --body FILE --clients 32 --seconds 5
 
-Prints JSON: requests a second, and the median and 99th percentile of their times in milliseconds. A response that is
-not a 200 ends it with an error.
+A client sends when it has the answer to the request before; with --rate all clients together send so many requests a
+second, and the time of a request counts from when it was to be sent, also if no client was free then.
+
+Prints JSON: requests a second, the median and 99th percentile of their times in milliseconds, and the number of all
+that were answered, also before the measurement. A response that is not a 200 ends it with an error.
 """
 
 import argparse
@@ -22,23 +25,36 @@ WARM_UP = 0.5  # seconds that do not count
 class Client(threading.Thread):
     """A client. times: of its requests, in seconds, from `start` on. error: what ended it, empty where nothing did."""
 
-    def __init__(self, url: str, body: bytes, start: float, end: float):
+    def __init__(self, url: str, body: bytes, start: float, end: float, pause: float = 0.0, offset: float = 0.0):
+        """pause: seconds from one request to the next, if they are sent at a fixed rate; offset: until the first."""
         super().__init__()
         self._url, self._body, self._start, self._end = urlsplit(url), body, start, end
+        self._pause, self._next = pause, time.perf_counter() + offset
         self.times: list[float] = []
+        self.answered = 0
         self.error = ""
 
     def run(self) -> None:
         connection = http.client.HTTPConnection(self._url.hostname or "", self._url.port, timeout=120)
-        while (begun := time.perf_counter()) < self._end:
+        while (begun := self._begin()) < self._end:
             connection.request("POST", self._url.path, self._body, HEADERS)
             response = connection.getresponse()
             text = response.read()
             if response.status != 200:
                 self.error = f"status {response.status}: {text[:500]!r}"
                 return
+            self.answered += 1
             if begun >= self._start:
                 self.times.append(time.perf_counter() - begun)
+
+    def _begin(self) -> float:
+        """The time at which the next request begins, or should have begun; waits for it if it is to come."""
+        if not self._pause:
+            return time.perf_counter()
+        begun = self._next
+        self._next += self._pause
+        time.sleep(max(0.0, begun - time.perf_counter()))
+        return begun
 
 
 def main() -> None:
@@ -47,10 +63,15 @@ def main() -> None:
     parser.add_argument("--body", type=Path, required=True)
     parser.add_argument("--clients", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--rate", type=float, help="requests a second of all clients together")
     arguments = parser.parse_args()
     start = time.perf_counter() + WARM_UP
     body = arguments.body.read_bytes()
-    clients = [Client(arguments.url, body, start, start + arguments.seconds) for _ in range(arguments.clients)]
+    pause = arguments.clients / arguments.rate if arguments.rate else 0.0
+    clients = [
+        Client(arguments.url, body, start, start + arguments.seconds, pause, pause * number / arguments.clients)
+        for number in range(arguments.clients)
+    ]
     for client in clients:
         client.start()
     for client in clients:
@@ -61,7 +82,12 @@ def main() -> None:
     if not times:
         raise SystemExit("no request was answered in time")
     percentile = times[min(len(times) * 99 // 100, len(times) - 1)]
-    values = {"rate": len(times) / arguments.seconds, "p50": 1e3 * statistics.median(times), "p99": 1e3 * percentile}
+    values = {
+        "rate": len(times) / arguments.seconds,
+        "p50": 1e3 * statistics.median(times),
+        "p99": 1e3 * percentile,
+        "answered": sum(client.answered for client in clients),
+    }
     print(json.dumps(values))
 
 
