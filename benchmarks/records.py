@@ -2,11 +2,11 @@
 
     python benchmarks/records.py --seconds 10 --repeats 3
 
-The server is `python -m recore.model serve` of a class that answers with 49 numbers. S3 is object_store.py in a process
-of its own, and requests come from 8 clients in another one. Both servers take turns. Measured are: the maximum rate; the
-times of requests that are sent at half the maximum rate, whether or not earlier ones were answered; how long after a
-full load the last records are on S3, and the memory meanwhile; and the records that are missing after the server was
-stopped, or killed, under a full load.
+The server is `python -m recore.model serve` of a class that computes for --milliseconds and answers with 49 numbers. S3
+is object_store.py in a process of its own, and requests come from 8 clients in another one. Both servers take turns.
+Measured are the maximum rate; the times of requests at half the maximum rate of the server with records, which are sent
+whether or not earlier ones were answered; how long after a full load the last records are on S3, and the memory
+meanwhile; and the records that are missing after the server was stopped, or killed, under a full load.
 """
 
 import argparse
@@ -32,14 +32,21 @@ ROOT = Path(__file__).parents[1]
 BUCKET = "bench"
 
 MODEL = """
-import json
+import os
+import time
+
 from recore.model import Model, ModelPredictor
+
+SECONDS = float(os.environ["MODEL_SECONDS"])
 
 class Numbers(ModelPredictor):
     def setup(self):
         self.numbers = {f"target_{n}": n / 7 for n in range(49)}
 
     def result(self, data):
+        end = time.perf_counter() + SECONDS
+        while time.perf_counter() < end:
+            pass
         return {name: data["x"] * number for name, number in self.numbers.items()}
 
 class NumbersModel(Model):
@@ -55,10 +62,11 @@ PATIENCE = 120.0  # seconds
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement")
+    parser.add_argument("--milliseconds", type=float, default=5.0, help="that the model computes for a datum")
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        place = Place(Path(name))
+        place = Place(Path(name), arguments.milliseconds / 1000)
         with object_store() as store:
             place.store = store
             speeds = measure_speed(place, arguments.seconds, arguments.repeats)
@@ -72,7 +80,8 @@ class Place:
 
     store = ""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, model_seconds: float):
+        self.model_seconds = model_seconds
         self.folder, self.body, self.ml = folder, folder / "body.json", folder / "ml"
         (folder / "numbers_model.py").write_text(MODEL)
         self.body.write_bytes(BODY)
@@ -127,6 +136,7 @@ def served(place: Place, records: bool, version: str) -> Iterator[Server]:
         "ML2P_MODEL_CLS": "numbers_model.NumbersModel",
         "ML2P_MODEL_VERSION": version,
         "ML2P_S3_URL": f"s3://{BUCKET}",
+        "MODEL_SECONDS": str(place.model_seconds),
         "AWS_ENDPOINT_URL": place.store,
         "AWS_ACCESS_KEY_ID": "none",
         "AWS_SECRET_ACCESS_KEY": "none",
@@ -159,18 +169,18 @@ def object_store() -> Iterator[str]:
 
 
 def measure_speed(place: Place, seconds: float, repeats: int) -> dict[bool, list[dict[str, float]]]:
-    """The maximum rate of both servers, and their times at half that of the server without records."""
+    """The maximum rate of both servers, and their times at half that of the server with records."""
     speeds: dict[bool, list[dict[str, float]]] = {False: [], True: []}
-    half = 0.0
     for number in range(repeats):
+        say(f"speed, {number + 1} of {repeats}")
+        fastest = {}
         for records in (False, True):
-            say(f"speed, records {'on' if records else 'off'}, {number + 1} of {repeats}")
             with served(place, records, f"speed-{records}-{number}".lower()) as server:
-                fastest = server.load(seconds)
-            half = half or fastest["rate"] / 2
+                fastest[records] = server.load(seconds)["rate"]
+        for records in (False, True):
             with served(place, records, f"half-{records}-{number}".lower()) as server:
-                server.load(1.0, half)  # its first requests import what it needs
-                speeds[records].append({"maximum": fastest["rate"], **server.load(seconds, half)})
+                server.load(1.0, fastest[True] / 2)  # the first requests import what it needs
+                speeds[records].append({"maximum": fastest[records], **server.load(seconds, fastest[True] / 2)})
     return speeds
 
 
