@@ -96,6 +96,7 @@ bench: $(READY_DEV) ## the benchmarks
 	$(PYTHON) benchmarks/speed.py
 	$(PYTHON) benchmarks/simulator_overhead.py
 	$(PYTHON) benchmarks/endpoints.py
+	$(PYTHON) benchmarks/records.py
 	$(PYTHON) benchmarks/pipelines.py
 	$(PYTHON) benchmarks/state_writes.py
 	$(PYTHON) benchmarks/pipeline_overhead.py

@@ -256,14 +256,15 @@ def test_requests_in_progress_end_when_the_server_does() -> None:
 
 
 def test_nothing_is_left_by_servers_that_ended() -> None:
+    """Meanwhile, connections and threads of others in this process may end, but each server would leave its own."""
     with served(echo):
         pass
-    descriptors, threads = os.listdir("/proc/self/fd"), threading.active_count()
-    for _ in range(3):
+    servers, descriptors, threads = 50, len(os.listdir("/proc/self/fd")), threading.active_count()
+    for _ in range(servers):
         with served(echo) as port:
             connect(port).close()
-    assert len(os.listdir("/proc/self/fd")) == len(descriptors)
-    assert threading.active_count() == threads
+    assert len(os.listdir("/proc/self/fd")) < descriptors + servers // 2
+    assert threading.active_count() < threads + servers // 2
 
 
 def test_large_bodies_are_on_disk_and_leave_nothing(tmp_path: Path) -> None:

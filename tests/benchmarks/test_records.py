@@ -1,0 +1,23 @@
+"""benchmarks/records.py as a command: its tables."""
+
+import re
+from pathlib import Path
+
+import pytest
+from support.checkout import ROOT, run
+
+
+@pytest.mark.slow
+def test_the_command_prints_its_tables(tmp_path: Path) -> None:
+    options = ("--seconds", 0.5, "--repeats", 1, "--milliseconds", 1)
+    done = run(ROOT / "benchmarks/records.py", *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
+    assert [row[0] for row in rows[1:3]] == ["off", "on"]
+    assert all(float(cell) > 0 for row in rows[1:3] for cell in row[1:])
+    answered, recorded, dropped = map(int, rows[4][:3])
+    assert answered == recorded > 0
+    assert dropped == 0
+    assert [row[0] for row in rows[6:]] == ["SIGTERM", "SIGKILL"]
+    assert rows[6][3] == "0", "a clean stop loses nothing"
+    assert re.search(r"^\| SIGKILL \| \d+ \| \d+ \| \d+ \|$", done.stdout, re.MULTILINE)
