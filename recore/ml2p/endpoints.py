@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from recore.model.errors import ConfigError
 
 from .listed import list_resources
@@ -41,7 +43,7 @@ def create(project: Project, name: str, model: str | None) -> dict[str, Any]:
         answer: dict[str, Any] = client.create_endpoint(
             EndpointName=endpoint, EndpointConfigName=config, Tags=project.tags()
         )
-    except BaseException:
+    except ClientError:
         client.delete_endpoint_config(EndpointConfigName=config)
         raise
     return answer

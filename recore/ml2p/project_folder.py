@@ -8,6 +8,7 @@ from pathlib import Path
 
 from botocore.exceptions import ClientError
 
+from recore.model.errors import UploadError
 from recore.model.uploads import S3Uploader
 
 from .project import Project
@@ -83,11 +84,16 @@ class ProjectFolder:
         self._s3.delete_object(Bucket=self._bucket, Key=self._path(path))
 
     def delete(self, folder: str) -> int:
-        """Delete the objects of a folder, whose name ends with a slash. Returns how many there were."""
+        """Delete the objects of a folder, whose name ends with a slash. Returns how many there were.
+
+        Raises UploadError if S3 keeps one of them.
+        """
         keys = [key for key, _ in self._objects(folder)]
         for begin in range(0, len(keys), MOST_DELETED):
             objects = [{"Key": key} for key in keys[begin : begin + MOST_DELETED]]
-            self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
+            answer = self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
+            if kept := answer.get("Errors"):
+                raise UploadError(f"s3://{self._bucket}/{kept[0]['Key']} could not be deleted: {kept[0]['Message']}")
         return len(keys)
 
     def sha256(self, path: str, advance: Advance = nothing) -> str:

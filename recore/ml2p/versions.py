@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from botocore.exceptions import ClientError, ParamValidationError
+
 from recore.model.errors import NamingError
 
 from .project import Project
@@ -17,9 +19,10 @@ from .project_folder import ProjectFolder
 
 @contextmanager
 def claimed(project: Project, name: str, content: Mapping[str, Any]) -> Iterator[None]:
-    """Write the record of a name, and delete it again if what it describes cannot be made in the context.
+    """Write the record of a name, and delete it again if AWS refuses what it describes in the context.
 
-    Raises NamingError if the name has a record: a version is named once.
+    After another error, such as a broken connection, the resource may exist: the record stays. Raises NamingError if
+    the name has a record: a version is named once.
     """
     folder = ProjectFolder(project)
     named = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
@@ -31,7 +34,7 @@ def claimed(project: Project, name: str, content: Mapping[str, Any]) -> Iterator
         )
     try:
         yield
-    except BaseException:
+    except (ClientError, ParamValidationError):
         folder.delete_file(_path(name))
         raise
 

@@ -26,8 +26,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, ParamValidationError
 
-THREADS = 8
-ROOM = 32  # records in memory, or MiB if they are larger
+THREADS = 16  # most of their time they wait for S3
+ROOM = 48  # records in memory, or MiB if they are larger
 POLL = 0.1  # seconds between looks at a spool without new records
 LONGEST_PAUSE = 10  # seconds between attempts to write a record
 MOST_ATTEMPTS = 5  # for a record that S3 refuses for its own sake, or while it takes others
