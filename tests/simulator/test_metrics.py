@@ -1,6 +1,7 @@
 """Metrics of training jobs: each value goes to CloudWatch, in batches; and what SageMaker's SDK reads of a job."""
 
 import datetime
+import threading
 import time
 
 import pytest
@@ -99,6 +100,26 @@ def test_a_regular_expression_that_is_slow_on_every_line(client, monkeypatch):
     assert not found
     assert time.thread_time() - begun < 15  # a thousand lines more would take twenty
     assert found.complaints == ["[the metric slow is no longer looked for: its regular expression takes too long]"]
+
+
+def test_a_value_is_found_beside_a_thread_that_computes(client):
+    found = collect(client, "busy", loss="[bd]*[ce]|loss=(.*?);")
+    done = threading.Event()
+
+    def compute():
+        while not done.is_set():
+            sum(range(10**7))  # for longer than PATIENCE, without a switch to another thread
+
+    thread = threading.Thread(target=compute)
+    thread.start()
+    try:
+        for number in range(10):
+            found.measure("b" * 700 + f"loss={number};")  # milliseconds, in which others could run
+    finally:
+        done.set()
+        thread.join()
+    assert len(found._waiting) == 10
+    assert found.complaints == []
 
 
 def test_metrics_that_cloudwatch_does_not_take_are_lost(client):

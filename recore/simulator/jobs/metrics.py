@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 logger = logging.getLogger(__name__)
 
-PATIENCE = 0.1  # seconds for a regular expression on one line
+PATIENCE = 0.1  # seconds of a processor for a regular expression on one line
 SLOW = 0.01  # seconds on one line: a regular expression that takes longer, again and again, is given up
 SLOW_IN_ALL = 5.0  # seconds on such lines
 SEARCHED = 4096  # characters of a line that are searched
@@ -85,7 +85,8 @@ class TrainingMetrics:
     def _search(self, name: str, pattern: "regex.Pattern[str]", line: str) -> "regex.Match[str] | None":
         """Raises TimeoutError where the pattern takes too long on this line, or has on many."""
         begun = time.thread_time()
-        found = pattern.search(line, timeout=PATIENCE)
+        # other threads would use up the time, because the clock of the search is that of the process
+        found = pattern.search(line, timeout=PATIENCE, concurrent=False)
         if (taken := time.thread_time() - begun) > SLOW:
             self._slow[name] = self._slow.get(name, 0) + taken
             if self._slow[name] > SLOW_IN_ALL:
