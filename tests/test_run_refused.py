@@ -1,5 +1,6 @@
 """`python -m recore run` that cannot begin: exit status 2, one line that says how to fix it, and no files."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -145,7 +146,8 @@ def test_data_that_are_no_files_are_refused(mine: Path, tmp_path: Path, sample: 
     """Whoever opens a named pipe waits for ever."""
     os.mkfifo(tmp_path / "pipe")
     with socket.socket(socket.AF_UNIX) as server:
-        server.bind(os.path.relpath(tmp_path / "socket"))
+        with contextlib.chdir(tmp_path):  # because the path of a socket must be short
+            server.bind("socket")
         for option, names in (("--public", []), ("--private", ["public"]), ("--actual", ["public", "private"])):
             for path in ("pipe", "socket", "/dev/null"):
                 line = refused_run(mine, *file_options(sample, *names or ["public"]), option, path, cwd=tmp_path)

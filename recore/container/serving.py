@@ -25,6 +25,7 @@ import json
 import mmap
 import os
 import sys
+import tempfile
 import traceback
 import types
 from collections.abc import Callable, Iterator
@@ -130,10 +131,12 @@ class LoadedModel:
             self.reason = f"the model did not load: {type(error).__name__}: {error}"
             trace = traceback.format_exc()
             write_error(trace)
+            # before anything is cut: part of a path could not be replaced later
+            reason, trace = with_container_paths(self.reason), with_container_paths(trace)
             end = trace[401 - REASON :]
             if len(end) < len(trace):  # begin with a whole line, unless the end of one long line is all there is
                 end = end.partition("\n")[2] or end
-            write_failure(f"{self.reason[:400]}\n{end}")
+            write_failure(f"{reason[:400]}\n{end}")
 
     def _load(self) -> None:
         folder, module = os.environ["SAGEMAKER_SUBMIT_DIRECTORY"], Environment().module_name
@@ -288,6 +291,11 @@ def write_failure(text: str) -> None:
     """Write the reason to output/failure, unless the folder is missing or another worker has written it."""
     with contextlib.suppress(OSError), open(Path(base_dir(), "output", "failure"), "x", encoding="utf-8") as file:
         file.write(text[:REASON])
+
+
+def with_container_paths(text: str) -> str:
+    """Replace the folders of a server that runs outside a container by those that it would have inside."""
+    return text.replace(base_dir(), "/opt/ml").replace(tempfile.gettempdir(), "/tmp")  # noqa: S108
 
 
 def base_dir() -> str:

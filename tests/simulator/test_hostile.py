@@ -102,7 +102,7 @@ FAILURES = {
     "folder": ("os.mkdir(path)", "bye"),
     "loop": ("os.symlink(path, path)", "bye"),
     "loop above": ("os.rmdir(folder); os.symlink(folder, folder)", "bye"),
-    "socket": ("import socket; socket.socket(socket.AF_UNIX).bind(path)", "bye"),
+    "socket": ("import socket; os.chdir(folder); socket.socket(socket.AF_UNIX).bind('failure')", "bye"),
     "shut": ("open(path, 'w').close(); os.chmod(path, 0)", "bye"),
     "huge": ("file = open(path, 'w'); file.write('x' * 9000); file.truncate(1 << 30)", "x" * 900),
     "binary": ("open(path, 'wb').write(bytes(range(256)))", "?????????\t\n??"),

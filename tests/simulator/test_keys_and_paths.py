@@ -103,6 +103,7 @@ def test_what_the_sdk_adds_may_have_any_name(without_sandbox: Client) -> None:
 
 TELLING = {
     "a model that does not load": "def model_fn(model_dir): raise ValueError(__file__ + model_dir)",
+    "a message that is cut": "def model_fn(model_dir): raise ValueError(__file__, *[model_dir] * 20)",
     "a server that ends": "import os\ndef model_fn(_): print(__file__, os.environ['TMPDIR'], flush=True); os._exit(3)",
 }
 
