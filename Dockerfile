@@ -14,8 +14,8 @@ ARG BASE_IMAGE=683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-lea
 # sagemaker-training needs a compiler, which stays in this stage.
 FROM python:3.12-slim AS packages
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
-COPY requirements.txt requirements-container.txt /tmp/
-RUN pip install --no-cache-dir --prefix /packages -r /tmp/requirements.txt -r /tmp/requirements-container.txt
+COPY requirements.txt requirements/container.txt /tmp/
+RUN pip install --no-cache-dir --prefix /packages -r /tmp/requirements.txt -r /tmp/container.txt
 
 FROM python:3.12-slim AS equivalent
 COPY --from=packages /packages /usr/local

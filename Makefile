@@ -14,10 +14,10 @@ READY_DOCKER := $(VENV)/ready-docker# the client of Docker's engine, too
 CACHE := $(HOME)/.cache/recore
 SHA256 = $(if $(shell command -v sha256sum 2>/dev/null),sha256sum,shasum -a 256)
 DIGEST = $(or $(shell cat $(1) | $(SHA256) | cut -c-12),$(error sha256sum or shasum is needed))
-SDK = $(CACHE)/sdk-$(call DIGEST,requirements-sdk.txt)
-SDK_V2 = $(CACHE)/sdk-v2-$(call DIGEST,requirements-sdk-v2.txt)
+SDK = $(CACHE)/sdk-$(call DIGEST,requirements/sdk.txt)
+SDK_V2 = $(CACHE)/sdk-v2-$(call DIGEST,requirements/sdk-v2.txt)
 # that of PyTorch images: recore/simulator/images/pytorch.py finds it by the same name
-PYTORCH = $(CACHE)/pytorch-$(call DIGEST,requirements-pytorch.txt)
+PYTORCH = $(CACHE)/pytorch-$(call DIGEST,requirements/pytorch.txt)
 PYTORCH_IMPORTS := torch,torch.utils.data,pandas,sklearn.preprocessing,boto3,gunicorn.app.base,gunicorn.workers.sync
 PYTORCH_IMPORTS := $(PYTORCH_IMPORTS),sagemaker_inference.transformer,sagemaker_training.entry_point
 PUBLIC := data/public/public.csv.gz
@@ -35,8 +35,9 @@ doctor: $(READY) ## check whether this machine has what a run needs
 
 by-hand: $(READY) $(PUBLIC) ## the four steps as a participant runs them, one script after another
 	@rm -rf data/preprocess data/predictions data/scores
+	@mkdir -p data/preprocess
 	$(PYTHON) train.py
-	$(PYTHON) preprocess.py
+	$(PYTHON) preprocess.py --input $(PUBLIC) --output data/preprocess/public.csv
 	$(PYTHON) predict.py
 	$(PYTHON) score.py
 	@if [ -f $(PRIVATE) ]; then $(MAKE) private-by-hand; fi
@@ -115,12 +116,12 @@ setup-docker: $(READY_DOCKER) ## the same with what `recore run --engine docker`
 setup-pytorch: ## make the environment of PyTorch images in ~/.cache/recore, 1.2 GB, once on a machine
 	@test -f "$(PYTORCH)/ready" || for name in python3.11 python3.12 python3.13 python3; do \
 	  $$name -c "import ensurepip" 2>/dev/null || continue; \
-	  $$name -m recore.installing --imports $(PYTORCH_IMPORTS) "$(PYTORCH)" requirements-pytorch.txt || { \
+	  $$name -m recore.installing --imports $(PYTORCH_IMPORTS) "$(PYTORCH)" requirements/pytorch.txt || { \
 	    test $$? -ne 130 || exit 130; continue; }; \
 	  touch "$(PYTORCH)/ready"; break; \
 	done
 	@test -f "$(PYTORCH)/ready" || { \
-	  echo "The packages in requirements-pytorch.txt could not be installed with any Python here; the reasons are above."; \
+	  echo "The packages in requirements/pytorch.txt could not be installed with any Python here; the reasons are above."; \
 	  echo "torch's CPU builds may need an index of their own in pip's configuration (extra-index-url)."; exit 1; } >&2
 
 $(PUBLIC): | $(READY)
@@ -155,27 +156,27 @@ $(CHECK_PYTHON)
   echo "$(VENV) is a link to an environment that is older than the requirements here" >&2; exit 1; }
 endef
 
-REQUIREMENTS := requirements.txt requirements-container.txt requirements-recore.txt
+REQUIREMENTS := requirements.txt requirements/container.txt requirements/recore.txt
 
 $(READY): $(REQUIREMENTS)
 	$(CHECK)
-	@$(PYTHON312) -m recore.installing $(VENV) requirements-recore.txt
+	@$(PYTHON312) -m recore.installing $(VENV) requirements/recore.txt
 	@touch $@
 
-$(READY_DEV): $(REQUIREMENTS) requirements-docker.txt requirements-dev.txt
+$(READY_DEV): $(REQUIREMENTS) requirements/docker.txt requirements/dev.txt
 	$(CHECK)
-	@$(PYTHON312) -m recore.installing $(VENV) requirements-dev.txt
+	@$(PYTHON312) -m recore.installing $(VENV) requirements/dev.txt
 	@touch $(READY) $(READY_DOCKER) $@
 
-$(READY_DOCKER): requirements-docker.txt | $(READY)
+$(READY_DOCKER): requirements/docker.txt | $(READY)
 	$(CHECK)
-	@$(PYTHON312) -m recore.installing $(VENV) requirements-docker.txt
+	@$(PYTHON312) -m recore.installing $(VENV) requirements/docker.txt
 	@touch $@
 
 setup-sdk: ## make the environments for `make test-sdk` in ~/.cache/recore
 	$(CHECK_PYTHON)
-	@$(call MAKE_SHARED,$(SDK),requirements-sdk.txt)
-	@$(call MAKE_SHARED,$(SDK_V2),requirements-sdk-v2.txt)
+	@$(call MAKE_SHARED,$(SDK),requirements/sdk.txt)
+	@$(call MAKE_SHARED,$(SDK_V2),requirements/sdk-v2.txt)
 
 # make an environment outside of the checkout, if it is missing; the path may contain spaces
 MAKE_SHARED = test -e "$(1)/ready" || { \

@@ -14,7 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from preprocess import TARGETS, DataError, atomic_output, default_folder, note_ignored, preprocess
+from challenge.files import DataError, atomic_output, default_folder, note_ignored
+from challenge.inputs import read_inputs
+from challenge.targets import TARGETS
 
 
 def main() -> None:
@@ -33,7 +35,7 @@ def main() -> None:
     # The model needs scikit-learn, which takes about as long to import as the file to read: both are done in parallel.
     with ThreadPoolExecutor() as pool:
         pool.submit(importlib.import_module, "sklearn.pipeline")
-        inputs, _ = preprocess(data_file)
+        inputs, _ = read_inputs(data_file)
     from train import model_fn, output_fn, predict_fn
 
     try:

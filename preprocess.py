@@ -3,21 +3,21 @@
 The platform runs this file ALONE, as `python preprocess.py`: without your other files, without the model, and on
 private data without targets. train.py and predict.py call `preprocess(data_file)`.
 
-Edit what is under "Yours to edit", and train again afterwards. Two rules must hold:
+Edit what is under "Yours to edit", or replace the whole file: preprocess(data_file), --input and --output are all that
+is needed of it. Train again afterwards. Two rules must hold:
   - There is one row of inputs for each row of the file, in the same order. Otherwise predictions are compared with the
     wrong assays.
   - A row's inputs depend on that row alone, because in production rows arrive a few at a time.
 """
 
 import argparse
-import ast
+import collections
 import contextlib
-import hashlib
 import os
 import re
 import sys
 from collections.abc import Collection, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -44,8 +44,8 @@ DECIMALS = 5  # of a bin in the CSV; further decimals would be noise of the inst
 def to_bins(spectra: np.ndarray, wavenumbers: np.ndarray) -> tuple[list[str], np.ndarray]:
     """Convert absorbances (channels, rows), by falling wavenumber in cm-1, to names (bins,) and bins (bins, rows).
 
-    A name is bin_ with the bin's first and last wavenumber, such as bin_3997.4_3985.2. By these names the server
-    distinguishes a header from data, puts columns in order, and notices a missing channel.
+    A name is bin_ with the bin's first and last wavenumber, such as bin_3997.4_3985.2, so that a missing channel is
+    noticed. Any names will do that are not numbers: so the server distinguishes a header from data.
     Bins are rounded to the decimals of the CSV, so that they are the same in memory, in a file and over HTTP. Channels
     are added in a fixed order, so that a row's bins do not depend on the other rows, not even in the last bit. A
     spectrum without a positive maximum becomes NaN, and is refused.
@@ -62,37 +62,30 @@ def to_bins(spectra: np.ndarray, wavenumbers: np.ndarray) -> tuple[list[str], np
 
 
 # ---- The platform's part: reading, checking, writing -----------------------------------------------------
-BIN_NAME = r"bin_\d+\.\d+_"  # the beginning of a bin's name
-
-
 class DataError(ValueError):
     """The data are invalid; the message says where."""
 
 
-def preprocess(data_file: File, return_holes: bool = False) -> "tuple[pd.DataFrame, Any, ...]":
+def preprocess(data_file: File) -> "tuple[pd.DataFrame, pd.DataFrame | None]":
     """Return (inputs, targets) of a whole data file: DataFrames with its rows, in order, and its index.
 
     train.py and predict.py call this function. Step 2 itself is main(), which reads the file batch by batch. To change
     the inputs of both, change to_bins.
 
     inputs: a column for each bin, nothing else. targets: the 49 assays in order, NaN where missing; None where
-    the file has none of them, as private data. With return_holes there is a third value, from which train.py makes its
-    folds: the drill hole of each row, an array (rows,) of text. Raises DataError.
+    the file has none of them, as private data. Raises DataError.
     """
-    batches = zip(*read(data_file, {"SiteID"} | set(TARGETS) if return_holes else TARGETS), strict=True)
-    inputs, beside = (pa.Table.from_batches(half).to_pandas() for half in batches)
+    inputs, targets = (pa.Table.from_batches(half).to_pandas() for half in zip(*read(data_file, TARGETS), strict=True))
     inputs = inputs.set_index(inputs.columns[0])
     with contextlib.suppress(ValueError, OverflowError):
         numbers = inputs.index.astype("int64")
         if (numbers.astype(str) == inputs.index).all():
             inputs.index = numbers
-    holes = beside.pop("SiteID").to_numpy() if return_holes else None
-    targets = beside.set_axis(inputs.index).reindex(columns=TARGETS) if len(beside.columns) else None
-    return (inputs, targets, holes) if return_holes else (inputs, targets)
+    return inputs, targets.set_axis(inputs.index).reindex(columns=TARGETS) if len(targets.columns) else None
 
 
 def read(data_file: File, beside: Collection[str] = ()) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
-    """Yield pairs of record batches, each of about 4 MB of text: index and bins; the file's columns among `beside`.
+    """Yield pairs of record batches, each of about 4 MB of text: index and bins; those columns `beside` that there are.
 
     Whole batches are passed between pyarrow and numpy, because pa.array() and to_numpy() of a single column would
     import pandas, which takes longer than preprocessing a thousand rows.
@@ -100,12 +93,10 @@ def read(data_file: File, beside: Collection[str] = ()) -> Iterator[tuple[pa.Rec
     header = header_of(data_file)
     channels = channels_of(header, data_file)
     wavenumbers = np.array([float(name) for name in channels])
-    others = [name for name in header if name in beside]
-    if "SiteID" in beside and "SiteID" not in others:
-        raise DataError(f"{data_file}: no column 'SiteID', the drill hole, to make folds by")
-    types = dict.fromkeys([*channels, *others], pa.float64()) | dict.fromkeys([header[0], "SiteID"], pa.string())
+    assays = [name for name in header if name in beside]
+    types = {header[0]: pa.string()} | dict.fromkeys([*channels, *assays], pa.float64())
     batch = None
-    for batch in batches_of(data_file, header, {name: types[name] for name in (header[0], *channels, *others)}):
+    for batch in batches_of(data_file, header, types):
         index = batch[header[0]]
         spectra = batch.select(channels).to_tensor(null_to_nan=True, row_major=False).to_numpy().T
         finite = np.isfinite(spectra)
@@ -119,26 +110,25 @@ def read(data_file: File, beside: Collection[str] = ()) -> Iterator[tuple[pa.Rec
             raise DataError(
                 f"to_bins returns bins of shape {bins.shape}; (bins, rows), here {len(names), len(index)}, is needed"
             )
-        if wrong := [name for name in names if not re.match(BIN_NAME, name)]:
-            raise DataError(f"to_bins names a bin {wrong[0]!r}; bin_FIRST_LAST, with decimals, is needed")
         usable = np.isfinite(bins).all(axis=0)
         if not usable.all():
             raise DataError(
                 f"{data_file}: index {index[usable.argmin()]}: no finite bins; is the spectrum zero or flat?"
             )
         columns = [pa.Array.from_buffers(pa.float64(), len(index), [None, pa.py_buffer(each)]) for each in bins]
-        yield pa.RecordBatch.from_arrays([index, *columns], [header[0], *names]), batch.select(others)
+        yield pa.RecordBatch.from_arrays([index, *columns], [header[0], *names]), batch.select(assays)
     if batch is None:
         raise DataError(f"{data_file}: a header but no rows")
 
 
 def channels_of(header: Sequence[str], data_file: File) -> list[str]:
     """Return the channels' names by falling wavenumber: all columns after the index that are neither ID nor target."""
-    if repeated := {name for name in header if header.count(name) > 1}:
+    if repeated := [name for name, count in collections.Counter(header).items() if count > 1]:
         raise DataError(f"{data_file}: the column {min(repeated)!r} appears more than once")
-    if header[0] in IDS + TARGETS or re.fullmatch(r"\d+(\.\d+)?", header[0]):
+    others = {*IDS, *TARGETS}
+    if header[0] in others or re.fullmatch(r"\d+(\.\d+)?", header[0]):
         raise DataError(f"{data_file}: the first column must be the index; it is {header[0]!r}")
-    channels = [name for name in header[1:] if name not in IDS + TARGETS]
+    channels = [name for name in header[1:] if name not in others]
     for name in channels:
         if not re.fullmatch(r"\d+(\.\d+)?", name):
             raise DataError(f"{data_file}: the column {name!r} is neither an ID, a target nor a wavenumber")
@@ -162,7 +152,7 @@ def batches_of(data_file: File, header: Sequence[str], types: dict[str, pa.DataT
 
 
 @contextlib.contextmanager
-def readable_errors(data_file: File, header: Sequence[Any] = ()) -> Iterator[None]:
+def readable_errors(data_file: File, header: Sequence[str] = ()) -> Iterator[None]:
     """Rewrite pyarrow's errors about a file in plain words, with the column's name instead of its number."""
     try:
         yield
@@ -171,20 +161,6 @@ def readable_errors(data_file: File, header: Sequence[Any] = ()) -> Iterator[Non
         reason = re.sub(r"In CSV column #(\d+)", lambda number: f"column {header[int(number[1])]!r}", reason)
         reason = reason.replace("CSV conversion error to double: invalid value", "not a number:")
         raise DataError(f"{data_file}: {reason[:300]}") from error
-
-
-@contextlib.contextmanager
-def atomic_output(path: str, source: str | None = None) -> Iterator[str]:
-    """Yield a temporary path to write to, and rename it to `path` if nothing failed: `path` is never half a file."""
-    if source and os.path.exists(path) and os.path.samefile(path, source):
-        raise DataError(f"{path}: the output would replace the input")
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    try:
-        yield f"{path}.part"
-        os.replace(f"{path}.part", path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(f"{path}.part")
 
 
 def default_folder(in_container: str, here: str) -> str:
@@ -198,21 +174,6 @@ def default_folder(in_container: str, here: str) -> str:
     return os.path.join(os.path.dirname(os.path.abspath(__file__)), here)
 
 
-def fingerprint() -> str:
-    """Return a digest of this file's code without comments and docstrings, which is saved with each model."""
-    with open(__file__, "rb") as file:
-        tree = ast.parse(file.read())
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            node.value.value = ""
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
-
-
-def note_ignored(arguments: Sequence[str]) -> str:
-    """Return the end of a script's last line: a note of the arguments that it does not know, if there are any."""
-    return f"; ignored arguments: {' '.join(arguments)}" if arguments else ""
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="Step 2: raw spectra to model inputs.", allow_abbrev=False)
     source = default_folder("/opt/ml/processing/input/public", "data/public")
@@ -220,13 +181,22 @@ def main() -> None:
     parser.add_argument("--input", default=os.path.join(source, "public.csv.gz"), help="data file (%(default)s)")
     parser.add_argument("--output", default=os.path.join(output, "public.csv"), help="inputs as CSV (%(default)s)")
     arguments, unknown = parser.parse_known_args()
-    writer, rows = None, 0
-    with atomic_output(arguments.output, arguments.input) as part, contextlib.ExitStack() as open_files:
-        for inputs, _ in read(arguments.input):
-            writer = writer or open_files.enter_context(pa.csv.CSVWriter(part, inputs.schema))
-            writer.write_batch(inputs)
-            rows += inputs.num_rows
-    print(f"preprocess: {rows} rows of {arguments.input} in {arguments.output}{note_ignored(unknown)}", flush=True)
+    if os.path.exists(arguments.output) and os.path.samefile(arguments.output, arguments.input):
+        raise DataError(f"{arguments.output}: the output would replace the input")
+    os.makedirs(os.path.dirname(os.path.abspath(arguments.output)), exist_ok=True)
+    part, writer, rows = f"{arguments.output}.part", None, 0  # the output itself is never half a file
+    try:
+        with contextlib.ExitStack() as open_files:
+            for inputs, _ in read(arguments.input):
+                writer = writer or open_files.enter_context(pa.csv.CSVWriter(part, inputs.schema))
+                writer.write_batch(inputs)
+                rows += inputs.num_rows
+        os.replace(part, arguments.output)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(part)
+    ignored = f"; ignored arguments: {' '.join(unknown)}" if unknown else ""
+    print(f"preprocess: {rows} rows of {arguments.input} in {arguments.output}{ignored}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Which files are uploaded: `unearthed build` packs the modules named here and the files that MANIFEST.in adds.
+"""Which files are uploaded: `unearthed build` packs what is named here and the files that MANIFEST.in adds.
 
-Python 3.8 reads this file with setuptools alone, so nothing else may be imported here. If you split train.py into
-several files, name each of them below; otherwise the upload cannot import them. score.py is the host's and stays here.
+Python 3.8 reads this file with setuptools alone, so nothing else may be imported here. If you add a module of your own,
+name it in py_modules; otherwise the upload cannot import it. score.py is the host's and stays here.
 """
 
 from setuptools import setup
@@ -9,6 +9,7 @@ from setuptools import setup
 setup(
     name="recore-submission",
     version="1.0",
-    py_modules=["preprocess", "train", "assays", "features", "fitting", "ridge", "serving"],
+    py_modules=["train", "preprocess"],
+    packages=["challenge"],
     license_files=[],
 )

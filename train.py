@@ -4,26 +4,20 @@ The platform runs this file as `python train.py --hyperparameter value ...`, wit
 hour. The serving container calls model_fn once, then input_fn, predict_fn and output_fn for each request; so does
 predict.py.
 
-Edit `fit`: docs/your-model.md of the template shows how. These files are uploaded with this one: assays.py (gaps and
-limits, for any regressor), features.py and ridge.py (the default model's), fitting.py (calls fit), serving.py (the
-hooks).
+Edit `fit`: docs/your-model.md of the template shows how. The folder challenge/ is uploaded with this file.
 """
 
-import sys
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.pipeline import make_pipeline
 
-sys.path.append("/opt/ml/code")  # some serving containers do not put this file's folder on the path
-from assays import LimitedRegressor
-from features import SpectralFeatures
-from fitting import main
-from ridge import GroupRidgeCV
-from serving import input_fn, model_fn, output_fn, predict_fn, save_model
-
-__all__ = ["fit", "input_fn", "model_fn", "output_fn", "predict_fn", "save_model"]
+from challenge.features import SpectralFeatures
+from challenge.meta_estimators import LimitedRegressor
+from challenge.ridge import GroupRidgeCV
+from challenge.serving import input_fn, model_fn, output_fn, predict_fn
+from challenge.training import main
 
 
 def fit(
@@ -41,16 +35,13 @@ def fit(
     drill hole of each row. The rest are hyperparameters: `python train.py --alphas 11` passes alphas=11.
 
     Returns a model whose predict(inputs) gives (rows, 49): never negative, NaN for a target that was never measured.
-    It may return a pair, the model and held-out predictions (rows, 49), if these are a by-product; otherwise main()
-    makes them: it fits again without each fifth of the drill holes.
+    Its attribute held_out_ (rows, 49), if it has one, is taken for its held-out predictions; a pair of a model and
+    these may be returned, too. Otherwise main() makes them: it fits again without each fifth of the drill holes.
     """
     ridge = GroupRidgeCV(np.geomspace(alpha_min, alpha_max, alphas), cv=cv)
     model = make_pipeline(SpectralFeatures(), LimitedRegressor(ridge))
-    model.fit(inputs, targets, limitedregressor__groups=holes)
-    return model, model[-1].held_out_
+    return model.fit(inputs, targets, limitedregressor__groups=holes)
 
 
 if __name__ == "__main__":
-    import train  # so that a class of this file is pickled as train.X and not as __main__.X
-
-    main(train)
+    main()

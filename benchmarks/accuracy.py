@@ -36,6 +36,7 @@ sys.path.insert(0, str(ROOT))
 
 import preprocess
 import score
+from challenge.files import atomic_output
 from recore.dataset.sample_files import FILES, Plan, make_sample
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def main() -> None:
         result["best_peer"] = best
         show_best(best)
     if arguments.json:
-        with preprocess.atomic_output(str(arguments.json)) as part:
+        with atomic_output(str(arguments.json)) as part:
             Path(part).write_text(json.dumps(result, indent=1), "utf-8")
 
 

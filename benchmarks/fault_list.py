@@ -89,14 +89,14 @@ FAULTS = (
     Fault(
         "scripts",
         "refinement penalises the intercept",
-        "ridge.py",
+        "challenge/ridge.py",
         "residual[:-1] -= alpha * b[:-1]",
         "residual -= alpha * b",
     ),
     Fault(
         "scripts",
         "parameters of the content type refused",
-        "serving.py",
+        "challenge/serving.py",
         'if str(content_type).split(";")[0].strip().lower() != "text/csv":',
         'if str(content_type).strip().lower() != "text/csv":',
     ),

@@ -111,10 +111,10 @@ def time_fits(data: Path, repeats: int) -> dict[str, dict[str, dict[str, float]]
     import numpy as np
     from sklearn.linear_model import RidgeCV
 
-    import preprocess
     import train
+    from challenge.training import read
 
-    inputs, targets, holes = preprocess.preprocess(data, return_holes=True)
+    inputs, targets, holes = read(str(data))
     measured = np.random.default_rng(0).random(targets.shape) >= MISSING
     gaps = targets.where(measured)
 

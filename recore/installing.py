@@ -1,4 +1,4 @@
-"""Makes or updates a virtual environment: `python3.12 -m recore.installing .venv requirements-recore.txt`.
+"""Makes or updates a virtual environment: `python3.12 -m recore.installing .venv requirements/recore.txt`.
 
 The Makefile starts this before anything is installed, so it uses only the standard library. pip installs a pinned
 version of uv, which installs the packages in a quarter of pip's time. uv does not read pip's configuration, so pip's

@@ -138,8 +138,8 @@ def mounted(folder: Path, size: str) -> Iterator[Path]:
 def test_packages_of_another_version_and_missing_ones(tmp_path: Path) -> None:
     checkout = tmp_path / "checkout"
     shutil.copytree(ROOT / "recore", checkout / "recore", ignore=shutil.ignore_patterns("__pycache__"))
-    for path in ROOT.glob("requirements*.txt"):
-        shutil.copy(path, checkout)
+    shutil.copy(ROOT / "requirements.txt", checkout)
+    shutil.copytree(ROOT / "requirements", checkout / "requirements")
     lines = (checkout / "requirements.txt").read_text().replace("numpy==", "numpy==0.")
     (checkout / "requirements.txt").write_text(lines)
     results = checks(cwd=checkout, PYTHONPATH=str(checkout))
@@ -148,7 +148,7 @@ def test_packages_of_another_version_and_missing_ones(tmp_path: Path) -> None:
     assert "not the environment" in results["Python"]["result"]
     with open(checkout / "requirements.txt", "a") as file:
         file.write("no-such-package==1.0\n")
-    with open(checkout / "requirements-recore.txt", "a") as file:
+    with open(checkout / "requirements/recore.txt", "a") as file:
         file.write("no-such-package[extra]==1.0\n")
     results = checks(cwd=checkout, PYTHONPATH=str(checkout))
     for name in ("container", "packages"):

@@ -128,10 +128,11 @@ class Project:
         shutil.copy(ROOT / "Makefile", folder)
         for name in ("__init__.py", "installing.py"):
             shutil.copy(ROOT / "recore" / name, folder / "recore")
+        (folder / "requirements").mkdir()
         for name in ("container", "docker", "dev"):
-            (folder / f"requirements-{name}.txt").touch()
-        (folder / "requirements-recore.txt").write_text("-r requirements.txt\n")
-        (folder / "requirements-dev.txt").write_text("-r requirements-recore.txt\ngamma==1.0\n")
+            (folder / f"requirements/{name}.txt").touch()
+        (folder / "requirements/recore.txt").write_text("-r ../requirements.txt\n")
+        (folder / "requirements/dev.txt").write_text("-r recore.txt\ngamma==1.0\n")
         for name, version in (("alpha", "1.0"), ("alpha", "2.0"), ("beta", "1.0"), ("gamma", "1.0")):
             wheel(self.wheels, name, version, {f"{name}.py": f"version = '{version}'\n".encode()})
         self.pip = folder / "pip.conf"
@@ -217,7 +218,7 @@ def test_a_package_that_does_not_exist_is_named_and_changes_nothing(project_with
     status, printed = project.make()
     assert status == 2
     assert "beta==7.0" in printed
-    assert "the packages in requirements-recore.txt could not be installed; the reason is above" in printed
+    assert "the packages in requirements/recore.txt could not be installed; the reason is above" in printed
     assert "pip instead" not in printed
     assert project.versions() == {"alpha": "1.0"}
     created = project.creation_time()
@@ -310,7 +311,7 @@ def test_the_sdks_environments_are_made_once_and_again_when_their_requirements_c
     project = project_with_uv
     cache = project.home / ".cache/recore"
     for name, line in {"sdk": "alpha==1.0", "sdk-v2": "beta==1.0"}.items():
-        (project.folder / f"requirements-{name}.txt").write_text(f"{line}\n")
+        (project.folder / f"requirements/{name}.txt").write_text(f"{line}\n")
     status, printed = project.make("setup-sdk")
     assert status == 0, printed
     digests = [sha256(f"{line}\n".encode()).hexdigest()[:12] for line in ("alpha==1.0", "beta==1.0")]
@@ -322,7 +323,7 @@ def test_the_sdks_environments_are_made_once_and_again_when_their_requirements_c
     assert "making" not in project.make("setup-sdk")[1]
     (first / "ready").unlink()  # as an installation that was interrupted leaves it
     assert project.make("setup-sdk")[0] == 0
-    (project.folder / "requirements-sdk.txt").write_text("alpha==2.0\n")
+    (project.folder / "requirements/sdk.txt").write_text("alpha==2.0\n")
     assert project.make("setup-sdk")[0] == 0
     assert len(list(cache.glob("*/ready"))) == 3
     assert project.make("clean")[0] == 0

@@ -120,6 +120,7 @@ def test_someone_elses_submission_meets_private_assays_only_with_isolation(
     done = run_recore(mine, *options, cwd=tmp_path, PATH=path)
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
     assert "isolation is required, and bubblewrap does not work here: install it" in done.stderr
+    assert "--isolation auto" in done.stderr
     assert sorted(os.listdir(tmp_path)) == ["bin", "mine"]
     elsewhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_DEFAULT_REGION": "us-east-1"}
     line = refused_run(mine, *options, cwd=tmp_path, **elsewhere)
@@ -138,8 +139,8 @@ def test_own_work_and_what_is_allowed_start_without_isolation(
     started.process.send_signal(signal.SIGINT)
     assert started.end() == (130, [])
     first = started.stderr.splitlines()[0]
-    assert first.endswith("isolation: none, nothing keeps a job from this user's files and the network")
-    assert '"isolation": "none, nothing keeps' in (tmp_path / "run/run.json").read_text()
+    assert first.endswith("isolation: none: jobs could read this user's files and use the network")
+    assert '"isolation": "none: jobs could read' in (tmp_path / "run/run.json").read_text()
 
 
 def test_data_that_are_no_files_are_refused(mine: Path, tmp_path: Path, sample: Path) -> None:

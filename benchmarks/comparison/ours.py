@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 import train
-from fitting import fit_model
-from preprocess import TARGETS
+from challenge.fitting import fit_model
+from challenge.targets import TARGETS
 
 from .data import Data
 

@@ -1,6 +1,5 @@
 """Step 1: fit the model, partial least squares (PLS). Step 3: load it and answer requests."""
 
-import sys
 from typing import Any
 
 import numpy as np
@@ -9,12 +8,9 @@ from sklearn.cross_decomposition import PLSRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, scale
 
-sys.path.append("/opt/ml/code")  # some serving containers do not put this file's folder on the path
-from assays import LimitedRegressor, PerTargetRegressor
-from fitting import main
-from serving import input_fn, model_fn, output_fn, predict_fn, save_model
-
-__all__ = ["fit", "input_fn", "model_fn", "output_fn", "predict_fn", "save_model"]
+from challenge.meta_estimators import LimitedRegressor, PerTargetRegressor
+from challenge.serving import input_fn, model_fn, output_fn, predict_fn
+from challenge.training import main
 
 
 def fit(inputs: pd.DataFrame, targets: pd.DataFrame, holes: np.ndarray, n_components: int = 15) -> Any:
@@ -25,6 +21,4 @@ def fit(inputs: pd.DataFrame, targets: pd.DataFrame, holes: np.ndarray, n_compon
 
 
 if __name__ == "__main__":
-    import train  # so that a class of this file is pickled as train.X and not as __main__.X
-
-    main(train)
+    main()

@@ -1,6 +1,5 @@
 """Step 1: fit the model, gradient-boosted trees (XGBoost). Step 3: load it and answer requests."""
 
-import sys
 from typing import Any
 
 import numpy as np
@@ -9,12 +8,9 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from xgboost import XGBRegressor
 
-sys.path.append("/opt/ml/code")  # some serving containers do not put this file's folder on the path
-from assays import LimitedRegressor, PerTargetRegressor
-from fitting import main
-from serving import input_fn, model_fn, output_fn, predict_fn, save_model
-
-__all__ = ["fit", "input_fn", "model_fn", "output_fn", "predict_fn", "save_model"]
+from challenge.meta_estimators import LimitedRegressor, PerTargetRegressor
+from challenge.serving import input_fn, model_fn, output_fn, predict_fn
+from challenge.training import main
 
 
 def fit(
@@ -34,6 +30,4 @@ def fit(
 
 
 if __name__ == "__main__":
-    import train  # so that a class of this file is pickled as train.X and not as __main__.X
-
-    main(train)
+    main()

@@ -36,7 +36,7 @@ CODES = RuleCodes()
 @click.option("--list", "list_rules", is_flag=True, help="Print the rules, and check nothing.")
 @click.option("--select", type=CODES, multiple=True, help="Only these rules: codes, or how they begin, as RC1,RC203.")
 @click.option("--ignore", type=CODES, multiple=True, help="Leave these rules out.")
-@click.option("--public", type=FILE, help="Data with assays to run with.  [default: those in data/, or a sample]")
+@click.option("--public", type=FILE, help="Data with assays.  [default: data/ of SUBMISSION or here, or a sample]")
 @click.option(
     "--isolation",
     type=click.Choice(["auto", "required", "off"]),

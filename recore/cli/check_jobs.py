@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recore import interrupts
+from recore.cli.default_data import find_default_data
 from recore.cli.destination import ROOT, open_embedded
-from recore.cli.run import DEFAULT_FILES
 from recore.pipeline.jobs import Services
 from recore.pipeline.requests import RunSettings
 from recore.pipeline.submission import read_submission
@@ -47,12 +47,13 @@ def open_experiments(
         folder = Path(stack.enter_context(interrupts.deferred_at_both_ends(make_folder)))
         results = folder / "results"
         results.mkdir()
-        data = PublicData(_find_data(public, folder), tuple(host["TARGETS"]))
+        data = PublicData(_find_data(submission, public, folder), tuple(host["TARGETS"]))
         click.echo(f"check: data: {data.path}, rows: {data.rows:,}", err=True)
         destination = stack.enter_context(open_embedded("process", isolation, None))
         click.echo(f"check: on {destination.endpoint}, isolation: {destination.isolation}", err=True)
         name = f"recore-check-{uuid.uuid4().hex[:8]}"
-        settings = RunSettings(name, destination.bucket, destination.role, destination.image)
+        place = (destination.bucket, destination.role, destination.image)
+        settings = RunSettings(name, *place, pass_paths=not destination.has_ml)
         watch = stack.enter_context(_show_steps())
         builder = _find_builder(stack, name) if builds else None
         with Experiments(destination.services, settings, files, data, weights, results, watch, builder) as experiments:
@@ -76,10 +77,11 @@ def _find_builder(stack: contextlib.ExitStack, name: str) -> tuple[Services, Run
     return destination.services, RunSettings(f"{name}-build", destination.bucket, destination.role, BUILD_IMAGE)
 
 
-def _find_data(public: Path | None, folder: Path) -> Path:
+def _find_data(submission: Path, public: Path | None, folder: Path) -> Path:
     """The data to check with; a sample is made in the folder where there are none."""
-    if public or DEFAULT_FILES["public"].exists():
-        return public or DEFAULT_FILES["public"]
+    public = public or find_default_data(submission)["public"]
+    if public.exists():
+        return public
     from recore.dataset.sample_files import FILES, Plan, make_sample
 
     make_sample(folder / "sample", Plan(rows=SAMPLE_ROWS, holes=SAMPLE_HOLES))

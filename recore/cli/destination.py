@@ -25,7 +25,10 @@ SERVICES = ("sagemaker", "s3", "logs", "cloudwatch")
 
 @dataclass(frozen=True)
 class Destination:
-    """Clients, and what the requests and the record of a run need to know about the place that they lead to."""
+    """Clients, and what the requests and the record of a run need to know about the place that they lead to.
+
+    has_ml: whether jobs have a folder /opt/ml, as they do unless they are processes without a sandbox.
+    """
 
     services: Services
     bucket: str
@@ -34,15 +37,14 @@ class Destination:
     endpoint: str
     region: str
     isolation: str
+    has_ml: bool = True
 
 
-def open_destination(options: dict[str, Any], trusted: bool) -> AbstractContextManager[Destination]:
-    """The destination that a command's options choose. trusted: the submission is this repository's own.
+def open_destination(options: dict[str, Any], strict: bool) -> AbstractContextManager[Destination]:
+    """The destination that a command's options choose. strict: isolation is required unless an option says otherwise.
 
-    Other submissions do not meet private assays without isolation. Raises UsageError for options that exclude each
-    other.
+    Raises UsageError for options that exclude each other.
     """
-    strict = bool(options["actual"]) and not trusted
     if options["engine"] == "docker" or (options["engine"] == "process" and not os.environ.get("AWS_ENDPOINT_URL")):
         if options["role"] or options["bucket"]:
             raise click.UsageError("--role and --bucket are for --engine aws")
@@ -66,11 +68,10 @@ def open_embedded(engine: str, isolation: str, image: str | None) -> Iterator[De
     with interrupts.deferred_at_both_ends(partial(Simulator, isolation=isolation, engine=engine)) as simulator:
         description = simulator.isolation.name
         if not simulator.enforced:
-            description += ", nothing keeps a job from this user's files and the network"
+            description += ": jobs could read this user's files and use the network"
         services = Services(*(simulator.client(name) for name in SERVICES))
-        yield Destination(
-            services, BUCKET, ROLE_ARN, image or IMAGE, "the embedded simulator", REGION, isolation=description
-        )
+        place = (BUCKET, ROLE_ARN, image or IMAGE, "the embedded simulator", REGION, description)
+        yield Destination(services, *place, has_ml=simulator.enforced)
 
 
 def _remote(options: dict[str, Any], strict: bool) -> Destination:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recore.cli.common import FILE, FOLDER, progress_bar
+from recore.cli.default_data import find_default_data
 from recore.pipeline.text import plain
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
 
 @click.command()
 @click.argument("submission", type=FOLDER, default=Path())
-@click.option("--public", type=FILE, default=Path("data/public/public.csv.gz"), help="Data with assays.")
+@click.option("--public", type=FILE, help="Data with assays.  [default: data/ of SUBMISSION or here]")
 @click.option("--out", type=FILE, default=Path("validate.html"), help="The report.")
 @click.option("--rows", type=click.IntRange(2), default=2500, help="Use at most this many, evenly from every hole.")
 @click.option(
@@ -65,7 +66,7 @@ def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
 )
 @click.option("--seed", type=click.IntRange(0), default=0, help="Seed of the first folds; each repeat adds one.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-def validate(submission: Path, public: Path, out: Path, as_json: bool, **settings: Any) -> None:
+def validate(submission: Path, public: Path | None, out: Path, as_json: bool, **settings: Any) -> None:
     """Cross-validate a submission on held-out drill holes.
 
     Writes an HTML report, and its numbers into a folder beside it. SUBMISSION is a folder with preprocess.py and
@@ -89,6 +90,7 @@ def validate(submission: Path, public: Path, out: Path, as_json: bool, **setting
     from recore.report.validate.workers import SubmissionError
 
     check_place(out)
+    public = public or find_default_data(submission)["public"]
     with progress_bar() as progress:
         task = progress.add_task("validate", total=None)
 

@@ -11,6 +11,7 @@ import click
 
 from recore import interrupts
 from recore.cli.common import FILE
+from recore.cli.default_data import find_default_data
 from recore.pipeline.data import DataFiles
 from recore.pipeline.requests import Instances, RunSettings, describe_limits
 from recore.pipeline.run_folder import RunFolder
@@ -24,16 +25,11 @@ if TYPE_CHECKING:
     from recore.pipeline.four_steps import PipelineRun
 
 ROOT = Path(__file__).parents[2]
-DEFAULT_FILES = {
-    "public": Path("data/public/public.csv.gz"),
-    "private": Path("data/private/private.csv.gz"),
-    "actual": Path("data/private/actual.csv.gz"),
-}
 
 
 @click.command()
 @click.argument("submission", type=click.Path(path_type=Path), default=Path())
-@click.option("--public", type=FILE, help="Data with assays.  [default: the files in data/]")
+@click.option("--public", type=FILE, help="Data with assays.  [default: data/ of SUBMISSION or here]")
 @click.option("--private", type=FILE, help="Data without assays.")
 @click.option("--actual", type=FILE, help="The assays of the private data; only the scoring job sees them.")
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder.  [default: runs/ and the time]")
@@ -42,7 +38,7 @@ DEFAULT_FILES = {
 @click.option(
     "--isolation",
     type=click.Choice(["auto", "required", "off"]),
-    help="Sandbox around jobs.  [default: required for another's submission with --actual, otherwise auto]",
+    help="Sandbox around jobs.  [default: required with --actual unless SUBMISSION is here, otherwise auto]",
 )
 @click.option("--max-payload", type=click.IntRange(1, 100), default=100, help="MB; larger inputs are sent by lines.")
 @click.option("--role", help="AWS: the ARN of the jobs' role.")
@@ -78,21 +74,22 @@ def run(submission: Path, note: str, as_json: bool, ascii_only: bool, **options:
     from recore.pipeline.four_steps import PipelineRun
     from recore.pipeline.record import clean_note
 
-    data, files = _find_data(options), read_submission(submission)
+    strict = options["actual"] is not None and submission.resolve() != ROOT  # private assays meet another's work
+    data, files = _find_data(submission, options), read_submission(submission)
     job_options: dict[str, Any] = {"max_payload": options["max_payload"]}
     for job in ("training", "processing", "transform"):
         job_options[job] = _parse_instances(job, options[f"{job}_instances"])
     now, folder = datetime.datetime.now(datetime.UTC), Path.cwd()  # it can be gone in the end
     run_folder = RunFolder(options["out"] or Path("runs", f"{now:%Y-%m-%dT%H-%M-%S}"))
     console = Console(stderr=True, highlight=False)
-    trusted = submission.resolve() == ROOT
-    with open_destination(options, trusted) as destination, run_folder:
+    with open_destination(options, strict) as destination, run_folder:
         name = f"recore-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
+        job_options["pass_paths"] = not destination.has_ml
         settings = RunSettings(name, destination.bucket, destination.role, destination.image, **job_options)
         pipeline_run = PipelineRun(
             destination.services, settings, files, data, ROOT / "score.py", run_folder.path, options["keep"]
         )
-        _announce(destination, settings, options["engine"], console)
+        _announce(destination, settings, options["engine"], data, console)
         context = {
             "note": clean_note(note),
             "arguments": {"submission": submission} | options,
@@ -117,10 +114,10 @@ def run(submission: Path, note: str, as_json: bool, ascii_only: bool, **options:
     raise SystemExit(int(pipeline_run.state != "Completed"))
 
 
-def _find_data(options: dict[str, Any]) -> DataFiles:
-    """The data files that the options name, checked. Without any, those in data/ are added to the options."""
-    if not any(options[name] for name in DEFAULT_FILES):
-        options |= {name: path for name, path in DEFAULT_FILES.items() if path.exists() or name == "public"}
+def _find_data(submission: Path, options: dict[str, Any]) -> DataFiles:
+    """The data files that the options name, checked. Without any, the default files are added to the options."""
+    if not any(options[name] for name in ("public", "private", "actual")):
+        options |= find_default_data(submission)
     if options["public"] is None:
         raise click.UsageError("--private and --actual need --public")
     data = DataFiles(options["public"], options["private"], options["actual"])
@@ -137,9 +134,14 @@ def _parse_instances(job: str, value: str) -> Instances:
     return Instances(match[1], int(match[2] or 1))
 
 
-def _announce(destination: "Destination", settings: RunSettings, engine: str, console: "Console") -> None:
-    """Print where jobs will run, and on AWS what they may cost, before anything starts."""
-    lines = [f"run: on {destination.endpoint}, isolation: {destination.isolation}"]
+def _announce(
+    destination: "Destination", settings: RunSettings, engine: str, data: DataFiles, console: "Console"
+) -> None:
+    """Print where jobs will run, with which data, and on AWS what they may cost, before anything starts."""
+    lines = [
+        f"run: on {destination.endpoint}, isolation: {destination.isolation}",
+        "run: " + ", ".join(f"{name} {path}" for name, path in data.files.items()),
+    ]
     if engine == "aws":
         lines.append(f"aws: region {destination.region}, bucket {destination.bucket}, role {destination.role}")
         lines += [f"aws: {line}" for line in describe_limits(settings)]

@@ -11,7 +11,7 @@ from recore.doctor.system import install_command
 
 VERSION = (3, 12)
 PINNED = re.compile(r"([A-Za-z0-9][\w.-]*)(?:\[[^]]*\])?\s*(?:==\s*([^\s;#]+))?")
-CONTAINER = ("requirements.txt", "requirements-container.txt")
+CONTAINER = ("requirements.txt", "requirements/container.txt")
 
 
 def check_python(root: Path) -> Check:
@@ -50,7 +50,7 @@ def check_container_packages(root: Path) -> Check:
 
 def check_recore_packages(root: Path) -> Check:
     """Whether the packages that recore itself needs are installed."""
-    required = [name for name, _ in read_requirements(root / "requirements-recore.txt")]
+    required = [name for name, _ in read_requirements(root / "requirements/recore.txt")]
     if missing := [name for name in required if installed_version(name) is None]:
         cost = "The commands that import these end with an error."
         return Check("packages", FAIL, f"not installed: {', '.join(missing)}", cost, "make setup")

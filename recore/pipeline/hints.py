@@ -39,15 +39,16 @@ def hint_for(exception: LoggedException, step: str, submission: Path, installs: 
     if cause.type.endswith("AttributeError") and (named := IN_MAIN.match(cause.message)):
         return (
             f"move {named['name']} from train.py to another module, add that to py_modules of setup.py, and import it "
-            "in train.py; or end train.py as the template does, with `import train` and `main(train)`. A pickle looks "
-            "up a class in the module that defined it, and train.py is not the main program of the job that predicts."
+            "in train.py; or end train.py as the template does, with main() of challenge/training.py, which imports "
+            "train. A pickle looks up a class in the module that defined it, and train.py is not the main program of "
+            "the job that predicts."
         )
     if step.endswith("train") and GAPS.search(cause.message):
         if any("/metrics/" in frame.path for frame in cause.frames):
             return "assays have gaps: compute each target's metric on the rows where it was measured."
         return (
-            "assays have gaps: wrap the estimator in PerTargetRegressor of assays.py, which fits each target on the "
-            "rows where it was measured; put wrappers such as TransformedTargetRegressor inside it."
+            "assays have gaps: wrap the estimator in PerTargetRegressor of challenge/meta_estimators.py, which fits "
+            "each target on the rows where it was measured; put wrappers such as TransformedTargetRegressor inside it."
         )
     return None
 

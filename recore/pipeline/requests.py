@@ -40,7 +40,8 @@ class Instances:
 class RunSettings:
     """What the requests of one run share. name: of the run, unique; the names of its jobs and objects begin with it.
 
-    max_payload: a file of at most this many MB goes to the model in one request, a larger one by lines.
+    max_payload: a file of at most this many MB goes to the model in one request, a larger one by lines. pass_paths:
+    there is no /opt/ml in the jobs, so that preprocess.py needs its paths as arguments.
     """
 
     name: str
@@ -51,6 +52,7 @@ class RunSettings:
     processing: Instances = field(default_factory=Instances)
     transform: Instances = field(default_factory=Instances)
     max_payload: int = LARGEST_PAYLOAD
+    pass_paths: bool = False
 
     def key(self, *names: str) -> str:
         """The key of an object."""
@@ -123,12 +125,19 @@ def training_request(settings: RunSettings) -> Request:
 
 
 def preprocessing_request(settings: RunSettings, side: str) -> Request:
-    """Step 2: preprocess.py alone, without arguments; public and private data have the same path in their job."""
+    """Step 2: preprocess.py alone; public and private data have the same path in their job.
+
+    It is started without arguments, as on the platform: its defaults must be right.
+    """
+    paths = {
+        "--input": f"{PROCESSING}/input/public/public.csv.gz",
+        "--output": f"{PROCESSING}/output/preprocess/public.csv",
+    }
     return processing_request(
         settings,
         f"{side} preprocess",
         script=PREPROCESS,
-        arguments=[],
+        arguments=[word for pair in paths.items() for word in pair] if settings.pass_paths else [],
         sources={"public": data_place(side)},
         output=inputs_place(side),
     )

@@ -222,5 +222,8 @@ def _choose_isolation(engine: str, isolation: str, ends: contextlib.ExitStack) -
         return Docker(client)
     bubblewrap = None if isolation == "off" else find_bubblewrap()
     if isolation == "required" and bubblewrap is None:
-        raise OSError("isolation is required, and bubblewrap does not work here: install it, or allow user namespaces")
+        raise OSError(
+            "isolation is required, and bubblewrap does not work here: install it and allow user namespaces, or, for "
+            "code that you trust, choose --isolation auto"
+        )
     return bubblewrap or Unsandboxed()

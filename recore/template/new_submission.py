@@ -1,10 +1,8 @@
 """Writes a new submission: the template's files with one of its models, without the tools around a submission."""
 
 import os
-import re
 import shutil
 import tempfile
-from modulefinder import ModuleFinder
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -15,6 +13,7 @@ FILES = (
     *("preprocess.py", "train.py", "predict.py", "score.py", "setup.py", "requirements.txt", "MANIFEST.in"),
     *("submission.yml", ".unearthed_challenge.json", ".python-version"),
 )
+PACKAGE = Path("challenge")
 TESTS = Path("tests/contract")
 
 
@@ -55,20 +54,7 @@ def _fill(folder: Path, model: str) -> None:
         if (example / "requirements.txt").is_file():
             with (folder / "requirements.txt").open("a") as file:
                 file.write((example / "requirements.txt").read_text())
-    modules = find_modules(folder / "train.py")
-    for name in modules:
-        if not (folder / f"{name}.py").exists():
-            shutil.copy(ROOT / f"{name}.py", folder)
-    setup = (folder / "setup.py").read_text()
-    listed = ", ".join(f'"{name}"' for name in modules)
-    (folder / "setup.py").write_text(re.sub(r"py_modules=\[.*?\]", f"py_modules=[{listed}]", setup, flags=re.DOTALL))
+    shutil.copytree(ROOT / PACKAGE, folder / PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / TESTS, folder / TESTS, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(EXTRA_FILES / "Makefile", folder)
     shutil.copy(EXTRA_FILES / "gitignore", folder / ".gitignore")
-
-
-def find_modules(script: Path) -> list[str]:
-    """The names of the script and of all template modules that it imports, directly or indirectly."""
-    finder = ModuleFinder([str(script.parent), str(ROOT)])  # it only reads them, and finds no other modules
-    finder.run_script(str(script))
-    return sorted({script.stem} | {name for name in finder.modules if (ROOT / f"{name}.py").is_file()})

@@ -12,7 +12,7 @@ from support.data_files import write_csv
 
 from benchmarks.comparison import data as comparison_data
 from benchmarks.comparison import folds
-from preprocess import TARGETS
+from challenge.targets import TARGETS
 
 
 def test_the_largest_groups_are_public_ones(data: comparison_data.Data) -> None:

@@ -12,7 +12,7 @@ from support.checkout import ROOT, run
 
 from benchmarks.comparison import data as comparison_data
 from benchmarks.comparison import folds, methods, ours, scoring, tuning
-from preprocess import TARGETS
+from challenge.targets import TARGETS
 
 
 @pytest.mark.parametrize("method", methods.METHODS)

@@ -17,7 +17,7 @@ INTERNAL = {"_distutils_hack", "gethostname", "_cffi_backend", "_sodium", "_yaml
 def pinned() -> dict[str, str]:
     """Return the versions in the requirements files, by normalised names."""
     lines = (ROOT / "requirements.txt").read_text().partition(YOURS)[0].splitlines()
-    lines += (ROOT / "requirements-container.txt").read_text().splitlines()
+    lines += (ROOT / "requirements/container.txt").read_text().splitlines()
     requirements = [Requirement(line) for line in lines if line and not line.startswith("#")]
     return {canonicalize_name(each.name): str(each.specifier).removeprefix("==") for each in requirements}
 

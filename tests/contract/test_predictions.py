@@ -38,7 +38,7 @@ def test_every_measured_target_is_predicted_and_never_below_zero(whole: np.ndarr
     for row, column in np.argwhere(measured & ~(np.isfinite(whole) & (whole >= 0)))[:1]:
         pytest.fail(
             f"{names[column]}, row {row + 1}: {whole[row, column]} is predicted; a finite number, not below zero, is "
-            "needed: LimitedRegressor of assays.py keeps predictions within limits",
+            "needed: LimitedRegressor of challenge/meta_estimators.py keeps predictions within limits",
             pytrace=False,
         )
 

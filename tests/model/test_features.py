@@ -8,7 +8,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from features import SpectralFeatures
+from challenge.features import SpectralFeatures
 
 
 def name_of(value: object) -> str:

@@ -16,8 +16,8 @@ from support.exact_ridge import fit as exact_fit
 from support.exact_ridge import predictions
 from support.fuzzing import examples
 
-import ridge
-from ridge import GroupRidgeCV
+from challenge import ridge
+from challenge.ridge import GroupRidgeCV
 
 ALPHAS = np.geomspace(1e-5, 1e5, 13)
 
@@ -248,7 +248,7 @@ def test_the_pickle_holds_no_training_rows() -> None:
 def test_threads_do_not_change_the_numbers() -> None:
     program = (
         "import os; os.cpu_count = lambda: {}\n"
-        "import numpy as np; from features import *; from ridge import *\n"
+        "import numpy as np; from challenge.features import *; from challenge.ridge import *\n"
         "r = np.random.default_rng(0); X = r.normal(size=(300, 40))\n"
         "Y = X @ r.normal(size=(40, 6)) + r.normal(size=(300, 6))\n"
         "Y[r.random(Y.shape) < 0.05] = np.nan\n"

@@ -255,11 +255,11 @@ def with_value(datum: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
         (lambda datum: {name: values[:3] for name, values in datum.items()}, "the request: 3 channels"),
         (
             lambda datum: {name: values[:-7] for name, values in datum.items()},
-            "not the bins that the model was trained",
+            "not the columns that the model was trained",
         ),
         (
             lambda datum: datum | {"wavenumbers": [value + 0.5 for value in datum["wavenumbers"]]},
-            "not the bins that the model was trained on",
+            "not the columns that the model was trained on",
         ),
         (
             lambda datum: datum | {"absorbances": [0] * 171},

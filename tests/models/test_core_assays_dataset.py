@@ -94,7 +94,7 @@ def test_sources_that_cannot_be_imported(
 
 def container_files() -> set[str]:
     """The files of all packages that the container has."""
-    pinned = "".join((ROOT / name).read_text() for name in ("requirements.txt", "requirements-container.txt"))
+    pinned = "".join((ROOT / name).read_text() for name in ("requirements.txt", "requirements/container.txt"))
     waiting, names = re.findall(r"^([\w.-]+)==", pinned, re.MULTILINE), set[str]()
     while waiting:
         name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()

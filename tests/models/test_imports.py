@@ -23,5 +23,5 @@ def test_what_is_imported() -> None:
 
 
 def test_the_container_has_these_packages() -> None:
-    requirements = (ROOT / "requirements-container.txt").read_text()
+    requirements = (ROOT / "requirements/container.txt").read_text()
     assert all(f"\n{name}==" in requirements for name in SHIPPED)

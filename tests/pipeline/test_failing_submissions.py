@@ -86,7 +86,7 @@ FAILURES = {
         "train",
         "ValueError: Input y contains NaN. (train.py, line 37, in main)",
         logged="ValueError: Input y contains NaN.",
-        advice="assays have gaps: wrap the estimator in PerTargetRegressor of assays.py",
+        advice="assays have gaps: wrap the estimator in PerTargetRegressor of challenge/meta_estimators.py",
         **change("train.py", "    print(", GAPS),
     ),
     "a package that requirements.txt does not name": Failure(

@@ -135,8 +135,9 @@ def test_the_exception_stands_first_and_the_toolkit_nowhere(tmp_path: Path) -> N
     step.reason, step.exception = read_reason("AlgorithmError: See job logs", log)
     assert explain_failure(step, tmp_path, tmp_path) == [
         f"recore: train failed: {NAN}",
-        "  what to do: assays have gaps: wrap the estimator in PerTargetRegressor of assays.py, which fits each target "
-        "on the rows where it was measured; put wrappers such as TransformedTargetRegressor inside it.",
+        "  what to do: assays have gaps: wrap the estimator in PerTargetRegressor of challenge/meta_estimators.py, "
+        "which fits each target on the rows where it was measured; put wrappers such as TransformedTargetRegressor "
+        "inside it.",
         "  its last lines:",
         "    fitting",
         *(f"    {line}" for line in RAISED.splitlines()),
@@ -231,7 +232,7 @@ def hint(text: str, step: str, folder: Path, **options: bool) -> str | None:
     ],
 )
 def test_targets_with_gaps(words: str, tmp_path: Path) -> None:
-    assert "PerTargetRegressor of assays.py" in str(hint(raised(words), "train", tmp_path))
+    assert "PerTargetRegressor of challenge/meta_estimators.py" in str(hint(raised(words), "train", tmp_path))
     assert hint(raised(words), "public predict", tmp_path) is None
 
 

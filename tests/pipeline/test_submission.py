@@ -111,6 +111,7 @@ def test_of_this_repository_the_modules_that_setup_py_names(tmp_path: Path) -> N
     for path in ROOT.iterdir():
         if path.is_file():
             shutil.copy(path, folder)
+    shutil.copytree(ROOT / "challenge", folder / "challenge", ignore=shutil.ignore_patterns("__pycache__"))
     files = read_submission(ROOT).files
     assert files == distributed({"this": folder}, tmp_path)["this"]
     assert set(files) == {*UPLOADED, "requirements.txt"}

@@ -71,11 +71,12 @@ def test_rmse_bias_and_rpiq_are_those_of_the_predictions(numbers: Path) -> None:
 def test_the_templates_predictions_are_of_holes_that_were_held_out(small_file: Path) -> None:
     """Its fit called here, as train.py calls it, on the same folds. Without time, optional fits alone are skipped."""
     import train
-    from fitting import fit_model
+    from challenge.fitting import fit_model
+    from challenge.training import read
 
     page = validate(ROOT, small_file, ValidationSettings(repeats=2, minutes=0))
     predicted = item(page, "predicted")[[f"{name} predicted holes" for name in TARGETS]].to_numpy()
-    inputs, targets, holes = preprocess(small_file, return_holes=True)
+    inputs, targets, holes = read(str(small_file))
     training, held_out = next(iter(GroupKFold(5, shuffle=True, random_state=0).split(inputs, groups=holes.astype(str))))
     assert not set(holes[training]) & set(holes[held_out])
     model, _ = fit_model(train.fit, inputs.iloc[training], targets.iloc[training], holes[training], {})

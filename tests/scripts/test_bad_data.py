@@ -19,6 +19,7 @@ from support.scripts import run_here
 
 import preprocess
 import train
+from challenge.files import DataError
 
 
 def changed(data: pd.DataFrame, row: int, column: str, value: object) -> pd.DataFrame:
@@ -136,7 +137,7 @@ def model(project: Path) -> object:
 @given(body=st.binary(max_size=80) | st.text(max_size=80))
 def test_a_request_of_any_text_is_a_data_error_with_a_reason(body: bytes | str, model: object) -> None:
     """No text of this length holds the model's bins."""
-    with pytest.raises(preprocess.DataError, match=r"\w"):
+    with pytest.raises(DataError, match=r"\w"):
         train.predict_fn(train.input_fn(body, "text/csv"), model)
 
 
@@ -154,7 +155,7 @@ def test_any_cells_are_predicted_or_a_data_error(rows: list[tuple[int, object]],
         assert predicted.shape == (len(rows), len(preprocess.TARGETS))
         assert (predicted >= 0).all()
     else:
-        with pytest.raises(preprocess.DataError, match=r"not a number|empty or not finite"):
+        with pytest.raises(DataError, match=r"not a number|empty or not finite"):
             train.predict_fn(train.input_fn("\n".join(lines), "text/csv"), model)
 
 

@@ -1,4 +1,4 @@
-"""fitting.py: how fit() is called, what it may return, and what is held out."""
+"""challenge/fitting.py and validation.py: how fit() is called, what it may return, and what is held out."""
 
 import argparse
 
@@ -8,10 +8,11 @@ import pytest
 from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import LinearRegression
 
-import fitting
 import preprocess
 import score
-from fitting import FitError, add_arguments, fit_model, hold_out, hyperparameters
+from challenge.fitting import FitError, add_arguments, fit_model, hyperparameters
+from challenge.targets import WEIGHTS
+from challenge.validation import hold_out
 
 HOLES = np.repeat(list("abcdef"), 5)
 
@@ -145,7 +146,7 @@ def test_an_estimator_that_cannot_take_gaps_is_told_what_to_use(data) -> None:
     inputs, targets, holes = data
     with pytest.raises(ValueError, match="NaN") as raised:
         fit_model(linear, inputs, targets.mask(targets > 10), holes, {})
-    assert "PerTargetRegressor of assays.py" in raised.value.__notes__[0]
+    assert "PerTargetRegressor of challenge/meta_estimators.py" in raised.value.__notes__[0]
 
 
 def test_each_row_is_predicted_by_a_model_that_has_not_seen_its_hole(data) -> None:
@@ -198,6 +199,5 @@ def test_a_fold_that_cannot_be_fitted_is_left_out_and_reported(data, capsys: pyt
 
 
 def test_weights_equal_those_of_score_py() -> None:
-    assert tuple(fitting.WEIGHTS.get(name, 0.01) for name in score.TARGETS) == score.WEIGHTS
-    assert set(fitting.WEIGHTS) <= set(score.TARGETS)
+    assert (tuple(WEIGHTS), tuple(WEIGHTS.values())) == (score.TARGETS, score.WEIGHTS)
     assert score.TARGETS == preprocess.TARGETS

@@ -163,16 +163,6 @@ def test_step_2_does_not_import_pandas(sample: Path, tmp_path: Path) -> None:
     assert done.stdout.splitlines()[-1] == "False", done.stderr
 
 
-def test_holes_come_with_the_rows_where_they_are_asked_for(sample: Path, public: pd.DataFrame) -> None:
-    path = sample / "public/public.csv.gz"
-    inputs, targets, holes = preprocess.preprocess(path, return_holes=True)
-    assert list(holes) == list(public["SiteID"])
-    for both in zip((inputs, targets), preprocess.preprocess(path), strict=True):
-        pd.testing.assert_frame_equal(*both)
-    *_, holes = preprocess.preprocess(sample / "private/private.csv.gz", return_holes=True)
-    assert len(set(holes)) == 3
-
-
 @pytest.mark.timing
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
     def peak(rows: int) -> int:

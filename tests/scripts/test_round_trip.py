@@ -13,6 +13,7 @@ from support.scripts import run_here
 
 import preprocess
 import train
+from challenge.files import DataError
 
 TOLERANCE = 1e-9  # relative: a matrix product's last bits differ with the number of rows
 
@@ -124,7 +125,7 @@ def test_missing_targets_are_empty_cells() -> None:
     [
         ("", "text/csv", "Empty CSV"),
         (b"\n\n", "text/csv", "Empty CSV"),
-        ("0\n1\n", "text/csv", "no bins"),
+        ("0\n1\n", "text/csv", "no inputs"),
         ("[[1, 2]]", "application/json", "send text/csv"),
         ("0,1.5\n", None, "send text/csv"),
         ("0,1.5,2.5\n", "text/csv", "other channels"),
@@ -135,7 +136,7 @@ def test_missing_targets_are_empty_cells() -> None:
 def test_a_bad_request_is_refused_with_its_reason(
     model: object, body: str | bytes, content_type: str, reason: str
 ) -> None:
-    with pytest.raises(preprocess.DataError, match=reason):
+    with pytest.raises(DataError, match=reason):
         train.predict_fn(train.input_fn(body, content_type), model)
 
 
@@ -144,12 +145,12 @@ def test_a_bad_cell_is_refused(model: object, lines: list[str], cell: str, reaso
     row = lines[3].split(",")
     row[8] = cell
     for header in (lines[0], lines[1]):
-        with pytest.raises(preprocess.DataError, match=reason):
+        with pytest.raises(DataError, match=reason):
             train.predict_fn(train.input_fn(header + ",".join(row), "text/csv"), model)
 
 
 def test_a_bad_cell_without_header_is_found_by_its_column(model: object, lines: list[str]) -> None:
-    with pytest.raises(preprocess.DataError, match="column 2: not a number: 'abc'"):
+    with pytest.raises(DataError, match="column 2: not a number: 'abc'"):
         train.input_fn("0,abc" + lines[1][lines[1].index(",", 2) :], "text/csv")
 
 

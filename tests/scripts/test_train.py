@@ -23,9 +23,9 @@ from train import model_fn
 FIT = '''
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
-from assays import LimitedRegressor, PerTargetRegressor
-from fitting import main
-from serving import input_fn, model_fn, output_fn, predict_fn, save_model
+from challenge.meta_estimators import LimitedRegressor, PerTargetRegressor
+from challenge.training import main
+from challenge.serving import input_fn, model_fn, output_fn, predict_fn
 
 class Mine(RegressorMixin, BaseEstimator):
     """A class of train.py itself."""
@@ -40,8 +40,7 @@ def fit(inputs, targets, holes, factor: float = 1.0, **anything):
     return LimitedRegressor(PerTargetRegressor(Mine())).fit(inputs, factor * targets)
 
 if __name__ == "__main__":
-    import train
-    main(train)
+    main()
 '''
 
 

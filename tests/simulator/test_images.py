@@ -150,7 +150,7 @@ def test_programs_of_xgboost_know_the_version_that_is_named(image: str, version:
 
 
 def test_xgboost_is_the_package_of_the_development_environment() -> None:
-    assert xgboost.PACKAGE in (ROOT / "requirements-dev.txt").read_text().splitlines()
+    assert xgboost.PACKAGE in (ROOT / "requirements/dev.txt").read_text().splitlines()
     assert refusal(XGBOOST) is None
 
 

@@ -9,8 +9,15 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-MODULES = ast.literal_eval(re.search(r"py_modules=(\[.*?\])", (ROOT / "setup.py").read_text(), re.DOTALL)[1])
-UPLOADED = tuple(f"{name}.py" for name in MODULES)
+_SETUP = (ROOT / "setup.py").read_text()
+MODULES, PACKAGES = (
+    ast.literal_eval(found[1]) if (found := re.search(rf"{name}=(\[.*?\])", _SETUP, re.DOTALL)) else []
+    for name in ("py_modules", "packages")
+)
+UPLOADED = (
+    *(f"{name}.py" for name in MODULES),
+    *sorted(f"{name}/{path.name}" for name in PACKAGES for path in (ROOT / name).glob("*.py")),
+)
 # For scripts whose numbers are not compared to the last digit with those of jobs, which have the machine's threads.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 SCRIPTS = (*UPLOADED, "predict.py", "score.py")
@@ -41,7 +48,8 @@ def run(*command: object, cwd: Path, **variables: str) -> subprocess.CompletedPr
 def copy_scripts(folder: Path, *names: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name in names or SCRIPTS:
-        shutil.copy(ROOT / name, folder)
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
     return folder
 
 

@@ -53,8 +53,12 @@ def exit_status(script: Path) -> int:
 def modules_of(folder: Path) -> Iterator[None]:
     """Import modules from a submission's folder, anew; this process's modules of the same names return afterwards."""
     ours = {str(ROOT), str(ROOT / "tests"), ""}
-    names = {path.stem for path in folder.glob("*.py")} | {name.removesuffix(".py") for name in SCRIPTS}
-    kept = {name: sys.modules.pop(name) for name in names & set(sys.modules)}
+    names = {path.stem for path in folder.glob("*.py")} | {Path(name).parts[0].removesuffix(".py") for name in SCRIPTS}
+
+    def loaded() -> list[str]:
+        return [name for name in sys.modules if name.partition(".")[0] in names]
+
+    kept = {name: sys.modules.pop(name) for name in loaded()}
     path = [str(folder), *(place for place in sys.path if place not in ours)]
     # A file that is written again within a second, with the same length, must not be taken from a cache.
     no_cache = mock.patch.object(sys, "dont_write_bytecode", True)
@@ -63,8 +67,8 @@ def modules_of(folder: Path) -> Iterator[None]:
         with mock.patch.object(sys, "path", path), no_cache:
             yield
     finally:
-        for name in names:
-            sys.modules.pop(name, None)
+        for name in loaded():
+            del sys.modules[name]
         sys.modules.update(kept)
 
 

@@ -4,8 +4,8 @@ imports train.py as `train`, and fails to load the model, without ever answering
 
     class Clipped(BaseEstimator): ...   # in train.py, and the model is an instance of it
 
-Fix: move the class to a module of its own that setup.py names, or end train.py as the template does, with `import
-train` and `main(train)`.
+Fix: move the class to a module of its own that setup.py names, or let train.py be imported under its own name, as the
+template's main() does it with `import train`.
 """
 
 from collections.abc import Iterator

@@ -1,11 +1,11 @@
-"""The template's `fitting.py` calls `fit(inputs, targets, holes, ...)` in `train.py` and passes hyperparameters by
-name. It ends the training job if `fit` has fewer than three parameters for the data, or a further one without a
-default.
+"""The template's `challenge/fitting.py` calls `fit(inputs, targets, holes, ...)` in `train.py` and passes
+hyperparameters by name. It ends the training job if `fit` has fewer than three parameters for the data, or a further
+one without a default.
 
     def fit(inputs, targets, n_components=9):        # there is no parameter for the drill holes
 
 Fix: keep the first three parameters and give each further one a default. A submission without the template's
-`fitting.py` is free to do otherwise.
+`challenge/fitting.py` is free to do otherwise.
 """
 
 import ast
@@ -16,7 +16,7 @@ from recore.check.source import SubmissionSource
 
 
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
-    train, fitting = source.script("train.py"), source.script("fitting.py")
+    train, fitting = source.script("train.py"), source.script("challenge/fitting.py")
     if not (
         train and fitting and "hyperparameters" in fitting.functions and fitting in source.reached_from("train.py")
     ):

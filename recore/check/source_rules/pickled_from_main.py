@@ -5,9 +5,9 @@ gunicorn, and `model_fn` fails: `Can't get attribute 'Ridge' on <module '__main_
     class Ridge(BaseEstimator):          # in train.py
         ...
 
-Fix: move the class, or the function that a transformer gets, to a module of its own that `setup.py` names; or end
-`train.py` as the template does, with `import train` and `main(train)`. It is a warning, because the source does not
-show with certainty what is pickled.
+Fix: move the class, or the function that a transformer gets, to a module of its own that `setup.py` names; or let
+`train.py` be imported under its own name, as the template's `main()` does it with `import train`. It is a warning,
+because the source does not show with certainty what is pickled.
 """
 
 import ast
@@ -27,7 +27,7 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
     script = source.script("train.py")
     if script is None:
         return
-    imported = {statement.module for statement in script.imports}
+    imported = {statement.module for each in source.reached_from("train.py") for statement in each.imports}
     renamed = any(isinstance(node, ast.Attribute) and node.attr == "__module__" for node, _ in script.nodes)
     if "train" in imported or BY_VALUE & imported or renamed:
         return
@@ -44,7 +44,7 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
 def _finding(name: str, line: int) -> Finding:
     return Finding(
         f"a pickle that train.py writes names it __main__.{name}, which the model's server does not have",
-        f"move {name} to another module that setup.py names, or let train.py import itself, as the template does",
+        f"move {name} to another module that setup.py names, or let it import train, as the template's main() does",
         Place("train.py", line),
         Level.WARNING,
     )

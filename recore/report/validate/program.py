@@ -4,7 +4,7 @@
 one line of JSON each. A request names a method of SubmissionScripts and its arguments; arrays travel as .npy files. An
 answer to a request that failed has "error", "data" (whether the data file was the cause) and, for an exception of the
 submission's code, "traceback". What the submission prints goes to standard error. The program ends when its standard
-input does. How fit() is called is defined in one place, the template's fitting.py.
+input does. How fit() is called is defined in one place, the template's challenge/fitting.py.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 ARRAYS = ("inputs", "targets", "holes")
-FITTING = Path(__file__).parents[3] / "fitting.py"
+FITTING = Path(__file__).parents[3] / "challenge/fitting.py"
 ALPHAS = ("alpha_min", "alpha_max")  # hyperparameters of fit() that limit its regularisation strengths
 SINGLE_ALPHA = {"alphas": 1, "cv": 2}  # hyperparameters that make a fit with a single strength fast, if fit() has them
 STEP = 0.01  # standard deviations by which a bin is increased and decreased for the slope of the predictions
@@ -56,13 +56,15 @@ class SubmissionScripts:
     def preprocess_file(self, file: str, folder: str, score_script: str) -> dict[str, Any]:
         """Preprocess a data file into a folder; the answer has its rows, the columns and the host's weights."""
         inputs, targets = self.preprocess.preprocess(file)
+        host = runpy.run_path(score_script)
+        if targets is not None:
+            targets = targets.reindex(columns=host["TARGETS"])
         if targets is None or targets.isna().all(axis=None):
             raise DataError(f"{file}: there is no assay to validate with")
         if np.isinf(targets.to_numpy(float)).any():
             raise DataError(f"{file}: an assay is infinite")
         np.save(Path(folder, "inputs.npy"), inputs.to_numpy(float))
         np.save(Path(folder, "targets.npy"), targets.to_numpy(float))
-        host = runpy.run_path(score_script)
         has_alphas = set(ALPHAS) <= set(self.defaults)
         return {
             "rows": len(inputs),
@@ -138,7 +140,7 @@ class SubmissionScripts:
 
 
 def import_fitting() -> Any:
-    """The template's fitting.py, even if the submission has a module of that name."""
+    """The template's challenge/fitting.py, even if the submission has a module of that name."""
     spec = importlib.util.spec_from_file_location("recore_fitting", FITTING)
     assert spec is not None and spec.loader is not None  # noqa: S101, PT018 - a file with that ending has a loader
     module = importlib.util.module_from_spec(spec)

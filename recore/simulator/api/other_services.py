@@ -82,7 +82,7 @@ def _xml_response(body: bytes, status: int) -> Response:
 
 
 def _not_installed(request: Request, error: ModuleNotFoundError) -> ServiceError:
-    """The error of a service of moto's whose packages requirements-recore.txt leaves out."""
+    """The error of a service of moto's whose packages requirements/recore.txt leaves out."""
     reason = f"the Python package {error.name} is not installed, `pip install 'moto[server]'` adds all of them"
     return ServiceError("NotImplemented", f"The simulator does not answer {_service(request)}: {reason}", 501)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from recore.simulator.images.family import CONTAINER, ImageFamily
 from recore.simulator.images.python_environment import PythonEnvironment, environment_in
 
-REQUIREMENTS = Path(__file__).parents[3] / "requirements-pytorch.txt"
+REQUIREMENTS = Path(__file__).parents[3] / "requirements/pytorch.txt"
 
 
 def folder() -> Path:

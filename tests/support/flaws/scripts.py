@@ -7,6 +7,7 @@ from recore.check.rule import Level
 from recore.dataset.targets import DETECTION_LIMITS
 from support.flaws.flaw import INPUT_FN, WARNING, Flaw, name_modules, train
 
+FROM_FITTING = "from challenge.fitting import main\n"
 FITTING = "def hyperparameters(fit):\n    return {}\n\n\ndef main(train):\n    return hyperparameters(train.fit)\n"
 WORK = "def main():\n    print(os.getcwd(), pickle.HIGHEST_PROTOCOL)\n\n\n"
 RUN = 'if __name__ == "__main__":\n'
@@ -82,9 +83,9 @@ SCRIPTS = {
         "train.py",
         "def fit(inputs, targets, components=9):",
         both(
-            train("def fit(inputs, targets, components=9):\n    return main\n", "from fitting import main\n"),
-            write("fitting.py", FITTING),
-            name_modules("fitting"),
+            train("def fit(inputs, targets, components=9):\n    return main\n", FROM_FITTING),
+            write("challenge/fitting.py", FITTING),
+            name_modules("challenge.fitting"),
         ),
     ),
     "fit-parameters-default": Flaw(
@@ -92,9 +93,9 @@ SCRIPTS = {
         "train.py",
         "def fit(inputs, targets, holes, components):",
         both(
-            train("def fit(inputs, targets, holes, components):\n    return main\n", "from fitting import main\n"),
-            write("fitting.py", FITTING),
-            name_modules("fitting"),
+            train("def fit(inputs, targets, holes, components):\n    return main\n", FROM_FITTING),
+            write("challenge/fitting.py", FITTING),
+            name_modules("challenge.fitting"),
         ),
     ),
     "hook-parameters": Flaw(

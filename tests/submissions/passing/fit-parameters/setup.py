@@ -1,3 +1,3 @@
 from setuptools import setup
 
-setup(name="mine", py_modules=["preprocess", "train", "fitting"])
+setup(name="mine", py_modules=["preprocess", "train"], packages=["challenge"])

@@ -3,7 +3,7 @@
 import os
 import pickle
 
-from fitting import main
+from challenge.fitting import main
 
 
 def model_fn(model_dir):

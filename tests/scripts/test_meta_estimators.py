@@ -1,4 +1,4 @@
-"""assays.py: scikit-learn's checks, gaps, targets without any assay, limits."""
+"""challenge/meta_estimators.py: scikit-learn's checks, gaps, targets without any assay, limits."""
 
 import pickle
 
@@ -17,7 +17,7 @@ from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.utils.estimator_checks import estimator_checks_generator
 from support.fuzzing import examples
 
-from assays import LimitedRegressor, PerTargetRegressor
+from challenge.meta_estimators import LimitedRegressor, PerTargetRegressor
 
 CHECKED = [
     PerTargetRegressor(Ridge()),

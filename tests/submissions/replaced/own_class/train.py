@@ -1,0 +1,32 @@
+import numpy as np
+
+from challenge.serving import input_fn, model_fn, output_fn, predict_fn
+from challenge.training import main
+
+
+class Neighbours:
+    """The mean of the most similar samples."""
+
+    def __init__(self, count):
+        self.count = count
+
+    def fit(self, inputs, targets):
+        self.scale = inputs.std().to_numpy()
+        self.inputs = inputs.to_numpy() / self.scale
+        self.targets = targets.fillna(targets.mean()).to_numpy()
+        return self
+
+    def predict(self, inputs):
+        predicted = []
+        for row in inputs.to_numpy() / self.scale:
+            near = np.argsort(((self.inputs - row) ** 2).sum(axis=1), kind="stable")
+            predicted.append(self.targets[near[: self.count]].mean(axis=0))
+        return np.array(predicted)
+
+
+def fit(inputs, targets, holes, count=5):
+    return Neighbours(count).fit(inputs, targets)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""A participant's own files in place of the template's: preprocess.py in plain pandas, fit() with other models.
+
+tests/submissions/replaced holds them, and nothing else of a submission: the rest is what `recore new` writes.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from support.checkout import ROOT, run
+from support.command import recore, recore_process
+from support.contract import keeps_the_contract
+from support.scripts import modules_of
+
+from recore.template.new_submission import write_submission
+
+REPLACED = ROOT / "tests/submissions/replaced"
+MODELS = ("pls", "forest", "own_class")
+
+
+@pytest.fixture(params=["template", *MODELS])
+def mine(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A folder of `recore new` with preprocess.py in pandas and one of the models; the data are the sample."""
+    folder = tmp_path / "mine"
+    write_submission(folder)
+    shutil.copy(REPLACED / "preprocess.py", folder)
+    if request.param != "template":
+        shutil.copytree(REPLACED / request.param, folder, dirs_exist_ok=True)
+    if request.param == "forest":
+        setup = (folder / "setup.py").read_text()
+        assert setup.count('packages=["challenge"]') == 1
+        (folder / "setup.py").write_text(setup.replace('packages=["challenge"]', 'packages=["challenge", "woods"]'))
+    return folder
+
+
+def put_data(folder: Path, sample: Path) -> None:
+    (folder / "data").mkdir()
+    for name in ("public", "private"):
+        shutil.copytree(sample / name, folder / "data" / name)
+
+
+def test_by_hand_and_from_the_server_s_hooks(mine: Path, sample: Path) -> None:
+    put_data(mine, sample)
+    for script in ("train.py", "predict.py"):
+        done = run(script, cwd=mine)
+        assert done.returncode == 0, done.stderr
+    (mine / "data/preprocess").mkdir()
+    paths = ("--input", "data/public/public.csv.gz", "--output", "data/preprocess/public.csv")
+    assert run("preprocess.py", *paths, cwd=mine).returncode == 0
+    predicted = pd.read_csv(mine / "data/predictions/public.csv.out", header=None).to_numpy()
+    assert np.isfinite(predicted).all()
+    lines = (mine / "data/preprocess/public.csv").read_text().splitlines(keepends=True)
+    with modules_of(mine):
+        import train
+
+        model = train.model_fn(str(mine / "model"))
+
+        def answer(body: str) -> np.ndarray:
+            return train.predict_fn(train.input_fn(body, "text/csv"), model)
+
+        np.testing.assert_allclose(answer("".join(lines)), predicted, rtol=1e-6)
+        np.testing.assert_allclose(answer(lines[3]), predicted[2:3], rtol=1e-6)
+        table = pd.read_csv(mine / "data/preprocess/public.csv", index_col=0).iloc[:5, ::-1]
+        np.testing.assert_allclose(answer(table.to_csv()), predicted[:5], rtol=1e-6)
+        with pytest.raises(ValueError, match="not the columns that the model was trained on"):
+            answer(table.iloc[:, 1:].to_csv())
+
+
+@pytest.mark.slow
+def test_it_runs_validates_passes_the_check_and_keeps_the_contract(mine: Path, sample: Path, tmp_path: Path) -> None:
+    put_data(mine, sample)
+    assert recore("run", mine, "--out", tmp_path / "run", cwd=tmp_path).returncode == 0
+    record = json.loads((tmp_path / "run/run.json").read_text())
+    assert {step["state"] for step in record["steps"]} == {"Completed"}
+    done = recore("validate", mine, "--out", tmp_path / "v.html", "--repeats", 1, "--minutes", 0)
+    assert done.returncode == 0, done.stderr
+    done = recore_process("check", mine, "--json")
+    assert json.loads(done.stdout)["findings"] == []
+    assert done.returncode == 0, done.stderr
+    keeps_the_contract(mine, tests=mine)
+
+
+@pytest.mark.parametrize(
+    ("returned", "reason"),
+    [
+        ("inputs", "preprocess() must return a pair, inputs and targets; it returned DataFrame"),
+        ("inputs.to_numpy(), data[assays]", "preprocess() returned ndarray for the inputs; a DataFrame is needed"),
+        ("inputs.iloc[1:], data[assays]", "returned targets of the shape"),
+        ("inputs.iloc[1:], data[assays].iloc[1:]", "preprocess() returned"),
+        ("inputs.rename(columns=lambda name: name[9:]), data[assays]", "the server takes a line of numbers for data"),
+        ("inputs.iloc[:, [0, 0]], data[assays]", "each with a name of its own"),
+        ("inputs, data[channels]", "no target"),
+    ],
+)
+def test_what_preprocess_owes_is_said_in_one_line(returned: str, reason: str, sample: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    write_submission(folder)
+    text = (REPLACED / "preprocess.py").read_text()
+    old = "return inputs, data[assays] if assays else None"
+    assert text.count(old) == 1
+    (folder / "preprocess.py").write_text(text.replace(old, f"return {returned}"))
+    done = run("train.py", "--data_dir", sample / "public", cwd=folder)
+    assert done.returncode == 1
+    assert done.stderr.startswith("train.py: ")
+    assert reason in done.stderr
+    assert len(done.stderr.splitlines()) == 1
