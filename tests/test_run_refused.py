@@ -139,8 +139,8 @@ def test_own_work_and_what_is_allowed_start_without_isolation(
     started.process.send_signal(signal.SIGINT)
     assert started.end() == (130, [])
     first = started.stderr.splitlines()[0]
-    assert first.endswith("isolation: none: jobs could read this user's files and use the network")
-    assert '"isolation": "none: jobs could read' in (tmp_path / "run/run.json").read_text()
+    assert first.endswith("isolation: none (jobs can read this user's files and use the network)")
+    assert '"isolation": "none (jobs can read' in (tmp_path / "run/run.json").read_text()
 
 
 def test_data_that_are_no_files_are_refused(mine: Path, tmp_path: Path, sample: Path) -> None:

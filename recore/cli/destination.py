@@ -68,7 +68,7 @@ def open_embedded(engine: str, isolation: str, image: str | None) -> Iterator[De
     with interrupts.deferred_at_both_ends(partial(Simulator, isolation=isolation, engine=engine)) as simulator:
         description = simulator.isolation.name
         if not simulator.enforced:
-            description += ": jobs could read this user's files and use the network"
+            description += " (jobs can read this user's files and use the network)"
         services = Services(*(simulator.client(name) for name in SERVICES))
         place = (BUCKET, ROLE_ARN, image or IMAGE, "the embedded simulator", REGION, description)
         yield Destination(services, *place, has_ml=simulator.enforced)

@@ -1,5 +1,6 @@
 """Runs preprocess.py in its job once for each variation of the data, each time as the platform does: alone, without
-arguments, in a process of its own, with the data and the output at their usual paths.
+arguments, in a process of its own, with the data and the output at their usual paths. Where there is no /opt/ml, the
+paths are arguments, as in a run.
 
 The inputs `variations` (NAME.csv.gz) and `submission` (preprocess.py) become the output `results`: NAME.csv,
 NAME.log, and status.json with the exit status of each.
@@ -24,15 +25,16 @@ def run(name: str, results: Path) -> int:
     for folder in (public, output):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-    shutil.copy(PROCESSING / f"input/variations/{name}.csv.gz", public / "public.csv.gz")
+    source, written = public / "public.csv.gz", output / "public.csv"
+    shutil.copy(PROCESSING / f"input/variations/{name}.csv.gz", source)
+    command = ["python3", str(script)]
+    if "SAGEMAKER_BASE_DIR" in os.environ:
+        command += ["--input", str(source), "--output", str(written)]
     with open(results / f"{name}.log", "wb") as log:
         try:
-            status = subprocess.run(
-                ["python3", str(script)], stdout=log, stderr=log, timeout=SECONDS, check=False
-            ).returncode
+            status = subprocess.run(command, stdout=log, stderr=log, timeout=SECONDS, check=False).returncode
         except subprocess.TimeoutExpired:
             status = 124
-    written = output / "public.csv"
     if status == 0 and written.is_file() and not written.is_symlink() and written.stat().st_size <= LARGEST:
         shutil.copy(written, results / f"{name}.csv")
     return status
