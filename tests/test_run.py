@@ -24,7 +24,7 @@ WEIGHTS = dict.fromkeys(TARGETS, 0.01) | {"AuPPM": 0.04, "CuPPM": 0.35}
 WEIGHTS |= dict.fromkeys("AgPPM FePCT NiPPM PbPPM ZnPPM AlPPM CaPPM KPPM MgPPM NaPPM".split(), 0.025)
 STEPS = ["upload", "train"]
 STEPS += [f"{side} {step}" for side in ("public", "private") for step in ("preprocess", "predict", "score")]
-STEPS += ["clean up"]
+STEPS += ["held-out score", "clean up"]
 
 
 def sha256sum(path: Path) -> str:
@@ -48,7 +48,7 @@ def predictions(folder: Path, side: str) -> np.ndarray:
 def test_files_in_the_folder_of_a_run(good: Path, sample: Path) -> None:
     assert sorted(path.name for path in good.parent.iterdir()) == ["failed", "good"]  # and nothing temporary
     left = sorted(str(path.relative_to(good)) for path in good.rglob("*") if path.is_file())
-    logs = [f"logs/{step.replace(' ', '-')}.log" for step in STEPS[1:-1]]
+    logs = [f"logs/{step.replace(' ', '-')}.log" for step in STEPS[1:-2]]
     others = [f"{name}/{side}.{end}" for side in ("public", "private") for name, end in [("scores", "txt")]]
     others += ["scores/public.json", "scores/private.json", "predictions/public.csv.out", "predictions/private.csv.out"]
     reported = [name for name in left if name.startswith("report/")]
@@ -82,7 +82,7 @@ def test_the_record_is_enough_to_repeat_a_run(runs: Runs) -> None:
             assert step["memory_percent"] is not None
             assert (runs.good / step["log"]).is_file()
     # the default for someone else's submission and private assays; file_options turns it off where it does not work
-    assert record["isolation"].startswith("bubblewrap" if bubblewrap_works() else "none, ")
+    assert record["isolation"].startswith("bubblewrap" if bubblewrap_works() else "none (")
     assert record["endpoint"] == "the embedded simulator"
     assert record["arguments"]["out"] == str(runs.good)
     versions = record["versions"]
@@ -114,7 +114,8 @@ def test_it_prints_plain_lines_where_there_is_no_terminal(runs: Runs) -> None:
         assert lines.index(f"{step}: started") < next(
             number for number, line in enumerate(lines) if line.startswith(f"{step}: completed, ")
         )
-    assert len(lines) == 1 + 2 * len(STEPS)
+    assert lines[-1] == "run: no held-out score: train.py left no held_out.csv beside the model"
+    assert len(lines) == 3 + 2 * len(STEPS)
     text = runs.stdout.read_text()
     record = record_of(runs.good)
     scores = [f"{record['scores'][side]['value']:.4f}" for side in ("public", "private")]
@@ -189,5 +190,5 @@ def test_inputs_above_the_payload_go_by_lines_with_the_same_predictions(
     assert asked > 1, "the inputs went in one request: make them larger"
     np.testing.assert_allclose(predictions(tmp_path / "run", "public"), predictions(good, "public"), rtol=1e-9)
     record = record_of(tmp_path / "run")
-    assert [step["name"] for step in record["steps"]] == [*STEPS[:5], STEPS[-1]]
+    assert [step["name"] for step in record["steps"]] == [*STEPS[:5], *STEPS[-2:]]
     assert set(record["scores"]) == {"public"}

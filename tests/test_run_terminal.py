@@ -25,7 +25,7 @@ def test_one_line_for_each_step(tmp_path: Path, sample: Path) -> None:
     options = [*file_options(sample, "public", "private"), "--out", tmp_path / "run"]
     status, out, shown = on_terminal(tiny(tmp_path / "mine"), *options)
     assert status == 0, shown
-    steps = [*STEPS, "public score", "private preprocess", "private predict", "clean up"]
+    steps = [*STEPS, "public score", "private preprocess", "private predict", "held-out score", "clean up"]
     for step, line in zip(steps, last_lines(shown, steps), strict=True):
         assert re.fullmatch(rf"{DONE} +{step} +Completed +\d+\.\d s( +memory \d+\.\d %)?", line)
     assert "\x1b[" in shown
@@ -46,7 +46,7 @@ def test_ascii_and_public_data_alone(tmp_path: Path, sample: Path) -> None:
     status, out, shown = on_terminal(tiny(tmp_path / "mine"), *options)
     assert status == 0, shown
     assert shown.isascii()
-    steps = [*STEPS, "public score", "clean up"]
+    steps = [*STEPS, "public score", "held-out score", "clean up"]
     for step, line in zip(steps, last_lines(shown, steps), strict=True):
         assert re.fullmatch(rf"\+ +{step} +Completed +\d+\.\d s( +memory \d+\.\d %)?", line)
     assert json.loads(out)["state"] == "Completed"

@@ -7,28 +7,33 @@ from pathlib import Path
 import click
 
 from recore.cli.common import FOLDER
-from recore.pipeline.scores import Score, make_tables, read_scores
+from recore.pipeline.scores import HELD_OUT, Score, make_tables, read_scores
+
+MEANINGS = {
+    HELD_OUT: "public rows, predicted by models that had not seen their drill hole; expect such a score on other holes",
+    "public": "the same rows, predicted by the model that was trained on them, so this score is optimistic",
+}
 
 
 @click.command()
 @click.argument("folder", type=FOLDER, default=Path("data/scores"))
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def scores(folder: Path, as_json: bool) -> None:
-    """Show public and private score, and what helps and hurts most.
+    """Show the scores, and what helps and hurts most.
 
-    FOLDER holds what score.py wrote: public.json, private.json or both.
+    FOLDER holds what score.py wrote: any of held-out.json, public.json and private.json.
 
     \b
     Example:
       python -m recore scores data/scores
     """
-    by_side = read_scores(folder)
+    by_name = read_scores(folder)
     if as_json:
-        click.echo(json.dumps({side: asdict(score) for side, score in by_side.items()}))
+        click.echo(json.dumps({name: asdict(score) for name, score in by_name.items()}))
     else:
-        show_scores(by_side)
-        for side in by_side:
-            click.echo(f"{side}: {folder / side}.txt, details in {folder / side}.json")
+        show_scores(by_name)
+        for name in by_name:
+            click.echo(f"{name}: {folder / name}.txt, details in {folder / name}.json")
 
 
 @click.command()
@@ -44,8 +49,9 @@ def scores(folder: Path, as_json: bool) -> None:
 def board(folder: Path, note: tuple[Path, str] | None, as_json: bool) -> None:
     """List the runs in a folder, the best private score first.
 
-    Runs without a private score follow, the best public score first. Scores on different data cannot be compared:
-    each set of data files has its own table, and the table with the latest run comes first.
+    Without private scores, the best score of held-out drill holes comes first. The public score, of the rows that the
+    model was trained on, does not count. Scores on different data cannot be compared: each set of data files has its
+    own table, and the table with the latest run comes first.
 
     \b
     Example:
@@ -82,13 +88,14 @@ def board(folder: Path, note: tuple[Path, str] | None, as_json: bool) -> None:
         click.echo(f"board: no run in {folder}")
 
 
-def show_scores(by_side: dict[str, Score]) -> None:
+def show_scores(by_name: dict[str, Score]) -> None:
     """Print the tables of scores."""
     from rich.console import Console
 
     console = Console(highlight=False)
     console.width = max(console.width, 80)  # a number that is cut off would read as another number
-    for table in make_tables(by_side):
+    for table in make_tables(by_name):
         console.print(table, "")
-    if "public" in by_side:
-        click.echo("The public score is that of the rows the model was trained on: it is optimistic.")
+    for name, meaning in MEANINGS.items():
+        if name in by_name:
+            click.echo(f"{name}: {meaning}")

@@ -206,11 +206,13 @@ def _show_results(pipeline_run: "PipelineRun") -> None:
 
 
 def _explain_failures(pipeline_run: "PipelineRun", installs: bool) -> None:
-    """Explain each step that failed, and each reason once. installs: whether the jobs install requirements.txt."""
+    """Explain each step that failed or has no result; each reason once. installs: whether jobs install requirements."""
     from recore.pipeline.failure import explain_failure
 
     reasons = set()
     for step in pipeline_run.steps.values():
+        if step.completed and step.reason:
+            click.echo(f"run: no {step.name}: {plain(step.reason)}", err=True)
         if step.state != "Failed":
             continue
         lines = explain_failure(step, pipeline_run.folder, pipeline_run.submission.path, installs)

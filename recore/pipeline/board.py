@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recore.pipeline.record import Record, read_record
+from recore.pipeline.scores import JUDGES
 from recore.pipeline.text import plain
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def summarise(run: Record) -> dict[str, Any]:
         "failed": run.failed,
         "started": run.started.isoformat(),
         "seconds": run.seconds,
-        "scores": {side: score.value for side, score in run.scores.items()},
+        "scores": {name: score.value for name, score in run.scores.items()},
         "submission": run.submission_sha256[:8],
         "data": run.data_hashes,
         "public": run.data["public"][0],
@@ -59,14 +60,15 @@ def make_tables(runs: list[Record]) -> list["Table"]:
         table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
         for column in ("run", "state", "submission"):
             table.add_column(column, overflow="fold")
-        for column in ("private", "public", "seconds"):
+        names = [name for name in JUDGES if any(name in run.scores for run in group)]
+        for column in (*names, "seconds"):
             table.add_column(column, justify="right", no_wrap=True)
         noted = any(run.note for run in group)
         if noted:
             table.add_column("note", overflow="fold")
         for run in group:
             words = [Text(plain(word)) for word in (run.folder.name, run.result, run.submission_sha256[:8])]
-            scores = [f"{run.scores[side].value:.4f}" if side in run.scores else "-" for side in ("private", "public")]
+            scores = [f"{run.scores[name].value:.4f}" if name in run.scores else "-" for name in names]
             note = [Text(run.note)] if noted else []
             table.add_row(*words, *scores, f"{run.seconds:.1f}", *note)
         tables.append(table)

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from recore.pipeline import requests
 from recore.pipeline.data import DataFiles
+from recore.pipeline.held_out import NoHeldOutScoreError, extract_held_out, score_held_out
 from recore.pipeline.jobs import JobRunner, Services, StepFailed, StepStopped
 from recore.pipeline.requests import RunSettings
-from recore.pipeline.scores import SIDES, Score, read_score
+from recore.pipeline.scores import HELD_OUT, SCORES, SIDES, Score, read_score
 from recore.pipeline.step import Step
 from recore.pipeline.storage import Storage
 from recore.pipeline.submission import SubmissionFiles
@@ -49,7 +50,8 @@ class PipelineRun:
             steps += [Step(f"{side} preprocess", "ProcessingJob"), Step(f"{side} predict", "TransformJob")]
             if self._is_scored(side):
                 steps.append(Step(f"{side} score", "ProcessingJob"))
-        self.steps = {step.name: step for step in [*steps, Step("clean up")]}
+        steps += [Step(f"{HELD_OUT} score"), Step("clean up")]
+        self.steps = {step.name: step for step in steps}
         self._jobs = JobRunner(services, folder / "logs")
         self.storage = Storage(services.s3, settings, self._jobs.raise_if_stopping)
         self.started = datetime.datetime.now(datetime.UTC)
@@ -71,10 +73,11 @@ class PipelineRun:
         self._jobs.watch = watch
         self.started, self.began = datetime.datetime.now(datetime.UTC), time.monotonic()
         try:
-            with ThreadPoolExecutor(len(self.sides)) as pool:
+            with ThreadPoolExecutor(len(self.sides) + 1) as pool:
                 try:
                     if self._run_all(pool, self._train):
-                        self._run_all(pool, *(partial(self._process, side) for side in self.sides))
+                        sides = (partial(self._process, side) for side in self.sides)
+                        self._run_all(pool, *sides, self._score_held_out)
                 except BaseException:
                     self._jobs.stopping.set()
                     raise
@@ -83,9 +86,10 @@ class PipelineRun:
             self.seconds = time.monotonic() - self.began
 
     def read_scores(self) -> dict[str, Score]:
-        """The scores of the sides whose scoring step is completed."""
-        scored = [side for side in self.sides if self._is_scored(side) and self.steps[f"{side} score"].completed]
-        return {side: read_score(self.folder / f"scores/{side}.json") for side in scored}
+        """The scores whose step is completed, by name."""
+        steps = {name: self.steps.get(f"{name} score") for name in SCORES}
+        scored = [name for name, step in steps.items() if step and step.completed and not step.reason]
+        return {name: read_score(self.folder / f"scores/{name}.json") for name in scored}
 
     def _run_all(self, pool: ThreadPoolExecutor, *tasks: Callable[[], None]) -> bool:
         """Run tasks side by side until all have ended. Returns whether all succeeded."""
@@ -165,6 +169,19 @@ class PipelineRun:
         for suffix in ("txt", "json"):
             self.storage.fetch((side, "scores", f"{side}.{suffix}"), self.folder / f"scores/{side}.{suffix}")
         read_score(self.folder / f"scores/{side}.json")
+
+    def _score_held_out(self) -> None:
+        """Score the held-out predictions that the training left. A submission need not leave any."""
+        with self._jobs.step(self.steps[f"{HELD_OUT} score"]) as step:
+            predictions, scores = (self.folder / name for name in ("predictions", "scores"))
+            try:
+                extract_held_out(self.folder / "model.tar.gz", predictions / f"{HELD_OUT}.csv")
+                scores.mkdir(exist_ok=True)
+                public = self.data.files["public"]
+                score_held_out(predictions / f"{HELD_OUT}.csv", public, self.score_script, scores / f"{HELD_OUT}.txt")
+                read_score(scores / f"{HELD_OUT}.json")
+            except NoHeldOutScoreError as error:
+                step.reason = str(error)
 
     def _clean_up(self) -> None:
         """Remove the run's objects from S3 and its model. Jobs and their logs cannot be removed."""

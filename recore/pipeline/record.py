@@ -19,7 +19,7 @@ from platform import platform, python_version
 from typing import TYPE_CHECKING, Any
 
 from recore.pipeline.requests import ENVIRONMENT
-from recore.pipeline.scores import SIDES, Score
+from recore.pipeline.scores import HELD_OUT, JUDGES, SCORES, SIDES, Score
 from recore.pipeline.step import Step
 from recore.pipeline.text import plain
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 NAME = "run.json"  # in the run's folder
 PACKAGES = ("boto3", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy")
-STEPS = {"upload", "train", "clean up"} | {
+STEPS = {"upload", "train", f"{HELD_OUT} score", "clean up"} | {
     f"{side} {part}" for side in SIDES for part in ("preprocess", "predict", "score")
 }
 DATA = (*SIDES, "actual")
@@ -60,8 +60,8 @@ class Record:
 
     @property
     def judge(self) -> str | None:
-        """The side whose score counts: private where there is one."""
-        return next((side for side in reversed(SIDES) if side in self.scores), None)
+        """The name of the score that says how good the run is: private where there is one, else held-out."""
+        return next((name for name in JUDGES if name in self.scores), None)
 
     @property
     def failed(self) -> str | None:
@@ -80,8 +80,12 @@ class Record:
 
     @property
     def rank(self) -> tuple[float, ...]:
-        """The key by which runs on the same data are sorted: the private score, then the public one."""
-        return tuple(self.scores[side].value if side in self.scores else -math.inf for side in reversed(SIDES))
+        """The key by which runs on the same data are sorted: the private score, the held-out one, whether there is any.
+
+        The public score is that of the rows that the model was trained on, and says nothing about other rows.
+        """
+        best_first = (self.scores[name].value if name in self.scores else -math.inf for name in ("private", HELD_OUT))
+        return *best_first, bool(self.scores)
 
     def completed(self, step: str) -> bool:
         return any(one.name == step and one.state == "Completed" for one in self.steps)
@@ -117,7 +121,7 @@ def make_record(run: "PipelineRun", context: dict[str, Any]) -> dict[str, Any]:
         "seeds": ENVIRONMENT,
         "versions": _versions(),
         "steps": steps,
-        "scores": {side: asdict(score) for side, score in run.read_scores().items()},
+        "scores": {name: asdict(score) for name, score in run.read_scores().items()},
     }
 
 
@@ -219,7 +223,7 @@ def _run_record(folder: Path, content: Any) -> Record:
         },
         version=_get(content, "versions.recore", str, type(None)) or "unknown",
         steps=steps,
-        scores={side: _score(_get(scores, side, dict)) for side in SIDES if side in scores},
+        scores={name: _score(_get(scores, name, dict)) for name in SCORES if name in scores},
     )
 
 

@@ -1,4 +1,4 @@
-"""Reads the details that score.py writes, public and private, and compares them in tables."""
+"""Reads the details that score.py writes, held-out, public and private, and compares them in tables."""
 
 import json
 from dataclasses import dataclass
@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
-SIDES = ("public", "private")
+SIDES = ("public", "private")  # whose rows a run predicts
+HELD_OUT = "held-out"  # public rows, each predicted by a model that has not seen the row's drill hole
+SCORES = (HELD_OUT, *SIDES)  # in the order in which they are shown
+JUDGES = ("private", HELD_OUT, "public")  # the first of these that there is says how good a run is
 SHOWN = 5  # targets that help most, and that hurt most
 
 
@@ -50,15 +53,15 @@ def read_score(path: Path) -> Score:
 
 
 def read_scores(folder: Path) -> dict[str, Score]:
-    """The scores in a folder, by side. Raises FileNotFoundError if there are none."""
-    scores = {side: read_score(folder / f"{side}.json") for side in SIDES if (folder / f"{side}.json").exists()}
+    """The scores in a folder, by name. Raises FileNotFoundError if there are none."""
+    scores = {name: read_score(folder / f"{name}.json") for name in SCORES if (folder / f"{name}.json").exists()}
     if not scores:
         raise FileNotFoundError(f"{folder}: neither public.json nor private.json is there; score.py writes them")
     return scores
 
 
 def make_tables(scores: dict[str, Score]) -> list["Table"]:
-    """The scores, and the targets that help and hurt most in the last of them, which is private if there is one."""
+    """The scores, and the targets that help and hurt most in the one that says how good the run is."""
     from rich.table import Table
 
     def make_table(title: str, *columns: str) -> Table:
@@ -73,13 +76,14 @@ def make_tables(scores: dict[str, Score]) -> list["Table"]:
     total.add_row("best possible", *(f"{score.weights_scored:g}" for score in scores.values()))
     total.add_row("rows", *(str(score.rows) for score in scores.values()))
 
-    side, last = list(scores.items())[-1]
-    scored = [target for target, r2 in last.r2.items() if r2 is not None]
+    judge = next(name for name in JUDGES if name in scores)
+    score = scores[judge]
+    scored = [target for target, r2 in score.r2.items() if r2 is not None]
     tables = [total]
-    for title, amount in (("Helps most: weight x R2", last.points), ("Hurts most: weight x (1 - R2)", last.lost)):
-        ranking = make_table(f"{title}, {side}", "weight", *(f"R2 {name}" for name in scores), "points")
+    for title, amount in (("Helps most: weight x R2", score.points), ("Hurts most: weight x (1 - R2)", score.lost)):
+        ranking = make_table(f"{title}, {judge}", "weight", *(f"R2 {name}" for name in scores), "points")
         for target in sorted(scored, key=amount, reverse=True)[:SHOWN]:
-            r2 = ("-" if score.r2[target] is None else f"{score.r2[target]:.3f}" for score in scores.values())
-            ranking.add_row(target, f"{last.weights[target]:g}", *r2, f"{amount(target):.4f}")
+            r2 = ("-" if each.r2.get(target) is None else f"{each.r2[target]:.3f}" for each in scores.values())
+            ranking.add_row(target, f"{score.weights[target]:g}", *r2, f"{amount(target):.4f}")
         tables.append(ranking)
     return tables

@@ -72,23 +72,34 @@ def test_best_first_among_the_same_data_and_failed_last(tmp_path: Path) -> None:
     put(tmp_path, "second", of(public=0.9, private=0.5))
     put(tmp_path, "best", of(public=0.1, private=0.51))
     put(tmp_path, "negative", of(public=0.9, private=-3.0))
-    put(tmp_path, "by-public", of(public=0.91, private=0.5))
+    put(tmp_path, "held-out", of(public=0.1, **{"held-out": 0.3}))
+    put(tmp_path, "by-held-out", of(public=0.8, private=0.5, **{"held-out": 0.2}))
     put(tmp_path, "stopped", of(started="2025-01-01") | {"state": "Stopped"})
     entries, unread = read_runs(tmp_path)
-    order = ["best", "by-public", "second", "negative", "public-only", "failed", "stopped"]
+    order = ["best", "by-held-out", "second", "negative", "held-out", "public-only", "failed", "stopped"]
     assert [entry.folder.name for entry in entries] == order
     assert unread == []
     lines = [line.split() for line in shown(tmp_path).splitlines()]
     assert lines[2][:1] == ["best"]
-    assert lines[2][-3:] == ["0.5100", "0.1000", "12.3"]
-    assert ["failed", "train", "failed", "55555555", "-", "-", "12.3"] in lines
-    assert ["stopped", "stopped", "55555555", "-", "-", "12.3"] in lines
+    assert lines[1][-4:] == ["private", "held-out", "public", "seconds"]
+    assert lines[2][-4:] == ["0.5100", "-", "0.1000", "12.3"]
+    assert ["failed", "train", "failed", "55555555", "-", "-", "-", "12.3"] in lines
+    assert ["stopped", "stopped", "55555555", "-", "-", "-", "12.3"] in lines
+
+
+def test_the_public_score_never_decides(tmp_path: Path) -> None:
+    put(tmp_path, "memorises", of(public=0.97, **{"held-out": 0.05}))
+    put(tmp_path, "learns", of(public=0.8, **{"held-out": 0.37}))
+    put(tmp_path, "earlier", of(started="2025-01-01", public=0.9))
+    put(tmp_path, "later", of(started="2025-02-01", public=0.1))
+    assert [entry.folder.name for entry in read_runs(tmp_path)[0]] == ["learns", "memorises", "later", "earlier"]
+    assert shown(tmp_path).splitlines()[1].split()[-3:] == ["held-out", "public", "seconds"]
 
 
 def test_runs_on_other_data_stand_apart_the_latest_first(tmp_path: Path) -> None:
     put(tmp_path, "old", of("a", "2026-01-01", public=0.99))
-    put(tmp_path, "new", of("b", "2026-03-01", public=0.1))
-    put(tmp_path, "older-but-better", of("b", "2026-02-01", public=0.2))
+    put(tmp_path, "new", of("b", "2026-03-01", **{"held-out": 0.1}))
+    put(tmp_path, "older-but-better", of("b", "2026-02-01", **{"held-out": 0.2}))
     more = of("b", "2026-02-01", public=0.3)
     more["data"]["private"] = {"path": "b/private.csv.gz", "sha256": "c" * 64}
     put(tmp_path, "with-private", more)

@@ -167,7 +167,7 @@ def test_the_record_is_json_with_all_that_a_repetition_needs(tmp_path: Path, sam
     assert read["settings"]["training"] == {"type": "ml.m5.xlarge", "count": 1}
     assert {"python", "numpy", "scikit-learn", "recore", "platform"} <= set(read["versions"])
     steps = ["upload", "train", "public preprocess", "public predict", "public score"]
-    steps += ["private preprocess", "private predict", "clean up"]
+    steps += ["private preprocess", "private predict", "held-out score", "clean up"]
     assert [step["name"] for step in read["steps"]] == steps
     assert {step["state"] for step in read["steps"]} == {"Waiting"}
     assert read["scores"] == {}

@@ -1,6 +1,7 @@
 """A run's report: its numbers against other computations, what it must not contain, and runs of every kind."""
 
 import base64
+import copy
 import itertools
 import json
 import re
@@ -349,7 +350,7 @@ class Figure:
         time.sleep(0.1)
     started.process.send_signal(signal.SIGINT)
     assert started.end() == (0, [])
-    assert "recore: no report: interrupted" in started.stderr.splitlines()[-1]
+    assert "recore: no report: interrupted" in started.stderr
     assert sorted(path.name for path in out.iterdir()) == ["logs", "model.tar.gz", "predictions", "run.json", "scores"]
 
 
@@ -361,3 +362,28 @@ def test_a_run_without_private_data(mine: Path) -> None:
     page = report_run(changed(mine, public_alone))
     assert [name for name in table(page, "targets") if "private" in name] == []
     assert "private file" not in page.facts
+
+
+def test_held_out_predictions_are_drawn_where_there_are_any(mine: Path, public: pd.DataFrame) -> None:
+    predicted = public[list(TARGETS)] * 0.9
+    predicted.iloc[::4, TARGETS.index("CuPPM")] = np.nan
+    predicted.to_csv(mine / "predictions/held-out.csv", index_label="index")
+
+    def hold_out(record: dict[str, Any]) -> None:
+        score = record["scores"]["held-out"] = copy.deepcopy(record["scores"]["public"])
+        for name in TARGETS:
+            known = public[name].notna() & predicted[name].notna()
+            score["r2"][name] = r2_score(public[name][known], predicted[name][known])
+
+    changed(mine, hold_out)
+    page = report_run(mine)
+    assert "not what was scored" not in findings_of(page)
+    section = next(section for section in page.sections if section.name == "predicted")
+    assert section.title == "Predicted and measured, held-out rows"
+    assert section.note.startswith("Each row is predicted by a model that had not seen its drill hole.")
+    errors = table(page, "errors").set_index("target")
+    assert errors["rows"]["CuPPM"] == (public["CuPPM"].notna() & predicted["CuPPM"].notna()).sum()
+    assert "R2 held-out" in table(page, "targets")
+    assert "held-out" in findings_of(page)["score"].text
+    (mine / "predictions/held-out.csv").write_text("index,CuPPM\n1,2\n")
+    assert "found 1 lines of 1" in findings_of(report_run(mine))["nothing to compare"].text

@@ -85,7 +85,8 @@ class RunningCommand:
         result = []
         for child in psutil.Process(self.process.pid).children(recursive=True):
             try:
-                if child.cmdline()[-1:] and child.cmdline()[-1].endswith(script) and "bwrap" not in child.name():
+                command = child.cmdline()[:3]  # more are arguments of the script
+                if any(word.endswith(script) for word in command) and "bwrap" not in child.name():
                     result.append(child)
             except psutil.Error:  # it has just ended
                 continue

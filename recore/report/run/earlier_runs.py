@@ -7,7 +7,7 @@ import numpy as np
 
 from recore.pipeline.board import read_runs
 from recore.pipeline.record import Record
-from recore.pipeline.scores import SIDES
+from recore.pipeline.scores import JUDGES, SCORES
 from recore.pipeline.text import plain
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import (
@@ -31,15 +31,15 @@ SMALL_CHANGE = 0.0005  # of a score, which is printed with four digits
 
 TITLE = "Earlier runs"
 READING = (
-    "Only scores on the same data can be compared; the data files are recognised by their hashes. Good: private and "
-    "public scores rise together from run to run. Bad: the public score rises and the private score does not: the "
-    "model memorises the public holes. If one of many runs is chosen by its private score, this score is optimistic, "
+    "Only scores on the same data can be compared; the data files are recognised by their hashes. Good: all "
+    "scores rise together from run to run. Bad: the public score rises, and the held-out or the private score does "
+    "not: the model memorises the public holes. If one of many runs is chosen by a score, this score is optimistic, "
     "because the best of many is partly chance."
 )
 UNREADABLE = "The folder that contains this run could not be read as a folder of runs."
 OTHER_DATA = "{count} runs on other data are left out because they cannot be compared."
 INVALID = "{count} folders contain an invalid run.json."
-BOARD = "Best first, by the private score, or by the public score if there is no private one."
+BOARD = "Best first, by the private score, or by the held-out score if there is no private one."
 HISTORY = "Runs on the same data in the order of their start, at most the latest {runs}; the large symbol is this run."
 CHANGES = "R2 of both runs, and weight x the difference of R2. The sum of these differences is the change of the score."
 CHANGE = "Weight x the difference of R2 to {run}, the best earlier run on the same data."
@@ -67,7 +67,7 @@ def section(run: Record) -> tuple[Section, list[PageFinding]]:
         notes.append(INVALID.format(count=len(runs.invalid)))
     table = _board(runs)
     items: list[Figure | Table] = []
-    if table[["public", "private"]].notna().any(axis=1).sum() > 1:
+    if table[list(SCORES)].notna().any(axis=1).sum() > 1:
         items.append(_history(table))
     items.append(Table("board", "Runs on the same data", BOARD, table))
     findings = _place_finding(run, runs)
@@ -102,7 +102,7 @@ def _board(runs: Comparable) -> "pd.DataFrame":
             "submission": plain(entry.submission_sha256[:8]),
             "started": f"{entry.started:%Y-%m-%d %H:%M:%S}",
             "seconds": entry.seconds,
-            **{side: entry.scores[side].value if side in entry.scores else np.nan for side in reversed(SIDES)},
+            **{side: entry.scores[side].value if side in entry.scores else np.nan for side in JUDGES},
         }
         for entry in runs.same_data
     ]
@@ -122,7 +122,7 @@ def _history(table: "pd.DataFrame") -> Figure:
     )
     summary = HISTORY.format(runs=DRAWN_RUNS)
     all_outside = []
-    for side in reversed(SIDES):
+    for side in JUDGES:
         scored = latest[np.isfinite(latest[side])]
         if not len(scored):
             continue
@@ -210,7 +210,7 @@ def _place_finding(run: Record, runs: Comparable) -> list[PageFinding]:
     values = {"place": place, "runs": len(scored), "best": plain(best.folder.name)}
     if place == 1:
         return [PageFinding("good", "place", f"the best of {len(scored)} runs on the same data", "previous", values)]
-    scores = ", ".join(f"{best.scores[side].value:.4f} {side}" for side in SIDES if side in best.scores)
+    scores = ", ".join(f"{best.scores[side].value:.4f} {side}" for side in SCORES if side in best.scores)
     name = short_name(best.folder.name)
     text = f"place {place} of {len(scored)} runs on the same data; the best is {name}, with {scores}"
     return [PageFinding("note", "place", text, "previous", values)]

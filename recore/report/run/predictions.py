@@ -1,4 +1,7 @@
-"""Predicted against measured assays of the public rows. A report must not show private assays."""
+"""Predicted against measured assays of the public rows, held out where the run has such predictions.
+
+A report must not show private assays.
+"""
 
 import hashlib
 from dataclasses import dataclass
@@ -10,6 +13,7 @@ from numpy.typing import NDArray
 
 from recore.pipeline.data import IDS, read_header
 from recore.pipeline.record import Record
+from recore.pipeline.scores import HELD_OUT
 from recore.pipeline.text import plain
 from recore.report.page.content import Figure, PageFinding, Section, Table
 from recore.report.page.figures import ABOVE, BLUE, GREY, VERMILION, as_float32, every_kth, new_figure, short_name
@@ -26,13 +30,14 @@ TOLERANCE = 1e-9  # relative, between an R2 computed here and the score's
 FEW_ROWS, MOST_OF_ERROR, ENOUGH_ROWS = 5, 0.5, 50  # that FEW_ROWS cause most of the error of an assay is worth a note
 LISTED = 8  # targets that a finding names
 
-TITLE = "Predicted and measured, public rows"
+TITLE = "Predicted and measured"
 READING = (
-    "Good: the points follow the line, as many above as below it, at low and at high contents. Bad: a flat cloud (the "
-    "model predicts the mean), high contents predicted too low (usual if there are few of them), a bend, a few rows "
-    "far from the line that cause most of the squared error: look at their spectra. The model was trained on these "
-    "rows; on new holes its predictions are worse."
+    "Good: the points follow the line, as many above as below it, at low and at high grades. Bad: a flat cloud (the "
+    "model predicts the mean), high grades predicted too low (usual if there are few of them), a bend, a few rows far "
+    "from the line that cause most of the squared error: look at their spectra."
 )
+HELD_OUT_ROWS = "Each row is predicted by a model that had not seen its drill hole. "
+TRAINED_ROWS = "The model was trained on these rows; on other holes its predictions are worse. "
 NOTE = (
     "Of each target at most {residuals} rows with the largest residuals and {others} of the others are drawn; the "
     "numbers are computed from all rows. The axes are linear, like R2."
@@ -47,8 +52,9 @@ NOT_COMPARABLE = "predictions cannot be compared with measured assays: {reason}"
 
 @dataclass(frozen=True)
 class PublicRows:
-    """rows: the IDs of each row. measured, predicted: (rows, targets), NaN if missing."""
+    """rows: the IDs of each row. measured, predicted: (rows, targets), NaN if missing. score: of these predictions."""
 
+    score: str
     rows: "pd.DataFrame"
     targets: list[str]
     measured: Floats
@@ -66,14 +72,16 @@ def section(run: Record, public: Path | None = None) -> tuple[Section, list[Page
         ]
     table = _error_table(run, data)
     items = (_figure(data, table), Table("errors", "Errors of all targets", ERRORS, table))
-    note = NOTE.format(residuals=MOST_RESIDUALS, others=MOST_OTHERS)
-    return Section("predicted", TITLE, READING, items, note), _findings(run, table)
+    note = HELD_OUT_ROWS if data.score == HELD_OUT else TRAINED_ROWS
+    note += NOTE.format(residuals=MOST_RESIDUALS, others=MOST_OTHERS)
+    return Section("predicted", f"{TITLE}, {data.score} rows", READING, items, note), _findings(run, data.score, table)
 
 
 def _read(run: Record, public: Path | None) -> PublicRows:
     """Raises ValueError or OSError if the public file or the predictions are missing or have changed since the run."""
-    if "public" not in run.scores or not run.completed("public score"):
-        raise ValueError("the run has no public score")
+    score = next((name for name in (HELD_OUT, "public") if name in run.scores and run.completed(f"{name} score")), None)
+    if score is None:
+        raise ValueError("the run has neither a held-out nor a public score")
     recorded, expected = run.data["public"]
     path = public or run.started_in / recorded
     if not path.is_file():
@@ -81,9 +89,14 @@ def _read(run: Record, public: Path | None) -> PublicRows:
     with open(path, "rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != expected:
             raise ValueError(f"the public file has changed since the run: {path}")
-    targets = list(run.scores["public"].r2)
+    targets = list(run.scores[score].r2)
     rows, measured = _measured(path, targets)
-    return PublicRows(rows, targets, measured, _predictions(run.folder / "predictions/public.csv.out", measured.shape))
+    folder = run.folder / "predictions"
+    if score == HELD_OUT:
+        predicted = _predictions(folder / f"{HELD_OUT}.csv", measured.shape, header=0, index_col=0)
+    else:
+        predicted = _predictions(folder / "public.csv.out", measured.shape, header=None)
+    return PublicRows(score, rows, targets, measured, predicted)
 
 
 def _measured(path: Path, targets: list[str]) -> tuple["pd.DataFrame", Floats]:
@@ -113,12 +126,12 @@ def _measured(path: Path, targets: list[str]) -> tuple["pd.DataFrame", Floats]:
     return rows, np.column_stack(measured).astype(float)
 
 
-def _predictions(path: Path, shape: tuple[int, ...]) -> Floats:
+def _predictions(path: Path, shape: tuple[int, ...], **layout: int | None) -> Floats:
     import pandas as pd
 
     if not path.is_file():
         raise FileNotFoundError(f"the predictions no longer exist: {path}")
-    table = pd.read_csv(path, header=None)
+    table = pd.read_csv(path, **layout)
     if table.shape != shape:
         raise ValueError(
             f"{path}: expected {shape[0]} lines of {shape[1]} numbers, found {table.shape[0]} lines of {table.shape[1]}"
@@ -131,10 +144,10 @@ def _error_table(run: Record, data: PublicRows) -> "pd.DataFrame":
     """A row for each target with at least two measured rows, the largest loss first."""
     import pandas as pd
 
-    weights = run.scores["public"].weights
+    weights = run.scores[data.score].weights
     errors = []
     for column, name in enumerate(data.targets):
-        known = ~np.isnan(data.measured[:, column])
+        known = ~np.isnan(data.measured[:, column] + data.predicted[:, column])
         if known.sum() < 2:
             continue
         measured, predicted = data.measured[known, column], data.predicted[known, column]
@@ -221,8 +234,8 @@ def _numbers(data: PublicRows) -> "pd.DataFrame":
     return pd.concat([data.rows, pd.DataFrame(columns)], axis=1)
 
 
-def _findings(run: Record, table: "pd.DataFrame") -> list[PageFinding]:
-    scored = run.scores["public"].r2
+def _findings(run: Record, score: str, table: "pd.DataFrame") -> list[PageFinding]:
+    scored = run.scores[score].r2
     differing = []
     for name, r2 in table[["target", "R2"]].itertuples(index=False):
         expected = scored[name]

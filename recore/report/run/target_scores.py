@@ -1,4 +1,4 @@
-"""What each target adds to the score and what it loses, public and private side by side."""
+"""What each target adds to the score and what it loses, in each of the run's scores."""
 
 from typing import TYPE_CHECKING
 
@@ -6,11 +6,12 @@ import numpy as np
 
 from recore.listing import list_names
 from recore.pipeline.record import Record
-from recore.pipeline.scores import SIDES, Score
+from recore.pipeline.scores import HELD_OUT, SCORES, Score
 from recore.report.page.content import Figure, PageFinding, Section, Table
 from recore.report.page.figures import (
     ABOVE,
     BLUE,
+    GREEN,
     GREY,
     VERMILION,
     clip_to_axis,
@@ -26,19 +27,21 @@ if TYPE_CHECKING:
 
 LOWEST_R2 = -1.0  # at which axes end, so that one useless prediction does not hide the others
 LISTED = 8  # targets that a finding names
-LOOKS = {"public": (BLUE, "circle"), "private": (VERMILION, "diamond")}
+LOOKS = {HELD_OUT: (GREEN, "square"), "public": (BLUE, "circle"), "private": (VERMILION, "diamond")}
 
 TITLE = "Scores per target"
 READING = (
     "The score is the sum of weight x R2. R2 is 1 for a perfect prediction, 0 for a prediction as good as the target's "
-    "mean, and negative for a worse one. The loss, weight x (1 - R2), shows where an improvement pays most. The model "
-    "was trained on the public rows, so their score is optimistic. Good: private R2 close to public R2, and no target "
-    "of large weight with a large loss. Bad: private R2 far below public R2 (the model has memorised the public "
-    "holes), and targets with negative R2 (predicting their mean would score more)."
+    "mean, and negative for a worse one. The loss, weight x (1 - R2), shows where an improvement pays most. Held-out: "
+    "public rows, each predicted by a model that had not seen its drill hole, which is what to expect on other holes. "
+    "Public: the same rows, predicted by the model that was trained on them, so this score is optimistic. Good: "
+    "held-out and private R2 close to public R2, and no target of large weight with a large loss. Bad: held-out or "
+    "private R2 far below public R2 (the model has memorised the public holes), and targets with negative R2 "
+    "(predicting their mean would score more)."
 )
 NO_SCORE = "No step of this run produced a score."
 NOTE = "The targets are ordered by their loss in the {judge} score, the largest first. Only scored targets are drawn."
-TARGETS = "R2, points (weight x R2) and loss (weight x (1 - R2)), public and private."
+TARGETS = "R2, points (weight x R2) and loss (weight x (1 - R2)) of each score."
 R2 = "R2 of each target. Dashed: as good as the mean."
 COSTS = "The loss of each target. An improvement of the first ones pays most."
 NOT_SCORED = "{count} targets without a score"
@@ -68,7 +71,7 @@ def target_table(run: Record) -> "pd.DataFrame":
     judge = run.scores[run.judge or "public"]
     weights = np.array([judge.weights[name] for name in judge.r2], dtype=float)
     columns: dict[str, object] = {"target": list(judge.r2), "weight": weights}
-    for side in SIDES:
+    for side in SCORES:
         if side in run.scores:
             r2 = np.array([run.scores[side].r2.get(name) for name in judge.r2], dtype=float)
             columns |= {f"R2 {side}": r2, f"points {side}": weights * r2, f"lost {side}": weights * (1 - r2)}
