@@ -8,6 +8,7 @@ scripts of training jobs, because only training jobs install requirements.txt. R
 leaves is untrusted: it is read with limits and never unpickled.
 """
 
+import datetime
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -26,6 +27,7 @@ from recore.check.served import Served, read_served
 from recore.check.served_requests import Request, describe_plan, plan_requests
 from recore.pipeline import requests
 from recore.pipeline.jobs import Services
+from recore.pipeline.observing import read_utilization
 from recore.pipeline.requests import RunSettings
 from recore.pipeline.step import Step
 from recore.pipeline.submission import SubmissionFiles
@@ -66,7 +68,7 @@ class Experiments:
         self._builder = ExperimentJobs(*builder, submission, folder, watch) if builder else self._jobs
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="experiment")
         self._futures: dict[str, Future[Any]] = {}
-        self._lock = threading.Lock()
+        self._lock, self._training = threading.Lock(), threading.Lock()
 
     def __enter__(self) -> "Experiments":
         return self
@@ -202,7 +204,9 @@ class Experiments:
 
     def _train_with(self, name: str, data: Path, rows: int) -> Trained:
         settings, storage = self._jobs.place(name)
-        with self._jobs.step(f"{name} train", "TrainingJob") as step:
+        # One at a time, as the threads of several would use up processor time by waiting for each other.
+        with self._training, self._jobs.step(f"{name} train", "TrainingJob") as step:
+            started = datetime.datetime.now(datetime.UTC)
             storage.put(self.submission.archive, requests.SOURCE)
             storage.upload(data, requests.TRAINING)
             job = self._jobs.run(step, requests.training_request(settings))
@@ -211,7 +215,11 @@ class Experiments:
             self.submission.join(archive, joined)
         worked = [each for each in job.get("SecondaryStatusTransitions", []) if each["Status"] == "Training"]
         seconds = sum((each["EndTime"] - each["StartTime"]).total_seconds() for each in worked)
-        return Trained(archive, joined, rows, seconds, step.memory)
+        processors = read_utilization(
+            self._jobs.services.cloudwatch, "TrainingJob", str(step.job), started, "CPUUtilization"
+        )
+        processor_seconds = None if processors is None else processors / 100 * seconds
+        return Trained(archive, joined, rows, seconds, processor_seconds, step.memory)
 
     def _preprocess(self) -> Path:
         settings, storage = self._jobs.place("inputs")

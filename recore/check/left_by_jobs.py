@@ -8,13 +8,15 @@ from pathlib import Path
 class Trained:
     """A training. archive: the model.tar.gz of the job; joined: the same with the submission under code/.
 
-    rows: of the data. seconds: that the job worked. memory: its peak, in per cent of the instance's; None if unknown.
+    rows: of the data. seconds: that the job worked. processor_seconds: of all its processes together. memory: its peak,
+    in per cent of the instance's. None where a value is unknown.
     """
 
     archive: Path
     joined: Path
     rows: int
     seconds: float
+    processor_seconds: float | None
     memory: float | None
 
 

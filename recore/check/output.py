@@ -19,16 +19,21 @@ def is_negative(results: Sequence[RuleResult]) -> bool:
     return not all(result.passed for result in results)
 
 
-def to_text(results: Sequence[RuleResult], submission: Path) -> str:
-    """A line for each finding with its fix on the next, then the rules that were not run, and a summary."""
+def to_text(results: Sequence[RuleResult], submission: Path, verbose: bool = False) -> str:
+    """A line for each finding with its fix on the next, then the rules that were not run, and a summary.
+
+    verbose: each rule that was not run is listed with the reason, instead of their number.
+    """
     lines = []
     for rule, finding in _findings(results):
         place = _place(finding, submission)
         lines.append(f"{place}: {rule.code} {finding.level}: {plain(finding.message, WIDEST)}")
         lines.append(f"    fix: {plain(finding.fix, WIDEST)}")
-    lines += [
-        f"{result.rule.code} {result.rule.name} was not run: {result.not_run}" for result in results if result.not_run
-    ]
+    not_run = [result for result in results if result.not_run]
+    if verbose:
+        lines += [f"{result.rule.code} {result.rule.name} was not run: {result.not_run}" for result in not_run]
+    elif not_run:
+        lines.append(f"{_number(len(not_run), 'rule')} could not be run because of the errors above; -v lists them")
     return "\n".join([*lines, f"check: {_summary(results)}"])
 
 
@@ -62,6 +67,7 @@ def to_json(results: Sequence[RuleResult], submission: Path) -> str:
             "rules": len(results),
             "errors": counts[Level.ERROR],
             "warnings": counts[Level.WARNING],
+            "notes": counts[Level.NOTE],
             "findings": findings,
             "not_run": not_run,
         }
@@ -86,7 +92,8 @@ def to_github(results: Sequence[RuleResult], submission: Path) -> str:
                 properties["line"] = str(finding.place.line)
         listed = ",".join(f"{name}={_escape(value, ':,')}" for name, value in properties.items())
         text = f"{plain(finding.message, WIDEST)} Fix: {plain(finding.fix, WIDEST)}"
-        lines.append(f"::{finding.level} {listed}::{_escape(text)}")
+        command = "notice" if finding.level is Level.NOTE else finding.level
+        lines.append(f"::{command} {listed}::{_escape(text)}")
     return "\n".join([*lines, f"check: {_summary(results)}"])
 
 
@@ -128,9 +135,11 @@ def _summary(results: Sequence[RuleResult]) -> str:
     run = _number(len(results) - not_run, "rule")
     if not counts and not not_run:
         return f"no findings by {run}"
-    parts = [_number(counts[level], level.value) for level in Level]
+    parts = [_number(counts[level], level.value) for level in (Level.ERROR, Level.WARNING)]
+    if counts[Level.NOTE]:
+        parts.append(_number(counts[Level.NOTE], Level.NOTE.value))
     ending = f"; {_number(not_run, 'rule')} not run" if not_run else ""
-    return f"{parts[0]} and {parts[1]} by {run}{ending}"
+    return f"{', '.join(parts[:-1])} and {parts[-1]} by {run}{ending}"
 
 
 def _number(count: int, noun: str) -> str:

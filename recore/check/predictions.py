@@ -94,6 +94,14 @@ def compare(expected: Floats, answer: Answer, targets: Sequence[str]) -> str:
     return describe_difference(expected, predicted, targets)
 
 
+def compare_answers(first: Answer, second: Answer, targets: Sequence[str]) -> str:
+    """How two answers to the same request differ; empty where they agree, or one is no predictions."""
+    try:
+        return describe_difference(read_answer(first), read_answer(second), targets)
+    except NotPredictions:
+        return ""
+
+
 def describe_difference(expected: Floats, predicted: Floats, targets: Sequence[str]) -> str:
     """How predictions differ from the expected ones; empty where they agree."""
     if predicted.shape != expected.shape:

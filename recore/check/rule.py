@@ -6,10 +6,14 @@ from enum import StrEnum
 
 
 class Level(StrEnum):
-    """error: the submission fails on the platform, or its score is not what it should be. warning: look at it."""
+    """error: the submission fails on the platform, or its score is not what it should be. warning: look at it.
+
+    note: what the data at hand do not show.
+    """
 
     ERROR = "error"
     WARNING = "warning"
+    NOTE = "note"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,8 @@
 """A Python file of a submission, parsed but never executed: its imports, names and calls, with their lines."""
 
 import ast
+import io
+import tokenize
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -196,12 +198,17 @@ class Script:
 def parse_script(file: str, content: bytes) -> Script:
     """Parse a Python file. A syntax error becomes the script's problem."""
     try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        content.decode(encoding)  # for bytes, the parser does not look at comments, which Python refuses in a file
         with warnings.catch_warnings(action="ignore"):
             tree = ast.parse(content)
             compile(tree, file, "exec", dont_inherit=True)  # finds what a parser cannot, such as a lone `return`
             return Script(file, content, tree)
     except SyntaxError as error:
         return Script(file, content, problem=error.msg, problem_line=max(error.lineno or 0, 0))
+    except UnicodeDecodeError as error:
+        problem = f"byte {error.object[error.start]:#x} is not {error.encoding}; save the file as UTF-8"
+        return Script(file, content, problem=problem, problem_line=content.count(b"\n", 0, error.start) + 1)
     except (ValueError, RecursionError, MemoryError) as error:
         return Script(file, content, problem=str(error) or "its expressions are nested too deeply")
 

@@ -46,6 +46,7 @@ CODES = RuleCodes()
 @click.option("--for-host", is_flag=True, help="Also report what a stranger's submission tries (RC8).")
 @click.option("--format", "kind", type=click.Choice(["text", "json", "github"]), default="text", help="Of the output.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON, as --format json.")
+@click.option("-v", "--verbose", is_flag=True, help="List the rules that could not be run, with the reasons.")
 def check(
     submission: Path,
     list_rules: bool,
@@ -57,6 +58,7 @@ def check(
     for_host: bool,
     kind: str,
     as_json: bool,
+    verbose: bool,
 ) -> None:
     """Find what would make a submission fail on the platform.
 
@@ -64,7 +66,7 @@ def check(
     Each finding has the code of its rule, its place, the reason and the fix; docs/check.md explains every rule.
     Nothing of the submission is executed outside the simulator's jobs.
 
-    Exit status: 0 no errors (there may be warnings), 1 an error was found, 2 wrong use.
+    Exit status: 0 no errors (there may be warnings and notes), 1 an error was found, 2 wrong use.
 
     \b
     Example:
@@ -89,8 +91,10 @@ def check(
     isolation = isolation or ("required" if for_host else "auto")
     experiments = partial(open_experiments, submission, public, isolation, not select, for_host, "RC251" in chosen)
     results = run_rules(entries, chosen, source, None if source_only else experiments)
-    show = {"text": to_text, "json": to_json, "github": to_github}[kind]
-    click.echo(show(results, submission))
+    if kind == "text":
+        click.echo(to_text(results, submission, verbose))
+    else:
+        click.echo({"json": to_json, "github": to_github}[kind](results, submission))
     raise SystemExit(int(is_negative(results)))
 
 

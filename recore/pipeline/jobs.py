@@ -13,7 +13,7 @@ from boto3.exceptions import Boto3Error
 from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 
-from recore.pipeline.observing import peak_memory, write_log
+from recore.pipeline.observing import read_utilization, write_log
 from recore.pipeline.reasons import is_outside, read_reason
 from recore.pipeline.step import Step
 
@@ -95,7 +95,7 @@ class JobRunner:
         delay = 0.0 if self.stopping.is_set() else self.services.log_delay
         status = job[f"{kind}Status"]
         write_log(self.services.logs, kind, name, self.logs / step.log, delay, to_end=status == "Failed")
-        step.memory = peak_memory(self.services.cloudwatch, kind, name, started)
+        step.memory = read_utilization(self.services.cloudwatch, kind, name, started)
         if status == "Stopped":
             self.raise_if_stopping()
             raise StepFailed("the job was stopped: it exceeded its time limit, or someone else stopped it")

@@ -49,9 +49,14 @@ def _write(logs: Any, group: str, job: str, path: Path) -> bool:
     return True
 
 
-def peak_memory(cloudwatch: Any, kind: str, job: str, since: datetime.datetime) -> float | None:
-    """The highest share of its instance's memory that a job used, in per cent; None where CloudWatch has no value."""
-    metric = {"Namespace": f"/aws/sagemaker/{kind}s", "MetricName": "MemoryUtilization"}
+def read_utilization(
+    cloudwatch: Any, kind: str, job: str, since: datetime.datetime, metric_name: str = "MemoryUtilization"
+) -> float | None:
+    """The highest share of its instance's memory that a job used, in per cent; None where CloudWatch has no value.
+
+    metric_name: "CPUUtilization" for processors instead, in per cent of one.
+    """
+    metric = {"Namespace": f"/aws/sagemaker/{kind}s", "MetricName": metric_name}
     margin = datetime.timedelta(minutes=2)
     window = {"StartTime": since - margin, "EndTime": datetime.datetime.now(datetime.UTC) + margin}
     try:

@@ -1,6 +1,7 @@
 """`python -m recore check`: its output in every format, its exit status, and what it refuses."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -44,6 +45,11 @@ def test_paths_are_relative_to_where_the_command_is_given(tmp_path: Path) -> Non
 def test_rules_that_were_not_run_are_listed_with_the_reason(tmp_path: Path) -> None:
     folder = make_flawed("valid-python", tmp_path / "mine")
     done = run_check(folder, "--source-only")
+    *_, line, summary = done.stdout.splitlines()
+    assert re.fullmatch(r"\d+ rules could not be run because of the errors above; -v lists them", line)
+    assert summary.endswith("rules not run")
+    assert "RC103" not in done.stdout
+    done = run_check(folder, "--source-only", "-v")
     assert "RC103 hooks was not run: it needs RC102 (valid-python), which found an error" in done.stdout.splitlines()
     assert done.stdout.splitlines()[-1].endswith("rules not run")
 

@@ -137,6 +137,12 @@ def test_extrapolation_is_linear_and_leaves_out_noise() -> None:
     assert extrapolate((50_000, 20.0), [(25_000, 10.0)]) == 20.0
 
 
+def test_a_little_noise_in_few_rows_is_not_extrapolated() -> None:
+    """From 254 rows to 18,000 the third power would multiply a second by 300,000."""
+    assert extrapolate((254, 6.0), [(127, 5.0), (127, 4.9)], (63, 4.95), noise=1.6) == 6.0
+    assert extrapolate((254, 60.0), [(127, 50.0), (127, 50.0)], (63, 49.0), noise=7.0) < 1800
+
+
 @pytest.mark.parametrize("power", [1, 1.5, 2, 3])
 def test_extrapolation_finds_the_power_of_the_rows(power: float) -> None:
     def seconds(rows: int) -> float:

@@ -15,6 +15,7 @@ from support.overlays import SUBMISSIONS, overlay
 from recore.check.catalogue import load_catalogue
 from recore.check.rule import Level
 from recore.check.runner import RuleResult, run_rules
+from recore.check.script import parse_script
 from recore.check.source import SubmissionSource
 from recore.dataset.targets import DETECTION_LIMITS
 from recore.template.new_submission import list_models, write_submission
@@ -113,3 +114,10 @@ def findings(folder: Path) -> list[object]:
     results = check(folder)
     assert [result.rule.code for result in results if result.not_run] == []
     return [finding for result in results for finding in result.findings]
+
+
+def test_a_comment_that_is_not_utf_8_is_found(tmp_path: Path) -> None:
+    """Python refuses such a file; its parser, which is given bytes, does not look at comments."""
+    script = parse_script("train.py", b"import os\n# caf\xe9\n")
+    assert (script.problem, script.problem_line) == ("byte 0xe9 is not utf-8; save the file as UTF-8", 2)
+    assert not parse_script("train.py", b"# coding: latin-1\n# caf\xe9\n").problem

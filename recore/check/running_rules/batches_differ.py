@@ -5,7 +5,8 @@ something else.
 
     pd.read_csv(StringIO(input_data))   # takes the first row of a further batch for the header
 
-Fix: distinguish a header from a row, as input_fn of the template does, and predict each row on its own.
+Fix: distinguish a header from a row, as input_fn of the template does; predict each row on its own, with what fit()
+has learnt; and give the same answer to the same request.
 """
 
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from recore.check.predictions import (
     Floats,
     NotPredictions,
     compare,
+    compare_answers,
     describe_difference,
     read_answer,
     read_predictions,
@@ -25,26 +27,37 @@ from recore.check.predictions import (
 from recore.check.rule import Finding, Rule
 from recore.check.served import Served
 
-FIX = "Let input_fn take lines with and without a header, and let each prediction depend on its row alone"
+HEADER = "Let input_fn take lines with a header and lines without one"
+AGAIN = "Give the same answer to the same request: fix random_state, and keep nothing from one request to the next"
+ALONE = "Let each prediction depend on its row alone: scale with what fit() has learnt, not with the rows of a request"
 
 
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     served, data = experiments.serving(), experiments.data
     whole = read_predictions(experiments.predictions())[data.few_rows]
-    half = len(whole) // 2
-    problems = {
-        "some rows with the header": compare(whole, served.answer("few"), data.targets),
-        "two batches of lines, of which only the first has the header": _compare_batches(whole, served, data.targets),
-        "a single row with the header": compare(
-            whole[half : half + 1], served.answer("single_with_header"), data.targets
-        ),
-        "a single row without the header": compare(whole[half : half + 1], served.answer("single"), data.targets),
+    middle = whole[len(whole) // 2 :][:1]
+    again = compare_answers(served.answer("few"), served.answer("afterwards"), data.targets)
+    if again:
+        message = f"The server answers the same request differently when it comes again: {again}"
+        yield Finding(message, AGAIN, place_of(experiments.submission, "predict_fn", "fit"))
+        return
+    with_header = {
+        "some of the rows": compare(whole, served.answer("few"), data.targets),
+        "a single row": compare(middle, served.answer("single_with_header"), data.targets),
     }
-    for what, problem in problems.items():
-        if problem:
-            message = f"The server predicts differently for {what} than for the whole file: {problem}"
-            yield Finding(message, FIX, place_of(experiments.submission, "input_fn", "transform_fn"))
-            return
+    without_header = {
+        "two batches of lines (only the first has the header)": _compare_batches(whole, served, data.targets),
+        "a single line without the header": compare(middle, served.answer("single"), data.targets),
+    }
+    for problems, fix, functions in (
+        (with_header, ALONE, ("predict_fn", "fit")),
+        (without_header, HEADER, ("input_fn", "transform_fn")),
+    ):
+        for what, problem in problems.items():
+            if problem:
+                message = f"Sent as {what}, rows are predicted differently than in the whole file: {problem}"
+                yield Finding(message, fix, place_of(experiments.submission, *functions))
+                return
 
 
 def _compare_batches(expected: Floats, served: Served, targets: tuple[str, ...]) -> str:

@@ -1,6 +1,6 @@
 """Predictions are constant, negative, far outside what was measured, or rounded to whole numbers or two digits. Nothing
 fails, but such predictions score nothing, or less than they could: one value that is ten times too large outweighs
-hundreds of good ones. Assays are contents by mass, and are never negative.
+hundreds of good ones. Assays are grades, and are never negative.
 
     np.exp(model.predict(inputs))   # has no limit
 

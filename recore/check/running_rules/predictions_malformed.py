@@ -17,7 +17,7 @@ from recore.check.predictions import NotPredictions, read_predictions
 from recore.check.rule import Finding, Rule
 from recore.pipeline.text import plain
 
-FIX = "Answer one line of 49 finite numbers for each row, in the rows' order, without header and index"
+FIX = "Write a line of 49 finite numbers for each row, in the rows' order, without header and index"
 
 
 def inspect(experiments: Experiments) -> Iterator[Finding]:

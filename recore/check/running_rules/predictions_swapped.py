@@ -18,7 +18,8 @@ from recore.check.places import place_of
 from recore.check.predictions import Floats, read_predictions
 from recore.check.rule import Finding, Rule
 
-FIX = "Select the columns by name, in the order of TARGETS, before they are written"
+FIX = "Let output_fn select the columns by name, in the order of TARGETS"
+FIX_FIT = "Let the model of fit() predict its columns in the order of the columns of `targets`"
 FITS = 0.3  # R2 from which a column fits a target
 SHOWN = 3
 
@@ -30,8 +31,9 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         names = experiments.data.targets
         pairs = [f"column {column + 1}, {names[column]}, fits {names[other]}" for column, other in swapped]
         message = "; ".join(pairs[:SHOWN]) + (f" and {len(pairs) - SHOWN} more" if len(pairs) > SHOWN else "")
-        place = place_of(experiments.submission, "output_fn", "transform_fn", "predict_fn", "fit")
-        yield Finding(f"The predictions' columns seem to be in a wrong order: {message}", FIX, place)
+        hooks = place_of(experiments.submission, "output_fn", "transform_fn", "predict_fn")
+        place, fix = (hooks, FIX) if hooks.line else (place_of(experiments.submission, "fit"), FIX_FIT)
+        yield Finding(f"The predictions' columns seem to be in a wrong order: {message}", fix, place)
 
 
 def find_swapped(predicted: Floats, measured: Floats) -> list[tuple[int, int]]:

@@ -2,9 +2,9 @@
 was fitted with. held_out.csv, which train.py leaves beside the model, holds predictions for each row by a model that
 has not seen the row's drill hole. Private data come from other holes as well, so the score on the leaderboard will be
 near the cross-validated one. Every model scores better on rows that it has seen, and some, such as trees, by much. The
-finding is for a model that keeps less than a third of its score on holes that it has not seen: most of what it has
-learnt are the rows themselves. With fewer than ten drill holes the cross-validated score says little, and is not
-compared.
+finding is for a model that keeps less than a third of its score on holes that it has not seen: it has mostly memorised
+the rows. With fewer than ten drill holes the cross-validated score says little, and is not compared; with fewer than
+twenty holes or 1,000 rows the finding is a note, because a sound model can lose as much there.
 
     KNeighborsRegressor(1)   # its public score is 1.01, its cross-validated one is below 0
 
@@ -19,12 +19,14 @@ from pathlib import Path
 import numpy as np
 
 from recore.check.experiments import Experiments
+from recore.check.places import place_of
 from recore.check.predictions import Floats, read_predictions
-from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.rule import Finding, Level, Rule
 
 FIX = "Choose the model by the cross-validated score of `python -m recore validate`, and split by drill hole"
 KEPT = 1 / 3  # of the public score; boosted trees keep a half on a dozen drill holes
 HOLES = 10  # drill holes from which on a cross-validated score says something
+ENOUGH_HOLES, ENOUGH_ROWS = 20, 1000  # from which on it says that a model memorises
 LARGEST = 1 << 30  # bytes
 
 
@@ -42,7 +44,11 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
             f"The public score is {public:.3f}, and that of held-out drill holes is {validated:.3f}: the model "
             "remembers the rows that it was fitted with, and private data will score as the second number says"
         )
-        yield Finding(message, FIX, Place("train.py"), Level.WARNING)
+        level = Level.WARNING
+        if data.holes < ENOUGH_HOLES or data.rows < ENOUGH_ROWS:
+            level = Level.NOTE
+            message += f"; with {data.rows:,} rows of {data.holes} drill holes that may change with more data"
+        yield Finding(message, FIX, place_of(experiments.submission, "fit"), level)
 
 
 def read_held_out(archive: Path, targets: tuple[str, ...]) -> Floats | None:

@@ -37,7 +37,7 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
         elif line.requirement.url and not line.requirement.url.startswith("file:"):
             yield Finding(f"{line.name} comes from an address, which jobs cannot reach", FIX, place)
         elif line.applies and line.name in first:
-            message = f"{line.name} is named already in line {first[line.name]}: pip refuses the file"
+            message = f"{line.name} is listed twice, here and in line {first[line.name]}, so pip refuses the file"
             yield Finding(message, "remove one of the two lines", place)
         elif line.applies:
             first[line.name] = line.line

@@ -35,7 +35,7 @@ TITLE = "Assays"
 READING = (
     "A laboratory reports values below its detection limit as one value, often half the limit; a lowest value that "
     "occurs many times is a sign of this. Good: few assays are missing, few are at the limit, the boxes span one or "
-    "two orders of magnitude and lie at the usual contents of the element. Bad: an assay that is missing or at the "
+    "two orders of magnitude and lie at the usual grades of the element. Bad: an assay that is missing or at the "
     "limit in most rows (a model cannot learn it), a box at an unusual position (PPM instead of PCT), zeros and "
     "negative values, and a highest value that occurs many times (the upper limit of the method)."
 )

@@ -60,7 +60,7 @@ class SubmissionScripts:
         if targets is not None:
             targets = targets.reindex(columns=host["TARGETS"])
         if targets is None or targets.isna().all(axis=None):
-            raise DataError(f"{file}: there is no assay to validate with")
+            raise DataError(f"{file}: it has no assays, which validation needs")
         if np.isinf(targets.to_numpy(float)).any():
             raise DataError(f"{file}: an assay is infinite")
         np.save(Path(folder, "inputs.npy"), inputs.to_numpy(float))

@@ -141,7 +141,7 @@ def run_validation(submission: Path, public: Path, settings: ValidationSettings,
         challenge = Challenge(tuple(description["weights"]), np.array(list(description["weights"].values())))
         measured = used.assays.reindex(columns=list(challenge.targets)).to_numpy(float)
         if np.isnan(measured).all():
-            raise ValueError(f"{public}: there is no assay to validate with")
+            raise ValueError(f"{public}: it has no assays, which validation needs")
         plan = make_plan(used.hole, description["alphas"], settings.repeats, settings.seed)
         fits = FitQueue(workers, plan, kept, budget, advance)
         baselines = cross_validate_baselines(used, measured, settings.seed)

@@ -26,7 +26,7 @@ class ContainerJob:
         quiet = LogConfig(type=LogConfig.types.NONE)  # what it prints is taken from it directly, and nowhere stored
         self._container = self._engine.containers.create(**specification["container"], **limits, log_config=quiet)
         self._status: int | None = None
-        self._peak = 0
+        self._peak, self._processor_seconds = 0, 0.0
         self.ends: list[int] = []
         try:
             output = self._container.attach(stream=True, logs=False)
@@ -60,7 +60,8 @@ class ContainerJob:
         self._copying.join(10)
         self._container.reload()
         killed = {"reason": "memory"} if self._container.attrs["State"]["OOMKilled"] else {}
-        return {"code": self._status, "signal": None} | killed
+        used = {"processor_seconds": self._processor_seconds}
+        return {"code": self._status, "signal": None} | used | killed
 
     def close(self) -> None:
         with contextlib.suppress(NotFound, APIError):
@@ -84,3 +85,5 @@ class ContainerJob:
                 memory = said.get("memory_stats", {})
                 used = memory.get("usage", 0) - memory.get("stats", {}).get("inactive_file", 0)
                 self._peak = max(self._peak, used)
+                processors = said.get("cpu_stats", {}).get("cpu_usage", {}).get("total_usage", 0)
+                self._processor_seconds = max(self._processor_seconds, processors / 1e9)

@@ -107,11 +107,14 @@ class TrainingMetrics:
                 self._observed.append((name, value))
 
 
-def put_memory(cloudwatch: Any, namespace: str, job: str, peak: int, memory: int) -> None:
-    """The most that a job took of its instance's memory, in per cent."""
-    dimensions = [{"Name": "Host", "Value": f"{job}/algo-1"}]
-    datum = {"MetricName": "MemoryUtilization", "Value": 100 * peak / memory, "Unit": "Percent"}
-    put(cloudwatch, namespace, [datum | {"Dimensions": dimensions}])
+def put_utilization(cloudwatch: Any, namespace: str, job: str, memory: float, processors: float) -> None:
+    """The largest share of its instance's memory that a job took, and how many processors it used on average.
+
+    CloudWatch gets both in per cent, the latter of one processor, as from SageMaker.
+    """
+    values = {"MemoryUtilization": memory, "CPUUtilization": processors}
+    shared = {"Unit": "Percent", "Dimensions": [{"Name": "Host", "Value": f"{job}/algo-1"}]}
+    put(cloudwatch, namespace, [{"MetricName": name, "Value": 100 * value} | shared for name, value in values.items()])
 
 
 def put(cloudwatch: Any, namespace: str, data: list[dict[str, Any]]) -> None:

@@ -30,7 +30,8 @@ class Ending:
     """How a command ended. code: its status, or None where a signal ended it.
 
     reason: "time", "memory", "disk", "processes", "stopped", or None where it ended by itself. seconds: its duration.
-    peak: the most bytes that it had in memory, together with the commands that share its instance's.
+    peak: the most bytes that it had in memory, together with the commands that share its instance's. processor_seconds:
+    of all its processes together.
     """
 
     code: int | None
@@ -38,6 +39,7 @@ class Ending:
     reason: str | None
     seconds: float
     peak: int
+    processor_seconds: float = 0.0
 
     @property
     def is_at_limit(self) -> bool:
@@ -115,8 +117,8 @@ class SupervisedProcess:
                         pipe.close()
         try:
             outcome: dict[str, Any] = json.loads(line)
-            ending = [outcome[member] for member in ("code", "signal", "reason", "seconds", "bytes")]
-            return Ending(*ending)
+            members = ("code", "signal", "reason", "seconds", "bytes", "processor_seconds")
+            return Ending(*(outcome[member] for member in members))
         except (ValueError, TypeError, LookupError):  # it was killed, or did not write this alone: no sandbox
             self._sweep()
             now = time.monotonic()

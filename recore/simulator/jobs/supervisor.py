@@ -8,8 +8,8 @@ a file that it shares with the supervisors of the commands that have these bytes
 container), processes (how many at a time), grace (seconds from SIGTERM to SIGKILL), volume (bytes that the files below
 `folders` may take on the disk, or null), folders, and container (null, or what Docker is told of one that runs the
 command). EVENTS is the file descriptor that one line of JSON is written to when all is over: code, signal, reason
-("time", "memory", "disk", "processes", "stopped" or null), seconds, bytes (the peak of memory). Orders come by standard
-input: "stop", or "kill" for no grace.
+("time", "memory", "disk", "processes", "stopped" or null), seconds, processor_seconds (of all its processes together),
+bytes (the peak of memory). Orders come by standard input: "stop", or "kill" for no grace.
 
 It is the parent of every process that the job starts, also of those that outlive their own parent (a subreaper), so it
 finds them all; and when whoever started it goes away, it ends the job.
@@ -19,6 +19,7 @@ import contextlib
 import ctypes
 import json
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -63,6 +64,8 @@ def main() -> None:
         else:
             ends.callback(job.close)
             outcome = watch(job, specification, started, parent, disk, memory)
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)  # all have ended
+    outcome.setdefault("processor_seconds", children.ru_utime + children.ru_stime)
     outcome["seconds"] = time.monotonic() - started
     os.write(events, json.dumps(outcome).encode() + b"\n")
 

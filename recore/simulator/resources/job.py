@@ -12,7 +12,7 @@ from recore.simulator.isolation.instances import Instance, instance_of
 from recore.simulator.jobs import host_disk
 from recore.simulator.jobs.failure import JobFailed, JobStopped, JobTimedOut
 from recore.simulator.jobs.logs import JobLog
-from recore.simulator.jobs.metrics import TrainingMetrics, put_memory
+from recore.simulator.jobs.metrics import TrainingMetrics, put_utilization
 from recore.simulator.jobs.process import Ending
 from recore.simulator.jobs.queue import Job
 from recore.simulator.jobs.reasons import as_in_a_container, exceeded, last_error, text_of
@@ -97,9 +97,10 @@ class JobResource(Resource):
         return JobLog(self.platform.logs, self.log_group, name, metrics, stream).create()
 
     def measure(self, name: str, ending: Ending, instance: Instance | None) -> None:
-        """Tell CloudWatch the most that a job took of its instance's memory, as SageMaker does, once at its end."""
+        """Tell CloudWatch what a job took of its instance's memory and processors, once at its end."""
         if instance:
-            put_memory(self.platform.cloudwatch, self.log_group, name, ending.peak, instance.memory)
+            memory, processors = ending.peak / instance.memory, ending.processor_seconds / max(ending.seconds, 1e-3)
+            put_utilization(self.platform.cloudwatch, self.log_group, name, memory, processors)
 
     def check_ending(self, job: Job, ending: Ending, log: JobLog, failure: Path) -> None:
         """Raise JobFailed with SageMaker's kind of reason where a command did not end well; JobStopped, JobTimedOut."""

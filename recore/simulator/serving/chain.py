@@ -98,7 +98,8 @@ class Chain:
             return None
         first = next((ending for ending in endings if ending.is_at_limit), endings[0])
         most, longest = (max(getattr(ending, name) for ending in endings) for name in ("peak", "seconds"))
-        return Ending(first.code, first.signal, first.reason, longest, most)
+        processor_seconds = sum(ending.processor_seconds for ending in endings)
+        return Ending(first.code, first.signal, first.reason, longest, most, processor_seconds)
 
     def wait_until_ready(self, seconds: float = PING_SECONDS, is_busy: Callable[[], bool] | None = None) -> None:
         """Ping until each server has answered with 200. Raises JobFailed where one ends or takes longer; JobStopped.
