@@ -36,6 +36,7 @@ def plan_requests(inputs: Path, rows: Sequence[int]) -> list[Request]:
     few = header + b"".join(lines)
     requests = [
         Request("few", few),
+        Request("again", few),
         Request("first_lines", header + b"".join(lines[:half])),
         Request("next_lines", b"".join(lines[half:])),
         Request("single_with_header", header + lines[half]),

@@ -291,8 +291,16 @@ SERVING = {
     ),
     "mean_of_request": Broken(
         "RC605",
-        "some rows with the header",
+        "Sent as some of the rows",
         replace("train.py", PREDICT, "return model.predict(inputs - inputs.mean(axis=0) + model.mean)"),
+    ),
+    "counts_requests": Broken(
+        "RC605",
+        "the same request differently",
+        both(
+            insert("train.py", "counted = []\n", before="def predict_fn("),
+            replace("train.py", PREDICT, f"counted.append(1)\n    {PREDICT} * (1 + 0.01 * len(counted))"),
+        ),
     ),
     "exact_content_type": Broken(
         "RC606",

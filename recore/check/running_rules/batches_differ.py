@@ -36,7 +36,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     served, data = experiments.serving(), experiments.data
     whole = read_predictions(experiments.predictions())[data.few_rows]
     middle = whole[len(whole) // 2 :][:1]
-    again = compare_answers(served.answer("few"), served.answer("afterwards"), data.targets)
+    again = compare_answers(served.answer("few"), served.answer("again"), data.targets)
     if again:
         message = f"The server answers the same request differently when it comes again: {again}"
         yield Finding(message, AGAIN, place_of(experiments.submission, "predict_fn", "fit"))
