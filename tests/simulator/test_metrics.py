@@ -7,6 +7,7 @@ import time
 import pytest
 from support.job_traces import output
 
+from recore.pipeline.observing import read_utilization
 from recore.simulator.jobs import metrics
 from recore.simulator.jobs.metrics import TrainingMetrics
 
@@ -51,6 +52,18 @@ def test_each_value_with_its_time(either):
     final = {entry["MetricName"]: entry for entry in job["FinalMetricDataList"]}
     assert {name: entry["Value"] for name, entry in final.items()} == {"loss": 3, "score": 7}
     assert final["loss"]["Timestamp"] < final["score"]["Timestamp"]
+
+
+def test_the_processor_time_of_all_processes(either):
+    """Also of those that ended before the job did."""
+    spin = "import time\nwhile time.process_time() < 1:\n    pass"
+    script = f"import subprocess, sys\nfor _ in range(2):\n    subprocess.run([sys.executable, '-c', {spin!r}])"
+    started = datetime.datetime.now(datetime.UTC)
+    job = train(either, script)
+    cloudwatch = either.simulator.client("cloudwatch")
+    used = read_utilization(cloudwatch, "TrainingJob", job["TrainingJobName"], started, "CPUUtilization")
+    seconds = (job["TrainingEndTime"] - job["TrainingStartTime"]).total_seconds()
+    assert used / 100 * seconds >= 2
 
 
 def test_many_values_are_all_there(client):
