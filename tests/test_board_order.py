@@ -1,0 +1,61 @@
+"""Three models that overfit differently: the board ranks them alike with private assays and without."""
+
+import json
+from pathlib import Path
+
+import pytest
+from support.command import recore
+from support.run_command import file_options
+
+from recore.dataset.sample_files import Plan, make_sample
+from recore.template.new_submission import write_submission
+
+TRAIN = """
+from challenge.meta_estimators import LimitedRegressor, PerTargetRegressor
+from challenge.serving import input_fn, model_fn, output_fn, predict_fn
+from challenge.training import main
+from sklearn.cross_decomposition import PLSRegression
+from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.neighbors import KNeighborsRegressor
+
+
+def fit(inputs, targets, holes):
+    return LimitedRegressor(PerTargetRegressor({estimator})).fit(inputs, targets)
+
+
+if __name__ == "__main__":
+    main()
+"""
+MODELS = {
+    "latent": "PLSRegression(8, scale=False)",
+    "trees": "ExtraTreesRegressor(5, max_features=0.1, random_state=0)",
+    "neighbour": "KNeighborsRegressor(1)",  # repeats the rows that it was trained on
+}
+
+
+@pytest.mark.slow
+def test_the_board_ranks_by_what_other_holes_will_score(tmp_path: Path) -> None:
+    make_sample(tmp_path / "data", Plan(rows=600, holes=12, channels=120))
+    files = {
+        "with": file_options(tmp_path / "data"),
+        "without": file_options(tmp_path / "data", "public", anywhere=False),
+    }
+    for model, estimator in MODELS.items():
+        write_submission(tmp_path / model)
+        (tmp_path / model / "train.py").write_text(TRAIN.replace("{estimator}", estimator))
+        for side, options in files.items():
+            done = recore("run", tmp_path / model, *options, "--out", tmp_path / side / model, "--no-report")
+            assert done.returncode == 0, done.stderr
+    ranked, scores = {}, {}
+    for side in files:
+        runs = json.loads(recore("board", tmp_path / side, "--json").stdout)
+        ranked[side] = [run["folder"] for run in runs]
+        scores[side] = {run["folder"]: run["scores"] for run in runs}
+
+    def best_first(name: str) -> list[str]:
+        return sorted(MODELS, key=lambda model: scores["with"][model][name], reverse=True)
+
+    assert ranked["with"] == best_first("private")
+    assert ranked["without"] == best_first("held-out") == best_first("private")
+    assert best_first("public") != best_first("private"), "a ranking by the public score would be another one"
+    assert not any("private" in each for each in scores["without"].values())
