@@ -8,9 +8,9 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
+from recore.distribution import TEMPLATE, setup_command
 from recore.pipeline.exceptions import LoggedException
 
-ROOT = Path(__file__).parents[2]
 # as scikit-learn and XGBoost word it
 GAPS = re.compile(r"(?:Input y|Input|Labels?|Targets?) contains? NaN", re.I)
 # as the simulator, the toolkit and gunicorn word it
@@ -89,8 +89,8 @@ def missing_module_hint(name: str, submission: Path, alone: bool = False, instal
         )
     file = submission / "requirements.txt"
     install = f"{shlex.quote(sys.executable)} -m pip install -r {shlex.quote(str(file))}"
-    if submission.resolve() == ROOT:
-        install = "make setup"
+    if submission.resolve() == TEMPLATE:
+        install = setup_command()
     if _requires(file, distribution):
         return f"requirements.txt names {distribution}, but it is not installed here: `{install}` installs it."
     try:
