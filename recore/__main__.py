@@ -1,21 +1,27 @@
-"""`python -m recore`."""
+"""`python -m recore`, and the `recore` command of an installed package."""
 
 import sys
 
-if not sys.flags.safe_path:
+if __name__ == "__main__" and not sys.flags.safe_path:
     del sys.path[0]  # the working directory, which -m puts there: a submission's numpy.py in it would be run
 
 from recore import interrupts
 
-interrupts.end_at_once()
-try:
-    from recore.cli import main
-except ModuleNotFoundError as error:
-    if (error.name or "recore").partition(".")[0] == "recore":
-        raise
-    sys.exit(
-        f"recore: the Python package `{error.name}` is not installed for {sys.executable}: run `make setup`, "
-        "then `. .venv/bin/activate`"
-    )
 
-main()
+def start() -> None:
+    """Run the command line. A package that is missing is reported in one line."""
+    interrupts.end_at_once()
+    try:
+        from recore.cli import main
+    except ModuleNotFoundError as error:
+        if (error.name or "recore").partition(".")[0] == "recore":
+            raise
+        from recore.distribution import INSTALLED, setup_command
+
+        remedy = f"run `{setup_command()}`" + ("" if INSTALLED else ", then `. .venv/bin/activate`")
+        sys.exit(f"recore: the Python package `{error.name}` is not installed for {sys.executable}: {remedy}")
+    main()
+
+
+if __name__ == "__main__":
+    start()

@@ -1,6 +1,7 @@
 """`recore new`, and the contract tests (tests/contract/) on every submission here."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from support.checkout import ROOT, UPLOADED, copy_checkout, environment
 from support.command import recore, recore_process
 from support.contract import keeps_the_contract
@@ -43,13 +45,24 @@ def test_a_new_submission_holds_what_travels_and_nothing_of_the_machinery(model:
     mine = tmp_path / "mine"
     names = {path.relative_to(mine).as_posix() for path in mine.rglob("*") if path.is_file()}
     modules = set(UPLOADED)
-    others = {"predict.py", "score.py", "setup.py", "requirements.txt", "MANIFEST.in", "submission.yml", "Makefile"}
-    hidden = {".gitignore", ".python-version", ".unearthed_challenge.json"}
+    others = {
+        "predict.py",
+        "score.py",
+        "setup.py",
+        "requirements.txt",
+        "MANIFEST.in",
+        "submission.yml",
+        "Makefile",
+        "README.md",
+    }
+    hidden = {".gitignore", ".python-version", ".unearthed_challenge.json", ".github/workflows/check.yml"}
     contract = {f"tests/contract/{path.name}" for path in (ROOT / "tests/contract").glob("*.py")}
     assert names == modules | others | hidden | contract
     assert set(read_submission(mine).files) == modules | {"requirements.txt"}
     assert ("xgboost-cpu==" in (mine / "requirements.txt").read_text()) == (model == "xgboost")
     assert os.listdir(tmp_path) == ["mine"]
+    assert not re.search(r"\{\w+\}", (mine / "README.md").read_text())
+    assert yaml.safe_load((mine / ".github/workflows/check.yml").read_text())["env"].keys() == {"RECORE"}
 
 
 def test_a_folder_with_files_is_not_changed(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from recore.check import running_rules, source_rules
 from recore.check.rule import Rule
+from recore.distribution import PROGRAM
 
 FOR_HOST = "RC8"  # rules about what a stranger's submission tries
 
@@ -55,7 +56,7 @@ def choose_codes(entries: list[CatalogueEntry], select: list[str], ignore: list[
     for prefix in [*select, *ignore]:
         if not any(code.startswith(prefix) for code in codes):
             closest = max(codes, key=lambda code: _similarity(code, prefix))
-            hint = "`python -m recore check --list` lists all rules"
+            hint = f"`{PROGRAM} check --list` lists all rules"
             raise ValueError(f"there is no rule {prefix!r}: did you mean {closest}? {hint}")
     chosen = {code for code in codes if not select or code.startswith(tuple(select))}
     if not select and not for_host:

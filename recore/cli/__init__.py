@@ -14,11 +14,13 @@ from recore.cli.doctor import doctor
 from recore.cli.import_ import import_
 from recore.cli.ml2p import ml2p
 from recore.cli.new import new
+from recore.cli.pack import pack
 from recore.cli.reports import explore, report, validate
 from recore.cli.results import board, scores
 from recore.cli.run import run
 from recore.cli.sample import sample
 from recore.cli.simulate import simulate
+from recore.distribution import PROGRAM, setup_command
 from recore.pipeline.text import plain
 
 
@@ -40,7 +42,7 @@ class OneLineErrors(click.Group):
         except click.exceptions.NoArgsIsHelpError:
             raise
         except click.UsageError as error:
-            raise OneLineError(_usage_message(error, "python -m recore")) from error
+            raise OneLineError(_usage_message(error, PROGRAM)) from error
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -66,7 +68,7 @@ class OneLineErrors(click.Group):
             package = (error.name or "").partition(".")[0]
             if ctx.params["debug"] or package == "recore":
                 raise
-            command = "make setup-docker" if package == "docker" else "make setup"
+            command = setup_command("docker" if package == "docker" else "recore")
             raise OneLineError(f"the Python package `{package}` is not installed: `{command}` installs it") from error
 
 
@@ -113,5 +115,17 @@ def main(debug: bool) -> None:
     """
 
 
-for command in (sample, import_, new, explore, validate, check, run, report, scores, board, simulate, ml2p, doctor):
+def _name_program(command: click.Command) -> None:
+    """Let the examples in the help of a command, and of those below it, start the program as the user did."""
+    command.help = (command.help or "").replace("python -m recore", PROGRAM)
+    for each in getattr(command, "commands", {}).values():
+        _name_program(each)
+
+
+COMMANDS = (
+    *(sample, import_, new, explore, validate, check, pack),
+    *(run, report, scores, board, simulate, ml2p, doctor),
+)
+for command in COMMANDS:
     main.add_command(command)
+_name_program(main)

@@ -14,6 +14,7 @@ from recore.pipeline.text import plain
 
 if TYPE_CHECKING:
     from recore.check.catalogue import CatalogueEntry
+    from recore.check.runner import RuleResult
 
 
 class RuleCodes(click.ParamType[list[str]]):
@@ -96,6 +97,18 @@ def check(
     else:
         click.echo({"json": to_json, "github": to_github}[kind](results, submission))
     raise SystemExit(int(is_negative(results)))
+
+
+def check_source(submission: Path) -> "list[RuleResult]":
+    """The results of all rules that read a submission, as with --source-only."""
+    from recore.check.catalogue import choose_codes, load_catalogue
+    from recore.check.runner import run_rules
+    from recore.check.source import SubmissionSource
+    from recore.dataset.targets import DETECTION_LIMITS
+
+    entries = load_catalogue()
+    chosen = choose_codes(entries, [], [], for_host=False)
+    return run_rules(entries, chosen, SubmissionSource(submission, tuple(DETECTION_LIMITS)))
 
 
 def _list(entries: "list[CatalogueEntry]", chosen: set[str], kind: str) -> str:

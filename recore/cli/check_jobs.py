@@ -14,7 +14,8 @@ import click
 
 from recore import interrupts
 from recore.cli.default_data import find_default_data
-from recore.cli.destination import ROOT, open_embedded
+from recore.cli.destination import open_embedded
+from recore.distribution import TEMPLATE
 from recore.pipeline.jobs import Services
 from recore.pipeline.requests import RunSettings
 from recore.pipeline.submission import read_submission
@@ -39,7 +40,7 @@ def open_experiments(
     from recore.check.experiments import Experiments
     from recore.check.public_data import PublicData
 
-    host: dict[str, Any] = runpy.run_path(str(ROOT / "score.py"))
+    host: dict[str, Any] = runpy.run_path(str(TEMPLATE / "score.py"))
     weights = dict(zip(host["TARGETS"], map(float, host["WEIGHTS"]), strict=True))
     files = read_submission(submission)
     with contextlib.ExitStack() as stack:

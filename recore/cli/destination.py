@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 import click
 
 from recore import interrupts
+from recore.distribution import PROGRAM, TEMPLATE
 from recore.pipeline.jobs import Services
 from recore.pipeline.requests import IMAGE
 
-ROOT = Path(__file__).parents[2]
 LOG_DELAY = 5.0  # seconds until a job's last lines are in CloudWatch Logs on AWS
 SERVICES = ("sagemaker", "s3", "logs", "cloudwatch")
 
@@ -55,16 +55,16 @@ def open_destination(options: dict[str, Any], strict: bool) -> AbstractContextMa
 
 @contextmanager
 def open_embedded(engine: str, isolation: str, image: str | None) -> Iterator[Destination]:
-    """A simulator for as long as the context lasts. Docker's default image is built from this repository."""
+    """A simulator for as long as the context lasts. Docker's default image is built from the template's files."""
     from recore.simulator.account import REGION
     from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
 
     if engine == "docker" and image is None:
         from recore.simulator.isolation.containers import build, connected
 
-        image = json.loads((ROOT / ".unearthed_challenge.json").read_text("utf-8"))["dockerImage"]
+        image = json.loads((TEMPLATE / ".unearthed_challenge.json").read_text("utf-8"))["dockerImage"]
         with connected() as client:
-            build(client, ROOT, image, "equivalent", lambda line: click.echo(f"docker: {line}", err=True))
+            build(client, TEMPLATE, image, "equivalent", lambda line: click.echo(f"docker: {line}", err=True))
     with interrupts.deferred_at_both_ends(partial(Simulator, isolation=isolation, engine=engine)) as simulator:
         description = simulator.isolation.name
         if not simulator.enforced:
@@ -170,5 +170,5 @@ def _check_connection(endpoint: str) -> None:
         socket.create_connection((parts.hostname, parts.port or 80), timeout=10).close()
     except OSError as error:
         raise click.UsageError(
-            f"nothing answers at {endpoint} ({error}): start `python -m recore simulate`, or unset AWS_ENDPOINT_URL"
+            f"nothing answers at {endpoint} ({error}): start `{PROGRAM} simulate`, or unset AWS_ENDPOINT_URL"
         ) from None

@@ -3,14 +3,13 @@
 import json
 import textwrap
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 
 from recore import interrupts
+from recore.distribution import TEMPLATE
 from recore.doctor import FAIL, Check
 
-ROOT = Path(__file__).parents[2]
 WIDTH = 80
 INDENT = 18  # columns for the level and the name of a check
 COLOURS = {"ok": "green", "note": "yellow", "fail": "red"}
@@ -33,7 +32,7 @@ def doctor(as_json: bool) -> None:
     """
     from recore.doctor.checkup import check_up
 
-    checks = check_up(ROOT, _sandbox_works())
+    checks = check_up(TEMPLATE, _sandbox_works())
     failed = [check.name for check in checks if check.level == FAIL]
     if as_json:
         click.echo(json.dumps([asdict(check) for check in checks]))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from recore.distribution import INSTALLED, PROGRAM
 from recore.template.new_submission import DEFAULT, list_models, write_submission
 
 
@@ -17,7 +18,7 @@ def new(folder: Path, model: str, as_json: bool) -> None:
     """Write a complete submission into a new FOLDER.
 
     The folder holds the template's scripts with the chosen model, score.py, the files that the Unearthed CLI reads,
-    tests of the platform's contract, and a Makefile. `recore run FOLDER` and `recore validate FOLDER` work on it.
+    tests of the platform's contract, a Makefile, a workflow for GitHub, and a README.md that explains all of these.
 
     Exit status: 0 the submission was written, 2 wrong use or a folder that is not empty.
 
@@ -32,4 +33,8 @@ def new(folder: Path, model: str, as_json: bool) -> None:
         return
     click.echo(f"new: {folder} holds {len(names)} files; edit {folder / 'train.py'}")
     quoted = shlex.quote(str(folder))
-    click.echo(f"next: python -m recore run {quoted}, python -m recore validate {quoted}, make -C {quoted} test")
+    if INSTALLED or PROGRAM == "recore":  # it can be called in any folder
+        click.echo(f"next: cd {quoted}; then `{PROGRAM} run`, `{PROGRAM} validate`, `{PROGRAM} check` or `make test`")
+        click.echo(f"data: put the challenge's into {folder / 'data'}, or there, `{PROGRAM} sample --out data`")
+    else:
+        click.echo(f"next: {PROGRAM} run {quoted}, {PROGRAM} validate {quoted}, make -C {quoted} test")

@@ -12,6 +12,7 @@ import click
 from recore import interrupts
 from recore.cli.common import FILE
 from recore.cli.default_data import find_default_data
+from recore.distribution import PROGRAM, TEMPLATE
 from recore.pipeline.data import DataFiles
 from recore.pipeline.requests import Instances, RunSettings, describe_limits
 from recore.pipeline.run_folder import RunFolder
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
     from recore.cli.destination import Destination
     from recore.pipeline.four_steps import PipelineRun
-
-ROOT = Path(__file__).parents[2]
 
 
 @click.command()
@@ -74,7 +73,7 @@ def run(submission: Path, note: str, as_json: bool, ascii_only: bool, **options:
     from recore.pipeline.four_steps import PipelineRun
     from recore.pipeline.record import clean_note
 
-    strict = options["actual"] is not None and submission.resolve() != ROOT  # private assays meet another's work
+    strict = options["actual"] is not None and submission.resolve() != TEMPLATE  # private assays meet another's work
     data, files = _find_data(submission, options), read_submission(submission)
     job_options: dict[str, Any] = {"max_payload": options["max_payload"]}
     for job in ("training", "processing", "transform"):
@@ -87,7 +86,7 @@ def run(submission: Path, note: str, as_json: bool, ascii_only: bool, **options:
         job_options["pass_paths"] = not destination.has_ml
         settings = RunSettings(name, destination.bucket, destination.role, destination.image, **job_options)
         pipeline_run = PipelineRun(
-            destination.services, settings, files, data, ROOT / "score.py", run_folder.path, options["keep"]
+            destination.services, settings, files, data, TEMPLATE / "score.py", run_folder.path, options["keep"]
         )
         _announce(destination, settings, options["engine"], data, console)
         context = {
@@ -192,7 +191,7 @@ def _write_report(folder: Path) -> None:
         write_report(folder)
     except (Exception, KeyboardInterrupt) as error:
         reason = "interrupted" if isinstance(error, KeyboardInterrupt) else plain(str(error) or repr(error))
-        click.echo(f"recore: no report: {reason}; `python -m recore report {folder}` makes it", err=True)
+        click.echo(f"recore: no report: {reason}; `{PROGRAM} report {folder}` makes it", err=True)
 
 
 def _show_results(pipeline_run: "PipelineRun") -> None:

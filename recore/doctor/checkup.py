@@ -6,7 +6,7 @@ from recore.doctor import Check, environment, files, machine, programs
 
 
 def check_up(root: Path, sandbox_works: bool) -> list[Check]:
-    """Carry out all checks for the checkout in `root`.
+    """Carry out all checks with the requirements files in `root`.
 
     sandbox_works: whether bubblewrap starts a job's sandbox here. Only the simulator can test that, and only the
     command line may import the simulator.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
+from recore.distribution import INSTALLED, setup_command
 from recore.doctor import FAIL, NOTE, OK, Check
 from recore.doctor.system import install_command
 
@@ -15,14 +16,14 @@ CONTAINER = ("requirements.txt", "requirements/container.txt")
 
 
 def check_python(root: Path) -> Check:
-    """Whether this is the right version of Python, in the environment that `make` uses."""
+    """Whether this is the right version of Python, and in a checkout the environment that `make` uses."""
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info[:2] != VERSION:
         cost = "The container has Python 3.12: packages and pickles of another version do not fit."
         return Check(
-            "Python", FAIL, f"{version}, {sys.executable}", cost, f"{install_command('python')}; then make setup"
+            "Python", FAIL, f"{version}, {sys.executable}", cost, f"{install_command('python')}; then {setup_command()}"
         )
-    if Path(sys.prefix).resolve() != (root / ".venv").resolve():
+    if not INSTALLED and Path(sys.prefix).resolve() != (root / ".venv").resolve():
         result = f"{version}, {sys.executable}, not the environment that `make` uses"
         cost = "Packages may have other versions than those that are tested together."
         return Check("Python", NOTE, result, cost, "make setup; then . .venv/bin/activate")
@@ -41,10 +42,12 @@ def check_container_packages(root: Path) -> Check:
     ]
     if missing:
         cost = "Jobs run with this environment's packages, and end where they import one of these."
-        return Check("container", FAIL, f"not installed: {', '.join(missing)}", cost, "make setup")
+        return Check("container", FAIL, f"not installed: {', '.join(missing)}", cost, setup_command())
     if different:
         cost = "A model may train, load or score differently in the container."
-        return Check("container", NOTE, "; ".join(different), cost, "make setup, after the edit of requirements.txt")
+        return Check(
+            "container", NOTE, "; ".join(different), cost, f"{setup_command()}, after the edit of requirements.txt"
+        )
     return Check("container", OK, f"{len(required)} packages at the container's versions")
 
 
@@ -53,7 +56,7 @@ def check_recore_packages(root: Path) -> Check:
     required = [name for name, _ in read_requirements(root / "requirements/recore.txt")]
     if missing := [name for name in required if installed_version(name) is None]:
         cost = "The commands that import these end with an error."
-        return Check("packages", FAIL, f"not installed: {', '.join(missing)}", cost, "make setup")
+        return Check("packages", FAIL, f"not installed: {', '.join(missing)}", cost, setup_command())
     return Check("packages", OK, f"all {len(required)} that recore needs")
 
 

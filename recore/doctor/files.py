@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from recore.distribution import PROGRAM
 from recore.doctor import NOTE, OK, Check
 
 DATA = ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz")
@@ -22,9 +23,9 @@ def check_data(folder: Path) -> Check:
         return Check("data", OK, f"public and private data and private assays in {folder.name}/")
     if DATA[0] in missing:
         cost = "`recore run` needs --public FILE."
-        return Check("data", NOTE, f"no {folder.name}/{DATA[0]}", cost, "python -m recore sample --out data")
+        return Check("data", NOTE, f"no {folder.name}/{DATA[0]}", cost, f"{PROGRAM} sample --out data")
     names = " and ".join(f"{folder.name}/{name}" for name in missing)
-    return Check("data", NOTE, f"no {names}", "There is no private score.", "python -m recore sample makes all three")
+    return Check("data", NOTE, f"no {names}", "There is no private score.", f"{PROGRAM} sample makes all three")
 
 
 def check_credentials() -> Check:

@@ -6,6 +6,7 @@ import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
+from recore.distribution import setup_command
 from recore.doctor import NOTE, OK, Check, engine
 from recore.doctor.system import install_command
 
@@ -58,7 +59,7 @@ def check_docker() -> Check:
         return Check("Docker", NOTE, f"no engine answers: {error}", cost, f"{start}; `docker info` says when it works")
     if find_spec("docker") is None:
         result = f"engine {version} answers; the Python package `docker` is not installed"
-        return Check("Docker", NOTE, result, cost, "make setup-docker")
+        return Check("Docker", NOTE, result, cost, setup_command("docker"))
     return Check("Docker", OK, f"engine {version} answers")
 
 

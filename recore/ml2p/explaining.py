@@ -2,7 +2,9 @@
 
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 
-WHERE = "start `python -m recore simulate` and export what it prints, or choose a profile of AWS's with AWS_PROFILE"
+from recore.distribution import PROGRAM
+
+WHERE = f"start `{PROGRAM} simulate` and export what it prints, or choose a profile of AWS's with AWS_PROFILE"
 
 
 def explain(error: BotoCoreError | ClientError) -> str:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recore.distribution import PROGRAM
 from recore.pipeline.record import Record, read_record
 from recore.pipeline.scores import JUDGES
 from recore.pipeline.text import plain
@@ -17,7 +18,7 @@ def read_runs(folder: Path) -> tuple[list[Record], list[str]]:
     Raises FileNotFoundError where there is no such folder.
     """
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: there is no such folder; `python -m recore run` makes runs")
+        raise FileNotFoundError(f"{folder}: there is no such folder; `{PROGRAM} run` makes runs")
     runs, errors = [], []
     for path in sorted(folder.glob("*/run.json")):
         try:

@@ -7,6 +7,8 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from recore.distribution import PROGRAM
+
 IDS = ("SiteID", "DepthFrom", "DepthTo")
 LARGEST_HEADER = 4 << 20  # bytes
 
@@ -48,7 +50,7 @@ def read_header(path: Path) -> list[str]:
         with gzip.open(path, "rb") as file:
             line = file.readline(LARGEST_HEADER)
     except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: there is no such file; `python -m recore sample` makes sample data") from None
+        raise FileNotFoundError(f"{path}: there is no such file; `{PROGRAM} sample` makes sample data") from None
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"{path}: a gzipped CSV is needed: {error}") from None
     try:

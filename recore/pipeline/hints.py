@@ -8,9 +8,9 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
+from recore.distribution import TEMPLATE, setup_command
 from recore.pipeline.exceptions import LoggedException
 
-ROOT = Path(__file__).parents[2]
 # as scikit-learn and XGBoost word it
 GAPS = re.compile(r"(?:Input y|Input|Labels?|Targets?) contains? NaN", re.I)
 # as the simulator, the toolkit and gunicorn word it
@@ -67,6 +67,8 @@ def missing_module_hint(name: str, submission: Path, alone: bool = False, instal
     """What to do about a module that could not be imported. alone: by preprocess.py, which runs without other files."""
     top = name.partition(".")[0]
     local = _find_local(name, submission)
+    if top == "recore" and not local:  # an installed one can be imported here
+        return "do without recore: nothing of it is uploaded, and the container does not have it."
     if alone and local:
         return f"preprocess.py runs without the submission's other files: move what it needs from {local} into it."
     if local:
@@ -89,8 +91,8 @@ def missing_module_hint(name: str, submission: Path, alone: bool = False, instal
         )
     file = submission / "requirements.txt"
     install = f"{shlex.quote(sys.executable)} -m pip install -r {shlex.quote(str(file))}"
-    if submission.resolve() == ROOT:
-        install = "make setup"
+    if submission.resolve() == TEMPLATE:
+        install = setup_command()
     if _requires(file, distribution):
         return f"requirements.txt names {distribution}, but it is not installed here: `{install}` installs it."
     try:

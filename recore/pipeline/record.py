@@ -18,6 +18,7 @@ from pathlib import Path
 from platform import platform, python_version
 from typing import TYPE_CHECKING, Any
 
+from recore.distribution import PROGRAM
 from recore.pipeline.requests import ENVIRONMENT
 from recore.pipeline.scores import HELD_OUT, JUDGES, SCORES, SIDES, Score
 from recore.pipeline.step import Step
@@ -161,7 +162,7 @@ def read_record(folder: Path) -> Record:
     """
     path = folder / NAME
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file; `python -m recore run` makes a run's folder")
+        raise FileNotFoundError(f"{path}: there is no such file; `{PROGRAM} run` makes a run's folder")
     if path.stat().st_size > LARGEST_RECORD:
         raise ValueError(f"{path}: not a valid run record: larger than {LARGEST_RECORD >> 20} MB")
     try:

@@ -24,8 +24,9 @@ from typing import Any
 SCRIPTS = ("train.py", "preprocess.py")
 LARGEST = 256 << 20  # bytes of all files
 LARGEST_LIST = 1 << 20  # bytes of setup.py and of MANIFEST.in
-# Files that the client's build drops at the top level of the archive. An archive that was not made by it may hold them:
-# they would decide how the training toolkit, and AWS's image before it serves, install the submission.
+# Files that the client's build drops at the top level of the archive, besides *.tar.gz and *.egg-info. An archive that
+# was not made by it may hold them: they would decide how the training toolkit, and AWS's image before it serves,
+# install the submission.
 DROPPED = ("setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in", "PKG-INFO")
 # files that setuptools adds in the client's build: the first of README, and licences unless setup.py names others
 README = ("README", "README.rst", "README.txt", "README.md")
@@ -145,7 +146,7 @@ def read_archive(path: Path) -> Iterator[tuple[str, bytes]]:
                     continue
                 if not member.isreg() or name.startswith(("/", "..")):
                     raise ValueError(f"{member.name!r} is not a regular file within the archive")
-                if name in DROPPED:
+                if _is_dropped(name):
                     continue
                 packed = tar.extractfile(member)
                 assert packed is not None  # noqa: S101 - it is a regular file
@@ -187,11 +188,21 @@ def find_uploads(folder: Path) -> list[Path]:
     chosen |= set(readmes[:1])
     for pattern in (TESTS, *setup_files["license_files"]):
         chosen |= _glob(folder, pattern, setup)
-    chosen = _apply_manifest(folder, chosen) - {folder / name for name in DROPPED}
-    chosen = {path for path in chosen if not set(NEVER) & set(path.relative_to(folder).parts[:-1])}
+    names = {path: path.relative_to(folder) for path in _apply_manifest(folder, chosen)}
+    chosen = {
+        path
+        for path, name in names.items()
+        if not _is_dropped(name.as_posix()) and not set(NEVER) & set(name.parts[:-1])
+    }
     for path in chosen:
         _check_inside(path, folder)
     return sorted(chosen)
+
+
+def _is_dropped(name: str) -> bool:
+    """Whether the client's build drops a file, by its name with slashes."""
+    top, _, below = name.partition("/")
+    return name in DROPPED or top.endswith(".egg-info") or (not below and name.endswith(".tar.gz"))
 
 
 def _check_inside(path: Path, folder: Path) -> None:

@@ -5,9 +5,21 @@ import shutil
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-EXAMPLES = ROOT / "examples"
-EXTRA_FILES = Path(__file__).parent / "files"  # a Makefile and .gitignore for a new submission
+from recore.distribution import TEMPLATE, find_origin
+
+EXAMPLES = TEMPLATE / "examples"
+EXTRA_FILES = Path(__file__).parent / "files"  # those that a new submission has instead of the template's
+EXTRA_NAMES = {
+    "Makefile": "Makefile",
+    "README.md": "README.md",
+    "gitignore": ".gitignore",
+    "check.yml": ".github/workflows/check.yml",
+}
+INSTALL = "`pip install {origin}` installs `recore`."
+INSTALL_UNKNOWN = (
+    "`pip install` installs `recore` from the address of its repository, as in `pip install git+https://...`. **Write "
+    "this address after `RECORE:` in `.github/workflows/check.yml`**; `recore new` could not find it out."
+)
 DEFAULT = "ridge"  # the model of the template
 FILES = (
     *("preprocess.py", "train.py", "predict.py", "score.py", "setup.py", "requirements.txt", "MANIFEST.in"),
@@ -47,14 +59,18 @@ def write_submission(folder: Path, model: str = DEFAULT) -> list[str]:
 
 def _fill(folder: Path, model: str) -> None:
     for name in FILES:
-        shutil.copy(ROOT / name, folder / name)
+        shutil.copy(TEMPLATE / name, folder / name)
     example = EXAMPLES / model
     if model != DEFAULT:
         shutil.copy(example / "train.py", folder)
         if (example / "requirements.txt").is_file():
             with (folder / "requirements.txt").open("a") as file:
                 file.write((example / "requirements.txt").read_text())
-    shutil.copytree(ROOT / PACKAGE, folder / PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(ROOT / TESTS, folder / TESTS, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(EXTRA_FILES / "Makefile", folder)
-    shutil.copy(EXTRA_FILES / "gitignore", folder / ".gitignore")
+    shutil.copytree(TEMPLATE / PACKAGE, folder / PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(TEMPLATE / TESTS, folder / TESTS, ignore=shutil.ignore_patterns("__pycache__"))
+    origin = find_origin()
+    install = INSTALL.format(origin=origin) if origin else INSTALL_UNKNOWN
+    for name, target in EXTRA_NAMES.items():
+        text = (EXTRA_FILES / name).read_text("utf-8").replace("{origin}", origin or "").replace("{install}", install)
+        (folder / target).parent.mkdir(parents=True, exist_ok=True)
+        (folder / target).write_text(text, "utf-8")

@@ -253,6 +253,7 @@ def test_a_package_that_is_not_there(tmp_path: Path) -> None:
     assert "`python -m pip index versions no_such_package`" in str(text)
     assert f"-m pip install -r {tmp_path / 'requirements.txt'}` then installs it here, too" in str(text)
     assert "`make setup` then installs it here, too" in str(missing_module_hint("no_such_package", ROOT))
+    assert "do without recore" in str(missing_module_hint("recore.pipeline", ROOT / "docs"))
     (tmp_path / "requirements.txt").write_text("numpy==2.5.1\nno.such-package>=1 # mine\n")
     named = str(missing_module_hint("no_such_package", tmp_path))
     assert named.startswith("requirements.txt names no_such_package, but it is not installed here: `")

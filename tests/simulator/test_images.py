@@ -119,7 +119,7 @@ def test_a_pytorch_image_without_its_environment(
     """Also where the environment is not complete, and in each kind of job."""
     monkeypatch.setenv("HOME", str(tmp_path))
     image = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:1.8.0-cpu-py3"
-    expected = "The package of PyTorch images, torch, is not installed: run make setup-pytorch"
+    expected = "The package of PyTorch images, torch, is not installed: run make setup-pytorch in a checkout of recore"
     assert ask(client, image) == expected
     pytorch.folder().mkdir(parents=True)
     assert ask(client, image) == expected

@@ -17,7 +17,7 @@ from pathlib import Path
 
 PROCESSING = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"), "processing")
 SECONDS = 300
-# what the client's build removes at the top level of the archive
+# what the client's build removes at the top level of the archive, besides *.tar.gz and *.egg-info
 DROPPED = ("PKG-INFO", "setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in")
 
 
@@ -29,7 +29,9 @@ def packed_files(archives: list[Path]) -> dict[str, str]:
     with tarfile.open(archives[0]) as tar:
         for member in tar:
             name = member.name.partition("/")[2]
-            if not member.isfile() or name in DROPPED or name.split("/")[0].endswith(".egg-info"):
+            top, _, below = name.partition("/")
+            dropped = name in DROPPED or top.endswith(".egg-info") or (not below and name.endswith(".tar.gz"))
+            if dropped or not member.isfile():
                 continue
             content = tar.extractfile(member)
             files[name] = hashlib.sha256(content.read() if content else b"").hexdigest()

@@ -22,8 +22,9 @@ from recore.check.experiments import Experiments
 from recore.check.places import place_of
 from recore.check.predictions import Floats, read_predictions
 from recore.check.rule import Finding, Level, Rule
+from recore.distribution import PROGRAM
 
-FIX = "Choose the model by the cross-validated score of `python -m recore validate`, and split by drill hole"
+FIX = f"Choose the model by the cross-validated score of `{PROGRAM} validate`, and split by drill hole"
 KEPT = 1 / 3  # of the public score; boosted trees keep a half on a dozen drill holes
 HOLES = 10  # drill holes from which on a cross-validated score says something
 ENOUGH_HOLES, ENOUGH_ROWS = 20, 1000  # from which on it says that a model memorises

@@ -1,10 +1,10 @@
 """The program of a worker process: it runs a submission's preprocess.py and train.py, and imports nothing of recore.
 
-`python -P program.py SUBMISSION` reads requests from standard input and writes an answer to each to standard output,
-one line of JSON each. A request names a method of SubmissionScripts and its arguments; arrays travel as .npy files. An
-answer to a request that failed has "error", "data" (whether the data file was the cause) and, for an exception of the
-submission's code, "traceback". What the submission prints goes to standard error. The program ends when its standard
-input does. How fit() is called is defined in one place, the template's challenge/fitting.py.
+`python -P program.py SUBMISSION FITTING` reads requests from standard input and writes an answer to each to standard
+output, one line of JSON each. A request names a method of SubmissionScripts and its arguments; arrays travel as .npy
+files. An answer to a request that failed has "error", "data" (whether the data file was the cause) and, for an
+exception of the submission's code, "traceback". What the submission prints goes to standard error. The program ends
+when its standard input does. How fit() is called is defined in one place: FITTING, the template's challenge/fitting.py.
 """
 
 import contextlib
@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 
 ARRAYS = ("inputs", "targets", "holes")
-FITTING = Path(__file__).parents[3] / "challenge/fitting.py"
 ALPHAS = ("alpha_min", "alpha_max")  # hyperparameters of fit() that limit its regularisation strengths
 SINGLE_ALPHA = {"alphas": 1, "cv": 2}  # hyperparameters that make a fit with a single strength fast, if fit() has them
 STEP = 0.01  # standard deviations by which a bin is increased and decreased for the slope of the predictions
@@ -42,7 +41,7 @@ class DataError(ValueError):
 class SubmissionScripts:
     """preprocess.py and train.py of a folder, and the preprocessed data."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, fitting: Path) -> None:
         sys.path.insert(0, str(folder))
         preprocess, train = (importlib.import_module(name) for name in ("preprocess", "train"))
         for module in (preprocess, train):
@@ -50,7 +49,7 @@ class SubmissionScripts:
                 raise InvalidSubmissionError(f"{folder}: no {module.__name__}.py there")
         if not callable(getattr(train, "fit", None)):
             raise InvalidSubmissionError("train.py: no function fit(), which validate calls")
-        self.preprocess, self.train, self.fitting = preprocess, train, import_fitting()
+        self.preprocess, self.train, self.fitting = preprocess, train, import_fitting(fitting)
         self.defaults: dict[str, Any] = self.fitting.hyperparameters(train.fit)
 
     def preprocess_file(self, file: str, folder: str, score_script: str) -> dict[str, Any]:
@@ -139,9 +138,9 @@ class SubmissionScripts:
         return model
 
 
-def import_fitting() -> Any:
+def import_fitting(path: Path) -> Any:
     """The template's challenge/fitting.py, even if the submission has a module of that name."""
-    spec = importlib.util.spec_from_file_location("recore_fitting", FITTING)
+    spec = importlib.util.spec_from_file_location("recore_fitting", path)
     assert spec is not None and spec.loader is not None  # noqa: S101, PT018 - a file with that ending has a loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -157,14 +156,14 @@ def error_answer(error: BaseException) -> dict[str, Any]:
     return answer
 
 
-def serve(folder: Path, send: Callable[[dict[str, Any]], None]) -> None:
+def serve(folder: Path, fitting: Path, send: Callable[[dict[str, Any]], None]) -> None:
     """Answer one request after another."""
     scripts = None
     for line in sys.stdin:
         arguments = json.loads(line)
         try:
             if scripts is None:
-                scripts = SubmissionScripts(folder)
+                scripts = SubmissionScripts(folder, fitting)
             method = getattr(scripts, arguments.pop("request"))
             send(method(**arguments))
         except KeyboardInterrupt:
@@ -181,4 +180,4 @@ if __name__ == "__main__":
         print(json.dumps(answer), file=stream, flush=True)
 
     with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
-        serve(Path(sys.argv[1]), send_line)
+        serve(Path(sys.argv[1]), Path(sys.argv[2]), send_line)

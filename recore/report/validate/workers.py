@@ -18,12 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recore import interrupts
+from recore.distribution import TEMPLATE
 from recore.pipeline.exceptions import find_exception
 from recore.pipeline.hints import hint_for
 from recore.report.reading import Floats
 
 PROGRAM = Path(__file__).with_name("program.py")
-SCORE_SCRIPT = Path(__file__).parents[3] / "score.py"  # the host's, for the weights
+SCORE_SCRIPT = TEMPLATE / "score.py"  # the host's, for the weights
+FITTING = TEMPLATE / "challenge/fitting.py"
 SCRIPTS = ("preprocess.py", "train.py")
 MAX_WORKERS = 4  # each holds the model's inputs in memory
 ENVIRONMENT = {
@@ -48,7 +50,7 @@ class Worker:
         self.submission, self.minutes, self.timed_out = submission, minutes, False
         with log.open("ab") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", str(PROGRAM), str(submission.resolve())],
+                [sys.executable, "-P", str(PROGRAM), str(submission.resolve()), str(FITTING)],
                 cwd=submission,
                 env=os.environ | ENVIRONMENT,
                 stdin=subprocess.PIPE,

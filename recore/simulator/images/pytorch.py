@@ -8,10 +8,11 @@ import os
 import re
 from pathlib import Path
 
+from recore.distribution import TEMPLATE
 from recore.simulator.images.family import CONTAINER, ImageFamily
 from recore.simulator.images.python_environment import PythonEnvironment, environment_in
 
-REQUIREMENTS = Path(__file__).parents[3] / "requirements/pytorch.txt"
+REQUIREMENTS = TEMPLATE / "requirements/pytorch.txt"
 
 
 def folder() -> Path:
@@ -30,7 +31,7 @@ FAMILY = ImageFamily(
     name="PyTorch",
     repositories=re.compile(r"pytorch-(training|inference)|sagemaker-pytorch"),
     distributions=("torch",),
-    remedy="make setup-pytorch",
+    remedy="make setup-pytorch in a checkout of recore",
     tags=re.compile(r"\d+\.\d+(\.\d+)?-(cpu|gpu)-py\d+(-.+)?"),
     examples="1.8.0-cpu-py3 and 2.6.0-cpu-py312",
     hooks=CONTAINER / "pytorch_hooks.py",

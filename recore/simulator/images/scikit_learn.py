@@ -2,11 +2,12 @@
 
 import re
 
+from recore.distribution import setup_command
 from recore.simulator.images.family import ImageFamily
 
 FAMILY = ImageFamily(
     name="scikit-learn",
     repositories=re.compile(r".*(scikit-learn|sklearn).*"),
     distributions=("scikit-learn",),
-    remedy="make setup",
+    remedy=setup_command(),
 )

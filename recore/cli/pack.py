@@ -1,0 +1,59 @@
+"""`recore pack`."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import click
+
+from recore.cli.common import FILE
+from recore.pipeline.text import plain
+
+
+@click.command()
+@click.argument("submission", type=click.Path(path_type=Path), default=Path())
+@click.option("--out", type=FILE, help="The archive.  [default: src.tar.gz in SUBMISSION]")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def pack(submission: Path, out: Path | None, as_json: bool) -> None:
+    """Write the src.tar.gz of a submission, which is what is uploaded.
+
+    SUBMISSION is a folder with setup.py, by default the current one. The archive holds the files that `unearthed build`
+    packs; setup.py and MANIFEST.in are read and not run, so neither Docker nor the Unearthed CLI is needed. First the
+    rules of `check --source-only` are applied: if they find an error, nothing is written.
+
+    The same files give the same archive, so its SHA-256 tells versions apart; run.json has it, too.
+
+    Exit status: 0 the archive was written, 1 an error was found in the submission, 2 wrong use or invalid input.
+
+    \b
+    Example:
+      python -m recore pack
+      python -m recore pack ../mine --out mine.tar.gz
+    """
+    from recore.check.output import is_negative, to_json, to_text
+    from recore.cli.check import check_source
+    from recore.pipeline.packing import NAME, check_target, write_archive
+    from recore.pipeline.submission import read_submission
+
+    target = out or submission / NAME
+    check_target(submission, target)
+    results = check_source(submission)
+    if is_negative(results):
+        click.echo(to_json(results, submission) if as_json else to_text(results, submission))
+        click.echo(f"recore: nothing was packed: correct the errors in {plain(str(submission))}", err=True)
+        raise SystemExit(1)
+    click.echo(to_text(results, submission), err=True)
+    files = read_submission(submission)
+    write_archive(files, target)
+    archive = {"archive": str(target), "bytes": len(files.archive), "sha256": files.sha256}
+    if as_json:
+        listed = [
+            {"name": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+            for name, content in sorted(files.files.items())
+        ]
+        click.echo(json.dumps(archive | {"files": listed}))
+        return
+    for name, content in sorted(files.files.items()):
+        click.echo(f"{len(content):11,}  {plain(name)}")
+    click.echo(f"pack: {plain(str(target))} holds {len(files.files)} files, {archive['bytes']:,} bytes")
+    click.echo(f"pack: SHA-256 {archive['sha256']}")

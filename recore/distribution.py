@@ -1,0 +1,77 @@
+"""How this recore was installed: where the template's files are, how the command is called, where it came from.
+
+A checkout has the template's files at its root. A wheel holds copies of those that recore uses, as pyproject.toml says.
+"""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+_COPIES = Path(__file__).with_name("template_files")
+INSTALLED = _COPIES.is_dir()  # whether this is a copy that pip installed, not a checkout
+TEMPLATE = _COPIES if INSTALLED else Path(__file__).parents[1]  # the folder with the template's files
+PROGRAM = "recore" if Path(sys.argv[0]).stem == "recore" else "python -m recore"  # as the user started it
+
+
+def setup_command(name: str = "recore") -> str:
+    """The command that installs the packages of requirements/NAME.txt for this Python."""
+    if not INSTALLED:
+        return "make setup" if name == "recore" else f"make setup-{name}"
+    file = TEMPLATE / "requirements" / f"{name}.txt"
+    return f"{shlex.quote(sys.executable)} -m pip install -r {shlex.quote(str(file))}"
+
+
+def find_origin() -> str | None:
+    """What `pip install` can be given on any machine to install this recore, such as git+https://host/owner/name.
+
+    Of an installed recore, pip has recorded it (PEP 610); of a checkout, the address of git's remote `origin` is used.
+    None where neither leads to an address that other machines can use.
+    """
+    recorded: dict[str, Any] = _recorded_origin() if INSTALLED else {"url": TEMPLATE.as_uri(), "dir_info": {}}
+    address = str(recorded.get("url", ""))
+    if "dir_info" in recorded:
+        address = _remote_of(Path(unquote(urlsplit(address).path)))
+    public = _public(address)
+    if public is None or "archive_info" in recorded:
+        return public
+    commit = recorded.get("vcs_info", {}).get("commit_id")
+    return f"git+{public}" + (f"@{commit}" if commit else "")
+
+
+def _recorded_origin() -> dict[str, Any]:
+    """direct_url.json of the installed package; empty where there is none."""
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        text = distribution("recore").read_text("direct_url.json")
+    except PackageNotFoundError:
+        return {}
+    return dict(json.loads(text)) if text else {}
+
+
+def _remote_of(folder: Path) -> str:
+    """The address of a checkout's remote; empty where it has none, or is no checkout."""
+    if not (folder / ".git").exists():  # git would look for one in the folders above
+        return ""
+    command = ["git", "-C", str(folder), "remote", "get-url", "origin"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+
+
+def _public(address: str) -> str | None:
+    """The address of a repository or an archive by HTTP, without a user's name; None of a path on this machine."""
+    if short := re.fullmatch(r"(?:[^@/:]+@)?([\w.-]+):(?!/)(.+)", address):  # git's own form, host:path
+        address = f"ssh://{short[1]}/{short[2]}"
+    parts = urlsplit(address)
+    if parts.scheme not in ("https", "http", "ssh", "git") or not parts.hostname:
+        return None
+    if parts.scheme in ("ssh", "git"):
+        return f"https://{parts.hostname}{parts.path}"
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()

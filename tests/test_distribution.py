@@ -1,0 +1,91 @@
+"""The package that pip installs: what it needs, which of the template's files it holds, where it came from."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from support.checkout import ROOT, environment
+
+from recore.template.new_submission import EXAMPLES, FILES, PACKAGE, TESTS, list_models
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+HATCH = PROJECT["tool"]["hatch"]
+COPIED = HATCH["build"]["targets"]["wheel"]["force-include"]
+REMOTES = [
+    ("https://example.org/owner/name.git", "git+https://example.org/owner/name.git"),
+    ("https://user:secret@example.org/owner/name", "git+https://example.org/owner/name"),
+    ("git@example.org:owner/name.git", "git+https://example.org/owner/name.git"),
+    ("ssh://git@example.org:22/owner/name.git", "git+https://example.org/owner/name.git"),
+    ("/somewhere/name", None),
+    ("../name", None),
+    (None, None),
+]
+RECORDED = [
+    (
+        {"url": "https://example.org/o/n.git", "vcs_info": {"vcs": "git", "commit_id": "a1b2"}},
+        "git+https://example.org/o/n.git@a1b2",
+    ),
+    ({"url": "https://example.org/o/n.zip", "archive_info": {}}, "https://example.org/o/n.zip"),
+    ({"url": "file:///somewhere/n.whl", "archive_info": {}}, None),
+    ({"url": "file:///somewhere/n", "dir_info": {}}, None),
+    (None, None),
+]
+
+
+def included(path: Path) -> set[Path]:
+    """A requirements file and those that it includes."""
+    names = re.findall(r"^-r (\S+)", path.read_text(), re.MULTILINE)
+    return {path.resolve()}.union(*(included(path.parent / name) for name in names))
+
+
+def test_the_package_needs_what_a_checkout_installs() -> None:
+    files = HATCH["metadata"]["hooks"]["requirements_txt"]["files"]
+    assert {ROOT / name for name in files} == included(ROOT / "requirements/recore.txt")
+
+
+def test_the_package_holds_each_file_of_the_template_that_recore_uses() -> None:
+    examples = {f"examples/{name}" for name in list_models() if (EXAMPLES / name).is_dir()}
+    used = {*FILES, str(PACKAGE), str(TESTS), *examples, "Dockerfile", ".dockerignore", "recore/container"}
+    for path in (ROOT / "recore").rglob("*.py"):
+        used |= set(re.findall(r'TEMPLATE / "([^"]+)"', path.read_text()))
+    used = {name if name in COPIED else name.partition("/")[0] for name in used - {"examples"}}
+    assert used - COPIED.keys() == set()
+    assert {name: f"recore/template_files/{name}" for name in COPIED} == COPIED
+    assert [name for name in COPIED if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize(("remote", "origin"), REMOTES)
+def test_a_checkout_is_installed_from_its_remote(remote: str | None, origin: str | None, tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    if remote:
+        subprocess.run(["git", "-C", tmp_path, "remote", "add", "origin", remote], check=True)
+    assert find_origin(tmp_path) == origin
+
+
+@pytest.mark.parametrize(("recorded", "origin"), RECORDED)
+def test_an_installed_package_is_installed_from_where_pip_got_it(
+    recorded: dict[str, object] | None, origin: str | None, tmp_path: Path
+) -> None:
+    (tmp_path / "recore/template_files").mkdir(parents=True)
+    metadata = tmp_path / "recore-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: recore\nVersion: 1.0\n")
+    if recorded:
+        (metadata / "direct_url.json").write_text(json.dumps(recorded))
+    assert find_origin(tmp_path) == origin
+
+
+def find_origin(folder: Path) -> str | None:
+    """What find_origin returns where recore is in a folder."""
+    (folder / "recore").mkdir(exist_ok=True)
+    for name in ("__init__.py", "distribution.py"):
+        shutil.copy(ROOT / "recore" / name, folder / "recore")
+    code = "import json; from recore.distribution import find_origin; print(json.dumps(find_origin()))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)

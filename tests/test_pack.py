@@ -1,0 +1,83 @@
+"""`recore pack`: the archive of what `unearthed build` packs, with the same bytes each time."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from pipeline.test_submission import distributed
+from support.archives import content
+from support.checkout import ROOT
+from support.command import recore, recore_process
+
+from recore.template.new_submission import write_submission
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    write_submission(tmp_path / "mine")
+    return tmp_path / "mine"
+
+
+def test_the_archive_holds_what_setuptools_packs(mine: Path, tmp_path: Path) -> None:
+    """Also on the second time, when the first archive is there, and MANIFEST.in includes it."""
+    (mine / "MANIFEST.in").write_text("include *.txt *.gz\nexclude README.md\n")
+    for _ in range(2):
+        done = recore_process("pack", mine)
+        assert done.returncode == 0, done.stderr
+    archive = content(mine / "src.tar.gz")
+    expected = distributed({"mine": mine}, tmp_path)["mine"]
+    assert expected.pop("src.tar.gz")  # the client's build drops it
+    assert archive == expected
+    assert [line.split()[-1] for line in done.stdout.splitlines()[:-2]] == sorted(archive)
+    sha256 = hashlib.sha256((mine / "src.tar.gz").read_bytes()).hexdigest()
+    assert done.stdout.endswith(f"SHA-256 {sha256}\n")
+    assert not list(mine.glob(".pack-*"))
+
+
+def test_the_same_files_are_the_same_archive_anywhere(mine: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(mine, tmp_path / "copy", copy_function=shutil.copyfile))
+    first = json.loads(recore("pack", "--json", cwd=mine).stdout)
+    second = json.loads(recore("pack", copy, "--out", tmp_path / "x.tar.gz", "--json").stdout)
+    assert (first.pop("archive"), second.pop("archive")) == ("src.tar.gz", str(tmp_path / "x.tar.gz"))
+    assert first == second
+    assert (mine / "src.tar.gz").read_bytes() == (tmp_path / "x.tar.gz").read_bytes()
+    assert not (copy / "src.tar.gz").exists()
+
+
+def test_with_an_error_nothing_is_written(mine: Path) -> None:
+    (mine / "src.tar.gz").write_text("an earlier one")
+    with (mine / "train.py").open("a") as file:
+        file.write("import numpyy\n")
+    done = recore("pack", mine)
+    assert done.returncode == 1
+    assert "RC108 error" in done.stdout
+    assert "nothing was packed" in done.stderr
+    assert json.loads(recore("pack", mine, "--json").stdout)["errors"] == 1
+    assert (mine / "src.tar.gz").read_text() == "an earlier one"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["docs"], "docs: there is no setup.py"),
+        (["nowhere"], "nowhere: there is no such folder"),
+        (["setup.py"], "setup.py: a file; the folder of a submission is needed"),
+        (["--out", "challenge/x.tar.gz"], "the next archive could contain it"),
+        (["--out", "train.py"], "the next archive could contain it"),
+        (["--out", "nowhere/x.tar.gz"], "there is no folder nowhere"),
+        (["--out", "docs"], "docs"),
+    ],
+)
+def test_wrong_use_is_one_line(arguments: list[str], words: str) -> None:
+    done = recore("pack", *arguments, cwd=ROOT)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert words in done.stderr
+
+
+def test_a_place_that_cannot_be_written_is_one_line(mine: Path) -> None:
+    done = recore("pack", mine, "--out", "/proc/x.tar.gz")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "recore: /proc/x.tar.gz: the archive could not be written: " in done.stderr
