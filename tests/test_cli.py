@@ -99,7 +99,7 @@ def test_wrong_usage_of_a_process() -> None:
 def test_sample_prints_what_it_wrote(tmp_path: Path) -> None:
     done = recore_process("sample", "--out", tmp_path, "--rows", 20, "--holes", 4, "--channels", 14)
     assert done.returncode == 0
-    assert done.stderr == ""
+    assert done.stderr == "sample: writing rows\n"
     assert done.stdout.splitlines()[0].endswith(f"{tmp_path / 'public/public.csv.gz'}")
     again = recore("sample", "--out", tmp_path, "--rows", 20, "--holes", 4, "--channels", 14, "--force", "--json")
     assert sum(file["rows"] for path, file in json.loads(again.stdout).items() if "actual" not in path) == 20

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recore.cli.common import FILE, progress_bar
+from recore.cli.common import FILE
+from recore.cli.progress import show_work
 from recore.pipeline.text import plain
 
 if TYPE_CHECKING:
@@ -85,9 +86,8 @@ def import_(files: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     reading = Reading(**{name: options.pop(name) for name in ("block", "unit", "convert", "name")})
     out, overwrite = options.pop("out"), options.pop("force")
     import_options = ImportOptions(files, out, reading=reading, overwrite=overwrite, **options)
-    with progress_bar() as progress:
-        task = progress.add_task("import", total=None)
-        result = import_files(import_options, lambda done, total: progress.update(task, completed=done, total=total))
+    with show_work("import") as advance:
+        result = import_files(import_options, advance)
     if as_json:
         click.echo(json.dumps(_as_record(out, result)))
     _print(out, result, as_json)

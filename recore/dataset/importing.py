@@ -82,12 +82,13 @@ class Row:
 
 
 def import_files(
-    options: ImportOptions, advance: Callable[[int, int], None] = lambda done, total: None
+    options: ImportOptions, advance: Callable[[str, int, int], None] = lambda stage, done, total: None
 ) -> ImportResult:
     """Write the data file; if there are problems, only with `keep_going`.
 
-    `advance` is called with the number of files that were read and of all files. Raises ValueError or OSError if the
-    options, the assay table or the set of spectra as a whole are invalid; problems of single files are in the result.
+    `advance` is called with what is being done, and how many of how many files or rows are done. Raises ValueError or
+    OSError if the options, the assay table or the set of spectra as a whole are invalid; problems of single files are
+    in the result.
     """
     columns = parse_columns(options.columns)
     table = read_assays(options.assays, columns, options.depth_unit) if options.assays else None
@@ -99,13 +100,13 @@ def import_files(
         result.remarks += table.remarks
         result.suspected = table.suspected
     spectra: list[Spectrum] = []
-    for done, path in enumerate(paths, start=1):
+    for done, path in enumerate(paths):
+        advance("reading", done, len(paths))
         for item in read_file(path, options.reading):
             if isinstance(item, Problem):
                 result.problems.append(item)
             else:
                 spectra.append(item)
-        advance(done, len(paths))
     if table:
         spectra = _listed(spectra, table, options.only_listed, result)
     spectra = _without_repeats(spectra, result)
@@ -119,7 +120,7 @@ def import_files(
     if table:
         rows = _in_order_of_table(rows, table, result)
     if grid and rows and (options.keep_going or not result.problems):
-        _write(options.out, grid, rows, table)
+        _write(options.out, grid, rows, table, lambda done: advance("writing", done, len(rows)))
         result.rows, result.grid, result.spectra = len(rows), grid, sum(len(row.spectra) for row in rows)
     return result
 
@@ -214,7 +215,7 @@ def _in_order_of_table(rows: list[Row], table: AssayTable, result: ImportResult)
     return sorted(renamed, key=lambda row: place_of[row.sample])
 
 
-def _write(path: Path, grid: Grid, rows: list[Row], table: AssayTable | None) -> None:
+def _write(path: Path, grid: Grid, rows: list[Row], table: AssayTable | None, advance: Callable[[int], None]) -> None:
     """Write the rows: index, IDs, channels, and the assays if the table has any."""
     index = np.array([row.index for row in rows], dtype=object)
     if all(name.isdecimal() and str(int(name)) == name and len(name) < 18 for name in index):
@@ -236,3 +237,4 @@ def _write(path: Path, grid: Grid, rows: list[Row], table: AssayTable | None) ->
             columns |= dict(zip(grid.names, np.round(means, DECIMALS).T + 0.0, strict=True))
             columns |= {name: values[part] for name, values in assays.items()}
             append(columns)
+            advance(min(part.stop, len(rows)))
