@@ -116,6 +116,17 @@ def test_a_second_sample_replaces_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "public/public.csv.gz").read_bytes() == before
 
 
+@pytest.mark.parametrize("arguments", [[], ["run"], ["doctor", "--json"]])
+def test_on_windows_a_line_names_wsl(arguments: list[str]) -> None:
+    """Before anything is imported that Windows does not have."""
+    code = "import runpy, sys; sys.platform = 'win32'; sys.argv[1:] = {}; sys.path[:0] = ['', '']; {}"
+    code = code.format(arguments, "runpy.run_module('recore', run_name='__main__')")
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert "`wsl --install`" in done.stderr
+
+
 def test_debug_shows_the_traceback() -> None:
     done = recore_process("--debug", "scores", "nowhere")
     assert done.returncode != 0

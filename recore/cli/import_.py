@@ -54,7 +54,7 @@ def import_(files: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     """Convert spectra and assays to the challenge's schema.
 
     FILES are Bruker OPUS files, text files of two columns (wavenumber, value), tables with one spectrum per line,
-    folders of such files, and patterns. Without --assays the file has an index and channels only.
+    folders of such files, and patterns. Without --assays the table of spectra can hold the assays, too.
 
     --column converts values if the name of the table's column contains a unit (pct, g/kg, ppm, ppb, mg/kg, g/t, %) or
     an oxide, or if a unit follows it: --column AlPPM=Al_tot:g/kg. Without a unit the values are taken as they are.

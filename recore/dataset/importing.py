@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from recore.dataset import grids
-from recore.dataset.assay_table import AssayTable, read_assays
+from recore.dataset.assay_table import AssayTable, holds_assays, read_assays
 from recore.dataset.columns import parse_columns
 from recore.dataset.grids import Grid
 from recore.dataset.instruments.files import Reading, find_files, read_file
 from recore.dataset.instruments.spectrum import Problem, Spectrum, looks_like_reflectance
 from recore.dataset.plausible import SuspectedUnit
 from recore.dataset.targets import IDS
+from recore.dataset.units import CONTENT_UNITS, DEPTH_UNITS, SYNONYMS
 from recore.dataset.writing import Columns, write_data_file
 from recore.listing import list_names
 
@@ -28,9 +29,10 @@ SHOWN = 5  # samples that a message names
 class ImportOptions:
     """What to import, and how.
 
-    `columns`: columns of the assay table, such as "CuPPM=Cu_pct". `depth_unit`: that of its depths, metres by default.
-    `replicates`: "one" (several spectra of a sample are a problem), "mean" or "each". `like`: a data file whose
-    channels the new file gets. `interpolate`: spectra on other grids are interpolated instead of being a problem.
+    `assays`: the assay table, which can be the file of spectra itself; that is the default if it is the only file and
+    has assays or IDs. `columns`: columns of the assay table, such as "CuPPM=Cu_pct". `depth_unit`: that of its depths,
+    metres by default. `replicates`: "one" (several spectra of a sample are a problem), "mean" or "each". `like`: a data
+    file whose channels the new file gets. `interpolate`: spectra on other grids are interpolated instead of being a problem.
     `only_listed`: samples that are not in the assay table are ignored. `keep_going`: problems do not stop the rest.
     """
 
@@ -50,14 +52,33 @@ class ImportOptions:
     def __post_init__(self) -> None:
         if self.out.suffix != ".gz":
             raise ValueError(f"{self.out}: data files are gzipped; choose a name that ends in .csv.gz")
+        if self.assays is None and len(self.files) == 1 and (self.columns or holds_assays(self.files[0])):
+            object.__setattr__(self, "assays", self.files[0] if self.files[0].is_file() else None)
+        self._check_words()
         needs_table = {"--only-listed": self.only_listed, "--column": self.columns, "--depth-unit": self.depth_unit}
         if self.assays is None and (options := [name for name, value in needs_table.items() if value]):
-            raise ValueError(f"{options[0]} needs an assay table: --assays")
+            raise ValueError(f"{options[0]} needs an assay table: name it with --assays")
         if self.out.exists() and not self.overwrite:
             raise FileExistsError(f"{self.out} exists already: choose another --out, or replace it with --force")
         parent = next(folder for folder in self.out.absolute().parents if folder.exists())
         if not parent.is_dir():
             raise ValueError(f"{self.out}: {parent} is not a folder; choose another --out")
+
+    def _check_words(self) -> None:
+        """Raises ValueError where the file names contain a word of a column's name that the shell has split."""
+        names = [column for column in self.columns if " " not in column]
+        for word in self.files:
+            unit = str(word).strip("()[]").lower()
+            if names and unit in (*CONTENT_UNITS, *SYNONYMS, *DEPTH_UNITS) and not word.exists():
+                example = f'--column "{names[0]} {word}"'
+                raise ValueError(f"{word}: there is no such file; a column's name with spaces needs quotes: {example}")
+
+    @property
+    def is_one_table(self) -> bool:
+        """Whether the file of spectra is the assay table, too."""
+        return self.assays is not None and [os.path.realpath(path) for path in self.files] == [
+            os.path.realpath(self.assays)
+        ]
 
 
 @dataclass
@@ -91,7 +112,9 @@ def import_files(
     in the result.
     """
     columns = parse_columns(options.columns)
-    table = read_assays(options.assays, columns, options.depth_unit) if options.assays else None
+    table = None
+    if options.assays:
+        table = read_assays(options.assays, columns, options.depth_unit, options.is_one_table)
     grid = grids.grid_of_file(options.like) if options.like else None
     paths, remarks = find_files(options.files)
     paths = _without_table(paths, options, remarks)
@@ -131,7 +154,7 @@ def _without_table(paths: list[Path], options: ImportOptions, remarks: list[str]
     inputs = [*real, *(os.path.realpath(path) for path in (options.assays, options.like) if path)]
     if os.path.realpath(options.out) in inputs:
         raise ValueError(f"{options.out} is an input of this import and would be replaced: choose another --out")
-    if options.assays and real.pop(os.path.realpath(options.assays), None):
+    if options.assays and not options.is_one_table and real.pop(os.path.realpath(options.assays), None):
         remarks.append(f"{options.assays}: the assay table is among the files of spectra, and was not read as one")
     return list(real.values())
 
