@@ -32,8 +32,9 @@ class ImportOptions:
     `assays`: the assay table, which can be the file of spectra itself; that is the default if it is the only file and
     has assays or IDs. `columns`: columns of the assay table, such as "CuPPM=Cu_pct". `depth_unit`: that of its depths,
     metres by default. `replicates`: "one" (several spectra of a sample are a problem), "mean" or "each". `like`: a data
-    file whose channels the new file gets. `interpolate`: spectra on other grids are interpolated instead of being a problem.
-    `only_listed`: samples that are not in the assay table are ignored. `keep_going`: problems do not stop the rest.
+    file whose channels the new file gets. `interpolate`: spectra on other grids are interpolated instead of being a
+    problem. `only_listed`: samples that are not in the assay table are ignored. `keep_going`: problems do not stop the
+    rest.
     """
 
     files: tuple[Path, ...]
