@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from recore.listing import list_names
-from recore.pipeline.jobs import END_STATES
-from recore.pipeline.step import Step
+from recore.pipeline.step import END_STATES, Step
 
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
