@@ -99,7 +99,7 @@ def test_wrong_usage_of_a_process() -> None:
 def test_sample_prints_what_it_wrote(tmp_path: Path) -> None:
     done = recore_process("sample", "--out", tmp_path, "--rows", 20, "--holes", 4, "--channels", 14)
     assert done.returncode == 0
-    assert done.stderr == ""
+    assert done.stderr == "sample: writing rows\n"
     assert done.stdout.splitlines()[0].endswith(f"{tmp_path / 'public/public.csv.gz'}")
     again = recore("sample", "--out", tmp_path, "--rows", 20, "--holes", 4, "--channels", 14, "--force", "--json")
     assert sum(file["rows"] for path, file in json.loads(again.stdout).items() if "actual" not in path) == 20
@@ -114,6 +114,17 @@ def test_a_second_sample_replaces_nothing(tmp_path: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
     assert "--force" in done.stderr
     assert (tmp_path / "public/public.csv.gz").read_bytes() == before
+
+
+@pytest.mark.parametrize("arguments", [[], ["run"], ["doctor", "--json"]])
+def test_on_windows_a_line_names_wsl(arguments: list[str]) -> None:
+    """Before anything is imported that Windows does not have."""
+    code = "import runpy, sys; sys.platform = 'win32'; sys.argv[1:] = {}; sys.path[:0] = ['', '']; {}"
+    code = code.format(arguments, "runpy.run_module('recore', run_name='__main__')")
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert "`wsl --install`" in done.stderr
 
 
 def test_debug_shows_the_traceback() -> None:

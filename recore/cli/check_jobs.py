@@ -3,9 +3,8 @@
 import contextlib
 import runpy
 import tempfile
-import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ import click
 from recore import interrupts
 from recore.cli.default_data import find_default_data
 from recore.cli.destination import open_embedded
+from recore.cli.progress import show_running
 from recore.distribution import TEMPLATE
 from recore.pipeline.jobs import Services
 from recore.pipeline.requests import RunSettings
@@ -22,7 +22,6 @@ from recore.pipeline.submission import read_submission
 
 if TYPE_CHECKING:
     from recore.check.experiments import Experiments
-    from recore.pipeline.step import Step
 
 BUILD_IMAGE = "python:3.8-slim"  # of the Unearthed CLI's build
 SAMPLE_ROWS, SAMPLE_HOLES = 800, 16  # of the data that are made where there are none
@@ -55,7 +54,7 @@ def open_experiments(
         name = f"recore-check-{uuid.uuid4().hex[:8]}"
         place = (destination.bucket, destination.role, destination.image)
         settings = RunSettings(name, *place, pass_paths=not destination.has_ml)
-        watch = stack.enter_context(_show_steps())
+        watch = stack.enter_context(show_running("check"))
         builder = _find_builder(stack, name) if builds else None
         with Experiments(destination.services, settings, files, data, weights, results, watch, builder) as experiments:
             if everything:
@@ -87,25 +86,3 @@ def _find_data(submission: Path, public: Path | None, folder: Path) -> Path:
 
     make_sample(folder / "sample", Plan(rows=SAMPLE_ROWS, holes=SAMPLE_HOLES))
     return folder / "sample" / FILES[0]
-
-
-@contextlib.contextmanager
-def _show_steps() -> Iterator[Callable[["Step"], None]]:
-    """On a terminal, one line names the steps that run now. Yields a function to call with each step that changes."""
-    from rich.console import Console
-
-    console, running, lock = Console(stderr=True, highlight=False), dict[str, None](), threading.Lock()
-    if not console.is_terminal:
-        yield lambda step: None
-        return
-    with console.status("check: starting") as status:
-
-        def watch(step: "Step") -> None:
-            with lock:
-                if step.seconds is None:
-                    running[step.name] = None
-                else:
-                    running.pop(step.name, None)
-                status.update(f"check: {', '.join(running) or 'comparing'}")
-
-        yield watch

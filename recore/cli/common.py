@@ -1,13 +1,10 @@
-"""What several commands share: types of arguments, and the progress bar of long work."""
+"""Types of arguments that several commands share."""
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
-
-if TYPE_CHECKING:
-    from rich.progress import Progress, ProgressColumn
 
 
 class RegularFile(click.Path):
@@ -25,12 +22,3 @@ class RegularFile(click.Path):
 
 FILE = RegularFile()
 FOLDER = click.Path(file_okay=False, path_type=Path)
-
-
-def progress_bar(*columns: "ProgressColumn") -> "Progress":
-    """A progress bar on stderr, shown only on a terminal, that disappears when the work is done."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recore.cli.common import FILE, progress_bar
+from recore.cli.common import FILE
+from recore.cli.progress import show_work
 from recore.pipeline.text import plain
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def import_(files: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     """Convert spectra and assays to the challenge's schema.
 
     FILES are Bruker OPUS files, text files of two columns (wavenumber, value), tables with one spectrum per line,
-    folders of such files, and patterns. Without --assays the file has an index and channels only.
+    folders of such files, and patterns. Without --assays the table of spectra can hold the assays, too.
 
     --column converts values if the name of the table's column contains a unit (pct, g/kg, ppm, ppb, mg/kg, g/t, %) or
     an oxide, or if a unit follows it: --column AlPPM=Al_tot:g/kg. Without a unit the values are taken as they are.
@@ -85,9 +86,8 @@ def import_(files: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     reading = Reading(**{name: options.pop(name) for name in ("block", "unit", "convert", "name")})
     out, overwrite = options.pop("out"), options.pop("force")
     import_options = ImportOptions(files, out, reading=reading, overwrite=overwrite, **options)
-    with progress_bar() as progress:
-        task = progress.add_task("import", total=None)
-        result = import_files(import_options, lambda done, total: progress.update(task, completed=done, total=total))
+    with show_work("import") as advance:
+        result = import_files(import_options, advance)
     if as_json:
         click.echo(json.dumps(_as_record(out, result)))
     _print(out, result, as_json)

@@ -1,12 +1,14 @@
 """`recore explore`, `recore validate` and `recore report`: the commands that write an HTML report."""
 
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from recore.cli.common import FILE, FOLDER, progress_bar
+from recore.cli.common import FILE, FOLDER
 from recore.cli.default_data import find_default_data
+from recore.cli.progress import show_work
 from recore.pipeline.text import plain
 
 if TYPE_CHECKING:
@@ -35,11 +37,10 @@ def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
     from recore.report.page.page_files import check_place, write_page
 
     check_place(out)
-    with progress_bar() as progress:
-        task = progress.add_task("explore", total=STEPS)
-        page = explore_file(
-            file, private, lambda step: progress.update(task, advance=1, description=f"explore: {step}")
-        )
+    done = itertools.count()
+    with show_work("explore") as advance:
+        page = explore_file(file, private, lambda step: advance(step, next(done), STEPS))
+        advance("writing", STEPS, STEPS)
         write_page(page, out)
     _show_findings("explore", page, out, as_json)
 
@@ -91,12 +92,7 @@ def validate(submission: Path, public: Path | None, out: Path, as_json: bool, **
 
     check_place(out)
     public = public or find_default_data(submission)["public"]
-    with progress_bar() as progress:
-        task = progress.add_task("validate", total=None)
-
-        def advance(stage: str, completed: int, total: int) -> None:
-            progress.update(task, completed=completed, total=total, description=f"validate: {stage}")
-
+    with show_work("validate") as advance:
         try:
             page = validate_submission(submission, public, ValidationSettings(**settings), advance)
         except SubmissionError as error:

@@ -97,7 +97,7 @@ def run(submission: Path, note: str, as_json: bool, ascii_only: bool, **options:
             "region": destination.region,
             "isolation": destination.isolation,
         }
-        record, interrupted = _run_and_keep(pipeline_run, run_folder, context, console, ascii_only)
+        record, interrupted = _run_and_keep(pipeline_run, run_folder, context, ascii_only)
         if options["report"]:
             _write_report(pipeline_run.folder)
     if as_json:
@@ -149,14 +149,14 @@ def _announce(
 
 
 def _run_and_keep(
-    pipeline_run: "PipelineRun", run_folder: RunFolder, context: dict[str, Any], console: "Console", ascii_only: bool
+    pipeline_run: "PipelineRun", run_folder: RunFolder, context: dict[str, Any], ascii_only: bool
 ) -> tuple[dict[str, Any], bool]:
     """Run the steps, write run.json and keep the folder. Returns the record and whether the run was interrupted.
 
     context: what run.json has besides the run's own record. When the steps have ended, an interrupt waits until the
     folder is kept. Raises OSError if run.json cannot be written; the folder is kept then, too.
     """
-    from recore.pipeline.progress import show_progress
+    from recore.cli.progress import show_steps
     from recore.pipeline.record import make_record, write_record
 
     interrupted = kept = False
@@ -164,7 +164,7 @@ def _run_and_keep(
         with interrupts.deferred():
             steps = list(pipeline_run.steps.values())
             try:
-                with interrupts.allowed(), show_progress(steps, console, ascii_only) as watch:
+                with interrupts.allowed(), show_steps(steps, ascii_only) as watch:
                     pipeline_run.execute(watch)
             except KeyboardInterrupt:
                 interrupted = True

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from recore.cli.common import FOLDER, progress_bar
+from recore.cli.common import FOLDER
+from recore.cli.progress import show_work
 
 
 @click.command()
@@ -33,9 +34,15 @@ def sample(out: Path, force: bool, as_json: bool, **options: Any) -> None:
     from recore.dataset.sample_files import Plan, make_sample
 
     plan = Plan(**options)
-    with progress_bar() as progress:
-        task = progress.add_task("sample", total=plan.rows)
-        written = make_sample(out, plan, overwrite=force, advance=lambda count: progress.advance(task, count))
+    with show_work("sample") as advance:
+        done = 0
+
+        def add(rows: int) -> None:
+            nonlocal done
+            done += rows
+            advance("writing rows", done, plan.rows)
+
+        written = make_sample(out, plan, overwrite=force, advance=add)
     if as_json:
         click.echo(json.dumps({str(path): {"rows": count} for path, count in written.items()}))
     else:

@@ -9,7 +9,7 @@ import numpy as np
 from recore.dataset.cells import check_text, parse_number, read_cells
 from recore.dataset.columns import DEPTHS, TARGETS, Source, find_columns
 from recore.dataset.plausible import SuspectedUnit, suspected_content_units, suspected_depth_unit
-from recore.dataset.targets import LARGEST
+from recore.dataset.targets import IDS, LARGEST
 
 MISSING = ("", "NA", "NaN")
 SHOWN = 3  # errors of a table that a message names; it counts the others
@@ -35,12 +35,15 @@ class AssayTable:
     suspected: list[SuspectedUnit] = field(default_factory=list)
 
 
-def read_assays(path: Path, columns: Mapping[str, str] | None = None, depth_unit: str | None = None) -> AssayTable:
+def read_assays(
+    path: Path, columns: Mapping[str, str] | None = None, depth_unit: str | None = None, with_spectra: bool = False
+) -> AssayTable:
     """Read an assay table.
 
     Its columns are `sample`, the three IDs, any of the 49 targets, and `index` if the rows have other names than their
     samples. `columns` says which column of the table holds a column of the schema, `depth_unit` the unit of depths. An
     empty cell, NA or NaN is a missing assay; `<0.01`, less than the limit of detection, becomes half of the limit.
+    `with_spectra`: columns whose names are numbers are channels, and without a column `sample` the first is that.
     Raises ValueError with the first errors if a column or a cell is invalid.
     """
     try:
@@ -50,15 +53,21 @@ def read_assays(path: Path, columns: Mapping[str, str] | None = None, depth_unit
         lines = read_cells(path)
         _, header = next(lines)
         header = _without_empty_end(header, 0)
-        sources, remarks = find_columns(header, columns or {}, depth_unit)
-        rows = [(line, _without_empty_end(cells, len(header))) for line, cells in lines]
-        if not rows:
+        places = list(range(len(header)))
+        if with_spectra:
+            places = [place for place, name in enumerate(header) if not is_channel(name)]
+            if "sample" not in (columns or {}) and "sample" not in header:
+                header[0] = "sample"
+        sources, remarks = find_columns([header[place] for place in places], columns or {}, depth_unit)
+        rows, errors = [], []
+        for line, cells in lines:
+            cells = _without_empty_end(cells, len(header))
+            if len(cells) != len(header):
+                errors.append(f"line {line} has {len(cells)} cells, but the header {len(header)}")
+            else:
+                rows.append((line, [cells[place] for place in places]))
+        if not rows and not errors:
             raise ValueError("there is a header, but no sample")
-        errors = [
-            f"line {line} has {len(cells)} cells, but the header {len(header)}"
-            for line, cells in rows
-            if len(cells) != len(header)
-        ]
         table = AssayTable(path, remarks=[f"{path}: {remark}" for remark in remarks])
         if not errors:
             _fill(table, sources, rows, errors)
@@ -71,6 +80,21 @@ def read_assays(path: Path, columns: Mapping[str, str] | None = None, depth_unit
         raise ValueError(f"{path}: {'; '.join(errors[:SHOWN])}{more}")
     table.suspected = _suspected_units(table, sources)
     return table
+
+
+def is_channel(name: str) -> bool:
+    """Whether a column of a table with spectra is a channel. R prefixes names that are numbers with an X."""
+    return parse_number(name.removeprefix("X")) is not None
+
+
+def holds_assays(path: Path) -> bool:
+    """Whether a file is a table with spectra and the drill holes, depths or assays of its samples."""
+    try:
+        check_text(path, "")
+        _, header = next(read_cells(path))
+    except (ValueError, OSError):  # the reader of spectra reports it
+        return False
+    return sum(map(is_channel, header)) > 1 and not {*IDS, *TARGETS}.isdisjoint(header)
 
 
 def _without_empty_end(cells: list[str], width: int) -> list[str]:

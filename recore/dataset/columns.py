@@ -6,7 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from recore.dataset.targets import DETECTION_LIMITS, IDS, UNITS
-from recore.dataset.units import CONTENT_PATTERNS, CONTENT_UNITS, DEPTH_PATTERNS, DEPTH_UNITS, SYNONYMS, unit_in_name
+from recore.dataset.units import (
+    CONTENT_PATTERNS,
+    CONTENT_UNITS,
+    DEPTH_PATTERNS,
+    DEPTH_UNITS,
+    OUNCES,
+    SYNONYMS,
+    unit_in_name,
+)
 from recore.listing import list_names
 
 TARGETS = tuple(DETECTION_LIMITS)
@@ -14,6 +22,7 @@ SCHEMA = ("sample", "index", *IDS, *TARGETS)
 DEPTHS = ("DepthFrom", "DepthTo")
 OXYGEN = r"\d+O\d*|O\d+|O(?=pct|pp[mb]|[^a-z]|$)"  # after an element: Al2O3, TiO2_pct, MgO %
 NAMES_IN_SCHEMA = "sample, index, SiteID, DepthFrom, DepthTo and the 49 targets"
+BRITISH_NAMES = {"aluminium": "Al", "caesium": "Cs", "sulphur": "S"}
 SHOWN = 5  # names in a sentence
 
 
@@ -52,11 +61,26 @@ def likely_name(column: str) -> str | None:
     import periodictable
 
     letters = "".join(filter(str.isalpha, column)).lower()
-    element = re.sub("(pct|ppm|ppb|mgkg|gt|ugkg|gkg)$", "", letters).capitalize()
-    target = next((target for target in TARGETS if target[:-3] == element), None)
-    if target or element in {str(known) for known in periodictable.elements}:
+    element = re.sub("(pct|percent|ppm|ppb|mgkg|gt|gpt|kgt|ugkg|gkg)$", "", letters)
+    symbols = {known.name: str(known) for known in periodictable.elements} | BRITISH_NAMES
+    symbol = symbols.get(element, element.capitalize())
+    target = next((target for target in TARGETS if target[:-3] == symbol), None)
+    if target or symbol in symbols.values():
         return target  # None for another element: HgPPM is not a mistyped AgPPM
-    return most_similar(column, SCHEMA)
+    mistyped_unit = [target for target in TARGETS if _is_mistyped(letters, target.lower())]
+    return most_similar(column, ("sample", "index", *IDS, *mistyped_unit))
+
+
+def _is_mistyped(letters: str, target: str) -> bool:
+    """Whether letters can be a mistyped target: the same element, and a unit of one letter more or less."""
+    element = target[:-3]
+    return letters.startswith(element) and abs(len(letters) - len(target)) <= 1
+
+
+def column_option(name: str, column: str) -> str:
+    """The option that imports a column of the table, quoted as a shell requires."""
+    text = f"{name}={column}"
+    return f'--column "{text}"' if re.search(r"[^\w=:./%+-]", text) else f"--column {text}"
 
 
 def most_similar(name: str, names: Iterable[str]) -> str | None:
@@ -87,7 +111,7 @@ def find_columns(
     if ignored and not columns:
         name = ignored[0][:40]
         likely = likely_name(name)
-        remedy = f"did you mean {likely}? --column {likely}={name} imports it as that"
+        remedy = f"did you mean {likely}? {column_option(likely or '', name)} imports it as that"
         if not likely:
             remedy = f"its columns are {NAMES_IN_SCHEMA}; remove it, or choose the columns to import with --column"
         raise ValueError(f"column {name!r} is not in the schema; {remedy}")
@@ -127,6 +151,10 @@ def _content(target: str, column: str, place: int, stated: str | None, option: s
     if column == target and not stated:
         return Source(place, column, target_unit)
     unit = SYNONYMS.get(stated.lower(), stated.lower()) if stated else unit_in_name(column, CONTENT_PATTERNS)
+    if re.search(OUNCES, stated or column, re.IGNORECASE) and not unit:
+        unit = "oz/t"
+    if unit and re.search(OUNCES, unit):
+        raise ValueError(f"{option}: ounces per ton are ambiguous (short ton, long ton or tonne): convert them to g/t")
     if unit and unit not in CONTENT_UNITS:
         raise ValueError(
             f"{option}: the unit {stated!r} is unknown; use {', '.join(CONTENT_UNITS)} or {', '.join(SYNONYMS)}"
@@ -161,5 +189,5 @@ def _remarks(sources: Mapping[str, Source], columns: Mapping[str, str], ignored:
         remarks.append(f"columns that were ignored: {list_names(ignored, SHOWN)}")
     likely = {column: name for column in ignored if (name := likely_name(column)) in TARGETS and name not in sources}
     for column, name in likely.items():
-        remarks.append(f"column {column!r} looks like {name}; if so, --column {name}={column} imports it")
+        remarks.append(f"column {column!r} looks like {name}; if so, {column_option(name, column)} imports it")
     return remarks

@@ -4,18 +4,20 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from recore.dataset import grids
-from recore.dataset.assay_table import AssayTable, read_assays
+from recore.dataset.assay_table import AssayTable, holds_assays, read_assays
 from recore.dataset.columns import parse_columns
 from recore.dataset.grids import Grid
 from recore.dataset.instruments.files import Reading, find_files, read_file
 from recore.dataset.instruments.spectrum import Problem, Spectrum, looks_like_reflectance
 from recore.dataset.plausible import SuspectedUnit
 from recore.dataset.targets import IDS
+from recore.dataset.units import CONTENT_UNITS, DEPTH_UNITS, SYNONYMS
 from recore.dataset.writing import Columns, write_data_file
 from recore.listing import list_names
 
@@ -28,10 +30,12 @@ SHOWN = 5  # samples that a message names
 class ImportOptions:
     """What to import, and how.
 
-    `columns`: columns of the assay table, such as "CuPPM=Cu_pct". `depth_unit`: that of its depths, metres by default.
-    `replicates`: "one" (several spectra of a sample are a problem), "mean" or "each". `like`: a data file whose
-    channels the new file gets. `interpolate`: spectra on other grids are interpolated instead of being a problem.
-    `only_listed`: samples that are not in the assay table are ignored. `keep_going`: problems do not stop the rest.
+    `assays`: the assay table, which can be the file of spectra itself; that is the default if it is the only file and
+    has assays or IDs. `columns`: columns of the assay table, such as "CuPPM=Cu_pct". `depth_unit`: that of its depths,
+    metres by default. `replicates`: "one" (several spectra of a sample are a problem), "mean" or "each". `like`: a data
+    file whose channels the new file gets. `interpolate`: spectra on other grids are interpolated instead of being a
+    problem. `only_listed`: samples that are not in the assay table are ignored. `keep_going`: problems do not stop the
+    rest.
     """
 
     files: tuple[Path, ...]
@@ -50,14 +54,37 @@ class ImportOptions:
     def __post_init__(self) -> None:
         if self.out.suffix != ".gz":
             raise ValueError(f"{self.out}: data files are gzipped; choose a name that ends in .csv.gz")
+        self._check_words()
         needs_table = {"--only-listed": self.only_listed, "--column": self.columns, "--depth-unit": self.depth_unit}
-        if self.assays is None and (options := [name for name, value in needs_table.items() if value]):
-            raise ValueError(f"{options[0]} needs an assay table: --assays")
+        if self.table is None and (options := [name for name, value in needs_table.items() if value]):
+            raise ValueError(f"{options[0]} needs an assay table: name it with --assays")
         if self.out.exists() and not self.overwrite:
             raise FileExistsError(f"{self.out} exists already: choose another --out, or replace it with --force")
         parent = next(folder for folder in self.out.absolute().parents if folder.exists())
         if not parent.is_dir():
             raise ValueError(f"{self.out}: {parent} is not a folder; choose another --out")
+
+    def _check_words(self) -> None:
+        """Raises ValueError where the file names contain a word of a column's name that the shell has split."""
+        names = [column for column in self.columns if " " not in column]
+        for word in self.files:
+            unit = str(word).strip("()[]").lower()
+            if names and unit in (*CONTENT_UNITS, *SYNONYMS, *DEPTH_UNITS) and not word.exists():
+                example = f'--column "{names[0]} {word}"'
+                raise ValueError(f"{word}: there is no such file; a column's name with spaces needs quotes: {example}")
+
+    @cached_property
+    def table(self) -> Path | None:
+        """The assay table; without `assays` the only file, if it has assays or IDs or `columns` names some in it."""
+        if self.assays is None and len(self.files) == 1 and self.files[0].is_file():
+            return self.files[0] if self.columns or holds_assays(self.files[0]) else None
+        return self.assays
+
+    @property
+    def is_one_table(self) -> bool:
+        """Whether the file of spectra is the assay table, too."""
+        files = [os.path.realpath(path) for path in self.files]
+        return self.table is not None and files == [os.path.realpath(self.table)]
 
 
 @dataclass
@@ -82,15 +109,19 @@ class Row:
 
 
 def import_files(
-    options: ImportOptions, advance: Callable[[int, int], None] = lambda done, total: None
+    options: ImportOptions, advance: Callable[[str, int, int], None] = lambda stage, done, total: None
 ) -> ImportResult:
     """Write the data file; if there are problems, only with `keep_going`.
 
-    `advance` is called with the number of files that were read and of all files. Raises ValueError or OSError if the
-    options, the assay table or the set of spectra as a whole are invalid; problems of single files are in the result.
+    `advance` is called with what is being done, and how many of how many files or rows are done. Raises ValueError or
+    OSError if the options, the assay table or the set of spectra as a whole are invalid; problems of single files are
+    in the result.
     """
     columns = parse_columns(options.columns)
-    table = read_assays(options.assays, columns, options.depth_unit) if options.assays else None
+    table = None
+    if options.table:
+        table = read_assays(options.table, columns, options.depth_unit, options.is_one_table)
+    reading = replace(options.reading, only_spectra=not options.is_one_table)
     grid = grids.grid_of_file(options.like) if options.like else None
     paths, remarks = find_files(options.files)
     paths = _without_table(paths, options, remarks)
@@ -99,13 +130,13 @@ def import_files(
         result.remarks += table.remarks
         result.suspected = table.suspected
     spectra: list[Spectrum] = []
-    for done, path in enumerate(paths, start=1):
-        for item in read_file(path, options.reading):
+    for done, path in enumerate(paths):
+        advance("reading", done, len(paths))
+        for item in read_file(path, reading):
             if isinstance(item, Problem):
                 result.problems.append(item)
             else:
                 spectra.append(item)
-        advance(done, len(paths))
     if table:
         spectra = _listed(spectra, table, options.only_listed, result)
     spectra = _without_repeats(spectra, result)
@@ -119,7 +150,7 @@ def import_files(
     if table:
         rows = _in_order_of_table(rows, table, result)
     if grid and rows and (options.keep_going or not result.problems):
-        _write(options.out, grid, rows, table)
+        _write(options.out, grid, rows, table, lambda done: advance("writing", done, len(rows)))
         result.rows, result.grid, result.spectra = len(rows), grid, sum(len(row.spectra) for row in rows)
     return result
 
@@ -127,11 +158,11 @@ def import_files(
 def _without_table(paths: list[Path], options: ImportOptions, remarks: list[str]) -> list[Path]:
     """The files without the assay table, which may be in the same folder. Raises ValueError if --out is an input."""
     real = {os.path.realpath(path): path for path in paths}
-    inputs = [*real, *(os.path.realpath(path) for path in (options.assays, options.like) if path)]
+    inputs = [*real, *(os.path.realpath(path) for path in (options.table, options.like) if path)]
     if os.path.realpath(options.out) in inputs:
         raise ValueError(f"{options.out} is an input of this import and would be replaced: choose another --out")
-    if options.assays and real.pop(os.path.realpath(options.assays), None):
-        remarks.append(f"{options.assays}: the assay table is among the files of spectra, and was not read as one")
+    if options.table and not options.is_one_table and real.pop(os.path.realpath(options.table), None):
+        remarks.append(f"{options.table}: the assay table is among the files of spectra, and was not read as one")
     return list(real.values())
 
 
@@ -214,7 +245,7 @@ def _in_order_of_table(rows: list[Row], table: AssayTable, result: ImportResult)
     return sorted(renamed, key=lambda row: place_of[row.sample])
 
 
-def _write(path: Path, grid: Grid, rows: list[Row], table: AssayTable | None) -> None:
+def _write(path: Path, grid: Grid, rows: list[Row], table: AssayTable | None, advance: Callable[[int], None]) -> None:
     """Write the rows: index, IDs, channels, and the assays if the table has any."""
     index = np.array([row.index for row in rows], dtype=object)
     if all(name.isdecimal() and str(int(name)) == name and len(name) < 18 for name in index):
@@ -236,3 +267,4 @@ def _write(path: Path, grid: Grid, rows: list[Row], table: AssayTable | None) ->
             columns |= dict(zip(grid.names, np.round(means, DECIMALS).T + 0.0, strict=True))
             columns |= {name: values[part] for name, values in assays.items()}
             append(columns)
+            advance(min(part.stop, len(rows)))

@@ -9,15 +9,25 @@ NAMES = {
     **{"pct": "per cent", "g/kg": "g/kg", "ppm": "ppm (mg/kg)", "ppb": "ppb (ug/kg)"},
     **{"m": "metres", "cm": "centimetres", "mm": "millimetres", "ft": "feet"},
 }
-SYNONYMS = {"%": "pct", "wt%": "pct", "mg/kg": "ppm", "g/t": "ppm", "ug/kg": "ppb", "mg/t": "ppb"}
+SYNONYMS = {
+    "%": "pct",
+    "wt%": "pct",
+    "mg/kg": "ppm",
+    "g/t": "ppm",
+    "gpt": "ppm",
+    "kg/t": "g/kg",
+    "ug/kg": "ppb",
+    "mg/t": "ppb",
+}
 
 # How each unit is written in the name of a column, such as Cu_ppm, Fe2O3 (%), Al g/kg or from_cm.
 CONTENT_PATTERNS = {
     "pct": r"pct|percent|%",
-    "g/kg": r"(?<![a-z\u00b5\u03bc])g[^a-z0-9]?kg",
-    "ppm": r"ppm|(?<![a-z])mg[^a-z0-9]?kg|(?<![a-z])g[^a-z0-9]?t(?![a-z])",
+    "g/kg": r"(?<![a-z\u00b5\u03bc])(g[^a-z0-9]?kg|kg[^a-z0-9]?t(?![a-z]))",
+    "ppm": r"ppm|(?<![a-z])mg[^a-z0-9]?kg|(?<![a-z])g([^a-z0-9]?|p)t(?![a-z])",
     "ppb": r"ppb|(?<![a-z])[u\u00b5\u03bc]g[^a-z0-9]?kg|(?<![a-z])mg[^a-z0-9]?t(?![a-z])",
 }
+OUNCES = r"(?<![a-z])oz|ounce"  # troy ounces, of a ton that can be a short one (34.29 g/t), a long one or a tonne
 DEPTH_PATTERNS = {
     "m": r"(?<![a-z])(m|met(er|re)s?)(?![a-z])",
     "cm": r"(?<![a-z])cm(?![a-z])",

@@ -15,9 +15,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from recore.pipeline.observing import read_utilization, write_log
 from recore.pipeline.reasons import is_outside, read_reason
-from recore.pipeline.step import Step
+from recore.pipeline.step import END_STATES, Step
 
-END_STATES = ("Completed", "Failed", "Stopped")
 # seconds between two requests for a job's status: a fiftieth of its time so far, within these bounds
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 10.0
 

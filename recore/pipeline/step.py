@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from recore.pipeline.exceptions import LoggedException
 
+END_STATES = ("Completed", "Failed", "Stopped")
+
 
 @dataclass
 class Step:

@@ -79,7 +79,7 @@ def test_what_is_not_known_or_not_imported_is_reported(laboratory: Path) -> None
     done = import_columns(laboratory, *IDENTITY, "FePCT=Fe_tot", "PPCT=Hg_ppm:pct")
     notes = [line for line in done.stderr.splitlines() if "lab.csv" in line]
     assert any("state no unit" in note and "FePCT=Fe_tot; --column FePCT=Fe_tot:pct" in note for note in notes)
-    for name in ("AlPPM=Al_pct", "UPPB=U_ppm", "AuPPM=Au ppb"):
+    for name in ("AlPPM=Al_pct", "UPPB=U_ppm", '"AuPPM=Au ppb"'):
         assert any(f"--column {name} imports it" in note for note in notes), name
     assert not any("Hg" in note for note in notes if "imports it" in note)
 
@@ -89,6 +89,11 @@ def test_what_is_not_known_or_not_imported_is_reported(laboratory: Path) -> None
     [
         (["CuPMM=Al_pct"], "'CuPMM' is not a column of the schema; did you mean CuPPM?"),
         (["Cu=Al_pct"], "did you mean CuPPM?"),
+        (["CopperPPM=Al_pct"], "did you mean CuPPM?"),
+        (["CaesiumPPM=Al_pct"], "did you mean CsPPM?"),
+        (["MercuryPPM=Al_pct"], "its columns are sample"),
+        (["CopprPPM=Al_pct"], "its columns are sample"),
+        ([*IDENTITY, "AuPPM=Al_pct:oz/t"], "ounces per ton are ambiguous"),
         (["siteid=hole"], "did you mean SiteID?"),
         (["HgPPM=Hg_ppm"], "'HgPPM' is not a column of the schema; its columns are sample"),
         (["CuPPM"], "write NAME=COLUMN"),
@@ -100,7 +105,7 @@ def test_what_is_not_known_or_not_imported_is_reported(laboratory: Path) -> None
         (["sample=Sample ID:pct"], "sample has no unit"),
         (["DepthFrom=from_ft:cm"], "--depth-unit states the unit of depths"),
         (IDENTITY[:3], "there is no column 'DepthTo'"),
-        ([], "column 'Sample ID' is not in the schema; did you mean sample? --column sample=Sample ID imports it"),
+        ([], "column 'Sample ID' is not in the schema; did you mean sample? --column \"sample=Sample ID\" imports it"),
     ],
 )
 def test_wrong_columns_are_one_line(laboratory: Path, columns: list[str], reason: str) -> None:
@@ -111,10 +116,44 @@ def test_wrong_columns_are_one_line(laboratory: Path, columns: list[str], reason
 
 
 def test_columns_and_depth_units_need_a_table(laboratory: Path) -> None:
-    for option in ("--column=CuPPM=Cu", "--depth-unit=cm"):
+    for option in ("--only-listed", "--depth-unit=cm"):
         done = import_command(laboratory / "spectra.csv", "--out", laboratory / "o.csv.gz", option)
         assert done.exit_code == 2
         assert "needs an assay table" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("column", "factor"), [("Au_gpt", 1), ("Au (g/t)", 1), ("Au kg/t", 1000), ("Au ppb", 0.001), ("Au %", 10_000)]
+)
+def test_units_of_gold(column: str, factor: float) -> None:
+    sources, _ = find_columns(["sample", "SiteID", "DepthFrom", "DepthTo", column], {"AuPPM": column}, None)
+    assert sources["AuPPM"].unit
+    assert sources["AuPPM"].factor == factor
+
+
+def test_one_table_with_spectra_and_assays(laboratory: Path) -> None:
+    spectra = pd.read_csv(laboratory / "spectra.csv")
+    both = pd.concat([spectra, pd.DataFrame(LABORATORY).drop(columns="Sample ID")], axis=1)
+    both = both.rename(columns={"hole": "SiteID", "from_ft": "DepthFrom", "to_ft": "DepthTo"})
+    both.to_csv(laboratory / "both.csv", index=False)
+    for assays in ([], ["--assays", laboratory / "both.csv"]):
+        arguments = [laboratory / "both.csv", *assays, "--out", laboratory / "o.csv.gz", "--force"]
+        done = import_command(*arguments, "--column", "AuPPM=Au ppb:gpt")
+        assert done.exit_code == 0, done.stderr
+        assert "not wavenumbers" not in done.stdout + done.stderr
+        data = pd.read_csv(laboratory / "o.csv.gz", index_col=0)
+        assert list(data.index) == list(SAMPLES)
+        assert list(data["AuPPM"]) == [12, 8, 0.5, 230, 41, 5]
+        assert len([name for name in data if name[0].isdigit()]) == len(X)
+    done = import_command(laboratory / "both.csv", "--out", laboratory / "p.csv.gz")
+    assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1)
+    assert "did you mean AlPPM? --column AlPPM=Al_pct" in done.stderr
+
+
+def test_a_column_without_quotes_is_one_line(laboratory: Path) -> None:
+    done = import_columns(laboratory, "AlPPM=Al", options=("(ppm)",))
+    assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1)
+    assert 'needs quotes: --column "AlPPM=Al (ppm)"' in done.stderr
 
 
 def test_a_stated_unit_overrides_the_name(laboratory: Path) -> None:

@@ -105,6 +105,7 @@ def test_a_bad_table_does_not_fill_the_screen(tmp_path: Path) -> None:
     (tmp_path / "one.0").write_bytes(b"")
     arguments = (tmp_path / "all.csv", tmp_path / "one.0", "--out", tmp_path / "o.gz")
     lines = import_command(*arguments).stderr.splitlines()
+    assert lines.pop(0) == "import: reading"
     assert len(lines) == 8
     assert lines[-2].endswith("all.csv: and 35 more problems; --json lists all")
     assert lines[-1].endswith("nothing was written because of 41 problem(s)")

@@ -318,7 +318,8 @@ def test_the_command(tmp_path: Path, public: pd.DataFrame) -> None:
     data, out = write_csv(tmp_path / "f.csv.gz", public.iloc[::8]), tmp_path / "explored.html"
     done = recore_process("explore", data, "--out", out)
     assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    assert done.stderr.splitlines()[0] == "explore: reading"
+    assert all(line.startswith("explore: ") for line in done.stderr.splitlines())
     assert done.stdout.splitlines()[-1] == f"explore: {out}, its numbers in {tmp_path / 'explored'}"
     assert all(line[:6].strip() in {"bad", "note", "good"} for line in done.stdout.splitlines()[:-1])
     done = recore("explore", data, "--out", out, "--json")

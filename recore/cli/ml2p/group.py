@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recore.cli.common import FILE, progress_bar
+from recore.cli.common import FILE
+from recore.cli.progress import progress_bar
 from recore.pipeline.text import plain
 
 if TYPE_CHECKING:

@@ -27,19 +27,20 @@ QUANTITIES = {
 }
 
 
-def read(path: Path, sample: str, replicate: str) -> Iterator[Measured | Problem]:
+def read(path: Path, sample: str, replicate: str, only_spectra: bool = True) -> Iterator[Measured | Problem]:
     """Yield the spectra of a text file, and the reason for each line of a table that holds none.
 
     A file of two columns, with or without a header, is the spectrum of `sample`. A file of more columns is a table with
     a header of wavenumbers; its column `sample`, otherwise its first, names the samples, and several lines of a sample
-    are its replicates, counted from 0. Raises ValueError if the file is neither.
+    are its replicates, counted from 0; a remark names its other columns if it is to hold `only_spectra`. Raises
+    ValueError if the file is neither.
     """
     lines = read_cells(path)
     first = next(lines)
     if len(first[1]) == 2:
         yield _two_columns(str(path), sample, replicate, itertools.chain([first], lines))
     elif len(first[1]) > 2:
-        yield from _table(str(path), first, lines)
+        yield from _table(str(path), first, lines, only_spectra)
     else:
         raise ValueError(f"line {first[0]}: two columns (wavenumber, value) or a table of spectra are required")
 
@@ -67,7 +68,7 @@ def _meaning(header: str, patterns: dict[str, str]) -> str:
 
 
 def _table(
-    source: str, header: tuple[int, list[str]], lines: Iterator[tuple[int, list[str]]]
+    source: str, header: tuple[int, list[str]], lines: Iterator[tuple[int, list[str]]], only_spectra: bool
 ) -> Iterator[Measured | Problem]:
     names = header[1]
     # R prefixes names that are numbers with an X
@@ -81,7 +82,11 @@ def _table(
             reason += "; transpose this table, which has one spectrum per column"
         raise ValueError(f"line {header[0]} is not the header of a table of spectra: {reason}")
     ignored = [name for place, name in enumerate(names) if place not in axis and place != column]
-    remarks = (f"columns that are not wavenumbers were ignored: {list_names(ignored, SHOWN)}",) if ignored else ()
+    remarks = (
+        (f"columns that are not wavenumbers were ignored: {list_names(ignored, SHOWN)}",)
+        if ignored and only_spectra
+        else ()
+    )
     x = np.array(list(axis.values()))
     last_replicate: dict[str, int] = {}
     line = None

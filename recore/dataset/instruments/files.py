@@ -22,14 +22,15 @@ class Reading:
     """How files are read.
 
     `block` is that of an OPUS file, `unit` that of the axis of a text file, `convert` the scale of reflectance, and
-    `name` a regular expression for whole file names with the groups `sample` and `replicate`. Raises ValueError if one
-    of them is invalid.
+    `name` a regular expression for whole file names with the groups `sample` and `replicate`. `only_spectra`: other
+    columns of a table are remarked on. Raises ValueError if one of them is invalid.
     """
 
     block: str = "absorbance"
     unit: str | None = None
     convert: str | None = None
     name: str | None = None
+    only_spectra: bool = True
 
     def __post_init__(self) -> None:
         opus.check_block(self.block)
@@ -110,7 +111,7 @@ def read_file(path: Path, reading: Reading) -> Iterator[Spectrum | Problem]:
             spectra, unit = opus.read(path, sample, replicate, reading.block), None  # OPUS files state their unit
         else:
             check_text(path, "this is neither a Bruker OPUS file nor text")
-            spectra, unit = delimited.read(path, sample, replicate), reading.unit
+            spectra, unit = delimited.read(path, sample, replicate, reading.only_spectra), reading.unit
         for measured in spectra:
             try:
                 with np.errstate(all="ignore"):  # values that are not finite are refused

@@ -1,0 +1,204 @@
+"""The progress of long work, on stderr: on a terminal what changes in place, elsewhere plain lines, and few of them.
+
+A command says what it does; only `_changes_in_place` decides how it is shown.
+"""
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from recore.listing import list_names
+from recore.pipeline.step import END_STATES, Step
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, ProgressColumn
+    from rich.table import Table
+
+# Seconds until the next line about work that goes on: these, and a tenth of the time so far. An hour has less than 40
+# such lines, a day less than 80.
+SHORTEST_PAUSE, SHARE_OF_TIME = 10.0, 0.1
+SHOWN = 3  # steps that such a line names
+
+# for a step's state: its mark, its mark in ASCII, and the style of the state
+MARKS = {
+    "Waiting": ("\N{MIDDLE DOT}", ".", "dim"),
+    "Completed": ("\N{CHECK MARK}", "+", "green"),
+    "Failed": ("\N{BALLOT X}", "x", "red"),
+    "Stopped": ("\N{BALLOT X}", "x", "yellow"),
+}
+
+
+def _changes_in_place() -> bool:
+    """Whether stderr is a terminal that can rewrite a line. Colours that are forced, as in CI, do not make it one."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
+@contextmanager
+def show_work(command: str) -> Iterator[Callable[[str, int, int], None]]:
+    """Show the progress of a command that does one thing at a time.
+
+    Yields a function to call with the name of a stage, in ASCII, and how much of how many of it is done.
+    """
+    if _changes_in_place():
+        with progress_bar() as bar:
+            task = bar.add_task(command, total=None)
+            yield lambda stage, done, total: bar.update(
+                task, completed=done, total=total, description=f"{command}: {stage}"
+            )
+        return
+    stage_now, count = "", ""
+
+    def advance(stage: str, done: int, total: int) -> None:
+        nonlocal stage_now, count
+        count = f", {done:,} of {total:,}" if total > 1 else ""
+        if stage != stage_now:
+            stage_now = stage
+            _print(f"{command}: {stage}")
+
+    with _lines_about(command, lambda: stage_now + count):
+        yield advance
+
+
+@contextmanager
+def show_steps(steps: list[Step], ascii_only: bool = False) -> Iterator[Callable[[Step], None]]:
+    """Show the steps of a run, on a terminal a line for each. Yields a function to call with each step that changes."""
+    if not _changes_in_place():
+        with _lines_about_steps("run") as watch:
+            yield watch
+        return
+    from rich.console import Console
+    from rich.live import Live
+    from rich.spinner import Spinner
+    from rich.table import Table
+
+    spinner = Spinner("line" if ascii_only else "dots")
+
+    def make_table() -> "Table":
+        table = Table.grid(padding=(0, 2))
+        for step in steps:
+            sign: Spinner | str = spinner
+            state, style = _state_in_words(step.state), "bold"
+            if step.state in MARKS:
+                mark, ascii_mark, style = MARKS[step.state]
+                sign, state = ascii_mark if ascii_only else mark, step.state
+            table.add_row(sign, step.name, f"[{style}]{state}[/]", _seconds(step), _memory(step))
+        return table
+
+    with Live(get_renderable=make_table, console=Console(stderr=True, highlight=False), refresh_per_second=8):
+        yield lambda step: None
+
+
+@contextmanager
+def show_running(command: str) -> Iterator[Callable[[Step], None]]:
+    """Show which steps run now, on a terminal in one line. Yields a function to call with each step that changes."""
+    if not _changes_in_place():
+        with _lines_about_steps(command) as watch:
+            yield watch
+        return
+    from rich.console import Console
+
+    running = RunningSteps()
+    with Console(stderr=True, highlight=False).status(f"{command}: starting") as status:
+
+        def watch_status(step: Step) -> None:
+            running.update(step)
+            status.update(f"{command}: {', '.join(running.names()) or 'comparing'}")
+
+        yield watch_status
+
+
+def progress_bar(*columns: "ProgressColumn") -> "Progress":
+    """A progress bar on a terminal that disappears when the work is done; elsewhere nothing."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    return Progress(*columns, console=Console(stderr=True), disable=not _changes_in_place(), transient=True)
+
+
+class RunningSteps:
+    """The names of the steps that are running. Steps change in several threads."""
+
+    def __init__(self) -> None:
+        self._names, self._lock = dict[str, None](), threading.Lock()
+
+    def update(self, step: Step) -> None:
+        """Note the state of a step that has changed."""
+        with self._lock:
+            if step.seconds is None:
+                self._names[step.name] = None
+            else:
+                self._names.pop(step.name, None)
+
+    def names(self) -> list[str]:
+        with self._lock:
+            return list(self._names)
+
+
+@contextmanager
+def _lines_about_steps(command: str) -> Iterator[Callable[[Step], None]]:
+    """Print a line when a step begins, is stopped or ends, and seldom one about those that are running."""
+    running = RunningSteps()
+
+    def watch(step: Step) -> None:
+        running.update(step)
+        if change := _change(step):
+            _print(f"{step.name}: {change}")
+
+    with _lines_about(command, lambda: list_names(running.names(), SHOWN)):
+        yield watch
+
+
+@contextmanager
+def _lines_about(command: str, describe: Callable[[], str]) -> Iterator[None]:
+    """Until the context ends, print lines about the work that goes on, ever less often. describe: what it is now."""
+    began, ended = time.monotonic(), threading.Event()
+
+    def report() -> None:
+        while not ended.wait(SHORTEST_PAUSE + SHARE_OF_TIME * (time.monotonic() - began)):
+            if what := describe():
+                _print(f"{command}: {what}; {time.monotonic() - began:.0f} s so far")
+
+    thread = threading.Thread(target=report, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _print(line: str) -> None:
+    """Print a whole line. If nobody reads it any more, the work goes on."""
+    with contextlib.suppress(OSError):
+        click.echo(line, err=True)
+
+
+def _change(step: Step) -> str:
+    """What has just happened to a step; "" if it is nothing to print."""
+    if step.state == "InProgress":
+        return "started"
+    if step.state == "Stopping":
+        return "stopping"
+    if step.state in END_STATES and step.seconds is not None:
+        return ", ".join(filter(None, [step.state.lower(), _seconds(step), _memory(step)]))
+    return ""
+
+
+def _state_in_words(state: str) -> str:
+    """A state of the API in words: InProgress becomes In progress."""
+    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in state).strip().capitalize()
+
+
+def _seconds(step: Step) -> str:
+    return "" if step.elapsed is None else f"{step.elapsed:.1f} s"
+
+
+def _memory(step: Step) -> str:
+    return "" if step.memory is None else f"memory {step.memory:.1f} %"

@@ -1,0 +1,54 @@
+"""Progress on stderr where that is not a terminal: whole lines in ASCII, and few of them however long the work is."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from support.checkout import ROOT, environment
+
+# the command with pauses between its lines that suit a test
+IMPATIENT = "from recore.cli import progress; progress.SHORTEST_PAUSE = {}; from recore.cli import main; main()"
+SAMPLE = ("--rows", "1500", "--holes", "4", "--channels", "200")
+
+
+def sample(folder: Path, pause: float, **variables: str) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-c", IMPATIENT.format(pause), "sample", "--out", str(folder), *SAMPLE]
+    return subprocess.run(command, cwd=ROOT, env=environment() | variables, capture_output=True, timeout=120)
+
+
+def test_lines_about_work_that_goes_on(tmp_path: Path) -> None:
+    """Colours that are forced, as in CI, do not make a pipe a terminal."""
+    done = sample(tmp_path, 0.001, FORCE_COLOR="1", TERM="xterm-256color")
+    assert done.returncode == 0, done.stderr
+    first, *others = done.stderr.decode("ascii").split("\n")
+    assert first == "sample: writing rows"
+    assert others.pop() == ""
+    assert others
+    for line in others:
+        assert re.fullmatch(r"sample: writing rows, [\d,]+ of 1,500; \d+ s so far", line), line
+    assert [line.partition(" rows in ")[0][:8] for line in done.stdout.decode().splitlines()] == ["sample: "] * 3
+
+
+def test_a_long_pause_leaves_the_stages_alone(tmp_path: Path) -> None:
+    assert sample(tmp_path, 600).stderr == b"sample: writing rows\n"
+
+
+def test_lines_become_rare_with_time() -> None:
+    from recore.cli.progress import SHARE_OF_TIME, SHORTEST_PAUSE
+
+    seconds, lines = 0.0, 0
+    while seconds < 86_400:
+        seconds += SHORTEST_PAUSE + SHARE_OF_TIME * seconds
+        lines += 1
+        assert lines != 40 or seconds > 3600
+    assert lines < 80
+
+
+def test_work_goes_on_when_nobody_reads_its_progress(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "recore", "sample", "--out", str(tmp_path), *SAMPLE]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stderr.close()
+        out, _ = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert out.count(b" rows in ") == 3
