@@ -41,8 +41,8 @@ UNREADABLE = "The folder that contains this run could not be read as a folder of
 OTHER_DATA = "Left out, because scores on other data cannot be compared: {runs}."
 INVALID = "Left out, because run.json is invalid: {folders}."
 BOARD = (
-    "Best first, by the private score, or by the held-out score if there is no private one. SHA-256: of the files of the "
-    "submission, its first digits."
+    "Best first, by the private score, or by the held-out score if there is no private one. SHA-256: its first digits, "
+    "of the submission's files."
 )
 HISTORY = "Runs on the same data in the order of their start, at most the latest {runs}; the large symbol is this run."
 CHANGES = "R2 of both runs, and weight x the difference of R2. The sum of these differences is the change of the score."

@@ -142,8 +142,8 @@ def _predictions(path: Path, shape: tuple[int, ...], **layout: int | None) -> Fl
     table = pd.read_csv(path, **layout)
     if table.shape != shape:
         raise ValueError(
-            f"{path}: expected {count(shape[0], 'line')} of {shape[1]} numbers, found {count(table.shape[0], 'line')} of "
-            f"{table.shape[1]}"
+            f"{path}: expected {count(shape[0], 'line')} of {shape[1]} numbers, found "
+            f"{count(table.shape[0], 'line')} of {table.shape[1]}"
         )
     values: Floats = table.apply(pd.to_numeric, errors="coerce").to_numpy(float)
     return np.where(np.isfinite(values), values, np.nan)
@@ -190,7 +190,8 @@ def _figure(data: PublicRows, table: "pd.DataFrame") -> Figure:
         details.append(f"{describe_errors(errors, name)}. {axes.describe_scale(measured, predicted)}")
         layouts.append(axes.layout(unit_of(name)))
     numbers = _numbers(data)
-    return Figure("predicted-measured", "Predicted against measured", FIGURE, plot, numbers, choices, details, layouts)
+    title = "Predicted against measured"
+    return Figure("predicted-measured", title, FIGURE, plot, numbers, choices, details, layouts)
 
 
 def _add(
@@ -250,7 +251,10 @@ def _findings(run: Record, score: str, table: "pd.DataFrame") -> list[PageFindin
             differing.append(name)
     findings = []
     if differing:
-        text = f"the predictions in the run's folder are not the scored ones: R2 differs for {count(len(differing), 'target')}"
+        text = (
+            f"the predictions in the run's folder are not the scored ones: R2 differs for "
+            f"{count(len(differing), 'target')}"
+        )
         findings.append(PageFinding("bad", "not what was scored", text, "predicted", {"targets": differing}))
     few = table[(table["largest 5"] > MOST_OF_ERROR) & (table["rows"] > ENOUGH_ROWS)]
     if len(few):

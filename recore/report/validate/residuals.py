@@ -137,7 +137,10 @@ def _over_depth(result: ValidationResult, residuals: Floats) -> Figure:
             line={"color": COLOURS[order], "dash": DASHES[order % len(DASHES)], "width": 1.5},
             hovertemplate="%{x:.0f} m: %{y:.2f}<extra>%{fullData.name}</extra>",
         )
-    summary = "The median residual over depth: positive where predictions are too high, in standard deviations of the target. Click on a name to show or hide it."
+    summary = (
+        "The median residual over depth, in standard deviations of the target: positive if predictions are too high. "
+        "Click on a name to show or hide it."
+    )
     return Figure("residuals-by-depth", "Residuals by depth", summary, plot, numbers)
 
 

@@ -52,7 +52,7 @@ def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
     summary = f"Cross-validated on {splits}; the largest possible gain first."
     targets = Table("targets", "All targets", summary, table, not_measured)
     errors = [_errors(result, split, table, not_measured) for split in result.splits]
-    items = (_r2(scored, result), _contributions(scored), targets, *errors)
+    items: tuple[Figure | Table, ...] = (_r2(scored, result), _contributions(scored), targets, *errors)
     folded = {}
     if not_measured:
         folded[NOT_MEASURED.format(count=len(not_measured), total=len(table))] = ", ".join(not_measured)
@@ -204,7 +204,7 @@ def _gain_findings(scored: "pd.DataFrame") -> list[PageFinding]:
     if len(below):
         cost = float(-below["contribution"].sum())
         text = (
-            f"predicted worse than by the mean: {len(below)} of {count(len(scored), 'target')}, which costs {cost:.4f}: "
+            f"{len(below)} of {count(len(scored), 'target')} predicted worse than by the mean, which costs {cost:.4f}: "
             f"{list_names(below['target'].tolist(), LISTED)}"
         )
         values = {"targets": below["target"].tolist(), "points": cost}
