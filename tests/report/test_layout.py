@@ -162,4 +162,4 @@ def test_values_outside_the_axis(tmp_path_factory: pytest.TempPathFactory, chrom
         assert "CuPPM" in names
         assert "AuPPM" not in names
         summary = report.tab.locator("details summary", has_text="without a score")
-        assert summary.text_content() == "1 targets without a score"
+        assert summary.text_content() == "1 target without a score"

@@ -70,6 +70,12 @@ def test_errors_are_those_of_the_predictions(runs: Runs, public: pd.DataFrame) -
         assert written["rows"][name] == known.sum()
         assert written["R2"][name] == pytest.approx(r2_score(actual, said), rel=1e-9)
         assert written["RMSE"][name] == pytest.approx(np.linalg.norm(said - actual) / np.sqrt(known.sum()), rel=1e-9)
+        slope, intercept = np.polyfit(said, actual, 1) if np.ptp(said) else (np.nan, np.nan)
+        np.testing.assert_allclose(
+            written.loc[name, ["slope", "intercept"]].astype(float), [slope, intercept], rtol=1e-6
+        )
+        rpd = np.std(actual, ddof=1) / written["RMSE"][name]
+        assert written["RPD"][name] == pytest.approx(rpd, rel=1e-9)
         largest = sorted((said - actual) ** 2)[-5:]
         assert written["largest 5"][name] == pytest.approx(sum(largest) / ((said - actual) ** 2).sum(), rel=1e-9)
         np.testing.assert_array_equal(pairs[f"{name} measured"], public[name])
@@ -162,7 +168,7 @@ def test_a_run_that_failed_shows_the_step_and_what_the_others_left(runs: Runs) -
     assert page.findings[0].values["step"] == "private score"
     assert set(findings_of(page)["score"].values) == {"public", "possible"}
     assert len(table(page, "predicted-measured")) > 100
-    assert "1 runs on other data" in next(section.note for section in page.sections if section.name == "previous")
+    assert "cannot be compared: 1 run." in next(section.note for section in page.sections if section.name == "previous")
 
 
 def test_the_last_lines_of_a_failed_job(mine: Path) -> None:
@@ -202,7 +208,7 @@ def test_a_run_that_was_stopped(mine: Path) -> None:
         (lambda run, public: public.unlink(), "the public file no longer exists"),
         (lambda run, public: public.write_bytes(b"other"), "the public file has changed since the run"),
         (lambda run, public: (run / "predictions/public.csv.out").unlink(), "the predictions no longer exist"),
-        (lambda run, public: (run / "predictions/public.csv.out").write_text("1,2\n"), "found 1 lines of 2"),
+        (lambda run, public: (run / "predictions/public.csv.out").write_text("1,2\n"), "found 1 line of 2"),
         (lambda run, public: (run / "predictions/public.csv.out").write_bytes(b""), "No columns"),
     ],
     ids=["gone", "changed", "no predictions", "wrong predictions", "empty predictions"],
@@ -262,8 +268,8 @@ def test_against_the_best_earlier_run_on_the_same_data(mine: Path) -> None:
     assert table(page, "history")["run"].tolist() == ["worst", "before", "mine", "later"]
     assert table(page, "board").iloc[1][["run", ""]].tolist() == ["mine", "this run"]
     note = next(section.note for section in page.sections if section.name == "previous")
-    assert "1 runs on other data" in note
-    assert "1 folders contain an invalid run.json" in note
+    assert "cannot be compared: 1 run." in note
+    assert "run.json is invalid: 1 folder." in note
     write_report(mine)
 
 
@@ -386,4 +392,4 @@ def test_held_out_predictions_are_drawn_where_there_are_any(mine: Path, public: 
     assert "R2 held-out" in table(page, "targets")
     assert "held-out" in findings_of(page)["score"].text
     (mine / "predictions/held-out.csv").write_text("index,CuPPM\n1,2\n")
-    assert "found 1 lines of 1" in findings_of(report_run(mine))["nothing to compare"].text
+    assert "found 1 line of 1" in findings_of(report_run(mine))["nothing to compare"].text

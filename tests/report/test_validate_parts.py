@@ -8,6 +8,8 @@ import pytest
 from support.validations import TARGETS
 
 import score
+from recore.report.page.one_to_one import choose_axes
+from recore.report.statistics.prediction_errors import describe_errors, prediction_errors
 from recore.report.validate.baselines import group_targets, pls_path
 from recore.report.validate.plan import make_plan, thin_rows
 from recore.report.validate.scoring import errors_by_target, r2_by_target
@@ -62,6 +64,39 @@ def test_errors_by_target() -> None:
     np.testing.assert_allclose(errors["RMSE"], [1, 0, np.nan, 2])
     np.testing.assert_allclose(errors["bias"], [1, 0, np.nan, -2])
     np.testing.assert_allclose(errors["RPIQ"], [2, np.nan, np.nan, 1])
+    np.testing.assert_allclose(errors["slope"], [1, 1, np.nan, 1])
+    np.testing.assert_allclose(errors["intercept"], [-1, 0, np.nan, 2], atol=1e-12)
+    assert errors["rows"].tolist() == [5, 5, 1, 5]
+
+
+def test_slope_and_intercept_are_undefined_for_constant_predictions() -> None:
+    errors = prediction_errors(np.arange(5.0), np.full(5, 2.0))
+    assert errors["RPD"] == pytest.approx(np.std(np.arange(5), ddof=1) / np.sqrt(2))
+    assert np.isnan([errors["slope"], errors["intercept"]]).all()
+    assert describe_errors(errors, "CuPPM") == "n 5, R2 0.000, RMSE 1.414 ppm, bias +0 ppm, RPD 1.12, RPIQ 1.41"
+
+
+def test_axes_are_logarithmic_where_half_of_the_values_are_crowded() -> None:
+    """Zeros and values below the lowest measured grade are at the edge, and counted."""
+    measured = np.array([0, 1, 2, 3, 4, 5, 6, 500, 1000, np.nan])
+    predicted = np.array([1, -2, 0, 1e-9, 4, 5, 6, 400, 2000, 0])
+    axes = choose_axes(measured, predicted)
+    assert axes.logarithmic
+    assert 0.7 < axes.low < 1
+    assert 2000 < axes.high < 2600
+    assert axes.describe_scale(measured, predicted) == (
+        "Logarithmic axes; triangles at the edge: 1 measured value below the axis, 1 of them 0 or less; "
+        "3 predicted values below the axis, 2 of them 0 or less."
+    )
+    layout = axes.layout("ppm")
+    assert layout["xaxis"]["range"] == layout["yaxis"]["range"]
+    assert layout["xaxis"]["title"]["text"] == "measured, ppm, logarithmic"
+    even = choose_axes(np.arange(10.0), np.arange(-1.0, 9.0))
+    assert not even.logarithmic
+    assert even.low < -1
+    assert not even.beyond(np.arange(-1.0, 9.0)).any()
+    assert even.describe_scale(measured, predicted) == ""
+    assert not choose_axes(np.array([0, 0, 0, 5.0]), np.ones(4)).logarithmic  # most would be at the edge
 
 
 def test_the_path_of_pls_is_that_of_its_fits() -> None:

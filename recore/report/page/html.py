@@ -64,6 +64,8 @@ def _plot(figure: Figure) -> dict[str, Any]:
     """A figure for plotly.js, without markup in text from the data."""
     plot: dict[str, Any] = json.loads(figure.plot.to_json())
     plot["layout"].pop("template", None)
+    if figure.layouts:
+        plot["layout"]["meta"] = plot["layout"].get("meta", {}) | {"layouts": figure.layouts}
     return {name: _escape_markup(value, name) for name, value in plot.items()}
 
 

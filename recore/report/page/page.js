@@ -37,7 +37,7 @@ function fitLayout(layout, data, width) {
     const columns = Math.max(1, Math.floor((width - 70) / (60 + 7 * Math.max(...names.map((name) => name.length)))));
     const below = (layout.showlegend ?? names.length > 1) ? 20 * Math.ceil(names.length / columns) : 0;
     fitted.legend = { ...layout.legend, orientation: "h", x: 0, xanchor: "left", y: 0, yanchor: "bottom", yref: "container" };
-    fitted.height = layout.height + below;
+    fitted.height = (layout.yaxis?.scaleanchor ? Math.min(layout.height, width) : layout.height) + below; /* a square is as wide as the figure */
     fitted.margin.r = 10;
   } else if (layout.legend?.orientation === "h") fitted.legend = { ...layout.legend, x: 0, y: 1, yanchor: "top", yref: "container" };
   return fitted;
@@ -161,6 +161,12 @@ function chosenSeries(plot, figure) {
   return shown.flatMap((trace) => (figure.layout.meta?.labels && trace.customdata ? splitByGroup(trace, figure.layout.meta, coloured) : [trace]));
 }
 
+/* The layout of a figure; of one with choices, with what the chosen one changes. */
+function chosenLayout(plot, { layout }) {
+  const choice = document.querySelector(`[data-chooses="${plot.dataset.figure}"]`), changes = layout.meta?.layouts?.[choice?.value ?? 0];
+  return { ...layout, ...changes };
+}
+
 /* Redraw a figure when another entry of a list above it is chosen. */
 function enableChoosers(plot, redraw) {
   const name = plot.dataset.figure;
@@ -182,7 +188,7 @@ async function draw() {
   const settings = { displaylogo: false, showTips: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
   const fit = (plot, width, onPaper, drawn) => {
     const figure = figures[plot.dataset.figure], data = chosenSeries(plot, figure);
-    return Plotly.react(plot, fitSeries(data, width, onPaper, drawn), fitLayout(figure.layout, data, width), settings);
+    return Plotly.react(plot, fitSeries(data, width, onPaper, drawn), fitLayout(chosenLayout(plot, figure), data, width), settings);
   };
   for (const plot of plots) {
     await fit(plot, plot.clientWidth, false, []);

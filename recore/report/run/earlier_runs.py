@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recore.listing import count
 from recore.pipeline.board import read_runs
 from recore.pipeline.record import Record
 from recore.pipeline.scores import JUDGES, SCORES
@@ -37,9 +38,12 @@ READING = (
     "because the best of many is partly chance."
 )
 UNREADABLE = "The folder that contains this run could not be read as a folder of runs."
-OTHER_DATA = "{count} runs on other data are left out because they cannot be compared."
-INVALID = "{count} folders contain an invalid run.json."
-BOARD = "Best first, by the private score, or by the held-out score if there is no private one."
+OTHER_DATA = "Left out, because scores on other data cannot be compared: {runs}."
+INVALID = "Left out, because run.json is invalid: {folders}."
+BOARD = (
+    "Best first, by the private score, or by the held-out score if there is no private one. SHA-256: its first digits, "
+    "of the submission's files."
+)
 HISTORY = "Runs on the same data in the order of their start, at most the latest {runs}; the large symbol is this run."
 CHANGES = "R2 of both runs, and weight x the difference of R2. The sum of these differences is the change of the score."
 CHANGE = "Weight x the difference of R2 to {run}, the best earlier run on the same data."
@@ -62,9 +66,9 @@ def section(run: Record) -> tuple[Section, list[PageFinding]]:
         return Section("previous", TITLE, READING, (), UNREADABLE), []
     notes = []
     if runs.other_data:
-        notes.append(OTHER_DATA.format(count=runs.other_data))
+        notes.append(OTHER_DATA.format(runs=count(runs.other_data, "run")))
     if runs.invalid:
-        notes.append(INVALID.format(count=len(runs.invalid)))
+        notes.append(INVALID.format(folders=count(len(runs.invalid), "folder")))
     table = _board(runs)
     items: list[Figure | Table] = []
     if table[list(SCORES)].notna().any(axis=1).sum() > 1:
@@ -99,7 +103,7 @@ def _board(runs: Comparable) -> "pd.DataFrame":
             "run": plain(entry.folder.name),
             "": "this run" if entry is runs.this else "",
             "state": plain(entry.result, 40),
-            "submission": plain(entry.submission_sha256[:8]),
+            "SHA-256": plain(entry.submission_sha256[:8]),
             "started": f"{entry.started:%Y-%m-%d %H:%M:%S}",
             "seconds": entry.seconds,
             **{side: entry.scores[side].value if side in entry.scores else np.nan for side in JUDGES},

@@ -11,12 +11,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from recore.listing import count
 from recore.pipeline.data import IDS, read_header
 from recore.pipeline.record import Record
 from recore.pipeline.scores import HELD_OUT
 from recore.pipeline.text import plain
 from recore.report.page.content import Figure, PageFinding, Section, Table
-from recore.report.page.figures import ABOVE, BLUE, GREY, VERMILION, as_float32, every_kth, new_figure, short_name
+from recore.report.page.figures import ABOVE, BLUE, VERMILION, as_float32, every_kth, new_figure, short_name
+from recore.report.page.one_to_one import HEIGHT, SCALES, SquareAxes, add_edge, add_line, choose_axes
+from recore.report.statistics.prediction_errors import (
+    DEFINITIONS,
+    MEASURES,
+    describe_errors,
+    paired_values,
+    prediction_errors,
+    unit_of,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,8 +34,8 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-MOST_RESIDUALS, MOST_OTHERS = 200, 600  # rows drawn of a target: those with the largest residuals, and of the others
-MARKED = 20  # largest residuals with their own symbol
+MOST_RESIDUALS, MOST_OTHERS = 200, 600  # rows drawn of a target: those with the largest errors, and of the others
+MARKED = 20  # largest errors with their own symbol
 TOLERANCE = 1e-9  # relative, between an R2 computed here and the score's
 FEW_ROWS, MOST_OF_ERROR, ENOUGH_ROWS = 5, 0.5, 50  # that FEW_ROWS cause most of the error of an assay is worth a note
 LISTED = 8  # targets that a finding names
@@ -34,19 +44,17 @@ TITLE = "Predicted and measured"
 READING = (
     "Good: the points follow the line, as many above as below it, at low and at high grades. Bad: a flat cloud (the "
     "model predicts the mean), high grades predicted too low (usual if there are few of them), a bend, a few rows far "
-    "from the line that cause most of the squared error: look at their spectra."
+    "from the line that cause most of the squared error: look at their spectra. A slope far below 1 means that the "
+    "predictions vary too much (the model is overfitted), far above 1 that they stay too close to the mean."
 )
 HELD_OUT_ROWS = "Each row is predicted by a model that had not seen its drill hole. "
 TRAINED_ROWS = "The model was trained on these rows; on other holes its predictions are worse. "
 NOTE = (
-    "Of each target at most {residuals} rows with the largest residuals and {others} of the others are drawn; the "
-    "numbers are computed from all rows. The axes are linear, like R2."
-)
+    "Of each target at most {residuals} rows with the largest errors and {others} of the others are drawn; the "
+    "numbers are computed from all rows. "
+) + SCALES
 FIGURE = "One target at a time, to be chosen above. Each point is a public row. Dashed: predicted = measured."
-ERRORS = (
-    "Of the public rows. Bias: the mean of predicted - measured. Largest 5: the share of the five largest residuals in "
-    "the squared error."
-)
+ERRORS = f"{DEFINITIONS} Largest 5: the share of the five largest errors in the squared error."
 NOT_COMPARABLE = "predictions cannot be compared with measured assays: {reason}"
 
 
@@ -134,7 +142,8 @@ def _predictions(path: Path, shape: tuple[int, ...], **layout: int | None) -> Fl
     table = pd.read_csv(path, **layout)
     if table.shape != shape:
         raise ValueError(
-            f"{path}: expected {shape[0]} lines of {shape[1]} numbers, found {table.shape[0]} lines of {table.shape[1]}"
+            f"{path}: expected {count(shape[0], 'line')} of {shape[1]} numbers, found "
+            f"{count(table.shape[0], 'line')} of {table.shape[1]}"
         )
     values: Floats = table.apply(pd.to_numeric, errors="coerce").to_numpy(float)
     return np.where(np.isfinite(values), values, np.nan)
@@ -145,59 +154,57 @@ def _error_table(run: Record, data: PublicRows) -> "pd.DataFrame":
     import pandas as pd
 
     weights = run.scores[data.score].weights
-    errors = []
+    rows = []
     for column, name in enumerate(data.targets):
-        known = ~np.isnan(data.measured[:, column] + data.predicted[:, column])
-        if known.sum() < 2:
-            continue
-        measured, predicted = data.measured[known, column], data.predicted[known, column]
-        squares = (predicted - measured) ** 2
-        total = ((measured - measured.mean()) ** 2).sum()
-        errors.append(
-            {
-                "target": name,
-                "weight": weights[name],
-                "rows": int(known.sum()),
-                "R2": 1 - squares.sum() / total if total else float(squares.sum() == 0),
-                "RMSE": np.sqrt(squares.mean()),
-                "bias": (predicted - measured).mean(),
-                "largest 5": np.sort(squares)[-FEW_ROWS:].sum() / squares.sum() if squares.sum() else np.nan,
-            }
-        )
-    columns = ["target", "weight", "rows", "R2", "RMSE", "bias", "largest 5"]
-    table = pd.DataFrame(errors, columns=columns)
+        pair = data.measured[:, column], data.predicted[:, column]
+        errors = prediction_errors(*pair)
+        if errors["rows"] > 1:
+            row = {"target": name, "unit": unit_of(name), "weight": weights[name]}
+            rows.append(row | errors | {"largest 5": _share_of_largest(*pair)})
+    table = pd.DataFrame(rows, columns=["target", "unit", "weight", "rows", *MEASURES, "largest 5"])
     lost = table["weight"] * (1 - table["R2"])
     return table.loc[lost.sort_values(ascending=False, kind="stable").index].reset_index(drop=True)
 
 
+def _share_of_largest(measured: Floats, predicted: Floats) -> float:
+    """The share of the FEW_ROWS largest errors in the squared error; NaN if there is none."""
+    actual, estimate = paired_values(measured, predicted)
+    squares = (estimate - actual) ** 2
+    return float(np.sort(squares)[-FEW_ROWS:].sum() / squares.sum()) if squares.any() else np.nan
+
+
 def _figure(data: PublicRows, table: "pd.DataFrame") -> Figure:
-    plot = new_figure(560, legend=ABOVE)
-    plot.update_layout(xaxis={"title": {"text": "measured"}}, yaxis={"title": {"text": "predicted"}})
+    plot = new_figure(HEIGHT, legend=ABOVE)
     labels = [
         f"index {short_name(index, 12)}, {short_name(hole, 12)}"
         for index, hole in zip(data.rows["index"], data.rows.get("SiteID", data.rows["index"]), strict=True)
     ]
-    for choice, name in enumerate(table["target"]):
+    choices, details, layouts = [], [], []
+    for choice, errors in enumerate(table.to_dict("records")):
+        name = errors["target"]
         column = data.targets.index(name)
-        _add(plot, data.measured[:, column], data.predicted[:, column], labels, choice)
-    choices = [
-        f"{short_name(name)}: R2 {r2:.3f}, weight {weight:g}"
-        for name, r2, weight in table[["target", "R2", "weight"]].itertuples(index=False)
-    ]
+        measured, predicted = data.measured[:, column], data.predicted[:, column]
+        axes = choose_axes(measured, predicted)
+        _add(plot, axes, measured, predicted, labels, choice)
+        choices.append(f"{short_name(name)}: R2 {errors['R2']:.3f}, weight {errors['weight']:g}")
+        details.append(f"{describe_errors(errors, name)}. {axes.describe_scale(measured, predicted)}")
+        layouts.append(axes.layout(unit_of(name)))
     numbers = _numbers(data)
-    return Figure("predicted-measured", "Predicted against measured", FIGURE, plot, numbers, choices)
+    title = "Predicted against measured"
+    return Figure("predicted-measured", title, FIGURE, plot, numbers, choices, details, layouts)
 
 
-def _add(plot: "PlotlyFigure", measured: Floats, predicted: Floats, labels: list[str], choice: int) -> None:
+def _add(
+    plot: "PlotlyFigure", axes: SquareAxes, measured: Floats, predicted: Floats, labels: list[str], choice: int
+) -> None:
     """Add a target's points and its line, which are visible if the target is chosen."""
     drawn = rows_to_draw(measured, predicted)
-    largest, others = drawn[:MARKED], drawn[MARKED:]
-    both = np.concatenate([measured[drawn], predicted[drawn]])
+    beyond = axes.beyond(measured[drawn]) | axes.beyond(predicted[drawn])
+    is_large = np.arange(len(drawn)) < MARKED
     series = (
-        ("rows", others, BLUE, "circle", 6),
-        (f"the {MARKED} largest residuals", largest, VERMILION, "diamond", 8),
+        ("rows", drawn[~is_large & ~beyond], BLUE, "circle", 6),
+        (f"the {MARKED} largest errors", drawn[is_large & ~beyond], VERMILION, "diamond", 8),
     )
-    shared = {"meta": choice, "visible": choice == 0}
     for name, rows, colour, symbol, size in series:
         plot.add_scatter(
             x=as_float32(measured[rows]),
@@ -207,15 +214,16 @@ def _add(plot: "PlotlyFigure", measured: Floats, predicted: Floats, labels: list
             marker={"color": colour, "symbol": symbol, "size": size, "opacity": 0.85},
             text=[labels[row] for row in rows],
             hovertemplate="%{text}<br>measured %{x:.4g}, predicted %{y:.4g}<extra></extra>",
-            **shared,
+            meta=choice,
+            visible=choice == 0,
         )
-    ends = as_float32([both.min(), both.max()])
-    dashed = {"color": GREY, "dash": "dash"}
-    plot.add_scatter(x=ends, y=ends, mode="lines", line=dashed, hoverinfo="skip", name="predicted = measured", **shared)
+    edge = drawn[beyond]
+    add_edge(plot, axes, measured[edge], predicted[edge], [labels[row] for row in edge], choice)
+    add_line(plot, axes, choice)
 
 
 def rows_to_draw(measured: Floats, predicted: Floats) -> NDArray[np.intp]:
-    """The MOST_RESIDUALS rows with the largest residuals, the largest first, and at most MOST_OTHERS of the others."""
+    """The MOST_RESIDUALS rows with the largest errors, the largest first, and at most MOST_OTHERS of the others."""
     residuals = np.abs(predicted - measured)
     known = np.flatnonzero(~np.isnan(residuals))
     ordered = known[np.argsort(-residuals[known], kind="stable")]
@@ -243,11 +251,14 @@ def _findings(run: Record, score: str, table: "pd.DataFrame") -> list[PageFindin
             differing.append(name)
     findings = []
     if differing:
-        text = f"the predictions in the run's folder are not the scored ones: R2 of {len(differing)} targets differs"
+        text = (
+            f"the predictions in the run's folder are not the scored ones: R2 differs for "
+            f"{count(len(differing), 'target')}"
+        )
         findings.append(PageFinding("bad", "not what was scored", text, "predicted", {"targets": differing}))
     few = table[(table["largest 5"] > MOST_OF_ERROR) & (table["rows"] > ENOUGH_ROWS)]
     if len(few):
         names = ", ".join(short_name(name) for name in few["target"].head(LISTED))
-        text = f"five rows cause more than half of the squared error of {len(few)} targets: {names}"
+        text = f"five rows cause more than half of the squared error of {count(len(few), 'target')}: {names}"
         findings.append(PageFinding("note", "few rows", text, "predicted", {"targets": few["target"].tolist()}))
     return findings

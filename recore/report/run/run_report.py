@@ -1,9 +1,10 @@
 """The report of a run. Each module of this package adds a section."""
 
+import os
 from pathlib import Path
 
 from recore.pipeline.record import Record, read_record
-from recore.pipeline.scores import SIDES
+from recore.pipeline.scores import SCORES, SIDES
 from recore.pipeline.text import plain
 from recore.report.page.content import Page, by_level
 from recore.report.page.page_files import write_page
@@ -39,12 +40,22 @@ def write_report(folder: Path, public: Path | None = None) -> Page:
     return page
 
 
+def _submission_name(run: Record) -> str:
+    """The name of the submission's folder or archive, also where the command named it by "." or "..".
+
+    The path is not followed, because it can be that of another machine.
+    """
+    path = os.path.normpath(run.started_in / run.submission)
+    return plain(os.path.basename(path) or path)
+
+
 def _facts(run: Record) -> dict[str, str]:
-    facts = {
+    facts = {f"{name} score": f"{run.scores[name].value:.4f}" for name in SCORES if name in run.scores}
+    facts |= {
         "state": run.state.lower(),
         "started": f"{run.started:%Y-%m-%d %H:%M:%S} UTC",
         "duration": f"{run.seconds:.1f} s",
-        "submission": f"{run.submission}, {run.submission_sha256[:8]}",
+        "submission": f"{_submission_name(run)} (the SHA-256 of its files begins with {run.submission_sha256[:8]})",
     }
     if run.note:
         facts["note"] = run.note

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recore.listing import list_names
+from recore.listing import count, list_names
 from recore.pipeline.record import Record
 from recore.pipeline.scores import HELD_OUT, SCORES, Score
 from recore.report.page.content import Figure, PageFinding, Section, Table
@@ -44,7 +44,7 @@ NOTE = "The targets are ordered by their loss in the {judge} score, the largest 
 TARGETS = "R2, points (weight x R2) and loss (weight x (1 - R2)) of each score."
 R2 = "R2 of each target. Dashed: as good as the mean."
 COSTS = "The loss of each target. An improvement of the first ones pays most."
-NOT_SCORED = "{count} targets without a score"
+NOT_SCORED = "{targets} without a score"
 
 
 def section(run: Record) -> tuple[Section, list[PageFinding]]:
@@ -59,7 +59,9 @@ def section(run: Record) -> tuple[Section, list[PageFinding]]:
         _costs_figure(scored, list(run.scores)),
         Table("targets", "All targets", TARGETS, table, empty),
     )
-    folded = {NOT_SCORED.format(count=len(empty)): ", ".join(map(short_name, empty))} if empty else {}
+    folded = (
+        {NOT_SCORED.format(targets=count(len(empty), "target")): ", ".join(map(short_name, empty))} if empty else {}
+    )
     note = NOTE.format(judge=run.judge)
     return Section("scores", TITLE, READING, items, note, folded), _findings(run, run.judge)
 

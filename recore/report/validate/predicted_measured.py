@@ -7,9 +7,10 @@ import numpy as np
 
 from recore.report.page.content import Figure
 from recore.report.page.figures import ABOVE, BLUE, COLOURS, GREY, SYMBOLS, as_float32, new_figure, short_name, thin_out
+from recore.report.page.one_to_one import HEIGHT, SCALES, add_edge, add_line, choose_axes
 from recore.report.reading import Floats, SpectralData
+from recore.report.statistics.prediction_errors import describe_errors, unit_of
 from recore.report.validate.plan import Rows
-from recore.report.validate.scoring import describe_errors
 from recore.report.validate.validation import ValidationResult
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ ALWAYS_DRAWN = 0.98  # quantile of the measured values, and of the absolute resi
 TITLE = "Predicted against measured"
 SUMMARY = (
     "One target at a time, chosen above the figure: each point is a sample. On the dashed line, the prediction equals "
-    "the measured value. The points can be coloured by drill hole{others}."
+    "the measured value. The points can be coloured by drill hole{others}. " + SCALES
 )
 OTHERS = ": the {count} holes with the largest mean residuals each have a colour, the others are grey"
 
@@ -29,35 +30,37 @@ OTHERS = ": the {count} holes with the largest mean residuals each have a colour
 def predicted_figure(result: ValidationResult, named_holes: Sequence[str]) -> Figure:
     """The figure with all targets that vary and were predicted. named_holes: the holes with a colour of their own."""
     predicted = result.first(result.splits[0])
-    errors = {"R2": result.r2(predicted)} | result.errors(predicted)
+    errors = result.errors(predicted)
     drawn = {column: rows_to_draw(result.measured[:, column], predicted[:, column]) for column in result.ranked_targets}
     labelled = np.unique(np.concatenate(list(drawn.values())))
-    plot = new_figure(560, legend=ABOVE)
-    plot.update_layout(xaxis={"title": {"text": "measured"}}, yaxis={"title": {"text": "predicted"}})
-    plot.update_layout(meta=_label_rows(result.data, labelled, named_holes))
-    choices, details = [], []
+    looks = _label_rows(result.data, labelled, named_holes)
+    plot = new_figure(HEIGHT, legend=ABOVE, meta=looks)
+    choices, details, layouts = [], [], []
     for choice, (column, rows) in enumerate(drawn.items()):
         target = result.challenge.targets[column]
-        x, y = as_float32(result.measured[rows, column]), as_float32(predicted[rows, column])
-        line = {"color": GREY, "dash": "dash", "width": 1}
-        ends = as_float32([np.minimum(x, y).min(), np.maximum(x, y).max()])
-        hidden = {"meta": choice, "visible": choice == 0, "showlegend": False}
-        plot.add_scatter(x=ends, y=ends, mode="lines", line=line, hoverinfo="skip", **hidden)
+        axes = choose_axes(result.measured[:, column], predicted[:, column])
+        x, y, places = result.measured[rows, column], predicted[rows, column], np.searchsorted(labelled, rows)
+        beyond = axes.beyond(x) | axes.beyond(y)
+        add_line(plot, axes, choice)
         plot.add_scatter(
-            x=x,
-            y=y,
-            customdata=np.searchsorted(labelled, rows).astype(np.uint16 if len(labelled) <= 2**16 else np.uint32),
+            x=as_float32(x[~beyond]),
+            y=as_float32(y[~beyond]),
+            customdata=places[~beyond].astype(np.uint16 if len(labelled) <= 2**16 else np.uint32),
             mode="markers",
             name=target,
             marker={"color": BLUE, "size": 5, "opacity": 0.7},
             hovertemplate="%{text}<br>measured %{x:.4g}, predicted %{y:.4g}<extra></extra>",
-            **hidden,
+            meta=choice,
+            visible=choice == 0,
         )
+        add_edge(plot, axes, x[beyond], y[beyond], [looks["labels"][place] for place in places[beyond]], choice)
+        words = describe_errors({name: values[column] for name, values in errors.items()}, target)
         choices.append(f"{target}, weight {result.challenge.weights[column]:g}")
-        details.append(describe_errors({name: values[column] for name, values in errors.items()}, target))
+        details.append(f"{words}. {axes.describe_scale(result.measured[:, column], predicted[:, column])}")
+        layouts.append(axes.layout(unit_of(target)))
     others = OTHERS.format(count=len(named_holes)) if len(named_holes) < len(set(result.data.hole)) else ""
     summary = SUMMARY.format(others=others)
-    return Figure("predicted", TITLE, summary, plot, _numbers(result), choices, details, "drill hole")
+    return Figure("predicted", TITLE, summary, plot, _numbers(result), choices, details, layouts, "drill hole")
 
 
 def rows_to_draw(measured: Floats, predicted: Floats) -> Rows:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recore.listing import count
 from recore.report.page.content import Figure, PageFinding, Section
 from recore.report.page.figures import (
     COLOURS,
@@ -34,12 +35,12 @@ COLOUR_END = 1.5  # standard deviations
 TITLE = "Residuals"
 READING = (
     "Good: points along the dashed line over the whole range; holes pale, and the lines over depth near zero. Bad: a "
-    "cloud with a smaller slope than the dashed line (high values are predicted too low: most of a score is lost in "
+    "cloud that is flatter than the dashed line (high grades are predicted too low: most of a score is lost in "
     "the few rich samples), a group of points apart from it, a hole with colour in many targets (a hole unlike the "
     "others: see explore), a line that drifts with depth (weathering, which deep samples do not show)."
 )
 NOTE = (
-    "Predictions for {split}, first seed. Residual: measured - predicted, in standard deviations of the target. Of "
+    "Predictions for {split}, first seed. Residual: predicted - measured, in standard deviations of the target. Of "
     "each target about {points} points are drawn, always including the highest values and the largest residuals; "
     "predicted.csv has all rows. Over depth, the median of {steps} steps with the same number of rows is drawn; of "
     "holes at most {holes}."
@@ -54,7 +55,7 @@ def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
         return Section("residuals", TITLE, READING, (), NOTHING_PREDICTED), []
     split = SPLIT_NAMES[result.splits[0]]
     note = NOTE.format(split=split, points=DRAWN_POINTS, steps=DEPTH_STEPS, holes=DRAWN_HOLES)
-    residuals = (result.measured - result.first(result.splits[0])) / result.deviations
+    residuals = (result.first(result.splits[0]) - result.measured) / result.deviations
     by_hole = mean_residuals(result, residuals)
     items = [predicted_figure(result, holes_to_name(by_hole, result)), _heatmap(by_hole, result)]
     depths = result.data.depth[np.isfinite(result.data.depth)]
@@ -106,8 +107,8 @@ def _heatmap(table: "pd.DataFrame", result: ValidationResult) -> Figure:
         hovertemplate="%{y} in %{x}: %{z:.2f} standard deviations<extra></extra>",
     )
     summary = (
-        "The mean residual of each hole: orange where the rock contains more than predicted, blue where it contains "
-        f"less. The colour scale ends at {COLOUR_END:g} standard deviations; the values are shown on hover."
+        "The mean residual of each hole: orange where predictions are too high, blue where they are too low. "
+        f"The colour scale ends at {COLOUR_END:g} standard deviations; the values are shown on hover."
     )
     return Figure("residuals-by-hole", "Residuals by hole", summary, plot, table)
 
@@ -137,7 +138,8 @@ def _over_depth(result: ValidationResult, residuals: Floats) -> Figure:
             hovertemplate="%{x:.0f} m: %{y:.2f}<extra>%{fullData.name}</extra>",
         )
     summary = (
-        "The median residual over depth, in standard deviations of the target. Click on a name to show or hide it."
+        "The median residual over depth, in standard deviations of the target: positive if predictions are too high. "
+        "Click on a name to show or hide it."
     )
     return Figure("residuals-by-depth", "Residuals by depth", summary, plot, numbers)
 
@@ -151,8 +153,8 @@ def _findings(by_hole: "pd.DataFrame", result: ValidationResult) -> list[PageFin
         return [PageFinding("good", "holes", text, "residuals")]
     counts = large["SiteID"].value_counts()
     text = (
-        f"{len(counts)} of {by_hole['SiteID'].nunique()} holes have a mean residual of more than one standard "
-        f"deviation in some target; {short_name(counts.index[0])} in {counts.iloc[0]} of {len(result.ranked_targets)} "
-        "targets"
+        f"{len(counts)} of {count(by_hole['SiteID'].nunique(), 'hole')} have a mean residual of more than one standard "
+        f"deviation in some target; {short_name(counts.index[0])} in {counts.iloc[0]} of "
+        f"{count(len(result.ranked_targets), 'target')}"
     )
     return [PageFinding("note", "holes", text, "residuals", {"holes": counts.to_dict()})]

@@ -48,7 +48,7 @@ def _facts(result: ValidationResult, submission: Path, public: Path) -> dict[str
     possible = result.challenge.possible(result.r2(result.first(result.splits[0])))
     thinned = "" if rows == result.rows_of_file else f" of {result.rows_of_file:,}, evenly from every hole"
     return {
-        "submission": submission.resolve().name if submission == Path() else str(submission),
+        "submission": submission.resolve().name or str(submission),
         "file": str(public),
         "rows used": f"{rows:,}{thinned}",
         "holes": f"{len(set(result.data.hole)):,}",

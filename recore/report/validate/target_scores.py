@@ -1,10 +1,10 @@
-"""Which targets make the score? R2, RMSE, bias and RPIQ of each target, what it contributes and what it could gain."""
+"""Which targets make the score? R2 and the errors of each target, what it contributes and what it could gain."""
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from recore.listing import list_names
+from recore.listing import count, list_names
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import (
     ABOVE,
@@ -18,8 +18,8 @@ from recore.report.page.figures import (
     new_figure,
     with_opacity,
 )
-from recore.report.validate.plan import SPLIT_NAMES
-from recore.report.validate.scoring import describe_errors, unit_of
+from recore.report.statistics.prediction_errors import DEFINITIONS, MEASURES, describe_errors, unit_of
+from recore.report.validate.plan import SPLIT_NAMES, Split
 from recore.report.validate.validation import ValidationResult
 
 if TYPE_CHECKING:
@@ -37,11 +37,10 @@ READING = (
 )
 NOTE = (
     "All numbers are of the predictions on the first folds together; sd: the standard deviation of R2 over the seeds. "
-    "Contribution: weight x R2. Possible gain: weight x (1 - R2). RMSE: root mean squared error, in the target's unit. "
-    "Bias: mean of predicted - measured. RPIQ: interquartile range of the measured values divided by RMSE "
-    "(Bellon-Maurel et al., TrAC 29, 2010, 1073)."
+    "Contribution: weight x R2. Possible gain: weight x (1 - R2)."
 )
-NOT_MEASURED = "{count} of {total} targets have no assays in these rows"
+WHISKERS = "Whiskers: the standard deviation over the seeds. "
+NOT_MEASURED = "{count} of {total} targets without assays in these rows"
 
 
 def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
@@ -52,7 +51,8 @@ def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
     splits = " and ".join(f"{SPLIT_NAMES[split]} ({split})" for split in result.splits)
     summary = f"Cross-validated on {splits}; the largest possible gain first."
     targets = Table("targets", "All targets", summary, table, not_measured)
-    items = (_r2(scored, result), _contributions(scored), targets)
+    errors = [_errors(result, split, table, not_measured) for split in result.splits]
+    items: tuple[Figure | Table, ...] = (_r2(scored, result), _contributions(scored), targets, *errors)
     folded = {}
     if not_measured:
         folded[NOT_MEASURED.format(count=len(not_measured), total=len(table))] = ", ".join(not_measured)
@@ -67,14 +67,12 @@ def score_targets(result: ValidationResult) -> "pd.DataFrame":
     targets = result.challenge.targets
     columns: dict[str, Any] = {
         "target": list(targets),
-        "unit": [unit_of(name) for name in targets],
         "weight": result.challenge.weights,
         "measured": (~np.isnan(result.measured)).sum(axis=0),
     }
     r2 = {split: result.r2(result.first(split)) for split in result.splits}
     for split in result.splits:
         columns[f"R2 {split}"] = r2[split]
-        columns |= {f"{measure} {split}": values for measure, values in result.errors(result.first(split)).items()}
         repeats = result.r2_of_repeats(split)
         if len(repeats) > 1:
             columns[f"sd {split}"] = repeats.std(axis=0, ddof=1)
@@ -84,6 +82,25 @@ def score_targets(result: ValidationResult) -> "pd.DataFrame":
     if len(result.splits) == 2:
         columns["R2 gap"] = r2["rows"] - r2["holes"]
     return pd.DataFrame(columns).sort_values("possible gain", ascending=False, kind="stable", ignore_index=True)
+
+
+def _errors(result: ValidationResult, split: Split, order: "pd.DataFrame", not_measured: list[str]) -> Table:
+    """The errors on one kind of held-out rows, a row for each target in the order of the table of scores."""
+    errors = errors_table(result, split).loc[order["target"]]
+    numbers = errors.reset_index(names="target")
+    name = SPLIT_NAMES[split]
+    return Table(
+        f"errors-{split}", f"Errors on {name}", f"Predictions for {name}. {DEFINITIONS}", numbers, not_measured
+    )
+
+
+def errors_table(result: ValidationResult, split: Split) -> "pd.DataFrame":
+    """The unit of each target, the number of rows that were measured and predicted, and MEASURES; by target."""
+    import pandas as pd
+
+    targets = list(result.challenge.targets)
+    units = {"unit": [unit_of(name) for name in targets]}
+    return pd.DataFrame(units | result.errors(result.first(split)), index=targets)
 
 
 def _r2(table: "pd.DataFrame", result: ValidationResult) -> Figure:
@@ -122,8 +139,8 @@ def _r2(table: "pd.DataFrame", result: ValidationResult) -> Figure:
             hovertemplate="%{y}, %{fullData.name}: R2 %{customdata:.3f}<extra></extra>",
         )
     summary = (
-        f"R2 of each target on {' and on '.join(names)}; the largest possible gain at the top. Whiskers: the standard "
-        f"deviation over the seeds. The axis ends at {LOWEST_R2:g}.{count_outside(*all_outside)}"
+        f"R2 of each target on {' and on '.join(names)}; the largest possible gain at the top. "
+        f"{WHISKERS if whiskers else ''}The axis ends at {LOWEST_R2:g}.{count_outside(*all_outside)}"
     )
     numbers = table[[name for name in table if str(name).startswith(("target", "R2", "sd"))]]
     return Figure("r2", f"R2 on {' and on '.join(names)}", summary, plot, numbers)
@@ -187,7 +204,7 @@ def _gain_findings(scored: "pd.DataFrame") -> list[PageFinding]:
     if len(below):
         cost = float(-below["contribution"].sum())
         text = (
-            f"{len(below)} of {len(scored)} targets are predicted worse than by their mean, which costs {cost:.4f}: "
+            f"{len(below)} of {count(len(scored), 'target')} predicted worse than by the mean, which costs {cost:.4f}: "
             f"{list_names(below['target'].tolist(), LISTED)}"
         )
         values = {"targets": below["target"].tolist(), "points": cost}
@@ -196,13 +213,11 @@ def _gain_findings(scored: "pd.DataFrame") -> list[PageFinding]:
 
 
 def _error_findings(scored: "pd.DataFrame", result: ValidationResult) -> list[PageFinding]:
-    """R2, RMSE, bias and RPIQ of the target with the highest weight, in words; of all targets, for programs."""
+    """The errors of the target with the highest weight, in words; of all targets, for programs."""
     if not len(scored):
         return []
     split = result.splits[0]
-    measures = ("R2", "RMSE", "bias", "RPIQ")
-    by_target = scored.set_index("target")[[f"{measure} {split}" for measure in measures]]
-    by_target.columns = list(measures)
+    by_target = errors_table(result, split).loc[scored["target"], ["rows", *MEASURES]]
     target = scored.loc[scored["weight"].idxmax(), "target"]
     text = f"{target}, the target with the highest weight: {describe_errors(by_target.loc[target], target)}"
     values = by_target.astype(object).where(by_target.notna(), None).to_dict("index")  # None, as JSON has no NaN
@@ -219,13 +234,17 @@ def _data_findings(table: "pd.DataFrame", result: ValidationResult) -> list[Page
     constant = table[(table["measured"] > 1) & ~table["target"].isin(varying)]
     not_measured = NOT_MEASURED.format(count=len(never), total=len(table))
     cases: dict[str, tuple[Level, pd.DataFrame, str]] = {
-        "not measured": ("note", never, f"{not_measured}, and {never['weight'].sum():g} of the weights with them"),
+        "not measured": ("note", never, f"{not_measured}, with {never['weight'].sum():g} of the weights"),
         "seldom measured": (
             "note",
             rarely,
-            f"{len(rarely)} targets have too few assays, or in too few holes, to be scored",
+            f"{count(len(rarely), 'target')} with too few assays, or assays in too few holes, to be scored",
         ),
-        "constant": ("bad", constant, f"{len(constant)} targets have the same value in all rows, so R2 is meaningless"),
+        "constant": (
+            "bad",
+            constant,
+            f"{count(len(constant), 'target')} with the same value in all rows, so that R2 is meaningless",
+        ),
     }
     findings = []
     for name, (level, rows, text) in cases.items():

@@ -1,0 +1,90 @@
+"""How good the predictions of one target are, in the measures that chemometricians use.
+
+With y the measured and p the predicted values of the rows that have both:
+
+- R2: 1 - sum (p - y)^2 / sum (y - mean y)^2, as in score.py
+- RMSE: the root of the mean of (p - y)^2, in the unit of the target
+- bias: the mean of p - y: positive if predictions are too high
+- slope, intercept: of the least-squares line y = intercept + slope x p, the measured values on the predicted ones. For
+  predictions that need no correction they are 1 and 0. A line fitted the other way round is too flat even then: its
+  slope shrinks with the noise (Pineiro et al., Ecological Modelling 216, 2008, 316-322). The line is also the
+  correction of the predictions, as NIR instruments apply it.
+- RPD: the ratio of performance to deviation, the standard deviation of y (n - 1) / RMSE. Williams (Near-Infrared
+  Technology in the Agricultural and Food Industries, 1987) divides by SEP, which is RMSE without the bias; here it
+  counts, as it does in R2 and in RPIQ, because nothing removes it from the predictions that are scored.
+- RPIQ: the ratio of performance to interquartile distance, (Q3 - Q1 of y) / RMSE (Bellon-Maurel et al., TrAC Trends in
+  Analytical Chemistry 29, 2010, 1073-1081): of skewed values, quartiles describe the spread better than the standard
+  deviation, on which a few high values have most influence.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+MEASURES = ("R2", "RMSE", "bias", "slope", "intercept", "RPD", "RPIQ")
+DEFINITIONS = (
+    "RMSE: root mean squared error. Bias: mean of predicted - measured. RMSE, bias and intercept are in the target's "
+    "unit. Slope and intercept: of the line measured = intercept + slope x predicted, fitted by least squares; 1 and 0 "
+    "are ideal (Pineiro et al., Ecological Modelling 216, 2008, 316). RPD: standard deviation of the measured values "
+    "divided by RMSE. RPIQ: their interquartile range divided by RMSE (Bellon-Maurel et al., TrAC 29, 2010, 1073)."
+)
+UNIT_NAMES = {"PPM": "ppm", "PCT": "%", "PPB": "ppb"}  # by the last three letters of a target's name
+
+
+def prediction_errors(measured: Floats, predicted: Floats) -> dict[str, float]:
+    """The number of `rows` with both values, and MEASURES over them, NaN where a measure is undefined.
+
+    measured, predicted: (rows,) of one target, NaN where there is no value. All measures are undefined for fewer than
+    two rows, RPD and RPIQ if RMSE is 0, slope and intercept if all predictions are the same.
+    """
+    actual, estimate = paired_values(measured, predicted)
+    errors = dict.fromkeys(MEASURES, math.nan)
+    if len(actual) > 1:
+        rmse = math.sqrt(np.square(estimate - actual).mean())
+        errors |= {"R2": r_squared(actual, estimate), "RMSE": rmse, "bias": float((estimate - actual).mean())}
+        if np.ptp(estimate) > 0:
+            centred = estimate - estimate.mean()
+            slope = float(centred @ (actual - actual.mean()) / (centred @ centred))
+            errors |= {"slope": slope, "intercept": float(actual.mean() - slope * estimate.mean())}
+        if rmse > 0:
+            lower, upper = np.percentile(actual, [25, 75])
+            errors |= {"RPD": float(actual.std(ddof=1) / rmse), "RPIQ": float((upper - lower) / rmse)}
+    return {"rows": len(actual)} | errors
+
+
+def r_squared(actual: Floats, estimate: Floats) -> float:
+    """R2 of at least two pairs; as in score.py, that of a constant target is 0, or 1 if it is predicted exactly."""
+    residual, total = ((actual - estimate) ** 2).sum(), ((actual - actual.mean()) ** 2).sum()
+    return float(1 - residual / total if np.ptp(actual) > 0 else residual == 0)
+
+
+def paired_values(measured: Floats, predicted: Floats) -> tuple[Floats, Floats]:
+    """The measured and the predicted values of one target in the rows that have both."""
+    both = np.isfinite(measured) & np.isfinite(predicted)
+    return measured[both], predicted[both]
+
+
+def unit_of(target: str) -> str:
+    """The unit of a target, by its name; empty if the name does not say it."""
+    return UNIT_NAMES.get(target[-3:], "")
+
+
+def describe_errors(errors: Mapping[str, Any], target: str) -> str:
+    """The number of rows and the measures of a target in words, without those that are undefined."""
+    unit = f" {unit_of(target)}".rstrip()
+    words = {
+        "R2": f"R2 {errors['R2']:.3f}",
+        "RMSE": f"RMSE {errors['RMSE']:.4g}{unit}",
+        "bias": f"bias {errors['bias']:+.3g}{unit}",
+        "slope": f"slope {errors['slope']:.3f}",
+        "intercept": f"intercept {errors['intercept']:+.3g}{unit}",
+        "RPD": f"RPD {errors['RPD']:.2f}",
+        "RPIQ": f"RPIQ {errors['RPIQ']:.2f}",
+    }
+    known = [text for measure, text in words.items() if math.isfinite(errors[measure])]
+    return ", ".join([f"n {errors['rows']:.0f}", *known])
