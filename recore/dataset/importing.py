@@ -17,7 +17,7 @@ from recore.dataset.instruments.files import Reading, find_files, read_file
 from recore.dataset.instruments.spectrum import Problem, Spectrum, looks_like_reflectance
 from recore.dataset.plausible import SuspectedUnit
 from recore.dataset.targets import IDS
-from recore.dataset.units import CONTENT_UNITS, DEPTH_UNITS, SYNONYMS
+from recore.dataset.units import CONTENT_PATTERNS, CONTENT_UNITS, DEPTH_UNITS, SYNONYMS, unit_in_name
 from recore.dataset.writing import Columns, write_data_file
 from recore.listing import list_names
 
@@ -67,10 +67,11 @@ class ImportOptions:
     def _check_words(self) -> None:
         """Raises ValueError where the file names contain a word of a column's name that the shell has split."""
         names = [column for column in self.columns if " " not in column]
+        without_unit = [name for name in names if not unit_in_name(name.partition("=")[2], CONTENT_PATTERNS)]
         for word in self.files:
             unit = str(word).strip("()[]").lower()
             if names and unit in (*CONTENT_UNITS, *SYNONYMS, *DEPTH_UNITS) and not word.exists():
-                example = f'--column "{names[0]} {word}"'
+                example = f'--column "{(without_unit or names)[0]} {word}"'
                 raise ValueError(f"{word}: there is no such file; a column's name with spaces needs quotes: {example}")
 
     @cached_property
