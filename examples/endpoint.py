@@ -61,8 +61,9 @@ def main() -> None:
             EndpointName=name, ContentType="text/csv", Accept="text/csv", Body="".join(lines).encode()
         )
         answers = answer["Body"].read().decode().splitlines()
-    for line, predictions in zip(lines[1:], (text.split(",") for text in answers), strict=True):
-        print(f"row {line.split(',')[0]}: {len(predictions)} predictions, CuPPM {float(predictions[COPPER]):.1f}")
+    for line, text in zip(lines[1:], answers, strict=True):
+        index, predictions = line.partition(",")[0].strip('"'), text.split(",")
+        print(f"row {index}: {len(predictions)} predictions, CuPPM {float(predictions[COPPER]):.1f}")
 
 
 if __name__ == "__main__":
