@@ -21,7 +21,7 @@ from support.docker_engine import engine
 from support.sandbox import SANDBOX
 from support.template import IS_TEMPLATE, template_only
 
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "data/README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "data/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 CHANGED = ROOT / "docs/your-model.md"  # replaces the template's model
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NOT_RUN = {"self", "login", "aws"}

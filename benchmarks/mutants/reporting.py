@@ -1,4 +1,4 @@
-"""The page docs/check-mutants.md: how many mutants are found, and the table of all."""
+"""The page docs/reference/check-mutants.md: how many mutants are found, and the table of all."""
 
 import json
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ submission `tests/submissions/sound` with {operators} operators (`benchmarks/mut
 four steps and through `recore check`, and makes this page. The operators were written before any rule was run on their
 mutants.
 
-    python benchmarks/check_mutants.py --results mutants.jsonl --out docs/check-mutants.md
+    python benchmarks/check_mutants.py --results mutants.jsonl --out docs/reference/check-mutants.md
 
 `--count N` takes a random sample of the operators, the same every time. `--results` keeps what is measured, so that a
 benchmark that was stopped continues; the page holds all that the file holds, here {count} of {operators} mutants. The

@@ -1,4 +1,4 @@
-"""The part of docs/check.md that is made from the rules."""
+"""The part of docs/reference/check-rules.md that is made from the rules."""
 
 from collections.abc import Sequence
 

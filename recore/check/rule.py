@@ -39,7 +39,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Rule[Subject]:
-    """A rule. Its module has its name, the docstring that docs/check.md shows, and ends with `RULE = Rule(...)`.
+    """A rule. Its module has its name and a docstring, which check-rules.md shows, and ends with `RULE = Rule(...)`.
 
     code: stable, such as RC101. name: in lower case with hyphens. summary: one line. needs: codes of the rules that
     must find no error before this one can run. inspect: yields findings; what it is given depends on the kind of rule:

@@ -1,4 +1,4 @@
-"""docs/check.md describes the rules that there are, and the workflow runs the command that there is."""
+"""docs/reference/check-rules.md describes the rules that there are, and the workflow runs the command that there is."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ WORKFLOW = ROOT / ".github/workflows/check.yml"
 
 
 def test_the_page_is_made_from_the_rules() -> None:
-    assert PAGE.read_text("utf-8") == page(), "docs/check.md is stale: python tests/support/check_page.py"
+    assert PAGE.read_text("utf-8") == page(), f"{PAGE} is stale: python tests/support/check_page.py"
 
 
 def test_every_rule_says_what_goes_wrong_and_what_to_do() -> None:

@@ -24,7 +24,7 @@ ENTRIES = [entry for entry in load_catalogue() if not entry.runs]
 RULES = {entry.rule.name: entry.rule.code for entry in ENTRIES}
 
 
-# What users of such platforms lost days to, as far as the source shows it, by the numbers in docs/check.md.
+# What users of such platforms lost days to, as far as the source shows it: "Published mistakes" in check-rules.md.
 PUBLISHED = {
     "C01": ["pickled-from-main", "pickled-from-main-function"],
     "C02": ["modules-uploaded"],

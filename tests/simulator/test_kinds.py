@@ -22,7 +22,7 @@ from recore.simulator.resources.tuning import TuningJobs
 from recore.simulator.server import Simulator
 from recore.simulator.state.records import Record, Store
 
-DOCS = Path(__file__).parents[2] / "docs/simulator.md"
+DOCS = Path(__file__).parents[2] / "docs/reference/simulator-operations.md"
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
 
 
@@ -93,7 +93,7 @@ def test_what_has_ended_cannot_be_stopped(kind: type[Resource]) -> None:
 
 
 def test_the_docs_name_every_operation_that_is_answered() -> None:
-    assert operations_table() in DOCS.read_text(), f"docs/simulator.md is stale; its table is\n{operations_table()}"
+    assert operations_table() in DOCS.read_text(), f"{DOCS} is stale; its table is\n{operations_table()}"
 
 
 def test_the_table_has_every_operation_of_the_service() -> None:

@@ -1,4 +1,4 @@
-"""The rules in docs/check.md, which are made from the rules' docstrings. After a change of a rule:
+"""The rules in docs/reference/check-rules.md, which are made from the rules' docstrings. After a change of a rule:
 
 python tests/support/check_page.py
 """
@@ -12,7 +12,7 @@ sys.path.insert(0, str(ROOT))
 from recore.check.catalogue import load_catalogue
 from recore.check.documentation import BEGIN, describe_rules
 
-PAGE = ROOT / "docs/check.md"
+PAGE = ROOT / "docs/reference/check-rules.md"
 
 
 def page() -> str:

@@ -42,7 +42,7 @@ def make_resources(platform: Platform) -> list[Resource]:
 
 
 def operations_table() -> str:
-    """The table of operations in docs/simulator.md: a row for each kind that is here, and one for all other kinds."""
+    """The table in docs/reference/simulator-operations.md: a row for each kind, and one for all that are not here."""
     rows = ["| resource | run | recorded only | not there |", "|---|---|---|---|"]
     kinds: tuple[type[Resource], ...] = (*KINDS, Tags, Searches)
     absent = set(sagemaker_model().operation_names).difference(*(kind.operations() for kind in kinds))
