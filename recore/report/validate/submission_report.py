@@ -81,9 +81,8 @@ def _data_findings(result: ValidationResult) -> list[PageFinding]:
     if result.skipped:
         names = ", ".join(sorted({PURPOSES[each.purpose] for each in result.skipped}))
         text = (
-            f"{len(result.skipped)} cross-validations that only add detail did not fit into "
-            f"{result.settings.minutes:g} minutes ({names}); the held-out score is "
-            "complete, and a larger --minutes adds them"
+            f"not everything was computed within --minutes {result.settings.minutes:g}: left out are some {names}; the "
+            "held-out score is complete, and a larger --minutes adds them"
         )
         findings.append(PageFinding("note", "time", text, "", {"skipped": len(result.skipped)}))
     return findings
