@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("file", type=FILE)
 @click.option("--private", type=FILE, help="Private data to compare with it.")
-@click.option("--out", type=FILE, default=Path("explore.html"), help="The report.")
+@click.option("--out", type=FILE, default=Path("runs/explore.html"), show_default=True, help="The report.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
     """Check a data file and write an HTML report about it.
@@ -30,7 +30,7 @@ def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
     Example:
       python -m recore explore data/public/public.csv.gz
       python -m recore explore data/public/public.csv.gz \\
-        --private data/private/private.csv.gz --out runs/explore.html
+        --private data/private/private.csv.gz --out runs/shift.html
     """
     from recore.report.explore.file_report import STEPS
     from recore.report.explore.file_report import explore as explore_file
@@ -48,22 +48,32 @@ def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
 @click.command()
 @click.argument("submission", type=FOLDER, default=Path())
 @click.option("--public", type=FILE, help="Data with assays.  [default: data/ of SUBMISSION or here]")
-@click.option("--out", type=FILE, default=Path("validate.html"), help="The report.")
+@click.option("--out", type=FILE, default=Path("runs/validate.html"), show_default=True, help="The report.")
 @click.option("--rows", type=click.IntRange(2), default=2500, help="Use at most this many, evenly from every hole.")
 @click.option(
-    "--repeats", type=click.IntRange(1, 100), default=3, help="Repeat the folds, each time with another seed."
+    "--repeats",
+    type=click.IntRange(1, 100),
+    default=3,
+    help="Folds of so many seeds, to measure the spread of the score.",
 )
 @click.option(
     "--minutes",
     type=click.FloatRange(0),
-    default=2.0,
-    help="Processor time, of all processes together, after which optional fits are skipped; the report lists them.",
+    default=3.0,
+    help="Time for the whole command. The score of the first folds is always computed; the rest is skipped if it would "
+    "take longer, and the report says what was skipped.",
 )
 @click.option(
     "--fit-minutes",
     type=click.FloatRange(0, min_open=True),
     default=60.0,
-    help="Time on the clock after which a fit that does not end is stopped, and the validation fails.",
+    help="Time after which a fit that does not end is stopped, and the validation fails.",
+)
+@click.option(
+    "--curve",
+    metavar="NAME[=VALUES]",
+    help="Draw the score over a numeric hyperparameter of fit(), as n_components or n_components=5,10,20.  [default: "
+    "alpha from alpha_min to alpha_max, or the only numeric one]",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, help="Seed of the first folds; each repeat adds one.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
@@ -75,15 +85,12 @@ def validate(submission: Path, public: Path | None, out: Path, as_json: bool, **
     that you trust, and use `recore run` for any other. Besides whole holes, single rows are held out; the gap between
     the two scores is the leakage.
 
-    --minutes is processor time, so that a busy machine skips no more fits than an idle one. If the submission waits
-    instead of computing, optional fits are also skipped after ten times as long on the clock.
-
     Exit status: 0 the report was written, 1 the submission failed, 2 wrong use or invalid input.
 
     \b
     Example:
       python -m recore validate
-      python -m recore validate --public p.csv.gz --out v.html --minutes 10
+      python -m recore validate --curve n_components=5,10,20 --minutes 10
     """
     from recore.report.page.page_files import check_place, write_page
     from recore.report.validate.submission_report import validate as validate_submission

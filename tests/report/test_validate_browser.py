@@ -1,6 +1,7 @@
 """A validation report in headless Chromium, and a validation of many rows: slow."""
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,6 @@ import pytest
 from support.browser import assert_usable, open_report
 from support.checkout import ROOT
 from support.data_files import write_csv
-from support.measuring import all_processor_seconds, processor_seconds
 from support.validations import HOSTILE
 
 from recore.dataset.sample_files import Plan, make_sample
@@ -75,16 +75,12 @@ def test_targets_are_chosen_and_points_are_coloured_by_hole(chromium: Any, numbe
 
 @pytest.mark.timing
 def test_many_rows_within_the_budget_and_10_MB(tmp_path: Path) -> None:
-    """Beyond its budget of --minutes, the whole validation takes little more than reading the file by pandas."""
+    """What --minutes says is about what the whole validation takes on the clock."""
     make_sample(tmp_path, Plan(rows=28_000, holes=100, channels=1700, missing=0))
     data, settings = tmp_path / "public/public.csv.gz", ValidationSettings(minutes=1.5)
-    reading = processor_seconds(lambda: pd.read_csv(data, index_col=0), repeats=1)
-    pages = []
-
-    def validate_and_write() -> None:
-        pages.append(validate(ROOT, data, settings))
-        write_page(pages[0], tmp_path / "r.html")
-
-    assert all_processor_seconds(validate_and_write) - 60 * settings.minutes < 5 * reading
-    assert pages[0].facts["rows used"].startswith("2,")
+    started = time.monotonic()
+    page = validate(ROOT, data, settings)
+    write_page(page, tmp_path / "r.html")
+    assert time.monotonic() - started < 60 * settings.minutes + 15  # a required fit can end later on a busy machine
+    assert page.facts["rows used"].startswith("2,")
     assert (tmp_path / "r.html").stat().st_size < 10_000_000

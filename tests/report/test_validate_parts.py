@@ -11,6 +11,7 @@ import score
 from recore.report.page.one_to_one import choose_axes
 from recore.report.statistics.prediction_errors import describe_errors, prediction_errors
 from recore.report.validate.baselines import group_targets, pls_path
+from recore.report.validate.curve import Curve, choose_curve
 from recore.report.validate.plan import make_plan, thin_rows
 from recore.report.validate.scoring import errors_by_target, r2_by_target
 
@@ -32,14 +33,18 @@ def test_thinning_keeps_every_hole() -> None:
 def test_the_plan_holds_out_each_row_once_and_never_its_hole() -> None:
     holes = np.repeat([f"H{number}" for number in range(7)], 6).astype(object)
     fits: dict[Any, list[Any]] = {}
-    for fit in (fit for stage in make_plan(holes, [1e-5, 1.0, 1e5], 2, 0) for fit in stage):
+    for fit in (
+        fit
+        for stage in make_plan(holes, choose_curve({"alpha_min": 1e-5, "alpha_max": 1e5}, None), 2, 0)
+        for fit in stage
+    ):
         fits.setdefault(fit.cross_validation, []).append(fit)
         assert not set(fit.training) & set(fit.held_out)
         assert fit.cross_validation.split == "rows" or not set(holes[fit.training]) & set(holes[fit.held_out])
         assert (
             fit.cross_validation.purpose != "learning" or len(set(holes[fit.training])) == fit.cross_validation.setting
         )
-    assert {each.purpose for each in fits} == {"default", "alpha", "learning"}
+    assert {each.purpose for each in fits} == {"default", "curve", "learning"}
     for group in fits.values():
         assert sorted(np.concatenate([fit.held_out for fit in group])) == list(range(len(holes)))
 
@@ -122,3 +127,36 @@ def test_scattered_gaps_are_filled_for_baselines_and_blocks_are_not() -> None:
     assert (len(rows), len(columns)) == y.shape
     assert filled[0, 11] == y[0, 11]
     assert filled[0, 0] == pytest.approx(np.nanmean(y[:, 0]))
+
+
+def test_the_curve_follows_from_fits_hyperparameters() -> None:
+    alpha = choose_curve({"alpha_min": 0.01, "alpha_max": 100.0, "alphas": 31, "depth": 3}, None)
+    assert alpha is not None
+    assert (alpha.name, len(alpha.values), alpha.values[-1]) == ("alpha", 11, 100.0)
+    assert alpha.arguments(1.0) == {"alpha_min": 1.0, "alpha_max": 1.0, "alphas": 1}
+    pls = choose_curve({"n_components": 15, "random_state": 0}, None)
+    assert pls == Curve("n_components", (2, 4, 8, 15, 30, 60), 15, {})
+    assert pls.arguments(4) == {"n_components": 4}
+    several = {"n_components": 20, "learning_rate": 0.1, "shift": 0.0}
+    assert choose_curve(several, None) is None
+    rate = choose_curve(several, "learning_rate")
+    assert rate is not None
+    np.testing.assert_allclose(rate.values, [1e-4, 1e-3, 0.01, 0.1, 1, 10, 100])
+    given = choose_curve(several, "n_components=8,2")
+    assert given is not None
+    assert given.values == (2, 8, 20)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        ("depth", "numeric hyperparameters: n_components, shift"),
+        ("n_components=2,x", "whole numbers separated by commas"),
+        ("n_components=", "whole numbers separated by commas"),
+        ("shift=nan", "numbers separated by commas"),
+        ("shift", "--curve shift=1,2,4"),
+    ],
+)
+def test_an_invalid_curve_is_one_line(wanted: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        choose_curve({"n_components": 5, "shift": 0.0}, wanted)

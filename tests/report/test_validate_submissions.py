@@ -2,17 +2,14 @@
 
 import json
 import shutil
-import subprocess
-import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 from support.command import recore, recore_process
-from support.validations import TRAIN
+from support.validations import TRAIN, item
 
 from recore.report.validate.submission_report import validate
 from recore.report.validate.time_budget import TimeBudget
@@ -21,13 +18,15 @@ from recore.report.validate.workers import SubmissionError, Worker
 
 
 @pytest.mark.slow
-def test_a_submission_without_alphas_has_no_curve(tmp_path: Path, linear_submission: Path, small_file: Path) -> None:
+def test_a_submission_without_alphas_and_with_several_others_has_no_curve(
+    tmp_path: Path, linear_submission: Path, small_file: Path
+) -> None:
     shutil.copytree(linear_submission, tmp_path / "s")
     (tmp_path / "s/train.py").write_text(TRAIN.replace("alpha_m", "other_m"))
     page = validate(tmp_path / "s", small_file, ValidationSettings(repeats=1, minutes=10))
-    section = next(section for section in page.sections if section.name == "alphas")
+    section = next(section for section in page.sections if section.name == "curve")
     assert section.items == ()
-    assert "no hyperparameters alpha_min and alpha_max" in section.note
+    assert "--curve NAME: other_min, other_max, alphas" in section.note
 
 
 def test_nothing_is_left_in_a_submissions_folder(numbers: Path, linear_submission: Path) -> None:
@@ -97,60 +96,39 @@ def test_a_submission_that_hangs_is_stopped(tmp_path: Path, linear_submission: P
     assert not [process for process in psutil.process_iter(["cmdline"]) if "7654321" in (process.info["cmdline"] or [])]
 
 
-BUSY = """
-import subprocess, sys, time
-if len(sys.argv) > 1:
-    child = subprocess.Popen([sys.executable, *sys.argv[:1]], stdout=subprocess.PIPE, text=True)
-    child.stdout.readline()
-while time.process_time() < 0.5:
-    pass
-print(flush=True)
-time.sleep(600)
-"""
+def test_the_budget_is_the_time_on_the_clock() -> None:
+    """It keeps time for the page, and none of it is left to work that would end later."""
+    budget = TimeBudget(2.0)
+    assert budget.allows(100.0)
+    assert not budget.allows(119.0)
+    assert not TimeBudget(0.0).allows(0.0)
 
 
-@pytest.fixture
-def busy(tmp_path: Path) -> Iterator[TimeBudget]:
-    """The budget of a process and its child, each of which has used half a second of a processor, and waits."""
-    (tmp_path / "busy.py").write_text(BUSY)
-    command = [sys.executable, str(tmp_path / "busy.py"), "with a child"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            budget = TimeBudget(10.0, [process.pid])
-            assert process.stdout is not None
-            process.stdout.readline()
-            yield budget
-        finally:
-            for child in psutil.Process(process.pid).children():
-                child.kill()
-            process.kill()
-
-
-def test_the_budget_is_processor_time_of_all_processes(busy: TimeBudget) -> None:
-    used = busy.processor_seconds()
-    assert used > 0.9  # of 1 s, by the ticks that the kernel counts in
-    assert busy.clock_seconds() >= 0.5
-    assert not busy.is_exhausted()
-    busy.minutes = 0.99 * used / 60
-    assert busy.is_exhausted()
-    assert "minutes of processor time were used" in busy.exhausted_by
-
-
-@pytest.mark.timing
-def test_a_process_that_waits_uses_nothing_of_the_budget(busy: TimeBudget) -> None:
-    used = busy.processor_seconds()
-    time.sleep(1.0)
-    assert busy.processor_seconds() < used + 0.5
-
-
-def test_waiting_ends_the_budget_on_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    budget = TimeBudget(0.003, [])  # 0.18 s of processor time, 1.8 s on the clock
-    monkeypatch.setattr(budget, "processor_seconds", lambda: 0.0)
-    monkeypatch.setattr(budget, "clock_seconds", lambda: 1.7)
-    assert not budget.is_exhausted()
-    monkeypatch.setattr(budget, "clock_seconds", lambda: 1.9)
-    assert budget.is_exhausted()
-    assert "0.03 minutes passed on the clock" in budget.exhausted_by
+@pytest.mark.slow
+def test_a_value_at_which_fit_fails_is_shown_on_the_curve(
+    tmp_path: Path, linear_submission: Path, small_file: Path
+) -> None:
+    """An exception, and a process that ends: each is reported, and the other values are drawn."""
+    shutil.copytree(linear_submission, tmp_path / "s")
+    fails = (
+        "if strength == 3: raise ValueError('three')\n    if strength == 4: import os; os._exit(9)\n    return Ridge"
+    )
+    text = TRAIN.replace("alpha_min=0.001, alpha_max=10.0, alphas=3", "strength=8").replace("return Ridge", fails)
+    text = text.replace("tried = np.geomspace(alpha_min, alpha_max, alphas)\n", "tried = [strength]\n")
+    (tmp_path / "s/train.py").write_text(text)
+    settings = ValidationSettings(repeats=1, minutes=10, curve="strength=1,3,4,10000")
+    page = validate(tmp_path / "s", small_file, settings)
+    table = item(page, "curve-score")
+    assert set(table["strength"]) == {1, 8, 10000}
+    scores = table[table["held out"] == "held-out drill holes"].set_index("strength")["score"]
+    compared = item(page, "comparison-scores").set_index(["method", "held out"])["score"]
+    assert scores[8] == compared["this submission", "held-out drill holes"]
+    findings = {finding.name: finding for finding in page.findings}
+    assert findings["curve"].values["value"] == scores.idxmax()
+    assert findings["failed values"].values["values"] == [3, 4]
+    note = next(section.note for section in page.sections if section.name == "curve")
+    assert "three" in note
+    assert "ended with status 9" in note
 
 
 @pytest.mark.slow

@@ -37,7 +37,7 @@ SENSITIVITY_NOTE = (
     "deviation of the bin: for a linear model, the coefficient times the standard deviation. A model of steps, such as "
     "trees, has no slope, and neither has a prediction at a limit. "
 )
-FEWER_PROBES = "More rows (at most {limit}) would have taken too much of the time budget; --minutes sets the budget. "
+FEWER_PROBES = "More rows (at most {limit}) would have taken too much of the time; --minutes sets the time. "
 PATTERN_NOTE = (
     "Pattern: Pearson's correlation of the cross-validated predictions with each bin (Haufe et al., NeuroImage 87, "
     "2014, explain why patterns can be interpreted and coefficients cannot). "

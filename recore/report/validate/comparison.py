@@ -101,7 +101,7 @@ def _score_finding(result: ValidationResult) -> PageFinding:
     split = result.splits[0]
     scores = result.scores_of_repeats(split)
     possible = result.challenge.possible(result.r2(result.first(split)))
-    text = f"score {np.mean(scores):.4f} of {possible:g} possible, cross-validated on {SPLIT_NAMES[split]}"
+    text = f"held-out score {np.mean(scores):.4f} of {possible:g} possible, cross-validated on {SPLIT_NAMES[split]}"
     if len(scores) > 1:
         text += f"; standard deviation over {len(scores)} seeds {np.std(scores, ddof=1):.4f}"
     values = {"scores": scores, "possible": possible, "held out": SPLIT_NAMES[split]}
@@ -130,11 +130,11 @@ def _leak_findings(result: ValidationResult) -> list[PageFinding]:
     gap = by_row - by_hole
     possible = result.challenge.possible(result.r2(result.first(result.splits[0])))
     level: Level = "good"
-    text = f"held-out rows score {by_row:.4f}, {-gap:.4f} less than held-out drill holes: no sign of leakage"
+    text = f"the score on held-out rows, {by_row:.4f}, is not higher than on held-out drill holes: no sign of leakage"
     if gap > 0:
         level = "bad" if gap > LARGE_LEAK * possible else "note"
         text = (
-            f"held-out rows score {by_row:.4f}, {gap:.4f} more than held-out drill holes: leakage, so a score from "
-            "held-out rows is optimistic for new holes"
+            f"the score on held-out rows, {by_row:.4f}, is {gap:.4f} higher than on held-out drill holes: neighbouring "
+            "samples are alike (leakage), so it is optimistic for new holes"
         )
     return [PageFinding(level, "leak", text, "comparison", {"gap": gap})]

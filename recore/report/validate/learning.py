@@ -22,7 +22,7 @@ from recore.report.validate.validation import ValidationResult
 if TYPE_CHECKING:
     import pandas as pd
 
-CLEAR_RISE = 0.01  # of the score, between the last two points
+CLEAR_RISE = 0.02  # of the score, when the number of holes doubles
 
 TITLE = "Learning curve"
 READING = (
@@ -37,7 +37,7 @@ NOTE = (
     "out. A target that was not measured in any of the drawn holes adds nothing to the score."
 )
 TOO_FEW_HOLES = "Not drawn: there are too few drill holes."
-SKIPPED = "Not drawn: the time budget was used up, or there are too few drill holes; --minutes sets the budget."
+SKIPPED = "Not drawn: there was no time for it, or there are too few drill holes; --minutes sets the time."
 
 
 def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:

@@ -1,18 +1,18 @@
 """Which fits a validation needs, each with its training rows and held-out rows, in the order of their importance."""
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recore.report.statistics.groups import rows_by_group
+from recore.report.validate.curve import Curve
 
 FOLDS = 5
-ALPHAS = 11  # points of a curve over the regularisation strength
-LEARNING_SIZES = 4  # points of a learning curve, the last of which is the whole training part
+LEARNING_SHARES = (1 / 4, 1 / 2)  # of the training holes; the last point of a learning curve is the whole part
 
 Rows = NDArray[np.intp]
 Split = Literal["holes", "rows"]  # what is held out together
@@ -24,23 +24,23 @@ SPLIT_NAMES: dict[Split, str] = {"holes": "held-out drill holes", "rows": "held-
 class CrossValidation:
     """One cross-validation: its fits hold out each row once.
 
-    purpose: "default" is fit() with its default hyperparameters, "alpha" with a single regularisation strength,
-    "learning" on some of the training holes. setting: the repeat, the strength, or the number of holes.
+    purpose: "default" is fit() with its default hyperparameters, "curve" with another value of one of them, "learning"
+    on some of the training holes. setting: the repeat, the value, or the number of holes.
     """
 
     split: Split
-    purpose: Literal["default", "alpha", "learning"]
+    purpose: Literal["default", "curve", "learning"]
     setting: float
 
 
 @dataclass(frozen=True)
 class FoldFit:
-    """One fit of a cross-validation. alpha: the only regularisation strength to use; None for the defaults."""
+    """One fit of a cross-validation. arguments: hyperparameters that differ from the defaults."""
 
     cross_validation: CrossValidation
     training: Rows
     held_out: Rows
-    alpha: float | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
 def thin_rows(holes: NDArray[Any], limit: int) -> Rows:
@@ -76,42 +76,36 @@ def make_folds(holes: NDArray[Any], split: Split, seed: int) -> list[tuple[Rows,
     return list(GroupKFold(count, shuffle=True, random_state=seed).split(holes, groups=groups))
 
 
-def make_plan(holes: NDArray[Any], alphas: Sequence[float] | None, repeats: int, seed: int) -> list[list[FoldFit]]:
+def make_plan(holes: NDArray[Any], curve: Curve | None, repeats: int, seed: int) -> list[list[FoldFit]]:
     """The fits in stages: every report needs the first stage, the others are optional, the most important first.
 
-    alphas: the regularisation strengths that the submission tries; None if it has no such hyperparameters.
+    Only what the score is judged by is repeated: held-out drill holes, or rows if there is one hole. With so few holes
+    that each is held out on its own, the folds are the same for every seed, and are not repeated.
     """
     folds = {(split, repeat): make_folds(holes, split, seed + repeat) for split in SPLITS for repeat in range(repeats)}
-    # with so few holes each is held out on its own, and the folds are the same for every seed
-    seeds_matter = len(set(holes.tolist())) > FOLDS
+    count = len(set(holes.tolist()))
+    repeated: Split = "rows" if count == 1 else "holes"
 
-    def default_fits(repeat: int) -> list[FoldFit]:
-        return [
-            FoldFit(CrossValidation(split, "default", repeat), training, held_out)
-            for split in SPLITS
-            if split == "rows" or repeat == 0 or seeds_matter
-            for training, held_out in folds[split, repeat]
-        ]
+    def default_fits(split: Split, repeat: int) -> list[FoldFit]:
+        cross_validation = CrossValidation(split, "default", repeat)
+        return [FoldFit(cross_validation, training, held_out) for training, held_out in folds[split, repeat]]
 
-    def alpha_fits(split: Split, first: int) -> list[FoldFit]:
-        if alphas is None or min(alphas) == max(alphas):
-            return []
+    def curve_fits(split: Split) -> list[FoldFit]:
         return [
-            FoldFit(CrossValidation(split, "alpha", float(alpha)), training, held_out, float(alpha))
-            for alpha in np.geomspace(min(alphas), max(alphas), ALPHAS)[first::2]
+            FoldFit(CrossValidation(split, "curve", value), training, held_out, curve.arguments(value))
+            for value in (curve.values if curve else ())
+            if curve and value != curve.default
             for training, held_out in folds[split, 0]
         ]
 
-    repeated = [default_fits(repeat) for repeat in range(1, repeats)]
+    more_seeds = [default_fits(repeated, repeat) for repeat in range(1, repeats if count == 1 or count > FOLDS else 1)]
     return [
-        default_fits(0),
-        alpha_fits("holes", 0),
+        [*default_fits("holes", 0), *default_fits("rows", 0)],
+        *more_seeds[:1],
+        curve_fits("holes"),
         list(_learning_fits(holes, folds["holes", 0], seed)),
-        *repeated[:1],
-        alpha_fits("holes", 1),
-        alpha_fits("rows", 0),
-        alpha_fits("rows", 1),
-        *repeated[1:],
+        curve_fits("rows"),
+        *more_seeds[1:],
     ]
 
 
@@ -119,7 +113,7 @@ def _learning_fits(holes: NDArray[Any], folds: list[tuple[Rows, Rows]], seed: in
     """Fits on randomly chosen holes of each training part; the default fits have the whole part."""
     parts = [list(rows_by_group(holes[training]).values()) for training, _ in folds]
     fewest = min(map(len, parts), default=0)
-    sizes = {max(1, round(point * fewest / LEARNING_SIZES)) for point in range(1, LEARNING_SIZES)} - {fewest}
+    sizes = {max(1, round(share * fewest)) for share in LEARNING_SHARES} - {fewest}
     for size in sorted(sizes):
         for number, ((training, held_out), rows_of_holes) in enumerate(zip(folds, parts, strict=True)):
             order = np.random.default_rng([seed, number]).permutation(len(rows_of_holes))  # the same for every size

@@ -23,8 +23,6 @@ from typing import Any
 import numpy as np
 
 ARRAYS = ("inputs", "targets", "holes")
-ALPHAS = ("alpha_min", "alpha_max")  # hyperparameters of fit() that limit its regularisation strengths
-SINGLE_ALPHA = {"alphas": 1, "cv": 2}  # hyperparameters that make a fit with a single strength fast, if fit() has them
 STEP = 0.01  # standard deviations by which a bin is increased and decreased for the slope of the predictions
 PROBES_AT_ONCE = 5
 ROWS_AT_ONCE = 5000  # of one call of predict(), which bounds its memory
@@ -59,18 +57,21 @@ class SubmissionScripts:
         if targets is not None:
             targets = targets.reindex(columns=host["TARGETS"])
         if targets is None or targets.isna().all(axis=None):
-            raise DataError(f"{file}: it has no assays, which validation needs")
+            raise DataError(f"{file}: no row has an assay; validation compares predictions with assays")
         if np.isinf(targets.to_numpy(float)).any():
             raise DataError(f"{file}: an assay is infinite")
         np.save(Path(folder, "inputs.npy"), inputs.to_numpy(float))
         np.save(Path(folder, "targets.npy"), targets.to_numpy(float))
-        has_alphas = set(ALPHAS) <= set(self.defaults)
         return {
             "rows": len(inputs),
             "columns": [str(name) for name in inputs.columns],
             "names": [str(name) for name in targets.columns],
             "weights": dict(zip(host["TARGETS"], map(float, host["WEIGHTS"]), strict=True)),
-            "alphas": [float(self.defaults[name]) for name in ALPHAS] if has_alphas else None,
+            "hyperparameters": {
+                name: value
+                for name, value in self.defaults.items()
+                if isinstance(value, int | float) and not isinstance(value, bool)
+            },
         }
 
     def load(self, folder: str, columns: list[str], names: list[str]) -> dict[str, Any]:
@@ -82,28 +83,31 @@ class SubmissionScripts:
         self.targets, self.holes = pd.DataFrame(targets, columns=names), holes.astype(object)
         return {}
 
-    def fit(self, training: list[int], held_out: list[int], file: str, alpha: float | None) -> dict[str, Any]:
-        """Fit a model to the training rows, and save its predictions for the held-out rows."""
-        predicted = self._fit_model(training, alpha).predict(self.inputs.iloc[held_out])
+    def fit(self, training: list[int], held_out: list[int], file: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Fit a model to the training rows, and save its predictions for the held-out rows.
+
+        arguments: hyperparameters of fit() that differ from their defaults.
+        """
+        predicted = self._fit_model(training, arguments).predict(self.inputs.iloc[held_out])
         np.save(file, np.asarray(predicted, dtype=float))
         return {}
 
     def sensitivity(self, training: list[int], probes: list[int], file: str, seconds: float) -> dict[str, Any]:
         """Save the mean slope of the predictions over each bin, times the bin's standard deviation: (bins, targets).
 
-        The mean is over the probe rows. If all of them would take more than so many seconds of processor time, it is
-        over fewer, but at least PROBES_AT_ONCE; the answer says how many.
+        The mean is over the probe rows. If all of them would take more than so many seconds, it is over
+        fewer, but at least PROBES_AT_ONCE; the answer says how many.
         """
-        model = self._fit_model(training, None)
+        model = self._fit_model(training, {})
         deviations = self.inputs.iloc[training].std(ddof=0).to_numpy()
         total = np.zeros((self.inputs.shape[1], self.targets.shape[1]))
         rounds = max(1, len(probes) // PROBES_AT_ONCE)
-        started, used = time.process_time(), 0
+        started, used = time.monotonic(), 0
         for number in range(rounds):
             some = probes[number::rounds]
             total += self._summed_slopes(model, self.inputs.iloc[some].to_numpy(), deviations)
             used += len(some)
-            if time.process_time() - started > seconds:
+            if time.monotonic() - started > seconds:
                 break
         np.save(file, total / used)
         return {"probes": used}
@@ -127,14 +131,10 @@ class SubmissionScripts:
             slopes[bins] = (predicted[:, 0] - predicted[:, 1]).sum(axis=1) / (2 * STEP)
         return slopes
 
-    def _fit_model(self, training: list[int], alpha: float | None) -> Any:
-        """The model that fit() returns for some rows, with its defaults or with a single regularisation strength."""
-        values = {}
-        if alpha is not None:
-            values = dict.fromkeys(ALPHAS, alpha)
-            values |= {name: value for name, value in SINGLE_ALPHA.items() if name in self.defaults}
+    def _fit_model(self, training: list[int], arguments: dict[str, Any]) -> Any:
+        """The model that fit() returns for some rows."""
         data = self.inputs.iloc[training], self.targets.iloc[training], self.holes[training]
-        model, _ = self.fitting.fit_model(self.train.fit, *data, values)
+        model, _ = self.fitting.fit_model(self.train.fit, *data, arguments)
         return model
 
 

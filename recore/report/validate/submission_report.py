@@ -3,16 +3,16 @@
 from pathlib import Path
 
 from recore.report.page.content import Page, PageFinding, by_level
-from recore.report.validate import alphas, bands, comparison, learning, residuals, target_scores
+from recore.report.validate import bands, comparison, curve_section, learning, residuals, target_scores
 from recore.report.validate.plan import FOLDS
 from recore.report.validate.validation import Advance, ValidationResult, ValidationSettings, run_validation
 from recore.report.validate.workers import check_submission
 
-SECTIONS = (comparison, target_scores, residuals, alphas, bands, learning)
+SECTIONS = (comparison, target_scores, residuals, curve_section, bands, learning)
 FEW_ROWS, FEW_HOLES = 100, 6
 PURPOSES = {
-    "default": "folds of other seeds",
-    "alpha": "regularisation strengths",
+    "default": "other seeds",
+    "curve": "values of a hyperparameter",
     "learning": "points of the learning curve",
 }
 
@@ -38,13 +38,14 @@ def validate(
         result = run_validation(submission, public, settings or ValidationSettings(), advance)
         advance("writing", 0, 1)
         parts = [module.section(result) for module in SECTIONS]
-    findings = [*_data_findings(result), *(finding for _, found in parts for finding in found)]
+    score, *others = (finding for _, found in parts for finding in found)  # the comparison's first is the score
+    findings = [score, *by_level([*_data_findings(result), *others])]
     facts = _facts(result, submission, public)
-    return Page(f"Validate {public.name}", LEAD, facts, by_level(findings), [section for section, _ in parts])
+    return Page(f"Validate {public.name}", LEAD, facts, findings, [section for section, _ in parts])
 
 
 def _facts(result: ValidationResult, submission: Path, public: Path) -> dict[str, str]:
-    rows, seed, (processor, clock) = len(result.data.index), result.settings.seed, result.times
+    rows, seed = len(result.data.index), result.settings.seed
     possible = result.challenge.possible(result.r2(result.first(result.splits[0])))
     thinned = "" if rows == result.rows_of_file else f" of {result.rows_of_file:,}, evenly from every hole"
     return {
@@ -55,7 +56,7 @@ def _facts(result: ValidationResult, submission: Path, public: Path) -> dict[str
         "inputs": f"{len(result.columns):,}",
         "best possible score": f"{possible:g} of {result.challenge.weights.sum():g}",
         "folds": f"at most {FOLDS}, seeds {seed} to {seed + result.settings.repeats - 1}",
-        "time": f"{processor:.0f} s of processor time, {clock:.0f} s on the clock",
+        "time": f"{result.seconds:.0f} s",
     }
 
 
@@ -79,6 +80,9 @@ def _data_findings(result: ValidationResult) -> list[PageFinding]:
         findings.append(PageFinding("note", "gaps", text, "comparison"))
     if result.skipped:
         names = ", ".join(sorted({PURPOSES[each.purpose] for each in result.skipped}))
-        text = f"optional fits were skipped after {result.exhausted_by}: some {names}; --minutes sets the budget"
+        text = (
+            f"not everything was computed within --minutes {result.settings.minutes:g}: left out are some {names}; the "
+            "held-out score is complete, and a larger --minutes adds them"
+        )
         findings.append(PageFinding("note", "time", text, "", {"skipped": len(result.skipped)}))
     return findings

@@ -1,5 +1,6 @@
 """A validation: its settings, how it is carried out, and its result."""
 
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -12,10 +13,11 @@ import numpy as np
 
 from recore.report.reading import Floats, SpectralData, read_data
 from recore.report.validate.baselines import cross_validate_baselines
+from recore.report.validate.curve import Curve, choose_curve
 from recore.report.validate.plan import SPLITS, CrossValidation, FoldFit, Rows, Split, make_plan, thin_rows
 from recore.report.validate.scoring import Challenge, errors_by_target, r2_by_target
 from recore.report.validate.time_budget import TimeBudget
-from recore.report.validate.workers import MAX_WORKERS, Workers, available_processors
+from recore.report.validate.workers import MAX_WORKERS, SubmissionError, Workers, available_processors
 
 PROBES = 100  # rows at which the slope of the predictions is calculated
 SENSITIVITY_SHARE = 0.25  # of the time budget, after which the slope is calculated at fewer rows
@@ -27,16 +29,17 @@ Advance = Callable[[str, int, int], None]
 class ValidationSettings:
     """How much is calculated.
 
-    rows: use at most this many. repeats: of the folds, each with another seed. minutes: of processor time, after which
-    optional fits are skipped. fit_minutes: on the clock, after which a single fit is stopped and the validation fails.
-    seed: of the first folds.
+    rows: use at most this many. repeats: of the folds, each with another seed. minutes: on the clock; optional
+    fits that would end later are skipped. fit_minutes: after which a single fit is stopped and the validation fails.
+    seed: of the first folds. curve: the hyperparameter to vary, NAME or NAME=1,2,4; None to choose it.
     """
 
     rows: int = 2500
     repeats: int = 3
-    minutes: float = 2.0
+    minutes: float = 3.0
     fit_minutes: float = 60.0
     seed: int = 0
+    curve: str | None = None
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,10 @@ class ValidationResult:
 
     data: the rows used, of all rows_of_file. measured: (rows, targets). predictions: (rows, targets) of each completed
     cross-validation, NaN where nothing was predicted. baselines: the same for each split and baseline, on the first
-    folds. inputs: (rows, bins) with the names `columns`. sensitivity: (bins, targets), over so many probe rows. alphas:
-    the weakest and the strongest regularisation that the submission tries; None if it has no such hyperparameters.
-    skipped: cross-validations that the time budget left out. exhausted_by: which limit that was. times: of the
-    processors and on the clock, in seconds.
+    folds. inputs: (rows, bins) with the names `columns`. sensitivity: (bins, targets), over so many probe rows. curve:
+    the hyperparameter that was varied, if one was, and hyperparameters: the names of all numeric ones. skipped:
+    cross-validations that the time budget left out. failed: those in which a fit failed, with its message. seconds: on
+    the clock.
     """
 
     data: SpectralData
@@ -62,10 +65,11 @@ class ValidationResult:
     columns: tuple[str, ...]
     sensitivity: Floats
     probes: int
-    alphas: tuple[float, ...] | None
+    curve: Curve | None
+    hyperparameters: tuple[str, ...]
     skipped: tuple[CrossValidation, ...]
-    exhausted_by: str
-    times: tuple[float, float]
+    failed: dict[CrossValidation, str]
+    seconds: float
 
     def completed(self, split: Split, purpose: str) -> list[CrossValidation]:
         """The completed cross-validations of a kind, by their setting."""
@@ -124,11 +128,12 @@ def run_validation(submission: Path, public: Path, settings: ValidationSettings,
     """
     workers = Workers(submission, min(MAX_WORKERS, available_processors()), settings.fit_minutes)
     with workers.running():
-        budget = TimeBudget(settings.minutes, workers.process_ids)
+        budget = TimeBudget(settings.minutes)
         advance("reading", 0, 1)
         preprocessed = workers.threads.submit(workers.preprocess, public)
         data = read_data(public)
         description = preprocessed.result()
+        curve = choose_curve(description["hyperparameters"], settings.curve)
         if description["rows"] != data.rows:
             raise ValueError(f"preprocess.py returned {description['rows']} rows for the {data.rows} rows of {public}")
         if not (data.hole != "").all():
@@ -141,11 +146,11 @@ def run_validation(submission: Path, public: Path, settings: ValidationSettings,
         challenge = Challenge(tuple(description["weights"]), np.array(list(description["weights"].values())))
         measured = used.assays.reindex(columns=list(challenge.targets)).to_numpy(float)
         if np.isnan(measured).all():
-            raise ValueError(f"{public}: it has no assays, which validation needs")
-        plan = make_plan(used.hole, description["alphas"], settings.repeats, settings.seed)
+            raise ValueError(f"{public}: no row has an assay; validation compares predictions with assays")
+        plan = make_plan(used.hole, curve, settings.repeats, settings.seed)
         fits = FitQueue(workers, plan, kept, budget, advance)
         baselines = cross_validate_baselines(used, measured, settings.seed)
-        predictions, skipped = fits.results(measured.shape)
+        predictions, skipped, failed = fits.results(measured.shape)
         sensitivity, probes = fits.sensitivity.result()
         return ValidationResult(
             data=used,
@@ -159,15 +164,17 @@ def run_validation(submission: Path, public: Path, settings: ValidationSettings,
             columns=tuple(description["columns"]),
             sensitivity=sensitivity,
             probes=probes,
-            alphas=None if description["alphas"] is None else tuple(description["alphas"]),
+            curve=curve,
+            hyperparameters=tuple(description["hyperparameters"]),
             skipped=tuple(skipped),
-            exhausted_by=budget.exhausted_by,
-            times=(budget.processor_seconds(), budget.clock_seconds()),
+            failed=failed,
+            seconds=budget.elapsed(),
         )
 
 
 class FitQueue:
-    """The fits of a plan, carried out by the workers. An optional fit does not begin once the budget is exhausted.
+    """The fits of a plan, carried out by the workers. An optional fit does not begin if one that takes as long as
+    the slowest of its kind so far would end after the budget.
 
     rows: the rows of the file that the plan's rows are places in.
     """
@@ -176,38 +183,56 @@ class FitQueue:
         self, workers: Workers, plan: list[list[FoldFit]], rows: Rows, budget: TimeBudget, advance: Advance
     ) -> None:
         self.workers, self.rows, self.budget, self.advance = workers, rows, budget, advance
-        self.total, self.done = sum(map(len, plan)), 0
+        self.total, self.done, self.longest = (
+            sum(map(len, plan)),
+            0,
+            dict.fromkeys(("default", "curve", "learning"), 0.0),
+        )
         required, optional = plan[0], [fit for stage in plan[1:] for fit in stage]
         self.futures = [self._submit(number, fit, False) for number, fit in enumerate(required)]
         probes = rows[np.linspace(0, len(rows) - 1, min(PROBES, len(rows))).astype(int)]
-        seconds = 60 * budget.minutes * SENSITIVITY_SHARE
+        seconds = budget.seconds * SENSITIVITY_SHARE
         self.sensitivity = workers.threads.submit(workers.sensitivity, rows, probes, seconds)
         self.futures += [self._submit(number, fit, True) for number, fit in enumerate(optional, len(required))]
 
-    def _submit(self, number: int, fit: FoldFit, optional: bool) -> tuple[FoldFit, Future[Floats | None]]:
+    def _submit(self, number: int, fit: FoldFit, optional: bool) -> tuple[FoldFit, Future[Floats | str | None]]:
         return fit, self.workers.threads.submit(self._predict, number, fit, optional)
 
-    def _predict(self, number: int, fit: FoldFit, optional: bool) -> Floats | None:
-        """The predictions for the held-out rows; None if the fit was skipped."""
-        if optional and self.budget.is_exhausted():
+    def _predict(self, number: int, fit: FoldFit, optional: bool) -> Floats | str | None:
+        """The predictions for the held-out rows, None if the fit was skipped, or why it failed at a value."""
+        purpose = fit.cross_validation.purpose
+        if optional and not self.budget.allows(self.longest[purpose] or self.longest["default"]):
             return None
-        rows = self.rows[fit.training], self.rows[fit.held_out]
-        predicted = self.workers.fit(f"fit-{number}", *rows, fit.alpha)
+        rows, started = (self.rows[fit.training], self.rows[fit.held_out]), time.monotonic()
+        predicted: Floats | str
+        try:
+            predicted = self.workers.fit(f"fit-{number}", *rows, fit.arguments)
+        except SubmissionError as error:
+            if purpose != "curve":
+                raise
+            predicted = str(error)
+        self.longest[purpose] = max(self.longest[purpose], time.monotonic() - started)
         self.done += 1
         self.advance("fitting", self.done, self.total)
         return predicted
 
-    def results(self, shape: tuple[int, ...]) -> tuple[dict[CrossValidation, Floats], list[CrossValidation]]:
-        """The predictions of the completed cross-validations, of this shape (rows, targets), and the skipped ones."""
+    def results(
+        self, shape: tuple[int, ...]
+    ) -> tuple[dict[CrossValidation, Floats], list[CrossValidation], dict[CrossValidation, str]]:
+        """The predictions of completed cross-validations, of this shape (rows, targets), the skipped, the failed."""
         predictions: dict[CrossValidation, Floats] = defaultdict(lambda: np.full(shape, np.nan))
         skipped: dict[CrossValidation, None] = {}
+        failed: dict[CrossValidation, str] = {}
         for fit, future in self.futures:
             predicted = future.result()
             if predicted is None:
                 skipped[fit.cross_validation] = None
+            elif isinstance(predicted, str):
+                failed[fit.cross_validation] = predicted
             else:
                 predictions[fit.cross_validation][fit.held_out] = predicted
-        return {each: values for each, values in predictions.items() if each not in skipped}, list(skipped)
+        unusable = {*skipped, *failed}
+        return {each: values for each, values in predictions.items() if each not in unusable}, list(skipped), failed
 
 
 def _take_rows(data: SpectralData, rows: Rows) -> SpectralData:

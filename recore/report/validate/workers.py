@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -123,6 +123,7 @@ class Workers:
         self.threads = ThreadPoolExecutor(count)
         self._workers: list[Worker] = []
         self._free: queue.SimpleQueue[Worker] = queue.SimpleQueue()
+        self._starting, self._stopped = threading.Lock(), False
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
@@ -131,16 +132,19 @@ class Workers:
             self.folder = Path(folder)
             try:
                 for _ in range(self.count):
-                    self._workers.append(Worker(self.submission, self.folder / "log", self.minutes))
+                    self._start()
                 yield
             finally:
+                with self._starting:
+                    self._stopped = True
                 for worker in self._workers:
                     worker.stop()
                 self.threads.shutdown(cancel_futures=True)
 
-    @property
-    def process_ids(self) -> list[int]:
-        return [worker.process.pid for worker in self._workers]
+    def _start(self) -> Worker:
+        worker = Worker(self.submission, self.folder / "log", self.minutes)
+        self._workers.append(worker)
+        return worker
 
     def preprocess(self, file: Path) -> dict[str, Any]:
         """Preprocess a data file in one worker; the answer describes the inputs, the targets and their weights."""
@@ -151,8 +155,9 @@ class Workers:
     def load(self, description: dict[str, Any], holes: NDArray[Any]) -> None:
         """Give all workers the preprocessed data and the drill hole of each row."""
         np.save(self.folder / "holes.npy", np.asarray(holes, dtype=str))
+        self._loading = {"folder": str(self.folder), "columns": description["columns"], "names": description["names"]}
         for worker in self._workers:
-            worker.ask("load", folder=str(self.folder), columns=description["columns"], names=description["names"])
+            worker.ask("load", **self._loading)
             self._free.put(worker)
 
     def inputs(self, rows: NDArray[np.intp]) -> Floats:
@@ -160,11 +165,16 @@ class Workers:
         values: Floats = np.load(self.folder / "inputs.npy", mmap_mode="r")[rows]
         return values
 
-    def fit(self, name: str, training: NDArray[np.intp], held_out: NDArray[np.intp], alpha: float | None) -> Floats:
-        """Predictions (held_out, 49) of a model fitted to the training rows. name: a different one for each fit."""
+    def fit(
+        self, name: str, training: NDArray[np.intp], held_out: NDArray[np.intp], arguments: Mapping[str, Any]
+    ) -> Floats:
+        """Predictions (held_out, 49) of a model fitted to the training rows.
+
+        name: a different one for each fit. arguments: hyperparameters that differ from their defaults.
+        """
         file = self.folder / f"{name}.npy"
         rows = {"training": training.tolist(), "held_out": held_out.tolist()}
-        self._ask_free_worker("fit", **rows, file=str(file), alpha=alpha)
+        self._ask_free_worker("fit", **rows, file=str(file), arguments=dict(arguments))
         return _read_and_delete(file)
 
     def sensitivity(self, training: NDArray[np.intp], probes: NDArray[np.intp], seconds: float) -> tuple[Floats, int]:
@@ -179,7 +189,16 @@ class Workers:
         try:
             return worker.ask(request, **arguments)
         finally:
-            self._free.put(worker)
+            self._free.put(worker if worker.process.poll() is None else self._replace(worker))
+
+    def _replace(self, ended: Worker) -> Worker:
+        """A new worker for one whose process has ended, as another value of a hyperparameter may still work."""
+        with self._starting:  # not while the workers are being stopped
+            if self._stopped:
+                return ended
+            worker = self._start()
+        worker.ask("load", **self._loading)
+        return worker
 
 
 def check_submission(folder: Path) -> None:

@@ -1,0 +1,210 @@
+"""Is a hyperparameter well chosen? The score over its values, on held-out drill holes and on held-out rows."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from recore.report.page.content import Figure, Level, PageFinding, Section
+from recore.report.page.figures import ABOVE, BLUE, DASHES, SEQUENTIAL, VERMILION, as_float32, new_figure
+from recore.report.statistics.groups import rows_by_group
+from recore.report.validate.curve import Curve
+from recore.report.validate.plan import SPLIT_NAMES, Split
+from recore.report.validate.validation import ValidationResult
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LARGEST_LOSS = 0.3  # of R2 below a target's best, where the colour scale ends
+CLEAR_LOSS = 0.005  # of the score; smaller differences can be chance
+JACKKNIFE_GROUPS = 20  # at most, of drill holes
+
+TITLE = "Hyperparameter"
+READING = (
+    "Good: a maximum inside the range, flat at the top, with the default (dashed line) about as high. Bad: a maximum "
+    "at an end of the range (widen the range), or a default that is clearly lower than the maximum. If the score on "
+    "held-out rows is highest at another value than the score on held-out drill holes, trust the drill holes."
+)
+NOTE = (
+    "At each point fit() is called with that value, on the folds of the first seed. A difference is clear if it "
+    "exceeds 0.005 and two standard errors, from a jackknife over drill holes (Efron and Stein, Annals of Statistics "
+    "9, 1981)."
+)
+ALPHA_NOTE = " alpha is one regularisation strength for all targets: alpha_min and alpha_max are both set to it."
+NO_CURVE = "Not drawn: fit() has no numeric hyperparameter to vary."
+NOT_CHOSEN = "Not drawn: name one of the hyperparameters of fit() with --curve NAME: {names}."
+SKIPPED = "Not drawn: there was no time for it; --minutes sets the time."
+FAILED = " fit() failed with {failures}."
+
+
+def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
+    """The section and its findings."""
+    curve = result.curve
+    if curve is None:
+        names = ", ".join(result.hyperparameters)
+        return Section("curve", TITLE, READING, (), NOT_CHOSEN.format(names=names) if names else NO_CURVE), []
+    failures = _failures(result, curve)
+    note = NOTE + (ALPHA_NOTE if curve.default is None else "")
+    if failures:
+        note += FAILED.format(failures="; ".join(f"{curve.name}={value:.4g}: {why}" for value, why in failures.items()))
+    title = "Regularisation strength" if curve.default is None else f"Hyperparameter {curve.name}"
+    table = draw_points(result, curve)
+    judged = table[table["held out"] == SPLIT_NAMES[result.splits[0]]]
+    findings = []
+    if failures:
+        values = ", ".join(f"{value:.4g}" for value in failures)
+        text = f"fit() failed with {curve.name} = {values}: {next(iter(failures.values()))}"
+        findings.append(PageFinding("note", "failed values", text, "curve", {"values": list(failures)}))
+    if len(judged) < 2:
+        skipped = SKIPPED if any(each.purpose == "curve" for each in result.skipped) else "Not drawn: too few values."
+        return Section("curve", title, READING, (), skipped + note.removeprefix(NOTE)), findings
+    items = (_scores(table, result, curve), _by_target(table, result, curve))
+    return Section("curve", title, READING, items, note), [_finding(judged, result, curve), *findings]
+
+
+def draw_points(result: ValidationResult, curve: Curve) -> "pd.DataFrame":
+    """A row for each split and value: the score, and R2 of each target. The default's are the first folds'."""
+    import pandas as pd
+
+    rows = []
+    for split in result.splits:
+        for value, predicted in sorted(_predictions(result, curve, split).items()):
+            r2 = result.r2(predicted)
+            row = {"held out": SPLIT_NAMES[split], curve.name: value, "score": result.challenge.score(r2)}
+            rows.append(row | dict(zip(result.challenge.targets, r2, strict=True)))
+    return pd.DataFrame(rows, columns=["held out", curve.name, "score", *result.challenge.targets])
+
+
+def _predictions(result: ValidationResult, curve: Curve, split: Split) -> dict[float, np.ndarray]:
+    predictions = {each.setting: result.predictions[each] for each in result.completed(split, "curve")}
+    return predictions if curve.default is None else predictions | {curve.default: result.first(split)}
+
+
+def _failures(result: ValidationResult, curve: Curve) -> dict[float, str]:
+    return dict(sorted((each.setting, why) for each, why in result.failed.items()))
+
+
+def _scores(table: "pd.DataFrame", result: ValidationResult, curve: Curve) -> Figure:
+    positive = (table[curve.name] > 0).all()
+    axis: dict[str, Any] = {"type": "log" if positive else "linear", "title": {"text": curve.name}}
+    if curve.default is None:
+        axis["exponentformat"] = "power"
+    else:
+        axis |= {
+            "tickvals": sorted(set(table[curve.name])),
+            "ticktext": [f"{x:.4g}" for x in sorted(set(table[curve.name]))],
+        }
+    plot = new_figure(400, xaxis=axis)
+    plot.update_yaxes(title_text="score")
+    plot.update_layout(legend=ABOVE)
+    ends = [float(table[curve.name].min()), float(table[curve.name].max())]
+    reference = "alpha per target" if curve.default is None else f"default ({curve.default:.4g})"
+    looks = {"holes": (BLUE, "circle"), "rows": (VERMILION, "diamond")}
+    for split in result.splits:
+        name, (colour, symbol) = SPLIT_NAMES[split], looks[split]
+        rows = table[table["held out"] == name]
+        if len(rows) < 2:  # the default alone
+            continue
+        best = rows["score"].idxmax()
+        special = [each == best or value == curve.default for each, value in rows[curve.name].items()]
+        plot.add_scatter(
+            x=rows[curve.name],
+            y=rows["score"],
+            mode="lines+markers",
+            name=name,
+            line={"color": colour, "dash": DASHES[0], "width": 2},
+            marker={
+                "symbol": ["star" if each == best else symbol for each in rows.index],
+                "size": [13 if each else 7 for each in special],
+            },
+            hovertemplate=f"{curve.name} %{{x:.4g}}: %{{y:.4f}}<extra>%{{fullData.name}}</extra>",
+        )
+        plot.add_scatter(
+            x=ends,
+            y=[result.score(result.first(split))] * 2,
+            mode="lines",
+            name=f"{name}, {reference}",
+            line={"color": colour, "dash": "dash", "width": 1.5},
+            hovertemplate=f"{reference}: %{{y:.4f}}<extra>%{{fullData.name}}</extra>",
+        )
+    what = "one alpha for all targets" if curve.default is None else f"each value of {curve.name}"
+    marks = "a star marks the best value" + ("" if curve.default is None else ", a large mark the default")
+    summary = f"The score with {what}; dashed: {reference}. On each curve {marks}."
+    title = f"Score over {'regularisation strength' if curve.default is None else curve.name}"
+    return Figure("curve-score", title, summary, plot, table[["held out", curve.name, "score"]])
+
+
+def _by_target(table: "pd.DataFrame", result: ValidationResult, curve: Curve) -> Figure:
+    split = SPLIT_NAMES[result.splits[0]]
+    rows = table[table["held out"] == split]
+    names = [result.challenge.targets[column] for column in result.ranked_targets]
+    r2 = rows[names].to_numpy().T
+    loss = r2 - r2.max(axis=1, keepdims=True) if names else r2
+    height = max(300, 150 + 16 * len(names))
+    plot = new_figure(height, xaxis={"title": {"text": curve.name}, "type": "category"})
+    plot.update_yaxes(autorange="reversed", type="category", dtick=1)
+    plot.add_heatmap(
+        x=[f"{value:.4g}" for value in rows[curve.name]],
+        y=names,
+        z=as_float32(loss),
+        customdata=as_float32(r2),
+        colorscale=SEQUENTIAL,
+        zmin=-LARGEST_LOSS,
+        zmax=0,
+        colorbar={"title": {"text": "R2 - best R2"}},
+        hovertemplate=f"%{{y}} at {curve.name} %{{x}}: R2 %{{customdata:.3f}}<extra></extra>",
+    )
+    summary = (
+        f"R2 of each target on {split}, relative to its best {curve.name}: the brighter, the better. The colour scale "
+        f"ends {LARGEST_LOSS:g} below the best; the values are shown on hover."
+    )
+    return Figure("curve-by-target", f"{curve.name} by target", summary, plot, table)
+
+
+def _finding(judged: "pd.DataFrame", result: ValidationResult, curve: Curve) -> PageFinding:
+    split = result.splits[0]
+    best = judged.loc[judged["score"].idxmax()]
+    value, score = float(best[curve.name]), float(best["score"])
+    default, predicted = result.score(result.first(split)), _predictions(result, curve, split)[value]
+    error = standard_error(result, predicted, result.first(split))
+    clear = score - default > max(CLEAR_LOSS, 2 * error)
+    at_end = len(judged) > 2 and value in (judged[curve.name].min(), judged[curve.name].max())
+    level: Level = "bad" if curve.default is not None and clear else "note" if clear else "good"
+    if curve.default is None:
+        text = (
+            f"one alpha for all targets is best at {value:.3g}, with a score of {score:.4f} on {SPLIT_NAMES[split]}; "
+            f"an alpha per target scores {default:.4f}"
+        )
+        if at_end:
+            level, text = "bad", f"{text}; the best is at an end of the range: widen the range"
+        elif clear:
+            text += ": choosing an alpha per target costs more than it gains"
+    elif value == curve.default:
+        text = f"{curve.name}: the default, {value:.4g}, scores highest of {len(judged)} values, {score:.4f}"
+    else:
+        verdict = "clearly better than" if clear else "not clearly better than"
+        text = (
+            f"{curve.name}: {value:.4g} scores {score:.4f} on {SPLIT_NAMES[split]}, {verdict} the default, "
+            f"{curve.default:.4g}, with {default:.4f}"
+        )
+        if at_end:
+            text += f"; it is at an end of the range, so try others with --curve {curve.name}=VALUES"
+    values = {"name": curve.name, "value": value, "score": score, "default score": default, "standard error": error}
+    return PageFinding(level, "curve", text, "curve", values)
+
+
+def standard_error(result: ValidationResult, first: np.ndarray, second: np.ndarray) -> float:
+    """The standard error of the difference of two predictions' scores: a jackknife over groups of drill holes.
+
+    first, second: (rows, targets). With a single hole, groups of rows take the place of holes.
+    """
+    from recore.report.validate.scoring import r2_by_target
+
+    holes = list(rows_by_group(result.data.hole).values())
+    units = holes if len(holes) > 1 else [np.array([row]) for row in range(len(result.measured))]
+    groups = [np.concatenate(units[start::JACKKNIFE_GROUPS]) for start in range(min(JACKKNIFE_GROUPS, len(units)))]
+    differences = []
+    for group in groups:
+        measured, *both = (np.delete(each, group, axis=0) for each in (result.measured, first, second))
+        one, other = (result.challenge.score(r2_by_target(measured, each)) for each in both)
+        differences.append(one - other)
+    return float(np.sqrt((len(groups) - 1) * np.var(differences)))
