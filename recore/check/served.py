@@ -19,13 +19,13 @@ class Answer:
 
 @dataclass(frozen=True)
 class Served:
-    """A model that was served. reason: why it did not become ready, empty where it did. seconds: until then.
+    """A model that was served. reason: why it did not become ready, empty where it did.
 
-    missing: the modules that cannot be imported where it is served. answers: by the request's name. log: the server's.
+    missing: the modules that cannot be imported where it is served. answers: by the request's name. log: the server's,
+    with the times of its imports.
     """
 
     reason: str
-    seconds: float
     missing: list[str]
     answers: dict[str, Answer]
     log: Path
@@ -54,4 +54,4 @@ def _read(folder: Path, entry: dict[str, Any]) -> Served:
             raise ValueError(f"{body}: the answer is missing, or too large")
         answers[name] = Answer(status, float(each["seconds"]), body if status == 200 else None, str(each["text"]))
     missing = [str(name) for name in entry["missing"]]
-    return Served(str(entry["reason"]), float(entry.get("seconds", 0)), missing, answers, folder / f"{model}.log")
+    return Served(str(entry["reason"]), missing, answers, folder / f"{model}.log")

@@ -145,10 +145,8 @@ def serve(entry: dict[str, Any], plan: Path, results: Path) -> dict[str, Any]:
         command = ["python", "-c", FIND, json.dumps(entry["modules"])]
         found = subprocess.run(command, env=environment, cwd="/", capture_output=True, check=False)
         done["missing"] = json.loads(found.stdout or b"[]")
-    began = time.monotonic()
-    with LocalServer(results / f"{name}.log") as server:
+    with LocalServer(results / f"{name}.log", {"PYTHONPROFILEIMPORTTIME": "1"}) as server:
         done["reason"] = server.wait_until_ready()
-        done["seconds"] = time.monotonic() - began
         for request in entry["requests"] if not done["reason"] else []:
             began = time.monotonic()
             body = (plan / request["body"]).read_bytes()
