@@ -1,5 +1,5 @@
 """The submission's own modules take long to import. Each worker of the server imports them when it starts, and so does
-each training job, so all of them wait. The time is measured while the server starts, with what Python itself reports
+each training job, so all of them wait. The time is measured where the model is served, by what Python itself reports
 for each module. What libraries need for their own imports does not count, and the finding is for modules that take more
 than ten seconds and longer than all libraries together, so a slow machine alone causes none.
 
@@ -17,13 +17,13 @@ from recore.check.rule import Finding, Level, Place, Rule
 
 FIX = "Do the work in fit(), and keep its result in the model"
 SECONDS = 10.0
-LARGEST, LONGEST_LINE = 64 << 20, 1000  # bytes of the log and of a line that are read
+LARGEST, LONGEST_LINE = 64 << 20, 1000  # bytes of the report and of a line that are read
 LINE = re.compile(rb"import time: +(\d{1,12}) \| +\d+ \| +([\w.]+)\s*$")
 
 
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     files = {module_of(name): name for name in experiments.submission.files if name.endswith(".py")}
-    own, others = read_import_times(experiments.serving().log, set(files))
+    own, others = read_import_times(experiments.serving().imports, set(files))
     if not own or sum(own.values()) < max(SECONDS, others):
         return
     slowest = max(own, key=lambda name: own[name])
@@ -39,22 +39,21 @@ def module_of(file: str) -> str:
     return file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
-def read_import_times(log: Path, modules: set[str]) -> tuple[dict[str, float], float]:
+def read_import_times(report: Path, modules: set[str]) -> tuple[dict[str, float], float]:
     """Seconds that each of these modules took to import without what it imports, and those of all other modules.
 
-    log: of a Python that wrote import times (PYTHONPROFILEIMPORTTIME). A module that several processes import counts
-    once, with the longest time.
+    report: as Python's option -X importtime writes it, and untrusted.
     """
     own: dict[str, float] = {}
     others: dict[str, float] = {}
-    if not log.is_file():
+    if not report.is_file():
         return own, 0.0
-    with open(log, "rb") as file:
+    with open(report, "rb") as file:
         while file.tell() < LARGEST and (line := file.readline(LONGEST_LINE)):
             if found := LINE.match(line):
                 name = found[2].decode()
                 times = own if name in modules else others
-                times[name] = max(times.get(name, 0.0), int(found[1]) / 1e6)
+                times[name] = int(found[1]) / 1e6
     return own, sum(others.values())
 
 

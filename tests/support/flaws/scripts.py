@@ -25,19 +25,27 @@ def targets_text(*names: str) -> str:
 
 def default_path(line: str) -> Flaw:
     """A wrong default in the command line of a preprocess.py in pandas."""
+    base = (
+        'BASE = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml") + "/processing"' if "BASE" in line else "BASE = os.sep"
+    )
     text = f"""\
 import argparse
 import os
 
 import pandas as pd
 
-BASE = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml") + "/processing"
+{base}
+
+
+def rows_of(path):
+    return pd.read_csv(path, index_col=0).iloc[:, 3:6]
+
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     {line}
     arguments, _ = parser.parse_known_args()
-    pd.read_csv(arguments.input, index_col=0).iloc[:, 3:6].to_csv(arguments.output)
+    rows_of(arguments.input).to_csv(arguments.output)
 """
     return Flaw("RC122", "preprocess.py", line, write("preprocess.py", text))
 

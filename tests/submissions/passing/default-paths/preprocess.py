@@ -10,6 +10,10 @@ BASE = Path(os.getenv("SAGEMAKER_BASE_DIR", "/opt/ml"))
 HERE = "inputs.csv"
 
 
+def rows_of(path):
+    return pd.read_csv(path, index_col=0).iloc[:, 3:6]
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--input", default=BASE / "processing/input" / "public/public.csv.gz")
@@ -17,7 +21,7 @@ def main():
     arguments, _ = parser.parse_known_args()
     if arguments.output == HERE:
         arguments.output = BASE / "processing/output/preprocess/public.csv"
-    pd.read_csv(arguments.input, index_col=0).iloc[:, 3:6].to_csv(arguments.output)
+    rows_of(arguments.input).to_csv(arguments.output)
 
 
 if __name__ == "__main__":
