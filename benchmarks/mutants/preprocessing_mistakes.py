@@ -153,6 +153,8 @@ LATENT: dict[str, Change] = {
     "preprocess.py refuses other arguments": replace(
         FILE, "arguments, _ = parser.parse_known_args()", "arguments = parser.parse_args()"
     ),
+    "preprocess.py has a wrong default input": replace(FILE, "/input/public/public.csv.gz", "/input/public.csv.gz"),
+    "preprocess.py has a wrong default output": replace(FILE, "/output/preprocess/public.csv", "/output/public.csv"),
     "dist/ holds an older archive": write("dist/sound-0.tar.gz", "old"),
     "preprocess.py fits a scaler that it does not use": replace(
         FILE,

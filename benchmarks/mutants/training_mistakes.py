@@ -114,6 +114,7 @@ MISTAKES: dict[str, Change] = {
         replace("train.py", FIT, "model = Linear().fit(inputs, targets)\n    model.scaled = scaled\n    return model"),
     ),
     "the model is not limited": wrap_return("linear.py", "predict", "raw - 2 * np.abs(raw)"),
+    "the model predicts below zero": wrap_return("linear.py", "predict", "raw - 0.1 * np.abs(self.high)"),
     "the model depends on the other rows": wrap_return("linear.py", "design", "value / np.abs(value).max()"),
     "the model learns nothing": replace("linear.py", "self.mean) / self.scale]", "self.mean) * 0.0]"),
     "the model counts missing assays as zero": replace("train.py", 'or "nan")', "or 0)"),

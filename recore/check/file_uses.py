@@ -26,6 +26,7 @@ WRITERS = {  # with the place of the path among the arguments
 }
 WRITING_METHODS = {"write_text", "write_bytes", "mkdir", "touch", "unlink"}  # of a pathlib.Path
 JOINS = {"os.path.join", "posixpath.join", "pathlib.Path", "pathlib.PurePath", "pathlib.PosixPath"}
+ENVIRONMENT = {"os.environ.get", "os.getenv"}
 SAME = {"os.path.abspath", "os.path.realpath", "os.path.expanduser", "os.path.normpath", "str", "os.fspath"}
 
 
@@ -94,6 +95,8 @@ def _called(node: ast.Call, script: Script, depth: int) -> str | None:
     name = script.name_of(node.func)
     if name in JOINS:
         return _joined(node.args, "/", script, depth)
+    if name in ENVIRONMENT and len(node.args) == 2 and _is_unset(node.args[0]):
+        return path_of(node.args[1], script, depth + 1)
     if name == "os.path.dirname" and node.args:
         path = path_of(node.args[0], script, depth + 1)
         return path and posixpath.dirname(path)
@@ -102,6 +105,11 @@ def _called(node: ast.Call, script: Script, depth: int) -> str | None:
     if isinstance(node.func, ast.Attribute) and node.func.attr in ("resolve", "absolute", "expanduser", "as_posix"):
         return path_of(node.func.value, script, depth + 1)
     return None
+
+
+def _is_unset(variable: ast.expr) -> bool:
+    """Whether a variable is not set on the platform: SAGEMAKER_BASE_DIR names another place for /opt/ml in tests."""
+    return isinstance(variable, ast.Constant) and variable.value == "SAGEMAKER_BASE_DIR"
 
 
 def _joined(parts: list[ast.expr], between: str, script: Script, depth: int) -> str | None:

@@ -19,16 +19,17 @@ class Answer:
 
 @dataclass(frozen=True)
 class Served:
-    """A model that was served. reason: why it did not become ready, empty where it did. seconds: until then.
+    """A model that was served. reason: why it did not become ready, empty where it did.
 
     missing: the modules that cannot be imported where it is served. answers: by the request's name. log: the server's.
+    imports: how long each module took to import, as Python's option -X importtime writes it.
     """
 
     reason: str
-    seconds: float
     missing: list[str]
     answers: dict[str, Answer]
     log: Path
+    imports: Path
 
     def answer(self, name: str) -> Answer:
         """An answer. Raises ExperimentFailed where the server was not ready for the request."""
@@ -54,4 +55,5 @@ def _read(folder: Path, entry: dict[str, Any]) -> Served:
             raise ValueError(f"{body}: the answer is missing, or too large")
         answers[name] = Answer(status, float(each["seconds"]), body if status == 200 else None, str(each["text"]))
     missing = [str(name) for name in entry["missing"]]
-    return Served(str(entry["reason"]), float(entry.get("seconds", 0)), missing, answers, folder / f"{model}.log")
+    log, imports = folder / f"{model}.log", folder / f"{model}.imports"
+    return Served(str(entry["reason"]), missing, answers, log, imports)

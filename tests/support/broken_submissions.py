@@ -159,6 +159,12 @@ TRAINING = {
     "other_model_file": Broken(
         "RC405", "model.pickle", replace("train.py", '"model.pkl"), "rb"', '"model.pickle"), "rb"')
     ),
+    "slow_import": Broken(
+        "RC407",
+        "train alone 1",
+        both(import_in_training("time"), insert("train.py", "time.sleep(11)\n\n\n", before="def fit(")),
+        "train.py",
+    ),
     "held_out_poor": Broken(
         "RC701",
         "held-out drill holes",

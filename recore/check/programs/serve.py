@@ -134,21 +134,35 @@ def unpack(archive: Path) -> None:
         tar.extractall(MODEL, filter="tar")
 
 
+def time_imports(environment: dict[str, str], target: Path) -> None:
+    """Import train.py as the server does, in a process of its own; `target` gets the times as Python writes them."""
+    command = ["python", "-X", "importtime", "-c", "import train"]
+    with open(target, "wb") as file, contextlib.suppress(subprocess.TimeoutExpired):
+        subprocess.run(
+            command,
+            env=environment,
+            cwd="/",
+            stdout=subprocess.DEVNULL,
+            stderr=file,
+            check=False,
+            timeout=READY_SECONDS,
+        )
+
+
 def serve(entry: dict[str, Any], plan: Path, results: Path) -> dict[str, Any]:
     """Serve one model; returns what happened."""
     name = entry["model"]
     unpack(BASE / f"input/data/models/{name}.tar.gz")
     done: dict[str, Any] = {"model": name, "reason": "", "missing": [], "requests": []}
+    environment = LocalServer.environment()
+    environment["PYTHONPATH"] = ":".join(filter(None, [str(MODEL / "code"), environment.get("PYTHONPATH", "")]))
+    time_imports(environment, results / f"{name}.imports")
     if entry["modules"]:
-        environment = LocalServer.environment()
-        environment["PYTHONPATH"] = ":".join(filter(None, [str(MODEL / "code"), environment.get("PYTHONPATH", "")]))
         command = ["python", "-c", FIND, json.dumps(entry["modules"])]
         found = subprocess.run(command, env=environment, cwd="/", capture_output=True, check=False)
         done["missing"] = json.loads(found.stdout or b"[]")
-    began = time.monotonic()
     with LocalServer(results / f"{name}.log") as server:
         done["reason"] = server.wait_until_ready()
-        done["seconds"] = time.monotonic() - began
         for request in entry["requests"] if not done["reason"] else []:
             began = time.monotonic()
             body = (plan / request["body"]).read_bytes()

@@ -1,6 +1,7 @@
 """Predictions are constant, negative, far outside what was measured, or rounded to whole numbers or two digits. Nothing
 fails, but such predictions score nothing, or less than they could: one value that is ten times too large outweighs
-hundreds of good ones. Assays are grades, and are never negative.
+hundreds of good ones. Assays are grades: a negative prediction is an error, because the rule for fit forbids it and
+`make test-submission` fails for it. The others are warnings.
 
     np.exp(model.predict(inputs))   # has no limit
 
@@ -27,12 +28,12 @@ SHOWN = 5
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     predicted, data = read_predictions(experiments.predictions()), experiments.data
     place = place_of(experiments.submission, "fit", "predict_fn", "main")
-    for message, fix in judge(predicted, data.measured, data.targets):
-        yield Finding(message, fix, place, Level.WARNING)
+    for level, message, fix in judge(predicted, data.measured, data.targets):
+        yield Finding(message, fix, place, level)
 
 
-def judge(predicted: Floats, measured: Floats, targets: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Messages and what to do. predicted, measured: (rows, targets), NaN where there is no value."""
+def judge(predicted: Floats, measured: Floats, targets: Sequence[str]) -> Iterator[tuple[Level, str, str]]:
+    """Levels, messages and what to do. predicted, measured: (rows, targets), NaN where there is no value."""
     constant, negative, outside, rounded = [], [], [], []
     for name, estimate, assay in zip(targets, predicted.T, measured.T, strict=True):
         actual = assay[np.isfinite(assay)]
@@ -49,13 +50,14 @@ def judge(predicted: Floats, measured: Floats, targets: Sequence[str]) -> Iterat
             far = max(estimate.max(), estimate.min(), key=lambda value: abs(value - actual.mean()))
             outside.append(f"{name} {far:.4g} (measured: {actual.min():.4g} to {actual.max():.4g})")
     if constant:
-        yield f"The predictions are the same for all rows: {_listed(constant)}", CONSTANT
+        yield Level.WARNING, f"The predictions are the same for all rows: {_listed(constant)}", CONSTANT
     if negative:
-        yield f"Predictions are negative: {_listed(negative)}", LIMITS
+        message = f"Predictions are negative, which the rule for fit forbids: {_listed(negative)}"
+        yield Level.ERROR, message, LIMITS
     if outside:
-        yield f"Predictions lie far outside what was measured: {_listed(outside)}", LIMITS
+        yield Level.WARNING, f"Predictions lie far outside what was measured: {_listed(outside)}", LIMITS
     if rounded:
-        yield f"Predictions are rounded, the assays are not: {_listed(rounded)}", DIGITS
+        yield Level.WARNING, f"Predictions are rounded, the assays are not: {_listed(rounded)}", DIGITS
 
 
 def is_rounded(estimate: Floats, actual: Floats) -> bool:

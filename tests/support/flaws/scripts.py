@@ -23,6 +23,33 @@ def targets_text(*names: str) -> str:
     return 'TARGETS = """\n' + textwrap.fill(" ".join(names), 100) + '\n""".split()\n'
 
 
+def default_path(line: str) -> Flaw:
+    """A wrong default in the command line of a preprocess.py in pandas."""
+    base = (
+        'BASE = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml") + "/processing"' if "BASE" in line else "BASE = os.sep"
+    )
+    text = f"""\
+import argparse
+import os
+
+import pandas as pd
+
+{base}
+
+
+def rows_of(path):
+    return pd.read_csv(path, index_col=0).iloc[:, 3:6]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    {line}
+    arguments, _ = parser.parse_known_args()
+    rows_of(arguments.input).to_csv(arguments.output)
+"""
+    return Flaw("RC122", "preprocess.py", line, write("preprocess.py", text))
+
+
 SCRIPTS = {
     "absolute-paths": in_train(
         "RC113", f'{RUN}    data = pd.read_csv("/home/ada/recore/public.csv.gz")\n', "import pandas as pd\n"
@@ -78,6 +105,8 @@ SCRIPTS = {
             write("MANIFEST.in", "include limits.json\n"),
         ),
     ),
+    "default-paths": default_path('parser.add_argument("--input", default="/opt/ml/processing/input/public.csv.gz")'),
+    "default-paths-base": default_path('parser.add_argument("--output", default=BASE + "/preprocess/public.csv")'),
     "fit-parameters": Flaw(
         "RC105",
         "train.py",

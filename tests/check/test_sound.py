@@ -1,0 +1,81 @@
+"""Sound submissions have no errors and no warnings, with few and with many rows, and while other programs keep all
+processors busy.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from os import cpu_count
+from pathlib import Path
+
+import pytest
+from support.checking import SUBMISSIONS, check
+from support.checkout import ROOT
+from support.contract import keeps_the_contract
+from support.run_command import make_once
+
+from recore.check.rule import Level
+from recore.dataset.sample_files import Plan, make_sample
+from recore.simulator.server import Simulator
+from recore.template.new_submission import list_models, write_submission
+
+INDEPENDENT = sorted(path.name for path in (SUBMISSIONS / "independent").iterdir())
+FEW = 1000  # rows below which a note may say that there are few
+ROWS = (200, FEW, 3000)
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    with Simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture(scope="module")
+def busy() -> Iterator[None]:
+    """A process for each processor that never waits."""
+    processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(cpu_count() or 1)]
+    yield
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def data_of(rows: int, factory: pytest.TempPathFactory) -> Path:
+    return make_once(factory, f"sound-{rows}", lambda folder: make_sample(folder, Plan(rows=rows))) / (
+        "public/public.csv.gz"
+    )
+
+
+def folder_of(name: str, folder: Path) -> Path:
+    """A submission: the template, a model of `recore new`, or one of tests/submissions/independent."""
+    if name in list_models():
+        write_submission(folder / "new", name)
+        return folder / "new"
+    return ROOT if name == "template" else SUBMISSIONS / "independent" / name
+
+
+@pytest.mark.timing
+@pytest.mark.usefixtures("busy")
+@pytest.mark.parametrize("rows", ROWS)
+@pytest.mark.parametrize("name", ["template", *list_models(), *INDEPENDENT])
+def test_a_sound_submission_has_neither_errors_nor_warnings(
+    name: str, rows: int, simulator: Simulator, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    found = check(simulator, folder_of(name, tmp_path), data_of(rows, tmp_path_factory))
+    notes = [finding for findings in found.values() for finding in findings if finding.level is Level.NOTE]
+    assert sum(map(len, found.values())) == len(notes), found
+    assert rows <= FEW or not notes, found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", INDEPENDENT)
+def test_an_independent_submission_keeps_the_contract(name: str) -> None:
+    keeps_the_contract(SUBMISSIONS / "independent" / name)
+
+
+def test_independent_submissions_share_no_file_with_the_template() -> None:
+    assert len(INDEPENDENT) >= 3
+    template = {path.read_bytes() for path in [*ROOT.glob("*.py"), *(ROOT / "challenge").glob("*.py")]}
+    for path in (SUBMISSIONS / "independent").rglob("*.py"):
+        assert path.read_bytes() not in template
+        assert "challenge" not in path.read_text()
