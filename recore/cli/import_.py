@@ -10,6 +10,7 @@ import click
 
 from recore.cli.common import FILE
 from recore.cli.progress import show_work
+from recore.listing import count
 from recore.pipeline.text import plain
 
 if TYPE_CHECKING:
@@ -121,12 +122,13 @@ def _print(out: Path, result: "ImportResult", as_json: bool) -> None:
         counts[file] += 1
         if counts[file] <= SHOWN:
             lines.append(f"recore: {problem.source}: {problem.reason}")
-    for file, count in counts.items():
-        if count > SHOWN:
-            lines.append(f"recore: {file}: and {count - SHOWN} more problems; --json lists all")
+    for file, number in counts.items():
+        if number > SHOWN:
+            lines.append(f"recore: {file}: and {count(number - SHOWN, 'more problem')}; --json lists all")
     for line in lines:
         click.echo(plain(line, 2000), err=True)
     if result.grid is None:
-        click.echo(f"recore: nothing was written because of {len(result.problems)} problem(s)", err=True)
+        click.echo(f"recore: nothing was written because of {count(len(result.problems), 'problem')}", err=True)
     elif not as_json:
-        click.echo(f"import: {result.rows} rows of {result.grid} from {result.spectra} spectra in {out}")
+        spectra = count(result.spectra, "spectrum", "spectra")
+        click.echo(f"import: {count(result.rows, 'row')} of {result.grid} from {spectra} in {out}")

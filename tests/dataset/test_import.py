@@ -65,7 +65,7 @@ def test_names_by_a_pattern(folder: Path) -> None:
     paths = [folder / file for file in files]
     done = import_command(*paths, "--name", pattern, "--replicates", "mean", "--out", folder / "o.gz")
     assert done.exit_code == 0, done.stderr
-    assert "1 rows of 86 channels, 4000.0 to 600.0 cm-1 from 2 spectra" in done.stdout
+    assert "1 row of 86 channels, 4000.0 to 600.0 cm-1 from 2 spectra" in done.stdout
     for wrong, reason in {"(": "not a valid regular expression", "x": "has no group"}.items():
         done = import_command(folder / "spectra", "--name", wrong, "--out", folder / "p.gz")
         assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1)

@@ -108,7 +108,7 @@ def test_a_bad_table_does_not_fill_the_screen(tmp_path: Path) -> None:
     assert lines.pop(0) == "import: reading"
     assert len(lines) == 8
     assert lines[-2].endswith("all.csv: and 35 more problems; --json lists all")
-    assert lines[-1].endswith("nothing was written because of 41 problem(s)")
+    assert lines[-1].endswith("nothing was written because of 41 problems")
     assert len(json.loads(import_command(*arguments, "--json").stdout)["problems"]) == 41
 
 
