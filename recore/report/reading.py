@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recore.listing import list_names
+from recore.listing import count, list_names
 from recore.pipeline.data import IDS, read_header
 from recore.pipeline.text import plain
 
@@ -62,9 +62,11 @@ def read_data(path: Path) -> SpectralData:
 
     names = read_header(path)
     problems = []
-    repeated = sorted(name for name, count in Counter(names[1:]).items() if count > 1)
+    repeated = sorted(name for name, number in Counter(names[1:]).items() if number > 1)
     if repeated:
-        problems.append(f"these columns occur more than once, and only the first of each is read: {_list(repeated)}")
+        problems.append(
+            f"{count(len(repeated), 'repeated column')}, of which only the first is read: {_list(repeated)}"
+        )
     places = {name: place for place, name in reversed(list(enumerate(names))) if place}
     channels = sorted((name for name in places if _is_wavenumber(name)), key=float, reverse=True)
     if len({float(name) for name in channels}) < len(channels):
@@ -72,14 +74,15 @@ def read_data(path: Path) -> SpectralData:
     targets = [name for name in DETECTION_LIMITS if name in places]
     unknown = sorted(set(places) - {*IDS, *channels, *targets})
     if unknown:
-        problems.append(f"these columns are neither an ID, a wavenumber nor a target: {_list(unknown)}")
+        unknown_columns = count(len(unknown), "unknown column")
+        problems.append(f"{unknown_columns}, neither an ID, a wavenumber nor a target: {_list(unknown)}")
     if names[0] in {*IDS, *targets} or _is_wavenumber(names[0]):
         problems.append(
             f"the first column must be the index, but its name is {plain(names[0], 40)!r}; it is read as the index"
         )
     absent = [name for name in IDS if name not in places]
     if absent:
-        problems.append(f"these columns are missing: {_list(absent)}")
+        problems.append(f"{count(len(absent), 'missing column')}: {_list(absent)}")
     if not channels:
         raise ValueError(
             f"{path}: the name of no column is a wavenumber such as 3997.4, so the file contains no spectra"
@@ -88,7 +91,7 @@ def read_data(path: Path) -> SpectralData:
     table, invalid = _read_table(path, len(names), [places[name] for name in numbers])
     problems += [f"column {plain(numbers[order], 40)!r}: {text}" for order, text in invalid[:LISTED_COLUMNS]]
     if len(invalid) > LISTED_COLUMNS:
-        problems.append(f"{len(invalid) - LISTED_COLUMNS} more columns contain cells that are not numbers")
+        problems.append(f"cells that are not numbers in {count(len(invalid) - LISTED_COLUMNS, 'more column')}")
     columns = {name: _floats(table[str(places[name])]) for name in numbers}
     missing = np.full(len(table), np.nan)
     spectra = np.column_stack([columns[name] for name in channels])
@@ -144,7 +147,7 @@ def _parse_numbers(table: "pa.Table", numeric: list[int]) -> tuple["pa.Table", l
         wrong = values.isna() & ~text.str.lower().isin(["", "nan", "na", "null", "n/a", "#n/a"])
         if wrong.any():
             example = plain(text[wrong].iloc[0], 40)
-            invalid.append((order, f"{wrong.sum()} cells are not numbers, for example {example!r}"))
+            invalid.append((order, f"{count(int(wrong.sum()), 'cell')} without a number, for example {example!r}"))
         table = table.set_column(place, str(place), pa.array(values.astype(float)))
     return table, invalid
 

@@ -1,5 +1,6 @@
 /* What is wrong with the labels of a page's figures: a list of sentences, empty if nothing is. Boxes are those of the
-   text before rotation, with their rotated corners, so that slanted labels side by side do not count as overlapping. */
+   text before rotation, with their rotated corners, so that slanted labels side by side do not count as overlapping. The
+   toolbar counts although it is invisible until the mouse is over the figure. */
 () => {
   const problems = [], width = document.documentElement.clientWidth;
   const box = (element) => {
@@ -22,6 +23,8 @@
     if (element.getBoundingClientRect().right > width + 1) problems.push(`<${element.localName}> "${element.textContent.slice(0, 30)}" sticks out of the page`);
   for (const plot of document.querySelectorAll(".plot")) {
     const name = plot.dataset.figure, frame = plot.getBoundingClientRect();
+    const buttons = [...plot.querySelectorAll(".modebar-btn")].map(box);
+    if (!buttons.length) problems.push(`${name}: no toolbar`);
     const areas = [...plot.querySelectorAll(".nsewdrag, .cbfills")].map(box);
     const labels = [...plot.querySelectorAll("svg text")]
       .filter((text) => text.textContent.trim() && !text.closest(".hoverlayer") && text.checkVisibility({ opacityProperty: true, visibilityProperty: true }))
@@ -29,6 +32,7 @@
     for (const { words, shape, inside } of labels) {
       if (shape.some(({ x, y }) => x < frame.left - 1 || x > frame.right + 1 || y < frame.top - 1 || y > frame.bottom + 1)) problems.push(`${name}: "${words}" sticks out of the figure`);
       if (!inside && areas.some((area) => !apart(shape, area))) problems.push(`${name}: "${words}" is on the plot`);
+      if (buttons.some((button) => !apart(shape, button))) problems.push(`${name}: "${words}" is under the toolbar`);
     }
     labels.forEach((one, i) => labels.slice(i + 1).forEach((other) => {
       if (!apart(one.shape, other.shape)) problems.push(`${name}: "${one.words}" is on "${other.words}"`);

@@ -201,7 +201,7 @@ def test_a_gap_is_reported_with_its_place(looked: Callable[..., Page]) -> None:
         data.iloc[5, data.columns.get_loc(channels(data).columns[3])] = np.nan
 
     page = looked(gap)
-    assert "1 cells of the spectra are not numbers, in 1 rows and 1 channels" in finding_text(
+    assert "1 cell of the spectra without a number, in 1 row and 1 channel (" in finding_text(
         page, "empty channels", "bad"
     )
 
@@ -218,7 +218,7 @@ def test_text_among_numbers_is_reported(looked: Callable[..., Page]) -> None:
 @pytest.mark.parametrize(
     ("change", "name", "level", "words"),
     [
-        (lambda data: data.drop(columns=IDS), "file", "bad", "missing: 'SiteID'"),
+        (lambda data: data.drop(columns=IDS), "file", "bad", "3 missing columns: 'SiteID'"),
         (lambda data: data.assign(notes="x"), "file", "bad", "'notes'"),
         (lambda data: data.assign(SiteID="one"), "one hole", "bad", "one hole"),
         (lambda data: data.assign(DepthFrom=0, DepthTo=20), "no depths", "note", "the same depth"),
@@ -227,9 +227,9 @@ def test_text_among_numbers_is_reported(looked: Callable[..., Page]) -> None:
             lambda data: data.assign(DepthFrom=data["DepthFrom"].where(data.index > 9)),
             "depths missing",
             "bad",
-            "rows have no depth",
+            "10 rows without a depth",
         ),
-        (lambda data: data.assign(**{channels(data).columns[7]: 0.5}), "constant channels", "bad", "1 channels"),
+        (lambda data: data.assign(**{channels(data).columns[7]: 0.5}), "constant channels", "bad", "1 channel with"),
         (lambda data: data.assign(**dict.fromkeys(channels(data), 0.5)), "flat spectra", "bad", "60 rows"),
         (lambda data: data.assign(**dict.fromkeys(channels(data), np.nan)), "empty channels", "bad", "in 60 rows"),
         (lambda data: data.drop(columns=channels(data).columns[10:20]), "gaps between channels", "bad", "the widest"),
@@ -333,15 +333,15 @@ def test_the_command(tmp_path: Path, public: pd.DataFrame) -> None:
 @pytest.mark.parametrize(
     ("header", "cells", "name", "words"),
     [
-        ("\ufeff,SiteID,1000.0,900.0,800.0", "1,a,1,2,3", "file", "missing: 'DepthFrom', 'DepthTo'"),
+        ("\ufeff,SiteID,1000.0,900.0,800.0", "1,a,1,2,3", "file", "2 missing columns: 'DepthFrom', 'DepthTo'"),
         ("i,SiteID,1000.0,1000,900.0", "1,a,1,2,3", "file", "the same wavenumber"),
-        ("i,SiteID,1000.0,1000.0,900.0", "1,a,1,2,3", "file", "occur more than once"),
+        ("i,SiteID,1000.0,1000.0,900.0", "1,a,1,2,3", "file", "1 repeated column,"),
         ("i,SiteID,1e3,nan,-5", "1,a,1,2,3", "file", "neither an ID"),
         ("1000.0,SiteID,900.0,800.0,700.0", "1,a,1,2,3", "file", "must be the index"),
-        ("i,SiteID,1000.0,900.0,800.0", "1,a,1,inf,3", "empty channels", "1 cells"),
+        ("i,SiteID,1000.0,900.0,800.0", "1,a,1,inf,3", "empty channels", "1 cell of"),
         ("i,SiteID,1000.0,900.0,800.0", '1,a,1,"2,5",3', "file", "'2,5'"),
-        ("i,SiteID,1000.0,900.0,800.0", "1,a,1,\x00,3", "file", "not numbers"),
-        ("i,SiteID,1000.0,900.0,800.0", "1,,1,2,3", "holes missing", "1 rows"),
+        ("i,SiteID,1000.0,900.0,800.0", "1,a,1,\x00,3", "file", "1 cell without a number"),
+        ("i,SiteID,1000.0,900.0,800.0", "1,,1,2,3", "holes missing", "1 row without"),
     ],
 )
 def test_odd_headers_and_cells(tmp_path: Path, header: str, cells: str, name: str, words: str) -> None:

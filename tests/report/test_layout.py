@@ -88,6 +88,27 @@ def test_no_label_is_on_another_and_nothing_sticks_out(chromium: Any, page: Path
         assert report.tab.evaluate(FIND_PROBLEMS) == []
 
 
+@pytest.mark.parametrize("page", ["validate", "run"], indirect=True)
+@pytest.mark.parametrize("width", [1280, 390])
+def test_predicted_against_measured_is_a_square_with_equal_axes(chromium: Any, page: Path, width: int) -> None:
+    """For every target, so that the line of equal values always runs from corner to corner."""
+    with open_report(chromium, page, width=width) as report:
+        chooser = report.tab.locator("[data-chooses]")
+        figure = chooser.get_attribute("data-chooses")
+        for choice in range(0, chooser.locator("option").count(), 6):
+            chooser.select_option(str(choice))
+            report.tab.wait_for_timeout(300)
+            area = report.tab.locator(f"#{figure} .nsewdrag").bounding_box()
+            assert area["width"] == pytest.approx(area["height"], abs=1)
+            assert area["width"] > 0.5 * min(width, 600)
+            x, y = report.tab.evaluate(f"""() => {{
+                const {{ xaxis, yaxis }} = document.querySelector("[data-figure={figure}]")._fullLayout;
+                return [xaxis, yaxis].map((axis) => [axis.type, ...axis.range]);
+            }}""")
+            assert x[0] == y[0]
+            assert x[1:] == pytest.approx(y[1:])
+
+
 def test_a_window_that_becomes_narrow(chromium: Any, page: Path) -> None:
     with open_report(chromium, page, width=1280) as report:
         report.tab.set_viewport_size({"width": 390, "height": 900})

@@ -225,6 +225,18 @@ def test_missing_files_are_named_and_the_rest_is_reported(
     write_report(mine)
 
 
+@pytest.mark.parametrize(
+    ("path", "name"), [(".", "work"), ("..", "home"), ("../mine", "mine"), ("dist/mine.tar.gz", "mine.tar.gz")]
+)
+def test_the_submission_has_the_name_of_its_folder_or_archive(mine: Path, path: str, name: str) -> None:
+    """Also if the run was started in a folder of another machine."""
+
+    def start(record: dict[str, Any]) -> None:
+        record["submission"]["path"], record["folder"] = path, "/home/work"
+
+    assert report_run(changed(mine, start)).facts["submission"].startswith(f"{name} (the SHA-256 ")
+
+
 def test_the_public_file_may_have_moved(mine: Path, sample: Path, tmp_path: Path) -> None:
     changed(mine, lambda record: record["data"]["public"].update(path="nowhere.csv.gz"))
     moved = Path(shutil.copy(sample / "public/public.csv.gz", tmp_path / "moved.csv.gz"))

@@ -71,9 +71,9 @@ def test_what_cannot_be_validated_is_one_line(
 def test_targets_without_assays_are_folded_away(validate_changed: Callable[..., Page], tmp_path: Path) -> None:
     page = validate_changed(lambda data: data.drop(columns=TARGETS[2:]))
     section = next(section for section in page.sections if section.name == "target-scores")
-    assert section.folded == {"47 of 49 targets have no assays in these rows": ", ".join(TARGETS[2:])}
+    assert section.folded == {"47 of 49 targets without assays in these rows": ", ".join(TARGETS[2:])}
     html = (tmp_path / "f.html").read_text()
-    assert f"<summary>47 of 49 targets have no assays in these rows</summary><p>{TARGETS[2]}, {TARGETS[3]}" in html
+    assert f"<summary>47 of 49 targets without assays in these rows</summary><p>{TARGETS[2]}, {TARGETS[3]}" in html
     rows = html[html.index('id="targets"') : html.index('id="residuals"')]
     assert [name for name in TARGETS if f"<td>{name}</td>" in rows] == TARGETS[:2]
     assert len(item(page, "targets")) == 49

@@ -19,11 +19,13 @@ from recore.report.validate.workers import SubmissionError, Worker
 
 @pytest.mark.slow
 def test_a_submission_without_alphas_and_with_several_others_has_no_curve(
-    tmp_path: Path, linear_submission: Path, small_file: Path
+    tmp_path: Path, linear_submission: Path, small_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(linear_submission, tmp_path / "s")
     (tmp_path / "s/train.py").write_text(TRAIN.replace("alpha_m", "other_m"))
-    page = validate(tmp_path / "s", small_file, ValidationSettings(repeats=1, minutes=10))
+    monkeypatch.chdir(tmp_path / "s")
+    page = validate(Path(), small_file, ValidationSettings(repeats=1, minutes=10))
+    assert page.facts["submission"] == "s"
     section = next(section for section in page.sections if section.name == "curve")
     assert section.items == ()
     assert "--curve NAME: other_min, other_max, alphas" in section.note
@@ -31,7 +33,7 @@ def test_a_submission_without_alphas_and_with_several_others_has_no_curve(
 
 def test_nothing_is_left_in_a_submissions_folder(numbers: Path, linear_submission: Path) -> None:
     facts = json.loads((numbers / "contents.json").read_text())["facts"]
-    assert facts["submission"] == str(linear_submission)
+    assert facts["submission"] == linear_submission.name
     assert {path.name for path in linear_submission.iterdir()} == {"preprocess.py", "train.py"}
 
 

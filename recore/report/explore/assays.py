@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recore.listing import list_names
+from recore.listing import count, list_names
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import (
     ABOVE,
@@ -49,7 +49,7 @@ STATES = (
     "For each target the shares of the rows with a value, with the value of the detection limit, and without a value."
 )
 BOXES = "The box contains the middle half of the values, the whiskers nine tenths. Ticks: the lowest and highest value."
-NOT_MEASURED = "{count} targets without assays"
+NOT_MEASURED = "{targets} without assays"
 
 
 def section(data: SpectralData) -> tuple[Section, list[PageFinding]]:
@@ -62,7 +62,7 @@ def section(data: SpectralData) -> tuple[Section, list[PageFinding]]:
     empty = table["assay"][table["measured"] == 0].tolist()
     items: list[Figure | Table] = [_states(measured), _boxes(measured)] if len(measured) else []
     items.append(Table("assays", "All assays", "Each in its own unit.", table, empty))
-    folded = {NOT_MEASURED.format(count=len(empty)): ", ".join(empty)} if empty else {}
+    folded = {NOT_MEASURED.format(targets=count(len(empty), "target")): ", ".join(empty)} if empty else {}
     note = NOTE.format(repeats=LIMIT_REPEATS, share=LIMIT_SHARE)
     return Section("assays", TITLE, READING, items, note, folded), _findings(table)
 
@@ -167,26 +167,26 @@ def _findings(table: "pd.DataFrame") -> list[PageFinding]:
         & (table["different values"] > UPPER_REPEATS)
     )
     cases: tuple[tuple[Level, str, pd.Series[bool], str], ...] = (
-        ("note", "assays not measured", measured == 0, "have no values"),
-        ("note", "assays missing", (measured > 0) & (table["missing"] > 0), "have no value in some rows"),
+        ("note", "assays not measured", measured == 0, "without any value"),
+        ("note", "assays missing", (measured > 0) & (table["missing"] > 0), "without a value in some rows"),
         (
             "note",
             "assays at the limit",
             table["at limit"] > MANY_AT_LIMIT * measured,
-            "have their lowest value in more than half of the rows",
+            "with the lowest value in more than half of the rows",
         ),
-        ("bad", "assays not positive", table["zero or less"] > 0, "have values of zero or less"),
+        ("bad", "assays not positive", table["zero or less"] > 0, "with values of zero or less"),
         (
             "bad",
             "assays constant",
             (measured > 1) & (table["different values"] == 1),
-            "have the same value in all rows",
+            "with the same value in all rows",
         ),
         (
             "note",
             "assays at an upper limit",
             at_upper_limit,
-            f"have their highest value in more than {UPPER_SHARE:.0%} of the rows",
+            f"with the highest value in more than {UPPER_SHARE:.0%} of the rows",
         ),
     )
     findings = []
@@ -196,6 +196,6 @@ def _findings(table: "pd.DataFrame") -> list[PageFinding]:
             text = f"{len(names)} of {len(table)} targets {text}: {list_names(names, LISTED)}"
             findings.append(PageFinding(level, name, text, "assays", {"assays": names}))
     if not findings:
-        text = f"all {len(table)} targets are measured in every row"
+        text = "all targets are measured in every row"
         findings.append(PageFinding("good", "assays whole", text, "assays"))
     return findings

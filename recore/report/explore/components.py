@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recore.listing import count
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import (
     BLUE,
@@ -48,17 +49,20 @@ READING = (
     "ones are minerals, jagged ones are noise, and a peak at carbon dioxide is air."
 )
 NOTE = (
-    "{kept} components explain {explained:.1%} of the variance of {rows} rows in {bins} bins of {width} channels. The "
-    "figures show at most {points} of the rows beyond a limit, and as many of the others; the CSV files contain all. "
+    "Components that are kept: {kept}, which explain {explained:.1%} of the variance of {rows} in {bins} of {width}. "
     "The limits are at {confidence:.0%}: T2 by the F distribution, Q by Box's chi-square approximation (1954). Both "
     "hold for rows that the components were not fitted on: with a hundred rows or fewer, hardly any row is beyond a "
     "limit."
+)
+THINNED = (
+    " The figures show at most {points:,} of the rows beyond a limit, and as many of the others; the CSV files contain "
+    "all."
 )
 NOT_DRAWN = "Not drawn: {reason}."
 SCORES = "Each point is a row; rows close to each other have similar spectra. Colours: the holes that differ most."
 LOADINGS = "The bands in which rows differ: what a score adds to the mean spectrum. The first three components."
 LIMITS = (
-    "{beyond} of {rows} rows are beyond a limit (dashed). On the right: much of what other rows have too. At the top: "
+    "Beyond a limit (dashed): {beyond} of {rows}. On the right: much of what other rows have too. At the top: "
     "something that no other row has."
 )
 OUTLYING = "The rows that are furthest beyond a limit, after SNV, and the median of all rows."
@@ -77,12 +81,13 @@ def section(
     note = NOTE.format(
         kept=model.kept,
         explained=model.shares.sum(),
-        rows=len(shapes.values),
-        bins=len(shapes.wavenumbers),
-        width=shapes.width,
-        points=f"{SHOWN_POINTS:,}",
+        rows=count(len(shapes.values), "row"),
+        bins=count(len(shapes.wavenumbers), "bin"),
+        width=count(shapes.width, "channel"),
         confidence=CONFIDENCE,
     )
+    if len(table) > SHOWN_POINTS:
+        note += THINNED.format(points=SHOWN_POINTS)
     items: list[Figure | Table] = [
         _scores(table, model, holes, beyond),
         _loadings(shapes, model),
@@ -123,7 +128,7 @@ def add_points_by_hole(plot: "PlotlyFigure", table: "pd.DataFrame", holes: list[
     named = holes[:NAMED]
     series = [(short_name(name), table["SiteID"] == name, COLOURS[order], 7, 0.9) for order, name in enumerate(named)]
     if len(holes) > NAMED:
-        others = f"{len(holes) - NAMED} other holes"
+        others = count(len(holes) - NAMED, "other hole")
         series.append((others, ~table["SiteID"].isin(named), GREY, 4, 0.6))
     for order, (name, chosen, colour, size, opacity) in reversed(list(enumerate(series))):
         rows = table[chosen]
@@ -195,7 +200,7 @@ def _limits(table: "pd.DataFrame", model: Components, beyond: np.ndarray) -> Fig
         )
     for add_line in (plot.add_vline, plot.add_hline):
         add_line(1, line={"color": GREY, "dash": "dash"})
-    summary = LIMITS.format(beyond=int(beyond.sum()), rows=len(table)) + count_outside(outside)
+    summary = LIMITS.format(beyond=int(beyond.sum()), rows=count(len(table), "row")) + count_outside(outside)
     return Figure("outliers", "Hotelling's T2 and Q", summary, plot, numbers)
 
 
@@ -244,8 +249,8 @@ def _findings(table: "pd.DataFrame", model: Components, beyond: np.ndarray) -> l
     ratio = _ratio(table, model)
     values = {"rows": int(beyond.sum()), "share_t2": t2, "share_q": q, "furthest": float(ratio.max())}
     text = (
-        f"{int(beyond.sum())} of {len(table)} rows are beyond the limit of T2 ({t2:.1%}) or Q ({q:.1%}); "
-        "1 % each is usual"
+        f"{int(beyond.sum())} of {count(len(table), 'row')} beyond the limit of T2 ({t2:.1%}) or Q ({q:.1%}); about 1 "
+        "% is usual for each"
     )
     if ratio.max() > FAR:
         row = table.iloc[int(np.argmax(ratio))]

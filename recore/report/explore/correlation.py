@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recore.listing import list_names
+from recore.listing import count, list_names
 from recore.report.page.content import Figure, PageFinding, Section, Table
 from recore.report.page.figures import DIVERGING, as_float32, new_figure
 from recore.report.page.regions import mark_regions, wavenumber_axis
@@ -46,7 +46,7 @@ def section(data: SpectralData, shapes: Binned) -> tuple[Section, list[PageFindi
     strongest = _strongest(table, shapes)
     items = (_heat_map(table, shapes), strongest)
     high = strongest.numbers[strongest.numbers["correlation"].abs() >= HIGH_CORRELATION]
-    text = f"{len(high)} of {len(table)} assays have a correlation of at least {HIGH_CORRELATION} with some band"
+    text = f"{len(high)} of {count(len(table), 'assay')} with a correlation of at least {HIGH_CORRELATION} at some band"
     if len(high):
         text += f": {list_names(high['assay'].tolist(), LISTED)}"
     finding = PageFinding("note", "correlation", text, "correlation", {"assays": high["assay"].tolist()})

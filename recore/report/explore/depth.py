@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recore.listing import count
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import (
     COLOURS,
@@ -37,7 +38,7 @@ READING = (
 )
 NOTE = (
     "The logs are of the holes that differ most; at most {samples} samples of each hole are drawn. The figure of all "
-    "holes has {steps} steps of depth and shows the mean of the samples in each."
+    "holes shows the mean of the samples in each of {steps} equal ranges of depth."
 )
 NO_DEPTH, ONE_DEPTH = "no row has a depth", "all rows have the same depth"
 NOT_DRAWN = "No logs are drawn: {reason}."
@@ -78,24 +79,27 @@ def _intervals(data: SpectralData) -> tuple["pd.DataFrame", list[PageFinding]]:
     )
     holes = holes.assign(overlapping=counts.reindex(holes.index).fillna(0).astype(int)).reset_index()
     cases: tuple[tuple[Level, str, pd.Series[bool], str], ...] = (
-        ("bad", "depths missing", frame["from"].isna() | frame["to"].isna(), "have no depth"),
-        ("bad", "depths reversed", frame["to"] < frame["from"], "end above their start"),
-        ("bad", "depths negative", frame["from"] < 0, "start at a negative depth, above the ground"),
-        ("bad", "holes missing", frame["SiteID"] == "", "have no hole (SiteID)"),
+        ("bad", "depths missing", frame["from"].isna() | frame["to"].isna(), "without a depth"),
+        ("bad", "depths reversed", frame["to"] < frame["from"], "with an end above the start"),
+        ("bad", "depths negative", frame["from"] < 0, "with a negative depth, above the ground"),
+        ("bad", "holes missing", frame["SiteID"] == "", "without a hole (SiteID)"),
     )
     findings = []
     for level, name, wrong, text in cases:
         if wrong.any():
             rows, first = int(wrong.sum()), short_name(frame["index"][wrong].iloc[0])
             findings.append(
-                PageFinding(level, name, f"{rows} rows {text} (first: index {first})", "depth", {"rows": rows})
+                PageFinding(
+                    level, name, f"{count(rows, 'row')} {text} (the first: index {first})", "depth", {"rows": rows}
+                )
             )
     depths_vary = len(known) > 0 and bool(np.ptp(known[["from", "to"]].to_numpy(), axis=0).any())
     if overlapping.any() and depths_vary:
         row = known[overlapping].iloc[0]
         text = (
-            f"{int(overlapping.sum())} rows start above the end of another row of their hole (first: index "
-            f"{short_name(row['index'])} of {short_name(row['SiteID'])}, at {row['from']:g} m): repeats or wrong depths"
+            f"{count(int(overlapping.sum()), 'row')} with a start above the end of another row of the same hole (the "
+            f"first: index {short_name(row['index'])} of {short_name(row['SiteID'])}, at {row['from']:g} m): repeats "
+            "or wrong depths"
         )
         findings.append(PageFinding("note", "depths overlap", text, "depth", {"rows": int(overlapping.sum())}))
     if len(holes) == 1:
@@ -103,7 +107,7 @@ def _intervals(data: SpectralData) -> tuple["pd.DataFrame", list[PageFinding]]:
         findings.append(PageFinding("bad", "one hole", text, "depth"))
     if not findings and depths_vary:
         depths = f"{holes['shallowest'].min():g} to {holes['deepest'].max():g} m"
-        text = f"{len(holes)} holes, {depths}; no sample overlaps another"
+        text = f"{count(len(holes), 'hole')}, {depths}; no sample overlaps another"
         findings.append(PageFinding("good", "depths sound", text, "depth", {"holes": len(holes)}))
     return holes, findings
 

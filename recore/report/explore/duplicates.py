@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recore.listing import count
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import BLUE, GREY, LOG_TICKS, VERMILION, new_figure, short_name
 from recore.report.reading import Floats, SpectralData
@@ -42,7 +43,7 @@ NOTE = (
 )
 NOT_DRAWN = "Not drawn: fewer than 2 rows have a valid spectrum."
 HISTOGRAM = "Distance of each row to its nearest neighbour. Rows left of the dashed line count as the same sample."
-IDENTICAL = " {rows} rows with a smaller distance than the axis shows are in the first bar."
+IDENTICAL = " The first bar includes {rows} with a smaller distance than the axis shows."
 
 
 def section(
@@ -163,7 +164,7 @@ def _histogram(nearest: "pd.DataFrame", unit: float, limit: float) -> Figure:
     summary = HISTOGRAM
     outside = int((distance < LOWEST).sum())
     if outside:
-        summary += IDENTICAL.format(rows=outside)
+        summary += IDENTICAL.format(rows=count(outside, "row"))
     return Figure("neighbours", "The nearest spectrum", summary, plot, numbers)
 
 
@@ -180,9 +181,9 @@ def _findings(duplicates: "pd.DataFrame", noise: float) -> list[PageFinding]:
         if chosen.any():
             pair = duplicates[chosen].iloc[0]
             text = (
-                f"{int(chosen.sum())} pairs of rows {where} have the same spectrum, with a distance close to the "
-                f"noise; the nearest are index {short_name(pair['index_1'])} of {short_name(pair['SiteID_1'])} and "
-                f"{short_name(pair['index_2'])} of {short_name(pair['SiteID_2'])}"
+                f"{count(int(chosen.sum()), 'pair')} of rows {where} with the same spectrum: their distance is close "
+                f"to the noise (the nearest: index {short_name(pair['index_1'])} of {short_name(pair['SiteID_1'])} and "
+                f"{short_name(pair['index_2'])} of {short_name(pair['SiteID_2'])})"
             )
             findings.append(PageFinding(level, name, text, "duplicates", {"pairs": int(chosen.sum())}))
     if not findings:

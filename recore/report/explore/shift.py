@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recore.listing import count
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import (
     BLUE,
@@ -42,12 +43,13 @@ READING = (
     "public row contains, and predictions for them are guesses."
 )
 NOTE = (
-    "The limits are those of the public rows, at {confidence:.0%}. Of {holes} public holes, at most the first "
-    "{held_out_holes} are held out, one at a time. The classifier is a logistic regression on the scores of at most "
-    "{rows} rows and {most_holes} holes of each file, tested on holes that it was not trained on. For comparison it is "
-    "also trained {splits} times to separate two random groups of public holes, one of them as large as the private "
-    "data."
+    "The limits are those of the public rows, at {confidence:.0%}. {holes} held out, one at a time. The classifier is "
+    "a logistic regression on the scores of at most {rows} rows and {most_holes} holes of each file, tested on holes "
+    "that it was not trained on. For comparison it is also trained {splits} times to separate two random groups of "
+    "public holes, one of them as large as the private data."
 )
+ALL_HELD_OUT = "All public holes are"
+SOME_HELD_OUT = f"The first {HELD_OUT_HOLES} of {{holes}} public holes are"
 NOT_COMPARABLE = "private data cannot be compared with public data: {reason}"
 NOT_DRAWN = "Not drawn: {reason}."
 POINTS = (
@@ -77,10 +79,10 @@ def section(
     holes = held_out_holes(data, shapes, private, private_shapes, model)
     private_hole = private.hole[private_shapes.rows]
     comparison = compare_sets(shapes.values, data.hole[shapes.rows], private_shapes.values, private_hole)
+    holes_of_file = len(set(data.hole))
     note = NOTE.format(
         confidence=CONFIDENCE,
-        holes=len(set(data.hole)),
-        held_out_holes=HELD_OUT_HOLES,
+        holes=ALL_HELD_OUT if holes_of_file <= HELD_OUT_HOLES else SOME_HELD_OUT.format(holes=holes_of_file),
         rows=MOST_ROWS,
         most_holes=MOST_HOLES,
         splits=RANDOM_SPLITS,
@@ -92,7 +94,7 @@ def section(
 def channel_difference(data: SpectralData, private: SpectralData) -> str:
     """How the channels of the two files differ, which makes them incomparable; empty if they are the same."""
     if len(data.wavenumbers) != len(private.wavenumbers):
-        return f"{len(data.wavenumbers)} public channels and {len(private.wavenumbers)} private ones"
+        return f"{count(len(data.wavenumbers), 'public channel')} and {len(private.wavenumbers)} private"
     if not np.array_equal(data.wavenumbers, private.wavenumbers):
         place = int(np.argmax(data.wavenumbers != private.wavenumbers))
         return f"channel {data.wavenumbers[place]:g} is {private.wavenumbers[place]:g} in the private data"
@@ -179,7 +181,7 @@ def _held_out_figure(holes: "pd.DataFrame") -> Figure:
                 showlegend=place == 0,
                 marker={"color": colour, "symbol": symbol, "size": 9, "opacity": 0.8},
                 text=[
-                    f"{short_name(hole)}, {rows} rows"
+                    f"{short_name(hole)}, {count(rows, 'row')}"
                     for hole, rows in zip(drawn["SiteID"], drawn["rows"], strict=True)
                 ],
                 hovertemplate="%{text}: %{y:.1%}<extra></extra>",
@@ -229,5 +231,5 @@ def _auc_finding(comparison: TwoSample) -> PageFinding:
         if comparison.auc > max(highest, HIGH_AUC):
             level = "bad"
     if not comparison.by_hole:
-        text += "; tested on rows, because one file has only a single hole, and any hole can be recognised in this way"
+        text += "; tested on rows, because one file has only one hole: in this way any hole can be recognised"
     return PageFinding(level, "shift auc", text, "shift", dict(vars(comparison)))

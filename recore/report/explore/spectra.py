@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recore.listing import count
 from recore.report.explore.holes import HoleSpectra
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import (
@@ -43,11 +44,10 @@ READING = (
     "outside the bands, a hole that differs at all wavenumbers (another instrument, another way of grinding), and "
     "carbon dioxide that differs between holes (the background measurement was old)."
 )
-NOTE = (
-    "The bands are computed from all {rows} rows. Of {channels} channels, the figures show one in {step}; the CSV "
-    "files contain all of them. The {named} holes that differ most from the median of all holes have their own lines. "
-    "The CSV file has the quantiles of {written} of {holes} holes."
-)
+NOTE = "The bands are computed from all rows."
+THINNED = " The figures show one in {step} channels; the CSV files contain all of them."
+NAMED_HOLES = " Only the {named} holes that differ most from the median of all holes have their own lines."
+FIRST_WRITTEN = " The CSV file has the quantiles of the first {written} of {holes} holes."
 ALL_ROWS = "Quantiles of the spectra of all rows, channel by channel."
 ALL_ROWS_PRIVATE = " Dashed orange line: the median of the private rows."
 BY_HOLE = (
@@ -80,14 +80,11 @@ def section(
     if sum(hole.shape is not None for hole in holes) > 1:
         items.append(_differences(shapes, holes))
     items.append(table_of_regions())
-    note = NOTE.format(
-        rows=data.rows,
-        step=_step(len(data.wavenumbers)),
-        channels=len(data.wavenumbers),
-        named=min(NAMED, len(holes)),
-        written=min(WRITTEN_HOLES, len(holes)),
-        holes=len(holes),
-    )
+    step = _step(len(data.wavenumbers))
+    note = NOTE
+    note += THINNED.format(step=step) if step > 1 else ""
+    note += NAMED_HOLES.format(named=NAMED) if len(holes) > NAMED else ""
+    note += FIRST_WRITTEN.format(written=WRITTEN_HOLES, holes=len(holes)) if len(holes) > WRITTEN_HOLES else ""
     return Section("spectra", TITLE, READING, items, note), _findings(data)
 
 
@@ -180,22 +177,27 @@ def _findings(data: SpectralData) -> list[PageFinding]:
         row, channel = np.argwhere(empty)[0]
         first = f"index {short_name(data.index[row])}, channel {data.wavenumbers[channel]:g}"
         text = (
-            f"{int(empty.sum())} cells of the spectra are not numbers, in {rows} rows and {channels} channels "
-            f"(the first: {first}), and a submission fails on them"
+            f"{count(int(empty.sum()), 'cell')} of the spectra without a number, in {count(rows, 'row')} and "
+            f"{count(channels, 'channel')} (the first: {first}): a submission fails on them"
         )
         add("bad", "empty channels", text, cells=int(empty.sum()), rows=rows, channels=channels)
     not_empty = data.spectra[:, ~empty.all(axis=0)]
     constant = int((np.nanmin(not_empty, axis=0) == np.nanmax(not_empty, axis=0)).sum())
     if data.rows > 1 and constant:
-        add("bad", "constant channels", f"{constant} channels have the same value in all rows", channels=constant)
+        add(
+            "bad",
+            "constant channels",
+            f"{count(constant, 'channel')} with the same value in all rows",
+            channels=constant,
+        )
     complete = data.spectra[~empty.any(axis=1)]
     flat = int((np.ptp(complete, axis=1) == 0).sum())
     if flat and len(data.wavenumbers) > 1:
-        text = f"{flat} rows have the same value in all channels, so they contain no spectrum"
+        text = f"{count(flat, 'row')} with the same value in all channels, which is not a spectrum"
         add("bad", "flat spectra", text, rows=flat)
     repeated = data.rows - len(set(data.index.tolist()))
     if repeated:
-        add("bad", "index repeated", f"{repeated} rows have the same index as an earlier row", rows=repeated)
+        add("bad", "index repeated", f"{count(repeated, 'row')} with the same index as an earlier row", rows=repeated)
     steps = -np.diff(data.wavenumbers)
     if len(steps) and (steps > WIDE_STEP * np.median(steps)).any():
         place = int(np.argmax(steps))
@@ -209,7 +211,8 @@ def _findings(data: SpectralData) -> list[PageFinding]:
         text = f"the median of all channels is {median:.3g}; is this absorbance?"
         add("bad", "not absorbance", text, median=median)
     if not findings:
-        text = f"all channels of all rows are numbers: {data.rows} rows x {len(data.wavenumbers)} channels"
+        size = f"{count(data.rows, 'row')}, {count(len(data.wavenumbers), 'channel')}"
+        text = f"every value of the spectra is a number: {size}"
         add("good", "spectra whole", text, rows=data.rows, channels=len(data.wavenumbers))
     return findings
 

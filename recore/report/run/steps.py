@@ -20,10 +20,9 @@ LOOKS = {"Completed": (BLUE, ""), "Failed": (VERMILION, "x"), "Stopped": (OCHRE,
 
 TITLE = "Steps"
 READING = (
-    "Good: all steps have the state Completed, training takes most of the time, the public and the private steps run "
-    "at the same time, and memory is far below 100 %. Bad: a failed step (its reason, its last lines and where to look "
-    "are below), memory above 90 % (the job is killed if there are more rows), training close to the hour that is "
-    "allowed."
+    "Good: all steps have the state Completed, training takes most of the time, and memory is far below 100 %. Bad: a "
+    "failed step (its reason, its last lines and where to look are below), memory above 90 % (the job is killed if "
+    "there are more rows), training close to the hour that is allowed."
 )
 NOTE = (
     "Instances: {instances}. Memory is the highest utilisation recorded by CloudWatch. A step's duration includes "

@@ -78,7 +78,7 @@ def fit_components(values: Floats) -> Components:
     from chemotools.outliers import HotellingT2, QResiduals
 
     if len(values) < FEWEST_ROWS:
-        raise ValueError(f"{len(values)} rows have a spectrum, but at least {FEWEST_ROWS} are needed")
+        raise ValueError(f"at least {FEWEST_ROWS} rows with a spectrum are needed, and the file has {len(values)}")
     if not np.ptp(values, axis=0).any():
         raise ValueError("all spectra are equal")
     variances = principal_components(values, min(values.shape)).explained_variance_

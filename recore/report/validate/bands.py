@@ -34,8 +34,8 @@ READING = (
 SENSITIVITY_NOTE = (
     "Sensitivity: how much the prediction changes if one bin increases by its standard deviation and all other bins "
     "stay the same. It is the mean slope over {probes} rows of a model that is trained on all rows, times the standard "
-    "deviation of the bin: for a linear model, the coefficient times the standard deviation. A model of steps, such as "
-    "trees, has no slope, and neither has a prediction at a limit. "
+    "deviation of the bin: for a linear model, the coefficient times the standard deviation. The slope of a model "
+    "that predicts in steps, such as trees, is not meaningful. "
 )
 FEWER_PROBES = "More rows (at most {limit}) would have taken too much of the time; --minutes sets the time. "
 PATTERN_NOTE = (

@@ -125,18 +125,23 @@ def fit_and_predict(
     return predicted
 
 
+def fills_gaps(measured: Floats) -> bool:
+    """Whether gaps are filled with means, because targets (rows, targets) have gaps in too many sets of rows."""
+    return bool(np.unique(~np.isnan(measured), axis=1).shape[1] > MAX_PATTERNS)
+
+
 def group_targets(measured: Floats) -> Iterator[tuple[Rows, Rows, Floats]]:
     """Targets that are measured on the same rows: (rows, columns, their assays).
 
     If that would be more than MAX_PATTERNS groups, all targets form one, each gap filled with the target's mean.
     """
     is_measured = ~np.isnan(measured)
-    patterns, pattern_of = np.unique(is_measured, axis=1, return_inverse=True)
-    if patterns.shape[1] > MAX_PATTERNS:
+    if fills_gaps(measured):
         columns = np.flatnonzero(is_measured.any(axis=0))
         assays = measured[:, columns]
         yield np.arange(len(measured)), columns, np.where(np.isnan(assays), np.nanmean(assays, axis=0), assays)
         return
+    patterns, pattern_of = np.unique(is_measured, axis=1, return_inverse=True)
     for number, pattern in enumerate(patterns.T):
         if pattern.any():
             rows, columns = np.flatnonzero(pattern), np.flatnonzero(pattern_of == number)

@@ -6,6 +6,7 @@ import numpy as np
 
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import ABOVE, BLUE, GREY, new_figure, with_opacity
+from recore.report.validate.baselines import fills_gaps
 from recore.report.validate.plan import SPLIT_NAMES, SPLITS
 from recore.report.validate.validation import ValidationResult
 
@@ -28,17 +29,24 @@ NOTE = (
     "part. mean: the mean of the training part. one band: a straight line on the one best bin. RandomNumbers: the "
     "method that won the challenge, ridge regression on spectra that are divided by their maximum and averaged over 7 "
     "channels, with a regularisation strength per target. PLS: partial least squares of all targets at once after "
-    "standard normal variate, with the number of components per target that is best on a held-out part. If targets "
-    "have gaps in more than 8 different sets of rows, the baselines fill each gap with the target's mean. Whiskers: "
-    "the standard deviation over the seeds."
+    "standard normal variate, with the number of components per target that is best on a held-out part."
 )
+ONLY_MEAN = (
+    "All methods use the same folds, those of the first seed. mean: the mean of the training part; the other baselines "
+    "cannot be fitted, because spectra have gaps."
+)
+FILLED = " Targets have gaps in many different rows, so the baselines fill each gap with the target's mean."
+WHISKERS = " Whiskers: the standard deviation over the seeds."
 
 
 def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
     """The section and its findings."""
     table = compare_scores(result)
     repeats = Table("repeats", "This submission, by seed", "Each seed has other folds.", list_repeats(result))
-    return Section("comparison", TITLE, READING, (_bars(table), repeats), NOTE), [
+    note = ONLY_MEAN if {name for _, name in result.baselines} == {"mean"} else NOTE
+    note += FILLED if note == NOTE and fills_gaps(result.measured) else ""
+    note += WHISKERS if table["sd over seeds"].notna().any() else ""
+    return Section("comparison", TITLE, READING, (_bars(table), repeats), note), [
         _score_finding(result),
         _baseline_finding(table),
         *_leak_findings(result),
@@ -93,7 +101,9 @@ def _bars(table: "pd.DataFrame") -> Figure:
                 error_x={"array": deviations, "visible": bool(deviations.notna().any()), "color": "#888888"},
                 hovertemplate="%{y}, %{fullData.name}: %{x:.4f}<extra></extra>",
             )
-    summary = "The challenge's score of each method, cross-validated on held-out drill holes and on held-out rows."
+    summary = (
+        f"The challenge's score of each method, cross-validated on {' and on '.join(dict.fromkeys(table['held out']))}."
+    )
     return Figure("comparison-scores", "Scores of the baselines and this submission", summary, plot, table)
 
 

@@ -37,14 +37,15 @@ NOTE = (
     "out. A target that was not measured in any of the drawn holes adds nothing to the score."
 )
 TOO_FEW_HOLES = "Not drawn: there are too few drill holes."
-SKIPPED = "Not drawn: there was no time for it, or there are too few drill holes; --minutes sets the time."
+SKIPPED = "Not drawn: there was no time for it; --minutes sets the time."
 
 
 def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
     """The section and its findings."""
     table = learning_curve(result)
     if len(table) < 2:
-        return Section("learning", TITLE, READING, (), SKIPPED if result.skipped else TOO_FEW_HOLES), []
+        no_time = any(each.purpose == "learning" for each in result.skipped)
+        return Section("learning", TITLE, READING, (), SKIPPED if no_time else TOO_FEW_HOLES), []
     return Section("learning", TITLE, READING, (_curve(table, result),), NOTE), [_finding(table)]
 
 
@@ -83,7 +84,7 @@ def _curve(table: "pd.DataFrame", result: ValidationResult) -> Figure:
             line={"color": COLOURS[order], "dash": DASHES[order % len(DASHES)], "width": 2.5 if order == 0 else 1.5},
             marker={"symbol": edge_symbols(outside, "circle", "y"), "size": 8},
             customdata=table[name],
-            hovertemplate="%{x:.3g} holes: %{customdata:.4f}<extra>%{fullData.name}</extra>",
+            hovertemplate="training holes: %{x:.3g}; %{customdata:.4f}<extra>%{fullData.name}</extra>",
         )
     summary = (
         "The score over the number of training holes, and R2 of the targets with the highest weights; click on a name "

@@ -42,9 +42,10 @@ READING = (
 NOTE = (
     "Predictions for {split}, first seed. Residual: predicted - measured, in standard deviations of the target. Of "
     "each target about {points} points are drawn, always including the highest values and the largest residuals; "
-    "predicted.csv has all rows. Over depth, the median of {steps} steps with the same number of rows is drawn; of "
-    "holes at most {holes}."
+    "predicted.csv has all rows."
 )
+FIRST_HOLES = " Of the {holes} holes, the first {drawn} are drawn."
+DEPTHS = " Over depth: the medians of {steps} groups of neighbouring depths with equally many rows."
 NOTHING_PREDICTED = "Not drawn: no target varies and was predicted."
 NO_DEPTHS = " Nothing is drawn over depth, because no row has a depth, or all rows have the same."
 
@@ -54,13 +55,17 @@ def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
     if not result.ranked_targets:
         return Section("residuals", TITLE, READING, (), NOTHING_PREDICTED), []
     split = SPLIT_NAMES[result.splits[0]]
-    note = NOTE.format(split=split, points=DRAWN_POINTS, steps=DEPTH_STEPS, holes=DRAWN_HOLES)
+    note = NOTE.format(split=split, points=DRAWN_POINTS)
     residuals = (result.first(result.splits[0]) - result.measured) / result.deviations
     by_hole = mean_residuals(result, residuals)
     items = [predicted_figure(result, holes_to_name(by_hole, result)), _heatmap(by_hole, result)]
+    holes = by_hole["SiteID"].nunique()
+    if holes > DRAWN_HOLES:
+        note += FIRST_HOLES.format(holes=holes, drawn=DRAWN_HOLES)
     depths = result.data.depth[np.isfinite(result.data.depth)]
     if len(depths) > 1 and np.ptp(depths) > 0:
         items.append(_over_depth(result, residuals))
+        note += DEPTHS.format(steps=min(DEPTH_STEPS, len(depths)))
     else:
         note += NO_DEPTHS
     return Section("residuals", TITLE, READING, items, note), _findings(by_hole, result)
@@ -153,7 +158,7 @@ def _findings(by_hole: "pd.DataFrame", result: ValidationResult) -> list[PageFin
         return [PageFinding("good", "holes", text, "residuals")]
     counts = large["SiteID"].value_counts()
     text = (
-        f"{len(counts)} of {count(by_hole['SiteID'].nunique(), 'hole')} have a mean residual of more than one standard "
+        f"{len(counts)} of {count(by_hole['SiteID'].nunique(), 'hole')} with a mean residual of more than one standard "
         f"deviation in some target; {short_name(counts.index[0])} in {counts.iloc[0]} of "
         f"{count(len(result.ranked_targets), 'target')}"
     )

@@ -45,17 +45,19 @@ def validate(
 
 
 def _facts(result: ValidationResult, submission: Path, public: Path) -> dict[str, str]:
-    rows, seed = len(result.data.index), result.settings.seed
+    rows, holes = len(result.data.index), len(set(result.data.hole))
+    last = int(result.completed(result.splits[0], "default")[-1].setting)
+    seeds = f"seeds {result.settings.seed} to {result.settings.seed + last}" if last else f"seed {result.settings.seed}"
     possible = result.challenge.possible(result.r2(result.first(result.splits[0])))
     thinned = "" if rows == result.rows_of_file else f" of {result.rows_of_file:,}, evenly from every hole"
     return {
         "submission": submission.resolve().name or str(submission),
         "file": str(public),
         "rows used": f"{rows:,}{thinned}",
-        "holes": f"{len(set(result.data.hole)):,}",
+        "holes": f"{holes:,}",
         "inputs": f"{len(result.columns):,}",
         "best possible score": f"{possible:g} of {result.challenge.weights.sum():g}",
-        "folds": f"at most {FOLDS}, seeds {seed} to {seed + result.settings.repeats - 1}",
+        "folds": f"{min(FOLDS, holes if holes > 1 else rows)}, {seeds}",
         "time": f"{result.seconds:.0f} s",
     }
 
@@ -66,14 +68,15 @@ def _data_findings(result: ValidationResult) -> list[PageFinding]:
     rows, holes = len(result.data.index), len(set(result.data.hole))
     if holes == 1:
         text = (
-            "there is only one hole, so single rows were held out but not their neighbours: other holes will score less"
+            "there is only one hole, so single rows were held out, and models were trained on their neighbours: expect "
+            "a lower score on other holes"
         )
         findings.append(PageFinding("bad", "one hole", text, "comparison"))
     elif holes < FEW_HOLES:
-        text = f"{holes} holes: each is held out on its own, the same for every seed; one more could change all results"
+        text = f"there are only {holes} holes: each is held out on its own, and one more could change all results"
         findings.append(PageFinding("note", "few holes", text, "comparison"))
     if rows < FEW_ROWS:
-        text = f"{rows} rows: differences of a few hundredths can be chance"
+        text = f"there are only {rows} rows: differences of a few hundredths can be due to chance"
         findings.append(PageFinding("note", "few rows", text, "comparison"))
     if len({name for _, name in result.baselines}) == 1:
         text = "spectra have gaps, so the mean is the only baseline that could be fitted"
@@ -81,8 +84,8 @@ def _data_findings(result: ValidationResult) -> list[PageFinding]:
     if result.skipped:
         names = ", ".join(sorted({PURPOSES[each.purpose] for each in result.skipped}))
         text = (
-            f"not everything was computed within --minutes {result.settings.minutes:g}: left out are some {names}; the "
-            "held-out score is complete, and a larger --minutes adds them"
+            f"not everything could be computed within --minutes {result.settings.minutes:g}; missing or incomplete: "
+            f"{names}; the held-out score is complete"
         )
         findings.append(PageFinding("note", "time", text, "", {"skipped": len(result.skipped)}))
     return findings

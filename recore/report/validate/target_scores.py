@@ -32,13 +32,14 @@ TITLE = "Targets"
 READING = (
     "Good: the two marks of a target are close together and far to the right, and targets with a high weight have "
     "little left to gain. Bad: a mark left of zero (the mean would be better: the target costs score), a long line "
-    "between the marks (the model has learnt the hole instead of the rock), a wide whisker (other folds give another "
-    "result)."
+    "between the marks (the model has learnt the hole instead of the rock)."
 )
+WIDE = " A wide whisker is bad, too: other folds give another result."
 NOTE = (
-    "All numbers are of the predictions on the first folds together; sd: the standard deviation of R2 over the seeds. "
-    "Contribution: weight x R2. Possible gain: weight x (1 - R2)."
+    "All numbers are of the predictions on the first folds together. Contribution: weight x R2. Possible gain: weight "
+    "x (1 - R2)."
 )
+DEVIATIONS = " sd: the standard deviation of R2 over the seeds."
 WHISKERS = "Whiskers: the standard deviation over the seeds. "
 NOT_MEASURED = "{count} of {total} targets without assays in these rows"
 
@@ -57,6 +58,8 @@ def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
     if not_measured:
         folded[NOT_MEASURED.format(count=len(not_measured), total=len(table))] = ", ".join(not_measured)
     findings = [*_gain_findings(scored), *_error_findings(scored, result), *_data_findings(table, result)]
+    if any(f"sd {split}" in table for split in result.splits):
+        return Section("target-scores", TITLE, READING + WIDE, items, NOTE + DEVIATIONS, folded), findings
     return Section("target-scores", TITLE, READING, items, NOTE, folded), findings
 
 
