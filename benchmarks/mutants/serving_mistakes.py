@@ -112,6 +112,9 @@ MISTAKES: dict[str, Change] = {
 
 # What the four steps with these data do not show: other clients, or another day.
 LATENT: dict[str, Change] = {
+    "train.py works for a while when it is imported": insert(
+        "train.py", "import time\n\ntime.sleep(12)\n\n\n", "def fit("
+    ),
     "predict_fn is renamed": rename("predict_fn", "predict_function"),
     "input_fn compares with exactly text/csv": replace("train.py", CONTENT_TYPE, 'content_type != "text/csv"'),
     "input_fn takes text alone": replace("train.py", DECODING, "str(input_data)"),

@@ -1,4 +1,4 @@
-"""The server does not get ready with the model. Each prediction job starts a new server, which imports train.py and
+"""The server does not start with the model. Each prediction job starts a new server, which imports train.py and
 calls model_fn once. If that fails, /ping is never answered, and the job fails after many minutes with "did not pass the
 ping health check" and no reason.
 
@@ -26,7 +26,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         return
     if served.reason:
         place = place_of(experiments.submission, "model_fn")
-        yield Finding(f"The server does not get ready: {first_line(served.reason)}", FIX, place)
+        yield Finding(f"The server does not start: {first_line(served.reason)}", FIX, place)
 
 
 RULE = Rule(

@@ -28,7 +28,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
             there = not _is_missing(experiments, extension)
             message = f"{pickle.name} was made with {extension}, and loads only with a version of it that can read it"
             if not there:
-                message = f"{pickle.name} was made with {extension}, which is not there where the model is served"
+                message = f"{pickle.name} was made with {extension}, which is not installed where the model is served"
             yield Finding(plain(message), FIX, place, Level.WARNING if there else Level.ERROR)
         if pickle.problem and not used:
             message = f"{pickle.name} is not a plain pickle, so what it needs is not known: {pickle.problem}"

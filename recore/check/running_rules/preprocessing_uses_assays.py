@@ -22,7 +22,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         return
     header = read_inputs(experiments.preprocessing(), ()).header
     some = rows_of(variations["some"])
-    for name, what in (("shuffled", "are those of other rows"), ("untargeted", "are not there")):
+    for name, what in (("shuffled", "are those of other rows"), ("untargeted", "are missing")):
         reason = failure_of(variations[name])
         difference = f"it fails: {reason}" if reason else compare_rows(some, rows_of(variations[name]), header)
         if difference:

@@ -33,4 +33,4 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         yield Finding(f"After invalid requests the server answers differently: {later}", FIX, place)
 
 
-RULE = Rule("RC608", "server-dies", "The server lives on after invalid requests", ("RC602", "RC605"), inspect)
+RULE = Rule("RC608", "server-dies", "The server keeps running after invalid requests", ("RC602", "RC605"), inspect)

@@ -43,10 +43,10 @@ def _read(source: SubmissionSource, script: Script, use: FileUse) -> Iterator[Fi
     place = Place(script.file, use.line)
     top = name.partition("/")[0]
     if top in NEVER:
-        yield Finding(f"{top} is not there in a job: it is never uploaded", FIX_DATA, place)
+        yield Finding(f"{top} does not exist in a job, because it is never uploaded", FIX_DATA, place)
     elif script.file == "preprocess.py":
         yield Finding(
-            f"step 2 runs preprocess.py without other files: {name!r} is not there",
+            f"step 2 runs preprocess.py without other files, so {name!r} does not exist",
             "put what it holds into preprocess.py",
             place,
         )

@@ -24,7 +24,7 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
         if not statement.module:
             message, fix = "a relative import outside a package: ImportError", "import the module without dots"
         elif local:
-            message = f"step 2 runs preprocess.py without the submission's other files: {statement.top!r} is not there"
+            message = f"step 2 runs preprocess.py without the submission's other files, so {statement.top!r} is missing"
             fix = f"move what is needed of {statement.module} into preprocess.py"
         else:
             message = f"step 2 does not install requirements.txt, and the container has no {statement.top!r}"

@@ -44,7 +44,7 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
     for statement in setup.script.imports:
         if statement.top not in ALLOWED and not statement.optional:
             yield Finding(
-                f"it imports {statement.module or 'a relative module'}, which is not there where setup.py runs",
+                f"it imports {statement.module or 'a relative module'}, which is not installed where setup.py runs",
                 "import nothing but setuptools",
                 Place("setup.py", statement.line),
             )
@@ -79,7 +79,7 @@ def _call_problems(setup: SetupFile, source: SubmissionSource) -> Iterator[Findi
     for name, line in setup.packages.items():
         if not _is_module(name) or not source.tree.list_folder(name.replace(".", "/")):
             fix = "correct the name, or remove it"
-            yield Finding(f"it names the package {name}, which is not there", fix, Place("setup.py", line))
+            yield Finding(f"it names the package {name}, which does not exist", fix, Place("setup.py", line))
 
 
 def _is_module(name: str) -> bool:
