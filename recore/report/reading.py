@@ -91,7 +91,8 @@ def read_data(path: Path) -> SpectralData:
     table, invalid = _read_table(path, len(names), [places[name] for name in numbers])
     problems += [f"column {plain(numbers[order], 40)!r}: {text}" for order, text in invalid[:LISTED_COLUMNS]]
     if len(invalid) > LISTED_COLUMNS:
-        problems.append(f"cells that are not numbers in {count(len(invalid) - LISTED_COLUMNS, 'more column')}")
+        more = count(len(invalid) - LISTED_COLUMNS, "more column contains", "more columns contain")
+        problems.append(f"{more} cells that are not numbers")
     columns = {name: _floats(table[str(places[name])]) for name in numbers}
     missing = np.full(len(table), np.nan)
     spectra = np.column_stack([columns[name] for name in channels])
@@ -147,7 +148,8 @@ def _parse_numbers(table: "pa.Table", numeric: list[int]) -> tuple["pa.Table", l
         wrong = values.isna() & ~text.str.lower().isin(["", "nan", "na", "null", "n/a", "#n/a"])
         if wrong.any():
             example = plain(text[wrong].iloc[0], 40)
-            invalid.append((order, f"{count(int(wrong.sum()), 'cell')} without a number, for example {example!r}"))
+            cells = count(int(wrong.sum()), "cell is not a number", "cells are not numbers")
+            invalid.append((order, f"{cells}, for example {example!r}"))
         table = table.set_column(place, str(place), pa.array(values.astype(float)))
     return table, invalid
 

@@ -201,7 +201,7 @@ def test_a_gap_is_reported_with_its_place(looked: Callable[..., Page]) -> None:
         data.iloc[5, data.columns.get_loc(channels(data).columns[3])] = np.nan
 
     page = looked(gap)
-    assert "1 cell of the spectra without a number, in 1 row and 1 channel (" in finding_text(
+    assert "1 cell of the spectra is not a number, in 1 row and 1 channel (" in finding_text(
         page, "empty channels", "bad"
     )
 
@@ -227,9 +227,9 @@ def test_text_among_numbers_is_reported(looked: Callable[..., Page]) -> None:
             lambda data: data.assign(DepthFrom=data["DepthFrom"].where(data.index > 9)),
             "depths missing",
             "bad",
-            "10 rows without a depth",
+            "2 rows have no depth",
         ),
-        (lambda data: data.assign(**{channels(data).columns[7]: 0.5}), "constant channels", "bad", "1 channel with"),
+        (lambda data: data.assign(**{channels(data).columns[7]: 0.5}), "constant channels", "bad", "1 channel has"),
         (lambda data: data.assign(**dict.fromkeys(channels(data), 0.5)), "flat spectra", "bad", "60 rows"),
         (lambda data: data.assign(**dict.fromkeys(channels(data), np.nan)), "empty channels", "bad", "in 60 rows"),
         (lambda data: data.drop(columns=channels(data).columns[10:20]), "gaps between channels", "bad", "the widest"),
@@ -340,8 +340,8 @@ def test_the_command(tmp_path: Path, public: pd.DataFrame) -> None:
         ("1000.0,SiteID,900.0,800.0,700.0", "1,a,1,2,3", "file", "must be the index"),
         ("i,SiteID,1000.0,900.0,800.0", "1,a,1,inf,3", "empty channels", "1 cell of"),
         ("i,SiteID,1000.0,900.0,800.0", '1,a,1,"2,5",3', "file", "'2,5'"),
-        ("i,SiteID,1000.0,900.0,800.0", "1,a,1,\x00,3", "file", "1 cell without a number"),
-        ("i,SiteID,1000.0,900.0,800.0", "1,,1,2,3", "holes missing", "1 row without"),
+        ("i,SiteID,1000.0,900.0,800.0", "1,a,1,\x00,3", "file", "1 cell is not a number"),
+        ("i,SiteID,1000.0,900.0,800.0", "1,,1,2,3", "holes missing", "1 row has no hole"),
     ],
 )
 def test_odd_headers_and_cells(tmp_path: Path, header: str, cells: str, name: str, words: str) -> None:

@@ -167,33 +167,34 @@ def _findings(table: "pd.DataFrame") -> list[PageFinding]:
         & (table["different values"] > UPPER_REPEATS)
     )
     cases: tuple[tuple[Level, str, pd.Series[bool], str], ...] = (
-        ("note", "assays not measured", measured == 0, "without any value"),
-        ("note", "assays missing", (measured > 0) & (table["missing"] > 0), "without a value in some rows"),
+        ("note", "assays not measured", measured == 0, "no values"),
+        ("note", "assays missing", (measured > 0) & (table["missing"] > 0), "no value in some rows"),
         (
             "note",
             "assays at the limit",
             table["at limit"] > MANY_AT_LIMIT * measured,
-            "with the lowest value in more than half of the rows",
+            "the same lowest value in more than half of the rows",
         ),
-        ("bad", "assays not positive", table["zero or less"] > 0, "with values of zero or less"),
+        ("bad", "assays not positive", table["zero or less"] > 0, "values of zero or less"),
         (
             "bad",
             "assays constant",
             (measured > 1) & (table["different values"] == 1),
-            "with the same value in all rows",
+            "the same value in all rows",
         ),
         (
             "note",
             "assays at an upper limit",
             at_upper_limit,
-            f"with the highest value in more than {UPPER_SHARE:.0%} of the rows",
+            f"the same highest value in more than {UPPER_SHARE:.0%} of the rows",
         ),
     )
     findings = []
     for level, name, chosen, text in cases:
         names = table["assay"][chosen].tolist()
         if names:
-            text = f"{len(names)} of {len(table)} targets {text}: {list_names(names, LISTED)}"
+            verb = "has" if len(names) == 1 else "have"
+            text = f"{len(names)} of {len(table)} targets {verb} {text}: {list_names(names, LISTED)}"
             findings.append(PageFinding(level, name, text, "assays", {"assays": names}))
     if not findings:
         text = "all targets are measured in every row"

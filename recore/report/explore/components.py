@@ -49,7 +49,7 @@ READING = (
     "ones are minerals, jagged ones are noise, and a peak at carbon dioxide is air."
 )
 NOTE = (
-    "Components that are kept: {kept}, which explain {explained:.1%} of the variance of {rows} in {bins} of {width}. "
+    "{kept} {explained:.1%} of the variance of {rows} in {bins} of {width}. "
     "The limits are at {confidence:.0%}: T2 by the F distribution, Q by Box's chi-square approximation (1954). Both "
     "hold for rows that the components were not fitted on: with a hundred rows or fewer, hardly any row is beyond a "
     "limit."
@@ -79,7 +79,7 @@ def section(
     table = row_table(data, shapes, model)
     beyond = beyond_limits(table, model)
     note = NOTE.format(
-        kept=model.kept,
+        kept=count(model.kept, "component explains", "components explain"),
         explained=model.shares.sum(),
         rows=count(len(shapes.values), "row"),
         bins=count(len(shapes.wavenumbers), "bin"),
@@ -200,7 +200,7 @@ def _limits(table: "pd.DataFrame", model: Components, beyond: np.ndarray) -> Fig
         )
     for add_line in (plot.add_vline, plot.add_hline):
         add_line(1, line={"color": GREY, "dash": "dash"})
-    summary = LIMITS.format(beyond=int(beyond.sum()), rows=count(len(table), "row")) + count_outside(outside)
+    summary = LIMITS.format(beyond=f"{beyond.sum():,}", rows=count(len(table), "row")) + count_outside(outside)
     return Figure("outliers", "Hotelling's T2 and Q", summary, plot, numbers)
 
 
@@ -247,10 +247,11 @@ def _outlying_rows(table: "pd.DataFrame", model: Components, furthest: np.ndarra
 def _findings(table: "pd.DataFrame", model: Components, beyond: np.ndarray) -> list[PageFinding]:
     t2, q = float((table["T2"] > model.t2_limit).mean()), float((table["Q"] > model.q_limit).mean())
     ratio = _ratio(table, model)
-    values = {"rows": int(beyond.sum()), "share_t2": t2, "share_q": q, "furthest": float(ratio.max())}
+    rows = int(beyond.sum())
+    values = {"rows": rows, "share_t2": t2, "share_q": q, "furthest": float(ratio.max())}
     text = (
-        f"{int(beyond.sum())} of {count(len(table), 'row')} beyond the limit of T2 ({t2:.1%}) or Q ({q:.1%}); about 1 "
-        "% is usual for each"
+        f"{rows:,} of {count(len(table), 'row')} {'is' if rows == 1 else 'are'} beyond the limit of T2 ({t2:.1%}) or Q "
+        f"({q:.1%}); about 1 % is usual for each"
     )
     if ratio.max() > FAR:
         row = table.iloc[int(np.argmax(ratio))]

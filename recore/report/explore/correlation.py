@@ -46,7 +46,9 @@ def section(data: SpectralData, shapes: Binned) -> tuple[Section, list[PageFindi
     strongest = _strongest(table, shapes)
     items = (_heat_map(table, shapes), strongest)
     high = strongest.numbers[strongest.numbers["correlation"].abs() >= HIGH_CORRELATION]
-    text = f"{len(high)} of {count(len(table), 'assay')} with a correlation of at least {HIGH_CORRELATION} at some band"
+    verb = "has" if len(high) == 1 else "have"
+    assays = f"{len(high)} of {count(len(table), 'assay')}"
+    text = f"{assays} {verb} a correlation of at least {HIGH_CORRELATION} with some band"
     if len(high):
         text += f": {list_names(high['assay'].tolist(), LISTED)}"
     finding = PageFinding("note", "correlation", text, "correlation", {"assays": high["assay"].tolist()})

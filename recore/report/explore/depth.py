@@ -79,27 +79,24 @@ def _intervals(data: SpectralData) -> tuple["pd.DataFrame", list[PageFinding]]:
     )
     holes = holes.assign(overlapping=counts.reindex(holes.index).fillna(0).astype(int)).reset_index()
     cases: tuple[tuple[Level, str, pd.Series[bool], str], ...] = (
-        ("bad", "depths missing", frame["from"].isna() | frame["to"].isna(), "without a depth"),
-        ("bad", "depths reversed", frame["to"] < frame["from"], "with an end above the start"),
-        ("bad", "depths negative", frame["from"] < 0, "with a negative depth, above the ground"),
-        ("bad", "holes missing", frame["SiteID"] == "", "without a hole (SiteID)"),
+        ("bad", "depths missing", frame["from"].isna() | frame["to"].isna(), "no depth"),
+        ("bad", "depths reversed", frame["to"] < frame["from"], "an end above the start"),
+        ("bad", "depths negative", frame["from"] < 0, "a negative depth, above the ground"),
+        ("bad", "holes missing", frame["SiteID"] == "", "no hole (SiteID)"),
     )
     findings = []
     for level, name, wrong, text in cases:
         if wrong.any():
             rows, first = int(wrong.sum()), short_name(frame["index"][wrong].iloc[0])
-            findings.append(
-                PageFinding(
-                    level, name, f"{count(rows, 'row')} {text} (the first: index {first})", "depth", {"rows": rows}
-                )
-            )
+            text = f"{count(rows, 'row has', 'rows have')} {text} (the first: index {first})"
+            findings.append(PageFinding(level, name, text, "depth", {"rows": rows}))
     depths_vary = len(known) > 0 and bool(np.ptp(known[["from", "to"]].to_numpy(), axis=0).any())
     if overlapping.any() and depths_vary:
         row = known[overlapping].iloc[0]
+        rows_start = count(int(overlapping.sum()), "row starts", "rows start")
         text = (
-            f"{count(int(overlapping.sum()), 'row')} with a start above the end of another row of the same hole (the "
-            f"first: index {short_name(row['index'])} of {short_name(row['SiteID'])}, at {row['from']:g} m): repeats "
-            "or wrong depths"
+            f"{rows_start} above the end of another row of the same hole (the first: index {short_name(row['index'])} "
+            f"of {short_name(row['SiteID'])}, at {row['from']:g} m): repeats or wrong depths"
         )
         findings.append(PageFinding("note", "depths overlap", text, "depth", {"rows": int(overlapping.sum())}))
     if len(holes) == 1:

@@ -180,10 +180,11 @@ def _findings(duplicates: "pd.DataFrame", noise: float) -> list[PageFinding]:
     for level, name, chosen, where in cases:
         if chosen.any():
             pair = duplicates[chosen].iloc[0]
+            pairs = count(int(chosen.sum()), f"pair of rows {where} has", f"pairs of rows {where} have")
             text = (
-                f"{count(int(chosen.sum()), 'pair')} of rows {where} with the same spectrum: their distance is close "
-                f"to the noise (the nearest: index {short_name(pair['index_1'])} of {short_name(pair['SiteID_1'])} and "
-                f"{short_name(pair['index_2'])} of {short_name(pair['SiteID_2'])})"
+                f"{pairs} the same spectrum, with a distance close to the noise (the nearest: index "
+                f"{short_name(pair['index_1'])} of {short_name(pair['SiteID_1'])} and {short_name(pair['index_2'])} of "
+                f"{short_name(pair['SiteID_2'])})"
             )
             findings.append(PageFinding(level, name, text, "duplicates", {"pairs": int(chosen.sum())}))
     if not findings:

@@ -94,7 +94,7 @@ def section(
 def channel_difference(data: SpectralData, private: SpectralData) -> str:
     """How the channels of the two files differ, which makes them incomparable; empty if they are the same."""
     if len(data.wavenumbers) != len(private.wavenumbers):
-        return f"{count(len(data.wavenumbers), 'public channel')} and {len(private.wavenumbers)} private"
+        return f"{count(len(data.wavenumbers), 'public channel')} and {count(len(private.wavenumbers), 'private one')}"
     if not np.array_equal(data.wavenumbers, private.wavenumbers):
         place = int(np.argmax(data.wavenumbers != private.wavenumbers))
         return f"channel {data.wavenumbers[place]:g} is {private.wavenumbers[place]:g} in the private data"

@@ -176,28 +176,26 @@ def _findings(data: SpectralData) -> list[PageFinding]:
         rows, channels = int(empty.any(axis=1).sum()), int(empty.any(axis=0).sum())
         row, channel = np.argwhere(empty)[0]
         first = f"index {short_name(data.index[row])}, channel {data.wavenumbers[channel]:g}"
+        cells = count(int(empty.sum()), "cell of the spectra is not a number", "cells of the spectra are not numbers")
         text = (
-            f"{count(int(empty.sum()), 'cell')} of the spectra without a number, in {count(rows, 'row')} and "
-            f"{count(channels, 'channel')} (the first: {first}): a submission fails on them"
+            f"{cells}, in {count(rows, 'row')} and {count(channels, 'channel')} (the first: {first}); a submission "
+            "fails on them"
         )
         add("bad", "empty channels", text, cells=int(empty.sum()), rows=rows, channels=channels)
     not_empty = data.spectra[:, ~empty.all(axis=0)]
     constant = int((np.nanmin(not_empty, axis=0) == np.nanmax(not_empty, axis=0)).sum())
     if data.rows > 1 and constant:
-        add(
-            "bad",
-            "constant channels",
-            f"{count(constant, 'channel')} with the same value in all rows",
-            channels=constant,
-        )
+        text = f"{count(constant, 'channel has', 'channels have')} the same value in all rows"
+        add("bad", "constant channels", text, channels=constant)
     complete = data.spectra[~empty.any(axis=1)]
     flat = int((np.ptp(complete, axis=1) == 0).sum())
     if flat and len(data.wavenumbers) > 1:
-        text = f"{count(flat, 'row')} with the same value in all channels, which is not a spectrum"
+        text = f"{count(flat, 'row has', 'rows have')} the same value in all channels, which is not a spectrum"
         add("bad", "flat spectra", text, rows=flat)
     repeated = data.rows - len(set(data.index.tolist()))
     if repeated:
-        add("bad", "index repeated", f"{count(repeated, 'row')} with the same index as an earlier row", rows=repeated)
+        text = f"{count(repeated, 'row has', 'rows have')} the same index as an earlier row"
+        add("bad", "index repeated", text, rows=repeated)
     steps = -np.diff(data.wavenumbers)
     if len(steps) and (steps > WIDE_STEP * np.median(steps)).any():
         place = int(np.argmax(steps))

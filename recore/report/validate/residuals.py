@@ -157,9 +157,10 @@ def _findings(by_hole: "pd.DataFrame", result: ValidationResult) -> list[PageFin
         text = "no hole has a mean residual of more than one standard deviation in any target"
         return [PageFinding("good", "holes", text, "residuals")]
     counts = large["SiteID"].value_counts()
+    verb = "has" if len(counts) == 1 else "have"
     text = (
-        f"{len(counts)} of {count(by_hole['SiteID'].nunique(), 'hole')} with a mean residual of more than one standard "
-        f"deviation in some target; {short_name(counts.index[0])} in {counts.iloc[0]} of "
+        f"{len(counts)} of {count(by_hole['SiteID'].nunique(), 'hole')} {verb} a mean residual of more than one "
+        f"standard deviation in some target; {short_name(counts.index[0])} in {counts.iloc[0]} of "
         f"{count(len(result.ranked_targets), 'target')}"
     )
     return [PageFinding("note", "holes", text, "residuals", {"holes": counts.to_dict()})]

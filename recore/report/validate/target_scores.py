@@ -205,10 +205,10 @@ def _gain_findings(scored: "pd.DataFrame") -> list[PageFinding]:
         findings.append(PageFinding("note", "gain", text, "target-scores", values))
     below = scored[scored["contribution"] < 0]
     if len(below):
-        cost = float(-below["contribution"].sum())
+        cost, verb = float(-below["contribution"].sum()), "is" if len(below) == 1 else "are"
         text = (
-            f"{len(below)} of {count(len(scored), 'target')} predicted worse than by the mean, which costs {cost:.4f}: "
-            f"{list_names(below['target'].tolist(), LISTED)}"
+            f"{len(below)} of {count(len(scored), 'target')} {verb} predicted worse than by the mean, which costs "
+            f"{cost:.4f}: {list_names(below['target'].tolist(), LISTED)}"
         )
         values = {"targets": below["target"].tolist(), "points": cost}
         findings.append(PageFinding("bad", "below the mean", text, "target-scores", values))
