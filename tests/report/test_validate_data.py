@@ -53,7 +53,7 @@ def test_few_rows_are_no_trouble(validate_changed: Callable[..., Page], rows: in
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda data: data.drop(columns=TARGETS), "no assay"),
+        (lambda data: data.drop(columns=TARGETS), "no row has an assay"),
         (lambda data: data.iloc[:1], "only one row"),
         (lambda data: data.drop(columns="SiteID"), "SiteID"),
         (lambda data: data.assign(CuPPM="n.d."), "not a number"),

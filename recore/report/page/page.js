@@ -15,6 +15,7 @@ function followTheme() {
 const NARROW = 560; /* pixels: on a narrower figure the legend lies below the plot and axis titles are wrapped */
 const LABELS = 140; /* pixels that the labels of the vertical axis may take on a narrow figure */
 const PAPER = 680; /* CSS pixels between the margins of an A4 or letter page */
+const LEAST = 240; /* pixels: axes and labels need so much, and a browser may report a window of one pixel for a moment */
 
 /* The layout of a figure for a width. The style sheet sets the colours of text and lines. */
 function fitLayout(layout, data, width) {
@@ -186,8 +187,8 @@ async function draw() {
   if (!plots.length) return;
   await loadPlotly();
   const settings = { displaylogo: false, showTips: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
-  const fit = (plot, width, onPaper, drawn) => {
-    const figure = figures[plot.dataset.figure], data = chosenSeries(plot, figure);
+  const fit = (plot, space, onPaper, drawn) => {
+    const figure = figures[plot.dataset.figure], data = chosenSeries(plot, figure), width = Math.max(space, LEAST);
     return Plotly.react(plot, fitSeries(data, width, onPaper, drawn), fitLayout(chosenLayout(plot, figure), data, width), settings);
   };
   for (const plot of plots) {
