@@ -187,14 +187,15 @@ async function draw() {
   if (!plots.length) return;
   await loadPlotly();
   const settings = { displaylogo: false, showTips: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
-  const fit = (plot, space, onPaper, drawn) => {
+  /* Each time as a new plot: Plotly.react would mix the ranges of axes that depend on each other with the previous ones. */
+  const fit = async (plot, space, onPaper, drawn) => {
     const figure = figures[plot.dataset.figure], data = chosenSeries(plot, figure), width = Math.max(space, LEAST);
-    return Plotly.react(plot, fitSeries(data, width, onPaper, drawn), fitLayout(chosenLayout(plot, figure), data, width), settings);
+    await Plotly.newPlot(plot, fitSeries(data, width, onPaper, drawn), fitLayout(chosenLayout(plot, figure), data, width), settings);
+    plot.on("plotly_afterplot", () => declutter(plot));
+    declutter(plot);
   };
   for (const plot of plots) {
     await fit(plot, plot.clientWidth, false, []);
-    plot.on("plotly_afterplot", () => declutter(plot));
-    declutter(plot);
     enableKeyboard(plot);
     enableChoosers(plot, () => fit(plot, plot.clientWidth, false, []));
     plot.dataset.drawn = "yes";
