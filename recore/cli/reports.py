@@ -59,7 +59,7 @@ def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
 @click.option(
     "--minutes",
     type=click.FloatRange(0),
-    default=5.0,
+    default=3.0,
     help="Time for the whole command. The score of the first folds is always computed; the rest is skipped if it would "
     "take longer, and the report says what was skipped.",
 )

@@ -36,7 +36,7 @@ class ValidationSettings:
 
     rows: int = 2500
     repeats: int = 3
-    minutes: float = 5.0
+    minutes: float = 3.0
     fit_minutes: float = 60.0
     seed: int = 0
     curve: str | None = None
