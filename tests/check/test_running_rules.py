@@ -29,6 +29,7 @@ from recore.template.new_submission import list_models, write_submission
 
 WARNINGS = {"RC403", "RC407", "RC506", "RC604", "RC606", "RC607", "RC702"}
 QUICK = ("requirements_invalid",)
+MEASURING = ("RC304", "RC305")  # processor time and memory
 AGAIN = ("RC303", "RC304", "RC305")  # they train again and again
 
 HOST_RULES = ("RC801", "RC802", "RC803", "RC804", "RC805")
@@ -57,9 +58,13 @@ def test_every_rule_has_a_broken_submission() -> None:
     }  # these have tests of their own
 
 
-@pytest.mark.parametrize(
-    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in BROKEN]
-)
+def _marks(name: str) -> list[pytest.MarkDecorator]:
+    if name in QUICK:
+        return []
+    return [pytest.mark.timing if BROKEN[name].code in MEASURING else pytest.mark.slow]
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=_marks(name)) for name in BROKEN])
 def test_a_broken_submission_is_flagged_by_its_rule_alone(
     name: str, simulator: Simulator, small_data: Path, tmp_path: Path
 ) -> None:
