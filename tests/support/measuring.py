@@ -21,10 +21,3 @@ def child_processor_seconds(function: Callable[[], object]) -> float:
     function()
     after = os.times()
     return after.children_user + after.children_system - before.children_user - before.children_system
-
-
-def all_processor_seconds(function: Callable[[], object]) -> float:
-    """Call a function; return the seconds of processor that it took, in this process and in those that it ran."""
-    start = time.process_time()
-    in_children = child_processor_seconds(function)
-    return time.process_time() - start + in_children
