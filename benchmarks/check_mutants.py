@@ -20,7 +20,7 @@ from benchmarks.mutants.editing import Mutant
 from benchmarks.mutants.measuring import Measured, measure_all
 from benchmarks.mutants.reporting import read_results, to_line, to_page
 from recore.dataset.sample_files import FILES, Plan, make_sample
-from recore.pipeline.data import DataFiles
+from recore.evaluation.data import DataFiles
 from recore.simulator.server import Simulator
 
 SAMPLE = Plan(rows=120, holes=8, channels=60)

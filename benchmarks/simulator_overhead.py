@@ -24,8 +24,8 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from recore.simulator.compute.serving.client import NoResponse, UnixClient
 from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
-from recore.simulator.serving.client import NoResponse, UnixClient
 
 IMAGE = "sagemaker-scikit-learn:1.9-0-cpu-py3"
 SCRIPT = "import sklearn\nprint(sklearn.__version__)\n"

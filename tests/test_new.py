@@ -15,7 +15,7 @@ from support.command import recore, recore_process
 from support.contract import keeps_the_contract
 from support.template import template_only
 
-from recore.pipeline.submission import read_submission
+from recore.evaluation.submission import read_submission
 from recore.template.new_submission import list_models, write_submission
 
 STARTS = ("ridge", "pls", "xgboost")

@@ -19,7 +19,7 @@ from support.tiny_submission import TRAIN, tiny
 
 from recore.cli import main
 from recore.cli.destination import open_destination
-from recore.pipeline.run_folder import RunFolder
+from recore.evaluation.run_folder import RunFolder
 
 pytestmark = pytest.mark.everywhere
 

@@ -20,11 +20,11 @@ from recore.check.predictions import NotPredictions, largest_difference, read_pr
 from recore.check.public_data import PublicData
 from recore.check.runner import run_rules
 from recore.check.source import SubmissionSource
-from recore.pipeline.data import DataFiles
-from recore.pipeline.four_steps import PipelineRun
-from recore.pipeline.jobs import Services
-from recore.pipeline.requests import RunSettings
-from recore.pipeline.submission import read_submission
+from recore.evaluation.data import DataFiles
+from recore.evaluation.four_steps import PipelineRun
+from recore.evaluation.jobs import Services
+from recore.evaluation.requests import RunSettings
+from recore.evaluation.submission import read_submission
 from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
 
 ROOT = Path(__file__).parents[2]

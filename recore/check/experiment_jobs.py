@@ -15,12 +15,12 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from recore.check.failures import ExperimentFailed, explain
-from recore.pipeline import requests
-from recore.pipeline.jobs import JobRunner, Services, StepFailed
-from recore.pipeline.requests import RunSettings
-from recore.pipeline.step import Step
-from recore.pipeline.storage import Storage
-from recore.pipeline.submission import SubmissionFiles
+from recore.evaluation import requests
+from recore.evaluation.jobs import JobRunner, Services, StepFailed
+from recore.evaluation.requests import RunSettings
+from recore.evaluation.step import Step
+from recore.evaluation.storage import Storage
+from recore.evaluation.submission import SubmissionFiles
 
 LARGEST_RESULT = 512 << 20  # bytes of all files that a job leaves
 MOST_RESULTS = 1000  # files

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from recore.check.rule import Finding, Level, Place
-from recore.pipeline.failure import last_lines, look_at
-from recore.pipeline.hints import hint_for, memory_hint
-from recore.pipeline.step import Step
-from recore.pipeline.text import plain
+from recore.evaluation.failure import last_lines, look_at
+from recore.evaluation.hints import hint_for, memory_hint
+from recore.evaluation.step import Step
+from recore.evaluation.text import plain
 
 INSTALLING = "requirements.txt "  # how the reasons of a job begin whose packages could not be installed
 

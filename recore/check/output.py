@@ -8,8 +8,8 @@ from pathlib import Path
 
 from recore.check.rule import Finding, Level, Rule
 from recore.check.runner import RuleResult
-from recore.pipeline.submission import read_submission
-from recore.pipeline.text import plain
+from recore.evaluation.submission import read_submission
+from recore.evaluation.text import plain
 
 WIDEST = 1000  # characters of a message
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from recore.pipeline.data import read_header
+from recore.evaluation.data import read_header
 
 Row = list[str]
 HOLE = "SiteID"

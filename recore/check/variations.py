@@ -2,10 +2,10 @@
 
 from recore.check.inputs import InputRow, differing, read_inputs
 from recore.check.left_by_jobs import Variation
-from recore.pipeline.exceptions import find_exception
-from recore.pipeline.failure import last_lines
-from recore.pipeline.joblog import read_end
-from recore.pipeline.text import plain
+from recore.evaluation.exceptions import find_exception
+from recore.evaluation.failure import last_lines
+from recore.evaluation.joblog import read_end
+from recore.evaluation.text import plain
 
 
 def failure_of(variation: Variation) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from recore.cli.common import FILE
-from recore.pipeline.text import plain
+from recore.evaluation.text import plain
 
 if TYPE_CHECKING:
     from recore.check.catalogue import CatalogueEntry

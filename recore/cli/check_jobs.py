@@ -16,9 +16,9 @@ from recore.cli.default_data import find_default_data
 from recore.cli.destination import open_embedded
 from recore.cli.progress import show_running
 from recore.distribution import TEMPLATE
-from recore.pipeline.jobs import Services
-from recore.pipeline.requests import RunSettings
-from recore.pipeline.submission import read_submission
+from recore.evaluation.jobs import Services
+from recore.evaluation.requests import RunSettings
+from recore.evaluation.submission import read_submission
 
 if TYPE_CHECKING:
     from recore.check.experiments import Experiments

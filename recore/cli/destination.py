@@ -16,8 +16,8 @@ import click
 
 from recore import interrupts
 from recore.distribution import PROGRAM, TEMPLATE
-from recore.pipeline.jobs import Services
-from recore.pipeline.requests import IMAGE
+from recore.evaluation.jobs import Services
+from recore.evaluation.requests import IMAGE
 
 LOG_DELAY = 5.0  # seconds until a job's last lines are in CloudWatch Logs on AWS
 SERVICES = ("sagemaker", "s3", "logs", "cloudwatch")
@@ -56,7 +56,7 @@ def open_destination(options: dict[str, Any], strict: bool) -> AbstractContextMa
 @contextmanager
 def open_embedded(engine: str, isolation: str, image: str | None) -> Iterator[Destination]:
     """A simulator for as long as the context lasts. Docker's default image is built from the template's files."""
-    from recore.simulator.account import REGION
+    from recore.simulator.protocol.account import REGION
     from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
 
     if engine == "docker" and image is None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from recore.cli.common import FILE
-from recore.pipeline.text import plain
+from recore.evaluation.text import plain
 
 
 @click.command()
@@ -32,8 +32,8 @@ def pack(submission: Path, out: Path | None, as_json: bool) -> None:
     """
     from recore.check.output import is_negative, to_json, to_text
     from recore.cli.check import check_source
-    from recore.pipeline.packing import NAME, check_target, write_archive
-    from recore.pipeline.submission import read_submission
+    from recore.evaluation.packing import NAME, check_target, write_archive
+    from recore.evaluation.submission import read_submission
 
     target = out or submission / NAME
     check_target(submission, target)

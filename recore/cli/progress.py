@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from recore.evaluation.step import END_STATES, Step
 from recore.listing import list_names
-from recore.pipeline.step import END_STATES, Step
 
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn

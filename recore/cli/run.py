@@ -13,17 +13,17 @@ from recore import interrupts
 from recore.cli.common import FILE
 from recore.cli.default_data import find_default_data
 from recore.distribution import PROGRAM, TEMPLATE
-from recore.pipeline.data import DataFiles
-from recore.pipeline.requests import Instances, RunSettings, describe_limits
-from recore.pipeline.run_folder import RunFolder
-from recore.pipeline.submission import read_submission
-from recore.pipeline.text import plain
+from recore.evaluation.data import DataFiles
+from recore.evaluation.requests import Instances, RunSettings, describe_limits
+from recore.evaluation.run_folder import RunFolder
+from recore.evaluation.submission import read_submission
+from recore.evaluation.text import plain
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from recore.cli.destination import Destination
-    from recore.pipeline.four_steps import PipelineRun
+    from recore.evaluation.four_steps import PipelineRun
 
 
 @click.command()
@@ -70,8 +70,8 @@ def run(submission: Path, note: str, as_json: bool, ascii_only: bool, **options:
     from rich.console import Console
 
     from recore.cli.destination import open_destination
-    from recore.pipeline.four_steps import PipelineRun
-    from recore.pipeline.record import clean_note
+    from recore.evaluation.four_steps import PipelineRun
+    from recore.evaluation.record import clean_note
 
     strict = options["actual"] is not None and submission.resolve() != TEMPLATE  # private assays meet another's work
     data, files = _find_data(submission, options), read_submission(submission)
@@ -157,7 +157,7 @@ def _run_and_keep(
     folder is kept. Raises OSError if run.json cannot be written; the folder is kept then, too.
     """
     from recore.cli.progress import show_steps
-    from recore.pipeline.record import make_record, write_record
+    from recore.evaluation.record import make_record, write_record
 
     interrupted = kept = False
     try:
@@ -206,7 +206,7 @@ def _show_results(pipeline_run: "PipelineRun") -> None:
 
 def _explain_failures(pipeline_run: "PipelineRun", installs: bool) -> None:
     """Explain each step that failed or has no result; each reason once. installs: whether jobs install requirements."""
-    from recore.pipeline.failure import explain_failure
+    from recore.evaluation.failure import explain_failure
 
     reasons = set()
     for step in pipeline_run.steps.values():

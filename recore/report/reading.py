@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recore.evaluation.data import IDS, read_header
+from recore.evaluation.text import plain
 from recore.listing import count, list_names
-from recore.pipeline.data import IDS, read_header
-from recore.pipeline.text import plain
 
 if TYPE_CHECKING:
     import pandas as pd

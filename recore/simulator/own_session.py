@@ -7,7 +7,7 @@ import botocore.session
 from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
 from botocore.loaders import Loader
 
-from recore.simulator.account import REGION
+from recore.simulator.protocol.account import REGION
 
 
 def own_session() -> boto3.Session:

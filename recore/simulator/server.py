@@ -14,16 +14,16 @@ from botocore.config import Config
 from moto.moto_api._internal.models import moto_api_backend
 
 from recore import locked
-from recore.simulator.account import ACCOUNT, REGION, arn
 from recore.simulator.api.application import Application
 from recore.simulator.api.http_server import HttpServer
+from recore.simulator.compute.jobs.platform import Platform
+from recore.simulator.compute.jobs.queue import JobQueue, remove
 from recore.simulator.isolation import network, socket_folder
 from recore.simulator.isolation.bubblewrap import find_bubblewrap
 from recore.simulator.isolation.sandbox import Isolation
 from recore.simulator.isolation.unsandboxed import Unsandboxed
-from recore.simulator.jobs.platform import Platform
-from recore.simulator.jobs.queue import JobQueue, remove
 from recore.simulator.own_session import own_session
+from recore.simulator.protocol.account import ACCOUNT, REGION, arn
 from recore.simulator.resources.registry import make_resources
 from recore.simulator.state.records import Store
 from recore.simulator.state.s3_contents import contents

@@ -13,7 +13,7 @@ from support.flaws import make_flawed
 from recore.check.output import to_github
 from recore.check.rule import Finding, Level, Place, Rule
 from recore.check.runner import RuleResult
-from recore.pipeline.submission import read_submission
+from recore.evaluation.submission import read_submission
 
 
 def run_check(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:

@@ -11,7 +11,7 @@ from recore.check.catalogue import choose_codes, load_catalogue
 from recore.check.runner import run_rules
 from recore.check.source import SubmissionSource
 from recore.dataset.sample_files import FILES, Plan, make_sample
-from recore.pipeline.data import DataFiles
+from recore.evaluation.data import DataFiles
 from recore.simulator.server import Simulator
 
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}

@@ -22,8 +22,8 @@ from benchmarks.mutants.editing import replace
 from recore.check.project import pack_project
 from recore.check.rule import Finding, Level
 from recore.dataset.sample_files import Plan, make_sample
-from recore.pipeline import requests
-from recore.pipeline.submission import read_submission
+from recore.evaluation import requests
+from recore.evaluation.submission import read_submission
 from recore.simulator.server import Simulator
 from recore.template.new_submission import list_models, write_submission
 

@@ -19,9 +19,9 @@ from support.job_traces import wait_until
 from support.simulator_client import Client
 from support.transform_jobs import container, create_model, transform
 
-from recore.simulator.jobs.archives import unpack
-from recore.simulator.jobs.failure import JobFailed, JobStopped
-from recore.simulator.jobs.volume import BYTES_PER_FILE, Volume
+from recore.simulator.compute.jobs.archives import unpack
+from recore.simulator.compute.jobs.failure import JobFailed, JobStopped
+from recore.simulator.compute.jobs.volume import BYTES_PER_FILE, Volume
 from recore.simulator.server import Simulator
 
 MIB = 1 << 20

@@ -15,7 +15,7 @@ from support.pipelines import Pipelines, definition, get, step
 from support.simulator_client import IMAGE
 from support.tuning_jobs import SCRIPT, Tuning, categorical, tuning_request
 
-from recore.simulator.account import ACCOUNT
+from recore.simulator.protocol.account import ACCOUNT
 from recore.simulator.server import BUCKET, ROLE_ARN
 
 GROUP = "/aws/sagemaker/TrainingJobs"

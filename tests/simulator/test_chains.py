@@ -14,18 +14,18 @@ from support.job_traces import output, wait_until
 from support.simulator_client import IMAGE, Client, numbers
 from support.transform_jobs import completed, container, create_model, transform
 
+from recore.simulator.compute.jobs.failure import JobFailed
+from recore.simulator.compute.jobs.logs import JobLog
+from recore.simulator.compute.jobs.memory_use import SHARE, MemoryUse
+from recore.simulator.compute.jobs.platform import Platform
+from recore.simulator.compute.jobs.process import SupervisedProcess
+from recore.simulator.compute.jobs.queue import Job, JobQueue
+from recore.simulator.compute.serving.chain import Chain
+from recore.simulator.compute.serving.response import NoResponse
+from recore.simulator.compute.serving.sharing import share_out
 from recore.simulator.isolation.instances import Instance, instance_of
 from recore.simulator.isolation.sandbox import Launch
-from recore.simulator.jobs.failure import JobFailed
-from recore.simulator.jobs.logs import JobLog
-from recore.simulator.jobs.memory_use import SHARE, MemoryUse
-from recore.simulator.jobs.platform import Platform
-from recore.simulator.jobs.process import SupervisedProcess
-from recore.simulator.jobs.queue import Job, JobQueue
 from recore.simulator.resources import transform as transform_resource
-from recore.simulator.serving.chain import Chain
-from recore.simulator.serving.response import NoResponse
-from recore.simulator.serving.sharing import share_out
 from recore.simulator.state.records import Store
 
 # Adds a line with its name and what it was asked for to what it is given.

@@ -22,9 +22,9 @@ from support.job_traces import wait_until
 from support.simulator_client import Client
 from support.state import running
 
+from recore.simulator.compute.serving import data_capture
+from recore.simulator.compute.serving.captured_invocation import CapturedInvocation, Message
 from recore.simulator.server import BUCKET
-from recore.simulator.serving import data_capture
-from recore.simulator.serving.captured_invocation import CapturedInvocation, Message
 
 # Answers with what it got, as the type that was asked for.
 ECHO = """

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.fuzzing import examples
 
-from recore.simulator.jobs.failure import JobFailed, JobStopped
-from recore.simulator.serving import record_formats
-from recore.simulator.serving.data_processing import DataProcessing
-from recore.simulator.serving.json_path import JsonPath, NothingThere
+from recore.simulator.compute.jobs.failure import JobFailed, JobStopped
+from recore.simulator.compute.serving import record_formats
+from recore.simulator.compute.serving.data_processing import DataProcessing
+from recore.simulator.compute.serving.json_path import JsonPath, NothingThere
 
 LARGEST = 6 << 20  # bytes of a body
 CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"

@@ -15,9 +15,9 @@ from support.endpoints import NAMED, WAITING, Endpoints, variant
 from support.job_traces import wait_until
 from support.simulator_client import Client
 
-from recore.simulator.resources import hosting
-from recore.simulator.resources.blue_green import BlueGreen
-from recore.simulator.serving import endpoint_instance
+from recore.simulator.compute.serving import endpoint_instance
+from recore.simulator.orchestration.endpoints import hosting
+from recore.simulator.orchestration.endpoints.blue_green import BlueGreen
 
 
 def servers_of(marker: str) -> list[psutil.Process]:

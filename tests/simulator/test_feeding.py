@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from recore.simulator.jobs.failure import JobFailed, JobStopped
-from recore.simulator.serving.data_processing import DataProcessing
-from recore.simulator.serving.feeding import Feeding
-from recore.simulator.serving.response import Response
+from recore.simulator.compute.jobs.failure import JobFailed, JobStopped
+from recore.simulator.compute.serving.data_processing import DataProcessing
+from recore.simulator.compute.serving.feeding import Feeding
+from recore.simulator.compute.serving.response import Response
 
 
 class Echo:

@@ -10,11 +10,11 @@ from botocore.exceptions import ClientError
 from support.endpoints import Endpoints, variant
 from support.simulator_client import Client
 
+from recore.simulator.compute.jobs.platform import Platform
+from recore.simulator.compute.jobs.queue import JobQueue
+from recore.simulator.compute.serving import endpoint_instance
+from recore.simulator.compute.serving.fleet import Fleet, Reply
 from recore.simulator.isolation.unsandboxed import Unsandboxed
-from recore.simulator.jobs.platform import Platform
-from recore.simulator.jobs.queue import JobQueue
-from recore.simulator.serving import endpoint_instance
-from recore.simulator.serving.fleet import Fleet, Reply
 from recore.simulator.state.records import Store
 
 

@@ -13,9 +13,9 @@ from support.crowd import MODEL_ERROR, Crowd
 from support.endpoints import NAMED, Endpoints, variant
 from support.simulator_client import numbers
 
-from recore.simulator.resources import hosting
-from recore.simulator.resources.alarm_watch import UpdateWatch
-from recore.simulator.resources.blue_green import BlueGreen, read_deployment_config
+from recore.simulator.orchestration.endpoints import hosting
+from recore.simulator.orchestration.endpoints.blue_green import BlueGreen, read_deployment_config
+from recore.simulator.orchestration.endpoints.update_watch import UpdateWatch
 
 CLIENTS = 16
 REQUESTS = 300  # whose shares are counted in a step

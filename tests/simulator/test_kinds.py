@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 import botocore.exceptions
 import pytest
 
-from recore.simulator.api.errors import ServiceError
-from recore.simulator.api.service_model import sagemaker_model
+from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.service_model import sagemaker_model
 from recore.simulator.resources import registry
 from recore.simulator.resources.pipeline_execution import PipelineExecutions
 from recore.simulator.resources.registry import KINDS, operations_table

@@ -21,24 +21,24 @@ from support.simulator_client import Client
 from support.tiny_submission import tiny
 
 from recore import locked
-from recore.pipeline.data import DataFiles
-from recore.pipeline.four_steps import PipelineRun
-from recore.pipeline.jobs import Services
-from recore.pipeline.requests import RunSettings
-from recore.pipeline.run_folder import RunFolder
-from recore.pipeline.submission import read_submission
+from recore.evaluation.data import DataFiles
+from recore.evaluation.four_steps import PipelineRun
+from recore.evaluation.jobs import Services
+from recore.evaluation.requests import RunSettings
+from recore.evaluation.run_folder import RunFolder
+from recore.evaluation.submission import read_submission
 from recore.simulator import server
 from recore.simulator.api import http_server
+from recore.simulator.compute.jobs.logs import JobLog
+from recore.simulator.compute.jobs.platform import Platform
+from recore.simulator.compute.jobs.queue import Job, JobQueue
+from recore.simulator.compute.serving.chain import Chain
+from recore.simulator.compute.serving.endpoint_instance import EndpointInstance
+from recore.simulator.compute.serving.fleet import Fleet
 from recore.simulator.isolation import socket_folder
 from recore.simulator.isolation.instances import instance_of
-from recore.simulator.jobs.logs import JobLog
-from recore.simulator.jobs.platform import Platform
-from recore.simulator.jobs.queue import Job, JobQueue
 from recore.simulator.resources.registry import make_resources
 from recore.simulator.server import Simulator
-from recore.simulator.serving.chain import Chain
-from recore.simulator.serving.endpoint_instance import EndpointInstance
-from recore.simulator.serving.fleet import Fleet
 from recore.simulator.state import s3_folder
 from recore.simulator.state.records import Store
 

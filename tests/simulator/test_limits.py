@@ -7,8 +7,8 @@ import pytest
 from support.job_traces import Mark, assert_no_trace, output, wait_until
 from support.sandbox import needs_sandbox
 
+from recore.simulator.compute.jobs import process
 from recore.simulator.isolation.instances import Instance, instance_of
-from recore.simulator.jobs import process
 from recore.simulator.resources import job as job_resource
 
 STUBBORN = (

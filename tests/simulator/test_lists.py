@@ -12,10 +12,10 @@ import botocore.exceptions
 import pytest
 from support.simulator_client import Client
 
-from recore.simulator.account import arn
-from recore.simulator.api.errors import ServiceError
-from recore.simulator.api.service_model import operation_model
-from recore.simulator.resources.pipeline_steps import StepRecords
+from recore.simulator.orchestration.pipelines.step_records import StepRecords
+from recore.simulator.protocol.account import arn
+from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.service_model import operation_model
 from recore.simulator.resources.registry import KINDS
 from recore.simulator.resources.resource import PAGING, Resource
 from recore.simulator.state.records import Store

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from support.job_traces import output, wait_until
 
-from recore.simulator.jobs import logs
+from recore.simulator.compute.jobs import logs
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 

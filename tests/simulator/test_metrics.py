@@ -7,9 +7,9 @@ import time
 import pytest
 from support.job_traces import output
 
-from recore.pipeline.observing import read_utilization
-from recore.simulator.jobs import metrics
-from recore.simulator.jobs.metrics import TrainingMetrics
+from recore.evaluation.observing import read_utilization
+from recore.simulator.compute.jobs import metrics
+from recore.simulator.compute.jobs.metrics import TrainingMetrics
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ from support.model_packages import SPECIFICATION, Packages
 from support.pipelines import Pipelines, definition, fail
 from support.simulator_client import Client
 
-from recore.simulator.api.service_model import operation_model
+from recore.simulator.protocol.service_model import operation_model
 from recore.simulator.resources import model_package, model_package_group, pipeline, pipeline_execution
 from recore.simulator.server import ROLE_ARN
 

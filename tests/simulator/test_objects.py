@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from recore.simulator.jobs.archives import pack, unpack
-from recore.simulator.jobs.failure import JobFailed
-from recore.simulator.jobs.output_files import OutputFolder
-from recore.simulator.jobs.transfers import CHUNK, download_file, only, parse, upload_file, upload_folder
-from recore.simulator.jobs.volume import Volume
+from recore.simulator.compute.jobs.archives import pack, unpack
+from recore.simulator.compute.jobs.failure import JobFailed
+from recore.simulator.compute.jobs.output_files import OutputFolder
+from recore.simulator.compute.jobs.transfers import CHUNK, download_file, only, parse, upload_file, upload_folder
+from recore.simulator.compute.jobs.volume import Volume
 
 
 def archive(path: Path, *members: tuple[str, bytes, str]) -> Path:

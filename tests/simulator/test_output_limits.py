@@ -8,7 +8,7 @@ from support.job_traces import Mark, assert_no_trace, output, wait_until
 from support.sandbox import ISOLATIONS
 from support.simulator_client import Client
 
-from recore.simulator.jobs import queue
+from recore.simulator.compute.jobs import queue
 from recore.simulator.server import BUCKET, Simulator
 
 pytestmark = pytest.mark.slow

@@ -17,8 +17,8 @@ from support.fuzzing import examples
 from support.pipelines import Pipelines, condition, definition, fail, get, join, model, step
 from support.simulator_client import IMAGE, Client
 
-from recore.simulator.api.service_model import operation_model
-from recore.simulator.pipelines.dependencies import TRIGGERS
+from recore.simulator.orchestration.pipelines.dependencies import TRIGGERS
+from recore.simulator.protocol.service_model import operation_model
 from recore.simulator.resources.pipeline import Pipelines as PipelineResource
 from recore.simulator.resources.pipeline_execution import PipelineExecutions
 from recore.simulator.server import ROLE_ARN, Simulator

@@ -12,8 +12,8 @@ import pytest
 from support.job_traces import output
 from support.sandbox import needs_sandbox
 
+from recore.simulator.compute.jobs.requirements import PackageInstaller
 from recore.simulator.isolation.instances import Instance
-from recore.simulator.jobs.requirements import PackageInstaller
 from recore.simulator.resources import job as job_resource
 from recore.simulator.server import BUCKET
 

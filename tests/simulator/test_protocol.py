@@ -14,7 +14,7 @@ from simulator.shapes import spoiled, valid
 from support.fuzzing import examples
 from support.simulator_client import Client
 
-from recore.simulator.api.service_model import operation_model, sagemaker_model
+from recore.simulator.protocol.service_model import operation_model, sagemaker_model
 from recore.simulator.resources.model import Models
 from recore.simulator.server import ROLE_ARN
 

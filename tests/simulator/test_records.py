@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from support.fuzzing import examples
 
-from recore.simulator.api.errors import ServiceError
-from recore.simulator.jobs.platform import Platform
+from recore.simulator.compute.jobs.platform import Platform
+from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.client_token import once
 from recore.simulator.resources.model import Models
 from recore.simulator.resources.tags import Tags

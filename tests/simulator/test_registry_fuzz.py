@@ -17,7 +17,7 @@ from support.fuzzing import examples
 from support.model_packages import UNVERSIONED, Packages
 from support.simulator_client import IMAGE, Client
 
-from recore.simulator.api.service_model import operation_model
+from recore.simulator.protocol.service_model import operation_model
 from recore.simulator.resources.model import Models
 from recore.simulator.resources.model_package import NOT_SIMULATED, ModelPackages
 from recore.simulator.resources.model_package_group import ModelPackageGroups

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from simulator.shapes import ANYTHING, KNOWN, spoiled, valid
 from support.fuzzing import examples
 
-from recore.simulator.api import service_model
-from recore.simulator.api.errors import ServiceError
-from recore.simulator.api.service_model import operation_model, read_request, sagemaker_model, shape_answer
+from recore.simulator.protocol import service_model
+from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.service_model import operation_model, read_request, sagemaker_model, shape_answer
 
 OPERATIONS = sagemaker_model().operation_names
 

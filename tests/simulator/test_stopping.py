@@ -6,12 +6,12 @@ import time
 import pytest
 from support.job_traces import wait_until
 
-from recore.simulator.api.errors import ServiceError
+from recore.simulator.compute.jobs import queue as queue_module
+from recore.simulator.compute.jobs.failure import JobFailed
+from recore.simulator.compute.jobs.platform import Platform
+from recore.simulator.compute.jobs.queue import JobQueue
 from recore.simulator.isolation.unsandboxed import Unsandboxed
-from recore.simulator.jobs import queue as queue_module
-from recore.simulator.jobs.failure import JobFailed
-from recore.simulator.jobs.platform import Platform
-from recore.simulator.jobs.queue import JobQueue
+from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.processing import ProcessingJobs
 from recore.simulator.resources.training import TrainingJobs
 from recore.simulator.resources.transform import TransformJobs

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from recore.simulator.serving.client import UnixClient
-from recore.simulator.serving.response import Disconnected, NoResponse, TimedOut
+from recore.simulator.compute.serving.client import UnixClient
+from recore.simulator.compute.serving.response import Disconnected, NoResponse, TimedOut
 
 pytestmark = pytest.mark.everywhere
 

@@ -9,7 +9,7 @@ from support.checkout import ROOT, environment
 READ = """
 import resource, sys
 from pathlib import Path
-from recore.pipeline.submission import read_submission
+from recore.evaluation.submission import read_submission
 resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
 resource.setrlimit(resource.RLIMIT_CPU, (int(sys.argv[2]), int(sys.argv[2])))
 try:

@@ -16,8 +16,8 @@ from fnmatch import fnmatch
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.rule import Finding, Place, Rule
-from recore.pipeline.failure import last_lines
-from recore.pipeline.text import plain
+from recore.evaluation.failure import last_lines
+from recore.evaluation.text import plain
 
 FIX = "Write all modules into py_modules of setup.py as a list of names, and other files into MANIFEST.in"
 SHOWN = 5

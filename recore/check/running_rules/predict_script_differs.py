@@ -13,8 +13,8 @@ from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.predictions import NotPredictions, describe_difference, read_predictions
 from recore.check.rule import Finding, Level, Place, Rule
-from recore.pipeline.exceptions import find_exception
-from recore.pipeline.text import plain
+from recore.evaluation.exceptions import find_exception
+from recore.evaluation.text import plain
 
 FIX = "Call model_fn, predict_fn and output_fn of train.py in predict.py, on what preprocess() returns"
 

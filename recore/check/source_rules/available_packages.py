@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from recore.check.rule import Finding, Level, Place, Rule
 from recore.check.script import ImportStatement
 from recore.check.source import SubmissionSource
+from recore.evaluation.hints import missing_module_hint
 from recore.listing import list_names
-from recore.pipeline.hints import missing_module_hint
 
 
 def inspect(source: SubmissionSource) -> Iterator[Finding]:

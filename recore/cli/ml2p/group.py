@@ -10,7 +10,7 @@ import click
 
 from recore.cli.common import FILE
 from recore.cli.progress import progress_bar
-from recore.pipeline.text import plain
+from recore.evaluation.text import plain
 
 if TYPE_CHECKING:
     from recore.ml2p.project import Project

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from recore.pipeline.text import plain
+from recore.evaluation.text import plain
 
 Floats = NDArray[np.float64]
 

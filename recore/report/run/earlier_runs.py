@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recore.evaluation.board import read_runs
+from recore.evaluation.record import Record
+from recore.evaluation.scores import JUDGES, SCORES
+from recore.evaluation.text import plain
 from recore.listing import count
-from recore.pipeline.board import read_runs
-from recore.pipeline.record import Record
-from recore.pipeline.scores import JUDGES, SCORES
-from recore.pipeline.text import plain
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import (
     ABOVE,

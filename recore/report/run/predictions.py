@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from recore.evaluation.data import IDS, read_header
+from recore.evaluation.record import Record
+from recore.evaluation.scores import HELD_OUT
+from recore.evaluation.text import plain
 from recore.listing import count
-from recore.pipeline.data import IDS, read_header
-from recore.pipeline.record import Record
-from recore.pipeline.scores import HELD_OUT
-from recore.pipeline.text import plain
 from recore.report.page.content import Figure, PageFinding, Section, Table
 from recore.report.page.figures import ABOVE, BLUE, VERMILION, as_float32, every_kth, new_figure, short_name
 from recore.report.page.one_to_one import HEIGHT, SCALES, SquareAxes, add_edge, add_line, choose_axes

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from recore.pipeline.failure import last_lines, look_at
-from recore.pipeline.record import Record
-from recore.pipeline.step import Step
-from recore.pipeline.text import plain
+from recore.evaluation.failure import last_lines, look_at
+from recore.evaluation.record import Record
+from recore.evaluation.step import Step
+from recore.evaluation.text import plain
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import ABOVE, BLUE, GREY, OCHRE, VERMILION, new_figure
 

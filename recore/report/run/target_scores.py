@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recore.evaluation.record import Record
+from recore.evaluation.scores import HELD_OUT, SCORES, Score
 from recore.listing import count, list_names
-from recore.pipeline.record import Record
-from recore.pipeline.scores import HELD_OUT, SCORES, Score
 from recore.report.page.content import Figure, PageFinding, Section, Table
 from recore.report.page.figures import (
     ABOVE,

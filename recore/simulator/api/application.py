@@ -7,9 +7,9 @@ from werkzeug import Request
 from werkzeug.sansio.utils import host_is_trusted
 
 from recore.simulator.api.control import TARGET, ControlPlane
-from recore.simulator.api.errors import ServiceError, json_response, signed_service
 from recore.simulator.api.other_services import OtherServices
 from recore.simulator.api.runtime import Runtime
+from recore.simulator.protocol.errors import ServiceError, json_response, signed_service
 from recore.simulator.resources.resource import Resource
 
 LOCAL = ["127.0.0.1", ".localhost"]  # S3's clients put a bucket's name before the host

@@ -7,8 +7,8 @@ from typing import Any
 from werkzeug import Request, Response
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from recore.simulator.api.errors import JSON, ServiceError, answer_headers, json_response, respond
-from recore.simulator.api.service_model import operation_model, read_request, shape_answer
+from recore.simulator.protocol.errors import JSON, ServiceError, answer_headers, json_response, respond
+from recore.simulator.protocol.service_model import operation_model, read_request, shape_answer
 from recore.simulator.resources.resource import Resource
 
 TARGET = "SageMaker."

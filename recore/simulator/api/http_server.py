@@ -27,8 +27,8 @@ from waitress.server import create_server
 from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import BadRequest, Error
 
-from recore.simulator.api.errors import ServiceError, disk_full_answer, json_answer, signed_service
 from recore.simulator.api.request_threads import RequestThreads
+from recore.simulator.protocol.errors import ServiceError, disk_full_answer, json_answer, signed_service
 
 CONNECTIONS = 2000
 SILENCE = 60  # seconds until a client that falls silent in the middle of a request is disconnected

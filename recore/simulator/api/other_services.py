@@ -14,9 +14,15 @@ import moto.core.utils
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug import Request, Response
 
-from recore.simulator.api.errors import ServiceError, answer_headers, disk_full_answer, json_response, signed_service
 from recore.simulator.cloudwatch import alarms, log_filters, retention
 from recore.simulator.own_session import own_botocore_session, own_session
+from recore.simulator.protocol.errors import (
+    ServiceError,
+    answer_headers,
+    disk_full_answer,
+    json_response,
+    signed_service,
+)
 
 logger = logging.getLogger(__name__)
 # moto looks up names of regions and services by sessions that fail with a broken configuration

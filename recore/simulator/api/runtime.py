@@ -14,10 +14,10 @@ from werkzeug import Request, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 from werkzeug.routing import Map, Rule
 
-from recore.simulator.api.errors import ServiceError, answer_headers, respond
 from recore.simulator.api.event_stream import EVENT_STREAM, event_stream
-from recore.simulator.api.service_model import read_request
 from recore.simulator.own_session import own_botocore_session
+from recore.simulator.protocol.errors import ServiceError, answer_headers, respond
+from recore.simulator.protocol.service_model import read_request
 from recore.simulator.resources.resource import Resource
 
 LARGEST = 25 << 20  # bytes of a request

@@ -16,10 +16,10 @@ from moto.cloudwatch.exceptions import ValidationError
 from moto.cloudwatch.models import CloudWatchBackend, MetricDatumBase, cloudwatch_backends
 from moto.core.utils import utcnow
 
-from recore.simulator.account import ACCOUNT, REGION
 from recore.simulator.cloudwatch.data_points import data_points
 from recore.simulator.cloudwatch.evaluation import Evaluation
 from recore.simulator.cloudwatch.validation import HIGH_RESOLUTION, check
+from recore.simulator.protocol.account import ACCOUNT, REGION
 
 READING = (  # methods of moto's backend that return alarms
     "describe_alarms",

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from recore.simulator.api.errors import ServiceError
-from recore.simulator.jobs.platform import Platform
-from recore.simulator.jobs.queue import Job
-from recore.simulator.resources.alarm_watch import alarm_definitions
-from recore.simulator.resources.blue_green import read_deployment_config
-from recore.simulator.resources.deployment import (
+from recore.simulator.compute.jobs.platform import Platform
+from recore.simulator.compute.jobs.queue import Job
+from recore.simulator.compute.serving.data_capture import describe as describe_capture
+from recore.simulator.compute.serving.invocation import Invoker
+from recore.simulator.orchestration.endpoints.blue_green import read_deployment_config
+from recore.simulator.orchestration.endpoints.deployment import (
     Stage,
     described_variants,
     images,
@@ -17,11 +17,11 @@ from recore.simulator.resources.deployment import (
     rescaled,
     retaining,
 )
-from recore.simulator.resources.hosting import Hosting
-from recore.simulator.resources.invocation import Invoker
-from recore.simulator.resources.resource import Resource, now
-from recore.simulator.serving.data_capture import describe as describe_capture
-from recore.simulator.state.records import Record
+from recore.simulator.orchestration.endpoints.hosting import Hosting
+from recore.simulator.orchestration.endpoints.update_watch import alarm_definitions
+from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.resources.resource import Resource
+from recore.simulator.state.records import Record, now
 
 MOST_INSTANCES = 20  # of all endpoints: each is a server with processes of its own
 

@@ -1,6 +1,6 @@
 """Endpoint configurations: which models an endpoint serves, on how many instances, with which shares of the traffic."""
 
-from recore.simulator.api.errors import ServiceError
+from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.resource import Resource, refuse_others
 from recore.simulator.state.records import Record
 

@@ -8,21 +8,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+from recore.simulator.compute.jobs import host_disk
+from recore.simulator.compute.jobs.failure import INTERRUPTED, JobFailed, JobStopped, JobTimedOut
+from recore.simulator.compute.jobs.logs import JobLog
+from recore.simulator.compute.jobs.metrics import TrainingMetrics, put_utilization
+from recore.simulator.compute.jobs.process import Ending
+from recore.simulator.compute.jobs.queue import Job
+from recore.simulator.compute.jobs.reasons import as_in_a_container, exceeded, last_error, text_of
+from recore.simulator.compute.jobs.volume import Volume
 from recore.simulator.isolation.instances import Instance, instance_of
-from recore.simulator.jobs import host_disk
-from recore.simulator.jobs.failure import JobFailed, JobStopped, JobTimedOut
-from recore.simulator.jobs.logs import JobLog
-from recore.simulator.jobs.metrics import TrainingMetrics, put_utilization
-from recore.simulator.jobs.process import Ending
-from recore.simulator.jobs.queue import Job
-from recore.simulator.jobs.reasons import as_in_a_container, exceeded, last_error, text_of
-from recore.simulator.jobs.volume import Volume
-from recore.simulator.resources.resource import Resource, now
-from recore.simulator.state.records import Record
+from recore.simulator.resources.resource import Resource
+from recore.simulator.state.records import Record, now
 
 logger = logging.getLogger(__name__)
-
-INTERRUPTED = "InternalServerError: The simulator ended before the job did"
 
 
 class JobResource(Resource):

@@ -1,9 +1,9 @@
 """Models: containers that a transform job serves, one or a chain of them."""
 
-from recore.simulator.api.errors import ServiceError
+from recore.simulator.compute.serving.model_data import model_data
+from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.package_containers import containers_of
 from recore.simulator.resources.resource import Resource, refuse_others
-from recore.simulator.serving.model_data import model_data
 from recore.simulator.state.records import Record
 
 # members that are simulated, or make no difference here; a request that has another one is refused

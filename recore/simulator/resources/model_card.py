@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from recore.simulator.api.errors import ServiceError
+from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.state.records import Record
 
 # what DescribeModelPackage answers of a card's content with IncludedData MetadataOnly

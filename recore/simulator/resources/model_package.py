@@ -5,16 +5,16 @@ import threading
 from collections.abc import Callable
 from typing import ClassVar
 
-from recore.simulator.account import arn
-from recore.simulator.api.errors import ServiceError
-from recore.simulator.jobs.platform import Platform
+from recore.simulator.compute.jobs.platform import Platform
+from recore.simulator.protocol.account import arn
+from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.client_token import once
 from recore.simulator.resources.model_card import check_model_card, metadata_only
 from recore.simulator.resources.package_source import with_source
 from recore.simulator.resources.paging import Place
-from recore.simulator.resources.resource import Filter, Resource, contains_text, not_found, now
+from recore.simulator.resources.resource import Filter, Resource, contains_text, not_found
 from recore.simulator.resources.state_changes import StateChanges
-from recore.simulator.state.records import Record
+from recore.simulator.state.records import Record, now
 
 NOT_SIMULATED = ("SourceAlgorithmSpecification", "ValidationSpecification", "SecurityConfig", "ManagedStorageType")
 # members of an update that replace those of the record

@@ -3,7 +3,7 @@
 import json
 from typing import ClassVar
 
-from recore.simulator.api.errors import ServiceError
+from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.resource import Filter, Resource, refuse_others
 from recore.simulator.state.records import Record
 

@@ -1,7 +1,7 @@
 """The containers of a model that is created from a model package."""
 
-from recore.simulator.account import arn
-from recore.simulator.api.errors import ServiceError
+from recore.simulator.protocol.account import arn
+from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.resource import not_found
 from recore.simulator.state.records import Record, Store
 

@@ -2,9 +2,9 @@
 
 import re
 
-from recore.simulator.account import arn
-from recore.simulator.api.errors import ServiceError
-from recore.simulator.serving.chain import named_containers
+from recore.simulator.compute.serving.chain import named_containers
+from recore.simulator.protocol.account import arn
+from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.state.records import Record, Store
 
 ARN = re.compile(r"arn:[^:]*:sagemaker:[^:]*:[^:]*:(model|model-package)/.+")

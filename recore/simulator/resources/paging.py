@@ -7,7 +7,7 @@ import operator
 import struct
 from typing import Any
 
-from recore.simulator.api.errors import ServiceError
+from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.state.records import Record
 
 LONGEST = 512  # characters of a text that count when it is sorted

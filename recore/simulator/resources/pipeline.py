@@ -6,15 +6,15 @@ from typing import ClassVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from recore.simulator.api.errors import ServiceError
-from recore.simulator.pipelines.definition import read_definition
-from recore.simulator.pipelines.document import LARGEST
-from recore.simulator.pipelines.problems import DefinitionError
+from recore.simulator.orchestration.pipelines.definition import read_definition
+from recore.simulator.orchestration.pipelines.document import LARGEST
+from recore.simulator.orchestration.pipelines.problems import DefinitionError
+from recore.simulator.orchestration.pipelines.step_cache import cache_kind
+from recore.simulator.orchestration.pipelines.step_records import StepRecords
+from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.client_token import once
-from recore.simulator.resources.pipeline_cache import cache_kind
-from recore.simulator.resources.pipeline_steps import StepRecords
-from recore.simulator.resources.resource import Filter, Resource, now, refuse_others
-from recore.simulator.state.records import Record
+from recore.simulator.resources.resource import Filter, Resource, refuse_others
+from recore.simulator.state.records import Record, now
 
 DEFINITION, LOCATION = "PipelineDefinition", "PipelineDefinitionS3Location"
 CHANGED = {"PipelineDisplayName", "PipelineDescription", "RoleArn", "ParallelismConfiguration"}

@@ -9,21 +9,21 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import ClassVar
 
-from recore.simulator.api.errors import ServiceError
-from recore.simulator.jobs.failure import JobStopped
-from recore.simulator.jobs.queue import Job
-from recore.simulator.pipelines.definition import PipelineDefinition, read_definition
-from recore.simulator.pipelines.expressions import parse
-from recore.simulator.pipelines.parameters import as_text, parameter_values
-from recore.simulator.pipelines.problems import DefinitionError
+from recore.simulator.compute.jobs.failure import JobStopped
+from recore.simulator.compute.jobs.queue import Job
+from recore.simulator.orchestration.pipelines.definition import PipelineDefinition, read_definition
+from recore.simulator.orchestration.pipelines.execution_run import LONGEST_REASON, ExecutionRun
+from recore.simulator.orchestration.pipelines.expressions import parse
+from recore.simulator.orchestration.pipelines.parameters import as_text, parameter_values
+from recore.simulator.orchestration.pipelines.problems import DefinitionError
+from recore.simulator.orchestration.pipelines.step_context import StepContext
+from recore.simulator.orchestration.pipelines.step_records import StepRecords
+from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.client_token import once
 from recore.simulator.resources.paging import page
 from recore.simulator.resources.pipeline import DEFINITION
-from recore.simulator.resources.pipeline_context import StepContext
-from recore.simulator.resources.pipeline_run import LONGEST_REASON, ExecutionRun
-from recore.simulator.resources.pipeline_steps import StepRecords
-from recore.simulator.resources.resource import Filter, Resource, not_found, now, refuse_others
-from recore.simulator.state.records import Record
+from recore.simulator.resources.resource import Filter, Resource, not_found, refuse_others
+from recore.simulator.state.records import Record, now
 
 logger = logging.getLogger(__name__)
 

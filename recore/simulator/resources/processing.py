@@ -6,17 +6,17 @@ import json
 import os
 from pathlib import Path
 
-from recore.simulator.account import REGION
-from recore.simulator.api.errors import ServiceError
-from recore.simulator.jobs import archives, transfers
-from recore.simulator.jobs.failure import JobFailed, JobStopped
-from recore.simulator.jobs.logs import JobLog
-from recore.simulator.jobs.output_files import OutputFolder
-from recore.simulator.jobs.queue import Job
-from recore.simulator.jobs.reasons import start_of
-from recore.simulator.jobs.requirements import RequirementsFile
-from recore.simulator.jobs.script_mode import find_requirements, translate_scripts
-from recore.simulator.jobs.volume import Volume
+from recore.simulator.compute.jobs import archives, transfers
+from recore.simulator.compute.jobs.failure import JobFailed, JobStopped
+from recore.simulator.compute.jobs.logs import JobLog
+from recore.simulator.compute.jobs.output_files import OutputFolder
+from recore.simulator.compute.jobs.queue import Job
+from recore.simulator.compute.jobs.reasons import start_of
+from recore.simulator.compute.jobs.requirements import RequirementsFile
+from recore.simulator.compute.jobs.script_mode import find_requirements, translate_scripts
+from recore.simulator.compute.jobs.volume import Volume
+from recore.simulator.protocol.account import REGION
+from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.ineffective import PROCESSING, without_effect
 from recore.simulator.resources.job import JobResource
 from recore.simulator.state.records import Record

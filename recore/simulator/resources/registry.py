@@ -2,8 +2,8 @@
 
 import re
 
-from recore.simulator.api.service_model import sagemaker_model
-from recore.simulator.jobs.platform import Platform
+from recore.simulator.compute.jobs.platform import Platform
+from recore.simulator.protocol.service_model import sagemaker_model
 from recore.simulator.resources.endpoint import Endpoints
 from recore.simulator.resources.endpoint_config import EndpointConfigs
 from recore.simulator.resources.model import Models

@@ -5,25 +5,20 @@ the API's operations: the server finds them by these names, checks the request a
 call, and shapes the answer by it after. Operations that only look up, list, stop or delete records are declared.
 """
 
-import datetime
 import operator
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 from botocore.model import Shape
 
-from recore.simulator.account import arn
-from recore.simulator.api.errors import ServiceError
-from recore.simulator.api.service_model import operation_model, sagemaker_model
-from recore.simulator.jobs.platform import Platform
+from recore.simulator.compute.jobs.platform import Platform
+from recore.simulator.protocol.account import arn
+from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.service_model import operation_model, sagemaker_model
 from recore.simulator.resources.paging import Place, page, sortable
-from recore.simulator.state.records import Record
+from recore.simulator.state.records import Record, now
 
 MOST_TAGS = 50
-
-
-def now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)
 
 
 Filter = tuple[str, Callable[[Any, Any], bool]]  # a member of the record, compared with the request's value

@@ -5,9 +5,9 @@ from typing import Any
 
 from botocore.model import Shape
 
-from recore.simulator.api.errors import ServiceError
-from recore.simulator.api.service_model import operation_model
-from recore.simulator.jobs.platform import Platform
+from recore.simulator.compute.jobs.platform import Platform
+from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.service_model import operation_model
 from recore.simulator.resources.paging import page, sortable
 from recore.simulator.resources.resource import Resource
 from recore.simulator.resources.search_expression import make_test

@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.model import Shape
 
-from recore.simulator.api.errors import ServiceError
+from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.search_property import Property, find_property
 from recore.simulator.state.records import Record
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.model import Shape
 
-from recore.simulator.api.errors import ServiceError
+from recore.simulator.protocol.errors import ServiceError
 
 Read = Callable[[Any], list[Any]]
 TYPES = {

@@ -6,22 +6,21 @@ from typing import ClassVar
 
 import regex
 
-from recore.simulator.account import REGION
-from recore.simulator.api.errors import ServiceError
+from recore.simulator.compute.jobs import archives, script_mode, transfers
+from recore.simulator.compute.jobs.failure import JobFailed, JobStopped, JobTimedOut
+from recore.simulator.compute.jobs.logs import JobLog
+from recore.simulator.compute.jobs.metrics import TrainingMetrics
+from recore.simulator.compute.jobs.output_files import OutputFolder
+from recore.simulator.compute.jobs.process import Ending
+from recore.simulator.compute.jobs.queue import Job
+from recore.simulator.compute.jobs.reasons import failure_file
+from recore.simulator.compute.jobs.volume import Volume
 from recore.simulator.images.catalogue import family_of
-from recore.simulator.jobs import archives, script_mode, transfers
-from recore.simulator.jobs.failure import JobFailed, JobStopped, JobTimedOut
-from recore.simulator.jobs.logs import JobLog
-from recore.simulator.jobs.metrics import TrainingMetrics
-from recore.simulator.jobs.output_files import OutputFolder
-from recore.simulator.jobs.process import Ending
-from recore.simulator.jobs.queue import Job
-from recore.simulator.jobs.reasons import failure_file
-from recore.simulator.jobs.volume import Volume
+from recore.simulator.protocol.account import REGION
+from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.ineffective import without_effect
 from recore.simulator.resources.job import JobResource
-from recore.simulator.resources.resource import now
-from recore.simulator.state.records import Record
+from recore.simulator.state.records import Record, now
 
 OWN_METRICS = "You can't override the metric definitions for Amazon SageMaker algorithms"  # programs look for it
 MOST_METRICS = 40  # of MetricDefinitions in the API

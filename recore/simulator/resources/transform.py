@@ -5,20 +5,20 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from recore.simulator.api.errors import ServiceError
+from recore.simulator.compute.jobs import transfers
+from recore.simulator.compute.jobs.failure import JobFailed
+from recore.simulator.compute.jobs.manifest import SourceObject, source_objects
+from recore.simulator.compute.jobs.queue import Job
+from recore.simulator.compute.serving.chain import Chain, named_containers
+from recore.simulator.compute.serving.data_processing import DataProcessing
+from recore.simulator.compute.serving.feeding import TOGETHER, Feeding
+from recore.simulator.compute.serving.response import NoResponse
+from recore.simulator.compute.serving.sharing import share_out
 from recore.simulator.isolation.instances import Instance, instance_of
-from recore.simulator.jobs import transfers
-from recore.simulator.jobs.failure import JobFailed
-from recore.simulator.jobs.manifest import SourceObject, source_objects
-from recore.simulator.jobs.queue import Job
+from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.ineffective import TRANSFORM, without_effect
 from recore.simulator.resources.job import JobResource
 from recore.simulator.resources.resource import refuse_others
-from recore.simulator.serving.chain import Chain, named_containers
-from recore.simulator.serving.data_processing import DataProcessing
-from recore.simulator.serving.feeding import TOGETHER, Feeding
-from recore.simulator.serving.response import NoResponse
-from recore.simulator.serving.sharing import share_out
 from recore.simulator.state.records import Record
 
 PARAMETERS_SECONDS = 60.0  # for /execution-parameters

@@ -5,15 +5,15 @@ import secrets
 import uuid
 from functools import partial
 
-from recore.simulator.api.errors import ServiceError
-from recore.simulator.jobs.queue import Job
+from recore.simulator.compute.jobs.queue import Job
+from recore.simulator.orchestration.tuning.request import check_request, described_definitions, read_definitions
+from recore.simulator.orchestration.tuning.trials import KIND, Trial, best, completion_details, counters, trials_of
+from recore.simulator.orchestration.tuning.warm_start import check_warm_start, comparable_trials
+from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.paging import Place, page, sortable
-from recore.simulator.resources.resource import Resource, now
+from recore.simulator.resources.resource import Resource
 from recore.simulator.resources.training import distributed
-from recore.simulator.resources.tuning_request import check_request, described_definitions, read_definitions
-from recore.simulator.resources.tuning_trials import KIND, Trial, best, completion_details, counters, trials_of
-from recore.simulator.resources.tuning_warm_start import check_warm_start, comparable_trials
-from recore.simulator.state.records import Record
+from recore.simulator.state.records import Record, now
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +98,9 @@ class TuningJobs(Resource):
 
     def _work(self, name: str, job: Job) -> None:
         try:
-            from recore.simulator.resources.tuning_work import TuningWork  # Optuna takes most of a second to import
+            from recore.simulator.orchestration.tuning.tuning_work import (
+                TuningWork,  # Optuna takes most of a second to import
+            )
         except (ImportError, OSError) as error:
             logger.exception("tuning job %s", name)
             self._end_badly(name, error)

@@ -11,6 +11,10 @@ from recore.simulator.state.database import Database
 Record = dict[str, Any]
 
 
+def now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
+
+
 class Store:
     """Records by kind and key, in memory unless a database is given. Safe to use from several threads.
 

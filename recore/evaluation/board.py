@@ -1,0 +1,76 @@
+"""The runs in a folder, best first."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from recore.distribution import PROGRAM
+from recore.evaluation.record import Record, read_record
+from recore.evaluation.scores import JUDGES
+from recore.evaluation.text import plain
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def read_runs(folder: Path) -> tuple[list[Record], list[str]]:
+    """The runs in a folder, those on the same data together and best first, and an error for each invalid record.
+
+    Raises FileNotFoundError where there is no such folder.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: there is no such folder; `{PROGRAM} run` makes runs")
+    runs, errors = [], []
+    for path in sorted(folder.glob("*/run.json")):
+        try:
+            runs.append(read_record(path.parent))
+        except (OSError, ValueError) as error:
+            errors.append(plain(str(error)))
+    runs.sort(key=lambda run: run.started)
+    latest = {run.data_hashes: run.started for run in runs}
+    runs.sort(key=lambda run: (latest[run.data_hashes], run.data_hashes, run.rank, run.started), reverse=True)
+    return runs, errors
+
+
+def summarise(run: Record) -> dict[str, Any]:
+    """A run as a dictionary for JSON."""
+    return {
+        "folder": run.folder.name,
+        "state": run.state,
+        "failed": run.failed,
+        "started": run.started.isoformat(),
+        "seconds": run.seconds,
+        "scores": {name: score.value for name, score in run.scores.items()},
+        "submission": run.submission_sha256[:8],
+        "data": run.data_hashes,
+        "public": run.data["public"][0],
+        "note": run.note,
+    }
+
+
+def make_tables(runs: list[Record]) -> list["Table"]:
+    """A table for each set of data files. Notes have a column where there are any."""
+    from rich.table import Table
+    from rich.text import Text
+
+    groups: dict[str, list[Record]] = {}
+    for run in runs:
+        groups.setdefault(run.data_hashes, []).append(run)
+    tables = []
+    for group in groups.values():
+        title = Text(plain(f"Runs on {group[0].data['public'][0]}"))
+        table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+        for column in ("run", "state", "submission"):
+            table.add_column(column, overflow="fold")
+        names = [name for name in JUDGES if any(name in run.scores for run in group)]
+        for column in (*names, "seconds"):
+            table.add_column(column, justify="right", no_wrap=True)
+        noted = any(run.note for run in group)
+        if noted:
+            table.add_column("note", overflow="fold")
+        for run in group:
+            words = [Text(plain(word)) for word in (run.folder.name, run.result, run.submission_sha256[:8])]
+            scores = [f"{run.scores[name].value:.4f}" if name in run.scores else "-" for name in names]
+            note = [Text(run.note)] if noted else []
+            table.add_row(*words, *scores, f"{run.seconds:.1f}", *note)
+        tables.append(table)
+    return tables

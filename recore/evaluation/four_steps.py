@@ -1,0 +1,196 @@
+"""The four steps: a training job, then preprocessing, batch transform and scoring, public and private side by side."""
+
+import contextlib
+import datetime
+import math
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
+from pathlib import Path
+
+from recore.evaluation import requests
+from recore.evaluation.data import DataFiles
+from recore.evaluation.held_out import NoHeldOutScoreError, extract_held_out, score_held_out
+from recore.evaluation.jobs import JobRunner, Services, StepFailed, StepStopped
+from recore.evaluation.requests import RunSettings
+from recore.evaluation.scores import HELD_OUT, SCORES, SIDES, Score, read_score
+from recore.evaluation.step import Step
+from recore.evaluation.storage import Storage
+from recore.evaluation.submission import SubmissionFiles
+
+POLL_SECONDS = 0.5  # between two looks at whether a signal has arrived
+
+
+class PipelineRun:
+    """A run: its inputs, the current state of its steps, and the folder for its results.
+
+    services: boto3 clients, which determine where it runs. score_script: the host's score.py. folder: for
+    model.tar.gz, predictions/, scores/ and logs/. keep: leave the run's objects on S3, except the private assays, which
+    are there only while they are scored.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        settings: RunSettings,
+        submission: SubmissionFiles,
+        data: DataFiles,
+        score_script: Path,
+        folder: Path,
+        keep: bool = False,
+    ):
+        self.settings, self.submission, self.data, self.folder, self.keep = settings, submission, data, folder, keep
+        self.score_script = score_script.read_bytes()
+        self.sides = [side for side in SIDES if side in data.files]
+        steps = [Step("upload"), Step("train", "TrainingJob")]
+        for side in self.sides:
+            steps += [Step(f"{side} preprocess", "ProcessingJob"), Step(f"{side} predict", "TransformJob")]
+            if self._is_scored(side):
+                steps.append(Step(f"{side} score", "ProcessingJob"))
+        steps += [Step(f"{HELD_OUT} score"), Step("clean up")]
+        self.steps = {step.name: step for step in steps}
+        self._jobs = JobRunner(services, folder / "logs")
+        self.storage = Storage(services.s3, settings, self._jobs.raise_if_stopping)
+        self.started = datetime.datetime.now(datetime.UTC)
+        self.began = self.seconds = 0.0
+
+    @property
+    def state(self) -> str:
+        """Completed, Failed or Stopped."""
+        if any(step.state == "Failed" for step in self.steps.values()):
+            return "Failed"
+        return "Completed" if all(step.completed for step in self.steps.values()) else "Stopped"
+
+    def execute(self, watch: Callable[[Step], None] = lambda step: None) -> None:
+        """Run all steps. A failed step ends the steps of its side; a failed training ends the run. See `steps`.
+
+        watch: called with each step that changes. KeyboardInterrupt stops the jobs, cleans up, and is raised when the
+        jobs have ended.
+        """
+        self._jobs.watch = watch
+        self.started, self.began = datetime.datetime.now(datetime.UTC), time.monotonic()
+        try:
+            with ThreadPoolExecutor(len(self.sides) + 1) as pool:
+                try:
+                    if self._run_all(pool, self._train):
+                        sides = (partial(self._process, side) for side in self.sides)
+                        self._run_all(pool, *sides, self._score_held_out)
+                except BaseException:
+                    self._jobs.stopping.set()
+                    raise
+        finally:
+            self._clean_up()
+            self.seconds = time.monotonic() - self.began
+
+    def read_scores(self) -> dict[str, Score]:
+        """The scores whose step is completed, by name."""
+        steps = {name: self.steps.get(f"{name} score") for name in SCORES}
+        scored = [name for name, step in steps.items() if step and step.completed and not step.reason]
+        return {name: read_score(self.folder / f"scores/{name}.json") for name in scored}
+
+    def _run_all(self, pool: ThreadPoolExecutor, *tasks: Callable[[], None]) -> bool:
+        """Run tasks side by side until all have ended. Returns whether all succeeded."""
+        futures = [pool.submit(task) for task in tasks]
+        while wait(futures, timeout=POLL_SECONDS).not_done:  # a signal is handled only between two waits
+            pass
+        errors = [error for future in futures if (error := future.exception())]
+        for error in errors:
+            if not isinstance(error, StepFailed | StepStopped):
+                raise error
+        return not errors
+
+    def _train(self) -> None:
+        settings, files = self.settings, self.data.files
+        with self._jobs.step(self.steps["upload"]):
+            self.storage.put(self.submission.archive, requests.SOURCE)
+            self.storage.put(self.submission.script, requests.PREPROCESS)
+            self.storage.put(self.score_script, requests.SCORE)
+            for side in self.sides:
+                self.storage.upload_data(side, files[side], requests.data_place(side))
+            if "actual" in files:
+                self.storage.hash("actual", files["actual"])
+        with self._jobs.step(self.steps["train"]) as step:
+            job = self._jobs.run(step, requests.training_request(settings))
+            key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix(f"s3://{settings.bucket}/")
+            with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+                trained, joined = Path(folder, "trained.tar.gz"), Path(folder, "joined.tar.gz")
+                self.storage.download(key, trained)
+                self.submission.join(trained, joined)
+                model = joined.rename(self.folder / "model.tar.gz")
+            self.storage.upload(model, requests.MODEL)
+            self._jobs.services.sagemaker.create_model(**requests.model_request(settings))
+
+    def _process(self, side: str) -> None:
+        """Preprocess, predict and score one side."""
+        settings = self.settings
+        with self._jobs.step(self.steps[f"{side} preprocess"]) as step:
+            self._jobs.run(step, requests.preprocessing_request(settings, side))
+            size = self.storage.size(requests.inputs_place(side), "preprocess.py left no")
+        with self._jobs.step(self.steps[f"{side} predict"]) as step:
+            if settings.transform.count == 1:
+                self._jobs.run(step, requests.transform_request(settings, side, size))
+                self.storage.fetch(requests.predictions_place(side), self.folder / f"predictions/{side}.csv.out")
+            else:
+                self._predict_in_parts(step, side, size)
+        if self._is_scored(side):
+            with self._jobs.step(self.steps[f"{side} score"]) as step:
+                self._score(step, side)
+
+    def _predict_in_parts(self, step: Step, side: str, size: int) -> None:
+        """Split the inputs between lines into one object per instance: Batch Transform does not divide an object."""
+        count = self.settings.transform.count
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            whole = Path(folder, "whole.csv")
+            self.storage.fetch(requests.inputs_place(side), whole)
+            with open(whole, "rb") as lines:
+                for number in range(count):
+                    part = Path(folder, f"{number:03}.csv")
+                    with open(part, "wb") as file:
+                        while lines.tell() < size * (number + 1) / count and (line := lines.readline()):
+                            file.write(line)
+                    self.storage.upload(part, requests.part_place(side, number))
+        self._jobs.run(step, requests.transform_request(self.settings, side, math.ceil(size / count)))
+        predictions = self.folder / f"predictions/{side}.csv.out"
+        predictions.parent.mkdir(exist_ok=True)
+        with open(predictions, "wb") as file:
+            for number in range(count):
+                shutil.copyfileobj(self.storage.open(requests.part_predictions_place(side, number)), file)
+        self.storage.upload(predictions, requests.predictions_place(side))
+
+    def _score(self, step: Step, side: str) -> None:
+        with contextlib.ExitStack() as stack:
+            if side == "private":
+                place = requests.assays_place(side)
+                stack.enter_context(self.storage.upload_temporarily("actual", self.data.files["actual"], place))
+            self._jobs.run(step, requests.scoring_request(self.settings, side))
+        for suffix in ("txt", "json"):
+            self.storage.fetch((side, "scores", f"{side}.{suffix}"), self.folder / f"scores/{side}.{suffix}")
+        read_score(self.folder / f"scores/{side}.json")
+
+    def _score_held_out(self) -> None:
+        """Score the held-out predictions that the training left. A submission need not leave any."""
+        with self._jobs.step(self.steps[f"{HELD_OUT} score"]) as step:
+            predictions, scores = (self.folder / name for name in ("predictions", "scores"))
+            try:
+                extract_held_out(self.folder / "model.tar.gz", predictions / f"{HELD_OUT}.csv")
+                scores.mkdir(exist_ok=True)
+                public = self.data.files["public"]
+                score_held_out(predictions / f"{HELD_OUT}.csv", public, self.score_script, scores / f"{HELD_OUT}.txt")
+                read_score(scores / f"{HELD_OUT}.json")
+            except NoHeldOutScoreError as error:
+                step.reason = str(error)
+
+    def _clean_up(self) -> None:
+        """Remove the run's objects from S3 and its model. Jobs and their logs cannot be removed."""
+        with contextlib.suppress(StepFailed), self._jobs.step(self.steps["clean up"]):
+            try:
+                self.storage.clear(self.keep)
+            finally:
+                if self.steps["train"].completed and not self.keep:
+                    self._jobs.services.sagemaker.delete_model(ModelName=self.settings.name)
+
+    def _is_scored(self, side: str) -> bool:
+        return side == "public" or "actual" in self.data.files

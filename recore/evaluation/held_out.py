@@ -1,0 +1,102 @@
+"""The score of held-out drill holes: held_out.csv, which a training job leaves beside its model.
+
+It holds a prediction of each row by a model that has not seen the row's drill hole. The host's score.py scores it
+against the public assays, in a process on this machine.
+"""
+
+import gzip
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recore.evaluation.data import read_header
+from recore.evaluation.submission import UNREADABLE
+from recore.evaluation.text import plain
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+NAME = "held_out.csv"  # in a model.tar.gz
+LARGEST = 1 << 30  # bytes
+
+
+class NoHeldOutScoreError(Exception):
+    """The training left nothing that can be scored; the message says why."""
+
+
+def extract_held_out(model: Path, target: Path) -> None:
+    """Write the held-out predictions in a model.tar.gz to `target`. Raises NoHeldOutScoreError if there are none."""
+    try:
+        with tarfile.open(model) as archive:
+            members = (member for member in archive if os.path.normpath(member.name) == NAME and member.isreg())
+            member = next(members, None)
+            if member is None:
+                raise NoHeldOutScoreError(f"train.py left no {NAME} beside the model")
+            if member.size > LARGEST:
+                raise NoHeldOutScoreError(f"{NAME} is larger than {LARGEST >> 30} GB")
+            content = archive.extractfile(member)
+            assert content is not None  # noqa: S101 - it is a regular file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content.read())
+    except UNREADABLE as error:
+        raise NoHeldOutScoreError(f"{NAME} cannot be read: {plain(str(error))}") from None
+
+
+def score_held_out(predictions: Path, public: Path, score_script: bytes, output: Path) -> None:
+    """Score held-out predictions with score.py, which writes `output` and its details beside it.
+
+    Rows without a held-out prediction do not count. Raises NoHeldOutScoreError if the predictions cannot be scored.
+    """
+    predicted = _read(predictions)
+    assays = _read(public, [name for name in read_header(public) if name in predicted.column_names[1:]])
+    if len(predicted) != len(assays):
+        raise NoHeldOutScoreError(f"{NAME} has {len(predicted)} rows, the public data {len(assays)}")
+    with tempfile.TemporaryDirectory(prefix="recore-held-out-") as name:
+        folder = Path(name)
+        _write_measured(assays, predicted, folder / "actual.csv.gz")
+        _write_lines(predicted, folder / "predicted.csv")
+        (folder / "score.py").write_bytes(score_script)
+        paths = {"actual": folder / "actual.csv.gz", "predicted": folder / "predicted.csv", "output": output}
+        command = [sys.executable, "-P", "score.py", *(f"--{name}={path.absolute()}" for name, path in paths.items())]
+        done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", errors="replace")
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["it printed no reason"])[-1]
+        raise NoHeldOutScoreError(f"{NAME}: {plain(last)}")
+
+
+def _read(path: Path, columns: list[str] | None = None) -> "pa.Table":
+    """The columns of a CSV as text, all of them by default."""
+    import pyarrow as pa
+    import pyarrow.csv
+
+    try:
+        names = columns or pa.csv.open_csv(path).schema.names
+        options = pa.csv.ConvertOptions(include_columns=names, column_types=dict.fromkeys(names, pa.string()))
+        return pa.csv.read_csv(path, pa.csv.ReadOptions(block_size=1 << 24), convert_options=options).combine_chunks()
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise NoHeldOutScoreError(f"{path.name}: {plain(str(error), 300)}") from None
+
+
+def _write_measured(assays: "pa.Table", predicted: "pa.Table", path: Path) -> None:
+    """Write the assays of those rows that have a prediction; the other cells are empty."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.csv
+
+    nothing = pa.scalar("", pa.string())
+    columns = [pc.if_else(pc.equal(predicted[name], ""), nothing, assays[name]) for name in assays.column_names]
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        pa.csv.write_csv(pa.table(columns, names=assays.column_names), file)
+
+
+def _write_lines(predicted: "pa.Table", path: Path) -> None:
+    """Write the predictions as score.py reads them, without header and index."""
+    import pyarrow as pa
+    import pyarrow.csv
+
+    numbers = predicted.select(list(range(1, predicted.num_columns)))
+    pa.csv.write_csv(numbers, path, pa.csv.WriteOptions(include_header=False))

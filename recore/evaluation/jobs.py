@@ -1,0 +1,150 @@
+"""Runs one job on the platform: starts and watches it, fetches its log and its memory use, and stops it if asked to."""
+
+import contextlib
+import datetime
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from boto3.exceptions import Boto3Error
+from botocore import xform_name
+from botocore.exceptions import BotoCoreError, ClientError
+
+from recore.evaluation.observing import read_utilization, write_log
+from recore.evaluation.reasons import is_outside, read_reason
+from recore.evaluation.step import END_STATES, Step
+
+# seconds between two requests for a job's status: a fiftieth of its time so far, within these bounds
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 10.0
+
+
+class StepFailed(Exception):
+    """A step failed; the message is the reason."""
+
+
+class StepStopped(Exception):
+    """The run is to stop."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """boto3 clients. A run happens wherever they lead. log_delay: seconds until a job's last lines are in its log."""
+
+    sagemaker: Any
+    s3: Any
+    logs: Any
+    cloudwatch: Any
+    log_delay: float = 0.0
+
+
+class JobRunner:
+    """Runs steps. logs: the folder for their logs. watch: called when a step changes. stopping: set to stop all."""
+
+    def __init__(self, services: Services, logs: Path):
+        self.services, self.logs = services, logs
+        self.watch: Callable[[Step], None] = lambda step: None
+        self.stopping = threading.Event()
+
+    @contextlib.contextmanager
+    def step(self, step: Step) -> Iterator[Step]:
+        """Keeps the state and the duration of a step, which is the body of the context.
+
+        Raises StepFailed, also for an error of AWS or of this machine's disk, or StepStopped.
+        """
+        step.began = time.monotonic()
+        self._set_state(step, "InProgress")
+        state = "Failed"
+        try:
+            yield step
+            state = "Completed"
+        except StepStopped:
+            state = "Stopped"
+            raise
+        except StepFailed as error:
+            step.reason = str(error)
+            raise
+        except (ClientError, BotoCoreError, Boto3Error, OSError, ValueError) as error:
+            step.reason = str(error)
+            step.outside = not isinstance(error, ValueError)  # a ValueError is about the output of a job
+            raise StepFailed(step.reason) from error
+        finally:
+            step.seconds = time.monotonic() - step.began
+            self._set_state(step, state)
+
+    def raise_if_stopping(self) -> None:
+        """Raises StepStopped where the run is to stop."""
+        if self.stopping.is_set():
+            raise StepStopped
+
+    def run(self, step: Step, request: dict[str, Any]) -> dict[str, Any]:
+        """Start a step's job, wait for its end and return its description. Raises StepFailed or StepStopped."""
+        self.raise_if_stopping()
+        kind = str(step.kind)
+        name = request[f"{kind}Name"]
+        step.job = name
+        started = datetime.datetime.now(datetime.UTC)
+        try:
+            self._call(f"Create{kind}", **request)
+            job = self._wait(step, kind, name)
+        except (ClientError, BotoCoreError) as error:
+            raise self._abandon(kind, name, error) from error
+        delay = 0.0 if self.stopping.is_set() else self.services.log_delay
+        status = job[f"{kind}Status"]
+        write_log(self.services.logs, kind, name, self.logs / step.log, delay, to_end=status == "Failed")
+        step.memory = read_utilization(self.services.cloudwatch, kind, name, started)
+        if status == "Stopped":
+            self.raise_if_stopping()
+            raise StepFailed("the job was stopped: it exceeded its time limit, or someone else stopped it")
+        if status != "Completed":
+            step.outside = is_outside(job.get("FailureReason"))
+            reason, step.exception = read_reason(job.get("FailureReason"), self.logs / step.log)
+            raise StepFailed(reason)
+        return job
+
+    def _wait(self, step: Step, kind: str, name: str) -> dict[str, Any]:
+        """Wait until the job has ended, and stop it once if the run is to stop."""
+        began, stop_requested = time.monotonic(), False
+        while True:
+            job = self._call(f"Describe{kind}", **{f"{kind}Name": name})
+            if job[f"{kind}Status"] in END_STATES:
+                return job
+            if not self.stopping.is_set():
+                self._set_state(step, job.get("SecondaryStatus") or job[f"{kind}Status"])
+            elif not stop_requested:
+                stop_requested = self._stop(kind, name)
+                self._set_state(step, "Stopping")
+            pause = min(max((time.monotonic() - began) / 50, SHORTEST_PAUSE), LONGEST_PAUSE)
+            if stop_requested:
+                time.sleep(pause)
+            else:
+                self.stopping.wait(pause)
+
+    def _stop(self, kind: str, name: str) -> bool:
+        try:
+            self._call(f"Stop{kind}", **{f"{kind}Name": name})
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("ValidationException", "ResourceNotFound"):
+                return False  # it has just ended, or has not started yet: its next status will tell
+            raise
+        return True
+
+    def _abandon(self, kind: str, name: str, error: Exception) -> Exception:
+        """Stop a job that can no longer be watched, as it would run on at a cost, and return the error to raise."""
+        if getattr(error, "operation_name", None) == f"Create{kind}":  # the job was refused
+            return error
+        with contextlib.suppress(ClientError, BotoCoreError):
+            self._call(f"Stop{kind}", **{f"{kind}Name": name})
+            return StepFailed(f"{error}; the job {name} was told to stop")
+        return StepFailed(f"{error}; THE JOB {name} MAY STILL RUN: stop it by hand")
+
+    def _call(self, operation: str, **request: Any) -> dict[str, Any]:
+        response: dict[str, Any] = getattr(self.services.sagemaker, xform_name(operation))(**request)
+        return response
+
+    def _set_state(self, step: Step, state: str) -> None:
+        if step.state != state:
+            step.state = state
+            self.watch(step)

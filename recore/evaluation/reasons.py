@@ -1,0 +1,61 @@
+"""Why a job failed: the submission's exception, if its log contains one, otherwise the platform's reason."""
+
+import re
+import signal
+from pathlib import Path
+
+from recore.evaluation.exceptions import JOB_FOLDER, LoggedException, find_exception
+from recore.evaluation.joblog import read_end, script_lines
+
+FOLLOWING_LINES = 20  # with more lines after an exception that the platform does not name, the job went on
+OUTSIDE = "InternalServerError"  # how the platform's reasons begin whose cause lies outside the job
+KINDS = ("AlgorithmError", "ClientError", OUTSIDE)  # how its reasons begin
+EXIT = re.compile(r",? exit code: (\d+)$")
+# the report of SageMaker's own images: the script's last lines within a frame of the toolkit's
+FRAMED = re.compile(r'ExecuteUserScriptError:\s+ExitCode (?P<code>\d+)\s+ErrorMessage "(?P<text>.*?)"\s+Command', re.S)
+LOG_ONLY = re.compile(r"see (?:the )?job logs", re.I)  # the platform knows no more than the log
+# causes other than an exception: one in the log is then not the reason
+OTHER = re.compile(r"needed more memory|more processes than|requirements\.txt|ended by SIG|No space left on device")
+FOLDER = re.compile(rf"/\S*{JOB_FOLDER}/ml/")  # stands for /opt/ml/ in a job that is not isolated
+
+
+def is_outside(failure_reason: str | None) -> bool:
+    """Whether the cause of a failure lies outside the job."""
+    return (failure_reason or "").startswith(f"{OUTSIDE}: ")
+
+
+def read_reason(failure_reason: str | None, log: Path) -> tuple[str, LoggedException | None]:
+    """The reason why a job failed, in words for users, and the submission's exception where that is the reason.
+
+    failure_reason: the FailureReason of the job's description. log: the job's log, of which the end is read.
+    """
+    text = FOLDER.sub("/opt/ml/", failure_reason or "").strip()
+    kind, _, rest = text.partition(": ")
+    text = rest if kind in KINDS else text
+    if kind == OUTSIDE:
+        return rest, None
+    exit_code = EXIT.search(text)
+    code = int(exit_code[1]) if exit_code else None
+    text = EXIT.sub("", text).rstrip()
+    if framed := FRAMED.search(text):
+        code, text = int(framed["code"]), framed["text"].strip()
+    lines = script_lines(read_end(log)) if log.is_file() else []
+    exception = find_exception("\n".join(lines))
+    if exception and code in (None, 1) and not OTHER.search(text):
+        named = exception.innermost.message[:60] in text and exception.innermost.type in text
+        if named or exception.following_lines <= FOLLOWING_LINES:
+            return str(exception), exception
+    if lines and (not text or LOG_ONLY.search(text)):
+        text = f"{text or 'the platform gives no reason'}; its last line: {lines[-1].strip()}"
+    by_a_limit = code == 137 and OTHER.search(text)
+    if code is not None and code > 1 and "exit code" not in text and not by_a_limit:
+        text = f"{text or 'it printed nothing'}, {_ending(code)}"
+    return text or "the platform gives no reason", None
+
+
+def _ending(code: int) -> str:
+    """What an exit code says; 128 and more stand for a signal's number."""
+    try:
+        return f"ended by {signal.Signals(code - 128).name}"
+    except ValueError:
+        return f"exit code {code}"

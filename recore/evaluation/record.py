@@ -1,0 +1,283 @@
+"""Writes and reads run.json, the record of a run.
+
+A record may come from anyone: every value that is used is checked, and an invalid record is refused as a whole.
+"""
+
+import datetime
+import hashlib
+import json
+import math
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from platform import platform, python_version
+from typing import TYPE_CHECKING, Any
+
+from recore.distribution import PROGRAM
+from recore.evaluation.requests import ENVIRONMENT
+from recore.evaluation.scores import HELD_OUT, JUDGES, SCORES, SIDES, Score
+from recore.evaluation.step import Step
+from recore.evaluation.text import plain
+
+if TYPE_CHECKING:
+    from recore.evaluation.four_steps import PipelineRun
+
+NAME = "run.json"  # in the run's folder
+PACKAGES = ("boto3", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy")
+STEPS = {"upload", "train", f"{HELD_OUT} score", "clean up"} | {
+    f"{side} {part}" for side in SIDES for part in ("preprocess", "predict", "score")
+}
+DATA = (*SIDES, "actual")
+LARGEST_RECORD = 16 << 20  # bytes
+LONGEST_NOTE = 200  # characters; the middle of a longer note is left out
+TARGET = re.compile(r"\w{1,40}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One run. data: path and SHA-256 of each file, None if not read. started_in: the folder of relative paths."""
+
+    folder: Path
+    note: str
+    state: str
+    started: datetime.datetime
+    seconds: float
+    submission: str
+    submission_sha256: str
+    score_sha256: str
+    data: dict[str, tuple[str, str | None]]
+    started_in: Path
+    endpoint: str
+    isolation: str
+    instances: dict[str, str]
+    version: str
+    steps: tuple[Step, ...]
+    scores: dict[str, Score]
+
+    @property
+    def judge(self) -> str | None:
+        """The name of the score that says how good the run is: private where there is one, else held-out."""
+        return next((name for name in JUDGES if name in self.scores), None)
+
+    @property
+    def failed(self) -> str | None:
+        """The name of the first step that failed, if any."""
+        return next((step.name for step in self.steps if step.state == "Failed"), None)
+
+    @property
+    def result(self) -> str:
+        """The state in words, with the step that failed."""
+        return f"{self.failed} failed" if self.failed else self.state.lower()
+
+    @property
+    def data_hashes(self) -> str:
+        """The beginnings of the data files' hashes: the scores of runs with the same can be compared."""
+        return "-".join((sha256 or "not read")[:8] for _, (_, sha256) in sorted(self.data.items()))
+
+    @property
+    def rank(self) -> tuple[float, ...]:
+        """The key by which runs on the same data are sorted: the private score, the held-out one, whether there is any.
+
+        The public score is that of the rows that the model was trained on, and says nothing about other rows.
+        """
+        best_first = (self.scores[name].value if name in self.scores else -math.inf for name in ("private", HELD_OUT))
+        return *best_first, bool(self.scores)
+
+    def completed(self, step: str) -> bool:
+        return any(one.name == step and one.state == "Completed" for one in self.steps)
+
+
+def make_record(run: "PipelineRun", context: dict[str, Any]) -> dict[str, Any]:
+    """All that is needed to repeat a run, and its results. context: what the caller knows, such as its arguments."""
+    files = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(run.submission.files.items())}
+    steps = [
+        {
+            **{member: getattr(step, member) for member in ("name", "kind", "job", "state")},
+            "began": None if step.began is None else round(step.began - run.began, 3),
+            "seconds": None if step.seconds is None else round(step.seconds, 3),
+            "memory_percent": step.memory,
+            "reason": step.reason,
+            "outside": step.outside,
+            "log": f"logs/{step.log}" if (run.folder / "logs" / step.log).exists() else None,
+        }
+        for step in run.steps.values()
+    ]
+    return {
+        "name": run.settings.name,
+        "state": run.state,
+        "started": run.started.isoformat(timespec="seconds"),
+        "seconds": round(run.seconds, 3),
+        **context,
+        "submission": {"path": str(run.submission.path), "sha256": run.submission.sha256, "files": files},
+        "score_script": {"sha256": hashlib.sha256(run.score_script).hexdigest()},
+        "data": {
+            name: {"path": str(path), "sha256": run.storage.hashes.get(name)} for name, path in run.data.files.items()
+        },
+        "settings": asdict(run.settings),
+        "seeds": ENVIRONMENT,
+        "versions": _versions(),
+        "steps": steps,
+        "scores": {name: asdict(score) for name, score in run.read_scores().items()},
+    }
+
+
+def write_record(record: dict[str, Any], folder: Path) -> None:
+    """Write run.json into a run's folder; an earlier one is replaced as a whole."""
+    path = folder / NAME
+    with tempfile.TemporaryDirectory(dir=folder) as beside:
+        part = Path(beside, NAME)
+        part.write_text(json.dumps(record, indent=1, default=str) + "\n", "utf-8")
+        if path.exists():
+            shutil.copymode(path, part)
+        os.replace(part, path)
+
+
+def clean_note(text: str) -> str:
+    """A note as it is kept: one line of printable characters, at most LONGEST_NOTE of them."""
+    return plain(text.strip(), LONGEST_NOTE)
+
+
+def write_note(folder: Path, text: str) -> str:
+    """Write or replace the note of a run that has ended; an empty text removes it. Returns the note.
+
+    Raises FileNotFoundError or ValueError where the folder does not hold a run.
+    """
+    read_record(folder)
+    record = json.loads((folder / NAME).read_text("utf-8"))
+    note = clean_note(text)
+    record["note"] = note
+    write_record(record, folder)
+    return note
+
+
+def read_record(folder: Path) -> Record:
+    """Read the record in a run's folder.
+
+    Raises FileNotFoundError where the folder holds no run.json, ValueError where that is invalid.
+    """
+    path = folder / NAME
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such file; `{PROGRAM} run` makes a run's folder")
+    if path.stat().st_size > LARGEST_RECORD:
+        raise ValueError(f"{path}: not a valid run record: larger than {LARGEST_RECORD >> 20} MB")
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        json.dumps(content, ensure_ascii=False).encode()  # a lone surrogate, which no output can hold, raises here
+        return _run_record(folder, content)
+    except RecursionError:
+        raise ValueError(f"{path}: not a valid run record: nested too deeply") from None
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{path}: not a valid run record: {error}") from error
+
+
+def _versions() -> dict[str, str | None]:
+    """Versions on this machine, and the commit of recore if git knows it."""
+    git = shutil.which("git")
+    commit = ""
+    if git:
+        command = [git, "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"]
+        commit = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    return {
+        "recore": commit or None,
+        "platform": platform(),
+        "python": python_version(),
+        **{name: version(name) for name in PACKAGES},
+    }
+
+
+def _run_record(folder: Path, content: Any) -> Record:
+    steps = tuple(_step(step) for step in _get(content, "steps", list))
+    if len({step.name for step in steps}) < len(steps):
+        raise ValueError("two steps have the same name")
+    files = _get(content, "data", dict)
+    _get(files, "public", dict)
+    scores = _get(content, "scores", dict)
+    started = datetime.datetime.fromisoformat(_get(content, "started", str))
+    if started.tzinfo is None:
+        started = started.replace(tzinfo=datetime.UTC)
+    note = _get(content, "note", str) if "note" in content else ""  # records of earlier versions have none
+    return Record(
+        folder=folder,
+        note=clean_note(note),
+        state=plain(_get(content, "state", str), 40),
+        started=started.astimezone(datetime.UTC),
+        seconds=_number(content, "seconds"),
+        submission=_get(content, "submission.path", str),
+        submission_sha256=_get(content, "submission.sha256", str),
+        score_sha256=_get(content, "score_script.sha256", str),
+        data={
+            name: (_get(files, f"{name}.path", str), _get(files, f"{name}.sha256", str, type(None)))
+            for name in DATA
+            if name in files
+        },
+        started_in=Path(_get(content, "folder", str)),
+        endpoint=_get(content, "endpoint", str),
+        isolation=_get(content, "isolation", str),
+        instances={
+            job: f"{_get(content, f'settings.{job}.type', str)} x {_get(content, f'settings.{job}.count', int)}"
+            for job in ("training", "processing", "transform")
+        },
+        version=_get(content, "versions.recore", str, type(None)) or "unknown",
+        steps=steps,
+        scores={name: _score(_get(scores, name, dict)) for name in SCORES if name in scores},
+    )
+
+
+def _step(content: Any) -> Step:
+    name = _get(content, "name", str)
+    if name not in STEPS:  # the name becomes part of a path
+        raise ValueError(f"there is no step {name[:40]!r}")
+    return Step(
+        name=name,
+        kind=_get(content, "kind", str, type(None)),
+        state=plain(_get(content, "state", str), 40),
+        began=_optional_number(content, "began") if "began" in content else None,
+        seconds=_optional_number(content, "seconds"),
+        memory=_optional_number(content, "memory_percent"),
+        reason=_get(content, "reason", str, type(None)),
+        outside=content.get("outside") is True,
+    )
+
+
+def _score(content: dict[str, Any]) -> Score:
+    r2, weights = _get(content, "r2", dict), _get(content, "weights", dict)
+    for name in r2:
+        if not TARGET.fullmatch(name):
+            raise ValueError(f"{name[:40]!r} is not the name of a target")
+    return Score(
+        value=_number(content, "value"),
+        weights_scored=_number(content, "weights_scored"),
+        rows=_get(content, "rows", int),
+        r2={name: _optional_number(r2, name) for name in r2},
+        weights={name: _number(weights, name) for name in r2},
+    )
+
+
+def _get(content: Any, path: str, *types: type) -> Any:
+    """The value at a dotted path of JSON objects. Raises ValueError where it is missing or has another type."""
+    value = content
+    for name in path.split("."):
+        if not isinstance(value, dict) or name not in value:
+            raise ValueError(f"`{path}` is missing")
+        value = value[name]
+    if not isinstance(value, types):
+        raise ValueError(f"`{path}` has the wrong type, {type(value).__name__}")
+    return value
+
+
+def _number(content: Any, path: str) -> float:
+    number = float(_get(content, path, int, float))
+    if not math.isfinite(number):
+        raise ValueError(f"`{path}` is {number}, not a finite number")
+    return number
+
+
+def _optional_number(content: Any, path: str) -> float | None:
+    if _get(content, path, int, float, type(None)) is None:
+        return None
+    return _number(content, path)

@@ -1,0 +1,46 @@
+"""The state of one step of a run."""
+
+import time
+from dataclasses import dataclass
+
+from recore.evaluation.exceptions import LoggedException
+
+END_STATES = ("Completed", "Failed", "Stopped")
+
+
+@dataclass
+class Step:
+    """A step, now or as it was recorded. kind: of its job, such as TrainingJob; None for a step without a job.
+
+    state: Waiting, or the platform's word. began: on the monotonic clock; in a record, seconds after the run did.
+    seconds: the step's duration, once it has ended. memory: the highest share of the instance's memory that CloudWatch
+    reports, in per cent. reason: why the step failed, or has no result. exception: the submission's exception, where
+    that is the reason. outside: the cause lies outside the job.
+    """
+
+    name: str
+    kind: str | None = None
+    state: str = "Waiting"
+    job: str | None = None
+    began: float | None = None
+    seconds: float | None = None
+    memory: float | None = None
+    reason: str | None = None
+    exception: LoggedException | None = None
+    outside: bool = False
+
+    @property
+    def completed(self) -> bool:
+        return self.state == "Completed"
+
+    @property
+    def log(self) -> str:
+        """The name of the step's log file."""
+        return f"{self.name.replace(' ', '-')}.log"
+
+    @property
+    def elapsed(self) -> float | None:
+        """Seconds until now, or until the step ended."""
+        if self.began and self.seconds is None:
+            return time.monotonic() - self.began
+        return self.seconds

@@ -1,0 +1,158 @@
+"""The objects of one run in a bucket: uploads, downloads and their removal."""
+
+import contextlib
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from recore.evaluation.jobs import StepFailed
+from recore.evaluation.requests import Place, RunSettings
+
+NOT_IN_XML = re.compile("[\\0-\\x08\\x0b\\x0c\\x0e-\\x1f\\ufffe\\uffff]")  # characters that XML 1.0 cannot hold
+
+
+class Storage:
+    """Objects below a run's prefix. raise_if_stopping: called before every transfer.
+
+    hashes: SHA-256 of the data files that were uploaded, by name.
+    """
+
+    def __init__(self, s3: Any, settings: RunSettings, raise_if_stopping: Callable[[], None]):
+        self._s3, self._settings, self._raise_if_stopping = s3, settings, raise_if_stopping
+        self.hashes: dict[str, str] = {}
+        self._used = False
+        self._temporary_key = ""
+
+    def put(self, content: Any, place: Place) -> None:
+        """Upload bytes, or an open file, as one object."""
+        self._begin_upload()
+        self._s3.put_object(**self._address(place), Body=content)
+
+    def upload(self, path: Path, place: Place) -> None:
+        """Upload a file, in parts if it is large."""
+        self._begin_upload()
+        self._s3.upload_file(str(path), *self._address(place).values())
+
+    def upload_data(self, name: str, path: Path, place: Place) -> None:
+        """Upload a data file, and keep the hash of exactly the file that is uploaded."""
+        self._begin_upload()
+        with open(path, "rb") as file:
+            self._hash(name, path, file)
+            self._s3.upload_fileobj(file, *self._address(place).values())
+
+    @contextlib.contextmanager
+    def upload_temporarily(self, name: str, path: Path, place: Place) -> Iterator[None]:
+        """A data file that is in the bucket while the context lasts. If its removal fails, `clear` tries once more."""
+        with open(path, "rb") as file:
+            self._hash(name, path, file)
+            self._temporary_key = self._address(place)["Key"]
+            try:
+                self.put(file, place)
+                yield
+            finally:
+                with contextlib.suppress(StepFailed):
+                    self._remove_temporary()
+
+    def hash(self, name: str, path: Path) -> None:
+        """Keep the hash of a file that is uploaded later."""
+        with open(path, "rb") as file:
+            self._hash(name, path, file)
+
+    def fetch(self, place: Place, target: Path) -> None:
+        """Download an object that a job should have written. Raises StepFailed where it is missing."""
+        self.size(place, "the job left no")
+        target.parent.mkdir(exist_ok=True)
+        self.download(self._address(place)["Key"], target)
+
+    def download(self, key: str, target: Path) -> None:
+        self._raise_if_stopping()
+        self._s3.download_file(self._settings.bucket, key, str(target))
+
+    def open(self, place: Place) -> Any:
+        """The content of an object as a stream."""
+        return self._s3.get_object(**self._address(place))["Body"]
+
+    def size(self, place: Place, message: str) -> int:
+        """The bytes of an object that a job should have written. Raises StepFailed with the message and its name."""
+        try:
+            head = self._s3.head_object(**self._address(place))
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
+                raise StepFailed(f"{message} {place[-1]}") from None
+            raise
+        return int(head["ContentLength"])
+
+    def clear(self, keep: bool) -> None:
+        """Remove all objects, or with `keep` only a temporary one. Raises StepFailed where one remains.
+
+        An object that cannot be removed keeps no other from being removed.
+        """
+        if not self._used:
+            return
+        errors: list[StepFailed] = []
+        try:
+            self._remove_temporary()
+        except StepFailed as error:
+            errors.append(error)
+        if not keep:
+            remaining = self._remove_all()
+            if remaining:
+                key, reason = next(iter(remaining.items()))
+                place = f"s3://{self._settings.bucket}/{self._settings.key()}/"
+                count = "an object is" if len(remaining) == 1 else f"{len(remaining)} objects are"
+                errors.append(StepFailed(f"{count} still in {place}: {key!r}: {reason}"))
+        if errors:
+            raise StepFailed("; ".join(map(str, errors)))
+
+    def _remove_all(self) -> dict[str, str]:
+        """Remove all objects but a temporary one. Returns those that remain, by key, with the reason."""
+        bucket, prefix = self._settings.bucket, self._settings.key() + "/"
+        remaining: dict[str, str] = {}
+        # boto3 asks for keys in URL encoding here, as XML cannot hold all that a job may have named
+        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            keys = [item["Key"] for item in page.get("Contents", []) if item["Key"] != self._temporary_key]
+            together = [key for key in keys if not NOT_IN_XML.search(key)]
+            try:
+                if together:
+                    objects = [{"Key": key} for key in together]
+                    response = self._s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+                    remaining |= {error["Key"]: str(error.get("Message")) for error in response.get("Errors", [])}
+            except ClientError as error:
+                remaining |= dict.fromkeys(together, str(error))
+            for key in filter(NOT_IN_XML.search, keys):
+                try:
+                    self._s3.delete_object(Bucket=bucket, Key=key)
+                except ClientError as error:
+                    remaining[key] = str(error)
+        return remaining
+
+    def _begin_upload(self) -> None:
+        self._raise_if_stopping()
+        self._used = True
+
+    def _remove_temporary(self) -> None:
+        """Remove the temporary object, in a bucket with versions its version. Raises StepFailed where it remains."""
+        if not self._temporary_key:
+            return
+        address = {"Bucket": self._settings.bucket, "Key": self._temporary_key}
+        try:
+            version = self._s3.head_object(**address).get("VersionId")
+            self._s3.delete_object(**address, **({"VersionId": version} if version else {}))
+        except (ClientError, BotoCoreError) as error:
+            missing = isinstance(error, ClientError) and error.response["Error"]["Code"] in ("404", "NoSuchKey")
+            if not missing:
+                raise StepFailed(f"s3://{address['Bucket']}/{address['Key']} is still there: {error}") from error
+        self._temporary_key = ""
+
+    def _hash(self, name: str, path: Path, file: Any) -> None:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        file.seek(0)
+        if self.hashes.setdefault(name, digest) != digest:
+            raise StepFailed(f"{path} has changed since the run began")
+
+    def _address(self, place: Place) -> dict[str, str]:
+        return {"Bucket": self._settings.bucket, "Key": self._settings.key(*place)}

@@ -1,0 +1,229 @@
+"""The server of one container of a model, in a folder of its own: started, invoked while it runs, stopped."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from recore.simulator.compute.jobs import archives, transfers
+from recore.simulator.compute.jobs.failure import JobFailed, JobStopped
+from recore.simulator.compute.jobs.logs import JobLog
+from recore.simulator.compute.jobs.platform import Platform
+from recore.simulator.compute.jobs.process import Ending, SupervisedProcess
+from recore.simulator.compute.jobs.queue import Job, remove
+from recore.simulator.compute.jobs.reasons import as_in_a_container, exceeded, text_of
+from recore.simulator.compute.jobs.script_mode import find_requirements, folder_below
+from recore.simulator.compute.jobs.volume import Volume
+from recore.simulator.compute.serving.client import LARGEST, UnixClient
+from recore.simulator.compute.serving.model_data import model_data
+from recore.simulator.compute.serving.response import NoResponse, Response, TimedOut
+from recore.simulator.images.family import image_name
+from recore.simulator.isolation import socket_folder
+from recore.simulator.isolation.instances import Instance
+from recore.simulator.isolation.sandbox import ML
+from recore.simulator.state.records import Record
+
+SHORT = 1 << 20  # bytes of a response to what is no invocation
+ONE_PING = 2.0  # seconds for a single one, as on AWS
+CODE = f"{ML}/code"
+# headers of a response that clients, captures and other containers get to read
+PASSED_ON = ("content-type", "x-amzn-sagemaker-custom-attributes")
+OFFLINE = (
+    "AlgorithmError: The server did not start: EnableNetworkIsolation is set, and the container's serve runs "
+    "`pip install .`, which then asks the index for setuptools. Add PIP_NO_BUILD_ISOLATION=0 to the model's Environment"
+)
+
+
+class ContainerServer:
+    """The server of one container. Its processes run from `start` to `stop`.
+
+    container: of a Model record. job: whose processes they are. log: where they print. instance: with its volume, which
+    all containers of the model share. volume: what the model and its source take of it. folder: of the container, in
+    the job's folder. sockets: the path of a folder that its processes share with this one. name: of the container; none
+    is that of a model's only one. variables: its environment. network: whether the model has one on AWS, that is
+    without EnableNetworkIsolation. ending: how its processes ended, if they have.
+    """
+
+    def __init__(
+        self,
+        platform: Platform,
+        job: Job,
+        container: Record,
+        log: JobLog,
+        instance: Instance,
+        volume: Volume,
+        folder: Path,
+        sockets: Path,
+        name: str,
+        variables: Mapping[str, str],
+        network: bool = True,
+    ):
+        self._platform, self._job, self._container, self._log = platform, job, container, log
+        self._instance, self._network, self._folder = instance, network, folder
+        self._ml, self._volume, self._sockets = folder / "ml", volume, sockets
+        self._variables = dict(variables)
+        self._client = UnixClient(self._sockets / socket_folder.NAME)
+        self._process: SupervisedProcess | None = None
+        self._stopped = False
+        self._lock = threading.Lock()  # between start, stop and those that look whether it has ended
+        self.name, self.ready = name, False
+        self.ending: Ending | None = None
+
+    def start(self) -> None:
+        """Download and unpack what it serves, install its requirements, start it. Raises JobFailed or JobStopped."""
+        self._log.create()
+        if not self._network and not self._builds_offline():
+            raise JobFailed(OFFLINE)
+        self._sockets.mkdir(0o700)
+        code = self._prepare()
+        sandbox = self._platform.sandbox(
+            self._job,
+            self._container["Image"],
+            find_requirements(code),
+            self._log,
+            folder=self._folder,
+            shared={"server": self._sockets},
+            instance=replace(self._instance, memory_use=None),
+            has_network=self._network,
+        )
+        launch = sandbox.launch(sandbox.isolation.serving(sandbox.image), self._variables)
+        with self._lock:
+            if self._stopped:
+                raise JobStopped
+            self._process = self._job.start(launch, None, self._instance, self._folder)
+            self._reading = threading.Thread(target=self._log.read, args=(self._process.output, self._process.poll))
+            self._reading.start()
+
+    def ping(self, is_busy: Callable[[], bool] | None = None) -> bool:
+        """Whether it answers /ping with 200, from the first time on.
+
+        is_busy: whether invocations are in progress. If given, a server that had answered is pinged again. It is then
+        also ready if it keeps the ping waiting while it is busy, as its workers take requests in their order.
+        """
+        if self.ready and is_busy is None:
+            return True
+        try:
+            answers = self.request("GET", "/ping", ONE_PING).status == 200
+        except TimedOut:
+            return self.ready and is_busy is not None and is_busy()
+        except NoResponse:
+            return False
+        self.ready = self.ready or answers
+        return answers
+
+    def invoke(self, body: bytes, headers: Mapping[str, str], seconds: float, largest: int = LARGEST) -> Response:
+        """The response to a POST to /invocations, whatever its status. Raises NoResponse.
+
+        largest: bytes that the response's body may have. The API has only ASCII in the headers that are passed on.
+        """
+        response = self._request("POST", "/invocations", body, headers, seconds, largest)
+        for name in PASSED_ON:
+            if not response.headers.get(name, "").isascii():
+                raise NoResponse(f"the server's response has a header {name} that is not ASCII", self.name)
+        return response
+
+    def request(self, method: str, path: str, seconds: float) -> Response:
+        """The response to a request without a body, which is a short one. Raises NoResponse."""
+        return self._request(method, path, b"", {}, seconds, SHORT)
+
+    def failure(self) -> str | None:
+        """Why it cannot serve: it has ended, or the container's server goes on without a model. None while it can."""
+        cause = self.cause()
+        if cause or not self._ended():
+            return cause
+        printed = self._as_it_sees("\n".join(list(self._log.tail)[-5:]))[-900:]
+        return self.cause() or self._explained(printed or "it printed nothing")
+
+    def cause(self) -> str | None:
+        """Why it failed, where that is certain: a limit of its instance ended it, or it said so itself."""
+        if self.ending and (limit := exceeded(self.ending, self._instance, server_of(self.name), "the model")):
+            return limit
+        said = self._as_it_sees(text_of(self._ml / "output/failure"))[:900]
+        return self._explained(said) if said else None
+
+    def kill(self) -> None:
+        """Order its processes to end at once."""
+        if self._process and not self.ending:
+            self._process.kill()
+
+    def stop(self) -> None:
+        """End all its processes, and wait until they have ended. Its log is complete afterwards."""
+        self._client.close()
+        with self._lock:
+            self._stopped = True
+            self.kill()
+            self._take_leave()
+        self._log.deliver()  # also what was written before its processes could start
+        remove(self._sockets)
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        seconds: float,
+        largest: int,
+    ) -> Response:
+        try:
+            response = self._client.request(method, path, body, headers, seconds, largest)
+        except NoResponse as error:
+            error.container = self.name
+            raise
+        if response.status >= 400:  # reasons of jobs hold it
+            text = self._as_it_sees(response.body.decode("utf-8", "surrogateescape"))
+            response = replace(response, body=text.encode("utf-8", "surrogateescape"))
+        return replace(response, container=self.name)
+
+    def _ended(self) -> bool:
+        """Whether its processes have ended; `ending` then says how."""
+        with self._lock:
+            if self._process and self._process.poll() is not None:
+                self._take_leave()
+        return self.ending is not None
+
+    def _explained(self, reason: str) -> str:
+        when = "failed" if self.ready else "ended before it was ready"
+        return f"{server_of(self.name)} {when}: {reason}"
+
+    def _as_it_sees(self, text: str) -> str:
+        """A text of the server as it would be in a container."""
+        return as_in_a_container(text, self._folder).replace(str(self._sockets), "/run/server")
+
+    def _take_leave(self) -> None:
+        """Wait for its processes' end."""
+        if self._process and not self.ending:
+            self._reading.join()
+            self.ending = self._job.wait(self._process)
+
+    def _prepare(self) -> Path:
+        """Fill /opt/ml with the model and its script. Returns the folder of the script's source."""
+        ml, s3, check, volume = self._ml, self._platform.s3, self._job.raise_if_stopping, self._volume
+        for name in ("model", "code", "output"):
+            (ml / name).mkdir(parents=True)
+        data = model_data(self._container)
+        if data and data.packed:
+            transfers.download(s3, data.uri, self._folder / "archive", check, volume)
+            archives.unpack(transfers.only(self._folder / "archive", data.uri), ml / "model", volume, check)
+        elif data and data.uri.endswith("/"):
+            transfers.download(s3, data.uri, ml / "model", check, volume)
+        elif data:
+            transfers.download(s3, data.uri, ml / "model", check, volume, alone=True)
+        submitted = self._variables.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
+        if submitted.startswith("s3://"):
+            transfers.download(s3, submitted, self._folder / "source", check, volume)
+            archives.unpack(transfers.only(self._folder / "source", submitted), ml / "code", volume, check)
+            self._variables["SAGEMAKER_SUBMIT_DIRECTORY"] = CODE
+            return ml / "code"
+        return folder_below(ml, submitted or f"{ML}/model/code", "SAGEMAKER_SUBMIT_DIRECTORY")
+
+    def _builds_offline(self) -> bool:
+        """Whether AWS's container would start without a network. Other images are not known to need one."""
+        # pip's variable is the inverse of its name: 0, no, false and off switch build isolation off
+        off = self._variables.get("PIP_NO_BUILD_ISOLATION", "").strip().lower() in ("0", "no", "false", "off", "n", "f")
+        return off or "scikit-learn" not in image_name(self._container["Image"])
+
+
+def server_of(container: str) -> str:
+    """What messages call a container's server. A model's only container has no name."""
+    return f"The server of {container}" if container else "The model's server"

@@ -1,0 +1,147 @@
+"""A response of a model's server, read by h11, which refuses what is not HTTP."""
+
+import re
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import h11
+
+from recore.simulator.compute.jobs.failure import printable
+
+PART = 1 << 16  # bytes that are read at a time
+HEAD = 64 << 10  # bytes of a head, of a chunk's line, and of a trailer
+TEXT = 64 << 10  # bytes of a body that messages quote
+INTERIM = 10  # responses with which a server may announce the one that counts
+# in a head; h11 leaves these characters in values, and joins the lines
+REFUSED = re.compile(rb"(?P<control>[\x00-\x08\x0b\x0c\x0e-\x1f\x7f])|\n[ \t]")
+WORDS = {  # where h11's own are hard to understand
+    "illegal request line": "it does not begin with a status line",
+    "Receive buffer too long": f"its head, or a line between chunks, has more than {HEAD >> 10} kB",
+    "Received server _SWITCH_UPGRADE event without a pending proposal": "it switches to another protocol",
+}
+REQUEST = h11.Request(method="POST", target="/", headers=[("Host", "localhost")])  # whose response is read
+
+
+class NoResponse(Exception):
+    """The server sent no response, or none that is HTTP; the message says which.
+
+    container: the name of the container whose server it is. A model's only container has none.
+    """
+
+    def __init__(self, message: str, container: str = ""):
+        super().__init__(message)
+        self.container = container
+
+
+class TimedOut(NoResponse):
+    """The whole response was not there in time."""
+
+
+class Disconnected(NoResponse):
+    """The connection could not be opened, or it broke before the response began."""
+
+
+@dataclass(frozen=True)
+class Response:
+    """headers: by their names in lower case; of a name that occurs twice the last one.
+
+    container: the name of the container that gave it. A model's only container has none.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    container: str = ""
+
+    @property
+    def text(self) -> str:
+        """The beginning of the body as the text of a message, in which nothing can direct a terminal."""
+        return printable(self.body[:TEXT].decode("utf-8", "replace").strip())
+
+
+def read_response(connection: socket.socket, largest: int) -> tuple[Response, bool]:
+    """The next response on a connection, and whether the connection can take another request.
+
+    largest: bytes that its body may have. Raises NoResponse, in particular Disconnected.
+    """
+    incoming = Incoming(connection)
+    head, body = _head(incoming), bytearray()
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
+    if int(headers.get("content-length", 0)) > largest:
+        raise _too_large(largest)
+    while isinstance(event := incoming.next_event(), h11.Data):
+        body += event.data
+        if len(body) > largest:
+            raise _too_large(largest)
+    return Response(head.status_code, headers, bytes(body)), incoming.connection_is_idle
+
+
+class Incoming:
+    """What a server sends on a connection, as h11's events."""
+
+    def __init__(self, connection: socket.socket):
+        self._connection, self._ended = connection, False
+        self._received = bytearray()  # what precedes the body, and some of that
+        self._protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD)
+        for event in (REQUEST, h11.EndOfMessage()):
+            self._protocol.send(event)
+
+    @property
+    def head(self) -> bytes:
+        """All that came before the body."""
+        return bytes(self._received[: len(self._received) - len(self._protocol.trailing_data[0])])
+
+    @property
+    def connection_is_idle(self) -> bool:
+        """Whether the server waits for another request, and has sent nothing since the response."""
+        states = {self._protocol.our_state, self._protocol.their_state}
+        return states == {h11.DONE} and not self._protocol.trailing_data[0] and not self._ended
+
+    def next_event(self) -> h11.Event:
+        """Raises NoResponse, or OSError before anything was received."""
+        try:
+            while (event := self._protocol.next_event()) is h11.NEED_DATA:
+                self._receive()
+        except h11.RemoteProtocolError as error:
+            if self._ended:
+                raise NoResponse("the server's response is cut off") from None
+            raise _not_http(WORDS.get(str(error), str(error))) from None
+        assert isinstance(event, h11.Event)  # noqa: S101 - what it returns besides
+        return event
+
+    def _receive(self) -> None:
+        try:
+            part = self._connection.recv(PART)
+        except ConnectionError:
+            if self._received:
+                raise NoResponse("the server's response is cut off") from None
+            raise
+        if not part and not self._received:
+            raise Disconnected("the server did not respond: it closed the connection")
+        self._ended = not part
+        if self._protocol.their_state is h11.SEND_RESPONSE:
+            self._received += part
+        self._protocol.receive_data(part)
+
+
+def _head(incoming: Incoming) -> h11.Response:
+    """The head of the response that counts. Raises NoResponse."""
+    for _ in range(INTERIM + 1):
+        event, head = incoming.next_event(), incoming.head
+        if wrong := REFUSED.search(head):
+            reason = "control characters" if wrong["control"] else "a header that continues on another line"
+            raise _not_http(f"its head has {reason}")
+        if len(head) > HEAD:
+            raise _not_http(WORDS["Receive buffer too long"])
+        if isinstance(event, h11.Response):
+            return event
+    raise _not_http(f"more than {INTERIM} interim responses precede it")
+
+
+def _too_large(largest: int) -> NoResponse:
+    return NoResponse(f"the server's response has more than {largest >> 20} MB")
+
+
+def _not_http(reason: str) -> NoResponse:
+    return NoResponse(f"the server's response is not HTTP: {printable(reason)[:120]}")

@@ -1,0 +1,96 @@
+"""How an endpoint moves to a new deployment: the DeploymentConfig of CreateEndpoint and UpdateEndpoint."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from recore.simulator.compute.serving.traffic import SHIFTINGS, Parts
+from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.state.records import Record
+
+SIZES = {"CANARY": "CanarySize", "LINEAR": "LinearStepSize"}  # members of a TrafficRoutingConfiguration by its Type
+# of a variant's capacity, as SageMaker documents
+LEAST = {"CANARY": Fraction(0), "LINEAR": Fraction(10, 100)}
+MOST = Fraction(50, 100)
+
+
+@dataclass(frozen=True)
+class BlueGreen:
+    """Times in seconds. interval: after each step of the traffic. termination_wait: until the old fleet ends.
+
+    routing: the type of traffic routing. size: of a canary or a linear step, a CapacitySize. longest: what all of the
+    deployment may take. alarms: names of CloudWatch alarms that roll it back.
+    """
+
+    routing: str = "ALL_AT_ONCE"
+    size: Record | None = None
+    interval: float = 0.0
+    termination_wait: float = 0.0
+    longest: float = math.inf
+    alarms: tuple[str, ...] = ()
+
+    def steps(self, deployment: Record) -> Iterator[Parts]:
+        """The parts of the invocations that the new deployment's variants get, step by step."""
+        variants = {variant["VariantName"]: variant["Count"] for variant in deployment["Variants"]}
+        return SHIFTINGS[self.routing]({name: self._part(count) for name, count in variants.items()})
+
+    def check(self, deployment: Record) -> None:
+        """Raise ServiceError where a step is too small or too large for this new deployment, or all take too long."""
+        for variant in deployment["Variants"]:
+            if self.size and not LEAST[self.routing] <= self._part(variant["Count"]) <= MOST:
+                limits = "at most 50%" if self.routing == "CANARY" else "10% to 50%"
+                number = f"the {variant['Count']} instances of variant {variant['VariantName']}"
+                raise refusal(f"{SIZES[self.routing]} must be {limits} of {number}")
+        waits = self.interval * sum(1 for _ in self.steps(deployment)) + self.termination_wait
+        if waits >= self.longest:
+            raise refusal(f"MaximumExecutionTimeoutInSeconds must be greater than the sum of all waits, {waits:g}")
+
+    def _part(self, count: int) -> Fraction:
+        """A canary or a step as a part of a variant with this number of instances."""
+        if self.size is None:
+            return Fraction(1)
+        whole = 100 if self.size["Type"] == "CAPACITY_PERCENT" else count
+        return min(Fraction(self.size["Value"], whole), Fraction(1))
+
+
+def read_deployment_config(config: Record | None) -> BlueGreen:
+    """What a DeploymentConfig asks for. Raises ServiceError where it is invalid, or is not simulated."""
+    if config is None:
+        return BlueGreen()
+    if "RollingUpdatePolicy" in config:
+        raise refusal("RollingUpdatePolicy is not simulated")
+    alarms = config.get("AutoRollbackConfiguration", {}).get("Alarms", [])
+    if not all("AlarmName" in alarm for alarm in alarms):
+        raise refusal("AutoRollbackConfiguration: an alarm has no AlarmName")
+    names = tuple(alarm["AlarmName"] for alarm in alarms)
+    if "BlueGreenUpdatePolicy" not in config:
+        return BlueGreen(alarms=names)
+    policy = config["BlueGreenUpdatePolicy"]
+    routing = policy["TrafficRoutingConfiguration"]
+    interval, wait = routing["WaitIntervalInSeconds"], policy.get("TerminationWaitInSeconds", 0)
+    longest = policy.get("MaximumExecutionTimeoutInSeconds", math.inf)
+    if interval + wait >= longest:
+        raise refusal("MaximumExecutionTimeoutInSeconds must be greater than the sum of the other times")
+    return BlueGreen(routing["Type"], _read_size(routing), interval, wait, longest, names)
+
+
+def _read_size(routing: Record) -> Record | None:
+    """The size of a canary or a linear step. Raises ServiceError."""
+    kind = routing["Type"]
+    for name in SIZES.values():
+        if name in routing and name != SIZES.get(kind):
+            raise refusal(f"{name} cannot be used with traffic routing of Type {kind}")
+    if kind not in SIZES:
+        return None
+    if SIZES[kind] not in routing:
+        raise refusal(f"traffic routing of Type {kind} needs {SIZES[kind]}")
+    size: Record = routing[SIZES[kind]]
+    if size["Type"] == "CAPACITY_PERCENT" and not 100 * LEAST[kind] <= size["Value"] <= 100 * MOST:
+        least = max(1, int(100 * LEAST[kind]))
+        raise refusal(f"{SIZES[kind]} must be {least} to {int(100 * MOST)} percent of the capacity")
+    return size
+
+
+def refusal(reason: str) -> ServiceError:
+    return ServiceError("ValidationException", f"DeploymentConfig: {reason}")

@@ -1,0 +1,155 @@
+"""A deployment: what an endpoint serves, as a record that depends on no other record.
+
+It has the name of the endpoint configuration, its DataCaptureConfig (or None) and its Variants: members of the
+production variants, each with its Weight, its Count of instances and its Model, so that an endpoint goes on when its
+configuration or a model is deleted.
+"""
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from recore.simulator.compute.serving.chain import named_containers
+from recore.simulator.compute.serving.traffic import Parts
+from recore.simulator.protocol.account import arn
+from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.state.records import Record, Store, now
+
+PROPERTIES = {"DesiredWeight": "Weight", "DesiredInstanceCount": "Count"}  # members of requests and of deployments
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How far a deployment in progress is. status: of VariantStatus. parts: of the invocations that it gets."""
+
+    status: str
+    parts: Parts = field(default_factory=dict)
+    since: datetime.datetime = field(default_factory=now)
+
+    def variant_status(self, variant: str) -> list[Record]:
+        """The VariantStatus of one of its variants."""
+        share = f"{float(100 * self.parts.get(variant, 0)):.3g}% of the invocations"
+        return [{"Status": self.status, "StatusMessage": share, "StartTime": self.since}]
+
+
+def make_deployment(store: Store, config_name: str) -> Record:
+    """The deployment of an endpoint configuration. Raises ServiceError where it or a model does not exist."""
+    config = store.get("EndpointConfig", config_name)
+    if config is None:
+        missing = arn(f"endpoint-config/{config_name}")
+        raise ServiceError("ValidationException", f"Could not find endpoint configuration '{missing}'")
+    variants = []
+    for variant in config["ProductionVariants"]:
+        model = store.get("Model", variant["ModelName"])
+        if model is None:
+            missing = arn(f"model/{variant['ModelName']}")
+            raise ServiceError("ValidationException", f"Could not find model '{missing}'")
+        members = {"Model": model, "Weight": variant["InitialVariantWeight"], "Count": variant["InitialInstanceCount"]}
+        variants.append(variant | members)
+    capture = config.get("DataCaptureConfig")
+    return {"EndpointConfigName": config_name, "DataCaptureConfig": capture, "Variants": variants}
+
+
+def retaining(pending: Record, current: Record, request: Record) -> Record:
+    """A pending deployment with the weights, counts and data capture that UpdateEndpoint retains.
+
+    Raises ServiceError.
+    """
+    excluded = {entry["VariantPropertyType"] for entry in request.get("ExcludeRetainedVariantProperties", [])}
+    if not request.get("RetainAllVariantProperties"):
+        if excluded:
+            message = "ExcludeRetainedVariantProperties needs RetainAllVariantProperties"
+            raise ServiceError("ValidationException", message)
+        return pending
+    kept = [member for name, member in PROPERTIES.items() if name not in excluded]
+    properties = {
+        variant["VariantName"]: {member: variant[member] for member in kept} for variant in current["Variants"]
+    }
+    if "DataCaptureConfig" not in excluded:
+        pending = pending | {"DataCaptureConfig": current["DataCaptureConfig"]}
+    return _with_properties(pending, properties)
+
+
+def rescaled(current: Record, request: Record) -> Record:
+    """A deployment with the changes of UpdateEndpointWeightsAndCapacities. Raises ServiceError."""
+    properties: dict[str, Record] = {}
+    known = [variant["VariantName"] for variant in current["Variants"]]
+    for entry in request["DesiredWeightsAndCapacities"]:
+        name = entry["VariantName"]
+        if name not in known or name in properties:
+            reason = "is named twice" if name in properties else "does not exist"
+            raise ServiceError("ValidationException", f"DesiredWeightsAndCapacities: variant {name} {reason}")
+        if "ServerlessUpdateConfig" in entry:
+            message = "DesiredWeightsAndCapacities: ServerlessUpdateConfig is not simulated"
+            raise ServiceError("ValidationException", message)
+        if entry.get("DesiredInstanceCount") == 0:
+            message = f"DesiredWeightsAndCapacities: DesiredInstanceCount of variant {name} must be at least 1"
+            raise ServiceError("ValidationException", message)
+        properties[name] = {member: entry[key] for key, member in PROPERTIES.items() if key in entry}
+    return _with_properties(current, properties)
+
+
+def _with_properties(deployment: Record, properties: Mapping[str, Record]) -> Record:
+    """A deployment in which variants, by their names, have another Weight or Count. Raises if none has a weight."""
+    variants = [variant | properties.get(variant["VariantName"], {}) for variant in deployment["Variants"]]
+    if not any(variant["Weight"] > 0 for variant in variants):
+        raise ServiceError("ValidationException", "At least one variant must have a weight above 0")
+    return deployment | {"Variants": variants}
+
+
+def instance_count(deployment: Record | None) -> int:
+    return sum(variant["Count"] for variant in deployment["Variants"]) if deployment else 0
+
+
+def most_instances(endpoint: Record) -> int:
+    """The instances that an endpoint has, or will have at the same time while its work goes on."""
+    current, pending = endpoint["Deployment"], endpoint["Pending"]
+    if endpoint["EndpointStatus"] == "Failed":
+        return 0
+    if current and pending and endpoint["Rescaling"]:
+        pairs = zip(current["Variants"], pending["Variants"], strict=True)
+        return sum(max(one["Count"], other["Count"]) for one, other in pairs)
+    retiring: int = endpoint.get("Retiring", 0)
+    return instance_count(current) + instance_count(pending) + retiring
+
+
+def described_variants(deployment: Record, desired: Record) -> list[Record]:
+    """ProductionVariants in the response of DescribeEndpoint. desired: the deployment that this one will become."""
+    wanted = {variant["VariantName"]: variant for variant in desired["Variants"]}
+    return [
+        {
+            "VariantName": variant["VariantName"],
+            "DeployedImages": _deployed_images(variant["Model"]),
+            "CurrentWeight": variant["Weight"],
+            "DesiredWeight": wanted[variant["VariantName"]]["Weight"],
+            "CurrentInstanceCount": variant["Count"],
+            "DesiredInstanceCount": wanted[variant["VariantName"]]["Count"],
+        }
+        for variant in deployment["Variants"]
+    ]
+
+
+def pending_variants(deployment: Record, stage: Stage) -> list[Record]:
+    """ProductionVariants of the PendingDeploymentSummary in that response."""
+    return [
+        {
+            "VariantName": variant["VariantName"],
+            "DeployedImages": _deployed_images(variant["Model"]),
+            "DesiredWeight": variant["Weight"],
+            "DesiredInstanceCount": variant["Count"],
+            "VariantStatus": stage.variant_status(variant["VariantName"]),
+        }
+        for variant in deployment["Variants"]
+    ]
+
+
+def images(model: Record) -> list[str]:
+    """The images of a model's containers."""
+    return [container.get("Image", "") for _, container in named_containers(model)]
+
+
+def _deployed_images(model: Record) -> list[Record]:
+    return [
+        {"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": model["CreationTime"]}
+        for image in images(model)
+    ]

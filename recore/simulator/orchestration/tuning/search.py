@@ -1,0 +1,150 @@
+"""The search for hyperparameters by Optuna: what to try next, from what was tried and what came of it.
+
+It knows nothing of jobs: a trial is a number, values as text, the objective's values on the way and the last one.
+"""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from recore.simulator.orchestration.tuning.ranges import CategoricalRange, NumberRange, Range
+
+Values = dict[str, str]  # hyperparameters as a job gets them
+
+REDUCTION = 3  # Hyperband keeps one of so many trials at each rung
+STARTUP = 10  # Bayesian: random trials before the first one that is chosen by results
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+class Search:
+    """One search. Suggestions depend on the seed, the trials so far and what came of them, and on nothing else.
+
+    strategy: Random; Grid, over categorical ranges; Bayesian, the tree-structured Parzen estimator (Bergstra et al.
+    2011); Hyperband (Li et al. 2018), which samples at random, in the asynchronous form that Optuna has. resources: of
+    Hyperband, after how many values of the objective a trial may be stopped, and after how many it ends.
+    """
+
+    def __init__(
+        self,
+        strategy: str,
+        ranges: Sequence[Range],
+        maximize: bool,
+        seed: int,
+        resources: tuple[int, int] | None = None,
+    ):
+        self._strategy, self._ranges, self._seed, self._resources = strategy, ranges, seed, resources
+        self._distributions = {item.name: _distribution(item) for item in ranges}
+        self._trials: list[optuna.trial.Trial] = []
+        self._tried: set[tuple[str, ...]] = set()
+        pruner: optuna.pruners.BasePruner = optuna.pruners.NopPruner()
+        if resources:
+            pruner = optuna.pruners.HyperbandPruner(*resources, reduction_factor=REDUCTION)
+        self._study = optuna.create_study(
+            study_name=f"search-{seed}", direction="maximize" if maximize else "minimize", pruner=pruner
+        )
+
+    def suggest(self) -> tuple[int, Values] | None:
+        """A new trial: its number and the values to try. None where a grid has no more."""
+        if self._strategy == "Grid":
+            combinations = itertools.product(*(self._choices(item) for item in self._ranges))
+            left = next((choice for choice in combinations if choice not in self._tried), None)
+            if left is None:
+                return None
+            return self.add(dict(zip(self._distributions, left, strict=True)))
+        [seed] = numpy.random.SeedSequence([self._seed, len(self._trials)]).generate_state(1)
+        self._study.sampler = self._sampler(int(seed))
+        return self._begin()
+
+    def add(self, values: Mapping[str, str]) -> tuple[int, Values]:
+        """A new trial with values that are known already. Raises ValueError if one is not in its range."""
+        params = self._params(values)
+        if params is None:
+            raise ValueError(f"{dict(values)} is not within the ranges")
+        self._study.enqueue_trial(params)
+        return self._begin()
+
+    def learn(self, values: Mapping[str, str], objective: float) -> bool:
+        """Take over the result of another search; False if its values are not within these ranges."""
+        params = self._params(values)
+        if params is None:
+            return False
+        trial = optuna.trial.create_trial(params=params, distributions=self._distributions, value=objective)
+        self._study.add_trial(trial)
+        return True
+
+    def report(self, number: int, step: int, value: float) -> bool:
+        """The objective of a trial on the way, its value number `step`, from 1 on: whether Hyperband stops it now."""
+        if not self._resources:
+            return False
+        trial = self._trials[number]
+        trial.report(value, step)
+        return step >= self._resources[1] or trial.should_prune()
+
+    def finish(self, number: int, objective: float | None) -> None:
+        """The last objective of a trial, or None if it has none."""
+        state = optuna.trial.TrialState.FAIL if objective is None else optuna.trial.TrialState.COMPLETE
+        self._study.tell(self._trials[number], objective, state)
+
+    def _begin(self) -> tuple[int, Values]:
+        trial = self._study.ask(self._distributions)
+        self._trials.append(trial)
+        values = {item.name: _text(item, trial.params[item.name]) for item in self._ranges}
+        self._tried.add(tuple(values.values()))
+        return len(self._trials) - 1, values
+
+    def _sampler(self, seed: int) -> optuna.samplers.BaseSampler:
+        if self._strategy == "Bayesian":
+            # other trials that run count as bad ones, so that parallel trials differ
+            return optuna.samplers.TPESampler(
+                seed=seed, n_startup_trials=STARTUP, multivariate=True, constant_liar=True
+            )
+        return optuna.samplers.RandomSampler(seed=seed)
+
+    def _choices(self, item: Range) -> tuple[str, ...]:
+        if not isinstance(item, CategoricalRange):
+            raise ValueError(f"'{item.name}' is not categorical: a grid has categorical ranges only")
+        return item.values
+
+    def _params(self, values: Mapping[str, str]) -> dict[str, Any] | None:
+        """Values as Optuna has them, or None if one is missing or not in its range."""
+        params = {}
+        for item in self._ranges:
+            value = item.value(values[item.name]) if item.name in values else None
+            if value is None:
+                return None
+            params[item.name] = _inner(item, value)
+        return params
+
+
+def _distribution(item: Range) -> BaseDistribution:
+    """A range as Optuna has it. What is reverse logarithmic is logarithmic in its distance from 1."""
+    if isinstance(item, CategoricalRange):
+        return CategoricalDistribution(item.values)
+    logarithmic = item.scaling == "Logarithmic"
+    if item.whole:
+        return IntDistribution(int(item.low), int(item.high), log=logarithmic)
+    if item.scaling == "ReverseLogarithmic":
+        return FloatDistribution(1 - item.high, 1 - item.low, log=True)
+    return FloatDistribution(item.low, item.high, log=logarithmic)
+
+
+def _inner(item: Range, value: Any) -> Any:
+    if isinstance(item, NumberRange) and item.scaling == "ReverseLogarithmic":
+        return min(max(1 - value, 1 - item.high), 1 - item.low)
+    return int(value) if isinstance(item, NumberRange) and item.whole else value
+
+
+def _text(item: Range, inner: Any) -> str:
+    if isinstance(item, NumberRange) and item.scaling == "ReverseLogarithmic":
+        return item.text(1 - inner)
+    return item.text(inner)

@@ -1,0 +1,143 @@
+"""The training jobs of a tuning job: which values each one has, what it has come to, and which one is the best.
+
+The record of a trial is stored before its training job is created, and has the training job's name as its key. So
+nothing is created twice or forgotten if the simulator is killed. What a trial has come to is read from the training
+job's record, whenever it is asked for.
+"""
+
+import datetime
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from recore.simulator.compute.jobs.failure import INTERRUPTED
+from recore.simulator.orchestration.tuning.completion import convergence, not_improving
+from recore.simulator.state.records import Record, Store
+
+KIND = "TuningTrial"
+OBJECTIVES = "TuningObjectives"  # the objective's values on the way, by the training job's name
+RUNNING = ("InProgress", "Stopping")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """record: of the trial. job: the training job's record, or None if it does not exist yet."""
+
+    record: Record
+    job: Record | None
+
+    @property
+    def name(self) -> str:
+        return str(self.record["TrainingJobName"])
+
+    @property
+    def status(self) -> str:
+        return str(self.job["TrainingJobStatus"]) if self.job else "InProgress"
+
+    @property
+    def ended(self) -> bool:
+        return self.status not in RUNNING
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the end of the simulator ended the job, which another one then replaces."""
+        return self.job is not None and self.job.get("FailureReason") == INTERRUPTED
+
+    @property
+    def objective(self) -> float | None:
+        """The last value of the objective of a job that completed or was stopped; None without such a value."""
+        if self.job is None or self.status not in ("Completed", "Stopped"):
+            return None
+        found = self.job.get("FinalMetricDataList", [])
+        values = [item["Value"] for item in found if item["MetricName"] == self.record["MetricName"]]
+        return float(values[-1]) if values else None
+
+    @property
+    def objective_status(self) -> str:
+        if not self.ended:
+            return "Pending"
+        return "Failed" if self.objective is None else "Succeeded"
+
+    @property
+    def end_time(self) -> datetime.datetime:
+        time = (self.job or {}).get("TrainingEndTime")
+        return time or datetime.datetime.max.replace(tzinfo=datetime.UTC)
+
+    def summary(self) -> Record:
+        """The training job as SageMaker lists it for its tuning job."""
+        job = self.job or {}
+        names = ("CreationTime", "TrainingStartTime", "TrainingEndTime", "FailureReason", "TrainingJobArn")
+        metric = {
+            "Type": self.record["ObjectiveType"],
+            "MetricName": self.record["MetricName"],
+            "Value": self.objective,
+        }
+        return {name: job.get(name) for name in names} | {
+            "TrainingJobName": self.name,
+            "TrainingJobDefinitionName": self.record["DefinitionName"] or None,
+            "TuningJobName": self.record["HyperParameterTuningJobName"],
+            "TrainingJobStatus": self.status,
+            "TunedHyperParameters": self.record["Values"],
+            "FinalHyperParameterTuningJobObjectiveMetric": metric if self.objective is not None else None,
+            "ObjectiveStatus": self.objective_status,
+        }
+
+
+def trials_of(store: Store, tuning: Record, records: list[Record] | None = None) -> list[Trial]:
+    """The trials of a tuning job in the order in which they were planned. records: of all trials, if they are known."""
+    known = store.all(KIND) if records is None else records
+    own = [record for record in known if record["TuningId"] == tuning["TuningId"]]
+    return [Trial(record, store.get("TrainingJob", record["TrainingJobName"])) for record in own]
+
+
+def counters(trials: list[Trial]) -> Record:
+    """TrainingJobStatusCounters and ObjectiveStatusCounters of a tuning job."""
+    there = [trial for trial in trials if trial.job]
+    count = Counter(_counted(trial) for trial in there)
+    objectives = Counter(trial.objective_status for trial in there)
+    names = ("Completed", "InProgress", "RetryableError", "NonRetryableError", "Stopped")
+    return {
+        "TrainingJobStatusCounters": {name: count[name] for name in names},
+        "ObjectiveStatusCounters": {name: objectives[name] for name in ("Succeeded", "Pending", "Failed")},
+    }
+
+
+def best(trials: list[Trial]) -> Trial | None:
+    """The trial with the best objective; the first of equal ones."""
+    found: Trial | None = None
+    for trial in in_order_of_end(trials):
+        if found is None or _better(trial, found):
+            found = trial
+    return found
+
+
+def in_order_of_end(trials: list[Trial]) -> list[Trial]:
+    """The trials that have an objective, in the order in which their jobs ended."""
+    return sorted((trial for trial in trials if trial.objective is not None), key=lambda trial: trial.end_time)
+
+
+def completion_details(trials: list[Trial]) -> Record:
+    """TuningJobCompletionDetails."""
+    ended = in_order_of_end(trials)
+    if not ended:
+        return {"NumberOfTrainingJobsObjectiveNotImproving": 0}
+    objectives, maximize = [trial.objective or 0.0 for trial in ended], ended[0].record["ObjectiveType"] == "Maximize"
+    details: dict[str, Any] = {"NumberOfTrainingJobsObjectiveNotImproving": not_improving(objectives, maximize)[-1]}
+    if (place := convergence(objectives, maximize)) is not None:
+        details["ConvergenceDetectedTime"] = ended[place].end_time
+    return details
+
+
+def _better(trial: Trial, other: Trial) -> bool:
+    one, two = trial.objective or 0.0, other.objective or 0.0
+    return one > two if trial.record["ObjectiveType"] == "Maximize" else one < two
+
+
+def _counted(trial: Trial) -> str:
+    """The status counter that a training job belongs to."""
+    if not trial.ended:
+        return "InProgress"
+    if trial.status == "Failed":
+        internal = str((trial.job or {}).get("FailureReason", "")).startswith("InternalServerError")
+        return "RetryableError" if internal else "NonRetryableError"
+    return trial.status

@@ -1,0 +1,284 @@
+"""A tuning job at work: it makes training jobs, follows them, learns from them, and ends."""
+
+import contextlib
+import datetime
+import logging
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from recore.simulator.compute.jobs.platform import Platform
+from recore.simulator.compute.jobs.queue import Job
+from recore.simulator.orchestration.tuning.completion import is_complete
+from recore.simulator.orchestration.tuning.ranges import Range
+from recore.simulator.orchestration.tuning.request import hyperband_resources, number_of_jobs, read_definitions
+from recore.simulator.orchestration.tuning.search import Search
+from recore.simulator.orchestration.tuning.stopping import is_worse_than_median, running_averages
+from recore.simulator.orchestration.tuning.trials import KIND, OBJECTIVES, Trial, in_order_of_end, trials_of
+from recore.simulator.orchestration.tuning.warm_start import TUNING, warm_start
+from recore.simulator.state.records import Record, now
+
+logger = logging.getLogger(__name__)
+
+PERIOD = 0.1  # seconds between looks at the training jobs
+RETRY = 1.0  # seconds before a change that could not be written is tried again
+ATTEMPTS = 5  # training jobs without an objective, from the first on, after which a tuning job has failed
+
+
+@dataclass
+class Followed:
+    """A trial with its number in the search. values: of its objective until now. read: of what was observed.
+
+    averages: of its values, when it has ended.
+    """
+
+    trial: Trial
+    place: int
+    number: int
+    values: list[float] = field(default_factory=list)
+    averages: list[float] = field(default_factory=list)
+    read: int = 0
+    stopped: bool = False
+
+
+class TuningWork:
+    """The work of one tuning job. Everything that matters is in the records, so it can begin anew from them."""
+
+    def __init__(self, platform: Platform, record: Record):
+        self._platform, self._store, self._record = platform, platform.store, record
+        self._sagemaker = platform.sagemaker
+        self._config = record["HyperParameterTuningJobConfig"]
+        self._definitions = read_definitions(record)
+        self._maximize = self._definitions[0].maximize
+        self._most = number_of_jobs(self._config, self._definitions)
+        self._searches = [self._search(place) for place in range(len(self._definitions))]
+        self._first = warm_start(self._store, record, self._searches[0])
+        self._failure: str | None = None
+        self._followed: list[Followed] = []
+        for trial in trials_of(self._store, record):
+            self._replay(trial)
+
+    @classmethod
+    def run(cls, platform: Platform, name: str, job: Job) -> None:
+        """Carry out a tuning job until it ends, or the simulator does."""
+        while not job.stopping.is_set():
+            try:
+                if record := platform.store.get(TUNING, name):
+                    cls(platform, record)._work(job)
+                return
+            except OSError as error:  # no change may be lost while the disk is full
+                logger.warning("%s", error)
+                job.stopping.wait(RETRY)
+            except Exception as error:
+                logger.exception("tuning job %s", name)
+                _end(platform, name, "Failed", f"InternalServerError: {error!r}")
+                return
+
+    def _work(self, job: Job) -> None:
+        while not job.stopping.is_set():
+            for followed in self._running():
+                self._look(followed)
+            over = self._over()
+            if over:
+                if self._all_stopped():
+                    _end(self._platform, self._record[f"{TUNING}Name"], *over)
+                    return
+            else:
+                self._launch()
+            job.stopping.wait(PERIOD)
+
+    def _search(self, place: int) -> Search:
+        definition = self._definitions[place]
+        resources = hyperband_resources(self._config, definition)
+        seed = self._record["Seed"] + place
+        return Search(self._config["Strategy"], definition.ranges, definition.maximize, seed, resources)
+
+    def _replay(self, trial: Trial) -> None:
+        """Take up a trial that is in the records."""
+        names = [definition.name for definition in self._definitions]
+        place = names.index(trial.record["DefinitionName"])
+        number, _ = self._searches[place].add(trial.record["Values"])
+        followed = Followed(trial, place, number)
+        self._followed.append(followed)
+        for value in (self._store.get(OBJECTIVES, trial.name) or {"Values": []})["Values"]:
+            followed.values.append(value)
+            self._searches[place].report(number, len(followed.values), value)
+        if trial.ended:
+            followed.averages = running_averages(followed.values)
+            self._searches[place].finish(number, trial.objective)
+
+    def _running(self) -> list[Followed]:
+        return [followed for followed in self._followed if not followed.trial.ended]
+
+    def _look(self, followed: Followed) -> None:
+        """Read how a trial goes: stop it if it is not worth going on, or learn from it if it has ended."""
+        name, search = followed.trial.name, self._searches[followed.place]
+        job = self._store.get("TrainingJob", name)
+        observed = self._platform.observed.get(name, [])
+        others = self._others(followed)
+        for metric, value in observed[followed.read :]:
+            followed.read += 1
+            if metric == followed.trial.record["MetricName"]:
+                followed.values.append(value)
+                self._judge(followed, value, others)
+        followed.trial = Trial(followed.trial.record, job)
+        if followed.trial.ended:
+            followed.averages = running_averages(followed.values)
+            if followed.values:
+                self._store.add(OBJECTIVES, name, {"Values": followed.values})
+            search.finish(followed.number, followed.trial.objective)
+            self._platform.observed.pop(name, None)
+
+    def _others(self, followed: Followed) -> list[list[float]]:
+        """The averages of the trials that early stopping compares a trial with."""
+        if followed.stopped or self._config.get("TrainingJobEarlyStoppingType") != "Auto":
+            return []
+        ended = [other for other in self._followed if other.trial.ended and other.place == followed.place]
+        return [other.averages for other in ended if other.trial.objective is not None]
+
+    def _judge(self, followed: Followed, value: float, others: list[list[float]]) -> None:
+        """Stop a trial whose objective on the way is too bad, or which has had what Hyperband gives it."""
+        if followed.stopped:
+            return
+        step = len(followed.values)
+        worse = self._searches[followed.place].report(followed.number, step, value)
+        if worse or is_worse_than_median(step, value, others, self._maximize):
+            self._stop(followed)
+
+    def _over(self) -> tuple[str, str | None] | None:
+        """The status with which the tuning job is to end, and the reason if it has failed; None if it goes on."""
+        record = self._store.get(TUNING, self._record[f"{TUNING}Name"]) or {}
+        if record.get(f"{TUNING}Status") == "Stopping":
+            return "Stopped", None
+        if self._failure:
+            return "Failed", self._failure
+        trials = [followed.trial for followed in self._followed if not followed.trial.interrupted]
+        objectives = [trial.objective or 0.0 for trial in in_order_of_end(trials)]
+        ended = [trial for trial in trials if trial.ended]
+        timed_out = self._timed_out()
+        finished = len(trials) >= self._most and len(ended) == len(trials)
+        if not objectives and (len(ended) >= ATTEMPTS or finished or timed_out):
+            self._failure = _reason(ended, self._definitions[0].metric)  # for good: what still runs is stopped now
+            return "Failed", self._failure
+        criteria = self._config.get("TuningJobCompletionCriteria", {})
+        complete = finished or timed_out or is_complete(criteria, objectives, self._maximize)
+        return ("Completed", None) if complete else None
+
+    def _timed_out(self) -> bool:
+        limit = self._config["ResourceLimits"].get("MaxRuntimeInSeconds")
+        return limit is not None and now() - self._record["CreationTime"] > datetime.timedelta(seconds=limit)
+
+    def _all_stopped(self) -> bool:
+        """Stop what still runs; whether nothing does any more."""
+        running = [followed for followed in self._running() if followed.trial.job]
+        for followed in running:
+            self._stop(followed)
+        return not running
+
+    def _stop(self, followed: Followed) -> None:
+        if followed.stopped:
+            return
+        try:
+            self._sagemaker.stop_training_job(TrainingJobName=followed.trial.name)
+        except ClientError as error:  # it has ended by itself at this moment, or the disk is full
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+                raise OSError(str(error)) from None
+        followed.stopped = True
+
+    def _launch(self) -> None:
+        """Make training jobs, as many as may run at a time: first those that are missing, then new ones."""
+        running = self._running()
+        for followed in [followed for followed in running if followed.trial.job is None]:
+            self._create(followed)
+        free = self._config["ResourceLimits"]["MaxParallelTrainingJobs"] - len(running)
+        for _ in range(free):
+            if self._failure or not self._plan():
+                return
+            self._create(self._followed[-1])
+
+    def _plan(self) -> bool:
+        """Plan one more trial; False if there are to be no more."""
+        replaced = {followed.trial.record["Replaces"] for followed in self._followed}
+        for followed in self._followed:
+            if followed.trial.interrupted and followed.trial.name not in replaced:
+                number, values = self._searches[followed.place].add(followed.trial.record["Values"])
+                self._keep(followed.place, number, values, followed.trial.name)
+                return True
+        count = sum(not followed.trial.interrupted for followed in self._followed)
+        if count >= self._most:
+            return False
+        place = count % len(self._definitions)
+        suggestion = self._suggest(place, count)
+        if suggestion is None:
+            return False
+        self._keep(place, *suggestion)
+        return True
+
+    def _suggest(self, place: int, count: int) -> tuple[int, dict[str, str]] | None:
+        """The next values; those that a warm start has for the beginning come first."""
+        if count < len(self._first):
+            ranges: tuple[Range, ...] = self._definitions[place].ranges
+            values = {item.name: self._first[count].get(item.name, "") for item in ranges}
+            with contextlib.suppress(ValueError):  # it is not within this tuning job's ranges
+                return self._searches[place].add(values)
+        return self._searches[place].suggest()
+
+    def _keep(self, place: int, number: int, values: dict[str, str], replaces: str | None = None) -> None:
+        """Keep a trial, before its training job exists."""
+        definition, tuning = self._definitions[place], self._record[f"{TUNING}Name"]
+        record: dict[str, Any] = {
+            "TrainingJobName": f"{tuning}-{len(self._followed) + 1:03}-{uuid.uuid4().hex[:8]}",
+            f"{TUNING}Name": tuning,
+            f"{TUNING}Arn": self._record[f"{TUNING}Arn"],
+            "TuningId": self._record["TuningId"],
+            "DefinitionName": definition.name,
+            "MetricName": definition.metric,
+            "ObjectiveType": "Maximize" if definition.maximize else "Minimize",
+            "Values": values,
+            "Replaces": replaces,
+        }
+        self._store.add(KIND, record["TrainingJobName"], record)
+        self._followed.append(Followed(Trial(record, None), place, number))
+
+    def _create(self, followed: Followed) -> None:
+        """Create a trial's training job. One that the service refuses is the failure of the tuning job."""
+        trial, definition = followed.trial, self._definitions[followed.place]
+        if self._config["Strategy"] == "Hyperband" or self._config.get("TrainingJobEarlyStoppingType") == "Auto":
+            self._platform.observed.setdefault(trial.name, [])
+        tags = (self._store.get("Tags", self._record[f"{TUNING}Arn"]) or {"Tags": []})["Tags"]
+        request = definition.job(trial.name, trial.record["Values"]) | ({"Tags": tags} if tags else {})
+        try:
+            self._sagemaker.create_training_job(**request)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+                raise OSError(str(error)) from None
+            if error.response["Error"]["Code"] != "ResourceInUse":  # created, though no answer came
+                self._failure = f"ClientError: {error}"
+        followed.trial = Trial(trial.record, self._store.get("TrainingJob", trial.name))
+
+
+def _end(platform: Platform, name: str, status: str, reason: str | None) -> None:
+    """Keep how a tuning job ended."""
+
+    def ended(record: Record) -> Record:
+        stopping, time = record[f"{TUNING}Status"] == "Stopping", now()
+        return record | {
+            f"{TUNING}Status": "Stopped" if stopping else status,
+            "FailureReason": None if stopping or reason is None else reason[:1024],
+            "HyperParameterTuningEndTime": time,
+            "LastModifiedTime": time,
+        }
+
+    platform.store.change(TUNING, name, ended)
+
+
+def _reason(ended: list[Trial], metric: str) -> str:
+    """Why a tuning job whose training jobs gave no objective has failed."""
+    failed = [trial for trial in ended if trial.status == "Failed" and trial.job]
+    if failed and len(failed) == len(ended):
+        first = (failed[0].job or {}).get("FailureReason", "")
+        return f"No training job succeeded after {len(ended)} attempts. {failed[0].name} failed: {first}"
+    advice = "let the script print a line that the Regex of this metric's definition matches"
+    return f"No objective metric '{metric}' was found after {len(ended)} training jobs: {advice}"

@@ -1,0 +1,100 @@
+"""Warm start: what a tuning job takes over from the ones that are its parents."""
+
+from typing import TYPE_CHECKING
+
+from recore.simulator.orchestration.tuning.request import Definition, read_definitions
+from recore.simulator.orchestration.tuning.trials import Trial, in_order_of_end, trials_of
+from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.state.records import Record, Store
+
+if TYPE_CHECKING:
+    from recore.simulator.orchestration.tuning.search import Search  # Optuna takes most of a second to import
+
+TUNING = "HyperParameterTuningJob"
+IDENTICAL = "IdenticalDataAndAlgorithm"
+TRANSFERRED = 3  # values of a parent's best jobs that are tried first with TransferLearning
+
+
+def check_warm_start(store: Store, record: Record) -> None:
+    """Raise ServiceError where a request names parents that its tuning job cannot start from."""
+    if "WarmStartConfig" not in record:
+        return
+    names = [parent.get(f"{TUNING}Name", "") for parent in record["WarmStartConfig"]["ParentHyperParameterTuningJobs"]]
+    if len(set(names)) < len(names):
+        raise _refused("a parent is named twice")
+    if (strategy := record["HyperParameterTuningJobConfig"]["Strategy"]) not in ("Bayesian", "Random"):
+        raise _refused(f"with the strategy {strategy} it is not simulated; choose Bayesian or Random")
+    definitions = read_definitions(record)
+    if len(definitions) > 1:
+        raise _refused("with several TrainingJobDefinitions it is not simulated")
+    for name in names:
+        parent = store.get(TUNING, name)
+        if parent is None:
+            raise _refused(f"could not find hyper parameter tuning job '{name}'")
+        if parent[f"{TUNING}Status"] in ("InProgress", "Stopping"):
+            raise _refused(f"'{name}' is in status {parent[f'{TUNING}Status']}; wait until it has ended")
+        identical = record["WarmStartConfig"]["WarmStartType"] == IDENTICAL
+        if problem := _difference(definitions[0], read_definitions(parent), identical):
+            raise _refused(f"'{name}' {problem}")
+
+
+def warm_start(store: Store, record: Record, search: "Search") -> list[dict[str, str]]:
+    """Tell a search what its parents found; the values that are to be tried first.
+
+    IdenticalDataAndAlgorithm: the parents' results count like the tuning job's own. TransferLearning: other data or
+    another algorithm gave them, so the numbers do not compare, but their best values are tried first.
+    """
+    first: list[dict[str, str]] = []
+    for parent in _parents(store, record):
+        trials = in_order_of_end(trials_of(store, parent))
+        if record["WarmStartConfig"]["WarmStartType"] == IDENTICAL:
+            for trial in trials:
+                search.learn(_settings(trial), trial.objective or 0.0)
+        else:
+            ordered = sorted(trials, key=lambda trial: trial.objective or 0.0)
+            if trials and trials[0].record["ObjectiveType"] == "Maximize":
+                ordered.reverse()
+            first += [_settings(trial) for trial in ordered[:TRANSFERRED]]
+    return first
+
+
+def comparable_trials(store: Store, record: Record) -> list[Trial]:
+    """The trials of the parents whose objectives compare with a tuning job's own."""
+    if record.get("WarmStartConfig", {}).get("WarmStartType") != IDENTICAL:
+        return []
+    return [trial for parent in _parents(store, record) for trial in trials_of(store, parent)]
+
+
+def _parents(store: Store, record: Record) -> list[Record]:
+    """The parents that have not been deleted since."""
+    named = record.get("WarmStartConfig", {}).get("ParentHyperParameterTuningJobs", [])
+    found = [store.get(TUNING, parent[f"{TUNING}Name"]) for parent in named]
+    return [parent for parent in found if parent]
+
+
+def _settings(trial: Trial) -> dict[str, str]:
+    """All hyperparameters of a training job: what was static may have a range now."""
+    settings: dict[str, str] = (trial.job or {}).get("HyperParameters", {})
+    return settings
+
+
+def _difference(definition: Definition, parents: list[Definition], identical: bool) -> str | None:
+    """Why a tuning job cannot start from a parent; None where it can."""
+    if len(parents) > 1:
+        return "has several TrainingJobDefinitions"
+    [parent] = parents
+    if (parent.metric, parent.maximize) != (definition.metric, definition.maximize):
+        return "has another objective; a warm start needs the same MetricName and Type"
+    if not identical:
+        return None
+    images = (item.request["AlgorithmSpecification"].get("TrainingImage") for item in (parent, definition))
+    if len({*images}) > 1 or parent.request.get("InputDataConfig") != definition.request.get("InputDataConfig"):
+        return "has another TrainingImage or InputDataConfig; use the WarmStartType TransferLearning"
+    numbers = [len(item.ranges) + len(item.settings) for item in (parent, definition)]
+    if numbers[0] != numbers[1]:
+        return f"has {numbers[0]} hyperparameters, not {numbers[1]}; use the WarmStartType TransferLearning"
+    return None
+
+
+def _refused(message: str) -> ServiceError:
+    return ServiceError("ValidationException", f"WarmStartConfig: {message}")

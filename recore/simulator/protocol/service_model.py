@@ -1,0 +1,213 @@
+"""SageMaker's API as botocore's service model describes it: what a request may be, what an answer looks like."""
+
+import datetime
+import itertools
+import math
+import time
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import regex
+from botocore.model import OperationModel, ServiceModel, Shape
+from botocore.validate import ParamValidator
+
+from recore.simulator.own_session import own_botocore_session
+from recore.simulator.protocol.errors import ServiceError, validation_error
+
+DEEPEST = 50  # levels in a request: shapes that hold themselves have no limit of their own
+MOST_VALUES = 50_000  # in a request: each that is wrong costs memory and a line
+MOST_PROBLEMS = 20  # named in an answer
+PATTERN_SECONDS = 2.0  # for all patterns of a request: some of the model's take exponential time on what they refuse
+REMEMBERED, REMEMBERED_LENGTH = 1000, 200  # values that matched a pattern, and their characters
+LARGEST = {"integer": 2**31, "long": 2**63, "float": math.inf, "double": math.inf, "timestamp": math.inf}
+
+
+@cache
+def sagemaker_model() -> ServiceModel:
+    """botocore's model of the SageMaker service."""
+    return own_botocore_session().get_service_model("sagemaker")
+
+
+def operation_model(name: str) -> OperationModel:
+    """The model of an operation. Raises ServiceError where SageMaker has none of that name."""
+    if name not in sagemaker_model().operation_names:
+        raise ServiceError("UnknownOperationException", f"SageMaker has no operation '{name[:80]}'")
+    return sagemaker_model().operation_model(name)
+
+
+def read_request(operation: OperationModel, document: Any) -> dict[str, Any]:
+    """A request's JSON document as Python values, checked.
+
+    botocore's validator checks members and types; what it does not look at (patterns, enums, lengths, ranges) is
+    checked from the same shapes. Members that the model does not know are refused.
+    Raises ServiceError: SerializationException for what is no request at all, or else ValidationException.
+    """
+    shape = operation.input_shape
+    if not isinstance(document, dict):
+        raise ServiceError("SerializationException", "The body of a request must be a JSON object")
+    _check_size(document)
+    if shape is None:
+        return {}
+    values = _to_python(shape, document, "")
+    report = ParamValidator().validate(values, shape)
+    if report.has_errors():
+        lines = report.generate_report().splitlines()
+        raise validation_error([line.strip()[:400] for line in lines[:MOST_PROBLEMS]])
+    problems = _violations(shape, values, "", time.monotonic() + PATTERN_SECONDS)
+    if first := list(itertools.islice(problems, MOST_PROBLEMS)):
+        raise validation_error(first)
+    return dict(values)
+
+
+def value_problems(shape: Shape, value: Any, path: str, deadline: float) -> list[str]:
+    """What is wrong with a value of a request at a place; an empty list if nothing is.
+
+    deadline: when, by time.monotonic(), a pattern that has not matched yet is taken not to match.
+    """
+    try:
+        checked = _to_python(shape, value, f"{path}.")
+    except ServiceError as error:
+        return [str(error)]
+    report = ParamValidator().validate(checked, shape)
+    if report.has_errors():
+        return [f"{path}: {line.strip()[:400]}" for line in report.generate_report().splitlines()[:MOST_PROBLEMS]]
+    return list(itertools.islice(_violations(shape, checked, path, deadline), MOST_PROBLEMS))
+
+
+def shape_answer(shape: Shape | None, value: Any) -> Any:
+    """A value as the JSON of an answer: the shape's members alone, times in seconds, nothing that is None or NaN."""
+    if shape is None:
+        return {}
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    if shape.type_name == "structure":
+        members = ((name, shape_answer(member, value.get(name))) for name, member in shape.members.items())
+        return {name: item for name, item in members if item is not None}
+    if shape.type_name == "list":
+        return [shape_answer(shape.member, item) for item in value if item is not None]
+    if shape.type_name == "map":
+        return {key: shape_answer(shape.value, item) for key, item in value.items()}
+    if shape.type_name == "timestamp":
+        return round(value.timestamp(), 3) if isinstance(value, datetime.datetime) else value
+    return value
+
+
+def _check_size(document: Any) -> None:
+    """Refuse what is nested too deeply or holds too many values."""
+    level, count, depth = [document], 1, 1
+    while level:
+        level = [item for value in level for item in _inside(value)]
+        count, depth = count + len(level), depth + 1
+        if count > MOST_VALUES or depth > DEEPEST:
+            message = f"A request has {MOST_VALUES} values and {DEEPEST} levels at most"
+            raise ServiceError("SerializationException", message)
+
+
+def _inside(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def _to_python(shape: Shape, value: Any, path: str) -> Any:
+    """JSON to what botocore's validator takes: times as datetime, numbers finite; everything else as it came.
+
+    What the validator would pass though it is no such type (True as a number, a text as a time) is refused here.
+    """
+    if shape.type_name == "structure" and isinstance(value, dict):
+        members = shape.members
+        unknown = sorted(set(value) - set(members))
+        if unknown:
+            raise validation_error([f"Unknown parameter '{path}{unknown[0][:80]}'"])
+        given = {name: item for name, item in value.items() if item is not None}
+        return {name: _to_python(members[name], item, f"{path}{name}.") for name, item in given.items()}
+    if shape.type_name == "list" and isinstance(value, list):
+        return [_to_python(shape.member, item, path) for item in value]
+    if shape.type_name == "map" and isinstance(value, dict):
+        return {key: _to_python(shape.value, item, path) for key, item in value.items()}
+    if shape.type_name not in LARGEST:
+        return value
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    try:
+        if number and math.isfinite(value) and abs(value) < LARGEST[shape.type_name]:
+            return datetime.datetime.fromtimestamp(value, datetime.UTC) if shape.type_name == "timestamp" else value
+    except (ValueError, OverflowError, OSError):  # beyond what a float, or a calendar, holds
+        pass
+    wanted = "a time in seconds" if shape.type_name == "timestamp" else "a number that fits"
+    raise validation_error([f"Value '{str(value)[:80]}' at '{path.rstrip('.')}' is not {wanted}"])
+
+
+def _violations(shape: Shape, value: Any, path: str, deadline: float) -> Iterator[str]:
+    """Where a value of the right type breaks its shape's bounds, in SageMaker's words."""
+    if shape.type_name == "structure":
+        for name, item in value.items():
+            yield from _violations(shape.members[name], item, f"{path}.{_lower(name)}", deadline)
+        return
+    if shape.type_name == "list":
+        for number, item in enumerate(value, 1):
+            yield from _violations(shape.member, item, f"{path}.{number}.member", deadline)
+    elif shape.type_name == "map":
+        for key, item in value.items():
+            yield from _violations(shape.key, key, f"{path}.{key[:80]}.key", deadline)
+            yield from _violations(shape.value, item, f"{path}.{key[:80]}.value", deadline)
+    for reason in _broken_bounds(shape.metadata, value, deadline):
+        yield f"Value '{str(value)[:80]}' at '{path.lstrip('.')}' failed to satisfy constraint: Member must {reason}"
+
+
+def _broken_bounds(bounds: Mapping[str, Any], value: Any, deadline: float) -> Iterator[str]:
+    size: float
+    if isinstance(value, str | list | dict):
+        size, what = len(value), "have length"
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        size, what = value, "have value"
+    else:
+        return
+    if "min" in bounds and size < bounds["min"]:
+        yield f"{what} greater than or equal to {bounds['min']}"
+    if "max" in bounds and size > bounds["max"]:
+        yield f"{what} less than or equal to {bounds['max']}"
+        return  # a pattern could take long on it
+    if isinstance(value, str):
+        if bounds.get("enum") and value not in bounds["enum"]:
+            yield f"satisfy enum value set: [{', '.join(bounds['enum'])}]"
+        if bounds.get("pattern") and not _matches(_pattern(bounds["pattern"]), value, deadline):
+            yield f"satisfy regular expression pattern: {bounds['pattern']}"
+
+
+@cache
+def _pattern(text: str) -> "regex.Pattern[str]":
+    r"""A model's pattern, which is Java's, compiled.
+
+    There \w, \d and \s mean ASCII, \p{Alnum} too, and a character beyond 16 bits may be written as its two halves.
+    """
+    text = text.replace(r"\p{Alnum}", "a-zA-Z0-9")
+    text = regex.sub(r"\\u(D[89AB]..)\\u(D[C-F]..)", lambda halves: rf"\U{_joined(*halves.groups()):08X}", text)
+    return regex.compile(text, 0 if r"\p" in text else regex.ASCII)
+
+
+def _joined(high: str, low: str) -> int:
+    return 0x10000 + ((int(high, 16) - 0xD800) << 10) + int(low, 16) - 0xDC00
+
+
+def _matches(pattern: "regex.Pattern[str]", value: str, deadline: float) -> bool:
+    """Whether the whole value matches; not where the time is up before that is known."""
+    if (pattern, value) in _matched:  # to match lets other threads run, which costs more than a short match
+        return True
+    left = deadline - time.monotonic()
+    try:
+        found = left > 0 and pattern.fullmatch(value, timeout=left, concurrent=True) is not None
+    except TimeoutError:
+        return False
+    if found and len(value) < REMEMBERED_LENGTH:
+        if len(_matched) >= REMEMBERED:
+            _matched.clear()
+        _matched.add((pattern, value))
+    return found
+
+
+_matched: set[tuple["regex.Pattern[str]", str]] = set()
+
+
+def _lower(name: str) -> str:
+    return name[:1].lower() + name[1:]

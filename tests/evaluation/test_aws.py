@@ -1,0 +1,176 @@
+"""`--engine aws` does what the sandboxed run does: its requests are captured on their way to a simulator, and compared.
+
+Not run on AWS here. What a request may hold there is taken from botocore's model of the service.
+"""
+
+import itertools
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from click.testing import CliRunner, Result
+from support.tiny_submission import tiny
+
+from recore.cli import main
+from recore.simulator.protocol.service_model import operation_model, read_request
+from recore.simulator.server import BUCKET, Simulator
+
+ROLE = "arn:aws:iam::111122223333:role/service-role/Jobs"
+BUCKET_NAME = "someones-bucket"
+
+
+@dataclass
+class Session:
+    """A command run here and now, and every request that its clients made: service, operation, parameters."""
+
+    simulator: Simulator
+    result: Result
+    requests: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+
+    def of(self, service: str, word: str = "") -> list[dict[str, Any]]:
+        return [request for kind, operation, request in self.requests if kind == service and word in operation]
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    with Simulator() as simulator:
+        simulator.client("s3").create_bucket(Bucket=BUCKET_NAME)
+        yield simulator
+
+
+@pytest.fixture(scope="module")
+def sessions(simulator: Simulator, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Session]:
+    """A run sandboxed, the same as if on AWS, and on public data alone as if on AWS with --keep."""
+    folder = tiny(tmp_path_factory.mktemp("submission"))
+    command = ["run", str(folder), "--isolation", "off", "--public", str(sample / "public/public.csv.gz")]
+    private = ["--private", str(sample / "private/private.csv.gz"), "--actual", str(sample / "private/actual.csv.gz")]
+    aws = ["--engine", "aws", "--role", ROLE, "--bucket", BUCKET_NAME, "--training-instances", "ml.c5.4xlarge:1"]
+    aws += ["--processing-instances", "ml.c5.xlarge", "--transform-instances", "ml.m5.2xlarge"]
+    options = {"sandboxed": private, "aws": [*aws, *private], "kept": [*aws, "--keep"]}
+    return {name: captured(simulator, [*command, *more, "--out", str(folder / name)]) for name, more in options.items()}
+
+
+def captured(simulator: Simulator, command: list[str]) -> Session:
+    requests = []
+
+    def take(params: dict[str, Any], model: Any, **_: object) -> None:
+        requests.append((model.service_model.service_name, model.name, dict(params)))
+
+    variables = {"AWS_ENDPOINT_URL": simulator.endpoint, "AWS_DEFAULT_REGION": "us-east-1"}
+    variables |= {"AWS_ACCESS_KEY_ID": "some", "AWS_SECRET_ACCESS_KEY": "one"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        boto3.setup_default_session()
+        boto3.DEFAULT_SESSION.events.register("before-parameter-build.*.*", take)
+        try:
+            return Session(simulator, CliRunner().invoke(main, command), requests)
+        finally:
+            boto3.DEFAULT_SESSION = None
+
+
+def test_the_sandbox_and_aws_give_the_same_scores(sessions: dict[str, Session]) -> None:
+    tables = []
+    for session in sessions.values():
+        assert session.result.exit_code == 0, session.result.output
+        tables.append(re.findall(r"^score .*", session.result.stdout, re.MULTILINE))
+    assert tables[0] == tables[1]
+
+
+def test_requests_are_equal_but_for_names_roles_and_instance_types(sessions: dict[str, Session]) -> None:
+    assert plain(sessions["sandboxed"]) == plain(sessions["aws"])
+
+
+def plain(session: Session) -> set[str]:
+    """Requests as text, once each: how often a job is looked at depends on the time that it takes."""
+    name = session.of("sagemaker", "CreateModel")[0]["ModelName"]
+    texts = set()
+    for service, operation, request in session.requests:
+        text = json.dumps({key: value for key, value in request.items() if key != "Body"}, sort_keys=True, default=str)
+        for pattern, word in (
+            (re.escape(name), "NAME"),
+            (r"arn:aws:iam::[\w:/-]+", "ROLE"),
+            (rf"\b({BUCKET_NAME}|{BUCKET})\b", "BUCKET"),
+            (r'"ml\.[\w.]+"', "INSTANCE"),
+            (r'"algo-1-\d+"|/algo-1-\d+', "STREAM"),
+            (r'"(StartTime|EndTime)": "[^"]*"', "TIME"),
+            (r'"nextToken": "[^"]*"', "TOKEN"),
+        ):
+            text = re.sub(pattern, word, text)
+        texts.add(f"{service} {operation} {text}")
+    return texts
+
+
+def test_the_requests_are_those_that_the_service_model_allows(sessions: dict[str, Session]) -> None:
+    for _, operation, request in (request for request in sessions["aws"].requests if request[0] == "sagemaker"):
+        read_request(operation_model(operation), json.loads(json.dumps(request)))
+    assert {operation for service, operation, _ in sessions["aws"].requests if service == "sagemaker"} == {
+        *("CreateTrainingJob", "CreateProcessingJob", "CreateModel", "CreateTransformJob", "DeleteModel"),
+        *("DescribeTrainingJob", "DescribeProcessingJob", "DescribeTransformJob"),
+    }
+
+
+def test_every_job_is_isolated_from_the_network(sessions: dict[str, Session]) -> None:
+    requests = sessions["aws"]
+    jobs = [*requests.of("sagemaker", "CreateTrainingJob"), *requests.of("sagemaker", "CreateModel")]
+    jobs += [request["NetworkConfig"] for request in requests.of("sagemaker", "CreateProcessingJob")]
+    assert len(jobs) == 6
+    assert all(request["EnableNetworkIsolation"] for request in jobs)
+
+
+def test_options_reach_the_requests(sessions: dict[str, Session]) -> None:
+    requests = sessions["aws"]
+    [training] = requests.of("sagemaker", "CreateTrainingJob")
+    assert training["ResourceConfig"]["InstanceType"] == "ml.c5.4xlarge"
+    assert {request["RoleArn"] for request in requests.of("sagemaker", "CreateProcessingJob")} == {ROLE}
+    transforms = requests.of("sagemaker", "CreateTransformJob")
+    assert {request["TransformResources"]["InstanceType"] for request in transforms} == {"ml.m5.2xlarge"}
+    assert {request.get("Bucket") for request in requests.of("s3")} == {BUCKET_NAME}
+
+
+def test_names_do_not_clash(sessions: dict[str, Session]) -> None:
+    names = [session.of("sagemaker", "CreateModel")[0]["ModelName"] for session in sessions.values()]
+    assert len(set(names)) == 3
+    assert all(len(f"{name}-private-preprocess") <= 63 for name in names)
+
+
+def test_private_assays_are_on_s3_while_they_are_scored_and_no_longer(sessions: dict[str, Session]) -> None:
+    order = []
+    for _, operation, request in sessions["aws"].requests:
+        key = request.get("Key", "") or request.get("TransformJobName", "") or request.get("ProcessingJobName", "")
+        if "private/actual" in key or "private-predict" in key or "private-score" in key:
+            order.append(operation)
+    assert [operation for operation, _ in itertools.groupby(order)] == [
+        *("CreateTransformJob", "DescribeTransformJob", "PutObject"),
+        *("CreateProcessingJob", "DescribeProcessingJob", "HeadObject", "DeleteObject"),
+    ]
+
+
+def test_objects_are_removed_unless_keep_is_given(sessions: dict[str, Session]) -> None:
+    simulator = sessions["aws"].simulator
+    listed = simulator.client("s3").list_objects_v2(Bucket=BUCKET_NAME)["Contents"]
+    kept = sessions["kept"].of("sagemaker", "CreateModel")[0]["ModelName"]
+    assert {item["Key"].split("/")[1] for item in listed} == {kept}
+    models = simulator.client("sagemaker").list_models()["Models"]
+    assert [model["ModelName"] for model in models] == [kept]
+
+
+def test_what_it_may_cost_is_said_first(sessions: dict[str, Session]) -> None:
+    lines = sessions["aws"].result.stderr.splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("upload"))
+    announcement = "\n".join(lines[:first])
+    for word in (
+        "us-east-1",
+        BUCKET_NAME,
+        ROLE,
+        "1 x ml.c5.4xlarge",
+        "1 x ml.c5.xlarge",
+        "1 x ml.m5.2xlarge",
+        "3600 s",
+    ):
+        assert word in announcement

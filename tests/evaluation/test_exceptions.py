@@ -1,0 +1,251 @@
+"""The parser of tracebacks: real ones that Python prints, and any other text in a log."""
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.measuring import processor_seconds
+
+from recore.evaluation.exceptions import find_exception
+
+LIBRARY = """
+def call(function):
+    return function()
+
+
+def wrap(function):
+    try:
+        return function()
+    except Exception as error:
+        raise RuntimeError("in the library") from error
+
+
+def fail():
+    raise KeyError("rock")
+
+
+def lookup():
+    try:
+        {}["rock"]
+    except KeyError as error:
+        raise KeyError("no such rock") from error
+
+
+def log_and_end(function):
+    import traceback
+    try:
+        function()
+    except Exception:
+        text = traceback.format_exc()
+    try:
+        raise RuntimeError("of the library alone")
+    except RuntimeError:
+        raise ValueError(f"\\nAll the 5 fits failed.\\nDetails:\\n{text}") from None
+"""
+START = "import library, sys\n\ndef fit():\n"
+CASES = {
+    "raised": ("    raise ValueError('no copper')", "ValueError: no copper (train.py, line 4, in fit)"),
+    "no message": ("    raise StopIteration", "StopIteration (train.py, line 4, in fit)"),
+    "an own class": (
+        "    class Sour(Exception): pass\n    raise Sour('x: y')",
+        "fit.<locals>.Sour: x: y (train.py, line 5, in fit)",
+    ),
+    "several lines": ("    raise ValueError('one\\ntwo\\n  three')", "ValueError: one (train.py, line 4, in fit)"),
+    "an empty first line": (
+        "    raise ValueError('\\n\\n all failed')",
+        "ValueError: all failed (train.py, line 4, in fit)",
+    ),
+    "carets": ("    return 1 + (2 /\n       0)", "ZeroDivisionError: division by zero (train.py, line 4, in fit)"),
+    "in a library": ("    library.call(library.fail)", "KeyError: 'rock' (train.py, line 4, in fit)"),
+    "a chain in a library": ("    library.lookup()", "KeyError: 'no such rock' (train.py, line 4, in fit)"),
+    "during handling": (
+        "    try: 1 / 0\n    except ZeroDivisionError: raise KeyError('ore')",
+        "KeyError: 'ore' (train.py, line 5, in fit)",
+    ),
+    "cause": (
+        "    try: 1 / 0\n    except ZeroDivisionError as e: raise KeyError('ore') from e",
+        "KeyError: 'ore' (train.py, line 5, in fit)",
+    ),
+    "recursion": ("    fit()", "RecursionError: maximum recursion depth exceeded (train.py, line 4, in fit)"),
+    "a group": (
+        "    raise ExceptionGroup('two', [ValueError('a'), ExceptionGroup('in', [TypeError('b')])])",
+        "ExceptionGroup: two (2 sub-exceptions): ValueError: a (train.py, line 4, in fit)",
+    ),
+    "a group in a group": (
+        "    raise ExceptionGroup('out', [ExceptionGroup('in', [TypeError('b'), KeyError('c')])])",
+        "ExceptionGroup: out (1 sub-exception): ExceptionGroup: in (2 sub-exceptions): TypeError: b "
+        "(train.py, line 4, in fit)",
+    ),
+    "a group of raised ones": (
+        "    some = []\n    for n in 'ab':\n        try: int(n)\n        except ValueError as e: some.append(e)\n"
+        "    raise ExceptionGroup('all', some)",
+        "ExceptionGroup: all (2 sub-exceptions): ValueError: invalid literal for int() with base 10: 'a' "
+        "(train.py, line 6, in fit)",
+    ),
+    "a cause that is a group": (
+        "    try: raise ExceptionGroup('all', [ValueError('a')])\n"
+        "    except ExceptionGroup as e: raise KeyError('k') from e",
+        "KeyError: 'k' (train.py, line 5, in fit)",
+    ),
+    "a traceback in the message": (
+        "    library.log_and_end(library.fail)",
+        "ValueError: All the 5 fits failed: KeyError: 'rock' (train.py, line 4, in fit)",
+    ),
+    "a note": (
+        "    error = ValueError('a')\n    error.add_note('look there')\n    raise error",
+        "ValueError: a (train.py, line 6, in fit)",
+    ),
+    "no Python": ("    (", "SyntaxError: '(' was never closed (train.py, line 4)"),
+    "indentation": ("  a = 1\n    b = 2", "IndentationError: unexpected indent (train.py, line 5)"),
+    "a module that is no Python": ("    import broken", "SyntaxError: invalid syntax (broken.py, line 1)"),
+    "an older one that was caught": (
+        "    import traceback\n    try: 1 / 0\n    except ZeroDivisionError: traceback.print_exc()\n"
+        "    raise KeyError('new')",
+        "KeyError: 'new' (train.py, line 7, in fit)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_python_prints(name: str, tmp_path: Path) -> None:
+    body, expected = CASES[name]
+    mine, library = tmp_path / "mine", tmp_path / "library"
+    for folder in (mine, library):
+        folder.mkdir()
+    (library / "library.py").write_text(LIBRARY)
+    (mine / "broken.py").write_text("a b\n")
+    (mine / "train.py").write_text(f"{START}{body}\n\nfit()\n")
+    done = subprocess.run(
+        [sys.executable, mine / "train.py"],
+        env={"PYTHONPATH": str(library)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert str(find_exception(done.stderr, mine)) == expected
+
+
+def test_what_a_pool_of_processes_prints(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(
+        "import joblib\n\ndef fit(n):\n    raise ValueError('no copper')\n\nif __name__ == '__main__':\n"
+        "    joblib.Parallel(2)(joblib.delayed(fit)(n) for n in range(2))\n"
+    )
+    done = subprocess.run([sys.executable, tmp_path / "train.py"], capture_output=True, text=True, timeout=60)
+    exception = find_exception(done.stderr, tmp_path)
+    assert exception
+    assert exception.head == "ValueError: no copper"
+    assert str(exception.place) == "train.py, line 7, in <module>"
+
+
+def traced(path: str, words: str = "ValueError: a") -> str:
+    return f'Traceback (most recent call last):\n  File "{path}", line 3, in fit\n    raise\n{words}\n'
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/opt/ml/code/train.py", "train.py"),
+        ("/opt/ml/code/mine/fits.py", "mine/fits.py"),
+        ("/opt/ml/model/code/train.py", "train.py"),
+        ("/opt/ml/processing/input/code/preprocess.py", "preprocess.py"),
+        ("/tmp/recore-jobs-fy43ptl9/job-a2ad1d9fd650/ml/code/train.py", "train.py"),
+        ("/tmp/recore-jobs-y/job-a2ad1d9fd650/instance-1/container-1/ml/model/code/train.py", "train.py"),
+        ("/opt/ml/code/lib/site-packages/xgboost/core.py", ""),
+        ("/home/me/ml/code/recore/container/serving.py", ""),
+        ("/usr/lib/python3.12/json/decoder.py", ""),
+        ("<string>", ""),
+    ],
+)
+def test_the_submissions_files_in_a_job(path: str, name: str) -> None:
+    exception = find_exception(traced(path))
+    assert exception
+    assert exception.frames[0].name == name
+    assert str(exception) == (f"ValueError: a ({name}, line 3, in fit)" if name else "ValueError: a")
+
+
+def test_what_a_wrapper_around_the_hooks_raises_is_not_the_submissions() -> None:
+    text = traced("/opt/ml/model/code/train.py", "KeyError: 'Cu'")
+    text += "\nDuring handling of the above exception, another exception occurred:\n\n"
+    text += traced("/usr/lib/python3.12/site-packages/toolkit.py", "toolkit.errors.Refused: no")
+    assert str(find_exception(text)) == "KeyError: 'Cu' (train.py, line 3, in fit)"
+
+
+def test_windows_line_ends_and_lines_that_follow() -> None:
+    found = find_exception(traced("/opt/ml/code/train.py").replace("\n", "\r\n") + "\n---\nafter\nthat")
+    assert found
+    assert (found.head, found.following_lines) == ("ValueError: a", 2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "ValueError: not raised",
+        "Traceback (most recent call last):",
+        'Traceback (most recent call last):\n  File "/opt/ml/code/train.py", line 3, in fit\n',
+        'Traceback (most recent call last):\n  File "/opt/ml/code/train.py", line 3, in fit\n    x\n(no type)\n',
+        '  File "/opt/ml/code/train.py", line 3\n    (\nsome other text\n',
+    ],
+)
+def test_no_exception(text: str) -> None:
+    assert find_exception(text) is None
+
+
+PARTS = st.sampled_from(
+    textwrap.dedent(
+        """\
+        Traceback (most recent call last):
+          File "/opt/ml/code/train.py", line 3, in fit
+          File "/opt/ml/code/train.py", line 46
+          File "library.py", line 99999999999999999999, in <module>
+            ^^^^
+        ValueError: a
+        ValueError:
+        During handling of the above exception, another exception occurred:
+          + Exception Group Traceback (most recent call last):
+          | ExceptionGroup: two (2 sub-exceptions)
+          +-+---------------- 1 ----------------
+            | Traceback (most recent call last):
+            | ValueError: a
+            +------------------------------------
+        """
+    ).splitlines()
+)
+
+
+@given(st.lists(PARTS | st.text()).map("\n".join))
+def test_any_text_can_be_read(text: str) -> None:
+    exception = find_exception(text)
+    assert exception is None or (exception.type and str(exception).startswith(exception.type))
+
+
+LONG_TEXTS = [
+    traced("/opt/ml/code/train.py") * 10_000,
+    "Traceback (most recent call last):\n" * 30_000,
+    'Traceback (most recent call last):\n  File "' + '", line 1' * 100_000,
+    "Traceback (most recent call last):\n" + '  File "a", line 1, in f\n' * 40_000 + "ValueError: a",
+    (traced("a") + "\nDuring handling of the above exception, another exception occurred:\n\n") * 8_000,
+    "  + Exception Group Traceback (most recent call last):\n  | E: a\n" + "  +-+--- 1 ---\n    | E: b\n" * 30_000,
+    "  + Exception Group Traceback (most recent call last):\n  | E: a\n"
+    + "  +-+--- 1 ---\n    | ExceptionGroup: b\n" * 30_000,
+    "Traceback (most recent call last):\n" + "a.<" * 300_000,
+]
+
+
+@pytest.mark.parametrize("text", LONG_TEXTS)
+def test_a_long_text_can_be_read(text: str) -> None:
+    assert "\n" not in str(find_exception(text[: len(text) // 10]))
+
+
+@pytest.mark.timing
+@pytest.mark.parametrize("text", LONG_TEXTS)
+def test_ten_times_the_text_takes_about_ten_times_as_long(text: str) -> None:
+    tenth = text[: len(text) // 10]
+    assert processor_seconds(lambda: str(find_exception(text))) < 30 * processor_seconds(
+        lambda: str(find_exception(tenth)), repeats=5
+    )

@@ -1,0 +1,125 @@
+"""held_out.csv of a model archive, scored with the host's score.py, and what cannot be scored."""
+
+import io
+import json
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import r2_score
+from support.checkout import ROOT
+from support.data_files import write_csv
+
+import score
+from recore.evaluation.held_out import NoHeldOutScoreError, extract_held_out, score_held_out
+
+SCORE = (ROOT / "score.py").read_bytes()
+
+
+@pytest.fixture
+def public(tmp_path: Path) -> tuple[Path, pd.DataFrame]:
+    """A data file of 30 rows with gaps and one target without any assay."""
+    random = np.random.default_rng(0)
+    assays = pd.DataFrame(random.gamma(2.0, 9.0, (30, 49)), columns=list(score.TARGETS))
+    assays = assays.mask(random.random(assays.shape) < 0.1)
+    assays["TePPB"] = np.nan
+    data = pd.concat([pd.DataFrame({"SiteID": "DD1", "3999.5": 0.5}, index=assays.index), assays], axis=1)
+    return write_csv(tmp_path / "public.csv.gz", data), assays
+
+
+def scored(predicted: pd.DataFrame, public: Path, tmp_path: Path) -> dict:
+    predicted.to_csv(tmp_path / "held-out.csv")
+    score_held_out(tmp_path / "held-out.csv", public, SCORE, tmp_path / "scores.txt")
+    return json.loads((tmp_path / "scores.json").read_text())
+
+
+def test_rows_without_a_prediction_do_not_count(public: tuple[Path, pd.DataFrame], tmp_path: Path) -> None:
+    path, assays = public
+    predicted = (assays.fillna(3.0) + 1.0).mask(np.random.default_rng(1).random(assays.shape) < 0.2)
+    predicted["TePPB"] = np.nan
+    details = scored(predicted, path, tmp_path)
+    expected = 0.0
+    for name, weight in zip(score.TARGETS, score.WEIGHTS, strict=True):
+        rows = assays[name].notna() & predicted[name].notna()
+        if name == "TePPB":
+            assert details["targets"][name]["r2"] is None
+            continue
+        r2 = r2_score(assays[name][rows], predicted[name][rows])
+        assert details["targets"][name]["r2"] == pytest.approx(r2, rel=1e-12)
+        expected += weight * r2
+    assert details["score"] == pytest.approx(expected, rel=1e-12)
+    assert details["rows"] == 30
+
+
+def test_complete_predictions_have_the_score_that_score_py_gives_them(
+    public: tuple[Path, pd.DataFrame], tmp_path: Path
+) -> None:
+    path, assays = public
+    predicted = assays.fillna(3.0) * 0.9
+    value, _ = score.score(score.read_actual(path), predicted)
+    assert scored(predicted, path, tmp_path)["score"] == value
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda table: table.iloc[1:], "held_out.csv has 29 rows, the public data 30"),
+        (lambda table: table.iloc[:, 1:], "30 lines of 48 columns"),
+        (lambda table: table * np.nan, "every prediction is empty"),
+        (lambda table: table.astype(str).replace("nan", "abc"), "'abc', not a finite number"),
+        (lambda table: table.fillna(np.inf), "not a finite number"),
+        (lambda table: table.iloc[:0], "has 0 rows"),
+    ],
+    ids=["rows", "columns", "empty", "text", "infinite", "no rows"],
+)
+def test_what_cannot_be_scored_has_a_reason(
+    change: Callable[[pd.DataFrame], pd.DataFrame],
+    reason: str,
+    public: tuple[Path, pd.DataFrame],
+    tmp_path: Path,
+) -> None:
+    path, assays = public
+    predicted = (assays.fillna(3.0) + 1.0).mask(assays > 60.0) if "finite" in reason else assays.fillna(3.0)
+    predicted.iloc[3, 7] = np.nan if "finite" in reason else 1.0
+    with pytest.raises(NoHeldOutScoreError, match=reason):
+        scored(change(predicted), path, tmp_path)
+    assert not (tmp_path / "scores.txt").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"index\n", b'"', b"a,b\n1\n"])
+def test_what_is_no_table_has_a_reason(content: bytes, public: tuple[Path, pd.DataFrame], tmp_path: Path) -> None:
+    (tmp_path / "held-out.csv").write_bytes(content)
+    with pytest.raises(NoHeldOutScoreError, match=r"\w"):
+        score_held_out(tmp_path / "held-out.csv", public[0], SCORE, tmp_path / "scores.txt")
+
+
+def archive(path: Path, *members: tuple[str, bytes | None]) -> Path:
+    """A tar.gz of files, and of links to /etc/passwd where there is no content."""
+    with tarfile.open(path, "w:gz") as tar:
+        for name, content in members:
+            member = tarfile.TarInfo(name)
+            if content is None:
+                member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
+            else:
+                member.size = len(content)
+            tar.addfile(member, io.BytesIO(content or b""))
+    return path
+
+
+def test_the_file_beside_the_model_is_extracted(tmp_path: Path) -> None:
+    model = archive(
+        tmp_path / "model.tar.gz", ("./model.pkl", b"m"), ("./held_out.csv", b"a"), ("code/held_out.csv", b"b")
+    )
+    extract_held_out(model, tmp_path / "predictions/held-out.csv")
+    assert (tmp_path / "predictions/held-out.csv").read_bytes() == b"a"
+
+
+@pytest.mark.parametrize("members", [[("model.pkl", b"m")], [("held_out.csv", None)], [("code/held_out.csv", b"b")]])
+def test_other_files_and_links_are_not(members: list[tuple[str, bytes | None]], tmp_path: Path) -> None:
+    model = archive(tmp_path / "model.tar.gz", *members)
+    with pytest.raises(NoHeldOutScoreError, match=r"train.py left no held_out\.csv beside the model"):
+        extract_held_out(model, tmp_path / "held-out.csv")
+    assert not (tmp_path / "held-out.csv").exists()

@@ -1,0 +1,174 @@
+"""A submission that searches for the private assays in every step finds none, and one cannot bring its own score."""
+
+import hashlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.checkout import ROOT, environment
+from support.run_command import file_options
+from support.sandbox import needs_sandbox
+from support.submission_runs import SUBMISSIONS, FinishedRun, command, other_entries, run_submission, variant
+
+from recore.evaluation.submission import read_submission
+
+ATTEMPTS = {"path", "name", "content", "files of processes", "variables", "arguments"}
+ATTEMPTS |= {"a port", "any port", "metadata", "S3"}
+WHILE_WAITING = {"path", "content", "files of processes", "a port", "S3"}
+SERVED = {"preprocess.py", "train.py", "model_fn", "input_fn", "predict_fn"}
+STAGES = {  # by step: where the hostile submission's code gets to run
+    "train": {"preprocess.py", "train.py", "training"},
+    "public preprocess": {"preprocess.py"},
+    "public predict": SERVED | {"waiting"},
+    "private preprocess": {"preprocess.py"},
+    "private predict": SERVED,
+}
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port of this machine that answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=4096) as server:
+        yield server.getsockname()[1]
+
+
+def hostile_run(folder: Path, sample: Path, port: int, isolation: str) -> tuple[FinishedRun, list[str]]:
+    """Run the hostile submission; its public transform job waits until the private data are scored. Also: what ended.
+
+    The private assays lie where `--actual` says, and its path stands in this command's environment and arguments.
+    """
+    if (os.cpu_count() or 1) < 2:
+        pytest.skip("one job waits while others run: two cores are needed")
+    actual, isolated = sample / "private/actual.csv.gz", isolation == "required"
+    with tempfile.TemporaryDirectory() as temporary:
+        content = actual.read_bytes()
+        known = {"path": str(actual), "sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "port": port}
+        # without isolation it searches only the files of this test, not the rest of the machine
+        known |= {"scan": isolated, "ancestors": not isolated, "roots": ["/"] if isolated else [temporary, str(sample)]}
+        submission = folder / "hostile"
+        shutil.copytree(SUBMISSIONS / "hostile/searching", submission)
+        script = submission / "preprocess.py"
+        script.write_text(script.read_text().replace("KNOWN = {}", f"KNOWN = {known!r}"))
+        out, ended = folder / "runs/run", list[str]()
+        options = (submission, "--out", out, *file_options(sample), "--isolation", isolation)
+        variables = environment() | {"TMPDIR": temporary, "ACTUAL": str(actual)}
+        with subprocess.Popen(
+            command(*options), cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            lines = []
+            for line in process.stderr:
+                lines.append(line)
+                step, _, state = line.partition(": ")
+                ended += [] if state.startswith("started") else [step]
+                if "private score" in ended or (step.startswith("private") and state.startswith("failed")):
+                    for job in Path(temporary).glob("recore-*/job-*/ml"):
+                        (job / "the test lets go").touch()
+            return FinishedRun(process.wait(), process.stdout.read(), "".join(lines), out), ended
+
+
+def looked(done: FinishedRun) -> dict[str, dict[str, dict[str, bool]]]:
+    """By step and by stage: what was attempted, and whether that found the assays."""
+    leaks: dict[str, dict[str, dict[str, bool]]] = {}
+    for step in STAGES:
+        for line in done.log(step).read_text().splitlines():
+            if line.startswith("LOOKED "):
+                attempt = json.loads(line.removeprefix("LOOKED "))
+                before = leaks.setdefault(step, {}).setdefault(attempt["stage"], {})
+                for name, value in attempt["found"].items():
+                    before[name] = before.get(name, False) or value
+    return leaks
+
+
+@needs_sandbox
+def test_no_attempt_reaches_the_private_assays(tmp_path: Path, sample: Path, port: int) -> None:
+    done, ended = hostile_run(tmp_path, sample, port, "required")
+    assert done.status == 0, done.stderr
+    assert ended.index("private score") < ended.index("public predict")  # it waited while the assays were scored
+    attempts = looked(done)
+    assert {step: set(stages) for step, stages in attempts.items()} == STAGES
+    for step, stages in attempts.items():
+        for stage, leaks in stages.items():
+            assert set(leaks) == (WHILE_WAITING if stage == "waiting" else ATTEMPTS), (step, stage)
+            assert not any(leaks.values()), (step, stage, leaks)
+    # nothing was carried along: the model holds what it should, and every prediction is the means
+    with tarfile.open(done.folder / "model.tar.gz") as tar:
+        assert sorted(tar.getnames()) == ["code/preprocess.py", "code/train.py", "model.json"]
+    lines = [(done.folder / f"predictions/{side}.csv.out").read_text().splitlines() for side in ("public", "private")]
+    assert len(set(lines[0] + lines[1])) == 1
+    assert done.scores["private"] < 0
+    assert other_entries(done.folder) == []
+
+
+@pytest.mark.slow
+@pytest.mark.everywhere
+def test_every_attempt_succeeds_without_a_sandbox(tmp_path: Path, sample: Path, port: int) -> None:
+    """So that the test above means something: each attempt works, and pays."""
+    done, _ = hostile_run(tmp_path, sample, port, "off")
+    assert done.status == 0, done.stderr
+    worked = {name for stages in looked(done).values() for leaks in stages.values() for name in leaks if leaks[name]}
+    assert worked == ATTEMPTS - {"metadata"}
+    assert done.scores["private"] == pytest.approx(1.01)
+
+
+OWN_SCORE = """
+import argparse, json, os
+parser = argparse.ArgumentParser()
+for name in ("--actual", "--predicted", "--output"):
+    parser.add_argument(name)
+path = parser.parse_args().output
+open(path, "w").write("1.01")
+open(os.path.splitext(path)[0] + ".json", "w").write(json.dumps({"score": 1.01, "weights_scored": 1.01, "rows": 1}))
+"""
+
+
+@pytest.mark.slow
+def test_a_score_script_of_the_submission_is_not_run(tmp_path: Path, sample: Path) -> None:
+    without = run_submission(variant(tmp_path / "without"), tmp_path / "runs/without", *file_options(sample))
+    assert without.status == 0, without.stderr
+    changes = {"setup.py": ('"train"', '"train", "score"')}
+    files = {"score": OWN_SCORE, "MANIFEST.in": "include score.py\nrecursive-include scores *.py\n"}
+    submission = variant(tmp_path / "with", changes, **files)
+    (submission / "scores").mkdir()
+    shutil.copy(submission / "score.py", submission / "scores")
+    done = run_submission(submission, tmp_path / "runs/with", *file_options(sample))
+    assert done.status == 0, done.stderr
+    assert {"score.py", "scores/score.py"} < set(done.record["submission"]["files"])  # they travel, and are not run
+    assert done.record["score_script"]["sha256"] == hashlib.sha256((ROOT / "score.py").read_bytes()).hexdigest()
+    assert done.scores == without.scores
+    assert done.record["scores"] == without.record["scores"]
+
+
+@pytest.mark.parametrize(
+    ("link", "manifest"),
+    [
+        ("train.py", ""),
+        ("notes.txt", "include notes.txt"),
+        ("notes.txt", "global-include *.txt"),
+        ("folder/actual.csv.gz", "recursive-include folder *"),
+        ("folder", "graft folder"),
+        ("folder", "include folder/actual.csv.gz"),
+        ("README.md", ""),
+        ("setup.py", ""),
+        ("MANIFEST.in", ""),
+        ("test", ""),
+    ],
+)
+def test_links_that_lead_out_are_refused(tmp_path: Path, sample: Path, link: str, manifest: str) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    for name in ("actual.csv.gz", "test_actual.py"):
+        shutil.copy(sample / "private/actual.csv.gz", tmp_path / "elsewhere" / name)
+    submission = variant(tmp_path / "submission", **{"MANIFEST.in": manifest})
+    path = submission / link
+    path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
+    target = tmp_path / "elsewhere" / ("" if "." not in link else "actual.csv.gz")
+    path.symlink_to(target)
+    with pytest.raises(ValueError, match="a link that leads out of the submission"):
+        read_submission(submission)

@@ -1,0 +1,108 @@
+"""The model's archive with the submission added: what the training job left is copied and never trusted."""
+
+import random
+import tarfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.archives import content, member, packed, with_header
+from support.fuzzing import examples
+
+from recore.evaluation.submission import SubmissionFiles
+
+MINE = SubmissionFiles(Path(), {"train.py": b"train", "preprocess.py": b"preprocess", "bins/a.npy": b"\0\1"})
+CODE = {f"code/{name}": text for name, text in MINE.files.items()}
+
+
+def joined(folder: Path, model: bytes) -> Path:
+    (folder / "trained.tar.gz").write_bytes(model)
+    MINE.join(folder / "trained.tar.gz", folder / "model.tar.gz")
+    return folder / "model.tar.gz"
+
+
+def test_members_stay_and_code_is_the_submissions(tmp_path: Path) -> None:
+    kept = [member("weights", tarfile.DIRTYPE), member("weights/latest", tarfile.SYMTYPE, "../model.py")]
+    model = packed(*kept, **{"model": b"m" * 1000, "code/train": b"old", "code/other": b"old", "codes": b"no code"})
+    archive = joined(tmp_path, model)
+    assert content(archive) == {"model.py": b"m" * 1000, "codes.py": b"no code"} | CODE
+    with tarfile.open(archive) as tar:
+        assert tar.getmember("weights").isdir()
+        assert tar.getmember("weights/latest").linkname == "../model.py"
+        tar.extractall(tmp_path / "ml", filter="data")
+    assert (tmp_path / "ml/weights/latest").read_bytes() == b"m" * 1000
+
+
+@pytest.mark.parametrize("model", [packed(), packed(member("a", tarfile.DIRTYPE)), packed(member("code/x"))])
+def test_an_archive_without_a_file_is_a_reason(model: bytes, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="the training job left no file in SM_MODEL_DIR"):
+        joined(tmp_path, model)
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        member("x", tarfile.SYMTYPE, "/etc/passwd"),
+        member("x", tarfile.CHRTYPE),
+        member("x", tarfile.FIFOTYPE),
+        member("code/x"),
+    ],
+    ids=range(4),
+)
+def test_what_is_neither_file_nor_relative_link_stays_behind(left: tarfile.TarInfo, tmp_path: Path) -> None:
+    with tarfile.open(joined(tmp_path, packed(left, model=b"m"))) as tar:
+        assert set(tar.getnames()) == {"model.py", *CODE}
+
+
+@pytest.mark.parametrize(
+    "member_",
+    [
+        member("code", tarfile.SYMTYPE, "elsewhere"),
+        member("code/train.py", tarfile.SYMTYPE, "../model.py"),
+        member("code/extra", tarfile.DIRTYPE),
+        member("./code/extra.py"),
+    ],
+    ids=range(4),
+)
+def test_nothing_of_the_training_job_stays_in_code(member_: tarfile.TarInfo, tmp_path: Path) -> None:
+    with tarfile.open(joined(tmp_path, packed(member_, model=b"m"))) as tar:
+        assert sorted(tar.getnames()) == sorted(["model.py", *CODE])
+
+
+def test_a_file_of_two_names_keeps_both(tmp_path: Path) -> None:
+    second = member("best.py", tarfile.LNKTYPE, "model.py")
+    (tmp_path / "model.py").write_bytes(b"m")
+    (tmp_path / "best.py").hardlink_to(tmp_path / "model.py")
+    with tarfile.open(tmp_path / "given.tar.gz", "w:gz") as tar:
+        for name in ("model.py", "best.py"):
+            tar.add(tmp_path / name, name)
+        assert tar.getmember("best.py").type == second.type
+    with tarfile.open(joined(tmp_path, (tmp_path / "given.tar.gz").read_bytes())) as tar:
+        assert tar.extractfile("best.py").read() == tar.extractfile("model.py").read() == b"m"
+
+
+@given(bytes_=st.binary(max_size=2000))
+@examples(100)
+def test_any_bytes_are_a_reason(bytes_: bytes, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="the training job"):
+        joined(tmp_path, bytes_)
+
+
+@given(place=st.integers(0, 511), bytes_=st.binary(min_size=1, max_size=20))
+@examples(100)
+def test_a_broken_header_is_a_reason_or_an_archive(place: int, bytes_: bytes, tmp_path: Path) -> None:
+    whole = packed(member("x", tarfile.SYMTYPE, "y"), model=b"m" * 700, more=b"n")
+    try:
+        files = content(joined(tmp_path, with_header(whole, place, bytes_)))
+    except ValueError as error:
+        assert "the training job" in str(error)  # noqa: PT017 - either is right
+    else:
+        assert {name: text for name, text in files.items() if name in CODE} == CODE
+
+
+def test_broken_compression_is_a_reason(tmp_path: Path) -> None:
+    whole = packed(model=random.Random(1).randbytes(200_000))
+    for place in range(1000, 200_000, 10_000):
+        with pytest.raises(ValueError, match="cannot be read"):
+            joined(tmp_path, whole[:place] + b"\xff" * 20 + whole[place + 20 :])

@@ -1,0 +1,121 @@
+"""The model of a run starts on AWS, where its container has no network and first installs the submission with pip.
+
+AWS's image copies the model's folder code/, writes a setup.py into it if there is none, and runs `pip install .` before
+it serves. The same is done here, with the variables of the model's request.
+"""
+
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+from pathlib import Path
+
+import pytest
+from support.archives import archive_of, packed
+from support.checkout import ROOT, UPLOADED
+from support.tiny_submission import PREPROCESS, TRAIN, tiny
+
+from recore.evaluation.requests import RunSettings, model_request
+from recore.evaluation.submission import read_submission
+from recore.simulator.isolation.bubblewrap import bubblewrap_works
+
+CONTAINER = model_request(RunSettings("run", "bucket", "role"))["PrimaryContainer"]
+VARIABLE = "PIP_NO_BUILD_ISOLATION"
+# as AWS's image writes it for SAGEMAKER_PROGRAM=train.py
+SETUP = 'from setuptools import setup\nsetup(packages=[""], name="train", version="1.0.0", include_package_data=True)\n'
+NAMED_FILES = "recursive-include . *\n"
+
+
+class Image:
+    """An environment with the packages of this one, as in the image, and what pip installs in addition."""
+
+    def __init__(self, folder: Path):
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+        self.python = folder / "bin/python"
+        [self.packages] = folder.glob("lib/python*/site-packages")
+        (self.packages / "image.pth").write_text(sysconfig.get_path("purelib") + "\n")
+
+    def install(self, code: Path, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        """Run pip in a folder as AWS's image does, without network."""
+        if not (code / "setup.py").exists():
+            (code / "setup.py").write_text(SETUP)
+            (code / "MANIFEST.in").write_text(NAMED_FILES)
+        command = [self.python, "-m", "pip", "install", "."]
+        if (code / "requirements.txt").exists():
+            command += ["-r", "requirements.txt"]
+        variables = variables | {"PATH": f"{self.python.parent}:/usr/bin:/bin", "HOME": str(code.parent)}
+        variables |= {"PIP_RETRIES": "0"}  # pip gives up at once where there is no network
+        if bubblewrap_works():
+            sandbox = [shutil.which("bwrap"), "--unshare-net", "--bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
+            command = [*sandbox, *command]
+        else:
+            variables["PIP_INDEX_URL"] = "http://127.0.0.1:9/"
+        return subprocess.run(command, cwd=code, env=variables, capture_output=True, text=True, timeout=120)
+
+    def run(self, program: str) -> str:
+        """What a program prints that runs in an empty place, with the installed packages alone."""
+        return subprocess.check_output([self.python, "-c", program], cwd="/", env={}, text=True).strip()
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Image:
+    return Image(tmp_path / "image")
+
+
+def code_of(submission: Path, folder: Path) -> Path:
+    """The folder code/ of the model that a run of a submission makes."""
+    (folder / "trained.tar.gz").write_bytes(packed(model=b"m"))
+    read_submission(submission).join(folder / "trained.tar.gz", folder / "model.tar.gz")
+    with tarfile.open(folder / "model.tar.gz") as tar:
+        tar.extractall(folder / "model", filter="data")
+    return folder / "model/code"
+
+
+def test_this_repositorys_model_starts_without_network(image: Image, tmp_path: Path) -> None:
+    done = image.install(code_of(ROOT, tmp_path), CONTAINER["Environment"])
+    assert done.returncode == 0, done.stderr
+    assert image.run("import train; print(train.__file__)") == str(image.packages / "train.py")
+    for name in UPLOADED:
+        assert (image.packages / name).read_bytes() == (ROOT / name).read_bytes()
+
+
+def test_without_the_variable_pip_asks_the_index(image: Image, tmp_path: Path) -> None:
+    """A control: what the variable is good for."""
+    variables = {name: value for name, value in CONTAINER["Environment"].items() if name != VARIABLE}
+    done = image.install(code_of(ROOT, tmp_path), variables)
+    assert done.returncode == 1
+    assert "No matching distribution found for setuptools" in done.stderr
+
+
+FILES: dict[str, str | bytes] = {
+    "train.py": f"import preprocess, bins.shapes.a\n{TRAIN}",
+    "preprocess.py": PREPROCESS.replace("with gzip", "if __name__ == '__main__':\n  with gzip"),
+    "bins/__init__.py": "",
+    "bins/shapes/__init__.py": "",
+    "bins/shapes/a.py": "",
+    "bins/weights.npy": b"\x93NUMPY",
+}
+
+
+def test_packages_and_data_files_are_installed_too(image: Image, tmp_path: Path) -> None:
+    setup = "from setuptools import setup\nsetup(name='x', py_modules=['train', 'preprocess'], packages=%r)\n"
+    files = FILES | {"setup.py": setup % ["bins", "bins.shapes"], "MANIFEST.in": "include bins/*.npy\n"}
+    done = image.install(code_of(tiny(tmp_path / "mine", files), tmp_path), CONTAINER["Environment"])
+    assert done.returncode == 0, done.stderr
+    assert image.run("import train; print(train.__file__)") == str(image.packages / "train.py")
+    for name, content in FILES.items():
+        assert (image.packages / name).read_bytes() == (content.encode() if isinstance(content, str) else content)
+
+
+def test_an_archive_does_not_bring_its_own_build(image: Image, tmp_path: Path) -> None:
+    """`unearthed build` leaves such files out; with them, pip would need another build system, or run a program."""
+    backend = '[build-system]\nrequires = ["another"]\nbuild-backend = "another"\n'
+    files = {"train.py": TRAIN, "preprocess.py": PREPROCESS, "pyproject.toml": backend}
+    files |= {"setup.py": "raise SystemExit('setup.py was run')", "setup.cfg": "[metadata]\nname = another\n"}
+    (tmp_path / "src.tar.gz").write_bytes(archive_of(**files))
+    code = code_of(tmp_path / "src.tar.gz", tmp_path)
+    assert sorted(path.name for path in code.iterdir()) == ["preprocess.py", "train.py"]
+    done = image.install(code, CONTAINER["Environment"])
+    assert done.returncode == 0, done.stderr
+    assert (image.packages / "train.py").read_text() == TRAIN

@@ -1,0 +1,288 @@
+"""Why a job failed and what to do about it, from the platform's reason and the log."""
+
+import resource
+from pathlib import Path
+
+import psutil
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.checkout import ROOT
+from support.fuzzing import examples
+
+from recore.evaluation import hints
+from recore.evaluation.exceptions import find_exception
+from recore.evaluation.failure import explain_failure, last_lines, look_at
+from recore.evaluation.hints import hint_for, missing_module_hint
+from recore.evaluation.reasons import read_reason
+from recore.evaluation.step import Step
+
+ABOVE = """\
+2026-11-20 19:48:46,574 sagemaker-training-toolkit INFO     Invoking user script
+Training Env:
+{
+    "hosts": ["localhost"]
+}
+SM_HOSTS=["localhost"]
+Invoking script with the following command:
+ 
+/usr/bin/python3 train.py
+ 
+ 
+"""  # noqa: W293
+RAISED = """\
+Traceback (most recent call last):
+  File "/opt/ml/code/train.py", line 31, in fit
+    return PLSRegression(5).fit(inputs, targets)
+  File "/usr/lib/python3.12/site-packages/sklearn/utils/validation.py", line 186, in _assert_all_finite
+    raise ValueError(msg_err)
+ValueError: Input y contains NaN.
+"""
+BELOW = """\
+2026-11-20 19:48:49,674 sagemaker-training-toolkit INFO     Failure file exists. Skipping creation....
+2026-11-20 19:48:49,679 sagemaker-training-toolkit ERROR    Reporting training FAILURE
+2026-11-20 19:48:49,680 sagemaker-training-toolkit ERROR    ExecuteUserScriptError:
+ExitCode 1
+ErrorMessage ""
+Command "/usr/bin/python3 train.py"
+2026-11-20 19:48:49,680 sagemaker-training-toolkit ERROR    Encountered exit_code 1
+"""
+NAN = "ValueError: Input y contains NaN. (train.py, line 31, in fit)"
+FRAMED = (
+    'AlgorithmError: ExecuteUserScriptError:\nExitCode {}\nErrorMessage "{}"\nCommand "python3 train.py", exit code: {}'
+)
+REASONS = {
+    "an exception": ("AlgorithmError: ValueError: Input y contains NaN., exit code: 1", RAISED, NAN),
+    "the image's own words": (FRAMED.format(1, "ValueError: Input y contains NaN.", 1), RAISED, NAN),
+    "no words": ("ClientError: See job logs for more information", RAISED, NAN),
+    "words of the script": ("AlgorithmError: no copper here, exit code: 1", "no copper here\n", "no copper here"),
+    "words in the image's": (FRAMED.format(3, "no copper", 3), "no copper\n", "no copper, exit code 3"),
+    "only a log": (
+        "AlgorithmError: See job logs for more information",
+        "one\ntwo\n",
+        "See job logs for more information; its last line: two",
+    ),
+    "nothing": (None, "", "the platform gives no reason"),
+    "an exit code": (
+        "AlgorithmError: the script ended with exit code 3 and wrote no error, exit code: 3",
+        RAISED,
+        "the script ended with exit code 3 and wrote no error",
+    ),
+    "memory": (
+        "AlgorithmError: The job needed more memory than its instance type has, exit code: 137",
+        RAISED,
+        "The job needed more memory than its instance type has",
+    ),
+    "a signal": (
+        "AlgorithmError: the script was ended by SIGKILL, exit code: 137",
+        RAISED,
+        "the script was ended by SIGKILL",
+    ),
+    "a signal to all": ("AlgorithmError: 3 of 5\n \n, exit code: 137", "3 of 5\n", "3 of 5, ended by SIGKILL"),
+    "a signal before any output": ("AlgorithmError: , exit code: 139", "", "it printed nothing, ended by SIGSEGV"),
+    "a code above those of signals": ("AlgorithmError: 3 of 5, exit code: 255", "3 of 5\n", "3 of 5, exit code 255"),
+    "a full disk": (
+        "AlgorithmError: No space left on device: the job needs more than VolumeSizeInGB, 1, exit code: 137",
+        RAISED,
+        "No space left on device: the job needs more than VolumeSizeInGB, 1",
+    ),
+    "an exception long before the end": (
+        "AlgorithmError: no copper, exit code: 1",
+        RAISED + "a line\n" * 30 + "no copper\n",
+        "no copper",
+    ),
+    "requirements": (
+        "AlgorithmError: requirements.txt cannot be installed: ERROR: no such package",
+        RAISED,
+        "requirements.txt cannot be installed: ERROR: no such package",
+    ),
+    "a path of a job that is not isolated": (
+        "AlgorithmError: score.py: /tmp/recore-jobs-y/job-bef7c8c4db33/ml/processing/input/a.csv: empty, exit code: 1",
+        "",
+        "score.py: /opt/ml/processing/input/a.csv: empty",
+    ),
+    "a path of a container of a model that is not isolated": (
+        "ClientError: no /tmp/recore-jobs-y/job-bef7c8c4db33/instance-1/container-2/ml/model/a.pkl",
+        "",
+        "no /opt/ml/model/a.pkl",
+    ),
+}
+
+
+def written(folder: Path, text: str | bytes) -> Path:
+    path = folder / "logs" / "train.log"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+@pytest.mark.parametrize("name", REASONS)
+def test_reasons(name: str, tmp_path: Path) -> None:
+    failure_reason, text, reason = REASONS[name]
+    log = written(tmp_path, ABOVE + text + BELOW)
+    found, exception = read_reason(failure_reason, log)
+    assert found == reason
+    assert (exception is not None) == (reason == NAN)
+
+
+def test_a_reason_without_a_log(tmp_path: Path) -> None:
+    assert read_reason("ClientError: no such image", tmp_path / "log") == ("no such image", None)
+
+
+def test_the_exception_stands_first_and_the_toolkit_nowhere(tmp_path: Path) -> None:
+    log = written(tmp_path, ABOVE + "fitting\n" + RAISED + BELOW)
+    step = Step("train", state="Failed")
+    step.reason, step.exception = read_reason("AlgorithmError: See job logs", log)
+    assert explain_failure(step, tmp_path, tmp_path) == [
+        f"recore: train failed: {NAN}",
+        "  what to do: assays have gaps: wrap the estimator in PerTargetRegressor of challenge/meta_estimators.py, "
+        "which fits each target on the rows where it was measured; put wrappers such as TransformedTargetRegressor "
+        "inside it.",
+        "  its last lines:",
+        "    fitting",
+        *(f"    {line}" for line in RAISED.splitlines()),
+        f"  its log: {log}",
+    ]
+
+
+def test_a_script_that_printed_nothing(tmp_path: Path) -> None:
+    log = written(tmp_path, ABOVE + BELOW)
+    step = Step("train", state="Failed", reason="the script ended with exit code 3 and wrote no error")
+    lines = [f"  look at: {look_at('train', False)}", "  it printed nothing", f"  its log: {log}"]
+    assert explain_failure(step, tmp_path, tmp_path)[1:] == lines
+
+
+def test_a_job_that_ran_out_of_memory_has_a_hint(tmp_path: Path) -> None:
+    step = Step("train", state="Failed", reason="The job needed more memory than its instance type has")
+    assert "16 GiB" in explain_failure(step, tmp_path, tmp_path)[1]
+
+
+def test_a_worker_of_the_server_that_was_killed_for_memory(tmp_path: Path) -> None:
+    written(
+        tmp_path, "[2026-11-20 19:51:57 +0000] [9] [ERROR] Worker (pid:12) was sent SIGKILL! Perhaps out of memory?\n"
+    )
+    step = Step("train", state="Failed", reason="the server did not respond")
+    assert "16 GiB" in explain_failure(step, tmp_path, tmp_path)[1]
+
+
+SERVER = """\
+[2026-11-20 19:51:56 +0000] [26775] [INFO] Listening at: unix:/run/server/http (26775)
+a request
+[2026-11-20 19:51:57 +0000] [26775] [ERROR] Worker (pid:26828) exited with code 3
+"""
+
+
+def test_the_servers_own_lines_are_left_out_but_for_its_errors(tmp_path: Path) -> None:
+    assert [line[-27:] for line in last_lines(written(tmp_path, SERVER))] == [
+        "a request",
+        "(pid:26828) exited with code 3"[-27:],
+    ]
+
+
+@pytest.mark.parametrize("line", [b"x" * 99, RAISED.encode(), b"\xff\x00\x1b[2J", ABOVE.encode()], ids=repr)
+def test_of_a_log_of_a_terabyte_only_the_end_is_read(
+    line: bytes, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """It begins with a hole, which takes no room on the disk; this process may not have so much in memory."""
+    log = tmp_path / "log"
+    with open(log, "wb") as file:
+        file.seek(1 << 40)
+        file.write((line + b"\n") * (5_000_000 // len(line)) + RAISED.encode())
+    memory, most = resource.getrlimit(resource.RLIMIT_AS)
+    request.addfinalizer(lambda: resource.setrlimit(resource.RLIMIT_AS, (memory, most)))
+    resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + (1 << 30), most))
+    assert read_reason("AlgorithmError: ?, exit code: 1", log)[0] == NAN
+    assert last_lines(log)[-1] == "ValueError: Input y contains NaN."
+
+
+@examples(40)
+@given(content=st.binary() | st.text().map(str.encode), failure_reason=st.text())
+def test_any_bytes_may_be_a_log(content: bytes, failure_reason: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("run")
+    log = written(folder, content + RAISED.encode() * (len(failure_reason) % 2))
+    step = Step("train", state="Failed")
+    step.reason, step.exception = read_reason(failure_reason, log)
+    lines = explain_failure(step, folder, folder)
+    assert lines[0].startswith("recore: train failed: ")
+    assert all(line.isprintable() for line in lines)
+
+
+# ---- what to do --------------------------------------------------------------------------------------------
+
+
+def raised(words: str, file: str = "train.py", library: str = "sklearn/utils/validation.py") -> str:
+    text = f'Traceback (most recent call last):\n  File "/opt/ml/code/{file}", line 3, in fit\n'
+    return f'{text}  File "/usr/lib/python3.12/site-packages/{library}", line 1, in f\n{words}\n'
+
+
+def hint(text: str, step: str, folder: Path, **options: bool) -> str | None:
+    exception = find_exception(text)
+    assert exception
+    return hint_for(exception, step, folder, **options)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "ValueError: Input y contains NaN.",
+        "ValueError: Input contains NaN.",
+        "ValueError: Input contains NaN, infinity or a value too large for dtype('float64').",
+        "xgboost.core.XGBoostError: [12:00:00] data.cc:1: Check failed: valid: Label contains NaN, infinity or a value",
+        f"ValueError: \nAll the 5 fits failed.\n{RAISED}",
+    ],
+)
+def test_targets_with_gaps(words: str, tmp_path: Path) -> None:
+    assert "PerTargetRegressor of challenge/meta_estimators.py" in str(hint(raised(words), "train", tmp_path))
+    assert hint(raised(words), "public predict", tmp_path) is None
+
+
+def test_a_metric_on_gaps_and_inputs_that_are_not_numbers(tmp_path: Path) -> None:
+    text = raised("ValueError: Input contains NaN.", library="sklearn/metrics/_regression.py")
+    assert "compute each target's metric" in str(hint(text, "train", tmp_path))
+    assert hint(raised("ValueError: Input X contains NaN."), "train", tmp_path) is None
+
+
+def test_a_class_of_the_main_program(tmp_path: Path) -> None:
+    text = raised("AttributeError: Can't get attribute 'Mine' on <module '__main__' from 'train.py'>")
+    assert "move Mine from train.py to another module" in str(hint(text, "public predict", tmp_path))
+
+
+def test_a_package_that_is_not_there(tmp_path: Path) -> None:
+    text = missing_module_hint("no_such_package.core", tmp_path)
+    assert "add `no_such_package==<version>` to requirements.txt" in str(text)
+    assert "`python -m pip index versions no_such_package`" in str(text)
+    assert f"-m pip install -r {tmp_path / 'requirements.txt'}` then installs it here, too" in str(text)
+    assert "`make setup` then installs it here, too" in str(missing_module_hint("no_such_package", ROOT))
+    assert "do without recore" in str(missing_module_hint("recore.evaluation", ROOT / "docs"))
+    (tmp_path / "requirements.txt").write_text("numpy==2.5.1\nno.such-package>=1 # mine\n")
+    named = str(missing_module_hint("no_such_package", tmp_path))
+    assert named.startswith("requirements.txt names no_such_package, but it is not installed here: `")
+    assert "--image" in str(missing_module_hint("no_such_package", tmp_path, installs=False))
+
+
+def test_the_names_of_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "`pytest==" in str(missing_module_hint("_pytest", tmp_path))  # by what is installed here
+    assert "`opencv-python-headless==<version>`" in str(missing_module_hint("cv2", tmp_path))
+    monkeypatch.setattr(hints, "packages_distributions", lambda: {"none_such": ["no-such-package"]})
+    assert "`no-such-package==<version>`" in str(missing_module_hint("none_such", tmp_path))
+    assert missing_module_hint("none_such.no_such_part", tmp_path) is None
+
+
+def test_a_module_that_is_not_uploaded_has_a_hint(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    for name in ("fits.py", "mine/ridge.py"):
+        (tmp_path / name).touch()
+    assert 'add "fits" to py_modules of setup.py' in str(missing_module_hint("fits", tmp_path))
+    assert 'add "mine.ridge" to py_modules of setup.py' in str(missing_module_hint("mine.ridge", tmp_path))
+    assert 'add "mine" to packages of setup.py' in str(missing_module_hint("mine", tmp_path))
+    assert 'add "mine" to packages of setup.py' in str(missing_module_hint("mine.absent", tmp_path))
+
+
+@pytest.mark.parametrize(("step", "file"), [("public preprocess", "any.py"), ("train", "preprocess.py")])
+def test_preprocess_runs_alone(step: str, file: str, tmp_path: Path) -> None:
+    """Also where training, which imports it, is the first step to fail."""
+    (tmp_path / "fits.py").touch()
+    text = raised("ModuleNotFoundError: No module named 'fits'", file)
+    assert "move what it needs from fits.py into it" in str(hint(text, step, tmp_path))
+    text = raised("ModuleNotFoundError: No module named 'no_such_package'", file)
+    assert "do without no_such_package there" in str(hint(text, step, tmp_path))

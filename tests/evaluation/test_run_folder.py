@@ -1,0 +1,173 @@
+"""A run's folder is complete or absent, whatever happens to the process that makes it; what run.json contains."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.checkout import ROOT, environment
+from support.tiny_submission import tiny
+
+from recore.evaluation.data import DataFiles
+from recore.evaluation.four_steps import PipelineRun
+from recore.evaluation.jobs import Services
+from recore.evaluation.record import make_record, write_record
+from recore.evaluation.requests import RunSettings
+from recore.evaluation.run_folder import RunFolder
+from recore.evaluation.submission import read_submission
+
+WAIT = """
+import sys
+from pathlib import Path
+from recore.evaluation.run_folder import RunFolder
+with RunFolder(Path(sys.argv[1])) as folder:
+    (folder.path / "half").write_text("half")
+    print(folder.path, flush=True)
+    sys.stdin.read()
+    print(folder.keep(), flush=True)
+"""
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def other(target: Path) -> tuple[subprocess.Popen[str], Path]:
+    """A process in the middle of a run, which goes on when its stdin ends, and its folder in the making."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", WAIT, target],
+        cwd=ROOT,
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return process, Path(process.stdout.readline().strip())
+
+
+def test_a_results_folder_gets_its_name_when_it_is_kept(tmp_path: Path) -> None:
+    target = tmp_path / "deep/runs/mine"
+    with RunFolder(target) as folder:
+        (folder.path / "file").write_text("all of it")
+        assert not target.exists()
+        assert folder.keep() == target
+        assert names(target.parent) == ["mine"]
+    assert (target / "file").read_text() == "all of it"
+    assert target.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize("error", [None, ValueError, KeyboardInterrupt, SystemExit])
+def test_a_results_folder_that_is_not_kept_is_removed(error: type[BaseException] | None, tmp_path: Path) -> None:
+    def make() -> None:
+        with RunFolder(tmp_path / "mine") as folder:
+            (folder.path / "logs").mkdir()
+            if error:
+                raise error
+
+    if error:
+        with pytest.raises(error):
+            make()
+    else:
+        make()
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("there", ["folder", "empty", "file"])
+def test_an_existing_name_is_refused_first(there: str, tmp_path: Path) -> None:
+    target = tmp_path / "mine"
+    target.write_text("") if there == "file" else target.mkdir()
+    if there == "folder":
+        (target / "run.json").write_text("earlier")
+    with pytest.raises(FileExistsError, match="an earlier run is never replaced, choose another --out"):
+        RunFolder(target)
+    assert names(tmp_path) == ["mine"]
+
+
+def test_a_name_that_was_created_meanwhile_gets_a_number(tmp_path: Path) -> None:
+    target = tmp_path / "mine"
+    kept = []
+    runs = [RunFolder(target) for _ in range(3)]
+    for run in runs:
+        with run as folder:
+            (folder.path / "file").write_text(str(len(kept)))
+            kept.append(folder.keep())
+    assert kept == [target, tmp_path / "mine-2", tmp_path / "mine-3"]
+    assert [(path / "file").read_text() for path in kept] == ["0", "1", "2"]
+
+
+def test_leftovers_of_a_killed_run_are_removed_by_the_next(tmp_path: Path) -> None:
+    killed, left = other(tmp_path / "killed")
+    live, growing = other(tmp_path / "live")
+    killed.kill()
+    killed.communicate()
+    assert (left / "half").exists()
+    with RunFolder(tmp_path / "mine"):
+        assert not left.exists()
+        assert (growing / "half").exists()
+    assert names(tmp_path) == [growing.name]
+    output, _ = live.communicate(timeout=120)
+    assert output == f"{tmp_path / 'live'}\n"
+    assert names(tmp_path) == ["live"]
+    assert names(tmp_path / "live") == ["half"]
+
+
+def test_parallel_runs_of_one_name_are_all_kept(tmp_path: Path) -> None:
+    processes = [other(tmp_path / "mine")[0] for _ in range(4)]
+    output = sorted(process.communicate(timeout=120)[0].strip() for process in processes)
+    assert output == [str(tmp_path / name) for name in ("mine", "mine-2", "mine-3", "mine-4")]
+    assert names(tmp_path) == ["mine", "mine-2", "mine-3", "mine-4"]
+
+
+def test_no_link_is_followed_to_what_is_to_be_removed(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious/file").write_text("")
+    (tmp_path / "runs/.mine-x.part").symlink_to("../precious")
+    with RunFolder(tmp_path / "runs/mine") as folder:
+        folder.keep()
+    assert (tmp_path / "precious/file").exists()
+
+
+def test_a_folder_that_no_run_made_stays(tmp_path: Path) -> None:
+    (tmp_path / ".download.part").mkdir()
+    with RunFolder(tmp_path / "mine"):
+        assert names(tmp_path)[0] == ".download.part"
+
+
+def test_keeping_ends_where_its_folder_is_gone(tmp_path: Path) -> None:
+    process, part = other(tmp_path / "runs/mine")
+    shutil.rmtree(part.parent)
+    try:
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 1
+
+
+def test_the_record_is_json_with_all_that_a_repetition_needs(tmp_path: Path, sample: Path) -> None:
+    submission = read_submission(tiny(tmp_path / "mine"))
+    data = DataFiles(sample / "public/public.csv.gz", sample / "private/private.csv.gz")
+    settings = RunSettings("recore-1", "bucket", "arn:role")
+    services = Services(*[None] * 4)  # nothing is started
+    (tmp_path / "run").mkdir()
+    run = PipelineRun(services, settings, submission, data, ROOT / "score.py", tmp_path / "run")
+    about = {"arguments": {"submission": "mine"}, "endpoint": "there"}
+    write_record(make_record(run, about), run.folder)
+    read = json.loads((run.folder / "run.json").read_text())
+    assert read == make_record(run, about)
+    assert (read["name"], read["state"], read["arguments"]) == ("recore-1", "Stopped", {"submission": "mine"})
+    assert read["submission"]["sha256"] == hashlib.sha256(submission.archive).hexdigest()
+    assert read["submission"]["files"] == {
+        name: hashlib.sha256(text).hexdigest() for name, text in submission.files.items()
+    }
+    assert read["score_script"]["sha256"] == hashlib.sha256((ROOT / "score.py").read_bytes()).hexdigest()
+    assert read["settings"]["training"] == {"type": "ml.m5.xlarge", "count": 1}
+    assert {"python", "numpy", "scikit-learn", "recore", "platform"} <= set(read["versions"])
+    steps = ["upload", "train", "public preprocess", "public predict", "public score"]
+    steps += ["private preprocess", "private predict", "held-out score", "clean up"]
+    assert [step["name"] for step in read["steps"]] == steps
+    assert {step["state"] for step in read["steps"]} == {"Waiting"}
+    assert read["scores"] == {}

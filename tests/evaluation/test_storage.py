@@ -1,0 +1,265 @@
+"""What lies on S3 during a run: the private assays come and go whatever AWS refuses, and files that change are seen.
+
+The simulator and boto3's clients are real; what only AWS would refuse, botocore's own events refuse.
+"""
+
+import hashlib
+import itertools
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ClientError, ConnectionClosedError
+from support.checkout import ROOT
+from support.tiny_submission import tiny
+
+from recore.evaluation.data import DataFiles
+from recore.evaluation.failure import explain_failure
+from recore.evaluation.four_steps import PipelineRun
+from recore.evaluation.jobs import Services, StepFailed
+from recore.evaluation.record import make_record
+from recore.evaluation.requests import RunSettings
+from recore.evaluation.step import Step
+from recore.evaluation.storage import NOT_IN_XML, Storage
+from recore.evaluation.submission import read_submission
+from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
+
+VERSIONED = "a-bucket-with-versions"
+PLACE = ("private", "actual", "public.csv.gz")
+ASSAYS = "/".join(PLACE)
+numbers = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    with Simulator() as simulator:
+        s3 = simulator.client("s3")
+        s3.create_bucket(Bucket=VERSIONED)
+        s3.put_bucket_versioning(Bucket=VERSIONED, VersioningConfiguration={"Status": "Enabled"})
+        yield simulator
+
+
+@pytest.fixture
+def services(simulator: Simulator) -> Services:
+    """Clients of one test: what it registers with them, no other test meets."""
+    return Services(*(simulator.client(name) for name in ("sagemaker", "s3", "logs", "cloudwatch")))
+
+
+@pytest.fixture
+def make_run(services: Services, sample: Path, tmp_path: Path) -> Callable[..., PipelineRun]:
+    """A run of the tiny submission on copies of the sample's files, not started yet. files: of it that are others."""
+
+    def make(bucket: str = BUCKET, keep: bool = False, **files: str) -> PipelineRun:
+        named = ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz")
+        data = DataFiles(*(Path(shutil.copy(sample / name, tmp_path)) for name in named))
+        folder = tmp_path / "run"
+        folder.mkdir()
+        submission = read_submission(tiny(tmp_path / "mine", {f"{name}.py": text for name, text in files.items()}))
+        return PipelineRun(services, settings_of(bucket), submission, data, ROOT / "score.py", folder, keep)
+
+    return make
+
+
+def settings_of(bucket: str = BUCKET) -> RunSettings:
+    return RunSettings(f"storage-{next(numbers)}", bucket, ROLE_ARN)
+
+
+def deny(client: Any, event: str, times: int | None = None) -> None:
+    """Refuse an operation before it is sent, the first times or always."""
+    asked = itertools.count()
+
+    def answer(**_: object) -> tuple[AWSResponse, dict[str, Any]] | None:
+        if times is not None and next(asked) >= times:
+            return None
+        content = {"Error": {"Code": "AccessDenied", "Message": "Access Denied"}, "ResponseMetadata": {}}
+        return AWSResponse("", 403, {}, None), content
+
+    client.meta.events.register(f"before-call.{event}", answer)
+
+
+def names(simulator: Simulator, settings: RunSettings) -> list[str]:
+    """What lies on S3 of a run, by its places in it; of a bucket with versions every version of it."""
+    prefix = f"{settings.key()}/"
+    listing = simulator.client("s3").list_object_versions(Bucket=settings.bucket, Prefix=prefix)
+    return [item["Key"].removeprefix(prefix) for item in listing.get("Versions", [])]
+
+
+def objects(simulator: Simulator, settings: RunSettings) -> list[str]:
+    """The same without versions: moto cannot list versions whose keys XML cannot hold."""
+    prefix = f"{settings.key()}/"
+    listing = simulator.client("s3").list_objects_v2(Bucket=settings.bucket, Prefix=prefix)
+    return [item["Key"].removeprefix(prefix) for item in listing.get("Contents", [])]
+
+
+def failed(run: PipelineRun) -> list[str]:
+    return [step.name for step in run.steps.values() if not step.completed]
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_assays_replaced_in_mid_run_are_not_scored_with(
+    simulator: Simulator, make_run: Callable[..., PipelineRun]
+) -> None:
+    run = make_run()
+    used = {name: sha256(path) for name, path in run.data.files.items()}
+
+    def replace(step: Step) -> None:
+        if step.name == "upload" and step.completed:
+            for name in ("public", "actual"):
+                run.data.files[name].write_bytes(b"another")
+
+    run.execute(replace)
+    assert run.state == "Failed"
+    assert failed(run) == ["private score"]
+    assert run.steps["private score"].reason == f"{run.data.actual} has changed since the run began"
+    assert {name: file["sha256"] for name, file in make_record(run, {})["data"].items()} == used
+    assert list(run.read_scores()) == ["public"]
+    assert names(simulator, run.settings) == []
+
+
+@pytest.mark.parametrize(
+    ("bucket", "keep"),
+    [(BUCKET, False), (BUCKET, True), (VERSIONED, True)],
+    ids=["cleared", "kept", "versioned, kept"],
+)
+def test_assays_that_could_not_be_removed_at_once_go_with_the_clean_up(
+    bucket: str, keep: bool, simulator: Simulator, services: Services, sample: Path
+) -> None:
+    settings = settings_of(bucket)
+    storage = Storage(services.s3, settings, lambda: None)
+    storage.put(b"model", ("model", "model.tar.gz"))
+    deny(services.s3, "s3.DeleteObject", times=1)
+    with storage.upload_temporarily("actual", sample / "private/actual.csv.gz", PLACE):
+        pass
+    assert ASSAYS in names(simulator, settings)
+    storage.clear(keep)
+    assert names(simulator, settings) == (["model/model.tar.gz"] if keep else [])
+
+
+def test_a_run_that_keeps_its_objects_in_a_bucket_with_versions_keeps_no_assays(
+    simulator: Simulator, services: Services, make_run: Callable[..., PipelineRun]
+) -> None:
+    run = make_run(VERSIONED, keep=True)
+    deny(services.s3, "s3.DeleteObject", times=1)
+    run.execute()
+    assert run.state == "Completed"
+    assert sorted(run.read_scores()) == ["private", "public"]
+    left = set(names(simulator, run.settings))
+    assert ASSAYS not in left
+    assert {"model/model.tar.gz", "private/scores/private.txt", "public/input/public.csv.gz"} <= left
+
+
+def test_assays_that_cannot_be_removed_fail_the_clean_up_and_no_score(
+    simulator: Simulator, services: Services, make_run: Callable[..., PipelineRun]
+) -> None:
+    run = make_run()
+    deny(services.s3, "s3.DeleteObject")
+    run.execute()
+    assert failed(run) == ["clean up"]
+    assert f"s3://{BUCKET}/{run.settings.key(ASSAYS)} is still there: " in str(run.steps["clean up"].reason)
+    assert "AccessDenied" in str(run.steps["clean up"].reason)
+    [_, line, *_] = explain_failure(run.steps["clean up"], run.folder, Path())
+    assert line == "  look at: the bucket and the models: files of this run are still there"
+    assert sorted(run.read_scores()) == ["private", "public"]
+    assert names(simulator, run.settings) == [ASSAYS]
+
+
+def test_assays_that_cannot_be_removed_are_named(services: Services, sample: Path) -> None:
+    settings = settings_of()
+    storage = Storage(services.s3, settings, lambda: None)
+    deny(services.s3, "s3.DeleteObject")
+    with storage.upload_temporarily("actual", sample / "private/actual.csv.gz", PLACE):
+        pass
+    with pytest.raises((StepFailed, ClientError), match=settings.key(ASSAYS)):
+        storage.clear(keep=False)
+
+
+@pytest.mark.parametrize(("bucket", "keep"), [(BUCKET, True), (VERSIONED, False)], ids=["kept", "versioned"])
+def test_assays_whose_upload_was_not_answered_do_not_stay(
+    bucket: str, keep: bool, simulator: Simulator, services: Services, sample: Path
+) -> None:
+    settings = settings_of(bucket)
+    storage = Storage(services.s3, settings, lambda: None)
+
+    def lose(**_: object) -> None:
+        raise ConnectionClosedError(endpoint_url="https://s3")
+
+    services.s3.meta.events.register("after-call.s3.PutObject", lose)
+    with (
+        pytest.raises(ConnectionClosedError),
+        storage.upload_temporarily("actual", sample / "private/actual.csv.gz", PLACE),
+    ):
+        pass
+    storage.clear(keep)
+    assert names(simulator, settings) == []
+
+
+def test_a_model_that_cannot_be_removed_keeps_no_object(
+    simulator: Simulator, services: Services, make_run: Callable[..., PipelineRun]
+) -> None:
+    run = make_run(preprocess="raise SystemExit(1)")
+    deny(services.sagemaker, "sagemaker.DeleteModel")
+    run.execute()
+    assert "DeleteModel" in str(run.steps["clean up"].reason)
+    assert names(simulator, run.settings) == []
+
+
+def test_an_object_that_stays_is_named(
+    simulator: Simulator, services: Services, make_run: Callable[..., PipelineRun]
+) -> None:
+    run = make_run(train="raise SystemExit(1)")
+    key = run.settings.key("score", "score.py")
+
+    def answer(**_: object) -> tuple[AWSResponse, dict[str, Any]]:
+        errors = [{"Key": key, "Code": "AccessDenied", "Message": "Access Denied"}]
+        return AWSResponse("", 200, {}, None), {"Errors": errors, "ResponseMetadata": {}}
+
+    services.s3.meta.events.register("before-call.s3.DeleteObjects", answer)
+    run.execute()
+    assert run.steps["clean up"].state == "Failed"
+    place = run.settings.uri() + "/"
+    assert run.steps["clean up"].reason == f"an object is still in {place}: '{key}': Access Denied"
+
+
+# of what S3 takes as keys; \n is missing, as moto refuses it
+ODD_NAMES = ["a\x01b", "a\x1b[2Jb", "a\rb", "a\x7fb", "\uffff", "<b>&amp;", "a+b", "a%41", "a?b#c", "\"'\\", "ü中", " "]
+
+
+def put_odd_names(services: Services, settings: RunSettings) -> Storage:
+    """The storage of a run, with objects of odd names as a job may write them."""
+    storage = Storage(services.s3, settings, lambda: None)
+    for name in ODD_NAMES:
+        storage.put(b"x", ("public", "preprocess", name))
+    return storage
+
+
+def test_objects_with_odd_names_are_removed(simulator: Simulator, services: Services) -> None:
+    settings = settings_of()
+    storage = put_odd_names(services, settings)
+    assert set(objects(simulator, settings)) == {f"public/preprocess/{name}" for name in ODD_NAMES}
+    storage.clear(keep=False)
+    assert objects(simulator, settings) == []
+
+
+def test_an_object_with_an_odd_name_that_stays_is_named_and_keeps_no_other(
+    simulator: Simulator, services: Services, sample: Path
+) -> None:
+    settings = settings_of()
+    storage = put_odd_names(services, settings)
+    deny(services.s3, "s3.DeleteObject")
+    with storage.upload_temporarily("actual", sample / "private/actual.csv.gz", PLACE):
+        pass
+    with pytest.raises(StepFailed) as caught:
+        storage.clear(keep=False)
+    stay = {f"public/preprocess/{name}" for name in ODD_NAMES if NOT_IN_XML.search(name)}
+    assert set(objects(simulator, settings)) == stay | {ASSAYS}
+    reason = str(caught.value)
+    assert f"s3://{BUCKET}/{settings.key(ASSAYS)} is still there: " in reason
+    key = settings.key("public/preprocess/a\x01b")
+    assert f"3 objects are still in {settings.uri()}/: {key!r}: " in reason
+    assert "\x01" not in reason

@@ -1,0 +1,165 @@
+"""Which files of a submission travel: those that setuptools itself packs, less what the client drops."""
+
+import gzip
+import shutil
+import tarfile
+from pathlib import Path
+
+import pytest
+from scripts.test_archive import DROPPED
+from support.archives import content, packed
+from support.checkout import ROOT, UPLOADED, run
+from support.tiny_submission import SETUP, tiny, write
+
+from recore.evaluation.submission import read_submission
+
+DATA = {"weights.npy": b"\x93NUMPY", "notes.txt": "", "data/a.npy": b"a", "data/deep/b.npy": b"b", "data/c.txt": "c"}
+TWO_MODULES = SETUP.replace('["train"', '["model", "train"')
+PACKAGE = SETUP.replace("py_modules", 'packages=["bins", "bins.shapes"], py_modules')
+README = "README.md of a submission\n"
+
+
+def manifest(*lines: str) -> dict[str, str | bytes]:
+    return DATA | {"MANIFEST.in": "\n".join(lines) + "\n"}
+
+
+CASES: dict[str, dict[str, str | bytes]] = {
+    "train.py in several modules": {"setup.py": TWO_MODULES, "model.py": "", "other.py": ""},
+    "a package with a subpackage": {
+        "setup.py": PACKAGE,
+        **dict.fromkeys(("bins/__init__.py", "bins/a.py", "bins/shapes/__init__.py", "bins/other/c.py"), ""),
+        "bins/weights.npy": b"not named",
+    },
+    "no MANIFEST.in": DATA,
+    "include": manifest("include weights.npy *.txt"),
+    "include in a folder": manifest("include data/*.npy data"),
+    "lines and comments": manifest("include \\", "  weights.npy # the model", "", "# include notes.txt"),
+    "recursive-include": manifest("recursive-include data *.npy nothing"),
+    "recursive-include of all": manifest("recursive-include . [a-b].npy"),
+    "global-include": manifest("global-include *.npy"),
+    "graft": manifest("graft data/"),
+    "prune": manifest("graft data", "prune data/deep"),
+    "the later line counts": manifest("prune data", "graft data"),
+    "exclude": manifest("graft data", "exclude data/a.npy weights.npy"),
+    "recursive-exclude": manifest("graft data", "recursive-exclude data *.npy"),
+    "global-exclude": manifest("graft data", "include *", "global-exclude [!w]*.npy ?.txt"),
+    "README comes by itself": {"README.md": README},
+    "README excluded": {"README.md": README, "MANIFEST.in": "exclude README.md\n"},
+    "test": {"test/test_x.py": "", "test/data.txt": "", "setup.cfg": "", "pyproject.toml": ""},
+    "test pruned": {"test/test_x.py": "", "MANIFEST.in": "prune test\n"},
+    "licences come by themselves": {"LICENSE": "", "NOTICE.txt": ""},
+    "the first README alone comes": {"README": "", "README.rst": ""},
+    "build/ and .git/ never come": manifest("global-include *.npy") | {"build/b.npy": "", ".git/c.npy": ""},
+    "a dotted module's __init__.py comes": {
+        "setup.py": SETUP.replace('["train"', '["bins.a", "train"'),
+        "bins/__init__.py": "",
+        "bins/a.py": "",
+    },
+}
+
+PACK = """
+import os, runpy, setuptools, sys
+for folder in sys.argv[1:]:
+    if not (child := os.fork()):
+        os.chdir(folder)
+        sys.argv = ["setup.py", "--quiet", "sdist"]
+        runpy.run_path("setup.py", run_name="__main__")
+        sys.exit()
+    if os.waitpid(child, 0)[1]:
+        sys.exit(folder)
+"""
+
+
+def distributed(folders: dict[str, Path], work: Path) -> dict[str, dict[str, bytes]]:
+    """What setuptools packs of folders, less what the client drops. It is imported once for all: that takes longest."""
+    copies = {
+        name: Path(shutil.copytree(folder, work / str(number))) for number, (name, folder) in enumerate(folders.items())
+    }
+    done = run("-c", PACK, *copies.values(), cwd=work)
+    assert done.returncode == 0, done.stderr
+    packed_files = {}
+    for name, copy in copies.items():
+        [archive] = (copy / "dist").glob("*.tar.gz")
+        files = {path.partition("/")[2]: text for path, text in content(archive).items()}
+        packed_files[name] = {
+            path: text for path, text in files.items() if path not in DROPPED and ".egg-info/" not in path
+        }
+    return packed_files
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("submissions")
+    return {name: tiny(folder / str(number), files) for number, (name, files) in enumerate(CASES.items())}
+
+
+@pytest.fixture(scope="module")
+def expected(folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, bytes]]:
+    return distributed(folders, tmp_path_factory.mktemp("packed"))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_folder_holds_what_setuptools_packs(
+    name: str, folders: dict[str, Path], expected: dict[str, dict[str, bytes]]
+) -> None:
+    assert read_submission(folders[name]).files == expected[name]
+
+
+def test_of_this_repository_the_modules_that_setup_py_names(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for path in ROOT.iterdir():
+        if path.is_file():
+            shutil.copy(path, folder)
+    shutil.copytree(ROOT / "challenge", folder / "challenge", ignore=shutil.ignore_patterns("__pycache__"))
+    files = read_submission(ROOT).files
+    assert files == distributed({"this": folder}, tmp_path)["this"]
+    assert set(files) == {*UPLOADED, "requirements.txt"}
+
+
+def test_the_same_files_are_the_same_archive_at_any_time_and_place(tmp_path: Path) -> None:
+    first, second = (read_submission(tiny(tmp_path / name, {"README.md": README})) for name in ("a", "b"))
+    (tmp_path / "b/train.py").touch()
+    (tmp_path / "b/train.py").chmod(0o600)
+    assert first.archive == second.archive == read_submission(tmp_path / "b").archive
+    assert first.sha256 == second.sha256
+    assert content(first.archive) == first.files
+    tiny(tmp_path / "b", {"README.md": "another"})
+    assert read_submission(tmp_path / "b").sha256 != first.sha256
+
+
+def test_an_archive_is_read_as_its_folder(tmp_path: Path) -> None:
+    folder = tiny(tmp_path / "mine", {"README.md": README, "test/test_x.py": ""})
+    files = read_submission(folder).files
+    with tarfile.open(tmp_path / "src.tar.gz", "w:gz") as tar:
+        tar.add(folder / "test", "./test", recursive=False)
+        for name in files:
+            tar.add(folder / name, f"./{name}")
+    read = read_submission(tmp_path / "src.tar.gz")
+    assert read.files == files
+    assert read.archive == read_submission(folder).archive
+
+
+@pytest.mark.parametrize("name", ["train.py", "preprocess.py"])
+def test_both_scripts_must_be_named(name: str, tmp_path: Path) -> None:
+    other = "train" if name == "preprocess.py" else "preprocess"
+    folder = tiny(tmp_path / "mine", {"setup.py": SETUP.replace('"train", "preprocess"', f'"{other}"')})
+    with pytest.raises(ValueError, match=f"{name} would not be uploaded; add it to py_modules"):
+        read_submission(folder)
+    tiny(folder, {"MANIFEST.in": f"exclude {name}\n"})
+    with pytest.raises(ValueError, match=f"{name} would not be uploaded"):
+        read_submission(folder)
+    (tmp_path / "src.tar.gz").write_bytes(packed(**{other: b""}))
+    with pytest.raises(ValueError, match=f"{name} would not be uploaded"):
+        read_submission(tmp_path / "src.tar.gz")
+
+
+def test_missing_and_invalid_submissions_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="there is no such submission"):
+        read_submission(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match=r"there is no setup\.py to name the files to upload"):
+        read_submission(write(tmp_path / "mine", {"train.py": ""}))
+    for text in (b"", b"text", gzip.compress(b""), gzip.compress(b"text")):
+        (tmp_path / "src.tar.gz").write_bytes(text)
+        with pytest.raises(ValueError, match=r"src\.tar\.gz: "):
+            read_submission(tmp_path / "src.tar.gz")

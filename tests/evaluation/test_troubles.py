@@ -1,0 +1,247 @@
+"""Troubles around a run: AWS that refuses or is late, archives that would grow, terminals, profiles, names.
+
+The simulator and boto3's clients are real; what only AWS would refuse, botocore's own events refuse.
+"""
+
+import contextlib
+import itertools
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ConnectionClosedError
+from support.checkout import ROOT
+from support.simulator_client import Client
+from support.tiny_submission import TRAIN, tiny
+
+from recore.evaluation import observing
+from recore.evaluation.data import DataFiles
+from recore.evaluation.four_steps import PipelineRun
+from recore.evaluation.jobs import Services
+from recore.evaluation.observing import write_log
+from recore.evaluation.requests import RunSettings
+from recore.evaluation.step import Step
+from recore.evaluation.submission import read_submission
+from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
+
+SLEEP = "import time\nif __name__ == '__main__':\n    time.sleep(60)\n"
+GROUP = "/aws/sagemaker/TrainingJobs"
+numbers = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    with Simulator() as simulator:
+        logs = simulator.client("logs")
+        with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):  # simulators of a process share them
+            logs.create_log_group(logGroupName=GROUP)
+        yield simulator
+
+
+@pytest.fixture
+def services(simulator: Simulator) -> Services:
+    """Clients of one test: what it registers with them, no other test meets."""
+    return Services(*(simulator.client(name) for name in ("sagemaker", "s3", "logs", "cloudwatch")))
+
+
+@pytest.fixture
+def asleep(services: Services, sample: Path, tmp_path: Path) -> PipelineRun:
+    """A run on public data, not started yet, whose training takes a minute. It keeps what that job is to read."""
+    (tmp_path / "run").mkdir()
+    submission = read_submission(tiny(tmp_path / "mine", {"train.py": SLEEP + TRAIN}))
+    settings = RunSettings(f"troubles-{next(numbers)}", BUCKET, ROLE_ARN)
+    data = DataFiles(sample / "public/public.csv.gz")
+    return PipelineRun(services, settings, submission, data, ROOT / "score.py", tmp_path / "run", keep=True)
+
+
+@pytest.fixture
+def ended(simulator: Simulator, asleep: PipelineRun) -> Iterator[Callable[[], str]]:
+    """How the training job ended, asked by clients that nothing is refused; what runs still is stopped at the end."""
+    client = Client(simulator)
+    yield lambda: client.wait("TrainingJob", str(asleep.steps["train"].job))["TrainingJobStatus"]
+    with contextlib.suppress(client.sagemaker.exceptions.ClientError):
+        client.sagemaker.stop_training_job(TrainingJobName=asleep.steps["train"].job)
+
+
+def refuse(client: Any, event: str, code: str = "AccessDenied") -> list[object]:
+    """Refuse an operation always, before it is sent; what was refused so far."""
+    asked: list[object] = []
+
+    def answer(**parameters: object) -> tuple[AWSResponse, dict[str, Any]]:
+        asked.append(parameters)
+        return AWSResponse("", 400, {}, None), {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {}}
+
+    client.meta.events.register(f"before-call.{event}", answer)
+    return asked
+
+
+def lose(client: Any, event: str) -> None:
+    def answer(**_: object) -> None:
+        raise ConnectionClosedError(endpoint_url="https://aws")
+
+    client.meta.events.register(event, answer)
+
+
+@pytest.mark.parametrize("way", ["throttled", "closed", "Create is not answered"])
+def test_a_job_that_can_no_longer_be_watched_is_stopped(
+    way: str, services: Services, asleep: PipelineRun, ended: Callable[[], str]
+) -> None:
+    if way == "throttled":
+        refuse(services.sagemaker, "sagemaker.DescribeTrainingJob", "ThrottlingException")
+    elif way == "closed":
+        lose(services.sagemaker, "before-call.sagemaker.DescribeTrainingJob")
+    else:
+        lose(services.sagemaker, "after-call.sagemaker.CreateTrainingJob")
+    asleep.execute()
+    train = asleep.steps["train"]
+    assert (train.state, asleep.state, asleep.steps["clean up"].state) == ("Failed", "Failed", "Completed")
+    assert str(train.reason).endswith(f"; the job {train.job} was told to stop")
+    assert ("ThrottlingException" if way == "throttled" else "Connection was closed") in str(train.reason)
+    assert ended() == "Stopped"
+
+
+def test_a_job_that_can_neither_be_watched_nor_stopped_is_not_left_unsaid(
+    simulator: Simulator, services: Services, asleep: PipelineRun, ended: Callable[[], str]
+) -> None:
+    refuse(services.sagemaker, "sagemaker.DescribeTrainingJob", "ThrottlingException")
+    refuse(services.sagemaker, "sagemaker.StopTrainingJob")
+    asleep.execute()
+    train = asleep.steps["train"]
+    assert "(ThrottlingException)" in str(train.reason)
+    assert f"THE JOB {train.job} MAY STILL RUN" in str(train.reason)
+    assert Client(simulator).describe("TrainingJob", str(train.job))["TrainingJobStatus"] == "InProgress"
+
+
+def test_a_job_that_was_refused_is_not_stopped(services: Services, asleep: PipelineRun) -> None:
+    refuse(services.sagemaker, "sagemaker.CreateTrainingJob")
+    stops = refuse(services.sagemaker, "sagemaker.StopTrainingJob")
+    asleep.execute()
+    reason = "An error occurred (AccessDenied) when calling the CreateTrainingJob operation: no"
+    assert (asleep.steps["train"].reason, stops) == (reason, [])
+    assert asleep.steps["clean up"].completed
+
+
+def test_an_interrupt_whose_order_to_stop_is_refused_says_so(
+    services: Services, asleep: PipelineRun, ended: Callable[[], str]
+) -> None:
+    stops = refuse(services.sagemaker, "sagemaker.StopTrainingJob")
+
+    def interrupt(step: Step) -> None:
+        if step.state == "Training" and not stops:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        asleep.execute(interrupt)
+    train = asleep.steps["train"]
+    assert (train.state, asleep.state) == ("Failed", "Failed")
+    assert "StopTrainingJob" in str(train.reason)
+    assert f"THE JOB {train.job} MAY STILL RUN" in str(train.reason)
+
+
+def say(services: Services, job: str, *lines: str) -> None:
+    stream = {"logGroupName": GROUP, "logStreamName": f"{job}/algo-1-1"}
+    with contextlib.suppress(services.logs.exceptions.ResourceAlreadyExistsException):
+        services.logs.create_log_stream(**stream)
+    now = int(time.time() * 1000)
+    services.logs.put_log_events(**stream, logEvents=[{"timestamp": now, "message": line} for line in lines])
+
+
+def test_lines_that_come_late_are_waited_for(services: Services, tmp_path: Path) -> None:
+    say(services, "late", "first")
+    threading.Timer(0.1, say, (services, "late", "last")).start()
+    write_log(services.logs, "TrainingJob", "late", tmp_path / "log", delay=2.9)
+    assert (tmp_path / "log").read_text() == "first\nlast\n"
+
+
+def test_the_log_of_a_failure_is_read_until_no_more_lines_come(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On AWS the lines of a traceback may come one after the other, long after the job has failed."""
+    lines = iter(["Traceback (most recent call last):", "  raise KeyError('x')", "KeyError: 'x'"])
+    pauses: list[float] = []
+
+    def wait(seconds: float) -> None:
+        pauses.append(seconds)
+        for line in itertools.islice(lines, 1):
+            say(services, "torn", line)
+
+    monkeypatch.setattr(observing.time, "sleep", wait)
+    write_log(services.logs, "TrainingJob", "torn", tmp_path / "log", delay=5, to_end=True)
+    assert (tmp_path / "log").read_text().splitlines()[-1] == "KeyError: 'x'"
+    assert pauses == [5] * 4
+
+
+@pytest.mark.parametrize("script", ["", "raise KeyError('x')\n"], ids=["Completed", "Failed"])
+def test_a_step_waits_for_lines_that_come_after_its_job_has_ended(
+    script: str, services: Services, sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "run").mkdir()
+    submission = read_submission(tiny(tmp_path / "mine", {"train.py": script}))
+    settings = RunSettings(f"troubles-{next(numbers)}", BUCKET, ROLE_ARN)
+    data = DataFiles(sample / "public/public.csv.gz")
+    on_aws = replace(services, log_delay=7.0)
+    run = PipelineRun(on_aws, settings, submission, data, ROOT / "score.py", tmp_path / "run")
+    sleep, late = time.sleep, iter(["the last line"])
+
+    def wait(seconds: float) -> None:
+        if seconds == on_aws.log_delay:
+            for line in late:
+                say(services, str(run.steps["train"].job), line)
+        else:
+            sleep(seconds)
+
+    monkeypatch.setattr(observing.time, "sleep", wait)
+    run.execute()
+    assert "the last line" in (tmp_path / "run/logs/train.log").read_text().splitlines()
+
+
+def test_what_was_read_of_a_log_is_kept_where_it_can_be_read_no_longer(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say(services, "revoked", "first")
+    waits = itertools.count(1)
+    monkeypatch.setattr(
+        observing.time,
+        "sleep",
+        lambda _: next(waits) == 2 and refuse(services.logs, "cloudwatch-logs.GetLogEvents"),
+    )
+    write_log(services.logs, "TrainingJob", "revoked", tmp_path / "logs/log", delay=5, to_end=True)
+    assert [path.read_text() for path in (tmp_path / "logs").iterdir()] == ["first\n"]
+
+
+def test_a_log_that_never_ends_is_read_for_a_minute(
+    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+
+    def wait(seconds: float) -> None:
+        pauses.append(seconds)
+        say(services, "endless", str(len(pauses)))
+
+    monkeypatch.setattr(observing.time, "sleep", wait)
+    write_log(services.logs, "TrainingJob", "endless", tmp_path / "log", delay=5, to_end=True)
+    assert sum(pauses) == 60
+
+
+@pytest.mark.parametrize("operation", ["DescribeLogStreams", "GetLogEvents"])
+def test_a_log_that_cannot_be_read_is_reported_in_one_line(operation: str, services: Services, tmp_path: Path) -> None:
+    say(services, "refused", "first")
+    refuse(services.logs, f"cloudwatch-logs.{operation}")
+    write_log(services.logs, "TrainingJob", "refused", tmp_path / "log", 0)
+    reason = f"An error occurred (AccessDenied) when calling the {operation} operation: no"
+    assert (tmp_path / "log").read_text() == f"[the log of refused cannot be read: {reason}]\n"
+
+
+def test_a_log_that_is_too_large_is_cut(services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(observing, "LARGEST_LOG", 100)
+    say(services, "large", *(f"{number:09}" for number in range(50)))
+    write_log(services.logs, "TrainingJob", "large", tmp_path / "log", 0)
+    lines = (tmp_path / "log").read_text().splitlines()
+    assert lines[:-1] == [f"{number:09}" for number in range(11)]
+    assert lines[-1] == f"[the rest of large/algo-1-1 in {GROUP} is not kept here]"
