@@ -1,6 +1,14 @@
 """How a job ends early."""
 
+from collections.abc import Mapping
+from typing import Any
+
 INTERRUPTED = "InternalServerError: The simulator ended before the job did"
+
+
+def was_interrupted(job: Mapping[str, Any]) -> bool:
+    """Whether a job, by its record, was in progress when an earlier simulator ended. It can then be repeated."""
+    return job.get("FailureReason") == INTERRUPTED
 
 
 class JobFailed(Exception):
