@@ -14,6 +14,7 @@ from support.job_traces import output, wait_until
 from support.simulator_client import IMAGE, Client, numbers
 from support.transform_jobs import completed, container, create_model, transform
 
+from recore.simulator.compute import transform as compute_transform
 from recore.simulator.compute.jobs.failure import JobFailed
 from recore.simulator.compute.jobs.logs import JobLog
 from recore.simulator.compute.jobs.memory_use import SHARE, MemoryUse
@@ -25,7 +26,6 @@ from recore.simulator.compute.serving.response import NoResponse
 from recore.simulator.compute.serving.sharing import share_out
 from recore.simulator.isolation.instances import Instance, instance_of
 from recore.simulator.isolation.sandbox import Launch
-from recore.simulator.resources import transform as transform_resource
 from recore.simulator.state.records import Store
 
 # Adds a line with its name and what it was asked for to what it is given.
@@ -307,7 +307,7 @@ def test_only_one_of_two_equal_commands_ends(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_container_that_needs_too_much_memory_is_named(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transform_resource, "instance_of", lambda instance_type: Instance(1000 << 20, 2))
+    monkeypatch.setattr(compute_transform, "instance_of", lambda instance_type: Instance(1000 << 20, 2))
 
     def holding(megabytes: int) -> str:
         return (

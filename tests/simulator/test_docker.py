@@ -86,10 +86,10 @@ def test_a_script_that_fails_says_why(client: Client) -> None:
 
 
 def test_memory_and_time_are_limited(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    from recore.simulator.compute import job_run
     from recore.simulator.isolation.instances import Instance
-    from recore.simulator.resources import job as job_resource
 
-    monkeypatch.setattr(job_resource, "instance_of", lambda instance_type: Instance(200 << 20, 1))
+    monkeypatch.setattr(job_run, "instance_of", lambda instance_type: Instance(200 << 20, 1))
     job, _ = processed(client, "block = b'x' * (400 << 20)")
     assert job["ProcessingJobStatus"] == "Failed"
     assert "memory" in job["FailureReason"]

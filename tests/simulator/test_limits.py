@@ -7,9 +7,9 @@ import pytest
 from support.job_traces import Mark, assert_no_trace, output, wait_until
 from support.sandbox import needs_sandbox
 
+from recore.simulator.compute import job_run
 from recore.simulator.compute.jobs import process
 from recore.simulator.isolation.instances import Instance, instance_of
-from recore.simulator.resources import job as job_resource
 
 STUBBORN = (
     "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
@@ -65,7 +65,7 @@ time.sleep(600)""",
 
 
 def assert_memory_ends_it(client, monkeypatch, way):
-    monkeypatch.setattr(job_resource, "instance_of", lambda instance_type: Instance(300 << 20, 2))
+    monkeypatch.setattr(job_run, "instance_of", lambda instance_type: Instance(300 << 20, 2))
     mark = Mark()
     job = client.process(f"import os, time\n{TAKING[way]}", Environment=mark.environment)
     assert job["ProcessingJobStatus"] == "Failed"
@@ -84,14 +84,14 @@ def test_files_in_memory_beyond_the_instance_type(client, monkeypatch):
 
 
 def test_memory_of_training(either, monkeypatch):
-    monkeypatch.setattr(job_resource, "instance_of", lambda instance_type: Instance(300 << 20, 2))
+    monkeypatch.setattr(job_run, "instance_of", lambda instance_type: Instance(300 << 20, 2))
     job = either.train("kept = b'x' * (1 << 30)\nimport time; time.sleep(600)")
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("AlgorithmError: The job needed more memory than its instance type has")
 
 
 def test_memory_that_processes_share_counts_once(either, monkeypatch):
-    monkeypatch.setattr(job_resource, "instance_of", lambda instance_type: Instance(400 << 20, 2))
+    monkeypatch.setattr(job_run, "instance_of", lambda instance_type: Instance(400 << 20, 2))
     script = "import os, time\nkept = b'x' * (150 << 20)\nfor _ in range(3):\n    os.fork()\ntime.sleep(1)"
     assert either.process(script)["ProcessingJobStatus"] == "Completed"
 

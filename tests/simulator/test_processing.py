@@ -12,9 +12,9 @@ import pytest
 from support.job_traces import output
 from support.sandbox import needs_sandbox
 
+from recore.simulator.compute import job_run
 from recore.simulator.compute.jobs.requirements import PackageInstaller
 from recore.simulator.isolation.instances import Instance
-from recore.simulator.resources import job as job_resource
 from recore.simulator.server import BUCKET
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
@@ -260,7 +260,7 @@ BUILDS = {
 
 @pytest.mark.parametrize(("script", "reason"), BUILDS.values(), ids=BUILDS.keys())
 def test_a_package_that_cannot_be_built(either, monkeypatch, script, reason):
-    monkeypatch.setattr(job_resource, "instance_of", lambda instance_type: Instance(300 << 20, 2))
+    monkeypatch.setattr(job_run, "instance_of", lambda instance_type: Instance(300 << 20, 2))
     job = train(either, "./pkg", **PACKAGE | {"pkg/setup.py": f"import os, time\n{script}"})
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"] == f"AlgorithmError: requirements.txt cannot be installed: {reason}"

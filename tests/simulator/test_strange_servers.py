@@ -109,7 +109,7 @@ def test_a_transform_job_says_what_is_wrong(client: Client) -> None:
     ("said", "reason"),
     [
         ("b'[' + b'[],' * 1_000_000 + b'0]'", "the server's response has more than 1 MB"),
-        ("b'\"\\x7f[31m\"'", "answers what cannot be followed: ?[31m"),
+        ("b'\"\\x7f[31m\"'", "/execution-parameters is invalid: ?[31m"),
     ],
 )
 def test_what_a_server_says_of_itself_is_short_text(client: Client, said: str, reason: str) -> None:

@@ -19,7 +19,7 @@ from recore.simulator.compute.serving.data_processing import DataProcessing
 from recore.simulator.compute.serving.record_formats import Pace
 from recore.simulator.compute.serving.response import NoResponse, Response
 
-TOGETHER = 100  # MB of all requests that are sent at a time, and of the responses to them
+MOST_MEGABYTES = 100  # MB of all requests that are sent at a time, and of the responses to them
 
 
 class Server(Protocol):
@@ -94,7 +94,7 @@ class Feeding:
     @property
     def _largest(self) -> int:
         """Bytes that a response may have, as may what is stored of it and its request."""
-        return (TOGETHER << 20) // self.concurrent
+        return (MOST_MEGABYTES << 20) // self.concurrent
 
     def _open(self, source: Path, check: Check) -> AbstractContextManager[BinaryIO]:
         return decompressed(source, check) if self.compressed else open(source, "rb")

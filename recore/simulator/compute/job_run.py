@@ -1,0 +1,136 @@
+"""What all kinds of jobs share: a job runs in its thread, reports to its record, and ends in one of three ways."""
+
+import contextlib
+import logging
+import time
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+from recore.simulator.compute.jobs import host_disk
+from recore.simulator.compute.jobs.failure import JobFailed, JobStopped, JobTimedOut
+from recore.simulator.compute.jobs.logs import JobLog
+from recore.simulator.compute.jobs.metrics import TrainingMetrics, put_utilization
+from recore.simulator.compute.jobs.platform import Platform
+from recore.simulator.compute.jobs.process import Ending
+from recore.simulator.compute.jobs.queue import Job
+from recore.simulator.compute.jobs.reasons import as_in_a_container, exceeded, last_error, text_of
+from recore.simulator.compute.jobs.volume import Volume
+from recore.simulator.isolation.instances import Instance, instance_of
+from recore.simulator.state.records import Record, now
+
+logger = logging.getLogger(__name__)
+
+
+class JobRun:
+    """The run of one job, from its record to its ending. A subclass carries out one kind of job.
+
+    kind: as in the API. log_group: of CloudWatch Logs. started, ended: the members of the record that hold the times.
+    timed_out: members of the record of a job that its time limit ended.
+    """
+
+    kind: ClassVar[str]
+    log_group: ClassVar[str]
+    started: ClassVar[str]
+    ended: ClassVar[str]
+    timed_out: ClassVar[Record] = {}
+    job: Job  # while it runs
+
+    def __init__(self, platform: Platform, name: str):
+        self.platform, self.store, self.name = platform, platform.store, name
+
+    @cached_property
+    def record(self) -> Record:
+        """The record with the members of the request, as it was when the job began to run."""
+        return self.store.get(self.kind, self.name) or {}
+
+    def carry_out(self) -> None:
+        """Do the job's work. Raises JobFailed or JobStopped."""
+        raise NotImplementedError
+
+    def run(self, job: Job) -> None:
+        """Carry out the job and record its ending."""
+        self.job = job
+        if not self.record:
+            return
+        try:
+            # an order to stop that came before the job was queued is only in the record
+            if job.stopping.is_set() or self.record[f"{self.kind}Status"] == "Stopping":
+                raise JobStopped
+            self.change(**{self.started: now()})
+            self.carry_out()
+            self.end("Completed")
+        except JobTimedOut:
+            self.end("Stopped", **self.timed_out)
+        except JobStopped:
+            if not job.interrupted:  # the simulator ends: the next one finds the job interrupted, as after a kill
+                self.end("Stopped")
+        except JobFailed as failure:
+            self.fail(failure)
+        except Exception as error:
+            logger.exception("%s %s", self.kind, self.name)
+            self.fail(error)
+
+    def change(self, **members: Any) -> None:
+        """Change members of the record."""
+        self.store.update(self.kind, self.name, LastModifiedTime=now(), **members)
+
+    def fail(self, error: Exception) -> None:
+        """Record that the job failed, and why."""
+        self.end("Failed", FailureReason=host_disk.reason_of(error, self.job.place)[:1024])
+
+    def end(self, status: str, **members: Any) -> None:
+        """Record how the job ended. A job that was ordered to stop ends as Stopped in any case."""
+
+        def ended(record: Record) -> Record:
+            if record[f"{self.kind}Status"] == "Stopping":
+                return self.ended_record(record, "Stopped", {})
+            return self.ended_record(record, status, members)
+
+        self.store.change(self.kind, self.name, ended)
+
+    def ended_record(self, record: Record, status: str, members: Record) -> Record:
+        """The record of a job that has ended."""
+        time = now()
+        return record | {f"{self.kind}Status": status, self.ended: time, "LastModifiedTime": time} | members
+
+    @contextlib.contextmanager
+    def limited(self, cluster: Record, log: JobLog) -> Iterator[Volume]:
+        """Within, the job may use its instance, its volume and its time; its log is complete afterwards."""
+        volume = Volume.of(cluster["VolumeSizeInGB"])
+        limit = self.record.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
+        self.job.limit(limit, instance_of(cluster["InstanceType"]).with_volume(volume.size, self.job.place))
+        try:
+            yield volume
+        except JobTimedOut as error:
+            log.line(str(error))
+            raise
+        finally:
+            log.deliver()  # also what was written before the job's command could start
+
+    def log(self, metrics: TrainingMetrics | None = None, instance: int = 1) -> JobLog:
+        """The log stream of one of the job's instances."""
+        stream = f"{self.name}/algo-{instance}-{int(time.time())}"
+        return JobLog(self.platform.logs, self.log_group, self.name, metrics, stream).create()
+
+    def put_utilization(self, ending: Ending, instance: Instance | None) -> None:
+        """Put metrics of how much of its instance's memory and processors the job used, once at its end."""
+        if instance:
+            memory, processors = ending.peak / instance.memory, ending.processor_seconds / max(ending.seconds, 1e-3)
+            put_utilization(self.platform.cloudwatch, self.log_group, self.name, memory, processors)
+
+    def check_ending(self, ending: Ending, log: JobLog, failure: Path) -> None:
+        """Raise JobFailed with a reason like SageMaker's, JobStopped or JobTimedOut if a command did not succeed."""
+        job = self.job
+        if ending.reason in ("stopped", "time"):
+            job.raise_if_stopping()
+            raise JobStopped
+        if limit := exceeded(ending, job.instance):
+            raise JobFailed(f"AlgorithmError: {limit}, exit code: 137")
+        if ending.code == 0:
+            return
+        code = ending.code if ending.code is not None else 128 + (ending.signal or 0)
+        reason = as_in_a_container(text_of(failure), job.folder)[:900]
+        reason = reason or as_in_a_container(last_error(list(log.tail)), job.folder)[-900:]
+        raise JobFailed(f"AlgorithmError: {reason or 'The command printed nothing'}, exit code: {code}")

@@ -1,0 +1,128 @@
+"""Processing: a command in the container, with inputs from S3 and outputs to S3."""
+
+import codecs
+import contextlib
+import json
+from pathlib import Path
+
+from recore.simulator.compute.ineffective import PROCESSING, without_effect
+from recore.simulator.compute.job_run import JobRun
+from recore.simulator.compute.jobs import archives, transfers
+from recore.simulator.compute.jobs.failure import JobFailed, JobStopped
+from recore.simulator.compute.jobs.logs import JobLog
+from recore.simulator.compute.jobs.output_files import OutputFolder
+from recore.simulator.compute.jobs.queue import Job
+from recore.simulator.compute.jobs.reasons import start_of
+from recore.simulator.compute.jobs.requirements import RequirementsFile
+from recore.simulator.compute.jobs.script_mode import find_requirements, translate_scripts
+from recore.simulator.compute.jobs.volume import Volume
+from recore.simulator.protocol.account import REGION
+from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.state.records import Record
+
+ML = "/opt/ml/"
+NO_ENTRYPOINT = "The image has no processing entrypoint: name one"
+# of the SDK's FrameworkProcessor: its source below ML, and its script, which unpacks the source and names /opt/ml
+SDK_SOURCE, SDK_SCRIPTS = "processing/input/code/sourcedir.tar.gz", "processing/input/*/runproc.sh"
+
+
+class ProcessingRun(JobRun):
+    """The run of a processing job."""
+
+    kind = "ProcessingJob"
+    log_group = "/aws/sagemaker/ProcessingJobs"
+    started, ended = "ProcessingStartTime", "ProcessingEndTime"
+
+    def carry_out(self) -> None:
+        log = self.log()
+        for line in without_effect(self.record, PROCESSING):
+            log.line(line)
+        with self.limited(self.record["ProcessingResources"]["ClusterConfig"], log) as volume:
+            self._process(volume, log)
+
+    def _process(self, volume: Volume, log: JobLog) -> None:
+        """Download the inputs, run the command, and upload the outputs."""
+        record, job, specification = self.record, self.job, self.record["AppSpecification"]
+        ml = self._prepare(volume)
+        variables = {"PROCESSING_JOB_NAME": self.name, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
+        variables |= record.get("Environment", {})
+        requirements = _requirements(ml / SDK_SOURCE, job, volume)
+        has_network = not record.get("NetworkConfig", {}).get("EnableNetworkIsolation")
+        sandbox = self.platform.sandbox(job, specification["ImageUri"], requirements, log, has_network=has_network)
+        entrypoint = specification.get("ContainerEntrypoint") or sandbox.isolation.entrypoint(sandbox.image)
+        if not entrypoint:
+            raise JobFailed(f"ClientError: {NO_ENTRYPOINT}")
+        command = [*entrypoint, *specification.get("ContainerArguments", [])]
+        ending = job.run(sandbox.launch(command, variables), log)
+        self.put_utilization(ending, job.instance)
+        if message := _message(ml / "output/message"):
+            self.change(ExitMessage=message)
+        try:
+            self.check_ending(ending, log, ml / "output/failure")
+        except (JobFailed, JobStopped) as error:  # SageMaker uploads what such a job left, too
+            if isinstance(error, JobStopped):
+                job.save_what_is_left()
+            with contextlib.suppress(JobFailed, JobStopped):
+                self._upload(volume, log)
+            raise
+        self._upload(volume, log)
+
+    def _prepare(self, volume: Volume) -> Path:
+        """Fill /opt/ml with the inputs and the configuration. Returns its folder on this machine."""
+        record, job = self.record, self.job
+        ml = job.folder / "ml"
+        for folder in ("config", "output", "processing"):
+            (ml / folder).mkdir(parents=True)
+        for place in local_places(record):
+            (ml / place["LocalPath"].removeprefix(ML)).mkdir(parents=True, exist_ok=True)
+        for item in record.get("ProcessingInputs", []):
+            folder = ml / item["S3Input"]["LocalPath"].removeprefix(ML)
+            transfers.download(self.platform.s3, item["S3Input"]["S3Uri"], folder, job.raise_if_stopping, volume)
+        if not self.platform.isolation.true_paths:
+            translate_scripts(ml.glob(SDK_SCRIPTS), ml)
+        (ml / "config/resourceconfig.json").write_text(json.dumps({"current_host": "algo-1", "hosts": ["algo-1"]}))
+        (ml / "config/processingjobconfig.json").write_text(json.dumps(record, default=str))
+        return ml
+
+    def _upload(self, volume: Volume, log: JobLog) -> None:
+        """Upload all outputs. Raises the first JobFailed after the other outputs have been uploaded."""
+        failures = []
+        for output in self.record.get("ProcessingOutputConfig", {}).get("Outputs", []):
+            place = output["S3Output"]
+            folder = OutputFolder(self.job.folder / "ml", place["LocalPath"])
+            try:
+                transfers.upload_folder(self.platform.s3, folder, place["S3Uri"], volume, self.job.raise_if_stopping)
+            except JobFailed as failure:
+                log.line(str(failure))
+                failures.append(failure)
+        if failures:
+            raise failures[0]
+
+
+def _requirements(archive: Path, job: Job, volume: Volume) -> RequirementsFile | None:
+    """The requirements of a FrameworkProcessor, whose script would install them where there is no network.
+
+    The archive is unpacked for them alone: the script unpacks it for itself. Raises JobFailed if it is invalid.
+    """
+    if not archive.is_file():
+        return None
+    folder = job.folder / "unpacked"
+    archives.unpack(archive, folder, volume, job.raise_if_stopping)
+    return find_requirements(folder)
+
+
+def _message(path: Path) -> str:
+    """The job's ExitMessage, empty without one. Raises JobFailed if it is not encoded in UTF-8."""
+    try:  # its end may be half a character
+        return codecs.getincrementaldecoder("utf-8")().decode(start_of(path, 1024))
+    except UnicodeDecodeError:
+        raise JobFailed("ClientError: /opt/ml/output/message is not encoded in UTF-8") from None
+
+
+def local_places(record: Record) -> list[Record]:
+    """The S3Input and S3Output members of a request. Raises ServiceError if one is missing or has no LocalPath."""
+    places = [entry.get("S3Input") for entry in record.get("ProcessingInputs", [])]
+    places += [entry.get("S3Output") for entry in record.get("ProcessingOutputConfig", {}).get("Outputs", [])]
+    if any(place is None or "LocalPath" not in place for place in places):
+        raise ServiceError("ValidationException", "Only S3Input and S3Output, each with a LocalPath, run here")
+    return [place for place in places if place is not None]

@@ -1,0 +1,119 @@
+"""Training: the command of an image's `train`, or an entrypoint, from the inputs on S3 to the model on S3."""
+
+import contextlib
+from typing import ClassVar
+
+from recore.simulator.compute.ineffective import without_effect
+from recore.simulator.compute.job_run import JobRun
+from recore.simulator.compute.jobs import archives, script_mode, transfers
+from recore.simulator.compute.jobs.failure import JobFailed, JobStopped, JobTimedOut
+from recore.simulator.compute.jobs.logs import JobLog
+from recore.simulator.compute.jobs.metrics import TrainingMetrics
+from recore.simulator.compute.jobs.output_files import OutputFolder
+from recore.simulator.compute.jobs.process import Ending
+from recore.simulator.compute.jobs.reasons import failure_file
+from recore.simulator.compute.jobs.volume import Volume
+from recore.simulator.images.catalogue import family_of
+from recore.simulator.protocol.account import REGION
+from recore.simulator.state.records import Record, now
+
+UPLOADING = ("Uploading", "Uploading the model")
+
+
+class TrainingRun(JobRun):
+    """The run of a training job. Each of its phases is a secondary status."""
+
+    kind = "TrainingJob"
+    log_group = "/aws/sagemaker/TrainingJobs"
+    started, ended = "TrainingStartTime", "TrainingEndTime"
+    timed_out: ClassVar[Record] = {"SecondaryStatus": "MaxRuntimeExceeded"}
+
+    def carry_out(self) -> None:
+        record, algorithm = self.record, self.record["AlgorithmSpecification"]
+        family = family_of(algorithm["TrainingImage"])
+        definitions = family.own_metrics(algorithm["TrainingImage"]) or algorithm.get("MetricDefinitions", [])
+        observed = self.platform.observed.get(self.name)
+        patterns = {metric["Name"]: metric["Regex"] for metric in definitions}
+        metrics = TrainingMetrics(self.platform.cloudwatch, self.log_group, self.name, patterns, observed)
+        log = self.log(metrics)
+        remarks = family.remarks(algorithm["TrainingImage"]) if self.platform.isolation.local_python else []
+        for line in [*remarks, *without_effect(record)]:
+            log.line(line)
+        with self.limited(record["ResourceConfig"], log) as volume:
+            ending = self._train(volume, log)
+            seconds, final = round(ending.seconds), metrics.final()
+            self.change(TrainingTimeInSeconds=seconds, BillableTimeInSeconds=seconds, FinalMetricDataList=final)
+            self._finish(ending, volume, log)
+
+    def _finish(self, ending: Ending, volume: Volume, log: JobLog) -> None:
+        """Check how the command ended, and upload the model: also of a job that was stopped, as far as it was saved."""
+        try:
+            self.check_ending(ending, log, failure_file(self.job, log))
+        except JobStopped as stopped:
+            timed_out = isinstance(stopped, JobTimedOut)
+            self._enter(*(UPLOADING if timed_out else ("Stopping", "Stopping the training job")))
+            self.job.save_what_is_left()
+            with contextlib.suppress(JobStopped):
+                self._upload(volume, log)
+            raise
+        self._enter(*UPLOADING)
+        self._upload(volume, log)
+
+    def _train(self, volume: Volume, log: JobLog) -> Ending:
+        """Download the inputs, install the requirements, and run the command to its end."""
+        record, job, algorithm = self.record, self.job, self.record["AlgorithmSpecification"]
+        self._enter("Downloading", "Downloading input data")
+        requirements = script_mode.prepare(record, job, self.platform.s3, volume, self.platform.isolation.true_paths)
+        has_network = not record.get("EnableNetworkIsolation")
+        sandbox = self.platform.sandbox(job, algorithm["TrainingImage"], requirements, log, has_network=has_network)
+        command = algorithm.get("ContainerEntrypoint") or self.platform.isolation.training(algorithm["TrainingImage"])
+        command = [*command, *algorithm.get("ContainerArguments", [])]
+        variables = {"TRAINING_JOB_NAME": self.name, "TRAINING_JOB_ARN": record["TrainingJobArn"]}
+        variables |= {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION} | record.get("Environment", {})
+        self._enter("Training", "Training image download completed. Training in progress.")
+        ending = job.run(sandbox.launch(command, variables), log)
+        self.put_utilization(ending, job.instance)
+        return ending
+
+    def _upload(self, volume: Volume, log: JobLog) -> None:
+        """Upload the model, and /opt/ml/output/data if the job wrote to it. Raises JobFailed, which the log shows."""
+        try:
+            self._upload_outputs(volume)
+        except JobFailed as failure:
+            log.line(str(failure))
+            raise
+
+    def _upload_outputs(self, volume: Volume) -> None:
+        check, s3 = self.job.raise_if_stopping, self.platform.s3
+        target = self.record["ModelArtifacts"]["S3ModelArtifacts"]
+        ml = self.job.folder / "ml"
+        model, data = OutputFolder(ml, "/opt/ml/model"), OutputFolder(ml, "/opt/ml/output/data")
+        packed = {"output": data} if data.exists() and any(data.files(check)) else {}
+        if target.endswith("/"):
+            transfers.upload_folder(s3, model, target, volume, check)
+        else:
+            packed["model"] = model
+        for name, folder in packed.items():
+            archive = self.job.folder / f"{name}.tar.gz"
+            archives.pack(folder, archive, volume, check)
+            transfers.upload_file(s3, archive, f"{target[: target.rindex('/output/')]}/output/{archive.name}", check)
+
+    def ended_record(self, record: Record, status: str, members: Record) -> Record:
+        secondary = members.pop("SecondaryStatus", status)
+        message = members.get("FailureReason", f"Training job {status.lower()}")
+        return _next(super().ended_record(record, status, members), secondary, message)
+
+    def _enter(self, status: str, message: str) -> None:
+        """Record the next secondary status."""
+        self.store.change(self.kind, self.name, lambda record: _next(record, status, message))
+
+
+def _next(record: Record, status: str, message: str) -> Record:
+    """A record with one more secondary status."""
+    *before, last = record["SecondaryStatusTransitions"]
+    transitions = [*before, last | {"EndTime": now()}, {"Status": status, "StartTime": now(), "StatusMessage": message}]
+    return record | {
+        "SecondaryStatus": status,
+        "SecondaryStatusTransitions": transitions,
+        "LastModifiedTime": now(),
+    }

@@ -1,0 +1,121 @@
+"""Batch Transform: the servers of a model's containers are started, fed with objects from S3, and stopped."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from recore.simulator.compute.ineffective import TRANSFORM, without_effect
+from recore.simulator.compute.job_run import JobRun
+from recore.simulator.compute.jobs import transfers
+from recore.simulator.compute.jobs.failure import JobFailed
+from recore.simulator.compute.jobs.manifest import SourceObject, source_objects
+from recore.simulator.compute.serving.chain import Chain
+from recore.simulator.compute.serving.data_processing import DataProcessing
+from recore.simulator.compute.serving.feeding import MOST_MEGABYTES, Feeding
+from recore.simulator.compute.serving.response import NoResponse
+from recore.simulator.compute.serving.sharing import share_out
+from recore.simulator.isolation.instances import Instance, instance_of
+from recore.simulator.state.records import Record
+
+PARAMETERS_SECONDS = 60.0  # for /execution-parameters
+
+
+class TransformRun(JobRun):
+    """The run of a transform job."""
+
+    kind = "TransformJob"
+    log_group = "/aws/sagemaker/TransformJobs"
+    started, ended = "TransformStartTime", "TransformEndTime"
+
+    def carry_out(self) -> None:
+        record, job = self.record, self.job
+        model = self.store.get("Model", record["ModelName"])
+        if model is None:
+            raise JobFailed(f"ClientError: The model '{record['ModelName']}' was deleted")
+        source = record["TransformInput"]["DataSource"]["S3DataSource"]
+        objects = source_objects(self.platform.s3, source, job.raise_if_stopping)
+        instance = instance_of(record["TransformResources"]["InstanceType"])
+        count = min(record["TransformResources"]["InstanceCount"], len(objects))  # others would have nothing to do
+        chains = [self._chain(model, instance, number) for number in range(1, count + 1)]
+        for line in without_effect(record, TRANSFORM):
+            chains[0].log.line(line)
+        try:
+            share_out(job, chains, objects, self._transform)
+        finally:
+            endings = [chain.ending for chain in chains if chain.ending]
+            if endings:
+                largest = max(endings, key=lambda ending: ending.peak)
+                self.put_utilization(largest, instance)
+
+    def _chain(self, model: Record, instance: Instance, number: int) -> Chain:
+        """The model's servers on one of the job's instances."""
+        payload = self.record.get("MaxPayloadInMB")
+        return Chain(
+            self.platform,
+            self.job,
+            model,
+            self.log(instance=number),
+            instance,
+            f"instance-{number}",
+            environment=self.record.get("Environment", {}) | {"SAGEMAKER_BATCH": "true"},
+            defaults={"MAX_CONTENT_LENGTH": str(payload << 20)} if payload else {},
+        )
+
+    def _transform(self, chain: Chain, objects: Iterator[SourceObject]) -> None:
+        """Send objects through a chain, and upload the response to each under its key with the suffix .out."""
+        job, s3 = self.job, self.platform.s3
+        target = self.record["TransformOutput"]["S3OutputPath"].rstrip("/")
+        source_file, response_file = chain.folder / "source", chain.folder / "response"
+        feeding = _feeding(self.record, chain)
+        for source in objects:
+            job.raise_if_stopping()
+            transfers.download_file(s3, source.bucket, source.key, source_file, job.raise_if_stopping)
+            try:
+                feeding.feed(chain, source_file, response_file, job.stopping.is_set)
+            except JobFailed as failure:
+                data_log = chain.log.of_container("data-log")
+                data_log.line(f"[sagemaker logs]: {source.bucket}/{source.key}: {str(failure).splitlines()[0]}")
+                data_log.deliver()
+                raise
+            transfers.upload_file(s3, response_file, f"{target}/{source.name}.out", job.raise_if_stopping)
+
+
+def _feeding(record: Record, chain: Chain) -> Feeding:
+    """How objects are sent: as the request says, else as the server's /execution-parameters say, else by default."""
+    proposed: dict[str, Any] = {}
+    try:
+        response = chain.request("GET", "/execution-parameters", PARAMETERS_SECONDS)
+    except NoResponse as error:
+        raise JobFailed(f"AlgorithmError: /execution-parameters: {error}") from None
+    if response.status == 200:
+        proposed = _execution_parameters(response.body)
+    source, target = record["TransformInput"], record["TransformOutput"]
+    strategy = str(record.get("BatchStrategy") or proposed.get("BatchStrategy", "MultiRecord"))
+    concurrent = record.get("MaxConcurrentTransforms") or proposed.get("MaxConcurrentTransforms", 1)
+    megabytes = record.get("MaxPayloadInMB") or proposed.get("MaxPayloadInMB", 6)
+    client = record.get("ModelClientConfig", {})
+    return Feeding(
+        split=source.get("SplitType", "None"),
+        strategy={"MULTI_RECORD": "MultiRecord", "SINGLE_RECORD": "SingleRecord"}.get(strategy, strategy),
+        megabytes=megabytes,
+        concurrent=max(min(concurrent, MOST_MEGABYTES // max(megabytes, 1)), 1),
+        assemble=target.get("AssembleWith", "None"),
+        content_type=source.get("ContentType", "application/octet-stream"),
+        accept=target.get("Accept", ""),
+        seconds=client.get("InvocationsTimeoutInSeconds", 600),
+        retries=client.get("InvocationsMaxRetries", 3),
+        compressed=source.get("CompressionType", "None") == "Gzip",
+        processing=DataProcessing.of(record),
+    )
+
+
+def _execution_parameters(body: bytes) -> dict[str, Any]:
+    """The parameters that a server proposes. Raises JobFailed if they are not what the API allows."""
+    try:
+        proposed = json.loads(body)
+        numbers = {name: proposed[name] for name in ("MaxConcurrentTransforms", "MaxPayloadInMB") if name in proposed}
+    except (ValueError, TypeError, RecursionError) as error:
+        raise JobFailed(f"AlgorithmError: /execution-parameters is not a JSON object: {error}") from None
+    if not isinstance(proposed, dict) or any(type(number) is not int or number < 0 for number in numbers.values()):
+        raise JobFailed(f"AlgorithmError: /execution-parameters is invalid: {str(proposed)[:200]}")
+    return proposed
