@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from recore.cli.common import FILE
-from recore.evaluation.text import plain
+from recore.failures.text import plain
 
 if TYPE_CHECKING:
     from recore.check.catalogue import CatalogueEntry

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recore.evaluation.data import IDS, read_header
-from recore.evaluation.text import plain
+from recore.failures.text import plain
 from recore.listing import count, list_names
 
 if TYPE_CHECKING:

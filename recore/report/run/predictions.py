@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from recore.evaluation.data import IDS, read_header
 from recore.evaluation.record import Record
 from recore.evaluation.scores import HELD_OUT
-from recore.evaluation.text import plain
+from recore.failures.text import plain
 from recore.listing import count
 from recore.report.page.content import Figure, PageFinding, Section, Table
 from recore.report.page.figures import ABOVE, BLUE, VERMILION, as_float32, every_kth, new_figure, short_name

@@ -1,5 +1,7 @@
 """How a job ends early."""
 
+from recore.failures.text import printable
+
 INTERRUPTED = "InternalServerError: The simulator ended before the job did"
 
 
@@ -16,8 +18,3 @@ class JobStopped(Exception):
 
 class JobTimedOut(JobStopped):
     """The job was stopped by its time limit; the message goes to its log."""
-
-
-def printable(text: str) -> str:
-    """Text of a stranger with a question mark for each character that is neither printable, nor a tab or a new line."""
-    return "".join(letter if letter.isprintable() or letter in "\t\n" else "?" for letter in text.replace("\r\n", "\n"))
