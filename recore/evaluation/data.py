@@ -2,14 +2,13 @@
 
 import csv
 import gzip
-import math
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from recore.distribution import PROGRAM
+from recore.schema import IDS, is_wavenumber
 
-IDS = ("SiteID", "DepthFrom", "DepthTo")
 LARGEST_HEADER = 4 << 20  # bytes
 
 
@@ -37,7 +36,7 @@ class DataFiles:
         if index in other_columns:  # the file was written without an index
             columns = [index, *columns]
         for column in columns:
-            if column not in IDS and not _is_number(column):
+            if column not in IDS and not is_wavenumber(column):
                 raise ValueError(
                     f"{self.private}: column {column[:40]!r} is neither an ID nor a wavenumber, and the submission "
                     "would see it: private data contain inputs only, and --actual names the file of their assays"
@@ -60,10 +59,3 @@ def read_header(path: Path) -> list[str]:
     if len(names) < 2 or len(line) == LARGEST_HEADER:
         raise ValueError(f"{path}: a header of an index and columns, separated by commas, is needed")
     return names
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from recore.evaluation.data import IDS, read_header
+from recore.evaluation.data import read_header
 from recore.evaluation.record import Record
 from recore.evaluation.scores import HELD_OUT
 from recore.failures.text import plain
@@ -27,6 +27,7 @@ from recore.report.statistics.prediction_errors import (
     prediction_errors,
     unit_of,
 )
+from recore.schema import IDS
 
 if TYPE_CHECKING:
     import pandas as pd
