@@ -77,7 +77,7 @@ def read_data(path: Path) -> SpectralData:
         problems.append(
             f"the first column must be the index, but its name is {plain(names[0], 40)!r}; it is read as the index"
         )
-    absent = [name for name in IDS if name not in places]
+    absent = [name for name in (HOLE, *DEPTHS) if name not in places]
     if absent:
         problems.append(f"{count(len(absent), 'missing column')}: {_list(absent)}")
     if not channels:

@@ -27,7 +27,7 @@ from recore.report.statistics.prediction_errors import (
     prediction_errors,
     unit_of,
 )
-from recore.schema import IDS
+from recore.schema import DEPTHS, HOLE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,7 +116,7 @@ def _measured(path: Path, targets: list[str]) -> tuple["pd.DataFrame", Floats]:
 
     names = read_header(path)
     places = {name: str(place) for place, name in reversed(list(enumerate(names))) if place}
-    ids = {"index": "0"} | {name: places[name] for name in IDS if name in places}
+    ids = {"index": "0"} | {name: places[name] for name in (HOLE, *DEPTHS) if name in places}
     assays = {name: places[name] for name in targets if name in places}
     types = dict.fromkeys(ids.values(), pa.string()) | dict.fromkeys(assays.values(), pa.float64())
     try:
