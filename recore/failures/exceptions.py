@@ -1,19 +1,20 @@
-"""Finds the exception in a program's output: its type, its message and its place in the submission.
+"""Finds the last exception in a program's output: its type, its message and its place in the submission.
 
-Handles all that Python prints for an uncaught exception: chains, groups, syntax errors, messages of several lines, and
-tracebacks that libraries put into a message. The text may be anything; each line is read once.
+Reads everything that Python prints for an uncaught exception: chains, groups, syntax errors, messages of several lines,
+and tracebacks that libraries put into a message. Any text can be read, and each line is read once.
 """
 
 import re
+from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
 LINE_LENGTH = 2000  # characters of a line that are read
-FRAMES = 200  # deepest frames of a traceback that are kept at least
+FRAMES = 200  # deepest frames of a traceback that are kept
 DEPTH = 10  # of nested groups
-# within these after an exception, a traceback without a place in the submission is part of its message
+# a traceback without a place in the submission that follows an exception within these lines is part of its message
 NESTED_LINES = 200
-# with --isolation off, each job has another folder in place of /opt, and in it each container of a model
+# with --isolation off, each job has a folder instead of /opt, and each container of a model one below it
 JOB_FOLDER = r"/job-[0-9a-f]{12}(?:/instance-\d+/container-\d+)?"
 # where the scripts of a job are
 JOB = re.compile(rf"(?:^/opt|{JOB_FOLDER})/ml/(?:code|model/code|processing/input/code)/(?P<name>.+)$")
@@ -47,13 +48,15 @@ class Frame:
 
 @dataclass
 class LoggedException:
-    """An exception as it was printed. message: its first line that is not empty. nested: the first exception of a
-    group, or the one in its message. following_lines: the number of lines after it.
+    """An exception as it was printed.
+
+    message: its first line that is not empty. frames: the deepest ones. nested: the first exception of a group, or the
+    one in the message. following_lines: how many lines with letters or digits follow it.
     """
 
     type: str = ""
     message: str = ""
-    frames: list[Frame] = field(default_factory=list)
+    frames: deque[Frame] = field(default_factory=lambda: deque(maxlen=FRAMES))
     nested: "LoggedException | None" = None
     following_lines: int = 0
 
@@ -65,7 +68,7 @@ class LoggedException:
     @property
     def place(self) -> Frame | None:
         """The deepest frame in the submission's files, of the nested exception if it has one."""
-        return next(reversed(self.places), None)
+        return self.places[-1] if self.places else None
 
     @property
     def innermost(self) -> "LoggedException":
@@ -85,7 +88,7 @@ class LoggedException:
 def find_exception(text: str, folder: Path | None = None) -> LoggedException | None:
     """The last exception in a program's output; of a chain, the last one with a place in the submission.
 
-    folder: of the submission's files, by default the folders that jobs have.
+    folder: of the submission's files; by default, the folders of jobs.
     """
     reader = _Reader(re.compile(rf"^{re.escape(str(folder.resolve()))}/(?P<name>.+)$") if folder else JOB)
     for line in text.split("\n"):
@@ -130,7 +133,8 @@ class _Reader:
             self._current.message = line.strip()
             self._message_pending = not self._current.message
         elif (frame := FRAME.match(line)) and not frame["function"]:
-            self._current, self._headless = LoggedException(frames=[self._frame(frame)]), True
+            self._current, self._headless = LoggedException(), True
+            self._current.frames.append(self._frame(frame))
         elif self._chain and any(map(str.isalnum, line)):
             self._chain[-1].following_lines += 1
 
@@ -138,8 +142,6 @@ class _Reader:
         """A line between an exception's header and its type."""
         if frame := FRAME.match(line):
             current.frames.append(self._frame(frame))
-            if len(current.frames) > 2 * FRAMES:
-                del current.frames[:FRAMES]
         elif line[:1] in ("", " ", "\t"):
             return
         elif (named := TYPE.match(line)) and (not self._headless or named["type"] in SYNTAX):

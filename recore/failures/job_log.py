@@ -49,12 +49,8 @@ def read_end(log: Path, size: int = LONG_TAIL) -> str:
 
 def script_lines(text: str) -> list[str]:
     """The lines of a log that the script itself wrote, judged by their form."""
-    lines = text.rstrip().split("\n")
-    starts = [number for number, line in enumerate(lines) if line == STARTS]
-    if starts:  # a blank line, the command and blank lines follow
-        lines = lines[starts[-1] + 1 :]
-        command = next((number for number, line in enumerate(lines) if line.strip()), len(lines))
-        lines = lines[command + 1 :]
+    _, starts, text = f"\n{text}\n".rpartition(f"\n{STARTS}\n")
+    lines = text.strip().split("\n")[1:] if starts else text.split("\n")  # without the command
     kept: list[str] = []
     failed = False  # whether the line before belongs to the toolkit's report of a failed script
     for line in lines:
