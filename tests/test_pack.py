@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from pipeline.test_submission import distributed
+from evaluation.test_submission import distributed
 from support.archives import content
 from support.checkout import ROOT
 from support.command import recore, recore_process
