@@ -22,12 +22,12 @@ class DataFiles:
 
     @property
     def files(self) -> dict[str, Path]:
-        """The files that there are, by name."""
+        """The files of this run, by name."""
         files = {"public": self.public, "private": self.private, "actual": self.actual}
         return {name: path for name, path in files.items() if path}
 
     def check(self) -> None:
-        """Raises ValueError or OSError where a file is invalid, or the private data contain more than inputs."""
+        """Raises ValueError or OSError if a file is invalid or the private data contain more than inputs."""
         if self.actual and not self.private:
             raise ValueError(f"{self.actual}: these assays need the private data that they belong to, --private")
         headers = {name: read_header(path) for name, path in self.files.items()}
@@ -44,7 +44,7 @@ class DataFiles:
 
 
 def read_header(path: Path) -> list[str]:
-    """The column names of a gzipped CSV. Raises ValueError or OSError where they cannot be read."""
+    """The column names of a gzipped CSV. Raises ValueError or OSError if they cannot be read."""
     try:
         with gzip.open(path, "rb") as file:
             line = file.readline(LARGEST_HEADER)

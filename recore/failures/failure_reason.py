@@ -7,14 +7,14 @@ from pathlib import Path
 from recore.failures.exceptions import JOB_FOLDER, LoggedException, find_exception
 from recore.failures.job_log import read_end, script_lines
 
-FOLLOWING_LINES = 20  # with more lines after an exception that the platform does not name, the job went on
-OUTSIDE = "InternalServerError"  # how the platform's reasons begin whose cause lies outside the job
-KINDS = ("AlgorithmError", "ClientError", OUTSIDE)  # how its reasons begin
+FOLLOWING_LINES = 20  # with more lines after an exception that the platform does not name, it was not the end
+OUTSIDE = "InternalServerError"  # the platform's reason begins with this if the cause lies outside the job
+KINDS = ("AlgorithmError", "ClientError", OUTSIDE)  # what its reasons begin with
 EXIT = re.compile(r",? exit code: (\d+)$")
 # how SageMaker's own images report the last lines of a script
 FRAMED = re.compile(r'ExecuteUserScriptError:\s+ExitCode (?P<code>\d+)\s+ErrorMessage "(?P<text>.*?)"\s+Command', re.S)
-LOG_ONLY = re.compile(r"see (?:the )?job logs", re.I)  # the platform knows no more than the log
-# causes other than an exception: one in the log is then not the reason
+LOG_ONLY = re.compile(r"see (?:the )?job logs", re.I)  # the platform refers to the log
+# causes that are not an exception: an exception in the log is then not the reason
 OTHER = re.compile(r"needed more memory|more processes than|requirements\.txt|ended by SIG|No space left on device")
 FOLDER = re.compile(rf"/\S*{JOB_FOLDER}/ml/")  # replaces /opt/ml/ in a job without isolation
 

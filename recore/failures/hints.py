@@ -68,7 +68,7 @@ def missing_module_hint(name: str, submission: Path, alone: bool = False, instal
     """
     top = name.partition(".")[0]
     local = _find_local(name, submission)
-    if top == "recore" and not local:  # an installed one can be imported here
+    if top == "recore" and not local:
         return "do without recore: nothing of it is uploaded, and the container does not have it."
     if alone and local:
         return f"preprocess.py runs without the submission's other files: move what it needs from {local} into it."

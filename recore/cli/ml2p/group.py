@@ -19,7 +19,7 @@ model_type = click.option("-m", "--model-type", help="The model, as the section 
 
 
 class ProjectGroup(click.Group):
-    """A group whose commands say in one line what is wrong with the project file, or what AWS has against a request."""
+    """A group whose commands report an invalid project file, or a request that AWS refused, in one line."""
 
     def invoke(self, ctx: click.Context) -> Any:
         from botocore.exceptions import BotoCoreError, ClientError
