@@ -5,12 +5,12 @@ and tracebacks that libraries put into a message. Any text can be read, and each
 """
 
 import re
-from collections import deque
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 LINE_LENGTH = 2000  # characters of a line that are read
-FRAMES = 200  # deepest frames of a traceback that are kept
+FRAMES = 1 << 17  # characters at the end of a traceback whose frames are kept
 DEPTH = 10  # of nested groups
 # a traceback without a place in the submission that follows an exception within these lines is part of its message
 NESTED_LINES = 200
@@ -19,17 +19,23 @@ JOB_FOLDER = r"/job-[0-9a-f]{12}(?:/instance-\d+/container-\d+)?"
 # where the scripts of a job are
 JOB = re.compile(rf"(?:^/opt|{JOB_FOLDER})/ml/(?:code|model/code|processing/input/code)/(?P<name>.+)$")
 
-HEADER = re.compile(r"(?:Exception Group )?Traceback \(most recent call last\)")
-FRAME = re.compile(r' +File "(?P<path>.+)", line (?P<line>\d{1,9})(?:, in (?P<function>.+))?$')
-TYPE = re.compile(r"(?P<type>[^\W\d][\w.<>]*)(?:(?P<colon>: ?)(?P<message>.*))?$")
+HEADER = r"(?:Exception Group )?Traceback \(most recent call last\).*\n"
+FRAME = re.compile(r'^ +File "(?P<path>.+)", line (?P<line>\d{1,9})(?:, in (?P<function>.+))?$', re.M)
 CHAINED = (
-    "During handling of the above exception, another exception occurred:",
-    "The above exception was the direct cause of the following exception:",
+    r"(?:During handling of the above exception, another exception occurred"
+    r"|The above exception was the direct cause of the following exception):$"
 )
-SYNTAX = ("SyntaxError", "IndentationError", "TabError")  # printed without a header
-GROUP = re.compile(r" +\+ Exception Group Traceback \(most recent call last\)")
-DIVIDER = re.compile(r" +\+(?:-\+)?-+ (?:\d+|\.\.\.) -+$")  # between the exceptions of a group
-MARGIN = re.compile(r" +[|+] ?")
+# the message is the first line that is not empty
+TYPE = rf"(?P<type>[^\W\d][\w.<>]*)(?::\s*(?P<message>(?!{HEADER}|{CHAINED}).*))?$"
+# Python prints these without a header
+SYNTAX = r' +File ".+", line \d+\n(?:[ \t].*\n){0,3}(?=(?:Syntax|Indentation|Tab)Error\b)'
+# between the exceptions of a group, of which only those that were raised have a header
+DIVIDER = r" +\+(?:-\+)?-+ (?:\d+|\.\.\.) -+\n"
+TRACEBACK = rf"{HEADER}(?:[ \t].*\n|\n)*+"
+MEMBER = re.compile(rf"^(?:(?:{DIVIDER})?{TRACEBACK}|{DIVIDER}){TYPE}", re.M)  # the group itself, too
+GROUP = rf"(?P<group> +\+ {HEADER}(?: +[|+].*(?:\n|\Z))*+)"
+EXCEPTION = re.compile(rf"^(?:{GROUP}|(?:{TRACEBACK}|{SYNTAX}){TYPE})", re.M)
+MARGIN = re.compile(r"^ +(?:\| ?|\+ )", re.M)
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ class LoggedException:
 
     type: str = ""
     message: str = ""
-    frames: deque[Frame] = field(default_factory=lambda: deque(maxlen=FRAMES))
+    frames: list[Frame] = field(default_factory=list)
     nested: "LoggedException | None" = None
     following_lines: int = 0
 
@@ -90,96 +96,51 @@ def find_exception(text: str, folder: Path | None = None) -> LoggedException | N
 
     folder: of the submission's files; by default, the folders of jobs.
     """
-    reader = _Reader(re.compile(rf"^{re.escape(str(folder.resolve()))}/(?P<name>.+)$") if folder else JOB)
-    for line in text.split("\n"):
-        reader.read(line[:LINE_LENGTH].rstrip("\r"))
-    return reader.last_exception()
-
-
-class _Reader:
-    """Reads a program's output line by line and keeps the last chain of exceptions."""
-
-    def __init__(self, submission: re.Pattern[str]):
-        self._submission = submission  # matches the paths of its files
-        self._chain: list[LoggedException] = []
-        self._current: LoggedException | None = None  # the one whose frames or message are being read
-        self._headless = False  # whether the current one has no header, which only a syntax error may lack
-        self._message_pending = False  # whether its message begins on a later line
-        self._chained = False  # whether a line said that the next exception belongs to the one before
-        self._in_group = False
-        self._in_members = False  # within the exceptions of the group
-
-    def read(self, line: str) -> None:
-        if GROUP.match(line):
-            self._in_members = self._in_group and self._in_members
-            self._in_group = True
-        elif self._in_group and not line.startswith(" "):
-            self._in_group = self._in_members = False
-        if self._in_group:
-            if DIVIDER.match(line):
-                self._in_members = True
-                self._current = LoggedException()
-                return
-            line = MARGIN.sub("", line, count=1)
-        if HEADER.match(line):
-            if not (self._in_members and self._current and not self._current.frames and not self._current.type):
-                self._current = LoggedException()
-            self._headless = self._message_pending = False
-        elif line.strip() in CHAINED:
-            self._chained = True
-        elif self._current is not None and not self._current.type:
-            self._read_traceback(self._current, line)
-        elif self._current is not None and self._message_pending:
-            self._current.message = line.strip()
-            self._message_pending = not self._current.message
-        elif (frame := FRAME.match(line)) and not frame["function"]:
-            self._current, self._headless = LoggedException(), True
-            self._current.frames.append(self._frame(frame))
-        elif self._chain and any(map(str.isalnum, line)):
-            self._chain[-1].following_lines += 1
-
-    def _read_traceback(self, current: LoggedException, line: str) -> None:
-        """A line between an exception's header and its type."""
-        if frame := FRAME.match(line):
-            current.frames.append(self._frame(frame))
-        elif line[:1] in ("", " ", "\t"):
-            return
-        elif (named := TYPE.match(line)) and (not self._headless or named["type"] in SYNTAX):
-            current.type = named["type"]
-            current.message = (named["message"] or "").strip()
-            self._message_pending = bool(named["colon"]) and not current.message
-            self._keep(current)
-        else:
-            self._current = None
-
-    def _keep(self, exception: LoggedException) -> None:
-        """Add an exception whose type is known to its chain."""
-        chained, self._chained = self._chained, False
-        last = self._chain[-1] if self._chain else None
-        if last and self._in_members:
-            group, depth = last, 0  # only the first exception of a group is kept
-            while group.nested:
-                group, depth = group.nested, depth + 1
-            if group is last or (group.type.endswith("ExceptionGroup") and depth < DEPTH):
-                group.nested = exception
-        elif last and not chained and not exception.place and last.place and last.following_lines < NESTED_LINES:
+    submission = re.compile(rf"^{re.escape(str(folder.resolve()))}/(?P<name>.+)$") if folder else JOB
+    text = "\n".join(line[:LINE_LENGTH].rstrip("\r") for line in text.split("\n"))
+    chain: list[LoggedException] = []
+    end = 0  # of the last exception
+    for match in EXCEPTION.finditer(text):
+        exception = _read_group(match["group"], submission) if match["group"] else _read_exception(match, submission)
+        if exception is None:
+            continue
+        between, end = text[end : match.start()], match.end()
+        last = chain[-1] if chain else None
+        if last and re.search(f"^{CHAINED}", between, re.M):
+            chain.append(exception)
+        elif last and last.place and not exception.place and _count_lines(between) < NESTED_LINES:
             last.nested = last.nested or exception
-            last.following_lines = 0
-        elif last and chained:
-            self._chain.append(exception)
         else:
-            self._chain = [exception]
+            chain = [exception]
+    if not chain:
+        return None
+    exception = next((exception for exception in reversed(chain) if exception.place), chain[-1])
+    exception.following_lines = _count_lines(text[end:])
+    return exception
 
-    def _frame(self, line: re.Match[str]) -> Frame:
-        within = self._submission.search(line["path"])
+
+def _read_exception(match: re.Match[str], submission: re.Pattern[str]) -> LoggedException:
+    """The exception of a match of EXCEPTION or MEMBER. submission: matches the paths of its files."""
+    exception = LoggedException(match["type"], (match["message"] or "").strip())
+    for frame in FRAME.finditer(match.string, max(match.start(), match.end() - FRAMES), match.end()):
+        within = submission.search(frame["path"])
         name = within["name"] if within and "site-packages/" not in within["name"] else ""
-        return Frame(line["path"], int(line["line"]), line["function"] or "", name)
+        exception.frames.append(Frame(frame["path"], int(frame["line"]), frame["function"] or "", name))
+    return exception
 
-    def last_exception(self) -> LoggedException | None:
-        """The exception that ended the program: of the last chain, the last one with a place in the submission."""
-        if not self._chain:
-            return None
-        placed = [exception for exception in self._chain if exception.place]
-        exception = placed[-1] if placed else self._chain[-1]
-        exception.following_lines = self._chain[-1].following_lines
-        return exception
+
+def _read_group(text: str, submission: re.Pattern[str]) -> LoggedException | None:
+    """A group of exceptions, with the first of them; if that is a group, with the first one of that, and so on."""
+    group = innermost = None
+    for match in islice(MEMBER.finditer(MARGIN.sub("", text)), DEPTH):
+        exception = _read_exception(match, submission)
+        if innermost is None:
+            group = innermost = exception
+        elif innermost is group or innermost.type.endswith("ExceptionGroup"):
+            innermost.nested = innermost = exception
+    return group
+
+
+def _count_lines(text: str) -> int:
+    """The number of lines with letters or digits."""
+    return sum(any(map(str.isalnum, line)) for line in text.split("\n"))
