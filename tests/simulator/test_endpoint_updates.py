@@ -16,7 +16,7 @@ from support.job_traces import wait_until
 from support.simulator_client import Client
 
 from recore.simulator.compute.serving import endpoint_instance
-from recore.simulator.orchestration.endpoints import hosting
+from recore.simulator.orchestration.endpoints import endpoint_work
 from recore.simulator.orchestration.endpoints.blue_green import BlueGreen
 
 
@@ -216,7 +216,7 @@ SLOW = "import time\ntime.sleep(1)\n" + NAMED.format(name="slow")
 def test_a_deployment_that_takes_too_long_is_rolled_back(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
     """MaximumExecutionTimeoutInSeconds is at least ten minutes: here it is shorter."""
     name = endpoints.create(endpoints.config(variant(endpoints.named("good"))))
-    monkeypatch.setattr(hosting, "read_deployment_config", lambda _: BlueGreen(longest=0.3))
+    monkeypatch.setattr(endpoint_work, "read_deployment_config", lambda _: BlueGreen(longest=0.3))
     slow = endpoints.config(variant(endpoints.model(SLOW)))
     endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=slow)
     described = endpoints.settle(name)

@@ -13,7 +13,7 @@ from support.crowd import MODEL_ERROR, Crowd
 from support.endpoints import NAMED, Endpoints, variant
 from support.simulator_client import numbers
 
-from recore.simulator.orchestration.endpoints import hosting
+from recore.simulator.orchestration.endpoints import endpoint_work
 from recore.simulator.orchestration.endpoints.blue_green import BlueGreen, read_deployment_config
 from recore.simulator.orchestration.endpoints.update_watch import UpdateWatch
 
@@ -68,7 +68,7 @@ class Gate:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
         self._opened = threading.Semaphore(0)
-        monkeypatch.setattr(hosting, "read_deployment_config", self._read)
+        monkeypatch.setattr(endpoint_work, "read_deployment_config", self._read)
 
     def open(self) -> None:
         self._opened.release()
@@ -249,7 +249,7 @@ def test_the_time_of_an_update(
             super().__init__(*arguments)
             watches.append(self)
 
-    monkeypatch.setattr(hosting, "UpdateWatch", Kept)
+    monkeypatch.setattr(endpoint_work, "UpdateWatch", Kept)
     update(endpoints, serving, new, canary(interval=200, MaximumExecutionTimeoutInSeconds=600))
     wait_for_step(endpoints, serving, 25)
     with Crowd(endpoints, serving, CLIENTS).invoking() as crowd:

@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from support.pipelines import Pipelines, condition, equals, fail, get, model, step
 from support.simulator_client import IMAGE, Client
 
-from recore.simulator.orchestration.pipelines.execution_run import ExecutionRun
-from recore.simulator.orchestration.pipelines.step_records import StepRecords
+from recore.simulator.orchestration.pipelines.execution_records import StepRecords
+from recore.simulator.orchestration.pipelines.execution_work import ExecutionWork
 from recore.simulator.orchestration.pipelines.step_work import StepWork
 from recore.simulator.server import BUCKET, ROLE_ARN
 
@@ -166,10 +166,10 @@ def test_an_error_that_nobody_expects_fails_its_step_alone(
 ) -> None:
     describe = StepWork.describe
 
-    def broken(self: StepWork, step: Any, *arguments: Any) -> Any:
-        if step.name == "Broken":
+    def broken(self: StepWork, step_type: Any, name: str, *arguments: Any) -> Any:
+        if "-Broken-" in name:
             raise RuntimeError("broken")
-        return describe(self, step, *arguments)
+        return describe(self, step_type, name, *arguments)
 
     monkeypatch.setattr(StepWork, "describe", broken)
     steps = [pipelines.processing("Broken", "pass"), pipelines.processing("Sound", "pass"), model("After", "Sound")]
@@ -184,7 +184,7 @@ def test_an_error_of_the_execution_itself_stops_its_jobs(pipelines: Pipelines, m
     execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", SLEEPS)))
     job = pipelines.wait_for(execution, "Sleeps")["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
     with monkeypatch.context() as patch:
-        patch.setattr(ExecutionRun, "_start_ready", lambda *_: 1 / 0)
+        patch.setattr(ExecutionWork, "_start_ready", lambda *_: 1 / 0)
         described = pipelines.wait(execution)
     assert described["PipelineExecutionStatus"] == "Failed"
     assert "ZeroDivisionError" in described["FailureReason"]

@@ -1,9 +1,9 @@
 """Endpoints: models that answer invocations, and go on to while they are updated."""
 
 from collections.abc import Callable
+from functools import partial
 
 from recore.simulator.compute.jobs.platform import Platform
-from recore.simulator.compute.jobs.queue import Job
 from recore.simulator.compute.serving.data_capture import describe as describe_capture
 from recore.simulator.compute.serving.invocation import Invoker
 from recore.simulator.orchestration.endpoints.blue_green import read_deployment_config
@@ -17,8 +17,10 @@ from recore.simulator.orchestration.endpoints.deployment import (
     rescaled,
     retaining,
 )
+from recore.simulator.orchestration.endpoints.endpoint_work import EndpointWork, resume_serving
 from recore.simulator.orchestration.endpoints.hosting import Hosting
 from recore.simulator.orchestration.endpoints.update_watch import alarm_definitions
+from recore.simulator.orchestration.runner import begin
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.resource import Resource
 from recore.simulator.state.records import Record, now
@@ -40,7 +42,15 @@ class Endpoints(Resource):
 
     def resume(self) -> None:
         for record in self.store.all(self.kind):
-            self._hosting.resume(record)
+            if record["EndpointStatus"] == "Failed":
+                continue
+            if record["EndpointStatus"] not in ("Creating", "Deleting"):
+                members = resume_serving(self._hosting, record)
+                self.store.update(self.kind, record["EndpointName"], LastModifiedTime=now(), **members)
+            self.begin_work(record["EndpointName"])
+
+    def begin_work(self, key: str) -> None:
+        begin(self.platform, self.kind, key, partial(EndpointWork, self._hosting))
 
     def CreateEndpoint(self, request: Record) -> Record:
         config = request.pop("DeploymentConfig", None)
@@ -52,7 +62,7 @@ class Endpoints(Resource):
             members: Record = {"EndpointStatus": "Creating", "Deployment": None, "Pending": pending, "Rescaling": False}
             self._check_capacity(request | members)
             arn = self.add(request, **members, LastDeploymentConfig=config)
-        self._hosting.begin(request["EndpointName"], self._hosting.deploy)
+        self.begin_work(request["EndpointName"])
         return {"EndpointArn": arn}
 
     def described(self, record: Record) -> Record:
@@ -89,17 +99,17 @@ class Endpoints(Resource):
             alarms = alarm_definitions(policy.alarms)
             return {"Pending": deployment, "Rescaling": False, "LastDeploymentConfig": config, "Alarms": alarms}
 
-        return self._update("UpdateEndpoint", request, change, self._hosting.deploy)
+        return self._update("UpdateEndpoint", request, change)
 
     def UpdateEndpointWeightsAndCapacities(self, request: Record) -> Record:
         def change(record: Record) -> Record:
             return {"Pending": rescaled(record["Deployment"], request), "Rescaling": True}
 
-        return self._update("UpdateEndpointWeightsAndCapacities", request, change, self._hosting.rescale)
+        return self._update("UpdateEndpointWeightsAndCapacities", request, change)
 
     def DeleteEndpoint(self, request: Record) -> Record:
         record = self._enter("DeleteEndpoint", request, ("InService", "Failed"), lambda _: {}, "Deleting")
-        self._hosting.begin(record["EndpointName"], self._hosting.delete)
+        self.begin_work(record["EndpointName"])
         return {}
 
     def InvokeEndpoint(self, request: Record) -> Record:
@@ -108,13 +118,7 @@ class Endpoints(Resource):
     def InvokeEndpointWithResponseStream(self, request: Record) -> Record:
         return self._invoker.invoke(request)
 
-    def _update(
-        self,
-        operation: str,
-        request: Record,
-        change: Callable[[Record], Record],
-        work: Callable[[Record, Job], None],
-    ) -> Record:
+    def _update(self, operation: str, request: Record, change: Callable[[Record], Record]) -> Record:
         """Set what is pending for an endpoint in service, and begin the work on it."""
 
         def pending(record: Record) -> Record:
@@ -123,7 +127,7 @@ class Endpoints(Resource):
             return members
 
         record = self._enter(operation, request, ("InService",), pending, "Updating")
-        self._hosting.begin(record["EndpointName"], work)
+        self.begin_work(record["EndpointName"])
         return {"EndpointArn": record["EndpointArn"]}
 
     def _enter(

@@ -8,15 +8,20 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from recore.simulator.orchestration.pipelines.definition import read_definition
 from recore.simulator.orchestration.pipelines.document import LARGEST
+from recore.simulator.orchestration.pipelines.execution_records import (
+    DEFINITION,
+    EXECUTED_DEFINITION,
+    EXECUTION,
+    StepRecords,
+)
 from recore.simulator.orchestration.pipelines.problems import DefinitionError
 from recore.simulator.orchestration.pipelines.step_cache import cache_kind
-from recore.simulator.orchestration.pipelines.step_records import StepRecords
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.client_token import once
 from recore.simulator.resources.resource import Filter, Resource, refuse_others
 from recore.simulator.state.records import Record, now
 
-DEFINITION, LOCATION = "PipelineDefinition", "PipelineDefinitionS3Location"
+LOCATION = "PipelineDefinitionS3Location"
 CHANGED = {"PipelineDisplayName", "PipelineDescription", "RoleArn", "ParallelismConfiguration"}
 READING = threading.BoundedSemaphore(20)  # definitions on S3 at a time: each takes the thread of a second request
 MEMBERS = CHANGED | {"PipelineName", DEFINITION, LOCATION, "ClientRequestToken", "Tags"}
@@ -80,16 +85,16 @@ class Pipelines(Resource):
         with self.store.transaction():  # no execution may start meanwhile
             pipeline = self.find("DeletePipeline", request)
             name = pipeline["PipelineName"]
-            executions = [record for record in self.store.all("PipelineExecution") if record["PipelineName"] == name]
+            executions = [record for record in self.store.all(EXECUTION) if record["PipelineName"] == name]
             for execution in executions:
                 if execution["PipelineExecutionStatus"] in ("Executing", "Stopping"):
                     message = f"Cannot delete pipeline '{name}': {execution['PipelineExecutionArn']} runs"
                     raise self.error("DeletePipeline", "ConflictException", message)
             for execution in executions:
                 StepRecords(self.store, execution["Key"]).delete_all()
-                self.store.delete("PipelineExecutionDefinition", execution["Key"])
+                self.store.delete(EXECUTED_DEFINITION, execution["Key"])
                 self.store.delete("Tags", execution["PipelineExecutionArn"])
-                self.store.delete("PipelineExecution", execution["Key"])
+                self.store.delete(EXECUTION, execution["Key"])
             for entry in self.store.all(cache_kind(name)):
                 self.store.delete(cache_kind(name), entry["Key"])
             self.store.delete(DEFINITION, name)

@@ -1,7 +1,6 @@
 """Executions of pipelines: started, stopped, retried, described with their steps, and resumed after a restart."""
 
 import contextlib
-import logging
 import operator
 import secrets
 import string
@@ -9,29 +8,22 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import ClassVar
 
-from recore.simulator.compute.jobs.failure import JobStopped
-from recore.simulator.compute.jobs.queue import Job
 from recore.simulator.orchestration.pipelines.definition import PipelineDefinition, read_definition
-from recore.simulator.orchestration.pipelines.execution_run import LONGEST_REASON, ExecutionRun
+from recore.simulator.orchestration.pipelines.execution_records import DEFINITION, EXECUTED_DEFINITION, StepRecords
+from recore.simulator.orchestration.pipelines.execution_work import ExecutionWork
 from recore.simulator.orchestration.pipelines.expressions import parse
 from recore.simulator.orchestration.pipelines.parameters import as_text, parameter_values
 from recore.simulator.orchestration.pipelines.problems import DefinitionError
 from recore.simulator.orchestration.pipelines.step_context import StepContext
-from recore.simulator.orchestration.pipelines.step_records import StepRecords
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.client_token import once
 from recore.simulator.resources.paging import page
-from recore.simulator.resources.pipeline import DEFINITION
 from recore.simulator.resources.resource import Filter, Resource, not_found, refuse_others
 from recore.simulator.state.records import Record, now
 
-logger = logging.getLogger(__name__)
-
-TEXTS = "PipelineExecutionDefinition"  # the kind of the records of the definitions of executions
 DESCRIBED = {"PipelineExecutionDisplayName", "PipelineExecutionDescription", "ParallelismConfiguration"}
 STARTED = DESCRIBED | {"PipelineName", "PipelineParameters", "ClientRequestToken", "RoleArn"}
 MOST_RUNNING = 200
-RETRY = 1.0  # seconds before a change that could not be written is tried again
 ID_LENGTH, ALPHABET = 12, string.ascii_lowercase + string.digits
 Read = Callable[[str], PipelineDefinition]
 Act = Callable[[list[str], Read, Record], Record]  # the first one gets the keys of executions that are to run
@@ -46,6 +38,7 @@ class PipelineExecutions(Resource):
     verbs = ("Describe",)
     newest_first = True
     runs = True
+    work = ExecutionWork
     running = ("Executing", "Stopping")
     filters: ClassVar[dict[str, Filter]] = {
         "PipelineName": ("PipelineName", operator.eq),
@@ -53,11 +46,6 @@ class PipelineExecutions(Resource):
         "CreatedBefore": ("CreationTime", operator.lt),
     }
     orders: ClassVar[dict[str, str]] = {"PipelineExecutionArn": "PipelineExecutionArn"}
-
-    def resume(self) -> None:
-        for record in self.store.all(self.kind):
-            if record["PipelineExecutionStatus"] in self.running:
-                self._begin(record["Key"])
 
     def StartPipelineExecution(self, request: Record) -> Record:
         refuse_others(request, STARTED, "StartPipelineExecution")
@@ -71,7 +59,9 @@ class PipelineExecutions(Resource):
         return super().stop(operation, request) | {"PipelineExecutionArn": self.arn(self.key(request))}
 
     def RetryPipelineExecution(self, request: Record) -> Record:
-        return self._begun("RetryPipelineExecution", request, self.store.get(TEXTS, self.key(request)), self._retry)
+        return self._begun(
+            "RetryPipelineExecution", request, self.store.get(EXECUTED_DEFINITION, self.key(request)), self._retry
+        )
 
     def _begun(self, operation: str, request: Record, text: Record | None, act: Act) -> Record:
         """Carry out a request that lets an execution run. text: the record of its definition.
@@ -85,7 +75,7 @@ class PipelineExecutions(Resource):
                 read(text[DEFINITION])
         answer = once(self, operation, request, partial(act, begun, read))
         for key in begun:
-            self._begin(key)
+            self.begin_work(key)
         return answer
 
     def UpdatePipelineExecution(self, request: Record) -> Record:
@@ -98,7 +88,9 @@ class PipelineExecutions(Resource):
     def DescribePipelineDefinitionForExecution(self, request: Record) -> Record:
         with self.store.transaction():
             execution = self.find("DescribePipelineDefinitionForExecution", request)
-            return {"CreationTime": execution["CreationTime"]} | (self.store.get(TEXTS, execution["Key"]) or {})
+            return {"CreationTime": execution["CreationTime"]} | (
+                self.store.get(EXECUTED_DEFINITION, execution["Key"]) or {}
+            )
 
     def ListPipelineExecutions(self, request: Record) -> Record:
         pipeline = self._pipeline("ListPipelineExecutions", request)
@@ -153,7 +145,7 @@ class PipelineExecutions(Resource):
         arn = self.add(members, key, PipelineExecutionStatus="Executing", CreatedBy={}, LastModifiedBy={})
         if definition.experiment:
             self.store.update(self.kind, key, PipelineExperimentConfig=self._experiment(key, definition))
-        self.store.add(TEXTS, key, {DEFINITION: text})
+        self.store.add(EXECUTED_DEFINITION, key, {DEFINITION: text})
         self.store.update("Pipeline", name, LastRunTime=now(), LastExecutionTime=now())
         begun.append(key)
         return {"PipelineExecutionArn": arn}
@@ -181,7 +173,7 @@ class PipelineExecutions(Resource):
             message = f"The execution is in status {status}: one that failed or was stopped can be retried"
             raise ServiceError("ValidationException", message)
         self._check_number("RetryPipelineExecution")
-        text = (self.store.get(TEXTS, key) or {})[DEFINITION]
+        text = (self.store.get(EXECUTED_DEFINITION, key) or {})[DEFINITION]
         self._run_again(StepRecords(self.store, key), read(text))
         members = {"PipelineExecutionStatus": "Executing", "FailureReason": None, "LastModifiedTime": now()}
         members |= {name: request[name] for name in DESCRIBED if name in request}
@@ -208,45 +200,3 @@ class PipelineExecutions(Resource):
         if count >= MOST_RUNNING:
             message = f"At most {MOST_RUNNING} executions run at a time"
             raise self.error(operation, "ResourceLimitExceeded", message)
-
-    def _begin(self, key: str) -> None:
-        """Run an execution in a thread of its own."""
-        try:
-            self.platform.jobs.submit(f"{self.arn(key)}/{secrets.token_hex(4)}", partial(self._work, key), False)
-        except RuntimeError as error:  # no thread can be started
-            self._end_badly(key, error)
-
-    def _work(self, key: str, job: Job) -> None:
-        """Carry out an execution until it ends, or the simulator does."""
-        while not job.stopping.is_set():
-            try:
-                self._carry_out(key, job)
-                return
-            except OSError as error:  # no change may be lost while the disk is full
-                logger.warning("%s", error)
-                job.stopping.wait(RETRY)
-
-    def _carry_out(self, key: str, job: Job) -> None:
-        """Raises OSError where a change could not be written: what was written before is kept."""
-        execution, text = self.store.get(self.kind, key), self.store.get(TEXTS, key)
-        if execution is None or text is None:
-            return
-        run = None
-        try:
-            run = ExecutionRun(self.platform, execution, self._read(text[DEFINITION]), job)
-            run.run()
-        except JobStopped:  # the simulator ends, and the next one goes on
-            return
-        except OSError:
-            raise
-        except Exception as error:
-            if not job.stopping.is_set():
-                logger.exception("%s %s", self.kind, key)
-                self._end_badly(key, error, run)
-
-    def _end_badly(self, key: str, error: Exception, run: ExecutionRun | None = None) -> None:
-        reason = f"InternalServerError: {error!r}"[:LONGEST_REASON]
-        if run:
-            run.give_up(reason)
-        members = {"PipelineExecutionStatus": "Failed", "FailureReason": reason, "LastModifiedTime": now()}
-        self.store.update(self.kind, key, **members)

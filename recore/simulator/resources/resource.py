@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from botocore.model import Shape
 
 from recore.simulator.compute.jobs.platform import Platform
+from recore.simulator.orchestration.runner import Work, begin
 from recore.simulator.protocol.account import arn
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.protocol.service_model import operation_model, sagemaker_model
@@ -31,8 +32,8 @@ class Resource:
     arn_type: what stands in the ARN before a record's key. verbs: of Describe, List, Stop and Delete, those that are
     answered in the common way. filters: members of List's request, besides the common ones; orders: values of its
     SortBy, each with the record's member. newest_first: how List sorts by default. runs: whether a resource does
-    something here, or is only recorded. running: statuses of one that has not ended. title: what the kind is called, if
-    it is not the arn_type.
+    something here, or is only recorded. work: of a kind whose resources wait for others in the background. running:
+    statuses of one that has not ended. title: what the kind is called, if it is not the arn_type.
     """
 
     kind: ClassVar[str]
@@ -43,13 +44,23 @@ class Resource:
     orders: ClassVar[dict[str, str]] = {}
     newest_first: ClassVar[bool] = False
     runs: ClassVar[bool] = False
+    work: ClassVar[type[Work] | None] = None
     running: ClassVar[tuple[str, ...]] = ("InProgress", "Stopping")
 
     def __init__(self, platform: Platform):
         self.platform, self.store = platform, platform.store
 
     def resume(self) -> None:
-        """Go on with what an earlier simulator left in the records: called once, before any request is answered."""
+        """Continue what an earlier simulator left in the records. Called once, before any request is answered."""
+        if self.work:
+            for key, record in self.store.items(self.kind):
+                if record[f"{self.kind}Status"] in self.running:
+                    self.begin_work(key)
+
+    def begin_work(self, key: str) -> None:
+        """Begin the work of a resource of a kind that waits for others, which goes on after a restart."""
+        if self.work:
+            begin(self.platform, self.kind, key, self.work)
 
     @classmethod
     def operations(cls) -> list[str]:

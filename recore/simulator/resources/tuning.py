@@ -1,21 +1,18 @@
 """Hyperparameter tuning jobs: training jobs with values that a search chooses, until the best one is found."""
 
-import logging
 import secrets
 import uuid
-from functools import partial
 
-from recore.simulator.compute.jobs.queue import Job
-from recore.simulator.orchestration.tuning.request import check_request, described_definitions, read_definitions
+from recore.simulator.orchestration.tuning.definitions import read_definitions
 from recore.simulator.orchestration.tuning.trials import KIND, Trial, best, completion_details, counters, trials_of
+from recore.simulator.orchestration.tuning.tuning_work import TuningWork
 from recore.simulator.orchestration.tuning.warm_start import check_warm_start, comparable_trials
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.paging import Place, page, sortable
 from recore.simulator.resources.resource import Resource
 from recore.simulator.resources.training import distributed
+from recore.simulator.resources.tuning_request import check_request, described_definitions
 from recore.simulator.state.records import Record, now
-
-logger = logging.getLogger(__name__)
 
 
 class TuningJobs(Resource):
@@ -25,12 +22,7 @@ class TuningJobs(Resource):
     arn_type = "hyper-parameter-tuning-job"
     verbs = ("Describe", "List", "Stop", "Delete")
     runs = True
-
-    def resume(self) -> None:
-        """Go on with the tuning jobs of an earlier simulator."""
-        for record in self.store.all(self.kind):
-            if record[f"{self.kind}Status"] in self.running:
-                self._begin(record[f"{self.kind}Name"])
+    work = TuningWork
 
     def CreateHyperParameterTuningJob(self, request: Record) -> Record:
         check_request(request)
@@ -45,7 +37,7 @@ class TuningJobs(Resource):
             Seed=request["HyperParameterTuningJobConfig"].get("RandomSeed", secrets.randbits(31)),
             TuningId=uuid.uuid4().hex,
         )
-        self._begin(request[f"{self.kind}Name"])
+        self.begin_work(request[f"{self.kind}Name"])
         return {f"{self.kind}Arn": arn}
 
     def ListTrainingJobsForHyperParameterTuningJob(self, request: Record) -> Record:
@@ -89,28 +81,6 @@ class TuningJobs(Resource):
                 message = f"The tuning job is in status {status}: stop it before it is deleted"
                 raise ServiceError("ValidationException", message)
             return super().delete(operation, request)
-
-    def _begin(self, name: str) -> None:
-        try:
-            self.platform.jobs.submit(f"{self.arn(name)}/{uuid.uuid4()}", partial(self._work, name), computes=False)
-        except RuntimeError as error:  # no thread can be started
-            self._end_badly(name, error)
-
-    def _work(self, name: str, job: Job) -> None:
-        try:
-            from recore.simulator.orchestration.tuning.tuning_work import (
-                TuningWork,  # Optuna takes most of a second to import
-            )
-        except (ImportError, OSError) as error:
-            logger.exception("tuning job %s", name)
-            self._end_badly(name, error)
-            return
-        TuningWork.run(self.platform, name, job)
-
-    def _end_badly(self, name: str, error: Exception) -> None:
-        time, reason = now(), f"InternalServerError: {error!r}"[:1024]
-        times = {"HyperParameterTuningEndTime": time, "LastModifiedTime": time}
-        self.store.update(self.kind, name, HyperParameterTuningJobStatus="Failed", FailureReason=reason, **times)
 
 
 def _place(trial: Trial, by: str) -> Place:

@@ -70,6 +70,11 @@ class Store:
         rows = self._database.read("SELECT record FROM records WHERE kind = ? ORDER BY position", kind)
         return [from_json(text) for (text,) in rows]
 
+    def items(self, kind: str) -> list[tuple[str, Record]]:
+        """The keys and records of a kind in the order in which they were added."""
+        rows = self._database.read("SELECT key, record FROM records WHERE kind = ? ORDER BY position", kind)
+        return [(key, from_json(text)) for key, text in rows]
+
     def delete(self, kind: str, key: str) -> bool:
         """Delete a record; False if it does not exist."""
         with self._database.transaction() as connection:

@@ -1,12 +1,20 @@
 """How a job ends early."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from recore.failures.text import printable
 
 INTERRUPTED = "InternalServerError: The simulator ended before the job did"
 
 
+def was_interrupted(job: Mapping[str, Any]) -> bool:
+    """Whether a job, by its record, was in progress when an earlier simulator ended. It can then be repeated."""
+    return job.get("FailureReason") == INTERRUPTED
+
+
 class JobFailed(Exception):
-    """The job failed; the message becomes its FailureReason, in which nothing can direct a terminal."""
+    """The job failed; its printable message becomes the FailureReason."""
 
     def __init__(self, reason: str = ""):
         super().__init__(printable(reason))

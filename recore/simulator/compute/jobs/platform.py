@@ -1,6 +1,5 @@
 """What jobs and models' servers share: records, the queue, clients of the simulator, and how jobs are isolated."""
 
-import datetime
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +21,7 @@ class Platform:
     client: makes a boto3 client, of the service named, that talks to this simulator; resources that create other
     resources use it. isolation: of jobs. folder: of the simulator's files. sockets: a folder with a short path, for the
     sockets of models' servers. operations: those of the API that are answered here. observed: metrics and values of the
-    training jobs that a tuning job follows, by name. begun: when the simulator did. network: what jobs need to call
+    training jobs that a tuning job follows, by name. network: what jobs need to call
     the simulator, if they may.
     """
 
@@ -39,7 +38,6 @@ class Platform:
         sockets: Path,
     ):
         self.store, self.jobs, self.client, self.isolation, self.sockets = store, jobs, client, isolation, sockets
-        self.begun = datetime.datetime.now(datetime.UTC)
         self.observed: dict[str, list[tuple[str, float]]] = {}
         self._installer = PackageInstaller(folder / "libraries", isolation)
 

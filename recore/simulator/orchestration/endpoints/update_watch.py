@@ -5,8 +5,8 @@ import time
 from collections.abc import Sequence
 
 from recore.simulator.cloudwatch import alarms
-from recore.simulator.compute.jobs.failure import JobFailed, JobStopped
-from recore.simulator.compute.jobs.queue import Job
+from recore.simulator.compute.jobs.failure import JobFailed
+from recore.simulator.orchestration.runner import Work
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.state.records import Record
 
@@ -31,19 +31,13 @@ class UpdateWatch:
             if state.value == "ALARM":
                 raise JobFailed(f"The CloudWatch alarm {name} is in ALARM: {state.reason}")
 
-    def wait(self, job: Job, seconds: float) -> None:
+    def wait(self, work: Work, seconds: float) -> None:
         """Wait, and check all the time, also at the end. Raises JobFailed, and JobStopped when the simulator ends."""
         end = time.monotonic() + seconds
         self.check()
         while (left := end - time.monotonic()) > 0:
-            wait(job, min(left, PERIOD))
+            work.wait(min(left, PERIOD))
             self.check()
-
-
-def wait(job: Job, seconds: float) -> None:
-    """Wait while invocations go on. Raises JobStopped when the simulator ends."""
-    if job.stopping.wait(seconds):
-        raise JobStopped
 
 
 def alarm_definitions(names: Sequence[str]) -> list[Record]:

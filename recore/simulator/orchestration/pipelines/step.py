@@ -46,6 +46,13 @@ class PipelineStep:
     needs: dict[str, frozenset[str]] = field(default_factory=dict)
 
     @property
+    def request_type(self) -> RequestStepType:
+        """The type of a step that creates a resource. Raises TypeError for another one."""
+        if not isinstance(self.type, RequestStepType):
+            raise TypeError(f"step {self.name} creates no resource")
+        return self.type
+
+    @property
     def type_name(self) -> str:
         return self.type.name
 

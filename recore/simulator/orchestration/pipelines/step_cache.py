@@ -10,7 +10,6 @@ from recore.simulator.compute.jobs.platform import Platform
 from recore.simulator.orchestration.pipelines.cache_key import cache_key
 from recore.simulator.orchestration.pipelines.s3_content import content, objects
 from recore.simulator.orchestration.pipelines.step import PipelineStep
-from recore.simulator.orchestration.pipelines.step_types.step_type import RequestStepType
 from recore.simulator.state.records import Record, now
 
 # members of a model that do not change what it answers
@@ -31,14 +30,13 @@ class StepCache:
 
     def key(self, step: PipelineStep, request: Record) -> str:
         """The key of a step's result, of the request that it makes."""
-        assert isinstance(step.type, RequestStepType)  # noqa: S101 - no other step can be cached
         described = dict(request)
         if model := self._store.get("Model", request.get("ModelName", "")):  # its name differs in each execution
             described["ModelName"] = {name: value for name, value in model.items() if name not in OF_A_MODEL}
         source = request.get("TransformInput", {}).get("DataSource", {}).get("S3DataSource", {})
         if source.get("S3DataType") == "ManifestFile":
             described["Named"] = self._named(source)
-        digest = cache_key(described, step.type.uncached, self._content)
+        digest = cache_key(described, step.request_type.uncached, self._content)
         return f"{step.name}/{step.type.name}/{digest}"
 
     def _named(self, source: Record) -> list[Any]:
@@ -62,8 +60,7 @@ class StepCache:
 
     def keep(self, step: PipelineStep, key: str, execution: str, properties: Any, metadata: Record) -> None:
         """Keep the result of a step that succeeded."""
-        assert isinstance(step.type, RequestStepType)  # noqa: S101 - no other step can be cached
-        present = {uri: self._results(uri) for uri in step.type.outputs(properties)}
+        present = {uri: self._results(uri) for uri in step.request_type.outputs(properties)}
         entry = {
             "Key": key,
             "Time": now(),

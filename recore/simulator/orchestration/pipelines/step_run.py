@@ -12,13 +12,13 @@ from recore.simulator.compute.jobs.queue import Job
 from recore.simulator.orchestration.pipelines.arguments import resolve
 from recore.simulator.orchestration.pipelines.conditions import holds
 from recore.simulator.orchestration.pipelines.definition import PipelineDefinition
+from recore.simulator.orchestration.pipelines.execution_records import StepRecords
 from recore.simulator.orchestration.pipelines.expressions import parse
 from recore.simulator.orchestration.pipelines.parameters import as_text
 from recore.simulator.orchestration.pipelines.problems import StepFailure
 from recore.simulator.orchestration.pipelines.step import PipelineStep
 from recore.simulator.orchestration.pipelines.step_cache import StepCache
 from recore.simulator.orchestration.pipelines.step_context import StepContext
-from recore.simulator.orchestration.pipelines.step_records import StepRecords
 from recore.simulator.orchestration.pipelines.step_types.condition import ConditionStepType
 from recore.simulator.orchestration.pipelines.step_types.fail import FailStepType
 from recore.simulator.orchestration.pipelines.step_types.step_type import RequestStepType
@@ -77,13 +77,13 @@ class StepRun:
                 self._decide(step)
             elif isinstance(step.type, FailStepType):
                 self._fail_execution(step)
-            elif isinstance(step.type, RequestStepType):
-                self._create(step, step.type)
+            else:
+                self._create(step, step.request_type)
 
     def look(self, step: PipelineStep) -> None:
         """End an attempt if its job has ended."""
         with self._or_fail(step):
-            if self._work.ended(step, self._known[step.name]["Job"]):
+            if self._work.ended(step.request_type, self._known[step.name]["Job"]):
                 self._finish(step)
 
     @contextlib.contextmanager
@@ -107,19 +107,19 @@ class StepRun:
     def interrupted(self, step: PipelineStep) -> bool:
         """Whether a job ended with an earlier simulator."""
         name = self._known[step.name].get("Job")
-        return name is not None and isinstance(step.type, RequestStepType) and self._work.interrupted(step, name)
+        return name is not None and self._work.interrupted(step.request_type, name)
 
     def adopt(self, step: PipelineStep) -> None:
         """Record that the job of an attempt runs, if its creation was not recorded: then it can be stopped."""
         name = self._known[step.name].get("Job")
-        if name and isinstance(step.type, RequestStepType) and (arn := self._work.created(step, name)):
+        if name and (arn := self._work.created(step.request_type, name)):
             self.put(step, StepStatus="Executing", Metadata={step.type.metadata: {"Arn": arn}})
 
     def _finish(self, step: PipelineStep) -> None:
         """The step has succeeded. Raises StepFailure where its properties cannot be read."""
         record = self._known[step.name]
         [created] = record["Metadata"].values()
-        properties = self._work.describe(step, record["Job"], created["Arn"])
+        properties = self._work.describe(step.request_type, record["Job"], created["Arn"])
         self.put(step, StepStatus="Succeeded", EndTime=now(), Properties=properties)
         if key := record.get("CacheKey"):
             try:
@@ -134,14 +134,13 @@ class StepRun:
 
         Its job may have read either, if it waited for its turn meanwhile.
         """
-        assert isinstance(step.type, RequestStepType)  # noqa: S101 - no other step can be cached
         self._cache.forget_contents()
-        if self._cache.key(step, self._request(step, step.type)) == key:
+        if self._cache.key(step, self._request(step)) == key:
             metadata = self._known[step.name]["Metadata"]
             self._cache.keep(step, key, self._execution["PipelineExecutionArn"], properties, metadata)
 
     def stop(self, step: PipelineStep) -> None:
-        self._work.stop(step, self._known[step.name]["Job"])
+        self._work.stop(step.request_type, self._known[step.name]["Job"])
         self.put(step, StepStatus="Stopping")
 
     def fail(self, step: PipelineStep, failure: StepFailure) -> None:
@@ -196,27 +195,27 @@ class StepRun:
         """Create the resource of the step, or find the result of an earlier step that did the same."""
         if self._known[step.name]["Job"] is None:
             execution = self._execution["PipelineExecutionArn"].rpartition("/")[2]
-            prefix = self._resolve(step, step_type, {step_type.named}).get(step_type.named, "")
+            prefix = self._resolve(step, {step_type.named}).get(step_type.named, "")
             self.put(step, Job=self._work.new_name(step_type, execution, step.name, prefix))
-        request = self._request(step, step_type)
+        request = self._request(step)
         key = self._cache.key(step, request) if step.cache.enabled else None
         if key and (entry := self._cache.find(step, key)):
             hit = {"SourcePipelineExecutionArn": entry["SourcePipelineExecutionArn"]}
             members = {"Properties": entry["Properties"], "Metadata": entry["Metadata"], "CacheHitResult": hit}
             self.put(step, StepStatus="Succeeded", EndTime=now(), Job=None, **members)
             return
-        arn = self._work.create(step, request, self._known[step.name]["Job"])
+        arn = self._work.create(step_type, request, self._known[step.name]["Job"])
         self.put(step, StepStatus="Executing", Metadata={step.type.metadata: {"Arn": arn}}, CacheKey=key)
         if not step_type.runs:
             self._finish(step)
 
-    def _request(self, step: PipelineStep, step_type: RequestStepType) -> Record:
+    def _request(self, step: PipelineStep) -> Record:
         """The request that a step makes, without the name of its resource."""
-        return self._resolve(step, step_type, step.arguments.keys() - {step_type.named})
+        return self._resolve(step, step.arguments.keys() - {step.request_type.named})
 
-    def _resolve(self, step: PipelineStep, step_type: RequestStepType, members: Collection[str]) -> Record:
+    def _resolve(self, step: PipelineStep, members: Collection[str]) -> Record:
         """Some members of a step's arguments, as far as it has them, with the values of their expressions."""
         arguments = {name: value for name, value in step.arguments.items() if name in members}
         scope, context = self._definition.scope(step), self._context(step)
-        resolved: Record = resolve(step_type.request_shape, arguments, scope, context)
+        resolved: Record = resolve(step.request_type.request_shape, arguments, scope, context)
         return resolved

@@ -1,4 +1,4 @@
-"""What one step of an execution does: the resource that it creates, looks at, describes and stops."""
+"""The resource of a step: created, looked at, described and stopped by requests to the simulator."""
 
 import re
 import secrets
@@ -6,25 +6,24 @@ import string
 import uuid
 from typing import Any
 
-from botocore import xform_name
-from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
+from recore.simulator.compute.jobs.failure import was_interrupted
 from recore.simulator.compute.jobs.platform import Platform
 from recore.simulator.orchestration.pipelines.problems import StepFailure
 from recore.simulator.orchestration.pipelines.retries import OF_CODES, OF_REASONS
-from recore.simulator.orchestration.pipelines.step import PipelineStep
 from recore.simulator.orchestration.pipelines.step_types.register_model import RegisterModelStepType
 from recore.simulator.orchestration.pipelines.step_types.step_type import RequestStepType
 from recore.simulator.orchestration.pipelines.step_types.tuning import LIST_JOBS, SUMMARIES, TuningStepType
+from recore.simulator.orchestration.requests import raise_if_unavailable, send
 from recore.simulator.state.records import Record
 
 RANDOM = 10  # characters at the end of a name
 ALPHABET = string.ascii_letters + string.digits
-ENDED_BY_SIMULATOR = "InternalServerError: The simulator ended before"
 
 
 class StepWork:
-    """Of steps that create a resource."""
+    """Carries out what the steps of one execution do with the resources that they create."""
 
     def __init__(self, platform: Platform):
         self._platform, self._store = platform, platform.store
@@ -41,52 +40,42 @@ class StepWork:
         start = re.sub("[^A-Za-z0-9-]", "-", start[: step_type.name_length - RANDOM - 1]).strip("-")
         return f"{start}-{end}" if start else end
 
-    def create(self, step: PipelineStep, request: Record, name: str) -> str:
+    def create(self, step_type: RequestStepType, request: Record, name: str) -> str:
         """Create the resource, if an earlier simulator has not; its ARN. Raises StepFailure."""
-        assert isinstance(step.type, RequestStepType)  # noqa: S101 - the others create nothing
-        registers = isinstance(step.type, RegisterModelStepType)
-        if arn := self.created(step, name):
+        registers = isinstance(step_type, RegisterModelStepType)
+        if arn := self.created(step_type, name):
             return arn
         try:
             if registers:
                 self._create_group(request)
                 request = request | {"ClientToken": str(uuid.uuid5(uuid.NAMESPACE_OID, name))}
             else:
-                request = request | {step.type.named: name}
-            answer = self._ask(step.type.create, request)
+                request = request | {step_type.named: name}
+            answer = send(self._platform, step_type.create, request)
         except ClientError as error:
             code, message = (str(error.response["Error"].get(part, "")) for part in ("Code", "Message"))
-            text = f"ClientError: sagemaker:{step.type.create} was refused: {message} ({code})"
+            text = f"ClientError: sagemaker:{step_type.create} was refused: {message} ({code})"
             raise StepFailure(text, OF_CODES.get(code, "")) from None
         except BotoCoreError as error:
-            raise StepFailure(f"ClientError: sagemaker:{step.type.create}: {error}") from None
-        return str(answer[f"{step.type.kind}Arn"])
+            raise StepFailure(f"ClientError: sagemaker:{step_type.create}: {error}") from None
+        return str(answer[f"{step_type.kind}Arn"])
 
-    def created(self, step: PipelineStep, name: str) -> str | None:
+    def created(self, step_type: RequestStepType, name: str) -> str | None:
         """The ARN of the resource, if it is there. A model package has another name, and is created once anyway."""
-        assert isinstance(step.type, RequestStepType)  # noqa: S101 - the others create nothing
-        if isinstance(step.type, RegisterModelStepType):
+        if isinstance(step_type, RegisterModelStepType):
             return None
-        record = self._store.get(step.type.kind, name)
-        return str(record[f"{step.type.kind}Arn"]) if record else None
+        record = self._store.get(step_type.kind, name)
+        return str(record[f"{step_type.kind}Arn"]) if record else None
 
-    def interrupted(self, step: PipelineStep, name: str) -> bool:
-        """Whether a job did not end by itself, but with an earlier simulator."""
-        assert isinstance(step.type, RequestStepType)  # noqa: S101 - the others create nothing
-        record = self._store.get(step.type.kind, name) if step.type.runs else None
-        if record is None:
-            return False
-        status, reason = record[f"{step.type.kind}Status"], record.get("FailureReason") or ""
-        if status == "Stopped":
-            return bool(record["LastModifiedTime"] < self._platform.begun)
-        return status == "Failed" and reason.startswith(ENDED_BY_SIMULATOR)
+    def interrupted(self, step_type: RequestStepType, name: str) -> bool:
+        """Whether the resource is a job that was in progress when an earlier simulator ended."""
+        return step_type.runs and was_interrupted(self._store.get(step_type.kind, name) or {})
 
-    def ended(self, step: PipelineStep, name: str) -> bool:
+    def ended(self, step_type: RequestStepType, name: str) -> bool:
         """Whether the resource has ended well. Raises StepFailure if it ended otherwise."""
-        assert isinstance(step.type, RequestStepType)  # noqa: S101 - the others create nothing
-        if not step.type.runs:
+        if not step_type.runs:
             return True
-        kind = step.type.kind
+        kind = step_type.kind
         record = self._store.get(kind, name)
         if record is None:
             raise StepFailure(f"ClientError: The {kind} '{name}' was deleted")
@@ -99,26 +88,23 @@ class StepWork:
             raise StepFailure(message, status="Stopped")
         return bool(status == "Completed")
 
-    def stop(self, step: PipelineStep, name: str) -> None:
+    def stop(self, step_type: RequestStepType, name: str) -> None:
         """Order the job to stop; it may have ended by itself. Raises OSError where the order was not taken."""
-        assert isinstance(step.type, RequestStepType)  # noqa: S101 - the others create nothing
-        if step.type.runs:
+        if step_type.runs:
             try:
-                self._ask(step.type.stop, {step.type.named: name})
+                send(self._platform, step_type.stop, {step_type.named: name})
             except ClientError as error:
-                if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:  # the disk is full, for example
-                    raise OSError(str(error)) from None
+                raise_if_unavailable(error)
 
-    def describe(self, step: PipelineStep, name: str, arn: str) -> Record:
+    def describe(self, step_type: RequestStepType, name: str, arn: str) -> Record:
         """The properties of a resource. Raises StepFailure if it is not there any more."""
-        assert isinstance(step.type, RequestStepType)  # noqa: S101 - the others create nothing
-        named = arn if isinstance(step.type, RegisterModelStepType) else name
+        named = arn if isinstance(step_type, RegisterModelStepType) else name
         try:
-            answer = self._ask(step.type.describe, {step.type.named: named})
-            if isinstance(step.type, TuningStepType):
+            answer = send(self._platform, step_type.describe, {step_type.named: named})
+            if isinstance(step_type, TuningStepType):
                 answer[SUMMARIES] = self._training_jobs(name, answer)
         except ClientError as error:
-            raise StepFailure(f"ClientError: sagemaker:{step.type.describe}: {error}") from None
+            raise StepFailure(f"ClientError: sagemaker:{step_type.describe}: {error}") from None
         return {member: value for member, value in answer.items() if member != "ResponseMetadata"}
 
     def _training_jobs(self, name: str, tuning: Record) -> list[Any]:
@@ -134,24 +120,17 @@ class StepWork:
         )
         order = "Ascending" if objective.get("Type") == "Minimize" else "Descending"
         by = {"SortBy": "FinalObjectiveMetricValue", "SortOrder": order, "MaxResults": 100}
-        listed = self._ask(LIST_JOBS, {"HyperParameterTuningJobName": name} | by)
+        listed = send(self._platform, LIST_JOBS, {"HyperParameterTuningJobName": name} | by)
         jobs: list[Any] = listed[SUMMARIES]
         jobs.sort(key=lambda job: "FinalHyperParameterTuningJobObjectiveMetric" not in job)
         return jobs
-
-    def _ask(self, operation: str, request: Record) -> Any:
-        """What the simulator answers to a request. Raises OSError, after which it is repeated, where there is none."""
-        try:
-            return getattr(self._platform.sagemaker, xform_name(operation))(**request)
-        except (HTTPClientError, EndpointConnectionError) as error:
-            raise OSError(f"{operation}: {error}") from None
 
     def _create_group(self, request: Record) -> None:
         """Create the group of a model package, unless it exists."""
         group = request.get("ModelPackageGroupName", "")
         if group and not group.startswith("arn:") and self._store.get("ModelPackageGroup", group) is None:
             try:
-                self._ask("CreateModelPackageGroup", {"ModelPackageGroupName": group})
+                send(self._platform, "CreateModelPackageGroup", {"ModelPackageGroupName": group})
             except ClientError:
                 if self._store.get("ModelPackageGroup", group) is None:  # no other step has created it meanwhile
                     raise

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from recore.simulator.compute.jobs.failure import INTERRUPTED
+from recore.simulator.compute.jobs.failure import was_interrupted
 from recore.simulator.orchestration.tuning.completion import convergence, not_improving
 from recore.simulator.state.records import Record, Store
 
@@ -41,7 +41,7 @@ class Trial:
     @property
     def interrupted(self) -> bool:
         """Whether the end of the simulator ended the job, which another one then replaces."""
-        return self.job is not None and self.job.get("FailureReason") == INTERRUPTED
+        return self.job is not None and was_interrupted(self.job)
 
     @property
     def objective(self) -> float | None:

@@ -2,28 +2,26 @@
 
 import contextlib
 import datetime
-import logging
 import uuid
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from recore.simulator.compute.jobs.platform import Platform
-from recore.simulator.compute.jobs.queue import Job
+from recore.simulator.orchestration.requests import raise_if_unavailable, send
+from recore.simulator.orchestration.runner import Work
 from recore.simulator.orchestration.tuning.completion import is_complete
+from recore.simulator.orchestration.tuning.definitions import hyperband_resources, number_of_jobs, read_definitions
 from recore.simulator.orchestration.tuning.ranges import Range
-from recore.simulator.orchestration.tuning.request import hyperband_resources, number_of_jobs, read_definitions
-from recore.simulator.orchestration.tuning.search import Search
 from recore.simulator.orchestration.tuning.stopping import is_worse_than_median, running_averages
 from recore.simulator.orchestration.tuning.trials import KIND, OBJECTIVES, Trial, in_order_of_end, trials_of
 from recore.simulator.orchestration.tuning.warm_start import TUNING, warm_start
 from recore.simulator.state.records import Record, now
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from recore.simulator.orchestration.tuning.search import Search
 
 PERIOD = 0.1  # seconds between looks at the training jobs
-RETRY = 1.0  # seconds before a change that could not be written is tried again
 ATTEMPTS = 5  # training jobs without an objective, from the first on, after which a tuning job has failed
 
 
@@ -43,53 +41,45 @@ class Followed:
     stopped: bool = False
 
 
-class TuningWork:
-    """The work of one tuning job. Everything that matters is in the records, so it can begin anew from them."""
+class TuningWork(Work):
+    """The work of one tuning job."""
 
-    def __init__(self, platform: Platform, record: Record):
-        self._platform, self._store, self._record = platform, platform.store, record
-        self._sagemaker = platform.sagemaker
+    def run(self) -> None:
+        record = self.store.get(TUNING, self.key)
+        if record is None:
+            return
+        self._prepare(record)
+        while True:
+            for followed in self._running():
+                self._look(followed)
+            ending = self._ending()
+            if ending is None:
+                self._launch()
+            elif self._all_stopped():
+                self._end(*ending)
+                return
+            self.wait(PERIOD)
+
+    def fail(self, reason: str) -> None:
+        self._end("Failed", reason)
+
+    def _prepare(self, record: Record) -> None:
+        """Read the tuning job's record and those of its trials."""
+        self._record = record
         self._config = record["HyperParameterTuningJobConfig"]
         self._definitions = read_definitions(record)
         self._maximize = self._definitions[0].maximize
         self._most = number_of_jobs(self._config, self._definitions)
         self._searches = [self._search(place) for place in range(len(self._definitions))]
-        self._first = warm_start(self._store, record, self._searches[0])
+        self._first = warm_start(self.store, record, self._searches[0])
         self._failure: str | None = None
         self._followed: list[Followed] = []
-        for trial in trials_of(self._store, record):
+        for trial in trials_of(self.store, record):
             self._replay(trial)
 
-    @classmethod
-    def run(cls, platform: Platform, name: str, job: Job) -> None:
-        """Carry out a tuning job until it ends, or the simulator does."""
-        while not job.stopping.is_set():
-            try:
-                if record := platform.store.get(TUNING, name):
-                    cls(platform, record)._work(job)
-                return
-            except OSError as error:  # no change may be lost while the disk is full
-                logger.warning("%s", error)
-                job.stopping.wait(RETRY)
-            except Exception as error:
-                logger.exception("tuning job %s", name)
-                _end(platform, name, "Failed", f"InternalServerError: {error!r}")
-                return
+    def _search(self, place: int) -> "Search":
+        from recore.simulator.orchestration.tuning.search import Search  # Optuna takes most of a second to import
 
-    def _work(self, job: Job) -> None:
-        while not job.stopping.is_set():
-            for followed in self._running():
-                self._look(followed)
-            over = self._over()
-            if over:
-                if self._all_stopped():
-                    _end(self._platform, self._record[f"{TUNING}Name"], *over)
-                    return
-            else:
-                self._launch()
-            job.stopping.wait(PERIOD)
-
-    def _search(self, place: int) -> Search:
         definition = self._definitions[place]
         resources = hyperband_resources(self._config, definition)
         seed = self._record["Seed"] + place
@@ -102,7 +92,7 @@ class TuningWork:
         number, _ = self._searches[place].add(trial.record["Values"])
         followed = Followed(trial, place, number)
         self._followed.append(followed)
-        for value in (self._store.get(OBJECTIVES, trial.name) or {"Values": []})["Values"]:
+        for value in (self.store.get(OBJECTIVES, trial.name) or {"Values": []})["Values"]:
             followed.values.append(value)
             self._searches[place].report(number, len(followed.values), value)
         if trial.ended:
@@ -115,8 +105,8 @@ class TuningWork:
     def _look(self, followed: Followed) -> None:
         """Read how a trial goes: stop it if it is not worth going on, or learn from it if it has ended."""
         name, search = followed.trial.name, self._searches[followed.place]
-        job = self._store.get("TrainingJob", name)
-        observed = self._platform.observed.get(name, [])
+        job = self.store.get("TrainingJob", name)
+        observed = self.platform.observed.get(name, [])
         others = self._others(followed)
         for metric, value in observed[followed.read :]:
             followed.read += 1
@@ -127,9 +117,9 @@ class TuningWork:
         if followed.trial.ended:
             followed.averages = running_averages(followed.values)
             if followed.values:
-                self._store.add(OBJECTIVES, name, {"Values": followed.values})
+                self.store.add(OBJECTIVES, name, {"Values": followed.values})
             search.finish(followed.number, followed.trial.objective)
-            self._platform.observed.pop(name, None)
+            self.platform.observed.pop(name, None)
 
     def _others(self, followed: Followed) -> list[list[float]]:
         """The averages of the trials that early stopping compares a trial with."""
@@ -147,9 +137,9 @@ class TuningWork:
         if worse or is_worse_than_median(step, value, others, self._maximize):
             self._stop(followed)
 
-    def _over(self) -> tuple[str, str | None] | None:
+    def _ending(self) -> tuple[str, str | None] | None:
         """The status with which the tuning job is to end, and the reason if it has failed; None if it goes on."""
-        record = self._store.get(TUNING, self._record[f"{TUNING}Name"]) or {}
+        record = self.store.get(TUNING, self._record[f"{TUNING}Name"]) or {}
         if record.get(f"{TUNING}Status") == "Stopping":
             return "Stopped", None
         if self._failure:
@@ -181,10 +171,9 @@ class TuningWork:
         if followed.stopped:
             return
         try:
-            self._sagemaker.stop_training_job(TrainingJobName=followed.trial.name)
-        except ClientError as error:  # it has ended by itself at this moment, or the disk is full
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
-                raise OSError(str(error)) from None
+            send(self.platform, "StopTrainingJob", {"TrainingJobName": followed.trial.name})
+        except ClientError as error:  # otherwise it has ended by itself at this moment
+            raise_if_unavailable(error)
         followed.stopped = True
 
     def _launch(self) -> None:
@@ -239,39 +228,37 @@ class TuningWork:
             "Values": values,
             "Replaces": replaces,
         }
-        self._store.add(KIND, record["TrainingJobName"], record)
+        self.store.add(KIND, record["TrainingJobName"], record)
         self._followed.append(Followed(Trial(record, None), place, number))
 
     def _create(self, followed: Followed) -> None:
         """Create a trial's training job. One that the service refuses is the failure of the tuning job."""
         trial, definition = followed.trial, self._definitions[followed.place]
         if self._config["Strategy"] == "Hyperband" or self._config.get("TrainingJobEarlyStoppingType") == "Auto":
-            self._platform.observed.setdefault(trial.name, [])
-        tags = (self._store.get("Tags", self._record[f"{TUNING}Arn"]) or {"Tags": []})["Tags"]
+            self.platform.observed.setdefault(trial.name, [])
+        tags = (self.store.get("Tags", self._record[f"{TUNING}Arn"]) or {"Tags": []})["Tags"]
         request = definition.job(trial.name, trial.record["Values"]) | ({"Tags": tags} if tags else {})
         try:
-            self._sagemaker.create_training_job(**request)
+            send(self.platform, "CreateTrainingJob", request)
         except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
-                raise OSError(str(error)) from None
+            raise_if_unavailable(error)
             if error.response["Error"]["Code"] != "ResourceInUse":  # created, though no answer came
                 self._failure = f"ClientError: {error}"
-        followed.trial = Trial(trial.record, self._store.get("TrainingJob", trial.name))
+        followed.trial = Trial(trial.record, self.store.get("TrainingJob", trial.name))
 
+    def _end(self, status: str, reason: str | None) -> None:
+        """Record how the tuning job ended. One that was ordered to stop has stopped."""
 
-def _end(platform: Platform, name: str, status: str, reason: str | None) -> None:
-    """Keep how a tuning job ended."""
+        def ended(record: Record) -> Record:
+            stopping, time = record[f"{TUNING}Status"] == "Stopping", now()
+            return record | {
+                f"{TUNING}Status": "Stopped" if stopping else status,
+                "FailureReason": None if stopping or reason is None else reason[:1024],
+                "HyperParameterTuningEndTime": time,
+                "LastModifiedTime": time,
+            }
 
-    def ended(record: Record) -> Record:
-        stopping, time = record[f"{TUNING}Status"] == "Stopping", now()
-        return record | {
-            f"{TUNING}Status": "Stopped" if stopping else status,
-            "FailureReason": None if stopping or reason is None else reason[:1024],
-            "HyperParameterTuningEndTime": time,
-            "LastModifiedTime": time,
-        }
-
-    platform.store.change(TUNING, name, ended)
+        self.store.change(TUNING, self.key, ended)
 
 
 def _reason(ended: list[Trial], metric: str) -> str:

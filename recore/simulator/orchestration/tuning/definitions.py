@@ -1,6 +1,5 @@
-"""What a request for a tuning job asks for: its definitions of training jobs, checked."""
+"""The definitions of training jobs in the record of a tuning job, and what follows from them."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +8,9 @@ import regex
 from recore.simulator.images.catalogue import family_of
 from recore.simulator.orchestration.tuning.ranges import CategoricalRange, Range, read_ranges
 from recore.simulator.protocol.errors import ServiceError
-from recore.simulator.resources.training import not_run_here, with_own_metrics
 from recore.simulator.state.records import Record
 
-MOST_JOBS, MOST_PARALLEL, MOST_RANGES, MOST_SETTINGS = 750, 100, 30, 100
+MOST_RANGES, MOST_SETTINGS = 30, 100
 MOST_RESOURCE = 20_000
 EPOCHS = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epochs")  # where Hyperband looks for its MaxResource
 OBJECTIVE_SETTING = "_tuning_objective_metric"  # a hyperparameter that SageMaker adds; the toolkits know it
@@ -46,6 +44,11 @@ class Definition:
     settings: dict[str, str]
     request: Record
 
+    @property
+    def place(self) -> str:
+        """Where the definition stands in the request, for messages."""
+        return f"TrainingJobDefinitions '{self.name}'" if self.name else "TrainingJobDefinition"
+
     def job(self, name: str, values: dict[str, str]) -> Record:
         """The request of a training job with these values of the ranges."""
         return self.request | {"TrainingJobName": name, "HyperParameters": self.settings | values}
@@ -56,63 +59,18 @@ def read_definitions(record: Record) -> list[Definition]:
     config, several = record["HyperParameterTuningJobConfig"], record.get("TrainingJobDefinitions", [])
     single = record.get("TrainingJobDefinition")
     if (single is None) == (not several):
-        raise _refused("give either TrainingJobDefinition or TrainingJobDefinitions")
+        raise refused("give either TrainingJobDefinition or TrainingJobDefinitions")
     if single is not None:
         return [_definition("TrainingJobDefinition", config, single)]
     names = [item.get("DefinitionName", "") for item in several]
     if "" in names or len(set(names)) < len(names):
-        raise _refused("TrainingJobDefinitions: each needs a DefinitionName of its own")
+        raise refused("TrainingJobDefinitions: each needs a DefinitionName of its own")
     if shared := [name for name in ("HyperParameterTuningJobObjective", "ParameterRanges") if config.get(name)]:
-        raise _refused(f"HyperParameterTuningJobConfig: with TrainingJobDefinitions, {shared[0]} belongs into each one")
+        raise refused(f"HyperParameterTuningJobConfig: with TrainingJobDefinitions, {shared[0]} belongs into each one")
     found = [_definition(f"TrainingJobDefinitions '{item['DefinitionName']}'", config, item) for item in several]
     if len({definition.maximize for definition in found}) > 1:
-        raise _refused("TrainingJobDefinitions: all need the same Type of TuningObjective, to be compared")
+        raise refused("TrainingJobDefinitions: all need the same Type of TuningObjective, to be compared")
     return found
-
-
-def described_definitions(record: Record) -> Record:
-    """The definitions of a tuning job as SageMaker describes them, and as version 2 of its SDK reads them.
-
-    The objective's metric is a static hyperparameter, and there is always a ResourceConfig.
-    """
-
-    def described(item: Record, definition: Definition) -> Record:
-        resources = definition.request["ResourceConfig"]
-        algorithm = with_own_metrics(item["AlgorithmSpecification"])
-        members = {"AlgorithmSpecification": algorithm, "ResourceConfig": resources}
-        return item | members | {"StaticHyperParameters": definition.settings}
-
-    definitions = read_definitions(record)
-    if single := record.get("TrainingJobDefinition"):
-        return {"TrainingJobDefinition": described(single, definitions[0])}
-    return {"TrainingJobDefinitions": list(map(described, record["TrainingJobDefinitions"], definitions))}
-
-
-def check_request(record: Record) -> None:
-    """Check what the definitions do not say: limits, strategy, completion. Raises ServiceError."""
-    if "Autotune" in record:
-        raise _refused("Autotune is not simulated; name the ranges and limits yourself")
-    config, definitions = record["HyperParameterTuningJobConfig"], read_definitions(record)
-    strategy, limits = config["Strategy"], config["ResourceLimits"]
-    if strategy == "Grid":
-        _check_grid(limits, definitions)
-    elif "MaxNumberOfTrainingJobs" not in limits:
-        raise _refused(f"ResourceLimits: the {strategy} strategy needs MaxNumberOfTrainingJobs")
-    if "HyperbandStrategyConfig" in config.get("StrategyConfig", {}) and strategy != "Hyperband":
-        raise _refused(f"StrategyConfig: HyperbandStrategyConfig is for the strategy Hyperband, not {strategy}")
-    if strategy == "Hyperband":
-        if config.get("TrainingJobEarlyStoppingType", "Off") != "Off":
-            raise _refused("TrainingJobEarlyStoppingType must be Off with Hyperband, which stops jobs itself")
-        for definition in definitions:
-            hyperband_resources(config, definition)
-    most, parallel = number_of_jobs(config, definitions), limits["MaxParallelTrainingJobs"]
-    if most > MOST_JOBS or parallel > MOST_PARALLEL:
-        message = (
-            f"ResourceLimits: a tuning job has at most {MOST_JOBS} training jobs, {MOST_PARALLEL} of them parallel"
-        )
-        raise ServiceError("ResourceLimitExceeded", message)
-    if parallel > most:
-        raise _refused(f"ResourceLimits: MaxParallelTrainingJobs {parallel} is more than the {most} training jobs")
 
 
 def number_of_jobs(config: Record, definitions: list[Definition]) -> int:
@@ -136,11 +94,11 @@ def hyperband_resources(config: Record, definition: Definition) -> tuple[int, in
         numbers = [int(text) for text in texts if regex.fullmatch("[0-9]{1,9}", text)]
         if not numbers:
             wanted = f"Hyperband needs a MaxResource, or one of the static hyperparameters {', '.join(EPOCHS)}"
-            raise _refused(f"HyperbandStrategyConfig: {wanted}")
+            raise refused(f"HyperbandStrategyConfig: {wanted}")
         most = numbers[0]
     if not least <= most <= MOST_RESOURCE:
         problem = f"MinResource {least} and MaxResource {most}"
-        raise _refused(f"HyperbandStrategyConfig: {problem} must be in order, and at most {MOST_RESOURCE:,}")
+        raise refused(f"HyperbandStrategyConfig: {problem} must be in order, and at most {MOST_RESOURCE:,}")
     return least, most
 
 
@@ -148,41 +106,39 @@ def _definition(place: str, config: Record, item: Record) -> Definition:
     """One definition, checked."""
     objective = item.get("TuningObjective") or config.get("HyperParameterTuningJobObjective")
     if not objective:
-        raise _refused(f"{place}: an objective is needed, a metric's name and Minimize or Maximize")
+        raise refused(f"{place}: an objective is needed, a metric's name and Minimize or Maximize")
     for own, shared in TWO_PLACES.items():
         if item.get(own) and config.get(shared):
-            raise _refused(f"{place}: {own} is also in HyperParameterTuningJobConfig, as {shared}; give it once")
+            raise refused(f"{place}: {own} is also in HyperParameterTuningJobConfig, as {shared}; give it once")
     given = item.get("HyperParameterRanges") or config.get("ParameterRanges") or {}
     algorithm = item["AlgorithmSpecification"]
     if given.get("AutoParameters"):
-        raise _refused("AutoParameters are not simulated; name a range for each hyperparameter")
+        raise refused("AutoParameters are not simulated; name a range for each hyperparameter")
     if "AlgorithmName" in algorithm:
-        raise _refused(f"{place}: AlgorithmName is not simulated; name a TrainingImage")
+        raise refused(f"{place}: AlgorithmName is not simulated; name a TrainingImage")
     try:
         ranges = tuple(read_ranges(given))
     except ValueError as error:
-        raise _refused(str(error)) from None
+        raise refused(str(error)) from None
     settings = item.get("StaticHyperParameters", {}) | {OBJECTIVE_SETTING: objective["MetricName"]}
     _check_names(place, ranges, settings)
     _check_metrics(place, algorithm, objective["MetricName"])
     request = _job_request(place, item)
-    if problem := not_run_here(request):
-        raise _refused(f"{place}: {problem}")
     maximize = objective["Type"] == "Maximize"
     return Definition(item.get("DefinitionName", ""), objective["MetricName"], maximize, ranges, settings, request)
 
 
 def _check_names(place: str, ranges: tuple[Range, ...], settings: dict[str, str]) -> None:
     if not ranges:
-        raise _refused(f"{place}: there is no range to search; give at least one in ParameterRanges")
+        raise refused(f"{place}: there is no range to search; give at least one in ParameterRanges")
     if len(ranges) > MOST_RANGES or len(ranges) + len(settings) > MOST_SETTINGS:
         most = f"at most {MOST_RANGES} ranges, and {MOST_SETTINGS - 1} hyperparameters together with the static ones"
         raise ServiceError("ResourceLimitExceeded", f"{place}: a tuning job has {most}")
     for item in ranges:
         if item.name == OBJECTIVE_SETTING:
-            raise _refused(f"{place}: a range cannot have the name {OBJECTIVE_SETTING}, which SageMaker sets")
+            raise refused(f"{place}: a range cannot have the name {OBJECTIVE_SETTING}, which SageMaker sets")
         if item.name in settings:
-            raise _refused(f"{place}: '{item.name}' is a range and in StaticHyperParameters; delete one of them")
+            raise refused(f"{place}: '{item.name}' is a range and in StaticHyperParameters; delete one of them")
 
 
 def _check_metrics(place: str, algorithm: Record, metric: str) -> None:
@@ -192,18 +148,18 @@ def _check_metrics(place: str, algorithm: Record, metric: str) -> None:
         try:
             groups = regex.compile(item["Regex"]).groups
         except regex.error as error:
-            raise _refused(f"{place}: MetricDefinitions: the Regex of '{item['Name']}' is invalid: {error}") from None
+            raise refused(f"{place}: MetricDefinitions: the Regex of '{item['Name']}' is invalid: {error}") from None
         if groups == 0:
             problem = f"the Regex of '{item['Name']}' has no group; put parentheses around the part that is the value"
-            raise _refused(f"{place}: MetricDefinitions: {problem}")
+            raise refused(f"{place}: MetricDefinitions: {problem}")
     image = algorithm.get("TrainingImage", "")
     if own := [item["Name"] for item in family_of(image).own_metrics(image)]:
         if metric not in own:
-            raise _refused(f"{place}: '{metric}' is not a metric of the image, whose names are like {own[0]}")
+            raise refused(f"{place}: '{metric}' is not a metric of the image, whose names are like {own[0]}")
         return
     found = {item["Name"] for item in definitions}
     if metric not in found:
-        raise _refused(f"{place}: MetricDefinitions: there is none of the objective '{metric}'; define it")
+        raise refused(f"{place}: MetricDefinitions: there is none of the objective '{metric}'; define it")
 
 
 def _job_request(place: str, item: Record) -> Record:
@@ -211,32 +167,18 @@ def _job_request(place: str, item: Record) -> Record:
     request: dict[str, Any] = {name: item[name] for name in PASSED_ON if name in item}
     if flexible := item.get("HyperParameterTuningResourceConfig"):
         if alternative := next((name for name in ALTERNATIVES if name in flexible), None):
-            raise _refused(f"{place}: {alternative} is not simulated; name one InstanceType")
+            raise refused(f"{place}: {alternative} is not simulated; name one InstanceType")
         if "ResourceConfig" in request:
-            raise _refused(f"{place}: give either ResourceConfig or HyperParameterTuningResourceConfig")
+            raise refused(f"{place}: give either ResourceConfig or HyperParameterTuningResourceConfig")
         request["ResourceConfig"] = flexible
     if "VolumeSizeInGB" not in request.get("ResourceConfig", {}):
-        raise _refused(f"{place}: a ResourceConfig with InstanceType, InstanceCount and VolumeSizeInGB is needed")
+        raise refused(f"{place}: a ResourceConfig with InstanceType, InstanceCount and VolumeSizeInGB is needed")
     algorithm = item["AlgorithmSpecification"]
     names = ("TrainingImage", "TrainingInputMode", "MetricDefinitions")
     request["AlgorithmSpecification"] = {name: algorithm[name] for name in names if name in algorithm}
     return request
 
 
-def _check_grid(limits: Record, definitions: list[Definition]) -> None:
-    if len(definitions) > 1:
-        raise _refused("TrainingJobDefinitions: the Grid strategy with several definitions is not simulated")
-    for item in _not_categorical(definitions[0]):
-        raise _refused(f"ParameterRanges: the Grid strategy takes categorical ranges only, and '{item.name}' is not")
-    config = {"Strategy": "Grid", "ResourceLimits": limits}
-    most, count = limits.get("MaxNumberOfTrainingJobs"), number_of_jobs(config, definitions)
-    if most not in (None, count):
-        raise _refused(f"ResourceLimits: MaxNumberOfTrainingJobs {most} must be that of the combinations, {count}")
-
-
-def _not_categorical(definition: Definition) -> Iterator[Range]:
-    return (item for item in definition.ranges if not isinstance(item, CategoricalRange))
-
-
-def _refused(message: str) -> ServiceError:
+def refused(message: str) -> ServiceError:
+    """The error of a request for a tuning job that is invalid or asks for what is not simulated."""
     return ServiceError("ValidationException", message)

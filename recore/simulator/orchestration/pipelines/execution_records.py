@@ -4,6 +4,8 @@ from typing import Any
 
 from recore.simulator.state.records import Record, Store
 
+# the kinds of records of executions, of the definitions with which they were started, and of those of pipelines
+EXECUTION, EXECUTED_DEFINITION, DEFINITION = "PipelineExecution", "PipelineExecutionDefinition", "PipelineDefinition"
 RUNNING = ("Starting", "Executing", "Stopping")
 
 

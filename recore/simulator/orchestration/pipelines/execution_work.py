@@ -1,19 +1,21 @@
 """One execution of a pipeline at work: which steps run when, and how the execution ends."""
 
-import logging
 from collections.abc import Iterator
 
 from recore.simulator.compute.jobs.failure import JobStopped
-from recore.simulator.compute.jobs.platform import Platform
-from recore.simulator.compute.jobs.queue import Job
-from recore.simulator.orchestration.pipelines.definition import PipelineDefinition
+from recore.simulator.orchestration.pipelines.definition import PipelineDefinition, read_definition
+from recore.simulator.orchestration.pipelines.execution_records import (
+    DEFINITION,
+    EXECUTED_DEFINITION,
+    EXECUTION,
+    RUNNING,
+    StepRecords,
+)
 from recore.simulator.orchestration.pipelines.step import PipelineStep
 from recore.simulator.orchestration.pipelines.step_cache import StepCache
-from recore.simulator.orchestration.pipelines.step_records import RUNNING, StepRecords
 from recore.simulator.orchestration.pipelines.step_run import StepRun
+from recore.simulator.orchestration.runner import Work
 from recore.simulator.state.records import Record, now
-
-logger = logging.getLogger(__name__)
 
 PERIOD = 0.05  # seconds between looks at jobs, for every LOOKED of them
 LOOKED = 10
@@ -21,46 +23,54 @@ MOST_PARALLEL = 50  # steps that run at a time, unless ParallelismConfiguration 
 LONGEST_REASON = 1300  # characters
 
 
-class ExecutionRun:
-    """An execution in its thread. Everything that it knows is in the records, so that a restart can go on with it.
+class ExecutionWork(Work):
+    """The work of one execution. It waits for the jobs of its steps and never computes itself."""
 
-    The thread waits for jobs and never computes itself. When the simulator ends it leaves the records as they are.
-    """
-
-    def __init__(self, platform: Platform, execution: Record, definition: PipelineDefinition, job: Job):
-        self._store, self._job, self._definition = platform.store, job, definition
-        self._key = execution["Key"]
-        self._steps = StepRecords(platform.store, self._key)
-        self._known = {record["StepName"]: record for record in self._steps.all()}
-        self._cache = StepCache(platform, execution["PipelineName"], job.raise_if_stopping)
-        self._run = StepRun(platform, execution, definition, self._steps, self._known, self._cache, job)
+    _is_open = False
 
     def run(self) -> None:
-        """Run the execution to its end. Raises JobStopped where the simulator ends before."""
+        execution, text = self.store.get(EXECUTION, self.key), self.store.get(EXECUTED_DEFINITION, self.key)
+        if execution is None or text is None:
+            return
+        self._definition = read_definition(text[DEFINITION], self.platform.operations)
+        steps = StepRecords(self.store, self.key)
+        self._known = {record["StepName"]: record for record in steps.all()}
+        self._cache = StepCache(self.platform, execution["PipelineName"], self.job.raise_if_stopping)
+        self._steps = StepRun(self.platform, execution, self._definition, steps, self._known, self._cache, self.job)
+        self._is_open = True
         self._resume()
-        while True:
-            self._job.raise_if_stopping()
-            execution = self._execution()
-            ending = self._is_ending()
-            if ending:
-                self._stop_running()
-            self._look()
-            if not ending:
-                self._start_ready(execution)
+        while self._advance():
             running = sum(1 for _ in self._running())
-            if not running and (ending or not self._ready()):
-                self._end()
-                return
-            self._job.stopping.wait(PERIOD * max(1, running / LOOKED) if running else 0)
+            self.wait(PERIOD * max(1, running / LOOKED) if running else 0)
 
-    def give_up(self, reason: str) -> None:
+    def _advance(self) -> bool:
+        """Look at the steps that run, and start those that can. Returns whether the execution goes on."""
+        self.job.raise_if_stopping()
+        execution, ending = self._execution(), self._is_ending()
+        if ending:
+            self._stop_running()
+        self._look()
+        if not ending:
+            self._start_ready(execution)
+        if any(self._running()) or (not ending and self._ready()):
+            return True
+        self._end()
+        return False
+
+    def fail(self, reason: str) -> None:
+        if self._is_open:
+            self._give_up(reason)
+        members = {"PipelineExecutionStatus": "Failed", "FailureReason": reason, "LastModifiedTime": now()}
+        self.store.update(EXECUTION, self.key, **members)
+
+    def _give_up(self, reason: str) -> None:
         """End the steps that run, after an error of the execution itself."""
         for step, record in list(self._running()):
             if record["StepStatus"] == "Starting":
-                self._run.adopt(step)
+                self._steps.adopt(step)
             if self._known[step.name]["StepStatus"] == "Executing":
-                self._run.stop(step)
-            self._run.put(step, StepStatus="Failed", EndTime=now(), RetryAt=None, FailureReason=reason)
+                self._steps.stop(step)
+            self._steps.put(step, StepStatus="Failed", EndTime=now(), RetryAt=None, FailureReason=reason)
 
     def _resume(self) -> None:
         """Of the jobs that ended with an earlier simulator, begin another attempt; finish attempts that had begun.
@@ -73,18 +83,18 @@ class ExecutionRun:
                 continue
             if ending:
                 if record["StepStatus"] == "Starting":
-                    self._run.adopt(step)
-            elif self._run.interrupted(step):
-                self._run.put(step, StepStatus="Starting", RetryAt=now())
+                    self._steps.adopt(step)
+            elif self._steps.interrupted(step):
+                self._steps.put(step, StepStatus="Starting", RetryAt=now())
             elif record["StepStatus"] == "Starting":
-                self._run.attempt(step)
+                self._steps.attempt(step)
 
     def _look(self) -> None:
         """Find out which of the running steps have ended."""
         for step, record in list(self._running()):
             if record["StepStatus"] == "Starting":
                 continue
-            self._run.look(step)
+            self._steps.look(step)
 
     def _start_ready(self, execution: Record) -> None:
         """Start the steps whose needs are met, as many as may run at a time."""
@@ -92,10 +102,10 @@ class ExecutionRun:
         free = configured.get("MaxParallelExecutionSteps", MOST_PARALLEL) - sum(1 for _ in self._running(waiting=False))
         self._cache.forget_contents()
         for step in self._ready():
-            self._job.raise_if_stopping()
+            self.job.raise_if_stopping()
             if free <= 0 or self._is_ending():
                 return
-            self._run.start(step)
+            self._steps.start(step)
             free -= self._known[step.name]["StepStatus"] in RUNNING and not self._known[step.name].get("RetryAt")
 
     def _ready(self) -> "ReadySteps":
@@ -105,9 +115,9 @@ class ExecutionRun:
     def _stop_running(self) -> None:
         for step, record in list(self._running()):
             if record.get("RetryAt") or record["StepStatus"] == "Starting":
-                self._run.put(step, StepStatus="Stopped", EndTime=now(), RetryAt=None)
+                self._steps.put(step, StepStatus="Stopped", EndTime=now(), RetryAt=None)
             elif record["StepStatus"] == "Executing":
-                self._run.stop(step)
+                self._steps.stop(step)
 
     def _running(self, waiting: bool = True) -> Iterator[tuple[PipelineStep, Record]]:
         """The steps that have started and not ended. waiting: also those that wait for another attempt."""
@@ -124,7 +134,7 @@ class ExecutionRun:
         return any("Fail" in (record.get("Metadata") or {}) for record in self._known.values())
 
     def _execution(self) -> Record:
-        execution = self._store.get("PipelineExecution", self._key)
+        execution = self.store.get(EXECUTION, self.key)
         if execution is None:
             raise JobStopped
         return execution
@@ -141,7 +151,7 @@ class ExecutionRun:
             members = {"PipelineExecutionStatus": "Stopped" if stopped else status, "FailureReason": reason}
             return execution | members | {"LastModifiedTime": now()}
 
-        self._store.change("PipelineExecution", self._key, ended)
+        self.store.change(EXECUTION, self.key, ended)
 
     def _is_followed(self, failed: Record) -> bool:
         """Whether a step has run because this one failed."""

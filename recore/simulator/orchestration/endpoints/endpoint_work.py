@@ -1,0 +1,185 @@
+"""The background work of an endpoint: fleets start, take over the traffic and end, as the endpoint's record says.
+
+Deployment in the record is what serves, if anything. Pending is the deployment that is to replace it.
+"""
+
+from functools import partial
+from typing import Any
+
+from recore.simulator.cloudwatch import alarms
+from recore.simulator.compute.jobs.failure import JobStopped
+from recore.simulator.compute.jobs.platform import Platform
+from recore.simulator.compute.jobs.queue import Job
+from recore.simulator.compute.serving.traffic import Share, Traffic, divide
+from recore.simulator.orchestration.endpoints.blue_green import BlueGreen, read_deployment_config
+from recore.simulator.orchestration.endpoints.deployment import Stage, instance_count
+from recore.simulator.orchestration.endpoints.hosting import (
+    Hosting,
+    end_fleets,
+    put_in_service,
+    scale_fleets,
+    start_fleets,
+)
+from recore.simulator.orchestration.endpoints.update_watch import UpdateWatch
+from recore.simulator.orchestration.runner import Work, reason_of
+from recore.simulator.state.records import Record, now
+
+KIND = "Endpoint"
+
+
+class EndpointWork(Work):
+    """One piece of work on an endpoint, for which its status stands. No other one begins before this one has ended."""
+
+    def __init__(self, hosting: Hosting, platform: Platform, key: str, job: Job):
+        super().__init__(platform, key, job)
+        self._hosting = hosting
+
+    def run(self) -> None:
+        record = self.persist(partial(self.store.get, KIND, self.key))
+        if record is None:
+            return
+        if record["EndpointStatus"] == "Deleting":
+            self._delete(record)
+        elif self.key in self._hosting.to_restore:
+            self._restore(record)
+        else:
+            self._update(record)
+
+    def fail(self, reason: str) -> None:
+        """Record the failure. The endpoint itself has failed, too, unless something serves."""
+        status = "InService" if self.key in self._hosting.traffic else "Failed"
+        self._change(EndpointStatus=status, FailureReason=reason, Pending=None, Retiring=0)
+
+    def _update(self, record: Record) -> None:
+        if record["Rescaling"]:
+            self._rescale(record)
+        else:
+            self._deploy(record)
+
+    def _deploy(self, record: Record) -> None:
+        """Start the fleets of the pending deployment, shift the traffic to them, and end the fleets that had it.
+
+        These get all traffic again if the new fleets do not start, if an alarm goes off, or if the time is over before
+        the old fleets have ended.
+        """
+        hosting, pending = self._hosting, record["Pending"]
+        before, after = hosting.traffic.get(self.key), hosting.make_traffic(self.key, pending)
+        policy = read_deployment_config(record.get("LastDeploymentConfig")) if before else BlueGreen()
+        watch = UpdateWatch(policy.alarms, policy.longest)
+        hosting.stages[self.key] = Stage("Creating")
+        try:
+            start_fleets(self, after, pending, watch.latest)
+            if before:
+                self._shift(record, before, after, policy, watch)
+        except JobStopped:
+            raise
+        except Exception as error:
+            self._roll_back(before, after, error)
+            return
+        hosting.traffic[self.key] = after
+        config, retiring = pending["EndpointConfigName"], instance_count(record["Deployment"]) if before else 0
+        self._change(Deployment=pending, Pending=None, EndpointConfigName=config, Retiring=retiring)
+        hosting.stages.pop(self.key)  # before the next update can begin, which needs InService
+        if before:
+            end_fleets(before)
+        self._change(EndpointStatus="InService", FailureReason=None, Retiring=0)
+
+    def _shift(self, record: Record, before: Traffic, after: Traffic, policy: BlueGreen, watch: UpdateWatch) -> None:
+        """Shift the traffic step by step. Raises JobFailed if the update must be rolled back, and JobStopped."""
+        hosting = self._hosting
+        watch.check()
+        for parts in policy.steps(record["Pending"]):
+            hosting.stages[self.key] = Stage("ActivatingTraffic", parts)
+            hosting.traffic[self.key] = divide(before, after, parts)
+            hosting.stages[self.key] = Stage("Baking", parts)
+            watch.wait(self, policy.interval)
+        watch.wait(self, policy.termination_wait)
+
+    def _roll_back(self, before: Traffic | None, after: Traffic, error: Exception) -> None:
+        """End fleets that failed. The old ones get all traffic again; without them the endpoint has failed."""
+        reason = reason_of(error)
+        if before:
+            self._hosting.traffic[self.key] = before  # at once: to write the record may take long
+            self._hosting.stages[self.key] = Stage("Deleting")
+            self._change(EndpointStatus="RollingBack", FailureReason=reason)
+        end_fleets(after)
+        self._hosting.stages.pop(self.key, None)  # before the next update can begin
+        self.fail(reason)
+
+    def _rescale(self, record: Record) -> None:
+        """Give the variants the numbers of instances and the weights of the pending deployment."""
+        current, pending = record["Deployment"], record["Pending"]
+        fleets = self._hosting.traffic[self.key].fleets
+        counts = {variant["VariantName"]: variant["Count"] for variant in current["Variants"]}
+        more = [variant for variant in pending["Variants"] if variant["Count"] > counts[variant["VariantName"]]]
+        try:
+            scale_fleets(fleets, more)
+            put_in_service(self, list(fleets.values()))
+        except JobStopped:
+            raise
+        except Exception as error:
+            self._change(EndpointStatus="RollingBack", FailureReason=reason_of(error))
+            scale_fleets(fleets, current["Variants"])
+            self._change(EndpointStatus="InService", Pending=None)
+            return
+        shares = [Share(fleets[variant["VariantName"]], variant["Weight"]) for variant in pending["Variants"]]
+        self._hosting.traffic[self.key] = Traffic(shares)
+        self._change(Deployment=pending)
+        scale_fleets(fleets, pending["Variants"])
+        self._change(EndpointStatus="InService", Pending=None, FailureReason=None)
+
+    def _delete(self, record: Record) -> None:
+        """End the fleets, and delete the record with its tags."""
+        traffic = self._hosting.traffic.pop(self.key, None)
+        if traffic:
+            end_fleets(traffic)
+
+        def delete() -> None:
+            with self.store.transaction():
+                self.store.delete("Tags", record["EndpointArn"])
+                self.store.delete(KIND, self.key)
+
+        self.persist(delete)
+
+    def _restore(self, record: Record) -> None:
+        """Start the fleets of an endpoint that served under an earlier simulator, then go on with its update.
+
+        If they do not start, the update goes on without them.
+        """
+        traffic, pending = self._hosting.traffic[self.key], record["Pending"]
+        self._hosting.to_restore.discard(self.key)
+        try:
+            start_fleets(self, traffic, record["Deployment"])
+        except JobStopped:
+            raise
+        except Exception as error:
+            del self._hosting.traffic[self.key]
+            if not pending:
+                self._roll_back(None, traffic, error)
+                return
+            end_fleets(traffic)
+            self._deploy(record)
+            return
+        if pending:
+            self._update(record)
+        else:
+            self._change(EndpointStatus="InService")
+
+    def _change(self, **members: Any) -> None:
+        self.persist(partial(self.store.update, KIND, self.key, LastModifiedTime=now(), **members))
+
+
+def resume_serving(hosting: Hosting, record: Record) -> Record:
+    """Let an endpoint of an earlier simulator serve again as soon as its fleets are restored.
+
+    Returns the changes of its record. An update that was being rolled back is given up, another one goes on.
+    """
+    name = record["EndpointName"]
+    rolls_back = record["EndpointStatus"] == "RollingBack"
+    pending, reason = (None, record["FailureReason"]) if rolls_back else (record["Pending"], None)
+    if pending and not record["Rescaling"]:
+        alarms.restore(record.get("Alarms", []))
+    hosting.traffic[name] = hosting.make_traffic(name, record["Deployment"])
+    hosting.to_restore.add(name)
+    status = "Updating" if pending else "SystemUpdating"
+    return {"EndpointStatus": status, "Pending": pending, "FailureReason": reason, "Retiring": 0}

@@ -1,0 +1,102 @@
+"""Work that waits for other resources: it survives the end of the simulator, because its records say how far it is."""
+
+import logging
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+
+from recore.simulator.compute.jobs.failure import JobFailed, JobStopped
+from recore.simulator.compute.jobs.platform import Platform
+from recore.simulator.compute.jobs.queue import Job
+
+logger = logging.getLogger(__name__)
+
+RETRY = 1.0  # seconds before a change that could not be written is tried again
+LONGEST_REASON = 1024  # characters
+
+
+class Work(ABC):
+    """What one resource does in the background: it creates other resources, waits for them and ends.
+
+    Everything that matters is in the records, and each step is written before the next one begins. So `run` can start
+    again from the records at any time, in this simulator or in the next one.
+    """
+
+    def __init__(self, platform: Platform, key: str, job: Job):
+        """key: of the resource's record. job: cancels the work when the simulator ends."""
+        self.platform, self.store, self.key, self.job = platform, platform.store, key, job
+
+    @abstractmethod
+    def run(self) -> None:
+        """Work until the resource has reached its end.
+
+        Raises JobStopped when the simulator ends, and OSError if a change could not be written or requested. `run` is
+        then called again, on a new object.
+        """
+
+    @abstractmethod
+    def fail(self, reason: str) -> None:
+        """Record that the work failed because of an unexpected error. Raises OSError like `run`."""
+
+    def wait(self, seconds: float) -> None:
+        """Wait. Raises JobStopped when the simulator ends."""
+        if self.job.stopping.wait(seconds):
+            raise JobStopped
+
+    def persist[T](self, access: Callable[[], T]) -> T:
+        """Access the records, repeatedly while the disk does not allow it. Raises JobStopped when the simulator ends.
+
+        For work that cannot start again from the records while the simulator runs.
+        """
+        while True:
+            try:
+                return access()
+            except OSError as error:
+                logger.warning("%s", error)
+                self.wait(RETRY)
+
+
+MakeWork = Callable[[Platform, str, Job], Work]
+
+
+def begin(platform: Platform, kind: str, key: str, make: MakeWork) -> None:
+    """Start the work of a resource in a thread of its own. kind: of the resource, for threads and logs.
+
+    A simulator that ends leaves the records as they are, and the next one begins the work again.
+    """
+
+    def work(job: Job) -> None:
+        while not job.stopping.is_set():
+            try:
+                _run(make(platform, key, job), kind)
+                return
+            except JobStopped:
+                return
+            except OSError as error:  # no change may be lost while the disk is full
+                logger.warning("%s", error)
+                job.stopping.wait(RETRY)
+
+    try:
+        platform.jobs.submit(f"{kind}/{key}/{uuid.uuid4()}", work, computes=False)
+    except RuntimeError as error:  # no thread can be started
+        make(platform, key, Job(Path())).fail(reason_of(error))
+
+
+def _run(work: Work, kind: str) -> None:
+    """Run work once. Raises JobStopped and OSError, after which the records are as the work left them."""
+    try:
+        work.run()
+    except (JobStopped, OSError):
+        raise
+    except Exception as error:
+        if work.job.stopping.is_set():  # what failed may be the simulator, which ends
+            raise JobStopped from None
+        logger.exception("%s %s", kind, work.key)
+        work.fail(reason_of(error))
+
+
+def reason_of(error: Exception) -> str:
+    """The FailureReason of a resource whose work ended with an error."""
+    text = str(error) if isinstance(error, JobFailed) else f"InternalServerError: {error!r}"
+    return text[:LONGEST_REASON]

@@ -1,0 +1,68 @@
+"""A kind of resource that the simulator does not have: an AutoML job that here runs two processing jobs and waits."""
+
+from typing import ClassVar
+
+from recore.simulator.compute.jobs.failure import was_interrupted
+from recore.simulator.orchestration.requests import send
+from recore.simulator.orchestration.runner import Work
+from recore.simulator.resources.resource import Resource
+from recore.simulator.state.records import Record
+from support.simulator_client import IMAGE
+
+KIND = "AutoMLJob"
+PERIOD = 0.05  # seconds between looks at the jobs
+
+
+class AutoMLWork(Work):
+    def run(self) -> None:
+        for number in (1, 2):
+            self._finish(number)
+        self.store.update(KIND, self.key, AutoMLJobStatus="Completed")
+
+    def fail(self, reason: str) -> None:
+        self.store.update(KIND, self.key, AutoMLJobStatus="Failed", FailureReason=reason)
+
+    def _finish(self, number: int) -> None:
+        """Run one job to its end. A job that an earlier simulator left in progress is replaced."""
+        attempt = 1
+        while True:
+            name = f"{self.key}-{number}-{attempt}"
+            job = self.store.get("ProcessingJob", name)
+            if job is None:
+                send(self.platform, "CreateProcessingJob", self._request(name))
+            elif was_interrupted(job):
+                attempt += 1
+            elif job["ProcessingJobStatus"] == "Completed":
+                return
+            elif job["ProcessingJobStatus"] != "InProgress":
+                raise RuntimeError(f"{name} is {job['ProcessingJobStatus']}")
+            else:
+                self.wait(PERIOD)
+
+    def _request(self, name: str) -> Record:
+        record = self.store.get(KIND, self.key) or {}
+        script = record["InputDataConfig"][0]["TargetAttributeName"]
+        cluster = {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+        return {
+            "ProcessingJobName": name,
+            "RoleArn": record["RoleArn"],
+            "AppSpecification": {"ImageUri": IMAGE, "ContainerEntrypoint": ["python3", "-c", script]},
+            "ProcessingResources": {"ClusterConfig": cluster},
+        }
+
+
+class AutoMLJobs(Resource):
+    kind = KIND
+    arn_type = "automl-job"
+    verbs: ClassVar[tuple[str, ...]] = ("Describe",)
+    runs = True
+    work = AutoMLWork
+
+    def CreateAutoMLJob(self, request: Record) -> Record:
+        """TargetAttributeName holds the script of the jobs."""
+        arn = self.add(request, AutoMLJobStatus="InProgress")
+        self.begin_work(request["AutoMLJobName"])
+        return {"AutoMLJobArn": arn}
+
+    def described(self, record: Record) -> Record:
+        return record | {"AutoMLJobSecondaryStatus": "Starting"}
