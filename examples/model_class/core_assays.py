@@ -24,14 +24,14 @@ from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError
 from botocore.exceptions import ClientError as S3ClientError
 
-from recore.dataset.columns import TARGETS
 from recore.dataset.importing import ImportOptions, import_files
 from recore.model import Model, ModelDatasetGenerator, ModelPredictor, ModelTrainer
 from recore.model.errors import ClientError, ConfigError, JobError
+from recore.schema import TARGETS
 
 # What a container lacks of what this file needs, for recore.model.code_archive. The last three are not recore's: one
 # reads OPUS files, the others tell names of elements from mistyped columns.
-PACKAGES = ("recore.dataset", "recore.listing", "brukeropus", "periodictable", "pyparsing")
+PACKAGES = ("recore.dataset", "recore.listing", "recore.schema", "brukeropus", "periodictable", "pyparsing")
 DATA_FILE = "public.csv.gz"
 ASSAY_TABLE = "assays.csv"
 EXPECTED_ERROR = "expected_error.json"

@@ -75,7 +75,7 @@ class ExperimentJobs:
             with self._runner.step(step):
                 yield step
         except StepFailed as error:
-            raise explain(step, self._runner.logs, self.submission.path, name.rpartition(" ")[2]) from error
+            raise explain(step, self._runner.logs, self.submission.path) from error
 
     def run(self, step: Step, request: dict[str, Any]) -> dict[str, Any]:
         """Run a step's job; its description."""

@@ -3,18 +3,17 @@
 from pathlib import Path
 
 from recore.check.rule import Finding, Level, Place
-from recore.evaluation.failure import last_lines, look_at
-from recore.evaluation.hints import hint_for, memory_hint
 from recore.evaluation.step import Step
-from recore.evaluation.text import plain
+from recore.failures.explanation import UNKNOWN, find_hint, look_at
+from recore.failures.text import plain
 
-INSTALLING = "requirements.txt "  # how the reasons of a job begin whose packages could not be installed
+INSTALLING = "requirements.txt "  # in the reason of a job whose packages could not be installed
 
 
 class ExperimentFailed(Exception):
-    """A job of the check failed, or left what cannot be read; the message is the reason, one line of plain text.
+    """A job of the check failed, or its output cannot be read; the message is the reason, in one line.
 
-    fix: what to do. place: where in the submission, if that is known. outside: the submission is not the cause.
+    fix: what to do. place: in the submission, if it is known. outside: the submission is not the cause.
     """
 
     def __init__(self, reason: str, fix: str, place: Place | None = None, outside: bool = False):
@@ -31,15 +30,9 @@ class ExperimentFailed(Exception):
         return Finding(plain(f"{what}: {self}", 900), self.fix, self.place, level)
 
 
-def explain(step: Step, logs: Path, submission: Path, name: str) -> ExperimentFailed:
-    """Why a step failed. submission: its folder or archive. name: of the step in a run, such as "train"."""
-    log = logs / step.log
-    last = last_lines(log) if log.is_file() else []
-    if step.exception:
-        hint = hint_for(step.exception, name, submission)
-    else:
-        hint = memory_hint("\n".join([step.reason or "", *last]))
+def explain(step: Step, logs: Path, submission: Path) -> ExperimentFailed:
+    """Why a step failed. submission: its folder or archive."""
     frame = step.exception.place if step.exception else None
     place = Place(frame.name, frame.line) if frame else None
-    fix = hint or f"Look at {look_at(name, step.outside)}"
-    return ExperimentFailed(step.reason or "no reason is known", fix, place, step.outside)
+    fix = find_hint(step, logs, submission) or f"Look at {look_at(step)}"
+    return ExperimentFailed(step.reason or UNKNOWN, fix, place, step.outside)

@@ -9,7 +9,7 @@ from pathlib import Path
 from recore.check.rule import Finding, Level, Rule
 from recore.check.runner import RuleResult
 from recore.evaluation.submission import read_submission
-from recore.evaluation.text import plain
+from recore.failures.text import plain
 
 WIDEST = 1000  # characters of a message
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from recore.evaluation.data import read_header
+from recore.schema import HOLE
 
 Row = list[str]
-HOLE = "SiteID"
 FEW = 24  # rows of a small variation
 PART = 4  # each fourth row is in the part of the data that training is repeated with
 SMALLEST_PART = 100  # rows; of smaller data each second row is

@@ -2,22 +2,16 @@
 
 from recore.check.inputs import InputRow, differing, read_inputs
 from recore.check.left_by_jobs import Variation
-from recore.evaluation.exceptions import find_exception
-from recore.evaluation.failure import last_lines
-from recore.evaluation.joblog import read_end
-from recore.evaluation.text import plain
+from recore.failures.job_log import last_error, read_end
 
 
 def failure_of(variation: Variation) -> str:
-    """Why preprocess.py failed with a variation, or wrote what is no CSV; empty where it did neither."""
+    """Why preprocess.py failed with a variation, or why its output is not a CSV; empty if neither is the case."""
     if variation.output is not None:
         return read_inputs(variation.output).problem
-    if variation.status and variation.log.is_file():
-        if exception := find_exception(read_end(variation.log)):
-            return plain(str(exception))
-        if lines := last_lines(variation.log):
-            return lines[-1]
-    return f"it ends with status {variation.status}" if variation.status else "it writes no public.csv"
+    if variation.status:
+        return last_error(read_end(variation.log)) or f"it ends with status {variation.status}"
+    return "it writes no public.csv"
 
 
 def rows_of(variation: Variation) -> list[InputRow]:

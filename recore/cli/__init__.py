@@ -21,7 +21,7 @@ from recore.cli.run import run
 from recore.cli.sample import sample
 from recore.cli.simulate import simulate
 from recore.distribution import PROGRAM, setup_command
-from recore.evaluation.text import plain
+from recore.failures.text import plain
 
 
 class OneLineError(click.ClickException):

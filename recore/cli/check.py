@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from recore.cli.common import FILE
-from recore.evaluation.text import plain
+from recore.failures.text import plain
+from recore.schema import TARGETS
 
 if TYPE_CHECKING:
     from recore.check.catalogue import CatalogueEntry
@@ -80,7 +81,6 @@ def check(
     from recore.check.runner import run_rules
     from recore.check.source import SubmissionSource
     from recore.cli.check_jobs import open_experiments
-    from recore.dataset.targets import DETECTION_LIMITS
 
     entries = load_catalogue()
     chosen = choose_codes(entries, list(chain(*select)), list(chain(*ignore)), for_host)
@@ -88,7 +88,7 @@ def check(
     if list_rules:
         click.echo(_list(entries, chosen, kind))
         return
-    source = SubmissionSource(submission, tuple(DETECTION_LIMITS))
+    source = SubmissionSource(submission, TARGETS)
     isolation = isolation or ("required" if for_host else "auto")
     experiments = partial(open_experiments, submission, public, isolation, not select, for_host, "RC251" in chosen)
     results = run_rules(entries, chosen, source, None if source_only else experiments)
@@ -104,11 +104,10 @@ def check_source(submission: Path) -> "list[RuleResult]":
     from recore.check.catalogue import choose_codes, load_catalogue
     from recore.check.runner import run_rules
     from recore.check.source import SubmissionSource
-    from recore.dataset.targets import DETECTION_LIMITS
 
     entries = load_catalogue()
     chosen = choose_codes(entries, [], [], for_host=False)
-    return run_rules(entries, chosen, SubmissionSource(submission, tuple(DETECTION_LIMITS)))
+    return run_rules(entries, chosen, SubmissionSource(submission, TARGETS))
 
 
 def _list(entries: "list[CatalogueEntry]", chosen: set[str], kind: str) -> str:

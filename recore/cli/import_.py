@@ -10,7 +10,7 @@ import click
 
 from recore.cli.common import FILE
 from recore.cli.progress import show_work
-from recore.evaluation.text import plain
+from recore.failures.text import plain
 from recore.listing import count
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from recore.cli.common import FILE
-from recore.evaluation.text import plain
+from recore.failures.text import plain
 
 
 @click.command()

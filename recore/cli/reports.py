@@ -9,7 +9,7 @@ import click
 from recore.cli.common import FILE, FOLDER
 from recore.cli.default_data import find_default_data
 from recore.cli.progress import show_work
-from recore.evaluation.text import plain
+from recore.failures.text import plain
 
 if TYPE_CHECKING:
     from recore.report.page.content import Page

@@ -17,7 +17,7 @@ from recore.evaluation.data import DataFiles
 from recore.evaluation.requests import Instances, RunSettings, describe_limits
 from recore.evaluation.run_folder import RunFolder
 from recore.evaluation.submission import read_submission
-from recore.evaluation.text import plain
+from recore.failures.text import plain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -206,7 +206,7 @@ def _show_results(pipeline_run: "PipelineRun") -> None:
 
 def _explain_failures(pipeline_run: "PipelineRun", installs: bool) -> None:
     """Explain each step that failed or has no result; each reason once. installs: whether jobs install requirements."""
-    from recore.evaluation.failure import explain_failure
+    from recore.failures.explanation import explain_failure
 
     reasons = set()
     for step in pipeline_run.steps.values():

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from recore.dataset.cells import check_text, parse_number, read_cells
-from recore.dataset.columns import DEPTHS, TARGETS, Source, find_columns
+from recore.dataset.cells import check_text, parse_axis_name, parse_number, read_cells
+from recore.dataset.columns import Source, find_columns
 from recore.dataset.plausible import SuspectedUnit, suspected_content_units, suspected_depth_unit
-from recore.dataset.targets import IDS, LARGEST
+from recore.dataset.targets import LARGEST
+from recore.schema import DEPTHS, IDS, TARGETS
 
 MISSING = ("", "NA", "NaN")
 SHOWN = 3  # errors of a table that a message names; it counts the others
@@ -55,7 +56,7 @@ def read_assays(
         header = _without_empty_end(header, 0)
         places = list(range(len(header)))
         if with_spectra:
-            places = [place for place, name in enumerate(header) if not is_channel(name)]
+            places = [place for place, name in enumerate(header) if parse_axis_name(name) is None]
             if "sample" not in (columns or {}) and "sample" not in header:
                 header[0] = "sample"
         sources, remarks = find_columns([header[place] for place in places], columns or {}, depth_unit)
@@ -82,11 +83,6 @@ def read_assays(
     return table
 
 
-def is_channel(name: str) -> bool:
-    """Whether a column of a table with spectra is a channel. R prefixes names that are numbers with an X."""
-    return parse_number(name.removeprefix("X")) is not None
-
-
 def holds_assays(path: Path) -> bool:
     """Whether a file is a table with spectra and the drill holes, depths or assays of its samples."""
     try:
@@ -94,7 +90,8 @@ def holds_assays(path: Path) -> bool:
         _, header = next(read_cells(path))
     except (ValueError, OSError):  # the reader of spectra reports it
         return False
-    return sum(map(is_channel, header)) > 1 and not {*IDS, *TARGETS}.isdisjoint(header)
+    axis = [name for name in header if parse_axis_name(name) is not None]
+    return len(axis) > 1 and not {*IDS, *TARGETS}.isdisjoint(header)
 
 
 def _without_empty_end(cells: list[str], width: int) -> list[str]:

@@ -110,6 +110,11 @@ def _decimal_point(cell: str) -> str:
     return cell.replace(",", ".")
 
 
+def parse_axis_name(name: str) -> float | None:
+    """The number in the name of an instrument's column, or None. R prefixes names that are numbers with an X."""
+    return parse_number(name.removeprefix("X"))
+
+
 def parse_number(cell: str) -> float | None:
     """The finite number in a cell, or None."""
     try:

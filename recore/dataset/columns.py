@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from recore.dataset.targets import DETECTION_LIMITS, IDS, UNITS
+from recore.dataset.targets import UNITS
 from recore.dataset.units import (
     CONTENT_PATTERNS,
     CONTENT_UNITS,
@@ -16,10 +16,9 @@ from recore.dataset.units import (
     unit_in_name,
 )
 from recore.listing import list_names
+from recore.schema import DEPTHS, IDS, TARGETS
 
-TARGETS = tuple(DETECTION_LIMITS)
 SCHEMA = ("sample", "index", *IDS, *TARGETS)
-DEPTHS = ("DepthFrom", "DepthTo")
 OXYGEN = r"\d+O\d*|O\d+|O(?=pct|pp[mb]|[^a-z]|$)"  # after an element: Al2O3, TiO2_pct, MgO %
 NAMES_IN_SCHEMA = "sample, index, SiteID, DepthFrom, DepthTo and the 49 targets"
 BRITISH_NAMES = {"aluminium": "Al", "caesium": "Cs", "sulphur": "S"}

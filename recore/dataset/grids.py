@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from recore.dataset.cells import parse_number
 from recore.dataset.instruments.spectrum import Numbers, Problem, Spectrum
-from recore.dataset.targets import DETECTION_LIMITS, IDS
+from recore.schema import channels_of, unknown_columns
 
 SAME = 0.01  # of the distance to the next channel: grids that differ by less count as equal
 FEWEST = 7  # channels: one bin of the template's preprocess.py
@@ -62,13 +61,12 @@ def grid_of_file(path: Path) -> Grid:
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ValueError(f"{path}: this is not a gzipped CSV file: {error}") from None
     names = next(csv.reader([line]), [])[1:]
-    channels = {name: parse_number(name) for name in names if name not in DETECTION_LIMITS and name not in IDS}
-    wrong = next((name for name, number in channels.items() if number is None or number <= 0), None)
-    if wrong is not None or len(set(channels.values())) < max(FEWEST, len(channels)):
-        reason = f"{wrong[:40]!r} is not" if wrong is not None else f"there are {len(set(channels.values()))}"
-        raise ValueError(f"{path}: {FEWEST} or more columns named by wavenumbers are required; {reason}")
-    names = sorted(channels, key=float, reverse=True)
+    unknown, names = unknown_columns(names), channels_of(names)
     wavenumbers = np.array([float(name) for name in names])
+    different = len(set(wavenumbers))
+    if unknown or different < max(FEWEST, len(names)):
+        reason = f"{unknown[0][:40]!r} is not" if unknown else f"there are {different}"
+        raise ValueError(f"{path}: {FEWEST} or more columns named by wavenumbers are required; {reason}")
     # names are rounded: a channel lies within half of their last decimal
     rounding = 0.5001 * 10.0 ** -min(len(name.partition(".")[2]) for name in names)
     step = _step(wavenumbers)

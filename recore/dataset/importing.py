@@ -16,10 +16,10 @@ from recore.dataset.grids import Grid
 from recore.dataset.instruments.files import Reading, find_files, read_file
 from recore.dataset.instruments.spectrum import Problem, Spectrum, looks_like_reflectance
 from recore.dataset.plausible import SuspectedUnit
-from recore.dataset.targets import IDS
 from recore.dataset.units import CONTENT_PATTERNS, CONTENT_UNITS, DEPTH_UNITS, SYNONYMS, unit_in_name
 from recore.dataset.writing import Columns, write_data_file
 from recore.listing import list_names
+from recore.schema import IDS
 
 DECIMALS = 6  # of an absorbance: far below the noise of any instrument
 CHUNK = 500  # rows that are written at a time

@@ -10,8 +10,8 @@ import numpy as np
 from recore.dataset.geology import drill
 from recore.dataset.sample_assays import Laboratory
 from recore.dataset.sample_spectra import Spectrometer, grid
-from recore.dataset.targets import DETECTION_LIMITS
 from recore.dataset.writing import Columns, write_data_file
+from recore.schema import TARGETS
 
 FILES = ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz")
 PRIVATE_SHARE = 0.3  # of the holes
@@ -93,5 +93,5 @@ def simulate_rows(plan: Plan) -> Iterator[tuple[bool, Columns, Columns]]:
                 "DepthFrom": hole.depth_from[rows],
             }
             inputs |= zip(map(str, wavenumbers), spectrometer.measure(hole.minerals[rows]).T, strict=True)
-            yield bool(private[number]), inputs, dict(zip(DETECTION_LIMITS, assays.T, strict=True))
+            yield bool(private[number]), inputs, dict(zip(TARGETS, assays.T, strict=True))
         first = end

@@ -2,14 +2,13 @@
 
 import csv
 import gzip
-import math
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from recore.distribution import PROGRAM
+from recore.schema import IDS, is_wavenumber
 
-IDS = ("SiteID", "DepthFrom", "DepthTo")
 LARGEST_HEADER = 4 << 20  # bytes
 
 
@@ -23,12 +22,12 @@ class DataFiles:
 
     @property
     def files(self) -> dict[str, Path]:
-        """The files that there are, by name."""
+        """The files of this run, by name."""
         files = {"public": self.public, "private": self.private, "actual": self.actual}
         return {name: path for name, path in files.items() if path}
 
     def check(self) -> None:
-        """Raises ValueError or OSError where a file is invalid, or the private data contain more than inputs."""
+        """Raises ValueError or OSError if a file is invalid or the private data contain more than inputs."""
         if self.actual and not self.private:
             raise ValueError(f"{self.actual}: these assays need the private data that they belong to, --private")
         headers = {name: read_header(path) for name, path in self.files.items()}
@@ -37,7 +36,7 @@ class DataFiles:
         if index in other_columns:  # the file was written without an index
             columns = [index, *columns]
         for column in columns:
-            if column not in IDS and not _is_number(column):
+            if column not in IDS and not is_wavenumber(column):
                 raise ValueError(
                     f"{self.private}: column {column[:40]!r} is neither an ID nor a wavenumber, and the submission "
                     "would see it: private data contain inputs only, and --actual names the file of their assays"
@@ -45,7 +44,7 @@ class DataFiles:
 
 
 def read_header(path: Path) -> list[str]:
-    """The column names of a gzipped CSV. Raises ValueError or OSError where they cannot be read."""
+    """The column names of a gzipped CSV. Raises ValueError or OSError if they cannot be read."""
     try:
         with gzip.open(path, "rb") as file:
             line = file.readline(LARGEST_HEADER)
@@ -60,10 +59,3 @@ def read_header(path: Path) -> list[str]:
     if len(names) < 2 or len(line) == LARGEST_HEADER:
         raise ValueError(f"{path}: a header of an index and columns, separated by commas, is needed")
     return names
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False

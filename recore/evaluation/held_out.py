@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from recore.evaluation.data import read_header
 from recore.evaluation.submission import UNREADABLE
-from recore.evaluation.text import plain
+from recore.failures.text import plain
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -14,8 +14,8 @@ from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 
 from recore.evaluation.observing import read_utilization, write_log
-from recore.evaluation.reasons import is_outside, read_reason
 from recore.evaluation.step import END_STATES, Step
+from recore.failures.failure_reason import is_outside, read_reason
 
 # seconds between two requests for a job's status: a fiftieth of its time so far, within these bounds
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 10.0

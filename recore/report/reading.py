@@ -1,6 +1,5 @@
 """Read a data file even if some of it is invalid: what is wrong with it is described instead of raised."""
 
-import math
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recore.evaluation.data import IDS, read_header
-from recore.evaluation.text import plain
+from recore.evaluation.data import read_header
+from recore.failures.text import plain
 from recore.listing import count, list_names
+from recore.schema import DEPTHS, HOLE, IDS, TARGETS, channels_of, is_wavenumber, unknown_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,8 +58,6 @@ def read_data(path: Path) -> SpectralData:
     """
     import pandas as pd
 
-    from recore.dataset.targets import DETECTION_LIMITS
-
     names = read_header(path)
     problems = []
     repeated = sorted(name for name, number in Counter(names[1:]).items() if number > 1)
@@ -68,26 +66,25 @@ def read_data(path: Path) -> SpectralData:
             f"{count(len(repeated), 'repeated column')}, of which only the first is read: {_list(repeated)}"
         )
     places = {name: place for place, name in reversed(list(enumerate(names))) if place}
-    channels = sorted((name for name in places if _is_wavenumber(name)), key=float, reverse=True)
+    channels = channels_of(places)
     if len({float(name) for name in channels}) < len(channels):
         problems.append("two channels have the same wavenumber, written differently")
-    targets = [name for name in DETECTION_LIMITS if name in places]
-    unknown = sorted(set(places) - {*IDS, *channels, *targets})
-    if unknown:
-        unknown_columns = count(len(unknown), "unknown column")
-        problems.append(f"{unknown_columns}, neither an ID, a wavenumber nor a target: {_list(unknown)}")
-    if names[0] in {*IDS, *targets} or _is_wavenumber(names[0]):
+    targets = [name for name in TARGETS if name in places]
+    if unknown := sorted(unknown_columns(places)):
+        unknown_count = count(len(unknown), "unknown column")
+        problems.append(f"{unknown_count}, neither an ID, a wavenumber nor a target: {_list(unknown)}")
+    if names[0] in {*IDS, *TARGETS} or is_wavenumber(names[0]):
         problems.append(
             f"the first column must be the index, but its name is {plain(names[0], 40)!r}; it is read as the index"
         )
-    absent = [name for name in IDS if name not in places]
+    absent = [name for name in (HOLE, *DEPTHS) if name not in places]
     if absent:
         problems.append(f"{count(len(absent), 'missing column')}: {_list(absent)}")
     if not channels:
         raise ValueError(
             f"{path}: the name of no column is a wavenumber such as 3997.4, so the file contains no spectra"
         )
-    numbers = [name for name in (*channels, *targets, "DepthFrom", "DepthTo") if name in places]
+    numbers = [name for name in (*channels, *targets, *DEPTHS) if name in places]
     table, invalid = _read_table(path, len(names), [places[name] for name in numbers])
     problems += [f"column {plain(numbers[order], 40)!r}: {text}" for order, text in invalid[:LISTED_COLUMNS]]
     if len(invalid) > LISTED_COLUMNS:
@@ -99,7 +96,7 @@ def read_data(path: Path) -> SpectralData:
     return SpectralData(
         path=path,
         index=_texts(table["0"]),
-        hole=_texts(table[str(places["SiteID"])]) if "SiteID" in places else np.full(len(table), "", dtype=object),
+        hole=_texts(table[str(places[HOLE])]) if HOLE in places else np.full(len(table), "", dtype=object),
         depth_from=columns.get("DepthFrom", missing),
         depth_to=columns.get("DepthTo", missing),
         wavenumbers=np.array([float(name) for name in channels]),
@@ -162,13 +159,6 @@ def _floats(column: Any) -> Floats:
 def _texts(column: Any) -> NDArray[Any]:
     texts: NDArray[Any] = column.to_numpy()
     return texts
-
-
-def _is_wavenumber(name: str) -> bool:
-    try:
-        return math.isfinite(float(name)) and float(name) > 0
-    except ValueError:
-        return False
 
 
 def _list(names: list[str]) -> str:

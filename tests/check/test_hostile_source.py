@@ -25,7 +25,7 @@ from recore.check.script import parse_script
 from recore.check.setup_file import read_setup_file
 from recore.check.source import SubmissionSource
 from recore.check.submission_tree import LARGEST
-from recore.dataset.targets import DETECTION_LIMITS
+from recore.schema import TARGETS
 
 ENTRIES = [entry for entry in load_catalogue() if not entry.runs]
 CODES = {entry.rule.code for entry in ENTRIES}
@@ -36,7 +36,7 @@ SECONDS = 20  # of the processor: a check of these takes two at most
 def check(folder: Path) -> list[RuleResult]:
     """Return the results of all rules that read, which must come soon and can be shown."""
     began = time.process_time()
-    results = run_rules(ENTRIES, CODES, SubmissionSource(folder, tuple(DETECTION_LIMITS)))
+    results = run_rules(ENTRIES, CODES, SubmissionSource(folder, TARGETS))
     assert time.process_time() - began < SECONDS
     for finding in (finding for result in results for finding in result.findings):
         assert finding.message

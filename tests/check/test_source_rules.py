@@ -17,7 +17,7 @@ from recore.check.rule import Level
 from recore.check.runner import RuleResult, run_rules
 from recore.check.script import parse_script
 from recore.check.source import SubmissionSource
-from recore.dataset.targets import DETECTION_LIMITS
+from recore.schema import TARGETS
 from recore.template.new_submission import list_models, write_submission
 
 ENTRIES = [entry for entry in load_catalogue() if not entry.runs]
@@ -38,7 +38,7 @@ PUBLISHED = {
 
 
 def check(folder: Path) -> list[RuleResult]:
-    return run_rules(ENTRIES, set(RULES.values()), SubmissionSource(folder, tuple(DETECTION_LIMITS)))
+    return run_rules(ENTRIES, set(RULES.values()), SubmissionSource(folder, TARGETS))
 
 
 def rule_of(name: str) -> str | None:

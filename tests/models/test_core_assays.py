@@ -26,10 +26,10 @@ from support.model_jobs import code_archive, create_model, generate_dataset, inv
 from support.models import front_environment, run_front, url_of
 from support.simulator_client import Client
 
-from recore.dataset.columns import TARGETS
 from recore.model import SageMakerEnv
 from recore.model.errors import ClientError, ConfigError, JobError
 from recore.model.hyperparameters import encode
+from recore.schema import TARGETS
 
 HYPERPARAMETERS = {"alphas": 5, "alpha_min": 1e-4, "cv": 3}
 

@@ -336,7 +336,7 @@ def test_the_command(tmp_path: Path, public: pd.DataFrame) -> None:
         ("\ufeff,SiteID,1000.0,900.0,800.0", "1,a,1,2,3", "file", "2 missing columns: 'DepthFrom', 'DepthTo'"),
         ("i,SiteID,1000.0,1000,900.0", "1,a,1,2,3", "file", "the same wavenumber"),
         ("i,SiteID,1000.0,1000.0,900.0", "1,a,1,2,3", "file", "1 repeated column,"),
-        ("i,SiteID,1e3,nan,-5", "1,a,1,2,3", "file", "neither an ID"),
+        ("i,SiteID,1000,1e3,nan,-5", "1,a,1,2,3,4", "file", "3 unknown columns, neither an ID"),
         ("1000.0,SiteID,900.0,800.0,700.0", "1,a,1,2,3", "file", "must be the index"),
         ("i,SiteID,1000.0,900.0,800.0", "1,a,1,inf,3", "empty channels", "1 cell of"),
         ("i,SiteID,1000.0,900.0,800.0", '1,a,1,"2,5",3', "file", "'2,5'"),

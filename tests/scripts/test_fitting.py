@@ -9,9 +9,7 @@ from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import LinearRegression
 
 import preprocess
-import score
 from challenge.fitting import FitError, add_arguments, fit_model, hyperparameters
-from challenge.targets import WEIGHTS
 from challenge.validation import hold_out
 
 HOLES = np.repeat(list("abcdef"), 5)
@@ -196,8 +194,3 @@ def test_a_fold_that_cannot_be_fitted_is_left_out_and_reported(data, capsys: pyt
     assert np.isnan(held_out[HOLES == "a"]).all()
     assert np.isfinite(held_out[HOLES != "a"]).all()
     assert "is not predicted: ZeroDivisionError: without a" in capsys.readouterr().out
-
-
-def test_weights_equal_those_of_score_py() -> None:
-    assert (tuple(WEIGHTS), tuple(WEIGHTS.values())) == (score.TARGETS, score.WEIGHTS)
-    assert score.TARGETS == preprocess.TARGETS

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recore.dataset.columns import TARGETS
 from recore.dataset.sample_files import Plan, make_sample
 from recore.model import SageMakerEnv
+from recore.schema import TARGETS
 from recore.simulator.server import BUCKET
 from support.checkout import ROOT, UPLOADED, copy_scripts
 from support.models import url_of

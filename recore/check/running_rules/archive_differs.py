@@ -16,8 +16,8 @@ from fnmatch import fnmatch
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.rule import Finding, Place, Rule
-from recore.evaluation.failure import last_lines
-from recore.evaluation.text import plain
+from recore.failures.job_log import last_error, read_end
+from recore.failures.text import plain
 
 FIX = "Write all modules into py_modules of setup.py as a list of names, and other files into MANIFEST.in"
 SHOWN = 5
@@ -32,8 +32,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         yield failed.finding("The source distribution cannot be built")
         return
     if built.status or built.error:
-        lines = last_lines(built.log) if built.log.is_file() else []
-        reason = built.error if not built.status else next(reversed(lines), f"status {built.status}")
+        reason = built.error if not built.status else last_error(read_end(built.log)) or f"status {built.status}"
         yield Finding(plain(f"`python setup.py sdist` fails: {reason}"), FIX, Place("setup.py"))
         return
     # the client's setuptools, 57.5, does not pack them, newer ones do

@@ -13,8 +13,7 @@ from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.predictions import NotPredictions, describe_difference, read_predictions
 from recore.check.rule import Finding, Level, Place, Rule
-from recore.evaluation.exceptions import find_exception
-from recore.evaluation.text import plain
+from recore.failures.job_log import last_error
 
 FIX = "Call model_fn, predict_fn and output_fn of train.py in predict.py, on what preprocess() returns"
 
@@ -26,9 +25,8 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     try:
         done = experiments.by_hand()
         if done.status or done.predictions is None:
-            exception = find_exception(done.log)
-            lines = done.log.strip().splitlines() or [f"status {done.status}, and no public.csv.out"]
-            yield Finding(plain(f"predict.py fails: {exception or lines[-1]}"), FIX, place, Level.WARNING)
+            reason = last_error(done.log) or f"status {done.status}, and no public.csv.out"
+            yield Finding(f"predict.py fails: {reason}", FIX, place, Level.WARNING)
             return
         predicted = read_predictions(done.predictions)
     except ExperimentFailed as failed:

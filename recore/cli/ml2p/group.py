@@ -10,7 +10,7 @@ import click
 
 from recore.cli.common import FILE
 from recore.cli.progress import progress_bar
-from recore.evaluation.text import plain
+from recore.failures.text import plain
 
 if TYPE_CHECKING:
     from recore.ml2p.project import Project
@@ -19,12 +19,12 @@ model_type = click.option("-m", "--model-type", help="The model, as the section 
 
 
 class ProjectGroup(click.Group):
-    """A group whose commands say in one line what is wrong with the project file, or what AWS has against a request."""
+    """A group whose commands report an invalid project file, or a request that AWS refused, in one line."""
 
     def invoke(self, ctx: click.Context) -> Any:
         from botocore.exceptions import BotoCoreError, ClientError
 
-        from recore.ml2p.explaining import explain
+        from recore.failures.aws_errors import explain_aws_error
         from recore.ml2p.waiting import FailedError
         from recore.model.errors import ConfigError, LocalEnvError, NamingError, UploadError
         from recore.model.hyperparameters import HyperParameterEncodingError
@@ -37,7 +37,7 @@ class ProjectGroup(click.Group):
             click.echo(f"recore: {plain(str(error), 2000)}", err=True)
             raise SystemExit(1) from None
         except (BotoCoreError, ClientError) as error:
-            raise ValueError(explain(error)) from error
+            raise ValueError(explain_aws_error(error)) from error
 
 
 @click.group(cls=ProjectGroup)

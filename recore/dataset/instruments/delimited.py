@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recore.dataset.cells import parse_number, read_cells
+from recore.dataset.cells import parse_axis_name, parse_number, read_cells
 from recore.dataset.instruments.spectrum import Measured, Problem
 from recore.listing import list_names
 
@@ -71,8 +71,7 @@ def _table(
     source: str, header: tuple[int, list[str]], lines: Iterator[tuple[int, list[str]]], only_spectra: bool
 ) -> Iterator[Measured | Problem]:
     names = header[1]
-    # R prefixes names that are numbers with an X
-    numbers = {place: parse_number(name.removeprefix("X")) for place, name in enumerate(names)}
+    numbers = {place: parse_axis_name(name) for place, name in enumerate(names)}
     axis = {place: number for place, number in numbers.items() if number is not None}
     lower_case = [name.lower() for name in names]
     column = lower_case.index("sample") if "sample" in lower_case else 0

@@ -19,6 +19,7 @@ from recore.report.page.figures import (
     with_opacity,
 )
 from recore.report.reading import Floats, SpectralData
+from recore.schema import TARGETS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,10 +72,8 @@ def summarise(data: SpectralData) -> "pd.DataFrame":
     """A row for each of the 49 targets, including those that are not in the file."""
     import pandas as pd
 
-    from recore.dataset.targets import DETECTION_LIMITS
-
     rows = []
-    for name in DETECTION_LIMITS:
+    for name in TARGETS:
         column = data.assays[name].to_numpy() if name in data.assays else np.full(data.rows, np.nan)
         rows.append({"assay": name, **_summarise_one(column[~np.isnan(column)], data.rows)})
     return pd.DataFrame(rows)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from recore.evaluation.text import plain
+from recore.failures.text import plain
 
 Floats = NDArray[np.float64]
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from recore.evaluation.data import IDS, read_header
+from recore.evaluation.data import read_header
 from recore.evaluation.record import Record
 from recore.evaluation.scores import HELD_OUT
-from recore.evaluation.text import plain
+from recore.failures.text import plain
 from recore.listing import count
 from recore.report.page.content import Figure, PageFinding, Section, Table
 from recore.report.page.figures import ABOVE, BLUE, VERMILION, as_float32, every_kth, new_figure, short_name
@@ -27,6 +27,7 @@ from recore.report.statistics.prediction_errors import (
     prediction_errors,
     unit_of,
 )
+from recore.schema import DEPTHS, HOLE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,7 +116,7 @@ def _measured(path: Path, targets: list[str]) -> tuple["pd.DataFrame", Floats]:
 
     names = read_header(path)
     places = {name: str(place) for place, name in reversed(list(enumerate(names))) if place}
-    ids = {"index": "0"} | {name: places[name] for name in IDS if name in places}
+    ids = {"index": "0"} | {name: places[name] for name in (HOLE, *DEPTHS) if name in places}
     assays = {name: places[name] for name in targets if name in places}
     types = dict.fromkeys(ids.values(), pa.string()) | dict.fromkeys(assays.values(), pa.float64())
     try:

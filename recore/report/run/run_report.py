@@ -5,7 +5,7 @@ from pathlib import Path
 
 from recore.evaluation.record import Record, read_record
 from recore.evaluation.scores import SCORES, SIDES
-from recore.evaluation.text import plain
+from recore.failures.text import plain
 from recore.report.page.content import Page, by_level
 from recore.report.page.page_files import write_page
 from recore.report.run import earlier_runs, predictions, steps, target_scores

@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from recore.evaluation.failure import last_lines, look_at
 from recore.evaluation.record import Record
 from recore.evaluation.step import Step
-from recore.evaluation.text import plain
+from recore.failures.explanation import UNKNOWN, look_at
+from recore.failures.job_log import last_lines
+from recore.failures.text import plain
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import ABOVE, BLUE, GREY, OCHRE, VERMILION, new_figure
 
@@ -119,7 +120,7 @@ def _figure_by_step(table: "pd.DataFrame", title: str, longest: float) -> "Plotl
 def _failures(failed: list[Step]) -> "pd.DataFrame":
     import pandas as pd
 
-    rows = [(step.name, _reason(step), look_at(step.name, step.outside)) for step in failed]
+    rows = [(step.name, _reason(step), look_at(step)) for step in failed]
     return pd.DataFrame(rows, columns=["step", "reason", "look at"])
 
 
@@ -128,9 +129,8 @@ def _last_lines(run: Record, failed: list[Step]) -> "pd.DataFrame":
 
     rows = []
     for step in failed:
-        log = run.folder / "logs" / step.log
-        if log.is_file() and step.name != "private score":
-            rows += [(step.name, line) for line in last_lines(log)]
+        if step.name != "private score":
+            rows += [(step.name, line) for line in last_lines(run.folder / "logs" / step.log)]
     return pd.DataFrame(rows, columns=["step", "line"])
 
 
@@ -138,7 +138,7 @@ def _reason(step: Step) -> str:
     """Why a step failed. A report may be given to a participant, who must not see what the private score printed."""
     if step.name == "private score" and not step.outside:
         return WITHHELD
-    return plain(step.reason or "the reason is unknown")
+    return plain(step.reason or UNKNOWN)
 
 
 def _findings(run: Record) -> list[PageFinding]:

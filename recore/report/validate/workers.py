@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from recore import interrupts
 from recore.distribution import TEMPLATE
-from recore.evaluation.exceptions import find_exception
-from recore.evaluation.hints import hint_for
+from recore.failures.exceptions import find_exception
+from recore.failures.hints import hint_for
 from recore.report.reading import Floats
 
 PROGRAM = Path(__file__).with_name("program.py")

@@ -4,14 +4,14 @@ import textwrap
 
 from benchmarks.mutants.editing import both, insert, replace, require, write
 from recore.check.rule import Level
-from recore.dataset.targets import DETECTION_LIMITS
+from recore.schema import TARGETS
 from support.flaws.flaw import INPUT_FN, WARNING, Flaw, name_modules, train
 
 FROM_FITTING = "from challenge.fitting import main\n"
 FITTING = "def hyperparameters(fit):\n    return {}\n\n\ndef main(train):\n    return hyperparameters(train.fit)\n"
 WORK = "def main():\n    print(os.getcwd(), pickle.HIGHEST_PROTOCOL)\n\n\n"
 RUN = 'if __name__ == "__main__":\n'
-FIRST, SECOND, *OTHERS = DETECTION_LIMITS
+FIRST, SECOND, *OTHERS = TARGETS
 
 
 def in_train(code: str, text: str, imports: str = "", line: str = "", level: Level = Level.ERROR) -> Flaw:
@@ -266,7 +266,7 @@ SCRIPTS = {
     "target-names": in_train("RC119", targets_text(SECOND, FIRST, *OTHERS), line='TARGETS = """'),
     "target-names-misspelt": in_train(
         "RC119",
-        f"TARGETS = {['CUPPM' if name == 'CuPPM' else name for name in DETECTION_LIMITS]}\n",
+        f"TARGETS = {['CUPPM' if name == 'CuPPM' else name for name in TARGETS]}\n",
         line="",
     ),
     "undefined-names": in_train(

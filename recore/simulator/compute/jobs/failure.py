@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from recore.failures.text import printable
+
 INTERRUPTED = "InternalServerError: The simulator ended before the job did"
 
 
@@ -12,7 +14,7 @@ def was_interrupted(job: Mapping[str, Any]) -> bool:
 
 
 class JobFailed(Exception):
-    """The job failed; the message becomes its FailureReason, in which nothing can direct a terminal."""
+    """The job failed; its printable message becomes the FailureReason."""
 
     def __init__(self, reason: str = ""):
         super().__init__(printable(reason))
@@ -24,8 +26,3 @@ class JobStopped(Exception):
 
 class JobTimedOut(JobStopped):
     """The job was stopped by its time limit; the message goes to its log."""
-
-
-def printable(text: str) -> str:
-    """Text of a stranger with a question mark for each character that is neither printable, nor a tab or a new line."""
-    return "".join(letter if letter.isprintable() or letter in "\t\n" else "?" for letter in text.replace("\r\n", "\n"))

@@ -4,6 +4,7 @@ import os
 import stat
 from pathlib import Path
 
+from recore.failures.exceptions import find_exception
 from recore.simulator.compute.jobs.logs import JobLog
 from recore.simulator.compute.jobs.process import Ending
 from recore.simulator.compute.jobs.queue import Job
@@ -37,10 +38,8 @@ def as_in_a_container(text: str, folder: Path) -> str:
 
 
 def last_error(lines: list[str]) -> str:
-    """The message of the last exception that a program printed, or else its last lines."""
-    traces = [number for number, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")]
-    message = [line for line in lines[traces[-1] + 1 :] if not line.startswith(" ")] if traces else []
-    return "\n".join(message or lines[-5:])
+    """The last exception that a program printed, or else its last lines."""
+    return str(find_exception("\n".join(lines)) or "\n".join(lines[-5:]))
 
 
 def exceeded(ending: Ending, instance: Instance | None, who: str = "The job", all_of_it: str = "the job") -> str | None:

@@ -1,22 +1,22 @@
-"""Why a job failed: the submission's exception, if its log contains one, otherwise the platform's reason."""
+"""Why a job failed, from the FailureReason in its description and its log."""
 
 import re
 import signal
 from pathlib import Path
 
-from recore.evaluation.exceptions import JOB_FOLDER, LoggedException, find_exception
-from recore.evaluation.joblog import read_end, script_lines
+from recore.failures.exceptions import JOB_FOLDER, LoggedException, find_exception
+from recore.failures.job_log import read_end, script_lines
 
-FOLLOWING_LINES = 20  # with more lines after an exception that the platform does not name, the job went on
-OUTSIDE = "InternalServerError"  # how the platform's reasons begin whose cause lies outside the job
-KINDS = ("AlgorithmError", "ClientError", OUTSIDE)  # how its reasons begin
+FOLLOWING_LINES = 20  # with more lines after an exception that the platform does not name, it was not the end
+OUTSIDE = "InternalServerError"  # the platform's reason begins with this if the cause lies outside the job
+KINDS = ("AlgorithmError", "ClientError", OUTSIDE)  # what its reasons begin with
 EXIT = re.compile(r",? exit code: (\d+)$")
-# the report of SageMaker's own images: the script's last lines within a frame of the toolkit's
+# how SageMaker's own images report the last lines of a script
 FRAMED = re.compile(r'ExecuteUserScriptError:\s+ExitCode (?P<code>\d+)\s+ErrorMessage "(?P<text>.*?)"\s+Command', re.S)
-LOG_ONLY = re.compile(r"see (?:the )?job logs", re.I)  # the platform knows no more than the log
-# causes other than an exception: one in the log is then not the reason
+LOG_ONLY = re.compile(r"see (?:the )?job logs", re.I)  # the platform refers to the log
+# causes that are not an exception: an exception in the log is then not the reason
 OTHER = re.compile(r"needed more memory|more processes than|requirements\.txt|ended by SIG|No space left on device")
-FOLDER = re.compile(rf"/\S*{JOB_FOLDER}/ml/")  # stands for /opt/ml/ in a job that is not isolated
+FOLDER = re.compile(rf"/\S*{JOB_FOLDER}/ml/")  # replaces /opt/ml/ in a job without isolation
 
 
 def is_outside(failure_reason: str | None) -> bool:
@@ -25,7 +25,7 @@ def is_outside(failure_reason: str | None) -> bool:
 
 
 def read_reason(failure_reason: str | None, log: Path) -> tuple[str, LoggedException | None]:
-    """The reason why a job failed, in words for users, and the submission's exception where that is the reason.
+    """The reason why a job failed, for users, and the submission's exception if that is the reason.
 
     failure_reason: the FailureReason of the job's description. log: the job's log, of which the end is read.
     """
@@ -39,7 +39,7 @@ def read_reason(failure_reason: str | None, log: Path) -> tuple[str, LoggedExcep
     text = EXIT.sub("", text).rstrip()
     if framed := FRAMED.search(text):
         code, text = int(framed["code"]), framed["text"].strip()
-    lines = script_lines(read_end(log)) if log.is_file() else []
+    lines = script_lines(read_end(log))
     exception = find_exception("\n".join(lines))
     if exception and code in (None, 1) and not OTHER.search(text):
         named = exception.innermost.message[:60] in text and exception.innermost.type in text
@@ -54,7 +54,7 @@ def read_reason(failure_reason: str | None, log: Path) -> tuple[str, LoggedExcep
 
 
 def _ending(code: int) -> str:
-    """What an exit code says; 128 and more stand for a signal's number."""
+    """The exit code, or the name of the signal: 128 + N stands for signal N."""
     try:
         return f"ended by {signal.Signals(code - 128).name}"
     except ValueError:

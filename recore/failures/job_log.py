@@ -4,6 +4,9 @@ import os
 import re
 from pathlib import Path
 
+from recore.failures.exceptions import find_exception
+from recore.failures.text import plain
+
 LINES = 15  # the number of lines that are shown
 TAIL = 1 << 16  # bytes of a log that are searched for these lines
 LONG_TAIL = 1 << 20  # bytes of a log that are searched for an exception
@@ -18,8 +21,24 @@ TOOLKIT = re.compile(
 ERROR_DETAIL = re.compile(r"ExitCode -?\d+$|ErrorMessage \"|Command \"")  # follows ExecuteUserScriptError
 
 
+def last_lines(log: Path) -> list[str]:
+    """The last lines that a job's script printed, without those of the toolkit, each fit for a terminal.
+
+    There are none if the job has no log.
+    """
+    return [plain(line) for line in script_lines(read_end(log, TAIL))[-LINES:]]
+
+
+def last_error(output: str) -> str:
+    """The last exception in a program's output, or else its last line, fit for a terminal; empty without output."""
+    lines = output.split("\n") if (output := output.strip()) else [""]
+    return plain(str(find_exception(output) or lines[-1]))
+
+
 def read_end(log: Path, size: int = LONG_TAIL) -> str:
-    """The end of a log, from the beginning of a line if it has several."""
+    """The end of a log, from the beginning of a line if it has several; empty if there is no such file."""
+    if not log.is_file():
+        return ""
     with open(log, "rb") as file:
         start = max(0, file.seek(0, os.SEEK_END) - size)
         file.seek(start)
@@ -29,13 +48,9 @@ def read_end(log: Path, size: int = LONG_TAIL) -> str:
 
 
 def script_lines(text: str) -> list[str]:
-    """The lines of a log that the script itself wrote, as far as their form shows it."""
-    lines = text.rstrip().split("\n")
-    starts = [number for number, line in enumerate(lines) if line == STARTS]
-    if starts:  # a blank line, the command and blank lines follow
-        lines = lines[starts[-1] + 1 :]
-        command = next((number for number, line in enumerate(lines) if line.strip()), len(lines))
-        lines = lines[command + 1 :]
+    """The lines of a log that the script itself wrote, judged by their form."""
+    _, starts, text = f"\n{text}\n".rpartition(f"\n{STARTS}\n")
+    lines = text.strip().split("\n")[1:] if starts else text.split("\n")  # without the command
     kept: list[str] = []
     failed = False  # whether the line before belongs to the toolkit's report of a failed script
     for line in lines:

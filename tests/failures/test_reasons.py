@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from support.checkout import ROOT
 from support.fuzzing import examples
 
-from recore.evaluation import hints
-from recore.evaluation.exceptions import find_exception
-from recore.evaluation.failure import explain_failure, last_lines, look_at
-from recore.evaluation.hints import hint_for, missing_module_hint
-from recore.evaluation.reasons import read_reason
 from recore.evaluation.step import Step
+from recore.failures import hints
+from recore.failures.exceptions import find_exception
+from recore.failures.explanation import explain_failure, look_at
+from recore.failures.failure_reason import read_reason
+from recore.failures.hints import hint_for, missing_module_hint
+from recore.failures.job_log import last_error, last_lines
 
 ABOVE = """\
 2026-11-20 19:48:46,574 sagemaker-training-toolkit INFO     Invoking user script
@@ -148,7 +149,7 @@ def test_the_exception_stands_first_and_the_toolkit_nowhere(tmp_path: Path) -> N
 def test_a_script_that_printed_nothing(tmp_path: Path) -> None:
     log = written(tmp_path, ABOVE + BELOW)
     step = Step("train", state="Failed", reason="the script ended with exit code 3 and wrote no error")
-    lines = [f"  look at: {look_at('train', False)}", "  it printed nothing", f"  its log: {log}"]
+    lines = [f"  look at: {look_at(step)}", "  it printed nothing", f"  its log: {log}"]
     assert explain_failure(step, tmp_path, tmp_path)[1:] == lines
 
 
@@ -163,6 +164,24 @@ def test_a_worker_of_the_server_that_was_killed_for_memory(tmp_path: Path) -> No
     )
     step = Step("train", state="Failed", reason="the server did not respond")
     assert "16 GiB" in explain_failure(step, tmp_path, tmp_path)[1]
+
+
+@pytest.mark.parametrize(
+    ("output", "error"),
+    [
+        ("fitting\n" + RAISED + "the end\n", NAN),
+        ("one\n\x1b[2Jtwo\n \n", "?[2Jtwo"),
+        (" \n", ""),
+        ("", ""),
+    ],
+    ids=["an exception", "other output", "blank lines", "nothing"],
+)
+def test_the_last_error_in_a_programs_output(output: str, error: str) -> None:
+    assert last_error(output) == error
+
+
+def test_a_log_that_is_missing_has_no_lines(tmp_path: Path) -> None:
+    assert last_lines(tmp_path / "train.log") == []
 
 
 SERVER = """\

@@ -6,10 +6,8 @@ import sys
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 
-from packaging.utils import canonicalize_name
-
 from recore.distribution import TEMPLATE, setup_command
-from recore.evaluation.exceptions import LoggedException
+from recore.failures.exceptions import LoggedException
 
 # as scikit-learn and XGBoost word it
 GAPS = re.compile(r"(?:Input y|Input|Labels?|Targets?) contains? NaN", re.I)
@@ -27,7 +25,7 @@ DISTRIBUTIONS = {  # by module, where the names differ; a package that is instal
 
 
 def hint_for(exception: LoggedException, step: str, submission: Path, installs: bool = True) -> str | None:
-    """What to do about an exception of a submission; None for an exception that is not known here.
+    """What to do about an exception of a submission; None if the exception is not a frequent one.
 
     step: the name of the step that failed, such as "train". submission: its folder or archive. installs: whether the
     jobs install requirements.txt.
@@ -64,10 +62,13 @@ def memory_hint(reason: str) -> str | None:
 
 
 def missing_module_hint(name: str, submission: Path, alone: bool = False, installs: bool = True) -> str | None:
-    """What to do about a module that could not be imported. alone: by preprocess.py, which runs without other files."""
+    """What to do about a module that could not be imported; None if it is part of a package that is installed.
+
+    alone: preprocess.py, which runs without the other files, imports it.
+    """
     top = name.partition(".")[0]
     local = _find_local(name, submission)
-    if top == "recore" and not local:  # an installed one can be imported here
+    if top == "recore" and not local:
         return "do without recore: nothing of it is uploaded, and the container does not have it."
     if alone and local:
         return f"preprocess.py runs without the submission's other files: move what it needs from {local} into it."
@@ -76,7 +77,7 @@ def missing_module_hint(name: str, submission: Path, alone: bool = False, instal
         dotted = local.removesuffix(".py").rstrip("/").replace("/", ".")
         return f'add "{dotted}" to {entry} of setup.py: only files that setup.py names are uploaded.'
     known = packages_distributions().get(top)
-    if known and name != top:  # the package is installed, but this version has no such module
+    if known and name != top:  # this version of the package has no such module
         return None
     if alone:
         return (
@@ -107,7 +108,12 @@ def _requires(file: Path, distribution: str) -> bool:
     """Whether a requirements.txt has a line for a package."""
     lines = file.read_text("utf-8", "replace").splitlines() if file.is_file() else []
     names = [re.split(r"[^\w.-]", line.strip(), maxsplit=1)[0] for line in lines]
-    return canonicalize_name(distribution) in map(canonicalize_name, names)
+    return _normalised(distribution) in map(_normalised, names)
+
+
+def _normalised(distribution: str) -> str:
+    """The name of a package as indexes compare it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 def _find_local(name: str, submission: Path) -> str | None:

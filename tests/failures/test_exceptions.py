@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.measuring import processor_seconds
 
-from recore.evaluation.exceptions import find_exception
+from recore.failures.exceptions import find_exception
 
 LIBRARY = """
 def call(function):

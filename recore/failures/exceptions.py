@@ -1,0 +1,146 @@
+"""Finds the last exception in a program's output: its type, its message and its place in the submission.
+
+Reads everything that Python prints for an uncaught exception: chains, groups, syntax errors, messages of several lines,
+and tracebacks that libraries put into a message. Any text can be read, and each line is read once.
+"""
+
+import re
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+LINE_LENGTH = 2000  # characters of a line that are read
+FRAMES = 1 << 17  # characters at the end of a traceback whose frames are kept
+DEPTH = 10  # of nested groups
+# a traceback without a place in the submission that follows an exception within these lines is part of its message
+NESTED_LINES = 200
+# with --isolation off, each job has a folder instead of /opt, and each container of a model one below it
+JOB_FOLDER = r"/job-[0-9a-f]{12}(?:/instance-\d+/container-\d+)?"
+# where the scripts of a job are
+JOB = re.compile(rf"(?:^/opt|{JOB_FOLDER})/ml/(?:code|model/code|processing/input/code)/(?P<name>.+)$")
+
+HEADER = r"(?:Exception Group )?Traceback \(most recent call last\).*\n"
+FRAME = re.compile(r'^ +File "(?P<path>.+)", line (?P<line>\d{1,9})(?:, in (?P<function>.+))?$', re.M)
+CHAINED = (
+    r"(?:During handling of the above exception, another exception occurred"
+    r"|The above exception was the direct cause of the following exception):$"
+)
+# the message is the first line that is not empty
+TYPE = rf"(?P<type>[^\W\d][\w.<>]*)(?::\s*(?P<message>(?!{HEADER}|{CHAINED}).*))?$"
+# Python prints these without a header
+SYNTAX = r' +File ".+", line \d+\n(?:[ \t].*\n){0,3}(?=(?:Syntax|Indentation|Tab)Error\b)'
+# between the exceptions of a group, of which only those that were raised have a header
+DIVIDER = r" +\+(?:-\+)?-+ (?:\d+|\.\.\.) -+\n"
+TRACEBACK = rf"{HEADER}(?:[ \t].*\n|\n)*+"
+MEMBER = re.compile(rf"^(?:(?:{DIVIDER})?{TRACEBACK}|{DIVIDER}){TYPE}", re.M)  # the group itself, too
+GROUP = rf"(?P<group> +\+ {HEADER}(?: +[|+].*(?:\n|\Z))*+)"
+EXCEPTION = re.compile(rf"^(?:{GROUP}|(?:{TRACEBACK}|{SYNTAX}){TYPE})", re.M)
+MARGIN = re.compile(r"^ +(?:\| ?|\+ )", re.M)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame of a traceback. name: of the file within the submission, empty for a library's file."""
+
+    path: str
+    line: int
+    function: str
+    name: str
+
+    def __str__(self) -> str:
+        place = f"{self.name or self.path}, line {self.line}"
+        return f"{place}, in {self.function}" if self.function else place
+
+
+@dataclass
+class LoggedException:
+    """An exception as it was printed.
+
+    message: its first line that is not empty. frames: the deepest ones. nested: the first exception of a group, or the
+    one in the message. following_lines: how many lines with letters or digits follow it.
+    """
+
+    type: str = ""
+    message: str = ""
+    frames: list[Frame] = field(default_factory=list)
+    nested: "LoggedException | None" = None
+    following_lines: int = 0
+
+    @property
+    def places(self) -> list[Frame]:
+        """The frames in the submission's files, those of the nested exception last."""
+        return [frame for frame in self.frames if frame.name] + (self.nested.places if self.nested else [])
+
+    @property
+    def place(self) -> Frame | None:
+        """The deepest frame in the submission's files, of the nested exception if it has one."""
+        return self.places[-1] if self.places else None
+
+    @property
+    def innermost(self) -> "LoggedException":
+        """The exception that says what went wrong: the innermost nested one, or this one."""
+        return self.nested.innermost if self.nested else self
+
+    @property
+    def head(self) -> str:
+        """The type and the message."""
+        text = f"{self.type}: {self.message}" if self.message else self.type
+        return f"{text.rstrip('.:')}: {self.nested.head}" if self.nested else text
+
+    def __str__(self) -> str:
+        return f"{self.head} ({self.place})" if self.place else self.head
+
+
+def find_exception(text: str, folder: Path | None = None) -> LoggedException | None:
+    """The last exception in a program's output; of a chain, the last one with a place in the submission.
+
+    folder: of the submission's files; by default, the folders of jobs.
+    """
+    submission = re.compile(rf"^{re.escape(str(folder.resolve()))}/(?P<name>.+)$") if folder else JOB
+    text = "\n".join(line[:LINE_LENGTH].rstrip("\r") for line in text.split("\n"))
+    chain: list[LoggedException] = []
+    end = 0  # of the last exception
+    for match in EXCEPTION.finditer(text):
+        exception = _read_group(match["group"], submission) if match["group"] else _read_exception(match, submission)
+        if exception is None:
+            continue
+        between, end = text[end : match.start()], match.end()
+        last = chain[-1] if chain else None
+        if last and re.search(f"^{CHAINED}", between, re.M):
+            chain.append(exception)
+        elif last and last.place and not exception.place and _count_lines(between) < NESTED_LINES:
+            last.nested = last.nested or exception
+        else:
+            chain = [exception]
+    if not chain:
+        return None
+    exception = next((exception for exception in reversed(chain) if exception.place), chain[-1])
+    exception.following_lines = _count_lines(text[end:])
+    return exception
+
+
+def _read_exception(match: re.Match[str], submission: re.Pattern[str]) -> LoggedException:
+    """The exception of a match of EXCEPTION or MEMBER. submission: matches the paths of its files."""
+    exception = LoggedException(match["type"], (match["message"] or "").strip())
+    for frame in FRAME.finditer(match.string, max(match.start(), match.end() - FRAMES), match.end()):
+        within = submission.search(frame["path"])
+        name = within["name"] if within and "site-packages/" not in within["name"] else ""
+        exception.frames.append(Frame(frame["path"], int(frame["line"]), frame["function"] or "", name))
+    return exception
+
+
+def _read_group(text: str, submission: re.Pattern[str]) -> LoggedException | None:
+    """A group of exceptions, with the first of them; if that is a group, with the first one of that, and so on."""
+    group = innermost = None
+    for match in islice(MEMBER.finditer(MARGIN.sub("", text)), DEPTH):
+        exception = _read_exception(match, submission)
+        if innermost is None:
+            group = innermost = exception
+        elif innermost is group or innermost.type.endswith("ExceptionGroup"):
+            innermost.nested = innermost = exception
+    return group
+
+
+def _count_lines(text: str) -> int:
+    """The number of lines with letters or digits."""
+    return sum(any(map(str.isalnum, line)) for line in text.split("\n"))

@@ -1,0 +1,71 @@
+"""What a participant reads about a failed step: its reason, what to do, the last lines of its job, and its log."""
+
+from pathlib import Path
+from typing import Protocol
+
+from recore.failures.exceptions import LoggedException
+from recore.failures.hints import hint_for, memory_hint
+from recore.failures.job_log import last_lines
+from recore.failures.text import plain
+
+UNKNOWN = "the reason is unknown"
+OUTSIDE = "this machine's disk, the bucket, the region and the permissions of this user, not the submission"
+LOOK_AT = {  # by the last words of a step's name
+    "upload": "the bucket, the region and the credentials",
+    "train": "train.py, which `python train.py` runs by hand. The job has a time limit of an hour and the packages of "
+    "requirements.txt",
+    "preprocess": "preprocess.py. It runs without the submission's other files and with only the container's packages, "
+    "and private data have no assays. `python preprocess.py --input FILE --output FILE` runs it by hand",
+    "predict": "model_fn, input_fn, predict_fn and output_fn of train.py: they run in another process than training, "
+    "and receive the output of preprocess.py, whole or in parts of some lines",
+    "score": "the predictions: a line of 49 numbers for each row of the data, in the same order, no header, no index",
+    "clean up": "the bucket and the models: files of this run are still there",
+}
+
+
+class FailedStep(Protocol):
+    """A step that failed. name: its last words are those of LOOK_AT. exception: the submission's, if it is the reason.
+
+    outside: the cause lies outside the job. log: the name of the log's file.
+    """
+
+    name: str
+    reason: str | None
+    exception: LoggedException | None
+    outside: bool
+
+    @property
+    def log(self) -> str: ...
+
+
+def explain_failure(step: FailedStep, folder: Path, submission: Path, installs: bool = True) -> list[str]:
+    """The lines that a participant needs to fix a failed step, the reason first.
+
+    folder: of the run. submission: its folder or archive. installs: whether the jobs install requirements.txt.
+    """
+    log = folder / "logs" / step.log
+    hint = find_hint(step, log.parent, submission, installs)
+    lines = [
+        f"recore: {step.name} failed: {plain(step.reason or UNKNOWN)}",
+        f"  what to do: {plain(hint)}" if hint else f"  look at: {look_at(step)}",
+    ]
+    if log.is_file():
+        last = [f"    {line}" for line in last_lines(log)]
+        lines += ["  its last lines:", *last] if last else ["  it printed nothing"]
+        lines.append(f"  its log: {log}")
+    return lines
+
+
+def find_hint(step: FailedStep, logs: Path, submission: Path, installs: bool = True) -> str | None:
+    """What to do about a failed step; None if its reason is not a frequent one. logs: the folder of the steps' logs."""
+    if step.exception:
+        return hint_for(step.exception, step.name, submission, installs)
+    if step.outside:
+        return None
+    # if a worker of the server was killed, only the log says so
+    return memory_hint("\n".join([step.reason or "", *last_lines(logs / step.log)]))
+
+
+def look_at(step: FailedStep) -> str:
+    """Where to look for the cause of a step's failure."""
+    return OUTSIDE if step.outside else next(text for end, text in LOOK_AT.items() if step.name.endswith(end))

@@ -1,0 +1,17 @@
+"""Makes text from programs and files of others fit for a terminal."""
+
+OMISSION = " ... "
+
+
+def printable(text: str) -> str:
+    """The text with a question mark for each character that is neither printable, nor a tab or a line feed."""
+    return "".join(letter if letter.isprintable() or letter in "\t\n" else "?" for letter in text.replace("\r\n", "\n"))
+
+
+def plain(text: str, widest: int = 600) -> str:
+    """The text as one printable line of at most `widest` characters; the middle of a longer line is left out."""
+    line = " ".join(text.split()) if "\n" in text else text.rstrip().replace("\t", "    ")
+    if len(line) > widest:
+        half = (widest - len(OMISSION)) // 2
+        line = line[:half] + OMISSION + line[-half:]
+    return printable(line)

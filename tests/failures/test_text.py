@@ -1,0 +1,29 @@
+"""Text of others on a terminal: printable characters only."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recore.failures.text import plain, printable
+
+
+@pytest.mark.parametrize(
+    ("text", "one_line", "lines"),
+    [
+        ("a\tb\n c\r\n", "a b c", "a\tb\n c\n"),
+        ("\x1b[31mred\x07", "?[31mred?", "?[31mred?"),
+        ("a\rb\u202ec\ud800", "a?b?c?", "a?b?c?"),
+        ("x" * 11, "xx ... xx", "x" * 11),
+    ],
+)
+def test_what_cannot_be_printed_becomes_a_question_mark(text: str, one_line: str, lines: str) -> None:
+    assert plain(text, 10) == one_line
+    assert printable(text) == lines
+
+
+@given(st.text(), st.integers(10, 50))
+def test_any_text(text: str, widest: int) -> None:
+    line = plain(text, widest)
+    assert line.isprintable()
+    assert len(line) <= widest
+    assert all(part.isprintable() for part in printable(text).replace("\t", "").split("\n"))
