@@ -23,7 +23,10 @@ class JobResource(Resource):
 
     def begin(self, request: Record, **members: Any) -> str:
         """Record and queue a new job; returns its ARN."""
-        arn, name = self.add(request, **{f"{self.kind}Status": "InProgress"}, **members), request[f"{self.kind}Name"]
+        arn, name = (
+            self.add(request, None, None, **{f"{self.kind}Status": "InProgress"}, **members),
+            request[f"{self.kind}Name"],
+        )
         job_run = self.job_run(self.platform, name)
         try:
             self.platform.jobs.submit(arn, job_run.run)
