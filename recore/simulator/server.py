@@ -37,7 +37,7 @@ CLIENTS = Path(__file__).parent / "clients"  # for PYTHONPATH: its sitecustomize
 
 
 class Simulator:
-    """SageMaker on this machine while the context lasts; afterwards its processes and folders are gone.
+    """SageMaker on this machine while the context lasts. At its end its processes and folders are removed.
 
     engine: "process" or "docker", where jobs are containers.
     isolation: of processes: "required" (refuse to start without bubblewrap), "auto" or "off".
@@ -60,7 +60,7 @@ class Simulator:
         engine: str = "process",
         jobs_call: bool = False,
     ) -> None:
-        """This opens and starts nothing."""
+        """Only keep the settings: entering the context opens and starts everything."""
         self._settings = port, isolation, engine
         self._jobs_call = jobs_call
         self._state = State(state) if state else None
@@ -87,7 +87,7 @@ class Simulator:
         """
         port, isolation, engine = self._settings
         self.isolation = _choose_isolation(engine, isolation, ends)
-        ends.callback(self._leave_moto)
+        ends.callback(self._release_moto)
         if self._state:
             ends.callback(self._state.close)
             self._state.open()
@@ -117,7 +117,7 @@ class Simulator:
             ends.callback(http.close)
             ends.callback(self._jobs.close)  # while the server still answers: jobs write to S3 and to the logs
             http.start()
-            self._furnish()
+            self._create_defaults()
             if self._jobs_call:
                 folder = sockets / "simulator"
                 inside = HttpServer(answer, ends.enter_context(network.listen(folder)))
@@ -125,7 +125,7 @@ class Simulator:
                 inside.start()
                 platform.network = network.Network(folder, self.endpoint, self._job_variables())
 
-    def _leave_moto(self) -> None:
+    def _release_moto(self) -> None:
         Simulator._alive.discard(self)
         if not Simulator._alive:
             contents.close()
@@ -149,8 +149,8 @@ class Simulator:
 
         The credentials are those of a session of the role, because SDK programs ask for the role that they run with.
         """
-        given = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
-        direct = f"{given},127.0.0.1" if given else "127.0.0.1"
+        without_proxy = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+        direct = f"{without_proxy},127.0.0.1" if without_proxy else "127.0.0.1"
         folders = [str(CLIENTS), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
         return {
             "NO_PROXY": direct,
@@ -176,8 +176,8 @@ class Simulator:
     def _sdk_settings(self) -> Path:
         return self.folder / "sagemaker.yaml"
 
-    def _furnish(self) -> None:
-        """A bucket, a role, credentials of the role, and the SDK's settings file that names bucket and role."""
+    def _create_defaults(self) -> None:
+        """Create a bucket, a role, credentials of the role, and the SDK's settings file that names bucket and role."""
         self.client("s3").create_bucket(Bucket=BUCKET)
         trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})

@@ -28,6 +28,7 @@ from recore.simulator.resources.client_token import once
 from recore.simulator.resources.model import Models
 from recore.simulator.resources.tags import Tags
 from recore.simulator.state.database import Database
+from recore.simulator.state.layouts import LAYOUT
 from recore.simulator.state.records import Record, Store
 
 KEYS = st.sampled_from(["a", "A", "", "a/b", "a\0b", "ü 😀", "arn:aws:sagemaker:us-east-1:1:model/a", "a' OR 1=1 --"])
@@ -281,7 +282,7 @@ def damage(path: Path, damaged: str) -> None:
         connection.close()
     elif damaged == "a later layout":
         with sqlite3.connect(path) as connection:
-            connection.execute("PRAGMA user_version = 2")
+            connection.execute(f"PRAGMA user_version = {LAYOUT + 1}")
         connection.close()
     elif damaged == "a folder":
         path.unlink()
@@ -303,7 +304,7 @@ DAMAGED = {
     "overwritten in the middle": "damaged",
     "text": "not a database of the simulator",
     "sqlite of another program": "not a database of the simulator",
-    "a later layout": "another version of recore",
+    "a later layout": "a newer version of recore wrote it",
     "a folder": "may not be opened",
 }
 

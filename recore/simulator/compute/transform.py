@@ -15,7 +15,7 @@ from recore.simulator.compute.serving.feeding import MOST_MEGABYTES, Feeding
 from recore.simulator.compute.serving.response import NoResponse
 from recore.simulator.compute.serving.sharing import share_out
 from recore.simulator.isolation.instances import Instance, instance_of
-from recore.simulator.state.records import Record
+from recore.simulator.state.records import Record, StoredRecord
 
 PARAMETERS_SECONDS = 60.0  # for /execution-parameters
 
@@ -47,13 +47,13 @@ class TransformRun(JobRun):
                 largest = max(endings, key=lambda ending: ending.peak)
                 self.put_utilization(largest, instance)
 
-    def _chain(self, model: Record, instance: Instance, number: int) -> Chain:
+    def _chain(self, model: StoredRecord, instance: Instance, number: int) -> Chain:
         """The model's servers on one of the job's instances."""
         payload = self.record.get("MaxPayloadInMB")
         return Chain(
             self.platform,
             self.job,
-            model,
+            model | model.internal,
             self.log(instance=number),
             instance,
             f"instance-{number}",

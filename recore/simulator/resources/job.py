@@ -23,7 +23,8 @@ class JobResource(Resource):
 
     def begin(self, request: Record, **members: Any) -> str:
         """Record and queue a new job; returns its ARN."""
-        arn, name = self.add(request, **{f"{self.kind}Status": "InProgress"}, **members), request[f"{self.kind}Name"]
+        name = request[f"{self.kind}Name"]
+        arn = self.add(request | {f"{self.kind}Status": "InProgress"}, **members)
         job_run = self.job_run(self.platform, name)
         try:
             self.platform.jobs.submit(arn, job_run.run)

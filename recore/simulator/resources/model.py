@@ -57,7 +57,7 @@ class Models(Resource):
             if served == requested:
                 return {"ModelArn": self.add(request)}
             members = {"PrimaryContainer": served[0]} if alone else {"Containers": served}
-            return {"ModelArn": self.add(request, Served=members)}
+            return {"ModelArn": self.add(request, None, {"Served": members})}
 
 
 def _check_pipeline(containers: list[Record]) -> None:

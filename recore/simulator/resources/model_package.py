@@ -3,7 +3,7 @@
 import operator
 import threading
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from recore.simulator.compute.jobs.platform import Platform
 from recore.simulator.protocol.account import arn
@@ -12,9 +12,9 @@ from recore.simulator.resources.client_token import once
 from recore.simulator.resources.model_card import check_model_card, metadata_only
 from recore.simulator.resources.package_source import with_source
 from recore.simulator.resources.paging import Place
-from recore.simulator.resources.resource import Filter, Resource, contains_text, not_found
+from recore.simulator.resources.resource import Filter, Resource, not_found
 from recore.simulator.resources.state_changes import StateChanges
-from recore.simulator.state.records import Record, now
+from recore.simulator.state.records import Record, StoredRecord, now
 
 NOT_SIMULATED = ("SourceAlgorithmSpecification", "ValidationSpecification", "SecurityConfig", "ManagedStorageType")
 # members of an update that replace those of the record
@@ -49,9 +49,9 @@ GROUP_ARN = arn("model-package-group/")
 
 
 class ModelPackages(Resource):
-    """A version's key is its group and its number; it has no ModelPackageName.
+    """Versions of model package groups, and packages without a group.
 
-    ListedName is what lists filter and sort by: the group's name, or the package's own.
+    A version's key is its group and its number. It has no ModelPackageName; lists use the group's name instead.
     """
 
     kind = "ModelPackage"
@@ -59,13 +59,10 @@ class ModelPackages(Resource):
     verbs = ("List", "Delete")
     newest_first = True  # the API's reference says otherwise, but AWS's samples take the first one for the latest
     filters: ClassVar[dict[str, Filter]] = {
-        "NameContains": ("ListedName", contains_text),
         "ModelApprovalStatus": ("ModelApprovalStatus", operator.eq),
         "ModelPackageGroupName": ("ModelPackageGroupName", operator.eq),
         "ModelPackageType": ("ModelPackageType", lambda kind, wanted: wanted in (kind, "Both")),
     }
-
-    orders: ClassVar[dict[str, str]] = {"Name": "ListedName"}
 
     def __init__(self, platform: Platform):
         super().__init__(platform)
@@ -101,6 +98,11 @@ class ModelPackages(Resource):
             request["ModelPackageGroupName"] = group.removeprefix(GROUP_ARN)
         request.setdefault("ModelPackageType", "Versioned" if group else "Unversioned")
         return self.page("ListModelPackages", request)
+
+    def listed_value(self, record: Record, member: str) -> Any:
+        if member == "ModelPackageName" and "ModelPackageGroupName" in record:
+            return record["ModelPackageGroupName"]
+        return record.get(member)
 
     def place(self, record: Record, by: str) -> Place:
         value, package = super().place(record, by)
@@ -146,15 +148,12 @@ class ModelPackages(Resource):
         group = request["ModelPackageGroupName"].removeprefix(GROUP_ARN)
         with self.store.transaction():  # a number that is not used is not counted
             try:
-                counted = self.store.change(
-                    "ModelPackageGroup", group, lambda record: record | {"LastVersion": record["LastVersion"] + 1}
-                )
+                version = self.store.change("ModelPackageGroup", group, _count_version).internal["LastVersion"]
             except KeyError:
                 named = group if group.startswith("arn:") else f"{GROUP_ARN}{group}"
                 raise ServiceError("ValidationException", not_found("model package group", named)) from None
-            version = counted["LastVersion"]
             members = {"ModelApprovalStatus": "PendingManualApproval"} | request
-            members |= {"ModelPackageGroupName": group, "ModelPackageVersion": version, "ListedName": group}
+            members |= {"ModelPackageGroupName": group, "ModelPackageVersion": version}
             return self._add(members, f"{group}/{version}", "Versioned")
 
     def _create_unversioned(self, request: Record) -> str:
@@ -170,7 +169,7 @@ class ModelPackages(Resource):
         name = request["ModelPackageName"]
         # the SDKs send an approval status, too, which does not apply to a package without a group
         members = {member: value for member, value in request.items() if member != "ModelApprovalStatus"}
-        return self._add(members | {"ListedName": name}, name, "Unversioned")
+        return self._add(members, name, "Unversioned")
 
     def _add(self, members: Record, key: str, kind: str) -> str:
         details: Record = {"ValidationStatuses": [], "ImageScanStatuses": []}
@@ -194,6 +193,12 @@ class ModelPackages(Resource):
                 lambda record: with_source(self.store, _updated(record, request), request),
             )
         return record, any(record.get(name) != before.get(name) for name in APPROVAL)
+
+
+def _count_version(group: StoredRecord) -> Record:
+    """Count one more version in a group's record."""
+    group.internal["LastVersion"] += 1
+    return group
 
 
 def _updated(record: Record, request: Record) -> Record:

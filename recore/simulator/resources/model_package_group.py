@@ -11,7 +11,10 @@ CREATED = {"ModelPackageGroupName", "ModelPackageGroupDescription", "Tags"}
 
 
 class ModelPackageGroups(Resource):
-    """LastVersion in a group's record is the number of its newest version, which no later one gets again."""
+    """Groups of model packages.
+
+    The internal member LastVersion is the highest number that a version has had: numbers are not used again.
+    """
 
     kind = "ModelPackageGroup"
     arn_type = "model-package-group"
@@ -23,9 +26,8 @@ class ModelPackageGroups(Resource):
 
     def CreateModelPackageGroup(self, request: Record) -> Record:
         refuse_others(request, CREATED, "CreateModelPackageGroup")
-        return {
-            "ModelPackageGroupArn": self.add(request, ModelPackageGroupStatus="Completed", CreatedBy={}, LastVersion=0)
-        }
+        members = {"ModelPackageGroupStatus": "Completed", "CreatedBy": {}}
+        return {"ModelPackageGroupArn": self.add(request, None, {"LastVersion": 0}, **members)}
 
     def DeleteModelPackageGroup(self, request: Record) -> Record:
         with self.store.transaction():  # no version may be added meanwhile

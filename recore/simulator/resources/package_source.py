@@ -42,5 +42,5 @@ def _specification(store: Store, uri: str) -> Record | None:
         raise ServiceError("ValidationException", f"SourceUri: could not find '{uri}'")
     if found[1] == "model-package":
         return record.get("InferenceSpecification")
-    containers = [container for _, container in named_containers(record)]
+    containers = [container for _, container in named_containers(record | record.internal)]
     return {"Containers": [{name: item[name] for name in MEMBERS if name in item} for item in containers]}

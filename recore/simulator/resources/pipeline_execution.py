@@ -130,7 +130,8 @@ class PipelineExecutions(Resource):
         pipeline = self._pipeline("StartPipelineExecution", request)
         name = pipeline["PipelineName"]
         self._check_number("StartPipelineExecution")
-        text = (self.store.get(DEFINITION, name) or {})[DEFINITION]
+        definition_record: Record = self.store.get(DEFINITION, name) or {}
+        text = definition_record[DEFINITION]
         definition = read(text)
         try:
             values = parameter_values(definition.parameters, request.get("PipelineParameters", []))
@@ -173,7 +174,8 @@ class PipelineExecutions(Resource):
             message = f"The execution is in status {status}: one that failed or was stopped can be retried"
             raise ServiceError("ValidationException", message)
         self._check_number("RetryPipelineExecution")
-        text = (self.store.get(EXECUTED_DEFINITION, key) or {})[DEFINITION]
+        executed: Record = self.store.get(EXECUTED_DEFINITION, key) or {}
+        text = executed[DEFINITION]
         self._run_again(StepRecords(self.store, key), read(text))
         members = {"PipelineExecutionStatus": "Executing", "FailureReason": None, "LastModifiedTime": now()}
         members |= {name: request[name] for name in DESCRIBED if name in request}

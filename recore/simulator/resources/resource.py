@@ -17,7 +17,7 @@ from recore.simulator.protocol.account import arn
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.protocol.service_model import operation_model, sagemaker_model
 from recore.simulator.resources.paging import Place, page, sortable
-from recore.simulator.state.records import Record, now
+from recore.simulator.state.records import Record, StoredRecord, now
 
 MOST_TAGS = 50
 
@@ -97,24 +97,27 @@ class Resource:
         """Whether there is a record of this ARN."""
         return arn.startswith(self.arn("")) and self.store.get(self.kind, arn.removeprefix(self.arn(""))) is not None
 
-    def add(self, request: Record, new_key: str | None = None, **members: Any) -> str:
-        """Keep a new record made of a Create request and some members more; its ARN. Raises where the key is taken.
+    def add(
+        self, request: Record, new_key: str | None = None, internal: Record | None = None, /, **members: Any
+    ) -> str:
+        """Store a record with the members of a Create request and others, and return its ARN.
 
-        new_key: where the request does not name it.
+        new_key: the record's key if the request does not name it. internal: members that no answer has.
+        Raises ServiceError if the key is taken.
         """
         key, time = new_key or self.key(request), now()
         record = {key: value for key, value in request.items() if key != "Tags"}
         record |= {f"{self.kind}Arn": self.arn(key), "CreationTime": time, "LastModifiedTime": time} | members
         tags = merged_tags([], request.get("Tags", []))
         with self.store.transaction():
-            if not self.store.add(self.kind, key, record):
+            if not self.store.add(self.kind, key, record, internal):
                 raise self.already_exists(key)
             if tags:
                 self.store.add("Tags", self.arn(key), {"Tags": tags})
         return self.arn(key)
 
-    def find(self, operation: str, request: Record) -> Record:
-        """The record that a request names. Raises ServiceError if it does not exist."""
+    def find(self, operation: str, request: Record) -> StoredRecord:
+        """Return the record that a request names. Raises ServiceError if it does not exist."""
         key = self.key(request)
         record = self.store.get(self.kind, key)
         if record is None:
@@ -174,9 +177,14 @@ class Resource:
         descending = request.get("SortOrder", "Descending" if self.newest_first else "Ascending") == "Descending"
         return page(request, member, [(self.place(record, by), record) for record in chosen], descending)
 
+    def listed_value(self, record: Record, member: str) -> Any:
+        """Return the value by which lists filter and sort a record; None if it has none."""
+        return record.get(member)
+
     def place(self, record: Record, by: str) -> Place:
-        """Where a record stands in a list that is sorted by one of its members."""
-        return sortable(record.get(by, "")), record[f"{self.kind}Arn"]
+        """Return the place of a record in a list that is sorted by one of its members."""
+        value = self.listed_value(record, by)
+        return sortable("" if value is None else value), record[f"{self.kind}Arn"]
 
     def _chosen(self, operation: str, request: Record) -> list[Record]:
         """The records that all filters of a request let through."""
@@ -191,8 +199,12 @@ class Resource:
         return [
             record
             for record in self.store.all(self.kind)
-            if all(record.get(member) is not None and test(record[member], value) for member, test, value in wanted)
+            if all(self._passes(record, *filter_and_value) for filter_and_value in wanted)
         ]
+
+    def _passes(self, record: Record, member: str, test: Callable[[Any, Any], bool], wanted: Any) -> bool:
+        value = self.listed_value(record, member)
+        return value is not None and test(value, wanted)
 
 
 def _answered(operation: str) -> dict[str, Shape]:

@@ -42,7 +42,7 @@ class TrainingJobs(JobResource):
         return {"TrainingJobArn": arn}
 
     def described(self, record: Record) -> Record:
-        trial = self.store.get("TuningTrial", record["TrainingJobName"]) or {}
+        trial: Record = self.store.get("TuningTrial", record["TrainingJobName"]) or {}
         # SageMaker always answers KmsKeyId, and version 2 of its SDK reads it
         output = {"KmsKeyId": ""} | record["OutputDataConfig"]
         algorithm = with_own_metrics(record["AlgorithmSpecification"])

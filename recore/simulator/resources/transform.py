@@ -43,7 +43,7 @@ class TransformJobs(JobResource):
         model = self.store.get("Model", request["ModelName"])
         if model is None:
             raise ServiceError("ValidationException", f"Could not find model '{request['ModelName']}'")
-        for _, container in named_containers(model):
+        for _, container in named_containers(model | model.internal):
             self.check_image(container.get("Image", ""))
         if problem := _not_run_here(request):
             raise ServiceError("ValidationException", problem)

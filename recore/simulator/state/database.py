@@ -1,4 +1,4 @@
-"""One SQLite database, in a file or in memory. A change is on the disk when the call that made it returns."""
+"""An SQLite database, in a file or in memory. A change is on the disk when the call that made it returns."""
 
 import contextlib
 import os
@@ -8,20 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from recore.simulator.state.layouts import LAYOUT, SCHEMA, migrate
+
 APPLICATION = 0x7265636F  # "reco" in ASCII: SQLite's field for whose file this is
-LAYOUT = 1
-SCHEMA = f"""
-PRAGMA application_id = {APPLICATION};
-PRAGMA user_version = {LAYOUT};
-CREATE TABLE records (
-    position INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, record TEXT NOT NULL, UNIQUE (kind, key)
-);
-CREATE TABLE buckets (name TEXT PRIMARY KEY, account TEXT NOT NULL, partition TEXT NOT NULL, region TEXT NOT NULL);
-CREATE TABLE objects (
-    bucket TEXT, key TEXT, attributes TEXT NOT NULL, size INTEGER NOT NULL, content BLOB, file TEXT,
-    PRIMARY KEY (bucket, key)
-);
-"""
 REMEDIES = {
     "FULL": "the disk is full: free space and repeat the request",
     "READONLY": "it may not be written: allow this user to write the file and its folder, or use another folder",
@@ -47,17 +36,20 @@ class Database:
     @classmethod
     def in_memory(cls) -> "Database":
         connection = _connect(":memory:")
-        connection.executescript(SCHEMA)
+        _create_tables(connection)
         return cls(connection, None, None)
 
     @classmethod
     def open(cls, path: Path) -> "Database":
-        """Open a file, or make it. Raises OSError if it cannot be used; it is unchanged then."""
+        """Open a file, or create it. A file of an older layout is migrated.
+
+        Raises OSError if it cannot be used; it is unchanged then.
+        """
         with contextlib.ExitStack() as opened, _errors(path):
             if not path.exists():
                 _create(path)
             writer = opened.enter_context(contextlib.closing(_connect(path)))
-            _check(writer, path)
+            _check_and_migrate(writer, path)
             reader = opened.enter_context(contextlib.closing(_connect(path)))
             opened.pop_all()
         return cls(writer, reader, path)
@@ -91,14 +83,14 @@ class Database:
                 lock.release()
 
     def close(self) -> None:
-        """Close the file; what runs ends first."""
+        """Close the file after the transaction and the reading in progress."""
         with self._writing, self._reading, _errors(self.path):
             self._reader.close()
             self._writer.close()
 
 
 def sync_folder(folder: Path) -> None:
-    """Return when the names in a folder are on the disk: a new or renamed file could otherwise be lost."""
+    """Write the names in a folder to the disk: a new or renamed file could otherwise be lost."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -112,33 +104,44 @@ def _connect(path: Path | str) -> sqlite3.Connection:
     return connection
 
 
+def _create_tables(connection: sqlite3.Connection) -> None:
+    connection.executescript(SCHEMA)
+    connection.execute(f"PRAGMA application_id = {APPLICATION}")
+    connection.execute(f"PRAGMA user_version = {LAYOUT}")
+
+
 def _create(path: Path) -> None:
-    """Make a file under another name first: an empty file under its own name is then always a damaged one."""
+    """Create a file under another name first: an empty file under its own name is then always a damaged one."""
     new = path.with_name(f"{path.name}.new")
-    for left in path.parent.glob(f"{new.name}*"):
-        left.unlink()
+    for incomplete in path.parent.glob(f"{new.name}*"):
+        incomplete.unlink()
     with contextlib.closing(_connect(new)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.executescript(SCHEMA)
+        _create_tables(connection)
     new.replace(path)
     sync_folder(path.parent)
 
 
-def _check(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise OSError if a file is not a whole database of this layout that may be written."""
+def _check_and_migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Migrate a database of an older layout. Raise OSError if a file is damaged, foreign, newer or not writable."""
     # A refused file stays as it is: a close would otherwise copy the changes beside it (-wal) into it.
     connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
     application, layout = (
         connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
     )
-    if application != APPLICATION:
+    if application != APPLICATION or layout < 1:
         raise OSError(f"{path}: {REMEDIES['NOTADB']}")
-    if layout != LAYOUT:
-        raise OSError(f"{path}: another version of recore wrote it: use that version, or another folder")
+    if layout > LAYOUT:
+        raise OSError(f"{path}: a newer version of recore wrote it: use that version, or another folder")
     if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
         raise OSError(f"{path}: {REMEDIES['CORRUPT']}")
     connection.execute("BEGIN IMMEDIATE")
-    connection.execute("ROLLBACK")
+    if layout < LAYOUT:
+        try:
+            migrate(connection, layout)
+        except ValueError as error:  # a record is not JSON
+            raise OSError(f"{path}: {REMEDIES['CORRUPT']}") from error
+    connection.execute("COMMIT")
     connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, False)
 
 

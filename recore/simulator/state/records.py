@@ -15,11 +15,22 @@ def now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
 
 
+class StoredRecord(Record):
+    """A record from the store: the API's members, and apart from them what the simulator keeps for itself.
+
+    internal: members that no answer has. revision: the number of the record's changes, its creation included.
+    """
+
+    def __init__(self, members: Record, internal: Record, revision: int):
+        super().__init__(members)
+        self.internal, self.revision = internal, revision
+
+
 class Store:
     """Records by kind and key, in memory unless a database is given. Safe to use from several threads.
 
-    A key is any text: a name, an ARN, a name with a version. A record holds what JSON can express, and times. Each one
-    that is returned is the caller's own copy: only the methods change what is stored.
+    A key is any text: a name, an ARN, a name with a version. A record holds what JSON can express, and times. Each
+    record that is returned is a copy: only the methods change what is stored.
     """
 
     def __init__(self, database: Database | None = None):
@@ -29,74 +40,85 @@ class Store:
         """Make several changes, all or none; no change of another thread comes between."""
         return self._database.transaction()
 
-    def add(self, kind: str, key: str, record: Record) -> bool:
+    def add(self, kind: str, key: str, record: Record, internal: Record | None = None) -> bool:
         """Store a new record; False if the key is taken."""
         with self._database.transaction() as connection:
-            statement = "INSERT INTO records (kind, key, record) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
-            return connection.execute(statement, (kind, key, to_json(record))).rowcount > 0
+            statement = "INSERT INTO records (kind, key, record, internal) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+            values = (kind, key, to_json(record), to_json(internal or {}))
+            return connection.execute(statement, values).rowcount > 0
 
     def change(
-        self, kind: str, key: str, function: Callable[[Record], Record], default: Record | None = None
-    ) -> Record:
-        """Replace a record by what a function makes of it, and return the new one; no other change comes between.
+        self, kind: str, key: str, function: Callable[[StoredRecord], Record], default: Record | None = None
+    ) -> StoredRecord:
+        """Replace a record by what a function returns for it, and return the new one; no other change comes between.
 
-        The function gets a copy of the record, or of the default if there is no record. If it raises, nothing changes.
+        The function gets a copy of the record, or of the default if there is no record. It returns the API's members,
+        and changes internal ones in the copy. If it raises, nothing changes.
         Raises KeyError if there is neither a record nor a default.
         """
         with self._database.transaction() as connection:
-            text = self._text(kind, key)
-            if text is None and default is None:
-                raise KeyError(key)
-            changed = to_json(function(from_json(text or to_json(default))))
+            record = self.get(kind, key)
+            if record is None:
+                if default is None:
+                    raise KeyError(key)
+                record = StoredRecord(from_json(to_json(default)), {}, 0)
+            changed = to_json(function(record)), to_json(record.internal), record.revision + 1
             connection.execute(
-                "INSERT INTO records (kind, key, record) VALUES (?, ?, ?) "
-                "ON CONFLICT (kind, key) DO UPDATE SET record = excluded.record",
-                (kind, key, changed),
+                "INSERT INTO records (kind, key, record, internal, revision) VALUES (?, ?, ?, ?, ?) "
+                "ON CONFLICT (kind, key) DO UPDATE SET "
+                "record = excluded.record, internal = excluded.internal, revision = excluded.revision",
+                (kind, key, *changed),
             )
-        record: Record = from_json(changed)
-        return record
+        return _stored(*changed)
 
-    def update(self, kind: str, key: str, /, **members: Any) -> Record:
+    def update(self, kind: str, key: str, internal: Record | None = None, /, **members: Any) -> StoredRecord:
         """Change members of a record and return it. Raises KeyError if it does not exist."""
-        return self.change(kind, key, lambda record: record | members)
 
-    def get(self, kind: str, key: str) -> Record | None:
-        """The record of that key, or None."""
-        text = self._text(kind, key)
-        return None if text is None else from_json(text)
+        def updated(record: StoredRecord) -> Record:
+            record.internal |= internal or {}
+            return record | members
 
-    def all(self, kind: str) -> list[Record]:
-        """All records of a kind in the order in which they were added."""
-        rows = self._database.read("SELECT record FROM records WHERE kind = ? ORDER BY position", kind)
-        return [from_json(text) for (text,) in rows]
+        return self.change(kind, key, updated)
 
-    def items(self, kind: str) -> list[tuple[str, Record]]:
-        """The keys and records of a kind in the order in which they were added."""
-        rows = self._database.read("SELECT key, record FROM records WHERE kind = ? ORDER BY position", kind)
-        return [(key, from_json(text)) for key, text in rows]
+    def get(self, kind: str, key: str) -> StoredRecord | None:
+        """Return the record of that key, or None."""
+        rows = self._database.read(
+            "SELECT record, internal, revision FROM records WHERE kind = ? AND key = ?", kind, key
+        )
+        return _stored(*rows[0]) if rows else None
+
+    def all(self, kind: str) -> list[StoredRecord]:
+        """Return all records of a kind in the order in which they were added."""
+        return [record for _, record in self.items(kind)]
+
+    def items(self, kind: str) -> list[tuple[str, StoredRecord]]:
+        """Return the keys and records of a kind in the order in which they were added."""
+        statement = "SELECT key, record, internal, revision FROM records WHERE kind = ? ORDER BY position"
+        rows = self._database.read(statement, kind)
+        return [(key, _stored(*columns)) for key, *columns in rows]
 
     def delete(self, kind: str, key: str) -> bool:
         """Delete a record; False if it does not exist."""
         with self._database.transaction() as connection:
             return connection.execute("DELETE FROM records WHERE kind = ? AND key = ?", (kind, key)).rowcount > 0
 
-    def _text(self, kind: str, key: str) -> str | None:
-        rows = self._database.read("SELECT record FROM records WHERE kind = ? AND key = ?", kind, key)
-        return rows[0][0] if rows else None
+
+def _stored(record: str, internal: str, revision: int) -> StoredRecord:
+    return StoredRecord(from_json(record), from_json(internal), revision)
 
 
 def to_json(value: Any) -> str:
-    """The JSON of a value that may hold times. Raises TypeError if it holds anything else that JSON has not."""
+    """Return the JSON of a value that may hold times. Raises TypeError if JSON cannot express something else in it."""
     return json.dumps(_with_times(value))
 
 
 def from_json(text: str) -> Any:
-    """The value of which `to_json` made the JSON."""
+    """Return the value that `to_json` has encoded."""
     return json.loads(text, object_hook=_without_times)
 
 
 def _with_times(value: Any) -> Any:
-    """Times as objects of one member, $time. Members that begin with $ get another $: users may name them so."""
+    """Encode times as objects with one member, $time. Members that begin with $ get another $, to tell them apart."""
     if isinstance(value, dict):
         return {f"${key}" if key.startswith("$") else key: _with_times(item) for key, item in value.items()}
     if isinstance(value, list):

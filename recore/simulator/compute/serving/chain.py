@@ -166,7 +166,8 @@ class Chain:
 def named_containers(model: Record) -> list[tuple[str, Record]]:
     """The containers of a model in their order, with their names in messages and logs. A PrimaryContainer has none.
 
-    Served, where the record has it, holds the containers of the model packages that the model was created from.
+    model: a model's members, the internal ones included: Served, if there is one, holds the containers of the model
+    packages that the model was created from.
     """
     model = model.get("Served", model)
     if "PrimaryContainer" in model:

@@ -44,8 +44,8 @@ def make_deployment(store: Store, config_name: str) -> Record:
         if model is None:
             missing = arn(f"model/{variant['ModelName']}")
             raise ServiceError("ValidationException", f"Could not find model '{missing}'")
-        members = {"Model": model, "Weight": variant["InitialVariantWeight"], "Count": variant["InitialInstanceCount"]}
-        variants.append(variant | members)
+        sizes = {"Weight": variant["InitialVariantWeight"], "Count": variant["InitialInstanceCount"]}
+        variants.append(variant | sizes | {"Model": model | model.internal})
     capture = config.get("DataCaptureConfig")
     return {"EndpointConfigName": config_name, "DataCaptureConfig": capture, "Variants": variants}
 

@@ -22,7 +22,7 @@ class StepRecords:
         self._store, self._kind = store, steps_kind(execution)
 
     def all(self) -> list[Record]:
-        return self._store.all(self._kind)
+        return [*self._store.all(self._kind)]
 
     def get(self, name: str) -> Record | None:
         return self._store.get(self._kind, name)

@@ -7,6 +7,7 @@ job's record, whenever it is asked for.
 
 import datetime
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,9 +84,9 @@ class Trial:
         }
 
 
-def trials_of(store: Store, tuning: Record, records: list[Record] | None = None) -> list[Trial]:
+def trials_of(store: Store, tuning: Record, records: Sequence[Record] | None = None) -> list[Trial]:
     """The trials of a tuning job in the order in which they were planned. records: of all trials, if they are known."""
-    known = store.all(KIND) if records is None else records
+    known: Sequence[Record] = store.all(KIND) if records is None else records
     own = [record for record in known if record["TuningId"] == tuning["TuningId"]]
     return [Trial(record, store.get("TrainingJob", record["TrainingJobName"])) for record in own]
 

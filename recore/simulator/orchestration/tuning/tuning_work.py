@@ -139,7 +139,7 @@ class TuningWork(Work):
 
     def _ending(self) -> tuple[str, str | None] | None:
         """The status with which the tuning job is to end, and the reason if it has failed; None if it goes on."""
-        record = self.store.get(TUNING, self._record[f"{TUNING}Name"]) or {}
+        record: Record = self.store.get(TUNING, self._record[f"{TUNING}Name"]) or {}
         if record.get(f"{TUNING}Status") == "Stopping":
             return "Stopped", None
         if self._failure:
@@ -236,7 +236,8 @@ class TuningWork(Work):
         trial, definition = followed.trial, self._definitions[followed.place]
         if self._config["Strategy"] == "Hyperband" or self._config.get("TrainingJobEarlyStoppingType") == "Auto":
             self.platform.observed.setdefault(trial.name, [])
-        tags = (self.store.get("Tags", self._record[f"{TUNING}Arn"]) or {"Tags": []})["Tags"]
+        tagged: Record = self.store.get("Tags", self._record[f"{TUNING}Arn"]) or {"Tags": []}
+        tags = tagged["Tags"]
         request = definition.job(trial.name, trial.record["Values"]) | ({"Tags": tags} if tags else {})
         try:
             send(self.platform, "CreateTrainingJob", request)

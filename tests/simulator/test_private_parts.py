@@ -1,0 +1,44 @@
+"""Files that rely on private parts of a package are checked again when its pinned version changes."""
+
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+RECORE = Path(__file__).parents[2] / "recore"
+# the version for which these files were written; each of them imports or replaces parts that the package may change
+PACKAGES = {
+    "moto": (
+        "5.2.5",
+        {
+            "simulator/api/other_services.py",
+            "simulator/cloudwatch/alarms.py",
+            "simulator/cloudwatch/data_points.py",
+            "simulator/cloudwatch/log_filters.py",
+            "simulator/cloudwatch/retention.py",
+            "simulator/cloudwatch/validation.py",
+            "simulator/api/http_server.py",
+            "simulator/server.py",
+            "simulator/state/s3_changes.py",
+            "simulator/state/s3_contents.py",
+            "simulator/state/s3_objects.py",
+        },
+    ),
+    "waitress": ("3.0.2", {"simulator/api/http_server.py", "simulator/api/request_threads.py"}),
+    "gunicorn": ("26.0.0", {"container/serving.py", "model/http_server.py"}),
+}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_files_are_written_for_the_installed_version(package: str) -> None:
+    written_for, files = PACKAGES[package]
+    message = f"{package} has changed: check what these files use of it, then change the version here: {sorted(files)}"
+    assert version(package) == written_for, message
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_all_files_that_import_a_package_are_listed(package: str) -> None:
+    statement = re.compile(rf"^\s*(from|import) {package}\b", re.MULTILINE)
+    importing = {str(path.relative_to(RECORE)) for path in RECORE.rglob("*.py") if statement.search(path.read_text())}
+    assert importing == PACKAGES[package][1]
