@@ -7,9 +7,9 @@ from typing import Any
 from recore.simulator.compute.jobs.failure import JobFailed
 from recore.simulator.compute.jobs.manifest import source_objects
 from recore.simulator.compute.jobs.platform import Platform
-from recore.simulator.orchestration.pipelines.cache_key import cache_key
-from recore.simulator.orchestration.pipelines.s3_content import content, objects
-from recore.simulator.orchestration.pipelines.step import PipelineStep
+from recore.simulator.orchestration.pipelines.definitions.step import PipelineStep
+from recore.simulator.orchestration.pipelines.executions.cache_key import cache_key
+from recore.simulator.orchestration.pipelines.executions.s3_content import content, objects
 from recore.simulator.state.records import Record, now
 
 # members of a model that do not change what it answers

@@ -9,20 +9,20 @@ from typing import Any
 from recore.simulator.compute.jobs.failure import JobStopped
 from recore.simulator.compute.jobs.platform import Platform
 from recore.simulator.compute.jobs.queue import Job
-from recore.simulator.orchestration.pipelines.arguments import resolve
-from recore.simulator.orchestration.pipelines.conditions import holds
-from recore.simulator.orchestration.pipelines.definition import PipelineDefinition
-from recore.simulator.orchestration.pipelines.execution_records import StepRecords
-from recore.simulator.orchestration.pipelines.expressions import parse
-from recore.simulator.orchestration.pipelines.parameters import as_text
-from recore.simulator.orchestration.pipelines.problems import StepFailure
-from recore.simulator.orchestration.pipelines.step import PipelineStep
-from recore.simulator.orchestration.pipelines.step_cache import StepCache
-from recore.simulator.orchestration.pipelines.step_context import StepContext
-from recore.simulator.orchestration.pipelines.step_types.condition import ConditionStepType
-from recore.simulator.orchestration.pipelines.step_types.fail import FailStepType
-from recore.simulator.orchestration.pipelines.step_types.step_type import RequestStepType
-from recore.simulator.orchestration.pipelines.step_work import StepWork
+from recore.simulator.orchestration.pipelines.definitions.arguments import resolve
+from recore.simulator.orchestration.pipelines.definitions.conditions import holds
+from recore.simulator.orchestration.pipelines.definitions.definition import PipelineDefinition
+from recore.simulator.orchestration.pipelines.definitions.expressions import parse
+from recore.simulator.orchestration.pipelines.definitions.parameters import as_text
+from recore.simulator.orchestration.pipelines.definitions.problems import StepFailure
+from recore.simulator.orchestration.pipelines.definitions.step import PipelineStep
+from recore.simulator.orchestration.pipelines.definitions.step_types.condition import ConditionStepType
+from recore.simulator.orchestration.pipelines.definitions.step_types.fail import FailStepType
+from recore.simulator.orchestration.pipelines.definitions.step_types.step_type import RequestStepType
+from recore.simulator.orchestration.pipelines.executions.execution_records import StepRecords
+from recore.simulator.orchestration.pipelines.executions.step_cache import StepCache
+from recore.simulator.orchestration.pipelines.executions.step_context import StepContext
+from recore.simulator.orchestration.pipelines.executions.step_work import StepWork
 from recore.simulator.state.records import Record, now
 
 logger = logging.getLogger(__name__)

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from recore.simulator.orchestration.pipelines.document import Types, members, read_json
-from recore.simulator.orchestration.pipelines.expressions import JSON_GET, SCALARS, Scope, parse
-from recore.simulator.orchestration.pipelines.parameters import Parameter, read_parameters
-from recore.simulator.orchestration.pipelines.problems import DefinitionError
-from recore.simulator.orchestration.pipelines.step import PipelineStep, read_step
-from recore.simulator.orchestration.pipelines.step_types.condition import ConditionStepType
-from recore.simulator.orchestration.pipelines.step_types.fail import FailStepType
+from recore.simulator.orchestration.pipelines.definitions.document import Types, members, read_json
+from recore.simulator.orchestration.pipelines.definitions.expressions import JSON_GET, SCALARS, Scope, parse
+from recore.simulator.orchestration.pipelines.definitions.parameters import Parameter, read_parameters
+from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError
+from recore.simulator.orchestration.pipelines.definitions.step import PipelineStep, read_step
+from recore.simulator.orchestration.pipelines.definitions.step_types.condition import ConditionStepType
+from recore.simulator.orchestration.pipelines.definitions.step_types.fail import FailStepType
 
 VERSION = "2020-12-01"
 MOST_STEPS = 5000

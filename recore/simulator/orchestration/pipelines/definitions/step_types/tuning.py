@@ -5,7 +5,7 @@ from typing import Any
 
 from botocore.model import Shape
 
-from recore.simulator.orchestration.pipelines.step_types.step_type import RequestStepType
+from recore.simulator.orchestration.pipelines.definitions.step_types.step_type import RequestStepType
 from recore.simulator.protocol.service_model import operation_model
 
 SUMMARIES = "TrainingJobSummaries"

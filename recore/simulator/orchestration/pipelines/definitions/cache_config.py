@@ -5,8 +5,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from recore.simulator.orchestration.pipelines.document import members
-from recore.simulator.orchestration.pipelines.problems import DefinitionError
+from recore.simulator.orchestration.pipelines.definitions.document import members
+from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError
 
 # ISO 8601 in either case; SageMaker's guide leaves out the P in 30d and T16m
 DURATION = re.compile(

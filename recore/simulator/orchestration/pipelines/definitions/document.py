@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from recore.simulator.orchestration.pipelines.problems import DefinitionError
+from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError
 
 LARGEST = 4 << 20  # bytes
 DEEPEST = 64  # levels of objects and arrays

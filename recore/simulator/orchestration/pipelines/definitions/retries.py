@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from recore.simulator.orchestration.pipelines.document import Types, members
-from recore.simulator.orchestration.pipelines.problems import DefinitionError
+from recore.simulator.orchestration.pipelines.definitions.document import Types, members
+from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError
 
 SERVICE_FAULT, THROTTLING = "Step.SERVICE_FAULT", "Step.THROTTLING"
 INTERNAL_ERROR, CAPACITY, RESOURCE_LIMIT = (

@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from recore.simulator.compute.jobs import transfers
 from recore.simulator.compute.jobs.output_files import Check
-from recore.simulator.orchestration.pipelines.problems import StepFailure
+from recore.simulator.orchestration.pipelines.definitions.problems import StepFailure
 from recore.simulator.state.records import Record
 
 LARGEST_FILE = 16 << 20  # bytes of a property file

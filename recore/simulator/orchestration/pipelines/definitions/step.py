@@ -7,16 +7,16 @@ from typing import Any
 
 from botocore.model import Shape
 
-from recore.simulator.orchestration.pipelines.cache_config import CacheConfig, read_cache_config
-from recore.simulator.orchestration.pipelines.dependencies import SUCCEEDED, Endings, every, read_depends_on
-from recore.simulator.orchestration.pipelines.document import members
-from recore.simulator.orchestration.pipelines.expressions import Scope, is_expression
-from recore.simulator.orchestration.pipelines.problems import DefinitionError
-from recore.simulator.orchestration.pipelines.property_path import PropertyPath
-from recore.simulator.orchestration.pipelines.retries import RetryPolicy, read_policies
-from recore.simulator.orchestration.pipelines.step_types.catalogue import STEP_TYPES
-from recore.simulator.orchestration.pipelines.step_types.processing import ProcessingStepType
-from recore.simulator.orchestration.pipelines.step_types.step_type import RequestStepType, StepType
+from recore.simulator.orchestration.pipelines.definitions.cache_config import CacheConfig, read_cache_config
+from recore.simulator.orchestration.pipelines.definitions.dependencies import SUCCEEDED, Endings, every, read_depends_on
+from recore.simulator.orchestration.pipelines.definitions.document import members
+from recore.simulator.orchestration.pipelines.definitions.expressions import Scope, is_expression
+from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError
+from recore.simulator.orchestration.pipelines.definitions.property_path import PropertyPath
+from recore.simulator.orchestration.pipelines.definitions.retries import RetryPolicy, read_policies
+from recore.simulator.orchestration.pipelines.definitions.step_types.catalogue import STEP_TYPES
+from recore.simulator.orchestration.pipelines.definitions.step_types.processing import ProcessingStepType
+from recore.simulator.orchestration.pipelines.definitions.step_types.step_type import RequestStepType, StepType
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 COMMON: dict[str, Any] = {"DependsOn": list, "DisplayName": str, "Description": str}

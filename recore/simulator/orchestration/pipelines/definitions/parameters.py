@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from recore.simulator.orchestration.pipelines.document import members
-from recore.simulator.orchestration.pipelines.problems import DefinitionError
+from recore.simulator.orchestration.pipelines.definitions.document import members
+from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError
 
 TYPES = {"String": "string", "Integer": "integer", "Float": "float", "Boolean": "boolean"}
 NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")

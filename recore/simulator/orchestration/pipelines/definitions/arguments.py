@@ -4,7 +4,7 @@ from typing import Any
 
 from botocore.model import Shape
 
-from recore.simulator.orchestration.pipelines.expressions import (
+from recore.simulator.orchestration.pipelines.definitions.expressions import (
     SCALARS,
     ExecutionView,
     Scope,
@@ -13,9 +13,9 @@ from recore.simulator.orchestration.pipelines.expressions import (
     is_expression,
     parse,
 )
-from recore.simulator.orchestration.pipelines.parameters import as_text
-from recore.simulator.orchestration.pipelines.problems import DefinitionError, StepFailure
-from recore.simulator.orchestration.pipelines.property_path import PROPERTY_TYPES
+from recore.simulator.orchestration.pipelines.definitions.parameters import as_text
+from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError, StepFailure
+from recore.simulator.orchestration.pipelines.definitions.property_path import PROPERTY_TYPES
 from recore.simulator.protocol.service_model import value_problems
 
 INTEGERS, FLOATS = ("integer", "long"), ("float", "double")

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from recore.simulator.orchestration.pipelines.document import members
-from recore.simulator.orchestration.pipelines.problems import DefinitionError
+from recore.simulator.orchestration.pipelines.definitions.document import members
+from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError
 
 SUCCEEDED = frozenset({"Succeeded"})
 TRIGGERS = {

@@ -3,17 +3,17 @@
 from collections.abc import Iterator
 
 from recore.simulator.compute.jobs.failure import JobStopped
-from recore.simulator.orchestration.pipelines.definition import PipelineDefinition, read_definition
-from recore.simulator.orchestration.pipelines.execution_records import (
+from recore.simulator.orchestration.pipelines.definitions.definition import PipelineDefinition, read_definition
+from recore.simulator.orchestration.pipelines.definitions.step import PipelineStep
+from recore.simulator.orchestration.pipelines.executions.execution_records import (
     DEFINITION,
     EXECUTED_DEFINITION,
     EXECUTION,
     RUNNING,
     StepRecords,
 )
-from recore.simulator.orchestration.pipelines.step import PipelineStep
-from recore.simulator.orchestration.pipelines.step_cache import StepCache
-from recore.simulator.orchestration.pipelines.step_run import StepRun
+from recore.simulator.orchestration.pipelines.executions.step_cache import StepCache
+from recore.simulator.orchestration.pipelines.executions.step_run import StepRun
 from recore.simulator.orchestration.runner import Work
 from recore.simulator.state.records import Record, now
 

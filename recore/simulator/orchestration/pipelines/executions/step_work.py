@@ -10,11 +10,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from recore.simulator.compute.jobs.failure import was_interrupted
 from recore.simulator.compute.jobs.platform import Platform
-from recore.simulator.orchestration.pipelines.problems import StepFailure
-from recore.simulator.orchestration.pipelines.retries import OF_CODES, OF_REASONS
-from recore.simulator.orchestration.pipelines.step_types.register_model import RegisterModelStepType
-from recore.simulator.orchestration.pipelines.step_types.step_type import RequestStepType
-from recore.simulator.orchestration.pipelines.step_types.tuning import LIST_JOBS, SUMMARIES, TuningStepType
+from recore.simulator.orchestration.pipelines.definitions.problems import StepFailure
+from recore.simulator.orchestration.pipelines.definitions.retries import OF_CODES, OF_REASONS
+from recore.simulator.orchestration.pipelines.definitions.step_types.register_model import RegisterModelStepType
+from recore.simulator.orchestration.pipelines.definitions.step_types.step_type import RequestStepType
+from recore.simulator.orchestration.pipelines.definitions.step_types.tuning import LIST_JOBS, SUMMARIES, TuningStepType
 from recore.simulator.orchestration.requests import raise_if_unavailable, send
 from recore.simulator.state.records import Record
 

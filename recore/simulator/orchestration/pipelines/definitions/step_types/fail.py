@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from botocore.model import Shape
 
-from recore.simulator.orchestration.pipelines.document import members
-from recore.simulator.orchestration.pipelines.expressions import SCALARS, Scope, parse
-from recore.simulator.orchestration.pipelines.problems import DefinitionError
-from recore.simulator.orchestration.pipelines.step_types.step_type import Document, StepType
+from recore.simulator.orchestration.pipelines.definitions.document import members
+from recore.simulator.orchestration.pipelines.definitions.expressions import SCALARS, Scope, parse
+from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError
+from recore.simulator.orchestration.pipelines.definitions.step_types.step_type import Document, StepType
 
 
 class FailStepType(StepType):

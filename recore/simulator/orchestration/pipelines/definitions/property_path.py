@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.model import Shape
 
-from recore.simulator.orchestration.pipelines.problems import DefinitionError, StepFailure
+from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError, StepFailure
 
 LONGEST = 1024  # characters
 # one token at a place, without alternatives for the same text: the time is linear in the length

@@ -5,11 +5,11 @@ from typing import Any
 
 from botocore.model import DenormalizedStructureBuilder, Shape
 
-from recore.simulator.orchestration.pipelines.conditions import check_condition, condition_steps
-from recore.simulator.orchestration.pipelines.document import members
-from recore.simulator.orchestration.pipelines.expressions import Scope
-from recore.simulator.orchestration.pipelines.problems import DefinitionError
-from recore.simulator.orchestration.pipelines.step_types.step_type import Document, StepType
+from recore.simulator.orchestration.pipelines.definitions.conditions import check_condition, condition_steps
+from recore.simulator.orchestration.pipelines.definitions.document import members
+from recore.simulator.orchestration.pipelines.definitions.expressions import Scope
+from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError
+from recore.simulator.orchestration.pipelines.definitions.step_types.step_type import Document, StepType
 
 BRANCHES = {"IfSteps": True, "ElseSteps": False}
 

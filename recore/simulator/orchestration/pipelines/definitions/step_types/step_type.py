@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 from botocore.model import Shape
 
-from recore.simulator.orchestration.pipelines.arguments import check_arguments, check_sizes
-from recore.simulator.orchestration.pipelines.expressions import GET, Scope, is_expression, references
-from recore.simulator.orchestration.pipelines.problems import DefinitionError
-from recore.simulator.orchestration.pipelines.property_path import PropertyPath, find_item
+from recore.simulator.orchestration.pipelines.definitions.arguments import check_arguments, check_sizes
+from recore.simulator.orchestration.pipelines.definitions.expressions import GET, Scope, is_expression, references
+from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError
+from recore.simulator.orchestration.pipelines.definitions.property_path import PropertyPath, find_item
 from recore.simulator.protocol.service_model import operation_model
 
 PATTERN_SECONDS = 2.0  # for all patterns of a step's arguments

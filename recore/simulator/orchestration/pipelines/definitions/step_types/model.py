@@ -1,6 +1,6 @@
 """Model steps: a model."""
 
-from recore.simulator.orchestration.pipelines.step_types.step_type import RequestStepType
+from recore.simulator.orchestration.pipelines.definitions.step_types.step_type import RequestStepType
 
 
 class ModelStepType(RequestStepType):

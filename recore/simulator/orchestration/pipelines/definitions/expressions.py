@@ -13,10 +13,10 @@ from typing import Any, Protocol
 from botocore.model import Shape
 
 from recore.simulator.compute.serving.json_path import JsonPath, NothingThere, TooMuch
-from recore.simulator.orchestration.pipelines.document import inside, members
-from recore.simulator.orchestration.pipelines.parameters import Parameter, as_text
-from recore.simulator.orchestration.pipelines.problems import DefinitionError, StepFailure
-from recore.simulator.orchestration.pipelines.property_path import PROPERTY_TYPES, PropertyPath
+from recore.simulator.orchestration.pipelines.definitions.document import inside, members
+from recore.simulator.orchestration.pipelines.definitions.parameters import Parameter, as_text
+from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError, StepFailure
+from recore.simulator.orchestration.pipelines.definitions.property_path import PROPERTY_TYPES, PropertyPath
 
 GET, JOIN, JSON_GET = "Get", "Std:Join", "Std:JsonGet"
 EXPERIMENT = "PipelineExperimentConfig"

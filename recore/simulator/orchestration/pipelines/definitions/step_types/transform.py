@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from recore.simulator.orchestration.pipelines.step_types.step_type import RequestStepType
+from recore.simulator.orchestration.pipelines.definitions.step_types.step_type import RequestStepType
 
 
 class TransformStepType(RequestStepType):

@@ -4,10 +4,10 @@ import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from recore.simulator.orchestration.pipelines.document import members
-from recore.simulator.orchestration.pipelines.expressions import SCALARS, ExecutionView, Scope, parse
-from recore.simulator.orchestration.pipelines.parameters import as_text
-from recore.simulator.orchestration.pipelines.problems import DefinitionError, StepFailure
+from recore.simulator.orchestration.pipelines.definitions.document import members
+from recore.simulator.orchestration.pipelines.definitions.expressions import SCALARS, ExecutionView, Scope, parse
+from recore.simulator.orchestration.pipelines.definitions.parameters import as_text
+from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError, StepFailure
 
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "Equals": operator.eq,
