@@ -1,4 +1,4 @@
-"""CacheConfig: whether a step may take the result of an earlier one, and how old that may be."""
+"""CacheConfig: whether a step may reuse an earlier result, and how old the result may be."""
 
 import datetime
 import re
@@ -20,23 +20,23 @@ LONGEST = 365_000  # days
 
 @dataclass(frozen=True)
 class CacheConfig:
-    """expires: after what time a result is not taken any more; None for never."""
+    """The caching of one step. expires: the age from which a result is not reused, or None if it never expires."""
 
     enabled: bool
     expires: datetime.timedelta | None
 
 
 def read_cache_config(document: Any) -> CacheConfig:
-    """Raises DefinitionError."""
-    given = members(document, "CacheConfig", {"Enabled": bool}, {"ExpireAfter": str})
-    expires = read_duration(given["ExpireAfter"]) if "ExpireAfter" in given else None
-    return CacheConfig(given["Enabled"], expires)
+    """Read the CacheConfig of a step. Raises DefinitionError."""
+    config = members(document, "CacheConfig", {"Enabled": bool}, {"ExpireAfter": str})
+    expires = read_duration(config["ExpireAfter"]) if "ExpireAfter" in config else None
+    return CacheConfig(config["Enabled"], expires)
 
 
 def read_duration(text: str) -> datetime.timedelta:
-    """A duration of ISO 8601; a year has 365 days, a month 30. Raises DefinitionError."""
-    found = DURATION.fullmatch(text)
-    parts = found.groups() if found else ()
+    """Read a duration of ISO 8601; a year has 365 days, a month 30. Raises DefinitionError."""
+    match = DURATION.fullmatch(text)
+    parts = match.groups() if match else ()
     numbers = [int(part or 0) for part in (*parts[:4], *parts[5:])]
     if not any(part for part in (*parts[:4], *parts[5:])):
         raise DefinitionError(f"CacheConfig: ExpireAfter '{text[:80]}' is not a duration of ISO 8601, such as P30D")

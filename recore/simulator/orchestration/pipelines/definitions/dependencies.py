@@ -17,12 +17,12 @@ Endings = Mapping[str, frozenset[str]]  # by the names of steps
 
 
 def read_depends_on(documents: Iterable[Any]) -> Endings:
-    """The steps that DependsOn names: as a text, or with a trigger. Raises DefinitionError."""
+    """Read DependsOn, whose items are names of steps or objects with a trigger. Raises DefinitionError."""
     return every(_read(document) for document in documents)
 
 
 def every(needed: Iterable[tuple[str, frozenset[str]]]) -> dict[str, frozenset[str]]:
-    """All that a step waits for, by the names of the steps. Raises DefinitionError if it can never have happened."""
+    """Combine the endings that a step waits for, by step name. Raises DefinitionError if they contradict each other."""
     endings: dict[str, frozenset[str]] = {}
     for name, allowed in needed:
         endings[name] = endings.get(name, allowed) & allowed
@@ -34,7 +34,9 @@ def every(needed: Iterable[tuple[str, frozenset[str]]]) -> dict[str, frozenset[s
 def _read(document: Any) -> tuple[str, frozenset[str]]:
     if isinstance(document, str):
         return document, SUCCEEDED
-    given = members(document, "DependsOn", {"Step": str, "Trigger": str}, {})
-    if given["Trigger"] not in TRIGGERS:
-        raise DefinitionError(f"DependsOn: the Trigger {given['Trigger'][:80]} is not one of {', '.join(TRIGGERS)}")
-    return given["Step"], TRIGGERS[given["Trigger"]]
+    dependency = members(document, "DependsOn", {"Step": str, "Trigger": str}, {})
+    if dependency["Trigger"] not in TRIGGERS:
+        raise DefinitionError(
+            f"DependsOn: the Trigger {dependency['Trigger'][:80]} is not one of {', '.join(TRIGGERS)}"
+        )
+    return dependency["Step"], TRIGGERS[dependency["Trigger"]]

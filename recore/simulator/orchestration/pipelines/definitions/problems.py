@@ -1,4 +1,4 @@
-"""What goes wrong with a pipeline: with its definition, or with a step of an execution."""
+"""The errors of a pipeline: in its definition, and in a step of an execution."""
 
 
 class DefinitionError(ValueError):
@@ -8,7 +8,7 @@ class DefinitionError(ValueError):
 class StepFailure(Exception):
     """A step failed; the message becomes its FailureReason.
 
-    kind: what a retry policy calls such a failure, one of its exception types, or empty. status: the step's.
+    kind: the exception type by which a retry policy selects this failure, or empty. status: of the step afterwards.
     """
 
     def __init__(self, message: str, kind: str = "", status: str = "Failed"):

@@ -1,17 +1,17 @@
-"""What a cached step does, as one text: equal texts have equal results."""
+"""The cache key of a step: a digest of its request, in which files on S3 count by their contents."""
 
 import hashlib
 import json
 from collections.abc import Callable
 from typing import Any
 
-Contents = Callable[[str], Any]  # of an address on S3: what stands for its content, or None where nothing is there
+Contents = Callable[[str], Any]  # returns the digests of the objects below an S3 URI, or None if there are none
 
 
 def cache_key(request: dict[str, Any], uncached: tuple[str, ...], contents: Contents) -> str:
-    """A digest of a request without the members that do not change what it does.
+    """Return a digest of a request without the members that do not affect its result.
 
-    uncached: their paths. A text that is an address on S3, also as JSON in a hyperparameter, counts by the content.
+    uncached: the paths of these members. An S3 URI, also as JSON in a hyperparameter, counts by its content.
     """
     kept = request
     for path in uncached:

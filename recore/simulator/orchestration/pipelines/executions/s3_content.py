@@ -1,4 +1,4 @@
-"""What objects on S3 hold, in a form that can be compared: archives by their files, because gzip adds the time."""
+"""The contents of objects on S3 as digests. Archives are compared by their files, because gzip adds the time."""
 
 import hashlib
 import tempfile
@@ -12,38 +12,38 @@ from recore.simulator.compute.jobs.failure import JobFailed
 from recore.simulator.compute.jobs.output_files import Check
 
 ARCHIVES = (".tar.gz", ".tgz")
-# of an archive that is read; of a larger one, the bytes are compared instead
+# limits of an archive that is read; a larger one is compared by its ETag
 LARGEST_ARCHIVE, LARGEST_CONTENT, MOST_FILES = 256 << 20, 1 << 30, 50_000
 COMPILED = "__pycache__"  # whose files hold the time of their sources
 
 
 def objects(s3: Any, uri: str) -> dict[str, str]:
-    """The ETags of all objects whose key begins with the URI's, by their keys; empty where there are none."""
+    """Return the ETags of all objects whose key starts with the URI's key, by key."""
     bucket, prefix = transfers.parse(uri)
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     try:
         return {item["Key"]: item["ETag"] for page in pages for item in page.get("Contents", [])}
-    except (ClientError, BotoCoreError):  # an address need not be one of a bucket here
+    except (ClientError, BotoCoreError):  # the URI may name a bucket that does not exist
         return {}
 
 
 def content(s3: Any, uri: str, check: Check) -> dict[str, str] | None:
-    """What stands for the contents below a URI, by the names that a job's files would have; None where nothing is.
+    """Return a digest of each object below a URI, by the name that a job's file would have, or None without objects.
 
-    check: called now and then; it raises where the work must end.
+    check: called regularly; it raises when the work must end.
     """
     bucket, prefix = transfers.parse(uri)
-    found: dict[str, str] = {}
+    digests: dict[str, str] = {}
     for key, tag in objects(s3, uri).items():
         name = key[len(prefix) :] if key != prefix and prefix.endswith("/") else key[prefix.rfind("/") + 1 :]
         if not key.endswith("/") and COMPILED not in name.split("/"):
             below = key[len(prefix) :].lstrip("/") if key.startswith(f"{prefix}/") else name
-            found[below] = (_archive(s3, bucket, key, check) if key.endswith(ARCHIVES) else None) or tag
-    return found or None
+            digests[below] = (_archive(s3, bucket, key, check) if key.endswith(ARCHIVES) else None) or tag
+    return digests or None
 
 
 def _archive(s3: Any, bucket: str, key: str, check: Check) -> str | None:
-    """A digest of the files in an archive; None where it is too large or not an archive."""
+    """Return a digest of the files in an archive, or None if it is too large or not an archive."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "archive")
         try:
@@ -56,7 +56,10 @@ def _archive(s3: Any, bucket: str, key: str, check: Check) -> str | None:
 
 
 def _digest(path: Path, check: Check) -> str | None:
-    """Names, types, rights and contents of an archive's members. Raises where it cannot be read."""
+    """Return a digest of an archive's members: names, types, permissions and contents. None if it is too large.
+
+    Raises one of archives.MALFORMED if the archive cannot be read.
+    """
     members: dict[str, str] = {}
     size = 0
     for number, (tar, member) in enumerate(archives.members(path, check)):

@@ -12,12 +12,15 @@ from recore.simulator.orchestration.pipelines.executions.cache_key import cache_
 from recore.simulator.orchestration.pipelines.executions.s3_content import content, objects
 from recore.simulator.state.records import Record, now
 
-# members of a model that do not change what it answers
+# members of a model that do not affect its predictions
 OF_A_MODEL = ("ModelName", "ModelArn", "CreationTime", "LastModifiedTime", "ExecutionRoleArn")
 
 
 class StepCache:
-    """Of one pipeline. check: called now and then while contents are read; it raises where the work must end."""
+    """The cached results of one pipeline.
+
+    check: called regularly while contents are read; it raises when the work must end.
+    """
 
     def __init__(self, platform: Platform, pipeline: str, check: Callable[[], None]):
         self._platform, self._store, self._check = platform, platform.store, check
@@ -25,11 +28,11 @@ class StepCache:
         self._contents: dict[str, dict[str, str] | None] = {}
 
     def forget_contents(self) -> None:
-        """Look again at what is on S3: called before steps start, which often read the same."""
+        """Forget what was read from S3. Called before steps start, because steps often read the same objects."""
         self._contents.clear()
 
     def key(self, step: PipelineStep, request: Record) -> str:
-        """The key of a step's result, of the request that it makes."""
+        """Return the key under which the result of a step with this request is kept."""
         described = dict(request)
         if model := self._store.get("Model", request.get("ModelName", "")):  # its name differs in each execution
             described["ModelName"] = {name: value for name, value in model.items() if name not in OF_A_MODEL}
@@ -48,7 +51,7 @@ class StepCache:
         return []
 
     def find(self, step: PipelineStep, key: str) -> Record | None:
-        """An earlier result: the ARN of its execution, the properties and the metadata. None if the cache has none."""
+        """Return an earlier result, with its execution's ARN, properties and metadata, or None if there is none."""
         entry = self._store.get(self._kind, key)
         if entry is None or (step.cache.expires is not None and now() - entry["Time"] > step.cache.expires):
             return None
@@ -79,8 +82,8 @@ class StepCache:
     def _results(self, uri: str) -> dict[str, str]:
         """The objects of an output: the one of the URI itself, or those of a folder."""
         key = uri.removeprefix("s3://").partition("/")[2].rstrip("/")
-        found = objects(self._platform.s3, uri).items()
-        return {name: tag for name, tag in found if name == key or name.startswith(f"{key}/")}
+        tags = objects(self._platform.s3, uri).items()
+        return {name: tag for name, tag in tags if name == key or name.startswith(f"{key}/")}
 
 
 def cache_kind(pipeline: str) -> str:

@@ -15,9 +15,10 @@ LARGEST_FILE = 16 << 20  # bytes of a property file
 
 
 class StepContext:
-    """Of one step. properties: those of a step that ended, by its name. step: the step's own record, if it has one.
+    """The values that the expressions of one step refer to.
 
-    check: called before each file is read; it raises where the work must end.
+    properties: returns the properties of a step that ended, by its name. step: the record of this step, if it has one.
+    check: called before each file is read; it raises when the work must end.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class StepContext:
         return self._properties(step)
 
     def read_json(self, uri: str) -> Any:
-        """A JSON document on S3. Raises StepFailure if it is not there, too large or not valid."""
+        """Return a JSON document on S3. Raises StepFailure if it is not there, too large or not valid."""
         self._check()
         if uri != self._last[0]:  # the conditions of a step read the same file again and again
             self._last = uri, self._read(uri)
