@@ -343,14 +343,14 @@ FAULTS = (
     Fault(
         "simulator/orchestration/pipelines",
         "one retry too many",
-        "recore/simulator/orchestration/pipelines/retries.py",
+        "recore/simulator/orchestration/pipelines/definitions/retries.py",
         "if self.attempts is not None and retries >= self.attempts:",
         "if self.attempts is not None and retries > self.attempts:",
     ),
     Fault(
         "simulator/orchestration/pipelines",
         "In needs all values",
-        "recore/simulator/orchestration/pipelines/conditions.py",
+        "recore/simulator/orchestration/pipelines/definitions/conditions.py",
         "return any(_compared(kind, compare, first, other) for other in others)",
         "return all(_compared(kind, compare, first, other) for other in others)",
     ),

@@ -19,7 +19,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from recore.simulator.orchestration.pipelines.execution_work import PERIOD
+from recore.simulator.orchestration.pipelines.executions.execution_work import PERIOD
 from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
 
 IMAGE = "sagemaker-scikit-learn:1.9-0-cpu-py3"

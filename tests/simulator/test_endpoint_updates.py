@@ -17,7 +17,7 @@ from support.simulator_client import Client
 
 from recore.simulator.compute.serving import endpoint_instance
 from recore.simulator.orchestration.endpoints import endpoint_work
-from recore.simulator.orchestration.endpoints.blue_green import BlueGreen
+from recore.simulator.orchestration.endpoints.deployment_config import BlueGreen
 
 
 def servers_of(marker: str) -> list[psutil.Process]:

@@ -12,7 +12,7 @@ import botocore.exceptions
 import pytest
 from support.simulator_client import Client
 
-from recore.simulator.orchestration.pipelines.execution_records import StepRecords
+from recore.simulator.orchestration.pipelines.executions.execution_records import StepRecords
 from recore.simulator.protocol.account import arn
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.protocol.service_model import operation_model

@@ -190,7 +190,7 @@ def large_header() -> bytes:
 
 @pytest.mark.timing
 def test_an_archive_bomb_takes_little_memory(pipelines: Pipelines) -> None:
-    from recore.simulator.orchestration.pipelines import s3_content
+    from recore.simulator.orchestration.pipelines.executions import s3_content
 
     pipelines.client.put("pipelines/large-header/a.tar.gz", large_header())
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -199,7 +199,7 @@ def test_an_archive_bomb_takes_little_memory(pipelines: Pipelines) -> None:
 
 
 def test_an_archive_bomb_is_compared_by_its_bytes(pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch) -> None:
-    from recore.simulator.orchestration.pipelines import s3_content
+    from recore.simulator.orchestration.pipelines.executions import s3_content
 
     s3, check = pipelines.client.s3, lambda: None
     for number in range(2):

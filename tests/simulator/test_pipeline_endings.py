@@ -10,9 +10,9 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from support.pipelines import Pipelines, condition, equals, fail, get, model, step
 from support.simulator_client import IMAGE, Client
 
-from recore.simulator.orchestration.pipelines.execution_records import StepRecords
-from recore.simulator.orchestration.pipelines.execution_work import ExecutionWork
-from recore.simulator.orchestration.pipelines.step_work import StepWork
+from recore.simulator.orchestration.pipelines.executions.execution_records import StepRecords
+from recore.simulator.orchestration.pipelines.executions.execution_work import ExecutionWork
+from recore.simulator.orchestration.pipelines.executions.step_work import StepWork
 from recore.simulator.server import BUCKET, ROLE_ARN
 
 FAILS = "raise ValueError('no luck')"

@@ -14,9 +14,9 @@ from support.fuzzing import examples
 from support.pipelines import Pipelines, condition, definition, equals, fail, get, join, model, step
 from support.simulator_client import IMAGE, Client
 
-from recore.simulator.orchestration.pipelines.cache_config import read_duration
-from recore.simulator.orchestration.pipelines.problems import DefinitionError
-from recore.simulator.orchestration.pipelines.property_path import PropertyPath
+from recore.simulator.orchestration.pipelines.definitions.cache_config import read_duration
+from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError
+from recore.simulator.orchestration.pipelines.definitions.property_path import PropertyPath
 from recore.simulator.server import BUCKET, ROLE_ARN
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/"

@@ -6,7 +6,6 @@ from functools import partial
 from recore.simulator.compute.jobs.platform import Platform
 from recore.simulator.compute.serving.data_capture import describe as describe_capture
 from recore.simulator.compute.serving.invocation import Invoker
-from recore.simulator.orchestration.endpoints.blue_green import read_deployment_config
 from recore.simulator.orchestration.endpoints.deployment import (
     Stage,
     described_variants,
@@ -17,6 +16,7 @@ from recore.simulator.orchestration.endpoints.deployment import (
     rescaled,
     retaining,
 )
+from recore.simulator.orchestration.endpoints.deployment_config import read_deployment_config
 from recore.simulator.orchestration.endpoints.endpoint_work import EndpointWork, resume_serving
 from recore.simulator.orchestration.endpoints.hosting import Hosting
 from recore.simulator.orchestration.endpoints.update_watch import alarm_definitions

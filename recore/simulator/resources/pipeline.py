@@ -6,16 +6,16 @@ from typing import ClassVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from recore.simulator.orchestration.pipelines.definition import read_definition
-from recore.simulator.orchestration.pipelines.document import LARGEST
-from recore.simulator.orchestration.pipelines.execution_records import (
+from recore.simulator.orchestration.pipelines.definitions.definition import read_definition
+from recore.simulator.orchestration.pipelines.definitions.document import LARGEST
+from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError
+from recore.simulator.orchestration.pipelines.executions.execution_records import (
     DEFINITION,
     EXECUTED_DEFINITION,
     EXECUTION,
     StepRecords,
 )
-from recore.simulator.orchestration.pipelines.problems import DefinitionError
-from recore.simulator.orchestration.pipelines.step_cache import cache_kind
+from recore.simulator.orchestration.pipelines.executions.step_cache import cache_kind
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.client_token import once
 from recore.simulator.resources.resource import Filter, Resource, refuse_others

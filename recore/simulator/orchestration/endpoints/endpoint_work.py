@@ -11,8 +11,8 @@ from recore.simulator.compute.jobs.failure import JobStopped
 from recore.simulator.compute.jobs.platform import Platform
 from recore.simulator.compute.jobs.queue import Job
 from recore.simulator.compute.serving.traffic import Share, Traffic, divide
-from recore.simulator.orchestration.endpoints.blue_green import BlueGreen, read_deployment_config
 from recore.simulator.orchestration.endpoints.deployment import Stage, instance_count
+from recore.simulator.orchestration.endpoints.deployment_config import BlueGreen, read_deployment_config
 from recore.simulator.orchestration.endpoints.hosting import (
     Hosting,
     end_fleets,

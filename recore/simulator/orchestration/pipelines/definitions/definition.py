@@ -1,0 +1,139 @@
+"""The definition of a pipeline: read and checked as a whole, with its steps in an order in which they can run."""
+
+import graphlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from recore.simulator.orchestration.pipelines.definitions.document import Types, members, read_json
+from recore.simulator.orchestration.pipelines.definitions.expressions import JSON_GET, SCALARS, Scope, parse
+from recore.simulator.orchestration.pipelines.definitions.parameters import Parameter, read_parameters
+from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError
+from recore.simulator.orchestration.pipelines.definitions.step import PipelineStep, read_step
+from recore.simulator.orchestration.pipelines.definitions.step_types.condition import ConditionStepType
+from recore.simulator.orchestration.pipelines.definitions.step_types.fail import FailStepType
+
+VERSION = "2020-12-01"
+MOST_STEPS = 5000
+EXPERIMENT = ("ExperimentName", "TrialName")
+
+Branch = tuple[str, bool]
+
+
+@dataclass(frozen=True)
+class PipelineDefinition:
+    """A definition that can run. steps: in an order in which each one comes after those that it needs.
+
+    experiment: expressions of the names in PipelineExperimentConfig.
+    """
+
+    parameters: dict[str, Parameter]
+    steps: dict[str, PipelineStep]
+    experiment: dict[str, Any]
+
+    def scope(self, step: PipelineStep | None = None) -> Scope:
+        """What the expressions of a step may refer to, or without one those of PipelineExperimentConfig."""
+        if step is None:
+            return Scope(self.parameters, self.steps)
+        return Scope(self.parameters, self.steps, self.experiment, step.type_name)
+
+
+def read_definition(text: str, operations: frozenset[str]) -> PipelineDefinition:
+    """A definition's text as one that can run. operations: those of the API that are simulated.
+
+    Raises DefinitionError, which names the step and the reason.
+    """
+    required = {"Version": str, "Steps": list}
+    optional: Types = {"Metadata": dict, "Parameters": list, "PipelineExperimentConfig": dict, "MlflowConfig": dict}
+    given = members(read_json(text), "The definition", required, optional)
+    if "MlflowConfig" in given:
+        raise DefinitionError("The definition: MlflowConfig is not simulated")
+    if given["Version"] != VERSION:
+        raise DefinitionError(f"Version must be {VERSION}, not '{given['Version'][:80]}'")
+    if not given["Steps"]:
+        raise DefinitionError("A pipeline has at least one step")
+    parameters = read_parameters(given.get("Parameters", []))
+    steps: dict[str, PipelineStep] = {}
+    for step in _read_steps([(None, document) for document in given["Steps"]], operations):
+        if step.name in steps:
+            raise DefinitionError(f"Step {step.name}: there are two steps of this name")
+        steps[step.name] = step
+        if len(steps) > MOST_STEPS:
+            raise DefinitionError(f"A pipeline has at most {MOST_STEPS} steps")
+    definition = PipelineDefinition(parameters, steps, given.get("PipelineExperimentConfig", {}))
+    _check_steps(definition)
+    _check_experiment(definition)
+    return PipelineDefinition(parameters, _ordered(steps), definition.experiment)
+
+
+def _read_steps(documents: Sequence[tuple[Branch | None, Any]], operations: frozenset[str]) -> Iterator[PipelineStep]:
+    """The steps of documents, each followed by those inside it."""
+    for branch, document in documents:
+        step = read_step(document, branch, operations)
+        yield step
+        if isinstance(step.type, ConditionStepType):
+            try:
+                inner = [((step.name, outcome), other) for outcome, other in step.type.branches(step.arguments)]
+            except DefinitionError as problem:
+                raise DefinitionError(f"Step {step.name}: {problem}") from None
+            yield from _read_steps(inner, operations)
+
+
+def _check_steps(definition: PipelineDefinition) -> None:
+    for check in (_check_size, _check_step):
+        for step in definition.steps.values():
+            try:
+                check(step, definition)
+            except DefinitionError as problem:
+                raise DefinitionError(f"Step {step.name}: {problem}") from None
+
+
+def _check_size(step: PipelineStep, _: PipelineDefinition) -> None:
+    step.type.check_sizes(step.arguments)
+
+
+def _check_step(step: PipelineStep, definition: PipelineDefinition) -> None:
+    for name in step.depends_on:
+        if name not in definition.steps:
+            raise DefinitionError(f"DependsOn: there is no step '{name[:80]}'")
+    step.check(definition.scope(step))
+    for name in step.needs:
+        if isinstance(definition.steps[name].type, FailStepType):
+            raise DefinitionError(f"it can never run, because the step {name} ends the execution")
+
+
+def _check_experiment(definition: PipelineDefinition) -> None:
+    given = members(definition.experiment, "PipelineExperimentConfig", {}, dict.fromkeys(EXPERIMENT, (dict, str)))
+    for name, value in given.items():
+        try:
+            expression = parse(value, definition.scope())
+        except DefinitionError as problem:
+            raise DefinitionError(f"PipelineExperimentConfig.{name}: {problem}") from None
+        if expression.type not in SCALARS or any(True for _ in expression.steps()) or JSON_GET in json.dumps(value):
+            message = f"PipelineExperimentConfig.{name}: a text is needed that depends on no step and no file"
+            raise DefinitionError(message)
+
+
+def _ordered(steps: dict[str, PipelineStep]) -> dict[str, PipelineStep]:
+    """The steps in an order in which they can run. Raises DefinitionError if no such order exists."""
+    try:
+        order = list(graphlib.TopologicalSorter({step.name: step.needs for step in steps.values()}).static_order())
+    except graphlib.CycleError as error:
+        names = list(reversed(error.args[1]))
+        shown = " -> ".join(names[:10]) + (" ..." if len(names) > 10 else "")
+        raise DefinitionError(f"Step {names[0]}: the steps need each other in a circle: {shown}") from None
+    _check_branches({name: steps[name] for name in order})
+    return {name: steps[name] for name in order}
+
+
+def _check_branches(steps: dict[str, PipelineStep]) -> None:
+    """Raise DefinitionError if a step needs steps of both branches of one condition."""
+    needed: dict[str, frozenset[tuple[str, bool]]] = {}
+    for step in steps.values():
+        outcomes = frozenset().union(*(needed[name] for name in step.needs), [step.branch] if step.branch else [])
+        for condition, outcome in outcomes:
+            if outcome and (condition, False) in outcomes:
+                message = f"it can never run, because it needs steps of both branches of {condition}"
+                raise DefinitionError(f"Step {step.name}: {message}")
+        needed[step.name] = outcomes

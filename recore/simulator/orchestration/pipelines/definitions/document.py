@@ -1,0 +1,85 @@
+"""The JSON of a definition: read within bounds, and its objects with the members that they may have."""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError
+
+LARGEST = 4 << 20  # bytes
+DEEPEST = 64  # levels of objects and arrays
+MOST_VALUES = 300_000
+Types = Mapping[str, type | tuple[type, ...]]
+WORDS = {str: "a text", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
+
+
+def read_json(text: str) -> dict[str, Any]:
+    """A definition's document. Raises DefinitionError if it is not a JSON object within the bounds."""
+    if len(text.encode("utf-8", "replace")) > LARGEST:
+        raise DefinitionError(f"A definition has at most {LARGEST} bytes")
+    try:
+        document = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_without_repetition)
+        json.dumps(document, ensure_ascii=False).encode()  # half a character can be written as an escape
+    except RecursionError:
+        raise DefinitionError(f"A definition has at most {DEEPEST} levels") from None
+    except ValueError as error:
+        raise DefinitionError(f"The definition is not valid JSON: {str(error)[:200]}") from None
+    if not isinstance(document, dict):
+        raise DefinitionError("The definition is not a JSON object")
+    _check_size(document)
+    return document
+
+
+def members(value: Any, place: str, required: Types, optional: Types) -> dict[str, Any]:
+    """The members of an object; optional ones that are null are left out.
+
+    Raises DefinitionError if the value is not an object, or if a member is missing, unknown or of another type.
+    """
+    if not isinstance(value, dict):
+        raise DefinitionError(f"{place} must be an object")
+    if unknown := sorted(value.keys() - required.keys() - optional.keys()):
+        raise DefinitionError(f"{place}: {unknown[0][:80]} is not simulated, or not a member that this has")
+    if missing := sorted(required.keys() - value.keys()):
+        raise DefinitionError(f"{place}: {missing[0]} is missing")
+    given = {name: item for name, item in value.items() if item is not None or name in required}
+    for name, item in given.items():
+        types = required.get(name) or optional[name]
+        allowed = types if isinstance(types, tuple) else (types,)
+        if not isinstance(item, allowed) or (isinstance(item, bool) and bool not in allowed):
+            raise DefinitionError(f"{place}: {name} must be {' or '.join(dict.fromkeys(WORDS[t] for t in allowed))}")
+    return given
+
+
+def inside(value: Any) -> Iterator[Any]:
+    """The values directly inside an object or an array."""
+    if isinstance(value, dict):
+        yield from value.values()
+    elif isinstance(value, list):
+        yield from value
+
+
+def _check_size(document: Any) -> None:
+    level, count, depth = [document], 1, 1
+    while level:
+        level = [item for value in level for item in inside(value)]
+        count, depth = count + len(level), depth + 1
+        if depth > DEEPEST:
+            raise DefinitionError(f"A definition has at most {DEEPEST} levels")
+        if count > MOST_VALUES:
+            raise DefinitionError(f"A definition has at most {MOST_VALUES} values")
+        if any(isinstance(value, float) and not math.isfinite(value) for value in level):
+            raise DefinitionError("The definition has a number that is too large")
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not in JSON")
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        [(repeated, _)] = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"an object has the member {repeated[:80]!r} twice")
+    return document

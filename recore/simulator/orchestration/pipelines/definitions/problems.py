@@ -1,0 +1,16 @@
+"""The errors of a pipeline: in its definition, and in a step of an execution."""
+
+
+class DefinitionError(ValueError):
+    """A definition that cannot run; the message names the step and the reason."""
+
+
+class StepFailure(Exception):
+    """A step failed; the message becomes its FailureReason.
+
+    kind: the exception type by which a retry policy selects this failure, or empty. status: of the step afterwards.
+    """
+
+    def __init__(self, message: str, kind: str = "", status: str = "Failed"):
+        super().__init__(message)
+        self.kind, self.status = kind, status

@@ -1,0 +1,98 @@
+"""Paths to the properties of a step: `ModelArtifacts.S3ModelArtifacts`, `Outputs['train'].S3Uri`, `Containers[0]`.
+
+A text in brackets is the key of a map, or the name of an item of a list.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.model import Shape
+
+from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError, StepFailure
+
+LONGEST = 1024  # characters
+# one token at a place, without alternatives for the same text: the time is linear in the length
+TOKEN = re.compile(r"""(?:^|\.)([A-Za-z0-9_-]+)|\[([0-9]{1,6})\]|\['([^'\]]*)'\]|\["([^"\]]*)"\]""")
+Token = str | int
+# what the values of a shape are called here, if that is not the shape's type
+PROPERTY_TYPES = {"long": "integer", "double": "float", "timestamp": "string", "blob": "string"}
+
+
+class PropertyPath:
+    """A path. tokens: names, keys and numbers, in order. The first one is a property of the step itself."""
+
+    def __init__(self, text: str):
+        """Raises DefinitionError if the text is not a path."""
+        self.text, place, tokens = text, 0, list[Token]()
+        while len(text) <= LONGEST and place < len(text) and (found := TOKEN.match(text, place)):
+            name, index, single, double = found.groups()
+            tokens.append(int(index) if index else name or single or double or "")
+            place = found.end()
+        if place < len(text) or not tokens or not isinstance(tokens[0], str):
+            raise DefinitionError(f"'{text[:200]}' is not a path to a property")
+        self.tokens: list[Token] = tokens
+
+    def shape_in(self, properties: Mapping[str, Shape]) -> Shape:
+        """The shape of what it leads to from properties of these. Raises DefinitionError if they have no such."""
+        first = str(self.tokens[0])
+        if first not in properties:
+            raise DefinitionError(f"there is no property '{first[:80]}'")
+        shape = properties[first]
+        for token in self.tokens[1:]:
+            shape = _shape_below(shape, token)
+        return shape
+
+    def read(self, properties: Mapping[str, Any]) -> Any:
+        """What it leads to from the properties of a step that ended. Raises StepFailure if that is not there."""
+        value: Any = properties
+        for token in self.tokens:
+            value = _value_below(value, token)
+            if value is None:
+                raise StepFailure(f"ClientError: The property '{self.text}' is not there: '{token}' was not found")
+        return value
+
+
+def item_name(shape: Shape) -> str | None:
+    """The member by which the items of a list are named: OutputName, ChannelName, MetricName, Key; None without one."""
+    if shape.type_name != "structure":
+        return None
+    names = [name for name, member in shape.members.items() if member.type_name == "string"]
+    return next((name for name in names if name.endswith("Name") or name == "Key"), None)
+
+
+def find_item(items: list[Any], name: str) -> Any:
+    """The item of a list that has the name, by the member that ends in Name, or by Key; None without one."""
+    for item in items:
+        if isinstance(item, dict):
+            for member, value in item.items():
+                if (member.endswith("Name") or member == "Key") and value == name:
+                    return item
+    return None
+
+
+def _shape_below(shape: Shape, token: Token) -> Shape:
+    below: Shape
+    if shape.type_name == "structure" and isinstance(token, str):
+        if token not in shape.members:
+            raise DefinitionError(f"there is no property '{token[:80]}': there are {', '.join(shape.members)}"[:400])
+        below = shape.members[token]
+    elif shape.type_name == "map" and isinstance(token, str):
+        below = shape.value
+    elif shape.type_name == "list":
+        below = shape.member
+        if isinstance(token, str) and item_name(below) is None:
+            raise DefinitionError(f"the items of this list have no names: '{token[:80]}' must be a number")
+    else:
+        raise DefinitionError(f"there is nothing below '{shape.name}' that '{str(token)[:80]}' could be")
+    return below
+
+
+def _value_below(value: Any, token: Token) -> Any:
+    if isinstance(value, dict) and isinstance(token, str):
+        return value.get(token)
+    if isinstance(value, list):
+        if isinstance(token, int):
+            return value[token] if token < len(value) else None
+        return find_item(value, token)
+    return None

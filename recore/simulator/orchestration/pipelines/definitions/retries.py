@@ -1,0 +1,79 @@
+"""Retry policies: when a step that failed runs again."""
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from recore.simulator.orchestration.pipelines.definitions.document import Types, members
+from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError
+
+SERVICE_FAULT, THROTTLING = "Step.SERVICE_FAULT", "Step.THROTTLING"
+INTERNAL_ERROR, CAPACITY, RESOURCE_LIMIT = (
+    "SageMaker.JOB_INTERNAL_ERROR",
+    "SageMaker.CAPACITY_ERROR",
+    "SageMaker.RESOURCE_LIMIT",
+)
+EXCEPTIONS = (SERVICE_FAULT, THROTTLING, INTERNAL_ERROR, CAPACITY, RESOURCE_LIMIT)
+# of a request that was refused, by its error's code
+OF_CODES = {
+    "ThrottlingException": THROTTLING,
+    "Throttling": THROTTLING,
+    "ResourceLimitExceeded": RESOURCE_LIMIT,
+    "InternalFailure": SERVICE_FAULT,
+    "ServiceUnavailable": SERVICE_FAULT,
+}
+# of a job that failed, by the beginning of its FailureReason
+OF_REASONS = {"InternalServerError": INTERNAL_ERROR, "CapacityError": CAPACITY, "ResourceLimitExceeded": RESOURCE_LIMIT}
+MOST_ATTEMPTS, LONGEST_INTERVAL, LONGEST_MINUTES, HIGHEST_RATE = 20, 43_200, 14_400, 1000
+NUMBER = (int, float)
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """exceptions: after which it applies. interval: seconds before the first retry; each later one waits rate times
+    longer. attempts: how often; None where minutes limits the time since the first failure instead.
+    """
+
+    exceptions: frozenset[str]
+    interval: int
+    rate: float
+    attempts: int | None
+    minutes: int | None
+
+    def delay(self, retries: int, since: datetime.timedelta) -> float | None:
+        """Seconds until the next retry; None where there is no further one.
+
+        retries: how often this policy was applied. since: the time since the first failure.
+        """
+        if self.attempts is not None and retries >= self.attempts:
+            return None
+        delay = max(1.0, min(self.interval * self.rate ** min(retries, MOST_ATTEMPTS), LONGEST_MINUTES * 60.0))
+        if self.minutes is not None and since.total_seconds() + delay > 60 * self.minutes:
+            return None
+        return delay
+
+
+def read_policies(documents: Sequence[Any]) -> tuple[RetryPolicy, ...]:
+    """The retry policies of a step. Raises DefinitionError."""
+    policies: list[RetryPolicy] = []
+    for document in documents:
+        optional: Types = {"BackoffRate": NUMBER, "IntervalSeconds": int, "MaxAttempts": int, "ExpireAfterMin": int}
+        given = members(document, "RetryPolicies", {"ExceptionType": list}, optional)
+        exceptions = given["ExceptionType"]
+        if not exceptions or any(not isinstance(name, str) or name not in EXCEPTIONS for name in exceptions):
+            raise DefinitionError(f"RetryPolicies: ExceptionType must be a list of {', '.join(EXCEPTIONS)}")
+        if any(policy.exceptions.intersection(exceptions) for policy in policies):
+            raise DefinitionError("RetryPolicies: two policies have the same ExceptionType")
+        if "MaxAttempts" in given and "ExpireAfterMin" in given:
+            raise DefinitionError("RetryPolicies: a policy has either MaxAttempts or ExpireAfterMin")
+        limits = {"MaxAttempts": (1, MOST_ATTEMPTS), "ExpireAfterMin": (1, LONGEST_MINUTES)}
+        limits |= {"IntervalSeconds": (0, LONGEST_INTERVAL), "BackoffRate": (0, HIGHEST_RATE)}
+        for name, (least, most) in limits.items():
+            if not least <= given.get(name, least) <= most:
+                raise DefinitionError(f"RetryPolicies: {name} must be from {least} to {most}")
+        minutes = given.get("ExpireAfterMin")
+        attempts = None if minutes else given.get("MaxAttempts", 5)
+        rate, interval = given.get("BackoffRate", 2.0), given.get("IntervalSeconds", 1)
+        policies.append(RetryPolicy(frozenset(exceptions), interval, rate, attempts, minutes))
+    return tuple(policies)

@@ -1,0 +1,203 @@
+"""One execution of a pipeline at work: which steps run when, and how the execution ends."""
+
+from collections.abc import Iterator
+
+from recore.simulator.compute.jobs.failure import JobStopped
+from recore.simulator.orchestration.pipelines.definitions.definition import PipelineDefinition, read_definition
+from recore.simulator.orchestration.pipelines.definitions.step import PipelineStep
+from recore.simulator.orchestration.pipelines.executions.execution_records import (
+    DEFINITION,
+    EXECUTED_DEFINITION,
+    EXECUTION,
+    RUNNING,
+    StepRecords,
+)
+from recore.simulator.orchestration.pipelines.executions.step_cache import StepCache
+from recore.simulator.orchestration.pipelines.executions.step_run import StepRun
+from recore.simulator.orchestration.runner import Work
+from recore.simulator.state.records import Record, now
+
+PERIOD = 0.05  # seconds between looks at jobs, for every LOOKED of them
+LOOKED = 10
+MOST_PARALLEL = 50  # steps that run at a time, unless ParallelismConfiguration says how many
+LONGEST_REASON = 1300  # characters
+
+
+class ExecutionWork(Work):
+    """The work of one execution. It waits for the jobs of its steps and never computes itself."""
+
+    _is_open = False
+
+    def run(self) -> None:
+        execution, text = self.store.get(EXECUTION, self.key), self.store.get(EXECUTED_DEFINITION, self.key)
+        if execution is None or text is None:
+            return
+        self._definition = read_definition(text[DEFINITION], self.platform.operations)
+        steps = StepRecords(self.store, self.key)
+        self._known = {record["StepName"]: record for record in steps.all()}
+        self._cache = StepCache(self.platform, execution["PipelineName"], self.job.raise_if_stopping)
+        self._steps = StepRun(self.platform, execution, self._definition, steps, self._known, self._cache, self.job)
+        self._is_open = True
+        self._resume()
+        while self._advance():
+            running = sum(1 for _ in self._running())
+            self.wait(PERIOD * max(1, running / LOOKED) if running else 0)
+
+    def _advance(self) -> bool:
+        """Look at the steps that run, and start those that can. Returns whether the execution goes on."""
+        self.job.raise_if_stopping()
+        execution, ending = self._execution(), self._is_ending()
+        if ending:
+            self._stop_running()
+        self._look()
+        if not ending:
+            self._start_ready(execution)
+        if any(self._running()) or (not ending and self._ready()):
+            return True
+        self._end()
+        return False
+
+    def fail(self, reason: str) -> None:
+        if self._is_open:
+            self._give_up(reason)
+        members = {"PipelineExecutionStatus": "Failed", "FailureReason": reason, "LastModifiedTime": now()}
+        self.store.update(EXECUTION, self.key, **members)
+
+    def _give_up(self, reason: str) -> None:
+        """End the steps that run, after an error of the execution itself."""
+        for step, record in list(self._running()):
+            if record["StepStatus"] == "Starting":
+                self._steps.adopt(step)
+            if self._known[step.name]["StepStatus"] == "Executing":
+                self._steps.stop(step)
+            self._steps.put(step, StepStatus="Failed", EndTime=now(), RetryAt=None, FailureReason=reason)
+
+    def _resume(self) -> None:
+        """Of the jobs that ended with an earlier simulator, begin another attempt; finish attempts that had begun.
+
+        That an attempt's job runs may not be recorded, because the simulator was killed or the disk was full.
+        """
+        ending = self._is_ending()
+        for step, record in list(self._running()):
+            if record.get("RetryAt"):
+                continue
+            if ending:
+                if record["StepStatus"] == "Starting":
+                    self._steps.adopt(step)
+            elif self._steps.interrupted(step):
+                self._steps.put(step, StepStatus="Starting", RetryAt=now())
+            elif record["StepStatus"] == "Starting":
+                self._steps.attempt(step)
+
+    def _look(self) -> None:
+        """Find out which of the running steps have ended."""
+        for step, record in list(self._running()):
+            if record["StepStatus"] == "Starting":
+                continue
+            self._steps.look(step)
+
+    def _start_ready(self, execution: Record) -> None:
+        """Start the steps whose needs are met, as many as may run at a time."""
+        configured = execution.get("ParallelismConfiguration", {})
+        free = configured.get("MaxParallelExecutionSteps", MOST_PARALLEL) - sum(1 for _ in self._running(waiting=False))
+        self._cache.forget_contents()
+        for step in self._ready():
+            self.job.raise_if_stopping()
+            if free <= 0 or self._is_ending():
+                return
+            self._steps.start(step)
+            free -= self._known[step.name]["StepStatus"] in RUNNING and not self._known[step.name].get("RetryAt")
+
+    def _ready(self) -> "ReadySteps":
+        """The steps that can start now, found while the steps before them start and, some of them, end."""
+        return ReadySteps(self._definition, self._known)
+
+    def _stop_running(self) -> None:
+        for step, record in list(self._running()):
+            if record.get("RetryAt") or record["StepStatus"] == "Starting":
+                self._steps.put(step, StepStatus="Stopped", EndTime=now(), RetryAt=None)
+            elif record["StepStatus"] == "Executing":
+                self._steps.stop(step)
+
+    def _running(self, waiting: bool = True) -> Iterator[tuple[PipelineStep, Record]]:
+        """The steps that have started and not ended. waiting: also those that wait for another attempt."""
+        for name, record in self._known.items():
+            if record["StepStatus"] in RUNNING and (waiting or not record.get("RetryAt")):
+                yield self._definition.steps[name], record
+
+    def _is_ending(self) -> bool:
+        """Whether no further step may start."""
+        return self._execution()["PipelineExecutionStatus"] == "Stopping" or self._has_failed_for_good()
+
+    def _has_failed_for_good(self) -> bool:
+        """Whether a Fail step has run: it ends the execution."""
+        return any("Fail" in (record.get("Metadata") or {}) for record in self._known.values())
+
+    def _execution(self) -> Record:
+        execution = self.store.get(EXECUTION, self.key)
+        if execution is None:
+            raise JobStopped
+        return execution
+
+    def _end(self) -> None:
+        failed = [record for record in self._known.values() if _has_failed(record)]
+        status = "Failed" if failed else "Succeeded"
+        if failed and all(map(self._is_followed, failed)):
+            status = "CompletedWithFailures"
+
+        def ended(execution: Record) -> Record:
+            stopped = execution["PipelineExecutionStatus"] == "Stopping" and not self._has_failed_for_good()
+            reason = _reason(failed) if failed and not stopped else None
+            members = {"PipelineExecutionStatus": "Stopped" if stopped else status, "FailureReason": reason}
+            return execution | members | {"LastModifiedTime": now()}
+
+        self.store.change(EXECUTION, self.key, ended)
+
+    def _is_followed(self, failed: Record) -> bool:
+        """Whether a step has run because this one failed."""
+        name, status = failed["StepName"], failed["StepStatus"]
+        return any(status in self._definition.steps[other].needs.get(name, ()) for other in self._known)
+
+
+class ReadySteps(Iterator[PipelineStep]):
+    """Goes once over a definition's steps, in their order, and finds those that can start.
+
+    The records may change meanwhile: a condition that was evaluated on the way lets the steps inside it start at once.
+    """
+
+    def __init__(self, definition: PipelineDefinition, records: dict[str, Record]):
+        self._left, self._records = iter(definition.steps.values()), records
+
+    def __bool__(self) -> bool:
+        return next(self, None) is not None
+
+    def __next__(self) -> PipelineStep:
+        for step in self._left:
+            record = self._records.get(step.name)
+            if record is not None:
+                if record.get("RetryAt") and record["RetryAt"] <= now():
+                    return step
+            elif self._may_start(step):
+                return step
+        raise StopIteration
+
+    def _may_start(self, step: PipelineStep) -> bool:
+        for name, endings in step.needs.items():
+            if self._records.get(name, {}).get("StepStatus") not in endings:
+                return False
+        if step.branch is None:
+            return True
+        condition, outcome = step.branch
+        return bool(self._records[condition]["Properties"]["Outcome"] == str(outcome))
+
+
+def _has_failed(record: Record) -> bool:
+    """Whether a step failed, or its job was stopped otherwise than with the execution, for which there is a reason."""
+    return record["StepStatus"] == "Failed" or (record["StepStatus"] == "Stopped" and bool(record["FailureReason"]))
+
+
+def _reason(failed: list[Record]) -> str:
+    """What an execution's FailureReason says: the steps that failed, each with its reason."""
+    steps = "; ".join(f"{record['StepName']} ({record['FailureReason']})" for record in failed)
+    plural = "step" if len(failed) == 1 else f"{len(failed)} steps"
+    return f"Step failure: {plural} failed: {steps}"[:LONGEST_REASON]

@@ -1,0 +1,76 @@
+"""The contents of objects on S3 as digests. Archives are compared by their files, because gzip adds the time."""
+
+import hashlib
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from recore.simulator.compute.jobs import archives, transfers
+from recore.simulator.compute.jobs.failure import JobFailed
+from recore.simulator.compute.jobs.output_files import Check
+
+ARCHIVES = (".tar.gz", ".tgz")
+# limits of an archive that is read; a larger one is compared by its ETag
+LARGEST_ARCHIVE, LARGEST_CONTENT, MOST_FILES = 256 << 20, 1 << 30, 50_000
+COMPILED = "__pycache__"  # whose files hold the time of their sources
+
+
+def objects(s3: Any, uri: str) -> dict[str, str]:
+    """Return the ETags of all objects whose key starts with the URI's key, by key."""
+    bucket, prefix = transfers.parse(uri)
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    try:
+        return {item["Key"]: item["ETag"] for page in pages for item in page.get("Contents", [])}
+    except (ClientError, BotoCoreError):  # the URI may name a bucket that does not exist
+        return {}
+
+
+def content(s3: Any, uri: str, check: Check) -> dict[str, str] | None:
+    """Return a digest of each object below a URI, by the name that a job's file would have, or None without objects.
+
+    check: called regularly; it raises when the work must end.
+    """
+    bucket, prefix = transfers.parse(uri)
+    digests: dict[str, str] = {}
+    for key, tag in objects(s3, uri).items():
+        name = key[len(prefix) :] if key != prefix and prefix.endswith("/") else key[prefix.rfind("/") + 1 :]
+        if not key.endswith("/") and COMPILED not in name.split("/"):
+            below = key[len(prefix) :].lstrip("/") if key.startswith(f"{prefix}/") else name
+            digests[below] = (_archive(s3, bucket, key, check) if key.endswith(ARCHIVES) else None) or tag
+    return digests or None
+
+
+def _archive(s3: Any, bucket: str, key: str, check: Check) -> str | None:
+    """Return a digest of the files in an archive, or None if it is too large or not an archive."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "archive")
+        try:
+            if s3.head_object(Bucket=bucket, Key=key)["ContentLength"] > LARGEST_ARCHIVE:
+                return None
+            transfers.download_file(s3, bucket, key, path, check)
+            return _digest(path, check)
+        except (JobFailed, ClientError, BotoCoreError, *archives.MALFORMED):
+            return None
+
+
+def _digest(path: Path, check: Check) -> str | None:
+    """Return a digest of an archive's members: names, types, permissions and contents. None if it is too large.
+
+    Raises one of archives.MALFORMED if the archive cannot be read.
+    """
+    members: dict[str, str] = {}
+    size = 0
+    for number, (tar, member) in enumerate(archives.members(path, check)):
+        size += member.size
+        if size > LARGEST_CONTENT or number >= MOST_FILES:
+            return None
+        if COMPILED in member.name.split("/"):
+            continue
+        file, digest = tar.extractfile(member) if member.isreg() else None, hashlib.sha256()
+        while file and (chunk := file.read(1 << 20)):
+            digest.update(chunk)
+        described = f"{member.type!r} {member.linkname} {member.mode & 0o111:o} {digest.hexdigest()}"
+        members[member.name] = described
+    return hashlib.sha256(repr(sorted(members.items())).encode()).hexdigest()

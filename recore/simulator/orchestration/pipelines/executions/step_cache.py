@@ -1,0 +1,91 @@
+"""The results of cached steps: found again by what the step does, while they are new enough and still on S3."""
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+from recore.simulator.compute.jobs.failure import JobFailed
+from recore.simulator.compute.jobs.manifest import source_objects
+from recore.simulator.compute.jobs.platform import Platform
+from recore.simulator.orchestration.pipelines.definitions.step import PipelineStep
+from recore.simulator.orchestration.pipelines.executions.cache_key import cache_key
+from recore.simulator.orchestration.pipelines.executions.s3_content import content, objects
+from recore.simulator.state.records import Record, now
+
+# members of a model that do not affect its predictions
+OF_A_MODEL = ("ModelName", "ModelArn", "CreationTime", "LastModifiedTime", "ExecutionRoleArn")
+
+
+class StepCache:
+    """The cached results of one pipeline.
+
+    check: called regularly while contents are read; it raises when the work must end.
+    """
+
+    def __init__(self, platform: Platform, pipeline: str, check: Callable[[], None]):
+        self._platform, self._store, self._check = platform, platform.store, check
+        self._kind = cache_kind(pipeline)
+        self._contents: dict[str, dict[str, str] | None] = {}
+
+    def forget_contents(self) -> None:
+        """Forget what was read from S3. Called before steps start, because steps often read the same objects."""
+        self._contents.clear()
+
+    def key(self, step: PipelineStep, request: Record) -> str:
+        """Return the key under which the result of a step with this request is kept."""
+        described = dict(request)
+        if model := self._store.get("Model", request.get("ModelName", "")):  # its name differs in each execution
+            described["ModelName"] = {name: value for name, value in model.items() if name not in OF_A_MODEL}
+        source = request.get("TransformInput", {}).get("DataSource", {}).get("S3DataSource", {})
+        if source.get("S3DataType") == "ManifestFile":
+            described["Named"] = self._named(source)
+        digest = cache_key(described, step.request_type.uncached, self._content)
+        return f"{step.name}/{step.type.name}/{digest}"
+
+    def _named(self, source: Record) -> list[Any]:
+        """The objects that a manifest names, with their ETags."""
+        with contextlib.suppress(JobFailed):  # the job will say what is wrong
+            named = source_objects(self._platform.s3, source, self._check)
+            places = [(item.bucket, item.key) for item in named]
+            return [(*place, objects(self._platform.s3, "s3://{}/{}".format(*place)).get(place[1])) for place in places]
+        return []
+
+    def find(self, step: PipelineStep, key: str) -> Record | None:
+        """Return an earlier result, with its execution's ARN, properties and metadata, or None if there is none."""
+        entry = self._store.get(self._kind, key)
+        if entry is None or (step.cache.expires is not None and now() - entry["Time"] > step.cache.expires):
+            return None
+        for uri, before in entry["Objects"].items():
+            present = objects(self._platform.s3, uri)
+            if any(present.get(name) != tag for name, tag in before.items()):
+                return None
+        return entry
+
+    def keep(self, step: PipelineStep, key: str, execution: str, properties: Any, metadata: Record) -> None:
+        """Keep the result of a step that succeeded."""
+        present = {uri: self._results(uri) for uri in step.request_type.outputs(properties)}
+        entry = {
+            "Key": key,
+            "Time": now(),
+            "SourcePipelineExecutionArn": execution,
+            "Properties": properties,
+            "Metadata": metadata,
+            "Objects": present,
+        }
+        self._store.change(self._kind, key, lambda _: entry, {})
+
+    def _content(self, uri: str) -> dict[str, str] | None:
+        if uri not in self._contents:
+            self._contents[uri] = content(self._platform.s3, uri, self._check)
+        return self._contents[uri]
+
+    def _results(self, uri: str) -> dict[str, str]:
+        """The objects of an output: the one of the URI itself, or those of a folder."""
+        key = uri.removeprefix("s3://").partition("/")[2].rstrip("/")
+        tags = objects(self._platform.s3, uri).items()
+        return {name: tag for name, tag in tags if name == key or name.startswith(f"{key}/")}
+
+
+def cache_kind(pipeline: str) -> str:
+    """The kind of the records of a pipeline's cached results."""
+    return f"PipelineCache {pipeline}"
