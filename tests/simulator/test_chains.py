@@ -15,6 +15,7 @@ from support.simulator_client import IMAGE, Client, numbers
 from support.transform_jobs import completed, container, create_model, transform
 
 from recore.simulator.compute import transform as compute_transform
+from recore.simulator.compute.deadline import Deadline
 from recore.simulator.compute.jobs.failure import JobFailed
 from recore.simulator.compute.jobs.logs import JobLog
 from recore.simulator.compute.jobs.memory_use import SHARE, MemoryUse
@@ -152,9 +153,9 @@ def test_every_container_gets_the_caller_s_headers(chain: Callable[..., Chain]) 
     caller = {"Content-Type": "text/csv", "accept": "text/plain", "X-Amzn-SageMaker-Inference-Id": "id-1"}
     with chain(HEADERS, HEADERS) as running:
         running.wait_until_ready()
-        response = running.invoke(b"", caller, 10)
+        response = running.invoke(b"", caller, Deadline(10))
         assert running.failure() is None
-        ready = running.request("GET", "/ping", 10)
+        ready = running.request("GET", "/ping", Deadline(10))
     assert (response.status, response.container, ready.container) == (200, "container-2", "container-1")
     first, second = map(json.loads, response.body.splitlines())
     assert first["x-amzn-sagemaker-inference-id"] == second["x-amzn-sagemaker-inference-id"] == "id-1"
@@ -170,7 +171,7 @@ def test_a_chain_whose_server_ends_says_which(chain: Callable[..., Chain]) -> No
     with chain(telling("one"), ending) as running:
         running.wait_until_ready()
         with pytest.raises(NoResponse) as caught:
-            list(iter(lambda: running.invoke(b"1", {"Content-Type": "text/csv"}, 10), None))
+            list(iter(lambda: running.invoke(b"1", {"Content-Type": "text/csv"}, Deadline(10)), None))
         assert caught.value.container == "container-2"
         wait_until(lambda: running.failure() is not None)
         assert str(running.failure()).startswith("AlgorithmError: The server of container-2 failed")

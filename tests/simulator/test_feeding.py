@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from recore.simulator.compute.deadline import Deadline
 from recore.simulator.compute.jobs.failure import JobFailed, JobStopped
 from recore.simulator.compute.serving.data_processing import DataProcessing
 from recore.simulator.compute.serving.feeding import Feeding
@@ -21,7 +22,7 @@ class Echo:
         self.bodies: list[bytes] = []
         self.lock = threading.Lock()
 
-    def invoke(self, body: bytes, headers: dict[str, str], seconds: float, largest: int) -> Response:
+    def invoke(self, body: bytes, headers: dict[str, str], deadline: Deadline, largest: int) -> Response:
         with self.lock:
             self.bodies.append(body)
         return Response(200, {}, body)

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from support.endpoints import Endpoints, variant
 from support.simulator_client import Client
 
+from recore.simulator.compute.deadline import Deadline
 from recore.simulator.compute.jobs.platform import Platform
 from recore.simulator.compute.jobs.queue import JobQueue
 from recore.simulator.compute.serving import endpoint_instance
@@ -29,7 +30,7 @@ def fleet(client: Client, tmp_path: Path) -> Fleet:
 
 def test_an_invocation_does_not_wait_for_instances_that_cannot_start(fleet: Fleet) -> None:
     replies: list[Reply] = []
-    waiting = threading.Thread(target=lambda: replies.append(fleet.invoke(b"", {}, time.monotonic() + 600)))
+    waiting = threading.Thread(target=lambda: replies.append(fleet.invoke(b"", {}, Deadline(600))))
     waiting.start()
     time.sleep(0.2)
     fleet.scale(1)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from recore.simulator.compute.deadline import Deadline
 from recore.simulator.compute.serving.client import UnixClient
 from recore.simulator.compute.serving.response import Disconnected, NoResponse, TimedOut
 
@@ -98,7 +99,7 @@ def test_a_request_has_one_deadline(place: Path, respond: Callable[[socket.socke
     with serve(place, respond):
         start = time.monotonic()
         with pytest.raises(TimedOut, match=r"^the server did not respond within 1 s$"):
-            UnixClient(place).request("POST", "/invocations", b"x" * (8 << 20), seconds=1)
+            UnixClient(place).request("POST", "/invocations", b"x" * (8 << 20), deadline=Deadline(1))
         assert time.monotonic() - start < 30  # each of the servers goes on for longer
 
 
@@ -122,7 +123,7 @@ def test_a_malformed_response_is_named(place: Path, response: bytes) -> None:
         connection.close()
 
     with serve(place, respond), pytest.raises(NoResponse, match=r"response is (not HTTP|cut off)|did not respond"):
-        UnixClient(place).request("POST", "/invocations", b"body", seconds=5)
+        UnixClient(place).request("POST", "/invocations", b"body", deadline=Deadline(5))
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,7 @@ def test_a_connection_that_breaks(place: Path, response: bytes, expected: type[N
         connection.close()
 
     with serve(place, respond), pytest.raises(NoResponse) as caught:
-        UnixClient(place).request("POST", "/invocations", b"body", seconds=5)
+        UnixClient(place).request("POST", "/invocations", b"body", deadline=Deadline(5))
     assert type(caught.value) is expected
 
 
@@ -151,7 +152,7 @@ def test_a_response_before_the_end_of_the_request(place: Path) -> None:
     with serve(place, respond):
         unix = UnixClient(place)
         for _ in range(3):
-            response = unix.request("POST", "/invocations", b"x" * (5 << 20), seconds=5)
+            response = unix.request("POST", "/invocations", b"x" * (5 << 20), deadline=Deadline(5))
             assert (response.status, response.text) == (413, "too large")
 
 
@@ -161,13 +162,13 @@ def test_a_server_that_closes_before_the_end_of_the_request(place: Path) -> None
         connection.close()
 
     with serve(place, respond), pytest.raises(Disconnected):
-        UnixClient(place).request("POST", "/invocations", b"x" * (5 << 20), seconds=5)
+        UnixClient(place).request("POST", "/invocations", b"x" * (5 << 20), deadline=Deadline(5))
 
 
 @pytest.mark.parametrize("headers", [{"X": "a\r\nY: b"}, {"X": "\u2028"}], ids=str)
 def test_a_request_that_cannot_be_http(place: Path, headers: dict[str, str]) -> None:
     with serve(place, lambda connection: None), pytest.raises(NoResponse, match="the request is not HTTP"):
-        UnixClient(place).request("POST", "/invocations", b"body", headers, seconds=5)
+        UnixClient(place).request("POST", "/invocations", b"body", headers, deadline=Deadline(5))
 
 
 def test_a_response_that_is_too_large_is_not_kept(place: Path) -> None:
@@ -176,7 +177,7 @@ def test_a_response_that_is_too_large_is_not_kept(place: Path) -> None:
         connection.sendall(OK + b"Content-Length: 5000000\r\n\r\n" + b"x" * 5_000_000)
 
     with serve(place, respond), pytest.raises(NoResponse, match="more than 1 MB"):
-        UnixClient(place).request("POST", "/invocations", seconds=5, largest=1 << 20)
+        UnixClient(place).request("POST", "/invocations", deadline=Deadline(5), largest=1 << 20)
 
 
 def test_status_headers_and_body_are_returned_and_connections_are_kept(place: Path) -> None:
@@ -187,7 +188,7 @@ def test_status_headers_and_body_are_returned_and_connections_are_kept(place: Pa
     with serve(place, respond) as connections:
         unix = UnixClient(place)
         for _ in range(5):
-            response = unix.request("GET", "/nowhere", headers={"Accept": "text/csv"}, seconds=5)
+            response = unix.request("GET", "/nowhere", headers={"Accept": "text/csv"}, deadline=Deadline(5))
             assert (response.status, response.headers["x-amzn-custom"], response.body) == (404, "a b", b"gone")
         assert len(connections) == 1
         unix.close()
@@ -203,13 +204,13 @@ def test_a_server_that_closes_its_connections_is_connected_to_again(place: Path)
     with serve(place, respond):
         unix = UnixClient(place)
         for _ in range(5):
-            assert unix.request("GET", "/ping", seconds=5).body == b"ok"
+            assert unix.request("GET", "/ping", deadline=Deadline(5)).body == b"ok"
             time.sleep(0.05)
 
 
 def test_no_server(place: Path) -> None:
     with pytest.raises(NoResponse, match=r"did not respond: .*No such file"):
-        UnixClient(place).request("GET", "/ping", seconds=5)
+        UnixClient(place).request("GET", "/ping", deadline=Deadline(5))
 
 
 def test_a_link_in_the_socket_s_place_is_not_followed(sockets: Path, tmp_path: Path) -> None:
@@ -218,7 +219,7 @@ def test_a_link_in_the_socket_s_place_is_not_followed(sockets: Path, tmp_path: P
         another.listen()
         (tmp_path / "http").symlink_to(sockets / "another")
         with pytest.raises(NoResponse, match="did not respond"):
-            UnixClient(tmp_path / "http").request("GET", "/ping", seconds=2)
+            UnixClient(tmp_path / "http").request("GET", "/ping", deadline=Deadline(2))
         another.setblocking(False)
         with pytest.raises(BlockingIOError):
             another.accept()

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from recore.simulator.compute.deadline import Deadline
 from recore.simulator.compute.ineffective import TRANSFORM, without_effect
 from recore.simulator.compute.job_run import JobRun
 from recore.simulator.compute.jobs import transfers
@@ -84,7 +85,7 @@ def _feeding(record: Record, chain: Chain) -> Feeding:
     """How objects are sent: as the request says, else as the server's /execution-parameters say, else by default."""
     proposed: dict[str, Any] = {}
     try:
-        response = chain.request("GET", "/execution-parameters", PARAMETERS_SECONDS)
+        response = chain.request("GET", "/execution-parameters", Deadline(PARAMETERS_SECONDS))
     except NoResponse as error:
         raise JobFailed(f"AlgorithmError: /execution-parameters: {error}") from None
     if response.status == 200:

@@ -5,7 +5,6 @@ import math
 import os
 import subprocess
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from recore.simulator.compute.deadline import Deadline
 from recore.simulator.compute.jobs.failure import JobStopped, JobTimedOut
 from recore.simulator.compute.jobs.logs import JobLog
 from recore.simulator.compute.jobs.process import Ending, SupervisedProcess
@@ -34,8 +34,7 @@ class Job:
     stopping: threading.Event = field(default_factory=threading.Event)
     instance: Instance | None = None
     interrupted: bool = False
-    _limit: float = math.inf
-    _latest: float = math.inf  # when the limit, or the time to save what is left, is over
+    deadline: Deadline = field(default_factory=lambda: Deadline(math.inf))  # of the job, or to save what it left
     _saving: bool = False
     _killed: bool = False
     _processes: list[SupervisedProcess] = field(default_factory=list)
@@ -52,17 +51,17 @@ class Job:
 
     def limit(self, seconds: float, instance: Instance) -> None:
         """Set the limits, and begin to count the time that all of the job may take."""
-        self._limit, self._latest, self.instance = seconds, time.monotonic() + seconds, instance
+        self.deadline, self.instance = Deadline(seconds), instance
 
     @contextlib.contextmanager
     def time_limit(self, seconds: float) -> Iterator[None]:
         """Limit the time of a part of the job, including the commands that it runs. Raises JobTimedOut."""
-        before, self._limit, self._latest = (self._limit, self._latest), seconds, time.monotonic() + seconds
+        before, self.deadline = self.deadline, Deadline(seconds)
         try:
             yield
             self.raise_if_stopping()
         finally:
-            self._limit, self._latest = before
+            self.deadline = before
 
     def run(
         self, launch: Launch, log: JobLog, seconds: float | None = None, instance: Instance | None = None
@@ -72,7 +71,7 @@ class Job:
         instance: whose memory, processors and volume it may use, by default the job's.
         """
         self.raise_if_stopping()
-        left = self._latest - time.monotonic()
+        left = self.deadline.left
         if seconds is not None or left < math.inf:
             seconds = min(left, math.inf if seconds is None else seconds)
         process = self.start(launch, seconds, instance or self.instance)
@@ -113,12 +112,13 @@ class Job:
         """Raises JobStopped where the job is to stop, and JobTimedOut where its time is over."""
         if self._killed or (self.stopping.is_set() and not self._saving):
             raise JobStopped
-        if time.monotonic() > self._latest:
-            raise JobTimedOut(f"The job was stopped: it ran longer than its MaxRuntimeInSeconds, {self._limit:g}")
+        if self.deadline.is_over:
+            limit = self.deadline.seconds
+            raise JobTimedOut(f"The job was stopped: it ran longer than its MaxRuntimeInSeconds, {limit:g}")
 
     def save_what_is_left(self) -> None:
         """Give a job that was stopped, by request or by its time limit, some time to upload what it left."""
-        self._saving, self._latest = True, time.monotonic() + SAVING
+        self._saving, self.deadline = True, Deadline(SAVING)
 
     def stop(self) -> None:
         """Order every process of the job to stop, and none to start."""

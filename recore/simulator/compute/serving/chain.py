@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 
+from recore.simulator.compute.deadline import Deadline
 from recore.simulator.compute.jobs.failure import JobFailed
 from recore.simulator.compute.jobs.logs import JobLog
 from recore.simulator.compute.jobs.platform import Platform
@@ -13,7 +14,7 @@ from recore.simulator.compute.jobs.queue import Job
 from recore.simulator.compute.jobs.volume import DEFAULT, Volume
 from recore.simulator.compute.serving.client import LARGEST
 from recore.simulator.compute.serving.container_server import ContainerServer, server_of
-from recore.simulator.compute.serving.response import Response, TimedOut
+from recore.simulator.compute.serving.response import Response
 from recore.simulator.isolation import socket_folder
 from recore.simulator.isolation.instances import Instance
 from recore.simulator.protocol.account import REGION
@@ -106,7 +107,7 @@ class Chain:
 
         is_busy: whether invocations are in progress. If given, servers that had answered before are pinged again.
         """
-        deadline = time.monotonic() + seconds
+        deadline = Deadline(seconds)
         while True:
             self._job.raise_if_stopping()
             if failure := self.failure():
@@ -114,7 +115,7 @@ class Chain:
             silent = [server.name for server in self._servers if not server.ping(is_busy)]
             if not silent:
                 return
-            if time.monotonic() > deadline:
+            if deadline.is_over:
                 who = server_of(silent[0])
                 raise JobFailed(f"AlgorithmError: {who} did not answer /ping with 200 within {seconds:g} s")
             time.sleep(0.05)
@@ -125,34 +126,26 @@ class Chain:
         failure = next(filter(None, failures), None)
         return failure and f"AlgorithmError: {failure}"
 
-    def invoke(self, body: bytes, headers: Mapping[str, str], seconds: float, largest: int = LARGEST) -> Response:
-        """The last container's response to a POST to /invocations, or the first that is no success.
+    def invoke(self, body: bytes, headers: Mapping[str, str], deadline: Deadline, largest: int = LARGEST) -> Response:
+        """The response of the last container to a POST to /invocations, or the first response that is not a success.
 
         headers: those of the caller. Each container gets them, but Content-Type is that of its input, and Accept is for
-        the last. seconds: until the last byte of the response. largest: bytes that each response's body may have.
-        Raises NoResponse, or TimedOut. Both, like the response, name the container.
+        the last. deadline: for the last byte of the last response. largest: bytes that each response's body may have.
+        Raises NoResponse, in particular TimedOut. Both, like the response, name the container.
         """
-        deadline = time.monotonic() + seconds
-
-        def response_of(server: ContainerServer, headers: Mapping[str, str]) -> Response:
-            try:
-                return server.invoke(body, headers, max(deadline - time.monotonic(), 0), largest)
-            except TimedOut:
-                raise TimedOut(f"the server did not respond within {seconds:g} s", server.name) from None
-
         passed = {name: value for name, value in headers.items() if name.lower() != "accept"}
         *others, last = self._servers
         for server in others:
-            response = response_of(server, passed)
+            response = server.invoke(body, passed, deadline, largest)
             if not 200 <= response.status < 300:
                 return response
             body = response.body
-            headers, passed = (_with_type(given, response) for given in (headers, passed))
-        return response_of(last, headers)
+            headers, passed = _with_type(headers, response), _with_type(passed, response)
+        return last.invoke(body, headers, deadline, largest)
 
-    def request(self, method: str, path: str, seconds: float) -> Response:
+    def request(self, method: str, path: str, deadline: Deadline) -> Response:
         """The first container's response to a request without a body. Raises NoResponse."""
-        return self._servers[0].request(method, path, seconds)
+        return self._servers[0].request(method, path, deadline)
 
     def stop(self) -> None:
         """End all servers, and wait until they have ended."""

@@ -6,12 +6,12 @@ import re
 import select
 import socket
 import struct
-import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from recore.simulator.compute.deadline import Deadline
 from recore.simulator.compute.serving.response import Disconnected, NoResponse, Response, TimedOut, read_response
 
 LARGEST = 25 << 20  # bytes of a response's body, unless a request says otherwise
@@ -33,21 +33,21 @@ class UnixClient:
         path: str,
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
-        seconds: float = 60.0,
+        deadline: Deadline | None = None,
         largest: int = LARGEST,
     ) -> Response:
         """Send a request and return the whole response, whatever its status.
 
-        seconds: from now until the last byte of the response. largest: bytes that its body may have. Raises NoResponse,
-        in particular TimedOut and Disconnected.
+        deadline: for the last byte of the response, by default in a minute. largest: bytes that its body may have.
+        Raises NoResponse, in particular TimedOut and Disconnected.
         """
-        deadline = time.monotonic() + seconds
+        deadline = deadline or Deadline(60)
         head = _request(method, path, body, headers or {})
         try:
             with self._connection(deadline) as connection:
                 return connection.exchange(head, body, deadline, largest)
         except TimeoutError:
-            raise TimedOut(f"the server did not respond within {seconds:g} s") from None
+            raise TimedOut(f"the server did not respond within {deadline.seconds:g} s") from None
         except OSError as error:
             raise Disconnected(f"the server did not respond: {error or type(error).__name__}") from None
 
@@ -58,7 +58,7 @@ class UnixClient:
             self._idle.pop().close()
 
     @contextlib.contextmanager
-    def _connection(self, deadline: float) -> Iterator["UnixConnection"]:
+    def _connection(self, deadline: Deadline) -> Iterator["UnixConnection"]:
         """A connection for one request. It is kept afterwards if the server and the response allow it."""
         connection = self._take_idle() or UnixConnection(self._socket, deadline)
         connection.can_be_kept = False
@@ -83,8 +83,8 @@ class UnixClient:
 class UnixConnection:
     """One connection. Its requests have deadlines, as a server that sends a byte now and then would never time out."""
 
-    def __init__(self, path: Path, deadline: float):
-        """Open it. deadline: by the monotonic clock; later requests have others."""
+    def __init__(self, path: Path, deadline: Deadline):
+        """Open it. deadline: of the first request; later requests have others."""
         self.can_be_kept = False
         # the socket itself: the job could put a link to another server's socket in its place
         place = os.open(path, os.O_PATH | os.O_NOFOLLOW)
@@ -104,7 +104,7 @@ class UnixConnection:
         poll.register(self._socket, select.POLLIN)
         return not poll.poll(0)
 
-    def exchange(self, request: bytes, body: bytes, deadline: float, largest: int) -> Response:
+    def exchange(self, request: bytes, body: bytes, deadline: Deadline, largest: int) -> Response:
         """Send a request and read its response. Raises NoResponse, or OSError.
 
         A server may respond and close the connection before it has read the whole request.
@@ -123,13 +123,13 @@ class UnixConnection:
 
 
 class DeadlineSocket(socket.socket):
-    """A Unix socket on which everything must be done by a deadline, a time of the monotonic clock.
+    """A Unix socket on which everything must be done by a deadline.
 
     The kernel keeps the time: Python's own timeouts take twice as many system calls, and in each of them another thread
     may run, for which an invocation among many has to wait. Raises TimeoutError.
     """
 
-    def __init__(self, deadline: float):
+    def __init__(self, deadline: Deadline):
         super().__init__(socket.AF_UNIX)
         self.deadline = deadline
 
@@ -148,7 +148,7 @@ class DeadlineSocket(socket.socket):
 
     @contextlib.contextmanager
     def _timed(self, option: int) -> Iterator[None]:
-        left = self.deadline - time.monotonic()
+        left = self.deadline.left
         if left < 1e-6:  # which the kernel would take for no limit
             raise TimeoutError
         self.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", int(left), int(left % 1 * 1e6)))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from recore.simulator.compute.deadline import Deadline
 from recore.simulator.compute.jobs import archives, transfers
 from recore.simulator.compute.jobs.failure import JobFailed, JobStopped
 from recore.simulator.compute.jobs.logs import JobLog
@@ -103,7 +104,7 @@ class ContainerServer:
         if self.ready and is_busy is None:
             return True
         try:
-            answers = self.request("GET", "/ping", ONE_PING).status == 200
+            answers = self.request("GET", "/ping", Deadline(ONE_PING)).status == 200
         except TimedOut:
             return self.ready and is_busy is not None and is_busy()
         except NoResponse:
@@ -111,20 +112,20 @@ class ContainerServer:
         self.ready = self.ready or answers
         return answers
 
-    def invoke(self, body: bytes, headers: Mapping[str, str], seconds: float, largest: int = LARGEST) -> Response:
+    def invoke(self, body: bytes, headers: Mapping[str, str], deadline: Deadline, largest: int = LARGEST) -> Response:
         """The response to a POST to /invocations, whatever its status. Raises NoResponse.
 
         largest: bytes that the response's body may have. The API has only ASCII in the headers that are passed on.
         """
-        response = self._request("POST", "/invocations", body, headers, seconds, largest)
+        response = self._request("POST", "/invocations", body, headers, deadline, largest)
         for name in PASSED_ON:
             if not response.headers.get(name, "").isascii():
                 raise NoResponse(f"the server's response has a header {name} that is not ASCII", self.name)
         return response
 
-    def request(self, method: str, path: str, seconds: float) -> Response:
+    def request(self, method: str, path: str, deadline: Deadline) -> Response:
         """The response to a request without a body, which is a short one. Raises NoResponse."""
-        return self._request(method, path, b"", {}, seconds, SHORT)
+        return self._request(method, path, b"", {}, deadline, SHORT)
 
     def failure(self) -> str | None:
         """Why it cannot serve: it has ended, or the container's server goes on without a model. None while it can."""
@@ -162,11 +163,11 @@ class ContainerServer:
         path: str,
         body: bytes,
         headers: Mapping[str, str],
-        seconds: float,
+        deadline: Deadline,
         largest: int,
     ) -> Response:
         try:
-            response = self._client.request(method, path, body, headers, seconds, largest)
+            response = self._client.request(method, path, body, headers, deadline, largest)
         except NoResponse as error:
             error.container = self.name
             raise

@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, BinaryIO, Protocol
 
+from recore.simulator.compute.deadline import Deadline
 from recore.simulator.compute.jobs.archives import decompressed
 from recore.simulator.compute.jobs.failure import JobFailed, JobStopped
 from recore.simulator.compute.jobs.output_files import Check
@@ -25,7 +26,7 @@ MOST_MEGABYTES = 100  # MB of all requests that are sent at a time, and of the r
 class Server(Protocol):
     """What can be invoked: a model's server."""
 
-    def invoke(self, body: bytes, headers: dict[str, str], seconds: float, largest: int) -> Response: ...
+    def invoke(self, body: bytes, headers: dict[str, str], deadline: Deadline, largest: int) -> Response: ...
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ class Feeding:
         for attempt in range(self.retries + 1):
             check()
             try:
-                response = server.invoke(body, headers, self.seconds, self._largest)
+                response = server.invoke(body, headers, Deadline(self.seconds), self._largest)
             except NoResponse as error:
                 verb, reason, who = "failed", str(error), error.container
             else:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from recore.simulator.compute.deadline import Deadline
 from recore.simulator.compute.jobs.failure import JobFailed
 from recore.simulator.compute.jobs.platform import Platform
 from recore.simulator.compute.serving.chain import Chain
@@ -77,10 +78,10 @@ class Fleet:
             for instance in self._instances:
                 instance.in_service = True
 
-    def invoke(self, body: bytes, headers: Mapping[str, str], deadline: float) -> Reply:
+    def invoke(self, body: bytes, headers: Mapping[str, str], deadline: Deadline) -> Reply:
         """Invoke the instance whose turn it is; while none is ready, the invocation waits. Raises FleetEnded.
 
-        An invocation whose connection breaks is repeated once. deadline: by the monotonic clock.
+        An invocation whose connection breaks is repeated once.
         """
         reply = Reply(reason="no instance was ready")
         for _ in range(ATTEMPTS):
@@ -90,7 +91,7 @@ class Fleet:
             instance, server = taken
             begun = time.monotonic()
             try:
-                response = server.invoke(body, headers, deadline - begun)
+                response = server.invoke(body, headers, deadline)
                 return Reply(response, "", response.container, instance, time.monotonic() - begun)
             except NoResponse as error:
                 reply = Reply(None, str(error), error.container, instance, time.monotonic() - begun)
@@ -112,7 +113,7 @@ class Fleet:
     def _new_instance(self) -> EndpointInstance:
         return EndpointInstance(self._platform, self._endpoint, self._variant, self._changed)
 
-    def _take_turn(self, deadline: float) -> tuple[EndpointInstance, Chain] | None:
+    def _take_turn(self, deadline: Deadline) -> tuple[EndpointInstance, Chain] | None:
         """The next ready instance and its server, with one invocation more in progress.
 
         None at the deadline, or where no instance will ever be ready.
@@ -128,7 +129,7 @@ class Fleet:
                         instance.in_service = True
                         instance.in_progress += 1
                         return instance, instance.server
-                left = deadline - time.monotonic()
+                left = deadline.left
                 ended = [instance.has_ended for instance in self._instances]  # none before `scale`
                 if left <= 0 or (ended and all(ended)):
                     return None

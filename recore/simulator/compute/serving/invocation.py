@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import NoReturn
 
+from recore.simulator.compute.deadline import Deadline
 from recore.simulator.compute.jobs.platform import Platform
 from recore.simulator.compute.serving.captured_invocation import Message
 from recore.simulator.compute.serving.data_capture import DataCapture
@@ -58,7 +59,7 @@ class Invoker:
         for member in request:
             if member not in SIMULATED:
                 raise ServiceError("ValidationError", f"{member} is not simulated")
-        fleet, reply = self._send(request, begun + SECONDS)
+        fleet, reply = self._send(request, Deadline(SECONDS))
         invocation = Invocation(request, fleet, reply, time.monotonic() - begun)
         self._observe(invocation)
         response = reply.response
@@ -71,7 +72,7 @@ class Invoker:
             "CustomAttributes": response.headers.get(CUSTOM_ATTRIBUTES.lower()),
         }
 
-    def _send(self, request: Record, deadline: float) -> tuple[Fleet, Reply]:
+    def _send(self, request: Record, deadline: Deadline) -> tuple[Fleet, Reply]:
         """What a variant of the endpoint replies. Raises ServiceError where the endpoint or the variant is unknown."""
         name, variant = request["EndpointName"], request.get("TargetVariant")
         headers = _headers(request)
