@@ -340,11 +340,11 @@ def test_the_container_that_needs_too_much_memory_is_named(client: Client, monke
     ids=lambda value: str(value)[:60] if isinstance(value, dict) else "",
 )
 def test_models_that_are_refused(client: Client, members: dict, expected: str) -> None:
-    def filled(given: dict) -> dict:
-        return {name: value for name, value in ({"Image": IMAGE} | given).items() if value is not None}
+    def filled(container: dict) -> dict:
+        return {name: value for name, value in ({"Image": IMAGE} | container).items() if value is not None}
 
     if "Containers" in members:
-        members = {"Containers": [filled(given) for given in members["Containers"]]}
+        members = {"Containers": [filled(container) for container in members["Containers"]]}
     elif "PrimaryContainer" in members:
         members = {"PrimaryContainer": filled(members["PrimaryContainer"])}
     else:

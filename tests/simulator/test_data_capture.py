@@ -139,8 +139,8 @@ def test_every_invocation_is_there_once(endpoints: Endpoints, model: str) -> Non
         answered = list(pool.map(invoke, range(400)))
     endpoints.delete(name)
     lines = wait_for(endpoints, "all", 400)
-    found = [(each, line["eventMetadata"]["inferenceId"]) for each, there in lines.items() for line in there]
-    assert Counter(found) == Counter(answered)
+    captured_ids = [(each, line["eventMetadata"]["inferenceId"]) for each, there in lines.items() for line in there]
+    assert Counter(captured_ids) == Counter(answered)
     for there in lines.values():
         for line in there:
             number = line["eventMetadata"]["inferenceId"].removeprefix("id ")
@@ -155,8 +155,8 @@ def test_the_share_that_is_asked_for(endpoints: Endpoints, model: str) -> None:
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda _: endpoints.invoke(name, "1", ContentType="text/csv"), range(count)))
     time.sleep(2)
-    found = sum(map(len, captured(endpoints, "share").values()))
-    assert abs(found - 0.2 * count) < math.sqrt(count * math.log(2e6) / 2)  # wrong once in a million times
+    captured_count = sum(map(len, captured(endpoints, "share").values()))
+    assert abs(captured_count - 0.2 * count) < math.sqrt(count * math.log(2e6) / 2)  # wrong once in a million times
 
 
 @pytest.mark.parametrize("mode", ["Input", "Output", "InputAndOutput"])
@@ -229,9 +229,9 @@ def test_what_was_answered_before_the_end_is_captured(tmp_path: Path) -> None:
             client.result()
     with running("--state", tmp_path) as simulator:
         (lines,) = captured(Endpoints(Client(simulator)), "end").values()
-    found = Counter(line["eventMetadata"]["inferenceId"] for line in lines)
-    assert found >= Counter(answered)  # an answer may have been lost on its way
-    assert set(found.values()) == {1}
+    captured_ids = Counter(line["eventMetadata"]["inferenceId"] for line in lines)
+    assert captured_ids >= Counter(answered)  # an answer may have been lost on its way
+    assert set(captured_ids.values()) == {1}
 
 
 def test_an_invocation_waits_no_longer_than_until_there_is_room(

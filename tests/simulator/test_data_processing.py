@@ -173,9 +173,9 @@ def test_joined_documents_have_the_results_under_a_key(records: list[Any], data:
     for record, result, line in zip(records, results, lines, strict=True):
         joined = json.loads(line)
         assert joined["SageMakerOutput"] == result
-        own = {key: value for key, value in joined.items() if key != "SageMakerOutput"}
+        original = {key: value for key, value in joined.items() if key != "SageMakerOutput"}
         expected = record if isinstance(record, dict) else {"SageMakerInput": record}
-        assert own == {key: value for key, value in expected.items() if key != "SageMakerOutput"}
+        assert original == {key: value for key, value in expected.items() if key != "SageMakerOutput"}
 
 
 def test_a_whole_json_object_is_one_record() -> None:

@@ -81,8 +81,8 @@ def test_lists(endpoints: Endpoints, config: str, endpoint_in_service: str) -> N
     between = first + (second - first) / 2
 
     def listed(**request: Any) -> list[str]:
-        found = sagemaker.list_endpoints(MaxResults=100, **request)["Endpoints"]
-        return [item["EndpointName"] for item in found if item["EndpointName"] in (endpoint_in_service, failing)]
+        listed = sagemaker.list_endpoints(MaxResults=100, **request)["Endpoints"]
+        return [item["EndpointName"] for item in listed if item["EndpointName"] in (endpoint_in_service, failing)]
 
     both = [failing, endpoint_in_service]
     assert listed() == both
@@ -248,21 +248,21 @@ def test_names_that_differ_in_case(endpoints: Endpoints, config: str, endpoint_i
 def test_an_endpoint_whose_servers_get_no_folder(endpoints: Endpoints) -> None:
     """It fails, and can be deleted."""
     with Simulator(isolation="off") as simulator:
-        own = Endpoints(Client(simulator))
-        config = own.config(variant(own.named("m")))
+        client_endpoints = Endpoints(Client(simulator))
+        config = client_endpoints.config(variant(client_endpoints.named("m")))
         aside = simulator.folder.rename(simulator.folder.with_name(f"{simulator.folder.name}-aside"))
         try:
-            name = own.create(config, wait=False)
-            described = own.settle(name, 10)
+            name = client_endpoints.create(config, wait=False)
+            described = client_endpoints.settle(name, 10)
         finally:
             aside.rename(simulator.folder)
         assert described["EndpointStatus"] == "Failed"
         assert "FileNotFoundError" in described["FailureReason"]
-        own.delete(name)
+        client_endpoints.delete(name)
 
 
 def test_endpoints_leave_the_processors_to_jobs(endpoints: Endpoints) -> None:
-    """As many jobs run as there are processors, however many servers wait for invocations."""
+    """Servers that wait for invocations do not reduce the number of jobs that run at a time."""
     count = (os.cpu_count() or 1) + 1
     name = endpoints.create(endpoints.config(variant(endpoints.named("m"), count=min(count, 10))))
     assert endpoints.client.process("print('done')")["ProcessingJobStatus"] == "Completed"

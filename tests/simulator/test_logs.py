@@ -73,8 +73,8 @@ def test_events_are_found_by_a_prefix_of_their_stream(client):
     names = [client.process(f"print('from job {number}')")["ProcessingJobName"] for number in range(2)]
     group = {"logGroupName": "/aws/sagemaker/ProcessingJobs"}
     for number, name in enumerate(names):
-        found = client.logs.filter_log_events(**group, logStreamNamePrefix=f"{name}/")
-        assert [event["message"] for event in found["events"]] == [f"from job {number}"]
+        response = client.logs.filter_log_events(**group, logStreamNamePrefix=f"{name}/")
+        assert [event["message"] for event in response["events"]] == [f"from job {number}"]
     assert client.logs.filter_log_events(**group, logStreamNamePrefix="no-such-stream")["events"] == []
     with pytest.raises(ClientError, match="InvalidParameterException"):
         client.logs.filter_log_events(**group, logStreamNamePrefix="a", logStreamNames=["b"])

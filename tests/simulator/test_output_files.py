@@ -1,4 +1,4 @@
-"""Whatever a job leaves in its folders: it is uploaded, or the job fails with one clear line; nothing of it stays."""
+"""Files that a job leaves in its folders are uploaded, or the job fails with one clear line. None of them stays."""
 
 import io
 import os

@@ -43,13 +43,15 @@ class Cached:
         execution = self.pipelines.start(self.name)
         described = self.pipelines.wait(execution)
         assert described["PipelineExecutionStatus"] == "Succeeded", described["FailureReason"]
-        found = self.pipelines.steps(execution)
-        self.sources = {name: item["CacheHitResult"] for name, item in found.items() if "CacheHitResult" in item}
+        execution_steps = self.pipelines.steps(execution)
+        self.sources = {
+            name: item["CacheHitResult"] for name, item in execution_steps.items() if "CacheHitResult" in item
+        }
         return set(self.sources)
 
 
 def process(pipelines: Pipelines, script: str = COPIES, cache: Any = ENABLED, **environment: str) -> Step:
-    """Its script and its output have other addresses each time."""
+    """Run the step with new addresses for its script and its output each time."""
     arguments = {"Environment": {"OUT": OUT} | environment}
     return pipelines.processing("P", script, outputs=["out"], Arguments=arguments, CacheConfig=cache)
 

@@ -141,9 +141,9 @@ def test_a_job_whose_start_could_not_be_recorded_is_stopped(
     pipelines.sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
     space.set()
     assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Stopped"
-    found = pipelines.steps(execution)["Sleeps"]
-    assert found["StepStatus"] == "Stopped"
-    job = found["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
+    step = pipelines.steps(execution)["Sleeps"]
+    assert step["StepStatus"] == "Stopped"
+    job = step["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
     assert pipelines.client.describe("ProcessingJob", job)["ProcessingJobStatus"] == "Stopped"
 
 
@@ -157,8 +157,8 @@ def test_a_stopped_job_whose_end_could_not_be_recorded_does_not_run_again(
     assert met.wait(30)
     space.set()
     assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Failed"
-    found = pipelines.steps(execution)["Sleeps"]
-    assert (found["StepStatus"], found["AttemptCount"]) == ("Stopped", 1)
+    step = pipelines.steps(execution)["Sleeps"]
+    assert (step["StepStatus"], step["AttemptCount"]) == ("Stopped", 1)
 
 
 def test_an_error_that_nobody_expects_fails_its_step_alone(
@@ -196,8 +196,8 @@ def test_a_job_that_is_stopped_or_runs_too_long(pipelines: Pipelines) -> None:
     sleeps, late = (pipelines.processing(name, SLEEPS) for name in ("Sleeps", "Late"))
     late["Arguments"]["StoppingCondition"] = {"MaxRuntimeInSeconds": 1}
     execution = pipelines.start(pipelines.create(sleeps, late, model("After", "Sleeps")))
-    found = pipelines.wait_for(execution, "Sleeps")
-    job = found["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
+    step = pipelines.wait_for(execution, "Sleeps")
+    job = step["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
     pipelines.sagemaker.stop_processing_job(ProcessingJobName=job)
     assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Failed"
     for item in pipelines.steps(execution).values():

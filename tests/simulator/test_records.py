@@ -49,7 +49,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 
 class StoreLikeDicts(RuleBasedStateMachine):
-    """What is done to the store is done to dicts, too, and both are compared after each step."""
+    """Every operation on the store is repeated on dicts, and both are compared after each step."""
 
     def __init__(self) -> None:
         super().__init__()

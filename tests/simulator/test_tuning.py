@@ -114,8 +114,8 @@ def test_search_finds_a_tuning_job_by_its_best_objective(searched: dict[str, Any
     expression = {
         "Filters": [name, {"Name": "TrainingJobStatusCounters.Completed", "Operator": "Equals", "Value": "2"}]
     }
-    found = tuning.sagemaker.search(Resource="HyperParameterTuningJob", SearchExpression=expression)["Results"]
-    assert [item["HyperParameterTuningJob"]["BestTrainingJob"] for item in found] == [searched["BestTrainingJob"]]
+    results = tuning.sagemaker.search(Resource="HyperParameterTuningJob", SearchExpression=expression)["Results"]
+    assert [item["HyperParameterTuningJob"]["BestTrainingJob"] for item in results] == [searched["BestTrainingJob"]]
 
 
 def test_a_warm_start_with_identical_data_compares_with_its_parents(

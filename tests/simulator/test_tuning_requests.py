@@ -161,11 +161,11 @@ def several(*names: str, **members: Any) -> dict[str, Any]:
     request = tuning_request(SOURCE)
     del request["TrainingJobDefinition"]
     config = request["HyperParameterTuningJobConfig"]
-    own = {"TuningObjective": config.pop("HyperParameterTuningJobObjective")}
-    own |= {"HyperParameterRanges": config.pop("ParameterRanges")}
-    found = [definition(SOURCE, DefinitionName=name, **own) for name in names]
-    found[-1] |= members
-    return request | {"TrainingJobDefinitions": found}
+    definition_members = {"TuningObjective": config.pop("HyperParameterTuningJobObjective")}
+    definition_members |= {"HyperParameterRanges": config.pop("ParameterRanges")}
+    definitions = [definition(SOURCE, DefinitionName=name, **definition_members) for name in names]
+    definitions[-1] |= members
+    return request | {"TrainingJobDefinitions": definitions}
 
 
 def test_several_definitions(client: Client) -> None:

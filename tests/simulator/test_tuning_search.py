@@ -55,10 +55,10 @@ def test_bayesian_beats_random_at_equal_numbers_of_jobs() -> None:
 
 def test_a_grid_covers_all_combinations_once() -> None:
     ranges = [KIND, CategoricalRange("size", ("1", "2")), CategoricalRange("only", ("x",))]
-    search, found = Search("Grid", ranges, maximize=False, seed=1), []
+    search, suggestions = Search("Grid", ranges, maximize=False, seed=1), []
     while suggestion := search.suggest():
-        found.append(tuple(suggestion[1].values()))
-    assert found == list(itertools.product(("a", "b", "c"), ("1", "2"), ("x",)))
+        suggestions.append(tuple(suggestion[1].values()))
+    assert suggestions == list(itertools.product(("a", "b", "c"), ("1", "2"), ("x",)))
 
 
 @pytest.mark.parametrize("strategy", ["Random", "Bayesian", "Hyperband"])
