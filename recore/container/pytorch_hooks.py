@@ -54,7 +54,7 @@ class HookContext:
         self.response_headers[key] = value
 
     def set_response_status(self, code: int = 200, phrase: str = "", index: int = 0) -> None:
-        """The phrase is ignored: an error's phrase is its whole text, which belongs in the body, not in a status line."""
+        """The phrase is ignored: an error's phrase is its whole text, which is in the body."""
         self.status = f"{code} {http.client.responses.get(code, 'Unknown')}"
 
 
@@ -90,7 +90,7 @@ class PyTorchHooks(DefaultInferenceHandler):  # type: ignore[misc]
             if len(files) != 1:
                 names = ", ".join(file.name for file in files) or "none"
                 raise ValueError(
-                    f"without a model_fn the model must be a single TorchScript file (.pt or .pth), but there are: {names}"
+                    f"without a model_fn the model must be one TorchScript file (.pt or .pth), but there are: {names}"
                 )
             path = files[0]
         try:

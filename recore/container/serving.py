@@ -264,7 +264,7 @@ class ModelServer(BaseApplication):  # type: ignore[misc]
         self._loaded[0] = 1
 
     def _halt_unless_loaded(self, arbiter: Any, worker: Any) -> None:
-        """Called after a worker's end. If no worker has loaded the model yet, the next one would end in the same way."""
+        """Called after a worker's end. If no worker has loaded the model yet, the next one would end the same way."""
         if arbiter.LISTENERS and not self._loaded[0]:  # a server that is being stopped has no listeners left
             reason = "the model did not load: the process that loaded it ended abruptly; the log may say how"
             write_failure(reason)

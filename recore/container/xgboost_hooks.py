@@ -68,7 +68,7 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
         return [load_booster(path) for path in (files if ensemble else files[:1])]
 
     def transform(self, model: list[xgb.Booster], data: bytes | str, content_type: str, accept: str) -> Response:
-        """Respond to a request. 415: unreadable data; 400: data that do not fit the model; 406: an unsupported Accept."""
+        """Respond to a request. 415: unreadable data; 400: data that do not fit the model; 406: unsupported Accept."""
         if not data:
             return Response(status=204)
         try:
@@ -143,9 +143,7 @@ def predict(booster: xgb.Booster, matrix: xgb.DMatrix, kind: str) -> Any:
     if features > trained or (few and features < trained - 1 and is_before(1, 3)):
         raise ValueError(f"they have {features} features, but it was trained with {trained}")
     if few:
-        print(
-            f"A request has {features} features, but the model was trained with {trained}: the others are treated as missing."
-        )
+        print(f"A request has {features} features, but the model was trained with {trained}: the others are missing.")
     best = booster.attr("best_iteration")
     rounds = (0, int(best) + 1) if best else (0, 0)
     return booster.predict(matrix, iteration_range=rounds, validate_features=False)

@@ -70,7 +70,7 @@ def test_each_output_is_the_next_input_with_its_type(either: Client) -> None:
     ]
 
 
-def test_a_container_s_own_default_type_goes_on(client: Client) -> None:
+def test_a_container_s_default_type_is_passed_on(client: Client) -> None:
     variables = {"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv"}
     hooks = "def model_fn(folder): return None\ndef predict_fn(data, model): return data * 2\n"
     first = container(client, hooks, Variables=variables)
@@ -354,7 +354,7 @@ def test_models_that_are_refused(client: Client, members: dict, expected: str) -
     assert caught.value.response["Error"]["Code"] == "ValidationException"
 
 
-def test_a_vpc_makes_no_difference(client: Client) -> None:
+def test_a_vpc_has_no_effect(client: Client) -> None:
     model = create_model(client, telling("one"), VpcConfig={"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]})
     assert client.sagemaker.describe_model(ModelName=model)["VpcConfig"]["Subnets"] == ["subnet-1"]
 
@@ -392,7 +392,7 @@ def test_an_instance_that_fails_ends_one_that_still_loads(chain: Callable[..., C
     assert all(chain.ending for chain in chains)
 
 
-def test_serial_is_what_containers_do(client: Client) -> None:
+def test_mode_serial_is_accepted(client: Client) -> None:
     model = create_model(client, telling("one"), telling("two"), InferenceExecutionConfig={"Mode": "Serial"})
     described = client.sagemaker.describe_model(ModelName=model)
     assert described["InferenceExecutionConfig"] == {"Mode": "Serial"}

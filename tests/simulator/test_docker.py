@@ -36,7 +36,7 @@ def processed(client: Client, script: str, **members: object) -> tuple[dict, str
     return job, output(client, "ProcessingJob", job["ProcessingJobName"])
 
 
-def test_what_a_job_sees(client: Client) -> None:
+def test_the_environment_that_a_job_sees(client: Client) -> None:
     script = """
 import json, os, socket
 def tried(what):
@@ -70,7 +70,7 @@ print(json.dumps({
     assert not [name for name in environment["variables"] if name.startswith("AWS_") and "REGION" not in name]
 
 
-def test_what_it_leaves_is_uploaded(client: Client) -> None:
+def test_files_that_a_job_leaves_are_uploaded(client: Client) -> None:
     output_ = {"S3Uri": f"s3://{BUCKET}/left", "LocalPath": "/opt/ml/processing/output", "S3UploadMode": "EndOfJob"}
     members = {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "o", "S3Output": output_}]}}
     job, _ = processed(client, "open('/opt/ml/processing/output/x', 'w').write('left')", **members)

@@ -109,7 +109,7 @@ def test_shadow_variants_are_refused(endpoints: Endpoints, model: str) -> None:
     assert "ShadowProductionVariants is not simulated" in message
 
 
-def test_what_is_switched_off_is_accepted(endpoints: Endpoints, model: str) -> None:
+def test_settings_that_are_switched_off_are_accepted(endpoints: Endpoints, model: str) -> None:
     name = endpoints.config(
         variant(model, EnableSSMAccess=False),
         DataCaptureConfig=CAPTURE | {"EnableCapture": False},

@@ -100,7 +100,7 @@ def test_lists(endpoints: Endpoints, config: str, endpoint_in_service: str) -> N
     endpoints.delete(failing)
 
 
-def test_what_a_failed_endpoint_says_and_allows(endpoints: Endpoints, config: str) -> None:
+def test_a_failed_endpoint_gives_its_reason(endpoints: Endpoints, config: str) -> None:
     script = NAMED.format(name="m") + "\ndef model_fn(model_dir):\n    raise LookupError('no weights here')\n"
     name = endpoints.create(endpoints.config(variant(endpoints.model(script))), wait=False)
     described = endpoints.settle(name)
@@ -119,7 +119,7 @@ def test_what_a_failed_endpoint_says_and_allows(endpoints: Endpoints, config: st
 
 
 @pytest.mark.parametrize("broken", [True, False], ids=["broken", "missing"])
-def test_a_model_whose_archive_is_of_no_use(endpoints: Endpoints, broken: bool) -> None:
+def test_a_model_whose_archive_is_unusable(endpoints: Endpoints, broken: bool) -> None:
     url = endpoints.client.put("models/broken/model.tar.gz", b"no archive")
     url = url if broken else url.replace("broken", "missing")
     model = endpoints.model(NAMED.format(name="m"), ModelDataUrl=url)
@@ -191,7 +191,7 @@ def test_a_deleted_model_is_found_out_before_anything_starts(endpoints: Endpoint
         assert model in message
 
 
-def test_images_that_nothing_stands_in_for(endpoints: Endpoints) -> None:
+def test_images_that_are_not_simulated(endpoints: Endpoints) -> None:
     model = endpoints.model(NAMED.format(name="m"), Image="123456789012.dkr.ecr.us-east-1.amazonaws.com/tensorflow:1.7")
     message = refusal(endpoints.create, endpoints.config(variant(model)))
     assert "Only images of the scikit-learn, XGBoost and PyTorch families" in message

@@ -158,7 +158,7 @@ result = {'found': found, 'mounts': [(fields[3], fields[4]) for fields in mounts
 
 
 @needs_sandbox
-def test_what_a_sandbox_shows_of_this_machine_s_paths(client):
+def test_paths_of_this_machine_that_a_sandbox_shows(client):
     """Only mountinfo shows the job's folder, which cannot be hidden, and the paths that the job may read."""
     folder = str(client.simulator.folder)
     result = run_script(client, LOOK.replace("WORDS", repr([folder, str(Path.cwd() / "tests"), "PYTEST_VERSION"])))

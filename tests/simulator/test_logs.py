@@ -60,7 +60,7 @@ def test_a_gigabyte_of_output_takes_little_memory(either):
     assert psutil.Process().memory_info().rss - before < 200 << 20
 
 
-def test_short_lines_count_for_what_they_take(either, monkeypatch):
+def test_short_lines_count_with_their_overhead(either, monkeypatch):
     monkeypatch.setattr(logs, "LIMIT", 1 << 20)
     job = either.process("import sys\nsys.stdout.write('\\n' * 100_000)")
     assert job["ProcessingJobStatus"] == "Completed"

@@ -111,7 +111,7 @@ def test_a_script_that_is_changed_at_its_address(pipelines: Pipelines) -> None:
     assert cached.hits() == set()
 
 
-def test_what_changes_while_the_job_waits_or_runs(pipelines: Pipelines) -> None:
+def test_inputs_that_change_while_the_job_waits_or_runs(pipelines: Pipelines) -> None:
     """Nobody knows which content the job has read: the result is not used again."""
     step = process(pipelines, "import time\ntime.sleep(3)")
     source = step["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"].removeprefix(f"s3://{BUCKET}/")

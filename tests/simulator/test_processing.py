@@ -198,7 +198,7 @@ def test_a_package_in_the_source(either, line):
 
 
 @pytest.mark.slow
-def test_what_was_installed_is_kept_for_the_same_content_alone(client):
+def test_an_installation_is_reused_only_for_the_same_content(client):
     other = {"pkg/tiny_of_ours.py": "said = 'another text'"}
     before = libraries(client)
     logs = []

@@ -240,7 +240,7 @@ def test_reading_does_not_wait_for_a_change_that_is_being_written(tmp_path: Path
 
 
 @pytest.mark.parametrize("value", [{1, 2}, b"bytes", Path("/"), {"nested": [object()]}])
-def test_what_json_cannot_express_is_refused(value: Any, store: Store) -> None:
+def test_values_that_json_cannot_express_are_refused(value: Any, store: Store) -> None:
     with pytest.raises(TypeError):
         store.add("Model", "a", {"value": value})
     assert store.all("Model") == []

@@ -48,7 +48,7 @@ def test_versions_are_counted_on_after_a_kill(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_what_a_registry_holds_after_a_kill(tmp_path: Path) -> None:
+def test_a_registry_keeps_its_contents_after_a_kill(tmp_path: Path) -> None:
     policy, token = json.dumps({"Statement": []}), "token"
     with running("--state", tmp_path) as simulator:
         packages = Packages(Client(simulator))

@@ -165,7 +165,7 @@ def test_a_copy_of_a_source_can_be_stopped(tmp_path: Path) -> None:
     assert (copy / "large").stat().st_size <= 1 << 20
 
 
-def test_a_copy_of_a_source_holds_what_it_holds(tmp_path: Path) -> None:
+def test_a_copy_of_a_source_has_the_same_contents(tmp_path: Path) -> None:
     source, copy = tmp_path / "source", tmp_path / "copy"
     (source / "inner").mkdir(parents=True)
     (source / "inner/run.sh").write_text("#!/bin/sh")

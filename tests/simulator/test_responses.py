@@ -168,17 +168,17 @@ pieces = st.sampled_from([*heads, *others])
 
 
 @given(st.lists(pieces, max_size=12), st.booleans())
-def test_any_bytes_are_a_response_or_none(sent: list[bytes], begins: bool) -> None:
+def test_any_bytes_are_either_a_response_or_an_error(sent: list[bytes], begins: bool) -> None:
     """However they arrive; the words of a refusal may depend on that."""
-    requests = []
+    outcomes = []
     whole = (OK if begins else b"") + b"".join(sent)
     for parts in ([whole], [bytes([byte]) for byte in whole]):
         try:
             response, _ = read(*parts)
         except NoResponse as error:
-            requests.append(str(error).partition("HTTP: ")[0])
+            outcomes.append(str(error).partition("HTTP: ")[0])
         else:
-            requests.append(str(response))
+            outcomes.append(str(response))
             assert response.status >= 200
             assert not any("\0" in value for value in response.headers.values())
-    assert requests[0] == requests[1]
+    assert outcomes[0] == outcomes[1]

@@ -230,7 +230,7 @@ def test_pipelines_and_their_executions(packages: Packages) -> None:
     assert search(packages, "PipelineExecution", ("PipelineExecutionStatus", "Equals", "Failed")) == []
 
 
-def test_model_cards_of_which_there_are_none(packages: Packages) -> None:
+def test_a_search_for_model_cards_finds_none(packages: Packages) -> None:
     """Version 2 of the SDK asks whether a model package has one."""
     assert search(packages, "ModelCard", ("ModelCardName", "Contains", "a")) == []
     assert "does not have the property" in refused(

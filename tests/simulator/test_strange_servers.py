@@ -112,7 +112,7 @@ def test_a_transform_job_says_what_is_wrong(client: Client) -> None:
         ("b'\"\\x7f[31m\"'", "/execution-parameters is invalid: ?[31m"),
     ],
 )
-def test_what_a_server_says_of_itself_is_short_text(client: Client, message: str, reason: str) -> None:
+def test_a_server_s_message_becomes_short_text(client: Client, message: str, reason: str) -> None:
     failed = failure(client, create_model(client, SAYING.replace("SAID", message)), b"x")
     assert failed.startswith("AlgorithmError: /execution-parameters")
     assert reason in failed

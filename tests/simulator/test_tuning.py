@@ -169,7 +169,7 @@ def test_a_metric_that_never_appears_fails_the_tuning_job(tuning: Tuning, client
     assert "BestTrainingJob" not in job
 
 
-def test_failures_alone_fail_the_tuning_job(tuning: Tuning, picky: str) -> None:
+def test_a_tuning_job_fails_if_all_training_jobs_fail(tuning: Tuning, picky: str) -> None:
     job = tuning.run(grid(picky, "a"))
     assert job[STATUS] == "Failed"
     assert "No training job succeeded after 1 attempts" in job["FailureReason"]

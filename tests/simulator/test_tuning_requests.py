@@ -185,7 +185,7 @@ def test_several_definitions(client: Client) -> None:
     assert "Autotune is not simulated" in refusal(client, tuning_request(SOURCE) | {"Autotune": {"Mode": "Enabled"}})
 
 
-def test_warm_start_from_what_is_not_there(client: Client) -> None:
+def test_warm_start_from_missing_parents(client: Client) -> None:
     def warm(*names: str, request: dict[str, Any] | None = None) -> dict[str, Any]:
         parents = [{NAME: name} for name in names]
         config = {"ParentHyperParameterTuningJobs": parents, "WarmStartType": "TransferLearning"}
@@ -208,7 +208,7 @@ def test_names(client: Client) -> None:
     assert "satisfy" in refusal(client, tuning_request(SOURCE) | {NAME: "x" * 33})
 
 
-def test_what_was_refused_made_nothing(client: Client) -> None:
+def test_refused_requests_create_nothing(client: Client) -> None:
     refused = tuning_request(SOURCE, ParameterRanges={})
     refusal(client, refused)
     assert "Could not find" in refusal(client, {NAME: refused[NAME]}, "DescribeHyperParameterTuningJob")

@@ -81,7 +81,7 @@ def interrupted(tmp_path: Path) -> Iterator[Interrupted]:
 
 
 @pytest.mark.slow
-def test_a_kill_costs_no_values_and_repeats_none_that_were_completed(interrupted: Interrupted) -> None:
+def test_a_kill_loses_no_values_and_repeats_no_completed_ones(interrupted: Interrupted) -> None:
     """Killed while jobs run and others have ended. Each interrupted job is listed, and another one gets its values."""
     values = [str(number) for number in range(5)]
     ranges = {"CategoricalParameterRanges": [categorical("x", *values)]}
@@ -112,7 +112,7 @@ def test_a_kill_costs_no_values_and_repeats_none_that_were_completed(interrupted
 
 
 @pytest.mark.slow
-def test_what_was_stopping_stops_and_the_time_limit_goes_on(interrupted: Interrupted) -> None:
+def test_a_stopping_job_stops_after_a_restart_and_the_time_limit_goes_on(interrupted: Interrupted) -> None:
     """A limit of an hour that passed while no simulator ran, a stop that a kill interrupted, and an ordered end."""
     source = interrupted.source(ENDLESS)
     late, stopped, kept = (tuning_request(source, 2, 1) for _ in range(3))
