@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
+from recore.failures.exceptions import last_message
 from recore.simulator.compute.jobs import host_disk
 from recore.simulator.compute.jobs.failure import JobFailed, JobStopped, JobTimedOut
 from recore.simulator.compute.jobs.logs import JobLog
@@ -15,7 +16,7 @@ from recore.simulator.compute.jobs.metrics import TrainingMetrics, put_utilizati
 from recore.simulator.compute.jobs.platform import Platform
 from recore.simulator.compute.jobs.process import Ending
 from recore.simulator.compute.jobs.queue import Job
-from recore.simulator.compute.jobs.reasons import as_in_a_container, exceeded, last_error, text_of
+from recore.simulator.compute.jobs.reasons import as_in_a_container, exceeded, text_of
 from recore.simulator.compute.jobs.volume import Volume
 from recore.simulator.isolation.instances import Instance, instance_of
 from recore.simulator.state.records import Record, now
@@ -132,5 +133,5 @@ class JobRun:
             return
         code = ending.code if ending.code is not None else 128 + (ending.signal or 0)
         reason = as_in_a_container(text_of(failure), job.folder)[:900]
-        reason = reason or as_in_a_container(last_error(list(log.tail)), job.folder)[-900:]
+        reason = reason or as_in_a_container(last_message(list(log.tail)), job.folder)[-900:]
         raise JobFailed(f"AlgorithmError: {reason or 'The command printed nothing'}, exit code: {code}")

@@ -4,7 +4,6 @@ import os
 import stat
 from pathlib import Path
 
-from recore.failures.exceptions import find_exception
 from recore.simulator.compute.jobs.logs import JobLog
 from recore.simulator.compute.jobs.process import Ending
 from recore.simulator.compute.jobs.queue import Job
@@ -35,11 +34,6 @@ def failure_file(job: Job, log: JobLog) -> Path:
 def as_in_a_container(text: str, folder: Path) -> str:
     """A text of a job without a sandbox, which sees a folder of this machine, as it would be in a container."""
     return text.replace(str(folder / "ml"), ML).replace(str(folder / "tmp"), "/tmp")  # noqa: S108
-
-
-def last_error(lines: list[str]) -> str:
-    """The last exception that a program printed, or else its last lines."""
-    return str(find_exception("\n".join(lines)) or "\n".join(lines[-5:]))
 
 
 def exceeded(ending: Ending, instance: Instance | None, who: str = "The job", all_of_it: str = "the job") -> str | None:
