@@ -2,8 +2,9 @@
 
     python bridge.py FROM TO COMMAND...
 
-FROM and TO are a port of 127.0.0.1 and the path of a socket, or the other way round. From now on every connection to
-FROM is forwarded to TO, by a process of its own; this one becomes the command. Only the standard library is needed.
+FROM and TO are a port of 127.0.0.1 and the path of a socket, or the other way round. A separate
+process forwards every connection to FROM to TO, and this process becomes the command. Only the standard library is
+needed.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 
 def listen(address: str) -> socket.socket:
-    """A socket that accepts connections at a port or a path."""
+    """Return a socket that accepts connections at a port or a path."""
     if address.isdecimal():
         return socket.create_server(("127.0.0.1", int(address)), backlog=1024)
     listening = socket.socket(socket.AF_UNIX)
@@ -35,7 +36,7 @@ def listen(address: str) -> socket.socket:
 
 
 async def forward(listening: socket.socket, address: str) -> None:
-    """Forward the connections of a listening socket to a port or a path, without end."""
+    """Forward the connections of a listening socket to a port or a path until the process ends."""
 
     async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):  # if nothing listens there yet, the connection ends
@@ -53,7 +54,7 @@ async def forward(listening: socket.socket, address: str) -> None:
 
 
 def start(listening: socket.socket, address: str) -> None:
-    """Forward in a process that is no child of this one, so that the command finds none that it did not start."""
+    """Forward in a process that is not a child of this one, so that the command has only children of its own."""
     child = os.fork()
     if child:
         listening.close()
@@ -63,9 +64,9 @@ def start(listening: socket.socket, address: str) -> None:
         os._exit(0)
     os.setsid()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends with its container
-    nothing = os.open(os.devnull, os.O_RDWR)
+    null = os.open(os.devnull, os.O_RDWR)
     for output in (0, 1, 2):
-        os.dup2(nothing, output)
+        os.dup2(null, output)
     asyncio.run(forward(listening, address))
 
 

@@ -1,4 +1,4 @@
-"""The hooks of PyTorch images for serving.py, where a script leaves them out."""
+"""The default hooks of PyTorch images, which serving.py uses where a script does not define its own."""
 
 import http.client
 import json
@@ -19,9 +19,9 @@ SUFFIXES = (".pt", ".pth")
 
 
 class HookContext:
-    """What a hook of this image may take as a last parameter: TorchServe's context, of one request at a time.
+    """TorchServe's context, which a hook may take as its last parameter. It belongs to one request at a time.
 
-    It is that request's processor, too, which the toolkit asks for the headers.
+    It also serves as the request processor, from which the toolkit reads the headers.
     """
 
     model_name = "model"
@@ -34,7 +34,7 @@ class HookContext:
         self.begin(Headers())
 
     def begin(self, headers: Headers) -> None:
-        """Forget the last request."""
+        """Replace the previous request by one with these headers."""
         self._request, self.status, self.response_headers = headers, "200 OK", Headers()
 
     def get_request_properties(self) -> dict[str, str]:
@@ -54,12 +54,12 @@ class HookContext:
         self.response_headers[key] = value
 
     def set_response_status(self, code: int = 200, phrase: str = "", index: int = 0) -> None:
-        """The phrase of an error is its whole text, which the body has, and a status line cannot hold."""
+        """The phrase is ignored: an error's phrase is its whole text, which is in the body."""
         self.status = f"{code} {http.client.responses.get(code, 'Unknown')}"
 
 
 class PyTorchHooks(DefaultInferenceHandler):  # type: ignore[misc]
-    """Loads TorchScript; takes and gives JSON, CSV and NPY."""
+    """The default hooks: they load TorchScript, and read and write JSON, CSV and NPY."""
 
     needs_module = False
     transform = None
@@ -69,7 +69,7 @@ class PyTorchHooks(DefaultInferenceHandler):  # type: ignore[misc]
         self.context = HookContext()
 
     def respond(self, transformer: Transformer, body: bytes, content_type: str, request: dict[str, Any]) -> Response:
-        """The response of the hooks as the toolkit and TorchServe make it: with the accepted type, and nothing else."""
+        """Run the hooks on a request; the response has the headers that the toolkit and TorchServe would set."""
         headers = Headers(EnvironHeaders(request))
         headers["Content-Type"] = content_type
         self.context.begin(headers)
@@ -83,22 +83,24 @@ class PyTorchHooks(DefaultInferenceHandler):  # type: ignore[misc]
         return response
 
     def default_model_fn(self, model_dir: str) -> Any:
-        """model.pt, or the only other file of TorchScript. Raises ValueError."""
+        """Load model.pt, or the only other TorchScript file. Raises ValueError."""
         path = Path(model_dir, MODEL)
         if not path.is_file():
             files = [file for file in sorted(Path(model_dir).iterdir()) if file.is_file() and file.suffix in SUFFIXES]
             if len(files) != 1:
                 names = ", ".join(file.name for file in files) or "none"
-                raise ValueError(f"without a model_fn the model must be one file .pt or .pth of TorchScript: {names}")
+                raise ValueError(
+                    f"without a model_fn the model must be one TorchScript file (.pt or .pth), but there are: {names}"
+                )
             path = files[0]
         try:
             return torch.jit.load(str(path), map_location="cpu")
         except RuntimeError as error:
-            reason = f"save it by torch.jit.save, or write a model_fn ({str(error).splitlines()[0]})"
+            reason = f"save it with torch.jit.save, or write a model_fn ({str(error).splitlines()[0]})"
             raise ValueError(f"{path.name} is not TorchScript: {reason}") from None
 
     def default_input_fn(self, input_data: Any, content_type: str) -> Any:
-        """A tensor, of float32 if it comes as text."""
+        """Decode a request to a tensor; text becomes float32."""
         array = decoder.decode(input_data, content_type)
         return torch.FloatTensor(array) if content_type in content_types.UTF8_TYPES else torch.from_numpy(array)
 
@@ -108,7 +110,7 @@ class PyTorchHooks(DefaultInferenceHandler):  # type: ignore[misc]
             return model(data)
 
     def default_output_fn(self, prediction: Any, accept: str) -> Any:
-        """The prediction in the first of the accepted types that there is. Raises UnsupportedFormatError."""
+        """Encode a prediction as the first accepted type that is supported. Raises UnsupportedFormatError."""
         if isinstance(prediction, torch.Tensor):
             prediction = prediction.detach().cpu().numpy().tolist()
         for content_type in utils.parse_accept(accept):
@@ -118,5 +120,5 @@ class PyTorchHooks(DefaultInferenceHandler):  # type: ignore[misc]
 
 
 def make_hooks() -> PyTorchHooks:
-    """The hooks, of any model."""
+    """Return the default hooks, which are the same for every model."""
     return PyTorchHooks()

@@ -4,9 +4,9 @@
 
 GET /ping: 200 once the model is loaded, 503 and the reason if it did not load. POST /invocations: the response of the
 hooks, or 500 and the reason if one raises. GET /execution-parameters: the result of the module's
-execution_parameters_fn, with which Batch Transform is to send its requests; 404 without that function.
+execution_parameters_fn, which tell Batch Transform how to send its requests; 404 without that function.
 
-FILE has what another image does where the user's module lacks a hook: make_hooks() returns an object like DefaultHooks.
+FILE defines another image's default hooks: its make_hooks() returns an object like DefaultHooks.
 
 The module SAGEMAKER_PROGRAM (inference.py) is imported from the folder SAGEMAKER_SUBMIT_DIRECTORY, by default
 model/code, or code if that does not exist, below SAGEMAKER_BASE_DIR (/opt/ml). The model is in SM_MODEL_DIR, by default
@@ -68,7 +68,7 @@ class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
     execution_parameters: Callable[[], Any] | None = None
 
     def default_input_fn(self, input_data: Any, content_type: str) -> Any:
-        """An array, of float32 if it comes as text. A single row or column of CSV is one-dimensional."""
+        """Decode a request to an array; text becomes float32. A single row or column of CSV is one-dimensional."""
         if content_type == content_types.CSV:
             return np.array(list(csv.reader(io.StringIO(input_data), strict=True)), dtype=np.float32).squeeze()
         if content_type == content_types.NPZ:  # the toolkit of AWS's image does not read it
@@ -80,7 +80,7 @@ class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
         return model.predict(data)
 
     def default_output_fn(self, prediction: Any, accept: str) -> Any:
-        """The prediction encoded as the accepted type. CSV has a line for each row, with quotes where necessary."""
+        """Encode a prediction as the accepted type. CSV has one line per row, quoted where necessary."""
         if accept == content_types.CSV:
             array, text = np.array(prediction), io.StringIO()
             csv.writer(text, lineterminator="\n").writerows(array.reshape(-1, 1) if array.ndim == 1 else array)
@@ -89,7 +89,7 @@ class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
 
 
 def make_response(result: Any) -> Response:
-    """The response for the return value of a hook, as Flask makes it, whatever Accept says. Raises TypeError."""
+    """Convert a hook's return value to a response as Flask does, regardless of Accept. Raises TypeError."""
     kind = HTML
     if isinstance(result, tuple):
         result, kind = result[:2]
@@ -101,12 +101,12 @@ def make_response(result: Any) -> Response:
     elif isinstance(result, Iterator):
         result = b"".join(part.encode() if isinstance(part, str) else part for part in result)
     if not isinstance(result, str | bytes):
-        raise TypeError(f"the hooks returned a {type(result).__name__}: text or bytes are needed")
+        raise TypeError(f"the hooks returned a {type(result).__name__}: it must be text or bytes")
     return "200 OK", [("Content-Type", kind)], result.encode() if isinstance(result, str) else result
 
 
 def call_application(application: Callable[..., Any]) -> Response:
-    """The response of a WSGI application to a request without content."""
+    """Return the response of a WSGI application to a request without content."""
     request: dict[str, Any] = {}
     setup_testing_defaults(request)
     head: list[Any] = []
@@ -154,7 +154,7 @@ class LoadedModel:
             self.parameters = getattr(sys.modules[module], "execution_parameters_fn", None)
 
     def respond(self, body: bytes, content_type: str, request: dict[str, Any]) -> Response:
-        """Run the hooks on a request. request: the environment that WSGI gives, which has the headers."""
+        """Run the hooks on a request. request: the WSGI environment, which holds the headers."""
         if self._context:
             return call_hook(lambda: self._hooks.respond(self._transformer, body, content_type, request))
         accept = request.get("HTTP_ACCEPT", "")
@@ -166,7 +166,7 @@ class LoadedModel:
 
 
 def call_hook(function: Callable[[], Any]) -> Response:
-    """The response for the return value of a function of the user's; 500 and the reason if it raises."""
+    """Call a function of the user's and return its response; 500 and the reason if it raises."""
     try:
         return make_response(function())
     except (Exception, SystemExit) as error:
@@ -180,7 +180,7 @@ def text_response(status: int, text: str, *headers: Header) -> Response:
 
 
 class HookApplication:
-    """The WSGI application with the three addresses of the server."""
+    """The WSGI application with the server's three paths."""
 
     def __init__(self, model: LoadedModel, largest_payload: int):
         self._model, self._largest_payload = model, largest_payload
@@ -192,7 +192,7 @@ class HookApplication:
 
     def _respond(self, request: dict[str, Any]) -> Response:
         path, method = request["PATH_INFO"], request["REQUEST_METHOD"]
-        body = self._body(request)  # even if it is not used: a client that is still writing does not read a response
+        body = self._body(request)  # read even if unused: a client that is still writing does not read the response
         parameters = self._model.parameters
         if path not in METHODS or (path == "/execution-parameters" and not (parameters or self._model.reason)):
             return text_response(404, f"there is no {path}")
@@ -216,7 +216,7 @@ class HookApplication:
         return self._model.respond(body, kind, request)
 
     def _body(self, request: dict[str, Any]) -> bytes | None:
-        """The request's body, read to its end; None if it is too large."""
+        """Read the request's body to its end and return it, or None if it is too large."""
         body, size = io.BytesIO(), 0
         while part := request["wsgi.input"].read(2**20):
             size += len(part)
@@ -264,7 +264,7 @@ class ModelServer(BaseApplication):  # type: ignore[misc]
         self._loaded[0] = 1
 
     def _halt_unless_loaded(self, arbiter: Any, worker: Any) -> None:
-        """Called after a worker's end. If none has loaded the model yet, the next one would end in the same way."""
+        """Called after a worker's end. If no worker has loaded the model yet, the next one would end the same way."""
         if arbiter.LISTENERS and not self._loaded[0]:  # a server that is being stopped has no listeners left
             reason = "the model did not load: the process that loaded it ended abruptly; the log may say how"
             write_failure(reason)
@@ -272,17 +272,17 @@ class ModelServer(BaseApplication):  # type: ignore[misc]
 
 
 def load_hooks(path: Path) -> Any:
-    """The hooks of another image, from a file that is not to be found by the name that a user's module may have."""
+    """Load another image's hooks, under a module name that cannot collide with a user's module."""
     spec = importlib.util.spec_from_file_location(f"recore_{path.stem}", path)
     if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is not a file of Python")
+        raise ImportError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.make_hooks()
 
 
 def write_error(text: str) -> None:
-    """Write to stderr at once: the workers share it, and lines of another one must not come between these."""
+    """Write to stderr at once: the workers share it, and their lines must not be interleaved."""
     sys.stderr.write(text)
     sys.stderr.flush()
 
@@ -294,7 +294,7 @@ def write_failure(text: str) -> None:
 
 
 def with_container_paths(text: str) -> str:
-    """Replace the folders of a server that runs outside a container by those that it would have inside."""
+    """Replace the folders of a server outside a container by the paths that it would have inside one."""
     return text.replace(base_dir(), "/opt/ml").replace(tempfile.gettempdir(), "/tmp")  # noqa: S108
 
 
@@ -303,10 +303,10 @@ def base_dir() -> str:
 
 
 def read_number(variable: str, default: int) -> int:
-    """A positive integer from the environment. Ends the program if it is invalid."""
+    """Read a positive integer from the environment. Ends the program if it is invalid."""
     text = os.environ.get(variable) or str(default)
     if not text.isdecimal() or int(text) < 1:
-        sys.exit(f"serving: {variable} is {text!r}: a whole number of at least 1 is needed")
+        sys.exit(f"serving: {variable} is {text!r}: it must be a whole number of at least 1")
     return int(text)
 
 
@@ -316,7 +316,7 @@ def main() -> None:
     parser.add_argument("--bind", default=f"0.0.0.0:{port}", help="HOST:PORT or unix:PATH")
     parser.add_argument("--hooks", type=Path, help="a file of another image's default hooks")
     arguments = parser.parse_args()
-    for stream in (sys.stdout, sys.stderr):  # the output of the hooks is to be in the log at once
+    for stream in (sys.stdout, sys.stderr):  # the hooks' output must reach the log at once
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(line_buffering=True)
     model = os.environ.setdefault("SM_MODEL_DIR", f"{base_dir()}/model")

@@ -52,7 +52,7 @@ class ScriptRunner(process.ProcessRunner):  # type: ignore[misc]
 
 
 def exit_code() -> int:
-    """The script's exit code as a shell reports it, 128 + N for signal N; 0 before a script has ended."""
+    """Return the script's exit code as a shell reports it, 128 + N for signal N; 0 before a script has ended."""
     code = (ScriptRunner.child and ScriptRunner.child.returncode) or 0
     return code if code >= 0 else 128 - code
 
@@ -68,7 +68,7 @@ def forward_signal(number: int, frame: FrameType | None) -> None:
 
 
 class StderrTap:
-    """Forwards stderr of this process and its children, and keeps the end of it."""
+    """Forwards the stderr of this process and its children, and keeps its end."""
 
     def __init__(self) -> None:
         self._tail, self._stopping = b"", threading.Event()
@@ -100,11 +100,11 @@ class StderrTap:
                 while chunk:
                     chunk = chunk[os.write(self._real, chunk) :]
             except OSError:
-                pass  # nobody reads stderr any more, but the script must not fail for that
+                pass  # stderr is closed at the other end, but the script must not fail because of that
 
 
 def last_error(text: str) -> str:
-    """The type and message of the last exception that a program wrote to stderr, or its last lines."""
+    """Return the type and message of the last exception in a program's stderr, or its last lines."""
     lines = text.rstrip().splitlines()
     headers = [number for number, line in enumerate(lines) if line.startswith(HEADER)]
     if headers:
@@ -118,7 +118,7 @@ def last_error(text: str) -> str:
 
 
 def failure_reason(written: str) -> str:
-    """Why the script, or pip before it, failed: in its own words if it wrote any."""
+    """Return why the script, or pip before it, failed: its last error if it wrote one."""
     code = ScriptRunner.child.returncode if ScriptRunner.child else 1
     error = last_error(written)
     if code < 0:
@@ -137,7 +137,7 @@ def write_failure(text: str) -> None:
 
 
 def find_source(job: environment.Environment) -> str:
-    """The user's source: the submit directory, the channel `code`, or the one archive in that channel."""
+    """Return the user's source: the submit directory, the channel `code`, or the only archive in that channel."""
     channel = job.channel_input_dirs.get("code")
     if job.module_dir != environment.code_dir or channel is None:
         return str(job.module_dir)
@@ -150,7 +150,7 @@ def train() -> None:
     job = environment.Environment()
     program = job.user_entry_point
     if not program:
-        raise errors.ClientError("no script to run: the hyperparameter sagemaker_program names it")
+        raise errors.ClientError("there is no script to run: set the hyperparameter sagemaker_program")
     if len(job.hosts) == 1:  # a single host does not have to wait until the names of others are known
         os.environ["SM_STUDIO_LOCAL_MODE"] = "true"
     script = ScriptRunner(program, job.to_cmd_args(), job.to_env_vars(), 1)
@@ -167,7 +167,7 @@ def train() -> None:
 
 
 def main() -> int:
-    # this process writes to stderr past the pipe, as the toolkit's log is not an error of the user's
+    # this process bypasses the pipe, because the toolkit's log is not an error of the user's
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, forward_signal)

@@ -1,4 +1,4 @@
-"""The hooks of XGBoost images for serving.py: of a script, and without one those of the built-in algorithm."""
+"""The default hooks of XGBoost images for serving.py: for a script, or without one for the built-in algorithm."""
 
 import csv
 import io
@@ -29,7 +29,7 @@ MEGABYTES = 6  # of a request that AWS's container takes by default
 
 
 class XGBoostScriptHooks(DefaultInferenceHandler):  # type: ignore[misc]
-    """What a script may leave out; AWS's image has no model_fn for it either."""
+    """The hooks that a script may omit. Like AWS's image, they have no default model_fn."""
 
     needs_module = True
 
@@ -47,26 +47,28 @@ class XGBoostScriptHooks(DefaultInferenceHandler):  # type: ignore[misc]
 
 
 class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
-    """The built-in algorithm: predictions as CSV or JSON. Before version 1.2-2 a response is CSV in one line.
+    """The hooks of the built-in algorithm, which respond with CSV or JSON.
 
-    For Batch Transform, each is a line.
+    Before version 1.2-2 a response is a single line of CSV. For Batch Transform each prediction has its own line.
     """
 
     needs_module = False
     content_type = "text/csv"
 
     def default_model_fn(self, model_dir: str) -> list[xgb.Booster]:
-        """The models in a folder; there may be several, an ensemble. Raises ValueError."""
+        """Load the models in a folder; several form an ensemble. Raises ValueError."""
         if "SAGEMAKER_INFERENCE_OUTPUT" in os.environ:
-            raise ValueError("SAGEMAKER_INFERENCE_OUTPUT is not simulated: a response has the predictions")
+            raise ValueError("SAGEMAKER_INFERENCE_OUTPUT is not simulated: a response holds the predictions only")
         files = [path for path in sorted(Path(model_dir).iterdir()) if path.is_file() and path.name[0] != "."]
         if not files:
-            raise ValueError("the model's archive has no file at its top: the built-in algorithm writes xgboost-model")
+            raise ValueError(
+                "the model's archive has no file at its top level: the built-in algorithm writes xgboost-model"
+            )
         ensemble = os.environ.get("SAGEMAKER_INFERENCE_ENSEMBLE", "true") == "true" and not is_before(1, 2, 2)
         return [load_booster(path) for path in (files if ensemble else files[:1])]
 
     def transform(self, model: list[xgb.Booster], data: bytes | str, content_type: str, accept: str) -> Response:
-        """The response to a request. 415: the data cannot be read; 400: the model does not take them; 406: Accept."""
+        """Respond to a request. 415: unreadable data; 400: data that do not fit the model; 406: unsupported Accept."""
         if not data:
             return Response(status=204)
         try:
@@ -75,23 +77,23 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
         except UserError as error:
             return Response(str(error), 415)
         try:
-            predictions = combined([predict(booster, matrix, kind) for booster in model], model[0])
+            predictions = combine([predict(booster, matrix, kind) for booster in model], model[0])
         except (ValueError, xgb.core.XGBoostError) as error:
-            return Response(f"the model does not take these data: {words_of(error)}", 400)
+            return Response(f"the data do not fit the model: {words_of(error)}", 400)
         accepted = "text/csv" if is_before(1, 2, 2) else media_type(accept)
         if accepted not in ACCEPTED:
             return Response(f"Accept {accepted} is not simulated: {' and '.join(ACCEPTED)} are", 406)
-        return Response(encoded(predictions.astype(np.float32).tolist(), accepted), mimetype=accepted)
+        return Response(encode(predictions.astype(np.float32).tolist(), accepted), mimetype=accepted)
 
     def execution_parameters(self) -> dict[str, Any]:
-        """How Batch Transform sends requests if the job does not say it."""
+        """Return the settings that Batch Transform uses where the job has none."""
         payload = int(os.environ.get("MAX_CONTENT_LENGTH") or MEGABYTES << 20) >> 20
         concurrent = os.cpu_count() or 1
         return {"MaxConcurrentTransforms": concurrent, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": payload}
 
 
-def combined(predictions: list[Any], booster: xgb.Booster) -> Any:
-    """The predictions of an ensemble: their mean, or for classes those with the most votes, the least of several."""
+def combine(predictions: list[Any], booster: xgb.Booster) -> Any:
+    """Combine an ensemble's predictions: their mean, or the class with the most votes (the lowest one in a tie)."""
     if len(predictions) == 1:
         return predictions[0]
     if json.loads(booster.save_config())["learner"]["objective"]["name"] in VOTING:
@@ -99,8 +101,8 @@ def combined(predictions: list[Any], booster: xgb.Booster) -> Any:
     return np.mean(predictions, axis=0)
 
 
-def encoded(values: list[Any], kind: str) -> str:
-    """Predictions, each a number or a list of numbers, as the body of a response."""
+def encode(values: list[Any], kind: str) -> str:
+    """Encode predictions, each a number or a list of numbers, as the body of a response."""
     if os.environ.get("SAGEMAKER_BATCH"):
         return "".join(f"{value}\n" for value in values)
     if kind == "application/json":
@@ -113,7 +115,7 @@ def encoded(values: list[Any], kind: str) -> str:
 
 
 def load_booster(path: Path) -> xgb.Booster:
-    """A model that XGBoost saved, or an older image pickled. Raises ValueError."""
+    """Load a model that XGBoost saved or an older image pickled. Raises ValueError."""
     content = path.read_bytes()
     if not content:  # XGBoost would end the process
         raise ValueError(f"the model {path.name} is empty")
@@ -132,23 +134,23 @@ def load_booster(path: Path) -> xgb.Booster:
 
 
 def predict(booster: xgb.Booster, matrix: xgb.DMatrix, kind: str) -> Any:
-    """Predictions by the best rounds. Raises ValueError for too many features, and before version 1.3 for too few.
+    """Predict with the best rounds. Raises ValueError for too many features, and before version 1.3 for too few.
 
-    Absent ones are missing values. kind: what the request was, csv or libsvm.
+    Absent features are missing values. kind: the request's format, csv or libsvm.
     """
-    given, trained = matrix.num_col(), booster.num_features()
-    few = given < trained and kind == "csv"
-    if given > trained or (few and given < trained - 1 and is_before(1, 3)):
-        raise ValueError(f"they have {given} features, and it was trained with {trained}")
+    features, trained = matrix.num_col(), booster.num_features()
+    few = features < trained and kind == "csv"
+    if features > trained or (few and features < trained - 1 and is_before(1, 3)):
+        raise ValueError(f"they have {features} features, but it was trained with {trained}")
     if few:
-        print(f"A request has {given} features, and the model was trained with {trained}: the others are missing.")
+        print(f"A request has {features} features, but the model was trained with {trained}: the others are missing.")
     best = booster.attr("best_iteration")
     rounds = (0, int(best) + 1) if best else (0, 0)
     return booster.predict(matrix, iteration_range=rounds, validate_features=False)
 
 
 def make_hooks() -> DefaultInferenceHandler:
-    """The hooks: of a script where SAGEMAKER_PROGRAM names one."""
+    """Return a script's default hooks if SAGEMAKER_PROGRAM names one, otherwise those of the algorithm."""
     if os.environ.get("SAGEMAKER_PROGRAM"):
         return XGBoostScriptHooks()
     os.environ.setdefault("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", "text/csv")  # of a request without Accept

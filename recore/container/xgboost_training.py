@@ -4,7 +4,7 @@
 
 The hyperparameter `sagemaker_program` names a script, which training.py runs; it can import sagemaker_xgboost_container
 as in AWS's image. Without it the algorithm trains on the channels `train` and `validation`, and writes
-model/xgboost-model below SAGEMAKER_BASE_DIR (/opt/ml). What is wrong with them is in output/failure.
+model/xgboost-model below SAGEMAKER_BASE_DIR (/opt/ml). If training fails, output/failure says why.
 """
 
 import json
@@ -19,7 +19,7 @@ REASON = 1024  # characters of output/failure that SageMaker shows
 
 
 def train(base: Path) -> int:
-    """Train by the built-in algorithm; the exit status."""
+    """Train with the built-in algorithm and return the exit status."""
     from sagemaker_xgboost_container.algorithm_mode.train import train
     from sagemaker_xgboost_container.exceptions import UserError
 
@@ -44,7 +44,7 @@ def main() -> int:
     if "sagemaker_program" in settings:
         os.environ["PYTHONPATH"] = ":".join(filter(None, [os.environ.get("PYTHONPATH"), LIBRARY]))
         program = str(HERE / "training.py")
-        os.execv(sys.executable, [sys.executable, "-P", program])  # noqa: S606 - it takes this one's place
+        os.execv(sys.executable, [sys.executable, "-P", program])  # noqa: S606 - it replaces this process
     (base / "output").mkdir(exist_ok=True)
     (base / "model").mkdir(exist_ok=True)
     return train(base)

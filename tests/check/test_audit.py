@@ -1,4 +1,4 @@
-"""What a job's program tries is reported where it leads out of the folders of a job, and only there."""
+"""A program's accesses are reported if they lead out of the job's folders, and only then."""
 
 import json
 import subprocess

@@ -85,9 +85,9 @@ def test_what_is_not_a_small_regular_file_is_named(name: str, make: Callable[[Pa
     folder = overlay(tmp_path / "mine", "passing/client-files")
     (folder / name).unlink(missing_ok=True)
     make(folder / name)
-    found = messages(folder)
-    assert found
-    assert any("it " in message or "no " in message for message in found)
+    findings = messages(folder)
+    assert findings
+    assert any("it " in message or "no " in message for message in findings)
 
 
 @pytest.mark.parametrize(

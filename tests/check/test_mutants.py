@@ -66,13 +66,13 @@ def test_there_are_enough_mutants_with_different_names() -> None:
 
 
 def test_every_operator_changes_the_submission_and_no_two_do_the_same(tmp_path: Path) -> None:
-    original, seen = contents(make_original(tmp_path / "original")), {}
+    original, contents_by_name = contents(make_original(tmp_path / "original")), {}
     for number, mutant in enumerate(MUTANTS):
         changed = contents(make_mutant(mutant, tmp_path / str(number)))
         assert changed != original, mutant.name
         key = frozenset(changed.items())
-        assert key not in seen, (mutant.name, seen[key])
-        seen[key] = mutant.name
+        assert key not in contents_by_name, (mutant.name, contents_by_name[key])
+        contents_by_name[key] = mutant.name
 
 
 def test_an_operator_that_finds_no_place_is_an_error(tmp_path: Path) -> None:

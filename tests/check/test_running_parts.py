@@ -1,4 +1,4 @@
-"""What the running rules are made of: reading pickles, predictions and inputs, and judging numbers."""
+"""The parts of the running rules: reading pickles, predictions and inputs, and judging numbers."""
 
 import contextlib
 import gzip
@@ -52,19 +52,19 @@ def pack(target: Path, files: dict[str, bytes]) -> Path:
 def test_the_imports_of_a_pickle_are_those_that_loading_it_makes(protocol: int) -> None:
     model = [Ridge().fit(np.eye(3), np.ones(3)), Runs(), {"a": (1, "two", b"three")}, len]
     content = pickle.dumps(model, protocol)
-    made = set()
+    loaded = set()
 
     class Watching(pickle.Unpickler):
         def find_class(self, module: str, name: str) -> object:
-            made.add((module, name))
+            loaded.add((module, name))
             return super().find_class(module, name)
 
     Watching(io.BytesIO(content)).load()
-    found = scan("model.pkl", len(content), io.BytesIO(content))
-    assert not found.problem
-    names = {(module.replace("posix", "os"), name) for module, name in found.imports}
+    findings = scan("model.pkl", len(content), io.BytesIO(content))
+    assert not findings.problem
+    names = {(module.replace("posix", "os"), name) for module, name in findings.imports}
     renamed = {"__builtin__": "builtins", "copy_reg": "copyreg"}
-    assert names >= {(renamed.get(module, module).replace("posix", "os"), name) for module, name in made}
+    assert names >= {(renamed.get(module, module).replace("posix", "os"), name) for module, name in loaded}
     assert ("os", "system") in names
 
 
@@ -78,8 +78,8 @@ def test_a_name_that_a_pickle_computes_is_reported_as_unknown() -> None:
 @examples(300)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_to_an_end(content: bytes) -> None:
-    found = scan("model.pkl", len(content), io.BytesIO(content))
-    assert all(isinstance(module, str) and isinstance(name, str) for module, name in found.imports)
+    findings = scan("model.pkl", len(content), io.BytesIO(content))
+    assert all(isinstance(module, str) and isinstance(name, str) for module, name in findings.imports)
 
 
 def test_a_damaged_pickle_is_named() -> None:
@@ -96,8 +96,8 @@ def test_values_too_large_to_be_read_are_named(begin: bytes, tmp_path: Path) -> 
         file.seek(0)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(pickles, "LARGEST_VALUE", 1 << 20)  # a line is read until it is too long
-            found = scan("model.pkl", 5 << 30, file)
-    assert "of more than 1 MiB" in found.problem
+            findings = scan("model.pkl", 5 << 30, file)
+    assert "of more than 1 MiB" in findings.problem
 
 
 def test_the_pickles_of_an_archive(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_extrapolation_is_linear_and_leaves_out_noise() -> None:
 
 
 def test_a_little_noise_in_few_rows_is_not_extrapolated() -> None:
-    """From 254 rows to 18,000 the third power would multiply a second by 300,000."""
+    """Cubic extrapolation from 254 rows to 18,000 would turn a second into 300,000."""
     assert extrapolate((254, 6.0), [(127, 5.0), (127, 4.9)], (63, 4.95), noise=1.6) == 6.0
     assert extrapolate((254, 60.0), [(127, 50.0), (127, 50.0)], (63, 49.0), noise=7.0) < 1800
 
@@ -227,13 +227,15 @@ def test_variations_and_part_keep_rows_that_hold_newlines(tmp_path: Path) -> Non
     assert PublicData(tmp_path / "part.csv.gz", data.targets).index == data.index[::2]
     (tmp_path / "variations").mkdir()
     data.write_variations(tmp_path / "variations")
-    made = {each.name.split(".")[0]: PublicData(each, data.targets) for each in (tmp_path / "variations").iterdir()}
+    variations = {
+        each.name.split(".")[0]: PublicData(each, data.targets) for each in (tmp_path / "variations").iterdir()
+    }
     few = [data.index[number] for number in data.few_rows]
-    assert made["some"].index == made["untargeted"].index == made["shuffled"].index == few
-    assert made["reversed"].index == few[::-1]
-    assert made["single"].index == [few[len(few) // 2]]
-    assert "CuPPM" not in made["untargeted"].header
-    np.testing.assert_array_equal(np.roll(made["some"].measured, -1, axis=0), made["shuffled"].measured)
+    assert variations["some"].index == variations["untargeted"].index == variations["shuffled"].index == few
+    assert variations["reversed"].index == few[::-1]
+    assert variations["single"].index == [few[len(few) // 2]]
+    assert "CuPPM" not in variations["untargeted"].header
+    np.testing.assert_array_equal(np.roll(variations["some"].measured, -1, axis=0), variations["shuffled"].measured)
 
 
 def test_requests_take_a_file_of_any_form(tmp_path: Path) -> None:

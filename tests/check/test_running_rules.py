@@ -72,9 +72,9 @@ def test_a_broken_submission_is_flagged_by_its_rule_alone(
     broken = BROKEN[name]
     submission = make_broken(broken, tmp_path / name)
     group = tuple(code for code in all_rules() if code[:3] == broken.code[:3])
-    found = check(simulator, submission, small_data, group)
-    assert list(found) == [broken.code], found
-    (finding,) = found[broken.code]
+    findings = check(simulator, submission, small_data, group)
+    assert list(findings) == [broken.code], findings
+    (finding,) = findings[broken.code]
     assert broken.text in finding.message
     if finding.place:
         lines = (submission / finding.place.file).read_text().splitlines()
@@ -93,9 +93,9 @@ def test_what_a_submission_tries_is_reported_to_a_host(
     if name == "never_ends":
         monkeypatch.setattr(requests, "JOB_SECONDS", 30)  # of an hour
     broken = FOR_HOST[name]
-    found = check(simulator, make_broken(broken, tmp_path / name), small_data, HOST_RULES)
-    assert list(found) == [broken.code], found
-    finding = found[broken.code][0]
+    findings = check(simulator, make_broken(broken, tmp_path / name), small_data, HOST_RULES)
+    assert list(findings) == [broken.code], findings
+    finding = findings[broken.code][0]
     assert broken.text in finding.message
     assert (finding.place.file if finding.place else "") == broken.file
 
@@ -174,9 +174,9 @@ def test_a_submission_that_removes_what_a_job_reports_is_named(
 ) -> None:
     removal = 'def main():\n    import shutil\n\n    shutil.rmtree(BASE + "/output/results", ignore_errors=True)\n'
     replace("preprocess.py", "def main():\n", removal)(sound)
-    found = check(simulator, sound, small_data, ("RC501", "RC502", "RC503", "RC504", "RC505"))
-    assert list(found) == ["RC503"]
-    assert "cannot be tried" in found["RC503"][0].message
+    findings = check(simulator, sound, small_data, ("RC501", "RC502", "RC503", "RC504", "RC505"))
+    assert list(findings) == ["RC503"]
+    assert "cannot be tried" in findings["RC503"][0].message
 
 
 @pytest.mark.slow

@@ -61,10 +61,10 @@ def folder_of(name: str, folder: Path) -> Path:
 def test_a_sound_submission_has_neither_errors_nor_warnings(
     name: str, rows: int, simulator: Simulator, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    found = check(simulator, folder_of(name, tmp_path), data_of(rows, tmp_path_factory))
-    notes = [finding for findings in found.values() for finding in findings if finding.level is Level.NOTE]
-    assert sum(map(len, found.values())) == len(notes), found
-    assert rows <= FEW or not notes, found
+    all_findings = check(simulator, folder_of(name, tmp_path), data_of(rows, tmp_path_factory))
+    notes = [finding for findings in all_findings.values() for finding in findings if finding.level is Level.NOTE]
+    assert sum(map(len, all_findings.values())) == len(notes), all_findings
+    assert rows <= FEW or not notes, all_findings
 
 
 @pytest.mark.slow

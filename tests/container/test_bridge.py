@@ -20,7 +20,7 @@ BRIDGE = str(ROOT / "recore/container/bridge.py")
 
 @pytest.fixture
 def path() -> Iterator[str]:
-    """Of a Unix socket: short, as these paths must be."""
+    """A path for a Unix socket, which must be short."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         yield f"{folder}/s"
 
@@ -65,7 +65,7 @@ with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as connection:
 
 
 def test_from_a_port_to_a_socket(path: str) -> None:
-    """As a job calls the simulator. The port accepts connections from the command's first moment on."""
+    """A job calls the simulator. The port accepts connections as soon as the command starts."""
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(path)
     listening.listen()
@@ -76,7 +76,7 @@ def test_from_a_port_to_a_socket(path: str) -> None:
 
 
 def test_from_a_socket_to_a_port(path: str) -> None:
-    """As the simulator calls a model's server in a container."""
+    """The simulator calls a model's server in a container."""
     port = free_port()
     process = bridged(path, port, sys.executable, "-m", "http.server", "--bind", "127.0.0.1", port, cwd=ROOT / "data")
     try:

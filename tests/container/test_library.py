@@ -39,7 +39,7 @@ def run(room: Path, script: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def address(room: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Of the application, which `server.start` serves."""
+    """A client of the application that `server.start` serves."""
     folder = tmp_path_factory.mktemp("framework")
     (folder / "application.py").write_text(APPLICATION)
     with socket.socket() as free:

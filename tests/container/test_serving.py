@@ -321,4 +321,4 @@ def test_settings_that_are_no_numbers(room: Path, variable: str, value: str) -> 
     )
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
-    assert f"{variable} is {value!r}: a whole number of at least 1 is needed" in done.stderr
+    assert f"{variable} is {value!r}: it must be a whole number of at least 1" in done.stderr

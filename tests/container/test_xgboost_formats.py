@@ -43,8 +43,8 @@ def test_formats_have_the_same_content(tmp_path: Path) -> None:
     """Delimiters, weights of libsvm, features that only a later line has, and requests without labels."""
     assert parse_csv(b"1;2\n;4\n").tolist()[0] == [1, 2]
     assert parse_csv(b"1\t2\t").shape == (1, 3)
-    found = parse_libsvm("1:0.5 qid:7 0:1\n\n0:2 qid:8 4:3 # a comment\n\n", labelled=True)
-    assert (found.labels, found.weights, found.queries, found.features.shape) == ([1, 0], [0.5, 2], [7, 8], (2, 5))
+    parsed = parse_libsvm("1:0.5 qid:7 0:1\n\n0:2 qid:8 4:3 # a comment\n\n", labelled=True)
+    assert (parsed.labels, parsed.weights, parsed.queries, parsed.features.shape) == ([1, 0], [0.5, 2], [7, 8], (2, 5))
     requests = [decode(text, "text/libsvm; charset=utf-8") for text in ("7 0:1 2:5\n", "0:1 2:5\n", b"0:1 2:5")]
     assert {request.num_col() for request in requests} == {3}
     for name, text in (("one", "1 0:1\n"), ("two", "2 3:1\n"), ("three", ""), (".hidden", "no data")):
@@ -62,21 +62,21 @@ def test_lines_of_csv_may_be_long() -> None:
     values = np.random.default_rng(4).random((3, 150_000))
     content = "\n".join(",".join(map(repr, row.tolist())) for row in values).encode()
     assert min(map(len, content.splitlines())) > 2 << 20
-    found = parse_csv(content)
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found, values.astype(np.float32))
+    parsed = parse_csv(content)
+    assert parsed.dtype == np.float32
+    np.testing.assert_array_equal(parsed, values.astype(np.float32))
 
 
 @pytest.mark.parametrize(
     ("files", "reason"),
     [
-        (["1 qid:1 0:1\n1 0:1\n"], "part-0: either each line has a query, `qid:number`, or none has"),
-        (["1:2 0:1\n1 0:1\n"], "part-0: either each line has a weight, `label:weight`, or none has"),
-        (["1 qid:1 0:1\n", "1 0:1\n"], "either all files of a channel have queries, or none has"),
-        (["1:2 0:1\n", "1 0:1\n"], "either all files of a channel have weights, or none has"),
+        (["1 qid:1 0:1\n1 0:1\n"], "part-0: either every line or no line must have a query, `qid:number`"),
+        (["1:2 0:1\n1 0:1\n"], "part-0: either every line or no line must have a weight, `label:weight`"),
+        (["1 qid:1 0:1\n", "1 0:1\n"], "either all files of a channel or none of them must have queries"),
+        (["1:2 0:1\n", "1 0:1\n"], "either all files of a channel or none of them must have weights"),
         (["", "\n"], "part-0 is empty"),
-        (["1:-1 0:1\n"], "XGBoost does not take these data: .*Weights must be positive values.$"),
-        (["nan 0:1\n"], "XGBoost does not take these data: .*Label contains NaN"),
+        (["1:-1 0:1\n"], "XGBoost cannot use these data: .*Weights must be positive values.$"),
+        (["nan 0:1\n"], "XGBoost cannot use these data: .*Label contains NaN"),
     ],
 )
 def test_libsvm_that_does_not_go_together(tmp_path: Path, files: list[str], reason: str) -> None:

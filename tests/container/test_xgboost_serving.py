@@ -1,4 +1,4 @@
-"""What a server of the built-in XGBoost algorithm loads and answers."""
+"""The models that a server of the built-in XGBoost algorithm loads, and its responses."""
 
 import json
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def respond(folder: Path, accept: str = "text/csv", rows: np.ndarray = VALIDATIO
 
 
 def test_probabilities_of_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In each line those of one row; in older versions, and for Batch Transform, as lists."""
+    """Each line has one row's predictions; older versions and Batch Transform write them as lists."""
     classes = np.digitize(TRAIN[:, 0], [-1, 1])
     data = xgb.DMatrix(TRAIN[:, 1:], label=classes)
     booster = xgb.train({"objective": "multi:softprob", "num_class": 3, "nthread": 1}, data, 3)
@@ -51,15 +51,15 @@ def test_absent_features_are_missing(
     (tmp_path / "xgboost-model").write_bytes(booster.save_raw("ubj"))
     shortened = VALIDATION.copy()
     shortened[:, 4:] = np.nan
-    found = [float(line) for line in respond(tmp_path, rows=VALIDATION[:, :4]).splitlines()]
-    assert found == booster.predict(matrix(shortened)).tolist()
-    assert "A request has 3 features, and the model was trained with 5: " in capsys.readouterr().out
+    predictions = [float(line) for line in respond(tmp_path, rows=VALIDATION[:, :4]).splitlines()]
+    assert predictions == booster.predict(matrix(shortened)).tolist()
+    assert "A request has 3 features, but the model was trained with 5: " in capsys.readouterr().out
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.2-2")
     assert len(respond(tmp_path, rows=VALIDATION[:, :5]).splitlines()) == len(VALIDATION)
     hooks = XGBoostAlgorithmHooks()
     refused = hooks.transform(hooks.default_model_fn(str(tmp_path)), "1,2,3", "text/csv", "text/csv")
     assert refused.status_code == 400
-    assert "they have 3 features, and it was trained with 5" in refused.get_data(as_text=True)
+    assert "they have 3 features, but it was trained with 5" in refused.get_data(as_text=True)
 
 
 def test_an_ensemble_of_classes_votes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,8 +73,8 @@ def test_an_ensemble_of_classes_votes(tmp_path: Path, monkeypatch: pytest.Monkey
         (tmp_path / f"xgboost-model-{number}").write_bytes(booster.save_raw("ubj"))
     for variable, index in (("true", 1), ("false", 0)):
         monkeypatch.setenv("SAGEMAKER_INFERENCE_ENSEMBLE", variable)
-        found = [float(line) for line in respond(tmp_path).splitlines()]
-        assert found == boosters[index].predict(matrix(VALIDATION)).tolist()
+        predictions = [float(line) for line in respond(tmp_path).splitlines()]
+        assert predictions == boosters[index].predict(matrix(VALIDATION)).tolist()
     monkeypatch.setenv("SAGEMAKER_INFERENCE_ENSEMBLE", "true")
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.2-1")
     assert [float(value) for value in respond(tmp_path).split(",")] == boosters[0].predict(matrix(VALIDATION)).tolist()
@@ -87,9 +87,9 @@ def test_several_models_are_an_ensemble(tmp_path: Path) -> None:
         (tmp_path / f"xgboost-model-{number}").write_bytes(booster.save_raw("ubj"))
     (tmp_path / "code").mkdir()
     (tmp_path / ".hidden").write_text("no model")
-    found = np.array(respond(tmp_path).splitlines(), dtype=np.float32)
+    predictions = np.array(respond(tmp_path).splitlines(), dtype=np.float32)
     expected = np.mean([booster.predict(matrix(VALIDATION)) for booster in boosters], axis=0)
-    np.testing.assert_array_equal(found, expected.astype(np.float32))
+    np.testing.assert_array_equal(predictions, expected.astype(np.float32))
     (tmp_path / "xgboost-model-1").write_bytes(b"no model")
     with pytest.raises(ValueError, match="cannot load the model xgboost-model-1: ") as raised:
         XGBoostAlgorithmHooks().default_model_fn(str(tmp_path))
@@ -117,8 +117,8 @@ def test_rows_without_features_keep_their_place(tmp_path: Path, data: str, conte
     response = hooks.transform(models, data, content_type, "text/csv")
     nan = np.nan
     rows = [[cell, nan, nan, nan, nan] for cell in (3, nan, -3, nan)]
-    found = [float(line) for line in response.get_data(as_text=True).splitlines()]
-    assert found == booster.predict(xgb.DMatrix(np.array(rows))).tolist()
+    predictions = [float(line) for line in response.get_data(as_text=True).splitlines()]
+    assert predictions == booster.predict(xgb.DMatrix(np.array(rows))).tolist()
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def fill(
 
 
 def printed_by(base: Path, capsys: pytest.CaptureFixture[str]) -> str:
-    """What the algorithm prints while it trains on what is below /opt/ml, here `base`."""
+    """Train on the files below `base` (/opt/ml in a container) and return what the algorithm prints."""
     (base / "model").mkdir()
     algorithm.train(base)
     return capsys.readouterr().out
@@ -115,9 +115,9 @@ def test_csv_is_read_where_libsvm_is_meant_and_weights_count(train: Callable[...
     predictions = trained.booster().predict(matrix(VALIDATION))
     np.testing.assert_array_equal(predictions, expected.predict(matrix(VALIDATION)))
     last = next(line for line in trained.printed.splitlines() if line.startswith("[4]"))
-    found = float(last.partition("validation-rmse:")[2].partition("#")[0])
+    error = float(last.partition("validation-rmse:")[2].partition("#")[0])
     weighted_error = np.average((predictions - VALIDATION[:, 0]) ** 2, weights=np.arange(len(VALIDATION)))
-    assert found == pytest.approx(np.sqrt(weighted_error), abs=1e-4)
+    assert error == pytest.approx(np.sqrt(weighted_error), abs=1e-4)
 
 
 def parquet_of(**columns: Any) -> bytes:

@@ -13,7 +13,7 @@ from recore.simulator.server import Simulator
 
 @pytest.fixture(scope="session")
 def client() -> Iterator[Client]:
-    """Of a simulator that jobs can call."""
+    """A client of a simulator that jobs can call."""
     with Simulator(isolation="off", jobs_call=True) as simulator:
         yield Client(simulator)
 

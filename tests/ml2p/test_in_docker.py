@@ -32,7 +32,7 @@ HOUSE = {"area": 80, "rooms": 3, "age": 10, "distance": 5}
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
-    """Of a simulator with containers that can call it, on an engine that has the project's image."""
+    """A client of a simulator whose containers can call it, on an engine that has the project's image."""
     build(engine(), ROOT, IMAGE, "equivalent", print)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -133,7 +133,7 @@ def test_a_job_has_a_network_only_for_requirements(project: ProjectCommands) -> 
 
 
 def test_requests_for_an_image_that_holds_the_code(client: Client, project: ProjectCommands) -> None:
-    """As ML2P sends them."""
+    """The requests are those that ML2P sends."""
     project.upload_houses(NAME)
     file = project.folder / "ml2p.yml"
     file.write_text(file.read_text().replace("  source_dir: src\n", ""))

@@ -14,7 +14,7 @@ from recore.simulator.server import BUCKET, Simulator
 
 @pytest.fixture(scope="session")
 def client() -> Iterator[Client]:
-    """Of a simulator whose jobs have a network, so that a model's server can write its records."""
+    """A client of a simulator whose jobs can call it, so that a model's server can write its records."""
     with Simulator(isolation="off") as simulator:
         yield Client(simulator)
 
@@ -32,8 +32,12 @@ def make_env(tmp_path: Path) -> MakeEnv:
     """Make an environment of a model that is served, or another one by more variables (None: without it)."""
 
     def make(**variables: str | None) -> SageMakerEnv:
-        given = {"ML2P_MODEL_VERSION": "houses-1", "ML2P_PROJECT": "houses", "ML2P_S3_URL": f"s3://{BUCKET}/houses"}
-        values = {name: value for name, value in (given | variables).items() if value is not None}
+        job_variables = {
+            "ML2P_MODEL_VERSION": "houses-1",
+            "ML2P_PROJECT": "houses",
+            "ML2P_S3_URL": f"s3://{BUCKET}/houses",
+        }
+        values = {name: value for name, value in (job_variables | variables).items() if value is not None}
         return SageMakerEnv(tmp_path, values)
 
     return make
@@ -53,6 +57,6 @@ def core_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def core_data_file(client: Client, core_sources: Path) -> bytes:
-    """What the generator writes to S3."""
+    """The dataset that the generator writes to S3."""
     support.upload_sources(client, core_sources, "assays")
     return support.generate(client, "assays")

@@ -66,8 +66,8 @@ def doubler(make_env: MakeEnv) -> Doubler:
 
 def parameters(function: Callable[..., Any]) -> list[tuple[str, Any]]:
     """The names and defaults of a function's parameters, without self."""
-    found = inspect.signature(function).parameters.values()
-    return [(each.name, each.default) for each in found if each.name != "self"]
+    parameters = inspect.signature(function).parameters.values()
+    return [(each.name, each.default) for each in parameters if each.name != "self"]
 
 
 REQUIRED = inspect.Parameter.empty
@@ -147,7 +147,7 @@ class TestModelPredictor:
         assert answer["result"] == {"doubled": 6}
 
     def test_batch_invoke_returns_the_full_result_of_each_instance(self, doubler: Doubler) -> None:
-        """In a dictionary, as ML2P's tests have it."""
+        """The predictor is kept in a dictionary, as in ML2P's tests."""
         answer = doubler.batch_invoke([{"x": 1}, {"x": 2}])
         assert set(answer) == {"predictions"}
         assert [set(each) for each in answer["predictions"]] == [{"metadata", "result"}] * 2
@@ -208,9 +208,9 @@ class TestModelPredictor:
         predictor = Doubler(make_env(ML2P_S3_URL=url_of("conform"), ML2P_MODEL_VERSION="conform-1.0"))
         predictor.record_invoke({"x": 1}, {"result": {"doubled": 2}})
         ((name, record),) = records(client, "conform").items()
-        found = PAIRS.fullmatch(name)
-        assert found, name
-        assert uuid.UUID(found["uuid"])
+        match = PAIRS.fullmatch(name)
+        assert match, name
+        assert uuid.UUID(match["uuid"])
         assert record == {"input": {"x": 1}, "result": {"result": {"doubled": 2}}}
 
     def test_a_subclass_names_its_records(self, client: Client, connected: Client, make_env: MakeEnv) -> None:
@@ -233,9 +233,9 @@ class TestModelPredictor:
         predictor = Doubler(make_env(**variables, ML2P_RECORD_INVOKES="true"))
         answer = predictor.invoke({"x": 1})
         predictor.batch_invoke([{"x": 2}, {"x": 3}])
-        found = sorted(records(client, "on").values(), key=lambda record: record["input"]["x"])
-        assert [record["input"]["x"] for record in found] == [1, 2, 3]
-        assert found[0]["result"] == answer
+        sorted_records = sorted(records(client, "on").values(), key=lambda record: record["input"]["x"])
+        assert [record["input"]["x"] for record in sorted_records] == [1, 2, 3]
+        assert sorted_records[0]["result"] == answer
 
 
 class TestModelDatasetGenerator:

@@ -105,7 +105,7 @@ def failure(ml: Path) -> str:
 
 
 def test_a_training_job(tmp_path: Path) -> None:
-    """In a process of its own, with the class named by a variable. The model has its validation output beside it."""
+    """Training runs in a separate process, with the class named by a variable, and stores its validation output."""
     code, ml = write_house_prices(tmp_path / "code"), ml_folder(tmp_path / "ml")
     done = run_front(code, ml, "train", ML2P_TRAINING_JOB="houses-1", ML2P_MODEL_CLS="house_prices.HousePrices")
     assert (done.returncode, done.stdout, done.stderr) == (0, "Starting training job houses-1.\nDone.\n", "")

@@ -58,14 +58,14 @@ def spectra(env: SageMakerEnv) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def expected(env: SageMakerEnv) -> np.ndarray:
-    """What the submission predicts for them: (rows, 49)."""
+    """Return the submission's predictions for these rows: (rows, 49)."""
     submission, preprocess = importlib.import_module("train"), importlib.import_module("preprocess").preprocess
     inputs, _ = preprocess(str(env.dataset_folder() / "public.csv.gz"))
     return np.asarray(submission.predict_fn(inputs, submission.model_fn(str(env.model_folder()))), dtype=float)
 
 
 def predict_by_hand(model: Path, data: Path, folder: Path) -> np.ndarray:
-    """What predict.py predicts for a data file: (rows, 49)."""
+    """Return the predictions of predict.py for a data file: (rows, 49)."""
     arguments = ("--model_dir", model, "--data_dir", data, "--output", folder / "out.csv")
     done = run(ROOT / "predict.py", *arguments, cwd=folder, **ONE_THREAD)
     assert done.returncode == 0, done.stderr
@@ -80,11 +80,11 @@ def test_the_model_is_the_one_that_train_py_makes(env: SageMakerEnv, tmp_path: P
     places = ("--data_dir", env.dataset_folder(), "--model_dir", tmp_path)
     done = run(ROOT / "train.py", *places, *arguments, cwd=tmp_path, **ONE_THREAD)
     assert done.returncode == 0, done.stderr
-    made = {path.name: path.read_bytes() for path in env.model_folder().iterdir()}
-    assert set(made) == {path.name for path in tmp_path.iterdir()} | {"expected_error.json"}
-    assert {"model.pkl", "held_out.csv"} < set(made)
+    contents = {path.name: path.read_bytes() for path in env.model_folder().iterdir()}
+    assert set(contents) == {path.name for path in tmp_path.iterdir()} | {"expected_error.json"}
+    assert {"model.pkl", "held_out.csv"} < set(contents)
     for path in tmp_path.iterdir():
-        assert made[path.name] == path.read_bytes(), path.name
+        assert contents[path.name] == path.read_bytes(), path.name
 
 
 def test_the_expected_error_is_that_of_held_out_predictions(env: SageMakerEnv) -> None:
@@ -140,7 +140,7 @@ def test_hyperparameters_are_those_of_fit() -> None:
 
 
 def test_one_spectrum(predictor: Any, spectra: list[dict[str, Any]], expected: np.ndarray, env: SageMakerEnv) -> None:
-    """With units and expected errors; the channels may be in any order, and nothing of the training data is lost."""
+    """The model has units and expected errors; channels may be in any order, and no training data are lost."""
     places = list(range(len(spectra[0]["wavenumbers"])))
     random.Random(1).shuffle(places)
     datum = {name: [values[place] for place in places] for name, values in spectra[3].items()} | {"sample": "core_3"}
@@ -286,7 +286,7 @@ def test_a_batch_of_different_channels(predictor: Any, spectra: list[dict[str, A
 
 
 def test_a_model_without_expected_errors(env: SageMakerEnv, spectra: list[dict[str, Any]], tmp_path: Path) -> None:
-    """As train.py makes it by itself."""
+    """The model is the one that train.py writes on its own."""
     shutil.copytree(env.model_folder(), tmp_path / "model")
     (tmp_path / "model/expected_error.json").unlink()
     predictor = support.core_assays().CoreAssays().predictor(SageMakerEnv(tmp_path, {}))
@@ -313,7 +313,7 @@ print(json.dumps([results, model_fn(sys.argv[1] + "/model").predict(inputs).toli
 
 
 def test_another_submission(core_data_file: bytes, tmp_path: Path) -> None:
-    """Its functions return other kinds of objects, and it has no module but train.py and preprocess.py."""
+    """A submission whose functions return other types, with no modules but train.py and preprocess.py."""
     support.write_code(tmp_path / "code", {"train.py": support.OTHER_TRAIN, "preprocess.py": support.OTHER_PREPROCESS})
     env = training_folder(tmp_path / "ml", core_data_file, encode({"scale": 0.5}))
     done = run_front(tmp_path / "code", tmp_path / "ml", "--model", "core_assays.CoreAssays", "train")

@@ -89,7 +89,7 @@ def test_downloads_need_a_session(tmp_path: Path) -> None:
 
 
 def test_a_dataset(env: LocalEnv, client: Client, root: str) -> None:
-    """With its folders, and not with those of a dataset whose name begins like it."""
+    """A dataset is deleted with its folders, but not with those of a dataset whose name has the same beginning."""
     for name, text in {"d/a.csv": "a", "d/sub/": "", "d/sub/b.csv": "b", "d-2/c.csv": "c"}.items():
         client.put(f"{root}/datasets/{name}", text)
     env.download_dataset("d")
@@ -99,7 +99,7 @@ def test_a_dataset(env: LocalEnv, client: Client, root: str) -> None:
 
 
 def test_a_model(env: LocalEnv, client: Client, root: str) -> None:
-    """With what the trainer wrote beside it; the archive stays."""
+    """The files that the trainer wrote beside the model are deleted too; the archive stays."""
     archive = archive_of(**{"house.json": "2", "validation.json": "0.5"})
     client.s3.put_object(Bucket=BUCKET, Key=f"{root}/models/houses-1/output/model.tar.gz", Body=archive)
     env.download_model("1")

@@ -113,10 +113,10 @@ def test_the_record_of_an_invocation(recording: Any, connected: Client, root: st
     [(key, record)] = recorded(connected, root).items()
     assert record == {"input": {"x": 1}, "result": prediction}
     name = r"ts-(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+\+00:00)--uuid-([0-9a-f-]{36})\.json"
-    found = re.fullmatch(rf"{root}/predictions/houses-1/{name}", key)
-    assert found, key
-    assert datetime.datetime.fromisoformat(found[1]).utcoffset() == datetime.timedelta(0)
-    assert uuid.UUID(found[2]).version == 4
+    match = re.fullmatch(rf"{root}/predictions/houses-1/{name}", key)
+    assert match, key
+    assert datetime.datetime.fromisoformat(match[1]).utcoffset() == datetime.timedelta(0)
+    assert uuid.UUID(match[2]).version == 4
 
 
 def test_the_records_of_a_batch(recording: Any, connected: Client, root: str) -> None:
@@ -135,7 +135,7 @@ def test_a_record_id_of_a_subclass(recording: Any, connected: Client, root: str)
 
 
 def test_a_subclass_writes_records_itself(recording: Any, connected: Client, root: str) -> None:
-    """With the predictor's client, which is made once; also in a server."""
+    """The predictor's client is created once, also in a server."""
 
     class Writing(Doubling):
         def record_invoke(self, datum: Any, prediction: dict[str, Any]) -> None:

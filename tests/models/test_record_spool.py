@@ -50,23 +50,23 @@ def test_a_bucket_that_is_created_later(
     spool_of: Callable[..., RecordSpool], client: Client, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Records wait for it; one line says why."""
-    bucket, said = f"late-{next(numbers)}-{os.getpid()}", ""
+    bucket, output = f"late-{next(numbers)}-{os.getpid()}", ""
     spool = spool_of()
     for number in range(10):
         spool.put(bucket, f"records/{number}", b"{}")
 
     def is_said() -> bool:
-        nonlocal said
-        said += capfd.readouterr().err
-        return "does not exist" in said
+        nonlocal output
+        output += capfd.readouterr().err
+        return "does not exist" in output
 
     wait_until(is_said)
     client.s3.create_bucket(Bucket=bucket)
     spool.close()
     assert names(client, "records", bucket) == [str(number) for number in range(10)]
     reason = f"the bucket {bucket} does not exist: create it, or correct ML2P_S3_URL"
-    said += capfd.readouterr().err  # once or, if an answer was on its way when another record was written, again
-    assert set(said.splitlines()) == {f"records: S3 does not take them, they are kept and tried again: {reason}"}
+    output += capfd.readouterr().err  # once or, if an answer was on its way when another record was written, again
+    assert set(output.splitlines()) == {f"records: S3 does not take them, they are kept and tried again: {reason}"}
 
 
 @pytest.mark.slow
@@ -91,13 +91,13 @@ def test_a_full_spool_drops_records_and_says_so(
 def test_a_spool_that_was_full_takes_records_again(spool_of: Callable[..., RecordSpool], client: Client) -> None:
     prefix = f"spool-{next(numbers)}"
     spool = spool_of(limit=1000, segment=300)
-    taken = 0
+    uploaded = 0
 
     def all_taken() -> bool:
-        nonlocal taken
+        nonlocal uploaded
         for _ in range(5):
-            spool.put(BUCKET, f"{prefix}/{taken}", b"x" * 60)
-            taken += 1
+            spool.put(BUCKET, f"{prefix}/{uploaded}", b"x" * 60)
+            uploaded += 1
         return len(names(client, prefix)) > 20
 
     wait_until(all_taken)
@@ -221,7 +221,7 @@ def test_a_disk_that_is_full(
 def test_a_record_of_which_a_part_is_written_harms_no_other(
     spool_of: Callable[..., RecordSpool], client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As on a disk that becomes full, and has room again later."""
+    """The disk becomes full and has space again later."""
     prefix, spool, write = f"spool-{next(numbers)}", spool_of(), os.write
     for number in range(3):
         with monkeypatch.context() as context:
@@ -251,7 +251,7 @@ def test_after_the_end(spool_of: Callable[..., RecordSpool], caplog: pytest.LogC
 
 
 def test_a_record_that_was_cut_off(client: Client, connected: Client, tmp_path: Path) -> None:
-    """As a server leaves it that is killed, or whose disk is full."""
+    """The folder is in the state that a killed server, or one with a full disk, leaves behind."""
     prefix = f"spool-{next(numbers)}"
     folder = tmp_path / "spool"
     folder.mkdir()

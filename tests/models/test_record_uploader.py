@@ -1,4 +1,4 @@
-"""Which records the uploader gives up, and which it keeps. Its pauses are steps of the test."""
+"""The records that the uploader drops and those that it keeps. The test controls its pauses."""
 
 import os
 from collections.abc import Callable

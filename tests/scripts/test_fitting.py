@@ -149,17 +149,17 @@ def test_an_estimator_that_cannot_take_gaps_is_told_what_to_use(data) -> None:
 
 def test_each_row_is_predicted_by_a_model_that_has_not_seen_its_hole(data) -> None:
     _, targets, holes = data
-    seen = []
+    calls = []
 
     def fit(inputs, targets, holes, shift=0.0):
-        seen.append(set(holes))
+        calls.append(set(holes))
         assert shift == 2.0
         return DummyRegressor().fit(inputs, targets + shift)
 
     held_out = hold_out(fit, *data, {"shift": 2.0}, folds=3, seconds=1.0)
-    assert sorted(map(len, seen)) == [4, 4, 4]
+    assert sorted(map(len, calls)) == [4, 4, 4]
     for hole in "abcdef":
-        [others] = [rest for rest in seen if hole not in rest]
+        [others] = [rest for rest in calls if hole not in rest]
         expected = targets[np.isin(holes, list(others))].mean() + 2.0
         np.testing.assert_allclose(held_out[holes == hole], np.tile(expected, (5, 1)))
 

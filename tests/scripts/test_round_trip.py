@@ -41,7 +41,7 @@ def lines(project: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 def served(model: object, body: str | bytes, content_type: str = "text/csv") -> np.ndarray:
-    """What a server answers to a request, read back: (rows, 49)."""
+    """Send a request to a server and return the parsed response: (rows, 49)."""
     text = train.output_fn(train.predict_fn(train.input_fn(body, content_type), model), "text/csv")
     return pd.read_csv(io.StringIO(text), header=None).to_numpy()
 
@@ -66,7 +66,7 @@ def test_single_rows(model: object, lines: list[str], expected: np.ndarray) -> N
 
 
 def test_a_line_without_an_end(model: object, lines: list[str], expected: np.ndarray) -> None:
-    """As curl --data sends it."""
+    """The request has the form that curl --data sends."""
     np.testing.assert_allclose(served(model, lines[1].strip()), expected[:1], rtol=TOLERANCE)
     assert train.input_fn(lines[0].strip(), "text/csv").shape == (0, len(lines[0].split(",")) - 1)
 
@@ -155,7 +155,7 @@ def test_a_bad_cell_without_header_is_found_by_its_column(model: object, lines: 
 
 
 class Request:
-    """What the inference toolkit asks of a server's context."""
+    """The part of a server's context that the inference toolkit uses."""
 
     def __init__(self, content_type: str, accept: str, model_dir: Path):
         self.system_properties = {"model_dir": str(model_dir)}

@@ -59,13 +59,13 @@ def fork(tmp_path: Path) -> Path:
 
 
 def trained(folder: Path, data: pd.DataFrame, *arguments: object) -> str:
-    """What `python train.py` prints; the model is in folder/model."""
+    """Run `python train.py`, which writes the model to folder/model, and return its output."""
     write_csv(folder / "data/public/public.csv.gz", data)
     return done_by(folder / "train.py", *arguments)
 
 
 def done_by(script: Path, *arguments: object) -> str:
-    """What a script prints that succeeds in its folder."""
+    """Run a script in its folder, which must succeed, and return its output."""
     done = run_here(script, *arguments, cwd=script.parent)
     assert done.returncode == 0, done.stderr
     return done.stdout

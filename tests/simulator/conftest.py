@@ -12,21 +12,21 @@ from recore.simulator.server import Simulator
 
 @pytest.fixture(scope="session")
 def client() -> Iterator[Client]:
-    """Of a simulator with jobs in a sandbox where the kernel allows it."""
+    """A client of a simulator whose jobs run in a sandbox if the kernel allows it."""
     with Simulator() as simulator:
         yield Client(simulator)
 
 
 @pytest.fixture(scope="session")
 def without_sandbox() -> Iterator[Client]:
-    """Of a simulator whose jobs and servers see this machine's files, so that tests can tell them when to go on."""
+    """A client of a simulator without a sandbox: tests can control jobs and servers by files."""
     with Simulator(isolation="off") as simulator:
         yield Client(simulator)
 
 
 @pytest.fixture(scope="module")
 def endpoints(client: Client) -> Iterator[Endpoints]:
-    """Of that simulator. Those that a module's tests leave are deleted after it: they hold instances and folders."""
+    """The endpoints of that simulator. Those that a module leaves are deleted: they hold instances and folders."""
     endpoints = Endpoints(client)
     yield endpoints
     endpoints.delete_all()
@@ -34,6 +34,6 @@ def endpoints(client: Client) -> Iterator[Endpoints]:
 
 @pytest.fixture(scope="session", params=ISOLATIONS)
 def either(request: pytest.FixtureRequest) -> Iterator[Client]:
-    """Of a simulator with a sandbox, and of one without."""
+    """A client of a simulator with a sandbox, then of one without."""
     with Simulator(isolation=request.param) as simulator:
         yield Client(simulator)

@@ -73,8 +73,8 @@ def _texts(pattern: str, low: int, high: int) -> st.SearchStrategy[str]:
         return low <= len(text) <= high and compiled.fullmatch(text, timeout=5) is not None
 
     def lengthen(pair: tuple[str, int]) -> str:
-        text, wanted = pair
-        longer = (text + "a" * (wanted - len(text)), text + "0" * (wanted - len(text)))
+        text, expected = pair
+        longer = (text + "a" * (expected - len(text)), text + "0" * (expected - len(text)))
         return next((other for other in longer if fits(other)), text)
 
     known = [text for text in KNOWN if fits(text)]

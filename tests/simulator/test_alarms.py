@@ -100,7 +100,7 @@ class Watched:
     ("statistic", "value"), [("Sum", 14.0), ("Average", 3.5), ("Minimum", 1.0), ("Maximum", 8.0), ("SampleCount", 4.0)]
 )
 def test_statistics(client: Client, statistic: str, value: float) -> None:
-    """Of single values, lists of values and sets of statistics."""
+    """Alarms evaluate single values, lists of values and statistic sets."""
     members = {"Statistic": statistic, "ComparisonOperator": "GreaterThanOrEqualToThreshold"}
     reached = Watched(client, **members, Threshold=value)
     reached.put(Value=8.0)
@@ -236,7 +236,7 @@ def test_invalid_alarms(client: Client, members: dict[str, Any], reason: str) ->
     ],
 )
 def test_alarms_that_are_not_evaluated(client: Client, members: dict[str, Any]) -> None:
-    """They keep the state that they have, or that a program sets."""
+    """Such alarms keep their state, or the one that a program sets."""
     watched = Watched(client, **members)
     watched.put(Value=9.0)
     assert watched.state() == "INSUFFICIENT_DATA"

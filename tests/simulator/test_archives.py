@@ -196,7 +196,7 @@ def test_whether_this_machine_has_a_file_cannot_be_seen(tmp_path: Path) -> None:
     assert (tmp_path / "below/bin/f").is_file()
 
 
-def test_a_negative_size_gives_no_room(tmp_path: Path) -> None:
+def test_a_negative_size_does_not_raise_the_limit(tmp_path: Path) -> None:
     head = bytearray(header("a"))
     head[124:136] = b"\xff" * 10 + b"\x80\x00"
     head[148:156] = b" " * 8

@@ -115,19 +115,19 @@ def test_tail_shows_lines_while_the_job_runs(client, command) -> None:
     ends = threading.Timer(60, process.kill)
     ends.start()
     try:
-        seen = []
+        statuses = []
         for line in process.stdout:
             if name in line and (result := re.search(r"line (\d+)$", line)):
-                seen.append(int(result[1]))
-                if len(seen) == 1:
+                statuses.append(int(result[1]))
+                if len(statuses) == 1:
                     status = client.describe("TrainingJob", name)["TrainingJobStatus"]
-            if len(seen) == 12:
+            if len(statuses) == 12:
                 break
     finally:
         ends.cancel()
         process.kill()
         process.communicate()
-    assert seen == list(range(12))
+    assert statuses == list(range(12))
     assert status == "InProgress"
 
 
@@ -156,8 +156,8 @@ def test_the_life_of_an_endpoint(client, aws, sagemaker, command, tmp_path: Path
     assert sagemaker("describe-endpoint", *named)["EndpointStatus"] == "Creating"
     assert sagemaker("wait", "endpoint-in-service", *named) == {}
     assert sagemaker("describe-endpoint", *named)["EndpointStatus"] == "InService"
-    told, answer = invoke("--target-variant", "only")
-    assert told["InvokedProductionVariant"] == "only"
+    metadata, answer = invoke("--target-variant", "only")
+    assert metadata["InvokedProductionVariant"] == "only"
     assert answer == ["cli-old", "1,2", "text/csv", "application/json"]
 
     sagemaker("update-endpoint", *named, "--endpoint-config-name", "cli-new")
@@ -252,10 +252,10 @@ def test_a_pipeline_and_the_registry(client, sagemaker, command, tmp_path: Path)
         sagemaker("create-model", "--model-name", name, *role, "--primary-container", container)
         described = sagemaker("describe-model", "--model-name", name)
         assert described["PrimaryContainer"]["ModelPackageName"] == package["ModelPackageArn"]
-    found = sagemaker(
+    results = sagemaker(
         "search", "--resource", "ModelPackage", "--search-expression", "Filters=[{Name=ModelPackageVersion,Value=2}]"
     )["Results"]
-    assert latest["ModelPackageArn"] in [item["ModelPackage"]["ModelPackageArn"] for item in found]
+    assert latest["ModelPackageArn"] in [item["ModelPackage"]["ModelPackageArn"] for item in results]
 
     sagemaker("delete-pipeline", *named, "--client-request-token", "x" * 32)
     for item in versions:

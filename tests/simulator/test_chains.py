@@ -71,7 +71,7 @@ def test_each_output_is_the_next_input_with_its_type(either: Client) -> None:
     ]
 
 
-def test_a_container_s_own_default_type_goes_on(client: Client) -> None:
+def test_a_container_s_default_type_is_passed_on(client: Client) -> None:
     variables = {"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv"}
     hooks = "def model_fn(folder): return None\ndef predict_fn(data, model): return data * 2\n"
     first = container(client, hooks, Variables=variables)
@@ -341,11 +341,11 @@ def test_the_container_that_needs_too_much_memory_is_named(client: Client, monke
     ids=lambda value: str(value)[:60] if isinstance(value, dict) else "",
 )
 def test_models_that_are_refused(client: Client, members: dict, expected: str) -> None:
-    def filled(given: dict) -> dict:
-        return {name: value for name, value in ({"Image": IMAGE} | given).items() if value is not None}
+    def filled(container: dict) -> dict:
+        return {name: value for name, value in ({"Image": IMAGE} | container).items() if value is not None}
 
     if "Containers" in members:
-        members = {"Containers": [filled(given) for given in members["Containers"]]}
+        members = {"Containers": [filled(container) for container in members["Containers"]]}
     elif "PrimaryContainer" in members:
         members = {"PrimaryContainer": filled(members["PrimaryContainer"])}
     else:
@@ -355,7 +355,7 @@ def test_models_that_are_refused(client: Client, members: dict, expected: str) -
     assert caught.value.response["Error"]["Code"] == "ValidationException"
 
 
-def test_a_vpc_makes_no_difference(client: Client) -> None:
+def test_a_vpc_has_no_effect(client: Client) -> None:
     model = create_model(client, telling("one"), VpcConfig={"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]})
     assert client.sagemaker.describe_model(ModelName=model)["VpcConfig"]["Subnets"] == ["subnet-1"]
 
@@ -393,7 +393,7 @@ def test_an_instance_that_fails_ends_one_that_still_loads(chain: Callable[..., C
     assert all(chain.ending for chain in chains)
 
 
-def test_serial_is_what_containers_do(client: Client) -> None:
+def test_mode_serial_is_accepted(client: Client) -> None:
     model = create_model(client, telling("one"), telling("two"), InferenceExecutionConfig={"Mode": "Serial"})
     described = client.sagemaker.describe_model(ModelName=model)
     assert described["InferenceExecutionConfig"] == {"Mode": "Serial"}

@@ -139,8 +139,8 @@ def test_every_invocation_is_there_once(endpoints: Endpoints, model: str) -> Non
         answered = list(pool.map(invoke, range(400)))
     endpoints.delete(name)
     lines = wait_for(endpoints, "all", 400)
-    found = [(each, line["eventMetadata"]["inferenceId"]) for each, there in lines.items() for line in there]
-    assert Counter(found) == Counter(answered)
+    captured_ids = [(each, line["eventMetadata"]["inferenceId"]) for each, there in lines.items() for line in there]
+    assert Counter(captured_ids) == Counter(answered)
     for there in lines.values():
         for line in there:
             number = line["eventMetadata"]["inferenceId"].removeprefix("id ")
@@ -155,12 +155,12 @@ def test_the_share_that_is_asked_for(endpoints: Endpoints, model: str) -> None:
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda _: endpoints.invoke(name, "1", ContentType="text/csv"), range(count)))
     time.sleep(2)
-    found = sum(map(len, captured(endpoints, "share").values()))
-    assert abs(found - 0.2 * count) < math.sqrt(count * math.log(2e6) / 2)  # wrong once in a million times
+    captured_count = sum(map(len, captured(endpoints, "share").values()))
+    assert abs(captured_count - 0.2 * count) < math.sqrt(count * math.log(2e6) / 2)  # wrong once in a million times
 
 
 @pytest.mark.parametrize("mode", ["Input", "Output", "InputAndOutput"])
-def test_only_what_is_asked_for(endpoints: Endpoints, model: str, mode: str) -> None:
+def test_only_the_requested_data_are_captured(endpoints: Endpoints, model: str, mode: str) -> None:
     capture = capturing(f"mode-{mode}", CaptureOptions=[{"CaptureMode": mode}])
     name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=capture))
     endpoints.invoke(name, "1", ContentType="text/csv")
@@ -191,7 +191,7 @@ def test_an_update_changes_what_is_captured(endpoints: Endpoints, model: str) ->
     assert line["captureData"]["endpointInput"]["data"] == "1"
 
 
-def test_a_bucket_that_does_not_exist_disturbs_nobody(endpoints: Endpoints, model: str) -> None:
+def test_a_missing_bucket_does_not_affect_invocations(endpoints: Endpoints, model: str) -> None:
     capture = capturing("x", DestinationS3Uri="s3://there-is-no-such-bucket/x")
     name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=capture))
     for _ in range(3):
@@ -201,7 +201,7 @@ def test_a_bucket_that_does_not_exist_disturbs_nobody(endpoints: Endpoints, mode
 
 
 @pytest.mark.slow
-def test_what_was_answered_before_the_end_is_captured(tmp_path: Path) -> None:
+def test_answers_before_the_end_are_captured(tmp_path: Path) -> None:
     """A simulator that is told to end while it is invoked."""
     answered: list[str] = []
     with running("--state", tmp_path) as simulator:
@@ -229,12 +229,12 @@ def test_what_was_answered_before_the_end_is_captured(tmp_path: Path) -> None:
             client.result()
     with running("--state", tmp_path) as simulator:
         (lines,) = captured(Endpoints(Client(simulator)), "end").values()
-    found = Counter(line["eventMetadata"]["inferenceId"] for line in lines)
-    assert found >= Counter(answered)  # an answer may have been lost on its way
-    assert set(found.values()) == {1}
+    captured_ids = Counter(line["eventMetadata"]["inferenceId"] for line in lines)
+    assert captured_ids >= Counter(answered)  # an answer may have been lost on its way
+    assert set(captured_ids.values()) == {1}
 
 
-def test_an_invocation_waits_no_longer_than_until_there_is_room(
+def test_an_invocation_waits_only_until_there_is_room(
     endpoints: Endpoints, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(data_capture, "LARGEST", 1)
@@ -246,7 +246,7 @@ def test_an_invocation_waits_no_longer_than_until_there_is_room(
     assert len(wait_for(endpoints, "room", 3)[f"{name}/one"]) == 3
 
 
-def test_what_is_not_simulated_is_refused_by_name(endpoints: Endpoints, model: str) -> None:
+def test_members_that_are_not_simulated_are_refused_by_name(endpoints: Endpoints, model: str) -> None:
     with pytest.raises(ClientError, match="DataCaptureConfig: KmsKeyId is not simulated"):
         endpoints.config(variant(model), DataCaptureConfig=capturing("kms", KmsKeyId="alias/mine"))
 

@@ -98,7 +98,7 @@ def test_filters_of_documents(path: str, expected: Any) -> None:
 @pytest.mark.parametrize(
     "path", ["$.x", "$['id','x']", "$.marks[2]", "$.marks[-3]", "$.id[0]", "$.id.*", "$.marks[2:]"]
 )
-def test_what_a_document_does_not_have_fails_the_job(path: str) -> None:
+def test_a_path_that_a_document_lacks_fails_the_job(path: str) -> None:
     with pytest.raises(NothingThere):
         JsonPath(path).select(PERSON)
     with pytest.raises(JobFailed, match="ClientError: DataProcessing: OutputFilter"):
@@ -147,7 +147,7 @@ def test_numbers_and_ranges_select_as_python_s_do(values: list[int], data: st.Da
 
 @examples(30)
 @given(documents, st.data())
-def test_a_way_into_a_document_leads_to_its_value(document: Any, data: st.DataObject) -> None:
+def test_a_path_into_a_document_selects_its_value(document: Any, data: st.DataObject) -> None:
     path, value = "$", document
     while isinstance(value, dict | list) and value and data.draw(st.booleans()):
         key = data.draw(st.sampled_from(sorted(value)) if isinstance(value, dict) else st.integers(0, len(value) - 1))
@@ -173,9 +173,9 @@ def test_joined_documents_have_the_results_under_a_key(records: list[Any], data:
     for record, result, line in zip(records, results, lines, strict=True):
         joined = json.loads(line)
         assert joined["SageMakerOutput"] == result
-        own = {key: value for key, value in joined.items() if key != "SageMakerOutput"}
+        original = {key: value for key, value in joined.items() if key != "SageMakerOutput"}
         expected = record if isinstance(record, dict) else {"SageMakerInput": record}
-        assert own == {key: value for key, value in expected.items() if key != "SageMakerOutput"}
+        assert original == {key: value for key, value in expected.items() if key != "SageMakerOutput"}
 
 
 def test_a_whole_json_object_is_one_record() -> None:
@@ -191,14 +191,14 @@ def test_a_whole_json_object_is_one_record() -> None:
     }
 
 
-def test_without_data_processing_bytes_stay_what_they_are() -> None:
+def test_without_data_processing_bytes_are_unchanged() -> None:
     for members in ({}, {"InputFilter": "$", "OutputFilter": "$", "JoinSource": "None"}):
         plain = processing("image/png", "None", "None", **members)
         assert plain.request_body(b"\xff\0", LARGEST) == b"\xff\0"
         assert plain.result(b"x", b"\xfe", LARGEST) == b"\xfe"
 
 
-def test_columns_that_are_not_utf_8_stay_what_they_are() -> None:
+def test_columns_that_are_not_utf_8_are_unchanged() -> None:
     assert processing(InputFilter="$[0]").request_body(b"\xe9,2\n", LARGEST) == b"\xe9\n"
     long = b"x" * 1_000_000
     assert processing(InputFilter="$[0]").request_body(long + b",2\n", LARGEST) == long + b"\n"

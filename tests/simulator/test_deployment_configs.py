@@ -104,7 +104,7 @@ def test_what_is_refused(endpoints: Endpoints, serving: str) -> None:
 
 
 def test_a_retained_config_is_checked_again(endpoints: Endpoints, serving: str) -> None:
-    """Its alarm no longer exists, or its canary is too large for the new configuration."""
+    """An update is refused if its alarm no longer exists or its canary is too large for the new configuration."""
     cloudwatch = endpoints.client.simulator.client("cloudwatch")
     cloudwatch.put_metric_alarm(AlarmName="passing", **ALARM, Statistic="Sum")
     deployment = config("CANARY", CanarySize=size(1, "INSTANCE_COUNT")) | alarms("passing")

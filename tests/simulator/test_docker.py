@@ -36,7 +36,7 @@ def processed(client: Client, script: str, **members: object) -> tuple[dict, str
     return job, output(client, "ProcessingJob", job["ProcessingJobName"])
 
 
-def test_what_a_job_sees(client: Client) -> None:
+def test_the_environment_that_a_job_sees(client: Client) -> None:
     script = """
 import json, os, socket
 def tried(what):
@@ -56,21 +56,21 @@ print(json.dumps({
 """
     job, printed = processed(client, script, Environment={"OWN": "x"})
     assert job["ProcessingJobStatus"] == "Completed", job
-    seen = json.loads(printed)
-    assert seen["user"] == (psutil.Process().uids().real or NOBODY)
-    assert seen["host"] == "algo-1"
-    assert seen["self"] == "127.0.0.1"
-    assert seen["network"] == ["lo"]
-    assert len(seen["processes"]) <= 2
-    assert seen["root"] == "OSError"
-    assert seen["tmp"] == seen["mine"] == "None"
-    assert set(seen["capabilities"]) == {"0000000000000000"}
-    assert not seen["engine"]
-    assert {"OWN", "PROCESSING_JOB_NAME", "SM_MODEL_DIR", "PATH"} <= set(seen["variables"])
-    assert not [name for name in seen["variables"] if name.startswith("AWS_") and "REGION" not in name]
+    environment = json.loads(printed)
+    assert environment["user"] == (psutil.Process().uids().real or NOBODY)
+    assert environment["host"] == "algo-1"
+    assert environment["self"] == "127.0.0.1"
+    assert environment["network"] == ["lo"]
+    assert len(environment["processes"]) <= 2
+    assert environment["root"] == "OSError"
+    assert environment["tmp"] == environment["mine"] == "None"
+    assert set(environment["capabilities"]) == {"0000000000000000"}
+    assert not environment["engine"]
+    assert {"OWN", "PROCESSING_JOB_NAME", "SM_MODEL_DIR", "PATH"} <= set(environment["variables"])
+    assert not [name for name in environment["variables"] if name.startswith("AWS_") and "REGION" not in name]
 
 
-def test_what_it_leaves_is_uploaded(client: Client) -> None:
+def test_files_that_a_job_leaves_are_uploaded(client: Client) -> None:
     output_ = {"S3Uri": f"s3://{BUCKET}/left", "LocalPath": "/opt/ml/processing/output", "S3UploadMode": "EndOfJob"}
     members = {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "o", "S3Output": output_}]}}
     job, _ = processed(client, "open('/opt/ml/processing/output/x', 'w').write('left')", **members)
@@ -202,10 +202,10 @@ def test_containers_of_a_dead_simulator_are_removed(client: Client) -> None:
         created = engine().containers.run(IMAGE, ["sleep", "600"], detach=True, labels={LABEL: printed})
         return created.name
 
-    gone, mine = container("999999-1"), container(owner(psutil.Process()))
+    orphan, mine = container("999999-1"), container(owner(psutil.Process()))
     sweep(engine())
     try:
-        assert gone not in containers()
+        assert orphan not in containers()
         assert mine in containers()
     finally:
         engine().containers.get(mine).remove(force=True)

@@ -70,9 +70,9 @@ def test_a_name_is_taken_once(endpoints: Endpoints, model: str) -> None:
 def test_variants_that_are_refused(
     endpoints: Endpoints, model: str, variants: list[dict[str, Any]], reason: str
 ) -> None:
-    given = [variant(model) | members for members in variants]
-    given = [{name: value for name, value in members.items() if value is not None} for members in given]
-    message = refusal(endpoints.config, *given)
+    variants_sent = [variant(model) | members for members in variants]
+    variants_sent = [{name: value for name, value in members.items() if value is not None} for members in variants_sent]
+    message = refusal(endpoints.config, *variants_sent)
     assert message.startswith("ValidationException: ")
     assert reason in message
 
@@ -109,7 +109,7 @@ def test_shadow_variants_are_refused(endpoints: Endpoints, model: str) -> None:
     assert "ShadowProductionVariants is not simulated" in message
 
 
-def test_what_is_switched_off_is_accepted(endpoints: Endpoints, model: str) -> None:
+def test_settings_that_are_switched_off_are_accepted(endpoints: Endpoints, model: str) -> None:
     name = endpoints.config(
         variant(model, EnableSSMAccess=False),
         DataCaptureConfig=CAPTURE | {"EnableCapture": False},

@@ -34,16 +34,16 @@ RUNTIME_ERRORS = {"ValidationError": 400, "ModelError": 424}
 @pytest.fixture(scope="module")
 def endpoints() -> Iterator[Endpoints]:
     with Simulator(isolation="off") as simulator:
-        made = Endpoints(Client(simulator))
+        endpoints = Endpoints(Client(simulator))
         variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
-        variables["SAGEMAKER_SUBMIT_DIRECTORY"] = made.client.source(inference=NAMED.format(name="m"))
+        variables["SAGEMAKER_SUBMIT_DIRECTORY"] = endpoints.client.source(inference=NAMED.format(name="m"))
         container = {"Image": IMAGE, "Environment": variables}
         for name in NAMES:
-            made.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
-            made.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant(name, "a")])
-        made.sagemaker.create_endpoint(EndpointName="a", EndpointConfigName="a")
-        made.settle("a")
-        yield made
+            endpoints.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
+            endpoints.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant(name, "a")])
+        endpoints.sagemaker.create_endpoint(EndpointName="a", EndpointConfigName="a")
+        endpoints.settle("a")
+        yield endpoints
 
 
 def named(document: Any) -> st.SearchStrategy[Any]:
@@ -65,8 +65,8 @@ def named(document: Any) -> st.SearchStrategy[Any]:
 
 def requests(shape: Any) -> st.SearchStrategy[Any]:
     """Valid requests, and such with one change."""
-    made = valid(shape).flatmap(named)
-    return made | made.flatmap(spoiled)
+    values = valid(shape).flatmap(named)
+    return values | values.flatmap(spoiled)
 
 
 @examples(75)

@@ -1,4 +1,4 @@
-"""With a state folder endpoints serve again after a restart, also of a simulator that was killed."""
+"""With a state folder, endpoints serve again after a restart, even if the simulator was killed."""
 
 import json
 import resource
@@ -134,7 +134,7 @@ def test_an_update_that_a_kill_interrupts_goes_on_without_the_old_fleet(tmp_path
 
 @pytest.mark.slow
 def test_a_shift_that_a_kill_interrupts_begins_again(tmp_path: Path) -> None:
-    """With its alarm, which CloudWatch here would forget: the first one is finished, the second one rolled back."""
+    """Interrupted updates keep their alarm, which moto does not store: one is finished, the other rolled back."""
     alarm = {"Namespace": "mine", "MetricName": "m", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1}
     alarm |= {"Threshold": 5.0, "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching"}
     percent = {"Type": "CAPACITY_PERCENT", "Value": 50}
@@ -166,7 +166,7 @@ def test_a_shift_that_a_kill_interrupts_begins_again(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_rescale_that_a_kill_interrupts_is_finished(tmp_path: Path) -> None:
-    """As a rescale, without the waits of a deployment. The reason why an earlier update failed is not kept."""
+    """The update is repeated without a deployment's waits. The failure reason of an earlier update is not kept."""
     routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
     policy = {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": 600}
     with endpoints_of(tmp_path) as (simulator, endpoints):

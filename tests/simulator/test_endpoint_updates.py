@@ -22,14 +22,14 @@ from recore.simulator.orchestration.endpoints.deployment_config import BlueGreen
 
 def servers_of(marker: str) -> list[psutil.Process]:
     """The processes of a model's servers, by a variable in their environment; the first is the server's own."""
-    found = []
+    answers = []
     for process in psutil.process_iter():
         try:
             if process.environ().get("MARKER") == marker:
-                found.append(process)
+                answers.append(process)
         except psutil.Error:
             continue
-    return sorted(found, key=lambda process: process.create_time())
+    return sorted(answers, key=lambda process: process.create_time())
 
 
 @pytest.mark.slow
@@ -80,9 +80,9 @@ def test_a_fleet_that_is_not_healthy_gets_no_traffic(endpoints: Endpoints) -> No
     with Crowd(endpoints, name).invoking() as crowd:
         crowd.wait_for(50)
         endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=bad)
-        seen = set()
+        answers = set()
         while (described := endpoints.describe(name))["EndpointStatus"] != "InService":
-            seen.add(described["EndpointStatus"])
+            answers.add(described["EndpointStatus"])
         crowd.wait_for(50)
         assert set(crowd.answers) == {("one", "good")}
         again = endpoints.config(variant(endpoints.named("good again")))
@@ -90,7 +90,7 @@ def test_a_fleet_that_is_not_healthy_gets_no_traffic(endpoints: Endpoints) -> No
         assert "FailureReason" not in endpoints.settle(name)
         crowd.wait_for(50)
     assert set(crowd.answers) == {("one", "good"), ("one", "good again")}
-    assert seen == {"Updating", "RollingBack"}
+    assert answers == {"Updating", "RollingBack"}
     assert described["EndpointConfigName"] == good
     assert "variant two did not pass the ping health check" in described["FailureReason"]
     assert "LookupError: bad model" in described["FailureReason"]

@@ -81,8 +81,8 @@ def test_lists(endpoints: Endpoints, config: str, endpoint_in_service: str) -> N
     between = first + (second - first) / 2
 
     def listed(**request: Any) -> list[str]:
-        found = sagemaker.list_endpoints(MaxResults=100, **request)["Endpoints"]
-        return [item["EndpointName"] for item in found if item["EndpointName"] in (endpoint_in_service, failing)]
+        listed = sagemaker.list_endpoints(MaxResults=100, **request)["Endpoints"]
+        return [item["EndpointName"] for item in listed if item["EndpointName"] in (endpoint_in_service, failing)]
 
     both = [failing, endpoint_in_service]
     assert listed() == both
@@ -100,7 +100,7 @@ def test_lists(endpoints: Endpoints, config: str, endpoint_in_service: str) -> N
     endpoints.delete(failing)
 
 
-def test_what_a_failed_endpoint_says_and_allows(endpoints: Endpoints, config: str) -> None:
+def test_a_failed_endpoint_gives_its_reason(endpoints: Endpoints, config: str) -> None:
     script = NAMED.format(name="m") + "\ndef model_fn(model_dir):\n    raise LookupError('no weights here')\n"
     name = endpoints.create(endpoints.config(variant(endpoints.model(script))), wait=False)
     described = endpoints.settle(name)
@@ -119,7 +119,7 @@ def test_what_a_failed_endpoint_says_and_allows(endpoints: Endpoints, config: st
 
 
 @pytest.mark.parametrize("broken", [True, False], ids=["broken", "missing"])
-def test_a_model_whose_archive_is_of_no_use(endpoints: Endpoints, broken: bool) -> None:
+def test_a_model_whose_archive_is_unusable(endpoints: Endpoints, broken: bool) -> None:
     url = endpoints.client.put("models/broken/model.tar.gz", b"no archive")
     url = url if broken else url.replace("broken", "missing")
     model = endpoints.model(NAMED.format(name="m"), ModelDataUrl=url)
@@ -191,7 +191,7 @@ def test_a_deleted_model_is_found_out_before_anything_starts(endpoints: Endpoint
         assert model in message
 
 
-def test_images_that_nothing_stands_in_for(endpoints: Endpoints) -> None:
+def test_images_that_are_not_simulated(endpoints: Endpoints) -> None:
     model = endpoints.model(NAMED.format(name="m"), Image="123456789012.dkr.ecr.us-east-1.amazonaws.com/tensorflow:1.7")
     message = refusal(endpoints.create, endpoints.config(variant(model)))
     assert "Only images of the scikit-learn, XGBoost and PyTorch families" in message
@@ -248,21 +248,21 @@ def test_names_that_differ_in_case(endpoints: Endpoints, config: str, endpoint_i
 def test_an_endpoint_whose_servers_get_no_folder(endpoints: Endpoints) -> None:
     """It fails, and can be deleted."""
     with Simulator(isolation="off") as simulator:
-        own = Endpoints(Client(simulator))
-        config = own.config(variant(own.named("m")))
+        client_endpoints = Endpoints(Client(simulator))
+        config = client_endpoints.config(variant(client_endpoints.named("m")))
         aside = simulator.folder.rename(simulator.folder.with_name(f"{simulator.folder.name}-aside"))
         try:
-            name = own.create(config, wait=False)
-            described = own.settle(name, 10)
+            name = client_endpoints.create(config, wait=False)
+            described = client_endpoints.settle(name, 10)
         finally:
             aside.rename(simulator.folder)
         assert described["EndpointStatus"] == "Failed"
         assert "FileNotFoundError" in described["FailureReason"]
-        own.delete(name)
+        client_endpoints.delete(name)
 
 
 def test_endpoints_leave_the_processors_to_jobs(endpoints: Endpoints) -> None:
-    """As many jobs run as there are processors, however many servers wait for invocations."""
+    """Servers that wait for invocations do not reduce the number of jobs that run at a time."""
     count = (os.cpu_count() or 1) + 1
     name = endpoints.create(endpoints.config(variant(endpoints.named("m"), count=min(count, 10))))
     assert endpoints.client.process("print('done')")["ProcessingJobStatus"] == "Completed"

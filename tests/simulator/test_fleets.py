@@ -21,7 +21,7 @@ from recore.simulator.state.records import Store
 
 @pytest.fixture
 def fleet(client: Client, tmp_path: Path) -> Fleet:
-    """Of a simulator that has ended its jobs."""
+    """The endpoints of a simulator whose jobs have ended."""
     queue = JobQueue(tmp_path)
     queue.close()
     platform = Platform(Store(), queue, client.simulator.client, Unsandboxed(), tmp_path, tmp_path)
@@ -101,7 +101,7 @@ def transform_fn(model, data, content_type, accept):
 def test_a_broken_connection_leaves_a_loaded_server_in_service(
     endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its /ping waits behind the requests, for longer than a server has to start."""
+    """The server's /ping waits behind the requests for longer than the start-up limit."""
     monkeypatch.setattr(endpoint_instance, "STARTUP_SECONDS", 4)
     name = endpoints.create(endpoints.config(variant(endpoints.model(BREAKING))))
     bodies = ["0.5", "break", *["1"] * 8]
@@ -110,6 +110,6 @@ def test_a_broken_connection_leaves_a_loaded_server_in_service(
         for body in bodies:
             replies.append(pool.submit(endpoints.invoke, name, body, ContentType="text/csv"))
             time.sleep(0.04)
-        said = [reply.exception() or reply.result()["Body"].read().decode() for reply in replies]
-    assert [*said[:1], *said[2:]] == [*bodies[:1], *bodies[2:]]
+        answers = [reply.exception() or reply.result()["Body"].read().decode() for reply in replies]
+    assert [*answers[:1], *answers[2:]] == [*bodies[:1], *bodies[2:]]
     assert not [line for line in delete(endpoints, name) if "started again" in line]

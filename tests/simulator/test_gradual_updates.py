@@ -210,7 +210,7 @@ def test_an_alarm_on_a_metric_of_the_endpoint(endpoints: Endpoints, serving: str
 
 
 def test_an_alarm_after_the_shift(endpoints: Endpoints, serving: str, old: str, new: str) -> None:
-    """In the termination wait the old fleet is still there."""
+    """During the termination wait the old fleet still exists."""
     alarm = put_alarm(endpoints)
     update(endpoints, serving, new, all_at_once(alarms=(alarm,), TerminationWaitInSeconds=HOUR))
     wait_for_step(endpoints, serving, 100)

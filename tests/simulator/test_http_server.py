@@ -113,7 +113,7 @@ def test_a_request_that_ends_too_early(client: Client, sent: bytes) -> None:
     ],
     ids=lambda value: str(value)[:60],
 )
-def test_what_is_not_http_or_too_large(client: Client, sent: bytes, status: int, code: str) -> None:
+def test_requests_that_are_not_http_or_are_too_large(client: Client, sent: bytes, status: int, code: str) -> None:
     answered, headers, body = exchange(client.simulator.port, sent)
     assert (answered, json.loads(body)["__type"], headers["Connection"]) == (status, code, "close")
     assert headers["Content-Type"] == "application/x-amz-json-1.1"
@@ -195,7 +195,7 @@ def test_uploads_of_files_and_streams(client: Client) -> None:
     assert client.s3.get_object(Bucket=BUCKET, Key="stream")["Body"].read() == b"z" * 3_000_000
 
 
-def test_clients_that_send_slowly_or_nothing_keep_no_worker() -> None:
+def test_slow_and_silent_clients_do_not_occupy_a_worker() -> None:
     with served(echo) as port, contextlib.ExitStack() as open_ones:
         connections = [open_ones.enter_context(connect(port)) for _ in range(300)]
         for number, connection in enumerate(connections):
@@ -207,7 +207,7 @@ def test_clients_that_send_slowly_or_nothing_keep_no_worker() -> None:
         assert {read_answer(connection)[2] for connection in connections[2::3]} == {b"xyz"}
 
 
-def test_clients_that_do_not_read_keep_no_worker() -> None:
+def test_clients_that_do_not_read_do_not_occupy_a_worker() -> None:
     parts = {"/large": [bytes(32 << 20)] * 2, "/": [b"small"]}
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -255,7 +255,7 @@ def test_requests_in_progress_end_when_the_server_does() -> None:
         connect(port)
 
 
-def test_nothing_is_left_by_servers_that_ended() -> None:
+def test_servers_that_ended_leave_nothing_behind() -> None:
     """Meanwhile, connections and threads of others in this process may end, but each server would leave its own."""
     with served(echo):
         pass
@@ -267,7 +267,7 @@ def test_nothing_is_left_by_servers_that_ended() -> None:
     assert threading.active_count() < threads + servers // 2
 
 
-def test_large_bodies_are_on_disk_and_leave_nothing(tmp_path: Path) -> None:
+def test_large_bodies_are_on_disk_and_are_removed(tmp_path: Path) -> None:
     """Also of a simulator that is killed in the middle of an upload."""
 
     def kill_while_uploading() -> None:

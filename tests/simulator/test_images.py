@@ -42,8 +42,8 @@ XGBOOST = f"{REGISTRY}/sagemaker-xgboost:3.0-5"
     ],
 )
 def test_the_family_of_an_image(image: str, family: str | None) -> None:
-    found = find_family(image)
-    assert (found.name if found else None) == family
+    found_family = find_family(image)
+    assert (found_family.name if found_family else None) == family
 
 
 @pytest.mark.parametrize("repository", ["sagemaker-scikit-learn", "localhost:5000/sagemaker-scikit-learn"])
@@ -193,8 +193,8 @@ def test_another_image_of_this_name_has_no_metrics_of_its_own() -> None:
 
 def test_metrics_of_xgboost_are_found_in_its_lines() -> None:
     line = "[12]#011train-rmse:3.5#011train-error@0.7:0.1#011validation-rmse:4.25#011validation-mae:nan"
-    found = {name: match[1] for name, pattern in xgboost.FAMILY.metrics.items() if (match := re.search(pattern, line))}
-    assert found == {"train:rmse": "3.5", "validation:rmse": "4.25", "validation:mae": "nan"}
+    values = {name: match[1] for name, pattern in xgboost.FAMILY.metrics.items() if (match := re.search(pattern, line))}
+    assert values == {"train:rmse": "3.5", "validation:rmse": "4.25", "validation:mae": "nan"}
     assert re.search(xgboost.FAMILY.metrics["train:rmse"], line.replace("#011", "\t"))[1] == "3.5"
 
 

@@ -90,12 +90,12 @@ def test_any_body_goes_there_and_back(endpoints: Endpoints, obedient: str, body:
 
 def test_the_headers_of_a_request(endpoints: Endpoints) -> None:
     name = endpoints.create(endpoints.config(variant(endpoints.named("m"))))
-    for sent, seen in (
+    for sent, received in (
         ({"ContentType": "text/csv", "Accept": "text/x"}, ["m", "a,b", "text/csv", "text/x"]),
         ({"ContentType": "text/csv"}, ["m", "a,b", "text/csv", "application/json"]),
         ({"Accept": "*/*"}, ["m", "a,b", "application/json", "application/json"]),
     ):
-        assert json.loads(endpoints.invoke(name, "a,b", InferenceId="mine", **sent)["Body"].read()) == seen
+        assert json.loads(endpoints.invoke(name, "a,b", InferenceId="mine", **sent)["Body"].read()) == received
     endpoints.delete(name)
 
 
@@ -184,13 +184,13 @@ def test_an_error_of_the_model(endpoints: Endpoints, obedient: str, status: int)
 
 
 @pytest.mark.parametrize(
-    ("body", "kind", "said"),
+    ("body", "kind", "message"),
     [("raise", "text/csv", "LookupError: told to raise"), ("x", "text/unknown", "ValueError: no text/unknown here")],
 )
-def test_an_exception_in_a_hook(endpoints: Endpoints, obedient: str, body: str, kind: str, said: str) -> None:
+def test_an_exception_in_a_hook(endpoints: Endpoints, obedient: str, body: str, kind: str, message: str) -> None:
     response = refusal(endpoints.invoke, obedient, body, ContentType=kind)
     assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 500)
-    assert said in response["OriginalMessage"]
+    assert message in response["OriginalMessage"]
     assert "Traceback" in response["OriginalMessage"]
 
 
@@ -265,7 +265,7 @@ def test_responses_that_come_in_parts(endpoints: Endpoints, obedient: str) -> No
 
 
 def test_a_client_that_hangs_up(endpoints: Endpoints, obedient: str) -> None:
-    """In the middle of its request, while the model works, and without reading the response."""
+    """Clients disconnect in the middle of a request, while the model works, and without reading the response."""
     head = f"POST /endpoints/{obedient}/invocations HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n"
     for length, sent in ((100, b"x"), (7, b"sleep 1"), (7, b"status 400"[:7])):
         for reset in (False, True):

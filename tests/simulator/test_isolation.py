@@ -1,4 +1,4 @@
-"""What a job can see and change: with a sandbox by the kernel; without one, only paths are translated."""
+"""What a job can see and change. A sandbox is enforced by the kernel; without one, only paths are translated."""
 
 import io
 import json
@@ -23,7 +23,7 @@ IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9
 
 
 def run_script(client, script, **members):
-    """What a processing job prints as JSON."""
+    """Run a processing job and return the JSON that it prints."""
     job = client.process(f"import json, os\n{script}\nprint(json.dumps(result))", **members)
     assert job["ProcessingJobStatus"] == "Completed", job
     return json.loads(output(client, "ProcessingJob", job["ProcessingJobName"]).splitlines()[-1])
@@ -158,15 +158,15 @@ result = {'found': found, 'mounts': [(fields[3], fields[4]) for fields in mounts
 
 
 @needs_sandbox
-def test_what_a_sandbox_shows_of_this_machine_s_paths(client):
-    """In mountinfo the folder of the job, which cannot be hidden, and nowhere else; the paths of what it may read."""
+def test_paths_of_this_machine_that_a_sandbox_shows(client):
+    """Only mountinfo shows the job's folder, which cannot be hidden, and the paths that the job may read."""
     folder = str(client.simulator.folder)
     result = run_script(client, LOOK.replace("WORDS", repr([folder, str(Path.cwd() / "tests"), "PYTEST_VERSION"])))
     assert set(result["found"]) == {folder}
     assert {Path(path).name for path in result["found"][folder]} == {"mountinfo"}
-    own = {source: target for source, target in result["mounts"] if source.startswith(folder)}
-    assert sorted(own.values()) == ["/", "/opt/ml"]
-    assert len({source.removeprefix(f"{folder}/").split("/")[0] for source in own}) == 1
+    job_mounts = {source: target for source, target in result["mounts"] if source.startswith(folder)}
+    assert sorted(job_mounts.values()) == ["/", "/opt/ml"]
+    assert len({source.removeprefix(f"{folder}/").split("/")[0] for source in job_mounts}) == 1
     programs = (sys.prefix, sys.base_prefix, sysconfig.get_paths()["stdlib"], str(CONTAINER))
     read_only = ("/usr", "/bin", "/sbin", "/lib", "/etc", "/proc", "/dev", "/libx32", *programs)
     assert [target for source, target in result["mounts"] if not target.startswith(read_only)] == ["/", "/opt/ml"]

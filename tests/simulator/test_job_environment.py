@@ -54,7 +54,7 @@ with open({path!r}, "w") as file:
 
 
 def run(launch: Launch, folder: Path) -> str:
-    """What a command prints under its supervisor."""
+    """Run a command under its supervisor and return what it prints."""
     process = SupervisedProcess(launch, folder)
     printed = process.output.read().decode()
     process.wait()
@@ -62,7 +62,7 @@ def run(launch: Launch, folder: Path) -> str:
 
 
 def launch_of(folder: Path, variables: dict[str, str]) -> Launch:
-    """How bubblewrap is started for a job with these variables."""
+    """Return the command line with which bubblewrap is started for a job with these variables."""
     (folder / "ml").mkdir()
     bubblewrap = Bubblewrap("/usr/bin/bwrap")
     return bubblewrap.launch(Sandbox(folder, bubblewrap, IMAGE), ["env"], variables, "/")
@@ -84,8 +84,8 @@ def test_bubblewrap_starts_with_an_empty_environment(tmp_path: Path) -> None:
         assert words[words.index(name) - 1 : words.index(name) + 2] == ["--setenv", name, value]
 
 
-def test_a_zero_byte_in_a_variable_is_no_end_of_an_argument(tmp_path: Path) -> None:
-    """What follows it would be another argument of bubblewrap."""
+def test_a_zero_byte_in_a_variable_does_not_end_the_argument(tmp_path: Path) -> None:
+    """The text after a NUL would become another argument of bubblewrap."""
     launch = launch_of(tmp_path, {"NAME": "value\0--bind\0/\0/host"})
     assert "could not be started: embedded null byte" in run(launch, tmp_path)
 
@@ -178,8 +178,8 @@ def test_a_chain_of_endpoints_reaches_nothing_outside(tmp_path: Path) -> None:
         assert str(left).endswith(f"{place}/model/bin")
         variables = {"PATH": f"{left}:{this_python().search_path}", "LD_PRELOAD": f"{left}/none.so"}
         second = endpoints.create(endpoints.config(variant(endpoints.model(ECHO, variables))))
-        found = json.loads(endpoints.invoke(second)["Body"].read())
-        assert found["PATH"].startswith(variables["PATH"])
+        environment = json.loads(endpoints.invoke(second)["Body"].read())
+        assert environment["PATH"].startswith(variables["PATH"])
         assert endpoints.describe(second)["EndpointStatus"] == "InService"
         endpoints.delete(first, second)
     assert not record.exists()

@@ -1,4 +1,4 @@
-"""What jobs can reach: this simulator alone, if it was started so and they do not exclude it; otherwise nothing."""
+"""Jobs can reach this simulator alone, if it was started with a network and they do not opt out; otherwise nothing."""
 
 import json
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ def opened(place: str, jobs_call: bool) -> Simulator:
 
 @pytest.fixture(params=PLACES)
 def client(request: pytest.FixtureRequest) -> Iterator[Client]:
-    """Of a simulator that jobs can call."""
+    """A client of a simulator that jobs can call."""
     image = {}
     if request.param == "docker":
         build(engine(), ROOT, IMAGE, "equivalent", print)

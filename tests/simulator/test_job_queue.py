@@ -33,7 +33,7 @@ def test_held_work_begins_at_the_end_unless_that_is_an_error(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("computes", [True, False])
-def test_work_that_no_thread_can_be_started_for_is_refused_and_never_runs(
+def test_work_without_a_thread_is_refused_and_never_runs(
     computes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queue, ran = JobQueue(tmp_path), []
@@ -47,15 +47,13 @@ def test_work_that_no_thread_can_be_started_for_is_refused_and_never_runs(
     assert ran == ["next"]
 
 
-def test_a_job_that_no_thread_can_be_started_for_has_failed(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_fails_if_no_thread_can_be_started(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(JobQueue, "submit", no_thread)
     job = client.process("pass")
     assert (job["ProcessingJobStatus"], "can't start new thread" in job["FailureReason"]) == ("Failed", True)
 
 
-def test_an_endpoint_that_no_thread_can_be_started_for_has_failed(
-    endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_endpoint_fails_if_no_thread_can_be_started(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that serves goes on with what it has."""
     first, second = (endpoints.config(variant(endpoints.named(name))) for name in ("first", "second"))
     serving = endpoints.create(first)

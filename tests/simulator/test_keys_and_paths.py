@@ -21,7 +21,7 @@ LONG = f"/opt/ml/{'x' * 300}"
 
 @pytest.fixture(scope="module")
 def endpoints(without_sandbox: Client):
-    """Of a simulator without a sandbox: there servers see paths of this machine."""
+    """Endpoints of a simulator without a sandbox, whose servers see paths of this machine."""
     endpoints = Endpoints(without_sandbox)
     yield endpoints
     endpoints.delete_all()
@@ -50,17 +50,17 @@ def test_keys_that_cannot_be_files(endpoints: Endpoints, end: str, reason: str) 
     client = endpoints.client
     uri = client.put(f"{next(numbers)}/{end}", archive_of(a="1"))
     key = uri.removeprefix(f"s3://{BUCKET}/")
-    said = f"The key {key!r} {reason}"
+    message = f"The key {key!r} {reason}"
     variables = {"SAGEMAKER_SUBMIT_DIRECTORY": uri}
     served = [endpoints.model("", **s3_object(uri)), endpoints.model("", ModelDataUrl=uri)]
     reasons = [failure_of(endpoints, model) for model in (*served, endpoints.model("", variables))]
-    assert all(said in reason for reason in reasons), reasons
+    assert all(message in reason for reason in reasons), reasons
     job, _ = transform(client, served[0], {"a": "1"})
     reasons = [job["FailureReason"], process(client, uri)["FailureReason"]]
     settings = {"sagemaker_submit_directory": uri, "sagemaker_program": "a"}
     reasons.append(client.train("", HyperParameters=settings)["FailureReason"])
     reasons.append(client.train("", InputDataConfig=[channel("a", uri)])["FailureReason"])
-    assert all(reason.startswith(f"ClientError: {said}") and "\n" not in reason for reason in reasons), reasons
+    assert all(reason.startswith(f"ClientError: {message}") and "\n" not in reason for reason in reasons), reasons
 
 
 def test_an_object_alone_is_what_its_uri_names(endpoints: Endpoints) -> None:
@@ -79,11 +79,11 @@ def test_an_object_alone_is_what_its_uri_names(endpoints: Endpoints) -> None:
 
 @pytest.mark.parametrize("path", [LONG, "/opt/ml/a\0b", "/opt/ml/../../etc"], ids=["long", "null", "above"])
 def test_submit_directories_that_cannot_be_folders(endpoints: Endpoints, path: str) -> None:
-    said = f"submit_directory {path[:200]!r} is not below /opt/ml"
+    reason = f"submit_directory {path[:200]!r} is not below /opt/ml"
     settings = {"sagemaker_submit_directory": path, "sagemaker_program": "a"}
-    assert said in endpoints.client.train("", HyperParameters=settings)["FailureReason"]
-    said = said.replace("submit_directory", "SUBMIT_DIRECTORY")
-    assert said in failure_of(endpoints, endpoints.model("", {"SAGEMAKER_SUBMIT_DIRECTORY": path}))
+    assert reason in endpoints.client.train("", HyperParameters=settings)["FailureReason"]
+    reason = reason.replace("submit_directory", "SUBMIT_DIRECTORY")
+    assert reason in failure_of(endpoints, endpoints.model("", {"SAGEMAKER_SUBMIT_DIRECTORY": path}))
 
 
 @pytest.mark.parametrize("name", ["a\0b", "\u00e9" * 200, "..", "a/../../b"])

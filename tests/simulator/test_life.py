@@ -55,7 +55,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 
 
 def left() -> Counter[str]:
-    """What a process has open: files and sockets, threads, simulators, each with how many of its name there are."""
+    """Count the open files, sockets, threads and simulators of this process by name."""
     gc.collect()
     descriptors = []
     for descriptor in os.listdir("/proc/self/fd"):
@@ -67,7 +67,7 @@ def left() -> Counter[str]:
 
 
 def added_since(before: Counter[str]) -> Counter[str]:
-    """What is left; threads that are about to end have a minute."""
+    """Return what is still open; threads that are about to end get a minute."""
     deadline = time.monotonic() + 60
     while (added := left() - before) and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -131,7 +131,7 @@ def interrupt_at_every_line(error: type[BaseException], folder: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("error", ["KeyboardInterrupt", "ZeroDivisionError"])
 def test_a_start_that_fails_at_any_line_leaves_nothing(error: str, temporary: Path, tmp_path: Path) -> None:
-    """In a process of its own, because the simulators of other tests also open and close files."""
+    """Run in a separate process, because the simulators of other tests also open and close files."""
     command = [sys.executable, __file__, error, str(tmp_path / "state")]
     variables = environment() | {"TMPDIR": str(temporary), "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
     done = subprocess.run(command, env=variables, stderr=subprocess.PIPE, text=True)

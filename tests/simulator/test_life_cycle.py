@@ -137,7 +137,7 @@ def delete(sagemaker: Any, name: str) -> None:
 
 
 def invoke(runtime: Any, name: str, **members: Any) -> tuple[str, numpy.ndarray]:
-    """Which variant answers, and what."""
+    """Return the variant that answers, and its answer."""
     response = runtime.invoke_endpoint(
         EndpointName=name, ContentType="text/csv", Accept="text/csv", Body=TEST_CSV, **members
     )

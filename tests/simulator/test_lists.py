@@ -219,7 +219,7 @@ def test_times_by_boto3(client: Client, models: list[str]) -> None:
     assert paginated(client, word, CreationTimeBefore=(now - hour).replace(tzinfo=None)) == [[]]
 
 
-def test_the_message_of_what_is_missing_names_it(jobs: Jobs) -> None:
+def test_the_message_names_the_missing_resource(jobs: Jobs) -> None:
     with pytest.raises(ServiceError, match=r"Could not find training job .*training-job/nobody"):
         jobs.find("DescribeTrainingJob", {"TrainingJobName": "nobody"})
 

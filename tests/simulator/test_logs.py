@@ -60,7 +60,7 @@ def test_a_gigabyte_of_output_takes_little_memory(either):
     assert psutil.Process().memory_info().rss - before < 200 << 20
 
 
-def test_short_lines_count_for_what_they_take(either, monkeypatch):
+def test_short_lines_count_with_their_overhead(either, monkeypatch):
     monkeypatch.setattr(logs, "LIMIT", 1 << 20)
     job = either.process("import sys\nsys.stdout.write('\\n' * 100_000)")
     assert job["ProcessingJobStatus"] == "Completed"
@@ -73,8 +73,8 @@ def test_events_are_found_by_a_prefix_of_their_stream(client):
     names = [client.process(f"print('from job {number}')")["ProcessingJobName"] for number in range(2)]
     group = {"logGroupName": "/aws/sagemaker/ProcessingJobs"}
     for number, name in enumerate(names):
-        found = client.logs.filter_log_events(**group, logStreamNamePrefix=f"{name}/")
-        assert [event["message"] for event in found["events"]] == [f"from job {number}"]
+        response = client.logs.filter_log_events(**group, logStreamNamePrefix=f"{name}/")
+        assert [event["message"] for event in response["events"]] == [f"from job {number}"]
     assert client.logs.filter_log_events(**group, logStreamNamePrefix="no-such-stream")["events"] == []
     with pytest.raises(ClientError, match="InvalidParameterException"):
         client.logs.filter_log_events(**group, logStreamNamePrefix="a", logStreamNames=["b"])

@@ -26,7 +26,7 @@ def train(client, script, **patterns):
 
 
 def statistics(client, job, metric, period=60, statistic="Average"):
-    """What CloudWatch has of a metric, asked as the SDK's TrainingJobAnalytics does; points in the order of time."""
+    """Read a metric from CloudWatch as the SDK's TrainingJobAnalytics does; return its points in order of time."""
     cloudwatch = client.simulator.client("cloudwatch")
     answer = cloudwatch.get_metric_statistics(
         Namespace=NAMESPACE,
@@ -78,45 +78,45 @@ def collect(client, name, **definitions):
 
 
 def test_values_are_sent_in_batches(client):
-    found = collect(client, "batches", loss="loss=(.*?);")
+    metrics = collect(client, "batches", loss="loss=(.*?);")
     calls = []
-    found._cloudwatch.meta.events.register("before-call.cloudwatch.PutMetricData", lambda **_: calls.append(1))
+    metrics._cloudwatch.meta.events.register("before-call.cloudwatch.PutMetricData", lambda **_: calls.append(1))
     for number in range(1200):
-        found.measure(f"loss={number};")
-    found.deliver()
-    found.deliver()
+        metrics.measure(f"loss={number};")
+    metrics.deliver()
+    metrics.deliver()
     assert len(calls) == 3
 
 
 def test_values_without_end(client, monkeypatch):
     monkeypatch.setattr(metrics, "MOST", 10)
-    found = collect(client, "endless", loss="loss=(.*?);")
+    collected = collect(client, "endless", loss="loss=(.*?);")
     for number in range(100):
-        found.measure(f"loss={number};")
-    assert len(found._waiting) == 10
-    assert found.final()[0]["Value"] == 99
-    assert found.complaints == ["[values of metrics beyond 10 are not kept, but for the last of each]"]
+        collected.measure(f"loss={number};")
+    assert len(collected._waiting) == 10
+    assert collected.final()[0]["Value"] == 99
+    assert collected.complaints == ["[values of metrics beyond 10 are not kept, but for the last of each]"]
 
 
 def test_a_regular_expression_that_is_slow_on_every_line(client, monkeypatch):
     monkeypatch.setattr(metrics, "PATIENCE", 10)  # none of the lines takes as long as one may
     monkeypatch.setattr(metrics, "SLOW_IN_ALL", 0.5)
-    found = collect(client, "slow", slow="^(a|aa|a?)+$")
+    collected = collect(client, "slow", slow="^(a|aa|a?)+$")
     begun = time.thread_time()
     for length in range(10, 40):
         line, before = "a" * length + "!", time.thread_time()
-        found.measure(line)
+        collected.measure(line)
         if time.thread_time() - before > 2 * metrics.SLOW:
             break
     for _ in range(1000):
-        found.measure(line)
-    assert not found
+        collected.measure(line)
+    assert not collected
     assert time.thread_time() - begun < 15  # a thousand lines more would take twenty
-    assert found.complaints == ["[the metric slow is no longer looked for: its regular expression takes too long]"]
+    assert collected.complaints == ["[the metric slow is no longer looked for: its regular expression takes too long]"]
 
 
 def test_a_value_is_found_beside_a_thread_that_computes(client):
-    found = collect(client, "busy", loss="[bd]*[ce]|loss=(.*?);")
+    metrics = collect(client, "busy", loss="[bd]*[ce]|loss=(.*?);")
     done = threading.Event()
 
     def compute():
@@ -127,19 +127,19 @@ def test_a_value_is_found_beside_a_thread_that_computes(client):
     thread.start()
     try:
         for number in range(10):
-            found.measure("b" * 700 + f"loss={number};")  # milliseconds, in which others could run
+            metrics.measure("b" * 700 + f"loss={number};")  # milliseconds, in which others could run
     finally:
         done.set()
         thread.join()
-    assert len(found._waiting) == 10
-    assert found.complaints == []
+    assert len(metrics._waiting) == 10
+    assert metrics.complaints == []
 
 
 def test_metrics_that_cloudwatch_does_not_take_are_lost(client):
-    found = collect(client, "x", loss="loss=(.*?);")
-    found._namespace = "AWS/reserved" * 100
-    found.measure("loss=1;")
-    found.deliver()
+    metrics = collect(client, "x", loss="loss=(.*?);")
+    metrics._namespace = "AWS/reserved" * 100
+    metrics.measure("loss=1;")
+    metrics.deliver()
 
 
 @pytest.mark.parametrize("output_config", [{}, {"KmsKeyId": "alias/key"}])

@@ -75,19 +75,19 @@ def test_a_group(packages: Packages) -> None:
 
 
 def test_lists_of_groups(packages: Packages) -> None:
-    made = [packages.group() for _ in range(3)]
-    word, listing = made[0][:6], packages.sagemaker.list_model_package_groups
+    groups = [packages.group() for _ in range(3)]
+    word, listing = groups[0][:6], packages.sagemaker.list_model_package_groups
 
     def names(**request: Any) -> list[str]:
-        found = listing(NameContains=word, MaxResults=100, **request)["ModelPackageGroupSummaryList"]
-        return [item["ModelPackageGroupName"] for item in found if item["ModelPackageGroupName"] in made]
+        summaries = listing(NameContains=word, MaxResults=100, **request)["ModelPackageGroupSummaryList"]
+        return [item["ModelPackageGroupName"] for item in summaries if item["ModelPackageGroupName"] in groups]
 
-    assert names() == names(SortBy="CreationTime", SortOrder="Ascending") == made
-    assert names(SortBy="Name", SortOrder="Descending") == sorted(made, reverse=True)
-    middle = packages.sagemaker.describe_model_package_group(ModelPackageGroupName=made[1])["CreationTime"]
-    assert made[0] not in names(CreationTimeAfter=middle)
-    assert made[2] not in names(CreationTimeBefore=middle)
-    assert names(CrossAccountFilterOption="SameAccount") == made
+    assert names() == names(SortBy="CreationTime", SortOrder="Ascending") == groups
+    assert names(SortBy="Name", SortOrder="Descending") == sorted(groups, reverse=True)
+    middle = packages.sagemaker.describe_model_package_group(ModelPackageGroupName=groups[1])["CreationTime"]
+    assert groups[0] not in names(CreationTimeAfter=middle)
+    assert groups[2] not in names(CreationTimeBefore=middle)
+    assert names(CrossAccountFilterOption="SameAccount") == groups
     assert names(CrossAccountFilterOption="CrossAccount") == []
 
 
@@ -153,8 +153,8 @@ def test_what_a_model_card_shows_without_its_key(packages: Packages) -> None:
 def test_versions_under_concurrent_requests(packages: Packages) -> None:
     group = packages.group()
     with ThreadPoolExecutor(32) as pool:
-        made = list(pool.map(lambda _: packages.version(group), range(32)))
-    assert sorted(made) == sorted(f"{ARN}model-package/{group}/{number}" for number in range(1, 33))
+        versions = list(pool.map(lambda _: packages.version(group), range(32)))
+    assert sorted(versions) == sorted(f"{ARN}model-package/{group}/{number}" for number in range(1, 33))
     assert packages.listed(ModelPackageGroupName=group, SortBy="CreationTime", MaxResults=7) == [
         f"{ARN}model-package/{group}/{number}" for number in range(32, 0, -1)
     ]
@@ -175,8 +175,8 @@ def test_a_refused_version_takes_no_number_and_a_deleted_one_keeps_its_own(packa
 def test_a_request_repeated_with_its_token_registers_once(packages: Packages) -> None:
     group, token = packages.group(), f"token-{next(numbers)}"
     with ThreadPoolExecutor(8) as pool:
-        made = set(pool.map(lambda _: packages.version(group, ClientToken=token), range(8)))
-    assert made == {f"{ARN}model-package/{group}/1"}
+        versions = set(pool.map(lambda _: packages.version(group, ClientToken=token), range(8)))
+    assert versions == {f"{ARN}model-package/{group}/1"}
     other = {"group": group, "ClientToken": token, "Task": "OTHER"}
     assert token in refused(packages.version, "ConflictException", **other)
     assert packages.version(group, ClientToken=f"{token}-2").endswith("/2")
@@ -194,8 +194,8 @@ def test_a_package_without_a_group(packages: Packages) -> None:
     name, tags = f"package-{next(numbers)}", [{"Key": "a", "Value": "b"}]
     create, sagemaker = packages.sagemaker.create_model_package, packages.sagemaker
     request = {"ModelPackageName": name, "InferenceSpecification": UNVERSIONED}
-    given = {"ModelApprovalStatus": "PendingManualApproval"}  # the SDKs send it, and it does not apply
-    arn = create(**request, **given, Tags=tags)["ModelPackageArn"]
+    approval = {"ModelApprovalStatus": "PendingManualApproval"}  # the SDKs send it, and it does not apply
+    arn = create(**request, **approval, Tags=tags)["ModelPackageArn"]
     assert arn == f"{ARN}model-package/{name}"
     assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == tags
     described = packages.describe(name)
@@ -354,12 +354,12 @@ def test_parallel_updates_lose_nothing(packages: Packages) -> None:
 
 def test_packages_described_together(packages: Packages) -> None:
     group = packages.group()
-    made = [packages.version(group), packages.version(group, ModelApprovalStatus="Approved")]
-    missing = [f"{ARN}model-package/{group}/3", made[0].replace("us-east-1", "eu-west-1")]
-    answer = packages.sagemaker.batch_describe_model_package(ModelPackageArnList=[*made, *missing])
+    versions = [packages.version(group), packages.version(group, ModelApprovalStatus="Approved")]
+    missing = [f"{ARN}model-package/{group}/3", versions[0].replace("us-east-1", "eu-west-1")]
+    answer = packages.sagemaker.batch_describe_model_package(ModelPackageArnList=[*versions, *missing])
     summaries = answer["ModelPackageSummaries"]
-    assert [summaries[arn]["ModelApprovalStatus"] for arn in made] == ["PendingManualApproval", "Approved"]
-    assert summaries[made[1]]["InferenceSpecification"] == SPECIFICATION
+    assert [summaries[arn]["ModelApprovalStatus"] for arn in versions] == ["PendingManualApproval", "Approved"]
+    assert summaries[versions[1]]["InferenceSpecification"] == SPECIFICATION
     errors = answer["BatchDescribeModelPackageErrorMap"]
     assert errors.keys() == {*missing}
     assert all(arn in error["ErrorResponse"] and error["ErrorCode"] for arn, error in errors.items())
@@ -367,26 +367,26 @@ def test_packages_described_together(packages: Packages) -> None:
 
 def test_lists_by_filters_in_order_and_in_pages(packages: Packages) -> None:
     group, other = packages.group(), packages.group()
-    made = [packages.version(group) for _ in range(11)]
+    versions = [packages.version(group) for _ in range(11)]
     packages.version(other)
-    for arn in made[::3]:
+    for arn in versions[::3]:
         packages.approve(arn)
     listed, ascending = packages.listed, {"SortOrder": "Ascending"}
-    assert listed(ModelPackageGroupName=group) == made[::-1]
-    assert listed(ModelPackageGroupName=f"{ARN}model-package-group/{group}", **ascending) == made
+    assert listed(ModelPackageGroupName=group) == versions[::-1]
+    assert listed(ModelPackageGroupName=f"{ARN}model-package-group/{group}", **ascending) == versions
     for size in (1, 4, 11):
         for order in ("Name", "CreationTime"):  # version 10 is after version 9
             request = {"ModelPackageGroupName": group, "SortBy": order, "PaginationConfig": {"PageSize": size}}
-            assert listed(**request) == made[::-1]
-            assert listed(**request, **ascending) == made
-    assert listed(ModelPackageGroupName=group, ModelApprovalStatus="Approved", **ascending) == made[::3]
+            assert listed(**request) == versions[::-1]
+            assert listed(**request, **ascending) == versions
+    assert listed(ModelPackageGroupName=group, ModelApprovalStatus="Approved", **ascending) == versions[::3]
     assert listed(ModelPackageGroupName=group, ModelApprovalStatus="Rejected") == []
-    assert listed(ModelPackageType="Versioned", NameContains=group, MaxResults=100) == made[::-1]
-    assert not {*made} & {*listed(MaxResults=100)}
-    assert {*made} < {*listed(ModelPackageType="Both")}
+    assert listed(ModelPackageType="Versioned", NameContains=group, MaxResults=100) == versions[::-1]
+    assert not {*versions} & {*listed(MaxResults=100)}
+    assert {*versions} < {*listed(ModelPackageType="Both")}
     assert listed(ModelPackageGroupName=group, ModelPackageType="Unversioned") == []
-    middle = packages.describe(made[5])["CreationTime"]
-    assert made[4] not in listed(ModelPackageGroupName=group, CreationTimeAfter=middle)
-    assert made[6] not in listed(ModelPackageGroupName=group, CreationTimeBefore=middle)
+    middle = packages.describe(versions[5])["CreationTime"]
+    assert versions[4] not in listed(ModelPackageGroupName=group, CreationTimeAfter=middle)
+    assert versions[6] not in listed(ModelPackageGroupName=group, CreationTimeBefore=middle)
     assert listed(ModelPackageGroupName="nowhere") == []
     assert "NextToken" in refused(packages.sagemaker.list_model_packages, NextToken="x")

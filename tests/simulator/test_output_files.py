@@ -1,4 +1,4 @@
-"""Whatever a job leaves in its folders: it is uploaded, or the job fails with one clear line; nothing of it stays."""
+"""Files that a job leaves in its folders are uploaded, or the job fails with one clear line. None of them stays."""
 
 import io
 import os
@@ -115,7 +115,7 @@ def test_odd_names_are_kept(either):
     assert keys == sorted(ODD)
 
 
-def test_what_a_job_left_can_be_deleted_as_a_whole(either):
+def test_files_of_a_job_can_be_deleted_together(either):
     script = "for name in (b'\\x01', b'\\r', b'\\xff', b'fine', b'<&>'):\n"
     _, keys = run(either, script + "    open(os.fsencode(folder) + name, 'w').close()")
     assert keys == ["<&>", "fine"]
@@ -177,7 +177,7 @@ IN_PLACE = {
 
 
 @pytest.mark.parametrize("script", IN_PLACE.values(), ids=IN_PLACE.keys())
-def test_what_takes_the_place_of_a_model_s_folder(either, script):
+def test_a_model_folder_that_the_job_replaced(either, script):
     mark = Mark()
     begin = "import os\nos.chdir(os.path.dirname(os.environ['SM_MODEL_DIR']))\nfolder = 'model'\nos.rmdir(folder)\n"
     job = either.train(begin + script, Environment=mark.environment)
@@ -187,7 +187,7 @@ def test_what_takes_the_place_of_a_model_s_folder(either, script):
 
 
 @pytest.mark.parametrize("script", IN_PLACE.values(), ids=IN_PLACE.keys())
-def test_what_takes_the_place_of_output_data(either, script):
+def test_an_output_data_folder_that_the_job_replaced(either, script):
     begin = "import os\nos.chdir(os.environ['SM_OUTPUT_DATA_DIR'] + '/..')\nfolder = 'data'\nos.rmdir(folder)\n"
     job = either.train(begin + script)
     if "link" in script or "open" in script:
@@ -198,7 +198,7 @@ def test_what_takes_the_place_of_output_data(either, script):
 
 
 @pytest.mark.parametrize("script", IN_PLACE.values(), ids=IN_PLACE.keys())
-def test_what_takes_the_place_of_an_output_s_folder(either, script):
+def test_an_output_folder_that_the_job_replaced(either, script):
     job, keys = run(either, f"os.chdir(folder + '/..')\nfolder = 'o'\nos.rmdir(folder)\n{script}")
     if "link" in script:
         assert_one_line(either, job)

@@ -65,7 +65,7 @@ def assert_works(**variables: str) -> None:
 
 
 def test_no_proxy_is_used() -> None:
-    """What connects to the proxy is counted, and hangs."""
+    """Connections to the proxy are counted, and hang."""
     with socket.create_server(("127.0.0.1", 0)) as proxy:
         reached = []
 

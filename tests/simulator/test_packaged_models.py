@@ -83,7 +83,7 @@ def test_the_latest_approved_version_is_served_and_rolled_back(packages: Package
 
 
 def test_a_pipeline_of_a_package_transforms(packages: Packages) -> None:
-    """Its containers are those of the package, also when the package is no longer there."""
+    """The model keeps the package's containers after the package has been deleted."""
     specification = SPECIFICATION | {"Containers": [multiplier(packages, 2), multiplier(packages, 5)]}
     package = packages.version(packages.group(), InferenceSpecification=specification, ModelApprovalStatus="Approved")
     name, client = f"packaged-{next(numbers)}", packages.client
@@ -123,9 +123,9 @@ def test_variables_of_the_model_replace_those_of_the_package(packages: Packages)
     answers = [endpoints.invoke(endpoint, "1", TargetVariant=model)["Body"].read() for model in models]
     assert answers == [b"2.0", b"3.0", b"10.0"]
     by_name = {"Filters": [{"Name": "ProductionVariants.VariantName", "Value": models[1]}]}
-    [found] = packages.sagemaker.search(Resource="Endpoint", SearchExpression=by_name)["Results"]
-    assert found["Endpoint"]["EndpointName"] == endpoint
-    assert [item["VariantName"] for item in found["Endpoint"]["ProductionVariants"]] == models
+    [result] = packages.sagemaker.search(Resource="Endpoint", SearchExpression=by_name)["Results"]
+    assert result["Endpoint"]["EndpointName"] == endpoint
+    assert [item["VariantName"] for item in result["Endpoint"]["ProductionVariants"]] == models
     endpoints.delete(endpoint)
 
 

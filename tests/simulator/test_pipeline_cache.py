@@ -43,13 +43,15 @@ class Cached:
         execution = self.pipelines.start(self.name)
         described = self.pipelines.wait(execution)
         assert described["PipelineExecutionStatus"] == "Succeeded", described["FailureReason"]
-        found = self.pipelines.steps(execution)
-        self.sources = {name: item["CacheHitResult"] for name, item in found.items() if "CacheHitResult" in item}
+        execution_steps = self.pipelines.steps(execution)
+        self.sources = {
+            name: item["CacheHitResult"] for name, item in execution_steps.items() if "CacheHitResult" in item
+        }
         return set(self.sources)
 
 
 def process(pipelines: Pipelines, script: str = COPIES, cache: Any = ENABLED, **environment: str) -> Step:
-    """Its script and its output have other addresses each time."""
+    """Run the step with new addresses for its script and its output each time."""
     arguments = {"Environment": {"OUT": OUT} | environment}
     return pipelines.processing("P", script, outputs=["out"], Arguments=arguments, CacheConfig=cache)
 
@@ -109,7 +111,7 @@ def test_a_script_that_is_changed_at_its_address(pipelines: Pipelines) -> None:
     assert cached.hits() == set()
 
 
-def test_what_changes_while_the_job_waits_or_runs(pipelines: Pipelines) -> None:
+def test_inputs_that_change_while_the_job_waits_or_runs(pipelines: Pipelines) -> None:
     """Nobody knows which content the job has read: the result is not used again."""
     step = process(pipelines, "import time\ntime.sleep(3)")
     source = step["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"].removeprefix(f"s3://{BUCKET}/")

@@ -96,7 +96,7 @@ def test_a_fail_step_whose_message_cannot_be_read(pipelines: Pipelines) -> None:
     assert pipelines.statuses(execution) == {"Sleeps": "Stopped", "Bad": "Failed"}
 
 
-def test_an_order_to_stop_that_is_not_taken_is_repeated(pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_request_that_fails_is_repeated(pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch) -> None:
     """One is answered as boto3 tells it after its own attempts, with a full disk for example; one is not answered."""
     execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", SLEEPS)))
     pipelines.wait_for(execution, "Sleeps")
@@ -141,9 +141,9 @@ def test_a_job_whose_start_could_not_be_recorded_is_stopped(
     pipelines.sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
     space.set()
     assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Stopped"
-    found = pipelines.steps(execution)["Sleeps"]
-    assert found["StepStatus"] == "Stopped"
-    job = found["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
+    step = pipelines.steps(execution)["Sleeps"]
+    assert step["StepStatus"] == "Stopped"
+    job = step["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
     assert pipelines.client.describe("ProcessingJob", job)["ProcessingJobStatus"] == "Stopped"
 
 
@@ -157,13 +157,11 @@ def test_a_stopped_job_whose_end_could_not_be_recorded_does_not_run_again(
     assert met.wait(30)
     space.set()
     assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Failed"
-    found = pipelines.steps(execution)["Sleeps"]
-    assert (found["StepStatus"], found["AttemptCount"]) == ("Stopped", 1)
+    step = pipelines.steps(execution)["Sleeps"]
+    assert (step["StepStatus"], step["AttemptCount"]) == ("Stopped", 1)
 
 
-def test_an_error_that_nobody_expects_fails_its_step_alone(
-    pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unexpected_error_fails_only_its_step(pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch) -> None:
     describe = StepWork.describe
 
     def broken(self: StepWork, step_type: Any, name: str, *arguments: Any) -> Any:
@@ -196,8 +194,8 @@ def test_a_job_that_is_stopped_or_runs_too_long(pipelines: Pipelines) -> None:
     sleeps, late = (pipelines.processing(name, SLEEPS) for name in ("Sleeps", "Late"))
     late["Arguments"]["StoppingCondition"] = {"MaxRuntimeInSeconds": 1}
     execution = pipelines.start(pipelines.create(sleeps, late, model("After", "Sleeps")))
-    found = pipelines.wait_for(execution, "Sleeps")
-    job = found["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
+    step = pipelines.wait_for(execution, "Sleeps")
+    job = step["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
     pipelines.sagemaker.stop_processing_job(ProcessingJobName=job)
     assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Failed"
     for item in pipelines.steps(execution).values():
@@ -277,7 +275,7 @@ def test_stop_while_a_step_waits_for_its_next_attempt(pipelines: Pipelines) -> N
     assert pipelines.statuses(execution) == {"M": "Succeeded", "T": "Stopped"}
 
 
-def test_what_is_deleted_with_a_pipeline(pipelines: Pipelines) -> None:
+def test_resources_that_are_deleted_with_a_pipeline(pipelines: Pipelines) -> None:
     sagemaker = pipelines.sagemaker
     name = pipelines.create(pipelines.processing("Sleeps", SLEEPS))
     execution = pipelines.start(name)

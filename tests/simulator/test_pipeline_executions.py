@@ -106,9 +106,9 @@ def test_every_type_of_step_and_of_reference(pipelines: Pipelines) -> None:
     identifier = execution.rpartition("/")[2]
     job = steps["Train"]["Metadata"]["TrainingJob"]["Arn"].rpartition("/")[2]
     assert re.fullmatch(f"pipelines-{identifier}-Train-[A-Za-z0-9]{{10}}", job)
-    given = sagemaker.describe_training_job(TrainingJobName=job)["HyperParameters"]
-    assert given["job"] == job
-    assert client.get(f"{given['uri']}/metrics.json") == json.dumps(METRICS).encode()
+    hyperparameters = sagemaker.describe_training_job(TrainingJobName=job)["HyperParameters"]
+    assert hyperparameters["job"] == job
+    assert client.get(f"{hyperparameters['uri']}/metrics.json") == json.dumps(METRICS).encode()
     environment = pipelines.environment(execution, "Create")
     assert (environment["LOSS"], environment["WORD"]) == ("0.25", "hello")
     assert client.get(f"s3://{BUCKET}/transformed/{identifier}/lines.csv.out") == b"hello 1\n"
@@ -184,15 +184,15 @@ def test_execution_variables_and_the_experiment(pipelines: Pipelines) -> None:
     experiment = {"ExperimentName": get("Execution.PipelineName"), "TrialName": get("Execution.PipelineExecutionId")}
     values |= {name: get(f"PipelineExperimentConfig.{name}") for name in experiment}
     execution = pipelines.run(model("M", **values), PipelineExperimentConfig=experiment)
-    described, found = pipelines.describe(execution), pipelines.environment(execution, "M")
+    described, environment = pipelines.describe(execution), pipelines.environment(execution, "M")
     identifier = execution.rpartition("/")[2]
-    assert found["PipelineArn"] == described["PipelineArn"]
-    assert (found["PipelineExecutionArn"], found["PipelineExecutionId"]) == (execution, identifier)
-    started = datetime.datetime.fromisoformat(found["StartDateTime"])
+    assert environment["PipelineArn"] == described["PipelineArn"]
+    assert (environment["PipelineExecutionArn"], environment["PipelineExecutionId"]) == (execution, identifier)
+    started = datetime.datetime.fromisoformat(environment["StartDateTime"])
     assert abs((started - described["CreationTime"]).total_seconds()) < 0.002  # one is rounded, the other one cut off
-    assert found["CurrentDateTime"] >= found["StartDateTime"]
-    named = {"ExperimentName": found["PipelineName"], "TrialName": identifier}
-    assert found.items() >= named.items()
+    assert environment["CurrentDateTime"] >= environment["StartDateTime"]
+    named = {"ExperimentName": environment["PipelineName"], "TrialName": identifier}
+    assert environment.items() >= named.items()
     assert described["PipelineExperimentConfig"] == named
 
 
@@ -339,8 +339,8 @@ def test_lists_of_executions_and_of_steps(pipelines: Pipelines) -> None:
     changed = {"PipelineExecutionDescription": "two", "PipelineExecutionDisplayName": "name"}
     sagemaker.update_pipeline_execution(PipelineExecutionArn=first, **changed)
     assert pipelines.describe(first).items() >= changed.items()
-    found = sagemaker.describe_pipeline(PipelineName=name)
-    assert found["LastRunTime"] >= pipelines.describe(second)["CreationTime"]
+    description = sagemaker.describe_pipeline(PipelineName=name)
+    assert description["LastRunTime"] >= pipelines.describe(second)["CreationTime"]
 
 
 def test_other_requests_are_answered_while_a_definition_is_read(

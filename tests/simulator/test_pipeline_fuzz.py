@@ -100,7 +100,7 @@ def still_works(pipelines: Pipelines) -> Iterator[None]:
 
 
 def tried(pipelines: Pipelines, document: Any) -> str:
-    """How a definition, made of anything, ended: refused, or the status of its execution."""
+    """Run a random definition and return how it ended: refused, or the status of its execution."""
     request = {"PipelineName": "tried", "RoleArn": ROLE_ARN, "ClientRequestToken": uuid.uuid4().hex}
     request["PipelineDefinition"] = json.dumps(document)
     status, answer = ask(pipelines.client, "SageMaker.CreatePipeline", json.dumps(request).encode())
@@ -118,7 +118,7 @@ def tried(pipelines: Pipelines, document: Any) -> str:
         described = pipelines.wait(execution)
         assert described["PipelineExecutionStatus"] in ("Succeeded", "CompletedWithFailures", "Failed"), described
         assert "InternalServerError" not in described.get("FailureReason", ""), described
-        failed = [name for name, found in pipelines.statuses(execution).items() if found != "Succeeded"]
+        failed = [name for name, step_status in pipelines.statuses(execution).items() if step_status != "Succeeded"]
         assert bool(failed) == (described["PipelineExecutionStatus"] != "Succeeded")
         return str(described["PipelineExecutionStatus"])
     finally:
@@ -147,8 +147,8 @@ def test_any_operation_is_answered(pipelines: Pipelines, data: st.DataObject) ->
     listed = pipelines.sagemaker.list_pipelines(PipelineNamePrefix="p")["PipelineSummaries"]
     if not any(item["PipelineName"] == "p" for item in listed):
         pipelines.sagemaker.create_pipeline(PipelineName="p", PipelineDefinition=DEFINITION, RoleArn=ROLE_ARN)
-    found = pipelines.sagemaker.list_pipeline_executions(PipelineName="p")["PipelineExecutionSummaries"]
-    arns = [EXECUTION, *(item["PipelineExecutionArn"] for item in found)]
+    summaries = pipelines.sagemaker.list_pipeline_executions(PipelineName="p")["PipelineExecutionSummaries"]
+    arns = [EXECUTION, *(item["PipelineExecutionArn"] for item in summaries)]
     document = data.draw(valid(operation_model(name).input_shape))
     for member, choices in NAMED.items():
         if member in document and data.draw(st.integers(0, 3)):

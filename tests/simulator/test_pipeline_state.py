@@ -68,11 +68,11 @@ def test_an_execution_goes_on_after_sigkill(tmp_path: Path) -> None:
             before[name] for name in ("Quick", "First", "Registered")
         ]
         assert (after["Waits"]["AttemptCount"], after["After"]["StepStatus"]) == (2, "Succeeded")
-        made = {kind: len(names(pipelines.sagemaker, kind)) for kind in ("packages", "models", "jobs")}
-        assert made == {"packages": 1, "models": 2, "jobs": 3}
-        found = pipelines.environment(execution, "After")
-        assert found["A"].endswith(before["Quick"]["Metadata"]["ProcessingJob"]["Arn"])
-        assert found["B"] == after["Waits"]["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
+        counts = {kind: len(names(pipelines.sagemaker, kind)) for kind in ("packages", "models", "jobs")}
+        assert counts == {"packages": 1, "models": 2, "jobs": 3}
+        environment = pipelines.environment(execution, "After")
+        assert environment["A"].endswith(before["Quick"]["Metadata"]["ProcessingJob"]["Arn"])
+        assert environment["B"] == after["Waits"]["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
         simulator.end()
     with running("--state", tmp_path) as simulator:
         pipelines = Pipelines(Client(simulator))

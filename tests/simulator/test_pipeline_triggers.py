@@ -32,7 +32,7 @@ def triggered(name: str, trigger: str, *names: str) -> Step:
     return model(name) | on(trigger, *names)
 
 
-def test_what_runs_after_a_step_that_failed(pipelines: Pipelines) -> None:
+def test_steps_that_run_after_a_failed_step(pipelines: Pipelines) -> None:
     followed = [triggered("Failed", "Failed", "F"), triggered("Any", "Any", "F"), model("AfterFailed", "Failed")]
     others = [triggered("Stopped", "Stopped", "F"), triggered("Completed", "Completed", "F"), model("After", "F")]
     execution = pipelines.run(*followed, *others, pipelines.processing("F", FAILS))
@@ -47,14 +47,14 @@ def test_what_runs_after_a_step_that_failed(pipelines: Pipelines) -> None:
     assert listed["PipelineExecutionStatus"] == "CompletedWithFailures"
 
 
-def test_what_runs_after_a_step_that_succeeded(pipelines: Pipelines) -> None:
+def test_steps_that_run_after_a_successful_step(pipelines: Pipelines) -> None:
     steps = [triggered(trigger, trigger, "M") for trigger in ("Completed", "Failed", "Stopped", "Any")]
     execution = pipelines.run(*steps, model("M"))
     assert pipelines.describe(execution)["PipelineExecutionStatus"] == "Succeeded"
     assert set(pipelines.statuses(execution)) == {"M", "Completed", "Any"}
 
 
-def test_what_runs_after_a_job_that_was_stopped(pipelines: Pipelines) -> None:
+def test_steps_that_run_after_a_stopped_job(pipelines: Pipelines) -> None:
     steps = [triggered(trigger, trigger, "S") for trigger in ("Failed", "Stopped", "Any")]
     execution = pipelines.start(pipelines.create(pipelines.processing("S", SLEEPS), *steps))
     job = pipelines.wait_for(execution, "S")["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
@@ -76,7 +76,7 @@ def test_nothing_follows_when_the_execution_is_stopped(pipelines: Pipelines) -> 
 
 
 @pytest.mark.parametrize("other", ["one that nothing follows", "the one that follows"])
-def test_a_failure_that_nothing_follows(pipelines: Pipelines, other: str) -> None:
+def test_a_failure_without_a_following_step(pipelines: Pipelines, other: str) -> None:
     """The execution has failed, although something ran after one of its failures."""
     follows = pipelines.processing("Follows", FAILS) if other == "the one that follows" else model("Follows")
     steps = [pipelines.processing("F", FAILS), follows | on("Failed", "F")]
@@ -94,7 +94,7 @@ def test_several_steps_have_to_fail(pipelines: Pipelines) -> None:
     assert set(pipelines.statuses(execution)) == {"F", "M"}
 
 
-def test_retry_runs_the_failed_step_again_and_forgets_what_followed(pipelines: Pipelines) -> None:
+def test_retry_runs_the_failed_step_again_and_discards_later_steps(pipelines: Pipelines) -> None:
     again = pipelines.processing("Again", IF_THERE)
     source = again["Arguments"]["ProcessingInputs"][0]["S3Input"]
     source["S3Uri"] = source["S3Uri"].rpartition("/")[0]

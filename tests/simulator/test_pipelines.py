@@ -282,7 +282,7 @@ def test_a_text_that_is_not_a_definition(pipelines: Pipelines, text: str, part: 
         pipelines.sagemaker.create_pipeline(PipelineName="text", PipelineDefinition=text, RoleArn=ROLE_ARN)
 
 
-def test_what_a_request_has_that_is_not_simulated(pipelines: Pipelines) -> None:
+def test_requests_with_members_that_are_not_simulated(pipelines: Pipelines) -> None:
     sagemaker, name = pipelines.sagemaker, pipelines.create(model("M"))
     create = {"PipelineName": "other", "RoleArn": ROLE_ARN}
     with refused("PipelineVersionAliases is not simulated"):
@@ -392,6 +392,6 @@ def test_durations(text: str, seconds: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "P", "PT", "5", "P1.5D", "-P1D", "P999999D", "P99999Y", "P1D " + "1" * 9999])
-def test_durations_that_are_none(text: str) -> None:
+def test_invalid_durations(text: str) -> None:
     with pytest.raises(DefinitionError):
         read_duration(text)

@@ -198,15 +198,15 @@ def test_a_package_in_the_source(either, line):
 
 
 @pytest.mark.slow
-def test_what_was_installed_is_kept_for_the_same_content_alone(client):
+def test_an_installation_is_reused_only_for_the_same_content(client):
     other = {"pkg/tiny_of_ours.py": "said = 'another text'"}
     before = libraries(client)
-    said = []
+    logs = []
     for files in (PACKAGE, PACKAGE | other, PACKAGE):
         job = train(client, "./pkg  # kept", USE, **files)
-        said.append(output(client, "TrainingJob", job["TrainingJobName"]))
+        logs.append(output(client, "TrainingJob", job["TrainingJobName"]))
     assert len(libraries(client) - before) == 2
-    assert ["another text" in text for text in said] == [False, True, False]
+    assert ["another text" in text for text in logs] == [False, True, False]
 
 
 @pytest.mark.parametrize(
@@ -241,8 +241,8 @@ open("tiny_of_ours.py", "w").write("said = " + repr(json.dumps(said)))
 """
     job = train(client, "./pkg", USE, **PACKAGE | {"pkg/setup.py": setup})
     assert job["TrainingJobStatus"] == "Completed", job
-    said = output(client, "TrainingJob", job["TrainingJobName"])
-    assert json.dumps({"files": False, "network": False}) in said
+    log = output(client, "TrainingJob", job["TrainingJobName"])
+    assert json.dumps({"files": False, "network": False}) in log
 
 
 BUILDS = {

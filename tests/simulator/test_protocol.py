@@ -69,7 +69,7 @@ def ask(
     return answer.status, document
 
 
-def test_the_header_alone_makes_a_request_ours(client: Client) -> None:
+def test_a_request_is_recognised_by_its_header_alone(client: Client) -> None:
     assert ask(client, service=None)[0] == 200
 
 

@@ -139,7 +139,7 @@ def output_fn(prediction, accept):
 
 
 def test_hooks_take_a_context_and_answers_have_the_accepted_type(client: Client, endpoints: Endpoints) -> None:
-    """As TorchServe answers: without a charset, and with the status of an error that a hook raises."""
+    """Responses are those of TorchServe: without a charset, and with the status of the error that a hook raises."""
     uri = client.put(f"pytorch/{next(numbers)}/model.tar.gz", archive_of(**{"code/inference.py": HOOKS}))
     name = served(client, endpoints, uri)
     assert endpoints.settle(name)["EndpointStatus"] == "InService", endpoints.describe(name)
@@ -173,4 +173,4 @@ def test_a_repacked_model_is_served_by_its_script(client: Client, endpoints: End
     assert json.loads(answer) == [[4.5]]
     failed = endpoints.settle(alone)
     assert failed["EndpointStatus"] == "Failed"
-    assert "weights.pth is not TorchScript: save it by torch.jit.save, or write a model_fn" in failed["FailureReason"]
+    assert "weights.pth is not TorchScript: save it with torch.jit.save, or write a model_fn" in failed["FailureReason"]

@@ -50,7 +50,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 
 class StoreLikeDicts(RuleBasedStateMachine):
-    """What is done to the store is done to dicts, too, and both are compared after each step."""
+    """Every operation on the store is repeated on dicts, and both are compared after each step."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -241,7 +241,7 @@ def test_reading_does_not_wait_for_a_change_that_is_being_written(tmp_path: Path
 
 
 @pytest.mark.parametrize("value", [{1, 2}, b"bytes", Path("/"), {"nested": [object()]}])
-def test_what_json_cannot_express_is_refused(value: Any, store: Store) -> None:
+def test_values_that_json_cannot_express_are_refused(value: Any, store: Store) -> None:
     with pytest.raises(TypeError):
         store.add("Model", "a", {"value": value})
     assert store.all("Model") == []

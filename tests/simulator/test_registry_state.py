@@ -1,4 +1,4 @@
-"""With a state folder the model registry outlives a simulator that is killed."""
+"""With a state folder, the model registry survives when the simulator is killed."""
 
 import json
 import threading
@@ -48,7 +48,7 @@ def test_versions_are_counted_on_after_a_kill(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_what_a_registry_holds_after_a_kill(tmp_path: Path) -> None:
+def test_a_registry_keeps_its_contents_after_a_kill(tmp_path: Path) -> None:
     policy, token = json.dumps({"Statement": []}), "token"
     with running("--state", tmp_path) as simulator:
         packages = Packages(Client(simulator))

@@ -133,7 +133,7 @@ def test_paths_begin_in_the_source_wherever_the_file_is(without_sandbox: Client)
 
 
 def test_different_sources_have_different_digests(tmp_path: Path) -> None:
-    """Of one, another job would else get what was built of the other."""
+    """Otherwise a job could get packages that were built from another job's sources."""
     digests = [digest_of("image", b"./a", None, lambda: None), digest_of("image./a", b"", None, lambda: None)]
     for number in range(5):
         (source := tmp_path / f"{number}").mkdir()
@@ -165,7 +165,7 @@ def test_a_copy_of_a_source_can_be_stopped(tmp_path: Path) -> None:
     assert (copy / "large").stat().st_size <= 1 << 20
 
 
-def test_a_copy_of_a_source_holds_what_it_holds(tmp_path: Path) -> None:
+def test_a_copy_of_a_source_has_the_same_contents(tmp_path: Path) -> None:
     source, copy = tmp_path / "source", tmp_path / "copy"
     (source / "inner").mkdir(parents=True)
     (source / "inner/run.sh").write_text("#!/bin/sh")
@@ -191,7 +191,7 @@ def test_a_folder_s_removal_is_not_waited_for_after_a_stop(tmp_path: Path) -> No
 def test_reasons_and_logs_name_no_folder_of_this_machine(without_sandbox: Client) -> None:
     source = without_sandbox.source(job="", **{"requirements.txt": "/opt/ml/code/none"})
     job = without_sandbox.train("", HyperParameters={"sagemaker_submit_directory": source})
-    said = output(without_sandbox, "TrainingJob", job["TrainingJobName"])
+    log = output(without_sandbox, "TrainingJob", job["TrainingJobName"])
     assert "/opt/ml/code/none" in job["FailureReason"]
-    assert "/opt/ml/code/none" in said
-    assert str(without_sandbox.simulator.folder) not in job["FailureReason"] + said
+    assert "/opt/ml/code/none" in log
+    assert str(without_sandbox.simulator.folder) not in job["FailureReason"] + log

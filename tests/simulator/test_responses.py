@@ -1,4 +1,4 @@
-"""What a model's server may send as a response, and what is refused: nothing of it is open to two readings."""
+"""The responses that a model's server may send. Whatever could be read in two ways is refused."""
 
 import contextlib
 import socket
@@ -16,7 +16,7 @@ CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 def read(*parts: bytes, largest: int = LARGEST) -> tuple[Response, bool]:
-    """What is read of a server that sends these parts and closes the connection."""
+    """Return the response of a server that sends these parts and closes the connection."""
 
     def send() -> None:
         with server, contextlib.suppress(OSError):
@@ -168,17 +168,17 @@ pieces = st.sampled_from([*heads, *others])
 
 
 @given(st.lists(pieces, max_size=12), st.booleans())
-def test_any_bytes_are_a_response_or_none(sent: list[bytes], begins: bool) -> None:
+def test_any_bytes_are_either_a_response_or_an_error(sent: list[bytes], begins: bool) -> None:
     """However they arrive; the words of a refusal may depend on that."""
-    seen = []
+    outcomes = []
     whole = (OK if begins else b"") + b"".join(sent)
     for parts in ([whole], [bytes([byte]) for byte in whole]):
         try:
             response, _ = read(*parts)
         except NoResponse as error:
-            seen.append(str(error).partition("HTTP: ")[0])
+            outcomes.append(str(error).partition("HTTP: ")[0])
         else:
-            seen.append(str(response))
+            outcomes.append(str(response))
             assert response.status >= 200
             assert not any("\0" in value for value in response.headers.values())
-    assert seen[0] == seen[1]
+    assert outcomes[0] == outcomes[1]

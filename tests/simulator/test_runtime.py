@@ -133,8 +133,8 @@ def test_an_invocation_has_a_thread_whatever_form_its_address_has(monkeypatch: p
         assert {connection.recv(12) for connection in connections} == {b"HTTP/1.1 202"}
 
 
-def test_what_only_resembles_the_address_of_an_invocation(client: Client) -> None:
-    """What stands before a colon is a part of the path where no authority follows it."""
+def test_paths_that_only_resemble_an_invocation(client: Client) -> None:
+    """Text before a colon belongs to the path unless an authority follows."""
     for address in ("x:/endpoints/x/invocations", "/endp\toints/x/invocations"):
         head = f"POST {address} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {SIGNED}\r\nContent-Length: 0\r\n\r\n"
         with socket.create_connection(("127.0.0.1", client.simulator.port), timeout=30) as connection:

@@ -1,4 +1,4 @@
-"""Where the contents of S3's objects are: not in memory, and in no open files."""
+"""The contents of S3's objects are kept neither in memory nor in open files."""
 
 import gc
 import os

@@ -20,7 +20,7 @@ METRIC = 'print("loss={value}")'
 
 @pytest.fixture(scope="module")
 def packages() -> Any:
-    """Of a simulator of its own: a search sees all resources."""
+    """The packages of a separate simulator, because a search finds all resources."""
     with Simulator(isolation="off") as simulator:
         yield Packages(Client(simulator))
 
@@ -29,17 +29,17 @@ def packages() -> Any:
 def versions(packages: Packages) -> list[str]:
     """The ARNs of eleven versions of one group, of which the first four are described, and one of another group."""
     group = packages.group()
-    made = []
+    created = []
     for number in range(11):
         properties = {"score": SCORES[number], "a.b": f"v{number}"} if number < len(SCORES) else {"other": "x"}
         containers = [{"Image": f"image-{number}", "Environment": {"NUMBER": str(number)}}, {"Image": "last"}]
         specification = {"Containers": containers, "SupportedContentTypes": ["text/csv", f"text/{number}"]}
-        made.append(
+        created.append(
             packages.version(group, CustomerMetadataProperties=properties, InferenceSpecification=specification)
         )
-    packages.approve(made[1], ApprovalDescription="good")
+    packages.approve(created[1], ApprovalDescription="good")
     packages.version(packages.group())
-    return made
+    return created
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def refused(packages: Packages, **request: Any) -> str:
 
 
 @pytest.mark.parametrize(
-    ("filters", "found"),
+    ("filters", "expected"),
     [
         ([("ModelPackageVersion", "Equals", "3")], [3]),
         ([("ModelPackageVersion", None, "3.0")], [3]),
@@ -120,11 +120,11 @@ def refused(packages: Packages, **request: Any) -> str:
     ],
     ids=str,
 )
-def test_filters(packages: Packages, versions: list[str], filters: list[Any], found: list[int]) -> None:
+def test_filters(packages: Packages, versions: list[str], filters: list[Any], expected: list[int]) -> None:
     group = versions[0].split("/")[1]
     filters = [*filters, ("ModelPackageGroupName", "Equals", group)]
     result = search(packages, "ModelPackage", *filters, SortBy="ModelPackageVersion", SortOrder="Ascending")
-    assert result == [versions[number - 1] for number in found]
+    assert result == [versions[number - 1] for number in expected]
 
 
 def test_a_time_as_it_was_answered(packages: Packages, versions: list[str]) -> None:
@@ -152,7 +152,7 @@ def test_expressions(packages: Packages, versions: list[str]) -> None:
 
 
 def test_training_jobs(packages: Packages, jobs: list[str]) -> None:
-    for filters, found in (
+    for filters, expected in (
         ([("TrainingJobStatus", "Equals", "Completed")], [0, 1, 2]),
         ([("HyperParameters.rate", "LessThan", "0.5")], [0]),
         ([("HyperParameters.rate", "Equals", "0.10")], [0]),
@@ -171,9 +171,9 @@ def test_training_jobs(packages: Packages, jobs: list[str]) -> None:
         ([("EnableNetworkIsolation", "NotEquals", "True")], [0, 1, 2]),
         ([("ResourceConfig.VolumeSizeInGB", "Equals", "1")], [0, 1, 2]),
     ):
-        assert search(packages, "TrainingJob", *filters, SortOrder="Ascending") == [jobs[index] for index in found], (
-            filters
-        )
+        assert search(packages, "TrainingJob", *filters, SortOrder="Ascending") == [
+            jobs[index] for index in expected
+        ], filters
     by_metric = search(packages, "TrainingJob", SortBy="Metrics.loss", SortOrder="Ascending")
     assert by_metric == [jobs[2], jobs[1], jobs[0]]
     assert search(packages, "TrainingJob", SortBy="Metrics.loss") == [jobs[0], jobs[1], jobs[2]]
@@ -207,13 +207,13 @@ def test_a_result_is_the_resource_with_its_tags(packages: Packages, jobs: list[s
 
 def test_groups(packages: Packages) -> None:
     word = f"team-{next(numbers)}"
-    made = [packages.group(Tags=[{"Key": "team", "Value": word}]) for _ in range(2)]
-    arns = [f"arn:aws:sagemaker:us-east-1:123456789012:model-package-group/{name}" for name in made]
+    groups = [packages.group(Tags=[{"Key": "team", "Value": word}]) for _ in range(2)]
+    arns = [f"arn:aws:sagemaker:us-east-1:123456789012:model-package-group/{name}" for name in groups]
     team = ("Tags.team", "Equals", word)
     assert search(packages, "ModelPackageGroup", team) == arns[::-1]
     assert search(packages, "ModelPackageGroup", team, CrossAccountFilterOption="SameAccount") == arns[::-1]
     assert search(packages, "ModelPackageGroup", team, CrossAccountFilterOption="CrossAccount") == []
-    assert search(packages, "ModelPackageGroup", team, ("ModelPackageGroupName", "NotEquals", made[0])) == arns[1:]
+    assert search(packages, "ModelPackageGroup", team, ("ModelPackageGroupName", "NotEquals", groups[0])) == arns[1:]
     assert search(packages, "Endpoint") == []
 
 
@@ -230,7 +230,7 @@ def test_pipelines_and_their_executions(packages: Packages) -> None:
     assert search(packages, "PipelineExecution", ("PipelineExecutionStatus", "Equals", "Failed")) == []
 
 
-def test_model_cards_of_which_there_are_none(packages: Packages) -> None:
+def test_a_search_for_model_cards_finds_none(packages: Packages) -> None:
     """Version 2 of the SDK asks whether a model package has one."""
     assert search(packages, "ModelCard", ("ModelCardName", "Contains", "a")) == []
     assert "does not have the property" in refused(
@@ -241,11 +241,11 @@ def test_model_cards_of_which_there_are_none(packages: Packages) -> None:
 def test_pages_sorted_by_long_texts(packages: Packages) -> None:
     """A NextToken may have at most 8,192 characters."""
     group, text = packages.group(), "\u77f3" * 1023
-    made = [packages.version(group, ModelPackageDescription=text) for _ in range(7)]
-    found = search(
+    versions = [packages.version(group, ModelPackageDescription=text) for _ in range(7)]
+    results = search(
         packages, "ModelPackage", ("ModelPackageGroupName", "Equals", group), SortBy="ModelPackageDescription"
     )
-    assert sorted(found) == sorted(made)
+    assert sorted(results) == sorted(versions)
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ INSTEAD = replace(PYTORCH, image="683313688378.dkr.ecr.us-east-1.amazonaws.com/s
 
 
 def create(client: Client, recording: Recording) -> None:
-    """What the definition's addresses lead to is uploaded, and the pipeline is created twice, as `upsert` does."""
+    """Upload the files that the definition refers to, and create the pipeline twice, as `upsert` does."""
     definition = recording.definition()
     client.s3.create_bucket(Bucket=recording.bucket)
     objects = {f"{recording.prefix}/housing_data/raw/raw_data_all.csv": make_table()}
@@ -105,7 +105,7 @@ def execute(client: Client, recording: Recording) -> tuple[str, dict[str, Any]]:
 
 @pytest.fixture
 def client() -> Iterator[Client]:
-    """Of a simulator that has nothing else."""
+    """A client of a simulator with no other resources."""
     with Simulator() as simulator:
         yield Client(simulator)
 
@@ -153,8 +153,8 @@ def test_the_notebook_s_requests(client: Client, recording: Recording) -> None:
     )
     job = client.wait("TransformJob", name, 180)
     assert job["TransformJobStatus"] == "Completed", job
-    given, joined = client.get(f"{uri}/test/test.csv"), client.get(f"{uri}/batch-transform/output/test.csv.out")
-    check_joined(given.decode(), joined.decode())
+    inputs, joined = client.get(f"{uri}/test/test.csv"), client.get(f"{uri}/batch-transform/output/test.csv.out")
+    check_joined(inputs.decode(), joined.decode())
 
     _, again = execute(client, recording)
     hits = {name: step["CacheHitResult"] for name, step in again.items() if "CacheHitResult" in step}

@@ -1,4 +1,4 @@
-"""What models' servers may use: all that they write counts, and the limit that ended one is the reason."""
+"""The limits of models' servers: all files that they write count, and the reason names the limit that was exceeded."""
 
 from pathlib import Path
 
@@ -48,17 +48,17 @@ def transform_fn(model, data, content_type, accept):
 
 
 def is_over(folders: list[Path], volume: int) -> bool:
-    """What the first count finds."""
-    use, found = DiskUse([str(folder) for folder in folders], volume), []
+    """Return whether the first count exceeds the limit."""
+    use, results = DiskUse([str(folder) for folder in folders], volume), []
     counts = []
 
     def counted() -> bool:
-        found.append(use.is_over([]))
+        results.append(use.is_over([]))
         counts.append(use._counting is not None)
-        return found[-1] or counts[-2:] == [True, False]
+        return results[-1] or counts[-2:] == [True, False]
 
     wait_until(counted)
-    return found[-1]
+    return results[-1]
 
 
 def test_all_folders_of_a_volume_count_together(tmp_path: Path) -> None:
@@ -91,8 +91,8 @@ def test_an_endpoint_without_a_volume_size_has_a_limit(
 ) -> None:
     monkeypatch.setattr(chain, "DEFAULT", 64 * MIB)
     reason = failure_of(of_either, of_either.model(WRITING.format(place=place, size=100 * MIB)))
-    said = "No space left on device: the model needs more than VolumeSizeInGB, 0"
-    assert reason == f"Production variant one did not pass the ping health check: {said}"
+    expected = "No space left on device: the model needs more than VolumeSizeInGB, 0"
+    assert reason == f"Production variant one did not pass the ping health check: {expected}"
 
 
 def test_the_socket_s_folder_is_on_an_endpoint_s_volume(of_either: Endpoints) -> None:
@@ -122,8 +122,8 @@ def test_servers_that_end_again_and_again(client: Client) -> None:
     with pytest.raises(endpoints.runtime.exceptions.ModelError):  # an invocation whose server ends is repeated once
         endpoints.invoke(name, "end", ContentType="text/csv")
     wait_until(lambda: len(restarts(client, name)) == 2)
-    said = "The servers ended and are started again. "
-    assert {message.count(said) for message in restarts(client, name)} == {1}
+    restart_message = "The servers ended and are started again. "
+    assert {message.count(restart_message) for message in restarts(client, name)} == {1}
     endpoints.delete(name)
 
 

@@ -69,7 +69,7 @@ def test_a_folder_serves_one_simulator_at_a_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_without_a_state_folder_nothing_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_state_folder_nothing_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", None)
     with running() as simulator:
@@ -92,8 +92,8 @@ def test_a_state_touches_its_folder_only_while_it_is_open(tmp_path: Path) -> Non
 
 
 def test_a_start_that_fails_leaves_the_folder_free(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as occupied:
+        port = occupied.getsockname()[1]
         with pytest.raises(OSError, match="Address already in use"), Simulator(port, state=tmp_path):
             pass
     with Simulator(state=tmp_path):
@@ -227,7 +227,7 @@ with Simulator(state=folder, isolation="off") as simulator:
 
 
 @needs_sandbox
-def test_a_full_disk_refuses_what_it_cannot_hold_and_keeps_the_rest(tmp_path: Path) -> None:
+def test_a_full_disk_refuses_new_data_and_keeps_the_rest(tmp_path: Path) -> None:
     small = tmp_path / "small"
     small.mkdir()
     command = ["bwrap", "--dev-bind", "/", "/", "--size", "2000000", "--tmpfs", small, sys.executable, "-c", FULL_DISK]

@@ -137,7 +137,7 @@ def kill_and_check(folder: Path, before: dict[str, bytes], objects: Any) -> None
 
 
 @pytest.mark.fuzz
-def test_what_was_acknowledged_survives_kills(tmp_path: Path) -> None:
+def test_acknowledged_changes_survive_kills(tmp_path: Path) -> None:
     kill_and_check(tmp_path, {}, lambda simulator: objects_of(simulator.client("s3")).get(BUCKET, {}))
 
 
@@ -150,7 +150,7 @@ def put_ten_thousand_objects(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.fuzz
-def test_what_was_acknowledged_survives_kills_among_ten_thousand_objects(tmp_path: Path) -> None:
+def test_acknowledged_changes_survive_kills_among_ten_thousand_objects(tmp_path: Path) -> None:
     before = put_ten_thousand_objects(tmp_path)
 
     def objects(simulator: SimulatorProcess) -> dict[str, bytes]:

@@ -78,10 +78,10 @@ def test_what_describes_an_object_is_kept(tmp_path: Path) -> None:
     }
 
     def heads(s3: Any) -> list[dict[str, Any]]:
-        found = [
+        stored = [
             s3.head_object(Bucket=BUCKET, Key=key, ChecksumMode="ENABLED") for key in ("described", "plain", "parts")
         ]
-        return [{name: value for name, value in head.items() if name != "ResponseMetadata"} for head in found]
+        return [{name: value for name, value in head.items() if name != "ResponseMetadata"} for head in stored]
 
     with running("--state", tmp_path) as simulator:
         s3 = simulator.client("s3")
@@ -201,9 +201,9 @@ def test_threads_that_interrupt_each_other_at_any_moment(tmp_path: Path) -> None
     names = ("interrupted-1", "interrupted-2")
 
     def put(bucket: str, key: str, value: str) -> None:
-        found = backend.put_object(bucket, key, value.encode() * int(value[-5:]))
-        found.set_metadata({"x-amz-meta-value": value})
-        assert len(found.etag) == 34
+        stored = backend.put_object(bucket, key, value.encode() * int(value[-5:]))
+        stored.set_metadata({"x-amz-meta-value": value})
+        assert len(stored.etag) == 34
 
     def delete(bucket: str, key: str, _: str) -> None:
         backend.delete_object(bucket, key)

@@ -1,4 +1,4 @@
-"""Whatever changes S3, the state folder holds it when the request is answered, and a restart gives it back."""
+"""Every change of S3 is in the state folder when its request is answered, and survives a restart."""
 
 import http.client
 import json

@@ -106,14 +106,14 @@ def test_a_transform_job_says_what_is_wrong(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "reason"),
+    ("message", "reason"),
     [
         ("b'[' + b'[],' * 1_000_000 + b'0]'", "the server's response has more than 1 MB"),
         ("b'\"\\x7f[31m\"'", "/execution-parameters is invalid: ?[31m"),
     ],
 )
-def test_what_a_server_says_of_itself_is_short_text(client: Client, said: str, reason: str) -> None:
-    failed = failure(client, create_model(client, SAYING.replace("SAID", said)), b"x")
+def test_a_server_s_message_becomes_short_text(client: Client, message: str, reason: str) -> None:
+    failed = failure(client, create_model(client, SAYING.replace("SAID", message)), b"x")
     assert failed.startswith("AlgorithmError: /execution-parameters")
     assert reason in failed
     assert failed.isprintable()

@@ -65,7 +65,7 @@ with Simulator(isolation="off"):
 """
 
 
-def test_what_a_killed_simulator_left_is_removed_by_the_next(
+def test_folders_of_a_killed_simulator_are_removed_by_the_next(
     tmp_path: Path, short: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = use(tmp_path / LONG, monkeypatch)
@@ -108,7 +108,7 @@ def test_the_folder_is_where_its_path_fits(short: Path, tmp_path: Path, monkeypa
         lock.close()
 
 
-def test_a_folder_that_others_may_change_is_passed_over(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_others_may_change_is_skipped(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("open", "runtime"):
         (short / name).mkdir()
     (short / "open").chmod(0o777)

@@ -23,7 +23,7 @@ def make_traffic(weights: dict[str, float]) -> Traffic:
 
 
 def binomial_bound(draws: int, share: float) -> float:
-    """How far a count can be from its mean (Hoeffding's inequality)."""
+    """Return the distance of a count from its mean that is practically never exceeded (Hoeffding's inequality)."""
     return math.sqrt(draws * math.log(2 / CHANCE) / 2) if 0 < share < 1 else 0.0
 
 

@@ -72,10 +72,10 @@ def test_an_entrypoint_with_absolute_paths(either) -> None:
     report = report_of(either, job)
     assert report["files"]["training/a.csv"] == "1"
     assert "code/job.py" in report["files"]
-    seen = json.loads(report["variables"]["SM_SEEN"])
-    assert seen["hyperparameters"] == {"n": "3", "word": "abc"}
-    assert list(seen["inputdataconfig"]) == ["training", "code", "sm_drivers"]
-    assert seen["resourceconfig"]["hosts"] == [seen["resourceconfig"]["current_host"]]
+    received = json.loads(report["variables"]["SM_SEEN"])
+    assert received["hyperparameters"] == {"n": "3", "word": "abc"}
+    assert list(received["inputdataconfig"]) == ["training", "code", "sm_drivers"]
+    assert received["resourceconfig"]["hosts"] == [received["resourceconfig"]["current_host"]]
     assert content(either.get(job["ModelArtifacts"]["S3ModelArtifacts"])) == {"model": b""}
 
 

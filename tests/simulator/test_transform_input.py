@@ -93,7 +93,7 @@ def test_requests_that_are_refused(client: Client, model: str, members: dict[str
     assert caught.value.response["Error"]["Code"] == "ValidationException"
 
 
-def test_encryption_and_experiments_make_no_difference(client: Client, model: str) -> None:
+def test_encryption_and_experiments_have_no_effect(client: Client, model: str) -> None:
     members = {"Resources": {"VolumeKmsKeyId": "alias/mine"}, "ExperimentConfig": {"TrialName": "one"}}
     members |= CSV | {"Output": CSV["Output"] | {"KmsKeyId": "alias/mine"}}
     assert completed(client, model, {"a": "1,2\n"}, **members) == [b"3\n"]

@@ -114,8 +114,8 @@ def test_search_finds_a_tuning_job_by_its_best_objective(searched: dict[str, Any
     expression = {
         "Filters": [name, {"Name": "TrainingJobStatusCounters.Completed", "Operator": "Equals", "Value": "2"}]
     }
-    found = tuning.sagemaker.search(Resource="HyperParameterTuningJob", SearchExpression=expression)["Results"]
-    assert [item["HyperParameterTuningJob"]["BestTrainingJob"] for item in found] == [searched["BestTrainingJob"]]
+    results = tuning.sagemaker.search(Resource="HyperParameterTuningJob", SearchExpression=expression)["Results"]
+    assert [item["HyperParameterTuningJob"]["BestTrainingJob"] for item in results] == [searched["BestTrainingJob"]]
 
 
 def test_a_warm_start_with_identical_data_compares_with_its_parents(
@@ -169,7 +169,7 @@ def test_a_metric_that_never_appears_fails_the_tuning_job(tuning: Tuning, client
     assert "BestTrainingJob" not in job
 
 
-def test_failures_alone_fail_the_tuning_job(tuning: Tuning, picky: str) -> None:
+def test_a_tuning_job_fails_if_all_training_jobs_fail(tuning: Tuning, picky: str) -> None:
     job = tuning.run(grid(picky, "a"))
     assert job[STATUS] == "Failed"
     assert "No training job succeeded after 1 attempts" in job["FailureReason"]

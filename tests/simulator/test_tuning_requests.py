@@ -161,11 +161,11 @@ def several(*names: str, **members: Any) -> dict[str, Any]:
     request = tuning_request(SOURCE)
     del request["TrainingJobDefinition"]
     config = request["HyperParameterTuningJobConfig"]
-    own = {"TuningObjective": config.pop("HyperParameterTuningJobObjective")}
-    own |= {"HyperParameterRanges": config.pop("ParameterRanges")}
-    found = [definition(SOURCE, DefinitionName=name, **own) for name in names]
-    found[-1] |= members
-    return request | {"TrainingJobDefinitions": found}
+    definition_members = {"TuningObjective": config.pop("HyperParameterTuningJobObjective")}
+    definition_members |= {"HyperParameterRanges": config.pop("ParameterRanges")}
+    definitions = [definition(SOURCE, DefinitionName=name, **definition_members) for name in names]
+    definitions[-1] |= members
+    return request | {"TrainingJobDefinitions": definitions}
 
 
 def test_several_definitions(client: Client) -> None:
@@ -185,7 +185,7 @@ def test_several_definitions(client: Client) -> None:
     assert "Autotune is not simulated" in refusal(client, tuning_request(SOURCE) | {"Autotune": {"Mode": "Enabled"}})
 
 
-def test_warm_start_from_what_is_not_there(client: Client) -> None:
+def test_warm_start_from_missing_parents(client: Client) -> None:
     def warm(*names: str, request: dict[str, Any] | None = None) -> dict[str, Any]:
         parents = [{NAME: name} for name in names]
         config = {"ParentHyperParameterTuningJobs": parents, "WarmStartType": "TransferLearning"}
@@ -208,7 +208,7 @@ def test_names(client: Client) -> None:
     assert "satisfy" in refusal(client, tuning_request(SOURCE) | {NAME: "x" * 33})
 
 
-def test_what_was_refused_made_nothing(client: Client) -> None:
+def test_refused_requests_create_nothing(client: Client) -> None:
     refused = tuning_request(SOURCE, ParameterRanges={})
     refusal(client, refused)
     assert "Could not find" in refusal(client, {NAME: refused[NAME]}, "DescribeHyperParameterTuningJob")

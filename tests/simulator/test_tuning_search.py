@@ -55,10 +55,10 @@ def test_bayesian_beats_random_at_equal_numbers_of_jobs() -> None:
 
 def test_a_grid_covers_all_combinations_once() -> None:
     ranges = [KIND, CategoricalRange("size", ("1", "2")), CategoricalRange("only", ("x",))]
-    search, found = Search("Grid", ranges, maximize=False, seed=1), []
+    search, suggestions = Search("Grid", ranges, maximize=False, seed=1), []
     while suggestion := search.suggest():
-        found.append(tuple(suggestion[1].values()))
-    assert found == list(itertools.product(("a", "b", "c"), ("1", "2"), ("x",)))
+        suggestions.append(tuple(suggestion[1].values()))
+    assert suggestions == list(itertools.product(("a", "b", "c"), ("1", "2"), ("x",)))
 
 
 @pytest.mark.parametrize("strategy", ["Random", "Bayesian", "Hyperband"])
@@ -94,7 +94,7 @@ def test_a_failed_trial_does_not_end_the_search() -> None:
     assert search.suggest()
 
 
-def test_what_other_searches_found_is_used() -> None:
+def test_results_of_other_searches_are_used() -> None:
     """After 40 results of a random search, the first suggestions are better than random ones."""
     cold, warm = (Search("Bayesian", RANGES, maximize=False, seed=2) for _ in range(2))
     for values in run(Search("Random", RANGES, maximize=False, seed=5), 40):
@@ -105,7 +105,7 @@ def test_what_other_searches_found_is_used() -> None:
     assert not warm.learn({"rate": "0.1"}, 0.0)
 
 
-def test_hyperband_stops_what_is_worse_and_what_has_had_its_share() -> None:
+def test_hyperband_stops_worse_trials_and_those_that_used_their_share() -> None:
     search = Search("Hyperband", [UNIT], maximize=False, seed=1, resources=(2, 9))
     numbers = [search.suggest()[0] for _ in range(12)]
     steps = {}
@@ -127,7 +127,9 @@ numeric = st.floats(-1e6, 1e6).map(lambda value: round(value, 6))
     whole=st.booleans(),
     seed=st.integers(0, 2**31 - 1),
 )
-def test_values_are_in_their_range_and_of_its_kind(ends: list[float], scaling: str, whole: bool, seed: int) -> None:
+def test_values_have_the_type_and_bounds_of_their_range(
+    ends: list[float], scaling: str, whole: bool, seed: int
+) -> None:
     if scaling == "Logarithmic":
         ends = sorted(abs(end) + 1 for end in ends)
     if scaling == "ReverseLogarithmic":

@@ -29,7 +29,7 @@ def test_parallel_jobs_are_limited_and_stop_stops_all(client: Client) -> None:
     """Four of eight jobs are there, none of which ends by itself; of these, as many compute as there are processors."""
     tuning = Tuning(client.sagemaker)
     name = tuning.create(tuning_request(client.source(job=ENDLESS), 8, 4))
-    tuning.until(lambda: statuses(tuning, name), lambda seen: len(seen) >= 4)
+    tuning.until(lambda: statuses(tuning, name), lambda job_statuses: len(job_statuses) >= 4)
     job = tuning.describe(name)
     assert job["TrainingJobStatusCounters"]["InProgress"] == job["ObjectiveStatusCounters"]["Pending"] == 4
     with pytest.raises(botocore.exceptions.ClientError, match="is in status InProgress: stop it before"):
@@ -37,7 +37,7 @@ def test_parallel_jobs_are_limited_and_stop_stops_all(client: Client) -> None:
 
     first = tuning.jobs(name)[0]["TrainingJobName"]  # when it has ended, another one takes its place
     client.sagemaker.stop_training_job(TrainingJobName=first)
-    tuning.until(lambda: statuses(tuning, name), lambda seen: len(seen) == 5)
+    tuning.until(lambda: statuses(tuning, name), lambda job_statuses: len(job_statuses) == 5)
     assert tuning.describe(name)["TrainingJobStatusCounters"]["InProgress"] == 4
 
     tuning.sagemaker.stop_hyper_parameter_tuning_job(**{NAME: name})
@@ -81,7 +81,7 @@ def interrupted(tmp_path: Path) -> Iterator[Interrupted]:
 
 
 @pytest.mark.slow
-def test_a_kill_costs_no_values_and_repeats_none_that_were_completed(interrupted: Interrupted) -> None:
+def test_a_kill_loses_no_values_and_repeats_no_completed_ones(interrupted: Interrupted) -> None:
     """Killed while jobs run and others have ended. Each interrupted job is listed, and another one gets its values."""
     values = [str(number) for number in range(5)]
     ranges = {"CategoricalParameterRanges": [categorical("x", *values)]}
@@ -89,11 +89,11 @@ def test_a_kill_costs_no_values_and_repeats_none_that_were_completed(interrupted
         tuning_request(interrupted.source(SCRIPT), 5, 2, Strategy="Grid", ParameterRanges=ranges)
     )
     for ended in (1, 3):
-        seen = interrupted.tuning.until(
+        job_statuses = interrupted.tuning.until(
             lambda: statuses(interrupted.tuning, name),
-            lambda seen, ended=ended: seen.count("Completed") >= ended and "InProgress" in seen,
+            lambda job_statuses, ended=ended: job_statuses.count("Completed") >= ended and "InProgress" in job_statuses,
         )
-        assert seen.count("InProgress") <= 2
+        assert job_statuses.count("InProgress") <= 2
         interrupted.kill()
         interrupted.start()
     job = interrupted.tuning.wait(name)
@@ -112,14 +112,16 @@ def test_a_kill_costs_no_values_and_repeats_none_that_were_completed(interrupted
 
 
 @pytest.mark.slow
-def test_what_was_stopping_stops_and_the_time_limit_goes_on(interrupted: Interrupted) -> None:
+def test_a_stopping_job_stops_after_a_restart_and_the_time_limit_goes_on(interrupted: Interrupted) -> None:
     """A limit of an hour that passed while no simulator ran, a stop that a kill interrupted, and an ordered end."""
     source = interrupted.source(ENDLESS)
     late, stopped, kept = (tuning_request(source, 2, 1) for _ in range(3))
     late["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxRuntimeInSeconds"] = 3600
     names = [interrupted.tuning.create(request) for request in (late, stopped, kept)]
     for name in names:
-        interrupted.tuning.until(lambda name=name: statuses(interrupted.tuning, name), lambda seen: seen != [])
+        interrupted.tuning.until(
+            lambda name=name: statuses(interrupted.tuning, name), lambda job_statuses: job_statuses != []
+        )
     interrupted.tuning.sagemaker.stop_hyper_parameter_tuning_job(**{NAME: names[1]})
     interrupted.kill()
     move_back(interrupted.folder, names[0], hours=2)
@@ -132,10 +134,10 @@ def test_what_was_stopping_stops_and_the_time_limit_goes_on(interrupted: Interru
 
     assert interrupted.simulator.end() == 0
     interrupted.start()
-    seen = interrupted.tuning.until(
-        lambda: statuses(interrupted.tuning, names[2]), lambda seen: seen[-1] == "InProgress"
+    job_statuses = interrupted.tuning.until(
+        lambda: statuses(interrupted.tuning, names[2]), lambda job_statuses: job_statuses[-1] == "InProgress"
     )
-    assert "Stopped" not in seen  # the ordered end interrupts jobs, too, and they are replaced
+    assert "Stopped" not in job_statuses  # the ordered end interrupts jobs, too, and they are replaced
     assert interrupted.tuning.describe(names[2])[STATUS] == "InProgress"
 
 

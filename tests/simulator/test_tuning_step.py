@@ -12,7 +12,7 @@ from recore.simulator.server import BUCKET, ROLE_ARN
 
 @pytest.mark.slow
 def test_later_steps_refer_to_the_best_training_jobs(client: Client) -> None:
-    """Of three jobs, x=2 is the best and x=5 the second best; the address of a model is put together from its name."""
+    """Of three jobs, x=2 is the best and x=5 the second best. The model's address contains the job's name."""
     pipelines, tuning = Pipelines(client), Tuning(client.sagemaker)
     ranges = {"CategoricalParameterRanges": [categorical("x", "9", "5", "2")]}
     request = tuning_request(client.source(job=SCRIPT), 3, 2, Strategy="Grid", ParameterRanges=ranges)
@@ -20,7 +20,7 @@ def test_later_steps_refer_to_the_best_training_jobs(client: Client) -> None:
     request["TrainingJobDefinition"]["StaticHyperParameters"]["word"] = get("Parameters.Word")
     names = [get(f"Steps.Tune.TrainingJobSummaries[{place}].TrainingJobName") for place in (0, 1, 2)]
     addresses = [join(f"s3://{BUCKET}/tuned", name, "output/model.tar.gz", on="/") for name in names]
-    seen = {
+    values = {
         "BEST": get("Steps.Tune.BestTrainingJob.TrainingJobName"),
         "X": get("Steps.Tune.BestTrainingJob.TunedHyperParameters['x']"),
         "SECOND": names[1],
@@ -32,7 +32,7 @@ def test_later_steps_refer_to_the_best_training_jobs(client: Client) -> None:
             "Model",
             {
                 "ExecutionRoleArn": ROLE_ARN,
-                "PrimaryContainer": {"Image": IMAGE, "ModelDataUrl": address, "Environment": seen},
+                "PrimaryContainer": {"Image": IMAGE, "ModelDataUrl": address, "Environment": values},
             },
         )
         for place, address in enumerate(addresses)

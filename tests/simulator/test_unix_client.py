@@ -22,7 +22,7 @@ numbers = itertools.count()
 
 @pytest.fixture
 def place(sockets: Path) -> Path:
-    """Where a server of one test listens."""
+    """The address at which one test's server listens."""
     return sockets / f"http-{next(numbers)}"
 
 

@@ -130,7 +130,7 @@ def test_an_endpoint(endpoints: Endpoints, model: str, expected: xgb.Booster) ->
     with pytest.raises(ClientError, match="Accept application/x-npy is not simulated"):
         endpoints.invoke(name, csv_of(features), ContentType="text/csv", Accept="application/x-npy")
     for body, kind, status, reason in (
-        ("1,2,3,4,5,6", "text/csv", 400, "they have 6 features, and it was trained with 5"),
+        ("1,2,3,4,5,6", "text/csv", 400, "they have 6 features, but it was trained with 5"),
         ("1,2,3,4,deep", "text/csv", 415, "invalid value 'deep'"),
         (b"\xce\xfa", "application/x-recordio-protobuf", 415, "application/x-recordio-protobuf is not simulated"),
     ):

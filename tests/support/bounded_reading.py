@@ -20,7 +20,7 @@ except ValueError as error:
 
 
 def read_within(seconds: int, path: Path) -> str:
-    """What reading says, in a process with 1 GB of memory and some seconds of a processor."""
+    """Read a submission in a process with 1 GB of memory and a few seconds of processor time; return the result."""
     command = [sys.executable, "-c", READ, str(path), str(seconds)]
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=180)
     assert done.returncode == 1

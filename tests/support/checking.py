@@ -46,7 +46,7 @@ def check(
     """The findings by rule, of the rules that found something. codes: of the rules to run; by default all but RC8."""
     rules = all_rules()
     chosen = set(codes) or {code for code in rules if not code.startswith("RC8")}
-    found: dict[str, list[Finding]] = {}
+    findings_by_code: dict[str, list[Finding]] = {}
     blocked: set[str] = set()
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -60,7 +60,7 @@ def check(
                 continue
             findings = list(rules[code].inspect(experiments))
             if findings:
-                found[code] = findings
+                findings_by_code[code] = findings
             if any(finding.level is Level.ERROR for finding in findings):
                 blocked.add(code)
-    return found
+    return findings_by_code

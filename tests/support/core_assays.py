@@ -135,21 +135,21 @@ def upload_sources(client: Client, folder: Path, project: str) -> None:
 
 
 def generator_env(client: Client, **variables: str) -> SageMakerEnv:
-    """The environment of a dataset generator whose boto3 session is the simulator's."""
+    """Return the environment of a dataset generator with a boto3 session of the simulator."""
     env = SageMakerEnv("nowhere", {"ML2P_DATASET": "first", "ML2P_S3_URL": f"s3://{BUCKET}/none"} | variables)
     env.session = client.simulator
     return env
 
 
 def generate(client: Client, project: str) -> bytes:
-    """Generate the dataset `first` of a project in this process; the data file that is then on S3."""
+    """Generate the dataset `first` of a project in this process, and return the data file that it wrote to S3."""
     generator = core_assays().CoreAssays().dataset_generator(generator_env(client, ML2P_S3_URL=url_of(project)))
     generator.generate()
     return client.get(f"{url_of(project)}/datasets/first/public.csv.gz")
 
 
 def training_folder(folder: Path, data_file: bytes, hyperparameters: dict[str, str] | None = None) -> SageMakerEnv:
-    """SageMaker's folder of a training job; its environment."""
+    """Make SageMaker's folders of a training job and return its environment."""
     files = {
         "input/data/training/public.csv.gz": data_file,
         "input/config/hyperparameters.json": json.dumps(hyperparameters or {}).encode(),
@@ -161,7 +161,7 @@ def training_folder(folder: Path, data_file: bytes, hyperparameters: dict[str, s
 
 
 def spectra_of(data_file: Path) -> list[dict[str, Any]]:
-    """The rows of a data file as a client sends them."""
+    """Return the rows of a data file in the form in which a client sends them."""
     with gzip.open(data_file, "rt") as file:
         frame = pd.read_csv(file, index_col=0, float_precision="round_trip")
     channels = [name for name in frame.columns if name[0].isdigit()]

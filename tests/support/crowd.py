@@ -1,4 +1,4 @@
-"""Clients that invoke an endpoint all the time, while something happens to it."""
+"""Clients that keep invoking an endpoint while it changes."""
 
 import json
 import threading
@@ -32,12 +32,12 @@ class Crowd:
         self.failures: list[str] = []
 
     def wait_for(self, count: int) -> None:
-        """Wait until so many more requests are answered."""
-        wanted = self.answers.total() + count
-        self._wait(lambda: self.answers.total() >= wanted)
+        """Wait until `count` more requests have been answered."""
+        total = self.answers.total() + count
+        self._wait(lambda: self.answers.total() >= total)
 
     def sample(self, count: int) -> Counter[str]:
-        """What models answer to the next requests that are sent, counted when all of them are answered."""
+        """Count the models' answers to the next requests, once all of them have been answered."""
         with self._lock:
             self._sampled, self._tickets = Counter(), count
         self._wait(lambda: self._sampled.total() == count)
@@ -83,7 +83,7 @@ class Crowd:
                     self._sampled[model] += 1
 
     def _client(self):
-        """One that does not repeat a request: a lost one must be seen."""
+        """Return a client that does not retry, so that a lost request is noticed."""
         return boto3.Session("x", "x", region_name="us-east-1").client(
             "sagemaker-runtime",
             endpoint_url=self._endpoints.client.simulator.endpoint,
@@ -97,6 +97,6 @@ class Crowd:
             if self._model_errors and error.response["Error"]["Code"] == "ModelError":
                 return "", MODEL_ERROR
             raise
-        name, said, *_ = json.loads(response["Body"].read())
-        assert said == body, (said, body)
+        name, value, *_ = json.loads(response["Body"].read())
+        assert value == body, (value, body)
         return response["InvokedProductionVariant"], name

@@ -38,5 +38,5 @@ def left_behind() -> list[str]:
 
 def _containers() -> list[tuple[str, int]]:
     """Return the name of each container, and the number of the process that started it."""
-    found = engine().containers.list(all=True, filters={"label": LABEL}, ignore_removed=True)
-    return [(container.name, int(container.labels[LABEL].partition("-")[0])) for container in found]
+    containers = engine().containers.list(all=True, filters={"label": LABEL}, ignore_removed=True)
+    return [(container.name, int(container.labels[LABEL].partition("-")[0])) for container in containers]

@@ -34,7 +34,7 @@ TRANSITIONAL = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleti
 
 
 class Endpoints:
-    """Of one simulator. Names are made up, unless a test needs one. client: or what has its clients."""
+    """One simulator's endpoints, with generated names unless a test passes one. client: holds the boto3 clients."""
 
     def __init__(self, client: Client):
         self.client, self.sagemaker = client, client.sagemaker

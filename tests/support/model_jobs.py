@@ -16,7 +16,7 @@ CODE = "/opt/ml/processing/input/code"
 
 
 def code_archive(client: Client, folder: Path, project: str, packages: Sequence[str] = ()) -> str:
-    """Upload the archive of a folder of code; its URI."""
+    """Upload the archive of a folder of code and return its URI."""
     write_code_archive(folder.parent / "code.tar.gz", folder, packages)
     return client.put(f"{project}/code.tar.gz", (folder.parent / "code.tar.gz").read_bytes())
 
@@ -24,7 +24,7 @@ def code_archive(client: Client, folder: Path, project: str, packages: Sequence[
 def generate_dataset(
     client: Client, folder: Path, project: str, model: str, packages: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Run the processing job that generates the dataset `first` of a model class; its description."""
+    """Run the processing job that generates the dataset `first` of a model class, and return its description."""
     for name, path in code_files(folder, packages).items():
         client.put(f"{project}/code/{name}", path.read_bytes())
     place = {"S3Uri": f"{url_of(project)}/code", "LocalPath": CODE, "S3DataType": "S3Prefix", "S3InputMode": "File"}
@@ -39,7 +39,7 @@ def generate_dataset(
 
 
 def train(client: Client, source: str, project: str, dataset: str, **hyperparameters: str) -> dict[str, Any]:
-    """Run the training job PROJECT-1 in script mode; its description."""
+    """Run the training job PROJECT-1 in script mode and return its description."""
     submit(
         client,
         TrainingJobName=f"{project}-1",
@@ -54,7 +54,7 @@ def train(client: Client, source: str, project: str, dataset: str, **hyperparame
 
 
 def create_model(client: Client, source: str, data: str, variables: dict[str, str], name: str) -> str:
-    """Create the model of a training job, served by the same script; its name."""
+    """Create a training job's model, served by the same script, and return its name."""
     script = {
         "SAGEMAKER_PROGRAM": "job.py",
         "SAGEMAKER_SUBMIT_DIRECTORY": source,
@@ -66,7 +66,7 @@ def create_model(client: Client, source: str, data: str, variables: dict[str, st
 
 
 def invoke(endpoints: Endpoints, name: str, data: Any) -> Any:
-    """The answer of an endpoint, which must be JSON."""
+    """Invoke an endpoint and return its answer, which must be JSON."""
     answer = endpoints.invoke(name, json.dumps(data), ContentType="application/json")
     assert answer["ContentType"] == "application/json"
     return json.loads(answer["Body"].read())

@@ -17,29 +17,29 @@ UNVERSIONED = SPECIFICATION | {
 
 
 class Packages:
-    """Of one simulator. Names are made up."""
+    """The model packages of one simulator, with generated names."""
 
     def __init__(self, client: Client):
         self.client, self.sagemaker = client, client.sagemaker
 
     def group(self, **members: Any) -> str:
-        """A new group; its name."""
+        """Create a group and return its name."""
         name = f"group-{next(numbers)}"
         self.sagemaker.create_model_package_group(ModelPackageGroupName=name, **members)
         return name
 
     def version(self, group: str, **members: Any) -> str:
-        """A new version of a group; its ARN."""
+        """Create a version of a group and return its ARN."""
         request = {"ModelPackageGroupName": group, "InferenceSpecification": SPECIFICATION} | members
         return self.sagemaker.create_model_package(**request)["ModelPackageArn"]
 
     def named(self, group: str, name: str, **members: Any) -> str:
-        """A new version, a model of which answers with a name; its ARN."""
+        """Create a version whose model answers with a name, and return its ARN."""
         specification = SPECIFICATION | {"Containers": [self.container(name)]}
         return self.version(group, InferenceSpecification=specification, **members)
 
     def container(self, name: str) -> dict[str, Any]:
-        """A container that answers with a name, by one server process."""
+        """Return a container with one server process that answers with a name."""
         variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
         variables["SAGEMAKER_SUBMIT_DIRECTORY"] = self.client.source(inference=NAMED.format(name=name))
         return {"Image": IMAGE, "Environment": variables}
@@ -51,6 +51,6 @@ class Packages:
         return self.sagemaker.describe_model_package(ModelPackageName=package)
 
     def listed(self, **request: Any) -> list[str]:
-        """The ARNs of all pages of ListModelPackages."""
+        """Return the ARNs on all pages of ListModelPackages."""
         pages = self.sagemaker.get_paginator("list_model_packages").paginate(**request)
         return [item["ModelPackageArn"] for page in pages for item in page["ModelPackageSummaryList"]]

@@ -146,9 +146,9 @@ class ServedModel:
 
     def wait_until_listening(self) -> None:
         wait_until(lambda: LISTENING.search(self.log.read_text()) or self.process.poll() is not None)
-        found = LISTENING.search(self.log.read_text())
-        assert found, self.log.read_text()
-        self._port = int(found[1])
+        match = LISTENING.search(self.log.read_text())
+        assert match, self.log.read_text()
+        self._port = int(match[1])
 
     def request(self, path: str, body: bytes | None = None, method: str | None = None) -> tuple[int, str, Any]:
         """The status, the content type and the JSON of an answer."""

@@ -1,4 +1,4 @@
-"""Processes that a command leaves running, whatever they did to be forgotten."""
+"""Processes that a command leaves running, however well they hide."""
 
 import contextlib
 import ctypes
@@ -41,7 +41,7 @@ def left_running() -> Iterator[list[str]]:
 
 
 def _running(before: set[psutil.Process]) -> list[psutil.Process]:
-    """This process's new children that run; those that have ended are reaped."""
+    """Reap the new children of this process that have ended, and return those that still run."""
     running = []
     for child in set(psutil.Process().children()) - before:
         with contextlib.suppress(ChildProcessError, psutil.NoSuchProcess):

@@ -52,13 +52,13 @@ def definition(*steps: Document, **members: Any) -> str:
 
 
 class Pipelines:
-    """Of one simulator. Names are made up."""
+    """The pipelines of one simulator, with generated names."""
 
     def __init__(self, client: Client):
         self.client, self.sagemaker = client, client.sagemaker
 
     def create(self, *steps: Document, **members: Any) -> str:
-        """A new pipeline; its name."""
+        """Create a pipeline and return its name."""
         name = f"pipeline-{next(numbers)}"
         self.sagemaker.create_pipeline(
             PipelineName=name, PipelineDefinition=definition(*steps, **members), RoleArn=ROLE_ARN
@@ -66,13 +66,13 @@ class Pipelines:
         return name
 
     def start(self, pipeline: str, **parameters: str) -> str:
-        """A new execution; its ARN."""
+        """Start an execution and return its ARN."""
         values = [{"Name": name, "Value": value} for name, value in parameters.items()]
         started = self.sagemaker.start_pipeline_execution(PipelineName=pipeline, PipelineParameters=values)
         return started["PipelineExecutionArn"]
 
     def run(self, *steps: Document, **members: Any) -> str:
-        """A new pipeline with an execution, run to its end; the execution's ARN."""
+        """Create a pipeline, run an execution of it to its end, and return the execution's ARN."""
         execution = self.start(self.create(*steps, **members))
         self.wait(execution)
         return execution
@@ -81,7 +81,7 @@ class Pipelines:
         return self.sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution)
 
     def wait(self, execution: str, seconds: float = 120) -> Document:
-        """The description of an execution that has ended."""
+        """Wait until an execution has ended and return its description."""
         deadline = time.monotonic() + seconds
         while (described := self.describe(execution))["PipelineExecutionStatus"] in RUNNING:
             assert time.monotonic() < deadline, (described, self.steps(execution))
@@ -89,15 +89,15 @@ class Pipelines:
         return described
 
     def wait_for(self, execution: str, name: str, status: str = "Executing", seconds: float = 60) -> Document:
-        """A step that has reached a status."""
+        """Wait until a step has reached a status and return the step."""
         deadline = time.monotonic() + seconds
-        while (found := self.steps(execution).get(name, {})).get("StepStatus") != status:
-            assert time.monotonic() < deadline, (found, self.describe(execution))
+        while (step := self.steps(execution).get(name, {})).get("StepStatus") != status:
+            assert time.monotonic() < deadline, (step, self.describe(execution))
             time.sleep(0.05)
-        return found
+        return step
 
     def steps(self, execution: str) -> dict[str, Document]:
-        """The steps that have started, by their names, in the order of their starts."""
+        """Return the steps that have started, by name, in the order in which they started."""
         pages = self.sagemaker.get_paginator("list_pipeline_execution_steps").paginate(
             PipelineExecutionArn=execution, SortOrder="Ascending"
         )
@@ -107,7 +107,7 @@ class Pipelines:
         return {name: item["StepStatus"] for name, item in self.steps(execution).items()}
 
     def environment(self, execution: str, name: str) -> dict[str, str]:
-        """The environment of the model that a Model step has created."""
+        """Return the environment of the model that a Model step created."""
         arn = self.steps(execution)[name]["Metadata"]["Model"]["Arn"]
         described = self.sagemaker.describe_model(ModelName=arn.rpartition("/")[2])
         return described["PrimaryContainer"]["Environment"]
@@ -126,7 +126,7 @@ class Pipelines:
         return step(name, "Processing", arguments, *depends_on, **members)
 
     def training(self, name: str, script: str, *depends_on: str, **members: Any) -> Document:
-        """A step that trains by a script."""
+        """Return a step that runs a training job with a script."""
         settings = {"sagemaker_program": "job.py", "sagemaker_submit_directory": self.client.source(job=script)}
         settings |= members.pop("HyperParameters", {})
         arguments = {

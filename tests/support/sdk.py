@@ -65,7 +65,7 @@ class KeptSimulator:
 
 @pytest.fixture
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KeptSimulator]:
-    """One whose variables are those of the test."""
+    """Start a simulator and export its variables in this test."""
     simulator = KeptSimulator(tmp_path / "state", monkeypatch)
     simulator.start()
     yield simulator
@@ -74,25 +74,25 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KeptSimula
 
 @pytest.fixture(scope="session")
 def sandbox() -> None:
-    """For tests with scripts in which /opt/ml is written: without a sandbox, a job's files are elsewhere."""
+    """Skip tests whose scripts contain /opt/ml: without a sandbox, a job's files are elsewhere."""
     if subprocess.run([PYTHON, "-c", SANDBOX], cwd=ROOT).returncode:
         pytest.skip("bubblewrap does not work here: install it, or allow user namespaces")
 
 
 @pytest.fixture(autouse=True)
 def nothing_leaves(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Fails a test in which anything, telemetry included, asks for another machine."""
-    look_up, asked = socket.getaddrinfo, []
+    """Fail a test in which anything, telemetry included, looks up another host."""
+    look_up, hosts = socket.getaddrinfo, []
 
     def guarded(host: Any, *arguments: Any, **options: Any) -> Any:
         if host not in LOCAL:
-            asked.append(host)
+            hosts.append(host)
             raise socket.gaierror(f"{host} is not this machine")
         return look_up(host, *arguments, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", guarded)
     yield
-    assert asked == []
+    assert hosts == []
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ Write = Callable[[], Any]
 
 
 def finished(execution: Any, seconds: float = 180) -> dict[str, Any]:
-    """What an execution's description says at its end; the SDK's own wait looks every 30 s, and not for Stopped."""
+    """Return an execution's final description. The SDK's own wait polls every 30 s and does not know Stopped."""
     deadline = time.monotonic() + seconds
     while (described := execution.describe())["PipelineExecutionStatus"] in ("Executing", "Stopping"):
         assert time.monotonic() < deadline, described
@@ -77,7 +77,7 @@ def wait_for_middle(execution: Any, attempt: int = 1) -> None:
 
 
 def check_retry(execution: Any, attempts: int) -> None:
-    """What has not succeeded runs again, with what is on S3 now."""
+    """Retry an execution: steps that have not succeeded run again with the current objects on S3."""
     before = steps_of(execution)
     put("go")
     boto3.client("sagemaker").retry_pipeline_execution(PipelineExecutionArn=execution.arn)

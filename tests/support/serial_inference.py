@@ -87,9 +87,9 @@ def make_table(rows: int = 90) -> str:
     return table.getvalue()
 
 
-def check_joined(given: str, joined: str) -> None:
+def check_joined(inputs: str, joined: str) -> None:
     """Check that the input's lines have their own prediction as one more column, in the same order."""
-    lines, results = given.splitlines(), joined.splitlines()
+    lines, results = inputs.splitlines(), joined.splitlines()
     assert len(lines) == len(results) > 10
     for line, result in zip(lines, results, strict=True):
         row, _, prediction = result.rpartition(",")

@@ -13,14 +13,14 @@ numbers = itertools.count()
 
 
 class Client:
-    """boto3 clients of a simulator, with requests that have everything in them that is always the same."""
+    """boto3 clients of a simulator, with requests that have defaults for all required members."""
 
     def __init__(self, simulator: Simulator, image: str = IMAGE):
         self.simulator, self.image = simulator, image
         self.sagemaker, self.s3, self.logs = (simulator.client(name) for name in ("sagemaker", "s3", "logs"))
 
     def put(self, key: str, body: str | bytes) -> str:
-        """An object in the default bucket; its URI."""
+        """Store an object in the default bucket and return its URI."""
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
         return f"s3://{BUCKET}/{key}"
 
@@ -29,7 +29,7 @@ class Client:
         return self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
 
     def source(self, **files: str) -> str:
-        """A source archive of Python files, name=text, on S3; its URI."""
+        """Upload a source archive of Python files (name=text) and return its URI."""
         packed = io.BytesIO()
         with tarfile.open(fileobj=packed, mode="w:gz") as tar:
             for name, text in files.items():
@@ -39,7 +39,7 @@ class Client:
         return self.put(f"source/{next(numbers)}/source.tar.gz", packed.getvalue())
 
     def train(self, script: str, wait: bool = True, seconds: int = 60, **members: Any) -> dict[str, Any]:
-        """Run a script as a training job in script mode; the job's description, when it has ended or at once."""
+        """Run a script as a training job and return the job's description, after its end or at once."""
         name = f"train-{next(numbers)}"
         settings = {"sagemaker_program": "job.py", "sagemaker_submit_directory": self.source(job=script)}
         request = {
@@ -81,7 +81,7 @@ class Client:
         return getattr(self.sagemaker, f"describe_{operation[kind]}")(**{f"{kind}Name": name})
 
     def wait(self, kind: str, name: str, seconds: float = 90) -> dict[str, Any]:
-        """The description of a job that has ended."""
+        """Wait until a job has ended and return its description."""
         deadline = time.monotonic() + seconds
         while (job := self.describe(kind, name))[f"{kind}Status"] in ("InProgress", "Stopping"):
             assert time.monotonic() < deadline, job
@@ -96,7 +96,7 @@ def transform_fn(model, data, content_type, accept): return model + data
 
 
 def run_each_kind(client: Client) -> None:
-    """A processing, a training and a transform job; each must do what it is asked for."""
+    """Run a processing, a training and a transform job, and check what each of them produced."""
     place = {"S3Uri": f"s3://{BUCKET}/o", "LocalPath": "/opt/ml/processing/output/o", "S3UploadMode": "EndOfJob"}
     job = client.process(
         "import os\nopen(os.environ['TO'] + '/file', 'w').write('written')",

@@ -1,4 +1,4 @@
-"""A simulator with a state folder in a process of its own, and what the folder holds."""
+"""A simulator with a state folder in a separate process, and the contents of that folder."""
 
 import contextlib
 import json
@@ -59,12 +59,12 @@ def running(*options: object) -> Iterator[SimulatorProcess]:
 
 def objects_of(s3: Any) -> Snapshot:
     """Return all objects as S3 answers them, but not an empty default bucket."""
-    found: Snapshot = {}
+    snapshot: Snapshot = {}
     for name in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=name)
         keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
-        found[name] = {key: s3.get_object(Bucket=name, Key=key)["Body"].read() for key in keys}
-    return without_default(found)
+        snapshot[name] = {key: s3.get_object(Bucket=name, Key=key)["Body"].read() for key in keys}
+    return without_default(snapshot)
 
 
 def stored_objects(folder: Path) -> Snapshot:
@@ -78,4 +78,4 @@ def stored_objects(folder: Path) -> Snapshot:
 
 
 def without_default(objects: Snapshot) -> Snapshot:
-    return {name: found for name, found in objects.items() if found or name != BUCKET}
+    return {name: value for name, value in objects.items() if value or name != BUCKET}

@@ -7,14 +7,14 @@ from support.simulator_client import Client, numbers
 
 
 def container(client: Client, script: str, **members: Any) -> dict[str, Any]:
-    """A container that serves a script. Variables: more of its environment."""
+    """Return a container that serves a script. variables: added to its environment."""
     variables = {"SAGEMAKER_PROGRAM": "serve_me.py", "SAGEMAKER_SUBMIT_DIRECTORY": client.source(serve_me=script)}
     variables |= {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"} | members.pop("Variables", {})
     return {"Image": client.image, "Environment": variables} | members
 
 
 def create_model(client: Client, *scripts: str | dict[str, Any], **members: Any) -> str:
-    """A model whose containers serve scripts, or are as given; its name."""
+    """Create a model whose containers serve scripts, or are passed as they are, and return its name."""
     name = f"chain-{next(numbers)}"
     containers = [container(client, script) if isinstance(script, str) else script for script in scripts]
     described = {"PrimaryContainer": containers[0]} if len(containers) == 1 else {"Containers": containers}
@@ -44,7 +44,7 @@ def transform(client: Client, model: str, objects: dict[str, str | bytes], **mem
 
 
 def completed(client: Client, model: str, objects: dict[str, str | bytes], **members: Any) -> list[bytes]:
-    """What a transform job makes of each object. The job must be Completed."""
+    """Run a transform job, which must end as Completed, and return its output for each object."""
     job, out = transform(client, model, objects, **members)
     assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
     return [client.get(f"{out}/{key}.out") for key in objects]

@@ -1,4 +1,4 @@
-"""Tuning jobs for tests: requests with everything in them that is always the same, and scripts that cost little."""
+"""Tuning jobs for tests: requests with defaults for all required members, and scripts that run quickly."""
 
 import itertools
 import time
@@ -73,37 +73,37 @@ class Tuning:
         return self.sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
 
     def create(self, request: dict[str, Any]) -> str:
-        """Create a tuning job; its name."""
+        """Create a tuning job and return its name."""
         self.sagemaker.create_hyper_parameter_tuning_job(**request)
         return request["HyperParameterTuningJobName"]
 
     def run(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Run a tuning job to its end; its description."""
+        """Run a tuning job to its end and return its description."""
         return self.wait(self.create(request))
 
     def wait(self, name: str, seconds: float = 240) -> dict[str, Any]:
-        """The description of a tuning job that has ended."""
+        """Wait until a tuning job has ended and return its description."""
         ended = ("Completed", "Failed", "Stopped")
         return self.until(
             lambda: self.describe(name), lambda job: job["HyperParameterTuningJobStatus"] in ended, seconds
         )
 
     def jobs(self, name: str, **settings: Any) -> list[dict[str, Any]]:
-        """The training jobs of a tuning job, by default by their names."""
+        """Return the training jobs of a tuning job, by default sorted by name."""
         pages = self.sagemaker.get_paginator("list_training_jobs_for_hyper_parameter_tuning_job")
-        found = pages.paginate(HyperParameterTuningJobName=name, **settings)
-        return [job for part in found for job in part["TrainingJobSummaries"]]
+        listed = pages.paginate(HyperParameterTuningJobName=name, **settings)
+        return [job for part in listed for job in part["TrainingJobSummaries"]]
 
     @staticmethod
     def until[T](look: Callable[[], T], good: Callable[[T], bool], seconds: float = 60) -> T:
-        """What a look shows when it is good."""
+        """Call `look` until `good` accepts its result, and return that result."""
         deadline = time.monotonic() + seconds
-        while not good(seen := look()):
-            assert time.monotonic() < deadline, seen
+        while not good(value := look()):
+            assert time.monotonic() < deadline, value
             time.sleep(0.05)
-        return seen
+        return value
 
 
 def objective(job: dict[str, Any]) -> float:
-    """The final objective of a training job that has one."""
+    """Return the final objective of a training job, which must have one."""
     return job["FinalHyperParameterTuningJobObjectiveMetric"]["Value"]

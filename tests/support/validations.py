@@ -1,4 +1,4 @@
-"""What the tests of `recore validate` share: a small data file, a simple submission, and a report of the two."""
+"""Shared by the tests of `recore validate`: a small data file, a simple submission, and a report on both."""
 
 from collections.abc import Callable
 from pathlib import Path

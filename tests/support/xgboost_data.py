@@ -1,4 +1,4 @@
-"""A regression table for XGBoost, and what XGBoost in process makes of it."""
+"""A regression table for XGBoost, and the model that XGBoost trains on it in this process."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
 
 
 def table(rows: int, seed: int) -> np.ndarray:
-    """The label, then five features of which some are missing."""
+    """Return a table with the label in the first column and five features, some of them missing."""
     rng = np.random.default_rng(seed)
     features = rng.normal(size=(rows, 5)).round(6)
     labels = (3 * features[:, 0] + np.abs(features[:, 1]) * features[:, 2] + rng.normal(size=rows) / 4).round(6)
@@ -19,12 +19,12 @@ def table(rows: int, seed: int) -> np.ndarray:
 
 
 def csv_of(values: np.ndarray) -> str:
-    """Lines without a header; missing values are empty."""
+    """Return the table as CSV without a header; missing values are empty cells."""
     return "".join(",".join("" if np.isnan(cell) else repr(float(cell)) for cell in row) + "\n" for row in values)
 
 
 def libsvm_of(values: np.ndarray) -> str:
-    """The same in libsvm; missing values are absent."""
+    """Return the same table in libsvm, without the missing values."""
     lines = []
     for label, *features in values:
         cells = (f"{index}:{float(cell)!r}" for index, cell in enumerate(features) if not np.isnan(cell))

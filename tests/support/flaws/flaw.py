@@ -1,4 +1,4 @@
-"""What a flawed submission is: the good one with a change, and the one finding of it."""
+"""A flawed submission: the good one with a single change, and the finding that it must cause."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What a container's environment says: `ServingEnv` of a model's server; the rest is sagemaker-training's."""
+"""The container's environment: `ServingEnv` for model servers; the rest comes from sagemaker-training."""
 
 import importlib
 import logging
@@ -10,7 +10,7 @@ BASE = os.environ.get("SAGEMAKER_BASE_DIR") or "/opt/ml"
 
 
 class ServingEnv(Mapping[str, Any]):
-    """Settings of a model's server, as they were when this was made: attributes, or the items of a dictionary.
+    """Settings of a model's server, as they were when it was created: attributes, or the items of a dictionary.
 
     http_port and safe_port_range are text. Without a setting, attributes have AWS's defaults.
     """

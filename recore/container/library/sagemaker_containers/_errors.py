@@ -1,4 +1,4 @@
-"""Errors: those of sagemaker-training, and a former name of one."""
+"""The errors of sagemaker-training, one of them also under its former name."""
 
 from sagemaker_training.errors import *  # noqa: F403
 from sagemaker_training.errors import ChannelDoesNotExistError as ChannelDoesNotExistException  # noqa: F401

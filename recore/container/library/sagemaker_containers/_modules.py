@@ -1,4 +1,4 @@
-"""The script as a module: as in sagemaker-training, except for an argument that this no longer has."""
+"""Imports the script as sagemaker-training does, and accepts an argument that sagemaker-training has dropped."""
 
 import warnings
 from types import ModuleType
@@ -8,7 +8,7 @@ from sagemaker_training.modules import *  # noqa: F403
 
 
 def import_module(uri: str, name: str = modules.DEFAULT_MODULE_NAME, cache: bool | None = None) -> ModuleType:
-    """Import a script, or a module, from a folder or an archive on S3. cache: has no effect any more.
+    """Import a script, or a module, from a folder or an archive on S3. cache: no longer has an effect.
 
     Raises ImportModuleError.
     """

@@ -1,4 +1,4 @@
-"""A model's server by a framework's own application."""
+"""Starts a model server with a framework's own application."""
 
 import subprocess
 
@@ -6,7 +6,7 @@ from ._env import ServingEnv
 
 
 def start(module_app: str) -> None:
-    """Serve a WSGI application, named as gunicorn names it, until the server ends. There is no nginx before it.
+    """Serve a WSGI application, named as gunicorn names it, until the server ends. It runs without nginx.
 
     Raises CalledProcessError if the server ends with an error.
     """
@@ -17,7 +17,7 @@ def start(module_app: str) -> None:
 
 
 def next_safe_port(port_range: str, after: str | None = None) -> str:
-    """The first port of a range such as "9000-9999", or the one after another. Raises ValueError outside the range."""
+    """Return the first port of a range such as "9000-9999", or the one after `after`. Raises ValueError."""
     first, last = (int(number) for number in port_range.split("-"))
     port = first if after is None else int(after) + 1
     if not first <= port <= last:

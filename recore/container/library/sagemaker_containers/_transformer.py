@@ -1,4 +1,4 @@
-"""The hooks of a script put together: content in, response out."""
+"""Combines a script's hooks: from a request's content to a response."""
 
 import functools
 import json
@@ -19,7 +19,7 @@ def default_model_fn(model_dir: str) -> NoReturn:
 
 
 def default_input_fn(input_data: Any, content_type: str) -> Any:
-    """An array of JSON, CSV or NPY. Raises UnsupportedFormatError."""
+    """Decode JSON, CSV or NPY to an array. Raises UnsupportedFormatError."""
     return encoders.decode(input_data, content_type)
 
 
@@ -28,12 +28,12 @@ def default_predict_fn(data: Any, model: Any) -> NoReturn:
 
 
 def default_output_fn(prediction: Any, accept: str) -> Response:
-    """The prediction as JSON, CSV or NPY. Raises UnsupportedFormatError."""
+    """Encode a prediction as JSON, CSV or NPY. Raises UnsupportedFormatError."""
     return Response(encoders.encode(prediction, accept), mimetype=accept)
 
 
 class Transformer:
-    """The hooks of a script, in place of which the defaults above are used.
+    """The hooks of a script, for which the defaults above are used where they are None.
 
     transform_fn: in place of input_fn, predict_fn and output_fn; with one of these it is a ValueError. error_class: of
     the error that is raised when a hook of the script raises any.
@@ -66,7 +66,7 @@ class Transformer:
         self._model = self._model_fn(ServingEnv().model_dir)
 
     def transform(self) -> Any:
-        """The response to the request that Flask is answering."""
+        """Return the response to the request that Flask is handling."""
         request = Request()
         result = self._transform_fn(self._model, request.content, request.content_type, request.accept)
         return Response(result[0], mimetype=result[1]) if isinstance(result, tuple) else result

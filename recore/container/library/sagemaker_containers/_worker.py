@@ -1,4 +1,4 @@
-"""Requests and responses of a model's server, on Flask, and its application."""
+"""The Flask application of a model server, with its requests and responses."""
 
 import threading
 import warnings
@@ -14,7 +14,7 @@ ITEMS = ("accept", "content", "content_length", "content_type", "data", "method"
 
 
 class Response(flask.Response):
-    """A response, whose type is JSON unless `mimetype` says otherwise. accept: has no effect any more."""
+    """A response, whose type is JSON unless `mimetype` says otherwise. accept: no longer has an effect."""
 
     default_mimetype = content_types.JSON
 
@@ -33,12 +33,12 @@ class Response(flask.Response):
 
 
 class Request(flask.Request, Mapping[str, Any]):  # type: ignore[misc]  # both have `values`; it is Flask's
-    """A request to /invocations. By default the one that Flask is answering.
+    """A request to /invocations. The default is the request that Flask is handling.
 
     Also a dictionary, as in AWS's package: of the properties that every request has.
     """
 
-    __eq__, __hash__ = object.__eq__, object.__hash__  # those of Mapping would compare what requests hold
+    __eq__, __hash__ = object.__eq__, object.__hash__  # Mapping's would compare the contents of requests
 
     def __init__(self, environ: dict[str, Any] | None = None, serving_env: ServingEnv | None = None):
         super().__init__(environ or flask.request.environ)
@@ -73,7 +73,7 @@ class Request(flask.Request, Mapping[str, Any]):  # type: ignore[misc]  # both h
 
 
 def default_healthcheck_fn() -> Response:
-    """The answer to /ping: 200, without content."""
+    """The default response to /ping: 200 without content."""
     return Response(status=200)
 
 

@@ -39,25 +39,25 @@ def get_dmatrix(
     is_pipe: bool = False,
     combine_train_val: bool = False,
 ) -> xgb.DMatrix | None:
-    """The DMatrix of all files below a path, or below each of several; None if there are none.
+    """Read all files below one or several paths to a DMatrix; None if there are no files.
 
     csv_weights: 1 if the second column of CSV holds the rows' weights. Raises UserError.
     """
     if is_pipe:
-        raise UserError("Pipe mode is not simulated: a channel's files are there")
+        raise UserError("Pipe mode is not simulated: use File mode")
     paths = data_path if isinstance(data_path, list) else [data_path]
     files = [file for path in paths for file in data_files(Path(path))]
     return read_dmatrix(files, get_content_type(content_type), csv_weights) if files else None
 
 
 def data_files(path: Path) -> list[Path]:
-    """The files below a folder, or the file itself; without those whose names begin with `.` or `_`."""
+    """Return the files below a folder, or the file itself, without names that begin with `.` or `_`."""
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
     return [file for file in files if not file.name.startswith((".", "_"))]
 
 
 def read_dmatrix(files: list[Path], kind: str, csv_weights: int = 0) -> xgb.DMatrix:
-    """The DMatrix of files of one kind. Raises UserError if they cannot be read."""
+    """Read files of one format to a DMatrix. Raises UserError if they cannot be read."""
     if kind == "libsvm":
         return _read_libsvm(files)
     tables = [_read_table(file, kind) for file in files]
@@ -83,7 +83,7 @@ def _check_rows(wrong: Any, what: str) -> None:
 
 
 def is_evidently_csv(file: Path) -> bool:
-    """Whether the first line of a file has the marks of CSV, and those of libsvm not."""
+    """Whether the first line of a file looks like CSV and not like libsvm."""
     with open(file, encoding="utf-8", errors="replace") as lines:
         first = lines.readline(1 << 16)
     return ":" not in first and any(mark in first for mark in ",;\t")
@@ -92,7 +92,7 @@ def is_evidently_csv(file: Path) -> bool:
 def _read_table(file: Path, kind: str) -> Any:
     if kind == "parquet":
         try:
-            with np.errstate(over="ignore"):  # what is too large for 32 bits becomes infinite
+            with np.errstate(over="ignore"):  # values too large for 32 bits become infinite
                 values = pq.read_table(file).to_pandas().to_numpy(dtype=np.float32)
         except (ValueError, TypeError, OSError) as error:
             raise UserError(f"{file.name} is not Parquet of numbers: {error}") from None
@@ -119,8 +119,8 @@ def _read_libsvm(files: list[Path]) -> xgb.DMatrix:
 
 
 def _of_all_rows(tables: list[LibsvmTable], name: str) -> list[Any] | None:
-    """The weights, or whatever the name says, of several tables' rows; None if no table has any. Raises UserError."""
+    """Join one attribute of several tables' rows, such as weights; None if no table has it. Raises UserError."""
     parts = [part for table in tables if (part := getattr(table, name)) is not None]
     if parts and len(parts) < len(tables):
-        raise UserError(f"either all files of a channel have {name}, or none has")
+        raise UserError(f"either all files of a channel or none of them must have {name}")
     return list(itertools.chain.from_iterable(parts)) or None

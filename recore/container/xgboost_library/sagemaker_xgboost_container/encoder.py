@@ -1,4 +1,4 @@
-"""CSV and libsvm as text, to what XGBoost computes with."""
+"""Decodes CSV and libsvm to XGBoost's matrices."""
 
 import io
 import re
@@ -71,15 +71,15 @@ def parse_csv(content: bytes, name: str = "the request", skip_empty_lines: bool 
 
 
 def make_matrix(features: Any, **members: Any) -> xgb.DMatrix:
-    """A DMatrix. Raises UserError with XGBoost's own words."""
+    """Create a DMatrix. Raises UserError with XGBoost's message."""
     try:
         return xgb.DMatrix(features, **members)
     except (xgb.core.XGBoostError, ValueError) as error:
-        raise UserError(f"XGBoost does not take these data: {words_of(error)}") from None
+        raise UserError(f"XGBoost cannot use these data: {words_of(error)}") from None
 
 
 def check_finite(values: Any, name: str) -> None:
-    """Raise UserError, with its place, if one of an array's numbers (rows, columns) is infinite; NaN may be there."""
+    """Raise UserError, with its place, if one of an array's numbers (rows, columns) is infinite; NaN is allowed."""
     if np.isinf(values).any():
         row, column = np.argwhere(np.isinf(values))[0] + 1
         raise UserError(f"{name}: column {column} of row {row} is infinite, or too large for a number of 32 bits")
@@ -115,20 +115,20 @@ def parse_libsvm(text: str, labelled: bool, name: str = "the request") -> Libsvm
         rows.append(len(indices))
     for found, form in ((weights, "a weight, `label:weight`"), (queries, "a query, `qid:number`")):
         if found and len(found) < len(labels):
-            raise UserError(f"{name}: either each line has {form}, or none has")
+            raise UserError(f"{name}: either every line or no line must have {form}")
     shape = len(rows) - 1, max(indices, default=-1) + 1
     features = scipy.sparse.csr_matrix((values, indices, rows), shape=shape, dtype=np.float32)
     return LibsvmTable(features, labels or None, weights or None, queries or None)
 
 
 def csv_to_dmatrix(input: str | bytes, dtype: Any = None) -> xgb.DMatrix:
-    """CSV without labels as a DMatrix. Raises UserError."""
+    """Decode CSV without labels to a DMatrix. Raises UserError."""
     content = input.encode() if isinstance(input, str) else input
     return make_matrix(parse_csv(content, skip_empty_lines=False).astype(dtype or np.float32, copy=False))
 
 
 def libsvm_to_dmatrix(string_like: str | bytes) -> xgb.DMatrix:
-    """libsvm as a DMatrix. Raises UserError."""
+    """Decode libsvm to a DMatrix. Raises UserError."""
     text = string_like.decode("utf-8", "replace") if isinstance(string_like, bytes) else string_like
     features = parse_libsvm(text, labelled=False).features
     if not features.shape[1]:
@@ -137,12 +137,12 @@ def libsvm_to_dmatrix(string_like: str | bytes) -> xgb.DMatrix:
 
 
 def media_type(content_type: str) -> str:
-    """A content type without its parameters."""
+    """Return a content type without its parameters."""
     return content_type.partition(";")[0].strip().lower()
 
 
 def decode(obj: str | bytes, content_type: str) -> xgb.DMatrix:
-    """A request as a DMatrix. Raises UserError for a content type other than CSV and libsvm, by its name."""
+    """Decode a request to a DMatrix. Raises UserError for content types other than CSV and libsvm."""
     decoders: dict[str, Callable[[str | bytes], xgb.DMatrix]] = dict.fromkeys(CSV, csv_to_dmatrix)
     decoders |= dict.fromkeys(LIBSVM, libsvm_to_dmatrix)
     kind = media_type(content_type)
@@ -152,7 +152,7 @@ def decode(obj: str | bytes, content_type: str) -> xgb.DMatrix:
 
 
 def _number(text: str) -> float:
-    """A number of 32 bits, or NaN. Raises ValueError."""
+    """Parse a 32-bit number or NaN. Raises ValueError."""
     number = float(text)
     if abs(number) > LARGEST:
         raise ValueError(text)
@@ -160,7 +160,7 @@ def _number(text: str) -> float:
 
 
 def _index(text: str) -> int:
-    """An index of a feature, or the number of a query. Raises ValueError."""
+    """Parse a feature's index or a query's number. Raises ValueError."""
     if not text.isdecimal() or len(text) > 9:
         raise ValueError(text)
     return int(text)

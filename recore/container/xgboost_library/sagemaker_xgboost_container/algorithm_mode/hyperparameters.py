@@ -72,7 +72,7 @@ GROWING = ("grow_colmaker", "distcol", "grow_histmaker")
 UPDATING = ("refresh", "prune")
 TREE_UPDATERS = (*GROWING, "grow_skmaker", "sync", *UPDATING)
 LINEAR_UPDATERS = ("shotgun", "coord_descent")
-# what needs a graphics card, or several processes
+# settings that need a graphics card or several processes
 NOT_SIMULATED = {
     ("tree_method", "gpu_hist"): "it needs a graphics card",
     ("predictor", "gpu_predictor"): "it needs a graphics card",
@@ -81,7 +81,7 @@ NOT_SIMULATED = {
 }
 CROSS_VALIDATION = ("_kfold", "_num_cv_round")
 ALIASES = {"learning_rate": "eta", "min_split_loss": "gamma", "reg_lambda": "lambda", "reg_alpha": "alpha"}
-# hyperparameters that only go with some values of another one, as SageMaker has it
+# hyperparameters that SageMaker allows only with some values of another one
 CONSTRAINTS = {"monotone_constraints": ("exact", "hist"), "interaction_constraints": ("exact", "hist", "approx")}
 UNUSED = (  # by this version of XGBoost
     *("predictor", "sketch_eps", "dsplit", "silent", "deterministic_histogram"),
@@ -89,19 +89,19 @@ UNUSED = (  # by this version of XGBoost
 )
 
 
-def validate(given: Mapping[str, str]) -> dict[str, Any]:
-    """Hyperparameters by name, each of its own type. Raises UserError for the first that is wrong, by its name."""
-    given = {ALIASES.get(name, name): text for name, text in given.items()}
-    for name in given:
+def validate(texts: Mapping[str, str]) -> dict[str, Any]:
+    """Parse hyperparameters to their types. Raises UserError that names the first invalid one."""
+    texts = {ALIASES.get(name, name): text for name, text in texts.items()}
+    for name in texts:
         if name in CROSS_VALIDATION:
             raise UserError(f"the hyperparameter {name} is not simulated: train once, with a channel validation")
         if name == "silent" and not is_before(1, 2):
-            raise UserError("there is no hyperparameter silent since version 1.2 of the image: use verbosity")
+            raise UserError("the hyperparameter silent was removed in version 1.2 of the image: use verbosity")
         if name not in KNOWN:
             raise UserError(f"there is no hyperparameter {name}: there are {', '.join(sorted(KNOWN))}")
-    if "num_round" not in given:
+    if "num_round" not in texts:
         raise UserError("the hyperparameter num_round is required")
-    values = {name: _value(name, str(text)) for name, text in given.items()}
+    values = {name: _value(name, str(text)) for name, text in texts.items()}
     multiple = str(values.get("objective", "")).startswith("multi:")
     if multiple != ("num_class" in values):
         raise UserError("the hyperparameter num_class is required for the objectives multi:..., and only for them")
@@ -134,15 +134,15 @@ def _check_updaters(values: Mapping[str, Any]) -> None:
         if updaters and (len(updaters) > 1 or updaters[0] not in LINEAR_UPDATERS):
             raise UserError(f"the booster gblinear has one updater: {' or '.join(LINEAR_UPDATERS)}")
         return
-    known = UPDATING if values.get("process_type") == "update" else TREE_UPDATERS
-    if unknown := [name for name in updaters if name not in known]:
-        raise UserError(f"updater {unknown[0]} cannot be used here: {', '.join(known)} can")
+    allowed = UPDATING if values.get("process_type") == "update" else TREE_UPDATERS
+    if unknown := [name for name in updaters if name not in allowed]:
+        raise UserError(f"updater {unknown[0]} cannot be used here: {', '.join(allowed)} can")
     if len([name for name in updaters if name in GROWING]) > 1:
         raise UserError(f"only one updater can be of {', '.join(GROWING)}")
 
 
 def _value(name: str, text: str) -> Any:
-    """The value of one hyperparameter. Raises UserError."""
+    """Parse one hyperparameter. Raises UserError."""
     if reason := NOT_SIMULATED.get((name, text)):
         raise UserError(f"{name} {text} is not simulated: {reason}")
     if name in CHOICES:
@@ -174,7 +174,7 @@ def _is_in(value: float, interval: str) -> bool:
 
 
 def _metrics(text: str) -> list[str]:
-    """The names in eval_metric, such as rmse,error@0.7. Raises UserError for one that is unknown."""
+    """Split eval_metric, such as rmse,error@0.7, into names. Raises UserError for an unknown one."""
     names = text.split(",")
     for name in names:
         metric, at, threshold = name.partition("@")
@@ -195,16 +195,16 @@ def _is_number(text: str) -> bool:
 
 
 def _updaters(text: str) -> str:
-    """The names in updater, such as grow_colmaker,prune. Raises UserError for one that is unknown."""
+    """Split updater, such as grow_colmaker,prune, into names. Raises UserError for an unknown one."""
     for name in text.split(","):
         if name not in (*TREE_UPDATERS, *LINEAR_UPDATERS):
-            known = ", ".join([*TREE_UPDATERS, *LINEAR_UPDATERS])
-            raise UserError(f"there is no updater '{name[:200]}': there are {known}, separated by commas alone")
+            all_updaters = ", ".join([*TREE_UPDATERS, *LINEAR_UPDATERS])
+            raise UserError(f"there is no updater '{name[:200]}': there are {all_updaters}, separated by commas alone")
     return text
 
 
 def _constraints(name: str, text: str) -> str:
-    """Constraints as XGBoost reads them. Raises UserError."""
+    """Check constraints, which XGBoost reads as text. Raises UserError."""
     try:
         value = ast.literal_eval(text)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):

@@ -1,4 +1,4 @@
-"""Metrics of the built-in algorithm: those of XGBoost itself, and those that it adds by scikit-learn."""
+"""Metrics of the built-in algorithm: XGBoost's, and those that the algorithm computes with scikit-learn."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,7 +14,7 @@ XGBOOST_METRICS = frozenset(
     mape merror mlogloss mphe ndcg poisson-nloglik rmse rmsle tweedie-nloglik
     """.split()
 )
-MAXIMIZED = frozenset(["auc", "aucpr", "map", "ndcg"])  # others of them: minimised
+MAXIMIZED = frozenset(["auc", "aucpr", "map", "ndcg"])  # the others are minimised
 REGRESSION = ("mse", "r2")
 CLASSIFICATION = tuple(
     """
@@ -32,39 +32,39 @@ EARLIER_METRICS = {
 
 
 def earlier_metric(objective: str) -> str | None:
-    """What the image's version evaluates without an eval_metric; None where it is what today's does."""
+    """Return the image version's default eval_metric, or None if it is that of the installed version."""
     if objective not in EARLIER_METRICS:
         return None
     name, changed = EARLIER_METRICS[objective]
     return name if is_before(*changed) else None
 
 
-def own_metrics(names: list[str]) -> list[str]:
-    """Those of the names that XGBoost itself does not have."""
+def added_metrics(names: list[str]) -> list[str]:
+    """Return the metrics among the names that XGBoost itself does not have."""
     return [name for name in names if name in REGRESSION or name in CLASSIFICATION]
 
 
 def is_maximized(name: str) -> bool:
-    """Whether the image takes more for better: not of a metric with a threshold, such as ndcg@5."""
+    """Whether the image maximises this metric; it does not if the metric has a threshold, such as ndcg@5."""
     return name in MAXIMIZED or name == "r2" or name in CLASSIFICATION
 
 
 def evaluation(names: list[str], objective: str) -> Callable[[Any, Any], list[tuple[str, float]]]:
-    """A function of predictions and a DMatrix, as xgboost.train takes it, that computes these metrics."""
+    """Return a function for xgboost.train that computes these metrics from predictions and a DMatrix."""
 
     def evaluate(predictions: Any, data: Any) -> list[tuple[str, float]]:
         labels = data.get_label()
-        found = []
+        results = []
         for name in names:
             values = predictions if name in REGRESSION else _classes(predictions, objective)
-            found.append((name, float(_function(name)(labels, values))))
-        return found
+            results.append((name, float(_function(name)(labels, values))))
+        return results
 
     return evaluate
 
 
 def _classes(predictions: Any, objective: str) -> Any:
-    """The predicted classes."""
+    """Return the predicted classes."""
     if predictions.ndim > 1 and predictions.shape[1] > 1:
         return np.argmax(predictions, axis=1)
     if objective == "multi:softmax":
@@ -73,7 +73,7 @@ def _classes(predictions: Any, objective: str) -> Any:
 
 
 def _function(name: str) -> Callable[[Any, Any], Any]:
-    """The function of labels and predictions. What cannot be computed, as there is no such class, is 0."""
+    """Return the metric as a function of labels and predictions. It is 0 where a class is missing."""
     from sklearn import metrics
 
     functions: dict[str, Callable[..., Any]] = {

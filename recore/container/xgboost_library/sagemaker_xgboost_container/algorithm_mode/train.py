@@ -32,7 +32,7 @@ class StopOnTermination(xgb.callback.TrainingCallback):
 
 
 def train(base: Path) -> None:
-    """Train with what is below /opt/ml, here `base`, and save the model there. Raises UserError."""
+    """Train on the channels below `base` (/opt/ml in a container) and save the model there. Raises UserError."""
     config = base / "input/config"
     values = hyperparameters.validate(json.loads((config / "hyperparameters.json").read_text()))
     channels = json.loads((config / "inputdataconfig.json").read_text())
@@ -56,12 +56,12 @@ def train(base: Path) -> None:
 
 
 def _read(folder: Path, content_type: str | None, weighted: int) -> xgb.DMatrix:
-    """The data of a channel. Raises UserError."""
+    """Read the data of a channel. Raises UserError."""
     files = data_files(folder)
     if hidden := [path for path in folder.rglob(".*") if path.is_file()]:
         raise UserError(f"the channel {folder.name} has a hidden file, {hidden[0].name}, which SageMaker refuses")
     if not files:
-        raise UserError(f"there are no data in the channel {folder.name}")
+        raise UserError(f"there is no data in the channel {folder.name}")
     kind = get_content_type(content_type)
     if content_type is None and is_evidently_csv(files[0]):
         kind = "csv"
@@ -72,20 +72,20 @@ def _read(folder: Path, content_type: str | None, weighted: int) -> xgb.DMatrix:
 
 
 def _boost(values: dict[str, Any], data: dict[str, xgb.DMatrix]) -> xgb.Booster:
-    """The trained model. Raises UserError with XGBoost's own words."""
+    """Return the trained model. Raises UserError with XGBoost's message."""
     names: list[str] = values.get("eval_metric", [])
     if tuned := values.get("_tuning_objective_metric", "").partition(":")[2]:
         names = names if tuned in names else [*names, tuned]
-    own = metrics.own_metrics(names)
+    added = metrics.added_metrics(names)
     settings = {name: value for name, value in values.items() if name not in (*OURS, *hyperparameters.UNUSED)}
     if settings.get("objective") == "reg:linear":  # an older name
         settings["objective"] = "reg:squarederror"
     settings.pop("eval_metric", None)
-    given = [name for name in names if name not in own]
-    if not given and (earlier := metrics.earlier_metric(settings.get("objective", ""))):
-        given = [earlier]
-    if given:
-        settings["eval_metric"] = given
+    native = [name for name in names if name not in added]
+    if not native and (earlier := metrics.earlier_metric(settings.get("objective", ""))):
+        native = [earlier]
+    if native:
+        settings["eval_metric"] = native
     callbacks: list[xgb.callback.TrainingCallback] = [xgb.callback.EvaluationMonitor(logger=_print_evaluation)]
     if values.get("save_model_on_termination") == "true":
         callbacks.append(StopOnTermination())
@@ -98,7 +98,7 @@ def _boost(values: dict[str, Any], data: dict[str, xgb.DMatrix]) -> xgb.Booster:
             data["train"],
             num_boost_round=values["num_round"],
             evals=[(matrix, name) for name, matrix in data.items()],
-            custom_metric=metrics.evaluation(own, settings.get("objective", "")) if own else None,
+            custom_metric=metrics.evaluation(added, settings.get("objective", "")) if added else None,
             callbacks=callbacks,
             verbose_eval=False,
         )
@@ -107,9 +107,9 @@ def _boost(values: dict[str, Any], data: dict[str, xgb.DMatrix]) -> xgb.Booster:
 
 
 def _early_stopping(values: dict[str, Any], metric: str | None) -> list[xgb.callback.TrainingCallback]:
-    """What ends the training when a metric of the validation data does not improve; the model keeps its best rounds."""
+    """Return the callback that ends the training when a validation metric stops improving; the best rounds are kept."""
     rounds = values["early_stopping_rounds"]
-    if is_before(1, 3):  # by the last metric of the last data
+    if is_before(1, 3):  # uses the last metric of the last data set
         return [xgb.callback.EarlyStopping(rounds=rounds, save_best=values.get("booster") != "gblinear")]
     if metric is None:
         print("early_stopping_rounds has no effect: it needs an eval_metric and a channel validation, as on AWS.")
@@ -124,5 +124,5 @@ def _early_stopping(values: dict[str, Any], metric: str | None) -> list[xgb.call
 
 
 def _print_evaluation(line: str) -> None:
-    """A round's metrics as SageMaker's logs show them, where #011 stands for a tab."""
+    """Print a round's metrics in the format of SageMaker's logs, with #011 for a tab."""
     print(line.rstrip("\n").replace("\t", "#011"), flush=True)

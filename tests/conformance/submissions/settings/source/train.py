@@ -19,7 +19,7 @@ def transform_fn(model, data, content_type, accept):
         time.sleep(20)
     if data == "work":  # holds the processor, so that another request goes to another worker
         sum(range(10_000_000))
-    told = {
+    settings = {
         "model": model,
         "size": len(data),
         "content_type": content_type,
@@ -31,7 +31,7 @@ def transform_fn(model, data, content_type, accept):
         "file": neighbour.read(),
         "greeting": os.environ["GREETING"],
     }
-    return json.dumps(told), "application/json"
+    return json.dumps(settings), "application/json"
 
 
 def execution_parameters_fn():
