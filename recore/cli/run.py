@@ -20,7 +20,7 @@ from recore.evaluation.requests import Instances, RunSettings, describe_limits
 from recore.evaluation.run_folder import RunFolder
 from recore.evaluation.submission import read_submission
 from recore.failures.text import plain
-from recore.places import Destination, PlaceError, PlaceSettings, open_place
+from recore.places import Place, PlaceError, PlaceSettings, open_place
 from recore.places.place import Engine, IsolationMode
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def _check_data(options: RunOptions) -> DataFiles:
 
 
 @contextlib.contextmanager
-def _open_place(settings: PlaceSettings) -> Iterator[Destination]:
+def _open_place(settings: PlaceSettings) -> Iterator[Place]:
     """Open a place. Raises UsageError if the options do not lead to one."""
     with contextlib.ExitStack() as stack:
         try:
@@ -182,7 +182,7 @@ def _parse_instances(job: str, value: str) -> Instances:
     return Instances(match[1], int(match[2] or 1))
 
 
-def _announce(place: Destination, settings: RunSettings, engine: Engine, data: DataFiles) -> None:
+def _announce(place: Place, settings: RunSettings, engine: Engine, data: DataFiles) -> None:
     """Print where jobs will run, with which data, and on AWS what they may cost, before anything starts."""
     from rich.console import Console
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from recore import interrupts
 from recore.distribution import TEMPLATE
-from recore.places.place import IMAGE, SERVICES, Destination, Services
+from recore.places.place import IMAGE, SERVICES, Place, Services
 from recore.simulator.isolation.bubblewrap import bubblewrap_works
 from recore.simulator.protocol.account import REGION
 from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
@@ -18,7 +18,7 @@ __all__ = ["ROLE_ARN", "Simulator", "bubblewrap_works", "image_exists", "open_em
 @contextmanager
 def open_embedded(
     engine: str, isolation: str, image: str | None, report: Callable[[str], None] = lambda line: None
-) -> Iterator[Destination]:
+) -> Iterator[Place]:
     """A simulator for as long as the context lasts. Docker's default image is built from the template's files.
 
     report: called with each line that the build prints.
@@ -35,7 +35,7 @@ def open_embedded(
             description += " (jobs can read this user's files and use the network)"
         services = Services(*(simulator.client(name) for name in SERVICES))
         names = (BUCKET, ROLE_ARN, image or IMAGE, "the embedded simulator", REGION, description)
-        yield Destination(services, *names, has_ml=simulator.enforced)
+        yield Place(services, *names, has_ml=simulator.enforced)
 
 
 def image_exists(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""A place where jobs run: its boto3 clients, and what requests and records need to know about it."""
+"""A place for jobs: its boto3 clients, and what requests and records need to know about it."""
 
 import os
 from collections.abc import Callable
@@ -51,7 +51,7 @@ class PlaceSettings:
 
 
 @dataclass(frozen=True)
-class Destination:
+class Place:
     """A place that is open. has_ml: whether jobs have a folder /opt/ml, which processes without a sandbox lack."""
 
     services: Services
@@ -66,7 +66,7 @@ class Destination:
 
 def open_place(
     settings: PlaceSettings, report: Callable[[str], None] = lambda line: None
-) -> AbstractContextManager[Destination]:
+) -> AbstractContextManager[Place]:
     """Open the place that the settings choose; an embedded simulator ends with the context.
 
     With the engine "process", AWS_ENDPOINT_URL leads to a simulator that runs already. report: called with

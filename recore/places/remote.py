@@ -11,12 +11,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from recore.distribution import PROGRAM
-from recore.places.place import IMAGE, SERVICES, Destination, PlaceError, PlaceSettings, Services
+from recore.places.place import IMAGE, SERVICES, Place, PlaceError, PlaceSettings, Services
 
 LOG_DELAY = 5.0  # seconds until a job's last lines are in CloudWatch Logs on AWS
 
 
-def connect(settings: PlaceSettings) -> Destination:
+def connect(settings: PlaceSettings) -> Place:
     """The place that boto3 is configured for: AWS, or a simulator, which provides a role and a bucket.
 
     Raises PlaceError.
@@ -41,12 +41,12 @@ def connect(settings: PlaceSettings) -> Destination:
         _check_credentials()
     if on_aws and role and bucket:
         services = replace(Services(*clients), log_delay=LOG_DELAY)
-        return Destination(services, bucket, role, image or IMAGE, "AWS", region, "network isolation")
+        return Place(services, bucket, role, image or IMAGE, "AWS", region, "network isolation")
     _check_connection(endpoint)
     from recore.simulator.server import BUCKET, ROLE_ARN
 
     names = (bucket or BUCKET, role or ROLE_ARN, image or IMAGE, endpoint, region)
-    return Destination(Services(*clients), *names, isolation="that of the simulator there")
+    return Place(Services(*clients), *names, isolation="that of the simulator there")
 
 
 @contextmanager
