@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import click
 
 from recore.cli.common import FILE
-from recore.cli.progress import show_running
 from recore.failures.text import plain
 from recore.schema import TARGETS
 
@@ -78,10 +77,10 @@ def check(
       python -m recore check --select RC2 --format github
     """
     from recore.check.catalogue import choose_codes, load_catalogue
-    from recore.check.opening import open_experiments
     from recore.check.output import is_negative, to_github, to_json, to_text
     from recore.check.runner import run_rules
     from recore.check.source import SubmissionSource
+    from recore.cli.check_jobs import open_experiments
 
     entries = load_catalogue()
     chosen = choose_codes(entries, list(chain(*select)), list(chain(*ignore)), for_host)
@@ -90,17 +89,8 @@ def check(
         click.echo(_list(entries, chosen, kind))
         return
     source = SubmissionSource(submission, TARGETS)
-    experiments = partial(
-        open_experiments,
-        submission,
-        public,
-        isolation or ("required" if for_host else "auto"),
-        everything=not select,
-        for_host=for_host,
-        builds="RC251" in chosen,
-        show_progress=partial(show_running, "check"),
-        report=lambda line: click.echo(f"check: {line}", err=True),
-    )
+    isolation = isolation or ("required" if for_host else "auto")
+    experiments = partial(open_experiments, submission, public, isolation, not select, for_host, "RC251" in chosen)
     results = run_rules(entries, chosen, source, None if source_only else experiments)
     if kind == "text":
         click.echo(to_text(results, submission, verbose))

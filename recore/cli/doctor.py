@@ -47,7 +47,7 @@ def doctor(as_json: bool) -> None:
 
 
 def _sandbox_works() -> bool:
-    from recore.places.embedded import bubblewrap_works
+    from recore.simulator.isolation.bubblewrap import bubblewrap_works
 
     try:
         with interrupts.deferred():  # the folder of the attempt can be removed only when the sandbox has ended

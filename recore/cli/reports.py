@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recore.cli.common import FILE, FOLDER
+from recore.cli.default_data import find_default_data
 from recore.cli.progress import show_work
-from recore.evaluation.data import find_default_data
 from recore.failures.text import plain
 
 if TYPE_CHECKING:

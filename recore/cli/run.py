@@ -1,12 +1,9 @@
 """`recore run`: a submission through the four steps."""
 
-import contextlib
 import datetime
 import json
 import re
 import uuid
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,57 +11,19 @@ import click
 
 from recore import interrupts
 from recore.cli.common import FILE
+from recore.cli.default_data import find_default_data
 from recore.distribution import PROGRAM, TEMPLATE
-from recore.evaluation.data import DataFiles, find_default_data
+from recore.evaluation.data import DataFiles
 from recore.evaluation.requests import Instances, RunSettings, describe_limits
 from recore.evaluation.run_folder import RunFolder
 from recore.evaluation.submission import read_submission
 from recore.failures.text import plain
-from recore.places import Place, PlaceError, PlaceSettings, open_place
-from recore.places.place import Engine, IsolationMode
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from recore.cli.destination import Destination
     from recore.evaluation.four_steps import PipelineRun
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """The options of a run that its record keeps, by their names on the command line."""
-
-    public: Path | None
-    private: Path | None
-    actual: Path | None
-    out: Path | None
-    engine: Engine
-    isolation: IsolationMode | None
-    max_payload: int
-    role: str | None
-    bucket: str | None
-    image: str | None
-    training_instances: str
-    processing_instances: str
-    transform_instances: str
-    keep: bool
-    report: bool
-
-    def place_settings(self, submission: Path) -> PlaceSettings:
-        """Where jobs run. Private assays meet another's work unless the submission is the template here."""
-        strict = self.actual is not None and submission.resolve() != TEMPLATE
-        return PlaceSettings(self.engine, self.isolation, strict, self.image, self.role, self.bucket)
-
-    def with_data(self, submission: Path) -> "RunOptions":
-        """The options with the default data files if they name none. Raises UsageError without public data."""
-        if not (self.public or self.private or self.actual):
-            found = find_default_data(submission)
-            return replace(self, public=found["public"], private=found.get("private"), actual=found.get("actual"))
-        if self.public is None:
-            raise click.UsageError("--private and --actual need --public")
-        return self
-
-    def instances(self) -> dict[str, Any]:
-        """The instances of each job. Raises UsageError for an option that is invalid."""
-        jobs = ("training", "processing", "transform")
-        return {job: _parse_instances(job, getattr(self, f"{job}_instances")) for job in jobs}
 
 
 @click.command()
@@ -91,7 +50,7 @@ class RunOptions:
 @click.option("--report/--no-report", default=True, help="Write report.html into the run's folder.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Show progress in ASCII.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run's record as JSON.")
-def run(submission: Path, note: str, as_json: bool, ascii_only: bool, **values: Any) -> None:
+def run(submission: Path, note: str, as_json: bool, ascii_only: bool, **options: Any) -> None:
     """Train, preprocess, predict and score a submission as jobs.
 
     SUBMISSION is a folder with setup.py, by default the current one, or the src.tar.gz that `unearthed build` leaves.
@@ -108,45 +67,44 @@ def run(submission: Path, note: str, as_json: bool, ascii_only: bool, **values: 
       python -m recore run --engine aws --bucket my-bucket \\
         --role arn:aws:iam::111122223333:role/Jobs
     """
+    from rich.console import Console
+
+    from recore.cli.destination import open_destination
     from recore.evaluation.four_steps import PipelineRun
     from recore.evaluation.record import clean_note
 
-    options = RunOptions(**values)
-    place_settings, options = options.place_settings(submission), options.with_data(submission)
-    data, files, instances = _check_data(options), read_submission(submission), options.instances()
+    strict = options["actual"] is not None and submission.resolve() != TEMPLATE  # private assays meet another's work
+    data, files = _find_data(submission, options), read_submission(submission)
+    job_options: dict[str, Any] = {"max_payload": options["max_payload"]}
+    for job in ("training", "processing", "transform"):
+        job_options[job] = _parse_instances(job, options[f"{job}_instances"])
     now, folder = datetime.datetime.now(datetime.UTC), Path.cwd()  # it can be gone in the end
-    run_folder = RunFolder(options.out or Path("runs", f"{now:%Y-%m-%dT%H-%M-%S}"))
-    with _open_place(place_settings) as place, run_folder:
+    run_folder = RunFolder(options["out"] or Path("runs", f"{now:%Y-%m-%dT%H-%M-%S}"))
+    console = Console(stderr=True, highlight=False)
+    with open_destination(options, strict) as destination, run_folder:
         name = f"recore-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
-        settings = RunSettings(
-            name,
-            place.bucket,
-            place.role,
-            place.image,
-            **instances,
-            max_payload=options.max_payload,
-            pass_paths=not place.has_ml,
-        )
+        job_options["pass_paths"] = not destination.has_ml
+        settings = RunSettings(name, destination.bucket, destination.role, destination.image, **job_options)
         pipeline_run = PipelineRun(
-            place.services, settings, files, data, TEMPLATE / "score.py", run_folder.path, options.keep
+            destination.services, settings, files, data, TEMPLATE / "score.py", run_folder.path, options["keep"]
         )
-        _announce(place, settings, options.engine, data)
+        _announce(destination, settings, options["engine"], data, console)
         context = {
             "note": clean_note(note),
-            "arguments": {"submission": submission} | asdict(options),
+            "arguments": {"submission": submission} | options,
             "folder": str(folder),
-            "endpoint": place.endpoint,
-            "region": place.region,
-            "isolation": place.isolation,
+            "endpoint": destination.endpoint,
+            "region": destination.region,
+            "isolation": destination.isolation,
         }
         record, interrupted = _run_and_keep(pipeline_run, run_folder, context, ascii_only)
-        if options.report:
+        if options["report"]:
             _write_report(pipeline_run.folder)
     if as_json:
         click.echo(json.dumps(record, default=str))
     else:
         _show_results(pipeline_run)
-    _explain_failures(pipeline_run, installs=options.engine != "aws")
+    _explain_failures(pipeline_run, installs=options["engine"] != "aws")
     if interrupted:
         running = [step.name for step in pipeline_run.steps.values() if step.began and step.seconds is None]
         jobs = f"not waited for: {', '.join(running)}" if running else "its jobs are stopped"
@@ -155,22 +113,15 @@ def run(submission: Path, note: str, as_json: bool, ascii_only: bool, **values: 
     raise SystemExit(int(pipeline_run.state != "Completed"))
 
 
-def _check_data(options: RunOptions) -> DataFiles:
-    """The data files of a run, checked."""
-    data = DataFiles(options.public or Path(), options.private, options.actual)
+def _find_data(submission: Path, options: dict[str, Any]) -> DataFiles:
+    """The data files that the options name, checked. Without any, the default files are added to the options."""
+    if not any(options[name] for name in ("public", "private", "actual")):
+        options |= find_default_data(submission)
+    if options["public"] is None:
+        raise click.UsageError("--private and --actual need --public")
+    data = DataFiles(options["public"], options["private"], options["actual"])
     data.check()
     return data
-
-
-@contextlib.contextmanager
-def _open_place(settings: PlaceSettings) -> Iterator[Place]:
-    """Open a place. Raises UsageError if the options do not lead to one."""
-    with contextlib.ExitStack() as stack:
-        try:
-            place = stack.enter_context(open_place(settings, lambda line: click.echo(f"docker: {line}", err=True)))
-        except PlaceError as error:
-            raise click.UsageError(str(error)) from None
-        yield place
 
 
 def _parse_instances(job: str, value: str) -> Instances:
@@ -182,18 +133,17 @@ def _parse_instances(job: str, value: str) -> Instances:
     return Instances(match[1], int(match[2] or 1))
 
 
-def _announce(place: Place, settings: RunSettings, engine: Engine, data: DataFiles) -> None:
+def _announce(
+    destination: "Destination", settings: RunSettings, engine: str, data: DataFiles, console: "Console"
+) -> None:
     """Print where jobs will run, with which data, and on AWS what they may cost, before anything starts."""
-    from rich.console import Console
-
     lines = [
-        f"run: on {place.endpoint}, isolation: {place.isolation}",
+        f"run: on {destination.endpoint}, isolation: {destination.isolation}",
         "run: " + ", ".join(f"{name} {path}" for name, path in data.files.items()),
     ]
     if engine == "aws":
-        lines.append(f"aws: region {place.region}, bucket {place.bucket}, role {place.role}")
+        lines.append(f"aws: region {destination.region}, bucket {destination.bucket}, role {destination.role}")
         lines += [f"aws: {line}" for line in describe_limits(settings)]
-    console = Console(stderr=True, highlight=False)
     for line in lines:
         console.print(line, soft_wrap=True)
 

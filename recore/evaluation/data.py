@@ -10,7 +10,6 @@ from recore.distribution import PROGRAM
 from recore.schema import IDS, is_wavenumber
 
 LARGEST_HEADER = 4 << 20  # bytes
-NAMES = {"public": "public/public.csv.gz", "private": "private/private.csv.gz", "actual": "private/actual.csv.gz"}
 
 
 @dataclass(frozen=True)
@@ -60,14 +59,3 @@ def read_header(path: Path) -> list[str]:
     if len(names) < 2 or len(line) == LARGEST_HEADER:
         raise ValueError(f"{path}: a header of an index and columns, separated by commas, is needed")
     return names
-
-
-def find_default_data(submission: Path) -> dict[str, Path]:
-    """The files in the submission's own data/ if it has public data there, else in data/ of the current folder.
-
-    Returns the public file, whether it exists or not, and those of the others that exist.
-    """
-    folders = (submission / "data", Path("data"))
-    folder = next((folder for folder in folders if (folder / NAMES["public"]).exists()), Path("data"))
-    files = {name: folder / place for name, place in NAMES.items()}
-    return {name: path for name, path in files.items() if name == "public" or path.exists()}
