@@ -48,7 +48,7 @@ CODES_FOR_ALL = {
 STATUSES_FOR_ALL = {401, 403, 407, 408, 409, 429}
 
 
-class Deadline:
+class UploadDeadline:
     """When to give up: never, until the server has ended."""
 
     def __init__(self, seconds: float):
@@ -77,7 +77,7 @@ class Deadline:
 class RecordWriter:
     """Writes records to S3, each until it is written or time is over."""
 
-    def __init__(self, deadline: Deadline):
+    def __init__(self, deadline: UploadDeadline):
         self._deadline = deadline
         self._lock = threading.Lock()
         self._client: Any = None
@@ -162,7 +162,7 @@ class SpoolReader:
 class Uploading:
     """Writes all records of a folder until the server has ended and nothing is left, or time is over."""
 
-    def __init__(self, folder: Path, deadline: Deadline, writer: RecordWriter):
+    def __init__(self, folder: Path, deadline: UploadDeadline, writer: RecordWriter):
         self._reader, self._deadline, self._writer = SpoolReader(folder), deadline, writer
         self._room = threading.Semaphore(ROOM)
         self._unwritten: set[Future[None]] = set()
@@ -241,7 +241,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # they are for the server, whose end is this program's end
     os.nice(5)  # answers come first
-    folder, deadline = Path(sys.argv[1]), Deadline(float(sys.argv[2]))
+    folder, deadline = Path(sys.argv[1]), UploadDeadline(float(sys.argv[2]))
     writer = RecordWriter(deadline)
     Uploading(folder, deadline, writer).run()
     if writer.lost:

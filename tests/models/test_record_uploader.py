@@ -7,13 +7,13 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from support.simulator_client import Client, numbers
 
-from recore.model.record_uploader import MOST_ATTEMPTS, Deadline, RecordWriter, is_about_the_record
+from recore.model.record_uploader import MOST_ATTEMPTS, RecordWriter, UploadDeadline, is_about_the_record
 from recore.simulator.server import BUCKET
 
 Step = Callable[[], object]
 
 
-class Steps(Deadline):
+class Steps(UploadDeadline):
     """Takes the next step in place of a pause."""
 
     def __init__(self) -> None:
