@@ -84,7 +84,7 @@ def check(
         return
     source, experiments = SubmissionSource(submission, TARGETS), None
     if not source_only:
-        from recore.check.opening import open_experiments
+        from recore.check.own_simulator import open_experiments
 
         isolation = isolation or ("required" if for_host else "auto")
         which = (isolation, not select, for_host, "RC251" in chosen)

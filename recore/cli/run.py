@@ -19,7 +19,7 @@ from recore.evaluation.run_folder import RunFolder
 from recore.evaluation.submission import read_submission
 from recore.failures.text import plain
 from recore.places.opening import open_place
-from recore.places.place import Place, PlaceSettings
+from recore.places.place import OpenPlace, PlaceSettings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -94,6 +94,22 @@ class RunOptions:
 @click.option("--ascii", "ascii_only", is_flag=True, help="Show progress in ASCII.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run's record as JSON.")
 def run(note: str, as_json: bool, ascii_only: bool, **values: Any) -> None:
+    """Train, preprocess, predict and score a submission as jobs.
+
+    SUBMISSION is a folder with setup.py, by default the current one, or the src.tar.gz that `unearthed build` leaves.
+    Public and private data are processed side by side. Jobs run on the embedded simulator, at AWS_ENDPOINT_URL where
+    that is set, or with --engine aws on AWS. The run's folder keeps all results, also of a run that failed. Ctrl-C
+    stops the jobs and waits for them; a second Ctrl-C does not wait.
+
+    Exit status: 0 all steps completed, 1 a step failed, 2 wrong use, 130 interrupted.
+
+    \b
+    Example:
+      python -m recore run --note "PLS, 12 components"
+      python -m recore run ../theirs --public p.csv.gz --out runs/theirs
+      python -m recore run --engine aws --bucket my-bucket \\
+        --role arn:aws:iam::111122223333:role/Jobs
+    """
     from rich.console import Console
 
     from recore.cli.progress import show_steps
@@ -146,7 +162,7 @@ def _parse_instances(job: str, value: str) -> Instances:
     return Instances(match[1], int(match[2] or 1))
 
 
-def _announce(place: Place, settings: RunSettings, engine: str, data: DataFiles, console: "Console") -> None:
+def _announce(place: OpenPlace, settings: RunSettings, engine: str, data: DataFiles, console: "Console") -> None:
     """Print where jobs will run, with which data, and on AWS what they may cost, before anything starts."""
     lines = [
         f"run: on {place.endpoint}, isolation: {place.isolation}",

@@ -7,7 +7,7 @@ from functools import partial
 
 from recore import interrupts
 from recore.distribution import TEMPLATE
-from recore.places.place import IMAGE, SERVICES, Place, PlaceSettings, Services
+from recore.places.place import IMAGE, SERVICES, OpenPlace, PlaceSettings, Services
 from recore.simulator.protocol.account import REGION
 from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
 
@@ -15,7 +15,7 @@ __all__ = ["ROLE_ARN", "Simulator", "open_embedded"]
 
 
 @contextmanager
-def open_embedded(settings: PlaceSettings, show: Callable[[str], None]) -> Iterator[Place]:
+def open_embedded(settings: PlaceSettings, show: Callable[[str], None]) -> Iterator[OpenPlace]:
     """Run a simulator within the context. Docker's default image is built from the template's files.
 
     show: called with each line about the build.
@@ -34,4 +34,4 @@ def open_embedded(settings: PlaceSettings, show: Callable[[str], None]) -> Itera
             isolation += " (jobs can read this user's files and use the network)"
         services = Services(*(simulator.client(name) for name in SERVICES))
         where = ("the embedded simulator", REGION, isolation)
-        yield Place(services, BUCKET, ROLE_ARN, image or IMAGE, *where, has_ml=simulator.enforced)
+        yield OpenPlace(services, BUCKET, ROLE_ARN, image or IMAGE, *where, has_ml=simulator.enforced)

@@ -4,11 +4,11 @@ import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
-from recore.places.place import Place, PlaceError, PlaceSettings
+from recore.places.place import OpenPlace, PlaceError, PlaceSettings
 from recore.places.remote import connect
 
 
-def open_place(settings: PlaceSettings, show: Callable[[str], None]) -> AbstractContextManager[Place]:
+def open_place(settings: PlaceSettings, show: Callable[[str], None]) -> AbstractContextManager[OpenPlace]:
     """Return a context manager for the place that the settings choose. show: called with lines about the work.
 
     Raises PlaceError if the settings exclude each other or do not lead to a place that can be used.

@@ -38,7 +38,7 @@ class PlaceSettings:
 
 
 @dataclass(frozen=True)
-class Place:
+class OpenPlace:
     """A place that is open.
 
     isolation: a description for people. has_ml: whether jobs have a folder /opt/ml, as they do unless they are

@@ -11,12 +11,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from recore.distribution import PROGRAM
-from recore.places.place import IMAGE, SERVICES, Place, PlaceError, PlaceSettings, Services
+from recore.places.place import IMAGE, SERVICES, OpenPlace, PlaceError, PlaceSettings, Services
 
 LOG_DELAY = 5.0  # seconds until a job's last lines are in CloudWatch Logs on AWS
 
 
-def connect(settings: PlaceSettings) -> Place:
+def connect(settings: PlaceSettings) -> OpenPlace:
     """Return the place that boto3 is configured for: AWS, or a simulator, which provides a role and a bucket.
 
     Raises PlaceError if the settings or the user's AWS settings are incomplete or invalid.
@@ -33,7 +33,7 @@ def connect(settings: PlaceSettings) -> Place:
             raise PlaceError(f"AWS has an image for each region: name that of {region} with --image")
         _check_credentials()
         services = replace(Services(*clients), log_delay=LOG_DELAY)
-        return Place(services, bucket, role, image or IMAGE, "AWS", region, "network isolation")
+        return OpenPlace(services, bucket, role, image or IMAGE, "AWS", region, "network isolation")
     if settings.isolation == "required":
         raise PlaceError(
             f"isolation is required, and the simulator at {endpoint} decides on its own: unset AWS_ENDPOINT_URL, or "
@@ -44,7 +44,7 @@ def connect(settings: PlaceSettings) -> Place:
     from recore.simulator.server import BUCKET, ROLE_ARN
 
     place = (bucket or BUCKET, role or ROLE_ARN, image or IMAGE, endpoint, region)
-    return Place(Services(*clients), *place, isolation="that of the simulator there")
+    return OpenPlace(Services(*clients), *place, isolation="that of the simulator there")
 
 
 @contextmanager
