@@ -109,11 +109,17 @@ FAULTS = (
     Fault(
         "cli",
         "names below localhost count as remote",
-        "recore/cli/destination.py",
+        "recore/places/remote.py",
         'return host == "localhost" or host.endswith(".localhost")',
         'return host == "localhost"',
     ),
-    Fault("cli", "a common reason is explained twice", "recore/cli/run.py", "reasons.add(step.reason)", "pass"),
+    Fault(
+        "evaluation",
+        "a common reason is explained twice",
+        "recore/evaluation/kept_run.py",
+        "reasons.add(step.reason)",
+        "pass",
+    ),
     Fault(
         "evaluation",
         "data that changed during the run accepted",

@@ -18,8 +18,9 @@ from support.sandbox import ISOLATIONS, needs_sandbox
 from support.tiny_submission import TRAIN, tiny
 
 from recore.cli import main
-from recore.cli.destination import open_destination
 from recore.evaluation.run_folder import RunFolder
+from recore.places.opening import open_place
+from recore.places.place import PlaceSettings
 
 pytestmark = pytest.mark.everywhere
 
@@ -103,8 +104,8 @@ def test_a_profile_with_another_endpoint_is_not_aws(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    options = {"engine": "aws", "role": "arn:aws:iam::111122223333:role/Jobs", "bucket": "b", "image": None}
-    with listening, open_destination(options | {"actual": None, "isolation": None}, strict=False) as there:
+    settings = PlaceSettings("aws", role="arn:aws:iam::111122223333:role/Jobs", bucket="b")
+    with listening, open_place(settings, print) as there:
         assert (there.endpoint, there.isolation) == (endpoint, "that of the simulator there")
         assert there.services.log_delay == 0
     command = [
@@ -114,7 +115,7 @@ def test_a_profile_with_another_endpoint_is_not_aws(
         "--out",
         str(tmp_path / "o"),
     ]
-    command += ["--engine", "aws", "--role", str(options["role"]), "--bucket", "b", "--isolation", "required"]
+    command += ["--engine", "aws", "--role", str(settings.role), "--bucket", "b", "--isolation", "required"]
     done = CliRunner().invoke(main, command)
     assert done.exit_code == 2
     assert f"isolation is required, and the simulator at {endpoint} decides on its own" in done.stderr

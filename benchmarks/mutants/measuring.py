@@ -22,9 +22,9 @@ from recore.check.runner import run_rules
 from recore.check.source import SubmissionSource
 from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import PipelineRun
-from recore.evaluation.jobs import Services
 from recore.evaluation.requests import RunSettings
 from recore.evaluation.submission import read_submission
+from recore.places.place import Services
 from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
 
 ROOT = Path(__file__).parents[2]

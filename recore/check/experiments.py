@@ -26,11 +26,11 @@ from recore.check.public_data import PublicData
 from recore.check.served import Served, read_served
 from recore.check.served_requests import Request, describe_plan, plan_requests
 from recore.evaluation import requests
-from recore.evaluation.jobs import Services
 from recore.evaluation.observing import read_utilization
 from recore.evaluation.requests import RunSettings
 from recore.evaluation.step import Step
 from recore.evaluation.submission import SubmissionFiles
+from recore.places.place import Services
 
 SERVING = Path(__file__).parents[1] / "container/serving.py"  # the server of the container
 SERVER = "recore_serving.py"  # its name in a job: a submission may have a serving.py of its own

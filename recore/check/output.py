@@ -6,12 +6,22 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from recore.check.catalogue import CatalogueEntry
 from recore.check.rule import Finding, Level, Rule
 from recore.check.runner import RuleResult
 from recore.evaluation.submission import read_submission
 from recore.failures.text import plain
 
 WIDEST = 1000  # characters of a message
+
+
+def list_rules(entries: Sequence[CatalogueEntry], as_json: bool) -> str:
+    """Return a line for each rule, or all rules as JSON."""
+    if as_json:
+        names = ("code", "name", "summary", "needs")
+        return json.dumps([{name: getattr(one.rule, name) for name in names} | {"runs": one.runs} for one in entries])
+    width = max((len(entry.rule.name) for entry in entries), default=0)
+    return "\n".join(plain(f"{entry.rule.code}  {entry.rule.name:{width}}  {entry.rule.summary}") for entry in entries)
 
 
 def is_negative(results: Sequence[RuleResult]) -> bool:

@@ -6,11 +6,13 @@ What the source shows is corrected first: rules that run the submission wait unt
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from recore.check.catalogue import CatalogueEntry
+from recore.check.catalogue import CatalogueEntry, choose_codes, load_catalogue
 from recore.check.rule import Finding, Level, Rule
 from recore.check.source import SubmissionSource
+from recore.schema import TARGETS
 
 # Every rule that runs the submission needs these: they find that there is nothing that could be run.
 BEFORE_RUNNING = ("RC202", "RC209")
@@ -62,6 +64,13 @@ def run_rules(
             findings = dict.fromkeys(rule.inspect(experiments if entry.runs else source))
             results[rule.code] = RuleResult(rule, entry.runs, tuple(findings))
     return [results[code] for code in sorted(chosen & results.keys())]
+
+
+def check_source(submission: Path) -> list[RuleResult]:
+    """Run all rules that read a submission. Returns their results, as `recore check --source-only` shows them."""
+    entries = load_catalogue()
+    chosen = choose_codes(entries, [], [], for_host=False)
+    return run_rules(entries, chosen, SubmissionSource(submission, TARGETS))
 
 
 def _with_needs(chosen: set[str], by_code: dict[str, CatalogueEntry]) -> set[str]:

@@ -22,6 +22,7 @@ from recore.cli.sample import sample
 from recore.cli.simulate import simulate
 from recore.distribution import PROGRAM, setup_command
 from recore.failures.text import plain
+from recore.places.place import PlaceError
 
 
 class OneLineError(click.ClickException):
@@ -55,6 +56,9 @@ class OneLineErrors(click.Group):
             raise SystemExit(interrupts.STATUS) from None
         except click.exceptions.NoArgsIsHelpError:  # of a group of commands
             raise
+        except PlaceError as error:
+            usage_error = click.UsageError(str(error))
+            raise OneLineError(_usage_message(usage_error, f"{ctx.command_path} {ctx.invoked_subcommand}")) from error
         except click.UsageError as error:
             command = f"{ctx.command_path} {ctx.invoked_subcommand or ''}".strip()
             raise OneLineError(_usage_message(error, error.ctx.command_path if error.ctx else command)) from error

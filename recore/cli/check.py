@@ -1,21 +1,15 @@
 """`recore check`: will this submission survive the platform?"""
 
-import json
 import re
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from recore.cli.common import FILE
-from recore.failures.text import plain
+from recore.cli.common import FILE, show_line
+from recore.cli.progress import show_running
 from recore.schema import TARGETS
-
-if TYPE_CHECKING:
-    from recore.check.catalogue import CatalogueEntry
-    from recore.check.runner import RuleResult
 
 
 class RuleCodes(click.ParamType[list[str]]):
@@ -78,53 +72,26 @@ def check(
     """
     from recore.check.catalogue import choose_codes, load_catalogue
     from recore.check.output import is_negative, to_github, to_json, to_text
+    from recore.check.output import list_rules as to_list
     from recore.check.runner import run_rules
     from recore.check.source import SubmissionSource
-    from recore.cli.check_jobs import open_experiments
 
     entries = load_catalogue()
     chosen = choose_codes(entries, list(chain(*select)), list(chain(*ignore)), for_host)
     kind = "json" if as_json else kind
     if list_rules:
-        click.echo(_list(entries, chosen, kind))
+        click.echo(to_list([entry for entry in entries if entry.rule.code in chosen], kind == "json"))
         return
-    source = SubmissionSource(submission, TARGETS)
-    isolation = isolation or ("required" if for_host else "auto")
-    experiments = partial(open_experiments, submission, public, isolation, not select, for_host, "RC251" in chosen)
-    results = run_rules(entries, chosen, source, None if source_only else experiments)
+    source, experiments = SubmissionSource(submission, TARGETS), None
+    if not source_only:
+        from recore.check.own_simulator import open_experiments
+
+        isolation = isolation or ("required" if for_host else "auto")
+        which = (isolation, not select, for_host, "RC251" in chosen)
+        experiments = partial(open_experiments, submission, public, *which, show_line, show_running("check"))
+    results = run_rules(entries, chosen, source, experiments)
     if kind == "text":
         click.echo(to_text(results, submission, verbose))
     else:
         click.echo({"json": to_json, "github": to_github}[kind](results, submission))
     raise SystemExit(int(is_negative(results)))
-
-
-def check_source(submission: Path) -> "list[RuleResult]":
-    """The results of all rules that read a submission, as with --source-only."""
-    from recore.check.catalogue import choose_codes, load_catalogue
-    from recore.check.runner import run_rules
-    from recore.check.source import SubmissionSource
-
-    entries = load_catalogue()
-    chosen = choose_codes(entries, [], [], for_host=False)
-    return run_rules(entries, chosen, SubmissionSource(submission, TARGETS))
-
-
-def _list(entries: "list[CatalogueEntry]", chosen: set[str], kind: str) -> str:
-    """The chosen rules, a line for each, or as JSON."""
-    rules = [entry for entry in entries if entry.rule.code in chosen]
-    if kind == "json":
-        return json.dumps(
-            [
-                {
-                    "code": entry.rule.code,
-                    "name": entry.rule.name,
-                    "summary": entry.rule.summary,
-                    "needs": entry.rule.needs,
-                    "runs": entry.runs,
-                }
-                for entry in rules
-            ]
-        )
-    width = max((len(entry.rule.name) for entry in rules), default=0)
-    return "\n".join(plain(f"{entry.rule.code}  {entry.rule.name:{width}}  {entry.rule.summary}") for entry in rules)

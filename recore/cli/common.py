@@ -20,5 +20,10 @@ class RegularFile(click.Path):
         return path
 
 
+def show_line(line: str) -> None:
+    """Print a line about the work of a command on stderr."""
+    click.echo(line, err=True)
+
+
 FILE = RegularFile()
 FOLDER = click.Path(file_okay=False, path_type=Path)

@@ -6,7 +6,6 @@ from dataclasses import asdict
 
 import click
 
-from recore import interrupts
 from recore.distribution import TEMPLATE
 from recore.doctor import FAIL, Check
 
@@ -31,8 +30,9 @@ def doctor(as_json: bool) -> None:
       python -m recore doctor --json
     """
     from recore.doctor.checkup import check_up
+    from recore.places.machine import sandbox_works
 
-    checks = check_up(TEMPLATE, _sandbox_works())
+    checks = check_up(TEMPLATE, sandbox_works())
     failed = [check.name for check in checks if check.level == FAIL]
     if as_json:
         click.echo(json.dumps([asdict(check) for check in checks]))
@@ -44,16 +44,6 @@ def doctor(as_json: bool) -> None:
         else:
             click.echo("doctor: all that `recore run` needs is here")
     raise SystemExit(1 if failed else 0)
-
-
-def _sandbox_works() -> bool:
-    from recore.simulator.isolation.bubblewrap import bubblewrap_works
-
-    try:
-        with interrupts.deferred():  # the folder of the attempt can be removed only when the sandbox has ended
-            return bubblewrap_works()
-    except OSError:  # there is no temporary folder, which another check reports
-        return False
 
 
 def _show(check: Check) -> None:

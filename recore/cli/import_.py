@@ -51,7 +51,17 @@ SHOWN = 5  # problems of one file that are printed: a table can have as many as 
 @click.option("--keep-going", is_flag=True, help="If files cannot be imported, import the others.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def import_(files: tuple[Path, ...], as_json: bool, **options: Any) -> None:
+def import_(
+    files: tuple[Path, ...],
+    out: Path,
+    force: bool,
+    as_json: bool,
+    block: str,
+    unit: str | None,
+    convert: str | None,
+    name: str | None,
+    **options: Any,
+) -> None:
     """Convert spectra and assays to the challenge's schema.
 
     FILES are Bruker OPUS files, text files of two columns (wavenumber, value), tables with one spectrum per line,
@@ -84,9 +94,8 @@ def import_(files: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     from recore.dataset.importing import ImportOptions, import_files
     from recore.dataset.instruments.files import Reading
 
-    reading = Reading(**{name: options.pop(name) for name in ("block", "unit", "convert", "name")})
-    out, overwrite = options.pop("out"), options.pop("force")
-    import_options = ImportOptions(files, out, reading=reading, overwrite=overwrite, **options)
+    reading = Reading(block=block, unit=unit, convert=convert, name=name)
+    import_options = ImportOptions(files, out, reading=reading, overwrite=force, **options)
     with show_work("import") as advance:
         result = import_files(import_options, advance)
     if as_json:

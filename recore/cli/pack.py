@@ -31,7 +31,7 @@ def pack(submission: Path, out: Path | None, as_json: bool) -> None:
       python -m recore pack ../mine --out mine.tar.gz
     """
     from recore.check.output import is_negative, to_json, to_text
-    from recore.cli.check import check_source
+    from recore.check.runner import check_source
     from recore.evaluation.packing import NAME, check_target, write_archive
     from recore.evaluation.submission import read_submission
 

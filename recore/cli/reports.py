@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recore.cli.common import FILE, FOLDER
-from recore.cli.default_data import find_default_data
 from recore.cli.progress import show_work
+from recore.evaluation.data import find_data_files
 from recore.failures.text import plain
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def validate(submission: Path, public: Path | None, out: Path, as_json: bool, **
     from recore.report.validate.workers import SubmissionError
 
     check_place(out)
-    public = public or find_default_data(submission)["public"]
+    public = public or find_data_files(submission).public
     with show_work("validate") as advance:
         try:
             page = validate_submission(submission, public, ValidationSettings(**settings), advance)

@@ -4,26 +4,69 @@ import datetime
 import json
 import re
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from recore import interrupts
-from recore.cli.common import FILE
-from recore.cli.default_data import find_default_data
+from recore.cli.common import FILE, show_line
 from recore.distribution import PROGRAM, TEMPLATE
-from recore.evaluation.data import DataFiles
+from recore.evaluation.data import DataFiles, find_data_files
 from recore.evaluation.requests import Instances, RunSettings, describe_limits
 from recore.evaluation.run_folder import RunFolder
 from recore.evaluation.submission import read_submission
 from recore.failures.text import plain
+from recore.places.opening import open_place
+from recore.places.place import OpenPlace, PlaceSettings
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from recore.cli.destination import Destination
     from recore.evaluation.four_steps import PipelineRun
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The options of one run, as the command line gives them; run.json records them."""
+
+    submission: Path
+    public: Path | None
+    private: Path | None
+    actual: Path | None
+    out: Path | None
+    engine: str
+    isolation: str | None
+    max_payload: int
+    role: str | None
+    bucket: str | None
+    image: str | None
+    training_instances: str
+    processing_instances: str
+    transform_instances: str
+    keep: bool
+    report: bool
+
+    def data_files(self) -> DataFiles:
+        """The data files that the options name, or else the default files. They are checked."""
+        data = find_data_files(self.submission)
+        if self.public:
+            data = DataFiles(self.public, self.private, self.actual)
+        elif self.private or self.actual:
+            raise click.UsageError("--private and --actual need --public")
+        data.check()
+        return data
+
+    def instances(self) -> dict[str, Instances]:
+        """The instances of the jobs, by the name of the setting."""
+        jobs = ("training", "processing", "transform")
+        return {job: _parse_instances(job, getattr(self, f"{job}_instances")) for job in jobs}
+
+    def place_settings(self) -> PlaceSettings:
+        """The settings of the place. Isolation is required where private assays meet the work of others."""
+        default = "required" if self.actual and self.submission.resolve() != TEMPLATE else "auto"
+        return PlaceSettings(self.engine, self.isolation or default, self.role, self.bucket, self.image)
 
 
 @click.command()
@@ -50,7 +93,7 @@ if TYPE_CHECKING:
 @click.option("--report/--no-report", default=True, help="Write report.html into the run's folder.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Show progress in ASCII.")
 @click.option("--json", "as_json", is_flag=True, help="Print the run's record as JSON.")
-def run(submission: Path, note: str, as_json: bool, ascii_only: bool, **options: Any) -> None:
+def run(note: str, as_json: bool, ascii_only: bool, **values: Any) -> None:
     """Train, preprocess, predict and score a submission as jobs.
 
     SUBMISSION is a folder with setup.py, by default the current one, or the src.tar.gz that `unearthed build` leaves.
@@ -69,59 +112,45 @@ def run(submission: Path, note: str, as_json: bool, ascii_only: bool, **options:
     """
     from rich.console import Console
 
-    from recore.cli.destination import open_destination
+    from recore.cli.progress import show_steps
     from recore.evaluation.four_steps import PipelineRun
+    from recore.evaluation.kept_run import explain_failures, run_and_keep
     from recore.evaluation.record import clean_note
 
-    strict = options["actual"] is not None and submission.resolve() != TEMPLATE  # private assays meet another's work
-    data, files = _find_data(submission, options), read_submission(submission)
-    job_options: dict[str, Any] = {"max_payload": options["max_payload"]}
-    for job in ("training", "processing", "transform"):
-        job_options[job] = _parse_instances(job, options[f"{job}_instances"])
+    options = RunOptions(**values)
+    data, files, instances = options.data_files(), read_submission(options.submission), options.instances()
     now, folder = datetime.datetime.now(datetime.UTC), Path.cwd()  # it can be gone in the end
-    run_folder = RunFolder(options["out"] or Path("runs", f"{now:%Y-%m-%dT%H-%M-%S}"))
+    run_folder = RunFolder(options.out or Path("runs", f"{now:%Y-%m-%dT%H-%M-%S}"))
     console = Console(stderr=True, highlight=False)
-    with open_destination(options, strict) as destination, run_folder:
+    with open_place(options.place_settings(), show_line) as place, run_folder:
         name = f"recore-{now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
-        job_options["pass_paths"] = not destination.has_ml
-        settings = RunSettings(name, destination.bucket, destination.role, destination.image, **job_options)
-        pipeline_run = PipelineRun(
-            destination.services, settings, files, data, TEMPLATE / "score.py", run_folder.path, options["keep"]
-        )
-        _announce(destination, settings, options["engine"], data, console)
+        limits: dict[str, Any] = instances | {"max_payload": options.max_payload, "pass_paths": not place.has_ml}
+        settings = RunSettings(name, place.bucket, place.role, place.image, **limits)
+        score = TEMPLATE / "score.py"
+        pipeline_run = PipelineRun(place.services, settings, files, data, score, run_folder.path, options.keep)
+        _announce(place, settings, options.engine, data, console)
         context = {
             "note": clean_note(note),
-            "arguments": {"submission": submission} | options,
+            "arguments": vars(options) | data.files,
             "folder": str(folder),
-            "endpoint": destination.endpoint,
-            "region": destination.region,
-            "isolation": destination.isolation,
+            "endpoint": place.endpoint,
+            "region": place.region,
+            "isolation": place.isolation,
         }
-        record, interrupted = _run_and_keep(pipeline_run, run_folder, context, ascii_only)
-        if options["report"]:
+        watching = show_steps(list(pipeline_run.steps.values()), ascii_only)
+        record, interrupted = run_and_keep(pipeline_run, run_folder, context, watching)
+        if options.report:
             _write_report(pipeline_run.folder)
     if as_json:
         click.echo(json.dumps(record, default=str))
     else:
         _show_results(pipeline_run)
-    _explain_failures(pipeline_run, installs=options["engine"] != "aws")
+    for line in explain_failures(pipeline_run, installs=options.engine != "aws"):
+        show_line(line)
     if interrupted:
-        running = [step.name for step in pipeline_run.steps.values() if step.began and step.seconds is None]
-        jobs = f"not waited for: {', '.join(running)}" if running else "its jobs are stopped"
-        click.echo(f"{interrupts.LINE}, {jobs}; its results so far are in {pipeline_run.folder}", err=True)
+        _show_interrupt(pipeline_run)
         raise SystemExit(interrupts.STATUS)
     raise SystemExit(int(pipeline_run.state != "Completed"))
-
-
-def _find_data(submission: Path, options: dict[str, Any]) -> DataFiles:
-    """The data files that the options name, checked. Without any, the default files are added to the options."""
-    if not any(options[name] for name in ("public", "private", "actual")):
-        options |= find_default_data(submission)
-    if options["public"] is None:
-        raise click.UsageError("--private and --actual need --public")
-    data = DataFiles(options["public"], options["private"], options["actual"])
-    data.check()
-    return data
 
 
 def _parse_instances(job: str, value: str) -> Instances:
@@ -133,54 +162,17 @@ def _parse_instances(job: str, value: str) -> Instances:
     return Instances(match[1], int(match[2] or 1))
 
 
-def _announce(
-    destination: "Destination", settings: RunSettings, engine: str, data: DataFiles, console: "Console"
-) -> None:
+def _announce(place: OpenPlace, settings: RunSettings, engine: str, data: DataFiles, console: "Console") -> None:
     """Print where jobs will run, with which data, and on AWS what they may cost, before anything starts."""
     lines = [
-        f"run: on {destination.endpoint}, isolation: {destination.isolation}",
+        f"run: on {place.endpoint}, isolation: {place.isolation}",
         "run: " + ", ".join(f"{name} {path}" for name, path in data.files.items()),
     ]
     if engine == "aws":
-        lines.append(f"aws: region {destination.region}, bucket {destination.bucket}, role {destination.role}")
+        lines.append(f"aws: region {place.region}, bucket {place.bucket}, role {place.role}")
         lines += [f"aws: {line}" for line in describe_limits(settings)]
     for line in lines:
         console.print(line, soft_wrap=True)
-
-
-def _run_and_keep(
-    pipeline_run: "PipelineRun", run_folder: RunFolder, context: dict[str, Any], ascii_only: bool
-) -> tuple[dict[str, Any], bool]:
-    """Run the steps, write run.json and keep the folder. Returns the record and whether the run was interrupted.
-
-    context: what run.json has besides the run's own record. When the steps have ended, an interrupt waits until the
-    folder is kept. Raises OSError if run.json cannot be written; the folder is kept then, too.
-    """
-    from recore.cli.progress import show_steps
-    from recore.evaluation.record import make_record, write_record
-
-    interrupted = kept = False
-    try:
-        with interrupts.deferred():
-            steps = list(pipeline_run.steps.values())
-            try:
-                with interrupts.allowed(), show_steps(steps, ascii_only) as watch:
-                    pipeline_run.execute(watch)
-            except KeyboardInterrupt:
-                interrupted = True
-            record = make_record(pipeline_run, context)
-            try:
-                write_record(record, run_folder.path)
-            except OSError as error:  # the disk is full
-                reason = f"run.json could not be written ({error.strerror}); the run's other files are kept"
-                raise OSError(f"{run_folder.keep()}: {reason}") from error
-            pipeline_run.folder = run_folder.keep()
-            kept = True
-    except KeyboardInterrupt:
-        if not kept:
-            raise
-        interrupted = True
-    return record, interrupted
 
 
 def _write_report(folder: Path) -> None:
@@ -204,19 +196,8 @@ def _show_results(pipeline_run: "PipelineRun") -> None:
     click.echo(f"run: {pipeline_run.folder} holds {', '.join(contents)}")
 
 
-def _explain_failures(pipeline_run: "PipelineRun", installs: bool) -> None:
-    """Explain each step that failed or has no result; each reason once. installs: whether jobs install requirements."""
-    from recore.failures.explanation import explain_failure
-
-    reasons = set()
-    for step in pipeline_run.steps.values():
-        if step.completed and step.reason:
-            click.echo(f"run: no {step.name}: {plain(step.reason)}", err=True)
-        if step.state != "Failed":
-            continue
-        lines = explain_failure(step, pipeline_run.folder, pipeline_run.submission.path, installs)
-        if step.reason in reasons:
-            log = pipeline_run.folder / "logs" / step.log
-            lines = [f"recore: {step.name} failed likewise" + (f"; its log: {log}" if log.exists() else "")]
-        reasons.add(step.reason)
-        click.echo("\n".join(lines), err=True)
+def _show_interrupt(pipeline_run: "PipelineRun") -> None:
+    """Print what an interrupted run leaves: jobs that it did not wait for, and its results."""
+    running = [step.name for step in pipeline_run.steps.values() if step.began and step.seconds is None]
+    jobs = f"not waited for: {', '.join(running)}" if running else "its jobs are stopped"
+    click.echo(f"{interrupts.LINE}, {jobs}; its results so far are in {pipeline_run.folder}", err=True)

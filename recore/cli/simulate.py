@@ -44,7 +44,7 @@ def simulate(port: int, engine: str, isolation: str, network: str, state: Path |
     import signal
     import threading
 
-    from recore.simulator.server import ROLE_ARN, Simulator
+    from recore.places.embedded import ROLE_ARN, Simulator
 
     stopped = threading.Event()
     # a shell without job control, as in a script, starts what is in the background with SIGINT ignored

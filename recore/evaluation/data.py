@@ -10,6 +10,7 @@ from recore.distribution import PROGRAM
 from recore.schema import IDS, is_wavenumber
 
 LARGEST_HEADER = 4 << 20  # bytes
+PUBLIC, PRIVATE, ACTUAL = "public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz"
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,16 @@ class DataFiles:
                     f"{self.private}: column {column[:40]!r} is neither an ID nor a wavenumber, and the submission "
                     "would see it: private data contain inputs only, and --actual names the file of their assays"
                 )
+
+
+def find_data_files(submission: Path) -> DataFiles:
+    """Return the files in the submission's own data/ if it has public data there, else in data/ of the current folder.
+
+    The public file may be missing. The others are None where they are missing.
+    """
+    folder = next((path for path in (submission / "data", Path("data")) if (path / PUBLIC).exists()), Path("data"))
+    private, actual = (path if path.exists() else None for path in (folder / PRIVATE, folder / ACTUAL))
+    return DataFiles(folder / PUBLIC, private, actual)
 
 
 def read_header(path: Path) -> list[str]:

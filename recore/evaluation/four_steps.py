@@ -14,12 +14,13 @@ from pathlib import Path
 from recore.evaluation import requests
 from recore.evaluation.data import DataFiles
 from recore.evaluation.held_out import NoHeldOutScoreError, extract_held_out, score_held_out
-from recore.evaluation.jobs import JobRunner, Services, StepFailed, StepStopped
+from recore.evaluation.jobs import JobRunner, StepFailed, StepStopped
 from recore.evaluation.requests import RunSettings
 from recore.evaluation.scores import HELD_OUT, SCORES, SIDES, Score, read_score
 from recore.evaluation.step import Step
 from recore.evaluation.storage import Storage
 from recore.evaluation.submission import SubmissionFiles
+from recore.places.place import Services
 
 POLL_SECONDS = 0.5  # between two looks at whether a signal has arrived
 

@@ -5,7 +5,6 @@ import datetime
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from recore.evaluation.observing import read_utilization, write_log
 from recore.evaluation.step import END_STATES, Step
 from recore.failures.failure_reason import is_outside, read_reason
+from recore.places.place import Services
 
 # seconds between two requests for a job's status: a fiftieth of its time so far, within these bounds
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 10.0
@@ -27,17 +27,6 @@ class StepFailed(Exception):
 
 class StepStopped(Exception):
     """The run is to stop."""
-
-
-@dataclass(frozen=True)
-class Services:
-    """boto3 clients. A run happens wherever they lead. log_delay: seconds until a job's last lines are in its log."""
-
-    sagemaker: Any
-    s3: Any
-    logs: Any
-    cloudwatch: Any
-    log_delay: float = 0.0
 
 
 class JobRunner:

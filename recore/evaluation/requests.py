@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from recore.places.place import IMAGE
+
 Request = dict[str, Any]
 Place = tuple[str, ...]  # the parts of an object's key below the prefix of its run
 
-IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 ML = "/opt/ml"
 PROCESSING = "/opt/ml/processing"
 JOB_SECONDS = 3600  # time limit of a training or processing job, as in the challenge

@@ -8,7 +8,7 @@ from support.checking import SUBMISSIONS
 from support.checkout import ROOT, run
 from support.docker_engine import engine, left_behind
 
-from recore.cli.check_jobs import BUILD_IMAGE
+from recore.check.own_simulator import BUILD_IMAGE
 from recore.dataset.sample_files import Plan, make_sample
 from recore.simulator.isolation.containers import exists
 

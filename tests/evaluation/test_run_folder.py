@@ -13,11 +13,11 @@ from support.tiny_submission import tiny
 
 from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import PipelineRun
-from recore.evaluation.jobs import Services
 from recore.evaluation.record import make_record, write_record
 from recore.evaluation.requests import RunSettings
 from recore.evaluation.run_folder import RunFolder
 from recore.evaluation.submission import read_submission
+from recore.places.place import Services
 
 WAIT = """
 import sys

@@ -18,13 +18,14 @@ from support.tiny_submission import tiny
 
 from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import PipelineRun
-from recore.evaluation.jobs import Services, StepFailed
+from recore.evaluation.jobs import StepFailed
 from recore.evaluation.record import make_record
 from recore.evaluation.requests import RunSettings
 from recore.evaluation.step import Step
 from recore.evaluation.storage import NOT_IN_XML, Storage
 from recore.evaluation.submission import read_submission
 from recore.failures.explanation import explain_failure
+from recore.places.place import Services
 from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
 
 VERSIONED = "a-bucket-with-versions"

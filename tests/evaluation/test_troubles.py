@@ -23,11 +23,11 @@ from support.tiny_submission import TRAIN, tiny
 from recore.evaluation import observing
 from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import PipelineRun
-from recore.evaluation.jobs import Services
 from recore.evaluation.observing import write_log
 from recore.evaluation.requests import RunSettings
 from recore.evaluation.step import Step
 from recore.evaluation.submission import read_submission
+from recore.places.place import Services
 from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
 
 SLEEP = "import time\nif __name__ == '__main__':\n    time.sleep(60)\n"

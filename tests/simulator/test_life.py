@@ -23,10 +23,10 @@ from support.tiny_submission import tiny
 from recore import locked
 from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import PipelineRun
-from recore.evaluation.jobs import Services
 from recore.evaluation.requests import RunSettings
 from recore.evaluation.run_folder import RunFolder
 from recore.evaluation.submission import read_submission
+from recore.places.place import Services
 from recore.simulator import server
 from recore.simulator.api import http_server
 from recore.simulator.compute.jobs.logs import JobLog

@@ -13,9 +13,9 @@ from recore.check import running_rules
 from recore.check.experiments import Experiments
 from recore.check.public_data import PublicData
 from recore.check.rule import Finding, Level, Rule
-from recore.evaluation.jobs import Services
 from recore.evaluation.requests import RunSettings
 from recore.evaluation.submission import read_submission
+from recore.places.place import Services
 from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
 from support.checkout import ROOT
 

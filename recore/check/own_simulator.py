@@ -1,0 +1,87 @@
+"""Opens experiments: data, a simulator of their own, and the host's targets and weights."""
+
+import contextlib
+import runpy
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from recore import interrupts
+from recore.check.experiments import Experiments
+from recore.check.public_data import PublicData
+from recore.distribution import TEMPLATE
+from recore.evaluation.data import find_data_files
+from recore.evaluation.requests import RunSettings
+from recore.evaluation.step import Step
+from recore.evaluation.submission import read_submission
+from recore.places.embedded import open_embedded
+from recore.places.machine import has_docker_image
+from recore.places.place import PlaceSettings, Services
+
+BUILD_IMAGE = "python:3.8-slim"  # of the Unearthed CLI's build
+SAMPLE_ROWS, SAMPLE_HOLES = 800, 16  # of the data that are made where there are none
+
+Show = Callable[[str], None]
+
+
+@contextlib.contextmanager
+def open_experiments(
+    submission: Path,
+    public: Path | None,
+    isolation: str,
+    everything: bool,
+    for_host: bool,
+    builds: bool,
+    show: Show,
+    watching: contextlib.AbstractContextManager[Callable[[Step], None]],
+) -> Iterator[Experiments]:
+    """Open experiments with a submission on a simulator of their own, which ends with the context.
+
+    public: data with assays; None: those in data/, or else a sample. everything: start all experiments at once, side
+    by side, with those for hosts if for_host. builds: whether setup.py is to be run. show: called with lines about the
+    data and the simulator. watching: entered while experiments run; provides a function to call with each step that
+    changes.
+    """
+    host: dict[str, Any] = runpy.run_path(str(TEMPLATE / "score.py"))
+    weights = dict(zip(host["TARGETS"], map(float, host["WEIGHTS"]), strict=True))
+    files = read_submission(submission)
+    with contextlib.ExitStack() as stack:
+        make_folder = partial(tempfile.TemporaryDirectory, prefix="recore-check-")
+        folder = Path(stack.enter_context(interrupts.deferred_at_both_ends(make_folder)))
+        results = folder / "results"
+        results.mkdir()
+        data = PublicData(_find_data(submission, public, folder), tuple(host["TARGETS"]))
+        show(f"check: data: {data.path}, rows: {data.rows:,}")
+        place = stack.enter_context(open_embedded(PlaceSettings(isolation=isolation), show))
+        show(f"check: on {place.endpoint}, isolation: {place.isolation}")
+        name = f"recore-check-{uuid.uuid4().hex[:8]}"
+        settings = RunSettings(name, place.bucket, place.role, place.image, pass_paths=not place.has_ml)
+        watch = stack.enter_context(watching)
+        builder = _open_builder(stack, name, show) if builds else None
+        with Experiments(place.services, settings, files, data, weights, results, watch, builder) as experiments:
+            if everything:
+                experiments.start_all(for_host)
+            yield experiments
+
+
+def _open_builder(stack: contextlib.ExitStack, name: str, show: Show) -> tuple[Services, RunSettings] | None:
+    """Where setup.py runs as in `unearthed build`: in Docker, if an engine answers that has the client's image."""
+    if not has_docker_image(BUILD_IMAGE):
+        return None
+    place = stack.enter_context(open_embedded(PlaceSettings("docker", image=BUILD_IMAGE), show))
+    show(f"check: setup.py runs in a container of {BUILD_IMAGE}, as in `unearthed build`")
+    return place.services, RunSettings(f"{name}-build", place.bucket, place.role, BUILD_IMAGE)
+
+
+def _find_data(submission: Path, public: Path | None, folder: Path) -> Path:
+    """The data to check with; a sample is made in the folder where there are none."""
+    public = public or find_data_files(submission).public
+    if public.exists():
+        return public
+    from recore.dataset.sample_files import FILES, Plan, make_sample
+
+    make_sample(folder / "sample", Plan(rows=SAMPLE_ROWS, holes=SAMPLE_HOLES))
+    return folder / "sample" / FILES[0]

@@ -1,0 +1,67 @@
+"""Runs the four steps and keeps the run's folder with its record, also of a run that was interrupted."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+from recore import interrupts
+from recore.evaluation.four_steps import PipelineRun
+from recore.evaluation.record import make_record, write_record
+from recore.evaluation.run_folder import RunFolder
+from recore.evaluation.step import Step
+from recore.failures.explanation import explain_failure
+from recore.failures.text import plain
+
+
+def run_and_keep(
+    pipeline_run: PipelineRun,
+    run_folder: RunFolder,
+    context: dict[str, Any],
+    watching: AbstractContextManager[Callable[[Step], None]],
+) -> tuple[dict[str, Any], bool]:
+    """Run the steps, write run.json and keep the folder. Returns the record and whether the run was interrupted.
+
+    context: what run.json has besides the run's own record. watching: entered while the steps run; provides a function
+    to call with each step that changes. When the steps have ended, an interrupt waits until the folder is kept. Raises
+    OSError if run.json cannot be written; the folder is kept then, too.
+    """
+    interrupted = kept = False
+    try:
+        with interrupts.deferred():
+            try:
+                with interrupts.allowed(), watching as watch:
+                    pipeline_run.execute(watch)
+            except KeyboardInterrupt:
+                interrupted = True
+            record = make_record(pipeline_run, context)
+            try:
+                write_record(record, run_folder.path)
+            except OSError as error:  # the disk is full
+                reason = f"run.json could not be written ({error.strerror}); the run's other files are kept"
+                raise OSError(f"{run_folder.keep()}: {reason}") from error
+            pipeline_run.folder = run_folder.keep()
+            kept = True
+    except KeyboardInterrupt:
+        if not kept:
+            raise
+        interrupted = True
+    return record, interrupted
+
+
+def explain_failures(pipeline_run: PipelineRun, installs: bool) -> Iterator[str]:
+    """Yield lines about each step that failed or has no result; each reason is explained once.
+
+    installs: whether jobs install requirements.
+    """
+    reasons = set()
+    for step in pipeline_run.steps.values():
+        if step.completed and step.reason:
+            yield f"run: no {step.name}: {plain(step.reason)}"
+        if step.state != "Failed":
+            continue
+        if step.reason in reasons:
+            log = pipeline_run.folder / "logs" / step.log
+            yield f"recore: {step.name} failed likewise" + (f"; its log: {log}" if log.exists() else "")
+        else:
+            yield from explain_failure(step, pipeline_run.folder, pipeline_run.submission.path, installs)
+        reasons.add(step.reason)
