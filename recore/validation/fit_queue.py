@@ -19,8 +19,9 @@ Advance = Callable[[str, int, int], None]
 
 
 class FitQueue:
-    """The fits of a plan, carried out by the workers. An optional fit does not begin if one that takes as long as
-    the slowest of its kind so far would end after the budget.
+    """The fits of a plan, carried out by the workers.
+
+    An optional fit is skipped if it would end after the budget, should it take as long as the slowest of its kind.
 
     rows: for each row of the plan, its row number in the file.
     """
@@ -46,10 +47,10 @@ class FitQueue:
         purpose = fit.cross_validation.purpose
         if optional and not self.budget.allows(self.longest[purpose] or self.longest["default"]):
             return None
-        rows, started = (self.rows[fit.training], self.rows[fit.held_out]), time.monotonic()
+        training, held_out, started = self.rows[fit.training], self.rows[fit.held_out], time.monotonic()
         predicted: Floats | str
         try:
-            predicted = self.workers.fit(f"fit-{number}", *rows, fit.arguments)
+            predicted = self.workers.fit(f"fit-{number}", training, held_out, fit.arguments)
         except SubmissionError as error:
             if purpose != "curve":
                 raise
@@ -66,16 +67,11 @@ class FitQueue:
 
         shape: (rows, targets) of the predictions. Raises SubmissionError if a fit failed that every report needs.
         """
+        outcomes = [(fit, future.result()) for fit, future in self.futures]
+        skipped = {fit.cross_validation: None for fit, outcome in outcomes if outcome is None}
+        failed = {fit.cross_validation: outcome for fit, outcome in outcomes if isinstance(outcome, str)}
         predictions: dict[CrossValidation, Floats] = defaultdict(lambda: np.full(shape, np.nan))
-        skipped: dict[CrossValidation, None] = {}
-        failed: dict[CrossValidation, str] = {}
-        for fit, future in self.futures:
-            predicted = future.result()
-            if predicted is None:
-                skipped[fit.cross_validation] = None
-            elif isinstance(predicted, str):
-                failed[fit.cross_validation] = predicted
-            else:
-                predictions[fit.cross_validation][fit.held_out] = predicted
-        unusable = {*skipped, *failed}
-        return {each: values for each, values in predictions.items() if each not in unusable}, list(skipped), failed
+        for fit, outcome in outcomes:
+            if isinstance(outcome, np.ndarray) and fit.cross_validation not in {*skipped, *failed}:
+                predictions[fit.cross_validation][fit.held_out] = outcome
+        return dict(predictions), list(skipped), failed

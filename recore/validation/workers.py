@@ -24,7 +24,7 @@ from recore.failures.hints import hint_for
 from recore.spectral_data import Floats, Rows
 
 PROGRAM = Path(__file__).with_name("program.py")
-SCORE_SCRIPT = TEMPLATE / "score.py"  # the host's, for the weights
+SCORE_SCRIPT = TEMPLATE / "score.py"  # of the host; it has the weights
 FITTING = TEMPLATE / "challenge/fitting.py"
 SCRIPTS = ("preprocess.py", "train.py")
 MAX_WORKERS = 4  # each holds the model's inputs in memory
@@ -198,7 +198,7 @@ class Workers:
             self._free.put(worker if worker.process.poll() is None else self._replace(worker))
 
     def _replace(self, ended: Worker) -> Worker:
-        """A new worker for one whose process has ended, as another value of a hyperparameter may still work."""
+        """Start a worker in place of one whose process has ended, because other hyperparameters may still work."""
         with self._starting:  # not while the workers are being stopped
             if self._stopped:
                 return ended

@@ -1,4 +1,4 @@
-"""What the tests of `recore validate` share: a small data file, a simple submission, and a report of the two."""
+"""A small data file, a simple submission and the report of its validation, for the tests of validations."""
 
 from collections.abc import Callable
 from pathlib import Path

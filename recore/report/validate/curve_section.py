@@ -38,7 +38,7 @@ def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
     if curve is None:
         names = ", ".join(result.hyperparameters)
         return Section("curve", TITLE, READING, (), NOT_CHOSEN.format(names=names) if names else NO_CURVE), []
-    failures = _failures(result, curve)
+    failures = dict(sorted((each.setting, why) for each, why in result.failed.items()))
     note = NOTE + (ALPHA_NOTE if curve.default is None else "")
     if failures:
         note += FAILED.format(failures="; ".join(f"{curve.name}={value:.4g}: {why}" for value, why in failures.items()))
@@ -71,10 +71,6 @@ def draw_points(result: ValidationResult, curve: Curve) -> "pd.DataFrame":
 def _predictions(result: ValidationResult, curve: Curve, split: Split) -> dict[float, np.ndarray]:
     predictions = {each.setting: result.predictions[each] for each in result.completed(split, "curve")}
     return predictions if curve.default is None else predictions | {curve.default: result.first(split)}
-
-
-def _failures(result: ValidationResult, curve: Curve) -> dict[float, str]:
-    return dict(sorted((each.setting, why) for each, why in result.failed.items()))
 
 
 def _scores(table: "pd.DataFrame", result: ValidationResult, curve: Curve) -> Figure:
