@@ -29,7 +29,8 @@ ROOMS = {
     "container": ("tests/container", "tests/conformance", "tests/simulator/test_sagemaker_containers.py"),
     "model": ("tests/models",),
     "check": ("tests/check/test_runner.py", "tests/check/test_source_rules.py", "tests/check"),
-    "report": ("tests/report/test_explore.py", "tests/report/test_page.py", "tests/report"),
+    # with validation, whose results it shows
+    "report": ("tests/report/test_explore.py", "tests/report/test_page.py", "tests/validation", "tests/report"),
     "simulator/api": (
         *("tests/simulator/test_protocol.py", "tests/simulator/test_service_model.py"),
         *("tests/simulator/test_runtime.py", "tests/simulator/test_http_server.py", "tests/simulator"),
@@ -235,11 +236,11 @@ FAULTS = (
     Fault(
         "report",
         "infinite cells kept",
-        "recore/report/reading.py",
+        "recore/spectral_data.py",
         "return np.where(np.isfinite(values), values, np.nan)",
         "return values",
     ),
-    Fault("report", "time limit of a fit goes on", "recore/report/validate/workers.py", "timer.cancel()", "pass"),
+    Fault("report", "time limit of a fit goes on", "recore/validation/workers.py", "timer.cancel()", "pass"),
     Fault(
         "simulator/api",
         "answers without a request's ID",

@@ -14,9 +14,10 @@ import preprocess
 import score
 from challenge import targets as challenge_targets
 from recore import schema
+from recore.data_header import read_header
 from recore.dataset.grids import grid_of_file
-from recore.evaluation.data import DataFiles, read_header
-from recore.report.reading import read_data
+from recore.evaluation.data import DataFiles
+from recore.spectral_data import read_data
 
 CHANNELS = [f"{4000 - 2 * number}.5" for number in range(10)]
 HEADER = ["index", *schema.IDS, *CHANNELS]

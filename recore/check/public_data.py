@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from recore.evaluation.data import read_header
+from recore.data_header import read_header
 from recore.schema import HOLE
 
 Row = list[str]

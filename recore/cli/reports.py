@@ -94,8 +94,7 @@ def validate(submission: Path, public: Path | None, out: Path, as_json: bool, **
     """
     from recore.report.page.page_files import check_place, write_page
     from recore.report.validate.submission_report import validate as validate_submission
-    from recore.report.validate.validation import ValidationSettings
-    from recore.report.validate.workers import SubmissionError
+    from recore.validation import SubmissionError, ValidationSettings
 
     check_place(out)
     public = public or find_data_files(submission).public

@@ -1,15 +1,11 @@
 """The data files of a run, checked before anything starts."""
 
-import csv
-import gzip
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from recore.distribution import PROGRAM
+from recore.data_header import read_header
 from recore.schema import IDS, is_wavenumber
 
-LARGEST_HEADER = 4 << 20  # bytes
 PUBLIC, PRIVATE, ACTUAL = "public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz"
 
 
@@ -52,21 +48,3 @@ def find_data_files(submission: Path) -> DataFiles:
     folder = next((path for path in (submission / "data", Path("data")) if (path / PUBLIC).exists()), Path("data"))
     private, actual = (path if path.exists() else None for path in (folder / PRIVATE, folder / ACTUAL))
     return DataFiles(folder / PUBLIC, private, actual)
-
-
-def read_header(path: Path) -> list[str]:
-    """The column names of a gzipped CSV. Raises ValueError or OSError if they cannot be read."""
-    try:
-        with gzip.open(path, "rb") as file:
-            line = file.readline(LARGEST_HEADER)
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: there is no such file; `{PROGRAM} sample` makes sample data") from None
-    except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"{path}: a gzipped CSV is needed: {error}") from None
-    try:
-        names = next(csv.reader([line.decode("utf-8", "replace")], strict=True), [])
-    except csv.Error as error:
-        raise ValueError(f"{path}: the first line is not a valid header: {error}") from None
-    if len(names) < 2 or len(line) == LARGEST_HEADER:
-        raise ValueError(f"{path}: a header of an index and columns, separated by commas, is needed")
-    return names

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recore.evaluation.data import read_header
+from recore.data_header import read_header
 from recore.evaluation.submission import UNREADABLE
 from recore.failures.text import plain
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from support.data_files import write_gz
 from support.fuzzing import examples
 
-from recore.evaluation.data import LARGEST_HEADER, DataFiles, read_header
+from recore.data_header import LARGEST_HEADER, read_header
+from recore.evaluation.data import DataFiles
 
 CHANNELS = ",".join(f"{number}.5" for number in range(LARGEST_HEADER // 8 + 100_000))
 PUBLIC = ",DepthTo,SiteID,DepthFrom,4000.0,CuPPM\n0,1,a,0,0.5,7\n"

@@ -15,7 +15,7 @@ from support.validations import HOSTILE
 from recore.dataset.sample_files import Plan, make_sample
 from recore.report.page.page_files import write_page
 from recore.report.validate.submission_report import validate
-from recore.report.validate.validation import ValidationSettings
+from recore.validation import ValidationSettings
 
 
 @pytest.mark.machine

@@ -17,7 +17,7 @@ from support.validations import ALPHA, IDS, TARGETS, WEIGHTS, item
 import score
 from preprocess import preprocess
 from recore.report.validate.submission_report import validate
-from recore.report.validate.validation import ValidationSettings
+from recore.validation import ValidationSettings
 
 HOLES, ROWS = "held-out drill holes", "held-out rows"
 

@@ -1,20 +1,15 @@
-"""Submissions that recore validate runs: those that fail, print, wait or hang, and the command itself."""
+"""Reports of unusual submissions, and the command `recore validate`."""
 
 import json
 import shutil
-import threading
-from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
 from support.command import recore, recore_process
 from support.validations import TRAIN, item
 
 from recore.report.validate.submission_report import validate
-from recore.report.validate.time_budget import TimeBudget
-from recore.report.validate.validation import ValidationSettings
-from recore.report.validate.workers import SubmissionError, Worker
+from recore.validation import ValidationSettings
 
 
 @pytest.mark.slow
@@ -35,75 +30,6 @@ def test_nothing_is_left_in_a_submissions_folder(numbers: Path, linear_submissio
     facts = json.loads((numbers / "contents.json").read_text())["facts"]
     assert facts["submission"] == linear_submission.name
     assert {path.name for path in linear_submission.iterdir()} == {"preprocess.py", "train.py"}
-
-
-def test_the_time_limit_is_that_of_one_request(linear_submission: Path, tmp_path: Path) -> None:
-    """Its timer would otherwise end the process during a later one."""
-    worker = Worker(linear_submission, tmp_path / "log", 10)
-    with pytest.raises(SubmissionError, match="no_such_request"):
-        worker.ask("no_such_request")
-    timers = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
-    assert all(timer.finished.is_set() for timer in timers)
-    worker.stop()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (
-            lambda text: text.replace("return Ridge", "return unknown"),
-            "NameError: name 'unknown' is not defined (train.py, line 8, in fit)",
-        ),
-        (lambda text: text.replace("alphas=3):", "*, depth):"), "'depth' needs a default"),
-        (lambda text: text.replace("def fit(", "def fitted("), "no function fit()"),
-        (lambda text: text.replace("targets.fillna", "targets[['CuPPM']].fillna"), "gives the shape (100,)"),
-        (lambda text: text.replace("def fit(", "import nothing_of_this_name\n\ndef fit("), "ModuleNotFoundError"),
-        (lambda text: text.replace("return Ridge", "import os; os._exit(3)\n    return Ridge"), "ended with status 3"),
-        (lambda text: text.replace("return Ridge", "import sys; sys.exit('no')\n    return Ridge"), "SystemExit: no"),
-        (lambda text: f"{text}\n)", "SyntaxError"),
-    ],
-)
-def test_a_submission_that_fails_is_one_line(
-    tmp_path: Path, linear_submission: Path, small_file: Path, change: Callable[[str], str], words: str
-) -> None:
-    shutil.copytree(linear_submission, tmp_path / "s")
-    (tmp_path / "s/train.py").write_text(change(TRAIN))
-    with pytest.raises(SubmissionError) as raised:
-        validate(tmp_path / "s", small_file)
-    assert words in str(raised.value)
-
-
-@pytest.mark.slow
-def test_what_a_submission_prints_is_not_taken_for_answers(
-    tmp_path: Path, linear_submission: Path, small_file: Path
-) -> None:
-    shutil.copytree(linear_submission, tmp_path / "s")
-    (tmp_path / "s/train.py").write_text(TRAIN.replace("return Ridge", "print('{}'); return Ridge"))
-    assert validate(tmp_path / "s", small_file, ValidationSettings(repeats=1)).findings
-
-
-@pytest.mark.slow
-def test_a_submission_that_hangs_is_stopped(tmp_path: Path, linear_submission: Path, small_file: Path) -> None:
-    """With the process that it has started, which would hold its pipes open."""
-    shutil.copytree(linear_submission, tmp_path / "s")
-    hang = "import subprocess; subprocess.run(['sleep', '7654321'])\n    return Ridge"
-    (tmp_path / "s/train.py").write_text(TRAIN.replace("return Ridge", hang))
-    out = tmp_path / "r.html"
-    done = recore("validate", tmp_path / "s", "--public", small_file, "--out", out, "--fit-minutes", 0.3)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "did not finish within 0.3 minutes on the clock (request: fit)" in done.stderr
-    assert "--fit-minutes sets this limit" in done.stderr
-    assert not out.exists()
-    assert not [process for process in psutil.process_iter(["cmdline"]) if "7654321" in (process.info["cmdline"] or [])]
-
-
-def test_the_budget_is_the_time_on_the_clock() -> None:
-    """It keeps time for the page, and none of it is left to work that would end later."""
-    budget = TimeBudget(2.0)
-    assert budget.allows(100.0)
-    assert not budget.allows(119.0)
-    assert not TimeBudget(0.0).allows(0.0)
 
 
 @pytest.mark.slow

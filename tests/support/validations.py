@@ -1,4 +1,4 @@
-"""Shared by the tests of `recore validate`: a small data file, a simple submission, and a report on both."""
+"""A small data file, a simple submission and the report of its validation, for the tests of validations."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +11,7 @@ import score
 from recore.report.page.content import Figure, Page
 from recore.report.page.page_files import write_page
 from recore.report.validate.submission_report import validate
-from recore.report.validate.validation import ValidationSettings
+from recore.validation import ValidationSettings
 from support.checkout import copy_scripts
 from support.data_files import write_csv
 from support.run_command import make_once

@@ -18,8 +18,8 @@ from recore.report.page.figures import (
     new_figure,
     with_opacity,
 )
-from recore.report.reading import Floats, SpectralData
 from recore.schema import TARGETS
+from recore.spectral_data import Floats, SpectralData
 
 if TYPE_CHECKING:
     import pandas as pd

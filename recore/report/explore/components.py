@@ -26,9 +26,9 @@ from recore.report.page.figures import (
     thin_out,
 )
 from recore.report.page.regions import mark_regions, wavenumber_axis
-from recore.report.reading import Floats, SpectralData
 from recore.report.statistics.binning import Binned
 from recore.report.statistics.pca import CONFIDENCE, Components, fit_components
+from recore.spectral_data import Floats, SpectralData
 
 if TYPE_CHECKING:
     import pandas as pd

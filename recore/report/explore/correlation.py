@@ -6,11 +6,11 @@ import numpy as np
 
 from recore.listing import count, list_names
 from recore.report.page.content import Figure, PageFinding, Section, Table
-from recore.report.page.figures import DIVERGING, as_float32, new_figure
+from recore.report.page.figures import as_float32, heat_map
 from recore.report.page.regions import mark_regions, wavenumber_axis
-from recore.report.reading import SpectralData
 from recore.report.statistics.binning import Binned
 from recore.report.statistics.pearson import correlations
+from recore.spectral_data import SpectralData
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,19 +75,16 @@ def correlation_table(data: SpectralData, shapes: Binned) -> "pd.DataFrame":
 
 
 def _heat_map(table: "pd.DataFrame", shapes: Binned) -> Figure:
-    plot = new_figure(max(260, 140 + 16 * len(table)), xaxis=wavenumber_axis(shapes.wavenumbers))
-    plot.update_yaxes(autorange="reversed", type="category", dtick=1)
-    mark_regions(plot, shapes.wavenumbers)
-    plot.add_heatmap(
-        x=as_float32(shapes.wavenumbers),
-        y=table["assay"],
-        z=as_float32(table.iloc[:, 2:].to_numpy()),
-        colorscale=DIVERGING,
-        zmin=-1,
-        zmax=1,
-        colorbar={"title": {"text": "r"}},
+    plot = heat_map(
+        as_float32(shapes.wavenumbers),
+        table["assay"].tolist(),
+        table.iloc[:, 2:].to_numpy(),
+        "r",
+        (-1, 1),
+        xaxis=wavenumber_axis(shapes.wavenumbers),
         hovertemplate="%{y} at %{x:.0f} cm-1: r = %{z:.2f}<extra></extra>",
     )
+    mark_regions(plot, shapes.wavenumbers)
     return Figure("correlation", "Correlation of assays with channels", HEAT_MAP, plot, table)
 
 

@@ -19,7 +19,7 @@ from recore.report.page.figures import (
     short_name,
     unique_names,
 )
-from recore.report.reading import SpectralData
+from recore.spectral_data import SpectralData
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,9 +11,9 @@ import numpy as np
 from recore.listing import count
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import BLUE, GREY, LOG_TICKS, VERMILION, new_figure, short_name
-from recore.report.reading import Floats, SpectralData
-from recore.report.statistics.binning import Binned, snv, usable_channels
+from recore.report.statistics.binning import Binned, usable_channels
 from recore.report.statistics.pca import principal_components
+from recore.spectral_data import Floats, SpectralData, snv
 
 if TYPE_CHECKING:
     import pandas as pd

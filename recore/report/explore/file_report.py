@@ -7,8 +7,8 @@ from recore.report.explore import assays, components, correlation, depth, duplic
 from recore.report.explore.holes import order_holes
 from recore.report.explore.unit_checks import unit_findings
 from recore.report.page.content import Page, PageFinding, Section, by_level
-from recore.report.reading import SpectralData, read_data
 from recore.report.statistics.binning import bin_spectra
+from recore.spectral_data import SpectralData, read_data
 
 STEPS = 9  # calls of `advance`, at most
 

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recore.report.reading import Floats, SpectralData
 from recore.report.statistics.binning import Binned
-from recore.report.statistics.groups import rows_by_group
+from recore.spectral_data import Floats, SpectralData, rows_by_group
 
 
 @dataclass(frozen=True)

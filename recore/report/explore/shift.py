@@ -20,11 +20,10 @@ from recore.report.page.figures import (
     short_name,
     thin_out,
 )
-from recore.report.reading import Floats, SpectralData
 from recore.report.statistics.binning import Binned
-from recore.report.statistics.groups import rows_by_group
 from recore.report.statistics.pca import CONFIDENCE, Components, fit_components
 from recore.report.statistics.two_sample import MOST_HOLES, MOST_ROWS, RANDOM_SPLITS, TwoSample, compare_sets
+from recore.spectral_data import Floats, SpectralData, rows_by_group
 
 if TYPE_CHECKING:
     import pandas as pd

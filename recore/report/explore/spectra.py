@@ -24,8 +24,8 @@ from recore.report.page.figures import (
     with_opacity,
 )
 from recore.report.page.regions import mark_regions, table_of_regions, wavenumber_axis
-from recore.report.reading import Floats, SpectralData
 from recore.report.statistics.binning import Binned
+from recore.spectral_data import Floats, SpectralData
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure as PlotlyFigure

@@ -2,7 +2,7 @@
 
 from recore.dataset.plausible import suspected_content_units, suspected_depth_unit
 from recore.report.page.content import PageFinding
-from recore.report.reading import SpectralData
+from recore.spectral_data import SpectralData
 
 
 def unit_findings(public: SpectralData, private: SpectralData | None) -> list[PageFinding]:

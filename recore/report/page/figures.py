@@ -46,6 +46,23 @@ def new_figure(height: int, **layout: Any) -> "Figure":
     return Figure(layout={"template": None, "height": height, "legend": {"itemsizing": "constant"}} | layout)
 
 
+def heat_map(
+    x: Sequence[str] | NDArray[Any],
+    names: Sequence[str],
+    cells: Floats,
+    unit: str,
+    ends: tuple[float, float],
+    xaxis: dict[str, Any],
+    **trace: Any,
+) -> "Figure":
+    """A heat map with a row for each name, the first at the top. cells: (names, x). ends: of the colour scale."""
+    plot = new_figure(max(300, 150 + 16 * len(names)), xaxis=xaxis)
+    plot.update_yaxes(autorange="reversed", type="category", dtick=1)
+    look = {"colorscale": DIVERGING, "colorbar": {"title": {"text": unit}}, "hoverongaps": False} | trace
+    plot.add_heatmap(x=x, y=names, z=as_float32(cells), zmin=ends[0], zmax=ends[1], **look)
+    return plot
+
+
 def with_opacity(colour: str, opacity: float) -> str:
     """A colour #rrggbb as translucent CSS colour."""
     red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))

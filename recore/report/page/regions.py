@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from recore.report.page.content import Table
 from recore.report.page.figures import GREY
-from recore.report.reading import Floats
+from recore.spectral_data import Floats
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure as PlotlyFigure

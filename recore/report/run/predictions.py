@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from recore.evaluation.data import read_header
+from recore.data_header import read_header
 from recore.evaluation.record import Record
 from recore.evaluation.scores import HELD_OUT
 from recore.failures.text import plain
@@ -19,21 +18,13 @@ from recore.listing import count
 from recore.report.page.content import Figure, PageFinding, Section, Table
 from recore.report.page.figures import ABOVE, BLUE, VERMILION, as_float32, every_kth, new_figure, short_name
 from recore.report.page.one_to_one import HEIGHT, SCALES, SquareAxes, add_edge, add_line, choose_axes
-from recore.report.statistics.prediction_errors import (
-    DEFINITIONS,
-    MEASURES,
-    describe_errors,
-    paired_values,
-    prediction_errors,
-    unit_of,
-)
 from recore.schema import DEPTHS, HOLE
+from recore.spectral_data import Floats, Rows
+from recore.validation import DEFINITIONS, describe_errors, errors_table, paired_values, unit_of
 
 if TYPE_CHECKING:
     import pandas as pd
     from plotly.graph_objects import Figure as PlotlyFigure
-
-Floats = NDArray[np.float64]
 
 MOST_RESIDUALS, MOST_OTHERS = 200, 600  # rows drawn of a target: those with the largest errors, and of the others
 MARKED = 20  # largest errors with their own symbol
@@ -152,17 +143,10 @@ def _predictions(path: Path, shape: tuple[int, ...], **layout: int | None) -> Fl
 
 def _error_table(run: Record, data: PublicRows) -> "pd.DataFrame":
     """A row for each target with at least two measured rows, the largest loss first."""
-    import pandas as pd
-
-    weights = run.scores[data.score].weights
-    rows = []
-    for column, name in enumerate(data.targets):
-        pair = data.measured[:, column], data.predicted[:, column]
-        errors = prediction_errors(*pair)
-        if errors["rows"] > 1:
-            row = {"target": name, "unit": unit_of(name), "weight": weights[name]}
-            rows.append(row | errors | {"largest 5": _share_of_largest(*pair)})
-    table = pd.DataFrame(rows, columns=["target", "unit", "weight", "rows", *MEASURES, "largest 5"])
+    table = errors_table(data.targets, data.measured, data.predicted).reset_index()
+    table.insert(2, "weight", table["target"].map(run.scores[data.score].weights))
+    table["largest 5"] = list(map(_share_of_largest, data.measured.T, data.predicted.T))
+    table = table[table["rows"] > 1]
     lost = table["weight"] * (1 - table["R2"])
     return table.loc[lost.sort_values(ascending=False, kind="stable").index].reset_index(drop=True)
 
@@ -223,7 +207,7 @@ def _add(
     add_line(plot, axes, choice)
 
 
-def rows_to_draw(measured: Floats, predicted: Floats) -> NDArray[np.intp]:
+def rows_to_draw(measured: Floats, predicted: Floats) -> Rows:
     """The MOST_RESIDUALS rows with the largest errors, the largest first, and at most MOST_OTHERS of the others."""
     residuals = np.abs(predicted - measured)
     known = np.flatnonzero(~np.isnan(residuals))

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recore.report.reading import Floats, SpectralData
+from recore.spectral_data import Floats, SpectralData, snv
 
 MOST_BINS = 250  # neighbouring channels of a spectrum contain almost the same information
 BLOCK = 2000  # rows processed at once, to limit memory
-FLAT = 1e-9  # a spectrum whose range is a smaller share of its largest value consists of rounding errors
 MOST_GAPS = 0.1  # the share of rows without a value up to which a channel is used
 
 
@@ -25,20 +24,6 @@ class Binned:
     values: Floats
     wavenumbers: Floats
     width: int
-
-
-def snv(spectra: Floats) -> Floats:
-    """Standard normal variate of each row: removes offset and scale, which depend on grain size and packing.
-
-    spectra: (rows, channels) without gaps. A flat row becomes NaN.
-    """
-    from chemotools.scatter import StandardNormalVariate
-
-    flat = np.ptp(spectra, axis=1) <= FLAT * np.abs(spectra).max(axis=1)
-    treated = np.full(spectra.shape, np.nan)
-    if not flat.all():
-        treated[~flat] = StandardNormalVariate().fit_transform(spectra[~flat])
-    return treated
 
 
 def bin_spectra(data: SpectralData, like: SpectralData | None = None) -> Binned:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recore.report.reading import Floats
+from recore.spectral_data import Floats
 
 if TYPE_CHECKING:
     from chemotools.outliers import HotellingT2, QResiduals

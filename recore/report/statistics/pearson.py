@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from recore.report.reading import Floats
+from recore.spectral_data import Floats
 
 CONSTANT = 1e-12  # a column with a smaller standard deviation has no correlation
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recore.report.reading import Floats
-from recore.report.statistics.groups import rows_by_group
 from recore.report.statistics.pca import MOST_COMPONENTS, principal_components
+from recore.spectral_data import Floats, rows_by_group
 
 FOLDS = 5
 MOST_ROWS = 4000  # of each set that the classifier is trained on

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
-from recore.report.page.figures import COLOURS, DASHES, DIVERGING, NAMED, as_float32, new_figure
+from recore.report.page.figures import COLOURS, DASHES, NAMED, as_float32, heat_map, new_figure
 from recore.report.page.regions import REGIONS, mark_regions, table_of_regions, wavenumber_axis
-from recore.report.reading import Floats
 from recore.report.statistics.pearson import correlations
-from recore.report.validate.validation import PROBES, ValidationResult
+from recore.report.validate.not_drawn import NOTHING_PREDICTED
+from recore.spectral_data import Floats
+from recore.validation import PROBES, ValidationResult
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +46,6 @@ PATTERN_NOTE = (
 NO_WAVENUMBERS = (
     "The names of the inputs contain no wavenumbers, so the inputs are drawn in their order, counted from the end."
 )
-NOTHING_PREDICTED = "Not drawn: no target varies and was predicted."
 
 
 def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
@@ -121,7 +121,7 @@ def _lines(result: ValidationResult, bins: Bins, sensitivity: Floats) -> Figure:
             x=as_float32(bins.positions),
             y=as_float32(sensitivity[:, column] / result.deviations[column]),
             mode="lines",
-            name=result.challenge.targets[column],
+            name=result.targets[column],
             visible=True if order < 2 else "legendonly",
             line={"color": COLOURS[order], "dash": DASHES[order % len(DASHES)], "width": 1.5},
             hovertemplate="%{x:.0f}: %{y:.3f}<extra>%{fullData.name}</extra>",
@@ -130,7 +130,7 @@ def _lines(result: ValidationResult, bins: Bins, sensitivity: Floats) -> Figure:
         "The change of the prediction per standard deviation of each bin, for the targets with the highest weights; "
         "the CSV file has all targets, in their units."
     )
-    numbers = bins.table(result.challenge.targets, sensitivity)
+    numbers = bins.table(result.targets, sensitivity)
     return Figure("sensitivity", "Sensitivity over wavenumber", summary, plot, numbers)
 
 
@@ -147,7 +147,7 @@ def _sensitivity_map(result: ValidationResult, bins: Bins, relative: Floats) -> 
 
 
 def _patterns(result: ValidationResult, bins: Bins, order: NDArray[Any]) -> Figure:
-    predicted = result.first(result.splits[0])
+    predicted = result.predicted
     cells = np.full((len(order), len(result.ranked_targets)), np.nan)
     for place, column in enumerate(result.ranked_targets):
         known = np.isfinite(predicted[:, column])
@@ -163,25 +163,15 @@ def _patterns(result: ValidationResult, bins: Bins, order: NDArray[Any]) -> Figu
 
 def _heatmap(result: ValidationResult, bins: Bins, cells: Floats, unit: str) -> "PlotlyFigure":
     """A figure of cells (bins, ranked targets) between -1 and 1."""
-    plot = new_figure(max(300, 150 + 16 * len(result.ranked_targets)), xaxis=bins.axis())
-    plot.update_yaxes(autorange="reversed", type="category", dtick=1)
+    hover = "%{y} at %{x:.0f}: %{z:.2f}<extra></extra>"
+    x = as_float32(bins.positions)
+    plot = heat_map(x, result.ranked_names, cells.T, unit, (-1, 1), xaxis=bins.axis(), hovertemplate=hover)
     bins.mark_regions(plot)
-    plot.add_heatmap(
-        x=as_float32(bins.positions),
-        y=[result.challenge.targets[column] for column in result.ranked_targets],
-        z=as_float32(cells.T),
-        colorscale=DIVERGING,
-        zmin=-1,
-        zmax=1,
-        hoverongaps=False,
-        colorbar={"title": {"text": unit}},
-        hovertemplate="%{y} at %{x:.0f}: %{z:.2f}<extra></extra>",
-    )
     return plot
 
 
 def _ranked_table(result: ValidationResult, bins: Bins, cells: Floats) -> "pd.DataFrame":
-    return bins.table([result.challenge.targets[column] for column in result.ranked_targets], cells)
+    return bins.table(result.ranked_names, cells)
 
 
 def _strongest_bands(result: ValidationResult, bins: Bins, relative: Floats) -> Table:
@@ -191,7 +181,7 @@ def _strongest_bands(result: ValidationResult, bins: Bins, relative: Floats) -> 
     for column in result.ranked_targets:
         strongest = int(np.abs(relative[:, column]).argmax())
         wavenumber = float(bins.positions[strongest])
-        row = {"target": result.challenge.targets[column], "wavenumber (cm-1)": wavenumber}
+        row = {"target": result.targets[column], "wavenumber (cm-1)": wavenumber}
         rows.append(row | {"region": region_of(wavenumber), "sensitivity": float(relative[strongest, column])})
     summary = "In standard deviations of the target."
     return Table("strongest-bands", "Where each target is most sensitive", summary, pd.DataFrame(rows))
@@ -204,7 +194,7 @@ def _findings(result: ValidationResult, bins: Bins, relative: Floats) -> list[Pa
     if not in_air.any() or not sizes.any():
         return []
     totals = sizes.sum(axis=0)
-    weighted = (sizes / np.where(totals > 0, totals, 1)) @ result.challenge.weights[result.ranked_targets]
+    weighted = (sizes / np.where(totals > 0, totals, 1)) @ result.weights[result.ranked_targets]
     ratio = float(weighted[in_air].mean() / weighted.mean())
     text = f"predictions are {ratio:.1f} times as sensitive to the carbon dioxide of the air as to the average bin"
     level: Level = "bad" if ratio > EXCESSIVE else "note" if ratio > NOTABLE else "good"

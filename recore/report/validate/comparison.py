@@ -6,9 +6,7 @@ import numpy as np
 
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import ABOVE, BLUE, GREY, new_figure, with_opacity
-from recore.report.validate.baselines import fills_gaps
-from recore.report.validate.plan import SPLIT_NAMES, SPLITS
-from recore.report.validate.validation import ValidationResult
+from recore.validation import SPLIT_NAMES, SPLITS, ValidationResult, fills_gaps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,13 +106,12 @@ def _bars(table: "pd.DataFrame") -> Figure:
 
 
 def _score_finding(result: ValidationResult) -> PageFinding:
-    split = result.splits[0]
-    scores = result.scores_of_repeats(split)
-    possible = result.challenge.possible(result.r2(result.first(split)))
-    text = f"held-out score {np.mean(scores):.4f} of {possible:g} possible, cross-validated on {SPLIT_NAMES[split]}"
+    scores = result.scores_of_repeats(result.decisive_split)
+    possible = result.possible_score
+    text = f"held-out score {np.mean(scores):.4f} of {possible:g} possible, cross-validated on {result.held_out}"
     if len(scores) > 1:
         text += f"; standard deviation over {len(scores)} seeds {np.std(scores, ddof=1):.4f}"
-    values = {"scores": scores, "possible": possible, "held out": SPLIT_NAMES[split]}
+    values = {"scores": scores, "possible": possible, "held out": result.held_out}
     return PageFinding("note", "score", text, "comparison", values)
 
 
@@ -138,11 +135,10 @@ def _leak_findings(result: ValidationResult) -> list[PageFinding]:
         return []
     by_hole, by_row = (float(np.mean(result.scores_of_repeats(split))) for split in result.splits)
     gap = by_row - by_hole
-    possible = result.challenge.possible(result.r2(result.first(result.splits[0])))
     level: Level = "good"
     text = f"the score on held-out rows, {by_row:.4f}, is not higher than on held-out drill holes: no sign of leakage"
     if gap > 0:
-        level = "bad" if gap > LARGE_LEAK * possible else "note"
+        level = "bad" if gap > LARGE_LEAK * result.possible_score else "note"
         text = (
             f"the score on held-out rows, {by_row:.4f}, is {gap:.4f} higher than on held-out drill holes: neighbouring "
             "samples are alike (leakage), so it is optimistic for new holes"

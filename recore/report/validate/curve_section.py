@@ -5,18 +5,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from recore.report.page.content import Figure, Level, PageFinding, Section
-from recore.report.page.figures import ABOVE, BLUE, DASHES, SEQUENTIAL, VERMILION, as_float32, new_figure
-from recore.report.statistics.groups import rows_by_group
-from recore.report.validate.curve import Curve
-from recore.report.validate.plan import SPLIT_NAMES, Split
-from recore.report.validate.validation import ValidationResult
+from recore.report.page.figures import ABOVE, BLUE, DASHES, SEQUENTIAL, VERMILION, as_float32, heat_map, new_figure
+from recore.report.validate.not_drawn import NO_TIME
+from recore.validation import SPLIT_NAMES, Curve, Split, ValidationResult
 
 if TYPE_CHECKING:
     import pandas as pd
 
 LARGEST_LOSS = 0.3  # of R2 below a target's best, where the colour scale ends
 CLEAR_LOSS = 0.005  # of the score; smaller differences can be chance
-JACKKNIFE_GROUPS = 20  # at most, of drill holes
 
 TITLE = "Hyperparameter"
 READING = (
@@ -32,7 +29,6 @@ NOTE = (
 ALPHA_NOTE = " alpha is one regularisation strength for all targets: alpha_min and alpha_max are both set to it."
 NO_CURVE = "Not drawn: fit() has no numeric hyperparameter to vary."
 NOT_CHOSEN = "Not drawn: name one of the hyperparameters of fit() with --curve NAME: {names}."
-SKIPPED = "Not drawn: there was no time for it; --minutes sets the time."
 FAILED = " fit() failed with {failures}."
 
 
@@ -42,20 +38,20 @@ def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
     if curve is None:
         names = ", ".join(result.hyperparameters)
         return Section("curve", TITLE, READING, (), NOT_CHOSEN.format(names=names) if names else NO_CURVE), []
-    failures = _failures(result, curve)
+    failures = dict(sorted((each.setting, why) for each, why in result.failed.items()))
     note = NOTE + (ALPHA_NOTE if curve.default is None else "")
     if failures:
         note += FAILED.format(failures="; ".join(f"{curve.name}={value:.4g}: {why}" for value, why in failures.items()))
     title = "Regularisation strength" if curve.default is None else f"Hyperparameter {curve.name}"
     table = draw_points(result, curve)
-    judged = table[table["held out"] == SPLIT_NAMES[result.splits[0]]]
+    judged = table[table["held out"] == result.held_out]
     findings = []
     if failures:
         values = ", ".join(f"{value:.4g}" for value in failures)
         text = f"fit() failed with {curve.name} = {values}: {next(iter(failures.values()))}"
         findings.append(PageFinding("note", "failed values", text, "curve", {"values": list(failures)}))
     if len(judged) < 2:
-        skipped = SKIPPED if any(each.purpose == "curve" for each in result.skipped) else "Not drawn: too few values."
+        skipped = NO_TIME if any(each.purpose == "curve" for each in result.skipped) else "Not drawn: too few values."
         return Section("curve", title, READING, (), skipped + note.removeprefix(NOTE)), findings
     items = (_scores(table, result, curve), _by_target(table, result, curve))
     return Section("curve", title, READING, items, note), [_finding(judged, result, curve), *findings]
@@ -65,22 +61,16 @@ def draw_points(result: ValidationResult, curve: Curve) -> "pd.DataFrame":
     """A row for each split and value: the score, and R2 of each target. The default's are the first folds'."""
     import pandas as pd
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     for split in result.splits:
         for value, predicted in sorted(_predictions(result, curve, split).items()):
-            r2 = result.r2(predicted)
-            row = {"held out": SPLIT_NAMES[split], curve.name: value, "score": result.challenge.score(r2)}
-            rows.append(row | dict(zip(result.challenge.targets, r2, strict=True)))
-    return pd.DataFrame(rows, columns=["held out", curve.name, "score", *result.challenge.targets])
+            rows.append({"held out": SPLIT_NAMES[split], curve.name: value} | result.score_and_r2(predicted))
+    return pd.DataFrame(rows, columns=["held out", curve.name, "score", *result.targets])
 
 
 def _predictions(result: ValidationResult, curve: Curve, split: Split) -> dict[float, np.ndarray]:
     predictions = {each.setting: result.predictions[each] for each in result.completed(split, "curve")}
     return predictions if curve.default is None else predictions | {curve.default: result.first(split)}
-
-
-def _failures(result: ValidationResult, curve: Curve) -> dict[float, str]:
-    return dict(sorted((each.setting, why) for each, why in result.failed.items()))
 
 
 def _scores(table: "pd.DataFrame", result: ValidationResult, curve: Curve) -> Figure:
@@ -134,44 +124,39 @@ def _scores(table: "pd.DataFrame", result: ValidationResult, curve: Curve) -> Fi
 
 
 def _by_target(table: "pd.DataFrame", result: ValidationResult, curve: Curve) -> Figure:
-    split = SPLIT_NAMES[result.splits[0]]
-    rows = table[table["held out"] == split]
-    names = [result.challenge.targets[column] for column in result.ranked_targets]
+    rows = table[table["held out"] == result.held_out]
+    names = result.ranked_names
     r2 = rows[names].to_numpy().T
     loss = r2 - r2.max(axis=1, keepdims=True) if names else r2
-    height = max(300, 150 + 16 * len(names))
-    plot = new_figure(height, xaxis={"title": {"text": curve.name}, "type": "category"})
-    plot.update_yaxes(autorange="reversed", type="category", dtick=1)
-    plot.add_heatmap(
-        x=[f"{value:.4g}" for value in rows[curve.name]],
-        y=names,
-        z=as_float32(loss),
-        customdata=as_float32(r2),
+    plot = heat_map(
+        [f"{value:.4g}" for value in rows[curve.name]],
+        names,
+        loss,
+        "R2 - best R2",
+        (-LARGEST_LOSS, 0),
+        xaxis={"title": {"text": curve.name}, "type": "category"},
         colorscale=SEQUENTIAL,
-        zmin=-LARGEST_LOSS,
-        zmax=0,
-        colorbar={"title": {"text": "R2 - best R2"}},
+        customdata=as_float32(r2),
         hovertemplate=f"%{{y}} at {curve.name} %{{x}}: R2 %{{customdata:.3f}}<extra></extra>",
     )
     summary = (
-        f"R2 of each target on {split}, relative to its best {curve.name}: the brighter, the better. The colour scale "
-        f"ends {LARGEST_LOSS:g} below the best; the values are shown on hover."
+        f"R2 of each target on {result.held_out}, relative to its best {curve.name}: the brighter, the better. "
+        f"The colour scale ends {LARGEST_LOSS:g} below the best; the values are shown on hover."
     )
     return Figure("curve-by-target", f"{curve.name} by target", summary, plot, table)
 
 
 def _finding(judged: "pd.DataFrame", result: ValidationResult, curve: Curve) -> PageFinding:
-    split = result.splits[0]
     best = judged.loc[judged["score"].idxmax()]
     value, score = float(best[curve.name]), float(best["score"])
-    default, predicted = result.score(result.first(split)), _predictions(result, curve, split)[value]
-    error = standard_error(result, predicted, result.first(split))
+    default, predicted = result.score(result.predicted), _predictions(result, curve, result.decisive_split)[value]
+    error = result.standard_error(predicted, result.predicted)
     clear = score - default > max(CLEAR_LOSS, 2 * error)
     at_end = len(judged) > 2 and value in (judged[curve.name].min(), judged[curve.name].max())
     level: Level = "bad" if curve.default is not None and clear else "note" if clear else "good"
     if curve.default is None:
         text = (
-            f"one alpha for all targets is best at {value:.3g}, with a score of {score:.4f} on {SPLIT_NAMES[split]}; "
+            f"one alpha for all targets is best at {value:.3g}, with a score of {score:.4f} on {result.held_out}; "
             f"an alpha per target scores {default:.4f}"
         )
         if at_end:
@@ -183,28 +168,10 @@ def _finding(judged: "pd.DataFrame", result: ValidationResult, curve: Curve) -> 
     else:
         verdict = "clearly better than" if clear else "not clearly better than"
         text = (
-            f"{curve.name}: {value:.4g} scores {score:.4f} on {SPLIT_NAMES[split]}, {verdict} the default, "
+            f"{curve.name}: {value:.4g} scores {score:.4f} on {result.held_out}, {verdict} the default, "
             f"{curve.default:.4g}, with {default:.4f}"
         )
         if at_end:
             text += f"; it is at an end of the range, so try others with --curve {curve.name}=VALUES"
     values = {"name": curve.name, "value": value, "score": score, "default score": default, "standard error": error}
     return PageFinding(level, "curve", text, "curve", values)
-
-
-def standard_error(result: ValidationResult, first: np.ndarray, second: np.ndarray) -> float:
-    """The standard error of the difference of two predictions' scores: a jackknife over groups of drill holes.
-
-    first, second: (rows, targets). With a single hole, groups of rows take the place of holes.
-    """
-    from recore.report.validate.scoring import r2_by_target
-
-    holes = list(rows_by_group(result.data.hole).values())
-    units = holes if len(holes) > 1 else [np.array([row]) for row in range(len(result.measured))]
-    groups = [np.concatenate(units[start::JACKKNIFE_GROUPS]) for start in range(min(JACKKNIFE_GROUPS, len(units)))]
-    differences = []
-    for group in groups:
-        measured, *both = (np.delete(each, group, axis=0) for each in (result.measured, first, second))
-        one, other = (result.challenge.score(r2_by_target(measured, each)) for each in both)
-        differences.append(one - other)
-    return float(np.sqrt((len(groups) - 1) * np.var(differences)))

@@ -14,10 +14,9 @@ from recore.report.page.figures import (
     edge_symbols,
     new_figure,
 )
-from recore.report.statistics.groups import rows_by_group
-from recore.report.validate.plan import make_folds
+from recore.report.validate.not_drawn import NO_TIME
 from recore.report.validate.target_scores import LOWEST_R2
-from recore.report.validate.validation import ValidationResult
+from recore.validation import ValidationResult
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +36,6 @@ NOTE = (
     "out. A target that was not measured in any of the drawn holes adds nothing to the score."
 )
 TOO_FEW_HOLES = "Not drawn: there are too few drill holes."
-SKIPPED = "Not drawn: there was no time for it; --minutes sets the time."
 
 
 def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
@@ -45,7 +43,7 @@ def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
     table = learning_curve(result)
     if len(table) < 2:
         no_time = any(each.purpose == "learning" for each in result.skipped)
-        return Section("learning", TITLE, READING, (), SKIPPED if no_time else TOO_FEW_HOLES), []
+        return Section("learning", TITLE, READING, (), NO_TIME if no_time else TOO_FEW_HOLES), []
     return Section("learning", TITLE, READING, (_curve(table, result),), NOTE), [_finding(table)]
 
 
@@ -55,22 +53,16 @@ def learning_curve(result: ValidationResult) -> "pd.DataFrame":
 
     points = [(each.setting, result.predictions[each]) for each in result.completed("holes", "learning")]
     if "holes" in result.splits:
-        folds = make_folds(result.data.hole, "holes", result.settings.seed)
-        counts = [len(rows_by_group(result.data.hole[training])) for training, _ in folds]
+        counts = [len(set(result.data.hole[training])) for training, _ in result.folds]
         points.append((float(np.mean(counts)), result.first("holes")))
-    rows = []
-    for holes, predicted in points:
-        r2 = result.r2(predicted)
-        by_target = dict(zip(result.challenge.targets, r2, strict=True))
-        rows.append({"holes": holes, "score": result.challenge.score(r2)} | by_target)
-    return pd.DataFrame(rows)
+    return pd.DataFrame([{"holes": holes} | result.score_and_r2(predicted) for holes, predicted in points])
 
 
 def _curve(table: "pd.DataFrame", result: ValidationResult) -> Figure:
     plot = new_figure(400, xaxis={"title": {"text": "drill holes in the training part"}, "rangemode": "tozero"})
     plot.update_layout(hovermode="x", hoverdistance=-1)  # there are few points: show the nearest from anywhere
     plot.update_yaxes(title_text="score, or R2 of a target")
-    targets = [result.challenge.targets[column] for column in result.ranked_targets[: NAMED - 1]]
+    targets = result.ranked_names[: NAMED - 1]
     all_outside = []
     for order, name in enumerate(["score", *targets]):
         drawn, outside = clip_to_axis(table[name].to_numpy(), LOWEST_R2, np.inf)

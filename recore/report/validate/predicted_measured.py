@@ -8,10 +8,8 @@ import numpy as np
 from recore.report.page.content import Figure
 from recore.report.page.figures import ABOVE, BLUE, COLOURS, GREY, SYMBOLS, as_float32, new_figure, short_name, thin_out
 from recore.report.page.one_to_one import HEIGHT, SCALES, add_edge, add_line, choose_axes
-from recore.report.reading import Floats, SpectralData
-from recore.report.statistics.prediction_errors import describe_errors, unit_of
-from recore.report.validate.plan import Rows
-from recore.report.validate.validation import ValidationResult
+from recore.spectral_data import Floats, Rows, SpectralData
+from recore.validation import ValidationResult, describe_errors, unit_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +27,7 @@ OTHERS = ": the {count} holes with the largest mean residuals each have a colour
 
 def predicted_figure(result: ValidationResult, named_holes: Sequence[str]) -> Figure:
     """The figure with all targets that vary and were predicted. named_holes: the holes with a colour of their own."""
-    predicted = result.first(result.splits[0])
+    predicted = result.predicted
     errors = result.errors(predicted)
     drawn = {column: rows_to_draw(result.measured[:, column], predicted[:, column]) for column in result.ranked_targets}
     labelled = np.unique(np.concatenate(list(drawn.values())))
@@ -37,7 +35,7 @@ def predicted_figure(result: ValidationResult, named_holes: Sequence[str]) -> Fi
     plot = new_figure(HEIGHT, legend=ABOVE, meta=looks)
     choices, details, layouts = [], [], []
     for choice, (column, rows) in enumerate(drawn.items()):
-        target = result.challenge.targets[column]
+        target = result.targets[column]
         axes = choose_axes(result.measured[:, column], predicted[:, column])
         x, y, places = result.measured[rows, column], predicted[rows, column], np.searchsorted(labelled, rows)
         beyond = axes.beyond(x) | axes.beyond(y)
@@ -54,8 +52,8 @@ def predicted_figure(result: ValidationResult, named_holes: Sequence[str]) -> Fi
             visible=choice == 0,
         )
         add_edge(plot, axes, x[beyond], y[beyond], [looks["labels"][place] for place in places[beyond]], choice)
-        words = describe_errors({name: values[column] for name, values in errors.items()}, target)
-        choices.append(f"{target}, weight {result.challenge.weights[column]:g}")
+        words = describe_errors(errors.loc[target], target)
+        choices.append(f"{target}, weight {result.weights[column]:g}")
         details.append(f"{words}. {axes.describe_scale(result.measured[:, column], predicted[:, column])}")
         layouts.append(axes.layout(unit_of(target)))
     others = OTHERS.format(count=len(named_holes)) if len(named_holes) < len(set(result.data.hole)) else ""
@@ -90,7 +88,7 @@ def _numbers(result: ValidationResult) -> "pd.DataFrame":
 
     data = result.data
     columns = {"index": data.index, "SiteID": data.hole, "DepthFrom": data.depth_from, "DepthTo": data.depth_to}
-    for column, target in enumerate(result.challenge.targets):
+    for column, target in enumerate(result.targets):
         columns[f"{target} measured"] = result.measured[:, column]
         for split in result.splits:
             columns[f"{target} predicted {split}"] = result.first(split)[:, column]

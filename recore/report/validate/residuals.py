@@ -9,20 +9,19 @@ from recore.report.page.content import Figure, PageFinding, Section
 from recore.report.page.figures import (
     COLOURS,
     DASHES,
-    DIVERGING,
     DRAWN_HOLES,
     GREY,
     NAMED,
     as_float32,
+    heat_map,
     new_figure,
     short_name,
     unique_names,
 )
-from recore.report.reading import Floats
-from recore.report.statistics.groups import rows_by_group
-from recore.report.validate.plan import SPLIT_NAMES
+from recore.report.validate.not_drawn import NOTHING_PREDICTED
 from recore.report.validate.predicted_measured import DRAWN_POINTS, predicted_figure
-from recore.report.validate.validation import ValidationResult
+from recore.spectral_data import Floats, rows_by_group
+from recore.validation import ValidationResult
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +45,6 @@ NOTE = (
 )
 FIRST_HOLES = " Of the {holes} holes, the first {drawn} are drawn."
 DEPTHS = " Over depth: the medians of {steps} groups of neighbouring depths with equally many rows."
-NOTHING_PREDICTED = "Not drawn: no target varies and was predicted."
 NO_DEPTHS = " Nothing is drawn over depth, because no row has a depth, or all rows have the same."
 
 
@@ -54,9 +52,8 @@ def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
     """The section and its findings."""
     if not result.ranked_targets:
         return Section("residuals", TITLE, READING, (), NOTHING_PREDICTED), []
-    split = SPLIT_NAMES[result.splits[0]]
-    note = NOTE.format(split=split, points=DRAWN_POINTS)
-    residuals = (result.first(result.splits[0]) - result.measured) / result.deviations
+    note = NOTE.format(split=result.held_out, points=DRAWN_POINTS)
+    residuals = (result.predicted - result.measured) / result.deviations
     by_hole = mean_residuals(result, residuals)
     items = [predicted_figure(result, holes_to_name(by_hole, result)), _heatmap(by_hole, result)]
     holes = by_hole["SiteID"].nunique()
@@ -81,34 +78,30 @@ def mean_residuals(result: ValidationResult, residuals: Floats) -> "pd.DataFrame
             values = residuals[rows, column]
             values = values[np.isfinite(values)]
             if len(values):
-                row = {"SiteID": hole, "target": result.challenge.targets[column], "rows": len(values)}
+                row = {"SiteID": hole, "target": result.targets[column], "rows": len(values)}
                 table.append(row | {"mean residual": float(values.mean())})
     return pd.DataFrame(table)
 
 
 def holes_to_name(by_hole: "pd.DataFrame", result: ValidationResult) -> list[str]:
     """At most NAMED holes to name in a figure: those with the largest mean residuals, weighted as in the score."""
-    weights = dict(zip(result.challenge.targets, result.challenge.weights, strict=True))
+    weights = dict(zip(result.targets, result.weights, strict=True))
     size = (by_hole["mean residual"].abs() * by_hole["target"].map(weights)).where(by_hole["rows"] >= FEWEST_ROWS, 0)
     sizes = size.groupby(by_hole["SiteID"], sort=False).sum().sort_values(ascending=False, kind="stable")
     return [str(hole) for hole in sizes.index[:NAMED]]
 
 
 def _heatmap(table: "pd.DataFrame", result: ValidationResult) -> Figure:
-    targets = [result.challenge.targets[column] for column in result.ranked_targets]
+    targets = result.ranked_names
     by_target = table.pivot(index="target", columns="SiteID", values="mean residual").reindex(index=targets)
     holes = list(dict.fromkeys(table["SiteID"]))[:DRAWN_HOLES]
-    plot = new_figure(max(300, 150 + 16 * len(targets)), xaxis={"type": "category", "title": {"text": "drill hole"}})
-    plot.update_yaxes(autorange="reversed", type="category", dtick=1)
-    plot.add_heatmap(
-        x=unique_names([short_name(name, 18) for name in holes]),
-        y=targets,
-        z=as_float32(by_target[holes].to_numpy()),
-        colorscale=DIVERGING,
-        zmin=-COLOUR_END,
-        zmax=COLOUR_END,
-        hoverongaps=False,
-        colorbar={"title": {"text": "residual"}},
+    plot = heat_map(
+        unique_names([short_name(name, 18) for name in holes]),
+        targets,
+        by_target[holes].to_numpy(),
+        "residual",
+        (-COLOUR_END, COLOUR_END),
+        xaxis={"type": "category", "title": {"text": "drill hole"}},
         hovertemplate="%{y} in %{x}: %{z:.2f} standard deviations<extra></extra>",
     )
     summary = (
@@ -128,7 +121,7 @@ def _over_depth(result: ValidationResult, residuals: Floats) -> Figure:
     for column in result.ranked_targets:
         values = [residuals[rows, column] for rows in steps]
         values = [step[np.isfinite(step)] for step in values]
-        columns[result.challenge.targets[column]] = [np.median(step) if len(step) else np.nan for step in values]
+        columns[result.targets[column]] = [np.median(step) if len(step) else np.nan for step in values]
     numbers = pd.DataFrame(columns)
     plot = new_figure(440, xaxis={"title": {"text": "depth (m)"}}, yaxis={"title": {"text": "median residual"}})
     plot.add_hline(y=0, line={"color": GREY, "width": 1})
@@ -150,7 +143,7 @@ def _over_depth(result: ValidationResult, residuals: Floats) -> Figure:
 
 
 def _findings(by_hole: "pd.DataFrame", result: ValidationResult) -> list[PageFinding]:
-    if result.splits[0] != "holes" or (by_hole["rows"] < FEWEST_ROWS).all():
+    if result.decisive_split != "holes" or (by_hole["rows"] < FEWEST_ROWS).all():
         return []
     large = by_hole[(by_hole["rows"] >= FEWEST_ROWS) & (by_hole["mean residual"].abs() > LARGE_RESIDUAL)]
     if not len(large):

@@ -4,9 +4,7 @@ from pathlib import Path
 
 from recore.report.page.content import Page, PageFinding, by_level
 from recore.report.validate import bands, comparison, curve_section, learning, residuals, target_scores
-from recore.report.validate.plan import FOLDS
-from recore.report.validate.validation import Advance, ValidationResult, ValidationSettings, run_validation
-from recore.report.validate.workers import check_submission
+from recore.validation import Advance, ValidationResult, ValidationSettings, run_validation
 
 SECTIONS = (comparison, target_scores, residuals, curve_section, bands, learning)
 FEW_ROWS, FEW_HOLES = 100, 6
@@ -25,19 +23,10 @@ def validate(
     settings: ValidationSettings | None = None,
     advance: Advance = lambda text, done, total: None,
 ) -> Page:
-    """Cross-validate the submission in a folder on public data, and compare it with baselines.
-
-    Its preprocess.py and train.py run in processes of their own, with this user's rights. advance(text, done, total) is
-    called as work progresses. Raises ValueError or OSError if the file or the folder cannot be used, SubmissionError if
-    the submission fails.
-    """
-    from threadpoolctl import threadpool_limits
-
-    check_submission(submission)
-    with threadpool_limits(1, "blas"):  # the other processors are for the workers
-        result = run_validation(submission, public, settings or ValidationSettings(), advance)
-        advance("writing", 0, 1)
-        parts = [module.section(result) for module in SECTIONS]
+    """The report of a validation. Its arguments and exceptions are those of run_validation."""
+    result = run_validation(submission, public, settings, advance)
+    advance("writing", 0, 1)
+    parts = [module.section(result) for module in SECTIONS]
     score, *others = (finding for _, found in parts for finding in found)  # the comparison's first is the score
     findings = [score, *by_level([*_data_findings(result), *others])]
     facts = _facts(result, submission, public)
@@ -46,9 +35,9 @@ def validate(
 
 def _facts(result: ValidationResult, submission: Path, public: Path) -> dict[str, str]:
     rows, holes = len(result.data.index), len(set(result.data.hole))
-    last = int(result.completed(result.splits[0], "default")[-1].setting)
+    last = int(result.completed(result.decisive_split, "default")[-1].setting)
     seeds = f"seeds {result.settings.seed} to {result.settings.seed + last}" if last else f"seed {result.settings.seed}"
-    possible = result.challenge.possible(result.r2(result.first(result.splits[0])))
+    possible = result.possible_score
     thinned = "" if rows == result.rows_of_file else f" of {result.rows_of_file:,}, evenly from every hole"
     return {
         "submission": submission.resolve().name or str(submission),
@@ -56,8 +45,8 @@ def _facts(result: ValidationResult, submission: Path, public: Path) -> dict[str
         "rows used": f"{rows:,}{thinned}",
         "holes": f"{holes:,}",
         "inputs": f"{len(result.columns):,}",
-        "best possible score": f"{possible:g} of {result.challenge.weights.sum():g}",
-        "folds": f"{min(FOLDS, holes if holes > 1 else rows)}, {seeds}",
+        "best possible score": f"{possible:g} of {result.weights.sum():g}",
+        "folds": f"{len(result.folds)}, {seeds}",
         "time": f"{result.seconds:.0f} s",
     }
 

@@ -18,9 +18,14 @@ from recore.report.page.figures import (
     new_figure,
     with_opacity,
 )
-from recore.report.statistics.prediction_errors import DEFINITIONS, MEASURES, describe_errors, unit_of
-from recore.report.validate.plan import SPLIT_NAMES, Split
-from recore.report.validate.validation import ValidationResult
+from recore.validation import (
+    DEFINITIONS,
+    MEASURES,
+    SPLIT_NAMES,
+    Split,
+    ValidationResult,
+    describe_errors,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +53,7 @@ def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
     """The section and its findings."""
     table = score_targets(result)
     not_measured = table["target"][table["measured"] == 0].tolist()
-    scored = table.dropna(subset=[f"R2 {result.splits[0]}"])
+    scored = table.dropna(subset=[f"R2 {result.decisive_split}"])
     splits = " and ".join(f"{SPLIT_NAMES[split]} ({split})" for split in result.splits)
     summary = f"Cross-validated on {splits}; the largest possible gain first."
     targets = Table("targets", "All targets", summary, table, not_measured)
@@ -67,10 +72,10 @@ def score_targets(result: ValidationResult) -> "pd.DataFrame":
     """A row for each target, the largest possible gain first."""
     import pandas as pd
 
-    targets = result.challenge.targets
+    targets = result.targets
     columns: dict[str, Any] = {
         "target": list(targets),
-        "weight": result.challenge.weights,
+        "weight": result.weights,
         "measured": (~np.isnan(result.measured)).sum(axis=0),
     }
     r2 = {split: result.r2(result.first(split)) for split in result.splits}
@@ -79,7 +84,7 @@ def score_targets(result: ValidationResult) -> "pd.DataFrame":
         repeats = result.r2_of_repeats(split)
         if len(repeats) > 1:
             columns[f"sd {split}"] = repeats.std(axis=0, ddof=1)
-        if split == result.splits[0]:
+        if split == result.decisive_split:
             columns["contribution"] = columns["weight"] * r2[split]
             columns["possible gain"] = columns["weight"] * (1 - r2[split])
     if len(result.splits) == 2:
@@ -89,21 +94,11 @@ def score_targets(result: ValidationResult) -> "pd.DataFrame":
 
 def _errors(result: ValidationResult, split: Split, order: "pd.DataFrame", not_measured: list[str]) -> Table:
     """The errors on one kind of held-out rows, a row for each target in the order of the table of scores."""
-    errors = errors_table(result, split).loc[order["target"]]
-    numbers = errors.reset_index(names="target")
+    numbers = result.errors(result.first(split)).loc[order["target"]].reset_index()
     name = SPLIT_NAMES[split]
     return Table(
         f"errors-{split}", f"Errors on {name}", f"Predictions for {name}. {DEFINITIONS}", numbers, not_measured
     )
-
-
-def errors_table(result: ValidationResult, split: Split) -> "pd.DataFrame":
-    """The unit of each target, the number of rows that were measured and predicted, and MEASURES; by target."""
-    import pandas as pd
-
-    targets = list(result.challenge.targets)
-    units = {"unit": [unit_of(name) for name in targets]}
-    return pd.DataFrame(units | result.errors(result.first(split)), index=targets)
 
 
 def _r2(table: "pd.DataFrame", result: ValidationResult) -> Figure:
@@ -219,21 +214,18 @@ def _error_findings(scored: "pd.DataFrame", result: ValidationResult) -> list[Pa
     """The errors of the target with the highest weight, in words; of all targets, for programs."""
     if not len(scored):
         return []
-    split = result.splits[0]
-    by_target = errors_table(result, split).loc[scored["target"], ["rows", *MEASURES]]
+    by_target = result.errors(result.predicted).loc[scored["target"], ["rows", *MEASURES]]
     target = scored.loc[scored["weight"].idxmax(), "target"]
     text = f"{target}, the target with the highest weight: {describe_errors(by_target.loc[target], target)}"
     values = by_target.astype(object).where(by_target.notna(), None).to_dict("index")  # None, as JSON has no NaN
-    return [PageFinding("note", "errors", text, "target-scores", {"held out": SPLIT_NAMES[split], "targets": values})]
+    return [PageFinding("note", "errors", text, "target-scores", {"held out": result.held_out, "targets": values})]
 
 
 def _data_findings(table: "pd.DataFrame", result: ValidationResult) -> list[PageFinding]:
     """Targets that could not be scored, or not in a meaningful way."""
     never = table[table["measured"] == 0]
-    rarely = table[(table["measured"] > 0) & table[f"R2 {result.splits[0]}"].isna()]
-    varying = {
-        name for name, value in zip(result.challenge.targets, result.deviations, strict=True) if not np.isnan(value)
-    }
+    rarely = table[(table["measured"] > 0) & table[f"R2 {result.decisive_split}"].isna()]
+    varying = {name for name, value in zip(result.targets, result.deviations, strict=True) if not np.isnan(value)}
     constant = table[(table["measured"] > 1) & ~table["target"].isin(varying)]
     not_measured = NOT_MEASURED.format(count=len(never), total=len(table))
     cases: dict[str, tuple[Level, pd.DataFrame, str]] = {

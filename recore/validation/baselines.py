@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recore.report.reading import Floats, SpectralData
-from recore.report.statistics.binning import snv
-from recore.report.validate.plan import SPLITS, Rows, Split, make_folds
+from recore.spectral_data import Floats, Rows, SpectralData, snv
+from recore.validation.plan import SPLITS, Split, make_folds
 
 BIN_WIDTH = 7  # channels
 IGNORED_SHARE = 300 / 1700  # of the channels, at the low end, where RandomNumbers did not look for the maximum
@@ -73,7 +72,7 @@ def pls_path(x: Floats, y: Floats, new: Floats) -> Floats:
     return predicted
 
 
-# each with the number of the preprocessing that it takes, of those that preprocess() returns
+# each with the place of its inputs in what preprocess() returns
 BASELINES: dict[str, tuple[Baseline, int]] = {
     "mean": (mean, 0),
     "one band": (one_band, 0),

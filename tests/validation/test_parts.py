@@ -8,12 +8,10 @@ import pytest
 from support.validations import TARGETS
 
 import score
-from recore.report.page.one_to_one import choose_axes
-from recore.report.statistics.prediction_errors import describe_errors, prediction_errors
-from recore.report.validate.baselines import group_targets, pls_path
-from recore.report.validate.curve import Curve, choose_curve
-from recore.report.validate.plan import make_plan, thin_rows
-from recore.report.validate.scoring import errors_by_target, r2_by_target
+from recore.validation.baselines import group_targets, pls_path
+from recore.validation.curve import Curve, choose_curve
+from recore.validation.plan import make_plan, thin_rows
+from recore.validation.prediction_errors import describe_errors, errors_table, prediction_errors, r2_by_target
 
 
 def test_thinning_keeps_every_hole() -> None:
@@ -59,13 +57,14 @@ def test_r2_is_the_hosts() -> None:
     np.testing.assert_allclose(r2_by_target(actual.to_numpy(), predicted.to_numpy()), expected, rtol=1e-12)
 
 
-def test_errors_by_target() -> None:
+def test_errors_of_targets() -> None:
     """By hand: predictions 1 too high throughout, and others that are exact; too few pairs are NaN."""
     measured = np.array(
         [[1, 1, 1, 1], [2, 2, np.nan, 2], [3, 3, np.nan, 3], [4, 4, np.nan, 4], [5, 5, np.nan, 5]], float
     )
     predicted = measured + np.array([1, 0, 0, -2])
-    errors = errors_by_target(measured, predicted)
+    errors = errors_table(["AgPPM", "AsPPM", "FePCT", "TePPB"], measured, predicted)
+    assert errors["unit"].to_dict() == {"AgPPM": "ppm", "AsPPM": "ppm", "FePCT": "%", "TePPB": "ppb"}
     np.testing.assert_allclose(errors["RMSE"], [1, 0, np.nan, 2])
     np.testing.assert_allclose(errors["bias"], [1, 0, np.nan, -2])
     np.testing.assert_allclose(errors["RPIQ"], [2, np.nan, np.nan, 1])
@@ -79,29 +78,6 @@ def test_slope_and_intercept_are_undefined_for_constant_predictions() -> None:
     assert errors["RPD"] == pytest.approx(np.std(np.arange(5), ddof=1) / np.sqrt(2))
     assert np.isnan([errors["slope"], errors["intercept"]]).all()
     assert describe_errors(errors, "CuPPM") == "n 5, R2 0.000, RMSE 1.414 ppm, bias +0 ppm, RPD 1.12, RPIQ 1.41"
-
-
-def test_axes_are_logarithmic_where_half_of_the_values_are_crowded() -> None:
-    """Zeros and values below the lowest measured grade are at the edge, and counted."""
-    measured = np.array([0, 1, 2, 3, 4, 5, 6, 500, 1000, np.nan])
-    predicted = np.array([1, -2, 0, 1e-9, 4, 5, 6, 400, 2000, 0])
-    axes = choose_axes(measured, predicted)
-    assert axes.logarithmic
-    assert 0.7 < axes.low < 1
-    assert 2000 < axes.high < 2600
-    assert axes.describe_scale(measured, predicted) == (
-        "Logarithmic axes; triangles at the edge: 1 measured value below the axis, 1 of them 0 or less; "
-        "3 predicted values below the axis, 2 of them 0 or less."
-    )
-    layout = axes.layout("ppm")
-    assert layout["xaxis"]["range"] == layout["yaxis"]["range"]
-    assert layout["xaxis"]["title"]["text"] == "measured, ppm, logarithmic"
-    even = choose_axes(np.arange(10.0), np.arange(-1.0, 9.0))
-    assert not even.logarithmic
-    assert even.low < -1
-    assert not even.beyond(np.arange(-1.0, 9.0)).any()
-    assert even.describe_scale(measured, predicted) == ""
-    assert not choose_axes(np.array([0, 0, 0, 5.0]), np.ones(4)).logarithmic  # most would be at the edge
 
 
 def test_the_path_of_pls_is_that_of_its_fits() -> None:
@@ -142,9 +118,9 @@ def test_the_curve_follows_from_fits_hyperparameters() -> None:
     rate = choose_curve(several, "learning_rate")
     assert rate is not None
     np.testing.assert_allclose(rate.values, [1e-4, 1e-3, 0.01, 0.1, 1, 10, 100])
-    given = choose_curve(several, "n_components=8,2")
-    assert given is not None
-    assert given.values == (2, 8, 20)
+    components = choose_curve(several, "n_components=8,2")
+    assert components is not None
+    assert components.values == (2, 8, 20)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""How good the predictions of one target are, in the measures that chemometricians use.
+"""The errors of predictions, in the measures that chemometricians use.
 
 With y the measured and p the predicted values of the rows that have both:
 
@@ -18,13 +18,15 @@ With y the measured and p the predicted values of the rows that have both:
 """
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from recore.spectral_data import Floats
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MEASURES = ("R2", "RMSE", "bias", "slope", "intercept", "RPD", "RPIQ")
 DEFINITIONS = (
@@ -58,9 +60,31 @@ def prediction_errors(measured: Floats, predicted: Floats) -> dict[str, float]:
 
 
 def r_squared(actual: Floats, estimate: Floats) -> float:
-    """R2 of at least two pairs; as in score.py, that of a constant target is 0, or 1 if it is predicted exactly."""
+    """R2 of pairs without NaN; NaN if there are fewer than two.
+
+    As in score.py, R2 of a constant target is 0, or 1 if it is predicted exactly.
+    """
+    if len(actual) < 2:
+        return math.nan
     residual, total = ((actual - estimate) ** 2).sum(), ((actual - actual.mean()) ** 2).sum()
     return float(1 - residual / total if np.ptp(actual) > 0 else residual == 0)
+
+
+def r2_by_target(measured: Floats, predicted: Floats) -> Floats:
+    """R2 of each target (targets,). measured, predicted: (rows, targets), NaN where there is no value."""
+    return np.array([r_squared(*paired_values(*columns)) for columns in zip(measured.T, predicted.T, strict=True)])
+
+
+def errors_table(targets: Sequence[str], measured: Floats, predicted: Floats) -> "pd.DataFrame":
+    """A row for each target, by its name: its unit, and what prediction_errors returns.
+
+    measured, predicted: (rows, targets), NaN where there is no value.
+    """
+    import pandas as pd
+
+    pairs = zip(targets, measured.T, predicted.T, strict=True)
+    errors = [{"unit": unit_of(name)} | prediction_errors(*columns) for name, *columns in pairs]
+    return pd.DataFrame(errors, index=pd.Index(targets, name="target"))
 
 
 def paired_values(measured: Floats, predicted: Floats) -> tuple[Floats, Floats]:

@@ -21,10 +21,10 @@ from recore import interrupts
 from recore.distribution import TEMPLATE
 from recore.failures.exceptions import find_exception
 from recore.failures.hints import hint_for
-from recore.report.reading import Floats
+from recore.spectral_data import Floats, Rows
 
 PROGRAM = Path(__file__).with_name("program.py")
-SCORE_SCRIPT = TEMPLATE / "score.py"  # the host's, for the weights
+SCORE_SCRIPT = TEMPLATE / "score.py"  # of the host; it has the weights
 FITTING = TEMPLATE / "challenge/fitting.py"
 SCRIPTS = ("preprocess.py", "train.py")
 MAX_WORKERS = 4  # each holds the model's inputs in memory
@@ -116,11 +116,19 @@ class Worker:
 
 
 class Workers:
-    """Several worker processes of one submission and a folder for their arrays. A request waits for a free worker."""
+    """Several worker processes of one submission and a folder for their arrays. A request waits for a free worker.
 
-    def __init__(self, submission: Path, count: int, minutes: float) -> None:
-        self.submission, self.count, self.minutes = submission, count, minutes
-        self.threads = ThreadPoolExecutor(count)
+    minutes: as of a Worker. Raises ValueError if the folder does not hold a submission.
+    """
+
+    def __init__(self, submission: Path, minutes: float) -> None:
+        for name in SCRIPTS:
+            if not (submission / name).is_file():
+                raise ValueError(f"{submission}: no {name} there: name the folder of a submission")
+        self.submission, self.minutes = submission, minutes
+        processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self.count = min(MAX_WORKERS, processors)
+        self.threads = ThreadPoolExecutor(self.count)
         self._workers: list[Worker] = []
         self._free: queue.SimpleQueue[Worker] = queue.SimpleQueue()
         self._starting, self._stopped = threading.Lock(), False
@@ -160,14 +168,12 @@ class Workers:
             worker.ask("load", **self._loading)
             self._free.put(worker)
 
-    def inputs(self, rows: NDArray[np.intp]) -> Floats:
+    def inputs(self, rows: Rows) -> Floats:
         """The output of preprocess.py for some rows: (rows, bins)."""
         values: Floats = np.load(self.folder / "inputs.npy", mmap_mode="r")[rows]
         return values
 
-    def fit(
-        self, name: str, training: NDArray[np.intp], held_out: NDArray[np.intp], arguments: Mapping[str, Any]
-    ) -> Floats:
+    def fit(self, name: str, training: Rows, held_out: Rows, arguments: Mapping[str, Any]) -> Floats:
         """Predictions (held_out, 49) of a model fitted to the training rows.
 
         name: a different one for each fit. arguments: hyperparameters that differ from their defaults.
@@ -177,7 +183,7 @@ class Workers:
         self._ask_free_worker("fit", **rows, file=str(file), arguments=dict(arguments))
         return _read_and_delete(file)
 
-    def sensitivity(self, training: NDArray[np.intp], probes: NDArray[np.intp], seconds: float) -> tuple[Floats, int]:
+    def sensitivity(self, training: Rows, probes: Rows, seconds: float) -> tuple[Floats, int]:
         """The sensitivity (bins, 49), as program.py describes it, and how many of the probe rows were used."""
         file = self.folder / "sensitivity.npy"
         rows = {"training": training.tolist(), "probes": probes.tolist()}
@@ -192,7 +198,7 @@ class Workers:
             self._free.put(worker if worker.process.poll() is None else self._replace(worker))
 
     def _replace(self, ended: Worker) -> Worker:
-        """A new worker for one whose process has ended, as another value of a hyperparameter may still work."""
+        """Start a worker in place of one whose process has ended, because other hyperparameters may still work."""
         with self._starting:  # not while the workers are being stopped
             if self._stopped:
                 return ended
@@ -201,19 +207,7 @@ class Workers:
         return worker
 
 
-def check_submission(folder: Path) -> None:
-    """Raises ValueError if the folder does not hold a submission."""
-    for name in SCRIPTS:
-        if not (folder / name).is_file():
-            raise ValueError(f"{folder}: no {name} there: name the folder of a submission")
-
-
 def _read_and_delete(path: Path) -> Floats:
     values: Floats = np.load(path)
     path.unlink()
     return values
-
-
-def available_processors() -> int:
-    """The number of processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

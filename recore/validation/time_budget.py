@@ -1,4 +1,4 @@
-"""How long a validation may take on the clock: optional fits that would end later are not begun."""
+"""The time that a validation may take on the clock; optional fits that would end later are skipped."""
 
 import time
 
@@ -6,7 +6,7 @@ WRITING = 4.0  # seconds that are kept for the page, or a tenth of a shorter bud
 
 
 class TimeBudget:
-    """The time since this object was created, of so many minutes."""
+    """A number of minutes that begins when this object is created."""
 
     def __init__(self, minutes: float) -> None:
         self.seconds = 60 * minutes - min(WRITING, 6 * minutes)

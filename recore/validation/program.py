@@ -29,11 +29,11 @@ ROWS_AT_ONCE = 5000  # of one call of predict(), which bounds its memory
 
 
 class InvalidSubmissionError(Exception):
-    """The submission lacks something that it must have; the message says what."""
+    """The submission lacks a required file or function, which the message names."""
 
 
 class DataError(ValueError):
-    """The data are at fault; the submission has an exception of this name too."""
+    """The data file is invalid. The template's submission raises an exception of this name, too."""
 
 
 class SubmissionScripts:
@@ -168,7 +168,7 @@ def serve(folder: Path, fitting: Path, send: Callable[[dict[str, Any]], None]) -
             send(method(**arguments))
         except KeyboardInterrupt:
             return
-        except BaseException as error:  # whatever the submission raises, SystemExit included, is the answer
+        except BaseException as error:  # the submission may raise anything, also SystemExit
             send(error_answer(error))
 
 

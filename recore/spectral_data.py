@@ -1,14 +1,14 @@
-"""Read a data file even if some of it is invalid: what is wrong with it is described instead of raised."""
+"""The content of a data file as arrays. An invalid file is read as far as possible, and its problems are described."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recore.evaluation.data import read_header
+from recore.data_header import read_header
 from recore.failures.text import plain
 from recore.listing import count, list_names
 from recore.schema import DEPTHS, HOLE, IDS, TARGETS, channels_of, is_wavenumber, unknown_columns
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Floats = NDArray[np.float64]
+Rows = NDArray[np.intp]  # numbers of rows
 
 LISTED_COLUMNS = 20  # with invalid cells
 LISTED_NAMES = 5
+FLAT = 1e-9  # a spectrum whose range is a smaller share of its largest value consists of rounding errors
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,41 @@ class SpectralData:
     def depth(self) -> Floats:
         """The middle of each sample."""
         return (self.depth_from + self.depth_to) / 2
+
+    def take(self, rows: Rows) -> "SpectralData":
+        """The data of these rows only."""
+        names = ("index", "hole", "depth_from", "depth_to", "spectra")
+        arrays: dict[str, Any] = {name: getattr(self, name)[rows] for name in names}
+        return replace(self, **arrays, assays=self.assays.iloc[rows].reset_index(drop=True))
+
+
+def rows_by_group(groups: NDArray[Any]) -> dict[str, Rows]:
+    """The row numbers of each group, for example of each drill hole, in the order of the groups' first rows.
+
+    groups: (rows,) the name of each row's group.
+    """
+    import pandas as pd
+
+    if not len(groups):
+        return {}
+    codes, names = pd.factorize(groups)
+    rows = np.argsort(codes, kind="stable")
+    ends = np.cumsum(np.bincount(codes, minlength=len(names)))[:-1]
+    return dict(zip(names.tolist(), np.split(rows, ends), strict=True))
+
+
+def snv(spectra: Floats) -> Floats:
+    """Standard normal variate of each row: removes offset and scale, which depend on grain size and packing.
+
+    spectra: (rows, channels) without gaps. A flat row becomes NaN.
+    """
+    from chemotools.scatter import StandardNormalVariate
+
+    flat = np.ptp(spectra, axis=1) <= FLAT * np.abs(spectra).max(axis=1)
+    treated = np.full(spectra.shape, np.nan)
+    if not flat.all():
+        treated[~flat] = StandardNormalVariate().fit_transform(spectra[~flat])
+    return treated
 
 
 def read_data(path: Path) -> SpectralData:

@@ -8,14 +8,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from recore.report.statistics.groups import rows_by_group
-from recore.report.validate.curve import Curve
+from recore.spectral_data import Rows, rows_by_group
+from recore.validation.curve import Curve
 
 FOLDS = 5
 LEARNING_SHARES = (1 / 4, 1 / 2)  # of the training holes; the last point of a learning curve is the whole part
 
-Rows = NDArray[np.intp]
 Split = Literal["holes", "rows"]  # what is held out together
+Purpose = Literal["default", "curve", "learning"]
 SPLITS: tuple[Split, ...] = ("holes", "rows")
 SPLIT_NAMES: dict[Split, str] = {"holes": "held-out drill holes", "rows": "held-out rows"}
 
@@ -29,7 +29,7 @@ class CrossValidation:
     """
 
     split: Split
-    purpose: Literal["default", "curve", "learning"]
+    purpose: Purpose
     setting: float
 
 

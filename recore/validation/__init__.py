@@ -1,0 +1,37 @@
+"""Cross-validation of a submission on held-out drill holes, and the errors of predictions."""
+
+from recore.validation.baselines import fills_gaps
+from recore.validation.curve import Curve
+from recore.validation.fit_queue import PROBES, Advance
+from recore.validation.plan import SPLIT_NAMES, SPLITS, Split
+from recore.validation.prediction_errors import (
+    DEFINITIONS,
+    MEASURES,
+    describe_errors,
+    errors_table,
+    paired_values,
+    unit_of,
+)
+from recore.validation.result import ValidationResult, ValidationSettings
+from recore.validation.validation import run_validation
+from recore.validation.workers import SubmissionError
+
+__all__ = [
+    "DEFINITIONS",
+    "MEASURES",
+    "PROBES",
+    "SPLITS",
+    "SPLIT_NAMES",
+    "Advance",
+    "Curve",
+    "Split",
+    "SubmissionError",
+    "ValidationResult",
+    "ValidationSettings",
+    "describe_errors",
+    "errors_table",
+    "fills_gaps",
+    "paired_values",
+    "run_validation",
+    "unit_of",
+]

@@ -1,0 +1,5 @@
+"""The data file and the submission that the tests of validations share."""
+
+from support.validations import linear_submission, small_file
+
+__all__ = ["linear_submission", "small_file"]
