@@ -37,7 +37,7 @@ sys.path.insert(0, str(ROOT))
 import preprocess
 import score
 from challenge.files import atomic_output
-from recore.dataset.sample_files import FILES, Plan, make_sample
+from recore.dataset.sample_files import SAMPLE_FILES, Plan, make_sample
 
 if TYPE_CHECKING:
     from benchmarks.comparison.data import Data
@@ -160,7 +160,7 @@ def at_least(least: int) -> Callable[[str], int]:
 
 def sample() -> tuple[Path, Path | None, Path | None]:
     """Return the files of `recore sample --out data`, made if missing; the private ones only if both are there."""
-    public, private, actual = (DATA / name for name in FILES)
+    public, private, actual = (DATA / name for name in SAMPLE_FILES)
     if not public.exists():
         plan = Plan()
         with progress("making the sample", plan.rows) as advance:

@@ -19,7 +19,7 @@ from benchmarks.mutants.catalogue import MUTANTS
 from benchmarks.mutants.editing import Mutant
 from benchmarks.mutants.measuring import Measured, measure_all
 from benchmarks.mutants.reporting import read_results, to_line, to_page
-from recore.dataset.sample_files import FILES, Plan, make_sample
+from recore.dataset.sample_files import SAMPLE_FILES, Plan, make_sample
 from recore.evaluation.data import DataFiles
 from recore.simulator.server import Simulator
 
@@ -62,7 +62,7 @@ def measure(mutants: list[Mutant], results: Path | None) -> list[Measured]:
         return measured
     with tempfile.TemporaryDirectory() as folder, Simulator() as simulator:
         make_sample(Path(folder), SAMPLE)
-        for each in measure_all(mutants, DataFiles(*(Path(folder, file) for file in FILES)), simulator):
+        for each in measure_all(mutants, DataFiles(*(Path(folder, file) for file in SAMPLE_FILES)), simulator):
             measured.append(each)
             print(f"{time.monotonic() - began:6.0f} s  {to_line(each)}", file=sys.stderr, flush=True)
             if results:

@@ -30,7 +30,7 @@ import psutil
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from recore.dataset.sample_files import FILES, PRIVATE_SHARE, Plan, make_sample
+from recore.dataset.sample_files import PRIVATE_SHARE, SAMPLE_FILES, Plan, make_sample
 from recore.simulator.isolation.instances import instance_of
 
 WORK = ("run", "by hand", "report")  # what is measured in each repeat, in this order
@@ -51,7 +51,7 @@ def make_data(folder: Path, rows: int) -> list[int]:
 
 def script_commands(data: Path, out: Path) -> list[list[object]]:
     """Return the scripts' commands, as in `make by-hand`."""
-    public, private, actual = (data / name for name in FILES)
+    public, private, actual = (data / name for name in SAMPLE_FILES)
     model = ("--model_dir", out / "model")
     commands: list[list[object]] = [["train.py", "--data_dir", public.parent, *model]]
     for side, inputs, assays in (("public", public, public), ("private", private, actual)):
@@ -66,7 +66,7 @@ def script_commands(data: Path, out: Path) -> list[list[object]]:
 
 def run_commands(data: Path, out: Path, payload: int) -> list[list[object]]:
     """Return the one command of the pipeline."""
-    public, private, actual = (data / name for name in FILES)
+    public, private, actual = (data / name for name in SAMPLE_FILES)
     files = ("--public", public, "--private", private, "--actual", actual)
     return [["-m", "recore", "run", ROOT, *files, "--out", out, "--max-payload", payload, "--no-report"]]
 

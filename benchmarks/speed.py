@@ -37,13 +37,13 @@ ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 def make_data(folder: Path, rows: int) -> Path:
     """Make a public file of 1,700 channels and 49 assays; rows past DISTINCT_ROWS repeat in new holes."""
-    from recore.dataset.sample_files import FILES, Plan, make_sample
+    from recore.dataset.sample_files import SAMPLE_FILES, Plan, make_sample
 
     distinct = min(rows, DISTINCT_ROWS)
     make_sample(folder, Plan(rows=2 * distinct, holes=max(24, distinct // 100), missing=0))
     path = folder / "data/public.csv.gz"
     path.parent.mkdir()
-    with gzip.open(folder / FILES[0], "rb") as source:
+    with gzip.open(folder / SAMPLE_FILES[0], "rb") as source:
         header, *lines = itertools.islice(source, distinct + 1)
     with gzip.open(path, "wb", compresslevel=6) as target:
         target.write(header)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recore.data_header import read_header
-from recore.failures.text import plain
+from recore.failures import plain
 from recore.listing import count, list_names
 from recore.schema import DEPTHS, HOLE, IDS, TARGETS, channels_of, is_wavenumber, unknown_columns
 

@@ -15,13 +15,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from recore.check.failures import ExperimentFailed, explain
-from recore.evaluation import requests
-from recore.evaluation.jobs import JobRunner, StepFailed
-from recore.evaluation.requests import RunSettings
-from recore.evaluation.step import Step
-from recore.evaluation.storage import Storage
-from recore.evaluation.submission import SubmissionFiles
-from recore.places.place import Services
+from recore.evaluation import JobRunner, RunSettings, Step, StepFailed, Storage, SubmissionFiles, requests
+from recore.places import Services
 
 LARGEST_RESULT = 512 << 20  # bytes of all files that a job leaves
 MOST_RESULTS = 1000  # files

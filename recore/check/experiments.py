@@ -25,12 +25,8 @@ from recore.check.project import pack_project
 from recore.check.public_data import PublicData
 from recore.check.served import Served, read_served
 from recore.check.served_requests import Request, describe_plan, plan_requests
-from recore.evaluation import requests
-from recore.evaluation.observing import read_utilization
-from recore.evaluation.requests import RunSettings
-from recore.evaluation.step import Step
-from recore.evaluation.submission import SubmissionFiles
-from recore.places.place import Services
+from recore.evaluation import RunSettings, Step, SubmissionFiles, read_utilization, requests
+from recore.places import Services
 
 SERVING = Path(__file__).parents[1] / "container/serving.py"  # the server of the container
 SERVER = "recore_serving.py"  # its name in a job: a submission may have a serving.py of its own

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from recore.check.rule import Finding, Level, Place
-from recore.evaluation.step import Step
-from recore.failures.explanation import UNKNOWN, find_hint, look_at
-from recore.failures.text import plain
+from recore.evaluation import Step
+from recore.failures import UNKNOWN_REASON, find_hint, look_at, plain
 
 INSTALLING = "requirements.txt "  # in the reason of a job whose packages could not be installed
 
@@ -35,4 +34,4 @@ def explain(step: Step, logs: Path, submission: Path) -> ExperimentFailed:
     frame = step.exception.place if step.exception else None
     place = Place(frame.name, frame.line) if frame else None
     fix = find_hint(step, logs, submission) or f"Look at {look_at(step)}"
-    return ExperimentFailed(step.reason or UNKNOWN, fix, place, step.outside)
+    return ExperimentFailed(step.reason or UNKNOWN_REASON, fix, place, step.outside)

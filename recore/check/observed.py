@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recore.check.rule import Finding, Level, Place
-from recore.failures.text import plain
+from recore.failures import plain
 
 KINDS = ("network", "files", "processes", "native")
 SHOWN = 20  # findings of one rule

@@ -9,8 +9,8 @@ from pathlib import Path
 from recore.check.catalogue import CatalogueEntry
 from recore.check.rule import Finding, Level, Rule
 from recore.check.runner import RuleResult
-from recore.evaluation.submission import read_submission
-from recore.failures.text import plain
+from recore.evaluation import read_submission
+from recore.failures import plain
 
 WIDEST = 1000  # characters of a message
 

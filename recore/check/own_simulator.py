@@ -13,13 +13,8 @@ from recore import interrupts
 from recore.check.experiments import Experiments
 from recore.check.public_data import PublicData
 from recore.distribution import TEMPLATE
-from recore.evaluation.data import find_data_files
-from recore.evaluation.requests import RunSettings
-from recore.evaluation.step import Step
-from recore.evaluation.submission import read_submission
-from recore.places.embedded import open_embedded
-from recore.places.machine import has_docker_image
-from recore.places.place import PlaceSettings, Services
+from recore.evaluation import RunSettings, Step, find_data_files, read_submission
+from recore.places import PlaceSettings, Services, has_docker_image
 
 BUILD_IMAGE = "python:3.8-slim"  # of the Unearthed CLI's build
 SAMPLE_ROWS, SAMPLE_HOLES = 800, 16  # of the data that are made where there are none
@@ -45,6 +40,8 @@ def open_experiments(
     data and the simulator. watching: entered while experiments run; provides a function to call with each step that
     changes.
     """
+    from recore.places.embedded import open_embedded
+
     host: dict[str, Any] = runpy.run_path(str(TEMPLATE / "score.py"))
     weights = dict(zip(host["TARGETS"], map(float, host["WEIGHTS"]), strict=True))
     files = read_submission(submission)
@@ -71,6 +68,8 @@ def _open_builder(stack: contextlib.ExitStack, name: str, show: Show) -> tuple[S
     """Where setup.py runs as in `unearthed build`: in Docker, if an engine answers that has the client's image."""
     if not has_docker_image(BUILD_IMAGE):
         return None
+    from recore.places.embedded import open_embedded
+
     place = stack.enter_context(open_embedded(PlaceSettings("docker", image=BUILD_IMAGE), show))
     show(f"check: setup.py runs in a container of {BUILD_IMAGE}, as in `unearthed build`")
     return place.services, RunSettings(f"{name}-build", place.bucket, place.role, BUILD_IMAGE)
@@ -81,7 +80,7 @@ def _find_data(submission: Path, public: Path | None, folder: Path) -> Path:
     public = public or find_data_files(submission).public
     if public.exists():
         return public
-    from recore.dataset.sample_files import FILES, Plan, make_sample
+    from recore.dataset import SAMPLE_FILES, Plan, make_sample
 
     make_sample(folder / "sample", Plan(rows=SAMPLE_ROWS, holes=SAMPLE_HOLES))
-    return folder / "sample" / FILES[0]
+    return folder / "sample" / SAMPLE_FILES[0]

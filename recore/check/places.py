@@ -4,7 +4,7 @@ import ast
 
 from recore.check.rule import Place
 from recore.check.script import parse_script
-from recore.evaluation.submission import SubmissionFiles
+from recore.evaluation import SubmissionFiles
 
 TEMPLATE = "challenge/"  # the template's package, which participants need not edit
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from recore.check.served import Answer
-from recore.failures.text import plain
+from recore.failures import plain
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 

@@ -8,7 +8,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from recore.check.container import VERSIONS, modules_of
-from recore.failures.hints import DISTRIBUTIONS
+from recore.failures import DISTRIBUTIONS
 
 
 @dataclass(frozen=True)

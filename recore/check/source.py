@@ -8,7 +8,7 @@ from recore.check.requirements_file import RequirementLine, provided_modules, re
 from recore.check.script import DEEPEST, Function, ImportStatement, Script, parse_script
 from recore.check.setup_file import SetupFile, read_setup_file
 from recore.check.submission_tree import SubmissionTree, UnreadableFile
-from recore.evaluation.submission import find_uploads
+from recore.evaluation import find_uploads
 
 ENTRY_POINTS = ("train.py", "preprocess.py")
 MANY = 500  # scripts that are read at most

@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-from recore.evaluation.submission import read_archive
+from recore.evaluation import read_archive
 
 LARGEST = 4 << 20  # bytes; scripts and the files beside them are far smaller
 ENTRIES = 1000  # of a folder that are listed

@@ -2,7 +2,7 @@
 
 from recore.check.inputs import InputRow, differing, read_inputs
 from recore.check.left_by_jobs import Variation
-from recore.failures.job_log import last_error, read_end
+from recore.failures import last_error, read_end
 
 
 def failure_of(variation: Variation) -> str:

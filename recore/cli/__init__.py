@@ -21,8 +21,8 @@ from recore.cli.run import run
 from recore.cli.sample import sample
 from recore.cli.simulate import simulate
 from recore.distribution import PROGRAM, setup_command
-from recore.failures.text import plain
-from recore.places.place import PlaceError
+from recore.failures import plain
+from recore.places import PlaceError
 
 
 class OneLineError(click.ClickException):

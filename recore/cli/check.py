@@ -70,11 +70,17 @@ def check(
       python -m recore check ../theirs --source-only --ignore RC206
       python -m recore check --select RC2 --format github
     """
-    from recore.check.catalogue import choose_codes, load_catalogue
-    from recore.check.output import is_negative, to_github, to_json, to_text
-    from recore.check.output import list_rules as to_list
-    from recore.check.runner import run_rules
-    from recore.check.source import SubmissionSource
+    from recore.check import (
+        SubmissionSource,
+        choose_codes,
+        is_negative,
+        load_catalogue,
+        run_rules,
+        to_github,
+        to_json,
+        to_text,
+    )
+    from recore.check import list_rules as to_list
 
     entries = load_catalogue()
     chosen = choose_codes(entries, list(chain(*select)), list(chain(*ignore)), for_host)
@@ -84,7 +90,7 @@ def check(
         return
     source, experiments = SubmissionSource(submission, TARGETS), None
     if not source_only:
-        from recore.check.own_simulator import open_experiments
+        from recore.check import open_experiments
 
         isolation = isolation or ("required" if for_host else "auto")
         which = (isolation, not select, for_host, "RC251" in chosen)

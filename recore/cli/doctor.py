@@ -29,8 +29,8 @@ def doctor(as_json: bool) -> None:
       python -m recore doctor
       python -m recore doctor --json
     """
-    from recore.doctor.checkup import check_up
-    from recore.places.machine import sandbox_works
+    from recore.doctor import check_up
+    from recore.places import sandbox_works
 
     checks = check_up(TEMPLATE, sandbox_works())
     failed = [check.name for check in checks if check.level == FAIL]

@@ -10,11 +10,11 @@ import click
 
 from recore.cli.common import FILE
 from recore.cli.progress import show_work
-from recore.failures.text import plain
+from recore.failures import plain
 from recore.listing import count
 
 if TYPE_CHECKING:
-    from recore.dataset.importing import ImportResult
+    from recore.dataset import ImportResult
 
 SHOWN = 5  # problems of one file that are printed: a table can have as many as it has lines
 
@@ -91,8 +91,7 @@ def import_(
       python -m recore import spectra/ --assays lab.csv --column sample=ID \\
         --column CuPPM=Cu_pct --depth-unit cm --out data/lab.csv.gz
     """
-    from recore.dataset.importing import ImportOptions, import_files
-    from recore.dataset.instruments.files import Reading
+    from recore.dataset import ImportOptions, Reading, import_files
 
     reading = Reading(block=block, unit=unit, convert=convert, name=name)
     import_options = ImportOptions(files, out, reading=reading, overwrite=force, **options)

@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 
 from recore.distribution import INSTALLED, PROGRAM
-from recore.template.new_submission import DEFAULT, list_models, write_submission
+from recore.template import DEFAULT_MODEL, list_models, write_submission
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--model", type=click.Choice(list_models()), default=DEFAULT, help="The model to start with.")
+@click.option("--model", type=click.Choice(list_models()), default=DEFAULT_MODEL, help="The model to start with.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def new(folder: Path, model: str, as_json: bool) -> None:
     """Write a complete submission into a new FOLDER.

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from recore.cli.common import FILE
-from recore.failures.text import plain
+from recore.failures import plain
 
 
 @click.command()
@@ -30,12 +30,10 @@ def pack(submission: Path, out: Path | None, as_json: bool) -> None:
       python -m recore pack
       python -m recore pack ../mine --out mine.tar.gz
     """
-    from recore.check.output import is_negative, to_json, to_text
-    from recore.check.runner import check_source
-    from recore.evaluation.packing import NAME, check_target, write_archive
-    from recore.evaluation.submission import read_submission
+    from recore.check import check_source, is_negative, to_json, to_text
+    from recore.evaluation import ARCHIVE_NAME, check_target, read_submission, write_archive
 
-    target = out or submission / NAME
+    target = out or submission / ARCHIVE_NAME
     check_target(submission, target)
     results = check_source(submission)
     if is_negative(results):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recore.evaluation.step import END_STATES, Step
+from recore.evaluation import END_STATES, Step
 from recore.listing import list_names
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ import click
 
 from recore.cli.common import FILE, FOLDER
 from recore.cli.progress import show_work
-from recore.evaluation.data import find_data_files
-from recore.failures.text import plain
+from recore.evaluation import find_data_files
+from recore.failures import plain
 
 if TYPE_CHECKING:
-    from recore.report.page.content import Page
+    from recore.report import Page
 
 
 @click.command()
@@ -32,9 +32,7 @@ def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
       python -m recore explore data/public/public.csv.gz \\
         --private data/private/private.csv.gz --out runs/shift.html
     """
-    from recore.report.explore.file_report import STEPS
-    from recore.report.explore.file_report import explore as explore_file
-    from recore.report.page.page_files import check_place, write_page
+    from recore.report import STEPS, check_place, explore_file, write_page
 
     check_place(out)
     done = itertools.count()
@@ -92,8 +90,7 @@ def validate(submission: Path, public: Path | None, out: Path, as_json: bool, **
       python -m recore validate
       python -m recore validate --curve n_components=5,10,20 --minutes 10
     """
-    from recore.report.page.page_files import check_place, write_page
-    from recore.report.validate.submission_report import validate as validate_submission
+    from recore.report import check_place, validate_submission, write_page
     from recore.validation import SubmissionError, ValidationSettings
 
     check_place(out)
@@ -125,15 +122,15 @@ def report(folder: Path, public: Path | None, as_json: bool) -> None:
       python -m recore report runs/first
       python -m recore report runs/first --public moved/public.csv.gz --json
     """
-    from recore.report.run.run_report import NAME, write_report
+    from recore.report import REPORT_NAME, write_report
 
     page = write_report(folder, public)
-    _show_findings("report", page, folder / NAME, as_json)
+    _show_findings("report", page, folder / REPORT_NAME, as_json)
 
 
 def _show_findings(command: str, page: "Page", path: Path, as_json: bool) -> None:
     """Print the findings and the path of the report that `command` wrote."""
-    from recore.report.page.page_files import findings_json
+    from recore.report import findings_json
 
     if as_json:
         click.echo(findings_json(page.findings))

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from recore.cli.common import FOLDER
-from recore.evaluation.scores import HELD_OUT, Score, make_tables, read_scores
+from recore.evaluation import HELD_OUT, Score, make_tables, read_scores
 
 MEANINGS = {
     HELD_OUT: "public rows, predicted by models that had not seen their drill hole; expect such a score on other holes",
@@ -62,7 +62,7 @@ def board(folder: Path, note: tuple[Path, str] | None, as_json: bool) -> None:
     from rich.console import Console
 
     from recore.evaluation import board as runs
-    from recore.evaluation.record import write_note
+    from recore.evaluation import write_note
 
     if note:
         text = write_note(*note)

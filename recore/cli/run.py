@@ -13,18 +13,22 @@ import click
 from recore import interrupts
 from recore.cli.common import FILE, show_line
 from recore.distribution import PROGRAM, TEMPLATE
-from recore.evaluation.data import DataFiles, find_data_files
-from recore.evaluation.requests import Instances, RunSettings, describe_limits
-from recore.evaluation.run_folder import RunFolder
-from recore.evaluation.submission import read_submission
-from recore.failures.text import plain
-from recore.places.opening import open_place
-from recore.places.place import OpenPlace, PlaceSettings
+from recore.evaluation import (
+    DataFiles,
+    Instances,
+    RunFolder,
+    RunSettings,
+    describe_limits,
+    find_data_files,
+    read_submission,
+)
+from recore.failures import plain
+from recore.places import OpenPlace, PlaceSettings, open_place
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from recore.evaluation.four_steps import PipelineRun
+    from recore.evaluation import PipelineRun
 
 
 @dataclass(frozen=True)
@@ -113,9 +117,7 @@ def run(note: str, as_json: bool, ascii_only: bool, **values: Any) -> None:
     from rich.console import Console
 
     from recore.cli.progress import show_steps
-    from recore.evaluation.four_steps import PipelineRun
-    from recore.evaluation.kept_run import explain_failures, run_and_keep
-    from recore.evaluation.record import clean_note
+    from recore.evaluation import PipelineRun, clean_note, explain_failures, run_and_keep
 
     options = RunOptions(**values)
     data, files, instances = options.data_files(), read_submission(options.submission), options.instances()
@@ -178,7 +180,7 @@ def _announce(place: OpenPlace, settings: RunSettings, engine: str, data: DataFi
 def _write_report(folder: Path) -> None:
     """Write the run's report. Whatever happens here, the run is kept and the exit status is that of the run."""
     try:
-        from recore.report.run.run_report import write_report
+        from recore.report import write_report
 
         write_report(folder)
     except (Exception, KeyboardInterrupt) as error:

@@ -31,7 +31,7 @@ def sample(out: Path, force: bool, as_json: bool, **options: Any) -> None:
       python -m recore sample --out data
       python -m recore sample --out data/large --rows 20000 --missing 0
     """
-    from recore.dataset.sample_files import Plan, make_sample
+    from recore.dataset import Plan, make_sample
 
     plan = Plan(**options)
     with show_work("sample") as advance:

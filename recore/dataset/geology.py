@@ -7,7 +7,6 @@ from importlib.resources import files
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 from scipy.special import expit
 
 from recore.dataset.minerals import MINERALS
@@ -81,5 +80,7 @@ def along_hole(rows: int, correlation: float, random: Generator) -> NDArray[np.f
     coefficient = np.exp(-1 / correlation)
     steps = random.standard_normal(rows)
     steps[1:] *= np.sqrt(1 - coefficient**2)
+    from scipy.signal import lfilter  # takes a second to import
+
     curve: NDArray[np.float64] = lfilter([1.0], [1.0, -coefficient], steps)
     return curve

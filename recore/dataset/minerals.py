@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
 
-import periodictable
-
 
 @dataclass(frozen=True)
 class Mineral:
@@ -21,6 +19,8 @@ class Mineral:
     @cached_property
     def elements(self) -> dict[str, float]:
         """Content of each element in ppm by mass: those of the formula, and the traces."""
+        import periodictable
+
         fractions = periodictable.formula(self.formula).mass_fraction
         return {str(element): 1e6 * share for element, share in fractions.items()} | self.traces
 

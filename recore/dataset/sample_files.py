@@ -13,7 +13,7 @@ from recore.dataset.sample_spectra import Spectrometer, grid
 from recore.dataset.writing import Columns, write_data_file
 from recore.schema import TARGETS
 
-FILES = ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz")
+SAMPLE_FILES = ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz")
 PRIVATE_SHARE = 0.3  # of the holes
 CHUNK = 500  # rows in memory at a time
 
@@ -49,7 +49,7 @@ def make_sample(
     `advance` is called with the number of rows whenever some were written. Returns the rows of each file. Raises
     FileExistsError if one of the files exists already, unless `overwrite`.
     """
-    paths = [folder / name for name in FILES]
+    paths = [folder / name for name in SAMPLE_FILES]
     for path in paths:
         if path.exists() and not overwrite:
             raise FileExistsError(f"{path} exists already: choose another --out, or replace it with --force")

@@ -3,19 +3,7 @@
 The package uses only the standard library, so that it works in an incomplete environment.
 """
 
-from dataclasses import dataclass
+from recore.doctor.checkup import check_up
+from recore.doctor.result import FAIL, Check
 
-OK = "ok"
-NOTE = "note"  # something is missing, but `run` works without it
-FAIL = "fail"  # `run` cannot work
-
-
-@dataclass(frozen=True)
-class Check:
-    """The result of a check. cost: what fails or works worse without it. fix: how to install it on this system."""
-
-    name: str
-    level: str
-    result: str
-    cost: str = ""
-    fix: str = ""
+__all__ = ["FAIL", "Check", "check_up"]

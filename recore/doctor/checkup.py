@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from recore.doctor import Check, environment, files, machine, programs
+from recore.doctor import environment, files, machine, programs
+from recore.doctor.result import Check
 
 
 def check_up(root: Path, sandbox_works: bool) -> list[Check]:

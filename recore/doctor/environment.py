@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 from recore.distribution import INSTALLED, setup_command
-from recore.doctor import FAIL, NOTE, OK, Check
+from recore.doctor.result import FAIL, NOTE, OK, Check
 from recore.doctor.system import install_command
 
 VERSION = (3, 12)

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from recore.doctor import FAIL, NOTE, OK, Check
+from recore.doctor.result import FAIL, NOTE, OK, Check
 
 MIB, GIB = 1 << 20, 1 << 30
 LITTLE_MEMORY = 2 * GIB

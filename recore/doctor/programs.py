@@ -7,7 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from recore.distribution import setup_command
-from recore.doctor import NOTE, OK, Check, engine
+from recore.doctor import engine
+from recore.doctor.result import NOTE, OK, Check
 from recore.doctor.system import install_command
 
 TIMEOUT = 20  # seconds

@@ -20,7 +20,7 @@ from recore.evaluation.scores import HELD_OUT, SCORES, SIDES, Score, read_score
 from recore.evaluation.step import Step
 from recore.evaluation.storage import Storage
 from recore.evaluation.submission import SubmissionFiles
-from recore.places.place import Services
+from recore.places import Services
 
 POLL_SECONDS = 0.5  # between two looks at whether a signal has arrived
 

@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from boto3.exceptions import Boto3Error
 from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 
 from recore.evaluation.observing import read_utilization, write_log
 from recore.evaluation.step import END_STATES, Step
-from recore.failures.failure_reason import is_outside, read_reason
-from recore.places.place import Services
+from recore.failures import is_outside, read_reason
+from recore.places import Services
 
 # seconds between two requests for a job's status: a fiftieth of its time so far, within these bounds
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 10.0
@@ -43,6 +42,8 @@ class JobRunner:
 
         Raises StepFailed, also for an error of AWS or of this machine's disk, or StepStopped.
         """
+        from boto3.exceptions import Boto3Error
+
         step.began = time.monotonic()
         self._set_state(step, "InProgress")
         state = "Failed"

@@ -9,8 +9,7 @@ from recore.evaluation.four_steps import PipelineRun
 from recore.evaluation.record import make_record, write_record
 from recore.evaluation.run_folder import RunFolder
 from recore.evaluation.step import Step
-from recore.failures.explanation import explain_failure
-from recore.failures.text import plain
+from recore.failures import explain_failure, plain
 
 
 def run_and_keep(

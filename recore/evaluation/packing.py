@@ -6,7 +6,7 @@ from pathlib import Path
 
 from recore.evaluation.submission import SubmissionFiles
 
-NAME = "src.tar.gz"
+ARCHIVE_NAME = "src.tar.gz"
 
 
 def check_target(submission: Path, target: Path) -> None:
@@ -29,7 +29,7 @@ def check_target(submission: Path, target: Path) -> None:
     if inside and not (top and target.name.endswith(".tar.gz")):
         raise ValueError(
             f"{target}: the next archive could contain it; choose a folder outside of the submission, or leave out "
-            f"--out to write {submission / NAME}"
+            f"--out to write {submission / ARCHIVE_NAME}"
         )
 
 
@@ -37,7 +37,7 @@ def write_archive(files: SubmissionFiles, target: Path) -> None:
     """Write the archive under a temporary name, then rename it. Raises OSError where that is not possible."""
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".pack-") as beside:
-            part = Path(beside, NAME)
+            part = Path(beside, ARCHIVE_NAME)
             part.write_bytes(files.archive)
             os.replace(part, target)
     except OSError as error:

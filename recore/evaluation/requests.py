@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from recore.places.place import IMAGE
+from recore.places import IMAGE
 
 Request = dict[str, Any]
 Place = tuple[str, ...]  # the parts of an object's key below the prefix of its run

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 
-from recore.failures.exceptions import LoggedException
+from recore.failures import LoggedException
 
 END_STATES = ("Completed", "Failed", "Stopped")
 

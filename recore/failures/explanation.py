@@ -8,7 +8,7 @@ from recore.failures.hints import hint_for, memory_hint
 from recore.failures.job_log import last_lines
 from recore.failures.text import plain
 
-UNKNOWN = "the reason is unknown"
+UNKNOWN_REASON = "the reason is unknown"
 OUTSIDE = "this machine's disk, the bucket, the region and the permissions of this user, not the submission"
 LOOK_AT = {  # by the last words of a step's name
     "upload": "the bucket, the region and the credentials",
@@ -46,7 +46,7 @@ def explain_failure(step: FailedStep, folder: Path, submission: Path, installs: 
     log = folder / "logs" / step.log
     hint = find_hint(step, log.parent, submission, installs)
     lines = [
-        f"recore: {step.name} failed: {plain(step.reason or UNKNOWN)}",
+        f"recore: {step.name} failed: {plain(step.reason or UNKNOWN_REASON)}",
         f"  what to do: {plain(hint)}" if hint else f"  look at: {look_at(step)}",
     ]
     if log.is_file():

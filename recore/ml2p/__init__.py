@@ -1,1 +1,11 @@
 """ML2P's daily work: a project's datasets, training jobs, models and endpoints, by its project file and plain boto3."""
+
+from recore.ml2p.project import Project
+from recore.ml2p.project_folder import prepare
+from recore.ml2p.waiting import FailedError
+
+__all__ = [
+    "FailedError",
+    "Project",
+    "prepare",
+]

@@ -20,7 +20,7 @@ INSTALL_UNKNOWN = (
     "`pip install` installs `recore` from the address of its repository, as in `pip install git+https://...`. **Write "
     "this address after `RECORE:` in `.github/workflows/check.yml`**; `recore new` could not find it out."
 )
-DEFAULT = "ridge"  # the model of the template
+DEFAULT_MODEL = "ridge"  # the model of the template
 FILES = (
     *("preprocess.py", "train.py", "predict.py", "score.py", "setup.py", "requirements.txt", "MANIFEST.in"),
     *("submission.yml", ".unearthed_challenge.json", ".python-version"),
@@ -31,10 +31,10 @@ TESTS = Path("tests/contract")
 
 def list_models() -> list[str]:
     """The models that a new submission can start with, the default first."""
-    return [DEFAULT, *sorted(path.parent.name for path in EXAMPLES.glob("*/train.py"))]
+    return [DEFAULT_MODEL, *sorted(path.parent.name for path in EXAMPLES.glob("*/train.py"))]
 
 
-def write_submission(folder: Path, model: str = DEFAULT) -> list[str]:
+def write_submission(folder: Path, model: str = DEFAULT_MODEL) -> list[str]:
     """Write a submission to a folder that does not exist or is empty. Returns the names of its files.
 
     All files appear at once or not at all. Raises FileExistsError if the folder is not empty, ValueError if there is no
@@ -61,7 +61,7 @@ def _fill(folder: Path, model: str) -> None:
     for name in FILES:
         shutil.copy(TEMPLATE / name, folder / name)
     example = EXAMPLES / model
-    if model != DEFAULT:
+    if model != DEFAULT_MODEL:
         shutil.copy(example / "train.py", folder)
         if (example / "requirements.txt").is_file():
             with (folder / "requirements.txt").open("a") as file:

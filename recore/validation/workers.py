@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 
 from recore import interrupts
 from recore.distribution import TEMPLATE
-from recore.failures.exceptions import find_exception
-from recore.failures.hints import hint_for
+from recore.failures import find_exception, hint_for
 from recore.spectral_data import Floats, Rows
 
 PROGRAM = Path(__file__).with_name("program.py")

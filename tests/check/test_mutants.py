@@ -10,7 +10,7 @@ from benchmarks.mutants.measuring import WEIGHTS, find_codes, make_mutant, make_
 from recore.check.catalogue import choose_codes, load_catalogue
 from recore.check.runner import run_rules
 from recore.check.source import SubmissionSource
-from recore.dataset.sample_files import FILES, Plan, make_sample
+from recore.dataset.sample_files import SAMPLE_FILES, Plan, make_sample
 from recore.evaluation.data import DataFiles
 from recore.simulator.server import Simulator
 
@@ -46,7 +46,7 @@ def simulator() -> Iterator[Simulator]:
 def data(tmp_path_factory: pytest.TempPathFactory) -> DataFiles:
     folder = tmp_path_factory.mktemp("data")
     make_sample(folder, Plan(rows=120, holes=8, channels=60))
-    return DataFiles(*(folder / file for file in FILES))
+    return DataFiles(*(folder / file for file in SAMPLE_FILES))
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -19,12 +19,12 @@ from support.fuzzing import examples
 import preprocess
 import score
 from recore.dataset.sample_assays import significant
-from recore.dataset.sample_files import FILES, Plan, make_sample
+from recore.dataset.sample_files import SAMPLE_FILES, Plan, make_sample
 from recore.dataset.targets import DETECTION_LIMITS
 
 
 def read(folder: Path) -> list[pd.DataFrame]:
-    return [pd.read_csv(folder / name, index_col=0) for name in FILES]
+    return [pd.read_csv(folder / name, index_col=0) for name in SAMPLE_FILES]
 
 
 def channels_of(data: pd.DataFrame) -> list[str]:
@@ -58,14 +58,14 @@ def test_the_same_plan_makes_the_same_files(tmp_path: Path) -> None:
     make_sample(tmp_path / "a", plan)
     make_sample(tmp_path / "b", plan)
     make_sample(tmp_path / "c", Plan(rows=60, holes=4, channels=80, seed=6, missing=0.1))
-    for name in FILES:
+    for name in SAMPLE_FILES:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
         assert (tmp_path / "a" / name).read_bytes() != (tmp_path / "c" / name).read_bytes()
 
 
 def test_the_files_do_not_change_between_versions(tmp_path: Path) -> None:
     make_sample(tmp_path, Plan(rows=60, holes=4, channels=80, seed=5, missing=0.1))
-    content = b"".join(gzip.decompress((tmp_path / name).read_bytes()) for name in FILES)
+    content = b"".join(gzip.decompress((tmp_path / name).read_bytes()) for name in SAMPLE_FILES)
     assert hashlib.sha256(content).hexdigest() == "8c73cbf13820e0f2afbbc3a01cd85c16aba9dc8f1fa6df6e2b6939454209de92"
 
 
@@ -80,7 +80,7 @@ def test_a_processor_without_vector_instructions_makes_the_same_files(tmp_path: 
     }
     command = [sys.executable, "-c", code, tmp_path / "there"]
     subprocess.run(command, cwd=ROOT, env=environment() | older, check=True, timeout=120)
-    for name in FILES:
+    for name in SAMPLE_FILES:
         here, there = (gzip.decompress((tmp_path / place / name).read_bytes()) for place in ("here", "there"))
         assert here == there
 
@@ -143,7 +143,7 @@ def test_any_plan_gives_its_rows_and_can_be_read(
     assert [len(public), len(private), len(actual)] == list(written.values())
     assert len(public) + len(private) == rows
     assert public.SiteID.nunique() + private.SiteID.nunique() == holes
-    inputs, targets = preprocess.preprocess(folder / FILES[0])
+    inputs, targets = preprocess.preprocess(folder / SAMPLE_FILES[0])
     assert inputs.shape == (len(public), channels // preprocess.BIN)
     assert np.isfinite(targets).all(axis=None)
 
@@ -168,10 +168,10 @@ def test_invalid_plans(wrong: dict[str, float], reason: str) -> None:
 def test_existing_files_stay(tmp_path: Path) -> None:
     plan = Plan(rows=4, holes=2, channels=7)
     (tmp_path / "private").mkdir()
-    (tmp_path / FILES[2]).write_text("mine")
+    (tmp_path / SAMPLE_FILES[2]).write_text("mine")
     with pytest.raises(FileExistsError, match=r"actual\.csv\.gz exists already"):
         make_sample(tmp_path, plan)
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / FILES[2]]
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / SAMPLE_FILES[2]]
     make_sample(tmp_path, plan, overwrite=True)
     assert len(read(tmp_path)[2])
 
@@ -180,7 +180,7 @@ def test_existing_files_stay(tmp_path: Path) -> None:
 def test_a_signal_in_the_middle_leaves_no_data_file(tmp_path: Path, number: signal.Signals) -> None:
     command = [sys.executable, "-m", "recore", "sample", "--out", tmp_path, "--rows", "100000"]
     process = subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=subprocess.PIPE)
-    part = tmp_path / (FILES[0] + ".part")
+    part = tmp_path / (SAMPLE_FILES[0] + ".part")
     deadline = time.monotonic() + 60
     while not (part.exists() and part.stat().st_size > 1_000_000):
         assert time.monotonic() < deadline

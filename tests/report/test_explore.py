@@ -17,7 +17,7 @@ from support.data_files import write_csv, write_gz
 
 from recore.dataset.sample_assays import DETECTION_LIMITS
 from recore.dataset.sample_files import Plan, make_sample
-from recore.report.explore.file_report import explore
+from recore.report.explore.file_report import explore_file
 from recore.report.page.content import Page
 from recore.report.page.page_files import write_page
 
@@ -29,7 +29,7 @@ HOSTILE = "</script><script>document.title='broken'</script><img src=x>"
 def numbers(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder beside the report of the sample, public and private."""
     out = tmp_path_factory.mktemp("explored")
-    write_page(explore(sample / "public/public.csv.gz", sample / "private/private.csv.gz"), out / "sample.html")
+    write_page(explore_file(sample / "public/public.csv.gz", sample / "private/private.csv.gz"), out / "sample.html")
     return out / "sample"
 
 
@@ -181,7 +181,7 @@ def looked(tmp_path: Path, public: pd.DataFrame) -> Callable[..., Page]:
         data = data.drop(columns=channels(data).columns[40:])
         changed = change(data)
         data = data if changed is None else changed
-        page = explore(
+        page = explore_file(
             write_csv(tmp_path / "f.csv.gz", data), private and write_csv(tmp_path / "p.csv.gz", private(data))
         )
         write_page(page, tmp_path / "f.html")
@@ -304,14 +304,14 @@ def test_an_invalid_file_is_reported_in_one_line(tmp_path: Path, content: str | 
     if content is not None:
         write_gz(path, content)
     with pytest.raises((ValueError, OSError), match=reason):
-        explore(path)
+        explore_file(path)
 
 
 def test_a_truncated_file_is_reported_in_one_line(tmp_path: Path, sample: Path) -> None:
     whole = (sample / "public/public.csv.gz").read_bytes()
     (tmp_path / "f.csv.gz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ValueError, match=r"f\.csv\.gz"):
-        explore(tmp_path / "f.csv.gz")
+        explore_file(tmp_path / "f.csv.gz")
 
 
 def test_the_command(tmp_path: Path, public: pd.DataFrame) -> None:
@@ -345,7 +345,7 @@ def test_the_command(tmp_path: Path, public: pd.DataFrame) -> None:
     ],
 )
 def test_odd_headers_and_cells(tmp_path: Path, header: str, cells: str, name: str, words: str) -> None:
-    page = explore(write_gz(tmp_path / "f.csv.gz", f"{header}\r\n{cells}\r\n"))
+    page = explore_file(write_gz(tmp_path / "f.csv.gz", f"{header}\r\n{cells}\r\n"))
     assert words in " ".join(finding.text for finding in page.findings if finding.name == name), page.findings
     write_page(page, tmp_path / "f.html")
 
@@ -366,7 +366,7 @@ def test_the_report_in_a_browser(
     else:
         names = public["SiteID"].map(lambda name: f"{name}{HOSTILE}")
         files = write_csv(tmp_path / "h.csv.gz", public.assign(SiteID=names)), None
-    write_page(explore(*files), tmp_path / "r.html")
+    write_page(explore_file(*files), tmp_path / "r.html")
     with open_report(chromium, tmp_path / "r.html", scheme) as report:
         assert_usable(report, tmp_path / "r.html", "Explore", ("spectra", "spectra-by-hole", "scores"))
 
@@ -378,7 +378,7 @@ def test_time_grows_with_the_rows_and_the_page_stays_within_10_MB(tmp_path: Path
         make_sample(tmp_path / str(rows), Plan(rows=rows, holes=100, channels=1700, missing=0.05))
         files = [tmp_path / f"{rows}/{side}/{side}.csv.gz" for side in ("public", "private")]
         start = time.process_time()
-        page = explore(*files)
+        page = explore_file(*files)
         write_page(page, tmp_path / "r.html")
         seconds.append(time.process_time() - start)
     assert int(page.facts["rows"].replace(",", "")) > 18_000

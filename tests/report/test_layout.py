@@ -16,7 +16,7 @@ from support.data_files import write_csv
 from support.example_runs import changed, make_runs
 from support.run_command import make_once
 
-from recore.report.explore.file_report import explore
+from recore.report.explore.file_report import explore_file
 from recore.report.page.page_files import write_page
 from recore.report.run.run_report import write_report
 
@@ -27,7 +27,7 @@ LARGEST_PRINT = 5_000_000  # bytes
 
 
 def make_explore(folder: Path, sample: Path) -> None:
-    write_page(explore(sample / "public/public.csv.gz", sample / "private/private.csv.gz"), folder / "report.html")
+    write_page(explore_file(sample / "public/public.csv.gz", sample / "private/private.csv.gz"), folder / "report.html")
 
 
 def make_long_names(folder: Path, sample: Path) -> None:
@@ -36,7 +36,7 @@ def make_long_names(folder: Path, sample: Path) -> None:
     data["SiteID"] = "A drill hole with quite a long name, number " + data["SiteID"]
     data = data.drop(columns=[name for name in data if name.endswith("PPM") and name not in ("CuPPM", "AuPPM")])
     data.loc[data.index[:5], "CuPPM"] = 0
-    write_page(explore(write_csv(folder / "long.csv.gz", data)), folder / "report.html")
+    write_page(explore_file(write_csv(folder / "long.csv.gz", data)), folder / "report.html")
 
 
 def make_validate(folder: Path, sample: Path) -> None:

@@ -14,7 +14,7 @@ from support.validations import HOSTILE
 
 from recore.dataset.sample_files import Plan, make_sample
 from recore.report.page.page_files import write_page
-from recore.report.validate.submission_report import validate
+from recore.report.validate.submission_report import validate_submission
 from recore.validation import ValidationSettings
 
 
@@ -30,7 +30,7 @@ def test_the_report_in_a_browser(
     if data == "hostile":
         frame = pd.read_csv(small_file, index_col=0)
         path = write_csv(tmp_path / "h.csv.gz", frame.assign(SiteID=frame["SiteID"] + HOSTILE))
-    page = validate(linear_submission if data == "hostile" else ROOT, path, ValidationSettings(minutes=10))
+    page = validate_submission(linear_submission if data == "hostile" else ROOT, path, ValidationSettings(minutes=10))
     write_page(page, tmp_path / "r.html")
     with open_report(chromium, tmp_path / "r.html", scheme) as report:
         assert_usable(
@@ -79,7 +79,7 @@ def test_many_rows_within_the_budget_and_10_MB(tmp_path: Path) -> None:
     make_sample(tmp_path, Plan(rows=28_000, holes=100, channels=1700, missing=0))
     data, settings = tmp_path / "public/public.csv.gz", ValidationSettings(minutes=1.5)
     started = time.monotonic()
-    page = validate(ROOT, data, settings)
+    page = validate_submission(ROOT, data, settings)
     write_page(page, tmp_path / "r.html")
     assert time.monotonic() - started < 60 * settings.minutes + 15  # a required fit can end later on a busy machine
     assert page.facts["rows used"].startswith("2,")

@@ -16,7 +16,7 @@ from support.validations import ALPHA, IDS, TARGETS, WEIGHTS, item
 
 import score
 from preprocess import preprocess
-from recore.report.validate.submission_report import validate
+from recore.report.validate.submission_report import validate_submission
 from recore.validation import ValidationSettings
 
 HOLES, ROWS = "held-out drill holes", "held-out rows"
@@ -80,7 +80,7 @@ def test_the_templates_predictions_are_of_holes_that_were_held_out(small_file: P
     from challenge.fitting import fit_model
     from challenge.training import read
 
-    page = validate(ROOT, small_file, ValidationSettings(repeats=2, minutes=0))
+    page = validate_submission(ROOT, small_file, ValidationSettings(repeats=2, minutes=0))
     predicted = item(page, "predicted")[[f"{name} predicted holes" for name in TARGETS]].to_numpy()
     inputs, targets, holes = read(str(small_file))
     training, held_out = next(iter(GroupKFold(5, shuffle=True, random_state=0).split(inputs, groups=holes.astype(str))))
@@ -172,7 +172,7 @@ def test_a_linear_models_sensitivity_is_its_coefficients(
     inputs, targets = preprocess(small_file)
     model = Ridge(ALPHA).fit(inputs, targets.fillna(targets.mean()))
     expected = model.coef_ * inputs.std(ddof=0).to_numpy()
-    hurried = validate(linear_submission, small_file, ValidationSettings(repeats=1, minutes=0))
+    hurried = validate_submission(linear_submission, small_file, ValidationSettings(repeats=1, minutes=0))
     for table in (pd.read_csv(numbers / "sensitivity.csv"), item(hurried, "sensitivity")):
         assert table["input"].tolist() == inputs.columns.tolist()
         for place in (0, 7, 36):

@@ -8,7 +8,7 @@ import pytest
 from support.command import recore, recore_process
 from support.validations import TRAIN, item
 
-from recore.report.validate.submission_report import validate
+from recore.report.validate.submission_report import validate_submission
 from recore.validation import ValidationSettings
 
 
@@ -19,7 +19,7 @@ def test_a_submission_without_alphas_and_with_several_others_has_no_curve(
     shutil.copytree(linear_submission, tmp_path / "s")
     (tmp_path / "s/train.py").write_text(TRAIN.replace("alpha_m", "other_m"))
     monkeypatch.chdir(tmp_path / "s")
-    page = validate(Path(), small_file, ValidationSettings(repeats=1, minutes=10))
+    page = validate_submission(Path(), small_file, ValidationSettings(repeats=1, minutes=10))
     assert page.facts["submission"] == "s"
     section = next(section for section in page.sections if section.name == "curve")
     assert section.items == ()
@@ -45,7 +45,7 @@ def test_a_value_at_which_fit_fails_is_shown_on_the_curve(
     text = text.replace("tried = np.geomspace(alpha_min, alpha_max, alphas)\n", "tried = [strength]\n")
     (tmp_path / "s/train.py").write_text(text)
     settings = ValidationSettings(repeats=1, minutes=10, curve="strength=1,3,4,10000")
-    page = validate(tmp_path / "s", small_file, settings)
+    page = validate_submission(tmp_path / "s", small_file, settings)
     table = item(page, "curve-score")
     assert set(table["strength"]) == {1, 8, 10000}
     scores = table[table["held out"] == "held-out drill holes"].set_index("strength")["score"]
@@ -70,7 +70,7 @@ def test_the_command(tmp_path: Path, small_file: Path, linear_submission: Path) 
     assert all(line[:6].strip() in {"bad", "note", "good"} for line in done.stdout.splitlines()[:-1])
     (tmp_path / "s").mkdir()
     with pytest.raises(ValueError, match=r"no preprocess\.py there"):
-        validate(tmp_path / "s", small_file)
+        validate_submission(tmp_path / "s", small_file)
     shutil.copy(linear_submission / "preprocess.py", tmp_path / "s")
     (tmp_path / "s/train.py").write_text(TRAIN.replace("return Ridge", "return unknown"))
     done = recore("validate", tmp_path / "s", "--public", small_file, "--out", out, "--json")

@@ -10,7 +10,7 @@ import pytest
 import score
 from recore.report.page.content import Figure, Page
 from recore.report.page.page_files import write_page
-from recore.report.validate.submission_report import validate
+from recore.report.validate.submission_report import validate_submission
 from recore.validation import ValidationSettings
 from support.checkout import copy_scripts
 from support.data_files import write_csv
@@ -73,7 +73,7 @@ def numbers(small_file: Path, linear_submission: Path, tmp_path_factory: pytest.
     """The folder beside the report of the linear submission."""
 
     def make(folder: Path) -> None:
-        page = validate(linear_submission, small_file, ValidationSettings(repeats=2, minutes=10))
+        page = validate_submission(linear_submission, small_file, ValidationSettings(repeats=2, minutes=10))
         write_page(page, folder / "r.html")
 
     return make_once(tmp_path_factory, "validation of the linear submission", make) / "r"
@@ -86,7 +86,7 @@ def validate_changed(tmp_path: Path, small_file: Path, linear_submission: Path) 
 
     def make(change: Callable[[pd.DataFrame], pd.DataFrame], settings: ValidationSettings | None = None) -> Page:
         path = write_csv(tmp_path / "f.csv.gz", change(data.copy()))
-        page = validate(linear_submission, path, settings or ValidationSettings(repeats=1, minutes=10))
+        page = validate_submission(linear_submission, path, settings or ValidationSettings(repeats=1, minutes=10))
         write_page(page, tmp_path / "f.html")
         return page
 

@@ -16,8 +16,7 @@ from fnmatch import fnmatch
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.rule import Finding, Place, Rule
-from recore.failures.job_log import last_error, read_end
-from recore.failures.text import plain
+from recore.failures import last_error, plain, read_end
 
 FIX = "Write all modules into py_modules of setup.py as a list of names, and other files into MANIFEST.in"
 SHOWN = 5

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from recore.check.experiments import Experiments
 from recore.check.extrapolation import REAL_ROWS
 from recore.check.rule import Finding, Level, Place, Rule
-from recore.evaluation.requests import BY_LINES, LARGEST_PAYLOAD
+from recore.evaluation import BY_LINES, LARGEST_PAYLOAD
 
 FIX = 'Write fewer columns or fewer digits, such as float_format="%.5g"; `recore run --max-payload 6` sends by lines'
 

@@ -14,7 +14,7 @@ from recore.check.experiments import Experiments
 from recore.check.pickles import read_pickles
 from recore.check.places import definition_of
 from recore.check.rule import Finding, Rule
-from recore.failures.text import plain
+from recore.failures import plain
 
 FIX = "Move it to a module of its own that setup.py names, and import it in train.py"
 

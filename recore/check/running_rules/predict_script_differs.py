@@ -13,7 +13,7 @@ from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.predictions import NotPredictions, describe_difference, read_predictions
 from recore.check.rule import Finding, Level, Place, Rule
-from recore.failures.job_log import last_error
+from recore.failures import last_error
 
 FIX = "Call model_fn, predict_fn and output_fn of train.py in predict.py, on what preprocess() returns"
 

@@ -15,7 +15,7 @@ from recore.check.experiments import Experiments
 from recore.check.places import place_of
 from recore.check.predictions import NotPredictions, read_predictions
 from recore.check.rule import Finding, Rule
-from recore.failures.text import plain
+from recore.failures import plain
 
 FIX = "Write a line of 49 finite numbers for each row, in the rows' order, without header and index"
 

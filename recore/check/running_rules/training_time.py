@@ -15,7 +15,7 @@ from recore.check.experiments import Experiments
 from recore.check.extrapolation import REAL_ROWS, extrapolate, growth
 from recore.check.places import place_of
 from recore.check.rule import Finding, Level, Rule
-from recore.evaluation.requests import JOB_SECONDS
+from recore.evaluation import JOB_SECONDS
 
 NOISE, SHARE = 1.0, 0.1  # seconds by which two trainings differ for no reason, and their share of the time
 PROCESSORS = 4  # of ml.m5.xlarge

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from recore.check.rule import Finding, Level, Place, Rule
 from recore.check.script import ImportStatement
 from recore.check.source import SubmissionSource
-from recore.failures.hints import missing_module_hint
+from recore.failures import missing_module_hint
 from recore.listing import list_names
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from recore.check.rule import Finding, Level, Place, Rule
 from recore.check.source import SubmissionSource
 from recore.check.submission_tree import UnreadableFile
-from recore.evaluation.submission import MANIFEST
+from recore.evaluation import MANIFEST
 
 NAME = "MANIFEST.in"
 COMMANDS = {*MANIFEST, *(name.replace("include", "exclude").replace("graft", "prune") for name in MANIFEST)}

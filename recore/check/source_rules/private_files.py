@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from recore.check.rule import Finding, Level, Place, Rule
 from recore.check.source import SubmissionSource
 from recore.check.submission_tree import UnreadableFile
-from recore.evaluation.submission import LARGEST
+from recore.evaluation import LARGEST
 
 LARGE = 10 << 20  # bytes of one file
 SMALL = 64 << 10  # bytes of a file that may be a key

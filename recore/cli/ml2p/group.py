@@ -10,10 +10,10 @@ import click
 
 from recore.cli.common import FILE
 from recore.cli.progress import progress_bar
-from recore.failures.text import plain
+from recore.failures import plain
 
 if TYPE_CHECKING:
-    from recore.ml2p.project import Project
+    from recore.ml2p import Project
 
 model_type = click.option("-m", "--model-type", help="The model, as the section `models` of the project file names it.")
 
@@ -24,8 +24,8 @@ class ProjectGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         from botocore.exceptions import BotoCoreError, ClientError
 
-        from recore.failures.aws_errors import explain_aws_error
-        from recore.ml2p.waiting import FailedError
+        from recore.failures import explain_aws_error
+        from recore.ml2p import FailedError
         from recore.model.errors import ConfigError, LocalEnvError, NamingError, UploadError
         from recore.model.hyperparameters import HyperParameterEncodingError
 
@@ -73,14 +73,14 @@ def init() -> None:
     Example:
       python -m recore ml2p init
     """
-    from recore.ml2p.project_folder import prepare
+    from recore.ml2p import prepare
 
     show(prepare(open_project()))
 
 
 def open_project() -> "Project":
     """The project of this command. Raises ConfigError if its file is invalid."""
-    from recore.ml2p.project import Project
+    from recore.ml2p import Project
 
     return Project(click.get_current_context().obj)
 

@@ -15,7 +15,7 @@ STEPS = 9  # calls of `advance`, at most
 LEAD = "Is this file what it should be? Findings first, then the sections with the evidence."
 
 
-def explore(public: Path, private: Path | None = None, advance: Callable[[str], None] = lambda step: None) -> Page:
+def explore_file(public: Path, private: Path | None = None, advance: Callable[[str], None] = lambda step: None) -> Page:
     """Report on a data file, and on private data if given. `advance` is called with the name of each step.
 
     Raises ValueError or OSError if a file is not a gzipped CSV file of spectra.

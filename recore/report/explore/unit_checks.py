@@ -1,6 +1,6 @@
 """Findings on columns that are probably in another unit than the schema's."""
 
-from recore.dataset.plausible import suspected_content_units, suspected_depth_unit
+from recore.dataset import suspected_content_units, suspected_depth_unit
 from recore.report.page.content import PageFinding
 from recore.spectral_data import SpectralData
 

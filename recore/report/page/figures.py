@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from recore.failures.text import plain
+from recore.failures import plain
 
 Floats = NDArray[np.float64]
 

@@ -5,10 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recore.evaluation.board import read_runs
-from recore.evaluation.record import Record
-from recore.evaluation.scores import JUDGES, SCORES
-from recore.failures.text import plain
+from recore.evaluation import JUDGES, SCORES, Record, read_runs
+from recore.failures import plain
 from recore.listing import count
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import (

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recore.data_header import read_header
-from recore.evaluation.record import Record
-from recore.evaluation.scores import HELD_OUT
-from recore.failures.text import plain
+from recore.evaluation import HELD_OUT, Record
+from recore.failures import plain
 from recore.listing import count
 from recore.report.page.content import Figure, PageFinding, Section, Table
 from recore.report.page.figures import ABOVE, BLUE, VERMILION, as_float32, every_kth, new_figure, short_name

@@ -3,14 +3,13 @@
 import os
 from pathlib import Path
 
-from recore.evaluation.record import Record, read_record
-from recore.evaluation.scores import SCORES, SIDES
-from recore.failures.text import plain
+from recore.evaluation import SCORES, SIDES, Record, read_record
+from recore.failures import plain
 from recore.report.page.content import Page, by_level
 from recore.report.page.page_files import write_page
 from recore.report.run import earlier_runs, predictions, steps, target_scores
 
-NAME = "report.html"  # in the run's folder
+REPORT_NAME = "report.html"  # in the run's folder
 
 LEAD = "The scores, a comparison with earlier runs, the predictions, and the steps. Findings first."
 
@@ -36,7 +35,7 @@ def report_run(folder: Path, public: Path | None = None) -> Page:
 def write_report(folder: Path, public: Path | None = None) -> Page:
     """Write report.html and the folder report into a run's folder, both whole or neither."""
     page = report_run(folder, public)
-    write_page(page, folder / NAME)
+    write_page(page, folder / REPORT_NAME)
     return page
 
 

@@ -2,11 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from recore.evaluation.record import Record
-from recore.evaluation.step import Step
-from recore.failures.explanation import UNKNOWN, look_at
-from recore.failures.job_log import last_lines
-from recore.failures.text import plain
+from recore.evaluation import Record, Step
+from recore.failures import UNKNOWN_REASON, last_lines, look_at, plain
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import ABOVE, BLUE, GREY, OCHRE, VERMILION, new_figure
 
@@ -138,7 +135,7 @@ def _reason(step: Step) -> str:
     """Why a step failed. A report may be given to a participant, who must not see what the private score printed."""
     if step.name == "private score" and not step.outside:
         return WITHHELD
-    return plain(step.reason or UNKNOWN)
+    return plain(step.reason or UNKNOWN_REASON)
 
 
 def _findings(run: Record) -> list[PageFinding]:

@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recore.evaluation.record import Record
-from recore.evaluation.scores import HELD_OUT, SCORES, Score
+from recore.evaluation import HELD_OUT, SCORES, Record, Score
 from recore.listing import count, list_names
 from recore.report.page.content import Figure, PageFinding, Section, Table
 from recore.report.page.figures import (

@@ -17,7 +17,7 @@ PURPOSES = {
 LEAD = "What will this submission score on drill holes that it has not seen? The findings first, then the figures."
 
 
-def validate(
+def validate_submission(
     submission: Path,
     public: Path,
     settings: ValidationSettings | None = None,

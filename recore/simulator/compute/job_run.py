@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
-from recore.failures.exceptions import last_message
+from recore.failures import last_message
 from recore.simulator.compute.jobs import host_disk
 from recore.simulator.compute.jobs.failure import JobFailed, JobStopped, JobTimedOut
 from recore.simulator.compute.jobs.logs import JobLog

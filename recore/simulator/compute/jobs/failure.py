@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from recore.failures.text import printable
+from recore.failures import printable
 
 INTERRUPTED = "InternalServerError: The simulator ended before the job did"
 

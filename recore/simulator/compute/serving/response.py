@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import h11
 
-from recore.failures.text import printable
+from recore.failures import printable
 
 PART = 1 << 16  # bytes that are read at a time
 HEAD = 64 << 10  # bytes of a head, of a chunk's line, and of a trailer
