@@ -115,7 +115,7 @@ FAULTS = (
         'return host == "localhost"',
     ),
     Fault(
-        "evaluation",
+        "cli",
         "a common reason is explained twice",
         "recore/evaluation/kept_run.py",
         "reasons.add(step.reason)",
