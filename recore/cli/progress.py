@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recore.evaluation import END_STATES, Step
 from recore.listing import list_names
 
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
     from rich.table import Table
+
+    from recore.evaluation import Step
 
 # Seconds until the next line about work that goes on: these, and a tenth of the time so far. An hour has less than 40
 # such lines, a day less than 80.
@@ -67,7 +68,7 @@ def show_work(command: str) -> Iterator[Callable[[str, int, int], None]]:
 
 
 @contextmanager
-def show_steps(steps: list[Step], ascii_only: bool = False) -> Iterator[Callable[[Step], None]]:
+def show_steps(steps: "list[Step]", ascii_only: bool = False) -> "Iterator[Callable[[Step], None]]":
     """Show the steps of a run, on a terminal a line for each. Yields a function to call with each step that changes."""
     if not _changes_in_place():
         with _lines_about_steps("run") as watch:
@@ -96,7 +97,7 @@ def show_steps(steps: list[Step], ascii_only: bool = False) -> Iterator[Callable
 
 
 @contextmanager
-def show_running(command: str) -> Iterator[Callable[[Step], None]]:
+def show_running(command: str) -> "Iterator[Callable[[Step], None]]":
     """Show which steps run now, on a terminal in one line. Yields a function to call with each step that changes."""
     if not _changes_in_place():
         with _lines_about_steps(command) as watch:
@@ -107,7 +108,7 @@ def show_running(command: str) -> Iterator[Callable[[Step], None]]:
     running = RunningSteps()
     with Console(stderr=True, highlight=False).status(f"{command}: starting") as status:
 
-        def watch_status(step: Step) -> None:
+        def watch_status(step: "Step") -> None:
             running.update(step)
             status.update(f"{command}: {', '.join(running.names()) or 'comparing'}")
 
@@ -128,7 +129,7 @@ class RunningSteps:
     def __init__(self) -> None:
         self._names, self._lock = dict[str, None](), threading.Lock()
 
-    def update(self, step: Step) -> None:
+    def update(self, step: "Step") -> None:
         """Note the state of a step that has changed."""
         with self._lock:
             if step.seconds is None:
@@ -142,11 +143,11 @@ class RunningSteps:
 
 
 @contextmanager
-def _lines_about_steps(command: str) -> Iterator[Callable[[Step], None]]:
+def _lines_about_steps(command: str) -> "Iterator[Callable[[Step], None]]":
     """Print a line when a step begins, is stopped or ends, and seldom one about those that are running."""
     running = RunningSteps()
 
-    def watch(step: Step) -> None:
+    def watch(step: "Step") -> None:
         running.update(step)
         if change := _change(step):
             _print(f"{step.name}: {change}")
@@ -180,12 +181,14 @@ def _print(line: str) -> None:
         click.echo(line, err=True)
 
 
-def _change(step: Step) -> str:
+def _change(step: "Step") -> str:
     """What has just happened to a step; "" if it is nothing to print."""
     if step.state == "InProgress":
         return "started"
     if step.state == "Stopping":
         return "stopping"
+    from recore.evaluation import END_STATES
+
     if step.state in END_STATES and step.seconds is not None:
         return ", ".join(filter(None, [step.state.lower(), _seconds(step), _memory(step)]))
     return ""
@@ -196,9 +199,9 @@ def _state_in_words(state: str) -> str:
     return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in state).strip().capitalize()
 
 
-def _seconds(step: Step) -> str:
+def _seconds(step: "Step") -> str:
     return "" if step.elapsed is None else f"{step.elapsed:.1f} s"
 
 
-def _memory(step: Step) -> str:
+def _memory(step: "Step") -> str:
     return "" if step.memory is None else f"memory {step.memory:.1f} %"

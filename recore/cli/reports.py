@@ -8,7 +8,6 @@ import click
 
 from recore.cli.common import FILE, FOLDER
 from recore.cli.progress import show_work
-from recore.evaluation import find_data_files
 from recore.failures import plain
 
 if TYPE_CHECKING:
@@ -94,6 +93,8 @@ def validate(submission: Path, public: Path | None, out: Path, as_json: bool, **
     from recore.validation import SubmissionError, ValidationSettings
 
     check_place(out)
+    from recore.evaluation import find_data_files
+
     public = public or find_data_files(submission).public
     with show_work("validate") as advance:
         try:

@@ -3,16 +3,18 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from recore.cli.common import FOLDER
-from recore.evaluation import HELD_OUT, Score, make_tables, read_scores
 
-MEANINGS = {
-    HELD_OUT: "public rows, predicted by models that had not seen their drill hole; expect such a score on other holes",
-    "public": "the same rows, predicted by the model that was trained on them, so this score is optimistic",
-}
+if TYPE_CHECKING:
+    from recore.evaluation import Score
+
+PUBLIC = "the same rows, predicted by the model that was trained on them, so this score is optimistic"
+HELD_OUT = "public rows, predicted by models that had not seen their drill hole; expect such a score on other holes"
+MEANINGS = {"held-out": HELD_OUT, "public": PUBLIC}  # of scores, by their names
 
 
 @click.command()
@@ -27,6 +29,8 @@ def scores(folder: Path, as_json: bool) -> None:
     Example:
       python -m recore scores data/scores
     """
+    from recore.evaluation import read_scores
+
     by_name = read_scores(folder)
     if as_json:
         click.echo(json.dumps({name: asdict(score) for name, score in by_name.items()}))
@@ -88,12 +92,14 @@ def board(folder: Path, note: tuple[Path, str] | None, as_json: bool) -> None:
         click.echo(f"board: no run in {folder}")
 
 
-def show_scores(by_name: dict[str, Score]) -> None:
+def show_scores(by_name: "dict[str, Score]") -> None:
     """Print the tables of scores."""
     from rich.console import Console
 
     console = Console(highlight=False)
     console.width = max(console.width, 80)  # a number that is cut off would read as another number
+    from recore.evaluation import make_tables
+
     for table in make_tables(by_name):
         console.print(table, "")
     for name, meaning in MEANINGS.items():

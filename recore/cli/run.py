@@ -13,22 +13,13 @@ import click
 from recore import interrupts
 from recore.cli.common import FILE, show_line
 from recore.distribution import PROGRAM, TEMPLATE
-from recore.evaluation import (
-    DataFiles,
-    Instances,
-    RunFolder,
-    RunSettings,
-    describe_limits,
-    find_data_files,
-    read_submission,
-)
 from recore.failures import plain
 from recore.places import OpenPlace, PlaceSettings, open_place
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from recore.evaluation import PipelineRun
+    from recore.evaluation import DataFiles, Instances, PipelineRun, RunSettings
 
 
 @dataclass(frozen=True)
@@ -52,8 +43,10 @@ class RunOptions:
     keep: bool
     report: bool
 
-    def data_files(self) -> DataFiles:
+    def data_files(self) -> "DataFiles":
         """The data files that the options name, or else the default files. They are checked."""
+        from recore.evaluation import DataFiles, find_data_files
+
         data = find_data_files(self.submission)
         if self.public:
             data = DataFiles(self.public, self.private, self.actual)
@@ -62,7 +55,7 @@ class RunOptions:
         data.check()
         return data
 
-    def instances(self) -> dict[str, Instances]:
+    def instances(self) -> "dict[str, Instances]":
         """The instances of the jobs, by the name of the setting."""
         jobs = ("training", "processing", "transform")
         return {job: _parse_instances(job, getattr(self, f"{job}_instances")) for job in jobs}
@@ -117,7 +110,15 @@ def run(note: str, as_json: bool, ascii_only: bool, **values: Any) -> None:
     from rich.console import Console
 
     from recore.cli.progress import show_steps
-    from recore.evaluation import PipelineRun, clean_note, explain_failures, run_and_keep
+    from recore.evaluation import (
+        PipelineRun,
+        RunFolder,
+        RunSettings,
+        clean_note,
+        explain_failures,
+        read_submission,
+        run_and_keep,
+    )
 
     options = RunOptions(**values)
     data, files, instances = options.data_files(), read_submission(options.submission), options.instances()
@@ -155,8 +156,10 @@ def run(note: str, as_json: bool, ascii_only: bool, **values: Any) -> None:
     raise SystemExit(int(pipeline_run.state != "Completed"))
 
 
-def _parse_instances(job: str, value: str) -> Instances:
+def _parse_instances(job: str, value: str) -> "Instances":
     """The value of an option such as --training-instances ml.m5.xlarge:2."""
+    from recore.evaluation import Instances
+
     match = re.fullmatch(r"(ml\.\w+\.\w+)(?::([1-9]\d?))?", value, re.ASCII)
     if not match or (job == "processing" and match[2]):
         example = "ml.m5.xlarge" if job == "processing" else "ml.m5.xlarge or ml.m5.xlarge:2"
@@ -164,8 +167,10 @@ def _parse_instances(job: str, value: str) -> Instances:
     return Instances(match[1], int(match[2] or 1))
 
 
-def _announce(place: OpenPlace, settings: RunSettings, engine: str, data: DataFiles, console: "Console") -> None:
+def _announce(place: OpenPlace, settings: "RunSettings", engine: str, data: "DataFiles", console: "Console") -> None:
     """Print where jobs will run, with which data, and on AWS what they may cost, before anything starts."""
+    from recore.evaluation import describe_limits
+
     lines = [
         f"run: on {place.endpoint}, isolation: {place.isolation}",
         "run: " + ", ".join(f"{name} {path}" for name, path in data.files.items()),
