@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import botocore.exceptions
 import pytest
 
+from recore.simulator.compute.ineffective import ineffective_table
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.protocol.service_model import sagemaker_model
 from recore.simulator.resources import registry
@@ -90,6 +91,10 @@ def test_what_has_ended_cannot_be_stopped(kind: type[Resource]) -> None:
     words = re.sub("(?<!^)(?=[A-Z])", " ", kind.kind).lower()
     with pytest.raises(ServiceError, match=f"The {words} is in status Stopped and cannot be stopped"):
         resource.answer(f"Stop{kind.kind}", {f"{kind.kind}Arn": resource.arn("one")})
+
+
+def test_the_settings_without_effect_are_documented() -> None:
+    assert ineffective_table() in DOCS.read_text(), f"{DOCS} is stale; its table is\n{ineffective_table()}"
 
 
 def test_the_docs_name_every_operation_that_is_answered() -> None:

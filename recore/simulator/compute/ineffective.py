@@ -48,6 +48,13 @@ def without_effect(record: Record, settings: dict[str, str] = TRAINING) -> list[
     return lines
 
 
+def ineffective_table() -> str:
+    """The table of these settings in docs/reference/simulator-operations.md."""
+    jobs = {"training": TRAINING, "processing": PROCESSING, "transform": TRANSFORM}
+    rows = [f"| {job} | `{name}` | {reason} |" for job, settings in jobs.items() for name, reason in settings.items()]
+    return "\n".join(["| job | setting | why it has no effect |", "|---|---|---|", *rows])
+
+
 def _value(record: Record, name: str) -> Any:
     """The value of a setting, by the names that lead to it; None if it is not there."""
     value: Any = record
