@@ -1,5 +1,7 @@
 """The families of images, and which of them an image belongs to."""
 
+from collections.abc import Mapping
+
 from recore.simulator.images import built_in, pytorch, scikit_learn, xgboost
 from recore.simulator.images.family import ImageFamily, image_name
 
@@ -15,6 +17,15 @@ def find_family(image: str) -> ImageFamily | None:
 def family_of(image: str) -> ImageFamily:
     """The family whose environment a job with this image gets."""
     return find_family(image) or scikit_learn.FAMILY
+
+
+def serves_offline(image: str, variables: Mapping[str, str]) -> bool:
+    """Whether AWS's container of an image would serve without a network. variables: its environment.
+
+    Images of no family are not known to need a network.
+    """
+    family = find_family(image)
+    return family is None or family.serves_offline(image, variables)
 
 
 def refusal(image: str) -> str | None:

@@ -21,7 +21,8 @@ class ImageFamily:
     its images have, with examples; None where any will do. old_versions: those of tags without a number.
     version_variable: the variable that tells its programs the tag, or the old version, that an image names. training:
     the program of `train`. hooks: a file with the hooks that a script may leave out in `serve`; None for the server's
-    own. python: the environment of its jobs. metrics: regular expressions by the names of metrics, found in every log.
+    own. python: the environment of its jobs. metrics: regular expressions by the names of metrics, found in every log. builds_to_serve: a
+    pattern of the names of images whose `serve` builds a package of the script, for which pip asks the network.
     """
 
     name: str
@@ -36,6 +37,7 @@ class ImageFamily:
     hooks: Path | None = None
     python: Callable[[], PythonEnvironment] = this_python
     metrics: Mapping[str, str] = field(default_factory=dict)
+    builds_to_serve: re.Pattern[str] | None = None
 
     def refusal(self, image: str) -> str | None:
         """Why jobs that name this image of the family cannot run; None if they can."""
@@ -79,6 +81,14 @@ class ImageFamily:
         """The command of a model's server, which then listens on a Unix socket."""
         hooks = ["--hooks", str(self.hooks)] if self.hooks else []
         return ["python", "-P", SERVING, *hooks, "--bind", f"unix:{socket}"]
+
+    def serves_offline(self, image: str, variables: Mapping[str, str]) -> bool:
+        """Whether the `serve` of an image starts without a network. variables: its environment."""
+        # pip's variable is the inverse of its name: 0, no, false and off switch build isolation off
+        isolation = variables.get("PIP_NO_BUILD_ISOLATION", "").strip().lower()
+        if isolation in ("0", "no", "false", "off", "n", "f"):
+            return True
+        return self.builds_to_serve is None or not self.builds_to_serve.fullmatch(image_name(image))
 
     def _has_tag_of(self, image: str) -> bool:
         """Whether the tag of an image is one of the family's, or the image has none."""

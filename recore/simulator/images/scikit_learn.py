@@ -10,4 +10,5 @@ FAMILY = ImageFamily(
     repositories=re.compile(r".*(scikit-learn|sklearn).*"),
     distributions=("scikit-learn",),
     remedy=setup_command(),
+    builds_to_serve=re.compile(".*scikit-learn.*"),
 )

@@ -18,7 +18,7 @@ from recore.simulator.compute.jobs.volume import Volume
 from recore.simulator.compute.serving.client import LARGEST, UnixClient
 from recore.simulator.compute.serving.model_data import model_data
 from recore.simulator.compute.serving.response import NoResponse, Response, TimedOut
-from recore.simulator.images.family import image_name
+from recore.simulator.images.catalogue import serves_offline
 from recore.simulator.isolation import socket_folder
 from recore.simulator.isolation.instances import Instance
 from recore.simulator.isolation.sandbox import ML
@@ -73,7 +73,7 @@ class ContainerServer:
     def start(self) -> None:
         """Download and unpack what it serves, install its requirements, start it. Raises JobFailed or JobStopped."""
         self._log.create()
-        if not self._network and not self._builds_offline():
+        if not self._network and not serves_offline(self._container["Image"], self._variables):
             raise JobFailed(OFFLINE)
         self._sockets.mkdir(0o700)
         code = self._prepare()
@@ -217,12 +217,6 @@ class ContainerServer:
             self._variables["SAGEMAKER_SUBMIT_DIRECTORY"] = CODE
             return ml / "code"
         return folder_below(ml, submitted or f"{ML}/model/code", "SAGEMAKER_SUBMIT_DIRECTORY")
-
-    def _builds_offline(self) -> bool:
-        """Whether AWS's container would start without a network. Other images are not known to need one."""
-        # pip's variable is the inverse of its name: 0, no, false and off switch build isolation off
-        off = self._variables.get("PIP_NO_BUILD_ISOLATION", "").strip().lower() in ("0", "no", "false", "off", "n", "f")
-        return off or "scikit-learn" not in image_name(self._container["Image"])
 
 
 def server_of(container: str) -> str:
