@@ -16,13 +16,14 @@ NUMBER = re.compile(r"\d+\.\d+")
 class ImageFamily:
     """The images of one framework.
 
-    name: in messages. repositories: a pattern of the images' names, without registry and tag. distributions: names of
-    its package, one of which must be installed. remedy: the command that installs it. tags: a pattern of the tags that
-    its images have, with examples; None where any will do. old_versions: those of tags without a number.
-    version_variable: the variable that tells its programs the tag, or the old version, that an image names. training:
-    the program of `train`. hooks: a file with the hooks that a script may leave out in `serve`; None for the server's
-    own. python: the environment of its jobs. metrics: regular expressions by the names of metrics, found in every log. builds_to_serve: a
-    pattern of the names of images whose `serve` builds a package of the script, for which pip asks the network.
+    name: in messages. repositories: a pattern of the images' names, without registry and tag. distributions: names
+    of its package, one of which must be installed. remedy: the command that installs it. tags: a pattern of the
+    tags that its images have, with examples; None where any will do. old_versions: those of tags without a number.
+    version_variable: the variable that tells its programs the tag, or the old version, that an image names.
+    training: the program of `train`. hooks: a file with the hooks that a script may leave out in `serve`; None for
+    the server's own. python: the environment of its jobs. metrics: regular expressions by the names of metrics,
+    found in every log. builds_to_serve: a pattern of the names of images whose `serve` builds a package of the
+    script, for which pip asks the network.
     """
 
     name: str
