@@ -1,4 +1,4 @@
-"""tar.gz archives of a job: packed from what it leaves, unpacked for it without a path that leads out."""
+"""Packs the files that a job leaves into tar.gz archives, and unpacks archives without a path that leads out."""
 
 import contextlib
 import gzip
@@ -31,7 +31,7 @@ MALFORMED = (
 
 
 def pack(folder: OutputFolder, archive: Path, volume: Volume, check: Check = lambda: None) -> None:
-    """A folder's content as a tar.gz, as SageMaker packs a model. Absolute links are left out.
+    """Pack the content of a folder into a tar.gz, as SageMaker packs a model. Absolute links are left out.
 
     check: called before each chunk; it raises where the job must end. Raises JobFailed where the folder cannot be read,
     or holds more than the volume, and OSError where the disk of this machine is full.
@@ -56,7 +56,7 @@ def pack(folder: OutputFolder, archive: Path, volume: Volume, check: Check = lam
 
 
 def unpack(archive: Path, folder: Path, volume: Volume, check: Check = lambda: None) -> None:
-    """Unpack a tar archive, compressed by gzip or not, into a folder; nothing outside it.
+    """Unpack a tar archive, compressed by gzip or not, into a folder. Nothing is written outside it.
 
     volume: what its content must fit on. check: called before each part of it; it raises where the job must end.
     Raises JobFailed if the archive is invalid, hostile or too large, and OSError if the disk of this machine is full.
@@ -78,7 +78,7 @@ def unpack(archive: Path, folder: Path, volume: Volume, check: Check = lambda: N
 
 
 def _reason(error: Exception, name: str) -> str:
-    """What an error says, without the path of a folder of this machine. name: of the member that it came at."""
+    """The message of an error without paths of this machine. name: of the member at which it was raised."""
     if isinstance(error, RecursionError):
         return "its headers are nested too deeply"
     if isinstance(error, tarfile.OutsideDestinationError | tarfile.LinkOutsideDestinationError):
@@ -89,7 +89,7 @@ def _reason(error: Exception, name: str) -> str:
 
 
 def members(archive: Path, check: Check) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
-    """The members of a tar archive, compressed by gzip or not, each to be read before the next one is asked for.
+    """Yield the members of a tar archive, compressed by gzip or not. Each must be read before the next one.
 
     Raises one of MALFORMED if the archive is invalid or hostile.
     """
@@ -168,7 +168,7 @@ class _Content:
 
 
 def _within(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo:
-    """tarfile's own filter, and no member through a link that came before it: some Python 3.12 let those out.
+    """Apply tarfile's filter, and refuse members below an earlier link, which some releases of Python 3.12 let out.
 
     It looks at nothing outside the folder: a reason would tell what is there.
     """

@@ -17,7 +17,7 @@ COUNT = 'for folder; do cd "$folder" && echo "$(du -skx .)" "$(du -sx --inodes .
 
 
 class DiskUse:
-    """Whether the files below some folders need more than a volume of so many bytes.
+    """Finds out whether the files below some folders need more than a volume of a certain size.
 
     folders: none is below another. Each may be on a disk of its own, and one that does not exist holds nothing.
 
@@ -33,7 +33,7 @@ class DiskUse:
         self._unnamed = 0
 
     def is_over(self, pids: Iterable[int]) -> bool:
-        """Look at the count that goes on, if any, and begin one where it is time. pids: the job's processes."""
+        """Whether the last count is above the limit. Starts the next count when it is due. pids: of the job."""
         try:
             return self._look(pids)
         except OSError:  # no process can be started at the moment
@@ -66,12 +66,12 @@ class DiskUse:
         return not self._volume.has_room(size, files)
 
     def close(self) -> None:
-        """End a count that goes on."""
+        """End a count that is in progress."""
         if self._counting and self._counting.poll() is None:
             os.killpg(self._counting.pid, signal.SIGKILL)
 
     def _free(self) -> int:
-        """Bytes that are free on the disks."""
+        """The number of free bytes on the disks."""
         disks = {os.stat(folder).st_dev: os.statvfs(folder) for folder in self._there()}
         return sum(disk.f_bfree * disk.f_frsize for disk in disks.values())
 

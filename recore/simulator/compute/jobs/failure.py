@@ -1,4 +1,4 @@
-"""How a job ends early."""
+"""The exceptions by which a job ends early."""
 
 from collections.abc import Mapping
 from typing import Any

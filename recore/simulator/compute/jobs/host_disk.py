@@ -1,4 +1,4 @@
-"""The disk of this machine on which jobs have their folders: where it is full, that is why a job failed."""
+"""Recognises jobs that failed because the disk of this machine, on which they have their folders, is full."""
 
 import errno
 import os
@@ -14,7 +14,7 @@ LEAST_AFTER_AN_ERROR = 1 << 30  # that are free on one that did not refuse a fil
 
 
 def reason_of(error: Exception, folder: Path) -> str:
-    """Why a job failed: an exception's reason, after that of a full disk where there is one.
+    """The reason why a job failed: the exception's, preceded by that of a full disk if the disk is full.
 
     folder: where the job has its files, which are still there.
     """
@@ -28,7 +28,7 @@ def reason_of(error: Exception, folder: Path) -> str:
 
 
 def _free(folder: Path) -> int:
-    """Bytes that this user may still write to the disk of a folder, which may not be there any more."""
+    """The number of bytes that this user can still write to the disk of a folder, which may have been removed."""
     while not folder.exists():
         folder = folder.parent
     disk = os.statvfs(folder)

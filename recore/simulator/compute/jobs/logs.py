@@ -1,4 +1,4 @@
-"""A job's output, line by line, to CloudWatch Logs while it runs."""
+"""Sends a job's output to CloudWatch Logs, line by line, while it runs."""
 
 import contextlib
 import logging
@@ -55,7 +55,7 @@ class JobLog:
         self._complain()
 
     def create(self) -> "JobLog":
-        """Make the stream where it is not there, and its group. Raises ClientError or BotoCoreError."""
+        """Create the stream and its group if they do not exist. Raises ClientError or BotoCoreError."""
         for create, name in (
             (self._client.create_log_group, {}),
             (self._client.create_log_stream, {"logStreamName": self._stream}),
@@ -65,11 +65,11 @@ class JobLog:
         return self
 
     def of_container(self, name: str) -> "JobLog":
-        """The stream of one container of an inference pipeline, to be created."""
+        """The stream of one container of an inference pipeline, which is not created yet."""
         return JobLog(self._client, self._group, self._job, stream=f"{self._stream}/{name}", period=self._period)
 
     def read(self, pipe: IO[bytes], ended: Callable[[], int | None] = lambda: None) -> None:
-        """Take lines from a pipe until its end; or, where `ended` has an answer, until it is empty."""
+        """Read lines from a pipe until its end, or until it is empty and `ended` does not return None."""
         ready, delivered, rest = select.poll(), time.monotonic(), b""
         ready.register(pipe, select.POLLIN)
         left = WIDEST << 4  # bytes that are still read after the end: more than a pipe holds
@@ -105,7 +105,7 @@ class JobLog:
             del self._shown[str(path)]
 
     def line(self, text: str) -> None:
-        """Take one line."""
+        """Add a line."""
         text = text.rstrip("\r\n")
         for path, name in self._shown.items():
             text = text.replace(path, name)
@@ -116,7 +116,7 @@ class JobLog:
             self._complain()
 
     def deliver(self) -> None:
-        """Send what is waiting, in calls of the size that the API takes. Where the group was deleted it is lost."""
+        """Send the lines that are waiting, in requests that the API accepts. They are lost if the group was deleted."""
         if self._metrics is not None:
             self._metrics.deliver()
         with self._lock:

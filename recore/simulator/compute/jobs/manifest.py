@@ -1,4 +1,4 @@
-"""S3 objects as a data source names them: by a prefix of their keys, or in a manifest."""
+"""Finds the S3 objects of a data source, which names them by a prefix of their keys or in a manifest."""
 
 import json
 from collections import Counter
@@ -16,7 +16,7 @@ LARGEST = 64 << 20  # bytes of a manifest
 
 @dataclass(frozen=True)
 class SourceObject:
-    """An object. name: the rest of its key below the folder of the prefix, by which its output is named."""
+    """An object on S3. name: its key below the folder of the prefix, after which its output is named."""
 
     bucket: str
     key: str

@@ -1,4 +1,4 @@
-"""The memory of an instance, which one command has alone or several have together.
+"""Measures the memory of an instance that one command uses alone or several commands share.
 
 The supervisor imports this, and starts for every command.
 """
@@ -11,7 +11,7 @@ SHARE = struct.Struct("q")  # what one command uses, in the file that all of the
 
 
 class MemoryUse:
-    """What one command uses of the memory that it may have, and how much of it the others use.
+    """The memory that one command uses, and that the other commands of the instance use.
 
     path: of the file that is shared with the others' supervisors; None where there are no others. limit: bytes, or
     None. peak: the most bytes that all had together.
@@ -23,7 +23,7 @@ class MemoryUse:
         self._file = None if path is None else _own_share(path)
 
     def left(self) -> int | None:
-        """Bytes that the others leave; None without a limit."""
+        """The number of bytes that the other commands leave; None without a limit."""
         if self._file:
             descriptor, place = self._file
             content = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
@@ -31,7 +31,7 @@ class MemoryUse:
         return None if self._limit is None else max(self._limit - sum(self._others), 0)
 
     def tell(self, used: int) -> None:
-        """Say how many bytes the command has in memory."""
+        """Record how many bytes of memory the command uses."""
         self._used = used
         if self._file:
             os.pwrite(self._file[0], SHARE.pack(used), self._file[1])
@@ -40,7 +40,7 @@ class MemoryUse:
         self._looks_over = self._looks_over + 1 if self._limit and total > self._limit else 0
 
     def is_over(self) -> bool:
-        """Whether the command must end: all need more than there is, and no other needs more than this one.
+        """Whether the command must end: all together exceed the memory, and no other uses more than this one.
 
         Where there are others it must be so twice: only then have all of them measured what they share exactly. And one
         decides at a time, and leaves the memory to the others at once: otherwise two could end where one is enough.
@@ -61,7 +61,7 @@ class MemoryUse:
         return True
 
     def close(self) -> None:
-        """Leave the memory to the others."""
+        """Remove the command's share."""
         if self._file:
             self.tell(0)
             os.close(self._file[0])
@@ -69,7 +69,7 @@ class MemoryUse:
 
 
 def _own_share(path: str) -> tuple[int, int]:
-    """A new share in the file: a descriptor, and the share's place."""
+    """Add a share to the file. Returns a descriptor and the share's offset."""
     appending = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         os.write(appending, SHARE.pack(0))

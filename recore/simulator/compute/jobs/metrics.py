@@ -1,4 +1,4 @@
-"""Metrics of jobs on their way to CloudWatch, in the namespaces and with the dimensions that SageMaker uses."""
+"""Sends the metrics of jobs to CloudWatch, in the namespaces and with the dimensions that SageMaker uses."""
 
 import datetime
 import logging
@@ -22,7 +22,7 @@ MOST = 20_000  # values of one job that are kept: a job can print them without e
 
 
 class TrainingMetrics:
-    """The values that a training job's metric definitions find in what it prints.
+    """Finds the values of a training job's metric definitions in its output.
 
     definitions: regular expressions by metric name. observed: a list that gets each value with its metric's name, if
     somebody follows the job. complaints: lines for the job's log.
@@ -52,7 +52,7 @@ class TrainingMetrics:
                 self.complaints.append(f"[the metric {name} is not looked for: its regular expression fails: {error}]")
 
     def __bool__(self) -> bool:
-        """Whether anything is still looked for."""
+        """Whether there is still a pattern to look for."""
         return bool(self._patterns)
 
     def measure(self, line: str) -> None:
@@ -72,14 +72,14 @@ class TrainingMetrics:
                     self._keep(name, value)
 
     def deliver(self) -> None:
-        """Send the values that were found since the last time."""
+        """Send the values that were found since the last delivery."""
         with self._lock:
             waiting, self._waiting = self._waiting, []
         for start in range(0, len(waiting), BATCH):
             put(self._cloudwatch, self._namespace, waiting[start : start + BATCH])
 
     def final(self) -> list[dict[str, Any]]:
-        """The last value of each metric, as FinalMetricDataList has them."""
+        """The last value of each metric, in the form of FinalMetricDataList."""
         return [{"MetricName": name, "Value": value, "Timestamp": at} for name, (value, at) in self._last.items()]
 
     def _search(self, name: str, pattern: "regex.Pattern[str]", line: str) -> "regex.Match[str] | None":
@@ -118,7 +118,7 @@ def put_utilization(cloudwatch: Any, namespace: str, job: str, memory: float, pr
 
 
 def put(cloudwatch: Any, namespace: str, data: list[dict[str, Any]]) -> None:
-    """Send values to CloudWatch. Where it does not take them, they are lost, as on AWS."""
+    """Send values to CloudWatch. Values that it refuses are lost, as on AWS."""
     try:
         cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
     except (ClientError, BotoCoreError) as error:

@@ -1,4 +1,4 @@
-"""The files that a job left in a folder, whatever they are: none leads out of it, and none blocks who reads it."""
+"""Reads the files that a job left in a folder, without following a link out of it or blocking on a pipe."""
 
 import errno
 import os
@@ -38,7 +38,7 @@ class OutputFile:
 
     @property
     def size(self) -> int | None:
-        """Bytes of a regular file; None of anything else."""
+        """The size of a regular file in bytes; None for anything else."""
         return self.info.st_size if self.info is not None and stat.S_ISREG(self.info.st_mode) else None
 
     def open(self) -> BinaryIO:
@@ -66,7 +66,7 @@ class OutputFolder:
         return self.ml / self.name.removeprefix(ML).strip("/")
 
     def exists(self) -> bool:
-        """Whether it is there. Raises JobFailed if a link has taken its place, or that of a folder above it."""
+        """Whether the folder exists. Raises JobFailed if it or a folder above it was replaced by a link."""
         try:
             real = os.path.realpath(self.path, strict=True)
         except FileNotFoundError:
@@ -78,7 +78,7 @@ class OutputFolder:
         return os.path.lexists(self.path)
 
     def files(self, check: Check) -> Iterator[OutputFile]:
-        """What is below it, each folder before its content; a file that has taken its place has no name.
+        """Yield what is below the folder, each folder before its content. A file in place of the folder has no name.
 
         Pipes, sockets and links that lead out are left out.
         """
@@ -102,7 +102,7 @@ class OutputFolder:
             raise self._failed(error) from None
 
     def copy(self, target: Path, check: Check) -> None:
-        """Copy what is below it to a new folder, links as links. Raises JobFailed."""
+        """Copy the content of the folder to a new folder, links as links. Raises JobFailed."""
         target.mkdir()
         try:
             for file in self.files(check):
@@ -119,7 +119,7 @@ class OutputFolder:
             raise self._failed(error) from None
 
     def check_volume(self, volume: Volume, check: Check, packed: bool) -> None:
-        """Raise JobFailed where it holds more than the volume has room for.
+        """Raise JobFailed if the folder holds more than the volume has room for.
 
         packed: a file of several names counts once, as in an archive; otherwise it becomes an object of each name.
         """
@@ -161,13 +161,13 @@ class OutputFolder:
 
 
 class CheckedReader:
-    """A file of a known size, read with a look between the chunks at whether to go on."""
+    """Reads a file of a known size, and calls a check between chunks, which raises if the work must end."""
 
     def __init__(self, file: BinaryIO, size: int, check: Check):
         self._file, self._left, self._check = file, size, check
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes. Raises OSError where the file became shorter, and whatever the check raises."""
+        """The next bytes. Raises OSError if the file became shorter, and what the check raises."""
         self._check()
         chunk = self._file.read(self._left if size < 0 else min(size, self._left))
         if not chunk and self._left and size:

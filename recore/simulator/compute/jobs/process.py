@@ -1,4 +1,4 @@
-"""A command under its supervisor: started, told to stop, and how it ended."""
+"""Starts a command under its supervisor, stops it, and finds out how it ended."""
 
 import contextlib
 import json
@@ -43,12 +43,12 @@ class Ending:
 
     @property
     def is_at_limit(self) -> bool:
-        """Whether a limit of its instance ended it."""
+        """Whether a limit of the instance ended the command."""
         return self.reason in ("memory", "disk", "processes")
 
 
 class SupervisedProcess:
-    """A command that runs under a supervisor, which ends all its processes when it ends or is told to stop.
+    """A command that runs under a supervisor, which ends all processes of the command when it ends or is stopped.
 
     folder: of the job, known from the environment of its processes. seconds: the time limit, if any. instance: whose
     memory, processors and volume it may use. output: what it prints, stdout and stderr together.
@@ -93,21 +93,21 @@ class SupervisedProcess:
         self.output = self._process.stdout
 
     def poll(self) -> int | None:
-        """Not None once the supervisor has ended, and with it the command. One that is late is killed."""
+        """Return the supervisor's status, or None while it runs. A supervisor that is late is killed."""
         if time.monotonic() > self._latest:
             self._process.kill()
         return self._process.poll()
 
     def stop(self) -> None:
-        """Order its processes to end: SIGTERM, and SIGKILL after GRACE seconds."""
+        """Send SIGTERM to all processes of the command, and SIGKILL after GRACE seconds."""
         self._order(b"stop\n", GRACE)
 
     def kill(self) -> None:
-        """End its processes at once."""
+        """Kill all processes of the command at once."""
         self._order(b"kill\n", 0)
 
     def wait(self) -> Ending:
-        """Wait for the end, which is that of all its processes. Called once."""
+        """Wait until all processes of the command have ended. Called once."""
         with open(self._events, "rb", buffering=0) as events:
             line = self._read(events)
         with self._lock:

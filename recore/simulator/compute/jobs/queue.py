@@ -1,4 +1,4 @@
-"""Jobs that run: each in a thread and a folder of its own; those that compute wait for a free processor."""
+"""Runs jobs, each in a thread and a folder of its own. Jobs that compute wait for a free processor."""
 
 import contextlib
 import math
@@ -24,7 +24,7 @@ SAVING = 60.0  # seconds in which what a stopped job left is uploaded
 
 @dataclass
 class Job:
-    """One job at work: a folder of its own, its processes, the order to stop and the limits.
+    """A job that runs: its folder, its processes, its cancellation and its limits.
 
     place: where its folder is made. instance: whose memory, processors and volume its commands may use. interrupted:
     whether the job was ended because the simulator ends.
@@ -109,7 +109,7 @@ class Job:
         return ending
 
     def raise_if_stopping(self) -> None:
-        """Raises JobStopped where the job is to stop, and JobTimedOut where its time is over."""
+        """Raise JobStopped if the job must stop, and JobTimedOut if its time is over."""
         if self._killed or (self.stopping.is_set() and not self._saving):
             raise JobStopped
         if self.deadline.is_over:
@@ -121,12 +121,12 @@ class Job:
         self._saving, self.deadline = True, Deadline(SAVING)
 
     def stop(self) -> None:
-        """Order every process of the job to stop, and none to start."""
+        """Stop every process of the job. No further process can start."""
         for process in self._all_stopping():
             process.stop()
 
     def kill(self) -> None:
-        """End every process of the job at once, and whatever else it does."""
+        """Kill every process of the job, and end the rest of its work."""
         self._killed = True
         for process in self._all_stopping():
             process.kill()
@@ -138,7 +138,7 @@ class Job:
 
 
 class JobQueue:
-    """All jobs of a simulator. As many compute at a time as there are processors; the others wait for their turn.
+    """All jobs of a simulator. As many compute at a time as there are processors; the others wait.
 
     Work that does not compute itself, but waits for jobs that do, never waits in the queue: it could wait for ever.
     """
@@ -154,7 +154,7 @@ class JobQueue:
         self._lock = threading.Lock()
 
     def submit(self, arn: str, work: Callable[[Job], None], computes: bool = True) -> bool:
-        """Queue a job's work, or start it at once where it does not compute itself. False after the queue's end.
+        """Queue a job's work, or start it at once if it does not compute. Returns False after `close`.
 
         Raises RuntimeError where no thread can be started.
         """
@@ -199,7 +199,7 @@ class JobQueue:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Within, no work begins. What was submitted begins at the end, or never if that is an exception."""
+        """Within the context no work begins. Submitted work begins at its end, unless it ends with an exception."""
         held: list[Callable[[], None]] = []
         self._held = held
         try:
@@ -214,7 +214,7 @@ class JobQueue:
                     begin()
 
     def stop(self, arn: str) -> None:
-        """Order a job to stop; one that waits in the queue ends here and now."""
+        """Stop a job. A job that waits in the queue ends at once."""
         with self._lock:
             job, queued = self._running.get(arn), self._queued.get(arn)
         if job:
@@ -223,7 +223,7 @@ class JobQueue:
             queued[1]()
 
     def close(self) -> None:
-        """End all jobs; those that wait never start."""
+        """End all jobs. Jobs that wait in the queue never start."""
         with self._lock:
             self._closed = True
             jobs, threads = list(self._running.values()), list(self._threads)
@@ -237,7 +237,7 @@ class JobQueue:
 
 
 def remove(folder: Path, check: Callable[[], None] = lambda: None) -> None:
-    """Remove a folder, also a very deep one, and where a job took away its own right to.
+    """Remove a folder, even if it is very deep or the job removed its own permissions.
 
     By programs that hold few files open, however deep it is: those that this process may open are for all jobs. check:
     called now and then; it raises where this is not to be waited for.

@@ -1,4 +1,4 @@
-"""Why a job failed: what it left in its files and printed last."""
+"""Finds the reason why a job failed in its files and its output."""
 
 import os
 import stat
@@ -13,7 +13,7 @@ from recore.simulator.isolation.sandbox import ML
 
 
 def failure_file(job: Job, log: JobLog) -> Path:
-    """A failed job's file of the reason: its own, and below it what it printed where that file holds no reason.
+    """The file with the reason of a failed job; the last output is appended if the job's own file has no reason.
 
     The SDK's drivers write only that the process of the user's script failed.
     """
@@ -32,12 +32,12 @@ def failure_file(job: Job, log: JobLog) -> Path:
 
 
 def as_in_a_container(text: str, folder: Path) -> str:
-    """A text of a job without a sandbox, which sees a folder of this machine, as it would be in a container."""
+    """Replace the paths of this machine in the text of a job without a sandbox by those in a container."""
     return text.replace(str(folder / "ml"), ML).replace(str(folder / "tmp"), "/tmp")  # noqa: S108
 
 
 def exceeded(ending: Ending, instance: Instance | None, who: str = "The job", all_of_it: str = "the job") -> str | None:
-    """Which limit of its instance ended a command; None where none did.
+    """The limit of the instance that ended a command; None if none did.
 
     who: whose command it is. all_of_it: what has the volume.
     """
@@ -51,7 +51,7 @@ def exceeded(ending: Ending, instance: Instance | None, who: str = "The job", al
 
 
 def start_of(path: Path, size: int) -> bytes:
-    """The first bytes of a file that a job left; none where it is not a file, or a link on the way could lead out."""
+    """The first bytes of a file that a job left; empty if it is not a regular file or a link could lead out."""
     if os.path.realpath(path.parent) != str(path.parent):
         return b""
     try:
@@ -62,5 +62,5 @@ def start_of(path: Path, size: int) -> bytes:
 
 
 def text_of(path: Path) -> str:
-    """The text of a small file that a job left, as `start_of` finds it."""
+    """The text of a small file that a job left, read by `start_of`."""
     return start_of(path, 4096).decode("utf-8", "replace").strip()

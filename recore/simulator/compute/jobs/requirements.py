@@ -39,7 +39,7 @@ class RequirementsFile:
 
 
 class PackageInstaller:
-    """Installs packages into subfolders of `folder`, one for each set of requirements."""
+    """Installs packages into subfolders of a folder, one for each set of requirements."""
 
     def __init__(self, folder: Path, isolation: Isolation):
         self._folder, self._isolation = folder, isolation
@@ -87,7 +87,7 @@ class PackageInstaller:
 
     @contextlib.contextmanager
     def _alone(self, digest: str, job: Job) -> Iterator[None]:
-        """Within, no other job installs the same. Raises JobStopped where the job must end before that is so."""
+        """Within the context no other job installs the same. Raises JobStopped if the job must end while it waits."""
         with self._lock:
             lock = self._installing.setdefault(digest, threading.Lock())
         while not lock.acquire(timeout=0.2):
@@ -101,7 +101,7 @@ class PackageInstaller:
     def _from_index(
         job: Job, named: list[Requirement], sandbox: Sandbox, log: JobLog, instance: Instance | None
     ) -> None:
-        """Ask pip what must come, beside what is here, and have it put that, and no more, in the folder."""
+        """Let pip resolve what the container lacks, and install exactly that into the folder."""
         if not named:
             return
         pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:"]
@@ -127,7 +127,7 @@ class PackageInstaller:
 
 
 def _lines(requirements: str) -> tuple[list[Requirement], list[str]]:
-    """What is asked for by name, and what by a path in the source. Raises JobFailed for anything else."""
+    """The requirements by name, and those by a path in the source. Raises JobFailed for anything else."""
     named, local = [], []
     for line in requirements.splitlines():
         text = line.partition(" #")[0].strip()
@@ -153,7 +153,7 @@ def _lines(requirements: str) -> tuple[list[Requirement], list[str]]:
 
 
 def _is_here(requirement: Requirement, python: PythonEnvironment) -> bool:
-    """Whether the container has it, or it is for another platform."""
+    """Whether the container has a requirement, or the requirement is for another platform."""
     try:
         if requirement.marker and not requirement.marker.evaluate(dict(python.markers)):
             return True
@@ -165,7 +165,7 @@ def _is_here(requirement: Requirement, python: PythonEnvironment) -> bool:
 
 
 def digest_of(image: str, text: bytes, source: OutputFolder | None, check: Check) -> str:
-    """Of an image's name, a text, and all of a source that paths may lead to."""
+    """A digest of an image's name, a text, and all files of a source to which paths may lead."""
     digest = hashlib.sha256()
 
     def add(*values: bytes) -> None:
@@ -191,7 +191,7 @@ def digest_of(image: str, text: bytes, source: OutputFolder | None, check: Check
 
 
 def _run(job: Job, launch: Launch, log: JobLog, instance: Instance | None) -> None:
-    """Run pip. Raises JobFailed where it does not end well."""
+    """Run pip. Raises JobFailed if it fails."""
     ending = job.run(launch, log, INSTALL_SECONDS, instance)
     job.raise_if_stopping()
     if ending.reason == "time":
@@ -203,7 +203,7 @@ def _run(job: Job, launch: Launch, log: JobLog, instance: Instance | None) -> No
 
 
 def _said(lines: list[str]) -> str:
-    """Why pip failed. Of a package's build it quotes the output, whose last line says why, before its own lines."""
+    """The reason why pip failed. If a build failed, pip quotes its output, whose last line is the reason."""
     quoted = [last.strip() for last, line in pairwise(lines) if line.strip() == "[end of output]"]
     said = [line for line in lines if line.startswith("ERROR: ")] or quoted or lines
     return said[-1] if said else "pip said nothing"

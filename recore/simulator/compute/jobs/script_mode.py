@@ -1,4 +1,4 @@
-"""Script mode: how a training job's script, its hyperparameters and its configuration get into /opt/ml.
+"""Script mode: puts a training job's script, hyperparameters and configuration into /opt/ml.
 
 The script comes as an archive on S3, or as a channel that the SDK's driver scripts start it from.
 """
@@ -66,7 +66,7 @@ def prepare(record: Record, job: Job, s3: Any, volume: Volume, true_paths: bool)
 
 
 def _make_checkpoint_folder(ml: Path, path: PurePosixPath) -> None:
-    """A script may write checkpoints, which are not kept. Outside of /opt/ml it must make their folder itself."""
+    """Make the folder for checkpoints, which are not kept. Outside /opt/ml the script must make it itself."""
     if path.is_relative_to(ML) and not path.is_relative_to(f"{ML}/input") and ".." not in path.parts:
         with contextlib.suppress(OSError, ValueError):  # a name that no folder can have
             (ml / path.relative_to(ML)).mkdir(parents=True, exist_ok=True)
@@ -92,7 +92,7 @@ def _configuration(record: Record, settings: dict[str, str], host: str) -> dict[
 
 
 def _bare(value: str) -> str:
-    """A hyperparameter's value, which some clients write as a JSON string and others bare."""
+    """A hyperparameter's value, which some clients encode as a JSON string and others do not."""
     try:
         decoded = json.loads(value)
     except ValueError:
@@ -114,7 +114,7 @@ def _unpacked(source: Path, job: Job, volume: Volume) -> Path:
 
 
 def folder_below(ml: Path, submitted: str, name: str) -> Path:
-    """The folder of this machine that stands for a path below /opt/ml. Raises JobFailed where that leads elsewhere.
+    """The folder of this machine for a path below /opt/ml. Raises JobFailed if the path leads elsewhere.
 
     name: of what holds the path, in the reason.
     """
@@ -129,7 +129,7 @@ def folder_below(ml: Path, submitted: str, name: str) -> Path:
 
 
 def find_requirements(source: Path, drivers: Path | None = None) -> RequirementsFile | None:
-    """The file of requirements in a script's source, a folder; None if it has no such file.
+    """The requirements file in the folder of a script's source; None if there is none.
 
     drivers: the SDK's description of the source, which may name another file, or none. Raises JobFailed.
     """

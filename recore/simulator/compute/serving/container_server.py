@@ -1,4 +1,4 @@
-"""The server of one container of a model, in a folder of its own: started, invoked while it runs, stopped."""
+"""Starts, invokes and stops the server of one container of a model, in a folder of its own."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -71,7 +71,7 @@ class ContainerServer:
         self.ending: Ending | None = None
 
     def start(self) -> None:
-        """Download and unpack what it serves, install its requirements, start it. Raises JobFailed or JobStopped."""
+        """Download and unpack the model, install its requirements, start the server. Raises JobFailed or JobStopped."""
         self._log.create()
         if not self._network and not serves_offline(self._container["Image"], self._variables):
             raise JobFailed(OFFLINE)
@@ -96,7 +96,7 @@ class ContainerServer:
             self._reading.start()
 
     def ping(self, is_busy: Callable[[], bool] | None = None) -> bool:
-        """Whether it answers /ping with 200, from the first time on.
+        """Whether the server has answered /ping with 200.
 
         is_busy: whether invocations are in progress. If given, a server that had answered is pinged again. It is then
         also ready if it keeps the ping waiting while it is busy, as its workers take requests in their order.
@@ -124,11 +124,11 @@ class ContainerServer:
         return response
 
     def request(self, method: str, path: str, deadline: Deadline) -> Response:
-        """The response to a request without a body, which is a short one. Raises NoResponse."""
+        """The response, which must be short, to a request without a body. Raises NoResponse."""
         return self._request(method, path, b"", {}, deadline, SHORT)
 
     def failure(self) -> str | None:
-        """Why it cannot serve: it has ended, or the container's server goes on without a model. None while it can."""
+        """The reason why the server cannot serve: it ended, or runs without a model. None while it can."""
         cause = self.cause()
         if cause or not self._ended():
             return cause
@@ -136,14 +136,14 @@ class ContainerServer:
         return self.cause() or self._explained(printed or "it printed nothing")
 
     def cause(self) -> str | None:
-        """Why it failed, where that is certain: a limit of its instance ended it, or it said so itself."""
+        """The reason of a failure if it is certain: a limit of the instance, or one that the server wrote."""
         if self.ending and (limit := exceeded(self.ending, self._instance, server_of(self.name), "the model")):
             return limit
         said = self._as_it_sees(text_of(self._ml / "output/failure"))[:900]
         return self._explained(said) if said else None
 
     def kill(self) -> None:
-        """Order its processes to end at once."""
+        """Kill the server's processes."""
         if self._process and not self.ending:
             self._process.kill()
 
@@ -153,7 +153,7 @@ class ContainerServer:
         with self._lock:
             self._stopped = True
             self.kill()
-            self._take_leave()
+            self._wait_for_end()
         self._log.deliver()  # also what was written before its processes could start
         remove(self._sockets)
 
@@ -177,10 +177,10 @@ class ContainerServer:
         return replace(response, container=self.name)
 
     def _ended(self) -> bool:
-        """Whether its processes have ended; `ending` then says how."""
+        """Whether the server's processes have ended; `ending` then says how."""
         with self._lock:
             if self._process and self._process.poll() is not None:
-                self._take_leave()
+                self._wait_for_end()
         return self.ending is not None
 
     def _explained(self, reason: str) -> str:
@@ -188,11 +188,11 @@ class ContainerServer:
         return f"{server_of(self.name)} {when}: {reason}"
 
     def _as_it_sees(self, text: str) -> str:
-        """A text of the server as it would be in a container."""
+        """A text of the server with the paths that it would have in a container."""
         return as_in_a_container(text, self._folder).replace(str(self._sockets), "/run/server")
 
-    def _take_leave(self) -> None:
-        """Wait for its processes' end."""
+    def _wait_for_end(self) -> None:
+        """Wait until the server's processes have ended."""
         if self._process and not self.ending:
             self._reading.join()
             self.ending = self._job.wait(self._process)
@@ -220,5 +220,5 @@ class ContainerServer:
 
 
 def server_of(container: str) -> str:
-    """What messages call a container's server. A model's only container has no name."""
+    """The name of a container's server in messages. A model's only container has no name."""
     return f"The server of {container}" if container else "The model's server"

@@ -22,7 +22,7 @@ LARGEST_FILE = 16 << 20  # bytes from which on a new file begins, and from which
 
 
 class DataCapture:
-    """Takes what is to be captured, and writes it soon: an invocation waits only if too much is to be written."""
+    """Captures invocations and writes them soon. An invocation waits only if too much is unwritten."""
 
     def __init__(self, platform: Platform):
         self._platform = platform
@@ -58,7 +58,7 @@ class DataCapture:
         self._periodic.notify(urgent)
 
     def _write(self) -> None:
-        """Write what was captured since the last time."""
+        """Write what was captured since the last delivery."""
         with self._written:
             waiting, self._waiting = self._waiting, []
         try:
@@ -96,7 +96,7 @@ def describe(config: Record) -> Record:
 
 
 def _files(captured: Iterable[CapturedInvocation]) -> Iterable[tuple[datetime, bytes]]:
-    """The contents of files that are not too large, each with the time of its first line."""
+    """Split lines into files that are not too large, each with the time of its first line."""
     lines: list[bytes] = []
     size, first = 0, None
     for each in captured:

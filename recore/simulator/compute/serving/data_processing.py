@@ -1,4 +1,4 @@
-"""A transform job's DataProcessing: which part of a record the model gets, and what of it is stored with the response.
+"""A transform job's DataProcessing: selects the input of the model, and joins the response with the record.
 
 A record is a row of CSV or a JSON document: with SplitType Line or JSON Lines each line is one, otherwise the object.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 from recore.simulator.compute.jobs.failure import JobFailed
 from recore.simulator.compute.jobs.output_files import Check
-from recore.simulator.compute.serving.json_path import JsonPath, NothingThere, TooMuch
+from recore.simulator.compute.serving.json_path import JsonPath, NoMatch, TooManyMatches
 from recore.simulator.compute.serving.record_formats import (
     CSV,
     JSON,
@@ -43,7 +43,7 @@ class DataProcessing:
 
     @classmethod
     def of(cls, request: Mapping[str, Any]) -> "DataProcessing":
-        """What a CreateTransformJob request asks for. Raises ValueError if SageMaker would refuse it."""
+        """The DataProcessing of a CreateTransformJob request. Raises ValueError if SageMaker would refuse it."""
         asked, source, target = request.get("DataProcessing", {}), request["TransformInput"], request["TransformOutput"]
         paths = []
         for member in ("InputFilter", "OutputFilter"):
@@ -64,14 +64,14 @@ class DataProcessing:
         return cls(given, taken, join, kind, by_line or kind == JSON_LINES)
 
     def request_body(self, body: bytes, largest: int, check: Check = lambda: None) -> bytes:
-        """The body that the model gets of one that was read. largest: bytes that it may have."""
+        """The body that the model gets for a body that was read. largest: its maximum size in bytes."""
         if self.input_filter.is_root:
             return body
         pace = Pace(check)
         return self._text(self._records(body, "the input", pace), self.input_filter, "InputFilter", largest, pace)
 
     def result(self, body: bytes, response: bytes, largest: int, check: Check = lambda: None) -> bytes:
-        """What is stored: of a body that was read, and of the model's response to it. largest: bytes that it may have.
+        """The output for a body that was read and the model's response. largest: its maximum size in bytes.
 
         Without a filter and a join it is the response.
         """
@@ -84,14 +84,14 @@ class DataProcessing:
         return self._text(results, self.output_filter, "OutputFilter", largest, pace)
 
     def _records(self, body: bytes, what: str, pace: Pace) -> Iterator[Any]:
-        """The records of a body: arrays of text, or what JSON documents hold."""
+        """The records of a body: arrays of text, or values of JSON documents."""
         try:
             yield from read_rows(body, pace) if self.kind == CSV else read_documents(body, self.by_line, pace)
         except (ValueError, RecursionError) as error:
             raise JobFailed(f"ClientError: DataProcessing: {what} is not {self.kind}: {error}") from None
 
     def _joined(self, records: Iterator[Any], results: Iterator[Any]) -> Iterator[Any]:
-        """Each record with the model's result for it: columns after its own, or a key of the document."""
+        """Each record joined with its result: further columns, or a key of the document."""
         pairs: Iterator[tuple[Any, Any]] = zip_longest(records, results, fillvalue=MISSING)
         for count, (record, result) in enumerate(pairs):
             if record is MISSING or result is MISSING:
@@ -106,7 +106,7 @@ class DataProcessing:
                 yield own | {OUTPUT: result}
 
     def _text(self, records: Iterable[Any], path: JsonPath, member: str, largest: int, pace: Pace) -> bytes:
-        """What a filter selects of records, as a body. member: the filter's name.
+        """The body that a filter selects from records. member: the filter's name.
 
         A filter can select a value many times, so nothing may exist as a whole before it is known to be small enough.
         """
@@ -120,9 +120,9 @@ class DataProcessing:
                     text += part.encode("utf-8", "surrogateescape")
                     if len(text) > largest:
                         raise too_large
-        except TooMuch:
+        except TooManyMatches:
             raise too_large from None
-        except NothingThere as error:
+        except NoMatch as error:
             raise JobFailed(f"ClientError: DataProcessing: {member} '{path.text}': {error}") from None
         except RecursionError:
             raise JobFailed("ClientError: DataProcessing: a JSON document is nested too deeply") from None
@@ -141,7 +141,7 @@ class DataProcessing:
 
 
 def _kind(content_type: str, accept: str) -> str:
-    """The format of records that both types are of. Raises ValueError if they are of none or of two."""
+    """The common format of two content types. Raises ValueError if they have none or two."""
     kinds = [text.partition(";")[0].strip().lower() for text in (content_type, accept)]
     for member, kind in zip(("TransformInput: ContentType", "TransformOutput: Accept"), kinds, strict=True):
         if kind not in (CSV, JSON, JSON_LINES):

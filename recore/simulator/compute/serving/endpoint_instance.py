@@ -50,7 +50,7 @@ class EndpointInstance:
 
     @property
     def has_ended(self) -> bool:
-        """Whether it will never serve again."""
+        """Whether the instance has ended for good."""
         return self._ended.is_set()
 
     def start(self) -> None:
@@ -73,19 +73,19 @@ class EndpointInstance:
         self._platform.jobs.stop(self._key)
 
     def join(self) -> None:
-        """Wait until they have ended."""
+        """Wait until the servers have ended."""
         self._ended.wait()
 
     def _work(self, job: Job) -> None:
         try:
-            self._serve_again_and_again(job)
+            self._keep_serving(job)
         except Exception as error:
             logger.exception("%s", self._key)
             self._fail(f"InternalServerError: {error!r}")
         finally:
             self._set_ended()
 
-    def _serve_again_and_again(self, job: Job) -> None:
+    def _keep_serving(self, job: Job) -> None:
         log = JobLog(self._platform.logs, self.log_group, self.id, stream=self.log_stream, period=LOG_PERIOD).create()
         pause = 0.0
         for number in itertools.count(1):
@@ -138,7 +138,7 @@ class EndpointInstance:
 
     @contextlib.contextmanager
     def _download_limit(self, job: Job) -> Iterator[None]:
-        """Within, the model is downloaded and its requirements are installed. Raises JobFailed after their time."""
+        """Limit the time in which the model is downloaded and its requirements are installed. Raises JobFailed."""
         longest = self._variant.get("ModelDataDownloadTimeoutInSeconds", DOWNLOAD_SECONDS)
         try:
             with job.time_limit(longest):
@@ -158,7 +158,7 @@ class EndpointInstance:
             self._changed.notify_all()
 
     def _has_failed(self, reason: str) -> bool:
-        """Whether servers that ended were not in service yet, which is then the instance's failure."""
+        """Whether the servers ended before they were in service, which is a failure of the instance."""
         with self._changed:
             if not self.in_service:
                 self._fail(reason)

@@ -1,4 +1,4 @@
-"""Batch Transform's way to feed a model's server: objects become requests, and the responses become an object."""
+"""Batch Transform's feeding of a model's server: objects become requests, and responses become an object."""
 
 import gzip
 import time
@@ -24,7 +24,7 @@ MOST_MEGABYTES = 100  # MB of all requests that are sent at a time, and of the r
 
 
 class Server(Protocol):
-    """What can be invoked: a model's server."""
+    """A model's server, which can be invoked."""
 
     def invoke(self, body: bytes, headers: dict[str, str], deadline: Deadline, largest: int) -> Response: ...
 
@@ -50,7 +50,7 @@ class Feeding:
     processing: DataProcessing = field(default_factory=DataProcessing)
 
     def feed(self, server: Server, source: Path, target: Path, stopping: Callable[[], bool]) -> None:
-        """Send one object through the server; responses keep the order of the requests.
+        """Send one object to the server. Responses keep the order of the requests.
 
         Only a few requests are in memory at a time. Raises JobFailed with the server's reason, or JobStopped.
         """
@@ -77,7 +77,7 @@ class Feeding:
                         taken.write(b"\n")
 
     def _bodies(self, file: IO[bytes], pace: Pace) -> Iterator[bytes]:
-        """An object as the bodies of requests. Raises JobFailed where one is too large, or the object is broken."""
+        """Split an object into bodies of requests. Raises JobFailed if one is too large or the object is invalid."""
         alone = self.split == "Line" and self.strategy == "SingleRecord"
         limit, body = self.megabytes << 20, bytearray()
         while part := self._next(file, limit + 1):
@@ -94,21 +94,21 @@ class Feeding:
 
     @property
     def _largest(self) -> int:
-        """Bytes that a response may have, as may what is stored of it and its request."""
+        """The maximum size of a response in bytes, and of the output for it and its request."""
         return (MOST_MEGABYTES << 20) // self.concurrent
 
     def _open(self, source: Path, check: Check) -> AbstractContextManager[BinaryIO]:
         return decompressed(source, check) if self.compressed else open(source, "rb")
 
     def _next(self, file: IO[bytes], limit: int) -> bytes:
-        """The next record, or as much of it as the limit allows, however much more a compressed object may hold."""
+        """The next record, at most up to the limit, however much more a compressed object holds."""
         try:
             return file.readline(limit) if self.split == "Line" else file.read(limit)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise JobFailed(f"ClientError: An object is not gzip, or is broken: {error}") from None
 
     def _invoke(self, server: Server, body: bytes, check: Check) -> bytes:
-        """One request, repeated where the server has no response or an error of its own."""
+        """Send one request, again if the server does not respond or responds with a server error."""
         headers = {"Content-Type": self.content_type} | ({"Accept": self.accept} if self.accept else {})
         verb = reason = who = ""
         for attempt in range(self.retries + 1):

@@ -17,12 +17,12 @@ ATTEMPTS = 2  # of an invocation whose connection breaks: the invocation itself 
 
 
 class FleetEnded(Exception):
-    """The fleet takes no more invocations: another one has its place, or the endpoint is gone."""
+    """The fleet accepts no more invocations: another one has replaced it, or the endpoint was deleted."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What came of an invocation.
+    """The result of an invocation.
 
     response: of the model, whatever its status; None where there is none, for this reason. container: whose response or
     silence it is. instance: which was invoked last. Both may be unknown. seconds: that the model took.
@@ -72,7 +72,7 @@ class Fleet:
         return all(server is not None and server.failure() is None for server in new)
 
     def put_in_service(self) -> None:
-        """From now on servers that end are started again. Raises JobFailed where an instance has failed before."""
+        """Put all instances in service: servers that end are then restarted. Raises JobFailed if an instance has failed."""
         with self._changed:
             self._raise_if_failed()
             for instance in self._instances:
@@ -103,7 +103,7 @@ class Fleet:
         return reply
 
     def end(self) -> None:
-        """Take no more invocations; end the instances when those in progress are answered."""
+        """Accept no more invocations, and end the instances when those in progress are answered."""
         with self._changed:
             self._ended = True
             instances, self._instances = self._instances, []

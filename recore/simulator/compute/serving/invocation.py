@@ -1,4 +1,4 @@
-"""Invocations: a request of the runtime goes to a model's server, and the response, or what went wrong, comes back."""
+"""Invocations: sends a request of the runtime to a model's server, and returns the response or an error."""
 
 import time
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ ORIGINAL_MESSAGE = 8192  # characters of what the model said
 
 @dataclass(frozen=True)
 class Invocation:
-    """An invocation that is over. request: its members. fleet: that replied. seconds: all that it took."""
+    """A completed invocation. request: its members. fleet: that replied. seconds: its whole duration."""
 
     request: Record
     fleet: Fleet
@@ -46,7 +46,7 @@ class Invocation:
 
 
 class Invoker:
-    """Carries out invocations. traffic: of the endpoints that serve, by their names."""
+    """Carries out invocations. traffic: of the endpoints in service, by name."""
 
     def __init__(self, traffic: Mapping[str, Traffic], platform: Platform):
         self._traffic = traffic
@@ -73,7 +73,7 @@ class Invoker:
         }
 
     def _send(self, request: Record, deadline: Deadline) -> tuple[Fleet, Reply]:
-        """What a variant of the endpoint replies. Raises ServiceError where the endpoint or the variant is unknown."""
+        """The reply of a variant of the endpoint. Raises ServiceError if the endpoint or the variant is unknown."""
         name, variant = request["EndpointName"], request.get("TargetVariant")
         headers = _headers(request)
         while True:
@@ -138,7 +138,7 @@ def _raise_model_error(invocation: Invocation) -> NoReturn:
 
 
 def _log_arn(endpoint: str, reply: Reply) -> str:
-    """The log of the container that replied; of the endpoint where that is unknown."""
+    """The ARN of the log of the container that replied, or of the endpoint's if that is unknown."""
     group = f"log-group:{LOG_GROUP}/{endpoint}"
     if reply.instance is None:
         return arn(group, "logs")

@@ -1,4 +1,4 @@
-"""Metrics of invocations on their way to CloudWatch, in the namespace and with the dimensions that SageMaker uses."""
+"""Sends metrics of invocations to CloudWatch, in the namespace and with the dimensions that SageMaker uses."""
 
 import datetime
 import math
@@ -16,7 +16,7 @@ BATCH = 500  # values in one call, which may have 1,000
 
 @dataclass
 class Statistics:
-    """What CloudWatch takes in place of many single values."""
+    """The statistics that CloudWatch accepts instead of many single values."""
 
     count: int = 0
     total: float = 0.0
@@ -36,7 +36,7 @@ Key = tuple[str, str, str]  # endpoint, variant, metric
 
 
 class InvocationMetrics:
-    """Gathers what invocations took and came to, and delivers it every second: no invocation waits for CloudWatch."""
+    """Collects durations and results of invocations and delivers them every second, so that no invocation waits."""
 
     def __init__(self, platform: Platform):
         self._platform = platform
@@ -59,7 +59,7 @@ class InvocationMetrics:
         self._periodic.notify()
 
     def _deliver(self) -> None:
-        """Send what was gathered since the last time."""
+        """Send what was collected since the last delivery."""
         with self._lock:
             gathered, self._gathered = self._gathered, {}
         time = datetime.datetime.now(datetime.UTC)

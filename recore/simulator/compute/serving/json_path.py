@@ -21,11 +21,11 @@ STEP = re.compile(
 )
 
 
-class NothingThere(Exception):
+class NoMatch(Exception):
     """A value does not have what an expression selects; the message says what."""
 
 
-class TooMuch(Exception):
+class TooManyMatches(Exception):
     """An expression selects more values than it may; the message says how many."""
 
 
@@ -51,17 +51,17 @@ class JsonPath:
 
     @property
     def is_root(self) -> bool:
-        """Whether it selects the value itself."""
+        """Whether the expression selects the value itself."""
         return not self.steps
 
     @property
     def for_rows(self) -> bool:
-        """Whether it can be applied to a row of CSV, which is a flat array."""
+        """Whether the expression can be applied to a row of CSV, a flat array."""
         return len(self.steps) <= 1 and all(step.for_rows for step in self.steps)
 
     @property
     def single(self) -> bool:
-        """Whether it selects one value, and not several."""
+        """Whether the expression selects exactly one value."""
         return all(step.single for step in self.steps)
 
     def select(self, value: Any, most: int = sys.maxsize) -> Any:
@@ -72,7 +72,7 @@ class JsonPath:
     def values(self, value: Any, most: int = sys.maxsize, pace: Callable[[], None] = lambda: None) -> Iterator[Any]:
         """The values that it selects, one after the other: as steps such as `[:,:]` multiply them, they may be many.
 
-        most: values that a step may select. pace: called for each of them. Raises NothingThere or TooMuch.
+        most: values that a step may select. pace: called for each of them. Raises NoMatch or TooManyMatches.
         """
         values = iter([value])
         for step in self.steps:
@@ -81,13 +81,13 @@ class JsonPath:
 
 
 def _selected(step: PathStep, values: Iterator[Any], most: int, pace: Callable[[], None]) -> Iterator[Any]:
-    """What a step selects of what the steps before it did."""
+    """Apply a step to the values that the steps before it selected."""
     count = 0
     for value in values:
         for child in step.select(value):
             count += 1
             if count > most:
-                raise TooMuch(f"selects more than {most} values")
+                raise TooManyMatches(f"selects more than {most} values")
             pace()
             yield child
 
@@ -120,14 +120,14 @@ def _index(part: str) -> int | slice:
 
 def _all(value: Any) -> Iterator[Any]:
     if not isinstance(value, dict | list):
-        raise NothingThere("'*' needs an object or an array")
+        raise NoMatch("'*' needs an object or an array")
     yield from value.values() if isinstance(value, dict) else value
 
 
 def _items(text: str, indexes: list[int | slice]) -> Callable[[Any], Iterator[Any]]:
     def select(value: Any) -> Iterator[Any]:
         if not isinstance(value, list):
-            raise NothingThere(f"{text} needs an array")
+            raise NoMatch(f"{text} needs an array")
         for index in indexes:
             places = range(len(value))
             if isinstance(index, slice):
@@ -136,7 +136,7 @@ def _items(text: str, indexes: list[int | slice]) -> Callable[[Any], Iterator[An
             else:
                 chosen = places[index:][:1] if -len(value) <= index < len(value) else places[:0]
             if not chosen:
-                raise NothingThere(f"{text} selects nothing of an array of {len(value)}")
+                raise NoMatch(f"{text} selects nothing of an array of {len(value)}")
             for start in range(chosen.start, chosen.stop, SLICE):  # as the array may be large
                 yield from value[start : min(start + SLICE, chosen.stop)]
 
@@ -144,19 +144,19 @@ def _items(text: str, indexes: list[int | slice]) -> Callable[[Any], Iterator[An
 
 
 def _children(names: list[str]) -> Callable[[Any], Iterator[Any]]:
-    """One child or several, to which the next step is applied."""
+    """The child or children to which the next step is applied."""
 
     def select(value: Any) -> Iterator[Any]:
         for name in names:
             if not isinstance(value, dict) or name not in value:
-                raise NothingThere(f"there is no '{name}'")
+                raise NoMatch(f"there is no '{name}'")
             yield value[name]
 
     return select
 
 
 def _members(names: list[str]) -> Callable[[Any], Iterator[Any]]:
-    """Several children at the end of an expression: an object of these."""
+    """Select several children at the end of an expression, as an object."""
 
     def select(value: Any) -> Iterator[Any]:
         yield dict(zip(names, _children(names)(value), strict=True))

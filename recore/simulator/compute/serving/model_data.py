@@ -1,4 +1,4 @@
-"""Where the model of a container is on S3: ModelDataUrl, or the forms of ModelDataSource that mean the same here."""
+"""Reads where the model of a container is on S3: from ModelDataUrl or ModelDataSource."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ class ModelData:
 
 
 def model_data(container: Record) -> ModelData | None:
-    """What a container of a Model record serves; None where it names nothing. Raises ValueError if that is refused."""
+    """The model of a container of a Model record; None if it names none. Raises ValueError if it is refused."""
     if "ModelDataSource" not in container:
         return ModelData(container["ModelDataUrl"], True) if "ModelDataUrl" in container else None
     if "ModelDataUrl" in container:

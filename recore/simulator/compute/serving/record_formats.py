@@ -1,4 +1,4 @@
-"""The records of a transform job's bodies, read and written: rows of CSV, and JSON documents.
+"""Reads and writes the records of a transform job's bodies: rows of CSV, and JSON documents.
 
 They are read one after the other, as a body of many small ones would take many times its size as a list.
 """
@@ -21,7 +21,7 @@ csv.field_size_limit(1 << 27)  # a field may be as long as the largest request
 
 
 class Pace:
-    """Counts small steps of work, and calls `check` now and then. It raises where the job must end."""
+    """Counts small steps of work and calls `check` now and then, which raises if the job must end."""
 
     def __init__(self, check: Check):
         self._check, self._left = check, EVERY
@@ -55,7 +55,7 @@ def read_rows(body: bytes, pace: Pace) -> Iterator[list[str]]:
 
 
 def read_documents(body: bytes, by_line: bool, pace: Pace) -> Iterator[Any]:
-    """What JSON documents hold: those of the lines, or the one that the body is. Raises ValueError, RecursionError."""
+    """The values of JSON documents: one a line, or the whole body. Raises ValueError and RecursionError."""
     decoder = _decoder(pace)
     for document in io.BytesIO(body) if by_line else [body]:
         pace()
@@ -123,7 +123,7 @@ encoded = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _is_small(values: Collection[Any]) -> bool:
-    """Whether these are few, and neither arrays nor objects."""
+    """Whether the values are few, and neither arrays nor objects."""
     return len(values) <= EVERY and not any(isinstance(value, list | dict) for value in values)
 
 

@@ -24,7 +24,7 @@ REQUEST = h11.Request(method="POST", target="/", headers=[("Host", "localhost")]
 
 
 class NoResponse(Exception):
-    """The server sent no response, or none that is HTTP; the message says which.
+    """The server sent no response, or an invalid one; the message says which.
 
     container: the name of the container whose server it is. A model's only container has none.
     """
@@ -35,7 +35,7 @@ class NoResponse(Exception):
 
 
 class TimedOut(NoResponse):
-    """The whole response was not there in time."""
+    """The response was not complete in time."""
 
 
 class Disconnected(NoResponse):
@@ -56,7 +56,7 @@ class Response:
 
     @property
     def text(self) -> str:
-        """The beginning of the body as the text of a message, in which nothing can direct a terminal."""
+        """The beginning of the body as text for a message, without control characters."""
         return printable(self.body[:TEXT].decode("utf-8", "replace").strip())
 
 
@@ -89,7 +89,7 @@ class Incoming:
 
     @property
     def head(self) -> bytes:
-        """All that came before the body."""
+        """The bytes before the body."""
         return bytes(self._received[: len(self._received) - len(self._protocol.trailing_data[0])])
 
     @property

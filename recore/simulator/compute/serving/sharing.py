@@ -1,4 +1,4 @@
-"""Several instances of a model, each a chain of its own, that share work."""
+"""Shares work among several instances of a model, each with a chain of its own."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
