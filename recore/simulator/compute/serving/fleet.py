@@ -72,7 +72,7 @@ class Fleet:
         return all(server is not None and server.failure() is None for server in new)
 
     def put_in_service(self) -> None:
-        """Put all instances in service: servers that end are then restarted. Raises JobFailed if an instance has failed."""
+        """Put all instances in service: servers that end are then restarted. Raises JobFailed if one has failed."""
         with self._changed:
             self._raise_if_failed()
             for instance in self._instances:
