@@ -39,7 +39,7 @@ ROOMS = {
         *("tests/simulator/test_models_and_tags.py", "tests/simulator/test_lists.py", "tests/simulator/test_search.py"),
         *("tests/simulator/test_kinds.py", "tests/simulator/test_model_packages.py", "tests/simulator"),
     ),
-    "simulator/compute/jobs": (
+    "simulator/compute/files": (
         *(
             "tests/simulator/test_archives.py",
             "tests/simulator/test_objects.py",
@@ -47,7 +47,8 @@ ROOMS = {
         ),
         *("tests/simulator/test_processing.py", "tests/simulator/test_training.py", "tests/simulator"),
     ),
-    "simulator/compute/serving": (
+    # with servers, which answer the invocations
+    "simulator/compute/endpoints": (
         *("tests/simulator/test_unix_client.py", "tests/simulator/test_traffic.py", "tests/simulator/test_metrics.py"),
         *("tests/simulator/test_data_capture.py", "tests/simulator/test_invocations.py", "tests/simulator"),
     ),
@@ -278,37 +279,37 @@ FAULTS = (
         "if len(merged) >= MOST_TAGS:",
     ),
     Fault(
-        "simulator/compute/jobs",
+        "simulator/compute/files",
         "files through a link that an archive holds",
-        "recore/simulator/compute/jobs/archives.py",
+        "recore/simulator/compute/files/archives.py",
         "if any(Path(folder, place).is_symlink() for place in (Path(name), *Path(name).parents)):",
         "if Path(folder, name).is_symlink():",
     ),
     Fault(
-        "simulator/compute/jobs",
+        "simulator/compute/files",
         "marks of folders downloaded",
-        "recore/simulator/compute/jobs/transfers.py",
-        'found = [(key, size) for key, size in items if not key.endswith("/")]',
-        "found = list(items)",
+        "recore/simulator/compute/files/transfers.py",
+        'objects = [(key, size) for key, size in items if not key.endswith("/")]',
+        "objects = list(items)",
     ),
     Fault(
-        "simulator/compute/serving",
+        "simulator/compute/endpoints",
         "closed connections used again",
-        "recore/simulator/compute/serving/client.py",
+        "recore/simulator/compute/servers/client.py",
         "if connection.is_open():",
         "if not self._closed:",
     ),
     Fault(
-        "simulator/compute/serving",
+        "simulator/compute/endpoints",
         "invocations not told of room",
-        "recore/simulator/compute/serving/data_capture.py",
+        "recore/simulator/compute/endpoints/data_capture.py",
         "self._written.notify_all()",
         "pass",
     ),
     Fault(
-        "simulator/compute/serving",
+        "simulator/compute/endpoints",
         "no response is no error",
-        "recore/simulator/compute/serving/invocation_metrics.py",
+        "recore/simulator/compute/endpoints/invocation_metrics.py",
         '"Invocation5XXErrors": float(status >= 500 or status == 0),',
         '"Invocation5XXErrors": float(status >= 500),',
     ),

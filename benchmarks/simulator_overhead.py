@@ -24,7 +24,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from recore.simulator.compute.serving.client import NoResponse, UnixClient
+from recore.simulator.compute.servers.client import NoResponse, UnixClient
 from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
 
 IMAGE = "sagemaker-scikit-learn:1.9-0-cpu-py3"

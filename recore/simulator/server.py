@@ -16,8 +16,9 @@ from moto.moto_api._internal.models import moto_api_backend
 from recore import locked
 from recore.simulator.api.application import Application
 from recore.simulator.api.http_server import HttpServer
-from recore.simulator.compute.jobs.platform import Platform
-from recore.simulator.compute.jobs.queue import JobQueue, remove
+from recore.simulator.compute.files.removal import remove
+from recore.simulator.compute.platform import Platform
+from recore.simulator.compute.queue import JobQueue
 from recore.simulator.isolation import network, socket_folder
 from recore.simulator.isolation.bubblewrap import find_bubblewrap
 from recore.simulator.isolation.sandbox import Isolation

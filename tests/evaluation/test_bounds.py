@@ -13,10 +13,10 @@ from support.simulator_client import Client
 from support.tiny_submission import tiny
 
 from recore.evaluation.submission import SubmissionFiles, read_submission
-from recore.simulator.compute.jobs.archives import pack
-from recore.simulator.compute.jobs.failure import JobFailed
-from recore.simulator.compute.jobs.output_files import OutputFolder
-from recore.simulator.compute.jobs.volume import Volume
+from recore.simulator.compute.failure import JobFailed
+from recore.simulator.compute.files.archives import pack
+from recore.simulator.compute.files.output_files import OutputFolder
+from recore.simulator.compute.processes.volume import Volume
 from recore.simulator.server import Simulator
 
 pytestmark = pytest.mark.everywhere

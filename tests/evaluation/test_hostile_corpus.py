@@ -32,7 +32,7 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]")
 # With the limits that a test can wait for.
 PROGRAM = """
 from recore.evaluation import requests
-from recore.simulator.compute.jobs import process
+from recore.simulator.compute.processes import process
 process.PROCESSES, process.GRACE, requests.REQUEST_SECONDS, requests.JOB_SECONDS = 200, 2.0, 5, {seconds}
 from recore.cli import main
 main(prog_name="recore")

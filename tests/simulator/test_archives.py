@@ -19,9 +19,9 @@ from support.job_traces import wait_until
 from support.simulator_client import Client
 from support.transform_jobs import container, create_model, transform
 
-from recore.simulator.compute.jobs.archives import unpack
-from recore.simulator.compute.jobs.failure import JobFailed, JobStopped
-from recore.simulator.compute.jobs.volume import BYTES_PER_FILE, Volume
+from recore.simulator.compute.failure import JobFailed, JobStopped
+from recore.simulator.compute.files.archives import unpack
+from recore.simulator.compute.processes.volume import BYTES_PER_FILE, Volume
 from recore.simulator.server import Simulator
 
 MIB = 1 << 20

@@ -15,16 +15,17 @@ from support.simulator_client import IMAGE, Client, numbers
 from support.transform_jobs import completed, container, create_model, transform
 
 from recore.simulator.compute import transform as compute_transform
+from recore.simulator.compute.batch.sharing import share_out
 from recore.simulator.compute.deadline import Deadline
-from recore.simulator.compute.jobs.failure import JobFailed
-from recore.simulator.compute.jobs.logs import JobLog
-from recore.simulator.compute.jobs.memory_use import SHARE, MemoryUse
-from recore.simulator.compute.jobs.platform import Platform
-from recore.simulator.compute.jobs.process import SupervisedProcess
-from recore.simulator.compute.jobs.queue import Job, JobQueue
-from recore.simulator.compute.serving.chain import Chain
-from recore.simulator.compute.serving.response import NoResponse
-from recore.simulator.compute.serving.sharing import share_out
+from recore.simulator.compute.failure import JobFailed
+from recore.simulator.compute.job import Job
+from recore.simulator.compute.logs.log_stream import JobLog
+from recore.simulator.compute.platform import Platform
+from recore.simulator.compute.processes.memory_use import SHARE, MemoryUse
+from recore.simulator.compute.processes.process import SupervisedProcess
+from recore.simulator.compute.queue import JobQueue
+from recore.simulator.compute.servers.chain import Chain
+from recore.simulator.compute.servers.response import NoResponse
 from recore.simulator.isolation.instances import Instance, instance_of
 from recore.simulator.isolation.sandbox import Launch
 from recore.simulator.state.records import Store
@@ -299,7 +300,7 @@ def test_only_one_of_two_equal_commands_ends(tmp_path: Path) -> None:
     for _ in range(3):
         for share in shares:
             share.left()
-            share.tell(60)
+            share.record(60)
     assert [share.is_over() for share in shares] == [True, False]
     shares[1].left()
     shares[1].tell(60)

@@ -22,8 +22,8 @@ from support.job_traces import wait_until
 from support.simulator_client import Client
 from support.state import running
 
-from recore.simulator.compute.serving import data_capture
-from recore.simulator.compute.serving.captured_invocation import CapturedInvocation, Message
+from recore.simulator.compute.endpoints import data_capture
+from recore.simulator.compute.endpoints.captured_invocation import CapturedInvocation, Message
 from recore.simulator.server import BUCKET
 
 # Answers with what it got, as the type that was asked for.

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.fuzzing import examples
 
-from recore.simulator.compute.jobs.failure import JobFailed, JobStopped
-from recore.simulator.compute.serving import record_formats
-from recore.simulator.compute.serving.data_processing import DataProcessing
-from recore.simulator.compute.serving.json_path import JsonPath, NoMatch
+from recore.simulator.compute.batch import record_formats
+from recore.simulator.compute.batch.data_processing import DataProcessing
+from recore.simulator.compute.batch.json_path import JsonPath, NoSelection
+from recore.simulator.compute.failure import JobFailed, JobStopped
 
 LARGEST = 6 << 20  # bytes of a body
 CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"
@@ -99,7 +99,7 @@ def test_filters_of_documents(path: str, expected: Any) -> None:
     "path", ["$.x", "$['id','x']", "$.marks[2]", "$.marks[-3]", "$.id[0]", "$.id.*", "$.marks[2:]"]
 )
 def test_a_path_that_a_document_lacks_fails_the_job(path: str) -> None:
-    with pytest.raises(NoMatch):
+    with pytest.raises(NoSelection):
         JsonPath(path).select(PERSON)
     with pytest.raises(JobFailed, match="ClientError: DataProcessing: OutputFilter"):
         processing(JSON, OutputFilter=path).result(b"", json.dumps(PERSON).encode(), LARGEST)
@@ -123,7 +123,7 @@ def test_any_text_is_an_expression_or_refused(text: str) -> None:
         return
     try:
         path.select(PERSON)
-    except NoMatch:
+    except NoSelection:
         return
 
 

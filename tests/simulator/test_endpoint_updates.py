@@ -15,7 +15,7 @@ from support.endpoints import NAMED, WAITING, Endpoints, variant
 from support.job_traces import wait_until
 from support.simulator_client import Client
 
-from recore.simulator.compute.serving import endpoint_instance
+from recore.simulator.compute.endpoints import endpoint_instance
 from recore.simulator.orchestration.endpoints import endpoint_work
 from recore.simulator.orchestration.endpoints.deployment_config import BlueGreen
 

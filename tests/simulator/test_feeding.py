@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from recore.simulator.compute.batch.data_processing import DataProcessing
+from recore.simulator.compute.batch.feeding import Feeding
 from recore.simulator.compute.deadline import Deadline
-from recore.simulator.compute.jobs.failure import JobFailed, JobStopped
-from recore.simulator.compute.serving.data_processing import DataProcessing
-from recore.simulator.compute.serving.feeding import Feeding
-from recore.simulator.compute.serving.response import Response
+from recore.simulator.compute.failure import JobFailed, JobStopped
+from recore.simulator.compute.servers.response import Response
 
 
 class Echo:

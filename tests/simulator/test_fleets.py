@@ -11,10 +11,10 @@ from support.endpoints import Endpoints, variant
 from support.simulator_client import Client
 
 from recore.simulator.compute.deadline import Deadline
-from recore.simulator.compute.jobs.platform import Platform
-from recore.simulator.compute.jobs.queue import JobQueue
-from recore.simulator.compute.serving import endpoint_instance
-from recore.simulator.compute.serving.fleet import Fleet, Reply
+from recore.simulator.compute.endpoints import endpoint_instance
+from recore.simulator.compute.endpoints.fleet import Fleet, Reply
+from recore.simulator.compute.platform import Platform
+from recore.simulator.compute.queue import JobQueue
 from recore.simulator.isolation.unsandboxed import Unsandboxed
 from recore.simulator.state.records import Store
 

@@ -13,7 +13,7 @@ from support.job_traces import Mark, assert_no_trace, output, wait_until
 from support.sandbox import ISOLATIONS
 from support.simulator_client import Client
 
-from recore.simulator.compute.jobs import process
+from recore.simulator.compute.processes import process
 from recore.simulator.server import Simulator
 
 FORKS = {
@@ -250,7 +250,7 @@ HOLDER = """
 import signal, sys, time
 sys.path.insert(0, {here!r})
 from support.simulator_client import Client
-from recore.simulator.compute.jobs import process
+from recore.simulator.compute.processes import process
 from recore.simulator.server import Simulator
 process.GRACE = 600  # seconds: what ends sooner did not wait for it
 if {handled}:

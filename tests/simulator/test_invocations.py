@@ -21,7 +21,7 @@ from support.endpoints import NAMED, WAITING, Endpoints, variant
 from support.simulator_client import IMAGE, Client
 
 from recore.simulator.api.request_threads import WORKERS
-from recore.simulator.compute.serving import invocation
+from recore.simulator.compute.endpoints import invocation
 from recore.simulator.server import ROLE_ARN
 
 LARGEST = 26_214_400

@@ -12,7 +12,7 @@ from support.job_traces import wait_until
 from support.sandbox import needs_sandbox
 from support.simulator_client import IMAGE, Client
 
-from recore.simulator.compute.jobs.process import SupervisedProcess
+from recore.simulator.compute.processes.process import SupervisedProcess
 from recore.simulator.images.python_environment import this_python
 from recore.simulator.isolation.bubblewrap import Bubblewrap
 from recore.simulator.isolation.sandbox import Launch, Sandbox

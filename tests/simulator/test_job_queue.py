@@ -10,7 +10,7 @@ from support.endpoints import Endpoints, variant
 from support.job_traces import wait_until
 from support.simulator_client import Client
 
-from recore.simulator.compute.jobs.queue import JobQueue
+from recore.simulator.compute.queue import JobQueue
 
 
 def no_thread(*_: object, **__: object) -> NoReturn:

@@ -29,12 +29,13 @@ from recore.evaluation.submission import read_submission
 from recore.places.place import Services
 from recore.simulator import server
 from recore.simulator.api import http_server
-from recore.simulator.compute.jobs.logs import JobLog
-from recore.simulator.compute.jobs.platform import Platform
-from recore.simulator.compute.jobs.queue import Job, JobQueue
-from recore.simulator.compute.serving.chain import Chain
-from recore.simulator.compute.serving.endpoint_instance import EndpointInstance
-from recore.simulator.compute.serving.fleet import Fleet
+from recore.simulator.compute.endpoints.endpoint_instance import EndpointInstance
+from recore.simulator.compute.endpoints.fleet import Fleet
+from recore.simulator.compute.job import Job
+from recore.simulator.compute.logs.log_stream import JobLog
+from recore.simulator.compute.platform import Platform
+from recore.simulator.compute.queue import JobQueue
+from recore.simulator.compute.servers.chain import Chain
 from recore.simulator.isolation import socket_folder
 from recore.simulator.isolation.instances import instance_of
 from recore.simulator.resources.registry import make_resources

@@ -8,7 +8,7 @@ from support.job_traces import Mark, assert_no_trace, output, wait_until
 from support.sandbox import needs_sandbox
 
 from recore.simulator.compute import job_run
-from recore.simulator.compute.jobs import process
+from recore.simulator.compute.processes import process
 from recore.simulator.isolation.instances import Instance, instance_of
 
 STUBBORN = (

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from support.job_traces import output, wait_until
 
-from recore.simulator.compute.jobs import logs
+from recore.simulator.compute.logs import log_stream
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 
@@ -44,12 +44,12 @@ sys.exit('too much')
     job = client.process(script, seconds=300)
     assert job["FailureReason"] == f"AlgorithmError: {'\n'.join([*['x' * 1000] * 4, 'too much'])[-900:]}, exit code: 1"
     text = output(client, "ProcessingJob", job["ProcessingJobName"])
-    assert len(text) <= logs.LIMIT
-    assert text.endswith(f"[output beyond {logs.LIMIT >> 20} MiB is not kept]")
+    assert len(text) <= log_stream.LIMIT
+    assert text.endswith(f"[output beyond {log_stream.LIMIT >> 20} MiB is not kept]")
 
 
 def test_output_beyond_the_limit_is_cut(either, monkeypatch):
-    monkeypatch.setattr(logs, "LIMIT", 1 << 20)
+    monkeypatch.setattr(log_stream, "LIMIT", 1 << 20)
     flood(either, 8)
 
 
@@ -61,11 +61,11 @@ def test_a_gigabyte_of_output_takes_little_memory(either):
 
 
 def test_short_lines_count_with_their_overhead(either, monkeypatch):
-    monkeypatch.setattr(logs, "LIMIT", 1 << 20)
+    monkeypatch.setattr(log_stream, "LIMIT", 1 << 20)
     job = either.process("import sys\nsys.stdout.write('\\n' * 100_000)")
     assert job["ProcessingJobStatus"] == "Completed"
     text = output(either, "ProcessingJob", job["ProcessingJobName"])
-    assert text.count("\n") < logs.LIMIT / logs.EACH
+    assert text.count("\n") < log_stream.LIMIT / log_stream.LINE_OVERHEAD
     assert text.endswith("[output beyond 1 MiB is not kept]")
 
 
@@ -95,7 +95,7 @@ def test_one_line_of_100_megabytes(either):
     assert job["ProcessingJobStatus"] == "Completed"
     text = output(either, "ProcessingJob", job["ProcessingJobName"]).splitlines()
     assert text[-1] == "[output beyond 16 MiB is not kept]"
-    assert max(map(len, text)) <= 2 * logs.WIDEST
+    assert max(map(len, text)) <= 2 * log_stream.WIDEST
 
 
 def test_binary_output(either):
@@ -152,7 +152,7 @@ def test_a_reader_reads_what_is_there_when_the_writer_lives_on(client):
     """Without a sandbox a process can escape its supervisor and hold the pipe open: the job ends all the same."""
     reading, writing = os.pipe()
     os.write(writing, b"one\ntwo")
-    log = logs.JobLog(client.logs, "/aws/sagemaker/ProcessingJobs", "escaped").create()
+    log = log_stream.JobLog(client.logs, "/aws/sagemaker/ProcessingJobs", "escaped").create()
     with open(reading, "rb") as pipe:
         log.read(pipe, lambda: 0)
     os.close(writing)
@@ -161,9 +161,9 @@ def test_a_reader_reads_what_is_there_when_the_writer_lives_on(client):
 
 def test_what_runs_without_an_end_is_logged_again_after_a_while(client, monkeypatch):
     clock = SimpleNamespace(time=time.time, monotonic=lambda: 0.0)
-    monkeypatch.setattr(logs, "LIMIT", 1000)
-    monkeypatch.setattr(logs, "time", clock)
-    log = logs.JobLog(client.logs, "/endless", "job", stream="one", period=0.5).create()
+    monkeypatch.setattr(log_stream, "LIMIT", 1000)
+    monkeypatch.setattr(log_stream, "time", clock)
+    log = log_stream.JobLog(client.logs, "/endless", "job", stream="one", period=0.5).create()
     for _ in range(20):
         log.line("early " + "x" * 100)
     clock.monotonic = lambda: 0.6

@@ -8,8 +8,8 @@ import pytest
 from support.job_traces import output
 
 from recore.evaluation.observing import read_utilization
-from recore.simulator.compute.jobs import metrics
-from recore.simulator.compute.jobs.metrics import TrainingMetrics
+from recore.simulator.compute.logs import metrics
+from recore.simulator.compute.logs.metrics import TrainingMetrics
 
 pytestmark = pytest.mark.slow
 
@@ -89,7 +89,7 @@ def test_values_are_sent_in_batches(client):
 
 
 def test_values_without_end(client, monkeypatch):
-    monkeypatch.setattr(metrics, "MOST", 10)
+    monkeypatch.setattr(metrics, "MOST_VALUES", 10)
     collected = collect(client, "endless", loss="loss=(.*?);")
     for number in range(100):
         collected.measure(f"loss={number};")

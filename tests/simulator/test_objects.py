@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from recore.simulator.compute.jobs.archives import pack, unpack
-from recore.simulator.compute.jobs.failure import JobFailed
-from recore.simulator.compute.jobs.output_files import OutputFolder
-from recore.simulator.compute.jobs.transfers import CHUNK, download_file, only, parse, upload_file, upload_folder
-from recore.simulator.compute.jobs.volume import Volume
+from recore.simulator.compute.failure import JobFailed
+from recore.simulator.compute.files.archives import pack, unpack
+from recore.simulator.compute.files.output_files import OutputFolder
+from recore.simulator.compute.files.transfers import CHUNK, download_file, only, parse, upload_file, upload_folder
+from recore.simulator.compute.processes.volume import Volume
 
 
 def archive(path: Path, *members: tuple[str, bytes, str]) -> Path:

@@ -12,7 +12,7 @@ import pytest
 from support.checkout import ROOT, environment
 from support.job_traces import Mark, assert_no_trace, output
 
-from recore.simulator.compute.jobs.queue import remove
+from recore.simulator.compute.files.removal import remove
 from recore.simulator.server import BUCKET
 
 pytestmark = pytest.mark.slow
@@ -237,8 +237,8 @@ def test_pipes_sockets_and_devices_are_not_in_a_model(either):
 
 AS_ANOTHER_USER = """
 import os, pathlib, sys
-from recore.simulator.compute.jobs.output_files import OutputFolder
-from recore.simulator.compute.jobs.queue import remove
+from recore.simulator.compute.files.output_files import OutputFolder
+from recore.simulator.compute.files.removal import remove
 os.setgid(65534)
 os.setuid(65534)
 folder = pathlib.Path(sys.argv[1]).resolve()

@@ -8,7 +8,7 @@ from support.job_traces import Mark, assert_no_trace, output, wait_until
 from support.sandbox import ISOLATIONS
 from support.simulator_client import Client
 
-from recore.simulator.compute.jobs import queue
+from recore.simulator.compute import job as job_module
 from recore.simulator.server import BUCKET, Simulator
 
 pytestmark = pytest.mark.slow
@@ -125,7 +125,7 @@ def is_complete(client, target):
 
 
 def test_a_stopped_job_s_outputs_are_uploaded_for_a_limited_time(either, monkeypatch):
-    monkeypatch.setattr(queue, "SAVING", 1.0)
+    monkeypatch.setattr(job_module, "SAVING", 1.0)
     name, target = begin(either, WAITING, seconds=600)
     wait_until(lambda: "written" in output(either, "ProcessingJob", name))
     either.sagemaker.stop_processing_job(ProcessingJobName=name)
@@ -145,7 +145,7 @@ def run_beyond_its_limit(run):
 
 
 def test_outputs_of_a_job_beyond_its_time_limit_are_uploaded_for_a_limited_time(either, monkeypatch):
-    monkeypatch.setattr(queue, "SAVING", 1.0)
+    monkeypatch.setattr(job_module, "SAVING", 1.0)
 
     def run(seconds):
         name, target = begin(either, WAITING, seconds=seconds)
@@ -158,7 +158,7 @@ def test_outputs_of_a_job_beyond_its_time_limit_are_uploaded_for_a_limited_time(
 
 
 def test_a_model_of_a_job_beyond_its_time_limit_is_uploaded_for_a_limited_time(either, monkeypatch):
-    monkeypatch.setattr(queue, "SAVING", 1.0)
+    monkeypatch.setattr(job_module, "SAVING", 1.0)
     settings = {"S3OutputPath": f"s3://{BUCKET}/models", "CompressionType": "NONE"}
 
     def run(seconds):

@@ -13,7 +13,7 @@ from support.job_traces import output
 from support.sandbox import needs_sandbox
 
 from recore.simulator.compute import job_run
-from recore.simulator.compute.jobs.requirements import PackageInstaller
+from recore.simulator.compute.scripts.requirements import PackageInstaller
 from recore.simulator.isolation.instances import Instance
 from recore.simulator.server import BUCKET
 

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from support.fuzzing import examples
 
-from recore.simulator.compute.jobs.platform import Platform
+from recore.simulator.compute.platform import Platform
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.client_token import once
 from recore.simulator.resources.model import Models

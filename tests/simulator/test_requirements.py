@@ -9,12 +9,12 @@ from support.endpoints import NAMED, Endpoints, variant
 from support.job_traces import output, wait_until
 from support.simulator_client import Client, numbers
 
-from recore.simulator.compute.jobs.failure import JobFailed, JobStopped
-from recore.simulator.compute.jobs.output_files import OutputFolder
-from recore.simulator.compute.jobs.queue import remove
-from recore.simulator.compute.jobs.reasons import start_of
-from recore.simulator.compute.jobs.requirements import LARGEST, RequirementsFile, digest_of
-from recore.simulator.compute.jobs.script_mode import find_requirements
+from recore.simulator.compute.failure import JobFailed, JobStopped
+from recore.simulator.compute.files.output_files import OutputFolder
+from recore.simulator.compute.files.removal import remove
+from recore.simulator.compute.processes.reasons import start_of
+from recore.simulator.compute.scripts.requirements import LARGEST, RequirementsFile, digest_of
+from recore.simulator.compute.scripts.script_mode import find_requirements
 
 # A build that makes a file, and ends once there is another one.
 WAITING = """

@@ -8,9 +8,9 @@ from support.job_traces import wait_until
 from support.simulator_client import Client
 from support.transform_jobs import create_model, transform
 
-from recore.simulator.compute.jobs import process
-from recore.simulator.compute.jobs.disk_use import DiskUse
-from recore.simulator.compute.serving import chain
+from recore.simulator.compute.processes import process
+from recore.simulator.compute.processes.disk_use import DiskUse
+from recore.simulator.compute.servers import chain
 
 MIB = 1 << 20
 # Takes room in a folder, and then waits.

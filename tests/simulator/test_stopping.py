@@ -6,10 +6,10 @@ import time
 import pytest
 from support.job_traces import wait_until
 
-from recore.simulator.compute.jobs import queue as queue_module
-from recore.simulator.compute.jobs.failure import JobFailed
-from recore.simulator.compute.jobs.platform import Platform
-from recore.simulator.compute.jobs.queue import JobQueue
+from recore.simulator.compute import queue as queue_module
+from recore.simulator.compute.failure import JobFailed
+from recore.simulator.compute.platform import Platform
+from recore.simulator.compute.queue import JobQueue
 from recore.simulator.isolation.unsandboxed import Unsandboxed
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.processing import ProcessingJobs
@@ -43,7 +43,7 @@ def test_a_stop_that_comes_at_the_very_end(client, tmp_path, kind, end):
     jobs = JobQueue(tmp_path)
     platform = Platform(Store(), jobs, client.simulator.client, Unsandboxed(), tmp_path, tmp_path)
     resource, name = Jobs(platform), f"{kind.kind}Name"
-    resource.begin({name: "j"}, SecondaryStatusTransitions=[{"Status": "Starting"}])
+    resource.submit({name: "j"}, SecondaryStatusTransitions=[{"Status": "Starting"}])
     assert done.wait(30)
     resource.stop(f"Stop{kind.kind}", {name: "j"})
     stopped.set()
@@ -75,7 +75,7 @@ def test_a_stop_that_comes_before_the_job_is_in_the_queue(client, tmp_path, kind
 
     jobs = StoppedAtOnce(tmp_path)
     resource = Jobs(Platform(Store(), jobs, client.simulator.client, Unsandboxed(), tmp_path, tmp_path))
-    resource.begin({name: "j"}, SecondaryStatusTransitions=[{"Status": "Starting"}])
+    resource.submit({name: "j"}, SecondaryStatusTransitions=[{"Status": "Starting"}])
     wait_until(lambda: resource.store.get(kind.kind, "j")[f"{kind.kind}Status"] == "Stopped")
     jobs.close()
     assert not executed

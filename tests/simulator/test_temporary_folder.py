@@ -15,7 +15,7 @@ from support.sandbox import SANDBOX
 from support.simulator_client import Client, run_each_kind
 
 from recore import locked
-from recore.simulator.compute.jobs import script_mode
+from recore.simulator.compute.scripts import script_mode
 from recore.simulator.isolation import socket_folder
 from recore.simulator.isolation.translation import translated
 from recore.simulator.server import Simulator

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recore.simulator.compute.serving.fleet import Fleet
-from recore.simulator.compute.serving.traffic import SHIFTINGS, Parts, Share, Traffic, divide
+from recore.simulator.compute.endpoints.fleet import Fleet
+from recore.simulator.compute.endpoints.traffic import SHIFTINGS, Parts, Share, Traffic, divide
 
 DRAWS = 10_000
 CHANCE = 1e-6  # of a failure where all is right

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from recore.simulator.compute.deadline import Deadline
-from recore.simulator.compute.serving.client import UnixClient
-from recore.simulator.compute.serving.response import Disconnected, NoResponse, TimedOut
+from recore.simulator.compute.servers.client import UnixClient
+from recore.simulator.compute.servers.response import Disconnected, NoResponse, TimedOut
 
 pytestmark = pytest.mark.everywhere
 

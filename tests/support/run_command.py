@@ -117,7 +117,7 @@ class RunningCommand:
 
 
 PATIENT = """
-from recore.simulator.compute.jobs import process
+from recore.simulator.compute.processes import process
 process.GRACE = 600
 from recore.cli import main
 main(prog_name="recore")

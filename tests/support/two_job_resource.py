@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from recore.simulator.compute.jobs.failure import was_interrupted
+from recore.simulator.compute.failure import was_interrupted
 from recore.simulator.orchestration.requests import send
 from recore.simulator.orchestration.runner import Work
 from recore.simulator.resources.resource import Resource

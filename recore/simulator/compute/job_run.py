@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from recore.failures import last_message
-from recore.simulator.compute.jobs import host_disk
-from recore.simulator.compute.jobs.failure import JobFailed, JobStopped, JobTimedOut
-from recore.simulator.compute.jobs.logs import JobLog
-from recore.simulator.compute.jobs.metrics import TrainingMetrics, put_utilization
-from recore.simulator.compute.jobs.platform import Platform
-from recore.simulator.compute.jobs.process import Ending
-from recore.simulator.compute.jobs.queue import Job
-from recore.simulator.compute.jobs.reasons import as_in_a_container, exceeded, text_of
-from recore.simulator.compute.jobs.volume import Volume
+from recore.simulator.compute.failure import JobFailed, JobStopped, JobTimedOut
+from recore.simulator.compute.job import Job
+from recore.simulator.compute.logs.log_stream import JobLog
+from recore.simulator.compute.logs.metrics import TrainingMetrics, put_utilization
+from recore.simulator.compute.platform import Platform
+from recore.simulator.compute.processes import host_disk
+from recore.simulator.compute.processes.process import Ending
+from recore.simulator.compute.processes.reasons import as_in_a_container, exceeded, text_of
+from recore.simulator.compute.processes.volume import Volume
 from recore.simulator.isolation.instances import Instance, instance_of
 from recore.simulator.state.records import Record, now
 

@@ -5,17 +5,17 @@ import contextlib
 import json
 from pathlib import Path
 
+from recore.simulator.compute.failure import JobFailed, JobStopped
+from recore.simulator.compute.files import archives, transfers
+from recore.simulator.compute.files.output_files import OutputFolder
 from recore.simulator.compute.ineffective import PROCESSING, without_effect
+from recore.simulator.compute.job import Job
 from recore.simulator.compute.job_run import JobRun
-from recore.simulator.compute.jobs import archives, transfers
-from recore.simulator.compute.jobs.failure import JobFailed, JobStopped
-from recore.simulator.compute.jobs.logs import JobLog
-from recore.simulator.compute.jobs.output_files import OutputFolder
-from recore.simulator.compute.jobs.queue import Job
-from recore.simulator.compute.jobs.reasons import start_of
-from recore.simulator.compute.jobs.requirements import RequirementsFile
-from recore.simulator.compute.jobs.script_mode import find_requirements, translate_scripts
-from recore.simulator.compute.jobs.volume import Volume
+from recore.simulator.compute.logs.log_stream import JobLog
+from recore.simulator.compute.processes.reasons import start_of
+from recore.simulator.compute.processes.volume import Volume
+from recore.simulator.compute.scripts.requirements import RequirementsFile
+from recore.simulator.compute.scripts.script_mode import find_requirements, translate_scripts
 from recore.simulator.protocol.account import REGION
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.state.records import Record
@@ -53,7 +53,7 @@ class ProcessingRun(JobRun):
         if not entrypoint:
             raise JobFailed(f"ClientError: {NO_ENTRYPOINT}")
         command = [*entrypoint, *specification.get("ContainerArguments", [])]
-        ending = job.run(sandbox.launch(command, variables), log)
+        ending = job.run_command(sandbox.launch(command, variables), log)
         self.put_utilization(ending, job.instance)
         if message := _message(ml / "output/message"):
             self.change(ExitMessage=message)
@@ -61,7 +61,7 @@ class ProcessingRun(JobRun):
             self.check_ending(ending, log, ml / "output/failure")
         except (JobFailed, JobStopped) as error:  # SageMaker uploads what such a job left, too
             if isinstance(error, JobStopped):
-                job.save_what_is_left()
+                job.save_outputs()
             with contextlib.suppress(JobFailed, JobStopped):
                 self._upload(volume, log)
             raise

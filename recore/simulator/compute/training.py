@@ -3,16 +3,17 @@
 import contextlib
 from typing import ClassVar
 
+from recore.simulator.compute.failure import JobFailed, JobStopped, JobTimedOut
+from recore.simulator.compute.files import archives, transfers
+from recore.simulator.compute.files.output_files import OutputFolder
 from recore.simulator.compute.ineffective import without_effect
 from recore.simulator.compute.job_run import JobRun
-from recore.simulator.compute.jobs import archives, script_mode, transfers
-from recore.simulator.compute.jobs.failure import JobFailed, JobStopped, JobTimedOut
-from recore.simulator.compute.jobs.logs import JobLog
-from recore.simulator.compute.jobs.metrics import TrainingMetrics
-from recore.simulator.compute.jobs.output_files import OutputFolder
-from recore.simulator.compute.jobs.process import Ending
-from recore.simulator.compute.jobs.reasons import failure_file
-from recore.simulator.compute.jobs.volume import Volume
+from recore.simulator.compute.logs.log_stream import JobLog
+from recore.simulator.compute.logs.metrics import TrainingMetrics
+from recore.simulator.compute.processes.process import Ending
+from recore.simulator.compute.processes.reasons import failure_file
+from recore.simulator.compute.processes.volume import Volume
+from recore.simulator.compute.scripts import script_mode
 from recore.simulator.images.catalogue import family_of
 from recore.simulator.protocol.account import REGION
 from recore.simulator.state.records import Record, now
@@ -46,13 +47,13 @@ class TrainingRun(JobRun):
             self._finish(ending, volume, log)
 
     def _finish(self, ending: Ending, volume: Volume, log: JobLog) -> None:
-        """Check how the command ended, and upload the model: also of a job that was stopped, as far as it was saved."""
+        """Check how the command ended, and upload the model, including what a stopped job has saved."""
         try:
             self.check_ending(ending, log, failure_file(self.job, log))
         except JobStopped as stopped:
             timed_out = isinstance(stopped, JobTimedOut)
             self._enter(*(UPLOADING if timed_out else ("Stopping", "Stopping the training job")))
-            self.job.save_what_is_left()
+            self.job.save_outputs()
             with contextlib.suppress(JobStopped):
                 self._upload(volume, log)
             raise
@@ -71,7 +72,7 @@ class TrainingRun(JobRun):
         variables = {"TRAINING_JOB_NAME": self.name, "TRAINING_JOB_ARN": record["TrainingJobArn"]}
         variables |= {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION} | record.get("Environment", {})
         self._enter("Training", "Training image download completed. Training in progress.")
-        ending = job.run(sandbox.launch(command, variables), log)
+        ending = job.run_command(sandbox.launch(command, variables), log)
         self.put_utilization(ending, job.instance)
         return ending
 

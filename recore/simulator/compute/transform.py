@@ -4,17 +4,17 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from recore.simulator.compute.batch.data_processing import DataProcessing
+from recore.simulator.compute.batch.feeding import MOST_MEGABYTES, Feeding
+from recore.simulator.compute.batch.manifest import SourceObject, source_objects
+from recore.simulator.compute.batch.sharing import share_out
 from recore.simulator.compute.deadline import Deadline
+from recore.simulator.compute.failure import JobFailed
+from recore.simulator.compute.files import transfers
 from recore.simulator.compute.ineffective import TRANSFORM, without_effect
 from recore.simulator.compute.job_run import JobRun
-from recore.simulator.compute.jobs import transfers
-from recore.simulator.compute.jobs.failure import JobFailed
-from recore.simulator.compute.jobs.manifest import SourceObject, source_objects
-from recore.simulator.compute.serving.chain import Chain
-from recore.simulator.compute.serving.data_processing import DataProcessing
-from recore.simulator.compute.serving.feeding import MOST_MEGABYTES, Feeding
-from recore.simulator.compute.serving.response import NoResponse
-from recore.simulator.compute.serving.sharing import share_out
+from recore.simulator.compute.servers.chain import Chain
+from recore.simulator.compute.servers.response import NoResponse
 from recore.simulator.isolation.instances import Instance, instance_of
 from recore.simulator.state.records import Record, StoredRecord
 

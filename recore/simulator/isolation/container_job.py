@@ -46,7 +46,7 @@ class ContainerJob:
         """The most that it had in memory when Docker looked, once a second; and no process, for Docker counts them."""
         return self._peak, []
 
-    def tell(self) -> bool:
+    def terminate(self) -> bool:
         """SIGTERM, as SageMaker sends it."""
         with contextlib.suppress(APIError):
             self._container.kill(signal="SIGTERM")

@@ -5,7 +5,7 @@ from typing import Any
 from botocore import xform_name
 from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
 
-from recore.simulator.compute.jobs.platform import Platform
+from recore.simulator.compute.platform import Platform
 from recore.simulator.state.records import Record
 
 

@@ -6,9 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 
-from recore.simulator.compute.jobs.failure import JobFailed, JobStopped
-from recore.simulator.compute.jobs.platform import Platform
-from recore.simulator.compute.jobs.queue import Job
+from recore.simulator.compute.failure import JobFailed, JobStopped
+from recore.simulator.compute.job import Job
+from recore.simulator.compute.platform import Platform
 
 logger = logging.getLogger(__name__)
 

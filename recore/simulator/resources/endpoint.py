@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from functools import partial
 
-from recore.simulator.compute.jobs.platform import Platform
-from recore.simulator.compute.serving.data_capture import describe as describe_capture
-from recore.simulator.compute.serving.invocation import Invoker
+from recore.simulator.compute.endpoints.data_capture import describe as describe_capture
+from recore.simulator.compute.endpoints.invocation import Invoker
+from recore.simulator.compute.platform import Platform
 from recore.simulator.orchestration.endpoints.deployment import (
     Stage,
     described_variants,

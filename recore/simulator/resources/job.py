@@ -2,8 +2,8 @@
 
 from typing import Any, ClassVar
 
+from recore.simulator.compute.failure import INTERRUPTED
 from recore.simulator.compute.job_run import JobRun
-from recore.simulator.compute.jobs.failure import INTERRUPTED
 from recore.simulator.resources.resource import Resource
 from recore.simulator.state.records import Record
 
@@ -21,8 +21,8 @@ class JobResource(Resource):
             if record[f"{self.kind}Status"] in self.running:
                 self.job_run(self.platform, name).end("Failed", FailureReason=INTERRUPTED)
 
-    def begin(self, request: Record, **members: Any) -> str:
-        """Record and queue a new job; returns its ARN."""
+    def submit(self, request: Record, **members: Any) -> str:
+        """Record a new job and queue it. Returns its ARN."""
         name = request[f"{self.kind}Name"]
         arn = self.add(request | {f"{self.kind}Status": "InProgress"}, **members)
         job_run = self.job_run(self.platform, name)

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from recore.simulator.compute.jobs.platform import Platform
+from recore.simulator.compute.platform import Platform
 from recore.simulator.protocol.account import arn
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.client_token import once

@@ -2,7 +2,7 @@
 
 import re
 
-from recore.simulator.compute.serving.chain import named_containers
+from recore.simulator.compute.servers.chain import named_containers
 from recore.simulator.protocol.account import arn
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.state.records import Record, Store

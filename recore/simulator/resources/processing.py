@@ -34,7 +34,7 @@ class ProcessingJobs(JobResource):
                 raise ServiceError("ValidationException", message)
         if request["ProcessingResources"]["ClusterConfig"].get("InstanceCount", 1) != 1:
             raise ServiceError("ValidationException", "ProcessingResources: one instance runs here")
-        return {"ProcessingJobArn": self.begin(request)}
+        return {"ProcessingJobArn": self.submit(request)}
 
 
 def _is_folder(path: str) -> bool:

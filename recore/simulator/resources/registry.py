@@ -2,7 +2,7 @@
 
 import re
 
-from recore.simulator.compute.jobs.platform import Platform
+from recore.simulator.compute.platform import Platform
 from recore.simulator.protocol.service_model import sagemaker_model
 from recore.simulator.resources.endpoint import Endpoints
 from recore.simulator.resources.endpoint_config import EndpointConfigs

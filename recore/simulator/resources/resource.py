@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from botocore.model import Shape
 
-from recore.simulator.compute.jobs.platform import Platform
+from recore.simulator.compute.platform import Platform
 from recore.simulator.orchestration.runner import Work, begin
 from recore.simulator.protocol.account import arn
 from recore.simulator.protocol.errors import ServiceError

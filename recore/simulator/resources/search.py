@@ -5,7 +5,7 @@ from typing import Any
 
 from botocore.model import Shape
 
-from recore.simulator.compute.jobs.platform import Platform
+from recore.simulator.compute.platform import Platform
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.protocol.service_model import operation_model
 from recore.simulator.resources.paging import page, sortable

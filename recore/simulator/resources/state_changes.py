@@ -6,8 +6,8 @@ import threading
 from collections import deque
 from typing import Any
 
-from recore.simulator.compute.jobs.platform import Platform
-from recore.simulator.compute.serving.periodic import Periodic
+from recore.simulator.compute.endpoints.periodic import Periodic
+from recore.simulator.compute.platform import Platform
 from recore.simulator.state.records import Record
 
 logger = logging.getLogger(__name__)

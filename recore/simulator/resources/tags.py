@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from recore.simulator.compute.jobs.platform import Platform
+from recore.simulator.compute.platform import Platform
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.resource import Resource, merged_tags, not_found
 from recore.simulator.state.records import Record

@@ -31,7 +31,7 @@ class TrainingJobs(JobResource):
         name, output = request["TrainingJobName"], request["OutputDataConfig"]
         file = "model/" if output.get("CompressionType") == "NONE" else "model.tar.gz"
         artifacts = f"{output['S3OutputPath'].rstrip('/')}/{name}/output/{file}"
-        arn = self.begin(
+        arn = self.submit(
             request,
             SecondaryStatus="Starting",
             SecondaryStatusTransitions=[

@@ -1,8 +1,8 @@
 """Transform jobs: requests are validated."""
 
-from recore.simulator.compute.serving.chain import named_containers
-from recore.simulator.compute.serving.data_processing import DataProcessing
-from recore.simulator.compute.serving.feeding import MOST_MEGABYTES
+from recore.simulator.compute.batch.data_processing import DataProcessing
+from recore.simulator.compute.batch.feeding import MOST_MEGABYTES
+from recore.simulator.compute.servers.chain import named_containers
 from recore.simulator.compute.transform import TransformRun
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.job import JobResource
@@ -54,7 +54,7 @@ class TransformJobs(JobResource):
         if (count := request["TransformResources"]["InstanceCount"]) > MOST_INSTANCES:
             message = f"TransformResources: at most {MOST_INSTANCES} instances run here, not {count}"
             raise ServiceError("ResourceLimitExceeded", message)
-        return {"TransformJobArn": self.begin(request)}
+        return {"TransformJobArn": self.submit(request)}
 
 
 def _not_run_here(request: Record) -> str | None:

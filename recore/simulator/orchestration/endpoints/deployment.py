@@ -9,8 +9,8 @@ import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from recore.simulator.compute.serving.chain import named_containers
-from recore.simulator.compute.serving.traffic import Parts
+from recore.simulator.compute.endpoints.traffic import Parts
+from recore.simulator.compute.servers.chain import named_containers
 from recore.simulator.protocol.account import arn
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.state.records import Record, Store, now

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from recore.simulator.compute.serving.traffic import SHIFTINGS, Parts
+from recore.simulator.compute.endpoints.traffic import SHIFTINGS, Parts
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.state.records import Record
 

@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any
 
 from recore.simulator.cloudwatch import alarms
-from recore.simulator.compute.jobs.failure import JobStopped
-from recore.simulator.compute.jobs.platform import Platform
-from recore.simulator.compute.jobs.queue import Job
-from recore.simulator.compute.serving.traffic import Share, Traffic, divide
+from recore.simulator.compute.endpoints.traffic import Share, Traffic, divide
+from recore.simulator.compute.failure import JobStopped
+from recore.simulator.compute.job import Job
+from recore.simulator.compute.platform import Platform
 from recore.simulator.orchestration.endpoints.deployment import Stage, instance_count
 from recore.simulator.orchestration.endpoints.deployment_config import BlueGreen, read_deployment_config
 from recore.simulator.orchestration.endpoints.hosting import (

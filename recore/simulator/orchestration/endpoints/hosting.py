@@ -3,10 +3,10 @@
 import math
 import time
 
-from recore.simulator.compute.jobs.failure import JobFailed
-from recore.simulator.compute.jobs.platform import Platform
-from recore.simulator.compute.serving.fleet import Fleet
-from recore.simulator.compute.serving.traffic import Share, Traffic
+from recore.simulator.compute.endpoints.fleet import Fleet
+from recore.simulator.compute.endpoints.traffic import Share, Traffic
+from recore.simulator.compute.failure import JobFailed
+from recore.simulator.compute.platform import Platform
 from recore.simulator.orchestration.endpoints.deployment import Stage
 from recore.simulator.orchestration.runner import Work
 from recore.simulator.state.records import Record

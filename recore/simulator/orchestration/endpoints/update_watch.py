@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 
 from recore.simulator.cloudwatch import alarms
-from recore.simulator.compute.jobs.failure import JobFailed
+from recore.simulator.compute.failure import JobFailed
 from recore.simulator.orchestration.runner import Work
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.state.records import Record

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from recore.simulator.compute.jobs.failure import was_interrupted
+from recore.simulator.compute.failure import was_interrupted
 from recore.simulator.orchestration.tuning.completion import convergence, not_improving
 from recore.simulator.state.records import Record, Store
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from botocore.model import Shape
 
-from recore.simulator.compute.serving.json_path import JsonPath, NoMatch, TooManyMatches
+from recore.simulator.compute.batch.json_path import JsonPath, NoSelection, SelectionTooLarge
 from recore.simulator.orchestration.pipelines.definitions.document import inside, members
 from recore.simulator.orchestration.pipelines.definitions.parameters import Parameter, as_text
 from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError, StepFailure
@@ -317,7 +317,7 @@ class FileValue:
         document = context.read_json(uri)
         try:
             value = self.path.select(document, MOST_SELECTED)
-        except (NoMatch, TooManyMatches) as problem:
+        except (NoSelection, SelectionTooLarge) as problem:
             raise StepFailure(f"ClientError: {JSON_GET}: '{self.path.text}' in {uri}: {problem}") from None
         if not isinstance(value, str | bool | int | float):
             raise StepFailure(f"ClientError: {JSON_GET}: '{self.path.text}' in {uri} is not a text, number or boolean")

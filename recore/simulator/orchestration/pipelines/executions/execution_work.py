@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from recore.simulator.compute.jobs.failure import JobStopped
+from recore.simulator.compute.failure import JobStopped
 from recore.simulator.orchestration.pipelines.definitions.definition import PipelineDefinition, read_definition
 from recore.simulator.orchestration.pipelines.definitions.step import PipelineStep
 from recore.simulator.orchestration.pipelines.executions.execution_records import (

@@ -7,9 +7,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from recore.simulator.compute.jobs import archives, transfers
-from recore.simulator.compute.jobs.failure import JobFailed
-from recore.simulator.compute.jobs.output_files import Check
+from recore.simulator.compute.failure import JobFailed
+from recore.simulator.compute.files import archives, transfers
+from recore.simulator.compute.files.output_files import Check
 
 ARCHIVES = (".tar.gz", ".tgz")
 # limits of an archive that is read; a larger one is compared by its ETag

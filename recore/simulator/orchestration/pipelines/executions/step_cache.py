@@ -4,9 +4,9 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
-from recore.simulator.compute.jobs.failure import JobFailed
-from recore.simulator.compute.jobs.manifest import source_objects
-from recore.simulator.compute.jobs.platform import Platform
+from recore.simulator.compute.batch.manifest import source_objects
+from recore.simulator.compute.failure import JobFailed
+from recore.simulator.compute.platform import Platform
 from recore.simulator.orchestration.pipelines.definitions.step import PipelineStep
 from recore.simulator.orchestration.pipelines.executions.cache_key import cache_key
 from recore.simulator.orchestration.pipelines.executions.s3_content import content, objects

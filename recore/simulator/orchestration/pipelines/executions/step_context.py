@@ -6,8 +6,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from recore.simulator.compute.jobs import transfers
-from recore.simulator.compute.jobs.output_files import Check
+from recore.simulator.compute.files import transfers
+from recore.simulator.compute.files.output_files import Check
 from recore.simulator.orchestration.pipelines.definitions.problems import StepFailure
 from recore.simulator.state.records import Record
 

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from recore.simulator.compute.jobs.failure import JobStopped
-from recore.simulator.compute.jobs.platform import Platform
-from recore.simulator.compute.jobs.queue import Job
+from recore.simulator.compute.failure import JobStopped
+from recore.simulator.compute.job import Job
+from recore.simulator.compute.platform import Platform
 from recore.simulator.orchestration.pipelines.definitions.arguments import resolve
 from recore.simulator.orchestration.pipelines.definitions.conditions import holds
 from recore.simulator.orchestration.pipelines.definitions.definition import PipelineDefinition

@@ -8,8 +8,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from recore.simulator.compute.jobs.failure import was_interrupted
-from recore.simulator.compute.jobs.platform import Platform
+from recore.simulator.compute.failure import was_interrupted
+from recore.simulator.compute.platform import Platform
 from recore.simulator.orchestration.pipelines.definitions.problems import StepFailure
 from recore.simulator.orchestration.pipelines.definitions.retries import OF_CODES, OF_REASONS
 from recore.simulator.orchestration.pipelines.definitions.step_types.register_model import RegisterModelStepType

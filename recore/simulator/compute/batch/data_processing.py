@@ -1,0 +1,152 @@
+"""A transform job's DataProcessing: selects the input of the model, and joins the response with the record.
+
+A record is a row of CSV or a JSON document: with SplitType Line or JSON Lines each line is one, otherwise the object.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import Any
+
+from recore.simulator.compute.batch.json_path import JsonPath, NoSelection, SelectionTooLarge
+from recore.simulator.compute.batch.record_formats import (
+    CSV,
+    JSON,
+    JSON_LINES,
+    Pace,
+    array_text,
+    json_text,
+    read_documents,
+    read_rows,
+    row_text,
+)
+from recore.simulator.compute.failure import JobFailed
+from recore.simulator.compute.files.output_files import Check
+
+OUTPUT, INPUT = "SageMakerOutput", "SageMakerInput"  # keys of a joined JSON document
+MISSING = object()  # in place of a record that the other body has
+
+
+@dataclass(frozen=True)
+class DataProcessing:
+    """The filters and the join of a transform job, by default none. Its methods raise JobFailed.
+
+    kind: CSV, JSON or JSON_LINES. by_line: whether each line of JSON is a record. Its methods call a `check` while they
+    work: filters can multiply what they select, so that the work is much larger than a body.
+    """
+
+    input_filter: JsonPath = field(default_factory=lambda: JsonPath("$"))
+    output_filter: JsonPath = field(default_factory=lambda: JsonPath("$"))
+    join: bool = False
+    kind: str = CSV
+    by_line: bool = False
+
+    @classmethod
+    def of(cls, request: Mapping[str, Any]) -> "DataProcessing":
+        """The DataProcessing of a CreateTransformJob request. Raises ValueError if SageMaker would refuse it."""
+        source, target = request["TransformInput"], request["TransformOutput"]
+        options = request.get("DataProcessing", {})
+        paths = []
+        for member in ("InputFilter", "OutputFilter"):
+            try:
+                paths.append(JsonPath(options.get(member, "$")))
+            except ValueError as error:
+                raise ValueError(f"DataProcessing: {member}: {error}") from None
+        input_filter, output_filter = paths
+        join = options.get("JoinSource") == "Input"
+        if input_filter.is_root and output_filter.is_root and not join:
+            return cls()
+        kind = _kind(source.get("ContentType", ""), target.get("Accept", ""))
+        if kind == CSV and not (input_filter.for_rows and output_filter.for_rows):
+            raise ValueError("DataProcessing: a filter of CSV selects columns by number, as $[0] or $[1:]")
+        by_line = source.get("SplitType", "None") == "Line"
+        if join and by_line and target.get("AssembleWith", "None") != "Line":
+            raise ValueError("DataProcessing: JoinSource Input with SplitType Line needs AssembleWith Line")
+        return cls(input_filter, output_filter, join, kind, by_line or kind == JSON_LINES)
+
+    def request_body(self, body: bytes, largest: int, check: Check = lambda: None) -> bytes:
+        """The body that the model gets for a body that was read. largest: its maximum size in bytes."""
+        if self.input_filter.is_root:
+            return body
+        pace = Pace(check)
+        return self._text(self._records(body, "the input", pace), self.input_filter, "InputFilter", largest, pace)
+
+    def result(self, body: bytes, response: bytes, largest: int, check: Check = lambda: None) -> bytes:
+        """The output for a body that was read and the model's response. largest: its maximum size in bytes.
+
+        Without a filter and a join it is the response.
+        """
+        if not self.join and self.output_filter.is_root:
+            return response
+        pace = Pace(check)
+        results = self._records(response, "the response", pace)
+        if self.join:
+            results = self._joined(self._records(body, "the input", pace), results)
+        return self._text(results, self.output_filter, "OutputFilter", largest, pace)
+
+    def _records(self, body: bytes, what: str, pace: Pace) -> Iterator[Any]:
+        """The records of a body: arrays of text, or values of JSON documents."""
+        try:
+            yield from read_rows(body, pace) if self.kind == CSV else read_documents(body, self.by_line, pace)
+        except (ValueError, RecursionError) as error:
+            raise JobFailed(f"ClientError: DataProcessing: {what} is not {self.kind}: {error}") from None
+
+    def _joined(self, records: Iterator[Any], results: Iterator[Any]) -> Iterator[Any]:
+        """Each record with the model's result for it: columns after the record's, or a key of the document."""
+        pairs: Iterator[tuple[Any, Any]] = zip_longest(records, results, fillvalue=MISSING)
+        for count, (record, result) in enumerate(pairs):
+            if record is MISSING or result is MISSING:
+                counts = [count + 1 + sum(1 for _ in rest) for rest in (records, results)]
+                counts[0 if record is MISSING else 1] = count
+                reason = f"the input has {counts[0]} records, and the model's response {counts[1]}"
+                raise JobFailed(f"ClientError: Fail to join data: {reason}")
+            if self.kind == CSV:
+                yield record + result
+            else:
+                document = record if isinstance(record, dict) else {INPUT: record}
+                yield document | {OUTPUT: result}
+
+    def _text(self, records: Iterable[Any], path: JsonPath, member: str, largest: int, pace: Pace) -> bytes:
+        """The body that a filter selects from records. member: the filter's name.
+
+        A filter can select a value many times, so nothing may exist as a whole before it is known to be small enough.
+        """
+        text = bytearray()
+        too_large = JobFailed(
+            f"ClientError: DataProcessing: {member} '{path.text}' selects more than {largest >> 20} MB"
+        )
+        try:
+            for record in records:
+                for part in self._parts(record, path, largest, pace):
+                    text += part.encode("utf-8", "surrogateescape")
+                    if len(text) > largest:
+                        raise too_large
+        except SelectionTooLarge:
+            raise too_large from None
+        except NoSelection as error:
+            raise JobFailed(f"ClientError: DataProcessing: {member} '{path.text}': {error}") from None
+        except RecursionError:
+            raise JobFailed("ClientError: DataProcessing: a JSON document is nested too deeply") from None
+        return bytes(text)
+
+    def _parts(self, record: Any, path: JsonPath, largest: int, pace: Pace) -> Iterator[str]:
+        """The text of a record after a filter, in parts none of which is longer than the record."""
+        # each value takes at least a separator, and in JSON a byte
+        values = path.values(record, largest if self.kind == CSV else largest // 2, pace)
+        if self.kind == CSV:
+            yield from row_text(record if path.is_root else values)
+            return
+        yield from json_text(next(values), pace) if path.single else array_text(values, pace)
+        if self.by_line:
+            yield "\n"
+
+
+def _kind(content_type: str, accept: str) -> str:
+    """The common format of two content types. Raises ValueError if they have none or two."""
+    kinds = [text.partition(";")[0].strip().lower() for text in (content_type, accept)]
+    for member, kind in zip(("TransformInput: ContentType", "TransformOutput: Accept"), kinds, strict=True):
+        if kind not in (CSV, JSON, JSON_LINES):
+            raise ValueError(f"{member}: with DataProcessing it must be {CSV}, {JSON} or {JSON_LINES}, not '{kind}'")
+    if CSV in kinds and kinds[0] != kinds[1]:
+        raise ValueError(f"DataProcessing: records of {kinds[0]} have no place in results of {kinds[1]}")
+    return kinds[0]

@@ -1,0 +1,128 @@
+"""Batch Transform's feeding of a model's server: objects become requests, and responses become an object."""
+
+import gzip
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import IO, BinaryIO, Protocol
+
+from recore.simulator.compute.batch.data_processing import DataProcessing
+from recore.simulator.compute.batch.record_formats import Pace
+from recore.simulator.compute.deadline import Deadline
+from recore.simulator.compute.failure import JobFailed, JobStopped
+from recore.simulator.compute.files.archives import decompressed
+from recore.simulator.compute.files.output_files import Check
+from recore.simulator.compute.servers.container_server import server_of
+from recore.simulator.compute.servers.response import NoResponse, Response
+
+MOST_MEGABYTES = 100  # MB of all requests that are sent at a time, and of the responses to them
+
+
+class Server(Protocol):
+    """A model's server, which can be invoked."""
+
+    def invoke(self, body: bytes, headers: dict[str, str], deadline: Deadline, largest: int) -> Response: ...
+
+
+@dataclass(frozen=True)
+class Feeding:
+    """How objects are split and responses assembled: the members of the request, with SageMaker's defaults.
+
+    seconds: for one invocation. retries: further attempts after one that failed. compressed: whether objects are gzip.
+    processing: the parts of records that the model gets, and those that are stored with its responses.
+    """
+
+    split: str = "None"
+    strategy: str = "MultiRecord"
+    megabytes: int = 6
+    concurrent: int = 1
+    assemble: str = "None"
+    content_type: str = "application/octet-stream"
+    accept: str = ""
+    seconds: float = 600.0
+    retries: int = 3
+    compressed: bool = False
+    processing: DataProcessing = field(default_factory=DataProcessing)
+
+    def feed(self, server: Server, source: Path, target: Path, stopping: Callable[[], bool]) -> None:
+        """Send one object to the server. Responses keep the order of the requests.
+
+        Only a few requests are in memory at a time. Raises JobFailed with the server's reason, or JobStopped.
+        """
+
+        def check() -> None:
+            if stopping():
+                raise JobStopped
+
+        def result(body: bytes) -> bytes:
+            request = self.processing.request_body(body, self.megabytes << 20, check)
+            response = self._invoke(server, request, check)
+            return self.processing.result(body, response, self._largest, check)
+
+        with (
+            self._open(source, check) as objects,
+            open(target, "wb") as results,
+            ThreadPoolExecutor(self.concurrent) as pool,
+        ):
+            bodies = self._bodies(objects, Pace(check))
+            while group := list(islice(bodies, self.concurrent)):
+                for part in pool.map(result, group):
+                    results.write(part)
+                    if self.assemble == "Line" and part and not part.endswith(b"\n"):
+                        results.write(b"\n")
+
+    def _bodies(self, file: IO[bytes], pace: Pace) -> Iterator[bytes]:
+        """Split an object into bodies of requests. Raises JobFailed if one is too large or the object is invalid."""
+        alone = self.split == "Line" and self.strategy == "SingleRecord"
+        limit, body = self.megabytes << 20, bytearray()
+        while part := self._next(file, limit + 1):
+            pace()
+            if len(part) > limit:
+                what = "A record" if self.split == "Line" else "An object"
+                raise JobFailed(f"ClientError: {what} is larger than MaxPayloadInMB, {self.megabytes} MB")
+            if body and (alone or len(body) + len(part) > limit):
+                yield bytes(body)
+                body.clear()
+            body += part
+        if body:
+            yield bytes(body)
+
+    @property
+    def _largest(self) -> int:
+        """The maximum size of a response in bytes, and of the output for it and its request."""
+        return (MOST_MEGABYTES << 20) // self.concurrent
+
+    def _open(self, source: Path, check: Check) -> AbstractContextManager[BinaryIO]:
+        return decompressed(source, check) if self.compressed else open(source, "rb")
+
+    def _next(self, file: IO[bytes], limit: int) -> bytes:
+        """The next record, at most up to the limit, however much more a compressed object holds."""
+        try:
+            return file.readline(limit) if self.split == "Line" else file.read(limit)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise JobFailed(f"ClientError: An object is not gzip, or is broken: {error}") from None
+
+    def _invoke(self, server: Server, body: bytes, check: Check) -> bytes:
+        """Send one request, again if the server does not respond or responds with a server error."""
+        headers = {"Content-Type": self.content_type} | ({"Accept": self.accept} if self.accept else {})
+        verb = reason = who = ""
+        for attempt in range(self.retries + 1):
+            check()
+            try:
+                response = server.invoke(body, headers, Deadline(self.seconds), self._largest)
+            except NoResponse as error:
+                verb, reason, who = "failed", str(error), error.container
+            else:
+                if response.status == 200:
+                    return response.body
+                verb = "refused" if response.status < 500 else "failed"
+                reason, who = f"status {response.status}: {response.text[:700]}", response.container
+                if response.status < 500:
+                    break
+            time.sleep(min(0.2 * 2**attempt, 2))
+        raise JobFailed(f"ClientError: {server_of(who)} {verb} a request: {reason}")

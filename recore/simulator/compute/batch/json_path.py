@@ -1,0 +1,164 @@
+"""The JSONPath expressions that SageMaker documents for a transform job's filters.
+
+After `$` come names (`.name`, `['a','b']`), numbers and ranges (`[0]`, `[-1]`, `[0,5:]`, `[1:3]`), and `*` for either.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+SLICE = 1000  # values of an array that are copied at a time
+NAME = r"'[^'\\]*'"
+# possessive, so that there is one way alone to match a text: with several, a long text would take hours
+INDEX = r"-?\d+|(?:-?\d+)?\s*+:\s*+(?:-?\d+)?"
+STEP = re.compile(
+    r"\.(?P<dotted>[^\s.,:$@?*'\"()\[\]\\]+)"
+    r"|\.?\[\s*(?P<names>NAME(?:\s*,\s*NAME)*)\s*\]"
+    r"|\[\s*+(?P<indexes>(?:INDEX)(?:\s*+,\s*+(?:INDEX))*)\s*+\]"
+    r"|(?P<all>\.\*|\.?\[\s*\*\s*\])".replace("NAME", NAME).replace("INDEX", INDEX)
+)
+
+
+class NoSelection(Exception):
+    """A value does not have what an expression selects; the message says what."""
+
+
+class SelectionTooLarge(Exception):
+    """An expression selects more values than it may; the message says how many."""
+
+
+@dataclass(frozen=True)
+class PathStep:
+    """One step of an expression: what it selects from a value, as text; whether that is always one value.
+
+    for_rows: whether a row of CSV, which has no names, can have it.
+    """
+
+    text: str
+    select: Callable[[Any], Iterator[Any]]
+    single: bool
+    for_rows: bool
+
+
+class JsonPath:
+    """An expression. steps: those after `$`."""
+
+    def __init__(self, text: str):
+        """Raises ValueError if SageMaker does not know such an expression."""
+        self.text, self.steps = text, tuple(_steps(text))
+
+    @property
+    def is_root(self) -> bool:
+        """Whether the expression selects the value itself."""
+        return not self.steps
+
+    @property
+    def for_rows(self) -> bool:
+        """Whether the expression can be applied to a row of CSV, a flat array."""
+        return len(self.steps) <= 1 and all(step.for_rows for step in self.steps)
+
+    @property
+    def single(self) -> bool:
+        """Whether the expression selects exactly one value."""
+        return all(step.single for step in self.steps)
+
+    def select(self, value: Any, most: int = sys.maxsize) -> Any:
+        """The value that it selects: an array where the expression can select several. See `values`."""
+        values = self.values(value, most)
+        return next(values) if self.single else list(values)
+
+    def values(self, value: Any, most: int = sys.maxsize, pace: Callable[[], None] = lambda: None) -> Iterator[Any]:
+        """The values that it selects, one after the other: as steps such as `[:,:]` multiply them, they may be many.
+
+        most: values that a step may select. pace: called for each of them. Raises NoSelection or SelectionTooLarge.
+        """
+        values = iter([value])
+        for step in self.steps:
+            values = _selected(step, values, most, pace)
+        return values
+
+
+def _selected(step: PathStep, values: Iterator[Any], most: int, pace: Callable[[], None]) -> Iterator[Any]:
+    """Apply a step to the values that the steps before it selected."""
+    count = 0
+    for value in values:
+        for child in step.select(value):
+            count += 1
+            if count > most:
+                raise SelectionTooLarge(f"selects more than {most} values")
+            pace()
+            yield child
+
+
+def _steps(text: str) -> Iterator[PathStep]:
+    if not text.startswith("$"):
+        raise ValueError(f"the expression '{text}' does not begin with $")
+    place = 1
+    while place < len(text):
+        match = STEP.match(text, place)
+        if match is None:
+            raise ValueError(f"the expression '{text}' is not supported from '{text[place:]}' on")
+        place = match.end()
+        if match["all"]:
+            yield PathStep(match[0], _all, False, True)
+        elif match["indexes"]:
+            indexes = [_index(part) for part in match["indexes"].split(",")]
+            yield PathStep(match[0], _items(match[0], indexes), len(indexes) == 1 and isinstance(indexes[0], int), True)
+        else:
+            names = [match["dotted"]] if match["dotted"] else [name[1:-1] for name in re.findall(NAME, match["names"])]
+            as_object = len(names) > 1 and place == len(text)
+            select = _members(names) if as_object else _children(names)
+            yield PathStep(match[0], select, as_object or len(names) == 1, False)
+
+
+def _index(part: str) -> int | slice:
+    start, colon, end = (word.strip() for word in part.partition(":"))
+    return slice(int(start) if start else None, int(end) if end else None) if colon else int(start)
+
+
+def _all(value: Any) -> Iterator[Any]:
+    if not isinstance(value, dict | list):
+        raise NoSelection("'*' needs an object or an array")
+    yield from value.values() if isinstance(value, dict) else value
+
+
+def _items(text: str, indexes: list[int | slice]) -> Callable[[Any], Iterator[Any]]:
+    def select(value: Any) -> Iterator[Any]:
+        if not isinstance(value, list):
+            raise NoSelection(f"{text} needs an array")
+        for index in indexes:
+            places = range(len(value))
+            if isinstance(index, slice):
+                bounds = [bound for bound in (index.start, index.stop) if bound is not None]
+                chosen = places[index] if all(-len(value) <= bound <= len(value) for bound in bounds) else places[:0]
+            else:
+                chosen = places[index:][:1] if -len(value) <= index < len(value) else places[:0]
+            if not chosen:
+                raise NoSelection(f"{text} selects nothing of an array of {len(value)}")
+            for start in range(chosen.start, chosen.stop, SLICE):  # as the array may be large
+                yield from value[start : min(start + SLICE, chosen.stop)]
+
+    return select
+
+
+def _children(names: list[str]) -> Callable[[Any], Iterator[Any]]:
+    """The child or children to which the next step is applied."""
+
+    def select(value: Any) -> Iterator[Any]:
+        for name in names:
+            if not isinstance(value, dict) or name not in value:
+                raise NoSelection(f"there is no '{name}'")
+            yield value[name]
+
+    return select
+
+
+def _members(names: list[str]) -> Callable[[Any], Iterator[Any]]:
+    """Select several children at the end of an expression, as an object."""
+
+    def select(value: Any) -> Iterator[Any]:
+        yield dict(zip(names, _children(names)(value), strict=True))
+
+    return select

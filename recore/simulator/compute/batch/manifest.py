@@ -1,0 +1,84 @@
+"""Finds the S3 objects of a data source, which names them by a prefix of their keys or in a manifest."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from recore.simulator.compute.failure import JobFailed
+from recore.simulator.compute.files import transfers
+from recore.simulator.compute.files.output_files import Check
+
+LARGEST = 64 << 20  # bytes of a manifest
+
+
+@dataclass(frozen=True)
+class SourceObject:
+    """An object on S3. name: its key below the folder of the prefix, after which its output is named."""
+
+    bucket: str
+    key: str
+    name: str
+
+
+def source_objects(s3: Any, source: dict[str, Any], check: Check = lambda: None) -> list[SourceObject]:
+    """The objects of an S3DataSource with S3DataType S3Prefix or ManifestFile. Raises JobFailed if one is missing.
+
+    check: called before each object that a manifest names; it raises where the job must end.
+    """
+    if source["S3DataType"] == "ManifestFile":
+        return _in_manifest(s3, source["S3Uri"], check)
+    bucket, prefix = transfers.parse(source["S3Uri"])
+    folder = prefix[: prefix.rfind("/") + 1]
+
+    def name(key: str) -> str:
+        is_folder = key.startswith(f"{prefix}/")
+        return key.removeprefix(prefix).lstrip("/") if is_folder else key.removeprefix(folder)
+
+    return [SourceObject(bucket, key, name(key)) for key in transfers.keys(s3, source["S3Uri"])]
+
+
+def _in_manifest(s3: Any, uri: str, check: Check) -> list[SourceObject]:
+    """The objects that a manifest names: an array of {"prefix": S3 URI}, then what follows it in each object's URI."""
+    entries = _read(s3, uri)
+    prefix = entries[0].get("prefix") if entries and isinstance(entries[0], dict) else None
+    if not isinstance(prefix, str) or not prefix.startswith("s3://"):
+        raise JobFailed(f"ClientError: The manifest '{uri}' does not begin with an object whose prefix is an S3 URI")
+    names = entries[1:]
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise JobFailed(f"ClientError: The manifest '{uri}' must hold the names of objects after its prefix")
+    if outside := [name for name in names if ".." in name.split("/")]:
+        raise JobFailed(f"ClientError: The manifest '{uri}' names '{outside[0]}', which is not below its prefix")
+    if repeated := [name for name, times in Counter(names).items() if times > 1]:  # both would have one output
+        raise JobFailed(f"ClientError: The manifest '{uri}' names '{repeated[0]}' more than once")
+    objects = []
+    for name in names:
+        check()
+        bucket, key = transfers.parse(prefix + name)
+        try:
+            s3.head_object(Bucket=bucket, Key=key)
+        except (ClientError, BotoCoreError, UnicodeError) as error:
+            raise JobFailed(f"ClientError: '{prefix}{name}', named in the manifest '{uri}': {error}") from None
+        objects.append(SourceObject(bucket, key, name))
+    return objects
+
+
+def _read(s3: Any, uri: str) -> list[Any]:
+    """The array in a manifest."""
+    bucket, key = transfers.parse(uri)
+    try:
+        response = s3.get_object(Bucket=bucket, Key=key)
+        content = response["Body"].read(LARGEST + 1)
+    except (ClientError, BotoCoreError) as error:
+        raise JobFailed(f"ClientError: The manifest '{uri}' cannot be read: {error}") from None
+    if len(content) > LARGEST:
+        raise JobFailed(f"ClientError: The manifest '{uri}' is larger than {LARGEST >> 20} MiB")
+    try:
+        entries = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise JobFailed(f"ClientError: The manifest '{uri}' is not JSON: {error}") from None
+    if not isinstance(entries, list):
+        raise JobFailed(f"ClientError: The manifest '{uri}' is not a JSON array")
+    return entries

@@ -1,0 +1,162 @@
+"""The instances of one variant of an endpoint: invocations take turns, and go to another one if a server dies."""
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from recore.simulator.compute.deadline import Deadline
+from recore.simulator.compute.endpoints.endpoint_instance import EndpointInstance
+from recore.simulator.compute.failure import JobFailed
+from recore.simulator.compute.platform import Platform
+from recore.simulator.compute.servers.chain import Chain
+from recore.simulator.compute.servers.response import Disconnected, NoResponse, Response
+from recore.simulator.state.records import Record
+
+ATTEMPTS = 2  # of an invocation whose connection breaks: the invocation itself may be what ends the servers
+
+
+class FleetEnded(Exception):
+    """The fleet accepts no more invocations: another one has replaced it, or the endpoint was deleted."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The outcome of an invocation.
+
+    response: of the model, whatever its status; None where there is none, for this reason. container: whose response or
+    silence it is. instance: which was invoked last. Both may be unknown. seconds: that the model took.
+    """
+
+    response: Response | None = None
+    reason: str = ""
+    container: str = ""
+    instance: EndpointInstance | None = None
+    seconds: float = 0.0
+
+
+class Fleet:
+    """The instances of one variant.
+
+    variant: its name. data_capture: a DataCaptureConfig, or None. Methods are safe to call from several threads,
+    `scale` and `end` from one at a time.
+    """
+
+    def __init__(self, platform: Platform, endpoint: str, variant: Record, data_capture: Record | None = None):
+        self.variant: str = variant["VariantName"]
+        self.data_capture = data_capture
+        self._platform, self._endpoint, self._variant = platform, endpoint, variant
+        self._changed = threading.Condition()
+        self._instances: list[EndpointInstance] = []
+        self._turn = 0
+        self._ended = False
+
+    def scale(self, count: int) -> None:
+        """Start instances, or end the surplus when their invocations are answered, those that failed first."""
+        with self._changed:
+            new = [self._new_instance() for _ in range(count - len(self._instances))]
+            order = sorted(self._instances, key=lambda instance: instance.failure is not None)
+            self._instances, surplus = [*order[:count], *new], order[count:]
+        for instance in new:
+            instance.start()
+        self._end(surplus)
+
+    def is_ready(self) -> bool:
+        """Whether the servers of every instance that is not in service yet are ready and run at this moment.
+
+        Raises JobFailed where an instance has failed.
+        """
+        with self._changed:
+            self._raise_if_failed()
+            new = [instance.server for instance in self._instances if not instance.in_service]
+        return all(server is not None and server.failure() is None for server in new)
+
+    def put_in_service(self) -> None:
+        """Put all instances in service: servers that end are then restarted. Raises JobFailed if one has failed."""
+        with self._changed:
+            self._raise_if_failed()
+            for instance in self._instances:
+                instance.in_service = True
+
+    def invoke(self, body: bytes, headers: Mapping[str, str], deadline: Deadline) -> Reply:
+        """Invoke the instance whose turn it is; while none is ready, the invocation waits. Raises FleetEnded.
+
+        An invocation whose connection breaks is repeated once.
+        """
+        reply = Reply(reason="no instance was ready")
+        for _ in range(ATTEMPTS):
+            turn = self._take_turn(deadline)
+            if turn is None:
+                break
+            instance, server = turn
+            begun = time.monotonic()
+            try:
+                response = server.invoke(body, headers, deadline)
+                return Reply(response, "", response.container, instance, time.monotonic() - begun)
+            except NoResponse as error:
+                reply = Reply(None, str(error), error.container, instance, time.monotonic() - begun)
+                if not isinstance(error, Disconnected):
+                    break
+                instance.suspend(server)
+            finally:
+                self._release(instance)
+        return reply
+
+    def end(self) -> None:
+        """Accept no more invocations, and end the instances when those in progress are answered."""
+        with self._changed:
+            self._ended = True
+            instances, self._instances = self._instances, []
+            self._changed.notify_all()
+        self._end(instances)
+
+    def _new_instance(self) -> EndpointInstance:
+        return EndpointInstance(self._platform, self._endpoint, self._variant, self._changed)
+
+    def _take_turn(self, deadline: Deadline) -> tuple[EndpointInstance, Chain] | None:
+        """The next ready instance and its server, with one invocation more in progress.
+
+        None at the deadline, or where no instance will ever be ready.
+        """
+        with self._changed:
+            while True:
+                if self._ended:
+                    raise FleetEnded
+                for _ in self._instances:
+                    self._turn = (self._turn + 1) % len(self._instances)
+                    instance = self._instances[self._turn]
+                    if instance.server:
+                        instance.in_service = True
+                        instance.in_progress += 1
+                        return instance, instance.server
+                left = deadline.left
+                ended = [instance.has_ended for instance in self._instances]  # none before `scale`
+                if left <= 0 or (ended and all(ended)):
+                    return None
+                self._changed.wait(left)
+
+    def _raise_if_failed(self) -> None:
+        if failed := next((instance for instance in self._instances if instance.failure), None):
+            raise JobFailed(f"Production variant {self.variant} {_failed_how(failed.failure or '')}")
+
+    def _release(self, instance: EndpointInstance) -> None:
+        with self._changed:
+            instance.in_progress -= 1
+            if not instance.in_progress:
+                self._changed.notify_all()
+
+    def _end(self, instances: list[EndpointInstance]) -> None:
+        """End instances that get no more invocations."""
+        for instance in instances:
+            with self._changed:
+                while instance.in_progress:
+                    self._changed.wait()
+            instance.stop()
+        for instance in instances:
+            instance.join()
+
+
+def _failed_how(reason: str) -> str:
+    kind, _, rest = reason.partition(": ")
+    what = "did not pass the ping health check" if kind == "AlgorithmError" else "could not be started"
+    return f"{what}: {rest}"

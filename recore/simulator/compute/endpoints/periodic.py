@@ -1,0 +1,55 @@
+"""Deliveries that nothing waits for: every second while the simulator runs, and at its end."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from recore.simulator.compute.job import Job
+from recore.simulator.compute.platform import Platform
+
+logger = logging.getLogger(__name__)
+
+PERIOD = 1.0  # seconds between deliveries
+STEP = 0.02  # seconds after which an urgent delivery begins
+
+
+class Periodic:
+    """Calls `deliver` a second after there is something to deliver, in a thread that the first `notify` starts.
+
+    After the end of the jobs, when the last requests are answered, each `notify` delivers at once.
+    deliver: for several threads.
+    """
+
+    def __init__(self, platform: Platform, name: str, deliver: Callable[[], None]):
+        self._platform, self._name, self._deliver = platform, name, deliver
+        self._lock = threading.Lock()
+        self._started = self._ended = False
+        self._urgent = threading.Event()
+
+    def notify(self, urgent: bool = False) -> None:
+        """Say that there is something to deliver. urgent: before the second is over."""
+        with self._lock:
+            starts, self._started = not self._started, True
+            ended = self._ended
+        if urgent:
+            self._urgent.set()
+        if ended or (starts and not self._platform.jobs.submit(self._name, self._run, computes=False)):
+            self._try_to_deliver()
+
+    def _run(self, job: Job) -> None:
+        waited = 0.0
+        while not job.stopping.wait(STEP):
+            waited += STEP
+            if waited >= PERIOD or self._urgent.is_set():
+                self._urgent.clear()
+                waited = 0.0
+                self._try_to_deliver()
+        with self._lock:
+            self._ended = True
+        self._try_to_deliver()
+
+    def _try_to_deliver(self) -> None:
+        try:
+            self._deliver()
+        except Exception:  # the next ones are to be tried
+            logger.exception("%s", self._name)

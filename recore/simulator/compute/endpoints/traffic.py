@@ -1,0 +1,97 @@
+"""How the invocations of an endpoint are divided among fleets, and how they are shifted from old fleets to new ones."""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import accumulate, count
+from random import Random
+
+from recore.simulator.compute.endpoints.fleet import Fleet
+
+
+@dataclass(frozen=True)
+class Share:
+    """A fleet and its weight: its part of the invocations is its weight divided by the sum of all."""
+
+    fleet: Fleet
+    weight: float
+
+
+class Traffic:
+    """The shares of all fleets. It never changes: an endpoint that is updated gets another one."""
+
+    def __init__(self, shares: Sequence[Share]):
+        self.shares = tuple(shares)
+        self._weighted = [share for share in shares if share.weight > 0]
+        heaviest = max((share.weight for share in self._weighted), default=1.0)  # the sum could be infinite
+        self._bounds = list(accumulate(share.weight / heaviest for share in self._weighted))
+
+    @property
+    def fleets(self) -> dict[str, Fleet]:
+        """The fleets by the names of their variants; not of a DividedTraffic, where two can have the same name."""
+        return {share.fleet.variant: share.fleet for share in self.shares}
+
+    def of(self, variant: str) -> "Traffic | None":
+        """The traffic of invocations that name a variant, which may have no weight; None if it does not exist."""
+        shares = [share for share in self.shares if share.fleet.variant == variant]
+        if not any(share.weight for share in shares):
+            shares = [Share(share.fleet, 1.0) for share in shares]
+        return Traffic(shares) if shares else None
+
+    def choose(self, random: Random) -> Fleet:
+        """The fleet of one invocation, drawn by the weights. At least one weight is above 0."""
+        point = random.random() * self._bounds[-1]
+        return self._weighted[min(bisect_right(self._bounds, point), len(self._weighted) - 1)].fleet
+
+
+Parts = Mapping[str, Fraction]  # of the invocations of each variant: what the new fleets get
+
+
+class DividedTraffic(Traffic):
+    """During an update: parts of the invocations of new variants go to their fleets, all others to the old fleets."""
+
+    def __init__(self, before: Traffic, after: Traffic, parts: Parts):
+        super().__init__([*before.shares, *after.shares])
+        self._before, self._after, self._parts = before, after, parts
+
+    def of(self, variant: str) -> Traffic | None:
+        before, after = self._before.of(variant), self._after.of(variant)
+        return DividedTraffic(before, after, self._parts) if before and after else before or after
+
+    def choose(self, random: Random) -> Fleet:
+        fleet = self._after.choose(random)
+        return fleet if random.random() < self._parts[fleet.variant] else self._before.choose(random)
+
+
+def divide(before: Traffic, after: Traffic, parts: Parts) -> Traffic:
+    """The traffic in one step of an update."""
+    return after if min(parts.values()) == 1 else DividedTraffic(before, after, parts)
+
+
+def all_at_once(sizes: Parts) -> Iterator[Parts]:
+    """Shift all invocations in one step."""
+    yield dict.fromkeys(sizes, Fraction(1))
+
+
+def canary(sizes: Parts) -> Iterator[Parts]:
+    """Shift parts of these sizes, then all."""
+    yield sizes
+    yield from all_at_once(sizes)
+
+
+def linear(sizes: Parts) -> Iterator[Parts]:
+    """Shift a further part of this size in each step, until all are shifted."""
+    for number in count(1):
+        parts = {variant: min(number * size, Fraction(1)) for variant, size in sizes.items()}
+        yield parts
+        if min(parts.values()) == 1:
+            return
+
+
+# by the Type of a TrafficRoutingConfiguration: functions of the sizes of a step, each above 0, that yield the steps
+SHIFTINGS: dict[str, Callable[[Parts], Iterator[Parts]]] = {
+    "ALL_AT_ONCE": all_at_once,
+    "CANARY": canary,
+    "LINEAR": linear,
+}

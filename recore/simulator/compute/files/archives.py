@@ -1,0 +1,184 @@
+"""Packs the files that a job leaves into tar.gz archives, and unpacks archives without a path that leads out."""
+
+import contextlib
+import gzip
+import os
+import tarfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, BinaryIO, cast
+
+from recore.simulator.compute.failure import JobFailed
+from recore.simulator.compute.files.output_files import Check, CheckedReader, OutputFolder
+from recore.simulator.compute.processes import host_disk
+from recore.simulator.compute.processes.volume import Volume
+
+COPIED = 1 << 18  # bytes that are unpacked at a time
+LARGEST_HEADER = 1 << 20  # bytes of all that comes before the content of a file
+LONGEST_NAME = 4096  # characters of a path, as Linux has them
+MOST_GLOBAL = 100  # values of headers that are for all files that follow
+MALFORMED = (
+    tarfile.TarError,
+    zlib.error,
+    OSError,
+    EOFError,
+    ValueError,
+    LookupError,
+    OverflowError,
+    RecursionError,
+)
+
+
+def pack(folder: OutputFolder, archive: Path, volume: Volume, check: Check = lambda: None) -> None:
+    """Pack the content of a folder into a tar.gz, as SageMaker packs a model. Absolute links are left out.
+
+    check: called before each chunk; it raises where the job must end. Raises JobFailed where the folder cannot be read,
+    or holds more than the volume, and OSError where the disk of this machine is full.
+    """
+    if not folder.exists() or not folder.path.is_dir():
+        raise JobFailed(f"AlgorithmError: {folder.name} is not a folder any more")
+    folder.check_volume(volume, check, packed=True)
+    try:
+        with tarfile.open(archive, mode="w:gz", compresslevel=1) as tar:
+            for file in folder.files(check):
+                member = tar.gettarinfo(os.path.join(folder.path, file.name), file.name)
+                if member.isreg():
+                    with file.open() as content:
+                        tar.addfile(member, CheckedReader(content, member.size, check))
+                elif not member.issym() or not os.path.isabs(member.linkname):
+                    tar.addfile(member)
+    except (OSError, tarfile.TarError) as error:
+        if isinstance(error, OSError) and error.errno in host_disk.FULL_ERRORS:
+            raise
+        reason = getattr(error, "strerror", None) or str(error)
+        raise JobFailed(f"AlgorithmError: {folder.name} cannot be packed: {reason}") from None
+
+
+def unpack(archive: Path, folder: Path, volume: Volume, check: Check = lambda: None) -> None:
+    """Unpack a tar archive, compressed by gzip or not, into a folder. Nothing is written outside it.
+
+    volume: what its content must fit on. check: called before each part of it; it raises where the job must end.
+    Raises JobFailed if the archive is invalid, hostile or too large, and OSError if the disk of this machine is full.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    name = ""
+    try:
+        for tar, member in members(archive, check):
+            name = member.name
+            folders = sum(not os.path.lexists(folder / parent) for parent in Path(name).parents)
+            if not volume.take(member.size, files=1 + folders):
+                too_much = f"Insufficient disk space: what it holds is larger than {volume}"
+                raise JobFailed(f"ClientError: {archive.name} cannot be unpacked: {too_much}")
+            tar.extract(member, folder, filter=_within)
+    except MALFORMED as error:
+        if isinstance(error, OSError) and error.errno in host_disk.FULL_ERRORS:
+            raise
+        raise JobFailed(f"ClientError: {archive.name} cannot be unpacked: {_reason(error, name)}") from None
+
+
+def _reason(error: Exception, name: str) -> str:
+    """The message of an error without paths of this machine. name: of the member at which it was raised."""
+    if isinstance(error, RecursionError):
+        return "its headers are nested too deeply"
+    if isinstance(error, tarfile.OutsideDestinationError | tarfile.LinkOutsideDestinationError):
+        return f"{name[:200]!r} leads out of its folder"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{name[:200]!r}: {error.strerror}"
+    return str(error)
+
+
+def members(archive: Path, check: Check) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
+    """Yield the members of a tar archive, compressed by gzip or not. Each must be read before the next one.
+
+    Raises one of MALFORMED if the archive is invalid or hostile.
+    """
+    with _opened(archive, check) as file:
+        content = _Content(file, check)
+        with tarfile.TarFile(fileobj=cast(IO[bytes], content), copybufsize=COPIED) as tar:
+            while True:
+                content.allow(LARGEST_HEADER)
+                member = tar.next()
+                if member is None:
+                    return
+                pieces: list[tuple[int, int]] = member.sparse or []  # type: ignore[assignment]
+                if member.size < 0 or any(place + size > member.size for place, size in pieces):
+                    raise tarfile.ReadError(f"the size of {member.name[:200]!r} is wrong")
+                if max(len(member.name), len(member.linkname)) > LONGEST_NAME:
+                    raise tarfile.ReadError(f"the name {member.name[:200]!r}, or where it links to, is too long")
+                if len(tar.pax_headers) > MOST_GLOBAL:
+                    raise tarfile.ReadError("it has too many global headers")
+                content.allow(max(tar.offset - member.offset_data, 0))
+                yield tar, member
+                tar.members = []  # type: ignore[attr-defined] # it keeps them all, and there may be millions
+
+
+@contextlib.contextmanager
+def _opened(archive: Path, check: Check) -> Iterator[BinaryIO]:
+    with open(archive, "rb") as file:
+        is_compressed = file.read(2) == b"\x1f\x8b"
+    with decompressed(archive, check) if is_compressed else open(archive, "rb") as content:
+        yield content
+
+
+@contextlib.contextmanager
+def decompressed(path: Path, check: Check) -> Iterator[BinaryIO]:
+    """The content of a gzip file. check: called at each part that is read of the file, however little that holds.
+
+    A file of 17 MB can consist of a million empty ones.
+    """
+    with open(path, "rb") as file:
+        reader = CheckedReader(file, os.fstat(file.fileno()).st_size, check)
+        with gzip.GzipFile(fileobj=cast(IO[bytes], reader)) as content:
+            yield cast(BinaryIO, content)
+
+
+class _Content:
+    """The content of an archive, read in order.
+
+    A header may have any size, and tarfile reads it as a whole: `allow` limits how many bytes are read until the next
+    call.
+    """
+
+    def __init__(self, file: BinaryIO, check: Check):
+        self._file, self._check = file, check
+        self._left = LARGEST_HEADER
+
+    def allow(self, size: int) -> None:
+        self._left = size
+
+    def read(self, size: int) -> bytes:
+        self._check()
+        self._left -= size
+        if self._left < 0:
+            raise tarfile.ReadError(f"the headers of a file are larger than {LARGEST_HEADER >> 10} KiB")
+        return self._file.read(size)
+
+    def seek(self, place: int) -> None:
+        """Go forward."""
+        if place < self._file.tell():
+            raise tarfile.ReadError("its files are not in order")
+        while (left := place - self._file.tell()) > 0:
+            self._check()
+            if not self._file.read(min(left, COPIED)):
+                break
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+
+def _within(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo:
+    """Apply tarfile's filter, and refuse members below an earlier link, which some releases of Python 3.12 let out.
+
+    It looks at nothing outside the folder: a reason would tell what is there.
+    """
+    filtered = tarfile.data_filter(member, folder)
+    beside = os.path.dirname(filtered.name) if member.issym() else ""
+    names = [filtered.name, *([os.path.join(beside, member.linkname)] if member.linkname else [])]
+    for name in names:
+        if any(Path(folder, place).is_symlink() for place in (Path(name), *Path(name).parents)):
+            raise tarfile.ReadError(f"{member.name[:200]!r} goes through a link that came before it")
+    if member.islnk() and not os.path.exists(os.path.join(folder, member.linkname)):
+        # tarfile would look for it in all that follows
+        raise tarfile.ReadError(f"{member.name[:200]!r} is a link to a file that does not come before it")
+    return filtered

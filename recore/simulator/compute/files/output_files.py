@@ -1,0 +1,184 @@
+"""Reads the files that a job left in a folder, without following a link out of it or blocking on a pipe."""
+
+import errno
+import os
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from recore.simulator.compute.failure import JobFailed
+from recore.simulator.compute.processes.volume import Volume
+from recore.simulator.isolation.sandbox import ML
+
+COPIED = 1 << 20  # bytes at a time
+MOST = 100_000  # files of a folder that become objects: S3 has some kilobytes of each in memory
+
+Check = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class OutputFile:
+    """A regular file, a folder, or a symbolic link that does not lead out of the folder that it is in.
+
+    name: its path below that folder. path: where its content is, also of a link. info: of the same, or None where a
+    link leads nowhere.
+    """
+
+    name: str
+    path: str
+    info: os.stat_result | None
+    is_link: bool = False
+
+    @property
+    def is_folder(self) -> bool:
+        return self.info is not None and stat.S_ISDIR(self.info.st_mode)
+
+    @property
+    def size(self) -> int | None:
+        """The size of a regular file in bytes; None for anything else."""
+        return self.info.st_size if self.info is not None and stat.S_ISREG(self.info.st_mode) else None
+
+    def open(self) -> BinaryIO:
+        """Open a regular file. Raises OSError."""
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        try:
+            return open(os.open(self.path, flags), "rb")
+        except PermissionError:  # SageMaker's own process may read every file
+            os.chmod(self.path, 0o600)
+            return open(os.open(self.path, flags), "rb")
+
+
+@dataclass(frozen=True)
+class OutputFolder:
+    """A folder that a job left. ml: what the job sees as /opt/ml, a path without links. name: its path in the job.
+
+    Where it cannot be read as it should, JobFailed says why, with no path of this machine.
+    """
+
+    ml: Path
+    name: str
+
+    @property
+    def path(self) -> Path:
+        return self.ml / self.name.removeprefix(ML).strip("/")
+
+    def exists(self) -> bool:
+        """Whether the folder exists. Raises JobFailed if it or a folder above it was replaced by a link."""
+        try:
+            real = os.path.realpath(self.path, strict=True)
+        except FileNotFoundError:
+            real = os.path.realpath(self.path)  # it was removed, or is a link that leads nowhere
+        except OSError as error:
+            raise self._failed(error) from None
+        if real != str(self.path):
+            raise JobFailed(f"AlgorithmError: {self.name} is not a folder of the job any more, but a link")
+        return os.path.lexists(self.path)
+
+    def files(self, check: Check) -> Iterator[OutputFile]:
+        """Yield what is below the folder, each folder before its content. A file in place of the folder has no name.
+
+        Pipes, sockets and links that lead out are left out.
+        """
+        folders = [""]
+        try:
+            if not self.path.is_dir():
+                root = self._file("")
+                yield from [root] if root else []
+                return
+            while folders:
+                folder, inner = folders.pop(), []
+                for name in sorted(_names(os.path.join(self.path, folder))):
+                    check()
+                    file = self._file(os.path.join(folder, name))
+                    if file and file.is_folder and not file.is_link:
+                        inner.append(file.name)
+                    if file:
+                        yield file
+                folders += reversed(inner)
+        except OSError as error:
+            raise self._failed(error) from None
+
+    def copy(self, target: Path, check: Check) -> None:
+        """Copy the content of the folder to a new folder, links as links. Raises JobFailed."""
+        target.mkdir()
+        try:
+            for file in self.files(check):
+                copied = target / file.name
+                if file.is_link:
+                    copied.symlink_to(os.readlink(self.path / file.name))
+                elif file.is_folder:
+                    copied.mkdir()
+                else:
+                    with file.open() as content, open(copied, "wb") as copy:
+                        shutil.copyfileobj(CheckedReader(content, file.size or 0, check), copy, COPIED)
+                    shutil.copymode(file.path, copied)
+        except OSError as error:
+            raise self._failed(error) from None
+
+    def check_volume(self, volume: Volume, check: Check, packed: bool) -> None:
+        """Raise JobFailed if the folder holds more than the volume has room for.
+
+        packed: a file of several names counts once, as in an archive; otherwise it becomes an object of each name.
+        """
+        count = total = 0
+        several_names: set[tuple[int, int]] = set()
+        for file in self.files(check):
+            if packed and file.info and file.info.st_nlink > 1 and not file.is_folder:
+                identity = file.info.st_dev, file.info.st_ino
+                if identity in several_names:
+                    continue
+                several_names.add(identity)
+            count += 1
+            total += 0 if packed and file.is_link else file.size or 0
+            if not volume.has_room(total, count):
+                reason = f"{self.name} holds more than {volume}"
+                raise JobFailed(f"AlgorithmError: No space left on device: {reason}")
+            if not packed and count > MOST:
+                raise JobFailed(f"ClientError: {self.name} holds more than {MOST:,} files, the most that are uploaded")
+
+    def _file(self, name: str) -> OutputFile | None:
+        path = os.path.join(self.path, name).rstrip("/")
+        info: os.stat_result | None = os.lstat(path)
+        if info is None or stat.S_ISREG(info.st_mode) or stat.S_ISDIR(info.st_mode):
+            return OutputFile(name, path, info)
+        if not stat.S_ISLNK(info.st_mode):
+            return None
+        try:
+            real = os.path.realpath(path, strict=True)
+            info = os.stat(real)
+        except (FileNotFoundError, NotADirectoryError):
+            real, info = os.path.realpath(path), None
+        inside = f"{real}/".startswith(f"{self.path}/")
+        return OutputFile(name, real, info, is_link=True) if inside else None
+
+    def _failed(self, error: OSError) -> JobFailed:
+        reasons = {errno.ELOOP: "it holds a loop of links", errno.ENAMETOOLONG: "its folders are nested too deeply"}
+        reason = reasons.get(error.errno or 0, error.strerror)
+        return JobFailed(f"AlgorithmError: {self.name} cannot be read: {reason}")
+
+
+class CheckedReader:
+    """Reads a file of a known size, and calls a check between chunks, which raises if the work must end."""
+
+    def __init__(self, file: BinaryIO, size: int, check: Check):
+        self._file, self._left, self._check = file, size, check
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes. Raises OSError if the file became shorter, and what the check raises."""
+        self._check()
+        chunk = self._file.read(self._left if size < 0 else min(size, self._left))
+        if not chunk and self._left and size:
+            raise OSError(errno.EIO, "it became shorter while it was read")
+        self._left -= len(chunk)
+        return chunk
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except PermissionError:  # SageMaker's own process may read every folder
+        os.chmod(folder, 0o700)
+        return os.listdir(folder)

@@ -1,0 +1,28 @@
+"""Folders of jobs are removed, whatever the jobs made of them."""
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+
+def remove(folder: Path, check: Callable[[], None] = lambda: None) -> None:
+    """Remove a folder, even one that is nested very deeply, or in which a job took away its own permissions.
+
+    Programs do this that have few files open at any depth, because all jobs share the files that this process may have
+    open. check: called now and then; it raises where the caller should not wait for the removal.
+    """
+    for command in (["rm", "-rf"], ["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
+        if not os.path.lexists(folder):
+            return
+        with subprocess.Popen([*command, "--", str(folder)], stderr=subprocess.DEVNULL) as removing:
+            try:
+                check()
+                while removing.poll() is None:
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        removing.wait(0.2)
+                    check()
+            except BaseException:
+                removing.kill()
+                raise

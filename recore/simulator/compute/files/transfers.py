@@ -1,0 +1,202 @@
+"""Files of a job from and to S3.
+
+Objects travel by plain HTTP requests of one connection: the simulator checks neither signatures nor checksums, which
+take boto3 longer than the rest of a small object's transfer. Stop, a time limit and the simulator's end are looked for
+before each file and each chunk of a file, by the argument `check`, which then raises.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import urllib3
+from botocore.exceptions import BotoCoreError, ClientError
+from urllib3.exceptions import HTTPError
+
+from recore.simulator.compute.failure import JobFailed
+from recore.simulator.compute.files.output_files import Check, CheckedReader, OutputFile, OutputFolder
+from recore.simulator.compute.processes import host_disk
+from recore.simulator.compute.processes.volume import Volume
+from recore.simulator.protocol.account import REGION
+
+CHUNK = 1 << 20
+LONGEST_KEY = 1024  # bytes
+LARGEST_OBJECT = 5 << 30  # bytes that S3 takes in one request
+SECONDS = 600.0  # that the simulator may take over one object
+# by this the simulator knows that a request is for S3; nothing checks the signature
+SIGNED = {"Authorization": f"AWS4-HMAC-SHA256 Credential=simulator/20260101/{REGION}/s3/aws4_request"}
+# characters that a list of objects, which is XML 1.0, cannot hold, or not unchanged
+NOT_IN_XML = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+def parse(uri: str) -> tuple[str, str]:
+    """Bucket and key of s3://bucket/key."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def keys(s3: Any, uri: str) -> list[str]:
+    """The keys of all objects whose key begins with the URI's. Raises JobFailed if no key does."""
+    return [key for key, _ in _objects(s3, uri)]
+
+
+def download(
+    s3: Any, uri: str, folder: Path, check: Check = lambda: None, volume: Volume | None = None, alone: bool = False
+) -> None:
+    """Objects under a prefix into a folder, by their names below the prefix; one object, named whole, by its own name.
+
+    volume: what they must fit on, if its size is limited. alone: the URI is that of one object, and no prefix. Raises
+    JobFailed where they do not fit, or a key is no path within the folder; OSError where the disk of this machine is
+    full.
+    """
+    bucket, prefix = parse(uri)
+    objects = [(key, size) for key, size in _objects(s3, uri) if not alone or key == prefix]
+    if not objects:
+        raise JobFailed(f"ClientError: No S3 object found at {uri!r}")
+    if volume and not volume.take(sum(size for _, size in objects)):
+        reason = f"the inputs are larger than {volume}"
+        raise JobFailed(f"ClientError: Data download failed: Insufficient disk space: {reason}")
+    with _connection(s3) as connection:
+        for key, _ in objects:
+            check()
+            below = key[len(prefix) :] if key == prefix or prefix.endswith("/") or key[len(prefix)] == "/" else None
+            name = (below if below is not None else key[prefix.rfind("/") + 1 :]).lstrip("/") or key.rsplit("/", 1)[-1]
+            target, subject = folder / name, f"ClientError: The key {key[:700]!r}"
+            try:
+                if not target.resolve().is_relative_to(folder.resolve()) or target.resolve() == folder.resolve():
+                    raise JobFailed(f"{subject} leads out of its folder")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                _get(connection, bucket, key, target, check)
+            except OSError as error:  # a name too long, or both a file and a folder
+                if error.errno in host_disk.FULL_ERRORS:
+                    raise
+                raise JobFailed(f"{subject} cannot become a file: {error.strerror}") from None
+            except ValueError as error:
+                raise JobFailed(f"{subject} cannot become a file: {error}") from None
+
+
+def download_file(s3: Any, bucket: str, key: str, path: Path, check: Check = lambda: None) -> None:
+    """One object into a file. Raises JobFailed."""
+    with _connection(s3) as connection:
+        _get(connection, bucket, key, path, check)
+
+
+def upload_file(s3: Any, path: Path, uri: str, check: Check = lambda: None) -> None:
+    """A file to a key. Raises JobFailed."""
+    with _connection(s3) as connection:
+        _put(connection, OutputFile(path.name, str(path), path.stat()), uri, parse(uri)[1], check)
+
+
+def upload_folder(s3: Any, folder: OutputFolder, uri: str, volume: Volume, check: Check = lambda: None) -> None:
+    """A folder's files to keys below the URI's; or, where a file has taken the folder's place, that to the key itself.
+
+    Raises JobFailed where the folder cannot be read or holds more than the volume, before anything is uploaded; and
+    where files have names that cannot be keys, after all others were.
+    """
+    if not folder.exists():
+        return
+    prefix = parse(uri)[1]
+    folder.check_volume(volume, check, packed=False)
+    unfit = []
+    with _connection(s3) as connection:
+        for file in folder.files(check):
+            if file.size is None:
+                continue
+            key = f"{prefix.rstrip('/')}/{file.name}".lstrip("/") if file.name else prefix
+            if reason := _unfit(key):
+                unfit.append(f"the file {file.name[:200]!r} cannot be an object: {reason}")
+                continue
+            try:
+                _put(connection, file, uri, key, check)
+            except OSError as error:
+                raise JobFailed(f"AlgorithmError: {folder.name} cannot be read: {error.strerror}") from None
+    if unfit:
+        others = f" ({len(unfit) - 1} other files cannot either)" if len(unfit) > 1 else ""
+        raise JobFailed(f"ClientError: Artifact upload failed: {folder.name}: {unfit[0]}{others}")
+
+
+def only(folder: Path, uri: str) -> Path:
+    """The file in a folder that a URI's objects were downloaded to: the one that bears the URI's name, if any does."""
+    named = folder / uri.rsplit("/", 1)[-1]
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    if named in files:
+        return named
+    if len(files) > 1:
+        raise JobFailed(f"ClientError: '{uri}' must be one archive, and {len(files)} objects begin with it")
+    return files[0]
+
+
+def _objects(s3: Any, uri: str) -> list[tuple[str, int]]:
+    """Keys and sizes of all objects whose key begins with the URI's. Raises JobFailed if no key does."""
+    bucket, prefix = parse(uri)
+    try:
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        items = [(item["Key"], item["Size"]) for page in pages for item in page.get("Contents", [])]
+    except s3.exceptions.NoSuchBucket:
+        raise JobFailed(f"ClientError: The bucket of '{uri}' does not exist") from None
+    except (ClientError, BotoCoreError) as error:
+        raise JobFailed(f"ClientError: '{uri}' cannot be listed: {error}") from None
+    objects = [(key, size) for key, size in items if not key.endswith("/")]
+    if not objects:
+        raise JobFailed(f"ClientError: No S3 objects found under S3 URL '{uri}'")
+    return objects
+
+
+def _connection(s3: Any) -> urllib3.HTTPConnectionPool:
+    """A connection to the simulator that a client is of. It uses no proxy of the environment."""
+    timeout = urllib3.Timeout(connect=10, read=SECONDS)
+    return urllib3.connection_from_url(s3.meta.endpoint_url, timeout=timeout, retries=False, blocksize=CHUNK)
+
+
+def _get(connection: urllib3.HTTPConnectionPool, bucket: str, key: str, path: Path, check: Check) -> None:
+    """An object into a file. Raises JobFailed, or OSError of the file."""
+    try:
+        response = connection.urlopen("GET", _address(bucket, key), headers=SIGNED, preload_content=False)
+        with open(path, "wb") as file:
+            for chunk in response.stream(CHUNK, decode_content=False) if response.status == 200 else ():
+                check()
+                file.write(chunk)
+        if response.status != 200:
+            raise JobFailed(f"ClientError: '{key}' cannot be downloaded: {_error(response)}")
+    except HTTPError as error:
+        raise JobFailed(f"ClientError: '{key}' cannot be downloaded: {error}") from None
+
+
+def _put(connection: urllib3.HTTPConnectionPool, file: OutputFile, uri: str, key: str, check: Check) -> None:
+    """A file to a key of the URI's bucket. Raises JobFailed, or OSError of the file."""
+    size = file.size or 0
+    if size > LARGEST_OBJECT:
+        reason = f"{key[:700]!r} would have more than {LARGEST_OBJECT >> 30} GiB, the most that one request can upload"
+        raise JobFailed(f"ClientError: '{uri}' cannot be written to: {reason}")
+    with file.open() as content:
+        headers = SIGNED | {"Content-Length": str(size), "Content-Type": "binary/octet-stream"}
+        body: Any = CheckedReader(content, size, check)
+        address = _address(parse(uri)[0], key)
+        try:
+            response = connection.urlopen("PUT", address, body=body, headers=headers)
+        except HTTPError as error:
+            raise JobFailed(f"ClientError: '{uri}' cannot be written to: {error}") from None
+    if response.status != 200:
+        raise JobFailed(f"ClientError: '{uri}' cannot be written to: {_error(response)}")
+
+
+def _address(bucket: str, key: str) -> str:
+    return f"/{quote(bucket, safe='')}/{quote(key)}"
+
+
+def _error(response: urllib3.BaseHTTPResponse) -> str:
+    """The error in a response of S3."""
+    match = re.search(r"<Code>([^<]*)</Code>\s*<Message>([^<]*)</Message>", response.data.decode("utf-8", "replace"))
+    return f"{match[2]} ({match[1]})" if match else f"status {response.status}"
+
+
+def _unfit(key: str) -> str | None:
+    """Why a key cannot be an object's, or None."""
+    if any("\ud800" <= character <= "\udfff" for character in key):
+        return "its name is not UTF-8"
+    if NOT_IN_XML.search(key):
+        return "its name holds control characters"
+    if len(key.encode()) > LONGEST_KEY:
+        return f"its key has more than {LONGEST_KEY:,} bytes"
+    return None if key else "its key is empty"

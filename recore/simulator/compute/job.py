@@ -1,0 +1,97 @@
+"""A job while it runs: its folder, its processes, and when it must end."""
+
+import contextlib
+import math
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+from recore.simulator.compute.deadline import Deadline
+from recore.simulator.compute.failure import JobStopped, JobTimedOut
+from recore.simulator.compute.logs.log_stream import JobLog
+from recore.simulator.compute.processes.process import Ending
+from recore.simulator.compute.processes.process_group import ProcessGroup
+from recore.simulator.isolation.instances import Instance
+from recore.simulator.isolation.sandbox import Launch
+
+SAVING = 60.0  # seconds that a stopped job has to upload its outputs
+
+
+class Job:
+    """A job while it runs.
+
+    place: the path of its folder. processes: those of its commands. stopping: set when the job must stop. deadline: of
+    the job, or of a part of it. instance: whose memory, processors and volume its commands may use. interrupted:
+    whether the job was ended because the simulator ends.
+    """
+
+    def __init__(self, place: Path):
+        self.place, self.processes = place, ProcessGroup()
+        self.stopping = self.processes.stopping
+        self.deadline = Deadline(math.inf)
+        self.instance: Instance | None = None
+        self.interrupted = self._saving = self._killed = False
+
+    @cached_property
+    def folder(self) -> Path:
+        """The job's folder, made when the job first uses it: if that fails, the job reports it like its other errors.
+
+        Raises OSError.
+        """
+        self.place.mkdir(0o700, exist_ok=True)
+        return self.place
+
+    def limit(self, seconds: float, instance: Instance) -> None:
+        """Set the limits. The time of the whole job begins now."""
+        self.deadline, self.instance = Deadline(seconds), instance
+
+    @contextlib.contextmanager
+    def time_limit(self, seconds: float) -> Iterator[None]:
+        """Limit the time of a part of the job, including the commands that it runs. Raises JobTimedOut."""
+        before, self.deadline = self.deadline, Deadline(seconds)
+        try:
+            yield
+            self.raise_if_stopping()
+        finally:
+            self.deadline = before
+
+    def run_command(
+        self, launch: Launch, log: JobLog, seconds: float = math.inf, instance: Instance | None = None
+    ) -> Ending:
+        """Run a command to its end, and log its output. Raises JobStopped where the job must stop already.
+
+        seconds: the most that it may take within the job's deadline. instance: whose memory, processors and volume it
+        may use, by default the job's.
+        """
+        self.raise_if_stopping()
+        left = min(self.deadline.left, seconds)
+        limit = left if left < math.inf else None
+        process = self.processes.start(launch, self.folder, limit, instance or self.instance)
+        try:
+            log.read(process.output, process.poll)
+        except BaseException:
+            self.kill()
+            self.processes.wait(process)
+            raise
+        return self.processes.wait(process)
+
+    def raise_if_stopping(self) -> None:
+        """Raise JobStopped if the job must stop, and JobTimedOut if its time is over."""
+        if self._killed or (self.stopping.is_set() and not self._saving):
+            raise JobStopped
+        if self.deadline.is_over:
+            limit = self.deadline.seconds
+            raise JobTimedOut(f"The job was stopped: it ran longer than its MaxRuntimeInSeconds, {limit:g}")
+
+    def save_outputs(self) -> None:
+        """Give a job that was stopped, by request or by its time limit, some time to upload its outputs."""
+        self._saving, self.deadline = True, Deadline(SAVING)
+
+    def stop(self) -> None:
+        """Order the job to stop: its processes have time to end, and no further one starts."""
+        self.processes.stop()
+
+    def kill(self) -> None:
+        """End the job at once."""
+        self._killed = True
+        self.processes.kill()

@@ -1,0 +1,152 @@
+"""Sends a job's output to CloudWatch Logs, line by line, while it runs."""
+
+import contextlib
+import logging
+import math
+import os
+import select
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from recore.simulator.compute.logs.metrics import TrainingMetrics
+
+logger = logging.getLogger(__name__)
+
+LIMIT = 16 << 20  # bytes of a job's output that are kept; the rest is read and dropped
+LINE_OVERHEAD = 100  # bytes that a line takes in addition to its text
+WIDEST = 1 << 16  # bytes of one event; a longer line becomes several
+BATCH = 1 << 19  # bytes of events in one call, which may have 1 MiB
+PERIOD = 0.5  # seconds between deliveries
+
+
+class JobLog:
+    """A log stream of one job, which `create` makes.
+
+    metrics: what is looked for in its output, if anything. tail: the last lines. stream: its name; by default the
+    job's, of its first instance. period: seconds after which as much as LIMIT is kept again, for what runs without an
+    end.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        group: str,
+        job: str,
+        metrics: TrainingMetrics | None = None,
+        stream: str | None = None,
+        period: float = math.inf,
+    ):
+        self._client, self._group = client, group
+        self._job, self._stream = job, stream or f"{job}/algo-1-{int(time.time())}"
+        self._metrics = metrics
+        self._waiting: list[dict[str, Any]] = []
+        self._size = 0  # bytes that are waiting
+        self._kept = 0
+        self._period, self._renewal = period, time.monotonic() + period
+        self._lock = threading.Lock()
+        self._shown: dict[str, str] = {}
+        self.tail: deque[str] = deque(maxlen=50)
+        self._complain()
+
+    def create(self) -> "JobLog":
+        """Create the stream and its group if they do not exist. Raises ClientError or BotoCoreError."""
+        for create, name in (
+            (self._client.create_log_group, {}),
+            (self._client.create_log_stream, {"logStreamName": self._stream}),
+        ):
+            with contextlib.suppress(self._client.exceptions.ResourceAlreadyExistsException):
+                create(logGroupName=self._group, **name)
+        return self
+
+    def of_container(self, name: str) -> "JobLog":
+        """The stream of one container of an inference pipeline, which is not created yet."""
+        return JobLog(self._client, self._group, self._job, stream=f"{self._stream}/{name}", period=self._period)
+
+    def read(self, pipe: IO[bytes], ended: Callable[[], int | None] = lambda: None) -> None:
+        """Read lines from a pipe until its end, or until it is empty and `ended` does not return None."""
+        ready, delivered, rest = select.poll(), time.monotonic(), b""
+        ready.register(pipe, select.POLLIN)
+        left = WIDEST << 4  # bytes that are still read after the end: more than a pipe holds
+        while left > 0:
+            over = ended() is not None
+            is_readable = ready.poll(0 if over else 1000 * PERIOD)
+            chunk = os.read(pipe.fileno(), WIDEST) if is_readable else b""
+            if not chunk and (is_readable or over):
+                break
+            left -= len(chunk) if over else 0
+            if self._kept >= LIMIT and not self._metrics and time.monotonic() < self._renewal:
+                rest = (rest + chunk)[-WIDEST:]  # for the tail alone
+            else:
+                *lines, rest = (rest + chunk).split(b"\n")
+                if len(rest) >= WIDEST:
+                    lines, rest = [*lines, rest], b""
+                for line in lines:
+                    self.line(line.decode("utf-8", "replace"))
+            if time.monotonic() - delivered > PERIOD or self._size > BATCH:
+                self.deliver()
+                delivered = time.monotonic()
+        for line in rest.removesuffix(b"\n").split(b"\n") if rest else []:
+            self.line(line.decode("utf-8", "replace"))
+        self.deliver()
+
+    @contextlib.contextmanager
+    def shown_as(self, path: Path, name: str) -> Iterator[None]:
+        """Within, lines have the name in place of the path."""
+        self._shown[str(path)] = name
+        try:
+            yield
+        finally:
+            del self._shown[str(path)]
+
+    def line(self, text: str) -> None:
+        """Add a line."""
+        text = text.rstrip("\r\n")
+        for path, name in self._shown.items():
+            text = text.replace(path, name)
+        self.tail.append(text[:1000])
+        self._keep(text)
+        if self._metrics:
+            self._metrics.measure(text)
+            self._complain()
+
+    def deliver(self) -> None:
+        """Send the lines that are waiting, in requests that the API accepts. They are lost if the group was deleted."""
+        if self._metrics is not None:
+            self._metrics.deliver()
+        with self._lock:
+            waiting, self._waiting, self._size = self._waiting, [], 0
+        while waiting:
+            size, count = 0, 0
+            while count < len(waiting) and size < BATCH:
+                size += 4 * len(waiting[count]["message"]) + LINE_OVERHEAD
+                count += 1
+            try:
+                self._client.put_log_events(
+                    logGroupName=self._group, logStreamName=self._stream, logEvents=waiting[:count]
+                )
+            except (ClientError, BotoCoreError) as error:
+                logger.debug("%s: %s", self._stream, error)
+            waiting = waiting[count:]
+
+    def _complain(self) -> None:
+        while self._metrics is not None and self._metrics.complaints:
+            self._keep(self._metrics.complaints.pop(0))
+
+    def _keep(self, text: str) -> None:
+        with self._lock:
+            if time.monotonic() >= self._renewal:
+                self._kept, self._renewal = 0, time.monotonic() + self._period
+            if self._kept >= LIMIT:
+                return
+            if self._kept + len(text) + LINE_OVERHEAD > LIMIT:
+                text = f"[output beyond {LIMIT >> 20} MiB is not kept]"
+                self._kept = LIMIT
+            self._kept += len(text) + LINE_OVERHEAD
+            self._size += len(text) + LINE_OVERHEAD
+            self._waiting.append({"timestamp": int(1000 * time.time()), "message": text or " "})

@@ -1,0 +1,125 @@
+"""Sends the metrics of jobs to CloudWatch, in the namespaces and with the dimensions that SageMaker uses."""
+
+import datetime
+import logging
+import math
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import regex
+from botocore.exceptions import BotoCoreError, ClientError
+
+logger = logging.getLogger(__name__)
+
+PATIENCE = 0.1  # seconds of a processor for a regular expression on one line
+SLOW = 0.01  # seconds on one line: a regular expression that takes longer, again and again, is given up
+SLOW_IN_ALL = 5.0  # seconds on such lines
+SEARCHED = 4096  # characters of a line that are searched
+BATCH = 500  # values in one call, which may have 1,000
+MOST_VALUES = 20_000  # values of one job that are kept: a job can print them without end
+
+
+class TrainingMetrics:
+    """Finds the values of a training job's metric definitions in its output.
+
+    definitions: regular expressions by metric name. observed: a list that gets each value with its metric's name, if
+    somebody follows the job. complaints: lines for the job's log.
+    """
+
+    def __init__(
+        self,
+        cloudwatch: Any,
+        namespace: str,
+        job: str,
+        definitions: Mapping[str, str],
+        observed: list[tuple[str, float]] | None = None,
+    ):
+        self._cloudwatch, self._namespace, self._observed = cloudwatch, namespace, observed
+        self._dimensions = [{"Name": "TrainingJobName", "Value": job}]
+        self._patterns: dict[str, regex.Pattern[str]] = {}
+        self._slow: dict[str, float] = {}
+        self._waiting: list[dict[str, Any]] = []
+        self._kept = 0
+        self._last: dict[str, tuple[float, datetime.datetime]] = {}
+        self._lock = threading.Lock()
+        self.complaints: list[str] = []
+        for name, pattern in definitions.items():
+            try:
+                self._patterns[name] = regex.compile(pattern)
+            except regex.error as error:
+                self.complaints.append(f"[the metric {name} is not looked for: its regular expression fails: {error}]")
+
+    def __bool__(self) -> bool:
+        """Whether there is still a pattern to look for."""
+        return bool(self._patterns)
+
+    def measure(self, line: str) -> None:
+        """Look for values in a line."""
+        for name, pattern in list(self._patterns.items()):
+            try:
+                match = self._search(name, pattern, line[:SEARCHED])
+                value = float(match[1]) if match else math.nan
+            except TimeoutError:
+                del self._patterns[name]
+                reason = "its regular expression takes too long"
+                self.complaints.append(f"[the metric {name} is no longer looked for: {reason}]")
+            except (ValueError, TypeError, IndexError):  # what it found is not a number
+                continue
+            else:
+                if math.isfinite(value):
+                    self._keep(name, value)
+
+    def deliver(self) -> None:
+        """Send the values that were found since the last delivery."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+        for start in range(0, len(waiting), BATCH):
+            put(self._cloudwatch, self._namespace, waiting[start : start + BATCH])
+
+    def final(self) -> list[dict[str, Any]]:
+        """The last value of each metric, in the form of FinalMetricDataList."""
+        return [{"MetricName": name, "Value": value, "Timestamp": at} for name, (value, at) in self._last.items()]
+
+    def _search(self, name: str, pattern: "regex.Pattern[str]", line: str) -> "regex.Match[str] | None":
+        """Raises TimeoutError where the pattern takes too long on this line, or has on many."""
+        begun = time.thread_time()
+        # other threads would use up the time, because the clock of the search is that of the process
+        match = pattern.search(line, timeout=PATIENCE, concurrent=False)
+        if (elapsed := time.thread_time() - begun) > SLOW:
+            self._slow[name] = self._slow.get(name, 0) + elapsed
+            if self._slow[name] > SLOW_IN_ALL:
+                raise TimeoutError
+        return match
+
+    def _keep(self, name: str, value: float) -> None:
+        moment = datetime.datetime.now(datetime.UTC)
+        self._last[name] = value, moment
+        self._kept += 1
+        if self._kept == MOST_VALUES + 1:
+            self.complaints.append(f"[values of metrics beyond {MOST_VALUES:,} are not kept, but for the last of each]")
+        if self._kept <= MOST_VALUES:
+            datum = {"MetricName": name, "Value": value, "Timestamp": moment, "Dimensions": self._dimensions}
+            with self._lock:
+                self._waiting.append(datum)
+            if self._observed is not None:
+                self._observed.append((name, value))
+
+
+def put_utilization(cloudwatch: Any, namespace: str, job: str, memory: float, processors: float) -> None:
+    """The largest share of its instance's memory that a job took, and how many processors it used on average.
+
+    CloudWatch gets both in per cent, the latter of one processor, as from SageMaker.
+    """
+    values = {"MemoryUtilization": memory, "CPUUtilization": processors}
+    shared = {"Unit": "Percent", "Dimensions": [{"Name": "Host", "Value": f"{job}/algo-1"}]}
+    put(cloudwatch, namespace, [{"MetricName": name, "Value": 100 * value} | shared for name, value in values.items()])
+
+
+def put(cloudwatch: Any, namespace: str, data: list[dict[str, Any]]) -> None:
+    """Send values to CloudWatch. Values that it refuses are lost, as on AWS."""
+    try:
+        cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
+    except (ClientError, BotoCoreError) as error:
+        logger.debug("%s: %s", namespace, error)

@@ -1,0 +1,93 @@
+"""How much of the disk a job occupies, counted in the background while it runs."""
+
+import contextlib
+import os
+import signal
+import stat
+import subprocess
+import time
+from collections.abc import Container, Iterable, Iterator, Sequence
+
+from recore.simulator.compute.processes.volume import Volume
+
+EVERY = 1.0  # seconds between counts, at least
+SHARE = 20  # times as long as a count takes: the time until the next one, where the disk does not fill up
+# du, as it goes to any depth and follows no link, whatever the job does meanwhile
+COUNT = 'for folder; do cd "$folder" && echo "$(du -skx .)" "$(du -sx --inodes .)"; done'
+
+
+class DiskUse:
+    """Finds out whether the files below some folders need more than a volume of a certain size.
+
+    folders: none is below another. Each may be on a disk of its own, and one that does not exist holds nothing.
+
+    The next count begins when the disks have filled up by as much as the volume had left, and after some time anyway:
+    others may have freed as much.
+    """
+
+    def __init__(self, folders: Sequence[str], volume: int):
+        self._folders, self._volume = folders, Volume(volume)
+        self._counting: subprocess.Popen[bytes] | None = None
+        self._begun = time.monotonic()
+        self._soonest, self._due, self._enough = self._begun, self._begun + EVERY, self._free() - volume
+        self._unnamed = 0
+
+    def is_over(self, pids: Iterable[int]) -> bool:
+        """Whether the last count is above the limit. Starts the next count when it is due. pids: of the job."""
+        try:
+            return self._look(pids)
+        except OSError:  # no process can be started at the moment
+            return False
+
+    def _look(self, pids: Iterable[int]) -> bool:
+        now = time.monotonic()
+        if self._counting is None:
+            if now >= self._due or (now >= self._soonest and self._free() <= self._enough):
+                devices = {os.stat(folder).st_dev for folder in self._there()}
+                self._begun, self._unnamed = now, sum(unnamed(pids, devices))
+                self._counting = subprocess.Popen(
+                    ["/bin/sh", "-c", COUNT, "count", *self._folders],
+                    cwd="/",
+                    env={"PATH": os.defpath},
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+            return False
+        if self._counting.poll() is None:
+            return False
+        lines = [line.split() for line in self._counting.communicate()[0].splitlines()]
+        self._counting = None
+        duration = now - self._begun
+        self._soonest, self._due = now + 5 * duration, now + max(EVERY, SHARE * duration)
+        kilobytes, files = (sum(int(line[place]) for line in lines if len(line) > place) for place in (0, 2))
+        size = (kilobytes << 10) + self._unnamed
+        self._enough = self._free() - (self._volume.size - size)
+        return not self._volume.has_room(size, files)
+
+    def close(self) -> None:
+        """End a count that is in progress."""
+        if self._counting and self._counting.poll() is None:
+            os.killpg(self._counting.pid, signal.SIGKILL)
+
+    def _free(self) -> int:
+        """The number of free bytes on the disks."""
+        disks = {os.stat(folder).st_dev: os.statvfs(folder) for folder in self._there()}
+        return sum(disk.f_bfree * disk.f_frsize for disk in disks.values())
+
+    def _there(self) -> list[str]:
+        return [folder for folder in self._folders if os.path.isdir(folder)]
+
+
+def unnamed(pids: Iterable[int], devices: Container[int]) -> Iterator[int]:
+    """The bytes of files that processes have open on devices and that have no name any more, which du cannot find."""
+    seen = set()
+    for pid in pids:
+        with contextlib.suppress(OSError):  # the process has ended, or this is not Linux
+            for entry in os.scandir(f"/proc/{pid}/fd"):
+                with contextlib.suppress(OSError):
+                    info = entry.stat()
+                    has_no_name = stat.S_ISREG(info.st_mode) and info.st_nlink == 0 and info.st_dev in devices
+                    if has_no_name and (info.st_dev, info.st_ino) not in seen:
+                        seen.add((info.st_dev, info.st_ino))
+                        yield 512 * info.st_blocks

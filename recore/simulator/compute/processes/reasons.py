@@ -1,0 +1,66 @@
+"""Finds the reason why a job failed in its files and its output."""
+
+import os
+import stat
+from pathlib import Path
+
+from recore.simulator.compute.job import Job
+from recore.simulator.compute.logs.log_stream import JobLog
+from recore.simulator.compute.processes.process import Ending
+from recore.simulator.compute.processes.volume import Volume
+from recore.simulator.isolation.instances import Instance
+from recore.simulator.isolation.sandbox import ML
+
+
+def failure_file(job: Job, log: JobLog) -> Path:
+    """The file with the reason of a failed job; the last output is appended if the job's own file has no reason.
+
+    The SDK's drivers write only that the process of the user's script failed.
+    """
+    failure = job.folder / "ml/output/failure"
+    reason = as_in_a_container(text_of(failure), job.folder)
+    if "CalledProcessError" not in reason:
+        return failure
+    known = {line.strip() for line in reason.splitlines()}
+    lines = [as_in_a_container(line, job.folder) for line in log.tail]
+    printed = [line for line in lines if line.strip() not in known and not line.startswith("+")]  # +: a shell's trace
+    explained = job.folder / "failure"
+    summary = reason.splitlines()[-1][:180]
+    rest = "\n".join(printed[-12:])[-700:]  # for which the length of a reason has room
+    explained.write_text(f"{summary}\n{rest}", "utf-8")
+    return explained
+
+
+def as_in_a_container(text: str, folder: Path) -> str:
+    """Replace the paths of this machine in the text of a job without a sandbox by those in a container."""
+    return text.replace(str(folder / "ml"), ML).replace(str(folder / "tmp"), "/tmp")  # noqa: S108
+
+
+def exceeded(ending: Ending, instance: Instance | None, who: str = "The job", owner: str = "the job") -> str | None:
+    """The limit of the instance that ended a command; None if none did.
+
+    who: whose command it is. owner: what has the volume.
+    """
+    reasons = {
+        "memory": f"{who} needed more memory than its instance type has",
+        "processes": f"{who} started more processes than it may",
+    }
+    if ending.reason == "disk" and instance and instance.volume:
+        return f"No space left on device: {owner} needs more than {Volume(instance.volume)}"
+    return reasons.get(ending.reason or "")
+
+
+def start_of(path: Path, size: int) -> bytes:
+    """The first bytes of a file that a job left; empty if it is not a regular file or a link could lead out."""
+    if os.path.realpath(path.parent) != str(path.parent):
+        return b""
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            return file.read(size) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
+    except OSError:
+        return b""
+
+
+def text_of(path: Path) -> str:
+    """The text of a small file that a job left, read by `start_of`."""
+    return start_of(path, 4096).decode("utf-8", "replace").strip()

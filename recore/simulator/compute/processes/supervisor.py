@@ -1,0 +1,253 @@
+"""Runs one job's command and watches all its processes: time, memory, an order to stop. A program of its own.
+
+    python supervisor.py SPECIFICATION EVENTS
+
+SPECIFICATION is a file, removed when read, with a JSON object: command, bubblewrap (null, or the command line of
+bubblewrap, which then runs the command), environment, folder, seconds (or null), bytes (or null), memory_use (null, or
+a file that it shares with the supervisors of the commands that have these bytes together), cpus (or null, for a
+container), processes (how many at a time), grace (seconds from SIGTERM to SIGKILL), volume (bytes that the files below
+`folders` may take on the disk, or null), folders, and container (null, or Docker's settings of one that runs the
+command). EVENTS is the file descriptor to which one line of JSON is written at the end: code, signal, reason
+("time", "memory", "disk", "processes", "stopped" or null), seconds, processor_seconds (of all its processes together),
+bytes (the peak of memory). Orders come by standard input: "stop", or "kill" for no grace.
+
+It is the parent of every process that the job starts, even of those that outlive their own parent (a subreaper), so it
+finds them all. It ends the job when the process that started it disappears.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import resource
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+sys.path.append(str(Path(__file__).parents[4]))
+from recore.simulator.compute.processes.disk_use import DiskUse
+from recore.simulator.compute.processes.memory_use import MemoryUse
+
+PR_SET_CHILD_SUBREAPER = 36
+INTERVAL = 0.1  # seconds between looks
+CLEANUP_SECONDS = 10.0  # for the processes that are left after the command's end; the kernel may hold one longer
+
+
+def main() -> None:
+    parent = os.getppid()
+    path = Path(sys.argv[1])
+    specification = json.loads(path.read_text("utf-8"))
+    path.unlink()
+    events = int(sys.argv[2])
+    with contextlib.suppress(AttributeError):  # only Linux has it
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: None)  # whoever started it says when to end; a handler is not inherited
+    started = time.monotonic()
+    with contextlib.ExitStack() as ends:
+        disk = DiskUse(specification["folders"], specification["volume"]) if specification["volume"] else None
+        if disk:
+            ends.callback(disk.close)
+        memory = MemoryUse(specification["memory_use"], specification["bytes"])
+        ends.callback(memory.close)
+        try:
+            job = start(specification)
+        except Exception as error:  # also whatever the engine answers
+            print(f"could not be started: {error}", file=sys.stderr, flush=True)
+            outcome: dict[str, Any] = {"code": 127, "signal": None, "reason": None, "bytes": 0}
+        else:
+            ends.callback(job.close)
+            outcome = watch(job, specification, started, parent, disk, memory)
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)  # all have ended
+    outcome.setdefault("processor_seconds", children.ru_utime + children.ru_stime)
+    outcome["seconds"] = time.monotonic() - started
+    os.write(events, json.dumps(outcome).encode() + b"\n")
+
+
+def start(specification: dict[str, Any]) -> Any:
+    """The job, started: processes of this machine, or a container."""
+    if specification["container"] is None:
+        return Processes(specification)
+    from recore.simulator.isolation.container_job import ContainerJob
+
+    return ContainerJob(specification)
+
+
+@contextlib.contextmanager
+def killed_first() -> Any:
+    """Within, processes are started that the kernel kills first when this machine runs out of memory."""
+    score = Path("/proc/self/oom_score_adj")
+    with contextlib.suppress(OSError):
+        before = score.read_text()
+        score.write_text("1000")
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError, NameError):
+            score.write_text(before)
+
+
+def watch(
+    job: Any, specification: dict[str, Any], started: float, parent: int, disk: DiskUse | None, memory: MemoryUse
+) -> dict[str, Any]:
+    """Wait for the job's end, or bring it about."""
+    reason, kill_at, terminated = None, None, True
+    orders = [sys.stdin.fileno()]
+    while not job.ended():
+        ready, _, _ = select.select(orders + job.ends, [], [], INTERVAL)
+        now = time.monotonic()
+        used, pids = job.usage(memory.left())
+        memory.record(used)
+        order = os.read(orders[0], 64) if orders and orders[0] in ready else None
+        if order == b"" or os.getppid() != parent:
+            orders, order = [], b"kill"
+        if order and b"kill" in order:
+            reason, kill_at = reason or "stopped", now
+        elif reason is not None:
+            pass
+        elif order:
+            reason, kill_at, terminated = "stopped", now + specification["grace"], False
+        elif memory.is_over():
+            reason, kill_at = "memory", now
+        elif len(pids) > specification["processes"]:
+            reason, kill_at = "processes", now
+        elif disk and disk.is_over(pids):
+            reason, kill_at = "disk", now
+        elif specification["seconds"] and now - started > specification["seconds"]:
+            reason, kill_at, terminated = "time", now + specification["grace"], False
+        terminated = terminated or job.terminate()
+        if kill_at is not None and now >= kill_at:
+            job.kill()
+    outcome: dict[str, Any] = {"reason": reason, "bytes": memory.peak} | job.outcome()
+    return outcome
+
+
+class Processes:
+    """The job as processes of this machine: a command, and whatever it starts."""
+
+    def __init__(self, specification: dict[str, Any]):
+        command = specification["command"]
+        self._sandboxed = specification["bubblewrap"] is not None
+        files = []
+        if self._sandboxed:  # bubblewrap's command line can be read in the sandbox, a file that it has read cannot
+            program, *arguments = specification["bubblewrap"]
+            files = [arguments_file(arguments)]
+            command = [program, "--args", str(files[0]), "--", *command]
+        with killed_first():
+            self._process = subprocess.Popen(
+                command,
+                pass_fds=files,
+                env=specification["environment"],
+                cwd=specification["folder"],
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        for file in files:
+            os.close(file)
+        self.ends = [os.pidfd_open(self._process.pid)] if hasattr(os, "pidfd_open") else []
+
+    def ended(self) -> bool:
+        return self._process.poll() is not None
+
+    def usage(self, limit: int | None) -> tuple[int, list[int]]:
+        return usage(limit)
+
+    def terminate(self) -> bool:
+        return terminate(self._process.pid, self._sandboxed)
+
+    def kill(self) -> None:
+        kill_all()
+
+    def outcome(self) -> dict[str, Any]:
+        code = self._process.returncode
+        return {"code": code if code >= 0 else None, "signal": -code if code < 0 else None}
+
+    def close(self) -> None:
+        """End the processes that it left running."""
+        deadline = time.monotonic() + CLEANUP_SECONDS
+        while kill_all() and time.monotonic() < deadline:
+            reap()
+
+
+def arguments_file(arguments: list[str]) -> int:
+    """The descriptor of a file that bubblewrap reads arguments from. Raises ValueError where one holds a zero byte.
+
+    Zero bytes separate arguments: what follows one in a variable of the job would be an argument of its own.
+    """
+    if any("\0" in argument for argument in arguments):
+        raise ValueError("embedded null byte")
+    file = os.memfd_create("arguments")
+    with open(file, "wb", closefd=False) as writing:
+        writing.write("\0".join(arguments).encode(errors="surrogateescape"))
+    os.lseek(file, 0, os.SEEK_SET)
+    return file
+
+
+def terminate(pid: int, sandboxed: bool) -> bool:
+    """Send SIGTERM to the job's first process, as Docker does. Returns whether that process existed already.
+
+    SIGTERM would end bubblewrap and with it the job. The job's first process is the first child of bubblewrap's child.
+    """
+    try:
+        process = psutil.Process(pid)
+        for _ in range(2 if sandboxed else 0):
+            process = min(process.children(), key=lambda child: (child.create_time(), child.pid))
+        process.terminate()
+    except (psutil.Error, ValueError):
+        return False
+    return True
+
+
+def usage(limit: int | None) -> tuple[int, list[int]]:
+    """Bytes that the job's processes have in memory, and their numbers.
+
+    Shared memory counts once for each process, unless that would exceed the limit: only then is it measured exactly.
+    """
+    processes = psutil.Process().children(recursive=True)
+    total = sum(size(process, False) for process in processes)
+    if limit is not None and total > limit:
+        total = sum(size(process, True) for process in processes)
+    return total, [process.pid for process in processes]
+
+
+def size(process: psutil.Process, divided: bool) -> int:
+    """Bytes of a process in memory; divided: what it shares is divided by the number of those that share it."""
+    try:
+        if divided:
+            with contextlib.suppress(psutil.AccessDenied, AttributeError):
+                return int(process.memory_full_info().pss)
+        return int(process.memory_info().rss)
+    except psutil.Error:
+        return 0
+
+
+def kill_all() -> bool:
+    """Send SIGKILL to each of the job's processes. Returns whether there was one."""
+    any_killed = False
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # gone, or of another user: a program may change its user
+            if process.status() != psutil.STATUS_ZOMBIE:
+                process.kill()
+                any_killed = True
+    return any_killed
+
+
+def reap() -> None:
+    """Collect the processes that have ended, so that they do not count as running."""
+    time.sleep(0.01)
+    while True:
+        try:
+            if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                return
+        except ChildProcessError:
+            return
+
+
+if __name__ == "__main__":
+    main()

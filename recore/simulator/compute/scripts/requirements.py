@@ -1,0 +1,210 @@
+"""The packages that a job's requirements.txt asks for beyond the container, installed before the job starts."""
+
+import contextlib
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
+from packaging.requirements import InvalidRequirement, Requirement
+
+from recore.simulator.compute.failure import JobFailed
+from recore.simulator.compute.files.output_files import Check, CheckedReader, OutputFolder
+from recore.simulator.compute.files.removal import remove
+from recore.simulator.compute.job import Job
+from recore.simulator.compute.logs.log_stream import JobLog
+from recore.simulator.compute.processes.reasons import exceeded, start_of
+from recore.simulator.images.catalogue import family_of
+from recore.simulator.images.python_environment import PythonEnvironment
+from recore.simulator.isolation.instances import Instance
+from recore.simulator.isolation.sandbox import ML, Isolation, Launch, Sandbox
+
+INSTALL_SECONDS = 1800
+PART = 1 << 20  # bytes that are read at a time
+LARGEST = 1 << 20  # bytes of a requirements.txt
+LARGEST_REPORT = 256 << 20  # bytes of what pip says of the packages that it would install
+
+
+@dataclass(frozen=True)
+class RequirementsFile:
+    """The file of requirements in a script's source, a folder, where pip is run. Both are paths without links."""
+
+    source: Path
+    file: Path
+
+
+class PackageInstaller:
+    """Installs packages into subfolders of a folder, one for each set of requirements."""
+
+    def __init__(self, folder: Path, isolation: Isolation):
+        self._folder, self._isolation = folder, isolation
+        self._installing: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()  # while a job has the lock
+        self._lock = threading.Lock()  # of that dictionary
+
+    def install(
+        self, job: Job, image: str, requirements: RequirementsFile, log: JobLog, instance: Instance | None, folder: Path
+    ) -> Path | None:
+        """Install the packages of a requirements.txt that the container lacks, into a folder of their own.
+
+        The same requirements are installed once. None where jobs run with a Python of this machine that lacks nothing.
+        What is installed never enters this environment. Packages of the index come as wheels, so that none of their
+        code runs in this step, which has the network; packages in the source are built in a sandbox that has none.
+        instance: whose memory, processors and volume pip may use. folder: where it works. Raises JobFailed or
+        JobStopped.
+        """
+        text = start_of(requirements.file, LARGEST + 1)
+        if len(text) > LARGEST:
+            raise JobFailed(f"AlgorithmError: requirements.txt is larger than {LARGEST >> 10} KiB")
+        named, local = _lines(text.decode("utf-8", "replace"))
+        if self._isolation.local_python and not local:
+            python = family_of(image).python()
+            if all(_is_here(requirement, python) for requirement in named):
+                return None
+        source = OutputFolder(requirements.source, ML)
+        digest = digest_of(image, text, source if local else None, job.raise_if_stopping)
+        target = self._folder / digest
+        with self._alone(digest, job):
+            if target.is_dir():
+                return target
+            part = folder / "install"
+            (part / "ml/packages").mkdir(parents=True)
+            sandbox = Sandbox(part, self._isolation, image)
+            with log.shown_as(sandbox.ml, ML):  # pip runs outside of the sandbox where it has the network
+                self._from_index(job, named, sandbox, log, instance)
+                self._from_source(job, local, source, sandbox, log, instance)
+            target.parent.mkdir(exist_ok=True)
+            packages = OutputFolder(sandbox.ml, f"{ML}/packages")
+            if not packages.exists():  # or what was built has put a link in its place
+                raise JobFailed("AlgorithmError: requirements.txt cannot be installed: a package removed the others")
+            packages.path.rename(target)
+            remove(part, job.raise_if_stopping)
+            return target
+
+    @contextlib.contextmanager
+    def _alone(self, digest: str, job: Job) -> Iterator[None]:
+        """Within the context no other job installs the same. Raises JobStopped if the job must end while it waits."""
+        with self._lock:
+            lock = self._installing.setdefault(digest, threading.Lock())
+        while not lock.acquire(timeout=0.2):
+            job.raise_if_stopping()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @staticmethod
+    def _from_index(
+        job: Job, named: list[Requirement], sandbox: Sandbox, log: JobLog, instance: Instance | None
+    ) -> None:
+        """Let pip resolve what the container lacks, and install exactly that into the folder."""
+        if not named:
+            return
+        pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:"]
+        command = [*pip, "--dry-run", "--report", f"{ML}/report.json", *map(str, named)]
+        _run(job, sandbox.isolation.networked(sandbox, command), log, instance)
+        planned = json.loads(start_of(sandbox.ml / "report.json", LARGEST_REPORT))["install"]
+        wanted = [f"{item['metadata']['name']}=={item['metadata']['version']}" for item in planned]
+        command = [*pip, "--no-deps", "--target", f"{ML}/packages", *wanted]
+        if wanted:
+            _run(job, sandbox.isolation.networked(sandbox, command), log, instance)
+
+    @staticmethod
+    def _from_source(
+        job: Job, local: list[str], source: OutputFolder, sandbox: Sandbox, log: JobLog, instance: Instance | None
+    ) -> None:
+        """Build packages that lie in the job's source, where the toolkit has it too: /opt/ml/code."""
+        if not local:
+            return
+        source.copy(sandbox.ml / "code", job.raise_if_stopping)
+        command = ["python", "-m", "pip", "install", "--quiet", "--no-deps", "--target", f"{ML}/packages", *local]
+        launch = sandbox.launch(command, {"PIP_DRY_RUN": "0"}, f"{ML}/code")
+        _run(job, launch, log, instance)
+
+
+def _lines(requirements: str) -> tuple[list[Requirement], list[str]]:
+    """The requirements by name, and those by a path in the source. Raises JobFailed for anything else."""
+    named, local = [], []
+    for line in requirements.splitlines():
+        text = line.partition(" #")[0].strip()
+        if not text or text.startswith("#"):
+            continue
+        if text.startswith((".", "/", "file:")):
+            local.append(text)
+            continue
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement:
+            requirement = None
+        if requirement is None or (requirement.url and not requirement.url.startswith("file:")):
+            raise JobFailed(
+                f"AlgorithmError: requirements.txt cannot be installed: '{text[:200]}' is neither a package of the "
+                "index by its name nor a path in the source"
+            )
+        if requirement.url:
+            local.append(text)
+        else:
+            named.append(requirement)
+    return named, local
+
+
+def _is_here(requirement: Requirement, python: PythonEnvironment) -> bool:
+    """Whether the container has a requirement, or the requirement is for another platform."""
+    try:
+        if requirement.marker and not requirement.marker.evaluate(dict(python.markers)):
+            return True
+    except (UndefinedComparison, UndefinedEnvironmentName) as error:
+        reason = f"'{requirement}': {error}"[:300]
+        raise JobFailed(f"AlgorithmError: requirements.txt cannot be installed: {reason}") from None
+    version = python.version_of(requirement.name)
+    return version is not None and not requirement.extras and requirement.specifier.contains(version, prereleases=True)
+
+
+def digest_of(image: str, text: bytes, source: OutputFolder | None, check: Check) -> str:
+    """A digest of an image's name, a text, and all files of a source to which paths may lead."""
+    digest = hashlib.sha256()
+
+    def add(*values: bytes) -> None:
+        for value in values:
+            digest.update(b"%d:%b" % (len(value), value))
+
+    add(image.encode(), text)
+    if source is None:
+        return digest.hexdigest()[:24]
+    for file in source.files(check):
+        add(os.fsencode(file.name))
+        if file.is_link:
+            add(b"link", os.fsencode(os.readlink(source.path / file.name)))
+        elif file.info is None or file.size is None:
+            add(b"folder")
+        else:
+            digest.update(b"file of %d bytes, mode %o:" % (file.size, file.info.st_mode))
+            with file.open() as content:
+                reader = CheckedReader(content, file.size, check)
+                while part := reader.read(PART):
+                    digest.update(part)
+    return digest.hexdigest()[:24]
+
+
+def _run(job: Job, launch: Launch, log: JobLog, instance: Instance | None) -> None:
+    """Run pip. Raises JobFailed if it fails."""
+    ending = job.run_command(launch, log, INSTALL_SECONDS, instance)
+    job.raise_if_stopping()
+    if ending.reason == "time":
+        raise JobFailed(f"AlgorithmError: requirements.txt was not installed within {INSTALL_SECONDS} seconds")
+    if limit := exceeded(ending, instance):
+        raise JobFailed(f"AlgorithmError: requirements.txt cannot be installed: {limit}")
+    if ending.code != 0:
+        raise JobFailed(f"AlgorithmError: requirements.txt cannot be installed: {_said(list(log.tail))[:500]}")
+
+
+def _said(lines: list[str]) -> str:
+    """The reason why pip failed. If a build failed, pip quotes its output, whose last line is the reason."""
+    quoted = [last.strip() for last, line in pairwise(lines) if line.strip() == "[end of output]"]
+    said = [line for line in lines if line.startswith("ERROR: ")] or quoted or lines
+    return said[-1] if said else "pip said nothing"

@@ -1,0 +1,164 @@
+"""Script mode: puts a training job's script, hyperparameters and configuration into /opt/ml.
+
+The script comes as an archive on S3, or as a channel that the SDK's driver scripts start it from.
+"""
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from recore.simulator.compute.failure import JobFailed
+from recore.simulator.compute.files import archives, transfers
+from recore.simulator.compute.job import Job
+from recore.simulator.compute.processes.reasons import start_of
+from recore.simulator.compute.processes.volume import Volume
+from recore.simulator.compute.scripts.requirements import RequirementsFile
+from recore.simulator.isolation.sandbox import ML
+from recore.simulator.isolation.translation import translated, translated_in_shell
+from recore.simulator.state.records import Record
+
+LARGEST_DESCRIPTION = 1 << 20  # bytes of the SDK's description of a source
+LARGEST_SCRIPT = 1 << 20  # bytes of a script that is translated: those of the SDK have some thousands
+SOURCE = "/opt/ml/input/source"  # where the script's archive is unpacked, for it has no network to fetch it by
+CHECKPOINTS = "/opt/ml/checkpoints"  # where a CheckpointConfig without a LocalPath has them
+REPACKING = "_repack_script_launcher.sh"  # of version 2 of the SDK, with a script beside it that names /opt/ml
+
+
+def prepare(record: Record, job: Job, s3: Any, volume: Volume, true_paths: bool) -> RequirementsFile | None:
+    """Fill /opt/ml: channels, configuration, the script. Returns the requirements that are to be installed."""
+    ml = job.folder / "ml"
+    for folder in ("input/config", "input/data", "model", "output/data", "code"):
+        (ml / folder).mkdir(parents=True)
+    if checkpoints := record.get("CheckpointConfig"):
+        _make_checkpoint_folder(ml, PurePosixPath(checkpoints.get("LocalPath", CHECKPOINTS)))
+    for channel in record.get("InputDataConfig", []):
+        folder = ml / "input/data" / channel["ChannelName"]
+        folder.mkdir()
+        uri = channel["DataSource"]["S3DataSource"]["S3Uri"]
+        transfers.download(s3, uri, folder, job.raise_if_stopping, volume)
+    settings = dict(record.get("HyperParameters", {}))
+    submitted, source = _bare(settings.get("sagemaker_submit_directory", "")), ml / "input/data/code"
+    if submitted.startswith("s3://"):
+        transfers.download(s3, submitted, job.folder / "archive", job.raise_if_stopping, volume)
+        source = ml / "input/source"
+        archives.unpack(transfers.only(job.folder / "archive", submitted), source, volume, job.raise_if_stopping)
+        settings["sagemaker_submit_directory"] = json.dumps(SOURCE)
+    elif submitted.startswith("/opt/ml/"):
+        source = folder_below(ml, submitted, "sagemaker_submit_directory")
+    for file, content in _configuration(record, settings, "algo-1" if true_paths else "localhost").items():
+        text = json.dumps(content)
+        if not true_paths:
+            text = translated(text, {ML: ml})
+        (ml / f"input/config/{file}.json").write_text(text)
+    drivers, program = ml / "input/data/sm_drivers", _bare(settings.get("sagemaker_program", ""))
+    requirements = None
+    if not program.endswith(".sh"):  # the toolkit installs nothing for a command
+        requirements = find_requirements(_unpacked(source, job, volume), drivers / "sourcecode.json")
+    if not true_paths:
+        translate_scripts(drivers.rglob("*"), ml)
+        if program == REPACKING:
+            translate_scripts((ml / "input/source").rglob("*"), ml)
+    return requirements
+
+
+def _make_checkpoint_folder(ml: Path, path: PurePosixPath) -> None:
+    """Make the folder for checkpoints, which are not kept. Outside /opt/ml the script must make it itself."""
+    if path.is_relative_to(ML) and not path.is_relative_to(f"{ML}/input") and ".." not in path.parts:
+        with contextlib.suppress(OSError, ValueError):  # a name that no folder can have
+            (ml / path.relative_to(ML)).mkdir(parents=True, exist_ok=True)
+
+
+def _configuration(record: Record, settings: dict[str, str], host: str) -> dict[str, Any]:
+    """The files in /opt/ml/input/config by name."""
+    common = {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated", "RecordWrapperType": "None"}
+    channels = {
+        entry["ChannelName"]: common | {name: entry[name] for name in ("ContentType",) if name in entry}
+        for entry in record.get("InputDataConfig", [])
+    }
+    return {
+        "hyperparameters": settings,
+        "inputdataconfig": channels,
+        "resourceconfig": {
+            "current_host": host,
+            "hosts": [host],
+            "current_instance_type": record["ResourceConfig"]["InstanceType"],
+            "network_interface_name": "lo",
+        },
+    }
+
+
+def _bare(value: str) -> str:
+    """A hyperparameter's value, which some clients encode as a JSON string and others do not."""
+    try:
+        decoded = json.loads(value)
+    except ValueError:
+        return value
+    return decoded if isinstance(decoded, str) else value
+
+
+def _unpacked(source: Path, job: Job, volume: Volume) -> Path:
+    """The folder of a script's source, which is a folder, an archive, or a folder that holds just an archive.
+
+    An archive is unpacked for its requirements.txt alone: the job unpacks it for itself.
+    """
+    files = list(source.iterdir()) if source.is_dir() else [source]
+    if len(files) == 1 and files[0].name.endswith((".tar.gz", ".tgz")) and files[0].is_file():
+        scratch = job.folder / "unpacked"
+        archives.unpack(files[0], scratch, volume, job.raise_if_stopping)
+        return scratch
+    return source
+
+
+def folder_below(ml: Path, submitted: str, name: str) -> Path:
+    """The folder of this machine for a path below /opt/ml. Raises JobFailed if the path leads elsewhere.
+
+    name: of what holds the path, in the reason.
+    """
+    folder = ml / submitted.removeprefix(f"{ML}/")
+    try:
+        folder.is_dir()  # raises OSError for a name that is too long, which resolve does not
+        if folder.resolve().is_relative_to(ml):
+            return folder
+    except (OSError, RuntimeError, ValueError):  # a loop of links, or a name that no file can have
+        pass
+    raise JobFailed(f"ClientError: {name} {submitted[:200]!r} is not below {ML}")
+
+
+def find_requirements(source: Path, drivers: Path | None = None) -> RequirementsFile | None:
+    """The requirements file in the folder of a script's source; None if there is none.
+
+    drivers: the SDK's description of the source, which may name another file, or none. Raises JobFailed.
+    """
+    name = "requirements.txt"
+    if drivers and drivers.is_file():
+        try:
+            name = json.loads(start_of(drivers, LARGEST_DESCRIPTION)).get("requirements") or ""
+        except (ValueError, AttributeError, RecursionError):
+            name = ""
+    if not isinstance(name, str):
+        raise JobFailed("ClientError: sourcecode.json: requirements is not the name of a file")
+    try:
+        folder, path = source.resolve(), (source / name).resolve()
+        if path.is_relative_to(folder):
+            return RequirementsFile(folder, path) if path.is_file() else None
+    except (OSError, RuntimeError, ValueError):  # a loop of links, or a name that no file can have
+        reason = "the file of requirements in the source has an invalid name, or is a loop of links"
+        raise JobFailed(f"ClientError: {reason}") from None
+    raise JobFailed("ClientError: the file of requirements is not in the source")
+
+
+def translate_scripts(paths: Iterable[Path], ml: Path) -> None:
+    """Without a sandbox, scripts that the SDK adds must name this job's folder where they name /opt/ml."""
+    for path in paths:
+        script = start_of(path, LARGEST_SCRIPT + 1)
+        if not script or len(script) > LARGEST_SCRIPT:
+            continue
+        if path.suffix == ".py":
+            literal = re.sub(rb"([\"'\\])", rb"\\\1", os.fsencode(ml))
+            path.write_bytes(script.replace(ML.encode(), literal))
+        elif path.suffix == ".sh":
+            path.write_bytes(os.fsencode(translated_in_shell(os.fsdecode(script), {ML: ml})))

@@ -1,0 +1,175 @@
+"""The servers of all containers of a model, used as one: the output of one container is the input of the next."""
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+
+from recore.simulator.compute.deadline import Deadline
+from recore.simulator.compute.failure import JobFailed
+from recore.simulator.compute.job import Job
+from recore.simulator.compute.logs.log_stream import JobLog
+from recore.simulator.compute.platform import Platform
+from recore.simulator.compute.processes.process import Ending
+from recore.simulator.compute.processes.volume import DEFAULT, Volume
+from recore.simulator.compute.servers.client import LARGEST
+from recore.simulator.compute.servers.container_server import ContainerServer, server_of
+from recore.simulator.compute.servers.response import Response
+from recore.simulator.isolation import socket_folder
+from recore.simulator.isolation.instances import Instance
+from recore.simulator.protocol.account import REGION
+from recore.simulator.state.records import Record
+
+PING_SECONDS = 600.0  # until /ping must have answered with 200
+
+
+class Chain:
+    """The servers of all containers of a model on one instance. A context manager, which starts and stops them.
+
+    model: a Model record, of one container or several. job: whose processes they are. log: where a PrimaryContainer
+    prints; each of several containers has a stream of its own below it. instance: whose memory and volume they have
+    together. name: of the chain's folder in the job's folder. environment: variables that replace the containers' own;
+    defaults: those that the containers' own replace. log, folder: the chain's. ending: how the processes ended, after
+    `stop`; None where none was started.
+    """
+
+    def __init__(
+        self,
+        platform: Platform,
+        job: Job,
+        model: Record,
+        log: JobLog,
+        instance: Instance,
+        name: str = "instance-1",
+        environment: Mapping[str, str] | None = None,
+        defaults: Mapping[str, str] | None = None,
+    ):
+        self._job, self.log, self.folder = job, log, job.place / name
+        region = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
+        containers = named_containers(model)
+        sockets = [socket_folder.for_server(platform.sockets) for _ in containers]
+        volume = Volume(instance.volume or DEFAULT)
+        instance = instance.shared(self.folder / ".memory").with_volume(volume.size, self.folder, *sockets)
+        self._servers = [
+            ContainerServer(
+                platform,
+                job,
+                container,
+                log.of_container(container_name) if container_name else log,
+                instance,
+                volume,
+                self.folder / f"container-{number}",
+                place,
+                container_name,
+                {**region, **(defaults or {}), **container.get("Environment", {}), **(environment or {})},
+                network=not model.get("EnableNetworkIsolation"),
+            )
+            for number, ((container_name, container), place) in enumerate(zip(containers, sockets, strict=True), 1)
+        ]
+
+    def __enter__(self) -> "Chain":
+        """Start all servers side by side. Raises JobFailed or JobStopped."""
+        try:
+            (self._job.folder / self.folder.name).mkdir()
+            with ThreadPoolExecutor(len(self._servers)) as pool:
+                for started in [pool.submit(server.start) for server in self._servers]:
+                    started.result()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop. In place of a JobFailed, raises the cause where a server knows it: a limit, a stop, its own reason."""
+        self.stop()
+        if self.ending and self.ending.is_at_limit:
+            error = error or JobFailed()
+        if isinstance(error, JobFailed):
+            self._job.raise_if_stopping()
+            if cause := next(filter(None, (server.cause() for server in self._servers)), None):
+                raise JobFailed(f"AlgorithmError: {cause}") from None
+
+    @property
+    def ending(self) -> Ending | None:
+        """How the processes ended: the first that a limit ended, with the most memory that all had together."""
+        endings = [server.ending for server in self._servers if server.ending]
+        if not endings:
+            return None
+        first = next((ending for ending in endings if ending.is_at_limit), endings[0])
+        most, longest = (max(getattr(ending, name) for ending in endings) for name in ("peak", "seconds"))
+        processor_seconds = sum(ending.processor_seconds for ending in endings)
+        return Ending(first.code, first.signal, first.reason, longest, most, processor_seconds)
+
+    def wait_until_ready(self, seconds: float = PING_SECONDS, is_busy: Callable[[], bool] | None = None) -> None:
+        """Ping until each server has answered with 200. Raises JobFailed where one ends or takes longer; JobStopped.
+
+        is_busy: whether invocations are in progress. If given, servers that had answered before are pinged again.
+        """
+        deadline = Deadline(seconds)
+        while True:
+            self._job.raise_if_stopping()
+            if failure := self.failure():
+                raise JobFailed(failure)
+            silent = [server.name for server in self._servers if not server.ping(is_busy)]
+            if not silent:
+                return
+            if deadline.is_over:
+                who = server_of(silent[0])
+                raise JobFailed(f"AlgorithmError: {who} did not answer /ping with 200 within {seconds:g} s")
+            time.sleep(0.05)
+
+    def failure(self) -> str | None:
+        """Which container's server has ended or failed, and why, as a job's reason; None while all can serve."""
+        failures = (server.failure() for server in self._servers)
+        failure = next(filter(None, failures), None)
+        return failure and f"AlgorithmError: {failure}"
+
+    def invoke(self, body: bytes, headers: Mapping[str, str], deadline: Deadline, largest: int = LARGEST) -> Response:
+        """The response of the last container to a POST to /invocations, or the first response that is not a success.
+
+        headers: those of the caller. Each container gets them, but Content-Type is that of its input, and Accept is for
+        the last. deadline: for the last byte of the last response. largest: bytes that each response's body may have.
+        Raises NoResponse, in particular TimedOut. Both, like the response, name the container.
+        """
+        passed = {name: value for name, value in headers.items() if name.lower() != "accept"}
+        *others, last = self._servers
+        for server in others:
+            response = server.invoke(body, passed, deadline, largest)
+            if not 200 <= response.status < 300:
+                return response
+            body = response.body
+            headers, passed = _with_type(headers, response), _with_type(passed, response)
+        return last.invoke(body, headers, deadline, largest)
+
+    def request(self, method: str, path: str, deadline: Deadline) -> Response:
+        """The first container's response to a request without a body. Raises NoResponse."""
+        return self._servers[0].request(method, path, deadline)
+
+    def stop(self) -> None:
+        """End all servers, and wait until they have ended."""
+        for server in self._servers:
+            server.kill()
+        for server in self._servers:
+            server.stop()
+        self.log.deliver()
+
+
+def named_containers(model: Record) -> list[tuple[str, Record]]:
+    """The containers of a model in their order, with their names in messages and logs. A PrimaryContainer has none.
+
+    model: a model's members, the internal ones included: Served, if there is one, holds the containers of the model
+    packages that the model was created from.
+    """
+    model = model.get("Served", model)
+    if "PrimaryContainer" in model:
+        return [("", model["PrimaryContainer"])]
+    containers = enumerate(model["Containers"], 1)
+    return [(container.get("ContainerHostname", f"container-{number}"), container) for number, container in containers]
+
+
+def _with_type(headers: Mapping[str, str], response: Response) -> dict[str, str]:
+    """Headers of the request to the next container, whose input is a response."""
+    others = {name: value for name, value in headers.items() if name.lower() != "content-type"}
+    return others | ({"Content-Type": response.headers["content-type"]} if "content-type" in response.headers else {})

@@ -1,0 +1,167 @@
+"""HTTP to a server behind a Unix socket: connections are kept, and each request has one deadline."""
+
+import contextlib
+import os
+import re
+import select
+import socket
+import struct
+from collections import deque
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from recore.simulator.compute.deadline import Deadline
+from recore.simulator.compute.servers.response import Disconnected, NoResponse, Response, TimedOut, read_response
+
+LARGEST = 25 << 20  # bytes of a response's body, unless a request says otherwise
+PART = 1 << 20  # bytes that are sent at a time
+LINE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # of a request's head
+
+
+class UnixClient:
+    """A client of the server that listens on a Unix socket. For several threads; `close` ends its connections."""
+
+    def __init__(self, socket: Path):
+        self._socket = socket
+        self._idle: deque[UnixConnection] = deque()
+        self._closed = False
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        deadline: Deadline | None = None,
+        largest: int = LARGEST,
+    ) -> Response:
+        """Send a request and return the whole response, whatever its status.
+
+        deadline: for the last byte of the response, by default in a minute. largest: bytes that its body may have.
+        Raises NoResponse, in particular TimedOut and Disconnected.
+        """
+        deadline = deadline or Deadline(60)
+        head = _request(method, path, body, headers or {})
+        try:
+            with self._connection(deadline) as connection:
+                return connection.exchange(head, body, deadline, largest)
+        except TimeoutError:
+            raise TimedOut(f"the server did not respond within {deadline.seconds:g} s") from None
+        except OSError as error:
+            raise Disconnected(f"the server did not respond: {error or type(error).__name__}") from None
+
+    def close(self) -> None:
+        """End the connections that no request uses; the others end with their requests."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().close()
+
+    @contextlib.contextmanager
+    def _connection(self, deadline: Deadline) -> Iterator["UnixConnection"]:
+        """A connection for one request. It is kept afterwards if the server and the response allow it."""
+        connection = self._take_idle() or UnixConnection(self._socket, deadline)
+        connection.can_be_kept = False
+        try:
+            yield connection
+        finally:
+            if connection.can_be_kept and not self._closed:
+                self._idle.append(connection)
+            else:
+                connection.close()
+
+    def _take_idle(self) -> "UnixConnection | None":
+        with contextlib.suppress(IndexError):
+            while True:
+                connection = self._idle.pop()
+                if connection.is_open():
+                    return connection
+                connection.close()
+        return None
+
+
+class UnixConnection:
+    """One connection. Its requests have deadlines, as a server that sends a byte now and then would never time out."""
+
+    def __init__(self, path: Path, deadline: Deadline):
+        """Open it. deadline: of the first request; later requests have others."""
+        self.can_be_kept = False
+        # the socket itself: the job could put a link to another server's socket in its place
+        place = os.open(path, os.O_PATH | os.O_NOFOLLOW)
+        try:
+            self._socket = DeadlineSocket(deadline)
+            try:
+                self._socket.connect(f"/proc/self/fd/{place}")
+            except BaseException:
+                self.close()
+                raise
+        finally:
+            os.close(place)
+
+    def is_open(self) -> bool:
+        """Whether the server has neither closed the connection nor sent anything since the last response."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return not poll.poll(0)
+
+    def exchange(self, request: bytes, body: bytes, deadline: Deadline, largest: int) -> Response:
+        """Send a request and read its response. Raises NoResponse, or OSError.
+
+        A server may respond and close the connection before it has read the whole request.
+        """
+        self._socket.deadline = deadline
+        if len(body) < PART:  # together, so that the server wakes only once
+            request, body = request + body, b""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._socket.sendall(request)
+            self._socket.sendall(body)
+        response, self.can_be_kept = read_response(self._socket, largest)
+        return response
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+class DeadlineSocket(socket.socket):
+    """A Unix socket on which everything must be done by a deadline.
+
+    The kernel keeps the time: Python's own timeouts take twice as many system calls, and in each of them another thread
+    may run, for which an invocation among many has to wait. Raises TimeoutError.
+    """
+
+    def __init__(self, deadline: Deadline):
+        super().__init__(socket.AF_UNIX)
+        self.deadline = deadline
+
+    def connect(self, address: Any) -> None:
+        with self._timed(socket.SO_SNDTIMEO):
+            super().connect(address)
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        for start in range(0, len(data), PART):  # each part has the time that is left
+            with self._timed(socket.SO_SNDTIMEO):
+                super().sendall(data[start : start + PART], flags)
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        with self._timed(socket.SO_RCVTIMEO):
+            return super().recv(size, flags)
+
+    @contextlib.contextmanager
+    def _timed(self, option: int) -> Iterator[None]:
+        left = self.deadline.left
+        if left < 1e-6:  # which the kernel would take for no limit
+            raise TimeoutError
+        self.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", int(left), int(left % 1 * 1e6)))
+        try:
+            yield
+        except BlockingIOError:
+            raise TimeoutError from None
+
+
+def _request(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
+    """A request's lines before its body. Raises NoResponse where that would not be HTTP."""
+    fields = {"Host": "localhost", **headers, "Content-Length": str(len(body))}
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
+    if wrong := [line for line in lines if not LINE.fullmatch(line)]:
+        raise NoResponse(f"the request is not HTTP: {wrong[0][:80]!r}")
+    return "\r\n".join([*lines, "\r\n"]).encode("latin-1")

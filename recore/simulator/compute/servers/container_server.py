@@ -1,0 +1,225 @@
+"""Starts, invokes and stops the server of one container of a model, in a folder of its own."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from recore.simulator.compute.deadline import Deadline
+from recore.simulator.compute.failure import JobFailed, JobStopped
+from recore.simulator.compute.files import archives, transfers
+from recore.simulator.compute.files.removal import remove
+from recore.simulator.compute.job import Job
+from recore.simulator.compute.logs.log_stream import JobLog
+from recore.simulator.compute.platform import Platform
+from recore.simulator.compute.processes.process import Ending, SupervisedProcess
+from recore.simulator.compute.processes.reasons import as_in_a_container, exceeded, text_of
+from recore.simulator.compute.processes.volume import Volume
+from recore.simulator.compute.scripts.script_mode import find_requirements, folder_below
+from recore.simulator.compute.servers.client import LARGEST, UnixClient
+from recore.simulator.compute.servers.model_data import model_data
+from recore.simulator.compute.servers.response import NoResponse, Response, TimedOut
+from recore.simulator.images.catalogue import serves_offline
+from recore.simulator.isolation import socket_folder
+from recore.simulator.isolation.instances import Instance
+from recore.simulator.isolation.sandbox import ML
+from recore.simulator.state.records import Record
+
+SHORT = 1 << 20  # bytes of a response to a request that is not an invocation
+ONE_PING = 2.0  # seconds for a single one, as on AWS
+CODE = f"{ML}/code"
+# headers of a response that clients, captures and other containers get to read
+PASSED_ON = ("content-type", "x-amzn-sagemaker-custom-attributes")
+OFFLINE = (
+    "AlgorithmError: The server did not start: EnableNetworkIsolation is set, and the container's serve runs "
+    "`pip install .`, which then asks the index for setuptools. Add PIP_NO_BUILD_ISOLATION=0 to the model's Environment"
+)
+
+
+class ContainerServer:
+    """The server of one container. Its processes run from `start` to `stop`.
+
+    container: of a Model record. job: whose processes they are. log: where they print. instance: with its volume, which
+    all containers of the model share. volume: what the model and its source take of it. folder: of the container, in
+    the job's folder. sockets: the path of a folder that its processes share with this one. name: of the container; none
+    is that of a model's only one. variables: its environment. network: whether the model has one on AWS, that is
+    without EnableNetworkIsolation. ending: how its processes ended, if they have.
+    """
+
+    def __init__(
+        self,
+        platform: Platform,
+        job: Job,
+        container: Record,
+        log: JobLog,
+        instance: Instance,
+        volume: Volume,
+        folder: Path,
+        sockets: Path,
+        name: str,
+        variables: Mapping[str, str],
+        network: bool = True,
+    ):
+        self._platform, self._job, self._container, self._log = platform, job, container, log
+        self._instance, self._network, self._folder = instance, network, folder
+        self._ml, self._volume, self._sockets = folder / "ml", volume, sockets
+        self._variables = dict(variables)
+        self._client = UnixClient(self._sockets / socket_folder.NAME)
+        self._process: SupervisedProcess | None = None
+        self._stopped = False
+        self._lock = threading.Lock()  # between start, stop and those that look whether it has ended
+        self.name, self.ready = name, False
+        self.ending: Ending | None = None
+
+    def start(self) -> None:
+        """Download and unpack the model, install its requirements, start the server. Raises JobFailed or JobStopped."""
+        self._log.create()
+        if not self._network and not serves_offline(self._container["Image"], self._variables):
+            raise JobFailed(OFFLINE)
+        self._sockets.mkdir(0o700)
+        code = self._prepare()
+        sandbox = self._platform.sandbox(
+            self._job,
+            self._container["Image"],
+            find_requirements(code),
+            self._log,
+            folder=self._folder,
+            shared={"server": self._sockets},
+            instance=replace(self._instance, memory_use=None),
+            has_network=self._network,
+        )
+        launch = sandbox.launch(sandbox.isolation.serving(sandbox.image), self._variables)
+        with self._lock:
+            if self._stopped:
+                raise JobStopped
+            self._process = self._job.processes.start(launch, self._folder, instance=self._instance)
+            self._reading = threading.Thread(target=self._log.read, args=(self._process.output, self._process.poll))
+            self._reading.start()
+
+    def ping(self, is_busy: Callable[[], bool] | None = None) -> bool:
+        """Whether the server has answered /ping with 200.
+
+        is_busy: whether invocations are in progress. If given, a server that had answered is pinged again. It is then
+        also ready if it keeps the ping waiting while it is busy, as its workers take requests in their order.
+        """
+        if self.ready and is_busy is None:
+            return True
+        try:
+            answers = self.request("GET", "/ping", Deadline(ONE_PING)).status == 200
+        except TimedOut:
+            return self.ready and is_busy is not None and is_busy()
+        except NoResponse:
+            return False
+        self.ready = self.ready or answers
+        return answers
+
+    def invoke(self, body: bytes, headers: Mapping[str, str], deadline: Deadline, largest: int = LARGEST) -> Response:
+        """The response to a POST to /invocations, whatever its status. Raises NoResponse.
+
+        largest: bytes that the response's body may have. The API has only ASCII in the headers that are passed on.
+        """
+        response = self._request("POST", "/invocations", body, headers, deadline, largest)
+        for name in PASSED_ON:
+            if not response.headers.get(name, "").isascii():
+                raise NoResponse(f"the server's response has a header {name} that is not ASCII", self.name)
+        return response
+
+    def request(self, method: str, path: str, deadline: Deadline) -> Response:
+        """The response, which must be short, to a request without a body. Raises NoResponse."""
+        return self._request(method, path, b"", {}, deadline, SHORT)
+
+    def failure(self) -> str | None:
+        """The reason why the server cannot serve: it ended, or runs without a model. None while it can."""
+        cause = self.cause()
+        if cause or not self._ended():
+            return cause
+        printed = self._with_container_paths("\n".join(list(self._log.tail)[-5:]))[-900:]
+        return self.cause() or self._explained(printed or "it printed nothing")
+
+    def cause(self) -> str | None:
+        """Why it failed, where that is certain: a limit of its instance, or the failure file that it wrote."""
+        if self.ending and (limit := exceeded(self.ending, self._instance, server_of(self.name), "the model")):
+            return limit
+        reason = self._with_container_paths(text_of(self._ml / "output/failure"))[:900]
+        return self._explained(reason) if reason else None
+
+    def kill(self) -> None:
+        """Kill the server's processes."""
+        if self._process and not self.ending:
+            self._process.kill()
+
+    def stop(self) -> None:
+        """End all its processes, and wait until they have ended. Its log is complete afterwards."""
+        self._client.close()
+        with self._lock:
+            self._stopped = True
+            self.kill()
+            self._wait_for_end()
+        self._log.deliver()  # also what was written before its processes could start
+        remove(self._sockets)
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        deadline: Deadline,
+        largest: int,
+    ) -> Response:
+        try:
+            response = self._client.request(method, path, body, headers, deadline, largest)
+        except NoResponse as error:
+            error.container = self.name
+            raise
+        if response.status >= 400:  # reasons of jobs hold it
+            text = self._with_container_paths(response.body.decode("utf-8", "surrogateescape"))
+            response = replace(response, body=text.encode("utf-8", "surrogateescape"))
+        return replace(response, container=self.name)
+
+    def _ended(self) -> bool:
+        """Whether the server's processes have ended; `ending` then says how."""
+        with self._lock:
+            if self._process and self._process.poll() is not None:
+                self._wait_for_end()
+        return self.ending is not None
+
+    def _explained(self, reason: str) -> str:
+        when = "failed" if self.ready else "ended before it was ready"
+        return f"{server_of(self.name)} {when}: {reason}"
+
+    def _with_container_paths(self, text: str) -> str:
+        """A text of the server with the paths that it would have in a container."""
+        return as_in_a_container(text, self._folder).replace(str(self._sockets), "/run/server")
+
+    def _wait_for_end(self) -> None:
+        """Wait until the server's processes have ended."""
+        if self._process and not self.ending:
+            self._reading.join()
+            self.ending = self._job.processes.wait(self._process)
+
+    def _prepare(self) -> Path:
+        """Fill /opt/ml with the model and its script. Returns the folder of the script's source."""
+        ml, s3, check, volume = self._ml, self._platform.s3, self._job.raise_if_stopping, self._volume
+        for name in ("model", "code", "output"):
+            (ml / name).mkdir(parents=True)
+        data = model_data(self._container)
+        if data and data.packed:
+            transfers.download(s3, data.uri, self._folder / "archive", check, volume)
+            archives.unpack(transfers.only(self._folder / "archive", data.uri), ml / "model", volume, check)
+        elif data and data.uri.endswith("/"):
+            transfers.download(s3, data.uri, ml / "model", check, volume)
+        elif data:
+            transfers.download(s3, data.uri, ml / "model", check, volume, alone=True)
+        submitted = self._variables.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
+        if submitted.startswith("s3://"):
+            transfers.download(s3, submitted, self._folder / "source", check, volume)
+            archives.unpack(transfers.only(self._folder / "source", submitted), ml / "code", volume, check)
+            self._variables["SAGEMAKER_SUBMIT_DIRECTORY"] = CODE
+            return ml / "code"
+        return folder_below(ml, submitted or f"{ML}/model/code", "SAGEMAKER_SUBMIT_DIRECTORY")
+
+
+def server_of(container: str) -> str:
+    """The name of a container's server in messages. A model's only container has no name."""
+    return f"The server of {container}" if container else "The model's server"
