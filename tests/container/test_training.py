@@ -24,7 +24,7 @@ def report_of(stdout: str) -> dict:
 def test_a_successful_job_needs_none_of_the_system_s_programs(job) -> None:
     (job.base / "input/data/training").mkdir(parents=True)
     job.script(TELL + "open(os.environ['SM_MODEL_DIR'] + '/model.pkl', 'w').close()")
-    ended = job.run_command(PATH="/no/such/folder")
+    ended = job.run(PATH="/no/such/folder")
     variables = report_of(ended.stdout)["variables"]
     assert (ended.code, ended.failure) == (0, None)
     assert variables["SM_CHANNEL_TRAINING"] == str(job.base / "input/data/training")
@@ -42,7 +42,7 @@ def test_modules_beside_the_script_may_have_the_names_of_the_container_s_own_fil
     (source / "training.py").write_text("X = 'a'")
     (source / "serving.py").write_text("X = 'b'")
     job.configure({"sagemaker_program": "train.py", "sagemaker_submit_directory": str(source)})
-    ended = job.run_command()
+    ended = job.run()
     assert (ended.code, ended.stdout) == (0, "ab\n"), ended.stderr
 
 
@@ -51,7 +51,7 @@ def test_shell_script(job) -> None:
     source = job.base.parent / "source"
     (source / "go.sh").write_text('#!/bin/sh\necho "got $*"\necho "no such rock" >&2\nexit 5\n')
     job.configure({"sagemaker_program": "go.sh", "sagemaker_submit_directory": str(source), "rock": "two words"})
-    ended = job.run_command()
+    ended = job.run()
     assert (ended.code, ended.stdout, ended.failure) == (5, "got --rock two words\n", "no such rock")
 
 
@@ -74,21 +74,21 @@ ENDS = {
 def test_exit_statuses_and_failure_reasons(job, name: str) -> None:
     text, code, failure = ENDS[name]
     job.script(text)
-    ended = job.run_command()
+    ended = job.run()
     assert (ended.code, ended.failure) == (code, failure)
     assert not (job.base / "output/success").exists()
 
 
 def test_syntax_error(job) -> None:
     job.script("print('open'")
-    ended = job.run_command()
+    ended = job.run()
     assert ended.code == 1
     assert "SyntaxError: '(' was never closed" in ended.failure
 
 
 def test_long_message_shows_both_ends(job) -> None:
     job.script("raise ValueError('first ' + 'x' * 5000 + ' last')")
-    failure = job.run_command().failure
+    failure = job.run().failure
     assert len(failure) <= 1024
     assert failure.startswith("ValueError: first x")
     assert failure.endswith("x last")
@@ -99,21 +99,21 @@ def test_last_lines_win_over_an_old_exception(job) -> None:
         "import logging, sys\ntry: 1 / 0\nexcept ZeroDivisionError: logging.exception('went on')\n"
         "for n in range(300): print('line', n, file=sys.stderr)\nsys.exit('the real reason')"
     )
-    failure = job.run_command().failure
+    failure = job.run().failure
     assert len(failure) <= 1024
     assert failure.endswith("line 299\nthe real reason")
 
 
 def test_last_lines_are_whole(job) -> None:
     job.script("import sys\nfor n in range(300): print('row', n, file=sys.stderr)\nsys.exit('the real reason')")
-    lines = job.run_command().failure.splitlines()
+    lines = job.run().failure.splitlines()
     assert lines[-1] == "the real reason"
     assert all(line.startswith("row ") for line in lines[:-1])
 
 
 def test_stderr_passes_unchanged(job) -> None:
     job.script("import sys\nfor n in range(100_000): print(f'{n:060}', file=sys.stderr)")
-    lines = [line for line in job.run_command().stderr.splitlines() if len(line) == 60 and line.isdecimal()]
+    lines = [line for line in job.run().stderr.splitlines() if len(line) == 60 and line.isdecimal()]
     assert lines == [f"{n:060}" for n in range(100_000)]
 
 
@@ -122,7 +122,7 @@ def test_a_process_left_behind_does_not_hold_the_job(job) -> None:
         "import subprocess, sys\n"
         "print(subprocess.Popen(['sleep', '600'], stdout=subprocess.DEVNULL).pid, flush=True)\nsys.exit('gone')"
     )
-    ended = job.run_command()  # which waits for a minute
+    ended = job.run()  # which waits for a minute
     os.kill(int(ended.stdout), signal.SIGKILL)
     assert ended.failure == "gone"
 
@@ -172,7 +172,7 @@ def test_sigterm_before_the_script(job) -> None:
 def test_requirements_that_do_not_exist(job) -> None:
     job.script("print('ran')")
     (job.base.parent / "source/requirements.txt").write_text("no-such-mineral==1\n")
-    ended = job.run_command(PIP_NO_INDEX="1")
+    ended = job.run(PIP_NO_INDEX="1")
     assert ended.code == 1
     assert "No matching distribution found for no-such-mineral==1" in ended.failure
     assert "ran" not in ended.stdout
@@ -180,7 +180,7 @@ def test_requirements_that_do_not_exist(job) -> None:
 
 def test_source_that_is_not_there(job) -> None:
     job.configure({"sagemaker_program": "script.py", "sagemaker_submit_directory": "/no/such/folder"})
-    ended = job.run_command()
+    ended = job.run()
     assert ended.code != 0
     assert ended.failure == "FileNotFoundError: [Errno 2] No such file or directory: '/no/such/folder'"
 
@@ -188,7 +188,7 @@ def test_source_that_is_not_there(job) -> None:
 def test_configuration_that_is_not_there(job) -> None:
     job.script("")
     (job.base / "input/config/resourceconfig.json").unlink()
-    ended = job.run_command()
+    ended = job.run()
     assert ended.code != 0
     assert ended.failure.startswith("FileNotFoundError: ")
     assert "resourceconfig.json" in ended.failure
