@@ -85,18 +85,20 @@ class Pipelines(Resource):
         with self.store.transaction():  # no execution may start meanwhile
             pipeline = self.find("DeletePipeline", request)
             name = pipeline["PipelineName"]
-            executions = [record for record in self.store.all(EXECUTION) if record["PipelineName"] == name]
-            for execution in executions:
+            executions = {key: record for key, record in self.store.items(EXECUTION) if key.partition("/")[0] == name}
+            for execution in executions.values():
                 if execution["PipelineExecutionStatus"] in ("Executing", "Stopping"):
                     message = f"Cannot delete pipeline '{name}': {execution['PipelineExecutionArn']} runs"
                     raise self.error("DeletePipeline", "ConflictException", message)
-            for execution in executions:
-                StepRecords(self.store, execution["Key"]).delete_all()
-                self.store.delete(EXECUTED_DEFINITION, execution["Key"])
+            for key, execution in executions.items():
+                steps = StepRecords(self.store, key)
+                for step in list(steps.all):
+                    steps.delete(step)
+                self.store.delete(EXECUTED_DEFINITION, key)
                 self.store.delete("Tags", execution["PipelineExecutionArn"])
-                self.store.delete(EXECUTION, execution["Key"])
-            for entry in self.store.all(cache_kind(name)):
-                self.store.delete(cache_kind(name), entry["Key"])
+                self.store.delete(EXECUTION, key)
+            for key, _ in self.store.items(cache_kind(name)):
+                self.store.delete(cache_kind(name), key)
             self.store.delete(DEFINITION, name)
             self.delete("DeletePipeline", request)
         return {"PipelineArn": pipeline["PipelineArn"]}

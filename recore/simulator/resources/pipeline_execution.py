@@ -45,7 +45,7 @@ class PipelineExecutions(Resource):
     work = ExecutionWork
     running = ("Executing", "Stopping")
     filters: ClassVar[dict[str, Filter]] = {
-        "PipelineName": ("PipelineName", operator.eq),
+        "PipelineName": ("PipelineArn", operator.eq),
         "CreatedAfter": ("CreationTime", operator.gt),
         "CreatedBefore": ("CreationTime", operator.lt),
     }
@@ -86,19 +86,18 @@ class PipelineExecutions(Resource):
         with self.store.transaction():
             execution = self.find("UpdatePipelineExecution", request)
             members = {name: request[name] for name in DESCRIBED if name in request}
-            self.store.update(self.kind, execution["Key"], LastModifiedTime=now(), **members)
+            self.store.update(self.kind, self.key(request), LastModifiedTime=now(), **members)
         return {"PipelineExecutionArn": execution["PipelineExecutionArn"]}
 
     def DescribePipelineDefinitionForExecution(self, request: Record) -> Record:
         with self.store.transaction():
             execution = self.find("DescribePipelineDefinitionForExecution", request)
-            return {"CreationTime": execution["CreationTime"]} | (
-                self.store.get(EXECUTED_DEFINITION, execution["Key"]) or {}
-            )
+            definition: Record = self.store.get(EXECUTED_DEFINITION, self.key(request)) or {}
+        return {"CreationTime": execution["CreationTime"]} | definition
 
     def ListPipelineExecutions(self, request: Record) -> Record:
         pipeline = self._pipeline("ListPipelineExecutions", request)
-        answer = self.page("ListPipelineExecutions", request | {"PipelineName": pipeline["PipelineName"]})
+        answer = self.page("ListPipelineExecutions", request | {"PipelineName": pipeline["PipelineArn"]})
         for record in answer["PipelineExecutionSummaries"]:
             record["StartTime"] = record["CreationTime"]
             record["PipelineExecutionFailureReason"] = record.get("FailureReason")
@@ -107,17 +106,17 @@ class PipelineExecutions(Resource):
     def ListPipelineExecutionSteps(self, request: Record) -> Record:
         if "PipelineExecutionArn" not in request:
             raise ServiceError("ValidationException", "ListPipelineExecutionSteps: PipelineExecutionArn is missing")
-        execution = self.find("ListPipelineExecutionSteps", request)
+        self.find("ListPipelineExecutionSteps", request)
         records = [
-            ((f"{record['Position']:06}", record["StepName"]), record)
-            for record in StepRecords(self.store, execution["Key"]).all()
+            ((f"{record.internal['Position']:06}", name), record)
+            for name, record in StepRecords(self.store, self.key(request)).all.items()
         ]
         descending = request.get("SortOrder", "Descending") == "Descending"
         return page(request, "PipelineExecutionSteps", records, descending)
 
     def ListPipelineParametersForExecution(self, request: Record) -> Record:
         execution = self.find("ListPipelineParametersForExecution", request)
-        values = enumerate(execution["Parameters"].items())
+        values = enumerate(execution.internal["Parameters"].items())
         placed = [((f"{number:06}", name), {"Name": name, "Value": as_text(value)}) for number, (name, value) in values]
         return page(request, "PipelineParameters", placed, descending=False)
 
@@ -142,12 +141,12 @@ class PipelineExecutions(Resource):
         except DefinitionError as problem:
             raise ServiceError("ValidationException", str(problem)) from None
         key = f"{name}/execution/{''.join(secrets.choice(ALPHABET) for _ in range(ID_LENGTH))}"
-        members = {member: value for member, value in request.items() if member != "PipelineParameters"}
+        members = {member: request[member] for member in (*DESCRIBED, "RoleArn") if member in request}
         for member in ("RoleArn", "ParallelismConfiguration"):
             if member in pipeline:
                 members.setdefault(member, pipeline[member])
-        members |= {"PipelineName": name, "PipelineArn": pipeline["PipelineArn"], "Key": key, "Parameters": values}
-        arn = self.add(members, key, PipelineExecutionStatus="Executing", CreatedBy={}, LastModifiedBy={})
+        members |= {"PipelineArn": pipeline["PipelineArn"], "CreatedBy": {}, "LastModifiedBy": {}}
+        arn = self.add(members, key, {"Parameters": values}, PipelineExecutionStatus="Executing")
         if definition.experiment:
             self.store.update(self.kind, key, PipelineExperimentConfig=self._experiment(key, definition))
         self.store.add(EXECUTED_DEFINITION, key, {DEFINITION: text})
@@ -164,7 +163,10 @@ class PipelineExecutions(Resource):
 
     def _experiment(self, key: str, definition: PipelineDefinition) -> Record:
         """The names of a new execution's experiment and trial."""
-        context = StepContext(self.store.get(self.kind, key) or {}, self.platform.s3, lambda _: {})
+        execution = self.store.get(self.kind, key)
+        if execution is None:
+            raise KeyError(key)
+        context = StepContext(execution, self.platform.s3, {})
         return {
             name: as_text(parse(value, definition.scope()).evaluate(context))
             for name, value in definition.experiment.items()
@@ -173,7 +175,7 @@ class PipelineExecutions(Resource):
     def _retry(self, begun: list[str], read: Read, request: Record) -> Record:
         """Let the steps of an execution that failed or were stopped run again, and those that ran because of that."""
         execution = self.find("RetryPipelineExecution", request)
-        status, key = execution["PipelineExecutionStatus"], execution["Key"]
+        status, key = execution["PipelineExecutionStatus"], self.key(request)
         if status not in ("Failed", "Stopped", "CompletedWithFailures"):
             message = f"The execution is in status {status}: one that failed or was stopped can be retried"
             raise ServiceError("ValidationException", message)
@@ -189,14 +191,14 @@ class PipelineExecutions(Resource):
 
     def _run_again(self, records: StepRecords, definition: PipelineDefinition) -> None:
         """Another attempt for the steps that have not succeeded; those that followed on that have not run yet."""
-        known, again = {record["StepName"]: record for record in records.all()}, set[str]()
+        again = set[str]()
         for name, step in definition.steps.items():
-            if name not in known:
+            if name not in records.all:
                 continue
             if not again.isdisjoint(step.needs):
                 again.add(name)
                 records.delete(name)
-            elif known[name]["StepStatus"] != "Succeeded":
+            elif records.all[name]["StepStatus"] != "Succeeded":
                 again.add(name)
                 attempt = {"StepStatus": "Starting", "RetryAt": now(), "Retries": {}, "FirstFailed": None}
                 records.put(name, Metadata=None, **attempt)

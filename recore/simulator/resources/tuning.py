@@ -12,11 +12,14 @@ from recore.simulator.resources.paging import Place, page, sortable
 from recore.simulator.resources.resource import Resource
 from recore.simulator.resources.training import distributed
 from recore.simulator.resources.tuning_request import check_request, described_definitions
-from recore.simulator.state.records import Record, now
+from recore.simulator.state.records import Record, StoredRecord, now
 
 
 class TuningJobs(Resource):
-    """Seed in a record is that of the search. TuningId tells a tuning job from an earlier one of the same name."""
+    """Internal members of a tuning job:
+
+    Seed: of the search. TuningId: tells a tuning job from an earlier one of the same name.
+    """
 
     kind = "HyperParameterTuningJob"
     arn_type = "hyper-parameter-tuning-job"
@@ -31,12 +34,9 @@ class TuningJobs(Resource):
             if self.platform.isolation.local_python and (problem := distributed(definition.settings)):
                 raise ServiceError("ValidationException", problem)
         check_warm_start(self.store, request)
-        arn = self.add(
-            request,
-            HyperParameterTuningJobStatus="InProgress",
-            Seed=request["HyperParameterTuningJobConfig"].get("RandomSeed", secrets.randbits(31)),
-            TuningId=uuid.uuid4().hex,
-        )
+        seed = request["HyperParameterTuningJobConfig"].get("RandomSeed", secrets.randbits(31))
+        internal = {"Seed": seed, "TuningId": uuid.uuid4().hex}
+        arn = self.add(request, None, internal, HyperParameterTuningJobStatus="InProgress")
         self.begin_work(request[f"{self.kind}Name"])
         return {f"{self.kind}Arn": arn}
 
@@ -49,7 +49,7 @@ class TuningJobs(Resource):
         placed = [(_place(trial, by), trial.summary()) for trial in trials]
         return page(request, "TrainingJobSummaries", placed, request.get("SortOrder") == "Descending")
 
-    def described(self, record: Record) -> Record:
+    def described(self, record: StoredRecord) -> Record:
         trials = trials_of(self.store, record)
         comparable = comparable_trials(self.store, record)
         found, overall = best(trials), best([*comparable, *trials])

@@ -101,15 +101,13 @@ def instance_count(deployment: Record | None) -> int:
     return sum(variant["Count"] for variant in deployment["Variants"]) if deployment else 0
 
 
-def most_instances(endpoint: Record) -> int:
-    """The instances that an endpoint has, or will have at the same time while its work goes on."""
-    current, pending = endpoint["Deployment"], endpoint["Pending"]
-    if endpoint["EndpointStatus"] == "Failed":
-        return 0
-    if current and pending and endpoint["Rescaling"]:
+def most_instances(internal: Record) -> int:
+    """The most instances that an endpoint with these internal members has at a time while its work goes on."""
+    current, pending = internal["Deployment"], internal["Pending"]
+    if current and pending and internal["Rescaling"]:
         pairs = zip(current["Variants"], pending["Variants"], strict=True)
         return sum(max(one["Count"], other["Count"]) for one, other in pairs)
-    retiring: int = endpoint.get("Retiring", 0)
+    retiring: int = internal.get("Retiring", 0)
     return instance_count(current) + instance_count(pending) + retiring
 
 

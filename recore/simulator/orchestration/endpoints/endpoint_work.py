@@ -1,6 +1,6 @@
 """The background work of an endpoint: fleets start, take over the traffic and end, as the endpoint's record says.
 
-Deployment in the record is what serves, if anything. Pending is the deployment that is to replace it.
+Of the record's internal members, Deployment is what serves, if anything, and Pending is what is to replace it.
 """
 
 from functools import partial
@@ -22,7 +22,7 @@ from recore.simulator.orchestration.endpoints.hosting import (
 )
 from recore.simulator.orchestration.endpoints.update_watch import UpdateWatch
 from recore.simulator.orchestration.runner import Work, reason_of
-from recore.simulator.state.records import Record, now
+from recore.simulator.state.records import Record, Store, StoredRecord, now
 
 KIND = "Endpoint"
 
@@ -48,21 +48,21 @@ class EndpointWork(Work):
     def fail(self, reason: str) -> None:
         """Record the failure. The endpoint itself has failed, too, unless something serves."""
         status = "InService" if self.key in self._hosting.traffic else "Failed"
-        self._change(EndpointStatus=status, FailureReason=reason, Pending=None, Retiring=0)
+        self._change({"Pending": None, "Retiring": 0}, EndpointStatus=status, FailureReason=reason)
 
-    def _update(self, record: Record) -> None:
-        if record["Rescaling"]:
+    def _update(self, record: StoredRecord) -> None:
+        if record.internal["Rescaling"]:
             self._rescale(record)
         else:
             self._deploy(record)
 
-    def _deploy(self, record: Record) -> None:
+    def _deploy(self, record: StoredRecord) -> None:
         """Start the fleets of the pending deployment, shift the traffic to them, and end the fleets that had it.
 
         These get all traffic again if the new fleets do not start, if an alarm goes off, or if the time is over before
         the old fleets have ended.
         """
-        hosting, pending = self._hosting, record["Pending"]
+        hosting, pending = self._hosting, record.internal["Pending"]
         before, after = hosting.traffic.get(self.key), hosting.make_traffic(self.key, pending)
         policy = read_deployment_config(record.get("LastDeploymentConfig")) if before else BlueGreen()
         watch = UpdateWatch(policy.alarms, policy.longest)
@@ -70,25 +70,26 @@ class EndpointWork(Work):
         try:
             start_fleets(self, after, pending, watch.latest)
             if before:
-                self._shift(record, before, after, policy, watch)
+                self._shift(pending, before, after, policy, watch)
         except JobStopped:
             raise
         except Exception as error:
             self._roll_back(before, after, error)
             return
         hosting.traffic[self.key] = after
-        config, retiring = pending["EndpointConfigName"], instance_count(record["Deployment"]) if before else 0
-        self._change(Deployment=pending, Pending=None, EndpointConfigName=config, Retiring=retiring)
+        retiring = instance_count(record.internal["Deployment"]) if before else 0
+        internal = {"Deployment": pending, "Pending": None, "Retiring": retiring}
+        self._change(internal, EndpointConfigName=pending["EndpointConfigName"])
         hosting.stages.pop(self.key)  # before the next update can begin, which needs InService
         if before:
             end_fleets(before)
-        self._change(EndpointStatus="InService", FailureReason=None, Retiring=0)
+        self._change({"Retiring": 0}, EndpointStatus="InService", FailureReason=None)
 
-    def _shift(self, record: Record, before: Traffic, after: Traffic, policy: BlueGreen, watch: UpdateWatch) -> None:
+    def _shift(self, pending: Record, before: Traffic, after: Traffic, policy: BlueGreen, watch: UpdateWatch) -> None:
         """Shift the traffic step by step. Raises JobFailed if the update must be rolled back, and JobStopped."""
         hosting = self._hosting
         watch.check()
-        for parts in policy.steps(record["Pending"]):
+        for parts in policy.steps(pending):
             hosting.stages[self.key] = Stage("ActivatingTraffic", parts)
             hosting.traffic[self.key] = divide(before, after, parts)
             hosting.stages[self.key] = Stage("Baking", parts)
@@ -106,9 +107,9 @@ class EndpointWork(Work):
         self._hosting.stages.pop(self.key, None)  # before the next update can begin
         self.fail(reason)
 
-    def _rescale(self, record: Record) -> None:
+    def _rescale(self, record: StoredRecord) -> None:
         """Give the variants the numbers of instances and the weights of the pending deployment."""
-        current, pending = record["Deployment"], record["Pending"]
+        current, pending = record.internal["Deployment"], record.internal["Pending"]
         fleets = self._hosting.traffic[self.key].fleets
         counts = {variant["VariantName"]: variant["Count"] for variant in current["Variants"]}
         more = [variant for variant in pending["Variants"] if variant["Count"] > counts[variant["VariantName"]]]
@@ -120,13 +121,13 @@ class EndpointWork(Work):
         except Exception as error:
             self._change(EndpointStatus="RollingBack", FailureReason=reason_of(error))
             scale_fleets(fleets, current["Variants"])
-            self._change(EndpointStatus="InService", Pending=None)
+            self._change({"Pending": None}, EndpointStatus="InService")
             return
         shares = [Share(fleets[variant["VariantName"]], variant["Weight"]) for variant in pending["Variants"]]
         self._hosting.traffic[self.key] = Traffic(shares)
-        self._change(Deployment=pending)
+        self._change({"Deployment": pending})
         scale_fleets(fleets, pending["Variants"])
-        self._change(EndpointStatus="InService", Pending=None, FailureReason=None)
+        self._change({"Pending": None}, EndpointStatus="InService", FailureReason=None)
 
     def _delete(self, record: Record) -> None:
         """End the fleets, and delete the record with its tags."""
@@ -141,15 +142,15 @@ class EndpointWork(Work):
 
         self.persist(delete)
 
-    def _restore(self, record: Record) -> None:
+    def _restore(self, record: StoredRecord) -> None:
         """Start the fleets of an endpoint that served under an earlier simulator, then go on with its update.
 
         If they do not start, the update goes on without them.
         """
-        traffic, pending = self._hosting.traffic[self.key], record["Pending"]
+        traffic, pending = self._hosting.traffic[self.key], record.internal["Pending"]
         self._hosting.to_restore.discard(self.key)
         try:
-            start_fleets(self, traffic, record["Deployment"])
+            start_fleets(self, traffic, record.internal["Deployment"])
         except JobStopped:
             raise
         except Exception as error:
@@ -165,21 +166,22 @@ class EndpointWork(Work):
         else:
             self._change(EndpointStatus="InService")
 
-    def _change(self, **members: Any) -> None:
-        self.persist(partial(self.store.update, KIND, self.key, LastModifiedTime=now(), **members))
+    def _change(self, internal: Record | None = None, /, **members: Any) -> None:
+        self.persist(partial(self.store.update, KIND, self.key, internal, LastModifiedTime=now(), **members))
 
 
-def resume_serving(hosting: Hosting, record: Record) -> Record:
+def resume_serving(hosting: Hosting, store: Store, record: StoredRecord) -> None:
     """Let an endpoint of an earlier simulator serve again as soon as its fleets are restored.
 
-    Returns the changes of its record. An update that was being rolled back is given up, another one goes on.
+    An update that was being rolled back is given up, another one goes on.
     """
-    name = record["EndpointName"]
-    rolls_back = record["EndpointStatus"] == "RollingBack"
-    pending, reason = (None, record["FailureReason"]) if rolls_back else (record["Pending"], None)
-    if pending and not record["Rescaling"]:
-        alarms.restore(record.get("Alarms", []))
-    hosting.traffic[name] = hosting.make_traffic(name, record["Deployment"])
+    name, pending, reason = record["EndpointName"], record.internal["Pending"], None
+    if record["EndpointStatus"] == "RollingBack":
+        pending, reason = None, record["FailureReason"]
+    if pending and not record.internal["Rescaling"]:
+        alarms.restore(record.internal.get("Alarms", []))
+    hosting.traffic[name] = hosting.make_traffic(name, record.internal["Deployment"])
     hosting.to_restore.add(name)
     status = "Updating" if pending else "SystemUpdating"
-    return {"EndpointStatus": status, "Pending": pending, "FailureReason": reason, "Retiring": 0}
+    members = {"EndpointStatus": status, "FailureReason": reason, "LastModifiedTime": now()}
+    store.update(KIND, name, {"Pending": pending, "Retiring": 0}, **members)

@@ -13,7 +13,7 @@ from typing import Any
 
 from recore.simulator.compute.failure import was_interrupted
 from recore.simulator.orchestration.tuning.completion import convergence, not_improving
-from recore.simulator.state.records import Record, Store
+from recore.simulator.state.records import Record, Store, StoredRecord
 
 KIND = "TuningTrial"
 OBJECTIVES = "TuningObjectives"  # the objective's values on the way, by the training job's name
@@ -84,10 +84,10 @@ class Trial:
         }
 
 
-def trials_of(store: Store, tuning: Record, records: Sequence[Record] | None = None) -> list[Trial]:
+def trials_of(store: Store, tuning: StoredRecord, records: Sequence[Record] | None = None) -> list[Trial]:
     """The trials of a tuning job in the order in which they were planned. records: of all trials, if they are known."""
     known: Sequence[Record] = store.all(KIND) if records is None else records
-    own = [record for record in known if record["TuningId"] == tuning["TuningId"]]
+    own = [record for record in known if record["TuningId"] == tuning.internal["TuningId"]]
     return [Trial(record, store.get("TrainingJob", record["TrainingJobName"])) for record in own]
 
 

@@ -16,7 +16,7 @@ from recore.simulator.orchestration.tuning.ranges import Range
 from recore.simulator.orchestration.tuning.stopping import is_worse_than_median, running_averages
 from recore.simulator.orchestration.tuning.trials import KIND, OBJECTIVES, Trial, in_order_of_end, trials_of
 from recore.simulator.orchestration.tuning.warm_start import TUNING, warm_start
-from recore.simulator.state.records import Record, now
+from recore.simulator.state.records import Record, StoredRecord, now
 
 if TYPE_CHECKING:
     from recore.simulator.orchestration.tuning.search import Search
@@ -63,7 +63,7 @@ class TuningWork(Work):
     def fail(self, reason: str) -> None:
         self._end("Failed", reason)
 
-    def _prepare(self, record: Record) -> None:
+    def _prepare(self, record: StoredRecord) -> None:
         """Read the tuning job's record and those of its trials."""
         self._record = record
         self._config = record["HyperParameterTuningJobConfig"]
@@ -82,7 +82,7 @@ class TuningWork(Work):
 
         definition = self._definitions[place]
         resources = hyperband_resources(self._config, definition)
-        seed = self._record["Seed"] + place
+        seed = self._record.internal["Seed"] + place
         return Search(self._config["Strategy"], definition.ranges, definition.maximize, seed, resources)
 
     def _replay(self, trial: Trial) -> None:
@@ -221,7 +221,7 @@ class TuningWork(Work):
             "TrainingJobName": f"{tuning}-{len(self._followed) + 1:03}-{uuid.uuid4().hex[:8]}",
             f"{TUNING}Name": tuning,
             f"{TUNING}Arn": self._record[f"{TUNING}Arn"],
-            "TuningId": self._record["TuningId"],
+            "TuningId": self._record.internal["TuningId"],
             "DefinitionName": definition.name,
             "MetricName": definition.metric,
             "ObjectiveType": "Maximize" if definition.maximize else "Minimize",

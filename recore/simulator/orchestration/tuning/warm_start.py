@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from recore.simulator.orchestration.tuning.definitions import Definition, read_definitions
 from recore.simulator.orchestration.tuning.trials import Trial, in_order_of_end, trials_of
 from recore.simulator.protocol.errors import ServiceError
-from recore.simulator.state.records import Record, Store
+from recore.simulator.state.records import Record, Store, StoredRecord
 
 if TYPE_CHECKING:
     from recore.simulator.orchestration.tuning.search import Search  # Optuna takes most of a second to import
@@ -38,7 +38,7 @@ def check_warm_start(store: Store, record: Record) -> None:
             raise _refused(f"'{name}' {problem}")
 
 
-def warm_start(store: Store, record: Record, search: "Search") -> list[dict[str, str]]:
+def warm_start(store: Store, record: StoredRecord, search: "Search") -> list[dict[str, str]]:
     """Tell a search what its parents found; the values that are to be tried first.
 
     IdenticalDataAndAlgorithm: the parents' results count like the tuning job's own. TransferLearning: other data or
@@ -58,14 +58,14 @@ def warm_start(store: Store, record: Record, search: "Search") -> list[dict[str,
     return first
 
 
-def comparable_trials(store: Store, record: Record) -> list[Trial]:
+def comparable_trials(store: Store, record: StoredRecord) -> list[Trial]:
     """The trials of the parents whose objectives compare with a tuning job's own."""
     if record.get("WarmStartConfig", {}).get("WarmStartType") != IDENTICAL:
         return []
     return [trial for parent in _parents(store, record) for trial in trials_of(store, parent)]
 
 
-def _parents(store: Store, record: Record) -> list[Record]:
+def _parents(store: Store, record: Record) -> list[StoredRecord]:
     """The parents that have not been deleted since."""
     named = record.get("WarmStartConfig", {}).get("ParentHyperParameterTuningJobs", [])
     found = [store.get(TUNING, parent[f"{TUNING}Name"]) for parent in named]

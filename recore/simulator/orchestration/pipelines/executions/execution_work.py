@@ -12,10 +12,9 @@ from recore.simulator.orchestration.pipelines.executions.execution_records impor
     RUNNING,
     StepRecords,
 )
-from recore.simulator.orchestration.pipelines.executions.step_cache import StepCache
 from recore.simulator.orchestration.pipelines.executions.step_run import StepRun
 from recore.simulator.orchestration.runner import Work
-from recore.simulator.state.records import Record, now
+from recore.simulator.state.records import Record, StoredRecord, now
 
 PERIOD = 0.05  # seconds between looks at jobs, for every LOOKED of them
 LOOKED = 10
@@ -33,10 +32,8 @@ class ExecutionWork(Work):
         if execution is None or text is None:
             return
         self._definition = read_definition(text[DEFINITION], self.platform.operations)
-        steps = StepRecords(self.store, self.key)
-        self._known = {record["StepName"]: record for record in steps.all()}
-        self._cache = StepCache(self.platform, execution["PipelineName"], self.job.raise_if_stopping)
-        self._steps = StepRun(self.platform, execution, self._definition, steps, self._known, self._cache, self.job)
+        self._records = StepRecords(self.store, self.key)
+        self._steps = StepRun(self, execution, self._definition, self._records)
         self._is_open = True
         self._resume()
         while self._advance():
@@ -68,9 +65,9 @@ class ExecutionWork(Work):
         for step, record in list(self._running()):
             if record["StepStatus"] == "Starting":
                 self._steps.adopt(step)
-            if self._known[step.name]["StepStatus"] == "Executing":
+            if self._records.all[step.name]["StepStatus"] == "Executing":
                 self._steps.stop(step)
-            self._steps.put(step, StepStatus="Failed", EndTime=now(), RetryAt=None, FailureReason=reason)
+            self._records.put(step.name, StepStatus="Failed", EndTime=now(), RetryAt=None, FailureReason=reason)
 
     def _resume(self) -> None:
         """Of the jobs that ended with an earlier simulator, begin another attempt; finish attempts that had begun.
@@ -79,13 +76,13 @@ class ExecutionWork(Work):
         """
         ending = self._is_ending()
         for step, record in list(self._running()):
-            if record.get("RetryAt"):
+            if record.internal.get("RetryAt"):
                 continue
             if ending:
                 if record["StepStatus"] == "Starting":
                     self._steps.adopt(step)
             elif self._steps.interrupted(step):
-                self._steps.put(step, StepStatus="Starting", RetryAt=now())
+                self._records.put(step.name, StepStatus="Starting", RetryAt=now())
             elif record["StepStatus"] == "Starting":
                 self._steps.attempt(step)
 
@@ -100,29 +97,31 @@ class ExecutionWork(Work):
         """Start the steps whose needs are met, as many as may run at a time."""
         configured = execution.get("ParallelismConfiguration", {})
         free = configured.get("MaxParallelExecutionSteps", MOST_PARALLEL) - sum(1 for _ in self._running(waiting=False))
-        self._cache.forget_contents()
+        self._steps.cache.forget_contents()
         for step in self._ready():
             self.job.raise_if_stopping()
             if free <= 0 or self._is_ending():
                 return
             self._steps.start(step)
-            free -= self._known[step.name]["StepStatus"] in RUNNING and not self._known[step.name].get("RetryAt")
+            record = self._records.all[step.name]
+            if record["StepStatus"] in RUNNING and not record.internal.get("RetryAt"):
+                free -= 1
 
     def _ready(self) -> "ReadySteps":
         """The steps that can start now, found while the steps before them start and, some of them, end."""
-        return ReadySteps(self._definition, self._known)
+        return ReadySteps(self._definition, self._records.all)
 
     def _stop_running(self) -> None:
         for step, record in list(self._running()):
-            if record.get("RetryAt") or record["StepStatus"] == "Starting":
-                self._steps.put(step, StepStatus="Stopped", EndTime=now(), RetryAt=None)
+            if record.internal.get("RetryAt") or record["StepStatus"] == "Starting":
+                self._records.put(step.name, StepStatus="Stopped", EndTime=now(), RetryAt=None)
             elif record["StepStatus"] == "Executing":
                 self._steps.stop(step)
 
-    def _running(self, waiting: bool = True) -> Iterator[tuple[PipelineStep, Record]]:
+    def _running(self, waiting: bool = True) -> Iterator[tuple[PipelineStep, StoredRecord]]:
         """The steps that have started and not ended. waiting: also those that wait for another attempt."""
-        for name, record in self._known.items():
-            if record["StepStatus"] in RUNNING and (waiting or not record.get("RetryAt")):
+        for name, record in self._records.all.items():
+            if record["StepStatus"] in RUNNING and (waiting or not record.internal.get("RetryAt")):
                 yield self._definition.steps[name], record
 
     def _is_ending(self) -> bool:
@@ -131,7 +130,7 @@ class ExecutionWork(Work):
 
     def _has_failed_for_good(self) -> bool:
         """Whether a Fail step has run: it ends the execution."""
-        return any("Fail" in (record.get("Metadata") or {}) for record in self._known.values())
+        return any("Fail" in (record.get("Metadata") or {}) for record in self._records.all.values())
 
     def _execution(self) -> Record:
         execution = self.store.get(EXECUTION, self.key)
@@ -140,7 +139,7 @@ class ExecutionWork(Work):
         return execution
 
     def _end(self) -> None:
-        failed = [record for record in self._known.values() if _has_failed(record)]
+        failed = [record for record in self._records.all.values() if _has_failed(record)]
         status = "Failed" if failed else "Succeeded"
         if failed and all(map(self._is_followed, failed)):
             status = "CompletedWithFailures"
@@ -156,7 +155,7 @@ class ExecutionWork(Work):
     def _is_followed(self, failed: Record) -> bool:
         """Whether a step has run because this one failed."""
         name, status = failed["StepName"], failed["StepStatus"]
-        return any(status in self._definition.steps[other].needs.get(name, ()) for other in self._known)
+        return any(status in self._definition.steps[other].needs.get(name, ()) for other in self._records.all)
 
 
 class ReadySteps(Iterator[PipelineStep]):
@@ -165,7 +164,7 @@ class ReadySteps(Iterator[PipelineStep]):
     The records may change meanwhile: a condition that was evaluated on the way lets the steps inside it start at once.
     """
 
-    def __init__(self, definition: PipelineDefinition, records: dict[str, Record]):
+    def __init__(self, definition: PipelineDefinition, records: dict[str, StoredRecord]):
         self._left, self._records = iter(definition.steps.values()), records
 
     def __bool__(self) -> bool:
@@ -175,7 +174,8 @@ class ReadySteps(Iterator[PipelineStep]):
         for step in self._left:
             record = self._records.get(step.name)
             if record is not None:
-                if record.get("RetryAt") and record["RetryAt"] <= now():
+                again = record.internal.get("RetryAt")
+                if again and again <= now():
                     return step
             elif self._may_start(step):
                 return step
@@ -183,12 +183,12 @@ class ReadySteps(Iterator[PipelineStep]):
 
     def _may_start(self, step: PipelineStep) -> bool:
         for name, endings in step.needs.items():
-            if self._records.get(name, {}).get("StepStatus") not in endings:
+            if name not in self._records or self._records[name]["StepStatus"] not in endings:
                 return False
         if step.branch is None:
             return True
         condition, outcome = step.branch
-        return bool(self._records[condition]["Properties"]["Outcome"] == str(outcome))
+        return bool(self._records[condition].internal["Properties"]["Outcome"] == str(outcome))
 
 
 def _has_failed(record: Record) -> bool:

@@ -65,7 +65,6 @@ class StepCache:
         """Keep the result of a step that succeeded."""
         present = {uri: self._results(uri) for uri in step.request_type.outputs(properties)}
         entry = {
-            "Key": key,
             "Time": now(),
             "SourcePipelineExecutionArn": execution,
             "Properties": properties,
