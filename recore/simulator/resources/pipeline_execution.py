@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import ClassVar
 
+from recore.simulator.orchestration.pipelines.definitions.context import StepContext
 from recore.simulator.orchestration.pipelines.definitions.definition import PipelineDefinition, read_definition
 from recore.simulator.orchestration.pipelines.definitions.expressions import parse
 from recore.simulator.orchestration.pipelines.definitions.parameters import as_text, parameter_values
@@ -18,7 +19,6 @@ from recore.simulator.orchestration.pipelines.executions.execution_records impor
     StepRecords,
 )
 from recore.simulator.orchestration.pipelines.executions.execution_work import ExecutionWork
-from recore.simulator.orchestration.pipelines.executions.step_context import StepContext
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.client_token import once
 from recore.simulator.resources.paging import page

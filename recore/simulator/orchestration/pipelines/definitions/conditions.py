@@ -4,8 +4,9 @@ import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from recore.simulator.orchestration.pipelines.definitions.context import StepContext
 from recore.simulator.orchestration.pipelines.definitions.document import members
-from recore.simulator.orchestration.pipelines.definitions.expressions import SCALARS, ExecutionView, Scope, parse
+from recore.simulator.orchestration.pipelines.definitions.expressions import SCALARS, Scope, parse
 from recore.simulator.orchestration.pipelines.definitions.parameters import as_text
 from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError, StepFailure
 
@@ -27,16 +28,16 @@ MEMBERS |= {
 
 def check_condition(document: Any, scope: Scope) -> None:
     """Raise DefinitionError if a condition is malformed, or compares what cannot be compared."""
-    kind, given = _read(document)
+    kind, parts = _read(document)
     if kind == "Not":
-        check_condition(given["Condition"], scope)
+        check_condition(parts["Condition"], scope)
     elif kind == "Or":
-        if not given["Conditions"]:
+        if not parts["Conditions"]:
             raise DefinitionError("Or: Conditions is empty")
-        for inner in given["Conditions"]:
+        for inner in parts["Conditions"]:
             check_condition(inner, scope)
     else:
-        first, *others = [_comparable(value, kind, scope) for value in _operands(given)]
+        first, *others = [_comparable(value, kind, scope) for value in _operands(parts)]
         for other in others:
             if "any" not in (first, other) and first != other:
                 raise DefinitionError(f"{kind}: a {first} cannot be compared with a {other}")
@@ -46,23 +47,23 @@ def check_condition(document: Any, scope: Scope) -> None:
 
 def condition_steps(document: Any, scope: Scope) -> Iterator[str]:
     """The steps whose results a condition needs."""
-    kind, given = _read(document)
+    kind, parts = _read(document)
     if kind in ("Not", "Or"):
-        for inner in [given["Condition"]] if kind == "Not" else given["Conditions"]:
+        for inner in [parts["Condition"]] if kind == "Not" else parts["Conditions"]:
             yield from condition_steps(inner, scope)
     else:
-        for value in _operands(given):
-            yield from parse(value, scope).steps()
+        for value in _operands(parts):
+            yield from parse(value, scope).steps
 
 
-def holds(document: Any, scope: Scope, context: ExecutionView) -> bool:
+def holds(document: Any, scope: Scope, context: StepContext) -> bool:
     """Whether a condition that was checked holds in an execution. Raises StepFailure."""
-    kind, given = _read(document)
+    kind, parts = _read(document)
     if kind == "Not":
-        return not holds(given["Condition"], scope, context)
+        return not holds(parts["Condition"], scope, context)
     if kind == "Or":
-        return any(holds(inner, scope, context) for inner in given["Conditions"])
-    first, *others = [parse(value, scope).evaluate(context) for value in _operands(given)]
+        return any(holds(inner, scope, context) for inner in parts["Conditions"])
+    first, *others = [parse(value, scope).evaluate(context) for value in _operands(parts)]
     compare = COMPARISONS.get(kind, operator.eq)
     return any(_compared(kind, compare, first, other) for other in others)
 
@@ -82,10 +83,10 @@ def _read(document: Any) -> tuple[str, dict[str, Any]]:
     return kind, members(document, kind, MEMBERS[kind] | {"Type": str}, {})
 
 
-def _operands(given: dict[str, Any]) -> list[Any]:
-    if "QueryValue" not in given:
-        return [given["LeftValue"], given["RightValue"]]
-    return [given["QueryValue"], *given["Values"]]
+def _operands(parts: dict[str, Any]) -> list[Any]:
+    if "QueryValue" not in parts:
+        return [parts["LeftValue"], parts["RightValue"]]
+    return [parts["QueryValue"], *parts["Values"]]
 
 
 def _comparable(value: Any, kind: str, scope: Scope) -> str:

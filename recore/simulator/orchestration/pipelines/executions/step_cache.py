@@ -12,6 +12,7 @@ from recore.simulator.orchestration.pipelines.executions.cache_key import cache_
 from recore.simulator.orchestration.pipelines.executions.s3_content import content, objects
 from recore.simulator.state.records import Record, now
 
+UNCACHED = ("RoleArn", "Tags", "ExperimentConfig")  # members of all requests that do not affect the result
 # members of a model that do not affect its predictions
 OF_A_MODEL = ("ModelName", "ModelArn", "CreationTime", "LastModifiedTime", "ExecutionRoleArn")
 
@@ -39,7 +40,7 @@ class StepCache:
         source = request.get("TransformInput", {}).get("DataSource", {}).get("S3DataSource", {})
         if source.get("S3DataType") == "ManifestFile":
             described["Named"] = self._named(source)
-        digest = cache_key(described, step.request_type.uncached, self._content)
+        digest = cache_key(described, (*step.request_type.uncached, *UNCACHED), self._content)
         return f"{step.name}/{step.type.name}/{digest}"
 
     def _named(self, source: Record) -> list[Any]:

@@ -12,9 +12,7 @@ from recore.simulator.compute.failure import was_interrupted
 from recore.simulator.compute.platform import Platform
 from recore.simulator.orchestration.pipelines.definitions.problems import StepFailure
 from recore.simulator.orchestration.pipelines.definitions.retries import OF_CODES, OF_REASONS
-from recore.simulator.orchestration.pipelines.definitions.step_types.register_model import RegisterModelStepType
-from recore.simulator.orchestration.pipelines.definitions.step_types.step_type import RequestStepType
-from recore.simulator.orchestration.pipelines.definitions.step_types.tuning import LIST_JOBS, SUMMARIES, TuningStepType
+from recore.simulator.orchestration.pipelines.definitions.step_types import LIST_JOBS, SUMMARIES, RequestStepType
 from recore.simulator.orchestration.requests import raise_if_unavailable, send
 from recore.simulator.state.records import Record
 
@@ -30,7 +28,7 @@ class StepResource:
 
     def __init__(self, platform: Platform, step_type: RequestStepType, name: str):
         self._platform, self._type, self.name = platform, step_type, name
-        self._is_package = isinstance(step_type, RegisterModelStepType)
+        self._is_package = step_type.kind == "ModelPackage"
 
     def create(self, request: Record) -> str:
         """Create the resource, unless an earlier simulator has created it. Returns its ARN. Raises StepFailure."""
@@ -90,7 +88,7 @@ class StepResource:
         try:
             name = arn if self._is_package else self.name
             answer = send(self._platform, self._type.describe, {self._type.named: name})
-            if isinstance(self._type, TuningStepType):
+            if self._type.kind == "HyperParameterTuningJob":
                 answer[SUMMARIES] = self._training_jobs(answer)
         except ClientError as error:
             raise StepFailure(f"ClientError: sagemaker:{self._type.describe}: {error}") from None

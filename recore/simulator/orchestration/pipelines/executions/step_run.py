@@ -8,17 +8,19 @@ from collections.abc import Collection, Iterator
 from recore.simulator.compute.failure import JobStopped
 from recore.simulator.orchestration.pipelines.definitions.arguments import resolve
 from recore.simulator.orchestration.pipelines.definitions.conditions import holds
+from recore.simulator.orchestration.pipelines.definitions.context import StepContext
 from recore.simulator.orchestration.pipelines.definitions.definition import PipelineDefinition
 from recore.simulator.orchestration.pipelines.definitions.expressions import parse
 from recore.simulator.orchestration.pipelines.definitions.parameters import as_text
 from recore.simulator.orchestration.pipelines.definitions.problems import StepFailure
 from recore.simulator.orchestration.pipelines.definitions.step import PipelineStep
-from recore.simulator.orchestration.pipelines.definitions.step_types.condition import ConditionStepType
-from recore.simulator.orchestration.pipelines.definitions.step_types.fail import FailStepType
-from recore.simulator.orchestration.pipelines.definitions.step_types.step_type import RequestStepType
+from recore.simulator.orchestration.pipelines.definitions.step_types import (
+    ConditionStepType,
+    FailStepType,
+    RequestStepType,
+)
 from recore.simulator.orchestration.pipelines.executions.execution_records import StepRecords
 from recore.simulator.orchestration.pipelines.executions.step_cache import StepCache
-from recore.simulator.orchestration.pipelines.executions.step_context import StepContext
 from recore.simulator.orchestration.pipelines.executions.step_resource import StepResource, new_name
 from recore.simulator.orchestration.runner import Work
 from recore.simulator.state.records import Record, StoredRecord, now

@@ -8,6 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from recore.simulator.compute.files import transfers
 from recore.simulator.compute.files.output_files import Check
+from recore.simulator.orchestration.pipelines.definitions.document import refuse_constant
 from recore.simulator.orchestration.pipelines.definitions.problems import StepFailure
 from recore.simulator.state.records import Record, StoredRecord
 
@@ -66,7 +67,7 @@ class StepContext:
             answer = self._s3.get_object(Bucket=bucket, Key=key)
             if answer["ContentLength"] > LARGEST_FILE:
                 raise StepFailure(f"ClientError: {uri} has more than {LARGEST_FILE} bytes")
-            return json.loads(answer["Body"].read().decode(), parse_constant=_no_constant)
+            return json.loads(answer["Body"].read().decode(), parse_constant=refuse_constant)
         except (ClientError, BotoCoreError) as error:
             raise StepFailure(f"ClientError: {uri} cannot be read: {error}") from None
         except (ValueError, RecursionError) as error:
@@ -75,7 +76,3 @@ class StepContext:
 
 def _time(value: Any) -> str:
     return str(value.isoformat(timespec="milliseconds"))
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not in JSON")
