@@ -21,7 +21,7 @@ from recore.simulator.orchestration.pipelines.executions.execution_records impor
 from recore.simulator.orchestration.pipelines.executions.execution_work import ExecutionWork
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.client_token import once
-from recore.simulator.resources.paging import page
+from recore.simulator.resources.paging import Place, page
 from recore.simulator.resources.resource import Filter, Resource, not_found, refuse_others
 from recore.simulator.state.records import Record, now
 
@@ -107,7 +107,7 @@ class PipelineExecutions(Resource):
         if "PipelineExecutionArn" not in request:
             raise ServiceError("ValidationException", "ListPipelineExecutionSteps: PipelineExecutionArn is missing")
         self.find("ListPipelineExecutionSteps", request)
-        records = [
+        records: list[tuple[Place, Record]] = [
             ((f"{record.internal['Position']:06}", name), record)
             for name, record in StepRecords(self.store, self.key(request)).all.items()
         ]

@@ -1,9 +1,9 @@
 """One execution of a pipeline at work: which steps run when, and how the execution ends."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from recore.simulator.compute.failure import JobStopped
-from recore.simulator.orchestration.pipelines.definitions.definition import PipelineDefinition, read_definition
+from recore.simulator.orchestration.pipelines.definitions.definition import read_definition
 from recore.simulator.orchestration.pipelines.definitions.step import PipelineStep
 from recore.simulator.orchestration.pipelines.executions.execution_records import (
     DEFINITION,
@@ -49,7 +49,7 @@ class ExecutionWork(Work):
         self._look()
         if not ending:
             self._start_ready(execution)
-        if any(self._running()) or (not ending and self._ready()):
+        if any(self._running()) or (not ending and next(self._ready(), None)):
             return True
         self._end()
         return False
@@ -89,9 +89,8 @@ class ExecutionWork(Work):
     def _look(self) -> None:
         """Find out which of the running steps have ended."""
         for step, record in list(self._running()):
-            if record["StepStatus"] == "Starting":
-                continue
-            self._steps.look(step)
+            if record["StepStatus"] != "Starting":
+                self._steps.look(step)
 
     def _start_ready(self, execution: Record) -> None:
         """Start the steps whose needs are met, as many as may run at a time."""
@@ -107,9 +106,27 @@ class ExecutionWork(Work):
             if record["StepStatus"] in RUNNING and not record.internal.get("RetryAt"):
                 free -= 1
 
-    def _ready(self) -> "ReadySteps":
-        """The steps that can start now, found while the steps before them start and, some of them, end."""
-        return ReadySteps(self._definition, self._records.all)
+    def _ready(self) -> Iterator[PipelineStep]:
+        """The steps that can start, in the order of the definition.
+
+        The records may change meanwhile: a condition that was evaluated on the way lets the steps inside it start.
+        """
+        for step in self._definition.steps.values():
+            record = self._records.all.get(step.name)
+            again = record.internal.get("RetryAt") if record else None
+            if (again and again <= now()) or (record is None and self._may_start(step)):
+                yield step
+
+    def _may_start(self, step: PipelineStep) -> bool:
+        """Whether the steps before this one have ended as it needs."""
+        records = self._records.all
+        for name, endings in step.needs.items():
+            if name not in records or records[name]["StepStatus"] not in endings:
+                return False
+        if step.branch is None:
+            return True
+        condition, outcome = step.branch
+        return bool(records[condition].internal["Properties"]["Outcome"] == str(outcome))
 
     def _stop_running(self) -> None:
         for step, record in list(self._running()):
@@ -158,45 +175,12 @@ class ExecutionWork(Work):
         return any(status in self._definition.steps[other].needs.get(name, ()) for other in self._records.all)
 
 
-class ReadySteps(Iterator[PipelineStep]):
-    """Goes once over a definition's steps, in their order, and finds those that can start.
-
-    The records may change meanwhile: a condition that was evaluated on the way lets the steps inside it start at once.
-    """
-
-    def __init__(self, definition: PipelineDefinition, records: dict[str, StoredRecord]):
-        self._left, self._records = iter(definition.steps.values()), records
-
-    def __bool__(self) -> bool:
-        return next(self, None) is not None
-
-    def __next__(self) -> PipelineStep:
-        for step in self._left:
-            record = self._records.get(step.name)
-            if record is not None:
-                again = record.internal.get("RetryAt")
-                if again and again <= now():
-                    return step
-            elif self._may_start(step):
-                return step
-        raise StopIteration
-
-    def _may_start(self, step: PipelineStep) -> bool:
-        for name, endings in step.needs.items():
-            if name not in self._records or self._records[name]["StepStatus"] not in endings:
-                return False
-        if step.branch is None:
-            return True
-        condition, outcome = step.branch
-        return bool(self._records[condition].internal["Properties"]["Outcome"] == str(outcome))
-
-
 def _has_failed(record: Record) -> bool:
     """Whether a step failed, or its job was stopped otherwise than with the execution, for which there is a reason."""
     return record["StepStatus"] == "Failed" or (record["StepStatus"] == "Stopped" and bool(record["FailureReason"]))
 
 
-def _reason(failed: list[Record]) -> str:
+def _reason(failed: Sequence[Record]) -> str:
     """What an execution's FailureReason says: the steps that failed, each with its reason."""
     steps = "; ".join(f"{record['StepName']} ({record['FailureReason']})" for record in failed)
     plural = "step" if len(failed) == 1 else f"{len(failed)} steps"
