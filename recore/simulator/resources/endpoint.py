@@ -16,10 +16,8 @@ from recore.simulator.orchestration.endpoints.deployment import (
     rescaled,
     retaining,
 )
-from recore.simulator.orchestration.endpoints.deployment_config import read_deployment_config
-from recore.simulator.orchestration.endpoints.endpoint_work import EndpointWork, resume_serving
-from recore.simulator.orchestration.endpoints.hosting import Hosting
-from recore.simulator.orchestration.endpoints.update_watch import alarm_definitions
+from recore.simulator.orchestration.endpoints.deployment_config import alarm_definitions, read_deployment_config
+from recore.simulator.orchestration.endpoints.endpoint_work import EndpointWork, Hosting, resume_serving
 from recore.simulator.orchestration.runner import begin
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.resource import Resource

@@ -107,7 +107,7 @@ class Pipelines(Resource):
         """The definition of a request, checked; None where the request has none. Raises ServiceError."""
         if DEFINITION in request and LOCATION in request:
             raise ServiceError("ValidationException", f"A pipeline has either a {DEFINITION} or a {LOCATION}")
-        text = self._read_in_turn(request[LOCATION]) if LOCATION in request else request.get(DEFINITION)
+        text = self._read(request[LOCATION]) if LOCATION in request else request.get(DEFINITION)
         if text is not None:
             try:
                 read_definition(text, self.platform.operations)
@@ -115,24 +115,19 @@ class Pipelines(Resource):
                 raise ServiceError("ValidationException", f"{DEFINITION}: {problem}") from None
         return text
 
-    def _read_in_turn(self, location: Record) -> str:
+    def _read(self, location: Record) -> str:
+        """Read the text of a definition on S3. Raises ServiceError."""
+        version = {"VersionId": location["VersionId"]} if "VersionId" in location else {}
+        uri = f"s3://{location['Bucket']}/{location['ObjectKey']}"
         if not READING.acquire(blocking=False):
             raise ServiceError("ThrottlingException", "Many definitions are read from S3: repeat the request")
         try:
-            return self._read(location)
-        finally:
-            READING.release()
-
-    def _read(self, location: Record) -> str:
-        """The text of a definition on S3. Raises ServiceError."""
-        version = {"VersionId": location["VersionId"]} if "VersionId" in location else {}
-        uri = f"s3://{location['Bucket']}/{location['ObjectKey']}"
-        try:
             answer = self.platform.s3.get_object(Bucket=location["Bucket"], Key=location["ObjectKey"], **version)
             if answer["ContentLength"] > LARGEST:
-                message = f"{LOCATION}: {uri} has more than {LARGEST} bytes"
-                raise ServiceError("ValidationException", message)
+                raise ServiceError("ValidationException", f"{LOCATION}: {uri} has more than {LARGEST} bytes")
             return str(answer["Body"].read().decode())
         except (ClientError, BotoCoreError, UnicodeDecodeError) as error:
             message = f"{LOCATION}: {uri} cannot be read: {error}"
             raise ServiceError("ValidationException", message[:1000]) from None
+        finally:
+            READING.release()

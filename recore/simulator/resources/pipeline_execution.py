@@ -163,9 +163,7 @@ class PipelineExecutions(Resource):
 
     def _experiment(self, key: str, definition: PipelineDefinition) -> Record:
         """The names of a new execution's experiment and trial."""
-        execution = self.store.get(self.kind, key)
-        if execution is None:
-            raise KeyError(key)
+        execution = self.find("StartPipelineExecution", {"PipelineExecutionArn": self.arn(key)})
         context = StepContext(execution, self.platform.s3, {})
         return {
             name: as_text(parse(value, definition.scope()).evaluate(context))

@@ -3,28 +3,47 @@
 Of the record's internal members, Deployment is what serves, if anything, and Pending is what is to replace it.
 """
 
+import math
+import time
 from functools import partial
 from typing import Any
 
 from recore.simulator.cloudwatch import alarms
+from recore.simulator.compute.endpoints.fleet import Fleet
 from recore.simulator.compute.endpoints.traffic import Share, Traffic, divide
-from recore.simulator.compute.failure import JobStopped
+from recore.simulator.compute.failure import JobFailed, JobStopped
 from recore.simulator.compute.job import Job
 from recore.simulator.compute.platform import Platform
 from recore.simulator.orchestration.endpoints.deployment import Stage, instance_count
-from recore.simulator.orchestration.endpoints.deployment_config import BlueGreen, read_deployment_config
-from recore.simulator.orchestration.endpoints.hosting import (
-    Hosting,
-    end_fleets,
-    put_in_service,
-    scale_fleets,
-    start_fleets,
-)
-from recore.simulator.orchestration.endpoints.update_watch import UpdateWatch
+from recore.simulator.orchestration.endpoints.deployment_config import BlueGreen, UpdateWatch, read_deployment_config
 from recore.simulator.orchestration.runner import Work, reason_of
 from recore.simulator.state.records import Record, Store, StoredRecord, now
 
 KIND = "Endpoint"
+PERIOD = 0.05  # seconds between looks at whether fleets are ready
+
+
+class Hosting:
+    """The traffic of the endpoints that serve, and the stages of their deployments in progress, by endpoint name.
+
+    to_restore: endpoints of an earlier simulator whose fleets have not been started yet. Their invocations wait.
+    """
+
+    def __init__(self, platform: Platform):
+        self._platform = platform
+        self.traffic: dict[str, Traffic] = {}
+        self.stages: dict[str, Stage] = {}
+        self.to_restore: set[str] = set()
+
+    def make_traffic(self, name: str, deployment: Record) -> Traffic:
+        """The traffic of a deployment, among fleets without instances."""
+        capture = deployment["DataCaptureConfig"]
+        return Traffic(
+            [
+                Share(Fleet(self._platform, name, variant, capture), variant["Weight"])
+                for variant in deployment["Variants"]
+            ]
+        )
 
 
 class EndpointWork(Work):
@@ -68,7 +87,7 @@ class EndpointWork(Work):
         watch = UpdateWatch(policy.alarms, policy.longest)
         hosting.stages[self.key] = Stage("Creating")
         try:
-            start_fleets(self, after, pending, watch.latest)
+            self._start_fleets(after, pending, watch.latest)
             if before:
                 self._shift(pending, before, after, policy, watch)
         except JobStopped:
@@ -115,7 +134,7 @@ class EndpointWork(Work):
         more = [variant for variant in pending["Variants"] if variant["Count"] > counts[variant["VariantName"]]]
         try:
             scale_fleets(fleets, more)
-            put_in_service(self, list(fleets.values()))
+            self._put_in_service(list(fleets.values()))
         except JobStopped:
             raise
         except Exception as error:
@@ -128,6 +147,25 @@ class EndpointWork(Work):
         self._change({"Deployment": pending})
         scale_fleets(fleets, pending["Variants"])
         self._change({"Pending": None}, EndpointStatus="InService", FailureReason=None)
+
+    def _start_fleets(self, traffic: Traffic, deployment: Record, latest: float = math.inf) -> None:
+        """Start all fleets of a deployment and wait until they are ready. Raises JobFailed and JobStopped."""
+        scale_fleets(traffic.fleets, deployment["Variants"])
+        self._put_in_service(list(traffic.fleets.values()), latest)
+
+    def _put_in_service(self, fleets: list[Fleet], latest: float = math.inf) -> None:
+        """Wait until the new instances of all fleets are ready at the same moment, and let them have traffic.
+
+        An instance whose servers have ended by then has failed, even if they were ready before. latest: by the
+        monotonic clock. Raises JobFailed and JobStopped.
+        """
+        while waiting := [fleet.variant for fleet in fleets if not fleet.is_ready()]:
+            if time.monotonic() > latest:
+                message = f"Production variant {waiting[0]} was not ready within MaximumExecutionTimeoutInSeconds"
+                raise JobFailed(message)
+            self.wait(PERIOD)
+        for fleet in fleets:
+            fleet.put_in_service()
 
     def _delete(self, record: Record) -> None:
         """End the fleets, and delete the record with its tags."""
@@ -150,7 +188,7 @@ class EndpointWork(Work):
         traffic, pending = self._hosting.traffic[self.key], record.internal["Pending"]
         self._hosting.to_restore.discard(self.key)
         try:
-            start_fleets(self, traffic, record.internal["Deployment"])
+            self._start_fleets(traffic, record.internal["Deployment"])
         except JobStopped:
             raise
         except Exception as error:
@@ -185,3 +223,15 @@ def resume_serving(hosting: Hosting, store: Store, record: StoredRecord) -> None
     status = "Updating" if pending else "SystemUpdating"
     members = {"EndpointStatus": status, "FailureReason": reason, "LastModifiedTime": now()}
     store.update(KIND, name, {"Pending": pending, "Retiring": 0}, **members)
+
+
+def scale_fleets(fleets: dict[str, Fleet], variants: list[Record]) -> None:
+    """Give fleets, by the names of their variants, the numbers of instances that a deployment's variants have."""
+    for variant in variants:
+        fleets[variant["VariantName"]].scale(variant["Count"])
+
+
+def end_fleets(traffic: Traffic) -> None:
+    """End all fleets when they have answered the invocations in progress."""
+    for share in traffic.shares:
+        share.fleet.end()

@@ -105,11 +105,11 @@ def counters(trials: list[Trial]) -> Record:
 
 def best(trials: list[Trial]) -> Trial | None:
     """The trial with the best objective; the first of equal ones."""
-    found: Trial | None = None
-    for trial in in_order_of_end(trials):
-        if found is None or _better(trial, found):
-            found = trial
-    return found
+    ended = in_order_of_end(trials)
+    if not ended:
+        return None
+    choose = max if ended[0].record["ObjectiveType"] == "Maximize" else min
+    return choose(ended, key=lambda trial: trial.objective or 0.0)
 
 
 def in_order_of_end(trials: list[Trial]) -> list[Trial]:
@@ -127,11 +127,6 @@ def completion_details(trials: list[Trial]) -> Record:
     if (place := convergence(objectives, maximize)) is not None:
         details["ConvergenceDetectedTime"] = ended[place].end_time
     return details
-
-
-def _better(trial: Trial, other: Trial) -> bool:
-    one, two = trial.objective or 0.0, other.objective or 0.0
-    return one > two if trial.record["ObjectiveType"] == "Maximize" else one < two
 
 
 def _counted(trial: Trial) -> str:

@@ -49,7 +49,7 @@ class ExecutionWork(Work):
         self._look()
         if not ending:
             self._start_ready(execution)
-        if any(self._running()) or (not ending and next(self._ready(), None)):
+        if any(self._running()) or (not ending and next(self._ready(), None) is not None):
             return True
         self._end()
         return False
