@@ -122,8 +122,7 @@ class Endpoints(Resource):
     def InvokeEndpoint(self, request: Record) -> Record:
         return self._invoker.invoke(request)
 
-    def InvokeEndpointWithResponseStream(self, request: Record) -> Record:
-        return self._invoker.invoke(request)
+    InvokeEndpointWithResponseStream = InvokeEndpoint
 
     def _find_in(self, operation: str, request: Record, *statuses: str) -> StoredRecord:
         """Find the endpoint that a request names. Raises ServiceError unless it is in one of the statuses."""

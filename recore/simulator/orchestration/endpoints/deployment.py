@@ -113,17 +113,16 @@ def most_instances(internal: Record) -> int:
 
 def described_variants(deployment: Record, desired: Record) -> list[Record]:
     """ProductionVariants in the response of DescribeEndpoint. desired: the deployment that this one will become."""
-    wanted = {variant["VariantName"]: variant for variant in desired["Variants"]}
     return [
         {
             "VariantName": variant["VariantName"],
             "DeployedImages": _deployed_images(variant["Model"]),
             "CurrentWeight": variant["Weight"],
-            "DesiredWeight": wanted[variant["VariantName"]]["Weight"],
+            "DesiredWeight": wanted["Weight"],
             "CurrentInstanceCount": variant["Count"],
-            "DesiredInstanceCount": wanted[variant["VariantName"]]["Count"],
+            "DesiredInstanceCount": wanted["Count"],
         }
-        for variant in deployment["Variants"]
+        for variant, wanted in zip(deployment["Variants"], desired["Variants"], strict=True)
     ]
 
 

@@ -20,7 +20,7 @@ OBJECTIVES = "TuningObjectives"  # the objective's values on the way, by the tra
 RUNNING = ("InProgress", "Stopping")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Trial:
     """record: of the trial. job: the training job's record, or None if it does not exist yet."""
 
@@ -112,7 +112,7 @@ def best(trials: list[Trial]) -> Trial | None:
     return choose(ended, key=lambda trial: trial.objective or 0.0)
 
 
-def in_order_of_end(trials: list[Trial]) -> list[Trial]:
+def in_order_of_end(trials: Sequence[Trial]) -> list[Trial]:
     """The trials that have an objective, in the order in which their jobs ended."""
     return sorted((trial for trial in trials if trial.objective is not None), key=lambda trial: trial.end_time)
 

@@ -13,7 +13,7 @@ from recore.simulator.compute.platform import Platform
 from recore.simulator.orchestration.pipelines.definitions.problems import StepFailure
 from recore.simulator.orchestration.pipelines.definitions.retries import OF_CODES, OF_REASONS
 from recore.simulator.orchestration.pipelines.definitions.step_types import LIST_JOBS, SUMMARIES, RequestStepType
-from recore.simulator.orchestration.requests import raise_if_unavailable, send
+from recore.simulator.orchestration.runner import raise_if_unavailable, send
 from recore.simulator.state.records import Record
 
 RANDOM = 10  # characters at the end of a name
