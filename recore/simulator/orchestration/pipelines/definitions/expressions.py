@@ -6,7 +6,7 @@ the same object then evaluates it in an execution.
 
 import datetime
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +107,11 @@ def references(value: Any, scope: Scope) -> Iterator[str]:
         yield from references(item, scope)
 
 
+def steps_of(expressions: Iterable[Expression]) -> tuple[str, ...]:
+    """The names of the steps that several expressions need."""
+    return tuple(name for expression in expressions for name in expression.steps)
+
+
 def _parse_get(text: str, scope: Scope) -> Expression:
     root, _, name = text.partition(".")
     if root == "Parameters":
@@ -156,7 +161,7 @@ def _parse_join(argument: Any, scope: Scope) -> Expression:
                 raise StepFailure(f"ClientError: {JOIN}: the text has more than {LONGEST} characters")
         return str(checked["On"]).join(texts)
 
-    return Expression("string", evaluate, tuple(name for value in values for name in value.steps))
+    return Expression("string", evaluate, steps_of(values))
 
 
 def _parse_json_get(argument: Any, scope: Scope) -> Expression:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from botocore.model import DenormalizedStructureBuilder, Shape
 
 from recore.simulator.orchestration.pipelines.definitions.arguments import check_arguments, check_sizes
-from recore.simulator.orchestration.pipelines.definitions.conditions import check_condition, condition_steps
+from recore.simulator.orchestration.pipelines.definitions.conditions import parse_condition
 from recore.simulator.orchestration.pipelines.definitions.document import members
 from recore.simulator.orchestration.pipelines.definitions.expressions import (
     GET,
@@ -241,11 +241,11 @@ class ConditionStepType(StepType):
         if not conditions:
             raise DefinitionError("Arguments: Conditions is empty")
         for condition in conditions:
-            check_condition(condition, scope)
+            parse_condition(condition, scope)
 
     def references(self, arguments: Document, scope: Scope) -> Iterator[str]:
         for condition in arguments["Conditions"]:
-            yield from condition_steps(condition, scope)
+            yield from parse_condition(condition, scope).steps
 
     def branches(self, arguments: Document) -> list[tuple[bool, Any]]:
         """The documents of the steps inside, each with the outcome for which it runs. Raises DefinitionError."""

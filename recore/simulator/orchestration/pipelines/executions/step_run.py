@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 
 from recore.simulator.compute.failure import JobStopped
 from recore.simulator.orchestration.pipelines.definitions.arguments import resolve
-from recore.simulator.orchestration.pipelines.definitions.conditions import holds
+from recore.simulator.orchestration.pipelines.definitions.conditions import parse_condition
 from recore.simulator.orchestration.pipelines.definitions.context import StepContext
 from recore.simulator.orchestration.pipelines.definitions.definition import PipelineDefinition
 from recore.simulator.orchestration.pipelines.definitions.expressions import parse
@@ -167,8 +167,9 @@ class StepRun:
 
     def _decide(self, step: PipelineStep) -> None:
         scope, context = self._definition.scope(step), self._context(step)
-        outcome = str(all(holds(condition, scope, context) for condition in step.arguments["Conditions"]))
-        properties = {"Outcome": outcome}
+        conditions = step.arguments["Conditions"]
+        outcome = all(parse_condition(condition, scope).evaluate(context) for condition in conditions)
+        properties = {"Outcome": str(outcome)}
         members = {"Metadata": {step.type.metadata: properties}, "Properties": properties}
         self._records.put(step.name, StepStatus="Succeeded", EndTime=now(), **members)
 
