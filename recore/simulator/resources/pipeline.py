@@ -110,7 +110,7 @@ class Pipelines(Resource):
         text = self._read(request[LOCATION]) if LOCATION in request else request.get(DEFINITION)
         if text is not None:
             try:
-                read_definition(text, self.platform.operations)
+                read_definition(text)
             except DefinitionError as problem:
                 raise ServiceError("ValidationException", f"{DEFINITION}: {problem}") from None
         return text

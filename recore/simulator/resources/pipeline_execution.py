@@ -157,7 +157,7 @@ class PipelineExecutions(Resource):
     def _read(self, text: str) -> PipelineDefinition:
         """A definition. Raises ServiceError."""
         try:
-            return read_definition(text, self.platform.operations)
+            return read_definition(text)
         except DefinitionError as problem:
             raise ServiceError("ValidationException", str(problem)) from None
 

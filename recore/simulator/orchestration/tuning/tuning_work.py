@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from recore.simulator.orchestration.runner import Work, raise_if_unavailable, send
-from recore.simulator.orchestration.tuning.completion import is_complete
+from recore.simulator.orchestration.tuning.completion import is_complete, is_worse_than_median, running_averages
 from recore.simulator.orchestration.tuning.definitions import hyperband_resources, number_of_jobs, read_definitions
 from recore.simulator.orchestration.tuning.ranges import Range
-from recore.simulator.orchestration.tuning.stopping import is_worse_than_median, running_averages
 from recore.simulator.orchestration.tuning.trials import KIND, OBJECTIVES, Trial, in_order_of_end, trials_of
 from recore.simulator.orchestration.tuning.warm_start import TUNING, warm_start
 from recore.simulator.state.records import Record, StoredRecord, now

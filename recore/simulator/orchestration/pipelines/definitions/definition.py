@@ -38,11 +38,8 @@ class PipelineDefinition:
         return Scope(self.parameters, self.steps, self.experiment, step.type.name)
 
 
-def read_definition(text: str, operations: frozenset[str]) -> PipelineDefinition:
-    """A definition's text as one that can run. operations: those of the API that are simulated.
-
-    Raises DefinitionError, which names the step and the reason.
-    """
+def read_definition(text: str) -> PipelineDefinition:
+    """Return a definition that can run. Raises DefinitionError, which names the step and the reason."""
     required = {"Version": str, "Steps": list}
     optional: Types = {"Metadata": dict, "Parameters": list, "PipelineExperimentConfig": dict, "MlflowConfig": dict}
     checked = members(read_json(text), "The definition", required, optional)
@@ -54,7 +51,7 @@ def read_definition(text: str, operations: frozenset[str]) -> PipelineDefinition
         raise DefinitionError("A pipeline has at least one step")
     parameters = read_parameters(checked.get("Parameters", []))
     steps: dict[str, PipelineStep] = {}
-    for step in _read_steps([(None, document) for document in checked["Steps"]], operations):
+    for step in _read_steps([(None, document) for document in checked["Steps"]]):
         if step.name in steps:
             raise DefinitionError(f"Step {step.name}: there are two steps of this name")
         steps[step.name] = step
@@ -66,15 +63,15 @@ def read_definition(text: str, operations: frozenset[str]) -> PipelineDefinition
     return PipelineDefinition(parameters, _ordered(steps), definition.experiment)
 
 
-def _read_steps(documents: Sequence[tuple[Branch | None, Any]], operations: frozenset[str]) -> Iterator[PipelineStep]:
+def _read_steps(documents: Sequence[tuple[Branch | None, Any]]) -> Iterator[PipelineStep]:
     """The steps of documents, each followed by those inside it."""
     for branch, document in documents:
-        step = read_step(document, branch, operations)
+        step = read_step(document, branch)
         yield step
         if isinstance(step.type, ConditionStepType):
             with located(f"Step {step.name}"):
                 inner = [((step.name, outcome), other) for outcome, other in step.type.branches(step.arguments)]
-            yield from _read_steps(inner, operations)
+            yield from _read_steps(inner)
 
 
 def _check_steps(definition: PipelineDefinition) -> None:

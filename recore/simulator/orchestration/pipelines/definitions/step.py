@@ -62,11 +62,8 @@ class PipelineStep:
         self.needs.update(_combined([*self.depends_on.items(), *((name, SUCCEEDED) for name in succeeded)]))
 
 
-def read_step(document: Any, branch: tuple[str, bool] | None, operations: frozenset[str]) -> PipelineStep:
-    """Read a step without checking its expressions. operations: those of the API that are simulated.
-
-    Raises DefinitionError, which names the step.
-    """
+def read_step(document: Any, branch: tuple[str, bool] | None) -> PipelineStep:
+    """Read a step without checking its expressions. Raises DefinitionError, which names the step."""
     name = document.get("Name") if isinstance(document, dict) else None
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise DefinitionError(f"A step's Name has 1 to 64 letters, digits, - and _, unlike {str(name)[:80]!r}")
@@ -75,8 +72,6 @@ def read_step(document: Any, branch: tuple[str, bool] | None, operations: frozen
         step_type = STEP_TYPES.get(type_name) if isinstance(type_name, str) else None
         if step_type is None:
             raise DefinitionError(f"the type {str(type_name)[:80]} is not simulated: {', '.join(STEP_TYPES)} are")
-        if isinstance(step_type, RequestStepType) and step_type.create not in operations:
-            raise DefinitionError(f"the type {type_name} needs {step_type.create}, which is not simulated")
         options = {option: OPTIONS[option] for option in step_type.options}
         checked = members(document, "its members", {"Name": str, "Type": str, "Arguments": dict}, COMMON | options)
         for member, longest in LONGEST.items():

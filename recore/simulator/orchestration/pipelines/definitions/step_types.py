@@ -71,29 +71,17 @@ class RequestStepType(StepType):
     name_length: ClassVar[int] = 63
 
     @property
-    def create(self) -> str:
-        return f"Create{self.kind}"
-
-    @property
-    def describe(self) -> str:
-        return f"Describe{self.kind}"
-
-    @property
-    def stop(self) -> str:
-        return f"Stop{self.kind}"
-
-    @property
     def named(self) -> str:
         """The member of the request that names the resource."""
         return f"{self.kind}Name"
 
     @property
     def request_shape(self) -> Shape:
-        shape: Shape = operation_model(self.create).input_shape
+        shape: Shape = operation_model(f"Create{self.kind}").input_shape
         return shape
 
     def properties(self) -> Mapping[str, Shape]:
-        return _answered(self.describe)
+        return _answered(f"Describe{self.kind}")
 
     def check_sizes(self, arguments: Document) -> None:
         check_sizes(self.request_shape, arguments, "Arguments")

@@ -31,7 +31,7 @@ class ExecutionWork(Work):
         execution, text = self.store.get(EXECUTION, self.key), self.store.get(EXECUTED_DEFINITION, self.key)
         if execution is None or text is None:
             return
-        self._definition = read_definition(text[DEFINITION], self.platform.operations)
+        self._definition = read_definition(text[DEFINITION])
         self._records = StepRecords(self.store, self.key)
         self._steps = StepRun(self, execution, self._definition, self._records)
         self._is_open = True

@@ -34,7 +34,7 @@ class StepResource:
         """Create the resource, unless an earlier simulator has created it. Returns its ARN. Raises StepFailure."""
         if arn := self.find_arn():
             return arn
-        operation = self._type.create
+        operation = f"Create{self._type.kind}"
         try:
             if self._is_package:
                 self._create_group(request)
@@ -79,19 +79,19 @@ class StepResource:
         """Request that the job stops, unless it has ended by itself. Raises OSError if the request failed."""
         if self._type.runs:
             try:
-                send(self._platform, self._type.stop, {self._type.named: self.name})
+                send(self._platform, f"Stop{self._type.kind}", {self._type.named: self.name})
             except ClientError as error:
                 raise_if_unavailable(error)
 
     def describe(self, arn: str) -> Record:
         """Return the properties of the resource. Raises StepFailure if it does not exist any more."""
+        operation = f"Describe{self._type.kind}"
         try:
-            name = arn if self._is_package else self.name
-            answer = send(self._platform, self._type.describe, {self._type.named: name})
+            answer = send(self._platform, operation, {self._type.named: arn if self._is_package else self.name})
             if self._type.kind == "HyperParameterTuningJob":
                 answer[SUMMARIES] = self._training_jobs(answer)
         except ClientError as error:
-            raise StepFailure(f"ClientError: sagemaker:{self._type.describe}: {error}") from None
+            raise StepFailure(f"ClientError: sagemaker:{operation}: {error}") from None
         return {member: value for member, value in answer.items() if member != "ResponseMetadata"}
 
     def _record(self) -> Record | None:
