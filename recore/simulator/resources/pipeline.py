@@ -104,7 +104,7 @@ class Pipelines(Resource):
         return {"PipelineArn": pipeline["PipelineArn"]}
 
     def _definition(self, request: Record) -> str | None:
-        """The definition of a request, checked; None where the request has none. Raises ServiceError."""
+        """Return the definition of a request, checked, or None if the request has none. Raises ServiceError."""
         if DEFINITION in request and LOCATION in request:
             raise ServiceError("ValidationException", f"A pipeline has either a {DEFINITION} or a {LOCATION}")
         text = self._read(request[LOCATION]) if LOCATION in request else request.get(DEFINITION)

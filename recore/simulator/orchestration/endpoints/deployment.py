@@ -33,7 +33,7 @@ class Stage:
 
 
 def make_deployment(store: Store, config_name: str) -> Record:
-    """The deployment of an endpoint configuration. Raises ServiceError where it or a model does not exist."""
+    """The deployment of an endpoint configuration. Raises ServiceError if it or a model does not exist."""
     config = store.get("EndpointConfig", config_name)
     if config is None:
         missing = arn(f"endpoint-config/{config_name}")

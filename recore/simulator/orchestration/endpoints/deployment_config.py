@@ -41,7 +41,7 @@ class BlueGreen:
         return SHIFTINGS[self.routing]({name: self._part(count) for name, count in variants.items()})
 
     def check(self, deployment: Record) -> None:
-        """Raise ServiceError where a step is too small or too large for this new deployment, or all take too long."""
+        """Raise ServiceError if a step is too small or too large for this new deployment, or all take too long."""
         for variant in deployment["Variants"]:
             if self.size and not LEAST[self.routing] <= self._part(variant["Count"]) <= MOST:
                 limits = "at most 50%" if self.routing == "CANARY" else "10% to 50%"
@@ -67,7 +67,7 @@ class UpdateWatch:
         self.latest = time.monotonic() + longest
 
     def check(self) -> None:
-        """Raise JobFailed where the update must be rolled back."""
+        """Raise JobFailed if the update must be rolled back."""
         if time.monotonic() > self.latest:
             raise JobFailed(f"The update took longer than MaximumExecutionTimeoutInSeconds, {self._longest:g}")
         for name in self._names:
@@ -87,7 +87,7 @@ class UpdateWatch:
 
 
 def read_deployment_config(config: Record | None) -> BlueGreen:
-    """What a DeploymentConfig asks for. Raises ServiceError where it is invalid, or is not simulated."""
+    """What a DeploymentConfig asks for. Raises ServiceError if it is invalid, or is not simulated."""
     if config is None:
         return BlueGreen()
     if "RollingUpdatePolicy" in config:
@@ -110,7 +110,7 @@ def read_deployment_config(config: Record | None) -> BlueGreen:
 def alarm_definitions(names: Sequence[str]) -> list[Record]:
     """What is kept of an update's alarms: moto forgets them when the simulator ends.
 
-    Raises ServiceError where an alarm does not exist, or is one that is never evaluated.
+    Raises ServiceError if an alarm does not exist or is never evaluated.
     """
     definitions = []
     for name in names:

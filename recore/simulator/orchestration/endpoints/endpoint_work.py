@@ -211,7 +211,7 @@ class EndpointWork(Work):
 def resume_serving(hosting: Hosting, store: Store, record: StoredRecord) -> None:
     """Let an endpoint of an earlier simulator serve again as soon as its fleets are restored.
 
-    An update that was being rolled back is given up, another one goes on.
+    An update that was being rolled back is abandoned; any other goes on.
     """
     name, pending, reason = record["EndpointName"], record.internal["Pending"], None
     if record["EndpointStatus"] == "RollingBack":

@@ -22,19 +22,19 @@ ALTERNATIVES = ("InstanceConfigs", "AllocationStrategy")
 
 @dataclass(frozen=True)
 class Definition:
-    """A definition of training jobs. name: empty if the request has none. request: of the jobs, without their names."""
+    """A definition of training jobs.
+
+    name: empty if the request has none. place: where it stands in the request, for messages. request: of the jobs,
+    without their names.
+    """
 
     name: str
+    place: str
     metric: str
     maximize: bool
     ranges: tuple[Range, ...]
     settings: dict[str, str]
     request: Record
-
-    @property
-    def place(self) -> str:
-        """Where the definition stands in the request, for messages."""
-        return f"TrainingJobDefinitions '{self.name}'" if self.name else "TrainingJobDefinition"
 
     def job(self, name: str, values: dict[str, str]) -> Record:
         """The request of a training job with these values of the ranges."""
@@ -42,7 +42,7 @@ class Definition:
 
 
 def read_definitions(record: Record) -> list[Definition]:
-    """The definitions of a tuning job. Raises ServiceError where the request is invalid or cannot be followed here."""
+    """The definitions of a tuning job. Raises ServiceError if the request is invalid or is not simulated."""
     config, several = record["HyperParameterTuningJobConfig"], record.get("TrainingJobDefinitions", [])
     single = record.get("TrainingJobDefinition")
     if (single is None) == (not several):
@@ -109,7 +109,8 @@ def _definition(place: str, config: Record, item: Record) -> Definition:
     _check_metrics(place, algorithm, objective["MetricName"])
     request = _job_request(place, item)
     maximize = objective["Type"] == "Maximize"
-    return Definition(item.get("DefinitionName", ""), objective["MetricName"], maximize, ranges, settings, request)
+    name = item.get("DefinitionName", "")
+    return Definition(name, place, objective["MetricName"], maximize, ranges, settings, request)
 
 
 def _check_names(place: str, ranges: tuple[Range, ...], settings: dict[str, str]) -> None:

@@ -54,9 +54,10 @@ class Search:
         )
 
     def suggest(self) -> tuple[int, Values] | None:
-        """A new trial: its number and the values to try. None where a grid has no more."""
+        """A new trial: its number and the values to try. None if a grid has no more."""
         if self._strategy == "Grid":
-            combinations = itertools.product(*(self._choices(item) for item in self._ranges))
+            choices = [item.values for item in self._ranges if isinstance(item, CategoricalRange)]
+            combinations = itertools.product(*choices)
             left = next((choice for choice in combinations if choice not in self._tried), None)
             if left is None:
                 return None
@@ -109,11 +110,6 @@ class Search:
                 seed=seed, n_startup_trials=STARTUP, multivariate=True, constant_liar=True
             )
         return optuna.samplers.RandomSampler(seed=seed)
-
-    def _choices(self, item: Range) -> tuple[str, ...]:
-        if not isinstance(item, CategoricalRange):
-            raise ValueError(f"'{item.name}' is not categorical: a grid has categorical ranges only")
-        return item.values
 
     def _params(self, values: Mapping[str, str]) -> dict[str, Any] | None:
         """Values as Optuna has them, or None if one is missing or not in its range."""

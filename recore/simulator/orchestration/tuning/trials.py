@@ -1,8 +1,8 @@
-"""The training jobs of a tuning job: which values each one has, what it has come to, and which one is the best.
+"""The training jobs of a tuning job: the values and the result of each, and which one is the best.
 
 The record of a trial is stored before its training job is created, and has the training job's name as its key. So
-nothing is created twice or forgotten if the simulator is killed. What a trial has come to is read from the training
-job's record, whenever it is asked for.
+nothing is created twice or forgotten if the simulator is killed. The result of a trial is read from the training job's
+record each time.
 """
 
 import datetime

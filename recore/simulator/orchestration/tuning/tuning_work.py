@@ -29,7 +29,7 @@ class Followed(Trial):
     """A trial of a tuning job at work.
 
     place: of its definition. number: in the search. values: of its objective until now. averages: of its values, when
-    it has ended. read: how many of the observed metrics were read. stopped: whether it was ordered to stop.
+    it has ended. read: how many of the observed metrics were read. stopped: whether it was requested to stop.
     """
 
     place: int
@@ -244,7 +244,7 @@ class TuningWork(Work):
         followed.job = self.store.get("TrainingJob", followed.name)
 
     def _end(self, status: str, reason: str | None) -> None:
-        """Record how the tuning job ended. One that was ordered to stop has stopped."""
+        """Record how the tuning job ended: as Stopped, if it was stopping."""
 
         def ended(record: Record) -> Record:
             stopping, time = record[f"{TUNING}Status"] == "Stopping", now()

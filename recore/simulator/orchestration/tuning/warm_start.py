@@ -16,7 +16,7 @@ TRANSFERRED = 3  # values of a parent's best jobs that are tried first with Tran
 
 
 def check_warm_start(store: Store, record: Record) -> None:
-    """Raise ServiceError where a request names parents that its tuning job cannot start from."""
+    """Raise ServiceError if a request names parents that its tuning job cannot start from."""
     if "WarmStartConfig" not in record:
         return
     names = [parent.get(f"{TUNING}Name", "") for parent in record["WarmStartConfig"]["ParentHyperParameterTuningJobs"]]
@@ -79,7 +79,7 @@ def _settings(trial: Trial) -> dict[str, str]:
 
 
 def _difference(definition: Definition, parents: list[Definition], identical: bool) -> str | None:
-    """Why a tuning job cannot start from a parent; None where it can."""
+    """Why a tuning job cannot start from a parent; None if it can."""
     if len(parents) > 1:
         return "has several TrainingJobDefinitions"
     [parent] = parents

@@ -21,7 +21,7 @@ INTEGERS, FLOATS = ("integer", "long"), ("float", "double")
 
 
 def check_sizes(shape: Shape, document: Any, path: str) -> None:
-    """Raise DefinitionError where a list or a map has more or fewer items than its shape allows.
+    """Raise DefinitionError if a list or a map has more or fewer items than its shape allows.
 
     Nothing else is looked at: what refers to these items may look for them one by one afterwards.
     """
@@ -40,7 +40,7 @@ def check_sizes(shape: Shape, document: Any, path: str) -> None:
 
 
 def check_arguments(shape: Shape, document: Any, scope: Scope, path: str, deadline: float, named: str = "") -> None:
-    """Raise DefinitionError where arguments violate the shape of their request, as far as that is known.
+    """Raise DefinitionError if arguments violate the shape of their request, as far as that is known.
 
     deadline: by time.monotonic(), for the model's patterns. named: a required member that need not be there.
     """
@@ -105,7 +105,7 @@ def _accepts(place: str, found: str) -> bool:
 
 
 def _fits(place: Shape, found: Shape) -> bool:
-    """Whether a value of one shape can stand where another shape is needed."""
+    """Whether a value of one shape can replace a value of another shape."""
     if place.name == found.name:
         return True
     if place.type_name == found.type_name == "structure":

@@ -6,12 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from recore.simulator.orchestration.pipelines.definitions.arguments import check_sizes
 from recore.simulator.orchestration.pipelines.definitions.document import Types, members, read_json
 from recore.simulator.orchestration.pipelines.definitions.expressions import JSON_GET, SCALARS, Scope, parse
 from recore.simulator.orchestration.pipelines.definitions.parameters import Parameter, read_parameters
 from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError, located
 from recore.simulator.orchestration.pipelines.definitions.step import PipelineStep, read_step
-from recore.simulator.orchestration.pipelines.definitions.step_types import ConditionStepType, FailStepType
+from recore.simulator.orchestration.pipelines.definitions.step_types import (
+    ConditionStepType,
+    FailStepType,
+    RequestStepType,
+)
 
 VERSION = "2020-12-01"
 MOST_STEPS = 5000
@@ -77,7 +82,8 @@ def _read_steps(documents: Sequence[tuple[Branch | None, Any]]) -> Iterator[Pipe
 def _check_steps(definition: PipelineDefinition) -> None:
     for step in definition.steps.values():
         with located(f"Step {step.name}"):
-            step.type.check_sizes(step.arguments)
+            if isinstance(step.type, RequestStepType):
+                check_sizes(step.type.request_shape, step.arguments, "Arguments")
     for step in definition.steps.values():
         with located(f"Step {step.name}"):
             _check_step(step, definition)

@@ -29,7 +29,7 @@ NUMBER = (int, float)
 @dataclass(frozen=True)
 class RetryPolicy:
     """exceptions: after which it applies. interval: seconds before the first retry; each later one waits rate times
-    longer. attempts: how often; None where minutes limits the time since the first failure instead.
+    longer. attempts: how often; None if minutes limits the time since the first failure instead.
     """
 
     exceptions: frozenset[str]
@@ -39,7 +39,7 @@ class RetryPolicy:
     minutes: int | None
 
     def delay(self, retries: int, since: datetime.timedelta) -> float | None:
-        """Seconds until the next retry; None where there is no further one.
+        """Seconds until the next retry; None if there is none.
 
         retries: how often this policy was applied. since: the time since the first failure.
         """

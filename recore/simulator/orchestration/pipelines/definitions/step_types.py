@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from botocore.model import DenormalizedStructureBuilder, Shape
 
-from recore.simulator.orchestration.pipelines.definitions.arguments import check_arguments, check_sizes
+from recore.simulator.orchestration.pipelines.definitions.arguments import check_arguments
 from recore.simulator.orchestration.pipelines.definitions.conditions import parse_condition
 from recore.simulator.orchestration.pipelines.definitions.document import members
 from recore.simulator.orchestration.pipelines.definitions.expressions import (
@@ -41,9 +41,6 @@ class StepType:
     def properties(self) -> Mapping[str, Shape]:
         """The shapes of a step's properties, to which others may refer."""
         raise NotImplementedError
-
-    def check_sizes(self, arguments: Document) -> None:
-        """Raise DefinitionError if a list or a map in the arguments has too many items."""
 
     def check(self, arguments: Document, scope: Scope) -> None:
         """Raise DefinitionError if a step with these arguments cannot run."""
@@ -82,9 +79,6 @@ class RequestStepType(StepType):
 
     def properties(self) -> Mapping[str, Shape]:
         return _answered(f"Describe{self.kind}")
-
-    def check_sizes(self, arguments: Document) -> None:
-        check_sizes(self.request_shape, arguments, "Arguments")
 
     def check(self, arguments: Document, scope: Scope) -> None:
         deadline = time.monotonic() + PATTERN_SECONDS
@@ -221,8 +215,7 @@ class ConditionStepType(StepType):
 
     def properties(self) -> Mapping[str, Shape]:
         builder = DenormalizedStructureBuilder().with_members({"Outcome": {"type": "string"}})
-        shapes: Mapping[str, Shape] = builder.build_model().members
-        return shapes
+        return dict(builder.build_model().members)
 
     def check(self, arguments: Document, scope: Scope) -> None:
         conditions = self._read(arguments)["Conditions"]
@@ -277,8 +270,7 @@ STEP_TYPES: dict[str, StepType] = {
 def _answered(operation: str) -> Mapping[str, Shape]:
     """The members of an operation's response."""
     shape: Any = operation_model(operation).output_shape
-    answered: Mapping[str, Shape] = shape.members
-    return answered
+    return dict(shape.members)
 
 
 def _item(value: Any, token: str | int) -> Any:

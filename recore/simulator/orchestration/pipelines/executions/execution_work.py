@@ -55,19 +55,15 @@ class ExecutionWork(Work):
         return False
 
     def fail(self, reason: str) -> None:
-        if self._is_open:
-            self._give_up(reason)
-        members = {"PipelineExecutionStatus": "Failed", "FailureReason": reason, "LastModifiedTime": now()}
-        self.store.update(EXECUTION, self.key, **members)
-
-    def _give_up(self, reason: str) -> None:
-        """End the steps that run, after an error of the execution itself."""
-        for step, record in list(self._running()):
+        """Record that the execution failed, after ending its steps that run."""
+        for step, record in list(self._running()) if self._is_open else ():
             if record["StepStatus"] == "Starting":
                 self._steps.adopt(step)
             if self._records.all[step.name]["StepStatus"] == "Executing":
                 self._steps.stop(step)
             self._records.put(step.name, StepStatus="Failed", EndTime=now(), RetryAt=None, FailureReason=reason)
+        members = {"PipelineExecutionStatus": "Failed", "FailureReason": reason, "LastModifiedTime": now()}
+        self.store.update(EXECUTION, self.key, **members)
 
     def _resume(self) -> None:
         """Of the jobs that ended with an earlier simulator, begin another attempt; finish attempts that had begun.
