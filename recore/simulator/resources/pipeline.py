@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from recore.simulator.orchestration.pipelines.definitions.definition import read_definition
 from recore.simulator.orchestration.pipelines.definitions.document import LARGEST
-from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError
+from recore.simulator.orchestration.pipelines.definitions.problems import located
 from recore.simulator.orchestration.pipelines.executions.execution_records import (
     DEFINITION,
     EXECUTED_DEFINITION,
@@ -109,10 +109,8 @@ class Pipelines(Resource):
             raise ServiceError("ValidationException", f"A pipeline has either a {DEFINITION} or a {LOCATION}")
         text = self._read(request[LOCATION]) if LOCATION in request else request.get(DEFINITION)
         if text is not None:
-            try:
+            with located(DEFINITION):
                 read_definition(text)
-            except DefinitionError as problem:
-                raise ServiceError("ValidationException", f"{DEFINITION}: {problem}") from None
         return text
 
     def _read(self, location: Record) -> str:

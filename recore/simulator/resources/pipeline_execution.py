@@ -73,9 +73,9 @@ class PipelineExecutions(Resource):
         A large definition takes seconds to read, in which the records would not be there for other requests: it is
         read before them, and again only if it has changed meanwhile.
         """
-        read, begun = cache(self._read), list[str]()
+        read, begun = cache(read_definition), list[str]()
         if text is not None:
-            with contextlib.suppress(ServiceError):
+            with contextlib.suppress(DefinitionError):
                 read(text[DEFINITION])
         answer = once(self, operation, request, partial(act, begun, read))
         for key in begun:
@@ -136,10 +136,7 @@ class PipelineExecutions(Resource):
         definition_record: Record = self.store.get(DEFINITION, name) or {}
         text = definition_record[DEFINITION]
         definition = read(text)
-        try:
-            values = parameter_values(definition.parameters, request.get("PipelineParameters", []))
-        except DefinitionError as problem:
-            raise ServiceError("ValidationException", str(problem)) from None
+        values = parameter_values(definition.parameters, request.get("PipelineParameters", []))
         key = f"{name}/execution/{''.join(secrets.choice(ALPHABET) for _ in range(ID_LENGTH))}"
         members = {member: request[member] for member in (*DESCRIBED, "RoleArn") if member in request}
         for member in ("RoleArn", "ParallelismConfiguration"):
@@ -153,13 +150,6 @@ class PipelineExecutions(Resource):
         self.store.update("Pipeline", name, LastRunTime=now(), LastExecutionTime=now())
         begun.append(key)
         return {"PipelineExecutionArn": arn}
-
-    def _read(self, text: str) -> PipelineDefinition:
-        """A definition. Raises ServiceError."""
-        try:
-            return read_definition(text)
-        except DefinitionError as problem:
-            raise ServiceError("ValidationException", str(problem)) from None
 
     def _experiment(self, key: str, definition: PipelineDefinition) -> Record:
         """The names of a new execution's experiment and trial."""

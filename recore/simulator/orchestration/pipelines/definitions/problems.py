@@ -3,9 +3,14 @@
 import contextlib
 from collections.abc import Iterator
 
+from recore.simulator.protocol.errors import ServiceError
 
-class DefinitionError(ValueError):
+
+class DefinitionError(ServiceError):
     """A definition that cannot run; the message names the step and the reason."""
+
+    def __init__(self, message: str):
+        super().__init__("ValidationException", message)
 
 
 class StepFailure(Exception):
