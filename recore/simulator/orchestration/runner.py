@@ -62,10 +62,7 @@ class Work(ABC):
                 self.wait(RETRY)
 
 
-MakeWork = Callable[[Platform, str, Job], Work]
-
-
-def begin(platform: Platform, kind: str, key: str, make: MakeWork) -> None:
+def begin(platform: Platform, kind: str, key: str, make: Callable[[Platform, str, Job], Work]) -> None:
     """Start the work of a resource in a thread of its own. kind: of the resource, for threads and logs.
 
     A simulator that ends leaves the records as they are, and the next one begins the work again.

@@ -22,7 +22,8 @@ from recore.simulator.orchestration.pipelines.executions.execution_work import E
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.client_token import once
 from recore.simulator.resources.paging import Place, page
-from recore.simulator.resources.resource import Filter, Resource, not_found, refuse_others
+from recore.simulator.resources.pipeline import Pipelines
+from recore.simulator.resources.resource import Filter, Resource, refuse_others
 from recore.simulator.state.records import Record, now
 
 DESCRIBED = {"PipelineExecutionDisplayName", "PipelineExecutionDescription", "ParallelismConfiguration"}
@@ -96,7 +97,7 @@ class PipelineExecutions(Resource):
         return {"CreationTime": execution["CreationTime"]} | definition
 
     def ListPipelineExecutions(self, request: Record) -> Record:
-        pipeline = self._pipeline("ListPipelineExecutions", request)
+        pipeline = Pipelines(self.platform).find("ListPipelineExecutions", request)
         answer = self.page("ListPipelineExecutions", request | {"PipelineName": pipeline["PipelineArn"]})
         for record in answer["PipelineExecutionSummaries"]:
             record["StartTime"] = record["CreationTime"]
@@ -120,17 +121,9 @@ class PipelineExecutions(Resource):
         placed = [((f"{number:06}", name), {"Name": name, "Value": as_text(value)}) for number, (name, value) in values]
         return page(request, "PipelineParameters", placed, descending=False)
 
-    def _pipeline(self, operation: str, request: Record) -> Record:
-        """The pipeline that a request names by its name or its ARN. Raises ServiceError."""
-        name = request["PipelineName"].removeprefix(self.arn(""))
-        pipeline = self.store.get("Pipeline", name)
-        if pipeline is None:
-            raise self.error(operation, "ResourceNotFound", not_found("pipeline", self.arn(name)))
-        return pipeline
-
     def _start(self, begun: list[str], read: Read, request: Record) -> Record:
         """Add the execution that a request asks for."""
-        pipeline = self._pipeline("StartPipelineExecution", request)
+        pipeline = Pipelines(self.platform).find("StartPipelineExecution", request)
         name = pipeline["PipelineName"]
         self._check_number("StartPipelineExecution")
         definition_record: Record = self.store.get(DEFINITION, name) or {}

@@ -13,7 +13,7 @@ from recore.simulator.compute.endpoints.traffic import Parts
 from recore.simulator.compute.servers.chain import named_containers
 from recore.simulator.protocol.account import arn
 from recore.simulator.protocol.errors import ServiceError
-from recore.simulator.state.records import Record, Store, now
+from recore.simulator.state.records import Record, Store, StoredRecord, now
 
 PROPERTIES = {"DesiredWeight": "Weight", "DesiredInstanceCount": "Count"}  # members of requests and of deployments
 
@@ -34,20 +34,22 @@ class Stage:
 
 def make_deployment(store: Store, config_name: str) -> Record:
     """The deployment of an endpoint configuration. Raises ServiceError if it or a model does not exist."""
-    config = store.get("EndpointConfig", config_name)
-    if config is None:
-        missing = arn(f"endpoint-config/{config_name}")
-        raise ServiceError("ValidationException", f"Could not find endpoint configuration '{missing}'")
+    config = _find(store, "EndpointConfig", "endpoint configuration", f"endpoint-config/{config_name}")
     variants = []
     for variant in config["ProductionVariants"]:
-        model = store.get("Model", variant["ModelName"])
-        if model is None:
-            missing = arn(f"model/{variant['ModelName']}")
-            raise ServiceError("ValidationException", f"Could not find model '{missing}'")
+        model = _find(store, "Model", "model", f"model/{variant['ModelName']}")
         sizes = {"Weight": variant["InitialVariantWeight"], "Count": variant["InitialInstanceCount"]}
         variants.append(variant | sizes | {"Model": model | model.internal})
     capture = config.get("DataCaptureConfig")
     return {"EndpointConfigName": config_name, "DataCaptureConfig": capture, "Variants": variants}
+
+
+def _find(store: Store, kind: str, title: str, resource: str) -> StoredRecord:
+    """Return a record. title: what the kind is called. resource: the last part of its ARN."""
+    record = store.get(kind, resource.partition("/")[2])
+    if record is None:
+        raise ServiceError("ValidationException", f"Could not find {title} '{arn(resource)}'")
+    return record
 
 
 def retaining(pending: Record, current: Record, request: Record) -> Record:

@@ -9,12 +9,7 @@ from typing import Any
 
 import numpy
 import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from recore.simulator.orchestration.tuning.ranges import CategoricalRange, NumberRange, Range
 

@@ -1,7 +1,7 @@
 """A tuning job at work: it makes training jobs, follows them, learns from them, and ends."""
 
 import contextlib
-import datetime
+import math
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -145,7 +145,8 @@ class TuningWork(Work):
         trials = [trial for trial in self._followed if not trial.interrupted]
         objectives = [trial.objective or 0.0 for trial in in_order_of_end(trials)]
         ended = [trial for trial in trials if trial.ended]
-        timed_out = self._timed_out()
+        limit = self._config["ResourceLimits"].get("MaxRuntimeInSeconds", math.inf)
+        timed_out = (now() - self._record["CreationTime"]).total_seconds() > limit
         finished = len(trials) >= self._most and len(ended) == len(trials)
         if not objectives and (len(ended) >= ATTEMPTS or finished or timed_out):
             self._failure = _reason(ended, self._definitions[0].metric)  # for good: what still runs is stopped now
@@ -153,10 +154,6 @@ class TuningWork(Work):
         criteria = self._config.get("TuningJobCompletionCriteria", {})
         complete = finished or timed_out or is_complete(criteria, objectives, self._maximize)
         return ("Completed", None) if complete else None
-
-    def _timed_out(self) -> bool:
-        limit = self._config["ResourceLimits"].get("MaxRuntimeInSeconds")
-        return limit is not None and now() - self._record["CreationTime"] > datetime.timedelta(seconds=limit)
 
     def _all_stopped(self) -> bool:
         """Stop what still runs; whether nothing does any more."""

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from recore.simulator.orchestration.tuning.definitions import Definition, read_definitions
+from recore.simulator.orchestration.tuning.definitions import Definition, read_definitions, refused
 from recore.simulator.orchestration.tuning.trials import Trial, in_order_of_end, trials_of
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.state.records import Record, Store, StoredRecord
@@ -97,4 +97,4 @@ def _difference(definition: Definition, parents: list[Definition], identical: bo
 
 
 def _refused(message: str) -> ServiceError:
-    return ServiceError("ValidationException", f"WarmStartConfig: {message}")
+    return refused(f"WarmStartConfig: {message}")

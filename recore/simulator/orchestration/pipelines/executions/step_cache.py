@@ -51,9 +51,10 @@ class StepCache:
     def _named(self, source: Record) -> list[Any]:
         """The objects that a manifest names, with their ETags."""
         with contextlib.suppress(JobFailed):  # the job will say what is wrong
-            named = source_objects(self._platform.s3, source, self._check)
-            places = [(item.bucket, item.key) for item in named]
-            return [(*place, objects(self._platform.s3, "s3://{}/{}".format(*place)).get(place[1])) for place in places]
+            return [
+                (item.bucket, item.key, objects(self._platform.s3, f"s3://{item.bucket}/{item.key}").get(item.key))
+                for item in source_objects(self._platform.s3, source, self._check)
+            ]
         return []
 
     def find(self, step: PipelineStep, key: str) -> Record | None:

@@ -106,9 +106,7 @@ class StepResource:
         order = "Ascending" if kinds[:1] == ["Minimize"] else "Descending"
         by = {"SortBy": "FinalObjectiveMetricValue", "SortOrder": order, "MaxResults": 100}
         listed = send(self._platform, LIST_JOBS, {"HyperParameterTuningJobName": self.name} | by)
-        jobs: list[Any] = listed[SUMMARIES]
-        jobs.sort(key=lambda job: "FinalHyperParameterTuningJobObjectiveMetric" not in job)
-        return jobs
+        return sorted(listed[SUMMARIES], key=lambda job: "FinalHyperParameterTuningJobObjectiveMetric" not in job)
 
     def _create_group(self, request: Record) -> None:
         """Create the group of a model package, unless it exists."""
