@@ -230,7 +230,7 @@ class TuningWork(Work):
         """Create a trial's training job. One that the service refuses is the failure of the tuning job."""
         if self._config["Strategy"] == "Hyperband" or self._config.get("TrainingJobEarlyStoppingType") == "Auto":
             self.platform.observed.setdefault(followed.name, [])
-        tags = self.store.get("Tags", self._record[f"{TUNING}Arn"]) or {}
+        tags: Record = self.store.get("Tags", self._record[f"{TUNING}Arn"]) or {}
         request = self._definitions[followed.place].job(followed.name, followed.record["Values"]) | tags
         try:
             send(self.platform, "CreateTrainingJob", request)
