@@ -1,4 +1,4 @@
-"""Endpoints: models that answer invocations, and go on to while they are updated."""
+"""Endpoints: models that answer invocations, also while they are updated."""
 
 from functools import partial
 from typing import Any

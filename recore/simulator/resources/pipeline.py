@@ -1,4 +1,4 @@
-"""Pipelines: definitions that were checked, of which executions are started."""
+"""Pipelines: checked definitions from which executions are started."""
 
 import operator
 import threading

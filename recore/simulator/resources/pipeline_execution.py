@@ -71,8 +71,8 @@ class PipelineExecutions(Resource):
     def _begun(self, operation: str, request: Record, text: Record | None, act: Act) -> Record:
         """Carry out a request that lets an execution run. text: the record of its definition.
 
-        A large definition takes seconds to read, in which the records would not be there for other requests: it is
-        read before them, and again only if it has changed meanwhile.
+        A large definition takes seconds to read, during which no other request could change the records. It is
+        therefore read before the transaction, and read again only if it has changed by then.
         """
         read, begun = cache(read_definition), list[str]()
         if text is not None:

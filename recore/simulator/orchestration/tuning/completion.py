@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-IMPROVEMENT = 0.01  # of the best objective: what is less is no improvement
+IMPROVEMENT = 0.01  # of the best objective; a smaller gain is no improvement
 CONVERGED_AFTER = 10  # jobs in a row that bring no improvement
 NEEDED = 3  # jobs that came as far: with fewer of them a median says little
 

@@ -53,7 +53,7 @@ def read_definitions(record: Record) -> list[Definition]:
     if "" in names or len(set(names)) < len(names):
         raise refused("TrainingJobDefinitions: each needs a DefinitionName of its own")
     if shared := [name for name in ("HyperParameterTuningJobObjective", "ParameterRanges") if config.get(name)]:
-        raise refused(f"HyperParameterTuningJobConfig: with TrainingJobDefinitions, {shared[0]} belongs into each one")
+        raise refused(f"HyperParameterTuningJobConfig: with TrainingJobDefinitions, {shared[0]} belongs in each one")
     definitions = [_definition(f"TrainingJobDefinitions '{item['DefinitionName']}'", config, item) for item in several]
     if len({definition.maximize for definition in definitions}) > 1:
         raise refused("TrainingJobDefinitions: all need the same Type of TuningObjective, to be compared")
@@ -143,7 +143,7 @@ def _check_metrics(place: str, algorithm: Record, metric: str) -> None:
             raise refused(f"{place}: '{metric}' is not a metric of the image, whose names are like {own[0]}")
         return
     if metric not in {item["Name"] for item in definitions}:
-        raise refused(f"{place}: MetricDefinitions: there is none of the objective '{metric}'; define it")
+        raise refused(f"{place}: MetricDefinitions: none defines the objective '{metric}'; add one")
 
 
 def _job_request(place: str, item: Record) -> Record:

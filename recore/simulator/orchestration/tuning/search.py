@@ -1,6 +1,6 @@
-"""The search for hyperparameters by Optuna: what to try next, from what was tried and what came of it.
+"""The search for hyperparameters by Optuna: what to try next, from the trials so far and their results.
 
-It knows nothing of jobs: a trial is a number, values as text, the objective's values on the way and the last one.
+It knows nothing of jobs: a trial is a number, values as text, and the intermediate and final values of the objective.
 """
 
 import itertools
@@ -22,7 +22,7 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 class Search:
-    """One search. Suggestions depend on the seed, the trials so far and what came of them, and on nothing else.
+    """One search. Suggestions depend on the seed, the trials so far and their results, and on nothing else.
 
     strategy: Random; Grid, over categorical ranges; Bayesian, the tree-structured Parzen estimator (Bergstra et al.
     2011); Hyperband (Li et al. 2018), which samples at random, in the asynchronous form that Optuna has. resources: of

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from recore.simulator.orchestration.tuning.search import Search
 
 PERIOD = 0.1  # seconds between looks at the training jobs
-ATTEMPTS = 5  # training jobs without an objective, from the first on, after which a tuning job has failed
+ATTEMPTS = 5  # a tuning job fails if so many training jobs have ended and none has an objective
 
 
 @dataclass
@@ -85,7 +85,7 @@ class TuningWork(Work):
         return Search(self._config["Strategy"], definition.ranges, definition.maximize, seed, resources)
 
     def _replay(self, trial: Trial) -> None:
-        """Take up a trial that is in the records."""
+        """Continue with a trial that is in the records."""
         names = [definition.name for definition in self._definitions]
         place = names.index(trial.record["DefinitionName"])
         number, _ = self._searches[place].add(trial.record["Values"])
@@ -102,7 +102,7 @@ class TuningWork(Work):
         return [followed for followed in self._followed if not followed.ended]
 
     def _look(self, followed: Followed) -> None:
-        """Read how a trial goes: stop it if it is not worth going on, or learn from it if it has ended."""
+        """Read the progress of a trial: stop it if it is not worth continuing, or learn from it if it has ended."""
         job = self.store.get("TrainingJob", followed.name)
         observed = self.platform.observed.get(followed.name, [])
         others = self._others(followed)
@@ -127,7 +127,7 @@ class TuningWork(Work):
         return [other.averages for other in ended if other.objective is not None]
 
     def _judge(self, followed: Followed, value: float, others: list[list[float]]) -> None:
-        """Stop a trial whose objective on the way is too bad, or which has had what Hyperband gives it."""
+        """Stop a trial if its objective so far is too bad, or if it has used up what Hyperband allots to it."""
         if followed.stopped:
             return
         step = len(followed.values)
@@ -149,7 +149,7 @@ class TuningWork(Work):
         timed_out = (now() - self._record["CreationTime"]).total_seconds() > limit
         finished = len(trials) >= self._most and len(ended) == len(trials)
         if not objectives and (len(ended) >= ATTEMPTS or finished or timed_out):
-            self._failure = _reason(ended, self._definitions[0].metric)  # for good: what still runs is stopped now
+            self._failure = _reason(ended, self._definitions[0].metric)  # final: what still runs is stopped
             return "Failed", self._failure
         criteria = self._config.get("TuningJobCompletionCriteria", {})
         complete = finished or timed_out or is_complete(criteria, objectives, self._maximize)
@@ -210,7 +210,7 @@ class TuningWork(Work):
         return self._searches[place].suggest()
 
     def _keep(self, place: int, number: int, values: dict[str, str], replaces: str | None = None) -> None:
-        """Keep a trial, before its training job exists."""
+        """Record a trial before its training job exists."""
         definition, tuning = self._definitions[place], self._record[f"{TUNING}Name"]
         record: dict[str, Any] = {
             "TrainingJobName": f"{tuning}-{len(self._followed) + 1:03}-{uuid.uuid4().hex[:8]}",
@@ -227,7 +227,7 @@ class TuningWork(Work):
         self._followed.append(Followed(record, None, place, number))
 
     def _create(self, followed: Followed) -> None:
-        """Create a trial's training job. One that the service refuses is the failure of the tuning job."""
+        """Create a trial's training job. If the service refuses it, the tuning job fails."""
         if self._config["Strategy"] == "Hyperband" or self._config.get("TrainingJobEarlyStoppingType") == "Auto":
             self.platform.observed.setdefault(followed.name, [])
         tags: Record = self.store.get("Tags", self._record[f"{TUNING}Arn"]) or {}

@@ -1,4 +1,4 @@
-"""Warm start: what a tuning job takes over from the ones that are its parents."""
+"""Warm start: what a tuning job takes over from its parents."""
 
 from typing import TYPE_CHECKING
 
@@ -39,7 +39,7 @@ def check_warm_start(store: Store, record: Record) -> None:
 
 
 def warm_start(store: Store, record: StoredRecord, search: "Search") -> list[dict[str, str]]:
-    """Tell a search what its parents found; the values that are to be tried first.
+    """Add the results of the parents to a search. Returns the values that are to be tried first.
 
     IdenticalDataAndAlgorithm: the parents' results count like the tuning job's own. TransferLearning: other data or
     another algorithm gave them, so the numbers do not compare, but their best values are tried first.

@@ -19,7 +19,7 @@ Value = str | int | float | bool
 
 @dataclass(frozen=True)
 class Parameter:
-    """One that a definition declares. default: None if each execution has to give a value."""
+    """A parameter that a definition declares. default: None if each execution has to give a value."""
 
     name: str
     type: str

@@ -105,7 +105,7 @@ class ExecutionWork(Work):
     def _ready(self) -> Iterator[PipelineStep]:
         """The steps that can start, in the order of the definition.
 
-        The records may change meanwhile: a condition that was evaluated on the way lets the steps inside it start.
+        The records may change in between: a condition that was evaluated lets the steps inside it start.
         """
         for step in self._definition.steps.values():
             record = self._records.all.get(step.name)
