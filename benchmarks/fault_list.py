@@ -365,7 +365,7 @@ FAULTS = (
     Fault(
         "simulator/orchestration/tuning",
         "jobs as good as the median stopped",
-        "recore/simulator/orchestration/tuning/stopping.py",
+        "recore/simulator/orchestration/tuning/completion.py",
         "return value < median if maximize else value > median",
         "return value <= median if maximize else value >= median",
     ),

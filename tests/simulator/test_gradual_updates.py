@@ -14,8 +14,7 @@ from support.endpoints import NAMED, Endpoints, variant
 from support.simulator_client import numbers
 
 from recore.simulator.orchestration.endpoints import endpoint_work
-from recore.simulator.orchestration.endpoints.deployment_config import BlueGreen, read_deployment_config
-from recore.simulator.orchestration.endpoints.update_watch import UpdateWatch
+from recore.simulator.orchestration.endpoints.deployment_config import BlueGreen, UpdateWatch, read_deployment_config
 
 CLIENTS = 16
 REQUESTS = 300  # whose shares are counted in a step

@@ -11,9 +11,10 @@ import pytest
 from recore.simulator.protocol.account import arn
 from recore.simulator.resources.model_package import ModelPackages
 from recore.simulator.resources.model_package_group import ModelPackageGroups
+from recore.simulator.resources.pipeline_execution import PipelineExecutions
 from recore.simulator.state.database import APPLICATION, Database
 from recore.simulator.state.layouts import LAYOUT
-from recore.simulator.state.records import Record, Store
+from recore.simulator.state.records import Record, Store, to_json
 
 LAYOUT_1 = f"""
 PRAGMA journal_mode = WAL;
@@ -28,9 +29,13 @@ CREATE TABLE objects (
     PRIMARY KEY (bucket, key)
 );
 """
+LAYOUT_2 = LAYOUT_1.replace("user_version = 1", "user_version = 2").replace(
+    "record TEXT NOT NULL,",
+    "record TEXT NOT NULL, internal TEXT NOT NULL DEFAULT '{}', revision INTEGER NOT NULL DEFAULT 1,",
+)
 TIME = {"$time": "2026-01-01T00:00:00+00:00"}
 TIMES = {"CreationTime": TIME, "LastModifiedTime": TIME}
-RECORDS: list[tuple[str, str, Record]] = [
+PACKAGES: list[tuple[str, str, Record]] = [
     (
         "ModelPackageGroup",
         "group",
@@ -57,19 +62,71 @@ RECORDS: list[tuple[str, str, Record]] = [
         },
     ),
     ("Model", "packaged", {"ModelName": "packaged", "Served": {"PrimaryContainer": {"Image": "sklearn:1"}}, **TIMES}),
-    ("Endpoint", "endpoint", {"EndpointName": "endpoint", "EndpointStatus": "InService", "Deployment": {"a": 1}}),
-    ("HyperParameterTuningJob", "tuning", {"HyperParameterTuningJobName": "tuning", "TuningId": "id", "Seed": 3}),
-    ("PipelineExecution", "p/e", {"PipelineName": "p", "Key": "p/e", "Parameters": {"x": 1}}),
-    ("PipelineStep p/e", "train", {"StepName": "train", "StepStatus": "Succeeded"}),
+]
+ATTEMPT = {"Position": 1, "Job": "train-1", "CacheKey": None, "AttemptTime": TIME, "RetryAt": None, "FirstFailed": TIME}
+# each with its members in layouts 1 and 2 that are internal in layout 3, and those that layout 3 does not have
+WORK: list[tuple[str, str, Record, Record, Record]] = [
+    (
+        "Endpoint",
+        "endpoint",
+        {"EndpointName": "endpoint", "EndpointStatus": "InService", "LastDeploymentConfig": None},
+        {
+            "Deployment": {"$$a": 1},
+            "Pending": None,
+            "PendingSince": TIME,
+            "Rescaling": False,
+            "Retiring": 2,
+            "Alarms": [],
+        },
+        {},
+    ),
+    ("Endpoint", "first", {"EndpointName": "first"}, {"Deployment": None, "Pending": {}, "Rescaling": False}, {}),
+    (
+        "HyperParameterTuningJob",
+        "tuning",
+        {"HyperParameterTuningJobName": "tuning"},
+        {"TuningId": "id", "Seed": 3},
+        {},
+    ),
+    (
+        "PipelineExecution",
+        "p/execution/e",
+        {"PipelineArn": arn("pipeline/p"), "PipelineExecutionStatus": "Executing", **TIMES},
+        {"Parameters": {"x": 1}},
+        {"Key": "p/execution/e", "PipelineName": "p"},
+    ),
+    (
+        "PipelineStep p/execution/e",
+        "train",
+        {"StepName": "train", "StepStatus": "Succeeded", "StartTime": TIME, "Metadata": {"TrainingJob": {"Arn": "a"}}},
+        {**ATTEMPT, "Properties": {"TrainingJobName": "train-1"}, "Retries": {"0": 1}},
+        {},
+    ),
+    ("TuningTrial", "trial", {"TrainingJobName": "trial", "TuningId": "id"}, {}, {}),
 ]
 
 
 def write_layout_1(path: Path) -> None:
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.executescript(LAYOUT_1)
-        for kind, key, record in RECORDS:
+        work = [(kind, key, record | internal | unused) for kind, key, record, internal, unused in WORK]
+        for kind, key, record in PACKAGES + work:
             values = (kind, key, json.dumps(record))
             connection.execute("INSERT INTO records (kind, key, record) VALUES (?, ?, ?)", values)
+
+
+def assert_work_is_migrated(store: Store) -> None:
+    """Also in the order in which it was added, with its times and with names of members that begin with $."""
+    for kind, key, record, internal, _ in WORK:
+        migrated = store.get(kind, key)
+        assert migrated is not None
+        assert (to_stored(migrated), to_stored(migrated.internal)) == (record, internal)
+    assert [key for key, _ in store.items("Endpoint")] == ["endpoint", "first"]
+
+
+def to_stored(record: Record) -> Record:
+    stored: Record = json.loads(to_json(dict(record)))
+    return stored
 
 
 def test_a_database_of_layout_1_is_migrated_and_goes_on(tmp_path: Path) -> None:
@@ -87,8 +144,7 @@ def test_a_database_of_layout_1_is_migrated_and_goes_on(tmp_path: Path) -> None:
     assert (group.internal, "LastVersion" in group) == ({"LastVersion": 7}, False)
     assert (package.internal, "ListedName" in package) == ({}, False)
     assert (model.internal, "Served" in model) == ({"Served": {"PrimaryContainer": {"Image": "sklearn:1"}}}, False)
-    for kind, key, record in RECORDS[3:]:
-        assert store.get(kind, key) == record
+    assert_work_is_migrated(store)
 
     platform = SimpleNamespace(store=store, client=None)
     groups, packages = ModelPackageGroups(platform), ModelPackages(platform)
@@ -97,6 +153,35 @@ def test_a_database_of_layout_1_is_migrated_and_goes_on(tmp_path: Path) -> None:
     assert packages.ListModelPackages({"NameContains": "GROU", "ModelPackageType": "Both"})["ModelPackageSummaryList"]
     assert groups.answer("DescribeModelPackageGroup", {"ModelPackageGroupName": "group"})["ModelPackageGroupName"]
     assert packages._create_version({"ModelPackageGroupName": "group"}) == arn("model-package/group/8")
+    database.close()
+
+
+def test_a_database_of_layout_2_is_migrated_and_goes_on(tmp_path: Path) -> None:
+    """In layout 2, records of models had internal members already; those of work in the background had none."""
+    path = tmp_path / "state.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript(LAYOUT_2)
+        statement = "INSERT INTO records (kind, key, record, internal, revision) VALUES (?, ?, ?, ?, ?)"
+        connection.execute(statement, ("Model", "packaged", '{"ModelName": "packaged"}', '{"Served": {}}', 4))
+        for kind, key, record, internal, unused in WORK:
+            connection.execute(statement, (kind, key, json.dumps(record | internal | unused), "{}", 5))
+    database = Database.open(path)
+    assert database.read("PRAGMA user_version") == [(LAYOUT,)]
+    store = Store(database)
+    assert_work_is_migrated(store)
+    model, endpoint = store.get("Model", "packaged"), store.get("Endpoint", "endpoint")
+    assert model is not None
+    assert endpoint is not None
+    assert (model, model.internal, model.revision) == ({"ModelName": "packaged"}, {"Served": {}}, 4)
+    assert endpoint.revision == 5
+
+    executions = PipelineExecutions(SimpleNamespace(store=store))
+    named = {"PipelineExecutionArn": arn("pipeline/p/execution/e")}
+    assert executions.answer("DescribePipelineExecution", named)["PipelineExecutionStatus"] == "Executing"
+    [step] = executions.ListPipelineExecutionSteps(named)["PipelineExecutionSteps"]
+    assert step["StepName"] == "train"
+    [parameter] = executions.ListPipelineParametersForExecution(named)["PipelineParameters"]
+    assert parameter == {"Name": "x", "Value": "1"}
     database.close()
 
 

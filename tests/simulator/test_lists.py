@@ -57,17 +57,15 @@ LISTED = {  # members of every request: what has the parts that are listed
 }
 RECORDS = {  # members that lists read of records of some kinds
     "TrainingJob": {"FinalMetricDataList": [{"MetricName": "loss", "Value": 1.0}]},
-    "HyperParameterTuningJob": {
-        "TuningId": "id",
-        "HyperParameterTuningJobConfig": {"Strategy": "Random", "ResourceLimits": {}},
-    },
+    "HyperParameterTuningJob": {"HyperParameterTuningJobConfig": {"Strategy": "Random", "ResourceLimits": {}}},
     "ModelPackage": {
         "ModelApprovalStatus": "Approved",
         "ModelPackageGroupName": "one",
         "ModelPackageType": "Versioned",
     },
-    "PipelineExecution": {"PipelineName": "one", "Key": "one", "Parameters": {"x": 1}},
+    "PipelineExecution": {"PipelineArn": arn("pipeline/one")},
 }
+INTERNAL = {"HyperParameterTuningJob": {"TuningId": "id"}, "PipelineExecution": {"Parameters": {"x": 1}}}
 TRIAL = {
     "TrainingJobName": "one",
     "TuningId": "id",
@@ -255,7 +253,7 @@ def one_of_each_kind() -> Store:
     store = Store()
     for kind in KINDS:
         members = {f"{kind.kind}Name": "one", f"{kind.kind}Status": "Completed", **RECORDS.get(kind.kind, {})}
-        kind(SimpleNamespace(store=store)).add(members, "one")
+        kind(SimpleNamespace(store=store)).add(members, "one", INTERNAL.get(kind.kind))
     store.add("TuningTrial", "one", TRIAL)
     StepRecords(store, "one").put("step", StepName="step", Position=0)
     return store

@@ -12,7 +12,7 @@ from support.simulator_client import IMAGE, Client
 
 from recore.simulator.orchestration.pipelines.executions.execution_records import StepRecords
 from recore.simulator.orchestration.pipelines.executions.execution_work import ExecutionWork
-from recore.simulator.orchestration.pipelines.executions.step_work import StepWork
+from recore.simulator.orchestration.pipelines.executions.step_resource import StepResource
 from recore.simulator.server import BUCKET, ROLE_ARN
 
 FAILS = "raise ValueError('no luck')"
@@ -162,14 +162,14 @@ def test_a_stopped_job_whose_end_could_not_be_recorded_does_not_run_again(
 
 
 def test_an_unexpected_error_fails_only_its_step(pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch) -> None:
-    describe = StepWork.describe
+    describe = StepResource.describe
 
-    def broken(self: StepWork, step_type: Any, name: str, *arguments: Any) -> Any:
-        if "-Broken-" in name:
+    def broken(self: StepResource, arn: str) -> Any:
+        if "-Broken-" in self.name:
             raise RuntimeError("broken")
-        return describe(self, step_type, name, *arguments)
+        return describe(self, arn)
 
-    monkeypatch.setattr(StepWork, "describe", broken)
+    monkeypatch.setattr(StepResource, "describe", broken)
     steps = [pipelines.processing("Broken", "pass"), pipelines.processing("Sound", "pass"), model("After", "Sound")]
     execution = pipelines.run(*steps, model("Never", "Broken"))
     described = pipelines.describe(execution)

@@ -17,7 +17,7 @@ from support.fuzzing import examples
 from support.pipelines import Pipelines, condition, definition, fail, get, join, model, step
 from support.simulator_client import IMAGE, Client
 
-from recore.simulator.orchestration.pipelines.definitions.dependencies import TRIGGERS
+from recore.simulator.orchestration.pipelines.definitions.step import TRIGGERS
 from recore.simulator.protocol.service_model import operation_model
 from recore.simulator.resources.pipeline import Pipelines as PipelineResource
 from recore.simulator.resources.pipeline_execution import PipelineExecutions

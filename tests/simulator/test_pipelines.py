@@ -17,6 +17,8 @@ from support.simulator_client import IMAGE, Client
 from recore.simulator.orchestration.pipelines.definitions.cache_config import read_duration
 from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError
 from recore.simulator.orchestration.pipelines.definitions.property_path import PropertyPath
+from recore.simulator.orchestration.pipelines.definitions.step_types import STEP_TYPES, RequestStepType
+from recore.simulator.resources.registry import KINDS
 from recore.simulator.server import BUCKET, ROLE_ARN
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/"
@@ -395,3 +397,8 @@ def test_durations(text: str, seconds: int) -> None:
 def test_invalid_durations(text: str) -> None:
     with pytest.raises(DefinitionError):
         read_duration(text)
+
+
+def test_each_resource_that_a_step_creates_is_simulated() -> None:
+    created = {f"Create{each.kind}" for each in STEP_TYPES.values() if isinstance(each, RequestStepType)}
+    assert created <= {name for kind in KINDS for name in kind.operations()}

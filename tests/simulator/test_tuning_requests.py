@@ -174,7 +174,7 @@ def test_several_definitions(client: Client) -> None:
     assert "same Type of TuningObjective" in refusal(client, several("a", "b", TuningObjective=other))
     request = several("a", "b")
     request["HyperParameterTuningJobConfig"]["ParameterRanges"] = X
-    assert "ParameterRanges belongs into each one" in refusal(client, request)
+    assert "ParameterRanges belongs in each one" in refusal(client, request)
     request = several("a", "b", HyperParameterRanges=LETTERS)
     request["HyperParameterTuningJobConfig"] |= {"Strategy": "Grid"}
     assert "Grid strategy with several definitions is not simulated" in refusal(client, request)

@@ -11,10 +11,15 @@ from hypothesis import strategies as st
 from support.fuzzing import examples
 from support.tuning_jobs import categorical, continuous
 
-from recore.simulator.orchestration.tuning.completion import convergence, is_complete, not_improving
+from recore.simulator.orchestration.tuning.completion import (
+    convergence,
+    is_complete,
+    is_worse_than_median,
+    not_improving,
+    running_averages,
+)
 from recore.simulator.orchestration.tuning.ranges import CategoricalRange, NumberRange, read_ranges
 from recore.simulator.orchestration.tuning.search import Search
-from recore.simulator.orchestration.tuning.stopping import is_worse_than_median, running_averages
 
 RATE = NumberRange("rate", 1e-4, 1.0, "Logarithmic", whole=False)
 DEPTH = NumberRange("depth", 1, 20, "Linear", whole=True)

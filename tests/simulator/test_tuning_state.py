@@ -130,7 +130,9 @@ def test_a_stopping_job_stops_after_a_restart_and_the_time_limit_goes_on(interru
     job = interrupted.tuning.wait(names[0])
     assert job[STATUS] == "Failed"  # nothing had an objective when the time was over
     assert job["ConsumedResources"]["RuntimeInSeconds"] >= 7200
-    assert "InProgress" in statuses(interrupted.tuning, names[2])
+    interrupted.tuning.until(
+        lambda: statuses(interrupted.tuning, names[2]), lambda job_statuses: "InProgress" in job_statuses
+    )
 
     assert interrupted.simulator.end() == 0
     interrupted.start()

@@ -3,8 +3,7 @@
 from typing import ClassVar
 
 from recore.simulator.compute.failure import was_interrupted
-from recore.simulator.orchestration.requests import send
-from recore.simulator.orchestration.runner import Work
+from recore.simulator.orchestration.runner import Work, send
 from recore.simulator.resources.resource import Resource
 from recore.simulator.state.records import Record
 from support.simulator_client import IMAGE

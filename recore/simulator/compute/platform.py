@@ -21,12 +21,10 @@ class Platform:
 
     client: makes a boto3 client, of the service named, that talks to this simulator; resources that create other
     resources use it. isolation: of jobs. folder: of the simulator's files. sockets: a folder with a short path, for the
-    sockets of models' servers. operations: those of the API that are answered here. observed: metrics and values of the
-    training jobs that a tuning job follows, by name. network: what jobs need to call
-    the simulator, if they may.
+    sockets of models' servers. observed: metrics and values of the training jobs that a tuning job follows, by name.
+    network: what jobs need to call the simulator, if they may.
     """
 
-    operations: frozenset[str] = frozenset()
     network: Network | None = None
 
     def __init__(

@@ -5,10 +5,15 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+from botocore import xform_name
+from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
 
 from recore.simulator.compute.failure import JobFailed, JobStopped
 from recore.simulator.compute.job import Job
 from recore.simulator.compute.platform import Platform
+from recore.simulator.state.records import Record
 
 logger = logging.getLogger(__name__)
 
@@ -57,10 +62,7 @@ class Work(ABC):
                 self.wait(RETRY)
 
 
-MakeWork = Callable[[Platform, str, Job], Work]
-
-
-def begin(platform: Platform, kind: str, key: str, make: MakeWork) -> None:
+def begin(platform: Platform, kind: str, key: str, make: Callable[[Platform, str, Job], Work]) -> None:
     """Start the work of a resource in a thread of its own. kind: of the resource, for threads and logs.
 
     A simulator that ends leaves the records as they are, and the next one begins the work again.
@@ -100,3 +102,20 @@ def reason_of(error: Exception) -> str:
     """The FailureReason of a resource whose work ended with an error."""
     text = str(error) if isinstance(error, JobFailed) else f"InternalServerError: {error!r}"
     return text[:LONGEST_REASON]
+
+
+def send(platform: Platform, operation: str, request: Record) -> Any:
+    """Return the response to a request to the simulator itself.
+
+    Raises ClientError for an error response, and OSError if there is no response.
+    """
+    try:
+        return getattr(platform.sagemaker, xform_name(operation))(**request)
+    except (HTTPClientError, EndpointConnectionError) as error:
+        raise OSError(f"{operation}: {error}") from None
+
+
+def raise_if_unavailable(error: ClientError) -> None:
+    """Raise OSError, after which the request is repeated, if the simulator could not carry it out: the disk is full."""
+    if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+        raise OSError(str(error)) from None

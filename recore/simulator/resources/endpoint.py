@@ -1,7 +1,7 @@
-"""Endpoints: models that answer invocations, and go on to while they are updated."""
+"""Endpoints: models that answer invocations, also while they are updated."""
 
-from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from recore.simulator.compute.endpoints.data_capture import describe as describe_capture
 from recore.simulator.compute.endpoints.invocation import Invoker
@@ -16,19 +16,24 @@ from recore.simulator.orchestration.endpoints.deployment import (
     rescaled,
     retaining,
 )
-from recore.simulator.orchestration.endpoints.deployment_config import read_deployment_config
-from recore.simulator.orchestration.endpoints.endpoint_work import EndpointWork, resume_serving
-from recore.simulator.orchestration.endpoints.hosting import Hosting
-from recore.simulator.orchestration.endpoints.update_watch import alarm_definitions
+from recore.simulator.orchestration.endpoints.deployment_config import alarm_definitions, read_deployment_config
+from recore.simulator.orchestration.endpoints.endpoint_work import EndpointWork, Hosting, resume_serving
 from recore.simulator.orchestration.runner import begin
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.resource import Resource
-from recore.simulator.state.records import Record, now
+from recore.simulator.state.records import Record, StoredRecord, now
 
 MOST_INSTANCES = 20  # of all endpoints: each is a server with processes of its own
 
 
 class Endpoints(Resource):
+    """Internal members of an endpoint:
+
+    Deployment: what serves, or None. Pending: the deployment that is to replace it, or None. PendingSince: when that
+    was requested. Rescaling: whether both deployments have the same variants, of other sizes. Retiring: the number of
+    instances that end after a deployment. Alarms: the alarms of the update in progress, with their definitions.
+    """
+
     kind = "Endpoint"
     arn_type = "endpoint"
     verbs = ("Describe", "List")
@@ -45,8 +50,7 @@ class Endpoints(Resource):
             if record["EndpointStatus"] == "Failed":
                 continue
             if record["EndpointStatus"] not in ("Creating", "Deleting"):
-                members = resume_serving(self._hosting, record)
-                self.store.update(self.kind, record["EndpointName"], LastModifiedTime=now(), **members)
+                resume_serving(self._hosting, self.store, record)
             self.begin_work(record["EndpointName"])
 
     def begin_work(self, key: str) -> None:
@@ -55,116 +59,107 @@ class Endpoints(Resource):
     def CreateEndpoint(self, request: Record) -> Record:
         config = request.pop("DeploymentConfig", None)
         alarm_definitions(read_deployment_config(config).alarms)
-        pending = make_deployment(self.store, request["EndpointConfigName"])
-        self._check_images(pending)
+        internal = {"Deployment": None, "Pending": self._make_deployment(request), "Rescaling": False}
         with self.store.transaction():  # no other endpoint may get the last instances meanwhile
             self._check_name(request["EndpointName"])
-            members: Record = {"EndpointStatus": "Creating", "Deployment": None, "Pending": pending, "Rescaling": False}
-            self._check_capacity(request | members)
-            arn = self.add(request, **members, LastDeploymentConfig=config)
+            self._check_capacity(request["EndpointName"], internal)
+            arn = self.add(request, None, internal, EndpointStatus="Creating", LastDeploymentConfig=config)
         self.begin_work(request["EndpointName"])
         return {"EndpointArn": arn}
 
-    def described(self, record: Record) -> Record:
-        deployment, pending = record["Deployment"], record["Pending"]
+    def described(self, record: StoredRecord) -> Record:
+        deployment, pending = record.internal["Deployment"], record.internal["Pending"]
         if deployment is None:
             return record
+        described: Record = {"ProductionVariants": described_variants(deployment, deployment)}
         if capture := deployment["DataCaptureConfig"]:
-            record = record | {"DataCaptureConfig": describe_capture(capture)}
-        if pending is None or record["Rescaling"]:
-            return record | {"ProductionVariants": described_variants(deployment, pending or deployment)}
-        begun = Stage("Creating", since=record["PendingSince"])  # where the work has not begun yet
-        stage = self._hosting.stages.get(record["EndpointName"], begun)
-        summary = {
-            "EndpointConfigName": pending["EndpointConfigName"],
-            "ProductionVariants": pending_variants(pending, stage),
-            "StartTime": record["PendingSince"],
-        }
-        variants = described_variants(deployment, deployment)
-        return record | {"ProductionVariants": variants, "PendingDeploymentSummary": summary}
+            described["DataCaptureConfig"] = describe_capture(capture)
+        if pending and record.internal["Rescaling"]:
+            described["ProductionVariants"] = described_variants(deployment, pending)
+        elif pending:
+            since = record.internal["PendingSince"]
+            begun = Stage("Creating", since=since)  # if the work has not begun yet
+            stage = self._hosting.stages.get(record["EndpointName"], begun)
+            described["PendingDeploymentSummary"] = {
+                "EndpointConfigName": pending["EndpointConfigName"],
+                "ProductionVariants": pending_variants(pending, stage),
+                "StartTime": since,
+            }
+        return record | described
 
     def UpdateEndpoint(self, request: Record) -> Record:
-        pending = make_deployment(self.store, request["EndpointConfigName"])
-        self._check_images(pending)
+        pending = self._make_deployment(request)
         if "DeploymentConfig" in request and request.get("RetainDeploymentConfig"):
             message = "RetainDeploymentConfig cannot be used with a DeploymentConfig"
             raise ServiceError("ValidationException", message)
-
-        def change(record: Record) -> Record:
+        with self.store.transaction():
+            record = self._find_in("UpdateEndpoint", request, "InService")
             retained = record["LastDeploymentConfig"] if request.get("RetainDeploymentConfig") else None
             config = request.get("DeploymentConfig", retained)
             policy = read_deployment_config(config)
-            deployment = retaining(pending, record["Deployment"], request)
+            deployment = retaining(pending, record.internal["Deployment"], request)
             policy.check(deployment)
-            alarms = alarm_definitions(policy.alarms)
-            return {"Pending": deployment, "Rescaling": False, "LastDeploymentConfig": config, "Alarms": alarms}
-
-        return self._update("UpdateEndpoint", request, change)
+            internal = {"Pending": deployment, "Rescaling": False, "Alarms": alarm_definitions(policy.alarms)}
+            self._update(record, internal, LastDeploymentConfig=config)
+        self.begin_work(record["EndpointName"])
+        return {"EndpointArn": record["EndpointArn"]}
 
     def UpdateEndpointWeightsAndCapacities(self, request: Record) -> Record:
-        def change(record: Record) -> Record:
-            return {"Pending": rescaled(record["Deployment"], request), "Rescaling": True}
-
-        return self._update("UpdateEndpointWeightsAndCapacities", request, change)
+        with self.store.transaction():
+            record = self._find_in("UpdateEndpointWeightsAndCapacities", request, "InService")
+            self._update(record, {"Pending": rescaled(record.internal["Deployment"], request), "Rescaling": True})
+        self.begin_work(record["EndpointName"])
+        return {"EndpointArn": record["EndpointArn"]}
 
     def DeleteEndpoint(self, request: Record) -> Record:
-        record = self._enter("DeleteEndpoint", request, ("InService", "Failed"), lambda _: {}, "Deleting")
+        with self.store.transaction():
+            record = self._find_in("DeleteEndpoint", request, "InService", "Failed")
+            members = {"EndpointStatus": "Deleting", "LastModifiedTime": now()}
+            self.store.update(self.kind, record["EndpointName"], **members)
         self.begin_work(record["EndpointName"])
         return {}
 
     def InvokeEndpoint(self, request: Record) -> Record:
         return self._invoker.invoke(request)
 
-    def InvokeEndpointWithResponseStream(self, request: Record) -> Record:
-        return self._invoker.invoke(request)
+    InvokeEndpointWithResponseStream = InvokeEndpoint
 
-    def _update(self, operation: str, request: Record, change: Callable[[Record], Record]) -> Record:
-        """Set what is pending for an endpoint in service, and begin the work on it."""
+    def _find_in(self, operation: str, request: Record, *statuses: str) -> StoredRecord:
+        """Find the endpoint that a request names. Raises ServiceError unless it is in one of the statuses."""
+        record = self.find(operation, request)
+        if record["EndpointStatus"] not in statuses:
+            message = (
+                f"Cannot update endpoint '{record['EndpointArn']}' in status {record['EndpointStatus']}: "
+                f"{operation} needs {' or '.join(statuses)}"
+            )
+            raise ServiceError("ValidationException", message)
+        return record
 
-        def pending(record: Record) -> Record:
-            members = change(record) | {"PendingSince": now()}
-            self._check_capacity(record | members)
-            return members
+    def _update(self, record: StoredRecord, internal: Record, **members: Any) -> None:
+        """Record what is pending for an endpoint. Raises ServiceError if there are too few instances for it."""
+        internal = internal | {"PendingSince": now()}
+        self._check_capacity(record["EndpointName"], record.internal | internal)
+        members |= {"EndpointStatus": "Updating", "LastModifiedTime": now()}
+        self.store.update(self.kind, record["EndpointName"], internal, **members)
 
-        record = self._enter(operation, request, ("InService",), pending, "Updating")
-        self.begin_work(record["EndpointName"])
-        return {"EndpointArn": record["EndpointArn"]}
-
-    def _enter(
-        self,
-        operation: str,
-        request: Record,
-        allowed: tuple[str, ...],
-        change: Callable[[Record], Record],
-        status: str,
-    ) -> Record:
-        """Change an endpoint's record and status. Raises ServiceError where its status does not allow that."""
-        with self.store.transaction():
-            record = self.find(operation, request)
-            if record["EndpointStatus"] not in allowed:
-                message = (
-                    f"Cannot update endpoint '{record['EndpointArn']}' in status {record['EndpointStatus']}: "
-                    f"{operation} needs {' or '.join(allowed)}"
-                )
-                raise ServiceError("ValidationException", message)
-            members = change(record) | {"EndpointStatus": status, "LastModifiedTime": now()}
-            return self.store.update(self.kind, record["EndpointName"], **members)
-
-    def _check_images(self, deployment: Record) -> None:
-        """Refuse models with an image that nothing here stands in for."""
+    def _make_deployment(self, request: Record) -> Record:
+        """Return the deployment that a request asks for. Raises ServiceError if it cannot run here."""
+        deployment = make_deployment(self.store, request["EndpointConfigName"])
         for variant in deployment["Variants"]:
             for image in images(variant["Model"]):
                 self.check_image(image)
+        return deployment
 
     def _check_name(self, name: str) -> None:
-        """Raise ServiceError where an endpoint has this name, also in another case: AWS makes no difference."""
+        """Raise ServiceError if an endpoint has this name, in upper or lower case: AWS makes no difference."""
         for record in self.store.all(self.kind):
             if record["EndpointName"].lower() == name.lower():
                 raise self.already_exists(record["EndpointName"])
 
-    def _check_capacity(self, changed: Record) -> None:
-        """Raise ServiceError where an endpoint with this record would bring the instances of all above the limit."""
-        others = [record for record in self.store.all(self.kind) if record["EndpointName"] != changed["EndpointName"]]
-        if sum(map(most_instances, [*others, changed])) > MOST_INSTANCES:
+    def _check_capacity(self, name: str, internal: Record) -> None:
+        """Raise ServiceError if an endpoint with these internal members would exceed the limit of instances."""
+        others = [record for record in self.store.all(self.kind) if record["EndpointName"] != name]
+        running = [record.internal for record in others if record["EndpointStatus"] != "Failed"]
+        if sum(map(most_instances, [*running, internal])) > MOST_INSTANCES:
             message = f"All endpoints together have at most {MOST_INSTANCES} instances here"
             raise ServiceError("ResourceLimitExceeded", message)

@@ -1,4 +1,4 @@
-"""Pipelines: definitions that were checked, of which executions are started."""
+"""Pipelines: checked definitions from which executions are started."""
 
 import operator
 import threading
@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from recore.simulator.orchestration.pipelines.definitions.definition import read_definition
 from recore.simulator.orchestration.pipelines.definitions.document import LARGEST
-from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError
+from recore.simulator.orchestration.pipelines.definitions.problems import located
 from recore.simulator.orchestration.pipelines.executions.execution_records import (
     DEFINITION,
     EXECUTED_DEFINITION,
@@ -85,52 +85,47 @@ class Pipelines(Resource):
         with self.store.transaction():  # no execution may start meanwhile
             pipeline = self.find("DeletePipeline", request)
             name = pipeline["PipelineName"]
-            executions = [record for record in self.store.all(EXECUTION) if record["PipelineName"] == name]
-            for execution in executions:
+            executions = {key: record for key, record in self.store.items(EXECUTION) if key.partition("/")[0] == name}
+            for execution in executions.values():
                 if execution["PipelineExecutionStatus"] in ("Executing", "Stopping"):
                     message = f"Cannot delete pipeline '{name}': {execution['PipelineExecutionArn']} runs"
                     raise self.error("DeletePipeline", "ConflictException", message)
-            for execution in executions:
-                StepRecords(self.store, execution["Key"]).delete_all()
-                self.store.delete(EXECUTED_DEFINITION, execution["Key"])
+            for key, execution in executions.items():
+                steps = StepRecords(self.store, key)
+                for step in list(steps.all):
+                    steps.delete(step)
+                self.store.delete(EXECUTED_DEFINITION, key)
                 self.store.delete("Tags", execution["PipelineExecutionArn"])
-                self.store.delete(EXECUTION, execution["Key"])
-            for entry in self.store.all(cache_kind(name)):
-                self.store.delete(cache_kind(name), entry["Key"])
+                self.store.delete(EXECUTION, key)
+            for key, _ in self.store.items(cache_kind(name)):
+                self.store.delete(cache_kind(name), key)
             self.store.delete(DEFINITION, name)
             self.delete("DeletePipeline", request)
         return {"PipelineArn": pipeline["PipelineArn"]}
 
     def _definition(self, request: Record) -> str | None:
-        """The definition of a request, checked; None where the request has none. Raises ServiceError."""
+        """Return the definition of a request, checked, or None if the request has none. Raises ServiceError."""
         if DEFINITION in request and LOCATION in request:
             raise ServiceError("ValidationException", f"A pipeline has either a {DEFINITION} or a {LOCATION}")
-        text = self._read_in_turn(request[LOCATION]) if LOCATION in request else request.get(DEFINITION)
+        text = self._read(request[LOCATION]) if LOCATION in request else request.get(DEFINITION)
         if text is not None:
-            try:
-                read_definition(text, self.platform.operations)
-            except DefinitionError as problem:
-                raise ServiceError("ValidationException", f"{DEFINITION}: {problem}") from None
+            with located(DEFINITION):
+                read_definition(text)
         return text
 
-    def _read_in_turn(self, location: Record) -> str:
+    def _read(self, location: Record) -> str:
+        """Read the text of a definition on S3. Raises ServiceError."""
+        version = {"VersionId": location["VersionId"]} if "VersionId" in location else {}
+        uri = f"s3://{location['Bucket']}/{location['ObjectKey']}"
         if not READING.acquire(blocking=False):
             raise ServiceError("ThrottlingException", "Many definitions are read from S3: repeat the request")
         try:
-            return self._read(location)
-        finally:
-            READING.release()
-
-    def _read(self, location: Record) -> str:
-        """The text of a definition on S3. Raises ServiceError."""
-        version = {"VersionId": location["VersionId"]} if "VersionId" in location else {}
-        uri = f"s3://{location['Bucket']}/{location['ObjectKey']}"
-        try:
             answer = self.platform.s3.get_object(Bucket=location["Bucket"], Key=location["ObjectKey"], **version)
             if answer["ContentLength"] > LARGEST:
-                message = f"{LOCATION}: {uri} has more than {LARGEST} bytes"
-                raise ServiceError("ValidationException", message)
+                raise ServiceError("ValidationException", f"{LOCATION}: {uri} has more than {LARGEST} bytes")
             return str(answer["Body"].read().decode())
         except (ClientError, BotoCoreError, UnicodeDecodeError) as error:
             message = f"{LOCATION}: {uri} cannot be read: {error}"
             raise ServiceError("ValidationException", message[:1000]) from None
+        finally:
+            READING.release()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import ClassVar
 
+from recore.simulator.orchestration.pipelines.definitions.context import StepContext
 from recore.simulator.orchestration.pipelines.definitions.definition import PipelineDefinition, read_definition
 from recore.simulator.orchestration.pipelines.definitions.expressions import parse
 from recore.simulator.orchestration.pipelines.definitions.parameters import as_text, parameter_values
@@ -18,11 +19,11 @@ from recore.simulator.orchestration.pipelines.executions.execution_records impor
     StepRecords,
 )
 from recore.simulator.orchestration.pipelines.executions.execution_work import ExecutionWork
-from recore.simulator.orchestration.pipelines.executions.step_context import StepContext
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.client_token import once
-from recore.simulator.resources.paging import page
-from recore.simulator.resources.resource import Filter, Resource, not_found, refuse_others
+from recore.simulator.resources.paging import Place, page
+from recore.simulator.resources.pipeline import Pipelines
+from recore.simulator.resources.resource import Filter, Resource, refuse_others
 from recore.simulator.state.records import Record, now
 
 DESCRIBED = {"PipelineExecutionDisplayName", "PipelineExecutionDescription", "ParallelismConfiguration"}
@@ -45,7 +46,7 @@ class PipelineExecutions(Resource):
     work = ExecutionWork
     running = ("Executing", "Stopping")
     filters: ClassVar[dict[str, Filter]] = {
-        "PipelineName": ("PipelineName", operator.eq),
+        "PipelineName": ("PipelineArn", operator.eq),
         "CreatedAfter": ("CreationTime", operator.gt),
         "CreatedBefore": ("CreationTime", operator.lt),
     }
@@ -70,12 +71,12 @@ class PipelineExecutions(Resource):
     def _begun(self, operation: str, request: Record, text: Record | None, act: Act) -> Record:
         """Carry out a request that lets an execution run. text: the record of its definition.
 
-        A large definition takes seconds to read, in which the records would not be there for other requests: it is
-        read before them, and again only if it has changed meanwhile.
+        A large definition takes seconds to read, during which no other request could change the records. It is
+        therefore read before the transaction, and read again only if it has changed by then.
         """
-        read, begun = cache(self._read), list[str]()
+        read, begun = cache(read_definition), list[str]()
         if text is not None:
-            with contextlib.suppress(ServiceError):
+            with contextlib.suppress(DefinitionError):
                 read(text[DEFINITION])
         answer = once(self, operation, request, partial(act, begun, read))
         for key in begun:
@@ -86,19 +87,18 @@ class PipelineExecutions(Resource):
         with self.store.transaction():
             execution = self.find("UpdatePipelineExecution", request)
             members = {name: request[name] for name in DESCRIBED if name in request}
-            self.store.update(self.kind, execution["Key"], LastModifiedTime=now(), **members)
+            self.store.update(self.kind, self.key(request), LastModifiedTime=now(), **members)
         return {"PipelineExecutionArn": execution["PipelineExecutionArn"]}
 
     def DescribePipelineDefinitionForExecution(self, request: Record) -> Record:
         with self.store.transaction():
             execution = self.find("DescribePipelineDefinitionForExecution", request)
-            return {"CreationTime": execution["CreationTime"]} | (
-                self.store.get(EXECUTED_DEFINITION, execution["Key"]) or {}
-            )
+            definition: Record = self.store.get(EXECUTED_DEFINITION, self.key(request)) or {}
+        return {"CreationTime": execution["CreationTime"]} | definition
 
     def ListPipelineExecutions(self, request: Record) -> Record:
-        pipeline = self._pipeline("ListPipelineExecutions", request)
-        answer = self.page("ListPipelineExecutions", request | {"PipelineName": pipeline["PipelineName"]})
+        pipeline = Pipelines(self.platform).find("ListPipelineExecutions", request)
+        answer = self.page("ListPipelineExecutions", request | {"PipelineName": pipeline["PipelineArn"]})
         for record in answer["PipelineExecutionSummaries"]:
             record["StartTime"] = record["CreationTime"]
             record["PipelineExecutionFailureReason"] = record.get("FailureReason")
@@ -107,47 +107,36 @@ class PipelineExecutions(Resource):
     def ListPipelineExecutionSteps(self, request: Record) -> Record:
         if "PipelineExecutionArn" not in request:
             raise ServiceError("ValidationException", "ListPipelineExecutionSteps: PipelineExecutionArn is missing")
-        execution = self.find("ListPipelineExecutionSteps", request)
-        records = [
-            ((f"{record['Position']:06}", record["StepName"]), record)
-            for record in StepRecords(self.store, execution["Key"]).all()
+        self.find("ListPipelineExecutionSteps", request)
+        records: list[tuple[Place, Record]] = [
+            ((f"{record.internal['Position']:06}", name), record)
+            for name, record in StepRecords(self.store, self.key(request)).all.items()
         ]
         descending = request.get("SortOrder", "Descending") == "Descending"
         return page(request, "PipelineExecutionSteps", records, descending)
 
     def ListPipelineParametersForExecution(self, request: Record) -> Record:
         execution = self.find("ListPipelineParametersForExecution", request)
-        values = enumerate(execution["Parameters"].items())
+        values = enumerate(execution.internal["Parameters"].items())
         placed = [((f"{number:06}", name), {"Name": name, "Value": as_text(value)}) for number, (name, value) in values]
         return page(request, "PipelineParameters", placed, descending=False)
 
-    def _pipeline(self, operation: str, request: Record) -> Record:
-        """The pipeline that a request names by its name or its ARN. Raises ServiceError."""
-        name = request["PipelineName"].removeprefix(self.arn(""))
-        pipeline = self.store.get("Pipeline", name)
-        if pipeline is None:
-            raise self.error(operation, "ResourceNotFound", not_found("pipeline", self.arn(name)))
-        return pipeline
-
     def _start(self, begun: list[str], read: Read, request: Record) -> Record:
         """Add the execution that a request asks for."""
-        pipeline = self._pipeline("StartPipelineExecution", request)
+        pipeline = Pipelines(self.platform).find("StartPipelineExecution", request)
         name = pipeline["PipelineName"]
         self._check_number("StartPipelineExecution")
         definition_record: Record = self.store.get(DEFINITION, name) or {}
         text = definition_record[DEFINITION]
         definition = read(text)
-        try:
-            values = parameter_values(definition.parameters, request.get("PipelineParameters", []))
-        except DefinitionError as problem:
-            raise ServiceError("ValidationException", str(problem)) from None
+        values = parameter_values(definition.parameters, request.get("PipelineParameters", []))
         key = f"{name}/execution/{''.join(secrets.choice(ALPHABET) for _ in range(ID_LENGTH))}"
-        members = {member: value for member, value in request.items() if member != "PipelineParameters"}
+        members = {member: request[member] for member in (*DESCRIBED, "RoleArn") if member in request}
         for member in ("RoleArn", "ParallelismConfiguration"):
             if member in pipeline:
                 members.setdefault(member, pipeline[member])
-        members |= {"PipelineName": name, "PipelineArn": pipeline["PipelineArn"], "Key": key, "Parameters": values}
-        arn = self.add(members, key, PipelineExecutionStatus="Executing", CreatedBy={}, LastModifiedBy={})
+        members |= {"PipelineArn": pipeline["PipelineArn"], "CreatedBy": {}, "LastModifiedBy": {}}
+        arn = self.add(members, key, {"Parameters": values}, PipelineExecutionStatus="Executing")
         if definition.experiment:
             self.store.update(self.kind, key, PipelineExperimentConfig=self._experiment(key, definition))
         self.store.add(EXECUTED_DEFINITION, key, {DEFINITION: text})
@@ -155,16 +144,10 @@ class PipelineExecutions(Resource):
         begun.append(key)
         return {"PipelineExecutionArn": arn}
 
-    def _read(self, text: str) -> PipelineDefinition:
-        """A definition. Raises ServiceError."""
-        try:
-            return read_definition(text, self.platform.operations)
-        except DefinitionError as problem:
-            raise ServiceError("ValidationException", str(problem)) from None
-
     def _experiment(self, key: str, definition: PipelineDefinition) -> Record:
         """The names of a new execution's experiment and trial."""
-        context = StepContext(self.store.get(self.kind, key) or {}, self.platform.s3, lambda _: {})
+        execution = self.find("StartPipelineExecution", {"PipelineExecutionArn": self.arn(key)})
+        context = StepContext(execution, self.platform.s3, {})
         return {
             name: as_text(parse(value, definition.scope()).evaluate(context))
             for name, value in definition.experiment.items()
@@ -173,7 +156,7 @@ class PipelineExecutions(Resource):
     def _retry(self, begun: list[str], read: Read, request: Record) -> Record:
         """Let the steps of an execution that failed or were stopped run again, and those that ran because of that."""
         execution = self.find("RetryPipelineExecution", request)
-        status, key = execution["PipelineExecutionStatus"], execution["Key"]
+        status, key = execution["PipelineExecutionStatus"], self.key(request)
         if status not in ("Failed", "Stopped", "CompletedWithFailures"):
             message = f"The execution is in status {status}: one that failed or was stopped can be retried"
             raise ServiceError("ValidationException", message)
@@ -189,14 +172,14 @@ class PipelineExecutions(Resource):
 
     def _run_again(self, records: StepRecords, definition: PipelineDefinition) -> None:
         """Another attempt for the steps that have not succeeded; those that followed on that have not run yet."""
-        known, again = {record["StepName"]: record for record in records.all()}, set[str]()
+        again = set[str]()
         for name, step in definition.steps.items():
-            if name not in known:
+            if name not in records.all:
                 continue
             if not again.isdisjoint(step.needs):
                 again.add(name)
                 records.delete(name)
-            elif known[name]["StepStatus"] != "Succeeded":
+            elif records.all[name]["StepStatus"] != "Succeeded":
                 again.add(name)
                 attempt = {"StepStatus": "Starting", "RetryAt": now(), "Retries": {}, "FirstFailed": None}
                 records.put(name, Metadata=None, **attempt)

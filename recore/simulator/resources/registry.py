@@ -36,7 +36,6 @@ KINDS: tuple[type[Resource], ...] = (
 
 def make_resources(platform: Platform) -> list[Resource]:
     """A resource of each kind, and what concerns all of them: tags and searches."""
-    platform.operations = frozenset(name for kind in KINDS for name in kind.operations())
     resources = [kind(platform) for kind in KINDS]
     return [*resources, Tags(platform, resources), Searches(platform, resources)]
 

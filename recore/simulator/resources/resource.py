@@ -126,7 +126,7 @@ class Resource:
             raise self.error(operation, "ResourceNotFound", message)
         return record
 
-    def described(self, record: Record) -> Record:
+    def described(self, record: StoredRecord) -> Record:
         """A record as Describe and Search answer it."""
         return record
 

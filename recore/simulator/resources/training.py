@@ -8,7 +8,7 @@ from recore.simulator.compute.training import TrainingRun
 from recore.simulator.images.catalogue import family_of
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.job import JobResource
-from recore.simulator.state.records import Record, now
+from recore.simulator.state.records import Record, StoredRecord, now
 
 OWN_METRICS = "You can't override the metric definitions for Amazon SageMaker algorithms"  # programs look for it
 MOST_METRICS = 40  # of MetricDefinitions in the API
@@ -41,7 +41,7 @@ class TrainingJobs(JobResource):
         )
         return {"TrainingJobArn": arn}
 
-    def described(self, record: Record) -> Record:
+    def described(self, record: StoredRecord) -> Record:
         trial: Record = self.store.get("TuningTrial", record["TrainingJobName"]) or {}
         # SageMaker always answers KmsKeyId, and version 2 of its SDK reads it
         output = {"KmsKeyId": ""} | record["OutputDataConfig"]

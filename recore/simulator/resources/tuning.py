@@ -3,20 +3,31 @@
 import secrets
 import uuid
 
-from recore.simulator.orchestration.tuning.definitions import read_definitions
+from recore.simulator.orchestration.tuning.definitions import (
+    Definition,
+    hyperband_resources,
+    number_of_jobs,
+    read_definitions,
+    refused,
+)
+from recore.simulator.orchestration.tuning.ranges import CategoricalRange
 from recore.simulator.orchestration.tuning.trials import KIND, Trial, best, completion_details, counters, trials_of
 from recore.simulator.orchestration.tuning.tuning_work import TuningWork
 from recore.simulator.orchestration.tuning.warm_start import check_warm_start, comparable_trials
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.paging import Place, page, sortable
 from recore.simulator.resources.resource import Resource
-from recore.simulator.resources.training import distributed
-from recore.simulator.resources.tuning_request import check_request, described_definitions
-from recore.simulator.state.records import Record, now
+from recore.simulator.resources.training import distributed, not_run_here, with_own_metrics
+from recore.simulator.state.records import Record, StoredRecord, now
+
+MOST_JOBS, MOST_PARALLEL = 750, 100
 
 
 class TuningJobs(Resource):
-    """Seed in a record is that of the search. TuningId tells a tuning job from an earlier one of the same name."""
+    """Internal members of a tuning job:
+
+    Seed: of the search. TuningId: tells a tuning job from an earlier one of the same name.
+    """
 
     kind = "HyperParameterTuningJob"
     arn_type = "hyper-parameter-tuning-job"
@@ -25,18 +36,15 @@ class TuningJobs(Resource):
     work = TuningWork
 
     def CreateHyperParameterTuningJob(self, request: Record) -> Record:
-        check_request(request)
+        _check_request(request)
         for definition in read_definitions(request):
             self.check_image(definition.request["AlgorithmSpecification"].get("TrainingImage", ""))
             if self.platform.isolation.local_python and (problem := distributed(definition.settings)):
                 raise ServiceError("ValidationException", problem)
         check_warm_start(self.store, request)
-        arn = self.add(
-            request,
-            HyperParameterTuningJobStatus="InProgress",
-            Seed=request["HyperParameterTuningJobConfig"].get("RandomSeed", secrets.randbits(31)),
-            TuningId=uuid.uuid4().hex,
-        )
+        seed = request["HyperParameterTuningJobConfig"].get("RandomSeed", secrets.randbits(31))
+        internal = {"Seed": seed, "TuningId": uuid.uuid4().hex}
+        arn = self.add(request, None, internal, HyperParameterTuningJobStatus="InProgress")
         self.begin_work(request[f"{self.kind}Name"])
         return {f"{self.kind}Arn": arn}
 
@@ -49,14 +57,14 @@ class TuningJobs(Resource):
         placed = [(_place(trial, by), trial.summary()) for trial in trials]
         return page(request, "TrainingJobSummaries", placed, request.get("SortOrder") == "Descending")
 
-    def described(self, record: Record) -> Record:
+    def described(self, record: StoredRecord) -> Record:
         trials = trials_of(self.store, record)
         comparable = comparable_trials(self.store, record)
         found, overall = best(trials), best([*comparable, *trials])
         seconds = ((record.get("HyperParameterTuningEndTime") or now()) - record["CreationTime"]).total_seconds()
         return (
             record
-            | described_definitions(record)
+            | _described_definitions(record)
             | counters(trials)
             | {
                 "BestTrainingJob": found.summary() if found else None,
@@ -88,3 +96,60 @@ def _place(trial: Trial, by: str) -> Place:
     job = trial.job or {}
     values = {"Name": trial.name, "Status": trial.status, "CreationTime": job.get("CreationTime")}
     return sortable(trial.objective if by == "FinalObjectiveMetricValue" else values[by]), trial.name
+
+
+def _described_definitions(record: Record) -> Record:
+    """The definitions of a tuning job as SageMaker describes them, and as version 2 of its SDK reads them.
+
+    The objective's metric is a static hyperparameter, and there is always a ResourceConfig.
+    """
+
+    def described(item: Record, definition: Definition) -> Record:
+        resources = definition.request["ResourceConfig"]
+        algorithm = with_own_metrics(item["AlgorithmSpecification"])
+        members = {"AlgorithmSpecification": algorithm, "ResourceConfig": resources}
+        return item | members | {"StaticHyperParameters": definition.settings}
+
+    definitions = read_definitions(record)
+    if single := record.get("TrainingJobDefinition"):
+        return {"TrainingJobDefinition": described(single, definitions[0])}
+    return {"TrainingJobDefinitions": list(map(described, record["TrainingJobDefinitions"], definitions))}
+
+
+def _check_request(record: Record) -> None:
+    """Check what the definitions do not say: limits, strategy, completion. Raises ServiceError."""
+    if "Autotune" in record:
+        raise refused("Autotune is not simulated; name the ranges and limits yourself")
+    config, definitions = record["HyperParameterTuningJobConfig"], read_definitions(record)
+    strategy, limits = config["Strategy"], config["ResourceLimits"]
+    if strategy == "Grid":
+        _check_grid(config, definitions)
+    elif "MaxNumberOfTrainingJobs" not in limits:
+        raise refused(f"ResourceLimits: the {strategy} strategy needs MaxNumberOfTrainingJobs")
+    if "HyperbandStrategyConfig" in config.get("StrategyConfig", {}) and strategy != "Hyperband":
+        raise refused(f"StrategyConfig: HyperbandStrategyConfig is for the strategy Hyperband, not {strategy}")
+    if strategy == "Hyperband":
+        if config.get("TrainingJobEarlyStoppingType", "Off") != "Off":
+            raise refused("TrainingJobEarlyStoppingType must be Off with Hyperband, which stops jobs itself")
+        for definition in definitions:
+            hyperband_resources(config, definition)
+    for definition in definitions:
+        if problem := not_run_here(definition.request):
+            raise refused(f"{definition.place}: {problem}")
+    most, parallel = number_of_jobs(config, definitions), limits["MaxParallelTrainingJobs"]
+    if most > MOST_JOBS or parallel > MOST_PARALLEL:
+        limit = f"at most {MOST_JOBS} training jobs, {MOST_PARALLEL} of them parallel"
+        raise ServiceError("ResourceLimitExceeded", f"ResourceLimits: a tuning job has {limit}")
+    if parallel > most:
+        raise refused(f"ResourceLimits: MaxParallelTrainingJobs {parallel} is more than the {most} training jobs")
+
+
+def _check_grid(config: Record, definitions: list[Definition]) -> None:
+    if len(definitions) > 1:
+        raise refused("TrainingJobDefinitions: the Grid strategy with several definitions is not simulated")
+    for item in definitions[0].ranges:
+        if not isinstance(item, CategoricalRange):
+            raise refused(f"ParameterRanges: the Grid strategy takes categorical ranges only, and '{item.name}' is not")
+    most, count = config["ResourceLimits"].get("MaxNumberOfTrainingJobs"), number_of_jobs(config, definitions)
+    if most not in (None, count):
+        raise refused(f"ResourceLimits: MaxNumberOfTrainingJobs {most} must be that of the combinations, {count}")

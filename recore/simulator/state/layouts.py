@@ -2,9 +2,9 @@
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
-LAYOUT = 2
+LAYOUT = 3
 SCHEMA = """
 CREATE TABLE records (
     position INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, record TEXT NOT NULL,
@@ -25,20 +25,42 @@ def migrate(connection: sqlite3.Connection, layout: int) -> None:
     connection.execute(f"PRAGMA user_version = {LAYOUT}")
 
 
-def _separate_internal_members(connection: sqlite3.Connection) -> None:
-    """Move members that are not the API's to a column of their own. Records get a revision."""
+def _add_internal_members(connection: sqlite3.Connection) -> None:
+    """Give records a revision, and a column for members that are not the API's."""
     connection.execute("ALTER TABLE records ADD COLUMN internal TEXT NOT NULL DEFAULT '{}'")
     connection.execute("ALTER TABLE records ADD COLUMN revision INTEGER NOT NULL DEFAULT 1")
-    internal_members = {"Model": ["Served"], "ModelPackageGroup": ["LastVersion"], "ModelPackage": []}
-    unused = {"ListedName"}  # of model packages: other members tell it
-    for kind, names in internal_members.items():
-        rows = connection.execute("SELECT position, record FROM records WHERE kind = ?", (kind,)).fetchall()
-        for position, text in rows:
-            record = json.loads(text)
-            internal = {name: record[name] for name in names if name in record}
-            members = {name: value for name, value in record.items() if name not in unused | internal.keys()}
-            values = (json.dumps(members), json.dumps(internal), position)
-            connection.execute("UPDATE records SET record = ?, internal = ? WHERE position = ?", values)
+    _move_internal_members(connection, "Model", {"Served"})
+    _move_internal_members(connection, "ModelPackageGroup", {"LastVersion"})
+    _move_internal_members(connection, "ModelPackage", set(), unused={"ListedName"})
 
 
-MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _separate_internal_members}
+def _separate_members_of_work(connection: sqlite3.Connection) -> None:
+    """Move the internal members of what works in the background: endpoints, tuning jobs, executions and their steps."""
+    deployment = {"Deployment", "Pending", "PendingSince", "Rescaling", "Retiring", "Alarms"}
+    attempt = {"Position", "Job", "Properties", "CacheKey", "AttemptTime", "RetryAt", "Retries", "FirstFailed"}
+    _move_internal_members(connection, "Endpoint", deployment)
+    _move_internal_members(connection, "HyperParameterTuningJob", {"Seed", "TuningId"})
+    _move_internal_members(connection, "PipelineExecution", {"Parameters"}, unused={"Key", "PipelineName"})
+    _move_internal_members(connection, "PipelineStep *", attempt)
+
+
+def _move_internal_members(
+    connection: sqlite3.Connection, kind: str, names: set[str], unused: Set[str] = frozenset()
+) -> None:
+    """Move members of the records of a kind to their internal ones, and delete unused members.
+
+    kind: a pattern of GLOB. unused: members whose values other members or the record's key contain.
+    """
+    rows = connection.execute("SELECT position, record, internal FROM records WHERE kind GLOB ?", (kind,)).fetchall()
+    for position, record, internal in rows:
+        members = json.loads(record)
+        moved = json.loads(internal) | {name: members[name] for name in names & members.keys()}
+        kept = {name: value for name, value in members.items() if name not in names | unused}
+        values = (json.dumps(kept), json.dumps(moved), position)
+        connection.execute("UPDATE records SET record = ?, internal = ? WHERE position = ?", values)
+
+
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {
+    1: _add_internal_members,
+    2: _separate_members_of_work,
+}

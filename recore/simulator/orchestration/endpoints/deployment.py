@@ -13,7 +13,7 @@ from recore.simulator.compute.endpoints.traffic import Parts
 from recore.simulator.compute.servers.chain import named_containers
 from recore.simulator.protocol.account import arn
 from recore.simulator.protocol.errors import ServiceError
-from recore.simulator.state.records import Record, Store, now
+from recore.simulator.state.records import Record, Store, StoredRecord, now
 
 PROPERTIES = {"DesiredWeight": "Weight", "DesiredInstanceCount": "Count"}  # members of requests and of deployments
 
@@ -33,21 +33,23 @@ class Stage:
 
 
 def make_deployment(store: Store, config_name: str) -> Record:
-    """The deployment of an endpoint configuration. Raises ServiceError where it or a model does not exist."""
-    config = store.get("EndpointConfig", config_name)
-    if config is None:
-        missing = arn(f"endpoint-config/{config_name}")
-        raise ServiceError("ValidationException", f"Could not find endpoint configuration '{missing}'")
+    """The deployment of an endpoint configuration. Raises ServiceError if it or a model does not exist."""
+    config = _find(store, "EndpointConfig", "endpoint configuration", f"endpoint-config/{config_name}")
     variants = []
     for variant in config["ProductionVariants"]:
-        model = store.get("Model", variant["ModelName"])
-        if model is None:
-            missing = arn(f"model/{variant['ModelName']}")
-            raise ServiceError("ValidationException", f"Could not find model '{missing}'")
+        model = _find(store, "Model", "model", f"model/{variant['ModelName']}")
         sizes = {"Weight": variant["InitialVariantWeight"], "Count": variant["InitialInstanceCount"]}
         variants.append(variant | sizes | {"Model": model | model.internal})
     capture = config.get("DataCaptureConfig")
     return {"EndpointConfigName": config_name, "DataCaptureConfig": capture, "Variants": variants}
+
+
+def _find(store: Store, kind: str, title: str, resource: str) -> StoredRecord:
+    """Return a record. title: what the kind is called. resource: the last part of its ARN."""
+    record = store.get(kind, resource.partition("/")[2])
+    if record is None:
+        raise ServiceError("ValidationException", f"Could not find {title} '{arn(resource)}'")
+    return record
 
 
 def retaining(pending: Record, current: Record, request: Record) -> Record:
@@ -101,31 +103,28 @@ def instance_count(deployment: Record | None) -> int:
     return sum(variant["Count"] for variant in deployment["Variants"]) if deployment else 0
 
 
-def most_instances(endpoint: Record) -> int:
-    """The instances that an endpoint has, or will have at the same time while its work goes on."""
-    current, pending = endpoint["Deployment"], endpoint["Pending"]
-    if endpoint["EndpointStatus"] == "Failed":
-        return 0
-    if current and pending and endpoint["Rescaling"]:
+def most_instances(internal: Record) -> int:
+    """The most instances that an endpoint with these internal members has at a time while its work goes on."""
+    current, pending = internal["Deployment"], internal["Pending"]
+    if current and pending and internal["Rescaling"]:
         pairs = zip(current["Variants"], pending["Variants"], strict=True)
         return sum(max(one["Count"], other["Count"]) for one, other in pairs)
-    retiring: int = endpoint.get("Retiring", 0)
+    retiring: int = internal.get("Retiring", 0)
     return instance_count(current) + instance_count(pending) + retiring
 
 
 def described_variants(deployment: Record, desired: Record) -> list[Record]:
     """ProductionVariants in the response of DescribeEndpoint. desired: the deployment that this one will become."""
-    wanted = {variant["VariantName"]: variant for variant in desired["Variants"]}
     return [
         {
             "VariantName": variant["VariantName"],
             "DeployedImages": _deployed_images(variant["Model"]),
             "CurrentWeight": variant["Weight"],
-            "DesiredWeight": wanted[variant["VariantName"]]["Weight"],
+            "DesiredWeight": wanted["Weight"],
             "CurrentInstanceCount": variant["Count"],
-            "DesiredInstanceCount": wanted[variant["VariantName"]]["Count"],
+            "DesiredInstanceCount": wanted["Count"],
         }
-        for variant in deployment["Variants"]
+        for variant, wanted in zip(deployment["Variants"], desired["Variants"], strict=True)
     ]
 
 

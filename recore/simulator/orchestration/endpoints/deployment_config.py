@@ -1,11 +1,15 @@
-"""How an endpoint moves to a new deployment: the DeploymentConfig of CreateEndpoint and UpdateEndpoint."""
+"""The DeploymentConfig of CreateEndpoint and UpdateEndpoint: how traffic shifts, and what rolls an update back."""
 
 import math
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from recore.simulator.cloudwatch import alarms
 from recore.simulator.compute.endpoints.traffic import SHIFTINGS, Parts
+from recore.simulator.compute.failure import JobFailed
+from recore.simulator.orchestration.runner import Work
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.state.records import Record
 
@@ -13,6 +17,7 @@ SIZES = {"CANARY": "CanarySize", "LINEAR": "LinearStepSize"}  # members of a Tra
 # of a variant's capacity, as SageMaker documents
 LEAST = {"CANARY": Fraction(0), "LINEAR": Fraction(10, 100)}
 MOST = Fraction(50, 100)
+PERIOD = 0.25  # seconds between two evaluations of the alarms
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,7 @@ class BlueGreen:
         return SHIFTINGS[self.routing]({name: self._part(count) for name, count in variants.items()})
 
     def check(self, deployment: Record) -> None:
-        """Raise ServiceError where a step is too small or too large for this new deployment, or all take too long."""
+        """Raise ServiceError if a step is too small or too large for this new deployment, or all take too long."""
         for variant in deployment["Variants"]:
             if self.size and not LEAST[self.routing] <= self._part(variant["Count"]) <= MOST:
                 limits = "at most 50%" if self.routing == "CANARY" else "10% to 50%"
@@ -54,16 +59,43 @@ class BlueGreen:
         return min(Fraction(self.size["Value"], whole), Fraction(1))
 
 
+class UpdateWatch:
+    """Watches one update. names: of alarms. longest: seconds from now that the update may take."""
+
+    def __init__(self, names: Sequence[str] = (), longest: float = math.inf):
+        self._names, self._longest = names, longest
+        self.latest = time.monotonic() + longest
+
+    def check(self) -> None:
+        """Raise JobFailed if the update must be rolled back."""
+        if time.monotonic() > self.latest:
+            raise JobFailed(f"The update took longer than MaximumExecutionTimeoutInSeconds, {self._longest:g}")
+        for name in self._names:
+            state = alarms.state_of(name)
+            if state is None:  # nothing watches over the update any longer
+                raise JobFailed(f"The CloudWatch alarm {name} was deleted during the update")
+            if state.value == "ALARM":
+                raise JobFailed(f"The CloudWatch alarm {name} is in ALARM: {state.reason}")
+
+    def wait(self, work: Work, seconds: float) -> None:
+        """Wait, and check all the time, also at the end. Raises JobFailed, and JobStopped when the simulator ends."""
+        end = time.monotonic() + seconds
+        self.check()
+        while (left := end - time.monotonic()) > 0:
+            work.wait(min(left, PERIOD))
+            self.check()
+
+
 def read_deployment_config(config: Record | None) -> BlueGreen:
-    """What a DeploymentConfig asks for. Raises ServiceError where it is invalid, or is not simulated."""
+    """What a DeploymentConfig asks for. Raises ServiceError if it is invalid, or is not simulated."""
     if config is None:
         return BlueGreen()
     if "RollingUpdatePolicy" in config:
         raise refusal("RollingUpdatePolicy is not simulated")
-    alarms = config.get("AutoRollbackConfiguration", {}).get("Alarms", [])
-    if not all("AlarmName" in alarm for alarm in alarms):
+    watched = config.get("AutoRollbackConfiguration", {}).get("Alarms", [])
+    if not all("AlarmName" in alarm for alarm in watched):
         raise refusal("AutoRollbackConfiguration: an alarm has no AlarmName")
-    names = tuple(alarm["AlarmName"] for alarm in alarms)
+    names = tuple(alarm["AlarmName"] for alarm in watched)
     if "BlueGreenUpdatePolicy" not in config:
         return BlueGreen(alarms=names)
     policy = config["BlueGreenUpdatePolicy"]
@@ -73,6 +105,24 @@ def read_deployment_config(config: Record | None) -> BlueGreen:
     if interval + wait >= longest:
         raise refusal("MaximumExecutionTimeoutInSeconds must be greater than the sum of the other times")
     return BlueGreen(routing["Type"], _read_size(routing), interval, wait, longest, names)
+
+
+def alarm_definitions(names: Sequence[str]) -> list[Record]:
+    """What is kept of an update's alarms: moto forgets them when the simulator ends.
+
+    Raises ServiceError if an alarm does not exist or is never evaluated.
+    """
+    definitions = []
+    for name in names:
+        alarm = alarms.find(name)
+        if alarm is None:
+            message = f"AutoRollbackConfiguration: there is no CloudWatch alarm '{name}'"
+            raise ServiceError("ValidationException", message)
+        if reason := alarm.not_simulated():
+            message = f"AutoRollbackConfiguration: the alarm '{name}' cannot be used, {reason} is not simulated"
+            raise ServiceError("ValidationException", message)
+        definitions.append(alarm.definition())
+    return definitions
 
 
 def _read_size(routing: Record) -> Record | None:

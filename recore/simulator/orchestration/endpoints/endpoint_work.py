@@ -1,30 +1,49 @@
 """The background work of an endpoint: fleets start, take over the traffic and end, as the endpoint's record says.
 
-Deployment in the record is what serves, if anything. Pending is the deployment that is to replace it.
+Of the record's internal members, Deployment is what serves, if anything, and Pending is what is to replace it.
 """
 
+import math
+import time
 from functools import partial
 from typing import Any
 
 from recore.simulator.cloudwatch import alarms
+from recore.simulator.compute.endpoints.fleet import Fleet
 from recore.simulator.compute.endpoints.traffic import Share, Traffic, divide
-from recore.simulator.compute.failure import JobStopped
+from recore.simulator.compute.failure import JobFailed, JobStopped
 from recore.simulator.compute.job import Job
 from recore.simulator.compute.platform import Platform
 from recore.simulator.orchestration.endpoints.deployment import Stage, instance_count
-from recore.simulator.orchestration.endpoints.deployment_config import BlueGreen, read_deployment_config
-from recore.simulator.orchestration.endpoints.hosting import (
-    Hosting,
-    end_fleets,
-    put_in_service,
-    scale_fleets,
-    start_fleets,
-)
-from recore.simulator.orchestration.endpoints.update_watch import UpdateWatch
+from recore.simulator.orchestration.endpoints.deployment_config import BlueGreen, UpdateWatch, read_deployment_config
 from recore.simulator.orchestration.runner import Work, reason_of
-from recore.simulator.state.records import Record, now
+from recore.simulator.state.records import Record, Store, StoredRecord, now
 
 KIND = "Endpoint"
+PERIOD = 0.05  # seconds between looks at whether fleets are ready
+
+
+class Hosting:
+    """The traffic of the endpoints that serve, and the stages of their deployments in progress, by endpoint name.
+
+    to_restore: endpoints of an earlier simulator whose fleets have not been started yet. Their invocations wait.
+    """
+
+    def __init__(self, platform: Platform):
+        self._platform = platform
+        self.traffic: dict[str, Traffic] = {}
+        self.stages: dict[str, Stage] = {}
+        self.to_restore: set[str] = set()
+
+    def make_traffic(self, name: str, deployment: Record) -> Traffic:
+        """The traffic of a deployment, among fleets without instances."""
+        capture = deployment["DataCaptureConfig"]
+        return Traffic(
+            [
+                Share(Fleet(self._platform, name, variant, capture), variant["Weight"])
+                for variant in deployment["Variants"]
+            ]
+        )
 
 
 class EndpointWork(Work):
@@ -48,47 +67,48 @@ class EndpointWork(Work):
     def fail(self, reason: str) -> None:
         """Record the failure. The endpoint itself has failed, too, unless something serves."""
         status = "InService" if self.key in self._hosting.traffic else "Failed"
-        self._change(EndpointStatus=status, FailureReason=reason, Pending=None, Retiring=0)
+        self._change({"Pending": None, "Retiring": 0}, EndpointStatus=status, FailureReason=reason)
 
-    def _update(self, record: Record) -> None:
-        if record["Rescaling"]:
+    def _update(self, record: StoredRecord) -> None:
+        if record.internal["Rescaling"]:
             self._rescale(record)
         else:
             self._deploy(record)
 
-    def _deploy(self, record: Record) -> None:
+    def _deploy(self, record: StoredRecord) -> None:
         """Start the fleets of the pending deployment, shift the traffic to them, and end the fleets that had it.
 
         These get all traffic again if the new fleets do not start, if an alarm goes off, or if the time is over before
         the old fleets have ended.
         """
-        hosting, pending = self._hosting, record["Pending"]
+        hosting, pending = self._hosting, record.internal["Pending"]
         before, after = hosting.traffic.get(self.key), hosting.make_traffic(self.key, pending)
         policy = read_deployment_config(record.get("LastDeploymentConfig")) if before else BlueGreen()
         watch = UpdateWatch(policy.alarms, policy.longest)
         hosting.stages[self.key] = Stage("Creating")
         try:
-            start_fleets(self, after, pending, watch.latest)
+            self._start_fleets(after, pending, watch.latest)
             if before:
-                self._shift(record, before, after, policy, watch)
+                self._shift(pending, before, after, policy, watch)
         except JobStopped:
             raise
         except Exception as error:
             self._roll_back(before, after, error)
             return
         hosting.traffic[self.key] = after
-        config, retiring = pending["EndpointConfigName"], instance_count(record["Deployment"]) if before else 0
-        self._change(Deployment=pending, Pending=None, EndpointConfigName=config, Retiring=retiring)
+        retiring = instance_count(record.internal["Deployment"]) if before else 0
+        internal = {"Deployment": pending, "Pending": None, "Retiring": retiring}
+        self._change(internal, EndpointConfigName=pending["EndpointConfigName"])
         hosting.stages.pop(self.key)  # before the next update can begin, which needs InService
         if before:
             end_fleets(before)
-        self._change(EndpointStatus="InService", FailureReason=None, Retiring=0)
+        self._change({"Retiring": 0}, EndpointStatus="InService", FailureReason=None)
 
-    def _shift(self, record: Record, before: Traffic, after: Traffic, policy: BlueGreen, watch: UpdateWatch) -> None:
+    def _shift(self, pending: Record, before: Traffic, after: Traffic, policy: BlueGreen, watch: UpdateWatch) -> None:
         """Shift the traffic step by step. Raises JobFailed if the update must be rolled back, and JobStopped."""
         hosting = self._hosting
         watch.check()
-        for parts in policy.steps(record["Pending"]):
+        for parts in policy.steps(pending):
             hosting.stages[self.key] = Stage("ActivatingTraffic", parts)
             hosting.traffic[self.key] = divide(before, after, parts)
             hosting.stages[self.key] = Stage("Baking", parts)
@@ -106,27 +126,46 @@ class EndpointWork(Work):
         self._hosting.stages.pop(self.key, None)  # before the next update can begin
         self.fail(reason)
 
-    def _rescale(self, record: Record) -> None:
+    def _rescale(self, record: StoredRecord) -> None:
         """Give the variants the numbers of instances and the weights of the pending deployment."""
-        current, pending = record["Deployment"], record["Pending"]
+        current, pending = record.internal["Deployment"], record.internal["Pending"]
         fleets = self._hosting.traffic[self.key].fleets
         counts = {variant["VariantName"]: variant["Count"] for variant in current["Variants"]}
         more = [variant for variant in pending["Variants"] if variant["Count"] > counts[variant["VariantName"]]]
         try:
             scale_fleets(fleets, more)
-            put_in_service(self, list(fleets.values()))
+            self._put_in_service(list(fleets.values()))
         except JobStopped:
             raise
         except Exception as error:
             self._change(EndpointStatus="RollingBack", FailureReason=reason_of(error))
             scale_fleets(fleets, current["Variants"])
-            self._change(EndpointStatus="InService", Pending=None)
+            self._change({"Pending": None}, EndpointStatus="InService")
             return
         shares = [Share(fleets[variant["VariantName"]], variant["Weight"]) for variant in pending["Variants"]]
         self._hosting.traffic[self.key] = Traffic(shares)
-        self._change(Deployment=pending)
+        self._change({"Deployment": pending})
         scale_fleets(fleets, pending["Variants"])
-        self._change(EndpointStatus="InService", Pending=None, FailureReason=None)
+        self._change({"Pending": None}, EndpointStatus="InService", FailureReason=None)
+
+    def _start_fleets(self, traffic: Traffic, deployment: Record, latest: float = math.inf) -> None:
+        """Start all fleets of a deployment and wait until they are ready. Raises JobFailed and JobStopped."""
+        scale_fleets(traffic.fleets, deployment["Variants"])
+        self._put_in_service(list(traffic.fleets.values()), latest)
+
+    def _put_in_service(self, fleets: list[Fleet], latest: float = math.inf) -> None:
+        """Wait until the new instances of all fleets are ready at the same moment, and let them have traffic.
+
+        An instance whose servers have ended by then has failed, even if they were ready before. latest: by the
+        monotonic clock. Raises JobFailed and JobStopped.
+        """
+        while waiting := [fleet.variant for fleet in fleets if not fleet.is_ready()]:
+            if time.monotonic() > latest:
+                message = f"Production variant {waiting[0]} was not ready within MaximumExecutionTimeoutInSeconds"
+                raise JobFailed(message)
+            self.wait(PERIOD)
+        for fleet in fleets:
+            fleet.put_in_service()
 
     def _delete(self, record: Record) -> None:
         """End the fleets, and delete the record with its tags."""
@@ -141,15 +180,15 @@ class EndpointWork(Work):
 
         self.persist(delete)
 
-    def _restore(self, record: Record) -> None:
+    def _restore(self, record: StoredRecord) -> None:
         """Start the fleets of an endpoint that served under an earlier simulator, then go on with its update.
 
         If they do not start, the update goes on without them.
         """
-        traffic, pending = self._hosting.traffic[self.key], record["Pending"]
+        traffic, pending = self._hosting.traffic[self.key], record.internal["Pending"]
         self._hosting.to_restore.discard(self.key)
         try:
-            start_fleets(self, traffic, record["Deployment"])
+            self._start_fleets(traffic, record.internal["Deployment"])
         except JobStopped:
             raise
         except Exception as error:
@@ -165,21 +204,34 @@ class EndpointWork(Work):
         else:
             self._change(EndpointStatus="InService")
 
-    def _change(self, **members: Any) -> None:
-        self.persist(partial(self.store.update, KIND, self.key, LastModifiedTime=now(), **members))
+    def _change(self, internal: Record | None = None, /, **members: Any) -> None:
+        self.persist(partial(self.store.update, KIND, self.key, internal, LastModifiedTime=now(), **members))
 
 
-def resume_serving(hosting: Hosting, record: Record) -> Record:
+def resume_serving(hosting: Hosting, store: Store, record: StoredRecord) -> None:
     """Let an endpoint of an earlier simulator serve again as soon as its fleets are restored.
 
-    Returns the changes of its record. An update that was being rolled back is given up, another one goes on.
+    An update that was being rolled back is abandoned; any other goes on.
     """
-    name = record["EndpointName"]
-    rolls_back = record["EndpointStatus"] == "RollingBack"
-    pending, reason = (None, record["FailureReason"]) if rolls_back else (record["Pending"], None)
-    if pending and not record["Rescaling"]:
-        alarms.restore(record.get("Alarms", []))
-    hosting.traffic[name] = hosting.make_traffic(name, record["Deployment"])
+    name, pending, reason = record["EndpointName"], record.internal["Pending"], None
+    if record["EndpointStatus"] == "RollingBack":
+        pending, reason = None, record["FailureReason"]
+    if pending and not record.internal["Rescaling"]:
+        alarms.restore(record.internal.get("Alarms", []))
+    hosting.traffic[name] = hosting.make_traffic(name, record.internal["Deployment"])
     hosting.to_restore.add(name)
     status = "Updating" if pending else "SystemUpdating"
-    return {"EndpointStatus": status, "Pending": pending, "FailureReason": reason, "Retiring": 0}
+    members = {"EndpointStatus": status, "FailureReason": reason, "LastModifiedTime": now()}
+    store.update(KIND, name, {"Pending": pending, "Retiring": 0}, **members)
+
+
+def scale_fleets(fleets: dict[str, Fleet], variants: list[Record]) -> None:
+    """Give fleets, by the names of their variants, the numbers of instances that a deployment's variants have."""
+    for variant in variants:
+        fleets[variant["VariantName"]].scale(variant["Count"])
+
+
+def end_fleets(traffic: Traffic) -> None:
+    """End all fleets when they have answered the invocations in progress."""
+    for share in traffic.shares:
+        share.fleet.end()

@@ -1,5 +1,6 @@
 """The definitions of training jobs in the record of a tuning job, and what follows from them."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,46 +9,32 @@ import regex
 from recore.simulator.images.catalogue import family_of
 from recore.simulator.orchestration.tuning.ranges import CategoricalRange, Range, read_ranges
 from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.service_model import operation_model
 from recore.simulator.state.records import Record
 
 MOST_RANGES, MOST_SETTINGS = 30, 100
 MOST_RESOURCE = 20_000
 EPOCHS = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epochs")  # where Hyperband looks for its MaxResource
 OBJECTIVE_SETTING = "_tuning_objective_metric"  # a hyperparameter that SageMaker adds; the toolkits know it
-# members of a definition that a training job gets as they are
-PASSED_ON = (
-    "RoleArn",
-    "InputDataConfig",
-    "VpcConfig",
-    "OutputDataConfig",
-    "ResourceConfig",
-    "StoppingCondition",
-    "EnableNetworkIsolation",
-    "EnableInterContainerTrafficEncryption",
-    "EnableManagedSpotTraining",
-    "CheckpointConfig",
-    "RetryStrategy",
-    "Environment",
-)
 TWO_PLACES = {"TuningObjective": "HyperParameterTuningJobObjective", "HyperParameterRanges": "ParameterRanges"}
 ALTERNATIVES = ("InstanceConfigs", "AllocationStrategy")
 
 
 @dataclass(frozen=True)
 class Definition:
-    """A definition of training jobs. name: empty if the request has none. request: of the jobs, without their names."""
+    """A definition of training jobs.
+
+    name: empty if the request has none. place: where it stands in the request, for messages. request: of the jobs,
+    without their names.
+    """
 
     name: str
+    place: str
     metric: str
     maximize: bool
     ranges: tuple[Range, ...]
     settings: dict[str, str]
     request: Record
-
-    @property
-    def place(self) -> str:
-        """Where the definition stands in the request, for messages."""
-        return f"TrainingJobDefinitions '{self.name}'" if self.name else "TrainingJobDefinition"
 
     def job(self, name: str, values: dict[str, str]) -> Record:
         """The request of a training job with these values of the ranges."""
@@ -55,7 +42,7 @@ class Definition:
 
 
 def read_definitions(record: Record) -> list[Definition]:
-    """The definitions of a tuning job. Raises ServiceError where the request is invalid or cannot be followed here."""
+    """The definitions of a tuning job. Raises ServiceError if the request is invalid or is not simulated."""
     config, several = record["HyperParameterTuningJobConfig"], record.get("TrainingJobDefinitions", [])
     single = record.get("TrainingJobDefinition")
     if (single is None) == (not several):
@@ -66,21 +53,18 @@ def read_definitions(record: Record) -> list[Definition]:
     if "" in names or len(set(names)) < len(names):
         raise refused("TrainingJobDefinitions: each needs a DefinitionName of its own")
     if shared := [name for name in ("HyperParameterTuningJobObjective", "ParameterRanges") if config.get(name)]:
-        raise refused(f"HyperParameterTuningJobConfig: with TrainingJobDefinitions, {shared[0]} belongs into each one")
-    found = [_definition(f"TrainingJobDefinitions '{item['DefinitionName']}'", config, item) for item in several]
-    if len({definition.maximize for definition in found}) > 1:
+        raise refused(f"HyperParameterTuningJobConfig: with TrainingJobDefinitions, {shared[0]} belongs in each one")
+    definitions = [_definition(f"TrainingJobDefinitions '{item['DefinitionName']}'", config, item) for item in several]
+    if len({definition.maximize for definition in definitions}) > 1:
         raise refused("TrainingJobDefinitions: all need the same Type of TuningObjective, to be compared")
-    return found
+    return definitions
 
 
 def number_of_jobs(config: Record, definitions: list[Definition]) -> int:
     """How many training jobs a tuning job makes at most; of a grid, one for each combination."""
     if config["Strategy"] != "Grid":
         return int(config["ResourceLimits"]["MaxNumberOfTrainingJobs"])
-    count = 1
-    for item in definitions[0].ranges:
-        count *= len(item.values) if isinstance(item, CategoricalRange) else 1
-    return count
+    return math.prod(len(item.values) for item in definitions[0].ranges if isinstance(item, CategoricalRange))
 
 
 def hyperband_resources(config: Record, definition: Definition) -> tuple[int, int] | None:
@@ -110,14 +94,14 @@ def _definition(place: str, config: Record, item: Record) -> Definition:
     for own, shared in TWO_PLACES.items():
         if item.get(own) and config.get(shared):
             raise refused(f"{place}: {own} is also in HyperParameterTuningJobConfig, as {shared}; give it once")
-    given = item.get("HyperParameterRanges") or config.get("ParameterRanges") or {}
+    searched = item.get("HyperParameterRanges") or config.get("ParameterRanges") or {}
     algorithm = item["AlgorithmSpecification"]
-    if given.get("AutoParameters"):
+    if searched.get("AutoParameters"):
         raise refused("AutoParameters are not simulated; name a range for each hyperparameter")
     if "AlgorithmName" in algorithm:
         raise refused(f"{place}: AlgorithmName is not simulated; name a TrainingImage")
     try:
-        ranges = tuple(read_ranges(given))
+        ranges = tuple(read_ranges(searched))
     except ValueError as error:
         raise refused(str(error)) from None
     settings = item.get("StaticHyperParameters", {}) | {OBJECTIVE_SETTING: objective["MetricName"]}
@@ -125,7 +109,8 @@ def _definition(place: str, config: Record, item: Record) -> Definition:
     _check_metrics(place, algorithm, objective["MetricName"])
     request = _job_request(place, item)
     maximize = objective["Type"] == "Maximize"
-    return Definition(item.get("DefinitionName", ""), objective["MetricName"], maximize, ranges, settings, request)
+    name = item.get("DefinitionName", "")
+    return Definition(name, place, objective["MetricName"], maximize, ranges, settings, request)
 
 
 def _check_names(place: str, ranges: tuple[Range, ...], settings: dict[str, str]) -> None:
@@ -157,14 +142,14 @@ def _check_metrics(place: str, algorithm: Record, metric: str) -> None:
         if metric not in own:
             raise refused(f"{place}: '{metric}' is not a metric of the image, whose names are like {own[0]}")
         return
-    found = {item["Name"] for item in definitions}
-    if metric not in found:
-        raise refused(f"{place}: MetricDefinitions: there is none of the objective '{metric}'; define it")
+    if metric not in {item["Name"] for item in definitions}:
+        raise refused(f"{place}: MetricDefinitions: none defines the objective '{metric}'; add one")
 
 
 def _job_request(place: str, item: Record) -> Record:
     """The request of a definition's training jobs, without their names and hyperparameters."""
-    request: dict[str, Any] = {name: item[name] for name in PASSED_ON if name in item}
+    shape: Any = operation_model("CreateTrainingJob").input_shape
+    request: Record = {name: value for name, value in item.items() if name in shape.members}
     if flexible := item.get("HyperParameterTuningResourceConfig"):
         if alternative := next((name for name in ALTERNATIVES if name in flexible), None):
             raise refused(f"{place}: {alternative} is not simulated; name one InstanceType")

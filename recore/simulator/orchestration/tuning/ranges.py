@@ -76,8 +76,6 @@ def read_ranges(ranges: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Range
 def _categorical_range(item: Mapping[str, Any]) -> CategoricalRange:
     values = tuple(item["Values"])
     place = f"CategoricalParameterRanges: '{item['Name']}'"
-    if not values:
-        raise ValueError(f"{place} has no Values; list at least one")
     if len(set(values)) < len(values):
         raise ValueError(f"{place} has a value twice; list each of its Values once")
     return CategoricalRange(item["Name"], values)

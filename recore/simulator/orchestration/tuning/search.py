@@ -1,6 +1,6 @@
-"""The search for hyperparameters by Optuna: what to try next, from what was tried and what came of it.
+"""The search for hyperparameters by Optuna: what to try next, from the trials so far and their results.
 
-It knows nothing of jobs: a trial is a number, values as text, the objective's values on the way and the last one.
+It knows nothing of jobs: a trial is a number, values as text, and the intermediate and final values of the objective.
 """
 
 import itertools
@@ -9,12 +9,7 @@ from typing import Any
 
 import numpy
 import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from recore.simulator.orchestration.tuning.ranges import CategoricalRange, NumberRange, Range
 
@@ -27,7 +22,7 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 class Search:
-    """One search. Suggestions depend on the seed, the trials so far and what came of them, and on nothing else.
+    """One search. Suggestions depend on the seed, the trials so far and their results, and on nothing else.
 
     strategy: Random; Grid, over categorical ranges; Bayesian, the tree-structured Parzen estimator (Bergstra et al.
     2011); Hyperband (Li et al. 2018), which samples at random, in the asynchronous form that Optuna has. resources: of
@@ -54,9 +49,10 @@ class Search:
         )
 
     def suggest(self) -> tuple[int, Values] | None:
-        """A new trial: its number and the values to try. None where a grid has no more."""
+        """A new trial: its number and the values to try. None if a grid has no more."""
         if self._strategy == "Grid":
-            combinations = itertools.product(*(self._choices(item) for item in self._ranges))
+            choices = [item.values for item in self._ranges if isinstance(item, CategoricalRange)]
+            combinations = itertools.product(*choices)
             left = next((choice for choice in combinations if choice not in self._tried), None)
             if left is None:
                 return None
@@ -109,11 +105,6 @@ class Search:
                 seed=seed, n_startup_trials=STARTUP, multivariate=True, constant_liar=True
             )
         return optuna.samplers.RandomSampler(seed=seed)
-
-    def _choices(self, item: Range) -> tuple[str, ...]:
-        if not isinstance(item, CategoricalRange):
-            raise ValueError(f"'{item.name}' is not categorical: a grid has categorical ranges only")
-        return item.values
 
     def _params(self, values: Mapping[str, str]) -> dict[str, Any] | None:
         """Values as Optuna has them, or None if one is missing or not in its range."""

@@ -1,8 +1,8 @@
-"""The training jobs of a tuning job: which values each one has, what it has come to, and which one is the best.
+"""The training jobs of a tuning job: the values and the result of each, and which one is the best.
 
 The record of a trial is stored before its training job is created, and has the training job's name as its key. So
-nothing is created twice or forgotten if the simulator is killed. What a trial has come to is read from the training
-job's record, whenever it is asked for.
+nothing is created twice or forgotten if the simulator is killed. The result of a trial is read from the training job's
+record each time.
 """
 
 import datetime
@@ -13,14 +13,14 @@ from typing import Any
 
 from recore.simulator.compute.failure import was_interrupted
 from recore.simulator.orchestration.tuning.completion import convergence, not_improving
-from recore.simulator.state.records import Record, Store
+from recore.simulator.state.records import Record, Store, StoredRecord
 
 KIND = "TuningTrial"
 OBJECTIVES = "TuningObjectives"  # the objective's values on the way, by the training job's name
 RUNNING = ("InProgress", "Stopping")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Trial:
     """record: of the trial. job: the training job's record, or None if it does not exist yet."""
 
@@ -84,10 +84,10 @@ class Trial:
         }
 
 
-def trials_of(store: Store, tuning: Record, records: Sequence[Record] | None = None) -> list[Trial]:
+def trials_of(store: Store, tuning: StoredRecord, records: Sequence[Record] | None = None) -> list[Trial]:
     """The trials of a tuning job in the order in which they were planned. records: of all trials, if they are known."""
     known: Sequence[Record] = store.all(KIND) if records is None else records
-    own = [record for record in known if record["TuningId"] == tuning["TuningId"]]
+    own = [record for record in known if record["TuningId"] == tuning.internal["TuningId"]]
     return [Trial(record, store.get("TrainingJob", record["TrainingJobName"])) for record in own]
 
 
@@ -105,14 +105,14 @@ def counters(trials: list[Trial]) -> Record:
 
 def best(trials: list[Trial]) -> Trial | None:
     """The trial with the best objective; the first of equal ones."""
-    found: Trial | None = None
-    for trial in in_order_of_end(trials):
-        if found is None or _better(trial, found):
-            found = trial
-    return found
+    ended = in_order_of_end(trials)
+    if not ended:
+        return None
+    choose = max if ended[0].record["ObjectiveType"] == "Maximize" else min
+    return choose(ended, key=lambda trial: trial.objective or 0.0)
 
 
-def in_order_of_end(trials: list[Trial]) -> list[Trial]:
+def in_order_of_end(trials: Sequence[Trial]) -> list[Trial]:
     """The trials that have an objective, in the order in which their jobs ended."""
     return sorted((trial for trial in trials if trial.objective is not None), key=lambda trial: trial.end_time)
 
@@ -127,11 +127,6 @@ def completion_details(trials: list[Trial]) -> Record:
     if (place := convergence(objectives, maximize)) is not None:
         details["ConvergenceDetectedTime"] = ended[place].end_time
     return details
-
-
-def _better(trial: Trial, other: Trial) -> bool:
-    one, two = trial.objective or 0.0, other.objective or 0.0
-    return one > two if trial.record["ObjectiveType"] == "Maximize" else one < two
 
 
 def _counted(trial: Trial) -> str:

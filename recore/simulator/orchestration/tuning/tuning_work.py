@@ -1,38 +1,37 @@
 """A tuning job at work: it makes training jobs, follows them, learns from them, and ends."""
 
 import contextlib
-import datetime
+import math
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from recore.simulator.orchestration.requests import raise_if_unavailable, send
-from recore.simulator.orchestration.runner import Work
-from recore.simulator.orchestration.tuning.completion import is_complete
+from recore.simulator.orchestration.runner import Work, raise_if_unavailable, send
+from recore.simulator.orchestration.tuning.completion import is_complete, is_worse_than_median, running_averages
 from recore.simulator.orchestration.tuning.definitions import hyperband_resources, number_of_jobs, read_definitions
 from recore.simulator.orchestration.tuning.ranges import Range
-from recore.simulator.orchestration.tuning.stopping import is_worse_than_median, running_averages
 from recore.simulator.orchestration.tuning.trials import KIND, OBJECTIVES, Trial, in_order_of_end, trials_of
 from recore.simulator.orchestration.tuning.warm_start import TUNING, warm_start
-from recore.simulator.state.records import Record, now
+from recore.simulator.state.records import Record, StoredRecord, now
 
 if TYPE_CHECKING:
     from recore.simulator.orchestration.tuning.search import Search
 
 PERIOD = 0.1  # seconds between looks at the training jobs
-ATTEMPTS = 5  # training jobs without an objective, from the first on, after which a tuning job has failed
+ATTEMPTS = 5  # a tuning job fails if so many training jobs have ended and none has an objective
 
 
 @dataclass
-class Followed:
-    """A trial with its number in the search. values: of its objective until now. read: of what was observed.
+class Followed(Trial):
+    """A trial of a tuning job at work.
 
-    averages: of its values, when it has ended.
+    place: of its definition. number: in the search. values: of its objective until now. averages: of its values, when
+    it has ended. read: how many of the observed metrics were read. stopped: whether it was requested to stop.
     """
 
-    trial: Trial
     place: int
     number: int
     values: list[float] = field(default_factory=list)
@@ -63,7 +62,7 @@ class TuningWork(Work):
     def fail(self, reason: str) -> None:
         self._end("Failed", reason)
 
-    def _prepare(self, record: Record) -> None:
+    def _prepare(self, record: StoredRecord) -> None:
         """Read the tuning job's record and those of its trials."""
         self._record = record
         self._config = record["HyperParameterTuningJobConfig"]
@@ -82,15 +81,15 @@ class TuningWork(Work):
 
         definition = self._definitions[place]
         resources = hyperband_resources(self._config, definition)
-        seed = self._record["Seed"] + place
+        seed = self._record.internal["Seed"] + place
         return Search(self._config["Strategy"], definition.ranges, definition.maximize, seed, resources)
 
     def _replay(self, trial: Trial) -> None:
-        """Take up a trial that is in the records."""
+        """Continue with a trial that is in the records."""
         names = [definition.name for definition in self._definitions]
         place = names.index(trial.record["DefinitionName"])
         number, _ = self._searches[place].add(trial.record["Values"])
-        followed = Followed(trial, place, number)
+        followed = Followed(trial.record, trial.job, place, number)
         self._followed.append(followed)
         for value in (self.store.get(OBJECTIVES, trial.name) or {"Values": []})["Values"]:
             followed.values.append(value)
@@ -100,36 +99,35 @@ class TuningWork(Work):
             self._searches[place].finish(number, trial.objective)
 
     def _running(self) -> list[Followed]:
-        return [followed for followed in self._followed if not followed.trial.ended]
+        return [followed for followed in self._followed if not followed.ended]
 
     def _look(self, followed: Followed) -> None:
-        """Read how a trial goes: stop it if it is not worth going on, or learn from it if it has ended."""
-        name, search = followed.trial.name, self._searches[followed.place]
-        job = self.store.get("TrainingJob", name)
-        observed = self.platform.observed.get(name, [])
+        """Read the progress of a trial: stop it if it is not worth continuing, or learn from it if it has ended."""
+        job = self.store.get("TrainingJob", followed.name)
+        observed = self.platform.observed.get(followed.name, [])
         others = self._others(followed)
         for metric, value in observed[followed.read :]:
             followed.read += 1
-            if metric == followed.trial.record["MetricName"]:
+            if metric == followed.record["MetricName"]:
                 followed.values.append(value)
                 self._judge(followed, value, others)
-        followed.trial = Trial(followed.trial.record, job)
-        if followed.trial.ended:
+        followed.job = job
+        if followed.ended:
             followed.averages = running_averages(followed.values)
             if followed.values:
-                self.store.add(OBJECTIVES, name, {"Values": followed.values})
-            search.finish(followed.number, followed.trial.objective)
-            self.platform.observed.pop(name, None)
+                self.store.add(OBJECTIVES, followed.name, {"Values": followed.values})
+            self._searches[followed.place].finish(followed.number, followed.objective)
+            self.platform.observed.pop(followed.name, None)
 
     def _others(self, followed: Followed) -> list[list[float]]:
         """The averages of the trials that early stopping compares a trial with."""
         if followed.stopped or self._config.get("TrainingJobEarlyStoppingType") != "Auto":
             return []
-        ended = [other for other in self._followed if other.trial.ended and other.place == followed.place]
-        return [other.averages for other in ended if other.trial.objective is not None]
+        ended = [other for other in self._followed if other.ended and other.place == followed.place]
+        return [other.averages for other in ended if other.objective is not None]
 
     def _judge(self, followed: Followed, value: float, others: list[list[float]]) -> None:
-        """Stop a trial whose objective on the way is too bad, or which has had what Hyperband gives it."""
+        """Stop a trial if its objective so far is too bad, or if it has used up what Hyperband allots to it."""
         if followed.stopped:
             return
         step = len(followed.values)
@@ -144,25 +142,22 @@ class TuningWork(Work):
             return "Stopped", None
         if self._failure:
             return "Failed", self._failure
-        trials = [followed.trial for followed in self._followed if not followed.trial.interrupted]
+        trials = [trial for trial in self._followed if not trial.interrupted]
         objectives = [trial.objective or 0.0 for trial in in_order_of_end(trials)]
         ended = [trial for trial in trials if trial.ended]
-        timed_out = self._timed_out()
+        limit = self._config["ResourceLimits"].get("MaxRuntimeInSeconds", math.inf)
+        timed_out = (now() - self._record["CreationTime"]).total_seconds() > limit
         finished = len(trials) >= self._most and len(ended) == len(trials)
         if not objectives and (len(ended) >= ATTEMPTS or finished or timed_out):
-            self._failure = _reason(ended, self._definitions[0].metric)  # for good: what still runs is stopped now
+            self._failure = _reason(ended, self._definitions[0].metric)  # final: what still runs is stopped
             return "Failed", self._failure
         criteria = self._config.get("TuningJobCompletionCriteria", {})
         complete = finished or timed_out or is_complete(criteria, objectives, self._maximize)
         return ("Completed", None) if complete else None
 
-    def _timed_out(self) -> bool:
-        limit = self._config["ResourceLimits"].get("MaxRuntimeInSeconds")
-        return limit is not None and now() - self._record["CreationTime"] > datetime.timedelta(seconds=limit)
-
     def _all_stopped(self) -> bool:
         """Stop what still runs; whether nothing does any more."""
-        running = [followed for followed in self._running() if followed.trial.job]
+        running = [followed for followed in self._running() if followed.job]
         for followed in running:
             self._stop(followed)
         return not running
@@ -171,7 +166,7 @@ class TuningWork(Work):
         if followed.stopped:
             return
         try:
-            send(self.platform, "StopTrainingJob", {"TrainingJobName": followed.trial.name})
+            send(self.platform, "StopTrainingJob", {"TrainingJobName": followed.name})
         except ClientError as error:  # otherwise it has ended by itself at this moment
             raise_if_unavailable(error)
         followed.stopped = True
@@ -179,7 +174,7 @@ class TuningWork(Work):
     def _launch(self) -> None:
         """Make training jobs, as many as may run at a time: first those that are missing, then new ones."""
         running = self._running()
-        for followed in [followed for followed in running if followed.trial.job is None]:
+        for followed in [followed for followed in running if followed.job is None]:
             self._create(followed)
         free = self._config["ResourceLimits"]["MaxParallelTrainingJobs"] - len(running)
         for _ in range(free):
@@ -189,13 +184,13 @@ class TuningWork(Work):
 
     def _plan(self) -> bool:
         """Plan one more trial; False if there are to be no more."""
-        replaced = {followed.trial.record["Replaces"] for followed in self._followed}
+        replaced = {followed.record["Replaces"] for followed in self._followed}
         for followed in self._followed:
-            if followed.trial.interrupted and followed.trial.name not in replaced:
-                number, values = self._searches[followed.place].add(followed.trial.record["Values"])
-                self._keep(followed.place, number, values, followed.trial.name)
+            if followed.interrupted and followed.name not in replaced:
+                number, values = self._searches[followed.place].add(followed.record["Values"])
+                self._keep(followed.place, number, values, followed.name)
                 return True
-        count = sum(not followed.trial.interrupted for followed in self._followed)
+        count = sum(not followed.interrupted for followed in self._followed)
         if count >= self._most:
             return False
         place = count % len(self._definitions)
@@ -215,13 +210,13 @@ class TuningWork(Work):
         return self._searches[place].suggest()
 
     def _keep(self, place: int, number: int, values: dict[str, str], replaces: str | None = None) -> None:
-        """Keep a trial, before its training job exists."""
+        """Record a trial before its training job exists."""
         definition, tuning = self._definitions[place], self._record[f"{TUNING}Name"]
         record: dict[str, Any] = {
             "TrainingJobName": f"{tuning}-{len(self._followed) + 1:03}-{uuid.uuid4().hex[:8]}",
             f"{TUNING}Name": tuning,
             f"{TUNING}Arn": self._record[f"{TUNING}Arn"],
-            "TuningId": self._record["TuningId"],
+            "TuningId": self._record.internal["TuningId"],
             "DefinitionName": definition.name,
             "MetricName": definition.metric,
             "ObjectiveType": "Maximize" if definition.maximize else "Minimize",
@@ -229,26 +224,24 @@ class TuningWork(Work):
             "Replaces": replaces,
         }
         self.store.add(KIND, record["TrainingJobName"], record)
-        self._followed.append(Followed(Trial(record, None), place, number))
+        self._followed.append(Followed(record, None, place, number))
 
     def _create(self, followed: Followed) -> None:
-        """Create a trial's training job. One that the service refuses is the failure of the tuning job."""
-        trial, definition = followed.trial, self._definitions[followed.place]
+        """Create a trial's training job. If the service refuses it, the tuning job fails."""
         if self._config["Strategy"] == "Hyperband" or self._config.get("TrainingJobEarlyStoppingType") == "Auto":
-            self.platform.observed.setdefault(trial.name, [])
-        tagged: Record = self.store.get("Tags", self._record[f"{TUNING}Arn"]) or {"Tags": []}
-        tags = tagged["Tags"]
-        request = definition.job(trial.name, trial.record["Values"]) | ({"Tags": tags} if tags else {})
+            self.platform.observed.setdefault(followed.name, [])
+        tags: Record = self.store.get("Tags", self._record[f"{TUNING}Arn"]) or {}
+        request = self._definitions[followed.place].job(followed.name, followed.record["Values"]) | tags
         try:
             send(self.platform, "CreateTrainingJob", request)
         except ClientError as error:
             raise_if_unavailable(error)
             if error.response["Error"]["Code"] != "ResourceInUse":  # created, though no answer came
                 self._failure = f"ClientError: {error}"
-        followed.trial = Trial(trial.record, self.store.get("TrainingJob", trial.name))
+        followed.job = self.store.get("TrainingJob", followed.name)
 
     def _end(self, status: str, reason: str | None) -> None:
-        """Record how the tuning job ended. One that was ordered to stop has stopped."""
+        """Record how the tuning job ended: as Stopped, if it was stopping."""
 
         def ended(record: Record) -> Record:
             stopping, time = record[f"{TUNING}Status"] == "Stopping", now()
@@ -262,7 +255,7 @@ class TuningWork(Work):
         self.store.change(TUNING, self.key, ended)
 
 
-def _reason(ended: list[Trial], metric: str) -> str:
+def _reason(ended: Sequence[Trial], metric: str) -> str:
     """Why a tuning job whose training jobs gave no objective has failed."""
     failed = [trial for trial in ended if trial.status == "Failed" and trial.job]
     if failed and len(failed) == len(ended):

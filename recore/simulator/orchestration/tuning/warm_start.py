@@ -1,11 +1,11 @@
-"""Warm start: what a tuning job takes over from the ones that are its parents."""
+"""Warm start: what a tuning job takes over from its parents."""
 
 from typing import TYPE_CHECKING
 
-from recore.simulator.orchestration.tuning.definitions import Definition, read_definitions
+from recore.simulator.orchestration.tuning.definitions import Definition, read_definitions, refused
 from recore.simulator.orchestration.tuning.trials import Trial, in_order_of_end, trials_of
 from recore.simulator.protocol.errors import ServiceError
-from recore.simulator.state.records import Record, Store
+from recore.simulator.state.records import Record, Store, StoredRecord
 
 if TYPE_CHECKING:
     from recore.simulator.orchestration.tuning.search import Search  # Optuna takes most of a second to import
@@ -16,7 +16,7 @@ TRANSFERRED = 3  # values of a parent's best jobs that are tried first with Tran
 
 
 def check_warm_start(store: Store, record: Record) -> None:
-    """Raise ServiceError where a request names parents that its tuning job cannot start from."""
+    """Raise ServiceError if a request names parents that its tuning job cannot start from."""
     if "WarmStartConfig" not in record:
         return
     names = [parent.get(f"{TUNING}Name", "") for parent in record["WarmStartConfig"]["ParentHyperParameterTuningJobs"]]
@@ -38,8 +38,8 @@ def check_warm_start(store: Store, record: Record) -> None:
             raise _refused(f"'{name}' {problem}")
 
 
-def warm_start(store: Store, record: Record, search: "Search") -> list[dict[str, str]]:
-    """Tell a search what its parents found; the values that are to be tried first.
+def warm_start(store: Store, record: StoredRecord, search: "Search") -> list[dict[str, str]]:
+    """Add the results of the parents to a search. Returns the values that are to be tried first.
 
     IdenticalDataAndAlgorithm: the parents' results count like the tuning job's own. TransferLearning: other data or
     another algorithm gave them, so the numbers do not compare, but their best values are tried first.
@@ -58,14 +58,14 @@ def warm_start(store: Store, record: Record, search: "Search") -> list[dict[str,
     return first
 
 
-def comparable_trials(store: Store, record: Record) -> list[Trial]:
+def comparable_trials(store: Store, record: StoredRecord) -> list[Trial]:
     """The trials of the parents whose objectives compare with a tuning job's own."""
     if record.get("WarmStartConfig", {}).get("WarmStartType") != IDENTICAL:
         return []
     return [trial for parent in _parents(store, record) for trial in trials_of(store, parent)]
 
 
-def _parents(store: Store, record: Record) -> list[Record]:
+def _parents(store: Store, record: Record) -> list[StoredRecord]:
     """The parents that have not been deleted since."""
     named = record.get("WarmStartConfig", {}).get("ParentHyperParameterTuningJobs", [])
     found = [store.get(TUNING, parent[f"{TUNING}Name"]) for parent in named]
@@ -79,7 +79,7 @@ def _settings(trial: Trial) -> dict[str, str]:
 
 
 def _difference(definition: Definition, parents: list[Definition], identical: bool) -> str | None:
-    """Why a tuning job cannot start from a parent; None where it can."""
+    """Why a tuning job cannot start from a parent; None if it can."""
     if len(parents) > 1:
         return "has several TrainingJobDefinitions"
     [parent] = parents
@@ -97,4 +97,4 @@ def _difference(definition: Definition, parents: list[Definition], identical: bo
 
 
 def _refused(message: str) -> ServiceError:
-    return ServiceError("ValidationException", f"WarmStartConfig: {message}")
+    return refused(f"WarmStartConfig: {message}")

@@ -4,17 +4,16 @@ from typing import Any
 
 from botocore.model import Shape
 
+from recore.simulator.orchestration.pipelines.definitions.context import StepContext
 from recore.simulator.orchestration.pipelines.definitions.expressions import (
     SCALARS,
-    ExecutionView,
     Scope,
-    StepProperty,
     has_expression,
     is_expression,
     parse,
 )
 from recore.simulator.orchestration.pipelines.definitions.parameters import as_text
-from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError, StepFailure
+from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError, StepFailure, located
 from recore.simulator.orchestration.pipelines.definitions.property_path import PROPERTY_TYPES
 from recore.simulator.protocol.service_model import value_problems
 
@@ -22,7 +21,7 @@ INTEGERS, FLOATS = ("integer", "long"), ("float", "double")
 
 
 def check_sizes(shape: Shape, document: Any, path: str) -> None:
-    """Raise DefinitionError where a list or a map has more or fewer items than its shape allows.
+    """Raise DefinitionError if a list or a map has more or fewer items than its shape allows.
 
     Nothing else is looked at: what refers to these items may look for them one by one afterwards.
     """
@@ -36,25 +35,22 @@ def check_sizes(shape: Shape, document: Any, path: str) -> None:
         least, most = shape.metadata.get("min", 0), shape.metadata.get("max", len(document))
         if not least <= len(document) <= most:
             raise DefinitionError(f"{path} has {len(document)} items, and may have {least} to {most}")
-        inner, items = (shape.value, document) if isinstance(document, dict) else (shape.member, _numbered(document))
-        for key, item in items.items():
-            check_sizes(inner, item, f"{path}[{str(key)[:80]}]")
+        for inner, key, item in _items(shape, document):
+            check_sizes(inner, item, f"{path}[{key}]")
 
 
 def check_arguments(shape: Shape, document: Any, scope: Scope, path: str, deadline: float, named: str = "") -> None:
-    """Raise DefinitionError where arguments violate the shape of their request, as far as that is known.
+    """Raise DefinitionError if arguments violate the shape of their request, as far as that is known.
 
     deadline: by time.monotonic(), for the model's patterns. named: a required member that need not be there.
     """
     if is_expression(document):
-        try:
+        with located(path):
             found = parse(document, scope)
-        except DefinitionError as problem:
-            raise DefinitionError(f"{path}: {problem}") from None
         if not _accepts(shape.type_name, found.type):
             message = f"a value of type {shape.type_name} is needed, and this one is a {found.type}"
             raise DefinitionError(f"{path}: {message}")
-        if isinstance(found, StepProperty) and not _fits(shape, found.shape):
+        if found.shape and not _fits(shape, found.shape):
             raise DefinitionError(f"{path}: a {shape.name} is needed, and this one is a {found.shape.name}")
     elif shape.type_name == "structure" and isinstance(document, dict):
         if unknown := sorted(document.keys() - shape.members.keys()):
@@ -71,14 +67,13 @@ def check_arguments(shape: Shape, document: Any, scope: Scope, path: str, deadli
         for key in document if isinstance(document, dict) else ():
             if problems := value_problems(shape.key, key, f"{path}[{key[:80]}]", deadline):
                 raise DefinitionError(problems[0])
-        inner, items = (shape.value, document) if isinstance(document, dict) else (shape.member, _numbered(document))
-        for key, item in items.items():
-            check_arguments(inner, item, scope, f"{path}[{str(key)[:80]}]", deadline)
+        for inner, key, item in _items(shape, document):
+            check_arguments(inner, item, scope, f"{path}[{key}]", deadline)
     elif problems := value_problems(shape, document, path, deadline):
         raise DefinitionError(problems[0])
 
 
-def resolve(shape: Shape, document: Any, scope: Scope, context: ExecutionView, path: str = "Arguments") -> Any:
+def resolve(shape: Shape, document: Any, scope: Scope, context: StepContext, path: str = "Arguments") -> Any:
     """Arguments with the values of their expressions, of the types that the request needs. Raises StepFailure."""
     if is_expression(document):
         return _converted(shape.type_name, parse(document, scope).evaluate(context), path)
@@ -92,8 +87,11 @@ def resolve(shape: Shape, document: Any, scope: Scope, context: ExecutionView, p
     return document
 
 
-def _numbered(items: Any) -> dict[Any, Any]:
-    return dict(enumerate(items))
+def _items(shape: Any, document: Any) -> list[tuple[Shape, str, Any]]:
+    """The items of a map or a list, each with its shape and the beginning of its key or its number."""
+    if isinstance(document, dict):
+        return [(shape.value, key[:80], item) for key, item in document.items()]
+    return [(shape.member, str(number), item) for number, item in enumerate(document)]
 
 
 def _accepts(place: str, found: str) -> bool:
@@ -107,7 +105,7 @@ def _accepts(place: str, found: str) -> bool:
 
 
 def _fits(place: Shape, found: Shape) -> bool:
-    """Whether a value of one shape can stand where another shape is needed."""
+    """Whether a value of one shape can replace a value of another shape."""
     if place.name == found.name:
         return True
     if place.type_name == found.type_name == "structure":

@@ -11,7 +11,7 @@ from recore.simulator.orchestration.pipelines.definitions.problems import Defini
 # ISO 8601 in either case; SageMaker's guide leaves out the P in 30d and T16m
 DURATION = re.compile(
     r"P?(?:([0-9]{1,5})Y)?(?:([0-9]{1,5})M)?(?:([0-9]{1,5})W)?(?:([0-9]{1,5})D)?"
-    r"(T(?:([0-9]{1,7})H)?(?:([0-9]{1,7})M)?(?:([0-9]{1,7})S)?)?",
+    r"(?:T(?:([0-9]{1,7})H)?(?:([0-9]{1,7})M)?(?:([0-9]{1,7})S)?)?",
     re.IGNORECASE,
 )
 DAYS = (365, 30, 7, 1)  # of a year, a month, a week and a day
@@ -37,8 +37,8 @@ def read_duration(text: str) -> datetime.timedelta:
     """Read a duration of ISO 8601; a year has 365 days, a month 30. Raises DefinitionError."""
     match = DURATION.fullmatch(text)
     parts = match.groups() if match else ()
-    numbers = [int(part or 0) for part in (*parts[:4], *parts[5:])]
-    if not any(part for part in (*parts[:4], *parts[5:])):
+    numbers = [int(part or 0) for part in parts]
+    if not any(parts):
         raise DefinitionError(f"CacheConfig: ExpireAfter '{text[:80]}' is not a duration of ISO 8601, such as P30D")
     days = sum(number * length for number, length in zip(numbers, DAYS, strict=False))
     hours, minutes, seconds = numbers[4:]

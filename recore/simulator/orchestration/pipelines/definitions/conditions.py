@@ -1,11 +1,12 @@
 """The conditions of a Condition step."""
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
+from recore.simulator.orchestration.pipelines.definitions.context import StepContext
 from recore.simulator.orchestration.pipelines.definitions.document import members
-from recore.simulator.orchestration.pipelines.definitions.expressions import SCALARS, ExecutionView, Scope, parse
+from recore.simulator.orchestration.pipelines.definitions.expressions import SCALARS, Expression, Scope, parse, steps_of
 from recore.simulator.orchestration.pipelines.definitions.parameters import as_text
 from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError, StepFailure
 
@@ -25,46 +26,42 @@ MEMBERS |= {
 }
 
 
-def check_condition(document: Any, scope: Scope) -> None:
-    """Raise DefinitionError if a condition is malformed, or compares what cannot be compared."""
-    kind, given = _read(document)
+def parse_condition(document: Any, scope: Scope) -> Expression:
+    """Return a condition as an expression whose value is whether it holds.
+
+    Raises DefinitionError if it is malformed, or compares what cannot be compared.
+    """
+    kind, parts = _read(document)
     if kind == "Not":
-        check_condition(given["Condition"], scope)
-    elif kind == "Or":
-        if not given["Conditions"]:
-            raise DefinitionError("Or: Conditions is empty")
-        for inner in given["Conditions"]:
-            check_condition(inner, scope)
-    else:
-        first, *others = [_comparable(value, kind, scope) for value in _operands(given)]
-        for other in others:
-            if "any" not in (first, other) and first != other:
-                raise DefinitionError(f"{kind}: a {first} cannot be compared with a {other}")
-        if kind not in ("Equals", "In") and first == "boolean":
-            raise DefinitionError(f"{kind}: a boolean is neither greater nor less than another one")
-
-
-def condition_steps(document: Any, scope: Scope) -> Iterator[str]:
-    """The steps whose results a condition needs."""
-    kind, given = _read(document)
-    if kind in ("Not", "Or"):
-        for inner in [given["Condition"]] if kind == "Not" else given["Conditions"]:
-            yield from condition_steps(inner, scope)
-    else:
-        for value in _operands(given):
-            yield from parse(value, scope).steps()
-
-
-def holds(document: Any, scope: Scope, context: ExecutionView) -> bool:
-    """Whether a condition that was checked holds in an execution. Raises StepFailure."""
-    kind, given = _read(document)
-    if kind == "Not":
-        return not holds(given["Condition"], scope, context)
+        negated = parse_condition(parts["Condition"], scope)
+        return Expression("boolean", lambda context: not negated.evaluate(context), negated.steps)
     if kind == "Or":
-        return any(holds(inner, scope, context) for inner in given["Conditions"])
-    first, *others = [parse(value, scope).evaluate(context) for value in _operands(given)]
-    compare = COMPARISONS.get(kind, operator.eq)
-    return any(_compared(kind, compare, first, other) for other in others)
+        if not parts["Conditions"]:
+            raise DefinitionError("Or: Conditions is empty")
+        inner = [parse_condition(condition, scope) for condition in parts["Conditions"]]
+        return Expression("boolean", lambda context: any(item.evaluate(context) for item in inner), steps_of(inner))
+    operands = [parse(value, scope) for value in _operands(parts)]
+    _check_types(kind, [operand.type for operand in operands])
+
+    def evaluate(context: StepContext) -> bool:
+        first, *others = [operand.evaluate(context) for operand in operands]
+        compare = COMPARISONS.get(kind, operator.eq)
+        return any(_compared(kind, compare, first, other) for other in others)
+
+    return Expression("boolean", evaluate, steps_of(operands))
+
+
+def _check_types(kind: str, types: list[str]) -> None:
+    """Raise DefinitionError if operands of these types cannot be compared."""
+    for name in types:
+        if name not in (*SCALARS, "any"):
+            raise DefinitionError(f"{kind}: a {name} cannot be compared")
+    first, *others = ["number" if name in ("integer", "float") else name for name in types]
+    for other in others:
+        if "any" not in (first, other) and first != other:
+            raise DefinitionError(f"{kind}: a {first} cannot be compared with a {other}")
+    if kind not in ("Equals", "In") and first == "boolean":
+        raise DefinitionError(f"{kind}: a boolean is neither greater nor less than another one")
 
 
 def _compared(kind: str, compare: Callable[[Any, Any], bool], left: Any, right: Any) -> bool:
@@ -82,18 +79,10 @@ def _read(document: Any) -> tuple[str, dict[str, Any]]:
     return kind, members(document, kind, MEMBERS[kind] | {"Type": str}, {})
 
 
-def _operands(given: dict[str, Any]) -> list[Any]:
-    if "QueryValue" not in given:
-        return [given["LeftValue"], given["RightValue"]]
-    return [given["QueryValue"], *given["Values"]]
-
-
-def _comparable(value: Any, kind: str, scope: Scope) -> str:
-    """What class of types an operand is of: number, string, boolean or any."""
-    found = parse(value, scope).type
-    if found not in (*SCALARS, "any"):
-        raise DefinitionError(f"{kind}: a {found} cannot be compared")
-    return "number" if found in ("integer", "float") else found
+def _operands(parts: dict[str, Any]) -> list[Any]:
+    if "QueryValue" not in parts:
+        return [parts["LeftValue"], parts["RightValue"]]
+    return [parts["QueryValue"], *parts["Values"]]
 
 
 def _class(value: Any) -> str:

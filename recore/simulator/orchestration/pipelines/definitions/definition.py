@@ -6,13 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from recore.simulator.orchestration.pipelines.definitions.arguments import check_sizes
 from recore.simulator.orchestration.pipelines.definitions.document import Types, members, read_json
 from recore.simulator.orchestration.pipelines.definitions.expressions import JSON_GET, SCALARS, Scope, parse
 from recore.simulator.orchestration.pipelines.definitions.parameters import Parameter, read_parameters
-from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError
+from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError, located
 from recore.simulator.orchestration.pipelines.definitions.step import PipelineStep, read_step
-from recore.simulator.orchestration.pipelines.definitions.step_types.condition import ConditionStepType
-from recore.simulator.orchestration.pipelines.definitions.step_types.fail import FailStepType
+from recore.simulator.orchestration.pipelines.definitions.step_types import (
+    ConditionStepType,
+    FailStepType,
+    RequestStepType,
+)
 
 VERSION = "2020-12-01"
 MOST_STEPS = 5000
@@ -36,61 +40,53 @@ class PipelineDefinition:
         """What the expressions of a step may refer to, or without one those of PipelineExperimentConfig."""
         if step is None:
             return Scope(self.parameters, self.steps)
-        return Scope(self.parameters, self.steps, self.experiment, step.type_name)
+        return Scope(self.parameters, self.steps, self.experiment, step.type.name)
 
 
-def read_definition(text: str, operations: frozenset[str]) -> PipelineDefinition:
-    """A definition's text as one that can run. operations: those of the API that are simulated.
-
-    Raises DefinitionError, which names the step and the reason.
-    """
+def read_definition(text: str) -> PipelineDefinition:
+    """Return a definition that can run. Raises DefinitionError, which names the step and the reason."""
     required = {"Version": str, "Steps": list}
     optional: Types = {"Metadata": dict, "Parameters": list, "PipelineExperimentConfig": dict, "MlflowConfig": dict}
-    given = members(read_json(text), "The definition", required, optional)
-    if "MlflowConfig" in given:
+    checked = members(read_json(text), "The definition", required, optional)
+    if "MlflowConfig" in checked:
         raise DefinitionError("The definition: MlflowConfig is not simulated")
-    if given["Version"] != VERSION:
-        raise DefinitionError(f"Version must be {VERSION}, not '{given['Version'][:80]}'")
-    if not given["Steps"]:
+    if checked["Version"] != VERSION:
+        raise DefinitionError(f"Version must be {VERSION}, not '{checked['Version'][:80]}'")
+    if not checked["Steps"]:
         raise DefinitionError("A pipeline has at least one step")
-    parameters = read_parameters(given.get("Parameters", []))
+    parameters = read_parameters(checked.get("Parameters", []))
     steps: dict[str, PipelineStep] = {}
-    for step in _read_steps([(None, document) for document in given["Steps"]], operations):
+    for step in _read_steps([(None, document) for document in checked["Steps"]]):
         if step.name in steps:
             raise DefinitionError(f"Step {step.name}: there are two steps of this name")
         steps[step.name] = step
         if len(steps) > MOST_STEPS:
             raise DefinitionError(f"A pipeline has at most {MOST_STEPS} steps")
-    definition = PipelineDefinition(parameters, steps, given.get("PipelineExperimentConfig", {}))
+    definition = PipelineDefinition(parameters, steps, checked.get("PipelineExperimentConfig", {}))
     _check_steps(definition)
     _check_experiment(definition)
     return PipelineDefinition(parameters, _ordered(steps), definition.experiment)
 
 
-def _read_steps(documents: Sequence[tuple[Branch | None, Any]], operations: frozenset[str]) -> Iterator[PipelineStep]:
+def _read_steps(documents: Sequence[tuple[Branch | None, Any]]) -> Iterator[PipelineStep]:
     """The steps of documents, each followed by those inside it."""
     for branch, document in documents:
-        step = read_step(document, branch, operations)
+        step = read_step(document, branch)
         yield step
         if isinstance(step.type, ConditionStepType):
-            try:
+            with located(f"Step {step.name}"):
                 inner = [((step.name, outcome), other) for outcome, other in step.type.branches(step.arguments)]
-            except DefinitionError as problem:
-                raise DefinitionError(f"Step {step.name}: {problem}") from None
-            yield from _read_steps(inner, operations)
+            yield from _read_steps(inner)
 
 
 def _check_steps(definition: PipelineDefinition) -> None:
-    for check in (_check_size, _check_step):
-        for step in definition.steps.values():
-            try:
-                check(step, definition)
-            except DefinitionError as problem:
-                raise DefinitionError(f"Step {step.name}: {problem}") from None
-
-
-def _check_size(step: PipelineStep, _: PipelineDefinition) -> None:
-    step.type.check_sizes(step.arguments)
+    for step in definition.steps.values():
+        with located(f"Step {step.name}"):
+            if isinstance(step.type, RequestStepType):
+                check_sizes(step.type.request_shape, step.arguments, "Arguments")
+    for step in definition.steps.values():
+        with located(f"Step {step.name}"):
+            _check_step(step, definition)
 
 
 def _check_step(step: PipelineStep, definition: PipelineDefinition) -> None:
@@ -104,15 +100,12 @@ def _check_step(step: PipelineStep, definition: PipelineDefinition) -> None:
 
 
 def _check_experiment(definition: PipelineDefinition) -> None:
-    given = members(definition.experiment, "PipelineExperimentConfig", {}, dict.fromkeys(EXPERIMENT, (dict, str)))
-    for name, value in given.items():
-        try:
+    checked = members(definition.experiment, "PipelineExperimentConfig", {}, dict.fromkeys(EXPERIMENT, (dict, str)))
+    for name, value in checked.items():
+        with located(f"PipelineExperimentConfig.{name}"):
             expression = parse(value, definition.scope())
-        except DefinitionError as problem:
-            raise DefinitionError(f"PipelineExperimentConfig.{name}: {problem}") from None
-        if expression.type not in SCALARS or any(True for _ in expression.steps()) or JSON_GET in json.dumps(value):
-            message = f"PipelineExperimentConfig.{name}: a text is needed that depends on no step and no file"
-            raise DefinitionError(message)
+            if expression.type not in SCALARS or expression.steps or JSON_GET in json.dumps(value):
+                raise DefinitionError("a text is needed that depends on no step and no file")
 
 
 def _ordered(steps: dict[str, PipelineStep]) -> dict[str, PipelineStep]:

@@ -20,7 +20,7 @@ def read_json(text: str) -> dict[str, Any]:
     if len(text.encode("utf-8", "replace")) > LARGEST:
         raise DefinitionError(f"A definition has at most {LARGEST} bytes")
     try:
-        document = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_without_repetition)
+        document = json.loads(text, parse_constant=refuse_constant, object_pairs_hook=_without_repetition)
         json.dumps(document, ensure_ascii=False).encode()  # half a character can be written as an escape
     except RecursionError:
         raise DefinitionError(f"A definition has at most {DEEPEST} levels") from None
@@ -43,13 +43,13 @@ def members(value: Any, place: str, required: Types, optional: Types) -> dict[st
         raise DefinitionError(f"{place}: {unknown[0][:80]} is not simulated, or not a member that this has")
     if missing := sorted(required.keys() - value.keys()):
         raise DefinitionError(f"{place}: {missing[0]} is missing")
-    given = {name: item for name, item in value.items() if item is not None or name in required}
-    for name, item in given.items():
+    present = {name: item for name, item in value.items() if item is not None or name in required}
+    for name, item in present.items():
         types = required.get(name) or optional[name]
         allowed = types if isinstance(types, tuple) else (types,)
         if not isinstance(item, allowed) or (isinstance(item, bool) and bool not in allowed):
             raise DefinitionError(f"{place}: {name} must be {' or '.join(dict.fromkeys(WORDS[t] for t in allowed))}")
-    return given
+    return present
 
 
 def inside(value: Any) -> Iterator[Any]:
@@ -73,7 +73,7 @@ def _check_size(document: Any) -> None:
             raise DefinitionError("The definition has a number that is too large")
 
 
-def _no_constant(name: str) -> None:
+def refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not in JSON")
 
 

@@ -1,7 +1,6 @@
 """The parameters of a pipeline: their types, what they may be, and their values in an execution."""
 
 import json
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Any
 from recore.simulator.orchestration.pipelines.definitions.document import members
 from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError
 
-TYPES = {"String": "string", "Integer": "integer", "Float": "float", "Boolean": "boolean"}
+TYPES = ("String", "Integer", "Float", "Boolean")
 NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
 LONGEST = 1024  # characters of a value
 MOST = 200
@@ -20,7 +19,7 @@ Value = str | int | float | bool
 
 @dataclass(frozen=True)
 class Parameter:
-    """One that a definition declares. default: None where an execution has to give a value."""
+    """A parameter that a definition declares. default: None if each execution has to give a value."""
 
     name: str
     type: str
@@ -28,15 +27,14 @@ class Parameter:
     choices: tuple[Value, ...]
 
     def read(self, text: str) -> Value:
-        """The value of which a request holds the text. Raises DefinitionError if it may not be this one."""
-        value = self._convert(text)
-        if value is None:
-            raise DefinitionError(f"Parameter {self.name}: '{text[:80]}' is not of type {self.type}")
-        self._check_choice(value)
-        return value
+        """Return the value that the text in a request means. Raises DefinitionError if the parameter cannot have it."""
+        return self._checked(self._convert(text), f"'{text[:80]}'")
 
     def check(self, value: Any) -> Value:
-        """A value in the definition. Raises DefinitionError if it is of another type, or not one of the choices."""
+        """Return a value of the definition, of the type that it has in executions. Raises DefinitionError."""
+        return self._checked(value, json.dumps(value)[:80])
+
+    def _checked(self, value: Any, shown: str) -> Value:
         of_type = {
             "String": isinstance(value, str) and len(value) <= LONGEST,
             "Integer": isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63,
@@ -44,29 +42,24 @@ class Parameter:
             "Boolean": isinstance(value, bool),
         }
         if not of_type[self.type]:
-            raise DefinitionError(f"Parameter {self.name}: {json.dumps(value)[:80]} is not of type {self.type}")
-        checked: Value = float(value) if self.type == "Float" else value  # as those of an execution
-        self._check_choice(checked)
-        return checked
-
-    def _check_choice(self, value: Value) -> None:
-        if self.choices and value not in self.choices:
+            raise DefinitionError(f"Parameter {self.name}: {shown} is not of type {self.type}")
+        checked: Value = float(value) if self.type == "Float" else value
+        if self.choices and checked not in self.choices:
             names = ", ".join(map(as_text, self.choices))
-            raise DefinitionError(f"Parameter {self.name}: {as_text(value)[:80]} is not one of {names[:400]}")
+            raise DefinitionError(f"Parameter {self.name}: {as_text(checked)[:80]} is not one of {names[:400]}")
+        return checked
 
     def _convert(self, text: str) -> Value | None:
         if self.type == "String":
             return text
         if self.type == "Boolean":
             return {"true": True, "false": False}.get(text.lower())
-        try:
-            number = int(text) if self.type == "Integer" else float(text)
-        except ValueError:
-            return None
         if not text.isascii() or "_" in text:
             return None
-        fits = abs(number) < 2**63 if isinstance(number, int) else math.isfinite(number) and abs(number) < 1e308
-        return number if fits else None
+        try:
+            return int(text) if self.type == "Integer" else float(text)
+        except ValueError:
+            return None
 
 
 def read_parameters(documents: Sequence[Any]) -> dict[str, Parameter]:
@@ -76,8 +69,8 @@ def read_parameters(documents: Sequence[Any]) -> dict[str, Parameter]:
     parameters: dict[str, Parameter] = {}
     for number, document in enumerate(documents, 1):
         place = f"Parameter {number}"
-        given = members(document, place, {"Name": str, "Type": str}, {"DefaultValue": ANY_VALUE, "EnumValues": list})
-        name, kind = given["Name"], given["Type"]
+        checked = members(document, place, {"Name": str, "Type": str}, {"DefaultValue": ANY_VALUE, "EnumValues": list})
+        name, kind = checked["Name"], checked["Type"]
         if not NAME.fullmatch(name):
             raise DefinitionError(f"{place}: the name '{name[:80]}' has other characters than letters, digits, - and _")
         if name in parameters:
@@ -85,20 +78,20 @@ def read_parameters(documents: Sequence[Any]) -> dict[str, Parameter]:
         if kind not in TYPES:
             raise DefinitionError(f"Parameter {name}: the type {kind[:80]} is not one of {', '.join(TYPES)}")
         free = Parameter(name, kind, None, ())
-        choices = tuple(map(free.check, given.get("EnumValues", [])))
+        choices = tuple(map(free.check, checked.get("EnumValues", [])))
         limited = Parameter(name, kind, None, choices)
-        default = limited.check(given["DefaultValue"]) if "DefaultValue" in given else None
+        default = limited.check(checked["DefaultValue"]) if "DefaultValue" in checked else None
         parameters[name] = Parameter(name, kind, default, choices)
     return parameters
 
 
-def parameter_values(parameters: dict[str, Parameter], given: Sequence[dict[str, str]]) -> dict[str, Value]:
+def parameter_values(parameters: dict[str, Parameter], requested: Sequence[dict[str, str]]) -> dict[str, Value]:
     """The values of an execution's parameters: those that a request gives as text, and the defaults.
 
     Raises DefinitionError if one is unknown, given twice, missing or not of its type.
     """
     texts: dict[str, str] = {}
-    for item in given:
+    for item in requested:
         if item["Name"] not in parameters:
             raise DefinitionError(f"Parameter {item['Name']} is not one of the pipeline's")
         if item["Name"] in texts:

@@ -1,8 +1,16 @@
 """The errors of a pipeline: in its definition, and in a step of an execution."""
 
+import contextlib
+from collections.abc import Iterator
 
-class DefinitionError(ValueError):
+from recore.simulator.protocol.errors import ServiceError
+
+
+class DefinitionError(ServiceError):
     """A definition that cannot run; the message names the step and the reason."""
+
+    def __init__(self, message: str):
+        super().__init__("ValidationException", message)
 
 
 class StepFailure(Exception):
@@ -14,3 +22,12 @@ class StepFailure(Exception):
     def __init__(self, message: str, kind: str = "", status: str = "Failed"):
         super().__init__(message)
         self.kind, self.status = kind, status
+
+
+@contextlib.contextmanager
+def located(place: str) -> Iterator[None]:
+    """Put the place in front of the message of each DefinitionError."""
+    try:
+        yield
+    except DefinitionError as problem:
+        raise DefinitionError(f"{place}: {problem}") from None

@@ -53,21 +53,16 @@ class PropertyPath:
         return value
 
 
-def item_name(shape: Shape) -> str | None:
-    """The member by which the items of a list are named: OutputName, ChannelName, MetricName, Key; None without one."""
-    if shape.type_name != "structure":
-        return None
-    names = [name for name, member in shape.members.items() if member.type_name == "string"]
-    return next((name for name in names if name.endswith("Name") or name == "Key"), None)
+def _is_name(member: str) -> bool:
+    """Whether the items of a list are named by a member: OutputName, ChannelName, MetricName, Key."""
+    return member.endswith("Name") or member == "Key"
 
 
 def find_item(items: list[Any], name: str) -> Any:
     """The item of a list that has the name, by the member that ends in Name, or by Key; None without one."""
     for item in items:
-        if isinstance(item, dict):
-            for member, value in item.items():
-                if (member.endswith("Name") or member == "Key") and value == name:
-                    return item
+        if isinstance(item, dict) and any(value == name for member, value in item.items() if _is_name(member)):
+            return item
     return None
 
 
@@ -81,7 +76,9 @@ def _shape_below(shape: Shape, token: Token) -> Shape:
         below = shape.value
     elif shape.type_name == "list":
         below = shape.member
-        if isinstance(token, str) and item_name(below) is None:
+        members = below.members if below.type_name == "structure" else {}
+        named = any(_is_name(name) and member.type_name == "string" for name, member in members.items())
+        if isinstance(token, str) and not named:
             raise DefinitionError(f"the items of this list have no names: '{token[:80]}' must be a number")
     else:
         raise DefinitionError(f"there is nothing below '{shape.name}' that '{str(token)[:80]}' could be")

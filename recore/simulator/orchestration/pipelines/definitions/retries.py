@@ -9,11 +9,8 @@ from recore.simulator.orchestration.pipelines.definitions.document import Types,
 from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError
 
 SERVICE_FAULT, THROTTLING = "Step.SERVICE_FAULT", "Step.THROTTLING"
-INTERNAL_ERROR, CAPACITY, RESOURCE_LIMIT = (
-    "SageMaker.JOB_INTERNAL_ERROR",
-    "SageMaker.CAPACITY_ERROR",
-    "SageMaker.RESOURCE_LIMIT",
-)
+INTERNAL_ERROR, CAPACITY = "SageMaker.JOB_INTERNAL_ERROR", "SageMaker.CAPACITY_ERROR"
+RESOURCE_LIMIT = "SageMaker.RESOURCE_LIMIT"
 EXCEPTIONS = (SERVICE_FAULT, THROTTLING, INTERNAL_ERROR, CAPACITY, RESOURCE_LIMIT)
 # of a request that was refused, by its error's code
 OF_CODES = {
@@ -32,7 +29,7 @@ NUMBER = (int, float)
 @dataclass(frozen=True)
 class RetryPolicy:
     """exceptions: after which it applies. interval: seconds before the first retry; each later one waits rate times
-    longer. attempts: how often; None where minutes limits the time since the first failure instead.
+    longer. attempts: how often; None if minutes limits the time since the first failure instead.
     """
 
     exceptions: frozenset[str]
@@ -42,7 +39,7 @@ class RetryPolicy:
     minutes: int | None
 
     def delay(self, retries: int, since: datetime.timedelta) -> float | None:
-        """Seconds until the next retry; None where there is no further one.
+        """Seconds until the next retry; None if there is none.
 
         retries: how often this policy was applied. since: the time since the first failure.
         """
@@ -59,21 +56,21 @@ def read_policies(documents: Sequence[Any]) -> tuple[RetryPolicy, ...]:
     policies: list[RetryPolicy] = []
     for document in documents:
         optional: Types = {"BackoffRate": NUMBER, "IntervalSeconds": int, "MaxAttempts": int, "ExpireAfterMin": int}
-        given = members(document, "RetryPolicies", {"ExceptionType": list}, optional)
-        exceptions = given["ExceptionType"]
+        checked = members(document, "RetryPolicies", {"ExceptionType": list}, optional)
+        exceptions = checked["ExceptionType"]
         if not exceptions or any(not isinstance(name, str) or name not in EXCEPTIONS for name in exceptions):
             raise DefinitionError(f"RetryPolicies: ExceptionType must be a list of {', '.join(EXCEPTIONS)}")
         if any(policy.exceptions.intersection(exceptions) for policy in policies):
             raise DefinitionError("RetryPolicies: two policies have the same ExceptionType")
-        if "MaxAttempts" in given and "ExpireAfterMin" in given:
+        if "MaxAttempts" in checked and "ExpireAfterMin" in checked:
             raise DefinitionError("RetryPolicies: a policy has either MaxAttempts or ExpireAfterMin")
         limits = {"MaxAttempts": (1, MOST_ATTEMPTS), "ExpireAfterMin": (1, LONGEST_MINUTES)}
         limits |= {"IntervalSeconds": (0, LONGEST_INTERVAL), "BackoffRate": (0, HIGHEST_RATE)}
         for name, (least, most) in limits.items():
-            if not least <= given.get(name, least) <= most:
+            if not least <= checked.get(name, least) <= most:
                 raise DefinitionError(f"RetryPolicies: {name} must be from {least} to {most}")
-        minutes = given.get("ExpireAfterMin")
-        attempts = None if minutes else given.get("MaxAttempts", 5)
-        rate, interval = given.get("BackoffRate", 2.0), given.get("IntervalSeconds", 1)
+        minutes = checked.get("ExpireAfterMin")
+        attempts = None if minutes else checked.get("MaxAttempts", 5)
+        rate, interval = checked.get("BackoffRate", 2.0), checked.get("IntervalSeconds", 1)
         policies.append(RetryPolicy(frozenset(exceptions), interval, rate, attempts, minutes))
     return tuple(policies)

@@ -1,22 +1,17 @@
-"""A step of a definition, read from its document."""
+"""A step of a definition, read from its document, and what it waits for."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from botocore.model import Shape
-
 from recore.simulator.orchestration.pipelines.definitions.cache_config import CacheConfig, read_cache_config
-from recore.simulator.orchestration.pipelines.definitions.dependencies import SUCCEEDED, Endings, every, read_depends_on
 from recore.simulator.orchestration.pipelines.definitions.document import members
-from recore.simulator.orchestration.pipelines.definitions.expressions import Scope, is_expression
-from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError
+from recore.simulator.orchestration.pipelines.definitions.expressions import Scope
+from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError, located
 from recore.simulator.orchestration.pipelines.definitions.property_path import PropertyPath
 from recore.simulator.orchestration.pipelines.definitions.retries import RetryPolicy, read_policies
-from recore.simulator.orchestration.pipelines.definitions.step_types.catalogue import STEP_TYPES
-from recore.simulator.orchestration.pipelines.definitions.step_types.processing import ProcessingStepType
-from recore.simulator.orchestration.pipelines.definitions.step_types.step_type import RequestStepType, StepType
+from recore.simulator.orchestration.pipelines.definitions.step_types import STEP_TYPES, RequestStepType, StepType
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 COMMON: dict[str, Any] = {"DependsOn": list, "DisplayName": str, "Description": str}
@@ -24,6 +19,14 @@ OPTIONS: dict[str, Any] = {"CacheConfig": dict, "PropertyFiles": list, "RetryPol
 NO_CACHE = CacheConfig(enabled=False, expires=None)
 FILE_MEMBERS = {"PropertyFileName": str, "OutputName": str, "FilePath": str}
 LONGEST = {"DisplayName": 256, "Description": 3072}
+SUCCEEDED = frozenset({"Succeeded"})
+TRIGGERS = {
+    "Completed": SUCCEEDED,
+    "Failed": frozenset({"Failed"}),
+    "Stopped": frozenset({"Stopped"}),
+    "Any": frozenset({"Succeeded", "Failed", "Stopped"}),
+}
+Endings = dict[str, frozenset[str]]  # by the names of steps, how each of them may have ended
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class PipelineStep:
     files: Mapping[str, tuple[str, str]]
     retries: tuple[RetryPolicy, ...]
     described: Mapping[str, str]
-    needs: dict[str, frozenset[str]] = field(default_factory=dict)
+    needs: Endings = field(default_factory=dict)
 
     @property
     def request_type(self) -> RequestStepType:
@@ -52,76 +55,76 @@ class PipelineStep:
             raise TypeError(f"step {self.name} creates no resource")
         return self.type
 
-    @property
-    def type_name(self) -> str:
-        return self.type.name
-
-    def properties(self) -> Mapping[str, Shape]:
-        return self.type.properties()
-
-    def check_property(self, path: PropertyPath) -> None:
-        self.type.check_property(self.arguments, path)
-
     def check(self, scope: Scope) -> None:
-        """Raise DefinitionError where the step cannot run; find out what it needs."""
+        """Raise DefinitionError if the step cannot run; find out what it needs."""
         self.type.check(self.arguments, scope)
         succeeded = [*self.type.references(self.arguments, scope), *(self.branch or ())[:1]]
-        self.needs.update(every([*self.depends_on.items(), *((name, SUCCEEDED) for name in succeeded)]))
+        self.needs.update(_combined([*self.depends_on.items(), *((name, SUCCEEDED) for name in succeeded)]))
 
 
-def read_step(document: Any, branch: tuple[str, bool] | None, operations: frozenset[str]) -> PipelineStep:
-    """A step of which the expressions are not checked yet. operations: those of the API that are simulated.
-
-    Raises DefinitionError, which names the step.
-    """
+def read_step(document: Any, branch: tuple[str, bool] | None) -> PipelineStep:
+    """Read a step without checking its expressions. Raises DefinitionError, which names the step."""
     name = document.get("Name") if isinstance(document, dict) else None
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise DefinitionError(f"A step's Name has 1 to 64 letters, digits, - and _, unlike {str(name)[:80]!r}")
-    try:
-        return _read_named(name, document, branch, operations)
-    except DefinitionError as problem:
-        raise DefinitionError(f"Step {name}: {problem}") from None
+    with located(f"Step {name}"):
+        type_name = document.get("Type")
+        step_type = STEP_TYPES.get(type_name) if isinstance(type_name, str) else None
+        if step_type is None:
+            raise DefinitionError(f"the type {str(type_name)[:80]} is not simulated: {', '.join(STEP_TYPES)} are")
+        options = {option: OPTIONS[option] for option in step_type.options}
+        checked = members(document, "its members", {"Name": str, "Type": str, "Arguments": dict}, COMMON | options)
+        for member, longest in LONGEST.items():
+            if len(checked.get(member, "")) > longest:
+                raise DefinitionError(f"{member} has more than {longest} characters")
+        return PipelineStep(
+            name=name,
+            type=step_type,
+            arguments=checked["Arguments"],
+            depends_on=_combined(_read_dependency(item) for item in checked.get("DependsOn", [])),
+            branch=branch,
+            cache=read_cache_config(checked["CacheConfig"]) if "CacheConfig" in checked else NO_CACHE,
+            files=_read_files(checked.get("PropertyFiles", []), step_type, checked["Arguments"]),
+            retries=read_policies(checked.get("RetryPolicies", [])),
+            described={f"Step{member}": checked[member] for member in LONGEST if member in checked},
+        )
 
 
-def _read_named(name: str, document: Any, branch: tuple[str, bool] | None, operations: frozenset[str]) -> PipelineStep:
-    type_name = document.get("Type")
-    step_type = STEP_TYPES.get(type_name) if isinstance(type_name, str) else None
-    if step_type is None:
-        raise DefinitionError(f"the type {str(type_name)[:80]} is not simulated: {', '.join(STEP_TYPES)} are")
-    if isinstance(step_type, RequestStepType) and step_type.create not in operations:
-        raise DefinitionError(f"the type {type_name} needs {step_type.create}, which is not simulated")
-    options = {option: OPTIONS[option] for option in step_type.options}
-    given = members(document, "its members", {"Name": str, "Type": str, "Arguments": dict}, COMMON | options)
-    for member, longest in LONGEST.items():
-        if len(given.get(member, "")) > longest:
-            raise DefinitionError(f"{member} has more than {longest} characters")
-    return PipelineStep(
-        name=name,
-        type=step_type,
-        arguments=given["Arguments"],
-        depends_on=read_depends_on(given.get("DependsOn", [])),
-        branch=branch,
-        cache=read_cache_config(given["CacheConfig"]) if "CacheConfig" in given else NO_CACHE,
-        files=_read_files(given["PropertyFiles"], given["Arguments"]) if "PropertyFiles" in given else {},
-        retries=read_policies(given.get("RetryPolicies", [])),
-        described={f"Step{member}": given[member] for member in LONGEST if member in given},
-    )
+def _read_dependency(document: Any) -> tuple[str, frozenset[str]]:
+    """Read an item of DependsOn: the name of a step, or an object with a trigger. Raises DefinitionError."""
+    if isinstance(document, str):
+        return document, SUCCEEDED
+    dependency = members(document, "DependsOn", {"Step": str, "Trigger": str}, {})
+    trigger = dependency["Trigger"]
+    if trigger not in TRIGGERS:
+        raise DefinitionError(f"DependsOn: the Trigger {trigger[:80]} is not one of {', '.join(TRIGGERS)}")
+    return dependency["Step"], TRIGGERS[trigger]
 
 
-def _read_files(documents: list[Any], arguments: dict[str, Any]) -> dict[str, tuple[str, str]]:
+def _combined(needed: Iterable[tuple[str, frozenset[str]]]) -> Endings:
+    """Combine the endings that a step waits for, by step name. Raises DefinitionError if they contradict each other."""
+    endings: Endings = {}
+    for name, allowed in needed:
+        endings[name] = endings.get(name, allowed) & allowed
+        if not endings[name]:
+            raise DefinitionError(f"it can never run, because the step '{name[:80]}' cannot end in two ways")
+    return endings
+
+
+def _read_files(documents: list[Any], step_type: StepType, arguments: dict[str, Any]) -> dict[str, tuple[str, str]]:
     """The property files of a processing step: the output and the path of each."""
     files: dict[str, tuple[str, str]] = {}
     for document in documents:
-        given = members(document, "PropertyFiles", FILE_MEMBERS, {})
-        name, output, path = (given[member] for member in FILE_MEMBERS)
+        checked = members(document, "PropertyFiles", FILE_MEMBERS, {})
+        name, output, path = (checked[member] for member in FILE_MEMBERS)
         if name in files:
             raise DefinitionError(f"PropertyFiles: there are two of the name {name[:80]}")
         try:
             place = PropertyPath(f"ProcessingOutputConfig.Outputs['{output}'].S3Output.S3Uri")
-            ProcessingStepType().check_property(arguments, place)
+            step_type.check_property(arguments, place)
         except DefinitionError:
             raise DefinitionError(f"PropertyFiles: the step has no output '{output[:80]}'") from None
-        if not path or len(path) > 1024 or is_expression(path):
+        if not path or len(path) > 1024:
             raise DefinitionError(f"PropertyFiles: the FilePath of {name[:80]} is empty or too long")
         files[name] = output, path
     return files

@@ -1,43 +1,49 @@
-"""The records of the steps of one execution: each has one as soon as it starts."""
+"""The records of the steps of one execution: each step has one as soon as it starts."""
 
 from typing import Any
 
-from recore.simulator.state.records import Record, Store
+from recore.simulator.state.records import Record, Store, StoredRecord
 
 # the kinds of records of executions, of the definitions with which they were started, and of those of pipelines
 EXECUTION, EXECUTED_DEFINITION, DEFINITION = "PipelineExecution", "PipelineExecutionDefinition", "PipelineDefinition"
 RUNNING = ("Starting", "Executing", "Stopping")
+INTERNAL = {"Position", "Job", "Properties", "CacheKey", "AttemptTime", "RetryAt", "Retries", "FirstFailed"}
 
 
 class StepRecords:
-    """Of one execution. The members that ListPipelineExecutionSteps answers, and these besides:
+    """The records of one execution's steps. all: those of the steps that have started, by name.
 
-    Position: the order of the starts. Job: the name of the resource that the present attempt creates. Properties: what
-    others refer to. CacheKey: of a step whose result is to be kept. RetryAt: when a step that failed runs again.
-    Retries: how often each of its retry policies was applied. FirstFailed: when the first attempt failed.
+    Internal members: Position: the order of the starts. Job: the name of the resource that the present attempt creates.
+    Properties: what others refer to. CacheKey: of a step whose result is to be kept. AttemptTime: when the present
+    attempt began. RetryAt: when a step that failed runs again. Retries: how often each of its retry policies was
+    applied. FirstFailed: when the first attempt failed.
     """
 
     def __init__(self, store: Store, execution: str):
-        """execution: its key."""
-        self._store, self._kind = store, steps_kind(execution)
+        """Read the records. execution: its key."""
+        self._store, self._kind = store, f"PipelineStep {execution}"
+        self.all: dict[str, StoredRecord] = dict(store.items(self._kind))
 
-    def all(self) -> list[Record]:
-        return [*self._store.all(self._kind)]
+    def put(self, name: str, **members: Any) -> None:
+        """Change members of a record, which is created if it does not exist, and write it."""
+        changed = self._changed(name, members)
 
-    def get(self, name: str) -> Record | None:
-        return self._store.get(self._kind, name)
+        def write(record: StoredRecord) -> Record:
+            record.internal |= changed.internal
+            return changed
 
-    def put(self, name: str, **members: Any) -> Record:
-        """Change members of a record, which is created if it does not exist."""
-        return self._store.change(self._kind, name, lambda record: record | members, {})
+        self.all[name] = self._store.change(self._kind, name, write, {})
+
+    def begin(self, name: str, **members: Any) -> None:
+        """Change members of a record in memory alone; `put` writes them later."""
+        self.all[name] = self._changed(name, members)
 
     def delete(self, name: str) -> None:
         self._store.delete(self._kind, name)
+        del self.all[name]
 
-    def delete_all(self) -> None:
-        for record in self.all():
-            self.delete(record["StepName"])
-
-
-def steps_kind(execution: str) -> str:
-    return f"PipelineStep {execution}"
+    def _changed(self, name: str, members: Record) -> StoredRecord:
+        before = self.all.get(name) or StoredRecord({}, {}, 0)
+        internal = {member: value for member, value in members.items() if member in INTERNAL}
+        others = {member: value for member, value in members.items() if member not in INTERNAL}
+        return StoredRecord(before | others, before.internal | internal, before.revision)

@@ -1,9 +1,9 @@
 """One execution of a pipeline at work: which steps run when, and how the execution ends."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from recore.simulator.compute.failure import JobStopped
-from recore.simulator.orchestration.pipelines.definitions.definition import PipelineDefinition, read_definition
+from recore.simulator.orchestration.pipelines.definitions.definition import read_definition
 from recore.simulator.orchestration.pipelines.definitions.step import PipelineStep
 from recore.simulator.orchestration.pipelines.executions.execution_records import (
     DEFINITION,
@@ -12,10 +12,9 @@ from recore.simulator.orchestration.pipelines.executions.execution_records impor
     RUNNING,
     StepRecords,
 )
-from recore.simulator.orchestration.pipelines.executions.step_cache import StepCache
 from recore.simulator.orchestration.pipelines.executions.step_run import StepRun
 from recore.simulator.orchestration.runner import Work
-from recore.simulator.state.records import Record, now
+from recore.simulator.state.records import Record, StoredRecord, now
 
 PERIOD = 0.05  # seconds between looks at jobs, for every LOOKED of them
 LOOKED = 10
@@ -32,11 +31,9 @@ class ExecutionWork(Work):
         execution, text = self.store.get(EXECUTION, self.key), self.store.get(EXECUTED_DEFINITION, self.key)
         if execution is None or text is None:
             return
-        self._definition = read_definition(text[DEFINITION], self.platform.operations)
-        steps = StepRecords(self.store, self.key)
-        self._known = {record["StepName"]: record for record in steps.all()}
-        self._cache = StepCache(self.platform, execution["PipelineName"], self.job.raise_if_stopping)
-        self._steps = StepRun(self.platform, execution, self._definition, steps, self._known, self._cache, self.job)
+        self._definition = read_definition(text[DEFINITION])
+        self._records = StepRecords(self.store, self.key)
+        self._steps = StepRun(self, execution, self._definition, self._records)
         self._is_open = True
         self._resume()
         while self._advance():
@@ -52,25 +49,21 @@ class ExecutionWork(Work):
         self._look()
         if not ending:
             self._start_ready(execution)
-        if any(self._running()) or (not ending and self._ready()):
+        if any(self._running()) or (not ending and next(self._ready(), None) is not None):
             return True
         self._end()
         return False
 
     def fail(self, reason: str) -> None:
-        if self._is_open:
-            self._give_up(reason)
-        members = {"PipelineExecutionStatus": "Failed", "FailureReason": reason, "LastModifiedTime": now()}
-        self.store.update(EXECUTION, self.key, **members)
-
-    def _give_up(self, reason: str) -> None:
-        """End the steps that run, after an error of the execution itself."""
-        for step, record in list(self._running()):
+        """Record that the execution failed, after ending its steps that run."""
+        for step, record in list(self._running()) if self._is_open else ():
             if record["StepStatus"] == "Starting":
                 self._steps.adopt(step)
-            if self._known[step.name]["StepStatus"] == "Executing":
+            if self._records.all[step.name]["StepStatus"] == "Executing":
                 self._steps.stop(step)
-            self._steps.put(step, StepStatus="Failed", EndTime=now(), RetryAt=None, FailureReason=reason)
+            self._records.put(step.name, StepStatus="Failed", EndTime=now(), RetryAt=None, FailureReason=reason)
+        members = {"PipelineExecutionStatus": "Failed", "FailureReason": reason, "LastModifiedTime": now()}
+        self.store.update(EXECUTION, self.key, **members)
 
     def _resume(self) -> None:
         """Of the jobs that ended with an earlier simulator, begin another attempt; finish attempts that had begun.
@@ -79,50 +72,69 @@ class ExecutionWork(Work):
         """
         ending = self._is_ending()
         for step, record in list(self._running()):
-            if record.get("RetryAt"):
+            if record.internal.get("RetryAt"):
                 continue
             if ending:
                 if record["StepStatus"] == "Starting":
                     self._steps.adopt(step)
             elif self._steps.interrupted(step):
-                self._steps.put(step, StepStatus="Starting", RetryAt=now())
+                self._records.put(step.name, StepStatus="Starting", RetryAt=now())
             elif record["StepStatus"] == "Starting":
                 self._steps.attempt(step)
 
     def _look(self) -> None:
         """Find out which of the running steps have ended."""
         for step, record in list(self._running()):
-            if record["StepStatus"] == "Starting":
-                continue
-            self._steps.look(step)
+            if record["StepStatus"] != "Starting":
+                self._steps.look(step)
 
     def _start_ready(self, execution: Record) -> None:
         """Start the steps whose needs are met, as many as may run at a time."""
         configured = execution.get("ParallelismConfiguration", {})
         free = configured.get("MaxParallelExecutionSteps", MOST_PARALLEL) - sum(1 for _ in self._running(waiting=False))
-        self._cache.forget_contents()
+        self._steps.cache.forget_contents()
         for step in self._ready():
             self.job.raise_if_stopping()
             if free <= 0 or self._is_ending():
                 return
             self._steps.start(step)
-            free -= self._known[step.name]["StepStatus"] in RUNNING and not self._known[step.name].get("RetryAt")
+            record = self._records.all[step.name]
+            if record["StepStatus"] in RUNNING and not record.internal.get("RetryAt"):
+                free -= 1
 
-    def _ready(self) -> "ReadySteps":
-        """The steps that can start now, found while the steps before them start and, some of them, end."""
-        return ReadySteps(self._definition, self._known)
+    def _ready(self) -> Iterator[PipelineStep]:
+        """The steps that can start, in the order of the definition.
+
+        The records may change in between: a condition that was evaluated lets the steps inside it start.
+        """
+        for step in self._definition.steps.values():
+            record = self._records.all.get(step.name)
+            again = record.internal.get("RetryAt") if record else None
+            if (again and again <= now()) or (record is None and self._may_start(step)):
+                yield step
+
+    def _may_start(self, step: PipelineStep) -> bool:
+        """Whether the steps before this one have ended as it needs."""
+        records = self._records.all
+        for name, endings in step.needs.items():
+            if name not in records or records[name]["StepStatus"] not in endings:
+                return False
+        if step.branch is None:
+            return True
+        condition, outcome = step.branch
+        return bool(records[condition].internal["Properties"]["Outcome"] == str(outcome))
 
     def _stop_running(self) -> None:
         for step, record in list(self._running()):
-            if record.get("RetryAt") or record["StepStatus"] == "Starting":
-                self._steps.put(step, StepStatus="Stopped", EndTime=now(), RetryAt=None)
+            if record.internal.get("RetryAt") or record["StepStatus"] == "Starting":
+                self._records.put(step.name, StepStatus="Stopped", EndTime=now(), RetryAt=None)
             elif record["StepStatus"] == "Executing":
                 self._steps.stop(step)
 
-    def _running(self, waiting: bool = True) -> Iterator[tuple[PipelineStep, Record]]:
+    def _running(self, waiting: bool = True) -> Iterator[tuple[PipelineStep, StoredRecord]]:
         """The steps that have started and not ended. waiting: also those that wait for another attempt."""
-        for name, record in self._known.items():
-            if record["StepStatus"] in RUNNING and (waiting or not record.get("RetryAt")):
+        for name, record in self._records.all.items():
+            if record["StepStatus"] in RUNNING and (waiting or not record.internal.get("RetryAt")):
                 yield self._definition.steps[name], record
 
     def _is_ending(self) -> bool:
@@ -131,7 +143,7 @@ class ExecutionWork(Work):
 
     def _has_failed_for_good(self) -> bool:
         """Whether a Fail step has run: it ends the execution."""
-        return any("Fail" in (record.get("Metadata") or {}) for record in self._known.values())
+        return any("Fail" in (record.get("Metadata") or {}) for record in self._records.all.values())
 
     def _execution(self) -> Record:
         execution = self.store.get(EXECUTION, self.key)
@@ -140,7 +152,7 @@ class ExecutionWork(Work):
         return execution
 
     def _end(self) -> None:
-        failed = [record for record in self._known.values() if _has_failed(record)]
+        failed = [record for record in self._records.all.values() if _has_failed(record)]
         status = "Failed" if failed else "Succeeded"
         if failed and all(map(self._is_followed, failed)):
             status = "CompletedWithFailures"
@@ -156,39 +168,7 @@ class ExecutionWork(Work):
     def _is_followed(self, failed: Record) -> bool:
         """Whether a step has run because this one failed."""
         name, status = failed["StepName"], failed["StepStatus"]
-        return any(status in self._definition.steps[other].needs.get(name, ()) for other in self._known)
-
-
-class ReadySteps(Iterator[PipelineStep]):
-    """Goes once over a definition's steps, in their order, and finds those that can start.
-
-    The records may change meanwhile: a condition that was evaluated on the way lets the steps inside it start at once.
-    """
-
-    def __init__(self, definition: PipelineDefinition, records: dict[str, Record]):
-        self._left, self._records = iter(definition.steps.values()), records
-
-    def __bool__(self) -> bool:
-        return next(self, None) is not None
-
-    def __next__(self) -> PipelineStep:
-        for step in self._left:
-            record = self._records.get(step.name)
-            if record is not None:
-                if record.get("RetryAt") and record["RetryAt"] <= now():
-                    return step
-            elif self._may_start(step):
-                return step
-        raise StopIteration
-
-    def _may_start(self, step: PipelineStep) -> bool:
-        for name, endings in step.needs.items():
-            if self._records.get(name, {}).get("StepStatus") not in endings:
-                return False
-        if step.branch is None:
-            return True
-        condition, outcome = step.branch
-        return bool(self._records[condition]["Properties"]["Outcome"] == str(outcome))
+        return any(status in self._definition.steps[other].needs.get(name, ()) for other in self._records.all)
 
 
 def _has_failed(record: Record) -> bool:
@@ -196,7 +176,7 @@ def _has_failed(record: Record) -> bool:
     return record["StepStatus"] == "Failed" or (record["StepStatus"] == "Stopped" and bool(record["FailureReason"]))
 
 
-def _reason(failed: list[Record]) -> str:
+def _reason(failed: Sequence[Record]) -> str:
     """What an execution's FailureReason says: the steps that failed, each with its reason."""
     steps = "; ".join(f"{record['StepName']} ({record['FailureReason']})" for record in failed)
     plural = "step" if len(failed) == 1 else f"{len(failed)} steps"

@@ -71,6 +71,5 @@ def _digest(path: Path, check: Check) -> str | None:
         file, digest = tar.extractfile(member) if member.isreg() else None, hashlib.sha256()
         while file and (chunk := file.read(1 << 20)):
             digest.update(chunk)
-        described = f"{member.type!r} {member.linkname} {member.mode & 0o111:o} {digest.hexdigest()}"
-        members[member.name] = described
+        members[member.name] = f"{member.type!r} {member.linkname} {member.mode & 0o111:o} {digest.hexdigest()}"
     return hashlib.sha256(repr(sorted(members.items())).encode()).hexdigest()

@@ -1,6 +1,11 @@
-"""The results of cached steps: found again by what the step does, while they are new enough and still on S3."""
+"""The results of cached steps: found again by what the step does, while they are new enough and still on S3.
+
+The key of a result is a digest of the step's request, in which files on S3 count by their contents.
+"""
 
 import contextlib
+import hashlib
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -8,12 +13,13 @@ from recore.simulator.compute.batch.manifest import source_objects
 from recore.simulator.compute.failure import JobFailed
 from recore.simulator.compute.platform import Platform
 from recore.simulator.orchestration.pipelines.definitions.step import PipelineStep
-from recore.simulator.orchestration.pipelines.executions.cache_key import cache_key
 from recore.simulator.orchestration.pipelines.executions.s3_content import content, objects
 from recore.simulator.state.records import Record, now
 
+UNCACHED = ("RoleArn", "Tags", "ExperimentConfig")  # members of all requests that do not affect the result
 # members of a model that do not affect its predictions
 OF_A_MODEL = ("ModelName", "ModelArn", "CreationTime", "LastModifiedTime", "ExecutionRoleArn")
+Contents = Callable[[str], Any]  # returns the digests of the objects below an S3 URI, or None if there are none
 
 
 class StepCache:
@@ -39,15 +45,16 @@ class StepCache:
         source = request.get("TransformInput", {}).get("DataSource", {}).get("S3DataSource", {})
         if source.get("S3DataType") == "ManifestFile":
             described["Named"] = self._named(source)
-        digest = cache_key(described, step.request_type.uncached, self._content)
+        digest = cache_key(described, (*step.request_type.uncached, *UNCACHED), self._content)
         return f"{step.name}/{step.type.name}/{digest}"
 
     def _named(self, source: Record) -> list[Any]:
         """The objects that a manifest names, with their ETags."""
         with contextlib.suppress(JobFailed):  # the job will say what is wrong
-            named = source_objects(self._platform.s3, source, self._check)
-            places = [(item.bucket, item.key) for item in named]
-            return [(*place, objects(self._platform.s3, "s3://{}/{}".format(*place)).get(place[1])) for place in places]
+            return [
+                (item.bucket, item.key, objects(self._platform.s3, f"s3://{item.bucket}/{item.key}").get(item.key))
+                for item in source_objects(self._platform.s3, source, self._check)
+            ]
         return []
 
     def find(self, step: PipelineStep, key: str) -> Record | None:
@@ -65,7 +72,6 @@ class StepCache:
         """Keep the result of a step that succeeded."""
         present = {uri: self._results(uri) for uri in step.request_type.outputs(properties)}
         entry = {
-            "Key": key,
             "Time": now(),
             "SourcePipelineExecutionArn": execution,
             "Properties": properties,
@@ -89,3 +95,35 @@ class StepCache:
 def cache_kind(pipeline: str) -> str:
     """The kind of the records of a pipeline's cached results."""
     return f"PipelineCache {pipeline}"
+
+
+def cache_key(request: dict[str, Any], uncached: tuple[str, ...], contents: Contents) -> str:
+    """Return a digest of a request without the members that do not affect its result.
+
+    uncached: the paths of these members. An S3 URI, also as JSON in a hyperparameter, counts by its content.
+    """
+    kept = request
+    for path in uncached:
+        kept = _without(kept, path.split("."))
+    text = json.dumps(_by_content(kept, contents), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _without(value: Any, path: list[str]) -> Any:
+    if isinstance(value, list):
+        return [_without(item, path) for item in value]
+    if not isinstance(value, dict) or path[0] not in value:
+        return value
+    others = {name: item for name, item in value.items() if name != path[0]}
+    return others if len(path) == 1 else others | {path[0]: _without(value[path[0]], path[1:])}
+
+
+def _by_content(value: Any, contents: Contents) -> Any:
+    if isinstance(value, dict):
+        return {name: _by_content(item, contents) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_by_content(item, contents) for item in value]
+    if isinstance(value, str) and (address := value.strip('"')).startswith("s3://"):
+        content = contents(address)
+        return value if content is None else {"content": content}
+    return value

@@ -4,26 +4,26 @@ import contextlib
 import datetime
 import logging
 from collections.abc import Collection, Iterator
-from typing import Any
 
 from recore.simulator.compute.failure import JobStopped
-from recore.simulator.compute.job import Job
-from recore.simulator.compute.platform import Platform
 from recore.simulator.orchestration.pipelines.definitions.arguments import resolve
-from recore.simulator.orchestration.pipelines.definitions.conditions import holds
+from recore.simulator.orchestration.pipelines.definitions.conditions import parse_condition
+from recore.simulator.orchestration.pipelines.definitions.context import StepContext
 from recore.simulator.orchestration.pipelines.definitions.definition import PipelineDefinition
 from recore.simulator.orchestration.pipelines.definitions.expressions import parse
 from recore.simulator.orchestration.pipelines.definitions.parameters import as_text
 from recore.simulator.orchestration.pipelines.definitions.problems import StepFailure
 from recore.simulator.orchestration.pipelines.definitions.step import PipelineStep
-from recore.simulator.orchestration.pipelines.definitions.step_types.condition import ConditionStepType
-from recore.simulator.orchestration.pipelines.definitions.step_types.fail import FailStepType
-from recore.simulator.orchestration.pipelines.definitions.step_types.step_type import RequestStepType
+from recore.simulator.orchestration.pipelines.definitions.step_types import (
+    ConditionStepType,
+    FailStepType,
+    RequestStepType,
+)
 from recore.simulator.orchestration.pipelines.executions.execution_records import StepRecords
 from recore.simulator.orchestration.pipelines.executions.step_cache import StepCache
-from recore.simulator.orchestration.pipelines.executions.step_context import StepContext
-from recore.simulator.orchestration.pipelines.executions.step_work import StepWork
-from recore.simulator.state.records import Record, now
+from recore.simulator.orchestration.pipelines.executions.step_resource import StepResource, new_name
+from recore.simulator.orchestration.runner import Work
+from recore.simulator.state.records import Record, StoredRecord, now
 
 logger = logging.getLogger(__name__)
 
@@ -31,43 +31,34 @@ LONGEST_REASON = 1024  # characters
 
 
 class StepRun:
-    """The steps of one execution. known: their records, which every change is put into, too."""
+    """The steps of one execution. records: of the steps; each change is written there."""
 
-    def __init__(
-        self,
-        platform: Platform,
-        execution: Record,
-        definition: PipelineDefinition,
-        steps: StepRecords,
-        known: dict[str, Record],
-        cache: StepCache,
-        job: Job,
-    ):
-        self._platform, self._execution, self._definition = platform, execution, definition
-        self._steps, self._known, self._cache, self._job = steps, known, cache, job
-        self._work = StepWork(platform)
-
-    def put(self, step: PipelineStep, **members: Any) -> None:
-        self._known[step.name] = self._steps.put(step.name, **self._known.get(step.name, {}) | members)
+    def __init__(self, work: Work, execution: StoredRecord, definition: PipelineDefinition, records: StepRecords):
+        self._platform, self._execution, self._definition = work.platform, execution, definition
+        self._records, self._check = records, work.job.raise_if_stopping
+        pipeline = execution["PipelineArn"].rpartition("/")[2]
+        self.cache = StepCache(work.platform, pipeline, self._check)
 
     def start(self, step: PipelineStep) -> None:
         """Begin an attempt."""
-        before, time = self._known.get(step.name, {}), now()
-        self._known[step.name] = before | {
-            "StepName": step.name,
-            "StepStatus": "Starting",
-            "StartTime": before.get("StartTime", time),
-            "AttemptTime": time,
-            "AttemptCount": before.get("AttemptCount", 0) + 1,
-            "Position": before.get("Position", len(self._known) + 1),
-            "RetryAt": None,
-            "EndTime": None,
-            "FailureReason": None,
-            "Job": None,
+        time = now()
+        before = self._records.all.get(step.name)
+        self._records.begin(
+            step.name,
+            StepName=step.name,
+            StepStatus="Starting",
+            StartTime=before["StartTime"] if before else time,
+            AttemptTime=time,
+            AttemptCount=before["AttemptCount"] + 1 if before else 1,
+            Position=before.internal["Position"] if before else len(self._records.all) + 1,
+            RetryAt=None,
+            EndTime=None,
+            FailureReason=None,
+            Job=None,
             **step.described,
-        }
+        )
         if isinstance(step.type, RequestStepType):  # the others have ended when they are written
-            self.put(step)
+            self._records.put(step.name)
         self.attempt(step)
 
     def attempt(self, step: PipelineStep) -> None:
@@ -83,45 +74,70 @@ class StepRun:
     def look(self, step: PipelineStep) -> None:
         """End an attempt if its job has ended."""
         with self._or_fail(step):
-            if self._work.ended(step.request_type, self._known[step.name]["Job"]):
+            if self._resource(step).has_ended():
                 self._finish(step)
 
     @contextlib.contextmanager
     def _or_fail(self, step: PipelineStep) -> Iterator[None]:
-        """Whatever goes wrong fails this step, and not the whole execution: other steps have jobs.
+        """Fail this step after any error, and not the whole execution: other steps have jobs.
 
-        Raises JobStopped where the simulator ends, and OSError where a change could not be written or asked for.
+        Raises JobStopped if the simulator ends, and OSError if a change could not be written or requested.
         """
         try:
             yield
         except StepFailure as failure:
-            self._job.raise_if_stopping()  # what failed may be the simulator, which ends
+            self._check()  # what failed may be the simulator, which ends
             self.fail(step, failure)
         except (JobStopped, OSError):
             raise
         except Exception as error:
-            self._job.raise_if_stopping()
+            self._check()
             logger.exception("step %s", step.name)
             self.fail(step, StepFailure(f"InternalServerError: {error!r}"))
 
     def interrupted(self, step: PipelineStep) -> bool:
-        """Whether a job ended with an earlier simulator."""
-        name = self._known[step.name].get("Job")
-        return name is not None and self._work.interrupted(step.request_type, name)
+        """Whether the step's job ended with an earlier simulator."""
+        return self._job_name(step) is not None and self._resource(step).was_interrupted()
 
     def adopt(self, step: PipelineStep) -> None:
         """Record that the job of an attempt runs, if its creation was not recorded: then it can be stopped."""
-        name = self._known[step.name].get("Job")
-        if name and (arn := self._work.created(step.request_type, name)):
-            self.put(step, StepStatus="Executing", Metadata={step.type.metadata: {"Arn": arn}})
+        if self._job_name(step) and (arn := self._resource(step).find_arn()):
+            self._records.put(step.name, StepStatus="Executing", Metadata={step.type.metadata: {"Arn": arn}})
+
+    def stop(self, step: PipelineStep) -> None:
+        self._resource(step).stop()
+        self._records.put(step.name, StepStatus="Stopping")
+
+    def fail(self, step: PipelineStep, failure: StepFailure) -> None:
+        """End an attempt that failed: another one follows if a retry policy says so.
+
+        A step that was stopping has stopped.
+        """
+        record, time, reason = self._records.all[step.name], now(), str(failure)[:LONGEST_REASON]
+        if record["StepStatus"] == "Stopping":
+            self._records.put(step.name, StepStatus="Stopped", EndTime=time)
+            return
+        first, retries = record.internal.get("FirstFailed") or time, record.internal.get("Retries") or {}
+        for number, policy in enumerate(step.retries):
+            applied = retries.get(str(number), 0)
+            if failure.kind not in policy.exceptions:
+                continue
+            delay = policy.delay(applied, time - first)
+            if delay is not None:
+                again = time + datetime.timedelta(seconds=delay)
+                retries = retries | {str(number): applied + 1}
+                members = {"RetryAt": again, "Retries": retries, "FirstFailed": first}
+                self._records.put(step.name, StepStatus="Starting", FailureReason=reason, **members)
+                return
+        self._records.put(step.name, StepStatus=failure.status, EndTime=time, FailureReason=reason)
 
     def _finish(self, step: PipelineStep) -> None:
-        """The step has succeeded. Raises StepFailure where its properties cannot be read."""
-        record = self._known[step.name]
+        """Record that the step has succeeded. Raises StepFailure if its properties cannot be read."""
+        record = self._records.all[step.name]
         [created] = record["Metadata"].values()
-        properties = self._work.describe(step.request_type, record["Job"], created["Arn"])
-        self.put(step, StepStatus="Succeeded", EndTime=now(), Properties=properties)
-        if key := record.get("CacheKey"):
+        properties = self._resource(step).describe(created["Arn"])
+        self._records.put(step.name, StepStatus="Succeeded", EndTime=now(), Properties=properties)
+        if key := record.internal.get("CacheKey"):
             try:
                 self._keep(step, key, properties)
             except (JobStopped, OSError):
@@ -132,54 +148,30 @@ class StepRun:
     def _keep(self, step: PipelineStep, key: str, properties: Record) -> None:
         """Keep the result for later executions, unless what the step reads has changed since the key was made.
 
-        Its job may have read either, if it waited for its turn meanwhile.
+        The job may have read either, because it may have waited in the queue in between.
         """
-        self._cache.forget_contents()
-        if self._cache.key(step, self._request(step)) == key:
-            metadata = self._known[step.name]["Metadata"]
-            self._cache.keep(step, key, self._execution["PipelineExecutionArn"], properties, metadata)
+        self.cache.forget_contents()
+        if self.cache.key(step, self._request(step)) == key:
+            metadata = self._records.all[step.name]["Metadata"]
+            self.cache.keep(step, key, self._execution["PipelineExecutionArn"], properties, metadata)
 
-    def stop(self, step: PipelineStep) -> None:
-        self._work.stop(step.request_type, self._known[step.name]["Job"])
-        self.put(step, StepStatus="Stopping")
+    def _job_name(self, step: PipelineStep) -> str | None:
+        name: str | None = self._records.all[step.name].internal.get("Job")
+        return name
 
-    def fail(self, step: PipelineStep, failure: StepFailure) -> None:
-        """End an attempt that failed: another one follows if a retry policy says so.
-
-        A step that was ordered to stop has stopped.
-        """
-        record, time, reason = self._known[step.name], now(), str(failure)[:LONGEST_REASON]
-        if record["StepStatus"] == "Stopping":
-            self.put(step, StepStatus="Stopped", EndTime=time)
-            return
-        first, retries = record.get("FirstFailed") or time, record.get("Retries") or {}
-        for number, policy in enumerate(step.retries):
-            applied = retries.get(str(number), 0)
-            if failure.kind not in policy.exceptions:
-                continue
-            delay = policy.delay(applied, time - first)
-            if delay is not None:
-                again = time + datetime.timedelta(seconds=delay)
-                retries = retries | {str(number): applied + 1}
-                members = {"RetryAt": again, "Retries": retries, "FirstFailed": first}
-                self.put(step, StepStatus="Starting", FailureReason=reason, **members)
-                return
-        self.put(step, StepStatus=failure.status, EndTime=time, FailureReason=reason)
+    def _resource(self, step: PipelineStep) -> StepResource:
+        return StepResource(self._platform, step.request_type, self._job_name(step) or "")
 
     def _context(self, step: PipelineStep) -> StepContext:
-        record, check = self._known[step.name], self._job.raise_if_stopping
-        return StepContext(self._execution, self._platform.s3, self._properties, record, check)
-
-    def _properties(self, name: str) -> Record:
-        properties: Record = self._known[name]["Properties"]
-        return properties
+        return StepContext(self._execution, self._platform.s3, self._records.all, step.name, self._check)
 
     def _decide(self, step: PipelineStep) -> None:
         scope, context = self._definition.scope(step), self._context(step)
-        outcome = str(all(holds(condition, scope, context) for condition in step.arguments["Conditions"]))
-        properties = {"Outcome": outcome}
+        conditions = step.arguments["Conditions"]
+        outcome = all(parse_condition(condition, scope).evaluate(context) for condition in conditions)
+        properties = {"Outcome": str(outcome)}
         members = {"Metadata": {step.type.metadata: properties}, "Properties": properties}
-        self.put(step, StepStatus="Succeeded", EndTime=now(), **members)
+        self._records.put(step.name, StepStatus="Succeeded", EndTime=now(), **members)
 
     def _fail_execution(self, step: PipelineStep) -> None:
         expression = parse(step.arguments["ErrorMessage"], self._definition.scope(step))
@@ -189,23 +181,23 @@ class StepRun:
             message = str(failure)
         metadata = {step.type.metadata: {"ErrorMessage": message[:3072]}}
         reason = message[:LONGEST_REASON]
-        self.put(step, StepStatus="Failed", EndTime=now(), FailureReason=reason, Metadata=metadata)
+        self._records.put(step.name, StepStatus="Failed", EndTime=now(), FailureReason=reason, Metadata=metadata)
 
     def _create(self, step: PipelineStep, step_type: RequestStepType) -> None:
         """Create the resource of the step, or find the result of an earlier step that did the same."""
-        if self._known[step.name]["Job"] is None:
+        if self._job_name(step) is None:
             execution = self._execution["PipelineExecutionArn"].rpartition("/")[2]
             prefix = self._resolve(step, {step_type.named}).get(step_type.named, "")
-            self.put(step, Job=self._work.new_name(step_type, execution, step.name, prefix))
+            self._records.put(step.name, Job=new_name(step_type, execution, step.name, prefix))
         request = self._request(step)
-        key = self._cache.key(step, request) if step.cache.enabled else None
-        if key and (entry := self._cache.find(step, key)):
+        key = self.cache.key(step, request) if step.cache.enabled else None
+        if key and (entry := self.cache.find(step, key)):
             hit = {"SourcePipelineExecutionArn": entry["SourcePipelineExecutionArn"]}
             members = {"Properties": entry["Properties"], "Metadata": entry["Metadata"], "CacheHitResult": hit}
-            self.put(step, StepStatus="Succeeded", EndTime=now(), Job=None, **members)
+            self._records.put(step.name, StepStatus="Succeeded", EndTime=now(), Job=None, **members)
             return
-        arn = self._work.create(step_type, request, self._known[step.name]["Job"])
-        self.put(step, StepStatus="Executing", Metadata={step.type.metadata: {"Arn": arn}}, CacheKey=key)
+        arn = self._resource(step).create(request)
+        self._records.put(step.name, StepStatus="Executing", Metadata={step.type.metadata: {"Arn": arn}}, CacheKey=key)
         if not step_type.runs:
             self._finish(step)
 
@@ -214,7 +206,7 @@ class StepRun:
         return self._resolve(step, step.arguments.keys() - {step.request_type.named})
 
     def _resolve(self, step: PipelineStep, members: Collection[str]) -> Record:
-        """Some members of a step's arguments, as far as it has them, with the values of their expressions."""
+        """The members of a step's arguments that have one of these names, with the values of their expressions."""
         arguments = {name: value for name, value in step.arguments.items() if name in members}
         scope, context = self._definition.scope(step), self._context(step)
         resolved: Record = resolve(step.request_type.request_shape, arguments, scope, context)

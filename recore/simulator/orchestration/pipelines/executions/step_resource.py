@@ -1,0 +1,129 @@
+"""The resource of a step: created, looked at, described and stopped by requests to the simulator."""
+
+import re
+import secrets
+import string
+import uuid
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from recore.simulator.compute.failure import was_interrupted
+from recore.simulator.compute.platform import Platform
+from recore.simulator.orchestration.pipelines.definitions.problems import StepFailure
+from recore.simulator.orchestration.pipelines.definitions.retries import OF_CODES, OF_REASONS
+from recore.simulator.orchestration.pipelines.definitions.step_types import LIST_JOBS, SUMMARIES, RequestStepType
+from recore.simulator.orchestration.runner import raise_if_unavailable, send
+from recore.simulator.state.records import Record
+
+RANDOM = 10  # characters at the end of a name
+ALPHABET = string.ascii_letters + string.digits
+
+
+class StepResource:
+    """The resource that one attempt of a step creates.
+
+    name: of the resource; a model package has another one, and stands alone in having no name in its request.
+    """
+
+    def __init__(self, platform: Platform, step_type: RequestStepType, name: str):
+        self._platform, self._type, self.name = platform, step_type, name
+        self._is_package = step_type.kind == "ModelPackage"
+
+    def create(self, request: Record) -> str:
+        """Create the resource, unless an earlier simulator has created it. Returns its ARN. Raises StepFailure."""
+        if arn := self.find_arn():
+            return arn
+        operation = f"Create{self._type.kind}"
+        try:
+            if self._is_package:
+                self._create_group(request)
+                request = request | {"ClientToken": str(uuid.uuid5(uuid.NAMESPACE_OID, self.name))}
+            else:
+                request = request | {self._type.named: self.name}
+            answer = send(self._platform, operation, request)
+        except ClientError as error:
+            code, message = (str(error.response["Error"].get(part, "")) for part in ("Code", "Message"))
+            text = f"ClientError: sagemaker:{operation} was refused: {message} ({code})"
+            raise StepFailure(text, OF_CODES.get(code, "")) from None
+        except BotoCoreError as error:
+            raise StepFailure(f"ClientError: sagemaker:{operation}: {error}") from None
+        return str(answer[f"{self._type.kind}Arn"])
+
+    def find_arn(self) -> str | None:
+        """Return the ARN of the resource if it exists; None for a model package, which is created once anyway."""
+        record = None if self._is_package else self._record()
+        return str(record[f"{self._type.kind}Arn"]) if record else None
+
+    def was_interrupted(self) -> bool:
+        """Whether the resource is a job that was in progress when an earlier simulator ended."""
+        return self._type.runs and was_interrupted(self._record() or {})
+
+    def has_ended(self) -> bool:
+        """Whether the resource has ended well. Raises StepFailure if it ended otherwise."""
+        if not self._type.runs:
+            return True
+        kind, record = self._type.kind, self._record()
+        if record is None:
+            raise StepFailure(f"ClientError: The {kind} '{self.name}' was deleted")
+        status = record[f"{kind}Status"]
+        if status == "Failed":
+            reason = record.get("FailureReason") or "AlgorithmError: The job gave no reason"
+            raise StepFailure(reason, OF_REASONS.get(reason.partition(":")[0], ""))
+        if status == "Stopped":
+            message = f"ClientError: The {kind} '{self.name}' was stopped, by its time limit or by request"
+            raise StepFailure(message, status="Stopped")
+        return bool(status == "Completed")
+
+    def stop(self) -> None:
+        """Request that the job stops, unless it has ended by itself. Raises OSError if the request failed."""
+        if self._type.runs:
+            try:
+                send(self._platform, f"Stop{self._type.kind}", {self._type.named: self.name})
+            except ClientError as error:
+                raise_if_unavailable(error)
+
+    def describe(self, arn: str) -> Record:
+        """Return the properties of the resource. Raises StepFailure if it does not exist any more."""
+        operation = f"Describe{self._type.kind}"
+        try:
+            answer = send(self._platform, operation, {self._type.named: arn if self._is_package else self.name})
+            if self._type.kind == "HyperParameterTuningJob":
+                answer[SUMMARIES] = self._training_jobs(answer)
+        except ClientError as error:
+            raise StepFailure(f"ClientError: sagemaker:{operation}: {error}") from None
+        return {member: value for member, value in answer.items() if member != "ResponseMetadata"}
+
+    def _record(self) -> Record | None:
+        return self._platform.store.get(self._type.kind, self.name)
+
+    def _training_jobs(self, tuning: Record) -> list[Any]:
+        """Return at most a hundred training jobs of a tuning job, the best first; those without a value are last."""
+        configuration = tuning.get("HyperParameterTuningJobConfig", {})
+        objectives = [configuration.get("HyperParameterTuningJobObjective")]
+        objectives += [definition.get("TuningObjective") for definition in tuning.get("TrainingJobDefinitions", [])]
+        kinds = [objective["Type"] for objective in objectives if objective]
+        order = "Ascending" if kinds[:1] == ["Minimize"] else "Descending"
+        by = {"SortBy": "FinalObjectiveMetricValue", "SortOrder": order, "MaxResults": 100}
+        listed = send(self._platform, LIST_JOBS, {"HyperParameterTuningJobName": self.name} | by)
+        return sorted(listed[SUMMARIES], key=lambda job: "FinalHyperParameterTuningJobObjectiveMetric" not in job)
+
+    def _create_group(self, request: Record) -> None:
+        """Create the group of a model package, unless it exists."""
+        group, store = request.get("ModelPackageGroupName", ""), self._platform.store
+        if group and not group.startswith("arn:") and store.get("ModelPackageGroup", group) is None:
+            try:
+                send(self._platform, "CreateModelPackageGroup", {"ModelPackageGroupName": group})
+            except ClientError:
+                if store.get("ModelPackageGroup", group) is None:  # no other step has created it meanwhile
+                    raise
+
+
+def new_name(step_type: RequestStepType, execution: str, step: str, prefix: str = "") -> str:
+    """Return a name for the resource of one attempt. execution: its ID. prefix: the one that the arguments name."""
+    end = "".join(secrets.choice(ALPHABET) for _ in range(RANDOM))
+    start = prefix or f"{execution}-{step}"
+    if not prefix and step_type.name_length >= 63:
+        start = f"pipelines-{start}"
+    start = re.sub("[^A-Za-z0-9-]", "-", start[: step_type.name_length - RANDOM - 1]).strip("-")
+    return f"{start}-{end}" if start else end
