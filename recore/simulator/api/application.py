@@ -1,4 +1,4 @@
-"""Who answers a request: SageMaker's control plane, its runtime, or moto for the rest of AWS."""
+"""What answers a request: SageMaker's control plane, its runtime, or moto for the rest of AWS."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -12,13 +12,13 @@ from recore.simulator.api.runtime import Runtime
 from recore.simulator.protocol.errors import ServiceError, json_response, signed_service
 from recore.simulator.resources.resource import Resource
 
-LOCAL = ["127.0.0.1", ".localhost"]  # S3's clients put a bucket's name before the host
+LOCAL = ["127.0.0.1", ".localhost"]  # S3's clients put the name of a bucket before the host
 
 
 class Application:
-    """The WSGI application. Requests of a web page are refused: whoever can send requests can run code in a job.
+    """The WSGI application. It refuses the requests of web pages, because they could run code in a job.
 
-    The browser marks them with an Origin header, or with the page's own host where its name leads to this machine.
+    A browser sends an Origin header with them, or the page's own host name if that resolves to this machine.
     """
 
     def __init__(self, resources: Sequence[Resource]) -> None:

@@ -1,4 +1,4 @@
-"""SageMaker's control plane: operations named in a header, requests and answers in JSON."""
+"""SageMaker's control plane: a header names the operation, and requests and responses are JSON."""
 
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -37,18 +37,17 @@ class ControlPlane:
         try:
             body = request.get_data(cache=False)
         except RequestEntityTooLarge:
-            message = f"A request has {LARGEST} bytes at most"
-            raise ServiceError("RequestEntityTooLarge", message, 413) from None
+            raise ServiceError("RequestEntityTooLarge", f"A request has at most {LARGEST} bytes", 413) from None
         answer = self._resources[operation.name].answer(operation.name, read_request(operation, _document(body)))
         content = json.dumps(shape_answer(operation.output_shape, answer)).encode()
         return Response(content, headers=answer_headers(JSON, content))
 
 
 def _document(body: bytes) -> Any:
-    """A body's JSON. Raises ServiceError if it is invalid, or its text is not UTF-8 throughout."""
+    """The JSON document of a body. Raises ServiceError if the body is not JSON, or not UTF-8."""
     try:
         document = json.loads(body.decode() or "{}", parse_constant=_no_constant)
-        json.dumps(document, ensure_ascii=False).encode()  # half a character can be written as an escape
+        json.dumps(document, ensure_ascii=False).encode()  # an escape can be half of a surrogate pair
     except (ValueError, RecursionError) as error:
         raise ServiceError("SerializationException", f"The body is not JSON: {str(error)[:200]}") from None
     return document

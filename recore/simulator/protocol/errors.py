@@ -18,23 +18,28 @@ random = Random()  # not Python's own, on which programs that seed it rely, in t
 
 
 class ServiceError(Exception):
-    """An error answer: a code of the service, a message for the caller, and further members that the error has."""
+    """An error of the service: its code, a message for the caller, and further members that the error has."""
 
     def __init__(self, code: str, message: str, status: int = 400, **members: Any):
         super().__init__(message)
         self.code, self.status, self.members = code, status, members
 
 
-def validation_error(problems: list[str]) -> ServiceError:
-    """ValidationException for a request that breaks the service model."""
+class ValidationException(ServiceError):
+    """The error of a request that is invalid, or that asks for what is not simulated."""
+
+    def __init__(self, message: str):
+        super().__init__("ValidationException", message)
+
+
+def validation_error(problems: list[str]) -> ValidationException:
+    """The error of a request that breaks the service model."""
     plural = "s" if len(problems) > 1 else ""
-    return ServiceError(
-        "ValidationException", f"{len(problems)} validation error{plural} detected: {'; '.join(problems)}"
-    )
+    return ValidationException(f"{len(problems)} validation error{plural} detected: {'; '.join(problems)}")
 
 
 def json_answer(error: ServiceError) -> tuple[list[tuple[str, str]], bytes]:
-    """The headers and the body of an error's answer."""
+    """The headers and the body of the response to a request that failed."""
     body = json.dumps({"__type": error.code, "message": str(error)}).encode()
     return answer_headers(JSON, body), body
 
@@ -45,9 +50,9 @@ def json_response(error: ServiceError) -> Response:
 
 
 def disk_full_answer(service: str) -> tuple[int, list[tuple[str, str]], bytes]:
-    """The status, the headers and the body of the answer to a request for which the disk of this machine has no room.
+    """The status, the headers and the body of the response to a request for which this machine's disk has no room.
 
-    service: that the request is signed for. Clients do not repeat a request with this status.
+    service: the one that the request is signed for. Clients do not repeat a request that got this status.
     """
     message = "The disk of this machine is full: free some space on it, or set TMPDIR to another disk"
     if service != "s3":
@@ -57,7 +62,7 @@ def disk_full_answer(service: str) -> tuple[int, list[tuple[str, str]], bytes]:
 
 
 def signed_service(authorization: str) -> str:
-    """The service that a request is signed for, by its Authorization; nothing if it is not signed."""
+    """The service that a request is signed for, by its Authorization header; an empty string if it is not signed."""
     signed = SIGNED.search(authorization)
     return signed[1] if signed else ""
 
@@ -68,7 +73,7 @@ def respond(
     operate: Callable[[Request], Response],
     refuse: Callable[[ServiceError], Response],
 ) -> Iterable[bytes]:
-    """A request's answer: what `operate` returns, and for an exception what `refuse` makes of the error."""
+    """Respond to a request with what `operate` returns, or with what `refuse` makes of the error that it raises."""
     try:
         response = operate(Request(environ))
     except ServiceError as error:

@@ -1,6 +1,6 @@
 """Endpoint configurations: which models an endpoint serves, on how many instances, with which shares of the traffic."""
 
-from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.errors import ValidationException
 from recore.simulator.resources.resource import Resource, refuse_others
 from recore.simulator.state.records import Record
 
@@ -37,17 +37,17 @@ class EndpointConfigs(Resource):
         capture = request.get("DataCaptureConfig", {})
         refuse_others(capture, CAPTURE, "DataCaptureConfig")
         if capture and not capture["DestinationS3Uri"].startswith("s3://"):
-            raise ServiceError("ValidationException", "DataCaptureConfig: DestinationS3Uri must begin with s3://")
+            raise ValidationException("DataCaptureConfig: DestinationS3Uri must begin with s3://")
         variants = request["ProductionVariants"]
         for variant in variants:
             self._check(variant)
         names = [variant["VariantName"] for variant in variants]
         if repeated := sorted({name for name in names if names.count(name) > 1}):
-            raise ServiceError("ValidationException", f"ProductionVariants: several have the name {repeated[0]}")
+            raise ValidationException(f"ProductionVariants: several have the name {repeated[0]}")
         # SageMaker's default
         variants = [{"InitialVariantWeight": 1.0} | variant for variant in variants]
         if not any(variant["InitialVariantWeight"] for variant in variants):
-            raise ServiceError("ValidationException", "ProductionVariants: at least one weight must be above 0")
+            raise ValidationException("ProductionVariants: at least one weight must be above 0")
         return {"EndpointConfigArn": self.add(request | {"ProductionVariants": variants})}
 
     def _check(self, variant: Record) -> None:
@@ -56,6 +56,6 @@ class EndpointConfigs(Resource):
         refuse_others(variant, VARIANT, place)
         for name in NEEDED:
             if name not in variant:
-                raise ServiceError("ValidationException", f"{place}: {name} is missing")
+                raise ValidationException(f"{place}: {name} is missing")
         if self.store.get("Model", variant["ModelName"]) is None:
-            raise ServiceError("ValidationException", f"Could not find model '{variant['ModelName']}'")
+            raise ValidationException(f"Could not find model '{variant['ModelName']}'")

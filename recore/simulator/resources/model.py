@@ -1,7 +1,7 @@
 """Models: containers that a transform job serves, one or a chain of them."""
 
 from recore.simulator.compute.servers.model_data import model_data
-from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.errors import ValidationException
 from recore.simulator.resources.package_containers import containers_of
 from recore.simulator.resources.resource import Resource, refuse_others
 from recore.simulator.state.records import Record
@@ -39,10 +39,10 @@ class Models(Resource):
     def CreateModel(self, request: Record) -> Record:
         refuse_others(request, MODEL, "CreateModel")
         if bool(request.get("Containers")) == ("PrimaryContainer" in request):
-            raise ServiceError("ValidationException", "A model has either a PrimaryContainer or Containers")
+            raise ValidationException("A model has either a PrimaryContainer or Containers")
         if request.get("InferenceExecutionConfig", {}).get("Mode") == "Direct":
             message = "InferenceExecutionConfig: Mode Direct is not simulated: containers run here in series"
-            raise ServiceError("ValidationException", message)
+            raise ValidationException(message)
         requested = request.get("Containers") or [request["PrimaryContainer"]]
         for container in requested:
             refuse_others(container, CONTAINER, "A container")
@@ -53,7 +53,7 @@ class Models(Resource):
                 _check_pipeline(served)
             for container in served:
                 if problem := _problem(container):
-                    raise ServiceError("ValidationException", problem)
+                    raise ValidationException(problem)
             if served == requested:
                 return {"ModelArn": self.add(request)}
             members = {"PrimaryContainer": served[0]} if alone else {"Containers": served}
@@ -63,15 +63,12 @@ class Models(Resource):
 def _check_pipeline(containers: list[Record]) -> None:
     """Raise ServiceError where containers cannot be one inference pipeline."""
     if len(containers) > MOST_CONTAINERS:
-        message = f"Containers: a model has at most {MOST_CONTAINERS}, not {len(containers)}"
-        raise ServiceError("ValidationException", message)
+        raise ValidationException(f"Containers: a model has at most {MOST_CONTAINERS}, not {len(containers)}")
     hostnames = [container["ContainerHostname"] for container in containers if "ContainerHostname" in container]
     if hostnames and len(hostnames) < len(containers):
-        message = "Containers: either each container has a ContainerHostname, or none has"
-        raise ServiceError("ValidationException", message)
+        raise ValidationException("Containers: either each container has a ContainerHostname, or none has")
     if twice := {name for name in hostnames if hostnames.count(name) > 1}:
-        message = f"Containers: two containers have the ContainerHostname '{min(twice)}'"
-        raise ServiceError("ValidationException", message)
+        raise ValidationException(f"Containers: two containers have the ContainerHostname '{min(twice)}'")
 
 
 def _problem(container: Record) -> str | None:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.errors import ValidationException
 from recore.simulator.state.records import Record
 
 # what DescribeModelPackage answers of a card's content with IncludedData MetadataOnly
@@ -17,7 +17,7 @@ METADATA = {
 def check_model_card(card: Record) -> None:
     """Raise ServiceError where the content of a card is not a JSON object."""
     if "ModelCardContent" in card and not isinstance(_parsed(card["ModelCardContent"]), dict):
-        raise ServiceError("ValidationException", "ModelCard: ModelCardContent must be a JSON object")
+        raise ValidationException("ModelCard: ModelCardContent must be a JSON object")
 
 
 def metadata_only(card: Record) -> Record:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from recore.simulator.compute.platform import Platform
 from recore.simulator.protocol.account import arn
-from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.errors import ServiceError, ValidationException
 from recore.simulator.resources.client_token import once
 from recore.simulator.resources.model_card import check_model_card, metadata_only
 from recore.simulator.resources.package_source import with_source
@@ -130,10 +130,9 @@ class ModelPackages(Resource):
 
     def _create(self, request: Record) -> tuple[Record, bool]:
         if unknown := [member for member in NOT_SIMULATED if member in request]:
-            raise ServiceError("ValidationException", f"CreateModelPackage: {unknown[0]} is not simulated")
+            raise ValidationException(f"CreateModelPackage: {unknown[0]} is not simulated")
         if ("ModelPackageName" in request) == ("ModelPackageGroupName" in request):
-            message = "A model package has either a ModelPackageName or a ModelPackageGroupName"
-            raise ServiceError("ValidationException", message)
+            raise ValidationException("A model package has either a ModelPackageName or a ModelPackageGroupName")
         _check_additional(request.get("AdditionalInferenceSpecifications", []))
         check_model_card(request.get("ModelCard", {}))
         request = with_source(self.store, request, request)
@@ -143,29 +142,25 @@ class ModelPackages(Resource):
     def _create_version(self, request: Record) -> str:
         if "Tags" in request or request.get("CertifyForMarketplace"):
             member = "Tags" if "Tags" in request else "CertifyForMarketplace"
-            message = f"{member} cannot be specified for a version of a model package group"
-            raise ServiceError("ValidationException", message)
+            raise ValidationException(f"{member} cannot be specified for a version of a model package group")
         group = request["ModelPackageGroupName"].removeprefix(GROUP_ARN)
         with self.store.transaction():  # a number that is not used is not counted
             try:
                 version = self.store.change("ModelPackageGroup", group, _count_version).internal["LastVersion"]
             except KeyError:
                 named = group if group.startswith("arn:") else f"{GROUP_ARN}{group}"
-                raise ServiceError("ValidationException", not_found("model package group", named)) from None
+                raise ValidationException(not_found("model package group", named)) from None
             members = {"ModelApprovalStatus": "PendingManualApproval"} | request
             members |= {"ModelPackageGroupName": group, "ModelPackageVersion": version}
             return self._add(members, f"{group}/{version}", "Versioned")
 
     def _create_unversioned(self, request: Record) -> str:
         if request.get("CertifyForMarketplace"):
-            message = "CreateModelPackage: CertifyForMarketplace is not simulated"
-            raise ServiceError("ValidationException", message)
+            raise ValidationException("CreateModelPackage: CertifyForMarketplace is not simulated")
         if "InferenceSpecification" not in request:
-            message = "A model package without a group must have an InferenceSpecification"
-            raise ServiceError("ValidationException", message)
+            raise ValidationException("A model package without a group must have an InferenceSpecification")
         if missing := [name for name in INSTANCE_TYPES if name not in request["InferenceSpecification"]]:
-            message = f"InferenceSpecification: a model package without a group must have {missing[0]}"
-            raise ServiceError("ValidationException", message)
+            raise ValidationException(f"InferenceSpecification: a model package without a group must have {missing[0]}")
         name = request["ModelPackageName"]
         # the SDKs send an approval status, too, which does not apply to a package without a group
         members = {member: value for member, value in request.items() if member != "ModelApprovalStatus"}
@@ -209,7 +204,7 @@ def _updated(record: Record, request: Record) -> Record:
     properties = kept | request.get("CustomerMetadataProperties", {})
     if len(properties) > MOST_PROPERTIES:
         message = f"CustomerMetadataProperties: a model package has at most {MOST_PROPERTIES}, not {len(properties)}"
-        raise ServiceError("ValidationException", message)
+        raise ValidationException(message)
     added = request.get("AdditionalInferenceSpecificationsToAdd", [])
     additional = [*record.get("AdditionalInferenceSpecifications", []), *added]
     _check_additional(additional)
@@ -227,7 +222,7 @@ def _updated(record: Record, request: Record) -> Record:
 def _check_versioned(package: Record) -> None:
     if package["ModelPackageType"] != "Versioned":
         message = f"The model package '{package['ModelPackageArn']}' is not a version of a model package group"
-        raise ServiceError("ValidationException", message)
+        raise ValidationException(message)
 
 
 def _check_additional(specifications: list[Record]) -> None:
@@ -235,7 +230,6 @@ def _check_additional(specifications: list[Record]) -> None:
     names = [specification["Name"] for specification in specifications]
     if len(names) > MOST_ADDITIONAL:
         message = f"AdditionalInferenceSpecifications: a model package has at most {MOST_ADDITIONAL}, not {len(names)}"
-        raise ServiceError("ValidationException", message)
+        raise ValidationException(message)
     if repeated := sorted({name for name in names if names.count(name) > 1}):
-        message = f"AdditionalInferenceSpecifications: several have the name '{repeated[0]}'"
-        raise ServiceError("ValidationException", message)
+        raise ValidationException(f"AdditionalInferenceSpecifications: several have the name '{repeated[0]}'")

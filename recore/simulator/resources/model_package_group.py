@@ -3,7 +3,7 @@
 import json
 from typing import ClassVar
 
-from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.errors import ServiceError, ValidationException
 from recore.simulator.resources.resource import Filter, Resource, refuse_others
 from recore.simulator.state.records import Record
 
@@ -49,14 +49,13 @@ class ModelPackageGroups(Resource):
         except (ValueError, RecursionError):
             policy = None
         if not isinstance(policy, dict):
-            raise ServiceError("ValidationException", "ResourcePolicy: a JSON object is needed")
+            raise ValidationException("ResourcePolicy: a JSON object is needed")
         return self._set_policy("PutModelPackageGroupPolicy", request, request["ResourcePolicy"])
 
     def GetModelPackageGroupPolicy(self, request: Record) -> Record:
         group = self.find("GetModelPackageGroupPolicy", request)
         if group.get("ResourcePolicy") is None:
-            message = f"Could not find a resource policy of '{group['ModelPackageGroupArn']}'"
-            raise ServiceError("ValidationException", message)
+            raise ValidationException(f"Could not find a resource policy of '{group['ModelPackageGroupArn']}'")
         return {"ResourcePolicy": group["ResourcePolicy"]}
 
     def DeleteModelPackageGroupPolicy(self, request: Record) -> Record:

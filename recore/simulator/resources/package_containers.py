@@ -1,7 +1,7 @@
 """The containers of a model that is created from a model package."""
 
 from recore.simulator.protocol.account import arn
-from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.errors import ValidationException
 from recore.simulator.resources.resource import not_found
 from recore.simulator.state.records import Record, Store
 
@@ -20,16 +20,16 @@ def containers_of(store: Store, container: Record) -> list[Record]:
     """
     if "ModelPackageName" not in container:
         if "InferenceSpecificationName" in container:
-            raise ServiceError("ValidationException", "InferenceSpecificationName needs a ModelPackageName")
+            raise ValidationException("InferenceSpecificationName needs a ModelPackageName")
         return [container]
     if others := sorted(container.keys() - BESIDE):
         message = f"A container with a ModelPackageName cannot have {others[0]}: the model package has it"
-        raise ServiceError("ValidationException", message)
+        raise ValidationException(message)
     package = _deployable(store, container["ModelPackageName"])
     packaged = _specification(package, container.get("InferenceSpecificationName"))["Containers"]
     if "ContainerHostname" in container and len(packaged) > 1:
         message = f"ContainerHostname: the model package '{package['ModelPackageArn']}' has several containers"
-        raise ServiceError("ValidationException", message)
+        raise ValidationException(message)
     return [_merged(container, member) for member in packaged]
 
 
@@ -39,11 +39,11 @@ def _deployable(store: Store, name: str) -> Record:
     package = store.get("ModelPackage", key)
     if package is None:
         named = key if key.startswith("arn:") else arn(f"model-package/{key}")
-        raise ServiceError("ValidationException", not_found("model package", named))
+        raise ValidationException(not_found("model package", named))
     status = package.get("ModelApprovalStatus", "Approved")  # packages without a group have none
     if status != "Approved":
         message = f"Cannot create a model from the model package '{package['ModelPackageArn']}' in status {status}"
-        raise ServiceError("ValidationException", f"{message}: its ModelApprovalStatus must be Approved")
+        raise ValidationException(f"{message}: its ModelApprovalStatus must be Approved")
     return package
 
 
@@ -53,14 +53,13 @@ def _specification(package: Record, name: str | None) -> Record:
     specification: Record | None = package.get("InferenceSpecification") if name is None else additional.get(name)
     if specification is None:
         missing = "InferenceSpecification" if name is None else f"additional inference specification '{name}'"
-        message = f"The model package '{package['ModelPackageArn']}' has no {missing}"
-        raise ServiceError("ValidationException", message)
+        raise ValidationException(f"The model package '{package['ModelPackageArn']}' has no {missing}")
     return specification
 
 
 def _merged(container: Record, packaged: Record) -> Record:
     if unknown := [member for member in NOT_SIMULATED if member in packaged]:
-        raise ServiceError("ValidationException", f"{unknown[0]} of a model package is not simulated")
+        raise ValidationException(f"{unknown[0]} of a model package is not simulated")
     merged = {member: packaged[member] for member in SERVED if member in packaged}
     merged |= {member: container[member] for member in ("ContainerHostname", "Mode") if member in container}
     return merged | {"Environment": packaged.get("Environment", {}) | container.get("Environment", {})}

@@ -4,7 +4,7 @@ import re
 
 from recore.simulator.compute.servers.chain import named_containers
 from recore.simulator.protocol.account import arn
-from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.errors import ValidationException
 from recore.simulator.state.records import Record, Store
 
 ARN = re.compile(r"arn:[^:]*:sagemaker:[^:]*:[^:]*:(model|model-package)/.+")
@@ -21,8 +21,7 @@ def with_source(store: Store, package: Record, request: Record) -> Record:
     if "SourceUri" not in request:
         return package
     if "InferenceSpecification" in request:
-        message = "A request has either a SourceUri or an InferenceSpecification"
-        raise ServiceError("ValidationException", message)
+        raise ValidationException("A request has either a SourceUri or an InferenceSpecification")
     specification = _specification(store, request["SourceUri"])
     populated = {"InferenceSpecification": specification} if specification else {}
     return populated | package | {"SourceUri": request["SourceUri"]}
@@ -39,7 +38,7 @@ def _specification(store: Store, uri: str) -> Record | None:
     prefix = arn(f"{found[1]}/")
     record = store.get(KINDS[found[1]], uri.removeprefix(prefix)) if uri.startswith(prefix) else None
     if record is None:
-        raise ServiceError("ValidationException", f"SourceUri: could not find '{uri}'")
+        raise ValidationException(f"SourceUri: could not find '{uri}'")
     if found[1] == "model-package":
         return record.get("InferenceSpecification")
     containers = [container for _, container in named_containers(record | record.internal)]

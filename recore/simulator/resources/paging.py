@@ -7,7 +7,7 @@ import operator
 import struct
 from typing import Any
 
-from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.errors import ValidationException
 from recore.simulator.state.records import Record
 
 LONGEST = 512  # characters of a text that count when it is sorted
@@ -50,5 +50,5 @@ def _read_token(token: str) -> Place:
     except (ValueError, TypeError, RecursionError):
         value = other = None
     if not isinstance(value, str) or not isinstance(other, str):
-        raise ServiceError("ValidationException", "Invalid NextToken")
+        raise ValidationException("Invalid NextToken")
     return value, other

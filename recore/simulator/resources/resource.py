@@ -14,7 +14,7 @@ from botocore.model import Shape
 from recore.simulator.compute.platform import Platform
 from recore.simulator.orchestration.runner import Work, begin
 from recore.simulator.protocol.account import arn
-from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.errors import ServiceError, ValidationException
 from recore.simulator.protocol.service_model import operation_model, sagemaker_model
 from recore.simulator.resources.paging import Place, page, sortable
 from recore.simulator.state.records import Record, StoredRecord, now
@@ -91,7 +91,7 @@ class Resource:
     def check_image(self, image: str) -> None:
         """Raise ServiceError for an image that nothing here stands in for."""
         if problem := self.platform.isolation.refusal(image):
-            raise ServiceError("ValidationException", problem)
+            raise ValidationException(problem)
 
     def has(self, arn: str) -> bool:
         """Whether there is a record of this ARN."""
@@ -139,7 +139,7 @@ class Resource:
             status = self.find(operation, request)[f"{self.kind}Status"]
             if status not in self.running:
                 words = self.title or self.arn_type.replace("-", " ")
-                raise ServiceError("ValidationException", f"The {words} is in status {status} and cannot be stopped")
+                raise ValidationException(f"The {words} is in status {status} and cannot be stopped")
             members = {f"{self.kind}Status": "Stopping", "LastModifiedTime": now()}
             self.store.update(self.kind, self.key(request), **members)
         return {}
@@ -173,7 +173,7 @@ class Resource:
         orders = {"Name": f"{self.kind}Name", "Status": f"{self.kind}Status", "CreationTime": "CreationTime"}
         by = (orders | self.orders).get(request.get("SortBy", "CreationTime"))
         if by is None:
-            raise ServiceError("ValidationException", f"{operation} does not sort by {request['SortBy']} here")
+            raise ValidationException(f"{operation} does not sort by {request['SortBy']} here")
         descending = request.get("SortOrder", "Descending" if self.newest_first else "Ascending") == "Descending"
         return page(request, member, [(self.place(record, by), record) for record in chosen], descending)
 
@@ -194,7 +194,7 @@ class Resource:
             filters |= {f"{time}After": (time, operator.gt), f"{time}Before": (time, operator.lt)}
         filters |= self.filters
         if unknown := sorted(request.keys() - filters.keys() - PAGING):
-            raise ServiceError("ValidationException", f"{operation} does not filter by {', '.join(unknown)} here")
+            raise ValidationException(f"{operation} does not filter by {', '.join(unknown)} here")
         wanted = [(*filters[name], value) for name, value in request.items() if name not in PAGING]
         return [
             record
@@ -230,9 +230,9 @@ def merged_tags(tags: list[Record], new: list[Record]) -> list[Record]:
     """Tags with new ones, which replace those of the same key. Raises ServiceError if a resource cannot have them."""
     merged = {tag["Key"]: tag for tag in [*tags, *new]}
     if len(merged) > MOST_TAGS:
-        raise ServiceError("ValidationException", f"A resource can have {MOST_TAGS} tags")
+        raise ValidationException(f"A resource can have {MOST_TAGS} tags")
     if any(tag["Key"].lower().startswith("aws:") for tag in new):
-        raise ServiceError("ValidationException", "aws: is a prefix of tag keys that is reserved")
+        raise ValidationException("aws: is a prefix of tag keys that is reserved")
     return list(merged.values())
 
 
@@ -240,4 +240,4 @@ def refuse_others(request: Record, simulated: set[str], place: str) -> None:
     """Raise ServiceError where a request has a member that is not simulated, unless its value is false."""
     for name, value in request.items():
         if name not in simulated and value is not False:
-            raise ServiceError("ValidationException", f"{place}: {name} is not simulated")
+            raise ValidationException(f"{place}: {name} is not simulated")

@@ -6,7 +6,7 @@ from typing import Any
 from botocore.model import Shape
 
 from recore.simulator.compute.platform import Platform
-from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.errors import ValidationException
 from recore.simulator.protocol.service_model import operation_model
 from recore.simulator.resources.paging import page, sortable
 from recore.simulator.resources.resource import Resource
@@ -31,9 +31,9 @@ class Searches(Resource):
         kind = request["Resource"]
         shape = _shape(kind)
         if shape is None or kind not in (*self._searched, *EMPTY):
-            raise ServiceError("ValidationException", f"Search: Resource {kind} is not simulated")
+            raise ValidationException(f"Search: Resource {kind} is not simulated")
         if "VisibilityConditions" in request:
-            raise ServiceError("ValidationException", "Search: VisibilityConditions are not simulated")
+            raise ValidationException("Search: VisibilityConditions are not simulated")
         found = self._records(kind) if request.get("CrossAccountFilterOption") != "CrossAccount" else []
         if "SearchExpression" in request:
             test = make_test(shape, request["SearchExpression"])
@@ -41,7 +41,7 @@ class Searches(Resource):
         default = "LastModifiedTime" if "LastModifiedTime" in shape.members else "CreationTime"
         by = find_property(shape, request.get("SortBy", default))
         if by.type == "structure":
-            raise ServiceError("ValidationException", f"Search: {kind} cannot be sorted by {by.name[:80]}")
+            raise ValidationException(f"Search: {kind} cannot be sorted by {by.name[:80]}")
         placed = [((_sort_text(by, record), record[f"{kind}Arn"]), {kind: record}) for record in found]
         answer = page(request, "Results", placed, request.get("SortOrder", "Descending") == "Descending")
         return answer | {"TotalHits": {"Value": len(found), "Relation": "EqualTo"}}

@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.model import Shape
 
-from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.errors import ValidationException
 from recore.simulator.resources.search_property import Property, find_property
 from recore.simulator.state.records import Record
 
@@ -41,11 +41,10 @@ def make_test(shape: Shape, expression: Record) -> Test:
     Raises ServiceError where the expression is invalid.
     """
     if len(list(_conditions(expression))) > MOST_CONDITIONS:
-        message = f"A SearchExpression has at most {MOST_CONDITIONS} conditions"
-        raise ServiceError("ValidationException", message)
+        raise ValidationException(f"A SearchExpression has at most {MOST_CONDITIONS} conditions")
     contains = [condition for condition in _conditions(expression) if condition.get("Operator") == "Contains"]
     if len(contains) > 1:
-        raise ServiceError("ValidationException", "'CONTAINS' operator usage limit of 1 exceeded.")
+        raise ValidationException("'CONTAINS' operator usage limit of 1 exceeded.")
     return _expression(shape, expression)
 
 
@@ -65,8 +64,7 @@ def _expression(shape: Shape, expression: Record) -> Test:
     tests += [_nested(shape, item) for item in expression.get("NestedFilters", [])]
     tests += [_expression(shape, item) for item in expression.get("SubExpressions", [])]
     if not tests:
-        message = "A SearchExpression must have at least one filter, nested filter or subexpression"
-        raise ServiceError("ValidationException", message)
+        raise ValidationException("A SearchExpression must have at least one filter, nested filter or subexpression")
     combine = any if expression.get("Operator") == "Or" else all
     return lambda record: combine(test(record) for test in tests)
 
@@ -76,12 +74,12 @@ def _nested(shape: Shape, nested: Record) -> Test:
     name = nested["NestedPropertyName"]
     items = find_property(shape, name)
     if items.shape.type_name != "structure":
-        raise ServiceError("ValidationException", f"NestedPropertyName {name[:80]} is not a list of structures")
+        raise ValidationException(f"NestedPropertyName {name[:80]} is not a list of structures")
     tests = []
     for item in nested["Filters"]:
         if not item["Name"].startswith(f"{name}."):
             message = f"The filter on {item['Name'][:80]} is not one of the NestedPropertyName {name[:80]}"
-            raise ServiceError("ValidationException", message)
+            raise ValidationException(message)
         tests.append(_filter(items.shape, item | {"Name": item["Name"].removeprefix(f"{name}.")}))
     return lambda record: any(all(test(item) for test in tests) for item in items.read(record))
 
@@ -90,14 +88,13 @@ def _filter(shape: Shape, item: Record) -> Test:
     property_, comparison = find_property(shape, item["Name"]), item.get("Operator", "Equals")
     if comparison in ("Exists", "NotExists"):
         if "Value" in item:
-            message = f"The filter on {property_.name} has a Value, which {comparison} does not use"
-            raise ServiceError("ValidationException", message)
+            raise ValidationException(f"The filter on {property_.name} has a Value, which {comparison} does not use")
         return lambda record: bool(property_.read(record)) == (comparison == "Exists")
     if "Value" not in item:
-        raise ServiceError("ValidationException", f"The filter on {property_.name} has no Value")
+        raise ValidationException(f"The filter on {property_.name} has no Value")
     if comparison not in ALLOWED[property_.type]:
         message = f"{comparison} is not supported for {property_.name}, which is a {property_.type} property"
-        raise ServiceError("ValidationException", message)
+        raise ValidationException(message)
     equal = _comparison(property_, comparison, item["Value"])
     if comparison == "NotEquals":
         return lambda record: not any(map(equal, property_.read(record)))

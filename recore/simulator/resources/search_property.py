@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.model import Shape
 
-from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.errors import ValidationException
 
 Read = Callable[[Any], list[Any]]
 TYPES = {
@@ -45,7 +45,7 @@ class Property:
                 return {"true": True, "false": False}[text.lower()]
         except (ValueError, KeyError, OverflowError):
             message = f"Value '{text[:80]}' of the filter on {self.name} is not a {self.type}"
-            raise ServiceError("ValidationException", message) from None
+            raise ValidationException(message) from None
         return text
 
 
@@ -55,7 +55,7 @@ def find_property(shape: Shape, name: str) -> Property:
         return _metric(shape, name)
     found = _follow(shape, name.split("."))
     if found is None:
-        raise ServiceError("ValidationException", f"{shape.name} does not have the property '{name[:80]}'")
+        raise ValidationException(f"{shape.name} does not have the property '{name[:80]}'")
     kind, inner, read = found
     return Property(name, kind, inner, read)
 

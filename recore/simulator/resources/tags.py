@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from recore.simulator.compute.platform import Platform
-from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.errors import ValidationException
 from recore.simulator.resources.resource import Resource, merged_tags, not_found
 from recore.simulator.state.records import Record
 
@@ -23,7 +23,7 @@ class Tags(Resource):
 
     def ListTags(self, request: Record) -> Record:
         if "NextToken" in request:  # all tags of a resource are one page
-            raise ServiceError("ValidationException", "Invalid NextToken")
+            raise ValidationException("Invalid NextToken")
         return {"Tags": self._tags(request)}
 
     def DeleteTags(self, request: Record) -> Record:
@@ -40,5 +40,5 @@ class Tags(Resource):
         """The tags of the resource that a request names. Raises where there is no such resource."""
         arn = request["ResourceArn"]
         if not any(resource.has(arn) for resource in self._tagged):
-            raise ServiceError("ValidationException", not_found("resource", arn))
+            raise ValidationException(not_found("resource", arn))
         return list((self.store.get("Tags", arn) or {"Tags": []})["Tags"])

@@ -6,7 +6,7 @@ import regex
 
 from recore.simulator.compute.training import TrainingRun
 from recore.simulator.images.catalogue import family_of
-from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.errors import ValidationException
 from recore.simulator.resources.job import JobResource
 from recore.simulator.state.records import Record, now
 
@@ -27,7 +27,7 @@ class TrainingJobs(JobResource):
         if self.platform.isolation.local_python:
             problem = problem or distributed(request.get("HyperParameters", {}))
         if problem:
-            raise ServiceError("ValidationException", problem)
+            raise ValidationException(problem)
         name, output = request["TrainingJobName"], request["OutputDataConfig"]
         file = "model/" if output.get("CompressionType") == "NONE" else "model.tar.gz"
         artifacts = f"{output['S3OutputPath'].rstrip('/')}/{name}/output/{file}"

@@ -4,7 +4,7 @@ from recore.simulator.compute.batch.data_processing import DataProcessing
 from recore.simulator.compute.batch.feeding import MOST_MEGABYTES
 from recore.simulator.compute.servers.chain import named_containers
 from recore.simulator.compute.transform import TransformRun
-from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.errors import ServiceError, ValidationException
 from recore.simulator.resources.job import JobResource
 from recore.simulator.resources.resource import refuse_others
 from recore.simulator.state.records import Record
@@ -42,15 +42,14 @@ class TransformJobs(JobResource):
         refuse_others(request["TransformResources"], RESOURCES, "TransformResources")
         model = self.store.get("Model", request["ModelName"])
         if model is None:
-            raise ServiceError("ValidationException", f"Could not find model '{request['ModelName']}'")
+            raise ValidationException(f"Could not find model '{request['ModelName']}'")
         for _, container in named_containers(model | model.internal):
             self.check_image(container.get("Image", ""))
         if problem := _not_run_here(request):
-            raise ServiceError("ValidationException", problem)
+            raise ValidationException(problem)
         payload, concurrent = request.get("MaxPayloadInMB", 6), max(request.get("MaxConcurrentTransforms", 1), 1)
         if payload * concurrent > MOST_MEGABYTES:
-            message = f"MaxConcurrentTransforms * MaxPayloadInMB cannot exceed {MOST_MEGABYTES} MB"
-            raise ServiceError("ValidationException", message)
+            raise ValidationException(f"MaxConcurrentTransforms * MaxPayloadInMB cannot exceed {MOST_MEGABYTES} MB")
         if (count := request["TransformResources"]["InstanceCount"]) > MOST_INSTANCES:
             message = f"TransformResources: at most {MOST_INSTANCES} instances run here, not {count}"
             raise ServiceError("ResourceLimitExceeded", message)
