@@ -7,7 +7,7 @@ from typing import Any
 from werkzeug import Request, Response
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from recore.simulator.protocol.errors import JSON, ServiceError, answer_headers, json_response, respond
+from recore.simulator.protocol.errors import JSON, ServiceError, json_response, make_response, respond
 from recore.simulator.protocol.service_model import operation_model, read_request, shape_answer
 from recore.simulator.resources.resource import Resource
 
@@ -40,7 +40,7 @@ class ControlPlane:
             raise ServiceError("RequestEntityTooLarge", f"A request has at most {LARGEST} bytes", 413) from None
         answer = self._resources[operation.name].answer(operation.name, read_request(operation, _document(body)))
         content = json.dumps(shape_answer(operation.output_shape, answer)).encode()
-        return Response(content, headers=answer_headers(JSON, content))
+        return make_response(content, JSON)
 
 
 def _document(body: bytes) -> Any:

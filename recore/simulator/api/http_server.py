@@ -27,15 +27,13 @@ from waitress.server import create_server
 from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 from waitress.utilities import BadRequest, Error
 
-from recore.simulator.protocol.errors import ServiceError, disk_full_answer, json_answer, signed_service
+from recore.simulator.protocol.errors import ServiceError, disk_full_response, json_response, signed_service
 
 CONNECTIONS = 2000
 WORKERS = 100  # threads for all requests but invocations
 INVOCATIONS = "/endpoints/"  # the beginning of the paths of invocations
 SILENCE = 60  # seconds after which a client that falls silent in the middle of a request is disconnected
-HEADERS = 64 << 10  # bytes of a request's header
 LINE = 4 << 10  # bytes of a line between chunks
-BODY = (5 << 30) + (64 << 20)  # bytes: S3 accepts 5 GiB in one request, and signed chunks add some
 DISK = 1 << 20  # bytes from which on a body is on disk
 CLOSING = 10.0  # seconds that requests in progress have to end
 CODES = {413: "RequestEntityTooLarge", 431: "RequestHeaderFieldsTooLarge", 501: "NotImplemented"}
@@ -100,8 +98,8 @@ def settings() -> dict[str, Any]:
         "connection_limit": min(files // 2, CONNECTIONS) if files > 0 else CONNECTIONS,
         "channel_timeout": SILENCE,
         "cleanup_interval": 5,
-        "max_request_header_size": HEADERS,
-        "max_request_body_size": BODY,
+        "max_request_header_size": 64 << 10,
+        "max_request_body_size": (5 << 30) + (64 << 20),  # S3 accepts 5 GiB in one request, and signed chunks add some
         "inbuf_overflow": DISK,
         "outbuf_overflow": 1 << 60,  # moto's responses are in memory anyway
         "outbuf_high_watermark": 1 << 60,  # so that no worker waits for a client that reads slowly
@@ -249,12 +247,13 @@ class RefusalTask(ErrorTask):  # type: ignore[misc]
     def execute(self) -> None:
         error = self.request.error
         if isinstance(error, DiskFull):
-            _, headers, body = disk_full_answer(signed_service(self.request.headers.get("AUTHORIZATION", "")))
+            response = disk_full_response(signed_service(self.request.headers.get("AUTHORIZATION", "")))
         else:
             code = CODES.get(error.code, "InternalFailure" if error.code >= 500 else "SerializationException")
-            headers, body = json_answer(ServiceError(code, error.body))
+            response = json_response(ServiceError(code, error.body))
+        body = response.get_data()
         self.status = f"{error.code} {HTTPStatus(error.code).phrase}"
-        self.response_headers.extend(headers)
+        self.response_headers.extend(response.headers)
         self.set_close_on_finish()
         self.content_length = len(body)
         self.write(body)

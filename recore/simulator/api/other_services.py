@@ -18,9 +18,9 @@ from recore.simulator.cloudwatch import alarms, log_filters, retention
 from recore.simulator.own_session import own_botocore_session, own_session
 from recore.simulator.protocol.errors import (
     ServiceError,
-    answer_headers,
-    disk_full_answer,
+    disk_full_response,
     json_response,
+    make_response,
     signed_service,
 )
 
@@ -32,7 +32,7 @@ alarms.install()
 log_filters.install()
 retention.install()
 
-FORM = "application/x-www-form-urlencoded"
+FORM, XML = "application/x-www-form-urlencoded", "text/xml"
 
 
 class OtherServices:
@@ -52,7 +52,7 @@ class OtherServices:
                 form = environ["wsgi.input"].read()
                 environ["wsgi.input"] = io.BytesIO(form)
                 if b"Action=SimulatePrincipalPolicy" in form:
-                    return _xml_response(_all_allowed(form), 200)(environ, start_response)
+                    return make_response(_all_allowed(form), XML)(environ, start_response)
             answer: Iterable[bytes] = self._moto(environ, start_response)
             return answer
         except ModuleNotFoundError as error:
@@ -60,8 +60,7 @@ class OtherServices:
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            status, headers, body = disk_full_answer(service)
-            response = Response(body, status, headers)
+            response = disk_full_response(service)
         except Exception as error:  # also where moto does not know the service
             logger.exception("a request failed")
             response = json_response(ServiceError("InternalFailure", f"{service}: {error!r}"[:1000], 500))
@@ -78,10 +77,6 @@ def _create_application(service: Any) -> Any:
     return application
 
 
-def _xml_response(body: bytes, status: int) -> Response:
-    return Response(body, status, answer_headers("text/xml", body))
-
-
 def _not_installed(service: str, package: str | None, mimetype: str) -> Response:
     """The response for a service of moto's whose packages requirements/recore.txt leaves out, as they are not needed.
 
@@ -92,7 +87,7 @@ def _not_installed(service: str, package: str | None, mimetype: str) -> Response
     if mimetype != FORM:
         return json_response(ServiceError("NotImplemented", message, 501))
     error = f"<Type>Receiver</Type><Code>NotImplemented</Code><Message>{escape(message)}</Message>"
-    return _xml_response(f"<ErrorResponse><Error>{error}</Error></ErrorResponse>".encode(), 501)
+    return make_response(f"<ErrorResponse><Error>{error}</Error></ErrorResponse>".encode(), XML, 501)
 
 
 def _all_allowed(form: bytes) -> bytes:

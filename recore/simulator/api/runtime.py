@@ -5,22 +5,27 @@ the request and returns those of the response, as the runtime's service model de
 """
 
 import json
+import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
+from zlib import crc32
 
 from botocore.model import OperationModel, ServiceModel, Shape
 from werkzeug import Request, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 from werkzeug.routing import Map, Rule
 
-from recore.simulator.api.event_stream import EVENT_STREAM, event_stream
 from recore.simulator.own_session import own_botocore_session
-from recore.simulator.protocol.errors import ServiceError, answer_headers, respond
+from recore.simulator.protocol.errors import ServiceError, make_response, respond
 from recore.simulator.protocol.service_model import read_request
 from recore.simulator.resources.resource import Resource
 
 LARGEST = 25 << 20  # bytes of a request
+EVENT_STREAM = "application/vnd.amazon.eventstream"
+EVENT_HEADERS = {":message-type": "event", ":event-type": "PayloadPart", ":content-type": "application/octet-stream"}
+LARGEST_EVENT = 8 << 20  # bytes: botocore accepts 24 MiB
+TEXT = 7  # the type of an event header's value
 
 
 @cache
@@ -89,8 +94,8 @@ def _respond(operation: OperationModel, answer: dict[str, Any]) -> Response:
     """The response of an operation: its members in headers, and the body."""
     body, kind = answer.get("Body", b""), ""
     if operation.has_event_stream_output:
-        body, kind = event_stream(body), EVENT_STREAM
-    response = Response(body, operation.http.get("responseCode", 200), answer_headers(kind, body))
+        body, kind = _event_stream(body), EVENT_STREAM
+    response = make_response(body, kind, operation.http.get("responseCode", 200))
     if not kind:  # the container decides which it is, if any
         del response.headers["Content-Type"]
     for name, shape in _in_headers(operation.output_shape):
@@ -99,7 +104,26 @@ def _respond(operation: OperationModel, answer: dict[str, Any]) -> Response:
     return response
 
 
+def _event_stream(body: bytes) -> bytes:
+    """A body as PayloadPart events of AWS's event stream: one, or as many as its size needs."""
+    starts = range(0, max(len(body), 1), LARGEST_EVENT)
+    return b"".join(_event(body[start : start + LARGEST_EVENT]) for start in starts)
+
+
+def _event(payload: bytes) -> bytes:
+    """The length of the event and that of its headers, a checksum of them, headers, payload, and a checksum of all."""
+    headers = b"".join(_event_header(name, value) for name, value in EVENT_HEADERS.items())
+    lengths = struct.pack("!II", 16 + len(headers) + len(payload), len(headers))
+    start = lengths + struct.pack("!I", crc32(lengths)) + headers
+    return start + payload + struct.pack("!I", crc32(payload, crc32(start)))
+
+
+def _event_header(name: str, value: str) -> bytes:
+    return struct.pack("!B", len(name)) + name.encode() + struct.pack("!BH", TEXT, len(value)) + value.encode()
+
+
 def _error_response(error: ServiceError) -> Response:
     body = json.dumps({"Message": str(error)} | error.members).encode()
-    headers = [*answer_headers("application/json", body), ("x-amzn-errortype", error.code)]
-    return Response(body, error.status, headers)
+    response = make_response(body, "application/json", error.status)
+    response.headers["x-amzn-errortype"] = error.code
+    return response
