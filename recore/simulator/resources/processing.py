@@ -8,8 +8,6 @@ from recore.simulator.protocol.errors import ValidationException
 from recore.simulator.resources.job import JobResource
 from recore.simulator.state.records import Record
 
-LONGEST_NAME = 255  # bytes
-
 
 class ProcessingJobs(JobResource):
     kind = "ProcessingJob"
@@ -23,7 +21,7 @@ class ProcessingJobs(JobResource):
             raise ValidationException(NO_ENTRYPOINT)
         for place in local_places(request):
             if not _is_folder(place["LocalPath"]):
-                limits = "must lie below /opt/ml/processing/, without '..', and its names have at most 255 bytes"
+                limits = "must be below /opt/ml/processing/, without '..', and its names have at most 255 bytes"
                 raise ValidationException(f"LocalPath {place['LocalPath']!r} {limits}")
         for item in request.get("ProcessingInputs", []):
             source = item["S3Input"]
@@ -37,10 +35,10 @@ class ProcessingJobs(JobResource):
 
 
 def _is_folder(path: str) -> bool:
-    """Whether a path can be that of a folder of a job's inputs or outputs."""
+    """Whether a path can be the folder of an input or an output of a job."""
     try:
         names = [os.fsencode(name) for name in Path(path).parts]
     except UnicodeError:
         return False
-    fits = all(len(name) <= LONGEST_NAME and name != b".." for name in names)
+    fits = all(len(name) <= 255 and name != b".." for name in names)
     return path.startswith("/opt/ml/processing/") and "\0" not in path and fits
