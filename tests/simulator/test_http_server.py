@@ -1,4 +1,4 @@
-"""The HTTP server: whatever a client sends or leaves out, it lives, and others are answered."""
+"""The HTTP server: whatever a client sends or omits, the server continues and answers other clients."""
 
 import contextlib
 import io

@@ -1,4 +1,4 @@
-"""A new kind of resource is one class and one line: it is answered over HTTP, with lists and tags."""
+"""A new kind of resource is one class and one line: the simulator answers for it over HTTP, with lists and tags."""
 
 import contextlib
 import operator

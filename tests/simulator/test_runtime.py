@@ -1,4 +1,4 @@
-"""The runtime's interface: REST, errors as its clients read them, and the place where a kind adds its invocations."""
+"""The runtime's interface: REST, errors that its clients can read, and the invocations that a kind adds."""
 
 import contextlib
 import http.client
