@@ -178,10 +178,8 @@ def _filter(shape: Shape, item: Record) -> Test:
     if comparison not in ALLOWED[property_.type]:
         message = f"{comparison} is not supported for {property_.name}, which is a {property_.type} property"
         raise ValidationException(message)
-    equal = _comparison(property_, comparison, item["Value"])
-    if comparison == "NotEquals":
-        return lambda record: not any(map(equal, property_.read(record)))
-    return lambda record: any(map(equal, property_.read(record)))
+    test, is_negated = _comparison(property_, comparison, item["Value"]), comparison == "NotEquals"
+    return lambda record: any(map(test, property_.read(record))) != is_negated
 
 
 def _comparison(property_: Property, comparison: str, text: str) -> Test:
