@@ -19,7 +19,7 @@ DEEPEST = 50  # levels in a request: recursive shapes have no limit of their own
 MOST_VALUES = 50_000  # in a request: each invalid one costs memory and a line
 MOST_PROBLEMS = 20  # listed in a response
 PATTERN_SECONDS = 2.0  # for all patterns of a request: some take exponential time on a value that does not match
-REMEMBERED, REMEMBERED_LENGTH = 1000, 200  # values that matched a pattern, and their characters
+REMEMBERED, REMEMBERED_LENGTH = 1000, 200  # values that matched a pattern, and the length of the longest
 LARGEST = {"integer": 2**31, "long": 2**63, "float": math.inf, "double": math.inf, "timestamp": math.inf}
 
 

@@ -41,7 +41,8 @@ EVENT = (
 INSTANCE_TYPES = ("SupportedTransformInstanceTypes", "SupportedRealtimeInferenceInstanceTypes")
 MOST_PROPERTIES = 50
 MOST_ADDITIONAL = 15  # inference specifications
-PACKAGED = ("ContainerHostname", "Image", "ModelDataUrl", "ModelDataSource", "Environment")  # of a container
+# members of a container that both models and model packages have
+PACKAGED = ("ContainerHostname", "Image", "ModelDataUrl", "ModelDataSource", "Environment")
 SOURCE = re.compile(r"(arn:[^:]*:sagemaker:[^:]*:[^:]*:(model|model-package)/)(.+)")
 SOURCE_KINDS = {"model": "Model", "model-package": "ModelPackage"}
 # members of a model card's content that are never encrypted: IncludedData MetadataOnly

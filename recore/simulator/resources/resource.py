@@ -20,7 +20,7 @@ from recore.simulator.state.records import Record, StoredRecord, now
 
 MOST_TAGS = 50
 
-Filter = tuple[str, Callable[[Any, Any], bool]]  # a member of the record, compared with the request's value
+Filter = tuple[str, Callable[[Any, Any], bool]]  # a member of records, and its comparison with the request's value
 PAGING = {"MaxResults", "NextToken", "SortBy", "SortOrder"}
 
 
@@ -90,7 +90,7 @@ class Resource:
 
     @classmethod
     def not_found_message(cls, key: str) -> str:
-        """The message of the error if there is no record of this key. key: or the ARN of another kind."""
+        """The message of the error if there is no record of this key. key: can also be the ARN of another kind."""
         return not_found(cls.arn_type.replace("-", " "), key if key.startswith("arn:") else cls.arn(key))
 
     def check_image(self, image: str) -> None:
