@@ -65,7 +65,7 @@ def _structures(shape: Shape, depth: int) -> st.SearchStrategy[dict[str, Any]]:
 
 @cache
 def _texts(pattern: str, low: int, high: int) -> st.SearchStrategy[str]:
-    """Texts of a pattern, lengthened where it allows that to the least and the largest length."""
+    """Texts that match a pattern, lengthened to the least and to the greatest length if the pattern allows that."""
     pattern = pattern.replace(r"\p{Alnum}", "a-zA-Z0-9").replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF")
     compiled = regex.compile(pattern, regex.ASCII if r"\p" not in pattern else 0)
 
@@ -105,7 +105,7 @@ def _strings(bounds: dict[str, Any]) -> st.SearchStrategy[str]:
 
 
 def spoiled(document: Any) -> st.SearchStrategy[Any]:
-    """A document with one value somewhere replaced by anything, removed, or joined by a member nobody knows."""
+    """A document with one change: a value replaced by anything, a value removed, or an unknown member added."""
     places = list(_places(document, ()))
     return st.tuples(st.sampled_from(places), ANYTHING, st.sampled_from(["put", "drop", "add"])).map(
         lambda change: _changed(document, *change)

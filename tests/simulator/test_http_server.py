@@ -1,4 +1,4 @@
-"""The HTTP server: whatever a client sends or leaves out, it lives, and others are answered."""
+"""The HTTP server: whatever a client sends or omits, the server continues and answers other clients."""
 
 import contextlib
 import io
@@ -17,8 +17,7 @@ from support.simulator_client import Client
 from support.simulator_process import simulator_process
 
 from recore.simulator.api import http_server
-from recore.simulator.api.http_server import HttpServer
-from recore.simulator.api.request_threads import WORKERS
+from recore.simulator.api.http_server import WORKERS, HttpServer
 from recore.simulator.server import BUCKET
 
 SIGNED = (
@@ -32,7 +31,8 @@ def served(application: Callable[..., Iterable[bytes]]) -> Iterator[int]:
     """The port of a server with an application of the test's own."""
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
         port = listening.getsockname()[1]
-        with HttpServer(application, listening):
+        with contextlib.closing(HttpServer(application, listening)) as server:
+            server.start()
             yield port
 
 

@@ -20,7 +20,7 @@ from simulator.test_traffic import binomial_bound
 from support.endpoints import NAMED, WAITING, Endpoints, variant
 from support.simulator_client import IMAGE, Client
 
-from recore.simulator.api.request_threads import WORKERS
+from recore.simulator.api.http_server import WORKERS
 from recore.simulator.compute.endpoints import invocation
 from recore.simulator.server import ROLE_ARN
 

@@ -89,7 +89,7 @@ def test_submit_directories_that_cannot_be_folders(endpoints: Endpoints, path: s
 @pytest.mark.parametrize("name", ["a\0b", "\u00e9" * 200, "..", "a/../../b"])
 def test_local_paths_that_cannot_be_folders(without_sandbox: Client, name: str) -> None:
     uri = without_sandbox.put("input/a", "1")
-    with pytest.raises(ClientError, match="must lie below /opt/ml/processing/"):
+    with pytest.raises(ClientError, match="must be below /opt/ml/processing/"):
         process(without_sandbox, uri, f"/opt/ml/processing/{name}")
 
 

@@ -1,4 +1,4 @@
-"""A new kind of resource is one class and one line: it is answered over HTTP, with lists and tags."""
+"""A new kind of resource is one class and one line: the simulator answers for it over HTTP, with lists and tags."""
 
 import contextlib
 import operator
@@ -15,9 +15,12 @@ from recore.simulator.compute.ineffective import ineffective_table
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.protocol.service_model import sagemaker_model
 from recore.simulator.resources import registry
+from recore.simulator.resources.model import CONTAINER
 from recore.simulator.resources.pipeline_execution import PipelineExecutions
-from recore.simulator.resources.registry import KINDS, operations_table
+from recore.simulator.resources.registry import KINDS
 from recore.simulator.resources.resource import Filter, Resource
+from recore.simulator.resources.search import Searches
+from recore.simulator.resources.tags import Tags
 from recore.simulator.resources.training import TrainingJobs
 from recore.simulator.resources.tuning import TuningJobs
 from recore.simulator.server import Simulator
@@ -25,6 +28,30 @@ from recore.simulator.state.records import Record, Store
 
 DOCS = Path(__file__).parents[2] / "docs/reference/simulator-operations.md"
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
+MEMBERS = {
+    "CreateModelInput": {
+        "ModelName", "PrimaryContainer", "Containers", "InferenceExecutionConfig", "ExecutionRoleArn", "Tags",
+        "VpcConfig", "EnableNetworkIsolation",
+    },
+    "ContainerDefinition": {
+        "ContainerHostname", "Image", "Mode", "ModelDataUrl", "ModelDataSource", "ModelPackageName",
+        "InferenceSpecificationName", "Environment", *CONTAINER,
+    },
+    "CreateTransformJobRequest": {
+        "TransformJobName", "ModelName", "MaxConcurrentTransforms", "ModelClientConfig", "MaxPayloadInMB",
+        "BatchStrategy", "Environment", "TransformInput", "TransformOutput", "TransformResources", "DataProcessing",
+        "Tags", "ExperimentConfig", "DataCaptureConfig",
+    },
+    "TransformOutput": {"S3OutputPath", "Accept", "AssembleWith", "KmsKeyId"},
+    "TransformResources": {"InstanceType", "InstanceCount", "VolumeKmsKeyId", "TransformAmiVersion"},
+    "DataCaptureConfig": {
+        "EnableCapture", "InitialSamplingPercentage", "DestinationS3Uri", "CaptureOptions", "CaptureContentTypeHeader",
+        "KmsKeyId",
+    },
+    "CreateModelPackageGroupInput": {
+        "ModelPackageGroupName", "ModelPackageGroupDescription", "Tags", "ManagedConfiguration",
+    },
+}  # fmt: skip
 
 
 class Experiments(Resource):
@@ -111,7 +138,41 @@ def test_the_table_has_every_operation_of_the_service() -> None:
     assert not named & set(others)
 
 
+@pytest.mark.parametrize("shape", MEMBERS)
+def test_a_new_member_of_a_request_is_noticed(shape: str) -> None:
+    """The simulator refuses some members of these shapes, and accepts all others: decide about one that is new."""
+    assert set(sagemaker_model().shape_for(shape).members) == MEMBERS[shape]
+
+
 def test_every_operation_is_in_the_service_model_and_of_one_kind() -> None:
     names = [name for kind in KINDS for name in kind.operations()]
     assert len(names) == len(set(names))
     assert set(names) <= set(sagemaker_model().operation_names)
+
+
+def operations_table() -> str:
+    """The table in docs/reference/simulator-operations.md: a row for each kind, and one for all that are absent."""
+    rows = ["| resource | run | recorded only | not there |", "|---|---|---|---|"]
+    kinds: tuple[type[Resource], ...] = (*KINDS, Tags, Searches)
+    absent = set(sagemaker_model().operation_names).difference(*(kind.operations() for kind in kinds))
+    for kind in kinds:
+        here, missing = kind.operations(), sorted(name for name in absent if _noun(name) == kind.kind)
+        absent -= set(missing)
+        run, recorded = (here, []) if kind.runs else ([], here)
+        cells = " | ".join(", ".join(f"`{name}`" for name in names) for names in (run, recorded, missing))
+        rows.append(f"| {kind.title or kind.arn_type.replace('-', ' ')}s | {cells} |")
+    nouns = sorted({_noun(name) for name in absent})
+    first = [noun for noun in nouns if not any(noun != other and noun.startswith(other) for other in nouns)]
+    rows.append(f"| everything else |  |  | {', '.join(f'`{noun}`' for noun in first)} |")
+    return "\n".join(rows)
+
+
+def _noun(operation: str) -> str:
+    """The noun in the name of an operation, in the singular."""
+    noun = re.sub("^(Batch)?[A-Z][a-z]+(?=[A-Z])", "", operation)
+    if not operation.startswith("List"):
+        return noun
+    for plural, singular in (("ies", "y"), ("ases", "as"), ("s", "")):
+        if noun.endswith(plural):
+            return noun.removesuffix(plural) + singular
+    return noun

@@ -152,7 +152,8 @@ def test_a_database_of_layout_1_is_migrated_and_goes_on(tmp_path: Path) -> None:
     assert listed["ModelPackageVersion"] == 7
     assert packages.ListModelPackages({"NameContains": "GROU", "ModelPackageType": "Both"})["ModelPackageSummaryList"]
     assert groups.answer("DescribeModelPackageGroup", {"ModelPackageGroupName": "group"})["ModelPackageGroupName"]
-    assert packages._create_version({"ModelPackageGroupName": "group"}) == arn("model-package/group/8")
+    created, _ = packages._create({"ModelPackageGroupName": "group"})
+    assert created["ModelPackageArn"] == arn("model-package/group/8")
     database.close()
 
 

@@ -1,4 +1,4 @@
-"""The errors of all operations of the registry and of pipelines where what a request names is not there, or in use."""
+"""The errors of all operations of the registry and of pipelines if what a request names is missing, or is in use."""
 
 from typing import Any
 
@@ -55,7 +55,7 @@ KINDS = (
 
 
 def error_of(client: Client, operation: str, request: dict[str, Any]) -> str:
-    """The code of the error with which a request is answered: it is one that the API's model of the operation has."""
+    """The code of the error that a request gets, which is one that the API's model of the operation has."""
     with pytest.raises(ClientError) as caught:
         getattr(client.sagemaker, xform_name(operation))(**request)
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400

@@ -25,7 +25,7 @@ PACKAGES = {
             "simulator/state/s3_objects.py",
         },
     ),
-    "waitress": ("3.0.2", {"simulator/api/http_server.py", "simulator/api/request_threads.py"}),
+    "waitress": ("3.0.2", {"simulator/api/http_server.py"}),
     "gunicorn": ("26.0.0", {"container/serving.py", "model/http_server.py"}),
 }
 

@@ -1,4 +1,4 @@
-"""Any request to the model registry, and any search, has its response or a modelled error, and the simulator lives on.
+"""Any request to the model registry, and any search, gets its response or a modelled error; the simulator continues.
 
 Requests that hypothesis makes from the service model often name what exists here, so that many of them are carried out.
 """

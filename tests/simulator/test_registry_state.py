@@ -16,7 +16,7 @@ from support.state import running
 
 @pytest.mark.slow
 def test_versions_are_counted_on_after_a_kill(tmp_path: Path) -> None:
-    """Each version that was answered is there, and no number is left out or given out twice."""
+    """Each version whose creation was confirmed exists, and no number is skipped or used twice."""
     answered: list[str] = []
     with running("--state", tmp_path) as simulator:
         packages = Packages(Client(simulator))

@@ -1,4 +1,4 @@
-"""The runtime's interface: REST, errors as its clients read them, and the place where a kind adds its invocations."""
+"""The runtime's interface: REST, errors that its clients can read, and the invocations that a kind adds."""
 
 import contextlib
 import http.client
@@ -12,7 +12,7 @@ import botocore.exceptions
 import pytest
 from support.simulator_client import Client
 
-from recore.simulator.api import request_threads
+from recore.simulator.api import http_server
 from recore.simulator.resources import registry
 from recore.simulator.resources.registry import KINDS
 from recore.simulator.resources.resource import Resource
@@ -104,7 +104,7 @@ def test_addresses_and_methods(
 
 
 def test_an_invocation_has_a_thread_whatever_form_its_address_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request_threads, "WORKERS", 2)
+    monkeypatch.setattr(http_server, "WORKERS", 2)
     monkeypatch.setattr(Waits, "begun", threading.Semaphore(0))
     monkeypatch.setattr(Waits, "may_end", threading.Event())
     addresses = [

@@ -1,4 +1,4 @@
-"""Requests and answers by the service model: what is read, what is refused, and what a refusal says."""
+"""Requests and responses by the service model: what is read, what is refused, and what the errors say."""
 
 import datetime
 import json
@@ -126,7 +126,7 @@ def test_answers_have_only_members_of_the_shape_and_json_values() -> None:
 
 
 def as_json(value: Any) -> Any:
-    """A request as it was read, as JSON again: times in seconds."""
+    """A request that was read, converted back to JSON: times in seconds."""
     if isinstance(value, dict):
         return {name: as_json(item) for name, item in value.items()}
     if isinstance(value, list):
@@ -147,7 +147,7 @@ def without_nones(shape: Shape | None, value: Any) -> Any:
 
 
 def assert_read(operation: OperationModel, document: Any) -> None:
-    """A request is read as it was sent; an operation without members has nothing to read."""
+    """Assert that a request is read as it was sent."""
     expected = without_nones(operation.input_shape, document) if operation.input_shape else {}
     assert expected == as_json(read_request(operation, document))
 
@@ -162,7 +162,7 @@ def test_valid_requests_are_read_as_they_were_sent(data: st.DataObject) -> None:
 @examples(75)
 @given(st.data())
 def test_requests_with_one_change_are_refused_or_valid_still(data: st.DataObject) -> None:
-    """A request with one change is refused by name of what is wrong; where it is valid still, it is read as sent."""
+    """A request with one change is refused, and the error names the problem; if still valid, it is read as sent."""
     operation = operation_model(data.draw(st.sampled_from(OPERATIONS)))
     document = data.draw(valid(operation.input_shape).flatmap(spoiled) | ANYTHING)
     try:

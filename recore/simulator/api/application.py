@@ -1,9 +1,9 @@
-"""Who answers a request: SageMaker's control plane, its runtime, or moto for the rest of AWS."""
+"""What answers a request: SageMaker's control plane, its runtime, or moto for the rest of AWS."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from werkzeug import Request
+from werkzeug import Request, Response
 from werkzeug.sansio.utils import host_is_trusted
 
 from recore.simulator.api.control import TARGET, ControlPlane
@@ -12,13 +12,13 @@ from recore.simulator.api.runtime import Runtime
 from recore.simulator.protocol.errors import ServiceError, json_response, signed_service
 from recore.simulator.resources.resource import Resource
 
-LOCAL = ["127.0.0.1", ".localhost"]  # S3's clients put a bucket's name before the host
+LOCAL = ["127.0.0.1", ".localhost"]  # S3's clients put the name of a bucket before the host
 
 
 class Application:
-    """The WSGI application. Requests of a web page are refused: whoever can send requests can run code in a job.
+    """The WSGI application. It refuses the requests of web pages, because they could run code in a job.
 
-    The browser marks them with an Origin header, or with the page's own host where its name leads to this machine.
+    A browser sends an Origin header with them, or the page's own host name if that resolves to this machine.
     """
 
     def __init__(self, resources: Sequence[Resource]) -> None:
@@ -30,11 +30,9 @@ class Application:
     def _answering(self, request: Request) -> Callable[..., Iterable[bytes]]:
         host = request.headers.get("Host", "")
         if not host_is_trusted(host.lower(), LOCAL):
-            message = f"The simulator answers requests to 127.0.0.1 and localhost, not to '{host[:80]}'"
-            return json_response(ServiceError("AccessDeniedException", message, 403))
+            return _denied(f"The simulator answers requests to 127.0.0.1 and localhost, not to '{host[:80]}'")
         if "Origin" in request.headers:
-            message = "The simulator does not answer pages of a browser"
-            return json_response(ServiceError("AccessDeniedException", message, 403))
+            return _denied("The simulator does not answer web pages in a browser")
         service = signed_service(request.headers.get("Authorization", ""))
         target = request.headers.get("X-Amz-Target", "")
         if target.startswith(TARGET) or (service == "sagemaker" and request.path == "/"):
@@ -43,3 +41,7 @@ class Application:
         if service.startswith("sagemaker") or (not service and request.path.startswith("/endpoints/")):
             return self._runtime
         return self._others
+
+
+def _denied(message: str) -> Response:
+    return json_response(ServiceError("AccessDeniedException", message, 403))

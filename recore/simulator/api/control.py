@@ -1,4 +1,4 @@
-"""SageMaker's control plane: operations named in a header, requests and answers in JSON."""
+"""SageMaker's control plane: a header names the operation, and requests and responses are JSON."""
 
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 from werkzeug import Request, Response
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from recore.simulator.protocol.errors import JSON, ServiceError, answer_headers, json_response, respond
+from recore.simulator.protocol.errors import JSON, ServiceError, json_response, make_response, respond
 from recore.simulator.protocol.service_model import operation_model, read_request, shape_answer
 from recore.simulator.resources.resource import Resource
 
@@ -37,18 +37,17 @@ class ControlPlane:
         try:
             body = request.get_data(cache=False)
         except RequestEntityTooLarge:
-            message = f"A request has {LARGEST} bytes at most"
-            raise ServiceError("RequestEntityTooLarge", message, 413) from None
+            raise ServiceError("RequestEntityTooLarge", f"A request has at most {LARGEST} bytes", 413) from None
         answer = self._resources[operation.name].answer(operation.name, read_request(operation, _document(body)))
         content = json.dumps(shape_answer(operation.output_shape, answer)).encode()
-        return Response(content, headers=answer_headers(JSON, content))
+        return make_response(content, JSON)
 
 
 def _document(body: bytes) -> Any:
-    """A body's JSON. Raises ServiceError if it is invalid, or its text is not UTF-8 throughout."""
+    """The JSON document of a body. Raises ServiceError if the body is not JSON, or not UTF-8."""
     try:
         document = json.loads(body.decode() or "{}", parse_constant=_no_constant)
-        json.dumps(document, ensure_ascii=False).encode()  # half a character can be written as an escape
+        json.dumps(document, ensure_ascii=False).encode()  # an escape can be half of a surrogate pair
     except (ValueError, RecursionError) as error:
         raise ServiceError("SerializationException", f"The body is not JSON: {str(error)[:200]}") from None
     return document

@@ -1,26 +1,31 @@
-"""SageMaker's runtime, a REST interface: operations are addresses, members are headers, the body is what it is.
+"""SageMaker's runtime, a REST interface: an address for each operation, members in headers, and a body of any content.
 
-A resource that has a method of an operation's name (InvokeEndpoint, ...) answers it: it gets the request's members and
-returns the answer's, by the runtime's service model.
+A resource that has a method with an operation's name (InvokeEndpoint, ...) answers it: the method gets the members of
+the request and returns those of the response, as the runtime's service model describes them.
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+import struct
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
+from zlib import crc32
 
-from botocore.model import OperationModel, ServiceModel
+from botocore.model import OperationModel, ServiceModel, Shape
 from werkzeug import Request, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 from werkzeug.routing import Map, Rule
 
-from recore.simulator.api.event_stream import EVENT_STREAM, event_stream
 from recore.simulator.own_session import own_botocore_session
-from recore.simulator.protocol.errors import ServiceError, answer_headers, respond
+from recore.simulator.protocol.errors import ServiceError, make_response, respond
 from recore.simulator.protocol.service_model import read_request
 from recore.simulator.resources.resource import Resource
 
 LARGEST = 25 << 20  # bytes of a request
+EVENT_STREAM = "application/vnd.amazon.eventstream"
+EVENT_HEADERS = {":message-type": "event", ":event-type": "PayloadPart", ":content-type": "application/octet-stream"}
+LARGEST_EVENT = 8 << 20  # bytes: botocore accepts 24 MiB
+TEXT = 7  # the type of an event header's value
 
 
 @cache
@@ -35,15 +40,7 @@ class Runtime:
     def __init__(self, resources: Sequence[Resource]) -> None:
         names = runtime_model().operation_names
         self._resources = {name: resource for resource in resources for name in names if hasattr(resource, name)}
-        operations = [runtime_model().operation_model(name) for name in names]
-        rules = [
-            Rule(
-                operation.http["requestUri"].replace("{", "<").replace("}", ">"),
-                endpoint=operation,
-                methods=[operation.http["method"]],
-            )
-            for operation in operations
-        ]
+        rules = [_rule(runtime_model().operation_model(name)) for name in names]
         self._routes = Map(rules, merge_slashes=False, redirect_defaults=False).bind("")
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -55,14 +52,20 @@ class Runtime:
         try:
             members["Body"] = request.get_data(cache=False)
         except RequestEntityTooLarge:
-            raise ServiceError("ValidationError", f"The body of a request has {LARGEST} bytes at most") from None
+            raise ServiceError("ValidationError", f"The body of a request has at most {LARGEST} bytes") from None
         if operation.name not in self._resources:
             raise ServiceError("NotImplemented", f"The simulator does not answer {operation.name}", 501)
-        values = _read_members(operation, request, members)
+        for name, shape in _in_headers(operation.input_shape):
+            if (header := request.headers.get(shape.serialization["name"])) is not None:
+                members[name] = int(header) if shape.type_name == "integer" and header.isdecimal() else header
+        try:
+            values = read_request(operation, members)
+        except ServiceError as error:
+            raise ServiceError("ValidationError", str(error)) from None
         return _respond(operation, self._resources[operation.name].answer(operation.name, values))
 
     def _route(self, request: Request) -> tuple[OperationModel, dict[str, Any]]:
-        """The operation that is addressed, and the members in the address."""
+        """The operation of a request's address, and the members that the address holds."""
         try:
             operation, members = self._routes.match(request.path, request.method)
         except MethodNotAllowed as error:
@@ -74,47 +77,53 @@ class Runtime:
         return operation, dict(members)
 
 
-def _read_members(operation: OperationModel, request: Request, members: dict[str, Any]) -> dict[str, Any]:
-    """A request's members, checked. Raises ServiceError."""
-    for name, variable, is_integer in _headers(operation.name):
-        header = request.environ.get(variable)
-        if header is not None:
-            members[name] = int(header) if is_integer and header.isdecimal() else header
-    try:
-        return read_request(operation, members)
-    except ServiceError as error:
-        raise ServiceError("ValidationError", str(error)) from None
+def _rule(operation: OperationModel) -> Rule:
+    """The address and the method of an operation."""
+    address = operation.http["requestUri"].replace("{", "<").replace("}", ">")
+    return Rule(address, endpoint=operation, methods=[operation.http["method"]])
 
 
-@cache
-def _headers(operation: str) -> list[tuple[str, str, bool]]:
-    """The members of an operation's requests that are headers: name, WSGI variable, whether it is an integer."""
-    shape = runtime_model().operation_model(operation).input_shape
-    members = shape.members if shape else {}
-    found = []
-    for name, member in members.items():
+def _in_headers(shape: Shape) -> Iterator[tuple[str, Shape]]:
+    """The members of a request or a response that are headers."""
+    for name, member in shape.members.items():
         if member.serialization.get("location") == "header":
-            variable = member.serialization["name"].upper().replace("-", "_")
-            prefix = "" if variable == "CONTENT_TYPE" else "HTTP_"
-            found.append((name, prefix + variable, member.type_name == "integer"))
-    return found
+            yield name, member
 
 
 def _respond(operation: OperationModel, answer: dict[str, Any]) -> Response:
-    """An operation's answer: its members in headers, and the body."""
+    """The response of an operation: its members in headers, and the body."""
     body, kind = answer.get("Body", b""), ""
     if operation.has_event_stream_output:
-        body, kind = event_stream(body), EVENT_STREAM
-    response = Response(body, operation.http.get("responseCode", 200), answer_headers(kind, body))
-    if not kind:  # the model says which it is, if any
+        body, kind = _event_stream(body), EVENT_STREAM
+    response = make_response(body, kind, operation.http.get("responseCode", 200))
+    if not kind:  # the container decides which it is, if any
         del response.headers["Content-Type"]
-    for name, shape in operation.output_shape.members.items() if operation.output_shape else ():
-        if shape.serialization.get("location") == "header" and answer.get(name) is not None:
+    for name, shape in _in_headers(operation.output_shape):
+        if answer.get(name) is not None:
             response.headers[shape.serialization["name"]] = str(answer[name])
     return response
 
 
+def _event_stream(body: bytes) -> bytes:
+    """A body as PayloadPart events of AWS's event stream: one, or as many as its size needs."""
+    starts = range(0, max(len(body), 1), LARGEST_EVENT)
+    return b"".join(_event(body[start : start + LARGEST_EVENT]) for start in starts)
+
+
+def _event(payload: bytes) -> bytes:
+    """The length of the event and that of its headers, a checksum of them, headers, payload, and a checksum of all."""
+    headers = b"".join(_event_header(name, value) for name, value in EVENT_HEADERS.items())
+    lengths = struct.pack("!II", 16 + len(headers) + len(payload), len(headers))
+    start = lengths + struct.pack("!I", crc32(lengths)) + headers
+    return start + payload + struct.pack("!I", crc32(payload, crc32(start)))
+
+
+def _event_header(name: str, value: str) -> bytes:
+    return struct.pack("!B", len(name)) + name.encode() + struct.pack("!BH", TEXT, len(value)) + value.encode()
+
+
 def _error_response(error: ServiceError) -> Response:
     body = json.dumps({"Message": str(error)} | error.members).encode()
-    headers = [*answer_headers("application/json", body), ("x-amzn-errortype", error.code)]
-    return Response(body, error.status, headers)
+    response = make_response(body, "application/json", error.status)
+    response.headers["x-amzn-errortype"] = error.code
+    return response

@@ -1,11 +1,10 @@
-"""Errors as SageMaker answers them."""
+"""Errors of SageMaker, and the responses to requests that failed."""
 
 import json
 import logging
 import re
 import uuid
 from collections.abc import Callable, Iterable
-from random import Random
 from typing import Any
 
 from werkzeug import Request, Response
@@ -14,50 +13,58 @@ logger = logging.getLogger(__name__)
 
 SIGNED = re.compile("Credential=[^/]+/[^/]+/[^/]+/([^/]+)/")
 JSON = "application/x-amz-json-1.1"
-random = Random()  # not Python's own, on which programs that seed it rely, in this process as well
 
 
 class ServiceError(Exception):
-    """An error answer: a code of the service, a message for the caller, and further members that the error has."""
+    """An error of the service: its code, a message for the caller, and further members that the error has."""
 
     def __init__(self, code: str, message: str, status: int = 400, **members: Any):
         super().__init__(message)
         self.code, self.status, self.members = code, status, members
 
 
-def validation_error(problems: list[str]) -> ServiceError:
-    """ValidationException for a request that breaks the service model."""
+class ValidationException(ServiceError):
+    """The error of a request that is invalid, or that asks for what is not simulated."""
+
+    def __init__(self, message: str):
+        super().__init__("ValidationException", message)
+
+
+def validation_error(problems: list[str]) -> ValidationException:
+    """The error of a request that breaks the service model."""
     plural = "s" if len(problems) > 1 else ""
-    return ServiceError(
-        "ValidationException", f"{len(problems)} validation error{plural} detected: {'; '.join(problems)}"
-    )
+    return ValidationException(f"{len(problems)} validation error{plural} detected: {'; '.join(problems)}")
 
 
-def json_answer(error: ServiceError) -> tuple[list[tuple[str, str]], bytes]:
-    """The headers and the body of an error's answer."""
-    body = json.dumps({"__type": error.code, "message": str(error)}).encode()
-    return answer_headers(JSON, body), body
+def make_response(body: bytes, content_type: str, status: int = 200) -> Response:
+    """A response with the headers that every response of AWS has."""
+    headers = [
+        ("Content-Type", content_type),
+        ("Content-Length", str(len(body))),
+        ("x-amzn-RequestId", str(uuid.uuid4())),
+    ]
+    return Response(body, status, headers)
 
 
 def json_response(error: ServiceError) -> Response:
-    headers, body = json_answer(error)
-    return Response(body, error.status, headers)
+    """The response to a request of the control plane that failed."""
+    return make_response(json.dumps({"__type": error.code, "message": str(error)}).encode(), JSON, error.status)
 
 
-def disk_full_answer(service: str) -> tuple[int, list[tuple[str, str]], bytes]:
-    """The status, the headers and the body of the answer to a request for which the disk of this machine has no room.
+def disk_full_response(service: str) -> Response:
+    """The response to a request for which the disk of this machine has no room.
 
-    service: that the request is signed for. Clients do not repeat a request with this status.
+    service: the one that the request is signed for. Clients do not repeat a request that got this status.
     """
     message = "The disk of this machine is full: free some space on it, or set TMPDIR to another disk"
     if service != "s3":
-        return 507, *json_answer(ServiceError("InternalFailure", message))
-    body = f"<Error><Code>InternalError</Code><Message>{message}</Message></Error>".encode()
-    return 507, answer_headers("application/xml", body), body
+        return json_response(ServiceError("InternalFailure", message, 507))
+    body = f"<Error><Code>InternalError</Code><Message>{message}</Message></Error>"
+    return make_response(body.encode(), "application/xml", 507)
 
 
 def signed_service(authorization: str) -> str:
-    """The service that a request is signed for, by its Authorization; nothing if it is not signed."""
+    """The service that a request is signed for, by its Authorization header; an empty string if it is not signed."""
     signed = SIGNED.search(authorization)
     return signed[1] if signed else ""
 
@@ -68,7 +75,7 @@ def respond(
     operate: Callable[[Request], Response],
     refuse: Callable[[ServiceError], Response],
 ) -> Iterable[bytes]:
-    """A request's answer: what `operate` returns, and for an exception what `refuse` makes of the error."""
+    """Respond to a request with what `operate` returns, or with what `refuse` makes of the error that it raises."""
     try:
         response = operate(Request(environ))
     except ServiceError as error:
@@ -77,11 +84,3 @@ def respond(
         logger.exception("a request failed")
         response = refuse(ServiceError("InternalFailure", f"{error!r}"[:1000], 500))
     return response(environ, start_response)
-
-
-def answer_headers(content_type: str, body: bytes) -> list[tuple[str, str]]:
-    return [
-        ("Content-Type", content_type),
-        ("Content-Length", str(len(body))),
-        ("x-amzn-RequestId", str(uuid.UUID(int=random.getrandbits(128), version=4))),
-    ]

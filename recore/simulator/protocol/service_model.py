@@ -1,4 +1,4 @@
-"""SageMaker's API as botocore's service model describes it: what a request may be, what an answer looks like."""
+"""SageMaker's API as botocore's service model describes it: which requests are valid, and what a response holds."""
 
 import datetime
 import itertools
@@ -15,11 +15,11 @@ from botocore.validate import ParamValidator
 from recore.simulator.own_session import own_botocore_session
 from recore.simulator.protocol.errors import ServiceError, validation_error
 
-DEEPEST = 50  # levels in a request: shapes that hold themselves have no limit of their own
-MOST_VALUES = 50_000  # in a request: each that is wrong costs memory and a line
-MOST_PROBLEMS = 20  # named in an answer
-PATTERN_SECONDS = 2.0  # for all patterns of a request: some of the model's take exponential time on what they refuse
-REMEMBERED, REMEMBERED_LENGTH = 1000, 200  # values that matched a pattern, and their characters
+DEEPEST = 50  # levels in a request: recursive shapes have no limit of their own
+MOST_VALUES = 50_000  # in a request: each invalid one costs memory and a line
+MOST_PROBLEMS = 20  # listed in a response
+PATTERN_SECONDS = 2.0  # for all patterns of a request: some take exponential time on a value that does not match
+REMEMBERED, REMEMBERED_LENGTH = 1000, 200  # values that matched a pattern, and the length of the longest
 LARGEST = {"integer": 2**31, "long": 2**63, "float": math.inf, "double": math.inf, "timestamp": math.inf}
 
 
@@ -30,53 +30,41 @@ def sagemaker_model() -> ServiceModel:
 
 
 def operation_model(name: str) -> OperationModel:
-    """The model of an operation. Raises ServiceError where SageMaker has none of that name."""
+    """The model of an operation. Raises ServiceError if SageMaker has no operation of that name."""
     if name not in sagemaker_model().operation_names:
         raise ServiceError("UnknownOperationException", f"SageMaker has no operation '{name[:80]}'")
     return sagemaker_model().operation_model(name)
 
 
 def read_request(operation: OperationModel, document: Any) -> dict[str, Any]:
-    """A request's JSON document as Python values, checked.
+    """Return a request's JSON document as Python values, validated against the service model.
 
-    botocore's validator checks members and types; what it does not look at (patterns, enums, lengths, ranges) is
-    checked from the same shapes. Members that the model does not know are refused.
-    Raises ServiceError: SerializationException for what is no request at all, or else ValidationException.
+    botocore's validator checks members and types; what it ignores (patterns, enums, lengths, ranges) is checked here
+    against the same shapes. Members that the model does not have are refused.
+    Raises ServiceError: SerializationException if the document cannot be a request, else ValidationException.
     """
-    shape = operation.input_shape
     if not isinstance(document, dict):
         raise ServiceError("SerializationException", "The body of a request must be a JSON object")
     _check_size(document)
-    if shape is None:
-        return {}
-    values = _to_python(shape, document, "")
-    report = ParamValidator().validate(values, shape)
-    if report.has_errors():
-        lines = report.generate_report().splitlines()
-        raise validation_error([line.strip()[:400] for line in lines[:MOST_PROBLEMS]])
-    problems = _violations(shape, values, "", time.monotonic() + PATTERN_SECONDS)
-    if first := list(itertools.islice(problems, MOST_PROBLEMS)):
-        raise validation_error(first)
+    values = _to_python(operation.input_shape, document, "")
+    if problems := _problems(operation.input_shape, values, "", time.monotonic() + PATTERN_SECONDS):
+        raise validation_error(problems)
     return dict(values)
 
 
 def value_problems(shape: Shape, value: Any, path: str, deadline: float) -> list[str]:
-    """What is wrong with a value of a request at a place; an empty list if nothing is.
+    """What is wrong with the value at a path of a request; an empty list if nothing is.
 
-    deadline: when, by time.monotonic(), a pattern that has not matched yet is taken not to match.
+    deadline: a pattern that has not matched by then, in time.monotonic(), counts as not matching.
     """
     try:
-        checked = _to_python(shape, value, f"{path}.")
+        return _problems(shape, _to_python(shape, value, f"{path}."), path, deadline)
     except ServiceError as error:
         return [str(error)]
-    report = ParamValidator().validate(checked, shape)
-    if report.has_errors():
-        return [f"{path}: {line.strip()[:400]}" for line in report.generate_report().splitlines()[:MOST_PROBLEMS]]
-    return list(itertools.islice(_violations(shape, checked, path, deadline), MOST_PROBLEMS))
 
 
 def shape_answer(shape: Shape | None, value: Any) -> Any:
-    """A value as the JSON of an answer: the shape's members alone, times in seconds, nothing that is None or NaN."""
+    """A value as the JSON of a response: only the shape's members, times in seconds, without None and NaN."""
     if shape is None:
         return {}
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
@@ -93,8 +81,16 @@ def shape_answer(shape: Shape | None, value: Any) -> Any:
     return value
 
 
+def _problems(shape: Shape, value: Any, path: str, deadline: float) -> list[str]:
+    report = ParamValidator().validate(value, shape)
+    if report.has_errors():
+        place = f"{path}: " if path else ""
+        return [f"{place}{line.strip()[:400]}" for line in report.generate_report().splitlines()[:MOST_PROBLEMS]]
+    return list(itertools.islice(_violations(shape, value, path, deadline), MOST_PROBLEMS))
+
+
 def _check_size(document: Any) -> None:
-    """Refuse what is nested too deeply or holds too many values."""
+    """Raise ServiceError if a document is nested too deeply or holds too many values."""
     level, count, depth = [document], 1, 1
     while level:
         level = [item for value in level for item in _inside(value)]
@@ -111,17 +107,17 @@ def _inside(value: Any) -> list[Any]:
 
 
 def _to_python(shape: Shape, value: Any, path: str) -> Any:
-    """JSON to what botocore's validator takes: times as datetime, numbers finite; everything else as it came.
+    """Convert JSON to what botocore's validator expects: times to datetime; everything else is unchanged.
 
-    What the validator would pass though it is no such type (True as a number, a text as a time) is refused here.
+    What the validator would accept though it has another type (True as a number, text as a time) is refused here, as
+    are numbers that are not finite.
     """
     if shape.type_name == "structure" and isinstance(value, dict):
         members = shape.members
-        unknown = sorted(set(value) - set(members))
-        if unknown:
+        if unknown := sorted(set(value) - set(members)):
             raise validation_error([f"Unknown parameter '{path}{unknown[0][:80]}'"])
-        given = {name: item for name, item in value.items() if item is not None}
-        return {name: _to_python(members[name], item, f"{path}{name}.") for name, item in given.items()}
+        present = {name: item for name, item in value.items() if item is not None}
+        return {name: _to_python(members[name], item, f"{path}{name}.") for name, item in present.items()}
     if shape.type_name == "list" and isinstance(value, list):
         return [_to_python(shape.member, item, path) for item in value]
     if shape.type_name == "map" and isinstance(value, dict):
@@ -132,17 +128,17 @@ def _to_python(shape: Shape, value: Any, path: str) -> Any:
     try:
         if number and math.isfinite(value) and abs(value) < LARGEST[shape.type_name]:
             return datetime.datetime.fromtimestamp(value, datetime.UTC) if shape.type_name == "timestamp" else value
-    except (ValueError, OverflowError, OSError):  # beyond what a float, or a calendar, holds
+    except (ValueError, OverflowError, OSError):  # beyond the range of a float, or of a calendar
         pass
     wanted = "a time in seconds" if shape.type_name == "timestamp" else "a number that fits"
     raise validation_error([f"Value '{str(value)[:80]}' at '{path.rstrip('.')}' is not {wanted}"])
 
 
 def _violations(shape: Shape, value: Any, path: str, deadline: float) -> Iterator[str]:
-    """Where a value of the right type breaks its shape's bounds, in SageMaker's words."""
+    """How a value of the right type violates the constraints of its shape, in SageMaker's words."""
     if shape.type_name == "structure":
         for name, item in value.items():
-            yield from _violations(shape.members[name], item, f"{path}.{_lower(name)}", deadline)
+            yield from _violations(shape.members[name], item, f"{path}.{name[:1].lower()}{name[1:]}", deadline)
         return
     if shape.type_name == "list":
         for number, item in enumerate(value, 1):
@@ -167,7 +163,7 @@ def _broken_bounds(bounds: Mapping[str, Any], value: Any, deadline: float) -> It
         yield f"{what} greater than or equal to {bounds['min']}"
     if "max" in bounds and size > bounds["max"]:
         yield f"{what} less than or equal to {bounds['max']}"
-        return  # a pattern could take long on it
+        return  # matching a pattern could take long
     if isinstance(value, str):
         if bounds.get("enum") and value not in bounds["enum"]:
             yield f"satisfy enum value set: [{', '.join(bounds['enum'])}]"
@@ -177,22 +173,20 @@ def _broken_bounds(bounds: Mapping[str, Any], value: Any, deadline: float) -> It
 
 @cache
 def _pattern(text: str) -> "regex.Pattern[str]":
-    r"""A model's pattern, which is Java's, compiled.
+    r"""Compile a pattern of the model, which is in Java's syntax.
 
-    There \w, \d and \s mean ASCII, \p{Alnum} too, and a character beyond 16 bits may be written as its two halves.
+    In Java, \w, \d, \s and \p{Alnum} mean ASCII, and a character beyond 16 bits may be written as its two surrogates.
     """
     text = text.replace(r"\p{Alnum}", "a-zA-Z0-9")
-    text = regex.sub(r"\\u(D[89AB]..)\\u(D[C-F]..)", lambda halves: rf"\U{_joined(*halves.groups()):08X}", text)
+    text = regex.sub(
+        r"\\u(D[89AB]..)\\u(D[C-F]..)", lambda pair: bytes.fromhex(pair[1] + pair[2]).decode("utf-16-be"), text
+    )
     return regex.compile(text, 0 if r"\p" in text else regex.ASCII)
 
 
-def _joined(high: str, low: str) -> int:
-    return 0x10000 + ((int(high, 16) - 0xD800) << 10) + int(low, 16) - 0xDC00
-
-
 def _matches(pattern: "regex.Pattern[str]", value: str, deadline: float) -> bool:
-    """Whether the whole value matches; not where the time is up before that is known."""
-    if (pattern, value) in _matched:  # to match lets other threads run, which costs more than a short match
+    """Whether the whole value matches; False if the deadline passes first."""
+    if (pattern, value) in _matched:  # matching lets other threads run, which costs more than a short match
         return True
     left = deadline - time.monotonic()
     try:
@@ -207,7 +201,3 @@ def _matches(pattern: "regex.Pattern[str]", value: str, deadline: float) -> bool
 
 
 _matched: set[tuple["regex.Pattern[str]", str]] = set()
-
-
-def _lower(name: str) -> str:
-    return name[:1].lower() + name[1:]

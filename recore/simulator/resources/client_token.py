@@ -7,16 +7,13 @@ from collections.abc import Callable
 from recore.simulator.resources.resource import Resource
 from recore.simulator.state.records import Record, to_json
 
-MEMBERS = ("ClientToken", "ClientRequestToken")
-
 
 def once(resource: Resource, operation: str, request: Record, act: Callable[[Record], Record]) -> Record:
-    """What `act` makes of a request without its client token; where a token comes again, the first answer.
+    """Return what `act` returns for a request without its client token; for a repeated token, the first response.
 
-    Raises ServiceError where the token came with another request before.
+    Raises ServiceError if the token was used with another request before.
     """
-    tokens = [request.pop(member, None) for member in MEMBERS]
-    token = tokens[0] or tokens[1]
+    token = request.pop("ClientToken", None) or request.pop("ClientRequestToken", None)
     if token is None:
         return act(request)
     key, digest = f"{operation}/{token}", _digest(request)
@@ -29,11 +26,10 @@ def once(resource: Resource, operation: str, request: Record, act: Callable[[Rec
     if earlier["Request"] != digest:
         message = f"The client token '{token}' was used with another request of {operation}"
         raise resource.error(operation, "ConflictException", message)
-    first: Record = earlier["Answer"]
-    return first
+    return dict(earlier["Answer"])
 
 
 def _digest(request: Record) -> str:
-    """A short text that is the same for the same request, in whatever order its members come."""
+    """A short text that is the same for equal requests, whatever the order of their members."""
     text = json.dumps(json.loads(to_json(request)), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

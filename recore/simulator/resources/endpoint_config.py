@@ -1,7 +1,7 @@
 """Endpoint configurations: which models an endpoint serves, on how many instances, with which shares of the traffic."""
 
-from recore.simulator.protocol.errors import ServiceError
-from recore.simulator.resources.resource import Resource, refuse_others
+from recore.simulator.protocol.errors import ValidationException
+from recore.simulator.resources.resource import Resource, refuse, refuse_others
 from recore.simulator.state.records import Record
 
 # members that are simulated; a request that has another one is refused
@@ -16,14 +16,6 @@ VARIANT = {
     "ModelDataDownloadTimeoutInSeconds",
     "ContainerStartupHealthCheckTimeoutInSeconds",
 }
-CAPTURE = {
-    "EnableCapture",
-    "InitialSamplingPercentage",
-    "DestinationS3Uri",
-    "CaptureOptions",
-    "CaptureContentTypeHeader",
-}
-NEEDED = ("ModelName", "InstanceType", "InitialInstanceCount")
 
 
 class EndpointConfigs(Resource):
@@ -35,27 +27,26 @@ class EndpointConfigs(Resource):
     def CreateEndpointConfig(self, request: Record) -> Record:
         refuse_others(request, CONFIG, "CreateEndpointConfig")
         capture = request.get("DataCaptureConfig", {})
-        refuse_others(capture, CAPTURE, "DataCaptureConfig")
+        refuse(capture, ["KmsKeyId"], "DataCaptureConfig")
         if capture and not capture["DestinationS3Uri"].startswith("s3://"):
-            raise ServiceError("ValidationException", "DataCaptureConfig: DestinationS3Uri must begin with s3://")
+            raise ValidationException("DataCaptureConfig: DestinationS3Uri must begin with s3://")
         variants = request["ProductionVariants"]
         for variant in variants:
-            self._check(variant)
+            self._check_variant(variant)
         names = [variant["VariantName"] for variant in variants]
         if repeated := sorted({name for name in names if names.count(name) > 1}):
-            raise ServiceError("ValidationException", f"ProductionVariants: several have the name {repeated[0]}")
-        # SageMaker's default
-        variants = [{"InitialVariantWeight": 1.0} | variant for variant in variants]
+            raise ValidationException(f"ProductionVariants: several have the name {repeated[0]}")
+        variants = [{"InitialVariantWeight": 1.0} | variant for variant in variants]  # SageMaker's default
         if not any(variant["InitialVariantWeight"] for variant in variants):
-            raise ServiceError("ValidationException", "ProductionVariants: at least one weight must be above 0")
+            raise ValidationException("ProductionVariants: at least one weight must be above 0")
         return {"EndpointConfigArn": self.add(request | {"ProductionVariants": variants})}
 
-    def _check(self, variant: Record) -> None:
-        """Raise ServiceError where a variant is invalid, or is not simulated."""
+    def _check_variant(self, variant: Record) -> None:
+        """Raise ServiceError if a variant is invalid or not simulated."""
         place = f"Production variant {variant['VariantName']}"
         refuse_others(variant, VARIANT, place)
-        for name in NEEDED:
+        for name in ("ModelName", "InstanceType", "InitialInstanceCount"):
             if name not in variant:
-                raise ServiceError("ValidationException", f"{place}: {name} is missing")
+                raise ValidationException(f"{place}: {name} is missing")
         if self.store.get("Model", variant["ModelName"]) is None:
-            raise ServiceError("ValidationException", f"Could not find model '{variant['ModelName']}'")
+            raise ValidationException(f"Could not find model '{variant['ModelName']}'")

@@ -1,4 +1,4 @@
-"""What the kinds of jobs share: they are queued, listed, described and stopped."""
+"""What all kinds of jobs have in common: they are queued, listed, described and stopped."""
 
 from typing import Any, ClassVar
 
@@ -9,26 +9,26 @@ from recore.simulator.state.records import Record
 
 
 class JobResource(Resource):
-    """A kind of job. job_run: carries out a job."""
+    """A kind of job. job_run: the class that carries out a job."""
 
     verbs = ("Describe", "List", "Stop")
     runs = True
     job_run: ClassVar[type[JobRun]]
 
     def resume(self) -> None:
-        """Jobs that were in progress when an earlier simulator ended have failed."""
+        """Record the failure of the jobs that were in progress when an earlier simulator ended."""
         for name, record in self.store.items(self.kind):
             if record[f"{self.kind}Status"] in self.running:
                 self.job_run(self.platform, name).end("Failed", FailureReason=INTERRUPTED)
 
     def submit(self, request: Record, **members: Any) -> str:
-        """Record a new job and queue it. Returns its ARN."""
+        """Record a new job, queue it and return its ARN."""
         name = request[f"{self.kind}Name"]
         arn = self.add(request | {f"{self.kind}Status": "InProgress"}, **members)
         job_run = self.job_run(self.platform, name)
         try:
             self.platform.jobs.submit(arn, job_run.run)
-        except RuntimeError as error:  # no thread can be started
+        except RuntimeError as error:  # no thread could be started
             job_run.end("Failed", FailureReason=f"InternalServerError: {error!r}"[:1024])
         return arn
 

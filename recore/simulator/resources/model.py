@@ -1,32 +1,17 @@
-"""Models: containers that a transform job serves, one or a chain of them."""
+"""Models: the containers that transform jobs and endpoints serve, one or a chain of them."""
 
 from recore.simulator.compute.servers.model_data import model_data
-from recore.simulator.protocol.errors import ServiceError
-from recore.simulator.resources.package_containers import containers_of
-from recore.simulator.resources.resource import Resource, refuse_others
-from recore.simulator.state.records import Record
+from recore.simulator.protocol.errors import ValidationException
+from recore.simulator.resources.model_package import PACKAGED, ModelPackages
+from recore.simulator.resources.resource import Resource, refuse
+from recore.simulator.state.records import Record, Store
 
-# members that are simulated, or make no difference here; a request that has another one is refused
-MODEL = {
-    "ModelName",
-    "PrimaryContainer",
-    "Containers",
-    "InferenceExecutionConfig",
-    "ExecutionRoleArn",
-    "Tags",
-    "VpcConfig",
-    "EnableNetworkIsolation",
-}
-CONTAINER = {
-    "ContainerHostname",
-    "Image",
-    "Mode",
-    "ModelDataUrl",
-    "ModelDataSource",
-    "ModelPackageName",
-    "InferenceSpecificationName",
-    "Environment",
-}
+# members of a container that are not simulated
+CONTAINER = ("AdditionalModelDataSources", "ContainerMetricsConfig", "ImageConfig", "MultiModelConfig")
+# members of a container in a model package that are not simulated
+PACKAGED_CONTAINER = ("AdditionalModelDataSources", "AdditionalS3DataSource", "ProductId")
+# members that a container with a ModelPackageName can have; the package has all others
+BESIDE = {"ModelPackageName", "InferenceSpecificationName", "Environment", "ContainerHostname", "Mode"}
 MOST_CONTAINERS = 15
 
 
@@ -37,51 +22,95 @@ class Models(Resource):
     newest_first = True
 
     def CreateModel(self, request: Record) -> Record:
-        refuse_others(request, MODEL, "CreateModel")
         if bool(request.get("Containers")) == ("PrimaryContainer" in request):
-            raise ServiceError("ValidationException", "A model has either a PrimaryContainer or Containers")
+            raise ValidationException("A model has either a PrimaryContainer or Containers")
         if request.get("InferenceExecutionConfig", {}).get("Mode") == "Direct":
             message = "InferenceExecutionConfig: Mode Direct is not simulated: containers run here in series"
-            raise ServiceError("ValidationException", message)
+            raise ValidationException(message)
         requested = request.get("Containers") or [request["PrimaryContainer"]]
         for container in requested:
-            refuse_others(container, CONTAINER, "A container")
-        with self.store.transaction():  # a model package may change meanwhile; the model goes on without it
-            served = [container for member in requested for container in containers_of(self.store, member)]
+            refuse(container, CONTAINER, "A container")
+        with self.store.transaction():  # a model package may change meanwhile, which does not change the model
+            served = [container for member in requested for container in _containers(self.store, member)]
             alone = "PrimaryContainer" in request and len(served) == 1
             if not alone:
                 _check_pipeline(served)
             for container in served:
-                if problem := _problem(container):
-                    raise ServiceError("ValidationException", problem)
-            if served == requested:
-                return {"ModelArn": self.add(request)}
+                _check_container(container)
             members = {"PrimaryContainer": served[0]} if alone else {"Containers": served}
-            return {"ModelArn": self.add(request, None, {"Served": members})}
+            return {"ModelArn": self.add(request, None, {} if served == requested else {"Served": members})}
 
 
 def _check_pipeline(containers: list[Record]) -> None:
-    """Raise ServiceError where containers cannot be one inference pipeline."""
+    """Raise ServiceError if containers cannot be one inference pipeline."""
     if len(containers) > MOST_CONTAINERS:
-        message = f"Containers: a model has at most {MOST_CONTAINERS}, not {len(containers)}"
-        raise ServiceError("ValidationException", message)
+        raise ValidationException(f"Containers: a model has at most {MOST_CONTAINERS}, not {len(containers)}")
     hostnames = [container["ContainerHostname"] for container in containers if "ContainerHostname" in container]
     if hostnames and len(hostnames) < len(containers):
-        message = "Containers: either each container has a ContainerHostname, or none has"
-        raise ServiceError("ValidationException", message)
+        raise ValidationException("Containers: either each container has a ContainerHostname, or none has")
     if twice := {name for name in hostnames if hostnames.count(name) > 1}:
-        message = f"Containers: two containers have the ContainerHostname '{min(twice)}'"
-        raise ServiceError("ValidationException", message)
+        raise ValidationException(f"Containers: two containers have the ContainerHostname '{min(twice)}'")
 
 
-def _problem(container: Record) -> str | None:
-    """Why a container cannot be served here; None if it can."""
+def _check_container(container: Record) -> None:
+    """Raise ServiceError if a container cannot be served here."""
     if container.get("Mode", "SingleModel") != "SingleModel":
-        return "Mode MultiModel is not simulated: a container serves one model here"
+        raise ValidationException("Mode MultiModel is not simulated: a container serves one model here")
     if "Image" not in container:
-        return "A container must have an Image"
+        raise ValidationException("A container must have an Image")
     try:
         model_data(container)
     except ValueError as error:
-        return str(error)
-    return None
+        raise ValidationException(str(error)) from None
+
+
+def _containers(store: Store, container: Record) -> list[Record]:
+    """The containers to serve for one of a request: those of its model package, or itself if it does not name one.
+
+    Variables of the container's Environment replace those of the package's containers.
+    Raises ServiceError if there is no such package, or it is not approved, or it cannot be served here.
+    """
+    if "ModelPackageName" not in container:
+        if "InferenceSpecificationName" in container:
+            raise ValidationException("InferenceSpecificationName needs a ModelPackageName")
+        return [container]
+    if others := sorted(container.keys() - BESIDE):
+        message = f"A container with a ModelPackageName cannot have {others[0]}: the model package has it"
+        raise ValidationException(message)
+    package = _approved_package(store, container["ModelPackageName"])
+    packaged = _specification(package, container.get("InferenceSpecificationName"))["Containers"]
+    if "ContainerHostname" in container and len(packaged) > 1:
+        message = f"ContainerHostname: the model package '{package['ModelPackageArn']}' has several containers"
+        raise ValidationException(message)
+    return [_merged(container, member) for member in packaged]
+
+
+def _approved_package(store: Store, name: str) -> Record:
+    """The model package of a name or ARN. Raises ServiceError if it does not exist or is not approved."""
+    key = ModelPackages.key({"ModelPackageName": name})
+    package = store.get(ModelPackages.kind, key)
+    if package is None:
+        raise ValidationException(ModelPackages.not_found_message(key))
+    status = package.get("ModelApprovalStatus", "Approved")  # packages without a group have none
+    if status != "Approved":
+        message = f"Cannot create a model from the model package '{package['ModelPackageArn']}' in status {status}"
+        raise ValidationException(f"{message}: its ModelApprovalStatus must be Approved")
+    return package
+
+
+def _specification(package: Record, name: str | None) -> Record:
+    """A package's inference specification, or the additional one of that name. Raises ServiceError without one."""
+    additional = {item["Name"]: item for item in package.get("AdditionalInferenceSpecifications", [])}
+    specification: Record | None = package.get("InferenceSpecification") if name is None else additional.get(name)
+    if specification is None:
+        missing = "InferenceSpecification" if name is None else f"additional inference specification '{name}'"
+        raise ValidationException(f"The model package '{package['ModelPackageArn']}' has no {missing}")
+    return specification
+
+
+def _merged(container: Record, packaged: Record) -> Record:
+    """A package's container with the members of the request's container that replace its own."""
+    refuse(packaged, PACKAGED_CONTAINER, "A container of a model package")
+    merged = {member: packaged[member] for member in PACKAGED if member in packaged}
+    merged |= {member: container[member] for member in ("ContainerHostname", "Mode") if member in container}
+    return merged | {"Environment": packaged.get("Environment", {}) | container.get("Environment", {})}

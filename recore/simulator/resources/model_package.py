@@ -1,32 +1,28 @@
 """Model packages: the versions of a group, with their approval, and packages of a name, without a group."""
 
+import json
 import operator
+import re
 import threading
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 from recore.simulator.compute.platform import Platform
+from recore.simulator.compute.servers.chain import named_containers
 from recore.simulator.protocol.account import arn
-from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.errors import ServiceError, ValidationException
 from recore.simulator.resources.client_token import once
-from recore.simulator.resources.model_card import check_model_card, metadata_only
-from recore.simulator.resources.package_source import with_source
+from recore.simulator.resources.model_package_group import ModelPackageGroups
 from recore.simulator.resources.paging import Place
-from recore.simulator.resources.resource import Filter, Resource, not_found
+from recore.simulator.resources.resource import Filter, Resource, read_object, refuse
 from recore.simulator.resources.state_changes import StateChanges
-from recore.simulator.state.records import Record, StoredRecord, now
+from recore.simulator.state.records import Record, Store, now
 
 NOT_SIMULATED = ("SourceAlgorithmSpecification", "ValidationSpecification", "SecurityConfig", "ManagedStorageType")
-# members of an update that replace those of the record
-REPLACED = (
-    "ModelApprovalStatus",
-    "ApprovalDescription",
-    "ModelPackageRegistrationType",
-    "InferenceSpecification",
-    "ModelLifeCycle",
-)
 APPROVAL = ("ModelApprovalStatus", "ApprovalDescription")
-# members of the event that tells of a new state
+# members of an update that replace those of the record
+REPLACED = (*APPROVAL, "ModelPackageRegistrationType", "InferenceSpecification", "ModelLifeCycle")
+# members of the event of a new state
 EVENT = (
     "ModelPackageName",
     "ModelPackageGroupName",
@@ -45,7 +41,16 @@ EVENT = (
 INSTANCE_TYPES = ("SupportedTransformInstanceTypes", "SupportedRealtimeInferenceInstanceTypes")
 MOST_PROPERTIES = 50
 MOST_ADDITIONAL = 15  # inference specifications
-GROUP_ARN = arn("model-package-group/")
+# members of a container that both models and model packages have
+PACKAGED = ("ContainerHostname", "Image", "ModelDataUrl", "ModelDataSource", "Environment")
+SOURCE = re.compile(r"(arn:[^:]*:sagemaker:[^:]*:[^:]*:(model|model-package)/)(.+)")
+SOURCE_KINDS = {"model": "Model", "model-package": "ModelPackage"}
+# members of a model card's content that are never encrypted: IncludedData MetadataOnly
+METADATA = {
+    "model_overview": ("model_id", "model_name"),
+    "intended_uses": ("risk_rating",),
+    "model_package_details": ("model_package_group_name", "model_package_arn"),
+}
 
 
 class ModelPackages(Resource):
@@ -57,7 +62,7 @@ class ModelPackages(Resource):
     kind = "ModelPackage"
     arn_type = "model-package"
     verbs = ("List", "Delete")
-    newest_first = True  # the API's reference says otherwise, but AWS's samples take the first one for the latest
+    newest_first = True  # contrary to the API's reference, but AWS's samples rely on it: the first is the latest
     filters: ClassVar[dict[str, Filter]] = {
         "ModelApprovalStatus": ("ModelApprovalStatus", operator.eq),
         "ModelPackageGroupName": ("ModelPackageGroupName", operator.eq),
@@ -75,7 +80,7 @@ class ModelPackages(Resource):
     def DescribeModelPackage(self, request: Record) -> Record:
         record = self.find("DescribeModelPackage", request)
         if request.get("IncludedData") == "MetadataOnly" and "ModelCard" in record:
-            return record | {"ModelCard": metadata_only(record["ModelCard"])}
+            return record | {"ModelCard": _metadata_only(record["ModelCard"])}
         return record
 
     def BatchDescribeModelPackage(self, request: Record) -> Record:
@@ -95,7 +100,7 @@ class ModelPackages(Resource):
     def ListModelPackages(self, request: Record) -> Record:
         request = dict(request)
         if group := request.get("ModelPackageGroupName"):
-            request["ModelPackageGroupName"] = group.removeprefix(GROUP_ARN)
+            request["ModelPackageGroupName"] = ModelPackageGroups.key(request)
         request.setdefault("ModelPackageType", "Versioned" if group else "Unversioned")
         return self.page("ListModelPackages", request)
 
@@ -109,133 +114,154 @@ class ModelPackages(Resource):
         return value, f"{record.get('ModelPackageVersion', 0):09}/{package}"  # version 10 comes after version 9
 
     def _once(self, operation: str, request: Record, act: Callable[[Record], tuple[Record, bool]]) -> Record:
-        """Carry out a request, and put an event if that has changed the state of the package.
+        """Carry out a request, and put an event if it has changed the state of the package.
 
         act: returns the package's record, and whether its state has changed.
         """
         changed: list[Record] = []
 
         def answer(request: Record) -> Record:
-            with self.store.transaction():  # the package may be updated or deleted meanwhile
+            with self.store.transaction():  # so that no other request changes the records meanwhile
                 record, has_changed = act(request)
-            changed.extend([record] if has_changed else [])
+            if has_changed:
+                changed.append(record)
             return {"ModelPackageArn": record["ModelPackageArn"]}
 
-        with self._in_order:  # the events are in the order of the changes
+        with self._in_order:  # so that the events are in the order of the changes
             answered = once(self, operation, request, answer)
-            for record in changed:  # which is stored by now
+            for record in changed:  # after it has been stored
                 detail = {"CertifyForMarketplace": False} | {name: record[name] for name in EVENT if name in record}
                 self._state_changes.put("Model Package", record["ModelPackageArn"], detail)
         return answered
 
     def _create(self, request: Record) -> tuple[Record, bool]:
-        if unknown := [member for member in NOT_SIMULATED if member in request]:
-            raise ServiceError("ValidationException", f"CreateModelPackage: {unknown[0]} is not simulated")
+        refuse(request, NOT_SIMULATED, "CreateModelPackage")
         if ("ModelPackageName" in request) == ("ModelPackageGroupName" in request):
-            message = "A model package has either a ModelPackageName or a ModelPackageGroupName"
-            raise ServiceError("ValidationException", message)
+            raise ValidationException("A model package has either a ModelPackageName or a ModelPackageGroupName")
         _check_additional(request.get("AdditionalInferenceSpecifications", []))
-        check_model_card(request.get("ModelCard", {}))
-        request = with_source(self.store, request, request)
-        create = self._create_version if "ModelPackageGroupName" in request else self._create_unversioned
-        return self.find("DescribeModelPackage", {"ModelPackageArn": create(request)}), True
+        _check_model_card(request)
+        request = _with_source(self.store, request, request)
+        key, members = self._version(request) if "ModelPackageGroupName" in request else _unversioned(request)
+        members["ModelPackageStatusDetails"] = {"ValidationStatuses": [], "ImageScanStatuses": []}
+        arn = self.add(members, key, ModelPackageStatus="Completed", CreatedBy={})
+        return self.find("DescribeModelPackage", {"ModelPackageArn": arn}), True
 
-    def _create_version(self, request: Record) -> str:
+    def _version(self, request: Record) -> tuple[str, Record]:
+        """The key and the members of a new version of a group, whose number is the next one. Raises ServiceError."""
         if "Tags" in request or request.get("CertifyForMarketplace"):
             member = "Tags" if "Tags" in request else "CertifyForMarketplace"
-            message = f"{member} cannot be specified for a version of a model package group"
-            raise ServiceError("ValidationException", message)
-        group = request["ModelPackageGroupName"].removeprefix(GROUP_ARN)
-        with self.store.transaction():  # a number that is not used is not counted
-            try:
-                version = self.store.change("ModelPackageGroup", group, _count_version).internal["LastVersion"]
-            except KeyError:
-                named = group if group.startswith("arn:") else f"{GROUP_ARN}{group}"
-                raise ServiceError("ValidationException", not_found("model package group", named)) from None
-            members = {"ModelApprovalStatus": "PendingManualApproval"} | request
-            members |= {"ModelPackageGroupName": group, "ModelPackageVersion": version}
-            return self._add(members, f"{group}/{version}", "Versioned")
-
-    def _create_unversioned(self, request: Record) -> str:
-        if request.get("CertifyForMarketplace"):
-            message = "CreateModelPackage: CertifyForMarketplace is not simulated"
-            raise ServiceError("ValidationException", message)
-        if "InferenceSpecification" not in request:
-            message = "A model package without a group must have an InferenceSpecification"
-            raise ServiceError("ValidationException", message)
-        if missing := [name for name in INSTANCE_TYPES if name not in request["InferenceSpecification"]]:
-            message = f"InferenceSpecification: a model package without a group must have {missing[0]}"
-            raise ServiceError("ValidationException", message)
-        name = request["ModelPackageName"]
-        # the SDKs send an approval status, too, which does not apply to a package without a group
-        members = {member: value for member, value in request.items() if member != "ModelApprovalStatus"}
-        return self._add(members, name, "Unversioned")
-
-    def _add(self, members: Record, key: str, kind: str) -> str:
-        details: Record = {"ValidationStatuses": [], "ImageScanStatuses": []}
-        return self.add(
-            members,
-            key,
-            ModelPackageType=kind,
-            ModelPackageStatus="Completed",
-            ModelPackageStatusDetails=details,
-            CreatedBy={},
-        )
+            raise ValidationException(f"{member} cannot be specified for a version of a model package group")
+        group = ModelPackageGroups(self.platform).find("CreateModelPackage", request)
+        name, version = group["ModelPackageGroupName"], group.internal["LastVersion"] + 1
+        self.store.update("ModelPackageGroup", name, {"LastVersion": version})
+        members = {"ModelApprovalStatus": "PendingManualApproval"} | request
+        members |= {"ModelPackageGroupName": name, "ModelPackageVersion": version, "ModelPackageType": "Versioned"}
+        return f"{name}/{version}", members
 
     def _update(self, request: Record) -> tuple[Record, bool]:
-        check_model_card(request.get("ModelCard", {}))
-        with self.store.transaction():
-            before = self.find("UpdateModelPackage", request)
-            _check_versioned(before)
-            record = self.store.change(
-                self.kind,
-                self.key(request),
-                lambda record: with_source(self.store, _updated(record, request), request),
-            )
+        _check_model_card(request)
+        before = self.find("UpdateModelPackage", request)
+        _check_versioned(before)
+        after = _with_source(self.store, _updated(before, request), request)
+        record = self.store.change(self.kind, self.key(request), lambda _: after)
         return record, any(record.get(name) != before.get(name) for name in APPROVAL)
 
 
-def _count_version(group: StoredRecord) -> Record:
-    """Count one more version in a group's record."""
-    group.internal["LastVersion"] += 1
-    return group
+def _unversioned(request: Record) -> tuple[str, Record]:
+    """The key and the members of a new package without a group. Raises ServiceError."""
+    refuse(request, ["CertifyForMarketplace"], "CreateModelPackage")
+    if "InferenceSpecification" not in request:
+        raise ValidationException("A model package without a group must have an InferenceSpecification")
+    if missing := [name for name in INSTANCE_TYPES if name not in request["InferenceSpecification"]]:
+        raise ValidationException(f"InferenceSpecification: a model package without a group must have {missing[0]}")
+    # the SDKs also send an approval status, which does not apply to a package without a group
+    members = {member: value for member, value in request.items() if member != "ModelApprovalStatus"}
+    return request["ModelPackageName"], members | {"ModelPackageType": "Unversioned"}
 
 
 def _updated(record: Record, request: Record) -> Record:
     """A version's record after an update. Raises ServiceError."""
-    record = record | {name: request[name] for name in REPLACED if name in request}
     removed = request.get("CustomerMetadataPropertiesToRemove", [])
     kept = {key: text for key, text in record.get("CustomerMetadataProperties", {}).items() if key not in removed}
     properties = kept | request.get("CustomerMetadataProperties", {})
     if len(properties) > MOST_PROPERTIES:
         message = f"CustomerMetadataProperties: a model package has at most {MOST_PROPERTIES}, not {len(properties)}"
-        raise ServiceError("ValidationException", message)
+        raise ValidationException(message)
     added = request.get("AdditionalInferenceSpecificationsToAdd", [])
     additional = [*record.get("AdditionalInferenceSpecifications", []), *added]
     _check_additional(additional)
-    card = record.get("ModelCard", {}) | request.get("ModelCard", {})
-    several = {
+    merged = {
         "CustomerMetadataProperties": properties,
         "AdditionalInferenceSpecifications": additional,
-        "ModelCard": card,
+        "ModelCard": record.get("ModelCard", {}) | request.get("ModelCard", {}),
     }
-    record = {name: value for name, value in record.items() if name not in several}
-    record |= {name: value for name, value in several.items() if value}
+    record = record | merged | {name: request[name] for name in REPLACED if name in request}
+    record = {name: value for name, value in record.items() if value or name not in merged}
     return record | {"LastModifiedTime": now(), "LastModifiedBy": {}}
+
+
+def _with_source(store: Store, package: Record, request: Record) -> Record:
+    """A package with the SourceUri of a request, and with the inference specification of the model that it names.
+
+    A package that has an inference specification keeps it. Raises ServiceError if the request has both members, or
+    its SourceUri names a model or a model package that does not exist.
+    """
+    if "SourceUri" not in request:
+        return package
+    if "InferenceSpecification" in request:
+        raise ValidationException("A request has either a SourceUri or an InferenceSpecification")
+    specification = _source_specification(store, request["SourceUri"])
+    populated = {"InferenceSpecification": specification} if specification else {}
+    return populated | package | {"SourceUri": request["SourceUri"]}
+
+
+def _source_specification(store: Store, uri: str) -> Record | None:
+    """The inference specification of the model or package of that ARN; None if the address is of another kind.
+
+    Raises ServiceError if there is no such model or package.
+    """
+    found = SOURCE.fullmatch(uri)
+    if found is None:
+        return None
+    prefix, arn_type, key = found.groups()
+    record = store.get(SOURCE_KINDS[arn_type], key) if prefix == arn(f"{arn_type}/") else None
+    if record is None:
+        raise ValidationException(f"SourceUri: could not find '{uri}'")
+    if arn_type == "model-package":
+        return record.get("InferenceSpecification")
+    containers = [container for _, container in named_containers(record | record.internal)]
+    return {"Containers": [{name: item[name] for name in PACKAGED if name in item} for item in containers]}
+
+
+def _check_model_card(request: Record) -> None:
+    """Raise ServiceError if the content of a request's model card is not a JSON object."""
+    read_object(request.get("ModelCard", {}).get("ModelCardContent", "{}"), "ModelCard: ModelCardContent")
+
+
+def _metadata_only(card: Record) -> Record:
+    """A model card with only the members of its content that are never encrypted."""
+    if "ModelCardContent" not in card:
+        return card
+    document = read_object(card["ModelCardContent"], "ModelCardContent")
+    content = {}
+    for section, names in METADATA.items():
+        members = document.get(section)
+        if isinstance(members, dict) and (kept := {name: members[name] for name in names if name in members}):
+            content[section] = kept
+    return card | {"ModelCardContent": json.dumps(content)}
 
 
 def _check_versioned(package: Record) -> None:
     if package["ModelPackageType"] != "Versioned":
         message = f"The model package '{package['ModelPackageArn']}' is not a version of a model package group"
-        raise ServiceError("ValidationException", message)
+        raise ValidationException(message)
 
 
 def _check_additional(specifications: list[Record]) -> None:
-    """Refuse additional inference specifications that are too many, or of which two have one name."""
+    """Raise ServiceError if there are too many additional inference specifications, or two of the same name."""
     names = [specification["Name"] for specification in specifications]
     if len(names) > MOST_ADDITIONAL:
         message = f"AdditionalInferenceSpecifications: a model package has at most {MOST_ADDITIONAL}, not {len(names)}"
-        raise ServiceError("ValidationException", message)
+        raise ValidationException(message)
     if repeated := sorted({name for name in names if names.count(name) > 1}):
-        message = f"AdditionalInferenceSpecifications: several have the name '{repeated[0]}'"
-        raise ServiceError("ValidationException", message)
+        raise ValidationException(f"AdditionalInferenceSpecifications: several have the name '{repeated[0]}'")

@@ -1,19 +1,16 @@
 """Model package groups: each holds the versions of one model. Their resource policies are kept, but not enforced."""
 
-import json
 from typing import ClassVar
 
-from recore.simulator.protocol.errors import ServiceError
-from recore.simulator.resources.resource import Filter, Resource, refuse_others
+from recore.simulator.protocol.errors import ServiceError, ValidationException
+from recore.simulator.resources.resource import Filter, Resource, read_object, refuse
 from recore.simulator.state.records import Record
-
-CREATED = {"ModelPackageGroupName", "ModelPackageGroupDescription", "Tags"}
 
 
 class ModelPackageGroups(Resource):
     """Groups of model packages.
 
-    The internal member LastVersion is the highest number that a version has had: numbers are not used again.
+    The internal member LastVersion is the highest number that a version has had, because no number is used twice.
     """
 
     kind = "ModelPackageGroup"
@@ -25,7 +22,7 @@ class ModelPackageGroups(Resource):
     }
 
     def CreateModelPackageGroup(self, request: Record) -> Record:
-        refuse_others(request, CREATED, "CreateModelPackageGroup")
+        refuse(request, ["ManagedConfiguration"], "CreateModelPackageGroup")
         members = {"ModelPackageGroupStatus": "Completed", "CreatedBy": {}}
         return {"ModelPackageGroupArn": self.add(request, None, {"LastVersion": 0}, **members)}
 
@@ -39,29 +36,22 @@ class ModelPackageGroups(Resource):
             return self.delete("DeleteModelPackageGroup", request)
 
     def already_exists(self, key: str) -> ServiceError:
-        """Programs look for AWS's words."""
+        """The error in AWS's words, because programs look for them."""
         message = f"Model Package Group already exists: {self.arn(key)}"
         return self.error("CreateModelPackageGroup", "ResourceInUse", message)
 
     def PutModelPackageGroupPolicy(self, request: Record) -> Record:
-        try:
-            policy = json.loads(request["ResourcePolicy"])
-        except (ValueError, RecursionError):
-            policy = None
-        if not isinstance(policy, dict):
-            raise ServiceError("ValidationException", "ResourcePolicy: a JSON object is needed")
+        read_object(request["ResourcePolicy"], "ResourcePolicy")
         return self._set_policy("PutModelPackageGroupPolicy", request, request["ResourcePolicy"])
 
     def GetModelPackageGroupPolicy(self, request: Record) -> Record:
         group = self.find("GetModelPackageGroupPolicy", request)
         if group.get("ResourcePolicy") is None:
-            message = f"Could not find a resource policy of '{group['ModelPackageGroupArn']}'"
-            raise ServiceError("ValidationException", message)
+            raise ValidationException(f"Could not find a resource policy of '{group['ModelPackageGroupArn']}'")
         return {"ResourcePolicy": group["ResourcePolicy"]}
 
     def DeleteModelPackageGroupPolicy(self, request: Record) -> Record:
-        self._set_policy("DeleteModelPackageGroupPolicy", request, None)
-        return {}
+        return self._set_policy("DeleteModelPackageGroupPolicy", request, None)
 
     def _set_policy(self, operation: str, request: Record, policy: str | None) -> Record:
         with self.store.transaction():

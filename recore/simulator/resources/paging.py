@@ -1,21 +1,22 @@
-"""Pages of a list that stay right when records come or go between two requests."""
+"""Pages of a list that stay correct if records are added or deleted between two requests."""
 
 import base64
+import contextlib
 import datetime
 import json
 import operator
 import struct
 from typing import Any
 
-from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.errors import ValidationException
 from recore.simulator.state.records import Record
 
-LONGEST = 512  # characters of a text that count when it is sorted
-Place = tuple[str, str]  # where a record stands in a list: by the text of what is sorted, then by another text
+LONGEST = 512  # characters of a text that matter when it is sorted
+Place = tuple[str, str]  # of a record in a list: the text of the value to sort by, then another text
 
 
 def page(request: Record, member: str, placed: list[tuple[Place, Record]], descending: bool) -> Record:
-    """The page that a request asks for, as a member of the answer, and NextToken where more follow.
+    """The page that a request asks for, as a member of the response, and NextToken if more follow.
 
     Raises ServiceError if the request's NextToken is invalid.
     """
@@ -31,9 +32,9 @@ def page(request: Record, member: str, placed: list[tuple[Place, Record]], desce
 
 
 def sortable(value: Any) -> str:
-    """Text that is in the order of the values, which are all text, all numbers or all times.
+    """Text that sorts like the value, among values that are all text, all numbers or all times.
 
-    Of a text, the beginning counts alone: a NextToken holds it, and has at most 8,192 characters.
+    Only the beginning of a text matters, because a NextToken holds it, and has at most 8,192 characters.
     """
     if isinstance(value, datetime.datetime):
         return value.isoformat(timespec="microseconds")
@@ -45,10 +46,8 @@ def sortable(value: Any) -> str:
 
 
 def _read_token(token: str) -> Place:
-    try:
-        value, other = json.loads(base64.b64decode(token, validate=True))
-    except (ValueError, TypeError, RecursionError):
-        value = other = None
-    if not isinstance(value, str) or not isinstance(other, str):
-        raise ServiceError("ValidationException", "Invalid NextToken")
-    return value, other
+    with contextlib.suppress(ValueError, RecursionError):
+        match json.loads(base64.b64decode(token, validate=True)):
+            case [str(value), str(other)]:
+                return value, other
+    raise ValidationException("Invalid NextToken")

@@ -4,11 +4,9 @@ import os
 from pathlib import Path
 
 from recore.simulator.compute.processing import NO_ENTRYPOINT, ProcessingRun, local_places
-from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.errors import ValidationException
 from recore.simulator.resources.job import JobResource
 from recore.simulator.state.records import Record
-
-LONGEST_NAME = 255  # bytes
 
 
 class ProcessingJobs(JobResource):
@@ -20,28 +18,27 @@ class ProcessingJobs(JobResource):
         specification = request["AppSpecification"]
         self.check_image(specification["ImageUri"])
         if not specification.get("ContainerEntrypoint") and self.platform.isolation.local_python:
-            raise ServiceError("ValidationException", NO_ENTRYPOINT)
+            raise ValidationException(NO_ENTRYPOINT)
         for place in local_places(request):
             if not _is_folder(place["LocalPath"]):
-                limits = "must lie below /opt/ml/processing/, without '..', and its names have at most 255 bytes"
-                message = f"LocalPath {place['LocalPath']!r} {limits}"
-                raise ServiceError("ValidationException", message)
+                limits = "must be below /opt/ml/processing/, without '..', and its names have at most 255 bytes"
+                raise ValidationException(f"LocalPath {place['LocalPath']!r} {limits}")
         for item in request.get("ProcessingInputs", []):
             source = item["S3Input"]
             plain = source.get("S3CompressionType", "None") == "None" and source.get("S3InputMode", "File") == "File"
             if source.get("S3DataType", "S3Prefix") != "S3Prefix" or not plain:
                 message = f"Input {item['InputName']}: only an S3Prefix, in File mode and not compressed, runs here"
-                raise ServiceError("ValidationException", message)
+                raise ValidationException(message)
         if request["ProcessingResources"]["ClusterConfig"].get("InstanceCount", 1) != 1:
-            raise ServiceError("ValidationException", "ProcessingResources: one instance runs here")
+            raise ValidationException("ProcessingResources: one instance runs here")
         return {"ProcessingJobArn": self.submit(request)}
 
 
 def _is_folder(path: str) -> bool:
-    """Whether a path can be that of a folder of a job's inputs or outputs."""
+    """Whether a path can be the folder of an input or an output of a job."""
     try:
         names = [os.fsencode(name) for name in Path(path).parts]
     except UnicodeError:
         return False
-    fits = all(len(name) <= LONGEST_NAME and name != b".." for name in names)
+    fits = all(len(name) <= 255 and name != b".." for name in names)
     return path.startswith("/opt/ml/processing/") and "\0" not in path and fits

@@ -1,39 +1,37 @@
-"""What every kind of resource has: records by key, an ARN, and the operations that are alike for all kinds.
+"""What every kind of resource has: records by key, an ARN, and the operations that are the same for all kinds.
 
-A kind of resource is one file with a subclass of Resource, and one line in the registry. Its methods bear the names of
-the API's operations: the server finds them by these names, checks the request against the service model before the
-call, and shapes the answer by it after. Operations that only look up, list, stop or delete records are declared.
+A kind of resource is one file with a subclass of Resource, and one line in the registry. Its methods have the names of
+the API's operations: the server finds them by these names, validates the request against the service model before the
+call, and shapes the response by it afterwards. Operations that only look up, list, stop or delete records are declared.
 """
 
+import json
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
-
-from botocore.model import Shape
 
 from recore.simulator.compute.platform import Platform
 from recore.simulator.orchestration.runner import Work, begin
 from recore.simulator.protocol.account import arn
-from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.errors import ServiceError, ValidationException
 from recore.simulator.protocol.service_model import operation_model, sagemaker_model
 from recore.simulator.resources.paging import Place, page, sortable
 from recore.simulator.state.records import Record, StoredRecord, now
 
 MOST_TAGS = 50
 
-
-Filter = tuple[str, Callable[[Any, Any], bool]]  # a member of the record, compared with the request's value
+Filter = tuple[str, Callable[[Any, Any], bool]]  # a member of records, and its comparison with the request's value
 PAGING = {"MaxResults", "NextToken", "SortBy", "SortOrder"}
 
 
 class Resource:
     """Records of one kind. The API's members are named after it: `kind` + Name, Arn, Status.
 
-    arn_type: what stands in the ARN before a record's key. verbs: of Describe, List, Stop and Delete, those that are
-    answered in the common way. filters: members of List's request, besides the common ones; orders: values of its
-    SortBy, each with the record's member. newest_first: how List sorts by default. runs: whether a resource does
-    something here, or is only recorded. work: of a kind whose resources wait for others in the background. running:
-    statuses of one that has not ended. title: what the kind is called, if it is not the arn_type.
+    arn_type: precedes a record's key in its ARN. verbs: those of Describe, List, Stop and Delete that are answered in
+    the common way. filters: members of List's request, in addition to the common ones. orders: values of its SortBy,
+    each with the record's member. newest_first: whether List returns the newest first by default. runs: whether a
+    resource does something here; otherwise it is only recorded. work: of a kind whose resources wait for others in the
+    background. running: the statuses of a resource that has not ended. title: the name of the kind, if not arn_type.
     """
 
     kind: ClassVar[str]
@@ -51,14 +49,14 @@ class Resource:
         self.platform, self.store = platform, platform.store
 
     def resume(self) -> None:
-        """Continue what an earlier simulator left in the records. Called once, before any request is answered."""
+        """Continue what an earlier simulator has begun. Called once, before any request is answered."""
         if self.work:
             for key, record in self.store.items(self.kind):
                 if record[f"{self.kind}Status"] in self.running:
                     self.begin_work(key)
 
     def begin_work(self, key: str) -> None:
-        """Begin the work of a resource of a kind that waits for others, which goes on after a restart."""
+        """Begin the work of a resource whose kind waits for others. It continues after a restart."""
         if self.work:
             begin(self.platform, self.kind, key, self.work)
 
@@ -80,21 +78,28 @@ class Resource:
         common = {"Describe": self._describe, "List": self.page, "Stop": self.stop, "Delete": self.delete}
         return common[verb](operation, request)
 
-    def arn(self, key: str) -> str:
-        return arn(f"{self.arn_type}/{key}")
+    @classmethod
+    def arn(cls, key: str) -> str:
+        return arn(f"{cls.arn_type}/{key}")
 
-    def key(self, request: Record) -> str:
-        """The key of the record that a request names, by its name or its ARN: what follows the type in the ARN."""
-        named: str = request.get(f"{self.kind}Name") or request[f"{self.kind}Arn"]
-        return named.removeprefix(self.arn(""))
+    @classmethod
+    def key(cls, request: Record) -> str:
+        """The key of the record that a request names by its name or its ARN. The key follows the type in the ARN."""
+        name_or_arn: str = request.get(f"{cls.kind}Name") or request[f"{cls.kind}Arn"]
+        return name_or_arn.removeprefix(cls.arn(""))
+
+    @classmethod
+    def not_found_message(cls, key: str) -> str:
+        """The message of the error if there is no record of this key. key: can also be the ARN of another kind."""
+        return not_found(cls.arn_type.replace("-", " "), key if key.startswith("arn:") else cls.arn(key))
 
     def check_image(self, image: str) -> None:
-        """Raise ServiceError for an image that nothing here stands in for."""
+        """Raise ServiceError if the simulator has no replacement for an image."""
         if problem := self.platform.isolation.refusal(image):
-            raise ServiceError("ValidationException", problem)
+            raise ValidationException(problem)
 
     def has(self, arn: str) -> bool:
-        """Whether there is a record of this ARN."""
+        """Whether there is a record with this ARN."""
         return arn.startswith(self.arn("")) and self.store.get(self.kind, arn.removeprefix(self.arn(""))) is not None
 
     def add(
@@ -102,8 +107,8 @@ class Resource:
     ) -> str:
         """Store a record with the members of a Create request and others, and return its ARN.
 
-        new_key: the record's key if the request does not name it. internal: members that no answer has.
-        Raises ServiceError if the key is taken.
+        new_key: the record's key if the request does not name it. internal: members that no response has.
+        Raises ServiceError if the key exists.
         """
         key, time = new_key or self.key(request), now()
         record = {key: value for key, value in request.items() if key != "Tags"}
@@ -121,59 +126,58 @@ class Resource:
         key = self.key(request)
         record = self.store.get(self.kind, key)
         if record is None:
-            named = key if key.startswith("arn:") else self.arn(key)
-            message = not_found(self.arn_type.replace("-", " "), named)
-            raise self.error(operation, "ResourceNotFound", message)
+            raise self.error(operation, "ResourceNotFound", self.not_found_message(key))
         return record
 
     def described(self, record: StoredRecord) -> Record:
-        """A record as Describe and Search answer it."""
+        """A record as Describe and Search return it."""
         return record
 
     def _describe(self, operation: str, request: Record) -> Record:
         return self.described(self.find(operation, request))
 
     def stop(self, operation: str, request: Record) -> Record:
-        """Let what a request names be Stopping, which its work sees. Raises ServiceError where it does not run."""
-        with self.store.transaction():  # it may end by itself at this moment
+        """Set the status of a resource to Stopping, which its work sees. Raises ServiceError if it does not run."""
+        with self.store.transaction():  # the resource may end by itself at this moment
             status = self.find(operation, request)[f"{self.kind}Status"]
             if status not in self.running:
                 words = self.title or self.arn_type.replace("-", " ")
-                raise ServiceError("ValidationException", f"The {words} is in status {status} and cannot be stopped")
+                raise ValidationException(f"The {words} is in status {status} and cannot be stopped")
             members = {f"{self.kind}Status": "Stopping", "LastModifiedTime": now()}
             self.store.update(self.kind, self.key(request), **members)
         return {}
 
     def delete(self, operation: str, request: Record) -> Record:
         """Delete the record that a request names, with its tags. Raises ServiceError if it does not exist."""
-        with self.store.transaction():  # no tag may be left for a later one of this name
+        with self.store.transaction():  # a later resource of this name must not get the tags
             record = self.find(operation, request)
             self.store.delete("Tags", record[f"{self.kind}Arn"])
             self.store.delete(self.kind, self.key(request))
         return {}
 
     def already_exists(self, key: str) -> ServiceError:
-        """The error of a Create request whose key an existing record has."""
+        """The error of a Create request if there is a record of its key."""
         words = self.arn_type.replace("-", " ")
         message = f"Cannot create already existing {words} '{self.arn(key)}': a {words} of this name already exists"
         return self.error(f"Create{self.kind}", "ResourceInUse", message)
 
     def error(self, operation: str, code: str, message: str) -> ServiceError:
-        """An error of that code where the API's model of the operation has it, or else a ValidationException."""
+        """An error of that code if the API's model of the operation has it, otherwise a ValidationException."""
         modelled = {shape.name for shape in operation_model(operation).error_shapes}
         return ServiceError(code if code in modelled else "ValidationException", message)
 
     def page(self, operation: str, request: Record) -> Record:
-        """A List answer: records filtered, sorted and in pages as the request asks.
+        """The response of List: records filtered, sorted and in pages, as the request asks.
 
-        Raises where the request has a filter or an order that this kind does not have.
+        Raises ServiceError if this kind does not have a filter or an order of the request.
         """
-        [member] = [name for name, shape in _answered(operation).items() if shape.type_name == "list"]
+        members = operation_model(operation).output_shape.members
+        [member] = [name for name, shape in members.items() if shape.type_name == "list"]
         chosen = self._chosen(operation, request)
         orders = {"Name": f"{self.kind}Name", "Status": f"{self.kind}Status", "CreationTime": "CreationTime"}
         by = (orders | self.orders).get(request.get("SortBy", "CreationTime"))
         if by is None:
-            raise ServiceError("ValidationException", f"{operation} does not sort by {request['SortBy']} here")
+            raise ValidationException(f"{operation} does not sort by {request['SortBy']} here")
         descending = request.get("SortOrder", "Descending" if self.newest_first else "Ascending") == "Descending"
         return page(request, member, [(self.place(record, by), record) for record in chosen], descending)
 
@@ -186,58 +190,61 @@ class Resource:
         value = self.listed_value(record, by)
         return sortable("" if value is None else value), record[f"{self.kind}Arn"]
 
-    def _chosen(self, operation: str, request: Record) -> list[Record]:
-        """The records that all filters of a request let through."""
-        filters: dict[str, Filter] = {"NameContains": (f"{self.kind}Name", contains_text)}
-        filters["StatusEquals"] = f"{self.kind}Status", operator.eq
+    def _chosen(self, operation: str, request: Record) -> list[StoredRecord]:
+        """The records that satisfy all filters of a request."""
+        filters: dict[str, Filter] = {
+            "NameContains": (f"{self.kind}Name", lambda name, part: part.lower() in name.lower()),
+            "StatusEquals": (f"{self.kind}Status", operator.eq),
+        }
         for time in ("CreationTime", "LastModifiedTime"):
             filters |= {f"{time}After": (time, operator.gt), f"{time}Before": (time, operator.lt)}
         filters |= self.filters
         if unknown := sorted(request.keys() - filters.keys() - PAGING):
-            raise ServiceError("ValidationException", f"{operation} does not filter by {', '.join(unknown)} here")
-        wanted = [(*filters[name], value) for name, value in request.items() if name not in PAGING]
-        return [
-            record
-            for record in self.store.all(self.kind)
-            if all(self._passes(record, *filter_and_value) for filter_and_value in wanted)
-        ]
-
-    def _passes(self, record: Record, member: str, test: Callable[[Any, Any], bool], wanted: Any) -> bool:
-        value = self.listed_value(record, member)
-        return value is not None and test(value, wanted)
-
-
-def _answered(operation: str) -> dict[str, Shape]:
-    """The members of an operation's answer."""
-    shape = operation_model(operation).output_shape
-    return dict(shape.members) if shape else {}
+            raise ValidationException(f"{operation} does not filter by {', '.join(unknown)} here")
+        chosen = self.store.all(self.kind)
+        for name in request.keys() - PAGING:
+            member, test = filters[name]
+            values = [(self.listed_value(record, member), record) for record in chosen]
+            chosen = [record for value, record in values if value is not None and test(value, request[name])]
+        return chosen
 
 
 def not_found(words: str, arn: str) -> str:
-    """The message where nothing has an ARN. Programs look for one of its three parts, which differ between AWS's kinds.
+    """The message if nothing has an ARN. Programs look for one of its three parts, which differ between AWS's kinds.
 
-    words: what the kind is called.
+    words: the name of the kind.
     """
     return f"Could not find {words} '{arn}', which does not exist (Requested resource not found)"
 
 
-def contains_text(name: str, part: str) -> bool:
-    """Whether a name has a part, in whatever case: NameContains."""
-    return part.lower() in name.lower()
-
-
 def merged_tags(tags: list[Record], new: list[Record]) -> list[Record]:
-    """Tags with new ones, which replace those of the same key. Raises ServiceError if a resource cannot have them."""
+    """Tags with new ones, which replace those of the same key. Raises ServiceError if they are not allowed."""
     merged = {tag["Key"]: tag for tag in [*tags, *new]}
     if len(merged) > MOST_TAGS:
-        raise ServiceError("ValidationException", f"A resource can have {MOST_TAGS} tags")
+        raise ValidationException(f"A resource can have at most {MOST_TAGS} tags")
     if any(tag["Key"].lower().startswith("aws:") for tag in new):
-        raise ServiceError("ValidationException", "aws: is a prefix of tag keys that is reserved")
+        raise ValidationException("Tag keys must not begin with the reserved prefix aws:")
     return list(merged.values())
 
 
+def read_object(text: str, place: str) -> dict[str, Any]:
+    """Parse a JSON object. Raises ServiceError if the text is not one. place: of the text in the request."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise ValidationException(f"{place} must be a JSON object")
+    return document
+
+
+def refuse(request: Record, not_simulated: Iterable[str], place: str) -> None:
+    """Raise ServiceError if a request has one of these members, unless its value is false."""
+    for name in not_simulated:
+        if request.get(name, False) is not False:
+            raise ValidationException(f"{place}: {name} is not simulated")
+
+
 def refuse_others(request: Record, simulated: set[str], place: str) -> None:
-    """Raise ServiceError where a request has a member that is not simulated, unless its value is false."""
-    for name, value in request.items():
-        if name not in simulated and value is not False:
-            raise ServiceError("ValidationException", f"{place}: {name} is not simulated")
+    """Raise ServiceError if a request has another member than these, unless its value is false."""
+    refuse(request, [name for name in request if name not in simulated], place)

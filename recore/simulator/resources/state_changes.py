@@ -1,10 +1,9 @@
-"""Events for EventBridge, by which SageMaker tells that the state of a resource has changed."""
+"""Events for EventBridge, with which SageMaker reports that the state of a resource has changed."""
 
 import json
 import logging
 import threading
 from collections import deque
-from typing import Any
 
 from recore.simulator.compute.endpoints.periodic import Periodic
 from recore.simulator.compute.platform import Platform
@@ -14,22 +13,22 @@ logger = logging.getLogger(__name__)
 
 
 class StateChanges:
-    """Puts events to EventBridge soon, in their order. No request waits for that, or fails if it fails."""
+    """Puts events to EventBridge, soon and in order. No request waits for this, or fails if it fails."""
 
     def __init__(self, platform: Platform):
         self._platform = platform
         self._waiting: deque[Record] = deque()
-        self._putting = threading.Lock()  # one at a time, so that the order stays
+        self._putting = threading.Lock()  # one at a time, to keep the order
         self._periodic = Periodic(platform, "state changes", self._put_all)
 
     def put(self, kind: str, arn: str, detail: Record) -> None:
-        """Put an event. kind: as in its detail-type. detail: what JSON can express, and times."""
+        """Put an event. kind: as in its detail-type. detail: values that JSON can express, and times."""
         event = {
             "Source": "aws.sagemaker",
             "DetailType": f"SageMaker {kind} State Change",
             "Time": detail["LastModifiedTime"],
             "Resources": [arn],
-            "Detail": json.dumps(detail, default=_time),
+            "Detail": json.dumps(detail, default="{:%Y-%m-%dT%H:%M:%SZ}".format),  # of times
         }
         self._waiting.append(event)
         self._periodic.notify(urgent=True)
@@ -42,8 +41,3 @@ class StateChanges:
                     self._platform.events.put_events(Entries=[event])
                 except Exception as error:
                     logger.warning("the event of %s was not delivered: %s", event["Resources"][0], error)
-
-
-def _time(value: Any) -> str:
-    """A time as EventBridge writes it."""
-    return f"{value:%Y-%m-%dT%H:%M:%SZ}"

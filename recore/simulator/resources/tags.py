@@ -1,15 +1,15 @@
-"""Tags of any resource, by its ARN."""
+"""Tags of resources of all kinds, by ARN."""
 
 from collections.abc import Callable, Sequence
 
 from recore.simulator.compute.platform import Platform
-from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.errors import ValidationException
 from recore.simulator.resources.resource import Resource, merged_tags, not_found
 from recore.simulator.state.records import Record
 
 
 class Tags(Resource):
-    """A record of tags has one member, Tags, in the API's own form: any word can be a key."""
+    """A record has one member, Tags, a list as in the API, because a tag can have any key."""
 
     kind = "Tags"
     arn_type = "tag"
@@ -23,22 +23,20 @@ class Tags(Resource):
 
     def ListTags(self, request: Record) -> Record:
         if "NextToken" in request:  # all tags of a resource are one page
-            raise ServiceError("ValidationException", "Invalid NextToken")
+            raise ValidationException("Invalid NextToken")
         return {"Tags": self._tags(request)}
 
     def DeleteTags(self, request: Record) -> Record:
-        self._change(request, lambda tags: [tag for tag in tags if tag["Key"] not in request["TagKeys"]])
-        return {}
+        return self._change(request, lambda tags: [tag for tag in tags if tag["Key"] not in request["TagKeys"]])
 
     def _change(self, request: Record, change: Callable[[list[Record]], list[Record]]) -> Record:
-        with self.store.transaction():  # the resource is not deleted meanwhile
-            self._tags(request)
-            arn = request["ResourceArn"]
-            return self.store.change("Tags", arn, lambda record: {"Tags": change(record["Tags"])}, {"Tags": []})
+        with self.store.transaction():  # so that the resource is not deleted meanwhile
+            tags = change(self._tags(request))
+            return self.store.change("Tags", request["ResourceArn"], lambda _: {"Tags": tags}, {"Tags": []})
 
     def _tags(self, request: Record) -> list[Record]:
-        """The tags of the resource that a request names. Raises where there is no such resource."""
+        """The tags of the resource that a request names. Raises ServiceError if there is no such resource."""
         arn = request["ResourceArn"]
         if not any(resource.has(arn) for resource in self._tagged):
-            raise ServiceError("ValidationException", not_found("resource", arn))
+            raise ValidationException(not_found("resource", arn))
         return list((self.store.get("Tags", arn) or {"Tags": []})["Tags"])

@@ -1,4 +1,4 @@
-"""Training jobs: requests are validated, and the model's place on S3 is chosen."""
+"""Training jobs: requests are validated, and the address of the model on S3 is chosen."""
 
 import re
 
@@ -6,11 +6,10 @@ import regex
 
 from recore.simulator.compute.training import TrainingRun
 from recore.simulator.images.catalogue import family_of
-from recore.simulator.protocol.errors import ServiceError
+from recore.simulator.protocol.errors import ValidationException
 from recore.simulator.resources.job import JobResource
 from recore.simulator.state.records import Record, StoredRecord, now
 
-OWN_METRICS = "You can't override the metric definitions for Amazon SageMaker algorithms"  # programs look for it
 MOST_METRICS = 40  # of MetricDefinitions in the API
 DISTRIBUTION = re.compile("sagemaker_.*_enabled")  # hyperparameters that a `distribution` of version 2 of the SDK sets
 
@@ -27,23 +26,17 @@ class TrainingJobs(JobResource):
         if self.platform.isolation.local_python:
             problem = problem or distributed(request.get("HyperParameters", {}))
         if problem:
-            raise ServiceError("ValidationException", problem)
+            raise ValidationException(problem)
         name, output = request["TrainingJobName"], request["OutputDataConfig"]
         file = "model/" if output.get("CompressionType") == "NONE" else "model.tar.gz"
-        artifacts = f"{output['S3OutputPath'].rstrip('/')}/{name}/output/{file}"
-        arn = self.submit(
-            request,
-            SecondaryStatus="Starting",
-            SecondaryStatusTransitions=[
-                {"Status": "Starting", "StartTime": now(), "StatusMessage": "Preparing the job"}
-            ],
-            ModelArtifacts={"S3ModelArtifacts": artifacts},
-        )
-        return {"TrainingJobArn": arn}
+        artifacts = {"S3ModelArtifacts": f"{output['S3OutputPath'].rstrip('/')}/{name}/output/{file}"}
+        transition = {"Status": "Starting", "StartTime": now(), "StatusMessage": "Preparing the job"}
+        members = {"SecondaryStatus": "Starting", "SecondaryStatusTransitions": [transition]}
+        return {"TrainingJobArn": self.submit(request, ModelArtifacts=artifacts, **members)}
 
     def described(self, record: StoredRecord) -> Record:
         trial: Record = self.store.get("TuningTrial", record["TrainingJobName"]) or {}
-        # SageMaker always answers KmsKeyId, and version 2 of its SDK reads it
+        # SageMaker always returns KmsKeyId, and version 2 of its SDK reads it
         output = {"KmsKeyId": ""} | record["OutputDataConfig"]
         algorithm = with_own_metrics(record["AlgorithmSpecification"])
         members = {"OutputDataConfig": output, "AlgorithmSpecification": algorithm}
@@ -51,13 +44,13 @@ class TrainingJobs(JobResource):
 
 
 def with_own_metrics(algorithm: Record) -> Record:
-    """An AlgorithmSpecification as it is described: with the metric definitions of its image, if that has any."""
+    """An AlgorithmSpecification as Describe returns it: with the metric definitions of its image, if it has any."""
     own = family_of(algorithm["TrainingImage"]).own_metrics(algorithm["TrainingImage"])
     return algorithm | {"MetricDefinitions": own[:MOST_METRICS]} if own else algorithm
 
 
 def distributed(settings: Record) -> str | None:
-    """Why a script with these hyperparameters cannot be started as the SDK's `distribution` asks; None without one."""
+    """Why the SDK's `distribution`, which set these hyperparameters, cannot be used here; None if there is none."""
     for name, value in settings.items():
         if DISTRIBUTION.fullmatch(name) and value.strip('"').lower() == "true":
             return f"HyperParameters: {name}: distributed training does not run here; leave out the `distribution`"
@@ -65,13 +58,14 @@ def distributed(settings: Record) -> str | None:
 
 
 def not_run_here(request: Record) -> str | None:
-    """What is wrong with a request, or why this machine cannot do what it asks for; None where it can."""
+    """What is wrong with a request, or what it asks for that is not simulated; None if it can be carried out."""
     algorithm, resources = request.get("AlgorithmSpecification", {}), request.get("ResourceConfig", {})
     if "InstanceType" not in resources or resources.get("InstanceCount", 1) != 1:
         return "ResourceConfig: one instance, of a named InstanceType, runs here"
     image, definitions = algorithm.get("TrainingImage", ""), algorithm.get("MetricDefinitions", [])
-    if definitions and family_of(image).own_metrics(image):  # in script mode, too, as on AWS
-        return f"{OWN_METRICS}. Please retry the request without specifying metric definitions"
+    if definitions and family_of(image).own_metrics(image):  # also in script mode, as on AWS, whose message this is
+        message = "You can't override the metric definitions for Amazon SageMaker algorithms"
+        return f"{message}. Please retry the request without specifying metric definitions"
     for metric in definitions:
         try:
             regex.compile(metric["Regex"])
@@ -85,7 +79,7 @@ def not_run_here(request: Record) -> str | None:
         if name in names:
             return f"InputDataConfig: there are two channels {name}, or the name is not that of a folder"
         names.add(name)
-        # to the job, a file streamed from S3 is a file
+        # for the job, a file streamed from S3 is a file like any other
         mode = channel.get("InputMode", algorithm.get("TrainingInputMode", "File"))
         if mode not in ("File", "FastFile") or source.get("S3DataType") != "S3Prefix":
             return f"Channel {name}: only File and FastFile mode, of an S3Prefix, run here"
