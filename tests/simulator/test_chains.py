@@ -303,7 +303,7 @@ def test_only_one_of_two_equal_commands_ends(tmp_path: Path) -> None:
             share.record(60)
     assert [share.is_over() for share in shares] == [True, False]
     shares[1].left()
-    shares[1].tell(60)
+    shares[1].record(60)
     assert not shares[1].is_over()
 
 

@@ -75,8 +75,7 @@ class TrainingMetrics:
         """Send the values that were found since the last delivery."""
         with self._lock:
             waiting, self._waiting = self._waiting, []
-        for start in range(0, len(waiting), BATCH):
-            put(self._cloudwatch, self._namespace, waiting[start : start + BATCH])
+        put(self._cloudwatch, self._namespace, waiting)
 
     def final(self) -> list[dict[str, Any]]:
         """The last value of each metric, in the form of FinalMetricDataList."""
@@ -118,8 +117,9 @@ def put_utilization(cloudwatch: Any, namespace: str, job: str, memory: float, pr
 
 
 def put(cloudwatch: Any, namespace: str, data: list[dict[str, Any]]) -> None:
-    """Send values to CloudWatch. Values that it refuses are lost, as on AWS."""
-    try:
-        cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
-    except (ClientError, BotoCoreError) as error:
-        logger.debug("%s: %s", namespace, error)
+    """Send values to CloudWatch, in several calls if they are many. Values that it refuses are lost, as on AWS."""
+    for start in range(0, len(data), BATCH):
+        try:
+            cloudwatch.put_metric_data(Namespace=namespace, MetricData=data[start : start + BATCH])
+        except (ClientError, BotoCoreError) as error:
+            logger.debug("%s: %s", namespace, error)

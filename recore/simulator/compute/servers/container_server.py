@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from recore.simulator.compute.deadline import Deadline
@@ -36,64 +36,60 @@ OFFLINE = (
 )
 
 
+@dataclass(eq=False)
 class ContainerServer:
     """The server of one container. Its processes run from `start` to `stop`.
 
     container: of a Model record. job: whose processes they are. log: where they print. instance: with its volume, which
     all containers of the model share. volume: what the model and its source take of it. folder: of the container, in
-    the job's folder. sockets: the path of a folder that its processes share with this one. name: of the container; none
-    is that of a model's only one. variables: its environment. network: whether the model has one on AWS, that is
-    without EnableNetworkIsolation. ending: how its processes ended, if they have.
+    the job's folder. sockets: the path of a folder that its processes share with this one. name: of the container; a
+    model's only container has none. variables: its environment. has_network: on AWS, that is without
+    EnableNetworkIsolation. ready: whether it has answered a ping. ending: how its processes ended, if they have.
     """
 
-    def __init__(
-        self,
-        platform: Platform,
-        job: Job,
-        container: Record,
-        log: JobLog,
-        instance: Instance,
-        volume: Volume,
-        folder: Path,
-        sockets: Path,
-        name: str,
-        variables: Mapping[str, str],
-        network: bool = True,
-    ):
-        self._platform, self._job, self._container, self._log = platform, job, container, log
-        self._instance, self._network, self._folder = instance, network, folder
-        self._ml, self._volume, self._sockets = folder / "ml", volume, sockets
-        self._variables = dict(variables)
-        self._client = UnixClient(self._sockets / socket_folder.NAME)
+    platform: Platform
+    job: Job
+    container: Record
+    log: JobLog
+    instance: Instance
+    volume: Volume
+    folder: Path
+    sockets: Path
+    name: str
+    variables: dict[str, str]
+    has_network: bool = True
+    ready: bool = field(default=False, init=False)
+    ending: Ending | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self._client = UnixClient(self.sockets / socket_folder.NAME)
         self._process: SupervisedProcess | None = None
         self._stopped = False
         self._lock = threading.Lock()  # between start, stop and those that look whether it has ended
-        self.name, self.ready = name, False
-        self.ending: Ending | None = None
 
     def start(self) -> None:
         """Download and unpack the model, install its requirements, start the server. Raises JobFailed or JobStopped."""
-        self._log.create()
-        if not self._network and not serves_offline(self._container["Image"], self._variables):
+        self.log.create()
+        if not self.has_network and not serves_offline(self.container["Image"], self.variables):
             raise JobFailed(OFFLINE)
-        self._sockets.mkdir(0o700)
+        self.sockets.mkdir(0o700)
         code = self._prepare()
-        sandbox = self._platform.sandbox(
-            self._job,
-            self._container["Image"],
+        sandbox = self.platform.sandbox(
+            self.job,
+            self.container["Image"],
             find_requirements(code),
-            self._log,
-            folder=self._folder,
-            shared={"server": self._sockets},
-            instance=replace(self._instance, memory_use=None),
-            has_network=self._network,
+            self.log,
+            folder=self.folder,
+            shared={"server": self.sockets},
+            instance=replace(self.instance, memory_use=None),
+            has_network=self.has_network,
         )
-        launch = sandbox.launch(sandbox.isolation.serving(sandbox.image), self._variables)
+        launch = sandbox.launch(sandbox.isolation.serving(sandbox.image), self.variables)
         with self._lock:
             if self._stopped:
                 raise JobStopped
-            self._process = self._job.processes.start(launch, self._folder, instance=self._instance)
-            self._reading = threading.Thread(target=self._log.read, args=(self._process.output, self._process.poll))
+            self._process = self.job.processes.start(launch, self.folder, instance=self.instance)
+            self._reading = threading.Thread(target=self.log.read, args=(self._process.output, self._process.poll))
             self._reading.start()
 
     def ping(self, is_busy: Callable[[], bool] | None = None) -> bool:
@@ -133,14 +129,14 @@ class ContainerServer:
         cause = self.cause()
         if cause or not self._ended():
             return cause
-        printed = self._with_container_paths("\n".join(list(self._log.tail)[-5:]))[-900:]
+        printed = self._with_container_paths("\n".join(list(self.log.tail)[-5:]))[-900:]
         return self.cause() or self._explained(printed or "it printed nothing")
 
     def cause(self) -> str | None:
         """Why it failed, where that is certain: a limit of its instance, or the failure file that it wrote."""
-        if self.ending and (limit := exceeded(self.ending, self._instance, server_of(self.name), "the model")):
+        if self.ending and (limit := exceeded(self.ending, self.instance, server_of(self.name), "the model")):
             return limit
-        reason = self._with_container_paths(text_of(self._ml / "output/failure"))[:900]
+        reason = self._with_container_paths(text_of(self.folder / "ml/output/failure"))[:900]
         return self._explained(reason) if reason else None
 
     def kill(self) -> None:
@@ -155,8 +151,8 @@ class ContainerServer:
             self._stopped = True
             self.kill()
             self._wait_for_end()
-        self._log.deliver()  # also what was written before its processes could start
-        remove(self._sockets)
+        self.log.deliver()  # also what was written before its processes could start
+        remove(self.sockets)
 
     def _request(
         self,
@@ -168,7 +164,7 @@ class ContainerServer:
         largest: int,
     ) -> Response:
         try:
-            response = self._client.request(method, path, body, headers, deadline, largest)
+            response = self._client.request(method, path, body, headers, deadline=deadline, largest=largest)
         except NoResponse as error:
             error.container = self.name
             raise
@@ -190,32 +186,30 @@ class ContainerServer:
 
     def _with_container_paths(self, text: str) -> str:
         """A text of the server with the paths that it would have in a container."""
-        return as_in_a_container(text, self._folder).replace(str(self._sockets), "/run/server")
+        return as_in_a_container(text, self.folder).replace(str(self.sockets), "/run/server")
 
     def _wait_for_end(self) -> None:
         """Wait until the server's processes have ended."""
         if self._process and not self.ending:
             self._reading.join()
-            self.ending = self._job.processes.wait(self._process)
+            self.ending = self.job.processes.wait(self._process)
 
     def _prepare(self) -> Path:
         """Fill /opt/ml with the model and its script. Returns the folder of the script's source."""
-        ml, s3, check, volume = self._ml, self._platform.s3, self._job.raise_if_stopping, self._volume
+        ml, s3, check, volume = self.folder / "ml", self.platform.s3, self.job.raise_if_stopping, self.volume
         for name in ("model", "code", "output"):
             (ml / name).mkdir(parents=True)
-        data = model_data(self._container)
+        data = model_data(self.container)
         if data and data.packed:
-            transfers.download(s3, data.uri, self._folder / "archive", check, volume)
-            archives.unpack(transfers.only(self._folder / "archive", data.uri), ml / "model", volume, check)
-        elif data and data.uri.endswith("/"):
-            transfers.download(s3, data.uri, ml / "model", check, volume)
+            transfers.download(s3, data.uri, self.folder / "archive", check, volume)
+            archives.unpack(transfers.only(self.folder / "archive", data.uri), ml / "model", volume, check)
         elif data:
-            transfers.download(s3, data.uri, ml / "model", check, volume, alone=True)
-        submitted = self._variables.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
+            transfers.download(s3, data.uri, ml / "model", check, volume, alone=not data.uri.endswith("/"))
+        submitted = self.variables.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
         if submitted.startswith("s3://"):
-            transfers.download(s3, submitted, self._folder / "source", check, volume)
-            archives.unpack(transfers.only(self._folder / "source", submitted), ml / "code", volume, check)
-            self._variables["SAGEMAKER_SUBMIT_DIRECTORY"] = CODE
+            transfers.download(s3, submitted, self.folder / "source", check, volume)
+            archives.unpack(transfers.only(self.folder / "source", submitted), ml / "code", volume, check)
+            self.variables["SAGEMAKER_SUBMIT_DIRECTORY"] = CODE
             return ml / "code"
         return folder_below(ml, submitted or f"{ML}/model/code", "SAGEMAKER_SUBMIT_DIRECTORY")
 

@@ -55,6 +55,10 @@ class Response:
     container: str = ""
 
     @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
+
+    @property
     def text(self) -> str:
         """The beginning of the body as text for a message, without control characters."""
         return printable(self.body[:TEXT].decode("utf-8", "replace").strip())
@@ -68,12 +72,12 @@ def read_response(connection: socket.socket, largest: int) -> tuple[Response, bo
     incoming = Incoming(connection)
     head, body = _head(incoming), bytearray()
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
-    if int(headers.get("content-length", 0)) > largest:
-        raise _too_large(largest)
-    while isinstance(event := incoming.next_event(), h11.Data):
+    size = int(headers.get("content-length", 0))
+    while size <= largest and isinstance(event := incoming.next_event(), h11.Data):
         body += event.data
-        if len(body) > largest:
-            raise _too_large(largest)
+        size = max(size, len(body))
+    if size > largest:
+        raise NoResponse(f"the server's response has more than {largest >> 20} MB")
     return Response(head.status_code, headers, bytes(body)), incoming.connection_is_idle
 
 
@@ -137,10 +141,6 @@ def _head(incoming: Incoming) -> h11.Response:
         if isinstance(event, h11.Response):
             return event
     raise _not_http(f"more than {INTERIM} interim responses precede it")
-
-
-def _too_large(largest: int) -> NoResponse:
-    return NoResponse(f"the server's response has more than {largest >> 20} MB")
 
 
 def _not_http(reason: str) -> NoResponse:
