@@ -1,6 +1,6 @@
 """Models: containers that a transform job serves, one or a chain of them."""
 
-from recore.simulator.compute.servers.model_data import model_data
+from recore.simulator.compute.servers.container_server import model_data
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.package_containers import containers_of
 from recore.simulator.resources.resource import Resource, refuse_others

@@ -86,7 +86,7 @@ class DataCapture:
     def take(self, request: Record, fleet: Fleet, response: Response) -> None:
         """Capture an invocation if its fleet has a DataCaptureConfig and the invocation belongs to the sample."""
         config = fleet.data_capture
-        if config is None or not is_enabled(config):
+        if not config or not config.get("EnableCapture", True):
             return
         if 100 * self._random.random() >= config["InitialSamplingPercentage"]:
             return
@@ -120,14 +120,9 @@ class DataCapture:
             logger.warning("data capture: %s was not written: %s", address, error)
 
 
-def is_enabled(config: Record) -> bool:
-    """Whether anything is to be captured."""
-    return bool(config.get("EnableCapture", True))
-
-
 def describe(config: Record) -> Record:
     """DataCaptureConfig in the response of DescribeEndpoint."""
-    enabled = is_enabled(config)
+    enabled = config.get("EnableCapture", True)
     return {
         "EnableCapture": enabled,
         "CaptureStatus": "Started" if enabled else "Stopped",

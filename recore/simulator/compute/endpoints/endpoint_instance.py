@@ -82,7 +82,7 @@ class EndpointInstance:
             self._set_ended()
 
     def _keep_serving(self, job: Job) -> None:
-        log = JobLog(self._platform.logs, self.log_group, self.id, stream=self.log_stream, period=LOG_PERIOD).create()
+        log = JobLog(self._platform.logs, self.log_group, self.log_stream, period=LOG_PERIOD).create()
         pause = 0.0
         for number in itertools.count(1):
             folder, begun = f"servers-{number}", time.monotonic()
@@ -97,8 +97,10 @@ class EndpointInstance:
             finally:
                 self._set_server(None)
                 log.deliver()
-            if self._has_failed(reason):
-                return
+            with self._changed:
+                if not self.in_service:
+                    self._fail(reason)
+                    return
             with contextlib.suppress(JobStopped):
                 remove(job.folder / folder, job.raise_if_stopping)
             log.line(f"The servers ended and are started again. {reason}")
@@ -143,13 +145,6 @@ class EndpointInstance:
         with self._changed:
             self.has_ended = True
             self._changed.notify_all()
-
-    def _has_failed(self, reason: str) -> bool:
-        """Whether the servers ended before they were in service, which is a failure of the instance."""
-        with self._changed:
-            if not self.in_service:
-                self._fail(reason)
-            return not self.in_service
 
     def _fail(self, reason: str) -> None:
         with self._changed:

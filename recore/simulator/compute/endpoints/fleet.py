@@ -103,7 +103,9 @@ class Fleet:
                     break
                 instance.suspend(server)
             finally:
-                self._release(instance)
+                with self._changed:
+                    instance.in_progress -= 1
+                    self._changed.notify_all()
         return reply
 
     def end(self) -> None:
@@ -142,12 +144,6 @@ class Fleet:
                 kind, _, reason = instance.failure.partition(": ")
                 what = "did not pass the ping health check" if kind == "AlgorithmError" else "could not be started"
                 raise JobFailed(f"Production variant {self.variant} {what}: {reason}")
-
-    def _release(self, instance: EndpointInstance) -> None:
-        with self._changed:
-            instance.in_progress -= 1
-            if not instance.in_progress:
-                self._changed.notify_all()
 
     def _end(self, instances: list[EndpointInstance]) -> None:
         """End instances that get no more invocations."""

@@ -18,6 +18,8 @@ from recore.simulator.state.records import Record
 PRIMARY = "primary"  # what SageMaker's messages call a model's only container
 SECONDS = 60.0  # that a model has to respond
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+# headers of a request to the model's server, by the members of the invocation
+HEADERS = {"ContentType": "Content-Type", "Accept": "Accept", "CustomAttributes": CUSTOM_ATTRIBUTES}
 SIMULATED = {"EndpointName", "Body", "ContentType", "Accept", "CustomAttributes", "TargetVariant", "InferenceId"}
 MESSAGE = 2048  # characters of an error's message
 ORIGINAL_MESSAGE = 8192  # characters of the model's own message
@@ -52,7 +54,7 @@ class Invoker:
     def _send(self, request: Record, deadline: Deadline) -> tuple[Fleet, Reply]:
         """The reply of a variant of the endpoint. Raises ServiceError if the endpoint or the variant is unknown."""
         name, variant = request["EndpointName"], request.get("TargetVariant")
-        headers = _headers(request)
+        headers = {header: request[member] for member, header in HEADERS.items() if member in request}
         while True:
             traffic = self._traffic.get(name)
             if traffic is None:
@@ -73,12 +75,6 @@ class Invoker:
         self._metrics.record(request["EndpointName"], fleet.variant, status, reply.seconds, seconds - reply.seconds)
         if response and response.is_success:
             self._capture.take(request, fleet, response)
-
-
-def _headers(request: Record) -> dict[str, str]:
-    """The headers of a request to the model's server."""
-    names = {"ContentType": "Content-Type", "Accept": "Accept", "CustomAttributes": CUSTOM_ATTRIBUTES}
-    return {header: request[member] for member, header in names.items() if member in request}
 
 
 def _model_error(endpoint: str, fleet: Fleet, reply: Reply) -> ServiceError:

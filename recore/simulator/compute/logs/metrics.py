@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 logger = logging.getLogger(__name__)
 
 PATIENCE = 0.1  # seconds of a processor for a regular expression on one line
-SLOW = 0.01  # seconds on one line: a regular expression that takes longer, again and again, is given up
+SLOW = 0.01  # seconds on one line: a regular expression that takes longer again and again is no longer searched for
 SLOW_IN_ALL = 5.0  # seconds on such lines
 SEARCHED = 4096  # characters of a line that are searched
 BATCH = 500  # values in one call, which may have 1,000
@@ -82,7 +82,7 @@ class TrainingMetrics:
         return [{"MetricName": name, "Value": value, "Timestamp": at} for name, (value, at) in self._last.items()]
 
     def _search(self, name: str, pattern: "regex.Pattern[str]", line: str) -> "regex.Match[str] | None":
-        """Raises TimeoutError where the pattern takes too long on this line, or has on many."""
+        """Raises TimeoutError if the pattern takes too long on this line, or has taken too long on many."""
         begun = time.thread_time()
         # other threads would use up the time, because the clock of the search is that of the process
         match = pattern.search(line, timeout=PATIENCE, concurrent=False)
@@ -104,16 +104,6 @@ class TrainingMetrics:
                 self._waiting.append(datum)
             if self._observed is not None:
                 self._observed.append((name, value))
-
-
-def put_utilization(cloudwatch: Any, namespace: str, job: str, memory: float, processors: float) -> None:
-    """The largest share of its instance's memory that a job took, and how many processors it used on average.
-
-    CloudWatch gets both in per cent, the latter of one processor, as from SageMaker.
-    """
-    values = {"MemoryUtilization": memory, "CPUUtilization": processors}
-    shared = {"Unit": "Percent", "Dimensions": [{"Name": "Host", "Value": f"{job}/algo-1"}]}
-    put(cloudwatch, namespace, [{"MetricName": name, "Value": 100 * value} | shared for name, value in values.items()])
 
 
 def put(cloudwatch: Any, namespace: str, data: list[dict[str, Any]]) -> None:

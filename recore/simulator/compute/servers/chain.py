@@ -29,7 +29,7 @@ class Chain:
     prints; each of several containers has a stream of its own below it. instance: whose memory and volume they have
     together. name: of the chain's folder in the job's folder. environment: variables that replace the containers' own;
     defaults: those that the containers' own replace. log, folder: the chain's. ending: how the processes ended, after
-    `stop`; None where none was started.
+    `stop`; None if none was started.
     """
 
     def __init__(

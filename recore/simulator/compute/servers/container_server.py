@@ -1,5 +1,6 @@
 """Starts, invokes and stops the server of one container of a model, in a folder of its own."""
 
+import math
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,6 @@ from recore.simulator.compute.processes.reasons import as_in_a_container, exceed
 from recore.simulator.compute.processes.volume import Volume
 from recore.simulator.compute.scripts.script_mode import find_requirements, folder_below
 from recore.simulator.compute.servers.client import LARGEST, UnixClient
-from recore.simulator.compute.servers.model_data import model_data
 from recore.simulator.compute.servers.response import NoResponse, Response, TimedOut
 from recore.simulator.images.catalogue import serves_offline
 from recore.simulator.isolation import socket_folder
@@ -25,7 +25,7 @@ from recore.simulator.isolation.instances import Instance
 from recore.simulator.isolation.sandbox import ML
 from recore.simulator.state.records import Record
 
-SHORT = 1 << 20  # bytes of a response to a request that is not an invocation
+SHORT = 1 << 20  # bytes of the body of a response, unless a request says otherwise
 ONE_PING = 2.0  # seconds for a single one, as on AWS
 CODE = f"{ML}/code"
 # headers of a response that clients, captures and other containers get to read
@@ -80,7 +80,7 @@ class ContainerServer:
             find_requirements(code),
             self.log,
             folder=self.folder,
-            shared={"server": self.sockets},
+            shared={"/run/server": self.sockets},
             instance=replace(self.instance, memory_use=None),
             has_network=self.has_network,
         )
@@ -88,7 +88,7 @@ class ContainerServer:
         with self._lock:
             if self._stopped:
                 raise JobStopped
-            self._process = self.job.processes.start(launch, self.folder, instance=self.instance)
+            self._process = self.job.processes.start(launch, self.folder, math.inf, self.instance)
             self._reading = threading.Thread(target=self.log.read, args=(self._process.output, self._process.poll))
             self._reading.start()
 
@@ -114,15 +114,31 @@ class ContainerServer:
 
         largest: bytes that the response's body may have. The API has only ASCII in the headers that are passed on.
         """
-        response = self._request("POST", "/invocations", body, headers, deadline, largest)
+        response = self.request("POST", "/invocations", deadline, body, headers, largest)
         for name in PASSED_ON:
             if not response.headers.get(name, "").isascii():
                 raise NoResponse(f"the server's response has a header {name} that is not ASCII", self.name)
         return response
 
-    def request(self, method: str, path: str, deadline: Deadline) -> Response:
-        """The response, which must be short, to a request without a body. Raises NoResponse."""
-        return self._request(method, path, b"", {}, deadline, SHORT)
+    def request(
+        self,
+        method: str,
+        path: str,
+        deadline: Deadline,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        largest: int = SHORT,
+    ) -> Response:
+        """The response to a request, whatever its status. largest: bytes that its body may have. Raises NoResponse."""
+        try:
+            response = self._client.request(method, path, body, headers, deadline=deadline, largest=largest)
+        except NoResponse as error:
+            error.container = self.name
+            raise
+        if response.status >= 400:  # reasons of jobs hold it
+            text = self._with_container_paths(response.body.decode("utf-8", "surrogateescape"))
+            response = replace(response, body=text.encode("utf-8", "surrogateescape"))
+        return replace(response, container=self.name)
 
     def failure(self) -> str | None:
         """The reason why the server cannot serve: it ended, or runs without a model. None while it can."""
@@ -133,7 +149,7 @@ class ContainerServer:
         return self.cause() or self._explained(printed or "it printed nothing")
 
     def cause(self) -> str | None:
-        """Why it failed, where that is certain: a limit of its instance, or the failure file that it wrote."""
+        """Why it failed, if that is certain: a limit of its instance, or the failure file that it wrote."""
         if self.ending and (limit := exceeded(self.ending, self.instance, server_of(self.name), "the model")):
             return limit
         reason = self._with_container_paths(text_of(self.folder / "ml/output/failure"))[:900]
@@ -153,25 +169,6 @@ class ContainerServer:
             self._wait_for_end()
         self.log.deliver()  # also what was written before its processes could start
         remove(self.sockets)
-
-    def _request(
-        self,
-        method: str,
-        path: str,
-        body: bytes,
-        headers: Mapping[str, str],
-        deadline: Deadline,
-        largest: int,
-    ) -> Response:
-        try:
-            response = self._client.request(method, path, body, headers, deadline=deadline, largest=largest)
-        except NoResponse as error:
-            error.container = self.name
-            raise
-        if response.status >= 400:  # reasons of jobs hold it
-            text = self._with_container_paths(response.body.decode("utf-8", "surrogateescape"))
-            response = replace(response, body=text.encode("utf-8", "surrogateescape"))
-        return replace(response, container=self.name)
 
     def _ended(self) -> bool:
         """Whether the server's processes have ended; `ending` then says how."""
@@ -217,3 +214,30 @@ class ContainerServer:
 def server_of(container: str) -> str:
     """The name of a container's server in messages. A model's only container has no name."""
     return f"The server of {container}" if container else "The model's server"
+
+
+@dataclass(frozen=True)
+class ModelData:
+    """uri: of an archive of what /opt/ml/model is to hold; or, if it is not packed, of the objects themselves."""
+
+    uri: str
+    packed: bool
+
+
+def model_data(container: Record) -> ModelData | None:
+    """The model of a container of a Model record; None if it names none. Raises ValueError if it is refused."""
+    if "ModelDataSource" not in container:
+        return ModelData(container["ModelDataUrl"], True) if "ModelDataUrl" in container else None
+    if "ModelDataUrl" in container:
+        raise ValueError("A container has either a ModelDataUrl or a ModelDataSource")
+    source = container["ModelDataSource"].get("S3DataSource")
+    if source is None:
+        raise ValueError("ModelDataSource: an S3DataSource is needed")
+    if refused := [member for member in ("HubAccessConfig", "ManifestS3Uri") if member in source]:
+        raise ValueError(f"ModelDataSource: {refused[0]} is not simulated")
+    is_prefix, packed = source["S3DataType"] == "S3Prefix", source["CompressionType"] == "Gzip"
+    if is_prefix and packed:
+        raise ValueError("ModelDataSource: an S3Prefix is read here with CompressionType None only")
+    if is_prefix != source["S3Uri"].endswith("/"):
+        raise ValueError("ModelDataSource: the S3Uri of an S3Prefix must end with '/', that of an S3Object must not")
+    return ModelData(source["S3Uri"], packed)

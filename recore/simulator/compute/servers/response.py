@@ -15,7 +15,7 @@ TEXT = 64 << 10  # bytes of a body that messages quote
 INTERIM = 10  # responses with which a server may announce the one that counts
 # in a head; h11 leaves these characters in values, and joins the lines
 REFUSED = re.compile(rb"(?P<control>[\x00-\x08\x0b\x0c\x0e-\x1f\x7f])|\n[ \t]")
-WORDS = {  # where h11's own are hard to understand
+WORDS = {  # instead of those of h11 that are hard to understand
     "illegal request line": "it does not begin with a status line",
     "Receive buffer too long": f"its head, or a line between chunks, has more than {HEAD >> 10} kB",
     "Received server _SWITCH_UPGRADE event without a pending proposal": "it switches to another protocol",
