@@ -196,12 +196,12 @@ class ContainerServer:
         ml, s3, check, volume = self.folder / "ml", self.platform.s3, self.job.raise_if_stopping, self.volume
         for name in ("model", "code", "output"):
             (ml / name).mkdir(parents=True)
-        data = model_data(self.container)
-        if data and data.packed:
-            transfers.download(s3, data.uri, self.folder / "archive", check, volume)
-            archives.unpack(transfers.only(self.folder / "archive", data.uri), ml / "model", volume, check)
-        elif data:
-            transfers.download(s3, data.uri, ml / "model", check, volume, alone=not data.uri.endswith("/"))
+        uri, packed = model_data(self.container)
+        if uri and packed:
+            transfers.download(s3, uri, self.folder / "archive", check, volume)
+            archives.unpack(transfers.only(self.folder / "archive", uri), ml / "model", volume, check)
+        elif uri:
+            transfers.download(s3, uri, ml / "model", check, volume, alone=not uri.endswith("/"))
         submitted = self.variables.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
         if submitted.startswith("s3://"):
             transfers.download(s3, submitted, self.folder / "source", check, volume)
@@ -216,18 +216,14 @@ def server_of(container: str) -> str:
     return f"The server of {container}" if container else "The model's server"
 
 
-@dataclass(frozen=True)
-class ModelData:
-    """uri: of an archive of what /opt/ml/model is to hold; or, if it is not packed, of the objects themselves."""
+def model_data(container: Record) -> tuple[str, bool]:
+    """The URI of the model of a container of a Model record, empty if it names none, and whether that is packed.
 
-    uri: str
-    packed: bool
-
-
-def model_data(container: Record) -> ModelData | None:
-    """The model of a container of a Model record; None if it names none. Raises ValueError if it is refused."""
+    If it is packed, the URI is that of an archive of what /opt/ml/model is to hold, otherwise of the objects
+    themselves. Raises ValueError if the container is refused.
+    """
     if "ModelDataSource" not in container:
-        return ModelData(container["ModelDataUrl"], True) if "ModelDataUrl" in container else None
+        return container.get("ModelDataUrl", ""), True
     if "ModelDataUrl" in container:
         raise ValueError("A container has either a ModelDataUrl or a ModelDataSource")
     source = container["ModelDataSource"].get("S3DataSource")
@@ -240,4 +236,4 @@ def model_data(container: Record) -> ModelData | None:
         raise ValueError("ModelDataSource: an S3Prefix is read here with CompressionType None only")
     if is_prefix != source["S3Uri"].endswith("/"):
         raise ValueError("ModelDataSource: the S3Uri of an S3Prefix must end with '/', that of an S3Object must not")
-    return ModelData(source["S3Uri"], packed)
+    return source["S3Uri"], packed
