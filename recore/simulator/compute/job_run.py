@@ -96,7 +96,7 @@ class JobRun:
 
     @contextlib.contextmanager
     def limited(self, cluster: Record, log: JobLog) -> Iterator[Volume]:
-        """Within, the job may use its instance, its volume and its time; its log is complete afterwards."""
+        """Within the context, the job may use its instance, its volume and its time. Afterwards its log is complete."""
         volume = Volume(cluster["VolumeSizeInGB"] << 30)
         limit = self.record.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
         self.job.deadline = Deadline(limit)

@@ -43,10 +43,7 @@ class InvocationMetrics:
         data = [
             {
                 "MetricName": metric,
-                "Dimensions": [
-                    {"Name": "EndpointName", "Value": endpoint},
-                    {"Name": "VariantName", "Value": variant},
-                ],
+                "Dimensions": [{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": variant}],
                 "Timestamp": time,
                 "Unit": "Microseconds" if metric.endswith("Latency") else "None",
                 "StatisticValues": {

@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def start(specification: dict[str, Any]) -> Any:
-    """The job, started: processes of this machine, or a container."""
+    """Start the job, as processes of this machine or as a container."""
     if specification["container"] is None:
         return Processes(specification)
     from recore.simulator.isolation.container_job import ContainerJob
@@ -81,7 +81,7 @@ def start(specification: dict[str, Any]) -> Any:
 
 @contextlib.contextmanager
 def killed_first() -> Any:
-    """Within, processes are started that the kernel kills first when this machine runs out of memory."""
+    """Processes that are started within the context are the first to be killed when this machine runs out of memory."""
     score = Path("/proc/self/oom_score_adj")
     with contextlib.suppress(OSError):
         before = score.read_text()
