@@ -24,7 +24,9 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from recore.simulator.compute.servers.client import NoResponse, UnixClient
+from recore.simulator.compute.deadline import Deadline
+from recore.simulator.compute.servers.client import UnixClient
+from recore.simulator.compute.servers.response import NoResponse
 from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
 
 IMAGE = "sagemaker-scikit-learn:1.9-0-cpu-py3"
@@ -146,7 +148,7 @@ def time_transform(simulator: Simulator, name: str) -> float:
 def is_ready(server: UnixClient) -> bool:
     """Return whether a server answers a ping with 200."""
     try:
-        return server.request("GET", "/ping", seconds=2).status == 200
+        return server.request("GET", "/ping", deadline=Deadline(2)).status == 200
     except NoResponse:
         return False
 
@@ -168,7 +170,8 @@ def time_server(folder: Path) -> float:
     with open(folder / "answer", "wb") as answer:
         while remaining > 0:
             part = body[: min(remaining, len(body))]
-            answer.write(server.request("POST", "/invocations", part, {"Content-Type": "text/csv"}).body)
+            response = server.request("POST", "/invocations", part, {"Content-Type": "text/csv"}, deadline=Deadline(60))
+            answer.write(response.body)
             remaining -= len(body)
     server.close()
     process.terminate()

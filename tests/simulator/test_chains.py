@@ -15,7 +15,6 @@ from support.simulator_client import IMAGE, Client, numbers
 from support.transform_jobs import completed, container, create_model, transform
 
 from recore.simulator.compute import transform as compute_transform
-from recore.simulator.compute.batch.sharing import share_out
 from recore.simulator.compute.deadline import Deadline
 from recore.simulator.compute.failure import JobFailed
 from recore.simulator.compute.job import Job
@@ -26,6 +25,7 @@ from recore.simulator.compute.processes.process import SupervisedProcess
 from recore.simulator.compute.queue import JobQueue
 from recore.simulator.compute.servers.chain import Chain
 from recore.simulator.compute.servers.response import NoResponse
+from recore.simulator.compute.transform import share_out
 from recore.simulator.isolation.instances import Instance, instance_of
 from recore.simulator.isolation.sandbox import Launch
 from recore.simulator.state.records import Store

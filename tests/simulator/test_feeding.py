@@ -4,6 +4,7 @@ import gzip
 import itertools
 import threading
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,20 @@ from recore.simulator.compute.batch.feeding import Feeding
 from recore.simulator.compute.deadline import Deadline
 from recore.simulator.compute.failure import JobFailed, JobStopped
 from recore.simulator.compute.servers.response import Response
+
+
+def do_not_stop() -> None:
+    """The check of a job that goes on."""
+
+
+def stop_when(condition: Callable[[], bool]) -> Callable[[], None]:
+    """The check of a job that stops as soon as a condition holds."""
+
+    def check() -> None:
+        if condition():
+            raise JobStopped
+
+    return check
 
 
 class Echo:
@@ -37,7 +52,7 @@ def test_lines_are_returned_unchanged(text: bytes, concurrent: int, tmp_path: Pa
     for strategy in ("MultiRecord", "SingleRecord"):
         echo = Echo()
         feeding = Feeding(split="Line", strategy=strategy, megabytes=2, concurrent=concurrent, assemble="Line")
-        feeding.feed(echo, tmp_path / "in", tmp_path / "out", lambda: False)
+        feeding.feed(echo, tmp_path / "in", tmp_path / "out", do_not_stop)
         assert (tmp_path / "out").read_bytes().rstrip(b"\n") == text.rstrip(b"\n")
         assert all(len(body) <= 2 << 20 for body in echo.bodies)
         if strategy == "SingleRecord":
@@ -48,7 +63,7 @@ def test_a_record_over_the_limit_is_refused_before_it_is_sent(tmp_path: Path) ->
     (tmp_path / "in").write_bytes(b"a\n" + b"x" * (1 << 20) + b"\n")
     echo = Echo()
     with pytest.raises(JobFailed, match="larger than MaxPayloadInMB"):
-        Feeding(split="Line", megabytes=1).feed(echo, tmp_path / "in", tmp_path / "out", lambda: False)
+        Feeding(split="Line", megabytes=1).feed(echo, tmp_path / "in", tmp_path / "out", do_not_stop)
     assert all(len(body) < 1 << 20 for body in echo.bodies)
 
 
@@ -58,7 +73,7 @@ def test_a_job_stops_while_its_filter_works(tmp_path: Path) -> None:
     feeding, echo = Feeding(processing=DataProcessing.of(request)), Echo()
     (tmp_path / "in").write_bytes(b"[" * 8 + b"0,0" + b"]" * 8)
     with pytest.raises(JobStopped):
-        feeding.feed(echo, tmp_path / "in", tmp_path / "out", lambda: bool(echo.bodies))
+        feeding.feed(echo, tmp_path / "in", tmp_path / "out", stop_when(lambda: bool(echo.bodies)))
     assert len(echo.bodies) == 1
 
 
@@ -66,7 +81,7 @@ def test_a_job_stops_while_an_object_is_split(tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(b"\n" * (1 << 20))
     checks = itertools.count()
     with pytest.raises(JobStopped):
-        Feeding(split="Line").feed(Echo(), tmp_path / "in", tmp_path / "out", lambda: next(checks) == 5)
+        Feeding(split="Line").feed(Echo(), tmp_path / "in", tmp_path / "out", stop_when(lambda: next(checks) == 5))
     assert next(checks) == 6
 
 
@@ -74,7 +89,7 @@ def test_short_lines_take_little_memory(tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(b"a\n" * (1 << 17))
     tracemalloc.start()
     try:
-        Feeding(split="Line").feed(Echo(), tmp_path / "in", tmp_path / "out", lambda: False)
+        Feeding(split="Line").feed(Echo(), tmp_path / "in", tmp_path / "out", do_not_stop)
         assert tracemalloc.get_traced_memory()[1] < 2 << 20
     finally:
         tracemalloc.stop()
@@ -84,4 +99,4 @@ def test_it_can_be_stopped_where_nothing_is_decompressed(tmp_path: Path) -> None
     (tmp_path / "in").write_bytes(gzip.compress(b"", mtime=0) * 100_000)
     looks = itertools.count()
     with pytest.raises(JobStopped):
-        Feeding(compressed=True).feed(Echo(), tmp_path / "in", tmp_path / "out", lambda: next(looks) > 3)
+        Feeding(compressed=True).feed(Echo(), tmp_path / "in", tmp_path / "out", stop_when(lambda: next(looks) > 3))

@@ -158,7 +158,7 @@ def test_no_constructor_makes_a_folder_or_a_request(
     model = {"Containers": [{"Image": client.image}] * 2}
     logs, requests = simulator.client("logs"), []
     logs.meta.events.register("before-send", lambda request, **_: requests.append(request.url))
-    log = JobLog(logs, "group", "job", None, "stream")
+    log = JobLog(logs, "group", "stream")
     Chain(platform, job, model, log, instance_of("ml.m5.large"))
     variant = {"VariantName": "v", "InstanceType": "ml.m5.large", "Model": model}
     EndpointInstance(platform, "e", variant, threading.Condition())

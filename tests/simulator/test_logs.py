@@ -163,7 +163,7 @@ def test_what_runs_without_an_end_is_logged_again_after_a_while(client, monkeypa
     clock = SimpleNamespace(time=time.time, monotonic=lambda: 0.0)
     monkeypatch.setattr(log_stream, "LIMIT", 1000)
     monkeypatch.setattr(log_stream, "time", clock)
-    log = log_stream.JobLog(client.logs, "/endless", "job", stream="one", period=0.5).create()
+    log = log_stream.JobLog(client.logs, "/endless", "one", period=0.5).create()
     for _ in range(20):
         log.line("early " + "x" * 100)
     clock.monotonic = lambda: 0.6

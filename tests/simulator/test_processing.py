@@ -13,7 +13,7 @@ from support.job_traces import output
 from support.sandbox import needs_sandbox
 
 from recore.simulator.compute import job_run
-from recore.simulator.compute.scripts.requirements import PackageInstaller
+from recore.simulator.compute.scripts import requirements as requirements_module
 from recore.simulator.isolation.instances import Instance
 from recore.simulator.server import BUCKET
 
@@ -135,7 +135,7 @@ def libraries(client):
 
 
 def test_requirements_that_are_there_already(either, monkeypatch):
-    monkeypatch.setattr(PackageInstaller, "_from_index", None)  # would fail
+    monkeypatch.setattr(requirements_module, "_install_from_index", None)  # would fail
     before = libraries(either)
     text = f"# what the container has\nnumpy=={version('numpy')}\nscikit_learn\nscipy>1 # enough\n"
     text += "nope; sys_platform == 'none'\n"

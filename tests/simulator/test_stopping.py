@@ -34,11 +34,14 @@ def test_a_stop_that_comes_at_the_very_end(client, tmp_path, kind, end):
     """The stop is acknowledged when all is done and only the record of the end is missing."""
     done, stopped = threading.Event(), threading.Event()
 
-    class Jobs(kind):
-        def execute(self, record, job):
+    class Run(kind.job_run):
+        def carry_out(self):
             done.set()
             assert stopped.wait(30)
-            return end()
+            end()
+
+    class Jobs(kind):
+        job_run = Run
 
     jobs = JobQueue(tmp_path)
     platform = Platform(Store(), jobs, client.simulator.client, Unsandboxed(), tmp_path, tmp_path)
@@ -63,10 +66,12 @@ def test_a_stop_that_comes_before_the_job_is_in_the_queue(client, tmp_path, kind
     """The stop is acknowledged when the record is there and the job is not."""
     executed, name = [], f"{kind.kind}Name"
 
+    class Run(kind.job_run):
+        def carry_out(self):
+            executed.append(self.record)
+
     class Jobs(kind):
-        def execute(self, record, job):
-            executed.append(record)
-            return {}
+        job_run = Run
 
     class StoppedAtOnce(JobQueue):
         def submit(self, arn, work, computes=True):

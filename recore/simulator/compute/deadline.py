@@ -1,10 +1,10 @@
-"""The time by which something must be done, as one object that everything on the way is given."""
+"""The time by which something must be done: one object, which is passed down to all that must keep it."""
 
 import time
 
 
 class Deadline:
-    """A time limit that begins now. seconds: all of it, for messages; infinite without a limit."""
+    """A time limit that begins now. seconds: its length, for messages; infinite without a limit."""
 
     def __init__(self, seconds: float):
         self.seconds = seconds

@@ -9,8 +9,7 @@ from pathlib import Path
 from recore.simulator.compute.deadline import Deadline
 from recore.simulator.compute.failure import JobStopped, JobTimedOut
 from recore.simulator.compute.logs.log_stream import JobLog
-from recore.simulator.compute.processes.process import Ending
-from recore.simulator.compute.processes.process_group import ProcessGroup
+from recore.simulator.compute.processes.process import Ending, ProcessGroup
 from recore.simulator.isolation.instances import Instance
 from recore.simulator.isolation.sandbox import Launch
 
@@ -41,10 +40,6 @@ class Job:
         self.place.mkdir(0o700, exist_ok=True)
         return self.place
 
-    def limit(self, seconds: float, instance: Instance) -> None:
-        """Set the limits. The time of the whole job begins now."""
-        self.deadline, self.instance = Deadline(seconds), instance
-
     @contextlib.contextmanager
     def time_limit(self, seconds: float) -> Iterator[None]:
         """Limit the time of a part of the job, including the commands that it runs. Raises JobTimedOut."""
@@ -58,22 +53,22 @@ class Job:
     def run_command(
         self, launch: Launch, log: JobLog, seconds: float = math.inf, instance: Instance | None = None
     ) -> Ending:
-        """Run a command to its end, and log its output. Raises JobStopped where the job must stop already.
+        """Run a command to its end, and log its output. Raises JobStopped if the job must stop already.
 
         seconds: the most that it may take within the job's deadline. instance: whose memory, processors and volume it
         may use, by default the job's.
         """
         self.raise_if_stopping()
-        left = min(self.deadline.left, seconds)
-        limit = left if left < math.inf else None
+        limit = min(self.deadline.left, seconds)
         process = self.processes.start(launch, self.folder, limit, instance or self.instance)
         try:
             log.read(process.output, process.poll)
         except BaseException:
             self.kill()
-            self.processes.wait(process)
             raise
-        return self.processes.wait(process)
+        finally:
+            ending = self.processes.wait(process)
+        return ending
 
     def raise_if_stopping(self) -> None:
         """Raise JobStopped if the job must stop, and JobTimedOut if its time is over."""

@@ -3,22 +3,25 @@
 import contextlib
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
 from recore.failures import last_message
+from recore.simulator.compute.deadline import Deadline
 from recore.simulator.compute.failure import JobFailed, JobStopped, JobTimedOut
 from recore.simulator.compute.job import Job
 from recore.simulator.compute.logs.log_stream import JobLog
-from recore.simulator.compute.logs.metrics import TrainingMetrics, put_utilization
+from recore.simulator.compute.logs.metrics import TrainingMetrics, put
 from recore.simulator.compute.platform import Platform
 from recore.simulator.compute.processes import host_disk
 from recore.simulator.compute.processes.process import Ending
 from recore.simulator.compute.processes.reasons import as_in_a_container, exceeded, text_of
 from recore.simulator.compute.processes.volume import Volume
 from recore.simulator.isolation.instances import Instance, instance_of
+from recore.simulator.isolation.sandbox import Sandbox
+from recore.simulator.protocol.account import REGION
 from recore.simulator.state.records import Record, now
 
 logger = logging.getLogger(__name__)
@@ -27,19 +30,18 @@ logger = logging.getLogger(__name__)
 class JobRun:
     """The run of one job, from its record to its ending. A subclass carries out one kind of job.
 
-    kind: as in the API. log_group: of CloudWatch Logs. started, ended: the members of the record that hold the times.
-    timed_out: members of the record of a job that its time limit ended.
+    kind: as in the API. log_group: of CloudWatch Logs. timed_out: members of the record of a job that its time limit
+    ended.
     """
 
     kind: ClassVar[str]
-    log_group: ClassVar[str]
-    started: ClassVar[str]
-    ended: ClassVar[str]
     timed_out: ClassVar[Record] = {}
     job: Job  # while it runs
 
     def __init__(self, platform: Platform, name: str):
         self.platform, self.store, self.name = platform, platform.store, name
+        self.log_group = f"/aws/sagemaker/{self.kind}s"
+        self._activity = self.kind.removesuffix("Job")  # Training, Processing or Transform
 
     @cached_property
     def record(self) -> Record:
@@ -59,27 +61,22 @@ class JobRun:
             # an order to stop that came before the job was queued is only in the record
             if job.stopping.is_set() or self.record[f"{self.kind}Status"] == "Stopping":
                 raise JobStopped
-            self.change(**{self.started: now()})
+            self.change(**{f"{self._activity}StartTime": now()})
             self.carry_out()
             self.end("Completed")
         except JobTimedOut:
             self.end("Stopped", **self.timed_out)
         except JobStopped:
-            if not job.interrupted:  # the simulator ends: the next one finds the job interrupted, as after a kill
+            if not job.interrupted:  # otherwise the next simulator finds the job interrupted, as after a kill
                 self.end("Stopped")
-        except JobFailed as failure:
-            self.fail(failure)
         except Exception as error:
-            logger.exception("%s %s", self.kind, self.name)
-            self.fail(error)
+            if not isinstance(error, JobFailed):
+                logger.exception("%s %s", self.kind, self.name)
+            self.end("Failed", FailureReason=host_disk.reason_of(error, job.place)[:1024])
 
     def change(self, **members: Any) -> None:
         """Change members of the record."""
         self.store.update(self.kind, self.name, LastModifiedTime=now(), **members)
-
-    def fail(self, error: Exception) -> None:
-        """Record that the job failed, and why."""
-        self.end("Failed", FailureReason=host_disk.reason_of(error, self.job.place)[:1024])
 
     def end(self, status: str, **members: Any) -> None:
         """Record how the job ended. A job that was ordered to stop ends as Stopped in any case."""
@@ -94,14 +91,16 @@ class JobRun:
     def ended_record(self, record: Record, status: str, members: Record) -> Record:
         """The record of a job that has ended."""
         time = now()
-        return record | {f"{self.kind}Status": status, self.ended: time, "LastModifiedTime": time} | members
+        ending = {f"{self.kind}Status": status, f"{self._activity}EndTime": time, "LastModifiedTime": time}
+        return record | ending | members
 
     @contextlib.contextmanager
     def limited(self, cluster: Record, log: JobLog) -> Iterator[Volume]:
-        """Within, the job may use its instance, its volume and its time; its log is complete afterwards."""
-        volume = Volume.of(cluster["VolumeSizeInGB"])
+        """Within the context, the job may use its instance, its volume and its time. Afterwards its log is complete."""
+        volume = Volume(cluster["VolumeSizeInGB"] << 30)
         limit = self.record.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
-        self.job.limit(limit, instance_of(cluster["InstanceType"]).with_volume(volume.size, self.job.place))
+        self.job.deadline = Deadline(limit)
+        self.job.instance = instance_of(cluster["InstanceType"]).with_volume(volume.size, self.job.place)
         try:
             yield volume
         except JobTimedOut as error:
@@ -113,13 +112,27 @@ class JobRun:
     def log(self, metrics: TrainingMetrics | None = None, instance: int = 1) -> JobLog:
         """The log stream of one of the job's instances."""
         stream = f"{self.name}/algo-{instance}-{int(time.time())}"
-        return JobLog(self.platform.logs, self.log_group, self.name, metrics, stream).create()
+        return JobLog(self.platform.logs, self.log_group, stream, metrics).create()
+
+    def run_command(self, sandbox: Sandbox, command: list[str], variables: Mapping[str, str], log: JobLog) -> Ending:
+        """Run the job's command to its end. variables: its environment before the request's Environment."""
+        region = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
+        launch = sandbox.launch(command, {**variables, **region, **self.record.get("Environment", {})})
+        ending = self.job.run_command(launch, log)
+        self.put_utilization(ending, self.job.instance)
+        return ending
 
     def put_utilization(self, ending: Ending, instance: Instance | None) -> None:
-        """Put metrics of how much of its instance's memory and processors the job used, once at its end."""
+        """Put metrics of how much of its instance's memory and processors the job used, once at its end.
+
+        Both are in per cent, that of the processors in per cent of one processor, as from SageMaker.
+        """
         if instance:
             memory, processors = ending.peak / instance.memory, ending.processor_seconds / max(ending.seconds, 1e-3)
-            put_utilization(self.platform.cloudwatch, self.log_group, self.name, memory, processors)
+            values = {"MemoryUtilization": memory, "CPUUtilization": processors}
+            shared = {"Unit": "Percent", "Dimensions": [{"Name": "Host", "Value": f"{self.name}/algo-1"}]}
+            data = [{"MetricName": name, "Value": 100 * value} | shared for name, value in values.items()]
+            put(self.platform.cloudwatch, self.log_group, data)
 
     def check_ending(self, ending: Ending, log: JobLog, failure: Path) -> None:
         """Raise JobFailed with a reason like SageMaker's, JobStopped or JobTimedOut if a command did not succeed."""

@@ -16,6 +16,11 @@ from recore.simulator.isolation.sandbox import Isolation, Sandbox
 from recore.simulator.state.records import Store
 
 
+def _client(service: str) -> "cached_property[Any]":
+    """A client of a service, which is made when it is first used."""
+    return cached_property(lambda platform: platform.client(service))
+
+
 class Platform:
     """The machinery of one simulator.
 
@@ -26,6 +31,8 @@ class Platform:
     """
 
     network: Network | None = None
+    s3, sagemaker, logs = _client("s3"), _client("sagemaker"), _client("logs")
+    cloudwatch, events = _client("cloudwatch"), _client("events")
 
     def __init__(
         self,
@@ -40,26 +47,6 @@ class Platform:
         self.observed: dict[str, list[tuple[str, float]]] = {}
         self._installer = PackageInstaller(folder / "libraries", isolation)
 
-    @cached_property
-    def s3(self) -> Any:
-        return self.client("s3")
-
-    @cached_property
-    def sagemaker(self) -> Any:
-        return self.client("sagemaker")
-
-    @cached_property
-    def logs(self) -> Any:
-        return self.client("logs")
-
-    @cached_property
-    def cloudwatch(self) -> Any:
-        return self.client("cloudwatch")
-
-    @cached_property
-    def events(self) -> Any:
-        return self.client("events")
-
     def sandbox(
         self,
         job: Job,
@@ -73,7 +60,7 @@ class Platform:
     ) -> Sandbox:
         """A sandbox of a job, with what its requirements.txt asks for beyond the container installed beforehand.
 
-        folder: where it lives, by default the job's own. shared: folders of this machine by their names below /run.
+        folder: where it lives, by default the job's own. shared: folders of this machine by their paths in the job.
         instance: whose memory, processors and volume the installation may use, by default the job's. has_network:
         whether it has one on AWS, that is without EnableNetworkIsolation.
         """
@@ -84,6 +71,4 @@ class Platform:
         folder, libraries = folder or job.folder, None
         if requirements:
             libraries = self._installer.install(job, image, requirements, log, instance or job.instance, folder)
-        folders = {f"/run/{name}": path for name, path in (shared or {}).items()}
-        network = self.network if has_network else None
-        return Sandbox(folder, self.isolation, image, libraries, folders, network)
+        return Sandbox(folder, self.isolation, image, libraries, shared or {}, self.network if has_network else None)

@@ -6,17 +6,14 @@ import json
 from pathlib import Path
 
 from recore.simulator.compute.failure import JobFailed, JobStopped
-from recore.simulator.compute.files import archives, transfers
+from recore.simulator.compute.files import transfers
 from recore.simulator.compute.files.output_files import OutputFolder
 from recore.simulator.compute.ineffective import PROCESSING, without_effect
-from recore.simulator.compute.job import Job
 from recore.simulator.compute.job_run import JobRun
 from recore.simulator.compute.logs.log_stream import JobLog
 from recore.simulator.compute.processes.reasons import start_of
 from recore.simulator.compute.processes.volume import Volume
-from recore.simulator.compute.scripts.requirements import RequirementsFile
-from recore.simulator.compute.scripts.script_mode import find_requirements, translate_scripts
-from recore.simulator.protocol.account import REGION
+from recore.simulator.compute.scripts.script_mode import find_requirements, translate_scripts, unpacked
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.state.records import Record
 
@@ -30,8 +27,6 @@ class ProcessingRun(JobRun):
     """The run of a processing job."""
 
     kind = "ProcessingJob"
-    log_group = "/aws/sagemaker/ProcessingJobs"
-    started, ended = "ProcessingStartTime", "ProcessingEndTime"
 
     def carry_out(self) -> None:
         log = self.log()
@@ -44,17 +39,15 @@ class ProcessingRun(JobRun):
         """Download the inputs, run the command, and upload the outputs."""
         record, job, specification = self.record, self.job, self.record["AppSpecification"]
         ml = self._prepare(volume)
-        variables = {"PROCESSING_JOB_NAME": self.name, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
-        variables |= record.get("Environment", {})
-        requirements = _requirements(ml / SDK_SOURCE, job, volume)
+        # the script of a FrameworkProcessor would install them itself, without a network
+        requirements = find_requirements(unpacked(ml / SDK_SOURCE, job, volume))
         has_network = not record.get("NetworkConfig", {}).get("EnableNetworkIsolation")
         sandbox = self.platform.sandbox(job, specification["ImageUri"], requirements, log, has_network=has_network)
         entrypoint = specification.get("ContainerEntrypoint") or sandbox.isolation.entrypoint(sandbox.image)
         if not entrypoint:
             raise JobFailed(f"ClientError: {NO_ENTRYPOINT}")
         command = [*entrypoint, *specification.get("ContainerArguments", [])]
-        ending = job.run_command(sandbox.launch(command, variables), log)
-        self.put_utilization(ending, job.instance)
+        ending = self.run_command(sandbox, command, {"PROCESSING_JOB_NAME": self.name}, log)
         if message := _message(ml / "output/message"):
             self.change(ExitMessage=message)
         try:
@@ -99,18 +92,6 @@ class ProcessingRun(JobRun):
             raise failures[0]
 
 
-def _requirements(archive: Path, job: Job, volume: Volume) -> RequirementsFile | None:
-    """The requirements of a FrameworkProcessor, whose script would install them where there is no network.
-
-    The archive is unpacked for them alone: the script unpacks it for itself. Raises JobFailed if it is invalid.
-    """
-    if not archive.is_file():
-        return None
-    folder = job.folder / "unpacked"
-    archives.unpack(archive, folder, volume, job.raise_if_stopping)
-    return find_requirements(folder)
-
-
 def _message(path: Path) -> str:
     """The job's ExitMessage, empty without one. Raises JobFailed if it is not encoded in UTF-8."""
     try:  # its end may be half a character
@@ -121,8 +102,8 @@ def _message(path: Path) -> str:
 
 def local_places(record: Record) -> list[Record]:
     """The S3Input and S3Output members of a request. Raises ServiceError if one is missing or has no LocalPath."""
-    places = [entry.get("S3Input") for entry in record.get("ProcessingInputs", [])]
-    places += [entry.get("S3Output") for entry in record.get("ProcessingOutputConfig", {}).get("Outputs", [])]
-    if any(place is None or "LocalPath" not in place for place in places):
+    places = [entry.get("S3Input", {}) for entry in record.get("ProcessingInputs", [])]
+    places += [entry.get("S3Output", {}) for entry in record.get("ProcessingOutputConfig", {}).get("Outputs", [])]
+    if any("LocalPath" not in place for place in places):
         raise ServiceError("ValidationException", "Only S3Input and S3Output, each with a LocalPath, run here")
-    return [place for place in places if place is not None]
+    return places

@@ -1,7 +1,9 @@
 """The queue of jobs: each runs in a thread of its own, and those that compute wait for a free processor."""
 
 import contextlib
+import logging
 import os
+import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -11,6 +13,8 @@ from pathlib import Path
 from recore.simulator.compute.files.removal import remove
 from recore.simulator.compute.job import Job
 
+logger = logging.getLogger(__name__)
+
 
 class JobQueue:
     """All jobs of a simulator. As many compute at a time as there are processors; the others wait.
@@ -19,9 +23,9 @@ class JobQueue:
     """
 
     def __init__(self, folder: Path):
-        self._folder = folder.resolve()  # a path without links: OutputFolder tells a job's own links by that
-        self._pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="job")
-        self._threads: set[threading.Thread] = set()  # of work that does not compute
+        self._folder = folder.resolve()  # a path without links: by that OutputFolder recognises a job's own links
+        self._computing = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="job")
+        self._waiting = ThreadPoolExecutor(sys.maxsize, thread_name_prefix="work")  # for work that does not compute
         self._running: dict[str, Job] = {}
         self._queued: dict[str, tuple[Future[None], Callable[[], None]]] = {}
         self._held: list[Callable[[], None]] | None = None  # what begins when `held` ends
@@ -31,34 +35,32 @@ class JobQueue:
     def submit(self, arn: str, work: Callable[[Job], None], computes: bool = True) -> bool:
         """Queue a job's work, or start it at once if it does not compute. Returns False after `close`.
 
-        Raises RuntimeError where no thread can be started.
+        Raises RuntimeError if no thread can be started.
         """
         job = Job(self._folder / f"job-{uuid.uuid4().hex[:12]}")
 
         def run() -> None:
             with self._lock:
                 self._queued.pop(arn, None)
-                if self._running.get(arn) is not job:  # the pool keeps what it had no thread for
+                if self._running.get(arn) is not job:  # a pool keeps what it had no thread for
                     return
             try:
                 work(job)
+            except Exception:  # the pool would keep it to itself
+                logger.exception("%s", arn)
             finally:
                 job.kill()
                 remove(job.place)
                 with self._lock:
                     self._running.pop(arn, None)
-                    self._threads.discard(threading.current_thread())
 
         def begin() -> None:
-            thread = threading.Thread(target=run, name=arn)
             try:
                 if computes:
-                    self._queued[arn] = self._pool.submit(run), run
+                    self._queued[arn] = self._computing.submit(run), run
                 else:
-                    self._threads.add(thread)
-                    thread.start()
+                    self._waiting.submit(run)
             except RuntimeError:  # not an interrupt, after which it may run
-                self._threads.discard(thread)
                 del self._running[arn]
                 raise
 
@@ -101,11 +103,9 @@ class JobQueue:
         """End all jobs. Jobs that wait in the queue never start."""
         with self._lock:
             self._closed = True
-            jobs, threads = list(self._running.values()), list(self._threads)
+            jobs = list(self._running.values())
         for job in jobs:
             job.interrupted = True
             job.kill()
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        for thread in threads:
-            if thread.ident:  # it has started
-                thread.join()
+        for pool in (self._computing, self._waiting):
+            pool.shutdown(wait=True, cancel_futures=True)

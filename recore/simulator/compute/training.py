@@ -15,7 +15,6 @@ from recore.simulator.compute.processes.reasons import failure_file
 from recore.simulator.compute.processes.volume import Volume
 from recore.simulator.compute.scripts import script_mode
 from recore.simulator.images.catalogue import family_of
-from recore.simulator.protocol.account import REGION
 from recore.simulator.state.records import Record, now
 
 UPLOADING = ("Uploading", "Uploading the model")
@@ -25,8 +24,6 @@ class TrainingRun(JobRun):
     """The run of a training job. Each of its phases is a secondary status."""
 
     kind = "TrainingJob"
-    log_group = "/aws/sagemaker/TrainingJobs"
-    started, ended = "TrainingStartTime", "TrainingEndTime"
     timed_out: ClassVar[Record] = {"SecondaryStatus": "MaxRuntimeExceeded"}
 
     def carry_out(self) -> None:
@@ -70,34 +67,29 @@ class TrainingRun(JobRun):
         command = algorithm.get("ContainerEntrypoint") or self.platform.isolation.training(algorithm["TrainingImage"])
         command = [*command, *algorithm.get("ContainerArguments", [])]
         variables = {"TRAINING_JOB_NAME": self.name, "TRAINING_JOB_ARN": record["TrainingJobArn"]}
-        variables |= {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION} | record.get("Environment", {})
         self._enter("Training", "Training image download completed. Training in progress.")
-        ending = job.run_command(sandbox.launch(command, variables), log)
-        self.put_utilization(ending, job.instance)
-        return ending
+        return self.run_command(sandbox, command, variables, log)
 
     def _upload(self, volume: Volume, log: JobLog) -> None:
         """Upload the model, and /opt/ml/output/data if the job wrote to it. Raises JobFailed, which the log shows."""
+        check, s3, ml = self.job.raise_if_stopping, self.platform.s3, self.job.folder / "ml"
+        target = self.record["ModelArtifacts"]["S3ModelArtifacts"]
+        model, data = OutputFolder(ml, "/opt/ml/model"), OutputFolder(ml, "/opt/ml/output/data")
         try:
-            self._upload_outputs(volume)
+            packed = {"output": data} if data.exists() and any(data.files(check)) else {}
+            if target.endswith("/"):
+                transfers.upload_folder(s3, model, target, volume, check)
+            else:
+                packed["model"] = model
+            for name, folder in packed.items():
+                archive = self.job.folder / f"{name}.tar.gz"
+                archives.pack(folder, archive, volume, check)
+                transfers.upload_file(
+                    s3, archive, f"{target[: target.rindex('/output/')]}/output/{archive.name}", check
+                )
         except JobFailed as failure:
             log.line(str(failure))
             raise
-
-    def _upload_outputs(self, volume: Volume) -> None:
-        check, s3 = self.job.raise_if_stopping, self.platform.s3
-        target = self.record["ModelArtifacts"]["S3ModelArtifacts"]
-        ml = self.job.folder / "ml"
-        model, data = OutputFolder(ml, "/opt/ml/model"), OutputFolder(ml, "/opt/ml/output/data")
-        packed = {"output": data} if data.exists() and any(data.files(check)) else {}
-        if target.endswith("/"):
-            transfers.upload_folder(s3, model, target, volume, check)
-        else:
-            packed["model"] = model
-        for name, folder in packed.items():
-            archive = self.job.folder / f"{name}.tar.gz"
-            archives.pack(folder, archive, volume, check)
-            transfers.upload_file(s3, archive, f"{target[: target.rindex('/output/')]}/output/{archive.name}", check)
 
     def ended_record(self, record: Record, status: str, members: Record) -> Record:
         secondary = members.pop("SecondaryStatus", status)
@@ -113,8 +105,4 @@ def _next(record: Record, status: str, message: str) -> Record:
     """A record with one more secondary status."""
     *before, last = record["SecondaryStatusTransitions"]
     transitions = [*before, last | {"EndTime": now()}, {"Status": status, "StartTime": now(), "StatusMessage": message}]
-    return record | {
-        "SecondaryStatus": status,
-        "SecondaryStatusTransitions": transitions,
-        "LastModifiedTime": now(),
-    }
+    return record | {"SecondaryStatus": status, "SecondaryStatusTransitions": transitions, "LastModifiedTime": now()}

@@ -1,17 +1,18 @@
 """Batch Transform: the servers of a model's containers are started, fed with objects from S3, and stopped."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from recore.simulator.compute.batch.data_processing import DataProcessing
 from recore.simulator.compute.batch.feeding import MOST_MEGABYTES, Feeding
 from recore.simulator.compute.batch.manifest import SourceObject, source_objects
-from recore.simulator.compute.batch.sharing import share_out
 from recore.simulator.compute.deadline import Deadline
 from recore.simulator.compute.failure import JobFailed
 from recore.simulator.compute.files import transfers
 from recore.simulator.compute.ineffective import TRANSFORM, without_effect
+from recore.simulator.compute.job import Job
 from recore.simulator.compute.job_run import JobRun
 from recore.simulator.compute.servers.chain import Chain
 from recore.simulator.compute.servers.response import NoResponse
@@ -25,8 +26,6 @@ class TransformRun(JobRun):
     """The run of a transform job."""
 
     kind = "TransformJob"
-    log_group = "/aws/sagemaker/TransformJobs"
-    started, ended = "TransformStartTime", "TransformEndTime"
 
     def carry_out(self) -> None:
         record, job = self.record, self.job
@@ -45,8 +44,7 @@ class TransformRun(JobRun):
         finally:
             endings = [chain.ending for chain in chains if chain.ending]
             if endings:
-                largest = max(endings, key=lambda ending: ending.peak)
-                self.put_utilization(largest, instance)
+                self.put_utilization(max(endings, key=lambda ending: ending.peak), instance)
 
     def _chain(self, model: StoredRecord, instance: Instance, number: int) -> Chain:
         """The model's servers on one of the job's instances."""
@@ -72,13 +70,39 @@ class TransformRun(JobRun):
             job.raise_if_stopping()
             transfers.download_file(s3, source.bucket, source.key, source_file, job.raise_if_stopping)
             try:
-                feeding.feed(chain, source_file, response_file, job.stopping.is_set)
+                feeding.feed(chain, source_file, response_file, job.raise_if_stopping)
             except JobFailed as failure:
                 data_log = chain.log.of_container("data-log")
                 data_log.line(f"[sagemaker logs]: {source.bucket}/{source.key}: {str(failure).splitlines()[0]}")
                 data_log.deliver()
                 raise
             transfers.upload_file(s3, response_file, f"{target}/{source.name}.out", job.raise_if_stopping)
+
+
+def share_out[Item](
+    job: Job, chains: Sequence[Chain], items: list[Item], work: Callable[[Chain, Iterator[Item]], None]
+) -> None:
+    """Start the chains, and have each take the next item whenever it has finished one. Returns when all are stopped.
+
+    work: called for each chain with the items that it takes. If one fails the job is killed, so that the others end
+    at once, even those that are still starting. Raises the first failure.
+    """
+    waiting = iter(items)  # of which several threads can take the next item
+    failures: list[BaseException] = []
+
+    def serve(chain: Chain) -> None:
+        try:
+            with chain:
+                chain.wait_until_ready()
+                work(chain, waiting)
+        except BaseException as error:
+            failures.append(error)
+            job.kill()
+
+    with ThreadPoolExecutor(len(chains), thread_name_prefix="instance") as pool:
+        list(pool.map(serve, chains))
+    if failures:
+        raise failures[0]
 
 
 def _feeding(record: Record, chain: Chain) -> Feeding:

@@ -1,6 +1,6 @@
 """Models: the containers that transform jobs and endpoints serve, one or a chain of them."""
 
-from recore.simulator.compute.servers.model_data import model_data
+from recore.simulator.compute.servers.container_server import model_data
 from recore.simulator.protocol.errors import ValidationException
 from recore.simulator.resources.model_package import PACKAGED, ModelPackages
 from recore.simulator.resources.resource import Resource, refuse

@@ -3,30 +3,24 @@
 import gzip
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import IO, BinaryIO, Protocol
+from typing import IO
 
 from recore.simulator.compute.batch.data_processing import DataProcessing
 from recore.simulator.compute.batch.record_formats import Pace
 from recore.simulator.compute.deadline import Deadline
-from recore.simulator.compute.failure import JobFailed, JobStopped
+from recore.simulator.compute.failure import JobFailed
 from recore.simulator.compute.files.archives import decompressed
 from recore.simulator.compute.files.output_files import Check
+from recore.simulator.compute.servers.chain import Chain
 from recore.simulator.compute.servers.container_server import server_of
-from recore.simulator.compute.servers.response import NoResponse, Response
+from recore.simulator.compute.servers.response import NoResponse
 
 MOST_MEGABYTES = 100  # MB of all requests that are sent at a time, and of the responses to them
-
-
-class Server(Protocol):
-    """A model's server, which can be invoked."""
-
-    def invoke(self, body: bytes, headers: dict[str, str], deadline: Deadline, largest: int) -> Response: ...
 
 
 @dataclass(frozen=True)
@@ -49,23 +43,20 @@ class Feeding:
     compressed: bool = False
     processing: DataProcessing = field(default_factory=DataProcessing)
 
-    def feed(self, server: Server, source: Path, target: Path, stopping: Callable[[], bool]) -> None:
-        """Send one object to the server. Responses keep the order of the requests.
+    def feed(self, chain: Chain, source: Path, target: Path, check: Check) -> None:
+        """Send one object to a model's servers. Responses keep the order of the requests.
 
-        Only a few requests are in memory at a time. Raises JobFailed with the server's reason, or JobStopped.
+        Only a few requests are in memory at a time. check: called now and then; it raises if the job must end. Raises
+        JobFailed with the server's reason.
         """
-
-        def check() -> None:
-            if stopping():
-                raise JobStopped
 
         def result(body: bytes) -> bytes:
             request = self.processing.request_body(body, self.megabytes << 20, check)
-            response = self._invoke(server, request, check)
+            response = self._invoke(chain, request, check)
             return self.processing.result(body, response, self._largest, check)
 
         with (
-            self._open(source, check) as objects,
+            decompressed(source, check) if self.compressed else open(source, "rb") as objects,
             open(target, "wb") as results,
             ThreadPoolExecutor(self.concurrent) as pool,
         ):
@@ -97,9 +88,6 @@ class Feeding:
         """The maximum size of a response in bytes, and of the output for it and its request."""
         return (MOST_MEGABYTES << 20) // self.concurrent
 
-    def _open(self, source: Path, check: Check) -> AbstractContextManager[BinaryIO]:
-        return decompressed(source, check) if self.compressed else open(source, "rb")
-
     def _next(self, file: IO[bytes], limit: int) -> bytes:
         """The next record, at most up to the limit, however much more a compressed object holds."""
         try:
@@ -107,22 +95,23 @@ class Feeding:
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise JobFailed(f"ClientError: An object is not gzip, or is broken: {error}") from None
 
-    def _invoke(self, server: Server, body: bytes, check: Check) -> bytes:
+    def _invoke(self, chain: Chain, body: bytes, check: Check) -> bytes:
         """Send one request, again if the server does not respond or responds with a server error."""
         headers = {"Content-Type": self.content_type} | ({"Accept": self.accept} if self.accept else {})
-        verb = reason = who = ""
+        failure = ""
         for attempt in range(self.retries + 1):
             check()
             try:
-                response = server.invoke(body, headers, Deadline(self.seconds), self._largest)
+                response = chain.invoke(body, headers, Deadline(self.seconds), self._largest)
             except NoResponse as error:
-                verb, reason, who = "failed", str(error), error.container
+                failure = f"{server_of(error.container)} failed a request: {error}"
             else:
                 if response.status == 200:
                     return response.body
                 verb = "refused" if response.status < 500 else "failed"
-                reason, who = f"status {response.status}: {response.text[:700]}", response.container
+                status = f"status {response.status}: {response.text[:700]}"
+                failure = f"{server_of(response.container)} {verb} a request: {status}"
                 if response.status < 500:
                     break
             time.sleep(min(0.2 * 2**attempt, 2))
-        raise JobFailed(f"ClientError: {server_of(who)} {verb} a request: {reason}")
+        raise JobFailed(f"ClientError: {failure}")

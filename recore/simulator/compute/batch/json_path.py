@@ -7,11 +7,12 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from typing import Any
 
-SLICE = 1000  # values of an array that are copied at a time
 NAME = r"'[^'\\]*'"
-# possessive, so that there is one way alone to match a text: with several, a long text would take hours
+# possessive, so that a text can be matched in one way only: with several ways, a long text would take hours
 INDEX = r"-?\d+|(?:-?\d+)?\s*+:\s*+(?:-?\d+)?"
 STEP = re.compile(
     r"\.(?P<dotted>[^\s.,:$@?*'\"()\[\]\\]+)"
@@ -31,12 +32,11 @@ class SelectionTooLarge(Exception):
 
 @dataclass(frozen=True)
 class PathStep:
-    """One step of an expression: what it selects from a value, as text; whether that is always one value.
+    """One step of an expression: what it selects from a value; whether that is always one value.
 
     for_rows: whether a row of CSV, which has no names, can have it.
     """
 
-    text: str
     select: Callable[[Any], Iterator[Any]]
     single: bool
     for_rows: bool
@@ -65,11 +65,11 @@ class JsonPath:
         return all(step.single for step in self.steps)
 
     def select(self, value: Any, most: int = sys.maxsize) -> Any:
-        """The value that it selects: an array where the expression can select several. See `values`."""
+        """The value that it selects: an array if the expression can select several. See `values`."""
         values = self.values(value, most)
         return next(values) if self.single else list(values)
 
-    def values(self, value: Any, most: int = sys.maxsize, pace: Callable[[], None] = lambda: None) -> Iterator[Any]:
+    def values(self, value: Any, most: int, pace: Callable[[], None] = lambda: None) -> Iterator[Any]:
         """The values that it selects, one after the other: as steps such as `[:,:]` multiply them, they may be many.
 
         most: values that a step may select. pace: called for each of them. Raises NoSelection or SelectionTooLarge.
@@ -82,14 +82,11 @@ class JsonPath:
 
 def _selected(step: PathStep, values: Iterator[Any], most: int, pace: Callable[[], None]) -> Iterator[Any]:
     """Apply a step to the values that the steps before it selected."""
-    count = 0
-    for value in values:
-        for child in step.select(value):
-            count += 1
-            if count > most:
-                raise SelectionTooLarge(f"selects more than {most} values")
-            pace()
-            yield child
+    for count, child in enumerate(chain.from_iterable(map(step.select, values))):
+        if count == most:
+            raise SelectionTooLarge(f"selects more than {most} values")
+        pace()
+        yield child
 
 
 def _steps(text: str) -> Iterator[PathStep]:
@@ -102,20 +99,22 @@ def _steps(text: str) -> Iterator[PathStep]:
             raise ValueError(f"the expression '{text}' is not supported from '{text[place:]}' on")
         place = match.end()
         if match["all"]:
-            yield PathStep(match[0], _all, False, True)
+            yield PathStep(_all, False, True)
         elif match["indexes"]:
-            indexes = [_index(part) for part in match["indexes"].split(",")]
-            yield PathStep(match[0], _items(match[0], indexes), len(indexes) == 1 and isinstance(indexes[0], int), True)
+            ranges = [_range(part) for part in match["indexes"].split(",")]
+            yield PathStep(partial(_items, match[0], ranges), match["indexes"].lstrip("-").isdecimal(), True)
         else:
             names = [match["dotted"]] if match["dotted"] else [name[1:-1] for name in re.findall(NAME, match["names"])]
-            as_object = len(names) > 1 and place == len(text)
-            select = _members(names) if as_object else _children(names)
-            yield PathStep(match[0], select, as_object or len(names) == 1, False)
+            is_object = len(names) > 1 and place == len(text)
+            yield PathStep(partial(_object if is_object else _children, names), is_object or len(names) == 1, False)
 
 
-def _index(part: str) -> int | slice:
+def _range(part: str) -> slice:
+    """A range, or a number as the range of one value."""
     start, colon, end = (word.strip() for word in part.partition(":"))
-    return slice(int(start) if start else None, int(end) if end else None) if colon else int(start)
+    if not colon:
+        return slice(int(start), int(start) + 1 or None)
+    return slice(int(start) if start else None, int(end) if end else None)
 
 
 def _all(value: Any) -> Iterator[Any]:
@@ -124,41 +123,25 @@ def _all(value: Any) -> Iterator[Any]:
     yield from value.values() if isinstance(value, dict) else value
 
 
-def _items(text: str, indexes: list[int | slice]) -> Callable[[Any], Iterator[Any]]:
-    def select(value: Any) -> Iterator[Any]:
-        if not isinstance(value, list):
-            raise NoSelection(f"{text} needs an array")
-        for index in indexes:
-            places = range(len(value))
-            if isinstance(index, slice):
-                bounds = [bound for bound in (index.start, index.stop) if bound is not None]
-                chosen = places[index] if all(-len(value) <= bound <= len(value) for bound in bounds) else places[:0]
-            else:
-                chosen = places[index:][:1] if -len(value) <= index < len(value) else places[:0]
-            if not chosen:
-                raise NoSelection(f"{text} selects nothing of an array of {len(value)}")
-            for start in range(chosen.start, chosen.stop, SLICE):  # as the array may be large
-                yield from value[start : min(start + SLICE, chosen.stop)]
-
-    return select
+def _items(text: str, ranges: list[slice], value: Any) -> Iterator[Any]:
+    """The items of an array. text: the step, for messages."""
+    if not isinstance(value, list):
+        raise NoSelection(f"{text} needs an array")
+    for part in ranges:
+        chosen = range(len(value))[part]
+        if not chosen or any(abs(bound or 0) > len(value) for bound in (part.start, part.stop)):
+            raise NoSelection(f"{text} selects nothing of an array of {len(value)}")
+        yield from map(value.__getitem__, chosen)  # without a copy, as the array may be large
 
 
-def _children(names: list[str]) -> Callable[[Any], Iterator[Any]]:
+def _children(names: list[str], value: Any) -> Iterator[Any]:
     """The child or children to which the next step is applied."""
-
-    def select(value: Any) -> Iterator[Any]:
-        for name in names:
-            if not isinstance(value, dict) or name not in value:
-                raise NoSelection(f"there is no '{name}'")
-            yield value[name]
-
-    return select
+    for name in names:
+        if not isinstance(value, dict) or name not in value:
+            raise NoSelection(f"there is no '{name}'")
+        yield value[name]
 
 
-def _members(names: list[str]) -> Callable[[Any], Iterator[Any]]:
-    """Select several children at the end of an expression, as an object."""
-
-    def select(value: Any) -> Iterator[Any]:
-        yield dict(zip(names, _children(names)(value), strict=True))
-
-    return select
+def _object(names: list[str], value: Any) -> Iterator[Any]:
+    """Several children at the end of an expression, as one object."""
+    yield dict(zip(names, _children(names, value), strict=True))

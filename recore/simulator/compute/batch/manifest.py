@@ -26,7 +26,7 @@ class SourceObject:
 def source_objects(s3: Any, source: dict[str, Any], check: Check = lambda: None) -> list[SourceObject]:
     """The objects of an S3DataSource with S3DataType S3Prefix or ManifestFile. Raises JobFailed if one is missing.
 
-    check: called before each object that a manifest names; it raises where the job must end.
+    check: called before each object that a manifest names; it raises if the job must end.
     """
     if source["S3DataType"] == "ManifestFile":
         return _in_manifest(s3, source["S3Uri"], check)
@@ -37,7 +37,7 @@ def source_objects(s3: Any, source: dict[str, Any], check: Check = lambda: None)
         is_folder = key.startswith(f"{prefix}/")
         return key.removeprefix(prefix).lstrip("/") if is_folder else key.removeprefix(folder)
 
-    return [SourceObject(bucket, key, name(key)) for key in transfers.keys(s3, source["S3Uri"])]
+    return [SourceObject(bucket, key, name(key)) for key, _ in transfers.objects_below(s3, source["S3Uri"])]
 
 
 def _in_manifest(s3: Any, uri: str, check: Check) -> list[SourceObject]:

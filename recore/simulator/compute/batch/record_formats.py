@@ -67,9 +67,9 @@ def read_documents(body: bytes, by_line: bool, pace: Pace) -> Iterator[Any]:
 
 
 def row_text(cells: Iterable[str]) -> Iterator[str]:
-    """A row as a line of CSV, in parts. csv.writer does not quote a carriage return, which its reader takes for an end.
+    """A row as a line of CSV, in parts. csv.writer does not quote a carriage return, which ends a row for its reader.
 
-    An only cell that is empty is quoted: an empty line would be a row without columns.
+    A single cell that is empty is quoted: an empty line would be a row without columns.
     """
     is_empty = False
     for number, cell in enumerate(cells):

@@ -1,24 +1,75 @@
-"""Data capture: writes the invocations that an endpoint's configuration asks for to S3, in SageMaker's folders."""
+"""Data capture: writes the invocations that an endpoint's configuration asks for to S3, as SageMaker writes them.
 
+Each invocation is a line of JSON in a file below the folder of its endpoint, its variant and its hour.
+"""
+
+import base64
+import contextlib
+import json
 import logging
 import threading
 import uuid
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 from random import Random
 
-from recore.simulator.compute.endpoints.captured_invocation import CapturedInvocation, Message
+from recore.simulator.compute.endpoints.fleet import Fleet
 from recore.simulator.compute.endpoints.periodic import Periodic
 from recore.simulator.compute.files import transfers
 from recore.simulator.compute.platform import Platform
-from recore.simulator.state.records import Record
+from recore.simulator.compute.servers.response import Response
+from recore.simulator.state.records import Record, now
 
 logger = logging.getLogger(__name__)
 
 LARGEST = 64 << 20  # bytes that wait to be written; an invocation that comes when there are more waits as well
 LONGEST = 10.0  # seconds that it waits
 LARGEST_FILE = 16 << 20  # bytes from which on a new file begins, and from which on it is written at once
+
+
+@dataclass(frozen=True)
+class CapturedInvocation:
+    """An invocation that is to be written.
+
+    folder: below which its file is. config: of its capture. request: as it was received. time: when it ended.
+    """
+
+    folder: str
+    config: Record
+    request: Record
+    response: Response
+    time: datetime
+
+    @property
+    def size(self) -> int:
+        return len(self.request.get("Body", b"")) + len(self.response.body)
+
+    @property
+    def hour(self) -> str:
+        """The folder of its file."""
+        return f"{self.folder}/{self.time:%Y/%m/%d/%H}"
+
+    def line(self) -> bytes:
+        """Its line of the file."""
+        modes = {option["CaptureMode"] for option in self.config["CaptureOptions"]}
+        messages = {
+            "Input": (self.request.get("Body", b""), self.request.get("ContentType")),
+            "Output": (self.response.body, self.response.headers.get("content-type")),
+        }
+        data = {
+            f"endpoint{mode}": {"mode": mode.upper()} | _encode(*message, self.config)
+            for mode, message in messages.items()
+            if modes & {mode, "InputAndOutput"}
+        }
+        metadata: Record = {"eventId": str(uuid.uuid4())}
+        if inference_id := self.request.get("InferenceId"):
+            metadata["inferenceId"] = inference_id
+        if custom_attributes := self.request.get("CustomAttributes"):
+            metadata["customAttributes"] = [custom_attributes]
+        metadata["inferenceTime"] = f"{self.time:%Y-%m-%dT%H:%M:%SZ}"
+        return json.dumps({"captureData": data, "eventMetadata": metadata, "eventVersion": "0"}).encode() + b"\n"
 
 
 class DataCapture:
@@ -32,24 +83,15 @@ class DataCapture:
         self._periodic = Periodic(platform, "data capture", self._write)
         self._random = Random()
 
-    def take(
-        self,
-        endpoint: str,
-        variant: str,
-        config: Record | None,
-        request: Message,
-        response: Message,
-        inference_id: str | None = None,
-        custom_attributes: str | None = None,
-    ) -> None:
-        """Capture an invocation if the sample has it. config: a DataCaptureConfig; without one nothing is captured."""
-        if config is None or not is_enabled(config):
+    def take(self, request: Record, fleet: Fleet, response: Response) -> None:
+        """Capture an invocation if its fleet has a DataCaptureConfig and the invocation belongs to the sample."""
+        config = fleet.data_capture
+        if not config or not config.get("EnableCapture", True):
             return
         if 100 * self._random.random() >= config["InitialSamplingPercentage"]:
             return
-        folder = f"{config['DestinationS3Uri'].rstrip('/')}/{endpoint}/{variant}"
-        time = datetime.now(UTC)
-        captured = CapturedInvocation(folder, config, request, response, inference_id, custom_attributes, time)
+        folder = f"{config['DestinationS3Uri'].rstrip('/')}/{request['EndpointName']}/{fleet.variant}"
+        captured = CapturedInvocation(folder, config, request, response, now())
         with self._written:
             self._written.wait_for(lambda: self._size < LARGEST, LONGEST)
             self._waiting.append(captured)
@@ -74,18 +116,13 @@ class DataCapture:
         bucket, key = transfers.parse(address)
         try:
             self._platform.s3.put_object(Bucket=bucket, Key=key, Body=content, ContentType="application/jsonlines")
-        except Exception as error:  # no invocation fails for it, as on AWS
+        except Exception as error:  # the invocation has been answered, as on AWS
             logger.warning("data capture: %s was not written: %s", address, error)
-
-
-def is_enabled(config: Record) -> bool:
-    """Whether anything is to be captured."""
-    return bool(config.get("EnableCapture", True))
 
 
 def describe(config: Record) -> Record:
     """DataCaptureConfig in the response of DescribeEndpoint."""
-    enabled = is_enabled(config)
+    enabled = config.get("EnableCapture", True)
     return {
         "EnableCapture": enabled,
         "CaptureStatus": "Started" if enabled else "Stopped",
@@ -108,3 +145,15 @@ def _files(captured: Iterable[CapturedInvocation]) -> Iterable[tuple[datetime, b
             lines, size, first = [], 0, None
     if first:
         yield first, b"".join(lines)
+
+
+def _encode(body: bytes, content_type: str | None, config: Record) -> Record:
+    """A body as text if the configuration declares its content type to be text and it is text, otherwise as base64."""
+    headers = config.get("CaptureContentTypeHeader", {})
+    kind = (content_type or "").partition(";")[0].strip().lower()
+    observed = {"observedContentType": content_type} if content_type else {}
+    for name in ("Json", "Csv"):
+        if kind in [declared.lower() for declared in headers.get(f"{name}ContentTypes", [])]:
+            with contextlib.suppress(UnicodeDecodeError):
+                return observed | {"data": body.decode(), "encoding": name.upper()}
+    return observed | {"data": base64.b64encode(body).decode(), "encoding": "BASE64"}

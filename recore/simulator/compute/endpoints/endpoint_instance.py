@@ -6,7 +6,6 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Iterator
 
 from recore.simulator.compute.failure import JobFailed, JobStopped, JobTimedOut
 from recore.simulator.compute.files.removal import remove
@@ -15,7 +14,7 @@ from recore.simulator.compute.logs.log_stream import JobLog
 from recore.simulator.compute.platform import Platform
 from recore.simulator.compute.processes import host_disk
 from recore.simulator.compute.servers.chain import Chain
-from recore.simulator.isolation.instances import Instance, instance_of
+from recore.simulator.isolation.instances import instance_of
 from recore.simulator.state.records import Record
 
 logger = logging.getLogger(__name__)
@@ -32,10 +31,10 @@ LONGEST_PAUSE = 30.0  # seconds between two starts
 class EndpointInstance:
     """An instance that starts its servers in a thread of its own, and serves until `stop`.
 
-    endpoint: its name. variant: of a deployment. changed: is notified whenever `server` or `failure` changes.
+    endpoint: its name. variant: of a deployment. changed: notified whenever `server`, `failure` or `has_ended` changes.
     server: what is invoked; None while no server is ready. in_service: set by the fleet when the instance may get
     traffic. From then on servers that end are started again; before, the instance has failed. failure: why.
-    in_progress: invocations that are being answered, counted by the fleet.
+    in_progress: invocations that are being answered, counted by the fleet. has_ended: for good.
     """
 
     def __init__(self, platform: Platform, endpoint: str, variant: Record, changed: threading.Condition):
@@ -43,16 +42,11 @@ class EndpointInstance:
         self.id = f"i-{secrets.token_hex(9)[:17]}"
         self.log_group, self.log_stream = f"{LOG_GROUP}/{endpoint}", f"{variant['VariantName']}/{self.id}"
         self._key = f"{self.log_group}/{self.log_stream}"  # in the queue
-        self._must_ping, self._ended = threading.Event(), threading.Event()
-        self.in_service = False
+        self._must_ping = threading.Event()
+        self.in_service = self.has_ended = False
         self.server: Chain | None = None
         self.failure: str | None = None
         self.in_progress = 0
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether the instance has ended for good."""
-        return self._ended.is_set()
 
     def start(self) -> None:
         started = False
@@ -75,7 +69,8 @@ class EndpointInstance:
 
     def join(self) -> None:
         """Wait until the servers have ended."""
-        self._ended.wait()
+        with self._changed:
+            self._changed.wait_for(lambda: self.has_ended)
 
     def _work(self, job: Job) -> None:
         try:
@@ -87,7 +82,7 @@ class EndpointInstance:
             self._set_ended()
 
     def _keep_serving(self, job: Job) -> None:
-        log = JobLog(self._platform.logs, self.log_group, self.id, stream=self.log_stream, period=LOG_PERIOD).create()
+        log = JobLog(self._platform.logs, self.log_group, self.log_stream, period=LOG_PERIOD).create()
         pause = 0.0
         for number in itertools.count(1):
             folder, begun = f"servers-{number}", time.monotonic()
@@ -95,16 +90,17 @@ class EndpointInstance:
                 self._serve(job, folder, log)
             except JobStopped:
                 return
-            except JobFailed as failure:
-                reason = host_disk.reason_of(failure, job.place)
             except Exception as error:
-                logger.exception("%s", self._key)
+                if not isinstance(error, JobFailed):
+                    logger.exception("%s", self._key)
                 reason = host_disk.reason_of(error, job.place)
             finally:
                 self._set_server(None)
                 log.deliver()
-            if self._has_failed(reason):
-                return
+            with self._changed:
+                if not self.in_service:
+                    self._fail(reason)
+                    return
             with contextlib.suppress(JobStopped):
                 remove(job.folder / folder, job.raise_if_stopping)
             log.line(f"The servers ended and are started again. {reason}")
@@ -117,10 +113,18 @@ class EndpointInstance:
     def _serve(self, job: Job, folder: str, log: JobLog) -> None:
         """Start the servers and watch them. Raises JobFailed when they end or did not start, and JobStopped."""
         longest = self._variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_SECONDS)
-        chain = Chain(self._platform, job, self._variant["Model"], log, self._instance(), folder)
+        download_seconds = self._variant.get("ModelDataDownloadTimeoutInSeconds", DOWNLOAD_SECONDS)
+        instance, gibibytes = instance_of(self._variant["InstanceType"]), self._variant.get("VolumeSizeInGB")
+        if gibibytes:
+            instance = instance.with_volume(gibibytes << 30)
+        chain = Chain(self._platform, job, self._variant["Model"], log, instance, folder)
         with contextlib.ExitStack() as stack:
-            with self._download_limit(job):
-                stack.enter_context(chain)
+            try:
+                with job.time_limit(download_seconds):
+                    stack.enter_context(chain)
+            except JobTimedOut:
+                reason = f"ModelDataDownloadTimeoutInSeconds, {download_seconds}, was not enough for the model"
+                raise JobFailed(f"ClientError: {reason}") from None
             chain.wait_until_ready(longest)
             while True:
                 self._must_ping.clear()
@@ -132,22 +136,6 @@ class EndpointInstance:
                 self._set_server(None)
                 chain.wait_until_ready(longest, lambda: self.in_progress > 0)
 
-    def _instance(self) -> Instance:
-        instance = instance_of(self._variant["InstanceType"])
-        gibibytes = self._variant.get("VolumeSizeInGB")
-        return instance.with_volume(gibibytes << 30) if gibibytes else instance
-
-    @contextlib.contextmanager
-    def _download_limit(self, job: Job) -> Iterator[None]:
-        """Limit the time in which the model is downloaded and its requirements are installed. Raises JobFailed."""
-        longest = self._variant.get("ModelDataDownloadTimeoutInSeconds", DOWNLOAD_SECONDS)
-        try:
-            with job.time_limit(longest):
-                yield
-        except JobTimedOut:
-            reason = f"ClientError: ModelDataDownloadTimeoutInSeconds, {longest}, was not enough for the model"
-            raise JobFailed(reason) from None
-
     def _set_server(self, server: Chain | None) -> None:
         with self._changed:
             self.server = server
@@ -155,15 +143,8 @@ class EndpointInstance:
 
     def _set_ended(self) -> None:
         with self._changed:
-            self._ended.set()
+            self.has_ended = True
             self._changed.notify_all()
-
-    def _has_failed(self, reason: str) -> bool:
-        """Whether the servers ended before they were in service, which is a failure of the instance."""
-        with self._changed:
-            if not self.in_service:
-                self._fail(reason)
-            return not self.in_service
 
     def _fail(self, reason: str) -> None:
         with self._changed:

@@ -24,8 +24,9 @@ class FleetEnded(Exception):
 class Reply:
     """The outcome of an invocation.
 
-    response: of the model, whatever its status; None where there is none, for this reason. container: whose response or
-    silence it is. instance: which was invoked last. Both may be unknown. seconds: that the model took.
+    response: of the model, whatever its status; None if there is none. reason: why there is none. container: whose
+    server replied or failed to. instance: the one that was invoked last. Both may be unknown. seconds: that the model
+    took.
     """
 
     response: Response | None = None
@@ -54,7 +55,10 @@ class Fleet:
     def scale(self, count: int) -> None:
         """Start instances, or end the surplus when their invocations are answered, those that failed first."""
         with self._changed:
-            new = [self._new_instance() for _ in range(count - len(self._instances))]
+            new = [
+                EndpointInstance(self._platform, self._endpoint, self._variant, self._changed)
+                for _ in range(count - len(self._instances))
+            ]
             order = sorted(self._instances, key=lambda instance: instance.failure is not None)
             self._instances, surplus = [*order[:count], *new], order[count:]
         for instance in new:
@@ -64,7 +68,7 @@ class Fleet:
     def is_ready(self) -> bool:
         """Whether the servers of every instance that is not in service yet are ready and run at this moment.
 
-        Raises JobFailed where an instance has failed.
+        Raises JobFailed if an instance has failed.
         """
         with self._changed:
             self._raise_if_failed()
@@ -99,7 +103,9 @@ class Fleet:
                     break
                 instance.suspend(server)
             finally:
-                self._release(instance)
+                with self._changed:
+                    instance.in_progress -= 1
+                    self._changed.notify_all()
         return reply
 
     def end(self) -> None:
@@ -110,13 +116,10 @@ class Fleet:
             self._changed.notify_all()
         self._end(instances)
 
-    def _new_instance(self) -> EndpointInstance:
-        return EndpointInstance(self._platform, self._endpoint, self._variant, self._changed)
-
     def _take_turn(self, deadline: Deadline) -> tuple[EndpointInstance, Chain] | None:
         """The next ready instance and its server, with one invocation more in progress.
 
-        None at the deadline, or where no instance will ever be ready.
+        None at the deadline, or if no instance will ever be ready.
         """
         with self._changed:
             while True:
@@ -136,14 +139,11 @@ class Fleet:
                 self._changed.wait(left)
 
     def _raise_if_failed(self) -> None:
-        if failed := next((instance for instance in self._instances if instance.failure), None):
-            raise JobFailed(f"Production variant {self.variant} {_failed_how(failed.failure or '')}")
-
-    def _release(self, instance: EndpointInstance) -> None:
-        with self._changed:
-            instance.in_progress -= 1
-            if not instance.in_progress:
-                self._changed.notify_all()
+        for instance in self._instances:
+            if instance.failure:
+                kind, _, reason = instance.failure.partition(": ")
+                what = "did not pass the ping health check" if kind == "AlgorithmError" else "could not be started"
+                raise JobFailed(f"Production variant {self.variant} {what}: {reason}")
 
     def _end(self, instances: list[EndpointInstance]) -> None:
         """End instances that get no more invocations."""
@@ -154,9 +154,3 @@ class Fleet:
             instance.stop()
         for instance in instances:
             instance.join()
-
-
-def _failed_how(reason: str) -> str:
-    kind, _, rest = reason.partition(": ")
-    what = "did not pass the ping health check" if kind == "AlgorithmError" else "could not be started"
-    return f"{what}: {rest}"

@@ -23,17 +23,18 @@ class Periodic:
     def __init__(self, platform: Platform, name: str, deliver: Callable[[], None]):
         self._platform, self._name, self._deliver = platform, name, deliver
         self._lock = threading.Lock()
-        self._started = self._ended = False
+        self._is_running = False
         self._urgent = threading.Event()
 
     def notify(self, urgent: bool = False) -> None:
         """Say that there is something to deliver. urgent: before the second is over."""
-        with self._lock:
-            starts, self._started = not self._started, True
-            ended = self._ended
         if urgent:
             self._urgent.set()
-        if ended or (starts and not self._platform.jobs.submit(self._name, self._run, computes=False)):
+        with self._lock:
+            if not self._is_running:  # after the end of the jobs it cannot
+                self._is_running = self._platform.jobs.submit(self._name, self._run, computes=False)
+            is_running = self._is_running
+        if not is_running:
             self._try_to_deliver()
 
     def _run(self, job: Job) -> None:
@@ -45,11 +46,11 @@ class Periodic:
                 waited = 0.0
                 self._try_to_deliver()
         with self._lock:
-            self._ended = True
+            self._is_running = False
         self._try_to_deliver()
 
     def _try_to_deliver(self) -> None:
         try:
             self._deliver()
-        except Exception:  # the next ones are to be tried
+        except Exception:  # later deliveries are tried all the same
             logger.exception("%s", self._name)

@@ -1,6 +1,5 @@
 """How the invocations of an endpoint are divided among fleets, and how they are shifted from old fleets to new ones."""
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,13 +22,14 @@ class Traffic:
 
     def __init__(self, shares: Sequence[Share]):
         self.shares = tuple(shares)
-        self._weighted = [share for share in shares if share.weight > 0]
-        heaviest = max((share.weight for share in self._weighted), default=1.0)  # the sum could be infinite
-        self._bounds = list(accumulate(share.weight / heaviest for share in self._weighted))
+        weighted = [share for share in shares if share.weight > 0]
+        heaviest = max((share.weight for share in weighted), default=1.0)  # the sum could be infinite
+        self._fleets = [share.fleet for share in weighted]
+        self._bounds = list(accumulate(share.weight / heaviest for share in weighted))
 
     @property
     def fleets(self) -> dict[str, Fleet]:
-        """The fleets by the names of their variants; not of a DividedTraffic, where two can have the same name."""
+        """The fleets by the names of their variants; not for a DividedTraffic, in which two can have the same name."""
         return {share.fleet.variant: share.fleet for share in self.shares}
 
     def of(self, variant: str) -> "Traffic | None":
@@ -41,8 +41,7 @@ class Traffic:
 
     def choose(self, random: Random) -> Fleet:
         """The fleet of one invocation, drawn by the weights. At least one weight is above 0."""
-        point = random.random() * self._bounds[-1]
-        return self._weighted[min(bisect_right(self._bounds, point), len(self._weighted) - 1)].fleet
+        return random.choices(self._fleets, cum_weights=self._bounds)[0]
 
 
 Parts = Mapping[str, Fraction]  # of the invocations of each variant: what the new fleets get

@@ -18,23 +18,14 @@ COPIED = 1 << 18  # bytes that are unpacked at a time
 LARGEST_HEADER = 1 << 20  # bytes of all that comes before the content of a file
 LONGEST_NAME = 4096  # characters of a path, as Linux has them
 MOST_GLOBAL = 100  # values of headers that are for all files that follow
-MALFORMED = (
-    tarfile.TarError,
-    zlib.error,
-    OSError,
-    EOFError,
-    ValueError,
-    LookupError,
-    OverflowError,
-    RecursionError,
-)
+MALFORMED = (tarfile.TarError, zlib.error, OSError, EOFError, ValueError, LookupError, OverflowError, RecursionError)
 
 
 def pack(folder: OutputFolder, archive: Path, volume: Volume, check: Check = lambda: None) -> None:
     """Pack the content of a folder into a tar.gz, as SageMaker packs a model. Absolute links are left out.
 
-    check: called before each chunk; it raises where the job must end. Raises JobFailed where the folder cannot be read,
-    or holds more than the volume, and OSError where the disk of this machine is full.
+    check: called before each chunk; it raises if the job must end. Raises JobFailed if the folder cannot be read or
+    holds more than the volume, and OSError if the disk of this machine is full.
     """
     if not folder.exists() or not folder.path.is_dir():
         raise JobFailed(f"AlgorithmError: {folder.name} is not a folder any more")
@@ -58,7 +49,7 @@ def pack(folder: OutputFolder, archive: Path, volume: Volume, check: Check = lam
 def unpack(archive: Path, folder: Path, volume: Volume, check: Check = lambda: None) -> None:
     """Unpack a tar archive, compressed by gzip or not, into a folder. Nothing is written outside it.
 
-    volume: what its content must fit on. check: called before each part of it; it raises where the job must end.
+    volume: what its content must fit on. check: called before each part of it; it raises if the job must end.
     Raises JobFailed if the archive is invalid, hostile or too large, and OSError if the disk of this machine is full.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -93,11 +84,13 @@ def members(archive: Path, check: Check) -> Iterator[tuple[tarfile.TarFile, tarf
 
     Raises one of MALFORMED if the archive is invalid or hostile.
     """
-    with _opened(archive, check) as file:
-        content = _Content(file, check)
+    with open(archive, "rb") as file:
+        is_compressed = file.read(2) == b"\x1f\x8b"
+    with decompressed(archive, check) if is_compressed else open(archive, "rb") as reading:
+        content = _Content(reading, check)
         with tarfile.TarFile(fileobj=cast(IO[bytes], content), copybufsize=COPIED) as tar:
             while True:
-                content.allow(LARGEST_HEADER)
+                content.left = LARGEST_HEADER
                 member = tar.next()
                 if member is None:
                     return
@@ -108,17 +101,9 @@ def members(archive: Path, check: Check) -> Iterator[tuple[tarfile.TarFile, tarf
                     raise tarfile.ReadError(f"the name {member.name[:200]!r}, or where it links to, is too long")
                 if len(tar.pax_headers) > MOST_GLOBAL:
                     raise tarfile.ReadError("it has too many global headers")
-                content.allow(max(tar.offset - member.offset_data, 0))
+                content.left = max(tar.offset - member.offset_data, 0)
                 yield tar, member
                 tar.members = []  # type: ignore[attr-defined] # it keeps them all, and there may be millions
-
-
-@contextlib.contextmanager
-def _opened(archive: Path, check: Check) -> Iterator[BinaryIO]:
-    with open(archive, "rb") as file:
-        is_compressed = file.read(2) == b"\x1f\x8b"
-    with decompressed(archive, check) if is_compressed else open(archive, "rb") as content:
-        yield content
 
 
 @contextlib.contextmanager
@@ -136,21 +121,17 @@ def decompressed(path: Path, check: Check) -> Iterator[BinaryIO]:
 class _Content:
     """The content of an archive, read in order.
 
-    A header may have any size, and tarfile reads it as a whole: `allow` limits how many bytes are read until the next
-    call.
+    left: bytes that may be read. A header may have any size, and tarfile reads it as a whole.
     """
 
     def __init__(self, file: BinaryIO, check: Check):
         self._file, self._check = file, check
-        self._left = LARGEST_HEADER
-
-    def allow(self, size: int) -> None:
-        self._left = size
+        self.left = LARGEST_HEADER
 
     def read(self, size: int) -> bytes:
         self._check()
-        self._left -= size
-        if self._left < 0:
+        self.left -= size
+        if self.left < 0:
             raise tarfile.ReadError(f"the headers of a file are larger than {LARGEST_HEADER >> 10} KiB")
         return self._file.read(size)
 

@@ -23,7 +23,7 @@ Check = Callable[[], None]
 class OutputFile:
     """A regular file, a folder, or a symbolic link that does not lead out of the folder that it is in.
 
-    name: its path below that folder. path: where its content is, also of a link. info: of the same, or None where a
+    name: its path below that folder. path: where its content is, also of a link. info: of the same, or None if a
     link leads nowhere.
     """
 
@@ -55,7 +55,7 @@ class OutputFile:
 class OutputFolder:
     """A folder that a job left. ml: what the job sees as /opt/ml, a path without links. name: its path in the job.
 
-    Where it cannot be read as it should, JobFailed says why, with no path of this machine.
+    If it cannot be read, JobFailed says why, without a path of this machine.
     """
 
     ml: Path

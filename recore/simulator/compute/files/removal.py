@@ -1,4 +1,4 @@
-"""Folders of jobs are removed, whatever the jobs made of them."""
+"""Removes the folders of jobs, in whatever state the jobs left them."""
 
 import contextlib
 import os
@@ -10,8 +10,8 @@ from pathlib import Path
 def remove(folder: Path, check: Callable[[], None] = lambda: None) -> None:
     """Remove a folder, even one that is nested very deeply, or in which a job took away its own permissions.
 
-    Programs do this that have few files open at any depth, because all jobs share the files that this process may have
-    open. check: called now and then; it raises where the caller should not wait for the removal.
+    Programs do this, which have few files open at any depth: all jobs share the number of files that this process may
+    have open. check: called now and then; it raises if the caller should not wait for the removal.
     """
     for command in (["rm", "-rf"], ["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
         if not os.path.lexists(folder):

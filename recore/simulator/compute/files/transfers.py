@@ -36,22 +36,17 @@ def parse(uri: str) -> tuple[str, str]:
     return bucket, key
 
 
-def keys(s3: Any, uri: str) -> list[str]:
-    """The keys of all objects whose key begins with the URI's. Raises JobFailed if no key does."""
-    return [key for key, _ in _objects(s3, uri)]
-
-
 def download(
     s3: Any, uri: str, folder: Path, check: Check = lambda: None, volume: Volume | None = None, alone: bool = False
 ) -> None:
     """Objects under a prefix into a folder, by their names below the prefix; one object, named whole, by its own name.
 
-    volume: what they must fit on, if its size is limited. alone: the URI is that of one object, and no prefix. Raises
-    JobFailed where they do not fit, or a key is no path within the folder; OSError where the disk of this machine is
+    volume: what they must fit on, if its size is limited. alone: the URI is that of one object, not a prefix. Raises
+    JobFailed if they do not fit, or if a key is not a path within the folder; OSError if the disk of this machine is
     full.
     """
     bucket, prefix = parse(uri)
-    objects = [(key, size) for key, size in _objects(s3, uri) if not alone or key == prefix]
+    objects = [(key, size) for key, size in objects_below(s3, uri) if not alone or key == prefix]
     if not objects:
         raise JobFailed(f"ClientError: No S3 object found at {uri!r}")
     if volume and not volume.take(sum(size for _, size in objects)):
@@ -60,20 +55,20 @@ def download(
     with _connection(s3) as connection:
         for key, _ in objects:
             check()
-            below = key[len(prefix) :] if key == prefix or prefix.endswith("/") or key[len(prefix)] == "/" else None
-            name = (below if below is not None else key[prefix.rfind("/") + 1 :]).lstrip("/") or key.rsplit("/", 1)[-1]
+            is_below = key == prefix or prefix.endswith("/") or key[len(prefix)] == "/"
+            name = key[len(prefix) if is_below else prefix.rfind("/") + 1 :].lstrip("/") or key.rsplit("/", 1)[-1]
             target, subject = folder / name, f"ClientError: The key {key[:700]!r}"
             try:
-                if not target.resolve().is_relative_to(folder.resolve()) or target.resolve() == folder.resolve():
+                if folder.resolve() not in target.resolve().parents:
                     raise JobFailed(f"{subject} leads out of its folder")
                 target.parent.mkdir(parents=True, exist_ok=True)
                 _get(connection, bucket, key, target, check)
-            except OSError as error:  # a name too long, or both a file and a folder
-                if error.errno in host_disk.FULL_ERRORS:
+            except (OSError, ValueError) as error:  # a name too long, or both a file and a folder
+                if isinstance(error, OSError) and error.errno in host_disk.FULL_ERRORS:
                     raise
-                raise JobFailed(f"{subject} cannot become a file: {error.strerror}") from None
-            except ValueError as error:
-                raise JobFailed(f"{subject} cannot become a file: {error}") from None
+                raise JobFailed(
+                    f"{subject} cannot become a file: {getattr(error, 'strerror', None) or error}"
+                ) from None
 
 
 def download_file(s3: Any, bucket: str, key: str, path: Path, check: Check = lambda: None) -> None:
@@ -89,10 +84,10 @@ def upload_file(s3: Any, path: Path, uri: str, check: Check = lambda: None) -> N
 
 
 def upload_folder(s3: Any, folder: OutputFolder, uri: str, volume: Volume, check: Check = lambda: None) -> None:
-    """A folder's files to keys below the URI's; or, where a file has taken the folder's place, that to the key itself.
+    """A folder's files to keys below the URI's; or, if a file has taken the folder's place, that to the key itself.
 
-    Raises JobFailed where the folder cannot be read or holds more than the volume, before anything is uploaded; and
-    where files have names that cannot be keys, after all others were.
+    Raises JobFailed if the folder cannot be read or holds more than the volume, before anything is uploaded; and if
+    files have names that cannot be keys, after all others were uploaded.
     """
     if not folder.exists():
         return
@@ -127,7 +122,7 @@ def only(folder: Path, uri: str) -> Path:
     return files[0]
 
 
-def _objects(s3: Any, uri: str) -> list[tuple[str, int]]:
+def objects_below(s3: Any, uri: str) -> list[tuple[str, int]]:
     """Keys and sizes of all objects whose key begins with the URI's. Raises JobFailed if no key does."""
     bucket, prefix = parse(uri)
     try:

@@ -3,8 +3,6 @@
 import contextlib
 import logging
 import math
-import os
-import select
 import threading
 import time
 from collections import deque
@@ -15,6 +13,7 @@ from typing import IO, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from recore.simulator.compute.logs.metrics import TrainingMetrics
+from recore.simulator.compute.processes.process import read_parts
 
 logger = logging.getLogger(__name__)
 
@@ -28,23 +27,14 @@ PERIOD = 0.5  # seconds between deliveries
 class JobLog:
     """A log stream of one job, which `create` makes.
 
-    metrics: what is looked for in its output, if anything. tail: the last lines. stream: its name; by default the
-    job's, of its first instance. period: seconds after which as much as LIMIT is kept again, for what runs without an
-    end.
+    stream: its name. metrics: what is looked for in its output, if anything. tail: the last lines. period: seconds
+    after which as much as LIMIT is kept again, for what runs without an end.
     """
 
     def __init__(
-        self,
-        client: Any,
-        group: str,
-        job: str,
-        metrics: TrainingMetrics | None = None,
-        stream: str | None = None,
-        period: float = math.inf,
+        self, client: Any, group: str, stream: str, metrics: TrainingMetrics | None = None, period: float = math.inf
     ):
-        self._client, self._group = client, group
-        self._job, self._stream = job, stream or f"{job}/algo-1-{int(time.time())}"
-        self._metrics = metrics
+        self._client, self._group, self._stream, self._metrics = client, group, stream, metrics
         self._waiting: list[dict[str, Any]] = []
         self._size = 0  # bytes that are waiting
         self._kept = 0
@@ -56,34 +46,24 @@ class JobLog:
 
     def create(self) -> "JobLog":
         """Create the stream and its group if they do not exist. Raises ClientError or BotoCoreError."""
-        for create, name in (
-            (self._client.create_log_group, {}),
-            (self._client.create_log_stream, {"logStreamName": self._stream}),
-        ):
-            with contextlib.suppress(self._client.exceptions.ResourceAlreadyExistsException):
-                create(logGroupName=self._group, **name)
+        with contextlib.suppress(self._client.exceptions.ResourceAlreadyExistsException):
+            self._client.create_log_group(logGroupName=self._group)
+        with contextlib.suppress(self._client.exceptions.ResourceAlreadyExistsException):
+            self._client.create_log_stream(logGroupName=self._group, logStreamName=self._stream)
         return self
 
     def of_container(self, name: str) -> "JobLog":
         """The stream of one container of an inference pipeline, which is not created yet."""
-        return JobLog(self._client, self._group, self._job, stream=f"{self._stream}/{name}", period=self._period)
+        return JobLog(self._client, self._group, f"{self._stream}/{name}", period=self._period)
 
     def read(self, pipe: IO[bytes], ended: Callable[[], int | None] = lambda: None) -> None:
         """Read lines from a pipe until its end, or until it is empty and `ended` does not return None."""
-        ready, delivered, rest = select.poll(), time.monotonic(), b""
-        ready.register(pipe, select.POLLIN)
-        left = WIDEST << 4  # bytes that are still read after the end: more than a pipe holds
-        while left > 0:
-            over = ended() is not None
-            is_readable = ready.poll(0 if over else 1000 * PERIOD)
-            chunk = os.read(pipe.fileno(), WIDEST) if is_readable else b""
-            if not chunk and (is_readable or over):
-                break
-            left -= len(chunk) if over else 0
+        delivered, rest = time.monotonic(), b""
+        for part in read_parts(pipe, ended, PERIOD):
             if self._kept >= LIMIT and not self._metrics and time.monotonic() < self._renewal:
-                rest = (rest + chunk)[-WIDEST:]  # for the tail alone
+                rest = (rest + part)[-WIDEST:]  # for the tail alone
             else:
-                *lines, rest = (rest + chunk).split(b"\n")
+                *lines, rest = (rest + part).split(b"\n")
                 if len(rest) >= WIDEST:
                     lines, rest = [*lines, rest], b""
                 for line in lines:
@@ -97,7 +77,7 @@ class JobLog:
 
     @contextlib.contextmanager
     def shown_as(self, path: Path, name: str) -> Iterator[None]:
-        """Within, lines have the name in place of the path."""
+        """Within the context, lines have the name instead of the path."""
         self._shown[str(path)] = name
         try:
             yield

@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 logger = logging.getLogger(__name__)
 
 PATIENCE = 0.1  # seconds of a processor for a regular expression on one line
-SLOW = 0.01  # seconds on one line: a regular expression that takes longer, again and again, is given up
+SLOW = 0.01  # seconds on one line: a regular expression that takes longer again and again is no longer searched for
 SLOW_IN_ALL = 5.0  # seconds on such lines
 SEARCHED = 4096  # characters of a line that are searched
 BATCH = 500  # values in one call, which may have 1,000
@@ -75,15 +75,14 @@ class TrainingMetrics:
         """Send the values that were found since the last delivery."""
         with self._lock:
             waiting, self._waiting = self._waiting, []
-        for start in range(0, len(waiting), BATCH):
-            put(self._cloudwatch, self._namespace, waiting[start : start + BATCH])
+        put(self._cloudwatch, self._namespace, waiting)
 
     def final(self) -> list[dict[str, Any]]:
         """The last value of each metric, in the form of FinalMetricDataList."""
         return [{"MetricName": name, "Value": value, "Timestamp": at} for name, (value, at) in self._last.items()]
 
     def _search(self, name: str, pattern: "regex.Pattern[str]", line: str) -> "regex.Match[str] | None":
-        """Raises TimeoutError where the pattern takes too long on this line, or has on many."""
+        """Raises TimeoutError if the pattern takes too long on this line, or has taken too long on many."""
         begun = time.thread_time()
         # other threads would use up the time, because the clock of the search is that of the process
         match = pattern.search(line, timeout=PATIENCE, concurrent=False)
@@ -107,19 +106,10 @@ class TrainingMetrics:
                 self._observed.append((name, value))
 
 
-def put_utilization(cloudwatch: Any, namespace: str, job: str, memory: float, processors: float) -> None:
-    """The largest share of its instance's memory that a job took, and how many processors it used on average.
-
-    CloudWatch gets both in per cent, the latter of one processor, as from SageMaker.
-    """
-    values = {"MemoryUtilization": memory, "CPUUtilization": processors}
-    shared = {"Unit": "Percent", "Dimensions": [{"Name": "Host", "Value": f"{job}/algo-1"}]}
-    put(cloudwatch, namespace, [{"MetricName": name, "Value": 100 * value} | shared for name, value in values.items()])
-
-
 def put(cloudwatch: Any, namespace: str, data: list[dict[str, Any]]) -> None:
-    """Send values to CloudWatch. Values that it refuses are lost, as on AWS."""
-    try:
-        cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
-    except (ClientError, BotoCoreError) as error:
-        logger.debug("%s: %s", namespace, error)
+    """Send values to CloudWatch, in several calls if they are many. Values that it refuses are lost, as on AWS."""
+    for start in range(0, len(data), BATCH):
+        try:
+            cloudwatch.put_metric_data(Namespace=namespace, MetricData=data[start : start + BATCH])
+        except (ClientError, BotoCoreError) as error:
+            logger.debug("%s: %s", namespace, error)

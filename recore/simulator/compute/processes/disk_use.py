@@ -11,8 +11,8 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from recore.simulator.compute.processes.volume import Volume
 
 EVERY = 1.0  # seconds between counts, at least
-SHARE = 20  # times as long as a count takes: the time until the next one, where the disk does not fill up
-# du, as it goes to any depth and follows no link, whatever the job does meanwhile
+SHARE = 20  # times as long as a count takes: the time until the next one, if the disk does not fill up
+# du goes to any depth, and follows no link even if the job changes folders meanwhile
 COUNT = 'for folder; do cd "$folder" && echo "$(du -skx .)" "$(du -sx --inodes .)"; done'
 
 

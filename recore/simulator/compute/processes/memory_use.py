@@ -13,7 +13,7 @@ SHARE = struct.Struct("q")  # what one command uses, in the file that all of the
 class MemoryUse:
     """The memory that one command uses, and that the other commands of the instance use.
 
-    path: of the file that is shared with the others' supervisors; None where there are no others. limit: bytes, or
+    path: of the file that is shared with the others' supervisors; None if there are no others. limit: bytes, or
     None. peak: the most bytes that all had together.
     """
 
@@ -42,8 +42,9 @@ class MemoryUse:
     def is_over(self) -> bool:
         """Whether the command must end: all together exceed the memory, and no other uses more than this one.
 
-        Where there are others it must be so twice: only then have all of them measured what they share exactly. And one
-        decides at a time, and leaves the memory to the others at once: otherwise two could end where one is enough.
+        If there are others it must be so twice in a row: only then have all of them measured exactly what they share.
+        One command decides at a time, and leaves its memory to the others at once: otherwise two could end although one
+        is enough.
         """
         if self._file is None:
             return self._looks_over >= 1

@@ -1,4 +1,4 @@
-"""A command under its supervisor: how it starts, stops and ends."""
+"""Commands under their supervisors: how one starts, stops and ends, and all of a job together."""
 
 import contextlib
 import json
@@ -10,26 +10,29 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, cast
 
 import psutil
 
+from recore.simulator.compute.failure import JobStopped
 from recore.simulator.isolation.instances import Instance
 from recore.simulator.isolation.sandbox import Launch
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 GRACE = 10.0  # seconds from SIGTERM to SIGKILL
+PART = 1 << 16  # bytes of a pipe that are read at a time
 PROCESSES = 4096  # that a command may have at a time: more are a fork bomb
 LATE = 20.0  # seconds after a supervisor had to end its command; a job without a sandbox can stop its supervisor
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How a command ended. code: its status, or None where a signal ended it.
+    """How a command ended. code: its status, or None if a signal ended it.
 
-    reason: "time", "memory", "disk", "processes", "stopped", or None where it ended by itself. seconds: its duration.
+    reason: "time", "memory", "disk", "processes", "stopped", or None if it ended by itself. seconds: its duration.
     peak: the most bytes that it had in memory, together with the commands that share its instance's. processor_seconds:
     of all its processes together.
     """
@@ -50,17 +53,15 @@ class Ending:
 class SupervisedProcess:
     """A command that runs under a supervisor, which ends all its processes at its end or when it is ordered to stop.
 
-    folder: of the job, known from the environment of its processes. seconds: the time limit, if any. instance: whose
-    memory, processors and volume it may use. output: what it prints, stdout and stderr together.
+    folder: of the job, by which its processes are known, as their environment names it. seconds: the time limit.
+    instance: whose memory, processors and volume it may use. output: what it prints, stdout and stderr together.
     """
 
-    output: IO[bytes]
-
-    def __init__(self, launch: Launch, folder: Path, seconds: float | None = None, instance: Instance | None = None):
+    def __init__(self, launch: Launch, folder: Path, seconds: float = math.inf, instance: Instance | None = None):
         self._folder, self._stopped = folder, False
         self._lock = threading.Lock()  # between an order and the end, which closes the pipe of orders
         specification = asdict(launch) | {
-            "seconds": seconds,
+            "seconds": seconds if seconds < math.inf else None,
             "grace": GRACE,
             "processes": PROCESSES,
             "bytes": instance.memory if instance else None,
@@ -70,7 +71,7 @@ class SupervisedProcess:
             "folders": [str(place) for place in instance.folders] if instance else [],
         }
         self._begun = time.monotonic()
-        self._latest = math.inf if seconds is None else self._begun + seconds + GRACE + LATE
+        self._latest = self._begun + seconds + GRACE + LATE
         handle, path = tempfile.mkstemp(dir=folder)  # a file, as an argument can be too long
         with open(handle, "w", encoding="utf-8") as file:
             json.dump(specification, file)
@@ -89,8 +90,7 @@ class SupervisedProcess:
             raise
         finally:
             os.close(writing)
-        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
-        self.output = self._process.stdout
+        self._orders, self.output = cast(IO[bytes], self._process.stdin), cast(IO[bytes], self._process.stdout)
 
     def poll(self) -> int | None:
         """Return the supervisor's status, or None while it runs. A supervisor that is late is killed."""
@@ -111,30 +111,23 @@ class SupervisedProcess:
         with open(self._events, "rb", buffering=0) as events:
             line = self._read(events)
         with self._lock:
-            for pipe in (self._process.stdin, self._process.stdout):
-                if pipe:
-                    with contextlib.suppress(OSError):
-                        pipe.close()
+            for pipe in (self._orders, self.output):
+                with contextlib.suppress(OSError):
+                    pipe.close()
         try:
-            outcome: dict[str, Any] = json.loads(line)
-            members = ("code", "signal", "reason", "seconds", "bytes", "processor_seconds")
-            return Ending(*(outcome[member] for member in members))
-        except (ValueError, TypeError, LookupError):  # it was killed, or did not write this alone: no sandbox
+            return Ending(**json.loads(line))
+        except (ValueError, TypeError):  # it was killed, or a job without a sandbox wrote to the pipe
             self._sweep()
             now = time.monotonic()
             reason = "stopped" if self._stopped else "time" if now > self._latest else None
             return Ending(None, 9, reason, now - self._begun, 0)
 
     def _read(self, events: IO[bytes]) -> bytes:
-        """What the supervisor wrote by its end: a job without a sandbox could hold the pipe open, and write to it."""
-        ready, line = select.poll(), b""
-        ready.register(events, select.POLLIN)
-        while True:
-            over = self.poll() is not None
-            is_readable = ready.poll(0 if over else 200)
-            chunk = events.read(select.PIPE_BUF) if is_readable else b""
-            line += chunk
-            if (is_readable and not chunk) or (over and not is_readable) or len(line) > select.PIPE_BUF:
+        """What the supervisor wrote by its end. A job without a sandbox could hold the pipe open, or write to it."""
+        line = b""
+        for part in read_parts(events, self.poll, 0.2):
+            line += part
+            if len(line) > select.PIPE_BUF:
                 break
         while self.poll() is None:
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -145,15 +138,79 @@ class SupervisedProcess:
         with self._lock:
             self._stopped = True
             self._latest = min(self._latest, time.monotonic() + seconds + LATE)
-            orders = self._process.stdin
-            if orders and not orders.closed:
+            if not self._orders.closed:
                 with contextlib.suppress(OSError):  # it has just ended
-                    orders.write(order)
-                    orders.flush()
+                    self._orders.write(order)
+                    self._orders.flush()
 
     def _sweep(self) -> None:
-        """Kill processes that no supervisor knows any more, is_readable by the job's folder in their environment."""
+        """Kill the processes that no supervisor knows any more: those whose environment names the job's folder."""
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, OSError):
                 if any(str(self._folder) in value for value in process.environ().values()):
                     process.kill()
+
+
+def read_parts(pipe: IO[bytes], ended: Callable[[], int | None], seconds: float) -> Iterator[bytes]:
+    """Read a pipe in parts, until its end, or until it is empty and `ended` does not return None.
+
+    A part is empty if nothing came within so many seconds. A process that outlives the end can hold the pipe open, and
+    write to it without end: not more is read after the end than a pipe holds.
+    """
+    ready, left = select.poll(), 16 * PART
+    ready.register(pipe, select.POLLIN)
+    while left > 0:
+        over = ended() is not None
+        is_readable = ready.poll(0 if over else 1000 * seconds)
+        part = os.read(pipe.fileno(), PART) if is_readable else b""
+        if not part and (is_readable or over):
+            return
+        left -= len(part) if over else 0
+        yield part
+
+
+class ProcessGroup:
+    """Starts the processes of a job, and none after `stop` or `kill`. Thread-safe.
+
+    stopping: set when no further process may start.
+    """
+
+    def __init__(self) -> None:
+        self.stopping = threading.Event()
+        self._processes: list[SupervisedProcess] = []
+        self._lock = threading.Lock()
+
+    def start(self, launch: Launch, folder: Path, seconds: float, instance: Instance | None) -> SupervisedProcess:
+        """Start a command. The caller reads its output and then calls `wait`. Raises JobStopped after `stop`.
+
+        folder, seconds, instance: as in SupervisedProcess.
+        """
+        with self._lock:
+            if self.stopping.is_set():
+                raise JobStopped
+            process = SupervisedProcess(launch, folder, seconds, instance)
+            self._processes.append(process)
+            return process
+
+    def wait(self, process: SupervisedProcess) -> Ending:
+        """Wait until one of the processes has ended."""
+        ending = process.wait()
+        with self._lock:
+            self._processes.remove(process)
+        return ending
+
+    def stop(self) -> None:
+        """Order every process to end, with time to do so."""
+        for process in self._close():
+            process.stop()
+
+    def kill(self) -> None:
+        """End every process at once."""
+        for process in self._close():
+            process.kill()
+
+    def _close(self) -> list[SupervisedProcess]:
+        """Let no further process start, and return those that run."""
+        with self._lock:
+            self.stopping.set()
+            return list(self._processes)

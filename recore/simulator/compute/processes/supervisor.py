@@ -9,7 +9,7 @@ container), processes (how many at a time), grace (seconds from SIGTERM to SIGKI
 `folders` may take on the disk, or null), folders, and container (null, or Docker's settings of one that runs the
 command). EVENTS is the file descriptor to which one line of JSON is written at the end: code, signal, reason
 ("time", "memory", "disk", "processes", "stopped" or null), seconds, processor_seconds (of all its processes together),
-bytes (the peak of memory). Orders come by standard input: "stop", or "kill" for no grace.
+peak (bytes of memory). Orders come by standard input: "stop", or "kill" for no grace.
 
 It is the parent of every process that the job starts, even of those that outlive their own parent (a subreaper), so it
 finds them all. It ends the job when the process that started it disappears.
@@ -58,9 +58,9 @@ def main() -> None:
         ends.callback(memory.close)
         try:
             job = start(specification)
-        except Exception as error:  # also whatever the engine answers
+        except Exception as error:  # also any error of the Docker engine
             print(f"could not be started: {error}", file=sys.stderr, flush=True)
-            outcome: dict[str, Any] = {"code": 127, "signal": None, "reason": None, "bytes": 0}
+            outcome: dict[str, Any] = {"code": 127, "signal": None, "reason": None, "peak": 0}
         else:
             ends.callback(job.close)
             outcome = watch(job, specification, started, parent, disk, memory)
@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def start(specification: dict[str, Any]) -> Any:
-    """The job, started: processes of this machine, or a container."""
+    """Start the job, as processes of this machine or as a container."""
     if specification["container"] is None:
         return Processes(specification)
     from recore.simulator.isolation.container_job import ContainerJob
@@ -81,7 +81,7 @@ def start(specification: dict[str, Any]) -> Any:
 
 @contextlib.contextmanager
 def killed_first() -> Any:
-    """Within, processes are started that the kernel kills first when this machine runs out of memory."""
+    """Processes that are started within the context are the first to be killed when this machine runs out of memory."""
     score = Path("/proc/self/oom_score_adj")
     with contextlib.suppress(OSError):
         before = score.read_text()
@@ -124,12 +124,12 @@ def watch(
         terminated = terminated or job.terminate()
         if kill_at is not None and now >= kill_at:
             job.kill()
-    outcome: dict[str, Any] = {"reason": reason, "bytes": memory.peak} | job.outcome()
+    outcome: dict[str, Any] = {"reason": reason, "peak": memory.peak} | job.outcome()
     return outcome
 
 
 class Processes:
-    """The job as processes of this machine: a command, and whatever it starts."""
+    """The job as processes of this machine: a command, and all that it starts."""
 
     def __init__(self, specification: dict[str, Any]):
         command = specification["command"]
@@ -156,13 +156,41 @@ class Processes:
         return self._process.poll() is not None
 
     def usage(self, limit: int | None) -> tuple[int, list[int]]:
-        return usage(limit)
+        """Bytes that the job's processes have in memory, and their numbers.
+
+        Shared memory counts once for each process, unless that would exceed the limit: only then is it measured
+        exactly.
+        """
+        processes = psutil.Process().children(recursive=True)
+        total = sum(size(process, False) for process in processes)
+        if limit is not None and total > limit:
+            total = sum(size(process, True) for process in processes)
+        return total, [process.pid for process in processes]
 
     def terminate(self) -> bool:
-        return terminate(self._process.pid, self._sandboxed)
+        """Send SIGTERM to the job's first process, as Docker does. Returns whether that process existed already.
 
-    def kill(self) -> None:
-        kill_all()
+        SIGTERM would end bubblewrap and with it the job. The job's first process is the first child of bubblewrap's
+        child.
+        """
+        try:
+            process = psutil.Process(self._process.pid)
+            for _ in range(2 if self._sandboxed else 0):
+                process = min(process.children(), key=lambda child: (child.create_time(), child.pid))
+            process.terminate()
+        except (psutil.Error, ValueError):
+            return False
+        return True
+
+    def kill(self) -> bool:
+        """Send SIGKILL to each of the job's processes. Returns whether there was one."""
+        any_killed = False
+        for process in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error):  # gone, or of another user: a program may change its user
+                if process.status() != psutil.STATUS_ZOMBIE:
+                    process.kill()
+                    any_killed = True
+        return any_killed
 
     def outcome(self) -> dict[str, Any]:
         code = self._process.returncode
@@ -171,12 +199,12 @@ class Processes:
     def close(self) -> None:
         """End the processes that it left running."""
         deadline = time.monotonic() + CLEANUP_SECONDS
-        while kill_all() and time.monotonic() < deadline:
+        while self.kill() and time.monotonic() < deadline:
             reap()
 
 
 def arguments_file(arguments: list[str]) -> int:
-    """The descriptor of a file that bubblewrap reads arguments from. Raises ValueError where one holds a zero byte.
+    """The descriptor of a file that bubblewrap reads arguments from. Raises ValueError if one holds a zero byte.
 
     Zero bytes separate arguments: what follows one in a variable of the job would be an argument of its own.
     """
@@ -189,33 +217,6 @@ def arguments_file(arguments: list[str]) -> int:
     return file
 
 
-def terminate(pid: int, sandboxed: bool) -> bool:
-    """Send SIGTERM to the job's first process, as Docker does. Returns whether that process existed already.
-
-    SIGTERM would end bubblewrap and with it the job. The job's first process is the first child of bubblewrap's child.
-    """
-    try:
-        process = psutil.Process(pid)
-        for _ in range(2 if sandboxed else 0):
-            process = min(process.children(), key=lambda child: (child.create_time(), child.pid))
-        process.terminate()
-    except (psutil.Error, ValueError):
-        return False
-    return True
-
-
-def usage(limit: int | None) -> tuple[int, list[int]]:
-    """Bytes that the job's processes have in memory, and their numbers.
-
-    Shared memory counts once for each process, unless that would exceed the limit: only then is it measured exactly.
-    """
-    processes = psutil.Process().children(recursive=True)
-    total = sum(size(process, False) for process in processes)
-    if limit is not None and total > limit:
-        total = sum(size(process, True) for process in processes)
-    return total, [process.pid for process in processes]
-
-
 def size(process: psutil.Process, divided: bool) -> int:
     """Bytes of a process in memory; divided: what it shares is divided by the number of those that share it."""
     try:
@@ -225,17 +226,6 @@ def size(process: psutil.Process, divided: bool) -> int:
         return int(process.memory_info().rss)
     except psutil.Error:
         return 0
-
-
-def kill_all() -> bool:
-    """Send SIGKILL to each of the job's processes. Returns whether there was one."""
-    any_killed = False
-    for process in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.Error):  # gone, or of another user: a program may change its user
-            if process.status() != psutil.STATUS_ZOMBIE:
-                process.kill()
-                any_killed = True
-    return any_killed
 
 
 def reap() -> None:

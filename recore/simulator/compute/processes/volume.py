@@ -5,22 +5,17 @@ The supervisor imports this, and starts for every command: no dataclass, whose m
 
 import threading
 
-DEFAULT = 30 << 30  # bytes of a model's instance, where no VolumeSizeInGB says so
+DEFAULT = 30 << 30  # bytes of a model's instance, unless VolumeSizeInGB says otherwise
 BYTES_PER_FILE = 16 << 10  # of a disk, for each file that it has room for, as ext4 divides it
 
 
 class Volume:
-    """A disk of so many bytes. left, files_left: what inputs have not taken of it. Thread-safe."""
+    """A disk of so many bytes. left, files_left: what inputs do not occupy. Thread-safe."""
 
     def __init__(self, size: int):
         self.size = self.left = size
         self.files_left = size // BYTES_PER_FILE
         self._lock = threading.Lock()
-
-    @classmethod
-    def of(cls, gigabytes: int) -> "Volume":
-        """The one whose size a request names."""
-        return cls(gigabytes << 30)
 
     def has_room(self, size: int, files: int) -> bool:
         """Whether so many bytes in so many files fit on it when it is empty."""

@@ -5,8 +5,9 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -25,10 +26,11 @@ from recore.simulator.images.python_environment import PythonEnvironment
 from recore.simulator.isolation.instances import Instance
 from recore.simulator.isolation.sandbox import ML, Isolation, Launch, Sandbox
 
+PIP = ("pip", "install", "--quiet")
 INSTALL_SECONDS = 1800
 PART = 1 << 20  # bytes that are read at a time
 LARGEST = 1 << 20  # bytes of a requirements.txt
-LARGEST_REPORT = 256 << 20  # bytes of what pip says of the packages that it would install
+LARGEST_REPORT = 256 << 20  # bytes of what pip reports of the packages that it would install
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class PackageInstaller:
     ) -> Path | None:
         """Install the packages of a requirements.txt that the container lacks, into a folder of their own.
 
-        The same requirements are installed once. None where jobs run with a Python of this machine that lacks nothing.
+        The same requirements are installed once. Returns None if a Python of this machine runs jobs and lacks nothing.
         What is installed never enters this environment. Packages of the index come as wheels, so that none of their
         code runs in this step, which has the network; packages in the source are built in a sandbox that has none.
         instance: whose memory, processors and volume pip may use. folder: where it works. Raises JobFailed or
@@ -75,13 +77,19 @@ class PackageInstaller:
             part = folder / "install"
             (part / "ml/packages").mkdir(parents=True)
             sandbox = Sandbox(part, self._isolation, image)
-            with log.shown_as(sandbox.ml, ML):  # pip runs outside of the sandbox where it has the network
-                self._from_index(job, named, sandbox, log, instance)
-                self._from_source(job, local, source, sandbox, log, instance)
+            run_pip = partial(_run_pip, job, log, instance)
+            with log.shown_as(sandbox.ml, ML):  # pip runs outside of the sandbox if it has the network
+                if named:
+                    _install_from_index(named, sandbox, run_pip)
+                if local:
+                    # at /opt/ml/code, as in the toolkit
+                    source.copy(sandbox.ml / "code", job.raise_if_stopping)
+                    command = ["python", "-m", *PIP, "--no-deps", "--target", f"{ML}/packages", *local]
+                    run_pip(sandbox.launch(command, {"PIP_DRY_RUN": "0"}, f"{ML}/code"))
             target.parent.mkdir(exist_ok=True)
             packages = OutputFolder(sandbox.ml, f"{ML}/packages")
             if not packages.exists():  # or what was built has put a link in its place
-                raise JobFailed("AlgorithmError: requirements.txt cannot be installed: a package removed the others")
+                raise _not_installed("a package removed the others")
             packages.path.rename(target)
             remove(part, job.raise_if_stopping)
             return target
@@ -98,33 +106,17 @@ class PackageInstaller:
         finally:
             lock.release()
 
-    @staticmethod
-    def _from_index(
-        job: Job, named: list[Requirement], sandbox: Sandbox, log: JobLog, instance: Instance | None
-    ) -> None:
-        """Let pip resolve what the container lacks, and install exactly that into the folder."""
-        if not named:
-            return
-        pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:"]
-        command = [*pip, "--dry-run", "--report", f"{ML}/report.json", *map(str, named)]
-        _run(job, sandbox.isolation.networked(sandbox, command), log, instance)
-        planned = json.loads(start_of(sandbox.ml / "report.json", LARGEST_REPORT))["install"]
-        wanted = [f"{item['metadata']['name']}=={item['metadata']['version']}" for item in planned]
-        command = [*pip, "--no-deps", "--target", f"{ML}/packages", *wanted]
-        if wanted:
-            _run(job, sandbox.isolation.networked(sandbox, command), log, instance)
 
-    @staticmethod
-    def _from_source(
-        job: Job, local: list[str], source: OutputFolder, sandbox: Sandbox, log: JobLog, instance: Instance | None
-    ) -> None:
-        """Build packages that lie in the job's source, where the toolkit has it too: /opt/ml/code."""
-        if not local:
-            return
-        source.copy(sandbox.ml / "code", job.raise_if_stopping)
-        command = ["python", "-m", "pip", "install", "--quiet", "--no-deps", "--target", f"{ML}/packages", *local]
-        launch = sandbox.launch(command, {"PIP_DRY_RUN": "0"}, f"{ML}/code")
-        _run(job, launch, log, instance)
+def _install_from_index(named: list[Requirement], sandbox: Sandbox, run_pip: Callable[[Launch], None]) -> None:
+    """Let pip resolve what the container lacks, and install exactly that into the folder."""
+    pip = ["-m", *PIP, "--disable-pip-version-check", "--only-binary=:all:"]
+    command = [*pip, "--dry-run", "--report", f"{ML}/report.json", *map(str, named)]
+    run_pip(sandbox.isolation.networked(sandbox, command))
+    planned = json.loads(start_of(sandbox.ml / "report.json", LARGEST_REPORT))["install"]
+    wanted = [f"{item['metadata']['name']}=={item['metadata']['version']}" for item in planned]
+    if wanted:
+        command = [*pip, "--no-deps", "--target", f"{ML}/packages", *wanted]
+        run_pip(sandbox.isolation.networked(sandbox, command))
 
 
 def _lines(requirements: str) -> tuple[list[Requirement], list[str]]:
@@ -142,9 +134,8 @@ def _lines(requirements: str) -> tuple[list[Requirement], list[str]]:
         except InvalidRequirement:
             requirement = None
         if requirement is None or (requirement.url and not requirement.url.startswith("file:")):
-            raise JobFailed(
-                f"AlgorithmError: requirements.txt cannot be installed: '{text[:200]}' is neither a package of the "
-                "index by its name nor a path in the source"
+            raise _not_installed(
+                f"'{text[:200]}' is neither a package of the index by its name nor a path in the source"
             )
         if requirement.url:
             local.append(text)
@@ -159,8 +150,7 @@ def _is_here(requirement: Requirement, python: PythonEnvironment) -> bool:
         if requirement.marker and not requirement.marker.evaluate(dict(python.markers)):
             return True
     except (UndefinedComparison, UndefinedEnvironmentName) as error:
-        reason = f"'{requirement}': {error}"[:300]
-        raise JobFailed(f"AlgorithmError: requirements.txt cannot be installed: {reason}") from None
+        raise _not_installed(f"'{requirement}': {error}"[:300]) from None
     version = python.version_of(requirement.name)
     return version is not None and not requirement.extras and requirement.specifier.contains(version, prereleases=True)
 
@@ -191,20 +181,24 @@ def digest_of(image: str, text: bytes, source: OutputFolder | None, check: Check
     return digest.hexdigest()[:24]
 
 
-def _run(job: Job, launch: Launch, log: JobLog, instance: Instance | None) -> None:
+def _run_pip(job: Job, log: JobLog, instance: Instance | None, launch: Launch) -> None:
     """Run pip. Raises JobFailed if it fails."""
     ending = job.run_command(launch, log, INSTALL_SECONDS, instance)
     job.raise_if_stopping()
     if ending.reason == "time":
         raise JobFailed(f"AlgorithmError: requirements.txt was not installed within {INSTALL_SECONDS} seconds")
     if limit := exceeded(ending, instance):
-        raise JobFailed(f"AlgorithmError: requirements.txt cannot be installed: {limit}")
+        raise _not_installed(limit)
     if ending.code != 0:
-        raise JobFailed(f"AlgorithmError: requirements.txt cannot be installed: {_said(list(log.tail))[:500]}")
+        raise _not_installed(_reason_of_pip(list(log.tail))[:500])
 
 
-def _said(lines: list[str]) -> str:
+def _not_installed(reason: str) -> JobFailed:
+    return JobFailed(f"AlgorithmError: requirements.txt cannot be installed: {reason}")
+
+
+def _reason_of_pip(lines: list[str]) -> str:
     """The reason why pip failed. If a build failed, pip quotes its output, whose last line is the reason."""
     quoted = [last.strip() for last, line in pairwise(lines) if line.strip() == "[end of output]"]
-    said = [line for line in lines if line.startswith("ERROR: ")] or quoted or lines
-    return said[-1] if said else "pip said nothing"
+    reasons = [line for line in lines if line.startswith("ERROR: ")] or quoted or lines
+    return reasons[-1] if reasons else "pip printed nothing"

@@ -23,8 +23,8 @@ from recore.simulator.state.records import Record
 
 LARGEST_DESCRIPTION = 1 << 20  # bytes of the SDK's description of a source
 LARGEST_SCRIPT = 1 << 20  # bytes of a script that is translated: those of the SDK have some thousands
-SOURCE = "/opt/ml/input/source"  # where the script's archive is unpacked, for it has no network to fetch it by
-CHECKPOINTS = "/opt/ml/checkpoints"  # where a CheckpointConfig without a LocalPath has them
+SOURCE = "/opt/ml/input/source"  # where the script's archive is unpacked, as the job has no network to fetch it
+CHECKPOINTS = "/opt/ml/checkpoints"  # the folder of a CheckpointConfig without a LocalPath
 REPACKING = "_repack_script_launcher.sh"  # of version 2 of the SDK, with a script beside it that names /opt/ml
 
 
@@ -57,7 +57,7 @@ def prepare(record: Record, job: Job, s3: Any, volume: Volume, true_paths: bool)
     drivers, program = ml / "input/data/sm_drivers", _bare(settings.get("sagemaker_program", ""))
     requirements = None
     if not program.endswith(".sh"):  # the toolkit installs nothing for a command
-        requirements = find_requirements(_unpacked(source, job, volume), drivers / "sourcecode.json")
+        requirements = find_requirements(unpacked(source, job, volume), drivers / "sourcecode.json")
     if not true_paths:
         translate_scripts(drivers.rglob("*"), ml)
         if program == REPACKING:
@@ -100,7 +100,7 @@ def _bare(value: str) -> str:
     return decoded if isinstance(decoded, str) else value
 
 
-def _unpacked(source: Path, job: Job, volume: Volume) -> Path:
+def unpacked(source: Path, job: Job, volume: Volume) -> Path:
     """The folder of a script's source, which is a folder, an archive, or a folder that holds just an archive.
 
     An archive is unpacked for its requirements.txt alone: the job unpacks it for itself.
@@ -152,7 +152,7 @@ def find_requirements(source: Path, drivers: Path | None = None) -> Requirements
 
 
 def translate_scripts(paths: Iterable[Path], ml: Path) -> None:
-    """Without a sandbox, scripts that the SDK adds must name this job's folder where they name /opt/ml."""
+    """Without a sandbox, scripts that the SDK adds must name this job's folder instead of /opt/ml."""
     for path in paths:
         script = start_of(path, LARGEST_SCRIPT + 1)
         if not script or len(script) > LARGEST_SCRIPT:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
 
 from recore.simulator.compute.deadline import Deadline
 from recore.simulator.compute.failure import JobFailed
@@ -30,7 +29,7 @@ class Chain:
     prints; each of several containers has a stream of its own below it. instance: whose memory and volume they have
     together. name: of the chain's folder in the job's folder. environment: variables that replace the containers' own;
     defaults: those that the containers' own replace. log, folder: the chain's. ending: how the processes ended, after
-    `stop`; None where none was started.
+    `stop`; None if none was started.
     """
 
     def __init__(
@@ -62,7 +61,7 @@ class Chain:
                 place,
                 container_name,
                 {**region, **(defaults or {}), **container.get("Environment", {}), **(environment or {})},
-                network=not model.get("EnableNetworkIsolation"),
+                has_network=not model.get("EnableNetworkIsolation"),
             )
             for number, ((container_name, container), place) in enumerate(zip(containers, sockets, strict=True), 1)
         ]
@@ -79,10 +78,8 @@ class Chain:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop. In place of a JobFailed, raises the cause where a server knows it: a limit, a stop, its own reason."""
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Stop. Raises the cause instead of a JobFailed if a server knows it: a limit, a stop, its own reason."""
         self.stop()
         if self.ending and self.ending.is_at_limit:
             error = error or JobFailed()
@@ -103,7 +100,7 @@ class Chain:
         return Ending(first.code, first.signal, first.reason, longest, most, processor_seconds)
 
     def wait_until_ready(self, seconds: float = PING_SECONDS, is_busy: Callable[[], bool] | None = None) -> None:
-        """Ping until each server has answered with 200. Raises JobFailed where one ends or takes longer; JobStopped.
+        """Ping until each server has answered with 200. Raises JobFailed if one ends or takes longer, or JobStopped.
 
         is_busy: whether invocations are in progress. If given, servers that had answered before are pinged again.
         """
@@ -123,8 +120,7 @@ class Chain:
     def failure(self) -> str | None:
         """Which container's server has ended or failed, and why, as a job's reason; None while all can serve."""
         failures = (server.failure() for server in self._servers)
-        failure = next(filter(None, failures), None)
-        return failure and f"AlgorithmError: {failure}"
+        return next((f"AlgorithmError: {failure}" for failure in failures if failure), None)
 
     def invoke(self, body: bytes, headers: Mapping[str, str], deadline: Deadline, largest: int = LARGEST) -> Response:
         """The response of the last container to a POST to /invocations, or the first response that is not a success.
@@ -137,7 +133,7 @@ class Chain:
         *others, last = self._servers
         for server in others:
             response = server.invoke(body, passed, deadline, largest)
-            if not 200 <= response.status < 300:
+            if not response.is_success:
                 return response
             body = response.body
             headers, passed = _with_type(headers, response), _with_type(passed, response)

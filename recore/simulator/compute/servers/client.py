@@ -33,19 +33,25 @@ class UnixClient:
         path: str,
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
-        deadline: Deadline | None = None,
+        *,
+        deadline: Deadline,
         largest: int = LARGEST,
     ) -> Response:
         """Send a request and return the whole response, whatever its status.
 
-        deadline: for the last byte of the response, by default in a minute. largest: bytes that its body may have.
-        Raises NoResponse, in particular TimedOut and Disconnected.
+        deadline: for the last byte of the response. largest: bytes that its body may have. Raises NoResponse, in
+        particular TimedOut and Disconnected.
         """
-        deadline = deadline or Deadline(60)
-        head = _request(method, path, body, headers or {})
+        head = _head(method, path, body, headers or {})
         try:
-            with self._connection(deadline) as connection:
+            connection = self._take_idle() or UnixConnection(self._socket, deadline)
+            try:
                 return connection.exchange(head, body, deadline, largest)
+            finally:
+                if connection.can_be_kept and not self._closed:
+                    self._idle.append(connection)
+                else:
+                    connection.close()
         except TimeoutError:
             raise TimedOut(f"the server did not respond within {deadline.seconds:g} s") from None
         except OSError as error:
@@ -57,19 +63,6 @@ class UnixClient:
         while self._idle:
             self._idle.pop().close()
 
-    @contextlib.contextmanager
-    def _connection(self, deadline: Deadline) -> Iterator["UnixConnection"]:
-        """A connection for one request. It is kept afterwards if the server and the response allow it."""
-        connection = self._take_idle() or UnixConnection(self._socket, deadline)
-        connection.can_be_kept = False
-        try:
-            yield connection
-        finally:
-            if connection.can_be_kept and not self._closed:
-                self._idle.append(connection)
-            else:
-                connection.close()
-
     def _take_idle(self) -> "UnixConnection | None":
         with contextlib.suppress(IndexError):
             while True:
@@ -80,18 +73,24 @@ class UnixClient:
         return None
 
 
-class UnixConnection:
-    """One connection. Its requests have deadlines, as a server that sends a byte now and then would never time out."""
+class UnixConnection(socket.socket):
+    """A connection on which each request must be done by its deadline. Raises TimeoutError.
+
+    A timeout for each byte would not do: a server that sends one now and then would never reach it. The kernel keeps
+    the time: Python's own timeouts take twice as many system calls, and in each of them another thread may run, for
+    which an invocation among many has to wait.
+    """
 
     def __init__(self, path: Path, deadline: Deadline):
         """Open it. deadline: of the first request; later requests have others."""
-        self.can_be_kept = False
+        self._deadline, self.can_be_kept = deadline, False
         # the socket itself: the job could put a link to another server's socket in its place
         place = os.open(path, os.O_PATH | os.O_NOFOLLOW)
         try:
-            self._socket = DeadlineSocket(deadline)
+            super().__init__(socket.AF_UNIX)
             try:
-                self._socket.connect(f"/proc/self/fd/{place}")
+                with self._timed(socket.SO_SNDTIMEO):
+                    self.connect(f"/proc/self/fd/{place}")
             except BaseException:
                 self.close()
                 raise
@@ -101,41 +100,22 @@ class UnixConnection:
     def is_open(self) -> bool:
         """Whether the server has neither closed the connection nor sent anything since the last response."""
         poll = select.poll()
-        poll.register(self._socket, select.POLLIN)
+        poll.register(self, select.POLLIN)
         return not poll.poll(0)
 
-    def exchange(self, request: bytes, body: bytes, deadline: Deadline, largest: int) -> Response:
+    def exchange(self, head: bytes, body: bytes, deadline: Deadline, largest: int) -> Response:
         """Send a request and read its response. Raises NoResponse, or OSError.
 
         A server may respond and close the connection before it has read the whole request.
         """
-        self._socket.deadline = deadline
+        self._deadline, self.can_be_kept = deadline, False
         if len(body) < PART:  # together, so that the server wakes only once
-            request, body = request + body, b""
+            head, body = head + body, b""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self._socket.sendall(request)
-            self._socket.sendall(body)
-        response, self.can_be_kept = read_response(self._socket, largest)
+            self.sendall(head)
+            self.sendall(body)
+        response, self.can_be_kept = read_response(self, largest)
         return response
-
-    def close(self) -> None:
-        self._socket.close()
-
-
-class DeadlineSocket(socket.socket):
-    """A Unix socket on which everything must be done by a deadline.
-
-    The kernel keeps the time: Python's own timeouts take twice as many system calls, and in each of them another thread
-    may run, for which an invocation among many has to wait. Raises TimeoutError.
-    """
-
-    def __init__(self, deadline: Deadline):
-        super().__init__(socket.AF_UNIX)
-        self.deadline = deadline
-
-    def connect(self, address: Any) -> None:
-        with self._timed(socket.SO_SNDTIMEO):
-            super().connect(address)
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         for start in range(0, len(data), PART):  # each part has the time that is left
@@ -148,7 +128,7 @@ class DeadlineSocket(socket.socket):
 
     @contextlib.contextmanager
     def _timed(self, option: int) -> Iterator[None]:
-        left = self.deadline.left
+        left = self._deadline.left
         if left < 1e-6:  # which the kernel would take for no limit
             raise TimeoutError
         self.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", int(left), int(left % 1 * 1e6)))
@@ -158,8 +138,8 @@ class DeadlineSocket(socket.socket):
             raise TimeoutError from None
 
 
-def _request(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
-    """A request's lines before its body. Raises NoResponse where that would not be HTTP."""
+def _head(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
+    """A request's lines before its body. Raises NoResponse if that would not be HTTP."""
     fields = {"Host": "localhost", **headers, "Content-Length": str(len(body))}
     lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
     if wrong := [line for line in lines if not LINE.fullmatch(line)]:

@@ -1,8 +1,9 @@
 """Starts, invokes and stops the server of one container of a model, in a folder of its own."""
 
+import math
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from recore.simulator.compute.deadline import Deadline
@@ -17,7 +18,6 @@ from recore.simulator.compute.processes.reasons import as_in_a_container, exceed
 from recore.simulator.compute.processes.volume import Volume
 from recore.simulator.compute.scripts.script_mode import find_requirements, folder_below
 from recore.simulator.compute.servers.client import LARGEST, UnixClient
-from recore.simulator.compute.servers.model_data import model_data
 from recore.simulator.compute.servers.response import NoResponse, Response, TimedOut
 from recore.simulator.images.catalogue import serves_offline
 from recore.simulator.isolation import socket_folder
@@ -25,7 +25,7 @@ from recore.simulator.isolation.instances import Instance
 from recore.simulator.isolation.sandbox import ML
 from recore.simulator.state.records import Record
 
-SHORT = 1 << 20  # bytes of a response to a request that is not an invocation
+SHORT = 1 << 20  # bytes of the body of a response, unless a request says otherwise
 ONE_PING = 2.0  # seconds for a single one, as on AWS
 CODE = f"{ML}/code"
 # headers of a response that clients, captures and other containers get to read
@@ -36,64 +36,60 @@ OFFLINE = (
 )
 
 
+@dataclass(eq=False)
 class ContainerServer:
     """The server of one container. Its processes run from `start` to `stop`.
 
     container: of a Model record. job: whose processes they are. log: where they print. instance: with its volume, which
     all containers of the model share. volume: what the model and its source take of it. folder: of the container, in
-    the job's folder. sockets: the path of a folder that its processes share with this one. name: of the container; none
-    is that of a model's only one. variables: its environment. network: whether the model has one on AWS, that is
-    without EnableNetworkIsolation. ending: how its processes ended, if they have.
+    the job's folder. sockets: the path of a folder that its processes share with this one. name: of the container; a
+    model's only container has none. variables: its environment. has_network: on AWS, that is without
+    EnableNetworkIsolation. ready: whether it has answered a ping. ending: how its processes ended, if they have.
     """
 
-    def __init__(
-        self,
-        platform: Platform,
-        job: Job,
-        container: Record,
-        log: JobLog,
-        instance: Instance,
-        volume: Volume,
-        folder: Path,
-        sockets: Path,
-        name: str,
-        variables: Mapping[str, str],
-        network: bool = True,
-    ):
-        self._platform, self._job, self._container, self._log = platform, job, container, log
-        self._instance, self._network, self._folder = instance, network, folder
-        self._ml, self._volume, self._sockets = folder / "ml", volume, sockets
-        self._variables = dict(variables)
-        self._client = UnixClient(self._sockets / socket_folder.NAME)
+    platform: Platform
+    job: Job
+    container: Record
+    log: JobLog
+    instance: Instance
+    volume: Volume
+    folder: Path
+    sockets: Path
+    name: str
+    variables: dict[str, str]
+    has_network: bool = True
+    ready: bool = field(default=False, init=False)
+    ending: Ending | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self._client = UnixClient(self.sockets / socket_folder.NAME)
         self._process: SupervisedProcess | None = None
         self._stopped = False
         self._lock = threading.Lock()  # between start, stop and those that look whether it has ended
-        self.name, self.ready = name, False
-        self.ending: Ending | None = None
 
     def start(self) -> None:
         """Download and unpack the model, install its requirements, start the server. Raises JobFailed or JobStopped."""
-        self._log.create()
-        if not self._network and not serves_offline(self._container["Image"], self._variables):
+        self.log.create()
+        if not self.has_network and not serves_offline(self.container["Image"], self.variables):
             raise JobFailed(OFFLINE)
-        self._sockets.mkdir(0o700)
+        self.sockets.mkdir(0o700)
         code = self._prepare()
-        sandbox = self._platform.sandbox(
-            self._job,
-            self._container["Image"],
+        sandbox = self.platform.sandbox(
+            self.job,
+            self.container["Image"],
             find_requirements(code),
-            self._log,
-            folder=self._folder,
-            shared={"server": self._sockets},
-            instance=replace(self._instance, memory_use=None),
-            has_network=self._network,
+            self.log,
+            folder=self.folder,
+            shared={"/run/server": self.sockets},
+            instance=replace(self.instance, memory_use=None),
+            has_network=self.has_network,
         )
-        launch = sandbox.launch(sandbox.isolation.serving(sandbox.image), self._variables)
+        launch = sandbox.launch(sandbox.isolation.serving(sandbox.image), self.variables)
         with self._lock:
             if self._stopped:
                 raise JobStopped
-            self._process = self._job.processes.start(launch, self._folder, instance=self._instance)
-            self._reading = threading.Thread(target=self._log.read, args=(self._process.output, self._process.poll))
+            self._process = self.job.processes.start(launch, self.folder, math.inf, self.instance)
+            self._reading = threading.Thread(target=self.log.read, args=(self._process.output, self._process.poll))
             self._reading.start()
 
     def ping(self, is_busy: Callable[[], bool] | None = None) -> bool:
@@ -118,29 +114,45 @@ class ContainerServer:
 
         largest: bytes that the response's body may have. The API has only ASCII in the headers that are passed on.
         """
-        response = self._request("POST", "/invocations", body, headers, deadline, largest)
+        response = self.request("POST", "/invocations", deadline, body, headers, largest)
         for name in PASSED_ON:
             if not response.headers.get(name, "").isascii():
                 raise NoResponse(f"the server's response has a header {name} that is not ASCII", self.name)
         return response
 
-    def request(self, method: str, path: str, deadline: Deadline) -> Response:
-        """The response, which must be short, to a request without a body. Raises NoResponse."""
-        return self._request(method, path, b"", {}, deadline, SHORT)
+    def request(
+        self,
+        method: str,
+        path: str,
+        deadline: Deadline,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        largest: int = SHORT,
+    ) -> Response:
+        """The response to a request, whatever its status. largest: bytes that its body may have. Raises NoResponse."""
+        try:
+            response = self._client.request(method, path, body, headers, deadline=deadline, largest=largest)
+        except NoResponse as error:
+            error.container = self.name
+            raise
+        if response.status >= 400:  # reasons of jobs hold it
+            text = self._with_container_paths(response.body.decode("utf-8", "surrogateescape"))
+            response = replace(response, body=text.encode("utf-8", "surrogateescape"))
+        return replace(response, container=self.name)
 
     def failure(self) -> str | None:
         """The reason why the server cannot serve: it ended, or runs without a model. None while it can."""
         cause = self.cause()
         if cause or not self._ended():
             return cause
-        printed = self._with_container_paths("\n".join(list(self._log.tail)[-5:]))[-900:]
+        printed = self._with_container_paths("\n".join(list(self.log.tail)[-5:]))[-900:]
         return self.cause() or self._explained(printed or "it printed nothing")
 
     def cause(self) -> str | None:
-        """Why it failed, where that is certain: a limit of its instance, or the failure file that it wrote."""
-        if self.ending and (limit := exceeded(self.ending, self._instance, server_of(self.name), "the model")):
+        """Why it failed, if that is certain: a limit of its instance, or the failure file that it wrote."""
+        if self.ending and (limit := exceeded(self.ending, self.instance, server_of(self.name), "the model")):
             return limit
-        reason = self._with_container_paths(text_of(self._ml / "output/failure"))[:900]
+        reason = self._with_container_paths(text_of(self.folder / "ml/output/failure"))[:900]
         return self._explained(reason) if reason else None
 
     def kill(self) -> None:
@@ -155,27 +167,8 @@ class ContainerServer:
             self._stopped = True
             self.kill()
             self._wait_for_end()
-        self._log.deliver()  # also what was written before its processes could start
-        remove(self._sockets)
-
-    def _request(
-        self,
-        method: str,
-        path: str,
-        body: bytes,
-        headers: Mapping[str, str],
-        deadline: Deadline,
-        largest: int,
-    ) -> Response:
-        try:
-            response = self._client.request(method, path, body, headers, deadline, largest)
-        except NoResponse as error:
-            error.container = self.name
-            raise
-        if response.status >= 400:  # reasons of jobs hold it
-            text = self._with_container_paths(response.body.decode("utf-8", "surrogateescape"))
-            response = replace(response, body=text.encode("utf-8", "surrogateescape"))
-        return replace(response, container=self.name)
+        self.log.deliver()  # also what was written before its processes could start
+        remove(self.sockets)
 
     def _ended(self) -> bool:
         """Whether the server's processes have ended; `ending` then says how."""
@@ -190,32 +183,30 @@ class ContainerServer:
 
     def _with_container_paths(self, text: str) -> str:
         """A text of the server with the paths that it would have in a container."""
-        return as_in_a_container(text, self._folder).replace(str(self._sockets), "/run/server")
+        return as_in_a_container(text, self.folder).replace(str(self.sockets), "/run/server")
 
     def _wait_for_end(self) -> None:
         """Wait until the server's processes have ended."""
         if self._process and not self.ending:
             self._reading.join()
-            self.ending = self._job.processes.wait(self._process)
+            self.ending = self.job.processes.wait(self._process)
 
     def _prepare(self) -> Path:
         """Fill /opt/ml with the model and its script. Returns the folder of the script's source."""
-        ml, s3, check, volume = self._ml, self._platform.s3, self._job.raise_if_stopping, self._volume
+        ml, s3, check, volume = self.folder / "ml", self.platform.s3, self.job.raise_if_stopping, self.volume
         for name in ("model", "code", "output"):
             (ml / name).mkdir(parents=True)
-        data = model_data(self._container)
-        if data and data.packed:
-            transfers.download(s3, data.uri, self._folder / "archive", check, volume)
-            archives.unpack(transfers.only(self._folder / "archive", data.uri), ml / "model", volume, check)
-        elif data and data.uri.endswith("/"):
-            transfers.download(s3, data.uri, ml / "model", check, volume)
-        elif data:
-            transfers.download(s3, data.uri, ml / "model", check, volume, alone=True)
-        submitted = self._variables.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
+        uri, packed = model_data(self.container)
+        if uri and packed:
+            transfers.download(s3, uri, self.folder / "archive", check, volume)
+            archives.unpack(transfers.only(self.folder / "archive", uri), ml / "model", volume, check)
+        elif uri:
+            transfers.download(s3, uri, ml / "model", check, volume, alone=not uri.endswith("/"))
+        submitted = self.variables.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
         if submitted.startswith("s3://"):
-            transfers.download(s3, submitted, self._folder / "source", check, volume)
-            archives.unpack(transfers.only(self._folder / "source", submitted), ml / "code", volume, check)
-            self._variables["SAGEMAKER_SUBMIT_DIRECTORY"] = CODE
+            transfers.download(s3, submitted, self.folder / "source", check, volume)
+            archives.unpack(transfers.only(self.folder / "source", submitted), ml / "code", volume, check)
+            self.variables["SAGEMAKER_SUBMIT_DIRECTORY"] = CODE
             return ml / "code"
         return folder_below(ml, submitted or f"{ML}/model/code", "SAGEMAKER_SUBMIT_DIRECTORY")
 
@@ -223,3 +214,26 @@ class ContainerServer:
 def server_of(container: str) -> str:
     """The name of a container's server in messages. A model's only container has no name."""
     return f"The server of {container}" if container else "The model's server"
+
+
+def model_data(container: Record) -> tuple[str, bool]:
+    """The URI of the model of a container of a Model record, empty if it names none, and whether that is packed.
+
+    If it is packed, the URI is that of an archive of what /opt/ml/model is to hold, otherwise of the objects
+    themselves. Raises ValueError if the container is refused.
+    """
+    if "ModelDataSource" not in container:
+        return container.get("ModelDataUrl", ""), True
+    if "ModelDataUrl" in container:
+        raise ValueError("A container has either a ModelDataUrl or a ModelDataSource")
+    source = container["ModelDataSource"].get("S3DataSource")
+    if source is None:
+        raise ValueError("ModelDataSource: an S3DataSource is needed")
+    if refused := [member for member in ("HubAccessConfig", "ManifestS3Uri") if member in source]:
+        raise ValueError(f"ModelDataSource: {refused[0]} is not simulated")
+    is_prefix, packed = source["S3DataType"] == "S3Prefix", source["CompressionType"] == "Gzip"
+    if is_prefix and packed:
+        raise ValueError("ModelDataSource: an S3Prefix is read here with CompressionType None only")
+    if is_prefix != source["S3Uri"].endswith("/"):
+        raise ValueError("ModelDataSource: the S3Uri of an S3Prefix must end with '/', that of an S3Object must not")
+    return source["S3Uri"], packed

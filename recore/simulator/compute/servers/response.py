@@ -15,7 +15,7 @@ TEXT = 64 << 10  # bytes of a body that messages quote
 INTERIM = 10  # responses with which a server may announce the one that counts
 # in a head; h11 leaves these characters in values, and joins the lines
 REFUSED = re.compile(rb"(?P<control>[\x00-\x08\x0b\x0c\x0e-\x1f\x7f])|\n[ \t]")
-WORDS = {  # where h11's own are hard to understand
+WORDS = {  # instead of those of h11 that are hard to understand
     "illegal request line": "it does not begin with a status line",
     "Receive buffer too long": f"its head, or a line between chunks, has more than {HEAD >> 10} kB",
     "Received server _SWITCH_UPGRADE event without a pending proposal": "it switches to another protocol",
@@ -55,6 +55,10 @@ class Response:
     container: str = ""
 
     @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
+
+    @property
     def text(self) -> str:
         """The beginning of the body as text for a message, without control characters."""
         return printable(self.body[:TEXT].decode("utf-8", "replace").strip())
@@ -68,12 +72,12 @@ def read_response(connection: socket.socket, largest: int) -> tuple[Response, bo
     incoming = Incoming(connection)
     head, body = _head(incoming), bytearray()
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
-    if int(headers.get("content-length", 0)) > largest:
-        raise _too_large(largest)
-    while isinstance(event := incoming.next_event(), h11.Data):
+    size = int(headers.get("content-length", 0))
+    while size <= largest and isinstance(event := incoming.next_event(), h11.Data):
         body += event.data
-        if len(body) > largest:
-            raise _too_large(largest)
+        size = max(size, len(body))
+    if size > largest:
+        raise NoResponse(f"the server's response has more than {largest >> 20} MB")
     return Response(head.status_code, headers, bytes(body)), incoming.connection_is_idle
 
 
@@ -137,10 +141,6 @@ def _head(incoming: Incoming) -> h11.Response:
         if isinstance(event, h11.Response):
             return event
     raise _not_http(f"more than {INTERIM} interim responses precede it")
-
-
-def _too_large(largest: int) -> NoResponse:
-    return NoResponse(f"the server's response has more than {largest >> 20} MB")
 
 
 def _not_http(reason: str) -> NoResponse:
