@@ -19,14 +19,12 @@ With y the measured and p the predicted values of the rows that have both:
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from recore.spectral_data import Floats
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 MEASURES = ("R2", "RMSE", "bias", "slope", "intercept", "RPD", "RPIQ")
 DEFINITIONS = (
@@ -75,13 +73,11 @@ def r2_by_target(measured: Floats, predicted: Floats) -> Floats:
     return np.array([r_squared(*paired_values(*columns)) for columns in zip(measured.T, predicted.T, strict=True)])
 
 
-def errors_table(targets: Sequence[str], measured: Floats, predicted: Floats) -> "pd.DataFrame":
+def errors_table(targets: Sequence[str], measured: Floats, predicted: Floats) -> pd.DataFrame:
     """A row for each target, by its name: its unit, and what prediction_errors returns.
 
     measured, predicted: (rows, targets), NaN where there is no value.
     """
-    import pandas as pd
-
     pairs = zip(targets, measured.T, predicted.T, strict=True)
     errors = [{"unit": unit_of(name)} | prediction_errors(*columns) for name, *columns in pairs]
     return pd.DataFrame(errors, index=pd.Index(targets, name="target"))

@@ -2,17 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from recore.spectral_data import Floats, Rows, SpectralData, rows_by_group
 from recore.validation.curve import Curve
 from recore.validation.plan import SPLIT_NAMES, SPLITS, CrossValidation, Purpose, Split, make_folds
 from recore.validation.prediction_errors import errors_table, r2_by_target
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 JACKKNIFE_GROUPS = 20  # at most, of drill holes
 
@@ -119,7 +116,7 @@ class ValidationResult:
         """R2 of each target (targets,) for predictions (rows, targets)."""
         return r2_by_target(self.measured, predicted)
 
-    def errors(self, predicted: Floats) -> "pd.DataFrame":
+    def errors(self, predicted: Floats) -> pd.DataFrame:
         """The table of errors of predictions (rows, targets), a row for each target, by its name."""
         return errors_table(self.targets, self.measured, predicted)
 

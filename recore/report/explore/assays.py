@@ -1,8 +1,7 @@
 """Are the assays plausible? How many are measured, how many are at the detection limit, and their distributions."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 
 from recore.listing import count, list_names
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
@@ -20,9 +19,6 @@ from recore.report.page.figures import (
 )
 from recore.schema import TARGETS
 from recore.spectral_data import Floats, SpectralData
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 LIMIT_REPEATS = 3  # the lowest value is a detection limit if it occurs so often, and in LIMIT_SHARE of the rows
 LIMIT_SHARE = 0.01
@@ -68,10 +64,8 @@ def section(data: SpectralData) -> tuple[Section, list[PageFinding]]:
     return Section("assays", TITLE, READING, items, note, folded), _findings(table)
 
 
-def summarise(data: SpectralData) -> "pd.DataFrame":
+def summarise(data: SpectralData) -> pd.DataFrame:
     """A row for each of the 49 targets, including those that are not in the file."""
-    import pandas as pd
-
     rows = []
     for name in TARGETS:
         column = data.assays[name].to_numpy() if name in data.assays else np.full(data.rows, np.nan)
@@ -98,7 +92,7 @@ def _summarise_one(values: Floats, rows: int) -> dict[str, float | int]:
     }
 
 
-def _states(table: "pd.DataFrame") -> Figure:
+def _states(table: pd.DataFrame) -> Figure:
     rows = table["measured"] + table["missing"]
     series = (
         ("measured", table["measured"] - table["at limit"], BLUE, ""),
@@ -121,7 +115,7 @@ def _states(table: "pd.DataFrame") -> Figure:
     return Figure("assay-states", "Measured, at the limit, missing", STATES, plot, numbers)
 
 
-def _boxes(table: "pd.DataFrame") -> Figure:
+def _boxes(table: pd.DataFrame) -> Figure:
     """Boxes on a logarithmic axis that ends a decade below the lowest positive number of the table."""
     positive = table[table["highest"] > 0]
     names = ["lowest", *(f"q{level:.2f}" for level in BOX_QUANTILES), "highest"]
@@ -158,7 +152,7 @@ def _boxes(table: "pd.DataFrame") -> Figure:
     return Figure("assay-values", "Distributions", summary, plot, table[["assay", *names]])
 
 
-def _findings(table: "pd.DataFrame") -> list[PageFinding]:
+def _findings(table: pd.DataFrame) -> list[PageFinding]:
     measured = table["measured"]
     at_upper_limit = (
         (table["at highest"] > UPPER_SHARE * measured)

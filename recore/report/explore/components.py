@@ -1,9 +1,10 @@
 """Which rows differ from the others? Principal components of the spectra, Hotelling's T2 and the residual Q."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+from plotly.graph_objects import Figure as PlotlyFigure
 
 from recore.listing import count
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
@@ -29,10 +30,6 @@ from recore.report.page.regions import mark_regions, wavenumber_axis
 from recore.report.statistics.binning import Binned
 from recore.report.statistics.pca import CONFIDENCE, Components, fit_components
 from recore.spectral_data import Floats, SpectralData
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from plotly.graph_objects import Figure as PlotlyFigure
 
 DRAWN_LOADINGS = 3
 DRAWN_SPECTRA = 5  # of the rows that are furthest beyond a limit
@@ -99,10 +96,8 @@ def section(
     return Section("components", TITLE, READING, items, note), _findings(table, model, beyond), model
 
 
-def row_table(data: SpectralData, shapes: Binned, model: Components) -> "pd.DataFrame":
+def row_table(data: SpectralData, shapes: Binned, model: Components) -> pd.DataFrame:
     """A row for each row of the file with a valid spectrum: its IDs, scores, T2 and Q. Index: the row numbers."""
-    import pandas as pd
-
     rows = shapes.rows
     identity = {"index": data.index[rows], "SiteID": data.hole[rows]}
     depth = {"DepthFrom": data.depth_from[rows], "DepthTo": data.depth_to[rows]}
@@ -111,19 +106,19 @@ def row_table(data: SpectralData, shapes: Binned, model: Components) -> "pd.Data
     return pd.DataFrame(identity | depth | scores | distances, index=rows)
 
 
-def beyond_limits(table: "pd.DataFrame", model: Components) -> np.ndarray:
+def beyond_limits(table: pd.DataFrame, model: Components) -> np.ndarray:
     """Which rows are beyond a limit."""
     beyond: np.ndarray = ((table["T2"] > model.t2_limit) | (table["Q"] > model.q_limit)).to_numpy()
     return beyond
 
 
-def row_labels(table: "pd.DataFrame") -> list[str]:
+def row_labels(table: pd.DataFrame) -> list[str]:
     """The IDs of each row for a hover label."""
     ids = zip(table["index"], table["SiteID"], table["DepthFrom"], table["DepthTo"], strict=True)
     return [f"index {short_name(index)}, {short_name(hole)}, {low:g} to {high:g} m" for index, hole, low, high in ids]
 
 
-def add_points_by_hole(plot: "PlotlyFigure", table: "pd.DataFrame", holes: list[str], x: str, y: str) -> None:
+def add_points_by_hole(plot: PlotlyFigure, table: pd.DataFrame, holes: list[str], x: str, y: str) -> None:
     """Add points: the first NAMED holes with their own colour and symbol, the other holes together, behind them."""
     named = holes[:NAMED]
     series = [(short_name(name), table["SiteID"] == name, COLOURS[order], 7, 0.9) for order, name in enumerate(named)]
@@ -144,7 +139,7 @@ def add_points_by_hole(plot: "PlotlyFigure", table: "pd.DataFrame", holes: list[
         )
 
 
-def _scores(table: "pd.DataFrame", model: Components, holes: list[str], beyond: np.ndarray) -> Figure:
+def _scores(table: pd.DataFrame, model: Components, holes: list[str], beyond: np.ndarray) -> Figure:
     second, title = ("PC2", f"PC2, {model.shares[1]:.0%}") if model.kept > 1 else ("T2", "T2")
     plot = new_figure(
         460,
@@ -156,8 +151,6 @@ def _scores(table: "pd.DataFrame", model: Components, holes: list[str], beyond: 
 
 
 def _loadings(shapes: Binned, model: Components) -> Figure:
-    import pandas as pd
-
     names = [f"PC{order + 1}" for order in range(model.kept)]
     numbers = pd.DataFrame(
         {"wavenumber": shapes.wavenumbers} | dict(zip(names, model.loadings, strict=True)),
@@ -170,7 +163,7 @@ def _loadings(shapes: Binned, model: Components) -> Figure:
     return Figure("loadings", "Loadings", LOADINGS, plot, numbers)
 
 
-def _limits(table: "pd.DataFrame", model: Components, beyond: np.ndarray) -> Figure:
+def _limits(table: pd.DataFrame, model: Components, beyond: np.ndarray) -> Figure:
     plot = new_figure(
         400,
         showlegend=True,
@@ -204,10 +197,8 @@ def _limits(table: "pd.DataFrame", model: Components, beyond: np.ndarray) -> Fig
     return Figure("outliers", "Hotelling's T2 and Q", summary, plot, numbers)
 
 
-def _outlying_spectra(shapes: Binned, table: "pd.DataFrame", furthest: np.ndarray) -> Figure:
+def _outlying_spectra(shapes: Binned, table: pd.DataFrame, furthest: np.ndarray) -> Figure:
     """The spectra of the rows that are furthest beyond a limit."""
-    import pandas as pd
-
     median = np.median(shapes.values, axis=0)
     numbers = pd.DataFrame({"wavenumber": shapes.wavenumbers, "median": median})
     plot = new_figure(380, xaxis=wavenumber_axis(shapes.wavenumbers), yaxis={"title": {"text": "SNV"}})
@@ -221,30 +212,30 @@ def _outlying_spectra(shapes: Binned, table: "pd.DataFrame", furthest: np.ndarra
     return Figure("outlying-spectra", "The most outlying spectra", OUTLYING, plot, numbers)
 
 
-def _add_line(plot: "PlotlyFigure", x: Floats, y: Floats, name: str, line: Mapping[str, object]) -> None:
+def _add_line(plot: PlotlyFigure, x: Floats, y: Floats, name: str, line: Mapping[str, object]) -> None:
     hover = "%{x:.0f} cm-1: %{y:.3f}<extra>%{fullData.name}</extra>"
     plot.add_scatter(x=as_float32(x), y=as_float32(y), mode="lines", name=name, line=line, hovertemplate=hover)
 
 
-def _furthest_first(table: "pd.DataFrame", model: Components, beyond: np.ndarray) -> np.ndarray:
+def _furthest_first(table: pd.DataFrame, model: Components, beyond: np.ndarray) -> np.ndarray:
     """The places of the rows beyond a limit, the furthest first."""
     order: np.ndarray = np.argsort(-np.where(beyond, _ratio(table, model), -1), kind="stable")[: int(beyond.sum())]
     return order
 
 
-def _ratio(table: "pd.DataFrame", model: Components) -> Floats:
+def _ratio(table: pd.DataFrame, model: Components) -> Floats:
     """How many times its limit T2 or Q of each row is, whichever is more."""
     ratio: Floats = np.fmax(table["T2"] / model.t2_limit, table["Q"] / model.q_limit).to_numpy()
     return ratio
 
 
-def _outlying_rows(table: "pd.DataFrame", model: Components, furthest: np.ndarray) -> Table:
+def _outlying_rows(table: pd.DataFrame, model: Components, furthest: np.ndarray) -> Table:
     numbers = table.iloc[furthest][["index", "SiteID", "DepthFrom", "DepthTo", "T2", "Q"]].copy()
     numbers["T2 / limit"], numbers["Q / limit"] = numbers["T2"] / model.t2_limit, numbers["Q"] / model.q_limit
     return Table("outlying-rows", "Rows beyond a limit", "The furthest first.", numbers)
 
 
-def _findings(table: "pd.DataFrame", model: Components, beyond: np.ndarray) -> list[PageFinding]:
+def _findings(table: pd.DataFrame, model: Components, beyond: np.ndarray) -> list[PageFinding]:
     t2, q = float((table["T2"] > model.t2_limit).mean()), float((table["Q"] > model.q_limit).mean())
     ratio = _ratio(table, model)
     rows = int(beyond.sum())

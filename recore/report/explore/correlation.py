@@ -1,8 +1,7 @@
 """Which assays can spectra predict? The correlation of each assay with each part of the spectrum."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 
 from recore.listing import count, list_names
 from recore.report.page.content import Figure, PageFinding, Section, Table
@@ -11,9 +10,6 @@ from recore.report.page.regions import mark_regions, wavenumber_axis
 from recore.report.statistics.binning import Binned
 from recore.report.statistics.pearson import correlations
 from recore.spectral_data import SpectralData
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FEWEST_ROWS = 10  # measured rows of an assay
 HIGH_CORRELATION = 0.5
@@ -55,10 +51,8 @@ def section(data: SpectralData, shapes: Binned) -> tuple[Section, list[PageFindi
     return Section("correlation", TITLE, READING, items, NOTE.format(width=shapes.width)), [finding]
 
 
-def correlation_table(data: SpectralData, shapes: Binned) -> "pd.DataFrame":
+def correlation_table(data: SpectralData, shapes: Binned) -> pd.DataFrame:
     """A row for each assay with at least FEWEST_ROWS rows that vary: its rows, then a correlation for each bin."""
-    import pandas as pd
-
     bins = [f"{value:.1f}" for value in shapes.wavenumbers]
     names, rows, coefficients = [], [], []
     for name in data.assays:
@@ -74,7 +68,7 @@ def correlation_table(data: SpectralData, shapes: Binned) -> "pd.DataFrame":
     return table
 
 
-def _heat_map(table: "pd.DataFrame", shapes: Binned) -> Figure:
+def _heat_map(table: pd.DataFrame, shapes: Binned) -> Figure:
     plot = heat_map(
         as_float32(shapes.wavenumbers),
         table["assay"].tolist(),
@@ -88,9 +82,7 @@ def _heat_map(table: "pd.DataFrame", shapes: Binned) -> Figure:
     return Figure("correlation", "Correlation of assays with channels", HEAT_MAP, plot, table)
 
 
-def _strongest(table: "pd.DataFrame", shapes: Binned) -> Table:
-    import pandas as pd
-
+def _strongest(table: pd.DataFrame, shapes: Binned) -> Table:
     coefficients = np.nan_to_num(table.iloc[:, 2:].to_numpy())
     place = np.abs(coefficients).argmax(axis=1)
     columns = {"assay": table["assay"], "rows": table["rows"], "wavenumber (cm-1)": shapes.wavenumbers[place]}

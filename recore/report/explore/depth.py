@@ -1,8 +1,7 @@
 """Are the samples plausible along the holes? Their intervals, and scores and assays by depth."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 
 from recore.listing import count
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
@@ -20,9 +19,6 @@ from recore.report.page.figures import (
     unique_names,
 )
 from recore.spectral_data import SpectralData
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 LOGGED_ASSAYS = ("CuPPM", "AuPPM", "FePCT", "SPPM", "CaPPM", "KPPM")  # the first of these that are measured
 TRACKS = 4
@@ -65,10 +61,8 @@ def section(data: SpectralData, table: "pd.DataFrame | None", holes: list[str]) 
     return Section("depth", TITLE, READING, items, NOTE.format(samples=DRAWN_SAMPLES, steps=DEPTH_STEPS)), findings
 
 
-def _intervals(data: SpectralData) -> tuple["pd.DataFrame", list[PageFinding]]:
+def _intervals(data: SpectralData) -> tuple[pd.DataFrame, list[PageFinding]]:
     """The depths of each hole, and findings about invalid intervals."""
-    import pandas as pd
-
     frame = pd.DataFrame({"SiteID": data.hole, "from": data.depth_from, "to": data.depth_to, "index": data.index})
     known = frame.dropna(subset=["from", "to"]).sort_values(["SiteID", "from", "to"], kind="stable")
     deepest_before = known.groupby("SiteID", sort=False)["to"].cummax().groupby(known["SiteID"], sort=False).shift()
@@ -109,10 +103,8 @@ def _intervals(data: SpectralData) -> tuple["pd.DataFrame", list[PageFinding]]:
     return holes, findings
 
 
-def _all_holes(table: "pd.DataFrame") -> Figure:
+def _all_holes(table: pd.DataFrame) -> Figure:
     """A heat map of the first score by hole and depth."""
-    import pandas as pd
-
     depth = ((table["DepthFrom"] + table["DepthTo"]) / 2).to_numpy()
     known = np.isfinite(depth)
     edges = np.linspace(depth[known].min(), depth[known].max(), DEPTH_STEPS + 1)
@@ -147,7 +139,7 @@ def _all_holes(table: "pd.DataFrame") -> Figure:
     return Figure("scores-by-depth", "Scores by hole and depth", summary, plot, numbers)
 
 
-def _logs(data: SpectralData, table: "pd.DataFrame", holes: list[str]) -> Figure:
+def _logs(data: SpectralData, table: pd.DataFrame, holes: list[str]) -> Figure:
     """Tracks with a common depth axis: scores, and the first assays of LOGGED_ASSAYS that are measured."""
     from plotly.subplots import make_subplots
 

@@ -4,9 +4,8 @@ New holes always differ from known ones. Therefore each public hole is compared 
 way, and the private rows are far away only if they are further than that.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 
 from recore.listing import count
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
@@ -24,9 +23,6 @@ from recore.report.statistics.binning import Binned
 from recore.report.statistics.pca import CONFIDENCE, Components, fit_components
 from recore.report.statistics.two_sample import MOST_HOLES, MOST_ROWS, RANDOM_SPLITS, TwoSample, compare_sets
 from recore.spectral_data import Floats, SpectralData, rows_by_group
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 HELD_OUT_HOLES = 20  # public holes that are compared with the other public holes, at most
 DRAWN_ROWS = 2000  # of each file, at most
@@ -102,13 +98,11 @@ def channel_difference(data: SpectralData, private: SpectralData) -> str:
 
 def held_out_holes(
     data: SpectralData, shapes: Binned, private: SpectralData, private_shapes: Binned, model: Components
-) -> "pd.DataFrame":
+) -> pd.DataFrame:
     """A row for each hole: how many rows, and the shares beyond the limits of components not fitted on this hole.
 
     Private holes are compared with all public rows, public holes with the public rows of the other holes.
     """
-    import pandas as pd
-
     holes = []
     for name, rows in list(rows_by_group(data.hole[shapes.rows]).items())[:HELD_OUT_HOLES]:
         try:
@@ -134,8 +128,6 @@ def _shares_beyond(model: Components, values: Floats) -> dict[str, float]:
 def _points(
     data: SpectralData, shapes: Binned, private: SpectralData, private_shapes: Binned, model: Components
 ) -> Figure:
-    import pandas as pd
-
     tables = []
     for name, file, binned in (("public", data, shapes), ("private", private, private_shapes)):
         columns = {"file": name, "index": file.index[binned.rows], "SiteID": file.hole[binned.rows]}
@@ -159,7 +151,7 @@ def _points(
     return Figure("shift", "Private rows among the public ones", POINTS.format(rows=DRAWN_ROWS), plot, numbers)
 
 
-def _held_out_figure(holes: "pd.DataFrame") -> Figure:
+def _held_out_figure(holes: pd.DataFrame) -> Figure:
     plot = new_figure(360, yaxis={"tickformat": ".0%", "range": [-0.03, 1.03]})
     plot.update_yaxes(title_text="rows of the hole beyond a limit")
     plot.update_xaxes(tickvals=[0, 1, 2], ticktext=["T2", "Q", "T2 or Q"], range=[-0.5, 2.5])
@@ -189,19 +181,19 @@ def _held_out_figure(holes: "pd.DataFrame") -> Figure:
     return Figure("holes-held-out", "New holes, private and public", HELD_OUT, plot, holes)
 
 
-def _table(holes: "pd.DataFrame") -> Table:
+def _table(holes: pd.DataFrame) -> Table:
     ordered = holes.sort_values("either", ascending=False, kind="stable")
     return Table("shift-by-hole", "Holes that the components were not fitted on", "The furthest first.", ordered)
 
 
-def _findings(holes: "pd.DataFrame", comparison: TwoSample) -> list[PageFinding]:
+def _findings(holes: pd.DataFrame, comparison: TwoSample) -> list[PageFinding]:
     findings = [_share_finding(holes)]
     if not np.isnan(comparison.auc):
         findings.append(_auc_finding(comparison))
     return findings
 
 
-def _share_finding(holes: "pd.DataFrame") -> PageFinding:
+def _share_finding(holes: pd.DataFrame) -> PageFinding:
     """Compare the share of private rows beyond the limits with that of public holes held out."""
     shares = {}
     for file in ("public", "private"):

@@ -1,9 +1,10 @@
 """Are the spectra plausible? Their quantiles over all rows and by drill hole, and invalid values."""
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+from plotly.graph_objects import Figure as PlotlyFigure
 
 from recore.listing import count
 from recore.report.explore.holes import HoleSpectra
@@ -26,9 +27,6 @@ from recore.report.page.figures import (
 from recore.report.page.regions import mark_regions, table_of_regions, wavenumber_axis
 from recore.report.statistics.binning import Binned
 from recore.spectral_data import Floats, SpectralData
-
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure as PlotlyFigure
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 DRAWN_CHANNELS = 600  # at most of a line; a screen has hardly more columns
@@ -89,8 +87,6 @@ def section(
 
 
 def _all_rows(data: SpectralData, private: SpectralData | None) -> Figure:
-    import pandas as pd
-
     levels = quantiles(data.spectra, QUANTILES)
     numbers = pd.DataFrame({"wavenumber": data.wavenumbers, "rows": (~np.isnan(data.spectra)).sum(axis=0)})
     for level, values in zip(QUANTILES, levels, strict=True):
@@ -117,8 +113,6 @@ def _all_rows(data: SpectralData, private: SpectralData | None) -> Figure:
 
 def _by_hole(data: SpectralData, holes: list[HoleSpectra]) -> Figure:
     """Bands of single holes; the legend shows and hides them."""
-    import pandas as pd
-
     plot = _new_figure(data)
     drawn = slice(None, None, _step(len(data.wavenumbers)))
     x = data.wavenumbers[drawn]
@@ -138,8 +132,6 @@ def _by_hole(data: SpectralData, holes: list[HoleSpectra]) -> Figure:
 
 def _differences(shapes: Binned, holes: list[HoleSpectra]) -> Figure:
     """A heat map of all holes."""
-    import pandas as pd
-
     names = [hole.name for hole in holes if hole.shape is not None]
     medians = np.array([hole.shape for hole in holes if hole.shape is not None])
     differences = medians - np.median(medians, axis=0)
@@ -215,14 +207,14 @@ def _findings(data: SpectralData) -> list[PageFinding]:
     return findings
 
 
-def _new_figure(data: SpectralData) -> "PlotlyFigure":
+def _new_figure(data: SpectralData) -> PlotlyFigure:
     plot = new_figure(420, xaxis=wavenumber_axis(data.wavenumbers), yaxis={"title": {"text": "absorbance"}})
     mark_regions(plot, data.wavenumbers)
     return plot
 
 
 def _add_band(
-    plot: "PlotlyFigure", x: Floats, low: Floats, high: Floats, colour: str, opacity: float, name: str, **group: object
+    plot: PlotlyFigure, x: Floats, low: Floats, high: Floats, colour: str, opacity: float, name: str, **group: object
 ) -> None:
     """Add a shaded range between two lines, as one closed shape. It has a legend entry if it has a name."""
     finite = np.isfinite(low) & np.isfinite(high)
@@ -241,7 +233,7 @@ def _add_band(
 
 
 def _add_line(
-    plot: "PlotlyFigure", x: Floats, y: Floats, name: str, colour: str, dash: str = "solid", **group: object
+    plot: PlotlyFigure, x: Floats, y: Floats, name: str, colour: str, dash: str = "solid", **group: object
 ) -> None:
     plot.add_scatter(
         x=as_float32(x),

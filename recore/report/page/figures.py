@@ -3,17 +3,15 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from plotly.graph_objects import Figure
 
 from recore.failures import plain
 
 Floats = NDArray[np.float64]
-
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
 
 # Each has a contrast of at least 3 to the light and to the dark page. The first four are those colours of Okabe and Ito
 # (2008) that meet this. page.js has the same list for series without a colour.

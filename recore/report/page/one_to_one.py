@@ -1,16 +1,14 @@
 """Figures of predicted against measured values: a square with the same axis on both sides, from corner to corner."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from plotly.graph_objects import Figure as PlotlyFigure
 
 from recore.listing import count
 from recore.report.page.figures import GREY, LOG_TICKS, Floats, as_float32
-
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure as PlotlyFigure
 
 CROWDED = 10  # the axes are logarithmic if half of the measured values are in the lowest tenth of the linear axis
 PADDING = 0.03  # of the length of an axis, at each end
@@ -76,7 +74,7 @@ def choose_axes(measured: Floats, predicted: Floats) -> SquareAxes:
     return SquareAxes(low - padding, high + padding, False)
 
 
-def add_line(plot: "PlotlyFigure", axes: SquareAxes, choice: int) -> None:
+def add_line(plot: PlotlyFigure, axes: SquareAxes, choice: int) -> None:
     """Add the line on which predicted and measured are equal, from corner to corner."""
     ends = [axes.low, axes.high]
     plot.add_scatter(
@@ -92,7 +90,7 @@ def add_line(plot: "PlotlyFigure", axes: SquareAxes, choice: int) -> None:
 
 
 def add_edge(
-    plot: "PlotlyFigure", axes: SquareAxes, measured: Floats, predicted: Floats, labels: list[str], choice: int
+    plot: PlotlyFigure, axes: SquareAxes, measured: Floats, predicted: Floats, labels: list[str], choice: int
 ) -> None:
     """Add the points that are beyond the axes, as triangles at their edge; the values are shown on hover."""
     if not len(measured):

@@ -1,13 +1,11 @@
 """Absorption bands of minerals and of the air, marked in every figure over wavenumbers."""
 
-from typing import TYPE_CHECKING
+import pandas as pd
+from plotly.graph_objects import Figure as PlotlyFigure
 
 from recore.report.page.content import Table
 from recore.report.page.figures import GREY
 from recore.spectral_data import Floats
-
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure as PlotlyFigure
 
 # (short name, from cm-1, to cm-1, what it is, pixels by which its label is moved to the side). Vibrations as in Farmer,
 # The Infrared Spectra of Minerals (1974), and the bands of the atmosphere. Where labels would overlap, page.js keeps
@@ -25,7 +23,7 @@ REGIONS = (
 )
 
 
-def mark_regions(plot: "PlotlyFigure", wavenumbers: Floats) -> None:
+def mark_regions(plot: PlotlyFigure, wavenumbers: Floats) -> None:
     """Shade and name the regions within the range of these wavenumbers."""
     plot.update_layout(margin_t=72)
     for name, high, low, _, aside in REGIONS:
@@ -43,8 +41,6 @@ def wavenumber_axis(wavenumbers: Floats) -> dict[str, object]:
 
 
 def table_of_regions() -> Table:
-    import pandas as pd
-
     columns = ["region", "from (cm-1)", "to (cm-1)", "vibration"]
     numbers = pd.DataFrame([[name, high, low, text] for name, high, low, text, _ in REGIONS], columns=columns)
     return Table(

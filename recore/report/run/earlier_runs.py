@@ -1,9 +1,9 @@
 """Comparison with the other runs in the same folder, and with the best earlier one target by target."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from recore.evaluation import JUDGES, SCORES, Record, read_runs
 from recore.failures import plain
@@ -21,9 +21,6 @@ from recore.report.page.figures import (
     short_name,
 )
 from recore.report.run.target_scores import LOOKS, LOWEST_R2, figure_by_target
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 DRAWN_RUNS = 500  # the latest
 SMALL_CHANGE = 0.0005  # of a score, which is printed with four digits
@@ -93,9 +90,7 @@ def _find_runs(run: Record) -> Comparable | None:
     return Comparable(same_data, this, len(entries) - len(same_data), invalid)
 
 
-def _board(runs: Comparable) -> "pd.DataFrame":
-    import pandas as pd
-
+def _board(runs: Comparable) -> pd.DataFrame:
     rows = [
         {
             "run": plain(entry.folder.name),
@@ -111,7 +106,7 @@ def _board(runs: Comparable) -> "pd.DataFrame":
     return pd.DataFrame(rows)
 
 
-def _history(table: "pd.DataFrame") -> Figure:
+def _history(table: pd.DataFrame) -> Figure:
     """Scores over time."""
     latest = table.sort_values("started", kind="stable").tail(DRAWN_RUNS)
     plot = new_figure(
@@ -155,10 +150,8 @@ def _best_earlier(run: Record, runs: Comparable) -> Record | None:
     return next((entry for entry in earlier if entry.scores), None)
 
 
-def _changes(run: Record, best: Record, side: str) -> "pd.DataFrame":
+def _changes(run: Record, best: Record, side: str) -> pd.DataFrame:
     """A row for each target that is scored in both runs, the largest change first."""
-    import pandas as pd
-
     now, before = run.scores[side], best.scores[side]
     names = [name for name, r2 in now.r2.items() if r2 is not None and before.r2.get(name) is not None]
     r2_now, r2_before = (np.array([score.r2[name] for name in names], dtype=float) for score in (now, before))
@@ -173,7 +166,7 @@ def _changes(run: Record, best: Record, side: str) -> "pd.DataFrame":
     return pd.DataFrame(columns).sort_values("change", key=np.abs, ascending=False, kind="stable", ignore_index=True)
 
 
-def _change_figure(changes: "pd.DataFrame", best: Record, side: str) -> Figure:
+def _change_figure(changes: pd.DataFrame, best: Record, side: str) -> Figure:
     changed = changes[changes["change"] != 0]
     title = f"change of the {side} score"
     plot = figure_by_target(
@@ -218,7 +211,7 @@ def _place_finding(run: Record, runs: Comparable) -> list[PageFinding]:
     return [PageFinding("note", "place", text, "previous", values)]
 
 
-def _change_findings(run: Record, best: Record, changes: "pd.DataFrame", side: str) -> list[PageFinding]:
+def _change_findings(run: Record, best: Record, changes: pd.DataFrame, side: str) -> list[PageFinding]:
     change = run.scores[side].value - best.scores[side].value
     level: Level = "note"
     if abs(change) > SMALL_CHANGE:

@@ -6,9 +6,10 @@ A report must not show private assays.
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+from plotly.graph_objects import Figure as PlotlyFigure
 
 from recore.data_header import read_header
 from recore.evaluation import HELD_OUT, Record
@@ -20,10 +21,6 @@ from recore.report.page.one_to_one import HEIGHT, SCALES, SquareAxes, add_edge, 
 from recore.schema import DEPTHS, HOLE
 from recore.spectral_data import Floats, Rows
 from recore.validation import DEFINITIONS, describe_errors, errors_table, paired_values, unit_of
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from plotly.graph_objects import Figure as PlotlyFigure
 
 MOST_RESIDUALS, MOST_OTHERS = 200, 600  # rows drawn of a target: those with the largest errors, and of the others
 MARKED = 20  # largest errors with their own symbol
@@ -54,7 +51,7 @@ class PublicRows:
     """rows: the IDs of each row. measured, predicted: (rows, targets), NaN if missing. score: of these predictions."""
 
     score: str
-    rows: "pd.DataFrame"
+    rows: pd.DataFrame
     targets: list[str]
     measured: Floats
     predicted: Floats
@@ -98,9 +95,8 @@ def _read(run: Record, public: Path | None) -> PublicRows:
     return PublicRows(score, rows, targets, measured, predicted)
 
 
-def _measured(path: Path, targets: list[str]) -> tuple["pd.DataFrame", Floats]:
+def _measured(path: Path, targets: list[str]) -> tuple[pd.DataFrame, Floats]:
     """The IDs and the assays of a data file, without its spectra."""
-    import pandas as pd
     import pyarrow as pa
     import pyarrow.csv
 
@@ -126,8 +122,6 @@ def _measured(path: Path, targets: list[str]) -> tuple["pd.DataFrame", Floats]:
 
 
 def _predictions(path: Path, shape: tuple[int, ...], **layout: int | None) -> Floats:
-    import pandas as pd
-
     if not path.is_file():
         raise FileNotFoundError(f"the predictions no longer exist: {path}")
     table = pd.read_csv(path, **layout)
@@ -140,7 +134,7 @@ def _predictions(path: Path, shape: tuple[int, ...], **layout: int | None) -> Fl
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def _error_table(run: Record, data: PublicRows) -> "pd.DataFrame":
+def _error_table(run: Record, data: PublicRows) -> pd.DataFrame:
     """A row for each target with at least two measured rows, the largest loss first."""
     table = errors_table(data.targets, data.measured, data.predicted).reset_index()
     table.insert(2, "weight", table["target"].map(run.scores[data.score].weights))
@@ -157,7 +151,7 @@ def _share_of_largest(measured: Floats, predicted: Floats) -> float:
     return float(np.sort(squares)[-FEW_ROWS:].sum() / squares.sum()) if squares.any() else np.nan
 
 
-def _figure(data: PublicRows, table: "pd.DataFrame") -> Figure:
+def _figure(data: PublicRows, table: pd.DataFrame) -> Figure:
     plot = new_figure(HEIGHT, legend=ABOVE)
     labels = [
         f"index {short_name(index, 12)}, {short_name(hole, 12)}"
@@ -179,7 +173,7 @@ def _figure(data: PublicRows, table: "pd.DataFrame") -> Figure:
 
 
 def _add(
-    plot: "PlotlyFigure", axes: SquareAxes, measured: Floats, predicted: Floats, labels: list[str], choice: int
+    plot: PlotlyFigure, axes: SquareAxes, measured: Floats, predicted: Floats, labels: list[str], choice: int
 ) -> None:
     """Add a target's points and its line, which are visible if the target is chosen."""
     drawn = rows_to_draw(measured, predicted)
@@ -215,10 +209,8 @@ def rows_to_draw(measured: Floats, predicted: Floats) -> Rows:
     return np.concatenate([ordered[:MOST_RESIDUALS], others])
 
 
-def _numbers(data: PublicRows) -> "pd.DataFrame":
+def _numbers(data: PublicRows) -> pd.DataFrame:
     """Measured and predicted values of all rows and targets."""
-    import pandas as pd
-
     columns = {}
     for column, name in enumerate(data.targets):
         columns[f"{name} measured"] = data.measured[:, column]
@@ -226,7 +218,7 @@ def _numbers(data: PublicRows) -> "pd.DataFrame":
     return pd.concat([data.rows, pd.DataFrame(columns)], axis=1)
 
 
-def _findings(run: Record, score: str, table: "pd.DataFrame") -> list[PageFinding]:
+def _findings(run: Record, score: str, table: pd.DataFrame) -> list[PageFinding]:
     scored = run.scores[score].r2
     differing = []
     for name, r2 in table[["target", "R2"]].itertuples(index=False):

@@ -1,8 +1,8 @@
 """What each target adds to the score and what it loses, in each of the run's scores."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
+from plotly.graph_objects import Figure as PlotlyFigure
 
 from recore.evaluation import HELD_OUT, SCORES, Record, Score
 from recore.listing import count, list_names
@@ -19,10 +19,6 @@ from recore.report.page.figures import (
     new_figure,
     short_name,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from plotly.graph_objects import Figure as PlotlyFigure
 
 LOWEST_R2 = -1.0  # at which axes end, so that one useless prediction does not hide the others
 LISTED = 8  # targets that a finding names
@@ -65,10 +61,8 @@ def section(run: Record) -> tuple[Section, list[PageFinding]]:
     return Section("scores", TITLE, READING, items, note, folded), _findings(run, run.judge)
 
 
-def target_table(run: Record) -> "pd.DataFrame":
+def target_table(run: Record) -> pd.DataFrame:
     """A row for each target, the largest loss first."""
-    import pandas as pd
-
     judge = run.scores[run.judge or "public"]
     weights = np.array([judge.weights[name] for name in judge.r2], dtype=float)
     columns: dict[str, object] = {"target": list(judge.r2), "weight": weights}
@@ -79,7 +73,7 @@ def target_table(run: Record) -> "pd.DataFrame":
     return pd.DataFrame(columns).sort_values(f"lost {run.judge}", ascending=False, kind="stable", ignore_index=True)
 
 
-def figure_by_target(targets: "pd.Series[str]", **layout: object) -> "PlotlyFigure":
+def figure_by_target(targets: pd.Series, **layout: object) -> PlotlyFigure:
     """An empty figure with a row for each target, the first at the top."""
     plot = new_figure(130 + 16 * len(targets), legend=ABOVE, **layout)
     plot.update_yaxes(
@@ -90,7 +84,7 @@ def figure_by_target(targets: "pd.Series[str]", **layout: object) -> "PlotlyFigu
     return plot
 
 
-def _r2_figure(table: "pd.DataFrame", sides: list[str]) -> Figure:
+def _r2_figure(table: pd.DataFrame, sides: list[str]) -> Figure:
     columns = [f"R2 {side}" for side in sides]
     values = table[columns].to_numpy()
     drawn, outside = clip_to_axis(values, LOWEST_R2, np.inf)
@@ -112,7 +106,7 @@ def _r2_figure(table: "pd.DataFrame", sides: list[str]) -> Figure:
     return Figure("r2", "R2 per target", R2 + count_outside(outside), plot, table[["target", *columns]])
 
 
-def _costs_figure(table: "pd.DataFrame", sides: list[str]) -> Figure:
+def _costs_figure(table: pd.DataFrame, sides: list[str]) -> Figure:
     plot = figure_by_target(
         table["target"], barmode="group", bargap=0.25, xaxis={"title": {"text": "weight x (1 - R2)"}}
     )

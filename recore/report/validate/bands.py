@@ -3,10 +3,12 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+from plotly.graph_objects import Figure as PlotlyFigure
 
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import COLOURS, DASHES, NAMED, as_float32, heat_map, new_figure
@@ -15,10 +17,6 @@ from recore.report.statistics.pearson import correlations
 from recore.report.validate.not_drawn import NOTHING_PREDICTED
 from recore.spectral_data import Floats
 from recore.validation import PROBES, ValidationResult
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from plotly.graph_objects import Figure as PlotlyFigure
 
 CARBON_DIOXIDE = (2390, 2300)  # cm-1
 NOTABLE, EXCESSIVE = 1.5, 3.0  # times the average sensitivity, at carbon dioxide
@@ -88,11 +86,11 @@ class Bins:
         axis = wavenumber_axis(self.positions)
         return axis if self.are_wavenumbers else axis | {"title": {"text": "input, counted from the end"}}
 
-    def mark_regions(self, plot: "PlotlyFigure") -> None:
+    def mark_regions(self, plot: PlotlyFigure) -> None:
         if self.are_wavenumbers:
             mark_regions(plot, self.positions)
 
-    def table(self, names: Sequence[str], values: Floats) -> "pd.DataFrame":
+    def table(self, names: Sequence[str], values: Floats) -> pd.DataFrame:
         """A row for each bin; values: (bins, names)."""
         import pandas as pd
 
@@ -161,7 +159,7 @@ def _patterns(result: ValidationResult, bins: Bins, order: NDArray[Any]) -> Figu
     return Figure("patterns", "Patterns of all targets", summary, plot, _ranked_table(result, bins, cells))
 
 
-def _heatmap(result: ValidationResult, bins: Bins, cells: Floats, unit: str) -> "PlotlyFigure":
+def _heatmap(result: ValidationResult, bins: Bins, cells: Floats, unit: str) -> PlotlyFigure:
     """A figure of cells (bins, ranked targets) between -1 and 1."""
     hover = "%{y} at %{x:.0f}: %{z:.2f}<extra></extra>"
     x = as_float32(bins.positions)
@@ -170,13 +168,11 @@ def _heatmap(result: ValidationResult, bins: Bins, cells: Floats, unit: str) -> 
     return plot
 
 
-def _ranked_table(result: ValidationResult, bins: Bins, cells: Floats) -> "pd.DataFrame":
+def _ranked_table(result: ValidationResult, bins: Bins, cells: Floats) -> pd.DataFrame:
     return bins.table(result.ranked_names, cells)
 
 
 def _strongest_bands(result: ValidationResult, bins: Bins, relative: Floats) -> Table:
-    import pandas as pd
-
     rows = []
     for column in result.ranked_targets:
         strongest = int(np.abs(relative[:, column]).argmax())

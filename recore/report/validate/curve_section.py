@@ -1,16 +1,14 @@
 """Is a hyperparameter well chosen? The score over its values, on held-out drill holes and on held-out rows."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from recore.report.page.content import Figure, Level, PageFinding, Section
 from recore.report.page.figures import ABOVE, BLUE, DASHES, SEQUENTIAL, VERMILION, as_float32, heat_map, new_figure
 from recore.report.validate.not_drawn import NO_TIME
 from recore.validation import SPLIT_NAMES, Curve, Split, ValidationResult
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 LARGEST_LOSS = 0.3  # of R2 below a target's best, where the colour scale ends
 CLEAR_LOSS = 0.005  # of the score; smaller differences can be chance
@@ -57,10 +55,8 @@ def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
     return Section("curve", title, READING, items, note), [_finding(judged, result, curve), *findings]
 
 
-def draw_points(result: ValidationResult, curve: Curve) -> "pd.DataFrame":
+def draw_points(result: ValidationResult, curve: Curve) -> pd.DataFrame:
     """A row for each split and value: the score, and R2 of each target. The default's are the first folds'."""
-    import pandas as pd
-
     rows: list[dict[str, Any]] = []
     for split in result.splits:
         for value, predicted in sorted(_predictions(result, curve, split).items()):
@@ -73,7 +69,7 @@ def _predictions(result: ValidationResult, curve: Curve, split: Split) -> dict[f
     return predictions if curve.default is None else predictions | {curve.default: result.first(split)}
 
 
-def _scores(table: "pd.DataFrame", result: ValidationResult, curve: Curve) -> Figure:
+def _scores(table: pd.DataFrame, result: ValidationResult, curve: Curve) -> Figure:
     positive = (table[curve.name] > 0).all()
     axis: dict[str, Any] = {"type": "log" if positive else "linear", "title": {"text": curve.name}}
     if curve.default is None:
@@ -123,7 +119,7 @@ def _scores(table: "pd.DataFrame", result: ValidationResult, curve: Curve) -> Fi
     return Figure("curve-score", title, summary, plot, table[["held out", curve.name, "score"]])
 
 
-def _by_target(table: "pd.DataFrame", result: ValidationResult, curve: Curve) -> Figure:
+def _by_target(table: pd.DataFrame, result: ValidationResult, curve: Curve) -> Figure:
     rows = table[table["held out"] == result.held_out]
     names = result.ranked_names
     r2 = rows[names].to_numpy().T
@@ -146,7 +142,7 @@ def _by_target(table: "pd.DataFrame", result: ValidationResult, curve: Curve) ->
     return Figure("curve-by-target", f"{curve.name} by target", summary, plot, table)
 
 
-def _finding(judged: "pd.DataFrame", result: ValidationResult, curve: Curve) -> PageFinding:
+def _finding(judged: pd.DataFrame, result: ValidationResult, curve: Curve) -> PageFinding:
     best = judged.loc[judged["score"].idxmax()]
     value, score = float(best[curve.name]), float(best["score"])
     default, predicted = result.score(result.predicted), _predictions(result, curve, result.decisive_split)[value]

@@ -1,8 +1,7 @@
 """Would more drill holes help? The score over the number of holes that the model is trained on."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 
 from recore.report.page.content import Figure, PageFinding, Section
 from recore.report.page.figures import (
@@ -17,9 +16,6 @@ from recore.report.page.figures import (
 from recore.report.validate.not_drawn import NO_TIME
 from recore.report.validate.target_scores import LOWEST_R2
 from recore.validation import ValidationResult
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 CLEAR_RISE = 0.02  # of the score, when the number of holes doubles
 
@@ -47,10 +43,8 @@ def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
     return Section("learning", TITLE, READING, (_curve(table, result),), NOTE), [_finding(table)]
 
 
-def learning_curve(result: ValidationResult) -> "pd.DataFrame":
+def learning_curve(result: ValidationResult) -> pd.DataFrame:
     """A row for each number of holes: the score, and R2 of each target."""
-    import pandas as pd
-
     points = [(each.setting, result.predictions[each]) for each in result.completed("holes", "learning")]
     if "holes" in result.splits:
         counts = [len(set(result.data.hole[training])) for training, _ in result.folds]
@@ -58,7 +52,7 @@ def learning_curve(result: ValidationResult) -> "pd.DataFrame":
     return pd.DataFrame([{"holes": holes} | result.score_and_r2(predicted) for holes, predicted in points])
 
 
-def _curve(table: "pd.DataFrame", result: ValidationResult) -> Figure:
+def _curve(table: pd.DataFrame, result: ValidationResult) -> Figure:
     plot = new_figure(400, xaxis={"title": {"text": "drill holes in the training part"}, "rangemode": "tozero"})
     plot.update_layout(hovermode="x", hoverdistance=-1)  # there are few points: show the nearest from anywhere
     plot.update_yaxes(title_text="score, or R2 of a target")
@@ -85,7 +79,7 @@ def _curve(table: "pd.DataFrame", result: ValidationResult) -> Figure:
     return Figure("learning", "Score over the number of training holes", summary, plot, table)
 
 
-def _finding(table: "pd.DataFrame") -> PageFinding:
+def _finding(table: pd.DataFrame) -> PageFinding:
     before, last = table.iloc[-2], table.iloc[-1]
     rise = float(last["score"] - before["score"])
     verdict = "more holes would help" if rise > CLEAR_RISE else "more holes of this kind would help little"

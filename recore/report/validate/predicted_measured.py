@@ -1,18 +1,16 @@
 """The figure of predicted against measured values: one target at a time, in one colour or coloured by drill hole."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from recore.report.page.content import Figure
 from recore.report.page.figures import ABOVE, BLUE, COLOURS, GREY, SYMBOLS, as_float32, new_figure, short_name, thin_out
 from recore.report.page.one_to_one import HEIGHT, SCALES, add_edge, add_line, choose_axes
 from recore.spectral_data import Floats, Rows, SpectralData
 from recore.validation import ValidationResult, describe_errors, unit_of
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 DRAWN_POINTS = 400  # of a target, besides those that are always drawn
 ALWAYS_DRAWN = 0.98  # quantile of the measured values, and of the absolute residuals, above which all points are drawn
@@ -82,10 +80,8 @@ def _label_rows(data: SpectralData, rows: Rows, named_holes: Sequence[str]) -> d
     return {"labels": labels, "groups": [number_of.get(hole, 0) for hole in data.hole[rows]], "looks": looks}
 
 
-def _numbers(result: ValidationResult) -> "pd.DataFrame":
+def _numbers(result: ValidationResult) -> pd.DataFrame:
     """All rows: the measured values, and the predictions on the first folds of each split."""
-    import pandas as pd
-
     data = result.data
     columns = {"index": data.index, "SiteID": data.hole, "DepthFrom": data.depth_from, "DepthTo": data.depth_to}
     for column, target in enumerate(result.targets):

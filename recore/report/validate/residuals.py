@@ -1,8 +1,7 @@
 """Where is the submission wrong? The residuals by drill hole and by depth."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 
 from recore.listing import count
 from recore.report.page.content import Figure, PageFinding, Section
@@ -22,9 +21,6 @@ from recore.report.validate.not_drawn import NOTHING_PREDICTED
 from recore.report.validate.predicted_measured import DRAWN_POINTS, predicted_figure
 from recore.spectral_data import Floats, rows_by_group
 from recore.validation import ValidationResult
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 DEPTH_STEPS = 15  # each with the same number of rows
 LARGE_RESIDUAL = 1.0  # standard deviations of a target: the mean residual of a hole that is predicted badly
@@ -68,10 +64,8 @@ def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
     return Section("residuals", TITLE, READING, items, note), _findings(by_hole, result)
 
 
-def mean_residuals(result: ValidationResult, residuals: Floats) -> "pd.DataFrame":
+def mean_residuals(result: ValidationResult, residuals: Floats) -> pd.DataFrame:
     """A row for each hole and target: the mean residual, in standard deviations of the target, over how many rows."""
-    import pandas as pd
-
     table = []
     for hole, rows in rows_by_group(result.data.hole).items():
         for column in result.ranked_targets:
@@ -83,7 +77,7 @@ def mean_residuals(result: ValidationResult, residuals: Floats) -> "pd.DataFrame
     return pd.DataFrame(table)
 
 
-def holes_to_name(by_hole: "pd.DataFrame", result: ValidationResult) -> list[str]:
+def holes_to_name(by_hole: pd.DataFrame, result: ValidationResult) -> list[str]:
     """At most NAMED holes to name in a figure: those with the largest mean residuals, weighted as in the score."""
     weights = dict(zip(result.targets, result.weights, strict=True))
     size = (by_hole["mean residual"].abs() * by_hole["target"].map(weights)).where(by_hole["rows"] >= FEWEST_ROWS, 0)
@@ -91,7 +85,7 @@ def holes_to_name(by_hole: "pd.DataFrame", result: ValidationResult) -> list[str
     return [str(hole) for hole in sizes.index[:NAMED]]
 
 
-def _heatmap(table: "pd.DataFrame", result: ValidationResult) -> Figure:
+def _heatmap(table: pd.DataFrame, result: ValidationResult) -> Figure:
     targets = result.ranked_names
     by_target = table.pivot(index="target", columns="SiteID", values="mean residual").reindex(index=targets)
     holes = list(dict.fromkeys(table["SiteID"]))[:DRAWN_HOLES]
@@ -112,8 +106,6 @@ def _heatmap(table: "pd.DataFrame", result: ValidationResult) -> Figure:
 
 
 def _over_depth(result: ValidationResult, residuals: Floats) -> Figure:
-    import pandas as pd
-
     depth = result.data.depth
     known = np.flatnonzero(np.isfinite(depth))
     steps = np.array_split(known[np.argsort(depth[known], kind="stable")], min(DEPTH_STEPS, len(known)))
@@ -142,7 +134,7 @@ def _over_depth(result: ValidationResult, residuals: Floats) -> Figure:
     return Figure("residuals-by-depth", "Residuals by depth", summary, plot, numbers)
 
 
-def _findings(by_hole: "pd.DataFrame", result: ValidationResult) -> list[PageFinding]:
+def _findings(by_hole: pd.DataFrame, result: ValidationResult) -> list[PageFinding]:
     if result.decisive_split != "holes" or (by_hole["rows"] < FEWEST_ROWS).all():
         return []
     large = by_hole[(by_hole["rows"] >= FEWEST_ROWS) & (by_hole["mean residual"].abs() > LARGE_RESIDUAL)]

@@ -1,8 +1,9 @@
 """Which targets make the score? R2 and the errors of each target, what it contributes and what it could gain."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from recore.listing import count, list_names
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
@@ -26,9 +27,6 @@ from recore.validation import (
     ValidationResult,
     describe_errors,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 LOWEST_R2 = -0.5  # where the axes of the figures end
 LISTED = 8  # targets that a finding names
@@ -68,10 +66,8 @@ def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
     return Section("target-scores", TITLE, READING, items, NOTE, folded), findings
 
 
-def score_targets(result: ValidationResult) -> "pd.DataFrame":
+def score_targets(result: ValidationResult) -> pd.DataFrame:
     """A row for each target, the largest possible gain first."""
-    import pandas as pd
-
     targets = result.targets
     columns: dict[str, Any] = {
         "target": list(targets),
@@ -92,7 +88,7 @@ def score_targets(result: ValidationResult) -> "pd.DataFrame":
     return pd.DataFrame(columns).sort_values("possible gain", ascending=False, kind="stable", ignore_index=True)
 
 
-def _errors(result: ValidationResult, split: Split, order: "pd.DataFrame", not_measured: list[str]) -> Table:
+def _errors(result: ValidationResult, split: Split, order: pd.DataFrame, not_measured: list[str]) -> Table:
     """The errors on one kind of held-out rows, a row for each target in the order of the table of scores."""
     numbers = result.errors(result.first(split)).loc[order["target"]].reset_index()
     name = SPLIT_NAMES[split]
@@ -101,7 +97,7 @@ def _errors(result: ValidationResult, split: Split, order: "pd.DataFrame", not_m
     )
 
 
-def _r2(table: "pd.DataFrame", result: ValidationResult) -> Figure:
+def _r2(table: pd.DataFrame, result: ValidationResult) -> Figure:
     plot = new_figure(150 + 17 * len(table), legend=ABOVE)
     plot.update_xaxes(title_text="R2", range=[LOWEST_R2 - 0.05, 1.05])
     plot.update_yaxes(type="category", range=[len(table) - 0.5, -0.5], dtick=1)
@@ -144,7 +140,7 @@ def _r2(table: "pd.DataFrame", result: ValidationResult) -> Figure:
     return Figure("r2", f"R2 on {' and on '.join(names)}", summary, plot, numbers)
 
 
-def _contributions(table: "pd.DataFrame") -> Figure:
+def _contributions(table: pd.DataFrame) -> Figure:
     plot = new_figure(150 + 17 * len(table), barmode="relative", bargap=0.25)
     plot.update_layout(legend=ABOVE | {"traceorder": "normal"})
     plot.update_xaxes(title_text="points of the score")
@@ -189,7 +185,7 @@ def _contributions(table: "pd.DataFrame") -> Figure:
     return Figure("contributions", "Contributions to the score", summary, plot, numbers)
 
 
-def _gain_findings(scored: "pd.DataFrame") -> list[PageFinding]:
+def _gain_findings(scored: pd.DataFrame) -> list[PageFinding]:
     findings = []
     total = scored["possible gain"].sum()
     if total > 0:
@@ -210,7 +206,7 @@ def _gain_findings(scored: "pd.DataFrame") -> list[PageFinding]:
     return findings
 
 
-def _error_findings(scored: "pd.DataFrame", result: ValidationResult) -> list[PageFinding]:
+def _error_findings(scored: pd.DataFrame, result: ValidationResult) -> list[PageFinding]:
     """The errors of the target with the highest weight, in words; of all targets, for programs."""
     if not len(scored):
         return []
@@ -221,7 +217,7 @@ def _error_findings(scored: "pd.DataFrame", result: ValidationResult) -> list[Pa
     return [PageFinding("note", "errors", text, "target-scores", {"held out": result.held_out, "targets": values})]
 
 
-def _data_findings(table: "pd.DataFrame", result: ValidationResult) -> list[PageFinding]:
+def _data_findings(table: pd.DataFrame, result: ValidationResult) -> list[PageFinding]:
     """Targets that could not be scored, or not in a meaningful way."""
     never = table[table["measured"] == 0]
     rarely = table[(table["measured"] > 0) & table[f"R2 {result.decisive_split}"].isna()]
