@@ -1,7 +1,5 @@
 """Which rows differ from the others? Principal components of the spectra, Hotelling's T2 and the residual Q."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 from plotly.graph_objects import Figure as PlotlyFigure
@@ -9,16 +7,9 @@ from plotly.graph_objects import Figure as PlotlyFigure
 from recore.listing import count
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import (
-    BLUE,
-    COLOURS,
-    DASHES,
-    GREY,
-    LOG_TICKS,
     NAMED,
     SHOWN_POINTS,
-    SYMBOLS,
-    VERMILION,
-    as_float32,
+    add_points,
     clip_to_axis,
     count_outside,
     edge_symbols,
@@ -26,7 +17,8 @@ from recore.report.page.figures import (
     short_name,
     thin_out,
 )
-from recore.report.page.regions import mark_regions, wavenumber_axis
+from recore.report.page.looks import BLUE, COLOURS, DASHES, GREY, LOG_TICKS, SYMBOLS, VERMILION, numbered_line
+from recore.report.page.regions import add_spectrum, wavenumber_figure
 from recore.report.statistics.binning import Binned
 from recore.report.statistics.pca import CONFIDENCE, Components, fit_components
 from recore.spectral_data import Floats, SpectralData
@@ -127,39 +119,25 @@ def add_points_by_hole(plot: PlotlyFigure, table: pd.DataFrame, holes: list[str]
         series.append((others, ~table["SiteID"].isin(named), GREY, 4, 0.6))
     for order, (name, chosen, colour, size, opacity) in reversed(list(enumerate(series))):
         rows = table[chosen]
-        plot.add_scatter(
-            x=as_float32(rows[x].to_numpy()),
-            y=as_float32(rows[y].to_numpy()),
-            mode="markers",
-            name=name,
-            marker={"color": colour, "symbol": SYMBOLS[order], "size": size, "opacity": opacity},
-            text=row_labels(rows),
-            hovertemplate=f"%{{text}}<br>{x} %{{x:.3g}}, {y} %{{y:.3g}}<extra></extra>",
-            legendrank=order,
-        )
+        marker = {"color": colour, "symbol": SYMBOLS[order], "size": size, "opacity": opacity}
+        hover = f"%{{text}}<br>{x} %{{x:.3g}}, {y} %{{y:.3g}}<extra></extra>"
+        add_points(plot, rows[x], rows[y], name, hover, marker, text=row_labels(rows), legendrank=order)
 
 
 def _scores(table: pd.DataFrame, model: Components, holes: list[str], beyond: np.ndarray) -> Figure:
     second, title = ("PC2", f"PC2, {model.shares[1]:.0%}") if model.kept > 1 else ("T2", "T2")
-    plot = new_figure(
-        460,
-        xaxis={"title": {"text": f"PC1, {model.shares[0]:.0%} of the variance"}},
-        yaxis={"title": {"text": title}},
-    )
+    plot = new_figure(460)
+    plot.update_layout(xaxis_title_text=f"PC1, {model.shares[0]:.0%} of the variance", yaxis_title_text=title)
     add_points_by_hole(plot, table.iloc[thin_out(len(table), beyond)], holes, "PC1", second)
     return Figure("scores", "Scores by drill hole", SCORES, plot, table)
 
 
 def _loadings(shapes: Binned, model: Components) -> Figure:
     names = [f"PC{order + 1}" for order in range(model.kept)]
-    numbers = pd.DataFrame(
-        {"wavenumber": shapes.wavenumbers} | dict(zip(names, model.loadings, strict=True)),
-    )
-    plot = new_figure(320, xaxis=wavenumber_axis(shapes.wavenumbers), yaxis={"title": {"text": "loading"}})
-    mark_regions(plot, shapes.wavenumbers)
+    numbers = pd.DataFrame({"wavenumber": shapes.wavenumbers} | dict(zip(names, model.loadings, strict=True)))
+    plot = wavenumber_figure(320, shapes.wavenumbers, "loading")
     for order, name in enumerate(names[:DRAWN_LOADINGS]):
-        line = {"color": COLOURS[order], "dash": DASHES[order]}
-        _add_line(plot, shapes.wavenumbers, model.loadings[order], name, line)
+        add_spectrum(plot, shapes.wavenumbers, model.loadings[order], name, numbered_line(order, 2))
     return Figure("loadings", "Loadings", LOADINGS, plot, numbers)
 
 
@@ -181,16 +159,11 @@ def _limits(table: pd.DataFrame, model: Components, beyond: np.ndarray) -> Figur
         ("within both limits", drawn & ~beyond, BLUE, "circle"),
         ("beyond a limit", drawn & beyond, VERMILION, "diamond"),
     ):
-        plot.add_scatter(
-            x=as_float32(t2[chosen]),
-            y=as_float32(drawn_q[chosen]),
-            mode="markers",
-            name=name,
-            marker={"color": colour, "symbol": edge_symbols(outside[chosen], symbol, "y"), "size": 6, "opacity": 0.85},
-            text=row_labels(table[chosen]),
-            customdata=as_float32(q[chosen]),
-            hovertemplate="%{text}<br>T2 %{x:.3g}, Q %{customdata:.3g} of their limits<extra></extra>",
-        )
+        symbols = edge_symbols(outside[chosen], symbol, "y")
+        marker = {"color": colour, "symbol": symbols, "size": 6, "opacity": 0.85}
+        hover = "%{text}<br>T2 %{x:.3g}, Q %{customdata:.3g} of their limits<extra></extra>"
+        labels = {"text": row_labels(table[chosen]), "customdata": q[chosen]}
+        add_points(plot, t2[chosen], drawn_q[chosen], name, hover, marker, **labels)
     for add_line in (plot.add_vline, plot.add_hline):
         add_line(1, line={"color": GREY, "dash": "dash"})
     summary = LIMITS.format(beyond=f"{beyond.sum():,}", rows=count(len(table), "row")) + count_outside(outside)
@@ -201,20 +174,14 @@ def _outlying_spectra(shapes: Binned, table: pd.DataFrame, furthest: np.ndarray)
     """The spectra of the rows that are furthest beyond a limit."""
     median = np.median(shapes.values, axis=0)
     numbers = pd.DataFrame({"wavenumber": shapes.wavenumbers, "median": median})
-    plot = new_figure(380, xaxis=wavenumber_axis(shapes.wavenumbers), yaxis={"title": {"text": "SNV"}})
-    mark_regions(plot, shapes.wavenumbers)
-    _add_line(plot, shapes.wavenumbers, median, "median of all", {"color": GREY, "width": 3})
+    plot = wavenumber_figure(380, shapes.wavenumbers, "SNV")
+    add_spectrum(plot, shapes.wavenumbers, median, "median of all", {"color": GREY, "width": 3})
     for order, row in enumerate(furthest[:DRAWN_SPECTRA]):
         index = table["index"].iloc[row]
         numbers[f"index {index}"] = shapes.values[row]
         line = {"color": COLOURS[order], "dash": DASHES[(order + 1) % len(DASHES)], "width": 1.5}
-        _add_line(plot, shapes.wavenumbers, shapes.values[row], f"index {short_name(index, 12)}", line)
+        add_spectrum(plot, shapes.wavenumbers, shapes.values[row], f"index {short_name(index, 12)}", line)
     return Figure("outlying-spectra", "The most outlying spectra", OUTLYING, plot, numbers)
-
-
-def _add_line(plot: PlotlyFigure, x: Floats, y: Floats, name: str, line: Mapping[str, object]) -> None:
-    hover = "%{x:.0f} cm-1: %{y:.3f}<extra>%{fullData.name}</extra>"
-    plot.add_scatter(x=as_float32(x), y=as_float32(y), mode="lines", name=name, line=line, hovertemplate=hover)
 
 
 def _furthest_first(table: pd.DataFrame, model: Components, beyond: np.ndarray) -> np.ndarray:

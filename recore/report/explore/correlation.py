@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from recore.listing import count, list_names
-from recore.report.page.content import Figure, PageFinding, Section, Table
-from recore.report.page.figures import as_float32, heat_map
+from recore.report.page.content import LISTED, Figure, PageFinding, Section, Table
+from recore.report.page.figures import heat_map
 from recore.report.page.regions import mark_regions, wavenumber_axis
 from recore.report.statistics.binning import Binned
 from recore.report.statistics.pearson import correlations
@@ -13,7 +13,6 @@ from recore.spectral_data import SpectralData
 
 FEWEST_ROWS = 10  # measured rows of an assay
 HIGH_CORRELATION = 0.5
-LISTED = 8  # assays that a finding names
 
 TITLE = "Assays and channels"
 READING = (
@@ -69,15 +68,10 @@ def correlation_table(data: SpectralData, shapes: Binned) -> pd.DataFrame:
 
 
 def _heat_map(table: pd.DataFrame, shapes: Binned) -> Figure:
-    plot = heat_map(
-        as_float32(shapes.wavenumbers),
-        table["assay"].tolist(),
-        table.iloc[:, 2:].to_numpy(),
-        "r",
-        (-1, 1),
-        xaxis=wavenumber_axis(shapes.wavenumbers),
-        hovertemplate="%{y} at %{x:.0f} cm-1: r = %{z:.2f}<extra></extra>",
-    )
+    names, cells = table["assay"].tolist(), table.iloc[:, 2:].to_numpy()
+    hover = "%{y} at %{x:.0f} cm-1: r = %{z:.2f}<extra></extra>"
+    axis = wavenumber_axis(shapes.wavenumbers)
+    plot = heat_map(shapes.wavenumbers, names, cells, "r", (-1, 1), axis, hovertemplate=hover)
     mark_regions(plot, shapes.wavenumbers)
     return Figure("correlation", "Correlation of assays with channels", HEAT_MAP, plot, table)
 

@@ -6,18 +6,15 @@ import pandas as pd
 from recore.listing import count
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import (
-    COLOURS,
-    DASHES,
     DRAWN_HOLES,
-    LOG_TICKS,
     NAMED,
-    SEQUENTIAL,
-    as_float32,
+    add_numbered_line,
     every_kth,
     new_figure,
     short_name,
     unique_names,
 )
+from recore.report.page.looks import LOG_TICKS, SEQUENTIAL
 from recore.spectral_data import SpectralData
 
 LOGGED_ASSAYS = ("CuPPM", "AuPPM", "FePCT", "SPPM", "CaPPM", "KPPM")  # the first of these that are measured
@@ -121,17 +118,10 @@ def _all_holes(table: pd.DataFrame) -> Figure:
     low, high = np.quantile(drawn["mean"], (0.01, 0.99)).tolist()
     plot = new_figure(460, xaxis={"type": "category", "title": {"text": "drill hole"}})
     plot.update_yaxes(autorange="reversed", title_text="depth (m)")
-    plot.add_heatmap(
-        x=unique_names([short_name(name, 18) for name in names]),
-        y=as_float32(middles),
-        z=as_float32(cells),
-        colorscale=SEQUENTIAL,
-        zmin=low,
-        zmax=high,
-        hoverongaps=False,
-        colorbar={"title": {"text": "PC1"}},
-        hovertemplate="%{x}, %{y:.0f} m: PC1 %{z:.2f}<extra></extra>",
-    )
+    look = {"colorscale": SEQUENTIAL, "zmin": low, "zmax": high, "colorbar": {"title": {"text": "PC1"}}}
+    hover = "%{x}, %{y:.0f} m: PC1 %{z:.2f}<extra></extra>"
+    columns = unique_names([short_name(name, 18) for name in names])
+    plot.add_heatmap(x=columns, y=middles, z=cells, hoverongaps=False, hovertemplate=hover, **look)
     summary = ALL_HOLES
     if len(names) < len(holes):
         summary += FIRST_HOLES.format(drawn=len(names), holes=len(holes))
@@ -163,17 +153,8 @@ def _logs(data: SpectralData, table: pd.DataFrame, holes: list[str]) -> Figure:
         samples = numbers[numbers["SiteID"] == hole].dropna(subset=["depth"]).sort_values("depth", kind="stable")
         samples = samples.iloc[every_kth(np.arange(len(samples)), DRAWN_SAMPLES)]
         for column, name in enumerate(tracks, 1):
-            plot.add_scatter(
-                x=as_float32(samples[name].to_numpy()),
-                y=as_float32(samples["depth"].to_numpy()),
-                mode="lines",
-                name=short_name(hole),
-                legendgroup=str(order),
-                showlegend=column == 1,
-                visible=True if order < VISIBLE_HOLES else "legendonly",
-                line={"color": COLOURS[order], "dash": DASHES[order % len(DASHES)], "width": 1.5},
-                hovertemplate=f"%{{y:.1f}} m: {name} %{{x:.4g}}<extra>%{{fullData.name}}</extra>",
-                row=1,
-                col=column,
-            )
+            hover = f"%{{y:.1f}} m: {name} %{{x:.4g}}<extra>%{{fullData.name}}</extra>"
+            track = {"legendgroup": str(order), "showlegend": column == 1, "row": 1, "col": column}
+            x, y = samples[name], samples["depth"]
+            add_numbered_line(plot, order, VISIBLE_HOLES, x, y, short_name(hole), hover, **track)
     return Figure("logs", "Logs", LOGS, plot, numbers)

@@ -10,7 +10,8 @@ import pandas as pd
 
 from recore.listing import count
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
-from recore.report.page.figures import BLUE, GREY, LOG_TICKS, VERMILION, new_figure, short_name
+from recore.report.page.figures import new_figure, short_name
+from recore.report.page.looks import BLUE, GREY, LOG_TICKS, VERMILION
 from recore.report.statistics.binning import Binned, usable_channels
 from recore.report.statistics.pca import principal_components
 from recore.spectral_data import Floats, SpectralData, snv
@@ -142,19 +143,13 @@ def _histogram(nearest: pd.DataFrame, unit: float, limit: float) -> Figure:
     series = (("nearest row in the same hole", same_hole, BLUE), ("nearest row elsewhere", ~same_hole, VERMILION))
     for name, chosen, colour in series:
         numbers[name] = np.histogram(logs[chosen], edges)[0]
-        plot.add_bar(
-            x=10 ** ((edges[:-1] + edges[1:]) / 2),
-            width=10 ** edges[1:] - 10 ** edges[:-1],
-            y=numbers[name],
-            name=name,
-            marker={"color": colour},
-            hovertemplate="%{x:.3g}: %{y} rows<extra>%{fullData.name}</extra>",
-        )
+        middles, widths = 10 ** ((edges[:-1] + edges[1:]) / 2), numbers["to"] - numbers["from"]
+        hover = "%{x:.3g}: %{y} rows<extra>%{fullData.name}</extra>"
+        look = {"width": widths, "name": name, "marker": {"color": colour}, "hovertemplate": hover}
+        plot.add_bar(x=middles, y=numbers[name], **look)
     plot.add_vline(limit / unit, line={"color": GREY, "dash": "dash"})
-    summary = HISTOGRAM
     outside = int((distance < LOWEST).sum())
-    if outside:
-        summary += IDENTICAL.format(rows=count(outside, "row"))
+    summary = HISTOGRAM + (IDENTICAL.format(rows=count(outside, "row")) if outside else "")
     return Figure("neighbours", "The nearest spectrum", summary, plot, numbers)
 
 

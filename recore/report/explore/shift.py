@@ -9,16 +9,8 @@ import pandas as pd
 
 from recore.listing import count
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
-from recore.report.page.figures import (
-    BLUE,
-    DRAWN_HOLES,
-    GREY,
-    VERMILION,
-    as_float32,
-    new_figure,
-    short_name,
-    thin_out,
-)
+from recore.report.page.figures import DRAWN_HOLES, add_points, new_figure, short_name, thin_out
+from recore.report.page.looks import BLUE, GREY, VERMILION
 from recore.report.statistics.binning import Binned
 from recore.report.statistics.pca import CONFIDENCE, Components, fit_components
 from recore.report.statistics.two_sample import MOST_HOLES, MOST_ROWS, RANDOM_SPLITS, TwoSample, compare_sets
@@ -138,15 +130,10 @@ def _points(
     for table, colour, symbol in zip(tables, (BLUE, VERMILION), ("circle", "diamond-open"), strict=True):
         drawn = table.iloc[thin_out(len(table), np.zeros(len(table), dtype=bool), DRAWN_ROWS)]
         ids = zip(drawn["index"], drawn["SiteID"], strict=True)
-        plot.add_scatter(
-            x=as_float32(drawn["PC1"].to_numpy()),
-            y=as_float32(drawn[second].to_numpy()),
-            mode="markers",
-            name=table["file"].iloc[0],
-            marker={"color": colour, "symbol": symbol, "size": 6, "opacity": 0.85},
-            text=[f"index {short_name(index)}, {short_name(hole)}" for index, hole in ids],
-            hovertemplate=f"%{{text}}<br>PC1 %{{x:.3g}}, {second} %{{y:.3g}}<extra>%{{fullData.name}}</extra>",
-        )
+        labels = [f"index {short_name(index)}, {short_name(hole)}" for index, hole in ids]
+        hover = f"%{{text}}<br>PC1 %{{x:.3g}}, {second} %{{y:.3g}}<extra>%{{fullData.name}}</extra>"
+        marker = {"color": colour, "symbol": symbol, "size": 6, "opacity": 0.85}
+        add_points(plot, drawn["PC1"], drawn[second], table["file"].iloc[0], hover, marker, text=labels)
     numbers = pd.concat(tables, ignore_index=True)
     return Figure("shift", "Private rows among the public ones", POINTS.format(rows=DRAWN_ROWS), plot, numbers)
 
@@ -162,21 +149,13 @@ def _held_out_figure(holes: pd.DataFrame) -> Figure:
     for file, name, colour, symbol, offset in looks:
         drawn = holes[holes["file"] == file].head(DRAWN_HOLES)
         jitter = np.linspace(-0.12, 0.12, len(drawn)) + offset  # so that equal shares do not hide each other
+        sizes = zip(drawn["SiteID"], drawn["rows"], strict=True)
+        labels = [f"{short_name(hole)}, {count(rows, 'row')}" for hole, rows in sizes]
+        marker = {"color": colour, "symbol": symbol, "size": 9, "opacity": 0.8}
+        hover = "%{text}: %{y:.1%}<extra></extra>"
         for place, column in enumerate(("beyond T2", "beyond Q", "either")):
-            plot.add_scatter(
-                x=place + jitter,
-                y=drawn[column],
-                mode="markers",
-                name=name,
-                legendgroup=file,
-                showlegend=place == 0,
-                marker={"color": colour, "symbol": symbol, "size": 9, "opacity": 0.8},
-                text=[
-                    f"{short_name(hole)}, {count(rows, 'row')}"
-                    for hole, rows in zip(drawn["SiteID"], drawn["rows"], strict=True)
-                ],
-                hovertemplate="%{text}: %{y:.1%}<extra></extra>",
-            )
+            legend = {"legendgroup": file, "showlegend": place == 0}
+            add_points(plot, place + jitter, drawn[column], name, hover, marker, text=labels, **legend)
     plot.add_hline(0.01, line={"color": GREY, "dash": "dash"})
     return Figure("holes-held-out", "New holes, private and public", HELD_OUT, plot, holes)
 

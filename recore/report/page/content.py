@@ -9,6 +9,7 @@ import pandas as pd
 from plotly.graph_objects import Figure as PlotlyFigure
 
 TABLE_ROWS = 60  # at most shown on the page; the CSV file has all rows
+LISTED = 8  # names in a finding, at most
 
 Level = Literal["bad", "note", "good"]
 LEVELS: tuple[Level, ...] = get_args(Level)  # the order on the page

@@ -1,10 +1,13 @@
 """Absorption bands of minerals and of the air, marked in every figure over wavenumbers."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 from plotly.graph_objects import Figure as PlotlyFigure
 
 from recore.report.page.content import Table
-from recore.report.page.figures import GREY
+from recore.report.page.figures import new_figure
+from recore.report.page.looks import GREY
 from recore.spectral_data import Floats
 
 # (short name, from cm-1, to cm-1, what it is, pixels by which its label is moved to the side). Vibrations as in Farmer,
@@ -21,6 +24,21 @@ REGIONS = (
     ("carbonate", 890, 860, "bending of carbonate", 4),
     ("Si-O", 810, 770, "the doublet of quartz", 7),
 )
+
+
+def wavenumber_figure(height: int, wavenumbers: Floats, title: str) -> PlotlyFigure:
+    """An empty figure over wavenumbers with the regions marked. title: of the vertical axis."""
+    plot = new_figure(height, xaxis=wavenumber_axis(wavenumbers), yaxis={"title": {"text": title}})
+    mark_regions(plot, wavenumbers)
+    return plot
+
+
+def add_spectrum(
+    plot: PlotlyFigure, wavenumbers: Floats, values: Floats, name: str, line: Mapping[str, object], **trace: object
+) -> None:
+    """Add a line over wavenumbers."""
+    look = {"line": line, "hovertemplate": "%{x:.0f} cm-1: %{y:.3f}<extra>%{fullData.name}</extra>"} | trace
+    plot.add_scatter(x=wavenumbers, y=values, mode="lines", name=name, **look)
 
 
 def mark_regions(plot: PlotlyFigure, wavenumbers: Floats) -> None:

@@ -9,24 +9,23 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from plotly.graph_objects import Figure as PlotlyFigure
 
 from recore.data_header import read_header
 from recore.evaluation import HELD_OUT, Record
 from recore.failures import plain
 from recore.listing import count
-from recore.report.page.content import Figure, PageFinding, Section, Table
-from recore.report.page.figures import ABOVE, BLUE, VERMILION, as_float32, every_kth, new_figure, short_name
-from recore.report.page.one_to_one import HEIGHT, SCALES, SquareAxes, add_edge, add_line, choose_axes
+from recore.report.page.content import LISTED, Figure, PageFinding, Section, Table
+from recore.report.page.figures import every_kth, short_name
+from recore.report.page.looks import BLUE, VERMILION
+from recore.report.page.one_to_one import SCALES, OneToOne
 from recore.schema import DEPTHS, HOLE
 from recore.spectral_data import Floats, Rows
-from recore.validation import DEFINITIONS, describe_errors, errors_table, paired_values, unit_of
+from recore.validation import DEFINITIONS, errors_table, paired_values
 
 MOST_RESIDUALS, MOST_OTHERS = 200, 600  # rows drawn of a target: those with the largest errors, and of the others
 MARKED = 20  # largest errors with their own symbol
 TOLERANCE = 1e-9  # relative, between an R2 computed here and the score's
 FEW_ROWS, MOST_OF_ERROR, ENOUGH_ROWS = 5, 0.5, 50  # that FEW_ROWS cause most of the error of an assay is worth a note
-LISTED = 8  # targets that a finding names
 
 TITLE = "Predicted and measured"
 READING = (
@@ -152,52 +151,30 @@ def _share_of_largest(measured: Floats, predicted: Floats) -> float:
 
 
 def _figure(data: PublicRows, table: pd.DataFrame) -> Figure:
-    plot = new_figure(HEIGHT, legend=ABOVE)
+    figure = OneToOne()
     labels = [
         f"index {short_name(index, 12)}, {short_name(hole, 12)}"
         for index, hole in zip(data.rows["index"], data.rows.get("SiteID", data.rows["index"]), strict=True)
     ]
-    choices, details, layouts = [], [], []
-    for choice, errors in enumerate(table.to_dict("records")):
+    for errors in table.to_dict("records"):
         name = errors["target"]
         column = data.targets.index(name)
         measured, predicted = data.measured[:, column], data.predicted[:, column]
-        axes = choose_axes(measured, predicted)
-        _add(plot, axes, measured, predicted, labels, choice)
-        choices.append(f"{short_name(name)}: R2 {errors['R2']:.3f}, weight {errors['weight']:g}")
-        details.append(f"{describe_errors(errors, name)}. {axes.describe_scale(measured, predicted)}")
-        layouts.append(axes.layout(unit_of(name)))
-    numbers = _numbers(data)
-    title = "Predicted against measured"
-    return Figure("predicted-measured", title, FIGURE, plot, numbers, choices, details, layouts)
-
-
-def _add(
-    plot: PlotlyFigure, axes: SquareAxes, measured: Floats, predicted: Floats, labels: list[str], choice: int
-) -> None:
-    """Add a target's points and its line, which are visible if the target is chosen."""
-    drawn = rows_to_draw(measured, predicted)
-    beyond = axes.beyond(measured[drawn]) | axes.beyond(predicted[drawn])
-    is_large = np.arange(len(drawn)) < MARKED
-    series = (
-        ("rows", drawn[~is_large & ~beyond], BLUE, "circle", 6),
-        (f"the {MARKED} largest errors", drawn[is_large & ~beyond], VERMILION, "diamond", 8),
-    )
-    for name, rows, colour, symbol, size in series:
-        plot.add_scatter(
-            x=as_float32(measured[rows]),
-            y=as_float32(predicted[rows]),
-            mode="markers",
-            name=name,
-            marker={"color": colour, "symbol": symbol, "size": size, "opacity": 0.85},
-            text=[labels[row] for row in rows],
-            hovertemplate="%{text}<br>measured %{x:.4g}, predicted %{y:.4g}<extra></extra>",
-            meta=choice,
-            visible=choice == 0,
+        choice = f"{short_name(name)}: R2 {errors['R2']:.3f}, weight {errors['weight']:g}"
+        figure.add_target(choice, name, errors, measured, predicted)
+        drawn = rows_to_draw(measured, predicted)
+        series = (
+            ("rows", drawn[MARKED:], BLUE, "circle", 6),
+            (f"the {MARKED} largest errors", drawn[:MARKED], VERMILION, "diamond", 8),
         )
-    edge = drawn[beyond]
-    add_edge(plot, axes, measured[edge], predicted[edge], [labels[row] for row in edge], choice)
-    add_line(plot, axes, choice)
+        for title, rows, colour, symbol, size in series:
+            inside = rows[~figure.beyond(rows)]
+            marker = {"color": colour, "symbol": symbol, "size": size, "opacity": 0.85}
+            figure.add_points(inside, title, marker, text=[labels[row] for row in inside])
+        edge = drawn[figure.beyond(drawn)]
+        figure.add_edge(edge, [labels[row] for row in edge])
+        figure.add_line()
+    return figure.figure("predicted-measured", "Predicted against measured", FIGURE, _numbers(data))
 
 
 def rows_to_draw(measured: Floats, predicted: Floats) -> Rows:

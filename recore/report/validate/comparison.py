@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
-from recore.report.page.figures import ABOVE, BLUE, GREY, new_figure, with_opacity
+from recore.report.page.figures import add_bars, new_figure
+from recore.report.page.looks import ABOVE, BLUE, GREY, outlined
 from recore.validation import SPLIT_NAMES, SPLITS, ValidationResult, fills_gaps
 
 SUBMISSION = "this submission"
@@ -77,23 +78,17 @@ def _bars(table: pd.DataFrame) -> Figure:
     plot.update_layout(legend=ABOVE | {"traceorder": "normal"})
     plot.update_xaxes(title_text="score", range=[min(0.0, 1.1 * low), max(0.05, 1.1 * high)])
     plot.update_yaxes(type="category", autorange="reversed")
-    looks = {"holes": {"color": BLUE}, "rows": {"color": with_opacity(GREY, 0.3), "line": {"color": GREY, "width": 1}}}
+    looks = {"holes": {"color": BLUE}, "rows": outlined(GREY)}
     for split in SPLITS:
         rows = table[table["held out"] == SPLIT_NAMES[split]]
         if len(rows):
             deviations = rows["sd over seeds"]
-            plot.add_bar(
-                x=rows["score"],
-                y=rows["method"],
-                name=SPLIT_NAMES[split],
-                orientation="h",
-                marker=looks[split],
-                error_x={"array": deviations, "visible": bool(deviations.notna().any()), "color": "#888888"},
-                hovertemplate="%{y}, %{fullData.name}: %{x:.4f}<extra></extra>",
-            )
-    summary = (
-        f"The challenge's score of each method, cross-validated on {' and on '.join(dict.fromkeys(table['held out']))}."
-    )
+            whiskers = {"array": deviations, "visible": bool(deviations.notna().any()), "color": "#888888"}
+            hover = "%{y}, %{fullData.name}: %{x:.4f}<extra></extra>"
+            name, marker = SPLIT_NAMES[split], looks[split]
+            add_bars(plot, rows["score"], rows["method"], name, hover, marker, error_x=whiskers)
+    splits = " and on ".join(dict.fromkeys(table["held out"]))
+    summary = f"The challenge's score of each method, cross-validated on {splits}."
     return Figure("comparison-scores", "Scores of the baselines and this submission", summary, plot, table)
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from recore.report.page.content import Figure, Level, PageFinding, Section
-from recore.report.page.figures import ABOVE, BLUE, DASHES, SEQUENTIAL, VERMILION, as_float32, heat_map, new_figure
+from recore.report.page.figures import heat_map, new_figure
+from recore.report.page.looks import ABOVE, BLUE, SEQUENTIAL, VERMILION
 from recore.report.validate.not_drawn import NO_TIME
 from recore.validation import SPLIT_NAMES, Curve, Split, ValidationResult
 
@@ -75,13 +76,9 @@ def _scores(table: pd.DataFrame, result: ValidationResult, curve: Curve) -> Figu
     if curve.default is None:
         axis["exponentformat"] = "power"
     else:
-        axis |= {
-            "tickvals": sorted(set(table[curve.name])),
-            "ticktext": [f"{x:.4g}" for x in sorted(set(table[curve.name]))],
-        }
-    plot = new_figure(400, xaxis=axis)
-    plot.update_yaxes(title_text="score")
-    plot.update_layout(legend=ABOVE)
+        ticks = sorted(set(table[curve.name]))
+        axis |= {"tickvals": ticks, "ticktext": [f"{value:.4g}" for value in ticks]}
+    plot = new_figure(400, xaxis=axis, yaxis={"title": {"text": "score"}}, legend=ABOVE)
     ends = [float(table[curve.name].min()), float(table[curve.name].max())]
     reference = "alpha per target" if curve.default is None else f"default ({curve.default:.4g})"
     looks = {"holes": (BLUE, "circle"), "rows": (VERMILION, "diamond")}
@@ -90,28 +87,18 @@ def _scores(table: pd.DataFrame, result: ValidationResult, curve: Curve) -> Figu
         rows = table[table["held out"] == name]
         if len(rows) < 2:  # the default alone
             continue
-        best = rows["score"].idxmax()
-        special = [each == best or value == curve.default for each, value in rows[curve.name].items()]
-        plot.add_scatter(
-            x=rows[curve.name],
-            y=rows["score"],
-            mode="lines+markers",
-            name=name,
-            line={"color": colour, "dash": DASHES[0], "width": 2},
-            marker={
-                "symbol": ["star" if each == best else symbol for each in rows.index],
-                "size": [13 if each else 7 for each in special],
-            },
-            hovertemplate=f"{curve.name} %{{x:.4g}}: %{{y:.4f}}<extra>%{{fullData.name}}</extra>",
-        )
-        plot.add_scatter(
-            x=ends,
-            y=[result.score(result.first(split))] * 2,
-            mode="lines",
-            name=f"{name}, {reference}",
-            line={"color": colour, "dash": "dash", "width": 1.5},
-            hovertemplate=f"{reference}: %{{y:.4f}}<extra>%{{fullData.name}}</extra>",
-        )
+        is_best = rows.index == rows["score"].idxmax()
+        marker = {
+            "symbol": np.where(is_best, "star", symbol).tolist(),
+            "size": np.where(is_best | (rows[curve.name] == curve.default), 13, 7).tolist(),
+        }
+        line = {"color": colour, "dash": "solid", "width": 2}
+        hover = f"{curve.name} %{{x:.4g}}: %{{y:.4f}}<extra>%{{fullData.name}}</extra>"
+        look = {"mode": "lines+markers", "line": line, "marker": marker, "hovertemplate": hover}
+        plot.add_scatter(x=rows[curve.name], y=rows["score"], name=name, **look)
+        hover = f"{reference}: %{{y:.4f}}<extra>%{{fullData.name}}</extra>"
+        look = {"mode": "lines", "line": line | {"dash": "dash", "width": 1.5}, "hovertemplate": hover}
+        plot.add_scatter(x=ends, y=[result.score(result.first(split))] * 2, name=f"{name}, {reference}", **look)
     what = "one alpha for all targets" if curve.default is None else f"each value of {curve.name}"
     marks = "a star marks the best value" + ("" if curve.default is None else ", a large mark the default")
     summary = f"The score with {what}; dashed: {reference}. On each curve {marks}."
@@ -124,17 +111,11 @@ def _by_target(table: pd.DataFrame, result: ValidationResult, curve: Curve) -> F
     names = result.ranked_names
     r2 = rows[names].to_numpy().T
     loss = r2 - r2.max(axis=1, keepdims=True) if names else r2
-    plot = heat_map(
-        [f"{value:.4g}" for value in rows[curve.name]],
-        names,
-        loss,
-        "R2 - best R2",
-        (-LARGEST_LOSS, 0),
-        xaxis={"title": {"text": curve.name}, "type": "category"},
-        colorscale=SEQUENTIAL,
-        customdata=as_float32(r2),
-        hovertemplate=f"%{{y}} at {curve.name} %{{x}}: R2 %{{customdata:.3f}}<extra></extra>",
-    )
+    values = [f"{value:.4g}" for value in rows[curve.name]]
+    axis = {"title": {"text": curve.name}, "type": "category"}
+    hover = f"%{{y}} at {curve.name} %{{x}}: R2 %{{customdata:.3f}}<extra></extra>"
+    look = {"colorscale": SEQUENTIAL, "customdata": r2, "hovertemplate": hover}
+    plot = heat_map(values, names, loss, "R2 - best R2", (-LARGEST_LOSS, 0), axis, **look)
     summary = (
         f"R2 of each target on {result.held_out}, relative to its best {curve.name}: the brighter, the better. "
         f"The colour scale ends {LARGEST_LOSS:g} below the best; the values are shown on hover."

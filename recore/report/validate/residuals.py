@@ -6,17 +6,15 @@ import pandas as pd
 from recore.listing import count
 from recore.report.page.content import Figure, PageFinding, Section
 from recore.report.page.figures import (
-    COLOURS,
-    DASHES,
     DRAWN_HOLES,
-    GREY,
     NAMED,
-    as_float32,
+    add_numbered_line,
     heat_map,
     new_figure,
     short_name,
     unique_names,
 )
+from recore.report.page.looks import GREY
 from recore.report.validate.not_drawn import NOTHING_PREDICTED
 from recore.report.validate.predicted_measured import DRAWN_POINTS, predicted_figure
 from recore.spectral_data import Floats, rows_by_group
@@ -89,15 +87,10 @@ def _heatmap(table: pd.DataFrame, result: ValidationResult) -> Figure:
     targets = result.ranked_names
     by_target = table.pivot(index="target", columns="SiteID", values="mean residual").reindex(index=targets)
     holes = list(dict.fromkeys(table["SiteID"]))[:DRAWN_HOLES]
-    plot = heat_map(
-        unique_names([short_name(name, 18) for name in holes]),
-        targets,
-        by_target[holes].to_numpy(),
-        "residual",
-        (-COLOUR_END, COLOUR_END),
-        xaxis={"type": "category", "title": {"text": "drill hole"}},
-        hovertemplate="%{y} in %{x}: %{z:.2f} standard deviations<extra></extra>",
-    )
+    columns, cells = unique_names([short_name(name, 18) for name in holes]), by_target[holes].to_numpy()
+    axis = {"type": "category", "title": {"text": "drill hole"}}
+    hover = "%{y} in %{x}: %{z:.2f} standard deviations<extra></extra>"
+    plot = heat_map(columns, targets, cells, "residual", (-COLOUR_END, COLOUR_END), axis, hovertemplate=hover)
     summary = (
         "The mean residual of each hole: orange where predictions are too high, blue where they are too low. "
         f"The colour scale ends at {COLOUR_END:g} standard deviations; the values are shown on hover."
@@ -117,16 +110,9 @@ def _over_depth(result: ValidationResult, residuals: Floats) -> Figure:
     numbers = pd.DataFrame(columns)
     plot = new_figure(440, xaxis={"title": {"text": "depth (m)"}}, yaxis={"title": {"text": "median residual"}})
     plot.add_hline(y=0, line={"color": GREY, "width": 1})
+    hover = "%{x:.0f} m: %{y:.2f}<extra>%{fullData.name}</extra>"
     for order, name in enumerate(numbers.columns[2 : 2 + NAMED]):
-        plot.add_scatter(
-            x=as_float32(numbers["depth"].to_numpy()),
-            y=as_float32(numbers[name].to_numpy(float)),
-            mode="lines+markers",
-            name=name,
-            visible=True if order < 3 else "legendonly",
-            line={"color": COLOURS[order], "dash": DASHES[order % len(DASHES)], "width": 1.5},
-            hovertemplate="%{x:.0f} m: %{y:.2f}<extra>%{fullData.name}</extra>",
-        )
+        add_numbered_line(plot, order, 3, numbers["depth"], numbers[name], name, hover, mode="lines+markers")
     summary = (
         "The median residual over depth, in standard deviations of the target: positive if predictions are too high. "
         "Click on a name to show or hide it."
