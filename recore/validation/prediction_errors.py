@@ -26,7 +26,9 @@ import pandas as pd
 
 from recore.spectral_data import Floats
 
-MEASURES = ("R2", "RMSE", "bias", "slope", "intercept", "RPD", "RPIQ")
+FORMATS = {"R2": ".3f", "RMSE": ".4g", "bias": "+.3g", "slope": ".3f", "intercept": "+.3g", "RPD": ".2f", "RPIQ": ".2f"}
+MEASURES = tuple(FORMATS)
+WITH_UNIT = ("RMSE", "bias", "intercept")
 DEFINITIONS = (
     "RMSE: root mean squared error. Bias: mean of predicted - measured. RMSE, bias and intercept are in the target's "
     "unit. Slope and intercept: of the line measured = intercept + slope x predicted, fitted by least squares; 1 and 0 "
@@ -96,15 +98,9 @@ def unit_of(target: str) -> str:
 
 def describe_errors(errors: Mapping[str, Any], target: str) -> str:
     """The number of rows and the measures of a target in words, without those that are undefined."""
-    unit = f" {unit_of(target)}".rstrip()
-    words = {
-        "R2": f"R2 {errors['R2']:.3f}",
-        "RMSE": f"RMSE {errors['RMSE']:.4g}{unit}",
-        "bias": f"bias {errors['bias']:+.3g}{unit}",
-        "slope": f"slope {errors['slope']:.3f}",
-        "intercept": f"intercept {errors['intercept']:+.3g}{unit}",
-        "RPD": f"RPD {errors['RPD']:.2f}",
-        "RPIQ": f"RPIQ {errors['RPIQ']:.2f}",
-    }
-    known = [text for measure, text in words.items() if math.isfinite(errors[measure])]
-    return ", ".join([f"n {errors['rows']:.0f}", *known])
+    words = [f"n {errors['rows']:.0f}"]
+    for measure, number_format in FORMATS.items():
+        if math.isfinite(errors[measure]):
+            unit = f" {unit_of(target)}".rstrip() if measure in WITH_UNIT else ""
+            words.append(f"{measure} {errors[measure]:{number_format}}{unit}")
+    return ", ".join(words)

@@ -169,8 +169,7 @@ class Workers:
 
     def inputs(self, rows: Rows) -> Floats:
         """The output of preprocess.py for some rows: (rows, bins)."""
-        values: Floats = np.load(self.folder / "inputs.npy", mmap_mode="r")[rows]
-        return values
+        return np.asarray(np.load(self.folder / "inputs.npy", mmap_mode="r")[rows])
 
     def fit(self, name: str, training: Rows, held_out: Rows, arguments: Mapping[str, Any]) -> Floats:
         """Predictions (held_out, 49) of a model fitted to the training rows.

@@ -67,6 +67,7 @@ def section(
         return Section("components", TITLE, READING, (), NOT_DRAWN.format(reason=error)), [], None
     table = row_table(data, shapes, model)
     beyond = beyond_limits(table, model)
+    ratio = np.fmax(table["T2"] / model.t2_limit, table["Q"] / model.q_limit).to_numpy()  # to the limit it exceeds most
     note = NOTE.format(
         kept=count(model.kept, "component explains", "components explain"),
         explained=model.shares.sum(),
@@ -83,9 +84,9 @@ def section(
         _limits(table, model, beyond),
     ]
     if beyond.any():
-        furthest = _furthest_first(table, model, beyond)
+        furthest = np.argsort(-np.where(beyond, ratio, -1), kind="stable")[: beyond.sum()]
         items += [_outlying_spectra(shapes, table, furthest), _outlying_rows(table, model, furthest)]
-    return Section("components", TITLE, READING, items, note), _findings(table, model, beyond), model
+    return Section("components", TITLE, READING, items, note), _findings(table, model, beyond, ratio), model
 
 
 def row_table(data: SpectralData, shapes: Binned, model: Components) -> pd.DataFrame:
@@ -100,8 +101,7 @@ def row_table(data: SpectralData, shapes: Binned, model: Components) -> pd.DataF
 
 def beyond_limits(table: pd.DataFrame, model: Components) -> np.ndarray:
     """Which rows are beyond a limit."""
-    beyond: np.ndarray = ((table["T2"] > model.t2_limit) | (table["Q"] > model.q_limit)).to_numpy()
-    return beyond
+    return np.asarray((table["T2"] > model.t2_limit) | (table["Q"] > model.q_limit))
 
 
 def row_labels(table: pd.DataFrame) -> list[str]:
@@ -184,27 +184,15 @@ def _outlying_spectra(shapes: Binned, table: pd.DataFrame, furthest: np.ndarray)
     return Figure("outlying-spectra", "The most outlying spectra", OUTLYING, plot, numbers)
 
 
-def _furthest_first(table: pd.DataFrame, model: Components, beyond: np.ndarray) -> np.ndarray:
-    """The places of the rows beyond a limit, the furthest first."""
-    order: np.ndarray = np.argsort(-np.where(beyond, _ratio(table, model), -1), kind="stable")[: int(beyond.sum())]
-    return order
-
-
-def _ratio(table: pd.DataFrame, model: Components) -> Floats:
-    """How many times its limit T2 or Q of each row is, whichever is more."""
-    ratio: Floats = np.fmax(table["T2"] / model.t2_limit, table["Q"] / model.q_limit).to_numpy()
-    return ratio
-
-
 def _outlying_rows(table: pd.DataFrame, model: Components, furthest: np.ndarray) -> Table:
     numbers = table.iloc[furthest][["index", "SiteID", "DepthFrom", "DepthTo", "T2", "Q"]].copy()
     numbers["T2 / limit"], numbers["Q / limit"] = numbers["T2"] / model.t2_limit, numbers["Q"] / model.q_limit
     return Table("outlying-rows", "Rows beyond a limit", "The furthest first.", numbers)
 
 
-def _findings(table: pd.DataFrame, model: Components, beyond: np.ndarray) -> list[PageFinding]:
+def _findings(table: pd.DataFrame, model: Components, beyond: np.ndarray, ratio: Floats) -> list[PageFinding]:
+    """ratio: of T2 or Q of each row to its limit, whichever is more."""
     t2, q = float((table["T2"] > model.t2_limit).mean()), float((table["Q"] > model.q_limit).mean())
-    ratio = _ratio(table, model)
     rows = int(beyond.sum())
     values = {"rows": rows, "share_t2": t2, "share_q": q, "furthest": float(ratio.max())}
     text = (

@@ -75,7 +75,10 @@ def section(
         splits=RANDOM_SPLITS,
     )
     items = (_points(data, shapes, private, private_shapes, model), _held_out_figure(holes), _table(holes))
-    return Section("shift", TITLE, READING, items, note), _findings(holes, comparison)
+    findings = [_share_finding(holes)]
+    if not np.isnan(comparison.auc):
+        findings.append(_auc_finding(comparison))
+    return Section("shift", TITLE, READING, items, note), findings
 
 
 def channel_difference(data: SpectralData, private: SpectralData) -> str:
@@ -165,13 +168,6 @@ def _table(holes: pd.DataFrame) -> Table:
     return Table("shift-by-hole", "Holes that the components were not fitted on", "The furthest first.", ordered)
 
 
-def _findings(holes: pd.DataFrame, comparison: TwoSample) -> list[PageFinding]:
-    findings = [_share_finding(holes)]
-    if not np.isnan(comparison.auc):
-        findings.append(_auc_finding(comparison))
-    return findings
-
-
 def _share_finding(holes: pd.DataFrame) -> PageFinding:
     """Compare the share of private rows beyond the limits with that of public holes held out."""
     shares = {}
@@ -184,9 +180,8 @@ def _share_finding(holes: pd.DataFrame) -> PageFinding:
         text += f"; for public holes held out it is {shares['public']:.1%}"
         if level == "bad" and shares["private"] <= TOLERANCE * shares["public"]:
             level = "note"
-    return PageFinding(
-        level, "shift", text, "shift", {"private": shares["private"], "public_held_out": shares["public"]}
-    )
+    values = {"private": shares["private"], "public_held_out": shares["public"]}
+    return PageFinding(level, "shift", text, "shift", values)
 
 
 def _auc_finding(comparison: TwoSample) -> PageFinding:
@@ -194,10 +189,8 @@ def _auc_finding(comparison: TwoSample) -> PageFinding:
     text = f"a classifier separates private from public spectra with an AUC of {comparison.auc:.2f} (0.5: not at all)"
     level: Level = "note"
     if comparison.usual:
-        lowest, highest = comparison.usual[0], comparison.usual[-1]
-        text += (
-            f"; random groups of public holes: median {np.median(comparison.usual):.2f}, {lowest:.2f} to {highest:.2f}"
-        )
+        lowest, median, highest = np.quantile(comparison.usual, (0, 0.5, 1))
+        text += f"; random groups of public holes: median {median:.2f}, {lowest:.2f} to {highest:.2f}"
         if comparison.auc > max(highest, HIGH_AUC):
             level = "bad"
     if not comparison.by_hole:

@@ -50,7 +50,8 @@ def add_bars(
 
 def add_points(plot: Figure, x: Any, y: Any, name: str, hover: str, marker: dict[str, Any], **trace: Any) -> None:
     """Add the points of a scatter plot."""
-    plot.add_scatter(x=x, y=y, mode="markers", name=name, hovertemplate=hover, marker=marker, **trace)
+    look = {"mode": "markers", "marker": marker} | trace
+    plot.add_scatter(x=x, y=y, name=name, hovertemplate=hover, **look)
 
 
 def add_numbered_line(

@@ -45,5 +45,4 @@ def bin_spectra(data: SpectralData, like: SpectralData | None = None) -> Binned:
 
 def usable_channels(data: SpectralData) -> np.ndarray:
     """Channels with values in most rows; otherwise an empty channel would exclude every row."""
-    usable: np.ndarray = np.isnan(data.spectra).mean(axis=0) <= MOST_GAPS
-    return usable
+    return np.asarray(np.isnan(data.spectra).mean(axis=0) <= MOST_GAPS)

@@ -52,8 +52,7 @@ def compare_sets(public: Floats, public_holes: np.ndarray, private: Floats, priv
 
 
 def _hole_numbers(names: np.ndarray) -> np.ndarray:
-    numbers: np.ndarray = np.unique(names.astype(str), return_inverse=True)[1]
-    return numbers
+    return np.asarray(np.unique(names.astype(str), return_inverse=True)[1])
 
 
 def _select(holes: np.ndarray, random: np.random.Generator) -> np.ndarray:

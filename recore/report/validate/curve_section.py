@@ -78,7 +78,8 @@ def _scores(table: pd.DataFrame, result: ValidationResult, curve: Curve) -> Figu
     else:
         ticks = sorted(set(table[curve.name]))
         axis |= {"tickvals": ticks, "ticktext": [f"{value:.4g}" for value in ticks]}
-    plot = new_figure(400, xaxis=axis, yaxis={"title": {"text": "score"}}, legend=ABOVE)
+    plot = new_figure(400, xaxis=axis, yaxis={"title": {"text": "score"}})
+    plot.update_layout(legend=ABOVE)
     ends = [float(table[curve.name].min()), float(table[curve.name].max())]
     reference = "alpha per target" if curve.default is None else f"default ({curve.default:.4g})"
     looks = {"holes": (BLUE, "circle"), "rows": (VERMILION, "diamond")}
