@@ -39,9 +39,9 @@ UNIT_NAMES = {"PPM": "ppm", "PCT": "%", "PPB": "ppb"}  # by the last three lette
 
 
 def prediction_errors(measured: Floats, predicted: Floats) -> dict[str, float]:
-    """The number of `rows` with both values, and MEASURES over them, NaN where a measure is undefined.
+    """The number of `rows` with both values, and MEASURES over them, NaN for a measure that is undefined.
 
-    measured, predicted: (rows,) of one target, NaN where there is no value. All measures are undefined for fewer than
+    measured, predicted: (rows,) of one target, NaN if there is no value. All measures are undefined for fewer than
     two rows, RPD and RPIQ if RMSE is 0, slope and intercept if all predictions are the same.
     """
     actual, estimate = paired_values(measured, predicted)
@@ -71,14 +71,14 @@ def r_squared(actual: Floats, estimate: Floats) -> float:
 
 
 def r2_by_target(measured: Floats, predicted: Floats) -> Floats:
-    """R2 of each target (targets,). measured, predicted: (rows, targets), NaN where there is no value."""
+    """R2 of each target (targets,). measured, predicted: (rows, targets), NaN if there is no value."""
     return np.array([r_squared(*paired_values(*columns)) for columns in zip(measured.T, predicted.T, strict=True)])
 
 
 def errors_table(targets: Sequence[str], measured: Floats, predicted: Floats) -> pd.DataFrame:
     """A row for each target, by its name: its unit, and what prediction_errors returns.
 
-    measured, predicted: (rows, targets), NaN where there is no value.
+    measured, predicted: (rows, targets), NaN if there is no value.
     """
     pairs = zip(targets, measured.T, predicted.T, strict=True)
     errors = [{"unit": unit_of(name)} | prediction_errors(*columns) for name, *columns in pairs]

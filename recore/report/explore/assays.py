@@ -10,10 +10,14 @@ from recore.report.page.looks import ABOVE, BLUE, GREY, OCHRE, VERMILION, patter
 from recore.schema import TARGETS
 from recore.spectral_data import Floats, SpectralData
 
-LIMIT_REPEATS = 3  # the lowest value is a detection limit if it occurs so often, and in LIMIT_SHARE of the rows
+LIMIT_REPEATS = (
+    3  # the lowest value is a detection limit if at least this many rows and LIMIT_SHARE of the rows have it
+)
 LIMIT_SHARE = 0.01
 MANY_AT_LIMIT = 0.5  # the share of the measured rows from which it is a finding
-UPPER_REPEATS = 5  # the highest value is an upper limit if it occurs so often, and in more than UPPER_SHARE of the rows
+UPPER_REPEATS = (
+    5  # the highest value is an upper limit if at least this many and more than UPPER_SHARE of the rows have it
+)
 UPPER_SHARE = 0.05
 BOX_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 

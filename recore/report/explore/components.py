@@ -59,8 +59,8 @@ OUTLYING = "The rows that are furthest beyond a limit, after SNV, and the median
 
 def section(
     data: SpectralData, shapes: Binned, holes: list[str]
-) -> tuple[Section, list[PageFinding], "Components | None"]:
-    """The section, its findings, and the components."""
+) -> tuple[Section, list[PageFinding], pd.DataFrame | None]:
+    """The section, its findings, and the table of the rows; None if components cannot be fitted."""
     try:
         model = fit_components(shapes.values)
     except ValueError as error:
@@ -86,7 +86,7 @@ def section(
     if beyond.any():
         furthest = np.argsort(-np.where(beyond, ratio, -1), kind="stable")[: beyond.sum()]
         items += [_outlying_spectra(shapes, table, furthest), _outlying_rows(table, model, furthest)]
-    return Section("components", TITLE, READING, items, note), _findings(table, model, beyond, ratio), model
+    return Section("components", TITLE, READING, items, note), _findings(table, model, beyond, ratio), table
 
 
 def row_table(data: SpectralData, shapes: Binned, model: Components) -> pd.DataFrame:

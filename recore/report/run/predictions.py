@@ -1,4 +1,4 @@
-"""Predicted against measured assays of the public rows, held out where the run has such predictions.
+"""Predicted against measured assays of the public rows, held out if the run has such predictions.
 
 A report must not show private assays.
 """

@@ -68,9 +68,9 @@ def _timeline(table: pd.DataFrame) -> Figure:
         steps = drawn[drawn["state"] == state]
         colour, pattern = LOOKS.get(state, (GREY, "."))
         hover = "%{y}: started after %{base:.1f} s, took %{text}<extra>%{fullData.name}</extra>"
-        look = {"base": steps["began"], "text": [f"{seconds:.1f} s" for seconds in steps["seconds"]]}
-        look |= {"textposition": "outside"}
-        add_bars(plot, steps["seconds"], steps["step"], state, hover, patterned(colour, pattern), **look)
+        marker, text = patterned(colour, pattern), [f"{seconds:.1f} s" for seconds in steps["seconds"]]
+        add_bars(plot, steps["seconds"], steps["step"], state, hover, marker, base=steps["began"], text=text)
+    plot.update_traces(textposition="outside")
     return Figure("timeline", "Time", TIMELINE, plot, table)
 
 
@@ -79,8 +79,8 @@ def _memory(table: pd.DataFrame) -> Figure:
     plot = _figure_by_step(drawn, "memory, %", max(100.0, drawn["memory %"].max()))
     hover = "%{y}: %{text} of the instance's memory<extra></extra>"
     text = [f"{percent:.1f} %" for percent in drawn["memory %"]]
-    look = {"text": text, "textposition": "outside"}
-    add_bars(plot, drawn["memory %"], drawn["step"], "memory", hover, {"color": GREY}, **look)
+    add_bars(plot, drawn["memory %"], drawn["step"], "memory", hover, {"color": GREY}, text=text)
+    plot.update_traces(textposition="outside")
     return Figure("memory", "Memory", MEMORY, plot, drawn[["step", "memory %"]])
 
 

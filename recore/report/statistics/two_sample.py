@@ -70,10 +70,8 @@ def _auc(scores: Floats, sides: np.ndarray, holes: np.ndarray | None) -> float:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    counts = [
-        len(np.unique(holes[sides == side])) if holes is not None else int((sides == side).sum()) for side in (0, 1)
-    ]
-    folds = min(FOLDS, *counts)
+    units = np.arange(len(sides)) if holes is None else holes
+    folds = min(FOLDS, *(len(np.unique(units[sides == side])) for side in (0, 1)))
     if folds < 2:
         return float("nan")
     parts = StratifiedKFold(folds) if holes is None else StratifiedGroupKFold(folds, shuffle=True, random_state=0)

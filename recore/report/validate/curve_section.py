@@ -11,7 +11,7 @@ from recore.report.page.looks import ABOVE, BLUE, SEQUENTIAL, VERMILION
 from recore.report.validate.not_drawn import NO_TIME
 from recore.validation import SPLIT_NAMES, Curve, Split, ValidationResult
 
-LARGEST_LOSS = 0.3  # of R2 below a target's best, where the colour scale ends
+LARGEST_LOSS = 0.3  # of R2 below a target's best, at which the colour scale ends
 CLEAR_LOSS = 0.005  # of the score; smaller differences can be chance
 
 TITLE = "Hyperparameter"

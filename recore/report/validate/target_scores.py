@@ -11,7 +11,7 @@ from recore.report.page.figures import add_bars, add_points, clip_to_axis, count
 from recore.report.page.looks import ABOVE, BLUE, GREY, OCHRE, VERMILION, outlined
 from recore.validation import DEFINITIONS, MEASURES, SPLIT_NAMES, Split, ValidationResult, describe_errors
 
-LOWEST_R2 = -0.5  # where the axes of the figures end
+LOWEST_R2 = -0.5  # at which the axes of the figures end
 
 TITLE = "Targets"
 READING = (
