@@ -84,18 +84,22 @@ BASELINES: dict[str, tuple[Baseline, int]] = {
 def cross_validate_baselines(data: SpectralData, measured: Floats, seed: int) -> dict[tuple[Split, str], Floats]:
     """The predictions (rows, targets) of each baseline on the first folds of each split.
 
-    If spectra have gaps, only the mean is fitted. measured: (rows, targets), NaN where there is no assay.
+    They are NaN for a target without assays in the training part. If spectra have gaps, only the mean is fitted.
+    measured: (rows, targets), NaN if there is no assay.
     """
     inputs = preprocess(data.spectra)
     names = list(BASELINES) if np.isfinite(data.spectra).all() else ["mean"]
-    predictions = {}
+    predictions: dict[tuple[Split, str], Floats] = {}
     for split in SPLITS:
-        folds = make_folds(data.hole, split, seed)
-        for name in names if folds else []:
-            predictions[split, name] = np.full(measured.shape, np.nan)
-            for training, held_out in folds:
-                fold = fit_and_predict(name, inputs, measured, data.hole, (split, training, held_out))
-                predictions[split, name][held_out] = fold
+        for training, held_out in make_folds(data.hole, split, seed):
+            for name in names:
+                predicted = predictions.setdefault((split, name), np.full(measured.shape, np.nan))
+                model, number = BASELINES[name]
+                x = inputs[number]
+                for rows, columns, assays in group_targets(measured[training]):
+                    some = training[rows]
+                    new = model(x[some], assays, x[held_out], data.hole[some], split)
+                    predicted[np.ix_(held_out, columns)] = new
     return predictions
 
 
@@ -104,24 +108,6 @@ def preprocess(spectra: Floats) -> tuple[Floats, Floats]:
     window = spectra[:, : max(1, spectra.shape[1] - round(IGNORED_SHARE * spectra.shape[1]))]
     highest = window.max(axis=1, keepdims=True)
     return _bin_channels(spectra / np.where(highest > 0, highest, 1)), _bin_channels(np.nan_to_num(snv(spectra)))
-
-
-def fit_and_predict(
-    name: str,
-    inputs: tuple[Floats, Floats],
-    measured: Floats,
-    holes: NDArray[Any],
-    fold: tuple[Split, Rows, Rows],
-) -> Floats:
-    """The predictions (held-out rows, targets) of one baseline in one fold; NaN for a target without assays there."""
-    split, training, held_out = fold
-    model, number = BASELINES[name]
-    x = inputs[number]
-    predicted = np.full((len(held_out), measured.shape[1]), np.nan)
-    for rows, columns, assays in group_targets(measured[training]):
-        some = training[rows]
-        predicted[:, columns] = model(x[some], assays, x[held_out], holes[some], split)
-    return predicted
 
 
 def fills_gaps(measured: Floats) -> bool:

@@ -30,19 +30,18 @@ class Curve:
 
 
 def choose_curve(defaults: Mapping[str, float], wanted: str | None) -> Curve | None:
-    """The curve to draw: NAME or NAME=1,2,4 if `wanted` says so, else the one that fit() suggests, if any.
+    """The curve to draw: the one that is wanted, NAME or NAME=1,2,4, otherwise the one that fit() suggests, if any.
 
-    defaults: the numeric hyperparameters of fit(). Without `wanted`, the range from alpha_min to alpha_max is drawn if
-    fit() has both, else the only numeric hyperparameter. Raises ValueError if `wanted` is invalid.
+    defaults: the numeric hyperparameters of fit(), which suggests the range from alpha_min to alpha_max if it has both,
+    otherwise its only numeric hyperparameter. Raises ValueError if `wanted` is invalid.
     """
     has_alphas = set(LIMITS) <= set(defaults) and ALPHA not in defaults
+    tunable = [ALPHA] if has_alphas else [name for name in defaults if name not in NOT_TUNED]
     if wanted is None:
-        tunable = [name for name in defaults if name not in NOT_TUNED]
-        name, text = ALPHA if has_alphas else tunable[0] if len(tunable) == 1 else None, ""
-        if name is None or (name != ALPHA and defaults[name] <= 0):
+        if len(tunable) != 1 or defaults.get(tunable[0], 1) <= 0:
             return None
-    else:
-        name, _, text = wanted.partition("=")
+        wanted = tunable[0]
+    name, equals, text = wanted.partition("=")
     names = [*([ALPHA] if has_alphas else []), *defaults]
     if name not in names:
         listed = f"fit() has these numeric hyperparameters: {', '.join(names)}" if names else "fit() has none"
@@ -50,12 +49,12 @@ def choose_curve(defaults: Mapping[str, float], wanted: str | None) -> Curve | N
     if name == ALPHA and has_alphas:
         fixed = {each: value for each, value in SINGLE_ALPHA.items() if each in defaults}
         low, high = sorted(defaults[each] for each in LIMITS)
-        values = _parse(f"{wanted}", text, float) if text else _alphas(low, high)
+        values = _parse(wanted, text, float) if text else _alphas(low, high)
         return Curve(name, values, None, fixed)
     default = defaults[name]
     kind = int if isinstance(default, int) else float
-    if text or (wanted is not None and "=" in wanted):
-        values = _parse(f"{wanted}", text, kind)
+    if equals:
+        values = _parse(wanted, text, kind)
     elif default > 0:
         values = tuple(max(1, round(default * each)) if kind is int else default * each for each in FACTORS[kind])
     else:

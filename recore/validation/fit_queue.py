@@ -9,19 +9,36 @@ import numpy as np
 
 from recore.spectral_data import Floats, Rows
 from recore.validation.plan import CrossValidation, FoldFit, Purpose
-from recore.validation.time_budget import TimeBudget
 from recore.validation.workers import SubmissionError, Workers
 
 PROBES = 100  # rows at which the slope of the predictions is calculated
 SENSITIVITY_SHARE = 0.25  # of the time budget, after which the slope is calculated at fewer rows
 
+WRITING = 4.0  # seconds that are kept for the page, or a tenth of a shorter budget
+
 Advance = Callable[[str, int, int], None]
+
+
+class TimeBudget:
+    """The time on the clock that a validation may take, counted from the creation of this object."""
+
+    def __init__(self, minutes: float) -> None:
+        self.seconds = 60 * minutes - min(WRITING, 6 * minutes)
+        self._started = time.monotonic()
+
+    def allows(self, seconds: float) -> bool:
+        """Whether work that takes this many seconds would end within the budget if it started now."""
+        return self.elapsed() + seconds <= self.seconds
+
+    def elapsed(self) -> float:
+        """The seconds used so far."""
+        return time.monotonic() - self._started
 
 
 class FitQueue:
     """The fits of a plan, carried out by the workers.
 
-    An optional fit is skipped if it would end after the budget, should it take as long as the slowest of its kind.
+    An optional fit is skipped if it would end after the budget when it takes as long as the slowest fit of its kind.
 
     rows: for each row of the plan, its row number in the file.
     """

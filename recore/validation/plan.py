@@ -52,17 +52,10 @@ def thin_rows(holes: NDArray[Any], limit: int) -> Rows:
         return np.arange(len(holes))
     rows_of_holes = list(rows_by_group(holes).values())
     rows_of_holes = rows_of_holes[:: math.ceil(len(rows_of_holes) / limit)]
-    counts = np.sort([len(rows) for rows in rows_of_holes])
-    remaining, per_hole = limit, 0
-    for place, count in enumerate(counts):
-        per_hole = remaining // (len(counts) - place)
-        if count > per_hole:
-            break
-        remaining -= count
-    chosen = [
-        rows[np.linspace(0, len(rows) - 1, min(len(rows), per_hole)).round().astype(int)] for rows in rows_of_holes
-    ]
-    return np.sort(np.concatenate(chosen))
+    sizes = np.array(list(map(len, rows_of_holes)))
+    per_hole = max(most for most in range(1, limit + 1) if np.minimum(sizes, most).sum() <= limit)
+    places = [np.linspace(0, size - 1, min(size, per_hole)).round().astype(int) for size in sizes]
+    return np.sort(np.concatenate([rows[chosen] for rows, chosen in zip(rows_of_holes, places, strict=True)]))
 
 
 def make_folds(holes: NDArray[Any], split: Split, seed: int) -> list[tuple[Rows, Rows]]:

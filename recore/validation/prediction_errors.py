@@ -19,16 +19,16 @@ With y the measured and p the predicted values of the rows that have both:
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from recore.spectral_data import Floats
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-MEASURES = ("R2", "RMSE", "bias", "slope", "intercept", "RPD", "RPIQ")
+FORMATS = {"R2": ".3f", "RMSE": ".4g", "bias": "+.3g", "slope": ".3f", "intercept": "+.3g", "RPD": ".2f", "RPIQ": ".2f"}
+MEASURES = tuple(FORMATS)
+WITH_UNIT = ("RMSE", "bias", "intercept")
 DEFINITIONS = (
     "RMSE: root mean squared error. Bias: mean of predicted - measured. RMSE, bias and intercept are in the target's "
     "unit. Slope and intercept: of the line measured = intercept + slope x predicted, fitted by least squares; 1 and 0 "
@@ -39,9 +39,9 @@ UNIT_NAMES = {"PPM": "ppm", "PCT": "%", "PPB": "ppb"}  # by the last three lette
 
 
 def prediction_errors(measured: Floats, predicted: Floats) -> dict[str, float]:
-    """The number of `rows` with both values, and MEASURES over them, NaN where a measure is undefined.
+    """The number of `rows` with both values, and MEASURES over them, NaN for a measure that is undefined.
 
-    measured, predicted: (rows,) of one target, NaN where there is no value. All measures are undefined for fewer than
+    measured, predicted: (rows,) of one target, NaN if there is no value. All measures are undefined for fewer than
     two rows, RPD and RPIQ if RMSE is 0, slope and intercept if all predictions are the same.
     """
     actual, estimate = paired_values(measured, predicted)
@@ -71,17 +71,15 @@ def r_squared(actual: Floats, estimate: Floats) -> float:
 
 
 def r2_by_target(measured: Floats, predicted: Floats) -> Floats:
-    """R2 of each target (targets,). measured, predicted: (rows, targets), NaN where there is no value."""
+    """R2 of each target (targets,). measured, predicted: (rows, targets), NaN if there is no value."""
     return np.array([r_squared(*paired_values(*columns)) for columns in zip(measured.T, predicted.T, strict=True)])
 
 
-def errors_table(targets: Sequence[str], measured: Floats, predicted: Floats) -> "pd.DataFrame":
+def errors_table(targets: Sequence[str], measured: Floats, predicted: Floats) -> pd.DataFrame:
     """A row for each target, by its name: its unit, and what prediction_errors returns.
 
-    measured, predicted: (rows, targets), NaN where there is no value.
+    measured, predicted: (rows, targets), NaN if there is no value.
     """
-    import pandas as pd
-
     pairs = zip(targets, measured.T, predicted.T, strict=True)
     errors = [{"unit": unit_of(name)} | prediction_errors(*columns) for name, *columns in pairs]
     return pd.DataFrame(errors, index=pd.Index(targets, name="target"))
@@ -100,15 +98,9 @@ def unit_of(target: str) -> str:
 
 def describe_errors(errors: Mapping[str, Any], target: str) -> str:
     """The number of rows and the measures of a target in words, without those that are undefined."""
-    unit = f" {unit_of(target)}".rstrip()
-    words = {
-        "R2": f"R2 {errors['R2']:.3f}",
-        "RMSE": f"RMSE {errors['RMSE']:.4g}{unit}",
-        "bias": f"bias {errors['bias']:+.3g}{unit}",
-        "slope": f"slope {errors['slope']:.3f}",
-        "intercept": f"intercept {errors['intercept']:+.3g}{unit}",
-        "RPD": f"RPD {errors['RPD']:.2f}",
-        "RPIQ": f"RPIQ {errors['RPIQ']:.2f}",
-    }
-    known = [text for measure, text in words.items() if math.isfinite(errors[measure])]
-    return ", ".join([f"n {errors['rows']:.0f}", *known])
+    words = [f"n {errors['rows']:.0f}"]
+    for measure, number_format in FORMATS.items():
+        if math.isfinite(errors[measure]):
+            unit = f" {unit_of(target)}".rstrip() if measure in WITH_UNIT else ""
+            words.append(f"{measure} {errors[measure]:{number_format}}{unit}")
+    return ", ".join(words)

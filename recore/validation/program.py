@@ -44,7 +44,7 @@ class SubmissionScripts:
         preprocess, train = (importlib.import_module(name) for name in ("preprocess", "train"))
         for module in (preprocess, train):
             if Path(str(module.__file__)).resolve().parent != folder.resolve():
-                raise InvalidSubmissionError(f"{folder}: no {module.__name__}.py there")
+                raise InvalidSubmissionError(f"{folder}: there is no {module.__name__}.py in this folder")
         if not callable(getattr(train, "fit", None)):
             raise InvalidSubmissionError("train.py: no function fit(), which validate calls")
         self.preprocess, self.train, self.fitting = preprocess, train, import_fitting(fitting)
@@ -95,8 +95,8 @@ class SubmissionScripts:
     def sensitivity(self, training: list[int], probes: list[int], file: str, seconds: float) -> dict[str, Any]:
         """Save the mean slope of the predictions over each bin, times the bin's standard deviation: (bins, targets).
 
-        The mean is over the probe rows. If all of them would take more than so many seconds, it is over
-        fewer, but at least PROBES_AT_ONCE; the answer says how many.
+        The mean is over the probe rows. If all of them would take more seconds than allowed, it is over fewer, but at
+        least PROBES_AT_ONCE; the answer says how many.
         """
         model = self._fit_model(training, {})
         deviations = self.inputs.iloc[training].std(ddof=0).to_numpy()

@@ -2,17 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from recore.spectral_data import Floats, Rows, SpectralData, rows_by_group
 from recore.validation.curve import Curve
 from recore.validation.plan import SPLIT_NAMES, SPLITS, CrossValidation, Purpose, Split, make_folds
 from recore.validation.prediction_errors import errors_table, r2_by_target
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 JACKKNIFE_GROUPS = 20  # at most, of drill holes
 
@@ -21,8 +18,9 @@ JACKKNIFE_GROUPS = 20  # at most, of drill holes
 class ValidationSettings:
     """How much is calculated.
 
-    rows: use at most this many. repeats: of the folds, each with another seed. minutes: on the clock; optional
-    fits that would end later are skipped. fit_minutes: after which a single fit is stopped and the validation fails.
+    rows: use at most this many. repeats: how often the folds are drawn, each time with another seed. minutes: on the
+    clock; optional fits that would end later are skipped. fit_minutes: after which a single fit is stopped and the
+    validation fails.
     seed: of the first folds. curve: the hyperparameter to vary, NAME or NAME=1,2,4; None to choose it.
     """
 
@@ -39,10 +37,10 @@ class ValidationResult:
     """What a validation calculated.
 
     data: the rows used, of all rows_of_file. targets, weights: (targets,) as in the host's score.py. measured: (rows,
-    targets). predictions: (rows, targets) of each completed cross-validation, NaN where nothing was predicted.
+    targets). predictions: (rows, targets) of each completed cross-validation, NaN for what was not predicted.
     baselines: the same for each split and baseline, on the first folds. inputs: (rows, bins) with the names `columns`.
-    sensitivity: (bins, targets), the mean over so many probe rows. curve: the hyperparameter that was varied, if one
-    was, and hyperparameters: the names of all numeric ones. skipped: cross-validations for which there was no time.
+    sensitivity: (bins, targets), the mean over `probes` rows. curve: the hyperparameter that was varied, if one was,
+    and hyperparameters: the names of all numeric ones. skipped: cross-validations for which there was no time.
     failed: those in which a fit failed, with its message. seconds: on the clock.
     """
 
@@ -119,7 +117,7 @@ class ValidationResult:
         """R2 of each target (targets,) for predictions (rows, targets)."""
         return r2_by_target(self.measured, predicted)
 
-    def errors(self, predicted: Floats) -> "pd.DataFrame":
+    def errors(self, predicted: Floats) -> pd.DataFrame:
         """The table of errors of predictions (rows, targets), a row for each target, by its name."""
         return errors_table(self.targets, self.measured, predicted)
 

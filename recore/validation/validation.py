@@ -7,10 +7,9 @@ import numpy as np
 from recore.spectral_data import read_data
 from recore.validation.baselines import cross_validate_baselines
 from recore.validation.curve import choose_curve
-from recore.validation.fit_queue import Advance, FitQueue
+from recore.validation.fit_queue import Advance, FitQueue, TimeBudget
 from recore.validation.plan import make_plan, thin_rows
 from recore.validation.result import ValidationResult, ValidationSettings
-from recore.validation.time_budget import TimeBudget
 from recore.validation.workers import Workers
 
 

@@ -117,13 +117,13 @@ class Worker:
 class Workers:
     """Several worker processes of one submission and a folder for their arrays. A request waits for a free worker.
 
-    minutes: as of a Worker. Raises ValueError if the folder does not hold a submission.
+    minutes: as for a Worker. Raises ValueError if the folder does not hold a submission.
     """
 
     def __init__(self, submission: Path, minutes: float) -> None:
         for name in SCRIPTS:
             if not (submission / name).is_file():
-                raise ValueError(f"{submission}: no {name} there: name the folder of a submission")
+                raise ValueError(f"{submission}: there is no {name} in this folder; name the folder of a submission")
         self.submission, self.minutes = submission, minutes
         processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self.count = min(MAX_WORKERS, processors)
@@ -169,8 +169,7 @@ class Workers:
 
     def inputs(self, rows: Rows) -> Floats:
         """The output of preprocess.py for some rows: (rows, bins)."""
-        values: Floats = np.load(self.folder / "inputs.npy", mmap_mode="r")[rows]
-        return values
+        return np.asarray(np.load(self.folder / "inputs.npy", mmap_mode="r")[rows])
 
     def fit(self, name: str, training: Rows, held_out: Rows, arguments: Mapping[str, Any]) -> Floats:
         """Predictions (held_out, 49) of a model fitted to the training rows.

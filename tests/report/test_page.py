@@ -12,16 +12,8 @@ import pytest
 from support.browser import assert_sound, open_report
 
 from recore.report.page.content import Figure, Page, PageFinding, Section, Table
-from recore.report.page.figures import (
-    COLOURS,
-    as_float32,
-    clip_to_axis,
-    count_outside,
-    edge_symbols,
-    new_figure,
-    short_name,
-    thin_out,
-)
+from recore.report.page.figures import clip_to_axis, count_outside, edge_symbols, new_figure, short_name, thin_out
+from recore.report.page.looks import COLOURS
 from recore.report.page.page_files import write_page
 
 HOSTILE = "</script><script>document.title='broken'</script><a href='http://example.com'>&lt;%{x}</a><img src=x>"
@@ -31,11 +23,9 @@ def page(words: str = "DD001") -> Page:
     x = np.linspace(4000, 600, 50)
     lines = new_figure(300, xaxis={"autorange": "reversed"})
     for name, y in ((words, np.sin(x / 300)), ("other", np.cos(x / 300))):
-        lines.add_scatter(
-            x=as_float32(x), y=as_float32(y), name=name, text=[words] * len(x), hovertemplate="%{text} %{y:.3f}"
-        )
+        lines.add_scatter(x=x, y=y, name=name, text=[words] * len(x), hovertemplate="%{text} %{y:.3f}")
     heat = new_figure(300)
-    heat.add_heatmap(z=as_float32(np.outer(x, x)), hovertemplate="%{z}<extra></extra>")
+    heat.add_heatmap(z=np.outer(x, x), hovertemplate="%{z}<extra></extra>")
     numbers = pd.DataFrame({"x": x, "y": np.sin(x / 300), "name": words})
     items = [Figure("lines", words, words, lines, numbers), Figure("heat", "Heat", "Two by two.", heat, numbers)]
     section = Section("only", words, words, [*items, Table("table", words, words, numbers)], words)

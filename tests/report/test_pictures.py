@@ -5,7 +5,7 @@ import pytest
 from support.checkout import ROOT
 from support.pictures import read_png
 
-from recore.report.page.figures import COLOURS
+from recore.report.page.looks import COLOURS
 
 SIMILAR = 30  # of 255, in each channel: lines are drawn with soft edges, some with transparency
 

@@ -69,7 +69,7 @@ def test_the_command(tmp_path: Path, small_file: Path, linear_submission: Path) 
     assert done.stdout.splitlines()[-1] == f"validate: {out}, its numbers in {tmp_path / 'validated'}"
     assert all(line[:6].strip() in {"bad", "note", "good"} for line in done.stdout.splitlines()[:-1])
     (tmp_path / "s").mkdir()
-    with pytest.raises(ValueError, match=r"no preprocess\.py there"):
+    with pytest.raises(ValueError, match=r"no preprocess\.py in this folder"):
         validate_submission(tmp_path / "s", small_file)
     shutil.copy(linear_submission / "preprocess.py", tmp_path / "s")
     (tmp_path / "s/train.py").write_text(TRAIN.replace("return Ridge", "return unknown"))

@@ -11,7 +11,7 @@ from support.command import recore
 from support.validations import TRAIN
 
 from recore.validation import SubmissionError, ValidationSettings, run_validation
-from recore.validation.time_budget import TimeBudget
+from recore.validation.fit_queue import TimeBudget
 from recore.validation.workers import Worker
 
 

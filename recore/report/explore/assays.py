@@ -1,36 +1,25 @@
 """Are the assays plausible? How many are measured, how many are at the detection limit, and their distributions."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 
 from recore.listing import count, list_names
-from recore.report.page.content import Figure, Level, PageFinding, Section, Table
-from recore.report.page.figures import (
-    ABOVE,
-    BLUE,
-    GREY,
-    OCHRE,
-    VERMILION,
-    clip_to_axis,
-    count_outside,
-    edge_symbols,
-    new_figure,
-    with_opacity,
-)
+from recore.report.page.content import LISTED, Figure, Level, PageFinding, Section, Table
+from recore.report.page.figures import add_bars, add_points, clip_to_axis, count_outside, edge_symbols, new_figure
+from recore.report.page.looks import ABOVE, BLUE, GREY, OCHRE, VERMILION, patterned, with_opacity
 from recore.schema import TARGETS
 from recore.spectral_data import Floats, SpectralData
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-LIMIT_REPEATS = 3  # the lowest value is a detection limit if it occurs so often, and in LIMIT_SHARE of the rows
+LIMIT_REPEATS = (
+    3  # the lowest value is a detection limit if at least this many rows and LIMIT_SHARE of the rows have it
+)
 LIMIT_SHARE = 0.01
 MANY_AT_LIMIT = 0.5  # the share of the measured rows from which it is a finding
-UPPER_REPEATS = 5  # the highest value is an upper limit if it occurs so often, and in more than UPPER_SHARE of the rows
+UPPER_REPEATS = (
+    5  # the highest value is an upper limit if at least this many and more than UPPER_SHARE of the rows have it
+)
 UPPER_SHARE = 0.05
 BOX_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-LISTED = 8  # assays that a finding names
 
 TITLE = "Assays"
 READING = (
@@ -68,10 +57,8 @@ def section(data: SpectralData) -> tuple[Section, list[PageFinding]]:
     return Section("assays", TITLE, READING, items, note, folded), _findings(table)
 
 
-def summarise(data: SpectralData) -> "pd.DataFrame":
+def summarise(data: SpectralData) -> pd.DataFrame:
     """A row for each of the 49 targets, including those that are not in the file."""
-    import pandas as pd
-
     rows = []
     for name in TARGETS:
         column = data.assays[name].to_numpy() if name in data.assays else np.full(data.rows, np.nan)
@@ -81,10 +68,10 @@ def summarise(data: SpectralData) -> "pd.DataFrame":
 
 def _summarise_one(values: Floats, rows: int) -> dict[str, float | int]:
     """The numbers of one assay. values: those that were measured."""
-    lowest, highest = (float(values.min()), float(values.max())) if len(values) else (float("nan"), float("nan"))
+    levels = (0, *BOX_QUANTILES, 1)
+    lowest, *box, highest = np.quantile(values, levels) if len(values) else [np.nan] * len(levels)
     at_lowest, at_highest = int((values == lowest).sum()), int((values == highest).sum())
     is_limit = at_lowest >= max(LIMIT_REPEATS, LIMIT_SHARE * len(values)) and lowest < highest
-    box = np.quantile(values, BOX_QUANTILES) if len(values) else np.full(len(BOX_QUANTILES), np.nan)
     return {
         "measured": len(values),
         "missing": rows - len(values),
@@ -93,12 +80,12 @@ def _summarise_one(values: Floats, rows: int) -> dict[str, float | int]:
         "zero or less": int((values <= 0).sum()),
         "different values": len(np.unique(values)),
         "lowest": lowest,
-        **{f"q{level:.2f}": float(value) for level, value in zip(BOX_QUANTILES, box, strict=True)},
+        **{f"q{level:.2f}": value for level, value in zip(BOX_QUANTILES, box, strict=True)},
         "highest": highest,
     }
 
 
-def _states(table: "pd.DataFrame") -> Figure:
+def _states(table: pd.DataFrame) -> Figure:
     rows = table["measured"] + table["missing"]
     series = (
         ("measured", table["measured"] - table["at limit"], BLUE, ""),
@@ -109,19 +96,13 @@ def _states(table: "pd.DataFrame") -> Figure:
     plot.update_xaxes(title_text="share of the rows", range=[0, 1], tickformat=".0%")
     plot.update_yaxes(autorange="reversed", type="category", dtick=1)
     for name, counts, colour, pattern in series:
-        plot.add_bar(
-            x=(counts / rows).to_numpy(),
-            y=table["assay"],
-            name=name,
-            orientation="h",
-            marker={"color": colour, "pattern": {"shape": pattern}},
-            hovertemplate="%{y}: %{x:.1%} %{fullData.name}<extra></extra>",
-        )
+        hover = "%{y}: %{x:.1%} %{fullData.name}<extra></extra>"
+        add_bars(plot, counts / rows, table["assay"], name, hover, patterned(colour, pattern))
     numbers = table[["assay", "measured", "at limit", "missing"]]
     return Figure("assay-states", "Measured, at the limit, missing", STATES, plot, numbers)
 
 
-def _boxes(table: "pd.DataFrame") -> Figure:
+def _boxes(table: pd.DataFrame) -> Figure:
     """Boxes on a logarithmic axis that ends a decade below the lowest positive number of the table."""
     positive = table[table["highest"] > 0]
     names = ["lowest", *(f"q{level:.2f}" for level in BOX_QUANTILES), "highest"]
@@ -132,34 +113,21 @@ def _boxes(table: "pd.DataFrame") -> Figure:
     plot.update_xaxes(type="log", title_text="PPM, PCT or PPB, as in the name", exponentformat="power", tickangle=0)
     plot.update_yaxes(range=[len(positive) - 0.5, -0.5], type="category", dtick=1)
     if len(positive):
-        plot.add_box(
-            y=positive["assay"],
-            lowerfence=drawn[:, 1],
-            q1=drawn[:, 2],
-            median=drawn[:, 3],
-            q3=drawn[:, 4],
-            upperfence=drawn[:, 5],
-            orientation="h",
-            line={"color": BLUE, "width": 1.5},
-            fillcolor=with_opacity(BLUE, 0.3),
-            name="",
-        )
-    for column in (0, len(names) - 1):
-        plot.add_scatter(
-            x=drawn[:, column],
-            y=positive["assay"],
-            mode="markers",
-            name=names[column],
-            marker={"symbol": edge_symbols(outside[:, column], "line-ns-open"), "color": GREY, "size": 9},
-            customdata=values[:, column],
-            hovertemplate="%{y}: %{fullData.name} %{customdata:.4g}<extra></extra>",
-        )
+        parts = dict(zip(("lowerfence", "q1", "median", "q3", "upperfence"), drawn[:, 1:-1].T, strict=True))
+        look = {"line": {"color": BLUE, "width": 1.5}, "fillcolor": with_opacity(BLUE, 0.3), "name": ""}
+        plot.add_box(y=positive["assay"], orientation="h", **parts, **look)
+    for column in (0, -1):
+        hover = "%{y}: %{fullData.name} %{customdata:.4g}<extra></extra>"
+        marker = {"symbol": edge_symbols(outside[:, column], "line-ns-open"), "color": GREY, "size": 9}
+        x, y, shown = drawn[:, column], positive["assay"], values[:, column]
+        add_points(plot, x, y, names[column], hover, marker, customdata=shown)
     summary = BOXES + count_outside(outside[:, [0, -1]])
     return Figure("assay-values", "Distributions", summary, plot, table[["assay", *names]])
 
 
-def _findings(table: "pd.DataFrame") -> list[PageFinding]:
+def _findings(table: pd.DataFrame) -> list[PageFinding]:
     measured = table["measured"]
+    often_at_limit, upper_share = table["at limit"] > MANY_AT_LIMIT * measured, f"more than {UPPER_SHARE:.0%}"
     at_upper_limit = (
         (table["at highest"] > UPPER_SHARE * measured)
         & (table["at highest"] >= UPPER_REPEATS)
@@ -168,25 +136,10 @@ def _findings(table: "pd.DataFrame") -> list[PageFinding]:
     cases: tuple[tuple[Level, str, pd.Series[bool], str], ...] = (
         ("note", "assays not measured", measured == 0, "no values"),
         ("note", "assays missing", (measured > 0) & (table["missing"] > 0), "no value in some rows"),
-        (
-            "note",
-            "assays at the limit",
-            table["at limit"] > MANY_AT_LIMIT * measured,
-            "the same lowest value in more than half of the rows",
-        ),
+        ("note", "assays at the limit", often_at_limit, "the same lowest value in more than half of the rows"),
         ("bad", "assays not positive", table["zero or less"] > 0, "values of zero or less"),
-        (
-            "bad",
-            "assays constant",
-            (measured > 1) & (table["different values"] == 1),
-            "the same value in all rows",
-        ),
-        (
-            "note",
-            "assays at an upper limit",
-            at_upper_limit,
-            f"the same highest value in more than {UPPER_SHARE:.0%} of the rows",
-        ),
+        ("bad", "assays constant", (measured > 1) & (table["different values"] == 1), "the same value in all rows"),
+        ("note", "assays at an upper limit", at_upper_limit, f"the same highest value in {upper_share} of the rows"),
     )
     findings = []
     for level, name, chosen, text in cases:

@@ -1,23 +1,15 @@
 """Which rows differ from the others? Principal components of the spectra, Hotelling's T2 and the residual Q."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
+from plotly.graph_objects import Figure as PlotlyFigure
 
 from recore.listing import count
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import (
-    BLUE,
-    COLOURS,
-    DASHES,
-    GREY,
-    LOG_TICKS,
     NAMED,
     SHOWN_POINTS,
-    SYMBOLS,
-    VERMILION,
-    as_float32,
+    add_points,
     clip_to_axis,
     count_outside,
     edge_symbols,
@@ -25,14 +17,11 @@ from recore.report.page.figures import (
     short_name,
     thin_out,
 )
-from recore.report.page.regions import mark_regions, wavenumber_axis
+from recore.report.page.looks import BLUE, COLOURS, DASHES, GREY, LOG_TICKS, SYMBOLS, VERMILION, numbered_line
+from recore.report.page.regions import add_spectrum, wavenumber_figure
 from recore.report.statistics.binning import Binned
 from recore.report.statistics.pca import CONFIDENCE, Components, fit_components
 from recore.spectral_data import Floats, SpectralData
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from plotly.graph_objects import Figure as PlotlyFigure
 
 DRAWN_LOADINGS = 3
 DRAWN_SPECTRA = 5  # of the rows that are furthest beyond a limit
@@ -70,14 +59,15 @@ OUTLYING = "The rows that are furthest beyond a limit, after SNV, and the median
 
 def section(
     data: SpectralData, shapes: Binned, holes: list[str]
-) -> tuple[Section, list[PageFinding], "Components | None"]:
-    """The section, its findings, and the components."""
+) -> tuple[Section, list[PageFinding], pd.DataFrame | None]:
+    """The section, its findings, and the table of the rows; None if components cannot be fitted."""
     try:
         model = fit_components(shapes.values)
     except ValueError as error:
         return Section("components", TITLE, READING, (), NOT_DRAWN.format(reason=error)), [], None
     table = row_table(data, shapes, model)
     beyond = beyond_limits(table, model)
+    ratio = np.fmax(table["T2"] / model.t2_limit, table["Q"] / model.q_limit).to_numpy()  # to the limit it exceeds most
     note = NOTE.format(
         kept=count(model.kept, "component explains", "components explain"),
         explained=model.shares.sum(),
@@ -94,15 +84,13 @@ def section(
         _limits(table, model, beyond),
     ]
     if beyond.any():
-        furthest = _furthest_first(table, model, beyond)
+        furthest = np.argsort(-np.where(beyond, ratio, -1), kind="stable")[: beyond.sum()]
         items += [_outlying_spectra(shapes, table, furthest), _outlying_rows(table, model, furthest)]
-    return Section("components", TITLE, READING, items, note), _findings(table, model, beyond), model
+    return Section("components", TITLE, READING, items, note), _findings(table, model, beyond, ratio), table
 
 
-def row_table(data: SpectralData, shapes: Binned, model: Components) -> "pd.DataFrame":
+def row_table(data: SpectralData, shapes: Binned, model: Components) -> pd.DataFrame:
     """A row for each row of the file with a valid spectrum: its IDs, scores, T2 and Q. Index: the row numbers."""
-    import pandas as pd
-
     rows = shapes.rows
     identity = {"index": data.index[rows], "SiteID": data.hole[rows]}
     depth = {"DepthFrom": data.depth_from[rows], "DepthTo": data.depth_to[rows]}
@@ -111,19 +99,18 @@ def row_table(data: SpectralData, shapes: Binned, model: Components) -> "pd.Data
     return pd.DataFrame(identity | depth | scores | distances, index=rows)
 
 
-def beyond_limits(table: "pd.DataFrame", model: Components) -> np.ndarray:
+def beyond_limits(table: pd.DataFrame, model: Components) -> np.ndarray:
     """Which rows are beyond a limit."""
-    beyond: np.ndarray = ((table["T2"] > model.t2_limit) | (table["Q"] > model.q_limit)).to_numpy()
-    return beyond
+    return np.asarray((table["T2"] > model.t2_limit) | (table["Q"] > model.q_limit))
 
 
-def row_labels(table: "pd.DataFrame") -> list[str]:
+def row_labels(table: pd.DataFrame) -> list[str]:
     """The IDs of each row for a hover label."""
     ids = zip(table["index"], table["SiteID"], table["DepthFrom"], table["DepthTo"], strict=True)
     return [f"index {short_name(index)}, {short_name(hole)}, {low:g} to {high:g} m" for index, hole, low, high in ids]
 
 
-def add_points_by_hole(plot: "PlotlyFigure", table: "pd.DataFrame", holes: list[str], x: str, y: str) -> None:
+def add_points_by_hole(plot: PlotlyFigure, table: pd.DataFrame, holes: list[str], x: str, y: str) -> None:
     """Add points: the first NAMED holes with their own colour and symbol, the other holes together, behind them."""
     named = holes[:NAMED]
     series = [(short_name(name), table["SiteID"] == name, COLOURS[order], 7, 0.9) for order, name in enumerate(named)]
@@ -132,45 +119,29 @@ def add_points_by_hole(plot: "PlotlyFigure", table: "pd.DataFrame", holes: list[
         series.append((others, ~table["SiteID"].isin(named), GREY, 4, 0.6))
     for order, (name, chosen, colour, size, opacity) in reversed(list(enumerate(series))):
         rows = table[chosen]
-        plot.add_scatter(
-            x=as_float32(rows[x].to_numpy()),
-            y=as_float32(rows[y].to_numpy()),
-            mode="markers",
-            name=name,
-            marker={"color": colour, "symbol": SYMBOLS[order], "size": size, "opacity": opacity},
-            text=row_labels(rows),
-            hovertemplate=f"%{{text}}<br>{x} %{{x:.3g}}, {y} %{{y:.3g}}<extra></extra>",
-            legendrank=order,
-        )
+        marker = {"color": colour, "symbol": SYMBOLS[order], "size": size, "opacity": opacity}
+        hover = f"%{{text}}<br>{x} %{{x:.3g}}, {y} %{{y:.3g}}<extra></extra>"
+        add_points(plot, rows[x], rows[y], name, hover, marker, text=row_labels(rows), legendrank=order)
 
 
-def _scores(table: "pd.DataFrame", model: Components, holes: list[str], beyond: np.ndarray) -> Figure:
+def _scores(table: pd.DataFrame, model: Components, holes: list[str], beyond: np.ndarray) -> Figure:
     second, title = ("PC2", f"PC2, {model.shares[1]:.0%}") if model.kept > 1 else ("T2", "T2")
-    plot = new_figure(
-        460,
-        xaxis={"title": {"text": f"PC1, {model.shares[0]:.0%} of the variance"}},
-        yaxis={"title": {"text": title}},
-    )
+    plot = new_figure(460)
+    plot.update_layout(xaxis_title_text=f"PC1, {model.shares[0]:.0%} of the variance", yaxis_title_text=title)
     add_points_by_hole(plot, table.iloc[thin_out(len(table), beyond)], holes, "PC1", second)
     return Figure("scores", "Scores by drill hole", SCORES, plot, table)
 
 
 def _loadings(shapes: Binned, model: Components) -> Figure:
-    import pandas as pd
-
     names = [f"PC{order + 1}" for order in range(model.kept)]
-    numbers = pd.DataFrame(
-        {"wavenumber": shapes.wavenumbers} | dict(zip(names, model.loadings, strict=True)),
-    )
-    plot = new_figure(320, xaxis=wavenumber_axis(shapes.wavenumbers), yaxis={"title": {"text": "loading"}})
-    mark_regions(plot, shapes.wavenumbers)
+    numbers = pd.DataFrame({"wavenumber": shapes.wavenumbers} | dict(zip(names, model.loadings, strict=True)))
+    plot = wavenumber_figure(320, shapes.wavenumbers, "loading")
     for order, name in enumerate(names[:DRAWN_LOADINGS]):
-        line = {"color": COLOURS[order], "dash": DASHES[order]}
-        _add_line(plot, shapes.wavenumbers, model.loadings[order], name, line)
+        add_spectrum(plot, shapes.wavenumbers, model.loadings[order], name, numbered_line(order, 2))
     return Figure("loadings", "Loadings", LOADINGS, plot, numbers)
 
 
-def _limits(table: "pd.DataFrame", model: Components, beyond: np.ndarray) -> Figure:
+def _limits(table: pd.DataFrame, model: Components, beyond: np.ndarray) -> Figure:
     plot = new_figure(
         400,
         showlegend=True,
@@ -188,65 +159,40 @@ def _limits(table: "pd.DataFrame", model: Components, beyond: np.ndarray) -> Fig
         ("within both limits", drawn & ~beyond, BLUE, "circle"),
         ("beyond a limit", drawn & beyond, VERMILION, "diamond"),
     ):
-        plot.add_scatter(
-            x=as_float32(t2[chosen]),
-            y=as_float32(drawn_q[chosen]),
-            mode="markers",
-            name=name,
-            marker={"color": colour, "symbol": edge_symbols(outside[chosen], symbol, "y"), "size": 6, "opacity": 0.85},
-            text=row_labels(table[chosen]),
-            customdata=as_float32(q[chosen]),
-            hovertemplate="%{text}<br>T2 %{x:.3g}, Q %{customdata:.3g} of their limits<extra></extra>",
-        )
+        symbols = edge_symbols(outside[chosen], symbol, "y")
+        marker = {"color": colour, "symbol": symbols, "size": 6, "opacity": 0.85}
+        hover = "%{text}<br>T2 %{x:.3g}, Q %{customdata:.3g} of their limits<extra></extra>"
+        labels = {"text": row_labels(table[chosen]), "customdata": q[chosen]}
+        add_points(plot, t2[chosen], drawn_q[chosen], name, hover, marker, **labels)
     for add_line in (plot.add_vline, plot.add_hline):
         add_line(1, line={"color": GREY, "dash": "dash"})
     summary = LIMITS.format(beyond=f"{beyond.sum():,}", rows=count(len(table), "row")) + count_outside(outside)
     return Figure("outliers", "Hotelling's T2 and Q", summary, plot, numbers)
 
 
-def _outlying_spectra(shapes: Binned, table: "pd.DataFrame", furthest: np.ndarray) -> Figure:
+def _outlying_spectra(shapes: Binned, table: pd.DataFrame, furthest: np.ndarray) -> Figure:
     """The spectra of the rows that are furthest beyond a limit."""
-    import pandas as pd
-
     median = np.median(shapes.values, axis=0)
     numbers = pd.DataFrame({"wavenumber": shapes.wavenumbers, "median": median})
-    plot = new_figure(380, xaxis=wavenumber_axis(shapes.wavenumbers), yaxis={"title": {"text": "SNV"}})
-    mark_regions(plot, shapes.wavenumbers)
-    _add_line(plot, shapes.wavenumbers, median, "median of all", {"color": GREY, "width": 3})
+    plot = wavenumber_figure(380, shapes.wavenumbers, "SNV")
+    add_spectrum(plot, shapes.wavenumbers, median, "median of all", {"color": GREY, "width": 3})
     for order, row in enumerate(furthest[:DRAWN_SPECTRA]):
         index = table["index"].iloc[row]
         numbers[f"index {index}"] = shapes.values[row]
         line = {"color": COLOURS[order], "dash": DASHES[(order + 1) % len(DASHES)], "width": 1.5}
-        _add_line(plot, shapes.wavenumbers, shapes.values[row], f"index {short_name(index, 12)}", line)
+        add_spectrum(plot, shapes.wavenumbers, shapes.values[row], f"index {short_name(index, 12)}", line)
     return Figure("outlying-spectra", "The most outlying spectra", OUTLYING, plot, numbers)
 
 
-def _add_line(plot: "PlotlyFigure", x: Floats, y: Floats, name: str, line: Mapping[str, object]) -> None:
-    hover = "%{x:.0f} cm-1: %{y:.3f}<extra>%{fullData.name}</extra>"
-    plot.add_scatter(x=as_float32(x), y=as_float32(y), mode="lines", name=name, line=line, hovertemplate=hover)
-
-
-def _furthest_first(table: "pd.DataFrame", model: Components, beyond: np.ndarray) -> np.ndarray:
-    """The places of the rows beyond a limit, the furthest first."""
-    order: np.ndarray = np.argsort(-np.where(beyond, _ratio(table, model), -1), kind="stable")[: int(beyond.sum())]
-    return order
-
-
-def _ratio(table: "pd.DataFrame", model: Components) -> Floats:
-    """How many times its limit T2 or Q of each row is, whichever is more."""
-    ratio: Floats = np.fmax(table["T2"] / model.t2_limit, table["Q"] / model.q_limit).to_numpy()
-    return ratio
-
-
-def _outlying_rows(table: "pd.DataFrame", model: Components, furthest: np.ndarray) -> Table:
+def _outlying_rows(table: pd.DataFrame, model: Components, furthest: np.ndarray) -> Table:
     numbers = table.iloc[furthest][["index", "SiteID", "DepthFrom", "DepthTo", "T2", "Q"]].copy()
     numbers["T2 / limit"], numbers["Q / limit"] = numbers["T2"] / model.t2_limit, numbers["Q"] / model.q_limit
     return Table("outlying-rows", "Rows beyond a limit", "The furthest first.", numbers)
 
 
-def _findings(table: "pd.DataFrame", model: Components, beyond: np.ndarray) -> list[PageFinding]:
+def _findings(table: pd.DataFrame, model: Components, beyond: np.ndarray, ratio: Floats) -> list[PageFinding]:
+    """ratio: of T2 or Q of each row to its limit, whichever is more."""
     t2, q = float((table["T2"] > model.t2_limit).mean()), float((table["Q"] > model.q_limit).mean())
-    ratio = _ratio(table, model)
     rows = int(beyond.sum())
     values = {"rows": rows, "share_t2": t2, "share_q": q, "furthest": float(ratio.max())}
     text = (

@@ -1,23 +1,18 @@
 """Which assays can spectra predict? The correlation of each assay with each part of the spectrum."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 
 from recore.listing import count, list_names
-from recore.report.page.content import Figure, PageFinding, Section, Table
-from recore.report.page.figures import as_float32, heat_map
+from recore.report.page.content import LISTED, Figure, PageFinding, Section, Table
+from recore.report.page.figures import heat_map
 from recore.report.page.regions import mark_regions, wavenumber_axis
 from recore.report.statistics.binning import Binned
 from recore.report.statistics.pearson import correlations
 from recore.spectral_data import SpectralData
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 FEWEST_ROWS = 10  # measured rows of an assay
 HIGH_CORRELATION = 0.5
-LISTED = 8  # assays that a finding names
 
 TITLE = "Assays and channels"
 READING = (
@@ -55,10 +50,8 @@ def section(data: SpectralData, shapes: Binned) -> tuple[Section, list[PageFindi
     return Section("correlation", TITLE, READING, items, NOTE.format(width=shapes.width)), [finding]
 
 
-def correlation_table(data: SpectralData, shapes: Binned) -> "pd.DataFrame":
+def correlation_table(data: SpectralData, shapes: Binned) -> pd.DataFrame:
     """A row for each assay with at least FEWEST_ROWS rows that vary: its rows, then a correlation for each bin."""
-    import pandas as pd
-
     bins = [f"{value:.1f}" for value in shapes.wavenumbers]
     names, rows, coefficients = [], [], []
     for name in data.assays:
@@ -74,23 +67,16 @@ def correlation_table(data: SpectralData, shapes: Binned) -> "pd.DataFrame":
     return table
 
 
-def _heat_map(table: "pd.DataFrame", shapes: Binned) -> Figure:
-    plot = heat_map(
-        as_float32(shapes.wavenumbers),
-        table["assay"].tolist(),
-        table.iloc[:, 2:].to_numpy(),
-        "r",
-        (-1, 1),
-        xaxis=wavenumber_axis(shapes.wavenumbers),
-        hovertemplate="%{y} at %{x:.0f} cm-1: r = %{z:.2f}<extra></extra>",
-    )
+def _heat_map(table: pd.DataFrame, shapes: Binned) -> Figure:
+    names, cells = table["assay"].tolist(), table.iloc[:, 2:].to_numpy()
+    hover = "%{y} at %{x:.0f} cm-1: r = %{z:.2f}<extra></extra>"
+    axis = wavenumber_axis(shapes.wavenumbers)
+    plot = heat_map(shapes.wavenumbers, names, cells, "r", (-1, 1), axis, hovertemplate=hover)
     mark_regions(plot, shapes.wavenumbers)
     return Figure("correlation", "Correlation of assays with channels", HEAT_MAP, plot, table)
 
 
-def _strongest(table: "pd.DataFrame", shapes: Binned) -> Table:
-    import pandas as pd
-
+def _strongest(table: pd.DataFrame, shapes: Binned) -> Table:
     coefficients = np.nan_to_num(table.iloc[:, 2:].to_numpy())
     place = np.abs(coefficients).argmax(axis=1)
     columns = {"assay": table["assay"], "rows": table["rows"], "wavenumber (cm-1)": shapes.wavenumbers[place]}

@@ -1,28 +1,21 @@
 """Are the samples plausible along the holes? Their intervals, and scores and assays by depth."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 
 from recore.listing import count
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import (
-    COLOURS,
-    DASHES,
     DRAWN_HOLES,
-    LOG_TICKS,
     NAMED,
-    SEQUENTIAL,
-    as_float32,
+    add_numbered_line,
     every_kth,
     new_figure,
     short_name,
     unique_names,
 )
+from recore.report.page.looks import LOG_TICKS, SEQUENTIAL
 from recore.spectral_data import SpectralData
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 LOGGED_ASSAYS = ("CuPPM", "AuPPM", "FePCT", "SPPM", "CaPPM", "KPPM")  # the first of these that are measured
 TRACKS = 4
@@ -65,10 +58,8 @@ def section(data: SpectralData, table: "pd.DataFrame | None", holes: list[str]) 
     return Section("depth", TITLE, READING, items, NOTE.format(samples=DRAWN_SAMPLES, steps=DEPTH_STEPS)), findings
 
 
-def _intervals(data: SpectralData) -> tuple["pd.DataFrame", list[PageFinding]]:
+def _intervals(data: SpectralData) -> tuple[pd.DataFrame, list[PageFinding]]:
     """The depths of each hole, and findings about invalid intervals."""
-    import pandas as pd
-
     frame = pd.DataFrame({"SiteID": data.hole, "from": data.depth_from, "to": data.depth_to, "index": data.index})
     known = frame.dropna(subset=["from", "to"]).sort_values(["SiteID", "from", "to"], kind="stable")
     deepest_before = known.groupby("SiteID", sort=False)["to"].cummax().groupby(known["SiteID"], sort=False).shift()
@@ -109,10 +100,8 @@ def _intervals(data: SpectralData) -> tuple["pd.DataFrame", list[PageFinding]]:
     return holes, findings
 
 
-def _all_holes(table: "pd.DataFrame") -> Figure:
+def _all_holes(table: pd.DataFrame) -> Figure:
     """A heat map of the first score by hole and depth."""
-    import pandas as pd
-
     depth = ((table["DepthFrom"] + table["DepthTo"]) / 2).to_numpy()
     known = np.isfinite(depth)
     edges = np.linspace(depth[known].min(), depth[known].max(), DEPTH_STEPS + 1)
@@ -129,17 +118,10 @@ def _all_holes(table: "pd.DataFrame") -> Figure:
     low, high = np.quantile(drawn["mean"], (0.01, 0.99)).tolist()
     plot = new_figure(460, xaxis={"type": "category", "title": {"text": "drill hole"}})
     plot.update_yaxes(autorange="reversed", title_text="depth (m)")
-    plot.add_heatmap(
-        x=unique_names([short_name(name, 18) for name in names]),
-        y=as_float32(middles),
-        z=as_float32(cells),
-        colorscale=SEQUENTIAL,
-        zmin=low,
-        zmax=high,
-        hoverongaps=False,
-        colorbar={"title": {"text": "PC1"}},
-        hovertemplate="%{x}, %{y:.0f} m: PC1 %{z:.2f}<extra></extra>",
-    )
+    look = {"colorscale": SEQUENTIAL, "zmin": low, "zmax": high, "colorbar": {"title": {"text": "PC1"}}}
+    hover = "%{x}, %{y:.0f} m: PC1 %{z:.2f}<extra></extra>"
+    columns = unique_names([short_name(name, 18) for name in names])
+    plot.add_heatmap(x=columns, y=middles, z=cells, hoverongaps=False, hovertemplate=hover, **look)
     summary = ALL_HOLES
     if len(names) < len(holes):
         summary += FIRST_HOLES.format(drawn=len(names), holes=len(holes))
@@ -147,7 +129,7 @@ def _all_holes(table: "pd.DataFrame") -> Figure:
     return Figure("scores-by-depth", "Scores by hole and depth", summary, plot, numbers)
 
 
-def _logs(data: SpectralData, table: "pd.DataFrame", holes: list[str]) -> Figure:
+def _logs(data: SpectralData, table: pd.DataFrame, holes: list[str]) -> Figure:
     """Tracks with a common depth axis: scores, and the first assays of LOGGED_ASSAYS that are measured."""
     from plotly.subplots import make_subplots
 
@@ -171,17 +153,8 @@ def _logs(data: SpectralData, table: "pd.DataFrame", holes: list[str]) -> Figure
         samples = numbers[numbers["SiteID"] == hole].dropna(subset=["depth"]).sort_values("depth", kind="stable")
         samples = samples.iloc[every_kth(np.arange(len(samples)), DRAWN_SAMPLES)]
         for column, name in enumerate(tracks, 1):
-            plot.add_scatter(
-                x=as_float32(samples[name].to_numpy()),
-                y=as_float32(samples["depth"].to_numpy()),
-                mode="lines",
-                name=short_name(hole),
-                legendgroup=str(order),
-                showlegend=column == 1,
-                visible=True if order < VISIBLE_HOLES else "legendonly",
-                line={"color": COLOURS[order], "dash": DASHES[order % len(DASHES)], "width": 1.5},
-                hovertemplate=f"%{{y:.1f}} m: {name} %{{x:.4g}}<extra>%{{fullData.name}}</extra>",
-                row=1,
-                col=column,
-            )
+            hover = f"%{{y:.1f}} m: {name} %{{x:.4g}}<extra>%{{fullData.name}}</extra>"
+            track = {"legendgroup": str(order), "showlegend": column == 1, "row": 1, "col": column}
+            x, y = samples[name], samples["depth"]
+            add_numbered_line(plot, order, VISIBLE_HOLES, x, y, short_name(hole), hover, **track)
     return Figure("logs", "Logs", LOGS, plot, numbers)

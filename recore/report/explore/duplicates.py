@@ -4,19 +4,17 @@ Repeats in two holes, or in public and private data, make a model look good alth
 """
 
 from math import comb
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from recore.listing import count
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
-from recore.report.page.figures import BLUE, GREY, LOG_TICKS, VERMILION, new_figure, short_name
+from recore.report.page.figures import new_figure, short_name
+from recore.report.page.looks import BLUE, GREY, LOG_TICKS, VERMILION
 from recore.report.statistics.binning import Binned, usable_channels
 from recore.report.statistics.pca import principal_components
 from recore.spectral_data import Floats, SpectralData, snv
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 NOISE_FACTOR = 1.5  # times the distance caused by noise: still the same spectrum
 USUAL_SHARE = 0.25  # of the usual distance to the nearest row: still the same sample, for example packed again
@@ -90,12 +88,11 @@ def estimate_noise(spectra: Floats) -> float:
     return float(np.quantile(1.4826 * np.median(differences, axis=0), 0.75))
 
 
-def nearest_pairs(spectra: Floats, shapes: Floats) -> "pd.DataFrame":
+def nearest_pairs(spectra: Floats, shapes: Floats) -> pd.DataFrame:
     """Each row's nearest rows as pairs, the nearest first: rows row_1 < row_2, distance, correlation; no pair twice.
 
     A distance between scores is never larger than that between spectra, so near spectra have near scores.
     """
-    import pandas as pd
     from scipy.spatial import cKDTree
 
     scores = principal_components(shapes, SCORES).transform(shapes)
@@ -112,10 +109,8 @@ def nearest_pairs(spectra: Floats, shapes: Floats) -> "pd.DataFrame":
     return table.sort_values("distance", kind="stable", ignore_index=True)
 
 
-def _combine(files: list[tuple[str, SpectralData, Binned]]) -> tuple[Floats, "pd.DataFrame"]:
+def _combine(files: list[tuple[str, SpectralData, Binned]]) -> tuple[Floats, pd.DataFrame]:
     """The SNV spectra and the IDs of the rows of all files, over the usable channels of the first file."""
-    import pandas as pd
-
     channels = usable_channels(files[0][1])
     spectra, ids = [], []
     for name, data, binned in files:
@@ -125,18 +120,14 @@ def _combine(files: list[tuple[str, SpectralData, Binned]]) -> tuple[Floats, "pd
     return np.concatenate(spectra), pd.concat(ids, ignore_index=True)
 
 
-def _nearest_of_each(pairs: "pd.DataFrame") -> "pd.DataFrame":
+def _nearest_of_each(pairs: pd.DataFrame) -> pd.DataFrame:
     """For each row the pair with its nearest row."""
-    import pandas as pd
-
     ends = [pairs[[f"row_{end}", "distance", "SiteID_1", "SiteID_2", "file_1", "file_2"]] for end in (1, 2)]
     both = pd.concat([end.set_axis(["row", *end.columns[1:]], axis=1) for end in ends])
     return both.sort_values("distance", kind="stable").drop_duplicates("row")
 
 
-def _histogram(nearest: "pd.DataFrame", unit: float, limit: float) -> Figure:
-    import pandas as pd
-
+def _histogram(nearest: pd.DataFrame, unit: float, limit: float) -> Figure:
     distance = nearest["distance"].to_numpy(dtype=float) / unit
     logs = np.log10(np.maximum(distance, LOWEST))
     edges = np.linspace(min(logs.min(), 0) - 0.05, max(logs.max(), 0.5) + 0.05, 61)
@@ -152,23 +143,17 @@ def _histogram(nearest: "pd.DataFrame", unit: float, limit: float) -> Figure:
     series = (("nearest row in the same hole", same_hole, BLUE), ("nearest row elsewhere", ~same_hole, VERMILION))
     for name, chosen, colour in series:
         numbers[name] = np.histogram(logs[chosen], edges)[0]
-        plot.add_bar(
-            x=10 ** ((edges[:-1] + edges[1:]) / 2),
-            width=10 ** edges[1:] - 10 ** edges[:-1],
-            y=numbers[name],
-            name=name,
-            marker={"color": colour},
-            hovertemplate="%{x:.3g}: %{y} rows<extra>%{fullData.name}</extra>",
-        )
+        middles, widths = 10 ** ((edges[:-1] + edges[1:]) / 2), numbers["to"] - numbers["from"]
+        hover = "%{x:.3g}: %{y} rows<extra>%{fullData.name}</extra>"
+        look = {"width": widths, "name": name, "marker": {"color": colour}, "hovertemplate": hover}
+        plot.add_bar(x=middles, y=numbers[name], **look)
     plot.add_vline(limit / unit, line={"color": GREY, "dash": "dash"})
-    summary = HISTOGRAM
     outside = int((distance < LOWEST).sum())
-    if outside:
-        summary += IDENTICAL.format(rows=count(outside, "row"))
+    summary = HISTOGRAM + (IDENTICAL.format(rows=count(outside, "row")) if outside else "")
     return Figure("neighbours", "The nearest spectrum", summary, plot, numbers)
 
 
-def _findings(duplicates: "pd.DataFrame", noise: float) -> list[PageFinding]:
+def _findings(duplicates: pd.DataFrame, noise: float) -> list[PageFinding]:
     across_files = duplicates["file_1"] != duplicates["file_2"]
     across_holes = ~across_files & (duplicates["SiteID_1"] != duplicates["SiteID_2"])
     cases: tuple[tuple[Level, str, pd.Series[bool], str], ...] = (

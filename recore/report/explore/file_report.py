@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from recore.dataset import suspected_content_units, suspected_depth_unit
 from recore.report.explore import assays, components, correlation, depth, duplicates, shift, spectra
 from recore.report.explore.holes import order_holes
-from recore.report.explore.unit_checks import unit_findings
 from recore.report.page.content import Page, PageFinding, Section, by_level
 from recore.report.statistics.binning import bin_spectra
 from recore.spectral_data import SpectralData, read_data
@@ -42,7 +42,7 @@ def _page(public: Path, private: Path | None, advance: Callable[[str], None]) ->
     names = [hole.name for hole in holes]
     parts.append(spectra.section(data, shapes, holes, private_data))
     advance("components")
-    section, findings, model = components.section(data, shapes, names)
+    section, findings, table = components.section(data, shapes, names)
     parts.append((section, findings))
     if private_data is not None:
         advance("private against public")
@@ -55,13 +55,13 @@ def _page(public: Path, private: Path | None, advance: Callable[[str], None]) ->
     advance("correlation")
     parts.append(correlation.section(data, shapes))
     advance("depth")
-    table = components.row_table(data, shapes, model) if model else None
     parts.append(depth.section(data, table, names))
     facts = {"file": str(public), **_facts(data)}
     if private_data is not None:
         facts["private file"] = f"{private}, rows: {private_data.rows:,}, holes: {len(set(private_data.hole)):,}"
+    private_units = _unit_findings(private_data, f"{private_data.path.name}: ") if private_data else []
     of_sections = (finding for _, findings in parts for finding in findings)
-    all_findings = by_level([*of_sections, *unit_findings(data, private_data)])
+    all_findings = by_level([*of_sections, *_unit_findings(data), *private_units])
     return Page(f"Explore {public.name}", LEAD, facts, all_findings, [section for section, _ in parts])
 
 
@@ -72,3 +72,12 @@ def _facts(data: SpectralData) -> dict[str, str]:
         "channels": f"{len(data.wavenumbers):,}, {data.wavenumbers[0]:g} to {data.wavenumbers[-1]:g} cm-1",
         "assays": f"{int(data.assays.notna().any().sum())} of 49 measured",
     }
+
+
+def _unit_findings(data: SpectralData, file: str = "") -> list[PageFinding]:
+    """A finding for each column that is probably in another unit than the schema's. file: begins its text."""
+    suspected = suspected_content_units({name: data.assays[name] for name in data.assays})
+    findings = [PageFinding("bad", "assay unit", file + one.text, "assays", one.values) for one in suspected]
+    if depths := suspected_depth_unit(data.depth_from, data.depth_to):
+        findings.append(PageFinding("bad", "depth unit", file + depths.text, "depth", depths.values))
+    return findings

@@ -4,29 +4,17 @@ New holes always differ from known ones. Therefore each public hole is compared 
 way, and the private rows are far away only if they are further than that.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 
 from recore.listing import count
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
-from recore.report.page.figures import (
-    BLUE,
-    DRAWN_HOLES,
-    GREY,
-    VERMILION,
-    as_float32,
-    new_figure,
-    short_name,
-    thin_out,
-)
+from recore.report.page.figures import DRAWN_HOLES, add_points, new_figure, short_name, thin_out
+from recore.report.page.looks import BLUE, GREY, VERMILION
 from recore.report.statistics.binning import Binned
 from recore.report.statistics.pca import CONFIDENCE, Components, fit_components
 from recore.report.statistics.two_sample import MOST_HOLES, MOST_ROWS, RANDOM_SPLITS, TwoSample, compare_sets
 from recore.spectral_data import Floats, SpectralData, rows_by_group
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 HELD_OUT_HOLES = 20  # public holes that are compared with the other public holes, at most
 DRAWN_ROWS = 2000  # of each file, at most
@@ -87,7 +75,10 @@ def section(
         splits=RANDOM_SPLITS,
     )
     items = (_points(data, shapes, private, private_shapes, model), _held_out_figure(holes), _table(holes))
-    return Section("shift", TITLE, READING, items, note), _findings(holes, comparison)
+    findings = [_share_finding(holes)]
+    if not np.isnan(comparison.auc):
+        findings.append(_auc_finding(comparison))
+    return Section("shift", TITLE, READING, items, note), findings
 
 
 def channel_difference(data: SpectralData, private: SpectralData) -> str:
@@ -102,13 +93,11 @@ def channel_difference(data: SpectralData, private: SpectralData) -> str:
 
 def held_out_holes(
     data: SpectralData, shapes: Binned, private: SpectralData, private_shapes: Binned, model: Components
-) -> "pd.DataFrame":
+) -> pd.DataFrame:
     """A row for each hole: how many rows, and the shares beyond the limits of components not fitted on this hole.
 
     Private holes are compared with all public rows, public holes with the public rows of the other holes.
     """
-    import pandas as pd
-
     holes = []
     for name, rows in list(rows_by_group(data.hole[shapes.rows]).items())[:HELD_OUT_HOLES]:
         try:
@@ -134,8 +123,6 @@ def _shares_beyond(model: Components, values: Floats) -> dict[str, float]:
 def _points(
     data: SpectralData, shapes: Binned, private: SpectralData, private_shapes: Binned, model: Components
 ) -> Figure:
-    import pandas as pd
-
     tables = []
     for name, file, binned in (("public", data, shapes), ("private", private, private_shapes)):
         columns = {"file": name, "index": file.index[binned.rows], "SiteID": file.hole[binned.rows]}
@@ -146,20 +133,15 @@ def _points(
     for table, colour, symbol in zip(tables, (BLUE, VERMILION), ("circle", "diamond-open"), strict=True):
         drawn = table.iloc[thin_out(len(table), np.zeros(len(table), dtype=bool), DRAWN_ROWS)]
         ids = zip(drawn["index"], drawn["SiteID"], strict=True)
-        plot.add_scatter(
-            x=as_float32(drawn["PC1"].to_numpy()),
-            y=as_float32(drawn[second].to_numpy()),
-            mode="markers",
-            name=table["file"].iloc[0],
-            marker={"color": colour, "symbol": symbol, "size": 6, "opacity": 0.85},
-            text=[f"index {short_name(index)}, {short_name(hole)}" for index, hole in ids],
-            hovertemplate=f"%{{text}}<br>PC1 %{{x:.3g}}, {second} %{{y:.3g}}<extra>%{{fullData.name}}</extra>",
-        )
+        labels = [f"index {short_name(index)}, {short_name(hole)}" for index, hole in ids]
+        hover = f"%{{text}}<br>PC1 %{{x:.3g}}, {second} %{{y:.3g}}<extra>%{{fullData.name}}</extra>"
+        marker = {"color": colour, "symbol": symbol, "size": 6, "opacity": 0.85}
+        add_points(plot, drawn["PC1"], drawn[second], table["file"].iloc[0], hover, marker, text=labels)
     numbers = pd.concat(tables, ignore_index=True)
     return Figure("shift", "Private rows among the public ones", POINTS.format(rows=DRAWN_ROWS), plot, numbers)
 
 
-def _held_out_figure(holes: "pd.DataFrame") -> Figure:
+def _held_out_figure(holes: pd.DataFrame) -> Figure:
     plot = new_figure(360, yaxis={"tickformat": ".0%", "range": [-0.03, 1.03]})
     plot.update_yaxes(title_text="rows of the hole beyond a limit")
     plot.update_xaxes(tickvals=[0, 1, 2], ticktext=["T2", "Q", "T2 or Q"], range=[-0.5, 2.5])
@@ -170,38 +152,23 @@ def _held_out_figure(holes: "pd.DataFrame") -> Figure:
     for file, name, colour, symbol, offset in looks:
         drawn = holes[holes["file"] == file].head(DRAWN_HOLES)
         jitter = np.linspace(-0.12, 0.12, len(drawn)) + offset  # so that equal shares do not hide each other
+        sizes = zip(drawn["SiteID"], drawn["rows"], strict=True)
+        labels = [f"{short_name(hole)}, {count(rows, 'row')}" for hole, rows in sizes]
+        marker = {"color": colour, "symbol": symbol, "size": 9, "opacity": 0.8}
+        hover = "%{text}: %{y:.1%}<extra></extra>"
         for place, column in enumerate(("beyond T2", "beyond Q", "either")):
-            plot.add_scatter(
-                x=place + jitter,
-                y=drawn[column],
-                mode="markers",
-                name=name,
-                legendgroup=file,
-                showlegend=place == 0,
-                marker={"color": colour, "symbol": symbol, "size": 9, "opacity": 0.8},
-                text=[
-                    f"{short_name(hole)}, {count(rows, 'row')}"
-                    for hole, rows in zip(drawn["SiteID"], drawn["rows"], strict=True)
-                ],
-                hovertemplate="%{text}: %{y:.1%}<extra></extra>",
-            )
+            legend = {"legendgroup": file, "showlegend": place == 0}
+            add_points(plot, place + jitter, drawn[column], name, hover, marker, text=labels, **legend)
     plot.add_hline(0.01, line={"color": GREY, "dash": "dash"})
     return Figure("holes-held-out", "New holes, private and public", HELD_OUT, plot, holes)
 
 
-def _table(holes: "pd.DataFrame") -> Table:
+def _table(holes: pd.DataFrame) -> Table:
     ordered = holes.sort_values("either", ascending=False, kind="stable")
     return Table("shift-by-hole", "Holes that the components were not fitted on", "The furthest first.", ordered)
 
 
-def _findings(holes: "pd.DataFrame", comparison: TwoSample) -> list[PageFinding]:
-    findings = [_share_finding(holes)]
-    if not np.isnan(comparison.auc):
-        findings.append(_auc_finding(comparison))
-    return findings
-
-
-def _share_finding(holes: "pd.DataFrame") -> PageFinding:
+def _share_finding(holes: pd.DataFrame) -> PageFinding:
     """Compare the share of private rows beyond the limits with that of public holes held out."""
     shares = {}
     for file in ("public", "private"):
@@ -213,9 +180,8 @@ def _share_finding(holes: "pd.DataFrame") -> PageFinding:
         text += f"; for public holes held out it is {shares['public']:.1%}"
         if level == "bad" and shares["private"] <= TOLERANCE * shares["public"]:
             level = "note"
-    return PageFinding(
-        level, "shift", text, "shift", {"private": shares["private"], "public_held_out": shares["public"]}
-    )
+    values = {"private": shares["private"], "public_held_out": shares["public"]}
+    return PageFinding(level, "shift", text, "shift", values)
 
 
 def _auc_finding(comparison: TwoSample) -> PageFinding:
@@ -223,10 +189,8 @@ def _auc_finding(comparison: TwoSample) -> PageFinding:
     text = f"a classifier separates private from public spectra with an AUC of {comparison.auc:.2f} (0.5: not at all)"
     level: Level = "note"
     if comparison.usual:
-        lowest, highest = comparison.usual[0], comparison.usual[-1]
-        text += (
-            f"; random groups of public holes: median {np.median(comparison.usual):.2f}, {lowest:.2f} to {highest:.2f}"
-        )
+        lowest, median, highest = np.quantile(comparison.usual, (0, 0.5, 1))
+        text += f"; random groups of public holes: median {median:.2f}, {lowest:.2f} to {highest:.2f}"
         if comparison.auc > max(highest, HIGH_AUC):
             level = "bad"
     if not comparison.by_hole:

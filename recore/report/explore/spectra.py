@@ -1,34 +1,19 @@
 """Are the spectra plausible? Their quantiles over all rows and by drill hole, and invalid values."""
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+from plotly.graph_objects import Figure as PlotlyFigure
 
 from recore.listing import count
 from recore.report.explore.holes import HoleSpectra
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
-from recore.report.page.figures import (
-    BLUE,
-    COLOURS,
-    DASHES,
-    DIVERGING,
-    DRAWN_HOLES,
-    GREY,
-    NAMED,
-    VERMILION,
-    as_float32,
-    new_figure,
-    short_name,
-    unique_names,
-    with_opacity,
-)
-from recore.report.page.regions import mark_regions, table_of_regions, wavenumber_axis
+from recore.report.page.figures import DRAWN_HOLES, NAMED, new_figure, short_name, unique_names
+from recore.report.page.looks import BLUE, COLOURS, DASHES, DIVERGING, GREY, VERMILION, with_opacity
+from recore.report.page.regions import add_spectrum, table_of_regions, wavenumber_axis, wavenumber_figure
 from recore.report.statistics.binning import Binned
 from recore.spectral_data import Floats, SpectralData
-
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure as PlotlyFigure
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 DRAWN_CHANNELS = 600  # at most of a line; a screen has hardly more columns
@@ -64,12 +49,7 @@ DIFFERENCES_SOME = " The first {drawn} of {holes} holes."
 
 def quantiles(values: Floats, levels: tuple[float, ...]) -> Floats:
     """Quantiles (levels, columns) of each column's numbers, with linear interpolation; NaN for an empty column."""
-    gaps = np.isnan(values).any(axis=0)
-    result = np.full((len(levels), values.shape[1]), np.nan)
-    result[:, ~gaps] = np.quantile(values[:, ~gaps], levels, axis=0)
-    for column in np.flatnonzero(gaps & ~np.isnan(values).all(axis=0)):
-        result[:, column] = np.nanquantile(values[:, column], levels)
-    return result
+    return np.asarray(pd.DataFrame(values).quantile(levels))
 
 
 def section(
@@ -81,21 +61,18 @@ def section(
         items.append(_differences(shapes, holes))
     items.append(table_of_regions())
     step = _step(len(data.wavenumbers))
-    note = NOTE
-    note += THINNED.format(step=step) if step > 1 else ""
+    note = NOTE + (THINNED.format(step=step) if step > 1 else "")
     note += NAMED_HOLES.format(named=NAMED) if len(holes) > NAMED else ""
     note += FIRST_WRITTEN.format(written=WRITTEN_HOLES, holes=len(holes)) if len(holes) > WRITTEN_HOLES else ""
     return Section("spectra", TITLE, READING, items, note), _findings(data)
 
 
 def _all_rows(data: SpectralData, private: SpectralData | None) -> Figure:
-    import pandas as pd
-
     levels = quantiles(data.spectra, QUANTILES)
-    numbers = pd.DataFrame({"wavenumber": data.wavenumbers, "rows": (~np.isnan(data.spectra)).sum(axis=0)})
-    for level, values in zip(QUANTILES, levels, strict=True):
-        numbers[f"q{level:.2f}"] = values
-    plot = _new_figure(data)
+    columns = {"wavenumber": data.wavenumbers, "rows": (~np.isnan(data.spectra)).sum(axis=0)}
+    names = [f"q{level:.2f}" for level in QUANTILES]
+    numbers = pd.DataFrame(columns | dict(zip(names, levels, strict=True)))
+    plot = wavenumber_figure(420, data.wavenumbers, "absorbance")
     drawn = slice(None, None, _step(len(data.wavenumbers)))
     x = data.wavenumbers[drawn]
     _add_band(plot, x, levels[1][drawn], levels[5][drawn], BLUE, 0.18, "5 to 95 %")
@@ -117,9 +94,7 @@ def _all_rows(data: SpectralData, private: SpectralData | None) -> Figure:
 
 def _by_hole(data: SpectralData, holes: list[HoleSpectra]) -> Figure:
     """Bands of single holes; the legend shows and hides them."""
-    import pandas as pd
-
-    plot = _new_figure(data)
+    plot = wavenumber_figure(420, data.wavenumbers, "absorbance")
     drawn = slice(None, None, _step(len(data.wavenumbers)))
     x = data.wavenumbers[drawn]
     tables = []
@@ -138,8 +113,6 @@ def _by_hole(data: SpectralData, holes: list[HoleSpectra]) -> Figure:
 
 def _differences(shapes: Binned, holes: list[HoleSpectra]) -> Figure:
     """A heat map of all holes."""
-    import pandas as pd
-
     names = [hole.name for hole in holes if hole.shape is not None]
     medians = np.array([hole.shape for hole in holes if hole.shape is not None])
     differences = medians - np.median(medians, axis=0)
@@ -149,16 +122,10 @@ def _differences(shapes: Binned, holes: list[HoleSpectra]) -> Figure:
     limit = float(np.quantile(np.abs(differences), 0.99)) or 1.0
     plot = new_figure(int(np.clip(150 + 15 * len(drawn), 230, 900)), xaxis=wavenumber_axis(shapes.wavenumbers))
     plot.update_yaxes(type="category", title_text="drill hole")
-    plot.add_heatmap(
-        x=as_float32(shapes.wavenumbers),
-        y=unique_names([short_name(names[place], 18) for place in drawn]),
-        z=as_float32(differences[drawn]),
-        colorscale=DIVERGING,
-        zmin=-limit,
-        zmax=limit,
-        colorbar={"title": {"text": "SNV"}},
-        hovertemplate="%{y}<br>%{x:.0f} cm-1: %{z:.3f}<extra></extra>",
-    )
+    look = {"colorscale": DIVERGING, "zmin": -limit, "zmax": limit, "colorbar": {"title": {"text": "SNV"}}}
+    hover = "%{y}<br>%{x:.0f} cm-1: %{z:.3f}<extra></extra>"
+    rows = unique_names([short_name(names[place], 18) for place in drawn])
+    plot.add_heatmap(x=shapes.wavenumbers, y=rows, z=differences[drawn], hovertemplate=hover, **look)
     summary = DIFFERENCES
     if len(names) > DRAWN_HOLES:
         summary += DIFFERENCES_SOME.format(drawn=DRAWN_HOLES, holes=len(names))
@@ -215,20 +182,14 @@ def _findings(data: SpectralData) -> list[PageFinding]:
     return findings
 
 
-def _new_figure(data: SpectralData) -> "PlotlyFigure":
-    plot = new_figure(420, xaxis=wavenumber_axis(data.wavenumbers), yaxis={"title": {"text": "absorbance"}})
-    mark_regions(plot, data.wavenumbers)
-    return plot
-
-
 def _add_band(
-    plot: "PlotlyFigure", x: Floats, low: Floats, high: Floats, colour: str, opacity: float, name: str, **group: object
+    plot: PlotlyFigure, x: Floats, low: Floats, high: Floats, colour: str, opacity: float, name: str, **group: object
 ) -> None:
     """Add a shaded range between two lines, as one closed shape. It has a legend entry if it has a name."""
     finite = np.isfinite(low) & np.isfinite(high)
     plot.add_scatter(
-        x=as_float32(np.concatenate([x[finite], x[finite][::-1]])),
-        y=as_float32(np.concatenate([low[finite], high[finite][::-1]])),
+        x=np.concatenate([x[finite], x[finite][::-1]]),
+        y=np.concatenate([low[finite], high[finite][::-1]]),
         mode="lines",
         line={"width": 0},
         fill="toself",
@@ -241,17 +202,11 @@ def _add_band(
 
 
 def _add_line(
-    plot: "PlotlyFigure", x: Floats, y: Floats, name: str, colour: str, dash: str = "solid", **group: object
+    plot: PlotlyFigure, x: Floats, y: Floats, name: str, colour: str, dash: str = "solid", **group: object
 ) -> None:
-    plot.add_scatter(
-        x=as_float32(x),
-        y=as_float32(y),
-        mode="lines",
-        line={"color": colour, "dash": dash, "width": 2 if dash == "solid" else 1.5},
-        name=name,
-        hovertemplate="%{x:.0f} cm-1: %{y:.4f}<extra>%{fullData.name}</extra>",
-        **group,
-    )
+    line = {"color": colour, "dash": dash, "width": 2 if dash == "solid" else 1.5}
+    hover = "%{x:.0f} cm-1: %{y:.4f}<extra>%{fullData.name}</extra>"
+    add_spectrum(plot, x, y, name, line, hovertemplate=hover, **group)
 
 
 def _step(channels: int) -> int:

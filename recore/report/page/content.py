@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
-if TYPE_CHECKING:
-    import pandas as pd
-    from plotly.graph_objects import Figure as PlotlyFigure
+import pandas as pd
+from plotly.graph_objects import Figure as PlotlyFigure
 
 TABLE_ROWS = 60  # at most shown on the page; the CSV file has all rows
+LISTED = 8  # names in a finding, at most
 
 Level = Literal["bad", "note", "good"]
 LEVELS: tuple[Level, ...] = get_args(Level)  # the order on the page
@@ -41,8 +41,8 @@ class Figure:
     name: str
     title: str
     summary: str
-    plot: "PlotlyFigure"
-    numbers: "pd.DataFrame"
+    plot: PlotlyFigure
+    numbers: pd.DataFrame
     choices: Sequence[str] = ()
     details: Sequence[str] = ()
     layouts: Sequence[Mapping[str, Any]] = ()
@@ -59,11 +59,11 @@ class Table:
     name: str
     title: str
     summary: str
-    numbers: "pd.DataFrame"
+    numbers: pd.DataFrame
     empty: Sequence[str] = ()
 
     @property
-    def shown(self) -> "pd.DataFrame":
+    def shown(self) -> pd.DataFrame:
         """The rows that are not empty."""
         return self.numbers[~self.numbers.iloc[:, 0].isin(self.empty)] if self.empty else self.numbers
 

@@ -1,48 +1,26 @@
-"""Colours, symbols and helpers that the figures of all reports share."""
+"""What the figures of all reports share."""
 
 import math
-from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+from plotly.graph_objects import Figure
 
 from recore.failures import plain
+from recore.listing import count
+from recore.report.page.looks import DIVERGING, numbered_line
+from recore.spectral_data import Floats
 
-Floats = NDArray[np.float64]
-
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
-
-# Each has a contrast of at least 3 to the light and to the dark page. The first four are those colours of Okabe and Ito
-# (2008) that meet this. page.js has the same list for series without a colour.
-BLUE, VERMILION, GREEN, PINK, PURPLE, OCHRE, SKY, RED, OLIVE, GREY = COLOURS = (
-    "#0072b2 #d55e00 #009e73 #cc79a7 #8a63d2 #a8780f #2b93c4 #b5434c #6b8e23 #7f8791".split()
-)
-SYMBOLS = ("circle", "diamond", "square", "cross", "triangle-up", "x", "star", "triangle-down", "pentagon", "hexagon")
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
-# Cividis (Nunez, Anderton and Renslow 2018), which is designed for colour blindness, without its darkest blue, which
-# could not be seen on the dark page.
-SEQUENTIAL = [[0, "#2f4a7d"], [0.25, "#5a6272"], [0.5, "#7d7c78"], [0.75, "#b3a268"], [1, "#f2d94a"]]
-# Zero is transparent, so that it has the colour of the page.
-DIVERGING = [[0, "rgba(0,114,178,1)"], [0.5, "rgba(128,128,128,0)"], [1, "rgba(213,94,0,1)"]]
-# Ticks of a logarithmic axis that spans a few decades.
-LOG_TICKS = {
-    "type": "log",
-    "tickangle": 0,
-    "tickvals": [digit * 10.0**power for power in range(-6, 7) for digit in (1, 2, 5)],
-}
-ABOVE = {"orientation": "h"}  # a legend above the plot; page.js makes room for it
 SHOWN_POINTS = 3000  # of a scatter plot; more would be slow in a browser
 DRAWN_HOLES = 150  # at most in a figure of all holes
 NAMED = 9  # series with their own colour; more colours are hard to tell apart
 
 
-def new_figure(height: int, **layout: Any) -> "Figure":
+def new_figure(height: int, **layout: Any) -> Figure:
     """An empty figure, `height` in pixels; page.js adds what all figures share."""
-    from plotly.graph_objects import Figure
-
     return Figure(layout={"template": None, "height": height, "legend": {"itemsizing": "constant"}} | layout)
 
 
@@ -54,19 +32,34 @@ def heat_map(
     ends: tuple[float, float],
     xaxis: dict[str, Any],
     **trace: Any,
-) -> "Figure":
+) -> Figure:
     """A heat map with a row for each name, the first at the top. cells: (names, x). ends: of the colour scale."""
     plot = new_figure(max(300, 150 + 16 * len(names)), xaxis=xaxis)
     plot.update_yaxes(autorange="reversed", type="category", dtick=1)
     look = {"colorscale": DIVERGING, "colorbar": {"title": {"text": unit}}, "hoverongaps": False} | trace
-    plot.add_heatmap(x=x, y=names, z=as_float32(cells), zmin=ends[0], zmax=ends[1], **look)
+    plot.add_heatmap(x=x, y=names, z=cells, zmin=ends[0], zmax=ends[1], **look)
     return plot
 
 
-def with_opacity(colour: str, opacity: float) -> str:
-    """A colour #rrggbb as translucent CSS colour."""
-    red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{opacity})"
+def add_bars(
+    plot: Figure, lengths: pd.Series, places: Any, name: str, hover: str, marker: dict[str, Any], **trace: Any
+) -> None:
+    """Add horizontal bars. places: on the vertical axis."""
+    plot.add_bar(x=lengths, y=places, name=name, orientation="h", marker=marker, hovertemplate=hover, **trace)
+
+
+def add_points(plot: Figure, x: Any, y: Any, name: str, hover: str, marker: dict[str, Any], **trace: Any) -> None:
+    """Add the points of a scatter plot."""
+    look = {"mode": "markers", "marker": marker} | trace
+    plot.add_scatter(x=x, y=y, name=name, hovertemplate=hover, **look)
+
+
+def add_numbered_line(
+    plot: Figure, number: int, shown: int, x: Any, y: Any, name: str, hover: str, **trace: Any
+) -> None:
+    """Add one of several lines; those from number `shown` on are hidden until their name in the legend is clicked."""
+    look = {"mode": "lines", "line": numbered_line(number), "visible": True if number < shown else "legendonly"}
+    plot.add_scatter(x=x, y=y, name=name, hovertemplate=hover, **(look | trace))
 
 
 def short_name(name: object, widest: int = 28) -> str:
@@ -86,19 +79,12 @@ def every_kth(rows: NDArray[np.intp], most: int) -> NDArray[np.intp]:
     return rows[:: max(1, math.ceil(len(rows) / most))]
 
 
-def as_float32(values: Sequence[float] | NDArray[Any]) -> NDArray[np.float32]:
-    """Numbers for a figure: seven digits are enough there and take half the space."""
-    return np.asarray(values, dtype=np.float32)
-
-
 def unique_names(names: list[str]) -> list[str]:
     """Names for an axis: names that occur more than once get a number."""
-    totals = Counter(names)
-    counts: Counter[str] = Counter()
-    unique = []
-    for name in names:
-        counts[name] += 1
-        unique.append(name if totals[name] == 1 else f"{name} ({counts[name]})")
+    all_names = pd.Series(names, dtype=object)
+    numbers = all_names.groupby(all_names).cumcount() + 1
+    numbered = all_names + " (" + numbers.astype(str) + ")"
+    unique: list[str] = all_names.mask(all_names.duplicated(keep=False), numbered).tolist()
     return unique
 
 
@@ -109,19 +95,18 @@ def clip_to_axis(values: Sequence[float] | NDArray[Any], low: float, high: float
     otherwise 0, also for NaN. Pass it to edge_symbols and count_outside, and show the value itself on hover.
     """
     numbers = np.asarray(values, dtype=float)
-    outside = np.where(numbers < low, -1, np.where(numbers > high, 1, 0)).astype(np.int8)
+    outside = (numbers > high).astype(np.int8) - (numbers < low).astype(np.int8)
     return np.clip(numbers, low, high), outside
 
 
 def edge_symbols(outside: NDArray[np.int8], symbol: str, axis: Literal["x", "y"] = "x") -> list[str]:
-    """A marker symbol for each point: a triangle that points out of the axis where the value lies outside of it."""
+    """A marker symbol for each point: a triangle that points out of the axis if the value lies outside of it."""
     below, above = ("triangle-left", "triangle-right") if axis == "x" else ("triangle-down", "triangle-up")
     return [{-1: below, 1: above}.get(int(side), symbol) for side in outside]
 
 
 def count_outside(*outside: NDArray[np.int8]) -> str:
     """A sentence for the caption with the number of values outside the axis; empty if there are none."""
-    count = sum(int(np.count_nonzero(part)) for part in outside)
-    if count == 0:
-        return ""
-    return f" Triangles at the edge: {count} value{'s' if count > 1 else ''} outside the axis (hover for the number)."
+    number = sum(int(np.count_nonzero(part)) for part in outside)
+    text = f" Triangles at the edge: {count(number, 'value')} outside the axis (hover for the number)."
+    return text if number else ""

@@ -13,7 +13,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from recore.report.page.content import TABLE_ROWS, Figure, Page, Table
+import numpy as np
+
+from recore.report.page.content import TABLE_ROWS, Figure, Page
 
 HERE = Path(__file__).parent
 MARKUP = ("hovertemplate", "texttemplate")  # keys whose values are ours and may have markup
@@ -31,18 +33,19 @@ def render(page: Page, folder: str) -> str:
         loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined
     )
     environment.filters["number"] = _number
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
     figures = {item.name: _plot(item) for item in page.items if isinstance(item, Figure)}
     return environment.get_template("page.html").render(
         page=page,
         folder=folder,
         rows=TABLE_ROWS,
         is_figure=lambda item: isinstance(item, Figure),
-        is_number=_is_number_column,
+        is_number=lambda table, name: table.numbers[name].dtype.kind in "iuf",
         policy=f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'",
         style=Markup((HERE / "page.css").read_text("utf-8")),  # noqa: S704 - this package's own file
         script=Markup(script),  # noqa: S704
-        figures=Markup(_json(figures)),  # noqa: S704
+        figures=figures,
         library=library if figures else "",
     )
 
@@ -66,24 +69,21 @@ def _plot(figure: Figure) -> dict[str, Any]:
     plot["layout"].pop("template", None)
     if figure.layouts:
         plot["layout"]["meta"] = plot["layout"].get("meta", {}) | {"layouts": figure.layouts}
-    return {name: _escape_markup(value, name) for name, value in plot.items()}
+    return {name: _prepare(value, name) for name, value in plot.items()}
 
 
-def _escape_markup(value: Any, key: str = "") -> Any:
-    """Escape text in which plotly.js would find markup (a link, an image)."""
+def _prepare(value: Any, key: str = "") -> Any:
+    """Escape text in which plotly.js would find markup (a link, an image), and halve the size of arrays of numbers."""
     if isinstance(value, dict):
-        return {name: _escape_markup(inner, name) for name, inner in value.items()}
+        if value.get("dtype") == "f8":  # seven digits are enough for a figure
+            numbers = np.frombuffer(base64.b64decode(value["bdata"]), "<f8").astype("<f4")
+            value = value | {"dtype": "f4", "bdata": base64.b64encode(numbers).decode()}
+        return {name: _prepare(inner, name) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_escape_markup(inner, key) for inner in value]
+        return [_prepare(inner, key) for inner in value]
     if isinstance(value, str) and key not in MARKUP:
         return value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return value
-
-
-def _json(value: Any) -> str:
-    """JSON that cannot end the script element that contains it."""
-    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _number(value: Any) -> str:
@@ -94,7 +94,3 @@ def _number(value: Any) -> str:
         return ""
     digits = f"{value:.4g}"
     return f"{float(digits):.0f}" if 1e4 <= abs(value) < 1e9 else digits
-
-
-def _is_number_column(table: Table, name: str) -> bool:
-    return table.numbers[name].dtype.kind in "iuf"

@@ -1,16 +1,19 @@
 """Figures of predicted against measured values: a square with the same axis on both sides, from corner to corner."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from recore.listing import count
-from recore.report.page.figures import GREY, LOG_TICKS, Floats, as_float32
-
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure as PlotlyFigure
+from recore.report.page.content import Figure
+from recore.report.page.figures import new_figure
+from recore.report.page.looks import ABOVE, GREY, LOG_TICKS
+from recore.spectral_data import Floats, Rows
+from recore.validation import describe_errors, paired_values, unit_of
 
 CROWDED = 10  # the axes are logarithmic if half of the measured values are in the lowest tenth of the linear axis
 PADDING = 0.03  # of the length of an axis, at each end
@@ -49,9 +52,8 @@ class SquareAxes:
         """A sentence with the values that are drawn at the edge; empty for linear axes."""
         if not self.logarithmic:
             return ""
-        both = np.isfinite(measured) & np.isfinite(predicted)
         parts = []
-        for name, values in (("measured", measured[both]), ("predicted", predicted[both])):
+        for name, values in zip(("measured", "predicted"), paired_values(measured, predicted), strict=True):
             below, zeros = int(self.beyond(values).sum()), int((values <= 0).sum())
             if below:
                 parts.append(f"{count(below, f'{name} value')} below the axis, {zeros} of them 0 or less")
@@ -60,13 +62,12 @@ class SquareAxes:
 
 
 def choose_axes(measured: Floats, predicted: Floats) -> SquareAxes:
-    """The axes for one target. measured, predicted: (rows,), NaN where there is no value; at least one row has both.
+    """The axes for one target. measured, predicted: (rows,), NaN if there is no value; at least one row has both.
 
     A logarithmic axis begins at the lowest positive measured value, so that a prediction of almost zero does not
     stretch it; lower values are drawn at its edge.
     """
-    both = np.isfinite(measured) & np.isfinite(predicted)
-    actual, estimate = measured[both], predicted[both]
+    actual, estimate = paired_values(measured, predicted)
     low, high = float(min(actual.min(), estimate.min())), float(max(actual.max(), estimate.max()))
     if 0 < np.median(actual) <= actual.max() / CROWDED:
         low = float(actual[actual > 0].min())
@@ -76,42 +77,68 @@ def choose_axes(measured: Floats, predicted: Floats) -> SquareAxes:
     return SquareAxes(low - padding, high + padding, False)
 
 
-def add_line(plot: "PlotlyFigure", axes: SquareAxes, choice: int) -> None:
-    """Add the line on which predicted and measured are equal, from corner to corner."""
-    ends = [axes.low, axes.high]
-    plot.add_scatter(
-        x=ends,
-        y=ends,
-        mode="lines",
-        line={"color": GREY, "dash": "dash", "width": 1.5},
-        hoverinfo="skip",
-        name="predicted = measured",
-        meta=choice,
-        visible=choice == 0,
-    )
+class OneToOne:
+    """A figure of predicted against measured values, of one target at a time, which the reader chooses.
 
+    Each target is added with its numbers; then its points, its line and the points beyond its axes are.
+    """
 
-def add_edge(
-    plot: "PlotlyFigure", axes: SquareAxes, measured: Floats, predicted: Floats, labels: list[str], choice: int
-) -> None:
-    """Add the points that are beyond the axes, as triangles at their edge; the values are shown on hover."""
-    if not len(measured):
-        return
-    edge = axes.low * (1 + 1e-5)  # plotly draws nothing that rounding puts beyond the end
-    left, below = axes.beyond(measured), axes.beyond(predicted)
-    symbols = np.where(left & below, "triangle-sw", np.where(left, "triangle-left", "triangle-down"))
-    plot.add_scatter(
-        x=as_float32(np.maximum(measured, edge)),
-        y=as_float32(np.maximum(predicted, edge)),
-        mode="markers",
-        name="below the axis",
-        cliponaxis=False,
-        marker={"color": GREY, "symbol": symbols.tolist(), "size": 8},
-        text=[
-            f"{label}<br>measured {actual:.4g}, predicted {estimate:.4g}"
-            for label, actual, estimate in zip(labels, measured, predicted, strict=True)
-        ],
-        hovertemplate="%{text}<extra></extra>",
-        meta=choice,
-        visible=choice == 0,
-    )
+    def __init__(self, **layout: Any) -> None:
+        self.plot = new_figure(HEIGHT, legend=ABOVE, **layout)
+        self.choices: list[str] = []
+        self.details: list[str] = []
+        self.layouts: list[dict[str, Any]] = []
+
+    def add_target(
+        self, choice: str, target: str, errors: Mapping[str, Any], measured: Floats, predicted: Floats
+    ) -> None:
+        """Add a target. choice: what the reader chooses it by. errors: its row of the table of errors."""
+        self.measured, self.predicted = measured, predicted
+        self.axes = choose_axes(measured, predicted)
+        self.choices.append(choice)
+        self.details.append(f"{describe_errors(errors, target)}. {self.axes.describe_scale(measured, predicted)}")
+        self.layouts.append(self.axes.layout(unit_of(target)))
+
+    def beyond(self, rows: Rows) -> NDArray[np.bool_]:
+        """Which of these rows have a value beyond the axes."""
+        return self.axes.beyond(self.measured[rows]) | self.axes.beyond(self.predicted[rows])
+
+    def add_points(self, rows: Rows, name: str, marker: dict[str, Any], **trace: Any) -> None:
+        """Add the points of rows that are not beyond the axes."""
+        hover = "%{text}<br>measured %{x:.4g}, predicted %{y:.4g}<extra></extra>"
+        x, y = self.measured[rows], self.predicted[rows]
+        self._add(x=x, y=y, mode="markers", name=name, marker=marker, hovertemplate=hover, **trace)
+
+    def add_line(self) -> None:
+        """Add the line on which predicted and measured are equal, from corner to corner."""
+        ends, line = [self.axes.low, self.axes.high], {"color": GREY, "dash": "dash", "width": 1.5}
+        self._add(x=ends, y=ends, mode="lines", line=line, hoverinfo="skip", name="predicted = measured")
+
+    def add_edge(self, rows: Rows, labels: Sequence[str]) -> None:
+        """Add the points of rows that are beyond the axes, as triangles at their edge; hovering shows the values."""
+        if not len(rows):
+            return
+        measured, predicted = self.measured[rows], self.predicted[rows]
+        edge = self.axes.low * (1 + 1e-5)  # plotly draws nothing that rounding puts beyond the end
+        left, below = self.axes.beyond(measured), self.axes.beyond(predicted)
+        symbols = np.where(left & below, "triangle-sw", np.where(left, "triangle-left", "triangle-down"))
+        values = zip(labels, measured, predicted, strict=True)
+        self._add(
+            x=np.maximum(measured, edge),
+            y=np.maximum(predicted, edge),
+            mode="markers",
+            name="below the axis",
+            cliponaxis=False,
+            marker={"color": GREY, "symbol": symbols.tolist(), "size": 8},
+            text=[f"{label}<br>measured {x:.4g}, predicted {y:.4g}" for label, x, y in values],
+            hovertemplate="%{text}<extra></extra>",
+        )
+
+    def _add(self, **trace: Any) -> None:
+        """Add a series, which is visible if the target that was added last is chosen."""
+        choice = len(self.choices) - 1
+        self.plot.add_scatter(**trace, meta=choice, visible=choice == 0)
+
+    def figure(self, name: str, title: str, summary: str, numbers: pd.DataFrame, groups: str = "") -> Figure:
+        """The figure; the arguments are those of Figure."""
+        return Figure(name, title, summary, self.plot, numbers, self.choices, self.details, self.layouts, groups)

@@ -1,13 +1,14 @@
 """Absorption bands of minerals and of the air, marked in every figure over wavenumbers."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+
+import pandas as pd
+from plotly.graph_objects import Figure as PlotlyFigure
 
 from recore.report.page.content import Table
-from recore.report.page.figures import GREY
+from recore.report.page.figures import new_figure
+from recore.report.page.looks import GREY
 from recore.spectral_data import Floats
-
-if TYPE_CHECKING:
-    from plotly.graph_objects import Figure as PlotlyFigure
 
 # (short name, from cm-1, to cm-1, what it is, pixels by which its label is moved to the side). Vibrations as in Farmer,
 # The Infrared Spectra of Minerals (1974), and the bands of the atmosphere. Where labels would overlap, page.js keeps
@@ -25,7 +26,22 @@ REGIONS = (
 )
 
 
-def mark_regions(plot: "PlotlyFigure", wavenumbers: Floats) -> None:
+def wavenumber_figure(height: int, wavenumbers: Floats, title: str) -> PlotlyFigure:
+    """An empty figure over wavenumbers with the regions marked. title: of the vertical axis."""
+    plot = new_figure(height, xaxis=wavenumber_axis(wavenumbers), yaxis={"title": {"text": title}})
+    mark_regions(plot, wavenumbers)
+    return plot
+
+
+def add_spectrum(
+    plot: PlotlyFigure, wavenumbers: Floats, values: Floats, name: str, line: Mapping[str, object], **trace: object
+) -> None:
+    """Add a line over wavenumbers."""
+    look = {"line": line, "hovertemplate": "%{x:.0f} cm-1: %{y:.3f}<extra>%{fullData.name}</extra>"} | trace
+    plot.add_scatter(x=wavenumbers, y=values, mode="lines", name=name, **look)
+
+
+def mark_regions(plot: PlotlyFigure, wavenumbers: Floats) -> None:
     """Shade and name the regions within the range of these wavenumbers."""
     plot.update_layout(margin_t=72)
     for name, high, low, _, aside in REGIONS:
@@ -43,8 +59,6 @@ def wavenumber_axis(wavenumbers: Floats) -> dict[str, object]:
 
 
 def table_of_regions() -> Table:
-    import pandas as pd
-
     columns = ["region", "from (cm-1)", "to (cm-1)", "vibration"]
     numbers = pd.DataFrame([[name, high, low, text] for name, high, low, text, _ in REGIONS], columns=columns)
     return Table(

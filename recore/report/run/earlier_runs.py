@@ -1,29 +1,25 @@
 """Comparison with the other runs in the same folder, and with the best earlier one target by target."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from recore.evaluation import JUDGES, SCORES, Record, read_runs
 from recore.failures import plain
 from recore.listing import count
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
 from recore.report.page.figures import (
-    ABOVE,
-    GREEN,
-    GREY,
-    VERMILION,
+    add_bars,
+    add_points,
     clip_to_axis,
     count_outside,
     edge_symbols,
     new_figure,
     short_name,
 )
+from recore.report.page.looks import ABOVE, GREEN, GREY, VERMILION, patterned
 from recore.report.run.target_scores import LOOKS, LOWEST_R2, figure_by_target
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 DRAWN_RUNS = 500  # the latest
 SMALL_CHANGE = 0.0005  # of a score, which is printed with four digits
@@ -93,9 +89,7 @@ def _find_runs(run: Record) -> Comparable | None:
     return Comparable(same_data, this, len(entries) - len(same_data), invalid)
 
 
-def _board(runs: Comparable) -> "pd.DataFrame":
-    import pandas as pd
-
+def _board(runs: Comparable) -> pd.DataFrame:
     rows = [
         {
             "run": plain(entry.folder.name),
@@ -111,42 +105,28 @@ def _board(runs: Comparable) -> "pd.DataFrame":
     return pd.DataFrame(rows)
 
 
-def _history(table: "pd.DataFrame") -> Figure:
+def _history(table: pd.DataFrame) -> Figure:
     """Scores over time."""
     latest = table.sort_values("started", kind="stable").tail(DRAWN_RUNS)
-    plot = new_figure(
-        380,
-        xaxis={"title": {"text": "started, UTC"}, "type": "date"},
-        yaxis={"title": {"text": "score"}},
-        legend=ABOVE,
-        hovermode="x",
-        hoverdistance=-1,  # a label at any distance, because there may be few runs
-    )
+    plot = new_figure(380, legend=ABOVE, xaxis={"title": {"text": "started, UTC"}, "type": "date"})
+    plot.update_yaxes(title_text="score")
+    plot.update_layout(hovermode="x", hoverdistance=-1)  # a label at any distance, because there may be few runs
     summary = HISTORY.format(runs=DRAWN_RUNS)
-    all_outside = []
     for side in JUDGES:
         scored = latest[np.isfinite(latest[side])]
         if not len(scored):
             continue
         colour, symbol = LOOKS[side]
-        this_run = scored[""] != ""
         drawn, outside = clip_to_axis(scored[side], LOWEST_R2, np.inf)
-        all_outside.append(outside)
-        names = [
-            f"{short_name(name)}, this run" if this else short_name(name)
-            for name, this in zip(scored["run"], this_run, strict=True)
-        ]
-        plot.add_scatter(
-            x=scored["started"],
-            y=drawn,
-            mode="lines+markers",
-            name=side,
-            line={"color": colour, "width": 1.5},
-            marker={"color": colour, "symbol": edge_symbols(outside, symbol, "y"), "size": np.where(this_run, 16, 8)},
-            text=[f"{name}: {score:.4f}" for name, score in zip(names, scored[side], strict=True)],
-            hovertemplate="%{text}<extra>%{fullData.name}</extra>",
-        )
-    return Figure("history", "Scores of the runs", summary + count_outside(*all_outside), plot, latest)
+        symbols, sizes = edge_symbols(outside, symbol, "y"), np.where(scored[""] != "", 16, 8)
+        marker = {"color": colour, "symbol": symbols, "size": sizes}
+        scores = scored[["run", "", side]].itertuples(index=False)
+        labels = [f"{short_name(name)}{', ' if this else ''}{this}: {score:.4f}" for name, this, score in scores]
+        look = {"mode": "lines+markers", "line": {"color": colour, "width": 1.5}}
+        hover = "%{text}<extra>%{fullData.name}</extra>"
+        add_points(plot, scored["started"], drawn, side, hover, marker, text=labels, **look)
+    _, outside = clip_to_axis(latest[list(JUDGES)], LOWEST_R2, np.inf)
+    return Figure("history", "Scores of the runs", summary + count_outside(outside), plot, latest)
 
 
 def _best_earlier(run: Record, runs: Comparable) -> Record | None:
@@ -155,50 +135,31 @@ def _best_earlier(run: Record, runs: Comparable) -> Record | None:
     return next((entry for entry in earlier if entry.scores), None)
 
 
-def _changes(run: Record, best: Record, side: str) -> "pd.DataFrame":
+def _changes(run: Record, best: Record, side: str) -> pd.DataFrame:
     """A row for each target that is scored in both runs, the largest change first."""
-    import pandas as pd
-
     now, before = run.scores[side], best.scores[side]
     names = [name for name, r2 in now.r2.items() if r2 is not None and before.r2.get(name) is not None]
     r2_now, r2_before = (np.array([score.r2[name] for name in names], dtype=float) for score in (now, before))
     weights = np.array([now.weights[name] for name in names], dtype=float)
-    columns = {
-        "target": names,
-        "weight": weights,
-        "R2 before": r2_before,
-        "R2 now": r2_now,
-        "change": weights * (r2_now - r2_before),
-    }
+    columns = {"target": names, "weight": weights, "R2 before": r2_before, "R2 now": r2_now}
+    columns["change"] = weights * (r2_now - r2_before)
     return pd.DataFrame(columns).sort_values("change", key=np.abs, ascending=False, kind="stable", ignore_index=True)
 
 
-def _change_figure(changes: "pd.DataFrame", best: Record, side: str) -> Figure:
+def _change_figure(changes: pd.DataFrame, best: Record, side: str) -> Figure:
     changed = changes[changes["change"] != 0]
-    title = f"change of the {side} score"
-    plot = figure_by_target(
-        changed["target"],
-        xaxis={"title": {"text": title}, "exponentformat": "none"},
-        barmode="overlay",
-        showlegend=True,
-    )
+    axis = {"title": {"text": f"change of the {side} score"}, "exponentformat": "none"}
+    plot = figure_by_target(changed["target"], xaxis=axis, barmode="overlay", showlegend=True)
     better = (changed["change"] > 0).to_numpy()
     for name, chosen, colour, pattern in (("better", better, GREEN, ""), ("worse", ~better, VERMILION, "/")):
         part = changed[chosen]
         if not len(part):
             continue
         labels = part[["target", "R2 before", "R2 now"]].itertuples(index=False)
-        plot.add_bar(
-            x=part["change"],
-            y=np.flatnonzero(chosen),
-            width=0.75,
-            name=name,
-            orientation="h",
-            marker={"color": colour, "pattern": {"shape": pattern}},
-            text=[f"{short_name(target)}: R2 {before:.4f}, now {now:.4f}" for target, before, now in labels],
-            textposition="none",
-            hovertemplate="%{text}: %{x:+.4f}<extra></extra>",
-        )
+        text = [f"{short_name(target)}: R2 {before:.4f}, now {now:.4f}" for target, before, now in labels]
+        look = {"width": 0.75, "text": text, "textposition": "none"}
+        hover, marker = "%{text}: %{x:+.4f}<extra></extra>", patterned(colour, pattern)
+        add_bars(plot, part["change"], np.flatnonzero(chosen), name, hover, marker, **look)
     plot.add_vline(0, line={"color": GREY})
     summary = CHANGE.format(run=short_name(best.folder.name))
     return Figure("change", "Change per target", summary, plot, changed)
@@ -218,7 +179,7 @@ def _place_finding(run: Record, runs: Comparable) -> list[PageFinding]:
     return [PageFinding("note", "place", text, "previous", values)]
 
 
-def _change_findings(run: Record, best: Record, changes: "pd.DataFrame", side: str) -> list[PageFinding]:
+def _change_findings(run: Record, best: Record, changes: pd.DataFrame, side: str) -> list[PageFinding]:
     change = run.scores[side].value - best.scores[side].value
     level: Level = "note"
     if abs(change) > SMALL_CHANGE:

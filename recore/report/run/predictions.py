@@ -1,4 +1,4 @@
-"""Predicted against measured assays of the public rows, held out where the run has such predictions.
+"""Predicted against measured assays of the public rows, held out if the run has such predictions.
 
 A report must not show private assays.
 """
@@ -6,30 +6,26 @@ A report must not show private assays.
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from recore.data_header import read_header
 from recore.evaluation import HELD_OUT, Record
 from recore.failures import plain
 from recore.listing import count
-from recore.report.page.content import Figure, PageFinding, Section, Table
-from recore.report.page.figures import ABOVE, BLUE, VERMILION, as_float32, every_kth, new_figure, short_name
-from recore.report.page.one_to_one import HEIGHT, SCALES, SquareAxes, add_edge, add_line, choose_axes
+from recore.report.page.content import LISTED, Figure, PageFinding, Section, Table
+from recore.report.page.figures import every_kth, short_name
+from recore.report.page.looks import BLUE, VERMILION
+from recore.report.page.one_to_one import SCALES, OneToOne
 from recore.schema import DEPTHS, HOLE
 from recore.spectral_data import Floats, Rows
-from recore.validation import DEFINITIONS, describe_errors, errors_table, paired_values, unit_of
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from plotly.graph_objects import Figure as PlotlyFigure
+from recore.validation import DEFINITIONS, errors_table, paired_values
 
 MOST_RESIDUALS, MOST_OTHERS = 200, 600  # rows drawn of a target: those with the largest errors, and of the others
 MARKED = 20  # largest errors with their own symbol
 TOLERANCE = 1e-9  # relative, between an R2 computed here and the score's
 FEW_ROWS, MOST_OF_ERROR, ENOUGH_ROWS = 5, 0.5, 50  # that FEW_ROWS cause most of the error of an assay is worth a note
-LISTED = 8  # targets that a finding names
 
 TITLE = "Predicted and measured"
 READING = (
@@ -54,7 +50,7 @@ class PublicRows:
     """rows: the IDs of each row. measured, predicted: (rows, targets), NaN if missing. score: of these predictions."""
 
     score: str
-    rows: "pd.DataFrame"
+    rows: pd.DataFrame
     targets: list[str]
     measured: Floats
     predicted: Floats
@@ -98,9 +94,8 @@ def _read(run: Record, public: Path | None) -> PublicRows:
     return PublicRows(score, rows, targets, measured, predicted)
 
 
-def _measured(path: Path, targets: list[str]) -> tuple["pd.DataFrame", Floats]:
+def _measured(path: Path, targets: list[str]) -> tuple[pd.DataFrame, Floats]:
     """The IDs and the assays of a data file, without its spectra."""
-    import pandas as pd
     import pyarrow as pa
     import pyarrow.csv
 
@@ -126,8 +121,6 @@ def _measured(path: Path, targets: list[str]) -> tuple["pd.DataFrame", Floats]:
 
 
 def _predictions(path: Path, shape: tuple[int, ...], **layout: int | None) -> Floats:
-    import pandas as pd
-
     if not path.is_file():
         raise FileNotFoundError(f"the predictions no longer exist: {path}")
     table = pd.read_csv(path, **layout)
@@ -140,7 +133,7 @@ def _predictions(path: Path, shape: tuple[int, ...], **layout: int | None) -> Fl
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def _error_table(run: Record, data: PublicRows) -> "pd.DataFrame":
+def _error_table(run: Record, data: PublicRows) -> pd.DataFrame:
     """A row for each target with at least two measured rows, the largest loss first."""
     table = errors_table(data.targets, data.measured, data.predicted).reset_index()
     table.insert(2, "weight", table["target"].map(run.scores[data.score].weights))
@@ -157,53 +150,31 @@ def _share_of_largest(measured: Floats, predicted: Floats) -> float:
     return float(np.sort(squares)[-FEW_ROWS:].sum() / squares.sum()) if squares.any() else np.nan
 
 
-def _figure(data: PublicRows, table: "pd.DataFrame") -> Figure:
-    plot = new_figure(HEIGHT, legend=ABOVE)
+def _figure(data: PublicRows, table: pd.DataFrame) -> Figure:
+    figure = OneToOne()
     labels = [
         f"index {short_name(index, 12)}, {short_name(hole, 12)}"
         for index, hole in zip(data.rows["index"], data.rows.get("SiteID", data.rows["index"]), strict=True)
     ]
-    choices, details, layouts = [], [], []
-    for choice, errors in enumerate(table.to_dict("records")):
+    for errors in table.to_dict("records"):
         name = errors["target"]
         column = data.targets.index(name)
         measured, predicted = data.measured[:, column], data.predicted[:, column]
-        axes = choose_axes(measured, predicted)
-        _add(plot, axes, measured, predicted, labels, choice)
-        choices.append(f"{short_name(name)}: R2 {errors['R2']:.3f}, weight {errors['weight']:g}")
-        details.append(f"{describe_errors(errors, name)}. {axes.describe_scale(measured, predicted)}")
-        layouts.append(axes.layout(unit_of(name)))
-    numbers = _numbers(data)
-    title = "Predicted against measured"
-    return Figure("predicted-measured", title, FIGURE, plot, numbers, choices, details, layouts)
-
-
-def _add(
-    plot: "PlotlyFigure", axes: SquareAxes, measured: Floats, predicted: Floats, labels: list[str], choice: int
-) -> None:
-    """Add a target's points and its line, which are visible if the target is chosen."""
-    drawn = rows_to_draw(measured, predicted)
-    beyond = axes.beyond(measured[drawn]) | axes.beyond(predicted[drawn])
-    is_large = np.arange(len(drawn)) < MARKED
-    series = (
-        ("rows", drawn[~is_large & ~beyond], BLUE, "circle", 6),
-        (f"the {MARKED} largest errors", drawn[is_large & ~beyond], VERMILION, "diamond", 8),
-    )
-    for name, rows, colour, symbol, size in series:
-        plot.add_scatter(
-            x=as_float32(measured[rows]),
-            y=as_float32(predicted[rows]),
-            mode="markers",
-            name=name,
-            marker={"color": colour, "symbol": symbol, "size": size, "opacity": 0.85},
-            text=[labels[row] for row in rows],
-            hovertemplate="%{text}<br>measured %{x:.4g}, predicted %{y:.4g}<extra></extra>",
-            meta=choice,
-            visible=choice == 0,
+        choice = f"{short_name(name)}: R2 {errors['R2']:.3f}, weight {errors['weight']:g}"
+        figure.add_target(choice, name, errors, measured, predicted)
+        drawn = rows_to_draw(measured, predicted)
+        series = (
+            ("rows", drawn[MARKED:], BLUE, "circle", 6),
+            (f"the {MARKED} largest errors", drawn[:MARKED], VERMILION, "diamond", 8),
         )
-    edge = drawn[beyond]
-    add_edge(plot, axes, measured[edge], predicted[edge], [labels[row] for row in edge], choice)
-    add_line(plot, axes, choice)
+        for title, rows, colour, symbol, size in series:
+            inside = rows[~figure.beyond(rows)]
+            marker = {"color": colour, "symbol": symbol, "size": size, "opacity": 0.85}
+            figure.add_points(inside, title, marker, text=[labels[row] for row in inside])
+        edge = drawn[figure.beyond(drawn)]
+        figure.add_edge(edge, [labels[row] for row in edge])
+        figure.add_line()
+    return figure.figure("predicted-measured", "Predicted against measured", FIGURE, _numbers(data))
 
 
 def rows_to_draw(measured: Floats, predicted: Floats) -> Rows:
@@ -215,10 +186,8 @@ def rows_to_draw(measured: Floats, predicted: Floats) -> Rows:
     return np.concatenate([ordered[:MOST_RESIDUALS], others])
 
 
-def _numbers(data: PublicRows) -> "pd.DataFrame":
+def _numbers(data: PublicRows) -> pd.DataFrame:
     """Measured and predicted values of all rows and targets."""
-    import pandas as pd
-
     columns = {}
     for column, name in enumerate(data.targets):
         columns[f"{name} measured"] = data.measured[:, column]
@@ -226,7 +195,7 @@ def _numbers(data: PublicRows) -> "pd.DataFrame":
     return pd.concat([data.rows, pd.DataFrame(columns)], axis=1)
 
 
-def _findings(run: Record, score: str, table: "pd.DataFrame") -> list[PageFinding]:
+def _findings(run: Record, score: str, table: pd.DataFrame) -> list[PageFinding]:
     scored = run.scores[score].r2
     differing = []
     for name, r2 in table[["target", "R2"]].itertuples(index=False):

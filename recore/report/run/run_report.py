@@ -40,7 +40,7 @@ def write_report(folder: Path, public: Path | None = None) -> Page:
 
 
 def _submission_name(run: Record) -> str:
-    """The name of the submission's folder or archive, also where the command named it by "." or "..".
+    """The name of the submission's folder or archive, even if the command named it "." or "..".
 
     The path is not followed, because it can be that of another machine.
     """

@@ -1,15 +1,13 @@
 """Duration and memory of the steps, and the causes of failures."""
 
-from typing import TYPE_CHECKING
+import pandas as pd
+from plotly.graph_objects import Figure as PlotlyFigure
 
 from recore.evaluation import Record, Step
 from recore.failures import UNKNOWN_REASON, last_lines, look_at, plain
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
-from recore.report.page.figures import ABOVE, BLUE, GREY, OCHRE, VERMILION, new_figure
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from plotly.graph_objects import Figure as PlotlyFigure
+from recore.report.page.figures import add_bars, new_figure
+from recore.report.page.looks import ABOVE, BLUE, GREY, OCHRE, VERMILION, patterned
 
 MUCH_MEMORY, VERY_MUCH_MEMORY = 70.0, 90.0  # per cent of an instance's memory
 LONG_TRAINING, LONGEST_TRAINING = 1800.0, 3600.0  # seconds; the challenge allows an hour
@@ -55,15 +53,13 @@ def section(run: Record) -> tuple[Section, list[PageFinding]]:
     return Section("steps", TITLE, READING, items, note), _findings(run)
 
 
-def _table(run: Record) -> "pd.DataFrame":
-    import pandas as pd
-
+def _table(run: Record) -> pd.DataFrame:
     rows = [(step.name, step.kind or "", step.state, step.began, step.seconds, step.memory) for step in run.steps]
     columns = ["step", "job", "state", "began", "seconds", "memory %"]
     return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[3:], float))
 
 
-def _timeline(table: "pd.DataFrame") -> Figure:
+def _timeline(table: pd.DataFrame) -> Figure:
     """A bar for each step from its start to its end."""
     drawn = table[table["began"].notna() & table["seconds"].notna()]
     plot = _figure_by_step(drawn, "seconds after the start of the run", (drawn["began"] + drawn["seconds"]).max())
@@ -71,59 +67,38 @@ def _timeline(table: "pd.DataFrame") -> Figure:
     for state in drawn["state"].unique():
         steps = drawn[drawn["state"] == state]
         colour, pattern = LOOKS.get(state, (GREY, "."))
-        plot.add_bar(
-            y=steps["step"],
-            x=steps["seconds"],
-            base=steps["began"],
-            name=state,
-            orientation="h",
-            marker={"color": colour, "pattern": {"shape": pattern}},
-            text=[f"{seconds:.1f} s" for seconds in steps["seconds"]],
-            textposition="outside",
-            hovertemplate="%{y}: started after %{base:.1f} s, took %{text}<extra>%{fullData.name}</extra>",
-        )
+        hover = "%{y}: started after %{base:.1f} s, took %{text}<extra>%{fullData.name}</extra>"
+        marker, text = patterned(colour, pattern), [f"{seconds:.1f} s" for seconds in steps["seconds"]]
+        add_bars(plot, steps["seconds"], steps["step"], state, hover, marker, base=steps["began"], text=text)
+    plot.update_traces(textposition="outside")
     return Figure("timeline", "Time", TIMELINE, plot, table)
 
 
-def _memory(table: "pd.DataFrame") -> Figure:
+def _memory(table: pd.DataFrame) -> Figure:
     drawn = table[table["memory %"].notna()]
     plot = _figure_by_step(drawn, "memory, %", max(100.0, drawn["memory %"].max()))
-    plot.add_bar(
-        y=drawn["step"],
-        x=drawn["memory %"],
-        orientation="h",
-        marker={"color": GREY},
-        text=[f"{percent:.1f} %" for percent in drawn["memory %"]],
-        textposition="outside",
-        hovertemplate="%{y}: %{text} of the instance's memory<extra></extra>",
-    )
+    hover = "%{y}: %{text} of the instance's memory<extra></extra>"
+    text = [f"{percent:.1f} %" for percent in drawn["memory %"]]
+    add_bars(plot, drawn["memory %"], drawn["step"], "memory", hover, {"color": GREY}, text=text)
+    plot.update_traces(textposition="outside")
     return Figure("memory", "Memory", MEMORY, plot, drawn[["step", "memory %"]])
 
 
-def _figure_by_step(table: "pd.DataFrame", title: str, longest: float) -> "PlotlyFigure":
+def _figure_by_step(table: pd.DataFrame, title: str, longest: float) -> PlotlyFigure:
     """An empty figure with a row for each step, the first at the top, and space for labels after the bars."""
     plot = new_figure(120 + 34 * len(table), barmode="overlay", bargap=0.35, legend=ABOVE)
     plot.update_xaxes(title_text=title, range=[0, LABEL_SPACE * max(longest, 1e-3)])
-    plot.update_yaxes(
-        range=[len(table) - 0.5, -0.5],
-        type="category",
-        categoryorder="array",
-        categoryarray=table["step"].tolist(),
-        dtick=1,
-    )
+    categories = {"type": "category", "categoryorder": "array", "categoryarray": table["step"].tolist()}
+    plot.update_yaxes(range=[len(table) - 0.5, -0.5], dtick=1, **categories)
     return plot
 
 
-def _failures(failed: list[Step]) -> "pd.DataFrame":
-    import pandas as pd
-
+def _failures(failed: list[Step]) -> pd.DataFrame:
     rows = [(step.name, _reason(step), look_at(step)) for step in failed]
     return pd.DataFrame(rows, columns=["step", "reason", "look at"])
 
 
-def _last_lines(run: Record, failed: list[Step]) -> "pd.DataFrame":
-    import pandas as pd
-
+def _last_lines(run: Record, failed: list[Step]) -> pd.DataFrame:
     rows = []
     for step in failed:
         if step.name != "private score":

@@ -1,31 +1,24 @@
 """What each target adds to the score and what it loses, in each of the run's scores."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
+from plotly.graph_objects import Figure as PlotlyFigure
 
 from recore.evaluation import HELD_OUT, SCORES, Record, Score
 from recore.listing import count, list_names
-from recore.report.page.content import Figure, PageFinding, Section, Table
+from recore.report.page.content import LISTED, Figure, PageFinding, Section, Table
 from recore.report.page.figures import (
-    ABOVE,
-    BLUE,
-    GREEN,
-    GREY,
-    VERMILION,
+    add_bars,
+    add_points,
     clip_to_axis,
     count_outside,
     edge_symbols,
     new_figure,
     short_name,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from plotly.graph_objects import Figure as PlotlyFigure
+from recore.report.page.looks import ABOVE, BLUE, GREEN, GREY, VERMILION
 
 LOWEST_R2 = -1.0  # at which axes end, so that one useless prediction does not hide the others
-LISTED = 8  # targets that a finding names
 LOOKS = {HELD_OUT: (GREEN, "square"), "public": (BLUE, "circle"), "private": (VERMILION, "diamond")}
 
 TITLE = "Scores per target"
@@ -58,17 +51,14 @@ def section(run: Record) -> tuple[Section, list[PageFinding]]:
         _costs_figure(scored, list(run.scores)),
         Table("targets", "All targets", TARGETS, table, empty),
     )
-    folded = (
-        {NOT_SCORED.format(targets=count(len(empty), "target")): ", ".join(map(short_name, empty))} if empty else {}
-    )
+    line = NOT_SCORED.format(targets=count(len(empty), "target"))
+    folded = {line: ", ".join(map(short_name, empty))} if empty else {}
     note = NOTE.format(judge=run.judge)
     return Section("scores", TITLE, READING, items, note, folded), _findings(run, run.judge)
 
 
-def target_table(run: Record) -> "pd.DataFrame":
+def target_table(run: Record) -> pd.DataFrame:
     """A row for each target, the largest loss first."""
-    import pandas as pd
-
     judge = run.scores[run.judge or "public"]
     weights = np.array([judge.weights[name] for name in judge.r2], dtype=float)
     columns: dict[str, object] = {"target": list(judge.r2), "weight": weights}
@@ -79,7 +69,7 @@ def target_table(run: Record) -> "pd.DataFrame":
     return pd.DataFrame(columns).sort_values(f"lost {run.judge}", ascending=False, kind="stable", ignore_index=True)
 
 
-def figure_by_target(targets: "pd.Series[str]", **layout: object) -> "PlotlyFigure":
+def figure_by_target(targets: pd.Series, **layout: object) -> PlotlyFigure:
     """An empty figure with a row for each target, the first at the top."""
     plot = new_figure(130 + 16 * len(targets), legend=ABOVE, **layout)
     plot.update_yaxes(
@@ -90,7 +80,7 @@ def figure_by_target(targets: "pd.Series[str]", **layout: object) -> "PlotlyFigu
     return plot
 
 
-def _r2_figure(table: "pd.DataFrame", sides: list[str]) -> Figure:
+def _r2_figure(table: pd.DataFrame, sides: list[str]) -> Figure:
     columns = [f"R2 {side}" for side in sides]
     values = table[columns].to_numpy()
     drawn, outside = clip_to_axis(values, LOWEST_R2, np.inf)
@@ -98,38 +88,24 @@ def _r2_figure(table: "pd.DataFrame", sides: list[str]) -> Figure:
     plot = figure_by_target(table["target"], xaxis={"title": {"text": "R2"}, "range": [lowest - 0.05, 1.05]})
     for column, side in enumerate(sides):
         colour, symbol = LOOKS[side]
-        labels = zip(table["target"], values[:, column], strict=True)
-        plot.add_scatter(
-            x=drawn[:, column],
-            y=np.arange(len(table)),
-            mode="markers",
-            name=side,
-            marker={"color": colour, "size": 9, "symbol": edge_symbols(outside[:, column], symbol)},
-            text=[f"{short_name(name)}: {value:.4f}" for name, value in labels],
-            hovertemplate="%{text}<extra>%{fullData.name}</extra>",
-        )
+        marker = {"color": colour, "size": 9, "symbol": edge_symbols(outside[:, column], symbol)}
+        scores = zip(table["target"], values[:, column], strict=True)
+        text = [f"{short_name(name)}: {value:.4f}" for name, value in scores]
+        hover = "%{text}<extra>%{fullData.name}</extra>"
+        add_points(plot, drawn[:, column], np.arange(len(table)), side, hover, marker, text=text)
     plot.add_vline(0, line={"color": GREY, "dash": "dash"})
     return Figure("r2", "R2 per target", R2 + count_outside(outside), plot, table[["target", *columns]])
 
 
-def _costs_figure(table: "pd.DataFrame", sides: list[str]) -> Figure:
-    plot = figure_by_target(
-        table["target"], barmode="group", bargap=0.25, xaxis={"title": {"text": "weight x (1 - R2)"}}
-    )
-    labels = [
-        f"{short_name(name)}, weight {weight:g}" for name, weight in zip(table["target"], table["weight"], strict=True)
-    ]
+def _costs_figure(table: pd.DataFrame, sides: list[str]) -> Figure:
+    plot = figure_by_target(table["target"], barmode="group", bargap=0.25)
+    plot.update_xaxes(title_text="weight x (1 - R2)")
+    weights = zip(table["target"], table["weight"], strict=True)
+    labels = {"text": [f"{short_name(name)}, weight {weight:g}" for name, weight in weights], "textposition": "none"}
+    hover = "%{text}: %{x:.4f} lost<extra>%{fullData.name}</extra>"
     for side in sides:
-        plot.add_bar(
-            x=table[f"lost {side}"],
-            y=np.arange(len(table)),
-            name=side,
-            orientation="h",
-            marker={"color": LOOKS[side][0]},
-            text=labels,
-            textposition="none",
-            hovertemplate="%{text}: %{x:.4f} lost<extra>%{fullData.name}</extra>",
-        )
+        marker = {"color": LOOKS[side][0]}
+        add_bars(plot, table[f"lost {side}"], np.arange(len(table)), side, hover, marker, **labels)
     numbers = table[["target", "weight", *(f"lost {side}" for side in sides)]]
     return Figure("costs", "Loss per target", COSTS, plot, numbers)
 

@@ -27,7 +27,7 @@ class Binned:
 
 
 def bin_spectra(data: SpectralData, like: SpectralData | None = None) -> Binned:
-    """Bin the SNV spectra of a file, of the channels that are usable in it, or in `like` if given."""
+    """Bin the SNV spectra of a file over the channels that are usable in it, or in the file `like` if there is one."""
     usable = usable_channels(like or data)
     rows = np.flatnonzero(np.isfinite(data.spectra[:, usable]).all(axis=1)) if usable.any() else np.array([], int)
     channels = int(usable.sum())
@@ -45,5 +45,4 @@ def bin_spectra(data: SpectralData, like: SpectralData | None = None) -> Binned:
 
 def usable_channels(data: SpectralData) -> np.ndarray:
     """Channels with values in most rows; otherwise an empty channel would exclude every row."""
-    usable: np.ndarray = np.isnan(data.spectra).mean(axis=0) <= MOST_GAPS
-    return usable
+    return np.asarray(np.isnan(data.spectra).mean(axis=0) <= MOST_GAPS)

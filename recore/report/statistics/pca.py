@@ -21,53 +21,33 @@ FEWEST_ROWS = 5
 class Components:
     """Principal components of rows (rows, bins), with the limits of T2 and Q.
 
+    kept: how many components. loadings: (components, bins). shares: of the variance, that each component explains.
+
     Hotelling's T2 is the distance from the mean within the components, in units of their standard deviations; its
     limit follows the F distribution. Q is the sum of squares of a row that the components do not explain; its limit is
     Box's chi-square approximation (Annals of Mathematical Statistics 25, 1954), NaN if the components explain all.
     """
 
+    kept: int
+    loadings: Floats
+    shares: Floats
+    t2_limit: float
+    q_limit: float
     pca: "PCA"
     hotelling: "HotellingT2"
     residuals: "QResiduals"
 
-    @property
-    def kept(self) -> int:
-        return int(self.pca.n_components_)
-
-    @property
-    def loadings(self) -> Floats:
-        """(components, bins)"""
-        loadings: Floats = self.pca.components_
-        return loadings
-
-    @property
-    def shares(self) -> Floats:
-        """The share of the variance that each component explains."""
-        shares: Floats = self.pca.explained_variance_ratio_
-        return shares
-
-    @property
-    def t2_limit(self) -> float:
-        return float(self.hotelling.critical_value_)
-
-    @property
-    def q_limit(self) -> float:
-        return float(self.residuals.critical_value_)
-
     def scores(self, values: Floats) -> Floats:
         """(rows, components)"""
-        scores: Floats = self.pca.transform(values)
-        return scores
+        return np.asarray(self.pca.transform(values))
 
     def t2(self, values: Floats) -> Floats:
         """Hotelling's T2 of each row."""
-        distances: Floats = self.hotelling.predict_residuals(values)
-        return distances
+        return np.asarray(self.hotelling.predict_residuals(values))
 
     def q(self, values: Floats) -> Floats:
         """Q of each row."""
-        squares: Floats = self.residuals.predict_residuals(values)
-        return squares
+        return np.asarray(self.residuals.predict_residuals(values))
 
 
 def fit_components(values: Floats) -> Components:
@@ -88,7 +68,10 @@ def fit_components(values: Floats) -> Components:
     pca = principal_components(values, min(max(needed, 2), most))
     with np.errstate(invalid="ignore"):  # if nothing is left unexplained, the limit of Q is NaN
         residuals = QResiduals(pca, CONFIDENCE, method="chi-square").fit(values)
-    return Components(pca, HotellingT2(pca, CONFIDENCE).fit(values), residuals)
+    hotelling = HotellingT2(pca, CONFIDENCE).fit(values)
+    limits = float(hotelling.critical_value_), float(residuals.critical_value_)
+    shares = pca.explained_variance_ratio_
+    return Components(int(pca.n_components_), pca.components_, shares, *limits, pca, hotelling, residuals)
 
 
 def principal_components(values: Floats, count: int) -> "PCA":

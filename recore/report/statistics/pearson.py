@@ -14,5 +14,4 @@ def correlations(values: Floats, columns: Floats) -> Floats:
     deviations = np.sqrt(np.maximum((columns**2).mean(axis=0) - means**2, 0))
     deviations = np.where(deviations > CONSTANT, deviations, np.nan)
     covariances = centred @ columns / len(values)
-    result: Floats = covariances / (np.sqrt((centred**2).mean()) * deviations)
-    return result
+    return np.asarray(covariances / (np.sqrt((centred**2).mean()) * deviations))

@@ -52,8 +52,7 @@ def compare_sets(public: Floats, public_holes: np.ndarray, private: Floats, priv
 
 
 def _hole_numbers(names: np.ndarray) -> np.ndarray:
-    numbers: np.ndarray = np.unique(names.astype(str), return_inverse=True)[1]
-    return numbers
+    return np.asarray(np.unique(names.astype(str), return_inverse=True)[1])
 
 
 def _select(holes: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -71,10 +70,8 @@ def _auc(scores: Floats, sides: np.ndarray, holes: np.ndarray | None) -> float:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    counts = [
-        len(np.unique(holes[sides == side])) if holes is not None else int((sides == side).sum()) for side in (0, 1)
-    ]
-    folds = min(FOLDS, *counts)
+    units = np.arange(len(sides)) if holes is None else holes
+    folds = min(FOLDS, *(len(np.unique(units[sides == side])) for side in (0, 1)))
     if folds < 2:
         return float("nan")
     parts = StratifiedKFold(folds) if holes is None else StratifiedGroupKFold(folds, shuffle=True, random_state=0)

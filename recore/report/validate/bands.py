@@ -3,22 +3,20 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+from plotly.graph_objects import Figure as PlotlyFigure
 
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
-from recore.report.page.figures import COLOURS, DASHES, NAMED, as_float32, heat_map, new_figure
+from recore.report.page.figures import NAMED, add_numbered_line, heat_map, new_figure
 from recore.report.page.regions import REGIONS, mark_regions, table_of_regions, wavenumber_axis
 from recore.report.statistics.pearson import correlations
 from recore.report.validate.not_drawn import NOTHING_PREDICTED
 from recore.spectral_data import Floats
 from recore.validation import PROBES, ValidationResult
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from plotly.graph_objects import Figure as PlotlyFigure
 
 CARBON_DIOXIDE = (2390, 2300)  # cm-1
 NOTABLE, EXCESSIVE = 1.5, 3.0  # times the average sensitivity, at carbon dioxide
@@ -88,14 +86,12 @@ class Bins:
         axis = wavenumber_axis(self.positions)
         return axis if self.are_wavenumbers else axis | {"title": {"text": "input, counted from the end"}}
 
-    def mark_regions(self, plot: "PlotlyFigure") -> None:
+    def mark_regions(self, plot: PlotlyFigure) -> None:
         if self.are_wavenumbers:
             mark_regions(plot, self.positions)
 
-    def table(self, names: Sequence[str], values: Floats) -> "pd.DataFrame":
+    def table(self, names: Sequence[str], values: Floats) -> pd.DataFrame:
         """A row for each bin; values: (bins, names)."""
-        import pandas as pd
-
         columns = dict(zip(names, values.T, strict=True))
         return pd.DataFrame({"input": self.names, "wavenumber": self.positions} | columns)
 
@@ -116,16 +112,10 @@ def _lines(result: ValidationResult, bins: Bins, sensitivity: Floats) -> Figure:
     """sensitivity: (bins, targets), in the units of the targets."""
     plot = new_figure(460, xaxis=bins.axis(), yaxis={"title": {"text": "standard deviations of the target"}})
     bins.mark_regions(plot)
+    hover = "%{x:.0f}: %{y:.3f}<extra>%{fullData.name}</extra>"
     for order, column in enumerate(result.ranked_targets[:NAMED]):
-        plot.add_scatter(
-            x=as_float32(bins.positions),
-            y=as_float32(sensitivity[:, column] / result.deviations[column]),
-            mode="lines",
-            name=result.targets[column],
-            visible=True if order < 2 else "legendonly",
-            line={"color": COLOURS[order], "dash": DASHES[order % len(DASHES)], "width": 1.5},
-            hovertemplate="%{x:.0f}: %{y:.3f}<extra>%{fullData.name}</extra>",
-        )
+        values = sensitivity[:, column] / result.deviations[column]
+        add_numbered_line(plot, order, 2, bins.positions, values, result.targets[column], hover)
     summary = (
         "The change of the prediction per standard deviation of each bin, for the targets with the highest weights; "
         "the CSV file has all targets, in their units."
@@ -142,8 +132,7 @@ def _sensitivity_map(result: ValidationResult, bins: Bins, relative: Floats) -> 
         "The same for all targets, each divided by its largest value: orange where a higher absorbance increases the "
         "prediction, blue where it decreases it."
     )
-    plot = _heatmap(result, bins, cells, "of largest")
-    return Figure("sensitivity-map", "Sensitivity of all targets", summary, plot, _ranked_table(result, bins, cells))
+    return _map(result, bins, cells, "of largest", "sensitivity-map", "Sensitivity of all targets", summary)
 
 
 def _patterns(result: ValidationResult, bins: Bins, order: NDArray[Any]) -> Figure:
@@ -157,34 +146,24 @@ def _patterns(result: ValidationResult, bins: Bins, order: NDArray[Any]) -> Figu
     summary = (
         "The correlation of each target's predictions with each bin: orange positive, blue negative, pale near zero."
     )
-    plot = _heatmap(result, bins, cells, "r")
-    return Figure("patterns", "Patterns of all targets", summary, plot, _ranked_table(result, bins, cells))
+    return _map(result, bins, cells, "r", "patterns", "Patterns of all targets", summary)
 
 
-def _heatmap(result: ValidationResult, bins: Bins, cells: Floats, unit: str) -> "PlotlyFigure":
-    """A figure of cells (bins, ranked targets) between -1 and 1."""
-    hover = "%{y} at %{x:.0f}: %{z:.2f}<extra></extra>"
-    x = as_float32(bins.positions)
-    plot = heat_map(x, result.ranked_names, cells.T, unit, (-1, 1), xaxis=bins.axis(), hovertemplate=hover)
+def _map(result: ValidationResult, bins: Bins, cells: Floats, unit: str, name: str, title: str, summary: str) -> Figure:
+    """A heat map of cells (bins, ranked targets) between -1 and 1."""
+    names, hover = result.ranked_names, "%{y} at %{x:.0f}: %{z:.2f}<extra></extra>"
+    plot = heat_map(bins.positions, names, cells.T, unit, (-1, 1), bins.axis(), hovertemplate=hover)
     bins.mark_regions(plot)
-    return plot
-
-
-def _ranked_table(result: ValidationResult, bins: Bins, cells: Floats) -> "pd.DataFrame":
-    return bins.table(result.ranked_names, cells)
+    return Figure(name, title, summary, plot, bins.table(names, cells))
 
 
 def _strongest_bands(result: ValidationResult, bins: Bins, relative: Floats) -> Table:
-    import pandas as pd
-
-    rows = []
-    for column in result.ranked_targets:
-        strongest = int(np.abs(relative[:, column]).argmax())
-        wavenumber = float(bins.positions[strongest])
-        row = {"target": result.targets[column], "wavenumber (cm-1)": wavenumber}
-        rows.append(row | {"region": region_of(wavenumber), "sensitivity": float(relative[strongest, column])})
+    strongest = np.abs(relative[:, result.ranked_targets]).argmax(axis=0)
+    positions = bins.positions[strongest]
+    columns = {"target": result.ranked_names, "wavenumber (cm-1)": positions, "region": list(map(region_of, positions))}
+    numbers = pd.DataFrame(columns | {"sensitivity": relative[strongest, result.ranked_targets]})
     summary = "In standard deviations of the target."
-    return Table("strongest-bands", "Where each target is most sensitive", summary, pd.DataFrame(rows))
+    return Table("strongest-bands", "Where each target is most sensitive", summary, numbers)
 
 
 def _findings(result: ValidationResult, bins: Bins, relative: Floats) -> list[PageFinding]:

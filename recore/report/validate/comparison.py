@@ -1,15 +1,12 @@
 """The score of the submission beside those of simple baselines, on held-out drill holes and on held-out rows."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 
 from recore.report.page.content import Figure, Level, PageFinding, Section, Table
-from recore.report.page.figures import ABOVE, BLUE, GREY, new_figure, with_opacity
+from recore.report.page.figures import add_bars, new_figure
+from recore.report.page.looks import ABOVE, BLUE, GREY, outlined
 from recore.validation import SPLIT_NAMES, SPLITS, ValidationResult, fills_gaps
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SUBMISSION = "this submission"
 LARGE_LEAK = 0.1  # of the best possible score
@@ -51,10 +48,8 @@ def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
     ]
 
 
-def compare_scores(result: ValidationResult) -> "pd.DataFrame":
+def compare_scores(result: ValidationResult) -> pd.DataFrame:
     """A row for each method and split: the score on the first folds, for the submission also the sd over seeds."""
-    import pandas as pd
-
     rows = []
     for method in [*dict.fromkeys(name for _, name in result.baselines), SUBMISSION]:
         for split in result.splits:
@@ -67,10 +62,8 @@ def compare_scores(result: ValidationResult) -> "pd.DataFrame":
     return pd.DataFrame(rows)
 
 
-def list_repeats(result: ValidationResult) -> "pd.DataFrame":
+def list_repeats(result: ValidationResult) -> pd.DataFrame:
     """A row for each split and seed."""
-    import pandas as pd
-
     rows = []
     for split in result.splits:
         seeds = [result.settings.seed + int(each.setting) for each in result.completed(split, "default")]
@@ -79,29 +72,23 @@ def list_repeats(result: ValidationResult) -> "pd.DataFrame":
     return pd.DataFrame(rows)
 
 
-def _bars(table: "pd.DataFrame") -> Figure:
+def _bars(table: pd.DataFrame) -> Figure:
     plot = new_figure(120 + 46 * table["method"].nunique(), barmode="group", bargap=0.3)
     low, high = float(table["score"].min()), float((table["score"] + table["sd over seeds"].fillna(0)).max())
     plot.update_layout(legend=ABOVE | {"traceorder": "normal"})
     plot.update_xaxes(title_text="score", range=[min(0.0, 1.1 * low), max(0.05, 1.1 * high)])
     plot.update_yaxes(type="category", autorange="reversed")
-    looks = {"holes": {"color": BLUE}, "rows": {"color": with_opacity(GREY, 0.3), "line": {"color": GREY, "width": 1}}}
+    looks = {"holes": {"color": BLUE}, "rows": outlined(GREY)}
     for split in SPLITS:
         rows = table[table["held out"] == SPLIT_NAMES[split]]
         if len(rows):
             deviations = rows["sd over seeds"]
-            plot.add_bar(
-                x=rows["score"],
-                y=rows["method"],
-                name=SPLIT_NAMES[split],
-                orientation="h",
-                marker=looks[split],
-                error_x={"array": deviations, "visible": bool(deviations.notna().any()), "color": "#888888"},
-                hovertemplate="%{y}, %{fullData.name}: %{x:.4f}<extra></extra>",
-            )
-    summary = (
-        f"The challenge's score of each method, cross-validated on {' and on '.join(dict.fromkeys(table['held out']))}."
-    )
+            whiskers = {"array": deviations, "visible": bool(deviations.notna().any()), "color": "#888888"}
+            hover = "%{y}, %{fullData.name}: %{x:.4f}<extra></extra>"
+            name, marker = SPLIT_NAMES[split], looks[split]
+            add_bars(plot, rows["score"], rows["method"], name, hover, marker, error_x=whiskers)
+    splits = " and on ".join(dict.fromkeys(table["held out"]))
+    summary = f"The challenge's score of each method, cross-validated on {splits}."
     return Figure("comparison-scores", "Scores of the baselines and this submission", summary, plot, table)
 
 
@@ -115,7 +102,7 @@ def _score_finding(result: ValidationResult) -> PageFinding:
     return PageFinding("note", "score", text, "comparison", values)
 
 
-def _baseline_finding(table: "pd.DataFrame") -> PageFinding:
+def _baseline_finding(table: pd.DataFrame) -> PageFinding:
     split = table["held out"].iloc[0]
     scores = table[table["held out"] == split].set_index("method")["score"]
     score, baselines = scores[SUBMISSION], scores.drop(SUBMISSION)

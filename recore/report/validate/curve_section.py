@@ -1,18 +1,17 @@
 """Is a hyperparameter well chosen? The score over its values, on held-out drill holes and on held-out rows."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from recore.report.page.content import Figure, Level, PageFinding, Section
-from recore.report.page.figures import ABOVE, BLUE, DASHES, SEQUENTIAL, VERMILION, as_float32, heat_map, new_figure
+from recore.report.page.figures import heat_map, new_figure
+from recore.report.page.looks import ABOVE, BLUE, SEQUENTIAL, VERMILION
 from recore.report.validate.not_drawn import NO_TIME
 from recore.validation import SPLIT_NAMES, Curve, Split, ValidationResult
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-LARGEST_LOSS = 0.3  # of R2 below a target's best, where the colour scale ends
+LARGEST_LOSS = 0.3  # of R2 below a target's best, at which the colour scale ends
 CLEAR_LOSS = 0.005  # of the score; smaller differences can be chance
 
 TITLE = "Hyperparameter"
@@ -57,10 +56,8 @@ def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
     return Section("curve", title, READING, items, note), [_finding(judged, result, curve), *findings]
 
 
-def draw_points(result: ValidationResult, curve: Curve) -> "pd.DataFrame":
+def draw_points(result: ValidationResult, curve: Curve) -> pd.DataFrame:
     """A row for each split and value: the score, and R2 of each target. The default's are the first folds'."""
-    import pandas as pd
-
     rows: list[dict[str, Any]] = []
     for split in result.splits:
         for value, predicted in sorted(_predictions(result, curve, split).items()):
@@ -73,18 +70,15 @@ def _predictions(result: ValidationResult, curve: Curve, split: Split) -> dict[f
     return predictions if curve.default is None else predictions | {curve.default: result.first(split)}
 
 
-def _scores(table: "pd.DataFrame", result: ValidationResult, curve: Curve) -> Figure:
+def _scores(table: pd.DataFrame, result: ValidationResult, curve: Curve) -> Figure:
     positive = (table[curve.name] > 0).all()
     axis: dict[str, Any] = {"type": "log" if positive else "linear", "title": {"text": curve.name}}
     if curve.default is None:
         axis["exponentformat"] = "power"
     else:
-        axis |= {
-            "tickvals": sorted(set(table[curve.name])),
-            "ticktext": [f"{x:.4g}" for x in sorted(set(table[curve.name]))],
-        }
-    plot = new_figure(400, xaxis=axis)
-    plot.update_yaxes(title_text="score")
+        ticks = sorted(set(table[curve.name]))
+        axis |= {"tickvals": ticks, "ticktext": [f"{value:.4g}" for value in ticks]}
+    plot = new_figure(400, xaxis=axis, yaxis={"title": {"text": "score"}})
     plot.update_layout(legend=ABOVE)
     ends = [float(table[curve.name].min()), float(table[curve.name].max())]
     reference = "alpha per target" if curve.default is None else f"default ({curve.default:.4g})"
@@ -94,28 +88,18 @@ def _scores(table: "pd.DataFrame", result: ValidationResult, curve: Curve) -> Fi
         rows = table[table["held out"] == name]
         if len(rows) < 2:  # the default alone
             continue
-        best = rows["score"].idxmax()
-        special = [each == best or value == curve.default for each, value in rows[curve.name].items()]
-        plot.add_scatter(
-            x=rows[curve.name],
-            y=rows["score"],
-            mode="lines+markers",
-            name=name,
-            line={"color": colour, "dash": DASHES[0], "width": 2},
-            marker={
-                "symbol": ["star" if each == best else symbol for each in rows.index],
-                "size": [13 if each else 7 for each in special],
-            },
-            hovertemplate=f"{curve.name} %{{x:.4g}}: %{{y:.4f}}<extra>%{{fullData.name}}</extra>",
-        )
-        plot.add_scatter(
-            x=ends,
-            y=[result.score(result.first(split))] * 2,
-            mode="lines",
-            name=f"{name}, {reference}",
-            line={"color": colour, "dash": "dash", "width": 1.5},
-            hovertemplate=f"{reference}: %{{y:.4f}}<extra>%{{fullData.name}}</extra>",
-        )
+        is_best = rows.index == rows["score"].idxmax()
+        marker = {
+            "symbol": np.where(is_best, "star", symbol).tolist(),
+            "size": np.where(is_best | (rows[curve.name] == curve.default), 13, 7).tolist(),
+        }
+        line = {"color": colour, "dash": "solid", "width": 2}
+        hover = f"{curve.name} %{{x:.4g}}: %{{y:.4f}}<extra>%{{fullData.name}}</extra>"
+        look = {"mode": "lines+markers", "line": line, "marker": marker, "hovertemplate": hover}
+        plot.add_scatter(x=rows[curve.name], y=rows["score"], name=name, **look)
+        hover = f"{reference}: %{{y:.4f}}<extra>%{{fullData.name}}</extra>"
+        look = {"mode": "lines", "line": line | {"dash": "dash", "width": 1.5}, "hovertemplate": hover}
+        plot.add_scatter(x=ends, y=[result.score(result.first(split))] * 2, name=f"{name}, {reference}", **look)
     what = "one alpha for all targets" if curve.default is None else f"each value of {curve.name}"
     marks = "a star marks the best value" + ("" if curve.default is None else ", a large mark the default")
     summary = f"The score with {what}; dashed: {reference}. On each curve {marks}."
@@ -123,22 +107,16 @@ def _scores(table: "pd.DataFrame", result: ValidationResult, curve: Curve) -> Fi
     return Figure("curve-score", title, summary, plot, table[["held out", curve.name, "score"]])
 
 
-def _by_target(table: "pd.DataFrame", result: ValidationResult, curve: Curve) -> Figure:
+def _by_target(table: pd.DataFrame, result: ValidationResult, curve: Curve) -> Figure:
     rows = table[table["held out"] == result.held_out]
     names = result.ranked_names
     r2 = rows[names].to_numpy().T
     loss = r2 - r2.max(axis=1, keepdims=True) if names else r2
-    plot = heat_map(
-        [f"{value:.4g}" for value in rows[curve.name]],
-        names,
-        loss,
-        "R2 - best R2",
-        (-LARGEST_LOSS, 0),
-        xaxis={"title": {"text": curve.name}, "type": "category"},
-        colorscale=SEQUENTIAL,
-        customdata=as_float32(r2),
-        hovertemplate=f"%{{y}} at {curve.name} %{{x}}: R2 %{{customdata:.3f}}<extra></extra>",
-    )
+    values = [f"{value:.4g}" for value in rows[curve.name]]
+    axis = {"title": {"text": curve.name}, "type": "category"}
+    hover = f"%{{y}} at {curve.name} %{{x}}: R2 %{{customdata:.3f}}<extra></extra>"
+    look = {"colorscale": SEQUENTIAL, "customdata": r2, "hovertemplate": hover}
+    plot = heat_map(values, names, loss, "R2 - best R2", (-LARGEST_LOSS, 0), axis, **look)
     summary = (
         f"R2 of each target on {result.held_out}, relative to its best {curve.name}: the brighter, the better. "
         f"The colour scale ends {LARGEST_LOSS:g} below the best; the values are shown on hover."
@@ -146,7 +124,7 @@ def _by_target(table: "pd.DataFrame", result: ValidationResult, curve: Curve) ->
     return Figure("curve-by-target", f"{curve.name} by target", summary, plot, table)
 
 
-def _finding(judged: "pd.DataFrame", result: ValidationResult, curve: Curve) -> PageFinding:
+def _finding(judged: pd.DataFrame, result: ValidationResult, curve: Curve) -> PageFinding:
     best = judged.loc[judged["score"].idxmax()]
     value, score = float(best[curve.name]), float(best["score"])
     default, predicted = result.score(result.predicted), _predictions(result, curve, result.decisive_split)[value]

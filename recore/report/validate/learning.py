@@ -1,25 +1,14 @@
 """Would more drill holes help? The score over the number of holes that the model is trained on."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 
 from recore.report.page.content import Figure, PageFinding, Section
-from recore.report.page.figures import (
-    COLOURS,
-    DASHES,
-    NAMED,
-    clip_to_axis,
-    count_outside,
-    edge_symbols,
-    new_figure,
-)
+from recore.report.page.figures import NAMED, add_numbered_line, clip_to_axis, count_outside, edge_symbols, new_figure
+from recore.report.page.looks import numbered_line
 from recore.report.validate.not_drawn import NO_TIME
 from recore.report.validate.target_scores import LOWEST_R2
 from recore.validation import ValidationResult
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 CLEAR_RISE = 0.02  # of the score, when the number of holes doubles
 
@@ -47,10 +36,8 @@ def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
     return Section("learning", TITLE, READING, (_curve(table, result),), NOTE), [_finding(table)]
 
 
-def learning_curve(result: ValidationResult) -> "pd.DataFrame":
+def learning_curve(result: ValidationResult) -> pd.DataFrame:
     """A row for each number of holes: the score, and R2 of each target."""
-    import pandas as pd
-
     points = [(each.setting, result.predictions[each]) for each in result.completed("holes", "learning")]
     if "holes" in result.splits:
         counts = [len(set(result.data.hole[training])) for training, _ in result.folds]
@@ -58,34 +45,27 @@ def learning_curve(result: ValidationResult) -> "pd.DataFrame":
     return pd.DataFrame([{"holes": holes} | result.score_and_r2(predicted) for holes, predicted in points])
 
 
-def _curve(table: "pd.DataFrame", result: ValidationResult) -> Figure:
+def _curve(table: pd.DataFrame, result: ValidationResult) -> Figure:
     plot = new_figure(400, xaxis={"title": {"text": "drill holes in the training part"}, "rangemode": "tozero"})
     plot.update_layout(hovermode="x", hoverdistance=-1)  # there are few points: show the nearest from anywhere
     plot.update_yaxes(title_text="score, or R2 of a target")
-    targets = result.ranked_names[: NAMED - 1]
-    all_outside = []
-    for order, name in enumerate(["score", *targets]):
-        drawn, outside = clip_to_axis(table[name].to_numpy(), LOWEST_R2, np.inf)
-        all_outside.append(outside)
-        plot.add_scatter(
-            x=table["holes"],
-            y=drawn,
-            mode="lines+markers",
-            name=name if name == "score" else f"R2 of {name}",
-            visible=True if order < 2 else "legendonly",
-            line={"color": COLOURS[order], "dash": DASHES[order % len(DASHES)], "width": 2.5 if order == 0 else 1.5},
-            marker={"symbol": edge_symbols(outside, "circle", "y"), "size": 8},
-            customdata=table[name],
-            hovertemplate="training holes: %{x:.3g}; %{customdata:.4f}<extra>%{fullData.name}</extra>",
-        )
+    names = ["score", *result.ranked_names[: NAMED - 1]]
+    drawn, outside = clip_to_axis(table[names], LOWEST_R2, np.inf)
+    hover = "training holes: %{x:.3g}; %{customdata:.4f}<extra>%{fullData.name}</extra>"
+    for order, name in enumerate(names):
+        marker = {"symbol": edge_symbols(outside[:, order], "circle", "y"), "size": 8}
+        look = {"mode": "lines+markers", "marker": marker, "line": numbered_line(order, 1.5 if order else 2.5)}
+        label = f"R2 of {name}" if order else name
+        x, y = table["holes"], drawn[:, order]
+        add_numbered_line(plot, order, 2, x, y, label, hover, customdata=table[name], **look)
     summary = (
         "The score over the number of training holes, and R2 of the targets with the highest weights; click on a name "
-        f"to show or hide it. The axis ends at {LOWEST_R2:g}.{count_outside(*all_outside)}"
+        f"to show or hide it. The axis ends at {LOWEST_R2:g}.{count_outside(outside)}"
     )
     return Figure("learning", "Score over the number of training holes", summary, plot, table)
 
 
-def _finding(table: "pd.DataFrame") -> PageFinding:
+def _finding(table: pd.DataFrame) -> PageFinding:
     before, last = table.iloc[-2], table.iloc[-1]
     rise = float(last["score"] - before["score"])
     verdict = "more holes would help" if rise > CLEAR_RISE else "more holes of this kind would help little"

@@ -1,18 +1,17 @@
 """The figure of predicted against measured values: one target at a time, in one colour or coloured by drill hole."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from recore.report.page.content import Figure
-from recore.report.page.figures import ABOVE, BLUE, COLOURS, GREY, SYMBOLS, as_float32, new_figure, short_name, thin_out
-from recore.report.page.one_to_one import HEIGHT, SCALES, add_edge, add_line, choose_axes
+from recore.report.page.figures import short_name, thin_out
+from recore.report.page.looks import BLUE, COLOURS, GREY, SYMBOLS
+from recore.report.page.one_to_one import SCALES, OneToOne
 from recore.spectral_data import Floats, Rows, SpectralData
-from recore.validation import ValidationResult, describe_errors, unit_of
-
-if TYPE_CHECKING:
-    import pandas as pd
+from recore.validation import ValidationResult
 
 DRAWN_POINTS = 400  # of a target, besides those that are always drawn
 ALWAYS_DRAWN = 0.98  # quantile of the measured values, and of the absolute residuals, above which all points are drawn
@@ -32,33 +31,18 @@ def predicted_figure(result: ValidationResult, named_holes: Sequence[str]) -> Fi
     drawn = {column: rows_to_draw(result.measured[:, column], predicted[:, column]) for column in result.ranked_targets}
     labelled = np.unique(np.concatenate(list(drawn.values())))
     looks = _label_rows(result.data, labelled, named_holes)
-    plot = new_figure(HEIGHT, legend=ABOVE, meta=looks)
-    choices, details, layouts = [], [], []
-    for choice, (column, rows) in enumerate(drawn.items()):
-        target = result.targets[column]
-        axes = choose_axes(result.measured[:, column], predicted[:, column])
-        x, y, places = result.measured[rows, column], predicted[rows, column], np.searchsorted(labelled, rows)
-        beyond = axes.beyond(x) | axes.beyond(y)
-        add_line(plot, axes, choice)
-        plot.add_scatter(
-            x=as_float32(x[~beyond]),
-            y=as_float32(y[~beyond]),
-            customdata=places[~beyond].astype(np.uint16 if len(labelled) <= 2**16 else np.uint32),
-            mode="markers",
-            name=target,
-            marker={"color": BLUE, "size": 5, "opacity": 0.7},
-            hovertemplate="%{text}<br>measured %{x:.4g}, predicted %{y:.4g}<extra></extra>",
-            meta=choice,
-            visible=choice == 0,
-        )
-        add_edge(plot, axes, x[beyond], y[beyond], [looks["labels"][place] for place in places[beyond]], choice)
-        words = describe_errors(errors.loc[target], target)
-        choices.append(f"{target}, weight {result.weights[column]:g}")
-        details.append(f"{words}. {axes.describe_scale(result.measured[:, column], predicted[:, column])}")
-        layouts.append(axes.layout(unit_of(target)))
+    figure = OneToOne(meta=looks)
+    for column, rows in drawn.items():
+        target, choice = result.targets[column], f"{result.targets[column]}, weight {result.weights[column]:g}"
+        figure.add_target(choice, target, errors.loc[target], result.measured[:, column], predicted[:, column])
+        beyond, places = figure.beyond(rows), np.searchsorted(labelled, rows)
+        numbers = places[~beyond].astype(np.uint16 if len(labelled) <= 2**16 else np.uint32)
+        figure.add_line()
+        figure.add_points(rows[~beyond], target, {"color": BLUE, "size": 5, "opacity": 0.7}, customdata=numbers)
+        figure.add_edge(rows[beyond], [looks["labels"][place] for place in places[beyond]])
     others = OTHERS.format(count=len(named_holes)) if len(named_holes) < len(set(result.data.hole)) else ""
     summary = SUMMARY.format(others=others)
-    return Figure("predicted", TITLE, summary, plot, _numbers(result), choices, details, layouts, "drill hole")
+    return figure.figure("predicted", TITLE, summary, _numbers(result), "drill hole")
 
 
 def rows_to_draw(measured: Floats, predicted: Floats) -> Rows:
@@ -82,10 +66,8 @@ def _label_rows(data: SpectralData, rows: Rows, named_holes: Sequence[str]) -> d
     return {"labels": labels, "groups": [number_of.get(hole, 0) for hole in data.hole[rows]], "looks": looks}
 
 
-def _numbers(result: ValidationResult) -> "pd.DataFrame":
+def _numbers(result: ValidationResult) -> pd.DataFrame:
     """All rows: the measured values, and the predictions on the first folds of each split."""
-    import pandas as pd
-
     data = result.data
     columns = {"index": data.index, "SiteID": data.hole, "DepthFrom": data.depth_from, "DepthTo": data.depth_to}
     for column, target in enumerate(result.targets):

@@ -1,30 +1,24 @@
 """Where is the submission wrong? The residuals by drill hole and by depth."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 
 from recore.listing import count
 from recore.report.page.content import Figure, PageFinding, Section
 from recore.report.page.figures import (
-    COLOURS,
-    DASHES,
     DRAWN_HOLES,
-    GREY,
     NAMED,
-    as_float32,
+    add_numbered_line,
     heat_map,
     new_figure,
     short_name,
     unique_names,
 )
+from recore.report.page.looks import GREY
 from recore.report.validate.not_drawn import NOTHING_PREDICTED
 from recore.report.validate.predicted_measured import DRAWN_POINTS, predicted_figure
 from recore.spectral_data import Floats, rows_by_group
 from recore.validation import ValidationResult
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 DEPTH_STEPS = 15  # each with the same number of rows
 LARGE_RESIDUAL = 1.0  # standard deviations of a target: the mean residual of a hole that is predicted badly
@@ -68,10 +62,8 @@ def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
     return Section("residuals", TITLE, READING, items, note), _findings(by_hole, result)
 
 
-def mean_residuals(result: ValidationResult, residuals: Floats) -> "pd.DataFrame":
+def mean_residuals(result: ValidationResult, residuals: Floats) -> pd.DataFrame:
     """A row for each hole and target: the mean residual, in standard deviations of the target, over how many rows."""
-    import pandas as pd
-
     table = []
     for hole, rows in rows_by_group(result.data.hole).items():
         for column in result.ranked_targets:
@@ -83,7 +75,7 @@ def mean_residuals(result: ValidationResult, residuals: Floats) -> "pd.DataFrame
     return pd.DataFrame(table)
 
 
-def holes_to_name(by_hole: "pd.DataFrame", result: ValidationResult) -> list[str]:
+def holes_to_name(by_hole: pd.DataFrame, result: ValidationResult) -> list[str]:
     """At most NAMED holes to name in a figure: those with the largest mean residuals, weighted as in the score."""
     weights = dict(zip(result.targets, result.weights, strict=True))
     size = (by_hole["mean residual"].abs() * by_hole["target"].map(weights)).where(by_hole["rows"] >= FEWEST_ROWS, 0)
@@ -91,19 +83,14 @@ def holes_to_name(by_hole: "pd.DataFrame", result: ValidationResult) -> list[str
     return [str(hole) for hole in sizes.index[:NAMED]]
 
 
-def _heatmap(table: "pd.DataFrame", result: ValidationResult) -> Figure:
+def _heatmap(table: pd.DataFrame, result: ValidationResult) -> Figure:
     targets = result.ranked_names
     by_target = table.pivot(index="target", columns="SiteID", values="mean residual").reindex(index=targets)
     holes = list(dict.fromkeys(table["SiteID"]))[:DRAWN_HOLES]
-    plot = heat_map(
-        unique_names([short_name(name, 18) for name in holes]),
-        targets,
-        by_target[holes].to_numpy(),
-        "residual",
-        (-COLOUR_END, COLOUR_END),
-        xaxis={"type": "category", "title": {"text": "drill hole"}},
-        hovertemplate="%{y} in %{x}: %{z:.2f} standard deviations<extra></extra>",
-    )
+    columns, cells = unique_names([short_name(name, 18) for name in holes]), by_target[holes].to_numpy()
+    axis = {"type": "category", "title": {"text": "drill hole"}}
+    hover = "%{y} in %{x}: %{z:.2f} standard deviations<extra></extra>"
+    plot = heat_map(columns, targets, cells, "residual", (-COLOUR_END, COLOUR_END), axis, hovertemplate=hover)
     summary = (
         "The mean residual of each hole: orange where predictions are too high, blue where they are too low. "
         f"The colour scale ends at {COLOUR_END:g} standard deviations; the values are shown on hover."
@@ -112,8 +99,6 @@ def _heatmap(table: "pd.DataFrame", result: ValidationResult) -> Figure:
 
 
 def _over_depth(result: ValidationResult, residuals: Floats) -> Figure:
-    import pandas as pd
-
     depth = result.data.depth
     known = np.flatnonzero(np.isfinite(depth))
     steps = np.array_split(known[np.argsort(depth[known], kind="stable")], min(DEPTH_STEPS, len(known)))
@@ -125,16 +110,9 @@ def _over_depth(result: ValidationResult, residuals: Floats) -> Figure:
     numbers = pd.DataFrame(columns)
     plot = new_figure(440, xaxis={"title": {"text": "depth (m)"}}, yaxis={"title": {"text": "median residual"}})
     plot.add_hline(y=0, line={"color": GREY, "width": 1})
+    hover = "%{x:.0f} m: %{y:.2f}<extra>%{fullData.name}</extra>"
     for order, name in enumerate(numbers.columns[2 : 2 + NAMED]):
-        plot.add_scatter(
-            x=as_float32(numbers["depth"].to_numpy()),
-            y=as_float32(numbers[name].to_numpy(float)),
-            mode="lines+markers",
-            name=name,
-            visible=True if order < 3 else "legendonly",
-            line={"color": COLOURS[order], "dash": DASHES[order % len(DASHES)], "width": 1.5},
-            hovertemplate="%{x:.0f} m: %{y:.2f}<extra>%{fullData.name}</extra>",
-        )
+        add_numbered_line(plot, order, 3, numbers["depth"], numbers[name], name, hover, mode="lines+markers")
     summary = (
         "The median residual over depth, in standard deviations of the target: positive if predictions are too high. "
         "Click on a name to show or hide it."
@@ -142,7 +120,7 @@ def _over_depth(result: ValidationResult, residuals: Floats) -> Figure:
     return Figure("residuals-by-depth", "Residuals by depth", summary, plot, numbers)
 
 
-def _findings(by_hole: "pd.DataFrame", result: ValidationResult) -> list[PageFinding]:
+def _findings(by_hole: pd.DataFrame, result: ValidationResult) -> list[PageFinding]:
     if result.decisive_split != "holes" or (by_hole["rows"] < FEWEST_ROWS).all():
         return []
     large = by_hole[(by_hole["rows"] >= FEWEST_ROWS) & (by_hole["mean residual"].abs() > LARGE_RESIDUAL)]

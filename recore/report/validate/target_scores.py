@@ -1,37 +1,17 @@
 """Which targets make the score? R2 and the errors of each target, what it contributes and what it could gain."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from recore.listing import count, list_names
-from recore.report.page.content import Figure, Level, PageFinding, Section, Table
-from recore.report.page.figures import (
-    ABOVE,
-    BLUE,
-    GREY,
-    OCHRE,
-    VERMILION,
-    clip_to_axis,
-    count_outside,
-    edge_symbols,
-    new_figure,
-    with_opacity,
-)
-from recore.validation import (
-    DEFINITIONS,
-    MEASURES,
-    SPLIT_NAMES,
-    Split,
-    ValidationResult,
-    describe_errors,
-)
+from recore.report.page.content import LISTED, Figure, Level, PageFinding, Section, Table
+from recore.report.page.figures import add_bars, add_points, clip_to_axis, count_outside, edge_symbols, new_figure
+from recore.report.page.looks import ABOVE, BLUE, GREY, OCHRE, VERMILION, outlined
+from recore.validation import DEFINITIONS, MEASURES, SPLIT_NAMES, Split, ValidationResult, describe_errors
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-LOWEST_R2 = -0.5  # where the axes of the figures end
-LISTED = 8  # targets that a finding names
+LOWEST_R2 = -0.5  # at which the axes of the figures end
 
 TITLE = "Targets"
 READING = (
@@ -68,16 +48,10 @@ def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:
     return Section("target-scores", TITLE, READING, items, NOTE, folded), findings
 
 
-def score_targets(result: ValidationResult) -> "pd.DataFrame":
+def score_targets(result: ValidationResult) -> pd.DataFrame:
     """A row for each target, the largest possible gain first."""
-    import pandas as pd
-
-    targets = result.targets
-    columns: dict[str, Any] = {
-        "target": list(targets),
-        "weight": result.weights,
-        "measured": (~np.isnan(result.measured)).sum(axis=0),
-    }
+    measured = (~np.isnan(result.measured)).sum(axis=0)
+    columns: dict[str, Any] = {"target": list(result.targets), "weight": result.weights, "measured": measured}
     r2 = {split: result.r2(result.first(split)) for split in result.splits}
     for split in result.splits:
         columns[f"R2 {split}"] = r2[split]
@@ -92,95 +66,63 @@ def score_targets(result: ValidationResult) -> "pd.DataFrame":
     return pd.DataFrame(columns).sort_values("possible gain", ascending=False, kind="stable", ignore_index=True)
 
 
-def _errors(result: ValidationResult, split: Split, order: "pd.DataFrame", not_measured: list[str]) -> Table:
+def _errors(result: ValidationResult, split: Split, order: pd.DataFrame, not_measured: list[str]) -> Table:
     """The errors on one kind of held-out rows, a row for each target in the order of the table of scores."""
     numbers = result.errors(result.first(split)).loc[order["target"]].reset_index()
     name = SPLIT_NAMES[split]
-    return Table(
-        f"errors-{split}", f"Errors on {name}", f"Predictions for {name}. {DEFINITIONS}", numbers, not_measured
-    )
+    summary = f"Predictions for {name}. {DEFINITIONS}"
+    return Table(f"errors-{split}", f"Errors on {name}", summary, numbers, not_measured)
 
 
-def _r2(table: "pd.DataFrame", result: ValidationResult) -> Figure:
+def _r2(table: pd.DataFrame, result: ValidationResult) -> Figure:
     plot = new_figure(150 + 17 * len(table), legend=ABOVE)
     plot.update_xaxes(title_text="R2", range=[LOWEST_R2 - 0.05, 1.05])
     plot.update_yaxes(type="category", range=[len(table) - 0.5, -0.5], dtick=1)
     names = [SPLIT_NAMES[split] for split in result.splits]
     if len(names) == 2:
-        ends = table[["R2 holes", "R2 rows"]].clip(LOWEST_R2).to_numpy()
-        plot.add_scatter(
-            x=np.column_stack([ends, np.full(len(ends), np.nan)]).ravel(),  # NaN interrupts the line
-            y=np.repeat(table["target"].to_numpy(), 3),
-            mode="lines",
-            name="gap",
-            line={"color": GREY, "width": 2},
-            hoverinfo="skip",
-            showlegend=False,
-        )
+        ends = table[["R2 holes", "R2 rows"]].clip(LOWEST_R2).assign(gap=np.nan)  # NaN interrupts the line
+        look = {"mode": "lines", "name": "gap", "line": {"color": GREY, "width": 2}, "hoverinfo": "skip"}
+        plot.add_scatter(x=ends.to_numpy().ravel(), y=table["target"].repeat(3), showlegend=False, **look)
     looks = {"holes": (BLUE, "circle"), "rows": (VERMILION, "diamond-open")}
-    all_outside = []
-    for split in result.splits:
+    hover = "%{y}, %{fullData.name}: R2 %{customdata:.3f}<extra></extra>"
+    drawn, outside = clip_to_axis(table[[f"R2 {split}" for split in result.splits]], LOWEST_R2, 1.0)
+    for column, split in enumerate(result.splits):
         name, (colour, symbol) = SPLIT_NAMES[split], looks[split]
-        drawn, outside = clip_to_axis(table[f"R2 {split}"].to_numpy(), LOWEST_R2, 1.0)
-        all_outside.append(outside)
+        marker = {"color": colour, "symbol": edge_symbols(outside[:, column], symbol), "size": 9}
         whiskers = {}
         if f"sd {split}" in table:
-            whiskers = {"array": table[f"sd {split}"].where(outside == 0), "thickness": 1, "width": 3}
-        plot.add_scatter(
-            x=drawn,
-            y=table["target"],
-            mode="markers",
-            name=name,
-            marker={"color": colour, "symbol": edge_symbols(outside, symbol), "size": 9},
-            error_x=whiskers,
-            customdata=table[f"R2 {split}"],
-            hovertemplate="%{y}, %{fullData.name}: R2 %{customdata:.3f}<extra></extra>",
-        )
+            whiskers = {"array": table[f"sd {split}"].where(outside[:, column] == 0), "thickness": 1, "width": 3}
+        values = {"customdata": table[f"R2 {split}"], "error_x": whiskers}
+        add_points(plot, drawn[:, column], table["target"], name, hover, marker, **values)
     summary = (
         f"R2 of each target on {' and on '.join(names)}; the largest possible gain at the top. "
-        f"{WHISKERS if whiskers else ''}The axis ends at {LOWEST_R2:g}.{count_outside(*all_outside)}"
+        f"{WHISKERS if whiskers else ''}The axis ends at {LOWEST_R2:g}.{count_outside(outside)}"
     )
     numbers = table[[name for name in table if str(name).startswith(("target", "R2", "sd"))]]
     return Figure("r2", f"R2 on {' and on '.join(names)}", summary, plot, numbers)
 
 
-def _contributions(table: "pd.DataFrame") -> Figure:
+def _contributions(table: pd.DataFrame) -> Figure:
     plot = new_figure(150 + 17 * len(table), barmode="relative", bargap=0.25)
     plot.update_layout(legend=ABOVE | {"traceorder": "normal"})
     plot.update_xaxes(title_text="points of the score")
     plot.update_yaxes(type="category", autorange="reversed", dtick=1)
-    r2 = table["contribution"] / table["weight"]
     lowest = LOWEST_R2 * table["weight"]
     # the two bars of a target end at its weight
-    bars = {
-        "contribution": (table["contribution"].clip(lower=lowest), {"color": BLUE}),
-        "possible gain": (
-            table["weight"] - table["contribution"].clip(lower=0),
-            {"color": with_opacity(OCHRE, 0.3), "line": {"color": OCHRE, "width": 1}},
-        ),
-    }
-    for name, (lengths, look) in bars.items():
-        plot.add_bar(
-            x=lengths,
-            y=table["target"],
-            name=name,
-            orientation="h",
-            marker=look,
-            customdata=table[name],
-            hovertemplate="%{y}: %{fullData.name} %{customdata:.4f}<extra></extra>",
-        )
-    drawn, outside = clip_to_axis(r2.to_numpy(), LOWEST_R2, 1.0)
+    bars = (
+        ("contribution", table["contribution"].clip(lower=lowest), {"color": BLUE}),
+        ("possible gain", table["weight"] - table["contribution"].clip(lower=0), outlined(OCHRE)),
+    )
+    hover = "%{y}: %{fullData.name} %{customdata:.4f}<extra></extra>"
+    for name, lengths, marker in bars:
+        add_bars(plot, lengths, table["target"], name, hover, marker, customdata=table[name])
+    drawn, outside = clip_to_axis(table["contribution"] / table["weight"], LOWEST_R2, 1.0)
     cut = table[outside != 0]
     if len(cut):
-        plot.add_scatter(
-            x=(drawn * table["weight"])[outside != 0],
-            y=cut["target"],
-            mode="markers",
-            marker={"color": BLUE, "symbol": edge_symbols(outside[outside != 0], "circle"), "size": 9},
-            customdata=cut["contribution"],
-            hovertemplate="%{y}: contribution %{customdata:.4f}<extra></extra>",
-            showlegend=False,
-        )
+        ends = (drawn * table["weight"])[outside != 0]
+        marker = {"color": BLUE, "symbol": edge_symbols(outside[outside != 0], "circle"), "size": 9}
+        values = {"customdata": cut["contribution"], "showlegend": False}
+        add_points(plot, ends, cut["target"], "contribution", hover, marker, **values)
     summary = (
         "To the right, the length of a bar is the target's weight: what the target contributes, and what it could "
         f"still gain. A bar to the left of zero costs score; it ends where R2 is {LOWEST_R2:g}.{count_outside(outside)}"
@@ -189,7 +131,7 @@ def _contributions(table: "pd.DataFrame") -> Figure:
     return Figure("contributions", "Contributions to the score", summary, plot, numbers)
 
 
-def _gain_findings(scored: "pd.DataFrame") -> list[PageFinding]:
+def _gain_findings(scored: pd.DataFrame) -> list[PageFinding]:
     findings = []
     total = scored["possible gain"].sum()
     if total > 0:
@@ -210,7 +152,7 @@ def _gain_findings(scored: "pd.DataFrame") -> list[PageFinding]:
     return findings
 
 
-def _error_findings(scored: "pd.DataFrame", result: ValidationResult) -> list[PageFinding]:
+def _error_findings(scored: pd.DataFrame, result: ValidationResult) -> list[PageFinding]:
     """The errors of the target with the highest weight, in words; of all targets, for programs."""
     if not len(scored):
         return []
@@ -221,28 +163,22 @@ def _error_findings(scored: "pd.DataFrame", result: ValidationResult) -> list[Pa
     return [PageFinding("note", "errors", text, "target-scores", {"held out": result.held_out, "targets": values})]
 
 
-def _data_findings(table: "pd.DataFrame", result: ValidationResult) -> list[PageFinding]:
+def _data_findings(table: pd.DataFrame, result: ValidationResult) -> list[PageFinding]:
     """Targets that could not be scored, or not in a meaningful way."""
     never = table[table["measured"] == 0]
     rarely = table[(table["measured"] > 0) & table[f"R2 {result.decisive_split}"].isna()]
     varying = {name for name, value in zip(result.targets, result.deviations, strict=True) if not np.isnan(value)}
     constant = table[(table["measured"] > 1) & ~table["target"].isin(varying)]
     not_measured = NOT_MEASURED.format(count=len(never), total=len(table))
-    cases: dict[str, tuple[Level, pd.DataFrame, str]] = {
-        "not measured": ("note", never, f"{not_measured}, with {never['weight'].sum():g} of the weights"),
-        "seldom measured": (
-            "note",
-            rarely,
-            f"{count(len(rarely), 'target')} with too few assays, or assays in too few holes, to be scored",
-        ),
-        "constant": (
-            "bad",
-            constant,
-            f"{count(len(constant), 'target')} with the same value in all rows, so that R2 is meaningless",
-        ),
-    }
+    too_few = f"{count(len(rarely), 'target')} with too few assays, or assays in too few holes, to be scored"
+    same = f"{count(len(constant), 'target')} with the same value in all rows, so that R2 is meaningless"
+    cases: tuple[tuple[Level, str, pd.DataFrame, str], ...] = (
+        ("note", "not measured", never, f"{not_measured}, with {never['weight'].sum():g} of the weights"),
+        ("note", "seldom measured", rarely, too_few),
+        ("bad", "constant", constant, same),
+    )
     findings = []
-    for name, (level, rows, text) in cases.items():
+    for level, name, rows, text in cases:
         if len(rows):
             targets = rows["target"].tolist()
             text += f": {list_names(targets, LISTED)}"
