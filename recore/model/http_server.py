@@ -32,15 +32,12 @@ class OneProcessServer(BaseApplication):  # type: ignore[misc]
 
     def load_config(self) -> None:
         """Set gunicorn's settings."""
-        settings = {
-            "bind": self._bind,
-            "threads": THREADS,
-            "keepalive": KEEP_ALIVE,
-            "graceful_timeout": GRACE,
-            "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,  # noqa: S108  unlinked at once
-        }
-        for name, value in settings.items():
-            self.cfg.set(name, value)
+        self.cfg.set("bind", self._bind)
+        self.cfg.set("threads", THREADS)
+        self.cfg.set("keepalive", KEEP_ALIVE)
+        self.cfg.set("graceful_timeout", GRACE)
+        if os.access("/dev/shm", os.W_OK):  # noqa: S108  the file there is unlinked at once
+            self.cfg.set("worker_tmp_dir", "/dev/shm")  # noqa: S108
 
     def load(self) -> ModelApp:
         """Return the application."""

@@ -81,7 +81,7 @@ class RecordWriter:
         self._deadline = deadline
         self._lock = threading.Lock()
         self._client: Any = None
-        self._said = ""
+        self._last_reason = ""
         self._written = 0
         self.lost = 0
 
@@ -102,7 +102,7 @@ class RecordWriter:
                 self._explain(reason)
             else:
                 with self._lock:
-                    self._said, self._written = "", self._written + 1
+                    self._last_reason, self._written = "", self._written + 1
                 return
             self._deadline.wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
@@ -112,9 +112,9 @@ class RecordWriter:
     def _explain(self, reason: str) -> None:
         """Say why records wait, once for each reason."""
         with self._lock:
-            if reason != self._said:
+            if reason != self._last_reason:
                 say(f"S3 does not take them, they are kept and tried again: {reason}")
-            self._said = reason
+            self._last_reason = reason
 
     def _s3(self) -> Any:
         with self._lock:
@@ -186,11 +186,11 @@ class Uploading:
 
     def _hand_over_new(self, pool: ThreadPoolExecutor) -> bool:
         """Have the records written that were not yet read. Returns whether there were any."""
-        found = False
+        any_new = False
         for bucket, key, body in self._reader.read():
             self._hand_over(pool, bucket, key, body)
-            found = True
-        return found
+            any_new = True
+        return any_new
 
     def _hand_over(self, pool: ThreadPoolExecutor, bucket: str, key: str, body: bytes) -> None:
         weight = min(ROOM, 1 + len(body) // 2**20)

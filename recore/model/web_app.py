@@ -1,22 +1,18 @@
 """The HTTP application of a model's server: /ping, /invocations and /execution-parameters."""
 
-import logging
 from typing import cast
 
 from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from .answers import answer, error_body
+from .answers import answer, answer_error
 from .environment import read_number
-from .errors import APIError
 from .predictor import ModelPredictor
 from .strict_json import to_json
 from .version import __version__
 
 LARGEST_PAYLOAD = 100 * 2**20  # bytes, the limit of Batch Transform
 EXECUTION_PARAMETERS = {"MaxConcurrentTransforms": 1, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": 6}
-
-logger = logging.getLogger(__name__)
 
 
 class ModelApp(Flask):
@@ -65,9 +61,7 @@ def invocations() -> Response:
 @app.errorhandler(HTTPException)
 def answer_http_error(error: HTTPException) -> Response:
     """Answer as the predictor says; also 404, 405, 413 and others of Flask's own."""
-    if isinstance(error, APIError):  # Flask finds no handler of this class for an error with another status
-        return json_response(error_body(error.message, error.details), error.status_code)
-    response = json_response(error_body(error.description or error.name), error.code or 500)
+    response = json_response(*answer_error(error))
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
             response.headers[name] = value
@@ -80,7 +74,7 @@ def answer_exception(error: InternalServerError) -> Response:
     raised = error.original_exception
     if raised is None:
         return answer_http_error(error)
-    return json_response(error_body(f"the prediction failed: {type(raised).__name__}: {raised}"), 500)
+    return json_response(to_json({"message": f"the prediction failed: {type(raised).__name__}: {raised}"}), 500)
 
 
 def predictor() -> ModelPredictor:
