@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from recore import interrupts
-from recore.cli.common import FOLDER
+from recore.cli.common import FOLDER, ISOLATION
 
 
 @click.command()
@@ -14,9 +14,7 @@ from recore.cli.common import FOLDER
 @click.option(
     "--engine", type=click.Choice(["process", "docker"]), default="process", help="Run jobs as processes or in Docker."
 )
-@click.option(
-    "--isolation", type=click.Choice(["auto", "required", "off"]), default="auto", help="Sandbox around processes."
-)
+@click.option("--isolation", type=ISOLATION, default="auto", help="Sandbox around processes.")
 @click.option(
     "--network",
     type=click.Choice(["none", "simulator"]),

@@ -94,7 +94,7 @@ def predictions_place(side: str) -> Place:
 
 
 def part_place(side: str, number: int) -> Place:
-    """A part of the model's inputs, where several instances share them."""
+    """A part of the model's inputs, if several instances share them."""
     return (side, "parts", f"{number:03}.csv")
 
 
