@@ -46,7 +46,7 @@ def handled_by(
 ) -> Iterator[None]:
     """Within, the signals are handled by a function, also one that `raised` has put off.
 
-    ignored: signals that are handled even where they were ignored.
+    ignored: signals that are handled even if they were ignored.
     """
     before = {number: signal.signal(number, handler) for number in {*_not_ignored(), signal.SIGALRM, *ignored}}
     try:
