@@ -122,7 +122,8 @@ def read_data(path: Path) -> SpectralData:
     if len(invalid) > LISTED_COLUMNS:
         more = count(len(invalid) - LISTED_COLUMNS, "more column contains", "more columns contain")
         problems.append(f"{more} cells that are not numbers")
-    columns = {name: _floats(table[str(places[name])]) for name in numbers}
+    arrays = {name: table[str(places[name])].to_numpy() for name in numbers}
+    columns = {name: np.where(np.isfinite(values), values, np.nan) for name, values in arrays.items()}
     missing = np.full(len(table), np.nan)
     spectra = np.column_stack([columns[name] for name in channels])
     return SpectralData(
@@ -175,11 +176,6 @@ def _parse_numbers(table: pa.Table, numeric: list[int]) -> tuple[pa.Table, list[
             invalid.append((order, f"{cells}, for example {example!r}"))
         table = table.set_column(place, str(place), pa.array(values.astype(float)))
     return table, invalid
-
-
-def _floats(column: Any) -> Floats:
-    values: Floats = column.to_numpy()
-    return np.where(np.isfinite(values), values, np.nan)
 
 
 def _list(names: list[str]) -> str:

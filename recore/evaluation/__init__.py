@@ -10,7 +10,7 @@ from recore.evaluation.record import Record, clean_note, read_record, write_note
 from recore.evaluation.requests import BY_LINES, JOB_SECONDS, LARGEST_PAYLOAD, Instances, RunSettings, describe_limits
 from recore.evaluation.run_folder import RunFolder
 from recore.evaluation.scores import HELD_OUT, JUDGES, SCORES, SIDES, Score, make_tables, read_scores
-from recore.evaluation.step import END_STATES, Step
+from recore.evaluation.step import Step
 from recore.evaluation.storage import Storage
 from recore.evaluation.submission import (
     ARCHIVE_NAME,

@@ -1,6 +1,6 @@
 """The score of held-out drill holes: held_out.csv, which a training job leaves beside its model.
 
-It holds a prediction of each row by a model that has not seen the row's drill hole. The host's score.py scores it
+It has a prediction of each row by a model that has not seen the row's drill hole. The host's score.py scores it
 against the public assays, in a process on this machine. Import this module where it is used, as pyarrow takes long to
 import.
 """

@@ -17,7 +17,7 @@ from .project_folder import Advance, ProjectFolder, StoredFile, nothing
 from .resources import ResourceKind
 from .source_code import upload_source
 
-JOB = ResourceKind("ProcessingJob")  # that generates a dataset, and has its name
+JOB = ResourceKind("ProcessingJob")  # the job that generates a dataset has the dataset's name
 README = "README.rst"
 LONGEST = 10 * 3600  # seconds that a job may take
 VOLUME = 20  # GB

@@ -60,7 +60,7 @@ def invoke(project: Project, name: str, data: str) -> dict[str, Any]:
         json.loads(data)
     except ValueError as error:
         raise ConfigError(f"the data are not JSON: {error}") from None
-    answer: dict[str, Any] = project.runtime.invoke_endpoint(
+    answer: dict[str, Any] = project.session.client("sagemaker-runtime").invoke_endpoint(
         EndpointName=project.full_name(name),
         Body=data.encode(),
         ContentType="application/json",

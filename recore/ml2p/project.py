@@ -52,11 +52,6 @@ class Project:
         """boto3's client for SageMaker."""
         return self.session.client("sagemaker")
 
-    @property
-    def runtime(self) -> Any:
-        """boto3's client for invocations of endpoints."""
-        return self.session.client("sagemaker-runtime")
-
     def full_name(self, name: str) -> str:
         """Return the name of a resource in the account, where several projects may have one of this name."""
         return f"{self.name}-{name}"

@@ -1,4 +1,4 @@
-"""The answer to an invocation: JSON in, JSON out, whatever carries it."""
+"""Answers an invocation of a predictor: JSON in, JSON out, in any server."""
 
 import json
 from typing import Any

@@ -18,7 +18,7 @@ from .web_app import ModelApp
 THREADS = 8  # predictions at a time; /ping is answered while some of them compute
 KEEP_ALIVE = 5  # seconds for which an idle connection is kept
 GRACE = 10  # seconds for requests in progress; SageMaker kills a server after 30
-STOPPING = 0.2  # seconds between looks at the connections of a server that stops
+STOPPING = 0.2  # seconds between two checks of the connections of a server that stops
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class OneProcessWorker(ThreadWorker):  # type: ignore[misc]
     """A worker without an arbiter above it."""
 
     def is_parent_alive(self) -> bool:
-        """Whatever started this process may end: it is not an arbiter."""
+        """Return True, because the process that started this one is not an arbiter, and may end."""
         return True
 
     def handle_quit(self, number: int, frame: Any) -> None:

@@ -41,7 +41,7 @@ app = ModelApp(__name__, static_folder=None)
 
 @app.get("/ping")
 def ping() -> Response:
-    """Answer 200: the server starts when the model is set up."""
+    """Answer 200, because the server starts only when the model is set up."""
     version = predictor().env.model_version
     return json_response(to_json({"model_version": version, "ml2p_version": __version__}))
 
@@ -60,7 +60,7 @@ def invocations() -> Response:
 
 @app.errorhandler(HTTPException)
 def answer_http_error(error: HTTPException) -> Response:
-    """Answer as the predictor says; also 404, 405, 413 and others of Flask's own."""
+    """Answer an error that the predictor raised for the client, or one of Flask's own such as 404 and 413."""
     response = json_response(*answer_error(error))
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
@@ -70,7 +70,7 @@ def answer_http_error(error: HTTPException) -> Response:
 
 @app.errorhandler(InternalServerError)
 def answer_exception(error: InternalServerError) -> Response:
-    """Answer what else the predictor raised; the traceback is in the log."""
+    """Answer any other error that the predictor raised; its traceback is in the log."""
     raised = error.original_exception
     if raised is None:
         return answer_http_error(error)

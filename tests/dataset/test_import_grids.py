@@ -80,11 +80,11 @@ def test_the_channels_of_another_file(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"not gzip", "a gzipped CSV is needed"),
-        (gzip.compress(b""), "a header of an index and columns, separated by commas, is needed"),
+        (b"not gzip", "not a gzipped CSV"),
+        (gzip.compress(b""), "there are 0"),
         (gzip.compress(b",SiteID,depth\n"), "'depth' is not"),
         (gzip.compress(b",4000,3000\n"), "there are 2"),
-        (gzip.compress(b",4000.0,3000.0\n")[:12], "a gzipped CSV is needed"),
+        (gzip.compress(b",4000.0,3000.0\n")[:12], "not a gzipped CSV"),
     ],
     ids=range(5),  # gzip's bytes hold the time: two workers would name these tests differently
 )
