@@ -117,7 +117,7 @@ def show(result: Any) -> None:
 
 @contextmanager
 def transferred(what: str) -> Iterator[Callable[[int], None]]:
-    """Show on a terminal how many bytes were transferred. Yields a function to call with each further number."""
+    """Show on a terminal how many bytes were transferred. Yields a function that adds to their number."""
     from rich.progress import FileSizeColumn, TextColumn, TransferSpeedColumn
 
     with progress_bar(TextColumn(what), FileSizeColumn(), TransferSpeedColumn()) as bar:
