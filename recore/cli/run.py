@@ -122,7 +122,7 @@ def run(note: str, as_json: bool, ascii_only: bool, **values: Any) -> None:
 
     options = RunOptions(**values)
     data, files, instances = options.data_files(), read_submission(options.submission), options.instances()
-    now, folder = datetime.datetime.now(datetime.UTC), Path.cwd()  # it can be gone in the end
+    now, folder = datetime.datetime.now(datetime.UTC), Path.cwd()  # which can be gone when the run ends
     run_folder = RunFolder(options.out or Path("runs", f"{now:%Y-%m-%dT%H-%M-%S}"))
     console = Console(stderr=True, highlight=False)
     with open_place(options.place_settings(), show_line) as place, run_folder:

@@ -31,7 +31,7 @@ def simulate(port: int, engine: str, isolation: str, network: str, state: Path |
     objects on S3 and the records of jobs are there at the next start; without it nothing is kept.
 
     On AWS, jobs can call AWS with their role. Here they can with --network simulator: boto3 in a job then finds this
-    simulator's S3, and everything in it. Leave it out where jobs run code of others.
+    simulator's S3, and everything in it. Leave it out if jobs run code that you do not trust.
 
     \b
     Example:
@@ -65,6 +65,6 @@ def simulate(port: int, engine: str, isolation: str, network: str, state: Path |
             f"folder on PYTHONPATH sends them here. Programs without that variable can pass role='{ROLE_ARN}' instead",
             err=True,
         )
-        while not stopped.wait(1):  # of a signal that another thread gets, this one learns when it wakes up
+        while not stopped.wait(1):  # this thread learns of a signal that another one received when it wakes up
             pass
     click.echo("simulate: ended, with all its jobs", err=True)

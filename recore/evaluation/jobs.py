@@ -117,7 +117,7 @@ class JobRunner:
             self._call(f"Stop{kind}", **{f"{kind}Name": name})
         except ClientError as error:
             if error.response["Error"]["Code"] in ("ValidationException", "ResourceNotFound"):
-                return False  # it has just ended, or has not started yet: its next status will tell
+                return False  # it has just ended, or has not started yet: its next status shows which
             raise
         return True
 

@@ -148,7 +148,7 @@ def model_request(settings: RunSettings) -> Request:
     """The model that both transform jobs serve, with the submission under code/.
 
     AWS's image runs `pip install .` there before it serves. By default pip would fetch setuptools to build it, which
-    fails without network; that this variable turns build isolation off with 0 is pip's meaning of it.
+    fails without network. The value 0 of PIP_NO_BUILD_ISOLATION turns build isolation off.
     """
     variables = {
         "PIP_NO_BUILD_ISOLATION": "0",

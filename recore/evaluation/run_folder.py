@@ -1,4 +1,4 @@
-"""Where runs are kept: a folder for each, complete or absent."""
+"""The folder of a run, which is complete or absent."""
 
 import errno
 import itertools
