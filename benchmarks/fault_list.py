@@ -111,7 +111,7 @@ FAULTS = (
     Fault(
         "cli",
         "names below localhost count as remote",
-        "recore/places/remote.py",
+        "recore/places/opening.py",
         'return host == "localhost" or host.endswith(".localhost")',
         'return host == "localhost"',
     ),

@@ -30,7 +30,7 @@ def find_origin() -> str | None:
     """What `pip install` can be given on any machine to install this recore, such as git+https://host/owner/name.
 
     Of an installed recore, pip has recorded it (PEP 610); of a checkout, the address of git's remote `origin` is used.
-    None where neither leads to an address that other machines can use.
+    None if neither leads to an address that other machines can use.
     """
     recorded: dict[str, Any] = _recorded_origin() if INSTALLED else {"url": TEMPLATE.as_uri(), "dir_info": {}}
     address = str(recorded.get("url", ""))
@@ -44,7 +44,7 @@ def find_origin() -> str | None:
 
 
 def _recorded_origin() -> dict[str, Any]:
-    """direct_url.json of the installed package; empty where there is none."""
+    """direct_url.json of the installed package; empty if there is none."""
     from importlib.metadata import PackageNotFoundError, distribution
 
     try:
@@ -55,7 +55,7 @@ def _recorded_origin() -> dict[str, Any]:
 
 
 def _remote_of(folder: Path) -> str:
-    """The address of a checkout's remote; empty where it has none, or is no checkout."""
+    """The address of a checkout's remote; empty if it has none or is not a checkout."""
     if not (folder / ".git").exists():  # git would look for one in the folders above
         return ""
     command = ["git", "-C", str(folder), "remote", "get-url", "origin"]

@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM and SIGHUP: whichever interrupts a command, it ends with one line and status 130, and cleans up.
+"""SIGINT, SIGTERM and SIGHUP interrupt a command alike: it cleans up, and ends with one line and status 130.
 
 A signal that is ignored, as SIGHUP is under nohup, stays ignored. This file imports no slow module, not even typing,
 because it is the first that a command imports: until then Python itself handles the signals.
@@ -17,12 +17,12 @@ LINE = "recore: interrupted"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 RETRY_SECONDS = 0.02  # between two attempts to interrupt an import
 
-_deferring = False  # whether the innermost context around the code that runs is `deferred`, and not `allowed`
+_deferring = False  # whether the innermost context is `deferred` and not `allowed`
 _pending = False  # whether a signal has arrived meanwhile
 
 
 def end_at_once() -> None:
-    """From now on a signal ends this process as it is: for the time before there is anything to clean up.
+    """From now on, let a signal end this process at once. For the time before there is anything to clean up.
 
     When the command has ended, and only Python's own end is left, a signal does not change its status.
     """
@@ -44,9 +44,9 @@ def end_at_once() -> None:
 def handled_by(
     handler: Callable[[int, FrameType | None], object], ignored: tuple[signal.Signals, ...] = ()
 ) -> Iterator[None]:
-    """Within, the signals are handled by a function, also one that `raised` has put off.
+    """Within the context, let a function handle the signals, including one that `raised` has deferred.
 
-    ignored: signals that are handled even where they were ignored.
+    ignored: signals that are handled even if they were ignored.
     """
     before = {number: signal.signal(number, handler) for number in {*_not_ignored(), signal.SIGALRM, *ignored}}
     try:
@@ -58,7 +58,7 @@ def handled_by(
 
 @contextmanager
 def raised() -> Iterator[None]:
-    """Within, a signal raises KeyboardInterrupt; during an import, when that is over.
+    """Within the context, a signal raises KeyboardInterrupt; a signal during an import does so after the import.
 
     An import that is interrupted may end with another exception, or go on without a part of what it should import.
     """
@@ -74,14 +74,14 @@ def raised() -> Iterator[None]:
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """An interrupt within a `raised` context is raised when this one ends, also with an error: it is what to report."""
+    """Within a `raised` context: raise an interrupt only when this context ends, even if it ends with an error."""
     with _deferring_if(True):
         yield
 
 
 @contextmanager
 def allowed() -> Iterator[None]:
-    """Within a `deferred` context: an interrupt is raised here, also one that has arrived before."""
+    """Within a `deferred` context: an interrupt is raised here, including one that arrived earlier."""
     with _deferring_if(False):
         _raise_pending()
         yield
@@ -89,7 +89,7 @@ def allowed() -> Iterator[None]:
 
 @contextmanager
 def deferred_at_both_ends[T](make: Callable[[], AbstractContextManager[T]]) -> Iterator[T]:
-    """Within a context that an interrupt finds made, entered and left completely, or not at all."""
+    """Enter a context manager so that no interrupt is raised while it is made, entered or left."""
     ends = ExitStack()
     try:
         with deferred():

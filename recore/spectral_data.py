@@ -3,19 +3,18 @@
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
 from numpy.typing import NDArray
 
 from recore.data_header import read_header
 from recore.failures import plain
 from recore.listing import count, list_names
 from recore.schema import DEPTHS, HOLE, IDS, TARGETS, channels_of, is_wavenumber, unknown_columns
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]  # numbers of rows
@@ -40,7 +39,7 @@ class SpectralData:
     depth_to: Floats
     wavenumbers: Floats
     spectra: Floats
-    assays: "pd.DataFrame"
+    assays: pd.DataFrame
     problems: tuple[str, ...]
 
     @property
@@ -64,8 +63,6 @@ def rows_by_group(groups: NDArray[Any]) -> dict[str, Rows]:
 
     groups: (rows,) the name of each row's group.
     """
-    import pandas as pd
-
     if not len(groups):
         return {}
     codes, names = pd.factorize(groups)
@@ -93,8 +90,6 @@ def read_data(path: Path) -> SpectralData:
 
     Raises ValueError or OSError if it is not a gzipped CSV file with a header, a row and a channel.
     """
-    import pandas as pd
-
     names = read_header(path)
     problems = []
     repeated = sorted(name for name, number in Counter(names[1:]).items() if number > 1)
@@ -127,13 +122,14 @@ def read_data(path: Path) -> SpectralData:
     if len(invalid) > LISTED_COLUMNS:
         more = count(len(invalid) - LISTED_COLUMNS, "more column contains", "more columns contain")
         problems.append(f"{more} cells that are not numbers")
-    columns = {name: _floats(table[str(places[name])]) for name in numbers}
+    arrays = {name: table[str(places[name])].to_numpy() for name in numbers}
+    columns = {name: np.where(np.isfinite(values), values, np.nan) for name, values in arrays.items()}
     missing = np.full(len(table), np.nan)
     spectra = np.column_stack([columns[name] for name in channels])
     return SpectralData(
         path=path,
-        index=_texts(table["0"]),
-        hole=_texts(table[str(places[HOLE])]) if HOLE in places else np.full(len(table), "", dtype=object),
+        index=table["0"].to_numpy(),
+        hole=table[str(places[HOLE])].to_numpy() if HOLE in places else np.full(len(table), "", dtype=object),
         depth_from=columns.get("DepthFrom", missing),
         depth_to=columns.get("DepthTo", missing),
         wavenumbers=np.array([float(name) for name in channels]),
@@ -143,11 +139,8 @@ def read_data(path: Path) -> SpectralData:
     )
 
 
-def _read_table(path: Path, width: int, numeric: list[int]) -> tuple["pa.Table", list[tuple[int, str]]]:
+def _read_table(path: Path, width: int, numeric: list[int]) -> tuple[pa.Table, list[tuple[int, str]]]:
     """The columns, named by their places; and (place in `numeric`, description) of those with invalid cells."""
-    import pyarrow as pa
-    import pyarrow.csv
-
     names = [str(place) for place in range(width)]
     types = {name: pa.string() for name in names} | {str(place): pa.float64() for place in numeric}
 
@@ -170,11 +163,8 @@ def _read_table(path: Path, width: int, numeric: list[int]) -> tuple["pa.Table",
         raise ValueError(f"{path}: {plain(str(error), 300)}") from error
 
 
-def _parse_numbers(table: "pa.Table", numeric: list[int]) -> tuple["pa.Table", list[tuple[int, str]]]:
+def _parse_numbers(table: pa.Table, numeric: list[int]) -> tuple[pa.Table, list[tuple[int, str]]]:
     """Convert the numeric columns from text; what cannot be parsed becomes NaN and is described."""
-    import pandas as pd
-    import pyarrow as pa
-
     invalid: list[tuple[int, str]] = []
     for order, place in enumerate(numeric):
         text = table[str(place)].to_pandas().str.strip()
@@ -186,16 +176,6 @@ def _parse_numbers(table: "pa.Table", numeric: list[int]) -> tuple["pa.Table", l
             invalid.append((order, f"{cells}, for example {example!r}"))
         table = table.set_column(place, str(place), pa.array(values.astype(float)))
     return table, invalid
-
-
-def _floats(column: Any) -> Floats:
-    values: Floats = column.to_numpy()
-    return np.where(np.isfinite(values), values, np.nan)
-
-
-def _texts(column: Any) -> NDArray[Any]:
-    texts: NDArray[Any] = column.to_numpy()
-    return texts
 
 
 def _list(names: list[str]) -> str:

@@ -1,7 +1,6 @@
 """The command line: every command is parsed here, calls a room, and prints."""
 
 import contextlib
-import difflib
 import os
 import tempfile
 from typing import Any
@@ -10,6 +9,7 @@ import click
 
 from recore import interrupts
 from recore.cli.check import check
+from recore.cli.common import name_program
 from recore.cli.doctor import doctor
 from recore.cli.import_ import import_
 from recore.cli.ml2p import ml2p
@@ -54,16 +54,14 @@ class OneLineErrors(click.Group):
         except KeyboardInterrupt:
             click.echo(interrupts.LINE, err=True)
             raise SystemExit(interrupts.STATUS) from None
-        except click.exceptions.NoArgsIsHelpError:  # of a group of commands
+        except (click.exceptions.NoArgsIsHelpError, BrokenPipeError):
+            # a group of commands prints its help; if nobody reads the output any more, click ends the program
             raise
-        except PlaceError as error:
-            usage_error = click.UsageError(str(error))
-            raise OneLineError(_usage_message(usage_error, f"{ctx.command_path} {ctx.invoked_subcommand}")) from error
-        except click.UsageError as error:
+        except (PlaceError, click.UsageError) as error:
+            usage_error = error if isinstance(error, click.UsageError) else click.UsageError(str(error))
             command = f"{ctx.command_path} {ctx.invoked_subcommand or ''}".strip()
-            raise OneLineError(_usage_message(error, error.ctx.command_path if error.ctx else command)) from error
-        except BrokenPipeError:  # whoever reads the output has seen enough, as `head` does; click ends the program
-            raise
+            command = usage_error.ctx.command_path if usage_error.ctx else command
+            raise OneLineError(_usage_message(usage_error, command)) from error
         except (ValueError, OSError) as error:
             if ctx.params["debug"]:
                 raise
@@ -77,7 +75,7 @@ class OneLineErrors(click.Group):
 
 
 def _require_working_directory() -> None:
-    """Raises ValueError where it was removed: what commands would say of relative paths is hard to understand."""
+    """Raise ValueError if it was removed: what commands then report about relative paths is hard to understand."""
     try:
         os.getcwd()
     except FileNotFoundError:
@@ -85,23 +83,20 @@ def _require_working_directory() -> None:
 
 
 def _find_temporary_folder() -> None:
-    """Let Python look for it once: it tries with a file there, which an interrupt at that moment would leave."""
-    with interrupts.deferred(), contextlib.suppress(OSError):  # whoever needs the folder reports that it is missing
+    """Let Python find it now, by writing a file there, which an interrupt at that moment would leave behind."""
+    with interrupts.deferred(), contextlib.suppress(OSError):  # what needs the folder reports that it is missing
         tempfile.gettempdir()
 
 
 def _usage_message(error: click.UsageError, command: str) -> str:
-    """What is wrong with the command line, and the closest correct word or where the right ones are listed."""
-    message, closest = error.format_message().rstrip("."), []
+    """Return what is wrong with the command line, and the most similar correct word or how to list them."""
+    message, similar = error.format_message().rstrip("."), None
     if isinstance(error, click.NoSuchCommand):
-        message = f"no command {error.command_name!r}"
-        group = error.ctx.command if error.ctx else main
-        closest = difflib.get_close_matches(error.command_name, getattr(group, "commands", {}), n=1)
+        message, similar = f"no command {error.command_name!r}", error.possibilities
     elif isinstance(error, click.NoSuchOption):
-        message = f"no option {error.option_name!r}"
-        closest = (error.possibilities or [])[:1]
-    if closest:
-        return f"{message}: did you mean {closest[0]!r}?"
+        message, similar = f"no option {error.option_name!r}", error.possibilities
+    if similar:
+        return f"{message}: did you mean {similar[0]!r}?"
     return f"{message}; see `{command} --help`"
 
 
@@ -119,17 +114,10 @@ def main(debug: bool) -> None:
     """
 
 
-def _name_program(command: click.Command) -> None:
-    """Let the examples in the help of a command, and of those below it, start the program as the user did."""
-    command.help = (command.help or "").replace("python -m recore", PROGRAM)
-    for each in getattr(command, "commands", {}).values():
-        _name_program(each)
-
-
 COMMANDS = (
     *(sample, import_, new, explore, validate, check, pack),
     *(run, report, scores, board, simulate, ml2p, doctor),
 )
 for command in COMMANDS:
     main.add_command(command)
-_name_program(main)
+name_program(main)

@@ -7,37 +7,26 @@ from pathlib import Path
 
 import click
 
-from recore.cli.common import FILE, show_line
+from recore.cli.common import FILE, ISOLATION, show_line
 from recore.cli.progress import show_running
 from recore.schema import TARGETS
 
 
-class RuleCodes(click.ParamType[list[str]]):
-    """Codes of rules, or how codes begin, separated by commas."""
-
-    name = "codes"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:
-        codes = [code for code in re.split(r"[,\s]+", str(value).upper()) if code]
-        if not codes:
-            self.fail("at least one code is needed, such as RC101", param, ctx)
-        return codes
-
-
-CODES = RuleCodes()
+def codes(text: str) -> list[str]:
+    """Return codes of rules, or how codes begin, that are separated by commas."""
+    words = [word for word in re.split(r"[,\s]+", text.upper()) if word]
+    if not words:
+        raise click.BadParameter("at least one code is needed, such as RC101")
+    return words
 
 
 @click.command()
 @click.argument("submission", type=click.Path(path_type=Path), default=Path())
 @click.option("--list", "list_rules", is_flag=True, help="Print the rules, and check nothing.")
-@click.option("--select", type=CODES, multiple=True, help="Only these rules: codes, or how they begin, as RC1,RC203.")
-@click.option("--ignore", type=CODES, multiple=True, help="Leave these rules out.")
+@click.option("--select", type=codes, multiple=True, help="Only these rules: codes, or how they begin, as RC1,RC203.")
+@click.option("--ignore", type=codes, multiple=True, help="Leave these rules out.")
 @click.option("--public", type=FILE, help="Data with assays.  [default: data/ of SUBMISSION or here, or a sample]")
-@click.option(
-    "--isolation",
-    type=click.Choice(["auto", "required", "off"]),
-    help="Sandbox around jobs.  [default: auto; with --for-host required]",
-)
+@click.option("--isolation", type=ISOLATION, help="Sandbox around jobs.  [default: auto; with --for-host required]")
 @click.option("--source-only", is_flag=True, help="Only rules that read; nothing of the submission is run.")
 @click.option("--for-host", is_flag=True, help="Also report what a stranger's submission tries (RC8).")
 @click.option("--format", "kind", type=click.Choice(["text", "json", "github"]), default="text", help="Of the output.")
@@ -75,6 +64,7 @@ def check(
         choose_codes,
         is_negative,
         load_catalogue,
+        open_experiments,
         run_rules,
         to_github,
         to_json,
@@ -90,8 +80,6 @@ def check(
         return
     source, experiments = SubmissionSource(submission, TARGETS), None
     if not source_only:
-        from recore.check import open_experiments
-
         isolation = isolation or ("required" if for_host else "auto")
         which = (isolation, not select, for_host, "RC251" in chosen)
         experiments = partial(open_experiments, submission, public, *which, show_line, show_running("check"))

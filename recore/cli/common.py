@@ -1,10 +1,12 @@
-"""Types of arguments that several commands share."""
+"""What several commands share: types of arguments, lines about their work, examples in their help."""
 
 import os
 from pathlib import Path
 from typing import Any
 
 import click
+
+from recore.distribution import PROGRAM
 
 
 class RegularFile(click.Path):
@@ -25,5 +27,13 @@ def show_line(line: str) -> None:
     click.echo(line, err=True)
 
 
+def name_program(command: click.Command) -> None:
+    """Let the examples in the help of a command, and of those below it, start the program as the user did."""
+    command.help = (command.help or "").replace("python -m recore", PROGRAM)
+    for subcommand in getattr(command, "commands", {}).values():
+        name_program(subcommand)
+
+
 FILE = RegularFile()
+ISOLATION = click.Choice(["auto", "required", "off"])
 FOLDER = click.Path(file_okay=False, path_type=Path)

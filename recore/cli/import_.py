@@ -115,7 +115,7 @@ def _as_record(out: Path, result: "ImportResult") -> dict[str, Any]:
         "last": grid.names[-1] if grid else None,
         "remarks": result.remarks,
         "findings": [
-            {"level": "bad", "name": "unit", "text": one.text, "values": one.values} for one in result.suspected
+            {"level": "bad", "name": "unit", "text": unit.text, "values": unit.values} for unit in result.suspected
         ],
         "problems": [{"source": problem.source, "reason": problem.reason} for problem in result.problems],
     }
@@ -123,7 +123,7 @@ def _as_record(out: Path, result: "ImportResult") -> dict[str, Any]:
 
 def _print(out: Path, result: "ImportResult", as_json: bool) -> None:
     """Print remarks, findings and problems on stderr, a line each, and the result on stdout."""
-    lines = [f"note: {remark}" for remark in result.remarks] + [f"bad: {one.text}" for one in result.suspected]
+    lines = [f"note: {remark}" for remark in result.remarks] + [f"bad: {unit.text}" for unit in result.suspected]
     counts: Counter[str] = Counter()
     for problem in result.problems:
         file = re.sub(r" line \d+$", "", problem.source)

@@ -182,16 +182,10 @@ def _print(line: str) -> None:
 
 
 def _change(step: "Step") -> str:
-    """What has just happened to a step; "" if it is nothing to print."""
-    if step.state == "InProgress":
-        return "started"
-    if step.state == "Stopping":
-        return "stopping"
-    from recore.evaluation import END_STATES
-
-    if step.state in END_STATES and step.seconds is not None:
+    """Return what has just happened to a step; "" if there is nothing to print."""
+    if step.seconds is not None:
         return ", ".join(filter(None, [step.state.lower(), _seconds(step), _memory(step)]))
-    return ""
+    return {"InProgress": "started", "Stopping": "stopping"}.get(step.state, "")
 
 
 def _state_in_words(state: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recore import interrupts
-from recore.cli.common import FILE, show_line
+from recore.cli.common import FILE, ISOLATION, show_line
 from recore.distribution import PROGRAM, TEMPLATE
 from recore.failures import plain
 from recore.places import OpenPlace, PlaceSettings, open_place
@@ -44,7 +44,7 @@ class RunOptions:
     report: bool
 
     def data_files(self) -> "DataFiles":
-        """The data files that the options name, or else the default files. They are checked."""
+        """The data files that the options name, or the default files. They are checked."""
         from recore.evaluation import DataFiles, find_data_files
 
         data = find_data_files(self.submission)
@@ -61,7 +61,7 @@ class RunOptions:
         return {job: _parse_instances(job, getattr(self, f"{job}_instances")) for job in jobs}
 
     def place_settings(self) -> PlaceSettings:
-        """The settings of the place. Isolation is required where private assays meet the work of others."""
+        """The settings of the place. Isolation is required if a stranger's work runs beside private assays."""
         default = "required" if self.actual and self.submission.resolve() != TEMPLATE else "auto"
         return PlaceSettings(self.engine, self.isolation or default, self.role, self.bucket, self.image)
 
@@ -76,7 +76,7 @@ class RunOptions:
 @click.option("--engine", type=click.Choice(["process", "docker", "aws"]), default="process", help="Where jobs run.")
 @click.option(
     "--isolation",
-    type=click.Choice(["auto", "required", "off"]),
+    type=ISOLATION,
     help="Sandbox around jobs.  [default: required with --actual unless SUBMISSION is here, otherwise auto]",
 )
 @click.option("--max-payload", type=click.IntRange(1, 100), default=100, help="MB; larger inputs are sent by lines.")
@@ -94,7 +94,7 @@ def run(note: str, as_json: bool, ascii_only: bool, **values: Any) -> None:
     """Train, preprocess, predict and score a submission as jobs.
 
     SUBMISSION is a folder with setup.py, by default the current one, or the src.tar.gz that `unearthed build` leaves.
-    Public and private data are processed side by side. Jobs run on the embedded simulator, at AWS_ENDPOINT_URL where
+    Public and private data are processed side by side. Jobs run on the embedded simulator, at AWS_ENDPOINT_URL if
     that is set, or with --engine aws on AWS. The run's folder keeps all results, also of a run that failed. Ctrl-C
     stops the jobs and waits for them; a second Ctrl-C does not wait.
 
@@ -122,7 +122,7 @@ def run(note: str, as_json: bool, ascii_only: bool, **values: Any) -> None:
 
     options = RunOptions(**values)
     data, files, instances = options.data_files(), read_submission(options.submission), options.instances()
-    now, folder = datetime.datetime.now(datetime.UTC), Path.cwd()  # it can be gone in the end
+    now, folder = datetime.datetime.now(datetime.UTC), Path.cwd()  # which can be gone when the run ends
     run_folder = RunFolder(options.out or Path("runs", f"{now:%Y-%m-%dT%H-%M-%S}"))
     console = Console(stderr=True, highlight=False)
     with open_place(options.place_settings(), show_line) as place, run_folder:

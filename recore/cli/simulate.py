@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from recore import interrupts
-from recore.cli.common import FOLDER
+from recore.cli.common import FOLDER, ISOLATION
 
 
 @click.command()
@@ -14,9 +14,7 @@ from recore.cli.common import FOLDER
 @click.option(
     "--engine", type=click.Choice(["process", "docker"]), default="process", help="Run jobs as processes or in Docker."
 )
-@click.option(
-    "--isolation", type=click.Choice(["auto", "required", "off"]), default="auto", help="Sandbox around processes."
-)
+@click.option("--isolation", type=ISOLATION, default="auto", help="Sandbox around processes.")
 @click.option(
     "--network",
     type=click.Choice(["none", "simulator"]),
@@ -33,7 +31,7 @@ def simulate(port: int, engine: str, isolation: str, network: str, state: Path |
     objects on S3 and the records of jobs are there at the next start; without it nothing is kept.
 
     On AWS, jobs can call AWS with their role. Here they can with --network simulator: boto3 in a job then finds this
-    simulator's S3, and everything in it. Leave it out where jobs run code of others.
+    simulator's S3, and everything in it. Leave it out if jobs run code that you do not trust.
 
     \b
     Example:
@@ -67,6 +65,6 @@ def simulate(port: int, engine: str, isolation: str, network: str, state: Path |
             f"folder on PYTHONPATH sends them here. Programs without that variable can pass role='{ROLE_ARN}' instead",
             err=True,
         )
-        while not stopped.wait(1):  # of a signal that another thread gets, this one learns when it wakes up
+        while not stopped.wait(1):  # this thread learns of a signal that another one received when it wakes up
             pass
     click.echo("simulate: ended, with all its jobs", err=True)

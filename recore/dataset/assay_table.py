@@ -142,7 +142,7 @@ def _names(cells: Cells, column: str, errors: list[str]) -> list[str]:
 
 
 def _depths(cells: Cells, column: str, factor: float, errors: list[str]) -> list[float]:
-    """Depths in metres, NaN where a cell is not a number."""
+    """Depths in metres, NaN if a cell is not a number."""
     depths = []
     for line, cell in cells:
         depth = parse_number(cell)
@@ -153,7 +153,7 @@ def _depths(cells: Cells, column: str, factor: float, errors: list[str]) -> list
 
 
 def _assay(name: str, source: Source | None, line: int, cell: str, errors: list[str], limits: list[str]) -> float:
-    """The assay of a cell in the unit of the target, NaN where it is missing or invalid."""
+    """The assay of a cell in the unit of the target, NaN if it is missing or invalid."""
     if cell in MISSING or not source:
         return np.nan
     value = parse_number(cell.removeprefix("<").strip())
@@ -187,12 +187,12 @@ def _scaled(value: float, factor: float) -> float:
 def _suspected_units(table: AssayTable, sources: Mapping[str, Source]) -> list[SuspectedUnit]:
     """The columns that are probably in another unit, with the option that converts them."""
     suspected = []
-    for one in suspected_content_units({name: values for name, values in table.assays.items() if name in sources}):
-        source = sources[one.column]
-        remedy = f"if so, --column {one.column}={source.column}:{one.unit} converts them"
-        if not one.unit or source.factor != 1:
+    for content in suspected_content_units({name: values for name, values in table.assays.items() if name in sources}):
+        source = sources[content.column]
+        remedy = f"if so, --column {content.column}={source.column}:{content.unit} converts them"
+        if not content.unit or source.factor != 1:
             remedy = f"check the unit of the table's column {source.column!r}"
-        suspected.append(replace(one, remedy=remedy))
+        suspected.append(replace(content, remedy=remedy))
     if depths := suspected_depth_unit(*(table.identity[name] for name in DEPTHS)):
         source = sources[DEPTHS[0]]
         remedy = f"if so, --depth-unit {depths.unit} converts them"

@@ -166,7 +166,7 @@ def _content(target: str, column: str, place: int, stated: str | None, option: s
     import periodictable
 
     formula = element + oxide[1].upper()
-    share = {str(one): share for one, share in periodictable.formula(formula).mass_fraction.items()}[element]
+    share = {str(known): share for known, share in periodictable.formula(formula).mass_fraction.items()}[element]
     return Source(place, column, f"{unit or target_unit} {formula}", factor * share)
 
 

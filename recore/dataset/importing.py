@@ -65,7 +65,7 @@ class ImportOptions:
             raise ValueError(f"{self.out}: {parent} is not a folder; choose another --out")
 
     def _check_words(self) -> None:
-        """Raises ValueError where the file names contain a word of a column's name that the shell has split."""
+        """Raise ValueError if the file names contain a word of a column's name that the shell has split."""
         names = [column for column in self.columns if " " not in column]
         without_unit = [name for name in names if not unit_in_name(name.partition("=")[2], CONTENT_PATTERNS)]
         for word in self.files:

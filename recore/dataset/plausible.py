@@ -28,7 +28,7 @@ DEEPEST = 4000.0  # m; holes of mineral exploration are rarely deeper than 3 km
 class SuspectedUnit:
     """A column that is probably not in the unit of the schema.
 
-    `unit` is the unit that it is probably in, "" where none fits; `factor` converts from it to the schema's unit.
+    `unit` is the unit that it is probably in, "" if none fits; `factor` converts from it to the schema's unit.
     """
 
     column: str
@@ -81,7 +81,7 @@ def _content_unit(target: str, assays: ArrayLike) -> SuspectedUnit | None:
     # metals are reported in g/kg so rarely that ore in per cent is more probable, although it is less common as a rock
     is_trace = abundance < scale * MAJOR
     unit, *others = sorted(fitting, key=lambda unit: (is_trace and unit == "g/kg", unusual[unit]))
-    units = " or ".join(NAMES[one] for one in (unit, *(other for other in others if unusual[other] < np.log(COMMON))))
+    units = " or ".join(NAMES[name] for name in (unit, *(other for other in others if unusual[other] < np.log(COMMON))))
     remedy = f"multiply the column by {fitting[unit]:g}, or import the table with --column {target}=COLUMN:{unit}"
     return SuspectedUnit(target, unit, fitting[unit], f"{reason}; the values look like {units}", remedy)
 

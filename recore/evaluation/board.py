@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def read_runs(folder: Path) -> tuple[list[Record], list[str]]:
     """The runs in a folder, those on the same data together and best first, and an error for each invalid record.
 
-    Raises FileNotFoundError where there is no such folder.
+    Raises FileNotFoundError if there is no such folder.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: there is no such folder; `{PROGRAM} run` makes runs")
@@ -48,7 +48,7 @@ def summarise(run: Record) -> dict[str, Any]:
 
 
 def make_tables(runs: list[Record]) -> list["Table"]:
-    """A table for each set of data files. Notes have a column where there are any."""
+    """A table for each set of data files. Notes have a column if there are any."""
     from rich.table import Table
     from rich.text import Text
 

@@ -43,7 +43,7 @@ class DataFiles:
 def find_data_files(submission: Path) -> DataFiles:
     """Return the files in the submission's own data/ if it has public data there, else in data/ of the current folder.
 
-    The public file may be missing. The others are None where they are missing.
+    The public file may be missing. The others are None if they are missing.
     """
     folder = next((path for path in (submission / "data", Path("data")) if (path / PUBLIC).exists()), Path("data"))
     private, actual = (path if path.exists() else None for path in (folder / PRIVATE, folder / ACTUAL))

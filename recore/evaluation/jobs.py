@@ -1,4 +1,4 @@
-"""Runs one job on the platform: starts and watches it, fetches its log and its memory use, and stops it if asked to."""
+"""Runs one job on the platform: starts and watches it, fetches its log and its memory use, and stops it on request."""
 
 import contextlib
 import datetime
@@ -65,7 +65,7 @@ class JobRunner:
             self._set_state(step, state)
 
     def raise_if_stopping(self) -> None:
-        """Raises StepStopped where the run is to stop."""
+        """Raise StepStopped if the run is to stop."""
         if self.stopping.is_set():
             raise StepStopped
 
@@ -117,7 +117,7 @@ class JobRunner:
             self._call(f"Stop{kind}", **{f"{kind}Name": name})
         except ClientError as error:
             if error.response["Error"]["Code"] in ("ValidationException", "ResourceNotFound"):
-                return False  # it has just ended, or has not started yet: its next status will tell
+                return False  # it has just ended, or has not started yet: its next status shows which
             raise
         return True
 
@@ -127,7 +127,7 @@ class JobRunner:
             return error
         with contextlib.suppress(ClientError, BotoCoreError):
             self._call(f"Stop{kind}", **{f"{kind}Name": name})
-            return StepFailed(f"{error}; the job {name} was told to stop")
+            return StepFailed(f"{error}; the job {name} was asked to stop")
         return StepFailed(f"{error}; THE JOB {name} MAY STILL RUN: stop it by hand")
 
     def _call(self, operation: str, **request: Any) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def explain_failures(pipeline_run: PipelineRun, installs: bool) -> Iterator[str]
             continue
         if step.reason in reasons:
             log = pipeline_run.folder / "logs" / step.log
-            yield f"recore: {step.name} failed likewise" + (f"; its log: {log}" if log.exists() else "")
+            yield f"recore: {step.name} failed for the same reason" + (f"; its log: {log}" if log.exists() else "")
         else:
             yield from explain_failure(step, pipeline_run.folder, pipeline_run.submission.path, installs)
         reasons.add(step.reason)

@@ -52,7 +52,7 @@ def _write(logs: Any, group: str, job: str, path: Path) -> bool:
 def read_utilization(
     cloudwatch: Any, kind: str, job: str, since: datetime.datetime, metric_name: str = "MemoryUtilization"
 ) -> float | None:
-    """The highest share of its instance's memory that a job used, in per cent; None where CloudWatch has no value.
+    """The highest share of its instance's memory that a job used, in per cent; None if CloudWatch has no value.
 
     metric_name: "CPUUtilization" for processors instead, in per cent of one.
     """

@@ -61,7 +61,7 @@ class Record:
 
     @property
     def judge(self) -> str | None:
-        """The name of the score that says how good the run is: private where there is one, else held-out."""
+        """The name of the score that says how good the run is: private if there is one, otherwise held-out."""
         return next((name for name in JUDGES if name in self.scores), None)
 
     @property
@@ -89,7 +89,7 @@ class Record:
         return *best_first, bool(self.scores)
 
     def completed(self, step: str) -> bool:
-        return any(one.name == step and one.state == "Completed" for one in self.steps)
+        return any(each.name == step and each.completed for each in self.steps)
 
 
 def make_record(run: "PipelineRun", context: dict[str, Any]) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def clean_note(text: str) -> str:
 def write_note(folder: Path, text: str) -> str:
     """Write or replace the note of a run that has ended; an empty text removes it. Returns the note.
 
-    Raises FileNotFoundError or ValueError where the folder does not hold a run.
+    Raises FileNotFoundError or ValueError if the folder does not hold a run.
     """
     read_record(folder)
     record = json.loads((folder / NAME).read_text("utf-8"))
@@ -158,7 +158,7 @@ def write_note(folder: Path, text: str) -> str:
 def read_record(folder: Path) -> Record:
     """Read the record in a run's folder.
 
-    Raises FileNotFoundError where the folder holds no run.json, ValueError where that is invalid.
+    Raises FileNotFoundError if the folder holds no run.json, ValueError if that is invalid.
     """
     path = folder / NAME
     if not path.is_file():
@@ -259,7 +259,7 @@ def _score(content: dict[str, Any]) -> Score:
 
 
 def _get(content: Any, path: str, *types: type) -> Any:
-    """The value at a dotted path of JSON objects. Raises ValueError where it is missing or has another type."""
+    """The value at a dotted path of JSON objects. Raises ValueError if it is missing or has another type."""
     value = content
     for name in path.split("."):
         if not isinstance(value, dict) or name not in value:

@@ -94,7 +94,7 @@ def predictions_place(side: str) -> Place:
 
 
 def part_place(side: str, number: int) -> Place:
-    """A part of the model's inputs, where several instances share them."""
+    """A part of the model's inputs, if several instances share them."""
     return (side, "parts", f"{number:03}.csv")
 
 
@@ -148,7 +148,7 @@ def model_request(settings: RunSettings) -> Request:
     """The model that both transform jobs serve, with the submission under code/.
 
     AWS's image runs `pip install .` there before it serves. By default pip would fetch setuptools to build it, which
-    fails without network; that this variable turns build isolation off with 0 is pip's meaning of it.
+    fails without network. The value 0 of PIP_NO_BUILD_ISOLATION turns build isolation off.
     """
     variables = {
         "PIP_NO_BUILD_ISOLATION": "0",

@@ -1,4 +1,4 @@
-"""Where runs are kept: a folder for each, complete or absent."""
+"""The folder of a run, which is complete or absent."""
 
 import errno
 import itertools
@@ -14,7 +14,7 @@ PART = ".part"  # the suffix of a run that is not complete yet
 class RunFolder:
     """The folder of a run in progress: it has a temporary name within the context, and is removed if it is not kept.
 
-    target: its final name. Incomplete folders of killed runs beside it are removed. Raises FileExistsError where the
+    target: its final name. Incomplete folders of killed runs beside it are removed. Raises FileExistsError if the
     name is in use.
     """
 
@@ -38,12 +38,12 @@ class RunFolder:
         return self
 
     def keep(self) -> Path:
-        """Give the folder its final name, or a numbered one if another run has taken that meanwhile; return it."""
+        """Rename the folder to its final name, or to a numbered one if that is in use by now. Returns the new path."""
         for number in itertools.count(1):
-            kept = self.target.with_name(self.target.name if number == 1 else f"{self.target.name}-{number}")
+            path = self.target.with_name(self.target.name if number == 1 else f"{self.target.name}-{number}")
             try:
-                if not kept.exists() and not kept.is_symlink():
-                    return self.path.rename(kept)
+                if not path.exists() and not path.is_symlink():
+                    return self.path.rename(path)
             except OSError as error:
                 if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                     raise

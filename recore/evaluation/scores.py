@@ -37,7 +37,7 @@ class Score:
 
 
 def read_score(path: Path) -> Score:
-    """Read the .json that score.py writes beside its score. Raises ValueError where it is invalid."""
+    """Read the .json that score.py writes beside its score. Raises ValueError if it is invalid."""
     try:
         details = json.loads(path.read_text("utf-8"))
         targets = details["targets"]

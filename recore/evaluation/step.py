@@ -14,7 +14,7 @@ class Step:
 
     state: Waiting, or the platform's word. began: on the monotonic clock; in a record, seconds after the run did.
     seconds: the step's duration, once it has ended. memory: the highest share of the instance's memory that CloudWatch
-    reports, in per cent. reason: why the step failed, or has no result. exception: the submission's exception, where
+    reports, in per cent. reason: why the step failed, or has no result. exception: the submission's exception, if
     that is the reason. outside: the cause lies outside the job.
     """
 

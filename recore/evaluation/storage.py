@@ -41,14 +41,14 @@ class Storage:
         """Upload a data file, and keep the hash of exactly the file that is uploaded."""
         self._begin_upload()
         with open(path, "rb") as file:
-            self._hash(name, path, file)
+            self._keep_hash(name, path, file)
             self._s3.upload_fileobj(file, *self._address(place).values())
 
     @contextlib.contextmanager
     def upload_temporarily(self, name: str, path: Path, place: Place) -> Iterator[None]:
         """A data file that is in the bucket while the context lasts. If its removal fails, `clear` tries once more."""
         with open(path, "rb") as file:
-            self._hash(name, path, file)
+            self._keep_hash(name, path, file)
             self._temporary_key = self._address(place)["Key"]
             try:
                 self.put(file, place)
@@ -60,10 +60,10 @@ class Storage:
     def hash(self, name: str, path: Path) -> None:
         """Keep the hash of a file that is uploaded later."""
         with open(path, "rb") as file:
-            self._hash(name, path, file)
+            self._keep_hash(name, path, file)
 
     def fetch(self, place: Place, target: Path) -> None:
-        """Download an object that a job should have written. Raises StepFailed where it is missing."""
+        """Download an object that a job should have written. Raises StepFailed if it is missing."""
         self.size(place, "the job left no")
         target.parent.mkdir(exist_ok=True)
         self.download(self._address(place)["Key"], target)
@@ -87,9 +87,9 @@ class Storage:
         return int(head["ContentLength"])
 
     def clear(self, keep: bool) -> None:
-        """Remove all objects, or with `keep` only a temporary one. Raises StepFailed where one remains.
+        """Remove all objects, or with `keep` only a temporary one. Raises StepFailed if one remains.
 
-        An object that cannot be removed keeps no other from being removed.
+        An object that cannot be removed does not prevent the removal of others.
         """
         if not self._used:
             return
@@ -135,7 +135,7 @@ class Storage:
         self._used = True
 
     def _remove_temporary(self) -> None:
-        """Remove the temporary object, in a bucket with versions its version. Raises StepFailed where it remains."""
+        """Remove the temporary object, in a bucket with versions its version. Raises StepFailed if it remains."""
         if not self._temporary_key:
             return
         address = {"Bucket": self._settings.bucket, "Key": self._temporary_key}
@@ -148,7 +148,7 @@ class Storage:
                 raise StepFailed(f"s3://{address['Bucket']}/{address['Key']} is still there: {error}") from error
         self._temporary_key = ""
 
-    def _hash(self, name: str, path: Path, file: Any) -> None:
+    def _keep_hash(self, name: str, path: Path, file: Any) -> None:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         file.seek(0)
         if self.hashes.setdefault(name, digest) != digest:

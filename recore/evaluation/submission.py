@@ -1,4 +1,4 @@
-"""Reads the files of a submission, and provides those that each job receives.
+"""Reads the files of a submission, provides those that each job receives, and packs them for the upload.
 
 | job | files |
 |---|---|
@@ -14,6 +14,7 @@ import hashlib
 import io
 import os
 import tarfile
+import tempfile
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+ARCHIVE_NAME = "src.tar.gz"
 SCRIPTS = ("train.py", "preprocess.py")
 LARGEST = 256 << 20  # bytes of all files
 LARGEST_LIST = 1 << 20  # bytes of setup.py and of MANIFEST.in
@@ -70,7 +72,7 @@ class SubmissionFiles:
     def join(self, model: Path, target: Path) -> None:
         """Write a model.tar.gz with the submission's files under code/, where a server without network finds them.
 
-        The members are copied from archive to archive, never unpacked. Raises ValueError where the training job's
+        The members are copied from archive to archive, never unpacked. Raises ValueError if the training job's
         archive is invalid or contains no file.
         """
         try:
@@ -107,7 +109,7 @@ def read_submission(path: Path) -> SubmissionFiles:
     """Read the files that would be uploaded, from a folder or from the src.tar.gz that `unearthed build` leaves.
 
     Nothing is executed: setup.py and MANIFEST.in are only read. Links that lead out of the folder are refused. Raises
-    ValueError or FileNotFoundError where the submission is invalid or missing.
+    ValueError or FileNotFoundError if the submission is invalid or missing.
     """
     if not path.exists():
         raise FileNotFoundError(f"{path}: there is no such submission")
@@ -166,9 +168,9 @@ def _read_folder(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def find_uploads(folder: Path) -> list[Path]:
-    """The paths of the files in a folder that would be uploaded. Raises ValueError where they cannot be determined."""
+    """The paths of the files in a folder that would be uploaded. Raises ValueError if they cannot be determined."""
     setup = folder / "setup.py"
-    for path in (setup, folder / "MANIFEST.in"):  # they are read here, and quoted where they are invalid
+    for path in (setup, folder / "MANIFEST.in"):  # they are read here, and quoted if they are invalid
         _check_inside(path, folder)
         if path.is_file() and path.stat().st_size > LARGEST_LIST:
             raise ValueError(f"{path}: more than {LARGEST_LIST >> 20} MB are not read")
@@ -206,7 +208,7 @@ def _is_dropped(name: str) -> bool:
 
 
 def _check_inside(path: Path, folder: Path) -> None:
-    """Raise ValueError where a path leads out of a folder by a link, or is a loop of links."""
+    """Raise ValueError if a path leads out of a folder by a link, or is a loop of links."""
     try:
         inside = path.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError):
@@ -218,7 +220,7 @@ def _check_inside(path: Path, folder: Path) -> None:
 def _read_setup(setup: Path) -> dict[str, list[str]]:
     """The modules, packages and licences that a setup.py names.
 
-    Raises ValueError where they cannot be determined without running it.
+    Raises ValueError if they cannot be determined without running it.
     """
     parsing_errors = (SyntaxError, ValueError, TypeError, RecursionError, MemoryError)
     try:
@@ -248,7 +250,7 @@ def _read_setup(setup: Path) -> dict[str, list[str]]:
 
 
 def _glob(folder: Path, pattern: str, source: Path) -> set[Path]:
-    """The files in a folder that match a pattern. Raises ValueError, which names `source`, where that is invalid."""
+    """The files in a folder that match a pattern. Raises ValueError, which names `source`, if that is invalid."""
     if pattern.startswith("/") or ".." in pattern.split("/"):
         raise ValueError(f"{source}: {pattern[:80]!r} leads out of the submission")
     try:
@@ -278,3 +280,38 @@ def _apply_manifest(folder: Path, chosen: set[Path]) -> set[Path]:
             matching = _glob(folder, MANIFEST[adding].format(*folders, pattern), manifest)
             chosen = chosen | matching if command == adding else chosen - matching
     return chosen
+
+
+def check_target(submission: Path, target: Path) -> None:
+    """Check that the archive can be written to a file, before work is spent on it.
+
+    Raises ValueError or FileNotFoundError if the submission is not a folder with a setup.py, if there is no folder for
+    the file, or if the file would be a part of the next archive.
+    """
+    if submission.is_file():
+        raise ValueError(f"{submission}: a file; the folder of a submission is needed, as an archive is packed already")
+    if not submission.is_dir():
+        raise FileNotFoundError(f"{submission}: there is no such folder")
+    if not (submission / "setup.py").is_file():
+        raise ValueError(f"{submission}: there is no setup.py to name the files to upload: copy the template's")
+    folder = target.absolute().parent
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{target}: there is no folder {target.parent}: make it, or choose another --out")
+    inside = folder.resolve().is_relative_to(submission.resolve())
+    top = folder.resolve() == submission.resolve()
+    if inside and not (top and target.name.endswith(".tar.gz")):
+        raise ValueError(
+            f"{target}: the next archive could contain it; choose a folder outside of the submission, or leave out "
+            f"--out to write {submission / ARCHIVE_NAME}"
+        )
+
+
+def write_archive(files: SubmissionFiles, target: Path) -> None:
+    """Write the archive under a temporary name, then rename it. Raises OSError if that is not possible."""
+    try:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".pack-") as beside:
+            part = Path(beside, ARCHIVE_NAME)
+            part.write_bytes(files.archive)
+            os.replace(part, target)
+    except OSError as error:
+        raise OSError(f"{target}: the archive could not be written: {error.strerror}") from error

@@ -7,24 +7,3 @@ from recore.failures.failure_reason import is_outside, read_reason
 from recore.failures.hints import DISTRIBUTIONS, hint_for, missing_module_hint
 from recore.failures.job_log import last_error, last_lines, read_end
 from recore.failures.text import plain, printable
-
-__all__ = [
-    "DISTRIBUTIONS",
-    "UNKNOWN_REASON",
-    "LoggedException",
-    "explain_aws_error",
-    "explain_failure",
-    "find_exception",
-    "find_hint",
-    "hint_for",
-    "is_outside",
-    "last_error",
-    "last_lines",
-    "last_message",
-    "look_at",
-    "missing_module_hint",
-    "plain",
-    "printable",
-    "read_end",
-    "read_reason",
-]

@@ -2,10 +2,5 @@
 
 from recore.ml2p.project import Project
 from recore.ml2p.project_folder import prepare
-from recore.ml2p.waiting import FailedError
-
-__all__ = [
-    "FailedError",
-    "Project",
-    "prepare",
-]
+from recore.ml2p.resources import FailedError, list_resources, wait
+from recore.ml2p.versions import describe_version

@@ -5,7 +5,6 @@ Their names have the form MODEL-YYYYMMDD; each function with a name raises Namin
 
 import hashlib
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,10 @@ from recore.model.errors import ConfigError, NamingError
 from .naming import check_dataset_name
 from .project import Project
 from .project_folder import Advance, ProjectFolder, StoredFile, nothing
+from .resources import ResourceKind
 from .source_code import upload_source
-from .waiting import wait
 
+JOB = ResourceKind("ProcessingJob")  # the job that generates a dataset has the dataset's name
 README = "README.rst"
 LONGEST = 10 * 3600  # seconds that a job may take
 VOLUME = 20  # GB
@@ -38,10 +38,10 @@ def create(project: Project, name: str) -> None:
 
 def list_files(project: Project, name: str) -> list[StoredFile]:
     """Return the files of a dataset. Raises ConfigError if there is no such dataset."""
-    found = ProjectFolder(project).files(_path(name))
-    if not found:
+    files = ProjectFolder(project).files(_path(name))
+    if not files:
         raise ConfigError(f"there is no dataset {name!r}: nothing is at {project.s3.url(_path(name))}")
-    return found
+    return files
 
 
 def describe(project: Project, name: str, advance: Advance = nothing) -> dict[str, Any]:
@@ -105,14 +105,7 @@ def generate(project: Project, name: str, model_type: str | None) -> dict[str, A
     """
     if any(file.name != README for file in ProjectFolder(project).files(_path(name))):
         raise NamingError(f"the dataset {name!r} has files already: choose another name")
-    answer: dict[str, Any] = project.sagemaker.create_processing_job(**_request(project, name, model_type))
-    return answer
-
-
-def wait_until_generated(project: Project, name: str, tell: Callable[[str], None]) -> dict[str, Any]:
-    """Wait until a dataset is generated. tell: called with each status. Raises FailedError if the job fails."""
-    job, describe_job = project.full_name(name), project.sagemaker.describe_processing_job
-    return wait(lambda: describe_job(ProcessingJobName=job), "ProcessingJobStatus", "Completed", tell)
+    return project.call("CreateProcessingJob", **_request(project, name, model_type))
 
 
 def _request(project: Project, name: str, model_type: str | None) -> dict[str, Any]:
@@ -145,6 +138,6 @@ def _path(name: str) -> str:
 
 
 def _path_of_file(project: Project, name: str, file: str) -> str:
-    if file not in [found.name for found in list_files(project, name)]:
+    if file not in [stored.name for stored in list_files(project, name)]:
         raise ConfigError(f"the dataset {name!r} has no file {file!r}")
     return _path(name) + file

@@ -2,25 +2,20 @@
 
 import json
 import re
-from collections.abc import Callable
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from recore.model.errors import ConfigError
 
-from .listed import list_resources
-from .naming import check_endpoint_name, model_of_endpoint
+from . import resources
+from .naming import model_of_endpoint
 from .project import Project
-from .waiting import wait
+from .resources import ResourceKind
 
+ENDPOINT = ResourceKind("Endpoint", "Endpoints", good_end="InService")
 ARN = re.compile(r"arn:aws:sagemaker:(?P<region>[^:]*):[^:]*:endpoint/(?P<name>.*)")
 URL = "https://runtime.sagemaker.{region}.amazonaws.com/endpoints/{name}/invocations"
-
-
-def list_endpoints(project: Project) -> list[dict[str, Any]]:
-    """Return SageMaker's summaries of all endpoints."""
-    return list_resources(project, "list_endpoints", "Endpoints", "EndpointName")
 
 
 def create(project: Project, name: str, model: str | None) -> dict[str, Any]:
@@ -28,8 +23,8 @@ def create(project: Project, name: str, model: str | None) -> dict[str, Any]:
 
     Raises NamingError if the name is invalid, ConfigError if the project file names no type of instance.
     """
-    check_endpoint_name(name)
-    full_model = project.full_name(model or model_of_endpoint(name))
+    default_model = model_of_endpoint(name)
+    full_model = project.full_name(model or default_model)
     variant = {
         "VariantName": f"{full_model}-variant-1",
         "ModelName": full_model,
@@ -37,35 +32,26 @@ def create(project: Project, name: str, model: str | None) -> dict[str, Any]:
         "InstanceType": project.text("deploy", "instance_type"),
         "InitialVariantWeight": 1.0,
     }
-    endpoint, config, client = project.full_name(name), _config(project, name), project.sagemaker
-    client.create_endpoint_config(EndpointConfigName=config, ProductionVariants=[variant], Tags=project.tags())
+    endpoint, config, tags = project.full_name(name), _config(project, name), project.tags()
+    project.call("CreateEndpointConfig", EndpointConfigName=config, ProductionVariants=[variant], Tags=tags)
     try:
-        answer: dict[str, Any] = client.create_endpoint(
-            EndpointName=endpoint, EndpointConfigName=config, Tags=project.tags()
-        )
+        return project.call("CreateEndpoint", EndpointName=endpoint, EndpointConfigName=config, Tags=tags)
     except ClientError:
-        client.delete_endpoint_config(EndpointConfigName=config)
+        project.call("DeleteEndpointConfig", EndpointConfigName=config)
         raise
-    return answer
 
 
 def describe(project: Project, name: str) -> dict[str, Any]:
     """Return SageMaker's description, and under `EndpointUrl` the address of its invocations on AWS."""
-    found: dict[str, Any] = project.sagemaker.describe_endpoint(EndpointName=project.full_name(name))
-    place = ARN.fullmatch(found["EndpointArn"])
-    return found | {"EndpointUrl": URL.format(**place.groupdict()) if place else None}
-
-
-def wait_until_in_service(project: Project, name: str, tell: Callable[[str], None]) -> dict[str, Any]:
-    """Wait until an endpoint is in service. tell: called with each status. Raises FailedError if that fails."""
-    endpoint, describe_endpoint = project.full_name(name), project.sagemaker.describe_endpoint
-    return wait(lambda: describe_endpoint(EndpointName=endpoint), "EndpointStatus", "InService", tell)
+    description = resources.describe(project, ENDPOINT, name)
+    arn = ARN.fullmatch(description["EndpointArn"])
+    return description | {"EndpointUrl": URL.format(**arn.groupdict()) if arn else None}
 
 
 def delete(project: Project, name: str) -> None:
     """Delete an endpoint and its configuration."""
-    project.sagemaker.delete_endpoint(EndpointName=project.full_name(name))
-    project.sagemaker.delete_endpoint_config(EndpointConfigName=_config(project, name))
+    project.call("DeleteEndpoint", EndpointName=project.full_name(name))
+    project.call("DeleteEndpointConfig", EndpointConfigName=_config(project, name))
 
 
 def invoke(project: Project, name: str, data: str) -> dict[str, Any]:
@@ -74,7 +60,7 @@ def invoke(project: Project, name: str, data: str) -> dict[str, Any]:
         json.loads(data)
     except ValueError as error:
         raise ConfigError(f"the data are not JSON: {error}") from None
-    answer: dict[str, Any] = project.runtime.invoke_endpoint(
+    answer: dict[str, Any] = project.session.client("sagemaker-runtime").invoke_endpoint(
         EndpointName=project.full_name(name),
         Body=data.encode(),
         ContentType="application/json",

@@ -6,17 +6,14 @@ from typing import Any
 from recore.model.errors import ConfigError
 
 from . import versions
-from .listed import list_resources
-from .naming import check_model_name, training_job_of_model
+from .naming import training_job_of_model
 from .project import Project
+from .resources import ResourceKind, describe
 from .source_code import upload_source
+from .training_jobs import TRAINING_JOB
 
+MODEL = ResourceKind("Model", "Models")
 DEFAULTS = "model-defaults"  # in the project file, what containers have in common
-
-
-def list_models(project: Project) -> list[dict[str, Any]]:
-    """Return SageMaker's summaries of all models."""
-    return list_resources(project, "list_models", "Models", "ModelName")
 
 
 def create(project: Project, name: str, training_job: str | None, model_type: str | None) -> dict[str, Any]:
@@ -26,12 +23,12 @@ def create(project: Project, name: str, training_job: str | None, model_type: st
     the code that serves. Raises NamingError if the name is invalid or was used before, ConfigError if the project file
     lacks something or the training job is not completed.
     """
-    check_model_name(name)
-    kind = project.model_settings(model_type)
-    if isinstance(kind, Mapping):
-        containers, record = _several_containers(project, kind)
+    default_job = training_job_of_model(name)
+    settings = project.model_settings(model_type)
+    if isinstance(settings, Mapping):
+        containers, record = _several_containers(project, settings)
     else:
-        containers, record = _one_container(project, name, training_job or training_job_of_model(name), model_type)
+        containers, record = _one_container(project, name, training_job or default_job, model_type)
     request = {
         "ModelName": project.full_name(name),
         **containers,
@@ -41,37 +38,26 @@ def create(project: Project, name: str, training_job: str | None, model_type: st
         **project.network("deploy"),
     }
     with versions.claimed(project, project.full_name(name), {"kind": "model"} | record):
-        answer: dict[str, Any] = project.sagemaker.create_model(**request)
-    return answer
-
-
-def describe(project: Project, name: str) -> dict[str, Any]:
-    """Return SageMaker's description, and under `Version` the record."""
-    model = project.full_name(name)
-    found: dict[str, Any] = project.sagemaker.describe_model(ModelName=model)
-    return found | {"Version": versions.read(project, model)}
+        return project.call("CreateModel", **request)
 
 
 def delete(project: Project, name: str) -> None:
     """Delete a model. Its record stays, so its name is not free again."""
-    project.sagemaker.delete_model(ModelName=project.full_name(name))
+    project.call("DeleteModel", ModelName=project.full_name(name))
 
 
-Made = tuple[dict[str, Any], dict[str, Any]]  # members of a request, and of a record
+RequestAndRecord = tuple[dict[str, Any], dict[str, Any]]  # members of the request, and of the record
 
 
-def _one_container(project: Project, name: str, job: str, model_type: str | None) -> Made:
-    """What makes a model with one container."""
-    trained, model_class, image = (
-        _trained(project, job),
-        project.model_class(model_type),
-        project.text("deploy", "image"),
-    )
+def _one_container(project: Project, name: str, job: str, model_type: str | None) -> RequestAndRecord:
+    """The parts of a model with one container."""
+    training_job = _training_record(project, job)
+    model_class, image = project.model_class(model_type), project.text("deploy", "image")
     source = upload_source(project, "deploy")
     variables = _variables(project, name, model_class) | (source.variables() if source else {})
     container = {"Image": image, "ModelDataUrl": _data(project, job), "Environment": variables}
     record = {
-        "training_job": trained,
+        "training_job": training_job,
         "code_sha256": source.sha256 if source else None,
         "image": image,
         "model_cls": model_class,
@@ -79,12 +65,12 @@ def _one_container(project: Project, name: str, job: str, model_type: str | None
     return {"PrimaryContainer": container}, record
 
 
-def _several_containers(project: Project, kind: Mapping[str, Any]) -> Made:
-    """What makes a model whose containers are invoked each by its name, and hold their code."""
-    defaults = kind.get(DEFAULTS) or {}
+def _several_containers(project: Project, model: Mapping[str, Any]) -> RequestAndRecord:
+    """The parts of a model whose containers are invoked each by its name, and hold their code."""
+    defaults = model.get(DEFAULTS) or {}
     repository = project.text("deploy", "image").partition(":")[0]
     containers, records = [], {}
-    for name, settings in kind.items():
+    for name, settings in model.items():
         if name == DEFAULTS:
             continue
         if not isinstance(settings, Mapping) or not settings.get("image_tag"):
@@ -97,7 +83,7 @@ def _several_containers(project: Project, kind: Mapping[str, Any]) -> Made:
             "Environment": _variables(project, name, settings.get("cls", defaults.get("cls"))),
         }
         containers.append(container)
-        records[name] = {"training_job": _trained(project, job), "image": image}
+        records[name] = {"training_job": _training_record(project, job), "image": image}
     members = {"Containers": containers, "InferenceExecutionConfig": {"Mode": "Direct"}}
     return members, {"containers": records}
 
@@ -113,11 +99,11 @@ def _data(project: Project, job: str) -> str:
     return project.s3.url(f"models/{project.full_name(job)}/output/model.tar.gz")
 
 
-def _trained(project: Project, job: str) -> dict[str, Any]:
-    """What is known of a training job, which must be completed."""
+def _training_record(project: Project, job: str) -> dict[str, Any]:
+    """The record of a training job, which must be completed, with its metrics."""
+    description = describe(project, TRAINING_JOB, job)
+    if (status := description["TrainingJobStatus"]) != TRAINING_JOB.good_end:
+        raise ConfigError(f"the training job {job!r} is not completed: its status is {status}")
+    metrics = {metric["MetricName"]: metric["Value"] for metric in description.get("FinalMetricDataList", [])}
     name = project.full_name(job)
-    found = project.sagemaker.describe_training_job(TrainingJobName=name)
-    if found["TrainingJobStatus"] != "Completed":
-        raise ConfigError(f"the training job {job!r} is not completed: its status is {found['TrainingJobStatus']}")
-    metrics = {metric["MetricName"]: metric["Value"] for metric in found.get("FinalMetricDataList", [])}
     return (versions.read(project, name) or {"name": name}) | {"metrics": metrics}

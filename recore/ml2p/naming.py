@@ -21,23 +21,13 @@ def check_training_job_name(name: str) -> None:
     _matched(TRAINING_JOB, name, "a training job", "MODEL-X-Y or MODEL-X-Y-dev, such as houses-1-0")
 
 
-def check_model_name(name: str) -> None:
-    """Raise NamingError unless a name is that of a model and three numbers."""
-    training_job_of_model(name)
-
-
-def check_endpoint_name(name: str) -> None:
-    """Raise NamingError unless a name is that of a model and what the endpoint is for."""
-    model_of_endpoint(name)
-
-
 def training_job_of_model(name: str) -> str:
     """Return the name of the training job that belongs to a model by its name, which is one number longer.
 
     Raises NamingError if it is not the name of a model.
     """
-    found = _matched(MODEL, name, "a model", "MODEL-X-Y-Z or MODEL-X-Y-Z-dev, such as houses-1-0-0")
-    return "{model}-{major}-{minor}".format(**found)
+    parts = _matched(MODEL, name, "a model", "MODEL-X-Y-Z or MODEL-X-Y-Z-dev, such as houses-1-0-0")
+    return "{model}-{major}-{minor}".format(**parts)
 
 
 def model_of_endpoint(name: str) -> str:
@@ -46,12 +36,12 @@ def model_of_endpoint(name: str) -> str:
     Raises NamingError if it is not the name of an endpoint.
     """
     form = "MODEL-X-Y-Z, and -dev, -live, -analysis or -test, such as houses-1-0-0-live"
-    found = _matched(ENDPOINT, name, "an endpoint", form)
-    return "{model}-{major}-{minor}-{patch}".format(**found) + (found["dev"] or "")
+    parts = _matched(ENDPOINT, name, "an endpoint", form)
+    return "{model}-{major}-{minor}-{patch}".format(**parts) + (parts["dev"] or "")
 
 
 def _matched(pattern: re.Pattern[str], name: str, kind: str, form: str) -> dict[str, str]:
-    found = pattern.fullmatch(name)
-    if found is None:
+    match = pattern.fullmatch(name)
+    if match is None:
         raise NamingError(f"{name!r} is not the name of {kind}: the form is {form}")
-    return found.groupdict()
+    return match.groupdict()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore import xform_name
 
 from recore.model.core import S3URL, ModellingSubCfg
 from recore.model.errors import ConfigError
@@ -36,10 +37,7 @@ class Project:
         self.file, self.session = Path(cfg), session or boto3
         self._settings = read_project_file(cfg)
         self.name: str = self._settings["project"]
-        try:
-            self.s3 = S3URL(self._settings["s3folder"])
-        except ValueError as error:
-            raise ConfigError(f"{cfg}: the key 's3folder' is invalid: {error}") from error
+        self.s3 = S3URL(self._settings["s3folder"])
         self._check_names(self._settings, KEYS, "the file")
         for name in SECTIONS:
             self._check_names(self._mapping(name), SETTINGS, f"the section {name!r}")
@@ -54,19 +52,18 @@ class Project:
         """boto3's client for SageMaker."""
         return self.session.client("sagemaker")
 
-    @property
-    def runtime(self) -> Any:
-        """boto3's client for invocations of endpoints."""
-        return self.session.client("sagemaker-runtime")
-
     def full_name(self, name: str) -> str:
         """Return the name of a resource in the account, where several projects may have one of this name."""
         return f"{self.name}-{name}"
 
-    def short_name(self, full_name: str) -> str | None:
-        """Return the name of a resource in this project; None if it is not one of this project's."""
-        prefix = f"{self.name}-"
-        return full_name.removeprefix(prefix) if full_name.startswith(prefix) else None
+    def owns(self, full_name: str) -> bool:
+        """Whether a resource in the account is one of this project's, by its name."""
+        return full_name.startswith(self.full_name(""))
+
+    def call(self, operation: str, **request: Any) -> dict[str, Any]:
+        """Return SageMaker's answer to a request. operation: in the API, such as CreateModel."""
+        answer: dict[str, Any] = getattr(self.sagemaker, xform_name(operation))(**request)
+        return answer
 
     def tags(self) -> list[dict[str, str]]:
         """Return the tags of all resources of the project."""
@@ -79,7 +76,7 @@ class Project:
 
     def setting(self, section: str, key: str, default: Any = None) -> Any:
         """Return a setting of a section, or of the section `defaults`."""
-        return self._section(section).get(key, default)
+        return ModellingSubCfg(self._settings, section).get(key, default)
 
     def text(self, section: str, key: str) -> str:
         """Return a setting that must be there and be a text. Raises ConfigError."""
@@ -144,19 +141,14 @@ class Project:
 
         Raises ConfigError if there is no such type, or several to choose from.
         """
-        found = self.model_settings(model_type)
-        if isinstance(found, Mapping):
-            found = (found.get("model-defaults") or {}).get("cls")
-            if found is None:
-                return None
-        if found is not None and not isinstance(found, str):
+        name = self.model_settings(model_type)
+        if isinstance(name, Mapping):
+            name = (name.get("model-defaults") or {}).get("cls")
+        if name is not None and not isinstance(name, str):
             raise ConfigError(
-                f"{self.file}: a model in the section 'models' is the dotted name of a class, not {found!r}"
+                f"{self.file}: a model in the section 'models' is the dotted name of a class, not {name!r}"
             )
-        return found
-
-    def _section(self, name: str) -> ModellingSubCfg:
-        return ModellingSubCfg(self._settings, name)
+        return name
 
     def _mapping(self, name: str) -> dict[str, Any]:
         value = self._settings.get(name) or {}

@@ -45,8 +45,8 @@ class ProjectFolder:
         """Return the names of a folder's folders."""
         prefix = self._path(folder)
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix, Delimiter="/")
-        found = [item["Prefix"] for page in pages for item in page.get("CommonPrefixes", [])]
-        return [name.removeprefix(prefix).rstrip("/") for name in found]
+        folders = [item["Prefix"] for page in pages for item in page.get("CommonPrefixes", [])]
+        return [name.removeprefix(prefix).rstrip("/") for name in folders]
 
     def put(self, path: str, content: bytes) -> None:
         """Write an object. Raises UploadError."""
@@ -92,8 +92,10 @@ class ProjectFolder:
         for begin in range(0, len(keys), MOST_DELETED):
             objects = [{"Key": key} for key in keys[begin : begin + MOST_DELETED]]
             answer = self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
-            if kept := answer.get("Errors"):
-                raise UploadError(f"s3://{self._bucket}/{kept[0]['Key']} could not be deleted: {kept[0]['Message']}")
+            if errors := answer.get("Errors"):
+                raise UploadError(
+                    f"s3://{self._bucket}/{errors[0]['Key']} could not be deleted: {errors[0]['Message']}"
+                )
         return len(keys)
 
     def sha256(self, path: str, advance: Advance = nothing) -> str:

@@ -4,16 +4,15 @@ It is for images that do not hold the code: AWS's own, in which a job finds it a
 """
 
 import hashlib
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recore.model.code_archive import code_files, write_archive
+from recore.model.code_archive import code_files, pack
 from recore.model.errors import ConfigError
-from recore.model.uploads import S3Uploader
 
 from .project import Project
+from .project_folder import ProjectFolder
 
 PROGRAM = "ml2p_job.py"  # in the archive
 ARCHIVE, SCRIPT = "sourcedir.tar.gz", "runproc.sh"
@@ -107,12 +106,13 @@ def upload_source(project: Project, section: str) -> SourceCode | None:
     if project.setting(section, "source_dir") is None:
         return None
     files = _files(project, section)
-    content = _packed(files)
+    contents = {name: path.read_bytes() for name, path in files.items()}
+    content = pack(contents | {PROGRAM: JOB.encode()})  # with the script that trains and serves
     digest = hashlib.sha256(content).hexdigest()
     prefix = f"code/{digest}/"
-    uploader = S3Uploader(lambda: project.s3_client)
-    for name, body in ((ARCHIVE, content), (SCRIPT, GENERATE.encode())):
-        uploader.put(project.s3.bucket(), project.s3.path(prefix + name), body)
+    folder = ProjectFolder(project)
+    folder.put(prefix + ARCHIVE, content)
+    folder.put(prefix + SCRIPT, GENERATE.encode())
     region = project.sagemaker.meta.region_name
     return SourceCode(project.s3.url(prefix), digest, "requirements.txt" in files, region)
 
@@ -137,12 +137,3 @@ def _files(project: Project, section: str) -> dict[str, Path]:
             f"folder of code; its largest file is {largest}"
         )
     return files
-
-
-def _packed(files: dict[str, Path]) -> bytes:
-    """The archive of files, with the script that trains and serves."""
-    with tempfile.TemporaryDirectory() as name:
-        program, archive = Path(name, PROGRAM), Path(name, ARCHIVE)
-        program.write_text(JOB)
-        write_archive(archive, files | {PROGRAM: program})
-        return archive.read_bytes()

@@ -1,6 +1,6 @@
 """A project's training jobs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,20 +8,15 @@ from recore.model import LocalEnv
 from recore.model.hyperparameters import encode
 
 from . import datasets, versions
-from .listed import list_resources
 from .naming import check_training_job_name
 from .project import Project
 from .project_folder import Advance, nothing
+from .resources import ResourceKind
 from .source_code import channel, upload_source
-from .waiting import wait
 
+TRAINING_JOB = ResourceKind("TrainingJob", "TrainingJobSummaries")
 LONGEST = 3600  # seconds
 VOLUME = 20  # GB
-
-
-def list_training_jobs(project: Project) -> list[dict[str, Any]]:
-    """Return SageMaker's summaries of all training jobs."""
-    return list_resources(project, "list_training_jobs", "TrainingJobSummaries", "TrainingJobName")
 
 
 def create(
@@ -35,10 +30,10 @@ def create(
     """Start a training job on a dataset. Returns SageMaker's answer.
 
     hyperparameters: they replace those of the project file that have their names. advance: called with the number of
-    bytes of the dataset that were just read, for its hash. What the version is made of is
-    recorded: the hashes of data and code, the image, the class and the hyperparameters. Raises NamingError if the name
-    is invalid or was used before, ConfigError if the project file lacks something or there is no such dataset,
-    HyperParameterEncodingError if SageMaker cannot take the hyperparameters.
+    bytes of the dataset that were just read, for its hash. What the version is made of is recorded: the hashes of data
+    and code, the image, the class and the hyperparameters. Raises NamingError if the name is invalid or was used
+    before, ConfigError if the project file lacks something or there is no such dataset, HyperParameterEncodingError if
+    SageMaker cannot take the hyperparameters.
     """
     check_training_job_name(name)
     values = project.mapping("train", "hyperparameters") | dict(hyperparameters or {})
@@ -59,21 +54,7 @@ def create(
         "hyperparameters": values,
     }
     with versions.claimed(project, project.full_name(name), record):
-        answer: dict[str, Any] = project.sagemaker.create_training_job(**request)
-    return answer
-
-
-def describe(project: Project, name: str) -> dict[str, Any]:
-    """Return SageMaker's description, and under `Version` the record."""
-    job = project.full_name(name)
-    found: dict[str, Any] = project.sagemaker.describe_training_job(TrainingJobName=job)
-    return found | {"Version": versions.read(project, job)}
-
-
-def wait_until_completed(project: Project, name: str, tell: Callable[[str], None]) -> dict[str, Any]:
-    """Wait until a training job is completed. tell: called with each status. Raises FailedError if it fails."""
-    job, describe_job = project.full_name(name), project.sagemaker.describe_training_job
-    return wait(lambda: describe_job(TrainingJobName=job), "TrainingJobStatus", "Completed", tell)
+        return project.call("CreateTrainingJob", **request)
 
 
 def open_locally(project: Project, name: str, folder: Path) -> LocalEnv:
@@ -90,11 +71,7 @@ def _request(
     algorithm: dict[str, Any] = {"TrainingImage": project.text("train", "image"), "TrainingInputMode": "File"}
     if metrics := project.mapping("train", "metric_definitions"):
         algorithm["MetricDefinitions"] = [{"Name": key, "Regex": regex} for key, regex in metrics.items()]
-    resources = {
-        "InstanceCount": 1,
-        "InstanceType": project.text("train", "instance_type"),
-        "VolumeSizeInGB": VOLUME,
-    }
+    resources = {"InstanceCount": 1, "InstanceType": project.text("train", "instance_type"), "VolumeSizeInGB": VOLUME}
     return {
         "TrainingJobName": project.full_name(name),
         "AlgorithmSpecification": algorithm,

@@ -15,6 +15,7 @@ from recore.model.errors import NamingError
 
 from .project import Project
 from .project_folder import ProjectFolder
+from .resources import ResourceKind, describe
 
 
 @contextmanager
@@ -25,13 +26,11 @@ def claimed(project: Project, name: str, content: Mapping[str, Any]) -> Iterator
     the name has a record: a version is named once.
     """
     folder = ProjectFolder(project)
-    named = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    text = json.dumps({"name": name, "named": named, **content}, indent=2, default=str) + "\n"
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    text = json.dumps({"name": name, "named": now, **content}, indent=2, default=str) + "\n"
     if not folder.create(_path(name), text.encode()):
         before = (read(project, name) or {}).get("named", "before")
-        raise NamingError(
-            f"the name {name!r} was given already ({before}), and a version is named once: choose another"
-        )
+        raise NamingError(f"the name {name!r} was used already ({before}), and a version is named once: choose another")
     try:
         yield
     except (ClientError, ParamValidationError):
@@ -46,6 +45,11 @@ def read(project: Project, name: str) -> dict[str, Any] | None:
         return None
     record: dict[str, Any] = json.loads(content)
     return record
+
+
+def describe_version(project: Project, kind: ResourceKind, name: str) -> dict[str, Any]:
+    """Return SageMaker's description of a training job or model, and under `Version` its record."""
+    return describe(project, kind, name) | {"Version": read(project, project.full_name(name))}
 
 
 def _path(name: str) -> str:

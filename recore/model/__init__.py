@@ -3,26 +3,9 @@
 The package imports nothing else of this repository, because it travels in the code archive of a job.
 """
 
-from .core import (
-    S3URL,
-    LocalEnv,
-    Model,
-    ModelDatasetGenerator,
-    ModelPredictor,
-    ModelTrainer,
-    SageMakerEnv,
-    SageMakerEnvType,
-)
+from . import core
+from .core import *  # noqa: F403  core has the only list of these names
 from .version import __version__
 
-__all__ = [
-    "S3URL",
-    "LocalEnv",
-    "Model",
-    "ModelDatasetGenerator",
-    "ModelPredictor",
-    "ModelTrainer",
-    "SageMakerEnv",
-    "SageMakerEnvType",
-    "__version__",
-]
+__all__ = ["__version__"]
+__all__ += core.__all__

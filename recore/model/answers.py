@@ -1,9 +1,11 @@
-"""The answer to an invocation: JSON in, JSON out, whatever carries it."""
+"""Answers an invocation of a predictor: JSON in, JSON out, in any server."""
 
 import json
 from typing import Any
 
-from .errors import ClientError, ServerError
+from werkzeug.exceptions import HTTPException
+
+from .errors import APIError, ClientError, ServerError
 from .predictor import ModelPredictor
 from .strict_json import to_json
 
@@ -27,12 +29,12 @@ def answer(predictor: ModelPredictor, body: bytes | str) -> str:
         raise ServerError("the prediction cannot be written as JSON", str(error)) from error
 
 
-def error_body(message: str, details: list[Any] | None = None) -> str:
-    """Return the JSON of an error's answer; without details, of its message alone."""
-    body: dict[str, Any] = {"message": message}
-    if details is not None:
-        body["details"] = [item if isinstance(item, str | int | float | dict | list) else str(item) for item in details]
-    return to_json(body)
+def answer_error(error: HTTPException) -> tuple[str, int]:
+    """Return the answer to a request that failed, as JSON, and its status. Only an APIError has details."""
+    if not isinstance(error, APIError):
+        return to_json({"message": error.description or error.name}), error.code or 500
+    details = [item if isinstance(item, str | int | float | dict | list) else str(item) for item in error.details]
+    return to_json({"message": error.message, "details": details}), error.status_code
 
 
 def _parse(body: bytes | str) -> Any:

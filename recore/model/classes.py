@@ -1,14 +1,13 @@
 """A model, and the interfaces of its trainer and its dataset generator."""
 
 import os
-from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
 from .environment import SageMakerEnv
 from .errors import ConfigError
 from .predictor import ModelPredictor
-from .uploads import S3Uploader, make_s3_client
+from .uploads import S3Access
 
 
 class ModelTrainer:
@@ -22,17 +21,8 @@ class ModelTrainer:
         raise NotImplementedError("Sub-classes should implement .train()")
 
 
-class ModelDatasetGenerator:
+class ModelDatasetGenerator(S3Access):
     """Makes a dataset. env: which dataset, and where on S3 it belongs."""
-
-    def __init__(self, env: SageMakerEnv):
-        self.env = env
-        self._uploader = S3Uploader(lambda: self.s3_client)
-
-    @cached_property
-    def s3_client(self) -> Any:
-        """boto3's client for S3, made when it is first needed."""
-        return make_s3_client(self.env.session)
 
     def generate(self) -> None:
         """Read data from their source, make the dataset and write it to S3."""

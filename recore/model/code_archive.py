@@ -36,19 +36,19 @@ def write_code_archive(archive: str | Path, folder: str | Path, packages: Iterab
     folder, packages: as for code_files(), which also says what is raised. Equal files give equal bytes. Raises OSError
     if a file cannot be read.
     """
-    write_archive(archive, code_files(folder, packages))
+    contents = {name: path.read_bytes() for name, path in code_files(folder, packages).items()}
+    Path(archive).write_bytes(pack(contents))
 
 
-def write_archive(archive: str | Path, files: Mapping[str, Path]) -> None:
-    """Write such an archive of files by their names in it. Raises OSError if a file cannot be read."""
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w") as tar:
-        for name in sorted(files):
-            body = files[name].read_bytes()
+def pack(contents: Mapping[str, bytes]) -> bytes:
+    """Return such an archive of the contents of files by their names."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        for name, content in sorted(contents.items()):
             member = tarfile.TarInfo(name)
-            member.size = len(body)
-            tar.addfile(member, io.BytesIO(body))
-    Path(archive).write_bytes(gzip.compress(content.getvalue(), mtime=0))
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return gzip.compress(packed.getvalue(), mtime=0)
 
 
 def _package_files(name: str) -> dict[str, Path]:

@@ -8,6 +8,7 @@ import os
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import click
 
@@ -19,66 +20,53 @@ from .logs import log_to_stdout
 from .version import __version__
 from .web_app import app
 
-ONE_LINE = (ConfigError, JobError, MissingPartError, ModelClassError, UploadError)  # what needs no traceback
+ONE_LINE = (ConfigError, JobError, MissingPartError, ModelClassError, UploadError)  # clear without a traceback
 NO_MODEL = (
     "The global parameter --model must either be given when calling the {command} command or --model-type must be"
     " given when {otherwise}."
 )
 
 
+@dataclass(frozen=True)
 class ContainerOptions:
-    """What the options say. model_name: of the option, or None."""
+    """The options of the program. model: the dotted name of the model class, or None."""
 
-    def __init__(self, ml_folder: str, model_name: str | None):
-        self._ml_folder, self._model_name = ml_folder, model_name
+    ml_folder: str
+    model: str | None
 
-    def start(self, command: str, otherwise: str) -> tuple[SageMakerEnv, Model]:
-        """Return the environment and the model. Raises click's errors, and what the model's module raises."""
+    @contextmanager
+    def started(self, command: str, otherwise: str) -> Iterator[tuple[SageMakerEnv, Model]]:
+        """Yield the environment and the model. If that or the body fails, write the reason to output/failure.
+
+        The reason is a traceback, or one line if the error is clear without it. In the second case ClickException is
+        raised instead of the error, so that the log, too, has one line only.
+        """
+        env, model = SageMakerEnv(self.ml_folder, {}), None
         try:
-            env = SageMakerEnv(self._ml_folder)
-        except ConfigError as error:
-            note_failure(SageMakerEnv(self._ml_folder, {}), error)
+            env = SageMakerEnv(self.ml_folder)
+            name = self.model or env.model_cls
+            if not name:
+                raise click.UsageError(NO_MODEL.format(command=command, otherwise=otherwise))
+            model = load_model(name)
+            yield env, model
+        except click.UsageError as error:
+            write_failure(env, error.message)
             raise
-        name = self._model_name or env.model_cls
-        if not name:
-            reason = NO_MODEL.format(command=command, otherwise=otherwise)
-            write_failure(env, reason)
-            raise click.UsageError(reason)
-        try:
-            return env, load_model(name)
-        except Exception as error:
-            note_failure(env, error)
+        except ONE_LINE as error:
+            line = f"{type(model).__name__}: {error}" if isinstance(error, MissingPartError) else str(error)
+            write_failure(env, line)
+            raise click.ClickException(line) from error
+        except Exception:
+            write_failure(env, traceback.format_exc())
             raise
-
-
-def note_failure(env: SageMakerEnv, error: Exception, model: Model | None = None) -> None:
-    """Write to output/failure why a command fails: a traceback, or one line if the error is clear without it.
-
-    Raises ClickException in the second case, so that the log, too, has one line only.
-    """
-    name = f"{type(model).__name__}: " if isinstance(error, MissingPartError) else ""
-    line = f"{name}{error}" if isinstance(error, ONE_LINE) else None
-    write_failure(env, line or traceback.format_exc())
-    if line:
-        raise click.ClickException(line) from error
 
 
 def write_failure(env: SageMakerEnv, text: str) -> None:
-    """Write to output/failure why a command fails. If that does not work, the log says so."""
+    """Write why a command fails to output/failure. If that does not work, the log says so."""
     try:
         env.write_failure(text)
     except OSError as problem:
         click.echo(f"The reason of the failure could not be written to a file: {problem}", err=True)
-
-
-@contextmanager
-def failure_noted(env: SageMakerEnv, model: Model) -> Iterator[None]:
-    """Write why a command fails to SageMaker's file for it, too."""
-    try:
-        yield
-    except Exception as error:
-        note_failure(env, error, model)
-        raise
 
 
 @click.group(name="ml2p-docker")
@@ -101,9 +89,8 @@ def ml2p_docker(context: click.Context, ml_folder: str, model: str | None) -> No
 @click.pass_obj
 def train(options: ContainerOptions) -> None:
     """Train the model."""
-    env, model = options.start("train", "creating the training job")
-    click.echo(f"Starting training job {env.training_job_name}.")
-    with failure_noted(env, model):
+    with options.started("train", "creating the training job") as (env, model):
+        click.echo(f"Starting training job {env.training_job_name}.")
         trainer = model.trainer(env)
         trainer.train()
     click.echo("Done.")
@@ -113,9 +100,8 @@ def train(options: ContainerOptions) -> None:
 @click.pass_obj
 def serve(options: ContainerOptions) -> None:
     """Serve the model and make predictions."""
-    env, model = options.start("serve", "creating the model")
-    click.echo(f"Starting server for model version {env.model_version}.")
-    with failure_noted(env, model):
+    with options.started("serve", "creating the model") as (env, model):
+        click.echo(f"Starting server for model version {env.model_version}.")
         predictor = app.predictor = model.predictor(env)
         predictor.setup()
         atexit.register(predictor.teardown)
@@ -127,9 +113,8 @@ def serve(options: ContainerOptions) -> None:
 @click.pass_obj
 def generate_dataset(options: ContainerOptions) -> None:
     """Generates a dataset for training the model."""
-    env, model = options.start("generate-dataset", "generating the dataset")
-    click.echo(f"Starting generation of dataset {env.dataset_name}.")
-    with failure_noted(env, model):
+    with options.started("generate-dataset", "generating the dataset") as (env, model):
+        click.echo(f"Starting generation of dataset {env.dataset_name}.")
         dataset_generator = model.dataset_generator(env)
         dataset_generator.generate()
     click.echo("Done.")

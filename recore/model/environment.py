@@ -89,10 +89,11 @@ class SageMakerEnv:
         Those of SageMaker's own, such as `sagemaker_program`, are left out. Raises ConfigError if the file
         hyperparameters.json is not a JSON object, or what it contains was not encoded.
         """
-        texts = self._read_config("hyperparameters.json")
-        given = {name: text for name, text in texts.items() if not _is_reserved(name)}
+        config = self._read_config("hyperparameters.json")
+        texts = {name: text for name, text in config.items() if not name.startswith(RESERVED_PREFIX)}
+        texts.pop(TUNING_OBJECTIVE, None)
         try:
-            return decode(given)
+            return decode(texts)
         except HyperParameterEncodingError as error:
             raise ConfigError(f"the hyperparameters are invalid: {error}") from error
 
@@ -127,7 +128,3 @@ class SageMakerEnv:
         if self.training_job_name:
             return self.TRAIN
         return self.SERVE if self.model_version else self.UNKNOWN
-
-
-def _is_reserved(name: str) -> bool:
-    return name.startswith(RESERVED_PREFIX) or name == TUNING_OBJECTIVE

@@ -18,7 +18,7 @@ from .web_app import ModelApp
 THREADS = 8  # predictions at a time; /ping is answered while some of them compute
 KEEP_ALIVE = 5  # seconds for which an idle connection is kept
 GRACE = 10  # seconds for requests in progress; SageMaker kills a server after 30
-STOPPING = 0.2  # seconds between looks at the connections of a server that stops
+STOPPING = 0.2  # seconds between two checks of the connections of a server that stops
 
 logger = logging.getLogger(__name__)
 
@@ -32,15 +32,12 @@ class OneProcessServer(BaseApplication):  # type: ignore[misc]
 
     def load_config(self) -> None:
         """Set gunicorn's settings."""
-        settings = {
-            "bind": self._bind,
-            "threads": THREADS,
-            "keepalive": KEEP_ALIVE,
-            "graceful_timeout": GRACE,
-            "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,  # noqa: S108  unlinked at once
-        }
-        for name, value in settings.items():
-            self.cfg.set(name, value)
+        self.cfg.set("bind", self._bind)
+        self.cfg.set("threads", THREADS)
+        self.cfg.set("keepalive", KEEP_ALIVE)
+        self.cfg.set("graceful_timeout", GRACE)
+        if os.access("/dev/shm", os.W_OK):  # noqa: S108  the file there is unlinked at once
+            self.cfg.set("worker_tmp_dir", "/dev/shm")  # noqa: S108
 
     def load(self) -> ModelApp:
         """Return the application."""
@@ -51,7 +48,7 @@ class OneProcessWorker(ThreadWorker):  # type: ignore[misc]
     """A worker without an arbiter above it."""
 
     def is_parent_alive(self) -> bool:
-        """Whatever started this process may end: it is not an arbiter."""
+        """Return True, because the process that started this one is not an arbiter, and may end."""
         return True
 
     def handle_quit(self, number: int, frame: Any) -> None:

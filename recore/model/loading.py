@@ -32,7 +32,7 @@ def import_string(name: str) -> Any:
 
 def load_model(name: str) -> Model:
     """Return an instance of the model class with a dotted name. Raises ModelClassError if it is not such a class."""
-    found = import_string(name)
-    if not isinstance(found, type) or not issubclass(found, Model):
+    model = import_string(name)
+    if not isinstance(model, type) or not issubclass(model, Model):
         raise ModelClassError(f"{name!r} is not a model class: it must be a subclass of Model")
-    return found()
+    return model()

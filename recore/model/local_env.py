@@ -14,7 +14,7 @@ from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .environment import SageMakerEnv
-from .errors import ConfigError, LocalEnvError, NamingError
+from .errors import LocalEnvError, NamingError
 from .project_file import read_project_file
 from .s3_url import S3URL
 
@@ -37,10 +37,7 @@ class LocalEnv(SageMakerEnv):
         self.env_type = self.LOCAL
         self.project = settings["project"]
         self.model_version = "local"
-        try:
-            self.s3: S3URL = S3URL(settings["s3folder"])
-        except ValueError as error:
-            raise ConfigError(f"the key 's3folder' of the project file {cfg} is invalid: {error}") from error
+        self.s3: S3URL = S3URL(settings["s3folder"])
         self.model_folder().mkdir(exist_ok=True)
 
     @classmethod

@@ -4,14 +4,13 @@ import datetime
 import logging
 import uuid
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any, Protocol
 
 from .environment import SageMakerEnv
 from .errors import ConfigError, ServerError
 from .s3_url import S3URL
 from .strict_json import to_json
-from .uploads import S3Uploader, make_s3_client
+from .uploads import S3Access
 from .version import __version__
 
 LONGEST_KEY = 1024  # bytes, S3's limit
@@ -20,24 +19,19 @@ logger = logging.getLogger(__name__)
 
 
 class RecordStore(Protocol):
-    """What takes records: S3 itself, or a spool on disk beside a server."""
+    """Where records are written: S3 itself, or a spool on disk beside a server."""
 
     def put(self, bucket: str, key: str, body: bytes) -> None:
-        """Take a record."""
+        """Write a record."""
 
 
-class ModelPredictor:
+class ModelPredictor(S3Access):
     """Makes predictions. env: where to read the model, and whether to keep records."""
 
     def __init__(self, env: SageMakerEnv):
-        self.env = env
-        self._records: RecordStore = S3Uploader(lambda: self.s3_client)
+        super().__init__(env)
+        self._records: RecordStore = self._uploader
         self._in_background = False
-
-    @cached_property
-    def s3_client(self) -> Any:
-        """boto3's client for S3, made when it is first needed."""
-        return make_s3_client(self.env.session)
 
     def setup(self) -> None:
         """Load the model, and allocate what else predictions need. Called once, before all predictions."""
@@ -74,7 +68,7 @@ class ModelPredictor:
         return {"predictions": predictions}
 
     def metadata(self) -> dict[str, Any]:
-        """Return what a prediction made now is to be known by: the model's version and the time in seconds (POSIX)."""
+        """Return the metadata of a prediction made now: the model's version and the time in seconds (POSIX)."""
         return {
             "model_version": self.env.model_version,
             "ml2p_version": __version__,
@@ -118,7 +112,7 @@ class ModelPredictor:
 
 
 def check_recordable(env: SageMakerEnv) -> S3URL:
-    """Return where records belong. Raises ConfigError if the environment does not say so."""
+    """Return the address on S3 for records. Raises ConfigError if it or the model's version is not set."""
     if env.s3 is None or not env.model_version:
         variable = "ML2P_S3_URL" if env.s3 is None else "ML2P_MODEL_VERSION"
         raise ConfigError(f"invocations cannot be recorded: set the variable {variable}")

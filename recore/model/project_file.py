@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from .errors import ConfigError
+from .s3_url import S3URL
 
 
 class ModellingSubCfg:
@@ -49,7 +50,8 @@ class ModellingSubCfg:
 def read_project_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Return the content of a project file.
 
-    Raises ConfigError if it cannot be read, is not YAML or has no text for `project` or `s3folder`.
+    Raises ConfigError if it cannot be read, is not YAML, has no text for `project`, or no address on S3 for
+    `s3folder`.
     """
     try:
         content = yaml.safe_load(Path(path).read_text("utf-8"))
@@ -63,4 +65,8 @@ def read_project_file(path: str | os.PathLike[str]) -> dict[str, Any]:
         if not isinstance(content.get(key), str) or not content[key]:
             wrong = "has no key" if key not in content else "needs a text for the key"
             raise ConfigError(f"the project file {path} {wrong} {key!r}")
+    try:
+        S3URL(content["s3folder"])
+    except ValueError as error:
+        raise ConfigError(f"the key 's3folder' of the project file {path} is invalid: {error}") from error
     return content

@@ -23,11 +23,11 @@ from .predictor import ModelPredictor, check_recordable
 UPLOADER = Path(__file__).with_name("record_uploader.py")
 LIMIT = 256 * 2**20  # bytes on disk
 SEGMENT = 2**20  # bytes of one file
-# Seconds in which the last records are written at the end, and more for the uploader to end. Before them, requests in
-# progress have 10, and SageMaker kills a server after 30.
+# Seconds to write the last records after the server has stopped, and further seconds for the uploader to end. Requests
+# in progress have 10 seconds before that, and SageMaker kills a server after 30.
 DRAIN = 14
 MARGIN = 5
-LOOK = 0.2  # seconds between looks at how full a full spool is
+LOOK = 0.2  # seconds between two measurements of a full spool
 RESTART = 1  # seconds until an uploader that ended is started again
 
 logger = logging.getLogger(__name__)

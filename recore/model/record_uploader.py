@@ -30,12 +30,12 @@ THREADS = 16  # most of their time they wait for S3
 ROOM = 48  # records in memory, or MiB if they are larger
 POLL = 0.1  # seconds between looks at a spool without new records
 LONGEST_PAUSE = 10  # seconds between attempts to write a record
-MOST_ATTEMPTS = 5  # for a record that S3 refuses for its own sake, or while it takes others
+MOST_ATTEMPTS = 5  # to write a record that S3 refuses because of its content, or while it accepts others
 REASONS = {
     "NoSuchBucket": "the bucket {bucket} does not exist: create it, or correct ML2P_S3_URL",
     "AccessDenied": "access to the bucket {bucket} is denied: allow the role s3:PutObject there",
 }
-# what S3 answers whatever the record is: credentials, clocks, encryption keys, load
+# errors that do not depend on the record: credentials, clocks, encryption keys, load
 CODES_FOR_ALL = {
     *REASONS,
     "AuthorizationHeaderMalformed",
@@ -49,7 +49,7 @@ STATUSES_FOR_ALL = {401, 403, 407, 408, 409, 429}
 
 
 class UploadDeadline:
-    """When to give up: never, until the server has ended."""
+    """When to give up: only some seconds after the server has ended."""
 
     def __init__(self, seconds: float):
         self._seconds = seconds
@@ -57,7 +57,7 @@ class UploadDeadline:
         self._begun = threading.Event()
 
     def begin(self) -> None:
-        """The server has ended: from now on there are only so many seconds."""
+        """Start the time limit, because the server has ended."""
         if self._end is None:
             self._end = time.monotonic() + self._seconds
             self._begun.set()
@@ -67,7 +67,7 @@ class UploadDeadline:
         return self._end is not None and time.monotonic() > self._end
 
     def wait(self, seconds: float) -> None:
-        """Wait, but not beyond the end. When the server ends, an attempt is due at once."""
+        """Wait, but not beyond the end. If the server ends meanwhile, return so that an attempt is made at once."""
         if self._end is None:
             self._begun.wait(seconds)
         else:
@@ -81,28 +81,28 @@ class RecordWriter:
         self._deadline = deadline
         self._lock = threading.Lock()
         self._client: Any = None
-        self._said = ""
+        self._last_reason = ""
         self._written = 0
         self.lost = 0
 
     def write(self, bucket: str, key: str, body: bytes) -> None:
-        """Write a record. It is given up if S3 refuses it repeatedly, for its own sake or while it takes others."""
+        """Write a record. Gives up if S3 refuses it repeatedly because of its content, or while it accepts others."""
         pause, refused, written = 0.5, 0, self._written
         while not self._deadline.is_over:
             try:
                 self._s3().put_object(Bucket=bucket, Key=key, Body=body)
-            except Exception as error:  # whatever it is, a record must not be lost in silence
+            except Exception as error:  # no error may lose a record without a message
                 if is_about_the_record(error) or self._written > written:  # failures of an outage do not count
                     refused += 1
                 written = self._written
                 reason = reason_of(error, bucket)
                 if isinstance(error, ParamValidationError) or refused >= MOST_ATTEMPTS:
-                    say(f"s3://{bucket}/{key} is lost, it cannot be written: {reason}")
+                    say(f"s3://{bucket}/{key} is lost because it cannot be written: {reason}")
                     return
                 self._explain(reason)
             else:
                 with self._lock:
-                    self._said, self._written = "", self._written + 1
+                    self._last_reason, self._written = "", self._written + 1
                 return
             self._deadline.wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
@@ -110,11 +110,11 @@ class RecordWriter:
             self.lost += 1
 
     def _explain(self, reason: str) -> None:
-        """Say why records wait, once for each reason."""
+        """Print why records wait, once for each reason."""
         with self._lock:
-            if reason != self._said:
-                say(f"S3 does not take them, they are kept and tried again: {reason}")
-            self._said = reason
+            if reason != self._last_reason:
+                say(f"S3 does not accept them; they are kept and tried again: {reason}")
+            self._last_reason = reason
 
     def _s3(self) -> Any:
         with self._lock:
@@ -186,11 +186,11 @@ class Uploading:
 
     def _hand_over_new(self, pool: ThreadPoolExecutor) -> bool:
         """Have the records written that were not yet read. Returns whether there were any."""
-        found = False
+        any_new = False
         for bucket, key, body in self._reader.read():
             self._hand_over(pool, bucket, key, body)
-            found = True
-        return found
+            any_new = True
+        return any_new
 
     def _hand_over(self, pool: ThreadPoolExecutor, bucket: str, key: str, body: bytes) -> None:
         weight = min(ROOM, 1 + len(body) // 2**20)
@@ -219,7 +219,7 @@ class Uploading:
 
 
 def is_about_the_record(error: Exception) -> bool:
-    """Whether S3 refuses a record for its own sake, so that it must not keep others waiting."""
+    """Whether S3 refuses a record because of its content, so that it must not delay others."""
     if not isinstance(error, ClientError):
         return False
     code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
@@ -239,13 +239,13 @@ def say(text: str) -> None:
 
 def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # they are for the server, whose end is this program's end
-    os.nice(5)  # answers come first
+        signal.signal(number, signal.SIG_IGN)  # they are meant for the server, and this program ends after it
+    os.nice(5)  # the server's requests have priority
     folder, deadline = Path(sys.argv[1]), UploadDeadline(float(sys.argv[2]))
     writer = RecordWriter(deadline)
     Uploading(folder, deadline, writer).run()
     if writer.lost:
-        say(f"{writer.lost} were not written before the server's end: they are lost")
+        say(f"{writer.lost} were not written before the server's end and are lost")
     shutil.rmtree(folder, ignore_errors=True)
 
 

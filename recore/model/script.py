@@ -21,10 +21,10 @@ from typing import Any, NamedTuple
 from flask import Response
 from werkzeug.exceptions import HTTPException
 
-from .answers import answer, error_body
+from .answers import answer, answer_error
 from .classes import Model
 from .environment import SageMakerEnv
-from .errors import APIError, ConfigError
+from .errors import ConfigError
 from .loading import load_model
 from .logs import log_to_stdout
 from .predictor import ModelPredictor
@@ -124,10 +124,8 @@ def predict(body: bytes | str, predictor: ModelPredictor) -> HookAnswer:
     """
     try:
         return HookAnswer(answer(predictor, body))
-    except APIError as error:
-        return HookAnswer(error_body(error.message, error.details), error.status_code)
     except HTTPException as error:
-        return HookAnswer(error_body(error.description or error.name), error.code or 500)
+        return HookAnswer(*answer_error(error))
 
 
 def make_output(result: HookAnswer, accept: str) -> Any:

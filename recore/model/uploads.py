@@ -3,12 +3,14 @@
 import os
 import threading
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import boto3
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
+from .environment import SageMakerEnv
 from .errors import UploadError
 from .record_uploader import REASONS
 
@@ -46,6 +48,19 @@ class S3Uploader:
             upload(self._client())
         except (Boto3Error, BotoCoreError, ClientError) as error:
             raise UploadError(f"s3://{bucket}/{key} could not be written: {reason_of(error, bucket)}") from error
+
+
+class S3Access:
+    """The client and the uploader of a part of a model that writes to S3. env: the part's environment."""
+
+    def __init__(self, env: SageMakerEnv):
+        self.env = env
+        self._uploader = S3Uploader(lambda: self.s3_client)
+
+    @cached_property
+    def s3_client(self) -> Any:
+        """boto3's client for S3, made when it is first needed."""
+        return make_s3_client(self.env.session)
 
 
 def reason_of(error: Exception, bucket: str) -> str:

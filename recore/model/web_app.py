@@ -1,22 +1,18 @@
 """The HTTP application of a model's server: /ping, /invocations and /execution-parameters."""
 
-import logging
 from typing import cast
 
 from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from .answers import answer, error_body
+from .answers import answer, answer_error
 from .environment import read_number
-from .errors import APIError
 from .predictor import ModelPredictor
 from .strict_json import to_json
 from .version import __version__
 
 LARGEST_PAYLOAD = 100 * 2**20  # bytes, the limit of Batch Transform
 EXECUTION_PARAMETERS = {"MaxConcurrentTransforms": 1, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": 6}
-
-logger = logging.getLogger(__name__)
 
 
 class ModelApp(Flask):
@@ -45,7 +41,7 @@ app = ModelApp(__name__, static_folder=None)
 
 @app.get("/ping")
 def ping() -> Response:
-    """Answer 200: the server starts when the model is set up."""
+    """Answer 200, because the server starts only when the model is set up."""
     version = predictor().env.model_version
     return json_response(to_json({"model_version": version, "ml2p_version": __version__}))
 
@@ -64,10 +60,8 @@ def invocations() -> Response:
 
 @app.errorhandler(HTTPException)
 def answer_http_error(error: HTTPException) -> Response:
-    """Answer as the predictor says; also 404, 405, 413 and others of Flask's own."""
-    if isinstance(error, APIError):  # Flask finds no handler of this class for an error with another status
-        return json_response(error_body(error.message, error.details), error.status_code)
-    response = json_response(error_body(error.description or error.name), error.code or 500)
+    """Answer an error that the predictor raised for the client, or one of Flask's own such as 404 and 413."""
+    response = json_response(*answer_error(error))
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
             response.headers[name] = value
@@ -76,11 +70,11 @@ def answer_http_error(error: HTTPException) -> Response:
 
 @app.errorhandler(InternalServerError)
 def answer_exception(error: InternalServerError) -> Response:
-    """Answer what else the predictor raised; the traceback is in the log."""
+    """Answer any other error that the predictor raised; its traceback is in the log."""
     raised = error.original_exception
     if raised is None:
         return answer_http_error(error)
-    return json_response(error_body(f"the prediction failed: {type(raised).__name__}: {raised}"), 500)
+    return json_response(to_json({"message": f"the prediction failed: {type(raised).__name__}: {raised}"}), 500)
 
 
 def predictor() -> ModelPredictor:

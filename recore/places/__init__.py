@@ -3,14 +3,3 @@
 from recore.places.machine import has_docker_image, sandbox_works
 from recore.places.opening import open_place
 from recore.places.place import IMAGE, OpenPlace, PlaceError, PlaceSettings, Services
-
-__all__ = [
-    "IMAGE",
-    "OpenPlace",
-    "PlaceError",
-    "PlaceSettings",
-    "Services",
-    "has_docker_image",
-    "open_place",
-    "sandbox_works",
-]

@@ -1,11 +1,19 @@
-"""Opens the place that settings choose."""
+"""Opens the place that settings choose. Outside this process: AWS, or a simulator at another endpoint."""
 
+import ipaddress
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
-from recore.places.place import OpenPlace, PlaceError, PlaceSettings
-from recore.places.remote import connect
+from recore.distribution import PROGRAM
+from recore.places.place import IMAGE, SERVICES, OpenPlace, PlaceError, PlaceSettings, Services
+
+LOG_DELAY = 5.0  # seconds until a job's last lines are in CloudWatch Logs on AWS
 
 
 def open_place(settings: PlaceSettings, show: Callable[[str], None]) -> AbstractContextManager[OpenPlace]:
@@ -19,4 +27,107 @@ def open_place(settings: PlaceSettings, show: Callable[[str], None]) -> Abstract
         from recore.places.embedded import open_embedded
 
         return open_embedded(settings, show)
-    return nullcontext(connect(settings))
+    return nullcontext(_connect(settings))
+
+
+def _connect(settings: PlaceSettings) -> OpenPlace:
+    """Return the place that boto3 is configured for: AWS, or a simulator, which provides a role and a bucket.
+
+    Raises PlaceError if the settings or the user's AWS settings are incomplete or invalid.
+    """
+    role, bucket, image = settings.role, settings.bucket, settings.image
+    clients = _make_clients()
+    endpoint, region = clients[0].meta.endpoint_url, clients[0].meta.region_name
+    if ".amazonaws.com" in endpoint:
+        if not (role and bucket):
+            raise PlaceError(
+                "AWS needs --role, the ARN of the jobs' role, and --bucket, which that role may read and write"
+            )
+        if region != "us-east-1" and not image:
+            raise PlaceError(f"AWS has an image for each region: name that of {region} with --image")
+        _check_credentials()
+        services = replace(Services(*clients), log_delay=LOG_DELAY)
+        return OpenPlace(services, bucket, role, image or IMAGE, "AWS", region, "network isolation")
+    if settings.isolation == "required":
+        raise PlaceError(
+            f"isolation is required, and the simulator at {endpoint} decides on its own: unset AWS_ENDPOINT_URL, or "
+            "start that simulator with --isolation required and use --isolation off here"
+        )
+    _check_credentials()
+    _check_connection(endpoint)
+    from recore.simulator.server import BUCKET, ROLE_ARN
+
+    place = (bucket or BUCKET, role or ROLE_ARN, image or IMAGE, endpoint, region)
+    return OpenPlace(Services(*clients), *place, isolation="that of the simulator there")
+
+
+@contextmanager
+def _settings_checked() -> Iterator[None]:
+    """Turn the errors of boto3 about invalid settings of the user into a PlaceError."""
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        yield
+    except (BotoCoreError, ValueError, OSError) as error:
+        raise PlaceError(f"the AWS settings (variables and files) are invalid: {error}") from None
+
+
+@_settings_checked()
+def _make_clients() -> list[Any]:
+    """Clients with the user's AWS settings. Requests to this machine do not go through a proxy."""
+    import boto3
+    from botocore.config import Config
+
+    if (certificates := os.environ.get("AWS_CA_BUNDLE")) and not Path(certificates).exists():
+        raise ValueError(f"AWS_CA_BUNDLE: there is no file {certificates}")
+    if boto3.DEFAULT_SESSION is None:
+        boto3.setup_default_session()
+    if not boto3.DEFAULT_SESSION.region_name:
+        raise PlaceError("there is no region: export AWS_DEFAULT_REGION, or choose a profile that has one")
+    retries, clients = Config(retries={"mode": "standard", "max_attempts": 10}), []
+    for name in SERVICES:
+        client = boto3.client(name, config=retries)
+        if _is_loopback(client.meta.endpoint_url):
+            client = boto3.client(name, config=retries.merge(Config(proxies={})))
+        clients.append(client)
+    return clients
+
+
+@_settings_checked()
+def _check_credentials() -> None:
+    """Raise PlaceError if there are no credentials or they cannot be fetched."""
+    import boto3
+
+    credentials = boto3.DEFAULT_SESSION.get_credentials()
+    if credentials is None:
+        raise PlaceError("there are no AWS credentials: `aws configure` or the variables AWS_* provide them")
+    credentials.get_frozen_credentials()
+
+
+def _is_loopback(url: str) -> bool:
+    """Whether a URL leads to this machine. Raises ValueError if it is not a URL of HTTP."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme not in ("http", "https"):
+        raise ValueError(f"{url}: a URL that begins with http:// or https:// is needed")
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ValueError(f"{url}: the port is not a number") from None
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _check_connection(endpoint: str) -> None:
+    """Raise PlaceError if nothing on this machine answers at an endpoint; boto3 would try for minutes."""
+    if not _is_loopback(endpoint):
+        return
+    parts = urlsplit(endpoint)
+    try:
+        socket.create_connection((parts.hostname, parts.port or 80), timeout=10).close()
+    except OSError as error:
+        raise PlaceError(
+            f"nothing answers at {endpoint} ({error}): start `{PROGRAM} simulate`, or unset AWS_ENDPOINT_URL"
+        ) from None

@@ -1,9 +1,3 @@
 """Writes a separate submission from the template."""
 
 from recore.template.new_submission import DEFAULT_MODEL, list_models, write_submission
-
-__all__ = [
-    "DEFAULT_MODEL",
-    "list_models",
-    "write_submission",
-]

@@ -66,8 +66,8 @@ def _fill(folder: Path, model: str) -> None:
         if (example / "requirements.txt").is_file():
             with (folder / "requirements.txt").open("a") as file:
                 file.write((example / "requirements.txt").read_text())
-    shutil.copytree(TEMPLATE / PACKAGE, folder / PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(TEMPLATE / TESTS, folder / TESTS, ignore=shutil.ignore_patterns("__pycache__"))
+    for package in (PACKAGE, TESTS):
+        shutil.copytree(TEMPLATE / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
     origin = find_origin()
     install = INSTALL.format(origin=origin) if origin else INSTALL_UNKNOWN
     for name, target in EXTRA_NAMES.items():

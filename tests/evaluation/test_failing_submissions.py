@@ -170,7 +170,7 @@ def test_what_a_failure_prints_and_keeps(name: str, tmp_path: Path, sample: Path
     for step in failure.failed:
         assert failure.reason in done.reason(step)
         if done.reason(step) in explained:
-            assert f"recore: {step} failed likewise; its log: {done.log(step)}" in done.stderr.splitlines()
+            assert f"recore: {step} failed for the same reason; its log: {done.log(step)}" in done.stderr.splitlines()
             continue
         explained.add(done.reason(step))
         lines = explanation_of(done, step)

@@ -101,7 +101,7 @@ def test_a_job_that_can_no_longer_be_watched_is_stopped(
     asleep.execute()
     train = asleep.steps["train"]
     assert (train.state, asleep.state, asleep.steps["clean up"].state) == ("Failed", "Failed", "Completed")
-    assert str(train.reason).endswith(f"; the job {train.job} was told to stop")
+    assert str(train.reason).endswith(f"; the job {train.job} was asked to stop")
     assert ("ThrottlingException" if way == "throttled" else "Connection was closed") in str(train.reason)
     assert ended() == "Stopped"
 

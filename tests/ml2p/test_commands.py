@@ -133,6 +133,7 @@ def test_nowhere_to_go(project: ProjectCommands, monkeypatch: pytest.MonkeyPatch
     assert "start `python -m recore simulate`" in project.refusal("model", "list")
 
 
+ml2p.make_context("ml2p", ["init"])  # adds the commands
 GROUPS = [[], *([name] for name, command in ml2p.commands.items() if isinstance(command, click.Group))]
 
 

@@ -4,8 +4,6 @@ import pytest
 
 from recore.ml2p.naming import (
     check_dataset_name,
-    check_endpoint_name,
-    check_model_name,
     check_training_job_name,
     model_of_endpoint,
     training_job_of_model,
@@ -15,8 +13,8 @@ from recore.model.errors import NamingError
 GOOD = {
     check_dataset_name: ["a-20260131", "big-houses-20260131"],
     check_training_job_name: ["a-0-1", "big-houses-10-2", "a-1-2-dev"],
-    check_model_name: ["a-0-0-1", "big-houses-1-2-3", "a-1-2-3-dev"],
-    check_endpoint_name: ["a-0-0-1", "a-1-2-3-dev", "a-1-2-3-live", "a-1-2-3-dev-analysis", "a-1-2-3-test"],
+    training_job_of_model: ["a-0-0-1", "big-houses-1-2-3", "a-1-2-3-dev"],
+    model_of_endpoint: ["a-0-0-1", "a-1-2-3-dev", "a-1-2-3-live", "a-1-2-3-dev-analysis", "a-1-2-3-test"],
 }
 BAD = {
     check_dataset_name: [
@@ -30,8 +28,8 @@ BAD = {
         "../-20260131",
     ],
     check_training_job_name: ["", "a", "a-1", "a-1-x", "a-1-2-live", "a/b-1-2", "ä-1-2"],
-    check_model_name: ["", "a-1-2", "a-1-2-x", "a-1-2-3-live"],
-    check_endpoint_name: ["", "a-1-2", "a-1-2-3-new", "a-1-2-3-live-dev"],
+    training_job_of_model: ["", "a-1-2", "a-1-2-x", "a-1-2-3-live"],
+    model_of_endpoint: ["", "a-1-2", "a-1-2-3-new", "a-1-2-3-live-dev"],
 }
 
 

@@ -19,12 +19,12 @@ def test_a_name_is_not_given_again(client: Client, project: ProjectCommands) -> 
     project.result("training-job", "create", "prices-1-0", NAME)
     project.run("training-job", "wait", "prices-1-0")
     refusal = project.refusal("training-job", "create", "prices-1-0", NAME)
-    assert refusal.startswith(f"the name '{project.name}-prices-1-0' was given already (20")
+    assert refusal.startswith(f"the name '{project.name}-prices-1-0' was used already (20")
     assert refusal.endswith("a version is named once: choose another")
     project.result("model", "create", "prices-1-0-0")
     before = project.result("model", "describe", "prices-1-0-0")["Version"]
     project.result("model", "delete", "prices-1-0-0")
-    assert "was given already" in project.refusal("model", "create", "prices-1-0-0")
+    assert "was used already" in project.refusal("model", "create", "prices-1-0-0")
     kept = json.loads(client.get(f"{project.url}/versions/{project.name}-prices-1-0-0.json"))
     assert kept == before
     project.result("model", "create", "prices-1-0-1")

@@ -66,7 +66,7 @@ def test_a_bucket_that_is_created_later(
     assert names(client, "records", bucket) == [str(number) for number in range(10)]
     reason = f"the bucket {bucket} does not exist: create it, or correct ML2P_S3_URL"
     output += capfd.readouterr().err  # once or, if an answer was on its way when another record was written, again
-    assert set(output.splitlines()) == {f"records: S3 does not take them, they are kept and tried again: {reason}"}
+    assert set(output.splitlines()) == {f"records: S3 does not accept them; they are kept and tried again: {reason}"}
 
 
 @pytest.mark.slow
@@ -179,8 +179,8 @@ def test_s3_that_does_not_answer(
         spool.put("bucket", f"records/{number}", b"{}")
     spool.close()
     error = capfd.readouterr().err
-    assert "S3 does not take them, they are kept and tried again: EndpointConnectionError: Could not connect" in error
-    assert error.endswith("records: 5 were not written before the server's end: they are lost\n")
+    assert "S3 does not accept them; they are kept and tried again: EndpointConnectionError: Could not connect" in error
+    assert error.endswith("records: 5 were not written before the server's end and are lost\n")
 
 
 @pytest.mark.slow
@@ -197,7 +197,7 @@ def test_a_record_that_s3_never_takes(
     spool.put(BUCKET, f"{prefix}/good", b"{}")
     spool.close()
     assert names(client, prefix) == ["good"]
-    assert capfd.readouterr().err.count("is lost, it cannot be written") == 1 + THREADS
+    assert capfd.readouterr().err.count("is lost because it cannot be written") == 1 + THREADS
 
 
 @pytest.mark.slow

@@ -34,7 +34,7 @@ def test_a_record_that_s3_refuses_for_its_own_sake(connected: Client, capfd: pyt
     steps.left = [nothing] * (MOST_ATTEMPTS - 1)
     RecordWriter(steps).write(BUCKET, "moto does not take\n", b"{}")
     assert steps.left == []
-    assert "is lost, it cannot be written: ClientError" in capfd.readouterr().err
+    assert "is lost because it cannot be written: ClientError" in capfd.readouterr().err
 
 
 def test_failures_of_an_outage_do_not_count(connected: Client, capfd: pytest.CaptureFixture[str]) -> None:
@@ -55,7 +55,9 @@ def test_a_record_that_s3_refuses_while_it_takes_others(connected: Client, capfd
     steps.left = [lambda: writer.write(BUCKET, f"other/{bucket}", b"{}")] * MOST_ATTEMPTS
     writer.write(bucket, "record", b"{}")
     assert steps.left == []
-    assert f"s3://{bucket}/record is lost, it cannot be written: the bucket {bucket} does" in capfd.readouterr().err
+    assert (
+        f"s3://{bucket}/record is lost because it cannot be written: the bucket {bucket} does" in capfd.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 import click
 
-from recore.cli.ml2p.group import open_project, show, tell_status
+from recore.cli.common import show_line
+from recore.cli.ml2p.group import named, open_project, show
+from recore.ml2p import endpoints, list_resources, wait
 
 
 @click.group()
@@ -22,13 +24,10 @@ def endpoint() -> None:
 @endpoint.command("list")
 def list_command() -> None:
     """List the project's endpoints."""
-    from recore.ml2p import endpoints
-
-    show(endpoints.list_endpoints(open_project()))
+    show(list_resources(open_project(), endpoints.ENDPOINT))
 
 
-@endpoint.command()
-@click.argument("name")
+@named(endpoint)
 @click.option("-m", "--model-name", help="The model.  [default: NAME without -live, -analysis or -test]")
 def create(name: str, model_name: str | None) -> None:
     """Create an endpoint for a model.
@@ -39,40 +38,28 @@ def create(name: str, model_name: str | None) -> None:
     Example:
       python -m recore ml2p endpoint create houses-1-0-0-live
     """
-    from recore.ml2p import endpoints
-
     show(endpoints.create(open_project(), name, model_name))
 
 
-@endpoint.command()
-@click.argument("name")
+@named(endpoint)
 def describe(name: str) -> None:
     """Describe an endpoint."""
-    from recore.ml2p import endpoints
-
     show(endpoints.describe(open_project(), name))
 
 
-@endpoint.command()
-@click.argument("name")
-def wait(name: str) -> None:
+@named(endpoint, "wait")
+def wait_command(name: str) -> None:
     """Wait until an endpoint is in service."""
-    from recore.ml2p import endpoints
-
-    endpoints.wait_until_in_service(open_project(), name, tell_status)
+    wait(open_project(), endpoints.ENDPOINT, name, show_line)
 
 
-@endpoint.command()
-@click.argument("name")
+@named(endpoint)
 def delete(name: str) -> None:
     """Delete an endpoint and its configuration."""
-    from recore.ml2p import endpoints
-
     endpoints.delete(open_project(), name)
 
 
-@endpoint.command()
-@click.argument("name")
+@named(endpoint)
 @click.argument("data")
 def invoke(name: str, data: str) -> None:
     """Send data to an endpoint.
@@ -83,6 +70,4 @@ def invoke(name: str, data: str) -> None:
     Example:
       python -m recore ml2p endpoint invoke houses-1-0-0-live '{"area": 75}'
     """
-    from recore.ml2p import endpoints
-
     show(endpoints.invoke(open_project(), name, data))

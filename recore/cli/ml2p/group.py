@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recore.cli.common import FILE
+from recore.cli.common import FILE, name_program
 from recore.cli.progress import progress_bar
 from recore.failures import plain
 
@@ -19,7 +19,22 @@ model_type = click.option("-m", "--model-type", help="The model, as the section 
 
 
 class ProjectGroup(click.Group):
-    """A group whose commands report an invalid project file, or a request that AWS refused, in one line."""
+    """A group whose commands report an invalid project file, or a request that AWS refused, in one line.
+
+    Its commands are added when the group is used, because the modules that they need take long to import.
+    """
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        from recore.cli.ml2p.dataset_commands import dataset
+        from recore.cli.ml2p.endpoint_commands import endpoint
+        from recore.cli.ml2p.model_commands import model
+        from recore.cli.ml2p.refused_commands import notebook, repo
+        from recore.cli.ml2p.training_job_commands import training_job
+
+        for command in (dataset, training_job, model, endpoint, notebook, repo):
+            name_program(command)
+            self.add_command(command)
+        return super().make_context(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
         from botocore.exceptions import BotoCoreError, ClientError
@@ -78,15 +93,23 @@ def init() -> None:
     show(prepare(open_project()))
 
 
+def named(group: click.Group, command: str | None = None) -> Callable[[Callable[..., None]], click.Command]:
+    """Make a function a command of a group, whose first argument is the NAME of a resource.
+
+    command: its name, by default that of the function.
+    """
+    return lambda function: group.command(command)(click.argument("name")(function))
+
+
 def open_project() -> "Project":
-    """The project of this command. Raises ConfigError if its file is invalid."""
+    """Return the project of this command. Raises ConfigError if its file is invalid."""
     from recore.ml2p import Project
 
     return Project(click.get_current_context().obj)
 
 
 def show(result: Any) -> None:
-    """Print a result as JSON, without what boto3 says of the HTTP response."""
+    """Print a result as JSON, without boto3's description of the HTTP response."""
     if isinstance(result, dict):
         result = {name: value for name, value in result.items() if name != "ResponseMetadata"}
     click.echo(json.dumps(result, indent=2, default=str))
@@ -94,14 +117,9 @@ def show(result: Any) -> None:
 
 @contextmanager
 def transferred(what: str) -> Iterator[Callable[[int], None]]:
-    """Show on a terminal how many bytes were transferred; yields what is to be called with those that just were."""
+    """Show on a terminal how many bytes were transferred. Yields a function that adds to their number."""
     from rich.progress import FileSizeColumn, TextColumn, TransferSpeedColumn
 
     with progress_bar(TextColumn(what), FileSizeColumn(), TransferSpeedColumn()) as bar:
         task = bar.add_task("", total=None)
         yield lambda size: bar.update(task, advance=size)
-
-
-def tell_status(status: str) -> None:
-    """Print a status on the way."""
-    click.echo(status, err=True)

@@ -2,7 +2,8 @@
 
 import click
 
-from recore.cli.ml2p.group import model_type, open_project, show
+from recore.cli.ml2p.group import model_type, named, open_project, show
+from recore.ml2p import describe_version, list_resources, models
 
 
 @click.group()
@@ -19,13 +20,10 @@ def model() -> None:
 @model.command("list")
 def list_command() -> None:
     """List the project's models."""
-    from recore.ml2p import models
-
-    show(models.list_models(open_project()))
+    show(list_resources(open_project(), models.MODEL))
 
 
-@model.command()
-@click.argument("name")
+@named(model)
 @click.option("-t", "--training-job", help="The training job.  [default: NAME without its last number]")
 @model_type
 def create(name: str, training_job: str | None, model_type: str | None) -> None:
@@ -35,27 +33,19 @@ def create(name: str, training_job: str | None, model_type: str | None) -> None:
     Example:
       python -m recore ml2p model create houses-1-0-0 --training-job houses-1-0
     """
-    from recore.ml2p import models
-
     show(models.create(open_project(), name, training_job, model_type))
 
 
-@model.command()
-@click.argument("name")
+@named(model)
 def describe(name: str) -> None:
     """Describe a model and its version.
 
     `Version` has the training job's record with its metrics, the image, the class and the hash of the code.
     """
-    from recore.ml2p import models
-
-    show(models.describe(open_project(), name))
+    show(describe_version(open_project(), models.MODEL, name))
 
 
-@model.command()
-@click.argument("name")
+@named(model)
 def delete(name: str) -> None:
     """Delete a model. Its name cannot be used again."""
-    from recore.ml2p import models
-
     models.delete(open_project(), name)
