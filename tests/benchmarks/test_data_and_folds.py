@@ -1,4 +1,4 @@
-"""The data of the accuracy benchmark, and the folds in which rows are held out."""
+"""The data of the accuracy benchmark, and the folds into which its rows are split."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""benchmarks/faults.py: each fault of its list can be put into the present tree."""
+"""benchmarks/faults.py: each fault in its list can be injected into the current source."""
 
 from collections import Counter
 

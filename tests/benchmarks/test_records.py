@@ -1,4 +1,4 @@
-"""benchmarks/records.py as a command: its tables."""
+"""benchmarks/records.py as a command: the tables that it prints."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Where a Docker engine has the image of the Unearthed CLI's build, setup.py runs in its Python, 3.8."""
+"""If a Docker engine has the image that `unearthed build` uses, setup.py runs in its Python 3.8."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`python -m recore check`: its output in every format, its exit status, and what it refuses."""
+"""`python -m recore check`: its output in every format, its exit status, and the arguments that it refuses."""
 
 import json
 import re

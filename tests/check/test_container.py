@@ -1,4 +1,4 @@
-"""The versions and modules that the rules take for the container's are those of the requirements files."""
+"""The container's versions and modules, as the rules know them, are those of the requirements files."""
 
 from importlib.metadata import distribution, packages_distributions, version
 
@@ -23,9 +23,9 @@ def pinned() -> dict[str, str]:
 
 
 def required(names: set[str]) -> set[str]:
-    """Return distributions and all that they require, directly or indirectly."""
+    """Return distributions and everything that they require, directly or indirectly."""
     due = sorted(names)
-    for name in due:  # it grows meanwhile
+    for name in due:  # the list grows during the loop
         for text in distribution(name).requires or []:
             requirement = Requirement(text)
             new = canonicalize_name(requirement.name)
@@ -73,6 +73,6 @@ def test_names_are_looked_up_in_the_libraries_that_are_installed() -> None:
     for module, name in (("numpy", "float_"), ("sklearn.externals", "joblib"), ("sklearn.metrics", "r3_score")):
         assert not has_name(module, name)
     assert has_module("pyarrow.csv")
-    assert has_module("numpy.linalg._umath_linalg")  # an extension
+    assert has_module("numpy.linalg._umath_linalg")  # an extension module
     assert not has_module("sklearn.cross_validation")
     assert not has_module("os.path.more")

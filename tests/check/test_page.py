@@ -1,4 +1,4 @@
-"""docs/reference/check-rules.md describes the rules that there are, and the workflow runs the command that there is."""
+"""docs/reference/check-rules.md describes exactly the rules that exist, and its workflow runs an existing command."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The order of rules, what they need, and what is reported of them."""
+"""The order of rules, what they depend on, and what is reported about them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ WARNING = Finding("odd", "look at it", level=Level.WARNING)
 
 
 class Journal:
-    """Rules that record that they were run, and what they were given."""
+    """Rules that record that they ran, and with which arguments."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, object]] = []
@@ -64,7 +64,7 @@ def test_rules_that_read_come_first_and_share_one_source(journal: Journal, sourc
         ("RC501", "experiments"),
         ("RC301", "experiments"),
     ]
-    assert [result.rule.code for result in results] == ["RC102", "RC103", "RC301"]  # RC501 was needed, not chosen
+    assert [result.rule.code for result in results] == ["RC102", "RC103", "RC301"]  # RC501 was needed, not selected
     assert (journal.opened, journal.closed) == (1, 1)
 
 
@@ -96,7 +96,7 @@ def test_nothing_is_run_while_the_source_has_errors(journal: Journal, source: Su
     results = run_rules(entries, {"RC101", "RC301"}, source, journal.experiments)
     assert results[1].not_run == "the submission is run when RC101 (rule-rc101) finds no error"
     assert journal.opened == 0
-    run_rules(entries, {"RC301"}, source, journal.experiments)  # RC101 is not chosen
+    run_rules(entries, {"RC301"}, source, journal.experiments)  # RC101 is not selected
     assert journal.opened == 1
 
 

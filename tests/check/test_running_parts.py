@@ -1,4 +1,4 @@
-"""The parts of the running rules: reading pickles, predictions and inputs, and judging numbers."""
+"""The parts of the rules that run a submission: reading pickles, predictions and inputs, and judging numbers."""
 
 import contextlib
 import gzip
@@ -69,7 +69,7 @@ def test_the_imports_of_a_pickle_are_those_that_loading_it_makes(protocol: int) 
 
 
 def test_a_name_that_a_pickle_computes_is_reported_as_unknown() -> None:
-    # the module's name is the result of a call
+    # the module's name is the result of a function call
     content = b"\x80\x04\x8c\x08builtins\x8c\x03str\x93\x8c\x02os\x85R\x8c\x06system\x93."
     assert pickle.loads(content) is os.system
     assert ("", "") in scan("model.pkl", len(content), io.BytesIO(content)).imports
@@ -95,7 +95,7 @@ def test_values_too_large_to_be_read_are_named(begin: bytes, tmp_path: Path) -> 
         file.truncate(5 << 30)
         file.seek(0)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(pickles, "LARGEST_VALUE", 1 << 20)  # a line is read until it is too long
+            patch.setattr(pickles, "LARGEST_VALUE", 1 << 20)  # a line is read until it exceeds the limit
             findings = scan("model.pkl", 5 << 30, file)
     assert "of more than 1 MiB" in findings.problem
 
@@ -195,7 +195,7 @@ def test_swapped_columns_are_found_among_good_and_poor_ones() -> None:
     measured = generator.lognormal(size=(200, 6)) * [1, 10, 100, 1000, 5, 50]
     measured[generator.random(measured.shape) < 0.1] = np.nan
     predicted = np.nan_to_num(measured) * generator.normal(1, 0.1, measured.shape)
-    predicted[:, 5] = generator.lognormal(size=200) * 5000  # as poor as can be, but it fits no other target
+    predicted[:, 5] = generator.lognormal(size=200) * 5000  # as bad as possible, but it matches no other target
     assert find_swapped(predicted, measured) == []
     predicted[:, [0, 3]] = predicted[:, [3, 0]]
     assert find_swapped(predicted, measured) == [(0, 3), (3, 0)]
@@ -210,7 +210,7 @@ def test_implausible_predictions() -> None:
     messages = [message for _, message, _ in judge(wrong, measured, "abcde")]
     assert [message.partition(":")[2].split()[0] for message in messages] == ["b", "c", "d"]
     measured[:, 4] = np.nan
-    assert list(judge(good, measured, "abcde")) == []  # never measured: nothing to compare with
+    assert list(judge(good, measured, "abcde")) == []  # a target that was never measured
 
 
 def test_variations_and_part_keep_rows_that_hold_newlines(tmp_path: Path) -> None:

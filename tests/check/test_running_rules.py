@@ -1,4 +1,4 @@
-"""Rules that run a submission: each broken submission is flagged by the rule that it breaks alone, sound ones by none.
+"""Rules that run a submission: each broken submission is flagged by its rule alone, and sound ones by none.
 
 The broken submissions are edits of tests/submissions/sound: see tests/support/broken_submissions.py.
 """
@@ -29,8 +29,8 @@ from recore.template.new_submission import list_models, write_submission
 
 WARNINGS = {"RC403", "RC407", "RC506", "RC604", "RC606", "RC607", "RC702"}
 QUICK = ("requirements_invalid",)
-MEASURING = ("RC304", "RC305")  # processor time and memory
-AGAIN = ("RC303", "RC304", "RC305")  # they train again and again
+MEASURING = ("RC304", "RC305")  # these measure processor time and memory
+AGAIN = ("RC303", "RC304", "RC305")  # these train several times
 
 HOST_RULES = ("RC801", "RC802", "RC803", "RC804", "RC805")
 
@@ -43,7 +43,7 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.fixture(scope="session")
 def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Public data of 88 rows, 100 channels and 11 drill holes."""
+    """Return public data with 88 rows, 100 channels and 11 drill holes."""
     plan = Plan(rows=120, holes=15, channels=100)
     return (
         make_once(tmp_path_factory, "small-sample", lambda folder: make_sample(folder, plan)) / "public/public.csv.gz"
@@ -55,7 +55,7 @@ def test_every_rule_has_a_broken_submission() -> None:
     assert {code for code in all_rules() if not code.startswith("RC8")} - flagging == {
         "RC406",
         "RC610",
-    }  # these have tests of their own
+    }  # these have separate tests
 
 
 def _marks(name: str) -> list[pytest.MarkDecorator]:
@@ -68,7 +68,7 @@ def _marks(name: str) -> list[pytest.MarkDecorator]:
 def test_a_broken_submission_is_flagged_by_its_rule_alone(
     name: str, simulator: Simulator, small_data: Path, tmp_path: Path
 ) -> None:
-    """Among the rules of its group: to run all rules on each of these submissions would take half an hour."""
+    """Only the rules of its group run: running all rules on each of these submissions would take half an hour."""
     broken = BROKEN[name]
     submission = make_broken(broken, tmp_path / name)
     group = tuple(code for code in all_rules() if code[:3] == broken.code[:3])
@@ -81,7 +81,7 @@ def test_a_broken_submission_is_flagged_by_its_rule_alone(
         assert 0 <= finding.place.line <= len(lines)
     if broken.code in WARNINGS and name != "negative":
         assert finding.level is Level.WARNING
-    if broken.code == "RC701":  # the data are few
+    if broken.code == "RC701":  # there are few data
         assert finding.level is Level.NOTE
 
 
@@ -91,7 +91,7 @@ def test_what_a_submission_tries_is_reported_to_a_host(
     name: str, simulator: Simulator, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if name == "never_ends":
-        monkeypatch.setattr(requests, "JOB_SECONDS", 30)  # of an hour
+        monkeypatch.setattr(requests, "JOB_SECONDS", 30)  # seconds, instead of an hour
     broken = FOR_HOST[name]
     findings = check(simulator, make_broken(broken, tmp_path / name), small_data, HOST_RULES)
     assert list(findings) == [broken.code], findings
@@ -114,7 +114,7 @@ def test_the_sound_submission_has_no_findings(simulator: Simulator, small_data: 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", [name for name in list_models() if name != "ridge"])  # that is the template
+@pytest.mark.parametrize("model", [name for name in list_models() if name != "ridge"])  # ridge is the template itself
 def test_a_new_submission_has_no_findings(model: str, simulator: Simulator, sample: Path, tmp_path: Path) -> None:
     write_submission(tmp_path / "new", model)
     assert check(simulator, tmp_path / "new", sample / "public/public.csv.gz") == {}
@@ -126,14 +126,14 @@ def test_the_template_has_no_findings(simulator: Simulator, sample: Path) -> Non
 
 
 def check_trained_once(simulator: Simulator, submission: Path, public: Path) -> dict[str, list[Finding]]:
-    """The findings of all rules but those that train again."""
+    """Return a function that returns the findings of all rules except those that train again."""
     codes = tuple(code for code in all_rules() if not code.startswith("RC8") and code not in AGAIN)
     return check(simulator, submission, public, codes)
 
 
 @pytest.fixture
 def sound(tmp_path: Path) -> Path:
-    """A copy of the sound submission to change."""
+    """Return a copy of the sound submission that a test may change."""
     (tmp_path / "copy").mkdir()
     for path in (SUBMISSIONS / "sound").glob("*.*"):
         (tmp_path / "copy" / path.name).write_bytes(path.read_bytes())
@@ -161,7 +161,7 @@ def test_a_model_of_another_scikit_learn_is_reported(simulator: Simulator, sampl
     done = run("train.py", "--data_dir", public.parent, "--folds", "0", cwd=folder)
     assert done.returncode == 0, done.stderr
     content = (folder / "model/model.pkl").read_bytes()
-    version = b"\x8c\x051.9.0"  # as the pickle holds scikit-learn's version
+    version = b"\x8c\x051.9.0"  # the pickle contains scikit-learn's version in this form
     assert version in content
     (folder / "model/model.pkl").write_bytes(content.replace(version, b"\x8c\x051.4.2"))
     (finding,) = check(simulator, folder, public, ("RC609", "RC610"))["RC610"]

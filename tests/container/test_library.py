@@ -1,4 +1,4 @@
-"""The package sagemaker_containers of the container: a framework's application with it, served over real HTTP."""
+"""The container's package sagemaker_containers: a framework's application that uses it, served over real HTTP."""
 
 import json
 import os
@@ -32,14 +32,14 @@ app = worker.Worker(transform_fn=served.transform, initialize_fn=served.initiali
 
 
 def run(room: Path, script: str) -> subprocess.CompletedProcess[str]:
-    """Run a script by a Python that has the package, as in a container."""
+    """Run a script with a Python that has the package, as in a container."""
     environment = dict(os.environ, PYTHONPATH=str(room / "library"))
     return subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
 def address(room: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A client of the application that `server.start` serves."""
+    """Return the address of the application that `server.start` serves."""
     folder = tmp_path_factory.mktemp("framework")
     (folder / "application.py").write_text(APPLICATION)
     with socket.socket() as free:

@@ -1,4 +1,4 @@
-"""A training job from its configuration files to its exit code and reason, with scripts that end in many ways."""
+"""A training job from configuration files to exit code and failure reason, with scripts that end in many ways."""
 
 import json
 import os
@@ -122,7 +122,7 @@ def test_a_process_left_behind_does_not_hold_the_job(job) -> None:
         "import subprocess, sys\n"
         "print(subprocess.Popen(['sleep', '600'], stdout=subprocess.DEVNULL).pid, flush=True)\nsys.exit('gone')"
     )
-    ended = job.run_command()  # which waits for a minute
+    ended = job.run_command()  # the program waits for a minute
     os.kill(int(ended.stdout), signal.SIGKILL)
     assert ended.failure == "gone"
 
@@ -160,7 +160,7 @@ def test_sigterm_that_the_script_does_not_handle(job) -> None:
 def test_sigterm_before_the_script(job) -> None:
     job.script(TELL)
     named = json.loads((job.base / "input/config/hyperparameters.json").read_text())
-    job.configure(named, hosts=("algo-1.invalid", "algo-2.invalid"))  # is waited for: it has no address
+    job.configure(named, hosts=("algo-1.invalid", "algo-2.invalid"))  # waits for a host without an address
     with job.start() as process:
         assert "Imported framework" in process.stderr.readline()
         time.sleep(0.5)

@@ -1,4 +1,4 @@
-"""The program of XGBoost images without a script: SageMaker's built-in algorithm."""
+"""The training program of XGBoost images without a script: SageMaker's built-in algorithm."""
 
 import io
 import json
@@ -28,7 +28,7 @@ TRAIN, VALIDATION = table(300, 1), table(80, 2)
 
 @dataclass
 class Trained:
-    """A job that has ended: its status, what it printed, and its folder /opt/ml."""
+    """A job that has ended: its status, its output, and its folder /opt/ml."""
 
     status: int
     printed: str
@@ -43,7 +43,7 @@ class Trained:
 def fill(
     base: Path, settings: dict[str, str], channels: dict[str, str | bytes], content_type: str | None = None
 ) -> None:
-    """Make a job's /opt/ml."""
+    """Create a job's /opt/ml."""
     (base / "input/config").mkdir(parents=True)
     (base / "input/config/hyperparameters.json").write_text(json.dumps(settings))
     described = {name: {"ContentType": content_type} if content_type else {} for name in channels}
@@ -54,7 +54,7 @@ def fill(
 
 
 def printed_by(base: Path, capsys: pytest.CaptureFixture[str]) -> str:
-    """Train on the files below `base` (/opt/ml in a container) and return what the algorithm prints."""
+    """Train on the files below `base` (/opt/ml in a container) and return the algorithm's output."""
     (base / "model").mkdir()
     algorithm.train(base)
     return capsys.readouterr().out
@@ -77,7 +77,7 @@ def train(tmp_path: Path) -> Callable[..., Trained]:
 
 
 def test_libsvm_with_early_stopping_by_a_metric(train: Callable[..., Trained]) -> None:
-    """A channel without a ContentType is libsvm; the model keeps its best rounds."""
+    """A channel without a ContentType is read as libsvm; the model keeps the trees of its best rounds."""
     settings = hyperparameters(num_round=200, early_stopping_rounds=3, eval_metric="rmse,mae", eta=0.5)
     trained = train(settings, {"train": libsvm_of(TRAIN), "validation": libsvm_of(VALIDATION)})
     assert trained.status == 0, trained.printed
@@ -127,7 +127,7 @@ def parquet_of(**columns: Any) -> bytes:
 
 
 def test_parquet_is_read_like_csv(tmp_path: Path) -> None:
-    """The label first, of whatever type of number; a missing value is one."""
+    """The label is the first column, whatever its numeric type; features may be missing."""
     labels, *features = TRAIN.T
     columns = {f"f{number}": pa.array(values, from_pandas=True) for number, values in enumerate(features)}
     data = parquet_of(label=labels, **columns)
@@ -184,7 +184,7 @@ def test_when_training_stops_early(
     channels: list[str],
     stops: bool,
 ) -> None:
-    """Since version 1.3, only by a metric that is named, and with a channel validation."""
+    """Since version 1.3, training stops early only if a metric is named and there is a channel named validation."""
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", version)
     data = {"train": csv_of(TRAIN)} | dict.fromkeys(channels, csv_of(VALIDATION))
     fill(tmp_path, hyperparameters(num_round=60, early_stopping_rounds=2, eta=0.5) | settings, data, "text/csv")
@@ -216,7 +216,7 @@ def test_the_metric_of_a_version(
     objective: str,
     metric: str,
 ) -> None:
-    """Without an eval_metric XGBoost takes the objective's own, which changed; early stopping takes it, too."""
+    """Without an eval_metric XGBoost uses the objective's default, which changed; early stopping uses it too."""
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", version)
     settings = {"num_round": "3", "objective": objective} | ({"num_class": "2"} if "multi" in objective else {})
     data = np.column_stack([TRAIN[:, 0] > 0, TRAIN[:, 1:]])
@@ -240,7 +240,7 @@ def grades(values: np.ndarray) -> np.ndarray:
 
 
 def with_queries(values: np.ndarray, rows: int) -> str:
-    """libsvm of grades 0 to 2, with a query for each so many rows."""
+    """Return libsvm data with grades from 0 to 2, in queries of `rows` rows each."""
     labelled = np.column_stack([grades(values), values[:, 1:]])
     lines = [line.split(" ", 1) for line in libsvm_of(labelled).splitlines()]
     return "".join(f"{label} qid:{number // rows} {cells}\n" for number, (label, cells) in enumerate(lines))
@@ -249,7 +249,7 @@ def with_queries(values: np.ndarray, rows: int) -> str:
 def test_ranking_by_the_queries_of_libsvm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Labels may be grades."""
+    """Labels may be grades of relevance."""
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.7-1")
     fill(tmp_path, hyperparameters(num_round=5, objective="rank:ndcg"), {"train": with_queries(TRAIN, 10)}, "libsvm")
     assert "no groups" not in printed_by(tmp_path, capsys)
@@ -261,7 +261,7 @@ def test_ranking_by_the_queries_of_libsvm(
 def test_early_stopping_before_1_3_is_by_the_last_metric(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Also with a booster of which XGBoost does not keep the best rounds alone."""
+    """This also holds for a booster whose best rounds alone XGBoost cannot keep."""
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.2-2")
     settings = {"num_round": "60", "early_stopping_rounds": "2", "booster": "gblinear"}
     settings |= {"objective": "reg:squarederror", "eval_metric": "mse,rmse", "verbosity": "0"}

@@ -17,12 +17,12 @@ TOLERANCE = {"rtol": 1e-6, "atol": 1e-9}  # the last bits of matrix products dif
 
 @pytest.fixture(scope="module")
 def whole(served: Served, preprocessed: Lines) -> np.ndarray:
-    """The answer to the whole private file, as the platform asks for it: (rows, 49)."""
+    """Return the response to the whole private file, sent as the platform sends it: (rows, 49)."""
     return served(["".join(preprocessed("private"))])[0]
 
 
 def test_train_py_runs(training: SimpleNamespace | str) -> None:
-    """With gaps in the assays, one target that was never measured, and an argument that it does not know."""
+    """It trains on assays with gaps and a target that was never measured, and ignores an unknown argument."""
     if isinstance(training, str):
         pytest.fail(training, pytrace=False)
 

@@ -1,4 +1,4 @@
-"""The assay table: columns, units and cells, and one clear line for each error."""
+"""The assay table: columns, units and cells, and a one-line message for each error."""
 
 import re
 from pathlib import Path

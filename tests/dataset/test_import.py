@@ -1,4 +1,4 @@
-"""`recore import`: spectra and an assay table become a data file."""
+"""`recore import` turns spectra and an assay table into a data file."""
 
 import gzip
 import os
@@ -80,7 +80,7 @@ def test_the_same_replicate_twice(folder: Path) -> None:
     assert "sample 'a', replicate 0 is in" in problem.reason
     write_opus(folder / "third/a")
     result, _ = run_import(folder, "spectra", "third/a", table="", replicates="each")
-    (problem,) = result.problems  # two rows would be called a:0
+    (problem,) = result.problems  # two rows would have the name a:0
     assert "sample 'a' is in" in problem.reason
 
 
@@ -108,7 +108,7 @@ def test_spectra_that_look_like_reflectance_are_reported(tmp_path: Path) -> None
 def test_the_same_input_makes_the_same_bytes_and_a_file_is_not_replaced(folder: Path) -> None:
     run_import(folder, replicates="mean")
     before = (folder / "out.csv.gz").read_bytes()
-    assert before[4:8] == bytes(4)  # no time in gzip's header
+    assert before[4:8] == bytes(4)  # gzip's header contains no time
     run_import(folder, replicates="mean")
     assert (folder / "out.csv.gz").read_bytes() == before
     done = import_command(folder / "spectra", "--replicates", "mean", "--out", folder / "out.csv.gz")

@@ -1,4 +1,4 @@
-"""`recore import` of a laboratory's own table: names of columns, units, oxides, and columns in a wrong unit."""
+"""`recore import` of a laboratory's own table: column names, units, oxides, and columns in a wrong unit."""
 
 import contextlib
 import json
@@ -17,7 +17,7 @@ from recore.dataset.columns import SCHEMA, find_columns, parse_columns
 from recore.dataset.targets import DETECTION_LIMITS
 
 SAMPLES = "abcdef"
-# A laboratory's table of usual contents: aluminium in per cent, potassium as oxide, and so on.
+# A laboratory's table with typical contents: aluminium in per cent, potassium as oxide, and so on.
 LABORATORY = {
     "Sample ID": list(SAMPLES),
     "hole": ["D1", "D1", "D1", "D2", "D2", "D2"],
@@ -35,7 +35,7 @@ IDENTITY = ["sample=Sample ID", "SiteID=hole", "DepthFrom=from_ft", "DepthTo=to_
 
 @pytest.fixture
 def laboratory(tmp_path: Path) -> Path:
-    """A folder with six spectra and a laboratory's table."""
+    """Create a folder with six spectra and a laboratory's table."""
     header = ",".join(["sample", *(f"{x:.1f}" for x in X)])
     rows = [",".join([name, *map(str, absorbance(X, 1 + place / 9))]) for place, name in enumerate(SAMPLES)]
     (tmp_path / "spectra.csv").write_text("\n".join([header, *rows]))
@@ -49,7 +49,7 @@ def import_columns(folder: Path, *columns: str, options: tuple[str, ...] = ()) -
 
 
 def schema_table(folder: Path, **columns: object) -> None:
-    """Replace the laboratory's table by one in the schema."""
+    """Replace the laboratory's table with one that follows the schema."""
     ends = np.arange(1.0, 7) * 1.5
     identity = {"sample": list(SAMPLES), "SiteID": LABORATORY["hole"], "DepthFrom": ends - 1.5, "DepthTo": ends}
     pd.DataFrame(identity | columns).to_csv(folder / "lab.csv", index=False)
@@ -174,7 +174,7 @@ def test_any_option_is_parsed_or_refused(options: list[str], in_header: bool) ->
         assert all(source.factor > 0 for source in sources.values())
 
 
-# A column of the schema, its values, the unit that they look like, and the option that converts them.
+# A column of the schema, its values, the unit that they appear to have, and the option that converts them.
 SUSPECTED = {
     "per cent as ppm": ("AlPPM", [8.1, 7.2, 6.6, 8.4, 7.9, 5.3], "per cent", "--column AlPPM=AlPPM:pct"),
     "g/kg as ppm": ("AlPPM", [51, 42, 66, 54, 79, 53], "g/kg", "--column AlPPM=AlPPM:g/kg"),

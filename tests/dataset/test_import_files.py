@@ -1,4 +1,4 @@
-"""`recore import`: which files are read, which are refused, and what is reported about them."""
+"""`recore import`: which files it reads, which it refuses, and what it reports about them."""
 
 import json
 import os

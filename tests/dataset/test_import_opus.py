@@ -1,4 +1,4 @@
-"""OPUS files: which block is read and converted how, and one line for any damaged file."""
+"""OPUS files: which block is read and how it is converted, and a one-line message for any damaged file."""
 
 import os
 import struct
@@ -97,7 +97,7 @@ def test_other_absorbances_by_name(tmp_path: Path, kind: str) -> None:
 
 
 def test_single_channel_spectra_become_absorbance(tmp_path: Path) -> None:
-    wider = np.linspace(4080, 520, 90)  # the reference reaches two channels further on both sides
+    wider = np.linspace(4080, 520, 90)  # the reference extends two channels further on both sides
     lamp = 0.01 + wider / 1e5
     pair = [block("sample", lamp[2:-2] * 10**-ABSORBANCE), block("reference", lamp, 4080, 520)]
     assert "--block single-channel" in refusal(tmp_path, *pair)
@@ -107,7 +107,9 @@ def test_single_channel_spectra_become_absorbance(tmp_path: Path) -> None:
     assert "different channels" in refusal(tmp_path, *narrower, block="single-channel")
     dark = [pair[0], block("reference", lamp - lamp.min(), 4080, 520)]
     assert "not above 0" in refusal(tmp_path, pair[0], block("reference", -lamp, 4080, 520), block="single-channel")
-    assert isinstance(spectrum(tmp_path, *dark, block="single-channel"), Spectrum)  # dark where the sample is not
+    assert isinstance(
+        spectrum(tmp_path, *dark, block="single-channel"), Spectrum
+    )  # the reference is zero where the sample is not
     assert "no reference spectrum" in refusal(tmp_path, pair[0], block="single-channel")
 
 
@@ -156,7 +158,7 @@ def test_derivatives_interferograms_and_series_are_no_absorbance(tmp_path: Path)
 
 
 def endless_series() -> bytes:
-    """A spectrum and a series that claims to have two billion of them."""
+    """Return a file with a spectrum and a series that claims to have two billion spectra."""
     endless = struct.pack("<6i", 0, 2**31 - 1, 24, 0, 0, 0) + bytes(4000)
     return opus_bytes(block("absorbance", ABSORBANCE), more=((SERIES, endless),))
 
@@ -210,7 +212,7 @@ def test_any_bytes_are_reported_in_one_line(
 
 
 def entry(content: bytes, kind: tuple[int, ...]) -> int:
-    """Where the directory has a block of that kind."""
+    """Return the position of the directory entry for a block of that kind."""
     return next(at for at in range(24, len(content), 12) if content[at : at + 4] == struct.pack("<i", number(kind)))
 
 

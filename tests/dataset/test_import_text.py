@@ -1,4 +1,4 @@
-"""Spectra as text: two columns or a table, units, directions, decimal commas, and text that holds no spectrum."""
+"""Spectra as text: two columns or a table, units, directions, decimal commas, and text that contains no spectrum."""
 
 from pathlib import Path
 
@@ -146,7 +146,7 @@ def test_empty_cells_and_lines_of_spreadsheets_are_ignored(tmp_path: Path) -> No
 
 
 def test_a_comma_that_may_separate_thousands_is_refused(tmp_path: Path) -> None:
-    header = "sample\t3997.412\t3,000\n"  # write.csv2 in R writes names with a point and numbers with a comma
+    header = "sample\t3997.412\t3,000\n"  # write.csv2 in R writes names with a point but numbers with a comma
     spectra = items(tmp_path / "all.csv", header + "a\t0,512\t1,234\n")
     np.testing.assert_array_equal(spectra[0].absorbance, [0.512, 1.234])
     spectra = items(tmp_path / "all.csv", header + "a\t0.5\t0.6\nb\t0.7\t1,234\n")

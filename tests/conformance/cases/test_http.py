@@ -1,4 +1,4 @@
-"""Addresses and methods of a server whose model has loaded."""
+"""Paths and methods of a server whose model has loaded."""
 
 import pytest
 from conformance.servers import Server
@@ -59,7 +59,7 @@ def test_query_is_ignored(server: Server) -> None:
 
 
 def test_connection_is_kept(server: Server) -> None:
-    """One connection after the other's answer: a client's pool may send a second request on it."""
+    """The connection stays open after a response, because a client's pool may send a second request on it."""
     connection = server.connection()
     try:
         for body in ("1", "2"):
