@@ -1,4 +1,4 @@
-"""The runs of a folder, best first among those on the same data; their notes; invalid records are named."""
+"""The runs in a folder, ranked among those on the same data; their notes; invalid records are named."""
 
 import io
 import json
@@ -25,7 +25,7 @@ SETTINGS = {job: {"type": "ml.m5.xlarge", "count": 1} for job in ("training", "p
 
 
 def of(data: str = "a", started: str = "2026-01-01T00:00:00+00:00", **scores: float) -> dict[str, Any]:
-    """A run's record."""
+    """Return a run's record."""
     return {
         "state": "Completed",
         "started": started,

@@ -1,4 +1,4 @@
-"""Data files before a run: an invalid file is refused with a reason, and so are private data with more than inputs."""
+"""Data files before a run: an invalid file is refused with a reason, and so are private data that contain assays."""
 
 import gzip
 from pathlib import Path
@@ -46,7 +46,7 @@ def test_the_sample_is_good(sample: Path) -> None:
         (gzip.compress(bytes(1000)), "a header of an index and columns"),
         (gzip.compress(PUBLIC.encode())[:18], "a gzipped CSV is needed"),
         (gzip.compress(PUBLIC.encode())[:10] + b"\xff" * 20, "a gzipped CSV is needed"),
-        (gzip.compress(b"a" * (1 << 20)), "header"),  # how long a field may be is set for the whole process
+        (gzip.compress(b"a" * (1 << 20)), "header"),  # the limit on a field's length applies to the whole process
         (gzip.compress(b"a,b\rc,d\r"), "the first line is not a valid header"),
         (gzip.compress(b',4000.0,"3999\n",CuPPM\n'), "the first line is not a valid header"),
         (gzip.compress(f",{CHANNELS},CuPPM\n".encode()), "a header of an index and columns"),

@@ -1,4 +1,4 @@
-"""Submissions that fail in each step: what is printed for their authors, and which files are kept."""
+"""Submissions that fail in each step: what their authors see, and which files are kept."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +9,7 @@ from support.submission_runs import FinishedRun, other_entries, run_submission, 
 
 PIPELINE = ("preprocess", "predict", "score")
 TRAIN, BOTH, PRIVATE = ("train",), ("public", "private"), ("private",)
-ADVICE = {  # by step, where nothing special is known of the exception
+ADVICE = {  # by step, if nothing special is known about the exception
     "train": "look at: train.py, which `python train.py` runs by hand",
     "preprocess": "look at: preprocess.py. It runs without the submission's other files",
     "predict": "look at: model_fn, input_fn, predict_fn and output_fn of train.py: they run in another process",
@@ -19,10 +19,10 @@ ADVICE = {  # by step, where nothing special is known of the exception
 
 @dataclass(frozen=True)
 class Failure:
-    """Changes of the good submission, the step that fails because of them on which sides, and the expected words.
+    """Changes to the good submission, the step and the sides that fail because of them, and the expected messages.
 
     reason: the beginning of the step's reason. logged: a text in its log, by default the reason. advice: the beginning
-    of what to do, if there is a hint.
+    of the advice, if there is any.
     """
 
     step: str
@@ -154,7 +154,7 @@ FAILURES = {
         "score", "No columns to parse from file", **change("train.py", "in prediction)", "in prediction[:0])")
     ),
 }
-QUICK = "a server that ends"  # fails with the same reason on both sides
+QUICK = "a server that ends"  # this one fails with the same reason on both sides
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ QUICK = "a server that ends"  # fails with the same reason on both sides
 def test_what_a_failure_prints_and_keeps(name: str, tmp_path: Path, sample: Path) -> None:
     failure = FAILURES[name]
     submission = variant(tmp_path / "submission", failure.changes, **failure.files)
-    # pip looks at no index: what it says of a package that is on none is the same without a network
+    # pip uses no index: its message about a package that is on none is the same without a network
     done = run_submission(submission, tmp_path / "runs/run", *file_options(sample), PIP_NO_INDEX="1")
     assert done.status == 1, done.stderr
     explained: set[str] = set()
@@ -184,7 +184,7 @@ def test_what_a_failure_prints_and_keeps(name: str, tmp_path: Path, sample: Path
 
 
 def explanation_of(done: FinishedRun, step: str) -> list[str]:
-    """The lines on stderr that explain a failed step: its own line and what is indented below."""
+    """Return the lines on stderr that explain a failed step: its own line and the indented lines below it."""
     lines = done.stderr.splitlines()
     first = next(number for number, line in enumerate(lines) if line.startswith(f"recore: {step} failed: "))
     last = next((number for number in range(first + 1, len(lines)) if lines[number][:1] != " "), len(lines))
@@ -192,7 +192,7 @@ def explanation_of(done: FinishedRun, step: str) -> list[str]:
 
 
 def check_what_is_left(done: FinishedRun, failed: list[str]) -> None:
-    """Nothing of ours is on stderr; the record and the files are those of the steps that worked."""
+    """stderr shows no traceback of recore itself; the record and the files are those of the steps that completed."""
     assert not [line for line in done.stderr.splitlines() if line.startswith(("Traceback", "Exception"))]
     assert all(letter.isprintable() or letter == "\n" for letter in done.stderr)
     assert done.stderr.count("recore: ") == len(failed)
@@ -225,7 +225,7 @@ LOUD = r"""def main():
 
 
 def test_control_characters_of_a_job_do_not_reach_the_terminal(tmp_path: Path, sample: Path) -> None:
-    """Its lines are cut and what a terminal would obey is taken out; the log holds all of it."""
+    """Long lines are cut and control sequences removed; the log contains everything."""
     submission = variant(tmp_path / "submission", {"preprocess.py": ("def main():\n", LOUD)})
     done = run_submission(submission, tmp_path / "runs/run", *file_options(sample))
     assert done.status == 1

@@ -1,4 +1,4 @@
-"""held_out.csv of a model archive, scored with the host's score.py, and what cannot be scored."""
+"""held_out.csv in a model archive, scored with the host's score.py, and files that cannot be scored."""
 
 import io
 import json
@@ -21,7 +21,7 @@ SCORE = (ROOT / "score.py").read_bytes()
 
 @pytest.fixture
 def public(tmp_path: Path) -> tuple[Path, pd.DataFrame]:
-    """A data file of 30 rows with gaps and one target without any assay."""
+    """Write a data file with 30 rows, gaps, and one target without any assay."""
     random = np.random.default_rng(0)
     assays = pd.DataFrame(random.gamma(2.0, 9.0, (30, 49)), columns=list(score.TARGETS))
     assays = assays.mask(random.random(assays.shape) < 0.1)
@@ -97,7 +97,7 @@ def test_what_is_no_table_has_a_reason(content: bytes, public: tuple[Path, pd.Da
 
 
 def archive(path: Path, *members: tuple[str, bytes | None]) -> Path:
-    """A tar.gz of files, and of links to /etc/passwd where there is no content."""
+    """Write a tar.gz of files, and of links to /etc/passwd for names without content."""
     with tarfile.open(path, "w:gz") as tar:
         for name, content in members:
             member = tarfile.TarInfo(name)

@@ -1,4 +1,4 @@
-"""The model's archive with the submission added: what the training job left is copied and never trusted."""
+"""The model's archive with the submission added: the training job's output is copied and never trusted."""
 
 import random
 import tarfile

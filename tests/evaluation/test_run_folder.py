@@ -1,4 +1,4 @@
-"""A run's folder is complete or absent, whatever happens to the process that makes it; what run.json contains."""
+"""A run's folder is complete or absent, whatever happens to the process that creates it; the contents of run.json."""
 
 import hashlib
 import json
@@ -36,7 +36,7 @@ def names(folder: Path) -> list[str]:
 
 
 def other(target: Path) -> tuple[subprocess.Popen[str], Path]:
-    """A process in the middle of a run, which goes on when its stdin ends, and its folder in the making."""
+    """Start a process that is in the middle of a run until its stdin ends; return it and its unfinished folder."""
     process = subprocess.Popen(
         [sys.executable, "-c", WAIT, target],
         cwd=ROOT,
@@ -151,7 +151,7 @@ def test_the_record_is_json_with_all_that_a_repetition_needs(tmp_path: Path, sam
     submission = read_submission(tiny(tmp_path / "mine"))
     data = DataFiles(sample / "public/public.csv.gz", sample / "private/private.csv.gz")
     settings = RunSettings("recore-1", "bucket", "arn:role")
-    services = Services(*[None] * 4)  # nothing is started
+    services = Services(*[None] * 4)  # no job is started
     (tmp_path / "run").mkdir()
     run = PipelineRun(services, settings, submission, data, ROOT / "score.py", tmp_path / "run")
     about = {"arguments": {"submission": "mine"}, "endpoint": "there"}

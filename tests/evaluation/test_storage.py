@@ -1,6 +1,6 @@
-"""What lies on S3 during a run: the private assays come and go whatever AWS refuses, and files that change are seen.
+"""Objects on S3 during a run: private assays are removed whatever AWS refuses, and files that change are noticed.
 
-The simulator and boto3's clients are real; what only AWS would refuse, botocore's own events refuse.
+The simulator and boto3's clients are real; botocore's own events simulate refusals that only AWS would send.
 """
 
 import hashlib
@@ -45,13 +45,13 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.fixture
 def services(simulator: Simulator) -> Services:
-    """Clients of one test: what it registers with them, no other test meets."""
+    """Return new clients, so that handlers registered with them affect no other test."""
     return Services(*(simulator.client(name) for name in ("sagemaker", "s3", "logs", "cloudwatch")))
 
 
 @pytest.fixture
 def make_run(services: Services, sample: Path, tmp_path: Path) -> Callable[..., PipelineRun]:
-    """A run of the tiny submission on copies of the sample's files, not started yet. files: of it that are others."""
+    """Return a function that prepares a run of the tiny submission on copies of the sample. files: replaced scripts."""
 
     def make(bucket: str = BUCKET, keep: bool = False, **files: str) -> PipelineRun:
         named = ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz")
@@ -69,7 +69,7 @@ def settings_of(bucket: str = BUCKET) -> RunSettings:
 
 
 def deny(client: Any, event: str, times: int | None = None) -> None:
-    """Refuse an operation before it is sent, the first times or always."""
+    """Refuse an operation before it is sent, the first `times` times or always."""
     asked = itertools.count()
 
     def answer(**_: object) -> tuple[AWSResponse, dict[str, Any]] | None:
@@ -82,14 +82,14 @@ def deny(client: Any, event: str, times: int | None = None) -> None:
 
 
 def names(simulator: Simulator, settings: RunSettings) -> list[str]:
-    """What lies on S3 of a run, by its places in it; of a bucket with versions every version of it."""
+    """Return the keys of a run's objects on S3, relative to its prefix; in a versioned bucket, of all versions."""
     prefix = f"{settings.key()}/"
     listing = simulator.client("s3").list_object_versions(Bucket=settings.bucket, Prefix=prefix)
     return [item["Key"].removeprefix(prefix) for item in listing.get("Versions", [])]
 
 
 def objects(simulator: Simulator, settings: RunSettings) -> list[str]:
-    """The same without versions: moto cannot list versions whose keys XML cannot hold."""
+    """Return the same without versions: moto cannot list versions whose keys XML cannot represent."""
     prefix = f"{settings.key()}/"
     listing = simulator.client("s3").list_objects_v2(Bucket=settings.bucket, Prefix=prefix)
     return [item["Key"].removeprefix(prefix) for item in listing.get("Contents", [])]
@@ -227,12 +227,12 @@ def test_an_object_that_stays_is_named(
     assert run.steps["clean up"].reason == f"an object is still in {place}: '{key}': Access Denied"
 
 
-# of what S3 takes as keys; \n is missing, as moto refuses it
+# Keys that S3 accepts. A line feed is missing because moto refuses it.
 ODD_NAMES = ["a\x01b", "a\x1b[2Jb", "a\rb", "a\x7fb", "\uffff", "<b>&amp;", "a+b", "a%41", "a?b#c", "\"'\\", "ü中", " "]
 
 
 def put_odd_names(services: Services, settings: RunSettings) -> Storage:
-    """The storage of a run, with objects of odd names as a job may write them."""
+    """Upload a run's storage, with objects whose names are as odd as a job may choose them."""
     storage = Storage(services.s3, settings, lambda: None)
     for name in ODD_NAMES:
         storage.put(b"x", ("public", "preprocess", name))

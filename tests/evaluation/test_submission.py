@@ -1,4 +1,4 @@
-"""Which files of a submission travel: those that setuptools itself packs, less what the client drops."""
+"""Which files of a submission are uploaded: those that setuptools packs, except what the client removes."""
 
 import gzip
 import shutil
@@ -71,7 +71,7 @@ for folder in sys.argv[1:]:
 
 
 def distributed(folders: dict[str, Path], work: Path) -> dict[str, dict[str, bytes]]:
-    """What setuptools packs of folders, less what the client drops. It is imported once for all: that takes longest."""
+    """Return what setuptools packs from folders, except what the client removes. All share one slow import of it."""
     copies = {
         name: Path(shutil.copytree(folder, work / str(number))) for number, (name, folder) in enumerate(folders.items())
     }

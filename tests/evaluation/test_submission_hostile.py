@@ -1,4 +1,4 @@
-"""Hostile submissions are refused in one line; nothing of them is run, and no link out of them is followed."""
+"""Hostile submissions are refused in one line; none of their code runs, and no link out of them is followed."""
 
 import gzip
 import random
@@ -106,7 +106,7 @@ def test_scripts_that_are_links_lead_no_further_than_the_folder(tmp_path: Path) 
 def test_a_folder_of_too_much_is_refused_before_it_is_read(tmp_path: Path) -> None:
     folder = tiny(tmp_path / "mine", {"MANIFEST.in": "include weights.npy\n"})
     with open(folder / "weights.npy", "wb") as file:
-        file.truncate(LARGEST + 1)  # a file of holes: it takes no room
+        file.truncate(LARGEST + 1)  # a sparse file, which takes no space
     with pytest.raises(ValueError, match=r"more than 256 MB would be uploaded, including .*weights\.npy"):
         read_submission(folder)
 
@@ -159,7 +159,7 @@ def test_an_archive_cut_short_is_refused(cut: int, tmp_path: Path) -> None:
         files = read_submission(tmp_path / "src.tar.gz").files
     except ValueError as error:
         assert str(tmp_path / "src.tar.gz") in str(error)  # noqa: PT017 - either is right
-    else:  # only the end of the archive, which holds nothing, was cut
+    else:  # only the end marker of the archive was cut off
         assert set(files) == {"train.py", "preprocess.py"}
 
 

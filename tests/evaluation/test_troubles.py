@@ -1,6 +1,6 @@
-"""Troubles around a run: AWS that refuses or is late, archives that would grow, terminals, profiles, names.
+"""Trouble during a run: AWS refuses or is slow, archives would expand, terminals, profiles, names.
 
-The simulator and boto3's clients are real; what only AWS would refuse, botocore's own events refuse.
+The simulator and boto3's clients are real; botocore's own events simulate refusals that only AWS would send.
 """
 
 import contextlib
@@ -39,20 +39,20 @@ numbers = itertools.count()
 def simulator() -> Iterator[Simulator]:
     with Simulator() as simulator:
         logs = simulator.client("logs")
-        with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):  # simulators of a process share them
+        with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):  # simulators share them
             logs.create_log_group(logGroupName=GROUP)
         yield simulator
 
 
 @pytest.fixture
 def services(simulator: Simulator) -> Services:
-    """Clients of one test: what it registers with them, no other test meets."""
+    """Return new clients, so that handlers registered with them affect no other test."""
     return Services(*(simulator.client(name) for name in ("sagemaker", "s3", "logs", "cloudwatch")))
 
 
 @pytest.fixture
 def asleep(services: Services, sample: Path, tmp_path: Path) -> PipelineRun:
-    """A run on public data, not started yet, whose training takes a minute. It keeps what that job is to read."""
+    """Prepare a run on public data whose training takes a minute. It keeps the objects that the job reads."""
     (tmp_path / "run").mkdir()
     submission = read_submission(tiny(tmp_path / "mine", {"train.py": SLEEP + TRAIN}))
     settings = RunSettings(f"troubles-{next(numbers)}", BUCKET, ROLE_ARN)
@@ -62,7 +62,7 @@ def asleep(services: Services, sample: Path, tmp_path: Path) -> PipelineRun:
 
 @pytest.fixture
 def ended(simulator: Simulator, asleep: PipelineRun) -> Iterator[Callable[[], str]]:
-    """How the training job ended, asked by clients that nothing is refused; what runs still is stopped at the end."""
+    """Return a function that waits for the training job's final status; the job is stopped after the test."""
     client = Client(simulator)
     yield lambda: client.wait("TrainingJob", str(asleep.steps["train"].job))["TrainingJobStatus"]
     with contextlib.suppress(client.sagemaker.exceptions.ClientError):
@@ -70,7 +70,7 @@ def ended(simulator: Simulator, asleep: PipelineRun) -> Iterator[Callable[[], st
 
 
 def refuse(client: Any, event: str, code: str = "AccessDenied") -> list[object]:
-    """Refuse an operation always, before it is sent; what was refused so far."""
+    """Refuse every call of an operation before it is sent; return the list of refused calls."""
     asked: list[object] = []
 
     def answer(**parameters: object) -> tuple[AWSResponse, dict[str, Any]]:
@@ -162,7 +162,7 @@ def test_lines_that_come_late_are_waited_for(services: Services, tmp_path: Path)
 def test_the_log_of_a_failure_is_read_until_no_more_lines_come(
     services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On AWS the lines of a traceback may come one after the other, long after the job has failed."""
+    """On AWS a traceback's lines may arrive one by one, long after the job has failed."""
     lines = iter(["Traceback (most recent call last):", "  raise KeyError('x')", "KeyError: 'x'"])
     pauses: list[float] = []
 

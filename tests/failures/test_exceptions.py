@@ -1,4 +1,4 @@
-"""The parser of tracebacks: real ones that Python prints, and any other text in a log."""
+"""The parser of tracebacks: real ones that Python prints, and arbitrary text in a log."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Why a job failed and what to do about it, from the platform's reason and the log."""
+"""Why a job failed and how to fix it, from the platform's failure reason and the log."""
 
 import resource
 from pathlib import Path
@@ -202,7 +202,7 @@ def test_the_servers_own_lines_are_left_out_but_for_its_errors(tmp_path: Path) -
 def test_of_a_log_of_a_terabyte_only_the_end_is_read(
     line: bytes, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """It begins with a hole, which takes no room on the disk; this process may not have so much in memory."""
+    """It begins with a hole, which takes no disk space; this process may not hold that much in memory."""
     log = tmp_path / "log"
     with open(log, "wb") as file:
         file.seek(1 << 40)
@@ -280,7 +280,7 @@ def test_a_package_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_the_names_of_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "`pytest==" in str(missing_module_hint("_pytest", tmp_path))  # by what is installed here
+    assert "`pytest==" in str(missing_module_hint("_pytest", tmp_path))  # depends on what is installed here
     assert "`opencv-python-headless==<version>`" in str(missing_module_hint("cv2", tmp_path))
     monkeypatch.setattr(hints, "packages_distributions", lambda: {"none_such": ["no-such-package"]})
     assert "`no-such-package==<version>`" in str(missing_module_hint("none_such", tmp_path))
@@ -299,7 +299,7 @@ def test_a_module_that_is_not_uploaded_has_a_hint(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("step", "file"), [("public preprocess", "any.py"), ("train", "preprocess.py")])
 def test_preprocess_runs_alone(step: str, file: str, tmp_path: Path) -> None:
-    """Also where training, which imports it, is the first step to fail."""
+    """This holds even if training, which imports preprocess.py, is the first step to fail."""
     (tmp_path / "fits.py").touch()
     text = raised("ModuleNotFoundError: No module named 'fits'", file)
     assert "move what it needs from fits.py into it" in str(hint(text, step, tmp_path))

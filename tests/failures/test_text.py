@@ -1,4 +1,4 @@
-"""Text of others on a terminal: printable characters only."""
+"""Untrusted text on a terminal: only printable characters are shown."""
 
 import pytest
 from hypothesis import given

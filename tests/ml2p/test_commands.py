@@ -1,4 +1,4 @@
-"""The commands for datasets, and what the others refuse."""
+"""The commands for datasets, and what the other commands refuse."""
 
 from pathlib import Path
 
@@ -59,7 +59,7 @@ def test_the_hash_of_a_dataset_is_that_of_its_names_and_contents(project: Projec
 
 @pytest.mark.slow
 def test_a_large_dataset_is_deleted(client: Client, project: ProjectCommands) -> None:
-    """S3 deletes a thousand objects at a time, and lists as many."""
+    """S3 lists and deletes at most a thousand objects per request."""
     for number in range(1005):
         client.put(f"{project.name}/datasets/{NAME}/{number}", b"")
     assert project.result("dataset", "delete", NAME)["deleted"] == 1005
@@ -138,7 +138,7 @@ GROUPS = [[], *([name] for name, command in ml2p.commands.items() if isinstance(
 
 @pytest.mark.parametrize("group", GROUPS, ids="".join)
 def test_help(group: list[str]) -> None:
-    """Every command is listed with a whole sentence, and has help in 80 columns."""
+    """Every command is listed with a whole sentence, and its help fits into 80 columns."""
     listed = recore("ml2p", *group, "--help")
     assert "python -m recore ml2p" in listed.stdout
     lines = listed.stdout.partition("Commands:\n")[2].splitlines()

@@ -1,4 +1,4 @@
-"""The commands with an image that holds the code, as ML2P's do: its entry point is `python -m recore.model`."""
+"""The commands with an image that contains the code, as ML2P's do: its entry point is `python -m recore.model`."""
 
 import json
 import shutil
@@ -32,7 +32,7 @@ HOUSE = {"area": 80, "rooms": 3, "age": 10, "distance": 5}
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
-    """A client of a simulator whose containers can call it, on an engine that has the project's image."""
+    """Return a client of a simulator whose containers can call it, on an engine that has the project's image."""
     build(engine(), ROOT, IMAGE, "equivalent", print)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

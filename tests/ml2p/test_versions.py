@@ -1,4 +1,4 @@
-"""Versions are named once."""
+"""The name of a version can be used only once."""
 
 import json
 
@@ -32,7 +32,7 @@ def test_a_name_is_not_given_again(client: Client, project: ProjectCommands) -> 
 
 
 def test_what_could_not_be_made_has_no_version(client: Client, project: ProjectCommands) -> None:
-    """SageMaker refuses the request; afterwards the name is free."""
+    """SageMaker refuses the request, and afterwards the name is free."""
     project.upload_houses(NAME)
     file = project.folder / "ml2p.yml"
     good = file.read_text()

@@ -1,4 +1,4 @@
-"""The default model on the YAMSYS soils (Zenodo, DOI 10.5281/zenodo.1174869), where a copy is available.
+"""The default model on the YAMSYS soils (Zenodo, DOI 10.5281/zenodo.1174869), if a copy is available.
 
 RECORE_YAMSYS names a folder with public.csv.gz, private.csv.gz and private_actual.csv.gz.
 """
@@ -40,7 +40,7 @@ def test_scores_are_those_of_another_computation(tmp_path: Path) -> None:
 
 
 def other_scores(files: dict[str, Path]) -> dict[str, float]:
-    """By pandas and one Ridge after the other, in sums written out."""
+    """Return the scores computed with pandas and one Ridge after another, with every sum written out."""
     frames = {name: pd.read_csv(path, index_col=0) for name, path in files.items()}
     holes, totals = frames["public"]["SiteID"], dict.fromkeys(files, 0.0)
     assert set(WEIGHTS) == {name for name in score.TARGETS if frames["public"][name].notna().any()}
@@ -67,7 +67,7 @@ def other_scores(files: dict[str, Path]) -> dict[str, float]:
 
 
 def features(spectra: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Bins of variance four, and a map of variance one of the kernel of slopes with all public rows as landmarks."""
+    """Return bins of variance four, and a map of variance one: the kernel of slopes, all public rows as landmarks."""
     slopes = {}
     for name, x in spectra.items():
         normal = (x - x.mean(axis=1, keepdims=True)) / x.std(axis=1, keepdims=True)
@@ -89,7 +89,7 @@ def features(spectra: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def bins(path: Path) -> np.ndarray:
-    """Spectra over their maximum above 1110 cm-1, in sums of seven channels."""
+    """Return spectra divided by their maximum above 1110 cm-1, summed over seven channels."""
     data = pd.read_csv(path, index_col=0)
     data = data[[name for name in data if name.replace(".", "").isdigit()]]
     values = data.to_numpy() / data.loc[:, [float(name) > 1110 for name in data]].max(axis=1).to_numpy()[:, None]

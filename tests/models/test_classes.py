@@ -1,4 +1,4 @@
-"""Model, ModelTrainer and ModelDatasetGenerator, and a model class by its name."""
+"""Model, ModelTrainer and ModelDatasetGenerator, and how a model class is found by its name."""
 
 from pathlib import Path
 

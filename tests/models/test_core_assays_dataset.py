@@ -40,7 +40,7 @@ def test_the_data_file_is_what_the_command_imports(core_data_file: bytes, core_s
 
 
 def test_options_of_the_import(client: Client, core_sources: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Replicates are refused, in the import's own words and with addresses on S3, unless a subclass averages them."""
+    """Replicates are refused with the import's message and S3 addresses, unless a subclass averages them."""
     module, spectrum = support.core_assays(), next(core_sources.glob("core_*.0")).read_bytes()
     table = "sample,SiteID,DepthFrom,DepthTo,CuPPM\na,D1,0,1,5\n"
     for name, content in {"a.0": spectrum, "a.1": spectrum, "assays.csv": table, "deeper/unread.0": ""}.items():
@@ -93,7 +93,7 @@ def test_sources_that_cannot_be_imported(
 
 
 def container_files() -> set[str]:
-    """The files of all packages that the container has."""
+    """Return the files of all packages that the container has."""
     pinned = "".join((ROOT / name).read_text() for name in ("requirements.txt", "requirements/container.txt"))
     waiting, names = re.findall(r"^([\w.-]+)==", pinned, re.MULTILINE), set[str]()
     while waiting:
@@ -107,14 +107,14 @@ def container_files() -> set[str]:
 def distribution(name: str) -> metadata.Distribution | None:
     try:
         return metadata.distribution(name)
-    except metadata.PackageNotFoundError:  # required on other systems only
+    except metadata.PackageNotFoundError:  # required only on other systems
         return None
 
 
 def test_a_job_needs_the_archive_alone(
     connected: Client, core_code: Path, core_sources: Path, core_data_file: bytes, tmp_path: Path
 ) -> None:
-    """Away from this checkout, with what the container has: the same data file, and what needs a table of elements."""
+    """Outside this checkout, the container's packages produce the same data file, or name what is missing."""
     client, address = connected, url_of("assays")
     client.s3.delete_object(Bucket=BUCKET, Key="assays/datasets/first/public.csv.gz")
     client.put("assays/sources/oxides/assays.csv", "sample,SiteID,DepthFrom,DepthTo,Al2O3 (%),CuPTC\na,D1,0,1,15,5\n")

@@ -1,4 +1,4 @@
-"""A model class in the simulator, from its dataset to its records, and on this machine afterwards."""
+"""A model class in the simulator, from its dataset to its records, and afterwards on this machine."""
 
 import json
 from pathlib import Path
@@ -73,7 +73,7 @@ def from_the_dataset_to_the_records(
 
 @needs_sandbox
 def test_in_a_sandbox_without_a_network(tmp_path: Path) -> None:
-    """Nothing of this checkout is there but what the archive holds. Here with Batch Transform."""
+    """Only the archive's files are available, not this checkout. The model is served by Batch Transform."""
     with Simulator(isolation="required") as simulator:
         client, project = Client(simulator), "kept"
         source = code_archive(client, write_house_prices(tmp_path / "code"), project)
@@ -91,7 +91,7 @@ def test_in_a_sandbox_without_a_network(tmp_path: Path) -> None:
 
 
 def test_the_code_of_a_job(tmp_path: Path) -> None:
-    """The user's files and this package, without caches, links and hidden files; equal files give equal archives."""
+    """The archive has the user's files and this package, no caches, links or hidden files, and is reproducible."""
     folder = write_house_prices(tmp_path / "code")
     for name in ("deep/__pycache__", ".git"):
         (folder / name).mkdir(parents=True)
@@ -110,7 +110,7 @@ def test_the_code_of_a_job(tmp_path: Path) -> None:
 
 
 def test_packages_that_travel_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A package has all its files, a module only itself; of their parents there is only __init__.py."""
+    """A package travels with all its files, a module alone, and their parents only with __init__.py."""
     for name in ("units.py", "other.py", "deep/__init__.py", "deep/table.toml", "deep/inner/a.py", "deep/.hidden"):
         path = tmp_path / "packages/company" / name
         path.parent.mkdir(parents=True, exist_ok=True)

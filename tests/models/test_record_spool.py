@@ -1,4 +1,4 @@
-"""Records on their way to S3: nothing waits for them, nothing fails because of them, and what is lost is said."""
+"""Records on their way to S3: nothing waits for them or fails because of them, and each loss is reported."""
 
 import logging
 import os
@@ -23,7 +23,7 @@ from recore.simulator.server import BUCKET
 
 @pytest.fixture
 def spool_of(connected: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., RecordSpool]:
-    """Make a spool below the test's folder."""
+    """Return a function that creates a spool below the test's folder."""
     monkeypatch.setattr(record_spool.tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(record_spool, "DRAIN", 60)  # the machine may be busy
     return RecordSpool
@@ -49,7 +49,7 @@ def test_records_in_several_files(spool_of: Callable[..., RecordSpool], client: 
 def test_a_bucket_that_is_created_later(
     spool_of: Callable[..., RecordSpool], client: Client, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Records wait for it; one line says why."""
+    """Records are kept until then; one line gives the reason."""
     bucket, output = f"late-{next(numbers)}-{os.getpid()}", ""
     spool = spool_of()
     for number in range(10):
@@ -65,7 +65,7 @@ def test_a_bucket_that_is_created_later(
     spool.close()
     assert names(client, "records", bucket) == [str(number) for number in range(10)]
     reason = f"the bucket {bucket} does not exist: create it, or correct ML2P_S3_URL"
-    output += capfd.readouterr().err  # once or, if an answer was on its way when another record was written, again
+    output += capfd.readouterr().err  # the line may be printed twice
     assert set(output.splitlines()) == {f"records: S3 does not take them, they are kept and tried again: {reason}"}
 
 
@@ -108,7 +108,7 @@ def test_a_spool_that_was_full_takes_records_again(spool_of: Callable[..., Recor
 def test_signals_to_the_uploader(
     spool_of: Callable[..., RecordSpool], client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Those that end the server do not end it; if it is killed, it is started again."""
+    """Signals that end the server do not end the uploader; if it is killed, it is started again."""
     prefix = f"spool-{next(numbers)}"
     spool = spool_of()
     spool.put(BUCKET, f"{prefix}/1", b"{}")
@@ -147,7 +147,7 @@ def test_an_uploader_that_is_killed_while_it_writes_the_last_records(
     spool.put(bucket, "records/record", b"{}")
     closing = threading.Thread(target=spool.close)
     closing.start()
-    wait_until(lambda: bool(spool._process.stdin and spool._process.stdin.closed))  # it was told that this is the end
+    wait_until(lambda: bool(spool._process.stdin and spool._process.stdin.closed))  # the end was announced
     spool._process.kill()
     client.s3.create_bucket(Bucket=bucket)
     closing.join()
@@ -171,7 +171,7 @@ def test_an_uploader_that_does_not_work(
 def test_s3_that_does_not_answer(
     spool_of: Callable[..., RecordSpool], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The end does not wait for ever, and says what is lost."""
+    """The server does not wait forever, and reports what is lost."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setattr(record_spool, "DRAIN", 3)
     spool = spool_of()
@@ -187,7 +187,7 @@ def test_s3_that_does_not_answer(
 def test_a_record_that_s3_never_takes(
     spool_of: Callable[..., RecordSpool], client: Client, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """It is said, and those behind it are written, even if there is one for each thread and their file is complete."""
+    """The loss is reported and later records are written, even with one such record per thread and complete files."""
     prefix = f"spool-{next(numbers)}"
     spool = spool_of()
     spool.put(BUCKET, "", b"{}")
@@ -204,7 +204,7 @@ def test_a_record_that_s3_never_takes(
 def test_a_disk_that_is_full(
     spool_of: Callable[..., RecordSpool], client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A record is dropped; when there is space, further ones are written."""
+    """A record is dropped; when there is space again, later ones are written."""
     prefix = f"spool-{next(numbers)}"
     spool = spool_of()
     spool.put(BUCKET, f"{prefix}/before", b"{}")
@@ -221,7 +221,7 @@ def test_a_disk_that_is_full(
 def test_a_record_of_which_a_part_is_written_harms_no_other(
     spool_of: Callable[..., RecordSpool], client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The disk becomes full and has space again later."""
+    """The disk becomes full, and later has space again."""
     prefix, spool, write = f"spool-{next(numbers)}", spool_of(), os.write
     for number in range(3):
         with monkeypatch.context() as context:
@@ -237,7 +237,7 @@ def test_a_record_of_which_a_part_is_written_harms_no_other(
 
 
 def test_the_end_comes_before_sagemaker_kills_a_server() -> None:
-    """That is after 30 seconds; the program itself needs some, too."""
+    """SageMaker kills a server after 30 seconds, and the program itself needs some of them."""
     assert http_server.GRACE + record_spool.DRAIN + record_spool.MARGIN <= 29
 
 
@@ -251,7 +251,7 @@ def test_after_the_end(spool_of: Callable[..., RecordSpool], caplog: pytest.LogC
 
 
 def test_a_record_that_was_cut_off(client: Client, connected: Client, tmp_path: Path) -> None:
-    """The folder is in the state that a killed server, or one with a full disk, leaves behind."""
+    """The folder is in the state in which a killed server, or one with a full disk, leaves it."""
     prefix = f"spool-{next(numbers)}"
     folder = tmp_path / "spool"
     folder.mkdir()

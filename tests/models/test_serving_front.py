@@ -1,4 +1,4 @@
-"""The container's server: its answers, its errors, and its records."""
+"""The container's server: its responses, its errors, and its records."""
 
 import signal
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from support.job_traces import wait_until
 from support.models import SLOPE, ServedModel, recording, records, served_model, write_house_prices
 from support.simulator_client import Client
 
-# A server that would wait for an hour before it closes an idle connection.
+# This server would wait an hour before closing an idle connection.
 PATIENT = """
 from house_prices import HousePredictor, HousePrices
 from recore.model import http_server
@@ -118,7 +118,7 @@ def test_the_traceback_of_a_prediction_is_in_the_log(server: ServedModel) -> Non
 def test_a_clean_stop_loses_no_record(client: Client, tmp_path: Path) -> None:
     with served_model(tmp_path, **recording(client, "stopped")) as server:
         server.invoke({"area": 30})
-        wait_until(lambda: len(records(client, "stopped")) == 1)  # the uploader is at work
+        wait_until(lambda: len(records(client, "stopped")) == 1)  # the uploader is working
         with ThreadPoolExecutor(4) as pool:
             batches = ({"instances": [{"area": number}, {"area": -number}]} for number in range(30))
             assert len(list(pool.map(server.invoke, batches))) == 30
@@ -133,7 +133,7 @@ def test_a_clean_stop_loses_no_record(client: Client, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_clean_stop_answers_and_records_requests_in_progress(client: Client, tmp_path: Path) -> None:
-    """It does not wait for an idle connection."""
+    """The server does not wait for an idle connection."""
     begun, until = tmp_path / "begun", tmp_path / "until"
     (write_house_prices(tmp_path / "code") / "patient.py").write_text(PATIENT)
     variables = recording(client, "busy") | {"ML2P_MODEL_CLS": "patient.PatientPrices"}
@@ -157,7 +157,7 @@ def test_a_clean_stop_answers_and_records_requests_in_progress(client: Client, t
 def test_a_server_that_is_killed_leaves_its_records_to_the_uploader(client: Client, tmp_path: Path) -> None:
     with served_model(tmp_path, **recording(client, "killed")) as server:
         server.invoke({"area": 0})
-        wait_until(lambda: len(records(client, "killed")) == 1)  # the uploader is at work
+        wait_until(lambda: len(records(client, "killed")) == 1)  # the uploader is working
         for number in range(29):
             server.invoke({"area": number})
         server.process.send_signal(signal.SIGKILL)

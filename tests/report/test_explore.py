@@ -1,4 +1,4 @@
-"""The report of `explore`: its numbers against other computations, its findings, its page in a browser."""
+"""The report of `explore`: its numbers compared with other computations, its findings, and its page in a browser."""
 
 import json
 import os
@@ -27,20 +27,20 @@ HOSTILE = "</script><script>document.title='broken'</script><img src=x>"
 
 @pytest.fixture(scope="module")
 def numbers(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder beside the report of the sample, public and private."""
+    """Return the folder of numbers beside the report of the sample, public and private."""
     out = tmp_path_factory.mktemp("explored")
     write_page(explore_file(sample / "public/public.csv.gz", sample / "private/private.csv.gz"), out / "sample.html")
     return out / "sample"
 
 
 def channels(data: pd.DataFrame) -> pd.DataFrame:
-    """Spectra by falling wavenumber."""
+    """Return the spectra, channels in descending order of wavenumber."""
     names = [name for name in data if name not in IDS and name not in DETECTION_LIMITS]
     return data[sorted(names, key=float, reverse=True)]
 
 
 def shapes(data: pd.DataFrame) -> np.ndarray:
-    """SNV in bins of two channels, which 424 channels are put in, row by row and bin by bin."""
+    """Return SNV spectra in bins of two channels (as for 424 channels), computed row by row and bin by bin."""
     rows = []
     for _, spectrum in channels(data).iterrows():
         row = (spectrum.to_numpy() - np.mean(spectrum)) / np.std(spectrum)
@@ -62,7 +62,7 @@ def test_quantiles(numbers: Path, public: pd.DataFrame) -> None:
 
 
 def test_components(numbers: Path, public: pd.DataFrame) -> None:
-    """By the singular values of the centred matrix, where the report takes the covariance's eigenvectors."""
+    """The expected values are singular values of the centred matrix; the report uses the covariance's eigenvectors."""
     written, limits = pd.read_csv(numbers / "scores.csv"), pd.read_csv(numbers / "outliers.csv").iloc[0]
     kept = sum(name.startswith("PC") for name in written)
     values = shapes(public)
@@ -104,7 +104,7 @@ def test_assays(numbers: Path, public: pd.DataFrame) -> None:
     assert written["missing"].tolist() == measured.isna().sum().tolist()
     np.testing.assert_allclose(written["q0.75"], measured.quantile(0.75), rtol=1e-12)
     for name, limit in DETECTION_LIMITS.items():
-        at_limit = int((measured[name] == limit / 2).sum())  # as the sample's laboratory reports
+        at_limit = int((measured[name] == limit / 2).sum())  # the sample's laboratory reports half of the limit
         if at_limit >= max(3, 0.01 * measured[name].count()):
             assert written["at limit"][name] == at_limit
 
@@ -120,7 +120,7 @@ def test_correlations(numbers: Path, public: pd.DataFrame) -> None:
 
 
 def test_nearest_neighbours(numbers: Path, sample: Path, public: pd.DataFrame) -> None:
-    """By all distances between all rows, where the report looks them up in a tree of scores."""
+    """The expected values come from all distances between rows; the report searches a tree of scores."""
     both = channels(pd.concat([public, pd.read_csv(sample / "private/private.csv.gz", index_col=0)])).to_numpy()
     snv = (both - both.mean(axis=1, keepdims=True)) / both.std(axis=1, keepdims=True)
     square = np.maximum((snv**2).mean(axis=1)[:, None] * 2 - 2 * snv @ snv.T / snv.shape[1], 0)
@@ -174,7 +174,7 @@ def test_two_samples_are_told_apart_only_where_they_differ() -> None:
 
 @pytest.fixture
 def looked(tmp_path: Path, public: pd.DataFrame) -> Callable[..., Page]:
-    """Explore a changed copy of the first rows and channels, and write its page."""
+    """Return a function that explores a changed copy of the first rows and channels, and writes its page."""
 
     def look(change: Callable[[pd.DataFrame], Any] = lambda data: None, rows: int = 60, private: Any = None) -> Page:
         data = public.iloc[np.linspace(0, len(public) - 1, rows).astype(int)].copy()
@@ -256,7 +256,7 @@ def test_a_few_rows_are_enough(looked: Callable[..., Page], rows: int) -> None:
 
 
 def test_repeats_are_found_and_noise_is_no_difference(looked: Callable[..., Page]) -> None:
-    """Rows measured twice: the second with noise of its own, in another hole."""
+    """Some rows are measured twice, the second time with other noise and in another hole."""
 
     def twice(data: pd.DataFrame) -> pd.DataFrame:
         random = np.random.default_rng(0)

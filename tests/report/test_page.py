@@ -1,4 +1,4 @@
-"""Pages of reports: written completely or not at all, safe with any text, and usable in a browser."""
+"""Report pages: written completely or not at all, safe with any text, and usable in a browser."""
 
 import json
 import re
@@ -80,7 +80,7 @@ def test_a_failure_leaves_the_older_page_unchanged(tmp_path: Path, hurt: str, mo
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     new = page("new")
     if hurt == "numbers":
-        new.sections[0].items[2].numbers["name"] = "\ud800"  # no text that a file can hold
+        new.sections[0].items[2].numbers["name"] = "\ud800"  # text that cannot be encoded in a file
     else:
         new.facts["file"] = "\ud800"
     with pytest.raises(UnicodeEncodeError):
@@ -103,7 +103,7 @@ def test_text_is_never_markup(tmp_path: Path) -> None:
     assert len(re.findall(r"<script\b", text)) == 3
     assert "<img" not in text
     assert "<a href='http" not in text
-    assert r"\u0026amp;lt;%{x}" in text  # in plots, which would show what is not escaped as another text
+    assert r"\u0026amp;lt;%{x}" in text  # in plots, which would otherwise show an unescaped text as a different one
     assert r"\u0026lt;%{x}" not in text
     assert not re.search(r'(src|href)="(?!#|data:|r/)', text)
 
@@ -116,7 +116,7 @@ def luminance(colour: str) -> float:
 
 @pytest.mark.parametrize("colour", COLOURS)
 def test_colours_are_seen_on_light_and_dark(colour: str) -> None:
-    """A contrast of 3, which WCAG 2.1 asks of graphics, to both of page.css's papers."""
+    """Each colour has a contrast of 3 with both page backgrounds of page.css, as WCAG 2.1 requires for graphics."""
     for paper in ("#ffffff", "#14171c"):
         low, high = sorted((luminance(colour), luminance(paper)))
         assert (high + 0.05) / (low + 0.05) >= 3

@@ -1,4 +1,4 @@
-"""A run's report: its numbers against other computations, what it must not contain, and runs of every kind."""
+"""A run's report: its numbers compared with other computations, what it must not contain, and all kinds of runs."""
 
 import base64
 import copy
@@ -29,7 +29,7 @@ from recore.report.run.run_report import report_run, write_report
 
 @pytest.fixture
 def mine(runs: Runs, tmp_path: Path) -> Path:
-    """A copy of the good run, alone in its folder, to be changed."""
+    """Return a copy of the good run, alone in its folder, that a test may change."""
     return Path(shutil.copytree(runs.good, tmp_path / "runs/mine"))
 
 
@@ -93,7 +93,7 @@ def test_steps_are_those_of_the_record(runs: Runs) -> None:
     order = ["upload", "train", "private preprocess", "private predict", "private score", "clean up"]
     for before, after in itertools.pairwise(order):
         assert ends[before] <= written["began"][after] + 0.002
-    assert written["began"]["public preprocess"] < ends["private preprocess"]  # side by side
+    assert written["began"]["public preprocess"] < ends["private preprocess"]  # the two ran at the same time
     assert ends["clean up"] <= record["seconds"] + 0.002
 
 
@@ -115,7 +115,7 @@ def test_large_residuals_are_drawn_within_the_stated_number() -> None:
 
 
 def drawn_numbers(page: Path) -> set[float]:
-    """Every number in a page's figures."""
+    """Return every number in a page's figures."""
     figures = json.loads(re.search(r'id="figures">(.*?)</script>', page.read_text(), re.DOTALL)[1])
     values: set[float] = set()
 
@@ -133,7 +133,7 @@ def drawn_numbers(page: Path) -> set[float]:
 
 
 def test_private_assays_are_not_in_the_report(runs: Runs, public: pd.DataFrame) -> None:
-    """One value can be drawn by chance, thousands cannot. The public assays are found in the same way."""
+    """One value can match by chance, thousands cannot. The public assays are found in the same way."""
     shown = public[list(TARGETS)].to_numpy().ravel()
     secret = pd.read_csv(runs.actual, index_col=0, float_precision="round_trip")[list(TARGETS)].to_numpy().ravel()
     secret = secret[~np.isnan(secret)]
@@ -229,7 +229,7 @@ def test_missing_files_are_named_and_the_rest_is_reported(
     ("path", "name"), [(".", "work"), ("..", "home"), ("../mine", "mine"), ("dist/mine.tar.gz", "mine.tar.gz")]
 )
 def test_the_submission_has_the_name_of_its_folder_or_archive(mine: Path, path: str, name: str) -> None:
-    """Also if the run was started in a folder of another machine."""
+    """This holds even if the run was started in a folder of another machine."""
 
     def start(record: dict[str, Any]) -> None:
         record["submission"]["path"], record["folder"] = path, "/home/work"

@@ -18,7 +18,7 @@ from recore.report.run.run_report import write_report
 
 @pytest.fixture
 def run(runs: Runs, tmp_path: Path) -> Path:
-    """A copy of the good run, beside one that came before it."""
+    """Return a copy of the good run beside an earlier one."""
     for name in ("mine", "before"):
         shutil.copytree(runs.good, tmp_path / "runs" / name)
 
@@ -35,7 +35,7 @@ LEGENDS = {"r2", "costs", "history", "change", "predicted-measured"}  # of figur
 
 
 def assert_report_works(chromium: Any, page: Path, scheme: str) -> None:
-    """No complaint, all drawn, and a word on each figure by mouse and by keyboard; printed too."""
+    """The browser reports no error, every figure is drawn, labelled for mouse and keyboard, and printable."""
     with open_report(chromium, page, scheme) as report:
         assert_usable(report, page, "Run ", LEGENDS & set(report.figures()))
         assert report.tab.locator("svg a").count() == 0
@@ -51,7 +51,7 @@ def test_in_a_browser(chromium: Any, run: Path, sample: Path, words: str, scheme
 
 @pytest.mark.machine
 def test_on_soils_in_a_browser(chromium: Any, tmp_path: Path) -> None:
-    """This repository's own submission on real spectra, with most targets not measured."""
+    """The report is on this repository's own submission and real spectra; most targets were not measured."""
     if "RECORE_YAMSYS" not in os.environ:
         pytest.skip("RECORE_YAMSYS does not name the folder of the YAMSYS soils")
     folder = Path(os.environ["RECORE_YAMSYS"])

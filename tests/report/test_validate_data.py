@@ -1,4 +1,4 @@
-"""Validation of unusual data: what its report says of them, and what its figures show."""
+"""Validation of unusual data: what its report says about them, and what its figures show."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -82,7 +82,7 @@ def test_targets_without_assays_are_folded_away(validate_changed: Callable[..., 
 
 @pytest.mark.slow
 def test_values_outside_an_axis_are_marked(validate_changed: Callable[..., Page]) -> None:
-    """Each of three holes has its own level of copper, which nothing in the others predicts: R2 is below the axes."""
+    """Each of three holes has its own level of copper, which the others cannot predict: R2 is below the axes."""
 
     def shift(data: pd.DataFrame) -> pd.DataFrame:
         holes = np.arange(len(data)) * 3 // len(data)

@@ -1,4 +1,4 @@
-"""The numbers of a validation report, calculated again in another way."""
+"""The numbers of a validation report, recalculated in another way."""
 
 import json
 import math
@@ -43,7 +43,7 @@ def test_scores_are_those_of_the_predictions(numbers: Path, small_file: Path) ->
 
 
 def test_errors_are_those_of_the_predictions(numbers: Path) -> None:
-    """Calculated again from predicted.csv, by the definitions; also what a program reads in contents.json."""
+    """Errors are recalculated from predicted.csv by their definitions, as are the values in contents.json."""
     predicted = pd.read_csv(numbers / "predicted.csv", float_precision="round_trip")
     for split in ("rows", "holes"):
         table = pd.read_csv(numbers / f"errors-{split}.csv", float_precision="round_trip").set_index("target")
@@ -75,7 +75,7 @@ def test_errors_are_those_of_the_predictions(numbers: Path) -> None:
 
 @pytest.mark.slow
 def test_the_templates_predictions_are_of_holes_that_were_held_out(small_file: Path) -> None:
-    """Its fit called here, as train.py calls it, on the same folds. Without time, optional fits alone are skipped."""
+    """Its fit is called as train.py calls it, on the same folds. Without time, only optional fits are skipped."""
     import train
     from challenge.fitting import fit_model
     from challenge.training import read
@@ -124,7 +124,7 @@ def test_residuals(numbers: Path) -> None:
 
 
 def test_baselines_on_the_same_folds(numbers: Path, small_file: Path) -> None:
-    """The mean and the one band, fold after fold, by correlations and polynomials."""
+    """The mean and the single-band model are recalculated fold by fold, with correlations and polynomials."""
     data = pd.read_csv(small_file, index_col=0, float_precision="round_trip")
     spectra = data.drop(columns=[*TARGETS, *IDS]).to_numpy()
     over = spectra / spectra[:, : 147 - round(147 * 300 / 1700)].max(axis=1, keepdims=True)
@@ -168,7 +168,7 @@ def test_learning_curve(numbers: Path) -> None:
 def test_a_linear_models_sensitivity_is_its_coefficients(
     numbers: Path, small_file: Path, linear_submission: Path
 ) -> None:
-    """At all probe rows; and at a few of them, where there is no time for more, which the note says."""
+    """It is computed at all probe rows, or at a few if there is no time for more, which the note says."""
     inputs, targets = preprocess(small_file)
     model = Ridge(ALPHA).fit(inputs, targets.fillna(targets.mean()))
     expected = model.coef_ * inputs.std(ddof=0).to_numpy()

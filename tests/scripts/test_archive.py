@@ -1,4 +1,4 @@
-"""The files that are uploaded, and those that the Unearthed CLI reads."""
+"""The uploaded files, and those that the Unearthed CLI reads."""
 
 import ast
 import json
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from support.checkout import ROOT, SCRIPTS, UPLOADED, run
 
-# What the client drops from the source distribution's top level before it packs the rest.
+# These files are removed by the client from the source distribution's top level before it packs the rest.
 DROPPED = {"PKG-INFO", "setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in"}
 
 

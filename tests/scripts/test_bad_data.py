@@ -1,4 +1,4 @@
-"""Invalid data: each file is refused in one line that names the place, and no output is left.
+"""Invalid data: each file is refused in one line that gives the location, and no output is left.
 
 The scripts run in this process; the tests at the end show that processes end in the same way.
 """
@@ -32,7 +32,7 @@ def channels(data: pd.DataFrame) -> list[str]:
     return [name for name in data if name.replace(".", "").isdigit()]
 
 
-# Each with what a reader needs: the place and the reason. Between them pyarrow names the row if it has one thread only.
+# Each message gives the location and the reason. Between them pyarrow names the row if it uses one thread only.
 EMPTY = ("index 17, channel {}:", "empty or not finite")
 CHANGES: dict[str, tuple[Callable[[pd.DataFrame, str], pd.DataFrame], tuple[str, ...]]] = {
     "text in a channel": (lambda d, c: changed(d, 17, c, "abc"), ("column '{}':", "not a number: 'abc'")),
@@ -136,7 +136,7 @@ def model(project: Path) -> object:
 @examples(50)
 @given(body=st.binary(max_size=80) | st.text(max_size=80))
 def test_a_request_of_any_text_is_a_data_error_with_a_reason(body: bytes | str, model: object) -> None:
-    """No text of this length holds the model's bins."""
+    """No text of this length contains the model's bins."""
     with pytest.raises(DataError, match=r"\w"):
         train.predict_fn(train.input_fn(body, "text/csv"), model)
 
@@ -147,7 +147,7 @@ CELLS = st.floats(0, 1) | st.integers(0, 9) | st.sampled_from(["", "nan", "inf",
 @examples(50)
 @given(rows=st.lists(st.tuples(st.integers(0, 59), CELLS), min_size=1, max_size=4))
 def test_any_cells_are_predicted_or_a_data_error(rows: list[tuple[int, object]], model: object) -> None:
-    """Each row has one cell of the examples; all others are numbers."""
+    """Each row has one cell from the examples; all other cells are numbers."""
     lines = [",".join(["7", *["0.5"] * place, str(cell), *["0.5"] * (59 - place)]) for place, cell in rows]
     finite = all(not isinstance(cell, str) for _, cell in rows)
     if finite:
@@ -210,7 +210,7 @@ def test_a_missing_channel_wherever_it_is(
     position: int, project: Path, public: pd.DataFrame, tmp_path: Path, refused_here
 ) -> None:
     names = channels(public)
-    position = min(position, len(names) // preprocess.BIN * preprocess.BIN - 1)  # those after that are in no bin
+    position = min(position, len(names) // preprocess.BIN * preprocess.BIN - 1)  # later channels are in no bin
     source = write_csv(tmp_path / "in.csv.gz", public.drop(columns=names[position]).iloc[:5])
     arguments = ("--input", source, "--model_dir", project / "model", "--output", tmp_path / "o.csv")
     assert "has the file other channels?" in refused_here(ROOT / "predict.py", *arguments, output=tmp_path / "o.csv")

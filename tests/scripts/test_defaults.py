@@ -1,4 +1,4 @@
-"""The default folders of the scripts: those that the Unearthed CLI mounts, or this repository's."""
+"""The scripts' default folders: those that the Unearthed CLI mounts, or this repository's."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from support.checkout import ROOT, copy_scripts
 
-# What the client mounts for each step, host folder and container folder, and what it adds to the environment.
+# For each step: the host and container folders that the client mounts, and the variables that it adds.
 STEPS = {
     "preprocess.py": (
         {
@@ -44,7 +44,7 @@ STEPS = {
 
 
 def contained(project: Path, script: str) -> subprocess.CompletedProcess[str]:
-    """Run a script of a project without arguments where /opt/ml holds just what the client mounts for it."""
+    """Run a project's script without arguments in a place where /opt/ml contains only what the client mounts for it."""
     mounts, variables = STEPS[script]
     command = ["bwrap", "--dev-bind", "/", "/", "--tmpfs", "/opt/ml", "--bind", str(project), "/opt/ml/code"]
     for host, inside in mounts.items():

@@ -17,7 +17,7 @@ HOLES = np.repeat(list("abcdef"), 5)
 
 @pytest.fixture
 def data() -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
-    """Inputs (30, 3), complete targets (30, 49), six holes."""
+    """Return inputs (30, 3), complete targets (30, 49) and six holes."""
     random = np.random.default_rng(1)
     inputs = pd.DataFrame(random.normal(size=(30, 3)), columns=["bin_3", "bin_2", "bin_1"])
     return inputs, pd.DataFrame(random.normal(9, 1, (30, 49)), columns=preprocess.TARGETS), HOLES
@@ -29,7 +29,7 @@ def linear(inputs, targets, holes):
 
 def test_hyperparameters_are_the_parameters_after_the_data() -> None:
     def fit(x, y, sites, depth: int = 3, *, rate=0.5, **others):
-        """The names of the data are free, and **others is passed nothing."""
+        """A fit() may name its data as it likes; **others receives nothing."""
 
     assert hyperparameters(fit) == {"depth": 3, "rate": 0.5}
 
@@ -110,7 +110,7 @@ def test_other_results_of_fit_are_refused(data, returned, reason: str) -> None:
 
 
 class Spoiled(LinearRegression):
-    """Predicts what `spoil` makes of good predictions."""
+    """A model that passes good predictions through `spoil`."""
 
     def __init__(self, spoil):
         super().__init__()

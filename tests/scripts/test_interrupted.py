@@ -13,7 +13,7 @@ from support.checkout import ROOT, environment, environment_of_a_full_disk
 
 @pytest.fixture
 def endless(tmp_path: Path) -> subprocess.Popen:
-    """preprocess.py at work on gigabytes (one gzip member again and again), with an older output in place."""
+    """Start preprocess.py on gigabytes of data (one gzip member repeated), with an older output in place."""
     source, output = tmp_path / "endless.csv.gz", tmp_path / "public.csv"
     output.write_text("older\n")
     header = ",".join(["", "SiteID", *(str(4000 - 2 * channel) for channel in range(1500))])

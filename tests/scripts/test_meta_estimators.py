@@ -31,7 +31,7 @@ POSITIVE = {"check_regressors_train": "the check's targets are negative, which a
 
 
 def checked(value: object) -> str:
-    """The name of a check's case: the estimator, or the check with its arguments."""
+    """Return the name of a check's case: the estimator, or the check with its arguments."""
     if isinstance(value, BaseEstimator):
         return " ".join(repr(value).split())
     return value.func.__name__ + ",".join(f"{name}={chosen}" for name, chosen in value.keywords.items())
@@ -58,7 +58,7 @@ def test_scikit_learns_checks(estimator: BaseEstimator, check) -> None:
 
 @pytest.fixture
 def data() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Inputs (40, 3) and targets (40, 3): with gaps, never measured, complete."""
+    """Return inputs (40, 3) and targets (40, 3): with gaps, never measured, complete."""
     random = np.random.default_rng(2)
     inputs = pd.DataFrame(random.normal(size=(40, 3)), columns=["a", "b", "c"])
     targets = pd.DataFrame(9 + inputs.to_numpy() @ random.normal(size=(3, 3)), columns=["gaps", "never", "all"])
@@ -140,7 +140,7 @@ def test_a_grid_search_over_drill_holes_works_outside_and_inside(data) -> None:
 )
 def test_predictions_stay_within_the_limits(assays: np.ndarray, beyond: float) -> None:
     class Anything(RegressorMixin, BaseEstimator):
-        """Predicts far beyond all assays."""
+        """A regressor that predicts far beyond all assays."""
 
         def fit(self, X, Y):
             return self
@@ -160,7 +160,7 @@ def test_predictions_stay_within_the_limits(assays: np.ndarray, beyond: float) -
 
 
 class HeldOut(LinearRegression):
-    """A regressor that has held-out predictions, far beyond all assays."""
+    """A regressor with held-out predictions that are far beyond all assays."""
 
     def fit(self, X, y):
         self.held_out_, self.test_fold_ = np.full(np.shape(y), 1e9), np.array([0, 1, 2, -1])

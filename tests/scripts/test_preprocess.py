@@ -1,4 +1,4 @@
-"""preprocess.py: its inputs, row by row."""
+"""preprocess.py and its inputs, row by row."""
 
 import csv
 import subprocess
@@ -22,7 +22,7 @@ import score
 
 
 def lines_of(data: pd.DataFrame, folder: Path, name: str) -> list[str]:
-    """The lines that preprocess.py writes for a frame of raw data."""
+    """Return the lines that preprocess.py writes for a frame of raw data."""
     source, output = write_csv(folder / f"{name}.csv.gz", data), folder / f"{name}.csv"
     done = run_here(ROOT / "preprocess.py", "--input", source, "--output", output, cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -82,7 +82,7 @@ def test_bins_of_a_row_do_not_depend_on_other_rows(spectra: np.ndarray, row: int
 
 @pytest.fixture(scope="module")
 def whole(public: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The lines of all public rows."""
+    """Return the lines of all public rows."""
     return lines_of(public, tmp_path_factory.mktemp("whole"), "whole")
 
 
@@ -130,7 +130,7 @@ def test_an_index_becomes_numbers_only_where_it_reads_the_same() -> None:
 
 
 def as_read(index: pd.Index) -> pd.Index:
-    """An index as preprocess() gives it back."""
+    """Return an index as preprocess() returns it."""
     columns = {"": index, **{f"{4000 - number}": 1.0 for number in range(preprocess.BIN)}}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "index.csv"

@@ -1,4 +1,4 @@
-"""The predictions are the same by every way in which data reach the model."""
+"""Predictions are the same whichever way the data reach the model."""
 
 import io
 from pathlib import Path
@@ -15,7 +15,7 @@ import preprocess
 import train
 from challenge.files import DataError
 
-TOLERANCE = 1e-9  # relative: a matrix product's last bits differ with the number of rows
+TOLERANCE = 1e-9  # relative: the last bits of a matrix product depend on the number of rows
 
 
 @pytest.fixture(scope="module")
@@ -25,14 +25,14 @@ def model(project: Path) -> object:
 
 @pytest.fixture(scope="module")
 def expected(project: Path, model: object) -> np.ndarray:
-    """Predictions in memory, as train.py would make them: (rows, 49)."""
+    """Return predictions made in memory, as train.py would make them: (rows, 49)."""
     inputs, _ = preprocess.preprocess(project / "data/private/private.csv.gz")
     return model.predict(inputs)
 
 
 @pytest.fixture(scope="module")
 def lines(project: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Step 2's file of the private data, header first."""
+    """Return step 2's file of the private data as lines, header first."""
     output = tmp_path_factory.mktemp("step2") / "public.csv"
     data = project / "data/private/private.csv.gz"
     done = run_here(ROOT / "preprocess.py", "--input", data, "--output", output, cwd=output.parent)
@@ -105,7 +105,7 @@ def test_predict_writes_what_a_server_answers(project: Path, model: object) -> N
     written = (project / "data/predictions/public.csv.out").read_text()
     assert [line.count(",") for line in written.splitlines()] == [line.count(",") for line in answer.splitlines()]
     read, expected = (pd.read_csv(io.StringIO(text), header=None) for text in (written, answer))
-    np.testing.assert_allclose(read, expected, rtol=TOLERANCE)  # predict.py may have had other batches
+    np.testing.assert_allclose(read, expected, rtol=TOLERANCE)  # predict.py may have used other batches
 
 
 def test_a_request_with_a_header_only_has_an_empty_answer(model: object, lines: list[str]) -> None:

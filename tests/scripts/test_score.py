@@ -1,4 +1,4 @@
-"""score.py: the official score to the last digit, and against exact arithmetic."""
+"""score.py: equal to the official score to the last digit, and compared with exact arithmetic."""
 
 import json
 from fractions import Fraction
@@ -26,7 +26,7 @@ def frames(seed: int, rows: int, missing: float) -> tuple[pd.DataFrame, pd.DataF
 
 
 def exact_score(actual: pd.DataFrame, predicted: pd.DataFrame) -> Fraction:
-    """The score in fractions: no rounding anywhere, sums taken row by row over all targets, last row first."""
+    """Return the score computed with fractions, without rounding: sums over all targets, row by row from the last."""
     squares, sums, residuals, counts = ([Fraction(0)] * 49 for _ in range(4))
     for row in reversed(range(len(actual))):
         for column in range(49):
@@ -93,7 +93,7 @@ def test_a_perfect_prediction_scores_the_sum_of_the_weights() -> None:
 def test_targets_that_are_not_measured_are_left_out_and_named(tmp_path: Path) -> None:
     actual, predicted = frames(1, 12, 0)
     actual["CuPPM"], actual.loc[1:, "AuPPM"] = np.nan, np.nan
-    predicted.loc[0, 7] = np.nan  # copper's column: no value was measured there
+    predicted.loc[0, 7] = np.nan  # in copper's column: no value was measured there
     write_csv(tmp_path / "actual.csv.gz", actual.drop(columns="ZnPPM"))
     predicted.to_csv(tmp_path / "predicted.csv", header=False, index=False)
     arguments = ("--actual", tmp_path / "actual.csv.gz", "--predicted", tmp_path / "predicted.csv")
@@ -109,7 +109,7 @@ def test_targets_that_are_not_measured_are_left_out_and_named(tmp_path: Path) ->
 
 
 def test_a_target_without_predictions_scores_0_and_is_named(tmp_path: Path) -> None:
-    """It was never measured in the training data."""
+    """The target was never measured in the training data."""
     actual, predicted = frames(3, 12, 0)
     actual.iloc[1:, 0] = np.nan  # and one with a single assay, which is not scored
     predicted[[0, 7]] = np.nan
@@ -207,7 +207,7 @@ def test_score_py_does_not_import_scikit_learn() -> None:
 
 
 def test_files_that_are_not_there_and_arguments_unknown(refused, tmp_path: Path) -> None:
-    """The first in a process, which ends as those of other errors do."""
+    """The first error is checked in a process, which ends as it does for other errors."""
     assert "none.csv.gz" in refused(ROOT / "score.py", "--actual", tmp_path / "none.csv.gz", "--output", tmp_path / "o")
     for arguments in (("--unknown", "y"), ("--predicte", "x"), ("--output", "details.json")):
         assert run_here(ROOT / "score.py", *arguments, cwd=tmp_path).returncode == 2

@@ -1,6 +1,6 @@
 """`python train.py`: its arguments, its output and the files that it writes.
 
-The fixture `project` is what processes left; a fork, whose fit() takes no time, is trained in this process.
+The fixture `project` is the output of processes; a fork, whose fit() is fast, is trained in this process.
 """
 
 import json
@@ -19,7 +19,7 @@ from support.scripts import modules_of, reason_of, run_here
 import score
 from train import model_fn
 
-# fit() by scikit-learn alone; the parts of train.py around it are the template's
+# fit() in plain scikit-learn; the rest of train.py is the template's
 FIT = '''
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
@@ -46,13 +46,13 @@ if __name__ == "__main__":
 
 @pytest.fixture(scope="module")
 def some(public: pd.DataFrame) -> pd.DataFrame:
-    """A fifth of the public data's rows, of all holes."""
+    """Return a fifth of the public data's rows, from all holes."""
     return public.iloc[::5]
 
 
 @pytest.fixture
 def fork(tmp_path: Path) -> Path:
-    """A submission whose fit() is another one, and returns the model alone."""
+    """Return a submission whose fit() is a different one that returns only the model."""
     folder = copy_scripts(tmp_path / "fork")
     (folder / "train.py").write_text(FIT)
     return folder
@@ -65,7 +65,7 @@ def trained(folder: Path, data: pd.DataFrame, *arguments: object) -> str:
 
 
 def done_by(script: Path, *arguments: object) -> str:
-    """Run a script in its folder, which must succeed, and return its output."""
+    """Run a script, which must succeed, in its folder and return its output."""
     done = run_here(script, *arguments, cwd=script.parent)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -98,7 +98,7 @@ def test_a_model_alone_is_fitted_again_without_each_fold_of_holes(fork: Path, so
     held_out = pd.read_csv(fork / "model/held_out.csv", index_col=0)
     for _, rows in some.groupby("SiteID"):
         predicted = held_out.loc[rows.index, "CuPPM"]
-        assert predicted.nunique() == 1  # the mean of the other folds, none of this hole's rows
+        assert predicted.nunique() == 1  # the mean of the other folds, which have no rows from this hole
         assert predicted.iloc[0] != pytest.approx(some["CuPPM"].mean(), abs=1e-9)
     assert "validation:score=" in text
 
@@ -131,7 +131,7 @@ def test_known_arguments_are_not_reported_as_ignored(project: Path) -> None:
 
 
 def test_a_class_of_train_py_loads_where_the_module_is_imported(fork: Path, some: pd.DataFrame) -> None:
-    """Run as a script, train.py is __main__, which is another module in the server."""
+    """If train.py is run as a script, it is __main__, which is a different module in the server."""
     trained(fork, some, "--folds", 0)
     model = (fork / "model/model.pkl").read_bytes()
     assert b"__main__" not in model

@@ -1,4 +1,4 @@
-"""SageMaker's SDK, version 3: tests of the environment in which `make test-sdk` installs it, and of no other."""
+"""SageMaker's SDK, version 3: these tests run only in the environment that `make test-sdk` creates for it."""
 
 from importlib.util import find_spec
 

@@ -1,4 +1,4 @@
-"""Executions that fail, are stopped or are killed in the middle, of a pipeline that version 3 of the SDK writes."""
+"""Executions of a pipeline written by version 3 of the SDK that fail, are stopped or are killed in the middle."""
 
 from pathlib import Path
 from typing import Any

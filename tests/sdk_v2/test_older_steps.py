@@ -1,4 +1,4 @@
-"""A pipeline of the classes that version 2 of the SDK calls deprecated, and that many programs still have."""
+"""A pipeline of classes that version 2 of the SDK calls deprecated, and that many programs still use."""
 
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,7 @@ def test_a_pipeline_of_older_classes(tmp_path: Path, s3: Any) -> None:
         instance_type=INSTANCE,
         accept="text/csv",
         output_path=f"s3://{BUCKET}/older/both",
-        entry_point=str(tmp_path / "inference.py"),  # which a step puts beside the model
+        entry_point=str(tmp_path / "inference.py"),  # a step puts this beside the model
     )
     steps = [prepared, trained, register, created, transformed, both]
     pipeline = Pipeline("older", steps=steps, sagemaker_session=session)

@@ -36,7 +36,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def preprocessing(source: Path, data: Any, count: Any, session: PipelineSession) -> ProcessingStep:
-    """The only step with a cache."""
+    """Return the only step with a cache."""
     processor = FrameworkProcessor(
         SKLearn,
         VERSION,
@@ -105,7 +105,7 @@ def pipeline(session: Session, source: Path) -> Pipeline:
 
 @pytest.fixture(scope="module")
 def executions(pipeline: Pipeline) -> list[_PipelineExecution]:
-    """Two executions, one after the other, of a pipeline with the role of the settings."""
+    """Run two executions, one after the other, of a pipeline with the role from the settings."""
     pipeline.upsert()
     executions = []
     for _ in range(2):
